@@ -1,0 +1,1 @@
+"""Campaigns: what keeping a customer costs and brings."""

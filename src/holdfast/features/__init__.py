@@ -1,0 +1,1 @@
+"""Features: each one an expression with a name, a unit and a sentence, over integer days and integer money."""

@@ -1,0 +1,1 @@
+"""Input and output: engines, sources and published runs. Knows the table contracts; of models only their parts."""

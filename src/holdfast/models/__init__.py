@@ -1,0 +1,1 @@
+"""Models: estimators whose parts are bytes in open formats. A model is data, not code."""

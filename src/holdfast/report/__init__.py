@@ -1,0 +1,1 @@
+"""Reports: tables in, charts and pages out. Nothing here computes a prediction."""

@@ -1,0 +1,283 @@
+"""The table contracts: what each table has one row of, and each column's type and unit.
+
+Money is in integer minor units (cents) in tables of fact and in currency units (floats) in tables of prediction.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import polars as pl
+
+from holdfast.errors import DataError
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its type, its unit (or what it means) and whether it may be missing."""
+
+    name: str
+    dtype: pl.DataType
+    unit: str
+    nullable: bool = False
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a table promises.
+
+    Parameters
+    ----------
+    grain
+        The columns that name a row; empty where rows have no key.
+    open_ended
+        Further columns are allowed (features and snapshots have the study's own).
+    """
+
+    name: str
+    grain: tuple[str, ...]
+    columns: tuple[Column, ...]
+    open_ended: bool = False
+
+    @cached_property
+    def schema(self) -> pl.Schema:
+        """Names and Polars types, in order."""
+        return pl.Schema({column.name: column.dtype for column in self.columns})
+
+    def empty(self) -> pl.DataFrame:
+        """A table of no rows."""
+        return pl.DataFrame(schema=self.schema)
+
+    def check(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return `frame` if it keeps the promise.
+
+        Raises
+        ------
+        DataError
+            Naming the first column that is missing, of another type or wrongly empty, or the number of repeated keys.
+        """
+        for column in self.columns:
+            self._check_column(frame, column)
+        extra = [name for name in frame.columns if name not in self.schema]
+        if extra and not self.open_ended:
+            raise DataError(f"{self.name} has unknown columns: {', '.join(extra)}", fix="drop them")
+        repeated = frame.height - frame.select(self.grain).n_unique() if self.grain else 0
+        if repeated:
+            raise DataError(f"{self.name} repeats {repeated} keys ({', '.join(self.grain)})", fix="keep one row a key")
+        return frame
+
+    def _check_column(self, frame: pl.DataFrame, column: Column) -> None:
+        if column.name not in frame.columns:
+            raise DataError(f"{self.name} lacks the column '{column.name}'", fix=f"add it as {column.dtype}")
+        found = frame.schema[column.name]
+        if found != column.dtype:
+            raise DataError(f"{self.name}.{column.name} is {found}", fix=f"make it {column.dtype}")
+        missing = frame[column.name].null_count()
+        if missing and not column.nullable:
+            raise DataError(f"{self.name}.{column.name} is empty in {missing} rows", fix="fill or drop them")
+
+
+CUSTOMER = Column("customer_id", pl.String(), "the business's own name of the customer")
+CUTOFF = Column("cutoff_day", pl.Int32(), "days since 1970-01-01; first day not seen")
+
+ENGAGEMENT_KINDS = ("session", "page_view", "click", "wishlist_add", "cart_add", "campaign_response")
+
+TRANSACTIONS = Contract(
+    "transactions",
+    (),
+    (
+        CUSTOMER,
+        Column("day", pl.Int32(), "days since 1970-01-01 in the business's time zone"),
+        Column("occurred_at", pl.Datetime("us"), "UTC"),
+        Column("order_id", pl.String(), "the business's own", nullable=True),
+        Column("product_id", pl.String(), "the business's own", nullable=True),
+        Column("quantity", pl.Float64(), "units; negative where goods came back", nullable=True),
+        Column("amount_minor", pl.Int64(), "minor units of the currency; negative for a return"),
+        Column("is_return", pl.Boolean(), "reduces net revenue and is no purchase"),
+    ),
+)
+
+EVENTS = Contract(
+    "events",
+    (),
+    (
+        CUSTOMER,
+        Column("day", pl.Int32(), "days since 1970-01-01 in the business's time zone"),
+        Column("kind", pl.String(), f"one of {', '.join(ENGAGEMENT_KINDS)}"),
+        Column("n", pl.Int64(), "how many"),
+    ),
+)
+
+CUSTOMERS = Contract(
+    "customers",
+    (),
+    (CUSTOMER, Column("known_from_day", pl.Int32(), "first day on which the attributes were known")),
+    open_ended=True,
+)
+
+TREATMENTS = Contract(
+    "treatments",
+    (),
+    (
+        CUSTOMER,
+        Column("day", pl.Int32(), "days since 1970-01-01 in the business's time zone"),
+        Column("campaign", pl.String(), "name of the campaign"),
+        Column("treated", pl.Boolean(), "false for a customer held out"),
+        Column("propensity", pl.Float64(), "P(treated given x), 0..1", nullable=True),
+        Column("cost_minor", pl.Int64(), "minor units of the currency", nullable=True),
+    ),
+)
+
+ACTIVITY = Contract(
+    "activity",
+    ("customer_id", "day"),
+    (
+        CUSTOMER,
+        Column("day", pl.Int32(), "days since 1970-01-01 in the business's time zone"),
+        Column("n_orders", pl.Int32(), "orders; a purchase day has at least one"),
+        Column("n_lines", pl.Int32(), "order lines bought"),
+        Column("n_products", pl.Int32(), "distinct products bought on the day"),
+        Column("n_new_products", pl.Int32(), "of them, never bought before by this customer"),
+        Column("gross_minor", pl.Int64(), "minor units bought, >= 0"),
+        Column("returns_minor", pl.Int64(), "minor units returned, <= 0"),
+        Column("purchase_gap", pl.Int32(), "days since the purchase day before; null on the first", nullable=True),
+        Column("n_treatments", pl.Int32(), "treatments received"),
+        *(Column(f"n_{kind}s", pl.Int32(), f"{kind} events") for kind in ENGAGEMENT_KINDS),
+    ),
+)
+
+FEATURES = Contract("features", ("customer_id", "cutoff_day"), (CUSTOMER, CUTOFF), open_ended=True)
+
+LABELS = Contract(
+    "labels",
+    ("customer_id", "cutoff_day", "horizon_days"),
+    (
+        CUSTOMER,
+        CUTOFF,
+        Column("horizon_days", pl.Int32(), "length of the target window, days"),
+        Column("churned", pl.Boolean(), "no purchase in the target window"),
+        Column("n_future_purchases", pl.Int32(), "purchase days in the target window"),
+        Column("future_revenue_minor", pl.Int64(), "net revenue in the target window, minor units"),
+    ),
+)
+
+SCORES = Contract(
+    "scores",
+    ("customer_id",),
+    (
+        CUSTOMER,
+        CUTOFF,
+        Column("churn_probability", pl.Float64(), "P(churned over churn.horizon_days), 0..1, calibrated"),
+        Column("expected_revenue", pl.Float64(), "predicted mean net revenue over value.horizon_days, currency"),
+        Column("risk_score", pl.Float64(), "composite, 0..1"),
+        Column("risk_rank", pl.Float64(), "rank of the risk score within the value tier, 0..1"),
+        Column("value_tier", pl.String(), "low, mid or high"),
+        Column("segment", pl.String(), "one of six names"),
+    ),
+)
+
+REASONS = Contract(
+    "reasons",
+    ("customer_id", "task", "rank"),
+    (
+        CUSTOMER,
+        Column("task", pl.String(), "churn or value"),
+        Column("rank", pl.Int32(), "1 = the strongest"),
+        Column("feature", pl.String(), "name of the feature"),
+        Column("value", pl.String(), "the customer's value, as shown"),
+        Column("contribution", pl.Float64(), "TreeSHAP, in the model's raw score"),
+        Column("sentence", pl.String(), "the reason in plain words"),
+    ),
+)
+
+CONTRIBUTIONS = Contract(
+    "contributions",
+    ("customer_id", "task", "feature"),
+    (
+        CUSTOMER,
+        Column("task", pl.String(), "churn or value"),
+        Column("feature", pl.String(), "name of the feature"),
+        Column("value", pl.Float64(), "the customer's value; a category's code", nullable=True),
+        Column("contribution", pl.Float64(), "TreeSHAP, in the model's raw score"),
+    ),
+)
+
+IMPORTANCE = Contract(
+    "importance",
+    ("task", "feature"),
+    (
+        Column("task", pl.String(), "churn or value"),
+        Column("feature", pl.String(), "name of the feature"),
+        Column("mean_abs_contribution", pl.Float64(), "mean |contribution| over customers, raw score"),
+        Column("relative", pl.Float64(), "share of the task's strongest feature, 0..1"),
+    ),
+)
+
+SEGMENTS = Contract(
+    "segments",
+    ("segment",),
+    (
+        Column("segment", pl.String(), "one of six names"),
+        Column("customers", pl.Int64(), "count"),
+        Column("average_ltv", pl.Float64(), "mean expected revenue, currency"),
+        Column("total_ltv", pl.Float64(), "sum of expected revenue, currency"),
+        Column("average_churn_probability", pl.Float64(), "0..1"),
+        Column("average_risk_score", pl.Float64(), "0..1"),
+    ),
+)
+
+RECOVERY = Contract(
+    "recovery",
+    ("segment",),
+    (
+        Column("segment", pl.String(), "an at-risk segment"),
+        Column("customers", pl.Int64(), "count"),
+        Column("cost", pl.Float64(), "currency per customer"),
+        Column("rate", pl.Float64(), "share of value recovered, 0..1"),
+        Column("invested", pl.Float64(), "currency"),
+        Column("recovered", pl.Float64(), "currency"),
+        Column("net", pl.Float64(), "currency"),
+        Column("roi_percent", pl.Float64(), "net over invested, percent", nullable=True),
+        Column("break_even_rate", pl.Float64(), "rate at which net is 0; null where there is no value", nullable=True),
+        Column("uplift_source", pl.String(), "experiment or assumed"),
+    ),
+)
+
+QUARANTINE = Contract(
+    "quarantine",
+    (),
+    (
+        Column("source", pl.String(), "file or query"),
+        Column("row", pl.Int64(), "1-based line of a text file, row of a table"),
+        Column("reason", pl.String(), "why it was not taken"),
+        Column("raw", pl.String(), "the values as read, JSON"),
+    ),
+)
+
+PREDICTIONS = Contract(
+    "predictions",
+    ("customer_id", "cutoff_day"),
+    (
+        CUSTOMER,
+        CUTOFF,
+        Column("churned", pl.Boolean(), "observed; null where the churn label is not complete", nullable=True),
+        Column("churn_probability", pl.Float64(), "predicted before, 0..1", nullable=True),
+        Column("churn_baseline", pl.Float64(), "the naive baseline's probability, 0..1", nullable=True),
+        Column("future_revenue", pl.Float64(), "observed, currency; null where not complete", nullable=True),
+        Column("expected_revenue", pl.Float64(), "predicted before, currency", nullable=True),
+        Column("value_baseline", pl.Float64(), "the naive baseline's prediction, currency", nullable=True),
+    ),
+)
+
+EVIDENCE = Contract(
+    "evidence",
+    ("cutoff_day", "task", "model", "metric"),
+    (
+        CUTOFF,
+        Column("task", pl.String(), "churn or value"),
+        Column("model", pl.String(), "champion, or the name of a baseline or candidate"),
+        Column("metric", pl.String(), "name of the metric"),
+        Column("value", pl.Float64(), "in the metric's unit"),
+        Column("low", pl.Float64(), "2.5 % of the customer bootstrap", nullable=True),
+        Column("high", pl.Float64(), "97.5 % of the customer bootstrap", nullable=True),
+    ),
+)
