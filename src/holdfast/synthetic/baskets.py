@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from holdfast.synthetic.behaviour import Customers, Times
-from holdfast.synthetic.shop import RETURN_WITHIN_DAYS, Floats, Ints, Shop
+from holdfast.synthetic.shop import RETURN_WITHIN_DAYS, Bools, Floats, Ints, Shop
 
 N_PRODUCTS = 300
 MORE_LINES, P_ONE_MORE = 3, 0.35
@@ -17,7 +17,7 @@ MEAN_MORE_UNITS, MORE_UNITS_SHAPE = 0.8, 2.0
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Products by falling popularity: prices in cents, and shares of the order lines (Zipf)."""
+    """Products by falling popularity: prices in cents, and shares of the order lines (Zipf); shape (N_PRODUCTS,)."""
 
     cents: Ints
     share: Floats
@@ -37,82 +37,74 @@ class Catalogue:
 
 
 @dataclass(frozen=True)
-class Lines:
-    """Order lines, in order of customer and time: each the row of its order, its product, units and fate."""
+class Baskets:
+    """Order lines in order of customer and time: who buys when, of which order, what, and whether it comes back.
 
-    order: Ints
+    Each of shape (n_lines,), but for `mean_order_value`, the expected value of a customer's order before returns, in
+    currency, of shape (n_customers,). `returned_after` is in days; 0 for what is kept.
+    """
+
+    bought: Times
+    order_number: Ints
     product: Ints
+    cents: Ints
     quantity: Ints
-    comes_back: Ints
-    """Days until the line is returned; 0 = it is kept."""
+    returned_after: Ints
+    mean_order_value: Floats
 
 
-def draw_units(customers: Customers, rng: np.random.Generator) -> Floats:
-    """Mean units of a customer's order line beyond the first, shape (n,)."""
-    return rng.gamma(MORE_UNITS_SHAPE, MEAN_MORE_UNITS / MORE_UNITS_SHAPE, size=customers.n)
-
-
-def mean_order_value(catalogue: Catalogue, units: Floats) -> Floats:
-    """Expected value of an order before returns, currency, shape (n,)."""
-    return (1 + MORE_LINES * P_ONE_MORE) * (1 + units) * catalogue.mean_price
-
-
-def draw_lines(
-    shop: Shop, catalogue: Catalogue, orders: Times, units: Floats, rng: np.random.Generator
-) -> Lines:
-    """Fill the baskets of all orders; the returned lines of an order come back together."""
-    n = len(orders.who)
-    order = np.repeat(np.arange(n), 1 + rng.binomial(MORE_LINES, P_ONE_MORE, size=n))
-    lag = rng.integers(1, RETURN_WITHIN_DAYS + 1, size=n)
+def fill_baskets(shop: Shop, customers: Customers, orders: Times, rng: np.random.Generator) -> Baskets:
+    """Draw the lines of all orders, and which of them come back."""
+    catalogue = Catalogue.of(shop)
+    units = rng.gamma(MORE_UNITS_SHAPE, MEAN_MORE_UNITS / MORE_UNITS_SHAPE, size=customers.n)
+    order = np.repeat(np.arange(len(orders.who)), 1 + rng.binomial(MORE_LINES, P_ONE_MORE, size=len(orders.who)))
+    product = rng.choice(N_PRODUCTS, size=len(order), p=catalogue.share)
     returned = rng.random(len(order)) < shop.return_rate
-    return Lines(
-        order=order,
-        product=rng.choice(N_PRODUCTS, size=len(order), p=catalogue.share),
+    return Baskets(
+        bought=Times(orders.who[order], orders.when[order]),
+        order_number=_ranks(orders.when)[order],
+        product=product,
+        cents=catalogue.cents[product],
         quantity=1 + rng.poisson(units[orders.who[order]]),
-        comes_back=np.where(returned, lag[order], 0),
+        returned_after=np.where(returned, rng.integers(1, RETURN_WITHIN_DAYS + 1, size=len(order)), 0),
+        mean_order_value=(1 + MORE_LINES * P_ONE_MORE) * (1 + units) * catalogue.mean_price,
     )
 
 
-def order_log(
-    shop: Shop, catalogue: Catalogue, orders: Times, lines: Lines, *, batch: int, customer_ids: pl.Series
-) -> pl.DataFrame:
+def _ranks(values: Floats) -> Ints:
+    ranks = np.empty(len(values), dtype=np.int64)
+    ranks[np.argsort(values, kind="stable")] = np.arange(len(values))
+    return ranks
+
+
+def order_log(shop: Shop, baskets: Baskets, *, batch: int, customer_ids: pl.Series) -> pl.DataFrame:
     """One row per order line or returned line within the log, by customer and time.
 
-    Returns carry an order_id that starts with R, the number of their order and a negative quantity.
+    A return's order_id starts with R and ends like that of its order; its quantity is negative.
     """
-    running = np.empty(len(orders.who), dtype=np.int64)
-    running[np.argsort(orders.when, kind="stable")] = np.arange(len(running))
-    bought_at = orders.when[lines.order]
-    back = lines.comes_back > 0
-    when = np.concatenate([bought_at, (bought_at + lines.comes_back)[back]])
-    row = np.concatenate([np.arange(len(bought_at)), np.flatnonzero(back)])
-    is_return = np.arange(len(row)) >= len(bought_at)
-    who = orders.who[lines.order[row]]
-    kept = np.flatnonzero((when >= 0) & (when < shop.n_days))
-    kept = kept[np.lexsort((when[kept], who[kept]))]
-    row, is_return, when, who = row[kept], is_return[kept], when[kept], who[kept]
+    line, is_return, when = _movements(shop, baskets)
+    number = pl.Series(baskets.order_number[line]).cast(pl.String).str.zfill(7)
     return pl.DataFrame({
-        "customer_id": customer_ids.gather(who),
+        "customer_id": customer_ids.gather(baskets.bought.who[line]),
         "occurred_at": timestamps(shop.seconds(when)),
-        "order": running[lines.order[row]],
-        "product": lines.product[row],
-        "quantity": (lines.quantity[row] * np.where(is_return, -1, 1)).astype(np.int32),
-        "unit_price": catalogue.cents[lines.product[row]] / 100,
-        "is_return": is_return,
-    }).select(
-        "customer_id",
-        "occurred_at",
-        pl.format(
-            f"{{}}{batch:04d}-{{}}",
-            pl.when("is_return").then(pl.lit("R")).otherwise(pl.lit("O")),
-            pl.col("order").cast(pl.String).str.zfill(7),
-        ).alias("order_id"),
-        pl.format("P{}", pl.col("product").cast(pl.String).str.zfill(3)).alias("product_id"),
-        "quantity",
-        "unit_price",
-    )  # fmt: skip
+        "order_id": pl.Series(["O", "R"]).gather(is_return.astype(np.int64)) + f"{batch:04d}" + number,
+        "product_id": "P" + pl.Series(baskets.product[line]).cast(pl.String).str.zfill(3),
+        "quantity": (baskets.quantity[line] * np.where(is_return, -1, 1)).astype(np.int32),
+        "unit_price": baskets.cents[line] / 100,
+    })  # fmt: skip
+
+
+def _movements(shop: Shop, baskets: Baskets) -> tuple[Ints, Bools, Floats]:
+    """Goods out and goods back within the log, in order: row of the line, whether it is a return, time."""
+    back = np.flatnonzero(baskets.returned_after)
+    line = np.concatenate([np.arange(len(baskets.product)), back])
+    is_return = np.arange(len(line)) >= len(baskets.product)
+    when = baskets.bought.when[line] + np.where(is_return, baskets.returned_after[line], 0)
+    kept = np.flatnonzero((when >= 0) & (when < shop.n_days))
+    kept = kept[np.lexsort((line[kept], when[kept], baskets.bought.who[line[kept]]))]
+    return line[kept], is_return[kept], when[kept]
 
 
 def timestamps(seconds: Ints) -> pl.Series:
-    """Moments in UTC."""
+    """Moments in UTC of seconds since 1970-01-01."""
     return pl.Series(seconds * 1_000_000, dtype=pl.Int64).cast(pl.Datetime("us", "UTC"))

@@ -81,7 +81,8 @@ class Customers:
 
     def dormant(self, who: Ints, day: Ints) -> Bools:
         """Whether a customer pauses on a day."""
-        return np.searchsorted(self.spell_edges, _customer_day(who, day), side="right") % 2 == 1
+        edges_passed = np.searchsorted(self.spell_edges, _customer_day(who, day), side="right")
+        return np.asarray(edges_passed % 2 == 1)
 
 
 def _customer_day(who: Ints, day: Ints) -> Ints:
@@ -109,8 +110,7 @@ def draw_customers(shop: Shop, batch: int, rng: np.random.Generator) -> Customer
         dropout_rate=dropout,
         k=1 + rng.poisson(shop.rhythm - 1, size=n),
         response=CHANNEL_RESPONSE[channel] * rng.gamma(4, 1 / 4, size=n),
-        treated=(rng.random((n, len(shop.campaign_days))) < TREATED_SHARE)
-        & (first_day[:, None] < shop.campaign_days),
+        treated=(rng.random((n, len(shop.campaign_days))) < TREATED_SHARE) & (first_day[:, None] < shop.campaign_days),
         spell_edges=_spell_edges(shop, first_day, np.minimum(died, shop.n_days + LOOK_AHEAD_DAYS), rng),
     )
 

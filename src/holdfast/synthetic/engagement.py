@@ -1,29 +1,41 @@
 """What customers do besides buying: visits before purchases, idle browsing, and campaigns with their responses."""
 
+from typing import NamedTuple
+
 import numpy as np
 import polars as pl
 
 from holdfast.synthetic.baskets import timestamps
 from holdfast.synthetic.behaviour import TREATED_SHARE, Customers, Times, poisson_times
 from holdfast.synthetic.shop import (
-    CAMPAIGN_WINDOW_DAYS,
     EVENTS_BEFORE_A_PURCHASE,
     LOOK_AHEAD_DAYS,
     OPEN_SECONDS,
-    OPENING_SECOND,
+    Floats,
+    Ints,
     Shop,
 )
 from holdfast.windows import day_of
 
-MEAN_CONSIDERATION_DAYS = 2.0
-BROWSING = {"session": 1.0, "page_view": 0.5, "click": 0.2, "wishlist_add": 0.1, "cart_add": 0.1}
-"""Probability of each event in a visit that leads to no order."""
+KINDS = ("session", "page_view", "click", "wishlist_add", "cart_add", "campaign_response")
+CONSIDERING = (1.0, 1.0, 0.0, 0.0, 0.0, 0.0)
+BUYING = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+BROWSING = (1.0, 0.5, 0.2, 0.15, 0.35, 0.0)
+RESPONDING = (0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
+"""Probability of each kind of event in a visit; browsing leads to no order."""
+MOMENT_IN_VISIT = np.array([0, 30, 60, 120, 240, 0]) / OPEN_SECONDS
+BUYING_LASTS = 300 / OPEN_SECONDS
+MEAN_CONSIDERATION_DAYS, MEAN_RESPONSE_DAYS = 2.0, 1.0
 P_RESPONSE = 0.1
 TREATMENT_COST = 0.5
 TREATMENT_SECOND = 7 * 3600
 """Campaigns go out before the shop opens."""
 
-_EVENT = pl.Enum([*BROWSING, "campaign_response"])
+
+class _Events(NamedTuple):
+    who: Ints
+    when: Floats
+    kind: Ints
 
 
 def event_log(
@@ -35,14 +47,68 @@ def event_log(
     goes on at a rate proportional to the purchase rate for as long as the customer is alive and awake, so silence says
     something.
     """
-    parts = [*_visits(shop, customers, purchases, rng), _responses(shop, customers, rng)]
-    who = np.concatenate([events.who for events, _ in parts])
-    when = np.concatenate([events.when for events, _ in parts])
-    kind = np.repeat([list(_EVENT.categories).index(kind) for _, kind in parts], [len(e.who) for e, _ in parts])
-    in_log = np.flatnonzero((when >= np.maximum(customers.first_day[who], 0)) & (when < shop.n_days))
-    in_log = in_log[np.lexsort((kind[in_log], when[in_log], who[in_log]))]
+    events = _in_log(shop, customers, _draw_events(shop, customers, purchases, rng))
     return pl.DataFrame({
-        "customer_id": customer_ids.gather(who[in_log]),
-        "occurred_at": timestamps(shop.seconds(when[in_log])),
-        "kind": pl.Series(_EVENT.categories).gather(kind[in_log]),
+        "customer_id": customer_ids.gather(events.who),
+        "occurred_at": timestamps(shop.seconds(events.when)),
+        "kind": pl.Series(KINDS).gather(events.kind),
+    })  # fmt: skip
+
+
+def _draw_events(shop: Shop, customers: Customers, purchases: Times, rng: np.random.Generator) -> _Events:
+    if shop.events_per_purchase == 0:
+        return _Events(np.empty(0, dtype=np.int64), np.empty(0), np.empty(0, dtype=np.int64))
+    idle = (shop.events_per_purchase - EVENTS_BEFORE_A_PURCHASE) / sum(BROWSING)
+    visits = (
+        (_earlier(purchases, _up_to_a_week(MEAN_CONSIDERATION_DAYS, len(purchases.who), rng)), CONSIDERING),
+        (_earlier(purchases, BUYING_LASTS), BUYING),
+        (poisson_times(shop, customers, customers.purchase_rate * idle, rng), BROWSING),
+        (_responses(shop, customers, rng), RESPONDING),
+    )
+    parts = [_in_visit(times, chances, rng) for times, chances in visits]
+    return _Events(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def _earlier(purchases: Times, lead: Floats | float) -> Times:
+    return Times(purchases.who, purchases.when - lead)
+
+
+def _up_to_a_week(mean: float, n: int, rng: np.random.Generator) -> Floats:
+    return np.minimum(rng.exponential(mean, size=n), LOOK_AHEAD_DAYS)
+
+
+def _in_visit(visits: Times, chances: tuple[float, ...], rng: np.random.Generator) -> _Events:
+    visit, kind = np.nonzero(rng.random((len(visits.who), len(KINDS))) < chances)
+    return _Events(visits.who[visit], visits.when[visit] + MOMENT_IN_VISIT[kind], kind)
+
+
+def _responses(shop: Shop, customers: Customers, rng: np.random.Generator) -> Times:
+    """Some of the treated who are alive and awake answer, the more the more it moves them."""
+    who, campaign = np.nonzero(customers.treated)
+    sent = shop.campaign_days[campaign]
+    answers = rng.random(len(who)) < P_RESPONSE * customers.response[who]
+    answers &= (sent < customers.died[who]) & ~customers.dormant(who, sent)
+    return Times(who, sent + _up_to_a_week(MEAN_RESPONSE_DAYS, len(who), rng)).where(answers)
+
+
+def _in_log(shop: Shop, customers: Customers, events: _Events) -> _Events:
+    """Events within the log and of customers already known, in order."""
+    opens = np.maximum(customers.first_day[events.who], 0)
+    kept = np.flatnonzero((events.when >= opens) & (events.when < shop.n_days))
+    kept = kept[np.lexsort((events.when[kept], events.who[kept]))]
+    return _Events(events.who[kept], events.when[kept], events.kind[kept])
+
+
+def treatment_log(shop: Shop, customers: Customers, *, customer_ids: pl.Series) -> pl.DataFrame:
+    """One row per campaign and customer known when it went out, treated or held out, by customer and time."""
+    who, campaign = np.nonzero(customers.first_day[:, None] < shop.campaign_days)
+    treated = customers.treated[who, campaign]
+    return pl.DataFrame({
+        "customer_id": customer_ids.gather(who),
+        "occurred_at": timestamps((day_of(shop.start) + shop.campaign_days[campaign]) * 86_400 + TREATMENT_SECOND),
+        "campaign": pl.Series([f"campaign-{i + 1}" for i in range(len(shop.campaign_days))], dtype=pl.String)
+        .gather(campaign),
+        "treated": treated,
+        "propensity": np.full(len(who), TREATED_SHARE),
+        "cost": np.where(treated, TREATMENT_COST, 0.0),
     })  # fmt: skip

@@ -160,7 +160,7 @@ class Shop:
         """Seconds since 1970-01-01 UTC of times within opening hours, same shape."""
         day = np.floor(time)
         second = OPENING_SECOND + np.floor((time - day) * OPEN_SECONDS)
-        return ((day_of(self.start) + day) * 86_400 + second).astype(np.int64)
+        return np.asarray((day_of(self.start) + day) * 86_400 + second, dtype=np.int64)
 
 
 _RANGES = (

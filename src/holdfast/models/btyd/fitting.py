@@ -1,6 +1,6 @@
 """Maximum likelihood the same way for every model: log-parameters, several starts, exact gradients, honest errors."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,3 +129,34 @@ def _covariance(information: FloatArray, *, free: npt.NDArray[np.bool_]) -> Floa
     if len(inner) and np.linalg.eigvalsh(inner).min() > 0:
         covariance[np.ix_(free, free)] = np.linalg.inv(inner)
     return covariance
+
+
+def describe(
+    optimum: Optimum, *, values: Mapping[str, float], on_log_scale: Set[str]
+) -> tuple[dict[str, float], tuple[str, ...]]:
+    """Standard errors by name, and a sentence on each thing that the data did not settle.
+
+    Parameters
+    ----------
+    values
+        The parameters in the order of `optimum.position`, on their natural scale.
+    on_log_scale
+        Those whose position is their logarithm: the delta method multiplies their error by their value.
+    """
+    variances = dict(zip(values, np.diag(optimum.covariance), strict=True))
+    log_errors = {name: float(np.sqrt(variance)) for name, variance in variances.items() if np.isfinite(variance)}
+    errors = {name: error * (values[name] if name in on_log_scale else 1.0) for name, error in log_errors.items()}
+    notes = []
+    if not optimum.converged:
+        notes.append("the search for the maximum did not converge: treat the parameters as a fallback")
+    limits = [f"{name} ({values[name]:.4g})" for name, held in zip(values, optimum.at_limit, strict=True) if held]
+    if limits:
+        notes.append(f"the data put no bound on {', '.join(limits)}: held at the limit of the search")
+    vague = [
+        f"{name} ({values[name]:.4g})"
+        for name, held in zip(values, optimum.at_limit, strict=True)
+        if not held and name in on_log_scale and log_errors.get(name, np.inf) > VAGUE_LOG_ERROR
+    ]
+    if vague:
+        notes.append(f"the data hardly determine {', '.join(vague)}: forecasts barely depend on the exact value")
+    return errors, tuple(notes)

@@ -1,0 +1,65 @@
+"""Recovery: what keeping the customers at risk would cost and bring, under rates that the study assumes."""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from holdfast import study, tables
+
+
+def recovery(
+    segments: pl.DataFrame, settings: Mapping[str, study.Recovery], *, margin_rate: float = 1.0
+) -> pl.DataFrame:
+    """Simulate one campaign for each at-risk segment that the study gives a cost and a rate.
+
+    `invested = customers x cost`, `recovered = total value x margin_rate x rate`, `net = recovered - invested`. The
+    rates are nobody's measurement, so each row is labelled `assumed` and says at which rate it would only break even.
+
+    Parameters
+    ----------
+    segments
+        One row per segment, by the contract `tables.SEGMENTS`.
+    settings
+        Segment -> cost in the currency per customer, and share of the value recovered.
+    margin_rate
+        Share of revenue that is margin, 0..1.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row per segment of `settings`, in the order of `study.AT_RISK_SEGMENTS`; by `tables.RECOVERY`.
+
+    Examples
+    --------
+    >>> found = pl.DataFrame({"segment": ["Vulnerable"], "customers": [10], "total_ltv": [1000.0]})
+    >>> recovery(found, {"Vulnerable": study.Recovery(cost=25, rate=0.35)}).row(0)[4:]
+    (250.0, 350.0, 100.0, 40.0, 0.25, 'assumed')
+    """
+    assumed = pl.DataFrame(
+        [(name, settings[name].cost, settings[name].rate) for name in study.AT_RISK_SEGMENTS if name in settings],
+        schema={"segment": pl.String, "cost": pl.Float64, "rate": pl.Float64},
+        orient="row",
+    )
+    value = pl.col("total_ltv") * margin_rate
+    plan = (
+        assumed.join(segments, on="segment", how="left", maintain_order="left")
+        .with_columns(pl.col("customers", "total_ltv").fill_null(0))
+        .with_columns(invested=pl.col("customers") * pl.col("cost"), recovered=value * pl.col("rate"))
+        .with_columns(net=pl.col("recovered") - pl.col("invested"))
+        .with_columns(
+            roi_percent=pl.when(pl.col("invested") > 0).then(100 * pl.col("net") / pl.col("invested")),
+            break_even_rate=pl.when(value > 0).then(pl.col("invested") / value),
+            uplift_source=pl.lit("assumed"),
+        )
+    )
+    return tables.RECOVERY.check(plan.select(tables.RECOVERY.schema.names()))
+
+
+def totals(plan: pl.DataFrame) -> dict[str, float | None]:
+    """Add up a recovery table: `invested`, `recovered`, `net` in the currency and `roi_percent`.
+
+    The ROI is None where nothing is invested.
+    """
+    invested, recovered = (float(sum(plan[column])) for column in ("invested", "recovered"))
+    roi_percent = 100 * (recovered - invested) / invested if invested > 0 else None
+    return {"invested": invested, "recovered": recovered, "net": recovered - invested, "roi_percent": roi_percent}

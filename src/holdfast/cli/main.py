@@ -1,0 +1,54 @@
+"""The application: its commands, and how an error leaves it."""
+
+import os
+import sys
+
+import typer
+
+from holdfast.cli import datasets, look, predict, run, runs, start
+from holdfast.cli.output import print_error
+from holdfast.errors import HoldfastError
+
+app = typer.Typer(
+    name="holdfast",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="From an order log, or a customer snapshot, to churn, value, reasons, segments and a retention plan.\n\n"
+    "Start with [bold]holdfast init my-shop --data orders.csv[/bold], then [bold]holdfast run[/bold].",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong input. Every command takes --help and --json.",
+)
+app.command()(start.init)
+app.command()(run.run)
+app.command()(predict.predict)
+app.command()(look.compare)
+app.command()(look.backtest)
+app.command()(look.features)
+app.command()(start.simulate)
+app.add_typer(runs.app, name="runs")
+app.add_typer(datasets.app, name="datasets")
+
+
+def main() -> None:
+    """Run a command; no traceback reaches a user."""
+    try:
+        app()
+    except HoldfastError as error:
+        print_error(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("interrupted; nothing was published", file=sys.stderr)  # noqa: T201
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of a pipe has left; Python would complain once more when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:
+        if os.environ.get("HOLDFAST_DEBUG"):
+            raise
+        print_error(
+            HoldfastError(
+                f"something went wrong that Holdfast did not expect: {type(error).__name__}: {error}",
+                fix="set HOLDFAST_DEBUG=1 to see where, and report it",
+            )
+        )
+        sys.exit(1)

@@ -1,0 +1,64 @@
+"""Live steps on a terminal, plain lines elsewhere."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.text import Text
+
+from holdfast.pipeline.progress import Listener, Silence
+
+
+class PlainLines:
+    """One line a finished step, on stderr, for logs and pipes."""
+
+    def __init__(self, out: Console) -> None:
+        self._out = out
+
+    def started(self, step: str) -> None:
+        """Say nothing yet."""
+
+    def finished(self, step: str, *, seconds: float, detail: str) -> None:
+        """Print the step."""
+        self._out.print(Text(f"{step:<34} {seconds:6.1f} s  {detail}".rstrip()))
+
+
+class LiveSteps:
+    """Finished steps above, the one under way with its elapsed time below."""
+
+    def __init__(self) -> None:
+        self._done: list[Text] = []
+        self._step = ""
+        self._since = perf_counter()
+
+    def started(self, step: str) -> None:
+        """Show the step as under way."""
+        self._step, self._since = step, perf_counter()
+
+    def finished(self, step: str, *, seconds: float, detail: str) -> None:
+        """Move the step above."""
+        self._step = ""
+        self._done.append(Text.assemble(("✓ ", "green"), f"{step:<34} {seconds:6.1f} s  ", (detail, "dim")))
+
+    def __rich__(self) -> Group:
+        """Draw the steps; called some times a second."""
+        if not self._step:
+            return Group(*self._done)
+        return Group(*self._done, Spinner("dots", f"{self._step:<34} {perf_counter() - self._since:6.1f} s"))
+
+
+@contextmanager
+def progress(*, silent: bool) -> Iterator[Listener]:
+    """Whoever is to hear of the steps of a run."""
+    out = Console(stderr=True, highlight=False)
+    if silent:
+        yield Silence()
+    elif not out.is_terminal:
+        yield PlainLines(out)
+    else:
+        steps = LiveSteps()
+        with Live(steps, console=out, refresh_per_second=8):
+            yield steps

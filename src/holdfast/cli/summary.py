@@ -1,0 +1,93 @@
+"""The summary a manager understands, and one customer's page, on a terminal."""
+
+from typing import TYPE_CHECKING, Any
+
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from holdfast.io.runs import Run
+    from holdfast.study import Study
+
+_SEVERITY = {"fatal": "bold red", "warning": "yellow", "note": "dim"}
+
+
+def print_summary(out: "Console", run: "Run", study: "Study") -> None:
+    """Print what a run found, in the order a manager asks."""
+    summary, money = run.summary, study.currency
+    out.print()
+    out.print(f"[bold]{study.name}[/bold], {summary['customers']:,} customers as of {summary['cutoff_date']}")
+    out.print(_headline(summary, money))
+    out.print(_segments(summary, money))
+    for reason in summary["top_reasons"]:
+        out.print(f"  [dim]{reason['task']:<6}[/dim] {reason['sentence']}")
+    out.print()
+    for line in _proof(summary):
+        out.print(line)
+    for finding in summary["findings"]:
+        out.print(Text.assemble((f"{finding['severity']}: ", _SEVERITY[finding["severity"]]), finding["evidence"]))
+        out.print(Text(f"  {finding['fix']}", style="dim"))
+    out.print(f"\nReport: {run.report}")
+
+
+def _headline(summary: dict[str, Any], money: str) -> Table:
+    table = Table.grid(padding=(0, 2))
+    recovery = summary["recovery"]
+    rows = summary["rows"]
+    table.add_row(
+        "Rows", f"{rows['read']:,} read = {rows['accepted']:,} accepted + {rows['set_aside']:,} set aside "
+        f"+ {rows['quarantined']:,} quarantined",
+    )  # fmt: skip
+    table.add_row("At risk", f"{summary['share_at_risk']:.1%} of customers")
+    table.add_row("Expected revenue", f"{summary['expected_revenue']:,.0f} {money} ({_horizon(summary)})")
+    table.add_row("Revenue at risk", f"{summary['revenue_at_risk']:,.0f} {money}")
+    if recovery["invested"]:
+        table.add_row(
+            "Recovery (assumed)", f"invest {recovery['invested']:,.0f}, net {recovery['net']:,.0f} {money}, "
+            f"ROI {recovery['roi_percent']:,.0f} %",
+        )  # fmt: skip
+    return table
+
+
+def _horizon(summary: dict[str, Any]) -> str:
+    days = summary["value"]["horizon_days"]
+    return f"next {days} days" if days else "the snapshot's own value label"
+
+
+def _segments(summary: dict[str, Any], money: str) -> Table:
+    table = Table("segment", box=None, padding=(0, 2, 0, 0))
+    for title in ("customers", f"mean {money}", f"total {money}"):
+        table.add_column(title, justify="right")
+    for row in summary["segments"]:
+        table.add_row(row["segment"], f"{row['customers']:,}", f"{row['average_ltv']:,.0f}", f"{row['total_ltv']:,.0f}")
+    return table
+
+
+def _proof(summary: dict[str, Any]) -> list[str]:
+    """How good the predictions proved, always beside the naive baseline."""
+    lines = []
+    pairs = (("churn", "roc_auc", "AUC"), ("churn", "brier", "Brier"), ("value", "wape", "WAPE"), ("value", "spearman", "Spearman"))
+    for task, metric, name in pairs:
+        ours, naive = summary[task].get(metric), summary[task]["baseline"].get(metric)
+        if ours is not None and naive is not None:
+            lines.append(f"Unseen {task:<6} {name:<9} {ours:.3f}   naive ({summary[task]['baseline']['name']}) {naive:.3f}")
+    return lines
+
+
+def print_prediction(out: "Console", answer: dict[str, Any]) -> None:
+    """Print one customer's page."""
+    table = Table.grid(padding=(0, 2))
+    table.add_row("Churn probability", f"{answer['churn_probability']:.1%}   {answer['churn_risk']}")
+    table.add_row("Predicted LTV", f"{answer['predicted_ltv']:,.2f} {answer['currency']}   {answer['ltv_tier']} value")
+    table.add_row("Composite risk", f"{answer['risk_score']:.3f}   higher than {answer['risk_rank']:.0%} of the tier")
+    table.add_row("Segment", f"[bold]{answer['segment']}[/bold]")
+    out.print(Panel(table, title=f"Customer {answer['customer_id']}", title_align="left", expand=False))
+    for title, lines in (("Do", answer["actions"]), ("Why", [reason["sentence"] for reason in answer["reasons"]])):
+        out.print(f"[bold]{title}[/bold]")
+        for line in lines:
+            out.print(Text(f"  · {line}"))
+    out.print(f"[bold]Evidence[/bold]\n  {answer['evidence']}")
+    out.print(f"[dim]  run {answer['run_id']}, as of {answer['cutoff_date']}[/dim]")

@@ -1,0 +1,168 @@
+"""Simulate: write a shop of any size to a folder, with its truth and a study that is ready to run."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from holdfast.errors import InputError
+from holdfast.synthetic import Shop, SimulatedBatch, simulate
+
+TABLES = ("orders", "events", "customers", "treatments", "truth")
+
+_STUDY = """\
+# A simulated shop: {n_customers} customers, {n_days} days from {start}, seed {seed}.
+# truth.parquet holds what no model may see: who is alive, true expected revenue, true uplift.
+
+[study]
+name = "simulated-shop"
+currency = "{currency}"
+time_zone = "UTC"
+horizons_days = [30, 90, 180, 365]
+seed = {seed}
+
+[transactions]
+path = "orders.parquet"
+[transactions.columns]
+customer_id = "customer_id"
+occurred_at = "occurred_at"
+order_id = "order_id"
+product_id = "product_id"
+quantity = "quantity"
+unit_price = "unit_price"
+[transactions.returns]
+when = "order_id LIKE 'R%'"
+
+[customers]
+path = "customers.parquet"
+attributes = ["channel", "country"]
+[customers.columns]
+customer_id = "customer_id"
+known_from = "known_from"
+"""
+
+_EVENTS = """
+[events]
+path = "events.parquet"
+[events.columns]
+customer_id = "customer_id"
+occurred_at = "occurred_at"
+kind = "kind"
+"""
+
+_TREATMENTS = """
+[treatments]
+path = "treatments.parquet"
+[treatments.columns]
+customer_id = "customer_id"
+occurred_at = "occurred_at"
+campaign = "campaign"
+treated = "treated"
+propensity = "propensity"
+cost = "cost"
+"""
+
+_TASKS = """
+[churn]
+kind = "non-contractual"
+horizon_days = 90
+eligible = "bought in the last 365 days"
+
+[value]
+horizon_days = 180
+"""
+
+
+@dataclass(frozen=True)
+class SimulatedFiles:
+    """What was written: the study, each table's file and its number of rows, by table name."""
+
+    study: Path
+    tables: Mapping[str, Path]
+    rows: Mapping[str, int]
+
+
+def simulate_to(directory: Path, shop: Shop, *, on_progress: Callable[[int], None] | None = None) -> SimulatedFiles:
+    """Write orders, events, customers, treatments and truth as Parquet, and a holdfast.toml over them.
+
+    Memory stays that of one batch. Files appear under their names only when all of them are complete.
+
+    Parameters
+    ----------
+    directory
+        Made if it does not exist.
+    on_progress
+        Called with the number of customers written so far.
+
+    Raises
+    ------
+    InputError
+        `directory` is a file or holds anything.
+    """
+    _claim(directory)
+    rows = dict.fromkeys(TABLES, 0)
+    with _appearing_together(directory) as unfinished:
+        with ExitStack() as stack:
+            writers: dict[str, pq.ParquetWriter] = {}
+            for batch in simulate(shop):
+                for name, table in _arrow_tables(batch):
+                    if name not in writers:
+                        path = unfinished(f"{name}.parquet")
+                        writers[name] = stack.enter_context(pq.ParquetWriter(path, table.schema, compression="zstd"))
+                    writers[name].write_table(table)
+                    rows[name] += table.num_rows
+                if on_progress:
+                    on_progress(rows["customers"])
+        unfinished("holdfast.toml").write_text(_study_text(shop, rows), encoding="utf-8")
+    return SimulatedFiles(
+        study=directory / "holdfast.toml",
+        tables={name: directory / f"{name}.parquet" for name in TABLES},
+        rows=rows,
+    )
+
+
+def _claim(directory: Path) -> None:
+    if directory.exists() and not directory.is_dir():
+        raise InputError(f"{directory} is a file", fix="name a new or empty folder")
+    directory.mkdir(parents=True, exist_ok=True)
+    present = sorted(entry.name for entry in directory.iterdir())
+    if present:
+        raise InputError(
+            f"{directory} is not empty: {len(present)} entries, the first is {present[0]}",
+            fix="name a new or empty folder",
+        )
+
+
+@contextmanager
+def _appearing_together(directory: Path) -> Iterator[Callable[[str], Path]]:
+    """Hand out temporary names; rename all at the end, the study last, or remove all on failure."""
+    names: list[str] = []
+
+    def unfinished(name: str) -> Path:
+        names.append(name)
+        return directory / f".{name}.unfinished"
+
+    try:
+        yield unfinished
+        for name in names:
+            (directory / f".{name}.unfinished").rename(directory / name)
+    finally:
+        for name in names:
+            (directory / f".{name}.unfinished").unlink(missing_ok=True)
+
+
+def _arrow_tables(batch: SimulatedBatch) -> Iterator[tuple[str, pa.Table]]:
+    for name in TABLES:
+        frame: pl.DataFrame = getattr(batch, name)
+        yield name, frame.to_arrow()
+
+
+def _study_text(shop: Shop, rows: Mapping[str, int]) -> str:
+    head = _STUDY.format(
+        n_customers=shop.n_customers, n_days=shop.n_days, start=shop.start, seed=shop.seed, currency=shop.currency
+    )
+    return head + (_EVENTS if rows["events"] else "") + (_TREATMENTS if rows["treatments"] else "") + _TASKS

@@ -1,0 +1,286 @@
+"""Segments: value tier x risk, by a rule that is learnt once from the customer base and published with the run.
+
+The tier boundaries, the scale of each risk signal and the table of risk scores within each tier are frozen in a
+`SegmentRule`, so a customer who is scored alone gets exactly the segment that the batch gave.
+
+Risk scores are kept in ten-thousandths. That is how the original system reports them, it bounds each rank table at
+10,001 rows whatever the number of customers, and equal tables on two machines do not hang on the last bit of a float.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from holdfast import study, tables
+from holdfast.errors import DataError, NotEnoughData
+from holdfast.findings import Finding
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+VALUE_TIERS = ("low", "mid", "high")
+_NAMES = {
+    "high": ("Champion", "At-Risk VIP"),
+    "mid": ("Promising", "Vulnerable"),
+    "low": ("Hibernating", "Losing Customer"),
+}
+_SCALE = 10_000
+_LEVELS = ((0.70, "🔴 VERY HIGH"), (0.30, "🟠 HIGH"), (0.10, "🟡 MODERATE"))
+
+
+def churn_level(probability: float) -> str:
+    """Put a churn probability (0..1) into words, with the original system's icon.
+
+    >>> [churn_level(p) for p in (0.70, 0.30, 0.10, 0.0999)]
+    ['🔴 VERY HIGH', '🟠 HIGH', '🟡 MODERATE', '🟢 LOW']
+    """
+    return next((level for least, level in _LEVELS if probability >= least), "🟢 LOW")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signal:
+    """A risk signal: its weight among the kept signals and its range over the customer base."""
+
+    name: str
+    weight: float
+    low: float
+    high: float
+
+    def scaled(self, values: Floats) -> Floats:
+        """Scale to 0..1 over the base; beyond its range is clipped, missing stays NaN."""
+        return np.clip((values - self.low) / (self.high - self.low), 0.0, 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankTable:
+    """The risk scores of one value tier: how many customers of the base have each.
+
+    Attributes
+    ----------
+    scores
+        Distinct risk scores in ten-thousandths, rising.
+    customers
+        How many have it.
+    """
+
+    scores: tuple[int, ...]
+    customers: tuple[int, ...]
+
+    @classmethod
+    def of(cls, scores: Integers) -> "RankTable":
+        """Count the scores of a tier."""
+        distinct, counts = np.unique(scores, return_counts=True)
+        return cls(scores=tuple(distinct.tolist()), customers=tuple(counts.tolist()))
+
+    @cached_property
+    def _arrays(self) -> tuple[Integers, Integers, Integers]:
+        counts = np.array([*self.customers, 0], dtype=np.int64)
+        below = np.concatenate([[0], np.cumsum(counts[:-1])]).astype(np.int64)
+        return np.array(self.scores, dtype=np.int64), counts, below
+
+    def rank(self, scores: Integers) -> Floats:
+        """Percentile rank within the tier, 0..1: the mean of the places that equal scores share, over the size.
+
+        A score that nobody in the base has stands between its neighbours.
+
+        >>> RankTable(scores=(1, 5), customers=(2, 2)).rank(np.array([0, 1, 3, 5, 9])).tolist()
+        [0.125, 0.375, 0.625, 0.875, 1.0]
+        """
+        distinct, counts, below = self._arrays
+        place = np.searchsorted(distinct, scores)
+        known = place < len(distinct)
+        known[known] = distinct[place[known]] == scores[known]
+        equal = np.where(known, counts[place], 0)
+        return np.minimum((below[place] + (equal + 1) / 2) / below[-1], 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentRule:
+    """Who belongs to which segment; learnt from one customer base, then only applied.
+
+    Attributes
+    ----------
+    mid_above, high_above
+        Boundaries of the value tiers in the currency: a customer worth more than it belongs to that tier.
+    high_risk_rank
+        Percentile rank within the tier from which the risk is high.
+    signals
+        What the risk score is made of; the weights sum to 1.
+    dropped
+        Signals of the study that carry nothing here -> why.
+    ranks
+        Value tier -> its rank table; a tier without customers ranks against everyone.
+    """
+
+    mid_above: float
+    high_above: float
+    high_risk_rank: float
+    signals: tuple[Signal, ...]
+    dropped: Mapping[str, str]
+    ranks: Mapping[str, RankTable]
+
+    @classmethod
+    def learn(cls, settings: study.Segments, base: pl.DataFrame) -> "SegmentRule":
+        """Learn the rule from the scored customer base.
+
+        Parameters
+        ----------
+        base
+            One row per customer: `expected_revenue` and the signals of `settings.risk` as far as the data has them.
+
+        Raises
+        ------
+        NotEnoughData
+            There are no customers.
+        DataError
+            A signal is not a number.
+        """
+        if base.is_empty():
+            raise NotEnoughData("there are no customers to learn segments from", fix="widen churn.eligible")
+        low, high = settings.value_tiers
+        mid_above, high_above = np.quantile(_numbers(base, "expected_revenue"), [low, high]).tolist()
+        signals, dropped = _learn_signals(settings.risk, base)
+        rule = cls(
+            mid_above=mid_above,
+            high_above=high_above,
+            high_risk_rank=settings.high_risk_rank,
+            signals=signals,
+            dropped=dropped,
+            ranks={},
+        )
+        risk, tier = rule._risk(base), rule._tier(base)
+        tables_ = {name: risk[tier == code] if (tier == code).any() else risk for code, name in enumerate(VALUE_TIERS)}
+        return cls(**{**vars(rule), "ranks": {name: RankTable.of(scores) for name, scores in tables_.items()}})
+
+    def assign(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Add `risk_score`, `risk_rank`, `value_tier` and `segment` to scored customers, one or many.
+
+        A signal that is missing for a customer drops out for that customer and the other weights are renormalised.
+
+        Raises
+        ------
+        DataError
+            A signal or `expected_revenue` is not there or not a number.
+        """
+        risk, tier = self._risk(frame), self._tier(frame)
+        rank = np.zeros(len(risk))
+        for code, name in enumerate(VALUE_TIERS):
+            rank[tier == code] = self.ranks[name].rank(risk[tier == code])
+        names = [name for tier_name in VALUE_TIERS for name in _NAMES[tier_name]]
+        return frame.with_columns(
+            risk_score=pl.Series(risk / _SCALE),
+            risk_rank=pl.Series(rank),
+            value_tier=pl.Series(VALUE_TIERS).gather(tier),
+            segment=pl.Series(names).gather(2 * tier + (rank >= self.high_risk_rank)),
+        )
+
+    def _tier(self, frame: pl.DataFrame) -> Integers:
+        value = _numbers(frame, "expected_revenue")
+        return (value > self.mid_above).astype(np.int64) + (value > self.high_above)
+
+    def _risk(self, frame: pl.DataFrame) -> Integers:
+        total, weights = np.zeros(frame.height), np.zeros(frame.height)
+        for signal in self.signals:
+            scaled = signal.scaled(_numbers(frame, signal.name))
+            present = ~np.isnan(scaled)
+            total += np.where(present, signal.weight * scaled, 0.0)
+            weights += np.where(present, signal.weight, 0.0)
+        return np.rint(np.divide(total, weights, out=np.zeros_like(total), where=weights > 0) * _SCALE).astype(np.int64)
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Say which signals of the study carry nothing here."""
+        if not self.dropped:
+            return ()
+        kept = ", ".join(f"{signal.name} {signal.weight:.2f}" for signal in self.signals) or "none"
+        return (
+            Finding(
+                name="risk-signal-dropped",
+                severity="note",
+                evidence="; ".join(f"{name} {reason}" for name, reason in self.dropped.items()),
+                meaning=f"The risk score is made of the others, their weights renormalised: {kept}.",
+                fix="Give the data that carries the signal, or choose others in [segments.risk].",
+            ),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the rule as plain values; through JSON every float comes back exactly."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> "SegmentRule":
+        """Rebuild the rule from the plain values of a published run."""
+        ranks = {name: {key: tuple(values) for key, values in table.items()} for name, table in raw["ranks"].items()}
+        return cls(
+            **{
+                **raw,
+                "signals": tuple(Signal(**signal) for signal in raw["signals"]),
+                "ranks": {name: RankTable(**table) for name, table in ranks.items()},
+            }
+        )
+
+
+def summary(scores: pl.DataFrame) -> pl.DataFrame:
+    """Sum up each segment: one row for each of the six names, most valuable tier first, zeros where nobody is.
+
+    Returns
+    -------
+    polars.DataFrame
+        By the contract `tables.SEGMENTS`.
+    """
+    return tables.SEGMENTS.check(
+        pl.DataFrame([_totals(name, scores) for name in study.SEGMENT_NAMES], schema=tables.SEGMENTS.schema)
+    )
+
+
+def _totals(name: str, scores: pl.DataFrame) -> dict[str, str | int | float]:
+    members = scores.filter(pl.col("segment") == name)
+    # numpy adds in a fixed order, whatever the number of threads: the same table, byte for byte.
+    revenue, churn, risk = (
+        float(np.sum(members[column].to_numpy())) for column in ("expected_revenue", "churn_probability", "risk_score")
+    )
+    size = max(members.height, 1)
+    return {
+        "segment": name,
+        "customers": members.height,
+        "average_ltv": revenue / size,
+        "total_ltv": revenue,
+        "average_churn_probability": churn / size,
+        "average_risk_score": risk / size,
+    }
+
+
+def _learn_signals(risk: Mapping[str, float], base: pl.DataFrame) -> tuple[tuple[Signal, ...], dict[str, str]]:
+    ranges = {name: _range(base, name, weight) for name, weight in risk.items()}
+    kept = {name: found for name, found in ranges.items() if not isinstance(found, str)}
+    total = sum(risk[name] for name in kept)
+    signals = (
+        Signal(name=name, weight=risk[name] / total, low=low, high=high) for name, (low, high) in kept.items()
+    )
+    return tuple(signals), {name: reason for name, reason in ranges.items() if isinstance(reason, str)}
+
+
+def _range(base: pl.DataFrame, name: str, weight: float) -> tuple[float, float] | str:
+    if weight == 0:
+        return "has no weight"
+    if name not in base.columns:
+        return "is not in the data"
+    values = _numbers(base, name)
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return "is empty for every customer"
+    low, high = float(finite.min()), float(finite.max())
+    return (low, high) if low < high else f"is {low:g} for every customer"
+
+
+def _numbers(frame: pl.DataFrame, name: str) -> Floats:
+    if name not in frame.columns:
+        raise DataError(f"the segments need the column '{name}'", fix="score the customers with the run's own features")
+    column = frame[name]
+    if not (column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null)):
+        raise DataError(f"the risk signal '{name}' is {column.dtype}, not a number", fix="choose another in [segments]")
+    return column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
