@@ -31,7 +31,8 @@ def test_columns_constants_and_arithmetic_pass(text: str, sql: str | None, colum
     [
         "", "  ", "x; DROP TABLE y", "x IN (SELECT 1)", "(SELECT 1)", "EXISTS (SELECT 1)", "read_csv('/etc/passwd')",
         "getenv('HOME')", "a.b > 1", "sum(x) > 1", "row_number() OVER ()", "random() > 0.5", "current_date", "x[1]",
-        "*", "SELECT 1", "COPY x TO 'y'", "x = ?", "x = $1", "pragma_version()", "list_transform(x, y -> y)", "x COLLATE de",
+        "*", "SELECT 1", "COPY x TO 'y'", "x = ?", "x = $1", "pragma_version()",
+        "list_transform(x, y -> y)", "x COLLATE de",
         "(" * 3000 + "1" + ")" * 3000,
     ],
 )  # fmt: skip

@@ -7,8 +7,8 @@ Risk scores are kept in ten-thousandths. That is how the original system reports
 10,001 rows whatever the number of customers, and equal tables on two machines do not hang on the last bit of a float.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -96,7 +96,8 @@ class RankTable:
         known = place < len(distinct)
         known[known] = distinct[place[known]] == scores[known]
         equal = np.where(known, counts[place], 0)
-        return np.minimum((below[place] + (equal + 1) / 2) / below[-1], 1.0)
+        ranks: Floats = np.minimum((below[place] + (equal + 1) / 2) / below[-1], 1.0)
+        return ranks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,8 +155,8 @@ class SegmentRule:
             ranks={},
         )
         risk, tier = rule._risk(base), rule._tier(base)
-        tables_ = {name: risk[tier == code] if (tier == code).any() else risk for code, name in enumerate(VALUE_TIERS)}
-        return cls(**{**vars(rule), "ranks": {name: RankTable.of(scores) for name, scores in tables_.items()}})
+        members = [risk[tier == code] if (tier == code).any() else risk for code in range(len(VALUE_TIERS))]
+        return replace(rule, ranks=dict(zip(VALUE_TIERS, map(RankTable.of, members), strict=True)))
 
     def assign(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Add `risk_score`, `risk_rank`, `value_tier` and `segment` to scored customers, one or many.
@@ -190,7 +191,9 @@ class SegmentRule:
             present = ~np.isnan(scaled)
             total += np.where(present, signal.weight * scaled, 0.0)
             weights += np.where(present, signal.weight, 0.0)
-        return np.rint(np.divide(total, weights, out=np.zeros_like(total), where=weights > 0) * _SCALE).astype(np.int64)
+        mean = np.divide(total, weights, out=np.zeros_like(total), where=weights > 0)
+        risk: Integers = np.rint(mean * _SCALE).astype(np.int64)
+        return risk
 
     def findings(self) -> tuple[Finding, ...]:
         """Say which signals of the study carry nothing here."""
@@ -258,9 +261,7 @@ def _learn_signals(risk: Mapping[str, float], base: pl.DataFrame) -> tuple[tuple
     ranges = {name: _range(base, name, weight) for name, weight in risk.items()}
     kept = {name: found for name, found in ranges.items() if not isinstance(found, str)}
     total = sum(risk[name] for name in kept)
-    signals = (
-        Signal(name=name, weight=risk[name] / total, low=low, high=high) for name, (low, high) in kept.items()
-    )
+    signals = (Signal(name=name, weight=risk[name] / total, low=low, high=high) for name, (low, high) in kept.items())
     return tuple(signals), {name: reason for name, reason in ranges.items() if isinstance(reason, str)}
 
 

@@ -69,11 +69,18 @@ def _segments(summary: dict[str, Any], money: str) -> Table:
 def _proof(summary: dict[str, Any]) -> list[str]:
     """How good the predictions proved, always beside the naive baseline."""
     lines = []
-    pairs = (("churn", "roc_auc", "AUC"), ("churn", "brier", "Brier"), ("value", "wape", "WAPE"), ("value", "spearman", "Spearman"))
+    pairs = (
+        ("churn", "roc_auc", "AUC"),
+        ("churn", "brier", "Brier"),
+        ("value", "wape", "WAPE"),
+        ("value", "spearman", "Spearman"),
+    )
     for task, metric, name in pairs:
         ours, naive = summary[task].get(metric), summary[task]["baseline"].get(metric)
         if ours is not None and naive is not None:
-            lines.append(f"Unseen {task:<6} {name:<9} {ours:.3f}   naive ({summary[task]['baseline']['name']}) {naive:.3f}")
+            lines.append(
+                f"Unseen {task:<6} {name:<9} {ours:.3f}   naive ({summary[task]['baseline']['name']}) {naive:.3f}"
+            )
     return lines
 
 

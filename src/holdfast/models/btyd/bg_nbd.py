@@ -44,9 +44,7 @@ class BGNBD(BuyTillYouDie):
 
     def _starts(self, h: Histories, weights: FloatArray) -> list[dict[str, float]]:
         rate = float(weights @ h.frequency / (weights @ h.T))
-        return [
-            {"r": r, "alpha": r / rate, "a": a, "b": b} for r in (0.5, 2.0) for a, b in ((0.5, 2.0), (1.0, 10.0))
-        ]
+        return [{"r": r, "alpha": r / rate, "a": a, "b": b} for r in (0.5, 2.0) for a, b in ((0.5, 2.0), (1.0, 10.0))]
 
     def _log_odds_gone(self, h: Histories, p: Parameters) -> FloatArray:
         """log P(gone) / P(alive) at T: the two terms of the likelihood, eq. 6."""

@@ -1,0 +1,89 @@
+"""Write docs/reference from the code itself: the study's keys and the features.
+
+`python docs/build.py --check` exits 1 when a page differs from what the code says; a test runs it.
+"""
+
+import inspect
+import sys
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from holdfast.study import Study
+
+REFERENCE = Path(__file__).parent / "reference"
+
+
+def study_page() -> str:
+    """Every key of holdfast.toml: table by table, with default and meaning."""
+    lines = ["# The study: holdfast.toml", "", "Made from the code by `make docs`. An unknown key is an error.", ""]
+    for section, names in _sections(Study, "study").items():
+        heading = ", ".join(f"[{name}]" for name in names)
+        lines += [
+            f"## {heading}",
+            "",
+            inspect.getdoc(section) or "",
+            "",
+            "| key | default | meaning |",
+            "|---|---|---|",
+        ]
+        for key, field in section.model_fields.items():
+            if key != "project_dir" and _section_of(field.annotation) is None:
+                default = "required" if field.is_required() else _shown(field.get_default(call_default_factory=True))
+                lines.append(f"| `{key}` | {default} | {' '.join((field.description or '').split())} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def features_page() -> str:
+    """Every feature computed from an order log."""
+    from holdfast.features import catalogue
+
+    lines = [
+        "# Features",
+        "",
+        "Made from the code by `make docs`. Each is computed from days before the cutoff only.",
+        "",
+    ]
+    lines += ["| feature | unit | what it is |", "|---|---|---|"]
+    lines += [f"| `{feature.name}` | {feature.unit} | {feature.sentence} |" for feature in catalogue()]
+    return "\n".join([*lines, ""])
+
+
+def _sections(model: type[BaseModel], name: str) -> dict[type[BaseModel], list[str]]:
+    """Each table of the study once, with every place where it may stand."""
+    found = {model: [name]}
+    for key, field in model.model_fields.items():
+        if (section := _section_of(field.annotation)) is not None:
+            for inner, names in _sections(section, key if model is Study else f"{name}.{key}").items():
+                found.setdefault(inner, []).extend(names)
+    return found
+
+
+def _section_of(annotation: Any) -> type[BaseModel] | None:
+    options = [annotation, *get_args(annotation)]
+    return next((option for option in options if isinstance(option, type) and issubclass(option, BaseModel)), None)
+
+
+def _shown(default: Any) -> str:
+    text = str(default)
+    return "" if default is None else f"`{text}`" if len(text) <= 60 else "see below"
+
+
+def main() -> int:
+    """Write or check the pages."""
+    stale = []
+    for name, page in (("study.md", study_page()), ("features.md", features_page())):
+        path = REFERENCE / name
+        if "--check" in sys.argv:
+            stale += [name] if not path.is_file() or path.read_text(encoding="utf-8") != page else []
+        else:
+            path.write_text(page, encoding="utf-8")
+    if stale:
+        sys.stderr.write(f"stale: {', '.join(stale)}; run `make docs`\n")
+    return len(stale)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

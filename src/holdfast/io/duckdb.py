@@ -1,0 +1,71 @@
+"""The warehouse: one DuckDB database per run, in the run's scratch folder, with a bounded memory."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import narwhals as nw
+import polars as pl
+
+from holdfast.errors import DataError
+
+
+class Warehouse:
+    """The tables of one run.
+
+    Parameters
+    ----------
+    scratch
+        An existing folder that only this run writes to; the database and its spill files lie there.
+    memory_limit
+        What DuckDB may hold in memory before it spills to `scratch`.
+    threads
+        None: one per core.
+
+    Attributes
+    ----------
+    con
+        The connection. Its time zone is UTC, it keeps the order of rows and it installs and loads no extension.
+    """
+
+    def __init__(self, scratch: Path, *, memory_limit: str = "4GB", threads: int | None = None) -> None:
+        self.scratch = scratch
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "temp_directory": str(scratch / "spill"),
+            "memory_limit": memory_limit,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "allow_community_extensions": False,
+        }
+        if threads is not None:
+            config["threads"] = threads
+        try:
+            self.con = duckdb.connect(str(scratch / "warehouse.duckdb"), config=config)
+            self.con.execute("SET TimeZone = 'UTC'")
+        except duckdb.Error as error:
+            raise DataError(f"no database can be opened in {scratch}: {error}", fix="free the folder") from None
+
+    def table(self, name: str) -> nw.LazyFrame[Any]:
+        """A table as a lazy frame that computes in DuckDB."""
+        return nw.from_native(self.con.table(name))
+
+    def read(self, table: nw.LazyFrame[Any] | duckdb.DuckDBPyRelation) -> pl.DataFrame:
+        """Compute a lazy frame or a relation and return its rows."""
+        relation: duckdb.DuckDBPyRelation = table.to_native() if isinstance(table, nw.LazyFrame) else table
+        return relation.pl()
+
+    def has(self, name: str) -> bool:
+        """Whether there is a table of that name."""
+        found = self.con.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [name]).fetchone()
+        return found is not None and found[0] > 0
+
+    def close(self) -> None:
+        """Close the connection; the scratch folder is the caller's to remove."""
+        self.con.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()

@@ -1,0 +1,49 @@
+"""How a raw score becomes a prediction, and how steeply."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Vector = npt.NDArray[np.float64]
+Link = Literal["identity", "logit", "log", "cloglog"]
+
+
+def _logistic(raw: Vector) -> Vector:
+    from scipy.special import expit
+
+    return np.asarray(expit(raw), dtype=np.float64)
+
+
+_INVERSES: dict[Link, Callable[[Vector], Vector]] = {
+    "identity": lambda raw: raw,
+    "logit": _logistic,
+    "log": np.exp,
+    "cloglog": lambda raw: np.exp(-np.exp(-raw)),
+}
+
+
+def inverse(link: Link, raw: Vector) -> Vector:
+    """The prediction of a raw score.
+
+    `cloglog` is P(no event) = exp(-rate) at raw = -log(rate).
+
+    >>> inverse("logit", np.array([0.0])), inverse("cloglog", np.array([0.0])).round(4)
+    (array([0.5]), array([0.3679]))
+    """
+    return _INVERSES[link](raw)
+
+
+def chord(link: Link, start: Vector, end: Vector) -> Vector:
+    """Mean slope of the prediction between two raw scores, so that slope x difference is exact.
+
+    >>> chord("log", np.array([0.0]), np.array([1.0])).round(4)
+    array([1.7183])
+    """
+    step = end - start
+    near = np.abs(step) < 1e-4
+    # Where the points meet, the difference of two nearly equal numbers is noise: step a little to both sides instead.
+    middle = (start + end) / 2
+    low, high = np.where(near, middle - 5e-5, start), np.where(near, middle + 5e-5, end)
+    return (inverse(link, high) - inverse(link, low)) / (high - low)

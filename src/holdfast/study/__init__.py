@@ -1,0 +1,44 @@
+"""The study: one frozen configuration, read from holdfast.toml and passed to everything.
+
+A key that does not exist is an error that names the nearest one that does. Environment variables in paths and the
+names of variables that hold secrets stay as written; only the rooms that open a source look them up.
+"""
+
+from holdfast.study.settings import (
+    ALGORITHMS,
+    AT_RISK_SEGMENTS,
+    SEGMENT_NAMES,
+    Backtest,
+    Churn,
+    Explain,
+    Recovery,
+    Segments,
+    Task,
+    Value,
+    eligible_days,
+)
+from holdfast.study.sources import Csv, Customers, Events, Postgres, Snapshot, Source, Transactions, Treatments
+from holdfast.study.study import Study
+
+__all__ = [
+    "ALGORITHMS",
+    "AT_RISK_SEGMENTS",
+    "SEGMENT_NAMES",
+    "Backtest",
+    "Churn",
+    "Csv",
+    "Customers",
+    "Events",
+    "Explain",
+    "Postgres",
+    "Recovery",
+    "Segments",
+    "Snapshot",
+    "Source",
+    "Study",
+    "Task",
+    "Transactions",
+    "Treatments",
+    "Value",
+    "eligible_days",
+]

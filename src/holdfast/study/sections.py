@@ -1,0 +1,32 @@
+"""What every table of the study is made of."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from holdfast.expressions import parse
+from holdfast.windows import parse_day
+
+
+def _expression(text: str) -> str:
+    parse(text)
+    return text
+
+
+def _day(text: str) -> str:
+    parse_day(text)
+    return text
+
+
+Expr = Annotated[str, AfterValidator(_expression)]
+DayText = Annotated[str, AfterValidator(_day)]
+Horizon = Annotated[int, Field(ge=1, le=3650)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Parameters = dict[str, bool | int | float | str | None]
+
+
+class Section(BaseModel):
+    """A table of the study: frozen, and closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)

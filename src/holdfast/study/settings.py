@@ -1,0 +1,138 @@
+"""What leaving and value mean here, and how they are learnt, proved, grouped and acted upon."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from holdfast.errors import StudyError, nearest
+from holdfast.study.sections import Amount, DayText, Horizon, Parameters, Section, Share
+
+ALGORITHMS = ("lightgbm", "logistic", "ridge", "random_forest", "hist_gradient_boosting", "xgboost", "catboost")
+SEGMENT_NAMES = ("Champion", "At-Risk VIP", "Promising", "Vulnerable", "Hibernating", "Losing Customer")
+AT_RISK_SEGMENTS = ("At-Risk VIP", "Vulnerable", "Losing Customer")
+
+
+def eligible_days(rule: str) -> int | None:
+    """Days of the eligibility rule; None for everyone who ever bought.
+
+    >>> eligible_days("bought in the last 365 days"), eligible_days("ever bought")
+    (365, None)
+    """
+    if rule == "ever bought":
+        return None
+    if match := re.fullmatch(r"bought in the last (\d{1,4}) days", rule):
+        return int(match[1])
+    raise StudyError(
+        f"churn.eligible {rule!r} is not understood", fix='write "bought in the last 365 days" or "ever bought"'
+    )
+
+
+class Task(Section):
+    """What both models share."""
+
+    horizon_days: Horizon = 90
+    """Length of the target window."""
+    algorithm: str = "auto"
+    """"auto": the best of `candidates` by a proper score on the validation fold."""
+    candidates: list[str] = ["lightgbm"]
+    """Algorithms that "auto" chooses from."""
+    parameters: Parameters = {}
+    """Passed to the named algorithm."""
+
+    @model_validator(mode="after")
+    def _known(self) -> "Task":
+        for name in (*self.candidates, *([] if self.algorithm == "auto" else [self.algorithm])):
+            if name not in ALGORITHMS:
+                raise StudyError(f"there is no algorithm '{name}'", fix=nearest(name, ALGORITHMS), value=name)
+        if self.parameters and self.algorithm == "auto":
+            raise StudyError("parameters need a named algorithm", fix='set algorithm = "lightgbm", say')
+        return self
+
+
+class Churn(Task):
+    """What leaving means here, and how it is learnt."""
+
+    kind: Literal["non-contractual", "contractual"] = "non-contractual"
+    """Whether leaving is silence, or the end of a contract."""
+    eligible: str = "bought in the last 365 days"
+    """Who is scored: "bought in the last N days" before the cutoff, or "ever bought"."""
+    threshold: Share = 0.5
+    """Above it a customer counts as predicted to churn in precision, recall and F1."""
+    calibrate: bool = True
+    """Fit probabilities to outcomes on a later cutoff."""
+
+    @model_validator(mode="after")
+    def _readable(self) -> "Churn":
+        eligible_days(self.eligible)
+        return self
+
+
+class Value(Task):
+    """What a customer is worth, and how it is learnt."""
+
+    horizon_days: Horizon = 180
+    """Length of the target window."""
+    margin_rate: Share = 1.0
+    """Margin on revenue."""
+    discount_rate_per_year: float = Field(0.0, ge=0, le=10)
+    """For discounted values."""
+
+
+class Segments(Section):
+    """Value tier x risk.
+
+    `risk` weighs signals (columns of the features, or churn_probability), each scaled to 0..1 over the customer base.
+    """
+
+    value_tiers: tuple[Share, Share] = (0.33, 0.67)
+    """Percentiles of expected revenue between low, mid and high."""
+    high_risk_rank: Share = 0.75
+    """Percentile rank of the risk score within the tier from which a customer is at risk."""
+    risk: dict[str, Annotated[float, Field(ge=0)]] = {
+        "churn_probability": 0.4, "days_since_last_purchase": 0.3, "cart_abandon_rate": 0.3,
+    }  # fmt: skip
+    """Signal -> weight."""
+
+
+class Recovery(Section):
+    """What keeping one segment would cost and bring: an assumption until an experiment says otherwise."""
+
+    cost: Amount
+    """Per customer contacted, in the currency."""
+    rate: Share
+    """Share of the segment's expected revenue that is recovered."""
+
+
+class Backtest(Section):
+    """Which cutoffs are learnt from and which are proved on."""
+
+    cutoffs: list[DayText] = []
+    """Test cutoffs; empty: the last `count`, a horizon apart, as far as the history allows."""
+    count: int = Field(3, ge=1, le=52)
+    """Number of test cutoffs."""
+    step_days: int = Field(30, ge=1, le=365)
+    """Days between training cutoffs."""
+    min_history_days: int = Field(90, ge=1, le=3650)
+    """Days of log before the first training cutoff."""
+    max_training_cutoffs: int = Field(12, ge=1, le=60)
+    """The latest so many are learnt from."""
+
+
+class Explain(Section):
+    """Up to `every_customer_up_to`, each customer is explained; above it, those at risk."""
+
+    every_customer_up_to: int = Field(100_000, ge=0)
+    """Customers in the run up to which everyone is explained."""
+    reasons: int = Field(5, ge=1, le=20)
+    """Reasons kept per customer and task."""
+
+
+DEFAULT_ACTIONS: dict[str, list[str]] = {
+    "Champion": ["Invite to the loyalty programme", "Early access to new products", "Ask for a referral"],
+    "At-Risk VIP": ["Call or write personally this week", "Offer a reason to return", "Ask what went wrong"],
+    "Promising": ["Recommend what goes with the last order", "Offer free delivery above the usual basket"],
+    "Vulnerable": ["Send a time-limited offer", "Remind of saved items", "Ask for feedback"],
+    "Hibernating": ["Keep in the newsletter", "Show new arrivals once a season"],
+    "Losing Customer": ["One low-cost win-back mail", "Then stop spending"],
+}

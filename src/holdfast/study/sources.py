@@ -1,0 +1,182 @@
+"""Where rows come from, and which column is what."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from holdfast.errors import StudyError, nearest
+from holdfast.study.sections import DayText, Expr, Section
+from holdfast.tables import ENGAGEMENT_KINDS
+
+
+def _not_empty(query: str) -> str:
+    if not query.strip():
+        raise StudyError("postgres.query is empty", fix="write a SELECT")
+    return query
+
+
+class Csv(Section):
+    """How a text file is written; `holdfast init` detects it once and writes it down."""
+
+    encoding: Literal["utf-8", "utf-8-sig", "latin-1", "utf-16"] = "utf-8"
+    """Of the bytes: utf-8, utf-8-sig (with BOM), latin-1 or utf-16."""
+    delimiter: str = Field(",", min_length=1, max_length=1)
+    """Between cells."""
+    quote: str = Field('"', min_length=1, max_length=1)
+    """Around cells that hold a delimiter or a line break."""
+    decimal: Literal[".", ","] = "."
+    """Between a number's whole and its fraction."""
+    timestamp_format: str | None = None
+    """strptime format of `occurred_at`; None reads ISO 8601."""
+
+
+class Postgres(Section):
+    """A query on a PostgreSQL server; the connection string stays in the environment."""
+
+    dsn_env: str = "HOLDFAST_POSTGRES_DSN"
+    """Name of the environment variable that holds the connection string."""
+    query: Annotated[str, AfterValidator(_not_empty)]
+    """A SELECT; run in a read-only transaction."""
+
+
+class Source(Section):
+    """Where rows come from: a file or glob, or a query."""
+
+    path: str | None = None
+    """A CSV (also gzip) or Parquet file, or a glob of either; may hold ${VARIABLES}."""
+    postgres: Postgres | None = None
+    """Instead of a path."""
+    csv: Csv = Csv()
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Source":
+        if (self.path is None) == (self.postgres is None):
+            raise StudyError("a source needs exactly one of 'path' and 'postgres'", fix="keep one of them")
+        return self
+
+
+class TransactionColumns(Section):
+    """Which column is what.
+
+    An amount is either `amount` or `quantity` x `unit_price`; without either, only purchases count.
+    """
+
+    customer_id: str
+    occurred_at: str
+    order_id: str | None = None
+    """Without it, a day's lines are one order."""
+    product_id: str | None = None
+    """Needed for variety."""
+    quantity: str | None = None
+    unit_price: str | None = None
+    amount: str | None = None
+    """Of the line; negative for a return."""
+
+
+class Returns(Section):
+    """Which lines are returns, besides those of negative amount."""
+
+    when: Expr | None = None
+    """Condition on the raw row."""
+
+
+class Transactions(Source):
+    """The order log."""
+
+    columns: TransactionColumns
+    exact_duplicates: Literal["keep", "drop"] = "keep"
+    """Lines equal in every column: real purchases, or double entries."""
+    set_aside: dict[str, Expr] = {}
+    """Reason -> condition on the raw row. Rows without a customer, or with a price <= 0, are always set aside."""
+    returns: Returns = Returns()
+
+
+class EventColumns(Section):
+    """Which column is what; `n` counts the events of a row (default 1)."""
+
+    customer_id: str
+    occurred_at: str
+    kind: str
+    n: str | None = None
+
+
+class Events(Source):
+    """Sessions, views, clicks, wishlist and cart adds, campaign responses."""
+
+    columns: EventColumns
+    kinds: dict[str, str] = {kind: kind for kind in ENGAGEMENT_KINDS}
+    """The log's word -> Holdfast's word. Other kinds are set aside."""
+
+    @model_validator(mode="after")
+    def _known(self) -> "Events":
+        for kind in self.kinds.values():
+            if kind not in ENGAGEMENT_KINDS:
+                raise StudyError(f"[events.kinds] maps to '{kind}'", fix=nearest(kind, ENGAGEMENT_KINDS), value=kind)
+        return self
+
+
+class CustomerColumns(Section):
+    """Which column is what. Without `known_from`, attributes count as known from the first day, said in the report."""
+
+    customer_id: str
+    known_from: str | None = None
+    """Day from which the row's attributes were known."""
+
+
+class Customers(Source):
+    """Attributes of customers: numbers and words that a model may use."""
+
+    columns: CustomerColumns
+    attributes: list[str] = Field(min_length=1)
+    """The columns to use."""
+
+
+class TreatmentColumns(Section):
+    """Which column is what."""
+
+    customer_id: str
+    occurred_at: str
+    campaign: str
+    treated: str
+    propensity: str | None = None
+    cost: str | None = None
+
+
+class Treatments(Source):
+    """What was done to whom, and who was held out."""
+
+    columns: TreatmentColumns
+
+
+class SnapshotColumns(Section):
+    """Which column names the customer."""
+
+    customer_id: str
+
+
+class SnapshotLabels(Section):
+    """The outcome, as a column or an expression over columns; `value` may be missing."""
+
+    churned: Expr
+    """True for a customer who left."""
+    value: Expr | None = None
+    """A number; without it no value model is learnt."""
+
+
+class Snapshot(Source):
+    """One row per customer, already aggregated. It cannot be backtested in time."""
+
+    columns: SnapshotColumns
+    as_of: DayText
+    """The day the snapshot was taken, YYYY-MM-DD."""
+    labels: SnapshotLabels
+    derived: dict[str, Expr] = {}
+    """Name -> formula over the given columns, added as features."""
+    hidden_from_churn: list[str] = []
+    """Columns the churn model may not see."""
+    hidden_from_value: list[str] = []
+    """Columns the value model may not see."""
+    test_share: float = Field(0.2, gt=0, lt=1)
+    """Share of customers held out for the test."""
+    cross_validation_folds: int = Field(5, ge=2, le=20)
+    """Folds over customers, beside the split."""

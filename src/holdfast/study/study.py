@@ -1,0 +1,175 @@
+"""The study as a whole, read from holdfast.toml."""
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
+
+from holdfast.errors import StudyError, nearest
+from holdfast.study.sections import Horizon, Section
+from holdfast.study.settings import (
+    AT_RISK_SEGMENTS,
+    DEFAULT_ACTIONS,
+    SEGMENT_NAMES,
+    Backtest,
+    Churn,
+    Explain,
+    Recovery,
+    Segments,
+    Value,
+)
+from holdfast.study.sources import Customers, Events, Snapshot, Transactions, Treatments
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise StudyError(f"time_zone {name!r} is not known", fix="write it as Europe/London or UTC") from None
+    return name
+
+
+class Study(Section):
+    """Everything a run depends on besides the data.
+
+    Exactly one of `transactions` (an order log) and `snapshot` (one row per customer) is given.
+    """
+
+    name: str = Field(min_length=1, max_length=80)
+    """Of the study, shown in the report."""
+    currency: str = Field("USD", pattern="^[A-Z]{3}$")
+    """ISO 4217 code."""
+    minor_digits: int = Field(2, ge=0, le=4)
+    """Decimals of the currency: 2 for USD, 0 for JPY."""
+    time_zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    """Of the business: it decides on which day an order falls."""
+    horizons_days: list[Horizon] = [30, 90, 180, 365]
+    """Target windows for which outcomes are recorded."""
+    seed: int = Field(42, ge=0, lt=2**31)
+    """Same study, data and seed: same tables."""
+    project_dir: str = Field(".", exclude=True)
+    """Where relative paths start and runs/ lies: the folder of holdfast.toml. Not part of the fingerprint."""
+
+    transactions: Transactions | None = None
+    events: Events | None = None
+    customers: Customers | None = None
+    treatments: Treatments | None = None
+    snapshot: Snapshot | None = None
+    churn: Churn = Churn()
+    value: Value = Value()
+    segments: Segments = Segments()
+    recovery: dict[str, Recovery] = {
+        "At-Risk VIP": Recovery(cost=50, rate=0.45),
+        "Vulnerable": Recovery(cost=25, rate=0.35),
+        "Losing Customer": Recovery(cost=5, rate=0.15),
+    }
+    actions: dict[str, list[str]] = DEFAULT_ACTIONS
+    """Segment -> what to do."""
+    backtest: Backtest = Backtest()
+    explain: Explain = Explain()
+    acknowledge: list[str] = []
+    """Findings that are known and accepted, by name."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Study":
+        if (self.transactions is None) == (self.snapshot is None):
+            raise StudyError("a study needs exactly one of [transactions] and [snapshot]", fix="keep one of them")
+        for name in self.recovery:
+            if name not in AT_RISK_SEGMENTS:
+                raise StudyError(f"[recovery] names '{name}'", fix=nearest(name, AT_RISK_SEGMENTS), value=name)
+        for name in self.actions:
+            if name not in SEGMENT_NAMES:
+                raise StudyError(f"[actions] names '{name}'", fix=nearest(name, SEGMENT_NAMES), value=name)
+        if not self.segments.value_tiers[0] < self.segments.value_tiers[1]:
+            raise StudyError(f"value_tiers {self.segments.value_tiers} do not rise", fix="write [0.33, 0.67]")
+        return self
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the study's content, 64 hex digits."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+    @property
+    def all_horizons(self) -> tuple[int, ...]:
+        """Every horizon a label is needed for, in order."""
+        return tuple(sorted({*self.horizons_days, self.churn.horizon_days, self.value.horizon_days}))
+
+    @classmethod
+    def from_toml(cls, path: str | Path, *, overrides: Mapping[str, str] | None = None) -> "Study":
+        """Read a study.
+
+        Parameters
+        ----------
+        overrides
+            Dotted key -> value as TOML writes it; what is not TOML is taken as a word: {"churn.horizon_days": "60"}.
+
+        Raises
+        ------
+        StudyError
+            The file cannot be read, or a key or value in it is wrong.
+        """
+        path = Path(path)
+        try:
+            raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise StudyError(f"there is no {path}", fix="write one with `holdfast init`, or name it with -c") from None
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise StudyError(f"{path} cannot be read: {error}", fix="correct the file") from None
+        for key, value in (overrides or {}).items():
+            _override(raw, key, value)
+        return cls.from_dict({**raw, "project_dir": str(path.parent)})
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> "Study":
+        """Build a study from plain values, laid out as in holdfast.toml."""
+        head = raw.get("study", {})
+        if not isinstance(head, Mapping):
+            raise StudyError("[study] is not a table", fix="write [study] on a line of its own")
+        try:
+            return cls.model_validate({**head, **{key: value for key, value in raw.items() if key != "study"}})
+        except ValidationError as error:
+            raise _explained(error) from None
+
+
+def _override(raw: dict[str, Any], key: str, value: str) -> None:
+    *parents, last = key.split(".")
+    place = raw.setdefault("study", {}) if not parents and key in Study.model_fields else raw
+    for parent in parents:
+        place = place.setdefault(parent, {})
+        if not isinstance(place, dict):
+            raise StudyError(f"--set {key}: '{parent}' is a value, not a table", fix="name a key below a table")
+    try:
+        place[last] = tomllib.loads(f"v = {value}")["v"]
+    except tomllib.TOMLDecodeError:
+        place[last] = value
+
+
+def _explained(error: ValidationError) -> StudyError:
+    problems = [_problem(dict(detail)) for detail in error.errors()]
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return StudyError(problems[0][0] + more, fix=problems[0][1], problems=[problem for problem, _ in problems])
+
+
+def _problem(detail: dict[str, Any]) -> tuple[str, str]:
+    where = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        return f"the study has no key '{where}'", nearest(str(detail["loc"][-1]), _keys_at(detail["loc"][:-1]))
+    message = detail["msg"][0].lower() + detail["msg"][1:]
+    return f"{where or 'study'}: {message} (found {detail['input']!r:.80})", "correct it"
+
+
+def _keys_at(location: tuple[str | int, ...]) -> list[str]:
+    section: Any = Study
+    for part in location:
+        field = section.model_fields.get(part) if hasattr(section, "model_fields") else None
+        section = _section_in(field.annotation) if field is not None else None
+    return [key for key in section.model_fields if key != "project_dir"] if section is not None else []
+
+
+def _section_in(annotation: Any) -> Any:
+    options = [annotation, *getattr(annotation, "__args__", ())]
+    return next((a for a in options if isinstance(a, type) and issubclass(a, BaseModel)), None)
