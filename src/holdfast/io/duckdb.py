@@ -53,7 +53,8 @@ class Warehouse:
     def read(self, table: nw.LazyFrame[Any] | duckdb.DuckDBPyRelation) -> pl.DataFrame:
         """Compute a lazy frame or a relation and return its rows."""
         relation: duckdb.DuckDBPyRelation = table.to_native() if isinstance(table, nw.LazyFrame) else table
-        return relation.pl()
+        frame: pl.DataFrame = relation.pl()
+        return frame
 
     def has(self, name: str) -> bool:
         """Whether there is a table of that name."""

@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from holdfast.errors import DataError
-
-Vector = npt.NDArray[np.float64]
-Matrix = npt.NDArray[np.float64]
+from holdfast.models.links import Matrix, Vector
 
 MAX_LEVELS = 50
 

@@ -7,14 +7,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from holdfast.errors import StudyError, nearest
-from holdfast.models.links import Link, inverse
+from holdfast.models.links import Link, Matrix, Vector, inverse
 from holdfast.models.trees import catboost_trees, forest_trees, histogram_trees, lightgbm_text, xgboost_trees
-
-Vector = npt.NDArray[np.float64]
-Matrix = npt.NDArray[np.float64]
 
 _LIGHTGBM_LINKS: dict[str, Link] = {
     "binary": "logit", "cross_entropy": "logit", "regression": "identity", "regression_l1": "identity",
@@ -115,8 +111,7 @@ def from_xgboost(model: Any, *, n_features: int) -> TreeEnsemble:
     """Keep a fitted XGBoost model."""
     link = _link(_LOSS_LINKS, model.objective, "xgboost")
     trees, score = xgboost_trees(model.get_booster())
-    base = {"identity": score, "logit": np.log(score / (1 - score)), "log": np.log(score)}[link]
-    text = lightgbm_text(trees, n_features=n_features, link=link, base=float(base))
+    text = lightgbm_text(trees, n_features=n_features, link=link, base=_forward(link, score))
     return TreeEnsemble("xgboost", text, link, single_precision=True)
 
 
@@ -126,6 +121,12 @@ def from_catboost(model: Any, *, n_features: int) -> TreeEnsemble:
     trees, bias = catboost_trees(model)
     text = lightgbm_text(trees, n_features=n_features, link=link, base=bias)
     return TreeEnsemble("catboost", text, link, single_precision=True)
+
+
+def _forward(link: Link, score: float) -> float:
+    if link == "identity":
+        return score
+    return float(np.log(score / (1 - score)) if link == "logit" else np.log(score))
 
 
 def _link(known: Mapping[str, Link], objective: str, algorithm: str) -> Link:

@@ -3,19 +3,15 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from types import ModuleType
 from typing import Any, Literal, Protocol
-
-import numpy as np
-import numpy.typing as npt
 
 from holdfast.errors import MissingExtra, StudyError, nearest
 from holdfast.models import ensembles
 from holdfast.models.linear import LinearModel, fit_linear
-from holdfast.models.links import Link
+from holdfast.models.links import Link, Matrix, Vector
 
-Vector = npt.NDArray[np.float64]
-Matrix = npt.NDArray[np.float64]
 Aim = Literal["probability", "mean"]
 Parameters = Mapping[str, bool | int | float | str | None]
 
@@ -101,7 +97,7 @@ class Recipe:
         """
         return _FITS[self.algorithm](self, matrix, target, weight)
 
-    def estimator(self, estimator: Callable[..., Any], **fixed: object) -> Any:
+    def estimator(self, estimator: type, **fixed: object) -> Any:
         """Build the library's estimator with house defaults, `fixed` settings and the study's parameters.
 
         An alias in the parameters (LightGBM's num_boost_round for n_estimators) replaces the default it stands for.
@@ -115,15 +111,99 @@ class Recipe:
         return estimator(**{k: v for k, v in ours.items() if known.get(k, k) not in given}, **self.parameters)
 
 
-def _known_parameters(algorithm: str, estimator: Callable[..., Any]) -> dict[str, str]:
+def _known_parameters(algorithm: str, estimator: type) -> dict[str, str]:
     """Every accepted spelling of a parameter -> the one that all its aliases share."""
-    names = {name: name for base in inspect.getmro(estimator) for name in inspect.signature(base.__init__).parameters}  # type: ignore[arg-type]
-    for name in ("self", "args", "kwargs"):
-        names.pop(name, None)
+    inits = [inspect.signature(base.__init__) for base in inspect.getmro(estimator)]  # type: ignore[misc]
+    names = {name: name for init in inits for name in init.parameters if name not in ("self", "args", "kwargs")}
     if algorithm == "lightgbm":
         from lightgbm.basic import _ConfigAliases
 
-        _ConfigAliases.get("boosting")
-        for name, aliases in (_ConfigAliases.aliases or {}).items():
-            names |= {alias: name for alias in aliases}
+        for name, aliases in _ConfigAliases._get_all_param_aliases().items():
+            names |= dict.fromkeys(aliases, name)
     return names
+
+
+def _trained(estimator: Any, matrix: Matrix, target: Vector, weight: Vector | None) -> Any:
+    """Fit, and turn a refused parameter value into the study's error."""
+    from lightgbm.basic import LightGBMError
+
+    try:
+        return estimator.fit(matrix, target, sample_weight=weight)
+    except (LightGBMError, ValueError) as error:
+        raise StudyError(f"{type(estimator).__name__} refuses: {error}", fix="correct its parameters") from error
+
+
+def _fit_lightgbm(recipe: Recipe, matrix: Matrix, target: Vector, weight: Vector | None) -> ensembles.TreeEnsemble:
+    """Train with LightGBM, deterministically."""
+    import lightgbm
+
+    estimator = recipe.estimator(
+        lightgbm.LGBMClassifier if recipe.aim == "probability" else lightgbm.LGBMRegressor,
+        random_state=recipe.seed, n_jobs=THREADS, deterministic=True, force_row_wise=True, verbosity=-1,
+    )  # fmt: skip
+    return ensembles.from_lightgbm(_trained(estimator, matrix, target, weight).booster_)
+
+
+def _fit_linear(recipe: Recipe, matrix: Matrix, target: Vector, weight: Vector | None) -> LinearModel:
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    estimator = recipe.estimator(
+        LogisticRegression if recipe.algorithm == "logistic" else Ridge, random_state=recipe.seed
+    )
+    return fit_linear(estimator, matrix, target, weight=weight, algorithm=recipe.algorithm)
+
+
+def _fit_forest(recipe: Recipe, matrix: Matrix, target: Vector, weight: Vector | None) -> ensembles.TreeEnsemble:
+    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
+    estimator = recipe.estimator(
+        RandomForestClassifier if recipe.aim == "probability" else RandomForestRegressor,
+        random_state=recipe.seed, n_jobs=THREADS,
+    )  # fmt: skip
+    return ensembles.from_forest(_trained(estimator, matrix, target, weight), n_features=matrix.shape[1])
+
+
+def _fit_histogram(recipe: Recipe, matrix: Matrix, target: Vector, weight: Vector | None) -> ensembles.TreeEnsemble:
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    estimator = recipe.estimator(
+        HistGradientBoostingClassifier if recipe.aim == "probability" else HistGradientBoostingRegressor,
+        random_state=recipe.seed,
+    )
+    return ensembles.from_histogram(_trained(estimator, matrix, target, weight), n_features=matrix.shape[1])
+
+
+def _extra(name: str) -> ModuleType:
+    try:
+        return import_module(name)
+    except ImportError:
+        raise MissingExtra("compare", needed_for=f"algorithm '{name}'") from None
+
+
+def _fit_xgboost(recipe: Recipe, matrix: Matrix, target: Vector, weight: Vector | None) -> ensembles.TreeEnsemble:
+    xgboost = _extra("xgboost")
+    estimator = recipe.estimator(
+        xgboost.XGBClassifier if recipe.aim == "probability" else xgboost.XGBRegressor,
+        random_state=recipe.seed, n_jobs=THREADS,
+    )  # fmt: skip
+    return ensembles.from_xgboost(_trained(estimator, matrix, target, weight), n_features=matrix.shape[1])
+
+
+def _fit_catboost(recipe: Recipe, matrix: Matrix, target: Vector, weight: Vector | None) -> ensembles.TreeEnsemble:
+    catboost = _extra("catboost")
+    estimator = recipe.estimator(
+        catboost.CatBoostClassifier if recipe.aim == "probability" else catboost.CatBoostRegressor,
+        random_seed=recipe.seed, thread_count=THREADS, allow_writing_files=False, verbose=False,
+    )  # fmt: skip
+    return ensembles.from_catboost(_trained(estimator, matrix, target, weight), n_features=matrix.shape[1])
+
+
+_FITS: dict[str, Callable[[Recipe, Matrix, Vector, Vector | None], Learner]] = {
+    "lightgbm": _fit_lightgbm,
+    "logistic": _fit_linear,
+    "ridge": _fit_linear,
+    "random_forest": _fit_forest,
+    "hist_gradient_boosting": _fit_histogram,
+    "xgboost": _fit_xgboost,
+    "catboost": _fit_catboost,
+}

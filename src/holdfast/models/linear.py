@@ -10,12 +10,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from holdfast.models.links import Link, inverse
-
-Vector = npt.NDArray[np.float64]
-Matrix = npt.NDArray[np.float64]
+from holdfast.models.links import Link, Matrix, Vector, inverse
 
 
 @dataclass(frozen=True)
@@ -43,7 +39,8 @@ class Scaling:
     def apply(self, matrix: Matrix) -> Matrix:
         """Scale (n_rows, n_columns)."""
         bent = np.arcsinh((matrix - np.asarray(self.centre)) / np.asarray(self.spread))
-        return np.nan_to_num((bent - np.asarray(self.mean)) / np.asarray(self.deviation), nan=0.0)
+        z = (bent - np.asarray(self.mean)) / np.asarray(self.deviation)
+        return np.asarray(np.nan_to_num(z, nan=0.0), dtype=np.float64)
 
 
 def _middle(column: Vector) -> tuple[float, float]:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 Vector = npt.NDArray[np.float64]
+Matrix = npt.NDArray[np.float64]
 Link = Literal["identity", "logit", "log", "cloglog"]
 
 
@@ -46,4 +47,4 @@ def chord(link: Link, start: Vector, end: Vector) -> Vector:
     # Where the points meet, the difference of two nearly equal numbers is noise: step a little to both sides instead.
     middle = (start + end) / 2
     low, high = np.where(near, middle - 5e-5, start), np.where(near, middle + 5e-5, end)
-    return (inverse(link, high) - inverse(link, low)) / (high - low)
+    return np.asarray((inverse(link, high) - inverse(link, low)) / (high - low), dtype=np.float64)

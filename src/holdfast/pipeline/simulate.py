@@ -13,6 +13,8 @@ from holdfast.errors import InputError
 from holdfast.synthetic import Shop, SimulatedBatch, simulate
 
 TABLES = ("orders", "events", "customers", "treatments", "truth")
+STUDY_FILE = "holdfast.toml"
+FILES = (*(f"{name}.parquet" for name in TABLES), STUDY_FILE)
 
 _STUDY = """\
 # A simulated shop: {n_customers} customers, {n_days} days from {start}, seed {seed}.
@@ -105,31 +107,30 @@ def simulate_to(directory: Path, shop: Shop, *, on_progress: Callable[[int], Non
     """
     _claim(directory)
     rows = dict.fromkeys(TABLES, 0)
-    with _appearing_together(directory) as unfinished:
+    with _appearing_together(directory):
         with ExitStack() as stack:
             writers: dict[str, pq.ParquetWriter] = {}
             for batch in simulate(shop):
                 for name, table in _arrow_tables(batch):
                     if name not in writers:
-                        path = unfinished(f"{name}.parquet")
+                        path = _unfinished(directory, f"{name}.parquet")
                         writers[name] = stack.enter_context(pq.ParquetWriter(path, table.schema, compression="zstd"))
                     writers[name].write_table(table)
                     rows[name] += table.num_rows
                 if on_progress:
                     on_progress(rows["customers"])
-        unfinished("holdfast.toml").write_text(_study_text(shop, rows), encoding="utf-8")
-    return SimulatedFiles(
-        study=directory / "holdfast.toml",
-        tables={name: directory / f"{name}.parquet" for name in TABLES},
-        rows=rows,
-    )
+        _unfinished(directory, STUDY_FILE).write_text(_study_text(shop, rows), encoding="utf-8")
+    tables = {name: directory / f"{name}.parquet" for name in TABLES}
+    return SimulatedFiles(study=directory / STUDY_FILE, tables=tables, rows=rows)
 
 
 def _claim(directory: Path) -> None:
     if directory.exists() and not directory.is_dir():
         raise InputError(f"{directory} is a file", fix="name a new or empty folder")
     directory.mkdir(parents=True, exist_ok=True)
-    present = sorted(entry.name for entry in directory.iterdir())
+    # A run that was killed leaves these behind; they are written anew.
+    ours = {_unfinished(directory, name).name for name in FILES}
+    present = sorted(entry.name for entry in directory.iterdir() if entry.name not in ours)
     if present:
         raise InputError(
             f"{directory} is not empty: {len(present)} entries, the first is {present[0]}",
@@ -137,22 +138,20 @@ def _claim(directory: Path) -> None:
         )
 
 
+def _unfinished(directory: Path, name: str) -> Path:
+    return directory / f".{name}.unfinished"
+
+
 @contextmanager
-def _appearing_together(directory: Path) -> Iterator[Callable[[str], Path]]:
-    """Hand out temporary names; rename all at the end, the study last, or remove all on failure."""
-    names: list[str] = []
-
-    def unfinished(name: str) -> Path:
-        names.append(name)
-        return directory / f".{name}.unfinished"
-
+def _appearing_together(directory: Path) -> Iterator[None]:
+    """Give the files their names at the end, the study last; remove them on failure."""
     try:
-        yield unfinished
-        for name in names:
-            (directory / f".{name}.unfinished").rename(directory / name)
+        yield
+        for name in FILES:
+            _unfinished(directory, name).rename(directory / name)
     finally:
-        for name in names:
-            (directory / f".{name}.unfinished").unlink(missing_ok=True)
+        for name in FILES:
+            _unfinished(directory, name).unlink(missing_ok=True)
 
 
 def _arrow_tables(batch: SimulatedBatch) -> Iterator[tuple[str, pa.Table]]:

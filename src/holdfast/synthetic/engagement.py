@@ -87,8 +87,8 @@ def _responses(shop: Shop, customers: Customers, rng: np.random.Generator) -> Ti
     who, campaign = np.nonzero(customers.treated)
     sent = shop.campaign_days[campaign]
     answers = rng.random(len(who)) < P_RESPONSE * customers.response[who]
-    answers &= (sent < customers.died[who]) & ~customers.dormant(who, sent)
-    return Times(who, sent + _up_to_a_week(MEAN_RESPONSE_DAYS, len(who), rng)).where(answers)
+    when = sent + _up_to_a_week(MEAN_RESPONSE_DAYS, len(who), rng)
+    return Times(who, when).where(answers & (when < customers.died[who]) & ~customers.dormant(who, sent))
 
 
 def _in_log(shop: Shop, customers: Customers, events: _Events) -> _Events:

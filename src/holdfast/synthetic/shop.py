@@ -4,6 +4,7 @@ Inside `holdfast.synthetic` a day is counted from the shop's start (0 = first da
 plus the part of its opening hours that has passed. Tables carry real dates.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -107,6 +108,8 @@ class Shop:
                 f"events_per_purchase is {self.events_per_purchase}, but each purchase has {EVENTS_BEFORE_A_PURCHASE}",
                 fix=f"choose 0 or at least {EVENTS_BEFORE_A_PURCHASE}",
             )
+        if not re.fullmatch("[A-Z]{3}", self.currency):
+            raise InputError(f"currency is {self.currency!r}", fix="write its three letters, as in EUR")
 
     @classmethod
     def memoryless(cls, n_customers: int, *, seed: int) -> "Shop":
@@ -166,6 +169,7 @@ class Shop:
 _RANGES = (
     ("n_customers", 1, 10**8 - 1),
     ("n_days", 1, 36_500),
+    ("seed", 0, 2**31 - 1),
     ("truncated_days", 0, 36_500),
     ("purchases_per_year", 0, 1_000),
     ("purchase_shape", 0.01, 1_000),

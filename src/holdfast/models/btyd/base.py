@@ -23,7 +23,7 @@ Parameters = Mapping[str, FloatArray]
 Question = Callable[..., FloatArray]
 
 CHUNK_ROWS = 4096
-RACE_ROWS = 20_000
+RACE_ROWS = 2_000
 N_WAITING_NODES = 32
 EFFECT_LIMIT = 50.0
 

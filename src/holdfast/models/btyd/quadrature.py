@@ -1,6 +1,7 @@
 """Two integrals that the papers write as Gaussian hypergeometric functions, done in log space so that nothing overflows."""
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ N_BETA_NODES = 96
 LOG_NEGLIGIBLE = 40.0  # e^-40 is below the rounding of a sum of doubles
 
 
+@cache
 def legendre(n_nodes: int) -> tuple[FloatArray, FloatArray]:
     """Nodes and weights of Gauss-Legendre quadrature on [0, 1]."""
     nodes, weights = np.polynomial.legendre.leggauss(n_nodes)

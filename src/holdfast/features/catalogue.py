@@ -1,0 +1,37 @@
+"""Every feature there is, and which of them a study can have."""
+
+from holdfast.features import basket, calendar, engagement, purchases, rhythm, trend
+from holdfast.features.feature import Feature
+from holdfast.study import Study
+
+FEATURES: tuple[Feature, ...] = (
+    *purchases.FEATURES,
+    *rhythm.FEATURES,
+    *trend.FEATURES,
+    *basket.FEATURES,
+    *engagement.FEATURES,
+    *calendar.FEATURES,
+)
+FEATURES_BY_NAME = {feature.name: feature for feature in FEATURES}
+
+
+def sources_of(study: Study) -> frozenset[str]:
+    """Name what the study's sources tell: "orders", "amounts", "products", "treatments" and kinds of event."""
+    found = set(study.events.kinds.values()) if study.events is not None else set()
+    if study.treatments is not None:
+        found.add("treatments")
+    if study.transactions is not None:
+        columns = study.transactions.columns
+        has_amount = columns.amount is not None or (columns.quantity is not None and columns.unit_price is not None)
+        has = {"orders": columns.order_id is not None, "products": columns.product_id is not None, "amounts": has_amount}
+        found.update(name for name, there in has.items() if there)
+    return frozenset(found)
+
+
+def features_for(sources: frozenset[str]) -> tuple[Feature, ...]:
+    """Choose the features whose sources are there, in the catalogue's order.
+
+    >>> [feature.name for feature in features_for(frozenset()) if feature.group == "purchases"][:2]
+    ['n_purchases_7d', 'n_purchases_30d']
+    """
+    return tuple(feature for feature in FEATURES if feature.needs <= sources)

@@ -1,0 +1,92 @@
+"""What a feature is: a name, a unit, two sentences and an expression over integers.
+
+A feature is computed in two levels. Level 1, its `parts`, are integer sums, counts, minima and maxima over the rows of
+one customer before one cutoff, most of them over a trailing window of `days_ago` (cutoff_day - day, at least 1).
+Integers add up to the same number in every order and on every engine. Level 2, its `value`, combines parts: mostly the
+part itself, else a ratio. A ratio that is not defined is null; NaN and infinity never occur.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import narwhals as nw
+
+Unit = Literal["count", "days", "currency", "share", "change", "ratio", "month"]
+Group = Literal["purchases", "rhythm", "trend", "basket", "engagement", "tenure", "calendar"]
+
+WINDOWS_DAYS = (7, 30, 90, 180, 365)
+
+DAYS_AGO = nw.col("days_ago")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feature:
+    """One feature.
+
+    Attributes
+    ----------
+    unit
+        "currency" is declared in minor units; `build_features` divides, last. "share" is 0..1, "change" -1..1.
+    sentence
+        What it is, in plain words.
+    says
+        How a customer's value is told to a marketer: clauses parted by "; ", each with fields that name this or other
+        features. `holdfast.features.words.say` fills it in.
+    parts
+        Level 1: name -> aggregate over the rows of one customer and cutoff. Parts of one name are one expression.
+    value
+        Level 2: an expression over parts.
+    needs
+        What the study must have for it: "orders", "amounts", "products", "treatments" or a kind of event.
+    """
+
+    name: str
+    group: Group
+    unit: Unit
+    sentence: str
+    says: str
+    parts: Mapping[str, nw.Expr] = field(repr=False)
+    value: nw.Expr = field(repr=False)
+    needs: frozenset[str] = frozenset()
+
+
+def total(measure: str, *, within_days: int | None = None) -> nw.Expr:
+    """Sum a column of non-null integers over the trailing window, or over everything before the cutoff."""
+    column = nw.col(measure)
+    if within_days is not None:
+        column = nw.when(DAYS_AGO <= within_days).then(column).otherwise(nw.lit(0))
+    return column.sum().cast(nw.Int64)
+
+
+def days_since_last(measure: str) -> nw.Expr:
+    """Days since the last row on which the column was positive; null if there is none."""
+    return nw.when(nw.col(measure) > 0).then(DAYS_AGO).min().cast(nw.Int64)
+
+
+def days_since_first(measure: str) -> nw.Expr:
+    """Days since the first row on which the column was positive; null if there is none."""
+    return nw.when(nw.col(measure) > 0).then(DAYS_AGO).max().cast(nw.Int64)
+
+
+def ratio(numerator: nw.Expr, denominator: nw.Expr) -> nw.Expr:
+    """Divide as floats; null where the denominator is 0 or null."""
+    return nw.when(denominator != 0).then(numerator / denominator)
+
+
+def window_name(stem: str, within_days: int | None, *, whole: str = "") -> str:
+    """Name the feature of one window.
+
+    >>> window_name("spend", 30), window_name("spend", None, whole="spend_total"), window_name("n_orders", None)
+    ('spend_30d', 'spend_total', 'n_orders')
+    """
+    return f"{stem}_{within_days}d" if within_days is not None else whole or stem
+
+
+def window_words(within_days: int | None) -> str:
+    """Say a window.
+
+    >>> window_words(30), window_words(None)
+    ('in the last 30 days', 'in all')
+    """
+    return f"in the last {within_days} days" if within_days is not None else "in all"

@@ -1,0 +1,287 @@
+"""CSV files as a stream of Arrow batches, by an explicit dialect, with every line that does not fit put on record.
+
+Nothing is guessed here and nothing is converted: every cell stays text, so that whoever knows what a column means can
+say which cells cannot be understood. A record is what lies between two line ends outside quotes; blank lines are none.
+"""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pac
+import pyarrow.csv as pacsv
+from numpy.typing import NDArray
+
+from holdfast.errors import DataError
+from holdfast.io.files import DataFile
+from holdfast.io.text import Utf8Stream, reading
+from holdfast.study import Csv
+
+RAW_CHARACTERS = 1000
+"""What is kept of a line or cell that was not understood."""
+MOST_REJECTED = 1_000_000
+_FEW = 1000
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A record that is no row: the wrong number of cells, undecodable bytes, a quote that is never closed."""
+
+    file: int
+    record: int
+    reason: str
+    text: str
+
+
+@dataclass
+class CsvFiles:
+    """CSV files of one layout, read one after the other.
+
+    Attributes
+    ----------
+    names
+        The header of the first file; the others must have the same columns, in any order.
+    rejected
+        What was no row; filled while `batches` runs.
+    """
+
+    files: Sequence[DataFile]
+    dialect: Csv
+    names: list[str] = field(init=False)
+    rejected: list[Rejected] = field(default_factory=list)
+    _header_lines: dict[int, int] = field(default_factory=dict)
+    _one_line_each: dict[int, bool] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        first = self.files[0]
+        with reading(first.path), Utf8Stream(first, self.dialect) as stream:
+            self.names = column_names(stream.header_cells(), first.path)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What each `_file` stands for."""
+        return tuple(str(file.path) for file in self.files)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """`_file`, `_row` (number of the record in its file) and a text column c0, c1, ... for each name."""
+        cells = [(f"c{i}", pa.string()) for i in range(len(self.names))]
+        return pa.schema([("_file", pa.int32()), ("_row", pa.int64()), *cells])
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Every row of every file, in order."""
+        for index, file in enumerate(self.files):
+            with reading(file.path), Utf8Stream(file, self.dialect) as stream:
+                order = self._order(column_names(stream.header_cells(), file.path), file.path)
+                self._header_lines[index] = stream.header_lines
+                for numbers, cells in _Records(self, index, stream, width=len(order)):
+                    arrays = [pa.array(np.full(len(numbers), index, dtype=np.int32)), pa.array(numbers)]
+                    yield pa.RecordBatch.from_arrays(arrays + [cells[i] for i in order], schema=self.schema)
+
+    def lines(self, file: int, records: Sequence[int]) -> dict[int, int]:
+        """Return the 1-based line on which each of these records of a file begins."""
+        header = self._header_lines[file]
+        if self._one_line_each[file]:
+            return {record: header + record for record in records}
+        with reading(self.files[file].path), Utf8Stream(self.files[file], self.dialect) as stream:
+            stream.header_cells()
+            return _counted(stream, set(records), self.dialect)
+
+    def reject(self, rejected: Sequence[Rejected]) -> None:
+        """Put records on record.
+
+        Raises
+        ------
+        DataError
+            There are so many that the dialect must be wrong.
+        """
+        self.rejected.extend(rejected)
+        if len(self.rejected) > MOST_REJECTED:
+            path = self.files[self.rejected[-1].file].path
+            raise DataError(
+                f"more than {MOST_REJECTED:,} lines up to {path} are not rows: {self.rejected[-1].reason}",
+                fix="check csv.delimiter, csv.quote and csv.encoding",
+            )
+
+    def finished(self, file: int, *, records: int, newlines: int) -> None:
+        """Note whether every record of a file took one line."""
+        self._one_line_each[file] = newlines in (records, records - 1)
+
+    def _order(self, names: list[str], path: Path) -> list[int]:
+        if sorted(names) != sorted(self.names):
+            odd = sorted(set(names) ^ set(self.names))
+            raise DataError(
+                f"{path} and {self.files[0].path} differ in their columns: {', '.join(odd)}",
+                fix="read files of one layout together",
+                columns=odd,
+            )
+        return [names.index(name) for name in self.names]
+
+
+class _Records:
+    """The records of one file: their numbers and their cells, those that are no rows left out."""
+
+    def __init__(self, files: CsvFiles, index: int, stream: Utf8Stream, *, width: int) -> None:
+        self._files, self._index, self._stream, self._width = files, index, stream, width
+        self._invalid: list[int] = []
+
+    def __iter__(self) -> Iterator[tuple[NDArray[np.int64], list[pa.Array]]]:
+        record = 1
+        held: pa.RecordBatch | None = None
+        for batch in self._parsed():
+            if held is not None:
+                record, rows = self._rows(held, record)
+                yield rows
+            held = batch
+            self._check_dialect(record)
+        if held is not None:
+            record, rows = self._rows(held, record, last=True)
+            yield rows
+        rejected_after = sum(number >= record for number in self._invalid)
+        self._files.finished(self._index, records=record - 1 + rejected_after, newlines=self._stream.newlines)
+
+    def _parsed(self) -> Iterator[pa.RecordBatch]:
+        names = [f"c{i}" for i in range(self._width)]
+        if not self._stream.more:
+            return
+        try:
+            yield from pacsv.open_csv(
+                self._stream,
+                read_options=pacsv.ReadOptions(use_threads=False, block_size=self._stream.block, column_names=names),
+                parse_options=pacsv.ParseOptions(
+                    delimiter=self._files.dialect.delimiter,
+                    quote_char=self._files.dialect.quote,
+                    newlines_in_values=True,
+                    invalid_row_handler=self._reject_row,
+                ),
+                convert_options=pacsv.ConvertOptions(
+                    column_types=dict.fromkeys(names, pa.binary()), null_values=[], strings_can_be_null=False
+                ),
+            )
+        except pa.ArrowInvalid as error:
+            if "Empty CSV file" in str(error):
+                return
+            path = self._files.files[self._index].path
+            if "straddling" not in str(error):
+                raise DataError(f"{path} cannot be read: {error}", fix="check the csv section") from None
+            raise DataError(
+                f"{path} has a line longer than {self._stream.block >> 20} MB",
+                fix="look for a quote that is never closed, or set csv.quote",
+            ) from None
+
+    def _reject_row(self, row: "pacsv.InvalidRow") -> str:
+        quote = self._files.dialect.quote
+        reason = f"{row.actual_columns} cells where the header has {row.expected_columns}"
+        if row.text.count(quote) % 2:
+            reason = "a quote is never closed"
+        self._invalid.append(row.number)
+        self._files.rejected.append(Rejected(self._index, row.number, reason, row.text[:RAW_CHARACTERS]))
+        return "skip"
+
+    def _check_dialect(self, rows: int) -> None:
+        self._files.reject(())
+        if len(self._invalid) > max(rows, _FEW):
+            raise DataError(
+                f"{len(self._invalid):,} of the first {len(self._invalid) + rows:,} lines of "
+                f"{self._files.files[self._index].path} are not rows: {self._files.rejected[-1].reason}",
+                fix="check csv.delimiter and csv.quote",
+            )
+
+    def _rows(
+        self, batch: pa.RecordBatch, record: int, *, last: bool = False
+    ) -> tuple[int, tuple[NDArray[np.int64], list[pa.Array]]]:
+        numbers = record_numbers(record, batch.num_rows, self._invalid)
+        bad = self._undecodable(batch)
+        if last and self._swallowed(batch):
+            bad[batch.num_rows - 1] = "a quote is never closed"
+        for i, reason in sorted(bad.items()):
+            text = b",".join(column[i].as_py() for column in batch.columns).decode("utf-8", "replace")
+            self._files.reject([Rejected(self._index, int(numbers[i]), reason, text[:RAW_CHARACTERS])])
+        following = int(numbers[-1]) + 1 if len(numbers) else record
+        if bad:
+            keep = np.setdiff1d(np.arange(batch.num_rows), list(bad))
+            numbers, batch = numbers[keep], batch.take(pa.array(keep))
+        return following, (numbers, [column.cast(pa.string()) for column in batch.columns])
+
+    def _undecodable(self, batch: pa.RecordBatch) -> dict[int, str]:
+        """Return the rows with bytes that are no text in the study's encoding."""
+        bad: set[int] = set()
+        for column in batch.columns:
+            try:
+                text = column.cast(pa.string())
+            except pa.ArrowInvalid:
+                bad.update(i for i, cell in enumerate(column.to_pylist()) if not _is_utf8(cell))
+                continue
+            if not self._stream.is_utf8:
+                found = pac.match_substring(text, "\ufffd").to_numpy(zero_copy_only=False)
+                bad.update(int(i) for i in np.flatnonzero(found))
+        return dict.fromkeys(bad, f"bytes that are not {self._files.dialect.encoding} text")
+
+    def _swallowed(self, batch: pa.RecordBatch) -> bool:
+        """Whether the last cell of the file runs over line ends up to the end without a closing quote."""
+        cell = batch.columns[-1][batch.num_rows - 1].as_py()
+        return b"\n" in cell and not self._stream.tail.rstrip(b"\r\n").endswith(self._files.dialect.quote.encode())
+
+
+def record_numbers(first: int, count: int, invalid: Sequence[int]) -> NDArray[np.int64]:
+    """Number `count` records from `first` on, leaving out the invalid ones.
+
+    >>> record_numbers(5, 3, [2, 6]).tolist()
+    [5, 7, 8]
+    """
+    skipped = [number for number in invalid if number >= first]
+    return np.setdiff1d(np.arange(first, first + count + len(skipped)), skipped)[:count]
+
+
+def column_names(cells: Sequence[str], path: Path) -> list[str]:
+    """Return the header's names, blanks around them removed.
+
+    Raises
+    ------
+    DataError
+        There is no header, or a name occurs twice.
+    """
+    names = [cell.strip() or f"column {i + 1}" for i, cell in enumerate(cells)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if not names:
+        raise DataError(f"{path} has no header line", fix="name a file whose first line names the columns")
+    if twice:
+        raise DataError(f"{path} has the column '{twice[0]}' {names.count(twice[0])} times", fix="rename one of them")
+    return names
+
+
+@contextmanager
+def any_cell_size() -> Iterator[None]:
+    """Let the csv module read cells of any size."""
+    before = csv.field_size_limit(2**31 - 1)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
+def _counted(stream: Utf8Stream, wanted: set[int], dialect: Csv) -> dict[int, int]:
+    text = io.TextIOWrapper(io.BufferedReader(stream), encoding="utf-8", errors="replace", newline="")
+    rows = csv.reader(text, delimiter=dialect.delimiter, quotechar=dialect.quote)
+    lines: dict[int, int] = {}
+    record, end = 0, 0
+    with any_cell_size():
+        for row in rows:
+            record += bool(row)
+            if row and record in wanted:
+                lines[record] = stream.header_lines + end + 1
+            end = rows.line_num
+    return lines
+
+
+def _is_utf8(cell: bytes) -> bool:
+    try:
+        cell.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,113 @@
+"""A PostgreSQL query as a stream of Arrow batches, in a transaction that can only read."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from holdfast.errors import DataError, MissingExtra, StudyError
+from holdfast.study import Postgres
+
+
+class PostgresQuery:
+    """One query, read once.
+
+    Attributes
+    ----------
+    names
+        The columns of the answer.
+    labels
+        What stands for the query where a file would be named.
+    """
+
+    labels = ("postgres query",)
+
+    def __init__(self, source: Postgres) -> None:
+        self._connection, self._cursor = _asked(source)
+        try:
+            self._reader = self._cursor.fetch_record_batch()
+        except _database_errors() as error:
+            raise _unreadable(source, error) from None
+        self._source = source
+        self.names = list(self._reader.schema.names)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """`_file`, `_row` (from 1, in the order of the answer) and a column c0, c1, ... for each name."""
+        cells = [(f"c{i}", _plain(kind)) for i, kind in enumerate(self._reader.schema.types)]
+        return pa.schema([("_file", pa.int32()), ("_row", pa.int64()), *cells])
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Every row of the answer."""
+        row = 1
+        try:
+            for batch in self._reader:
+                numbers = pa.array(np.arange(row, row + batch.num_rows))
+                cells = [_storage(column) for column in batch.columns]
+                file = pa.array(np.zeros(batch.num_rows, dtype=np.int32))
+                yield pa.RecordBatch.from_arrays([file, numbers, *cells], schema=self.schema)
+                row += batch.num_rows
+        except _database_errors() as error:
+            raise _unreadable(self._source, error) from None
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """End the transaction and the connection."""
+        self._cursor.close()
+        self._connection.close()
+
+
+def _asked(source: Postgres) -> tuple[Any, Any]:
+    try:
+        from adbc_driver_postgresql import dbapi
+    except ImportError:
+        raise MissingExtra("postgres", needed_for="reading from PostgreSQL") from None
+    dsn = os.environ.get(source.dsn_env)
+    if not dsn:
+        raise StudyError(
+            f"the environment variable {source.dsn_env} is not set",
+            fix=f"export {source.dsn_env}=postgresql://user:password@host:5432/database",
+            variable=source.dsn_env,
+        )
+    try:
+        connection = dbapi.connect(dsn)
+    except _database_errors() as error:
+        raise DataError(
+            f"PostgreSQL cannot be reached with the connection string in {source.dsn_env}: {_said(error)}",
+            fix=f"check {source.dsn_env}",
+        ) from None
+    cursor = connection.cursor()
+    try:
+        cursor.execute("SET TRANSACTION READ ONLY")
+        cursor.execute(source.query)
+    except _database_errors() as error:
+        cursor.close()
+        connection.close()
+        raise _unreadable(source, error) from None
+    return connection, cursor
+
+
+def _database_errors() -> tuple[type[Exception], ...]:
+    from adbc_driver_manager import Error
+
+    return (Error, pa.ArrowException, OSError)
+
+
+def _unreadable(source: Postgres, error: Exception) -> DataError:
+    return DataError(f"PostgreSQL refused the query {source.query!r:.200}: {_said(error)}", fix="try the query in psql")
+
+
+def _said(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    # numeric arrives as an extension type over its exact text.
+    return kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
+
+
+def _storage(column: pa.Array) -> pa.Array:
+    return column.storage if isinstance(column, pa.ExtensionArray) else column

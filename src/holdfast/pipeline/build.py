@@ -1,0 +1,158 @@
+"""Build: features and labels of a study's customers from the warehouse, in customer ranges so that memory is bounded.
+
+Customers are divided by a hash of their name. Each range is computed for all cutoffs at once, so that peak memory
+depends on the size of a range and not on the number of customers or cutoffs.
+"""
+
+from collections.abc import Iterator, Sequence
+from math import ceil
+
+import narwhals as nw
+import polars as pl
+
+from holdfast.errors import StudyError
+from holdfast.expressions import quoted
+from holdfast.features.build import build_features
+from holdfast.features.catalogue import FEATURES_BY_NAME, features_for, sources_of
+from holdfast.features.labels import build_labels
+from holdfast.io.duckdb import Warehouse
+from holdfast.study import Study, eligible_days
+from holdfast.tables import ACTIVITY, FEATURES, LABELS
+
+_ROWS_PER_RANGE = 400_000
+_CATALOGUE_SCHEMA = {"name": pl.String, "group": pl.String, "unit": pl.String, "sentence": pl.String}
+
+
+def features(
+    study: Study, warehouse: Warehouse, cutoff_days: Sequence[int], *, customers_at_most: int | None = None
+) -> pl.DataFrame:
+    """Compute the features of every eligible customer at every cutoff.
+
+    Parameters
+    ----------
+    cutoff_days
+        First days that may not be seen. At least one.
+    customers_at_most
+        Take about so many customers, chosen by a hash of their name: the same ones at every cutoff. None: all.
+
+    Returns
+    -------
+    pl.DataFrame
+        The FEATURES table: customer_id, cutoff_day, the features of `catalogue(study)` as int64 or float64, then the
+        study's attributes; sorted by cutoff_day, customer_id.
+    """
+    parts = features_in_ranges(study, warehouse, cutoff_days, customers_at_most=customers_at_most)
+    return FEATURES.check(pl.concat(parts).sort("cutoff_day", "customer_id"))
+
+
+def features_in_ranges(
+    study: Study, warehouse: Warehouse, cutoff_days: Sequence[int], *, customers_at_most: int | None = None
+) -> Iterator[pl.DataFrame]:
+    """Compute the same rows as `features` one range of customers at a time, for logs whose features exceed memory."""
+    wanted = features_for(sources_of(study))
+    n_customers = _count_customers(warehouse)
+    share = min(1.0, (customers_at_most or n_customers) / max(n_customers, 1))
+    ranges = max(1, ceil(n_customers * len(set(cutoff_days)) / _ROWS_PER_RANGE), ceil(1 / share))
+    for part in range(max(1, round(share * ranges))):
+        built = build_features(
+            _activity_of(warehouse, part=part, of=ranges, before_day=max(cutoff_days)),
+            cutoff_days,
+            wanted,
+            eligible_days=eligible_days(study.churn.eligible),
+            minor_digits=study.minor_digits,
+        )
+        yield warehouse.read(_with_attributes(study, warehouse, built))
+
+
+def labels(study: Study, warehouse: Warehouse, population: pl.DataFrame, *, end_day: int) -> pl.DataFrame:
+    """Observe what the customers of a population did over each of the study's horizons.
+
+    Parameters
+    ----------
+    population
+        customer_id and cutoff_day; further columns are ignored.
+    end_day
+        First day after the log, or any earlier day beyond which nothing may be seen. Windows that reach beyond it
+        are not complete and have no row.
+
+    Returns
+    -------
+    pl.DataFrame
+        The LABELS table, sorted by cutoff_day, customer_id, horizon_days.
+    """
+    horizons = study.all_horizons
+    complete = population.select("customer_id", "cutoff_day").filter(pl.col("cutoff_day") <= end_day - min(horizons))
+    if complete.is_empty():
+        return LABELS.empty()
+    ranges = ceil(complete.height * len(horizons) / _ROWS_PER_RANGE)
+    warehouse.con.register("population", complete)
+    parts = []
+    for part in range(ranges):
+        asked = f"SELECT * FROM population WHERE hash(customer_id) % {ranges} = {part}"
+        activity = _activity_of(warehouse, part=part, of=ranges, before_day=end_day)
+        observed = build_labels(activity, nw.from_native(warehouse.con.sql(asked)), horizons, end_day=end_day)
+        parts.append(warehouse.read(observed))
+    warehouse.con.unregister("population")
+    return LABELS.check(pl.concat(parts).sort("cutoff_day", "customer_id", "horizon_days"))
+
+
+def catalogue(study: Study) -> pl.DataFrame:
+    """List the study's features: name, group, unit, sentence, one row each, in the order of the FEATURES table."""
+    rows = [(f.name, f.group, f.unit, f.sentence) for f in features_for(sources_of(study))]
+    given = [(name, "attribute", "as given", f"'{name}' of the customer table") for name in _attributes(study)]
+    return pl.DataFrame(rows + given, schema=_CATALOGUE_SCHEMA, orient="row")
+
+
+def features_sql(study: Study, cutoff_day: int) -> str:
+    """Write the query behind `features` at one cutoff, without the attributes, as DuckDB runs it on ACTIVITY."""
+    import duckdb
+    import sqlglot
+
+    with duckdb.connect() as con:
+        con.register("empty", ACTIVITY.empty())
+        con.execute("CREATE TABLE activity AS FROM empty")
+        built = build_features(
+            nw.from_native(con.table("activity")),
+            [cutoff_day],
+            features_for(sources_of(study)),
+            eligible_days=eligible_days(study.churn.eligible),
+            minor_digits=study.minor_digits,
+        )
+        return sqlglot.transpile(built.to_native().sql_query(), read="duckdb", write="duckdb", pretty=True)[0]
+
+
+def _count_customers(warehouse: Warehouse) -> int:
+    counted = warehouse.table("activity").select(nw.col("customer_id").n_unique())
+    return int(warehouse.read(counted).item())
+
+
+def _activity_of(warehouse: Warehouse, *, part: int, of: int, before_day: int) -> nw.LazyFrame:
+    if of == 1:
+        return warehouse.table("activity")
+    # Copied out once, because every cutoff reads it again.
+    warehouse.con.execute(
+        "CREATE OR REPLACE TEMP TABLE activity_range AS "
+        f"SELECT * FROM activity WHERE hash(customer_id) % {of} = {part} AND day < {before_day}"
+    )
+    return warehouse.table("activity_range")
+
+
+def _with_attributes(study: Study, warehouse: Warehouse, built: nw.LazyFrame) -> nw.LazyFrame:
+    """Add what was known of the customer on the days before the cutoff: the latest known_from_day < cutoff_day."""
+    names = _attributes(study)
+    if not names:
+        return built
+    given = ", ".join(f"known.{quoted(name)}" for name in names)
+    joined = (
+        f"SELECT built.*, {given} FROM built ASOF LEFT JOIN customers AS known "
+        "ON built.customer_id = known.customer_id AND built.cutoff_day > known.known_from_day"
+    )
+    return nw.from_native(built.to_native().query("built", joined))
+
+
+def _attributes(study: Study) -> tuple[str, ...]:
+    names = tuple(study.customers.attributes) if study.customers is not None else ()
+    for name in names:
+        if name in FEATURES_BY_NAME or name in FEATURES.schema:
+            raise StudyError(f"the attribute '{name}' is named like a feature", fix="rename the column")
+    return names

@@ -1,0 +1,163 @@
+"""Figures as people read them: money in the study's currency, shares in percent, metrics by their full name."""
+
+from dataclasses import dataclass
+from datetime import date
+from math import isfinite
+from typing import Literal
+
+from holdfast.windows import date_of
+
+SYMBOLS = {
+    "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "CN¥", "INR": "₹", "KRW": "₩", "BRL": "R$",
+    "CAD": "CA$", "AUD": "A$", "NZD": "NZ$", "MXN": "MX$", "PLN": "zł ", "TRY": "₺", "UAH": "₴", "ILS": "₪",
+}  # fmt: skip
+NONE = "n/a"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How a metric is called, what it says and which direction is better."""
+
+    label: str
+    meaning: str
+    better: Literal["higher", "lower", "nearer 1"]
+    unit: Literal["ratio", "share", "money"] = "ratio"
+
+
+METRICS = {
+    "roc_auc": Metric("ROC-AUC", "how often a leaver is ranked above a stayer; 0.5 is a coin flip", "higher"),
+    "average_precision": Metric("Average precision", "how clean the top of the list is", "higher"),
+    "brier": Metric("Brier score", "mean squared error of the probability", "lower"),
+    "log_loss": Metric("Log loss", "penalty for confident mistakes", "lower"),
+    "ece": Metric("Calibration error", "mean gap between predicted and actual share", "lower", "share"),
+    "f1": Metric("F1", "balance of precision and recall at the threshold", "higher"),
+    "precision": Metric("Precision", "share of those flagged who left", "higher", "share"),
+    "recall": Metric("Recall", "share of the leavers who were flagged", "higher", "share"),
+    "wape": Metric("WAPE", "sum of absolute errors over total revenue", "lower", "share"),
+    "spearman": Metric("Spearman", "how well customers are ranked by value; 1 is perfect", "higher"),
+    "r2": Metric("R²", "share of the variance explained", "higher"),
+    "rmse": Metric("RMSE", "typical error, large errors weighing more", "lower", "money"),
+    "mae": Metric("MAE", "mean absolute error per customer", "lower", "money"),
+    "total_ratio": Metric("Total predicted / actual", "1 means the sum came out right", "nearer 1"),
+    "gini": Metric("Normalised Gini", "how well value is ranked; 1 is perfect", "higher"),
+    "top_decile_capture": Metric("Top 10% capture", "revenue held by the tenth ranked highest", "higher", "share"),
+}
+
+
+def symbol(currency: str) -> str:
+    """What stands before an amount.
+
+    >>> symbol("GBP"), symbol("CHF")
+    ('£', 'CHF ')
+    """
+    return SYMBOLS.get(currency, f"{currency} ")
+
+
+def money(amount: float | None, currency: str) -> str:
+    """Write an amount with the digits a reader needs.
+
+    >>> money(66780, "USD"), money(4701234.5, "GBP"), money(-12.5, "EUR"), money(2.1e9, "CHF")
+    ('$66,780', '£4.70M', '−€12.50', 'CHF 2.10B')
+    """
+    if amount is None or not isfinite(amount):
+        return NONE
+    sign, size = ("−" if amount < 0 else ""), abs(amount)
+    return f"{sign}{symbol(currency)}{_digits(size)}"
+
+
+def _digits(size: float) -> str:
+    if size >= 999_500:
+        power, letter = (1e9, "B") if size >= 999.5e6 else (1e6, "M")
+        scaled = size / power
+        return f"{scaled:,.{2 if scaled < 10 else 1 if scaled < 100 else 0}f}{letter}"
+    return f"{size:,.0f}" if size >= 100 or size == round(size) else f"{size:.2f}"
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """Write a share.
+
+    >>> percent(0.2481), percent(0.5, 0), percent(None)
+    ('24.8%', '50%', 'n/a')
+    """
+    return NONE if share is None or not isfinite(share) else f"{share * 100:,.{digits}f}%".replace("-", "−")
+
+
+def count(number: float | None) -> str:
+    """Write a count.
+
+    >>> count(1067370)
+    '1,067,370'
+    """
+    return NONE if number is None else f"{number:,.0f}"
+
+
+def plural(number: int, noun: str) -> str:
+    """Count things.
+
+    >>> plural(1, "customer"), plural(1200, "customer")
+    ('1 customer', '1,200 customers')
+    """
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def decimal(number: float | None, digits: int = 3) -> str:
+    """Write a ratio.
+
+    >>> decimal(0.98361), decimal(float("nan"))
+    ('0.984', 'n/a')
+    """
+    return NONE if number is None or not isfinite(number) else f"{number:.{digits}f}".replace("-", "−")
+
+
+def metric(name: str, value: float | None, currency: str) -> str:
+    """Write a metric's value in its unit.
+
+    >>> metric("roc_auc", 0.98361, "USD"), metric("rmse", 2806.2, "USD"), metric("wape", 0.653, "USD")
+    ('0.984', '$2,806', '65.3%')
+    """
+    unit = METRICS[name].unit if name in METRICS else "ratio"
+    if unit == "money":
+        return money(value, currency)
+    return percent(value) if unit == "share" else decimal(value)
+
+
+def metric_label(name: str) -> str:
+    """The metric's full name, or its own where it is not known here."""
+    return METRICS[name].label if name in METRICS else name
+
+
+def feature(name: str) -> str:
+    """A feature's or model's name as words.
+
+    >>> feature("days_since_last_purchase"), feature("Avg_Order_Value"), feature("SKU-count")
+    ('days since last purchase', 'avg order value', 'SKU-count')
+    """
+    return " ".join(word if word[1:].lower() != word[1:] else word.lower() for word in name.replace("_", " ").split())
+
+
+def capital(text: str) -> str:
+    """Begin with a capital letter, leaving the rest.
+
+    >>> capital("days since last purchase"), capital("")
+    ('Days since last purchase', '')
+    """
+    return text[:1].upper() + text[1:]
+
+
+def day(number: int) -> str:
+    """Write a day.
+
+    >>> day(10)
+    '11 Jan 1970'
+    """
+    when: date = date_of(number)
+    return f"{when.day} {when:%b} {when.year}"
+
+
+def listing(items: list[str]) -> str:
+    """Join words.
+
+    >>> listing(["a", "b", "c"]), listing(["a"]), listing([])
+    ('a, b and c', 'a', '')
+    """
+    return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
