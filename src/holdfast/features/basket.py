@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from holdfast.features.feature import DAYS_AGO, Feature, ratio, total
+from holdfast.features.feature import Feature, days_ago, ratio, total
 from holdfast.features.rhythm import N_PURCHASES, SINCE_LAST
 
 _AMOUNTS = frozenset({"amounts"})
@@ -14,10 +14,20 @@ _GROSS = {"gross_minor_total": total("gross_minor")}
 _SHIFT = 2**44
 _last_value_packed = {
     "last_value_packed": nw.when(nw.col("is_purchase") > 0)
-    .then(DAYS_AGO.cast(nw.Int64) * _SHIFT + nw.col("gross_minor")).min()
+    .then(days_ago.cast(nw.Int64) * _SHIFT + nw.col("gross_minor")).min()
 }  # fmt: skip
 
 FEATURES = (
+    Feature(
+        name="purchase_value_mean",
+        group="basket",
+        unit="currency",
+        sentence="Mean value of a purchase (all orders of one day), before returns",
+        says="spends {purchase_value_mean} a purchase",
+        parts={**_GROSS, **N_PURCHASES},
+        value=ratio(nw.col("gross_minor_total"), nw.col("n_purchases")),
+        needs=_AMOUNTS,
+    ),
     Feature(
         name="order_value_mean",
         group="basket",
@@ -26,7 +36,7 @@ FEATURES = (
         says="spends {order_value_mean} an order",
         parts={**_GROSS, "n_orders": total("n_orders")},
         value=ratio(nw.col("gross_minor_total"), nw.col("n_orders")),
-        needs=_AMOUNTS,
+        needs=_AMOUNTS | _ORDERS,
     ),
     Feature(
         name="purchase_value_max",

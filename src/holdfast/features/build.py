@@ -5,22 +5,24 @@ ratios of those. It is the same narwhals expression on DuckDB, on Spark and on a
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import narwhals as nw
 
 from holdfast.features.feature import Feature
+from holdfast.features.rhythm import SINCE_LAST
 
 KEYS = ("customer_id", "cutoff_day")
 
 
 def build_features(
-    activity: nw.LazyFrame,
+    activity: nw.LazyFrame[Any],
     cutoff_days: Sequence[int],
     features: Sequence[Feature],
     *,
     eligible_days: int | None,
     minor_digits: int,
-) -> nw.LazyFrame:
+) -> nw.LazyFrame[Any]:
     """Evaluate features for the customers who are eligible at each cutoff.
 
     Parameters
@@ -41,8 +43,7 @@ def build_features(
         float64. In no particular order.
     """
     parts = {name: part for feature in features for name, part in feature.parts.items()}
-    # Eligibility needs it, whatever features are asked for.
-    parts["days_since_last_purchase"] = _SINCE_LAST
+    parts |= SINCE_LAST  # Eligibility needs it, whatever features are asked for.
     aggregated = _seen(activity, cutoff_days).group_by(*KEYS).agg(**parts)
     return (
         aggregated.filter(_eligible(eligible_days))
@@ -50,10 +51,7 @@ def build_features(
     )  # fmt: skip
 
 
-_SINCE_LAST = nw.when(nw.col("is_purchase") > 0).then(nw.col("days_ago")).min().cast(nw.Int64)
-
-
-def _seen(activity: nw.LazyFrame, cutoff_days: Sequence[int]) -> nw.LazyFrame:
+def _seen(activity: nw.LazyFrame[Any], cutoff_days: Sequence[int]) -> nw.LazyFrame[Any]:
     """Give each cutoff the rows before it; one row per customer, day and cutoff."""
     bought = nw.col("n_orders") > 0
     in_cart = nw.col("n_cart_adds") > 0
@@ -67,7 +65,7 @@ def _seen(activity: nw.LazyFrame, cutoff_days: Sequence[int]) -> nw.LazyFrame:
     return nw.concat([_before(measured, cutoff) for cutoff in sorted(set(cutoff_days))])
 
 
-def _before(measured: nw.LazyFrame, cutoff_day: int) -> nw.LazyFrame:
+def _before(measured: nw.LazyFrame[Any], cutoff_day: int) -> nw.LazyFrame[Any]:
     cutoff = nw.lit(cutoff_day, dtype=nw.Int32)
     return measured.filter(nw.col("day") < cutoff_day).with_columns(cutoff_day=cutoff, days_ago=cutoff - nw.col("day"))
 

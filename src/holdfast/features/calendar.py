@@ -1,25 +1,20 @@
-"""Tenure and calendar: how long a customer has been one, and the months that seasons hang on."""
+"""Tenure and calendar: how long a customer has been one, and the time of the year."""
 
 import narwhals as nw
 
 from holdfast.features.feature import Feature
 from holdfast.features.rhythm import SINCE_FIRST
 
-_DAYS_FROM_YEAR_0 = 719_468
-_DAYS_IN_400_YEARS = 146_097
+_DAYS_IN_A_YEAR = 365.2425
 
 
-def month_of(day: nw.Expr) -> nw.Expr:
-    """Month 1..12 of a day since 1970-01-01, by integer arithmetic alone.
+def season_of(day: nw.Expr) -> nw.Expr:
+    """Time of the year of a day since 1970-01-01: 0 = 1 January, 0.5 = early July; right to two days.
 
-    Engines disagree on converting integers to dates. Years are counted from 1 March, so that the leap day comes last:
-    Hinnant, "chrono-compatible low-level date algorithms", civil_from_days.
+    Engines disagree on turning integers into dates, and not on this.
     """
-    of_era = (day + _DAYS_FROM_YEAR_0) % _DAYS_IN_400_YEARS
-    year = (of_era - of_era // 1_460 + of_era // 36_524 - of_era // 146_096) // 365
-    of_year = of_era - (365 * year + year // 4 - year // 100)
-    from_march = (5 * of_year + 2) // 153
-    return (from_march + 2) % 12 + 1
+    years = day / _DAYS_IN_A_YEAR
+    return years - years.floor()
 
 
 FEATURES = (
@@ -33,21 +28,21 @@ FEATURES = (
         value=nw.col("tenure_days"),
     ),
     Feature(
-        name="first_purchase_month",
+        name="first_purchase_season",
         group="calendar",
-        unit="month",
-        sentence="Month of the first purchase, 1 to 12",
-        says="first bought in {first_purchase_month}",
+        unit="season",
+        sentence="Time of the year of the first purchase, from 0 = 1 January to 1 = 31 December",
+        says="first bought in {first_purchase_season}",
         parts=SINCE_FIRST,
-        value=month_of(nw.col("cutoff_day") - nw.col("tenure_days")),
+        value=season_of(nw.col("cutoff_day") - nw.col("tenure_days")),
     ),
     Feature(
-        name="cutoff_month",
+        name="cutoff_season",
         group="calendar",
-        unit="month",
-        sentence="Month of the cutoff, 1 to 12: the same for every customer of a cutoff",
-        says="seen in {cutoff_month}",
+        unit="season",
+        sentence="Time of the year of the cutoff, from 0 = 1 January to 1 = 31 December: the same for every customer",
+        says="the time of the year: {cutoff_season}",
         parts={},
-        value=month_of(nw.col("cutoff_day")),
+        value=season_of(nw.col("cutoff_day")),
     ),
 )

@@ -12,12 +12,12 @@ from typing import Literal
 
 import narwhals as nw
 
-Unit = Literal["count", "days", "currency", "share", "change", "ratio", "month"]
+Unit = Literal["count", "days", "currency", "share", "change", "ratio", "season"]
 Group = Literal["purchases", "rhythm", "trend", "basket", "engagement", "tenure", "calendar"]
 
 WINDOWS_DAYS = (7, 30, 90, 180, 365)
 
-DAYS_AGO = nw.col("days_ago")
+days_ago = nw.col("days_ago")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,8 @@ class Feature:
     Attributes
     ----------
     unit
-        "currency" is declared in minor units; `build_features` divides, last. "share" is 0..1, "change" -1..1.
+        "currency" is declared in minor units; `build_features` divides, last. "share" is 0..1, "change" -1..1 and
+        "season" a fraction of the year.
     sentence
         What it is, in plain words.
     says
@@ -55,18 +56,18 @@ def total(measure: str, *, within_days: int | None = None) -> nw.Expr:
     """Sum a column of non-null integers over the trailing window, or over everything before the cutoff."""
     column = nw.col(measure)
     if within_days is not None:
-        column = nw.when(DAYS_AGO <= within_days).then(column).otherwise(nw.lit(0))
+        column = nw.when(days_ago <= within_days).then(column).otherwise(nw.lit(0))
     return column.sum().cast(nw.Int64)
 
 
 def days_since_last(measure: str) -> nw.Expr:
     """Days since the last row on which the column was positive; null if there is none."""
-    return nw.when(nw.col(measure) > 0).then(DAYS_AGO).min().cast(nw.Int64)
+    return nw.when(nw.col(measure) > 0).then(days_ago).min().cast(nw.Int64)
 
 
 def days_since_first(measure: str) -> nw.Expr:
     """Days since the first row on which the column was positive; null if there is none."""
-    return nw.when(nw.col(measure) > 0).then(DAYS_AGO).max().cast(nw.Int64)
+    return nw.when(nw.col(measure) > 0).then(days_ago).max().cast(nw.Int64)
 
 
 def ratio(numerator: nw.Expr, denominator: nw.Expr) -> nw.Expr:

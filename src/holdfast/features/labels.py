@@ -1,15 +1,25 @@
 """Labels: what happened in the target window, cutoff_day <= day < cutoff_day + horizon_days."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import narwhals as nw
 
-KEYS = ("customer_id", "cutoff_day")
+from holdfast.errors import NotEnoughData
+from holdfast.windows import date_of
+
+_POPULATION = ("customer_id", "cutoff_day")
+_KEYS = (*_POPULATION, "horizon_days")
 
 
 def build_labels(
-    activity: nw.LazyFrame, population: nw.LazyFrame, horizons_days: Sequence[int], *, end_day: int
-) -> nw.LazyFrame:
+    activity: nw.LazyFrame[Any],
+    population: nw.LazyFrame[Any],
+    cutoff_days: Sequence[int],
+    horizons_days: Sequence[int],
+    *,
+    end_day: int,
+) -> nw.LazyFrame[Any]:
     """Observe the outcome of each customer and cutoff over each horizon whose window is complete.
 
     Parameters
@@ -17,9 +27,7 @@ def build_labels(
     activity
         The ACTIVITY table: one row per customer and day.
     population
-        customer_id and cutoff_day, one row each: whose outcome is asked for.
-    horizons_days
-        Lengths of the target window. At least one.
+        customer_id and cutoff_day, one row each: whose outcome is asked for. Each cutoff is one of `cutoff_days`.
     end_day
         First day after the log. A window that reaches beyond it is not complete and has no label.
 
@@ -27,36 +35,50 @@ def build_labels(
     -------
     nw.LazyFrame
         The LABELS table, in no particular order.
+
+    Raises
+    ------
+    NotEnoughData
+        No window is complete.
     """
-    ahead = nw.col("day") - nw.col("cutoff_day")
+    windows = [(cutoff, horizon) for cutoff in cutoff_days for horizon in horizons_days if cutoff + horizon <= end_day]
+    if not windows:
+        raise NotEnoughData(
+            f"no target window of {min(horizons_days)} days is complete: the first cutoff is "
+            f"{date_of(min(cutoff_days))} and the log ends before {date_of(end_day)}",
+            fix="use an earlier cutoff or a shorter horizon",
+        )
     outcomes = (
-        activity.join(population.select(*KEYS), on="customer_id", how="inner")
-        .with_columns(days_ahead=ahead)
-        .filter(nw.col("days_ahead") >= 0, nw.col("days_ahead") < max(horizons_days))
-        .group_by(*KEYS)
-        .agg(**{name: part for days in horizons_days for name, part in _parts(days).items()})
+        nw.concat([_inside(activity, cutoff_day, horizon_days) for cutoff_day, horizon_days in windows])
+        .group_by(*_KEYS)
+        .agg(
+            bought=nw.when(nw.col("n_orders") > 0).then(nw.lit(1)).otherwise(nw.lit(0)).sum(),
+            revenue=(nw.col("gross_minor") + nw.col("returns_minor")).sum(),
+        )
     )
+    asked = nw.concat([_asked(population, days, end_day=end_day) for days in sorted({days for _, days in windows})])
     # Who did nothing at all has no rows to aggregate, and a label all the same.
-    observed = population.select(*KEYS).join(outcomes, on=list(KEYS), how="left")
-    return nw.concat([_label(observed, days, end_day=end_day) for days in sorted(set(horizons_days))])
-
-
-def _parts(horizon_days: int) -> dict[str, nw.Expr]:
-    inside = nw.col("days_ahead") < horizon_days
-    net_minor = nw.col("gross_minor") + nw.col("returns_minor")
-    bought = inside & (nw.col("n_orders") > 0)
-    return {
-        f"n_{horizon_days}": nw.when(bought).then(nw.lit(1)).otherwise(nw.lit(0)).sum(),
-        f"revenue_{horizon_days}": nw.when(inside).then(net_minor).otherwise(nw.lit(0)).sum(),
-    }
-
-
-def _label(observed: nw.LazyFrame, horizon_days: int, *, end_day: int) -> nw.LazyFrame:
-    n_purchases = nw.col(f"n_{horizon_days}").fill_null(0).cast(nw.Int32)
-    return observed.filter(nw.col("cutoff_day") <= end_day - horizon_days).select(
-        *KEYS,
-        horizon_days=nw.lit(horizon_days, dtype=nw.Int32),
+    n_purchases = nw.col("bought").fill_null(0).cast(nw.Int32)
+    return asked.join(outcomes, on=list(_KEYS), how="left").select(
+        *_KEYS,
         churned=n_purchases == 0,
         n_future_purchases=n_purchases,
-        future_revenue_minor=nw.col(f"revenue_{horizon_days}").fill_null(0).cast(nw.Int64),
+        future_revenue_minor=nw.col("revenue").fill_null(0).cast(nw.Int64),
     )
+
+
+def _inside(activity: nw.LazyFrame[Any], cutoff_day: int, horizon_days: int) -> nw.LazyFrame[Any]:
+    inside = activity.filter(nw.col("day") >= cutoff_day, nw.col("day") < cutoff_day + horizon_days)
+    return inside.select(
+        "customer_id",
+        "n_orders",
+        "gross_minor",
+        "returns_minor",
+        cutoff_day=nw.lit(cutoff_day, dtype=nw.Int32),
+        horizon_days=nw.lit(horizon_days, dtype=nw.Int32),
+    )
+
+
+def _asked(population: nw.LazyFrame[Any], horizon_days: int, *, end_day: int) -> nw.LazyFrame[Any]:
+    complete = population.filter(nw.col("cutoff_day") <= end_day - horizon_days)
+    return complete.select(*_POPULATION, horizon_days=nw.lit(horizon_days, dtype=nw.Int32))

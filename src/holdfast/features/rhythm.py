@@ -5,7 +5,7 @@ A gap is the number of days from one purchase to the next.
 
 import narwhals as nw
 
-from holdfast.features.feature import DAYS_AGO, Feature, days_since_first, days_since_last, ratio, total
+from holdfast.features.feature import Feature, days_ago, days_since_first, days_since_last, ratio, total
 
 N_PURCHASES = {"n_purchases": total("is_purchase")}
 SINCE_LAST = {"days_since_last_purchase": days_since_last("is_purchase")}
@@ -25,7 +25,7 @@ _gap_variance = ratio(_n_gaps * nw.col("gap_squares") - _gap_total * _gap_total,
 _SHIFT = 2**20
 _last_gap_packed = {
     "last_gap_packed": nw.when(nw.col("purchase_gap").is_null()).then(nw.lit(None, nw.Int64))
-    .otherwise(DAYS_AGO.cast(nw.Int64) * _SHIFT + _GAP).min()
+    .otherwise(days_ago.cast(nw.Int64) * _SHIFT + _GAP).min()
 }  # fmt: skip
 GAP_LAST = nw.col("last_gap_packed") - nw.col("days_since_last_purchase") * _SHIFT
 GAP_PARTS = {**N_PURCHASES, **SINCE_LAST, **SINCE_FIRST}

@@ -12,7 +12,7 @@ def shown(value: float | None, unit: Unit, *, currency: str = "") -> str:
 
     >>> shown(74, "days"), shown(1, "days"), shown(1234.5, "currency", currency="GBP"), shown(0.354, "share")
     ('74 days', '1 day', 'GBP 1,234.50', '35 %')
-    >>> shown(-0.5, "change"), shown(1.8266, "ratio"), shown(11, "month"), shown(3, "count"), shown(None, "days")
+    >>> shown(-0.5, "change"), shown(1.8266, "ratio"), shown(0.87, "season"), shown(3, "count"), shown(None, "days")
     ('-50 %', '1.8', 'November', '3', 'unknown')
     """
     if value is None:
@@ -26,17 +26,15 @@ def shown(value: float | None, unit: Unit, *, currency: str = "") -> str:
             return f"{value:.0%}".replace("%", " %")
         case "change":
             return f"{value:+.0%}".replace("%", " %")
-        case "month":
-            return month_name[int(value)]
+        case "season":
+            return month_name[min(int(value * 12), 11) + 1]
         case "ratio":
             return f"{value:,.1f}"
         case "count":
             return f"{value:,.0f}"
 
 
-def say(
-    feature: Feature, values: Mapping[str, float | None], units: Mapping[str, Unit], *, currency: str = ""
-) -> str:
+def say(feature: Feature, values: Mapping[str, float | None], units: Mapping[str, Unit], *, currency: str = "") -> str:
     """Tell a customer's value in plain words.
 
     Clauses whose values are missing are left out; where nothing remains, the feature's own sentence says what is
@@ -60,7 +58,5 @@ def _known(clause: str, values: Mapping[str, float | None]) -> bool:
     return all(values.get(name) is not None for name in _fields(clause))
 
 
-def _shown(
-    clause: str, values: Mapping[str, float | None], units: Mapping[str, Unit], currency: str
-) -> dict[str, str]:
+def _shown(clause: str, values: Mapping[str, float | None], units: Mapping[str, Unit], currency: str) -> dict[str, str]:
     return {name: shown(values[name], units[name], currency=currency) for name in _fields(clause)}

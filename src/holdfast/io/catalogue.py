@@ -1,7 +1,7 @@
-"""What Holdfast knows of public data sets: whence, under what terms, in what format, and the figures of a true copy.
+"""What Holdfast knows of public data sets: where from, on what terms, in what format, and the figures of a true copy.
 
-The figures are the contract: they were counted on copies used for years, and for every address but two the SHA-256 of the
-provider's file was found to be that of the counted copy.
+A SHA-256 is given where our copy, written back in the provider's format, has it (CDNOW master, telco, Hillstrom), or
+where independent downloads agree on it (Online Retail II).
 """
 
 from collections.abc import Callable, Mapping

@@ -61,15 +61,8 @@ def download(
             if error.code not in _MAY_PASS:
                 raise _refused(url, error) from None
             reason = f"HTTP {error.code} {error.reason}"
-        except (
-            URLError,
-            http.client.HTTPException,
-            ConnectionError,
-            TimeoutError,
-            ssl.SSLError,
-            _Interrupted,
-        ) as error:
-            reason = str(getattr(error, "reason", "") or error or type(error).__name__)
+        except (URLError, _Interrupted) as error:
+            reason = str(getattr(error, "reason", error))
         if _size(part) > furthest:
             furthest, waits = _size(part), list(pauses)
         if not waits:
@@ -90,10 +83,13 @@ def _attempt(url: str, part: Path, on_progress: Progress) -> None:
     except HTTPError as error:
         if error.code != 416:
             raise
+        error.close()
         if error.headers.get("Content-Range") == f"bytes */{_size(part)}":
             return
         discard(part)
         raise _Interrupted("the server has a shorter file now") from None
+    except (ConnectionError, TimeoutError, ssl.SSLError, http.client.HTTPException) as error:
+        raise _Interrupted(str(error) or type(error).__name__) from None
     with response:
         _receive(response, url, part, on_progress)
 
@@ -109,20 +105,20 @@ def _receive(response: http.client.HTTPResponse, url: str, part: Path, on_progre
         discard(part)
         _note(url, part, response)
     with part.open("ab") as file:
-        _check_size(url, total or 0)
+        _check_size(url, part, total or 0)
         on_progress(done, total)
         while chunk := _read(response):
             file.write(chunk)
             done += len(chunk)
-            _check_size(url, done)
+            _check_size(url, part, done)
             on_progress(done, total)
     if total is not None and done < total:
-        raise _Interrupted(f"the connection broke at {_megabytes(done)} of {_megabytes(total)}")
+        raise _Interrupted(f"the connection broke at {done:,} of {total:,} bytes")
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:
     try:
-        return response.read(2**18)
+        return response.read1(2**18)
     except (OSError, http.client.HTTPException) as error:
         raise _Interrupted(str(error) or type(error).__name__) from None
 
@@ -161,9 +157,10 @@ def _opener() -> urllib.request.OpenerDirector:
     return opener
 
 
-def _check_size(url: str, n_bytes: int) -> None:
+def _check_size(url: str, part: Path, n_bytes: int) -> None:
     if n_bytes > MAX_DOWNLOAD_BYTES:
-        raise DataError(f"{url} is larger than {_megabytes(MAX_DOWNLOAD_BYTES)}", fix="it is not the file we know")
+        discard(part)
+        raise DataError(f"{url} is larger than {MAX_DOWNLOAD_BYTES:,} bytes", fix="it is not the file we know")
 
 
 def _refused(url: str, error: HTTPError) -> HoldfastError:
@@ -176,9 +173,9 @@ def _refused(url: str, error: HTTPError) -> HoldfastError:
 
 
 def _gave_up(url: str, part: Path, reason: str, *, attempts: int) -> HoldfastError:
-    going_on = f": it goes on after {_megabytes(_size(part))}" if _resume(url, part) else ""
+    going_on = f": it goes on after {_size(part):,} bytes if the server can" if _resume(url, part) else ""
     return HoldfastError(
-        f"cannot download {url}: {attempts} attempts, the last ended with: {reason}",
+        f"cannot download {url}: {attempts} attempt{'s' if attempts > 1 else ''}, the last ended with: {reason}",
         fix=f"check the connection and the proxy (HTTPS_PROXY), then run the same command again{going_on}",
         url=url,
         attempts=attempts,
@@ -192,10 +189,6 @@ def _notes(part: Path) -> Path:
 
 def _size(part: Path) -> int:
     return part.stat().st_size if part.exists() else 0
-
-
-def _megabytes(n_bytes: int) -> str:
-    return f"{n_bytes / 1e6:,.1f} MB"
 
 
 def _ignore(done: int, total: int | None) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -56,9 +56,10 @@ class Opened:
     labels: Sequence[str]
     decimal: str
     stream: Stream | None = None
-    failure: list[HoldfastError] = field(default_factory=list)
+    streamed: int = 0
+    failure: HoldfastError | None = None
 
-    def field(self, column: str, *, role: str) -> Field:
+    def column(self, column: str, *, role: str) -> Field:
         """Return the field of a mapped column.
 
         Raises
@@ -80,11 +81,18 @@ class Opened:
         try:
             yield
         except duckdb.Error as error:
-            if self.failure:
-                raise self.failure[0] from None
+            if self.failure is not None:
+                raise self.failure from None
             where = ", ".join(self.labels[:3])
             said = str(error).strip().splitlines()[0]
             raise DataError(f"{where} cannot be read: {said}", fix="check that the source is complete") from None
+
+    def rows_read(self, warehouse: Warehouse) -> int:
+        """Rows and rejected records of the source, counted by the reader itself, once the view has been read."""
+        if self.stream is not None:
+            return self.streamed + self.rejected.height
+        found = warehouse.con.execute(f"SELECT count(*) FROM {self.view}").fetchone()
+        return int(found[0]) if found else 0
 
     @property
     def rejected(self) -> pl.DataFrame:
@@ -135,16 +143,15 @@ def _streamed(stream: Stream, source: Source, warehouse: Warehouse, *, name: str
 
 
 def _watched(stream: Stream, opened: Opened, on_rows: OnRows | None) -> Iterator[pa.RecordBatch]:
-    rows = 0
     try:
         for batch in stream.batches():
-            rows += batch.num_rows
+            opened.streamed += batch.num_rows
             if on_rows is not None:
-                on_rows(opened.name, rows)
+                on_rows(opened.name, opened.streamed)
             yield batch
     except HoldfastError as error:
         # On its way through DuckDB the error would lose its type.
-        opened.failure.append(error)
+        opened.failure = error
         raise
 
 

@@ -30,7 +30,9 @@ def extract(archive: Path, *, member: str, to: Path) -> None:
             found = [info for info in inside if PurePosixPath(info.filename).name.lower() == member.lower()]
             if len(found) != 1:
                 names = ", ".join(info.filename for info in inside[:5])
-                raise DataError(f"{archive.name} holds {len(found)} files called {member}; it holds {names}")
+                raise DataError(
+                    f"{archive.name} holds {len(found)} files called {member}; it holds {names}", fix=CHANGED
+                )
             with opened.open(found[0]) as source, to.open("wb") as target:
                 shutil.copyfileobj(source, target)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
@@ -50,7 +52,7 @@ def read_fixed_width(path: Path, *, fields: Mapping[str, tuple[int, int, pl.Data
     width = max(stop for _, stop, _ in fields.values())
     for number, line in enumerate(lines, start=1):
         if len(line) != width:
-            raise DataError(f"{path.name}, line {number}: {len(line)} characters, expected {width}")
+            raise DataError(f"{path.name}, line {number}: {len(line)} characters, expected {width}", fix=CHANGED)
     text = pl.col("line")
     return pl.DataFrame({"line": lines}).select(
         _typed(text.str.slice(start, stop - start).str.strip_chars(), kind).alias(name)
@@ -80,8 +82,9 @@ def read_workbook(path: Path, *, sheets: Mapping[str, str], columns: Mapping[str
             .with_columns(sheet=pl.lit(name))
             for name, sheet in sheets.items()
         )
-    except (fastexcel.FastExcelError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path.name} is not the workbook we know: {error}") from None
+    # Polars says by a plain ValueError that a sheet is missing.
+    except (fastexcel.FastExcelError, zipfile.BadZipFile, ValueError) as error:
+        raise DataError(f"{path.name} is not the workbook we know: {error}", fix=CHANGED) from None
 
 
 def _guarded(archive: zipfile.ZipFile, *, name: str, limit: int) -> list[zipfile.ZipInfo]:

@@ -6,9 +6,11 @@ depends on the size of a range and not on the number of customers or cutoffs.
 
 from collections.abc import Iterator, Sequence
 from math import ceil
+from typing import Any
 
 import narwhals as nw
 import polars as pl
+import polars.selectors as cs
 
 from holdfast.errors import StudyError
 from holdfast.expressions import quoted
@@ -20,6 +22,7 @@ from holdfast.study import Study, eligible_days
 from holdfast.tables import ACTIVITY, FEATURES, LABELS
 
 _ROWS_PER_RANGE = 400_000
+_INTEGERS = cs.integer() - cs.by_name("cutoff_day")
 _CATALOGUE_SCHEMA = {"name": pl.String, "group": pl.String, "unit": pl.String, "sentence": pl.String}
 
 
@@ -39,7 +42,7 @@ def features(
     -------
     pl.DataFrame
         The FEATURES table: customer_id, cutoff_day, the features of `catalogue(study)` as int64 or float64, then the
-        study's attributes; sorted by cutoff_day, customer_id.
+        study's attributes as they were known on the days before the cutoff; sorted by cutoff_day, customer_id.
     """
     parts = features_in_ranges(study, warehouse, cutoff_days, customers_at_most=customers_at_most)
     return FEATURES.check(pl.concat(parts).sort("cutoff_day", "customer_id"))
@@ -51,9 +54,10 @@ def features_in_ranges(
     """Compute the same rows as `features` one range of customers at a time, for logs whose features exceed memory."""
     wanted = features_for(sources_of(study))
     n_customers = _count_customers(warehouse)
-    share = min(1.0, (customers_at_most or n_customers) / max(n_customers, 1))
-    ranges = max(1, ceil(n_customers * len(set(cutoff_days)) / _ROWS_PER_RANGE), ceil(1 / share))
-    for part in range(max(1, round(share * ranges))):
+    n_wanted = min(n_customers, customers_at_most or n_customers)
+    built_ranges = max(1, ceil(n_wanted * len(set(cutoff_days)) / _ROWS_PER_RANGE))
+    ranges = round(built_ranges * n_customers / max(n_wanted, 1)) or 1
+    for part in range(built_ranges):
         built = build_features(
             _activity_of(warehouse, part=part, of=ranges, before_day=max(cutoff_days)),
             cutoff_days,
@@ -61,7 +65,8 @@ def features_in_ranges(
             eligible_days=eligible_days(study.churn.eligible),
             minor_digits=study.minor_digits,
         )
-        yield warehouse.read(_with_attributes(study, warehouse, built))
+        frame = warehouse.read(_with_attributes(study, warehouse, built))
+        yield frame.with_columns(_INTEGERS.cast(pl.Int64), (cs.float() | cs.decimal()).cast(pl.Float64))
 
 
 def labels(study: Study, warehouse: Warehouse, population: pl.DataFrame, *, end_day: int) -> pl.DataFrame:
@@ -84,13 +89,16 @@ def labels(study: Study, warehouse: Warehouse, population: pl.DataFrame, *, end_
     complete = population.select("customer_id", "cutoff_day").filter(pl.col("cutoff_day") <= end_day - min(horizons))
     if complete.is_empty():
         return LABELS.empty()
+    cutoff_days = complete["cutoff_day"].unique().sort().to_list()
     ranges = ceil(complete.height * len(horizons) / _ROWS_PER_RANGE)
     warehouse.con.register("population", complete)
     parts = []
     for part in range(ranges):
         asked = f"SELECT * FROM population WHERE hash(customer_id) % {ranges} = {part}"
         activity = _activity_of(warehouse, part=part, of=ranges, before_day=end_day)
-        observed = build_labels(activity, nw.from_native(warehouse.con.sql(asked)), horizons, end_day=end_day)
+        observed = build_labels(
+            activity, nw.from_native(warehouse.con.sql(asked)), cutoff_days, horizons, end_day=end_day
+        )
         parts.append(warehouse.read(observed))
     warehouse.con.unregister("population")
     return LABELS.check(pl.concat(parts).sort("cutoff_day", "customer_id", "horizon_days"))
@@ -118,15 +126,16 @@ def features_sql(study: Study, cutoff_day: int) -> str:
             eligible_days=eligible_days(study.churn.eligible),
             minor_digits=study.minor_digits,
         )
-        return sqlglot.transpile(built.to_native().sql_query(), read="duckdb", write="duckdb", pretty=True)[0]
+        query: str = built.to_native().sql_query()
+    return sqlglot.transpile(query, read="duckdb", write="duckdb", pretty=True, max_text_width=110)[0]
 
 
 def _count_customers(warehouse: Warehouse) -> int:
-    counted = warehouse.table("activity").select(nw.col("customer_id").n_unique())
+    counted = warehouse.con.sql("SELECT approx_count_distinct(customer_id) FROM activity")
     return int(warehouse.read(counted).item())
 
 
-def _activity_of(warehouse: Warehouse, *, part: int, of: int, before_day: int) -> nw.LazyFrame:
+def _activity_of(warehouse: Warehouse, *, part: int, of: int, before_day: int) -> nw.LazyFrame[Any]:
     if of == 1:
         return warehouse.table("activity")
     # Copied out once, because every cutoff reads it again.
@@ -137,7 +146,7 @@ def _activity_of(warehouse: Warehouse, *, part: int, of: int, before_day: int) -
     return warehouse.table("activity_range")
 
 
-def _with_attributes(study: Study, warehouse: Warehouse, built: nw.LazyFrame) -> nw.LazyFrame:
+def _with_attributes(study: Study, warehouse: Warehouse, built: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
     """Add what was known of the customer on the days before the cutoff: the latest known_from_day < cutoff_day."""
     names = _attributes(study)
     if not names:
@@ -147,7 +156,9 @@ def _with_attributes(study: Study, warehouse: Warehouse, built: nw.LazyFrame) ->
         f"SELECT built.*, {given} FROM built ASOF LEFT JOIN customers AS known "
         "ON built.customer_id = known.customer_id AND built.cutoff_day > known.known_from_day"
     )
-    return nw.from_native(built.to_native().query("built", joined))
+    relation = built.to_native().query("built", joined)
+    with_attributes: nw.LazyFrame[Any] = nw.from_native(relation)
+    return with_attributes
 
 
 def _attributes(study: Study) -> tuple[str, ...]:

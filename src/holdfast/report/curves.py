@@ -140,10 +140,20 @@ def _beside(sorted_values: Vector, width: float) -> pl.Series:
     return pl.Series(side / max(8.0, np.abs(side).max()))
 
 
-def directions(contributions: pl.DataFrame, task: str) -> pl.DataFrame:
-    """Which way a feature pushes: one row per feature with Spearman's correlation of value and contribution, -1..1."""
+def ways(contributions: pl.DataFrame, task: str, features: list[str]) -> pl.DataFrame:
+    """Which way each feature pushes, in words: one row per feature, in the given order.
+
+    Columns: feature, correlation (Spearman's, of value and contribution, -1..1), way.
+    """
     mine = contributions.filter((pl.col("task") == task) & pl.col("value").is_not_null())
-    return mine.group_by("feature").agg(correlation=pl.corr("value", "contribution", method="spearman").fill_nan(0.0))
+    found = mine.group_by("feature").agg(correlation=pl.corr("value", "contribution", method="spearman").fill_nan(0.0))
+    what, strength = ("risk" if task == "churn" else "value"), pl.col("correlation")
+    way = (
+        pl.when(strength >= 0.4).then(pl.lit(f"high values raise the {what}"))
+        .when(strength <= -0.4).then(pl.lit(f"high values lower the {what}"))
+        .otherwise(pl.lit("no single direction"))
+    )  # fmt: skip
+    return pl.DataFrame({"feature": features}).join(found, on="feature", how="left").with_columns(way=way)
 
 
 def dependence(contributions: pl.DataFrame, task: str, feature: str) -> pl.DataFrame:
@@ -196,7 +206,9 @@ def roles(importance: pl.DataFrame, *, at_least: float = 0.1) -> pl.DataFrame:
     wide = wide.with_columns(missing).with_columns(pl.col("churn", "value").fill_null(0.0))
     churn, value = pl.col("churn") >= at_least, pl.col("value") >= at_least
     role = pl.when(churn & value).then(pl.lit("both")).when(churn).then(pl.lit("churn only")).otherwise(pl.lit("value only"))
-    return wide.filter(churn | value).select("feature", "churn", "value", role=role)
+    order = pl.col("role").replace_strict({"both": 0, "churn only": 1, "value only": 2})
+    named = wide.filter(churn | value).select("feature", "churn", "value", role=role)
+    return named.sort(order, pl.max_horizontal("churn", "value"), "feature", descending=[False, True, False])
 
 
 def contests(evidence: pl.DataFrame, candidates: tuple[str, ...]) -> pl.DataFrame:

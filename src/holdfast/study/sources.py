@@ -86,6 +86,8 @@ class Transactions(Source):
     columns: TransactionColumns
     exact_duplicates: Literal["keep", "drop"] = "keep"
     """Lines equal in every column: real purchases, or double entries."""
+    provenance: list[str] = []
+    """Columns that say where a line was exported from (a sheet, an export date); they do not tell two lines apart."""
     set_aside: dict[str, Expr] = {}
     """Reason -> condition on the raw row. Rows without a customer, or with a price <= 0, are always set aside."""
     returns: Returns = Returns()

@@ -66,16 +66,14 @@ class BGNBD(BuyTillYouDie):
             h.by_frequency(lambda x, r: gammaln(r + x) - gammaln(r), r)
             + r * np.log(alpha)
             - (r + x) * log_T
-            + h.by_frequency(lambda x, a, b: betaln(a, b + x + m) - betaln(a, b), a, b)
             + np.logaddexp(0.0, log_odds)
         )
-        stayed = h.by_frequency(lambda x, a, b: psi(a + b) - psi(a + b + x + m), a, b)
-        more = h.by_frequency(lambda x, b: psi(b + x + m) - psi(b), b)
+        log_stayed, stayed_by_a, stayed_by_b = stayed_through(h, p, early_chances=m)
         by_r = h.by_frequency(lambda x, r: psi(r + x) - psi(r), r) + np.log(alpha) - log_T + gone * (log_T - log_t)
         by_alpha = r / alpha - (r + x) * ((1 - gone) / (alpha + h.T) + gone / (alpha + h.recency))
-        by_a = stayed + gone / a
-        by_b = stayed + more - gone / np.where(gone > 0, b + x + m - 1, 1.0)
-        return value, np.array([r * by_r, alpha * by_alpha, a * by_a, b * by_b])
+        by_a = stayed_by_a + gone / a
+        by_b = stayed_by_b - gone / np.where(gone > 0, b + x + m - 1, 1.0)
+        return value + log_stayed, np.array([r * by_r, alpha * by_alpha, a * by_a, b * by_b])
 
     def _alive(self, h: Histories, p: Parameters) -> FloatArray:
         return np.asarray(expit(-self._log_odds_gone(h, p)))
@@ -117,6 +115,22 @@ class BGNBD(BuyTillYouDie):
         shape, rate, a, b = (value[:, None] for value in self._future(h, p))
         without = negative_binomial(counts, shape=shape, rate=rate, t=horizon[:, None])
         return geometric_dropout(without, counts, a=a, b=b)
+
+
+def stayed_through(h: Histories, p: Parameters, *, early_chances: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """log E[(1 - p)^chances] with p ~ Beta(a, b), x + early chances, and its derivatives by a and b."""
+    a, b = p["a"], p["b"]
+
+    def log_stayed(x: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
+        return np.asarray(betaln(a, b + x + early_chances) - betaln(a, b))
+
+    def by_a(x: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
+        return np.asarray(psi(a + b) - psi(a + b + x + early_chances))
+
+    def by_b(x: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
+        return by_a(x, a, b) + psi(b + x + early_chances) - psi(b)
+
+    return h.by_frequency(log_stayed, a, b), h.by_frequency(by_a, a, b), h.by_frequency(by_b, a, b)
 
 
 def negative_binomial(counts: FloatArray, *, shape: FloatArray, rate: FloatArray, t: FloatArray) -> FloatArray:

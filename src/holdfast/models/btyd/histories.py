@@ -153,7 +153,7 @@ def _checked_covariates(values: npt.ArrayLike | None, *, names: tuple[str, ...],
     if table.shape != (n_rows, len(names)):
         wanted = f"({n_rows}, {len(names)}): {', '.join(names)}" if names else f"({n_rows}, 0): the model has none"
         raise DataError(f"covariates have shape {table.shape}, expected {wanted}", fix="pass one column per name")
-    _refuse(~np.isfinite(table).all(axis=1), "a covariate that is not finite", "fill or drop it")
+    _refuse(np.asarray(~np.isfinite(table).all(axis=1)), "a covariate that is not finite", "fill or drop it")
     return table
 
 

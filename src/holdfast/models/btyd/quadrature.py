@@ -1,4 +1,4 @@
-"""Two integrals that the papers write as Gaussian hypergeometric functions, done in log space so that nothing overflows."""
+"""Integrals that the papers write as Gaussian hypergeometric functions, done in log space: nothing overflows."""
 
 from collections.abc import Callable
 from functools import cache

@@ -1,0 +1,88 @@
+"""Ingest: the study's sources become the tables of fact, and every row is accounted for."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from holdfast.errors import DataError, StudyError
+from holdfast.findings import Finding
+from holdfast.io.duckdb import Warehouse
+from holdfast.io.sources import OnRows, Opened, open_source
+from holdfast.pipeline.activity import roll_up
+from holdfast.pipeline.judged import Judged, Reading, Rows, judge
+from holdfast.pipeline.lines import events_reading, mapped_amount, transactions_reading, treatments_reading
+from holdfast.study import Source, Study, Transactions
+from holdfast.tables import QUARANTINE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ingested:
+    """What came in.
+
+    Attributes
+    ----------
+    rows
+        Over all sources; read = accepted + set_aside + quarantined, in each source too.
+    reasons
+        Source -> reason -> rows that were set aside or quarantined for it.
+    quarantine
+        The QUARANTINE table, a Parquet file in the scratch folder.
+    first_day, end_day
+        First day of the log; first day after it.
+    n_customers
+        Customers with an accepted line.
+    fingerprint
+        SHA-256 of the accepted rows, whatever their order and the format they came in.
+    """
+
+    rows: Rows
+    reasons: dict[str, dict[str, int]]
+    quarantine: Path
+    first_day: int
+    end_day: int
+    n_customers: int
+    findings: tuple[Finding, ...]
+    fingerprint: str
+
+
+def ingest(study: Study, warehouse: Warehouse, *, on_progress: OnRows | None = None) -> Ingested:
+    """Read the study's sources and create transactions, events, customers, treatments (as given) and activity.
+
+    Parameters
+    ----------
+    on_progress
+        Told the name of a source and its rows so far, now and then.
+
+    Raises
+    ------
+    DataError
+        A source cannot be read, breaks its contract, or no row of it can be used.
+    StudyError
+        The study names something that the sources do not have.
+    """
+    if study.transactions is None:
+        raise StudyError("this study has a [snapshot], not [transactions]", fix="read it with ingest_snapshot")
+    judged = [_transactions(study, study.transactions, warehouse, on_progress)]
+    if study.events is not None:
+        source = _opened(study.events, study, warehouse, "events", on_progress)
+        judged.append(_usable(judge(source, events_reading(source, study, study.events), warehouse)))
+        warehouse.con.execute(_EVENTS)
+    if study.treatments is not None:
+        source = _opened(study.treatments, study, warehouse, "treatments", on_progress)
+        judged.append(_usable(judge(source, treatments_reading(source, study, study.treatments), warehouse)))
+        warehouse.con.execute(_TREATMENTS)
+    roll_up(warehouse, with_products=study.transactions.columns.product_id is not None)
+    first, last, customers = _extent(warehouse)
+    return Ingested(
+        rows=sum((each.rows for each in judged[1:]), judged[0].rows),
+        reasons={each.name: each.reasons for each in judged},
+        quarantine=_written_quarantine(judged, warehouse),
+        first_day=first,
+        end_day=last + 1,
+        n_customers=customers,
+        findings=(),
+        fingerprint=_fingerprint(warehouse),
+    )

@@ -1,0 +1,165 @@
+"""Every row of a source gets one verdict: accepted, set aside or quarantined, and none is lost.
+
+A row is quarantined when it cannot be understood, and set aside when it is understood but not wanted. Where several
+reasons fit, the first in order is the row's reason: quarantine before exact duplicates before the rest.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+from sqlglot import exp
+
+from holdfast.errors import DataError, HoldfastError
+from holdfast.io.conditions import Field, text_sql
+from holdfast.io.csv import RAW_CHARACTERS
+from holdfast.io.duckdb import Warehouse
+from holdfast.io.sources import Opened
+
+DUPLICATE = "exact duplicate"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """What became of the rows: read = accepted + set_aside + quarantined."""
+
+    read: int
+    accepted: int
+    set_aside: int
+    quarantined: int
+
+    def __add__(self, other: "Rows") -> "Rows":
+        return Rows(
+            read=self.read + other.read,
+            accepted=self.accepted + other.accepted,
+            set_aside=self.set_aside + other.set_aside,
+            quarantined=self.quarantined + other.quarantined,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How the rows of a source become rows of a table.
+
+    Attributes
+    ----------
+    values
+        Output column -> SQL over the source's columns.
+    quarantine, set_aside
+        Reason -> SQL condition over the source's columns and `values`, in order of precedence.
+    compared
+        Columns over which two rows are the same row; empty: repeated rows are kept.
+    """
+
+    values: Mapping[str, str]
+    quarantine: Mapping[str, str]
+    set_aside: Mapping[str, str]
+    compared: Sequence[Field] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """The outcome for one source; its accepted rows are in the table `judged_<name>` where `verdict = 0`."""
+
+    name: str
+    table: str
+    rows: Rows
+    reasons: dict[str, int]
+    quarantined: pl.DataFrame = field(repr=False)
+
+
+def judge(source: Opened, reading: Reading, warehouse: Warehouse) -> Judged:
+    """Read a source once and give every row its verdict.
+
+    Raises
+    ------
+    DataError
+        The source cannot be read to its end, or holds no row at all.
+    HoldfastError
+        The counts do not add up, which would be a defect of Holdfast.
+    """
+    table = f"judged_{source.name}"
+    with source.reading():
+        warehouse.con.execute(f"CREATE OR REPLACE TABLE {table} AS {_judging_sql(source, reading)}")
+    if reading.compared:
+        _mark_duplicates(table, len(reading.quarantine) + 1, warehouse)
+    return _counted(source, reading, table, warehouse)
+
+
+def literal(text: str) -> str:
+    """Write a text so that SQL can only read it as a text."""
+    return exp.Literal.string(text).sql(dialect="duckdb")
+
+
+def _judging_sql(source: Opened, reading: Reading) -> str:
+    values = ", ".join(f"{sql} AS {name}" for name, sql in reading.values.items())
+    last = len(reading.quarantine)
+    conditions = [*enumerate(reading.quarantine.values(), 1), *enumerate(reading.set_aside.values(), last + 2)]
+    cases = " ".join(f"WHEN {sql} THEN {code}" for code, sql in conditions)
+    digests = _digest_sql(reading.compared)
+    return f"""
+        SELECT _file, _row, verdict, {", ".join(reading.values)}{digests},
+            CASE WHEN verdict BETWEEN 1 AND {last} THEN {raw_sql(source.fields)} END AS _raw
+        FROM (SELECT *, CAST(CASE {cases} ELSE 0 END AS USMALLINT) AS verdict FROM (SELECT *, {values} FROM {source.view}))
+    """
+
+
+def raw_sql(fields: Mapping[str, Field]) -> str:
+    """A row as it was read, as JSON text; long cells are cut."""
+    cells = (f"{literal(name)}, left({text_sql(column)}, {RAW_CHARACTERS})" for name, column in fields.items())
+    return f"CAST(json_object({', '.join(cells)}) AS VARCHAR)"
+
+
+def _digest_sql(compared: Sequence[Field]) -> str:
+    if not compared:
+        return ""
+    cells = [column.sql for column in compared]
+    # Two 64-bit hashes in different orders: one alone would merge different rows once in 100,000 logs of 20 million.
+    return f", hash({', '.join(cells)}) AS _digest_1, hash({', '.join(['0', *reversed(cells)])}) AS _digest_2"
+
+
+def _mark_duplicates(table: str, code: int, warehouse: Warehouse) -> None:
+    understood = f"FROM {table} WHERE verdict = 0 OR verdict > {code}"
+    warehouse.con.execute(f"""
+        CREATE OR REPLACE TABLE {table} AS
+        WITH repeated AS (
+            SELECT _digest_1, _digest_2, min((_file, _row)) AS first {understood}
+            GROUP BY _digest_1, _digest_2 HAVING count(*) > 1)
+        SELECT t.* EXCLUDE (_digest_1, _digest_2) REPLACE (
+            CASE WHEN (verdict = 0 OR verdict > {code}) AND (_file, _row) > repeated.first
+                 THEN {code}::USMALLINT ELSE verdict END AS verdict)
+        FROM {table} AS t LEFT JOIN repeated USING (_digest_1, _digest_2)
+        ORDER BY _file, _row
+    """)
+
+
+def _counted(source: Opened, reading: Reading, table: str, warehouse: Warehouse) -> Judged:
+    names = ["accepted", *reading.quarantine, DUPLICATE, *reading.set_aside]
+    found = dict(warehouse.con.execute(f"SELECT verdict, count(*) FROM {table} GROUP BY ALL ORDER BY ALL").fetchall())
+    rejected = source.rejected
+    last = len(reading.quarantine)
+    rows = Rows(
+        read=source.rows_read(warehouse),
+        accepted=found.get(0, 0),
+        set_aside=sum(count for code, count in found.items() if code > last),
+        quarantined=sum(count for code, count in found.items() if 0 < code <= last) + rejected.height,
+    )
+    if rows.read != rows.accepted + rows.set_aside + rows.quarantined:
+        raise HoldfastError(f"{source.name}: the rows do not add up: {rows}", fix="report this, with the study")
+    if not rows.read:
+        raise DataError(f"{', '.join(source.labels[:3])} has no rows", fix="name a source with rows")
+    reasons = {reason: count for reason, count in rejected.group_by("reason").len().sort("reason").iter_rows()}
+    reasons |= {names[code]: count for code, count in found.items() if code}
+    quarantined = _quarantined(source, names, last, table, rejected, warehouse)
+    return Judged(name=source.name, table=table, rows=rows, reasons=reasons, quarantined=quarantined)
+
+
+def _quarantined(
+    source: Opened, names: Sequence[str], last: int, table: str, rejected: pl.DataFrame, warehouse: Warehouse
+) -> pl.DataFrame:
+    found = warehouse.con.execute(
+        f"SELECT _file, _row, list_extract(?, verdict + 1) AS reason, _raw AS raw FROM {table} "
+        f"WHERE verdict BETWEEN 1 AND {last} ORDER BY _file, _row",
+        [list(names)],
+    ).pl()
+    return source.located(pl.concat([found.cast(dict(rejected.schema)), rejected]))

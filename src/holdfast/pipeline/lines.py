@@ -1,0 +1,181 @@
+"""How the rows of the order log, the events, the customers and the treatments are read: one `Reading` each."""
+
+from collections.abc import Mapping
+
+from holdfast.io.conditions import Field, expression_sql, number_sql, text_sql
+from holdfast.io.sources import Opened
+from holdfast.pipeline.judged import Reading, literal
+from holdfast.pipeline.moments import RANGE, blank_sql, in_range, moment
+from holdfast.study import Events, Study, Transactions, Treatments
+
+BLANKS = " \t\r\n\u00a0\ufeff\u200b"
+LARGEST_MINOR = 2**63 - 1
+NO_CUSTOMER = "no customer"
+NO_PRICE = "price is zero or less"
+NO_QUANTITY = "quantity is zero"
+_YES = ("true", "t", "yes", "y", "1")
+_NO = ("false", "f", "no", "n", "0")
+
+
+def transactions_reading(source: Opened, study: Study, log: Transactions) -> Reading:
+    """Read order lines: who, when, what, how much, and whether it came back.
+
+    `amount` wins over quantity x unit_price. A line of amount zero is a purchase when the log gives the amount itself
+    (a sample, a voucher: CDNOW has 80); where the amount is a product, a price or a quantity of zero bought nothing.
+    """
+    who = _customer(source, log.columns.customer_id)
+    when = _when(source, study, log.columns.occurred_at, log.csv.timestamp_format)
+    money, problems, nothing = _money(source, study, log)
+    rules = {reason: _holds(rule, source) for reason, rule in log.set_aside.items()}
+    named = {
+        name: identifier_sql(source.column(column, role=name)) if column else "CAST(NULL AS VARCHAR)"
+        for name, column in (("order_id", log.columns.order_id), ("product_id", log.columns.product_id))
+    }
+    returned = _holds(log.returns.when, source) if log.returns.when else "false"
+    return Reading(
+        values={**who, **when[0], **named, **money, "returned": returned},
+        quarantine={**when[1], **problems},
+        set_aside={**rules, NO_CUSTOMER: "customer_id IS NULL", **nothing},
+        compared=_compared(source, log),
+    )
+
+
+def events_reading(source: Opened, study: Study, log: Events) -> Reading:
+    """Read events: who, when, which of Holdfast's kinds, how many."""
+    when = _when(source, study, log.columns.occurred_at, log.csv.timestamp_format)
+    kind = source.column(log.columns.kind, role="kind")
+    cases = " ".join(f"WHEN {literal(word)} THEN {literal(ours)}" for word, ours in log.kinds.items())
+    count, problems = "CAST(1 AS BIGINT)", {}
+    if log.columns.n is not None:
+        n = source.column(log.columns.n, role="n")
+        count = number_sql(n, decimal=log.csv.decimal)
+        problems = {"n is missing": blank_sql(n), "n is not a whole number >= 0": _not_a_count("n")}
+    return Reading(
+        values={**_customer(source, log.columns.customer_id), **when[0], "kind": f"CASE {identifier_sql(kind)} {cases} END", "n": count},
+        quarantine={**when[1], **problems},
+        set_aside={NO_CUSTOMER: "customer_id IS NULL", "kind is not in [events.kinds]": "kind IS NULL"},
+    )
+
+
+def treatments_reading(source: Opened, study: Study, log: Treatments) -> Reading:
+    """Read treatments: who, when, which campaign, treated or held out, how likely, at what cost."""
+    columns, decimal = log.columns, log.csv.decimal
+    when = _when(source, study, columns.occurred_at, log.csv.timestamp_format)
+    treated = source.column(columns.treated, role="treated")
+    values = {
+        **_customer(source, columns.customer_id),
+        **when[0],
+        "campaign": identifier_sql(source.column(columns.campaign, role="campaign")),
+        "treated": yes_no_sql(treated),
+        "propensity": "CAST(NULL AS DOUBLE)",
+        "cost_minor": "CAST(NULL AS HUGEINT)",
+    }
+    problems = {"campaign is missing": "campaign IS NULL", "treated is not yes or no": "treated IS NULL"}
+    if columns.propensity is not None:
+        found = source.column(columns.propensity, role="propensity")
+        values["propensity"] = number_sql(found, decimal=decimal)
+        bad = f"NOT {blank_sql(found)} AND coalesce(propensity NOT BETWEEN 0 AND 1, true)"
+        problems["propensity is not a number in 0..1"] = bad
+    if columns.cost is not None:
+        found = source.column(columns.cost, role="cost")
+        values["cost_minor"] = _minor(number_sql(found, decimal=decimal, to="DECIMAL(38, 10)"), study)
+        bad = f"NOT {blank_sql(found)} AND coalesce(cost_minor NOT BETWEEN 0 AND {LARGEST_MINOR}, true)"
+        problems["cost is not an amount >= 0"] = bad
+    return Reading(values=values, quarantine={**when[1], **problems}, set_aside={NO_CUSTOMER: "customer_id IS NULL"})
+
+
+def identifier_sql(column: Field) -> str:
+    """An id as the source shows it, blanks around it removed; NULL where nothing is left."""
+    return f"nullif(trim({text_sql(column)}, {literal(BLANKS)}), '')"
+
+
+def yes_no_sql(column: Field) -> str:
+    """A yes or no, however it is written; NULL where it is neither."""
+    if column.type == "BOOLEAN":
+        return column.sql
+    word = f"lower({identifier_sql(column)})"
+    return f"CASE WHEN {word} IN {_words(_YES)} THEN true WHEN {word} IN {_words(_NO)} THEN false END"
+
+
+def _words(words: tuple[str, ...]) -> str:
+    return f"({', '.join(map(literal, words))})"
+
+
+def _customer(source: Opened, column: str) -> dict[str, str]:
+    found = source.column(column, role="customer_id")
+    shown = text_sql(found)
+    name = identifier_sql(found)
+    return {"customer_id": name, "trimmed": f"coalesce({shown} <> {name}, false)"}
+
+
+def _when(source: Opened, study: Study, column: str, timestamp_format: str | None) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the values `occurred_local` and `day`, and what can be wrong with them."""
+    read = moment(source, column, role="occurred_at", zone=study.time_zone, timestamp_format=timestamp_format)
+    values = {"occurred_local": read.local, "day": read.day("occurred_local")}
+    problems = {
+        "occurred_at is missing": read.blank,
+        "occurred_at is not a date": "occurred_local IS NULL",
+        f"occurred_at is outside {RANGE}": f"NOT (isfinite(occurred_local) AND {in_range('day')})",
+    }
+    return values, problems
+
+
+def _money(source: Opened, study: Study, log: Transactions) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """Return quantity and amount, what can be wrong with them, and what bought nothing."""
+    columns, decimal = log.columns, log.csv.decimal
+    roles = {"quantity": columns.quantity, "unit_price": columns.unit_price, "amount": columns.amount}
+    found = {role: source.column(name, role=role) for role, name in roles.items() if name is not None}
+    types = {"quantity": "DECIMAL(18, 6)", "unit_price": "DECIMAL(20, 8)", "amount": "DECIMAL(38, 10)"}
+    values = {
+        role: number_sql(found[role], decimal=decimal, to=kind) if role in found else f"CAST(NULL AS {kind})"
+        for role, kind in types.items()
+    }
+    product = "amount" not in found and {"quantity", "unit_price"} <= set(found)
+    needed = {"amount"} if "amount" in found else {"quantity", "unit_price"} if product else set()
+    problems: dict[str, str] = {}
+    for role, field in found.items():
+        problems |= _number_problems(role, field, decimal, needed=role in needed)
+    exact = "quantity * unit_price" if product else "amount" if "amount" in found else "CAST(0 AS DECIMAL(38, 10))"
+    values["minor"] = _minor(exact, study)
+    values["negative"] = f"coalesce({exact} < 0, false)"
+    problems["amount is beyond 64-bit minor units"] = f"abs(minor) > {LARGEST_MINOR}"
+    nothing = {NO_PRICE: "unit_price <= 0"} if "unit_price" in found else {}
+    if product:
+        nothing[NO_QUANTITY] = "quantity = 0"
+    return values, problems, nothing
+
+
+def _number_problems(role: str, field: Field, decimal: str, *, needed: bool) -> dict[str, str]:
+    blank = blank_sql(field)
+    problems = {f"{role} is missing": blank} if needed else {}
+    lacking = f"{role} IS NULL AND NOT {blank}"
+    finite = number_sql(field, decimal=decimal)
+    problems[f"{role} is not a number"] = f"{lacking} AND {finite} IS NULL"
+    problems[f"{role} is too large"] = lacking
+    return problems
+
+
+def _minor(exact: str, study: Study) -> str:
+    # round() of a decimal goes half away from zero, and a decimal of minor_digits places times its power is whole.
+    return f"CAST(round({exact}, {study.minor_digits}) * {10**study.minor_digits} AS HUGEINT)"
+
+
+def _not_a_count(name: str) -> str:
+    return f"coalesce({name} < 0 OR {name} <> floor({name}) OR {name} > 1e15, true)"
+
+
+def _holds(rule: str, source: Opened) -> str:
+    return f"coalesce(TRY_CAST({expression_sql(rule, source.fields, decimal=source.decimal)} AS BOOLEAN), false)"
+
+
+def _compared(source: Opened, log: Transactions) -> list[Field]:
+    if log.exact_duplicates == "keep":
+        return []
+    ignored = {source.column(name, role="provenance").sql for name in log.provenance}
+    return [column for column in source.fields.values() if column.sql not in ignored]
+
+
+def mapped_amount(log: Transactions) -> bool:
+    """Whether a line of the log has an amount at all."""
+    columns: Mapping[str, str | None] = log.columns.model_dump()
+    return bool(columns["amount"]) or bool(columns["quantity"] and columns["unit_price"])

@@ -1,0 +1,187 @@
+"""How good: predictions made before, against what happened after, beside the naive baseline."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from holdfast.report import curves, words
+from holdfast.report.charts.parts import empty, panel_title, share_axis, whole
+from holdfast.report.theme import WIDTH, dressed, light
+from holdfast.study import ALGORITHMS
+
+if TYPE_CHECKING:
+    import altair as alt
+    from altair.typing import ChartType
+
+PANELS = (("churn", "roc_auc"), ("churn", "brier"), ("value", "wape"), ("value", "spearman"))
+NO_OUTCOME = "No customer has both a prediction and an outcome that varies."
+
+
+def _line(table: pl.DataFrame, *, of: str, against: str) -> "alt.Chart":
+    """One line per model and cutoff; the model solid and blue, the baseline dashed and grey."""
+    import altair as alt
+
+    names = list(curves.NAMES)
+    return alt.Chart(table).mark_line(strokeWidth=2, clip=True).encode(
+        x=alt.X("x:Q", scale=whole(), axis=share_axis(against)),
+        y=alt.Y("y:Q", scale=whole(), axis=share_axis(of)),
+        color=alt.Color("model:N", scale=alt.Scale(domain=names, range=[light("blue"), light("grey")]), legend=None),
+        strokeDash=alt.StrokeDash("model:N", scale=alt.Scale(domain=names, range=[[1, 0], [5, 4]]), legend=None),
+        detail="cutoff_day:O" if "cutoff_day" in table.columns else alt.Undefined,
+        order="x:Q",
+    )  # fmt: skip
+
+
+def _key(model: str, baseline: str) -> str:
+    return f"Model (solid) {model}" + (f", baseline (dashed) {baseline}" if baseline else "")
+
+
+def _spread(values: pl.Series) -> str:
+    low, high = (words.decimal(value, 2) for value in (values.min(), values.max()))  # type: ignore[arg-type]
+    return low if low == high else f"{low} to {high}"
+
+
+def roc_pr(predictions: pl.DataFrame) -> "ChartType":
+    """Receiver operating characteristic and precision against recall, one line per cutoff."""
+    import altair as alt
+
+    found = curves.ranking(predictions)
+    if found.is_empty():
+        return empty("ROC curve", NO_OUTCOME)
+    mine, naive = (found.filter(pl.col("model") == name) for name in curves.NAMES)
+    keys = [
+        _key(_spread(mine[column]), _spread(naive[column]) if naive.height else "")
+        for column in ("roc_auc", "average_precision")
+    ]
+    chance = alt.Chart(pl.DataFrame({"x": [0.0, 1.0], "y": [0.0, 1.0]})).mark_line(color=light("line")).encode(x="x:Q", y="y:Q")
+    size = {"width": WIDTH // 2 - 62, "height": 250}
+    roc = _line(curves.roc(predictions), of="Leavers found", against="Stayers flagged by mistake")
+    recall = _line(curves.precision_recall(predictions), of="Flagged who left", against="Leavers found")
+    of_100 = words.decimal(100 * float(mine["roc_auc"].mean()), 0)  # type: ignore[arg-type]
+    return dressed(
+        alt.hconcat(
+            (chance + roc).properties(**size, title=panel_title("ROC, area", keys[0])),
+            recall.properties(**size, title=panel_title("Precision and recall, average precision", keys[1])),
+            spacing=30,
+        ),
+        title=f"Of a leaver and a stayer, the model gives the leaver the higher risk {of_100} times in 100",
+        subtitle=_seen(predictions),
+    )
+
+
+def _seen(predictions: pl.DataFrame) -> str:
+    days = predictions["cutoff_day"].unique().sort().to_list()
+    n = words.plural(predictions.height, "prediction")
+    return f"{n} for customers and outcomes the model had not seen; cutoff{'s' if len(days) > 1 else ''} {words.listing([words.day(day) for day in days])}."
+
+
+def calibration(predictions: pl.DataFrame) -> "ChartType":
+    """Does a predicted 30 % happen in 30 of 100 cases: the reliability curve above the count of customers."""
+    import altair as alt
+
+    bins = curves.reliability(predictions)
+    if bins.is_empty():
+        return empty("calibration", "No customer has both a predicted probability and an outcome.")
+    gap = float(np.average((bins["predicted"] - bins["actual"]).abs(), weights=bins["customers"]))
+    x = alt.X("predicted:Q", scale=whole(), axis=share_axis(None))
+    y = alt.Y("actual:Q", scale=whole(), axis=share_axis("Share that left"))
+    perfect = alt.Chart(pl.DataFrame({"predicted": [0.0, 1.0], "actual": [0.0, 1.0]}))
+    base = alt.Chart(bins)
+    curve = alt.layer(
+        perfect.mark_line(color=light("muted"), strokeDash=[4, 4]).encode(x=x, y=y),
+        base.mark_rule(color=light("blue"), strokeWidth=1.5).encode(x=x, y=alt.Y("low:Q"), y2="high:Q"),
+        base.mark_line(color=light("blue"), point=alt.OverlayMarkDef(size=50, filled=True)).encode(x=x, y=y),
+    )
+    edges = bins.select("customers", start=pl.col("bin") / 10 + 0.005, end=pl.col("bin") / 10 + 0.095)
+    across = alt.X("start:Q", scale=whole(), axis=share_axis("Predicted churn probability"))
+    tall = alt.Y("customers:Q", title="Customers", axis=alt.Axis(tickCount=2, format="~s"))
+    counts = alt.Chart(edges).mark_bar(color=light("grey")).encode(x=across, x2="end:Q", y=tall)
+    width = WIDTH - 80
+    well = "Predicted probabilities come true" if gap <= 0.03 else "Predicted probabilities are off"
+    return dressed(
+        alt.vconcat(curve.properties(width=width, height=280), counts.properties(width=width, height=70), spacing=12),
+        title=f"{well}: {'within' if gap <= 0.03 else 'by'} {words.percent(gap)} on average",
+        subtitle="On the dashed line, predicted = actual. Bars show 95% intervals. " + _seen(predictions),
+    )
+
+
+def gains(predictions: pl.DataFrame) -> "ChartType":
+    """How many leavers, and how much revenue, lie in the share of customers ranked highest."""
+    import altair as alt
+
+    table = curves.gains(predictions)
+    tasks = [task for task in ("churn", "value") if task in table["task"].to_list()]
+    if not tasks:
+        return empty("gains", NO_OUTCOME)
+    panels = [_gain(table.filter(pl.col("task") == task), task) for task in tasks]
+    at_20 = {task: _at(table, task, curves.NAMES[0], 0.2) for task in tasks}
+    said = {"churn": f"{words.percent(at_20.get('churn'), 0)} of the leavers", "value": f"{words.percent(at_20.get('value'), 0)} of the revenue"}
+    return dressed(
+        alt.hconcat(*panels, spacing=30),
+        title=f"The top 20% of the list holds {words.listing([said[task] for task in tasks])}",
+        subtitle=_seen(predictions),
+    )
+
+
+def _at(table: pl.DataFrame, task: str, model: str, share: float) -> float | None:
+    one = table.filter((pl.col("task") == task) & (pl.col("model") == model) & ((pl.col("x") - share).abs() < 1e-9))
+    return float(one["y"][0]) if one.height else None
+
+
+def _gain(table: pl.DataFrame, task: str) -> "alt.LayerChart":
+    import altair as alt
+
+    shares = [_at(table, task, name, 0.2) for name in curves.NAMES]
+    heading = "Leavers, ranked by risk" if task == "churn" else "Revenue, ranked by expected revenue"
+    key = _key(words.percent(shares[0], 0), words.percent(shares[1], 0) if shares[1] is not None else "")
+    chance = alt.Chart(pl.DataFrame({"x": [0.0, 1.0], "y": [0.0, 1.0]})).mark_line(color=light("line")).encode(x="x:Q", y="y:Q")
+    mark = alt.Chart(pl.DataFrame({"x": [0.2]})).mark_rule(color=light("muted"), strokeDash=[2, 3]).encode(x="x:Q")
+    of = "Leavers found" if task == "churn" else "Revenue found"
+    line = _line(table, of=of, against="Customers, highest first")
+    panel = alt.layer(chance, mark, line)
+    return panel.properties(width=WIDTH // 2 - 62, height=250, title=panel_title(heading, f"At 20%: {key}"))
+
+
+def backtest(evidence: pl.DataFrame, *, currency: str) -> "ChartType":
+    """The champion beside the naive baseline at every cutoff, with bootstrap intervals."""
+    import altair as alt
+
+    table = curves.contests(evidence, ALGORITHMS)
+    shown = [(task, name) for task, name in PANELS if table.filter((pl.col("task") == task) & (pl.col("metric") == name)).height]
+    if not shown:
+        return empty("backtest", "No metric has been computed for both the model and a naive baseline.")
+    table = table.filter(pl.struct("task", "metric").is_in([{"task": t, "metric": m} for t, m in shown]))
+    panels = [_metric(table.filter((pl.col("task") == task) & (pl.col("metric") == name)), name) for task, name in shown]
+    lower = pl.col("metric").is_in([name for name, metric in words.METRICS.items() if metric.better == "lower"])
+    wins = table.select(pl.when(lower).then(pl.col("value") < pl.col("baseline_value")).otherwise(pl.col("value") > pl.col("baseline_value")).sum()).item()
+    return dressed(
+        alt.concat(*panels, columns=2, spacing=28),
+        title=f"The model beats the naive baseline in {wins} of {words.plural(table.height, 'comparison')}",
+        subtitle="Blue circles: model. Grey squares: naive baseline. Bars: 95% bootstrap intervals.",
+    )
+
+
+def _metric(table: pl.DataFrame, name: str) -> "alt.LayerChart":
+    import altair as alt
+
+    when = pl.Series([words.day(day) for day in table["cutoff_day"]], dtype=pl.String)
+    model = table.select("value", "low", "high", when=when, model=pl.lit(curves.NAMES[0]))
+    naive = table.select(value="baseline_value", low="baseline_low", high="baseline_high", when=when, model=pl.lit(curves.NAMES[1]))
+    both = pl.concat([model, naive])
+    names = list(curves.NAMES)
+    metric = words.METRICS[name]
+    form = ".0%" if metric.unit == "share" else ".2f"
+    base = alt.Chart(both).encode(
+        x=alt.X("when:O", sort=when.to_list(), title="Cutoff", axis=alt.Axis(labelAngle=0)),
+        xOffset=alt.XOffset("model:N", sort=names),
+        color=alt.Color("model:N", scale=alt.Scale(domain=names, range=[light("blue"), light("grey")]), legend=None),
+    )
+    y = alt.Y("value:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(format=form, tickCount=4))
+    shapes = alt.Scale(domain=names, range=["circle", "square"])
+    points = base.mark_point(filled=True, size=70, opacity=1).encode(y=y, shape=alt.Shape("model:N", scale=shapes, legend=None))
+    bars = base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q"), y2="high:Q")
+    text = base.mark_text(dx=8, align="left", fontSize=11, color=light("ink")).encode(y=y, text=alt.Text("value:Q", format=form), color=alt.value(light("ink")))
+    return alt.layer(bars, points, text).properties(
+        width=WIDTH // 2 - 62, height=170, title=panel_title(f"{metric.label}, {metric.better} is better")
+    )

@@ -1,0 +1,63 @@
+"""What charts share: an empty chart that says why, headings of panels, axes of money and shares."""
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from holdfast.report import words
+from holdfast.report.theme import WIDTH, dressed, light
+
+if TYPE_CHECKING:
+    import altair as alt
+    from altair.typing import ChartType
+
+
+def empty(what: str, why: str) -> "ChartType":
+    """A chart of nothing: a title and the reason."""
+    import altair as alt
+
+    note = alt.Chart(pl.DataFrame({"why": [why]})).mark_text(align="left", fontSize=13, color=light("muted"))
+    drawn = note.encode(text="why:N", x=alt.value(0)).properties(width=WIDTH, height=60)
+    return dressed(drawn, title=f"No {what} to show")
+
+
+def label(name: str) -> str:
+    """A feature's name as the label of a row."""
+    return words.capital(words.feature(name))
+
+
+def panel_title(text: str, subtitle: str = "") -> "alt.TitleParams":
+    """The heading of one panel among several."""
+    import altair as alt
+
+    more = {"subtitle": subtitle, "subtitleFontSize": 12, "subtitlePadding": 4} if subtitle else {}
+    return alt.TitleParams(text, fontSize=13, offset=10, anchor="start", **more)
+
+
+def hidden_axis() -> "alt.Axis":
+    """No axis at all, for bars that carry their own labels."""
+    import altair as alt
+
+    return alt.Axis(grid=False, labels=False, title=None)
+
+
+def share_axis(title: str | None) -> "alt.Axis":
+    """An axis in percent."""
+    import altair as alt
+
+    return alt.Axis(format=".0%", title=title, tickCount=5)
+
+
+def money_axis(currency: str, title: str | None) -> "alt.Axis":
+    """An axis in the study's currency: £500, £2k, £1.5M."""
+    import altair as alt
+
+    amount = f"'{words.symbol(currency)}' + replace(format(abs(datum.value), '~s'), 'G', 'B')"
+    return alt.Axis(labelExpr=f"(datum.value < 0 ? '−' : '') + {amount}", title=title, tickCount=5)
+
+
+def whole() -> "alt.Scale":
+    """The scale of a share, 0 to 1."""
+    import altair as alt
+
+    return alt.Scale(domain=[0, 1])

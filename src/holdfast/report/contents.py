@@ -1,0 +1,48 @@
+"""What a report is made of: the study, the summary of the run and the run's tables. Nothing is computed here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from holdfast.study import Study
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """One run, as a reader sees it. Contracts of the tables are in `holdfast.tables`.
+
+    Attributes
+    ----------
+    summary
+        What `holdfast run --json` prints.
+    contributions
+        Of a sample of customers; without rows where nothing was explained.
+    reasons
+        Of any customers; the report shows those of the riskiest twenty.
+    versions
+        Library -> version.
+    """
+
+    study: Study
+    summary: Mapping[str, Any]
+    scores: pl.DataFrame
+    reasons: pl.DataFrame
+    contributions: pl.DataFrame
+    importance: pl.DataFrame
+    segments: pl.DataFrame
+    recovery: pl.DataFrame
+    predictions: pl.DataFrame
+    evidence: pl.DataFrame
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def currency(self) -> str:
+        """ISO 4217, as in the study."""
+        return self.study.currency
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether the run stands on one row per customer, so that nothing was proved in time."""
+        return self.study.snapshot is not None
