@@ -470,6 +470,14 @@ def test_a_file_that_changed_meanwhile_is_fetched_whole(provider: Provider, cdno
     assert_frame_equal(pl.read_parquet(fetched.path), CDNOW_SMALL.reverse())
 
 
+def test_bytes_of_another_address_are_not_gone_on_with(provider: Provider, cdnow: Dataset, tmp_path: Path) -> None:
+    provider.cuts = [60]
+    with pytest.raises(HoldfastError):
+        get(provider, tmp_path, cdnow, pauses=())
+    retrieve(cdnow, tmp_path, base_url=f"{provider.url}/mirror")
+    assert provider.ranges_asked == [None, None]
+
+
 def test_a_weak_etag_gives_way_to_the_day_of_change(provider: Provider, cdnow: Dataset, tmp_path: Path) -> None:
     provider.etag, provider.cuts = 'W/"v1"', [60]
     get(provider, tmp_path, cdnow)
@@ -724,7 +732,7 @@ def test_a_redirect_leads_to_no_local_file(provider: Provider, cdnow: Dataset, t
 def test_two_fetches_into_one_directory_do_not_mix(provider: Provider, cdnow: Dataset, tmp_path: Path) -> None:
     other = os.open(tmp_path, os.O_RDONLY)
     try:
-        fcntl.flock(other, fcntl.LOCK_EX)
+        fcntl.flock(other, fcntl.LOCK_SH)
         with pytest.raises(ProjectBusy, match="another process is fetching"):
             get(provider, tmp_path, cdnow)
     finally:

@@ -1,8 +1,7 @@
 """Exact TreeSHAP for many rows at once, many times faster than row by row.
 
 What a leaf adds depends on a row only through which of the features on the leaf's path the row satisfies: 2^d cases
-for d features, and d is small. So the cases of each leaf are worked out once, neighbouring leaves are merged into
-blocks of at most 2^10 cases, and every row only looks up its case in each block.
+for d features, and d is small. So the cases of each leaf are worked out once, and every row only looks up its own.
 
 The Shapley value of feature j in a leaf of value v whose path holds the features D is
 
@@ -23,10 +22,9 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
-Bits = npt.NDArray[np.uint16]
+Cases = npt.NDArray[np.uint16]
 
 MAX_PATH_FEATURES = 12
-_BLOCK_BITS = 10
 _ROWS_AT_ONCE = 8_192
 _THREADS = 2
 _NEARLY_ZERO = 1e-35
@@ -64,22 +62,18 @@ class _Tree:
 
 
 @dataclass(frozen=True)
-class _Block:
-    """A subtree that is looked up as a whole.
+class _Leaf:
+    """What a leaf adds.
 
     Attributes
     ----------
     features
-        Those on the path to its root, in order of appearance, then those that only its own nodes ask for.
-    tests
-        Its inner nodes. A case has one bit for each path feature (satisfied so far), then one for each test (goes left).
+        Those on its path, in order of appearance.
     table
-        (n_features, n_cases): what each feature adds.
+        (n_features, 2^n_features): bit i of a case says that the row satisfies the path's conditions on feature i.
     """
 
-    root: int
     features: tuple[int, ...]
-    tests: tuple[int, ...]
     table: Floats
 
 
@@ -129,46 +123,38 @@ def _explain(trees: Sequence[_Tree], columns: Floats) -> Floats:
     """Sum the trees' values, (n_features, n_rows)."""
     total = np.zeros_like(columns)
     for tree in trees:
-        blocks = {block.root: block for block in _blocks(tree)}
+        leaves = _leaves(tree)
         for start in range(0, columns.shape[1], _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
-            _look_up(tree, blocks, columns[:, rows], total[:, rows])
+            _look_up(tree, leaves, columns[:, rows], total[:, rows])
     return total
 
 
-def _look_up(tree: _Tree, blocks: dict[int, _Block], columns: Floats, total: Floats) -> None:
+def _look_up(tree: _Tree, leaves: dict[int, _Leaf], columns: Floats, total: Floats) -> None:
     """Add what one tree says about some rows to `total`, (n_features, n_rows)."""
+    goes_left = _goes_left(tree, columns).astype(np.uint16)
     found = np.empty(columns.shape[1])
-    for block, case in _block_cases(tree, blocks, columns):
-        for feature, values in zip(block.features, block.table, strict=True):
-            values.take(case, out=found, mode="clip")  # "raise" would copy; no case is beyond the table.
+    stack: list[tuple[int, tuple[int, ...], Cases]] = [(tree.root, (), np.zeros(columns.shape[1], dtype=np.uint16))]
+    while stack:
+        node, path, case = stack.pop()
+        if node >= 0:
+            left, right, path = _step(path, int(tree.feature[node]), case, goes_left[node])
+            stack += [(int(tree.right[node]), path, right), (int(tree.left[node]), path, left)]
+            continue
+        places = case.astype(np.int64)
+        for feature, values in zip(path, leaves[~node].table, strict=True):
+            values.take(places, out=found, mode="clip")  # "raise" would copy; no case is beyond the table.
             total[feature] += found
 
 
-def _block_cases(tree: _Tree, blocks: dict[int, _Block], columns: Floats) -> Iterator[tuple[_Block, Integers]]:
-    """Walk down to the blocks with each row's case in them."""
-    goes_left = _goes_left(tree, columns).astype(np.uint16)
-    nothing = np.zeros(columns.shape[1], dtype=np.uint16)
-    stack: list[tuple[int, tuple[int, ...], Bits]] = [(tree.root, (), nothing)]
-    while stack:
-        node, path, case = stack.pop()
-        if block := blocks.get(node):
-            for place, test in enumerate(block.tests, start=len(path)):
-                case = case | goes_left[test] << place
-            yield block, case.astype(np.int64)
-            continue
-        left, right, path = _step(path, int(tree.feature[node]), case, goes_left[node])
-        stack += [(int(tree.right[node]), path, right), (int(tree.left[node]), path, left)]
-
-
-def _step(path: tuple[int, ...], feature: int, case: Bits, goes_left: Bits) -> tuple[Bits, Bits, tuple[int, ...]]:
+def _step(path: tuple[int, ...], feature: int, case: Cases, goes_left: Cases) -> tuple[Cases, Cases, tuple[int, ...]]:
     """One node further: the cases of the left and of the right child, and their path."""
     if feature not in path:
-        left = case | goes_left << len(path)
+        left: Cases = case | goes_left << len(path)
         return left, left ^ np.uint16(1 << len(path)), (*path, feature)
     bit = path.index(feature)
-    left = goes_left << bit
-    return case & (left | np.uint16(0xFFFF ^ 1 << bit)), case & ~left, path
+    moved: Cases = goes_left << bit
+    return case & (moved | np.uint16(0xFFFF ^ 1 << bit)), case & ~moved, path
 
 
 def _goes_left(tree: _Tree, columns: Floats) -> npt.NDArray[np.bool_]:
@@ -176,7 +162,7 @@ def _goes_left(tree: _Tree, columns: Floats) -> npt.NDArray[np.bool_]:
     values = columns[tree.feature]
     threshold, missing, default = tree.threshold[:, None], tree.missing[:, None], tree.default_left[:, None]
     goes_left: npt.NDArray[np.bool_] = values <= threshold
-    nan = np.isnan(values)
+    nan = np.isnan(columns)[tree.feature]
     if nan.any():
         goes_left = np.where(nan, np.where(missing == _NAN, default, threshold >= 0), goes_left)
     if (missing == _ZERO).any():
@@ -184,49 +170,15 @@ def _goes_left(tree: _Tree, columns: Floats) -> npt.NDArray[np.bool_]:
     return goes_left
 
 
-def _blocks(tree: _Tree) -> list[_Block]:
-    """Cover the tree's leaves with blocks, merging from below as long as the cases stay few."""
-    leaves = _leaf_blocks(tree)
-
-    def cover(node: int, path: tuple[int, ...]) -> list[_Block]:
-        if node < 0:
-            return [leaves[~node]]
-        feature = int(tree.feature[node])
-        below = path if feature in path else (*path, feature)
-        found = [block for child in (tree.left[node], tree.right[node]) for block in cover(int(child), below)]
-        n_tests = 1 + sum(len(block.tests) for block in found)
-        if len(found) > 2 or len(path) + n_tests > _BLOCK_BITS:
-            return found
-        return [_merged(node, path, feature, *found)]
-
-    return cover(tree.root, ())
-
-
-def _merged(node: int, path: tuple[int, ...], feature: int, left: _Block, right: _Block) -> _Block:
-    """Put a node and the blocks of its two children into one block."""
-    tests = (node, *left.tests, *right.tests)
-    case = np.arange(1 << len(path) + len(tests), dtype=np.uint16)
-    given = case & np.uint16((1 << len(path)) - 1)
-    left_case, right_case, below = _step(path, feature, given, case >> len(path) & np.uint16(1))
-    features = tuple(dict.fromkeys((*below, *left.features, *right.features)))
-    table = np.zeros((len(features), len(case)))
-    first = len(path) + 1
-    for block, start in ((left, left_case), (right, right_case)):
-        own = case >> first & np.uint16((1 << len(block.tests)) - 1)
-        first += len(block.tests)
-        table[[features.index(f) for f in block.features]] += block.table[:, start | own << len(below)]
-    return _Block(node, features, tests, table)
-
-
-def _leaf_blocks(tree: _Tree) -> dict[int, _Block]:
-    """Leaf -> its block, without tests."""
+def _leaves(tree: _Tree) -> dict[int, _Leaf]:
+    """Work out every leaf's table, leaves of equal depth together."""
     paths = dict(_paths(tree))
-    blocks = {}
+    leaves = {}
     for size in {len(shares) for shares in paths.values()}:
-        leaves = [leaf for leaf, shares in paths.items() if len(shares) == size]
-        tables = _cases(np.array([list(paths[leaf].values()) for leaf in leaves]), tree.value[leaves])
-        blocks.update({leaf: _Block(~leaf, tuple(paths[leaf]), (), t) for leaf, t in zip(leaves, tables, strict=True)})
-    return blocks
+        group = [leaf for leaf, shares in paths.items() if len(shares) == size]
+        tables = _tables(np.array([list(paths[leaf].values()) for leaf in group]), tree.value[group])
+        leaves.update({leaf: _Leaf(tuple(paths[leaf]), table) for leaf, table in zip(group, tables, strict=True)})
+    return leaves
 
 
 def _paths(tree: _Tree) -> Iterator[tuple[int, dict[int, float]]]:
@@ -242,7 +194,7 @@ def _paths(tree: _Tree) -> Iterator[tuple[int, dict[int, float]]]:
             stack.append((child, {**shares, feature: shares.get(feature, 1.0) * tree.share(node, child)}))
 
 
-def _cases(shares: Floats, values: Floats) -> Floats:
+def _tables(shares: Floats, values: Floats) -> Floats:
     """Shapley values of leaves with d features each, for every case: (n_leaves, d, 2^d) from (n_leaves, d)."""
     n_leaves, size = shares.shape
     nodes, weights = _quadrature((size + 1) // 2)

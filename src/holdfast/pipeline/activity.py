@@ -57,7 +57,7 @@ def roll_up(warehouse: Warehouse, *, with_products: bool) -> None:
         f"CAST({f'coalesce(sum({name}), 0)' if name in present else 0} AS {_SQL_TYPES[str(ACTIVITY.schema[name])]}) AS {name}"
         for name in _SUMMED
     )
-    before = "lag(CASE WHEN n_orders > 0 THEN day END IGNORE NULLS) OVER (PARTITION BY customer_id ORDER BY day)"
+    before = "lag(day) OVER (PARTITION BY customer_id, n_orders > 0 ORDER BY day)"
     columns = [name if name != "purchase_gap" else _GAP for name in ACTIVITY.schema]
     warehouse.con.execute(f"""
         CREATE OR REPLACE TABLE activity AS

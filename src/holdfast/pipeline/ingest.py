@@ -86,3 +86,67 @@ def ingest(study: Study, warehouse: Warehouse, *, on_progress: OnRows | None = N
         findings=(),
         fingerprint=_fingerprint(warehouse),
     )
+
+
+_TRANSACTIONS = """
+    CREATE OR REPLACE TABLE transactions AS
+    SELECT customer_id, day, occurred_at, order_id, product_id,
+        CAST(CASE WHEN is_return THEN -abs(quantity) ELSE quantity END AS DOUBLE) AS quantity,
+        CAST(CASE WHEN is_return THEN -abs(minor) ELSE minor END AS BIGINT) AS amount_minor,
+        is_return
+    FROM (SELECT *, returned OR negative AS is_return FROM judged_transactions WHERE verdict = 0)
+"""
+_EVENTS = """
+    CREATE OR REPLACE TABLE events AS
+    SELECT customer_id, day, kind, CAST(sum(n) AS BIGINT) AS n FROM judged_events WHERE verdict = 0
+    GROUP BY ALL ORDER BY ALL
+"""
+_TREATMENTS = """
+    CREATE OR REPLACE TABLE treatments AS
+    SELECT customer_id, day, campaign, treated, propensity, CAST(cost_minor AS BIGINT) AS cost_minor
+    FROM judged_treatments WHERE verdict = 0 ORDER BY ALL
+"""
+
+
+def _opened(source: Source, study: Study, warehouse: Warehouse, name: str, on_progress: OnRows | None) -> Opened:
+    return open_source(source, warehouse, name=name, project_dir=study.project_dir, on_rows=on_progress)
+
+
+def _transactions(study: Study, log: Transactions, warehouse: Warehouse, on_progress: OnRows | None) -> Judged:
+    source = _opened(log, study, warehouse, "transactions", on_progress)
+    judged = _usable(judge(source, transactions_reading(source, study, log), warehouse))
+    warehouse.con.execute(_TRANSACTIONS)
+    return judged
+
+
+def _usable(judged: Judged) -> Judged:
+    if judged.rows.accepted:
+        return judged
+    most = sorted(judged.reasons.items(), key=lambda item: -item[1])[:3]
+    said = ", ".join(f"{count:,} x {reason}" for reason, count in most)
+    raise DataError(
+        f"none of the {judged.rows.read:,} rows of {judged.name} can be used: {said}",
+        fix=f"check [{judged.name}.columns] and [{judged.name}.csv]",
+        reasons=judged.reasons,
+    )
+
+
+def _extent(warehouse: Warehouse) -> tuple[int, int, int]:
+    found = warehouse.con.execute("SELECT min(day), max(day), count(DISTINCT customer_id) FROM transactions").fetchone()
+    assert found is not None  # noqa: S101
+    return found[0], found[1], found[2]
+
+
+def _written_quarantine(judged: list[Judged], warehouse: Warehouse) -> Path:
+    path = warehouse.scratch / "quarantine.parquet"
+    QUARANTINE.check(pl.concat([each.quarantined for each in judged])).write_parquet(path)
+    return path
+
+
+def _fingerprint(warehouse: Warehouse) -> str:
+    digest = hashlib.sha256()
+    for table in ("transactions", "events", "customers", "treatments"):
+        if warehouse.has(table):
+            found = warehouse.con.execute(f"SELECT count(*), sum(hash(t)) FROM {table} AS t").fetchone()
+            digest.update(repr((table, found)).encode())
+    return digest.hexdigest()

@@ -44,7 +44,8 @@ class Reading:
     Attributes
     ----------
     values
-        Output column -> SQL over the source's columns.
+        Output column -> SQL over the source's columns and the values before it; a name that begins with an underscore
+        is only worked with.
     quarantine, set_aside
         Reason -> SQL condition over the source's columns and `values`, in order of precedence.
     compared
@@ -96,9 +97,10 @@ def _judging_sql(source: Opened, reading: Reading) -> str:
     last = len(reading.quarantine)
     conditions = [*enumerate(reading.quarantine.values(), 1), *enumerate(reading.set_aside.values(), last + 2)]
     cases = " ".join(f"WHEN {sql} THEN {code}" for code, sql in conditions)
+    kept = ", ".join(name for name in reading.values if not name.startswith("_"))
     digests = _digest_sql(reading.compared)
     return f"""
-        SELECT _file, _row, verdict, {", ".join(reading.values)}{digests},
+        SELECT _file, _row, verdict, {kept}{digests},
             CASE WHEN verdict BETWEEN 1 AND {last} THEN {raw_sql(source.fields)} END AS _raw
         FROM (SELECT *, CAST(CASE {cases} ELSE 0 END AS USMALLINT) AS verdict FROM (SELECT *, {values} FROM {source.view}))
     """
@@ -157,9 +159,9 @@ def _counted(source: Opened, reading: Reading, table: str, warehouse: Warehouse)
 def _quarantined(
     source: Opened, names: Sequence[str], last: int, table: str, rejected: pl.DataFrame, warehouse: Warehouse
 ) -> pl.DataFrame:
-    found = warehouse.con.execute(
+    found = warehouse.con.sql(
         f"SELECT _file, _row, list_extract(?, verdict + 1) AS reason, _raw AS raw FROM {table} "
         f"WHERE verdict BETWEEN 1 AND {last} ORDER BY _file, _row",
-        [list(names)],
+        params=[list(names)],
     ).pl()
     return source.located(pl.concat([found.cast(dict(rejected.schema)), rejected]))

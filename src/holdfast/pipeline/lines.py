@@ -109,13 +109,17 @@ def _customer(source: Opened, column: str) -> dict[str, str]:
 
 
 def _when(source: Opened, study: Study, column: str, timestamp_format: str | None) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the values `occurred_local` and `day`, and what can be wrong with them."""
+    """Return the values `day` and `occurred_at`, and what can be wrong with them."""
     read = moment(source, column, role="occurred_at", zone=study.time_zone, timestamp_format=timestamp_format)
-    values = {"occurred_local": read.local, "day": read.day("occurred_local")}
+    values = {
+        "_local": read.local,
+        "day": read.day("_local"),
+        "occurred_at": f"CASE WHEN {in_range('day')} THEN {read.utc('_local')} END",
+    }
     problems = {
         "occurred_at is missing": read.blank,
-        "occurred_at is not a date": "occurred_local IS NULL",
-        f"occurred_at is outside {RANGE}": f"NOT (isfinite(occurred_local) AND {in_range('day')})",
+        "occurred_at is not a date": "_local IS NULL",
+        f"occurred_at is outside {RANGE}": f"NOT (isfinite(_local) AND {in_range('day')})",
     }
     return values, problems
 

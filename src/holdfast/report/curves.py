@@ -11,6 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from holdfast.evaluation.metrics import average_precision, roc_auc
+from holdfast.report import words
 from holdfast.study import AT_RISK_SEGMENTS
 
 Vector = npt.NDArray[np.float64]
@@ -56,7 +57,13 @@ def roc(predictions: pl.DataFrame) -> pl.DataFrame:
 
 def precision_recall(predictions: pl.DataFrame) -> pl.DataFrame:
     """Share of those flagged who left (y) against share of leavers found (x), per cutoff and model."""
-    return _curves(predictions, lambda n, hits: (hits[1:] / hits[-1], hits[1:] / n[1:]))
+    return _curves(predictions, _precise)
+
+
+def _precise(n: Vector, hits: Vector) -> tuple[Vector, Vector]:
+    # Precision among the first hundredth is noise that would draw the eye.
+    seen = n >= max(1.0, 0.01 * n[-1])
+    return hits[seen] / hits[-1], hits[seen] / n[seen]
 
 
 def ranking(predictions: pl.DataFrame) -> pl.DataFrame:
@@ -121,23 +128,34 @@ def swarm(contributions: pl.DataFrame, task: str, features: list[str], *, n: int
     Columns: feature, contribution, value, fifth (0..4, null where the value is missing), offset (-1..1).
     """
     mine = contributions.filter(pl.col("task") == task)
-    span = float(mine["contribution"].max() or 0) - float(mine["contribution"].min() or 0)  # type: ignore[arg-type]
+    low, high = span(contributions, task, features)
     parts = []
     for name in features:
         rows = mine.filter(pl.col("feature") == name).sort("contribution", "customer_id")
         share = pl.col("value").rank("average") / pl.col("value").count()
         rows = rows.with_columns(fifth=(share * 5).ceil().clip(1, 5).cast(pl.Int32) - 1)
-        parts.append(evenly(rows, n).with_columns(offset=_beside(evenly(rows, n)["contribution"].to_numpy(), span / 70)))
+        some = evenly(rows, n)
+        parts.append(some.with_columns(offset=_beside(some["contribution"].clip(low, high).to_numpy(), (high - low) / 70)))
     return pl.concat(parts).select("feature", "contribution", "value", "fifth", "offset")
 
 
 def _beside(sorted_values: Vector, width: float) -> pl.Series:
-    """Spread values of the same narrow bin to both sides of the line, -1..1."""
+    """Spread values of the same narrow bin to both sides of the line, -1..1, in no order that draws a pattern."""
     bins = np.floor(sorted_values / width) if width > 0 else np.zeros(len(sorted_values))
     starts = np.flatnonzero(np.diff(bins, prepend=np.nan) != 0)
     place = np.arange(len(bins)) - np.repeat(starts, np.diff(np.append(starts, len(bins))))
+    place = place[np.lexsort((np.random.default_rng(0).random(len(bins)), bins))]
     side = np.where(place % 2 == 0, 1, -1) * np.ceil(place / 2)
     return pl.Series(side / max(8.0, np.abs(side).max()))
+
+
+def span(contributions: pl.DataFrame, task: str, features: list[str]) -> list[float]:
+    """From the lowest first to the highest last percentile of any feature's effects, 0 included."""
+    mine = contributions.filter((pl.col("task") == task) & pl.col("feature").is_in(features)).group_by("feature")
+    ends = mine.agg(low=pl.col("contribution").quantile(0.01), high=pl.col("contribution").quantile(0.99))
+    low, high = min(0.0, ends["low"].min()), max(0.0, ends["high"].max())  # type: ignore[type-var]
+    room = 0.03 * (high - low) or 1.0
+    return [low - room, high + room]
 
 
 def ways(contributions: pl.DataFrame, task: str, features: list[str]) -> pl.DataFrame:
@@ -212,12 +230,24 @@ def roles(importance: pl.DataFrame, *, at_least: float = 0.1) -> pl.DataFrame:
 
 
 def contests(evidence: pl.DataFrame, candidates: tuple[str, ...]) -> pl.DataFrame:
-    """The champion beside the naive baseline: one row per cutoff, task and metric that both have.
+    """The champion beside the naive baseline: one row per cutoff, task and metric that both have, in time order.
 
-    Columns: cutoff_day, task, metric, value, low, high, baseline, baseline_value, baseline_low, baseline_high.
+    Columns: cutoff_day, cutoff, task, metric, value, low, high, baseline (its name), baseline_value, baseline_low,
+    baseline_high, wins (whether the champion's value is the better one).
     """
     key = ["cutoff_day", "task", "metric"]
     champion = evidence.filter(pl.col("model") == "champion").drop("model")
-    naive = evidence.filter(~pl.col("model").is_in(["champion", *candidates])).unique(key, keep="first", maintain_order=True)
-    naive = naive.rename({"model": "baseline"} | {c: f"baseline_{c}" for c in ("value", "low", "high")})
-    return champion.join(naive, on=key, how="inner", maintain_order="left")
+    naive = evidence.filter(~pl.col("model").is_in(["champion", *candidates]))
+    naive = naive.unique(key, keep="first", maintain_order=True).rename(
+        {"model": "baseline"} | {column: f"baseline_{column}" for column in ("value", "low", "high")}
+    )
+    both = champion.join(naive, on=key, how="inner", maintain_order="left").sort("cutoff_day", maintain_order=True)
+    better = {name: metric.better for name, metric in words.METRICS.items()}
+    direction = pl.col("metric").replace_strict(better, default="higher", return_dtype=pl.String)
+    wins = (
+        pl.when(direction == "higher").then(pl.col("value") > pl.col("baseline_value"))
+        .when(direction == "lower").then(pl.col("value") < pl.col("baseline_value"))
+        .otherwise((pl.col("value") - 1).abs() < (pl.col("baseline_value") - 1).abs())
+    )  # fmt: skip
+    cutoff = pl.Series([words.day(day) for day in both["cutoff_day"]], dtype=pl.String)
+    return both.with_columns(cutoff=cutoff, wins=wins)

@@ -28,7 +28,7 @@ CHARTS: Mapping[str, Callable[[Report], "ChartType"]] = {
     "roc_pr": lambda r: charts.roc_pr(r.predictions),
     "calibration": lambda r: charts.calibration(r.predictions),
     "gains": lambda r: charts.gains(r.predictions),
-    "backtest": lambda r: charts.backtest(r.evidence, currency=r.currency),
+    "backtest": lambda r: charts.backtest(r.evidence),
 }
 _NOISE = re.compile(r' (?:aria-[a-z]+|role|class|pointer-events|xmlns:xlink|version)="[^"]*"')
 _SIZE = re.compile(r'<svg[^>]* width="([\d.]+)" height="([\d.]+)"')

@@ -70,7 +70,7 @@ def dressed(chart: "alt.TopLevelMixin", *, title: str, subtitle: str = "") -> An
     """Give a chart its heading and the common configuration."""
     import altair as alt
 
-    heading = alt.TitleParams(text=wrapped(title, 68), subtitle=wrapped(subtitle, 92))
+    heading = alt.TitleParams(text=wrapped(title, 78), subtitle=wrapped(subtitle, 100))
     return chart.properties(title=heading).configure(**_config())  # type: ignore[attr-defined]
 
 
@@ -94,7 +94,7 @@ def _config() -> dict[str, Any]:
         "aria": False,
         "background": light("panel"),
         "view": {"stroke": None},
-        "axis": axis | {"labelLimit": 220, "titleLimit": 420},
+        "axis": axis | {"labelLimit": 220, "titleLimit": 420, "labelFlush": False},
         "header": text | {"labelFontSize": 13, "labelFontWeight": "bold"},
         "legend": text | {"symbolType": "circle", "symbolStrokeWidth": 0},
         "title": {

@@ -1,5 +1,6 @@
 """Figures as people read them: money in the study's currency, shares in percent, metrics by their full name."""
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from math import isfinite
@@ -11,6 +12,7 @@ SYMBOLS = {
     "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "CN¥", "INR": "₹", "KRW": "₩", "BRL": "R$",
     "CAD": "CA$", "AUD": "A$", "NZD": "NZ$", "MXN": "MX$", "PLN": "zł ", "TRY": "₺", "UAH": "₴", "ILS": "₪",
 }  # fmt: skip
+STATISTICS = {"mean": "mean", "max": "largest", "sd": "spread of", "last": "latest"}
 NONE = "n/a"
 
 
@@ -131,8 +133,15 @@ def feature(name: str) -> str:
 
     >>> feature("days_since_last_purchase"), feature("Avg_Order_Value"), feature("SKU-count")
     ('days since last purchase', 'avg order value', 'SKU-count')
+    >>> feature("n_purchases_90d"), feature("spend_total"), feature("gap_mean")
+    ('purchases in 90 days', 'spend total', 'mean gap')
     """
-    return " ".join(word if word[1:].lower() != word[1:] else word.lower() for word in name.replace("_", " ").split())
+    parts = [word if word[1:].lower() != word[1:] else word.lower() for word in name.replace("_", " ").split()]
+    within = f" in {window[1]} days" if parts and (window := re.fullmatch(r"(\d+)d", parts[-1])) else ""
+    parts = parts[1 if len(parts) > 1 and parts[0] == "n" else 0 : -1 if within else None]
+    if len(parts) > 1 and parts[-1] in STATISTICS:
+        parts = [STATISTICS[parts[-1]], *parts[:-1]]
+    return " ".join(parts) + within
 
 
 def capital(text: str) -> str:

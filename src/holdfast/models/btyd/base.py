@@ -109,7 +109,7 @@ class BuyTillYouDie(ABC):
         """
         every = checked(frequency, recency, T, covariates, names=self.covariates)
         histories, counts = every.merged(checked_weights(weights, n_rows=len(every)))
-        _require_variety(histories, counts)
+        require_variety(histories, counts)
         return self._learn(histories, counts)
 
     @classmethod
@@ -353,12 +353,12 @@ class BuyTillYouDie(ABC):
 
     def _take_evidence(self, optimum: Optimum) -> None:
         self.converged_ = optimum.converged
-        self.standard_errors_, self.notes_ = describe(
-            optimum, values=self.parameters_, on_log_scale=set(self.PARAMETERS)
-        )
+        searched = {name: self.parameters_[name] for name in (*self.PARAMETERS, *self._effect_names())}
+        self.standard_errors_, self.notes_ = describe(optimum, values=searched, on_log_scale=set(self.PARAMETERS))
 
 
-def _require_variety(h: Histories, weights: FloatArray) -> None:
+def require_variety(h: Histories, weights: FloatArray) -> None:
+    """Refuse merged histories from which no model of the family can be learnt."""
     n_customers = f"{weights.sum():g}"
     if not len(h):
         raise NotEnoughData("there is no customer to fit", fix="pass at least two different histories")

@@ -56,7 +56,7 @@ class ParetoNBD(BuyTillYouDie):
         ]
 
     def _log_likelihood(self, h: Histories, p: Parameters) -> tuple[FloatArray, FloatArray]:
-        # eq. 16-18: lambda and mu integrated out of eq. 7, the moment of death left to `died`.
+        # eq. 18, its two hypergeometric functions left to `died`.
         r, alpha, s, beta = (p[name] for name in self.PARAMETERS)
         x = h.frequency
         died = died_in_silence(h, p)
@@ -77,7 +77,7 @@ class ParetoNBD(BuyTillYouDie):
         return value, np.array([r * by_r, alpha * by_alpha, s * by_s, beta * by_beta])
 
     def _alive(self, h: Histories, p: Parameters) -> FloatArray:
-        # eq. 39
+        # eq. 36
         log_alive = -(p["r"] + h.frequency) * np.log(p["alpha"] + h.T) - p["s"] * np.log(p["beta"] + h.T)
         return np.asarray(np.exp(log_alive - np.logaddexp(log_alive, died_in_silence(h, p).log_chance)))
 
@@ -93,8 +93,8 @@ class ParetoNBD(BuyTillYouDie):
         return np.asarray((p["r"] + h.frequency) / (p["alpha"] + h.T) * alive_time)
 
     def _pmf(self, h: Histories, p: Parameters, horizon: FloatArray, counts: FloatArray) -> FloatArray:
-        # Fader & Hardie 2014, Deriving the conditional PMF of the Pareto/NBD model (note 028): buying stops at the
-        # end of the horizon or at death before it, whichever comes first.
+        # Fader & Hardie 2014, Deriving the conditional PMF of the Pareto/NBD model (note 028, eq. 16), as an
+        # integral: buying stops at the end of the horizon or at death before it, whichever comes first.
         shape, rate = (p["r"] + h.frequency)[:, None], (p["alpha"] + h.T)[:, None]
         growth = p["beta"] + h.T
         pmf = self._survival(h, p, horizon)[:, None] * negative_binomial(

@@ -26,7 +26,7 @@ def customer_quadrant(scores: pl.DataFrame, segments: pl.DataFrame, *, currency:
     low, high = float(ordered["risk_score"].min()), float(ordered["risk_score"].max())  # type: ignore[arg-type]
     pad = max(0.16 * (high - low), 0.02)
     x = alt.X("place:Q", scale=alt.Scale(domain=[0, 1]), axis=_value_axis(ordered, tiers, currency))
-    y = alt.Y("risk:Q", title="Risk score, 0 to 1", scale=alt.Scale(domain=[low - pad, high + pad], nice=False))
+    y = alt.Y("risk:Q", axis=_risk_axis(low, high), scale=alt.Scale(domain=[low - pad, high + pad], nice=False))
     points = shown.select("place", "segment", "expected_revenue", "churn_probability", risk="risk_score")
     walls = alt.Chart(tiers.filter(pl.col("start") > 0).select(place="start")).mark_rule(color=light("line"))
     limits = alt.Chart(tiers.drop_nulls("risk").select("end", "risk", place="start"))
@@ -63,6 +63,15 @@ def _marks(table: pl.DataFrame, *, size: int, opacity: float) -> "alt.Chart":
     )  # fmt: skip
 
 
+def _risk_axis(low: float, high: float) -> "alt.Axis":
+    """Ticks where customers are, not where the names of segments stand."""
+    import altair as alt
+
+    step = next((step for step in (0.2, 0.1, 0.05, 0.02) if high - low >= 2 * step), 0.01)
+    ticks = [round(k * step, 2) for k in range(round(1 / step) + 1) if low - 1e-9 <= k * step <= high + step / 2]
+    return alt.Axis(values=ticks, format=".2~f", title="Risk score, 0 to 1")
+
+
 def _value_axis(ordered: pl.DataFrame, tiers: pl.DataFrame, currency: str) -> "alt.Axis":
     import altair as alt
 
@@ -79,7 +88,7 @@ def _places(segments: pl.DataFrame, tiers: pl.DataFrame, currency: str) -> pl.Da
     homes = zip(SEGMENT_NAMES, ("high", "high", "mid", "mid", "low", "low"), strict=True)
     home = pl.DataFrame([(name, starts.get(tier)) for name, tier in homes], schema=["segment", "place"], orient="row")
     notes = [
-        f"{words.count(n)}, {words.money(total, currency)}"
+        f"{words.plural(n, 'customer')}, {words.money(total, currency)}"
         for n, total in segments.select("customers", "total_ltv").iter_rows()
     ]
     named = segments.select("segment", note=pl.Series(notes, dtype=pl.String)).join(home, on="segment").drop_nulls()
@@ -103,6 +112,7 @@ def segment_analysis(segments: pl.DataFrame, *, currency: str) -> "ChartType":
         return empty("segments", "This run has scored no customer.")
     total = float(present["total_ltv"].sum())
     best = present.sort("total_ltv", descending=True).row(0, named=True)
+    part = words.percent(best["customers"] / present["customers"].sum(), 0)
     columns = {
         "Customers": ("customers", words.count),
         "Expected revenue": ("total_ltv", lambda amount: words.money(amount, currency)),
@@ -116,8 +126,8 @@ def segment_analysis(segments: pl.DataFrame, *, currency: str) -> "ChartType":
     share = f"{words.percent(best['total_ltv'] / total, 0)} of " if total > 0 else ""
     return dressed(
         alt.hconcat(*panels, spacing=20),
-        title=f"{best['segment']} holds {share}{words.money(total, currency)} of expected revenue",
-        subtitle="Segments by value tier; At-Risk VIP, Vulnerable and Losing Customer are the high risks of their tier.",
+        title=f"{best['segment']} customers ({part} of all) hold {share}{words.money(total, currency)} expected",
+        subtitle="At-Risk VIP, Vulnerable and Losing Customer are the riskiest quarter of their value tier.",
     )
 
 
@@ -180,22 +190,20 @@ def _rates(recovery: pl.DataFrame) -> "alt.LayerChart":
         at=pl.max_horizontal("rate", "break_even_rate").clip(0, 1),
         text=pl.Series(
             [
-                f"{words.percent(rate, 0)}; pays from {words.percent(even)}"
-                if even is not None and even <= 1
-                else f"{words.percent(rate, 0)}; never pays"
-                for rate, even in recovery.select("rate", "break_even_rate").iter_rows()
+                f"{source} {words.percent(rate, 0)}, " + (f"pays from {words.percent(even)}" if even is not None and even <= 1 else "never pays")
+                for source, rate, even in recovery.select("uplift_source", "rate", "break_even_rate").iter_rows()
             ],
             dtype=pl.String,
         ),
     )
     y = alt.Y("segment:N", sort=list(SEGMENT_NAMES), title=None, axis=None)
     scale = alt.Scale(domain=[0, 1.0], clamp=True)
-    x = alt.X("rate:Q", axis=alt.Axis(format=".0%", title="Recovery rate", values=[0, 0.5, 1.0]), scale=scale)
+    x = alt.X("rate:Q", axis=alt.Axis(format=".0%", title="Recovery rate", values=[0, 0.5, 1.0], grid=False), scale=scale)
     base = alt.Chart(rates)
     span = base.mark_rule(color=light("line"), strokeWidth=3).encode(y=y, x=x, x2="break_even_rate:Q")
     even = base.mark_tick(color=light("ink"), thickness=3, size=18).encode(y=y, x=alt.X("break_even_rate:Q"))
     rate = base.mark_point(filled=True, size=110, color=light("green"), opacity=1).encode(y=y, x=x)
-    text = base.mark_text(align="left", dy=-18).encode(y=y, x=alt.value(0), text="text:N")
+    text = base.mark_text(align="left", dy=-20).encode(y=y, x=alt.value(0), text="text:N")
     panel = alt.layer(span, even, rate, text)
     heading = panel_title("Rate (●) and break-even (|)")
-    return panel.properties(width=190, height=58 * recovery.height, title=heading)
+    return panel.properties(width=200, height=58 * recovery.height, title=heading)

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from holdfast.report import curves, words
-from holdfast.report.charts.parts import empty, panel_title, share_axis, whole
+from holdfast.report.charts.parts import empty, number_axis, panel_title, share_axis, whole
 from holdfast.report.theme import WIDTH, dressed, light
 from holdfast.study import ALGORITHMS
 
@@ -34,7 +34,7 @@ def _line(table: pl.DataFrame, *, of: str, against: str) -> "alt.Chart":
 
 
 def _key(model: str, baseline: str) -> str:
-    return f"Model (solid) {model}" + (f", baseline (dashed) {baseline}" if baseline else "")
+    return f"model (solid) {model}" + (f", baseline (dashed) {baseline}" if baseline else "")
 
 
 def _spread(values: pl.Series) -> str:
@@ -61,8 +61,8 @@ def roc_pr(predictions: pl.DataFrame) -> "ChartType":
     of_100 = words.decimal(100 * float(mine["roc_auc"].mean()), 0)  # type: ignore[arg-type]
     return dressed(
         alt.hconcat(
-            (chance + roc).properties(**size, title=panel_title("ROC, area", keys[0])),
-            recall.properties(**size, title=panel_title("Precision and recall, average precision", keys[1])),
+            (chance + roc).properties(**size, title=panel_title("ROC", f"Area: {keys[0]}")),
+            recall.properties(**size, title=panel_title("Precision and recall", f"Average: {keys[1]}")),
             spacing=30,
         ),
         title=f"Of a leaver and a stayer, the model gives the leaver the higher risk {of_100} times in 100",
@@ -71,9 +71,15 @@ def roc_pr(predictions: pl.DataFrame) -> "ChartType":
 
 
 def _seen(predictions: pl.DataFrame) -> str:
-    days = predictions["cutoff_day"].unique().sort().to_list()
     n = words.plural(predictions.height, "prediction")
-    return f"{n} for customers and outcomes the model had not seen; cutoff{'s' if len(days) > 1 else ''} {words.listing([words.day(day) for day in days])}."
+    return f"{n} for customers and outcomes the model had not seen. {_cutoffs(predictions['cutoff_day'])}"
+
+
+def _cutoffs(days: pl.Series) -> str:
+    each = [words.day(day) for day in days.unique().sort()]
+    if len(each) > 4:
+        return f"{len(each)} cutoffs, {each[0]} to {each[-1]}."
+    return f"Cutoff{'s' if len(each) > 1 else ''}: {words.listing(each)}."
 
 
 def calibration(predictions: pl.DataFrame) -> "ChartType":
@@ -83,27 +89,36 @@ def calibration(predictions: pl.DataFrame) -> "ChartType":
     bins = curves.reliability(predictions)
     if bins.is_empty():
         return empty("calibration", "No customer has both a predicted probability and an outcome.")
-    gap = float(np.average((bins["predicted"] - bins["actual"]).abs(), weights=bins["customers"]))
-    x = alt.X("predicted:Q", scale=whole(), axis=share_axis(None))
+    x = alt.X("predicted:Q", scale=whole(), axis=share_axis(None, labels=False))
     y = alt.Y("actual:Q", scale=whole(), axis=share_axis("Share that left"))
     perfect = alt.Chart(pl.DataFrame({"predicted": [0.0, 1.0], "actual": [0.0, 1.0]}))
     base = alt.Chart(bins)
     curve = alt.layer(
         perfect.mark_line(color=light("muted"), strokeDash=[4, 4]).encode(x=x, y=y),
         base.mark_rule(color=light("blue"), strokeWidth=1.5).encode(x=x, y=alt.Y("low:Q"), y2="high:Q"),
-        base.mark_line(color=light("blue"), point=alt.OverlayMarkDef(size=50, filled=True)).encode(x=x, y=y),
+        base.mark_line(color=light("blue"), point=alt.OverlayMarkDef(size=50, filled=True, color=light("blue"))).encode(x=x, y=y),
     )
-    edges = bins.select("customers", start=pl.col("bin") / 10 + 0.005, end=pl.col("bin") / 10 + 0.095)
+    edges = bins.select("customers", none=0, start=pl.col("bin") / 10 + 0.005, end=pl.col("bin") / 10 + 0.095)
     across = alt.X("start:Q", scale=whole(), axis=share_axis("Predicted churn probability"))
-    tall = alt.Y("customers:Q", title="Customers", axis=alt.Axis(tickCount=2, format="~s"))
-    counts = alt.Chart(edges).mark_bar(color=light("grey")).encode(x=across, x2="end:Q", y=tall)
+    tall = alt.Y("customers:Q", axis=number_axis("Customers"))
+    counts = alt.Chart(edges).mark_rect(color=light("grey")).encode(x=across, x2="end:Q", y=tall, y2="none:Q")
     width = WIDTH - 80
-    well = "Predicted probabilities come true" if gap <= 0.03 else "Predicted probabilities are off"
     return dressed(
         alt.vconcat(curve.properties(width=width, height=280), counts.properties(width=width, height=70), spacing=12),
-        title=f"{well}: {'within' if gap <= 0.03 else 'by'} {words.percent(gap)} on average",
+        title=_how_calibrated(bins),
         subtitle="On the dashed line, predicted = actual. Bars show 95% intervals. " + _seen(predictions),
     )
+
+
+def _how_calibrated(bins: pl.DataFrame) -> str:
+    gaps = bins["predicted"] - bins["actual"]
+    size, lean = (float(np.average(gap, weights=bins["customers"])) for gap in (gaps.abs(), gaps))
+    points = f"{words.decimal(100 * size, 1)} points"
+    if size <= 0.03:
+        return f"Predicted probabilities come true, within {points} on average"
+    if abs(lean) < 0.8 * size:
+        return f"Predicted probabilities miss by {points} on average"
+    return f"Predicted probabilities are {points} too {'high' if lean > 0 else 'low'} on average"
 
 
 def gains(predictions: pl.DataFrame) -> "ChartType":
@@ -116,10 +131,13 @@ def gains(predictions: pl.DataFrame) -> "ChartType":
         return empty("gains", NO_OUTCOME)
     panels = [_gain(table.filter(pl.col("task") == task), task) for task in tasks]
     at_20 = {task: _at(table, task, curves.NAMES[0], 0.2) for task in tasks}
-    said = {"churn": f"{words.percent(at_20.get('churn'), 0)} of the leavers", "value": f"{words.percent(at_20.get('value'), 0)} of the revenue"}
+    said = {
+        "churn": f"the riskiest 20% of customers held {words.percent(at_20.get('churn'), 0)} of the leavers",
+        "value": f"the 20% expected to be worth most held {words.percent(at_20.get('value'), 0)} of the revenue",
+    }
     return dressed(
         alt.hconcat(*panels, spacing=30),
-        title=f"The top 20% of the list holds {words.listing([said[task] for task in tasks])}",
+        title=words.capital(words.listing([said[task] for task in tasks])),
         subtitle=_seen(predictions),
     )
 
@@ -143,45 +161,55 @@ def _gain(table: pl.DataFrame, task: str) -> "alt.LayerChart":
     return panel.properties(width=WIDTH // 2 - 62, height=250, title=panel_title(heading, f"At 20%: {key}"))
 
 
-def backtest(evidence: pl.DataFrame, *, currency: str) -> "ChartType":
+def backtest(evidence: pl.DataFrame) -> "ChartType":
     """The champion beside the naive baseline at every cutoff, with bootstrap intervals."""
     import altair as alt
 
     table = curves.contests(evidence, ALGORITHMS)
-    shown = [(task, name) for task, name in PANELS if table.filter((pl.col("task") == task) & (pl.col("metric") == name)).height]
+    parts = [(name, table.filter((pl.col("task") == task) & (pl.col("metric") == name))) for task, name in PANELS]
+    shown = [(name, part) for name, part in parts if part.height]
     if not shown:
         return empty("backtest", "No metric has been computed for both the model and a naive baseline.")
-    table = table.filter(pl.struct("task", "metric").is_in([{"task": t, "metric": m} for t, m in shown]))
-    panels = [_metric(table.filter((pl.col("task") == task) & (pl.col("metric") == name)), name) for task, name in shown]
-    lower = pl.col("metric").is_in([name for name, metric in words.METRICS.items() if metric.better == "lower"])
-    wins = table.select(pl.when(lower).then(pl.col("value") < pl.col("baseline_value")).otherwise(pl.col("value") > pl.col("baseline_value")).sum()).item()
+    panels = [_metric(part, name) for name, part in shown]
+    wins = sum(int(part["wins"].sum()) for _, part in shown)
+    n = sum(part.height for _, part in shown)
     return dressed(
         alt.concat(*panels, columns=2, spacing=28),
-        title=f"The model beats the naive baseline in {wins} of {words.plural(table.height, 'comparison')}",
-        subtitle="Blue circles: model. Grey squares: naive baseline. Bars: 95% bootstrap intervals.",
+        title=f"The model beats the naive baseline in {wins} of {words.plural(n, 'comparison')}",
+        subtitle="Blue circles: model. Grey squares: naive baseline. Bars: 95% intervals (bootstrap of customers). "
+        + _cutoffs(table["cutoff_day"]),
     )
 
 
 def _metric(table: pl.DataFrame, name: str) -> "alt.LayerChart":
     import altair as alt
 
-    when = pl.Series([words.day(day) for day in table["cutoff_day"]], dtype=pl.String)
-    model = table.select("value", "low", "high", when=when, model=pl.lit(curves.NAMES[0]))
-    naive = table.select(value="baseline_value", low="baseline_low", high="baseline_high", when=when, model=pl.lit(curves.NAMES[1]))
-    both = pl.concat([model, naive])
-    names = list(curves.NAMES)
-    metric = words.METRICS[name]
+    names, metric = list(curves.NAMES), words.METRICS[name]
     form = ".0%" if metric.unit == "share" else ".2f"
+    both = pl.concat(
+        table.select(
+            *(pl.col(f"{prefix}{column}").alias(column) for column in ("value", "low", "high")),
+            cutoff="cutoff",
+            model=pl.lit(model),
+        )
+        for model, prefix in zip(names, ("", "baseline_"), strict=True)
+    )
+    is_crowded = table.height > 4
     base = alt.Chart(both).encode(
-        x=alt.X("when:O", sort=when.to_list(), title="Cutoff", axis=alt.Axis(labelAngle=0)),
+        x=alt.X("cutoff:O", sort=table["cutoff"].to_list(), axis=alt.Axis(labelAngle=-45 if is_crowded else 0, title=None)),
         xOffset=alt.XOffset("model:N", sort=names),
         color=alt.Color("model:N", scale=alt.Scale(domain=names, range=[light("blue"), light("grey")]), legend=None),
     )
-    y = alt.Y("value:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(format=form, tickCount=4))
-    shapes = alt.Scale(domain=names, range=["circle", "square"])
-    points = base.mark_point(filled=True, size=70, opacity=1).encode(y=y, shape=alt.Shape("model:N", scale=shapes, legend=None))
-    bars = base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q"), y2="high:Q")
-    text = base.mark_text(dx=8, align="left", fontSize=11, color=light("ink")).encode(y=y, text=alt.Text("value:Q", format=form), color=alt.value(light("ink")))
-    return alt.layer(bars, points, text).properties(
-        width=WIDTH // 2 - 62, height=170, title=panel_title(f"{metric.label}, {metric.better} is better")
-    )
+    scale = alt.Scale(zero=False, padding=12)
+    y = alt.Y("value:Q", scale=scale, axis=alt.Axis(format=form, tickCount=4, title=None))
+    shape = alt.Shape("model:N", scale=alt.Scale(domain=names, range=["circle", "square"]), legend=None)
+    layers = [
+        base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q"),
+        base.mark_point(filled=True, size=70, opacity=1).encode(y=y, shape=shape, tooltip=["model:N", "value:Q", "low:Q", "high:Q"]),
+    ]
+    if not is_crowded:
+        for model, style in zip(names, ({"align": "right", "dx": -8}, {"align": "left", "dx": 8}), strict=True):
+            own = base.transform_filter(alt.datum.model == model).mark_text(fontSize=11, **style)
+            layers.append(own.encode(y=y, text=alt.Text("value:Q", format=form), color=alt.value(light("ink"))))
+    heading = panel_title(f"{metric.label}, {metric.better} is better")
+    return alt.layer(*layers).properties(width=WIDTH // 2 - 50, height=170, title=heading)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from holdfast.report import curves, words
-from holdfast.report.charts.parts import empty, hidden_axis, label, panel_title, whole
+from holdfast.report.charts.parts import empty, hidden_axis, label, number_axis, panel_title, whole
 from holdfast.report.theme import FIFTHS, WIDTH, dressed, light
 
 if TYPE_CHECKING:
@@ -27,15 +27,16 @@ def shap_summary(contributions: pl.DataFrame, importance: pl.DataFrame, *, task:
     rows = alt.Y("label:N", sort=ways["label"].to_list(), title=None)
     zero = alt.Chart(pl.DataFrame({"x": [0.0]})).mark_rule(color=light("muted")).encode(x="x:Q")
     note = alt.Chart(ways).mark_text(align="left", color=light("muted")).encode(
-        y=rows, x=alt.value(WIDTH - 180), text="way:N"
+        y=rows, x=alt.value(WIDTH - 200), text="way:N"
     )  # fmt: skip
     first, way = ways.select("label", "way").row(0)
     return dressed(
         alt.layer(zero, _swarm(contributions, task, features, rows), note).properties(
-            width=WIDTH - 190, height=36 * len(features)
+            width=WIDTH - 220, height=36 * len(features)
         ),
         title=f"{first} moves {OUTCOME[task]} most" + (f": {way}" if way.startswith("high") else ""),
-        subtitle="Each point is a customer, placed by the feature's effect on the model's raw score (SHAP).",
+        subtitle="Each point is a customer, placed by the feature's effect on the model's raw score (SHAP). "
+        "The outermost 1% of effects is drawn at the edge.",
     )
 
 
@@ -50,10 +51,11 @@ def _swarm(contributions: pl.DataFrame, task: str, features: list[str], rows: "a
         _labels(), pl.col("fifth").replace_strict(range(5), FIFTHS, default="missing", return_dtype=pl.String)
     )
     less, more = PUSHES[task]
+    span = curves.span(contributions, task, features)
     return alt.Chart(points.drop("feature")).mark_circle(size=16, opacity=0.75).encode(
         y=rows,
         yOffset=alt.YOffset("offset:Q", scale=alt.Scale(domain=[-1.2, 1.2])),
-        x=alt.X("contribution:Q", title=f"← {less}   |   {more} →", axis=alt.Axis(tickCount=6)),
+        x=alt.X("contribution:Q", axis=number_axis(f"← {less} | {more} →"), scale=alt.Scale(domain=span, clamp=True)),
         color=alt.Color(
             "fifth:N",
             scale=alt.Scale(domain=[*FIFTHS, "missing"], range=[light(name) for name in (*FIFTHS, "line")]),
@@ -108,9 +110,9 @@ def _dependence(name: str, points: pl.DataFrame) -> "alt.LayerChart":
     import altair as alt
 
     value = alt.X(
-        "value:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5, format="~s", grid=False)
+        "value:Q", title=None, scale=alt.Scale(zero=False), axis=number_axis(None, grid=False)
     )
-    effect = alt.Y("contribution:Q", title="Effect on the raw score", axis=alt.Axis(tickCount=5, format="~s"))
+    effect = alt.Y("contribution:Q", axis=number_axis("Effect on the raw score"))
     shown = curves.evenly(points, 220).drop("feature")
     cloud = alt.Chart(shown).mark_circle(size=14, opacity=0.5, color=light("blue"))
     line = alt.Chart(curves.trend(points).drop("feature")).mark_line(color=light("vermillion"), strokeWidth=2.5)
@@ -153,5 +155,5 @@ def _role(table: pl.DataFrame, task: str, colour: str) -> "alt.LayerChart":
         base.mark_text(align="left", dx=5).encode(text=alt.Text("share:Q", format=".0%")),
     ]
     if not is_first:
-        layers.append(base.mark_text(align="left", color=light("muted")).encode(x=alt.value(215), text="role:N"))
+        layers.append(base.mark_text(align="left", color=light("muted")).encode(x=alt.value(228), text="role:N"))
     return alt.layer(*layers).properties(width=175, height=25 * len(labels), title=panel_title(label(task)))

@@ -1,6 +1,6 @@
 """What charts share: an empty chart that says why, headings of panels, axes of money and shares."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -31,7 +31,7 @@ def panel_title(text: str, subtitle: str = "") -> "alt.TitleParams":
     import altair as alt
 
     more = {"subtitle": subtitle, "subtitleFontSize": 12, "subtitlePadding": 4} if subtitle else {}
-    return alt.TitleParams(text, fontSize=13, offset=10, anchor="start", **more)
+    return alt.TitleParams(text, fontSize=13, offset=10, anchor="start", frame="group", **more)
 
 
 def hidden_axis() -> "alt.Axis":
@@ -41,19 +41,20 @@ def hidden_axis() -> "alt.Axis":
     return alt.Axis(grid=False, labels=False, title=None)
 
 
-def share_axis(title: str | None) -> "alt.Axis":
+def share_axis(title: str | None, **options: Any) -> "alt.Axis":
     """An axis in percent."""
     import altair as alt
 
-    return alt.Axis(format=".0%", title=title, tickCount=5)
+    return alt.Axis(format=".0%", title=title, tickCount=5, **options)
 
 
-def money_axis(currency: str, title: str | None) -> "alt.Axis":
-    """An axis in the study's currency: £500, £2k, £1.5M."""
+def number_axis(title: str | None, **options: Any) -> "alt.Axis":
+    """An axis of plain numbers: 0.25, 500, 2k, 1.5M."""
     import altair as alt
 
-    amount = f"'{words.symbol(currency)}' + replace(format(abs(datum.value), '~s'), 'G', 'B')"
-    return alt.Axis(labelExpr=f"(datum.value < 0 ? '−' : '') + {amount}", title=title, tickCount=5)
+    thousands = "replace(format(datum.value, '~s'), 'G', 'B')"
+    expression = f"abs(datum.value) >= 1000 ? {thousands} : format(datum.value, '~g')"
+    return alt.Axis(labelExpr=expression, title=title, tickCount=5, **options)
 
 
 def whole() -> "alt.Scale":
