@@ -24,6 +24,7 @@ def list_datasets(json: Json = False) -> None:
     for row in rows:
         out.print(f"[bold]{row['name']}[/bold]  {row['kind']}, {row['rows']:,} rows, {row['customers']:,} customers")
         out.print(f"  {row['title']}\n  [dim]{row['provider']}, {row['page']}; licence: {row['licence']}[/dim]")
+        out.print(f"  [dim]cite: {row['citation']}[/dim]")
         if row["by_hand"]:
             out.print(f"  {row['by_hand']}")
 

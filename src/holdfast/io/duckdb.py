@@ -58,8 +58,13 @@ class Warehouse:
 
     def has(self, name: str) -> bool:
         """Whether there is a table of that name."""
-        found = self.con.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [name]).fetchone()
-        return found is not None and found[0] > 0
+        return bool(self.row("SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", name)[0])
+
+    def row(self, sql: str, *values: object) -> tuple[Any, ...]:
+        """The only row of an answer."""
+        # To the end: DuckDB refuses other work on the connection while a result is not fetched out.
+        (found,) = self.con.execute(sql, list(values)).fetchall()
+        return found
 
     def close(self) -> None:
         """Close the connection; the scratch folder is the caller's to remove."""

@@ -91,8 +91,7 @@ class Opened:
         """Rows and rejected records of the source, counted by the reader itself, once the view has been read."""
         if self.stream is not None:
             return self.streamed + self.rejected.height
-        found = warehouse.con.execute(f"SELECT count(*) FROM {self.view}").fetchone()
-        return int(found[0]) if found else 0
+        return int(warehouse.row(f"SELECT count(*) FROM {self.view}")[0])
 
     @property
     def rejected(self) -> pl.DataFrame:

@@ -132,9 +132,8 @@ def _usable(judged: Judged) -> Judged:
 
 
 def _extent(warehouse: Warehouse) -> tuple[int, int, int]:
-    found = warehouse.con.execute("SELECT min(day), max(day), count(DISTINCT customer_id) FROM transactions").fetchone()
-    assert found is not None  # noqa: S101
-    return found[0], found[1], found[2]
+    first, last, customers = warehouse.row("SELECT min(day), max(day), count(DISTINCT customer_id) FROM transactions")
+    return first, last, customers
 
 
 def _written_quarantine(judged: list[Judged], warehouse: Warehouse) -> Path:
@@ -147,6 +146,6 @@ def _fingerprint(warehouse: Warehouse) -> str:
     digest = hashlib.sha256()
     for table in ("transactions", "events", "customers", "treatments"):
         if warehouse.has(table):
-            found = warehouse.con.execute(f"SELECT count(*), sum(hash(t)) FROM {table} AS t").fetchone()
+            found = warehouse.row(f"SELECT count(*), sum(hash(t)) FROM {table} AS t")
             digest.update(repr((table, found)).encode())
     return digest.hexdigest()

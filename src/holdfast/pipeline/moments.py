@@ -97,10 +97,10 @@ def _in_zone(instant: str, zone: str) -> str:
 def _by_format(text: str, timestamp_format: str, zone: str) -> str:
     sql = f"try_strptime({text}, {literal(timestamp_format)})"
     try:
-        kind = duckdb.execute(f"SELECT typeof(try_strptime('', {literal(timestamp_format)}))").fetchone()
+        kind = duckdb.execute(f"SELECT typeof(try_strptime('', {literal(timestamp_format)}))").fetchall()
     except duckdb.Error as error:
         said = str(error).strip().splitlines()[0]
         raise StudyError(
             f"csv.timestamp_format {timestamp_format!r} is no format: {said}", fix="write it as '%d/%m/%Y %H:%M'"
         ) from None
-    return _in_zone(sql, zone) if kind and kind[0].startswith("TIMESTAMP WITH") else sql
+    return _in_zone(sql, zone) if kind[0][0].startswith("TIMESTAMP WITH") else sql
