@@ -53,7 +53,7 @@ class Signal:
 
     def scaled(self, values: Floats) -> Floats:
         """Scale to 0..1 over the base; beyond its range is clipped, missing stays NaN."""
-        return np.clip((values - self.low) / (self.high - self.low), 0.0, 1.0)
+        return (np.clip(values, self.low, self.high) - self.low) / (self.high - self.low)
 
 
 @dataclass(frozen=True, kw_only=True)

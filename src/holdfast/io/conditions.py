@@ -6,9 +6,11 @@ for one customer they give what they gave for all. What is no number there is mi
 missing does not hold.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import duckdb
 import sqlglot
 from sqlglot import exp
 
@@ -16,7 +18,6 @@ from holdfast.expressions import parse
 
 _ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg, exp.Abs, exp.Ln, exp.Log, exp.Exp, exp.Sqrt, exp.Pow, exp.Round, exp.Floor, exp.Ceil)  # fmt: skip
 _TEXT = (exp.Like, exp.ILike, exp.Lower, exp.Upper, exp.Trim, exp.Length)
-_UNBOUNDED = (exp.Div, exp.Ln, exp.Log, exp.Exp, exp.Sqrt, exp.Pow)
 _COMPARED = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.Between, exp.Coalesce, exp.Greatest, exp.Least, exp.Nullif)  # fmt: skip
 _TRANSPARENT = (exp.Paren, exp.Tuple)
 _INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"}  # fmt: skip
@@ -40,13 +41,27 @@ class Field:
         return self.type.startswith(("TIMESTAMP", "DATE"))
 
 
+@contextmanager
+def strict_arithmetic(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Let a division by zero, the logarithm of a negative number and their like be NULL, not infinite or NaN."""
+    connection.execute("SET ieee_floating_point_ops = false")
+    try:
+        yield
+    finally:
+        connection.execute("RESET ieee_floating_point_ops")
+
+
 def number_sql(column: Field, *, decimal: str = ".", to: str = "DOUBLE") -> str:
     """A column as a number of type `to`; NULL where it is none, or not finite. Digits may be grouped in threes.
 
     Grouping is `1,234.5` or, where the decimal sign is a comma, `1.234,5`.
     """
-    cast = _text_number(column.sql, decimal, to) if column.type == "VARCHAR" else f"TRY_CAST({column.sql} AS {to})"
-    return _finite(cast) if to == "DOUBLE" else cast
+    if column.type == "VARCHAR":
+        number = _text_number(column.sql, decimal, to)
+    else:
+        number = column.sql if column.type == to else f"TRY_CAST({column.sql} AS {to})"
+    can_be_endless = to == "DOUBLE" and column.type in ("VARCHAR", "FLOAT", "DOUBLE")
+    return f"CASE WHEN isfinite({number}) THEN {number} END" if can_be_endless else number
 
 
 def text_sql(column: Field) -> str:
@@ -65,12 +80,14 @@ def text_sql(column: Field) -> str:
 
 
 def expression_sql(text: str, fields: Mapping[str, Field], *, decimal: str = ".") -> str:
-    """Write one of the study's expressions over a source's columns.
+    """Write one of the study's expressions over a source's columns; what cannot be computed in a row is NULL there.
+
+    To be run in `strict_arithmetic`, in which a division by zero cannot be computed.
 
     Raises
     ------
     StudyError
-        It reads a column that the source does not have.
+            It reads a column that the source does not have.
     """
     parse(text).against(list(fields))
     tree = exp.Paren(this=sqlglot.parse_one(text, dialect="duckdb"))
@@ -79,9 +96,6 @@ def expression_sql(text: str, fields: Mapping[str, Field], *, decimal: str = "."
         column.replace(_raw(sql))
     for cast in list(tree.find_all(exp.Cast)):
         cast.replace(exp.TryCast(this=cast.this, to=cast.args["to"]))
-    # Innermost first, so that what is replaced is never already detached.
-    for node in reversed(list(tree.find_all(*_UNBOUNDED))):
-        node.replace(_raw(_finite(node.sql(dialect="duckdb"))))
     return f"TRY({tree.sql(dialect='duckdb')})"
 
 
@@ -93,11 +107,7 @@ def _text_number(sql: str, decimal: str, to: str) -> str:
     plain = f"CASE WHEN NOT contains({text}, '.') THEN replace({text}, ',', '.') END" if decimal == "," else text
     number = f"coalesce(TRY_CAST({plain} AS {to}), CASE WHEN {grouped} THEN TRY_CAST({ungrouped} AS {to}) END)"
     # DuckDB would read 1_000, which is no number to anybody else.
-    return f"CASE WHEN NOT contains({text}, '_') THEN {number} END"
-
-
-def _finite(sql: str) -> str:
-    return f"nullif(nullif(nullif({sql}, 'nan'::DOUBLE), 'inf'::DOUBLE), '-inf'::DOUBLE)"
+    return f"CASE WHEN NOT contains({sql}, '_') THEN {number} END"
 
 
 def _column_sql(node: exp.Column, column: Field, decimal: str) -> str:

@@ -18,6 +18,7 @@ import pyarrow.csv as pacsv
 from numpy.typing import NDArray
 
 from holdfast.errors import DataError
+from holdfast.io.batches import integers, provenance
 from holdfast.io.files import DataFile
 from holdfast.io.text import Utf8Stream, reading
 from holdfast.study import Csv
@@ -80,8 +81,8 @@ class CsvFiles:
                 order = self._order(column_names(stream.header_cells(), file.path), file.path)
                 self._header_lines[index] = stream.header_lines
                 for numbers, cells in _Records(self, index, stream, width=len(order)):
-                    arrays = [pa.array(np.full(len(numbers), index, dtype=np.int32)), pa.array(numbers)]
-                    yield pa.RecordBatch.from_arrays(arrays + [cells[i] for i in order], schema=self.schema)
+                    where = provenance(index, numbers)
+                    yield pa.RecordBatch.from_arrays([*where, *(cells[i] for i in order)], schema=self.schema)
 
     def lines(self, file: int, records: Sequence[int]) -> dict[int, int]:
         """Return the 1-based line on which each of these records of a file begins."""
@@ -205,7 +206,7 @@ class _Records:
         following = int(numbers[-1]) + 1 if len(numbers) else record
         if bad:
             keep = np.setdiff1d(np.arange(batch.num_rows), list(bad))
-            numbers, batch = numbers[keep], batch.take(pa.array(keep))
+            numbers, batch = numbers[keep], batch.take(integers(keep))
         return following, (numbers, [column.cast(pa.string()) for column in batch.columns])
 
     def _undecodable(self, batch: pa.RecordBatch) -> dict[int, str]:
@@ -218,8 +219,8 @@ class _Records:
                 bad.update(i for i, cell in enumerate(column.to_pylist()) if not _is_utf8(cell))
                 continue
             if not self._stream.is_utf8:
-                found = pac.match_substring(text, "\ufffd").to_numpy(zero_copy_only=False)
-                bad.update(int(i) for i in np.flatnonzero(found))
+                found = pac.indices_nonzero(pac.match_substring(text, "\ufffd"))
+                bad.update(found.to_pylist())
         return dict.fromkeys(bad, f"bytes that are not {self._files.dialect.encoding} text")
 
     def _swallowed(self, batch: pa.RecordBatch) -> bool:

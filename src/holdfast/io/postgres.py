@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from holdfast.errors import DataError, MissingExtra, StudyError
+from holdfast.io.batches import provenance
 from holdfast.study import Postgres
 
 
@@ -44,10 +45,9 @@ class PostgresQuery:
         row = 1
         try:
             for batch in self._reader:
-                numbers = pa.array(np.arange(row, row + batch.num_rows))
+                where = provenance(0, np.arange(row, row + batch.num_rows))
                 cells = [_storage(column) for column in batch.columns]
-                file = pa.array(np.zeros(batch.num_rows, dtype=np.int32))
-                yield pa.RecordBatch.from_arrays([file, numbers, *cells], schema=self.schema)
+                yield pa.RecordBatch.from_arrays([*where, *cells], schema=self.schema)
                 row += batch.num_rows
         except _database_errors() as error:
             raise _unreadable(self._source, error) from None

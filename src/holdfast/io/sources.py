@@ -136,7 +136,7 @@ def _streamed(stream: Stream, source: Source, warehouse: Warehouse, *, name: str
     opened = Opened(name, f"source_{name}", {}, stream.labels, source.csv.decimal, stream)
     reader = pa.RecordBatchReader.from_batches(stream.schema, _watched(stream, opened, on_rows))
     warehouse.con.register(opened.view, reader)
-    kinds = warehouse.con.execute(f"SELECT column_name, data_type FROM (DESCRIBE {opened.view})").fetchall()[2:]
+    kinds = warehouse.con.execute(f"SELECT column_name, column_type FROM (DESCRIBE {opened.view})").fetchall()[2:]
     opened.fields = {label: Field(sql, kind) for label, (sql, kind) in zip(stream.names, kinds, strict=True)}
     return opened
 

@@ -11,6 +11,7 @@ import numpy as np
 from holdfast.errors import StudyError, nearest
 from holdfast.models.links import Link, Matrix, Vector, inverse
 from holdfast.models.trees import catboost_trees, forest_trees, histogram_trees, lightgbm_text, xgboost_trees
+from holdfast.models.treeshap import TreeShap
 
 _LIGHTGBM_LINKS: dict[str, Link] = {
     "binary": "logit", "cross_entropy": "logit", "regression": "identity", "regression_l1": "identity",
@@ -38,18 +39,25 @@ class TreeEnsemble:
         How the sum of leaves becomes the prediction.
     single_precision
         The library compared float32 values; so do we.
+    offset
+        Added to the sum of leaves.
     """
 
     algorithm: str
     text: str
     link: Link
     single_precision: bool = False
+    offset: float = 0.0
 
     @cached_property
     def _booster(self) -> Any:
         import lightgbm
 
         return lightgbm.Booster(model_str=self.text)
+
+    @cached_property
+    def _shap(self) -> TreeShap | None:
+        return TreeShap.of_lightgbm(self.text)
 
     def _rows(self, matrix: Matrix) -> Matrix:
         return matrix.astype(np.float32).astype(np.float64) if self.single_precision else matrix
@@ -58,7 +66,7 @@ class TreeEnsemble:
         """The sum of leaves, (n_rows,)."""
         if not len(matrix):
             return np.empty(0)
-        return np.asarray(self._booster.predict(self._rows(matrix), raw_score=True), dtype=np.float64)
+        return np.asarray(self._booster.predict(self._rows(matrix), raw_score=True), dtype=np.float64) + self.offset
 
     def predict(self, matrix: Matrix) -> Vector:
         """Probability or mean, (n_rows,)."""
@@ -68,11 +76,13 @@ class TreeEnsemble:
         """TreeSHAP: (n_rows, n_columns + 1), base last; rows add up to `raw`."""
         if not len(matrix):
             return np.empty((0, matrix.shape[1] + 1))
-        return np.asarray(self._booster.predict(self._rows(matrix), pred_contrib=True), dtype=np.float64)
+        rows, shap = self._rows(matrix), self._shap
+        found = shap.contributions(rows) if shap is not None else self._booster.predict(rows, pred_contrib=True)
+        return np.column_stack([found[:, :-1], found[:, -1] + self.offset])
 
     def parts(self) -> dict[str, bytes]:
         """The model as LightGBM text and a JSON file that says how to read it."""
-        note = {"algorithm": self.algorithm, "link": self.link, "single_precision": self.single_precision}
+        note = {name: getattr(self, name) for name in ("algorithm", "link", "single_precision", "offset")}
         return {"trees.txt": self.text.encode(), "trees.json": json.dumps(note).encode()}
 
     @classmethod
@@ -81,10 +91,10 @@ class TreeEnsemble:
         return cls(text=parts["trees.txt"].decode(), **json.loads(parts["trees.json"]))
 
 
-def from_lightgbm(booster: Any) -> TreeEnsemble:
-    """Keep a trained LightGBM booster."""
+def from_lightgbm(booster: Any, *, offset: float = 0.0) -> TreeEnsemble:
+    """Keep a trained LightGBM booster; `offset` is what its training started from."""
     text = booster.model_to_string()
-    return TreeEnsemble("lightgbm", text, _link(_LIGHTGBM_LINKS, _objective(text), "lightgbm"))
+    return TreeEnsemble("lightgbm", text, _link(_LIGHTGBM_LINKS, _objective(text), "lightgbm"), offset=offset)
 
 
 def _objective(text: str) -> str:

@@ -69,7 +69,9 @@ class Recipe:
     aim
         probability: the target is 0 or 1. mean: any number.
     parameters
-        Passed to the library's estimator, over the house defaults.
+        Passed to the library's estimator, over the defaults.
+    defaults
+        The task's own, over the house defaults.
 
     Raises
     ------
@@ -81,6 +83,7 @@ class Recipe:
     aim: Aim
     seed: int = field(kw_only=True)
     parameters: Parameters = field(default_factory=dict, kw_only=True)
+    defaults: Parameters = field(default_factory=dict, kw_only=True)
 
     def __post_init__(self) -> None:
         other = {("ridge", "probability"): "logistic", ("logistic", "mean"): "ridge"}.get((self.algorithm, self.aim))
@@ -107,7 +110,7 @@ class Recipe:
             if name not in known:
                 raise StudyError(f"{self.algorithm} has no parameter '{name}'", fix=nearest(name, sorted(known)))
         given = {known[name] for name in self.parameters}
-        ours = {**HOUSE_DEFAULTS[self.algorithm], **fixed}
+        ours = {**HOUSE_DEFAULTS[self.algorithm], **self.defaults, **fixed}
         return estimator(**{k: v for k, v in ours.items() if known.get(k, k) not in given}, **self.parameters)
 
 

@@ -24,7 +24,7 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Cases = npt.NDArray[np.uint16]
 
-MAX_PATH_FEATURES = 12
+MAX_PATH_FEATURES = 14
 _ROWS_AT_ONCE = 8_192
 _THREADS = 2
 _NEARLY_ZERO = 1e-35
@@ -59,22 +59,6 @@ class _Tree:
         """The share of a node's training rows that went to the child."""
         count = self.leaf_count[~child] if child < 0 else self.inner_count[child]
         return float(count / self.inner_count[node])
-
-
-@dataclass(frozen=True)
-class _Leaf:
-    """What a leaf adds.
-
-    Attributes
-    ----------
-    features
-        Those on its path, in order of appearance.
-    table
-        (n_features, 2^n_features): bit i of a case says that the row satisfies the path's conditions on feature i.
-    """
-
-    features: tuple[int, ...]
-    table: Floats
 
 
 @dataclass(frozen=True)
@@ -123,14 +107,14 @@ def _explain(trees: Sequence[_Tree], columns: Floats) -> Floats:
     """Sum the trees' values, (n_features, n_rows)."""
     total = np.zeros_like(columns)
     for tree in trees:
-        leaves = _leaves(tree)
+        tables = _tables(tree)
         for start in range(0, columns.shape[1], _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
-            _look_up(tree, leaves, columns[:, rows], total[:, rows])
+            _look_up(tree, tables, columns[:, rows], total[:, rows])
     return total
 
 
-def _look_up(tree: _Tree, leaves: dict[int, _Leaf], columns: Floats, total: Floats) -> None:
+def _look_up(tree: _Tree, tables: dict[int, Floats], columns: Floats, total: Floats) -> None:
     """Add what one tree says about some rows to `total`, (n_features, n_rows)."""
     goes_left = _goes_left(tree, columns).astype(np.uint16)
     found = np.empty(columns.shape[1])
@@ -142,19 +126,22 @@ def _look_up(tree: _Tree, leaves: dict[int, _Leaf], columns: Floats, total: Floa
             stack += [(int(tree.right[node]), path, right), (int(tree.left[node]), path, left)]
             continue
         places = case.astype(np.int64)
-        for feature, values in zip(path, leaves[~node].table, strict=True):
+        for feature, values in zip(path, tables[~node], strict=True):
             values.take(places, out=found, mode="clip")  # "raise" would copy; no case is beyond the table.
             total[feature] += found
 
 
 def _step(path: tuple[int, ...], feature: int, case: Cases, goes_left: Cases) -> tuple[Cases, Cases, tuple[int, ...]]:
-    """One node further: the cases of the left and of the right child, and their path."""
+    """One node further: the cases of the left and of the right child, and their path.
+
+    Bit i of a case says that the row satisfies every condition so far on the path's i-th feature.
+    """
     if feature not in path:
-        left: Cases = case | goes_left << len(path)
+        left = np.bitwise_or(case, goes_left << len(path), dtype=np.uint16)
         return left, left ^ np.uint16(1 << len(path)), (*path, feature)
     bit = path.index(feature)
-    moved: Cases = goes_left << bit
-    return case & (moved | np.uint16(0xFFFF ^ 1 << bit)), case & ~moved, path
+    left = np.left_shift(goes_left, bit, dtype=np.uint16)
+    return case & (left | np.uint16(0xFFFF ^ 1 << bit)), case & ~left, path
 
 
 def _goes_left(tree: _Tree, columns: Floats) -> npt.NDArray[np.bool_]:
@@ -162,7 +149,7 @@ def _goes_left(tree: _Tree, columns: Floats) -> npt.NDArray[np.bool_]:
     values = columns[tree.feature]
     threshold, missing, default = tree.threshold[:, None], tree.missing[:, None], tree.default_left[:, None]
     goes_left: npt.NDArray[np.bool_] = values <= threshold
-    nan = np.isnan(columns)[tree.feature]
+    nan = np.isnan(values) if np.isnan(columns).any() else np.zeros_like(goes_left)
     if nan.any():
         goes_left = np.where(nan, np.where(missing == _NAN, default, threshold >= 0), goes_left)
     if (missing == _ZERO).any():
@@ -170,15 +157,15 @@ def _goes_left(tree: _Tree, columns: Floats) -> npt.NDArray[np.bool_]:
     return goes_left
 
 
-def _leaves(tree: _Tree) -> dict[int, _Leaf]:
-    """Work out every leaf's table, leaves of equal depth together."""
+def _tables(tree: _Tree) -> dict[int, Floats]:
+    """Leaf -> (d, 2^d): what each feature of its path adds in each case, worked out for equal d together."""
     paths = dict(_paths(tree))
-    leaves = {}
+    tables: dict[int, Floats] = {}
     for size in {len(shares) for shares in paths.values()}:
         group = [leaf for leaf, shares in paths.items() if len(shares) == size]
-        tables = _tables(np.array([list(paths[leaf].values()) for leaf in group]), tree.value[group])
-        leaves.update({leaf: _Leaf(tuple(paths[leaf]), table) for leaf, table in zip(group, tables, strict=True)})
-    return leaves
+        found = _shapley(np.array([list(paths[leaf].values()) for leaf in group]), tree.value[group])
+        tables.update(zip(group, found, strict=True))
+    return tables
 
 
 def _paths(tree: _Tree) -> Iterator[tuple[int, dict[int, float]]]:
@@ -194,7 +181,7 @@ def _paths(tree: _Tree) -> Iterator[tuple[int, dict[int, float]]]:
             stack.append((child, {**shares, feature: shares.get(feature, 1.0) * tree.share(node, child)}))
 
 
-def _tables(shares: Floats, values: Floats) -> Floats:
+def _shapley(shares: Floats, values: Floats) -> Floats:
     """Shapley values of leaves with d features each, for every case: (n_leaves, d, 2^d) from (n_leaves, d)."""
     n_leaves, size = shares.shape
     nodes, weights = _quadrature((size + 1) // 2)

@@ -1,21 +1,19 @@
 """Ingest: the study's sources become the tables of fact, and every row is accounted for."""
 
-import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
-
-from holdfast.errors import DataError, StudyError
+from holdfast.errors import StudyError
 from holdfast.findings import Finding
 from holdfast.io.duckdb import Warehouse
 from holdfast.io.sources import OnRows, Opened, open_source
 from holdfast.pipeline.activity import roll_up
-from holdfast.pipeline.judged import Judged, Reading, Rows, judge
-from holdfast.pipeline.lines import events_reading, mapped_amount, transactions_reading, treatments_reading
+from holdfast.pipeline.judged import Judged, Rows, fingerprint, judge, usable, written_quarantine
+from holdfast.pipeline.lines import events_reading, transactions_reading, treatments_reading
+from holdfast.pipeline.snapshot import IngestedSnapshot, ingest_snapshot, snapshot_features
 from holdfast.study import Source, Study, Transactions
-from holdfast.tables import QUARANTINE
+
+__all__ = ["Ingested", "IngestedSnapshot", "Rows", "ingest", "ingest_snapshot", "snapshot_features"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,23 +66,23 @@ def ingest(study: Study, warehouse: Warehouse, *, on_progress: OnRows | None = N
     judged = [_transactions(study, study.transactions, warehouse, on_progress)]
     if study.events is not None:
         source = _opened(study.events, study, warehouse, "events", on_progress)
-        judged.append(_usable(judge(source, events_reading(source, study, study.events), warehouse)))
+        judged.append(usable(judge(source, events_reading(source, study, study.events), warehouse)))
         warehouse.con.execute(_EVENTS)
     if study.treatments is not None:
         source = _opened(study.treatments, study, warehouse, "treatments", on_progress)
-        judged.append(_usable(judge(source, treatments_reading(source, study, study.treatments), warehouse)))
+        judged.append(usable(judge(source, treatments_reading(source, study, study.treatments), warehouse)))
         warehouse.con.execute(_TREATMENTS)
     roll_up(warehouse, with_products=study.transactions.columns.product_id is not None)
     first, last, customers = _extent(warehouse)
     return Ingested(
         rows=sum((each.rows for each in judged[1:]), judged[0].rows),
         reasons={each.name: each.reasons for each in judged},
-        quarantine=_written_quarantine(judged, warehouse),
+        quarantine=written_quarantine(judged, warehouse),
         first_day=first,
         end_day=last + 1,
         n_customers=customers,
         findings=(),
-        fingerprint=_fingerprint(warehouse),
+        fingerprint=fingerprint(("transactions", "events", "customers", "treatments"), warehouse),
     )
 
 
@@ -114,38 +112,11 @@ def _opened(source: Source, study: Study, warehouse: Warehouse, name: str, on_pr
 
 def _transactions(study: Study, log: Transactions, warehouse: Warehouse, on_progress: OnRows | None) -> Judged:
     source = _opened(log, study, warehouse, "transactions", on_progress)
-    judged = _usable(judge(source, transactions_reading(source, study, log), warehouse))
+    judged = usable(judge(source, transactions_reading(source, study, log), warehouse))
     warehouse.con.execute(_TRANSACTIONS)
     return judged
-
-
-def _usable(judged: Judged) -> Judged:
-    if judged.rows.accepted:
-        return judged
-    most = sorted(judged.reasons.items(), key=lambda item: -item[1])[:3]
-    said = ", ".join(f"{count:,} x {reason}" for reason, count in most)
-    raise DataError(
-        f"none of the {judged.rows.read:,} rows of {judged.name} can be used: {said}",
-        fix=f"check [{judged.name}.columns] and [{judged.name}.csv]",
-        reasons=judged.reasons,
-    )
 
 
 def _extent(warehouse: Warehouse) -> tuple[int, int, int]:
     first, last, customers = warehouse.row("SELECT min(day), max(day), count(DISTINCT customer_id) FROM transactions")
     return first, last, customers
-
-
-def _written_quarantine(judged: list[Judged], warehouse: Warehouse) -> Path:
-    path = warehouse.scratch / "quarantine.parquet"
-    QUARANTINE.check(pl.concat([each.quarantined for each in judged])).write_parquet(path)
-    return path
-
-
-def _fingerprint(warehouse: Warehouse) -> str:
-    digest = hashlib.sha256()
-    for table in ("transactions", "events", "customers", "treatments"):
-        if warehouse.has(table):
-            found = warehouse.row(f"SELECT count(*), sum(hash(t)) FROM {table} AS t")
-            digest.update(repr((table, found)).encode())
-    return digest.hexdigest()

@@ -4,17 +4,20 @@ A row is quarantined when it cannot be understood, and set aside when it is unde
 reasons fit, the first in order is the row's reason: quarantine before exact duplicates before the rest.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import polars as pl
 from sqlglot import exp
 
 from holdfast.errors import DataError, HoldfastError
-from holdfast.io.conditions import Field, text_sql
+from holdfast.io.conditions import Field, strict_arithmetic, text_sql
 from holdfast.io.csv import RAW_CHARACTERS
 from holdfast.io.duckdb import Warehouse
 from holdfast.io.sources import Opened
+from holdfast.tables import QUARANTINE
 
 DUPLICATE = "exact duplicate"
 
@@ -43,16 +46,16 @@ class Reading:
 
     Attributes
     ----------
-    values
-        Output column -> SQL over the source's columns and the values before it; a name that begins with an underscore
-        is only worked with.
+    layers
+        Output column -> SQL over the source's columns and the layers before it; a name that begins with an underscore
+        is only worked with. Layers, because what one reads of another is computed once.
     quarantine, set_aside
-        Reason -> SQL condition over the source's columns and `values`, in order of precedence.
+        Reason -> SQL condition over the source's columns and all layers, in order of precedence.
     compared
         Columns over which two rows are the same row; empty: repeated rows are kept.
     """
 
-    values: Mapping[str, str]
+    layers: Sequence[Mapping[str, str]]
     quarantine: Mapping[str, str]
     set_aside: Mapping[str, str]
     compared: Sequence[Field] = ()
@@ -80,11 +83,45 @@ def judge(source: Opened, reading: Reading, warehouse: Warehouse) -> Judged:
         The counts do not add up, which would be a defect of Holdfast.
     """
     table = f"judged_{source.name}"
-    with source.reading():
+    with source.reading(), strict_arithmetic(warehouse.con):
         warehouse.con.execute(f"CREATE OR REPLACE TABLE {table} AS {_judging_sql(source, reading)}")
     if reading.compared:
         _mark_duplicates(table, len(reading.quarantine) + 1, warehouse)
     return _counted(source, reading, table, warehouse)
+
+
+def usable(judged: Judged) -> Judged:
+    """Return the outcome if a row of the source was accepted.
+
+    Raises
+    ------
+    DataError
+        None was; the message has the commonest reasons.
+    """
+    if judged.rows.accepted:
+        return judged
+    most = sorted(judged.reasons.items(), key=lambda item: -item[1])[:3]
+    said = ", ".join(f"{count:,} x {reason}" for reason, count in most)
+    raise DataError(
+        f"none of the {judged.rows.read:,} rows of {judged.name} can be used: {said}",
+        fix=f"check [{judged.name}.columns] and [{judged.name}.csv]",
+        reasons=judged.reasons,
+    )
+
+
+def written_quarantine(judged: Sequence[Judged], warehouse: Warehouse) -> Path:
+    """Write the QUARANTINE table of these sources into the scratch folder."""
+    path = warehouse.scratch / "quarantine.parquet"
+    QUARANTINE.check(pl.concat([each.quarantined for each in judged])).write_parquet(path)
+    return path
+
+
+def fingerprint(tables: Sequence[str], warehouse: Warehouse) -> str:
+    """SHA-256 of the rows of those tables that exist, whatever their order."""
+    digest = hashlib.sha256()
+    for table in filter(warehouse.has, tables):
+        digest.update(repr((table, warehouse.row(f"SELECT count(*), sum(hash(t)) FROM {table} AS t"))).encode())
+    return digest.hexdigest()
 
 
 def literal(text: str) -> str:
@@ -93,16 +130,17 @@ def literal(text: str) -> str:
 
 
 def _judging_sql(source: Opened, reading: Reading) -> str:
-    values = ", ".join(f"{sql} AS {name}" for name, sql in reading.values.items())
     last = len(reading.quarantine)
     conditions = [*enumerate(reading.quarantine.values(), 1), *enumerate(reading.set_aside.values(), last + 2)]
     cases = " ".join(f"WHEN {sql} THEN {code}" for code, sql in conditions)
-    kept = ", ".join(name for name in reading.values if not name.startswith("_"))
-    digests = _digest_sql(reading.compared)
+    kept = ", ".join(name for layer in reading.layers for name in layer if not name.startswith("_"))
+    rows = source.view
+    for layer in [*reading.layers, {"verdict": f"CAST(CASE {cases} ELSE 0 END AS USMALLINT)"}]:
+        rows = f"(SELECT *, {', '.join(f'{sql} AS {name}' for name, sql in layer.items())} FROM {rows})"
     return f"""
-        SELECT _file, _row, verdict, {kept}{digests},
+        SELECT _file, _row, verdict, {kept}{_digest_sql(reading.compared)},
             CASE WHEN verdict BETWEEN 1 AND {last} THEN {raw_sql(source.fields)} END AS _raw
-        FROM (SELECT *, CAST(CASE {cases} ELSE 0 END AS USMALLINT) AS verdict FROM (SELECT *, {values} FROM {source.view}))
+        FROM {rows}
     """
 
 

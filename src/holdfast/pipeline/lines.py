@@ -13,8 +13,9 @@ LARGEST_MINOR = 2**63 - 1
 NO_CUSTOMER = "no customer"
 NO_PRICE = "price is zero or less"
 NO_QUANTITY = "quantity is zero"
-_YES = ("true", "t", "yes", "y", "1")
-_NO = ("false", "f", "no", "n", "0")
+_Parts = tuple[dict[str, str], dict[str, str], dict[str, str]]
+_YES = ("true", "t", "yes", "y", "1", "1.0")
+_NO = ("false", "f", "no", "n", "0", "0.0")
 
 
 def transactions_reading(source: Opened, study: Study, log: Transactions) -> Reading:
@@ -25,7 +26,7 @@ def transactions_reading(source: Opened, study: Study, log: Transactions) -> Rea
     """
     who = _customer(source, log.columns.customer_id)
     when = _when(source, study, log.columns.occurred_at, log.csv.timestamp_format)
-    money, problems, nothing = _money(source, study, log)
+    money, nothing = _money(source, study, log)
     rules = {reason: _holds(rule, source) for reason, rule in log.set_aside.items()}
     named = {
         name: identifier_sql(source.column(column, role=name)) if column else "CAST(NULL AS VARCHAR)"
@@ -33,8 +34,8 @@ def transactions_reading(source: Opened, study: Study, log: Transactions) -> Rea
     }
     returned = _holds(log.returns.when, source) if log.returns.when else "false"
     return Reading(
-        values={**who, **when[0], **named, **money, "returned": returned},
-        quarantine={**when[1], **problems},
+        layers=[{**who, **named, **when[0], **money[0], "returned": returned}, {**when[1], **money[1]}],
+        quarantine={**when[2], **money[2]},
         set_aside={**rules, NO_CUSTOMER: "customer_id IS NULL", **nothing},
         compared=_compared(source, log),
     )
@@ -51,8 +52,11 @@ def events_reading(source: Opened, study: Study, log: Events) -> Reading:
         count = number_sql(n, decimal=log.csv.decimal)
         problems = {"n is missing": blank_sql(n), "n is not a whole number >= 0": _not_a_count("n")}
     return Reading(
-        values={**_customer(source, log.columns.customer_id), **when[0], "kind": f"CASE {identifier_sql(kind)} {cases} END", "n": count},
-        quarantine={**when[1], **problems},
+        layers=[
+            {**_customer(source, log.columns.customer_id), **when[0], "kind": f"CASE {identifier_sql(kind)} {cases} END", "n": count},
+            when[1],
+        ],
+        quarantine={**when[2], **problems},
         set_aside={NO_CUSTOMER: "customer_id IS NULL", "kind is not in [events.kinds]": "kind IS NULL"},
     )
 
@@ -81,7 +85,7 @@ def treatments_reading(source: Opened, study: Study, log: Treatments) -> Reading
         values["cost_minor"] = _minor(number_sql(found, decimal=decimal, to="DECIMAL(38, 10)"), study)
         bad = f"NOT {blank_sql(found)} AND coalesce(cost_minor NOT BETWEEN 0 AND {LARGEST_MINOR}, true)"
         problems["cost is not an amount >= 0"] = bad
-    return Reading(values=values, quarantine={**when[1], **problems}, set_aside={NO_CUSTOMER: "customer_id IS NULL"})
+    return Reading(layers=[values, when[1]], quarantine={**when[2], **problems}, set_aside={NO_CUSTOMER: "customer_id IS NULL"})
 
 
 def identifier_sql(column: Field) -> str:
@@ -108,24 +112,21 @@ def _customer(source: Opened, column: str) -> dict[str, str]:
     return {"customer_id": name, "trimmed": f"coalesce({shown} <> {name}, false)"}
 
 
-def _when(source: Opened, study: Study, column: str, timestamp_format: str | None) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the values `day` and `occurred_at`, and what can be wrong with them."""
+def _when(source: Opened, study: Study, column: str, timestamp_format: str | None) -> _Parts:
+    """Return two layers that end in `day` and `occurred_at`, and what can be wrong with them."""
     read = moment(source, column, role="occurred_at", zone=study.time_zone, timestamp_format=timestamp_format)
-    values = {
-        "_local": read.local,
-        "day": read.day("_local"),
-        "occurred_at": f"CASE WHEN {in_range('day')} THEN {read.utc('_local')} END",
-    }
+    day = read.day("_local")
+    found = {"day": day, "occurred_at": f"CASE WHEN {in_range(day)} THEN {read.utc('_local')} END"}
     problems = {
         "occurred_at is missing": read.blank,
         "occurred_at is not a date": "_local IS NULL",
         f"occurred_at is outside {RANGE}": f"NOT (isfinite(_local) AND {in_range('day')})",
     }
-    return values, problems
+    return {"_local": read.local}, found, problems
 
 
-def _money(source: Opened, study: Study, log: Transactions) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
-    """Return quantity and amount, what can be wrong with them, and what bought nothing."""
+def _money(source: Opened, study: Study, log: Transactions) -> tuple[_Parts, dict[str, str]]:
+    """Return two layers of quantity and amount with what can be wrong with them, and what bought nothing."""
     columns, decimal = log.columns, log.csv.decimal
     roles = {"quantity": columns.quantity, "unit_price": columns.unit_price, "amount": columns.amount}
     found = {role: source.column(name, role=role) for role, name in roles.items() if name is not None}
@@ -140,13 +141,12 @@ def _money(source: Opened, study: Study, log: Transactions) -> tuple[dict[str, s
     for role, field in found.items():
         problems |= _number_problems(role, field, decimal, needed=role in needed)
     exact = "quantity * unit_price" if product else "amount" if "amount" in found else "CAST(0 AS DECIMAL(38, 10))"
-    values["minor"] = _minor(exact, study)
-    values["negative"] = f"coalesce({exact} < 0, false)"
+    worth = {"minor": _minor(exact, study), "negative": f"coalesce({exact} < 0, false)"}
     problems["amount is beyond 64-bit minor units"] = f"abs(minor) > {LARGEST_MINOR}"
     nothing = {NO_PRICE: "unit_price <= 0"} if "unit_price" in found else {}
     if product:
         nothing[NO_QUANTITY] = "quantity = 0"
-    return values, problems, nothing
+    return (values, worth, problems), nothing
 
 
 def _number_problems(role: str, field: Field, decimal: str, *, needed: bool) -> dict[str, str]:

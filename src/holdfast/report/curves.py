@@ -11,6 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from holdfast.evaluation.metrics import average_precision, roc_auc
+from holdfast.explain import overview
 from holdfast.report import words
 from holdfast.study import AT_RISK_SEGMENTS
 
@@ -24,6 +25,11 @@ POINTS = 90
 def evenly(frame: pl.DataFrame, n: int) -> pl.DataFrame:
     """Keep at most `n` rows, evenly spaced, the first and the last among them."""
     return frame if frame.height <= n else frame[np.linspace(0, frame.height - 1, n).round().astype(np.int64)]
+
+
+def total(table: pl.DataFrame, column: str) -> float:
+    """Sum a column."""
+    return float(table[column].cast(pl.Float64).sum())
 
 
 def _cases(predictions: pl.DataFrame, task: str) -> Iterator[tuple[int, str, Vector, Vector]]:
@@ -107,13 +113,22 @@ def gains(predictions: pl.DataFrame) -> pl.DataFrame:
     for task, columns in MODELS.items():
         for name, column in zip(NAMES, columns, strict=True):
             known = predictions.select("cutoff_day", truth=pl.col(TRUTH[task]).cast(pl.Float64), score=column)
-            known = known.drop_nulls().with_columns(pl.col("score").rank("average").over("cutoff_day") / pl.len().over("cutoff_day"))
+            known = known.drop_nulls().with_columns(
+                pl.col("score").rank("average").over("cutoff_day") / pl.len().over("cutoff_day")
+            )
             if known["truth"].sum() > 0:
                 n, caught = _caught(known["truth"].to_numpy(), known["score"].to_numpy())
                 y = np.interp(grid, n / n[-1], caught / caught[-1])
                 rows.append(pl.DataFrame({"x": grid, "y": y}).with_columns(task=pl.lit(task), model=pl.lit(name)))
     schema = {"x": pl.Float64, "y": pl.Float64, "task": pl.String, "model": pl.String}
     return pl.concat(rows) if rows else pl.DataFrame(schema=schema)
+
+
+def caught(gains: pl.DataFrame, share: float) -> tuple[float | None, float | None]:
+    """What the model and the baseline find in this share of customers, from one task's `gains`; None without one."""
+    at = gains.filter((pl.col("x") - share).abs() < 1e-9)
+    found = dict(at.select("model", "y").iter_rows())
+    return found.get(NAMES[0]), found.get(NAMES[1])
 
 
 def strongest(importance: pl.DataFrame, task: str, n: int) -> list[str]:
@@ -135,7 +150,9 @@ def swarm(contributions: pl.DataFrame, task: str, features: list[str], *, n: int
         share = pl.col("value").rank("average") / pl.col("value").count()
         rows = rows.with_columns(fifth=(share * 5).ceil().clip(1, 5).cast(pl.Int32) - 1)
         some = evenly(rows, n)
-        parts.append(some.with_columns(offset=_beside(some["contribution"].clip(low, high).to_numpy(), (high - low) / 70)))
+        parts.append(
+            some.with_columns(offset=_beside(some["contribution"].clip(low, high).to_numpy(), (high - low) / 70))
+        )
     return pl.concat(parts).select("feature", "contribution", "value", "fifth", "offset")
 
 
@@ -153,7 +170,7 @@ def span(contributions: pl.DataFrame, task: str, features: list[str]) -> list[fl
     """From the lowest first to the highest last percentile of any feature's effects, 0 included."""
     mine = contributions.filter((pl.col("task") == task) & pl.col("feature").is_in(features)).group_by("feature")
     ends = mine.agg(low=pl.col("contribution").quantile(0.01), high=pl.col("contribution").quantile(0.99))
-    low, high = min(0.0, ends["low"].min()), max(0.0, ends["high"].max())  # type: ignore[type-var]
+    low, high = min([0.0, *ends["low"]]), max([0.0, *ends["high"]])
     room = 0.03 * (high - low) or 1.0
     return [low - room, high + room]
 
@@ -200,7 +217,7 @@ def quadrant(scores: pl.DataFrame) -> pl.DataFrame:
 
 
 def tiers(ordered: pl.DataFrame) -> pl.DataFrame:
-    """The three value tiers in `quadrant`: where each starts and ends (0..1), and the risk score from which it is high."""
+    """The value tiers in `quadrant`: where each starts and ends (0..1), and the risk score from which it is high."""
     at_risk = pl.col("segment").is_in(AT_RISK_SEGMENTS)
     return (
         ordered.group_by("value_tier", maintain_order=True)
@@ -214,18 +231,10 @@ def tiers(ordered: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def roles(importance: pl.DataFrame, *, at_least: float = 0.1) -> pl.DataFrame:
-    """Which features matter for churn, for value and for both: those with at least a tenth of the strongest's effect.
-
-    Columns: feature, churn, value (shares of each task's strongest, 0..1), role.
-    """
-    wide = importance.pivot("task", index="feature", values="relative")
-    missing = [pl.lit(0.0).alias(task) for task in ("churn", "value") if task not in wide.columns]
-    wide = wide.with_columns(missing).with_columns(pl.col("churn", "value").fill_null(0.0))
-    churn, value = pl.col("churn") >= at_least, pl.col("value") >= at_least
-    role = pl.when(churn & value).then(pl.lit("both")).when(churn).then(pl.lit("churn only")).otherwise(pl.lit("value only"))
+def roles(importance: pl.DataFrame) -> pl.DataFrame:
+    """`explain.overview.roles` without the features that matter for neither task: those for both first."""
     order = pl.col("role").replace_strict({"both": 0, "churn only": 1, "value only": 2})
-    named = wide.filter(churn | value).select("feature", "churn", "value", role=role)
+    named = overview.roles(importance).filter(pl.col("role") != "neither")
     return named.sort(order, pl.max_horizontal("churn", "value"), "feature", descending=[False, True, False])
 
 
@@ -251,3 +260,15 @@ def contests(evidence: pl.DataFrame, candidates: tuple[str, ...]) -> pl.DataFram
     )  # fmt: skip
     cutoff = pl.Series([words.day(day) for day in both["cutoff_day"]], dtype=pl.String)
     return both.with_columns(cutoff=cutoff, wins=wins)
+
+
+def side_by_side(contests: pl.DataFrame) -> pl.DataFrame:
+    """`contests` with a row per model: cutoff, model, value, low, high."""
+    return pl.concat(
+        contests.select(
+            "cutoff",
+            *(pl.col(f"{prefix}{column}").alias(column) for column in ("value", "low", "high")),
+            model=pl.lit(name),
+        )
+        for name, prefix in zip(NAMES, ("", "baseline_"), strict=True)
+    )

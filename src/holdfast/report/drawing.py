@@ -1,4 +1,4 @@
-"""From charts to pictures, offline: each chart is laid out once as SVG, which gives both the page's drawing and the PNG."""
+"""From charts to pictures, offline: a chart is laid out once as SVG, which gives the page's drawing and the PNG."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -92,7 +92,7 @@ def drawing(name: str, chart: "ChartType") -> Drawing:
     """Lay a chart out. Nothing is fetched: the chart's data is in it."""
     import vl_convert
 
-    spec = chart.to_dict()
+    spec = chart.to_dict(validate=False)
     heading = spec.pop("title")
     spec["background"] = "transparent"
     svg = vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])

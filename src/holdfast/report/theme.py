@@ -1,16 +1,17 @@
-"""How Holdfast looks: one palette with a light and a dark value per colour, and the configuration that every chart gets.
+"""How Holdfast looks: one palette, each colour with a light and a dark value, and what every chart has in common.
 
-The series colours are Okabe and Ito's, each darkened or lightened until it has a contrast of 3:1 on its ground; text has
-4.5:1. Charts are drawn in the light values; a page that knows both themes swaps them for CSS variables (`as_variables`).
+The series colours are Okabe and Ito's, each darkened or lightened until it has a contrast of 3:1 on its ground; text
+has 4.5:1. Charts are drawn in the light values; a page that knows both themes swaps them for CSS variables.
 """
 
 import re
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from holdfast.study import SEGMENT_NAMES
 
 if TYPE_CHECKING:
-    import altair as alt
+    from altair.typing import ChartType
 
 # name: (light, dark)
 COLOURS: dict[str, tuple[str, str]] = {
@@ -66,28 +67,34 @@ def css_variables(theme: int) -> str:
     return "".join(f"--{name}:{values[theme]};" for name, values in COLOURS.items())
 
 
-def dressed(chart: "alt.TopLevelMixin", *, title: str, subtitle: str = "") -> Any:
+def dressed(chart: "ChartType", *, title: str, subtitle: str = "") -> "ChartType":
     """Give a chart its heading and the common configuration."""
-    import altair as alt
-
-    heading = alt.TitleParams(text=wrapped(title, 78), subtitle=wrapped(subtitle, 100))
-    return chart.properties(title=heading).configure(**_config())  # type: ignore[attr-defined]
+    heading = {"text": wrapped(title, 78), "subtitle": wrapped(subtitle, 100)}
+    configured: ChartType = chart.properties(title=heading).configure(**_config())
+    return configured
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Break text into lines of at most `width` characters, because Vega does not."""
-    lines: list[str] = []
-    for word in text.split():
-        if lines and len(lines[-1]) + 1 + len(word) <= width:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(word)
+    """Break text into lines of at most `width` characters and of similar length, because Vega does not.
+
+    >>> wrapped("one two three four", 14)
+    ['one two', 'three four']
+    """
+    lines = wrap(text, width)
+    while len(lines) > 1 and len(narrower := wrap(text, width := width - 1)) == len(lines):
+        lines = narrower
     return lines
 
 
 def _config() -> dict[str, Any]:
     ink, muted, grid = light("ink"), light("muted"), light("grid")
-    text = {"labelColor": ink, "titleColor": muted, "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"}
+    text = {
+        "labelColor": ink,
+        "titleColor": muted,
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+    }
     axis = text | {"domain": False, "ticks": False, "gridColor": grid, "labelPadding": 6, "titlePadding": 10}
     return {
         "font": FONT,

@@ -14,6 +14,7 @@ SYMBOLS = {
 }  # fmt: skip
 STATISTICS = {"mean": "mean", "max": "largest", "sd": "spread of", "last": "latest"}
 NONE = "n/a"
+MINUS = "\N{MINUS SIGN}"
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,12 @@ def symbol(currency: str) -> str:
 def money(amount: float | None, currency: str) -> str:
     """Write an amount with the digits a reader needs.
 
-    >>> money(66780, "USD"), money(4701234.5, "GBP"), money(-12.5, "EUR"), money(2.1e9, "CHF")
-    ('$66,780', '£4.70M', '−€12.50', 'CHF 2.10B')
+    >>> money(66780, "USD"), money(4701234.5, "GBP"), money(12.5, "EUR"), money(2.1e9, "CHF")
+    ('$66,780', '£4.70M', '€12.50', 'CHF 2.10B')
     """
     if amount is None or not isfinite(amount):
         return NONE
-    sign, size = ("−" if amount < 0 else ""), abs(amount)
+    sign, size = (MINUS if amount < 0 else ""), abs(amount)
     return f"{sign}{symbol(currency)}{_digits(size)}"
 
 
@@ -81,7 +82,7 @@ def percent(share: float | None, digits: int = 1) -> str:
     >>> percent(0.2481), percent(0.5, 0), percent(None)
     ('24.8%', '50%', 'n/a')
     """
-    return NONE if share is None or not isfinite(share) else f"{share * 100:,.{digits}f}%".replace("-", "−")
+    return NONE if share is None or not isfinite(share) else f"{share * 100:,.{digits}f}%".replace("-", MINUS)
 
 
 def count(number: float | None) -> str:
@@ -108,7 +109,7 @@ def decimal(number: float | None, digits: int = 3) -> str:
     >>> decimal(0.98361), decimal(float("nan"))
     ('0.984', 'n/a')
     """
-    return NONE if number is None or not isfinite(number) else f"{number:.{digits}f}".replace("-", "−")
+    return NONE if number is None or not isfinite(number) else f"{number:.{digits}f}".replace("-", MINUS)
 
 
 def metric(name: str, value: float | None, currency: str) -> str:
@@ -151,6 +152,15 @@ def capital(text: str) -> str:
     ('Days since last purchase', '')
     """
     return text[:1].upper() + text[1:]
+
+
+def sentence(text: str) -> str:
+    """Begin with a capital letter and end with a full stop.
+
+    >>> sentence("1,069 customers churned"), sentence("Why?")
+    ('1,069 customers churned.', 'Why?')
+    """
+    return capital(text) + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def day(number: int) -> str:

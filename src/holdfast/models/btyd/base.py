@@ -6,16 +6,15 @@ customer does next. Fitting it, and every question one may ask of it, follow fro
 Time is in whatever unit the caller uses (days, weeks), the same one in `fit` and in every question. "Now" is age T.
 """
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from holdfast.errors import DataError, HoldfastError, NotEnoughData
-from holdfast.models.btyd.fitting import LOG_LIMIT, FloatArray, Objective, Optimum, describe, maximise
+from holdfast.errors import DataError, NotEnoughData
+from holdfast.models.btyd.fitting import LOG_LIMIT, FloatArray, Learnt, Objective, maximise
 from holdfast.models.btyd.histories import Histories, checked, checked_times, checked_weights
 from holdfast.models.btyd.quadrature import legendre
 
@@ -28,33 +27,12 @@ N_WAITING_NODES = 32
 EFFECT_LIMIT = 50.0
 
 
-class BuyTillYouDie(ABC):
-    """Estimator of one model of the family.
+class BuyTillYouDie(Learnt, ABC):
+    """Estimator of one model of the family."""
 
-    Attributes
-    ----------
-    parameters_
-        Learnt parameters by name, plain floats; `from_parameters(**model.parameters_)` gives the model back.
-    standard_errors_
-        Their standard errors, from the curvature of the log-likelihood; a parameter the data do not determine has none.
-    log_likelihood_
-        Of the histories that were fitted, in the caller's unit of time.
-    converged_
-        Whether the search ended where the log-likelihood is flat.
-    notes_
-        Sentences on what could not be estimated; empty when all is well.
-    """
-
-    PARAMETERS: ClassVar[tuple[str, ...]]
     TIMES: ClassVar[tuple[str, ...]] = ()
     CARRIERS: ClassVar[tuple[str, ...]] = ()
     covariates: tuple[str, ...] = ()
-
-    parameters_: dict[str, float]
-    standard_errors_: dict[str, float]
-    log_likelihood_: float
-    converged_: bool
-    notes_: tuple[str, ...]
 
     @abstractmethod
     def _log_likelihood(self, h: Histories, p: Parameters) -> tuple[FloatArray, FloatArray]:
@@ -107,28 +85,10 @@ class BuyTillYouDie(ABC):
         NotEnoughData
             Without a customer, without a repeat purchase, or when all histories are the same.
         """
-        every = checked(frequency, recency, T, covariates, names=self.covariates)
+        every = self._histories(frequency, recency, T, covariates)
         histories, counts = every.merged(checked_weights(weights, n_rows=len(every)))
         require_variety(histories, counts)
         return self._learn(histories, counts)
-
-    @classmethod
-    def from_parameters(cls, **parameters: float) -> Self:
-        """A model with known parameters, as `parameters_` gives them: published ones, or those of an earlier fit."""
-        model = cls()
-        model.covariates = cls._covariates_among(parameters)
-        model._adopt(parameters)
-        return model
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Constructor arguments by name, as scikit-learn asks for them."""
-        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
-
-    def set_params(self, **params: Any) -> Self:
-        """Set constructor arguments, as scikit-learn does."""
-        for name, value in params.items():
-            setattr(self, name, value)
-        return self
 
     def probability_alive(
         self,
@@ -147,7 +107,7 @@ class BuyTillYouDie(ABC):
         def question(h: Histories, p: Parameters, at: FloatArray) -> FloatArray:
             return _probability(self._alive(h, p) * self._survival(h, p, at))
 
-        return self._ask(question, checked(frequency, recency, T, covariates, names=self.covariates), at=at)
+        return self._ask(question, self._histories(frequency, recency, T, covariates), at=at)
 
     def probability_no_purchase(
         self,
@@ -159,7 +119,7 @@ class BuyTillYouDie(ABC):
         covariates: npt.ArrayLike | None = None,
     ) -> FloatArray:
         """P(no purchase in (T, T + horizon]), 0..1, of each customer, in closed form."""
-        histories = checked(frequency, recency, T, covariates, names=self.covariates)
+        histories = self._histories(frequency, recency, T, covariates)
         return self._ask(self._silent, histories, horizon=horizon)
 
     def expected_purchases(
@@ -177,7 +137,7 @@ class BuyTillYouDie(ABC):
         def question(h: Histories, p: Parameters, start: FloatArray, end: FloatArray) -> FloatArray:
             return np.maximum(self._alive(h, p) * self._expected(h, p, start, end), 0.0)
 
-        histories = checked(frequency, recency, T, covariates, names=self.covariates)
+        histories = self._histories(frequency, recency, T, covariates)
         return self._ask(question, histories, start=start, end=end)
 
     def expected_purchases_new_customer(
@@ -209,7 +169,7 @@ class BuyTillYouDie(ABC):
             pmf[:, 0] += 1 - alive
             return _probability(pmf)
 
-        return self._ask(question, checked(frequency, recency, T, covariates, names=self.covariates), horizon=horizon)
+        return self._ask(question, self._histories(frequency, recency, T, covariates), horizon=horizon)
 
     def expected_next_purchase(
         self,
@@ -234,7 +194,12 @@ class BuyTillYouDie(ABC):
             likely = never < 1 - 1e-9
             return np.clip(np.where(likely, waited / np.where(likely, 1 - never, 1.0), horizon / 2), 0.0, horizon)
 
-        return self._ask(question, checked(frequency, recency, T, covariates, names=self.covariates), horizon=horizon)
+        return self._ask(question, self._histories(frequency, recency, T, covariates), horizon=horizon)
+
+    def _histories(
+        self, frequency: npt.ArrayLike, recency: npt.ArrayLike, T: npt.ArrayLike, covariates: npt.ArrayLike | None
+    ) -> Histories:
+        return checked(frequency, recency, T, covariates, names=self.covariates)
 
     def _silent(self, h: Histories, p: Parameters, horizon: FloatArray) -> FloatArray:
         # The history up to T, and then nothing up to T + horizon, is the same history seen at T + horizon.
@@ -313,35 +278,19 @@ class BuyTillYouDie(ABC):
     def _parameters_of(self, h: Histories, base: FloatArray, effects: FloatArray) -> Parameters:
         """Parameters of these customers: shared scalars, but where a covariate multiplies one, an array `(n,)`."""
         parameters: dict[str, FloatArray] = dict(zip(self.PARAMETERS, map(np.asarray, base), strict=True))
-        for name, effect in zip(self.CARRIERS, effects.reshape(len(self.CARRIERS), -1), strict=True):
-            if len(effect):
+        if len(effects):
+            for name, effect in zip(self.CARRIERS, np.split(effects, len(self.CARRIERS)), strict=True):
                 parameters[name] = parameters[name] * np.exp(h.covariates @ effect)
         return parameters
 
     def _effect_names(self) -> list[str]:
         return [f"{carrier}_{covariate}" for carrier in self.CARRIERS for covariate in self.covariates]
 
-    @classmethod
-    def _covariates_among(cls, parameters: Mapping[str, float]) -> tuple[str, ...]:
-        first = f"{cls.CARRIERS[0]}_" if cls.CARRIERS else None
-        return tuple(name.removeprefix(first) for name in parameters if first and name.startswith(first))
-
     def _adopt(self, parameters: Mapping[str, float]) -> None:
-        wanted = [*self.PARAMETERS, *self._effect_names()]
-        if set(parameters) != set(wanted):
-            raise DataError(
-                f"{type(self).__name__} has the parameters {', '.join(wanted)}, not {', '.join(parameters) or 'none'}",
-                fix="pass `parameters_` of a fitted model",
-            )
-        if any(not (np.isfinite(parameters[name]) and parameters[name] > 0) for name in self.PARAMETERS):
-            raise DataError(f"parameters must be above 0: {dict(parameters)}", fix="pass finite, positive values")
-        self.parameters_ = {name: float(parameters[name]) for name in wanted}
-
-    def _known(self) -> tuple[FloatArray, FloatArray]:
-        if not hasattr(self, "parameters_"):
-            raise HoldfastError(f"{type(self).__name__} has no parameters yet", fix="call fit or from_parameters first")
-        base = np.array([self.parameters_[name] for name in self.PARAMETERS])
-        return base, np.array([self.parameters_[name] for name in self._effect_names()])
+        if self.CARRIERS and not self.covariates:
+            first = f"{self.CARRIERS[0]}_"
+            self.covariates = tuple(name.removeprefix(first) for name in parameters if name.startswith(first))
+        super()._adopt(parameters)
 
     def _in_callers_time(self, position: FloatArray, unit: float) -> dict[str, float]:
         n_parameters = len(self.PARAMETERS)
@@ -350,11 +299,6 @@ class BuyTillYouDie(ABC):
             values[name] *= unit
         values.update(zip(self._effect_names(), position[n_parameters:], strict=True))
         return values
-
-    def _take_evidence(self, optimum: Optimum) -> None:
-        self.converged_ = optimum.converged
-        searched = {name: self.parameters_[name] for name in (*self.PARAMETERS, *self._effect_names())}
-        self.standard_errors_, self.notes_ = describe(optimum, values=searched, on_log_scale=set(self.PARAMETERS))
 
 
 def require_variety(h: Histories, weights: FloatArray) -> None:

@@ -112,9 +112,9 @@ class BGNBD(BuyTillYouDie):
 
     def _pmf(self, h: Histories, p: Parameters, horizon: FloatArray, counts: FloatArray) -> FloatArray:
         # eq. 8 with the parameters of a customer alive at T; its bracket is P(at least k purchases without dropout).
-        shape, rate, a, b = (value[:, None] for value in self._future(h, p))
-        without = negative_binomial(counts, shape=shape, rate=rate, t=horizon[:, None])
-        return geometric_dropout(without, counts, a=a, b=b)
+        shape, rate, a, b = self._future(h, p)
+        without = negative_binomial(counts, shape=shape, rate=rate, t=horizon)
+        return geometric_dropout(without, counts, a=a[:, None], b=b[:, None])
 
 
 def stayed_through(h: Histories, p: Parameters, *, early_chances: int) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -128,16 +128,20 @@ def stayed_through(h: Histories, p: Parameters, *, early_chances: int) -> tuple[
         return np.asarray(psi(a + b) - psi(a + b + x + early_chances))
 
     def by_b(x: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
-        return by_a(x, a, b) + psi(b + x + early_chances) - psi(b)
+        return np.asarray(by_a(x, a, b) + psi(b + x + early_chances) - psi(b))
 
     return h.by_frequency(log_stayed, a, b), h.by_frequency(by_a, a, b), h.by_frequency(by_b, a, b)
 
 
 def negative_binomial(counts: FloatArray, *, shape: FloatArray, rate: FloatArray, t: FloatArray) -> FloatArray:
-    """P(k events in t) when they come at a rate ~ Gamma(shape, rate)."""
-    share = t / (rate + t)
-    log_ways = gammaln(shape + counts) - gammaln(shape) - gammaln(counts + 1)
-    return np.asarray(np.exp(log_ways + xlog1py(shape, -share) + xlogy(counts, share)))
+    """P(k events in t) when they come at a rate ~ Gamma(shape, rate): `(n, len(counts))` from three of `(n,)`."""
+    share = (t / (rate + t))[:, None]
+    return np.asarray(np.exp(log_ways(counts, shape=shape) + xlog1py(shape[:, None], -share) + xlogy(counts, share)))
+
+
+def log_ways(counts: FloatArray, *, shape: FloatArray) -> FloatArray:
+    """log C(shape + k - 1, k), by the beta function: it keeps its digits where gamma functions of large shapes do not."""
+    return np.asarray(-np.log(shape[:, None] + counts) - betaln(shape[:, None], counts + 1))
 
 
 def geometric_dropout(without: FloatArray, counts: FloatArray, *, a: FloatArray, b: FloatArray) -> FloatArray:

@@ -1,10 +1,14 @@
 """Maximum likelihood the same way for every model: log-parameters, several starts, exact gradients, honest errors."""
 
-from collections.abc import Callable, Mapping, Sequence, Set
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
+
+from holdfast.errors import DataError, HoldfastError
 
 FloatArray = npt.NDArray[np.float64]
 Objective = Callable[[FloatArray], tuple[float, FloatArray]]
@@ -103,9 +107,7 @@ def _climb(objective: Objective, start: FloatArray, *, lower: FloatArray, upper:
     return position
 
 
-def _information(
-    objective: Objective, position: FloatArray, gradient: FloatArray, *, width: float
-) -> FloatArray:
+def _information(objective: Objective, position: FloatArray, gradient: FloatArray, *, width: float) -> FloatArray:
     """Minus the Hessian of the mean log-likelihood, by differences of its exact gradient."""
     offsets = width * np.eye(len(position))
     return np.array([(gradient - objective(position + offset)[1]) / width for offset in offsets])
@@ -120,32 +122,87 @@ def _covariance(information: FloatArray, *, free: npt.NDArray[np.bool_]) -> Floa
     return covariance
 
 
-def describe(
-    optimum: Optimum, *, values: Mapping[str, float], on_log_scale: Set[str]
-) -> tuple[dict[str, float], tuple[str, ...]]:
-    """Standard errors by name, and a sentence on each thing that the data did not settle.
+class Learnt:
+    """What a model keeps of a fit, in the manner of scikit-learn: plain numbers and sentences, ready for JSON.
 
-    Parameters
+    Attributes
     ----------
-    values
-        The parameters in the order of `optimum.position`, on their natural scale.
-    on_log_scale
-        Those whose position is their logarithm: the delta method multiplies their error by their value.
+    parameters_
+        Learnt parameters by name, plain floats; `from_parameters(**model.parameters_)` gives the model back.
+    standard_errors_
+        Their standard errors, from the curvature of the log-likelihood; a parameter the data do not determine has none.
+    log_likelihood_
+        Of the data that were fitted, in the caller's units.
+    converged_
+        Whether the search ended where the log-likelihood is flat.
+    notes_
+        Sentences on what could not be estimated; empty when all is well.
     """
-    variances = dict(zip(values, np.diag(optimum.covariance), strict=True))
-    log_errors = {name: float(np.sqrt(variance)) for name, variance in variances.items() if np.isfinite(variance)}
-    errors = {name: error * (values[name] if name in on_log_scale else 1.0) for name, error in log_errors.items()}
-    notes = []
-    if not optimum.converged:
-        notes.append("the search for the maximum did not converge: treat the parameters as a fallback")
-    limits = [f"{name} ({values[name]:.4g})" for name, held in zip(values, optimum.at_limit, strict=True) if held]
-    if limits:
-        notes.append(f"the data put no bound on {', '.join(limits)}: held at the limit of the search")
-    vague = [
-        f"{name} ({values[name]:.4g})"
-        for name, held in zip(values, optimum.at_limit, strict=True)
-        if not held and name in on_log_scale and log_errors.get(name, np.inf) > VAGUE_LOG_ERROR
-    ]
-    if vague:
-        notes.append(f"the data hardly determine {', '.join(vague)}: forecasts barely depend on the exact value")
-    return errors, tuple(notes)
+
+    PARAMETERS: ClassVar[tuple[str, ...]]
+
+    parameters_: dict[str, float]
+    standard_errors_: dict[str, float]
+    log_likelihood_: float
+    converged_: bool
+    notes_: tuple[str, ...]
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Constructor arguments by name, as scikit-learn asks for them."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+    def set_params(self, **params: Any) -> Self:
+        """Set constructor arguments, as scikit-learn does."""
+        for name, value in params.items():
+            setattr(self, name, value)
+        return self
+
+    @classmethod
+    def from_parameters(cls, **parameters: float) -> Self:
+        """A model with known parameters, as `parameters_` gives them: published ones, or those of an earlier fit."""
+        model = cls()
+        model._adopt(parameters)
+        return model
+
+    def _effect_names(self) -> list[str]:
+        """Parameters besides PARAMETERS that may have either sign."""
+        return []
+
+    def _adopt(self, parameters: Mapping[str, float]) -> None:
+        wanted = [*self.PARAMETERS, *self._effect_names()]
+        if set(parameters) != set(wanted):
+            raise DataError(
+                f"{type(self).__name__} has the parameters {', '.join(wanted)}, not {', '.join(parameters) or 'none'}",
+                fix="pass `parameters_` of a fitted model",
+            )
+        if not np.isfinite(list(parameters.values())).all() or any(parameters[name] <= 0 for name in self.PARAMETERS):
+            raise DataError(f"impossible parameters: {dict(parameters)}", fix="pass finite values, shapes above 0")
+        self.parameters_ = {name: float(parameters[name]) for name in wanted}
+
+    def _known(self) -> tuple[FloatArray, FloatArray]:
+        if not hasattr(self, "parameters_"):
+            raise HoldfastError(f"{type(self).__name__} has no parameters yet", fix="call fit or from_parameters first")
+        base = np.array([self.parameters_[name] for name in self.PARAMETERS])
+        return base, np.array([self.parameters_[name] for name in self._effect_names()])
+
+    def _take_evidence(self, optimum: Optimum) -> None:
+        """Standard errors by the delta method, and a sentence on each thing that the data did not settle."""
+        self.converged_, self.standard_errors_, notes = optimum.converged, {}, []
+        if not optimum.converged:
+            notes.append("the search for the maximum did not converge: treat the parameters as a fallback")
+        base, effects = self._known()
+        values = (*base, *effects)
+        names = (*self.PARAMETERS, *self._effect_names())
+        slopes = (*base, *np.ones(len(effects)))
+        for name, value, slope, variance, held in zip(
+            names, values, slopes, np.diag(optimum.covariance), optimum.at_limit, strict=True
+        ):
+            if np.isfinite(variance):
+                self.standard_errors_[name] = float(np.sqrt(variance) * slope)
+            if held:
+                notes.append(f"the data put no bound on {name}: held at {value:.4g}, the limit of the search")
+            elif variance > VAGUE_LOG_ERROR**2 and name in self.PARAMETERS:
+                notes.append(
+                    f"the data hardly determine {name} ({value:.4g}): a far larger or smaller one fits as well"
+                )
+        self.notes_ = tuple(notes)

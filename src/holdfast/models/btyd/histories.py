@@ -1,6 +1,6 @@
 """A purchase history is three numbers: how often, until when, observed for how long."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -71,17 +71,20 @@ class Histories:
 
     def merged(self, weights: FloatArray) -> tuple["Histories", FloatArray]:
         """Distinct histories, sorted, and the summed weight of each; histories of no weight are dropped."""
-        columns = (*self.covariates.T, self.T, self.recency, self.frequency)
-        order = np.lexsort(columns)
-        order = order[weights[order] > 0]
-        fresh = np.zeros(len(order), dtype=bool)
-        fresh[:1] = True
-        for column in columns:
-            fresh[1:] |= np.diff(column[order]) != 0
-        firsts = np.flatnonzero(fresh)
-        if not len(firsts):
-            return self.take(firsts), np.zeros(0)
-        return self.take(order[firsts]), np.add.reduceat(weights[order], firsts)
+        rows, summed = merged_rows((*self.covariates.T, self.T, self.recency, self.frequency), weights)
+        return self.take(rows), summed
+
+
+def merged_rows(columns: Sequence[FloatArray], weights: FloatArray) -> tuple[npt.NDArray[np.intp], FloatArray]:
+    """One row of each distinct combination, sorted by the last column first, and the summed weight of each."""
+    order = np.lexsort(tuple(columns))
+    order = order[weights[order] > 0]
+    fresh = np.zeros(len(order), dtype=bool)
+    fresh[:1] = True
+    for column in columns:
+        fresh[1:] |= np.diff(column[order]) != 0
+    firsts = np.flatnonzero(fresh)
+    return order[firsts], np.add.reduceat(weights[order], firsts) if len(firsts) else np.zeros(0)
 
 
 def checked(

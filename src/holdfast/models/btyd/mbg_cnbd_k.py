@@ -18,12 +18,12 @@ from holdfast.errors import DataError
 from holdfast.models.btyd.base import BuyTillYouDie, Parameters, require_variety
 from holdfast.models.btyd.bg_nbd import stayed_through
 from holdfast.models.btyd.fitting import FloatArray
-from holdfast.models.btyd.histories import Histories, checked, checked_weights
+from holdfast.models.btyd.histories import Histories, checked_weights
 
 LARGEST_K = 12
 NEGLIGIBLE_CHANCE = 1e-13
-BLOCK_PURCHASES = 32
-MOST_PURCHASES = 20_000
+BLOCK_COUNTS = 64
+MOST_PURCHASES = 2**20
 
 
 class MBGCNBDk(BuyTillYouDie):
@@ -72,7 +72,7 @@ class MBGCNBDk(BuyTillYouDie):
             Sum over a customer's repeat purchases of log(time since the purchase before), 0 without one. It is all
             that the times in between say of k; left out, k is judged by recency and T alone.
         """
-        every = checked(frequency, recency, T, covariates, names=self.covariates)
+        every = self._histories(frequency, recency, T, covariates)
         counts = checked_weights(weights, n_rows=len(every))
         gaps = None if sum_log_gaps is None else _checked_gaps(sum_log_gaps, n_rows=len(every))
         histories, merged = every.merged(counts)
@@ -192,15 +192,19 @@ class MBGCNBDk(BuyTillYouDie):
     def _blocks(
         self, h: Histories, p: Parameters, t: FloatArray
     ) -> Iterator[tuple[FloatArray, npt.NDArray[np.intp], FloatArray]]:
-        """1, 2, 3, ... purchases in t, for the customers who may still make so many."""
-        rows = np.arange(len(h))
-        first = 1
-        while len(rows) and first <= MOST_PURCHASES:
-            counts = np.arange(first, first + BLOCK_PURCHASES, dtype=np.float64)
+        """1, 2, 3, ... purchases in t and their chance, `(len(rows), n_counts)`, for customers who may come so far.
+
+        Beyond 128 the chance stands for 2, 4, 8, ... neighbours, as many times their middle: it changes too slowly
+        there for the midpoint rule to tell the difference.
+        """
+        rows, before, stride = np.arange(len(h)), 0, 1
+        while len(rows) and before < MOST_PURCHASES:
+            counts = before + stride * np.arange(BLOCK_COUNTS) + (1 + stride) / 2
             at_least = self._at_least(h.take(rows), _rows(p, rows), t[rows], counts)
-            yield counts, rows, at_least
+            yield counts, rows, stride * at_least
             rows = rows[at_least[:, -1] > NEGLIGIBLE_CHANCE]
-            first += BLOCK_PURCHASES
+            before += stride * BLOCK_COUNTS
+            stride = max(1, before // (2 * BLOCK_COUNTS))
 
 
 def _log_mean_stay(h: Histories, p: Parameters, counts: FloatArray) -> FloatArray:

@@ -15,12 +15,13 @@ import numpy as np
 from scipy.special import gammaln, psi
 
 from holdfast.models.btyd.base import BuyTillYouDie, Parameters
-from holdfast.models.btyd.bg_nbd import negative_binomial
+from holdfast.models.btyd.bg_nbd import log_ways, negative_binomial
 from holdfast.models.btyd.fitting import FloatArray
 from holdfast.models.btyd.histories import Histories
 from holdfast.models.btyd.quadrature import LOG_NEGLIGIBLE, legendre
 
 N_DEATH_NODES = 20
+N_HORIZON_NODES = 48
 
 
 class ParetoNBD(BuyTillYouDie):
@@ -95,19 +96,19 @@ class ParetoNBD(BuyTillYouDie):
     def _pmf(self, h: Histories, p: Parameters, horizon: FloatArray, counts: FloatArray) -> FloatArray:
         # Fader & Hardie 2014, Deriving the conditional PMF of the Pareto/NBD model (note 028, eq. 16), as an
         # integral: buying stops at the end of the horizon or at death before it, whichever comes first.
-        shape, rate = (p["r"] + h.frequency)[:, None], (p["alpha"] + h.T)[:, None]
-        growth = p["beta"] + h.T
-        pmf = self._survival(h, p, horizon)[:, None] * negative_binomial(
-            counts, shape=shape, rate=rate, t=horizon[:, None]
-        )
-        shortest = np.minimum(rate[:, 0], growth)
-        length = np.log1p(horizon / shortest)
-        for node, weight in zip(*legendre(N_DEATH_NODES), strict=True):
-            moment = shortest * np.expm1(length * node)
-            density = p["s"] / growth * np.exp(-(p["s"] + 1) * np.log1p(moment / growth))
-            chance = density * weight * length * shortest * np.exp(length * node)
-            pmf += chance[:, None] * negative_binomial(counts, shape=shape, rate=rate, t=moment[:, None])
-        return np.asarray(pmf)
+        shape, rate, life = p["r"] + h.frequency, p["alpha"] + h.T, p["beta"] + h.T
+        pmf = self._survival(h, p, horizon)[:, None] * negative_binomial(counts, shape=shape, rate=rate, t=horizon)
+        chances, deaths, ways = np.zeros(len(h)), np.zeros_like(pmf), log_ways(counts, shape=shape)
+        quick = np.minimum(rate / shape, life / p["s"])
+        length = np.log1p(horizon / quick)
+        for node, weight in zip(*legendre(N_HORIZON_NODES), strict=True):
+            moment = quick * np.expm1(length * node)
+            chance = weight * np.exp(length * node - (p["s"] + 1) * np.log1p(moment / life))
+            chances += chance
+            none, one = -np.log1p(moment / rate), np.log(moment) - np.log(rate + moment)
+            deaths += chance[:, None] * np.exp(ways + (shape * none)[:, None] + one[:, None] * counts)
+        died = -np.expm1(-p["s"] * np.log1p(horizon / life))
+        return np.asarray(pmf + (died / chances)[:, None] * deaths)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,12 @@
 """Why: which features move the predictions, how much and which way."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from holdfast.explain import overview
 from holdfast.report import curves, words
-from holdfast.report.charts.parts import empty, hidden_axis, label, number_axis, panel_title, whole
+from holdfast.report.charts.parts import HIDDEN_AXIS, WHOLE, empty, label, mark, number_axis, panel_title, zero
 from holdfast.report.theme import FIFTHS, WIDTH, dressed, light
 
 if TYPE_CHECKING:
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
 OUTCOME = {"churn": "who leaves", "value": "what a customer is worth"}
 PUSHES = {"churn": ("less likely to leave", "more likely to leave"), "value": ("worth less", "worth more")}
+
+
+def _labels() -> pl.Expr:
+    return pl.col("feature").map_elements(label, return_dtype=pl.String).alias("label")
 
 
 def shap_summary(contributions: pl.DataFrame, importance: pl.DataFrame, *, task: str) -> "ChartType":
@@ -25,44 +30,38 @@ def shap_summary(contributions: pl.DataFrame, importance: pl.DataFrame, *, task:
         return empty("effects of features", "No customer of this run has been explained.")
     ways = curves.ways(contributions, task, features).with_columns(_labels())
     rows = alt.Y("label:N", sort=ways["label"].to_list(), title=None)
-    zero = alt.Chart(pl.DataFrame({"x": [0.0]})).mark_rule(color=light("muted")).encode(x="x:Q")
-    note = alt.Chart(ways).mark_text(align="left", color=light("muted")).encode(
-        y=rows, x=alt.value(WIDTH - 200), text="way:N"
-    )  # fmt: skip
+    note = mark(ways.select("label", "way"), "text", align="left", color=light("muted"))
+    layers = (
+        zero("x"),
+        _swarm(contributions, task, features, rows),
+        note.encode(y=rows, x=alt.value(WIDTH - 200), text=alt.Text("way:N")),
+    )
     first, way = ways.select("label", "way").row(0)
     return dressed(
-        alt.layer(zero, _swarm(contributions, task, features, rows), note).properties(
-            width=WIDTH - 220, height=36 * len(features)
-        ),
+        alt.layer(*layers).properties(width=WIDTH - 220, height=36 * len(features)),
         title=f"{first} moves {OUTCOME[task]} most" + (f": {way}" if way.startswith("high") else ""),
         subtitle="Each point is a customer, placed by the feature's effect on the model's raw score (SHAP). "
         "The outermost 1% of effects is drawn at the edge.",
     )
 
 
-def _labels() -> pl.Expr:
-    return pl.col("feature").map_elements(label, return_dtype=pl.String).alias("label")
-
-
-def _swarm(contributions: pl.DataFrame, task: str, features: list[str], rows: "alt.Y") -> "alt.Chart":
+def _swarm(contributions: pl.DataFrame, task: str, features: list[str], rows: "alt.Y") -> Any:
     import altair as alt
 
-    points = curves.swarm(contributions, task, features, n=130).with_columns(
+    points = curves.swarm(contributions, task, features, n=120).with_columns(
         _labels(), pl.col("fifth").replace_strict(range(5), FIFTHS, default="missing", return_dtype=pl.String)
     )
     less, more = PUSHES[task]
-    span = curves.span(contributions, task, features)
-    return alt.Chart(points.drop("feature")).mark_circle(size=16, opacity=0.75).encode(
+    span = {"domain": curves.span(contributions, task, features), "clamp": True}
+    fifths = {"domain": [*FIFTHS, "missing"], "range": [light(name) for name in (*FIFTHS, "line")]}
+    legend = {"title": "Customer's value, by fifths", "orient": "top", "values": list(FIFTHS), "symbolOpacity": 1}
+    return mark(points.drop("feature"), "circle", size=16, opacity=0.75).encode(
         y=rows,
-        yOffset=alt.YOffset("offset:Q", scale=alt.Scale(domain=[-1.2, 1.2])),
-        x=alt.X("contribution:Q", axis=number_axis(f"← {less} | {more} →"), scale=alt.Scale(domain=span, clamp=True)),
-        color=alt.Color(
-            "fifth:N",
-            scale=alt.Scale(domain=[*FIFTHS, "missing"], range=[light(name) for name in (*FIFTHS, "line")]),
-            legend=alt.Legend(title="Customer's value, by fifths", orient="top", values=list(FIFTHS), symbolOpacity=1),
-        ),
-        tooltip=["label:N", "value:Q", "contribution:Q"],
-    )  # fmt: skip
+        yOffset=alt.YOffset("offset:Q", scale={"domain": [-1.2, 1.2]}),
+        x=alt.X("contribution:Q", axis=number_axis(f"← {less} | {more} →"), scale=span),
+        color=alt.Color("fifth:N", scale=fifths, legend=legend),
+        tooltip=[alt.Tooltip(name) for name in ("label:N", "value:Q", "contribution:Q")],
+    )
 
 
 def shap_bar(importance: pl.DataFrame, *, task: str) -> "ChartType":
@@ -72,17 +71,17 @@ def shap_bar(importance: pl.DataFrame, *, task: str) -> "ChartType":
     names = curves.strongest(importance, task, 12)
     if not names:
         return empty("important features", "No feature moves this model, or no customer has been explained.")
-    mine = importance.filter((pl.col("task") == task) & pl.col("feature").is_in(names)).with_columns(_labels())
-    base = alt.Chart(mine.select("label", "relative")).encode(
-        y=alt.Y("label:N", sort=[label(name) for name in names], title=None),
-        x=alt.X("relative:Q", axis=hidden_axis(), scale=whole()),
-        tooltip=["label:N", alt.Tooltip("relative:Q", format=".1%")],
+    mine = importance.filter((pl.col("task") == task) & pl.col("feature").is_in(names))
+    table = mine.with_columns(_labels()).select("label", "relative")
+    x = alt.X("relative:Q", axis=HIDDEN_AXIS, scale=WHOLE)
+    y = alt.Y("label:N", sort=[label(name) for name in names], title=None)
+    layers = (
+        mark(table, "bar", color=light("blue"), height=16).encode(x=x, y=y),
+        mark(table, "text", align="left", dx=6).encode(x=x, y=y, text=alt.Text("relative:Q", format=".0%")),
     )
-    text = base.mark_text(align="left", dx=6).encode(text=alt.Text("relative:Q", format=".0%"))
-    drawn = alt.layer(base.mark_bar(color=light("blue"), height=16), text)
     strong = words.listing([words.feature(name) for name in names[:3]])
     return dressed(
-        drawn.properties(width=WIDTH - 180, height=26 * len(names)),
+        alt.layer(*layers).properties(width=WIDTH - 180, height=26 * len(names)),
         title=f"{words.capital(strong)} {'decides' if len(names) == 1 else 'decide'} most about {OUTCOME[task]}",
         subtitle="Mean size of a feature's effect (SHAP), as a share of the strongest feature's.",
     )
@@ -99,27 +98,28 @@ def shap_dependence(contributions: pl.DataFrame, importance: pl.DataFrame, *, ta
     less, more = PUSHES[task]
     features = words.listing([words.feature(name) for name, _ in varied[:2]])
     return dressed(
-        alt.concat(*(_dependence(name, points) for name, points in varied), columns=2, spacing=28),
+        alt.concat(
+            *(_dependence(name, points) for name, points in varied),
+            columns=2,
+            spacing={"row": 64, "column": 76},
+            bounds="flush",
+        ),
         title=f"How {features} {'change' if len(varied) > 1 else 'changes'} {OUTCOME[task]}",
         subtitle=f"Above 0: {more}; below: {less}. Points are customers, the line is the mean of groups of equal size. "
         "The outermost 1% of values on each side is left out.",
     )
 
 
-def _dependence(name: str, points: pl.DataFrame) -> "alt.LayerChart":
+def _dependence(name: str, points: pl.DataFrame) -> "ChartType":
     import altair as alt
 
-    value = alt.X(
-        "value:Q", title=None, scale=alt.Scale(zero=False), axis=number_axis(None, grid=False)
-    )
+    value = alt.X("value:Q", scale={"zero": False}, axis=number_axis(None, grid=False))
     effect = alt.Y("contribution:Q", axis=number_axis("Effect on the raw score"))
-    shown = curves.evenly(points, 220).drop("feature")
-    cloud = alt.Chart(shown).mark_circle(size=14, opacity=0.5, color=light("blue"))
-    line = alt.Chart(curves.trend(points).drop("feature")).mark_line(color=light("vermillion"), strokeWidth=2.5)
-    zero = alt.Chart(pl.DataFrame({"y": [0.0]})).mark_rule(color=light("muted"), strokeDash=[3, 3]).encode(y="y:Q")
-    layers = [mark.encode(x=value, y=effect) for mark in (cloud, line)]
-    panel = alt.layer(zero, *layers)
-    return panel.properties(width=WIDTH // 2 - 60, height=170, title=panel_title(label(name)))
+    shown, trend = curves.evenly(points, 220).drop("feature"), curves.trend(points).drop("feature")
+    cloud = mark(shown, "circle", size=14, opacity=0.5, color=light("blue"))
+    line = mark(trend, "line", color=light("vermillion"), strokeWidth=2.5)
+    panel = alt.layer(zero("y", strokeDash=[3, 3]), *(part.encode(x=value, y=effect) for part in (cloud, line)))
+    return panel.properties(width=WIDTH // 2 - 66, height=170, title=panel_title(label(name)))
 
 
 def shap_cross_model(importance: pl.DataFrame) -> "ChartType":
@@ -129,31 +129,34 @@ def shap_cross_model(importance: pl.DataFrame) -> "ChartType":
     table = curves.roles(importance).head(14).with_columns(_labels())
     if table.is_empty():
         return empty("features across the models", "No feature moves either model, or no customer has been explained.")
-    long = table.unpivot(on=["churn", "value"], index=["label", "role"], variable_name="task", value_name="share")
-    panels = [_role(long, task, colour) for task, colour in (("churn", "vermillion"), ("value", "blue"))]
+    panels = [_role(table, task, colour) for task, colour in (("churn", "vermillion"), ("value", "blue"))]
     both = [words.feature(name) for name in table.filter(pl.col("role") == "both")["feature"]]
-    matter = f"{words.capital(words.listing(both[:3]))} {'matters' if len(both) == 1 else 'matter'} for churn and for value"
+    matter = "matters" if len(both) == 1 else "matter"
     return dressed(
         alt.hconcat(*panels, spacing=16),
-        title=matter if both else "What drives churn and what drives value are different features",
-        subtitle="Share of each model's strongest feature. Shown: features with at least 10% in one of the models.",
+        title=f"{words.capital(words.listing(both[:3]))} {matter} for churn and for value"
+        if both
+        else "What drives churn and what drives value are different features",
+        subtitle="Share of each model's strongest feature. "
+        f"Shown: features with at least {words.percent(overview.MATTERS, 0)} in one of the models.",
     )
 
 
-def _role(table: pl.DataFrame, task: str, colour: str) -> "alt.LayerChart":
+def _role(table: pl.DataFrame, task: str, colour: str) -> "ChartType":
     import altair as alt
 
-    labels = table["label"].unique(maintain_order=True).to_list()
     is_first = task == "churn"
-    base = alt.Chart(table.filter(pl.col("task") == task)).encode(
-        y=alt.Y("label:N", sort=labels, title=None, axis=alt.Axis() if is_first else None),
-        x=alt.X("share:Q", axis=hidden_axis(), scale=whole()),
+    shares = table.select(
+        "label", "role", share=task, opacity=pl.when(pl.col(task) >= overview.MATTERS).then(1.0).otherwise(0.4)
     )
-    faint = alt.condition("datum.share >= 0.1", alt.value(1.0), alt.value(0.4))
+    y = alt.Y("label:N", sort=table["label"].to_list(), title=None, axis={} if is_first else None)
+    x = alt.X("share:Q", axis=HIDDEN_AXIS, scale=WHOLE)
+    faint = alt.Opacity("opacity:Q", scale=None, legend=None)
     layers = [
-        base.mark_bar(color=light(colour), height=15).encode(opacity=faint),
-        base.mark_text(align="left", dx=5).encode(text=alt.Text("share:Q", format=".0%")),
+        mark(shares, "bar", color=light(colour), height=15).encode(x=x, y=y, opacity=faint),
+        mark(shares, "text", align="left", dx=5).encode(x=x, y=y, text=alt.Text("share:Q", format=".0%")),
     ]
     if not is_first:
-        layers.append(base.mark_text(align="left", color=light("muted")).encode(x=alt.value(228), text="role:N"))
-    return alt.layer(*layers).properties(width=175, height=25 * len(labels), title=panel_title(label(task)))
+        role = mark(shares, "text", align="left", color=light("muted"))
+        layers.append(role.encode(y=y, x=alt.value(228), text=alt.Text("role:N")))
+    return alt.layer(*layers).properties(width=175, height=25 * table.height, title=panel_title(label(task)))

@@ -1,0 +1,1 @@
+"""Is it honest? One suspicion a module, each answered from the data."""

@@ -1,0 +1,1 @@
+"""Checks: what may come in, whether it is enough, and what leaving means in this log."""

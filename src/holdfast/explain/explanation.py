@@ -1,0 +1,176 @@
+"""Explanation: everything that a run publishes about its reasons, made chunk by chunk so that memory stays bounded."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from holdfast import study, tables
+from holdfast.explain.reasons import reasons
+from holdfast.explain.wording import Wording
+from holdfast.findings import Finding
+from holdfast.models.design import Attribution
+
+Floats = npt.NDArray[np.float64]
+Booleans = npt.NDArray[np.bool_]
+
+SAMPLE = 2_000
+"""Customers whose contributions are published, for charts."""
+TOLERANCE = 1e-6
+"""How far contributions may miss the raw score, in its unit."""
+_ROWS_AT_ONCE = 50_000
+
+
+class Explainable(Protocol):
+    """A fitted model, as far as its explanation needs it."""
+
+    def raw(self, frame: pl.DataFrame, /) -> Floats:
+        """The score that contributions add up to, (n_customers,)."""
+
+    def contributions(self, frame: pl.DataFrame, /) -> Attribution:
+        """What each column of the frame adds to it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """What a run publishes about its reasons.
+
+    Attributes
+    ----------
+    reasons, contributions, importance
+        By the contracts of these names in `tables`; contributions are those of a sample of `SAMPLE` customers.
+    findings
+        What the reader must know; nothing, where contributions add up.
+    """
+
+    reasons: pl.DataFrame
+    contributions: pl.DataFrame
+    importance: pl.DataFrame
+    findings: tuple[Finding, ...]
+
+
+def explain(
+    models: Mapping[str, Explainable],
+    frame: pl.DataFrame,
+    *,
+    wording: Wording,
+    settings: study.Explain,
+    at_risk: pl.Series,
+    seed: int,
+) -> Explanation:
+    """Explain the scores of a customer base.
+
+    Up to `settings.every_customer_up_to`, each customer gets reasons and importance is the mean over all of them;
+    above it, customers at risk get reasons and importance is the mean over a sample of everyone.
+
+    Parameters
+    ----------
+    models
+        Task ("churn" or "value") -> model.
+    frame
+        One row per customer: `customer_id` and the columns that the models read.
+    at_risk
+        For each row, whether the customer is at high risk.
+    """
+    everyone = frame.height <= settings.every_customer_up_to
+    in_sample = np.zeros(frame.height, dtype=bool)
+    in_sample[np.random.default_rng(seed).permutation(frame.height)[:SAMPLE]] = True
+    told = np.ones_like(in_sample) if everyone else at_risk.to_numpy()
+    tallies = {task: _Tally() for task in models}
+    found = [tables.REASONS.empty()]
+    rows = np.flatnonzero(told | in_sample)
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        chunk = rows[start : start + _ROWS_AT_ONCE]
+        part = frame[chunk]
+        for task, model in models.items():
+            attribution = model.contributions(part)
+            tallies[task].add(attribution, model.raw(part), sample=in_sample[chunk], everyone=everyone)
+            kept = np.flatnonzero(told[chunk])
+            mine = Attribution(attribution.columns, attribution.values[kept], attribution.base[kept])
+            found.append(reasons(task, mine, part[kept], wording=wording, top=settings.reasons))
+    sample = frame.filter(pl.Series(in_sample))
+    contributions = [tables.CONTRIBUTIONS.empty(), *(tally.long(task, sample) for task, tally in tallies.items())]
+    importance = [tables.IMPORTANCE.empty(), *(tally.importance(task) for task, tally in tallies.items())]
+    return Explanation(
+        reasons=pl.concat(found),
+        contributions=tables.CONTRIBUTIONS.check(pl.concat(contributions)),
+        importance=tables.IMPORTANCE.check(pl.concat(importance)),
+        findings=tuple(finding for task, tally in tallies.items() for finding in tally.findings(task)),
+    )
+
+
+class _Tally:
+    """What is kept of one task's contributions, chunk after chunk."""
+
+    def __init__(self) -> None:
+        self.columns: tuple[str, ...] = ()
+        self.total: Floats = np.zeros(0)
+        self.customers = 0
+        self.gap = 0.0
+        self.sampled: list[Floats] = []
+
+    def add(self, found: Attribution, raw: Floats, *, sample: Booleans, everyone: bool) -> None:
+        """Count everyone or only the sample; check all; keep the sample."""
+        counted = found.values if everyone else found.values[sample]
+        self.columns = found.columns
+        self.total = np.abs(counted).sum(axis=0) + (self.total if self.customers else 0.0)
+        self.customers += len(counted)
+        self.gap = max(self.gap, float(np.abs(found.total - raw).max(initial=0.0)))
+        self.sampled.append(found.values[sample])
+
+    def importance(self, task: str) -> pl.DataFrame:
+        """Mean |contribution| by column, strongest first."""
+        mean = self.total / max(self.customers, 1)
+        top = float(mean.max(initial=0.0)) or 1.0
+        return pl.DataFrame(
+            {
+                "task": pl.repeat(task, len(mean), eager=True),
+                "feature": pl.Series(self.columns, dtype=pl.String),
+                "mean_abs_contribution": mean,
+                "relative": mean / top,
+            }
+        ).sort("mean_abs_contribution", "feature", descending=[True, False])
+
+    def long(self, task: str, sample: pl.DataFrame) -> pl.DataFrame:
+        """One row per sampled customer and column."""
+        values = np.concatenate(self.sampled) if self.sampled else np.zeros((0, 0))
+        coded = _coded(sample, self.columns)
+        parts = [
+            pl.DataFrame(
+                {
+                    "customer_id": sample["customer_id"],
+                    "task": pl.repeat(task, sample.height, eager=True),
+                    "feature": pl.repeat(name, sample.height, eager=True),
+                    "value": coded[name],
+                    "contribution": values[:, index],
+                }
+            )
+            for index, name in enumerate(self.columns)
+        ]
+        return pl.concat([tables.CONTRIBUTIONS.empty(), *parts])
+
+    def findings(self, task: str) -> tuple[Finding, ...]:
+        """A finding if contributions miss the raw score."""
+        if self.gap <= TOLERANCE:
+            return ()
+        return (
+            Finding(
+                name="contributions-do-not-add-up",
+                severity="warning",
+                evidence=f"the contributions to the {task} score miss it by up to {self.gap:.3g}",
+                meaning="The reasons for this task are approximate.",
+                fix="Choose another algorithm for this task.",
+            ),
+        )
+
+
+def _coded(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """Every column as floats; words by their place in the alphabet."""
+    numeric = {name for name in columns if frame.schema[name].is_numeric() or frame.schema[name] == pl.Boolean}
+    return frame.select(
+        (pl.col(name) if name in numeric else pl.col(name).cast(pl.String).rank("dense") - 1).cast(pl.Float64)
+        for name in columns
+    )

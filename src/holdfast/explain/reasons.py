@@ -1,0 +1,74 @@
+"""Reasons: the columns that add most to a customer's score, told in words."""
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from holdfast import tables
+from holdfast.explain.wording import EFFECT, Wording
+from holdfast.models.design import Attribution
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+
+def reasons(task: str, attribution: Attribution, rows: pl.DataFrame, *, wording: Wording, top: int) -> pl.DataFrame:
+    """Tell the strongest reasons of each customer, at most `top`; a column that adds nothing is no reason.
+
+    Sentences are written column by column, and only for the reasons that are kept.
+
+    Parameters
+    ----------
+    task
+        "churn" or "value".
+    attribution, rows
+        The same customers in the same order; `rows` has `customer_id` and what the sentences mention.
+
+    Returns
+    -------
+    polars.DataFrame
+        By the contract `tables.REASONS`.
+    """
+    order = _strongest(attribution.values, top)
+    customer, rank = np.divmod(np.arange(order.size), max(order.shape[1], 1))
+    column = order.ravel()
+    added = attribution.values[customer, column]
+    kept = np.flatnonzero(added)
+    customer, rank, column, added = customer[kept], rank[kept], column[kept], added[kept]
+    values, sentences = [pl.Series(dtype=pl.String)], [pl.Series(dtype=pl.String)]
+    for code, name in enumerate(attribution.columns):
+        mine = np.flatnonzero(column == code)
+        if len(mine):
+            subset = rows[customer[mine]]
+            values.append(wording.values(name, subset))
+            sentences.append(_with_effect(wording.sentences(name, subset), added[mine], task))
+    back = np.argsort(np.argsort(column, kind="stable"), kind="stable")
+    found = pl.DataFrame(
+        {
+            "customer_id": rows["customer_id"].gather(customer),
+            "task": pl.repeat(task, len(kept), eager=True),
+            "rank": (rank + 1).astype(np.int32),
+            "feature": pl.Series(attribution.columns, dtype=pl.String).gather(column),
+            "value": pl.concat(values).gather(back),
+            "contribution": added,
+            "sentence": pl.concat(sentences).gather(back),
+        }
+    )
+    return tables.REASONS.check(found)
+
+
+def _with_effect(sentences: pl.Series, added: Floats, task: str) -> pl.Series:
+    ends = pl.Series([f", which {verb} {EFFECT[task]}" for verb in ("lowers", "raises")])
+    return sentences + ends.gather((added > 0).astype(np.int64))
+
+
+def _strongest(values: Floats, top: int) -> Integers:
+    """Columns of the largest |values| of each row, largest first: (n_rows, min(top, n_columns))."""
+    size = np.abs(values)
+    count = min(top, size.shape[1])
+    chosen = np.broadcast_to(np.arange(size.shape[1]), size.shape)
+    if count < size.shape[1]:
+        chosen = np.sort(np.argpartition(-size, count - 1, axis=1)[:, :count], axis=1)
+    # Stable: equal sizes stay in the order of the columns.
+    within = np.argsort(-np.take_along_axis(size, chosen, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(chosen, within, axis=1)

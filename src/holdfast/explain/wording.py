@@ -1,0 +1,138 @@
+"""Wording: a column and a customer's value in it, as a marketer reads them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from string import Formatter
+from typing import Any
+
+import polars as pl
+
+from holdfast.features.catalogue import FEATURES_BY_NAME
+from holdfast.features.feature import Feature
+from holdfast.features.words import shown
+
+EFFECT = {"churn": "the risk", "value": "the expected revenue"}
+_UNKNOWN = "not known"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wording:
+    """How columns are told: learnt from the customer base, published with the run.
+
+    Attributes
+    ----------
+    catalogued
+        Columns that are features of the catalogue and bring their own sentence.
+    usual
+        Of the others, what most customers have, as the end of a sentence.
+    words
+        Columns of words: "high" and "low" mean nothing there.
+    currency
+        Written before amounts.
+    """
+
+    catalogued: tuple[str, ...]
+    usual: Mapping[str, str]
+    words: tuple[str, ...]
+    currency: str
+
+    @classmethod
+    def learn(cls, base: pl.DataFrame, *, columns: Sequence[str], catalogue: bool, currency: str) -> "Wording":
+        """Learn what is usual.
+
+        Parameters
+        ----------
+        base
+            One row per customer.
+        columns
+            Those that a model reads.
+        catalogue
+            False for a snapshot, whose columns are the business's own even where a name coincides.
+        """
+        known = [name for name in columns if catalogue and name in FEATURES_BY_NAME]
+        usual = {name: _usual(base[name]) for name in columns if name not in known}
+        words = tuple(name for name in columns if not _is_number(base[name]))
+        return cls(catalogued=tuple(known), usual=usual, words=words, currency=currency)
+
+    def title(self, column: str) -> str:
+        """What a column is, without a customer's value."""
+        return FEATURES_BY_NAME[column].sentence if column in self.catalogued else column
+
+    def values(self, column: str, rows: pl.DataFrame) -> pl.Series:
+        """Each row's value as shown."""
+        if column in self.catalogued:
+            return self._shown(FEATURES_BY_NAME[column], rows).fill_null("unknown")
+        return pl.Series(texts(rows[column]), dtype=pl.String)
+
+    def sentences(self, column: str, rows: pl.DataFrame) -> pl.Series:
+        """Each row's value in a sentence: "no order for 74 days; usually every 21 days"."""
+        if column in self.catalogued:
+            return self._told(FEATURES_BY_NAME[column], rows)
+        end = f" ({self.usual[column]})"
+        return pl.select(pl.lit(f"{column} is ") + pl.lit(self.values(column, rows)) + end).to_series()
+
+    def _told(self, feature: Feature, rows: pl.DataFrame) -> pl.Series:
+        """Do for all rows at once what `features.words.say` does for one."""
+        clauses = [self._clause(clause, rows) for clause in feature.says.split("; ")]
+        unknown = f"{feature.sentence[0].lower()}{feature.sentence[1:]}: unknown"
+        told = pl.concat_str(clauses, separator="; ", ignore_nulls=True)
+        return pl.select(pl.when(told == "").then(pl.lit(unknown)).otherwise(told)).to_series()
+
+    def _clause(self, clause: str, rows: pl.DataFrame) -> pl.Series:
+        """Fill one clause in; null where a value that it names is."""
+        pieces: list[pl.Series | pl.Expr] = [pl.repeat("", rows.height, eager=True)]
+        for text, name, _, _ in Formatter().parse(clause):
+            pieces += [pl.lit(text), self._field(name, rows)] if name else [pl.lit(text)]
+        return pl.select(pl.concat_str(*pieces)).to_series()
+
+    def _field(self, name: str, rows: pl.DataFrame) -> pl.Series | pl.Expr:
+        return self._shown(FEATURES_BY_NAME[name], rows) if name in rows.columns else pl.lit(None, pl.String)
+
+    def _shown(self, feature: Feature, rows: pl.DataFrame) -> pl.Series:
+        known = rows[feature.name].to_list()
+        written = [None if value is None else shown(value, feature.unit, currency=self.currency) for value in known]
+        return pl.Series(written, dtype=pl.String)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the wording as plain values, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> "Wording":
+        """Rebuild the wording of a published run."""
+        return cls(**{**raw, "catalogued": tuple(raw["catalogued"]), "words": tuple(raw["words"])})
+
+
+def texts(column: pl.Series) -> list[str]:
+    """Write the values of a column of unknown unit."""
+    if column.dtype.is_numeric():
+        return [_UNKNOWN if value is None else number(value) for value in column.to_list()]
+    words = column.cast(pl.String).fill_null(_UNKNOWN)
+    return (words.replace({"true": "yes", "false": "no"}) if column.dtype == pl.Boolean else words).to_list()
+
+
+def number(value: float) -> str:
+    """Write a number of unknown unit as short as its size allows.
+
+    >>> number(1560), number(14.766), number(0.5), number(0.00412), number(123.4), number(float("nan"))
+    ('1,560', '14.77', '0.5', '0.0041', '123', 'not known')
+    """
+    if not math.isfinite(value):
+        return _UNKNOWN
+    if value == round(value) or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.2f}".rstrip("0").rstrip(".") if abs(value) >= 0.1 else f"{value:.2g}"
+
+
+def _is_number(column: pl.Series) -> bool:
+    return column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null)
+
+
+def _usual(column: pl.Series) -> str:
+    known = column.drop_nulls().drop_nans() if column.dtype.is_float() else column.drop_nulls()
+    if known.is_empty():
+        return "known of nobody"
+    if column.dtype.is_numeric():
+        return f"the median customer has {number(float(known.cast(pl.Float64).median() or 0.0))}"  # type: ignore[arg-type]
+    return f"most often {texts(known.mode().sort()[:1])[0]}"

@@ -1,0 +1,24 @@
+"""Buy till you die: probability models of customers who buy at their own rate until, unseen, they stop.
+
+In this package, and nowhere else, the names are those of the literature: `frequency` is the number of repeat purchases,
+`recency` the age at the last one, `T` the age now, `monetary_value` the mean value of an order.
+
+| model | who leaves | when they buy |
+|---|---|---|
+| `BGNBD` | only after a repeat purchase | at random |
+| `MBGNBD` | after any purchase, the first included | at random |
+| `MBGCNBDk` | after any purchase, the first included | with a rhythm |
+| `ParetoNBD` | at any moment | at random |
+| `BGBB` | between opportunities | at set opportunities |
+| `GammaGamma` | - | what an order is worth |
+"""
+
+from holdfast.models.btyd.base import BuyTillYouDie
+from holdfast.models.btyd.bg_bb import BGBB
+from holdfast.models.btyd.bg_nbd import BGNBD
+from holdfast.models.btyd.gamma_gamma import GammaGamma
+from holdfast.models.btyd.mbg_cnbd_k import MBGCNBDk
+from holdfast.models.btyd.mbg_nbd import MBGNBD
+from holdfast.models.btyd.pareto_nbd import ParetoNBD
+
+__all__ = ["BGBB", "BGNBD", "MBGNBD", "BuyTillYouDie", "GammaGamma", "MBGCNBDk", "ParetoNBD"]

@@ -1,0 +1,230 @@
+"""A snapshot: one row per customer, its columns typed, its outcome and derived columns worked out by the study's words.
+
+The same SQL works out the batch and one new customer, so that both get the same numbers.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import polars.selectors as cs
+
+from holdfast.errors import DataError, StudyError
+from holdfast.expressions import parse
+from holdfast.findings import Finding
+from holdfast.io.conditions import Field, expression_sql
+from holdfast.io.duckdb import Warehouse
+from holdfast.io.sources import OnRows, Opened, open_source
+from holdfast.pipeline.judged import Judged, Reading, Rows, fingerprint, judge, usable, written_quarantine
+from holdfast.pipeline.lines import NO_CUSTOMER, identifier_sql, yes_no_sql
+from holdfast.pipeline.typed import Typed, blank_finding, typed_columns
+from holdfast.study import Snapshot, Study
+from holdfast.windows import parse_day
+
+OUTCOMES = ("churned", "value")
+_RESERVED = ("customer_id", "cutoff_day", *OUTCOMES)
+_REPEATED = "customer_id names several different rows"
+_MOST_REPEATED = 0.01
+_Types = tuple[tuple[str, str], ...]
+_DUCKDB_TYPES: Mapping[pl.DataType, str] = {pl.Float64(): "DOUBLE", pl.Boolean(): "BOOLEAN"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestedSnapshot:
+    """What came in.
+
+    Attributes
+    ----------
+    frame
+        One row per customer, sorted by customer_id: customer_id, cutoff_day (the as-of day), the given columns, the
+        derived columns, `churned` (bool) and, if the study has it, `value` (float64). Numbers are float64, a date is
+        its day since 1970-01-01.
+    columns
+        The given and derived columns, in order.
+    rows, reasons, quarantine, findings, fingerprint
+        As in `Ingested`.
+    """
+
+    frame: pl.DataFrame = field(repr=False)
+    columns: tuple[str, ...]
+    rows: Rows
+    reasons: dict[str, dict[str, int]]
+    quarantine: Path
+    findings: tuple[Finding, ...]
+    fingerprint: str
+
+
+def ingest_snapshot(study: Study, warehouse: Warehouse, *, on_progress: OnRows | None = None) -> IngestedSnapshot:
+    """Read the study's snapshot.
+
+    Raises
+    ------
+    DataError
+        The source cannot be read, more than 1 % of its rows share a customer, or no row of it can be used.
+    StudyError
+        An expression of the study reads a column that is not there.
+    """
+    snapshot = study.snapshot
+    if snapshot is None:
+        raise StudyError("this study has [transactions], not a [snapshot]", fix="read it with ingest")
+    source = open_source(snapshot, warehouse, name="snapshot", project_dir=study.project_dir, on_rows=on_progress)
+    # Kept, because the content of a column has to be seen before any row can be judged.
+    with source.reading():
+        warehouse.con.execute(f"CREATE OR REPLACE TABLE snapshot_raw AS SELECT * FROM {source.view}")
+    source.view = "snapshot_raw"
+    customer = source.column(snapshot.columns.customer_id, role="customer_id")
+    given = {name: found for name, found in source.fields.items() if found != customer and name not in _RESERVED}
+    columns = typed_columns(given, source.view, warehouse, decimal=snapshot.csv.decimal)
+    judged = _checked(judge(source, _reading(source, customer, columns, snapshot), warehouse))
+    names = [*given, *snapshot.derived]
+    return IngestedSnapshot(
+        frame=_frame(judged.table, names, snapshot, warehouse),
+        columns=tuple(names),
+        rows=judged.rows,
+        reasons={judged.name: judged.reasons},
+        quarantine=written_quarantine([judged], warehouse),
+        findings=tuple([*blank_finding(columns, source=source.labels[0]), *_seen_labels(snapshot)]),
+        fingerprint=fingerprint([judged.table], warehouse),
+    )
+
+
+def snapshot_features(study: Study, raw: pl.DataFrame) -> pl.DataFrame:
+    """Add the derived columns to given columns of new customers, as the batch worked them out.
+
+    Returns
+    -------
+    pl.DataFrame
+        `raw`, its numbers as float64, and then the study's derived columns; one row per row of `raw`.
+
+    Raises
+    ------
+    StudyError
+        A derived column reads a column that `raw` does not have.
+    """
+    if study.snapshot is None:
+        raise StudyError("this study has [transactions], not a [snapshot]", fix="use the features of the log")
+    given = _floats(raw)
+    derived = tuple(study.snapshot.derived.items())
+    if not derived:
+        return given
+    kinds = tuple((name, _DUCKDB_TYPES.get(kind, "VARCHAR")) for name, kind in given.schema.items())
+    plan = _planned(derived, kinds, study.snapshot.csv.decimal)
+    cursor = _memory().cursor()
+    try:
+        found = _computed(given, plan, cursor)
+    finally:
+        cursor.close()
+    columns = dict(zip(study.snapshot.derived, zip(*found, strict=True), strict=True))
+    return given.hstack(_floats(pl.DataFrame(columns, strict=False)).get_columns())
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The SQL of the derived columns, and name and type of the columns c0, c1, ... that it reads."""
+
+    sql: str
+    read: _Types
+
+
+@lru_cache(maxsize=64)
+def _planned(derived: _Types, kinds: _Types, decimal: str) -> _Plan:
+    known = dict(kinds)
+    needed = dict.fromkeys(c for _, text in derived for c in parse(text).against(list(known)).columns)
+    fields = {name: Field(f"c{i}", known[name]) for i, name in enumerate(needed)}
+    found = (expression_sql(text, fields, decimal=decimal) for _, text in derived)
+    sql = ", ".join(f"{sql} AS d{i}" for i, sql in enumerate(found))
+    return _Plan(sql, tuple((name, known[name]) for name in needed))
+
+
+def _computed(given: pl.DataFrame, plan: _Plan, cursor: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+    if given.height == 1:
+        # One customer, now: binding values is faster than handing over a table.
+        cells = ", ".join(f"CAST(? AS {kind}) AS c{i}" for i, (_, kind) in enumerate(plan.read))
+        values = [given[name][0] for name, _ in plan.read]
+        return cursor.execute(f"SELECT {plan.sql} FROM (SELECT {cells or 1})", values).fetchall()
+    cells = given.select(pl.col(name).alias(f"c{i}") for i, (name, _) in enumerate(plan.read))
+    cursor.register("given", (cells if plan.read else given).to_arrow())
+    return cursor.execute(f"SELECT {plan.sql} FROM given").fetchall()
+
+
+@cache
+def _memory() -> duckdb.DuckDBPyConnection:
+    config: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "ieee_floating_point_ops": False}
+    return duckdb.connect(config=config)
+
+
+def _reading(source: Opened, customer: Field, columns: Sequence[Typed], snapshot: Snapshot) -> Reading:
+    """Read given columns as g0, g1, ..., derived ones as d0, d1, ... and the outcome."""
+    decimal = snapshot.csv.decimal
+    given = {"customer_id": identifier_sql(customer)}
+    given |= {f"g{i}": column.sql(decimal=decimal) for i, column in enumerate(columns)}
+    fields = dict(source.fields) | {column.name: column.as_field(f"g{i}") for i, column in enumerate(columns)}
+    derived = {f"d{i}": expression_sql(text, fields, decimal=decimal) for i, text in enumerate(snapshot.derived.values())}
+    churned = expression_sql(snapshot.labels.churned, fields, decimal=decimal)
+    outcome = {"churned": yes_no_sql(Field(f"CAST({churned} AS VARCHAR)", "VARCHAR"))}
+    problems = {column.problem: column.broken(f"g{i}") for i, column in enumerate(columns)}
+    problems["churned is missing"] = "churned IS NULL"
+    if snapshot.labels.value is not None:
+        worth = expression_sql(snapshot.labels.value, fields, decimal=decimal)
+        outcome["value"] = f"TRY_CAST({worth} AS DOUBLE)"
+        problems["value is missing or not finite"] = "NOT coalesce(isfinite(value), false)"
+    row = f"hash({', '.join(found.sql for found in source.fields.values())})"
+    same = "OVER (PARTITION BY customer_id)"
+    outcome["_differ"] = f"min({row}) {same} <> max({row}) {same}"
+    return Reading(
+        layers=[given, {**derived, **outcome}],
+        quarantine={_REPEATED: "customer_id IS NOT NULL AND _differ", **problems},
+        set_aside={NO_CUSTOMER: "customer_id IS NULL"},
+        compared=list(source.fields.values()),
+    )
+
+
+def _checked(judged: Judged) -> Judged:
+    repeated = judged.reasons.get(_REPEATED, 0)
+    if repeated > _MOST_REPEATED * judged.rows.read:
+        raise DataError(
+            f"{repeated:,} of the {judged.rows.read:,} rows of the snapshot share a customer_id with a different row",
+            fix="name the column that tells customers apart, or read an order log as [transactions]",
+        )
+    return usable(judged)
+
+
+def _frame(table: str, names: Sequence[str], snapshot: Snapshot, warehouse: Warehouse) -> pl.DataFrame:
+    found = warehouse.con.sql(f"SELECT * EXCLUDE (_file, _row, verdict, _raw) FROM {table} WHERE verdict = 0 ORDER BY customer_id")
+    frame = found.pl()
+    inner = [name for name in frame.columns if name not in ("customer_id", *OUTCOMES)]
+    outcomes = [name for name in OUTCOMES if name in frame.columns]
+    return frame.select(
+        "customer_id",
+        pl.lit(parse_day(snapshot.as_of), dtype=pl.Int32).alias("cutoff_day"),
+        *(_floats(frame.select(inner)).rename(dict(zip(inner, names, strict=True)))),
+        *outcomes,
+    )
+
+
+def _floats(frame: pl.DataFrame) -> pl.DataFrame:
+    numbers = cs.numeric().cast(pl.Float64)
+    return frame.with_columns(pl.when(numbers.is_finite()).then(numbers).otherwise(None))
+
+
+def _seen_labels(snapshot: Snapshot) -> list[Finding]:
+    """Say which columns a model may see although its label is made of them."""
+    seen = {
+        "churn": [c for c in parse(snapshot.labels.churned).columns if c not in (*snapshot.hidden_from_churn, *_RESERVED)],
+        "value": [c for c in parse(snapshot.labels.value or "0").columns if c not in (*snapshot.hidden_from_value, *_RESERVED)],
+    }
+    return [
+        Finding(
+            name="label-column-visible",
+            severity="warning",
+            evidence=f"the {task} label is made of {', '.join(names)}, which the {task} model may see",
+            meaning="A model that sees what its label is made of repeats the label instead of predicting it.",
+            fix=f"add it to snapshot.hidden_from_{task}",
+        )
+        for task, names in seen.items()
+        if names
+    ]

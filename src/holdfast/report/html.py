@@ -1,0 +1,160 @@
+"""The report: one HTML file that loads nothing, light and dark, for a manager first and for whoever checks the figures.
+
+Everything that comes from data or study is escaped by the template; the only markup that is passed through is ours.
+"""
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Sequence
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from holdfast.report import listings, words
+from holdfast.report.contents import Report
+from holdfast.report.drawing import Drawing
+from holdfast.report.listings import Listing
+from holdfast.report.summary import cards, how_proved, lead, proof, rows, stamps, top_reasons
+from holdfast.report.theme import css_variables
+from holdfast.windows import date_of
+
+if TYPE_CHECKING:
+    import jinja2
+
+SECTIONS = (
+    ("summary", "In short"),
+    ("findings", "Findings"),
+    ("segments", "Segments"),
+    ("recovery", "Recovery"),
+    ("riskiest", "Riskiest customers"),
+    ("evidence", "Evidence"),
+    ("reasons", "Reasons"),
+    ("data", "Data"),
+    ("made", "How it was made"),
+)
+SEVERITIES = ("fatal", "warning", "note")
+# What HTML cannot hold, and what browsers drop or act on silently.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def render(report: Report, drawn: Sequence[Drawing]) -> str:
+    """Write the report.
+
+    Parameters
+    ----------
+    drawn
+        Every drawing of `holdfast.report.drawing.drawings(report)`.
+    """
+    script = _resource("report.js")
+    return _template().render(
+        report=report,
+        page=_page(report),
+        drawings={drawing.name: drawing for drawing in drawn},
+        listings=_listings(report),
+        style=_style(),
+        script=script,
+        script_hash=b64encode(sha256(script.encode()).digest()).decode(),
+    )
+
+
+def _resource(name: str) -> str:
+    return files("holdfast.report").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+@cache
+def _template() -> "jinja2.Template":
+    import jinja2
+
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, finalize=_printable, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(_resource("report.html.j2"))
+
+
+def _printable(value: Any) -> Any:
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", value) if type(value) is str else value
+
+
+def _style() -> str:
+    light, dark = css_variables(0), css_variables(1)
+    return (
+        f":root{{color-scheme:light;{light}}}"
+        f"@media(prefers-color-scheme:dark){{:root:not([data-theme=light]){{color-scheme:dark;{dark}}}}}"
+        f":root[data-theme=dark]{{color-scheme:dark;{dark}}}"
+        f"{_resource('report.css')}"
+        f"@media print{{:root,:root[data-theme],:root:not([data-theme=light]){{color-scheme:light;{light}}}}}"
+    )
+
+
+def _page(report: Report) -> dict[str, Any]:
+    summary = report.summary
+    return {
+        "as_of": words.day(summary["cutoff_day"]),
+        "run_id": summary.get("run_id", ""),
+        "created_at": str(summary.get("created_at", "")).replace("T", " "),
+        "sections": SECTIONS,
+        "stamps": stamps(report),
+        "lead": lead(report),
+        "cards": cards(report),
+        "reasons": top_reasons(report),
+        "proof": proof(report),
+        "findings": _findings(report),
+        "actions": [(name, report.study.actions.get(name, [])) for name in report.segments["segment"]],
+        "is_assumed": "assumed" in report.recovery["uplift_source"].to_list(),
+        "how_proved": how_proved(report),
+        "rows": rows(report),
+        "made": _made(report),
+        "study": json.dumps(report.study.model_dump(mode="json", exclude_defaults=True), indent=1, ensure_ascii=False),
+    }
+
+
+def _findings(report: Report) -> list[dict[str, str]]:
+    found = sorted(report.summary.get("findings", []), key=lambda finding: SEVERITIES.index(finding["severity"]))
+    return [
+        dict(finding) | {"title": words.feature(finding["name"].replace("-", " ")), "badge": _badge(report, finding)}
+        for finding in found
+    ]
+
+
+def _badge(report: Report, finding: dict[str, str]) -> str:
+    known = ", acknowledged in the study" if finding["name"] in report.study.acknowledge else ""
+    return words.capital(finding["severity"]) + known
+
+
+def _listings(report: Report) -> dict[str, Listing]:
+    both = {
+        f"{task}_{name}": make(report, task)
+        for task in ("churn", "value")
+        for name, make in (
+            ("metrics", listings.metrics),
+            ("importance", listings.importance),
+            ("dependence", listings.dependence),
+        )
+    }
+    whole = (
+        listings.segments, listings.tiers, listings.recovery, listings.riskiest, listings.cross_validated,
+        listings.candidates, listings.calibration, listings.ranking, listings.gains, listings.roles,
+        listings.set_aside, listings.seconds, listings.versions,
+    )  # fmt: skip
+    return both | {make.__name__: make(report) for make in whole}
+
+
+def _made(report: Report) -> list[tuple[str, str]]:
+    study, summary = report.study, report.summary
+    cutoffs = [date_of(day).isoformat() for day in report.evidence["cutoff_day"].unique().sort()]
+    algorithms = {task: (summary.get(task) or {}).get("algorithm") for task in ("churn", "value")}
+    return [
+        ("Scored as of", str(summary["cutoff_date"])),
+        ("Proved at", words.listing(cutoffs) or "nowhere"),
+        ("Churn", f"{words.feature(algorithms['churn'] or words.NONE)}, {_horizon(study.churn.horizon_days, report)}"),
+        ("Value", f"{words.feature(algorithms['value'] or words.NONE)}, {_horizon(study.value.horizon_days, report)}"),
+        ("Seed", str(study.seed)),
+        ("Time zone", study.time_zone),
+        ("Study's SHA-256", study.fingerprint[:16]),
+    ]
+
+
+def _horizon(days: int, report: Report) -> str:
+    return "label of the snapshot, no horizon" if report.is_snapshot else f"over the next {words.plural(days, 'day')}"

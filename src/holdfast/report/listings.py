@@ -1,0 +1,273 @@
+"""The run's tables as a reader sees them: captions, headings and cells in words, for page and model card."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import polars as pl
+
+from holdfast.report import curves, words
+from holdfast.report.contents import Report
+from holdfast.study import ALGORITHMS
+
+Row = tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """A table in words.
+
+    Attributes
+    ----------
+    n_words
+        How many columns, from the left, hold words; the others hold figures.
+    """
+
+    caption: str
+    columns: Row
+    rows: tuple[Row, ...]
+    n_words: int = 1
+
+
+def _listing(caption: str, columns: Row, rows: Iterable[Row], *, n_words: int = 1) -> Listing:
+    return Listing(caption=caption, columns=columns, rows=tuple(rows), n_words=n_words)
+
+
+def segments(report: Report) -> Listing:
+    """Each segment's size, worth and risk."""
+    money = report.currency
+    rows = (
+        (
+            row["segment"],
+            words.count(row["customers"]),
+            words.money(row["total_ltv"], money),
+            words.money(row["average_ltv"], money),
+            words.percent(row["average_churn_probability"]),
+            words.decimal(row["average_risk_score"], 2),
+        )
+        for row in report.segments.iter_rows(named=True)
+    )
+    columns = ("Segment", "Customers", "Expected revenue", "Per customer", "Mean churn probability", "Mean risk score")
+    return _listing("The six segments", columns, rows)
+
+
+def recovery(report: Report) -> Listing:
+    """What keeping each segment costs and brings, with where the rate comes from."""
+    money = report.currency
+    rows = (
+        (
+            row["segment"],
+            row["uplift_source"],
+            words.count(row["customers"]),
+            words.money(row["cost"], money),
+            words.percent(row["rate"]),
+            words.percent(row["break_even_rate"]),
+            words.money(row["invested"], money),
+            words.money(row["recovered"], money),
+            words.money(row["net"], money),
+            words.percent(None if row["roi_percent"] is None else row["roi_percent"] / 100, 0),
+        )
+        for row in report.recovery.iter_rows(named=True)
+    )
+    columns = (
+        "Segment", "Rate is", "Customers", "Cost each", "Recovery rate", "Break-even rate", "Invested", "Recovered",
+        "Net", "ROI",
+    )  # fmt: skip
+    return _listing("Revenue recovery by segment", columns, rows, n_words=2)
+
+
+def _with_interval(metric: str, row: dict[str, float | None], prefix: str, currency: str) -> str:
+    value, low, high = (words.metric(metric, row[f"{prefix}{name}"], currency) for name in ("value", "low", "high"))
+    return value if words.NONE in (low, high) else f"{value} ({low} to {high})"
+
+
+def metrics(report: Report, task: str) -> Listing:
+    """The champion beside the naive baseline, per cutoff and metric, with 95 % intervals."""
+    table = curves.contests(report.evidence, ALGORITHMS).filter(pl.col("task") == task)
+    rows = (
+        (
+            row["cutoff"],
+            words.metric_label(row["metric"]),
+            words.METRICS[row["metric"]].better if row["metric"] in words.METRICS else "",
+            _with_interval(row["metric"], row, "", report.currency),
+            _with_interval(row["metric"], row, "baseline_", report.currency),
+            "yes" if row["wins"] else "no",
+        )
+        for row in table.iter_rows(named=True)
+    )
+    names = words.listing([words.feature(name) for name in table["baseline"].unique(maintain_order=True)])
+    columns = (
+        "Cutoff",
+        "Metric",
+        "Better is",
+        "Model",
+        f"Naive baseline ({names})" if names else "Naive baseline",
+        "Wins",
+    )
+    return _listing(f"{words.capital(task)}: the model against the naive baseline", columns, rows, n_words=3)
+
+
+def candidates(report: Report) -> Listing:
+    """Every algorithm that was compared: the mean of each metric over the cutoffs."""
+    table = report.evidence.filter(pl.col("model").is_in(ALGORITHMS))
+    means = table.group_by("task", "model", "metric", maintain_order=True).agg(pl.col("value").mean())
+    rows = (
+        (task, words.feature(model), words.metric_label(metric), words.metric(metric, value, report.currency))
+        for task, model, metric, value in means.iter_rows()
+    )
+    return _listing(
+        "Algorithms compared, mean over the cutoffs", ("Task", "Algorithm", "Metric", "Mean"), rows, n_words=3
+    )
+
+
+def ranking(report: Report) -> Listing:
+    """How well leavers are ranked, per cutoff and model."""
+    rows = (
+        (
+            words.day(row["cutoff_day"]),
+            row["model"],
+            words.count(row["customers"]),
+            words.percent(row["left"]),
+            words.decimal(row["roc_auc"]),
+            words.decimal(row["average_precision"]),
+        )
+        for row in curves.ranking(report.predictions).iter_rows(named=True)
+    )
+    columns = ("Cutoff", "Ranked by", "Customers", "Left", "ROC-AUC", "Average precision")
+    return _listing("Ranking of leavers", columns, rows, n_words=2)
+
+
+def calibration(report: Report) -> Listing:
+    """Predicted against actual churn, per bin of probability."""
+    rows = (
+        (
+            f"{10 * row['bin']}% to {10 * row['bin'] + 10}%",
+            words.count(row["customers"]),
+            words.percent(row["predicted"]),
+            words.percent(row["actual"]),
+            f"{words.percent(row['low'])} to {words.percent(row['high'])}",
+        )
+        for row in curves.reliability(report.predictions).iter_rows(named=True)
+    )
+    columns = ("Probability", "Customers", "Predicted", "Left", "95% interval")
+    return _listing("Predicted and actual churn", columns, rows)
+
+
+def gains(report: Report) -> Listing:
+    """What the customers ranked highest hold."""
+    table = curves.gains(report.predictions)
+    parts = {"churn": "leavers", "value": "revenue"}
+    found = {task: table.filter(pl.col("task") == task) for task in parts if task in table["task"].to_list()}
+    rows = (
+        (
+            f"top {words.percent(share, 0)}",
+            *(words.percent(value) for part in found.values() for value in curves.caught(part, share)),
+        )
+        for share in (0.05, 0.1, 0.2, 0.3, 0.5)
+    )
+    columns = [f"{words.capital(parts[task])}, {model}" for task in found for model in ("model", "baseline")]
+    return _listing("Share found in the customers ranked highest", ("Customers", *columns), rows if found else ())
+
+
+def tiers(report: Report) -> Listing:
+    """Where the value tiers begin and from which score their risk is high."""
+    table = curves.tiers(curves.quadrant(report.scores)) if report.scores.height else pl.DataFrame()
+    rows = (
+        (
+            row["value_tier"],
+            words.count(row["customers"]),
+            words.money(row["from_revenue"], report.currency),
+            words.decimal(row["risk"], 2),
+        )
+        for row in table.iter_rows(named=True)
+    )
+    return _listing("Value tiers", ("Tier", "Customers", "Expected revenue from", "High risk from score"), rows)
+
+
+def importance(report: Report, task: str) -> Listing:
+    """Every feature's weight and direction."""
+    mine = report.importance.filter(pl.col("task") == task).sort("relative", "feature", descending=[True, False])
+    ways = curves.ways(report.contributions, task, mine["feature"].to_list())
+    rows = (
+        (words.feature(name), way, words.percent(relative))
+        for name, way, relative in zip(mine["feature"], ways["way"], mine["relative"], strict=True)
+    )
+    columns = ("Feature", "Direction", "Share of the strongest")
+    return _listing(f"What moves the {task} model", columns, rows, n_words=2)
+
+
+def dependence(report: Report, task: str) -> Listing:
+    """Mean effect of the strongest features in groups of rising value."""
+    rows = (
+        (words.feature(name), words.count(n), f"{value:,.4g}", f"{effect:+,.4g}")
+        for name in curves.strongest(report.importance, task, 4)
+        for value, effect, n in curves.trend(curves.dependence(report.contributions, task, name))
+        .select("value", "contribution", "customers")
+        .iter_rows()
+    )
+    columns = ("Feature", "Customers", "Mean value", "Mean effect on the raw score")
+    return _listing(f"Effect on the {task} model by value", columns, rows)
+
+
+def roles(report: Report) -> Listing:
+    """Which features matter for churn, for value, for both."""
+    table = curves.roles(report.importance)
+    rows = (
+        (words.feature(name), role, words.percent(churn, 0), words.percent(value, 0))
+        for name, churn, value, role in table.iter_rows()
+    )
+    return _listing("Features across the models", ("Feature", "Matters for", "Churn", "Value"), rows, n_words=2)
+
+
+def riskiest(report: Report, n: int = 20) -> Listing:
+    """The customers of the highest risk score, with their strongest reasons for leaving in words."""
+    top = report.scores.sort(["risk_score", "expected_revenue", "customer_id"], descending=[True, True, False]).head(n)
+    said = report.reasons.filter(
+        (pl.col("task") == "churn") & pl.col("customer_id").is_in(top["customer_id"].to_list())
+    )
+    said = said.filter(pl.col("contribution") > 0).sort("customer_id", "rank")
+    sentences = dict(said.group_by("customer_id").agg(pl.col("sentence").head(3)).iter_rows())
+    rows = (
+        (
+            row["customer_id"],
+            row["segment"],
+            "; ".join(sentences.get(row["customer_id"], [])) or "not explained",
+            words.percent(row["churn_probability"]),
+            words.money(row["expected_revenue"], report.currency),
+            words.decimal(row["risk_score"]),
+        )
+        for row in top.iter_rows(named=True)
+    )
+    columns = ("Customer", "Segment", "Why", "Churn probability", "Expected revenue", "Risk score")
+    return _listing(f"The {top.height} riskiest customers", columns, rows, n_words=3)
+
+
+def set_aside(report: Report) -> Listing:
+    """Why rows were not used, with counts, per source."""
+    rows = (
+        (source, reason, words.count(n))
+        for source, reasons in (report.summary.get("reasons") or {}).items()
+        for reason, n in sorted(reasons.items(), key=lambda item: -item[1])
+    )
+    return _listing("Rows not used", ("Source", "Reason", "Rows"), rows, n_words=2)
+
+
+def seconds(report: Report) -> Listing:
+    """How long each step took."""
+    rows = ((step, f"{took:.2f}") for step, took in (report.summary.get("seconds") or {}).items())
+    return _listing("Seconds per step", ("Step", "Seconds"), rows)
+
+
+def versions(report: Report) -> Listing:
+    """What the run was made with."""
+    return _listing("Versions", ("Library", "Version"), sorted(report.versions.items()), n_words=2)
+
+
+def cross_validated(report: Report) -> Listing:
+    """The means over the folds of a snapshot, where there was a cross-validation."""
+    rows = (
+        (task, words.metric_label(name), words.metric(name, value, report.currency))
+        for task in ("churn", "value")
+        for name, value in ((report.summary.get(task) or {}).get("cross_validated") or {}).items()
+        if isinstance(value, float)
+    )
+    return _listing("Cross-validation, mean over the folds", ("Task", "Metric", "Mean"), rows, n_words=2)

@@ -1,0 +1,129 @@
+"""The run in a few sentences and figures: what a manager reads first. Every figure is from the run's summary."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from holdfast.report import words
+from holdfast.report.contents import Report
+from holdfast.windows import date_of
+
+PROOFS = {"churn": ("roc_auc", "brier"), "value": ("wape", "spearman", "total_ratio")}
+
+
+def when(report: Report, task: str) -> str:
+    """The target window, in words."""
+    days = (report.summary.get(task) or {}).get("horizon_days")
+    return f"over the next {words.plural(days, 'day')}" if days else "as the snapshot labels it"
+
+
+def lead(report: Report) -> str:
+    """One paragraph: who is at risk and what they hold."""
+    summary, money = report.summary, report.currency
+    n = words.plural(summary["customers"], "customer")
+    held, all_revenue = summary["revenue_at_risk"], summary["expected_revenue"]
+    share = f", {words.percent(held / all_revenue, 0)} of the total" if all_revenue > 0 else ""
+    return (
+        f"Of {n}, {words.percent(summary['share_at_risk'])} are likely to leave {when(report, 'churn')}. "
+        f"They hold {words.money(held, money)} of expected revenue{share}."
+    )
+
+
+def cards(report: Report) -> list[dict[str, str]]:
+    """The headline figures: name, figure and note."""
+    summary, money = report.summary, report.currency
+    at = words.percent(report.study.churn.threshold, 0)
+    return [
+        {
+            "name": "Customers",
+            "figure": words.count(summary["customers"]),
+            "note": f"scored as of {words.day(summary['cutoff_day'])}",
+        },
+        {
+            "name": "Likely to leave",
+            "figure": words.percent(summary["share_at_risk"]),
+            "note": f"churn probability of {at} or more",
+        },
+        {
+            "name": "Expected revenue",
+            "figure": words.money(summary["expected_revenue"], money),
+            "note": when(report, "value"),
+        },
+        {
+            "name": "Revenue at risk",
+            "figure": words.money(summary["revenue_at_risk"], money),
+            "note": "held by those likely to leave",
+        },
+    ]
+
+
+def top_reasons(report: Report) -> list[dict[str, Any]]:
+    """The strongest reasons of each task, in words."""
+    reasons = report.summary.get("top_reasons", [])
+    headings = {"churn": "What moves the risk", "value": "What moves the value"}
+    found = {task: [reason["sentence"] for reason in reasons if reason["task"] == task] for task in headings}
+    return [{"name": headings[task], "sentences": sentences} for task, sentences in found.items() if sentences]
+
+
+def proof(report: Report) -> list[str]:
+    """How good each model proved, beside the naive baseline."""
+    lines = [
+        _proof(report.summary.get(task) or {}, name, report.currency)
+        for task, names in PROOFS.items()
+        for name in names
+    ]
+    return [line for line in lines if line] or ["Nothing could be proved: see the findings."]
+
+
+def _proof(task: Mapping[str, Any], name: str, currency: str) -> str:
+    if task.get(name) is None:
+        return ""
+    metric, baseline = words.METRICS[name], task.get("baseline") or {}
+    naive = (
+        f", {words.metric(name, baseline[name], currency)} for the naive baseline"
+        if baseline.get(name) is not None
+        else ""
+    )
+    return f"{metric.label} {words.metric(name, task[name], currency)}{naive} ({metric.better} is better)"
+
+
+def how_proved(report: Report) -> str:
+    """What the evidence is worth, in one paragraph."""
+    if report.is_snapshot:
+        snapshot = report.study.snapshot
+        share = words.percent(snapshot.test_share if snapshot else None, 0)
+        return (
+            f"Measured on {share} of the customers, held out from learning. A snapshot has no later time to be proved "
+            "on: these figures say how well the labels of the snapshot are recovered, not how well the future is "
+            "predicted."
+        )
+    cutoffs = [date_of(day).isoformat() for day in report.evidence["cutoff_day"].unique().sort()]
+    if not cutoffs:
+        return "The log is too short to prove anything on later time: see the findings."
+    return (
+        f"At each cutoff ({words.listing(cutoffs)}) the models were learnt from outcomes that were complete before it, "
+        "and their predictions were compared with what happened after it."
+    )
+
+
+def stamps(report: Report) -> list[dict[str, str]]:
+    """What must be read before any figure: fatal findings, acknowledged or not."""
+    fatal = [finding for finding in report.summary.get("findings", []) if finding["severity"] == "fatal"]
+    return [
+        {
+            "heading": "Read this first"
+            + (" (acknowledged in the study)" if finding["name"] in report.study.acknowledge else ""),
+            "text": " ".join(words.sentence(finding[part]) for part in ("evidence", "meaning")),
+        }
+        for finding in fatal
+    ]
+
+
+def rows(report: Report) -> str:
+    """What became of the rows, checked."""
+    read = report.summary.get("rows") or {}
+    if not read:
+        return "The number of rows was not recorded."
+    parts = [read[name] for name in ("accepted", "set_aside", "quarantined")]
+    sum_ = f"{words.count(parts[0])} accepted + {words.count(parts[1])} set aside + {words.count(parts[2])} quarantined"
+    holds = "" if sum(parts) == read["read"] else ". These do not add up"
+    return f"{words.plural(read['read'], 'row')} read = {sum_}{holds}. Quarantined rows are in quarantine.parquet."
