@@ -147,4 +147,3 @@ def _kind(node: exp.Expr) -> str | None:
 def _raw(sql: str) -> exp.Expr:
     # Already written for DuckDB from quoted names; the parser only has to carry it.
     return exp.Var(this=f"({sql})")
-

@@ -1,5 +1,7 @@
 """The warehouse: one DuckDB database per run, in the run's scratch folder, with a bounded memory."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -8,7 +10,7 @@ import duckdb
 import narwhals as nw
 import polars as pl
 
-from holdfast.errors import DataError
+from holdfast.errors import DataError, HoldfastError
 
 
 class Warehouse:
@@ -65,6 +67,17 @@ class Warehouse:
         # To the end: DuckDB refuses other work on the connection while a result is not fetched out.
         (found,) = self.con.execute(sql, list(values)).fetchall()
         return found
+
+    @contextmanager
+    def working(self, task: str) -> Iterator[None]:
+        """Turn what goes wrong in the database (a full disk, too little memory) into an error that names the task."""
+        try:
+            yield
+        except duckdb.Error as error:
+            said = str(error).strip().splitlines()[0]
+            raise HoldfastError(
+                f"the database failed to {task}: {said}", fix=f"free disk space at {self.scratch}"
+            ) from None
 
     def close(self) -> None:
         """Close the connection; the scratch folder is the caller's to remove."""

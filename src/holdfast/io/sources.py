@@ -1,5 +1,6 @@
 """A source of rows, whatever it is: its columns by the user's names, and for every row where it came from."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -59,6 +60,11 @@ class Opened:
     streamed: int = 0
     failure: HoldfastError | None = None
 
+    @property
+    def is_text(self) -> bool:
+        """Whether the source shows everything as text."""
+        return isinstance(self.stream, CsvFiles)
+
     def column(self, column: str, *, role: str) -> Field:
         """Return the field of a mapped column.
 
@@ -87,18 +93,18 @@ class Opened:
             said = str(error).strip().splitlines()[0]
             raise DataError(f"{where} cannot be read: {said}", fix="check that the source is complete") from None
 
-    def rows_read(self, warehouse: Warehouse) -> int:
-        """Rows and rejected records of the source, counted by the reader itself, once the view has been read."""
-        if self.stream is not None:
-            return self.streamed + self.rejected.height
-        return int(warehouse.row(f"SELECT count(*) FROM {self.view}")[0])
+    @property
+    def rows_read(self) -> int:
+        """Rows and rejected records, as the reader itself counts them, once the view has been read."""
+        return self.streamed + self.rejected.height
 
     @property
     def rejected(self) -> pl.DataFrame:
-        """Records that were no rows, once the view has been read; columns `_file`, `_row`, `reason`, `raw` (text)."""
+        """Records that were no rows, once the view has been read; columns `_file`, `_row`, `reason`, `raw`."""
         found = self.stream.rejected if isinstance(self.stream, CsvFiles) else []
         columns = {"_file": pl.Int32, "_row": pl.Int64, "reason": pl.String, "raw": pl.String}
-        return pl.DataFrame([(r.file, r.record, r.reason, r.text) for r in found], schema=columns, orient="row")
+        rows = [(r.file, r.record, r.reason, json.dumps({"line": r.text}, ensure_ascii=False)) for r in found]
+        return pl.DataFrame(rows, schema=columns, orient="row")
 
     def located(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Replace `_file` and `_row` by `source` and `row`, the line that a text editor shows."""
@@ -125,15 +131,16 @@ def open_source(
         It cannot be found, read or understood.
     """
     if source.postgres is not None:
-        return _streamed(PostgresQuery(source.postgres), source, warehouse, name=name, on_rows=on_rows)
+        # An exact number arrives as PostgreSQL's own text of it, whatever a file would have had.
+        return _streamed(PostgresQuery(source.postgres), ".", warehouse, name=name, on_rows=on_rows)
     files = find_files(expanded(str(source.path), project_dir=project_dir))
     if files[0].kind == "parquet":
-        return _parquet(files, source, warehouse, name=name)
-    return _streamed(CsvFiles(files, source.csv), source, warehouse, name=name, on_rows=on_rows)
+        return _parquet(files, source, warehouse, name=name, on_rows=on_rows)
+    return _streamed(CsvFiles(files, source.csv), source.csv.decimal, warehouse, name=name, on_rows=on_rows)
 
 
-def _streamed(stream: Stream, source: Source, warehouse: Warehouse, *, name: str, on_rows: OnRows | None) -> Opened:
-    opened = Opened(name, f"source_{name}", {}, stream.labels, source.csv.decimal, stream)
+def _streamed(stream: Stream, decimal: str, warehouse: Warehouse, *, name: str, on_rows: OnRows | None) -> Opened:
+    opened = Opened(name, f"source_{name}", {}, stream.labels, decimal, stream)
     reader = pa.RecordBatchReader.from_batches(stream.schema, _watched(stream, opened, on_rows))
     warehouse.con.register(opened.view, reader)
     kinds = warehouse.con.execute(f"SELECT column_name, column_type FROM (DESCRIBE {opened.view})").fetchall()[2:]
@@ -154,11 +161,13 @@ def _watched(stream: Stream, opened: Opened, on_rows: OnRows | None) -> Iterator
         raise
 
 
-def _parquet(files: list[DataFile], source: Source, warehouse: Warehouse, *, name: str) -> Opened:
-    paths = [_unglobbed(file.path, warehouse.scratch, i) for i, file in enumerate(files)]
+def _parquet(
+    files: list[DataFile], source: Source, warehouse: Warehouse, *, name: str, on_rows: OnRows | None
+) -> Opened:
+    paths = [_unglobbed(file.path, warehouse.scratch / f"{name}-{i}.parquet") for i, file in enumerate(files)]
     labels = [str(file.path) for file in files]
-    names = _common_columns(labels)
-    opened = Opened(name, f"source_{name}", {}, labels, source.csv.decimal)
+    names, n_rows = _common_columns(labels)
+    opened = Opened(name, f"source_{name}", {}, labels, source.csv.decimal, streamed=n_rows)
     with opened.reading():
         rows = warehouse.con.read_parquet(paths, file_row_number=True)
         cells = ", ".join(f"{quoted(column)} AS c{i}" for i, column in enumerate(names))
@@ -166,34 +175,36 @@ def _parquet(files: list[DataFile], source: Source, warehouse: Warehouse, *, nam
         view.create_view(opened.view, replace=True)
     kinds = [str(kind) for kind in view.types[2:]]
     opened.fields = {column: Field(f"c{i}", kind) for i, (column, kind) in enumerate(zip(names, kinds, strict=True))}
+    if on_rows is not None:
+        on_rows(name, n_rows)
     return opened
 
 
-def _common_columns(paths: Sequence[str]) -> list[str]:
-    first: pa.Schema | None = None
+def _common_columns(paths: Sequence[str]) -> tuple[list[str], int]:
+    """Return the columns that all files have, and their rows by their own count."""
+    layouts, rows = [], 0
     for path in paths:
         try:
-            schema = pq.read_schema(path).remove_metadata()
+            layout = pq.read_metadata(path)
+            layouts.append({field.name: str(field.type) for field in layout.schema.to_arrow_schema()})
         except (pa.ArrowException, OSError) as error:
             said = str(error).splitlines()[0]
             raise DataError(f"{path} is a damaged Parquet file: {said}", fix="fetch or write it again") from None
-        if first is None:
-            first = schema
-        if {f.name: f.type for f in schema} != {f.name: f.type for f in first}:
-            odd = sorted({f"{f.name} ({f.type})" for f in schema} ^ {f"{f.name} ({f.type})" for f in first})
+        rows += layout.num_rows
+        if layouts[-1] != layouts[0]:
+            odd = sorted({f"{name} ({kind})" for name, kind in layouts[-1].items() ^ layouts[0].items()})
             raise DataError(
                 f"{path} and {paths[0]} differ in their columns: {', '.join(odd)}",
                 fix="read files of one layout together",
                 columns=odd,
             )
-    return list(first.names) if first is not None else []
+    return list(layouts[0]), rows
 
 
-def _unglobbed(path: Path, scratch: Path, index: int) -> str:
+def _unglobbed(path: Path, link: Path) -> str:
     # DuckDB would take these characters in a file's own name for a glob.
     if not set("*?[") & set(str(path)):
         return str(path)
-    link = scratch / f"linked-{index}.parquet"
     link.unlink(missing_ok=True)
     link.symlink_to(path.resolve())
     return str(link)

@@ -41,7 +41,7 @@ class RecencyRank:
     def predict(self, frame: pl.DataFrame) -> Vector:
         """Probabilities, (n_customers,)."""
         days = frame["days_since_last_purchase"].cast(pl.Float64).to_numpy()
-        return np.interp(days, self.days, self.probability)
+        return np.asarray(np.interp(days, self.days, self.probability), dtype=np.float64)
 
 
 @dataclass(frozen=True)

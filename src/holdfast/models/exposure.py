@@ -32,7 +32,7 @@ def horizon_exponent(windows: pl.DataFrame, amount: pl.Expr) -> float:
     """
     totals = windows.group_by("cutoff_day", "horizon_days").agg(amount=amount).filter(pl.col("amount") > 0)
     logs = totals.select("cutoff_day", x=pl.col("horizon_days").log(), y=pl.col("amount").log())
-    within = logs.select((pl.col("x", "y") - pl.col("x", "y").mean().over("cutoff_day")))
+    within = logs.select(pl.col("x", "y") - pl.col("x", "y").mean().over("cutoff_day"))
     spread = float((within["x"] ** 2).sum())
     slope = float((within["x"] * within["y"]).sum()) / spread if spread else 1.0
     return float(np.clip(slope, *_EXPONENTS))
@@ -74,7 +74,7 @@ def fit_spend(matrix: Matrix, revenue: Vector, exposure: Vector, *, parameters: 
     spent = np.maximum(revenue, 0)
     base = float(np.log(max(spent.sum() / exposure.sum(), _LEAST)))
     start = base + np.log(exposure)
-    tweedie = {"objective": "tweedie", "tweedie_variance_power": 1.5}
+    tweedie: dict[str, Any] = {"objective": "tweedie", "tweedie_variance_power": 1.5}
     return _boosted(matrix, spent, start, base, {**tweedie, **parameters}, seed)
 
 

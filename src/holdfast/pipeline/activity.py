@@ -38,7 +38,9 @@ _EVENTS = f"""
     SELECT customer_id, day, {", ".join(f"sum(n) FILTER (kind = '{kind}') AS n_{kind}s" for kind in ENGAGEMENT_KINDS)}
     FROM events GROUP BY customer_id, day
 """
-_TREATMENTS = "SELECT customer_id, day, count(*) AS n_treatments FROM treatments WHERE treated GROUP BY customer_id, day"
+_TREATMENTS = (
+    "SELECT customer_id, day, count(*) AS n_treatments FROM treatments WHERE treated GROUP BY customer_id, day"
+)
 
 
 def roll_up(warehouse: Warehouse, *, with_products: bool) -> None:

@@ -1,5 +1,6 @@
 """Ingest: the study's sources become the tables of fact, and every row is accounted for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,13 +8,17 @@ from holdfast.errors import StudyError
 from holdfast.findings import Finding
 from holdfast.io.duckdb import Warehouse
 from holdfast.io.sources import OnRows, Opened, open_source
+from holdfast.pipeline import intake_findings
 from holdfast.pipeline.activity import roll_up
+from holdfast.pipeline.attributes import create_customers
 from holdfast.pipeline.judged import Judged, Rows, fingerprint, judge, usable, written_quarantine
 from holdfast.pipeline.lines import events_reading, transactions_reading, treatments_reading
 from holdfast.pipeline.snapshot import IngestedSnapshot, ingest_snapshot, snapshot_features
-from holdfast.study import Source, Study, Transactions
+from holdfast.study import Events, Source, Study, Transactions, Treatments
 
 __all__ = ["Ingested", "IngestedSnapshot", "Rows", "ingest", "ingest_snapshot", "snapshot_features"]
+
+_FACTS = ("transactions", "events", "customers", "treatments")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +34,7 @@ class Ingested:
     quarantine
         The QUARANTINE table, a Parquet file in the scratch folder.
     first_day, end_day
-        First day of the log; first day after it.
+        First day of the order log; first day after it.
     n_customers
         Customers with an accepted line.
     fingerprint
@@ -61,19 +66,26 @@ def ingest(study: Study, warehouse: Warehouse, *, on_progress: OnRows | None = N
     StudyError
         The study names something that the sources do not have.
     """
-    if study.transactions is None:
+    log = study.transactions
+    if log is None:
         raise StudyError("this study has a [snapshot], not [transactions]", fix="read it with ingest_snapshot")
-    judged = [_transactions(study, study.transactions, warehouse, on_progress)]
+
+    def opened(source: Source, name: str) -> Opened:
+        return open_source(source, warehouse, name=name, project_dir=study.project_dir, on_rows=on_progress)
+
+    judged, findings = _read_transactions(opened(log, "transactions"), study, log, warehouse)
     if study.events is not None:
-        source = _opened(study.events, study, warehouse, "events", on_progress)
-        judged.append(usable(judge(source, events_reading(source, study, study.events), warehouse)))
-        warehouse.con.execute(_EVENTS)
+        judged += _read_events(opened(study.events, "events"), study, study.events, warehouse)
+    if study.customers is not None:
+        found, said = create_customers(opened(study.customers, "customers"), study, study.customers, warehouse)
+        judged, findings = [*judged, found], [*findings, *said]
     if study.treatments is not None:
-        source = _opened(study.treatments, study, warehouse, "treatments", on_progress)
-        judged.append(usable(judge(source, treatments_reading(source, study, study.treatments), warehouse)))
-        warehouse.con.execute(_TREATMENTS)
-    roll_up(warehouse, with_products=study.transactions.columns.product_id is not None)
-    first, last, customers = _extent(warehouse)
+        judged += _read_treatments(opened(study.treatments, "treatments"), study, study.treatments, warehouse)
+    with warehouse.working("roll the tables up to days"):
+        roll_up(warehouse, with_products=log.columns.product_id is not None)
+        first, last, customers = warehouse.row(
+            "SELECT min(day), max(day), count(DISTINCT customer_id) FROM transactions"
+        )
     return Ingested(
         rows=sum((each.rows for each in judged[1:]), judged[0].rows),
         reasons={each.name: each.reasons for each in judged},
@@ -81,42 +93,48 @@ def ingest(study: Study, warehouse: Warehouse, *, on_progress: OnRows | None = N
         first_day=first,
         end_day=last + 1,
         n_customers=customers,
-        findings=(),
-        fingerprint=fingerprint(("transactions", "events", "customers", "treatments"), warehouse),
+        findings=(*findings, *intake_findings.of_sources(judged, warehouse)),
+        fingerprint=fingerprint(_FACTS, warehouse),
     )
 
 
-_TRANSACTIONS = """
-    CREATE OR REPLACE TABLE transactions AS
-    SELECT customer_id, day, occurred_at, order_id, product_id,
-        CAST(CASE WHEN is_return THEN -abs(quantity) ELSE quantity END AS DOUBLE) AS quantity,
-        CAST(CASE WHEN is_return THEN -abs(minor) ELSE minor END AS BIGINT) AS amount_minor,
-        is_return
-    FROM (SELECT *, returned OR negative AS is_return FROM judged_transactions WHERE verdict = 0)
-"""
-_EVENTS = """
-    CREATE OR REPLACE TABLE events AS
-    SELECT customer_id, day, kind, CAST(sum(n) AS BIGINT) AS n FROM judged_events WHERE verdict = 0
-    GROUP BY ALL ORDER BY ALL
-"""
-_TREATMENTS = """
-    CREATE OR REPLACE TABLE treatments AS
-    SELECT customer_id, day, campaign, treated, propensity, CAST(cost_minor AS BIGINT) AS cost_minor
-    FROM judged_treatments WHERE verdict = 0 ORDER BY ALL
-"""
+def _read_transactions(
+    source: Opened, study: Study, log: Transactions, warehouse: Warehouse
+) -> tuple[list[Judged], list[Finding]]:
+    judged = usable(judge(source, transactions_reading(source, study, log, warehouse), warehouse))
+    # A return lowers what was bought, whichever sign its line has.
+    _replace(judged, warehouse, """
+        CREATE OR REPLACE TABLE transactions AS
+        SELECT customer_id, day, occurred_at, order_id, product_id,
+            CAST(CASE WHEN is_return THEN -abs(quantity) ELSE quantity END AS DOUBLE) AS quantity,
+            CAST(CASE WHEN is_return THEN -abs(minor) ELSE minor END AS BIGINT) AS amount_minor,
+            is_return
+        FROM (SELECT *, returned OR negative AS is_return FROM judged_transactions WHERE verdict = 0)
+    """)  # fmt: skip
+    return [judged], intake_findings.of_lines(log, judged, warehouse)
 
 
-def _opened(source: Source, study: Study, warehouse: Warehouse, name: str, on_progress: OnRows | None) -> Opened:
-    return open_source(source, warehouse, name=name, project_dir=study.project_dir, on_rows=on_progress)
+def _read_events(source: Opened, study: Study, log: Events, warehouse: Warehouse) -> list[Judged]:
+    judged = usable(judge(source, events_reading(source, study, log), warehouse))
+    _replace(judged, warehouse, """
+        CREATE OR REPLACE TABLE events AS
+        SELECT customer_id, day, kind, CAST(sum(n) AS BIGINT) AS n FROM judged_events WHERE verdict = 0
+        GROUP BY ALL ORDER BY ALL
+    """)  # fmt: skip
+    return [judged]
 
 
-def _transactions(study: Study, log: Transactions, warehouse: Warehouse, on_progress: OnRows | None) -> Judged:
-    source = _opened(log, study, warehouse, "transactions", on_progress)
-    judged = usable(judge(source, transactions_reading(source, study, log), warehouse))
-    warehouse.con.execute(_TRANSACTIONS)
-    return judged
+def _read_treatments(source: Opened, study: Study, log: Treatments, warehouse: Warehouse) -> list[Judged]:
+    judged = usable(judge(source, treatments_reading(source, study, log), warehouse))
+    _replace(judged, warehouse, """
+        CREATE OR REPLACE TABLE treatments AS
+        SELECT customer_id, day, campaign, treated, propensity, CAST(cost_minor AS BIGINT) AS cost_minor
+        FROM judged_treatments WHERE verdict = 0 ORDER BY ALL
+    """)  # fmt: skip
+    return [judged]
 
 
-def _extent(warehouse: Warehouse) -> tuple[int, int, int]:
-    first, last, customers = warehouse.row("SELECT min(day), max(day), count(DISTINCT customer_id) FROM transactions")
-    return first, last, customers
+def _replace(judged: Judged, warehouse: Warehouse, sql: str) -> None:
+    with warehouse.working(f"write the table {judged.name}"):
+        warehouse.con.execute(sql)
+        warehouse.con.execute(f"DROP TABLE {judged.table}")

@@ -1,7 +1,7 @@
 """Every row of a source gets one verdict: accepted, set aside or quarantined, and none is lost.
 
 A row is quarantined when it cannot be understood, and set aside when it is understood but not wanted. Where several
-reasons fit, the first in order is the row's reason: quarantine before exact duplicates before the rest.
+reasons fit, the first in order is the row's reason: what is not understood, then exact duplicates, then the rest.
 """
 
 import hashlib
@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import duckdb
 import polars as pl
 from sqlglot import exp
 
-from holdfast.errors import DataError, HoldfastError
-from holdfast.io.conditions import Field, strict_arithmetic, text_sql
+from holdfast.errors import DataError, HoldfastError, StudyError
+from holdfast.io.conditions import Field, expression_sql, strict_arithmetic, text_sql
 from holdfast.io.csv import RAW_CHARACTERS
 from holdfast.io.duckdb import Warehouse
 from holdfast.io.sources import Opened
@@ -48,7 +49,7 @@ class Reading:
     ----------
     layers
         Output column -> SQL over the source's columns and the layers before it; a name that begins with an underscore
-        is only worked with. Layers, because what one reads of another is computed once.
+        is only worked with. Layers, because what one reads of another is computed once. One column is `customer_id`.
     quarantine, set_aside
         Reason -> SQL condition over the source's columns and all layers, in order of precedence.
     compared
@@ -63,13 +64,24 @@ class Reading:
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """The outcome for one source; its accepted rows are in the table `judged_<name>` where `verdict = 0`."""
+    """The outcome for one source; its accepted rows are in `table`, where `verdict = 0`.
+
+    Attributes
+    ----------
+    trimmed, merged
+        Accepted rows whose customer_id had blanks around it; customers that occur both with and without.
+    pointed
+        Whether every customer_id ended in ".0", which was taken off.
+    """
 
     name: str
     table: str
     rows: Rows
     reasons: dict[str, int]
     quarantined: pl.DataFrame = field(repr=False)
+    trimmed: int = 0
+    merged: int = 0
+    pointed: bool = False
 
 
 def judge(source: Opened, reading: Reading, warehouse: Warehouse) -> Judged:
@@ -85,9 +97,10 @@ def judge(source: Opened, reading: Reading, warehouse: Warehouse) -> Judged:
     table = f"judged_{source.name}"
     with source.reading(), strict_arithmetic(warehouse.con):
         warehouse.con.execute(f"CREATE OR REPLACE TABLE {table} AS {_judging_sql(source, reading)}")
-    if reading.compared:
-        _mark_duplicates(table, len(reading.quarantine) + 1, warehouse)
-    return _counted(source, reading, table, warehouse)
+    with warehouse.working(f"judge the rows of {source.name}"):
+        if reading.compared:
+            _mark_duplicates(table, len(reading.quarantine) + 1, warehouse)
+        return _counted(source, reading, table, warehouse, pointed=_without_points(source, table, warehouse))
 
 
 def usable(judged: Judged) -> Judged:
@@ -124,9 +137,33 @@ def fingerprint(tables: Sequence[str], warehouse: Warehouse) -> str:
     return digest.hexdigest()
 
 
+def checked_expression(text: str, fields: Mapping[str, Field], *, decimal: str, where: str) -> str:
+    """Write one of the study's expressions over columns of these types.
+
+    Raises
+    ------
+    StudyError
+        It reads a column that is not there, or does with one what its type does not allow.
+    """
+    sql = expression_sql(text, fields, decimal=decimal)
+    used = {found.sql: found.type for found in fields.values()}
+    shape = ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in used.items())
+    try:
+        duckdb.execute(f"SELECT {sql} FROM (SELECT {shape}) LIMIT 0").fetchall()
+    except duckdb.Error as error:
+        said = str(error).strip().splitlines()[0]
+        raise StudyError(f"{where}: the expression {text!r} cannot be computed: {said}", fix="correct it") from None
+    return sql
+
+
 def literal(text: str) -> str:
     """Write a text so that SQL can only read it as a text."""
     return exp.Literal.string(text).sql(dialect="duckdb")
+
+
+def row_digest(fields: Mapping[str, Field]) -> str:
+    """A number that two rows share only if they are equal in all columns (or once in 2**64)."""
+    return f"hash({', '.join(found.sql for found in fields.values())})"
 
 
 def _judging_sql(source: Opened, reading: Reading) -> str:
@@ -139,12 +176,12 @@ def _judging_sql(source: Opened, reading: Reading) -> str:
         rows = f"(SELECT *, {', '.join(f'{sql} AS {name}' for name, sql in layer.items())} FROM {rows})"
     return f"""
         SELECT _file, _row, verdict, {kept}{_digest_sql(reading.compared)},
-            CASE WHEN verdict BETWEEN 1 AND {last} THEN {raw_sql(source.fields)} END AS _raw
+            CASE WHEN verdict BETWEEN 1 AND {last} THEN {_raw_sql(source.fields)} END AS _raw
         FROM {rows}
     """
 
 
-def raw_sql(fields: Mapping[str, Field]) -> str:
+def _raw_sql(fields: Mapping[str, Field]) -> str:
     """A row as it was read, as JSON text; long cells are cut."""
     cells = (f"{literal(name)}, left({text_sql(column)}, {RAW_CHARACTERS})" for name, column in fields.items())
     return f"CAST(json_object({', '.join(cells)}) AS VARCHAR)"
@@ -154,32 +191,41 @@ def _digest_sql(compared: Sequence[Field]) -> str:
     if not compared:
         return ""
     cells = [column.sql for column in compared]
-    # Two 64-bit hashes in different orders: one alone would merge different rows once in 100,000 logs of 20 million.
+    # Two 64-bit hashes in different orders: one alone would merge two different rows of 20 million in one log of 100,000.
     return f", hash({', '.join(cells)}) AS _digest_1, hash({', '.join(['0', *reversed(cells)])}) AS _digest_2"
 
 
 def _mark_duplicates(table: str, code: int, warehouse: Warehouse) -> None:
-    understood = f"FROM {table} WHERE verdict = 0 OR verdict > {code}"
     warehouse.con.execute(f"""
-        CREATE OR REPLACE TABLE {table} AS
-        WITH repeated AS (
-            SELECT _digest_1, _digest_2, min((_file, _row)) AS first {understood}
-            GROUP BY _digest_1, _digest_2 HAVING count(*) > 1)
-        SELECT t.* EXCLUDE (_digest_1, _digest_2) REPLACE (
-            CASE WHEN (verdict = 0 OR verdict > {code}) AND (_file, _row) > repeated.first
-                 THEN {code}::USMALLINT ELSE verdict END AS verdict)
-        FROM {table} AS t LEFT JOIN repeated USING (_digest_1, _digest_2)
-        ORDER BY _file, _row
+        UPDATE {table} SET verdict = {code}
+        FROM (
+            SELECT _digest_1 AS d1, _digest_2 AS d2, min(struct_pack(f := _file, r := _row)) AS first
+            FROM {table} WHERE verdict = 0 OR verdict > {code} GROUP BY ALL HAVING count(*) > 1)
+        WHERE _digest_1 = d1 AND _digest_2 = d2 AND struct_pack(f := _file, r := _row) > first
+            AND (verdict = 0 OR verdict > {code})
     """)
 
 
-def _counted(source: Opened, reading: Reading, table: str, warehouse: Warehouse) -> Judged:
+def _without_points(source: Opened, table: str, warehouse: Warehouse) -> bool:
+    """Take ".0" off the ids of a text source if all have it: an export of floats, where Parquet has 12345."""
+    if not source.is_text:
+        return False
+    named = f"FROM {table} WHERE customer_id IS NOT NULL"
+    if not warehouse.row(f"SELECT coalesce(bool_and(regexp_full_match(customer_id, '-?[0-9]+\\.0')), false) {named}")[
+        0
+    ]:
+        return False
+    warehouse.con.execute(f"UPDATE {table} SET customer_id = customer_id[:-3] WHERE customer_id IS NOT NULL")
+    return True
+
+
+def _counted(source: Opened, reading: Reading, table: str, warehouse: Warehouse, *, pointed: bool) -> Judged:
     names = ["accepted", *reading.quarantine, DUPLICATE, *reading.set_aside]
     found = dict(warehouse.con.execute(f"SELECT verdict, count(*) FROM {table} GROUP BY ALL ORDER BY ALL").fetchall())
     rejected = source.rejected
     last = len(reading.quarantine)
     rows = Rows(
-        read=source.rows_read(warehouse),
+        read=source.rows_read,
         accepted=found.get(0, 0),
         set_aside=sum(count for code, count in found.items() if code > last),
         quarantined=sum(count for code, count in found.items() if 0 < code <= last) + rejected.height,
@@ -188,10 +234,23 @@ def _counted(source: Opened, reading: Reading, table: str, warehouse: Warehouse)
         raise HoldfastError(f"{source.name}: the rows do not add up: {rows}", fix="report this, with the study")
     if not rows.read:
         raise DataError(f"{', '.join(source.labels[:3])} has no rows", fix="name a source with rows")
-    reasons = {reason: count for reason, count in rejected.group_by("reason").len().sort("reason").iter_rows()}
+    reasons = dict(rejected.group_by("reason").len().sort("reason").iter_rows())
     reasons |= {names[code]: count for code, count in found.items() if code}
-    quarantined = _quarantined(source, names, last, table, rejected, warehouse)
-    return Judged(name=source.name, table=table, rows=rows, reasons=reasons, quarantined=quarantined)
+    trimmed, merged = _blanks(table, warehouse)
+    return Judged(
+        name=source.name, table=table, rows=rows, reasons=reasons, trimmed=trimmed, merged=merged, pointed=pointed,
+        quarantined=_quarantined(source, names, last, table, rejected, warehouse),
+    )  # fmt: skip
+
+
+def _blanks(table: str, warehouse: Warehouse) -> tuple[int, int]:
+    trimmed = warehouse.row(f"SELECT count(*) FROM {table} WHERE verdict = 0 AND trimmed")[0]
+    if not trimmed:
+        return 0, 0
+    merged = (
+        f"SELECT 1 FROM {table} WHERE verdict = 0 GROUP BY customer_id HAVING bool_or(trimmed) AND bool_or(NOT trimmed)"
+    )
+    return trimmed, warehouse.row(f"SELECT count(*) FROM ({merged})")[0]
 
 
 def _quarantined(

@@ -1,10 +1,9 @@
 """How the rows of the order log, the events, the customers and the treatments are read: one `Reading` each."""
 
-from collections.abc import Mapping
-
-from holdfast.io.conditions import Field, expression_sql, number_sql, text_sql
+from holdfast.errors import StudyError
+from holdfast.io.conditions import Field, number_sql, text_sql
 from holdfast.io.sources import Opened
-from holdfast.pipeline.judged import Reading, literal
+from holdfast.pipeline.judged import DUPLICATE, Reading, checked_expression, literal
 from holdfast.pipeline.moments import RANGE, blank_sql, in_range, moment
 from holdfast.study import Events, Study, Transactions, Treatments
 
@@ -13,7 +12,7 @@ LARGEST_MINOR = 2**63 - 1
 NO_CUSTOMER = "no customer"
 NO_PRICE = "price is zero or less"
 NO_QUANTITY = "quantity is zero"
-_Parts = tuple[dict[str, str], dict[str, str], dict[str, str]]
+Parts = tuple[dict[str, str], dict[str, str], dict[str, str]]
 _YES = ("true", "t", "yes", "y", "1", "1.0")
 _NO = ("false", "f", "no", "n", "0", "0.0")
 
@@ -24,15 +23,19 @@ def transactions_reading(source: Opened, study: Study, log: Transactions) -> Rea
     `amount` wins over quantity x unit_price. A line of amount zero is a purchase when the log gives the amount itself
     (a sample, a voucher: CDNOW has 80); where the amount is a product, a price or a quantity of zero bought nothing.
     """
-    who = _customer(source, log.columns.customer_id)
-    when = _when(source, study, log.columns.occurred_at, log.csv.timestamp_format)
+    who = customer_sql(source, log.columns.customer_id)
+    when = when_parts(source, study, log.columns.occurred_at, log.csv.timestamp_format)
     money, nothing = _money(source, study, log)
-    rules = {reason: _holds(rule, source) for reason, rule in log.set_aside.items()}
+    _check_reasons(log)
+    rules = {
+        reason: _holds(rule, source, where=f"[transactions.set_aside] {reason!r}")
+        for reason, rule in log.set_aside.items()
+    }
     named = {
         name: identifier_sql(source.column(column, role=name)) if column else "CAST(NULL AS VARCHAR)"
         for name, column in (("order_id", log.columns.order_id), ("product_id", log.columns.product_id))
     }
-    returned = _holds(log.returns.when, source) if log.returns.when else "false"
+    returned = _holds(log.returns.when, source, where="transactions.returns.when") if log.returns.when else "false"
     return Reading(
         layers=[{**who, **named, **when[0], **money[0], "returned": returned}, {**when[1], **money[1]}],
         quarantine={**when[2], **money[2]},
@@ -43,17 +46,22 @@ def transactions_reading(source: Opened, study: Study, log: Transactions) -> Rea
 
 def events_reading(source: Opened, study: Study, log: Events) -> Reading:
     """Read events: who, when, which of Holdfast's kinds, how many."""
-    when = _when(source, study, log.columns.occurred_at, log.csv.timestamp_format)
+    when = when_parts(source, study, log.columns.occurred_at, log.csv.timestamp_format)
     kind = source.column(log.columns.kind, role="kind")
     cases = " ".join(f"WHEN {literal(word)} THEN {literal(ours)}" for word, ours in log.kinds.items())
     count, problems = "CAST(1 AS BIGINT)", {}
     if log.columns.n is not None:
         n = source.column(log.columns.n, role="n")
-        count = number_sql(n, decimal=log.csv.decimal)
+        count = number_sql(n, decimal=source.decimal)
         problems = {"n is missing": blank_sql(n), "n is not a whole number >= 0": _not_a_count("n")}
     return Reading(
         layers=[
-            {**_customer(source, log.columns.customer_id), **when[0], "kind": f"CASE {identifier_sql(kind)} {cases} END", "n": count},
+            {
+                **customer_sql(source, log.columns.customer_id),
+                **when[0],
+                "kind": f"CASE {identifier_sql(kind)} {cases} END",
+                "n": count,
+            },
             when[1],
         ],
         quarantine={**when[2], **problems},
@@ -63,11 +71,11 @@ def events_reading(source: Opened, study: Study, log: Events) -> Reading:
 
 def treatments_reading(source: Opened, study: Study, log: Treatments) -> Reading:
     """Read treatments: who, when, which campaign, treated or held out, how likely, at what cost."""
-    columns, decimal = log.columns, log.csv.decimal
-    when = _when(source, study, columns.occurred_at, log.csv.timestamp_format)
+    columns, decimal = log.columns, source.decimal
+    when = when_parts(source, study, columns.occurred_at, log.csv.timestamp_format)
     treated = source.column(columns.treated, role="treated")
     values = {
-        **_customer(source, columns.customer_id),
+        **customer_sql(source, columns.customer_id),
         **when[0],
         "campaign": identifier_sql(source.column(columns.campaign, role="campaign")),
         "treated": yes_no_sql(treated),
@@ -85,7 +93,9 @@ def treatments_reading(source: Opened, study: Study, log: Treatments) -> Reading
         values["cost_minor"] = _minor(number_sql(found, decimal=decimal, to="DECIMAL(38, 10)"), study)
         bad = f"NOT {blank_sql(found)} AND coalesce(cost_minor NOT BETWEEN 0 AND {LARGEST_MINOR}, true)"
         problems["cost is not an amount >= 0"] = bad
-    return Reading(layers=[values, when[1]], quarantine={**when[2], **problems}, set_aside={NO_CUSTOMER: "customer_id IS NULL"})
+    return Reading(
+        layers=[values, when[1]], quarantine={**when[2], **problems}, set_aside={NO_CUSTOMER: "customer_id IS NULL"}
+    )
 
 
 def identifier_sql(column: Field) -> str:
@@ -105,29 +115,31 @@ def _words(words: tuple[str, ...]) -> str:
     return f"({', '.join(map(literal, words))})"
 
 
-def _customer(source: Opened, column: str) -> dict[str, str]:
+def customer_sql(source: Opened, column: str) -> dict[str, str]:
     found = source.column(column, role="customer_id")
     shown = text_sql(found)
     name = identifier_sql(found)
     return {"customer_id": name, "trimmed": f"coalesce({shown} <> {name}, false)"}
 
 
-def _when(source: Opened, study: Study, column: str, timestamp_format: str | None) -> _Parts:
+def when_parts(
+    source: Opened, study: Study, column: str, timestamp_format: str | None, *, role: str = "occurred_at"
+) -> Parts:
     """Return two layers that end in `day` and `occurred_at`, and what can be wrong with them."""
-    read = moment(source, column, role="occurred_at", zone=study.time_zone, timestamp_format=timestamp_format)
+    read = moment(source, column, role=role, zone=study.time_zone, timestamp_format=timestamp_format)
     day = read.day("_local")
     found = {"day": day, "occurred_at": f"CASE WHEN {in_range(day)} THEN {read.utc('_local')} END"}
     problems = {
-        "occurred_at is missing": read.blank,
-        "occurred_at is not a date": "_local IS NULL",
-        f"occurred_at is outside {RANGE}": f"NOT (isfinite(_local) AND {in_range('day')})",
+        f"{role} is missing": read.blank,
+        f"{role} is not a date": "_local IS NULL",
+        f"{role} is outside {RANGE}": f"NOT (isfinite(_local) AND {in_range('day')})",
     }
     return {"_local": read.local}, found, problems
 
 
-def _money(source: Opened, study: Study, log: Transactions) -> tuple[_Parts, dict[str, str]]:
+def _money(source: Opened, study: Study, log: Transactions) -> tuple[Parts, dict[str, str]]:
     """Return two layers of quantity and amount with what can be wrong with them, and what bought nothing."""
-    columns, decimal = log.columns, log.csv.decimal
+    columns, decimal = log.columns, source.decimal
     roles = {"quantity": columns.quantity, "unit_price": columns.unit_price, "amount": columns.amount}
     found = {role: source.column(name, role=role) for role, name in roles.items() if name is not None}
     types = {"quantity": "DECIMAL(18, 6)", "unit_price": "DECIMAL(20, 8)", "amount": "DECIMAL(38, 10)"}
@@ -168,8 +180,18 @@ def _not_a_count(name: str) -> str:
     return f"coalesce({name} < 0 OR {name} <> floor({name}) OR {name} > 1e15, true)"
 
 
-def _holds(rule: str, source: Opened) -> str:
-    return f"coalesce(TRY_CAST({expression_sql(rule, source.fields, decimal=source.decimal)} AS BOOLEAN), false)"
+def _holds(rule: str, source: Opened, *, where: str) -> str:
+    sql = checked_expression(rule, source.fields, decimal=source.decimal, where=where)
+    return f"coalesce(TRY_CAST({sql} AS BOOLEAN), false)"
+
+
+def _check_reasons(log: Transactions) -> None:
+    """A rule that is named like a reason of Holdfast would hide which of the two it was."""
+    for reason in log.set_aside:
+        if reason in (NO_CUSTOMER, NO_PRICE, NO_QUANTITY, DUPLICATE):
+            raise StudyError(
+                f"[transactions.set_aside] has a rule named {reason!r}", fix="Holdfast uses that name: rename"
+            )
 
 
 def _compared(source: Opened, log: Transactions) -> list[Field]:
@@ -179,7 +201,7 @@ def _compared(source: Opened, log: Transactions) -> list[Field]:
     return [column for column in source.fields.values() if column.sql not in ignored]
 
 
-def mapped_amount(log: Transactions) -> bool:
-    """Whether a line of the log has an amount at all."""
-    columns: Mapping[str, str | None] = log.columns.model_dump()
-    return bool(columns["amount"]) or bool(columns["quantity"] and columns["unit_price"])
+def has_amount(log: Transactions) -> bool:
+    """Whether the lines of the log are worth anything."""
+    columns = log.columns
+    return columns.amount is not None or (columns.quantity is not None and columns.unit_price is not None)

@@ -19,8 +19,19 @@ from holdfast.findings import Finding
 from holdfast.io.conditions import Field, expression_sql
 from holdfast.io.duckdb import Warehouse
 from holdfast.io.sources import OnRows, Opened, open_source
-from holdfast.pipeline.judged import Judged, Reading, Rows, fingerprint, judge, usable, written_quarantine
-from holdfast.pipeline.lines import NO_CUSTOMER, identifier_sql, yes_no_sql
+from holdfast.pipeline.intake_findings import of_sources
+from holdfast.pipeline.judged import (
+    Judged,
+    Reading,
+    Rows,
+    checked_expression,
+    fingerprint,
+    judge,
+    row_digest,
+    usable,
+    written_quarantine,
+)
+from holdfast.pipeline.lines import NO_CUSTOMER, customer_sql, yes_no_sql
 from holdfast.pipeline.typed import Typed, blank_finding, typed_columns
 from holdfast.study import Snapshot, Study
 from holdfast.windows import parse_day
@@ -79,16 +90,20 @@ def ingest_snapshot(study: Study, warehouse: Warehouse, *, on_progress: OnRows |
     customer = source.column(snapshot.columns.customer_id, role="customer_id")
     given = {name: found for name, found in source.fields.items() if found != customer and name not in _RESERVED}
     columns = typed_columns(given, source.view, warehouse, decimal=snapshot.csv.decimal)
-    judged = _checked(judge(source, _reading(source, customer, columns, snapshot), warehouse))
+    judged = _checked(judge(source, _reading(source, columns, snapshot), warehouse))
     names = [*given, *snapshot.derived]
     return IngestedSnapshot(
-        frame=_frame(judged.table, names, snapshot, warehouse),
+        frame=_frame(judged, names, snapshot, warehouse),
         columns=tuple(names),
         rows=judged.rows,
         reasons={judged.name: judged.reasons},
         quarantine=written_quarantine([judged], warehouse),
-        findings=tuple([*blank_finding(columns, source=source.labels[0]), *_seen_labels(snapshot)]),
-        fingerprint=fingerprint([judged.table], warehouse),
+        findings=(
+            *blank_finding(columns, source=source.labels[0]),
+            *_seen_labels(snapshot),
+            *of_sources([judged], warehouse),
+        ),
+        fingerprint=fingerprint(["snapshot"], warehouse),
     )
 
 
@@ -146,8 +161,8 @@ def _computed(given: pl.DataFrame, plan: _Plan, cursor: duckdb.DuckDBPyConnectio
         cells = ", ".join(f"CAST(? AS {kind}) AS c{i}" for i, (_, kind) in enumerate(plan.read))
         values = [given[name][0] for name, _ in plan.read]
         return cursor.execute(f"SELECT {plan.sql} FROM (SELECT {cells or 1})", values).fetchall()
-    cells = given.select(pl.col(name).alias(f"c{i}") for i, (name, _) in enumerate(plan.read))
-    cursor.register("given", (cells if plan.read else given).to_arrow())
+    read = given.select(pl.col(name).alias(f"c{i}") for i, (name, _) in enumerate(plan.read))
+    cursor.register("given", (read if plan.read else given).to_arrow())
     return cursor.execute(f"SELECT {plan.sql} FROM given").fetchall()
 
 
@@ -157,22 +172,26 @@ def _memory() -> duckdb.DuckDBPyConnection:
     return duckdb.connect(config=config)
 
 
-def _reading(source: Opened, customer: Field, columns: Sequence[Typed], snapshot: Snapshot) -> Reading:
+def _reading(source: Opened, columns: Sequence[Typed], snapshot: Snapshot) -> Reading:
     """Read given columns as g0, g1, ..., derived ones as d0, d1, ... and the outcome."""
     decimal = snapshot.csv.decimal
-    given = {"customer_id": identifier_sql(customer)}
+    given = customer_sql(source, snapshot.columns.customer_id)
     given |= {f"g{i}": column.sql(decimal=decimal) for i, column in enumerate(columns)}
     fields = dict(source.fields) | {column.name: column.as_field(f"g{i}") for i, column in enumerate(columns)}
-    derived = {f"d{i}": expression_sql(text, fields, decimal=decimal) for i, text in enumerate(snapshot.derived.values())}
-    churned = expression_sql(snapshot.labels.churned, fields, decimal=decimal)
+
+    def computed(text: str, where: str) -> str:
+        return checked_expression(text, fields, decimal=decimal, where=f"snapshot.{where}")
+
+    derived = {f"d{i}": computed(text, f"derived.{name}") for i, (name, text) in enumerate(snapshot.derived.items())}
+    churned = computed(snapshot.labels.churned, "labels.churned")
     outcome = {"churned": yes_no_sql(Field(f"CAST({churned} AS VARCHAR)", "VARCHAR"))}
     problems = {column.problem: column.broken(f"g{i}") for i, column in enumerate(columns)}
     problems["churned is missing"] = "churned IS NULL"
     if snapshot.labels.value is not None:
-        worth = expression_sql(snapshot.labels.value, fields, decimal=decimal)
+        worth = computed(snapshot.labels.value, "labels.value")
         outcome["value"] = f"TRY_CAST({worth} AS DOUBLE)"
         problems["value is missing or not finite"] = "NOT coalesce(isfinite(value), false)"
-    row = f"hash({', '.join(found.sql for found in source.fields.values())})"
+    row = row_digest(source.fields)
     same = "OVER (PARTITION BY customer_id)"
     outcome["_differ"] = f"min({row}) {same} <> max({row}) {same}"
     return Reading(
@@ -193,29 +212,40 @@ def _checked(judged: Judged) -> Judged:
     return usable(judged)
 
 
-def _frame(table: str, names: Sequence[str], snapshot: Snapshot, warehouse: Warehouse) -> pl.DataFrame:
-    found = warehouse.con.sql(f"SELECT * EXCLUDE (_file, _row, verdict, _raw) FROM {table} WHERE verdict = 0 ORDER BY customer_id")
-    frame = found.pl()
-    inner = [name for name in frame.columns if name not in ("customer_id", *OUTCOMES)]
-    outcomes = [name for name in OUTCOMES if name in frame.columns]
+def _frame(judged: Judged, names: Sequence[str], snapshot: Snapshot, warehouse: Warehouse) -> pl.DataFrame:
+    columns = [f"g{i}" for i in range(len(names) - len(snapshot.derived))]
+    columns += [f"d{i}" for i in range(len(snapshot.derived))]
+    outcomes = OUTCOMES if snapshot.labels.value is not None else OUTCOMES[:1]
+    with warehouse.working("write the table snapshot"):
+        warehouse.con.execute(f"""
+            CREATE OR REPLACE TABLE snapshot AS SELECT {", ".join(["customer_id", *columns, *outcomes])}
+            FROM {judged.table} WHERE verdict = 0 ORDER BY customer_id
+        """)
+        warehouse.con.execute(f"DROP TABLE {judged.table}; DROP TABLE snapshot_raw")
+    frame = warehouse.con.table("snapshot").pl()
     return frame.select(
         "customer_id",
         pl.lit(parse_day(snapshot.as_of), dtype=pl.Int32).alias("cutoff_day"),
-        *(_floats(frame.select(inner)).rename(dict(zip(inner, names, strict=True)))),
+        *_floats(frame.select(columns)).rename(dict(zip(columns, names, strict=True))),
         *outcomes,
     )
 
 
 def _floats(frame: pl.DataFrame) -> pl.DataFrame:
     numbers = cs.numeric().cast(pl.Float64)
-    return frame.with_columns(pl.when(numbers.is_finite()).then(numbers).otherwise(None))
+    finite: pl.DataFrame = frame.with_columns(pl.when(numbers.is_finite()).then(numbers).otherwise(None))
+    return finite
 
 
 def _seen_labels(snapshot: Snapshot) -> list[Finding]:
     """Say which columns a model may see although its label is made of them."""
     seen = {
-        "churn": [c for c in parse(snapshot.labels.churned).columns if c not in (*snapshot.hidden_from_churn, *_RESERVED)],
-        "value": [c for c in parse(snapshot.labels.value or "0").columns if c not in (*snapshot.hidden_from_value, *_RESERVED)],
+        "churn": [
+            c for c in parse(snapshot.labels.churned).columns if c not in (*snapshot.hidden_from_churn, *_RESERVED)
+        ],
+        "value": [
+            c for c in parse(snapshot.labels.value or "0").columns if c not in (*snapshot.hidden_from_value, *_RESERVED)
+        ],
     }
     return [
         Finding(

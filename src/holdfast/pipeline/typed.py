@@ -108,9 +108,7 @@ def _profiles(fields: Sequence[Field], table: str, warehouse: Warehouse, decimal
         for field in fields
     )
     rows, *found = warehouse.row(f"SELECT count(*), {counts} FROM {table}")
-    return [
-        (_kind_by_content(*found[4 * i : 4 * i + 4]), rows - found[4 * i]) for i in range(len(fields))
-    ]
+    return [(_kind_by_content(*found[4 * i : 4 * i + 4]), rows - found[4 * i]) for i in range(len(fields))]
 
 
 def _kind_by_content(known: int, numbers: int, flags: int, days: int) -> Kind:

@@ -16,7 +16,7 @@ from holdfast.report import listings, words
 from holdfast.report.contents import Report
 from holdfast.report.drawing import Drawing
 from holdfast.report.listings import Listing
-from holdfast.report.summary import cards, how_proved, lead, proof, rows, stamps, top_reasons
+from holdfast.report.summary import cards, how_proved, lead, rows, stamps, top_reasons
 from holdfast.report.theme import css_variables
 from holdfast.windows import date_of
 
@@ -93,13 +93,12 @@ def _page(report: Report) -> dict[str, Any]:
     return {
         "as_of": words.day(summary["cutoff_day"]),
         "run_id": summary.get("run_id", ""),
-        "created_at": str(summary.get("created_at", "")).replace("T", " "),
+        "created_at": str(summary.get("created_at", "")).replace("T", " ").replace("Z", " UTC"),
         "sections": SECTIONS,
         "stamps": stamps(report),
         "lead": lead(report),
         "cards": cards(report),
         "reasons": top_reasons(report),
-        "proof": proof(report),
         "findings": _findings(report),
         "actions": [(name, report.study.actions.get(name, [])) for name in report.segments["segment"]],
         "is_assumed": "assumed" in report.recovery["uplift_source"].to_list(),
@@ -113,7 +112,12 @@ def _page(report: Report) -> dict[str, Any]:
 def _findings(report: Report) -> list[dict[str, str]]:
     found = sorted(report.summary.get("findings", []), key=lambda finding: SEVERITIES.index(finding["severity"]))
     return [
-        dict(finding) | {"title": words.feature(finding["name"].replace("-", " ")), "badge": _badge(report, finding)}
+        {part: words.sentence(finding[part]) for part in ("evidence", "meaning", "fix")}
+        | {
+            "severity": finding["severity"],
+            "badge": _badge(report, finding),
+            "title": words.capital(finding["name"].replace("-", " ")),
+        }
         for finding in found
     ]
 
@@ -124,17 +128,10 @@ def _badge(report: Report, finding: dict[str, str]) -> str:
 
 
 def _listings(report: Report) -> dict[str, Listing]:
-    both = {
-        f"{task}_{name}": make(report, task)
-        for task in ("churn", "value")
-        for name, make in (
-            ("metrics", listings.metrics),
-            ("importance", listings.importance),
-            ("dependence", listings.dependence),
-        )
-    }
+    per_task = (listings.metrics, listings.all_metrics, listings.importance, listings.dependence)
+    both = {f"{task}_{make.__name__}": make(report, task) for task in ("churn", "value") for make in per_task}
     whole = (
-        listings.segments, listings.tiers, listings.recovery, listings.riskiest, listings.cross_validated,
+        listings.segments, listings.tiers, listings.recovery, listings.riskiest, listings.proof, listings.cross_validated,
         listings.candidates, listings.calibration, listings.ranking, listings.gains, listings.roles,
         listings.set_aside, listings.seconds, listings.versions,
     )  # fmt: skip

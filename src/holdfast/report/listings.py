@@ -1,7 +1,8 @@
 """The run's tables as a reader sees them: captions, headings and cells in words, for page and model card."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -10,6 +11,7 @@ from holdfast.report.contents import Report
 from holdfast.study import ALGORITHMS
 
 Row = tuple[str, ...]
+PROOFS = {"churn": ("roc_auc", "brier"), "value": ("wape", "spearman", "total_ratio")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +83,21 @@ def _with_interval(metric: str, row: dict[str, float | None], prefix: str, curre
 
 
 def metrics(report: Report, task: str) -> Listing:
-    """The champion beside the naive baseline, per cutoff and metric, with 95 % intervals."""
+    """The champion beside the naive baseline at the last cutoff that has figures, with 95 % intervals."""
     table = curves.contests(report.evidence, ALGORITHMS).filter(pl.col("task") == task)
+    last = table.filter(pl.col("cutoff_day") == pl.col("cutoff_day").max())
+    when = f" at the last cutoff, {last['cutoff'][0]}" if table["cutoff_day"].n_unique() > 1 else ""
+    return _metrics(report, last, f"{words.capital(task)}{when}: the model against the naive baseline")
+
+
+def all_metrics(report: Report, task: str) -> Listing:
+    """The same at every cutoff; without rows where there is only one."""
+    table = curves.contests(report.evidence, ALGORITHMS).filter(pl.col("task") == task)
+    several = table if table["cutoff_day"].n_unique() > 1 else table.clear()
+    return _metrics(report, several, f"{words.capital(task)}, every cutoff: the model against the naive baseline")
+
+
+def _metrics(report: Report, table: pl.DataFrame, caption: str) -> Listing:
     rows = (
         (
             row["cutoff"],
@@ -103,7 +118,7 @@ def metrics(report: Report, task: str) -> Listing:
         f"Naive baseline ({names})" if names else "Naive baseline",
         "Wins",
     )
-    return _listing(f"{words.capital(task)}: the model against the naive baseline", columns, rows, n_words=3)
+    return _listing(caption, columns, rows, n_words=3)
 
 
 def candidates(report: Report) -> Listing:
@@ -230,7 +245,7 @@ def riskiest(report: Report, n: int = 20) -> Listing:
         (
             row["customer_id"],
             row["segment"],
-            "; ".join(sentences.get(row["customer_id"], [])) or "not explained",
+            "\n".join(map(words.capital, sentences.get(row["customer_id"], []))) or "Not explained",
             words.percent(row["churn_probability"]),
             words.money(row["expected_revenue"], report.currency),
             words.decimal(row["risk_score"]),
@@ -260,6 +275,31 @@ def seconds(report: Report) -> Listing:
 def versions(report: Report) -> Listing:
     """What the run was made with."""
     return _listing("Versions", ("Library", "Version"), sorted(report.versions.items()), n_words=2)
+
+
+def proof(report: Report) -> Listing:
+    """How good each model proved beside the naive baseline, in the figures that a manager needs."""
+    rows = (
+        _proof(report.summary.get(task) or {}, task, name, report.currency)
+        for task, names in PROOFS.items()
+        for name in names
+    )
+    columns = ("Prediction", "Measure", "Model", "Naive baseline", "Better is")
+    return _listing("How good the predictions proved", columns, (row for row in rows if row), n_words=2)
+
+
+def _proof(found: Mapping[str, Any], task: str, name: str, currency: str) -> Row:
+    if found.get(name) is None:
+        return ()
+    metric, naive = words.METRICS[name], (found.get("baseline") or {}).get(name)
+    measure = f"{metric.label}: {metric.meaning}"
+    return (
+        words.capital(task),
+        measure,
+        words.metric(name, found[name], currency),
+        words.metric(name, naive, currency),
+        metric.better,
+    )
 
 
 def cross_validated(report: Report) -> Listing:

@@ -1,13 +1,10 @@
 """The run in a few sentences and figures: what a manager reads first. Every figure is from the run's summary."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from holdfast.report import words
 from holdfast.report.contents import Report
 from holdfast.windows import date_of
-
-PROOFS = {"churn": ("roc_auc", "brier"), "value": ("wape", "spearman", "total_ratio")}
 
 
 def when(report: Report, task: str) -> str:
@@ -62,28 +59,6 @@ def top_reasons(report: Report) -> list[dict[str, Any]]:
     headings = {"churn": "What moves the risk", "value": "What moves the value"}
     found = {task: [reason["sentence"] for reason in reasons if reason["task"] == task] for task in headings}
     return [{"name": headings[task], "sentences": sentences} for task, sentences in found.items() if sentences]
-
-
-def proof(report: Report) -> list[str]:
-    """How good each model proved, beside the naive baseline."""
-    lines = [
-        _proof(report.summary.get(task) or {}, name, report.currency)
-        for task, names in PROOFS.items()
-        for name in names
-    ]
-    return [line for line in lines if line] or ["Nothing could be proved: see the findings."]
-
-
-def _proof(task: Mapping[str, Any], name: str, currency: str) -> str:
-    if task.get(name) is None:
-        return ""
-    metric, baseline = words.METRICS[name], task.get("baseline") or {}
-    naive = (
-        f", {words.metric(name, baseline[name], currency)} for the naive baseline"
-        if baseline.get(name) is not None
-        else ""
-    )
-    return f"{metric.label} {words.metric(name, task[name], currency)}{naive} ({metric.better} is better)"
 
 
 def how_proved(report: Report) -> str:

@@ -20,6 +20,7 @@ LONGEST_STEP = 2.0
 GRADIENT_GOAL = 1e-9
 GRADIENT_LIMIT = 1e-6
 VAGUE_LOG_ERROR = 3.0
+FAR_LOG = 7.5
 
 
 @dataclass(frozen=True)
@@ -97,9 +98,9 @@ def _climb(objective: Objective, start: FloatArray, *, lower: FloatArray, upper:
             step[~held] = axes @ (slope / (bend + damping))
             trial = np.clip(position + np.clip(step, -LONGEST_STEP, LONGEST_STEP), lower, upper)
             trial_value, trial_gradient = objective(trial)
-            rounding = 1e-13 * abs(value)
+            rounding = 1e-11 * (1 + abs(value))
             flatter = np.abs(trial_gradient[~held]).max() < np.abs(gradient[~held]).max()
-            if trial_value > value + rounding or (flatter and trial_value >= value - rounding):
+            if trial_value > value + rounding or (flatter and trial_value > value - rounding):
                 break
         else:
             break
@@ -187,22 +188,29 @@ class Learnt:
 
     def _take_evidence(self, optimum: Optimum) -> None:
         """Standard errors by the delta method, and a sentence on each thing that the data did not settle."""
-        self.converged_, self.standard_errors_, notes = optimum.converged, {}, []
-        if not optimum.converged:
-            notes.append("the search for the maximum did not converge: treat the parameters as a fallback")
         base, effects = self._known()
-        values = (*base, *effects)
-        names = (*self.PARAMETERS, *self._effect_names())
+        searched = (*self.PARAMETERS, *self._effect_names())
+        values = dict(zip(searched, (*base, *effects), strict=True))
         slopes = (*base, *np.ones(len(effects)))
-        for name, value, slope, variance, held in zip(
-            names, values, slopes, np.diag(optimum.covariance), optimum.at_limit, strict=True
-        ):
-            if np.isfinite(variance):
-                self.standard_errors_[name] = float(np.sqrt(variance) * slope)
-            if held:
-                notes.append(f"the data put no bound on {name}: held at {value:.4g}, the limit of the search")
-            elif variance > VAGUE_LOG_ERROR**2 and name in self.PARAMETERS:
-                notes.append(
-                    f"the data hardly determine {name} ({value:.4g}): a far larger or smaller one fits as well"
-                )
-        self.notes_ = tuple(notes)
+        deviations = dict(zip(searched, np.sqrt(np.diag(optimum.covariance)), strict=True))
+        held = [name for name, limited in zip(searched, optimum.at_limit, strict=True) if limited]
+        vague = [
+            name
+            for name, position in zip(self.PARAMETERS, optimum.position, strict=False)
+            if name not in held and (deviations[name] > VAGUE_LOG_ERROR or abs(position) > FAR_LOG)
+        ]
+        self.converged_ = optimum.converged
+        self.standard_errors_ = {
+            name: float(slope * deviations[name])
+            for name, slope in zip(searched, slopes, strict=True)
+            if name not in (*held, *vague) and np.isfinite(deviations[name])
+        }
+        unconverged = "the search for the maximum did not converge: its end is a fallback"
+        unbounded = f"the data put no bound on {_listed(values, held)}: held at the limit of the search"
+        unsettled = f"the data hardly determine {_listed(values, vague)}: far larger or smaller ones fit as well"
+        told = ((not optimum.converged, unconverged), (held, unbounded), (vague, unsettled))
+        self.notes_ = tuple(sentence for applies, sentence in told if applies)
+
+
+def _listed(values: Mapping[str, float], names: Sequence[str]) -> str:
+    return ", ".join(f"{name} ({values[name]:.4g})" for name in names)

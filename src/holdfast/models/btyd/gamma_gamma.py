@@ -66,7 +66,8 @@ class GammaGamma(Learnt):
         firsts, merged = merged_rows((m, x), counts)
         if len(firsts) < 2:
             raise NotEnoughData(
-                f"{len(firsts)} different customers with orders", fix="pass at least two customers who differ"
+                f"{merged.sum():g} customers with orders, none different from another",
+                fix="pass at least two that differ; how customers differ cannot be learnt from equal ones",
             )
         return self._learn(x[firsts], m[firsts], merged)
 

@@ -86,6 +86,8 @@ class MBGCNBDk(BuyTillYouDie):
                 break
             best = fitted
         self.__dict__.update(best.__dict__ | self.get_params())
+        if self.k is None and self.k_ == LARGEST_K:
+            self.notes_ += (f"k = {LARGEST_K}, the largest tried: purchases are as regular as clockwork, or too few",)
         return self
 
     def _fitted_with(self, k: int, histories: Histories, weights: FloatArray) -> "MBGCNBDk":

@@ -1,0 +1,210 @@
+"""Churn: P(no purchase in the target window), calibrated on rows that its learner had not seen."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from holdfast.errors import NotEnoughData
+from holdfast.findings import Finding
+from holdfast.models.calibration import BetaCalibration
+from holdfast.models.design import Attribution, Design
+from holdfast.models.examples import Examples, Split
+from holdfast.models.exposure import HAZARD, fit_silence, horizon_exponent
+from holdfast.models.learners import Learner, Recipe, learner_from_parts
+from holdfast.models.links import Matrix, Vector
+from holdfast.models.selection import HeldOut, candidates_of, held_out, log_loss
+from holdfast.study import Churn
+
+Truths = npt.NDArray[np.bool_]
+
+_OWN_FILES = ("design.json", "calibration.json", "churn.json")
+
+
+@dataclass(frozen=True)
+class ChurnModel:
+    """A fitted model of churn.
+
+    Attributes
+    ----------
+    calibration
+        None: the learner's probabilities stand as they are.
+    horizon_days
+        None for a snapshot, whose label has no window.
+    """
+
+    design: Design
+    learner: Learner
+    calibration: BetaCalibration | None = None
+    horizon_days: int | None = None
+
+    @property
+    def algorithm(self) -> str:
+        """The champion's name."""
+        return self.learner.algorithm
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The frame's columns that are read."""
+        return self.design.frame_columns
+
+    def predict(self, frame: pl.DataFrame) -> Vector:
+        """P(churned), calibrated, (n_customers,)."""
+        probability = self.learner.predict(self.design.matrix(frame))
+        return probability if self.calibration is None else self.calibration.apply(probability)
+
+    def raw(self, frame: pl.DataFrame) -> Vector:
+        """The learner's score before calibration, mostly log-odds; it ranks customers as `predict` does."""
+        return self.learner.raw(self.design.matrix(frame))
+
+    def contributions(self, frame: pl.DataFrame) -> Attribution:
+        """What each column adds to `raw`."""
+        return self.design.attribution(self.learner.contributions(self.design.matrix(frame)))
+
+    def parts(self) -> dict[str, bytes]:
+        """The model as files."""
+        own = {
+            "design.json": self.design.to_json(),
+            "churn.json": json.dumps({"horizon_days": self.horizon_days}).encode(),
+        }
+        calibration = {"calibration.json": self.calibration.to_json()} if self.calibration else {}
+        return {**own, **calibration, **self.learner.parts()}
+
+    @classmethod
+    def from_parts(cls, parts: Mapping[str, bytes]) -> "ChurnModel":
+        """Rebuild from `parts`, whose hashes have been checked."""
+        calibration = parts.get("calibration.json")
+        return cls(
+            design=Design.from_json(parts["design.json"]),
+            learner=learner_from_parts({name: data for name, data in parts.items() if name not in _OWN_FILES}),
+            calibration=BetaCalibration.from_json(calibration) if calibration is not None else None,
+            **json.loads(parts["churn.json"]),
+        )
+
+
+def learn_churn(
+    frame: pl.DataFrame,
+    churned: Truths,
+    *,
+    columns: Sequence[str],
+    settings: Churn,
+    seed: int,
+    splits: Sequence[Split],
+    horizon_days: int | None = None,
+) -> ChurnModel:
+    """Choose, calibrate and fit.
+
+    Parameters
+    ----------
+    splits
+        Where predictions of unseen rows come from, for the choice among candidates and for the calibration. The
+        champion is then fitted on all rows.
+
+    Raises
+    ------
+    NotEnoughData
+        Everyone churned, or nobody did.
+    """
+    if churned.all() or not churned.any():
+        raise NotEnoughData(
+            f"{int(churned.sum()):,} of {len(churned):,} customers churned: there is nothing to tell apart",
+            fix="choose a shorter or longer churn.horizon_days, or another label",
+        )
+    design = Design.learn(frame, columns=columns)
+    matrix = design.matrix(frame)
+    recipes = [
+        Recipe(name, "probability", seed=seed, parameters=settings.parameters) for name in candidates_of(settings)
+    ]
+    usable = [split for split in splits if _both(churned[split.train])]
+    if not usable or (len(recipes) == 1 and not settings.calibrate):
+        return ChurnModel(design, recipes[0].fit(matrix, churned.astype(np.float64)), None, horizon_days)
+    recipe, calibration = _champion(recipes, matrix, churned, usable, calibrate=settings.calibrate)
+    return ChurnModel(design, recipe.fit(matrix, churned.astype(np.float64)), calibration, horizon_days)
+
+
+def _both(churned: Truths) -> bool:
+    return bool(churned.any() and not churned.all())
+
+
+def _champion(
+    recipes: Sequence[Recipe], matrix: Matrix, churned: Truths, splits: Sequence[Split], *, calibrate: bool
+) -> tuple[Recipe, BetaCalibration | None]:
+    """Choose the recipe with the least log loss on unseen rows, each judged as it would be used: calibrated or not."""
+    truth = churned.astype(np.float64)
+    trials = []
+    for recipe in recipes:
+        found = held_out(splits, matrix, lambda rows, recipe=recipe: recipe.fit(matrix[rows], truth[rows]))  # type: ignore[misc]
+        calibration = BetaCalibration.fit(found.predicted, churned[found.rows]) if calibrate else None
+        trials.append((_loss(found, churned, calibration), recipe, calibration))
+    _, recipe, calibration = min(trials, key=lambda trial: trial[0])
+    return recipe, calibration
+
+
+def _loss(found: HeldOut, churned: Truths, calibration: BetaCalibration | None) -> float:
+    probability = found.predicted if calibration is None else calibration.apply(found.predicted)
+    return log_loss(churned[found.rows], probability)
+
+
+def fit_churn(examples: Examples, settings: Churn, *, seed: int) -> tuple[ChurnModel, tuple[Finding, ...]]:
+    """Learn from an order log: at several cutoffs, calibrated on the later ones.
+
+    Raises
+    ------
+    NotEnoughData
+        Everyone churned, or nobody did.
+    """
+    if not examples.complete:
+        return _from_short_windows(examples, settings, seed=seed)
+    model = learn_churn(
+        examples.frame,
+        examples.churned,
+        columns=examples.columns,
+        settings=settings,
+        seed=seed,
+        splits=examples.splits(seed=seed),
+        horizon_days=examples.horizon_days,
+    )
+    return model, () if examples.split_in_time or not settings.calibrate else (_across_customers(examples),)
+
+
+def _from_short_windows(examples: Examples, settings: Churn, *, seed: int) -> tuple[ChurnModel, tuple[Finding, ...]]:
+    if not _both(examples.churned):
+        raise NotEnoughData("everyone churned, or nobody did", fix="use a longer log")
+    exponent = horizon_exponent(examples.windows, HAZARD)
+    design = Design.learn(examples.frame, columns=examples.columns)
+    parameters = settings.parameters if settings.algorithm == "lightgbm" else {}
+    learner = fit_silence(
+        design.matrix(examples.frame),
+        examples.churned,
+        (examples.window / examples.horizon_days) ** exponent,
+        parameters=parameters,
+        seed=seed,
+    )
+    return ChurnModel(design, learner, None, examples.horizon_days), (short_windows("churn", examples, exponent),)
+
+
+def short_windows(task: str, examples: Examples, exponent: float) -> Finding:
+    """Say that a task was learnt from windows shorter than its horizon."""
+    shortest, longest = int(examples.window.min()), int(examples.window.max())
+    return Finding(
+        name=f"short-windows-{task}",
+        severity="warning",
+        evidence=f"no {examples.horizon_days}-day window has ended yet; learnt from windows of {shortest} to {longest} "
+        f"days and extrapolated by (days / {examples.horizon_days})^{exponent:.2f}, with LightGBM and no calibration",
+        meaning="The order of customers can be trusted more than the level of the predictions.",
+        fix=f"ask for {longest} days or fewer, or wait for more log",
+    )
+
+
+def _across_customers(examples: Examples) -> Finding:
+    return Finding(
+        name="calibrated-across-customers",
+        severity="note",
+        evidence=f"no training cutoff lies {examples.horizon_days} days after another; probabilities were calibrated "
+        "on other customers of the same time, not on later time",
+        meaning="A change of the season or of the shop is not in the calibration.",
+        fix="use a longer log or a shorter churn.horizon_days",
+    )

@@ -1,0 +1,343 @@
+"""Value: expected net revenue = P(buys) x E[net revenue | buys], in totals that add up.
+
+Revenue has a long tail, so the amount is learnt as a ratio to what the customer's own past suggests (the yardstick), of
+windows put on one level by the season, weighted by the yardstick: the ratio is then small, and its weighted mean is
+still the mean of the money. In the end one factor makes the predictions of the training rows add up to their revenue.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from math import factorial
+
+import numpy as np
+import polars as pl
+
+from holdfast.errors import NotEnoughData
+from holdfast.findings import Finding
+from holdfast.models.churn import short_windows
+from holdfast.models.design import Attribution, Design
+from holdfast.models.examples import Examples, Rows, Split
+from holdfast.models.exposure import REVENUE, fit_spend, horizon_exponent
+from holdfast.models.learners import Learner, Parameters, Recipe, learner_from_parts
+from holdfast.models.links import Matrix, Vector, chord, inverse
+from holdfast.models.season import YEAR_DAYS, Season
+from holdfast.models.selection import candidates_of, held_out, tweedie_deviance
+from holdfast.study import Value
+
+RATIO_DEFAULTS: Mapping[str, Parameters] = {
+    "lightgbm": {"objective": "tweedie", "tweedie_variance_power": 1.5, "n_estimators": 60},
+    "hist_gradient_boosting": {"loss": "poisson", "max_iter": 60},
+    "xgboost": {"objective": "reg:tweedie", "n_estimators": 60},
+    "catboost": {"iterations": 60},
+    "random_forest": {"min_samples_leaf": 100},
+    "ridge": {"alpha": 1000.0},
+}
+"""Few rounds and large leaves: ratios of money are mostly noise, and a customer's own past says most."""
+
+_SPENT = "spend_365d"
+_FLOOR_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """What a customer's last year suggests for the horizon: spend_365d, per day the log could see, plus a floor."""
+
+    horizon_days: int
+    floor: float
+
+    def of(self, spent: Vector, observed_days: Vector | float) -> Vector:
+        """Currency over the horizon, (n_customers,); at least the floor."""
+        return np.asarray(np.maximum(spent, 0) * self.horizon_days / observed_days + self.floor, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The yardstick at the model's own cutoff, and its mean over the training rows."""
+
+    yardstick: Yardstick
+    observed_days: float
+    mean: float
+
+    def of(self, frame: pl.DataFrame) -> Vector:
+        """Currency over the horizon, (n_customers,)."""
+        spent = frame[_SPENT].cast(pl.Float64).fill_null(0).to_numpy()
+        return self.yardstick.of(spent, self.observed_days)
+
+
+@dataclass(frozen=True)
+class _Factor:
+    """One factor of a product: its value and base per customer, and what each column adds between them."""
+
+    value: Vector
+    base: Vector
+    shares: Matrix
+
+
+@dataclass(frozen=True)
+class ValueModel:
+    """A fitted model of value: level x scale x P(buys) x amount.
+
+    Attributes
+    ----------
+    amount
+        E[revenue | buys] over the scale; without `buys` and `scale`, the expected revenue itself.
+    buys
+        P(buys).
+    scale, level
+        What the amount is a ratio to; season ahead x the factor that makes training totals add up.
+    """
+
+    design: Design
+    amount: Learner
+    buys: Learner | None = None
+    scale: Scale | None = None
+    level: float = 1.0
+    horizon_days: int | None = None
+
+    @property
+    def algorithm(self) -> str:
+        """The champion's name."""
+        return self.amount.algorithm
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The frame's columns that are read."""
+        return self.design.frame_columns
+
+    def predict(self, frame: pl.DataFrame) -> Vector:
+        """Expected revenue, currency, (n_customers,)."""
+        matrix = self.design.matrix(frame)
+        expected = self.level * self.amount.predict(matrix)
+        if self.buys is not None:
+            expected = expected * self.buys.predict(matrix)
+        return expected if self.scale is None else expected * self.scale.of(frame)
+
+    def raw(self, frame: pl.DataFrame) -> Vector:
+        """The expected revenue itself: what is explained is money."""
+        return self.predict(frame)
+
+    def contributions(self, frame: pl.DataFrame) -> Attribution:
+        """What each column adds to the expected revenue, in currency; adds up exactly.
+
+        Each factor is explained by TreeSHAP in its raw score, brought to its own unit by the mean slope of its link
+        (`chord`), and the product is shared between its factors by their Shapley values.
+        """
+        matrix = self.design.matrix(frame)
+        factors = [_explained(self.design, learner, matrix) for learner in (self.amount, self.buys) if learner]
+        if self.scale is not None:
+            factors.append(self._scale_factor(self.scale, frame))
+        return _product(self.columns, factors, level=self.level)
+
+    def _scale_factor(self, scale: Scale, frame: pl.DataFrame) -> _Factor:
+        value, base = scale.of(frame), np.full(frame.height, scale.mean)
+        shares = np.zeros((frame.height, len(self.columns)))
+        shares[:, self.columns.index(_SPENT)] = value - base
+        return _Factor(value, base, shares)
+
+    def parts(self) -> dict[str, bytes]:
+        """The model as files; those of P(buys) start with "buys-"."""
+        own = {
+            "scale": asdict(self.scale) if self.scale else None,
+            "level": self.level,
+            "horizon_days": self.horizon_days,
+        }
+        buys = self.buys.parts() if self.buys else {}
+        return {
+            "design.json": self.design.to_json(),
+            "value.json": json.dumps(own).encode(),
+            **self.amount.parts(),
+            **{f"buys-{name}": data for name, data in buys.items()},
+        }
+
+    @classmethod
+    def from_parts(cls, parts: Mapping[str, bytes]) -> "ValueModel":
+        """Rebuild from `parts`, whose hashes have been checked."""
+        buys = {name.removeprefix("buys-"): data for name, data in parts.items() if name.startswith("buys-")}
+        own = json.loads(parts["value.json"])
+        scale = own.pop("scale")
+        return cls(
+            design=Design.from_json(parts["design.json"]),
+            amount=learner_from_parts(
+                {n: d for n, d in parts.items() if n in ("trees.txt", "trees.json", "linear.json")}
+            ),
+            buys=learner_from_parts(buys) if buys else None,
+            scale=Scale(**{**scale, "yardstick": Yardstick(**scale["yardstick"])}) if scale else None,
+            **own,
+        )
+
+
+def _explained(design: Design, learner: Learner, matrix: Matrix) -> _Factor:
+    found = design.attribution(learner.contributions(matrix))
+    slope = chord(learner.link, found.base, found.total)
+    return _Factor(inverse(learner.link, found.total), inverse(learner.link, found.base), found.values * slope[:, None])
+
+
+def _product(columns: tuple[str, ...], factors: Sequence[_Factor], *, level: float) -> Attribution:
+    """Share a product between its factors: the Shapley value of a factor is its own change times the mean of the others.
+
+    The mean runs over the orders in which the factors may become known: the known ones count at their value, the
+    others at their base.
+    """
+    values = np.zeros_like(factors[0].shares)
+    for index, factor in enumerate(factors):
+        others = [other for place, other in enumerate(factors) if place != index]
+        values += factor.shares * _mean_of_others(others, len(factor.value))[:, None]
+    base = np.prod([factor.base for factor in factors], axis=0)
+    return Attribution(columns, level * values, level * base)
+
+
+def _mean_of_others(others: Sequence[_Factor], n: int) -> Vector:
+    total, m = np.zeros(n), len(others) + 1
+    for size in range(m):
+        weight = factorial(size) * factorial(m - 1 - size) / factorial(m)
+        for known in combinations(range(m - 1), size):
+            total += weight * np.prod([f.value if i in known else f.base for i, f in enumerate(others)], axis=0)
+    return total
+
+
+def learn_value(
+    frame: pl.DataFrame, value: Vector, *, columns: Sequence[str], settings: Value, seed: int, splits: Sequence[Split]
+) -> ValueModel:
+    """Fit a plain regression, for a snapshot; "auto" takes the candidate with the least squared error on unseen rows.
+
+    Squared error, because the value of a snapshot may be any number; it is proper for a mean.
+    """
+    design = Design.learn(frame, columns=columns)
+    matrix = design.matrix(frame)
+    recipes = [Recipe(name, "mean", seed=seed, parameters=settings.parameters) for name in candidates_of(settings)]
+
+    def loss(recipe: Recipe) -> float:
+        found = held_out(splits, matrix, lambda rows: recipe.fit(matrix[rows], value[rows]))
+        return float(np.mean((value[found.rows] - found.predicted) ** 2))
+
+    best = min(recipes, key=loss) if len(recipes) > 1 else recipes[0]
+    return ValueModel(design, best.fit(matrix, value))
+
+
+def fit_value(
+    examples: Examples, settings: Value, *, season: Season, seed: int
+) -> tuple[ValueModel, tuple[Finding, ...]]:
+    """Learn from an order log.
+
+    Raises
+    ------
+    NotEnoughData
+        Nothing was earned in the target windows.
+    """
+    if not (examples.revenue > 0).any():
+        raise NotEnoughData("no customer brought revenue in a target window", fix="map an amount, or use a longer log")
+    if not examples.complete:
+        return _from_short_windows(examples, settings, seed=seed)
+    training = _Training.of(examples, season=season, seed=seed, parameters=settings.parameters)
+    names = candidates_of(settings)
+    splits = examples.splits(seed=seed) if len(names) > 1 else ()
+    best = min(names, key=lambda name: training.loss(name, splits)) if splits else names[0]
+    return training.model(best), () if season.known(examples.horizon_days) else (_no_season(examples, season),)
+
+
+@dataclass(frozen=True)
+class _Training:
+    """The rows of one fit, as arrays.
+
+    Attributes
+    ----------
+    revenue
+        Observed, divided by the season of its window, (n_rows,).
+    yardstick
+        What the customer's own past suggested, (n_rows,).
+    """
+
+    design: Design
+    matrix: Matrix
+    bought: Vector
+    revenue: Vector
+    yardstick: Vector
+    scale: Scale
+    ahead: float
+    horizon_days: int
+    seed: int
+    parameters: Parameters
+
+    @classmethod
+    def of(cls, examples: Examples, *, season: Season, seed: int, parameters: Parameters) -> "_Training":
+        """Prepare the rows."""
+        horizon, frame = examples.horizon_days, examples.frame
+        known = season.known(horizon)
+        of_cutoff = {c: season.of(c, horizon_days=horizon) if known else 1.0 for c in examples.cutoffs}
+        lively = np.array([max(of_cutoff[c], _FLOOR_SHARE) for c in examples.cutoff.tolist()])
+        spent = frame[_SPENT].cast(pl.Float64).to_numpy()
+        observed = np.clip(examples.cutoff - season.first_day, 1, YEAR_DAYS).astype(np.float64)
+        yardstick = Yardstick(horizon, _FLOOR_SHARE * _mean_positive(examples.revenue))
+        lengths = yardstick.of(spent, observed)
+        design = Design.learn(frame, columns=examples.columns)
+        return cls(
+            design=design,
+            matrix=design.matrix(frame),
+            bought=(~examples.churned).astype(np.float64),
+            revenue=examples.revenue / lively,
+            yardstick=lengths,
+            scale=Scale(yardstick, float(min(season.now - season.first_day, YEAR_DAYS)), float(lengths.mean())),
+            ahead=season.ahead(horizon_days=horizon) if known else 1.0,
+            horizon_days=horizon,
+            seed=seed,
+            parameters=parameters,
+        )
+
+    def fitted(self, algorithm: str, rows: Rows) -> tuple[Learner, Learner]:
+        """Fit P(buys) and the amount on some rows."""
+        chance = "logistic" if algorithm == "ridge" else algorithm
+        buys = Recipe(chance, "probability", seed=self.seed).fit(self.matrix[rows], self.bought[rows])
+        buyers = rows[self.bought[rows] > 0]
+        defaults = RATIO_DEFAULTS.get(algorithm, {})
+        recipe = Recipe(algorithm, "mean", seed=self.seed, parameters=self.parameters, defaults=defaults)
+        weight = self.yardstick[buyers] / self.yardstick[buyers].mean()
+        # A Tweedie likelihood has no negative revenue; the level takes the returns off again.
+        ratio = np.maximum(self.revenue[buyers], 0) / self.yardstick[buyers]
+        return buys, recipe.fit(self.matrix[buyers], ratio, weight)
+
+    def loss(self, algorithm: str, splits: Sequence[Split]) -> float:
+        """Deviance of unseen rows, in the season of their own windows."""
+
+        def predict(split: Split) -> Vector:
+            buys, amount = self.fitted(algorithm, split.train)
+            rows = self.matrix[split.test]
+            return self.yardstick[split.test] * buys.predict(rows) * amount.predict(rows)
+
+        truth = np.concatenate([self.revenue[split.test] for split in splits])
+        return tweedie_deviance(truth, np.concatenate([predict(split) for split in splits]))
+
+    def model(self, algorithm: str) -> ValueModel:
+        """Fit on all rows."""
+        buys, amount = self.fitted(algorithm, np.arange(len(self.bought)))
+        said = self.yardstick * buys.predict(self.matrix) * amount.predict(self.matrix)
+        level = float(self.revenue.sum() / said.sum())
+        return ValueModel(self.design, amount, buys, self.scale, self.ahead * level, self.horizon_days)
+
+
+def _mean_positive(revenue: Vector) -> float:
+    return float(revenue[revenue > 0].mean())
+
+
+def _from_short_windows(examples: Examples, settings: Value, *, seed: int) -> tuple[ValueModel, tuple[Finding, ...]]:
+    exponent = horizon_exponent(examples.windows, REVENUE)
+    design = Design.learn(examples.frame, columns=examples.columns)
+    matrix = design.matrix(examples.frame)
+    exposure = (examples.window / examples.horizon_days) ** exponent
+    parameters = settings.parameters if settings.algorithm == "lightgbm" else {}
+    amount = fit_spend(matrix, examples.revenue, exposure, parameters=parameters, seed=seed)
+    level = float(examples.revenue.sum() / (exposure * amount.predict(matrix)).sum())
+    model = ValueModel(design, amount, level=level, horizon_days=examples.horizon_days)
+    return model, (short_windows("value", examples, exponent),)
+
+
+def _no_season(examples: Examples, season: Season) -> Finding:
+    days = season.now - season.first_day
+    return Finding(
+        name="season-unknown",
+        severity="note",
+        evidence=f"the log covers {days} days, so the coming {examples.horizon_days} days were not seen a year ago",
+        meaning="If the shop has seasons, the total of expected revenue is that of an average season.",
+        fix=f"use at least {YEAR_DAYS} days of log before the cutoff",
+    )

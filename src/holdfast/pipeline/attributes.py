@@ -1,0 +1,87 @@
+"""Customers: what is known of them besides what they did, and from which day on it was known."""
+
+from holdfast.errors import StudyError
+from holdfast.expressions import quoted
+from holdfast.findings import Finding
+from holdfast.io.duckdb import Warehouse
+from holdfast.io.sources import Opened
+from holdfast.pipeline.judged import Judged, Reading, judge, row_digest, usable
+from holdfast.pipeline.lines import NO_CUSTOMER, customer_sql, when_parts
+from holdfast.pipeline.moments import FIRST_DAY
+from holdfast.pipeline.typed import Typed, blank_finding, typed_columns
+from holdfast.study import Customers, Study
+from holdfast.windows import date_of
+
+REPEATED = "the customer has several different rows known from the same day"
+_RESERVED = ("customer_id", "known_from_day", "cutoff_day")
+
+
+def create_customers(
+    source: Opened, study: Study, log: Customers, warehouse: Warehouse
+) -> tuple[Judged, list[Finding]]:
+    """Create the table CUSTOMERS: one row per customer and day from which its attributes were known.
+
+    Numbers are DOUBLE, a yes or no is BOOLEAN, a date is the number of its day, all else words. Without `known_from`,
+    attributes count as known from 1970-01-01, and a finding says so.
+
+    Raises
+    ------
+    StudyError
+        An attribute has the name of a column of Holdfast, or one name is written in two ways.
+    """
+    _check_names(log.attributes)
+    fields = {name: source.column(name, role="attributes") for name in log.attributes}
+    with source.reading():
+        warehouse.con.execute(f"CREATE OR REPLACE TABLE customers_raw AS SELECT * FROM {source.view}")
+    source.view = "customers_raw"
+    columns = typed_columns(fields, source.view, warehouse, decimal=source.decimal)
+    judged = usable(judge(source, _reading(source, study, log, columns), warehouse))
+    attributes = "".join(f", a{i} AS {quoted(column.name)}" for i, column in enumerate(columns))
+    with warehouse.working("write the table customers"):
+        warehouse.con.execute(f"""
+            CREATE OR REPLACE TABLE customers AS SELECT customer_id, day AS known_from_day{attributes}
+            FROM {judged.table} WHERE verdict = 0 ORDER BY customer_id, day
+        """)
+        warehouse.con.execute(f"DROP TABLE {judged.table}; DROP TABLE customers_raw")
+    return judged, [*blank_finding(columns, source=source.labels[0]), *_always_known(log)]
+
+
+def _reading(source: Opened, study: Study, log: Customers, columns: list[Typed]) -> Reading:
+    who = customer_sql(source, log.columns.customer_id)
+    typed = {f"a{i}": column.sql(decimal=source.decimal) for i, column in enumerate(columns)}
+    problems = {column.problem: column.broken(f"a{i}") for i, column in enumerate(columns)}
+    first, second = {**who, **typed}, {"day": f"CAST({FIRST_DAY} AS INTEGER)"}
+    if log.columns.known_from is not None:
+        when = when_parts(source, study, log.columns.known_from, log.csv.timestamp_format, role="known_from")
+        first, second, problems = first | when[0], when[1], when[2] | problems
+    row = row_digest(source.fields)
+    same = "OVER (PARTITION BY customer_id, day)"
+    return Reading(
+        layers=[first, second, {"_differ": f"min({row}) {same} <> max({row}) {same}"}],
+        quarantine={**problems, REPEATED: "customer_id IS NOT NULL AND _differ"},
+        set_aside={NO_CUSTOMER: "customer_id IS NULL"},
+        compared=list(source.fields.values()),
+    )
+
+
+def _check_names(attributes: list[str]) -> None:
+    folded = [name.lower() for name in attributes]
+    for name in attributes:
+        if name.lower() in _RESERVED:
+            raise StudyError(f"the attribute '{name}' has the name of a column of Holdfast", fix="rename the column")
+        if folded.count(name.lower()) > 1:
+            raise StudyError(f"the attribute '{name}' is listed more than once", fix="list it once")
+
+
+def _always_known(log: Customers) -> list[Finding]:
+    if log.columns.known_from is not None:
+        return []
+    return [
+        Finding(
+            name="attributes-without-a-day",
+            severity="warning",
+            evidence=f"{', '.join(log.attributes)} count as known from {date_of(FIRST_DAY)} on",
+            meaning="If they were written down later than the cutoff, the models see the future.",
+            fix="set customers.columns.known_from, or list only attributes that never change",
+        )
+    ]
