@@ -1,9 +1,9 @@
-"""The study's expressions as DuckDB reads them: the same answer whatever type a file happens to give a column.
+"""The study's expressions as DuckDB reads them: the same answer whatever type a file gives a column.
 
-Each mention of a column is typed by the company it keeps: beside a number or in arithmetic it is read as a number, beside
-a word or in LIKE as text. So `Invoice LIKE 'C%'` and `Recency > 90` mean the same in CSV (all text) and in Parquet, and
-for one customer they give what they gave for all. What is no number there is missing, and a condition on something
-missing does not hold.
+Each mention of a column is typed by the company it keeps: beside a number or in arithmetic it is read as a number,
+beside a word or in LIKE as text. So `Invoice LIKE 'C%'` and `Recency > 90` mean the same in CSV (all text) and in
+Parquet, and for one customer they give what they gave for all. What is no number there is missing, and a condition on
+something missing does not hold.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,11 +16,19 @@ from sqlglot import exp
 
 from holdfast.expressions import parse
 
-_ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg, exp.Abs, exp.Ln, exp.Log, exp.Exp, exp.Sqrt, exp.Pow, exp.Round, exp.Floor, exp.Ceil)  # fmt: skip
+_ARITHMETIC = (
+    exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg, exp.Abs, exp.Ln, exp.Log, exp.Exp, exp.Sqrt, exp.Pow,
+    exp.Round, exp.Floor, exp.Ceil,
+)  # fmt: skip
 _TEXT = (exp.Like, exp.ILike, exp.Lower, exp.Upper, exp.Trim, exp.Length)
-_COMPARED = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.Between, exp.Coalesce, exp.Greatest, exp.Least, exp.Nullif)  # fmt: skip
+_COMPARED = (
+    exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.Between, exp.Coalesce, exp.Greatest, exp.Least,
+    exp.Nullif,
+)  # fmt: skip
 _TRANSPARENT = (exp.Paren, exp.Tuple)
-_INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"}  # fmt: skip
+_INTEGERS = {
+    "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

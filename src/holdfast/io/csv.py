@@ -143,6 +143,7 @@ class _Records:
         if held is not None:
             record, rows = self._rows(held, record, last=True)
             yield rows
+        self._check_dialect(record - 1)
         rejected_after = sum(number >= record for number in self._invalid)
         self._files.finished(self._index, records=record - 1 + rejected_after, newlines=self._stream.newlines)
 

@@ -93,7 +93,7 @@ def _matches(path: str) -> list[Path]:
         raise DataError(f"{path} is a folder", fix=f"name a file, or a glob such as {plain / '*.parquet'}")
     if plain.exists():
         return [plain]
-    found = sorted(Path(each) for each in glob.glob(path, recursive=True))
+    found = sorted(Path(each) for each in glob.glob(path, recursive=True))  # noqa: PTH207 - an absolute glob
     files = [each for each in found if each.is_file()]
     if not files:
         raise DataError(f"there is no file {path}", fix=_neighbours(plain))

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
+from typing import cast
 
 from holdfast.errors import DataError
 from holdfast.io.files import DataFile
@@ -35,14 +35,18 @@ class Utf8Stream(io.RawIOBase):
 
     def __init__(self, file: DataFile, dialect: Csv) -> None:
         super().__init__()
-        self._file = cast("IO[bytes]", gzip.open(file.path) if file.kind == "csv.gz" else file.path.open("rb"))
+        self._file = gzip.GzipFile(file.path) if file.kind == "csv.gz" else io.FileIO(file.path)
         self._dialect = dialect
         self.is_utf8 = dialect.encoding.startswith("utf-8")
         # Bytes that are not UTF-8 are passed on, to be reported cell by cell; other encodings have to be decoded here.
         self._decoder = None if self.is_utf8 else codecs.getincrementaldecoder(dialect.encoding)("replace")
         self.header_lines = self.newlines = 0
         self.tail = self._ahead = b""
-        self._ahead = self._checked(self._file.read(BLOCK_BYTES), file.path)
+        try:
+            self._ahead = self._checked(self._read(), file.path)
+        except (DataError, OSError, EOFError, zlib.error):
+            self.close()
+            raise
 
     def readable(self) -> bool:
         """Return True."""
@@ -96,10 +100,13 @@ class Utf8Stream(io.RawIOBase):
 
     def _next(self) -> bytes:
         while True:
-            raw = self._file.read(BLOCK_BYTES)
+            raw = self._read()
             block = self._decoded(raw)
             if block or not raw:
                 return block
+
+    def _read(self) -> bytes:
+        return self._file.read(BLOCK_BYTES) or b""
 
     def _decoded(self, raw: bytes) -> bytes:
         return raw if self._decoder is None else self._decoder.decode(raw, final=not raw).encode("utf-8")

@@ -31,12 +31,18 @@ class RecencyRank:
     name: str = "baseline: recency rank"
 
     @classmethod
-    def fit(cls, days: Vector, churned: Vector) -> "RecencyRank":
-        """Fit the rising function that comes closest to what happened (isotonic regression)."""
+    def fit(cls, days: Vector, churned: Vector, *, reach: float = 1.0) -> "RecencyRank":
+        """Fit the rising function that comes closest to what happened (isotonic regression).
+
+        Parameters
+        ----------
+        reach
+            The horizon over the window in which `churned` was seen; silence at a steady rate lasts p^reach.
+        """
         from sklearn.isotonic import IsotonicRegression
 
         fitted = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(days, churned)
-        return cls(tuple(fitted.X_thresholds_.tolist()), tuple(fitted.y_thresholds_.tolist()))
+        return cls(tuple(fitted.X_thresholds_.tolist()), tuple((fitted.y_thresholds_**reach).tolist()))
 
     def predict(self, frame: pl.DataFrame) -> Vector:
         """Probabilities, (n_customers,)."""

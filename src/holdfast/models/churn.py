@@ -21,8 +21,6 @@ from holdfast.study import Churn
 
 Truths = npt.NDArray[np.bool_]
 
-_OWN_FILES = ("design.json", "calibration.json", "churn.json")
-
 
 @dataclass(frozen=True)
 class ChurnModel:
@@ -79,7 +77,7 @@ class ChurnModel:
         calibration = parts.get("calibration.json")
         return cls(
             design=Design.from_json(parts["design.json"]),
-            learner=learner_from_parts({name: data for name, data in parts.items() if name not in _OWN_FILES}),
+            learner=learner_from_parts(parts),
             calibration=BetaCalibration.from_json(calibration) if calibration is not None else None,
             **json.loads(parts["churn.json"]),
         )

@@ -120,10 +120,12 @@ def customer_splits(customer: pl.Series, *, seed: int) -> tuple[Split, ...]:
 
 
 def learning_cutoffs(study: Study, *, horizon_days: int, first_day: int, now: int) -> tuple[int, ...]:
-    """Cutoffs to learn a horizon from at `now`; where no window of it has ended, those of the shortest horizon's."""
+    """Cutoffs to learn a horizon from at `now`; where no window of it has ended, those of the shortest horizon's.
+
+    Empty where not even one of those has ended.
+    """
     plan = study.backtest
-    shortest = min(study.all_horizons)
-    for days in (horizon_days, shortest):
+    for days in (horizon_days, min(study.all_horizons)):
         found = training_cutoffs(
             first_day=first_day,
             now=now,
@@ -134,11 +136,7 @@ def learning_cutoffs(study: Study, *, horizon_days: int, first_day: int, now: in
         )
         if found:
             return found
-    raise NotEnoughData(
-        f"the log starts on {date_of(first_day)}: nothing can be learnt at {date_of(now)} with "
-        f"{plan.min_history_days} days of history and a window of {shortest} days",
-        fix="use a longer log, a shorter horizon, or a smaller backtest.min_history_days",
-    )
+    return ()
 
 
 def examples(
@@ -157,6 +155,12 @@ def examples(
         No target window has ended before `now`.
     """
     cutoffs = learning_cutoffs(study, horizon_days=horizon_days, first_day=first_day, now=now)
+    if not cutoffs:
+        raise NotEnoughData(
+            f"the log starts on {date_of(first_day)}: with {study.backtest.min_history_days} days of history no window "
+            f"of {min(study.all_horizons)} days has ended before {date_of(now)}",
+            fix="use a longer log, a shorter horizon, or a smaller backtest.min_history_days",
+        )
     ended = pl.col("cutoff_day") + pl.col("horizon_days") <= now
     windows = labels.filter(pl.col("cutoff_day").is_in(cutoffs), pl.col("horizon_days") <= horizon_days, ended)
     longest = windows.filter(pl.col("horizon_days") == pl.col("horizon_days").max().over("cutoff_day"))

@@ -175,7 +175,7 @@ def _explained(design: Design, learner: Learner, matrix: Matrix) -> _Factor:
 
 
 def _product(columns: tuple[str, ...], factors: Sequence[_Factor], *, level: float) -> Attribution:
-    """Share a product between its factors: the Shapley value of a factor is its own change times the mean of the others.
+    """Share a product between its factors by their Shapley values: a factor's own change times the mean of the others.
 
     The mean runs over the orders in which the factors may become known: the known ones count at their value, the
     others at their base.

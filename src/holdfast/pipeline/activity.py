@@ -4,11 +4,16 @@ One row per customer and day on which anything happened. Nothing in a row depend
 use the rows before it as they are.
 """
 
+import polars as pl
+
 from holdfast.io.duckdb import Warehouse
 from holdfast.tables import ACTIVITY, ENGAGEMENT_KINDS
 
-_SUMMED = [column.name for column in ACTIVITY.columns if column.name not in ("customer_id", "day", "purchase_gap")]
-_SQL_TYPES = {"Int32": "INTEGER", "Int64": "BIGINT"}
+_SUMMED = {
+    column.name: {pl.Int32(): "INTEGER", pl.Int64(): "BIGINT"}[column.dtype]
+    for column in ACTIVITY.columns
+    if column.name not in ("customer_id", "day", "purchase_gap")
+}
 
 # Counting the lines of an order first, then the orders of a day, is four times as fast as count(DISTINCT order_id).
 _LINES = """
@@ -56,8 +61,8 @@ def roll_up(warehouse: Warehouse, *, with_products: bool) -> None:
     merged = " UNION ALL BY NAME ".join(f"({part})" for part in parts)
     present = {row[0] for row in warehouse.con.execute(f"DESCRIBE {merged}").fetchall()}
     sums = ", ".join(
-        f"CAST({f'coalesce(sum({name}), 0)' if name in present else 0} AS {_SQL_TYPES[str(ACTIVITY.schema[name])]}) AS {name}"
-        for name in _SUMMED
+        f"CAST({f'coalesce(sum({name}), 0)' if name in present else 0} AS {kind}) AS {name}"
+        for name, kind in _SUMMED.items()
     )
     before = "lag(day) OVER (PARTITION BY customer_id, n_orders > 0 ORDER BY day)"
     columns = [name if name != "purchase_gap" else _GAP for name in ACTIVITY.schema]

@@ -1,6 +1,5 @@
 """Ingest: the study's sources become the tables of fact, and every row is accounted for."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,7 +100,7 @@ def ingest(study: Study, warehouse: Warehouse, *, on_progress: OnRows | None = N
 def _read_transactions(
     source: Opened, study: Study, log: Transactions, warehouse: Warehouse
 ) -> tuple[list[Judged], list[Finding]]:
-    judged = usable(judge(source, transactions_reading(source, study, log, warehouse), warehouse))
+    judged = usable(judge(source, transactions_reading(source, study, log), warehouse))
     # A return lowers what was bought, whichever sign its line has.
     _replace(judged, warehouse, """
         CREATE OR REPLACE TABLE transactions AS

@@ -70,7 +70,8 @@ def _without_customer(judged: Judged) -> Finding | None:
 
 def _placeholders(warehouse: Warehouse) -> Finding | None:
     found = warehouse.con.execute(
-        "SELECT customer_id, count(*) FROM transactions WHERE list_contains(?, lower(customer_id)) GROUP BY ALL ORDER BY ALL",
+        "SELECT customer_id, count(*) FROM transactions WHERE list_contains(?, lower(customer_id)) "
+        "GROUP BY ALL ORDER BY ALL",
         [list(_PLACEHOLDERS)],
     ).fetchall()
     if not found:

@@ -191,7 +191,7 @@ def _digest_sql(compared: Sequence[Field]) -> str:
     if not compared:
         return ""
     cells = [column.sql for column in compared]
-    # Two 64-bit hashes in different orders: one alone would merge two different rows of 20 million in one log of 100,000.
+    # Two 64-bit hashes in different orders: one alone would merge different rows once in 100,000 logs of 20 million.
     return f", hash({', '.join(cells)}) AS _digest_1, hash({', '.join(['0', *reversed(cells)])}) AS _digest_2"
 
 
@@ -199,9 +199,9 @@ def _mark_duplicates(table: str, code: int, warehouse: Warehouse) -> None:
     warehouse.con.execute(f"""
         UPDATE {table} SET verdict = {code}
         FROM (
-            SELECT _digest_1 AS d1, _digest_2 AS d2, min(struct_pack(f := _file, r := _row)) AS first
+            SELECT _digest_1 AS _same_1, _digest_2 AS _same_2, min(struct_pack(f := _file, r := _row)) AS _first
             FROM {table} WHERE verdict = 0 OR verdict > {code} GROUP BY ALL HAVING count(*) > 1)
-        WHERE _digest_1 = d1 AND _digest_2 = d2 AND struct_pack(f := _file, r := _row) > first
+        WHERE _digest_1 = _same_1 AND _digest_2 = _same_2 AND struct_pack(f := _file, r := _row) > _first
             AND (verdict = 0 OR verdict > {code})
     """)
 

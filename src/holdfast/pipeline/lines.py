@@ -116,6 +116,7 @@ def _words(words: tuple[str, ...]) -> str:
 
 
 def customer_sql(source: Opened, column: str) -> dict[str, str]:
+    """Return the columns `customer_id` (NULL where there is none) and `trimmed` (blanks around it were removed)."""
     found = source.column(column, role="customer_id")
     shown = text_sql(found)
     name = identifier_sql(found)

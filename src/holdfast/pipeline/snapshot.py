@@ -100,7 +100,6 @@ def ingest_snapshot(study: Study, warehouse: Warehouse, *, on_progress: OnRows |
         quarantine=written_quarantine([judged], warehouse),
         findings=(
             *blank_finding(columns, source=source.labels[0]),
-            *_seen_labels(snapshot),
             *of_sources([judged], warehouse),
         ),
         fingerprint=fingerprint(["snapshot"], warehouse),
@@ -235,26 +234,3 @@ def _floats(frame: pl.DataFrame) -> pl.DataFrame:
     numbers = cs.numeric().cast(pl.Float64)
     finite: pl.DataFrame = frame.with_columns(pl.when(numbers.is_finite()).then(numbers).otherwise(None))
     return finite
-
-
-def _seen_labels(snapshot: Snapshot) -> list[Finding]:
-    """Say which columns a model may see although its label is made of them."""
-    seen = {
-        "churn": [
-            c for c in parse(snapshot.labels.churned).columns if c not in (*snapshot.hidden_from_churn, *_RESERVED)
-        ],
-        "value": [
-            c for c in parse(snapshot.labels.value or "0").columns if c not in (*snapshot.hidden_from_value, *_RESERVED)
-        ],
-    }
-    return [
-        Finding(
-            name="label-column-visible",
-            severity="warning",
-            evidence=f"the {task} label is made of {', '.join(names)}, which the {task} model may see",
-            meaning="A model that sees what its label is made of repeats the label instead of predicting it.",
-            fix=f"add it to snapshot.hidden_from_{task}",
-        )
-        for task, names in seen.items()
-        if names
-    ]

@@ -131,9 +131,9 @@ def _listings(report: Report) -> dict[str, Listing]:
     per_task = (listings.metrics, listings.all_metrics, listings.importance, listings.dependence)
     both = {f"{task}_{make.__name__}": make(report, task) for task in ("churn", "value") for make in per_task}
     whole = (
-        listings.segments, listings.tiers, listings.recovery, listings.riskiest, listings.proof, listings.cross_validated,
-        listings.candidates, listings.calibration, listings.ranking, listings.gains, listings.roles,
-        listings.set_aside, listings.seconds, listings.versions,
+        listings.segments, listings.tiers, listings.recovery, listings.riskiest, listings.proof,
+        listings.cross_validated, listings.candidates, listings.calibration, listings.ranking, listings.gains,
+        listings.roles, listings.set_aside, listings.seconds, listings.versions,
     )  # fmt: skip
     return both | {make.__name__: make(report) for make in whole}
 

@@ -21,7 +21,7 @@ from holdfast.models.btyd.quadrature import legendre
 Parameters = Mapping[str, FloatArray]
 Question = Callable[..., FloatArray]
 
-CHUNK_ROWS = 4096
+CHUNK_ROWS = 2048
 RACE_ROWS = 2_000
 N_WAITING_NODES = 32
 EFFECT_LIMIT = 50.0

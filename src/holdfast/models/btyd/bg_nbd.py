@@ -140,7 +140,7 @@ def negative_binomial(counts: FloatArray, *, shape: FloatArray, rate: FloatArray
 
 
 def log_ways(counts: FloatArray, *, shape: FloatArray) -> FloatArray:
-    """log C(shape + k - 1, k), by the beta function: it keeps its digits where gamma functions of large shapes do not."""
+    """log C(shape + k - 1, k), by the beta function: gamma functions of large shapes lose the digits that count."""
     return np.asarray(-np.log(shape[:, None] + counts) - betaln(shape[:, None], counts + 1))
 
 

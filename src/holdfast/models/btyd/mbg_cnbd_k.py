@@ -201,7 +201,7 @@ class MBGCNBDk(BuyTillYouDie):
         """
         rows, before, stride = np.arange(len(h)), 0, 1
         while len(rows) and before < MOST_PURCHASES:
-            counts = before + stride * np.arange(BLOCK_COUNTS) + (1 + stride) / 2
+            counts = before + stride * np.arange(BLOCK_COUNTS, dtype=np.float64) + (1 + stride) / 2
             at_least = self._at_least(h.take(rows), _rows(p, rows), t[rows], counts)
             yield counts, rows, stride * at_least
             rows = rows[at_least[:, -1] > NEGLIGIBLE_CHANCE]

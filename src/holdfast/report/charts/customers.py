@@ -34,7 +34,7 @@ def customer_quadrant(scores: pl.DataFrame, segments: pl.DataFrame, *, currency:
     )
     drawn = alt.layer(
         walls.encode(x=x),
-        _points(points, size=18, opacity=0.55).encode(x=x, y=y),
+        _points(points, size=18, opacity=0.65).encode(x=x, y=y),
         steps.encode(x=x, x2=alt.X2("end"), y=y),
         _points(names, size=90, opacity=1.0).encode(x=x, y=y),
         mark(names, "text", align="left", dx=10, dy=-7, fontWeight="bold").encode(x=x, y=y, text=alt.Text("segment:N")),

@@ -1,0 +1,145 @@
+"""Backtest: what was predicted at a cutoff, held against what happened after it, beside the naive baseline."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from holdfast.evaluation import metrics
+from holdfast.evaluation.metrics import Metric, intervals
+from holdfast.findings import Finding
+from holdfast.models.links import Vector
+from holdfast.tables import EVIDENCE, PREDICTIONS
+
+TaskName = Literal["churn", "value"]
+
+CHAMPION = "champion"
+_PREDICTED = {"churn": ("churn_probability", "churn_baseline"), "value": ("expected_revenue", "value_baseline")}
+_OBSERVED = {"churn": "churned", "value": "future_revenue"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """How good predictions proved.
+
+    Attributes
+    ----------
+    evidence, predictions
+        By the contracts of the same names.
+    """
+
+    evidence: pl.DataFrame
+    predictions: pl.DataFrame
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """The predictions of one task at one cutoff, and the truth that came.
+
+    Attributes
+    ----------
+    truth
+        1 or 0 for churned, or net revenue in currency, (n_customers,).
+    said
+        Model's name -> its predictions, (n_customers,): "champion" or algorithms, and a "baseline: ..." .
+    """
+
+    task: TaskName
+    cutoff_day: int
+    customer_id: pl.Series
+    truth: Vector
+    said: Mapping[str, Vector]
+
+
+def churn_metrics(threshold: float) -> dict[str, Metric]:
+    """The metrics of a probability of churn; a customer is flagged from `threshold` on."""
+
+    def flagged(metric: Metric) -> Metric:
+        def of_flags(truth: Vector, score: Vector, weight: Vector | None = None) -> float:
+            return metric(truth, (score >= threshold).astype(np.float64), weight)
+
+        return of_flags
+
+    return {
+        "roc_auc": metrics.roc_auc,
+        "average_precision": metrics.average_precision,
+        "brier": metrics.brier,
+        "log_loss": metrics.log_loss,
+        "ece": metrics.ece,
+        "f1": flagged(metrics.f1),
+        "precision": flagged(metrics.precision),
+        "recall": flagged(metrics.recall),
+        "top_decile_lift": partial(metrics.lift, share=0.1),
+    }
+
+
+VALUE_METRICS: dict[str, Metric] = {
+    "wape": metrics.wape,
+    "spearman": metrics.spearman,
+    "total_ratio": metrics.total_ratio,
+    "top_decile_capture": partial(metrics.capture, share=0.1),
+    "gini": metrics.normalised_gini,
+    "r2": metrics.r2,
+    "rmse": metrics.rmse,
+    "mae": metrics.mae,
+}
+
+
+def metrics_of(task: TaskName, *, threshold: float) -> dict[str, Metric]:
+    """The metrics of a task."""
+    return churn_metrics(threshold) if task == "churn" else VALUE_METRICS
+
+
+def evidence_of(forecasts: Sequence[Forecast], *, threshold: float, seed: int) -> pl.DataFrame:
+    """The EVIDENCE table: every metric of every model, with its customer bootstrap."""
+    rows = [
+        (forecast.cutoff_day, forecast.task, model, metric, found.value, found.low, found.high)
+        for forecast in forecasts
+        for model, said in forecast.said.items()
+        for metric, found in intervals(
+            metrics_of(forecast.task, threshold=threshold), forecast.truth, said, seed=seed
+        ).items()
+    ]
+    return EVIDENCE.check(pl.DataFrame(rows, schema=EVIDENCE.schema, orient="row"))
+
+
+def predictions_of(forecasts: Sequence[Forecast]) -> pl.DataFrame:
+    """The PREDICTIONS table of the champion and the baseline: one row a customer and cutoff, empty where not asked."""
+    tables = [_as_table(forecast) for forecast in forecasts]
+    found = PREDICTIONS.empty()
+    for task in _OBSERVED:
+        parts = [table for table in tables if _OBSERVED[task] in table.columns]
+        if parts:
+            found = found.drop(parts[0].columns[2:]).join(
+                pl.concat(parts), on=["customer_id", "cutoff_day"], how="full", coalesce=True
+            )
+    return PREDICTIONS.check(found.select(PREDICTIONS.schema.names()).sort("cutoff_day", "customer_id"))
+
+
+def _as_table(forecast: Forecast) -> pl.DataFrame:
+    champion, baseline = _PREDICTED[forecast.task]
+    naive = next(said for name, said in forecast.said.items() if name != CHAMPION)
+    truth = forecast.truth > 0 if forecast.task == "churn" else forecast.truth
+    table = pl.DataFrame(
+        {
+            "customer_id": forecast.customer_id,
+            "cutoff_day": np.full(len(truth), forecast.cutoff_day, dtype=np.int32),
+            _OBSERVED[forecast.task]: truth,
+            champion: forecast.said[CHAMPION],
+            baseline: naive,
+        }
+    )
+    return table.cast({name: PREDICTIONS.schema[name] for name in table.columns})
+
+
+def means(forecasts: Sequence[Forecast], model: str, *, threshold: float) -> dict[str, float]:
+    """Mean of each metric over forecasts of one task."""
+    wanted: Mapping[str, Callable[..., float]] = metrics_of(forecasts[0].task, threshold=threshold)
+    return {
+        name: float(np.mean([metric(forecast.truth, forecast.said[model]) for forecast in forecasts]))
+        for name, metric in wanted.items()
+    }

@@ -1,0 +1,89 @@
+"""Fit: the models of a study, with the naive baselines beside them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from holdfast.evaluation.backtest import TaskName
+from holdfast.features.catalogue import sources_of
+from holdfast.findings import Finding
+from holdfast.models.baseline import Baseline, RecencyRank, TrailingSpend
+from holdfast.models.churn import ChurnModel, fit_churn
+from holdfast.models.examples import examples
+from holdfast.models.season import Season
+from holdfast.models.value import ValueModel, fit_value
+from holdfast.pipeline.history import History, horizon_of
+from holdfast.study import Study
+
+Model = ChurnModel | ValueModel
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """One task's model and baseline, as known at one cutoff."""
+
+    model: Model
+    baseline: Baseline
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """The models of a study.
+
+    Attributes
+    ----------
+    models
+        "churn" and, where something was earned, "value".
+    """
+
+    models: dict[TaskName, Model]
+    findings: tuple[Finding, ...]
+
+
+def learn(study: Study, task: TaskName, history: History, *, now: int) -> Learnt:
+    """Fit one task on what was known at `now`.
+
+    Raises
+    ------
+    NotEnoughData
+        Nothing can be learnt by then.
+    """
+    found = examples(
+        study,
+        history.features,
+        history.labels,
+        horizon_days=horizon_of(study, task),
+        first_day=history.first_day,
+        now=now,
+    )
+    if task == "churn":
+        days = found.frame["days_since_last_purchase"].cast(pl.Float64).to_numpy()
+        silent = found.churned.astype(np.float64)
+        churn, findings = fit_churn(found, study.churn, seed=study.seed)
+        baseline = RecencyRank.fit(days, silent, reach=float(found.horizon_days / found.window.mean()))
+        return Learnt(churn, baseline, findings)
+    season = Season.learn(history.company, first_day=history.first_day, now=now)
+    value, findings = fit_value(found, study.value, season=season, seed=study.seed)
+    return Learnt(value, TrailingSpend(found.horizon_days), findings)
+
+
+def tasks_of(study: Study) -> tuple[TaskName, ...]:
+    """Churn, and value where the log knows amounts."""
+    return ("churn", "value") if "amounts" in sources_of(study) else ("churn",)
+
+
+def fit_log(study: Study, history: History, *, now: int) -> Fitted:
+    """Fit the models that score customers at `now`, on every window that had ended by then.
+
+    Raises
+    ------
+    NotEnoughData
+        Nothing can be learnt by then.
+    """
+    found = {task: learn(study, task, history, now=now) for task in tasks_of(study)}
+    return Fitted(
+        models={task: learnt.model for task, learnt in found.items()},
+        findings=tuple(finding for learnt in found.values() for finding in learnt.findings),
+    )

@@ -1,0 +1,115 @@
+"""History: the features and labels of every cutoff that a backtest and the final fit need, built once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import narwhals as nw
+import polars as pl
+
+from holdfast.errors import NotEnoughData
+from holdfast.evaluation.backtest import TaskName
+from holdfast.io.duckdb import Warehouse
+from holdfast.models.examples import learning_cutoffs
+from holdfast.pipeline import build
+from holdfast.study import Study
+from holdfast.windows import backtest_cutoffs, parse_day
+
+ROWS_TO_LEARN_FROM = 400_000
+"""Small trees learn nothing more from more rows; above, customers are sampled by a hash of their name."""
+
+TASKS: tuple[TaskName, ...] = ("churn", "value")
+
+
+@dataclass(frozen=True)
+class History:
+    """What was seen of the shop up to `end_day`.
+
+    Attributes
+    ----------
+    features, labels
+        FEATURES and LABELS at the cutoffs of `cutoffs_needed`.
+    company
+        day, revenue_minor: the shop's net revenue, one row per day with any activity.
+    """
+
+    features: pl.DataFrame
+    labels: pl.DataFrame
+    company: pl.DataFrame
+    first_day: int
+    end_day: int
+
+
+def horizon_of(study: Study, task: TaskName) -> int:
+    """Length of the task's target window, days."""
+    return study.churn.horizon_days if task == "churn" else study.value.horizon_days
+
+
+def proving_cutoffs(
+    study: Study, task: TaskName, *, first_day: int, end_day: int, asked: Sequence[int] | None = None
+) -> tuple[int, ...]:
+    """Test cutoffs of a task whose target window is complete, in time order; none where nothing could be learnt before.
+
+    Those asked for, or the study's, or else the last ones, a horizon apart. Of the last ones only those before which a
+    full window had ended are taken, if there are any.
+    """
+    horizon, plan = horizon_of(study, task), study.backtest
+    wanted = tuple(asked or map(parse_day, plan.cutoffs))
+    if wanted:
+        complete = [cutoff for cutoff in sorted(set(wanted)) if cutoff + horizon <= end_day]
+        return tuple(c for c in complete if learning_cutoffs(study, horizon_days=horizon, first_day=first_day, now=c))
+    last = backtest_cutoffs(end_day=end_day, horizon_days=horizon, step_days=horizon, count=plan.count)
+    learnable = [c for c in last if learning_cutoffs(study, horizon_days=horizon, first_day=first_day, now=c)]
+    complete = [c for c in learnable if first_day + plan.min_history_days + horizon <= c]
+    return tuple(complete or learnable[-1:])
+
+
+def cutoffs_needed(
+    study: Study, *, first_day: int, end_day: int, asked: Sequence[int] | None = None
+) -> tuple[int, ...]:
+    """Every cutoff that the tests, the learning before each of them and the final fit read, in time order."""
+    needed: set[int] = set()
+    for task in TASKS:
+        tests = proving_cutoffs(study, task, first_day=first_day, end_day=end_day, asked=asked)
+        needed |= set(tests)
+        for now in (*tests, end_day):
+            needed |= set(learning_cutoffs(study, horizon_days=horizon_of(study, task), first_day=first_day, now=now))
+    return tuple(sorted(needed))
+
+
+def read_history(
+    study: Study, warehouse: Warehouse, *, first_day: int, end_day: int, cutoffs: Sequence[int] | None = None
+) -> History:
+    """Build features and labels once for everything that follows.
+
+    Parameters
+    ----------
+    end_day
+        First day after the log.
+    cutoffs
+        Test cutoffs, instead of the study's.
+
+    Raises
+    ------
+    NotEnoughData
+        The log is too short for any cutoff.
+    """
+    needed = cutoffs_needed(study, first_day=first_day, end_day=end_day, asked=cutoffs)
+    if not needed:
+        raise NotEnoughData(
+            f"a log of {end_day - first_day} days has no cutoff to learn from",
+            fix="use a longer log, shorter horizons, or a smaller backtest.min_history_days",
+        )
+    features = build.features(study, warehouse, needed, customers_at_most=ROWS_TO_LEARN_FROM // len(needed))
+    return History(
+        features=features,
+        labels=build.labels(study, warehouse, features, end_day=end_day),
+        company=_company(warehouse),
+        first_day=first_day,
+        end_day=end_day,
+    )
+
+
+def _company(warehouse: Warehouse) -> pl.DataFrame:
+    net = nw.col("gross_minor") + nw.col("returns_minor")
+    days = warehouse.table("activity").with_columns(net=net).group_by("day").agg(revenue_minor=nw.col("net").sum())
+    return warehouse.read(days).with_columns(pl.col("revenue_minor").cast(pl.Float64)).sort("day")
