@@ -11,14 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from holdfast.errors import HoldfastError
+    from holdfast.io.runs import Registry, Run
+    from holdfast.pipeline.run import run
     from holdfast.study import Study
 
 __version__ = "0.1.0"
 _HOMES = {
     "Study": "holdfast.study",
+    "Run": "holdfast.io.runs",
+    "Registry": "holdfast.io.runs",
     "HoldfastError": "holdfast.errors",
+    "run": "holdfast.pipeline.run",
 }
-__all__ = ["HoldfastError", "Study", "__version__"]
+__all__ = ["HoldfastError", "Registry", "Run", "Study", "__version__", "run"]
 
 
 def __getattr__(name: str) -> Any:

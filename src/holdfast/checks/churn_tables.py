@@ -16,6 +16,12 @@ SHIFT_DAYS = 30
 _WINDOW_SCHEMA = {"window_days": pl.Int64, "earliest": pl.Int64, "latest": pl.Int64}
 
 
+def recommended(chance: Chance) -> Window:
+    """Find the churn window: none where a return is unlikely from the start, since silence tells nothing there."""
+    window = Window.of(chance, unlikely=UNLIKELY)
+    return window if (chance.value > UNLIKELY).any() else Window(None)
+
+
 def silent_now(quiet: pl.DataFrame, *, end_day: int) -> pl.DataFrame:
     """One row per customer: group, and silence_days as of the first day after the log."""
     return quiet.filter(~pl.col("returned")).select("group", silence_days=end_day - pl.col("start_day").cast(pl.Int64))
@@ -99,7 +105,7 @@ def groups_table(quiet: pl.DataFrame, now: pl.DataFrame, *, horizon_days: int, o
         if begun.is_empty():
             continue
         chance = Returns.of(begun).within(horizon_days)
-        window = Window.of(chance, unlikely=UNLIKELY)
+        window = recommended(chance)
         used = window.days or overall.days
         lost = _lost(silent, used) if used else None
         rows.append((group, rule, begun.height, chance.at(1), *_parts(window), silent.height, lost))

@@ -20,6 +20,7 @@ from holdfast.checks.churn_tables import (
     gaps_table,
     groups_table,
     labels_table,
+    recommended,
     seasons_table,
     silent_now,
     tradeoff_table,
@@ -43,7 +44,8 @@ class ChurnWindow:
     horizon_days
         The further time within which a return is looked for: the study's churn horizon.
     window
-        The recommended churn window. Lost is who has been silent for so many days or more.
+        The recommended churn window. Lost is who has been silent for so many days or more. It has no `days` where the
+        log is too short, or a return unlikely from the start; a finding says which.
     active_days
         Active is who has been silent for at most so many days: the chance of a return is still nearer to its height
         than to unlikely. Between the two a customer has lapsed. None without a window.
@@ -140,7 +142,7 @@ def find_churn_window(
         quiet = quiet.with_columns(group=pl.when("on_clock").then(pl.lit("by the clock")).otherwise("group"))
     returns = Returns.of(quiet)
     chance = returns.within(horizon_days)
-    window = Window.of(chance, unlikely=UNLIKELY)
+    window = recommended(chance)
     active_days = _active_days(chance, window)
     now = silent_now(quiet, end_day=end_day)
     all_horizons = sorted({horizon_days, *horizons_days, *([window.days] if window.days else [])})
@@ -182,28 +184,27 @@ def _findings(chance: Chance, window: Window, regime: Regime, *, horizon_days: i
             meaning="A contract that ended is over at the first missed renewal; a silent customer is only silent.",
             fix="set churn.kind to what the business is; where it is mixed, make one study for each kind of customer",
         )
-    highest = float(chance.value.max()) if len(chance) else 0.0
-    if not len(chance) or window.days is None:
+    if window.days is not None:
+        yield from _about_returns(chance, window.days, regime, horizon_days=horizon_days)
+    elif len(chance) and chance.value.max() <= UNLIKELY:
+        yield Finding(
+            name="returns-are-rare",
+            severity="warning",
+            evidence=f"however short the silence, at most {chance.value.max():.0%} buy within {horizon_days} days",
+            meaning="Silence tells nothing here and no churn window can be recommended: everybody would be lost at once.",
+            fix="ask over a longer churn.horizon_days",
+        )
+    else:
         seen = (
-            f"after {len(chance)} silent days {chance.value[-1]:.0%} return" if len(chance) else "none can be watched"
+            f"{chance.value[-1]:.0%} return after {len(chance)} silent days" if len(chance) else "none can be watched"
         )
         yield Finding(
             name="churn-window-open",
             severity="warning",
             evidence=f"the log is too short to see when a return within {horizon_days} days becomes unlikely: {seen}",
-            meaning="No churn window can be recommended; nobody can be called lost.",
+            meaning="No churn window can be recommended, and nobody can be called lost.",
             fix="use a longer log, or a shorter churn.horizon_days",
         )
-    elif highest <= UNLIKELY:
-        yield Finding(
-            name="returns-are-rare",
-            severity="warning",
-            evidence=f"even right after a purchase only {highest:.0%} buy again within {horizon_days} days",
-            meaning="Silence tells nothing here: by the rule everybody is lost the day after buying.",
-            fix="ask over a longer churn.horizon_days",
-        )
-    else:
-        yield from _about_returns(chance, window.days, regime, horizon_days=horizon_days)
 
 
 def _about_returns(chance: Chance, window_days: int, regime: Regime, *, horizon_days: int) -> Iterator[Finding]:
@@ -224,7 +225,7 @@ def _about_returns(chance: Chance, window_days: int, regime: Regime, *, horizon_
             name="churn-is-a-pause",
             severity="warning",
             evidence=f"of customers silent for {horizon_days} days, {after:.0%} buy again within {horizon_days} more",
-            meaning="`churned` is true for many who only pause: read churn_probability as 'no purchase in the next "
-            f"{horizon_days} days', not as goodbye.",
-            fix=f"choose a churn.horizon_days nearer to the {window_days} days after which a return is unlikely",
+            meaning="`churned` is true for many who only pause.",
+            fix=f"read churn_probability as 'no purchase in the next {horizon_days} days', not as goodbye; or choose a "
+            f"longer churn.horizon_days, since a return is unlikely only after {window_days} silent days",
         )

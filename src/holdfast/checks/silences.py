@@ -180,7 +180,7 @@ class Window:
     Attributes
     ----------
     days
-        The first silence from which on the chance is unlikely and stays so; None where the log is too short to see it.
+        The first silence from which on the chance is unlikely and stays so; None where the log does not show it.
     earliest, latest
         The range the log leaves open, by the chance's 95 % limits; `latest` is None where it leaves it open upwards.
     """

@@ -1,6 +1,6 @@
 """`holdfast features`, `backtest` and `compare`: look before you trust."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 

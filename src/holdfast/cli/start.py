@@ -1,8 +1,8 @@
 """`holdfast init` and `holdfast simulate`: something to start from."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,7 +25,8 @@ def simulate(
     from holdfast.pipeline.simulate import simulate_to
     from holdfast.synthetic import Shop
 
-    shop = Shop(n_customers=customers, n_days=days, seed=seed, **_numbers(overrides, [f.name for f in fields(Shop)]))
+    known = [field.name for field in fields(Shop) if field.type in (int, float)]
+    shop = replace(Shop(n_customers=customers, n_days=days, seed=seed), **_numbers(overrides, known))
     with counting("customers", total=customers, silent=json) as on_progress:
         written = simulate_to(directory, shop, on_progress=on_progress)
     if json:
@@ -35,7 +36,7 @@ def simulate(
     console().print(f"{directory}: {rows}\nNext: holdfast run -c {written.study}")
 
 
-def _numbers(overrides: list[str] | None, known: list[str]) -> dict[str, float]:
+def _numbers(overrides: list[str] | None, known: list[str]) -> dict[str, Any]:
     from holdfast.errors import InputError, nearest
 
     numbers = {}

@@ -11,7 +11,7 @@ import numpy as np
 from holdfast.errors import StudyError, nearest
 from holdfast.models.links import Link, Matrix, Vector, inverse
 from holdfast.models.trees import catboost_trees, forest_trees, histogram_trees, lightgbm_text, xgboost_trees
-from holdfast.models.treeshap import TreeShap
+from holdfast.models.treeshap import MANY_ROWS, TreeShap
 
 _LIGHTGBM_LINKS: dict[str, Link] = {
     "binary": "logit", "cross_entropy": "logit", "regression": "identity", "regression_l1": "identity",
@@ -76,7 +76,7 @@ class TreeEnsemble:
         """TreeSHAP: (n_rows, n_columns + 1), base last; rows add up to `raw`."""
         if not len(matrix):
             return np.empty((0, matrix.shape[1] + 1))
-        rows, shap = self._rows(matrix), self._shap
+        rows, shap = self._rows(matrix), self._shap if len(matrix) >= MANY_ROWS else None
         found = shap.contributions(rows) if shap is not None else self._booster.predict(rows, pred_contrib=True)
         return np.column_stack([found[:, :-1], found[:, -1] + self.offset])
 

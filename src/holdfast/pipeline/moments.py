@@ -1,8 +1,8 @@
 """When something happened: any column of times as the business's local time, as a day and as UTC.
 
-A time without an offset is the business's own; one with an offset (or a `timestamptz`) is converted to it. In the hour
-that a spring clock skips and in the hour that an autumn clock repeats, UTC follows ICU's rule (the offset before the
-change), and the day stays the day that the source shows.
+A time without an offset is the business's own; one with an offset (or a `timestamptz`) is converted to it. The day of a
+local time is the day that the source shows. UTC follows ICU where a clock was changed: an hour that was skipped counts
+by the offset before the change, and of an hour that came twice the later one is meant.
 """
 
 from dataclasses import dataclass

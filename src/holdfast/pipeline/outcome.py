@@ -1,10 +1,31 @@
-"""The outcome of a run, before it is published: its tables, its models' parts and its summary."""
+"""The outcome of a run before it is published: its tables, its models' parts and its summary."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import polars as pl
+
+from holdfast.audit.circular_label import circular_label
+from holdfast.audit.lucky_split import lucky_split
+from holdfast.errors import NotEnoughData
+from holdfast.evaluation.backtest import Evidence
+from holdfast.explain import top_reasons
+from holdfast.findings import Finding
+from holdfast.io.duckdb import Warehouse
+from holdfast.pipeline import build
+from holdfast.pipeline.backtest import backtest
+from holdfast.pipeline.fit import fit_log
+from holdfast.pipeline.fit_snapshot import fit_snapshot
+from holdfast.pipeline.history import read_history
+from holdfast.pipeline.ingest import Ingested, ingest
+from holdfast.pipeline.progress import Steps
+from holdfast.pipeline.score import Model, Scored, explained, no_value_finding, score
+from holdfast.pipeline.snapshot import IngestedSnapshot, ingest_snapshot
+from holdfast.pipeline.summarise import summarise
+from holdfast.study import Snapshot, Study
+from holdfast.windows import date_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +38,7 @@ class Outcome:
         Name -> table: scores, features, reasons, contributions, importance, segments, recovery, predictions, evidence,
         quarantine.
     parts
-        Path below the run's folder -> bytes: the models and the segment rule.
+        Path below the run's folder -> bytes: the models, the segment rule and the wording of reasons.
     summary
         What `holdfast run --json` prints, but for what only a published run has.
     data_fingerprint
@@ -28,3 +49,121 @@ class Outcome:
     parts: Mapping[str, bytes]
     summary: Mapping[str, Any]
     data_fingerprint: str
+
+
+def log_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:
+    """Learn from an order log, prove it on later cutoffs, and score today's customers.
+
+    Raises
+    ------
+    NotEnoughData
+        Nobody is eligible, or nothing can be learnt.
+    """
+    with steps("Read the sources") as step:
+        got = ingest(study, warehouse)
+        step.detail = f"{got.rows.read:,} rows, {got.n_customers:,} customers, to {date_of(got.end_day - 1)}"
+    with steps("Features and labels") as step:
+        history = read_history(study, warehouse, first_day=got.first_day, end_day=got.end_day)
+        step.detail = f"{history.features.height:,} rows at {history.features['cutoff_day'].n_unique()} cutoffs"
+    with steps("Prove on unseen time") as step:
+        proof = backtest(study, warehouse, first_day=got.first_day, end_day=got.end_day, history=history)
+        step.detail = f"{proof.evidence['cutoff_day'].n_unique()} test cutoffs"
+    with steps("Learn") as step:
+        fitted = fit_log(study, history, now=got.end_day)
+        step.detail = ", ".join(f"{task}: {model.algorithm}" for task, model in fitted.models.items())
+    with steps("Features of today") as step:
+        frame = build.features(study, warehouse, [got.end_day])
+        step.detail = f"{frame.height:,} customers, {frame.width - 2} features"
+    if frame.is_empty():
+        raise NotEnoughData(
+            f"no customer is eligible on {date_of(got.end_day)} ({study.churn.eligible})", fix="widen churn.eligible"
+        )
+    return _completed(study, got, frame, fitted.models, proof, steps, findings=fitted.findings)
+
+
+def snapshot_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:
+    """Learn from a snapshot, prove it on customers held out, and score them all."""
+    assert study.snapshot is not None
+    with steps("Read the snapshot") as step:
+        got = ingest_snapshot(study, warehouse)
+        step.detail = f"{got.rows.read:,} rows, {got.frame.height:,} customers, {len(got.columns)} columns"
+    with steps("Is the label honest?") as step:
+        doubts = _doubts(study, study.snapshot, got)
+        step.detail = ", ".join(doubt.name for doubt in doubts) or "no formula found"
+    with steps("Learn and prove") as step:
+        fitted = fit_snapshot(study, got.frame, columns=got.columns)
+        step.detail = ", ".join(f"{task}: {model.algorithm}" for task, model in fitted.models.items())
+    lucky = [
+        finding
+        for task, folds in fitted.cross_validated.items()
+        for finding in lucky_split(task, test=_champion_figures(fitted.proof.evidence, task), cross_validated=folds)
+    ]
+    return _completed(
+        study, got, got.frame, fitted.models, fitted.proof, steps,
+        findings=[*doubts, *lucky, *fitted.findings], cross_validated=fitted.cross_validated,
+    )  # fmt: skip
+
+
+def _doubts(study: Study, snapshot: Snapshot, got: IngestedSnapshot) -> tuple[Finding, ...]:
+    return circular_label(
+        got.frame.select(got.columns),
+        churned=got.frame["churned"],
+        value=got.frame["value"] if "value" in got.frame.columns else None,
+        hidden={"churn": snapshot.hidden_from_churn, "value": snapshot.hidden_from_value},
+        seed=study.seed,
+    )
+
+
+def _champion_figures(evidence: pl.DataFrame, task: str) -> dict[str, float]:
+    rows = evidence.filter((pl.col("task") == task) & (pl.col("model") == "champion"))
+    return dict(rows.select("metric", "value").iter_rows())
+
+
+def _completed(
+    study: Study,
+    got: Ingested | IngestedSnapshot,
+    frame: pl.DataFrame,
+    models: Mapping[Any, Model],
+    proof: Evidence,
+    steps: Steps,
+    *,
+    findings: Sequence[Finding],
+    cross_validated: Mapping[Any, Mapping[str, float]] | None = None,
+) -> Outcome:
+    """Score, segment, explain and sum up: the same for a log and a snapshot."""
+    with steps("Score, segment, simulate recovery") as step:
+        scored = score(study, models, frame)
+        step.detail = f"{scored.scores.height:,} customers"
+    with steps("Explain") as step:
+        found, wording = explained(study, models, frame, scored)
+        step.detail = f"{found.reasons['customer_id'].n_unique():,} customers"
+    every = [*got.findings, *findings, *proof.findings, *scored.rule.findings(), *found.findings]
+    summary = summarise(
+        study, scored, proof.evidence,
+        algorithms={task: model.algorithm for task, model in models.items()},
+        cross_validated=cross_validated or {},
+        top_reasons=top_reasons(found, wording=wording),
+        findings=_distinct([*every, *no_value_finding(models)]),
+    )  # fmt: skip
+    return Outcome(
+        tables={
+            "scores": scored.scores, "segments": scored.segments, "recovery": scored.recovery, "features": frame,
+            "reasons": found.reasons, "contributions": found.contributions, "importance": found.importance,
+            "evidence": proof.evidence, "predictions": proof.predictions, "quarantine": pl.read_parquet(got.quarantine),
+        },
+        parts=_parts(models, scored, wording.to_dict()),
+        summary={"rows": asdict(got.rows), "reasons": got.reasons, **summary},
+        data_fingerprint=got.fingerprint,
+    )  # fmt: skip
+
+
+def _distinct(findings: Sequence[Finding]) -> list[Finding]:
+    """Each finding once, the gravest first."""
+    order = {"fatal": 0, "warning": 1, "note": 2}
+    return sorted(dict.fromkeys(findings), key=lambda finding: order[finding.severity])
+
+
+def _parts(models: Mapping[str, Model], scored: Scored, wording: Mapping[str, Any]) -> dict[str, bytes]:
+    files = {f"models/{task}/{name}": data for task, model in models.items() for name, data in model.parts().items()}
+    plain = {"segments.json": scored.rule.to_dict(), "wording.json": wording}
+    return files | {name: json.dumps(value, ensure_ascii=False).encode() for name, value in plain.items()}

@@ -152,7 +152,11 @@ def _answer(run: Run, study: Study, score: Mapping[str, Any], told: pl.DataFrame
 def _evidence(summary: Mapping[str, Any]) -> str:
     """One sentence on how good such predictions proved."""
     parts = []
-    for task, metric, name in (("churn", "roc_auc", "AUC"), ("churn", "brier", "Brier"), ("value", "spearman", "Spearman")):
+    for task, metric, name in (
+        ("churn", "roc_auc", "AUC"),
+        ("churn", "brier", "Brier"),
+        ("value", "spearman", "Spearman"),
+    ):
         ours, naive = summary[task].get(metric), (summary[task]["baseline"] or {}).get(metric)
         if ours is not None and np.isfinite(ours):
             beside = f" (naive {naive:.3f})" if naive is not None else ""

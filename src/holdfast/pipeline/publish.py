@@ -7,8 +7,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 import holdfast
 from holdfast.pipeline.outcome import Outcome
 from holdfast.report.contents import Report
@@ -74,14 +72,5 @@ def facts(study: Study, outcome: Outcome, summary: Mapping[str, Any]) -> dict[st
 
 def versions() -> dict[str, str]:
     """What computed the run."""
-    return {
-        "holdfast": holdfast.__version__, "python": platform.python_version(), **{name: version(name) for name in LIBRARIES}
-    }  # fmt: skip
-
-
-def plain(frame: pl.DataFrame) -> list[dict[str, Any]]:
-    """A small table as JSON takes it: NaN and infinity as null."""
-    return [
-        {key: None if isinstance(value, float) and value - value != 0 else value for key, value in row.items()}
-        for row in frame.to_dicts()
-    ]
+    ours = {"holdfast": holdfast.__version__, "python": platform.python_version()}
+    return ours | {name: version(name) for name in LIBRARIES}

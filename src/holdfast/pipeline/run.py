@@ -1,16 +1,13 @@
 """Run: everything, from the source to a published run."""
 
-import subprocess
-import sys
-from collections.abc import Mapping
+import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from holdfast.io.duckdb import Warehouse
 from holdfast.io.runs import Registry, Run
-from holdfast.pipeline.load import load_in_child, mark_loaded
-from holdfast.pipeline.outcome import Outcome
+from holdfast.pipeline.load import load_in_child
+from holdfast.pipeline.outcome import Outcome, log_outcome, snapshot_outcome
 from holdfast.pipeline.progress import Listener, Silence, Steps
 from holdfast.pipeline.publish import facts, write_papers, write_tables
 from holdfast.study import Study
@@ -57,3 +54,15 @@ def run(study: Study, *, listener: Listener | None = None, promote: bool = True)
                 registry.promote(published.run_id)
             step.detail = published.run_id
     return published
+
+
+def _found(study: Study, staging: Path, steps: Steps) -> Outcome:
+    scratch = staging / "scratch"
+    scratch.mkdir()
+    with Warehouse(scratch) as warehouse:
+        return (log_outcome if study.transactions else snapshot_outcome)(study, warehouse, steps)
+
+
+def _short(study: Study, outcome: Outcome) -> str:
+    """Name study and data in eight digits."""
+    return hashlib.sha256(f"{study.fingerprint}{outcome.data_fingerprint}".encode()).hexdigest()[:8]

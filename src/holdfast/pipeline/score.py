@@ -21,6 +21,10 @@ class Model(Protocol):
     """What scoring asks of a model."""
 
     @property
+    def algorithm(self) -> str:
+        """The champion's name."""
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """The frame's columns that it reads."""
 
@@ -54,7 +58,7 @@ class Scored:
 
 
 def predicted(models: Mapping[str, Model], frame: pl.DataFrame) -> pl.DataFrame:
-    """Add `churn_probability` and `expected_revenue` to a frame of features; without a value model, nothing is expected."""
+    """Add `churn_probability` and `expected_revenue` to features; without a value model nothing is expected."""
     return frame.with_columns(
         churn_probability=pl.Series(models["churn"].predict(frame), dtype=pl.Float64),
         expected_revenue=pl.Series(models["value"].predict(frame), dtype=pl.Float64) if "value" in models else 0.0,
@@ -79,13 +83,20 @@ def score(study: Study, models: Mapping[str, Model], frame: pl.DataFrame) -> Sco
     return Scored(scores=scores, segments=segments, recovery=recovery, rule=rule)
 
 
-def explained(study: Study, models: Mapping[str, Model], frame: pl.DataFrame, scored: Scored) -> tuple[Explanation, Wording]:
+def explained(
+    study: Study, models: Mapping[str, Model], frame: pl.DataFrame, scored: Scored
+) -> tuple[Explanation, Wording]:
     """Give the reasons behind the scores, and the wording that one customer's reasons will be told in later."""
     columns = list(dict.fromkeys(name for model in models.values() for name in model.columns))
     wording = Wording.learn(frame, columns=columns, catalogue=study.snapshot is None, currency=study.currency)
     rank = frame.select("customer_id").join(scored.scores, on="customer_id", maintain_order="left")["risk_rank"]
     found = explain.explain(
-        models, frame, wording=wording, settings=study.explain, at_risk=rank >= study.segments.high_risk_rank, seed=study.seed
+        models,
+        frame,
+        wording=wording,
+        settings=study.explain,
+        at_risk=rank >= study.segments.high_risk_rank,
+        seed=study.seed,
     )
     return found, wording
 

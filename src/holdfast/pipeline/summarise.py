@@ -7,7 +7,6 @@ import polars as pl
 
 from holdfast.campaigns import economics
 from holdfast.findings import Finding
-from holdfast.pipeline.publish import plain
 from holdfast.pipeline.score import Scored
 from holdfast.study import Study
 from holdfast.windows import date_of
@@ -81,3 +80,11 @@ def _task(
 def _metrics(evidence: pl.DataFrame, model: str) -> dict[str, float | None]:
     rows = plain(evidence.filter(pl.col("model") == model).select("metric", "value"))
     return {row["metric"]: row["value"] for row in rows}
+
+
+def plain(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """A small table as JSON takes it: NaN and infinity as null."""
+    return [
+        {key: None if isinstance(value, float) and value - value != 0 else value for key, value in row.items()}
+        for row in frame.to_dicts()
+    ]

@@ -18,7 +18,6 @@ from holdfast.report.drawing import Drawing
 from holdfast.report.listings import Listing
 from holdfast.report.summary import cards, how_proved, lead, rows, stamps, top_reasons
 from holdfast.report.theme import css_variables
-from holdfast.windows import date_of
 
 if TYPE_CHECKING:
     import jinja2
@@ -140,13 +139,13 @@ def _listings(report: Report) -> dict[str, Listing]:
 
 def _made(report: Report) -> list[tuple[str, str]]:
     study, summary = report.study, report.summary
-    cutoffs = [date_of(day).isoformat() for day in report.evidence["cutoff_day"].unique().sort()]
+    cutoffs = [words.day(day) for day in report.evidence["cutoff_day"].unique().sort()]
     algorithms = {task: (summary.get(task) or {}).get("algorithm") for task in ("churn", "value")}
     return [
-        ("Scored as of", str(summary["cutoff_date"])),
+        ("Scored as of", words.day(summary["cutoff_day"])),
         ("Proved at", words.listing(cutoffs) or "nowhere"),
-        ("Churn", f"{words.feature(algorithms['churn'] or words.NONE)}, {_horizon(study.churn.horizon_days, report)}"),
-        ("Value", f"{words.feature(algorithms['value'] or words.NONE)}, {_horizon(study.value.horizon_days, report)}"),
+        ("Churn", f"{words.algorithm(algorithms['churn'])}, {_horizon(study.churn.horizon_days, report)}"),
+        ("Value", f"{words.algorithm(algorithms['value'])}, {_horizon(study.value.horizon_days, report)}"),
         ("Seed", str(study.seed)),
         ("Time zone", study.time_zone),
         ("Study's SHA-256", study.fingerprint[:16]),

@@ -8,6 +8,7 @@ import polars as pl
 
 from holdfast.report import curves, words
 from holdfast.report.contents import Report
+from holdfast.report.exports import riskiest_first
 from holdfast.study import ALGORITHMS
 
 Row = tuple[str, ...]
@@ -126,7 +127,7 @@ def candidates(report: Report) -> Listing:
     table = report.evidence.filter(pl.col("model").is_in(ALGORITHMS))
     means = table.group_by("task", "model", "metric", maintain_order=True).agg(pl.col("value").mean())
     rows = (
-        (task, words.feature(model), words.metric_label(metric), words.metric(metric, value, report.currency))
+        (task, words.algorithm(model), words.metric_label(metric), words.metric(metric, value, report.currency))
         for task, model, metric, value in means.iter_rows()
     )
     return _listing(
@@ -235,7 +236,7 @@ def roles(report: Report) -> Listing:
 
 def riskiest(report: Report, n: int = 20) -> Listing:
     """The customers of the highest risk score, with their strongest reasons for leaving in words."""
-    top = report.scores.sort(["risk_score", "expected_revenue", "customer_id"], descending=[True, True, False]).head(n)
+    top = riskiest_first(report.scores).head(n)
     said = report.reasons.filter(
         (pl.col("task") == "churn") & pl.col("customer_id").is_in(top["customer_id"].to_list())
     )

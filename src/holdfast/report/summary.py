@@ -4,7 +4,6 @@ from typing import Any
 
 from holdfast.report import words
 from holdfast.report.contents import Report
-from holdfast.windows import date_of
 
 
 def when(report: Report, task: str) -> str:
@@ -71,7 +70,7 @@ def how_proved(report: Report) -> str:
             "on: these figures say how well the labels of the snapshot are recovered, not how well the future is "
             "predicted."
         )
-    cutoffs = [date_of(day).isoformat() for day in report.evidence["cutoff_day"].unique().sort()]
+    cutoffs = [words.day(day) for day in report.evidence["cutoff_day"].unique().sort()]
     if not cutoffs:
         return "The log is too short to prove anything on later time: see the findings."
     return (

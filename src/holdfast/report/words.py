@@ -12,6 +12,11 @@ SYMBOLS = {
     "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "CN¥", "INR": "₹", "KRW": "₩", "BRL": "R$",
     "CAD": "CA$", "AUD": "A$", "NZD": "NZ$", "MXN": "MX$", "PLN": "zł ", "TRY": "₺", "UAH": "₴", "ILS": "₪",
 }  # fmt: skip
+ALGORITHM_NAMES = {
+    "lightgbm": "LightGBM", "logistic": "logistic regression", "ridge": "ridge regression",
+    "random_forest": "random forest", "hist_gradient_boosting": "histogram gradient boosting", "xgboost": "XGBoost",
+    "catboost": "CatBoost",
+}  # fmt: skip
 STATISTICS = {"mean": "mean", "max": "largest", "sd": "spread of", "last": "latest"}
 NONE = "n/a"
 MINUS = "\N{MINUS SIGN}"
@@ -109,7 +114,12 @@ def decimal(number: float | None, digits: int = 3) -> str:
     >>> decimal(0.98361), decimal(float("nan"))
     ('0.984', 'n/a')
     """
-    return NONE if number is None or not isfinite(number) else f"{number:.{digits}f}".replace("-", MINUS)
+    # Adding 0 turns the -0.0 of rounding into 0.0.
+    return (
+        NONE
+        if number is None or not isfinite(number)
+        else f"{round(number, digits) + 0:.{digits}f}".replace("-", MINUS)
+    )
 
 
 def metric(name: str, value: float | None, currency: str) -> str:
@@ -143,6 +153,15 @@ def feature(name: str) -> str:
     if len(parts) > 1 and parts[-1] in STATISTICS:
         parts = [STATISTICS[parts[-1]], *parts[:-1]]
     return " ".join(parts) + within
+
+
+def algorithm(name: str | None) -> str:
+    """An algorithm's name as its authors write it.
+
+    >>> algorithm("lightgbm"), algorithm(None)
+    ('LightGBM', 'n/a')
+    """
+    return ALGORITHM_NAMES.get(name, name) if name else NONE
 
 
 def capital(text: str) -> str:

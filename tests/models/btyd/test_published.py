@@ -76,7 +76,9 @@ def test_pareto_nbd_on_the_cdnow_sample(cdnow):
 
 def test_standard_errors_are_those_of_clvtools(cdnow):
     pareto = ParetoNBD().fit(*cdnow.histories)
-    assert list(pareto.standard_errors_.values()) == pytest.approx([0.0476264, 0.8427222, 0.1872594, 6.2105448], rel=1e-3)
+    assert list(pareto.standard_errors_.values()) == pytest.approx(
+        [0.0476264, 0.8427222, 0.1872594, 6.2105448], rel=1e-3
+    )
     beta_geometric = BGNBD().fit(*cdnow.histories)
     on_log_scale = [beta_geometric.standard_errors_[name] / value for name, value in beta_geometric.parameters_.items()]
     assert on_log_scale == pytest.approx([0.05176, 0.08570, 0.23424, 0.29078], abs=1e-5)
@@ -86,7 +88,11 @@ def test_gamma_gamma_on_the_946_repeat_buyers(cdnow):
     repeat = cdnow.frequency > 0
     assert repeat.sum() == 946
     model = GammaGamma().fit(cdnow.frequency[repeat], cdnow.monetary_value[repeat])
-    assert {name: round(value, 2) for name, value in model.parameters_.items()} == {"p": 6.25, "q": 3.74, "gamma": 15.44}
+    assert {name: round(value, 2) for name, value in model.parameters_.items()} == {
+        "p": 6.25,
+        "q": 3.74,
+        "gamma": 15.44,
+    }
     assert round(model.log_likelihood_, 3) == -4055.918
 
 

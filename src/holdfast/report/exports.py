@@ -1,0 +1,43 @@
+"""What leaves Holdfast for a spreadsheet: a row per customer, riskiest first, and no cell that would run as a formula."""
+
+from typing import BinaryIO
+
+import polars as pl
+
+# A cell that begins so is a formula to Excel, LibreOffice or Google Sheets, the full-width forms in East Asian locales.
+_FORMULA = "^[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
+
+
+def customer_segments(scores: pl.DataFrame) -> pl.DataFrame:
+    """The scores under the original system's names: one row per customer, riskiest first.
+
+    Of customers with the same risk score the one worth more comes first, then the one whose name does, so that the same
+    scores give the same file.
+    """
+    return riskiest_first(scores).select(
+        neutralised("customer_id").alias("Customer_ID"),
+        Churn_Probability="churn_probability",
+        Predicted_LTV="expected_revenue",
+        Composite_Risk_Score="risk_score",
+        Segment=neutralised("segment"),
+    )
+
+
+def riskiest_first(scores: pl.DataFrame) -> pl.DataFrame:
+    """The scores in the order of every list of customers."""
+    return scores.sort("risk_score", "expected_revenue", "customer_id", descending=[True, True, False])
+
+
+def neutralised(column: str) -> pl.Expr:
+    """Words with an apostrophe before what a spreadsheet would take for a formula. Numbers need none.
+
+    >>> pl.DataFrame({"name": ["=1+1", "Ann", "-2"]}).select(neutralised("name"))["name"].to_list()
+    ["'=1+1", 'Ann', "'-2"]
+    """
+    word = pl.col(column)
+    return pl.when(word.str.contains(_FORMULA)).then(pl.lit("'") + word).otherwise(word).alias(column)
+
+
+def write_customer_segments(scores: pl.DataFrame, out: BinaryIO) -> None:
+    """Write `customer_segments` as CSV: UTF-8, comma, LF, every digit of the numbers."""
+    customer_segments(scores).write_csv(out)
