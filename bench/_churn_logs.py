@@ -102,21 +102,21 @@ def activity(bought: pl.DataFrame) -> pl.DataFrame:
     return ordered.with_columns(n_orders=pl.lit(1, pl.Int32), purchase_gap=gap)
 
 
-def thirty_logs() -> Iterator[Log]:
+def thirty_logs(seed: int = 20) -> Iterator[Log]:
     """Ten logs of each regime, no two alike."""
-    rng = np.random.default_rng(20)
+    rng = np.random.default_rng(seed)
     terms = [(30.4375, 0.05), (30.4375, 0.1), (28, 0.08), (7, 0.03), (14, 0.05), (91.3125, 0.15), (365.25, 0.3)]
     for number in range(30):
         period, leaves = terms[number // 3 % len(terms)]
         jitter = int(rng.integers(0, 3)) if period > 20 else 0
         contracts = Contracts(
-            n_customers=1_000, seed=number, period_days=period, leaves=leaves, jitter_days=jitter,
+            n_customers=1_000, seed=100 * seed + number, period_days=period, leaves=leaves, jitter_days=jitter,
             missed=float(rng.choice([0.0, 0.03])),
         )  # fmt: skip
         shop = Shop(
             n_customers=2_500,
             n_days=N_DAYS,
-            seed=number,
+            seed=100 * seed + number,
             purchases_per_year=float(rng.uniform(4, 20)),
             purchase_shape=float(rng.uniform(0.7, 2.5)),
             dropouts_per_year=float(rng.uniform(0.5, 2)),

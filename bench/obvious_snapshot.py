@@ -1,7 +1,7 @@
 """The original snapshot done the obvious way: pandas, scikit-learn and LightGBM with their defaults.
 
-The same work as `holdfast run` with examples/original: both models cross-validated and fitted, algorithms compared on the
-same folds, everyone segmented, the recovery simulated and the segments exported.
+The same work as `holdfast run` with examples/original: both models cross-validated and fitted, algorithms compared on
+the same folds, everyone segmented, the recovery simulated and the segments exported.
 """
 
 import argparse

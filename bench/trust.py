@@ -1,7 +1,9 @@
 """Trust at the door: whether the churn window is the one that is right where the truth is known."""
 
 import argparse
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -9,20 +11,26 @@ import polars as pl
 from bench._churn_logs import FIRST_DAY, HORIZON_DAYS, N_DAYS, activity, oracle_of, thirty_logs
 from bench._figures import Figure, at_least, show
 from holdfast.checks.churn_window import ChurnWindow, find_churn_window
+from holdfast.checks.silences import silences
 
 END_DAY = FIRST_DAY + N_DAYS
 TOLERANCE = 0.25
+BACK_DAYS, NEAR_DAYS = 180, 20
+SOLD = (pl.col("Quantity") > 0) & (pl.col("Price") > 0) & ~pl.col("Invoice").str.starts_with("C")
+REAL = {
+    "Online Retail II": ("online_retail_ii.parquet", "Customer ID", "InvoiceDate", SOLD),
+    "CDNOW": ("cdnow_master.parquet", "customer_id", "date", pl.lit(True)),
+    "grocery": ("groceryElog.parquet", "cust", "date", pl.lit(True)),
+}
+"""Log -> file, columns of customer and time, rows that are purchases."""
 
 
-def churn_window_figures(*, verbose: bool) -> Iterator[Figure]:
+def churn_window_figures(*, seed: int, verbose: bool) -> Iterator[Figure]:
     """Regime and window on 30 simulated logs with known dropout, against the oracle of decision record 10."""
     regimes, ratios, mistakes = [], [], []
-    for number, log in enumerate(thirty_logs()):
+    for number, log in enumerate(thirty_logs(seed)):
         bought, left = log.drawn(n_days=N_DAYS)
-        found = find_churn_window(
-            activity(bought), end_day=END_DAY, horizon_days=HORIZON_DAYS, horizons_days=[], eligible_days=None,
-            kind=log.regime,
-        )  # fmt: skip
+        found = _found(bought, end_day=END_DAY)
         oracle = oracle_of(log)
         days = found.window.days
         regimes.append(found.regime.name == log.regime)
@@ -41,6 +49,47 @@ def churn_window_figures(*, verbose: bool) -> Iterator[Figure]:
     yield Figure("churn window: mistakes about who has left over the fewest of any window, largest", max(mistakes))
 
 
+def _found(bought: pl.DataFrame, *, end_day: int) -> ChurnWindow:
+    return find_churn_window(
+        activity(bought), end_day=end_day, horizon_days=HORIZON_DAYS, horizons_days=[], eligible_days=None,
+        kind="non-contractual",
+    )  # fmt: skip
+
+
+def real_log_figures(folder: Path, *, verbose: bool) -> Iterator[Figure]:
+    """What is said of the real logs, and whether it held: asked half a year before the end, who returned after all."""
+    for name, (file, customer, moment, sold) in REAL.items():
+        rows = pl.read_parquet(folder / file).filter(sold, pl.col(customer).is_not_null())
+        day = pl.col(moment).dt.date().cast(pl.Int32)
+        bought = rows.select(customer_id=pl.col(customer).cast(pl.String), day=day).unique()
+        end_day = int(bought["day"].to_numpy().max()) + 1
+        found = _found(bought, end_day=end_day)
+        if verbose:
+            windows = ", ".join(f"{g} {w}" for g, w in found.groups.select("group", "window_days").iter_rows())
+            print(f"{name}: {found.regime.name}; {windows}; {[finding.name for finding in found.findings]}")
+        overall, by_group = _returned_near(bought, stand=end_day - BACK_DAYS)
+        yield Figure(f"churn window, {name}: days", found.window.days or np.nan)
+        yield Figure(f"churn window, {name}: returned within 90 days of those near the window, 180 days ago", overall)
+        yield Figure(f"churn window, {name}: the same, near the window of their group", by_group)
+
+
+def _returned_near(bought: pl.DataFrame, *, stand: int) -> tuple[float, float]:
+    """Ask on day `stand`; of those near the window, the overall one and the group's, tell who returned afterwards."""
+    past = bought.filter(pl.col("day") < stand)
+    found = _found(past, end_day=stand)
+    back = bought.filter(pl.col("day").is_between(stand, stand + HORIZON_DAYS - 1))["customer_id"].unique()
+    now = (
+        silences(activity(past), end_day=stand)
+        .filter(~pl.col("returned"))
+        .with_columns(pl.col("group").cast(pl.String))
+    )
+    now = now.join(found.groups.select("group", "window_days"), on="group")
+    silent, returned = stand - pl.col("start_day"), pl.col("customer_id").is_in(back.implode())
+    near = [now.filter((silent - window).abs() <= NEAR_DAYS) for window in (found.window.days, pl.col("window_days"))]
+    overall, by_group = (float(rows.select(returned.mean()).item()) for rows in near)
+    return overall, by_group
+
+
 def _mistakes_over_fewest(bought: pl.DataFrame, left: pl.DataFrame, found: ChurnWindow) -> float:
     """Customers wrongly taken as there or as gone on the log's last day, over the same for the best single window."""
     last = bought.group_by("customer_id").agg(silent=END_DAY - pl.col("day").max())
@@ -54,8 +103,12 @@ def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print a JSON list of figures")
-    as_json = parser.parse_args().json
-    show(churn_window_figures(verbose=not as_json), as_json=as_json)
+    parser.add_argument("--seed", type=int, default=20, help="of the simulated logs")
+    asked = parser.parse_args()
+    figures = list(churn_window_figures(seed=asked.seed, verbose=not asked.json))
+    if folder := os.environ.get("HOLDFAST_BENCH_DATA"):
+        figures += real_log_figures(Path(folder), verbose=not asked.json)
+    show(figures, as_json=asked.json)
 
 
 if __name__ == "__main__":

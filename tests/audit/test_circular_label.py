@@ -136,5 +136,5 @@ def test_a_split_that_flatters_is_put_beside_cross_validation():
     (finding,) = lucky_split(
         "churn", test={"roc_auc": 0.9836, "f1": 0.877, "brier": 0.02}, cross_validated={"roc_auc": 0.9781, "f1": 0.8406}
     )
-    assert "ROC-AUC is 0.9836 on the test customers, 0.9781" in finding.evidence
+    assert "ROC-AUC is 0.9836 on the test customers and 0.9781 in cross-validation; F1 is 0.8770" in finding.evidence
     assert lucky_split("value", test={"r2": 0.9226}, cross_validated={"r2": 0.9285}) == ()

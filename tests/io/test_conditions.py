@@ -38,7 +38,7 @@ def answer(sql: str, row: str) -> object:
 )
 def test_text_and_numbers_give_the_same_answer(text: str, expected: bool | None) -> None:
     as_text = "'C1' AS \"Invoice\", '100' AS \"Recency\", ' 2.5' AS \"Price\""
-    as_numbers = "'C1' AS \"Invoice\", 100::INTEGER AS \"Recency\", 2.5::DOUBLE AS \"Price\""
+    as_numbers = '\'C1\' AS "Invoice", 100::INTEGER AS "Recency", 2.5::DOUBLE AS "Price"'
     typed = TEXT | {"Recency": Field('"Recency"', "INTEGER"), "Price": Field('"Price"', "DOUBLE")}
     assert answer(expression_sql(text, TEXT), as_text) is expected
     assert answer(expression_sql(text, typed), as_numbers) is expected

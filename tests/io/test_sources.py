@@ -82,7 +82,7 @@ def test_an_error_while_a_csv_streams_keeps_its_words(warehouse: Warehouse, tmp_
 def test_a_column_that_is_not_there_is_named_with_the_nearest(warehouse: Warehouse, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("CustomerID,Amount\n1,2\n")
     source = opened(warehouse, "a.csv")
-    with pytest.raises(DataError, match="customer_id = 'Customer ID'.*did you mean 'CustomerID'"):
+    with pytest.raises(DataError, match=r"customer_id = 'Customer ID'.*did you mean 'CustomerID'"):
         source.column("Customer ID", role="customer_id")
 
 
@@ -99,7 +99,9 @@ def postgres(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         cursor.execute("DROP SCHEMA IF EXISTS holdfast_test CASCADE")
         cursor.execute("CREATE SCHEMA holdfast_test")
         cursor.execute("CREATE TABLE holdfast_test.orders (id bigint, at timestamptz, total numeric(12, 2), name text)")
-        cursor.execute("INSERT INTO holdfast_test.orders VALUES (1, '2011-01-01 00:30+01', 10.05, 'é'), (2, NULL, NULL, '')")
+        cursor.execute(
+            "INSERT INTO holdfast_test.orders VALUES (1, '2011-01-01 00:30+01', 10.05, 'é'), (2, NULL, NULL, '')"
+        )
         connection.commit()
         monkeypatch.setenv("TEST_SHOP_DSN", DSN)
         yield "TEST_SHOP_DSN"

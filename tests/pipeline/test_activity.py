@@ -14,13 +14,16 @@ from holdfast.tables import ACTIVITY, ENGAGEMENT_KINDS, EVENTS, TRANSACTIONS, TR
 
 
 def rolled_up(folder: Path, lines: list[dict[str, Any]], **beside: pl.DataFrame) -> pl.DataFrame:
-    table = pl.DataFrame([{"occurred_at": None, "quantity": None, **line} for line in lines], schema=TRANSACTIONS.schema)
+    table = pl.DataFrame(
+        [{"occurred_at": None, "quantity": None, **line} for line in lines], schema=TRANSACTIONS.schema
+    )
     with Warehouse(folder) as warehouse:
         for name, frame in {"transactions": table, **beside}.items():
             warehouse.con.register("given", frame.to_arrow())
             warehouse.con.execute(f"CREATE TABLE {name} AS SELECT * FROM given")
             warehouse.con.unregister("given")
-        roll_up(warehouse, with_products=bool(table["product_id"].count()))
+        named = {f"with_{name}s": bool(table[f"{name}_id"].count()) for name in ("order", "product")}
+        roll_up(warehouse, **named)
         return ACTIVITY.check(warehouse.read(warehouse.table("activity")))
 
 
@@ -72,7 +75,16 @@ def test_lines_of_a_day_are_one_row_and_returns_are_no_purchase(tmp_path: Path) 
             line("a", 15, -100, order_id="4", product_id="x"),
         ],
     )
-    wanted = ["day", "n_orders", "n_lines", "n_products", "n_new_products", "gross_minor", "returns_minor", "purchase_gap"]
+    wanted = [
+        "day",
+        "n_orders",
+        "n_lines",
+        "n_products",
+        "n_new_products",
+        "gross_minor",
+        "returns_minor",
+        "purchase_gap",
+    ]
     assert table.select(wanted).rows() == [
         (10, 2, 3, 2, 2, 900, 0, None),
         (12, 0, 0, 0, 0, 0, -300, None),

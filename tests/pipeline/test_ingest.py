@@ -64,7 +64,11 @@ def test_a_line_becomes_a_transaction_in_minor_units_and_utc(read: Reader) -> No
         "amount_minor": 345,
         "is_return": False,
     }
-    assert (found.first_day, found.end_day, found.n_customers) == (day_of(date(2011, 7, 1)), day_of(date(2011, 7, 2)), 1)
+    assert (found.first_day, found.end_day, found.n_customers) == (
+        day_of(date(2011, 7, 1)),
+        day_of(date(2011, 7, 2)),
+        1,
+    )
     assert found.rows == Rows(read=1, accepted=1, set_aside=0, quarantined=0)
 
 
@@ -153,7 +157,7 @@ def test_every_row_is_accepted_set_aside_or_quarantined_for_its_first_reason(rea
 
 
 def test_the_quarantine_keeps_the_row_as_it_was_read_with_long_cells_cut(read: Reader) -> None:
-    found, _ = read(f"{HEADER}\nb,2011-01-01,1,X,1,5\n  a ,soon,\"x\"\"y\",{'z' * 5000},1,5\n1,2\n")
+    found, _ = read(f'{HEADER}\nb,2011-01-01,1,X,1,5\n  a ,soon,"x""y",{"z" * 5000},1,5\n1,2\n')
     table = pl.read_parquet(found.quarantine)
     first, second = (json.loads(raw) for raw in table["raw"])
     assert first == {"who": "  a ", "at": "soon", "order": 'x"y', "item": "z" * 1000, "n": "1", "price": "5"}
@@ -199,7 +203,7 @@ def test_duplicates_are_dropped_across_files_but_for_where_they_came_from(tmp_pa
 
 
 def test_ids_lose_blanks_around_them_and_the_merge_is_told(read: Reader) -> None:
-    found, table = read(f"{HEADER}\nZoë🎁,2011-01-01,1,X,1,5\n\" Zoë🎁\t\",2011-01-02,2,X,1,5\n b ,2011-01-02,3,X,1,5\n")
+    found, table = read(f'{HEADER}\nZoë🎁,2011-01-01,1,X,1,5\n" Zoë🎁\t",2011-01-02,2,X,1,5\n b ,2011-01-02,3,X,1,5\n')
     assert table["customer_id"].to_list() == ["Zoë🎁", "Zoë🎁", "b"]
     (finding,) = found.findings
     assert finding.name == "blanks-around-ids-transactions"

@@ -13,6 +13,7 @@ from holdfast.pipeline.ingest import Ingested, Rows, ingest
 from holdfast.study import Study
 
 DSN = os.environ.get("HOLDFAST_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
+NOT_A_PRODUCT = "StockCode IN ('POST', 'D', 'M', 'DOT', 'BANK CHARGES', 'AMAZONFEE') OR StockCode LIKE 'TEST%'"
 RETAIL: dict[str, Any] = {
     "exact_duplicates": "drop",
     "provenance": ["sheet"],
@@ -21,7 +22,7 @@ RETAIL: dict[str, Any] = {
         "quantity": "Quantity", "unit_price": "Price",
     },
     "set_aside": {
-        "not a product": "StockCode IN ('POST', 'D', 'M', 'DOT', 'BANK CHARGES', 'AMAZONFEE') OR StockCode LIKE 'TEST%'",
+        "not a product": NOT_A_PRODUCT,
         "bad debt": "Invoice LIKE 'A%'",
     },
     "returns": {"when": "Invoice LIKE 'C%'"},
@@ -61,7 +62,7 @@ def test_online_retail_sets_aside_everything_its_notes_list(bench_data: Path, tm
     assert reasons["bad debt"] == 6
     # The independent count: distinct lines without the sheet, then what is left of each condition in the same order.
     distinct = f"SELECT DISTINCT * EXCLUDE (sheet) FROM read_parquet('{path}')"
-    odd = "StockCode IN ('POST', 'D', 'M', 'DOT', 'BANK CHARGES', 'AMAZONFEE') OR StockCode LIKE 'TEST%' OR Invoice[1] = 'A'"
+    odd = f"{NOT_A_PRODUCT} OR Invoice[1] = 'A'"
     expected = duckdb.execute(f"""
         WITH lines AS (SELECT *, ({odd}) AS odd FROM ({distinct}))
         SELECT count(*) FILTER (odd), count(*) FILTER (NOT odd AND "Customer ID" IS NULL),
@@ -157,4 +158,8 @@ def test_the_same_input_gives_the_same_tables_whatever_the_threads(bench_data: P
             ingest(Study.from_dict(raw), warehouse)
             tables.append([warehouse.read(warehouse.table(name)) for name in ("activity", "transactions")])
     assert all(one.equals(two) for one, two in zip(*tables, strict=True))
-    assert tables[0][0].select("customer_id", "day").equals(tables[0][0].select("customer_id", "day").sort("customer_id", "day"))
+    assert (
+        tables[0][0]
+        .select("customer_id", "day")
+        .equals(tables[0][0].select("customer_id", "day").sort("customer_id", "day"))
+    )

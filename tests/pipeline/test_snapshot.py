@@ -30,7 +30,13 @@ ORIGINAL = {
 
 
 def study(path: str, project_dir: Path, **more: Any) -> Study:
-    snapshot = {"path": path, "as_of": "1970-01-11", "columns": {"customer_id": "id"}, "labels": {"churned": "gone"}, **more}
+    snapshot = {
+        "path": path,
+        "as_of": "1970-01-11",
+        "columns": {"customer_id": "id"},
+        "labels": {"churned": "gone"},
+        **more,
+    }
     return Study.from_dict({"study": {"name": "t"}, "project_dir": str(project_dir), "snapshot": snapshot})
 
 
@@ -53,7 +59,9 @@ def read(tmp_path: Path) -> Iterator[Reader]:
 
 def test_columns_are_typed_by_what_they_hold(read: Reader) -> None:
     text = "id,gone,age,plan,mail,since\nb,no,41,gold,true,1970-01-11\na,Yes, ,,FALSE,1970-01-12\n"
-    found = read(text, derived={"double age": "age * 2", "golden": "plan = 'gold'"}, labels={"churned": "gone", "value": "1.5"})
+    found = read(
+        text, derived={"double age": "age * 2", "golden": "plan = 'gold'"}, labels={"churned": "gone", "value": "1.5"}
+    )
     assert found.columns == ("gone", "age", "plan", "mail", "since", "double age", "golden")
     assert found.frame.rows() == [
         ("a", 10, "Yes", None, None, False, 11.0, None, None, True, 1.5),
@@ -152,7 +160,8 @@ def test_telco_has_eleven_blank_charges(bench_data: Path, tmp_path: Path) -> Non
         "study": {"name": "telco"},
         "snapshot": {
             "path": "${HOLDFAST_BENCH_DATA}/telco.parquet", "as_of": "2024-12-31",
-            "columns": {"customer_id": "customerID"}, "labels": {"churned": "Churn = 'Yes'"}, "hidden_from_churn": ["Churn"],
+            "columns": {"customer_id": "customerID"}, "labels": {"churned": "Churn = 'Yes'"},
+            "hidden_from_churn": ["Churn"],
         },
     }  # fmt: skip
     with Warehouse(tmp_path) as warehouse:

@@ -27,7 +27,9 @@ def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
 def read(warehouse: Warehouse, **beside: dict[str, Any]) -> Ingested:
     project = str(warehouse.scratch.parent)
     log = {"path": "orders.csv", "columns": {**WHO_AND_WHEN, "amount": "total"}}
-    return ingest(Study.from_dict({"study": {"name": "t"}, "project_dir": project, "transactions": log, **beside}), warehouse)
+    return ingest(
+        Study.from_dict({"study": {"name": "t"}, "project_dir": project, "transactions": log, **beside}), warehouse
+    )
 
 
 def written(warehouse: Warehouse, text: str) -> str:
@@ -38,8 +40,8 @@ def written(warehouse: Warehouse, text: str) -> str:
 def test_events_are_counted_by_customer_day_and_kind(warehouse: Warehouse) -> None:
     lines = [
         "a,2011-01-01 10:00,basket,2", "a,2011-01-01 11:00,basket,3", "a,2011-01-01,visit,1", "a,2011-01-01,logout,1",
-        ",2011-01-01,visit,1", "a,never,visit,1", "a,2011-01-01,visit,1.5", "a,2011-01-01,visit,-1", "z,2011-01-03,visit,0",
-        "a,2011-01-01,visit,",
+        ",2011-01-01,visit,1", "a,never,visit,1", "a,2011-01-01,visit,1.5", "a,2011-01-01,visit,-1",
+        "z,2011-01-03,visit,0", "a,2011-01-01,visit,",
     ]  # fmt: skip
     found = read(
         warehouse,
@@ -91,7 +93,8 @@ def test_treatments_know_who_was_held_out(warehouse: Warehouse) -> None:
 def test_attributes_are_numbers_words_and_flags_known_from_a_day(warehouse: Warehouse) -> None:
     lines = [
         "id,since,age,plan,mail,born", "a,2011-01-01,41,gold,true,1970-01-11", "a,2011-02-01,42,,TRUE,1970-01-11",
-        "b,2011-01-01, ,basic,false,1970-01-12", "b,2011-01-01,n/a,basic,false,1970-01-13", "a,2011-01-01,41,gold,true,1970-01-11",
+        "b,2011-01-01, ,basic,false,1970-01-12", "b,2011-01-01,n/a,basic,false,1970-01-13",
+        "a,2011-01-01,41,gold,true,1970-01-11",
     ]  # fmt: skip
     found = read(
         warehouse,
@@ -113,7 +116,8 @@ def test_attributes_without_a_day_count_from_the_first_and_say_so(warehouse: War
     found = read(
         warehouse,
         customers={
-            "path": written(warehouse, "id,Plan\na,gold\nb,basic\n"), "columns": {"customer_id": "id"}, "attributes": ["Plan"],
+            "path": written(warehouse, "id,Plan\na,gold\nb,basic\n"), "columns": {"customer_id": "id"},
+            "attributes": ["Plan"],
         },
     )  # fmt: skip
     assert warehouse.read(warehouse.table("customers")).rows() == [("a", 0, "gold"), ("b", 0, "basic")]
@@ -121,7 +125,9 @@ def test_attributes_without_a_day_count_from_the_first_and_say_so(warehouse: War
     assert finding.name == "attributes-without-a-day"
 
 
-@pytest.mark.parametrize(("names", "said"), [(["day", "Customer_ID"], "name of a column of Holdfast"), (["x", "X"], "more than once")])
+@pytest.mark.parametrize(
+    ("names", "said"), [(["day", "Customer_ID"], "name of a column of Holdfast"), (["x", "X"], "more than once")]
+)
 def test_an_attribute_cannot_take_a_name_of_holdfast(warehouse: Warehouse, names: list[str], said: str) -> None:
     path = written(warehouse, "id,day,Customer_ID,x,X\na,1,2,3,4\n")
     with pytest.raises(StudyError, match=said):

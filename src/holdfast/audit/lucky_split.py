@@ -20,17 +20,20 @@ def lucky_split(task: str, *, test: Mapping[str, float], cross_validated: Mappin
     Examples
     --------
     >>> lucky_split("churn", test={"roc_auc": 0.9836}, cross_validated={"roc_auc": 0.9781})[0].evidence
-    'churn ROC-AUC is 0.9836 on the test customers, 0.9781 in cross-validation'
+    'churn: ROC-AUC is 0.9836 on the test customers and 0.9781 in cross-validation'
     """
     flattered = [name for name in _NAMES if name in test and test[name] > cross_validated.get(name, test[name])]
     if not flattered:
         return ()
-    told = ", ".join(f"{_NAMES[n]} is {test[n]:.4f} on the test customers, {cross_validated[n]:.4f}" for n in flattered)
+    told = (
+        f"{_NAMES[name]} is {test[name]:.4f} on the test customers and {cross_validated[name]:.4f} in cross-validation"
+        for name in flattered
+    )
     return (
         Finding(
             name=f"lucky-{task}-split",
             severity="note",
-            evidence=f"{task} {told} in cross-validation",
+            evidence=f"{task}: {'; '.join(told)}",
             meaning="Part of the better figure is the luck of one split.",
             fix="Quote the figures of cross-validation.",
         ),

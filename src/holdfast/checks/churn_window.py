@@ -33,6 +33,8 @@ from holdfast.windows import date_of
 
 OFTEN = 1 / 3
 """Chance of a return above which a silence as long as the horizon is a pause rather than a goodbye."""
+RHYTHMS_DIFFER = 2.0
+"""The groups' longest window over their shortest from which on one window for all is misleading."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,6 +147,7 @@ def find_churn_window(
     window = recommended(chance)
     active_days = _active_days(chance, window)
     now = silent_now(quiet, end_day=end_day)
+    groups = groups_table(quiet, now, horizon_days=horizon_days, overall=window)
     all_horizons = sorted({horizon_days, *horizons_days, *([window.days] if window.days else [])})
     return ChurnWindow(
         horizon_days=horizon_days,
@@ -158,10 +161,13 @@ def find_churn_window(
         seasons=seasons_table(quiet, end_day=end_day, horizon_days=horizon_days),
         curve=curve_table(returns, chance, now),
         tradeoff=tradeoff_table(returns, chance, now),
-        groups=groups_table(quiet, now, horizon_days=horizon_days, overall=window),
+        groups=groups,
         counts=counts_table(now, window, active_days),
         labels=labels_table(quiet, all_horizons, end_day=end_day, eligible_days=eligible_days),
-        findings=tuple(_findings(chance, window, regime, horizon_days=horizon_days, kind=kind)),
+        findings=(
+            *_findings(chance, window, regime, horizon_days=horizon_days, kind=kind),
+            *_about_groups(groups),
+        ),
     )
 
 
@@ -191,7 +197,7 @@ def _findings(chance: Chance, window: Window, regime: Regime, *, horizon_days: i
             name="returns-are-rare",
             severity="warning",
             evidence=f"however short the silence, at most {chance.value.max():.0%} buy within {horizon_days} days",
-            meaning="Silence tells nothing here and no churn window can be recommended: everybody would be lost at once.",
+            meaning="Silence tells nothing, and no churn window can be recommended: everybody would be lost at once.",
             fix="ask over a longer churn.horizon_days",
         )
     else:
@@ -229,3 +235,19 @@ def _about_returns(chance: Chance, window_days: int, regime: Regime, *, horizon_
             fix=f"read churn_probability as 'no purchase in the next {horizon_days} days', not as goodbye; or choose a "
             f"longer churn.horizon_days, since a return is unlikely only after {window_days} silent days",
         )
+
+
+def _about_groups(groups: pl.DataFrame) -> Iterator[Finding]:
+    own = groups.filter(pl.col("window_days").is_not_null()).sort("window_days")
+    if own.height < 2 or own["window_days"][-1] < RHYTHMS_DIFFER * own["window_days"][0]:
+        return
+    quickest, slowest = own.row(0, named=True), own.row(-1, named=True)
+    yield Finding(
+        name="rhythms-differ",
+        severity="note",
+        evidence=f"the window is {quickest['window_days']} days for the group '{quickest['group']}' and "
+        f"{slowest['window_days']} for '{slowest['group']}'",
+        meaning="One window for all is a mean over every silence of the log: too long for some customers, too short "
+        "for others, and the more so the more today's customers differ from yesterday's.",
+        fix="decide about a customer by the window of its group",
+    )

@@ -14,7 +14,7 @@ import polars as pl
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-CLOCK_TOLERANCE = 0.2
+CLOCK_TOLERANCE = 0.15
 """How far a gap may be from a customer's usual gap, as a share of it, and still be on the clock."""
 CLOCK_MIN_DAYS = 6
 """Shorter gaps agree by rounding; nobody renews a contract more often than once a week."""
@@ -24,7 +24,7 @@ GROUPS = {
     "sparse": f"two or three purchases so far, or usually more than {SPARSE_GAP_DAYS} days between them",
     "regular": f"four purchases or more, usually {DENSE_GAP_DAYS} to {SPARSE_GAP_DAYS} days between them",
     "dense": f"four purchases or more, usually less than {DENSE_GAP_DAYS} days between them",
-    "by the clock": f"the last three gaps agree within {CLOCK_TOLERANCE:.0%}",
+    "by the clock": f"the last three gaps differ by at most {2 * CLOCK_TOLERANCE:.0%}",
 }
 MIN_SILENCES = 30
 """Silences still watched at the end of the span a return is looked for in; beyond, the log says nothing."""
@@ -88,7 +88,7 @@ def _group() -> pl.Expr:
 def _on_clock() -> pl.Expr:
     last_gaps = [pl.col("purchase_gap").shift(back) for back in range(3)]
     shortest, longest = pl.min_horizontal(last_gaps), pl.max_horizontal(last_gaps)
-    agree = (shortest >= CLOCK_MIN_DAYS) & (longest <= (1 + CLOCK_TOLERANCE) * shortest)
+    agree = (shortest >= CLOCK_MIN_DAYS) & (longest <= (1 + 2 * CLOCK_TOLERANCE) * shortest)
     return (pl.col("n_purchases") > 3) & agree
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.errors import StudyError, nearest
-from holdfast.models.links import Link, Matrix, Vector, inverse
+from holdfast.models.links import Link, Matrix, Vector, inverse, threads_for
 from holdfast.models.trees import catboost_trees, forest_trees, histogram_trees, lightgbm_text, xgboost_trees
 from holdfast.models.treeshap import MANY_ROWS, TreeShap
 
@@ -66,7 +66,8 @@ class TreeEnsemble:
         """The sum of leaves, (n_rows,)."""
         if not len(matrix):
             return np.empty(0)
-        return np.asarray(self._booster.predict(self._rows(matrix), raw_score=True), dtype=np.float64) + self.offset
+        found = self._booster.predict(self._rows(matrix), raw_score=True, num_threads=threads_for(matrix))
+        return np.asarray(found, dtype=np.float64) + self.offset
 
     def predict(self, matrix: Matrix) -> Vector:
         """Probability or mean, (n_rows,)."""

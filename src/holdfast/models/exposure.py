@@ -12,8 +12,8 @@ import numpy.typing as npt
 import polars as pl
 
 from holdfast.models.ensembles import TreeEnsemble, from_lightgbm
-from holdfast.models.learners import THREADS, Parameters
-from holdfast.models.links import Matrix, Vector
+from holdfast.models.learners import Parameters
+from holdfast.models.links import Matrix, Vector, threads_for
 
 _DEFAULTS: Mapping[str, Any] = {"learning_rate": 0.03, "num_leaves": 8, "min_data_in_leaf": 20, "num_iterations": 200}
 _EXPONENTS = (0.25, 1.25)
@@ -85,7 +85,7 @@ def _boosted(
 
     settings = {
         **_DEFAULTS, **parameters, **fixed,
-        "seed": seed, "num_threads": THREADS, "deterministic": True, "force_row_wise": True, "verbosity": -1,
+        "seed": seed, "num_threads": threads_for(matrix), "deterministic": True, "force_row_wise": True, "verbosity": -1,
     }  # fmt: skip
     rounds = settings.pop("num_iterations")
     booster = lightgbm.train(settings, lightgbm.Dataset(matrix, target, init_score=start), rounds)

@@ -10,14 +10,10 @@ from typing import Any, Literal, Protocol
 from holdfast.errors import MissingExtra, StudyError, nearest
 from holdfast.models import ensembles
 from holdfast.models.linear import LinearModel, fit_linear
-from holdfast.models.links import Link, Matrix, Vector
+from holdfast.models.links import Link, Matrix, Vector, threads_for
 
 Aim = Literal["probability", "mean"]
 Parameters = Mapping[str, bool | int | float | str | None]
-
-THREADS = 2
-"""Fixed, so that the same study gives the same bytes on any machine; `num_threads` or `n_jobs` in a study's parameters
-changes it."""
 
 HOUSE_DEFAULTS: dict[str, dict[str, Any]] = {
     "lightgbm": {"n_estimators": 200, "learning_rate": 0.03, "num_leaves": 8, "min_child_samples": 20},
@@ -142,7 +138,7 @@ def _fit_lightgbm(recipe: Recipe, matrix: Matrix, target: Vector, weight: Vector
 
     estimator = recipe.estimator(
         lightgbm.LGBMClassifier if recipe.aim == "probability" else lightgbm.LGBMRegressor,
-        random_state=recipe.seed, n_jobs=THREADS, deterministic=True, force_row_wise=True, verbosity=-1,
+        random_state=recipe.seed, n_jobs=threads_for(matrix), deterministic=True, force_row_wise=True, verbosity=-1,
     )  # fmt: skip
     return ensembles.from_lightgbm(_trained(estimator, matrix, target, weight).booster_)
 
@@ -161,19 +157,21 @@ def _fit_forest(recipe: Recipe, matrix: Matrix, target: Vector, weight: Vector |
 
     estimator = recipe.estimator(
         RandomForestClassifier if recipe.aim == "probability" else RandomForestRegressor,
-        random_state=recipe.seed, n_jobs=THREADS,
+        random_state=recipe.seed, n_jobs=2,
     )  # fmt: skip
     return ensembles.from_forest(_trained(estimator, matrix, target, weight), n_features=matrix.shape[1])
 
 
 def _fit_histogram(recipe: Recipe, matrix: Matrix, target: Vector, weight: Vector | None) -> ensembles.TreeEnsemble:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     estimator = recipe.estimator(
         HistGradientBoostingClassifier if recipe.aim == "probability" else HistGradientBoostingRegressor,
         random_state=recipe.seed,
     )
-    return ensembles.from_histogram(_trained(estimator, matrix, target, weight), n_features=matrix.shape[1])
+    with threadpool_limits(threads_for(matrix)):
+        return ensembles.from_histogram(_trained(estimator, matrix, target, weight), n_features=matrix.shape[1])
 
 
 def _extra(name: str) -> ModuleType:
@@ -187,7 +185,7 @@ def _fit_xgboost(recipe: Recipe, matrix: Matrix, target: Vector, weight: Vector 
     xgboost = _extra("xgboost")
     estimator = recipe.estimator(
         xgboost.XGBClassifier if recipe.aim == "probability" else xgboost.XGBRegressor,
-        random_state=recipe.seed, n_jobs=THREADS,
+        random_state=recipe.seed, n_jobs=threads_for(matrix),
     )  # fmt: skip
     return ensembles.from_xgboost(_trained(estimator, matrix, target, weight), n_features=matrix.shape[1])
 
@@ -196,7 +194,7 @@ def _fit_catboost(recipe: Recipe, matrix: Matrix, target: Vector, weight: Vector
     catboost = _extra("catboost")
     estimator = recipe.estimator(
         catboost.CatBoostClassifier if recipe.aim == "probability" else catboost.CatBoostRegressor,
-        random_seed=recipe.seed, thread_count=THREADS, allow_writing_files=False, verbose=False,
+        random_seed=recipe.seed, thread_count=threads_for(matrix), allow_writing_files=False, verbose=False,
     )  # fmt: skip
     return ensembles.from_catboost(_trained(estimator, matrix, target, weight), n_features=matrix.shape[1])
 

@@ -48,3 +48,15 @@ def chord(link: Link, start: Vector, end: Vector) -> Vector:
     middle = (start + end) / 2
     low, high = np.where(near, middle - 5e-5, start), np.where(near, middle + 5e-5, end)
     return np.asarray((inverse(link, high) - inverse(link, low)) / (high - low), dtype=np.float64)
+
+
+_MANY_ROWS = 100_000
+
+
+def threads_for(matrix: Matrix) -> int:
+    """One thread for few rows, two for many.
+
+    The count hangs on the data and on nothing else, so that a study gives the same bytes on any machine. Two threads
+    that wait for each other after every small tree are slower than one, and much slower on a busy machine.
+    """
+    return 2 if len(matrix) > _MANY_ROWS else 1

@@ -1,71 +1,56 @@
-"""Season: how lively the shop was in a window, from its daily revenue, and how lively the next window will be.
+"""Season: how lively target windows were, and how lively the next one will be.
 
-The next window is expected to be as lively as the same window a year ago, times what the shop has grown since. Without
-that, a model that learnt from summers promises a summer at Christmas.
+The level of a cutoff is what its customers then spent over what their own past suggested. It moves with the calendar
+and with the shop, but not with the number of customers, so a growing shop is not mistaken for a busy one. The next
+window is expected to be as lively as the one a year ago: a model that learnt from summers alone promises a summer at
+Christmas.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
+import numpy.typing as npt
 
 from holdfast.models.links import Vector
 
 YEAR_DAYS = 365
+_NEAR_DAYS = 20
+_LEAST_LEVEL = 0.1
 
 
 @dataclass(frozen=True)
 class Season:
-    """What was known of the shop at `now`.
+    """What the learning cutoffs say of the calendar.
 
     Attributes
     ----------
-    revenue
-        Net revenue of each day from `first_day` to the day before `now`, (n_days,).
+    levels
+        Cutoff -> revenue of its window over the yardstick, both summed over its customers; in time order.
+    usual
+        The same over all cutoffs.
     """
 
-    revenue: Vector
-    first_day: int
+    levels: Mapping[int, float]
+    usual: float
 
     @classmethod
-    def learn(cls, company: pl.DataFrame, *, first_day: int, now: int) -> "Season":
-        """Take what is known at `now` of the shop's days.
+    def learn(cls, cutoff: npt.NDArray[np.int64], revenue: Vector, yardstick: Vector) -> "Season":
+        """Take the level of each cutoff from its rows, all (n_rows,)."""
+        usual = float(revenue.sum() / yardstick.sum())
+        cutoffs, place = np.unique(cutoff, return_inverse=True)
+        levels = np.bincount(place, weights=revenue) / np.bincount(place, weights=yardstick)
+        return cls(dict(zip(cutoffs.tolist(), levels.tolist(), strict=True)), usual)
 
-        Parameters
-        ----------
-        company
-            day, revenue_minor: one row per day with any activity.
-        """
-        seen = company.filter(pl.col("day").is_between(first_day, now - 1))
-        revenue = np.zeros(now - first_day)
-        revenue[seen["day"].to_numpy() - first_day] = seen["revenue_minor"].to_numpy()
-        return cls(revenue, first_day)
+    def of(self, cutoff: npt.NDArray[np.int64]) -> Vector:
+        """How lively each row's window was, (n_rows,), 1 = as usual; at least 0.1."""
+        of_cutoff = {c: max(level / self.usual, _LEAST_LEVEL) for c, level in self.levels.items()}
+        return np.array([of_cutoff[c] for c in cutoff.tolist()])
 
-    @property
-    def now(self) -> int:
-        """First day not known."""
-        return self.first_day + len(self.revenue)
-
-    def rate(self, start: int, end: int) -> float:
-        """Mean daily revenue of start <= day < end, over the known days among them."""
-        return float(self.revenue[max(start - self.first_day, 0) : max(end - self.first_day, 0)].mean())
-
-    def known(self, horizon_days: int) -> bool:
-        """Whether the log saw the coming window a year ago."""
-        return self.now - YEAR_DAYS >= self.first_day and self.rate(self.first_day, self.now) > 0
-
-    def of(self, cutoff: int, *, horizon_days: int) -> float:
-        """How lively a past target window was: its daily revenue over the mean day's."""
-        return self.rate(cutoff, cutoff + horizon_days) / self.rate(self.first_day, self.now)
-
-    def ahead(self, *, horizon_days: int) -> float:
-        """How lively the coming window should be: the window a year ago, times the growth since.
-
-        Growth compares the days as long as the horizon before now with the same days a year ago; a log that did not
-        see all of those says nothing of growth.
-        """
-        year_ago = self.now - YEAR_DAYS
-        growth = 1.0
-        if year_ago - horizon_days >= self.first_day:
-            growth = self.rate(self.now - horizon_days, self.now) / self.rate(year_ago - horizon_days, year_ago)
-        return self.of(year_ago, horizon_days=horizon_days) * growth
+    def ahead(self, now: int) -> float | None:
+        """How lively the window at `now` should be, 1 = as usual; None where no cutoff lies about a year before."""
+        cutoffs, year_ago = list(self.levels), now - YEAR_DAYS
+        if not cutoffs[0] - _NEAR_DAYS <= year_ago <= cutoffs[-1] + _NEAR_DAYS:
+            return None
+        level = float(np.interp(year_ago, cutoffs, list(self.levels.values())))
+        return max(level / self.usual, _LEAST_LEVEL)

@@ -217,9 +217,9 @@ def learn_value(
 
 
 def fit_value(
-    examples: Examples, settings: Value, *, season: Season, seed: int
+    examples: Examples, settings: Value, *, first_day: int, now: int, seed: int
 ) -> tuple[ValueModel, tuple[Finding, ...]]:
-    """Learn from an order log.
+    """Learn from an order log that starts on `first_day` and is known up to, and without, `now`.
 
     Raises
     ------
@@ -230,11 +230,11 @@ def fit_value(
         raise NotEnoughData("no customer brought revenue in a target window", fix="map an amount, or use a longer log")
     if not examples.complete:
         return _from_short_windows(examples, settings, seed=seed)
-    training = _Training.of(examples, season=season, seed=seed, parameters=settings.parameters)
+    training = _Training.of(examples, first_day=first_day, now=now, seed=seed, parameters=settings.parameters)
     names = candidates_of(settings)
     splits = examples.splits(seed=seed) if len(names) > 1 else ()
     best = min(names, key=lambda name: training.loss(name, splits)) if splits else names[0]
-    return training.model(best), () if season.known(examples.horizon_days) else (_no_season(examples, season),)
+    return training.model(best), () if training.ahead is not None else (_no_season(examples, first_day, now),)
 
 
 @dataclass(frozen=True)
@@ -255,31 +255,30 @@ class _Training:
     revenue: Vector
     yardstick: Vector
     scale: Scale
-    ahead: float
+    ahead: float | None
     horizon_days: int
     seed: int
     parameters: Parameters
 
     @classmethod
-    def of(cls, examples: Examples, *, season: Season, seed: int, parameters: Parameters) -> "_Training":
+    def of(cls, examples: Examples, *, first_day: int, now: int, seed: int, parameters: Parameters) -> "_Training":
         """Prepare the rows."""
         horizon, frame = examples.horizon_days, examples.frame
-        known = season.known(horizon)
-        of_cutoff = {c: season.of(c, horizon_days=horizon) if known else 1.0 for c in examples.cutoffs}
-        lively = np.array([max(of_cutoff[c], _FLOOR_SHARE) for c in examples.cutoff.tolist()])
         spent = frame[_SPENT].cast(pl.Float64).to_numpy()
-        observed = np.clip(examples.cutoff - season.first_day, 1, YEAR_DAYS).astype(np.float64)
+        observed = np.clip(examples.cutoff - first_day, 1, YEAR_DAYS).astype(np.float64)
         yardstick = Yardstick(horizon, _FLOOR_SHARE * _mean_positive(examples.revenue))
         lengths = yardstick.of(spent, observed)
+        season = Season.learn(examples.cutoff, examples.revenue, lengths)
+        ahead = season.ahead(now)
         design = Design.learn(frame, columns=examples.columns)
         return cls(
             design=design,
             matrix=design.matrix(frame),
             bought=(~examples.churned).astype(np.float64),
-            revenue=examples.revenue / lively,
+            revenue=examples.revenue if ahead is None else examples.revenue / season.of(examples.cutoff),
             yardstick=lengths,
-            scale=Scale(yardstick, float(min(season.now - season.first_day, YEAR_DAYS)), float(lengths.mean())),
-            ahead=season.ahead(horizon_days=horizon) if known else 1.0,
+            scale=Scale(yardstick, float(min(now - first_day, YEAR_DAYS)), float(lengths.mean())),
+            ahead=ahead,
             horizon_days=horizon,
             seed=seed,
             parameters=parameters,
@@ -313,7 +312,7 @@ class _Training:
         buys, amount = self.fitted(algorithm, np.arange(len(self.bought)))
         said = self.yardstick * buys.predict(self.matrix) * amount.predict(self.matrix)
         level = float(self.revenue.sum() / said.sum())
-        return ValueModel(self.design, amount, buys, self.scale, self.ahead * level, self.horizon_days)
+        return ValueModel(self.design, amount, buys, self.scale, (self.ahead or 1.0) * level, self.horizon_days)
 
 
 def _mean_positive(revenue: Vector) -> float:
@@ -332,12 +331,12 @@ def _from_short_windows(examples: Examples, settings: Value, *, seed: int) -> tu
     return model, (short_windows("value", examples, exponent),)
 
 
-def _no_season(examples: Examples, season: Season) -> Finding:
-    days = season.now - season.first_day
+def _no_season(examples: Examples, first_day: int, now: int) -> Finding:
     return Finding(
         name="season-unknown",
         severity="note",
-        evidence=f"the log covers {days} days, so the coming {examples.horizon_days} days were not seen a year ago",
+        evidence=f"the log covers {now - first_day} days, so no complete window of {examples.horizon_days} days a year "
+        "before the coming one was learnt from",
         meaning="If the shop has seasons, the total of expected revenue is that of an average season.",
-        fix=f"use at least {YEAR_DAYS} days of log before the cutoff",
+        fix=f"use a log of {YEAR_DAYS} days and some months, or raise backtest.max_training_cutoffs",
     )

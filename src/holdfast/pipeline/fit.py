@@ -11,7 +11,6 @@ from holdfast.findings import Finding
 from holdfast.models.baseline import Baseline, RecencyRank, TrailingSpend
 from holdfast.models.churn import ChurnModel, fit_churn
 from holdfast.models.examples import examples
-from holdfast.models.season import Season
 from holdfast.models.value import ValueModel, fit_value
 from holdfast.pipeline.history import History, horizon_of
 from holdfast.study import Study
@@ -64,8 +63,7 @@ def learn(study: Study, task: TaskName, history: History, *, now: int) -> Learnt
         churn, findings = fit_churn(found, study.churn, seed=study.seed)
         baseline = RecencyRank.fit(days, silent, reach=float(found.horizon_days / found.window.mean()))
         return Learnt(churn, baseline, findings)
-    season = Season.learn(history.company, first_day=history.first_day, now=now)
-    value, findings = fit_value(found, study.value, season=season, seed=study.seed)
+    value, findings = fit_value(found, study.value, first_day=history.first_day, now=now, seed=study.seed)
     return Learnt(value, TrailingSpend(found.horizon_days), findings)
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import narwhals as nw
 import polars as pl
 
 from holdfast.errors import NotEnoughData
@@ -28,13 +27,10 @@ class History:
     ----------
     features, labels
         FEATURES and LABELS at the cutoffs of `cutoffs_needed`.
-    company
-        day, revenue_minor: the shop's net revenue, one row per day with any activity.
     """
 
     features: pl.DataFrame
     labels: pl.DataFrame
-    company: pl.DataFrame
     first_day: int
     end_day: int
 
@@ -103,13 +99,6 @@ def read_history(
     return History(
         features=features,
         labels=build.labels(study, warehouse, features, end_day=end_day),
-        company=_company(warehouse),
         first_day=first_day,
         end_day=end_day,
     )
-
-
-def _company(warehouse: Warehouse) -> pl.DataFrame:
-    net = nw.col("gross_minor") + nw.col("returns_minor")
-    days = warehouse.table("activity").with_columns(net=net).group_by("day").agg(revenue_minor=nw.col("net").sum())
-    return warehouse.read(days).with_columns(pl.col("revenue_minor").cast(pl.Float64)).sort("day")

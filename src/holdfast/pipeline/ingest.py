@@ -81,7 +81,8 @@ def ingest(study: Study, warehouse: Warehouse, *, on_progress: OnRows | None = N
     if study.treatments is not None:
         judged += _read_treatments(opened(study.treatments, "treatments"), study, study.treatments, warehouse)
     with warehouse.working("roll the tables up to days"):
-        roll_up(warehouse, with_products=log.columns.product_id is not None)
+        columns = log.columns
+        roll_up(warehouse, with_orders=columns.order_id is not None, with_products=columns.product_id is not None)
         first, last, customers = warehouse.row(
             "SELECT min(day), max(day), count(DISTINCT customer_id) FROM transactions"
         )

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import polars as pl
 
+from holdfast.report.curves import cumulative
 from holdfast.study import Study
 
 
@@ -37,10 +39,20 @@ class Report:
     evidence: pl.DataFrame
     versions: Mapping[str, str] = field(default_factory=dict)
 
+    @cached_property
+    def steps(self) -> pl.DataFrame:
+        """`curves.cumulative` of the predictions, which several charts and tables draw on."""
+        return cumulative(self.predictions)
+
     @property
     def currency(self) -> str:
         """ISO 4217, as in the study."""
         return self.study.currency
+
+    @property
+    def knows_value(self) -> bool:
+        """Whether there is a value model; a snapshot may have no value label."""
+        return bool((self.summary.get("value") or {}).get("algorithm"))
 
     @property
     def is_snapshot(self) -> bool:

@@ -4,13 +4,12 @@ Samples are deterministic: rows evenly spaced in a sorted order, so that the ext
 as fast as a thousand.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from holdfast.evaluation.metrics import average_precision, roc_auc
 from holdfast.explain import overview
 from holdfast.report import words
 from holdfast.study import AT_RISK_SEGMENTS
@@ -19,7 +18,13 @@ Vector = npt.NDArray[np.float64]
 MODELS = {"churn": ("churn_probability", "churn_baseline"), "value": ("expected_revenue", "value_baseline")}
 TRUTH = {"churn": "churned", "value": "future_revenue"}
 NAMES = ("Model", "Naive baseline")
-POINTS = 90
+CUMULATIVE = pl.Schema(
+    {
+        "task": pl.String(), "cutoff_day": pl.Int32(), "model": pl.String(), "share": pl.Float64(),
+        "found": pl.Float64(), "customers": pl.Int64(), "total": pl.Float64(), "area": pl.Float64(),
+        "average_precision": pl.Float64(),
+    }
+)  # fmt: skip
 
 
 def evenly(frame: pl.DataFrame, n: int) -> pl.DataFrame:
@@ -32,60 +37,80 @@ def total(table: pl.DataFrame, column: str) -> float:
     return float(table[column].cast(pl.Float64).sum())
 
 
+def cumulative(predictions: pl.DataFrame) -> pl.DataFrame:
+    """Go through the customers from the highest prediction down: what has been found after each half percent of them.
+
+    One row per task, cutoff, model and step, where outcome and prediction are known and the outcome varies. Customers
+    of equal prediction are found evenly.
+
+    Columns: task, cutoff_day, model, share (of customers gone through, 0..1), found (share of all leavers, or of all
+    revenue, 0..1), customers, total (leavers, or revenue), area (under the ROC curve) and average_precision (both NaN
+    for value).
+    """
+    parts = [
+        _steps(truth, score, is_churn=task == "churn").select(
+            pl.lit(task).alias("task"),
+            pl.lit(cutoff, pl.Int32).alias("cutoff_day"),
+            pl.lit(model).alias("model"),
+            pl.all(),
+        )
+        for task in MODELS
+        for cutoff, model, truth, score in _cases(predictions, task)
+    ]
+    return pl.concat(parts) if parts else pl.DataFrame(schema=CUMULATIVE)
+
+
 def _cases(predictions: pl.DataFrame, task: str) -> Iterator[tuple[int, str, Vector, Vector]]:
-    """Yield (cutoff, model, truth, score) wherever both outcome and prediction are known and vary."""
-    for (cutoff,), group in predictions.group_by("cutoff_day", maintain_order=True):
+    """Yield (cutoff, model, truth, score)."""
+    columns = (pl.col(TRUTH[task]).cast(pl.Float64).alias("truth"), *MODELS[task])
+    for day in predictions["cutoff_day"].unique().sort():
+        group = predictions.filter(pl.col("cutoff_day") == day).select(columns)
         for name, column in zip(NAMES, MODELS[task], strict=True):
-            known = group.select(truth=pl.col(TRUTH[task]).cast(pl.Float64), score=column).drop_nulls()
-            if known["truth"].n_unique() > 1:
-                yield int(str(cutoff)), name, known["truth"].to_numpy(), known["score"].to_numpy()
+            known = group.select("truth", column).drop_nulls()
+            if known["truth"].n_unique() > 1 and known["truth"].sum() > 0:
+                yield day, name, known["truth"].to_numpy(), known[column].to_numpy()
 
 
-def _caught(truth: Vector, score: Vector) -> tuple[Vector, Vector]:
-    """Go through customers by falling score, in steps of equal score: (how many so far, sum of truth so far)."""
+def _steps(truth: Vector, score: Vector, *, is_churn: bool) -> pl.DataFrame:
     order = np.argsort(-score, kind="stable")
     ends = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
-    return np.append(0.0, ends + 1.0), np.append(0.0, np.cumsum(truth[order])[ends])
+    n, found = np.append(0.0, ends + 1.0), np.append(0.0, np.cumsum(truth[order])[ends])
+    stayed = n - found
+    # Trapezoids count equal predictions half, as the ROC area does; average precision takes each group at its end.
+    area = float(np.trapezoid(found, stayed) / (found[-1] * stayed[-1])) if is_churn else float("nan")
+    precision = float(np.sum(np.diff(found) * found[1:] / n[1:]) / found[-1]) if is_churn else float("nan")
+    shares = np.linspace(0, 1, 201)
+    return pl.DataFrame({"share": shares, "found": np.interp(shares, n / n[-1], found / found[-1])}).with_columns(
+        customers=pl.lit(len(score), pl.Int64), total=float(found[-1]), area=area, average_precision=precision
+    )
 
 
-def _curves(predictions: pl.DataFrame, curve: Callable[[Vector, Vector], tuple[Vector, Vector]]) -> pl.DataFrame:
-    rows = []
-    for cutoff, name, truth, score in _cases(predictions, "churn"):
-        x, y = curve(*_caught(truth, score))
-        rows.append(evenly(pl.DataFrame({"x": x, "y": y}), POINTS).with_columns(cutoff_day=cutoff, model=pl.lit(name)))
-    return pl.concat(rows) if rows else pl.DataFrame(schema={"x": pl.Float64, "y": pl.Float64, "model": pl.String})
+def roc(steps: pl.DataFrame) -> pl.DataFrame:
+    """Share of leavers found (y) against share of stayers flagged (x), from `cumulative`."""
+    stayers = pl.col("customers") - pl.col("total")
+    flagged = (pl.col("share") * pl.col("customers") - pl.col("found") * pl.col("total")) / stayers
+    return steps.filter(pl.col("task") == "churn").select("cutoff_day", "model", x=flagged, y="found")
 
 
-def roc(predictions: pl.DataFrame) -> pl.DataFrame:
-    """Share of leavers found (y) against share of stayers flagged (x), per cutoff and model."""
-    return _curves(predictions, lambda n, hits: ((n - hits) / (n[-1] - hits[-1]), hits / hits[-1]))
-
-
-def precision_recall(predictions: pl.DataFrame) -> pl.DataFrame:
-    """Share of those flagged who left (y) against share of leavers found (x), per cutoff and model."""
-    return _curves(predictions, _precise)
-
-
-def _precise(n: Vector, hits: Vector) -> tuple[Vector, Vector]:
+def precision_recall(steps: pl.DataFrame) -> pl.DataFrame:
+    """Share of those flagged who left (y) against share of leavers found (x), from `cumulative`."""
     # Precision among the first hundredth is noise that would draw the eye.
-    seen = n >= max(1.0, 0.01 * n[-1])
-    return hits[seen] / hits[-1], hits[seen] / n[seen]
+    seen = steps.filter((pl.col("task") == "churn") & (pl.col("share") >= 0.01))
+    precision = pl.col("found") * pl.col("total") / (pl.col("share") * pl.col("customers"))
+    return seen.select("cutoff_day", "model", x="found", y=precision)
 
 
-def ranking(predictions: pl.DataFrame) -> pl.DataFrame:
-    """How well leavers are ranked: one row per cutoff and model."""
-    rows = [
-        (cutoff, name, len(truth), float(truth.mean()), roc_auc(truth, score), average_precision(truth, score))
-        for cutoff, name, truth, score in _cases(predictions, "churn")
-    ]
-    return pl.DataFrame(
-        rows,
-        schema={
-            "cutoff_day": pl.Int32, "model": pl.String, "customers": pl.Int64, "left": pl.Float64,
-            "roc_auc": pl.Float64, "average_precision": pl.Float64,
-        },
-        orient="row",
-    )  # fmt: skip
+def ranking(steps: pl.DataFrame) -> pl.DataFrame:
+    """How well leavers are ranked, from `cumulative`: one row per cutoff and model."""
+    ends = steps.filter((pl.col("task") == "churn") & (pl.col("share") == 1.0))
+    left = pl.col("total") / pl.col("customers")
+    return ends.select("cutoff_day", "model", "customers", "area", "average_precision", left=left)
+
+
+def gains(steps: pl.DataFrame) -> pl.DataFrame:
+    """What is found (y) in the share of customers ranked highest (x), all cutoffs together, per task and model."""
+    found = (pl.col("found") * pl.col("total")).sum() / pl.col("total").sum()
+    return steps.group_by("task", "model", x="share", maintain_order=True).agg(y=found)
 
 
 def reliability(predictions: pl.DataFrame) -> pl.DataFrame:
@@ -101,27 +126,6 @@ def reliability(predictions: pl.DataFrame) -> pl.DataFrame:
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * (share * (1 - share) / n + z**2 / (4 * n**2)).sqrt()
     return bins.with_columns(low=(middle - half).clip(0, 1), high=(middle + half).clip(0, 1)).sort("bin")
-
-
-def gains(predictions: pl.DataFrame) -> pl.DataFrame:
-    """Share of all leavers, or of all revenue, found (y) in the share of customers ranked highest (x).
-
-    Customers of several cutoffs are pooled by their rank within their cutoff. One row per task, model and percent.
-    """
-    grid = np.linspace(0, 1, 101)
-    rows = []
-    for task, columns in MODELS.items():
-        for name, column in zip(NAMES, columns, strict=True):
-            known = predictions.select("cutoff_day", truth=pl.col(TRUTH[task]).cast(pl.Float64), score=column)
-            known = known.drop_nulls().with_columns(
-                pl.col("score").rank("average").over("cutoff_day") / pl.len().over("cutoff_day")
-            )
-            if known["truth"].sum() > 0:
-                n, caught = _caught(known["truth"].to_numpy(), known["score"].to_numpy())
-                y = np.interp(grid, n / n[-1], caught / caught[-1])
-                rows.append(pl.DataFrame({"x": grid, "y": y}).with_columns(task=pl.lit(task), model=pl.lit(name)))
-    schema = {"x": pl.Float64, "y": pl.Float64, "task": pl.String, "model": pl.String}
-    return pl.concat(rows) if rows else pl.DataFrame(schema=schema)
 
 
 def caught(gains: pl.DataFrame, share: float) -> tuple[float | None, float | None]:
@@ -210,22 +214,29 @@ def trend(points: pl.DataFrame) -> pl.DataFrame:
     return grouped.sort("group").drop("group")
 
 
-def quadrant(scores: pl.DataFrame) -> pl.DataFrame:
-    """Customers by rising expected revenue, with their place in that order (0..1)."""
-    ordered = scores.sort("expected_revenue", "customer_id")
-    return ordered.with_columns(place=(pl.int_range(pl.len()) + 0.5) / pl.len())
+def quadrant(scores: pl.DataFrame, *, n: int) -> pl.DataFrame:
+    """At most `n` customers, evenly spaced by rising expected revenue, with their place in that order (0..1)."""
+    order = np.argsort(scores["expected_revenue"].to_numpy(), kind="stable")
+    places = evenly(pl.DataFrame({"at": order, "place": (np.arange(scores.height) + 0.5) / max(1, scores.height)}), n)
+    return scores[places["at"]].with_columns(places["place"])
 
 
-def tiers(ordered: pl.DataFrame) -> pl.DataFrame:
-    """The value tiers in `quadrant`: where each starts and ends (0..1), and the risk score from which it is high."""
+def tiers(scores: pl.DataFrame) -> pl.DataFrame:
+    """The value tiers, lowest first: where each starts and ends in the order of expected revenue, and its high risk.
+
+    Columns: value_tier, customers, from_revenue, to_revenue, risk (the score from which it is high; null without
+    anyone at risk), start, end (0..1).
+    """
     at_risk = pl.col("segment").is_in(AT_RISK_SEGMENTS)
     return (
-        ordered.group_by("value_tier", maintain_order=True)
+        scores.group_by("value_tier")
         .agg(
             customers=pl.len(),
             from_revenue=pl.col("expected_revenue").min(),
+            to_revenue=pl.col("expected_revenue").max(),
             risk=pl.col("risk_score").filter(at_risk).min(),
         )
+        .sort("from_revenue", "to_revenue")
         .with_columns(end=pl.col("customers").cum_sum() / pl.col("customers").sum())
         .with_columns(start=pl.col("end").shift(1, fill_value=0.0))
     )
@@ -245,8 +256,9 @@ def contests(evidence: pl.DataFrame, candidates: tuple[str, ...]) -> pl.DataFram
     baseline_high, wins (whether the champion's value is the better one).
     """
     key = ["cutoff_day", "task", "metric"]
-    champion = evidence.filter(pl.col("model") == "champion").drop("model")
-    naive = evidence.filter(~pl.col("model").is_in(["champion", *candidates]))
+    known = evidence.filter(pl.col("value").is_finite()).with_columns(pl.col("low", "high").fill_nan(None))
+    champion = known.filter(pl.col("model") == "champion").drop("model")
+    naive = known.filter(~pl.col("model").is_in(["champion", *candidates]))
     naive = naive.unique(key, keep="first", maintain_order=True).rename(
         {"model": "baseline"} | {column: f"baseline_{column}" for column in ("value", "low", "high")}
     )

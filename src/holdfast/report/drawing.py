@@ -25,9 +25,9 @@ CHARTS: Mapping[str, Callable[[Report], "ChartType"]] = {
     "customer_quadrant": lambda r: charts.customer_quadrant(r.scores, r.segments, currency=r.currency),
     "segment_analysis": lambda r: charts.segment_analysis(r.segments, currency=r.currency),
     "revenue_recovery": lambda r: charts.revenue_recovery(r.recovery, currency=r.currency),
-    "roc_pr": lambda r: charts.roc_pr(r.predictions),
+    "roc_pr": lambda r: charts.roc_pr(r.steps),
     "calibration": lambda r: charts.calibration(r.predictions),
-    "gains": lambda r: charts.gains(r.predictions),
+    "gains": lambda r: charts.gains(r.steps),
     "backtest": lambda r: charts.backtest(r.evidence),
 }
 _NOISE = re.compile(r' (?:aria-[a-z]+|role|class|pointer-events|xmlns:xlink|version)="[^"]*"')

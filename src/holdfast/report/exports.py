@@ -1,4 +1,4 @@
-"""What leaves Holdfast for a spreadsheet: a row per customer, riskiest first, and no cell that would run as a formula."""
+"""What leaves Holdfast for a spreadsheet: a row per customer, riskiest first, and no cell that would run."""
 
 from typing import BinaryIO
 

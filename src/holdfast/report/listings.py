@@ -110,7 +110,7 @@ def _metrics(report: Report, table: pl.DataFrame, caption: str) -> Listing:
         )
         for row in table.iter_rows(named=True)
     )
-    names = words.listing([words.feature(name) for name in table["baseline"].unique(maintain_order=True)])
+    names = words.listing([words.baseline(name) for name in table["baseline"].unique(maintain_order=True)])
     columns = (
         "Cutoff",
         "Metric",
@@ -143,10 +143,10 @@ def ranking(report: Report) -> Listing:
             row["model"],
             words.count(row["customers"]),
             words.percent(row["left"]),
-            words.decimal(row["roc_auc"]),
+            words.decimal(row["area"]),
             words.decimal(row["average_precision"]),
         )
-        for row in curves.ranking(report.predictions).iter_rows(named=True)
+        for row in curves.ranking(report.steps).iter_rows(named=True)
     )
     columns = ("Cutoff", "Ranked by", "Customers", "Left", "ROC-AUC", "Average precision")
     return _listing("Ranking of leavers", columns, rows, n_words=2)
@@ -170,7 +170,7 @@ def calibration(report: Report) -> Listing:
 
 def gains(report: Report) -> Listing:
     """What the customers ranked highest hold."""
-    table = curves.gains(report.predictions)
+    table = curves.gains(report.steps)
     parts = {"churn": "leavers", "value": "revenue"}
     found = {task: table.filter(pl.col("task") == task) for task in parts if task in table["task"].to_list()}
     rows = (
@@ -186,7 +186,7 @@ def gains(report: Report) -> Listing:
 
 def tiers(report: Report) -> Listing:
     """Where the value tiers begin and from which score their risk is high."""
-    table = curves.tiers(curves.quadrant(report.scores)) if report.scores.height else pl.DataFrame()
+    table = curves.tiers(report.scores)
     rows = (
         (
             row["value_tier"],
@@ -236,7 +236,8 @@ def roles(report: Report) -> Listing:
 
 def riskiest(report: Report, n: int = 20) -> Listing:
     """The customers of the highest risk score, with their strongest reasons for leaving in words."""
-    top = riskiest_first(report.scores).head(n)
+    least = report.scores["risk_score"].top_k(min(n, report.scores.height)).min()
+    top = riskiest_first(report.scores.filter(pl.col("risk_score") >= least)).head(n)
     said = report.reasons.filter(
         (pl.col("task") == "churn") & pl.col("customer_id").is_in(top["customer_id"].to_list())
     )

@@ -15,41 +15,31 @@ def when(report: Report, task: str) -> str:
 def lead(report: Report) -> str:
     """One paragraph: who is at risk and what they hold."""
     summary, money = report.summary, report.currency
-    n = words.plural(summary["customers"], "customer")
+    n, share = words.plural(summary["customers"], "customer"), words.percent(summary["share_at_risk"])
+    leaving = f"Of {n}, {share} are likely to leave {when(report, 'churn')}."
+    if not report.knows_value:
+        return leaving
     held, all_revenue = summary["revenue_at_risk"], summary["expected_revenue"]
-    share = f", {words.percent(held / all_revenue, 0)} of the total" if all_revenue > 0 else ""
-    return (
-        f"Of {n}, {words.percent(summary['share_at_risk'])} are likely to leave {when(report, 'churn')}. "
-        f"They hold {words.money(held, money)} of expected revenue{share}."
-    )
+    part = f", {words.percent(held / all_revenue, 0)} of the total" if all_revenue > 0 else ""
+    return f"{leaving} They hold {words.money(held, money)} of expected revenue{part}."
 
 
 def cards(report: Report) -> list[dict[str, str]]:
     """The headline figures: name, figure and note."""
-    summary, money = report.summary, report.currency
+    summary = report.summary
+    n, share = words.count(summary["customers"]), words.percent(summary["share_at_risk"])
     at = words.percent(report.study.churn.threshold, 0)
-    return [
-        {
-            "name": "Customers",
-            "figure": words.count(summary["customers"]),
-            "note": f"scored as of {words.day(summary['cutoff_day'])}",
-        },
-        {
-            "name": "Likely to leave",
-            "figure": words.percent(summary["share_at_risk"]),
-            "note": f"churn probability of {at} or more",
-        },
-        {
-            "name": "Expected revenue",
-            "figure": words.money(summary["expected_revenue"], money),
-            "note": when(report, "value"),
-        },
-        {
-            "name": "Revenue at risk",
-            "figure": words.money(summary["revenue_at_risk"], money),
-            "note": "held by those likely to leave",
-        },
+    found = [
+        ("Customers", n, f"scored as of {words.day(summary['cutoff_day'])}"),
+        ("Likely to leave", share, f"churn probability of {at} or more"),
     ]
+    if report.knows_value:
+        expected, held = (words.money(summary[k], report.currency) for k in ("expected_revenue", "revenue_at_risk"))
+        found += [
+            ("Expected revenue", expected, when(report, "value")),
+            ("Revenue at risk", held, "held by those likely to leave"),
+        ]
+    return [{"name": name, "figure": figure, "note": note} for name, figure, note in found]
 
 
 def top_reasons(report: Report) -> list[dict[str, Any]]:

@@ -41,6 +41,7 @@ METRICS = {
     "f1": Metric("F1", "balance of precision and recall at the threshold", "higher"),
     "precision": Metric("Precision", "share of those flagged who left", "higher", "share"),
     "recall": Metric("Recall", "share of the leavers who were flagged", "higher", "share"),
+    "top_decile_lift": Metric("Top 10% lift", "how many times more leavers than at random", "higher"),
     "wape": Metric("WAPE", "sum of absolute errors over total revenue", "lower", "share"),
     "spearman": Metric("Spearman", "how well customers are ranked by value; 1 is perfect", "higher"),
     "r2": Metric("R²", "share of the variance explained", "higher"),
@@ -162,6 +163,15 @@ def algorithm(name: str | None) -> str:
     ('LightGBM', 'n/a')
     """
     return ALGORITHM_NAMES.get(name, name) if name else NONE
+
+
+def baseline(name: str) -> str:
+    """A naive baseline's name without what says that it is one.
+
+    >>> baseline("baseline: recency rank")
+    'recency rank'
+    """
+    return name.removeprefix("baseline: ")
 
 
 def capital(text: str) -> str:

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy.integrate import dblquad
+from scipy.special import gammaincc
 from scipy.stats import beta, gamma
 
 from holdfast.errors import DataError
@@ -11,22 +11,20 @@ PARAMETERS = {"r": 1.3, "alpha": 3.0, "a": 0.9, "b": 2.0}
 
 
 @pytest.mark.parametrize("history", [(0, 0, 20), (1, 3, 20), (6, 18, 20), (6, 20, 20)])
-def test_the_likelihood_is_the_story_averaged_over_customers(history):
+def test_the_likelihood_is_the_story_averaged_over_customers(history, averaged):
     x, t_x, T = history
     k = 3
 
-    def story(p, rate):
+    def story(rate, p):
         # x Erlang gaps but for their spacing, then either gone at t_x or no k-th tick until T.
         ticks = rate ** (k * x) * np.exp(-rate * t_x)
-        silent = gamma.sf(T - t_x, k, scale=1 / rate)
-        lived = (1 - p) ** (x + 1) * silent + p * (1 - p) ** x
-        return ticks * lived * gamma.pdf(rate, 1.3, scale=1 / 3.0) * beta.pdf(p, 0.9, 2.0)
+        return ticks * ((1 - p) ** (x + 1) * gammaincc(k, rate * (T - t_x)) + p * (1 - p) ** x)
 
-    by_hand = dblquad(story, 0, 25, 1e-12, 1, epsabs=1e-11, epsrel=1e-8)[0]
+    by_hand = averaged(story, gamma(1.3, scale=1 / 3.0), beta(0.9, 2.0))
     model = MBGCNBDk.from_parameters(k=k, **PARAMETERS)
     histories = checked(*history)
     value = model._log_likelihood(histories, model._parameters_of(histories, *model._known()))[0]
-    assert value == pytest.approx([np.log(by_hand)], rel=1e-5)
+    assert value == pytest.approx([np.log(by_hand)], rel=1e-7)
 
 
 def test_k_equal_to_1_is_the_mbg_nbd():
@@ -49,18 +47,16 @@ def test_forecasts_of_thousands_of_purchases_stay_exact():
     )
     histories = ([900.0, 900.0], [10.0, 9.9], [10.0, 10.0])
     answers = [model.expected_purchases(*histories, end=52) for model in (rhythmless, known)]
-    assert answers[0][0] > 3000
+    assert answers[0][0] > 1000
     np.testing.assert_allclose(answers[0], answers[1], rtol=3e-5)
 
 
-def test_a_regular_customer_who_is_overdue_is_more_likely_gone():
-    on_time, overdue = ([9, 9], [36, 27], [39, 39])[0], ([9], [27], [39])
-    del on_time
+def test_an_overdue_customer_with_a_rhythm_is_more_likely_gone():
     regular, at_random = (MBGCNBDk.from_parameters(k=k, r=1.3, alpha=3.0 * k, a=0.9, b=2.0) for k in (4, 1))
-    assert regular.probability_alive(*overdue) < at_random.probability_alive(*overdue)
+    assert regular.probability_alive(9, 27, 39) < at_random.probability_alive(9, 27, 39)
 
 
-def test_the_times_between_purchases_reveal_k(simulate):
+def test_the_times_between_purchases_reveal_k():
     rng = np.random.default_rng(3)
     n, k = 800, 3
     rate, T = rng.gamma(1.3, 1 / 3.0, n), np.full(n, 40.0)

@@ -22,7 +22,6 @@ Parameters = Mapping[str, FloatArray]
 Question = Callable[..., FloatArray]
 
 CHUNK_ROWS = 2048
-RACE_ROWS = 2_000
 N_WAITING_NODES = 32
 EFFECT_LIMIT = 50.0
 
@@ -238,14 +237,13 @@ class BuyTillYouDie(Learnt, ABC):
             for start in self._starts(scaled, weights)
         ]
         limit = np.concatenate([np.full(len(self.PARAMETERS), LOG_LIMIT), np.full(n_effects, EFFECT_LIMIT)])
-        thinned = slice(None, None, -(-len(h) // RACE_ROWS))
         optimum = maximise(
-            self._objective(scaled, weights),
+            lambda rows: self._objective(scaled.take(rows), weights[rows]),
             starts,
+            n_rows=len(h),
+            n_customers=float(weights.sum()),
             lower=-limit,
             upper=limit,
-            n_customers=float(weights.sum()),
-            race=self._objective(scaled.take(thinned), weights[thinned]) if len(h) > RACE_ROWS else None,
         )
         self._adopt(self._in_callers_time(optimum.position, unit))
         self._take_evidence(optimum)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy.special import gammaln, psi
 
 from holdfast.errors import DataError, NotEnoughData
-from holdfast.models.btyd.fitting import LOG_LIMIT, FloatArray, Learnt, maximise
+from holdfast.models.btyd.fitting import LOG_LIMIT, FloatArray, Learnt, Objective, maximise
 from holdfast.models.btyd.histories import checked_weights, merged_rows
 
 # At q = 1 the mean order value of the population, and with it that of a new customer, is infinite.
@@ -82,18 +82,14 @@ class GammaGamma(Learnt):
         return np.asarray(p * (gamma + np.where(x > 0, x * m, 0.0)) / (p * x + q - 1))
 
     def _learn(self, x: FloatArray, m: FloatArray, weights: FloatArray) -> Self:
-        unit, total = float(weights @ m / weights.sum()), float(weights.sum())
-
-        def objective(position: FloatArray) -> tuple[float, FloatArray]:
-            logs, score = _log_likelihood(x, m / unit, *np.exp(position))
-            return float(weights @ logs) / total, score @ weights / total
-
+        unit = float(weights @ m / weights.sum())
         optimum = maximise(
-            objective,
+            lambda rows: _objective(x[rows], m[rows] / unit, weights[rows]),
             [np.log([p, q, (q - 1) / p]) for p in (1.0, 10.0) for q in (2.0, 8.0)],
+            n_rows=len(x),
+            n_customers=float(weights.sum()),
             lower=np.array([-LOG_LIMIT, np.log(LEAST_Q), -LOG_LIMIT]),
             upper=np.full(3, LOG_LIMIT),
-            n_customers=total,
         )
         p, q, gamma = np.exp(optimum.position)
         self._adopt({"p": p, "q": q, "gamma": gamma * unit})
@@ -110,6 +106,16 @@ class GammaGamma(Learnt):
         super()._adopt(parameters)
         if parameters["q"] <= 1:
             raise DataError(f"q is {parameters['q']:g}", fix="q must be above 1, or the mean order value is infinite")
+
+
+def _objective(x: FloatArray, m: FloatArray, weights: FloatArray) -> Objective:
+    total = float(weights.sum())
+
+    def objective(position: FloatArray) -> tuple[float, FloatArray]:
+        logs, score = _log_likelihood(x, m, *np.exp(position))
+        return float(weights @ logs) / total, score @ weights / total
+
+    return objective
 
 
 def _log_likelihood(x: FloatArray, m: FloatArray, p: float, q: float, gamma: float) -> tuple[FloatArray, FloatArray]:

@@ -19,11 +19,10 @@ def customer_quadrant(scores: pl.DataFrame, segments: pl.DataFrame, *, currency:
 
     if scores.is_empty():
         return empty("customers", "This run has scored no customer.")
-    ordered = curves.quadrant(scores)
-    tiers, shown = curves.tiers(ordered), curves.evenly(ordered, 1000)
-    low, high = float(ordered["risk_score"].min()), float(ordered["risk_score"].max())  # type: ignore[arg-type]
+    tiers, shown = curves.tiers(scores), curves.quadrant(scores, n=1000)
+    low, high = float(scores["risk_score"].min()), float(scores["risk_score"].max())  # type: ignore[arg-type]
     pad = max(0.16 * (high - low), 0.02)
-    x = alt.X("place:Q", scale=WHOLE, axis=_value_axis(ordered, tiers, currency))
+    x = alt.X("place:Q", scale=WHOLE, axis=_value_axis(tiers, currency))
     y = alt.Y("risk:Q", axis=_risk_axis(low, high), scale={"domain": [low - pad, high + pad], "nice": False})
     points = shown.select("place", "segment", "expected_revenue", "churn_probability", risk="risk_score")
     walls = mark(tiers.filter(pl.col("start") > 0).select(place="start"), "rule", color=light("line"))
@@ -68,9 +67,9 @@ def _risk_axis(low: float, high: float) -> Options:
     return {"values": ticks, "format": ".2~f", "title": "Risk score, 0 to 1"}
 
 
-def _value_axis(ordered: pl.DataFrame, tiers: pl.DataFrame, currency: str) -> Options:
+def _value_axis(tiers: pl.DataFrame, currency: str) -> Options:
     """Amounts at the borders of the tiers and at both ends."""
-    ticks = dict(tiers.select("start", "from_revenue").iter_rows()) | {1.0: ordered["expected_revenue"][-1]}
+    ticks = dict(tiers.select("start", "from_revenue").iter_rows()) | {1.0: tiers["to_revenue"][-1]}
     named = "".join(f"datum.value < {at + 1e-6!r} ? '{words.money(sum_, currency)}' : " for at, sum_ in ticks.items())
     title = "Expected revenue: customers in order, from the lowest to the highest"
     return {"values": list(ticks), "labelExpr": f"{named}''", "grid": False, "title": title}

@@ -42,9 +42,8 @@ def _spread(values: pl.Series) -> str:
     return " to ".join(ends) if values.len() else ""
 
 
-def _seen(predictions: pl.DataFrame) -> str:
-    n = words.plural(predictions.height, "prediction")
-    return f"{n} for customers and outcomes the model had not seen. {_cutoffs(predictions['cutoff_day'])}"
+def _seen(n: int, days: pl.Series) -> str:
+    return f"{words.plural(n, 'prediction')} of outcomes that the model had not seen. {_cutoffs(days)}"
 
 
 def _cutoffs(days: pl.Series) -> str:
@@ -54,19 +53,26 @@ def _cutoffs(days: pl.Series) -> str:
     return f"Cutoff{'s' if len(each) > 1 else ''}: {words.listing(each)}."
 
 
-def roc_pr(predictions: pl.DataFrame) -> "ChartType":
-    """Receiver operating characteristic and precision against recall, one line per cutoff."""
+def roc_pr(steps: pl.DataFrame) -> "ChartType":
+    """Receiver operating characteristic and precision against recall, one line per cutoff.
+
+    Parameters
+    ----------
+    steps
+        `curves.cumulative(predictions)`.
+    """
     import altair as alt
 
-    found = curves.ranking(predictions)
+    found = curves.ranking(steps)
     if found.is_empty():
         return empty("ROC curve", NO_OUTCOME)
     mine, naive = (found.filter(pl.col("model") == name) for name in curves.NAMES)
-    area, average = (_key(_spread(mine[column]), _spread(naive[column])) for column in ("roc_auc", "average_precision"))
-    roc = _lines(curves.roc(predictions), of="Leavers found", against="Stayers flagged by mistake")
-    recall = _lines(curves.precision_recall(predictions), of="Flagged who left", against="Leavers found")
+    area, average = (_key(_spread(mine[column]), _spread(naive[column])) for column in ("area", "average_precision"))
+    roc = _lines(curves.roc(steps), of="Leavers found", against="Stayers flagged by mistake")
+    recall = _lines(curves.precision_recall(steps), of="Flagged who left", against="Leavers found")
     roc_panel = alt.layer(diagonal(color=light("line")), roc)
-    of_100 = words.decimal(100 * float(mine["roc_auc"].mean()), 0)  # type: ignore[arg-type]
+    seen = _seen(int(curves.total(mine, "customers")), mine["cutoff_day"])
+    of_100 = words.decimal(100 * float(mine["area"].mean()), 0)  # type: ignore[arg-type]
     return dressed(
         alt.hconcat(
             roc_panel.properties(width=HALF, height=250, title=panel_title("ROC", f"Area; {area}")),
@@ -74,7 +80,7 @@ def roc_pr(predictions: pl.DataFrame) -> "ChartType":
             spacing=30,
         ),
         title=f"Given a leaver and a stayer, the model picks the leaver {of_100} times in 100",
-        subtitle=_seen(predictions),
+        subtitle=seen,
     )
 
 
@@ -101,10 +107,12 @@ def calibration(predictions: pl.DataFrame) -> "ChartType":
         y2=alt.Y2("none"),
     )
     width = WIDTH - 80
+    known = predictions.filter(pl.col("churned").is_not_null() & pl.col("churn_probability").is_not_null())
+    seen = _seen(known.height, known["cutoff_day"])
     return dressed(
         alt.vconcat(curve.properties(width=width, height=280), counts.properties(width=width, height=70), spacing=12),
         title=_how_calibrated(bins),
-        subtitle=f"On the dashed line, predicted = actual. Bars show 95% intervals. {_seen(predictions)}",
+        subtitle=f"On the dashed line, predicted = actual. Bars show 95% intervals. {seen}",
     )
 
 
@@ -119,11 +127,17 @@ def _how_calibrated(bins: pl.DataFrame) -> str:
     return f"Predicted probabilities are {points} too {'high' if lean > 0 else 'low'} on average"
 
 
-def gains(predictions: pl.DataFrame) -> "ChartType":
-    """How many leavers, and how much revenue, lie in the share of customers ranked highest."""
+def gains(steps: pl.DataFrame) -> "ChartType":
+    """How many leavers, and how much revenue, lie in the share of customers ranked highest.
+
+    Parameters
+    ----------
+    steps
+        `curves.cumulative(predictions)`.
+    """
     import altair as alt
 
-    table = curves.gains(predictions)
+    table = curves.gains(steps)
     tasks = [task for task in curves.MODELS if task in table["task"].to_list()]
     if not tasks:
         return empty("gains", NO_OUTCOME)
@@ -136,7 +150,7 @@ def gains(predictions: pl.DataFrame) -> "ChartType":
     return dressed(
         alt.hconcat(*(_gain(part, task) for task, part in parts.items()), spacing=30),
         title=words.capital(words.listing(held)),
-        subtitle=_seen(predictions),
+        subtitle=_cutoffs(steps["cutoff_day"]),
     )
 
 

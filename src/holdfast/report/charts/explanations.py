@@ -1,5 +1,6 @@
 """Why: which features move the predictions, how much and which way."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -17,8 +18,12 @@ OUTCOME = {"churn": "who leaves", "value": "what a customer is worth"}
 PUSHES = {"churn": ("less likely to leave", "more likely to leave"), "value": ("worth less", "worth more")}
 
 
-def _labels() -> pl.Expr:
-    return pl.col("feature").map_elements(label, return_dtype=pl.String).alias("label")
+def _labelled(table: pl.DataFrame) -> pl.DataFrame:
+    """Add a `label` to each `feature`: its name in words, or as it is where two would read the same."""
+    named = {name: label(name) for name in table["feature"].unique()}
+    seen = Counter(named.values())
+    labels = {name: text if seen[text] == 1 else name for name, text in named.items()}
+    return table.with_columns(label=pl.col("feature").replace_strict(labels, return_dtype=pl.String))
 
 
 def shap_summary(contributions: pl.DataFrame, importance: pl.DataFrame, *, task: str) -> "ChartType":
@@ -28,7 +33,7 @@ def shap_summary(contributions: pl.DataFrame, importance: pl.DataFrame, *, task:
     features = curves.strongest(importance, task, 8)
     if contributions.filter(pl.col("task") == task).is_empty() or not features:
         return empty("effects of features", "No customer of this run has been explained.")
-    ways = curves.ways(contributions, task, features).with_columns(_labels())
+    ways = _labelled(curves.ways(contributions, task, features))
     rows = alt.Y("label:N", sort=ways["label"].to_list(), title=None)
     note = mark(ways.select("label", "way"), "text", align="left", color=light("muted"))
     layers = (
@@ -48,8 +53,8 @@ def shap_summary(contributions: pl.DataFrame, importance: pl.DataFrame, *, task:
 def _swarm(contributions: pl.DataFrame, task: str, features: list[str], rows: "alt.Y") -> Any:
     import altair as alt
 
-    points = curves.swarm(contributions, task, features, n=120).with_columns(
-        _labels(), pl.col("fifth").replace_strict(range(5), FIFTHS, default="missing", return_dtype=pl.String)
+    points = _labelled(curves.swarm(contributions, task, features, n=120)).with_columns(
+        pl.col("fifth").replace_strict(range(5), FIFTHS, default="missing", return_dtype=pl.String)
     )
     less, more = PUSHES[task]
     span = {"domain": curves.span(contributions, task, features), "clamp": True}
@@ -71,10 +76,10 @@ def shap_bar(importance: pl.DataFrame, *, task: str) -> "ChartType":
     names = curves.strongest(importance, task, 12)
     if not names:
         return empty("important features", "No feature moves this model, or no customer has been explained.")
-    mine = importance.filter((pl.col("task") == task) & pl.col("feature").is_in(names))
-    table = mine.with_columns(_labels()).select("label", "relative")
+    mine = pl.DataFrame({"feature": names}).join(importance.filter(pl.col("task") == task), on="feature", how="left")
+    table = _labelled(mine).select("label", "relative")
     x = alt.X("relative:Q", axis=HIDDEN_AXIS, scale=WHOLE)
-    y = alt.Y("label:N", sort=[label(name) for name in names], title=None)
+    y = alt.Y("label:N", sort=table["label"].to_list(), title=None)
     layers = (
         mark(table, "bar", color=light("blue"), height=16).encode(x=x, y=y),
         mark(table, "text", align="left", dx=6).encode(x=x, y=y, text=alt.Text("relative:Q", format=".0%")),
@@ -126,7 +131,7 @@ def shap_cross_model(importance: pl.DataFrame) -> "ChartType":
     """Which features matter for churn, for value and for both, side by side."""
     import altair as alt
 
-    table = curves.roles(importance).head(14).with_columns(_labels())
+    table = _labelled(curves.roles(importance).head(14))
     if table.is_empty():
         return empty("features across the models", "No feature moves either model, or no customer has been explained.")
     panels = [_role(table, task, colour) for task, colour in (("churn", "vermillion"), ("value", "blue"))]

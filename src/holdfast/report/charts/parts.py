@@ -57,7 +57,7 @@ def diagonal(**style: Any) -> Any:
 def panel_title(text: str, subtitle: str = "") -> Options:
     """The heading of one panel among several."""
     more = {"subtitle": subtitle, "subtitleFontSize": 12, "subtitlePadding": 4} if subtitle else {}
-    return {"text": text, "fontSize": 13, "offset": 10, "anchor": "start", "frame": "group"} | more
+    return {"text": text, "fontSize": 13, "offset": 10, "anchor": "start", "frame": "group", "limit": 300} | more
 
 
 def share_axis(title: str | None, **options: Any) -> Options:
