@@ -24,7 +24,7 @@ from holdfast.study import Study
 
 FIRST_DAY = 18_993  # 2022-01-01
 MONTHS, DAYS_A_MONTH = 36, 30
-CUTOFF = FIRST_DAY + 900
+CUTOFF = FIRST_DAY + MONTHS * DAYS_A_MONTH  # the end of the log
 CUTOFFS = tuple(CUTOFF - 30 * step for step in range(12))
 WINDOWS = (7, 30, 90, 180, 365)
 PAIRS = ((30, 90), (90, 180), (180, 365))

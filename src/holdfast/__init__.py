@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from holdfast.errors import HoldfastError
     from holdfast.io.runs import Registry, Run
+    from holdfast.pipeline.churn_window import churn_window
     from holdfast.pipeline.run import run
     from holdfast.study import Study
 
@@ -21,9 +22,10 @@ _HOMES = {
     "Run": "holdfast.io.runs",
     "Registry": "holdfast.io.runs",
     "HoldfastError": "holdfast.errors",
+    "churn_window": "holdfast.pipeline.churn_window",
     "run": "holdfast.pipeline.run",
 }
-__all__ = ["HoldfastError", "Registry", "Run", "Study", "__version__", "run"]
+__all__ = ["HoldfastError", "Registry", "Run", "Study", "__version__", "churn_window", "run"]
 
 
 def __getattr__(name: str) -> Any:

@@ -19,7 +19,7 @@ ENOUGH_GAPS = 3
 SHARE_ON_CLOCK = 0.7
 """Gaps that must agree, one left out because it agrees by being the median: a payment fails now and then."""
 MIXED_FROM, CONTRACTUAL_FROM = 0.15, 0.7
-"""Share of customers by the clock. By chance alone, among buyers as regular as Erlang(10), it stays below 0.13."""
+"""Share of customers by the clock. By chance, it stays below 0.15 among equal buyers as regular as Erlang(10)."""
 MIN_JUDGED = 20
 
 

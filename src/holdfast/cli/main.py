@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from holdfast.cli import datasets, look, predict, run, runs, start
+from holdfast.cli import churn_window, datasets, look, predict, run, runs, start
 from holdfast.cli.output import print_error
 from holdfast.errors import HoldfastError
 
@@ -18,13 +18,17 @@ app = typer.Typer(
     "Start with [bold]holdfast init my-shop --data orders.csv[/bold], then [bold]holdfast run[/bold].",
     epilog="Exit codes: 0 done, 1 failed, 2 wrong input. Every command takes --help and --json.",
 )
-app.command()(start.init)
-app.command()(run.run)
-app.command()(predict.predict)
-app.command()(look.compare)
-app.command()(look.backtest)
-app.command()(look.features)
-app.command()(start.simulate)
+for command, example in (
+    (start.init, "holdfast init my-shop --data orders.csv"),
+    (run.run, "holdfast run --set churn.horizon_days=60"),
+    (predict.predict, "holdfast predict --customer-id CUST00001"),
+    (look.compare, "holdfast compare --task churn"),
+    (look.backtest, "holdfast backtest --cutoff 2011-06-01"),
+    (churn_window.churn_window, "holdfast churn-window --set churn.horizon_days=60"),
+    (look.features, "holdfast features --sql --cutoff 2011-06-01"),
+    (start.simulate, "holdfast simulate shop --customers 3000 --set december_factor=4"),
+):
+    app.command(epilog=f"Example: {example}")(command)
 app.add_typer(runs.app, name="runs")
 app.add_typer(datasets.app, name="datasets")
 

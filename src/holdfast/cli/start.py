@@ -1,12 +1,71 @@
 """`holdfast init` and `holdfast simulate`: something to start from."""
 
-from dataclasses import fields, replace
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from holdfast.cli.output import Json, console, print_json
+
+if TYPE_CHECKING:
+    from holdfast.pipeline.init import Guess
+
+
+def init(
+    name: Annotated[str, typer.Argument(help="Name of the study.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Orders or a snapshot, CSV or Parquet. [default: the only one here]"),
+    ] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="What you know better than a guess.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Write without asking.")] = False,
+    json: Json = False,
+) -> None:
+    """Look at a file and write a commented holdfast.toml: columns mapped, encoding, delimiter and dates recognised."""
+    from holdfast.errors import InputError
+    from holdfast.pipeline.init import propose
+
+    target = Path("holdfast.toml")
+    if target.exists():
+        raise InputError("there is a holdfast.toml here already", fix="go to another folder, or remove it")
+    given = {key: value for key, _, value in (item.partition("=") for item in overrides or [])}
+    proposal = propose(data or _only_file(), project_dir=Path(), given={"study.name": name, **given})
+    if json:
+        guesses = [asdict(guess) for guess in proposal.guesses]
+        print_json({"study": str(target), "kind": proposal.kind, "guesses": guesses})
+    else:
+        _show_guesses(proposal.guesses)
+    if not (yes or json) and sys.stdin.isatty() and not typer.confirm("Write holdfast.toml?", default=True):
+        raise typer.Exit(1)
+    target.write_text(proposal.toml, encoding="utf-8")
+    if not json:
+        console().print("holdfast.toml is written. Next: holdfast run")
+
+
+def _only_file() -> Path:
+    from holdfast.errors import InputError
+
+    endings = (".csv", ".csv.gz", ".tsv", ".txt", ".parquet")
+    found = sorted(path for path in Path().iterdir() if path.name.lower().endswith(endings))
+    if len(found) == 1:
+        return found[0]
+    said = f"{len(found)} files of data lie here" if found else "no file of data lies here"
+    raise InputError(said, fix="name one with --data FILE")
+
+
+def _show_guesses(guesses: "Sequence[Guess]") -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("key", "value", "because", box=None, padding=(0, 2, 0, 0))
+    for guess in guesses:
+        table.add_row(guess.key, Text(guess.value), Text(guess.because + ("" if guess.sure else " (?)")))
+    console().print(table)
 
 
 def simulate(

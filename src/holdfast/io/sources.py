@@ -166,7 +166,7 @@ def _parquet(
 ) -> Opened:
     paths = [_unglobbed(file.path, warehouse.scratch / f"{name}-{i}.parquet") for i, file in enumerate(files)]
     labels = [str(file.path) for file in files]
-    names, n_rows = _common_columns(labels)
+    names, n_rows = common_columns(labels)
     opened = Opened(name, f"source_{name}", {}, labels, source.csv.decimal, streamed=n_rows)
     with opened.reading():
         rows = warehouse.con.read_parquet(paths, file_row_number=True)
@@ -180,7 +180,7 @@ def _parquet(
     return opened
 
 
-def _common_columns(paths: Sequence[str]) -> tuple[list[str], int]:
+def common_columns(paths: Sequence[str]) -> tuple[list[str], int]:
     """Return the columns that all files have, and their rows by their own count."""
     layouts, rows = [], 0
     for path in paths:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from holdfast.models.examples import Examples, Split
 from holdfast.models.exposure import HAZARD, fit_silence, horizon_exponent
 from holdfast.models.learners import Learner, Recipe, learner_from_parts
 from holdfast.models.links import Matrix, Vector
-from holdfast.models.selection import HeldOut, candidates_of, held_out, log_loss
+from holdfast.models.selection import candidates_of, held_out, log_loss
 from holdfast.study import Churn
 
 Truths = npt.NDArray[np.bool_]
@@ -92,14 +92,18 @@ def learn_churn(
     seed: int,
     splits: Sequence[Split],
     horizon_days: int | None = None,
+    season: float = 1.0,
 ) -> ChurnModel:
-    """Choose, calibrate and fit.
+    """Choose, fit and calibrate.
 
     Parameters
     ----------
     splits
-        Where predictions of unseen rows come from, for the choice among candidates and for the calibration. The
-        champion is then fitted on all rows.
+        Where predictions of unseen rows come from, for the choice among candidates and for the slopes of the
+        calibration. The champion is then fitted on all rows, and its level is such that their share who churned
+        comes out: the level of one later cutoff would be that of one season.
+    season
+        How lively the coming window should be next to those learnt from.
 
     Raises
     ------
@@ -117,33 +121,48 @@ def learn_churn(
         Recipe(name, "probability", seed=seed, parameters=settings.parameters) for name in candidates_of(settings)
     ]
     usable = [split for split in splits if _both(churned[split.train])]
+    truth = churned.astype(np.float64)
     if not usable or (len(recipes) == 1 and not settings.calibrate):
-        return ChurnModel(design, recipes[0].fit(matrix, churned.astype(np.float64)), None, horizon_days)
-    recipe, calibration = _champion(recipes, matrix, churned, usable, calibrate=settings.calibrate)
-    return ChurnModel(design, recipe.fit(matrix, churned.astype(np.float64)), calibration, horizon_days)
+        return ChurnModel(design, recipes[0].fit(matrix, truth), None, horizon_days)
+    trials = [_tried(recipe, matrix, churned, usable, calibrate=settings.calibrate) for recipe in recipes]
+    best = min(trials, key=lambda trial: trial.loss)
+    learner = best.recipe.fit(matrix, truth)
+    if best.calibration is None:
+        return ChurnModel(design, learner, None, horizon_days)
+    calibration = best.calibration.levelled(learner.predict(matrix), float(truth.mean()))
+    return ChurnModel(design, learner, replace(calibration, season=season), horizon_days)
 
 
 def _both(churned: Truths) -> bool:
     return bool(churned.any() and not churned.all())
 
 
-def _champion(
-    recipes: Sequence[Recipe], matrix: Matrix, churned: Truths, splits: Sequence[Split], *, calibrate: bool
-) -> tuple[Recipe, BetaCalibration | None]:
-    """Choose the recipe with the least log loss on unseen rows, each judged as it would be used: calibrated or not."""
+@dataclass(frozen=True)
+class _Trial:
+    recipe: Recipe
+    calibration: BetaCalibration | None
+    loss: float
+
+
+def _tried(recipe: Recipe, matrix: Matrix, churned: Truths, splits: Sequence[Split], *, calibrate: bool) -> _Trial:
+    """Predict unseen rows and judge them by log loss, as they would be used: calibrated or not."""
     truth = churned.astype(np.float64)
-    trials = []
-    for recipe in recipes:
-        found = held_out(splits, matrix, lambda rows, recipe=recipe: recipe.fit(matrix[rows], truth[rows]))  # type: ignore[misc]
-        calibration = BetaCalibration.fit(found.predicted, churned[found.rows]) if calibrate else None
-        trials.append((_loss(found, churned, calibration), recipe, calibration))
-    _, recipe, calibration = min(trials, key=lambda trial: trial[0])
-    return recipe, calibration
+    found = held_out(splits, matrix, lambda rows: recipe.fit(matrix[rows], truth[rows]))
+    if not calibrate:
+        return _Trial(recipe, None, log_loss(churned[found.rows], found.predicted))
+    group = np.repeat(np.arange(len(splits)), [len(split.test) for split in splits])
+    calibration = BetaCalibration.fit(found.predicted, churned[found.rows], group=group)
+    losses = [
+        _levelled_loss(calibration, found.predicted[group == k], churned[found.rows[group == k]]) for k in set(group)
+    ]
+    return _Trial(recipe, calibration, float(np.mean(losses)))
 
 
-def _loss(found: HeldOut, churned: Truths, calibration: BetaCalibration | None) -> float:
-    probability = found.predicted if calibration is None else calibration.apply(found.predicted)
-    return log_loss(churned[found.rows], probability)
+def _levelled_loss(calibration: BetaCalibration, probability: Vector, churned: Truths) -> float:
+    """Log loss at the right level, so that candidates are judged by how they tell customers apart."""
+    if not _both(churned):
+        return log_loss(churned, calibration.apply(probability))
+    return log_loss(churned, calibration.levelled(probability, float(churned.mean())).apply(probability))
 
 
 def fit_churn(examples: Examples, settings: Churn, *, seed: int) -> tuple[ChurnModel, tuple[Finding, ...]]:

@@ -16,10 +16,10 @@ Aim = Literal["probability", "mean"]
 Parameters = Mapping[str, bool | int | float | str | None]
 
 HOUSE_DEFAULTS: dict[str, dict[str, Any]] = {
-    "lightgbm": {"n_estimators": 200, "learning_rate": 0.03, "num_leaves": 8, "min_child_samples": 20},
-    "hist_gradient_boosting": {"max_iter": 200, "learning_rate": 0.03, "max_leaf_nodes": 8, "early_stopping": False},
-    "xgboost": {"n_estimators": 200, "learning_rate": 0.03, "max_depth": 3},
-    "catboost": {"iterations": 200, "learning_rate": 0.06, "depth": 4},
+    "lightgbm": {"n_estimators": 150, "learning_rate": 0.03, "num_leaves": 8, "min_child_samples": 20},
+    "hist_gradient_boosting": {"max_iter": 150, "learning_rate": 0.03, "max_leaf_nodes": 8, "early_stopping": False},
+    "xgboost": {"n_estimators": 150, "learning_rate": 0.03, "max_depth": 3},
+    "catboost": {"iterations": 150, "learning_rate": 0.06, "depth": 4},
     "random_forest": {"n_estimators": 200, "min_samples_leaf": 10, "max_features": 0.5},
     "logistic": {"max_iter": 1000},
     "ridge": {},

@@ -9,6 +9,7 @@ import polars as pl
 
 from holdfast.audit.circular_label import circular_label
 from holdfast.audit.lucky_split import lucky_split
+from holdfast.checks.sufficiency import sufficiency
 from holdfast.errors import NotEnoughData
 from holdfast.evaluation.backtest import Evidence
 from holdfast.explain import top_reasons
@@ -24,7 +25,7 @@ from holdfast.pipeline.progress import Steps
 from holdfast.pipeline.score import Model, Scored, explained, no_value_finding, score
 from holdfast.pipeline.snapshot import IngestedSnapshot, ingest_snapshot
 from holdfast.pipeline.summarise import summarise
-from holdfast.study import Snapshot, Study
+from holdfast.study import Snapshot, Study, eligible_days
 from holdfast.windows import date_of
 
 
@@ -62,6 +63,12 @@ def log_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:
     with steps("Read the sources") as step:
         got = ingest(study, warehouse)
         step.detail = f"{got.rows.read:,} rows, {got.n_customers:,} customers, to {date_of(got.end_day - 1)}"
+        gate = sufficiency(
+            warehouse.table("activity"),
+            end_day=got.end_day,
+            horizon_days=study.churn.horizon_days,
+            eligible_days=eligible_days(study.churn.eligible),
+        )
     with steps("Features and labels") as step:
         history = read_history(study, warehouse, first_day=got.first_day, end_day=got.end_day)
         step.detail = f"{history.features.height:,} rows at {history.features['cutoff_day'].n_unique()} cutoffs"
@@ -78,7 +85,7 @@ def log_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:
         raise NotEnoughData(
             f"no customer is eligible on {date_of(got.end_day)} ({study.churn.eligible})", fix="widen churn.eligible"
         )
-    return _completed(study, got, frame, fitted.models, proof, steps, findings=fitted.findings)
+    return _completed(study, got, frame, fitted.models, proof, steps, findings=[*gate.findings, *fitted.findings])
 
 
 def snapshot_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:

@@ -1,56 +1,59 @@
-"""Which column is what: known names first, and only where the content agrees."""
+"""Which column is what: by a known name, and only where the content agrees."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable, Collection, Mapping
 
-import duckdb
-import polars as pl
-
-from holdfast.io.conditions import Field, number_sql
-from holdfast.pipeline.judged import literal
+from holdfast.pipeline.sample import Sample
 
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "customer_id": (
-        "customerid", "customer", "custid", "cust", "customerno", "customernumber", "customerkey", "clientid", "client",
-        "userid", "user", "memberid", "member", "buyerid", "buyer", "shopperid", "accountid", "account", "contactid",
-        "householdkey", "householdid", "visitorid", "customeruniqueid", "customeremail", "email", "kundennummer",
-        "kundennr", "kundenid", "kunde", "idclient", "idcliente", "cliente", "id",
+        "customerid", "customer", "custid", "cust", "customerno", "customernumber", "customerkey", "customeruniqueid",
+        "clientid", "client", "userid", "user", "memberid", "member", "buyerid", "buyer", "shopperid", "accountid",
+        "account", "contactid", "householdkey", "householdid", "visitorid", "customeremail", "email", "kundennummer",
+        "kundennr", "kundenid", "kunde", "idclient", "idcliente", "cliente",
     ),
     "occurred_at": (
-        "occurredat", "invoicedate", "orderdate", "purchasedate", "transactiondate", "saledate", "datetime", "timestamp",
-        "orderpurchasetimestamp", "orderedat", "createdat", "purchasedat", "boughtat", "paidat", "eventtime", "date",
-        "day", "time", "bestelldatum", "datum", "rechnungsdatum", "fecha", "transdate", "salesdate", "dayid",
+        "occurredat", "invoicedate", "orderdate", "purchasedate", "transactiondate", "saledate", "datetime",
+        "timestamp", "orderpurchasetimestamp", "orderedat", "createdat", "purchasedat", "boughtat", "paidat",
+        "eventtime", "date", "day", "time", "bestelldatum", "rechnungsdatum", "datum", "fecha", "transdate",
     ),
     "order_id": (
-        "orderid", "order", "invoice", "invoiceno", "invoiceid", "invoicenumber", "ordernumber", "orderno", "basketid",
-        "transactionid", "receiptid", "receipt", "receiptno", "ticketid", "ticket", "checkoutid", "saleid",
-        "bestellnummer", "rechnungsnummer", "orderkey",
+        "orderid", "order", "invoice", "invoiceno", "invoiceid", "invoicenumber", "ordernumber", "orderno", "orderkey",
+        "basketid", "transactionid", "receiptid", "receipt", "receiptno", "ticketid", "ticket", "checkoutid", "saleid",
+        "bestellnummer", "rechnungsnummer",
     ),
     "product_id": (
         "productid", "stockcode", "sku", "itemid", "articleid", "productcode", "itemcode", "article", "product", "item",
         "asin", "upc", "ean", "artikelnummer", "artikel", "partkey", "productkey", "productname",
     ),
-    "quantity": ("quantity", "qty", "units", "pieces", "itemcount", "count", "numberofcds", "menge", "anzahl", "cantidad"),
-    "unit_price": ("unitprice", "price", "itemprice", "priceperunit", "einzelpreis", "preis", "precio", "priceeach"),
-    "amount": (
-        "amount", "total", "linetotal", "totalamount", "totalprice", "ordertotal", "grandtotal", "revenue", "netrevenue",
-        "sales", "salesamount", "salesvalue", "dollarvalue", "spend", "paymentvalue", "orderamount", "ordervalue", "value",
-        "turnover", "umsatz", "betrag", "gesamt", "importe", "subtotal",
+    "quantity": (
+        "quantity", "qty", "units", "pieces", "itemcount", "count", "numberofcds", "menge", "anzahl", "cantidad",
     ),
+    "unit_price": ("unitprice", "price", "itemprice", "priceperunit", "priceeach", "einzelpreis", "preis", "precio"),
+    "amount": (
+        "amount", "total", "linetotal", "totalamount", "totalprice", "ordertotal", "grandtotal", "subtotal", "revenue",
+        "netrevenue", "sales", "salesamount", "salesvalue", "dollarvalue", "spend", "paymentvalue", "orderamount",
+        "ordervalue", "value", "turnover", "umsatz", "betrag", "gesamt", "importe",
+    ),
+    "churned": (
+        "churned", "churn", "churnflag", "ischurn", "ischurned", "exited", "attrition", "attritionflag", "left", "gone",
+    ),
+    "value": ("ltv", "clv", "cltv", "lifetimevalue", "customerlifetimevalue", "futurerevenue", "futurevalue"),
+    "recency": ("recency", "dayssincelastpurchase", "dayssincelastorder", "dayssincelastvisit"),
 }  # fmt: skip
-CHURNED = ("churned", "churn", "churnflag", "ischurn", "ischurned", "exited", "attrition", "attritionflag", "left", "gone")
-LIFETIME_VALUE = ("ltv", "clv", "cltv", "lifetimevalue", "customerlifetimevalue", "futurerevenue", "futurevalue")
-RECENCY = ("recency", "dayssincelastpurchase", "dayssincelastorder", "dayssincelastvisit", "lastpurchasedaysago")
-FORMATS = (
-    "%d/%m/%Y %H:%M:%S", "%m/%d/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M", "%d/%m/%Y", "%m/%d/%Y",
-    "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %I:%M %p", "%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y",
-    "%d-%m-%Y %H:%M:%S", "%d-%m-%Y %H:%M", "%d-%m-%Y", "%m-%d-%Y", "%d/%m/%y %H:%M", "%m/%d/%y %H:%M", "%d/%m/%y",
-    "%m/%d/%y", "%d.%m.%y", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%Y%m%d%H%M%S",
-    "%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%a %b %d %H:%M:%S %Y",
-)  # fmt: skip
-_MOSTLY = 0.95
+_FITS: Mapping[str, Callable[[Sample, str], bool]] = {
+    "customer_id": Sample.can_name,
+    "occurred_at": lambda sample, name: bool(sample.time_formats(name)),
+    "order_id": Sample.can_name,
+    "product_id": Sample.can_name,
+    "quantity": Sample.is_number,
+    "unit_price": Sample.is_number,
+    "amount": Sample.is_number,
+    "churned": lambda sample, name: sample.distinct(name) == 2,
+    "value": Sample.is_number,
+    "recency": Sample.is_number,
+}
+_LOG_ROLES = ("customer_id", "occurred_at", "order_id", "product_id", "quantity", "unit_price", "amount")
 
 
 def plain(name: str) -> str:
@@ -62,92 +65,34 @@ def plain(name: str) -> str:
     return re.sub(r"[\W_]+", "", name).casefold()
 
 
-@dataclass
-class Sample:
-    """Some rows of a file, and what their columns could be."""
+def log_columns(sample: Sample, given: Mapping[str, str]) -> dict[str, str]:
+    """Role -> column, for the roles of an order log that a column was found for; `given` roles are not looked for.
 
-    frame: pl.DataFrame
-    decimal: str = "."
-    formats: dict[str, list[str | None]] = field(default_factory=dict)
+    A name that is known comes first, then a name that holds a known one (`order_date_gmt`); a date column is taken
+    under any name if it is the only one. No column has two roles.
+    """
+    found = dict(given)
+    for exact in (True, False):
+        for role in _LOG_ROLES:
+            if role not in found and (name := _named(sample, role, exact=exact, taken=found.values())):
+                found[role] = name
+    if "occurred_at" not in found:
+        dates = [name for name in sample.names if name not in found.values() and sample.time_formats(name)]
+        if len(dates) == 1:
+            found["occurred_at"] = dates[0]
+    return found
 
-    @cached_property
-    def _database(self) -> duckdb.DuckDBPyConnection:
-        database = duckdb.connect()
-        database.execute("SET TimeZone = 'UTC'")
-        database.register("sample", self.frame.rename({n: f"c{i}" for i, n in enumerate(self.frame.columns)}).to_arrow())
-        return database
 
-    def close(self) -> None:
-        """Let the rows go."""
-        self._database.close()
+def column_for(sample: Sample, role: str) -> str | None:
+    """The column that is known by a name for `role`, if its content agrees."""
+    return _named(sample, role, exact=True, taken=())
 
-    def known(self, name: str) -> int:
-        """How many cells of a column hold something."""
-        return int(self._asked(f"count({self._something(name)})")[0])
 
-    def distinct(self, name: str) -> int:
-        """How many different things a column holds."""
-        return int(self._asked(f"count(DISTINCT {self._something(name)})")[0])
-
-    def values(self, name: str, *, at_most: int = 20) -> list[str]:
-        """The different things that a column holds, the commonest first."""
-        some = self._something(name)
-        rows = f"SELECT {some} AS v FROM sample WHERE {some} IS NOT NULL GROUP BY v ORDER BY count(*) DESC, v LIMIT {at_most}"
-        return [row[0] for row in self._database.execute(rows).fetchall()]
-
-    def is_number(self, name: str) -> bool:
-        """Whether nearly all cells that hold something are numbers."""
-        field = self._field(name)
-        numbers = self._asked(f"count({number_sql(field, decimal=self.decimal)})")[0]
-        return field.type != "BOOLEAN" and bool(numbers) and numbers >= _MOSTLY * self.known(name)
-
-    def is_whole(self, name: str) -> bool:
-        """Whether nearly all cells that hold something are whole numbers."""
-        number = number_sql(self._field(name), decimal=self.decimal)
-        whole = self._asked(f"count_if({number} = floor({number}))")[0]
-        return bool(whole) and whole >= _MOSTLY * self.known(name)
-
-    def is_id(self, name: str) -> bool:
-        """Whether a column can name something: more than one thing, and no fractions."""
-        return self.distinct(name) > 1 and (not self.is_number(name) or self.is_whole(name))
-
-    def time_formats(self, name: str) -> list[str | None]:
-        """The formats by which nearly all of a column are dates in 1970..2100; None is a date by itself or ISO 8601."""
-        kind = self._field(name).type
-        if kind.startswith(("DATE", "TIMESTAMP")):
-            return [None]
-        text = f"trim(CAST({self._field(name).sql} AS VARCHAR))"
-        within = "BETWEEN DATE '1970-01-01' AND DATE '2100-12-31'"
-        reads = [f"TRY_CAST({text} AS TIMESTAMP)", *(f"try_strptime({text}, {literal(each)})" for each in FORMATS)]
-        # A number is a date only by a format: nobody writes ISO 8601 without hyphens in a column of numbers.
-        counts = self._asked(", ".join(f"count_if(CAST({read} AS DATE) {within})" for read in reads))
-        enough = max(1.0, _MOSTLY * self.known(name))
-        found = [each for each, count in zip((None, *FORMATS), counts, strict=True) if count >= enough]
-        best = max((count for count in counts), default=0)
-        return [each for each in found if counts[(None, *FORMATS).index(each)] == best]
-
-    def descents(self, name: str, timestamp_format: str) -> int:
-        """How often a column of times falls from one row to the next: few if the file is sorted and the format right."""
-        text = f"trim(CAST({self._field(name).sql} AS VARCHAR))"
-        times = f"SELECT try_strptime({text}, {literal(timestamp_format)}) AS t FROM sample"
-        found = f"SELECT count_if(t < before) FROM (SELECT t, lag(t) OVER () AS before FROM ({times}))"
-        return int(self._database.execute(found).fetchall()[0][0])
-
-    def days(self, name: str, timestamp_format: str | None) -> int:
-        """Days from the first to the last date of a column."""
-        text = f"trim(CAST({self._field(name).sql} AS VARCHAR))"
-        read = f"TRY_CAST({self._field(name).sql} AS TIMESTAMP)"
-        if timestamp_format is not None:
-            read = f"try_strptime({text}, {literal(timestamp_format)})"
-        return int(self._asked(f"coalesce(date_diff('day', min({read}), max({read})), 0)")[0])
-
-    def _field(self, name: str) -> Field:
-        i = self.frame.columns.index(name)
-        kind = self._database.execute(f"SELECT any_value(typeof(c{i})) FROM sample").fetchall()[0][0]
-        return Field(f"c{i}", str(kind))
-
-    def _something(self, name: str) -> str:
-        return f"nullif(trim(CAST({self._field(name).sql} AS VARCHAR)), '')"
-
-    def _asked(self, columns: str) -> Sequence[int]:
-        return self._database.execute(f"SELECT {columns} FROM sample").fetchall()[0]
+def _named(sample: Sample, role: str, *, exact: bool, taken: Collection[str]) -> str | None:
+    columns = {name: plain(name) for name in sample.names if name not in taken}
+    for word in SYNONYMS[role]:
+        for name, written in columns.items():
+            agrees = written == word if exact else len(word) > 4 and word in written
+            if agrees and _FITS[role](sample, name):
+                return name
+    return None

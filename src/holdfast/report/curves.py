@@ -192,7 +192,8 @@ def ways(contributions: pl.DataFrame, task: str, features: list[str]) -> pl.Data
         .when(strength <= -0.4).then(pl.lit(f"high values lower the {what}"))
         .otherwise(pl.lit("no single direction"))
     )  # fmt: skip
-    return pl.DataFrame({"feature": features}).join(found, on="feature", how="left").with_columns(way=way)
+    named = pl.DataFrame({"feature": features}, schema={"feature": pl.String})
+    return named.join(found, on="feature", how="left").with_columns(way=way)
 
 
 def dependence(contributions: pl.DataFrame, task: str, feature: str) -> pl.DataFrame:

@@ -88,7 +88,10 @@ def percent(share: float | None, digits: int = 1) -> str:
     >>> percent(0.2481), percent(0.5, 0), percent(None)
     ('24.8%', '50%', 'n/a')
     """
-    return NONE if share is None or not isfinite(share) else f"{share * 100:,.{digits}f}%".replace("-", MINUS)
+    if share is None or not isfinite(share):
+        return NONE
+    # Adding 0 turns the -0.0 of rounding into 0.0.
+    return f"{round(share * 100, digits) + 0:,.{digits}f}%".replace("-", MINUS)
 
 
 def count(number: float | None) -> str:

@@ -15,7 +15,7 @@ Objective = Callable[[FloatArray], tuple[float, FloatArray]]
 
 # A shape or scale this far from 1 (in log, time in units of the mean age) cannot be told from 0 or infinity.
 LOG_LIMIT = 10.0
-MAX_STEPS = 100
+MAX_STEPS = 60
 LONGEST_STEP = 2.0
 GRADIENT_GOAL = 1e-9
 GRADIENT_LIMIT = 1e-6
@@ -90,15 +90,10 @@ def _climb(objective: Objective, start: FloatArray, *, lower: FloatArray, upper:
         held = ((position <= lower) & (gradient < 0)) | ((position >= upper) & (gradient > 0))
         if np.abs(gradient[~held]).max(initial=0.0) < GRADIENT_GOAL:
             break
-        information = _information(objective, position, gradient, width=1e-4)[np.ix_(~held, ~held)]
-        curvature, axes = np.linalg.eigh((information + information.T) / 2)
-        slope = axes.T @ gradient[~held]
-        # Downhill or flat directions count as slightly curved, so that every step points uphill.
-        bend = np.maximum(np.abs(curvature), 1e-9 * np.abs(curvature).max() + 1e-300)
-        for damping in (0.0, *(bend.max() * 10.0 ** np.arange(-5.0, 6.0))):
-            step = np.zeros_like(position)
-            step[~held] = axes @ (slope / (bend + damping))
-            trial = np.clip(position + np.clip(step, -LONGEST_STEP, LONGEST_STEP), lower, upper)
+        information = _information(objective, position, gradient, width=1e-4)
+        for damping in (0.0, *10.0 ** np.arange(-5.0, 6.0)):
+            step = _step(information, gradient, held, damping, room=(lower - position, upper - position))
+            trial = np.clip(position + step, lower, upper)
             trial_value, trial_gradient = objective(trial)
             rounding = 1e-11 * (1 + abs(value))
             flatter = np.abs(trial_gradient[~held]).max() < np.abs(gradient[~held]).max()
@@ -108,6 +103,36 @@ def _climb(objective: Objective, start: FloatArray, *, lower: FloatArray, upper:
             break
         position, value, gradient = trial, trial_value, trial_gradient
     return position
+
+
+def _step(
+    information: FloatArray,
+    gradient: FloatArray,
+    held: npt.NDArray[np.bool_],
+    damping: float,
+    *,
+    room: tuple[FloatArray, FloatArray],
+) -> FloatArray:
+    """A Newton step uphill that ends at the first limit it meets, so that it keeps its direction along a ridge."""
+    downward, upward = room
+    held = held.copy()
+    for _ in range(len(gradient)):
+        step = np.zeros_like(gradient)
+        free = np.ix_(~held, ~held)
+        curvature, axes = np.linalg.eigh((information[free] + information[free].T) / 2)
+        # Downhill or flat directions count as slightly curved, so that every step points uphill.
+        steepest = np.abs(curvature).max() + 1e-300
+        bend = np.maximum(np.abs(curvature), 1e-9 * steepest) + damping * steepest
+        step[~held] = axes @ ((axes.T @ gradient[~held]) / bend)
+        blocked = ~held & (((upward <= 0) & (step > 0)) | ((downward >= 0) & (step < 0)))
+        if not blocked.any():
+            break
+        held |= blocked
+        if held.all():
+            return np.zeros_like(gradient)
+    space = np.where(step > 0, upward, -downward)
+    shortening = np.minimum(space, LONGEST_STEP) / np.maximum(np.abs(step), 1e-300)
+    return np.asarray(step * min(1.0, float(shortening[~held].min())))
 
 
 def _information(objective: Objective, position: FloatArray, gradient: FloatArray, *, width: float) -> FloatArray:

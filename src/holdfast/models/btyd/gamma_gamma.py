@@ -29,7 +29,7 @@ class GammaGamma(Learnt):
     --------
     >>> model = GammaGamma.from_parameters(p=6.25, q=3.74, gamma=15.44)
     >>> model.expected_mean_order_value([0, 1, 10], [0.0, 100.0, 100.0]).round(2)
-    array([35.22, 80.26, 97.24])
+    array([35.22, 80.26, 97.28])
     """
 
     PARAMETERS: ClassVar[tuple[str, ...]] = ("p", "q", "gamma")

@@ -16,7 +16,7 @@ class MBGNBD(BGNBD):
     --------
     >>> model = MBGNBD.from_parameters(r=0.5248, alpha=6.1831, a=0.8914, b=1.6140)
     >>> model.probability_alive(0, 0, 39).round(2)  # the BG/NBD says 1
-    array([0.4])
+    array([0.39])
     """
 
     EARLY_CHANCES: ClassVar[int] = 1

@@ -1,0 +1,127 @@
+"""The command line, as a user meets it: real runs, exit codes, JSON, no traceback."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+SMALL = ("--customers", "700", "--days", "500", "--seed", "3")
+QUICK = ("--set", "backtest.count=1", "--set", "backtest.max_training_cutoffs=6")
+
+
+def holdfast(*arguments: str, cwd: Path, code: int = 0) -> str:
+    """Run a command; return what it printed, and fail if its exit code is another or a traceback shows."""
+    done = subprocess.run(
+        [sys.executable, "-c", "from holdfast.cli import main; main()", *arguments],
+        cwd=cwd, capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "200"},
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr, done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout if code == 0 else done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A simulated shop with one published run."""
+    folder = tmp_path_factory.mktemp("cli")
+    holdfast("simulate", "shop", *SMALL, cwd=folder)
+    holdfast("run", *QUICK, cwd=folder / "shop")
+    return folder / "shop"
+
+
+def test_help_shows_every_command_and_an_example(tmp_path: Path) -> None:
+    text = holdfast("--help", cwd=tmp_path)
+    for command in ("init", "run", "predict", "compare", "backtest", "features", "simulate", "runs", "datasets"):
+        assert command in text
+        assert "Usage" in holdfast(command, "--help", cwd=tmp_path)
+    assert "Example" in holdfast("run", "--help", cwd=tmp_path)
+
+
+def test_run_prints_one_object_for_machines(shop: Path) -> None:
+    summary = json.loads(holdfast("run", "--json", *QUICK, cwd=shop))
+    assert summary["rows"]["read"] == sum(summary["rows"][key] for key in ("accepted", "set_aside", "quarantined"))
+    assert Path(summary["report"]).is_file()
+    assert summary["churn"]["roc_auc"] > summary["churn"]["baseline"]["roc_auc"] - 0.05
+    assert {row["segment"] for row in summary["segments"]} >= {"Champion", "Losing Customer"}
+    assert sum(row["customers"] for row in summary["segments"]) == summary["customers"]
+    assert set(summary["seconds"]) >= {"Read the sources", "Learn", "Explain"}
+
+
+def test_the_same_study_and_data_give_the_same_tables_byte_for_byte(shop: Path) -> None:
+    first, second = (
+        Path(json.loads(holdfast("run", "--json", *QUICK, cwd=shop))["path"]) for _ in range(2)
+    )  # fmt: skip
+    names = sorted(path.relative_to(first) for path in first.glob("tables/*"))
+    assert len(names) >= 10
+    for name in names:
+        assert (first / name).read_bytes() == (second / name).read_bytes(), name
+    assert (first / "segments.json").read_bytes() == (second / "segments.json").read_bytes()
+
+
+def test_predict_answers_what_the_batch_said(shop: Path) -> None:
+    answer = json.loads(holdfast("predict", "--random", "--json", cwd=shop))
+    run = shop / "runs" / answer["run_id"]
+    row = pl.read_parquet(run / "tables" / "scores.parquet").filter(pl.col("customer_id") == answer["customer_id"])
+    assert row["churn_probability"][0] == answer["churn_probability"]
+    assert row["segment"][0] == answer["segment"]
+    assert answer["reasons"]
+    assert answer["customer_id"] in holdfast("predict", "--customer-id", answer["customer_id"], cwd=shop)
+
+
+def test_predict_from_features_gives_the_published_score(shop: Path, tmp_path: Path) -> None:
+    run_id = json.loads(holdfast("predict", "--random", "--json", cwd=shop))["run_id"]
+    tables = shop / "runs" / run_id / "tables"
+    row = pl.read_parquet(tables / "features.parquet").sort("customer_id").row(5, named=True)
+    (tmp_path / "one.json").write_text(json.dumps(row), encoding="utf-8")
+    answer = json.loads(holdfast("predict", "--features", str(tmp_path / "one.json"), "--json", cwd=shop))
+    score = (
+        pl.read_parquet(tables / "scores.parquet")
+        .filter(pl.col("customer_id") == row["customer_id"])
+        .row(0, named=True)
+    )
+    for ours, published in (("churn_probability",) * 2, ("predicted_ltv", "expected_revenue"), ("segment",) * 2):
+        assert answer[ours] == score[published]
+
+
+def test_an_unknown_customer_exits_2_and_says_so(shop: Path) -> None:
+    assert "has no customer 'nobody'" in holdfast("predict", "--customer-id", "nobody", cwd=shop, code=2)
+    error = json.loads(holdfast("predict", "--customer-id", "nobody", "--json", cwd=shop, code=2))
+    assert error["error"]["code"] == "InputError"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run", "-c", "none.toml"), "there is no none.toml"),
+        (("run", "--set", "churn.horizn_days=3"), "did you mean 'horizon_days'"),
+        (("run", "--set", "seed"), "--set seed has no value"),
+        (("run", "--set", "transactions.path=nowhere.parquet"), "nowhere.parquet"),
+        (("predict",), "no customer is named"),
+        (("runs", "promote", "x"), "no run 'x'"),
+        (("simulate", "."), "not empty"),
+        (("init", "again"), "holdfast.toml here already"),
+        (("datasets", "fetch", "nothing"), "nothing"),
+    ],
+)
+def test_wrong_input_exits_2_with_what_to_do(shop: Path, arguments: tuple[str, ...], message: str) -> None:
+    said = holdfast(*arguments, cwd=shop, code=2)
+    assert message in said.replace("\n", " ")
+    assert "Fix" in said
+
+
+def test_runs_are_listed_and_rolled_back(shop: Path) -> None:
+    rows = json.loads(holdfast("runs", "list", "--json", cwd=shop))
+    champion = next(row["run_id"] for row in rows if row["champion"])
+    holdfast("runs", "promote", rows[-1]["run_id"], cwd=shop)
+    assert json.loads(holdfast("runs", "rollback", "--json", cwd=shop)) == {"champion": champion}
+    assert "all as published" in holdfast("runs", "show", cwd=shop)
+
+
+def test_features_are_listed_and_their_query_printed(shop: Path) -> None:
+    names = [row["name"] for row in json.loads(holdfast("features", "--json", cwd=shop))]
+    assert {"n_purchases", "days_since_last_purchase", "tenure_days", "channel"} <= set(names)
+    assert "SELECT" in holdfast("features", "--sql", cwd=shop)
