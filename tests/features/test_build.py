@@ -206,14 +206,14 @@ def random_activity(rows: list[tuple[str, int, int, int, int, int]]) -> pl.DataF
 
 
 @given(rows=ROWS, cutoff_day=st.integers(0, 800))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_the_future_cannot_change_a_feature(rows: list[tuple[str, int, int, int, int, int]], cutoff_day: int) -> None:
     past = random_activity([row for row in rows if row[1] < cutoff_day])
     assert built(random_activity(rows), [cutoff_day]).equals(built(past, [cutoff_day]))
 
 
 @given(rows=ROWS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_no_feature_is_ever_nan_or_infinite_and_shares_stay_in_their_range(
     rows: list[tuple[str, int, int, int, int, int]],
 ) -> None:

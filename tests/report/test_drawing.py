@@ -4,6 +4,8 @@ import re
 import struct
 from collections.abc import Sequence
 
+import pytest
+
 from holdfast.report.contents import Report
 from holdfast.report.drawing import CHARTS, Drawing, pngs
 
@@ -14,14 +16,18 @@ ORIGINAL = {
 }  # fmt: skip
 
 
-def test_the_pngs_have_the_names_of_the_original_system_and_four_more(report: Report) -> None:
-    files = dict(pngs(report))
-    assert set(files) == ORIGINAL | {"roc_pr.png", "calibration.png", "gains.png", "backtest.png"}
-    for content in files.values():
-        assert content[:8] == b"\x89PNG\r\n\x1a\n"
-        width, height = struct.unpack(">II", content[16:24])
-        assert 1300 < width < 2000
-        assert height > 400
+def test_the_pngs_have_the_names_of_the_original_system_and_four_more(drawn: Sequence[Drawing]) -> None:
+    more = {"roc_pr.png", "calibration.png", "gains.png", "backtest.png"}
+    assert {f"{each.name}.png" for each in drawn} == ORIGINAL | more
+
+
+def test_a_png_has_its_heading_and_twice_the_size(report: Report, drawn: Sequence[Drawing]) -> None:
+    name, content = next(pngs(report))
+    assert name == "shap_churn_summary.png"
+    assert content[:8] == b"\x89PNG\r\n\x1a\n"
+    width, height = struct.unpack(">II", content[16:24])
+    assert width == pytest.approx(2 * (drawn[0].size[0] + 40), abs=2)
+    assert height > 2 * drawn[0].size[1] + 80
 
 
 def test_text_is_drawn_in_the_png(drawn: Sequence[Drawing]) -> None:

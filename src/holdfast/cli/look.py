@@ -1,10 +1,18 @@
 """`holdfast features`, `backtest` and `compare`: look before you trust."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from holdfast.cli.output import Config, Json, Set, console, print_json, study_from
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_SHOWN = {
+    "churn": ("roc_auc", "average_precision", "brier", "log_loss"),
+    "value": ("wape", "spearman", "top_decile_capture", "total_ratio"),
+}
 
 
 def features(
@@ -33,3 +41,67 @@ def features(
     for row in rows:
         table.add_row(f"[bold]{row['name']}[/bold]", row["unit"], row["sentence"])
     console().print(table)
+
+
+def backtest(
+    config: Config = "holdfast.toml",
+    cutoff: Annotated[
+        list[str] | None,
+        typer.Option(metavar="YYYY-MM-DD", help="A test cutoff; may be repeated. [default: the study's]"),
+    ] = None,
+    overrides: Set = None,
+    json: Json = False,
+) -> None:
+    """Prove the study cutoff by cutoff on time its models have not seen, beside the naive baselines."""
+    from holdfast.cli.progress import progress
+    from holdfast.pipeline.look import backtest as verb
+    from holdfast.windows import parse_day
+
+    study = study_from(config, overrides)
+    with progress(silent=json) as listener:
+        found = verb(study, cutoffs=[parse_day(day) for day in cutoff or []] or None, listener=listener)
+    _print_evidence(found.evidence, [finding.as_dict() for finding in found.findings], json=json)
+
+
+def compare(
+    config: Config = "holdfast.toml",
+    task: Annotated[str | None, typer.Option(help="churn or value. [default: both]")] = None,
+    overrides: Set = None,
+    json: Json = False,
+) -> None:
+    """Benchmark six algorithms for each task on the same folds, with bootstrap intervals."""
+    from holdfast.cli.progress import progress
+    from holdfast.pipeline.look import compare as verb
+
+    study = study_from(config, overrides)
+    with progress(silent=json) as listener:
+        found = verb(study, task=task, listener=listener)
+    _print_evidence(found.evidence, [finding.as_dict() for finding in found.findings], json=json)
+
+
+def _print_evidence(evidence: "pl.DataFrame", findings: list[dict[str, str]], *, json: bool) -> None:
+    from holdfast.windows import date_of
+
+    if json:
+        print_json({"evidence": evidence.to_dicts(), "findings": findings})
+        return
+    from rich.table import Table
+
+    out = console()
+    for (task, day), rows in evidence.group_by("task", "cutoff_day", maintain_order=True):
+        metrics = [name for name in _SHOWN[str(task)] if name in rows["metric"]]
+        table = Table(f"{task}, {date_of(int(str(day)))}", *metrics, box=None, padding=(0, 2, 0, 0))
+        for (model,), figures in rows.group_by("model", maintain_order=True):
+            found = {row["metric"]: row for row in figures.to_dicts()}
+            table.add_row(str(model), *(_figure(found[name]) for name in metrics))
+        out.print(table)
+        out.print()
+    for finding in findings:
+        out.print(f"[bold]{finding['severity']}[/bold]: {finding['evidence']}; {finding['fix']}")
+
+
+def _figure(row: dict[str, float | None]) -> str:
+    value, low, high = row["value"], row["low"], row["high"]
+    if value is None or value != value:
+        return "-"
+    return f"{value:.3f}" if low is None or high is None else f"{value:.3f} [{low:.3f}, {high:.3f}]"

@@ -62,7 +62,10 @@ def _show_guesses(guesses: "Sequence[Guess]") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("key", "value", "because", box=None, padding=(0, 2, 0, 0))
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("key", no_wrap=True)
+    table.add_column("value", overflow="fold")
+    table.add_column("because", overflow="fold")
     for guess in guesses:
         table.add_row(guess.key, Text(guess.value), Text(guess.because + ("" if guess.sure else " (?)")))
     console().print(table)

@@ -9,6 +9,7 @@ something missing does not hold.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 
 import duckdb
 import sqlglot
@@ -49,6 +50,17 @@ class Field:
         return self.type.startswith(("TIMESTAMP", "DATE"))
 
 
+@cache
+def _calculator() -> duckdb.DuckDBPyConnection:
+    config: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "ieee_floating_point_ops": False}
+    return duckdb.connect(config=config)
+
+
+def calculator() -> duckdb.DuckDBPyConnection:
+    """A connection of one's own, in `strict_arithmetic`, to an empty database in memory: to work a few rows out."""
+    return _calculator().cursor()
+
+
 @contextmanager
 def strict_arithmetic(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Let a division by zero, the logarithm of a negative number and their like be NULL, not infinite or NaN."""
@@ -83,7 +95,7 @@ def text_sql(column: Field) -> str:
     if column.type.startswith("DECIMAL"):
         return f"regexp_replace(CAST({column.sql} AS VARCHAR), '\\.0+$', '')"
     if column.type == "BLOB":
-        return f"decode({column.sql})"
+        return f"TRY(decode({column.sql}))"
     return f"CAST({column.sql} AS VARCHAR)"
 
 

@@ -1,7 +1,8 @@
 """CSV files as a stream of Arrow batches, by an explicit dialect, with every line that does not fit put on record.
 
 Nothing is guessed here and nothing is converted: every cell stays text, so that whoever knows what a column means can
-say which cells cannot be understood. A record is what lies between two line ends outside quotes; blank lines are none.
+say which cells cannot be understood; a cell with nothing in it, not even quotes, is missing. A record is what lies
+between two line ends outside quotes; blank lines are none.
 """
 
 import csv
@@ -162,7 +163,10 @@ class _Records:
                     invalid_row_handler=self._reject_row,
                 ),
                 convert_options=pacsv.ConvertOptions(
-                    column_types=dict.fromkeys(names, pa.binary()), null_values=[], strings_can_be_null=False
+                    column_types=dict.fromkeys(names, pa.binary()),
+                    null_values=[""],
+                    strings_can_be_null=True,
+                    quoted_strings_can_be_null=False,
                 ),
             )
         except pa.ArrowInvalid as error:
@@ -202,7 +206,8 @@ class _Records:
         if last and self._swallowed(batch):
             bad[batch.num_rows - 1] = "a quote is never closed"
         for i, reason in sorted(bad.items()):
-            text = b",".join(column[i].as_py() for column in batch.columns).decode("utf-8", "replace")
+            cells = (column[i].as_py() or b"" for column in batch.columns)
+            text = self._files.dialect.delimiter.join(cell.decode("utf-8", "replace") for cell in cells)
             self._files.reject([Rejected(self._index, int(numbers[i]), reason, text[:RAW_CHARACTERS])])
         following = int(numbers[-1]) + 1 if len(numbers) else record
         if bad:
@@ -226,7 +231,7 @@ class _Records:
 
     def _swallowed(self, batch: pa.RecordBatch) -> bool:
         """Whether the last cell of the file runs over line ends up to the end without a closing quote."""
-        cell = batch.columns[-1][batch.num_rows - 1].as_py()
+        cell = batch.columns[-1][batch.num_rows - 1].as_py() or b""
         return b"\n" in cell and not self._stream.tail.rstrip(b"\r\n").endswith(self._files.dialect.quote.encode())
 
 
@@ -281,9 +286,9 @@ def _counted(stream: Utf8Stream, wanted: set[int], dialect: Csv) -> dict[int, in
     return lines
 
 
-def _is_utf8(cell: bytes) -> bool:
+def _is_utf8(cell: bytes | None) -> bool:
     try:
-        cell.decode("utf-8")
+        (cell or b"").decode("utf-8")
     except UnicodeDecodeError:
         return False
     return True

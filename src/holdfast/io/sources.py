@@ -170,7 +170,8 @@ def _parquet(
     opened = Opened(name, f"source_{name}", {}, labels, source.csv.decimal, streamed=n_rows)
     with opened.reading():
         rows = warehouse.con.read_parquet(paths, file_row_number=True)
-        cells = ", ".join(f"{quoted(column)} AS c{i}" for i, column in enumerate(names))
+        # By position: names that differ in case alone are renamed by DuckDB.
+        cells = ", ".join(f"{quoted(column)} AS c{i}" for i, column in enumerate(rows.columns[: len(names)]))
         view = rows.project(f"CAST(file_index AS INTEGER) AS _file, file_row_number + 1 AS _row, {cells}")
         view.create_view(opened.view, replace=True)
     kinds = [str(kind) for kind in view.types[2:]]

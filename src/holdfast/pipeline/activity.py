@@ -4,6 +4,8 @@ One row per customer and day on which anything happened. Nothing in a row depend
 use the rows before it as they are.
 """
 
+from collections.abc import Mapping
+
 import polars as pl
 
 from holdfast.io.duckdb import Warehouse
@@ -38,7 +40,7 @@ _COUNTS = ", ".join(f"CASE WHEN kind = '{kind}' THEN n END AS n_{kind}s" for kin
 _EVENTS = f"SELECT customer_id, day, {_COUNTS} FROM events"
 _TREATMENTS = "SELECT customer_id, day, 1 AS n_treatments FROM treatments WHERE treated"
 
-_SQL_TYPES = {pl.Int32(): "INTEGER", pl.Int64(): "BIGINT"}
+_SQL_TYPES: Mapping[pl.DataType, str] = {pl.Int32(): "INTEGER", pl.Int64(): "BIGINT"}
 
 
 def roll_up(warehouse: Warehouse, *, with_products: bool, with_orders: bool = True) -> None:

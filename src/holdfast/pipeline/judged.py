@@ -14,7 +14,7 @@ import polars as pl
 from sqlglot import exp
 
 from holdfast.errors import DataError, HoldfastError, StudyError
-from holdfast.io.conditions import Field, expression_sql, strict_arithmetic, text_sql
+from holdfast.io.conditions import Field, calculator, expression_sql, strict_arithmetic
 from holdfast.io.csv import RAW_CHARACTERS
 from holdfast.io.duckdb import Warehouse
 from holdfast.io.sources import Opened
@@ -149,7 +149,8 @@ def checked_expression(text: str, fields: Mapping[str, Field], *, decimal: str, 
     used = {found.sql: found.type for found in fields.values()}
     shape = ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in used.items())
     try:
-        duckdb.execute(f"SELECT {sql} FROM (SELECT {shape}) LIMIT 0").fetchall()
+        with calculator() as connection:
+            connection.execute(f"SELECT {sql} FROM (SELECT {shape}) LIMIT 0").fetchall()
     except duckdb.Error as error:
         said = str(error).strip().splitlines()[0]
         raise StudyError(f"{where}: the expression {text!r} cannot be computed: {said}", fix="correct it") from None
@@ -183,7 +184,7 @@ def _judging_sql(source: Opened, reading: Reading) -> str:
 
 def _raw_sql(fields: Mapping[str, Field]) -> str:
     """A row as it was read, as JSON text; long cells are cut."""
-    cells = (f"{literal(name)}, left({text_sql(column)}, {RAW_CHARACTERS})" for name, column in fields.items())
+    cells = (f"{literal(n)}, left(CAST({column.sql} AS VARCHAR), {RAW_CHARACTERS})" for n, column in fields.items())
     return f"CAST(json_object({', '.join(cells)}) AS VARCHAR)"
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import duckdb
 
 from holdfast.errors import DataError, StudyError
-from holdfast.io.conditions import Field
+from holdfast.io.conditions import Field, calculator
 from holdfast.io.sources import Opened
 from holdfast.pipeline.judged import literal
 from holdfast.windows import date_of
@@ -97,7 +97,8 @@ def _in_zone(instant: str, zone: str) -> str:
 def _by_format(text: str, timestamp_format: str, zone: str) -> str:
     sql = f"try_strptime({text}, {literal(timestamp_format)})"
     try:
-        kind = duckdb.execute(f"SELECT typeof(try_strptime('', {literal(timestamp_format)}))").fetchall()
+        with calculator() as connection:
+            kind = connection.execute(f"SELECT typeof(try_strptime('', {literal(timestamp_format)}))").fetchall()
     except duckdb.Error as error:
         said = str(error).strip().splitlines()[0]
         raise StudyError(

@@ -37,6 +37,7 @@ class Sample:
         self.names = frame.columns
         self.height = frame.height
         self._decimal = decimal
+        self._answers: dict[str, list[tuple[int, ...]]] = {}
         self._database = duckdb.connect()
         self._database.execute("SET TimeZone = 'UTC'")
         inner = {name: f"c{i}" for i, name in enumerate(frame.columns)}
@@ -157,4 +158,6 @@ class Sample:
         return tuple(self._rows(f"SELECT {columns} FROM sample")[0])
 
     def _rows(self, sql: str) -> list[tuple[int, ...]]:
-        return self._database.execute(sql).fetchall()
+        if sql not in self._answers:
+            self._answers[sql] = self._database.execute(sql).fetchall()
+        return self._answers[sql]

@@ -5,7 +5,7 @@ The same SQL works out the batch and one new customer, so that both get the same
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import polars.selectors as cs
 from holdfast.errors import DataError, StudyError
 from holdfast.expressions import parse
 from holdfast.findings import Finding
-from holdfast.io.conditions import Field, expression_sql
+from holdfast.io.conditions import Field, calculator, expression_sql
 from holdfast.io.duckdb import Warehouse
 from holdfast.io.sources import OnRows, Opened, open_source
 from holdfast.pipeline.intake_findings import of_sources
@@ -127,11 +127,8 @@ def snapshot_features(study: Study, raw: pl.DataFrame) -> pl.DataFrame:
         return given
     kinds = tuple((name, _DUCKDB_TYPES.get(kind, "VARCHAR")) for name, kind in given.schema.items())
     plan = _planned(derived, kinds, study.snapshot.csv.decimal)
-    cursor = _memory().cursor()
-    try:
-        found = _computed(given, plan, cursor)
-    finally:
-        cursor.close()
+    with calculator() as connection:
+        found = _computed(given, plan, connection)
     columns = dict(zip(study.snapshot.derived, zip(*found, strict=True), strict=True))
     return given.hstack(_floats(pl.DataFrame(columns, strict=False)).get_columns())
 
@@ -154,21 +151,15 @@ def _planned(derived: _Types, kinds: _Types, decimal: str) -> _Plan:
     return _Plan(sql, tuple((name, known[name]) for name in needed))
 
 
-def _computed(given: pl.DataFrame, plan: _Plan, cursor: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+def _computed(given: pl.DataFrame, plan: _Plan, connection: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
     if given.height == 1:
         # One customer, now: binding values is faster than handing over a table.
         cells = ", ".join(f"CAST(? AS {kind}) AS c{i}" for i, (_, kind) in enumerate(plan.read))
         values = [given[name][0] for name, _ in plan.read]
-        return cursor.execute(f"SELECT {plan.sql} FROM (SELECT {cells or 1})", values).fetchall()
+        return connection.execute(f"SELECT {plan.sql} FROM (SELECT {cells or 1})", values).fetchall()
     read = given.select(pl.col(name).alias(f"c{i}") for i, (name, _) in enumerate(plan.read))
-    cursor.register("given", (read if plan.read else given).to_arrow())
-    return cursor.execute(f"SELECT {plan.sql} FROM given").fetchall()
-
-
-@cache
-def _memory() -> duckdb.DuckDBPyConnection:
-    config: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "ieee_floating_point_ops": False}
-    return duckdb.connect(config=config)
+    connection.register("given", (read if plan.read else given).to_arrow())
+    return connection.execute(f"SELECT {plan.sql} FROM given").fetchall()
 
 
 def _reading(source: Opened, columns: Sequence[Typed], snapshot: Snapshot) -> Reading:
@@ -221,7 +212,7 @@ def _frame(judged: Judged, names: Sequence[str], snapshot: Snapshot, warehouse: 
             FROM {judged.table} WHERE verdict = 0 ORDER BY customer_id
         """)
         warehouse.con.execute(f"DROP TABLE {judged.table}; DROP TABLE snapshot_raw")
-    frame = warehouse.con.table("snapshot").pl()
+    frame: pl.DataFrame = warehouse.con.table("snapshot").pl()
     return frame.select(
         "customer_id",
         pl.lit(parse_day(snapshot.as_of), dtype=pl.Int32).alias("cutoff_day"),

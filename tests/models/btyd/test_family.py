@@ -92,6 +92,17 @@ def test_churn_never_falls_and_purchases_never_shrink_as_the_horizon_grows(model
     assert (np.diff(expected, axis=0) >= -1e-9 * expected[1:]).all()
 
 
+@pytest.mark.parametrize(
+    "model", [*MODELS, BGBB.from_parameters(alpha=1.2, beta=0.75, gamma=0.66, delta=2.8)], ids=named
+)
+def test_nothing_happens_in_no_time(model):
+    newcomer_and_regular = [0, 3], [0, 8], [0, 9]
+    pmf = model.purchase_pmf(*newcomer_and_regular, horizon=0, max_purchases=3)
+    assert pmf.tolist() == [[1, 0, 0, 0]] * 2
+    assert model.expected_next_purchase(*newcomer_and_regular, horizon=0).tolist() == [0, 0]
+    assert model.expected_purchases_new_customer([0]).tolist() == [0]
+
+
 @pytest.mark.parametrize("model", MODELS, ids=named)
 def test_the_mean_wait_is_that_of_the_silence_curve(model):
     histories, horizon = ([3.0], [30.0], [39.0]), 26.0

@@ -1,6 +1,6 @@
 """The figures of the papers and of the R packages, to the printed digit."""
 
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 import pytest
@@ -113,10 +113,10 @@ def test_the_cdnow_master_file(cdnow_master, model, parameters, log_likelihood):
 
 def test_bg_nbd_fits_the_master_file_in_well_under_a_second(cdnow_master):
     BGNBD().fit(*cdnow_master.histories)
-    started = perf_counter()
+    started = process_time()
     BGNBD().fit(*cdnow_master.histories)
-    # 0.1 s on an idle machine; the rest is for a busy one.
-    assert perf_counter() - started < 1.0
+    # Processor time, which a busy machine does not stretch; 0.1 s was measured.
+    assert process_time() - started < 1.0
 
 
 def test_bg_bb_on_the_donations():

@@ -207,7 +207,7 @@ class BuyTillYouDie(Learnt, ABC):
 
     def _waiting_steps(self, h: Histories, horizon: FloatArray) -> Iterator[tuple[FloatArray, FloatArray]]:
         """Moments in (0, horizon) and weights that integrate over them, closest together near 0 for a busy customer."""
-        gap = (h.T + horizon) / (h.frequency + 1)
+        gap = np.maximum((h.T + horizon) / (h.frequency + 1), np.finfo(np.float64).tiny)
         length = np.log1p(horizon / gap)
         for node, weight in zip(*legendre(N_WAITING_NODES), strict=True):
             yield gap * np.expm1(length * node), gap * length * weight * np.exp(length * node)
@@ -248,7 +248,8 @@ class BuyTillYouDie(Learnt, ABC):
         self._adopt(self._in_callers_time(optimum.position, unit))
         self._take_evidence(optimum)
         base, effects = self._known()
-        self.log_likelihood_ = float(weights @ self._log_likelihood(h, self._parameters_of(h, base, effects))[0])
+        mean = self._objective(h, weights)(np.concatenate([np.log(base), effects]))[0]
+        self.log_likelihood_ = mean * float(weights.sum())
         return self
 
     def _unit_of_time(self, h: Histories, weights: FloatArray) -> float:

@@ -102,11 +102,13 @@ class BGNBD(BuyTillYouDie):
     def _expected(self, h: Histories, p: Parameters, start: FloatArray, end: FloatArray) -> FloatArray:
         # E[(1 - e^(-lambda p t)) / p], eq. 9 and 10, whose 2F1 has a pole at a = 1 that this mean has not.
         shape, rate = (value[:, None] for value in self._future(h, p)[:2])
-        start, span = start[:, None], (end - start)[:, None]
+        begin, span = start[:, None], (end - start)[:, None]
 
         def mean_given(q: FloatArray) -> FloatArray:
-            until_start = np.exp(-shape * np.log1p(q * start / rate))
-            return np.asarray(-until_start * np.expm1(-shape * np.log1p(q * span / (rate + q * start))) / q)
+            if not begin.any():
+                return np.asarray(-np.expm1(-shape * np.log1p(q * span / rate)) / q)
+            until_start = np.exp(-shape * np.log1p(q * begin / rate))
+            return np.asarray(-until_start * np.expm1(-shape * np.log1p(q * span / (rate + q * begin))) / q)
 
         return beta_mean(mean_given, (shape * span / rate)[:, 0], **self._over_dropout(h, p))
 

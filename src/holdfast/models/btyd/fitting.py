@@ -17,6 +17,7 @@ Objective = Callable[[FloatArray], tuple[float, FloatArray]]
 LOG_LIMIT = 10.0
 MAX_STEPS = 60
 LONGEST_STEP = 2.0
+DIFFERENCE = 1e-4
 GRADIENT_GOAL = 1e-9
 GRADIENT_LIMIT = 1e-6
 VAGUE_LOG_ERROR = 3.0
@@ -66,12 +67,10 @@ def maximise(
     position = _climb(objective, best, lower=lower, upper=upper) if stride > 1 else best
     value, gradient = objective(position)
     at_limit = (position <= lower + 1e-6) | (position >= upper - 1e-6)
-    ahead, behind = (_information(objective, position, gradient, width=width) for width in (1e-4, -1e-4))
-    information = (ahead + behind) / 2
     return Optimum(
         position=position,
         value=value,
-        covariance=_covariance((information + information.T) / 2 * n_customers, free=~at_limit),
+        covariance=_covariance(_information(objective, position, gradient) * n_customers, free=~at_limit),
         at_limit=at_limit,
         converged=bool(np.abs(gradient[~at_limit]).max(initial=0.0) < GRADIENT_LIMIT),
     )
@@ -86,11 +85,13 @@ def _climb(objective: Objective, start: FloatArray, *, lower: FloatArray, upper:
     """
     position = np.clip(start, lower, upper)
     value, gradient = objective(position)
+    information = None
     for _ in range(MAX_STEPS):
         held = ((position <= lower) & (gradient < 0)) | ((position >= upper) & (gradient > 0))
         if np.abs(gradient[~held]).max(initial=0.0) < GRADIENT_GOAL:
             break
-        information = _information(objective, position, gradient, width=1e-4)
+        if information is None:
+            information = _information(objective, position, gradient)
         for damping in (0.0, *10.0 ** np.arange(-5.0, 6.0)):
             step = _step(information, gradient, held, damping, room=(lower - position, upper - position))
             trial = np.clip(position + step, lower, upper)
@@ -101,6 +102,9 @@ def _climb(objective: Objective, start: FloatArray, *, lower: FloatArray, upper:
                 break
         else:
             break
+        # Near the top one Hessian serves several steps: it costs as many evaluations as there are parameters.
+        if damping or np.abs(trial_gradient[~held]).max() > 0.1 * np.abs(gradient[~held]).max():
+            information = None
         position, value, gradient = trial, trial_value, trial_gradient
     return position
 
@@ -119,7 +123,7 @@ def _step(
     for _ in range(len(gradient)):
         step = np.zeros_like(gradient)
         free = np.ix_(~held, ~held)
-        curvature, axes = np.linalg.eigh((information[free] + information[free].T) / 2)
+        curvature, axes = np.linalg.eigh(information[free])
         # Downhill or flat directions count as slightly curved, so that every step points uphill.
         steepest = np.abs(curvature).max() + 1e-300
         bend = np.maximum(np.abs(curvature), 1e-9 * steepest) + damping * steepest
@@ -135,10 +139,11 @@ def _step(
     return np.asarray(step * min(1.0, float(shortening[~held].min())))
 
 
-def _information(objective: Objective, position: FloatArray, gradient: FloatArray, *, width: float) -> FloatArray:
+def _information(objective: Objective, position: FloatArray, gradient: FloatArray) -> FloatArray:
     """Minus the Hessian of the mean log-likelihood, by differences of its exact gradient."""
-    offsets = width * np.eye(len(position))
-    return np.array([(gradient - objective(position + offset)[1]) / width for offset in offsets])
+    offsets = DIFFERENCE * np.eye(len(position))
+    matrix = np.array([(gradient - objective(position + offset)[1]) / DIFFERENCE for offset in offsets])
+    return np.asarray((matrix + matrix.T) / 2)
 
 
 def _covariance(information: FloatArray, *, free: npt.NDArray[np.bool_]) -> FloatArray:

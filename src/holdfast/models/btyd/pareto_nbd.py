@@ -102,7 +102,7 @@ class ParetoNBD(BuyTillYouDie):
         quick = np.minimum(rate / shape, life / p["s"])
         length = np.log1p(horizon / quick)
         for node, weight in zip(*legendre(N_HORIZON_NODES), strict=True):
-            moment = quick * np.expm1(length * node)
+            moment = np.maximum(quick * np.expm1(length * node), np.finfo(np.float64).tiny)
             chance = weight * np.exp(length * node - (p["s"] + 1) * np.log1p(moment / life))
             chances += chance
             none, one = -np.log1p(moment / rate), np.log(moment) - np.log(rate + moment)

@@ -33,7 +33,7 @@ def customer_quadrant(scores: pl.DataFrame, segments: pl.DataFrame, *, currency:
     )
     drawn = alt.layer(
         walls.encode(x=x),
-        _points(points, size=18, opacity=0.65).encode(x=x, y=y),
+        _points(points, size=18 if shown.height > 300 else 70, opacity=0.65).encode(x=x, y=y),
         steps.encode(x=x, x2=alt.X2("end"), y=y),
         _points(names, size=90, opacity=1.0).encode(x=x, y=y),
         mark(names, "text", align="left", dx=10, dy=-7, fontWeight="bold").encode(x=x, y=y, text=alt.Text("segment:N")),
@@ -71,7 +71,7 @@ def _value_axis(tiers: pl.DataFrame, currency: str) -> Options:
     """Amounts at the borders of the tiers and at both ends."""
     ticks = dict(tiers.select("start", "from_revenue").iter_rows()) | {1.0: tiers["to_revenue"][-1]}
     named = "".join(f"datum.value < {at + 1e-6!r} ? '{words.money(sum_, currency)}' : " for at, sum_ in ticks.items())
-    title = "Expected revenue: customers in order, from the lowest to the highest"
+    title = "Expected revenue: customers in order, each value tier as wide as the others"
     return {"values": list(ticks), "labelExpr": f"{named}''", "grid": False, "title": title}
 
 
@@ -85,7 +85,7 @@ def _places(segments: pl.DataFrame, tiers: pl.DataFrame, currency: str) -> pl.Da
         for n, total in segments.select("customers", "total_ltv").iter_rows()
     ]
     named = segments.select("segment", note=pl.Series(notes, dtype=pl.String)).join(home, on="segment").drop_nulls()
-    return named.with_columns(pl.col("place") + 0.025, at_risk=pl.col("segment").is_in(AT_RISK_SEGMENTS))
+    return named.with_columns(pl.col("place") + 0.02, at_risk=pl.col("segment").is_in(AT_RISK_SEGMENTS))
 
 
 def _at_risk(segments: pl.DataFrame, currency: str) -> str:

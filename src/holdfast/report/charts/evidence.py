@@ -183,7 +183,7 @@ def backtest(evidence: pl.DataFrame) -> "ChartType":
         alt.concat(
             *(_metric(part, name, width=width) for name, part in shown),
             columns=1 if is_wide else 2,
-            spacing={"row": 66, "column": 64},
+            spacing={"row": 66 if n <= 6 * len(shown) else 104, "column": 64},
             bounds="flush",
         ),
         title=f"The model beats the naive baseline in {wins} of {words.plural(n, 'comparison')}",
