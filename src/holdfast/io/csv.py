@@ -242,6 +242,8 @@ def record_numbers(first: int, count: int, invalid: Sequence[int]) -> NDArray[np
     [5, 7, 8]
     """
     skipped = [number for number in invalid if number >= first]
+    if not skipped:
+        return np.arange(first, first + count)
     return np.setdiff1d(np.arange(first, first + count + len(skipped)), skipped)[:count]
 
 

@@ -59,8 +59,8 @@ class Warehouse:
         return frame
 
     def has(self, name: str) -> bool:
-        """Whether there is a table of that name."""
-        return bool(self.row("SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", name)[0])
+        """Whether there is a table or view of that name."""
+        return bool(self.row("SELECT count(*) FROM information_schema.tables WHERE table_name = ?", name)[0])
 
     def row(self, sql: str, *values: object) -> tuple[Any, ...]:
         """The only row of an answer."""

@@ -58,8 +58,9 @@ def features_in_ranges(
     built_ranges = max(1, ceil(n_wanted * len(set(cutoff_days)) / _ROWS_PER_RANGE))
     ranges = round(built_ranges * n_customers / max(n_wanted, 1)) or 1
     for part in range(built_ranges):
+        seen = f"hash(customer_id) % {ranges} = {part} AND day < {max(cutoff_days)}"
         built = build_features(
-            _activity_of(warehouse, part=part, of=ranges, before_day=max(cutoff_days)),
+            _copied_out(warehouse, seen) if ranges > 1 else warehouse.table("activity"),
             cutoff_days,
             wanted,
             eligible_days=eligible_days(study.churn.eligible),
@@ -94,10 +95,13 @@ def labels(study: Study, warehouse: Warehouse, population: pl.DataFrame, *, end_
     warehouse.con.register("population", complete)
     parts = []
     for part in range(ranges):
-        asked = f"SELECT * FROM population WHERE hash(customer_id) % {ranges} = {part}"
-        activity = _activity_of(warehouse, part=part, of=ranges, before_day=end_day)
+        warehouse.con.execute(
+            "CREATE OR REPLACE TEMP TABLE asked AS "
+            f"SELECT * FROM population WHERE hash(customer_id) % {ranges} = {part}"
+        )
+        theirs = f"customer_id IN (SELECT customer_id FROM asked) AND day >= {cutoff_days[0]} AND day < {end_day}"
         observed = build_labels(
-            activity, nw.from_native(warehouse.con.sql(asked)), cutoff_days, horizons, end_day=end_day
+            _copied_out(warehouse, theirs), warehouse.table("asked"), cutoff_days, horizons, end_day=end_day
         )
         parts.append(warehouse.read(observed))
     warehouse.con.unregister("population")
@@ -135,14 +139,9 @@ def _count_customers(warehouse: Warehouse) -> int:
     return int(warehouse.read(counted).item())
 
 
-def _activity_of(warehouse: Warehouse, *, part: int, of: int, before_day: int) -> nw.LazyFrame[Any]:
-    if of == 1:
-        return warehouse.table("activity")
-    # Copied out once, because every cutoff reads it again.
-    warehouse.con.execute(
-        "CREATE OR REPLACE TEMP TABLE activity_range AS "
-        f"SELECT * FROM activity WHERE hash(customer_id) % {of} = {part} AND day < {before_day}"
-    )
+def _copied_out(warehouse: Warehouse, condition: str) -> nw.LazyFrame[Any]:
+    """Copy days of activity out once, because every cutoff and window reads them again."""
+    warehouse.con.execute(f"CREATE OR REPLACE TEMP TABLE activity_range AS SELECT * FROM activity WHERE {condition}")
     return warehouse.table("activity_range")
 
 

@@ -14,6 +14,7 @@ from holdfast.pipeline.judged import Judged, Rows, fingerprint, judge, usable, w
 from holdfast.pipeline.lines import events_reading, transactions_reading, treatments_reading
 from holdfast.pipeline.snapshot import IngestedSnapshot, ingest_snapshot, snapshot_features
 from holdfast.study import Events, Source, Study, Transactions, Treatments
+from holdfast.tables import TRANSACTIONS
 
 __all__ = ["Ingested", "IngestedSnapshot", "Rows", "ingest", "ingest_snapshot", "snapshot_features"]
 
@@ -102,15 +103,12 @@ def _read_transactions(
     source: Opened, study: Study, log: Transactions, warehouse: Warehouse
 ) -> tuple[list[Judged], list[Finding]]:
     judged = usable(judge(source, transactions_reading(source, study, log), warehouse))
-    # A return lowers what was bought, whichever sign its line has.
-    _replace(judged, warehouse, """
-        CREATE OR REPLACE TABLE transactions AS
-        SELECT customer_id, day, occurred_at, order_id, product_id,
-            CAST(CASE WHEN is_return THEN -abs(quantity) ELSE quantity END AS DOUBLE) AS quantity,
-            CAST(CASE WHEN is_return THEN -abs(minor) ELSE minor END AS BIGINT) AS amount_minor,
-            is_return
-        FROM (SELECT *, returned OR negative AS is_return FROM judged_transactions WHERE verdict = 0)
-    """)  # fmt: skip
+    columns = ", ".join(TRANSACTIONS.schema)
+    with warehouse.working("name the table transactions"):
+        # A view: the accepted lines of a large log are not worth writing twice.
+        warehouse.con.execute(
+            f"CREATE OR REPLACE VIEW transactions AS SELECT {columns} FROM {judged.table} WHERE verdict = 0"
+        )
     return [judged], intake_findings.of_lines(log, judged, warehouse)
 
 

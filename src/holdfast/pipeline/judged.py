@@ -115,9 +115,12 @@ def usable(judged: Judged) -> Judged:
         return judged
     most = sorted(judged.reasons.items(), key=lambda item: -item[1])[:3]
     said = ", ".join(f"{count:,} x {reason}" for reason, count in most)
+    fix = f"check [{judged.name}.columns] and [{judged.name}.csv]"
+    if most[0][0].endswith("is not a date"):
+        fix = f"set {judged.name}.csv.timestamp_format, as in '%d/%m/%Y %H:%M'"
     raise DataError(
         f"none of the {judged.rows.read:,} rows of {judged.name} can be used: {said}",
-        fix=f"check [{judged.name}.columns] and [{judged.name}.csv]",
+        fix=fix,
         reasons=judged.reasons,
     )
 

@@ -7,8 +7,14 @@ from holdfast.pipeline.judged import DUPLICATE, Reading, checked_expression, lit
 from holdfast.pipeline.moments import RANGE, blank_sql, in_range, moment
 from holdfast.study import Events, Study, Transactions, Treatments
 
-BLANKS = " \t\r\n\u00a0\ufeff\u200b"
+BLANKS = " \t\r\n\u00a0"
 LARGEST_MINOR = 2**63 - 1
+# A return lowers what was bought, whichever sign its line has.
+_SIGNED = {
+    "is_return": "_returned OR _negative",
+    "quantity": "CAST(CASE WHEN _returned OR _negative THEN -abs(_quantity) ELSE _quantity END AS DOUBLE)",
+    "amount_minor": "TRY_CAST(CASE WHEN _returned OR _negative THEN -abs(_minor) ELSE _minor END AS BIGINT)",
+}
 NO_CUSTOMER = "no customer"
 NO_PRICE = "price is zero or less"
 NO_QUANTITY = "quantity is zero"
@@ -37,7 +43,7 @@ def transactions_reading(source: Opened, study: Study, log: Transactions) -> Rea
     }
     returned = _holds(log.returns.when, source, where="transactions.returns.when") if log.returns.when else "false"
     return Reading(
-        layers=[{**who, **named, **when[0], **money[0], "returned": returned}, {**when[1], **money[1]}],
+        layers=[{**who, **named, **when[0], **money[0], "_returned": returned}, {**when[1], **money[1]}, _SIGNED],
         quarantine={**when[2], **money[2]},
         set_aside={**rules, NO_CUSTOMER: "customer_id IS NULL", **nothing},
         compared=_compared(source, log),
@@ -100,7 +106,10 @@ def treatments_reading(source: Opened, study: Study, log: Treatments) -> Reading
 
 def identifier_sql(column: Field) -> str:
     """An id as the source shows it, blanks around it removed; NULL where nothing is left."""
-    return f"nullif(trim({text_sql(column)}, {literal(BLANKS)}), '')"
+    shown = text_sql(column)
+    # Trimming a set of characters is slow, and few cells have any of them.
+    blanks = " OR ".join(f"contains({shown}, {literal(blank)})" for blank in BLANKS)
+    return f"nullif(CASE WHEN {blanks} THEN trim({shown}, {literal(BLANKS)}) ELSE {shown} END, '')"
 
 
 def yes_no_sql(column: Field) -> str:
@@ -145,7 +154,7 @@ def _money(source: Opened, study: Study, log: Transactions) -> tuple[Parts, dict
     found = {role: source.column(name, role=role) for role, name in roles.items() if name is not None}
     types = {"quantity": "DECIMAL(18, 6)", "unit_price": "DECIMAL(20, 8)", "amount": "DECIMAL(38, 10)"}
     values = {
-        role: number_sql(found[role], decimal=decimal, to=kind) if role in found else f"CAST(NULL AS {kind})"
+        f"_{role}": number_sql(found[role], decimal=decimal, to=kind) if role in found else f"CAST(NULL AS {kind})"
         for role, kind in types.items()
     }
     product = "amount" not in found and {"quantity", "unit_price"} <= set(found)
@@ -153,19 +162,19 @@ def _money(source: Opened, study: Study, log: Transactions) -> tuple[Parts, dict
     problems: dict[str, str] = {}
     for role, field in found.items():
         problems |= _number_problems(role, field, decimal, needed=role in needed)
-    exact = "quantity * unit_price" if product else "amount" if "amount" in found else "CAST(0 AS DECIMAL(38, 10))"
-    worth = {"minor": _minor(exact, study), "negative": f"coalesce({exact} < 0, false)"}
-    problems["amount is beyond 64-bit minor units"] = f"abs(minor) > {LARGEST_MINOR}"
-    nothing = {NO_PRICE: "unit_price <= 0"} if "unit_price" in found else {}
+    exact = "_quantity * _unit_price" if product else "_amount" if "amount" in found else "CAST(0 AS DECIMAL(38, 10))"
+    worth = {"_minor": _minor(exact, study), "_negative": f"coalesce({exact} < 0, false)"}
+    problems["amount is beyond 64-bit minor units"] = f"abs(_minor) > {LARGEST_MINOR}"
+    nothing = {NO_PRICE: "_unit_price <= 0"} if "unit_price" in found else {}
     if product:
-        nothing[NO_QUANTITY] = "quantity = 0"
+        nothing[NO_QUANTITY] = "_quantity = 0"
     return (values, worth, problems), nothing
 
 
 def _number_problems(role: str, field: Field, decimal: str, *, needed: bool) -> dict[str, str]:
     blank = blank_sql(field)
     problems = {f"{role} is missing": blank} if needed else {}
-    lacking = f"{role} IS NULL AND NOT {blank}"
+    lacking = f"_{role} IS NULL AND NOT {blank}"
     finite = number_sql(field, decimal=decimal)
     problems[f"{role} is not a number"] = f"{lacking} AND {finite} IS NULL"
     problems[f"{role} is too large"] = lacking

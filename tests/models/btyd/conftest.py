@@ -93,9 +93,6 @@ class Simulated:
         return self.frequency, self.recency, self.T
 
 
-Clock = Callable[[np.random.Generator, int], tuple[Array, Array]]
-
-
 def observe(purchases: Array, death: Array, *, T: Array, horizon: float) -> Simulated:
     """Cut lives of increasing purchase times `(n, m)`, which end at `death`, into a history and a future."""
     happened = purchases <= death[:, None]
@@ -112,7 +109,7 @@ def observe(purchases: Array, death: Array, *, T: Array, horizon: float) -> Simu
 
 
 def dropouts(
-    rng: np.random.Generator, *, r: float, alpha: float, a: float, b: float, k: int, early: bool, n: int, T: Array
+    rng: np.random.Generator, *, r: float, alpha: float, a: float, b: float, k: int, early: bool, n: int
 ) -> tuple[Array, Array]:
     """Purchases and death of customers who may leave with a purchase: BG/NBD, and with `early` MBG/CNBD-k."""
     rate, leave = rng.gamma(r, 1 / alpha, n), rng.beta(a, b, n)
@@ -135,7 +132,7 @@ def simulate() -> Callable[..., Simulated]:
             death = rng.exponential(1.0, n) / rng.gamma(parameters["s"], 1 / parameters["beta"], n)
         else:
             k = int(parameters.pop("k", 1))
-            purchases, death = dropouts(rng, **parameters, k=k, early=model != "BGNBD", n=n, T=T)
+            purchases, death = dropouts(rng, **parameters, k=k, early=model != "BGNBD", n=n)
         return observe(purchases, death, T=T, horizon=horizon)
 
     return simulated

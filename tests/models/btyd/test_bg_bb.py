@@ -47,6 +47,12 @@ def test_all_futures_of_a_customer_add_up():
         assert expected == pytest.approx(chances @ np.arange(horizon + 1))
 
 
+def test_who_bought_at_the_last_opportunity_is_alive_and_may_leave_before_the_next():
+    now, next_time = (MODEL.probability_alive(6, 6, 6, at=at) for at in (0, 1))
+    assert now == pytest.approx([1.0])
+    assert next_time == pytest.approx([(2.8 + 6) / (0.66 + 2.8 + 6)])
+
+
 def test_an_interval_ahead_is_the_difference_of_two():
     ask = ([2, 0], [4, 0], [5, 5])
     far, near = (MODEL.expected_purchases(*ask, end=end) for end in (9, 3))

@@ -29,12 +29,11 @@ RACE_ROWS = 2_000
 class Optimum:
     """Where the search ended, in log-parameters.
 
-    `value` is the mean log-likelihood per customer, `covariance` that of the log-parameters: rows and columns of
-    parameters that are held at a limit, or that the data do not determine, are infinite.
+    `covariance` is that of the log-parameters: rows and columns of parameters that are held at a limit, or that the
+    data do not determine, are infinite.
     """
 
     position: FloatArray
-    value: float
     covariance: FloatArray
     at_limit: npt.NDArray[np.bool_]
     converged: bool
@@ -65,12 +64,12 @@ def maximise(
     ends = [_climb(race, start, lower=lower, upper=upper) for start in starts]
     best = ends[int(np.argmax([race(end)[0] for end in ends]))]
     position = _climb(objective, best, lower=lower, upper=upper) if stride > 1 else best
-    value, gradient = objective(position)
+    gradient = objective(position)[1]
     at_limit = (position <= lower + 1e-6) | (position >= upper - 1e-6)
+    ahead, behind = (_information(objective, position, gradient, width=width) for width in (DIFFERENCE, -DIFFERENCE))
     return Optimum(
         position=position,
-        value=value,
-        covariance=_covariance(_information(objective, position, gradient) * n_customers, free=~at_limit),
+        covariance=_covariance((ahead + behind) / 2 * n_customers, free=~at_limit),
         at_limit=at_limit,
         converged=bool(np.abs(gradient[~at_limit]).max(initial=0.0) < GRADIENT_LIMIT),
     )
@@ -139,10 +138,12 @@ def _step(
     return np.asarray(step * min(1.0, float(shortening[~held].min())))
 
 
-def _information(objective: Objective, position: FloatArray, gradient: FloatArray) -> FloatArray:
+def _information(
+    objective: Objective, position: FloatArray, gradient: FloatArray, *, width: float = DIFFERENCE
+) -> FloatArray:
     """Minus the Hessian of the mean log-likelihood, by differences of its exact gradient."""
-    offsets = DIFFERENCE * np.eye(len(position))
-    matrix = np.array([(gradient - objective(position + offset)[1]) / DIFFERENCE for offset in offsets])
+    offsets = width * np.eye(len(position))
+    matrix = np.array([(gradient - objective(position + offset)[1]) / width for offset in offsets])
     return np.asarray((matrix + matrix.T) / 2)
 
 
