@@ -104,4 +104,4 @@ def _figure(row: dict[str, float | None]) -> str:
     value, low, high = row["value"], row["low"], row["high"]
     if value is None or value != value:
         return "-"
-    return f"{value:.3f}" if low is None or high is None else f"{value:.3f} [{low:.3f}, {high:.3f}]"
+    return f"{value:.3f}" if low is None or high is None else f"{value:.3f} ±{(high - low) / 2:.3f}"

@@ -85,7 +85,8 @@ def _boosted(
 
     settings = {
         **_DEFAULTS, **parameters, **fixed,
-        "seed": seed, "num_threads": threads_for(matrix), "deterministic": True, "force_row_wise": True, "verbosity": -1,
+        "seed": seed, "num_threads": threads_for(matrix), "deterministic": True, "force_row_wise": True,
+        "verbosity": -1,
     }  # fmt: skip
     rounds = settings.pop("num_iterations")
     booster = lightgbm.train(settings, lightgbm.Dataset(matrix, target, init_score=start), rounds)

@@ -69,6 +69,12 @@ def fit_snapshot(study: Study, frame: pl.DataFrame, *, columns: Sequence[str]) -
     )
 
 
+def prove(study: Study, task: TaskName, frame: pl.DataFrame, *, columns: Sequence[str]) -> Forecast:
+    """Learn one task from most customers and predict those set aside; the champion stands first in `said`."""
+    snapshot = _snapshot_of(study)
+    return _Proving(study, snapshot, task, frame, _visible(snapshot, task, columns)).on_customers_set_aside()[1]
+
+
 def _snapshot_of(study: Study) -> Snapshot:
     assert study.snapshot is not None
     return study.snapshot
@@ -103,7 +109,12 @@ class _Proving:
         return np.asarray(self.frame[name].cast(pl.Float64).to_numpy(), dtype=np.float64)
 
     def proved(self) -> _Proved:
-        """Set customers aside, learn from the others, predict those set aside, and cross-validate the champion."""
+        """Prove on customers set aside, and cross-validate the champion."""
+        model, forecast = self.on_customers_set_aside()
+        return _Proved(model, forecast, self._cross_validated(model.algorithm))
+
+    def on_customers_set_aside(self) -> tuple[Model, Forecast]:
+        """Set customers aside, learn from the others, predict those set aside."""
         from sklearn.model_selection import train_test_split
 
         truth = self.truth
@@ -117,7 +128,7 @@ class _Proving:
         naive = Constant.fit("baseline: " + ("base rate" if self.task == "churn" else "mean"), truth[train])
         rows = self.frame[test]
         said = {CHAMPION: model.predict(rows), naive.name: naive.predict(rows)}
-        return _Proved(model, self._forecast(test, said), self._cross_validated(model.algorithm))
+        return model, self._forecast(test, said)
 
     def _learnt(self, train: Any) -> Model:
         rows, truth = self.frame[train], self.truth[train]

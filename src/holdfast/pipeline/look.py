@@ -1,14 +1,19 @@
 """Look: prove or compare without publishing anything, in a scratch folder of their own."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from holdfast.errors import InputError, nearest
 from holdfast.evaluation.backtest import Evidence
 from holdfast.io.duckdb import Warehouse
 from holdfast.pipeline import backtest as proving
+from holdfast.pipeline import compare as comparing
+from holdfast.pipeline.history import TASKS
 from holdfast.pipeline.ingest import Ingested, ingest
 from holdfast.pipeline.progress import Listener, Silence, Steps
+from holdfast.pipeline.snapshot import ingest_snapshot
 from holdfast.study import Study
 
 
@@ -25,23 +30,49 @@ def backtest(study: Study, *, cutoffs: Sequence[int] | None = None, listener: Li
     StudyError
         The study is a snapshot, which has no time to prove on.
     """
-    return _with_log(
-        study,
-        listener,
-        "Prove on unseen time",
-        lambda got, warehouse: proving.backtest(
-            study, warehouse, first_day=got.first_day, end_day=got.end_day, cutoffs=cutoffs
-        ),
-    )
-
-
-def _with_log(
-    study: Study, listener: Listener | None, name: str, verb: Callable[[Ingested, Warehouse], Evidence]
-) -> Evidence:
     steps = Steps(listener or Silence())
-    with TemporaryDirectory(prefix="holdfast-") as scratch, Warehouse(Path(scratch)) as warehouse:
-        with steps("Read the sources") as step:
-            got = ingest(study, warehouse)
-            step.detail = f"{got.rows.read:,} rows, {got.n_customers:,} customers"
-        with steps(name):
-            return verb(got, warehouse)
+    with _scratch() as warehouse:
+        got = _read(study, warehouse, steps)
+        with steps("Prove on unseen time"):
+            return proving.backtest(study, warehouse, first_day=got.first_day, end_day=got.end_day, cutoffs=cutoffs)
+
+
+def compare(study: Study, *, task: str | None = None, listener: Listener | None = None) -> Evidence:
+    """Benchmark six algorithms on the same folds.
+
+    Parameters
+    ----------
+    task
+        "churn" or "value"; None: both.
+
+    Raises
+    ------
+    InputError
+        There is no such task.
+    """
+    tasks = [name for name in TASKS if task in (None, name)]
+    if not tasks:
+        raise InputError(f"there is no task {task!r}", fix=nearest(str(task), TASKS))
+    steps = Steps(listener or Silence())
+    with _scratch() as warehouse:
+        if study.snapshot is None:
+            got = _read(study, warehouse, steps)
+            with steps("Compare"):
+                return comparing.compare_log(study, got, warehouse, tasks=tasks)
+        with steps("Read the snapshot"):
+            snapshot = ingest_snapshot(study, warehouse)
+        with steps("Compare"):
+            return comparing.compare_snapshot(study, snapshot, tasks=tasks)
+
+
+@contextmanager
+def _scratch() -> Iterator[Warehouse]:
+    with TemporaryDirectory(prefix="holdfast-") as folder, Warehouse(Path(folder)) as warehouse:
+        yield warehouse
+
+
+def _read(study: Study, warehouse: Warehouse, steps: Steps) -> Ingested:
+    with steps("Read the sources") as step:
+        got = ingest(study, warehouse)
+        step.detail = f"{got.rows.read:,} rows, {got.n_customers:,} customers"
+    return got

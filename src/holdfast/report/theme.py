@@ -88,25 +88,23 @@ def wrapped(text: str, width: int) -> list[str]:
 
 def _config() -> dict[str, Any]:
     ink, muted, grid = light("ink"), light("muted"), light("grid")
+    # A limit makes Vega measure each text several times; where a text may be long, its chart sets one.
     text = {
-        "labelColor": ink,
-        "titleColor": muted,
-        "labelFontSize": 12,
-        "titleFontSize": 12,
-        "titleFontWeight": "normal",
-    }
+        "labelColor": ink, "labelFontSize": 12, "labelLimit": 0,
+        "titleColor": muted, "titleFontSize": 12, "titleFontWeight": "normal", "titleLimit": 0,
+    }  # fmt: skip
     axis = text | {"domain": False, "ticks": False, "gridColor": grid, "labelPadding": 6, "titlePadding": 10}
     return {
         "font": FONT,
         "aria": False,
         "background": light("panel"),
         "view": {"stroke": None},
-        "axis": axis | {"labelLimit": 220, "titleLimit": 420, "labelFlush": False},
+        "axis": axis | {"labelFlush": False},
         "header": text | {"labelFontSize": 13, "labelFontWeight": "bold"},
         "legend": text | {"symbolType": "circle", "symbolStrokeWidth": 0},
         "title": {
             "anchor": "start", "frame": "bounds", "color": ink, "fontSize": 16, "subtitleColor": muted,
-            "subtitleFontSize": 13, "subtitlePadding": 6, "offset": 16,
+            "subtitleFontSize": 13, "subtitlePadding": 6, "offset": 16, "limit": 0,
         },
-        "text": {"color": ink, "fontSize": 12},
+        "text": {"color": ink, "fontSize": 12, "limit": 0},
     }  # fmt: skip

@@ -53,7 +53,7 @@ def _points(table: pl.DataFrame, *, size: int, opacity: float) -> Any:
     colours = {"domain": list(SEGMENT_NAMES), "range": [light(SEGMENT_COLOURS[name]) for name in SEGMENT_NAMES]}
     shapes = {"domain": list(SEGMENT_NAMES), "range": [SEGMENT_SHAPES[name] for name in SEGMENT_NAMES]}
     told = [name for name in ("segment", "expected_revenue", "churn_probability") if name in table.columns]
-    return mark(table, "point", filled=True, size=size, opacity=opacity).encode(
+    return mark(table, "point", filled=True, size=size, opacity=1, fillOpacity=opacity).encode(
         color=alt.Color("segment:N", scale=colours, legend=None),
         shape=alt.Shape("segment:N", scale=shapes, legend=None),
         tooltip=[alt.Tooltip(name) for name in told],

@@ -23,7 +23,7 @@ def _lines(table: pl.DataFrame, *, of: str, against: str) -> Any:
     import altair as alt
 
     names = list(curves.NAMES)
-    return mark(table, "line", strokeWidth=2, clip=True).encode(
+    return mark(table, "line", strokeWidth=2).encode(
         x=alt.X("x:Q", scale=WHOLE, axis=share_axis(against)),
         y=alt.Y("y:Q", scale=WHOLE, axis=share_axis(of)),
         color=alt.Color("model:N", scale={"domain": names, "range": [light("blue"), light("grey")]}, legend=None),

@@ -60,7 +60,7 @@ def _swarm(contributions: pl.DataFrame, task: str, features: list[str], rows: "a
     span = {"domain": curves.span(contributions, task, features), "clamp": True}
     fifths = {"domain": [*FIFTHS, "missing"], "range": [light(name) for name in (*FIFTHS, "line")]}
     legend = {"title": "Customer's value, by fifths", "orient": "top", "values": list(FIFTHS), "symbolOpacity": 1}
-    return mark(points.drop("feature"), "circle", size=16, opacity=0.75).encode(
+    return mark(points.drop("feature"), "circle", size=16, opacity=1, fillOpacity=0.75).encode(
         y=rows,
         yOffset=alt.YOffset("offset:Q", scale={"domain": [-1.2, 1.2]}),
         x=alt.X("contribution:Q", axis=number_axis(f"← {less} | {more} →"), scale=span),
@@ -121,7 +121,7 @@ def _dependence(name: str, points: pl.DataFrame) -> "ChartType":
     value = alt.X("value:Q", scale={"zero": False}, axis=number_axis(None, grid=False))
     effect = alt.Y("contribution:Q", axis=number_axis("Effect on the raw score"))
     shown, trend = curves.evenly(points, 220).drop("feature"), curves.trend(points).drop("feature")
-    cloud = mark(shown, "circle", size=14, opacity=0.5, color=light("blue"))
+    cloud = mark(shown, "circle", size=14, opacity=1, fillOpacity=0.5, color=light("blue"))
     line = mark(trend, "line", color=light("vermillion"), strokeWidth=2.5)
     panel = alt.layer(zero("y", strokeDash=[3, 3]), *(part.encode(x=value, y=effect) for part in (cloud, line)))
     return panel.properties(width=WIDTH // 2 - 66, height=170, title=panel_title(label(name)))

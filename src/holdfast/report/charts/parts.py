@@ -24,14 +24,20 @@ def empty(what: str, why: str) -> "ChartType":
 
 
 def label(name: str) -> str:
-    """A feature's name as the label of a row."""
-    return words.capital(words.feature(name))
+    """A feature's name as the label of a row, at most 36 characters.
+
+    >>> label("n_purchases_90d"), label("a_long_name_that_somebody_chose_in_the_warehouse")
+    ('Purchases in 90 days', 'A long name that somebod…e warehouse')
+    """
+    text = words.capital(words.feature(name))
+    return text if len(text) <= 36 else f"{text[:24]}…{text[-11:]}"
 
 
 def mark(table: pl.DataFrame, kind: str, **style: Any) -> Any:
     """An `alt.Chart` of one mark, without its type: Altair's says that any encoding may turn it into facets.
 
-    Plain dicts instead of Altair's objects, here and for axes and scales, make drawing several times faster.
+    Plain dicts instead of Altair's objects, here and for axes and scales, make drawing several times faster, and so
+    does `fillOpacity` instead of `opacity`, which would make each mark a layer of its own.
     """
     import altair as alt
 
@@ -57,7 +63,7 @@ def diagonal(**style: Any) -> Any:
 def panel_title(text: str, subtitle: str = "") -> Options:
     """The heading of one panel among several."""
     more = {"subtitle": subtitle, "subtitleFontSize": 12, "subtitlePadding": 4} if subtitle else {}
-    return {"text": text, "fontSize": 13, "offset": 10, "anchor": "start", "frame": "group", "limit": 300} | more
+    return {"text": text, "fontSize": 13, "offset": 10, "anchor": "start", "frame": "group", "limit": 0} | more
 
 
 def share_axis(title: str | None, **options: Any) -> Options:
