@@ -36,7 +36,7 @@ CDNOW = {
     "currency": "USD",
     "transactions": {
         "path": f"{DATA}/cdnow_master.parquet",
-        "columns": {"customer_id": "customer_id", "occurred_at": "date", "amount": "amount"},
+        "columns": {"customer_id": "customer_id", "occurred_at": "date", "amount": "dollar_value"},
     },
     "horizons_days": [30, 60, 90, 150],
     "churn": {"horizon_days": 273, "eligible": "ever bought"},

@@ -38,7 +38,7 @@ def study_page() -> str:
 
 def features_page() -> str:
     """Every feature computed from an order log."""
-    from holdfast.features import catalogue
+    from holdfast.features.catalogue import FEATURES
 
     lines = [
         "# Features",
@@ -47,7 +47,7 @@ def features_page() -> str:
         "",
     ]
     lines += ["| feature | unit | what it is |", "|---|---|---|"]
-    lines += [f"| `{feature.name}` | {feature.unit} | {feature.sentence} |" for feature in catalogue()]
+    lines += [f"| `{feature.name}` | {feature.unit} | {feature.sentence} |" for feature in FEATURES]
     return "\n".join([*lines, ""])
 
 

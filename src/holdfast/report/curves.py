@@ -187,9 +187,10 @@ def ways(contributions: pl.DataFrame, task: str, features: list[str]) -> pl.Data
     mine = contributions.filter((pl.col("task") == task) & pl.col("value").is_not_null())
     found = mine.group_by("feature").agg(correlation=pl.corr("value", "contribution", method="spearman").fill_nan(0.0))
     what, strength = ("risk" if task == "churn" else "value"), pl.col("correlation")
+    # As strong as `explain.overview.top_reasons` asks for.
     way = (
-        pl.when(strength >= 0.4).then(pl.lit(f"high values raise the {what}"))
-        .when(strength <= -0.4).then(pl.lit(f"high values lower the {what}"))
+        pl.when(strength >= 0.3).then(pl.lit(f"high values raise the {what}"))
+        .when(strength <= -0.3).then(pl.lit(f"high values lower the {what}"))
         .otherwise(pl.lit("no single direction"))
     )  # fmt: skip
     named = pl.DataFrame({"feature": features}, schema={"feature": pl.String})

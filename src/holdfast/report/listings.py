@@ -59,10 +59,9 @@ def recovery(report: Report) -> Listing:
     rows = (
         (
             row["segment"],
-            row["uplift_source"],
             words.count(row["customers"]),
             words.money(row["cost"], money),
-            words.percent(row["rate"]),
+            f"{words.percent(row['rate'])} {row['uplift_source']}",
             words.percent(row["break_even_rate"]),
             words.money(row["invested"], money),
             words.money(row["recovered"], money),
@@ -72,10 +71,10 @@ def recovery(report: Report) -> Listing:
         for row in report.recovery.iter_rows(named=True)
     )
     columns = (
-        "Segment", "Rate is", "Customers", "Cost each", "Recovery rate", "Break-even rate", "Invested", "Recovered",
+        "Segment", "Customers", "Cost each", "Recovery rate", "Break-even rate", "Invested", "Recovered",
         "Net", "ROI",
     )  # fmt: skip
-    return _listing("Revenue recovery by segment", columns, rows, n_words=2)
+    return _listing("Revenue recovery by segment", columns, rows)
 
 
 def _with_interval(metric: str, row: dict[str, float | None], prefix: str, currency: str) -> str:
@@ -281,24 +280,33 @@ def versions(report: Report) -> Listing:
 
 def proof(report: Report) -> Listing:
     """How good each model proved beside the naive baseline, in the figures that a manager needs."""
+    tasks = {task: report.summary.get(task) or {} for task in PROOFS}
+    was_folded = any(found.get("cross_validated") for found in tasks.values())
     rows = (
-        _proof(report.summary.get(task) or {}, task, name, report.currency)
+        _proof(tasks[task], task, name, report.currency, was_folded=was_folded)
         for task, names in PROOFS.items()
         for name in names
+        if tasks[task].get(name) is not None
     )
-    columns = ("Prediction", "Measure", "Model", "Naive baseline", "Better is")
-    return _listing("How good the predictions proved", columns, (row for row in rows if row), n_words=2)
+    columns = (
+        "Prediction",
+        "Measure",
+        "Model",
+        *(["Cross-validated"] if was_folded else []),
+        "Naive baseline",
+        "Better is",
+    )
+    return _listing("How good the predictions proved", columns, rows, n_words=2)
 
 
-def _proof(found: Mapping[str, Any], task: str, name: str, currency: str) -> Row:
-    if found.get(name) is None:
-        return ()
-    metric, naive = words.METRICS[name], (found.get("baseline") or {}).get(name)
-    measure = f"{metric.label}: {metric.meaning}"
+def _proof(found: Mapping[str, Any], task: str, name: str, currency: str, *, was_folded: bool) -> Row:
+    metric = words.METRICS[name]
+    naive, folded = ((found.get(source) or {}).get(name) for source in ("baseline", "cross_validated"))
     return (
         words.capital(task),
-        measure,
+        f"{metric.label}: {metric.meaning}",
         words.metric(name, found[name], currency),
+        *([words.metric(name, folded, currency)] if was_folded else []),
         words.metric(name, naive, currency),
         metric.better,
     )

@@ -9,7 +9,7 @@ from holdfast.report.contents import Report
 def when(report: Report, task: str) -> str:
     """The target window, in words."""
     days = (report.summary.get(task) or {}).get("horizon_days")
-    return f"over the next {words.plural(days, 'day')}" if days else "as the snapshot labels it"
+    return f"over the next {words.plural(days, 'day')}" if days else "by the snapshot's own label"
 
 
 def lead(report: Report) -> str:
@@ -17,10 +17,12 @@ def lead(report: Report) -> str:
     summary, money = report.summary, report.currency
     n, share = words.plural(summary["customers"], "customer"), words.percent(summary["share_at_risk"])
     leaving = f"Of {n}, {share} are likely to leave {when(report, 'churn')}."
+    if report.is_snapshot:
+        leaving = f"Of {n}, {share} count as likely to leave, {when(report, 'churn')}."
     if not report.knows_value:
         return leaving
     held, all_revenue = summary["revenue_at_risk"], summary["expected_revenue"]
-    part = f", {words.percent(held / all_revenue, 0)} of the total" if all_revenue > 0 else ""
+    part = f", {words.percent(held / all_revenue)} of the total" if all_revenue > 0 else ""
     return f"{leaving} They hold {words.money(held, money)} of expected revenue{part}."
 
 
@@ -90,4 +92,5 @@ def rows(report: Report) -> str:
     parts = [read[name] for name in ("accepted", "set_aside", "quarantined")]
     sum_ = f"{words.count(parts[0])} accepted + {words.count(parts[1])} set aside + {words.count(parts[2])} quarantined"
     holds = "" if sum(parts) == read["read"] else ". These do not add up"
-    return f"{words.plural(read['read'], 'row')} read = {sum_}{holds}. Quarantined rows are in quarantine.parquet."
+    where = " The quarantined ones are in quarantine.parquet." if read["quarantined"] else ""
+    return f"{words.plural(read['read'], 'row')} read = {sum_}{holds}.{where}"
