@@ -72,15 +72,15 @@ def how_proved(report: Report) -> str:
 
 
 def stamps(report: Report) -> list[dict[str, str]]:
-    """What must be read before any figure: fatal findings, acknowledged or not."""
-    fatal = [finding for finding in report.summary.get("findings", []) if finding["severity"] == "fatal"]
+    """What must be read before any figure: findings that are fatal, and those that the study acknowledges."""
+    known = report.study.acknowledge
     return [
         {
-            "heading": "Read this first"
-            + (" (acknowledged in the study)" if finding["name"] in report.study.acknowledge else ""),
+            "heading": "Read this first" + (" (acknowledged in the study)" if finding["name"] in known else ""),
             "text": " ".join(words.sentence(finding[part]) for part in ("evidence", "meaning")),
         }
-        for finding in fatal
+        for finding in report.summary.get("findings", [])
+        if finding["severity"] == "fatal" or finding["name"] in known
     ]
 
 

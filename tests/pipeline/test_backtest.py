@@ -1,0 +1,108 @@
+"""Proving: nothing after a cutoff is used before it, and what is claimed is what was predicted."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from holdfast.errors import InputError
+from holdfast.evaluation.backtest import Evidence
+from holdfast.pipeline.look import backtest, compare
+from holdfast.pipeline.simulate import simulate_to
+from holdfast.study import Study
+from holdfast.synthetic import Shop
+from holdfast.tables import EVIDENCE, PREDICTIONS
+from holdfast.windows import date_of, day_of
+
+HORIZON = {"churn": 60, "value": 90}
+SETTINGS = {
+    "churn.horizon_days": "60", "value.horizon_days": "90", "backtest.max_training_cutoffs": "4",
+    "horizons_days": "[30]",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shop") / "full"
+    simulate_to(folder, Shop(n_customers=600, n_days=450, seed=5))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cutoff(shop: Path) -> int:
+    last = pl.read_parquet(shop / "orders.parquet")["occurred_at"].max()
+    return day_of(last.date()) - 120  # type: ignore[union-attr]
+
+
+@pytest.fixture(scope="module")
+def proof(shop: Path, cutoff: int) -> Evidence:
+    return backtest(Study.from_toml(shop / "holdfast.toml", overrides=SETTINGS), cutoffs=[cutoff])
+
+
+def without_rows_from(day: int, shop: Path, folder: Path) -> Path:
+    """A copy of the shop's log as it lay there at the start of a day, plus one order of nobody much later."""
+    folder.mkdir()
+    for name in ("orders", "events", "treatments"):
+        frame = pl.read_parquet(shop / f"{name}.parquet")
+        frame.filter(pl.col("occurred_at").dt.date() < date_of(day)).write_parquet(folder / f"{name}.parquet")
+    pl.read_parquet(shop / "customers.parquet").write_parquet(folder / "customers.parquet")
+    (folder / "holdfast.toml").write_bytes((shop / "holdfast.toml").read_bytes())
+    return folder
+
+
+def test_the_tables_keep_their_contracts(proof: Evidence) -> None:
+    assert EVIDENCE.check(proof.evidence).height
+    assert PREDICTIONS.check(proof.predictions).height
+
+
+def test_what_came_after_the_cutoff_cannot_change_what_was_predicted(
+    shop: Path, cutoff: int, proof: Evidence, tmp_path: Path
+) -> None:
+    cut = without_rows_from(cutoff, shop, tmp_path / "cut")
+    late = pl.read_parquet(shop / "orders.parquet").sort("occurred_at").tail(1).with_columns(customer_id=pl.lit("late"))
+    pl.concat([pl.read_parquet(cut / "orders.parquet"), late]).write_parquet(cut / "orders.parquet")
+    # The one late order keeps the windows complete, and is all that happens in them.
+    blind = backtest(Study.from_toml(cut / "holdfast.toml", overrides=SETTINGS), cutoffs=[cutoff])
+    for column in ("churn_probability", "expected_revenue", "churn_baseline", "value_baseline"):
+        assert np.array_equal(blind.predictions[column].to_numpy(), proof.predictions[column].to_numpy()), column
+    assert blind.predictions["churned"].all()
+    assert not proof.predictions["churned"].all()
+
+
+def test_the_figures_are_those_of_the_predictions(proof: Evidence) -> None:
+    said = proof.predictions.drop_nulls("churned")
+    brier = float(((said["churn_probability"] - said["churned"].cast(pl.Float64)) ** 2).mean())  # type: ignore[arg-type]
+    told = proof.evidence.filter(metric="brier", model="champion")["value"][0]
+    assert told == pytest.approx(brier)
+    money = proof.predictions.drop_nulls("future_revenue")
+    ratio = money["expected_revenue"].sum() / money["future_revenue"].sum()
+    assert proof.evidence.filter(metric="total_ratio", model="champion")["value"][0] == pytest.approx(ratio)
+
+
+def test_the_truth_is_what_the_log_shows(shop: Path, cutoff: int, proof: Evidence) -> None:
+    orders = pl.read_parquet(shop / "orders.parquet").with_columns(date=pl.col("occurred_at").dt.date())
+    window = orders.filter(pl.col("date").is_between(date_of(cutoff), date_of(cutoff + HORIZON["churn"] - 1)))
+    buyers = set(window.filter(~pl.col("order_id").str.starts_with("R"))["customer_id"])
+    said = proof.predictions.drop_nulls("churned")
+    assert said["churned"].to_list() == [name not in buyers for name in said["customer_id"]]
+
+
+def test_the_model_beats_the_naive_baseline_where_there_is_something_to_learn(proof: Evidence) -> None:
+    found = proof.evidence.filter(metric="roc_auc").sort("model")["value"].to_list()
+    assert found[1] > found[0], "champion, after baseline in the alphabet"
+
+
+def test_compare_names_the_tasks_it_knows(shop: Path) -> None:
+    with pytest.raises(InputError, match="no task 'valu'; did you mean 'value'"):
+        compare(Study.from_toml(shop / "holdfast.toml"), task="valu")
+
+
+@pytest.mark.slow
+def test_six_algorithms_are_compared_on_the_same_customers(shop: Path, cutoff: int) -> None:
+    settings = SETTINGS | {"backtest.cutoffs": f'["{date_of(cutoff)}"]'}
+    found = compare(Study.from_toml(shop / "holdfast.toml", overrides=settings)).evidence
+    for task in ("churn", "value"):
+        models = found.filter(task=task)["model"].unique()
+        assert models.len() == 7
+        assert sum(name.startswith("baseline") for name in models) == 1
