@@ -27,10 +27,12 @@ check: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m bench.original
 	$(BIN)/python -m bench.logs
+	$(BIN)/python -m bench.trust
 	$(BIN)/python -m bench.features
 
 docs: $(STAMP)
 	$(BIN)/python docs/build.py
+	PATH="$(BIN):$$PATH" $(BIN)/python -m typer holdfast.cli.main utils docs --name holdfast --output docs/reference/cli.md
 
 lock: $(STAMP)
 	$(BIN)/python -m pip install --quiet uv

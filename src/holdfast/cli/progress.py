@@ -62,7 +62,7 @@ class LiveSteps:
 @contextmanager
 def progress(*, silent: bool) -> Iterator[Listener]:
     """Whoever is to hear of the steps of a run."""
-    out = Console(stderr=True, highlight=False)
+    out = Console(stderr=True, highlight=False, soft_wrap=True)
     if silent:
         yield Silence()
     elif not out.is_terminal:

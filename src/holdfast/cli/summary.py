@@ -20,7 +20,9 @@ def print_summary(out: "Console", run: "Run", study: "Study") -> None:
     summary, money = run.summary, study.currency
     out.print()
     out.print(f"[bold]{study.name}[/bold], {summary['customers']:,} customers as of {summary['cutoff_date']}")
-    out.print(_headline(summary, money))
+    for line in _headline(summary, money):
+        out.print(line)
+    out.print()
     out.print(_segments(summary, money))
     for reason in summary["top_reasons"]:
         out.print(f"  [dim]{reason['task']:<6}[/dim] {reason['sentence']}")
@@ -33,23 +35,19 @@ def print_summary(out: "Console", run: "Run", study: "Study") -> None:
     out.print(f"\nReport: {run.report}")
 
 
-def _headline(summary: dict[str, Any], money: str) -> Table:
-    table = Table.grid(padding=(0, 2))
-    recovery = summary["recovery"]
-    rows = summary["rows"]
-    table.add_row(
-        "Rows", f"{rows['read']:,} read = {rows['accepted']:,} accepted + {rows['set_aside']:,} set aside "
+def _headline(summary: dict[str, Any], money: str) -> list[str]:
+    rows, recovery = summary["rows"], summary["recovery"]
+    told = {
+        "Rows": f"{rows['read']:,} read = {rows['accepted']:,} accepted + {rows['set_aside']:,} set aside "
         f"+ {rows['quarantined']:,} quarantined",
-    )  # fmt: skip
-    table.add_row("At risk", f"{summary['share_at_risk']:.1%} of customers")
-    table.add_row("Expected revenue", f"{summary['expected_revenue']:,.0f} {money} ({_horizon(summary)})")
-    table.add_row("Revenue at risk", f"{summary['revenue_at_risk']:,.0f} {money}")
+        "At risk": f"{summary['share_at_risk']:.1%} of customers",
+        "Expected revenue": f"{summary['expected_revenue']:,.0f} {money} ({_horizon(summary)})",
+        "Revenue at risk": f"{summary['revenue_at_risk']:,.0f} {money}",
+    }
     if recovery["invested"]:
-        table.add_row(
-            "Recovery (assumed)", f"invest {recovery['invested']:,.0f}, net {recovery['net']:,.0f} {money}, "
-            f"ROI {recovery['roi_percent']:,.0f} %",
-        )  # fmt: skip
-    return table
+        brought = f"net {recovery['net']:,.0f} {money}, ROI {recovery['roi_percent']:,.0f} %"
+        told["Recovery (assumed)"] = f"invest {recovery['invested']:,.0f}, {brought}"
+    return [f"{label:<20}{text}" for label, text in told.items()]
 
 
 def _horizon(summary: dict[str, Any]) -> str:
@@ -69,18 +67,13 @@ def _segments(summary: dict[str, Any], money: str) -> Table:
 def _proof(summary: dict[str, Any]) -> list[str]:
     """How good the predictions proved, always beside the naive baseline."""
     lines = []
-    pairs = (
-        ("churn", "roc_auc", "AUC"),
-        ("churn", "brier", "Brier"),
-        ("value", "wape", "WAPE"),
-        ("value", "spearman", "Spearman"),
-    )
-    for task, metric, name in pairs:
-        ours, naive = summary[task].get(metric), summary[task]["baseline"].get(metric)
-        if ours is not None and naive is not None:
-            lines.append(
-                f"Unseen {task:<6} {name:<9} {ours:.3f}   naive ({summary[task]['baseline']['name']}) {naive:.3f}"
-            )
+    pairs = {"churn": {"roc_auc": "AUC", "brier": "Brier"}, "value": {"wape": "WAPE", "spearman": "Spearman"}}
+    for task, metrics in pairs.items():
+        naive = summary[task]["baseline"] or {}
+        for metric, name in metrics.items():
+            if summary[task].get(metric) is not None and naive.get(metric) is not None:
+                beside = f"{naive['name'].removeprefix('baseline: ')}: {naive[metric]:.3f}"
+                lines.append(f"Unseen {task:<6} {name:<9} {summary[task][metric]:.3f}   naive, {beside}")
     return lines
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -144,7 +144,8 @@ def _completed(
     with steps("Explain") as step:
         found, wording = explained(study, models, frame, scored)
         step.detail = f"{found.reasons['customer_id'].n_unique():,} customers"
-    every = [*got.findings, *findings, *proof.findings, *scored.rule.findings(), *found.findings]
+    proving = [replace(finding, evidence=f"in the backtest, {finding.evidence}") for finding in proof.findings]
+    every = [*got.findings, *findings, *proving, *scored.rule.findings(), *found.findings]
     summary = summarise(
         study, scored, proof.evidence,
         algorithms={task: model.algorithm for task, model in models.items()},
