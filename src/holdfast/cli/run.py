@@ -22,6 +22,6 @@ def run(
     with progress(silent=json) as listener:
         published = run_study(study, listener=listener, promote=promote)
     if json:
-        print_json(published.summary | {"path": str(published.path), "report": str(published.report)})
+        print_json(published.summary | {"path": str(published.path.resolve()), "report": str(published.report.resolve())})
     else:
         print_summary(console(), published, study)
