@@ -24,7 +24,7 @@ def rolled_up(folder: Path, lines: list[dict[str, Any]], **beside: pl.DataFrame)
             warehouse.con.unregister("given")
         named = {f"with_{name}s": bool(table[f"{name}_id"].count()) for name in ("order", "product")}
         roll_up(warehouse, **named)
-        return ACTIVITY.check(warehouse.read(warehouse.table("activity")))
+        return ACTIVITY.check(warehouse.read(warehouse.table("activity")).sort("customer_id", "day"))
 
 
 def line(customer: str, day: int, amount: int, **more: Any) -> dict[str, Any]:

@@ -93,10 +93,25 @@ def test_a_guess_is_replaced_by_what_is_given(tmp_path: Path) -> None:
     assert raw["transactions"]["columns"]["customer_id"] == "card"
     assert (raw["churn"]["horizon_days"], raw["study"]["currency"]) == (14, "EUR")
     assert "study.currency" not in unsure(proposal)
-    with pytest.raises(StudyError, match=r"nothing in the proposed study is called 'study.curency'"):
+    with pytest.raises(StudyError, match=r"the study has no key 'curency'; did you mean 'currency'"):
         proposed(tmp_path, text, study__curency="EUR")
     with pytest.raises(StudyError, match="'soon' is no value for"):
         proposed(tmp_path, text, churn__horizon_days="soon")
+
+
+def test_what_is_given_besides_the_guesses_is_in_the_study(tmp_path: Path) -> None:
+    rows = "".join(f"{i % 5},2011-01-{i % 28 + 1:02},{i}.5\n" for i in range(60))
+    given = {"churn__eligible": "ever bought", "transactions__returns__when": "amount > 50", "seed": "7"}
+    raw = tomllib.loads(proposed(tmp_path, f"customer,date,amount\n{rows}", **given).toml)
+    assert raw["churn"]["eligible"] == "ever bought"
+    assert raw["transactions"]["returns"] == {"when": "amount > 50"}
+    assert raw["study"]["seed"] == 7
+
+
+def test_a_line_break_in_a_name_does_not_leave_its_comment(tmp_path: Path) -> None:
+    text = 'customer,"re\ncency"\n' + "".join(f"{i},{i}\n" for i in range(20))
+    raw = tomllib.loads(proposed(tmp_path, text).toml)
+    assert raw["snapshot"]["labels"] == {"churned": '"re\ncency" > 90'}
 
 
 @pytest.mark.parametrize(

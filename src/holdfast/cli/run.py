@@ -22,6 +22,7 @@ def run(
     with progress(silent=json) as listener:
         published = run_study(study, listener=listener, promote=promote)
     if json:
-        print_json(published.summary | {"path": str(published.path.resolve()), "report": str(published.report.resolve())})
+        places = {"path": str(published.path.resolve()), "report": str(published.report.resolve())}
+        print_json(published.summary | places)
     else:
         print_summary(console(), published, study)

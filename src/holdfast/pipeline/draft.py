@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from holdfast.errors import StudyError, nearest
+from holdfast.errors import StudyError
 
 Value = str | int | list[str] | list[int]
 
@@ -46,22 +46,29 @@ class Draft:
 
     given: Mapping[str, str]
     guesses: list[Guess] = field(default_factory=list)
-    _lines: list[str] = field(default_factory=list)
+    _sections: dict[str, list[str]] = field(default_factory=dict)
     _section: str = ""
 
     @property
     def text(self) -> str:
-        """The file."""
-        return "\n".join(self._lines) + "\n"
+        """The file; what is given for keys that were not guessed stands at the end of its table."""
+        sections = {name: list(lines) for name, lines in self._sections.items()}
+        guessed = {guess.key for guess in self.guesses}
+        for key, value in self.given.items():
+            if key not in guessed:
+                table, _, last = key.rpartition(".")
+                sections.setdefault(table or "study", []).append(f"{_key(last)} = {_toml(value)}  # as given")
+        tables = ("\n".join([f"[{name}]", *lines]) if name else "\n".join(lines) for name, lines in sections.items())
+        return "\n\n".join(tables) + "\n"
 
     def comment(self, text: str) -> None:
         """Add a line that is only read by people."""
-        self._lines.append(f"# {text}")
+        self._sections.setdefault(self._section, []).append(f"# {_one_line(text)}")
 
     def section(self, name: str) -> None:
         """Begin a table."""
-        self._lines += ["", f"[{name}]"]
         self._section = name
+        self._sections.setdefault(name, [])
 
     def put(self, key: str, value: Value | None, because: str, *, sure: bool = True) -> None:
         """Add a key with what is given for it, or else with the guess; without either, add nothing."""
@@ -70,17 +77,10 @@ class Draft:
             value, because, sure = _read(self.given[dotted], like=value), "as given", True
         if value is None:
             return
-        self._lines.append(f"{_key(key)} = {written(value)}  # {because}{'' if sure else ' (?)'}")
-        self.guesses.append(
-            Guess(key=dotted, value=value if isinstance(value, str) else written(value), because=because, sure=sure)
-        )
-
-    def check_given(self) -> None:
-        """Raise StudyError for something given that has no place in the study."""
-        known = [guess.key for guess in self.guesses]
-        for key in self.given:
-            if key not in known:
-                raise StudyError(f"nothing in the proposed study is called '{key}'", fix=nearest(key, known), key=key)
+        why = _one_line(because) + ("" if sure else " (?)")
+        self._sections[self._section].append(f"{_key(key)} = {written(value)}  # {why}")
+        told = value if isinstance(value, str) else written(value)
+        self.guesses.append(Guess(key=dotted, value=told, because=because, sure=sure))
 
 
 def written(value: Value) -> str:
@@ -111,6 +111,20 @@ def _read(given: str, *, like: Value | None) -> Value:
     except tomllib.TOMLDecodeError:
         raise StudyError(f"{given!r} is no value for {written(like)}", fix="write it as TOML does") from None
     return value
+
+
+def _toml(given: str) -> str:
+    """Return a given value as TOML has it: itself if it is TOML, else as a text."""
+    try:
+        tomllib.loads(f"v = {given}")
+    except tomllib.TOMLDecodeError:
+        return written(given)
+    return _one_line(given)
+
+
+def _one_line(text: str) -> str:
+    # A column or a file may have a line break in its name, and a comment would end there.
+    return re.sub(r"[\x00-\x1f\x7f]+", " ", text)
 
 
 def _key(name: str) -> str:

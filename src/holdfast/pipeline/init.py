@@ -51,8 +51,8 @@ def propose(path: Path, *, project_dir: Path, given: Mapping[str, str] | None = 
     project_dir
         Where holdfast.toml will lie; a file below it is named relative to it.
     given
-        What is known better, by the dotted key of a guess: {"transactions.columns.customer_id": "cust"}. The key
-        "kind" takes "log" or "snapshot".
+        What is known better or besides, by its dotted key in the study: {"transactions.columns.customer_id": "cust"}.
+        The key "kind" takes "log" or "snapshot".
 
     Raises
     ------
@@ -60,7 +60,7 @@ def propose(path: Path, *, project_dir: Path, given: Mapping[str, str] | None = 
         The file cannot be read, or does not show who the customer, when the purchase or what the label is; the message
         has the key to give.
     StudyError
-        What is given has no place in the study, or a wrong value.
+        What is given has no place in a study, or a wrong value.
     """
     known = dict(given or {})
     files = find_files(str(path))
@@ -82,7 +82,6 @@ def propose(path: Path, *, project_dir: Path, given: Mapping[str, str] | None = 
             snapshot_study(draft, sample, path=where, taken_on=file_day(files[0].path), csv=csv)
     finally:
         sample.close()
-    draft.check_given()
     Study.from_dict(tomllib.loads(draft.text))
     return Proposal(toml=draft.text, kind=kind, guesses=tuple(draft.guesses))
 

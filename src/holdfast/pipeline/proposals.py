@@ -5,7 +5,7 @@ from pathlib import Path
 
 from holdfast.errors import DataError
 from holdfast.expressions import quoted
-from holdfast.pipeline.draft import Draft
+from holdfast.pipeline.draft import Draft, written
 from holdfast.pipeline.judged import literal
 from holdfast.pipeline.recognise import column_for, log_columns
 from holdfast.pipeline.sample import Sample
@@ -41,9 +41,8 @@ def log_study(draft: Draft, sample: Sample, *, path: str, csv: Csv | None) -> No
     draft.section("transactions")
     draft.put("path", path, "the file")
     again = sample.repeated(sample.names)
-    reason = f"{again:,} of the {sample.height:,} rows looked at repeat an earlier one: "
-    reason += 'purchases, or double entries ("drop")?' if again else "none repeats an earlier one"
-    draft.put("exact_duplicates", "keep", reason, sure=not again)
+    several = f'{again:,} of {sample.height:,} rows repeat an earlier one: purchases, or double entries ("drop")?'
+    draft.put("exact_duplicates", "keep", several if again else "no row repeats another", sure=not again)
     if csv is not None:
         _csv(draft, csv, "transactions")
         ambiguous = f"; {', '.join(str(each) for each in formats if each != chosen)} would do too"
@@ -144,16 +143,8 @@ def _returns_and_rules(draft: Draft, sample: Sample, columns: dict[str, str]) ->
         if 0 < many <= (1 - _MOSTLY) * sample.distinct(product):
             draft.section("transactions.set_aside")
             listed = ", ".join(map(literal, bare))
-            draft.comment(
-                f"{written_rule(quoted(product), listed)}  # codes without a digit: postage and the like? (?)"
-            )
-
-
-def written_rule(column: str, listed: str) -> str:
-    """A rule as a line of TOML."""
-    from holdfast.pipeline.draft import written
-
-    return f'"not a product" = {written(f"{column} IN ({listed})")}'
+            rule = written(f"{quoted(product)} IN ({listed})")
+            draft.comment(f'"not a product" = {rule}  # codes without a digit: postage and the like? (?)')
 
 
 def _churned(sample: Sample) -> tuple[str | None, str, list[str]]:
