@@ -12,10 +12,10 @@ from holdfast.errors import HoldfastError
 app = typer.Typer(
     name="holdfast",
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,  # half the start of every --help would be spent on colours
     pretty_exceptions_enable=False,
     help="From an order log, or a customer snapshot, to churn, value, reasons, segments and a retention plan.\n\n"
-    "Start with [bold]holdfast init my-shop --data orders.csv[/bold], then [bold]holdfast run[/bold].",
+    "Start with `holdfast init my-shop --data orders.csv`, then `holdfast run`.",
     epilog="Exit codes: 0 done, 1 failed, 2 wrong input. Every command takes --help and --json.",
 )
 for command, example in (
