@@ -39,6 +39,9 @@ lock: $(STAMP)
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml -o requirements/core.txt
 	$(BIN)/uv pip compile $(LOCK) --extra dev pyproject.toml -o requirements/dev.txt
+	$(BIN)/uv pip compile $(LOCK) --extra api --extra postgres --extra schedule pyproject.toml -o requirements/api.txt
+	$(BIN)/uv pip compile $(LOCK) --extra dashboard pyproject.toml -o requirements/dashboard.txt
+	$(BIN)/uv pip compile $(LOCK) --group build -o requirements/build.txt
 
 clean:
 	rm -rf $(VENV) demo build dist

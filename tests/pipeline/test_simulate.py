@@ -1,15 +1,19 @@
 """A simulated shop on disk: complete or not there, and a study that opens."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
+from tests.conftest import missing
 
-from holdfast.errors import InputError
+from holdfast.errors import DataError, InputError
+from holdfast.io.duckdb import Warehouse
 from holdfast.pipeline import simulate as room
-from holdfast.pipeline.simulate import simulate_to
+from holdfast.pipeline.ingest import ingest
+from holdfast.pipeline.simulate import Destination, simulate_to
 from holdfast.study import Study
 from holdfast.synthetic import Shop, simulate_batch
 
@@ -82,3 +86,36 @@ def test_what_a_killed_run_left_is_written_anew(tmp_path: Path) -> None:
     (tmp_path / ".orders.parquet.unfinished").write_text("half")
     simulate_to(tmp_path, SHOP)
     assert set(contents(tmp_path)) == set(room.FILES)
+
+
+def test_a_shop_in_postgres_is_read_back_as_it_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dbapi = pytest.importorskip("adbc_driver_postgresql.dbapi")
+    dsn = os.environ.get("HOLDFAST_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
+    try:
+        connection = dbapi.connect(dsn)
+    except dbapi.Error as error:
+        missing(f"no PostgreSQL: {error}")
+    monkeypatch.setenv("SIMULATED_SHOP_DSN", dsn)
+    target = Destination("SIMULATED_SHOP_DSN", 'simulated "shop"')
+    drop = 'DROP SCHEMA IF EXISTS "simulated ""shop""" CASCADE'
+    with connection, connection.cursor() as cursor:
+        cursor.execute(drop)
+        connection.commit()
+        files = simulate_to(tmp_path / "pg", SHOP, postgres=target)
+        with pytest.raises(DataError, match="already exists; name another schema"):
+            simulate_to(tmp_path / "again", SHOP, postgres=target)
+        assert list((tmp_path / "again").iterdir()) == []
+        found = [_totals(Study.from_toml(files.study), tmp_path / "a")]
+        cursor.execute(drop)
+        connection.commit()
+    found.append(_totals(Study.from_toml(simulate_to(tmp_path / "files", SHOP).study), tmp_path / "b"))
+    assert found[0] == found[1]
+    assert found[0][0] > 0
+
+
+def _totals(study: Study, scratch: Path) -> tuple[int, int, int]:
+    scratch.mkdir()
+    with Warehouse(scratch) as warehouse:
+        got = ingest(study, warehouse)
+        (spent,) = warehouse.row("SELECT sum(gross_minor + returns_minor) FROM activity")
+    return got.rows.accepted, got.n_customers, spent

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from holdfast.cli import churn_window, datasets, look, predict, run, runs, start
+from holdfast.cli import churn_window, datasets, look, predict, run, runs, schedule, start
 from holdfast.cli.output import print_error
 from holdfast.errors import HoldfastError
 
@@ -21,6 +21,7 @@ app = typer.Typer(
 for command, example in (
     (start.init, "holdfast init my-shop --data orders.csv"),
     (run.run, "holdfast run --set churn.horizon_days=60"),
+    (schedule.schedule, "holdfast schedule --cron '0 2 * * *'"),
     (predict.predict, "holdfast predict --customer-id CUST00001"),
     (look.compare, "holdfast compare --task churn"),
     (look.backtest, "holdfast backtest --cutoff 2011-06-01"),

@@ -80,17 +80,22 @@ def simulate(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Any other number of the shop, e.g. rhythm=4."),
     ] = None,
+    postgres: Annotated[
+        str | None, typer.Option(metavar="DSN_ENV", help="Load it into the PostgreSQL that this variable names, too.")
+    ] = None,
+    schema: Annotated[str, typer.Option(help="With --postgres: the schema to create.")] = "simulated",
     json: Json = False,
 ) -> None:
     """Write a simulated shop: orders, events, customers, randomised campaigns, the truth, and a study over them."""
     from holdfast.cli.progress import counting
-    from holdfast.pipeline.simulate import simulate_to
+    from holdfast.pipeline.simulate import Destination, simulate_to
     from holdfast.synthetic import Shop
 
     known = [field.name for field in fields(Shop) if field.type in (int, float)]
     shop = replace(Shop(n_customers=customers, n_days=days, seed=seed), **_numbers(overrides, known))
     with counting("customers", total=customers, silent=json) as on_progress:
-        written = simulate_to(directory, shop, on_progress=on_progress)
+        target = Destination(postgres, schema) if postgres else None
+        written = simulate_to(directory, shop, postgres=target, on_progress=on_progress)
     if json:
         print_json({"study": str(written.study), "rows": dict(written.rows)})
         return

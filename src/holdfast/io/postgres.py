@@ -1,13 +1,16 @@
-"""A PostgreSQL query as a stream of Arrow batches, in a transaction that can only read."""
+"""A PostgreSQL query as a stream of Arrow batches, in a transaction that can only read; and tables for a demo."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from holdfast.errors import DataError, MissingExtra, StudyError
+from holdfast.expressions import quoted
 from holdfast.io.batches import provenance
 from holdfast.study import Postgres
 
@@ -60,25 +63,33 @@ class PostgresQuery:
         self._connection.close()
 
 
-def _asked(source: Postgres) -> tuple[Any, Any]:
+def create_tables(tables: Mapping[str, Path], *, dsn_env: str, schema: str) -> None:
+    """Load Parquet files into tables of a new schema, all of them or none.
+
+    Raises
+    ------
+    DataError
+        PostgreSQL cannot be reached, or has such a schema already.
+    """
+    connection = _connected(dsn_env)
     try:
-        from adbc_driver_postgresql import dbapi
-    except ImportError:
-        raise MissingExtra("postgres", needed_for="reading from PostgreSQL") from None
-    dsn = os.environ.get(source.dsn_env)
-    if not dsn:
-        raise StudyError(
-            f"the environment variable {source.dsn_env} is not set",
-            fix=f"export {source.dsn_env}=postgresql://user:password@host:5432/database",
-            variable=source.dsn_env,
-        )
-    try:
-        connection = dbapi.connect(dsn)
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE SCHEMA {quoted(schema)}")
+            for name, path in tables.items():
+                with pq.ParquetFile(path) as file:
+                    rows = pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches())
+                    cursor.adbc_ingest(name, rows, mode="create", db_schema_name=schema)
+        connection.commit()
     except _database_errors() as error:
         raise DataError(
-            f"PostgreSQL cannot be reached with the connection string in {source.dsn_env}: {_said(error)}",
-            fix=f"check {source.dsn_env}",
+            f"PostgreSQL did not take the tables of schema {schema!r}: {_said(error)}", fix="name another schema"
         ) from None
+    finally:
+        connection.close()
+
+
+def _asked(source: Postgres) -> tuple[Any, Any]:
+    connection = _connected(source.dsn_env)
     cursor = connection.cursor()
     try:
         cursor.execute("SET TRANSACTION READ ONLY")
@@ -88,6 +99,27 @@ def _asked(source: Postgres) -> tuple[Any, Any]:
         connection.close()
         raise _unreadable(source, error) from None
     return connection, cursor
+
+
+def _connected(dsn_env: str) -> Any:
+    try:
+        from adbc_driver_postgresql import dbapi
+    except ImportError:
+        raise MissingExtra("postgres", needed_for="PostgreSQL") from None
+    dsn = os.environ.get(dsn_env)
+    if not dsn:
+        raise StudyError(
+            f"the environment variable {dsn_env} is not set",
+            fix=f"export {dsn_env}=postgresql://user:password@host:5432/database",
+            variable=dsn_env,
+        )
+    try:
+        return dbapi.connect(dsn)
+    except _database_errors() as error:
+        raise DataError(
+            f"PostgreSQL cannot be reached with the connection string in {dsn_env}: {_said(error)}",
+            fix=f"check {dsn_env}",
+        ) from None
 
 
 def _database_errors() -> tuple[type[Exception], ...]:

@@ -1,5 +1,6 @@
 """Simulate: write a shop of any size to a folder, with its truth and a study that is ready to run."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from holdfast.errors import InputError
+from holdfast.expressions import quoted
+from holdfast.io.postgres import create_tables
 from holdfast.synthetic import Shop, SimulatedBatch, simulate
 
 TABLES = ("orders", "events", "customers", "treatments", "truth")
@@ -28,7 +31,7 @@ horizons_days = [30, 90, 180, 365]
 seed = {seed}
 
 [transactions]
-path = "orders.parquet"
+{orders}
 [transactions.columns]
 customer_id = "customer_id"
 occurred_at = "occurred_at"
@@ -40,7 +43,7 @@ unit_price = "unit_price"
 when = "order_id LIKE 'R%'"
 
 [customers]
-path = "customers.parquet"
+{customers}
 attributes = ["channel", "country"]
 [customers.columns]
 customer_id = "customer_id"
@@ -49,7 +52,7 @@ known_from = "known_from"
 
 _EVENTS = """
 [events]
-path = "events.parquet"
+{events}
 [events.columns]
 customer_id = "customer_id"
 occurred_at = "occurred_at"
@@ -58,7 +61,7 @@ kind = "kind"
 
 _TREATMENTS = """
 [treatments]
-path = "treatments.parquet"
+{treatments}
 [treatments.columns]
 customer_id = "customer_id"
 occurred_at = "occurred_at"
@@ -88,7 +91,21 @@ class SimulatedFiles:
     rows: Mapping[str, int]
 
 
-def simulate_to(directory: Path, shop: Shop, *, on_progress: Callable[[int], None] | None = None) -> SimulatedFiles:
+@dataclass(frozen=True)
+class Destination:
+    """A new schema of a PostgreSQL database, for the tables that a study reads; the truth stays a file."""
+
+    dsn_env: str
+    schema: str
+
+
+def simulate_to(
+    directory: Path,
+    shop: Shop,
+    *,
+    postgres: Destination | None = None,
+    on_progress: Callable[[int], None] | None = None,
+) -> SimulatedFiles:
     """Write orders, events, customers, treatments and truth as Parquet, and a holdfast.toml over them.
 
     Memory stays that of one batch. Files appear under their names only when all of them are complete.
@@ -97,6 +114,8 @@ def simulate_to(directory: Path, shop: Shop, *, on_progress: Callable[[int], Non
     ----------
     directory
         Made if it does not exist.
+    postgres
+        Load the tables there too, and let the study read them from there.
     on_progress
         Called with the number of customers written so far.
 
@@ -104,6 +123,8 @@ def simulate_to(directory: Path, shop: Shop, *, on_progress: Callable[[int], Non
     ------
     InputError
         `directory` is a file or holds anything.
+    DataError
+        PostgreSQL cannot be reached, or has such a schema already.
     """
     _claim(directory)
     rows = dict.fromkeys(TABLES, 0)
@@ -119,7 +140,10 @@ def simulate_to(directory: Path, shop: Shop, *, on_progress: Callable[[int], Non
                     rows[name] += table.num_rows
                 if on_progress:
                     on_progress(rows["customers"])
-        _unfinished(directory, STUDY_FILE).write_text(_study_text(shop, rows), encoding="utf-8")
+        if postgres is not None:
+            load = {name: _unfinished(directory, f"{name}.parquet") for name in TABLES if name != "truth"}
+            create_tables(load, dsn_env=postgres.dsn_env, schema=postgres.schema)
+        _unfinished(directory, STUDY_FILE).write_text(_study_text(shop, rows, postgres), encoding="utf-8")
     tables = {name: directory / f"{name}.parquet" for name in TABLES}
     return SimulatedFiles(study=directory / STUDY_FILE, tables=tables, rows=rows)
 
@@ -160,8 +184,16 @@ def _arrow_tables(batch: SimulatedBatch) -> Iterator[tuple[str, pa.Table]]:
         yield name, frame.to_arrow()
 
 
-def _study_text(shop: Shop, rows: Mapping[str, int]) -> str:
-    head = _STUDY.format(
-        n_customers=shop.n_customers, n_days=shop.n_days, start=shop.start, seed=shop.seed, currency=shop.currency
-    )
-    return head + (_EVENTS if rows["events"] else "") + (_TREATMENTS if rows["treatments"] else "") + _TASKS
+def _study_text(shop: Shop, rows: Mapping[str, int], postgres: Destination | None) -> str:
+    text = _STUDY + (_EVENTS if rows["events"] else "") + (_TREATMENTS if rows["treatments"] else "")
+    sources = {name: _source(name, postgres) for name in TABLES}
+    numbers = {name: getattr(shop, name) for name in ("n_customers", "n_days", "start", "seed", "currency")}
+    return text.format(**numbers, **sources) + _TASKS
+
+
+def _source(table: str, postgres: Destination | None) -> str:
+    if postgres is None:
+        return f'path = "{table}.parquet"'
+    query = f"SELECT * FROM {quoted(postgres.schema)}.{quoted(table)}"
+    # JSON writes a word as TOML reads it.
+    return f"postgres = {{ dsn_env = {json.dumps(postgres.dsn_env)}, query = {json.dumps(query)} }}"
