@@ -34,6 +34,7 @@ bench: $(STAMP)
 docs: $(STAMP)
 	$(BIN)/python docs/build.py
 	PATH="$(BIN):$$PATH" $(BIN)/python -m typer holdfast.cli.main utils docs --name holdfast --output docs/reference/cli.md
+	$(BIN)/zensical build --strict
 
 lock: $(STAMP)
 	$(BIN)/python -m pip install --quiet uv

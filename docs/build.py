@@ -1,4 +1,4 @@
-"""Write docs/reference from the code itself: the study's keys and the features.
+"""Write docs/reference from the code itself: the study's keys, the features and the tables of a run.
 
 `python docs/build.py --check` exits 1 when a page differs from what the code says; a test runs it.
 """
@@ -51,6 +51,35 @@ def features_page() -> str:
     return "\n".join([*lines, ""])
 
 
+def tables_page() -> str:
+    """Every table of a run, column by column."""
+    from holdfast import tables
+
+    lines = [
+        "# Tables of a run",
+        "",
+        "Made from the code by `make docs`. Each is `tables/<name>.parquet` in the run's folder.",
+        "",
+    ]
+    for contract in (found for found in vars(tables).values() if isinstance(found, tables.Contract)):
+        grain = f"One row per {', '.join(contract.grain)}." if contract.grain else "Rows have no key."
+        more = " Further columns are the study's own." if contract.open_ended else ""
+        lines += [
+            f"## {contract.name}",
+            "",
+            grain + more,
+            "",
+            "| column | type | unit or meaning | may be missing |",
+            "|---|---|---|---|",
+        ]
+        lines += [
+            f"| `{column.name}` | {column.dtype} | {column.unit} | {'yes' if column.nullable else ''} |"
+            for column in contract.columns
+        ]
+        lines.append("")
+    return "\n".join(lines)
+
+
 def _sections(model: type[BaseModel], name: str) -> dict[type[BaseModel], list[str]]:
     """Each table of the study once, with every place where it may stand."""
     found = {model: [name]}
@@ -74,7 +103,11 @@ def _shown(default: Any) -> str:
 def main() -> int:
     """Write or check the pages."""
     stale = []
-    for name, page in (("study.md", study_page()), ("features.md", features_page())):
+    for name, page in (
+        ("study.md", study_page()),
+        ("features.md", features_page()),
+        ("tables.md", tables_page()),
+    ):
         path = REFERENCE / name
         if "--check" in sys.argv:
             stale += [name] if not path.is_file() or path.read_text(encoding="utf-8") != page else []
