@@ -242,6 +242,52 @@ RECOVERY = Contract(
     ),
 )
 
+DAYS = Contract(
+    "days",
+    ("day",),
+    (
+        Column("day", pl.Int32(), "days since 1970-01-01 in the business's time zone; every day of the log"),
+        Column("purchases", pl.Int64(), "customers who bought on the day"),
+        Column("revenue", pl.Float64(), "net revenue, currency"),
+    ),
+)
+
+COHORTS = Contract(
+    "cohorts",
+    ("cohort", "months_since"),
+    (
+        Column("cohort", pl.String(), "month of the first purchase, as 2010-03"),
+        Column("months_since", pl.Int32(), "calendar months after it; 0 = the month itself"),
+        Column("customers", pl.Int64(), "of the cohort"),
+        Column("active", pl.Int64(), "of them, who bought in the month"),
+        Column("revenue", pl.Float64(), "net revenue of the month, currency"),
+        Column("complete", pl.Boolean(), "whether the log covers the whole month"),
+    ),
+)
+
+SURVIVAL = Contract(
+    "survival",
+    ("cohort", "day"),
+    (
+        Column("cohort", pl.String(), '"all", or the year of the first purchase'),
+        Column("day", pl.Int32(), "days since the first purchase"),
+        Column("at_risk", pl.Int64(), "customers still buying and seen for so long"),
+        Column("survival", pl.Float64(), "share still buying after the day (Kaplan-Meier), 0..1"),
+        Column("low", pl.Float64(), "2.5 % of its interval (Greenwood, log-log)"),
+        Column("high", pl.Float64(), "97.5 % of its interval"),
+    ),
+)
+
+PURCHASES = Contract(
+    "purchases",
+    ("customer_id", "day"),
+    (
+        CUSTOMER,
+        Column("day", pl.Int32(), "days since 1970-01-01; the latest of each scored customer"),
+        Column("revenue", pl.Float64(), "net revenue of the day, currency"),
+    ),
+)
+
 QUARANTINE = Contract(
     "quarantine",
     (),

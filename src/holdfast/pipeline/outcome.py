@@ -22,6 +22,7 @@ from holdfast.pipeline.fit_snapshot import fit_snapshot
 from holdfast.pipeline.history import read_history
 from holdfast.pipeline.ingest import Ingested, ingest
 from holdfast.pipeline.progress import Steps
+from holdfast.pipeline.record import log_record
 from holdfast.pipeline.score import Model, Scored, explained, no_value_finding, score
 from holdfast.pipeline.snapshot import IngestedSnapshot, ingest_snapshot
 from holdfast.pipeline.summarise import summarise
@@ -37,7 +38,7 @@ class Outcome:
     ----------
     tables
         Name -> table: scores, features, reasons, contributions, importance, segments, recovery, predictions, evidence,
-        quarantine.
+        quarantine; of a log also days, cohorts, survival, purchases.
     parts
         Path below the run's folder -> bytes: the models, the segment rule and the wording of reasons.
     summary
@@ -85,7 +86,11 @@ def log_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:
         raise NotEnoughData(
             f"no customer is eligible on {date_of(got.end_day)} ({study.churn.eligible})", fix="widen churn.eligible"
         )
-    return _completed(study, got, frame, fitted.models, proof, steps, findings=[*gate.findings, *fitted.findings])
+    with steps("Purchases, cohorts, survival"):
+        record = log_record(study, warehouse, first_day=got.first_day, end_day=got.end_day, scored=frame)
+    outcome = _completed(study, got, frame, fitted.models, proof, steps, findings=[*gate.findings, *fitted.findings])
+    summary = {**outcome.summary, "sufficiency": gate.as_dict()["counts"]}
+    return replace(outcome, tables={**outcome.tables, **record}, summary=summary)
 
 
 def snapshot_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:
