@@ -58,7 +58,8 @@ def tables_page() -> str:
     lines = [
         "# Tables of a run",
         "",
-        "Made from the code by `make docs`. Each is `tables/<name>.parquet` in the run's folder.",
+        "Made from the code by `make docs`. A run keeps its tables as `tables/<name>.parquet`; transactions, events,",
+        "customers, treatments and activity exist only while it is at work.",
         "",
     ]
     for contract in (found for found in vars(tables).values() if isinstance(found, tables.Contract)):
