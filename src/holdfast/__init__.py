@@ -13,19 +13,32 @@ if TYPE_CHECKING:
     from holdfast.errors import HoldfastError
     from holdfast.io.runs import Registry, Run
     from holdfast.pipeline.churn_window import churn_window
+    from holdfast.pipeline.look import backtest, compare
+    from holdfast.pipeline.predict import predict_customer, predict_features
     from holdfast.pipeline.run import run
+    from holdfast.pipeline.simulate import simulate_to
     from holdfast.study import Study
+    from holdfast.synthetic import Shop
 
 __version__ = "0.1.0"
 _HOMES = {
     "Study": "holdfast.study",
+    "Shop": "holdfast.synthetic",
+    "simulate_to": "holdfast.pipeline.simulate",
     "Run": "holdfast.io.runs",
     "Registry": "holdfast.io.runs",
     "HoldfastError": "holdfast.errors",
     "churn_window": "holdfast.pipeline.churn_window",
+    "backtest": "holdfast.pipeline.look",
+    "compare": "holdfast.pipeline.look",
     "run": "holdfast.pipeline.run",
+    "predict_customer": "holdfast.pipeline.predict",
+    "predict_features": "holdfast.pipeline.predict",
 }
-__all__ = ["HoldfastError", "Registry", "Run", "Study", "__version__", "churn_window", "run"]
+__all__ = [
+    "HoldfastError", "Registry", "Run", "Shop", "Study", "__version__", "backtest", "churn_window", "compare",
+    "predict_customer", "predict_features", "run", "simulate_to",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

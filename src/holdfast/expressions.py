@@ -84,6 +84,21 @@ def parse(text: str) -> Expression:
     return Expression(text=text, sql=quoted.sql(dialect="duckdb"), columns=columns)
 
 
+def named_outcome(text: str) -> str | None:
+    """The column that a label merely names, as it is or held against a constant; None for a formula.
+
+    >>> named_outcome("NOT stayed"), named_outcome("Churn = 'Yes'"), named_outcome("Recency > 90")
+    ('stayed', 'Churn', None)
+    """
+    tree = sqlglot.parse_one(text, dialect="duckdb")
+    while isinstance(tree, exp.Not | exp.Paren):
+        tree = tree.this
+    if isinstance(tree, exp.EQ | exp.NEQ | exp.Is):
+        sides = sorted((tree.left, tree.right), key=lambda side: not isinstance(side, exp.Column))
+        tree = sides[0] if not list(sides[1].find_all(exp.Column)) else tree
+    return tree.name if isinstance(tree, exp.Column) else None
+
+
 def quoted(name: str) -> str:
     """Write a column's or table's name so that it can only be a name.
 

@@ -123,3 +123,14 @@ def test_an_unknown_parameter_names_the_nearest(data: tuple[Matrix, Vector, Vect
 def test_an_algorithm_that_cannot_do_the_task_names_the_one_that_can() -> None:
     with pytest.raises(StudyError, match="ridge cannot predict a probability; use logistic"):
         Recipe("ridge", "probability", seed=1)
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_a_column_without_any_value_is_taken_and_changes_nothing(
+    name: str, data: tuple[Matrix, Vector, Vector]
+) -> None:
+    matrix, truth, money = data
+    empty = np.column_stack([matrix, np.full(len(matrix), np.nan)])
+    learner = fitted(name, "probability", (empty, truth, money))
+    assert np.isfinite(learner.predict(empty)).all()
+    assert learner.contributions(empty[:5])[:, 6] == pytest.approx(0)

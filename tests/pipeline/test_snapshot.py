@@ -77,6 +77,20 @@ def test_a_column_named_as_the_label_is_the_label_and_no_feature(read: Reader) -
     assert found.frame.select("churned", "value").rows() == [(True, 2.5), (False, 1.0)]
 
 
+def test_a_column_that_is_the_label_under_another_name_is_hidden_from_both_models() -> None:
+    raw = {
+        "study": {"name": "s"},
+        "snapshot": {
+            "path": "a.csv", "as_of": "2024-01-01", "columns": {"customer_id": "id"},
+            "labels": {"churned": "Status = 'gone'", "value": "a * b"}, "hidden_from_churn": ["b"],
+        },
+    }  # fmt: skip
+    snapshot = Study.from_dict(raw).snapshot
+    assert snapshot is not None
+    assert snapshot.hidden_from("churn") == {"Status", "b"}
+    assert snapshot.hidden_from("value") == {"Status"}
+
+
 def test_one_bad_number_in_a_hundred_is_quarantined_with_its_row(read: Reader) -> None:
     lines = [f"c{i},no,{i}" for i in range(200)]
     lines[7] = "c7,no,lots"

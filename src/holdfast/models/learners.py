@@ -7,6 +7,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any, Literal, Protocol
 
+import numpy as np
+
 from holdfast.errors import MissingExtra, StudyError, nearest
 from holdfast.models import ensembles
 from holdfast.models.linear import LinearModel, fit_linear
@@ -170,8 +172,10 @@ def _fit_histogram(recipe: Recipe, matrix: Matrix, target: Vector, weight: Vecto
         HistGradientBoostingClassifier if recipe.aim == "probability" else HistGradientBoostingRegressor,
         random_state=recipe.seed,
     )
+    # A column without any value cannot be binned; as a constant it can, and is never split on.
+    known = np.where(np.isnan(matrix).all(axis=0), 0.0, matrix)
     with threadpool_limits(threads_for(matrix)):
-        return ensembles.from_histogram(_trained(estimator, matrix, target, weight), n_features=matrix.shape[1])
+        return ensembles.from_histogram(_trained(estimator, known, target, weight), n_features=matrix.shape[1])
 
 
 def _extra(name: str) -> ModuleType:

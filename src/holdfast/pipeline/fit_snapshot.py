@@ -81,8 +81,7 @@ def _snapshot_of(study: Study) -> Snapshot:
 
 
 def _visible(snapshot: Snapshot, task: TaskName, columns: Sequence[str]) -> tuple[str, ...]:
-    hidden = snapshot.hidden_from_churn if task == "churn" else snapshot.hidden_from_value
-    return tuple(name for name in columns if name not in hidden)
+    return tuple(name for name in columns if name not in snapshot.hidden_from(task))
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ def _doubts(study: Study, snapshot: Snapshot, got: IngestedSnapshot) -> tuple[Fi
         got.frame.select(got.columns),
         churned=got.frame["churned"],
         value=got.frame["value"] if "value" in got.frame.columns else None,
-        hidden={"churn": snapshot.hidden_from_churn, "value": snapshot.hidden_from_value},
+        hidden={"churn": snapshot.hidden_from("churn"), "value": snapshot.hidden_from("value")},
         seed=study.seed,
     )
 

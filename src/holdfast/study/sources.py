@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from holdfast.errors import StudyError, nearest
+from holdfast.expressions import named_outcome
 from holdfast.study.sections import DayText, Expr, Section
 from holdfast.tables import ENGAGEMENT_KINDS
 
@@ -182,3 +183,9 @@ class Snapshot(Source):
     """Share of customers held out for the test."""
     cross_validation_folds: int = Field(5, ge=2, le=20)
     """Folds over customers, beside the split."""
+
+    def hidden_from(self, task: Literal["churn", "value"]) -> frozenset[str]:
+        """Columns that a model may not see: those the study hides, and any column that is itself a label."""
+        named = self.hidden_from_churn if task == "churn" else self.hidden_from_value
+        labels = [named_outcome(label) for label in (self.labels.churned, self.labels.value) if label is not None]
+        return frozenset([*named, *(label for label in labels if label is not None)])
