@@ -147,7 +147,7 @@ class _Trial:
 def _tried(recipe: Recipe, matrix: Matrix, churned: Truths, splits: Sequence[Split], *, calibrate: bool) -> _Trial:
     """Predict unseen rows and judge them by log loss, as they would be used: calibrated or not."""
     truth = churned.astype(np.float64)
-    found = held_out(splits, matrix, lambda rows: recipe.fit(matrix[rows], truth[rows]))
+    found = held_out(splits, matrix, lambda rows: recipe.trial(matrix[rows], truth[rows]))
     if not calibrate:
         return _Trial(recipe, None, log_loss(churned[found.rows], found.predicted))
     group = np.repeat(np.arange(len(splits)), [len(split.test) for split in splits])

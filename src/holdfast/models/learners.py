@@ -29,8 +29,15 @@ HOUSE_DEFAULTS: dict[str, dict[str, Any]] = {
 """Small, slow trees: customers are few and noisy. A study's parameters go over these."""
 
 
-class Learner(Protocol):
-    """What every fitted algorithm can do; X is (n_rows, n_columns) with NaN where missing."""
+class Predictor(Protocol):
+    """Who predicts; X is (n_rows, n_columns) with NaN where missing."""
+
+    def predict(self, matrix: Matrix, /) -> Vector:
+        """Probability or mean, (n_rows,)."""
+
+
+class Learner(Predictor, Protocol):
+    """What every fitted algorithm can do."""
 
     @property
     def algorithm(self) -> str:
@@ -39,9 +46,6 @@ class Learner(Protocol):
     @property
     def link(self) -> Link:
         """How the raw score becomes the prediction."""
-
-    def predict(self, matrix: Matrix, /) -> Vector:
-        """Probability or mean, (n_rows,)."""
 
     def raw(self, matrix: Matrix, /) -> Vector:
         """The score that contributions add up to, (n_rows,)."""
@@ -97,6 +101,12 @@ class Recipe:
             The library is not installed.
         """
         return _FITS[self.algorithm](self, matrix, target, weight)
+
+    def trial(self, matrix: Matrix, target: Vector) -> Predictor:
+        """Learn as `fit` does, to predict unseen rows and be forgotten: a forest is not rewritten."""
+        if self.algorithm == "random_forest":
+            return _ForestTrial(_forest(self, matrix, target, None))
+        return self.fit(matrix, target)
 
     def estimator(self, estimator: type, **fixed: object) -> Any:
         """Build the library's estimator with house defaults, `fixed` settings and the study's parameters.
@@ -154,14 +164,31 @@ def _fit_linear(recipe: Recipe, matrix: Matrix, target: Vector, weight: Vector |
     return fit_linear(estimator, matrix, target, weight=weight, algorithm=recipe.algorithm)
 
 
-def _fit_forest(recipe: Recipe, matrix: Matrix, target: Vector, weight: Vector | None) -> ensembles.TreeEnsemble:
+def _forest(recipe: Recipe, matrix: Matrix, target: Vector, weight: Vector | None) -> Any:
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
     estimator = recipe.estimator(
         RandomForestClassifier if recipe.aim == "probability" else RandomForestRegressor,
         random_state=recipe.seed, n_jobs=2,
     )  # fmt: skip
-    return ensembles.from_forest(_trained(estimator, matrix, target, weight), n_features=matrix.shape[1])
+    return _trained(estimator, matrix, target, weight)
+
+
+def _fit_forest(recipe: Recipe, matrix: Matrix, target: Vector, weight: Vector | None) -> ensembles.TreeEnsemble:
+    return ensembles.from_forest(_forest(recipe, matrix, target, weight), n_features=matrix.shape[1])
+
+
+@dataclass(frozen=True)
+class _ForestTrial:
+    """scikit-learn's own forest."""
+
+    forest: Any
+
+    def predict(self, matrix: Matrix) -> Vector:
+        # Threads would add the trees up in any order, so that the last bits would change from run to run.
+        forest = self.forest.set_params(n_jobs=1)
+        found = forest.predict_proba(matrix)[:, 1] if hasattr(forest, "classes_") else forest.predict(matrix)
+        return np.asarray(found, dtype=np.float64)
 
 
 def _fit_histogram(recipe: Recipe, matrix: Matrix, target: Vector, weight: Vector | None) -> ensembles.TreeEnsemble:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from holdfast.models.examples import Rows, Split
-from holdfast.models.learners import Learner
+from holdfast.models.learners import Predictor
 from holdfast.models.links import Matrix, Vector
 from holdfast.study import Task
 
@@ -27,9 +27,9 @@ def candidates_of(task: Task) -> tuple[str, ...]:
     return tuple(dict.fromkeys(task.candidates)) if task.algorithm == "auto" else (task.algorithm,)
 
 
-def held_out(splits: Sequence[Split], matrix: Matrix, fit: Callable[[Rows], Learner]) -> HeldOut:
+def held_out(splits: Sequence[Split], matrix: Matrix, learn: Callable[[Rows], Predictor]) -> HeldOut:
     """Predict the test rows of each split from its training rows."""
-    predicted = [fit(split.train).predict(matrix[split.test]) for split in splits]
+    predicted = [learn(split.train).predict(matrix[split.test]) for split in splits]
     return HeldOut(np.concatenate([split.test for split in splits]), np.concatenate(predicted))
 
 

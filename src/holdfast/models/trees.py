@@ -114,18 +114,18 @@ def _counts(tree: Tree, leaf: Bools) -> Ints:
     counts = np.zeros(len(leaf), dtype=np.int64)
     # A leaf that no training row reached still needs a weight: TreeSHAP divides by it.
     counts[leaf] = np.maximum(np.round(weight * scale), 1)
-    for node in _children_first(tree):
-        counts[node] = counts[tree.left[node]] + counts[tree.right[node]]
+    for nodes in reversed(_levels(tree)):
+        counts[nodes] = counts[tree.left[nodes]] + counts[tree.right[nodes]]
     return counts
 
 
-def _children_first(tree: Tree) -> list[int]:
-    order, stack = [], [0] if tree.feature[0] >= 0 else []
-    while stack:
-        node = stack.pop()
-        order.append(node)
-        stack.extend(int(c) for c in (tree.left[node], tree.right[node]) if tree.feature[c] >= 0)
-    return order[::-1]
+def _levels(tree: Tree) -> list[Ints]:
+    """The inner nodes of each level, the root's first."""
+    levels, nodes = [], np.array([0])
+    while len(nodes := nodes[tree.feature[nodes] >= 0]):
+        levels.append(nodes)
+        nodes = np.concatenate([tree.left[nodes], tree.right[nodes]])
+    return levels
 
 
 def forest_trees(forest: Any) -> Iterator[Tree]:

@@ -9,13 +9,17 @@ The Shapley value of feature j in a leaf of value v whose path holds the feature
 
 with o_i = 1 where the row satisfies all of the path's conditions on i, else 0, and z_i the share of the training rows
 that does. The integrand is a polynomial of degree d - 1, so Gauss-Legendre quadrature with d / 2 nodes is exact.
-Lundberg et al. 2020 define the values; Yu et al. 2022, "Linear TreeShap", give the polynomial.
+Lundberg et al. 2020 define the values; Yang 2021, "Fast TreeSHAP", looks cases up; Yu et al. 2022, "Linear TreeShap",
+give the polynomial.
+
+The last splits of a path are looked up together: a small subtree is walked once for every combination of the case so
+far and its own decisions, and each row then looks up one sum for all of its leaves.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -23,11 +27,14 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Cases = npt.NDArray[np.uint16]
+Path = tuple[int, ...]
+Decisions = Callable[[int], Cases]
 
 MAX_PATH_FEATURES = 14
 MANY_ROWS = 100
 """From so many rows on, working out every case first is quicker than LightGBM's row by row."""
-_ROWS_AT_ONCE = 8_192
+_MOST_CASES = 2_048
+_ROWS_AT_ONCE = 5_000
 _THREADS = 2
 _NEARLY_ZERO = 1e-35
 _ZERO, _NAN = 1, 2  # LightGBM's missing types; 0 reads NaN as 0.0
@@ -46,6 +53,11 @@ class _Tree:
     value: Floats
     leaf_count: Integers
     inner_count: Integers
+
+    @cached_property
+    def features(self) -> Integers:
+        """The features that it asks for, ascending."""
+        return np.unique(self.feature)
 
     @property
     def root(self) -> int:
@@ -108,65 +120,139 @@ class TreeShap:
 def _explain(trees: Sequence[_Tree], columns: Floats) -> Floats:
     """Sum the trees' values, (n_features, n_rows)."""
     total = np.zeros_like(columns)
+    missing = np.flatnonzero(np.isnan(columns).any(axis=1))
     for tree in trees:
-        tables = _tables(tree)
+        lookups = _lookups(tree, n_rows=columns.shape[1])
         for start in range(0, columns.shape[1], _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
-            _look_up(tree, tables, columns[:, rows], total[:, rows])
+            found = _look_up(tree, lookups, _Rows(tree, columns[:, rows], missing))
+            for feature, values in zip(tree.features, found.T, strict=True):
+                total[feature, rows] += values
     return total
 
 
-def _look_up(tree: _Tree, tables: dict[int, Floats], columns: Floats, total: Floats) -> None:
-    """Add what one tree says about some rows to `total`, (n_features, n_rows)."""
-    goes_left = _goes_left(tree, columns).astype(np.uint16)
-    found = np.empty(columns.shape[1])
-    stack: list[tuple[int, tuple[int, ...], Cases]] = [(tree.root, (), np.zeros(columns.shape[1], dtype=np.uint16))]
+@dataclass(frozen=True)
+class _Lookup:
+    """What a subtree adds: (2^(d + k), n_tree_features) values, by its path's case and the decisions of its k nodes."""
+
+    nodes: Path
+    values: Floats
+
+
+def _look_up(tree: _Tree, lookups: Mapping[int, _Lookup], goes_left: "_Rows") -> Floats:
+    """What one tree says about some rows, (n_rows, n_tree_features)."""
+    n_rows = goes_left.columns.shape[1]
+    total = np.zeros((n_rows, len(tree.features)))
+    found = np.empty_like(total)
+    for node, path, case in _walk(tree, goes_left, lookups, case=np.zeros(n_rows, dtype=np.uint16)):
+        lookup = lookups[node]
+        for bit, inner in enumerate(lookup.nodes, start=len(path)):
+            case = case | goes_left(inner) << np.uint16(bit)
+        # "raise" would copy; no case is beyond the table.
+        total += lookup.values.take(case.astype(np.intp), axis=0, out=found, mode="clip")
+    return total
+
+
+def _lookups(tree: _Tree, *, n_rows: int) -> dict[int, _Lookup]:
+    """Subtree -> its lookup, for subtrees that every path meets once, as large as pays for so many rows."""
+    leaves, inner = _leaves(tree), _inner_nodes(tree)
+    found: dict[int, _Lookup] = {}
+    stack: list[tuple[int, Path]] = [(tree.root, ())]
     while stack:
-        node, path, case = stack.pop()
-        if node >= 0:
-            left, right, path = _step(path, int(tree.feature[node]), case, goes_left[node])
-            stack += [(int(tree.right[node]), path, right), (int(tree.left[node]), path, left)]
-            continue
-        places = case.astype(np.int64)
-        for feature, values in zip(path, tables[~node], strict=True):
-            values.take(places, out=found, mode="clip")  # "raise" would copy; no case is beyond the table.
-            total[feature] += found
+        node, path = stack.pop()
+        nodes = inner.get(node, ())
+        cases = 1 << len(path) + len(nodes)
+        if node < 0 or (cases <= _MOST_CASES and (len(nodes) + 1) * cases <= n_rows):
+            found[node] = _gathered(tree, node, path, nodes, leaves)
+        else:
+            longer = path if tree.feature[node] in path else (*path, int(tree.feature[node]))
+            stack += [(int(tree.right[node]), longer), (int(tree.left[node]), longer)]
+    return found
 
 
-def _step(path: tuple[int, ...], feature: int, case: Cases, goes_left: Cases) -> tuple[Cases, Cases, tuple[int, ...]]:
-    """One node further: the cases of the left and of the right child, and their path.
+def _gathered(tree: _Tree, node: int, path: Path, nodes: Path, leaves: Mapping[int, Floats]) -> _Lookup:
+    """Walk a subtree for every combination of its path's case and its own decisions."""
+    if node < 0:
+        return _Lookup((), leaves[node])
+    combinations = np.arange(1 << len(path) + len(nodes), dtype=np.uint16)
+    bits = {inner: combinations >> np.uint16(bit) & np.uint16(1) for bit, inner in enumerate(nodes, start=len(path))}
+    values = np.zeros((len(combinations), len(tree.features)))
+    case = combinations & np.uint16((1 << len(path)) - 1)
+    for leaf, _, cases in _walk(tree, bits.__getitem__, leaves, node, path, case=case):
+        values += leaves[leaf].take(cases, axis=0)
+    return _Lookup(nodes, values)
+
+
+def _walk(
+    tree: _Tree, goes_left: Decisions, stops: Collection[int], node: int | None = None, path: Path = (), *, case: Cases
+) -> Iterator[tuple[int, Path, Cases]]:
+    """From a node, or the root, to each stop: the stop, its path and the rows' cases there.
 
     Bit i of a case says that the row satisfies every condition so far on the path's i-th feature.
     """
+    stack = [(tree.root if node is None else node, path, case)]
+    while stack:
+        node, path, case = stack.pop()
+        if node in stops:
+            yield node, path, case
+            continue
+        left, right, path = _step(path, int(tree.feature[node]), case, goes_left(node))
+        stack += [(int(tree.right[node]), path, right), (int(tree.left[node]), path, left)]
+
+
+def _step(path: Path, feature: int, case: Cases, goes_left: Cases) -> tuple[Cases, Cases, Path]:
+    """One node further: the cases of the left and of the right child, and their path."""
     if feature not in path:
-        left = np.bitwise_or(case, goes_left << len(path), dtype=np.uint16)
+        left = case | goes_left << np.uint16(len(path))
         return left, left ^ np.uint16(1 << len(path)), (*path, feature)
     bit = path.index(feature)
-    left = np.left_shift(goes_left, bit, dtype=np.uint16)
+    left = goes_left << np.uint16(bit)
     return case & (left | np.uint16(0xFFFF ^ 1 << bit)), case & ~left, path
 
 
-def _goes_left(tree: _Tree, columns: Floats) -> npt.NDArray[np.bool_]:
-    """LightGBM's decision in every node, (n_nodes, n_rows), with its three readings of a missing value."""
-    values = columns[tree.feature]
-    threshold, missing, default = tree.threshold[:, None], tree.missing[:, None], tree.default_left[:, None]
-    goes_left: npt.NDArray[np.bool_] = values <= threshold
-    nan = np.isnan(values) if np.isnan(columns).any() else np.zeros_like(goes_left)
-    if nan.any():
-        goes_left = np.where(nan, np.where(missing == _NAN, default, threshold >= 0), goes_left)
-    if (missing == _ZERO).any():
-        goes_left = np.where((missing == _ZERO) & (nan | (np.abs(values) <= _NEARLY_ZERO)), default, goes_left)
-    return goes_left
+@dataclass(frozen=True)
+class _Rows:
+    """LightGBM's decisions about some rows: `columns`, (n_features, n_rows), some of them unknown in `missing`."""
+
+    tree: _Tree
+    columns: Floats
+    missing: Integers
+
+    def __call__(self, node: int) -> Cases:
+        """1 where a row goes left, with LightGBM's three readings of a missing value."""
+        tree, feature = self.tree, self.tree.feature[node]
+        values, threshold, kind = self.columns[feature], tree.threshold[node], tree.missing[node]
+        goes_left = values <= threshold
+        if feature in self.missing:
+            goes_left[np.isnan(values)] = tree.default_left[node] if kind == _NAN else threshold >= 0
+        if kind == _ZERO:
+            goes_left[np.isnan(values) | (np.abs(values) <= _NEARLY_ZERO)] = tree.default_left[node]
+        cases: Cases = goes_left.astype(np.uint16)
+        return cases
 
 
-def _tables(tree: _Tree) -> dict[int, Floats]:
-    """Leaf -> (d, 2^d): what each feature of its path adds in each case, worked out for equal d together."""
+def _inner_nodes(tree: _Tree) -> dict[int, Path]:
+    """Inner node -> the inner nodes of its subtree, itself first."""
+    found: dict[int, Path] = {}
+    # LightGBM numbers a node when it splits it, so children come after their parent.
+    for node in range(len(tree.feature) - 1, -1, -1):
+        found[node] = (node, *found.get(int(tree.left[node]), ()), *found.get(int(tree.right[node]), ()))
+    return found
+
+
+def _leaves(tree: _Tree) -> dict[int, Floats]:
+    """Leaf -> (2^d, n_tree_features): what each feature adds in each case of its path."""
     paths = dict(_paths(tree))
     tables: dict[int, Floats] = {}
     for size in {len(shares) for shares in paths.values()}:
+        # Leaves of equally long paths are worked out together.
         group = [leaf for leaf, shares in paths.items() if len(shares) == size]
-        found = _shapley(np.array([list(paths[leaf].values()) for leaf in group]), tree.value[group])
-        tables.update(zip(group, found, strict=True))
+        found = _shapley(
+            np.array([list(paths[leaf].values()) for leaf in group]), tree.value[[~leaf for leaf in group]]
+        )
+        place = np.array([list(paths[leaf]) for leaf in group])[:, :, None] == tree.features
+        spread = found.transpose(0, 2, 1) @ place.astype(np.float64)
+        tables.update(zip(group, spread, strict=True))
     return tables
 
 
@@ -176,7 +262,7 @@ def _paths(tree: _Tree) -> Iterator[tuple[int, dict[int, float]]]:
     while stack:
         node, shares = stack.pop()
         if node < 0:
-            yield ~node, shares
+            yield node, shares
             continue
         feature = int(tree.feature[node])
         for child in (int(tree.left[node]), int(tree.right[node])):
@@ -188,14 +274,19 @@ def _shapley(shares: Floats, values: Floats) -> Floats:
     n_leaves, size = shares.shape
     nodes, weights = _quadrature((size + 1) // 2)
     off = (1 - nodes) * shares[:, :, None]
-    on = nodes + off
-    product = np.ones((n_leaves, len(nodes), 1))
+    product = np.empty((n_leaves, len(nodes), 2**size))
+    product[:, :, 0] = values[:, None] * weights
     for i in range(size):
-        product = np.concatenate([product * off[:, i, :, None], product * on[:, i, :, None]], axis=2)
-    scale = values[:, None, None] * weights
-    without = (-shares[:, :, None] * scale / off) @ product
-    with_ = ((1 - shares[:, :, None]) * scale / on) @ product
-    return np.where(_bits(size), with_, without)
+        known, more = product[:, :, : 2**i], product[:, :, 2**i : 2 ** (i + 1)]
+        np.multiply(known, (nodes + off[:, i])[:, :, None], out=more)
+        known *= off[:, i, :, None]
+    integrals: Floats = (1 / off) @ product
+    for i in range(size):
+        # The integral leaves feature i out: the cases with and without it share the one in which it is off.
+        halves = integrals[:, i].reshape(n_leaves, 2 ** (size - 1 - i), 2, 2**i)
+        np.multiply(halves[:, :, 0], (1 - shares[:, i])[:, None, None], out=halves[:, :, 1])
+        halves[:, :, 0] *= -shares[:, i, None, None]
+    return integrals
 
 
 @cache
@@ -203,12 +294,6 @@ def _quadrature(n: int) -> tuple[Floats, Floats]:
     """Gauss-Legendre nodes and weights on 0..1."""
     nodes, weights = np.polynomial.legendre.leggauss(max(n, 1))
     return (nodes + 1) / 2, weights / 2
-
-
-@cache
-def _bits(size: int) -> npt.NDArray[np.bool_]:
-    """(size, 2^size): is bit i set in the number?"""
-    return (np.arange(2**size) >> np.arange(size)[:, None] & 1).astype(bool)
 
 
 def _read(fields: dict[str, str]) -> _Tree:

@@ -209,7 +209,7 @@ def learn_value(
     recipes = [Recipe(name, "mean", seed=seed, parameters=settings.parameters) for name in candidates_of(settings)]
 
     def loss(recipe: Recipe) -> float:
-        found = held_out(splits, matrix, lambda rows: recipe.fit(matrix[rows], value[rows]))
+        found = held_out(splits, matrix, lambda rows: recipe.trial(matrix[rows], value[rows]))
         return float(np.mean((value[found.rows] - found.predicted) ** 2))
 
     best = min(recipes, key=loss) if len(recipes) > 1 else recipes[0]

@@ -110,7 +110,7 @@ class _Proving:
     def proved(self) -> _Proved:
         """Prove on customers set aside, and cross-validate the champion."""
         model, forecast = self.on_customers_set_aside()
-        return _Proved(model, forecast, self._cross_validated(model.algorithm))
+        return _Proved(model, forecast, self._cross_validated(model.algorithm, forecast))
 
     def on_customers_set_aside(self) -> tuple[Model, Forecast]:
         """Set customers aside, learn from the others, predict those set aside."""
@@ -165,24 +165,38 @@ class _Proving:
             said=said,
         )
 
-    def _cross_validated(self, algorithm: str) -> dict[str, float]:
+    def _cross_validated(self, algorithm: str, proof: Forecast) -> dict[str, float]:
         """Mean metrics of the champion's algorithm over folds of all customers."""
         splits = self._splits(self.truth, self.snapshot.cross_validation_folds)
-        said = self._fold_predictions(algorithm, splits)
+        said = self._fold_predictions(algorithm, splits, proof)
         if self.task == "churn" and self.study.churn.calibrate:
             said = _cross_calibrated(said, [self.truth[split.test] > 0 for split in splits])
         folds = [self._forecast(split.test, {CHAMPION: found}) for split, found in zip(splits, said, strict=True)]
         return means(folds, CHAMPION, threshold=self.study.churn.threshold)
 
-    def _fold_predictions(self, algorithm: str, splits: Sequence[Split]) -> list[Vector]:
+    def _fold_predictions(self, algorithm: str, splits: Sequence[Split], proof: Forecast) -> list[Vector]:
+        """Predict each fold from the others; a fold of the very customers set aside has been predicted already."""
         from holdfast.models.design import Design
 
         matrix = Design.learn(self.frame, columns=self.columns).matrix(self.frame)
         task = self.study.churn if self.task == "churn" else self.study.value
         aim = "probability" if self.task == "churn" else "mean"
         recipe = Recipe(algorithm, aim, seed=self.study.seed, parameters=task.parameters)  # type: ignore[arg-type]
-        truth = self.truth
-        return [recipe.fit(matrix[s.train], truth[s.train]).predict(matrix[s.test]) for s in splits]
+        truth, known = self.truth, self._uncalibrated(proof)
+
+        def predict(split: Split) -> Vector:
+            mine = self.frame["customer_id"][split.test].to_list()
+            if known.keys() == set(mine):
+                return np.array([known[customer] for customer in mine])
+            return recipe.trial(matrix[split.train], truth[split.train]).predict(matrix[split.test])
+
+        return [predict(split) for split in splits]
+
+    def _uncalibrated(self, proof: Forecast) -> dict[str, float]:
+        """What the learner said of the customers set aside, unless it was calibrated since."""
+        if self.task == "churn" and self.study.churn.calibrate:
+            return {}
+        return dict(zip(proof.customer_id.to_list(), proof.said[CHAMPION].tolist(), strict=True))
 
 
 def _cross_calibrated(said: Sequence[Vector], churned: Sequence[Any]) -> list[Vector]:
