@@ -1,6 +1,7 @@
 """Run: everything, from the source to a published run."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -43,12 +44,14 @@ def run(study: Study, *, listener: Listener | None = None, promote: bool = True)
         summary = {"run_id": run_id, "created_at": f"{created_at:%Y-%m-%dT%H:%M:%SZ}", **outcome.summary}
         with steps("Write tables and models"):
             write_tables(folder, outcome)
-        with steps("Report") as step:
-            summary["seconds"] = dict(steps.seconds)
-            write_papers(folder, study, outcome, summary)
-            step.detail = "report.html, model card, charts, customer_segments.csv"
+        with ThreadPoolExecutor(1) as beside:
+            loaded = beside.submit(load_in_child, folder)
+            with steps("Report") as step:
+                summary["seconds"] = dict(steps.seconds)
+                write_papers(folder, study, outcome, summary)
+                step.detail = "report.html, model card, charts, customer_segments.csv"
         with steps("Publish") as step:
-            load_in_child(folder)
+            loaded.result()
             published = registry.publish(folder, run_id=run_id, facts=facts(study, outcome, summary))
             if promote:
                 registry.promote(published.run_id)
