@@ -110,6 +110,24 @@ def test_the_reasons_of_a_forest_are_those_of_shap(data: tuple[Matrix, Vector, V
     assert np.abs(ours.contributions(matrix[:80])[:, :-1] - theirs).max() < 1e-6
 
 
+@pytest.mark.parametrize("name", REGRESSORS)
+def test_one_row_alone_gets_bit_for_bit_what_it_gets_among_many(name: str, data: tuple[Matrix, Vector, Vector]) -> None:
+    learner = fitted(name, "mean", data)
+    together = learner.predict(data[0])
+    assert [learner.predict(data[0][i : i + 1])[0] for i in range(60)] == together[:60].tolist()
+
+
+@pytest.mark.parametrize("aim", ["probability", "mean"])
+@pytest.mark.parametrize("name", ["random_forest", "lightgbm"])
+def test_a_trial_predicts_what_the_kept_model_does(name: str, aim: str, data: tuple[Matrix, Vector, Vector]) -> None:
+    matrix, truth, money = data
+    recipe = Recipe(name, aim, seed=1, parameters=SMALL[name])  # type: ignore[arg-type]
+    target = truth if aim == "probability" else money
+    tried = recipe.trial(matrix[:400], target[:400]).predict(matrix[400:])
+    kept = recipe.fit(matrix[:400], target[:400]).predict(matrix[400:])
+    np.testing.assert_allclose(tried, kept, rtol=1e-12)
+
+
 def test_the_same_seed_gives_the_same_bytes(data: tuple[Matrix, Vector, Vector]) -> None:
     for name in CLASSIFIERS:
         assert fitted(name, "probability", data).parts() == fitted(name, "probability", data).parts(), name

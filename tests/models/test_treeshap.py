@@ -92,6 +92,13 @@ def test_rows_in_several_batches_have_the_values_they_have_alone(monkeypatch):
     assert explained(model, matrix[:0]).shape == (0, 7)
 
 
+def test_a_tree_far_too_deep_to_be_looked_up_at_once_has_lightgbms_values_too():
+    matrix, target = training(3000)
+    model = booster(matrix, target, rounds=4, num_leaves=400, min_data_in_leaf=2)
+    for rows in (matrix, matrix[:150]):
+        np.testing.assert_allclose(explained(model, rows), model.predict(rows, pred_contrib=True), atol=1e-10)
+
+
 def test_what_it_does_not_cover_is_left_to_lightgbm():
     matrix, target = training()
     matrix[:, 0] = np.arange(len(matrix)) % 9

@@ -83,9 +83,9 @@ class BetaCalibration:
         """
         from scipy.special import expit
 
-        return np.asarray(
-            expit(_terms(probability) @ np.array([self.a, self.b]) + self.c) ** self.season, dtype=np.float64
-        )
+        # Not as a matrix product, which may round one customer otherwise than many.
+        rising, falling = _terms(probability).T
+        return np.asarray(expit(self.a * rising + self.b * falling + self.c) ** self.season, dtype=np.float64)
 
     def to_json(self) -> bytes:
         """The numbers."""

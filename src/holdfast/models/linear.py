@@ -64,7 +64,11 @@ class LinearModel:
 
     def raw(self, matrix: Matrix) -> Vector:
         """Log-odds, or the mean; (n_rows,)."""
-        return np.asarray(self.scaling.apply(matrix) @ np.asarray(self.weights) + self.intercept, dtype=np.float64)
+        found = np.full(len(matrix), self.intercept)
+        # Column by column: a matrix product may round one row otherwise than many.
+        for column, weight in zip(self.scaling.apply(matrix).T, self.weights, strict=True):
+            found += weight * column
+        return found
 
     def predict(self, matrix: Matrix) -> Vector:
         """Probability, or the mean; (n_rows,)."""

@@ -1,0 +1,121 @@
+"""Value: the mean, in totals that add up, and reasons in money."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from holdfast.models.examples import Split
+from holdfast.models.value import Scale, ValueModel, Yardstick, learn_value
+from holdfast.study import Value
+
+N = 2_000
+
+
+@pytest.fixture(scope="module")
+def base() -> tuple[pl.DataFrame, np.ndarray]:
+    """A value with a long tail whose mean is known: 40 or 400 by plan."""
+    rng = np.random.default_rng(11)
+    big = rng.random(N) < 0.3
+    frame = pl.DataFrame({"plan": np.where(big, "firm", "home"), "noise": rng.normal(size=N)})
+    return frame, rng.gamma(1.0, np.where(big, 400.0, 40.0))
+
+
+def learnt(base: tuple[pl.DataFrame, np.ndarray], **settings: object) -> ValueModel:
+    even, odd = np.arange(0, N, 2), np.arange(1, N, 2)
+    return learn_value(
+        base[0],
+        base[1],
+        columns=["plan", "noise"],
+        settings=Value(**{"algorithm": "lightgbm", **settings}),
+        seed=1,
+        splits=[Split(even, odd), Split(odd, even)],
+    )
+
+
+@pytest.mark.parametrize("algorithm", ["lightgbm", "random_forest", "hist_gradient_boosting", "ridge"])
+def test_the_prediction_is_the_mean_of_a_long_tail_and_not_its_median(
+    algorithm: str, base: tuple[pl.DataFrame, np.ndarray]
+) -> None:
+    said = learnt(base, algorithm=algorithm).predict(base[0])
+    firm = (base[0]["plan"] == "firm").to_numpy()
+    # The medians are 277 and 28.
+    assert said[firm].mean() == pytest.approx(400, rel=0.08)
+    assert said[~firm].mean() == pytest.approx(40, rel=0.15)
+    assert said.sum() == pytest.approx(base[1].sum(), rel=0.01)
+
+
+def test_reasons_are_money_and_add_up_to_the_prediction(base: tuple[pl.DataFrame, np.ndarray]) -> None:
+    model = learnt(base)
+    found = model.contributions(base[0])
+    np.testing.assert_allclose(found.total, model.predict(base[0]), atol=1e-6)
+    np.testing.assert_allclose(found.base, base[1].mean(), rtol=0.01)
+
+
+def test_what_comes_back_from_the_published_parts_says_the_same(base: tuple[pl.DataFrame, np.ndarray]) -> None:
+    model = learnt(base)
+    again = ValueModel.from_parts(model.parts())
+    np.testing.assert_array_equal(again.predict(base[0]), model.predict(base[0]))
+
+
+def test_the_candidate_with_the_least_squared_error_becomes_the_champion() -> None:
+    rng = np.random.default_rng(3)
+    frame = pl.DataFrame({"plan": rng.normal(size=N), "noise": rng.normal(size=N)})
+    line, valley = 3 * frame["plan"].to_numpy() + rng.normal(0, 9, N), frame["plan"].to_numpy() ** 2
+    candidates = ["ridge", "lightgbm"]
+    assert learnt((frame, line), algorithm="auto", candidates=candidates).algorithm == "ridge"
+    assert learnt((frame, valley), algorithm="auto", candidates=candidates).algorithm == "lightgbm"
+
+
+def test_the_yardstick_is_the_last_years_spend_over_the_horizon_and_a_floor() -> None:
+    # 730 in 365 days is 2 a day; 90 days and a floor of 5.
+    assert Yardstick(90, 5.0).of(np.array([730.0, 0.0, -80.0]), 365.0).tolist() == [185.0, 5.0, 5.0]
+    # Seen for half a year only, the same spend is twice the rate.
+    assert Yardstick(90, 0.0).of(np.array([730.0]), 182.5).tolist() == [360.0]
+
+
+class Told:
+    """A learner that says a number for each row and explains it by its first column."""
+
+    algorithm = "told"
+    link = "identity"
+
+    def __init__(self, says: list[float], base: float) -> None:
+        self.says, self.base = np.array(says), base
+
+    def predict(self, matrix: np.ndarray) -> np.ndarray:
+        return self.says
+
+    def contributions(self, matrix: np.ndarray) -> np.ndarray:
+        found = np.zeros((len(matrix), matrix.shape[1] + 1))
+        found[:, 0], found[:, -1] = self.says - self.base, self.base
+        return found
+
+
+def product(frame: pl.DataFrame) -> ValueModel:
+    from holdfast.models.design import Design
+
+    return ValueModel(
+        Design.learn(frame, columns=["n", "spend_365d"]),
+        Told([3.0, 1.0], base=2.0),  # type: ignore[arg-type]
+        Told([0.5, 0.25], base=0.5),  # type: ignore[arg-type]
+        Scale(Yardstick(365, 0.0), 365.0, mean=100.0),
+        level=2.0,
+    )
+
+
+def test_the_prediction_is_level_times_scale_times_chance_times_amount() -> None:
+    frame = pl.DataFrame({"n": [1.0, 2.0], "spend_365d": [100.0, 400.0]})
+    assert product(frame).predict(frame).tolist() == [2 * 100 * 0.5 * 3, 2 * 400 * 0.25 * 1]
+
+
+def test_a_product_is_shared_between_its_factors_by_their_shapley_values() -> None:
+    frame = pl.DataFrame({"n": [1.0, 2.0], "spend_365d": [100.0, 400.0]})
+    found = product(frame).contributions(frame)
+    # First customer: only the amount departs from its base, 3 instead of 2, at level 2, chance .5 and scale 100.
+    assert found.values[0].tolist() == pytest.approx([2 * 0.5 * 100 * 1, 0.0])
+    # Second: amount 2 to 1, chance .5 to .25, scale 100 to 400. In each order of the three the scale adds
+    # 300 x amount x chance as known by then: 2 x .5 in two of six, 1 x .5 and 2 x .25 in one each, 1 x .25 in two.
+    scale = 300 * (2 * 1.0 + 0.5 + 0.5 + 2 * 0.25) / 6
+    assert found.values[1, 1] == pytest.approx(2 * scale)
+    assert found.total.tolist() == pytest.approx([300.0, 200.0])
+    assert found.base.tolist() == [200.0, 200.0]
