@@ -1,0 +1,155 @@
+"""The shop's own time: a December that is four times as lively takes four times as long.
+
+The laws of buying know no season. Told in business time, in which every week is as lively as another, they need not:
+histories and horizons are measured by the clock, which runs ahead as it ran a year before.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from holdfast.errors import NotEnoughData
+from holdfast.models.btyd import ParetoNBD
+from holdfast.models.counts.histories import histories_at, some_customers
+from holdfast.models.links import Vector
+
+WEEKS, YEAR_DAYS = 52, 364
+_MONTH_DAYS = 28
+_SMOOTHING = 5
+_LEAST_RATE = 0.05
+_LEAST_SPREAD = 0.1
+_LEAST_OVERDISPERSION = 3.0
+_LATE_SHARE = 0.05
+_OLD_SHOP_FACTOR = 2.0
+_CUSTOMERS_AT_MOST = 3_000
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Business days as a function of calendar days.
+
+    Attributes
+    ----------
+    anchor_day
+        Where both are 0.
+    rates
+        Business days per calendar day in each of the 52 weeks from the anchor on, mean 1, again and again; empty: the
+        calendar itself.
+    """
+
+    anchor_day: int = 0
+    rates: tuple[float, ...] = ()
+
+    def at(self, day: npt.ArrayLike) -> Vector:
+        """Business days since the anchor.
+
+        >>> Clock(0, (2.0, *[50 / 51] * 51)).at([7, 364, 371])
+        array([ 14., 364., 378.])
+        """
+        since = np.asarray(day, dtype=np.float64) - self.anchor_day
+        if not self.rates:
+            return since
+        year, within = np.divmod(since, YEAR_DAYS)
+        edges = np.concatenate([[0.0], np.cumsum(self.rates) * YEAR_DAYS / WEEKS])
+        return np.asarray(year * edges[-1] + np.interp(within, np.arange(WEEKS + 1) * YEAR_DAYS / WEEKS, edges))
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """What the purchase days say of the shop.
+
+    Attributes
+    ----------
+    clock
+        Business time.
+    opened
+        First day of the log where the shop is older than it: many of the customers first seen then are not new.
+    reason
+        Why the clock runs evenly, or what it was learnt from.
+    """
+
+    clock: Clock
+    opened: int | None
+    reason: str
+
+
+def learn_calendar(days: pl.DataFrame, *, first_day: int, now: int, seed: int) -> Calendar:
+    """Read season and age of the shop off the purchase days before `now`.
+
+    A year of log is needed, and customers who keep coming: of one cohort alone, season and decay look the same. In a
+    shop older than its log the repeat purchases of a week are its season; in a young one they grow with the customers,
+    and are held against what a law without season expects.
+    """
+    seen = days.filter(pl.col("day") < now)
+    first = seen.group_by("customer_id").agg(pl.col("day").min())["day"].to_numpy().astype(np.int64)
+    opened = first_day if _older_than_its_log(first, first_day=first_day, now=now) else None
+    n_years = (now - first_day) // YEAR_DAYS
+    if not n_years:
+        return Calendar(Clock(), opened, f"{now - first_day} days of log show no year")
+    late = float((first >= now - YEAR_DAYS // 4).mean())
+    if late < _LATE_SHARE:
+        return Calendar(Clock(), opened, f"one cohort: {late:.1%} of the customers came in the last quarter of a year")
+    repeats = seen.filter(pl.col("day") > pl.col("day").min().over("customer_id"))["day"].to_numpy()
+    starts = [now - YEAR_DAYS * (k + 1) for k in range(min(int(n_years), 3))]
+    weekly = [_weekly(repeats, start) for start in starts]
+    evenly = [np.full(WEEKS, max(float(count.mean()), 1e-9)) for count in weekly]
+    usual = np.sum(evenly if opened is not None else _expected(seen, starts, now=now, seed=seed), axis=0)
+    counted = np.sum(weekly, axis=0)
+    spread, overdispersion = _spread(counted, usual)
+    if spread < _LEAST_SPREAD or overdispersion < _LEAST_OVERDISPERSION:
+        return Calendar(Clock(), opened, f"no season: the months differ by {spread:.0%}")
+    rates = np.maximum(_smooth(counted) / np.maximum(_smooth(usual), 1e-9), _LEAST_RATE)
+    rates /= rates.mean()
+    learnt = f"{len(starts)} years; the busiest week runs {rates.max():.2f} times as fast as the mean"
+    return Calendar(Clock(now, tuple(rates.tolist())), opened, learnt)
+
+
+def _older_than_its_log(first: npt.NDArray[np.int64], *, first_day: int, now: int) -> bool:
+    """Whether the first month shows far more unknown customers than the months after it, and they keep coming."""
+    n_months = (now - first_day) // _MONTH_DAYS
+    if n_months < 4:
+        return False
+    monthly = np.bincount((first - first_day) // _MONTH_DAYS, minlength=n_months)[:n_months]
+    usual = float(np.median(monthly[1:]))
+    return usual > 0 and monthly[0] > _OLD_SHOP_FACTOR * usual
+
+
+def _weekly(day: npt.NDArray[np.int64], start: int) -> Vector:
+    inside = day[(day >= start) & (day < start + YEAR_DAYS)].astype(np.int64)
+    return np.bincount((inside - start) * WEEKS // YEAR_DAYS, minlength=WEEKS).astype(np.float64)
+
+
+def _spread(counted: Vector, usual: Vector) -> tuple[float, float]:
+    """Relative spread of the purchases of 13 months around what is usual, and its square over that of chance."""
+    months, fair = (weeks.reshape(13, 4).sum(axis=1) for weeks in (counted, usual))
+    fair = np.maximum(fair * months.sum() / fair.sum(), 1e-9)
+    return float((months / fair).std()), float(((months - fair) ** 2 / fair).sum() / 12)
+
+
+def _smooth(index: Vector) -> Vector:
+    around = _SMOOTHING // 2
+    wrapped = np.concatenate([index[-around:], index, index[:around]])
+    return np.convolve(wrapped, np.full(_SMOOTHING, 1 / _SMOOTHING), "valid")
+
+
+def _expected(seen: pl.DataFrame, starts: Sequence[int], *, now: int, seed: int) -> list[Vector]:
+    """Repeat purchases per week that a Pareto/NBD without season expects of the same customers."""
+    histories = histories_at(some_customers(seen, at_most=_CUSTOMERS_AT_MOST, seed=seed), now)
+    frequency = histories["n_purchases"].to_numpy() - 1.0
+    tenure = histories["tenure_days"].to_numpy() - 1.0
+    recency = np.where(frequency > 0, tenure + 1 - histories["days_since_last_purchase"].to_numpy(), 0.0)
+    try:
+        law = ParetoNBD().fit(frequency, recency, tenure)
+    except NotEnoughData:
+        return [np.ones(WEEKS) for _ in starts]
+    first, customers = np.unique(now - histories["tenure_days"].to_numpy(), return_counts=True)
+    found = []
+    for start in starts:
+        edges = start + np.arange(WEEKS + 1) * YEAR_DAYS // WEEKS
+        age = np.maximum(edges[:, None] - first, 0.0)
+        curve = law.expected_purchases_new_customer(age.ravel()).reshape(age.shape) @ customers
+        found.append(np.diff(curve))
+    return found

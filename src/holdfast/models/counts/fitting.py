@@ -1,0 +1,194 @@
+"""Fit the count model on what was known at a cutoff: the laws, their level, the tilt and the weights of the pool.
+
+All corrections are learnt from development windows: earlier cutoffs whose windows had ended by then, told by laws
+fitted before them. The weights come from whole models fitted at such cutoffs, so nothing is judged by what it learnt
+from.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from holdfast.findings import Finding
+from holdfast.models.counts.clock import YEAR_DAYS, Calendar, learn_calendar
+from holdfast.models.counts.histories import histories_at, purchases_in, some_customers
+from holdfast.models.counts.laws import LAWS, Laws, fit_laws
+from holdfast.models.counts.model import TILTED, CountModel
+from holdfast.models.counts.tilt import Tilt, Window, fit_tilt
+from holdfast.models.links import Vector
+from holdfast.models.router import Router, Trial, route
+
+_FIT_ON = 20_000
+_DEVELOP_ON = 4_000
+"""Customers: more of them teach four parameters, or sixty small trees, nothing new."""
+_WINDOWS_AT_MOST = 6
+_LEAST_HISTORY_DAYS = 90
+_LEAST_WINDOW_DAYS = 28
+_SAME_SEASON_DAYS = 45
+_LEAST_PURCHASES = 100
+_SPEEDS = (0.5, 2.0)
+_PMF_ROOM = 60
+_SHARES = {2: (0.5, 0.5), 3: (0.25, 0.25, 0.5)}
+
+
+@dataclass(frozen=True)
+class _Past:
+    """One development window: what the laws fitted before it say, and what happened."""
+
+    laws: Laws
+    histories: pl.DataFrame
+    cutoff_day: int
+    window_days: int
+    bought: Vector
+
+
+def fit_counts(
+    days: pl.DataFrame, *, now: int, horizon_days: int, first_day: int, seed: int
+) -> tuple[CountModel, tuple[Finding, ...]]:
+    """Learn from the purchases before `now`.
+
+    Parameters
+    ----------
+    days
+        customer_id and day, one row per customer and day of purchase; all customers who ever bought, not only those
+        who are scored.
+    horizon_days
+        What the tilt and the weights are learnt for; any horizon can be asked afterwards.
+    first_day
+        First day of the log.
+    """
+    days = days.select("customer_id", pl.col("day").cast(pl.Int32)).filter(pl.col("day") < now)
+    calendar = learn_calendar(days, first_day=first_day, now=now, seed=seed)
+    few = some_customers(days, at_most=_DEVELOP_ON, seed=seed)
+    many = some_customers(days, at_most=_FIT_ON, seed=seed)
+    model = _fitted(many, few, calendar, now=now, horizon_days=horizon_days, first_day=first_day, seed=seed)
+    trials = []
+    for window in dict.fromkeys((horizon_days, horizon_days // 2)):
+        judged = _judged(few, calendar, model, now=now, window=window, first_day=first_day, seed=seed)
+        trials += [judged] if judged else []
+    members = model.router.members
+    routed = route(members, _SHARES[len(members)], trials)
+    model = CountModel(model.laws, routed, horizon_days, model.speed, model.tilt)
+    return model, (_how_counts_were_learnt(model, calendar), *_vague(model.laws))
+
+
+def _fitted(
+    many: pl.DataFrame,
+    few: pl.DataFrame,
+    calendar: Calendar,
+    *,
+    now: int,
+    horizon_days: int,
+    first_day: int,
+    seed: int,
+) -> CountModel:
+    laws = fit_laws(histories_at(many, now), clock=calendar.clock, opened=calendar.opened)
+    past = _windows(few, calendar, now=now, horizon_days=horizon_days, first_day=first_day)
+    # What was learnt in one season is not taken for granted in another.
+    a_year_ago = any(abs(now - YEAR_DAYS - window.cutoff_day) <= _SAME_SEASON_DAYS for window in past)
+    past = past if a_year_ago or not calendar.clock.rates else ()
+    tilt = _tilt(past, horizon_days=horizon_days, seed=seed)
+    members = LAWS if tilt is None else (*LAWS, TILTED)
+    router = Router.equal(members, _SHARES[len(members)])
+    return CountModel(laws, router, horizon_days, _speed(past, horizon_days), tilt)
+
+
+def _windows(
+    days: pl.DataFrame, calendar: Calendar, *, now: int, horizon_days: int, first_day: int
+) -> tuple[_Past, ...]:
+    """Development windows: of at least half the horizon, ended by `now`, spread evenly over what the log allows."""
+    latest = now - max(horizon_days // 2, _LEAST_WINDOW_DAYS)
+    earliest = max(first_day + _LEAST_HISTORY_DAYS, now - YEAR_DAYS - horizon_days)
+    if latest < earliest:
+        return ()
+    n = min(_WINDOWS_AT_MOST, 1 + (latest - earliest) // _LEAST_WINDOW_DAYS)
+    found = []
+    for cutoff in np.unique(np.linspace(latest, earliest, n).round().astype(int)).tolist():
+        histories, window = histories_at(days, cutoff), min(horizon_days, now - cutoff)
+        bought = purchases_in(days, histories, window)
+        if bought.sum() >= _LEAST_PURCHASES:
+            laws = fit_laws(histories, clock=calendar.clock, opened=calendar.opened)
+            found.append(_Past(laws, histories, cutoff, window, bought))
+    return tuple(found)
+
+
+def _speed(past: Sequence[_Past], horizon_days: int) -> float:
+    """Business days ahead per day at which the laws would have told the totals of past windows: their geometric mean.
+
+    A window counts by its length over the horizon.
+    """
+    if not past:
+        return 1.0
+    ratio = [
+        np.log(
+            window.bought.sum()
+            / np.mean(window.laws.expected(window.histories, window.window_days, speed=1.0), 0).sum()
+        )
+        for window in past
+    ]
+    weight = [window.window_days / horizon_days for window in past]
+    return float(np.clip(np.exp(np.average(ratio, weights=weight)), *_SPEEDS))
+
+
+def _tilt(past: Sequence[_Past], *, horizon_days: int, seed: int) -> Tilt | None:
+    if not past:
+        return None
+    windows = []
+    for window in past:
+        room = int(max(window.bought.max(), _PMF_ROOM))
+        pmf = np.mean(window.laws.pmf(window.histories, window.window_days, speed=1.0, max_purchases=room), axis=0)
+        windows.append(Window(window.histories, pmf, window.bought, window.window_days / horizon_days))
+    return fit_tilt(windows, seed=seed)
+
+
+def _judged(
+    days: pl.DataFrame, calendar: Calendar, model: CountModel, *, now: int, window: int, first_day: int, seed: int
+) -> Trial | None:
+    """Fit the same model `window` days ago, and hear what its members said of the days since."""
+    then = now - window
+    if window < _LEAST_WINDOW_DAYS or then < first_day + _LEAST_HISTORY_DAYS + window // 2:
+        return None
+    seen = days.filter(pl.col("day") < then)
+    if seen.is_empty():
+        return None
+    fitted = _fitted(seen, seen, calendar, now=then, horizon_days=window, first_day=first_day, seed=seed)
+    if fitted.router.members != model.router.members:
+        return None
+    histories = histories_at(days, then)
+    bought = purchases_in(days, histories, window)
+    said = fitted.members(histories, max_purchases=int(max(bought.max(), _PMF_ROOM)))
+    return Trial(histories["n_purchases"].cast(pl.Float64).to_numpy(), said, bought)
+
+
+def _how_counts_were_learnt(model: CountModel, calendar: Calendar) -> Finding:
+    weights = "; ".join(
+        f"{group} {', '.join(f'{share:.0%}' for share in shares)}" for group, shares in model.router.weights.items()
+    )
+    judged = (
+        "judged on windows that had ended" if model.router.scores else "no window had ended early enough to judge by"
+    )
+    older = "; the shop is older than its log" if calendar.opened is not None else ""
+    return Finding(
+        name="counts-routed",
+        severity="note",
+        evidence=f"Weights of {', '.join(model.router.members)}: {weights} ({judged}). Level "
+        f"{model.speed:.2f}. Season: {calendar.reason}{older}",
+        meaning="Expected purchases, P(alive) and the next purchase day are a weighted mean of these models.",
+        fix="Nothing, unless the weights of a group surprise you.",
+    )
+
+
+def _vague(laws: Laws) -> tuple[Finding, ...]:
+    if not laws.notes:
+        return ()
+    return (
+        Finding(
+            name="counts-hardly-determined",
+            severity="warning",
+            evidence="; ".join(laws.notes),
+            meaning="P(alive) and purchases beyond the length of the log are guesses around the mean.",
+            fix="Use a longer log, or more customers who bought again.",
+        ),
+    )

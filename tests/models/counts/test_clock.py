@@ -1,0 +1,62 @@
+"""Business time: learnt where the log shows a season, and left alone where it cannot."""
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+
+from holdfast.models.counts.clock import Clock, learn_calendar
+from holdfast.synthetic import Shop
+from holdfast.windows import day_of
+
+FIRST_DAY = day_of(Shop(n_customers=1).start)
+
+
+def calendar_of(days, *, n_days):
+    return learn_calendar(days, first_day=FIRST_DAY, now=FIRST_DAY + n_days, seed=1)
+
+
+def test_the_calendar_itself_is_a_clock():
+    assert Clock(5).at([5, 8.5]).tolist() == [0, 3.5]
+
+
+def test_a_clock_passes_each_year_in_a_year_and_never_goes_back():
+    rates = np.random.default_rng(1).uniform(0.2, 3, 52)
+    clock = Clock(100, tuple(rates / rates.mean()))
+    told = clock.at(np.arange(-700, 900))
+    assert (np.diff(told) > 0).all()
+    np.testing.assert_allclose(told[364:] - told[:-364], 364)
+
+
+def test_a_december_four_times_as_lively_is_found(shop_days):
+    shop = replace(Shop.memoryless(2_000, seed=9), december_factor=4.0)
+    calendar = calendar_of(shop_days(shop), n_days=730)
+    by_day = np.diff(calendar.clock.at(FIRST_DAY + np.arange(731)))
+    dates = pl.Series(np.arange(FIRST_DAY, FIRST_DAY + 730)).cast(pl.Int32).cast(pl.Date)
+    december = (dates.dt.month() == 12).to_numpy() & (dates.dt.day() > 14).to_numpy() & (dates.dt.day() < 18).to_numpy()
+    summer = (dates.dt.month() == 8).to_numpy()
+    # Five weeks are taken together: the middle of December keeps most of its height.
+    assert 2.5 < by_day[december].mean() / by_day[summer].mean() < 4.5
+    assert calendar.opened is None
+
+
+def test_a_shop_without_season_keeps_the_calendar(memoryless):
+    calendar = calendar_of(memoryless, n_days=500)
+    assert calendar.clock.rates == ()
+    assert "no season" in calendar.reason
+
+
+def test_one_cohort_has_no_season_but_a_decay(regulars):
+    calendar = learn_calendar(regulars, first_day=0, now=400, seed=1)
+    assert calendar.clock.rates == ()
+    assert "one cohort" in calendar.reason
+
+
+def test_less_than_a_year_shows_no_season(memoryless):
+    assert "show no year" in calendar_of(memoryless, n_days=300).reason
+
+
+def test_a_shop_older_than_its_log_is_recognised(shop_days):
+    shop = replace(Shop.memoryless(2_500, seed=5), truncated_days=400, dropouts_per_year=0.5)
+    assert calendar_of(shop_days(shop), n_days=500).opened == pytest.approx(FIRST_DAY)
