@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from holdfast.errors import HoldfastError
     from holdfast.io.runs import Registry, Run
+    from holdfast.pipeline.audit import audit
     from holdfast.pipeline.churn_window import churn_window
     from holdfast.pipeline.look import backtest, compare
     from holdfast.pipeline.predict import predict_customer, predict_features
@@ -28,6 +29,7 @@ _HOMES = {
     "Run": "holdfast.io.runs",
     "Registry": "holdfast.io.runs",
     "HoldfastError": "holdfast.errors",
+    "audit": "holdfast.pipeline.audit",
     "churn_window": "holdfast.pipeline.churn_window",
     "backtest": "holdfast.pipeline.look",
     "compare": "holdfast.pipeline.look",
@@ -36,7 +38,7 @@ _HOMES = {
     "predict_features": "holdfast.pipeline.predict",
 }
 __all__ = [
-    "HoldfastError", "Registry", "Run", "Shop", "Study", "__version__", "backtest", "churn_window", "compare",
+    "HoldfastError", "Registry", "Run", "Shop", "Study", "__version__", "audit", "backtest", "churn_window", "compare",
     "predict_customer", "predict_features", "run", "simulate_to",
 ]  # fmt: skip
 

@@ -4,7 +4,8 @@
     ├── InputError                 exit 2   what came in is wrong
     │   ├── StudyError                      holdfast.toml, an override, an expression in it
     │   ├── DataError                       a source that cannot be read, or that breaks its contract
-    │   └── NotEnoughData                   the data is sound but cannot carry the answer
+    │   ├── NotEnoughData                   the data is sound but cannot carry the answer
+    │   └── NotHonest                       the audit found what makes the answer worthless
     ├── MissingExtra               exit 2   an optional dependency, with its install line
     └── RunError                   exit 1   the registry of runs
         ├── RunNotFound            exit 2
@@ -62,6 +63,10 @@ class DataError(InputError):
 
 class NotEnoughData(InputError):
     """The data is sound but too small, too short or too uniform for the question."""
+
+
+class NotHonest(InputError):
+    """The audit has a fatal finding that the study does not acknowledge."""
 
 
 class MissingExtra(HoldfastError):

@@ -4,6 +4,7 @@ Every product, quotient and sum of two transformed columns is tried by linear re
 boosted trees on the best pair tell whether there is a formula that was not thought of.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ import polars as pl
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+Shape = Callable[[Floats], Floats]
 
 NEARLY_EXACT = 0.999
 """R2 of a formula with two free constants."""
@@ -30,6 +32,22 @@ class Rule:
     sentence: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Formula(Rule):
+    """A rule in closed form.
+
+    Attributes
+    ----------
+    r2
+        On the rows that it was found on.
+    predicted
+        What it gives for every row, (n_rows,).
+    """
+
+    r2: float
+    predicted: Floats
+
+
 @dataclass(frozen=True)
 class _Term:
     """A transformed column."""
@@ -37,6 +55,17 @@ class _Term:
     column: str
     text: str
     values: Floats
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The best of one kind of formula: the terms, what is regressed on, and the formula in words."""
+
+    r2: float
+    terms: tuple[_Term, ...]
+    factors: Callable[[Sequence[Floats]], Floats]
+    text: str
 
 
 def value_rule(columns: pl.DataFrame, value: pl.Series, rng: np.random.Generator) -> Rule | None:
@@ -53,32 +82,67 @@ def value_rule(columns: pl.DataFrame, value: pl.Series, rng: np.random.Generator
     rows = rng.permutation(np.flatnonzero(np.isfinite(target) & np.isfinite(matrix).all(axis=1)))
     if len(rows) < _LEAST_ROWS or not dense or np.ptp(target[rows]) == 0:
         return None
-    few = rows[:_FORMULA_ROWS]
-    exact = _formula(_terms(dense, matrix[few]), target[few])
+    exact = formula_of(dense, matrix, target, rows=rows[:_FORMULA_ROWS], least=NEARLY_EXACT)
     return exact or _boosted(dense, matrix[rows[:_BOOSTED_ROWS]], target[rows[:_BOOSTED_ROWS]])
 
 
-def _terms(names: list[str], matrix: Floats) -> list[_Term]:
+def formula_of(names: Sequence[str], matrix: Floats, target: Floats, *, rows: Integers, least: float) -> Formula | None:
+    """Find the best of a * f(x), a * f(x) * g(y) and a * f(x) + b * g(y), each plus a constant.
+
+    Parameters
+    ----------
+    names, matrix
+        Columns, (n_rows, n_names).
+    target
+        What they may give, (n_rows,).
+    rows
+        Where it is sought; nothing is missing there.
+    least
+        R2 below which nothing was found.
+    """
+    terms, goal = _terms(names, matrix[rows]), target[rows]
+    if not terms:
+        return None
+    best = max((_single(terms, goal), _product(terms, goal), _sum(terms, goal)), key=lambda found: round(found.r2, 9))
+    if best.r2 < least:
+        return None
+    place = {name: i for i, name in enumerate(names)}
+    with np.errstate(all="ignore"):
+        shaped = [term.shape(matrix[:, place[term.column]]) for term in best.terms]
+    design = best.factors(shaped)
+    solved, *_ = np.linalg.lstsq(design[rows], goal, rcond=None)
+    return Formula(
+        columns=tuple(dict.fromkeys(term.column for term in best.terms)),
+        sentence=f"is {best.text} (R2 {min(best.r2, 1.0):.5f})",
+        r2=min(best.r2, 1.0),
+        predicted=design @ solved,
+    )
+
+
+def _terms(names: Sequence[str], matrix: Floats) -> list[_Term]:
     """Each column under each transformation that is defined for it and does not make it constant."""
     found = []
     for name, x in zip(names, matrix.T, strict=True):
-        shapes = {name: x, f"{name}^2": x**2}
+        shapes: dict[str, Shape] = {name: lambda x: x, f"{name}^2": np.square}
         if x.min() >= 0:
-            shapes |= {f"ln(1 + {name})": np.log1p(x), f"sqrt({name})": np.sqrt(x), f"1 / (1 + {name})": 1 / (1 + x)}
+            shapes |= {f"ln(1 + {name})": np.log1p, f"sqrt({name})": np.sqrt, f"1 / (1 + {name})": _one_over_next}
         if x.min() > 0:
-            shapes |= {f"ln({name})": np.log(x), f"1 / {name}": 1 / x}
-        found += [_Term(name, text, values) for text, values in shapes.items() if np.ptp(values) > 0]
+            shapes |= {f"ln({name})": np.log, f"1 / {name}": np.reciprocal}
+        tried = [_Term(name, text, shape(x), shape) for text, shape in shapes.items()]
+        found += [term for term in tried if np.ptp(term.values) > 0]
     return found
 
 
-def _formula(terms: list[_Term], target: Floats) -> Rule | None:
-    """The best of a * f(x), a * f(x) * g(y) and a * f(x) + b * g(y), each plus a constant."""
-    candidates = [_single(terms, target), _product(terms, target), _sum(terms, target)]
-    r2, used, text = max(candidates, key=lambda candidate: round(candidate[0], 9))
-    if r2 < NEARLY_EXACT:
-        return None
-    names = tuple(dict.fromkeys(term.column for term in used))
-    return Rule(columns=names, sentence=f"is {text} (R2 {min(r2, 1.0):.5f})")
+def _one_over_next(x: Floats) -> Floats:
+    return 1 / (1 + x)
+
+
+def _with_constant(columns: Sequence[Floats]) -> Floats:
+    return np.column_stack([*columns, np.ones(len(columns[0]))])
+
+
+def _times(columns: Sequence[Floats]) -> Floats:
+    return _with_constant([columns[0] * columns[1]])
 
 
 def _standard(values: Floats) -> Floats:
@@ -88,13 +152,13 @@ def _standard(values: Floats) -> Floats:
     return standard
 
 
-def _single(terms: list[_Term], target: Floats) -> tuple[float, tuple[_Term, ...], str]:
+def _single(terms: list[_Term], target: Floats) -> _Found:
     r2 = (_standard(target) @ _standard(np.column_stack([term.values for term in terms]))) ** 2
     best = terms[int(np.argmax(r2))]
-    return float(r2.max()), (best,), _line(best.text, best.values, target)
+    return _Found(float(r2.max()), (best,), _with_constant, _line(best.text, best.values, target))
 
 
-def _product(terms: list[_Term], target: Floats) -> tuple[float, tuple[_Term, ...], str]:
+def _product(terms: list[_Term], target: Floats) -> _Found:
     matrix, goal = np.column_stack([term.values for term in terms]), _standard(target)
     best, pair = -1.0, (0, 0)
     for i in range(len(terms)):
@@ -102,10 +166,11 @@ def _product(terms: list[_Term], target: Floats) -> tuple[float, tuple[_Term, ..
         if r2.max() > best + 1e-12:
             best, pair = float(r2.max()), (i, i + int(np.argmax(r2)))
     one, other = sorted((terms[pair[0]], terms[pair[1]]), key=lambda term: len(term.text))
-    return best, (one, other), _line(f"{one.text} * {other.text}", one.values * other.values, target)
+    text = _line(f"{one.text} * {other.text}", one.values * other.values, target)
+    return _Found(best, (one, other), _times, text)
 
 
-def _sum(terms: list[_Term], target: Floats) -> tuple[float, tuple[_Term, ...], str]:
+def _sum(terms: list[_Term], target: Floats) -> _Found:
     standard, goal = _standard(np.column_stack([term.values for term in terms])), _standard(target)
     alone, between = goal @ standard, standard.T @ standard
     rest = 1 - between**2
@@ -118,7 +183,7 @@ def _sum(terms: list[_Term], target: Floats) -> tuple[float, tuple[_Term, ...], 
     (a, b, constant), *_ = np.linalg.lstsq(design, target, rcond=None)
     second = f"{'-' if b < 0 else '+'} {_factor(abs(b))}{other.text}"
     text = f"{_factor(a)}{one.text} {second}{_constant(constant, target)}"
-    return float(r2[i, j]), (one, other), text
+    return _Found(float(r2[i, j]), (one, other), _with_constant, text)
 
 
 def _line(text: str, values: Floats, target: Floats) -> str:

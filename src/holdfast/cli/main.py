@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from holdfast.cli import churn_window, datasets, look, predict, run, runs, schedule, start
+from holdfast.cli import audit, churn_window, datasets, look, predict, run, runs, schedule, start
 from holdfast.cli.output import print_error
 from holdfast.errors import HoldfastError
 
@@ -25,6 +25,7 @@ for command, example in (
     (predict.predict, "holdfast predict --customer-id CUST00001"),
     (look.compare, "holdfast compare --task churn"),
     (look.backtest, "holdfast backtest --cutoff 2011-06-01"),
+    (audit.audit, "holdfast audit"),
     (churn_window.churn_window, "holdfast churn-window --set churn.horizon_days=60"),
     (look.features, "holdfast features --sql --cutoff 2011-06-01"),
     (start.simulate, "holdfast simulate shop --customers 3000 --set december_factor=4"),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from holdfast.errors import NotEnoughData
 from holdfast.evaluation.backtest import CHAMPION, Evidence, Forecast, TaskName, evidence_of, means, predictions_of
 from holdfast.models.baseline import Constant
 from holdfast.models.calibration import BetaCalibration
@@ -114,20 +115,34 @@ class _Proving:
 
     def on_customers_set_aside(self) -> tuple[Model, Forecast]:
         """Set customers aside, learn from the others, predict those set aside."""
+        truth = self.truth
+        train, test = self._divided(truth)
+        model = self._learnt(train)
+        naive = Constant.fit("baseline: " + ("base rate" if self.task == "churn" else "mean"), truth[train])
+        rows = self.frame[test]
+        said = {CHAMPION: model.predict(rows), naive.name: naive.predict(rows)}
+        return model, self._forecast(test, said)
+
+    def _divided(self, truth: Vector) -> tuple[Any, Any]:
+        """Rows to learn from and rows set aside: those that the table says, or else a share drawn by the seed."""
         from sklearn.model_selection import train_test_split
 
-        truth = self.truth
+        if "is_test" in self.frame.columns:
+            test = self.frame["is_test"].to_numpy()
+            if test.all() or not test.any():
+                raise NotEnoughData(
+                    f"snapshot.split leaves {int((~test).sum()):,} customers to learn from and {int(test.sum()):,} to "
+                    "prove on",
+                    fix="mark some as train and others, of other customers, as test; or leave out snapshot.split",
+                )
+            return np.flatnonzero(~test), np.flatnonzero(test)
         train, test = train_test_split(
             np.arange(len(truth)),
             test_size=self.snapshot.test_share,
             random_state=self.study.seed,
             stratify=truth if self.task == "churn" else None,
         )
-        model = self._learnt(train)
-        naive = Constant.fit("baseline: " + ("base rate" if self.task == "churn" else "mean"), truth[train])
-        rows = self.frame[test]
-        said = {CHAMPION: model.predict(rows), naive.name: naive.predict(rows)}
-        return model, self._forecast(test, said)
+        return train, test
 
     def _learnt(self, train: Any) -> Model:
         rows, truth = self.frame[train], self.truth[train]

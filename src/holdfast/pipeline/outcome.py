@@ -7,26 +7,27 @@ from typing import Any
 
 import polars as pl
 
-from holdfast.audit.circular_label import circular_label
-from holdfast.audit.lucky_split import lucky_split
 from holdfast.checks.sufficiency import sufficiency
-from holdfast.errors import NotEnoughData
+from holdfast.errors import NotEnoughData, StudyError
 from holdfast.evaluation.backtest import Evidence
 from holdfast.explain import top_reasons
 from holdfast.findings import Finding
 from holdfast.io.duckdb import Warehouse
 from holdfast.pipeline import build
+from holdfast.pipeline.audit import answer_as_dict, asked_cheaply, cheap, proof_suspicions, table_of
 from holdfast.pipeline.backtest import backtest
 from holdfast.pipeline.fit import fit_log
 from holdfast.pipeline.fit_snapshot import fit_snapshot
 from holdfast.pipeline.history import read_history
 from holdfast.pipeline.ingest import Ingested, ingest
+from holdfast.pipeline.log_suspicions import Log, of_log
 from holdfast.pipeline.progress import Steps
 from holdfast.pipeline.record import log_record
 from holdfast.pipeline.score import Model, Scored, explained, no_value_finding, score
 from holdfast.pipeline.snapshot import IngestedSnapshot, ingest_snapshot
 from holdfast.pipeline.summarise import summarise
-from holdfast.study import Snapshot, Study, eligible_days
+from holdfast.pipeline.suspicions import Answer, of_table
+from holdfast.study import Study, eligible_days
 from holdfast.windows import date_of
 
 
@@ -73,9 +74,12 @@ def log_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:
     with steps("Features and labels") as step:
         history = read_history(study, warehouse, first_day=got.first_day, end_day=got.end_day)
         step.detail = f"{history.features.height:,} rows at {history.features['cutoff_day'].n_unique()} cutoffs"
+    with steps("Is it honest?") as step:
+        asked = asked_cheaply(of_log(Log(study, warehouse, got, history)), study, step)
     with steps("Prove on unseen time") as step:
         proof = backtest(study, warehouse, first_day=got.first_day, end_day=got.end_day, history=history)
         step.detail = f"{proof.evidence['cutoff_day'].n_unique()} test cutoffs"
+    asked += cheap(proof_suspicions(study, proof, table=None, cross_validated={}))
     with steps("Learn") as step:
         fitted = fit_log(study, history, now=got.end_day)
         step.detail = ", ".join(f"{task}: {model.algorithm}" for task, model in fitted.models.items())
@@ -88,7 +92,9 @@ def log_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:
         )
     with steps("Purchases, cohorts, survival"):
         record = log_record(study, warehouse, first_day=got.first_day, end_day=got.end_day, scored=frame)
-    outcome = _completed(study, got, frame, fitted.models, proof, steps, findings=[*gate.findings, *fitted.findings])
+    outcome = _completed(
+        study, got, frame, fitted.models, proof, steps, findings=[*gate.findings, *fitted.findings], asked=asked
+    )
     summary = {**outcome.summary, "sufficiency": gate.as_dict()["counts"]}
     return replace(outcome, tables={**outcome.tables, **record}, summary=summary)
 
@@ -99,36 +105,19 @@ def snapshot_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcom
     with steps("Read the snapshot") as step:
         got = ingest_snapshot(study, warehouse)
         step.detail = f"{got.rows.read:,} rows, {got.frame.height:,} customers, {len(got.columns)} columns"
-    with steps("Is the label honest?") as step:
-        doubts = _doubts(study, study.snapshot, got)
-        step.detail = ", ".join(doubt.name for doubt in doubts) or "no formula found"
+    if study.snapshot.cutoff is not None:
+        raise StudyError("a table with rows at several cutoffs can be audited, not run", fix="give the order log")
+    with steps("Is it honest?") as step:
+        table = table_of(study, got)
+        asked = asked_cheaply(of_table(table), study, step)
     with steps("Learn and prove") as step:
         fitted = fit_snapshot(study, got.frame, columns=got.columns)
         step.detail = ", ".join(f"{task}: {model.algorithm}" for task, model in fitted.models.items())
-    lucky = [
-        finding
-        for task, folds in fitted.cross_validated.items()
-        for finding in lucky_split(task, test=_champion_figures(fitted.proof.evidence, task), cross_validated=folds)
-    ]
+    asked += cheap(proof_suspicions(study, fitted.proof, table=table, cross_validated=fitted.cross_validated))
     return _completed(
         study, got, got.frame, fitted.models, fitted.proof, steps,
-        findings=[*doubts, *lucky, *fitted.findings], cross_validated=fitted.cross_validated,
+        findings=fitted.findings, asked=asked, cross_validated=fitted.cross_validated,
     )  # fmt: skip
-
-
-def _doubts(study: Study, snapshot: Snapshot, got: IngestedSnapshot) -> tuple[Finding, ...]:
-    return circular_label(
-        got.frame.select(got.columns),
-        churned=got.frame["churned"],
-        value=got.frame["value"] if "value" in got.frame.columns else None,
-        hidden={"churn": snapshot.hidden_from("churn"), "value": snapshot.hidden_from("value")},
-        seed=study.seed,
-    )
-
-
-def _champion_figures(evidence: pl.DataFrame, task: str) -> dict[str, float]:
-    rows = evidence.filter((pl.col("task") == task) & (pl.col("model") == "champion"))
-    return dict(rows.select("metric", "value").iter_rows())
 
 
 def _completed(
@@ -140,6 +129,7 @@ def _completed(
     steps: Steps,
     *,
     findings: Sequence[Finding],
+    asked: Sequence[Answer],
     cross_validated: Mapping[Any, Mapping[str, float]] | None = None,
 ) -> Outcome:
     """Score, segment, explain and sum up: the same for a log and a snapshot."""
@@ -150,7 +140,8 @@ def _completed(
         found, wording = explained(study, models, frame, scored)
         step.detail = f"{found.reasons['customer_id'].n_unique():,} customers"
     proving = [replace(finding, evidence=f"in the backtest, {finding.evidence}") for finding in proof.findings]
-    every = [*got.findings, *findings, *proving, *scored.rule.findings(), *found.findings]
+    doubts = [finding for answer in asked for finding in answer.findings]
+    every = [*got.findings, *doubts, *findings, *proving, *scored.rule.findings(), *found.findings]
     summary = summarise(
         study, scored, proof.evidence,
         algorithms={task: model.algorithm for task, model in models.items()},
@@ -165,7 +156,10 @@ def _completed(
             "evidence": proof.evidence, "predictions": proof.predictions, "quarantine": pl.read_parquet(got.quarantine),
         },
         parts=_parts(models, scored, wording.to_dict()),
-        summary={"rows": asdict(got.rows), "reasons": got.reasons, **summary},
+        summary={
+            "rows": asdict(got.rows), "reasons": got.reasons, **summary,
+            "audit": {"acknowledged": study.acknowledge, "suspicions": [answer_as_dict(answer) for answer in asked]},
+        },
         data_fingerprint=got.fingerprint,
     )  # fmt: skip
 

@@ -16,7 +16,7 @@ import polars.selectors as cs
 from holdfast.errors import DataError, StudyError
 from holdfast.expressions import parse
 from holdfast.findings import Finding
-from holdfast.io.conditions import Field, calculator, expression_sql
+from holdfast.io.conditions import Field, calculator, expression_sql, text_sql
 from holdfast.io.duckdb import Warehouse
 from holdfast.io.sources import OnRows, Opened, open_source
 from holdfast.pipeline.intake_findings import of_sources
@@ -32,13 +32,17 @@ from holdfast.pipeline.judged import (
     written_quarantine,
 )
 from holdfast.pipeline.lines import NO_CUSTOMER, customer_sql, yes_no_sql
+from holdfast.pipeline.moments import moment
 from holdfast.pipeline.typed import Typed, blank_finding, typed_columns
 from holdfast.study import Snapshot, Study
 from holdfast.windows import parse_day
 
 OUTCOMES = ("churned", "value")
-_RESERVED = ("customer_id", "cutoff_day", *OUTCOMES)
+_RESERVED = ("customer_id", "cutoff_day", *OUTCOMES, "is_test", "row_cutoff_day")
 _REPEATED = "customer_id names several different rows"
+_ANOTHER_ROW = "another row of the same customer"
+_IS_TEST = "is_test"
+_ROW_CUTOFF = "row_cutoff_day"
 _MOST_REPEATED = 0.01
 _Types = tuple[tuple[str, str], ...]
 _DUCKDB_TYPES: Mapping[pl.DataType, str] = {pl.Float64(): "DOUBLE", pl.Boolean(): "BOOLEAN"}
@@ -56,12 +60,20 @@ class IngestedSnapshot:
         its day since 1970-01-01.
     columns
         The given and derived columns, in order.
+    days
+        Those of `columns` that hold days.
+    prepared
+        Where the table has a split of its own, its rows before any was set aside because its customer repeats: the
+        columns of `frame`, `is_test` (bool) and, if the study names a cutoff, `row_cutoff_day`. `frame` has `is_test`
+        too, and of each customer one row, one to learn from if there is one.
     rows, reasons, quarantine, findings, fingerprint
         As in `Ingested`.
     """
 
     frame: pl.DataFrame = field(repr=False)
     columns: tuple[str, ...]
+    days: tuple[str, ...] = ()
+    prepared: pl.DataFrame | None = field(default=None, repr=False)
     rows: Rows
     reasons: dict[str, dict[str, int]]
     quarantine: Path
@@ -88,13 +100,17 @@ def ingest_snapshot(study: Study, warehouse: Warehouse, *, on_progress: OnRows |
         warehouse.con.execute(f"CREATE OR REPLACE TABLE snapshot_raw AS SELECT * FROM {source.view}")
     source.view = "snapshot_raw"
     customer = source.column(snapshot.columns.customer_id, role="customer_id")
-    given = {name: found for name, found in source.fields.items() if found != customer and name not in _RESERVED}
+    roles = [customer, *(source.column(c, role="split") for c in (snapshot.split, snapshot.cutoff) if c is not None)]
+    given = {name: found for name, found in source.fields.items() if found not in roles and name not in _RESERVED}
     columns = typed_columns(given, source.view, warehouse, decimal=snapshot.csv.decimal)
     judged = _checked(judge(source, _reading(source, columns, snapshot), warehouse))
     names = [*given, *snapshot.derived]
+    prepared = _prepared(judged, names, snapshot, warehouse)
     return IngestedSnapshot(
         frame=_frame(judged, names, snapshot, warehouse),
         columns=tuple(names),
+        days=tuple(column.name for column in columns if column.kind == "day"),
+        prepared=prepared,
         rows=judged.rows,
         reasons={judged.name: judged.reasons},
         quarantine=written_quarantine([judged], warehouse),
@@ -182,12 +198,44 @@ def _reading(source: Opened, columns: Sequence[Typed], snapshot: Snapshot) -> Re
         outcome["value"] = f"TRY_CAST({worth} AS DOUBLE)"
         problems["value is missing or not finite"] = "NOT coalesce(isfinite(value), false)"
     row = row_digest(source.fields)
+    if snapshot.split is not None:
+        return _reading_prepared(source, snapshot, given, {**derived, **outcome}, problems)
     same = "OVER (PARTITION BY customer_id)"
     outcome["_differ"] = f"min({row}) {same} <> max({row}) {same}"
     return Reading(
         layers=[given, {**derived, **outcome}],
         quarantine={_REPEATED: "customer_id IS NOT NULL AND _differ", **problems},
         set_aside={NO_CUSTOMER: "customer_id IS NULL"},
+        compared=list(source.fields.values()),
+    )
+
+
+def _reading_prepared(
+    source: Opened,
+    snapshot: Snapshot,
+    given: Mapping[str, str],
+    outcome: Mapping[str, str],
+    problems: Mapping[str, str],
+) -> Reading:
+    """Read a table with a split of its own: of each customer, the first row that is learnt from counts."""
+    part = text_sql(source.column(str(snapshot.split), role="split"))
+    lower = f"lower(trim({part}))"
+    yes_no = yes_no_sql(Field(part, "VARCHAR"))
+    first = {_IS_TEST: f"CASE {lower} WHEN 'test' THEN true WHEN 'train' THEN false ELSE {yes_no} END"}
+    problems = {**problems, "split is neither train nor test": f"{_IS_TEST} IS NULL"}
+    if snapshot.cutoff is not None:
+        when = moment(
+            source, snapshot.cutoff, role="cutoff", zone="UTC", timestamp_format=snapshot.csv.timestamp_format
+        )
+        first[_ROW_CUTOFF] = when.day(when.local)
+        problems["cutoff is not a date"] = f"{_ROW_CUTOFF} IS NULL"
+    bad = " OR ".join(f"({condition})" for condition in problems.values())
+    order = f"({bad}), {_IS_TEST}, _file, _row"
+    nth = {"_nth": f"row_number() OVER (PARTITION BY customer_id ORDER BY {order})"}
+    return Reading(
+        layers=[{**given, **first}, outcome, nth],
+        quarantine=problems,
+        set_aside={NO_CUSTOMER: "customer_id IS NULL", _ANOTHER_ROW: "_nth > 1"},
         compared=list(source.fields.values()),
     )
 
@@ -202,10 +250,32 @@ def _checked(judged: Judged) -> Judged:
     return usable(judged)
 
 
+def _outcomes(snapshot: Snapshot) -> tuple[str, ...]:
+    parts = (_IS_TEST,) if snapshot.split is not None else ()
+    return (*(OUTCOMES if snapshot.labels.value is not None else OUTCOMES[:1]), *parts)
+
+
+def _prepared(judged: Judged, names: Sequence[str], snapshot: Snapshot, warehouse: Warehouse) -> pl.DataFrame | None:
+    """The rows of a table with a split of its own, also those of customers that were met before."""
+    if snapshot.split is None:
+        return None
+    columns = [f"g{i}" for i in range(len(names) - len(snapshot.derived))]
+    columns += [f"d{i}" for i in range(len(snapshot.derived))]
+    outcomes = [*_outcomes(snapshot), *([_ROW_CUTOFF] if snapshot.cutoff is not None else [])]
+    frame: pl.DataFrame = warehouse.con.sql(
+        f"SELECT {', '.join(['customer_id', *columns, *outcomes])} FROM {judged.table} "
+        f"WHERE customer_id IS NOT NULL AND {_IS_TEST} IS NOT NULL AND churned IS NOT NULL AND _raw IS NULL "
+        "ORDER BY _file, _row"
+    ).pl()
+    return frame.select(
+        "customer_id", *_floats(frame.select(columns)).rename(dict(zip(columns, names, strict=True))), *outcomes
+    )
+
+
 def _frame(judged: Judged, names: Sequence[str], snapshot: Snapshot, warehouse: Warehouse) -> pl.DataFrame:
     columns = [f"g{i}" for i in range(len(names) - len(snapshot.derived))]
     columns += [f"d{i}" for i in range(len(snapshot.derived))]
-    outcomes = OUTCOMES if snapshot.labels.value is not None else OUTCOMES[:1]
+    outcomes = _outcomes(snapshot)
     with warehouse.working("write the table snapshot"):
         warehouse.con.execute(f"""
             CREATE OR REPLACE TABLE snapshot AS SELECT {", ".join(["customer_id", *columns, *outcomes])}

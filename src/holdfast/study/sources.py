@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from holdfast.errors import StudyError, nearest
 from holdfast.expressions import named_outcome
-from holdfast.study.sections import DayText, Expr, Section
+from holdfast.study.sections import DayText, Expr, Horizon, Section
 from holdfast.tables import ENGAGEMENT_KINDS
 
 
@@ -180,7 +180,13 @@ class Snapshot(Source):
     hidden_from_value: list[str] = []
     """Columns the value model may not see."""
     test_share: float = Field(0.2, gt=0, lt=1)
-    """Share of customers held out for the test."""
+    """Share of customers held out for the test, where the table has no split of its own."""
+    split: str | None = None
+    """Column that says `train` or `test` (or no, yes: is it a test row?) of each row, as the table was prepared."""
+    cutoff: str | None = None
+    """Column with the day up to which each row reaches. Such a table can be audited, not run."""
+    horizon_days: Horizon | None = None
+    """Days after a row's cutoff that its outcome looks at."""
     cross_validation_folds: int = Field(5, ge=2, le=20)
     """Folds over customers, beside the split."""
 

@@ -1,0 +1,123 @@
+"""Telling column: does one column, or that it is empty, nearly determine who left?
+
+Customers who leave are seldom told apart by one fact that was known before. Where they are, the fact was mostly written
+down afterwards: a status, a reason for leaving, a last amount.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from holdfast.audit.circular_label import NEARLY_CERTAIN
+from holdfast.audit.table import Booleans, Table, is_number, listed
+from holdfast.findings import Finding, Severity
+
+TELLING = 0.9
+"""ROC-AUC of one column alone on customers whom the tree has not seen; honest behaviour stays below."""
+_EXPECTED_OTHERS = 20
+_PURE = 0.99
+_FRACTION_OF_BOTH = 0.02
+
+
+@dataclass(frozen=True)
+class _Told:
+    column: str
+    sentence: str
+    example: int
+
+
+def telling_column(table: Table) -> tuple[Finding, ...]:
+    """Name the columns that give the outcome away, each with what is seen in it.
+
+    Returns
+    -------
+    tuple
+        At most one `telling-column` and one `filled-in-afterwards`, a warning where the model of churn sees one of
+        the columns and a note where it sees none.
+    """
+    if table.halves is None:
+        return ()
+    filled = [told for name in table.columns.columns if (told := _pure_group(name, table))]
+    known = {told.column for told in filled}
+    strong = sorted(table.aucs, key=lambda name: -table.aucs[name])
+    telling = [_alone(name, table) for name in strong if _is_telling(name, table) and name not in known]
+    return (*_filled_in(filled, table), *_telling(telling, table))
+
+
+def _is_telling(name: str, table: Table) -> bool:
+    # What is certain is a circular label, and named there; a hidden one is the label as it was given.
+    return TELLING <= table.aucs[name] < NEARLY_CERTAIN
+
+
+def _alone(name: str, table: Table) -> _Told:
+    return _Told(name, f"{name} alone has ROC-AUC {table.aucs[name]:.3f}", int(np.flatnonzero(table.left)[0]))
+
+
+def _pure_group(name: str, table: Table) -> _Told | None:
+    """The group of rows that share a value (or have none), all but all of whom left, or stayed."""
+    if table.aucs[name] >= NEARLY_CERTAIN and name in table.hidden.get("churn", ()):
+        return None
+    left = table.left
+    if not _FRACTION_OF_BOTH < left.mean() < 1 - _FRACTION_OF_BOTH:
+        return None
+    for words, group in _groups(name, table):
+        share = left[group].mean()
+        opposite = left.mean() if share < 0.5 else 1 - left.mean()
+        if group.sum() * opposite >= _EXPECTED_OTHERS and max(share, 1 - share) >= _PURE:
+            told = f"of {group.sum():,} customers whose {name} {words}, {share:.1%} left (of all {left.mean():.1%})"
+            return _Told(name, told, int(np.flatnonzero(group)[0]))
+    return None
+
+
+def _groups(name: str, table: Table) -> list[tuple[str, Booleans]]:
+    column = table.columns[name]
+    missing = column.is_null().to_numpy()
+    found = [("is empty", missing), ("is filled in", ~missing)] if missing.any() and not missing.all() else []
+    counts = column.drop_nulls().value_counts(sort=True, name="n").head(1 if is_number(column) else 8)
+    for value in counts[name]:
+        is_value = (column == value).fill_null(False).to_numpy()
+        if not is_value.all():
+            found.append((f"is {value:g}" if isinstance(value, float) else f"is {value}", is_value))
+    return found
+
+
+def _filled_in(told: list[_Told], table: Table) -> tuple[Finding, ...]:
+    if not told:
+        return ()
+    return (
+        Finding(
+            name="filled-in-afterwards",
+            severity=_severity(told, table),
+            evidence="; ".join(each.sentence for each in told[:4]) + _example(told[0], table),
+            meaning="A column that is one thing for those who left and another for those who stayed was most likely "
+            "written when they left. Nobody has it on the day of a prediction.",
+            fix=f"Hide it (hidden_from_churn and hidden_from_value: {listed([t.column for t in told])}), or give the "
+            "value as it stood before the outcome.",
+        ),
+    )
+
+
+def _telling(told: list[_Told], table: Table) -> tuple[Finding, ...]:
+    if not told:
+        return ()
+    return (
+        Finding(
+            name="telling-column",
+            severity=_severity(told, table),
+            evidence="; ".join(each.sentence for each in told[:8]) + _example(told[0], table),
+            meaning="One fact seldom tells so much before a customer leaves: the label was made from it, or it was "
+            "written down after the outcome.",
+            fix=f"Ask when {listed([t.column for t in told])} is known; hide what is known only afterwards.",
+        ),
+    )
+
+
+def _severity(told: list[_Told], table: Table) -> Severity:
+    return "warning" if any(each.column in table.seen for each in told) else "note"
+
+
+def _example(told: _Told, table: Table) -> str:
+    value = table.columns[told.column][told.example]
+    what = "left" if table.left[told.example] else "stayed"
+    shown = "nothing" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    return f"; for example customer {table.customer[told.example]} {what} and has {told.column} = {shown}"
