@@ -6,7 +6,9 @@
 >>> run.scores                                    # doctest: +SKIP
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -48,3 +50,19 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'holdfast' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
+
+
+class _Public(ModuleType):
+    """The verb `audit` and the package `holdfast.audit` share a name; as an attribute, the verb wins."""
+
+    @property
+    def audit(self) -> Any:
+        """The verb."""
+        return __getattr__("audit")
+
+    @audit.setter
+    def audit(self, package: ModuleType) -> None:
+        """Take the package, which the import system hands over, and leave it where imports look: in sys.modules."""
+
+
+sys.modules[__name__].__class__ = _Public

@@ -107,9 +107,9 @@ def formula_of(names: Sequence[str], matrix: Floats, target: Floats, *, rows: In
     if best.r2 < least:
         return None
     place = {name: i for i, name in enumerate(names)}
+    # Where a row has nothing, or less than any row that the formula was found on, it gives nothing.
     with np.errstate(all="ignore"):
-        shaped = [term.shape(matrix[:, place[term.column]]) for term in best.terms]
-    design = best.factors(shaped)
+        design = best.factors([term.shape(matrix[:, place[term.column]]) for term in best.terms])
     solved, *_ = np.linalg.lstsq(design[rows], goal, rcond=None)
     return Formula(
         columns=tuple(dict.fromkeys(term.column for term in best.terms)),
@@ -187,7 +187,9 @@ def _sum(terms: list[_Term], target: Floats) -> _Found:
 
 
 def _line(text: str, values: Floats, target: Floats) -> str:
-    slope, constant = np.polyfit(values, target, 1)
+    centred = values - values.mean()
+    slope = float(centred @ target / (centred @ centred))
+    constant = float(target.mean() - slope * values.mean())
     return f"{_factor(slope)}{text}{_constant(constant, target)}"
 
 

@@ -14,9 +14,9 @@ from holdfast.findings import Finding
 from holdfast.windows import date_of
 
 _TOLD_APART = 0.8
-_JUMP = 0.25
-_TIMES = 3.0
-_LEAST_STEPS = 4
+_JUMP = 0.3
+_TIMES = 2.5
+_MONTH_DAYS, _LEAST_MONTHS, _LEAST_PURCHASES = 30, 5, 50
 _LEAST_CUSTOMERS = 200
 
 
@@ -56,32 +56,30 @@ def _means(name: str, values: Floats, table: Table) -> str:
     return f"mean {learnt:,.4g} when learning, {test:,.4g} in the test"
 
 
-def jump(features: pl.DataFrame, *, columns: Sequence[str], step_days: int) -> tuple[Finding, ...]:
-    """Find features whose distribution changed at one cutoff as it never did before.
+def sudden_change(purchases: pl.DataFrame, *, end_day: int) -> tuple[Finding, ...]:
+    """Find a month from which on purchases are of another kind than before, as no other month is.
 
     Parameters
     ----------
-    features
-        FEATURES at several cutoffs.
-    columns
-        The features to look at: measured ones, and none that only counts time.
-    step_days
-        Cutoffs closer together than that are passed over.
+    purchases
+        One row per customer and day of purchase: day, then what is measured of it.
+    end_day
+        First day after the log; months of 30 days are counted back from it.
     """
-    cutoffs = _apart(features["cutoff_day"].unique().sort().to_list(), step_days)
-    if len(cutoffs) < _LEAST_STEPS + 1:
+    months = purchases.with_columns(month=(end_day - 1 - pl.col("day")) // _MONTH_DAYS)
+    parts = [part for _, part in sorted(months.partition_by("month", as_dict=True).items(), reverse=True)]
+    parts = [part for part in parts if part.height >= _LEAST_PURCHASES]
+    if len(parts) < _LEAST_MONTHS:
         return ()
-    frames = {day: features.filter(pl.col("cutoff_day") == day) for day in cutoffs}
-    if min(frame.height for frame in frames.values()) < _LEAST_CUSTOMERS:
-        return ()
-    found = [told for name in columns if (told := _jumped(name, cutoffs, frames))]
+    measured = [name for name in purchases.columns if name != "day"]
+    found = [told for name in measured if (told := _jumped(name, parts))]
     if not found:
         return ()
     return (
         Finding(
             name="sudden-change",
             severity="warning",
-            evidence="; ".join(found[:4]),
+            evidence="; ".join(found),
             meaning="What was learnt before the change and what is predicted after it are not the same thing: a "
             "changed unit, a new till, a part of the shop that is missing.",
             fix="Find out what happened at that time; correct the log, or begin it after the change.",
@@ -89,27 +87,19 @@ def jump(features: pl.DataFrame, *, columns: Sequence[str], step_days: int) -> t
     )
 
 
-def _apart(cutoffs: Sequence[int], step_days: int) -> list[int]:
-    kept: list[int] = []
-    for day in reversed(cutoffs):
-        if not kept or kept[-1] - day >= step_days:
-            kept.append(day)
-    return kept[::-1]
-
-
-def _jumped(name: str, cutoffs: Sequence[int], frames: dict[int, pl.DataFrame]) -> str | None:
+def _jumped(name: str, months: Sequence[pl.DataFrame]) -> str | None:
     from scipy.stats import ks_2samp
 
-    values = [frames[day][name].drop_nulls().to_numpy() for day in cutoffs]
-    if min(map(len, values)) < _LEAST_CUSTOMERS:
-        return None
+    values = [month[name].cast(pl.Float64).to_numpy() for month in months]
     distances = [float(ks_2samp(a, b, method="asymp").statistic) for a, b in pairwise(values)]
     k = int(np.argmax(distances))
-    usual = float(np.max(np.delete(distances, k)))
+    # The change may lie within a month, which then differs from both its neighbours.
+    usual = float(np.max(np.delete(distances, range(max(0, k - 1), min(len(distances), k + 2)))))
     if distances[k] < _JUMP or distances[k] < _TIMES * usual:
         return None
     before, after = (float(np.median(values[i])) for i in (k, k + 1))
+    begins = date_of(int(months[k + 1]["day"].to_numpy().min()))
     return (
-        f"{name} (median {before:,.4g} at {date_of(cutoffs[k])}, {after:,.4g} at {date_of(cutoffs[k + 1])}) moved by "
-        f"{distances[k]:.2f} (Kolmogorov-Smirnov), at other times by {usual:.2f} at most"
+        f"{name} per purchase has a median of {before:,.4g} in the 30 days before {begins} and of {after:,.4g} "
+        f"after it; the two differ by {distances[k]:.2f} (Kolmogorov-Smirnov), other months by {usual:.2f} at most"
     )

@@ -12,6 +12,7 @@ from holdfast.findings import Finding
 
 _LEAST_SHARE = 0.01
 _LEAST_ROWS = 5
+_HARDLY_FEWER = 0.7
 _BALANCED = 0.002
 _LEAST_RESAMPLED = 0.02
 _DISTANT = 0.6
@@ -41,13 +42,11 @@ def shared_customers(table: Table) -> tuple[Finding, ...]:
 def shared_rows(table: Table) -> tuple[Finding, ...]:
     """Say how many test rows are equal, in every column and in the outcome, to a row that is learnt from.
 
-    Without a split of the table's own, rows that repeat under another customer's name are told instead.
+    Without a split of the table's own, rows that repeat under another customer's name are told instead. Rows that agree
+    by chance agree even more often when their most varied column is left out; copies do not.
     """
-    rows = table.columns.with_columns(churned=table.churned).hash_rows(seed=1)
-    if not any(_is_wide(column) for column in table.columns):
-        return ()
-    copies, judged = _copies(rows, table.test)
-    if copies.sum() < _LEAST_ROWS or copies.sum() <= _LEAST_SHARE * judged:
+    copies, judged = _copies(table, table.columns)
+    if copies.sum() < _LEAST_ROWS or copies.sum() <= _LEAST_SHARE * judged or _by_chance(table, copies):
         return ()
     example = table.customer[int(np.flatnonzero(copies)[0])]
     whose = "test rows are equal in every column and in the outcome to a row that is learnt from"
@@ -64,16 +63,31 @@ def shared_rows(table: Table) -> tuple[Finding, ...]:
     )
 
 
-def _copies(rows: pl.Series, test: Booleans | None) -> tuple[Booleans, int]:
-    if test is None:
+def _rows(table: Table, columns: pl.DataFrame) -> pl.Series:
+    return columns.with_columns(churned=table.churned).hash_rows(seed=1)
+
+
+def _copies(table: Table, columns: pl.DataFrame) -> tuple[Booleans, int]:
+    """Which rows are copies, and of how many; at several cutoffs a customer may stay as they were."""
+    rows = _rows(table, columns)
+    if table.test is None:
         return rows.is_duplicated().to_numpy(), len(rows)
-    learnt = rows.filter(pl.Series(~test)).unique()
-    return rows.is_in(learnt.implode()).to_numpy() & test, int(test.sum())
+    whole = pl.DataFrame({"row": rows, "customer": table.customer, "test": table.test})
+    learnt = whole.filter(~pl.col("test")).group_by("row").agg(
+        first=pl.col("customer").min(), last=pl.col("customer").max()
+    )  # fmt: skip
+    met = whole.join(learnt, on="row", how="left", maintain_order="left")
+    copied = pl.col("test") & pl.col("first").is_not_null()
+    if table.cutoff_day is not None:
+        copied &= (pl.col("first") != pl.col("customer")) | (pl.col("last") != pl.col("customer"))
+    return met.select(copied).to_series().to_numpy(), int(table.test.sum())
 
 
-def _is_wide(column: pl.Series) -> bool:
-    """Whether a column has so many values that two customers seldom share one."""
-    return column.n_unique() > 0.1 * len(column)
+def _by_chance(table: Table, copies: Booleans) -> bool:
+    """Whether far more rows would be copies if their most varied column were left out."""
+    widest = max(table.columns.columns, key=lambda name: table.columns[name].n_unique())
+    without = table.columns.drop(widest)
+    return bool(not without.width or copies.sum() < _HARDLY_FEWER * _copies(table, without)[0].sum())
 
 
 def resampled(table: Table) -> tuple[Finding, ...]:
@@ -101,13 +115,14 @@ def resampled(table: Table) -> tuple[Finding, ...]:
 
 
 def _by_copies(table: Table) -> str | None:
-    rows = table.columns.with_columns(churned=table.churned).hash_rows(seed=1)
-    repeats = rows.is_duplicated().to_numpy()
+    if table.cutoff_day is not None or _by_chance(table, _copies(table, table.columns)[0]):
+        return None
+    repeats = _rows(table, table.columns).is_duplicated().to_numpy()
     of = {left: float(repeats[table.left == left].mean()) for left in (True, False)}
     assert table.test is not None
     split = [bool((repeats & part & (table.left == max(of, key=lambda k: of[k]))).any()) for part in _parts(table)]
     more, less = max(of.values()), min(of.values())
-    if not all(split) or more < 10 * less + _LEAST_RESAMPLED or not any(_is_wide(c) for c in table.columns):
+    if not all(split) or more < 10 * less + _LEAST_RESAMPLED:
         return None
     return (
         f"{of[True]:.1%} of the rows of customers who left repeat another row, and {of[False]:.1%} of the others; "

@@ -16,6 +16,7 @@ from holdfast.findings import Finding
 TOGETHER = 0.98
 """ROC-AUC of boosted trees on unseen customers that no honest churn is known to allow."""
 _LEAD = 0.05
+_LIFT = 0.06
 _LEAST = 0.7
 _LEAST_VALUES = 30
 
@@ -55,7 +56,7 @@ def outshining_column(table: Table, *, among: Collection[str] | None = None) -> 
     if not measured or len(table.seen) < 4:
         return ()
     best = max(measured, key=lambda name: table.aucs[name])
-    if not _LEAST <= table.aucs[best] < NEARLY_CERTAIN:
+    if not _LEAST <= table.aucs[best] < TELLING:
         return ()
     others = table.boosted_auc([name for name in table.seen if name != best])
     if table.aucs[best] < others + _LEAD:
@@ -78,3 +79,32 @@ def outshining_column(table: Table, *, among: Collection[str] | None = None) -> 
 def _is_measured(name: str, table: Table) -> bool:
     column = table.columns[name]
     return is_number(column) and column.n_unique() >= _LEAST_VALUES
+
+
+def lifting_column(table: Table, *, among: Collection[str]) -> tuple[Finding, ...]:
+    """Suspect columns that lift everything else by more than a fact of the past can.
+
+    Parameters
+    ----------
+    among
+        The columns to suspect; the others are known to be of the past.
+    """
+    asked = [name for name in table.seen if name in among]
+    others = [name for name in table.seen if name not in among]
+    if table.halves is None or not asked or not others:
+        return ()
+    without = table.boosted_auc(others)
+    found = {name: lifted for name in asked if (lifted := table.boosted_auc([*others, name])) >= without + _LIFT}
+    if not found:
+        return ()
+    told = ", ".join(f"with {name} {auc:.3f}" for name, auc in found.items())
+    return (
+        Finding(
+            name="lifting-column",
+            severity="warning",
+            evidence=f"everything that customers did before the cutoff has ROC-AUC {without:.3f}, {told}",
+            meaning="Nothing that was known before tells so much that purchases do not: the column was brought up to "
+            "date after the cutoff.",
+            fix="Give the day from which each value was known (customers.columns.known_from), or leave the column out.",
+        ),
+    )

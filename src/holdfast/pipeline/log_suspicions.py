@@ -10,13 +10,13 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 from holdfast.audit.chosen_by_the_future import chosen_by_the_future
-from holdfast.audit.drift import jump
+from holdfast.audit.drift import sudden_change
 from holdfast.audit.history_changes import history_changes
 from holdfast.audit.log_days import backdated_returns, beyond_the_log, fading_log, proving_windows
 from holdfast.audit.table import Table
 from holdfast.audit.telling_column import telling_column
-from holdfast.audit.telling_together import outshining_column
-from holdfast.features.catalogue import FEATURES
+from holdfast.audit.telling_together import lifting_column, outshining_column
+from holdfast.features.catalogue import sources_of
 from holdfast.findings import Finding
 from holdfast.io.duckdb import Warehouse
 from holdfast.pipeline import build
@@ -30,9 +30,8 @@ from holdfast.windows import parse_day
 
 _LEAST_CUSTOMERS = 200
 _COMPARED_CUSTOMERS = 3_000
-_DRIFT_ROWS = 40_000
+_MEASURED_CUSTOMERS = 20_000
 _LATER = "a history that includes the days after it"
-_TIME = ("tenure", "calendar")
 _LAST_PURCHASES = """
     SELECT back.customer_id, back.day, max(bought.day) AS bought_day
     FROM transactions AS back JOIN transactions AS bought
@@ -95,8 +94,7 @@ def of_log(log: Log) -> list[Suspicion]:
             is_cheap=False,
         ),
         Suspicion(
-            name="sudden change", question="Did the shop change from one day to the next?", ask=partial(_jump, log),
-            is_cheap=False,
+            name="sudden change", question="Did the shop change from one day to the next?", ask=partial(_sudden, log),
         ),
     ]  # fmt: skip
 
@@ -176,7 +174,7 @@ def _attributes(log: Log) -> tuple[Finding, ...]:
     alone = Table(
         columns=rows.select(names), churned=rows["churned"], customer=rows["customer_id"], seed=log.study.seed
     )
-    return (*telling_column(alone), *outshining_column(whole, among=names))
+    return (*telling_column(alone), *outshining_column(whole, among=names), *lifting_column(whole, among=names))
 
 
 def _appended(log: Log) -> tuple[Finding, ...]:
@@ -216,11 +214,13 @@ def _copy(warehouse: Warehouse, *, one_in: int, before: int | None) -> Iterator[
         yield copy
 
 
-def _jump(log: Log) -> tuple[Finding, ...]:
-    features = log.history.features
-    of_time = {feature.name for feature in FEATURES if feature.group in _TIME}
-    given = log.study.customers.attributes if log.study.customers else ()
-    numbers = [name for name, kind in features.schema.items() if kind.is_numeric()]
-    columns = [n for n in numbers if n not in of_time and n not in given and n not in ("customer_id", "cutoff_day")]
-    few = features.sample(min(features.height, _DRIFT_ROWS), seed=log.study.seed)
-    return jump(few, columns=columns, step_days=log.study.backtest.step_days)
+def _sudden(log: Log) -> tuple[Finding, ...]:
+    one_in = max(1, log.got.n_customers // _MEASURED_CUSTOMERS)
+    amount = f", gross_minor / {10**log.study.minor_digits} AS amount" if "amounts" in sources_of(log.study) else ""
+    lines = ", n_lines AS lines" if log.study.transactions and log.study.transactions.columns.product_id else ""
+    if not amount + lines:
+        return ()
+    rows = log.warehouse.con.sql(
+        f"SELECT day{amount}{lines} FROM activity WHERE n_orders > 0 AND hash(customer_id) % {one_in} = 0"
+    ).pl()
+    return sudden_change(rows, end_day=log.got.end_day)
