@@ -4,16 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
+from tests.audit.bank import PANEL, divided, honest, panel, snapshot, study_in, telco_study
+from tests.audit.bank_logs import batch, cdnow_study, with_attributes
 
 from holdfast.pipeline.simulate import simulate_to
 from holdfast.study import Study
 from holdfast.synthetic import Shop
-from tests.audit.bank import PANEL, divided, honest, panel, snapshot, study_in, telco_study
-from tests.audit.bank_logs import batch, cdnow_study, with_attributes
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -6,6 +6,7 @@ import pytest
 
 from holdfast.audit.circular_label import circular_label
 from holdfast.audit.lucky_split import lucky_split
+from holdfast.audit.table import Table
 
 
 @pytest.fixture(scope="module")
@@ -29,19 +30,26 @@ def shop(n: int = 3000) -> pl.DataFrame:
 def evidence(columns: pl.DataFrame, *, churned: pl.Series | None = None, value: pl.Series | None = None) -> str:
     if churned is None:
         churned = pl.Series(np.random.default_rng(4).random(columns.height) < 0.2)
-    found = circular_label(columns, churned=churned, value=value, hidden={}, seed=1)
+    found = circular_label(table(columns, churned=churned, value=value))
     return found[0].evidence if found else ""
+
+
+def table(columns: pl.DataFrame, *, churned: pl.Series, **more) -> Table:
+    customer = pl.Series([f"K{number}" for number in range(columns.height)])
+    return Table(columns=columns, churned=churned, customer=customer, **{"seed": 1, **more})
 
 
 def test_both_labels_of_the_original_snapshot_are_named(original):
     (finding,) = circular_label(
-        original.drop("Customer_ID"),
-        churned=original["Recency"] > 90,
-        value=original["Monetary"] * (original["Frequency"] + 1).log(),
-        hidden={"churn": ["Recency"], "value": ["Monetary", "Frequency"]},
-        seed=42,
+        table(
+            original.drop("Customer_ID"),
+            churned=original["Recency"] > 90,
+            value=original["Monetary"] * (original["Frequency"] + 1).log(),
+            hidden={"churn": ["Recency"], "value": ["Monetary", "Frequency"]},
+            seed=42,
+        )
     )
-    assert finding.name == "circular-label"
+    assert (finding.name, finding.severity) == ("circular-label", "fatal")
     assert finding.evidence == (
         "the churn label is Recency > 90 for 10,000 of 10,000 customers; "
         "the value label is Monetary * ln(1 + Frequency) (R2 1.00000)"
@@ -68,7 +76,7 @@ def test_the_telco_snapshot_is_quiet(bench_data):
 
 def test_a_column_that_the_model_sees_is_called_a_leak():
     frame = shop()
-    (finding,) = circular_label(frame, churned=frame["since"] > 90, value=None, hidden={"value": ["since"]}, seed=1)
+    (finding,) = circular_label(table(frame, churned=frame["since"] > 90, hidden={"value": ["since"]}))
     assert "A model even sees since." in finding.meaning
 
 
@@ -125,6 +133,15 @@ def test_honest_outcomes_are_quiet():
     churned = pl.Series(rng.random(3000) < 1 / (1 + np.exp(3 - frame["since"].to_numpy() / 40)))
     value = frame["spend"] * pl.Series(rng.lognormal(0, 0.5, 3000))
     assert evidence(frame, churned=churned, value=value) == ""
+
+
+def test_a_label_that_was_given_and_is_hidden_is_no_formula():
+    frame = shop().with_columns(ended=pl.col("since") > 150, worth=pl.col("spend") * 2)
+    frame = frame.with_columns(churn=pl.col("ended").cast(pl.String)).drop("since", "spend")
+    hidden = {"churn": ["ended", "churn", "worth"], "value": ["ended", "churn", "worth"]}
+    assert circular_label(table(frame, churned=frame["ended"], value=frame["worth"], hidden=hidden)) == ()
+    (seen,) = circular_label(table(frame, churned=frame["ended"], value=frame["worth"]))
+    assert "A model even sees churn, ended, worth." in seen.meaning
 
 
 def test_too_few_customers_say_nothing():

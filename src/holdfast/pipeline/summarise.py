@@ -72,7 +72,7 @@ def _task(
         **({"threshold": study.churn.threshold} if task == "churn" else {}),
         "test_cutoff": date_of(int(last["cutoff_day"][0])).isoformat() if last.height else None,
         **_metrics(last, CHAMPION),
-        "cross_validated": dict(cross_validated[task]) if task in cross_validated else None,
+        "cross_validated": plain(pl.DataFrame([cross_validated[task]]))[0] if task in cross_validated else None,
         "baseline": {"name": naive[0], **_metrics(last, naive[0])} if naive else None,
     }
 

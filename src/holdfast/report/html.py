@@ -16,7 +16,7 @@ from holdfast.report import listings, words
 from holdfast.report.contents import Report
 from holdfast.report.drawing import Drawing
 from holdfast.report.listings import Listing
-from holdfast.report.summary import cards, how_proved, lead, rows, stamps, top_reasons
+from holdfast.report.summary import audited, cards, how_proved, lead, rows, stamps, top_reasons
 from holdfast.report.theme import css_variables
 
 if TYPE_CHECKING:
@@ -102,6 +102,7 @@ def _page(report: Report) -> dict[str, Any]:
         "actions": [(name, report.study.actions.get(name, [])) for name in report.segments["segment"]],
         "is_assumed": "assumed" in report.recovery["uplift_source"].to_list(),
         "how_proved": how_proved(report),
+        "audited": audited(report),
         "rows": rows(report),
         "made": _made(report),
         "study": json.dumps(report.study.model_dump(mode="json", exclude_defaults=True), indent=1, ensure_ascii=False),
@@ -130,7 +131,7 @@ def _listings(report: Report) -> dict[str, Listing]:
     per_task = (listings.metrics, listings.all_metrics, listings.importance, listings.dependence)
     both = {f"{task}_{make.__name__}": make(report, task) for task in ("churn", "value") for make in per_task}
     whole = (
-        listings.segments, listings.tiers, listings.recovery, listings.riskiest, listings.proof,
+        listings.segments, listings.audit, listings.tiers, listings.recovery, listings.riskiest, listings.proof,
         listings.cross_validated, listings.candidates, listings.calibration, listings.ranking, listings.gains,
         listings.roles, listings.set_aside, listings.seconds, listings.versions,
     )  # fmt: skip

@@ -121,6 +121,16 @@ def _metrics(report: Report, table: pl.DataFrame, caption: str) -> Listing:
     return _listing(caption, columns, rows, n_words=3)
 
 
+def audit(report: Report) -> Listing:
+    """Every question of the audit with its answer."""
+    asked = (report.summary.get("audit") or {}).get("suspicions", [])
+    rows = (
+        (row["question"], words.listing([name.replace("-", " ") for name in row["found"]]) or "nothing found")
+        for row in asked
+    )
+    return _listing("What the audit asked", ("Question", "Answer"), rows, n_words=2)
+
+
 def candidates(report: Report) -> Listing:
     """Every algorithm that was compared: the mean of each metric over the cutoffs."""
     table = report.evidence.filter(pl.col("model").is_in(ALGORITHMS))

@@ -84,6 +84,22 @@ def stamps(report: Report) -> list[dict[str, str]]:
     ]
 
 
+def audited(report: Report) -> str:
+    """What the audit asked and found, in a sentence; empty for a run that was not audited."""
+    asked = (report.summary.get("audit") or {}).get("suspicions", [])
+    if not asked:
+        return ""
+    found = [row for row in asked if row["found"]]
+    questions = words.plural(len(asked), "question")
+    if not found:
+        return f"The audit asked {questions} of the data and the models and found nothing to object to."
+    severe = {f["name"] for f in report.summary.get("findings", []) if f["severity"] == "fatal"}
+    names = {name for row in found for name in row["found"]} & severe
+    known = f" {words.listing(sorted(names))} would stop a run, and the study acknowledges it." if names else ""
+    objected = f"objects in {len(found)} of them" if len(found) > 1 else "objects in one of them"
+    return f"The audit asked {questions} of the data and the models and {objected}.{known}"
+
+
 def rows(report: Report) -> str:
     """What became of the rows, checked."""
     read = report.summary.get("rows") or {}
