@@ -23,6 +23,8 @@ check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint docker/*.Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 bench: $(STAMP)
 	$(BIN)/python -m bench.original
@@ -40,8 +42,8 @@ lock: $(STAMP)
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml -o requirements/core.txt
 	$(BIN)/uv pip compile $(LOCK) --extra dev pyproject.toml -o requirements/dev.txt
-	$(BIN)/uv pip compile $(LOCK) --extra api --extra postgres --extra schedule pyproject.toml -o requirements/api.txt
-	$(BIN)/uv pip compile $(LOCK) --extra dashboard pyproject.toml -o requirements/dashboard.txt
+	$(BIN)/uv pip compile $(LOCK) --extra api pyproject.toml -o requirements/api.txt
+	$(BIN)/uv pip compile $(LOCK) --extra dashboard --extra postgres --extra schedule pyproject.toml -o requirements/app.txt
 	$(BIN)/uv pip compile $(LOCK) --group build -o requirements/build.txt
 
 clean:

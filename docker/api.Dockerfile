@@ -1,4 +1,4 @@
-# The API and the scheduler: everything that serves or makes a run, without a browser page.
+# The API alone: it serves published runs and makes none.
 FROM python:3.12-slim AS build
 WORKDIR /src
 RUN python -m venv /opt/build && python -m venv --without-pip /opt/holdfast
@@ -17,7 +17,7 @@ RUN find /opt/holdfast -type d \( -name tests -o -name include \) -path '*site-p
 FROM python:3.12-slim
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/* \
- && useradd --uid 10001 --create-home holdfast && install -d -o 10001 -g 10001 /data
+ && useradd --no-log-init --uid 10001 --create-home holdfast && install -d -o 10001 -g 10001 /data
 COPY --from=build /opt/holdfast /opt/holdfast
 ENV PATH=/opt/holdfast/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER 10001
