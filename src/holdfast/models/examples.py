@@ -108,14 +108,14 @@ class Examples:
         return self.complete and self.cutoffs[0] + self.horizon_days <= self.cutoffs[-1]
 
 
-def customer_splits(customer: pl.Series, *, seed: int) -> tuple[Split, ...]:
-    """Divide customers at random into five parts, each predicted from the others; a customer's rows stay together."""
+def customer_splits(customer: pl.Series, *, seed: int, parts: int = _CUSTOMER_SPLITS) -> tuple[Split, ...]:
+    """Divide customers at random, each part predicted from the others; a customer's rows stay together."""
     names = customer.unique().sort()
-    part = np.random.default_rng(seed).permutation(len(names)) % _CUSTOMER_SPLITS
+    part = np.random.default_rng(seed).permutation(len(names)) % parts
     of_row = part[names.search_sorted(customer).to_numpy()]
     return tuple(
         Split(np.flatnonzero(of_row != k).astype(np.int64), np.flatnonzero(of_row == k).astype(np.int64))
-        for k in range(_CUSTOMER_SPLITS)
+        for k in range(parts)
     )
 
 

@@ -18,12 +18,13 @@ from holdfast.errors import NotEnoughData
 from holdfast.findings import Finding
 from holdfast.models.churn import short_windows
 from holdfast.models.design import Attribution, Design
-from holdfast.models.examples import Examples, Rows, Split
+from holdfast.models.examples import Examples, Rows, Split, customer_splits
 from holdfast.models.exposure import REVENUE, fit_spend, horizon_exponent
 from holdfast.models.learners import Learner, Parameters, Recipe, learner_from_parts
 from holdfast.models.links import Matrix, Vector, chord, inverse
 from holdfast.models.season import YEAR_DAYS, Season
 from holdfast.models.selection import candidates_of, held_out, tweedie_deviance
+from holdfast.models.spread import Outlook, Spread, SpreadModel
 from holdfast.study import Value
 
 RATIO_DEFAULTS: Mapping[str, Parameters] = {
@@ -87,6 +88,8 @@ class ValueModel:
         P(buys).
     scale, level
         What the amount is a ratio to; season ahead x the factor that makes training totals add up.
+    spread
+        Median and intervals; None for a snapshot, and where no full window has ended.
     """
 
     design: Design
@@ -95,6 +98,7 @@ class ValueModel:
     scale: Scale | None = None
     level: float = 1.0
     horizon_days: int | None = None
+    spread: SpreadModel | None = None
 
     @property
     def algorithm(self) -> str:
@@ -113,6 +117,20 @@ class ValueModel:
         if self.buys is not None:
             expected = expected * self.buys.predict(matrix)
         return expected if self.scale is None else expected * self.scale.of(frame)
+
+    def outlook(self, frame: pl.DataFrame) -> Outlook:
+        """What the spread is predicted from, as in a usual season."""
+        assert self.buys is not None
+        assert self.scale is not None
+        assert self.spread is not None
+        matrix = self.design.matrix(frame)
+        buys, scale = self.buys.predict(matrix), self.scale.of(frame)
+        mean = self.level / self.spread.season * self.amount.predict(matrix) * buys * scale
+        return Outlook(buys, mean, scale, frame)
+
+    def spread_of(self, frame: pl.DataFrame) -> Spread | None:
+        """Median and intervals of revenue, currency; None where they are not known."""
+        return self.spread.predict(self.outlook(frame)) if self.spread is not None else None
 
     def raw(self, frame: pl.DataFrame) -> Vector:
         """The expected revenue itself: what is explained is money."""
@@ -137,24 +155,29 @@ class ValueModel:
         return _Factor(value, base, shares)
 
     def parts(self) -> dict[str, bytes]:
-        """The model as files; those of P(buys) start with "buys-"."""
+        """The model as files; those of P(buys) start with "buys-", those of the spread with "spread-"."""
         own = {
             "scale": asdict(self.scale) if self.scale else None,
             "level": self.level,
             "horizon_days": self.horizon_days,
         }
         buys = self.buys.parts() if self.buys else {}
+        spread = self.spread.parts() if self.spread else {}
         return {
             "design.json": self.design.to_json(),
             "value.json": json.dumps(own).encode(),
             **self.amount.parts(),
             **{f"buys-{name}": data for name, data in buys.items()},
+            **{f"spread-{name}": data for name, data in spread.items()},
         }
 
     @classmethod
     def from_parts(cls, parts: Mapping[str, bytes]) -> "ValueModel":
         """Rebuild from `parts`, whose hashes have been checked."""
-        buys = {name.removeprefix("buys-"): data for name, data in parts.items() if name.startswith("buys-")}
+        buys, spread = (
+            {name.removeprefix(prefix): data for name, data in parts.items() if name.startswith(prefix)}
+            for prefix in ("buys-", "spread-")
+        )
         own = json.loads(parts["value.json"])
         scale = own.pop("scale")
         return cls(
@@ -164,6 +187,7 @@ class ValueModel:
             ),
             buys=learner_from_parts(buys) if buys else None,
             scale=Scale(**{**scale, "yardstick": Yardstick(**scale["yardstick"])}) if scale else None,
+            spread=SpreadModel.from_parts(spread) if spread else None,
             **own,
         )
 
@@ -216,9 +240,22 @@ def learn_value(
     return ValueModel(design, best.fit(matrix, value))
 
 
-def fit_value(
-    examples: Examples, settings: Value, *, first_day: int, now: int, seed: int
-) -> tuple[ValueModel, tuple[Finding, ...]]:
+@dataclass(frozen=True)
+class FittedValue:
+    """What was learnt of value.
+
+    Attributes
+    ----------
+    outlook
+        What fits that had not seen the customer say of each training row; None where no full window has ended.
+    """
+
+    model: ValueModel
+    outlook: Outlook | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+def fit_value(examples: Examples, settings: Value, *, first_day: int, now: int, seed: int) -> FittedValue:
     """Learn from an order log that starts on `first_day` and is known up to, and without, `now`.
 
     Raises
@@ -230,15 +267,17 @@ def fit_value(
         raise NotEnoughData("no customer brought revenue in a target window", fix="map an amount, or use a longer log")
     if not examples.complete:
         return _from_short_windows(examples, settings, seed=seed)
-    training = _Training.of(examples, first_day=first_day, now=now, seed=seed, parameters=settings.parameters)
+    training = Training.of(examples, first_day=first_day, now=now, seed=seed, parameters=settings.parameters)
     names = candidates_of(settings)
     splits = examples.splits(seed=seed) if len(names) > 1 else ()
     best = min(names, key=lambda name: training.loss(name, splits)) if splits else names[0]
-    return training.model(best), () if training.ahead is not None else (_no_season(examples, first_day, now),)
+    outlook = training.outlook(best)
+    findings = () if training.ahead is not None else (_no_season(examples, first_day, now),)
+    return FittedValue(training.model(best, outlook), outlook, findings)
 
 
 @dataclass(frozen=True)
-class _Training:
+class Training:
     """The rows of one fit, as arrays.
 
     Attributes
@@ -250,6 +289,7 @@ class _Training:
     """
 
     design: Design
+    frame: pl.DataFrame
     matrix: Matrix
     bought: Vector
     revenue: Vector
@@ -261,7 +301,7 @@ class _Training:
     parameters: Parameters
 
     @classmethod
-    def of(cls, examples: Examples, *, first_day: int, now: int, seed: int, parameters: Parameters) -> "_Training":
+    def of(cls, examples: Examples, *, first_day: int, now: int, seed: int, parameters: Parameters) -> "Training":
         """Prepare the rows."""
         horizon, frame = examples.horizon_days, examples.frame
         spent = frame[_SPENT].cast(pl.Float64).to_numpy()
@@ -273,6 +313,7 @@ class _Training:
         design = Design.learn(frame, columns=examples.columns)
         return cls(
             design=design,
+            frame=frame,
             matrix=design.matrix(frame),
             bought=(~examples.churned).astype(np.float64),
             revenue=examples.revenue if ahead is None else examples.revenue / season.of(examples.cutoff),
@@ -307,19 +348,37 @@ class _Training:
         truth = np.concatenate([self.revenue[split.test] for split in splits])
         return tweedie_deviance(truth, np.concatenate([predict(split) for split in splits]))
 
-    def model(self, algorithm: str) -> ValueModel:
-        """Fit on all rows."""
+    def outlook(self, algorithm: str) -> Outlook | None:
+        """Say of each row what fits that had not seen the customer predict; None for a handful of customers."""
+        splits = customer_splits(self.frame["customer_id"], seed=self.seed, parts=2)
+        if any(len(np.unique(self.bought[split.train])) < 2 for split in splits):
+            return None
+        chance, said = np.empty(len(self.bought)), np.empty(len(self.bought))
+        for split in splits:
+            buys, amount = self.fitted(algorithm, split.train)
+            rows = self.matrix[split.test]
+            chance[split.test] = buys.predict(rows)
+            said[split.test] = self.yardstick[split.test] * chance[split.test] * amount.predict(rows)
+        return Outlook(chance, said * (self.revenue.sum() / said.sum()), self.yardstick, self.frame)
+
+    def model(self, algorithm: str, outlook: Outlook | None) -> ValueModel:
+        """Fit on all rows; the spread, around the outlook."""
         buys, amount = self.fitted(algorithm, np.arange(len(self.bought)))
         said = self.yardstick * buys.predict(self.matrix) * amount.predict(self.matrix)
-        level = float(self.revenue.sum() / said.sum())
-        return ValueModel(self.design, amount, buys, self.scale, (self.ahead or 1.0) * level, self.horizon_days)
+        level, season = float(self.revenue.sum() / said.sum()), self.ahead or 1.0
+        spread = self._spread(outlook, season) if outlook is not None else None
+        return ValueModel(self.design, amount, buys, self.scale, season * level, self.horizon_days, spread)
+
+    def _spread(self, outlook: Outlook, season: float) -> SpreadModel:
+        cutoff = self.frame["cutoff_day"].to_numpy()
+        return SpreadModel.fit(outlook, self.revenue, latest=cutoff == cutoff.max(), season=season, seed=self.seed)
 
 
 def _mean_positive(revenue: Vector) -> float:
     return float(revenue[revenue > 0].mean())
 
 
-def _from_short_windows(examples: Examples, settings: Value, *, seed: int) -> tuple[ValueModel, tuple[Finding, ...]]:
+def _from_short_windows(examples: Examples, settings: Value, *, seed: int) -> FittedValue:
     exponent = horizon_exponent(examples.windows, REVENUE)
     design = Design.learn(examples.frame, columns=examples.columns)
     matrix = design.matrix(examples.frame)
@@ -328,7 +387,7 @@ def _from_short_windows(examples: Examples, settings: Value, *, seed: int) -> tu
     amount = fit_spend(matrix, examples.revenue, exposure, parameters=parameters, seed=seed)
     level = float(examples.revenue.sum() / (exposure * amount.predict(matrix)).sum())
     model = ValueModel(design, amount, level=level, horizon_days=examples.horizon_days)
-    return model, (short_windows("value", examples, exponent),)
+    return FittedValue(model, findings=(short_windows("value", examples, exponent),))
 
 
 def _no_season(examples: Examples, first_day: int, now: int) -> Finding:

@@ -1,6 +1,7 @@
 """Fit: the models of a study, with the naive baselines beside them."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import polars as pl
@@ -10,8 +11,9 @@ from holdfast.features.catalogue import sources_of
 from holdfast.findings import Finding
 from holdfast.models.baseline import Baseline, RecencyRank, TrailingSpend
 from holdfast.models.churn import ChurnModel, fit_churn
-from holdfast.models.examples import examples
-from holdfast.models.value import ValueModel, fit_value
+from holdfast.models.examples import Examples, examples
+from holdfast.models.horizons import HorizonModel, fit_horizons
+from holdfast.models.value import FittedValue, ValueModel, fit_value
 from holdfast.pipeline.history import History, horizon_of
 from holdfast.study import Study
 
@@ -25,6 +27,7 @@ class Learnt:
     model: Model
     baseline: Baseline
     findings: tuple[Finding, ...] = ()
+    value: FittedValue | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +38,12 @@ class Fitted:
     ----------
     models
         "churn" and, where something was earned, "value".
+    horizons
+        What the other horizons add.
     """
 
     models: dict[TaskName, Model]
+    horizons: HorizonModel
     findings: tuple[Finding, ...]
 
 
@@ -63,8 +69,8 @@ def learn(study: Study, task: TaskName, history: History, *, now: int) -> Learnt
         churn, findings = fit_churn(found, study.churn, seed=study.seed)
         baseline = RecencyRank.fit(days, silent, reach=float(found.horizon_days / found.window.mean()))
         return Learnt(churn, baseline, findings)
-    value, findings = fit_value(found, study.value, first_day=history.first_day, now=now, seed=study.seed)
-    return Learnt(value, TrailingSpend(found.horizon_days), findings)
+    value = fit_value(found, study.value, first_day=history.first_day, now=now, seed=study.seed)
+    return Learnt(value.model, TrailingSpend(found.horizon_days), value.findings, value)
 
 
 def tasks_of(study: Study) -> tuple[TaskName, ...]:
@@ -81,7 +87,19 @@ def fit_log(study: Study, history: History, *, now: int) -> Fitted:
         Nothing can be learnt by then.
     """
     found = {task: learn(study, task, history, now=now) for task in tasks_of(study)}
+    value = found["value"].value if "value" in found else None
+
+    @cache
+    def examples_of(days: int) -> Examples:
+        return examples(
+            study, history.features, history.labels, horizon_days=days, first_day=history.first_day, now=now
+        )
+
+    churn = found["churn"].model
+    assert isinstance(churn, ChurnModel)
+    horizons, said = fit_horizons(examples_of, study.all_horizons, churn=churn, value=value, now=now, seed=study.seed)
     return Fitted(
         models={task: learnt.model for task, learnt in found.items()},
-        findings=tuple(finding for learnt in found.values() for finding in learnt.findings),
+        horizons=horizons,
+        findings=(*(finding for learnt in found.values() for finding in learnt.findings), *said),
     )

@@ -1,0 +1,310 @@
+"""Horizons: an answer for every horizon, none of which can contradict another.
+
+Each task's own horizon is learnt directly. The others hang on it, one on the next, by what is conditional on it, so that
+whatever is predicted P(silent) cannot rise and revenue cannot shrink as the horizon grows:
+
+    shorter   P(buys in h) = P(buys in H) x P(buys in h | buys in H);   revenue(h) = revenue(H) x share of h in H
+    longer    P(silent to H') = P(silent to H) x P(silent to H' | silent to H), a discrete-time hazard (Singer, Willett
+              1993, "It's About Time", equation 4);                     revenue(H') = revenue(H) / share of H in H'
+
+Where no window of the longer horizon has ended, both are extrapolated by (h / H)^exponent, read off shorter windows.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import pairwise
+
+import numpy as np
+import polars as pl
+
+from holdfast.findings import Finding
+from holdfast.models.churn import ChurnModel
+from holdfast.models.examples import Examples
+from holdfast.models.exposure import HAZARD, REVENUE, horizon_exponent
+from holdfast.models.learners import Learner, Recipe, learner_from_parts
+from holdfast.models.links import Vector
+from holdfast.models.season import Season
+from holdfast.models.spread import Outlook, Spread, SpreadModel
+from holdfast.models.value import FittedValue, ValueModel
+
+_SMALL = {"n_estimators": 80, "learning_rate": 0.06, "min_child_samples": 50}
+_LEAST_SHARE = 0.02
+_LEAST_ROWS = 200
+_KEYS = ["customer_id", "cutoff_day"]
+
+ExamplesOf = Callable[[int], Examples]
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One horizon, hung on the next one towards the task's own.
+
+    Attributes
+    ----------
+    short, long
+        The two horizons, days; one of them is this rung's own, the other is known already.
+    learner
+        The conditional chance, or the share over what is usual; None where it is extrapolated.
+    usual
+        The share of the company's revenue that the short window will hold of the long one's.
+    exponent
+        For the extrapolation.
+    """
+
+    short: int
+    long: int
+    learner: Learner | None = None
+    usual: float = 1.0
+    exponent: float = 1.0
+
+    @property
+    def stretch(self) -> float:
+        """(short / long)^exponent."""
+        return float((self.short / self.long) ** self.exponent)
+
+    def parts(self) -> dict[str, bytes]:
+        """The rung as files."""
+        own = {name: getattr(self, name) for name in ("short", "long", "usual", "exponent")}
+        return {"rung.json": json.dumps(own).encode(), **(self.learner.parts() if self.learner else {})}
+
+    @classmethod
+    def from_parts(cls, parts: Mapping[str, bytes]) -> "Rung":
+        """Rebuild from `parts`, whose hashes have been checked."""
+        files = {name: data for name, data in parts.items() if name != "rung.json"}
+        return cls(**json.loads(parts["rung.json"]), learner=learner_from_parts(files) if files else None)
+
+
+@dataclass(frozen=True)
+class HorizonModel:
+    """What the other horizons add to the models of churn and value.
+
+    Attributes
+    ----------
+    silence, revenue
+        Rungs by horizon, the nearest to the task's own first on either side.
+    spreads
+        Horizon -> median and intervals, where enough windows have ended.
+    """
+
+    silence: Mapping[int, Rung]
+    revenue: Mapping[int, Rung]
+    spreads: Mapping[int, SpreadModel]
+
+    def silent(self, churn: ChurnModel, frame: pl.DataFrame, probability: Vector) -> dict[int, Vector]:
+        """P(no purchase) over each horizon; `probability` is the churn model's own."""
+        assert churn.horizon_days is not None
+        found, matrix = {churn.horizon_days: probability}, churn.design.matrix(frame)
+        for days, rung in self.silence.items():
+            known = found[rung.long if days == rung.short else rung.short]
+            if rung.learner is None:
+                found[days] = known ** (rung.stretch if days == rung.short else 1 / rung.stretch)
+            elif days == rung.short:
+                found[days] = 1 - (1 - known) * rung.learner.predict(matrix)
+            else:
+                found[days] = known * rung.learner.predict(matrix)
+        return found
+
+    def earned(self, value: ValueModel, frame: pl.DataFrame, expected: Vector) -> dict[int, Vector]:
+        """Expected revenue over each horizon, currency; `expected` is the value model's own."""
+        assert value.horizon_days is not None
+        found = {value.horizon_days: expected}
+        learnt = any(rung.learner for rung in self.revenue.values())
+        matrix = value.outlook(frame).matrix if learnt else np.empty((frame.height, 0))
+        for days, rung in self.revenue.items():
+            share = np.full(frame.height, rung.stretch)
+            if rung.learner is not None:
+                share = np.clip(rung.usual * rung.learner.predict(matrix), _LEAST_SHARE, 1.0)
+            shorter = days == rung.short
+            found[days] = found[rung.long] * share if shorter else found[rung.short] / share
+        return found
+
+    def spread(self, value: ValueModel, frame: pl.DataFrame, silent: Mapping[int, Vector]) -> dict[int, Spread]:
+        """Median and intervals over each horizon for which they are known."""
+        own = value.spread_of(frame)
+        if own is None or value.horizon_days is None:
+            return {}
+        outlook, found = value.outlook(frame), {value.horizon_days: own}
+        for days, model in self.spreads.items():
+            found[days] = model.predict(replace(outlook, buys=1 - silent[days]))
+        return _nested(found, value.horizon_days)
+
+    def parts(self) -> dict[str, bytes]:
+        """The model as files; each name starts with a kind and a horizon: "silence-30-rung.json"."""
+        kinds: Mapping[str, Mapping[int, Rung | SpreadModel]]
+        kinds = {"silence": self.silence, "revenue": self.revenue, "spread": self.spreads}
+        return {
+            f"{kind}-{days}-{name}": data
+            for kind, models in kinds.items()
+            for days, model in models.items()
+            for name, data in model.parts().items()
+        }
+
+    @classmethod
+    def from_parts(cls, parts: Mapping[str, bytes]) -> "HorizonModel":
+        """Rebuild from `parts`, whose hashes have been checked."""
+        found: dict[str, dict[int, dict[str, bytes]]] = {"silence": {}, "revenue": {}, "spread": {}}
+        for file, data in parts.items():
+            kind, days, name = file.split("-", 2)
+            found[kind].setdefault(int(days), {})[name] = data
+        rungs = {
+            kind: {rung: Rung.from_parts(files) for rung, files in found[kind].items()}
+            for kind in ("silence", "revenue")
+        }
+        return cls(
+            silence=_outwards(rungs["silence"]),
+            revenue=_outwards(rungs["revenue"]),
+            spreads={days: SpreadModel.from_parts(files) for days, files in sorted(found["spread"].items())},
+        )
+
+
+def fit_horizons(
+    examples_of: ExamplesOf,
+    horizons: Sequence[int],
+    *,
+    churn: ChurnModel,
+    value: FittedValue | None,
+    now: int,
+    seed: int,
+) -> tuple[HorizonModel, tuple[Finding, ...]]:
+    """Learn what hangs the other horizons on the tasks' own.
+
+    Parameters
+    ----------
+    examples_of
+        Gives the examples of a horizon, known at `now`.
+    """
+    assert churn.horizon_days is not None
+    silence = {
+        own: _silence_rung(examples_of(long), short, long, churn, own=own, seed=seed)
+        for own, short, long in _pairs(horizons, churn.horizon_days)
+    }
+    revenue: dict[int, Rung] = {}
+    spreads: dict[int, SpreadModel] = {}
+    if value is not None and value.model.horizon_days is not None:
+        for own, short, long in _pairs(horizons, value.model.horizon_days):
+            revenue[own] = _revenue_rung(examples_of(long), short, long, value, now=now, seed=seed)
+    model = HorizonModel(silence, revenue, {})
+    if value is not None and value.outlook is not None:
+        for own in revenue:
+            spread = _spread(model, examples_of(max(own, value.model.horizon_days or 0)), own, churn, value, now, seed)
+            spreads |= {own: spread} if spread else {}
+    return replace(model, spreads=spreads), _extrapolated([*silence.values(), *revenue.values()])
+
+
+def _pairs(horizons: Sequence[int], own: int) -> list[tuple[int, int, int]]:
+    """(horizon, shorter, longer) of each rung, outwards from the task's own horizon.
+
+    >>> _pairs([30, 90, 180, 365], 90)
+    [(30, 30, 90), (180, 90, 180), (365, 180, 365)]
+    """
+    ordered = sorted({*horizons, own})
+    rungs = list(pairwise(ordered))
+    down = [(short, short, long) for short, long in reversed(rungs) if long <= own]
+    return down + [(long, short, long) for short, long in rungs if short >= own]
+
+
+def _outwards(rungs: Mapping[int, Rung]) -> dict[int, Rung]:
+    """The order in which each rung finds its neighbour known: shorter horizons downwards, longer ones upwards."""
+    shorter = {days: rung for days, rung in rungs.items() if days == rung.short}
+    longer = {days: rung for days, rung in rungs.items() if days == rung.long}
+    return dict(sorted(shorter.items(), reverse=True)) | dict(sorted(longer.items()))
+
+
+def _windows(examples: Examples, short: int, long: int) -> pl.DataFrame:
+    """What happened in both windows of a customer and cutoff, where the longer one has ended."""
+    columns = (*_KEYS, "churned", "future_revenue_minor")
+    one, other = (examples.windows.filter(horizon_days=days).select(columns) for days in (short, long))
+    return one.join(other, on=_KEYS, suffix="_long")
+
+
+def _silence_rung(examples: Examples, short: int, long: int, churn: ChurnModel, *, own: int, seed: int) -> Rung:
+    extrapolated = Rung(short, long, exponent=horizon_exponent(examples.windows, HAZARD))
+    if not examples.complete:
+        return extrapolated
+    # Downwards: who of the buyers bought early. Upwards: who of the silent stayed silent.
+    asked = ~pl.col("churned_long") if own == short else pl.col("churned")
+    happened = ~pl.col("churned") if own == short else pl.col("churned_long")
+    rows = examples.frame.select(*_KEYS, *churn.columns).join(_windows(examples, short, long).filter(asked), on=_KEYS)
+    truth = rows.select(happened.cast(pl.Float64)).to_series().to_numpy()
+    if len(truth) < _LEAST_ROWS or not 0 < truth.mean() < 1:
+        return extrapolated
+    recipe = Recipe("lightgbm", "probability", seed=seed, defaults=_SMALL)
+    return Rung(short, long, recipe.fit(churn.design.matrix(rows), truth))
+
+
+def _revenue_rung(examples: Examples, short: int, long: int, value: FittedValue, *, now: int, seed: int) -> Rung:
+    extrapolated = Rung(short, long, exponent=max(horizon_exponent(examples.windows, REVENUE), 0.0))
+    if not examples.complete or value.outlook is None:
+        return extrapolated
+    seen, outlook = _seen(value.outlook, _windows(examples, short, long))
+    earned, within = (
+        seen[name].cast(pl.Float64).to_numpy() for name in ("future_revenue_minor_long", "future_revenue_minor")
+    )
+    cutoff = seen["cutoff_day"].cast(pl.Int64).to_numpy()
+    bought = earned > 0
+    if bought.sum() < _LEAST_ROWS or within.sum() <= 0:
+        return extrapolated
+    shares = Season.learn(cutoff, within, earned)
+    usual = shares.usual * (shares.ahead(now) or 1.0)
+    share = np.clip(within[bought] / earned[bought], 0, 1) / (shares.usual * shares.of(cutoff)[bought])
+    recipe = Recipe("lightgbm", "mean", seed=seed, defaults=_SMALL)
+    return Rung(short, long, recipe.fit(outlook.matrix[bought], share, earned[bought] / earned[bought].mean()), usual)
+
+
+def _seen(outlook: Outlook, windows: pl.DataFrame) -> tuple[pl.DataFrame, Outlook]:
+    """The rows of an outlook for which there is a window, with what happened in it."""
+    keys = outlook.frame.select(_KEYS).with_row_index("_at")
+    found = keys.join(windows, on=_KEYS, how="inner").sort("_at")
+    chosen = np.zeros(keys.height, dtype=bool)
+    chosen[found["_at"].to_numpy()] = True
+    return found, outlook.rows(chosen)
+
+
+def _spread(
+    model: HorizonModel, examples: Examples, days: int, churn: ChurnModel, value: FittedValue, now: int, seed: int
+) -> SpreadModel | None:
+    assert value.outlook is not None
+    windows = examples.windows.filter(horizon_days=days).select(*_KEYS, "future_revenue_minor")
+    seen, outlook = _seen(value.outlook, windows)
+    if not examples.complete or seen.height < _LEAST_ROWS:
+        return None
+    revenue = seen["future_revenue_minor"].to_numpy() / 10**examples.minor_digits
+    cutoff = seen["cutoff_day"].cast(pl.Int64).to_numpy()
+    season = Season.learn(cutoff, revenue, outlook.scale)
+    silent = model.silent(churn, outlook.frame, churn.predict(outlook.frame))[days]
+    ahead = season.ahead(now)
+    usual = revenue if ahead is None else revenue / season.of(cutoff)
+    return SpreadModel.fit(
+        replace(outlook, buys=1 - silent), usual, latest=cutoff == cutoff.max(), season=ahead or 1.0, seed=seed
+    )
+
+
+def _nested(found: Mapping[int, Spread], own: int) -> dict[int, Spread]:
+    """No bound of a longer window lies below that of a shorter one; the task's own horizon stays as it is."""
+    result = {own: found[own]}
+    for days in sorted(days for days in found if days > own):
+        result[days] = _combined(np.maximum, found[days], result[max(result)])
+    for days in sorted((days for days in found if days < own), reverse=True):
+        result[days] = _combined(np.minimum, found[days], result[min(result)])
+    return result
+
+
+def _combined(choose: Callable[[Vector, Vector], Vector], one: Spread, other: Spread) -> Spread:
+    names = [field.name for field in fields(Spread)]
+    return Spread(**{name: choose(getattr(one, name), getattr(other, name)) for name in names})
+
+
+def _extrapolated(rungs: Sequence[Rung]) -> tuple[Finding, ...]:
+    days = sorted({rung.long for rung in rungs if rung.learner is None})
+    if not days:
+        return ()
+    return (
+        Finding(
+            name="horizons-extrapolated",
+            severity="note",
+            evidence=f"too few windows of {', '.join(map(str, days))} days have ended to learn from",
+            meaning="Predictions over these horizons follow from shorter ones by (days / days)^exponent, without intervals.",
+            fix=f"use a longer log, or leave horizons of {min(days)} days and more out of horizons_days",
+        ),
+    )
