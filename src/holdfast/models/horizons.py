@@ -1,7 +1,7 @@
 """Horizons: an answer for every horizon, none of which can contradict another.
 
-Each task's own horizon is learnt directly. The others hang on it, one on the next, by what is conditional on it, so that
-whatever is predicted P(silent) cannot rise and revenue cannot shrink as the horizon grows:
+Each task's own horizon is learnt directly. The others hang on it, one on the next, by what is conditional on it, so
+that P(silent) cannot rise and revenue cannot shrink as the horizon grows, whatever is predicted:
 
     shorter   P(buys in h) = P(buys in H) x P(buys in h | buys in H);   revenue(h) = revenue(H) x share of h in H
     longer    P(silent to H') = P(silent to H) x P(silent to H' | silent to H), a discrete-time hazard (Singer, Willett
@@ -20,7 +20,6 @@ import polars as pl
 
 from holdfast.findings import Finding
 from holdfast.models.churn import ChurnModel
-from holdfast.models.examples import Examples
 from holdfast.models.exposure import HAZARD, REVENUE, horizon_exponent
 from holdfast.models.learners import Learner, Recipe, learner_from_parts
 from holdfast.models.links import Vector
@@ -32,8 +31,7 @@ _SMALL = {"n_estimators": 80, "learning_rate": 0.06, "min_child_samples": 50}
 _LEAST_SHARE = 0.02
 _LEAST_ROWS = 200
 _KEYS = ["customer_id", "cutoff_day"]
-
-ExamplesOf = Callable[[int], Examples]
+_MONEY = ("future_revenue_minor", "future_revenue_minor_long")
 
 
 @dataclass(frozen=True)
@@ -158,37 +156,43 @@ class HorizonModel:
         )
 
 
-def fit_horizons(
-    examples_of: ExamplesOf,
-    horizons: Sequence[int],
-    *,
-    churn: ChurnModel,
-    value: FittedValue | None,
-    now: int,
-    seed: int,
-) -> tuple[HorizonModel, tuple[Finding, ...]]:
-    """Learn what hangs the other horizons on the tasks' own.
+@dataclass(frozen=True)
+class Past:
+    """What is known of target windows that have ended, at cutoffs whose features are known.
 
-    Parameters
+    Attributes
     ----------
-    examples_of
-        Gives the examples of a horizon, known at `now`.
+    features, labels
+        FEATURES and LABELS; every window has ended by `now`.
     """
+
+    features: pl.DataFrame
+    labels: pl.DataFrame
+    now: int
+    minor_digits: int
+    seed: int
+
+    def windows(self, short: int, long: int) -> pl.DataFrame:
+        """What happened in both windows of a customer and cutoff, where the longer one has ended."""
+        columns = (*_KEYS, "churned", "future_revenue_minor")
+        one, other = (self.labels.filter(horizon_days=days).select(columns) for days in (short, long))
+        return one.join(other, on=_KEYS, suffix="_long")
+
+
+def fit_horizons(
+    past: Past, horizons: Sequence[int], *, churn: ChurnModel, value: FittedValue | None
+) -> tuple[HorizonModel, tuple[Finding, ...]]:
+    """Learn what hangs the other horizons on the tasks' own."""
     assert churn.horizon_days is not None
-    silence = {
-        own: _silence_rung(examples_of(long), short, long, churn, own=own, seed=seed)
-        for own, short, long in _pairs(horizons, churn.horizon_days)
-    }
+    pairs = _pairs(horizons, churn.horizon_days)
+    silence = {own: _silence_rung(past, short, long, churn, own=own) for own, short, long in pairs}
     revenue: dict[int, Rung] = {}
-    spreads: dict[int, SpreadModel] = {}
     if value is not None and value.model.horizon_days is not None:
-        for own, short, long in _pairs(horizons, value.model.horizon_days):
-            revenue[own] = _revenue_rung(examples_of(long), short, long, value, now=now, seed=seed)
+        pairs = _pairs(horizons, value.model.horizon_days)
+        revenue = {own: _revenue_rung(past, short, long, value) for own, short, long in pairs}
     model = HorizonModel(silence, revenue, {})
-    if value is not None and value.outlook is not None:
-        for own in revenue:
-            spread = _spread(model, examples_of(max(own, value.model.horizon_days or 0)), own, churn, value, now, seed)
-            spreads |= {own: spread} if spread else {}
+    found = {days: _spread(past, model, days, churn, value) for days in revenue} if value else {}
+    spreads = {days: spread for days, spread in found.items() if spread is not None}
     return replace(model, spreads=spreads), _extrapolated([*silence.values(), *revenue.values()])
 
 
@@ -211,45 +215,33 @@ def _outwards(rungs: Mapping[int, Rung]) -> dict[int, Rung]:
     return dict(sorted(shorter.items(), reverse=True)) | dict(sorted(longer.items()))
 
 
-def _windows(examples: Examples, short: int, long: int) -> pl.DataFrame:
-    """What happened in both windows of a customer and cutoff, where the longer one has ended."""
-    columns = (*_KEYS, "churned", "future_revenue_minor")
-    one, other = (examples.windows.filter(horizon_days=days).select(columns) for days in (short, long))
-    return one.join(other, on=_KEYS, suffix="_long")
-
-
-def _silence_rung(examples: Examples, short: int, long: int, churn: ChurnModel, *, own: int, seed: int) -> Rung:
-    extrapolated = Rung(short, long, exponent=horizon_exponent(examples.windows, HAZARD))
-    if not examples.complete:
-        return extrapolated
+def _silence_rung(past: Past, short: int, long: int, churn: ChurnModel, *, own: int) -> Rung:
     # Downwards: who of the buyers bought early. Upwards: who of the silent stayed silent.
     asked = ~pl.col("churned_long") if own == short else pl.col("churned")
     happened = ~pl.col("churned") if own == short else pl.col("churned_long")
-    rows = examples.frame.select(*_KEYS, *churn.columns).join(_windows(examples, short, long).filter(asked), on=_KEYS)
+    rows = past.features.join(past.windows(short, long).filter(asked), on=_KEYS).sort("cutoff_day", "customer_id")
     truth = rows.select(happened.cast(pl.Float64)).to_series().to_numpy()
     if len(truth) < _LEAST_ROWS or not 0 < truth.mean() < 1:
-        return extrapolated
-    recipe = Recipe("lightgbm", "probability", seed=seed, defaults=_SMALL)
+        return Rung(short, long, exponent=horizon_exponent(past.labels, HAZARD))
+    recipe = Recipe("lightgbm", "probability", seed=past.seed, defaults=_SMALL)
     return Rung(short, long, recipe.fit(churn.design.matrix(rows), truth))
 
 
-def _revenue_rung(examples: Examples, short: int, long: int, value: FittedValue, *, now: int, seed: int) -> Rung:
-    extrapolated = Rung(short, long, exponent=max(horizon_exponent(examples.windows, REVENUE), 0.0))
-    if not examples.complete or value.outlook is None:
+def _revenue_rung(past: Past, short: int, long: int, value: FittedValue) -> Rung:
+    extrapolated = Rung(short, long, exponent=horizon_exponent(past.labels, REVENUE))
+    if value.outlook is None:
         return extrapolated
-    seen, outlook = _seen(value.outlook, _windows(examples, short, long))
-    earned, within = (
-        seen[name].cast(pl.Float64).to_numpy() for name in ("future_revenue_minor_long", "future_revenue_minor")
-    )
-    cutoff = seen["cutoff_day"].cast(pl.Int64).to_numpy()
+    seen, outlook = _seen(value.outlook, past.windows(short, long))
+    within, earned = (seen[name].cast(pl.Float64).to_numpy() for name in _MONEY)
     bought = earned > 0
     if bought.sum() < _LEAST_ROWS or within.sum() <= 0:
         return extrapolated
+    cutoff = seen["cutoff_day"].cast(pl.Int64).to_numpy()
     shares = Season.learn(cutoff, within, earned)
-    usual = shares.usual * (shares.ahead(now) or 1.0)
     share = np.clip(within[bought] / earned[bought], 0, 1) / (shares.usual * shares.of(cutoff)[bought])
-    recipe = Recipe("lightgbm", "mean", seed=seed, defaults=_SMALL)
-    return Rung(short, long, recipe.fit(outlook.matrix[bought], share, earned[bought] / earned[bought].mean()), usual)
+    recipe = Recipe("lightgbm", "mean", seed=past.seed, defaults=_SMALL)
+    learner = recipe.fit(outlook.matrix[bought], share, earned[bought] / earned[bought].mean())
+    return Rung(short, long, learner, shares.usual * (shares.ahead(past.now) or 1.0))
 
 
 def _seen(outlook: Outlook, windows: pl.DataFrame) -> tuple[pl.DataFrame, Outlook]:
@@ -261,23 +253,21 @@ def _seen(outlook: Outlook, windows: pl.DataFrame) -> tuple[pl.DataFrame, Outloo
     return found, outlook.rows(chosen)
 
 
-def _spread(
-    model: HorizonModel, examples: Examples, days: int, churn: ChurnModel, value: FittedValue, now: int, seed: int
-) -> SpreadModel | None:
-    assert value.outlook is not None
-    windows = examples.windows.filter(horizon_days=days).select(*_KEYS, "future_revenue_minor")
-    seen, outlook = _seen(value.outlook, windows)
-    if not examples.complete or seen.height < _LEAST_ROWS:
+def _spread(past: Past, model: HorizonModel, days: int, churn: ChurnModel, value: FittedValue) -> SpreadModel | None:
+    if value.outlook is None:
         return None
-    revenue = seen["future_revenue_minor"].to_numpy() / 10**examples.minor_digits
+    windows = past.labels.filter(horizon_days=days).select(*_KEYS, "future_revenue_minor")
+    seen, outlook = _seen(value.outlook, windows)
+    if seen.height < _LEAST_ROWS:
+        return None
+    revenue = seen["future_revenue_minor"].to_numpy() / 10**past.minor_digits
     cutoff = seen["cutoff_day"].cast(pl.Int64).to_numpy()
     season = Season.learn(cutoff, revenue, outlook.scale)
-    silent = model.silent(churn, outlook.frame, churn.predict(outlook.frame))[days]
-    ahead = season.ahead(now)
+    ahead = season.ahead(past.now)
     usual = revenue if ahead is None else revenue / season.of(cutoff)
-    return SpreadModel.fit(
-        replace(outlook, buys=1 - silent), usual, latest=cutoff == cutoff.max(), season=ahead or 1.0, seed=seed
-    )
+    silent = model.silent(churn, outlook.frame, churn.predict(outlook.frame))[days]
+    likely = replace(outlook, buys=1 - silent)
+    return SpreadModel.fit(likely, usual, latest=cutoff == cutoff.max(), season=ahead or 1.0, seed=past.seed)
 
 
 def _nested(found: Mapping[int, Spread], own: int) -> dict[int, Spread]:
@@ -304,7 +294,7 @@ def _extrapolated(rungs: Sequence[Rung]) -> tuple[Finding, ...]:
             name="horizons-extrapolated",
             severity="note",
             evidence=f"too few windows of {', '.join(map(str, days))} days have ended to learn from",
-            meaning="Predictions over these horizons follow from shorter ones by (days / days)^exponent, without intervals.",
+            meaning="Predictions over them follow from a neighbour by (days / days)^exponent, without intervals.",
             fix=f"use a longer log, or leave horizons of {min(days)} days and more out of horizons_days",
         ),
     )

@@ -1,7 +1,6 @@
 """Fit: the models of a study, with the naive baselines beside them."""
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import polars as pl
@@ -11,8 +10,8 @@ from holdfast.features.catalogue import sources_of
 from holdfast.findings import Finding
 from holdfast.models.baseline import Baseline, RecencyRank, TrailingSpend
 from holdfast.models.churn import ChurnModel, fit_churn
-from holdfast.models.examples import Examples, examples
-from holdfast.models.horizons import HorizonModel, fit_horizons
+from holdfast.models.examples import examples
+from holdfast.models.horizons import HorizonModel, Past, fit_horizons
 from holdfast.models.value import FittedValue, ValueModel, fit_value
 from holdfast.pipeline.history import History, horizon_of
 from holdfast.study import Study
@@ -39,11 +38,11 @@ class Fitted:
     models
         "churn" and, where something was earned, "value".
     horizons
-        What the other horizons add.
+        What the other horizons add; None for a snapshot.
     """
 
     models: dict[TaskName, Model]
-    horizons: HorizonModel
+    horizons: HorizonModel | None = None
     findings: tuple[Finding, ...]
 
 
@@ -89,15 +88,16 @@ def fit_log(study: Study, history: History, *, now: int) -> Fitted:
     found = {task: learn(study, task, history, now=now) for task in tasks_of(study)}
     value = found["value"].value if "value" in found else None
 
-    @cache
-    def examples_of(days: int) -> Examples:
-        return examples(
-            study, history.features, history.labels, horizon_days=days, first_day=history.first_day, now=now
-        )
-
     churn = found["churn"].model
     assert isinstance(churn, ChurnModel)
-    horizons, said = fit_horizons(examples_of, study.all_horizons, churn=churn, value=value, now=now, seed=study.seed)
+    past = Past(
+        features=history.features,
+        labels=history.labels.filter(pl.col("cutoff_day") + pl.col("horizon_days") <= now),
+        now=now,
+        minor_digits=study.minor_digits,
+        seed=study.seed,
+    )
+    horizons, said = fit_horizons(past, study.all_horizons, churn=churn, value=value)
     return Fitted(
         models={task: learnt.model for task, learnt in found.items()},
         horizons=horizons,
