@@ -172,6 +172,47 @@ SCORES = Contract(
         Column("risk_rank", pl.Float64(), "rank of the risk score within the value tier, 0..1"),
         Column("value_tier", pl.String(), "low, mid or high"),
         Column("segment", pl.String(), "one of six names"),
+        Column("median_revenue", pl.Float64(), "predicted median over value.horizon_days, currency", nullable=True),
+        Column("revenue_low_80", pl.Float64(), "lower end of its 80 % interval, currency", nullable=True),
+        Column("revenue_high_80", pl.Float64(), "upper end of its 80 % interval, currency", nullable=True),
+        Column("p_alive", pl.Float64(), "P(still a customer); not 1 - churn_probability", nullable=True),
+        Column("expected_purchases", pl.Float64(), "over churn.horizon_days, count", nullable=True),
+        Column("next_purchase_day", pl.Int32(), "day by which one is more likely than not", nullable=True),
+        Column("evidence_level", pl.String(), "cold start, thin or solid", nullable=True),
+    ),
+)
+
+HORIZONS = Contract(
+    "horizons",
+    ("customer_id", "horizon_days"),
+    (
+        CUSTOMER,
+        Column("horizon_days", pl.Int32(), "length of the target window, days"),
+        Column("churn_probability", pl.Float64(), "P(no purchase in the window), 0..1; never rises with the horizon"),
+        Column("expected_purchases", pl.Float64(), "count; never falls with the horizon", nullable=True),
+        Column("expected_revenue", pl.Float64(), "mean net revenue, currency; never falls", nullable=True),
+        Column("median_revenue", pl.Float64(), "median, currency", nullable=True),
+        Column("low_80", pl.Float64(), "lower end of the 80 % interval, currency", nullable=True),
+        Column("high_80", pl.Float64(), "upper end of the 80 % interval, currency", nullable=True),
+        Column("low_95", pl.Float64(), "lower end of the 95 % interval, currency", nullable=True),
+        Column("high_95", pl.Float64(), "upper end of the 95 % interval, currency", nullable=True),
+        Column("expected_margin", pl.Float64(), "expected revenue x value.margin_rate, currency", nullable=True),
+        Column("clv", pl.Float64(), "expected margin discounted to the cutoff, currency", nullable=True),
+    ),
+)
+
+FORECAST = Contract(
+    "forecast",
+    ("group_kind", "group", "week_start_day"),
+    (
+        Column("group_kind", pl.String(), "company, cohort or segment"),
+        Column("group", pl.String(), '"all", the quarter of the first purchase, or the segment'),
+        Column("week_start_day", pl.Int32(), "days since 1970-01-01"),
+        Column("days", pl.Int32(), "length of the step, days: 7, less at the end"),
+        Column("expected_revenue", pl.Float64(), "of the customers scored, currency; parts add up to the whole"),
+        Column("low_80", pl.Float64(), "lower end of the 80 % interval, currency"),
+        Column("high_80", pl.Float64(), "upper end of the 80 % interval, currency"),
+        Column("expected_purchases", pl.Float64(), "count", nullable=True),
     ),
 )
 
@@ -311,6 +352,11 @@ PREDICTIONS = Contract(
         Column("future_revenue", pl.Float64(), "observed, currency; null where not complete", nullable=True),
         Column("expected_revenue", pl.Float64(), "predicted before, currency", nullable=True),
         Column("value_baseline", pl.Float64(), "the naive baseline's prediction, currency", nullable=True),
+        Column("median_revenue", pl.Float64(), "predicted before: median, currency", nullable=True),
+        Column("revenue_low_80", pl.Float64(), "lower end of its 80 % interval, currency", nullable=True),
+        Column("revenue_high_80", pl.Float64(), "upper end of its 80 % interval, currency", nullable=True),
+        Column("revenue_low_95", pl.Float64(), "lower end of its 95 % interval, currency", nullable=True),
+        Column("revenue_high_95", pl.Float64(), "upper end of its 95 % interval, currency", nullable=True),
     ),
 )
 

@@ -1,10 +1,14 @@
-"""Recovery: what keeping the customers at risk would cost and bring, under rates that the study assumes."""
+"""What keeping customers at risk would cost and bring under assumed rates, and what later money is worth today."""
 
 from collections.abc import Mapping
 
+import numpy as np
 import polars as pl
 
 from holdfast import study, tables
+from holdfast.models.links import Vector
+
+YEAR_DAYS = 365
 
 
 def recovery(
@@ -63,3 +67,26 @@ def totals(plan: pl.DataFrame) -> dict[str, float | None]:
     invested, recovered = (float(sum(plan[column])) for column in ("invested", "recovered"))
     roi_percent = 100 * (recovered - invested) / invested if invested > 0 else None
     return {"invested": invested, "recovered": recovered, "net": recovered - invested, "roi_percent": roi_percent}
+
+
+def present_value(margin: Mapping[int, Vector], *, rate_per_year: float) -> dict[int, Vector]:
+    """Discount what comes within each horizon to the cutoff; each increment as if it came in the middle of its days.
+
+    Parameters
+    ----------
+    margin
+        Horizon in days -> margin within it, currency, (n_customers,).
+    rate_per_year
+        0.1: a unit in a year is worth 1 / 1.1 today.
+
+    Examples
+    --------
+    >>> present_value({365: np.array([110.0])}, rate_per_year=0.21)[365].round(6)
+    array([100.])
+    """
+    worth, total, before, start = {}, np.zeros(1), np.zeros(1), 0
+    for days in sorted(margin):
+        middle = (start + days) / 2 / YEAR_DAYS
+        total = total + (margin[days] - before) * (1 + rate_per_year) ** -middle
+        worth[days], before, start = total, margin[days], days
+    return worth

@@ -1,6 +1,6 @@
 """Backtest: what was predicted at a cutoff, held against what happened after it, beside the naive baseline."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -9,16 +9,21 @@ import numpy as np
 import polars as pl
 
 from holdfast.evaluation import metrics
-from holdfast.evaluation.metrics import Metric, intervals
+from holdfast.evaluation.metrics import Metric, intervals, paired_interval
 from holdfast.findings import Finding
 from holdfast.models.links import Vector
+from holdfast.models.spread import Spread
 from holdfast.tables import EVIDENCE, PREDICTIONS
 
 TaskName = Literal["churn", "value"]
 
 CHAMPION = "champion"
+DIFFERENCE = "champion minus baseline"
+MEDIAN = "median"
+INTERVAL = "interval"
 _PREDICTED = {"churn": ("churn_probability", "churn_baseline"), "value": ("expected_revenue", "value_baseline")}
 _OBSERVED = {"churn": "churned", "value": "future_revenue"}
+_BOUNDS = ("low_80", "high_80", "low_95", "high_95")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +51,8 @@ class Forecast:
         1 or 0 for churned, or net revenue in currency, (n_customers,).
     said
         Model's name -> its predictions, (n_customers,): "champion" or algorithms, and a "baseline: ..." .
+    spread
+        The champion's median and intervals of revenue, where it has them.
     """
 
     task: TaskName
@@ -53,6 +60,7 @@ class Forecast:
     customer_id: pl.Series
     truth: Vector
     said: Mapping[str, Vector]
+    spread: Spread | None = None
 
 
 def churn_metrics(threshold: float) -> dict[str, Metric]:
@@ -89,6 +97,12 @@ VALUE_METRICS: dict[str, Metric] = {
 }
 
 
+_COMPARED: Mapping[TaskName, dict[str, Metric]] = {
+    "churn": {"roc_auc": metrics.roc_auc, "brier": metrics.brier, "log_loss": metrics.log_loss},
+    "value": {"wape": metrics.wape, "spearman": metrics.spearman},
+}
+
+
 def metrics_of(task: TaskName, *, threshold: float) -> dict[str, Metric]:
     """The metrics of a task."""
     return churn_metrics(threshold) if task == "churn" else VALUE_METRICS
@@ -104,7 +118,35 @@ def evidence_of(forecasts: Sequence[Forecast], *, threshold: float, seed: int) -
             metrics_of(forecast.task, threshold=threshold), forecast.truth, said, seed=seed
         ).items()
     ]
-    return EVIDENCE.check(pl.DataFrame(rows, schema=EVIDENCE.schema, orient="row"))
+    more = [row for forecast in forecasts for row in (*_paired(forecast, seed), *_spread(forecast, seed))]
+    return EVIDENCE.check(pl.DataFrame(rows + more, schema=EVIDENCE.schema, orient="row"))
+
+
+def _paired(forecast: Forecast, seed: int) -> Iterator[tuple[int, str, str, str, float, float, float]]:
+    """The champion's figures minus the baseline's, on the same draws of customers."""
+    naive = [said for name, said in forecast.said.items() if name.startswith("baseline")]
+    if CHAMPION not in forecast.said or not naive:
+        return
+    metrics = _COMPARED[forecast.task]
+    for name, metric in metrics.items():
+        found = paired_interval(metric, forecast.truth, forecast.said[CHAMPION], naive[0], seed=seed)
+        yield forecast.cutoff_day, forecast.task, DIFFERENCE, name, found.value, found.low, found.high
+
+
+def _spread(forecast: Forecast, seed: int) -> Iterator[tuple[int, str, str, str, float, float, float]]:
+    """The median by the rule of medians, the intervals by how often they held."""
+    spread, truth = forecast.spread, forecast.truth
+    if spread is None:
+        return
+    for name, found in intervals({"wape": metrics.wape, "mae": metrics.mae}, truth, spread.median, seed=seed).items():
+        yield forecast.cutoff_day, forecast.task, MEDIAN, name, found.value, found.low, found.high
+    for name, low, high in (
+        ("coverage_80", spread.low_80, spread.high_80),
+        ("coverage_95", spread.low_95, spread.high_95),
+    ):
+        held = ((truth >= low) & (truth <= high)).astype(np.float64)
+        found = intervals({name: metrics.mean}, truth, held, seed=seed)[name]
+        yield forecast.cutoff_day, forecast.task, INTERVAL, name, found.value, found.low, found.high
 
 
 def predictions_of(forecasts: Sequence[Forecast]) -> pl.DataFrame:
@@ -114,8 +156,9 @@ def predictions_of(forecasts: Sequence[Forecast]) -> pl.DataFrame:
     for task in _OBSERVED:
         parts = [table for table in tables if _OBSERVED[task] in table.columns]
         if parts:
-            found = found.drop(parts[0].columns[2:]).join(
-                pl.concat(parts), on=["customer_id", "cutoff_day"], how="full", coalesce=True
+            joined = pl.concat(parts, how="diagonal")
+            found = found.drop(joined.columns[2:]).join(
+                joined, on=["customer_id", "cutoff_day"], how="full", coalesce=True
             )
     return PREDICTIONS.check(found.select(PREDICTIONS.schema.names()).sort("cutoff_day", "customer_id"))
 
@@ -133,6 +176,11 @@ def _as_table(forecast: Forecast) -> pl.DataFrame:
             baseline: naive,
         }
     )
+    if forecast.spread is not None:
+        table = table.with_columns(
+            median_revenue=forecast.spread.median,
+            **{f"revenue_{name}": getattr(forecast.spread, name) for name in _BOUNDS},
+        )
     return table.cast({name: PREDICTIONS.schema[name] for name in table.columns})
 
 

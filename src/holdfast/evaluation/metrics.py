@@ -143,6 +143,11 @@ def rmse(truth: Vector, score: Vector, weight: Vector | None = None) -> float:
     return float(np.sqrt(np.average((truth - score) ** 2, weights=_counts(truth, weight))))
 
 
+def mean(truth: Vector, score: Vector, weight: Vector | None = None) -> float:
+    """Mean of the score, whatever the truth."""
+    return float(np.average(score, weights=_counts(truth, weight)))
+
+
 def mae(truth: Vector, score: Vector, weight: Vector | None = None) -> float:
     """Mean absolute error, in the unit of the truth."""
     return float(np.average(np.abs(truth - score), weights=_counts(truth, weight)))

@@ -9,6 +9,7 @@ from holdfast.evaluation.backtest import CHAMPION, Evidence, Forecast, TaskName,
 from holdfast.findings import Finding
 from holdfast.io.duckdb import Warehouse
 from holdfast.models.links import Vector
+from holdfast.models.value import ValueModel
 from holdfast.pipeline.fit import learn, tasks_of
 from holdfast.pipeline.history import History, horizon_of, proving_cutoffs, read_history
 from holdfast.study import Study
@@ -65,7 +66,10 @@ def forecast_at(study: Study, task: TaskName, history: History, cutoff: int) -> 
     learnt = learn(study, task, history, now=cutoff)
     frame, truth = observed(study, task, history, cutoff)
     said = {CHAMPION: learnt.model.predict(frame), learnt.baseline.name: learnt.baseline.predict(frame)}
-    forecast = Forecast(task=task, cutoff_day=cutoff, customer_id=frame["customer_id"], truth=truth, said=said)
+    spread = learnt.model.spread_of(frame) if isinstance(learnt.model, ValueModel) else None
+    forecast = Forecast(
+        task=task, cutoff_day=cutoff, customer_id=frame["customer_id"], truth=truth, said=said, spread=spread
+    )
     return forecast, learnt.findings
 
 

@@ -69,7 +69,8 @@ def _merged(found: Mapping[str, Forecast]) -> Forecast:
     """One forecast with every candidate's predictions under its own name, then the baseline's."""
     one = next(iter(found.values()))
     candidates = {name: forecast.said[CHAMPION] for name, forecast in found.items()}
-    return replace(one, said=candidates | {name: said for name, said in one.said.items() if name != CHAMPION})
+    said = candidates | {name: said for name, said in one.said.items() if name != CHAMPION}
+    return replace(one, said=said, spread=None)
 
 
 def _only(study: Study, task: TaskName, algorithm: str) -> Study:

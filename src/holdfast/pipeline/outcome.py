@@ -19,6 +19,7 @@ from holdfast.pipeline.backtest import backtest
 from holdfast.pipeline.fit import fit_log
 from holdfast.pipeline.fit_snapshot import fit_snapshot
 from holdfast.pipeline.history import read_history
+from holdfast.pipeline.horizons import look_ahead, with_outlook
 from holdfast.pipeline.ingest import Ingested, ingest
 from holdfast.pipeline.log_suspicions import Log, of_log
 from holdfast.pipeline.progress import Steps
@@ -92,11 +93,29 @@ def log_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:
         )
     with steps("Purchases, cohorts, survival"):
         record = log_record(study, warehouse, first_day=got.first_day, end_day=got.end_day, scored=frame)
+    with steps("Count purchases ahead") as step:
+        ahead, counted = look_ahead(study, warehouse, fitted, first_day=got.first_day, end_day=got.end_day)
+        step.detail = ahead.counts.algorithm
     outcome = _completed(
-        study, got, frame, fitted.models, proof, steps, findings=[*gate.findings, *fitted.findings], asked=asked
+        study,
+        got,
+        frame,
+        fitted.models,
+        proof,
+        steps,
+        findings=[*gate.findings, *fitted.findings, *counted],
+        asked=asked,
     )
-    summary = {**outcome.summary, "sufficiency": gate.as_dict()["counts"]}
-    return replace(outcome, tables={**outcome.tables, **record}, summary=summary)
+    with steps("Every horizon, week by week") as step:
+        told = with_outlook(study, ahead, frame, outcome.tables["scores"], proof.evidence, record["days"])
+        step.detail = ", ".join(f"{days}" for days in study.all_horizons) + " days"
+    summary = {**outcome.summary, "sufficiency": gate.as_dict()["counts"], "forecast": told.summary}
+    return replace(
+        outcome,
+        tables={**outcome.tables, **record, **told.tables},
+        parts={**outcome.parts, **{f"models/{name}": data for name, data in ahead.parts().items()}},
+        summary=summary,
+    )
 
 
 def snapshot_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:

@@ -77,7 +77,9 @@ def score(study: Study, models: Mapping[str, Model], frame: pl.DataFrame) -> Sco
     """
     base = predicted(models, frame)
     rule = SegmentRule.learn(study.segments, base)
-    scores = SCORES.check(rule.assign(base).select(SCORES.schema.names()).sort("customer_id"))
+    assigned = rule.assign(base)
+    unknown = [pl.lit(None, kind).alias(name) for name, kind in SCORES.schema.items() if name not in assigned.columns]
+    scores = SCORES.check(assigned.with_columns(unknown).select(SCORES.schema.names()).sort("customer_id"))
     segments = SEGMENTS.check(summary(scores))
     recovery = RECOVERY.check(economics.recovery(segments, study.recovery, margin_rate=study.value.margin_rate))
     return Scored(scores=scores, segments=segments, recovery=recovery, rule=rule)

@@ -1,0 +1,192 @@
+"""Horizons: what is expected of each customer over every horizon of the study."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from holdfast.campaigns.economics import present_value
+from holdfast.evaluation.backtest import CHAMPION
+from holdfast.findings import Finding
+from holdfast.io.duckdb import Warehouse
+from holdfast.models.churn import ChurnModel
+from holdfast.models.counts import CountModel, fit_counts
+from holdfast.models.horizons import HorizonModel
+from holdfast.models.links import Vector
+from holdfast.models.portfolio import COMPANY, Noise, forecast, shape_of
+from holdfast.models.value import ValueModel
+from holdfast.pipeline.fit import Fitted
+from holdfast.study import Study
+from holdfast.tables import FORECAST, HORIZONS, SCORES
+
+SOLID_PURCHASES = 4
+_COUNTED_CUSTOMERS = 20_000
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """Everything that looks ahead: the models of churn and value, of counts, and what the other horizons add."""
+
+    churn: ChurnModel
+    value: ValueModel | None
+    horizons: HorizonModel
+    counts: CountModel
+
+    def parts(self) -> dict[str, bytes]:
+        """The files of what is not a task of its own, below the folder of models."""
+        own = {"horizons": self.horizons.parts(), "counts": self.counts.parts()}
+        return {f"{folder}/{name}": data for folder, files in own.items() for name, data in files.items()}
+
+
+def look_ahead(
+    study: Study, warehouse: Warehouse, fitted: Fitted, *, first_day: int, end_day: int
+) -> tuple[Ahead, tuple[Finding, ...]]:
+    """Fit the counts of purchases and join them to what was fitted before."""
+    churn, value = fitted.models["churn"], fitted.models.get("value")
+    assert isinstance(churn, ChurnModel)
+    assert value is None or isinstance(value, ValueModel)
+    assert fitted.horizons is not None
+    counts, said = fit_counts(
+        _purchase_days(warehouse),
+        now=end_day,
+        horizon_days=study.churn.horizon_days,
+        first_day=first_day,
+        seed=study.seed,
+    )
+    return Ahead(churn, value, fitted.horizons, counts), said
+
+
+def _purchase_days(warehouse: Warehouse) -> pl.DataFrame:
+    """Purchase days of all customers, or of a sample by a hash of their name where they are many."""
+    (customers,) = warehouse.row("SELECT approx_count_distinct(customer_id) FROM activity")
+    one_in = max(1, round(customers / _COUNTED_CUSTOMERS))
+    return warehouse.read(
+        warehouse.con.sql(
+            "SELECT customer_id, day FROM activity WHERE n_orders > 0 AND hash(customer_id) % ? = 0 ORDER BY ALL",
+            params=[one_in],
+        )
+    )
+
+
+def horizons_table(study: Study, ahead: Ahead, frame: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
+    """HORIZONS of scored customers.
+
+    Parameters
+    ----------
+    frame
+        Features, one row per customer.
+    scores
+        Their customer_id, churn_probability and expected_revenue, which stand at the tasks' own horizons.
+    """
+    said = frame.select("customer_id").join(scores, on="customer_id", maintain_order="left")
+    probability = said["churn_probability"].to_numpy()
+    silent = ahead.horizons.silent(ahead.churn, frame, probability)
+    purchases = dict(zip(silent, ahead.counts.ahead(frame, list(silent)), strict=True))
+    earned: Mapping[int, Vector] = {}
+    spread = {}
+    if ahead.value is not None:
+        earned = ahead.horizons.earned(ahead.value, frame, said["expected_revenue"].to_numpy())
+        spread = ahead.horizons.spread(ahead.value, frame, silent)
+    rate, discount = study.value.margin_rate, study.value.discount_rate_per_year
+    worth = present_value({days: money * rate for days, money in earned.items()}, rate_per_year=discount)
+    parts = []
+    for days in sorted(silent):
+        known = spread.get(days)
+        columns: dict[str, Vector | None] = {
+            "churn_probability": silent[days],
+            "expected_purchases": purchases[days][0],
+            "expected_revenue": earned.get(days),
+            "median_revenue": known.median if known else None,
+            **{name: getattr(known, name) if known else None for name in ("low_80", "high_80", "low_95", "high_95")},
+            "expected_margin": earned[days] * rate if days in earned else None,
+            "clv": worth.get(days),
+        }
+        series = [pl.Series(name, values, dtype=pl.Float64) for name, values in columns.items() if values is not None]
+        absent = [pl.lit(None, pl.Float64).alias(name) for name, values in columns.items() if values is None]
+        length = pl.lit(days, pl.Int32).alias("horizon_days")
+        parts.append(frame.select("customer_id", length).with_columns(*series, *absent))
+    return HORIZONS.check(pl.concat(parts, how="diagonal").select(HORIZONS.schema.names()).sort(HORIZONS.grain))
+
+
+def outlook_columns(study: Study, ahead: Ahead, frame: pl.DataFrame, horizons: pl.DataFrame) -> pl.DataFrame:
+    """What SCORES tells of each customer beside the two models: one row per customer."""
+    value = horizons.filter(horizon_days=study.value.horizon_days).select(
+        "customer_id", "median_revenue", revenue_low_80="low_80", revenue_high_80="high_80"
+    )
+    churn = horizons.filter(horizon_days=study.churn.horizon_days).select("customer_id", "expected_purchases")
+    own = frame.select(
+        "customer_id",
+        pl.Series("p_alive", ahead.counts.p_alive(frame), dtype=pl.Float64),
+        ahead.counts.next_purchase_day(frame, longest_days=max(study.all_horizons)),
+        evidence_level=evidence_level(horizon_days=study.churn.horizon_days),
+    )
+    return own.join(value, on="customer_id", how="left").join(churn, on="customer_id", how="left")
+
+
+def evidence_level(*, horizon_days: int) -> pl.Expr:
+    """How much of a customer has been seen: "cold start" is one purchase, "solid" four over at least a horizon."""
+    solid = (pl.col("n_purchases") >= SOLID_PURCHASES) & (pl.col("tenure_days") >= horizon_days)
+    return (
+        pl.when(pl.col("n_purchases") <= 1).then(pl.lit("cold start"))
+        .when(solid).then(pl.lit("solid")).otherwise(pl.lit("thin"))
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Told:
+    """What looking ahead adds to a run: scores, horizons and forecast, and their totals for the summary."""
+
+    tables: Mapping[str, pl.DataFrame]
+    summary: Mapping[str, Any]
+
+
+def with_outlook(
+    study: Study, ahead: Ahead, frame: pl.DataFrame, scores: pl.DataFrame, evidence: pl.DataFrame, days: pl.DataFrame
+) -> Told:
+    """Add what is expected over every horizon to the scores, and sum it up week by week.
+
+    Parameters
+    ----------
+    evidence
+        EVIDENCE: how far off totals were tells the interval of the forecast.
+    days
+        DAYS of the log.
+    """
+    horizons = horizons_table(study, ahead, frame, scores)
+    own = outlook_columns(study, ahead, frame, horizons)
+    known = scores.drop([name for name in own.columns if name != "customer_id"])
+    enriched = known.join(own, on="customer_id", how="left", maintain_order="left").select(SCORES.schema.names())
+    weeks = _weeks(ahead, frame, enriched, horizons, evidence, days)
+    totals = horizons.group_by("horizon_days").agg(pl.col("expected_revenue").sum()).sort("horizon_days")
+    return Told(
+        tables={"scores": SCORES.check(enriched), "horizons": horizons, "forecast": weeks},
+        summary={
+            "expected_revenue": {str(length): total for length, total in totals.iter_rows()} if ahead.value else {},
+            "customers": frame.height,
+            "weeks": weeks.filter(pl.col("group_kind") == COMPANY).height,
+        },
+    )
+
+
+def _weeks(
+    ahead: Ahead,
+    frame: pl.DataFrame,
+    scores: pl.DataFrame,
+    horizons: pl.DataFrame,
+    evidence: pl.DataFrame,
+    days: pl.DataFrame,
+) -> pl.DataFrame:
+    if ahead.value is None:
+        return FORECAST.empty()
+    now, longest = int(frame["cutoff_day"][0]), int(horizons["horizon_days"].max())  # type: ignore[arg-type]
+    first = pl.from_epoch(pl.col("cutoff_day") - pl.col("tenure_days"), time_unit="d")
+    quarter = pl.format("{}-Q{}", first.dt.year(), first.dt.quarter())
+    groups = {
+        "cohort": frame.select("customer_id", group=quarter),
+        "segment": scores.select("customer_id", group="segment"),
+    }
+    proved = evidence.filter(task="value", model=CHAMPION, metric="total_ratio")["value"].to_list()
+    return forecast(
+        horizons, groups, now=now, shape=shape_of(days, now=now, n_days=longest), noise=Noise.learn(proved, days)
+    )
