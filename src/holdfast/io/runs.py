@@ -130,10 +130,13 @@ class Registry:
     Parameters
     ----------
     folder
-        The project's runs/; made when the first run is staged.
+        The project's runs/, as a path or a word; made when the first run is staged.
     """
 
     folder: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", Path(self.folder))
 
     @contextmanager
     def staging(self) -> Iterator[Path]:

@@ -29,6 +29,7 @@ from holdfast.models.value import FittedValue, ValueModel
 
 _SMALL = {"n_estimators": 80, "learning_rate": 0.06, "min_child_samples": 50}
 _LEAST_SHARE = 0.02
+_CERTAIN = 1e-12
 _LEAST_ROWS = 200
 _KEYS = ["customer_id", "cutoff_day"]
 _MONEY = ("future_revenue_minor", "future_revenue_minor_long")
@@ -194,6 +195,47 @@ def fit_horizons(
     found = {days: _spread(past, model, days, churn, value) for days in revenue} if value else {}
     spreads = {days: spread for days, spread in found.items() if spread is not None}
     return replace(model, spreads=spreads), _extrapolated([*silence.values(), *revenue.values()])
+
+
+def expected_purchases(silent: Mapping[int, Vector], counted: Mapping[int, tuple[Vector, Vector]]) -> dict[int, Vector]:
+    """P(buys) x E[purchases | buys] over each horizon: what is expected can never be less than the chance of one.
+
+    Parameters
+    ----------
+    silent
+        Horizon -> P(no purchase), by the churn model.
+    counted
+        Horizon -> expected purchases and P(no purchase), by the count model; its ratio is the mean of those who buy.
+
+    >>> silent, counted = {30: np.array([0.5])}, {30: (np.array([1.2]), np.array([0.4]))}
+    >>> expected_purchases(silent, counted)[30]
+    array([1.])
+    """
+    found: dict[int, Vector] = {}
+    before = np.zeros(1)
+    for days in sorted(silent):
+        expected, none = counted[days]
+        each = np.maximum(expected / np.maximum(1 - none, _CERTAIN), 1.0)
+        before = found[days] = np.maximum((1 - silent[days]) * each, before)
+    return found
+
+
+def waiting_days(silent: Mapping[int, Vector]) -> Vector:
+    """Days until a purchase is more likely than not, (n_customers,); NaN beyond the longest horizon.
+
+    Between two horizons silence is taken to fade at a constant rate.
+
+    >>> waiting_days({30: np.array([0.8, 0.25]), 90: np.array([0.6, 0.2])})
+    array([nan, 15.])
+    """
+    knots = sorted(silent)
+    logs = np.column_stack([np.zeros_like(silent[knots[0]]), *(np.log(np.maximum(silent[d], _CERTAIN)) for d in knots)])
+    days, half = np.array([0, *knots]), np.log(0.5)
+    after = np.minimum((logs > half).sum(axis=1), len(knots))
+    row = np.arange(len(logs))
+    high, low = logs[row, after - 1], logs[row, after]
+    waited = days[after - 1] + (days[after] - days[after - 1]) * (high - half) / np.maximum(high - low, _CERTAIN)
+    return np.where(logs[:, -1] > half, np.nan, waited)
 
 
 def _pairs(horizons: Sequence[int], own: int) -> list[tuple[int, int, int]]:

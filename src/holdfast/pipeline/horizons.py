@@ -12,7 +12,7 @@ from holdfast.findings import Finding
 from holdfast.io.duckdb import Warehouse
 from holdfast.models.churn import ChurnModel
 from holdfast.models.counts import CountModel, fit_counts
-from holdfast.models.horizons import HorizonModel
+from holdfast.models.horizons import HorizonModel, expected_purchases, waiting_days
 from holdfast.models.links import Vector
 from holdfast.models.portfolio import COMPANY, Noise, forecast, shape_of
 from holdfast.models.value import ValueModel
@@ -82,7 +82,7 @@ def horizons_table(study: Study, ahead: Ahead, frame: pl.DataFrame, scores: pl.D
     said = frame.select("customer_id").join(scores, on="customer_id", maintain_order="left")
     probability = said["churn_probability"].to_numpy()
     silent = ahead.horizons.silent(ahead.churn, frame, probability)
-    purchases = dict(zip(silent, ahead.counts.ahead(frame, list(silent)), strict=True))
+    purchases = expected_purchases(silent, dict(zip(silent, ahead.counts.ahead(frame, list(silent)), strict=True)))
     earned: Mapping[int, Vector] = {}
     spread = {}
     if ahead.value is not None:
@@ -95,7 +95,7 @@ def horizons_table(study: Study, ahead: Ahead, frame: pl.DataFrame, scores: pl.D
         known = spread.get(days)
         columns: dict[str, Vector | None] = {
             "churn_probability": silent[days],
-            "expected_purchases": purchases[days][0],
+            "expected_purchases": purchases[days],
             "expected_revenue": earned.get(days),
             "median_revenue": known.median if known else None,
             **{name: getattr(known, name) if known else None for name in ("low_80", "high_80", "low_95", "high_95")},
@@ -115,10 +115,16 @@ def outlook_columns(study: Study, ahead: Ahead, frame: pl.DataFrame, horizons: p
         "customer_id", "median_revenue", revenue_low_80="low_80", revenue_high_80="high_80"
     )
     churn = horizons.filter(horizon_days=study.churn.horizon_days).select("customer_id", "expected_purchases")
+    wide = frame.select("customer_id").join(
+        horizons.pivot("horizon_days", index="customer_id", values="churn_probability"),
+        on="customer_id",
+        maintain_order="left",
+    )
+    waited = pl.Series(waiting_days({days: wide[str(days)].to_numpy() for days in study.all_horizons})).fill_nan(None)
     own = frame.select(
         "customer_id",
         pl.Series("p_alive", ahead.counts.p_alive(frame), dtype=pl.Float64),
-        ahead.counts.next_purchase_day(frame, longest_days=max(study.all_horizons)),
+        next_purchase_day=(pl.col("cutoff_day") + waited.ceil() - 1).cast(pl.Int32),
         evidence_level=evidence_level(horizon_days=study.churn.horizon_days),
     )
     return own.join(value, on="customer_id", how="left").join(churn, on="customer_id", how="left")
