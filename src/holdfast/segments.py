@@ -7,10 +7,12 @@ Risk scores are kept in ten-thousandths. That is how the original system reports
 10,001 rows whatever the number of customers, and equal tables on two machines do not hang on the last bit of a float.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import Any
+from itertools import accumulate
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -99,6 +101,25 @@ class RankTable:
         ranks: Floats = np.minimum((below[place] + (equal + 1) / 2) / below[-1], 1.0)
         return ranks
 
+    def rank_of(self, score: int) -> float:
+        """The rank of one score, as `rank` gives it."""
+        place = bisect_left(self.scores, score)
+        equal = self.customers[place] if place < len(self.scores) and self.scores[place] == score else 0
+        return min((self._below[place] + (equal + 1) / 2) / self._below[-1], 1.0)
+
+    @cached_property
+    def _below(self) -> tuple[int, ...]:
+        return tuple(accumulate(self.customers, initial=0))
+
+
+class Placed(NamedTuple):
+    """Where one customer stands."""
+
+    risk_score: float
+    risk_rank: float
+    value_tier: str
+    segment: str
+
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentRule:
@@ -179,6 +200,32 @@ class SegmentRule:
             value_tier=pl.Series(VALUE_TIERS).gather(tier),
             segment=pl.Series(names).gather(2 * tier + (rank >= self.high_risk_rank)),
         )
+
+    def place(self, values: Mapping[str, bool | float | str | None]) -> Placed:
+        """Do for one customer, without a frame, exactly what `assign` does for many.
+
+        Parameters
+        ----------
+        values
+            `expected_revenue` and the signals by name; None where missing.
+
+        Raises
+        ------
+        DataError
+            A signal or `expected_revenue` is not there or not a number.
+        """
+        total = weights = 0.0
+        for signal in self.signals:
+            value = _one_number(values, signal.name)
+            if value is not None:
+                clipped = min(max(value, signal.low), signal.high)
+                total += signal.weight * ((clipped - signal.low) / (signal.high - signal.low))
+                weights += signal.weight
+        risk = round(total / weights * _SCALE) if weights else 0
+        revenue = _one_number(values, "expected_revenue") or 0.0
+        tier = VALUE_TIERS[(revenue > self.mid_above) + (revenue > self.high_above)]
+        rank = self.ranks[tier].rank_of(risk)
+        return Placed(risk / _SCALE, rank, tier, _NAMES[tier][rank >= self.high_risk_rank])
 
     def _tier(self, frame: pl.DataFrame) -> Integers:
         value = _numbers(frame, "expected_revenue")
@@ -278,9 +325,22 @@ def _range(base: pl.DataFrame, name: str, weight: float) -> tuple[float, float] 
     return (low, high) if low < high else f"is {low:g} for every customer"
 
 
+def _one_number(values: Mapping[str, bool | float | str | None], name: str) -> float | None:
+    if name not in values:
+        raise _unscored(name)
+    value = values[name]
+    if isinstance(value, str):
+        raise DataError(f"the risk signal '{name}' is a word, not a number", fix="give a number", column=name)
+    return None if value is None or value != value else float(value)
+
+
+def _unscored(name: str) -> DataError:
+    return DataError(f"the segments need the column '{name}'", fix="score the customers with the run's own features")
+
+
 def _numbers(frame: pl.DataFrame, name: str) -> Floats:
     if name not in frame.columns:
-        raise DataError(f"the segments need the column '{name}'", fix="score the customers with the run's own features")
+        raise _unscored(name)
     column = frame[name]
     if not (column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null)):
         raise DataError(f"the risk signal '{name}' is {column.dtype}, not a number", fix="choose another in [segments]")

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from holdfast.cli import audit, churn_window, datasets, look, predict, run, runs, schedule, start
+from holdfast.cli import audit, churn_window, datasets, look, predict, run, runs, schedule, serve, start
 from holdfast.cli.output import print_error
 from holdfast.errors import HoldfastError
 
@@ -28,10 +28,12 @@ for command, example in (
     (audit.audit, "holdfast audit"),
     (churn_window.churn_window, "holdfast churn-window --set churn.horizon_days=60"),
     (look.features, "holdfast features --sql --cutoff 2011-06-01"),
+    (serve.serve, "holdfast serve --port 8000 --workers 2"),
     (start.simulate, "holdfast simulate shop --customers 3000 --set december_factor=4"),
 ):
     app.command(epilog=f"Example: {example}")(command)
 app.add_typer(runs.app, name="runs")
+app.add_typer(serve.keys, name="keys")
 app.add_typer(datasets.app, name="datasets")
 
 

@@ -51,7 +51,11 @@ class ChurnModel:
 
     def predict(self, frame: pl.DataFrame) -> Vector:
         """P(churned), calibrated, (n_customers,)."""
-        probability = self.learner.predict(self.design.matrix(frame))
+        return self.predict_matrix(self.design.matrix(frame))
+
+    def predict_matrix(self, matrix: Matrix) -> Vector:
+        """As `predict`, of the design's matrix."""
+        probability = self.learner.predict(matrix)
         return probability if self.calibration is None else self.calibration.apply(probability)
 
     def raw(self, frame: pl.DataFrame) -> Vector:

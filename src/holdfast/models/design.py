@@ -1,9 +1,10 @@
 """The design: numbers, truths and words become a matrix, and the model's reasons become columns of the frame again."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import isfinite, nan
 
 import numpy as np
 import polars as pl
@@ -102,6 +103,30 @@ class Design:
             start += width
         return matrix
 
+    def row(self, values: Mapping[str, bool | float | str | None]) -> Matrix:
+        """(1, n_names): what `matrix` gives for one customer, without a frame.
+
+        Raises
+        ------
+        DataError
+            A column is missing, or its value is of another kind than was learnt.
+        """
+        out = np.zeros((1, len(self.names)))
+        cells, place = out[0], 0
+        for column in self.columns:
+            if column.name not in values:
+                raise _missing(column.name)
+            value = values[column.name]
+            if column.levels is None:
+                cells[place] = _number(column.name, value)
+                place += 1
+            else:
+                word = _word(column.name, value)
+                if word in column.levels:
+                    cells[place + column.levels.index(word)] = 1.0
+                place += len(column.levels)
+        return out
+
     def attribution(self, contributions: Matrix) -> Attribution:
         """Sum (n_rows, n_names + 1) contributions, base last, over the matrix columns of each frame column."""
         edges = np.cumsum([0, *(_width(column) for column in self.columns[:-1])])
@@ -125,8 +150,24 @@ class Design:
 
 def _column(frame: pl.DataFrame, name: str) -> pl.Series:
     if name not in frame.columns:
-        raise DataError(f"the column '{name}' is missing", fix="give every column that the model was trained on")
+        raise _missing(name)
     return frame[name]
+
+
+def _missing(name: str) -> DataError:
+    return DataError(f"the column '{name}' is missing", fix="give every column that the model was trained on")
+
+
+def _number(name: str, value: bool | float | str | None) -> float:
+    if isinstance(value, str):
+        raise DataError(f"'{name}' is a word", fix="give numbers, as in training", column=name)
+    return float(value) if value is not None and isfinite(value) else nan
+
+
+def _word(name: str, value: bool | float | str | None) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise DataError(f"'{name}' is a number", fix="give words, as in training", column=name)
+    return value
 
 
 def _width(column: DesignColumn) -> int:

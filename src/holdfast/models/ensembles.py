@@ -10,6 +10,7 @@ import numpy as np
 
 from holdfast.errors import StudyError, nearest
 from holdfast.models.links import Link, Matrix, Vector, inverse, threads_for
+from holdfast.models.single_row import SingleRow
 from holdfast.models.trees import catboost_trees, forest_trees, histogram_trees, lightgbm_text, xgboost_trees
 from holdfast.models.treeshap import MANY_ROWS, TreeShap
 
@@ -56,6 +57,10 @@ class TreeEnsemble:
         return lightgbm.Booster(model_str=self.text)
 
     @cached_property
+    def _single_row(self) -> SingleRow:
+        return SingleRow(self._booster)
+
+    @cached_property
     def _shap(self) -> TreeShap | None:
         return TreeShap.of_lightgbm(self.text)
 
@@ -66,6 +71,8 @@ class TreeEnsemble:
         """The sum of leaves, (n_rows,)."""
         if not len(matrix):
             return np.empty(0)
+        if len(matrix) == 1:
+            return np.array([self._single_row(self._rows(matrix)[0]) + self.offset])
         found = self._booster.predict(self._rows(matrix), raw_score=True, num_threads=threads_for(matrix))
         return np.asarray(found, dtype=np.float64) + self.offset
 

@@ -63,7 +63,10 @@ class Scale:
 
     def of(self, frame: pl.DataFrame) -> Vector:
         """Currency over the horizon, (n_customers,)."""
-        spent = frame[_SPENT].cast(pl.Float64).fill_null(0).to_numpy()
+        return self.of_spent(frame[_SPENT].cast(pl.Float64).fill_null(0).to_numpy())
+
+    def of_spent(self, spent: Vector) -> Vector:
+        """The same, of spend_365d, (n_customers,)."""
         return self.yardstick.of(spent, self.observed_days)
 
 
@@ -112,11 +115,16 @@ class ValueModel:
 
     def predict(self, frame: pl.DataFrame) -> Vector:
         """Expected revenue, currency, (n_customers,)."""
-        matrix = self.design.matrix(frame)
+        return self.predict_matrix(self.design.matrix(frame))
+
+    def predict_matrix(self, matrix: Matrix) -> Vector:
+        """As `predict`, of the design's matrix."""
         expected = self.level * self.amount.predict(matrix)
         if self.buys is not None:
             expected = expected * self.buys.predict(matrix)
-        return expected if self.scale is None else expected * self.scale.of(frame)
+        if self.scale is None:
+            return expected
+        return expected * self.scale.of_spent(np.nan_to_num(matrix[:, self.design.names.index(_SPENT)]))
 
     def outlook(self, frame: pl.DataFrame) -> Outlook:
         """What the spread is predicted from, as in a usual season."""

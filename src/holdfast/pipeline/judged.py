@@ -96,7 +96,7 @@ def judge(source: Opened, reading: Reading, warehouse: Warehouse) -> Judged:
     """
     table = f"judged_{source.name}"
     with source.reading(), strict_arithmetic(warehouse.con):
-        warehouse.con.execute(f"CREATE OR REPLACE TABLE {table} AS {_judging_sql(source, reading)}")
+        warehouse.con.execute(f"CREATE OR REPLACE TABLE {table} AS {judging_sql(source, reading)}")
     with warehouse.working(f"judge the rows of {source.name}"):
         if reading.compared:
             _mark_duplicates(table, len(reading.quarantine) + 1, warehouse)
@@ -170,7 +170,8 @@ def row_digest(fields: Mapping[str, Field]) -> str:
     return f"hash({', '.join(found.sql for found in fields.values())})"
 
 
-def _judging_sql(source: Opened, reading: Reading) -> str:
+def judging_sql(source: Opened, reading: Reading) -> str:
+    """Write the query that gives every row its verdict (see `verdicts`) and the table's columns."""
     last = len(reading.quarantine)
     conditions = [*enumerate(reading.quarantine.values(), 1), *enumerate(reading.set_aside.values(), last + 2)]
     cases = " ".join(f"WHEN {sql} THEN {code}" for code, sql in conditions)
@@ -183,6 +184,11 @@ def _judging_sql(source: Opened, reading: Reading) -> str:
             CASE WHEN verdict BETWEEN 1 AND {last} THEN {_raw_sql(source.fields)} END AS _raw
         FROM {rows}
     """
+
+
+def verdicts(reading: Reading) -> list[str]:
+    """What each verdict means, by its number."""
+    return ["accepted", *reading.quarantine, DUPLICATE, *reading.set_aside]
 
 
 def _raw_sql(fields: Mapping[str, Field]) -> str:
@@ -224,7 +230,7 @@ def _without_points(source: Opened, table: str, warehouse: Warehouse) -> bool:
 
 
 def _counted(source: Opened, reading: Reading, table: str, warehouse: Warehouse, *, pointed: bool) -> Judged:
-    names = ["accepted", *reading.quarantine, DUPLICATE, *reading.set_aside]
+    names = verdicts(reading)
     found = dict(warehouse.con.execute(f"SELECT verdict, count(*) FROM {table} GROUP BY ALL ORDER BY ALL").fetchall())
     rejected = source.rejected
     last = len(reading.quarantine)

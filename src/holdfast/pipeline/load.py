@@ -34,10 +34,10 @@ def load_models(run: Run) -> dict[str, Model]:
         A file differs from the manifest, or the models cannot be loaded.
     """
     parts = {task: run.parts(f"{MODELS}/{task}") for task in _KINDS}
-    seen = run.path.parent / ".loaded" / f"{run.run_id}-{run.manifest['files']['summary.json']['sha256'][:16]}"
-    if not seen.exists():
+    # A server's copy lies one folder below the runs; what was loaded there is the same, byte for byte.
+    if not any(_marker(run, folder).exists() for folder in (run.path.parent, run.path.parent.parent)):
         load_in_child(run.path)
-        mark_loaded(seen)
+        mark_loaded(run)
     return rebuilt(parts)
 
 
@@ -64,13 +64,18 @@ def load_in_child(folder: Path) -> None:
         )
 
 
-def mark_loaded(seen: Path) -> None:
+def mark_loaded(run: Run) -> None:
     """Remember that the models were loaded once; where it cannot be written, they are tried again next time."""
+    seen = _marker(run, run.path.parent)
     try:
         seen.parent.mkdir(exist_ok=True)
         seen.touch()
     except OSError:
         return
+
+
+def _marker(run: Run, folder: Path) -> Path:
+    return folder / ".loaded" / f"{run.run_id}-{run.manifest['files']['summary.json']['sha256'][:16]}"
 
 
 def load_study(run: Run) -> Study:

@@ -142,14 +142,14 @@ def _answer(run: Run, study: Study, score: Mapping[str, Any], told: pl.DataFrame
         "actions": study.actions.get(score["segment"], []),
         "reasons": told.drop("customer_id").to_dicts(),
         "currency": study.currency,
-        "evidence": _evidence(summary),
+        "evidence": evidence_sentence(summary),
         "run_id": run.run_id,
         "cutoff_day": summary["cutoff_day"],
         "cutoff_date": summary["cutoff_date"],
     }
 
 
-def _evidence(summary: Mapping[str, Any]) -> str:
+def evidence_sentence(summary: Mapping[str, Any]) -> str:
     """One sentence on how good such predictions proved."""
     parts = []
     for task, metric, name in (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from holdfast.io.duckdb import Warehouse
 from holdfast.io.runs import Registry, Run
-from holdfast.pipeline.load import load_in_child
+from holdfast.pipeline.load import load_in_child, mark_loaded
 from holdfast.pipeline.outcome import Outcome, log_outcome, snapshot_outcome
 from holdfast.pipeline.progress import Listener, Silence, Steps
 from holdfast.pipeline.publish import facts, write_papers, write_tables
@@ -53,6 +53,7 @@ def run(study: Study, *, listener: Listener | None = None, promote: bool = True)
         with steps("Publish") as step:
             loaded.result()
             published = registry.publish(folder, run_id=run_id, facts=facts(study, outcome, summary))
+            mark_loaded(published)
             if promote:
                 registry.promote(published.run_id)
             step.detail = published.run_id

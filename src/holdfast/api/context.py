@@ -1,0 +1,113 @@
+"""What a worker has: settings, the store, the keys, counters; and what one request has of it."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from holdfast.api.idempotency import Idempotency
+from holdfast.api.journal import Journal
+from holdfast.api.limits import RateLimit
+from holdfast.api.metrics import Metrics
+from holdfast.api.problems import Refused
+from holdfast.api.served import Served
+from holdfast.api.settings import Settings
+from holdfast.api.store import Store
+from holdfast.errors import RunError
+from holdfast.io.keys import Key, KeyFile, presented
+
+LOCAL = Key(key_id="local", role="admin", name="this machine", sha256="", created_at="")
+"""Who asks a server on loopback that has no keys."""
+_LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]", "::1", "")
+_ASK = 'Bearer, Basic realm="holdfast"'
+
+
+class Context:
+    """One worker's state."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.store = Store(settings.runs)
+        self.keys = KeyFile(Path(settings.project))
+        self.limit = RateLimit(settings.rate)
+        self.metrics = Metrics(self.store)
+        self.journal = Journal(enabled=settings.log)
+        self.idempotency = Idempotency(settings.runs)
+        self._used: dict[str, datetime] = {}
+
+    def admitted(self, *, role: str, method: str, headers: dict[bytes, bytes]) -> Key:
+        """Who asks.
+
+        Raises
+        ------
+        Refused
+            401 without a valid key, 403 without the role or, where no keys are used, for a name that is not this
+            machine's (a page of another site could otherwise ask through the browser).
+        """
+        if self.settings.loopback and not self.keys.keys():
+            host = headers.get(b"host", b"").decode("latin-1")
+            name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
+            if name not in _LOCAL_NAMES:
+                raise Refused(403, "this server answers to localhost only", fix="make keys with `holdfast keys create`")
+            return LOCAL
+        text = presented(_text(headers, b"authorization"), _text(headers, b"x-api-key"), basic=method == "GET")
+        key = self.keys.holder(text) if text else None
+        if key is None:
+            raise Refused(
+                401,
+                "the key is not valid" if text else "a key is needed",
+                fix="send `Authorization: Bearer KEY`; make one with `holdfast keys create --role reader`",
+                headers={"www-authenticate": _ASK},
+            )
+        if not key.may(role):
+            raise Refused(403, f"this needs the role '{role}', the key is a {key.role}'s", fix="use another key")
+        self._used[key.key_id] = datetime.now(UTC)
+        return key
+
+    def record_use(self) -> str:
+        """Write down when keys were last used; returns why it could not, if so."""
+        used, self._used = self._used, {}
+        try:
+            self.keys.used(used)
+        except RunError as error:
+            return str(error)
+        return ""
+
+
+@dataclass
+class Asked:
+    """One request.
+
+    Attributes
+    ----------
+    served
+        The run it is answered from, whatever is promoted meanwhile.
+    """
+
+    context: Context
+    served: Served | None
+    request_id: str
+    key: Key = LOCAL
+    status: int = 0
+    body: bytes = field(default=b"", repr=False)
+
+    def run(self) -> Served:
+        """The run, or the reason why there is none.
+
+        Raises
+        ------
+        Refused
+            503.
+        """
+        if self.served is None:
+            raise Refused(
+                503,
+                self.context.store.trouble or "no run is published yet",
+                fix="make one with `holdfast run`; it is served within a second",
+                headers={"retry-after": "5"},
+            )
+        return self.served
+
+
+def _text(headers: dict[bytes, bytes], name: bytes) -> str | None:
+    value = headers.get(name)
+    return None if value is None else value.decode("latin-1")

@@ -1,0 +1,86 @@
+"""Metrics for Prometheus: latency by route, answers given, their scores, the run's age, whether something is wrong.
+
+With several workers each writes to files of its own that the one which is asked adds up (PROMETHEUS_MULTIPROC_DIR, set
+by `holdfast serve`).
+"""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from holdfast.api.store import Store
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+_SHARES = tuple(i / 10 for i in range(1, 11))
+
+
+class Metrics:
+    """What one worker counts."""
+
+    def __init__(self, store: Store) -> None:
+        self._registry = CollectorRegistry()
+        own: dict[str, Any] = {"registry": self._registry}
+        self._latency = Histogram("holdfast_request_seconds", "Time to answer", ["route"], buckets=_SECONDS, **own)
+        self._answers = Counter("holdfast_answers", "Answers by route and status", ["route", "status"], **own)
+        self._scores = Histogram(
+            "holdfast_answered_churn_probability", "Churn probabilities answered", buckets=_SHARES, **own
+        )
+        self._store = store
+        # A labelled child is looked up under a lock; the few there are, are kept.
+        self._children: dict[tuple[str, int], tuple[Any, Any]] = {}
+
+    def answered(self, route: str, status: int, seconds: float) -> None:
+        """Count one answer."""
+        children = self._children.get((route, status))
+        if children is None:
+            children = self._latency.labels(route), self._answers.labels(route, str(status))
+            self._children[route, status] = children
+        children[0].observe(seconds)
+        children[1].inc()
+
+    def scored(self, churn_probability: float) -> None:
+        """Count one score that was answered."""
+        self._scores.observe(churn_probability)
+
+    def text(self) -> bytes:
+        """Everything, over all workers."""
+        state = CollectorRegistry()
+        state.register(_State(self._store))
+        counted = self._registry
+        if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+            counted = CollectorRegistry()
+            MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
+        return generate_latest(counted) + generate_latest(state)
+
+
+class _State(Collector):
+    """What is served now."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Gauges, read when asked."""
+        served = self._store.current
+        degraded = GaugeMetricFamily("holdfast_degraded", "1 where the champion is not served or its files are altered")
+        degraded.add_metric([], float(bool(self._store.trouble)))
+        yield degraded
+        if served is None:
+            return
+        info = GaugeMetricFamily("holdfast_run_info", "The run that is served", labels=["run_id", "model_version"])
+        info.add_metric([served.run_id, served.model_version], 1.0)
+        yield info
+        created = datetime.fromisoformat(served.run.manifest["created_at"])
+        age = GaugeMetricFamily("holdfast_run_age_seconds", "Since the run was made")
+        age.add_metric([], (datetime.now(UTC) - created).total_seconds())
+        yield age
+        customers = GaugeMetricFamily("holdfast_customers", "Customers in the run")
+        customers.add_metric([], float(served.frame.height))
+        yield customers

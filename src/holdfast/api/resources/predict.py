@@ -1,0 +1,198 @@
+"""Predictions: a customer of the run, a customer by features or raw orders, and many at once."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
+from pydantic import ValidationError
+
+from holdfast.api import hot
+from holdfast.api.context import Asked
+from holdfast.api.deps import AskedNow, Current, problems
+from holdfast.api.examples import BATCH, CUSTOMER, FEATURES, HISTORY
+from holdfast.api.problems import Refused, encoded, problem
+from holdfast.api.schemas import LARGEST_BATCH, Batch, BatchAnswer, History, Prediction
+from holdfast.api.served import Served, now
+from holdfast.errors import HoldfastError
+from holdfast.pipeline.online_history import RawHistory
+from holdfast.windows import parse_day
+
+router = APIRouter(tags=["predictions"])
+CustomerId = Annotated[
+    str, Path(max_length=256, description="The business's own name of the customer", examples=[CUSTOMER])
+]
+WithReasons = Annotated[bool, Query(description="Say why, by TreeSHAP: some milliseconds more")]
+_LONGEST_LINE = 2**20
+_STREAMED_AT_ONCE = 200
+
+
+def _body(*examples: dict[str, Any], schema: dict[str, Any], more: dict[str, Any] | None = None) -> dict[str, Any]:
+    content = {"application/json": {"schema": schema, "examples": {e["summary"]: e for e in examples}}}
+    return {"requestBody": {"required": True, "content": content | (more or {})}}
+
+
+_COLUMNS = {
+    "type": "object",
+    "title": "Features",
+    "description": "The snapshot's columns, or the log's features, by name",
+    "additionalProperties": {"type": ["number", "string", "boolean", "null"]},
+}
+_ONE = {"anyOf": [{"$ref": "#/components/schemas/History"}, _COLUMNS]}
+
+
+@router.get("/predict/{customer_id:path}", response_model=Prediction, responses=problems(404, 422))
+def predict_customer(customer_id: CustomerId, asked: AskedNow, reasons: WithReasons = False) -> Response:
+    """One customer of the run: risk, value, segment, what to do."""
+    body = hot.known(asked, customer_id)
+    if reasons:
+        told = json.loads(body)
+        body = encoded({**told, "reasons": reasons_of(asked.run(), customer_id)})
+    return Response(body, media_type="application/json")
+
+
+def reasons_of(served: Served, customer_id: str) -> list[dict[str, Any]]:
+    """The published reasons; where the run kept none for the customer, they are worked out from its features."""
+    kept = served.rows_of("reasons", customer_id)
+    if kept is not None and kept.height:
+        return kept.drop("customer_id").sort("task", "rank").to_dicts()
+    features = served.rows_of("features", customer_id)
+    if features is None or features.is_empty():
+        return []
+    return served.scorer.reasons(features.row(0, named=True))
+
+
+@router.post(
+    "/predict", response_model=Prediction, responses=problems(400, 413, 415, 422),
+    openapi_extra=_body(FEATURES, HISTORY, schema=_ONE),
+)  # fmt: skip
+async def predict(asked: AskedNow, reasons: WithReasons = False) -> Response:
+    """A customer whom the run need not know, by features or by raw orders and events."""
+    body = hot.parsed(asked.body)
+    if isinstance(body, dict) and "orders" in body:
+        told = await run_in_threadpool(_from_history, asked, body, reasons)
+    elif reasons:
+        told = await run_in_threadpool(_from_features, asked, body)
+    else:
+        told = hot.features_answer(asked, body)
+    return Response(encoded(told), media_type="application/json")
+
+
+def _from_features(asked: Asked, body: Any) -> dict[str, Any]:
+    told = hot.features_answer(asked, body)
+    served = asked.run()
+    given = served.scorer.given(hot.named_columns(asked, body)[1])
+    return {**told, "reasons": served.scorer.reasons(given.values)}
+
+
+def _from_history(asked: Asked, body: dict[str, Any], reasons: bool) -> dict[str, Any]:
+    served = asked.run()
+    history = _validated(body)
+    cutoff_day = parse_day(history.as_of) if history.as_of else int(served.summary["cutoff_day"])
+    raw = RawHistory(
+        customer_id=history.customer_id,
+        orders=[order.model_dump(exclude_none=True) for order in history.orders],
+        events=[event.model_dump(exclude_none=True) for event in history.events],
+        treatments=[treatment.model_dump(exclude_none=True) for treatment in history.treatments],
+        attributes=history.attributes,
+    )
+    found = served.scorer.history.features(raw, cutoff_day=cutoff_day)
+    score = served.scorer.score(found.values)
+    asked.context.metrics.scored(score["churn_probability"])
+    more = {"reasons": served.scorer.reasons(found.values)} if reasons else {}
+    answer = served.answer(history.customer_id, score)
+    return {**answer, "cutoff_day": cutoff_day, "warnings": list(found.notes), **more}
+
+
+def _validated(body: dict[str, Any]) -> History:
+    try:
+        return History.model_validate(body)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        raise Refused(
+            422, f"{where[:200]}: {first['msg']}{more}", fix="see POST /predict in the documentation"
+        ) from None
+
+
+@router.post(
+    "/predict/batch", response_model=BatchAnswer, responses=problems(400, 413, 415, 422),
+    openapi_extra=_body(BATCH, schema={"$ref": "#/components/schemas/Batch"}, more={
+        "application/x-ndjson": {"schema": {"type": "string", "description": "One customer's features a line"}},
+    }),
+)  # fmt: skip
+async def predict_batch(request: Request, asked: AskedNow, served: Current) -> Response:
+    """Up to 1,000 customers by features, each answered or refused by itself; more as NDJSON, answered as it comes."""
+    if request.headers.get("content-type", "").startswith("application/x-ndjson"):
+        return StreamingResponse(_streamed(request, asked), media_type="application/x-ndjson")
+    body = hot.parsed(asked.body)
+    rows = body.get("customers") if isinstance(body, dict) and set(body) == {"customers"} else None
+    if not isinstance(rows, list) or not 0 < len(rows) <= LARGEST_BATCH:
+        raise Refused(
+            422,
+            f"the body is not {{'customers': [...]}} with 1 to {LARGEST_BATCH} customers",
+            fix="send at most so many, or a line per customer as application/x-ndjson",
+        )
+    answers = await run_in_threadpool(_scored, asked, rows, 0)
+    wrong = sum("error" in answer for answer in answers)
+    told = {"answers": answers, "n_errors": wrong, **served.stamp, "scored_at": now()}
+    return Response(encoded(told), media_type="application/json")
+
+
+def _scored(asked: Asked, rows: list[Any], start: int) -> list[dict[str, Any]]:
+    served = asked.run()
+    scorer = served.scorer
+    answers: list[dict[str, Any]] = []
+    sound: list[tuple[int, str, dict[str, Any]]] = []
+    for index, row in enumerate(rows, start):
+        try:
+            if isinstance(row, Refused):
+                raise row
+            customer_id, columns = hot.named_columns(asked, row)
+            sound.append((len(answers), customer_id, scorer.checked(columns)))
+            answers.append({"index": index})
+        except HoldfastError as error:
+            answers.append({"index": index, "error": problem(error)})
+    if sound:
+        for (place, customer_id, _), score in zip(sound, scorer.score_many([row for *_, row in sound]), strict=True):
+            answers[place]["answer"] = served.answer(customer_id, score)
+    return answers
+
+
+async def _streamed(request: Request, asked: Asked) -> AsyncIterator[bytes]:
+    """Answer a stream of lines in groups, holding one group at a time."""
+    rows: list[Any] = []
+    done = 0
+    async for line in _lines(request):
+        try:
+            rows.append(hot.parsed(line))
+        except Refused as error:
+            rows.append(error)
+        if len(rows) == _STREAMED_AT_ONCE:
+            yield await run_in_threadpool(_as_lines, asked, rows, done)
+            done, rows = done + len(rows), []
+    if rows:
+        yield await run_in_threadpool(_as_lines, asked, rows, done)
+
+
+def _as_lines(asked: Asked, rows: list[Any], start: int) -> bytes:
+    return b"".join(encoded(answer) + b"\n" for answer in _scored(asked, rows, start))
+
+
+async def _lines(request: Request) -> AsyncIterator[bytes]:
+    rest = b""
+    async for chunk in request.stream():
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            if line.strip():
+                yield line
+        if len(rest) > _LONGEST_LINE:
+            raise Refused(413, f"a line is longer than {_LONGEST_LINE:,} bytes", fix="send one customer a line")
+    if rest.strip():
+        yield rest
+
+
+SCHEMAS = (History, Batch)

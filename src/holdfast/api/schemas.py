@@ -1,0 +1,221 @@
+"""What goes in and what comes out: strict models in, described answers out."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Scalar = Annotated[bool | float | str | None, Field(description="A number, a word, true, false or null")]
+Text = Annotated[str, Field(min_length=1, max_length=256)]
+Word = Annotated[str, Field(max_length=1_000)]
+Moment = Annotated[str, Field(max_length=64, description="ISO 8601; without an offset in the business's time zone")]
+Amount = Annotated[float, Field(ge=-1e15, le=1e15, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Segment = Literal["Champion", "At-Risk VIP", "Promising", "Vulnerable", "Hibernating", "Losing Customer"]
+Level = Literal["🟢 LOW", "🟡 MODERATE", "🟠 HIGH", "🔴 VERY HIGH"]
+LARGEST_HISTORY = 10_000
+LARGEST_BATCH = 1_000
+
+
+class Strict(BaseModel):
+    """Nothing unknown, nothing that is not finite, nothing converted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Order(Strict):
+    """One order line, by role; only the roles that the study maps may be given."""
+
+    occurred_at: Moment
+    order_id: Word | None = None
+    product_id: Word | None = None
+    quantity: Amount | None = None
+    unit_price: Amount | None = None
+    amount: Amount | None = None
+    raw: Annotated[dict[Word, Scalar], Field(max_length=50)] | None = None
+    """Further columns of the source that the study's rules read."""
+
+
+class Event(Strict):
+    """One event: a session, a view, a click."""
+
+    occurred_at: Moment
+    kind: Word
+    n: Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)] | None = None
+
+
+class Treatment(Strict):
+    """One campaign contact, or its holding back."""
+
+    occurred_at: Moment
+    campaign: Word
+    treated: bool
+    propensity: Share | None = None
+    cost: Amount | None = None
+
+
+class History(Strict):
+    """A customer's raw orders and events, as the shop's systems tell them."""
+
+    customer_id: Text = "new"
+    orders: Annotated[list[Order], Field(min_length=1, max_length=LARGEST_HISTORY)]
+    events: Annotated[list[Event], Field(max_length=LARGEST_HISTORY)] = []
+    treatments: Annotated[list[Treatment], Field(max_length=LARGEST_HISTORY)] = []
+    attributes: Annotated[dict[Word, Scalar], Field(max_length=200)] = {}
+    as_of: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")] | None = None
+    """The first day not seen; the run's cutoff where it is not given."""
+
+
+class Batch(Strict):
+    """Many customers by features; each is answered by itself."""
+
+    customers: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=LARGEST_BATCH)]
+
+
+class CampaignCase(Strict):
+    """One segment's assumption."""
+
+    cost: Annotated[float, Field(ge=0, le=1e12)]
+    rate: Share
+    low_rate: Share | None = None
+    high_rate: Share | None = None
+
+
+class WhatIf(Strict):
+    """Costs and rates by segment, over those of the study."""
+
+    segments: dict[Literal["At-Risk VIP", "Vulnerable", "Losing Customer"], CampaignCase] = {}
+    margin_rate: Share | None = None
+
+
+class CustomersQuery(BaseModel):
+    """Which customers, in which order, how many."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    segment: Segment | None = None
+    tier: Literal["low", "mid", "high"] | None = None
+    risk: Literal["LOW", "MODERATE", "HIGH", "VERY HIGH"] | None = None
+    min_value: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    max_value: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    text: Annotated[str, Field(min_length=1, max_length=100, description="Part of a customer's name")] | None = None
+    sort: Literal[
+        "customer_id", "-customer_id", "churn_probability", "-churn_probability", "expected_revenue",
+        "-expected_revenue", "risk_score", "-risk_score", "risk_rank", "-risk_rank",
+    ] = "-risk_score"  # fmt: skip
+    limit: Annotated[int, Field(ge=1, le=10_000)] = 100
+    cursor: Annotated[str, Field(max_length=2_000, description="`next_cursor` of the page before")] | None = None
+    fields: Annotated[str, Field(max_length=1_000, description="Columns, parted by commas")] | None = None
+
+
+class Stamp(BaseModel):
+    """What every answer carries."""
+
+    run_id: str
+    cutoff_day: int
+    model_version: str
+    scored_at: str
+
+
+class Reason(BaseModel):
+    """One reason, in words."""
+
+    task: Literal["churn", "value"]
+    rank: int
+    feature: str
+    value: str
+    contribution: float
+    sentence: str
+
+
+class Prediction(Stamp):
+    """One customer: the original system's fields, then what stands behind them."""
+
+    customer_id: str
+    churn_probability: Share
+    churn_risk: Level
+    predicted_ltv: float
+    ltv_tier: Literal["Low", "Mid", "High"]
+    risk_score: Share
+    risk_rank: Share
+    segment: Segment
+    actions: list[str]
+    currency: str
+    cutoff_date: str
+    evidence: str | None = None
+    reasons: list[Reason] | None = None
+    warnings: list[str] | None = None
+
+
+class BatchItem(BaseModel):
+    """One customer's answer, or why there is none."""
+
+    index: int
+    answer: Prediction | None = None
+    error: dict[str, Any] | None = None
+
+
+class BatchAnswer(Stamp):
+    """The answers, in the order of the request."""
+
+    answers: list[BatchItem]
+    n_errors: int
+
+
+class SegmentRow(BaseModel):
+    """One segment."""
+
+    segment: Segment
+    customers: int
+    average_ltv: float
+    total_ltv: float
+    average_churn_probability: float
+    average_risk_score: float
+    actions: list[str]
+
+
+class SegmentsAnswer(Stamp):
+    """Every segment."""
+
+    total_customers: int
+    currency: str
+    segments: list[SegmentRow]
+
+
+class CustomersAnswer(Stamp):
+    """One page of customers."""
+
+    customers: list[dict[str, Any]]
+    total: int
+    next_cursor: str | None
+
+
+class Anything(Stamp):
+    """An answer whose further fields depend on the run."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Health(BaseModel):
+    """The process lives; the run's fields are null before one is published."""
+
+    model_config = ConfigDict(extra="allow")
+
+    status: str
+    version: str
+    run_id: str | None
+    cutoff_day: int | None
+    model_version: str | None
+    scored_at: str | None
+
+
+class Problem(BaseModel):
+    """RFC 9457, with what to do."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    fix: str
+    request_id: str

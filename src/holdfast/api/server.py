@@ -1,0 +1,98 @@
+"""The server: where it listens, how many workers it has, and how it ends."""
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from holdfast.api.limits import read_rate
+from holdfast.api.settings import Settings
+from holdfast.errors import InputError, MissingExtra
+from holdfast.io.keys import KeyFile
+
+_GRACE_SECONDS = 10
+_LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "holdfast.api.journal.JsonFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stderr"}},
+    "loggers": {"uvicorn": {"handlers": ["stderr"], "level": "INFO", "propagate": False}},
+}
+
+
+def serve(
+    project: Path, *, host: str, port: int, workers: int, rate: str, cors_origins: tuple[str, ...], log: bool
+) -> None:
+    """Serve the champion run of a project until asked to stop.
+
+    Without any key the server listens on this machine only, whatever `host` says, and says so.
+
+    Raises
+    ------
+    InputError
+        There is no project, or the rate is none.
+    MissingExtra
+        The extra `api` is not installed.
+    """
+    try:
+        import uvicorn
+    except ImportError:
+        raise MissingExtra("api", needed_for="`holdfast serve`") from None
+    if not (project / "holdfast.toml").is_file() and not (project / "runs").is_dir():
+        raise InputError(f"{project.resolve()} holds neither holdfast.toml nor runs/", fix="name the study with -c")
+    read_rate(rate)
+    if not KeyFile(project).keys() and not is_loopback(host):
+        _say(f"no keys: listening on 127.0.0.1 instead of {host}; make one with `holdfast keys create --role reader`")
+        host = "127.0.0.1"
+    Settings(
+        project=str(project.resolve()), loopback=is_loopback(host), rate=rate, cors_origins=cors_origins, log=log
+    ).to_environment()
+    counted = tempfile.mkdtemp(prefix="holdfast-metrics-") if workers > 1 else None
+    if counted:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = counted
+    _say(
+        f"serving {project.resolve()} on http://{host}:{port} with {workers} worker{'s' * (workers > 1)}; docs at /docs"
+    )
+    # Asked to end before uvicorn listens for it, the process still ends in order.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        uvicorn.run(
+            "holdfast.api.app:create", factory=True, host=host, port=port, workers=workers,
+            http="holdfast.api.protocol:Protocol", loop="uvloop" if _has_uvloop() else "asyncio", ws="none",
+            access_log=False, server_header=False, proxy_headers=False, log_config=_LOGGING,
+            timeout_graceful_shutdown=_GRACE_SECONDS, timeout_keep_alive=75, lifespan="on",
+        )  # fmt: skip
+    finally:
+        if counted:
+            shutil.rmtree(counted, ignore_errors=True)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("::1"), is_loopback("localhost"), is_loopback("0.0.0.0")
+    (True, True, True, False)
+    """
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _has_uvloop() -> bool:
+    try:
+        import uvloop  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()

@@ -1,0 +1,194 @@
+"""A typed client of the REST API.
+
+>>> from holdfast.client import Client
+>>> with Client("http://127.0.0.1:8000", key="hf_...") as holdfast:   # doctest: +SKIP
+...     holdfast.predict("CUST00001")["churn_risk"]
+'🟢 LOW'
+
+Every answer is the JSON object that the API documents; a problem is raised as `ProblemError`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, Self, TypedDict, cast
+from urllib.parse import quote
+
+from holdfast.errors import HoldfastError, MissingExtra
+
+if TYPE_CHECKING:
+    import httpx
+
+JSON = dict[str, Any]
+Segment = Literal["Champion", "At-Risk VIP", "Promising", "Vulnerable", "Hibernating", "Losing Customer"]
+
+
+class Stamp(TypedDict):
+    """What every answer carries."""
+
+    run_id: str
+    cutoff_day: int
+    model_version: str
+    scored_at: str
+
+
+class Prediction(Stamp):
+    """One customer."""
+
+    customer_id: str
+    churn_probability: float
+    churn_risk: str
+    predicted_ltv: float
+    ltv_tier: Literal["Low", "Mid", "High"]
+    risk_score: float
+    risk_rank: float
+    segment: Segment
+    actions: list[str]
+    currency: str
+    cutoff_date: str
+    evidence: NotRequired[str]
+    reasons: NotRequired[list[JSON]]
+    warnings: NotRequired[list[str]]
+
+
+class BatchItem(TypedDict):
+    """One customer of a batch: an answer or an error."""
+
+    index: int
+    answer: NotRequired[Prediction]
+    error: NotRequired[JSON]
+
+
+class ProblemError(HoldfastError):
+    """The API refused; `status`, `problem`, `fix` and `request_id` say why and what to do."""
+
+    def __init__(self, told: Mapping[str, Any]) -> None:
+        super().__init__(str(told.get("detail", told)), fix=str(told.get("fix", "")), **told.get("parts", {}))
+        self.status = int(told.get("status", 0))
+        self.request_id = str(told.get("request_id", ""))
+
+
+class Client:
+    """One server.
+
+    Parameters
+    ----------
+    url
+        Where `holdfast serve` listens.
+    key
+        Made by `holdfast keys create`; none for a server on this machine that has no keys.
+    transport
+        Another way to send requests, for tests.
+    """
+
+    def __init__(
+        self, url: str, *, key: str | None = None, timeout: float = 30.0, transport: "httpx.BaseTransport | None" = None
+    ) -> None:
+        try:
+            import httpx
+        except ImportError:
+            raise MissingExtra("client", needed_for="holdfast.client") from None
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout, transport=transport)
+
+    def predict(self, customer_id: str, *, reasons: bool = False) -> Prediction:
+        """One customer of the run."""
+        return cast(Prediction, self._get(f"/predict/{_name(customer_id)}", **_flag("reasons", reasons)))
+
+    def predict_features(self, features: Mapping[str, Any], *, reasons: bool = False) -> Prediction:
+        """A customer by features: a snapshot's columns, or a log's features."""
+        return cast(Prediction, self._post("/predict", dict(features), params=_flag("reasons", reasons)))
+
+    def predict_history(
+        self, customer_id: str, orders: Sequence[Mapping[str, Any]], *, reasons: bool = False, **more: Any
+    ) -> Prediction:
+        """A customer by raw orders and, as `more`, events, treatments, attributes and as_of."""
+        body = {"customer_id": customer_id, "orders": list(orders), **more}
+        return cast(Prediction, self._post("/predict", body, params=_flag("reasons", reasons)))
+
+    def predict_batch(self, customers: Sequence[Mapping[str, Any]]) -> list[BatchItem]:
+        """Up to 1,000 customers by features; each has an answer or an error."""
+        return cast(list[BatchItem], self._post("/predict/batch", {"customers": list(customers)})["answers"])
+
+    def customer(self, customer_id: str) -> JSON:
+        """Everything about one customer."""
+        return self._get(f"/customers/{_name(customer_id)}")
+
+    def customers(self, **query: Any) -> Iterator[JSON]:
+        """Every customer that the query (segment, tier, risk, min_value, text, sort, ...) asks for, page by page."""
+        cursor: dict[str, str] = {}
+        while True:
+            page = self._get("/customers", **query, **cursor)
+            yield from page["customers"]
+            if page["next_cursor"] is None:
+                return
+            cursor = {"cursor": page["next_cursor"]}
+
+    def segments(self) -> JSON:
+        """Every segment, its rule and the assumed recovery."""
+        return self._get("/segments")
+
+    def simulate_recovery(self, segments: Mapping[str, Mapping[str, float]], **more: float) -> JSON:
+        """Recovery under other costs and rates, with ranges."""
+        return self._post("/simulate/recovery", {"segments": {k: dict(v) for k, v in segments.items()}, **more})
+
+    def evidence(self) -> JSON:
+        """How good the predictions proved."""
+        return self._get("/evidence")
+
+    def forecast(self, kind: Literal["company", "cohort", "segment"] = "company") -> JSON:
+        """Expected revenue and purchases by week."""
+        return self._get("/forecast", kind=kind)
+
+    def features(self) -> list[JSON]:
+        """What the models read."""
+        return cast(list[JSON], self._get("/features")["features"])
+
+    def runs(self) -> list[JSON]:
+        """Every published run, newest first."""
+        return cast(list[JSON], self._get("/runs")["runs"])
+
+    def promote(self, run_id: str, *, idempotency_key: str | None = None) -> str:
+        """Make a run the champion; returns its id."""
+        return str(self._post(f"/runs/{_name(run_id)}/promote", None, token=idempotency_key)["champion"])
+
+    def rollback(self, *, idempotency_key: str | None = None) -> str:
+        """Go back to the champion before; returns its id."""
+        return str(self._post("/rollback", None, token=idempotency_key)["champion"])
+
+    def ready(self) -> JSON:
+        """Whether it can answer, and whether something is wrong."""
+        return self._get("/ready")
+
+    def _get(self, path: str, **params: Any) -> JSON:
+        return _told(self._http.get(path, params=params))
+
+    def _post(self, path: str, body: JSON | None, *, params: JSON | None = None, token: str | None = None) -> JSON:
+        headers = {"Idempotency-Key": token} if token else {}
+        return _told(self._http.post(path, json=body, params=params, headers=headers))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+
+def _flag(name: str, value: bool) -> JSON:
+    return {name: "true"} if value else {}
+
+
+def _name(text: str) -> str:
+    return quote(text, safe="")
+
+
+def _told(response: "httpx.Response") -> JSON:
+    if response.is_success:
+        return cast(JSON, response.json())
+    try:
+        raise ProblemError(response.json())
+    except ValueError:
+        raise ProblemError({"status": response.status_code, "detail": f"HTTP {response.status_code}"}) from None

@@ -1,0 +1,171 @@
+"""API keys: a key is shown once, and only its SHA-256 is kept, in a file that is replaced in one step.
+
+A key reads `hf_<id>_<secret>`: the id finds the entry, the secret proves it. keys.json lies beside holdfast.toml.
+"""
+
+import base64
+import fcntl
+import hashlib
+import hmac
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from holdfast.errors import InputError, RunError, nearest
+
+ROLES = ("reader", "operator", "admin")
+"""Each may do what the one before may."""
+_NOBODY = hashlib.sha256(secrets.token_bytes(32)).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Key:
+    """What is kept of a key."""
+
+    key_id: str
+    role: str
+    name: str
+    sha256: str
+    created_at: str
+    revoked_at: str | None = None
+    last_used_at: str | None = None
+
+    def may(self, role: str) -> bool:
+        """Whether the key's role includes another."""
+        return ROLES.index(self.role) >= ROLES.index(role)
+
+    def public(self) -> dict[str, str | None]:
+        """Everything but the hash."""
+        return {name: value for name, value in asdict(self).items() if name != "sha256"}
+
+
+class KeyFile:
+    """The keys of one project; several processes may use the file at once."""
+
+    def __init__(self, project: Path) -> None:
+        self.path = project / "keys.json"
+        self._seen: tuple[int, int] | None = None
+        self._keys: dict[str, Key] = {}
+
+    def create(self, *, role: str, name: str) -> tuple[str, Key]:
+        """Make a key and return it with what is kept of it; it cannot be shown again.
+
+        Raises
+        ------
+        InputError
+            There is no such role.
+        """
+        if role not in ROLES:
+            raise InputError(f"there is no role '{role}'", fix=nearest(role, ROLES), role=role)
+        key_id, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
+        text = f"hf_{key_id}_{secret}"
+        key = Key(key_id=key_id, role=role, name=name, sha256=_digest(text), created_at=_now())
+        with self._changing() as keys:
+            keys[key_id] = key
+        return text, key
+
+    def revoke(self, key_id: str) -> Key:
+        """Make a key useless from now on.
+
+        Raises
+        ------
+        InputError
+            There is no such key.
+        """
+        with self._changing() as keys:
+            if key_id not in keys:
+                raise InputError(f"there is no key '{key_id}'", fix=nearest(key_id, list(keys)), key_id=key_id)
+            keys[key_id] = replace(keys[key_id], revoked_at=keys[key_id].revoked_at or _now())
+            return keys[key_id]
+
+    def used(self, when: Mapping[str, datetime]) -> None:
+        """Record when keys were last used; an earlier time changes nothing."""
+        if not when:
+            return
+        with self._changing() as keys:
+            for key_id, moment in when.items():
+                text = _written(moment)
+                if key_id in keys and (keys[key_id].last_used_at or "") < text:
+                    keys[key_id] = replace(keys[key_id], last_used_at=text)
+
+    def keys(self) -> dict[str, Key]:
+        """Every key by its id, read again only when the file has changed.
+
+        Raises
+        ------
+        RunError
+            The file is damaged. Nobody is let in then.
+        """
+        try:
+            stat = self.path.stat()
+        except FileNotFoundError:
+            self._seen, self._keys = None, {}
+            return self._keys
+        if self._seen != (stat.st_mtime_ns, stat.st_ino):
+            self._keys, self._seen = self._read(), (stat.st_mtime_ns, stat.st_ino)
+        return self._keys
+
+    def holder(self, text: str) -> Key | None:
+        """The key that was presented, if it is one and not revoked; compared in constant time."""
+        parts = text.split("_", 2)
+        key = self.keys().get(parts[1]) if len(parts) == 3 else None
+        same = hmac.compare_digest(_digest(text), key.sha256 if key is not None else _NOBODY)
+        return key if same and key is not None and key.revoked_at is None else None
+
+    def _read(self) -> dict[str, Key]:
+        try:
+            rows = json.loads(self.path.read_text(encoding="utf-8"))
+            return {row["key_id"]: Key(**row) for row in rows}
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise RunError(f"{self.path} cannot be read: {error}", fix="restore it, or make new keys") from None
+
+    @contextmanager
+    def _changing(self) -> Iterator[dict[str, Key]]:
+        try:
+            with self.path.with_name(".keys.lock").open("a") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                keys = dict(self._read()) if self.path.exists() else {}
+                yield keys
+                self._replace(keys)
+        except OSError as error:
+            raise RunError(f"{self.path} cannot be written: {error.strerror}", fix="allow it, or use another") from None
+
+    def _replace(self, keys: Mapping[str, Key]) -> None:
+        new = self.path.with_name(f".keys-{os.getpid()}.json")
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
+            json.dump([asdict(key) for key in keys.values()], out, indent=1)
+            out.flush()
+            os.fsync(out.fileno())
+        new.replace(self.path)
+
+
+def presented(authorization: str | None, api_key: str | None, *, basic: bool) -> str | None:
+    """The key in a request's headers: X-API-Key, `Bearer KEY` or, where allowed, the password of `Basic`."""
+    if api_key:
+        return api_key
+    scheme, _, rest = (authorization or "").partition(" ")
+    if scheme.lower() == "bearer":
+        return rest.strip()
+    if basic and scheme.lower() == "basic":
+        try:
+            return base64.b64decode(rest, validate=True).decode().partition(":")[2]
+        except ValueError:
+            return None
+    return None
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _now() -> str:
+    return _written(datetime.now(UTC))
+
+
+def _written(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
