@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from holdfast.errors import StudyError, nearest
+from holdfast.models.lightgbm_trees import LightgbmTrees
 from holdfast.models.links import Link, Matrix, Vector, inverse, threads_for
-from holdfast.models.single_row import SingleRow
 from holdfast.models.trees import catboost_trees, forest_trees, histogram_trees, lightgbm_text, xgboost_trees
 from holdfast.models.treeshap import MANY_ROWS, TreeShap
 
@@ -51,14 +51,8 @@ class TreeEnsemble:
     offset: float = 0.0
 
     @cached_property
-    def _booster(self) -> Any:
-        import lightgbm
-
-        return lightgbm.Booster(model_str=self.text)
-
-    @cached_property
-    def _single_row(self) -> SingleRow:
-        return SingleRow(self._booster)
+    def _trees(self) -> LightgbmTrees:
+        return LightgbmTrees(self.text)
 
     @cached_property
     def _shap(self) -> TreeShap | None:
@@ -72,9 +66,8 @@ class TreeEnsemble:
         if not len(matrix):
             return np.empty(0)
         if len(matrix) == 1:
-            return np.array([self._single_row(self._rows(matrix)[0]) + self.offset])
-        found = self._booster.predict(self._rows(matrix), raw_score=True, num_threads=threads_for(matrix))
-        return np.asarray(found, dtype=np.float64) + self.offset
+            return np.array([self._trees.raw_of_one(self._rows(matrix)[0]) + self.offset])
+        return self._trees.predict(self._rows(matrix), "raw", threads=threads_for(matrix)) + self.offset
 
     def predict(self, matrix: Matrix) -> Vector:
         """Probability or mean, (n_rows,)."""
@@ -85,7 +78,10 @@ class TreeEnsemble:
         if not len(matrix):
             return np.empty((0, matrix.shape[1] + 1))
         rows, shap = self._rows(matrix), self._shap if len(matrix) >= MANY_ROWS else None
-        found = shap.contributions(rows) if shap is not None else self._booster.predict(rows, pred_contrib=True)
+        if shap is not None:
+            found = shap.contributions(rows)
+        else:
+            found = self._trees.predict(rows, "contributions", threads=threads_for(matrix))
         return np.column_stack([found[:, :-1], found[:, -1] + self.offset])
 
     def parts(self) -> dict[str, bytes]:
