@@ -180,16 +180,19 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
 
 def _counted(receive: Receive, limit: int, seconds: float) -> Receive:
     """Hand a stream on, as long as it is neither too long nor stands still."""
-    size = 0
+    size, complete = 0, False
 
     async def take() -> Message:
-        nonlocal size
+        nonlocal size, complete
+        if complete:
+            return await receive()
         try:
             async with asyncio.timeout(seconds):
                 message = await receive()
         except TimeoutError:
             raise _too_slow(seconds) from None
         size += len(message.get("body", b""))
+        complete = not message.get("more_body", False)
         if size > limit:
             raise _too_large(limit)
         return message

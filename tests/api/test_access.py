@@ -1,0 +1,105 @@
+"""Nobody gets in without a key, and nobody further than the key's role."""
+
+from pathlib import Path
+
+import pytest
+from fastapi.routing import iter_route_contexts
+from tests.api.conftest import client_of
+from tests.api.harness import Api
+
+from holdfast.api.app import application
+from holdfast.api.routes import PUBLIC, role_for, template
+from holdfast.io.keys import KeyFile
+
+ROLES = ("reader", "operator", "admin")
+
+
+def every_route() -> list[tuple[str, str]]:
+    """All of the application's routes, documentation and machinery included."""
+    routes = iter_route_contexts(application().routes)
+    return [(method, str(route.path)) for route in routes for method in sorted(route.methods or ()) if method != "HEAD"]
+
+
+def path_of(template_path: str) -> str:
+    return template_path.replace("{customer_id:path}", "C0001").replace("{run_id}", "20260101T000000Z-00000001")
+
+
+def test_the_routes_are_all_found() -> None:
+    found = dict.fromkeys(path for _, path in every_route())
+    assert {"/docs", "/openapi.json", "/metrics", "/predict", "/rollback", "/keys"} <= set(found)
+    assert len(found) >= 20
+    assert all(template(path_of(path)) != "unmatched" for path in found)
+
+
+@pytest.fixture
+def guarded(project: Path, keys: dict[str, str]) -> Api:
+    return client_of(project)
+
+
+@pytest.mark.parametrize(("method", "path"), every_route(), ids=lambda value: value)
+def test_every_route_is_closed_to_whoever_may_not(guarded: Api, keys: dict[str, str], method: str, path: str) -> None:
+    url, needed = path_of(path), role_for(method, path_of(path))
+    with guarded as api:
+        if path in PUBLIC:
+            assert api.request(method, url).status_code == 200
+            return
+        assert needed is not None
+        for headers in ({}, {"authorization": "Bearer hf_00000000_wrong"}, {"x-api-key": keys["admin"][:-1]}):
+            refused = api.request(method, url, headers=headers)
+            assert refused.status_code == 401
+            assert refused.headers["www-authenticate"]
+        for role in ROLES:
+            status = api.request(method, url, headers={"authorization": f"Bearer {keys[role]}"}).status_code
+            allowed = ROLES.index(role) >= ROLES.index(needed)
+            assert (status not in (401, 403)) if allowed else (status == 403), (role, status)
+
+
+def test_an_unknown_route_tells_nothing_without_a_key(guarded: Api) -> None:
+    with guarded as api:
+        assert api.get("/secret").status_code == 401
+
+
+def test_changes_need_an_operator_and_keys_an_admin() -> None:
+    assert role_for("POST", "/rollback") == "operator"
+    assert role_for("DELETE", "/anything") == "operator"
+    assert role_for("POST", "/predict") == "reader"
+    assert role_for("GET", "/keys") == "admin"
+
+
+def test_a_revoked_key_is_refused_at_once_and_its_last_use_is_known(project: Path, keys: dict[str, str]) -> None:
+    headers = {"authorization": f"Bearer {keys['reader']}"}
+    with client_of(project) as api:
+        assert api.get("/segments", headers=headers).status_code == 200
+        KeyFile(project).revoke(keys["reader"].split("_")[1])
+        assert api.get("/segments", headers=headers).status_code == 401
+    used = {key.role: key.last_used_at for key in KeyFile(project).keys().values()}
+    assert used["reader"] is not None
+    assert used["admin"] is None
+
+
+def test_a_browser_may_send_the_key_as_a_password_but_only_to_read(project: Path, keys: dict[str, str]) -> None:
+    with client_of(project) as api:
+        assert api.get("/docs", auth=("anyone", keys["reader"])).status_code == 200
+        assert api.post("/rollback", auth=("anyone", keys["operator"])).status_code == 401
+
+
+def test_without_keys_only_this_machine_may_ask_even_through_a_browser(published: Path) -> None:
+    with client_of(published) as api:
+        assert api.get("/segments").status_code == 200
+        assert api.get("/segments", headers={"host": "evil.example"}).status_code == 403
+    with client_of(published, loopback=False) as api:
+        assert api.get("/segments").status_code == 401
+
+
+def test_keys_are_not_in_their_file(project: Path, keys: dict[str, str]) -> None:
+    text = (project / "keys.json").read_text(encoding="utf-8")
+    assert all(key.split("_", 2)[2] not in text for key in keys.values())
+    assert (project / "keys.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_damaged_key_file_lets_nobody_in(project: Path, keys: dict[str, str]) -> None:
+    with client_of(project) as api:
+        (project / "keys.json").write_text("[{", encoding="utf-8")
+        refused = api.get("/segments", headers={"authorization": f"Bearer {keys['admin']}"})
+    assert refused.status_code == 409
+    assert "keys.json cannot be read" in refused.json()["detail"]

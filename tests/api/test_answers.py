@@ -1,0 +1,171 @@
+"""What the API says is what the run says."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from tests.api.conftest import CUSTOMERS, FEATURES, posted
+from tests.api.harness import Api, Transport
+
+from holdfast.client import Client, ProblemError
+from holdfast.io.runs import Registry
+from holdfast.pipeline.predict import predict_customer
+
+STAMP = ("run_id", "cutoff_day", "model_version", "scored_at")
+
+
+def test_a_customers_answer_is_what_the_command_line_says(api: Api, published: Path, scores: pl.DataFrame) -> None:
+    run = Registry(published / "runs").open()
+    for name in ("C0000", "C0150", "=C0007", scores["customer_id"][-1]):
+        told, said = api.get(f"/predict/{name}").json(), predict_customer(run, name)
+        shared = set(told) & set(said)
+        assert shared >= {"churn_probability", "churn_risk", "predicted_ltv", "ltv_tier", "segment", "actions"}
+        assert {key: told[key] for key in shared} == {key: said[key] for key in shared}
+
+
+def test_every_customer_is_found_and_no_stranger(api: Api, scores: pl.DataFrame) -> None:
+    served = api.context.store.current
+    assert served is not None
+    names = scores["customer_id"].to_list()
+    assert [served.find(name) for name in names] == list(range(CUSTOMERS))
+    assert [served.find(name) for name in ("", "A", "C00000", "C9999", "🟢", names[0] + " ")] == [None] * 6
+
+
+def test_every_answer_carries_the_run(api: Api) -> None:
+    for path in ("/predict/C0001", "/segments", "/customers", "/evidence", "/features", "/runs", "/ready", "/health"):
+        told = api.get(path)
+        assert all(told.json()[name] is not None for name in STAMP), path
+        assert told.headers["holdfast-run-id"] == told.json()["run_id"]
+
+
+def test_features_give_the_published_score(api: Api, published: Path, scores: pl.DataFrame) -> None:
+    rows = pl.read_parquet(published / "customers.parquet").drop("gone", "worth")
+    for row in rows.sort("id").head(20).to_dicts():
+        told = posted(api, "/predict", row).json()
+        said = scores.filter(pl.col("customer_id") == row["id"]).row(0, named=True)
+        assert told["customer_id"] == row["id"]
+        assert told["churn_probability"] == pytest.approx(said["churn_probability"], abs=1e-12)
+        assert told["predicted_ltv"] == pytest.approx(said["expected_revenue"], rel=1e-12)
+        assert (told["segment"], told["risk_score"]) == (said["segment"], said["risk_score"])
+
+
+def test_a_share_where_the_data_has_percent_is_doubted(api: Api) -> None:
+    assert posted(api, "/predict", FEATURES).json()["warnings"] == []
+    (doubt,) = posted(api, "/predict", {**FEATURES, "Cart_Abandon_Rate": 0.10}).json()["warnings"]
+    assert "Cart_Abandon_Rate is 0.1" in doubt
+    assert "write 10" in doubt
+
+
+def test_reasons_are_told_when_asked_for(api: Api) -> None:
+    published = api.get("/predict/C0001", params={"reasons": "true"}).json()["reasons"]
+    assert published == api.get("/customers/C0001/reasons").json()["reasons"]
+    online = posted(api, "/predict?reasons=true", FEATURES).json()["reasons"]
+    assert {reason["task"] for reason in online} == {"churn", "value"}
+    assert "Frequency is 9" in " ".join(reason["sentence"] for reason in online)
+
+
+def test_a_batch_answers_each_by_itself(api: Api) -> None:
+    told = posted(api, "/predict/batch", {"customers": [FEATURES, {"Frequency": "many"}, FEATURES, 7]}).json()
+    assert [("answer" in item, "error" in item) for item in told["answers"]] == [
+        (True, False), (False, True), (True, False), (False, True),
+    ]  # fmt: skip
+    assert told["n_errors"] == 2
+    one = posted(api, "/predict", FEATURES).json()
+    assert told["answers"][0]["answer"]["churn_probability"] == pytest.approx(one["churn_probability"], abs=1e-12)
+    assert posted(api, "/predict/batch", {"customers": [FEATURES] * 1001}).status_code == 422
+
+
+def test_more_come_as_a_stream_of_lines(api: Api) -> None:
+    lines = b"\n".join([json.dumps(FEATURES).encode()] * 450 + [b"{broken", b"", json.dumps(FEATURES).encode()])
+    told = api.post("/predict/batch", content=lines, headers={"content-type": "application/x-ndjson"})
+    items = [json.loads(line) for line in told.text.splitlines()]
+    assert [item["index"] for item in items] == list(range(452))
+    assert [item["index"] for item in items if "error" in item] == [450]
+
+
+def test_customers_are_filtered_sorted_and_paged_without_gap_or_repeat(api: Api, scores: pl.DataFrame) -> None:
+    client = Client("http://127.0.0.1", transport=Transport(api))
+    wanted = scores.filter(pl.col("value_tier") == "high").sort(
+        "churn_probability", "customer_id", descending=[True, False]
+    )
+    found = [row["customer_id"] for row in client.customers(tier="high", sort="-churn_probability", limit=7)]
+    assert found == wanted["customer_id"].to_list()
+    by_name = [row["customer_id"] for row in client.customers(text="C01", sort="-customer_id", limit=9)]
+    assert by_name == sorted((name for name in scores["customer_id"] if "C01" in name), reverse=True)
+    risky = api.get("/customers", params={"risk": "VERY HIGH", "limit": 1000}).json()
+    assert risky["total"] == scores.filter(pl.col("churn_probability") >= 0.7).height
+
+
+def test_customers_come_as_csv_without_formulas_and_as_arrow(api: Api, scores: pl.DataFrame) -> None:
+    query = {"sort": "customer_id", "limit": 5, "fields": "customer_id,churn_probability"}
+    text = api.get("/customers", params=query, headers={"accept": "text/csv"}).text
+    assert text.splitlines()[:2] == ["customer_id,churn_probability", f"'=C0007,{scores['churn_probability'][0]}"]
+    raw = api.get("/customers", params=query, headers={"accept": "application/vnd.apache.arrow.stream"})
+    assert pl.read_ipc_stream(io.BytesIO(raw.content)).equals(scores.head(5).select("customer_id", "churn_probability"))
+    assert raw.headers["holdfast-next-cursor"]
+
+
+def test_a_customer_in_full_says_what_it_cannot_tell(api: Api, scores: pl.DataFrame) -> None:
+    best = scores.sort("expected_revenue", descending=True)["customer_id"][0]
+    told = api.get(f"/customers/{best}").json()
+    assert told["rank"]["by_value"] == 1
+    assert told["rank"]["of"] == CUSTOMERS
+    assert told["horizons"] is None
+    assert "horizons" in told["not_told"]
+    assert api.get("/forecast").status_code == 404
+
+
+def test_recovery_is_told_with_its_range_and_source(api: Api) -> None:
+    body = {"segments": {"Vulnerable": {"cost": 2, "rate": 0.2, "low_rate": 0.1, "high_rate": 0.4}}, "margin_rate": 0.5}
+    told = posted(api, "/simulate/recovery", body).json()
+    row = next(row for row in told["segments"] if row["segment"] == "Vulnerable")
+    value = next(s for s in api.get("/segments").json()["segments"] if s["segment"] == "Vulnerable")["total_ltv"]
+    assert row["recovered"] == pytest.approx(value * 0.5 * 0.2)
+    assert row["net_low"] == pytest.approx(value * 0.5 * 0.1 - row["invested"])
+    assert row["net_high"] == pytest.approx(value * 0.5 * 0.4 - row["invested"])
+    assert told["uplift_source"] == "assumed"
+
+
+def test_the_client_raises_what_the_api_refuses(api: Api) -> None:
+    with Client("http://127.0.0.1", transport=Transport(api)) as client:
+        with pytest.raises(ProblemError, match="has no customer 'nobody'") as refused:
+            client.predict("nobody")
+        assert refused.value.status == 404
+        assert client.predict_features(FEATURES)["ltv_tier"] in ("Low", "Mid", "High")
+        assert len(client.predict_batch([FEATURES, {}])) == 2
+        assert client.ready()["degraded"] is None
+
+
+def test_metrics_count_answers_by_route_without_a_customers_name(api: Api) -> None:
+    api.get("/predict/C0003")
+    text = api.get("/metrics").text
+    assert 'holdfast_request_seconds_count{route="/predict/{customer_id}"}' in text
+    assert "holdfast_run_age_seconds" in text
+    assert "holdfast_degraded 0.0" in text
+    assert "C0003" not in text
+
+
+UNANSWERABLE: list[tuple[Any, str]] = [
+    ({**FEATURES, "Frequncy": 1}, "did you mean 'Frequency'"),
+    ({"Frequency": 1}, "features are missing"),
+    ({**FEATURES, "Frequency": "nine"}, "'Frequency' is a word"),
+    ({**FEATURES, "Plan": 3}, "'Plan' is a number"),
+    ({**FEATURES, "Frequency": [9]}, "'Frequency' is not a plain value"),
+    ([FEATURES], "the body is no JSON object"),
+    ({"customer_id": 3, **FEATURES}, "customer_id is no text"),
+    ({"orders": [{"occurred_at": "2024-01-01"}]}, "made from a [snapshot]"),
+    ({"orders": [{"occurred_at": "2024-01-01", "colour": "red"}]}, "Extra inputs are not permitted"),
+]
+
+
+@pytest.mark.parametrize(("body", "message"), UNANSWERABLE, ids=[message for _, message in UNANSWERABLE])
+def test_what_cannot_be_answered_says_why_and_what_to_do(api: Api, body: Any, message: str) -> None:
+    refused = posted(api, "/predict", body)
+    told = refused.json()
+    assert refused.status_code == 422
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert message in f"{told['detail']}; {told['fix']}"
+    assert told["fix"]

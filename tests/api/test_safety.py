@@ -1,0 +1,142 @@
+"""No input breaks the server, and none of it reaches the logs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.api.conftest import FEATURES, client_of, posted
+from tests.api.harness import Api
+
+BAD_BODIES: list[tuple[str, bytes, int]] = [
+    ("NaN", b'{"Frequency": NaN}', 422),
+    ("Infinity", b'{"Frequency": -Infinity}', 422),
+    ("a number beyond doubles", b'{"Frequency": 1e999}', 422),
+    ("an integer beyond 64 bits", b'{"Frequency": 9223372036854775808}', 422),
+    ("an endless integer", b'{"Frequency": ' + b"9" * 5_000 + b"}", 400),
+    ("a lone surrogate", rb'{"Plan": "\ud800"}', 422),
+    ("a lone surrogate in bytes", b'{"Plan": "\xed\xa0\x80"}', 422),
+    ("a lone surrogate as a name", rb'{"\udfff": 1}', 422),
+    ("half a text", b'{"Frequency"', 400),
+    ("not UTF-8", b'{"Plan": "\xff\xfe\xfa"}', 400),
+    ("nothing", b"", 400),
+    ("a text of zeros", b"\x00" * 100, 400),
+    ("100,000 brackets", b"[" * 100_000, 422),
+    ("100,000 objects in each other", b'{"a":' * 100_000, 422),
+    ("nested nine deep", b"[" * 9 + b"]" * 9, 422),
+    ("a long word", json.dumps({**FEATURES, "Plan": "x" * 2_000}).encode(), 422),
+]
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict?reasons=true", "/predict/batch", "/simulate/recovery"])
+@pytest.mark.parametrize(("body", "status"), [b[1:] for b in BAD_BODIES], ids=[b[0] for b in BAD_BODIES])
+def test_a_bad_body_is_refused_with_its_reason(api: Api, path: str, body: bytes, status: int) -> None:
+    refused = posted(api, path, body)
+    assert refused.status_code in (status, 422)
+    assert refused.json()["detail"]
+    assert refused.json()["request_id"] == refused.headers["x-request-id"]
+
+
+def test_a_large_body_is_refused_by_its_length_and_by_its_bytes(api: Api) -> None:
+    sizes: list[int] = []
+
+    async def endless() -> Any:
+        while True:
+            sizes.append(2**16)
+            yield b" " * 2**16
+
+    declared = posted(api, "/predict", b" " * (4 * 2**20 + 1))
+    assert declared.status_code == 413
+    assert declared.headers["connection"] == "close"
+    counted = api.post("/predict", content=endless(), headers={"content-type": "application/json"})
+    assert counted.status_code == 413
+    assert sum(sizes) < 5 * 2**20
+
+
+def test_a_slow_body_is_refused(published: Path) -> None:
+    async def dawdling() -> Any:
+        import asyncio
+
+        yield b"{"
+        await asyncio.sleep(3)
+        yield b"}"
+
+    with client_of(published, body_seconds=0.2) as api:
+        assert api.post("/predict", content=dawdling()).status_code == 408
+
+
+def test_forms_are_no_json(api: Api) -> None:
+    kinds = ("multipart/form-data; boundary=x", "text/plain", "application/xml")
+    assert {api.post("/predict", content=b"{}", headers={"content-type": k}).status_code for k in kinds} == {415}
+
+
+def test_every_answer_has_security_headers_and_the_request_id(api: Api) -> None:
+    for path in ("/predict/C0001", "/docs", "/nowhere", "/customers?limit=0"):
+        headers = api.get(path, headers={"x-request-id": "mine-1"}).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cache-control"] == "no-store"
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert headers["x-request-id"] == "mine-1"
+        assert "access-control-allow-origin" not in headers
+    assert "\n" not in api.get("/health", headers={"x-request-id": "a b"}).headers["x-request-id"]
+
+
+def test_a_site_may_ask_only_if_it_is_named(published: Path) -> None:
+    with client_of(published, cors_origins=("https://shop.example",)) as api:
+        named = api.get("/segments", headers={"origin": "https://shop.example"}).headers
+        other = api.get("/segments", headers={"origin": "https://evil.example"}).headers
+    assert named["access-control-allow-origin"] == "https://shop.example"
+    assert "access-control-allow-origin" not in other
+
+
+def test_a_key_that_asks_too_often_is_told_when_to_come_back(published: Path) -> None:
+    with client_of(published, rate="3/minute") as api:
+        statuses = [api.get("/predict/C0001").status_code for _ in range(3)]
+        refused = api.get("/predict/C0001")
+        assert api.get("/health").status_code == 200
+    assert statuses == [200] * 3
+    assert refused.status_code == 429
+    assert 1 <= int(refused.headers["retry-after"]) <= 60
+
+
+def test_nobodys_data_reaches_the_logs(published: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with client_of(published) as api:
+        api.get("/predict/C0042")
+        api.get("/customers/C0042?x=C0042")
+        api.get("/customers", params={"text": "C0042"})
+        api.get("/C0042/nowhere")
+        posted(api, "/predict", {**FEATURES, "customer_id": "C0042", "Plan": "C0042"})
+        posted(api, "/predict", {"C0042": 1})
+        posted(api, "/predict", {"customer_id": "C0042", "orders": [{"occurred_at": "C0042"}]})
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    assert len([line for line in lines if line["event"] == "request"]) == 7
+    assert "C0042" not in json.dumps(lines)
+    assert {"request_id", "route", "status", "ms", "key_id", "run_id"} <= set(lines[0])
+
+
+def test_a_defect_is_told_by_its_place_and_not_by_its_message(
+    published: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("C0042 is in here")
+
+    monkeypatch.setattr("holdfast.api.hot.known", broken)
+    with client_of(published) as api:
+        refused = api.get("/predict/C0042")
+    assert refused.status_code == 500
+    said = capfd.readouterr().err
+    assert "ZeroDivisionError" in said
+    assert "C0042" not in said + refused.text
+
+
+@pytest.mark.parametrize("cursor", ["x", "W10=", "bnVsbA==", "WyJhIiwiYiIsMSwiYyJd", "é", "A" * 1_999])
+def test_a_cursor_that_is_none_is_refused(api: Api, cursor: str) -> None:
+    assert api.get("/customers", params={"cursor": cursor}).status_code in (409, 422)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["limit=0", "limit=99999999", "sort=secret", "min_value=nan", "segment=Best", "fields=nothing", "colour=red"],
+)
+def test_a_query_that_means_nothing_is_refused(api: Api, query: str) -> None:
+    assert api.get(f"/customers?{query}").status_code == 422
