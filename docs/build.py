@@ -4,6 +4,7 @@
 """
 
 import inspect
+import json
 import sys
 from pathlib import Path
 from typing import Any, get_args
@@ -101,6 +102,13 @@ def _shown(default: Any) -> str:
     return "" if default is None else f"`{text}`" if len(text) <= 60 else "see below"
 
 
+def openapi_page() -> str:
+    """The REST API's own description."""
+    from holdfast.api.app import application
+
+    return json.dumps(application().openapi(), indent=1, ensure_ascii=False) + "\n"
+
+
 def main() -> int:
     """Write or check the pages."""
     stale = []
@@ -108,6 +116,7 @@ def main() -> int:
         ("study.md", study_page()),
         ("features.md", features_page()),
         ("tables.md", tables_page()),
+        ("openapi.json", openapi_page()),
     ):
         path = REFERENCE / name
         if "--check" in sys.argv:

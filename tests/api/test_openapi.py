@@ -1,15 +1,34 @@
 """The document says what the API does, and changes only when somebody means it to."""
 
 import json
+import shutil
+from collections.abc import Iterator
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
+import httpx
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis.checks import not_a_server_error
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from tests.api.conftest import client_of
 from tests.api.harness import Api
 
 from holdfast.api.app import application
 
+CHECKS = (
+    not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance,
+    response_schema_conformance,
+)  # fmt: skip
+"""Whether a customer is known, or a column there, depends on the run: what is accepted is not in the description."""
 COMMITTED = Path(__file__).parents[2] / "docs" / "reference" / "openapi.json"
 DOCUMENT = application().openapi()
 OPERATIONS = [(path, method) for path, item in DOCUMENT["paths"].items() for method in item]
@@ -33,40 +52,47 @@ def test_every_operation_has_an_example_a_summary_and_its_problems(path: str, me
         assert {"401", "403", "429"} <= set(operation["responses"])
 
 
-def cases(api: Api, path: str, method: str, *, number: int) -> None:
-    """Ask an operation with whatever its description allows and forbids; every answer must be as described."""
-    schema = schemathesis.openapi.from_dict(json.loads(json.dumps(DOCUMENT)))
-    operation = schema[path][method.upper()]
-    strategy = operation.as_strategy()
+@pytest.fixture(scope="module")
+def own_api(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """Strange requests promote and roll back: not in the others' project."""
+    project = shutil.copytree(published, tmp_path_factory.mktemp("strange") / "project")
+    with client_of(Path(project), rate="1000000/second") as api:
+        yield api
 
-    from hypothesis import given
+
+def ask(api: Api, path: str, method: str, *, number: int, mode: GenerationMode) -> None:
+    """Ask an operation with what its description allows, or forbids; every answer must be as described."""
+    schema = schemathesis.openapi.from_dict(json.loads(json.dumps(DOCUMENT)))
 
     @settings(
         max_examples=number, deadline=None, database=None, derandomize=True, phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
-    @given(case=strategy)
+    @given(case=schema[path][method.upper()].as_strategy(generation_mode=mode))
     def asked(case: schemathesis.Case) -> None:
         sent = case.as_transport_kwargs(base_url="http://127.0.0.1")
         sent.pop("cookies", None)
-        body = {"content": sent.pop("data")} if "data" in sent else {}
-        told = api.request(sent.pop("method"), sent.pop("url"), **body, **sent)
-        assert told.status_code < 500, told.text
-        responses = operation.definition.raw["responses"]
-        assert str(told.status_code) in responses, (told.status_code, told.text[:300])
-        case.validate_response(
-            schemathesis.Response.from_httpx(told, verify=False), checks=[schemathesis.checks.not_a_server_error]
-        )
+        if "data" in sent:
+            sent["content"] = sent.pop("data")
+        sent["headers"] = [(name, str(value).encode("latin-1")) for name, value in dict(sent["headers"]).items()]
+        if "params" in sent:
+            sent["params"] = httpx.QueryParams(sent["params"])
+        told = api.request(sent.pop("method"), sent.pop("url"), **sent)
+        case.validate_response(told, checks=list(CHECKS))
 
-    asked()
+    # An operation that takes nothing has nothing to get wrong.
+    with suppress(Unsatisfiable) if mode is GenerationMode.NEGATIVE else nullcontext():
+        asked()
 
 
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
-def test_a_few_strange_requests_get_described_answers(api: Api, path: str, method: str) -> None:
-    cases(api, path, method, number=8)
+def test_a_few_strange_requests_get_described_answers(own_api: Api, path: str, method: str) -> None:
+    for mode in GenerationMode:
+        ask(own_api, path, method, number=4, mode=mode)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
-def test_two_hundred_strange_requests_get_described_answers(api: Api, path: str, method: str) -> None:
-    cases(api, path, method, number=200)
+def test_two_hundred_strange_requests_get_described_answers(own_api: Api, path: str, method: str) -> None:
+    for mode in GenerationMode:
+        ask(own_api, path, method, number=100, mode=mode)
