@@ -99,6 +99,6 @@ def _questions(found: "Audit") -> "Table":
     for answer in found.answers:
         worst = min((finding.severity for finding in answer.findings), key=list(_SEVERITY).index, default=None)
         names = ", ".join(dict.fromkeys(finding.name for finding in answer.findings))
-        told = Text(names, style=_SEVERITY[worst]) if worst else Text("no", style="green")
+        told = Text(names, style=_SEVERITY[worst]) if worst else Text("nothing found", style="green")
         table.add_row(answer.question, told, f"{answer.seconds:.2f}")
     return table

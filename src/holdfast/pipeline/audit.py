@@ -200,13 +200,12 @@ def _of_snapshot(study: Study, earlier: Study | None, prove: bool, steps: Steps)
             got = ingest_snapshot(study, warehouse)
             step.detail = f"{got.rows.read:,} rows, {len(got.columns)} columns"
         table = table_of(study, got)
-        yield from _asked(of_table(table), steps)
+        yield from _asked("Ask the table", of_table(table), steps)
         if prove and table.cutoff_day is None:
             with steps("Learn and prove"):
                 fitted = fit_snapshot(study, got.frame, columns=got.columns)
-            yield from _asked(
-                proof_suspicions(study, fitted.proof, table=table, cross_validated=fitted.cross_validated), steps
-            )
+            proof = proof_suspicions(study, fitted.proof, table=table, cross_validated=fitted.cross_validated)
+            yield from _asked("Ask the models", proof, steps)
 
 
 def _of_log(study: Study, earlier: Study | None, prove: bool, steps: Steps) -> Iterator[Answer]:
@@ -217,13 +216,14 @@ def _of_log(study: Study, earlier: Study | None, prove: bool, steps: Steps) -> I
         with steps("Features and labels"):
             history = read_history(study, warehouse, first_day=got.first_day, end_day=got.end_day)
         log = Log(study, warehouse, got, history)
-        yield from _asked(of_log(log), steps)
+        yield from _asked("Ask the log", of_log(log), steps)
         if earlier is not None:
             yield from _compared(log, earlier, steps)
         if prove:
             with steps("Prove on unseen time"):
                 proof = backtest(study, warehouse, first_day=got.first_day, end_day=got.end_day, history=history)
-            yield from _asked(proof_suspicions(study, proof, table=None, cross_validated={}), steps)
+            asked = proof_suspicions(study, proof, table=None, cross_validated={})
+            yield from _asked("Ask the models", asked, steps)
 
 
 def _compared(log: Log, earlier: Study, steps: Steps) -> Iterator[Answer]:
@@ -232,15 +232,15 @@ def _compared(log: Log, earlier: Study, steps: Steps) -> Iterator[Answer]:
     with _scratch() as warehouse:
         with steps("Read the earlier export"):
             got = ingest(earlier, warehouse)
-        yield from _asked([of_earlier_export(log, got, warehouse)], steps)
+        yield from _asked("Compare the exports", [of_earlier_export(log, got, warehouse)], steps)
 
 
-def _asked(suspicions: Sequence[Suspicion], steps: Steps) -> Iterator[Answer]:
-    for suspicion in suspicions:
-        with steps(suspicion.question) as step:
-            (answer,) = answers([suspicion], every=True)
-            step.detail = ", ".join(finding.name for finding in answer.findings) or "nothing found"
-        yield answer
+def _asked(title: str, suspicions: Sequence[Suspicion], steps: Steps) -> tuple[Answer, ...]:
+    with steps(title) as step:
+        asked = tuple(answers(suspicions, every=True))
+        found = sum(bool(answer.findings) for answer in asked)
+        step.detail = f"{len(asked)} questions, {found} with findings"
+    return asked
 
 
 @contextmanager

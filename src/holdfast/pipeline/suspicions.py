@@ -76,12 +76,12 @@ def of_table(table: Table) -> list[Suspicion]:
         asked += [
             ("shared customers", "Are customers of the test learnt from?", shared_customers, True),
             ("resampled", "Was an outcome multiplied before the split?", resampled, True),
-            ("drift", "Is the test of the kind that was learnt?", drift, False),
+            ("drift", "Is the test unlike what was learnt?", drift, False),
         ]
     if table.cutoff_day is not None:
         asked += [
-            ("no gap", "Do outcomes that are learnt from end before the test?", no_gap, True),
-            ("immature labels", "Had all outcomes come?", immature_labels, True),
+            ("no gap", "Do outcomes that are learnt from reach into the test?", no_gap, True),
+            ("immature labels", "Are there outcomes that had not come?", immature_labels, True),
         ]
     asked += [
         ("telling together", "Do the columns together give the outcome away?", telling_together, False),
@@ -132,7 +132,7 @@ def of_proof(
 
     naive = partial(no_better_than_naive, predictions, baselines=baselines, seed=seed)
     return [
-        Suspicion(name="ceiling", question="How good can any model be here?", ask=ceiling),
-        Suspicion(name="naive", question="Is the model better than the naive baseline?", ask=naive),
+        Suspicion(name="ceiling", question="Is a figure at its ceiling, or too good?", ask=ceiling),
+        Suspicion(name="naive", question="Is the model no better than the naive baseline?", ask=naive),
         *([Suspicion(name="lucky split", question="Does the test flatter?", ask=lucky)] if cross_validated else []),
     ]
