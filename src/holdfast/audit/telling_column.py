@@ -7,6 +7,7 @@ down afterwards: a status, a reason for leaving, a last amount.
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
 from holdfast.audit.circular_label import NEARLY_CERTAIN
 from holdfast.audit.table import Booleans, Table, is_number, listed
@@ -16,6 +17,7 @@ TELLING = 0.9
 """ROC-AUC of one column alone on customers whom the tree has not seen; honest behaviour stays below."""
 _EXPECTED_OTHERS = 20
 _PURE = 0.99
+_SPIKE = 0.05
 _FRACTION_OF_BOTH = 0.02
 
 
@@ -61,20 +63,27 @@ def _pure_group(name: str, table: Table) -> _Told | None:
     if not _FRACTION_OF_BOTH < left.mean() < 1 - _FRACTION_OF_BOTH:
         return None
     for words, group in _groups(name, table):
-        share = left[group].mean()
+        share = float(left[group].mean())
         opposite = left.mean() if share < 0.5 else 1 - left.mean()
         if group.sum() * opposite >= _EXPECTED_OTHERS and max(share, 1 - share) >= _PURE:
-            told = f"of {group.sum():,} customers whose {name} {words}, {share:.1%} left (of all {left.mean():.1%})"
+            whose = f"{group.sum():,} customers whose {name} {words}"
+            told = f"{_how_many(share)} {whose} left (of all customers {left.mean():.1%})"
             return _Told(name, told, int(np.flatnonzero(group)[0]))
     return None
+
+
+def _how_many(share: float) -> str:
+    return "none of" if share == 0 else "all" if share == 1 else f"{share:.1%} of"
 
 
 def _groups(name: str, table: Table) -> list[tuple[str, Booleans]]:
     column = table.columns[name]
     missing = column.is_null().to_numpy()
     found = [("is empty", missing), ("is filled in", ~missing)] if missing.any() and not missing.all() else []
-    counts = column.drop_nulls().value_counts(sort=True, name="n").head(1 if is_number(column) else 8)
-    for value in counts[name]:
+    counts = column.drop_nulls().value_counts(sort=True, name="n").head(8)
+    # A number that many share stands for something: nothing, never, closed.
+    frequent = counts.filter(pl.col("n") >= _SPIKE * len(column)).head(1) if is_number(column) else counts
+    for value in frequent[name]:
         is_value = (column == value).fill_null(False).to_numpy()
         if not is_value.all():
             found.append((f"is {value:g}" if isinstance(value, float) else f"is {value}", is_value))
@@ -107,7 +116,8 @@ def _telling(told: list[_Told], table: Table) -> tuple[Finding, ...]:
             evidence="; ".join(each.sentence for each in told[:8]) + _example(told[0], table),
             meaning="One fact seldom tells so much before a customer leaves: the label was made from it, or it was "
             "written down after the outcome.",
-            fix=f"Ask when {listed([t.column for t in told])} is known; hide what is known only afterwards.",
+            fix=f"Ask when each of them is known ({listed([each.column for each in told])}); hide what is known only "
+            "afterwards.",
         ),
     )
 

@@ -34,7 +34,8 @@ _JUDGED_CUSTOMERS = 10_000
 _MEASURED_CUSTOMERS = 20_000
 _LATER = "a history that includes the days after it"
 _LAST_PURCHASES = """
-    WITH few AS (SELECT customer_id, product_id, day, is_return FROM transactions WHERE hash(customer_id) % {one_in} = 0)
+    WITH few AS (
+        SELECT customer_id, product_id, day, is_return FROM transactions WHERE hash(customer_id) % {one_in} = 0)
     SELECT back.customer_id, back.day, max(bought.day) AS bought_day
     FROM few AS back JOIN few AS bought
         ON back.customer_id = bought.customer_id AND back.product_id = bought.product_id AND bought.day <= back.day

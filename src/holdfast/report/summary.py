@@ -93,11 +93,13 @@ def audited(report: Report) -> str:
     questions = words.plural(len(asked), "question")
     if not found:
         return f"The audit asked {questions} of the data and the models and found nothing to object to."
-    severe = {f["name"] for f in report.summary.get("findings", []) if f["severity"] == "fatal"}
-    names = {name for row in found for name in row["found"]} & severe
-    known = f" {words.listing(sorted(names))} would stop a run, and the study acknowledges it." if names else ""
-    objected = f"objects in {len(found)} of them" if len(found) > 1 else "objects in one of them"
-    return f"The audit asked {questions} of the data and the models and {objected}.{known}"
+    fatal = {finding["name"] for finding in report.summary.get("findings", []) if finding["severity"] == "fatal"}
+    known = sorted(fatal.intersection(name for row in found for name in row["found"]))
+    told = f"The audit asked {questions} of the data and the models and objects in {words.count(len(found))} of them."
+    if not known:
+        return f"{told} The findings below say what was seen, what it means and what to do."
+    names = words.listing([name.replace("-", " ") for name in known])
+    return f"{told} The run would have been refused ({names}), had the study not acknowledged it by name."
 
 
 def rows(report: Report) -> str:
