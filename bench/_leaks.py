@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 from tests.audit.bank import TABLE_LEAKS, Planted, earlier_study, study_in
 from tests.audit.bank_logs import LOG_LEAKS
+from tests.audit.bank_prepared import PREPARED_LEAKS
 from tests.audit.clean import CLEAN
 
 from bench._figures import Figure, at_least, at_most, show
@@ -28,7 +29,7 @@ def leak_figures(data: Path, *, verbose: bool) -> Iterator[Figure]:
     data
         The folder of real data.
     """
-    bank: Sequence[Planted] = (*TABLE_LEAKS, *LOG_LEAKS)
+    bank: Sequence[Planted] = (*TABLE_LEAKS, *PREPARED_LEAKS, *LOG_LEAKS)
     found = [_is_found(planted, data, verbose=verbose) for planted in bank]
     yield at_least(f"audit: planted leaks found, of {len(bank)}", sum(found), len(bank) - MISSED_AT_MOST)
     real = [hit for hit, planted in zip(found, bank, strict=True) if planted.real]

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from tests.audit.bank import PANEL, divided, honest, panel, snapshot, study_in, telco_study
+from tests.audit.bank import divided, honest, snapshot, study_in, telco_study
 from tests.audit.bank_logs import batch, cdnow_study, with_attributes
+from tests.audit.bank_prepared import PANEL, panel
 
 from holdfast.pipeline.simulate import simulate_to
 from holdfast.study import Study

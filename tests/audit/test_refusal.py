@@ -6,7 +6,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from tests.audit.bank import customers_in_both_parts, divided, honest, panel, snapshot, study_in, without_a_gap
+from tests.audit.bank import divided, honest, snapshot, study_in
+from tests.audit.bank_prepared import customers_in_both_parts, panel, without_a_gap
 from typer.testing import CliRunner
 
 from holdfast.cli.main import app

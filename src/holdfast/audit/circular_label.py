@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from holdfast.audit.circular_value import Rule, value_rule
-from holdfast.audit.table import Booleans, Floats, Table, is_number, numbers
+from holdfast.audit.table import Booleans, Floats, Table, for_trees, is_number, numbers
 from holdfast.findings import Finding
 
 NEARLY_CERTAIN = 0.995
@@ -91,7 +91,7 @@ def _threshold(column: pl.Series, coded: Floats, churned: Booleans) -> str:
     """The best single cut of a column, and for how many customers it is right."""
     from sklearn.tree import DecisionTreeClassifier
 
-    stump = DecisionTreeClassifier(max_depth=1, random_state=0).fit(coded[:, None], churned)
+    stump = DecisionTreeClassifier(max_depth=1, random_state=0).fit(for_trees(coded)[:, None], churned)
     above = coded > stump.tree_.threshold[0]
     right = max(int((above == churned).sum()), int((above != churned).sum()))
     rises = bool((above == churned).mean() >= 0.5)

@@ -17,6 +17,7 @@ Integers = npt.NDArray[np.int64]
 _ROWS = 20_000
 _LEAST_PER_CLASS = 20
 _LEAVES = 8
+_LARGEST = 1e38
 _FORMULA_ROWS = 600
 _FORMULA_VALUES = 12
 _MOST_MISSING = 0.05
@@ -124,6 +125,7 @@ class Halves:
         """How well a small tree on (n_customers, n_columns) parts the customers it has not seen: ROC-AUC."""
         from sklearn.tree import DecisionTreeClassifier
 
+        matrix = for_trees(matrix)
         tree = DecisionTreeClassifier(max_leaf_nodes=_LEAVES, random_state=0)
         tree.fit(matrix[self.learn], self.churned[self.learn])
         return self._judged(tree.predict_proba(matrix[self.judge])[:, 1])
@@ -140,6 +142,11 @@ class Halves:
         from sklearn.metrics import roc_auc_score
 
         return float(roc_auc_score(self.churned[self.judge], score))
+
+
+def for_trees(matrix: Floats) -> Floats:
+    """What is infinite as missing; trees count in 32 bits, so what is larger is as large as they can count."""
+    return np.clip(np.where(np.isfinite(matrix), matrix, np.nan), -_LARGEST, _LARGEST)
 
 
 def halves_of(churned: Booleans, rng: np.random.Generator) -> Halves | None:

@@ -18,6 +18,8 @@ TELLING = 0.9
 _EXPECTED_OTHERS = 20
 _PURE = 0.99
 _SPIKE = 0.05
+_SAME_ORDER = 0.95
+_LEAST_ROWS = 100
 _FRACTION_OF_BOTH = 0.02
 
 
@@ -26,6 +28,42 @@ class _Told:
     column: str
     sentence: str
     example: int
+
+
+def telling_value(table: Table) -> tuple[Finding, ...]:
+    """Name the measured columns that alone order customers as their value does, where the model of value sees them."""
+    if table.value is None:
+        return ()
+    names = [n for n in table.columns.columns if n not in table.hidden.get("value", ()) and is_number(table.columns[n])]
+    alone = {name: _spearman(table.columns[name], table.value) for name in names}
+    found = {name: rank for name, rank in alone.items() if abs(rank) >= _SAME_ORDER}
+    if not found:
+        return ()
+    row = int(np.argmax(table.value.to_numpy()))
+    name = next(iter(found))
+    return (
+        Finding(
+            name="telling-value-column",
+            severity="warning",
+            evidence="; ".join(
+                f"{name} alone has rank correlation {rank:.3f} with the value" for name, rank in found.items()
+            )
+            + f"; for example customer {table.customer[row]} is worth {table.value[row]:,.6g} and has {name} = "
+            f"{table.columns[name][row]}",
+            meaning="What a customer will be worth is never known so well beforehand: the value was made from the "
+            "column, or the column counts what came after the cutoff.",
+            fix=f"Ask when each of them is known ({listed(list(found))}); list what is known only afterwards in "
+            "hidden_from_value.",
+        ),
+    )
+
+
+def _spearman(column: pl.Series, value: pl.Series) -> float:
+    known = pl.DataFrame({"column": column.cast(pl.Float64), "value": value.cast(pl.Float64)}).drop_nulls()
+    if known.height < _LEAST_ROWS:
+        return 0.0
+    rank = known.select(pl.corr(pl.col("column").rank(), pl.col("value").rank())).item()
+    return float(rank) if rank is not None and np.isfinite(rank) else 0.0
 
 
 def telling_column(table: Table) -> tuple[Finding, ...]:

@@ -18,7 +18,7 @@ from holdfast.audit.naive import no_better_than_naive
 from holdfast.audit.order_of_outcome import order_of_outcome
 from holdfast.audit.prepared_split import resampled, shared_customers, shared_rows
 from holdfast.audit.table import Table
-from holdfast.audit.telling_column import telling_column
+from holdfast.audit.telling_column import telling_column, telling_value
 from holdfast.audit.telling_together import outshining_column, telling_together
 from holdfast.audit.windows_of_rows import immature_labels, no_gap
 from holdfast.findings import Finding
@@ -67,6 +67,7 @@ def of_table(table: Table) -> list[Suspicion]:
     asked: list[tuple[str, str, Callable[[Table], tuple[Finding, ...]], bool]] = [
         ("circular label", "Is the label a formula of its own row?", circular_label, True),
         ("telling column", "Does a column, or that it is empty, give the outcome away?", telling_column, True),
+        ("telling value", "Does a column order customers as their value does?", telling_value, True),
         ("late date", "Does a row know days that had not come?", late_date, True),
         ("encoded outcome", "Were words replaced by churn rates?", encoded_outcome, True),
         ("scaled on all rows", "Were columns scaled with rows of the test?", scaled_on_all, True),
