@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from tests.audit.bank import divided, honest, snapshot, study_in, telco_study
-from tests.audit.bank_logs import batch, cdnow_study, with_attributes
+from tests.audit.bank_logs import SMALL, batch, cdnow_study, with_attributes
 from tests.audit.bank_prepared import PANEL, panel
 
 from holdfast.pipeline.simulate import simulate_to
 from holdfast.study import Study
 from holdfast.synthetic import Shop
 
+QUICK = {"backtest.count": "1", "backtest.max_training_cutoffs": "4"}
+"""One test is enough to hold a model against the naive baseline."""
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
@@ -34,13 +36,13 @@ class Clean:
 
 
 def _example(name: str) -> Callable[[Path, Path], Study]:
-    return lambda folder, real: Study.from_toml(EXAMPLES / name / "holdfast.toml")
+    return lambda folder, real: Study.from_toml(EXAMPLES / name / "holdfast.toml", overrides=QUICK)
 
 
 def _grocery(folder: Path, real: Path) -> Study:
     columns = {"customer_id": "cust", "occurred_at": "date"}
     log = {"path": str(real / "groceryElog.parquet"), "columns": columns}
-    return study_in(folder, {"transactions": log})
+    return study_in(folder, {"transactions": log, "backtest": SMALL})
 
 
 def _cdnow_sample(folder: Path, real: Path) -> Study:
@@ -48,7 +50,7 @@ def _cdnow_sample(folder: Path, real: Path) -> Study:
 
 
 def _shop(shop: Shop) -> Callable[[Path, Path], Study]:
-    return lambda folder, real: Study.from_toml(simulate_to(folder / "shop", shop).study)
+    return lambda folder, real: Study.from_toml(simulate_to(folder / "shop", shop).study, overrides=QUICK)
 
 
 def _attributes(folder: Path, real: Path) -> Study:
