@@ -11,12 +11,12 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import _science_btyd, _science_counts
+from bench import _science_btyd, _science_cdnow, _science_counts
 from bench._figures import Figure, show
 
 Section = Callable[[Path], Iterator[Figure]]
 
-SECTIONS: dict[str, Section] = {**_science_btyd.SECTIONS, **_science_counts.SECTIONS}
+SECTIONS: dict[str, Section] = {**_science_btyd.SECTIONS, **_science_counts.SECTIONS, **_science_cdnow.SECTIONS}
 """Name -> figures, given the folder of the data sets; in the order in which they are printed."""
 
 

@@ -45,6 +45,8 @@ class Examples:
         LABELS of the same cutoffs over every complete window, shorter ones too.
     horizon_days
         What the task asks for; the windows in `frame` are no longer than that.
+    purchases
+        customer_id, day, net (currency): purchases before the time of learning, of customers who are not examples too.
     """
 
     frame: pl.DataFrame
@@ -52,6 +54,7 @@ class Examples:
     windows: pl.DataFrame
     horizon_days: int
     minor_digits: int
+    purchases: pl.DataFrame | None = None
 
     @cached_property
     def cutoffs(self) -> tuple[int, ...]:
@@ -140,7 +143,14 @@ def learning_cutoffs(study: Study, *, horizon_days: int, first_day: int, now: in
 
 
 def examples(
-    study: Study, features: pl.DataFrame, labels: pl.DataFrame, *, horizon_days: int, first_day: int, now: int
+    study: Study,
+    features: pl.DataFrame,
+    labels: pl.DataFrame,
+    *,
+    horizon_days: int,
+    first_day: int,
+    now: int,
+    purchases: pl.DataFrame | None = None,
 ) -> Examples:
     """Choose what a task may learn from at `now`: no feature and no label of it sees `now` or a later day.
 
@@ -148,6 +158,8 @@ def examples(
     ----------
     features, labels
         FEATURES and LABELS of any cutoffs, those of `learning_cutoffs` among them.
+    purchases
+        customer_id, day and net (currency), of any time.
 
     Raises
     ------
@@ -175,6 +187,7 @@ def examples(
         windows=windows,
         horizon_days=horizon_days,
         minor_digits=study.minor_digits,
+        purchases=None if purchases is None else purchases.filter(pl.col("day") < now),
     )
 
 

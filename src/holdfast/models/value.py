@@ -7,9 +7,7 @@ still the mean of the money. In the end one factor makes the predictions of the 
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from itertools import combinations
-from math import factorial
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -17,11 +15,14 @@ import polars as pl
 from holdfast.errors import NotEnoughData
 from holdfast.findings import Finding
 from holdfast.models.churn import short_windows
+from holdfast.models.counts import SpendLaw, fit_spend_law
+from holdfast.models.counts.spending import INPUTS
 from holdfast.models.design import Attribution, Design
 from holdfast.models.examples import Examples, Rows, Split, customer_splits
 from holdfast.models.exposure import REVENUE, fit_spend, horizon_exponent
+from holdfast.models.factors import Factor, explained, mean_of, product
 from holdfast.models.learners import Learner, Parameters, Recipe, learner_from_parts
-from holdfast.models.links import Matrix, Vector, chord, inverse
+from holdfast.models.links import Matrix, Vector
 from holdfast.models.season import YEAR_DAYS, Season
 from holdfast.models.selection import candidates_of, held_out, tweedie_deviance
 from holdfast.models.spread import Outlook, Spread, SpreadModel
@@ -71,15 +72,6 @@ class Scale:
 
 
 @dataclass(frozen=True)
-class _Factor:
-    """One factor of a product: its value and base per customer, and what each column adds between them."""
-
-    value: Vector
-    base: Vector
-    shares: Matrix
-
-
-@dataclass(frozen=True)
 class ValueModel:
     """A fitted model of value: level x scale x P(buys) x amount.
 
@@ -93,6 +85,8 @@ class ValueModel:
         What the amount is a ratio to; season ahead x the factor that makes training totals add up.
     spread
         Median and intervals; None for a snapshot, and where no full window has ended.
+    law
+        Where no whole window has ended: the expected revenue is the mean of the learnt one and of this.
     """
 
     design: Design
@@ -102,6 +96,7 @@ class ValueModel:
     level: float = 1.0
     horizon_days: int | None = None
     spread: SpreadModel | None = None
+    law: SpendLaw | None = None
 
     @property
     def algorithm(self) -> str:
@@ -122,9 +117,12 @@ class ValueModel:
         expected = self.level * self.amount.predict(matrix)
         if self.buys is not None:
             expected = expected * self.buys.predict(matrix)
-        if self.scale is None:
+        if self.scale is not None:
+            expected = expected * self.scale.of_spent(np.nan_to_num(matrix[:, self.design.names.index(_SPENT)]))
+        if self.law is None:
             return expected
-        return expected * self.scale.of_spent(np.nan_to_num(matrix[:, self.design.names.index(_SPENT)]))
+        places = {name: matrix[:, self.design.names.index(name)] for name in INPUTS}
+        return (expected + self.law.revenue(pl.DataFrame(places).fill_nan(None))) / 2
 
     def outlook(self, frame: pl.DataFrame) -> Outlook:
         """What the spread is predicted from, as in a usual season."""
@@ -151,16 +149,17 @@ class ValueModel:
         (`chord`), and the product is shared between its factors by their Shapley values.
         """
         matrix = self.design.matrix(frame)
-        factors = [_explained(self.design, learner, matrix) for learner in (self.amount, self.buys) if learner]
+        factors = [explained(self.design, learner, matrix) for learner in (self.amount, self.buys) if learner]
         if self.scale is not None:
             factors.append(self._scale_factor(self.scale, frame))
-        return _product(self.columns, factors, level=self.level)
+        learnt = product(self.columns, factors, level=self.level)
+        return learnt if self.law is None else mean_of(learnt, self.law.attribution(frame))
 
-    def _scale_factor(self, scale: Scale, frame: pl.DataFrame) -> _Factor:
+    def _scale_factor(self, scale: Scale, frame: pl.DataFrame) -> Factor:
         value, base = scale.of(frame), np.full(frame.height, scale.mean)
         shares = np.zeros((frame.height, len(self.columns)))
         shares[:, self.columns.index(_SPENT)] = value - base
-        return _Factor(value, base, shares)
+        return Factor(value, base, shares)
 
     def parts(self) -> dict[str, bytes]:
         """The model as files; those of P(buys) start with "buys-", those of the spread with "spread-"."""
@@ -177,6 +176,7 @@ class ValueModel:
             **self.amount.parts(),
             **{f"buys-{name}": data for name, data in buys.items()},
             **{f"spread-{name}": data for name, data in spread.items()},
+            **(self.law.parts() if self.law else {}),
         }
 
     @classmethod
@@ -196,37 +196,9 @@ class ValueModel:
             buys=learner_from_parts(buys) if buys else None,
             scale=Scale(**{**scale, "yardstick": Yardstick(**scale["yardstick"])}) if scale else None,
             spread=SpreadModel.from_parts(spread) if spread else None,
+            law=SpendLaw.from_parts(parts),
             **own,
         )
-
-
-def _explained(design: Design, learner: Learner, matrix: Matrix) -> _Factor:
-    found = design.attribution(learner.contributions(matrix))
-    slope = chord(learner.link, found.base, found.total)
-    return _Factor(inverse(learner.link, found.total), inverse(learner.link, found.base), found.values * slope[:, None])
-
-
-def _product(columns: tuple[str, ...], factors: Sequence[_Factor], *, level: float) -> Attribution:
-    """Share a product between its factors by their Shapley values: a factor's own change times the mean of the others.
-
-    The mean runs over the orders in which the factors may become known: the known ones count at their value, the
-    others at their base.
-    """
-    values = np.zeros_like(factors[0].shares)
-    for index, factor in enumerate(factors):
-        others = [other for place, other in enumerate(factors) if place != index]
-        values += factor.shares * _mean_of_others(others, len(factor.value))[:, None]
-    base = np.prod([factor.base for factor in factors], axis=0)
-    return Attribution(columns, level * values, level * base)
-
-
-def _mean_of_others(others: Sequence[_Factor], n: int) -> Vector:
-    total, m = np.zeros(n), len(others) + 1
-    for size in range(m):
-        weight = factorial(size) * factorial(m - 1 - size) / factorial(m)
-        for known in combinations(range(m - 1), size):
-            total += weight * np.prod([f.value if i in known else f.base for i, f in enumerate(others)], axis=0)
-    return total
 
 
 def learn_value(
@@ -274,7 +246,7 @@ def fit_value(examples: Examples, settings: Value, *, first_day: int, now: int, 
     if not (examples.revenue > 0).any():
         raise NotEnoughData("no customer brought revenue in a target window", fix="map an amount, or use a longer log")
     if not examples.complete:
-        return _from_short_windows(examples, settings, seed=seed)
+        return _from_short_windows(examples, settings, first_day=first_day, now=now, seed=seed)
     training = Training.of(examples, first_day=first_day, now=now, seed=seed, parameters=settings.parameters)
     names = candidates_of(settings)
     splits = examples.splits(seed=seed) if len(names) > 1 else ()
@@ -386,7 +358,7 @@ def _mean_positive(revenue: Vector) -> float:
     return float(revenue[revenue > 0].mean())
 
 
-def _from_short_windows(examples: Examples, settings: Value, *, seed: int) -> FittedValue:
+def _from_short_windows(examples: Examples, settings: Value, *, first_day: int, now: int, seed: int) -> FittedValue:
     exponent = horizon_exponent(examples.windows, REVENUE)
     design = Design.learn(examples.frame, columns=examples.columns)
     matrix = design.matrix(examples.frame)
@@ -395,7 +367,26 @@ def _from_short_windows(examples: Examples, settings: Value, *, seed: int) -> Fi
     amount = fit_spend(matrix, examples.revenue, exposure, parameters=parameters, seed=seed)
     level = float(examples.revenue.sum() / (exposure * amount.predict(matrix)).sum())
     model = ValueModel(design, amount, level=level, horizon_days=examples.horizon_days)
-    return FittedValue(model, findings=(short_windows("value", examples, exponent),))
+    told = short_windows("value", examples, exponent)
+    law, findings = _law_of(examples, first_day=first_day, now=now, seed=seed)
+    if law is None:
+        return FittedValue(model, findings=(told, *findings))
+    # Trees know who spends more, and a law how much there is to come: its total, at the latest cutoff, is theirs.
+    latest = examples.frame.filter(pl.col("cutoff_day") == examples.cutoffs[-1])
+    level *= float(law.revenue(latest).sum() / model.predict(latest).sum())
+    return FittedValue(replace(model, level=level, law=law), findings=(told, *findings))
+
+
+def _law_of(examples: Examples, *, first_day: int, now: int, seed: int) -> tuple[SpendLaw | None, tuple[Finding, ...]]:
+    if examples.purchases is None or not set(INPUTS) <= set(examples.columns):
+        return None, ()
+    try:
+        return fit_spend_law(
+            examples.purchases, now=now, horizon_days=examples.horizon_days, first_day=first_day, seed=seed
+        )
+    except NotEnoughData:
+        # All orders are worth the same: the trees know as much as a law would.
+        return None, ()
 
 
 def _no_season(examples: Examples, first_day: int, now: int) -> Finding:

@@ -108,6 +108,16 @@ def labels(study: Study, warehouse: Warehouse, population: pl.DataFrame, *, end_
     return LABELS.check(pl.concat(parts).sort("cutoff_day", "customer_id", "horizon_days"))
 
 
+def purchases(study: Study, warehouse: Warehouse, *, customers_at_most: int) -> pl.DataFrame:
+    """Each day of purchase: customer_id, day and net (currency), sorted; of about so many customers, by a hash."""
+    share = max(1, round(_count_customers(warehouse) / customers_at_most))
+    found = warehouse.con.sql(f"""
+        SELECT customer_id, day, (gross_minor + returns_minor) / {10**study.minor_digits}.0 AS net FROM activity
+        WHERE n_orders > 0 AND hash(customer_id) % {share} = 0
+    """)
+    return warehouse.read(found).with_columns(pl.col("net").cast(pl.Float64)).sort("customer_id", "day")
+
+
 def catalogue(study: Study) -> pl.DataFrame:
     """List the study's features: name, group, unit, sentence, one row each, in the order of the FEATURES table."""
     rows = [(f.name, f.group, f.unit, f.sentence) for f in features_for(sources_of(study))]

@@ -61,6 +61,7 @@ def learn(study: Study, task: TaskName, history: History, *, now: int) -> Learnt
         horizon_days=horizon_of(study, task),
         first_day=history.first_day,
         now=now,
+        purchases=history.purchases,
     )
     if task == "churn":
         days = found.frame["days_since_last_purchase"].cast(pl.Float64).to_numpy()

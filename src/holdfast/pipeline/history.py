@@ -16,6 +16,9 @@ from holdfast.windows import backtest_cutoffs, parse_day
 ROWS_TO_LEARN_FROM = 400_000
 """Small trees learn nothing more from more rows; above, customers are sampled by a hash of their name."""
 
+CUSTOMERS_TO_COUNT_BY = 25_000
+"""A law of buying has four parameters."""
+
 TASKS: tuple[TaskName, ...] = ("churn", "value")
 
 
@@ -27,10 +30,13 @@ class History:
     ----------
     features, labels
         FEATURES and LABELS at the cutoffs of `cutoffs_needed`.
+    purchases
+        customer_id, day, net (currency): each day of purchase of all who ever bought, or of a sample of them.
     """
 
     features: pl.DataFrame
     labels: pl.DataFrame
+    purchases: pl.DataFrame
     first_day: int
     end_day: int
 
@@ -99,6 +105,7 @@ def read_history(
     return History(
         features=features,
         labels=build.labels(study, warehouse, features, end_day=end_day),
+        purchases=build.purchases(study, warehouse, customers_at_most=CUSTOMERS_TO_COUNT_BY),
         first_day=first_day,
         end_day=end_day,
     )

@@ -6,5 +6,6 @@ ended say how far off they were, for all (`level`) and for each kind of customer
 
 from holdfast.models.counts.fitting import fit_counts
 from holdfast.models.counts.model import CountModel
+from holdfast.models.counts.spending import SpendLaw, fit_spend_law
 
-__all__ = ["CountModel", "fit_counts"]
+__all__ = ["CountModel", "SpendLaw", "fit_counts", "fit_spend_law"]

@@ -28,7 +28,10 @@ _LEAST_HISTORY_DAYS = 90
 _LEAST_WINDOW_DAYS = 28
 _SAME_SEASON_DAYS = 45
 _LEAST_PURCHASES = 100
+_NEARLY_WHOLE = 0.75
+_JUDGED_PARTS = (1, 2, 3)
 _SPEEDS = (0.5, 2.0)
+_SPEED_ROUNDS = 4
 _PMF_ROOM = 60
 _SHARES = {2: (0.5, 0.5), 3: (0.25, 0.25, 0.5)}
 
@@ -65,7 +68,7 @@ def fit_counts(
     many = some_customers(days, at_most=_FIT_ON, seed=seed)
     model = _fitted(many, few, calendar, now=now, horizon_days=horizon_days, first_day=first_day, seed=seed)
     trials = []
-    for window in dict.fromkeys((horizon_days, horizon_days // 2)):
+    for window in dict.fromkeys(horizon_days // part for part in _JUDGED_PARTS):
         judged = _judged(few, calendar, model, now=now, window=window, first_day=first_day, seed=seed)
         trials += [judged] if judged else []
     members = model.router.members
@@ -115,25 +118,35 @@ def _windows(
 
 
 def _speed(past: Sequence[_Past], horizon_days: int) -> float:
-    """Business days ahead per day at which the laws would have told the totals of past windows: their geometric mean.
+    """Business days ahead per day at which the laws tell the totals of past windows, in their geometric mean.
 
-    A window counts by its length over the horizon.
+    A window counts by its length over the horizon. Purchases slow down as customers leave, so that a speed acts on the
+    total by less than itself: it is found by repeated correction.
     """
     if not past:
         return 1.0
+    speed = 1.0
+    for _ in range(_SPEED_ROUNDS):
+        speed = float(np.clip(speed * _shortfall(past, horizon_days, speed), *_SPEEDS))
+    return speed
+
+
+def _shortfall(past: Sequence[_Past], horizon_days: int, speed: float) -> float:
+    """What happened over what is told at a speed."""
     ratio = [
         np.log(
             window.bought.sum()
-            / np.mean(window.laws.expected(window.histories, window.window_days, speed=1.0), 0).sum()
+            / np.mean(window.laws.expected(window.histories, window.window_days, speed=speed), 0).sum()
         )
         for window in past
     ]
     weight = [window.window_days / horizon_days for window in past]
-    return float(np.clip(np.exp(np.average(ratio, weights=weight)), *_SPEEDS))
+    return float(np.exp(np.average(ratio, weights=weight)))
 
 
 def _tilt(past: Sequence[_Past], *, horizon_days: int, seed: int) -> Tilt | None:
-    if not past:
+    # What trees learn from short windows does not carry over to long ones; the laws do.
+    if not any(window.window_days >= _NEARLY_WHOLE * horizon_days for window in past):
         return None
     windows = []
     for window in past:
@@ -154,11 +167,11 @@ def _judged(
     if seen.is_empty():
         return None
     fitted = _fitted(seen, seen, calendar, now=then, horizon_days=window, first_day=first_day, seed=seed)
-    if fitted.router.members != model.router.members:
+    if len(fitted.router.members) < len(model.router.members):
         return None
     histories = histories_at(days, then)
     bought = purchases_in(days, histories, window)
-    said = fitted.members(histories, max_purchases=int(max(bought.max(), _PMF_ROOM)))
+    said = fitted.members(histories, max_purchases=int(max(bought.max(), _PMF_ROOM)))[: len(model.router.members)]
     return Trial(histories["n_purchases"].cast(pl.Float64).to_numpy(), said, bought)
 
 
