@@ -11,12 +11,17 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import _science_btyd, _science_cdnow, _science_counts
+from bench import _science_btyd, _science_cdnow, _science_counts, _science_recovery
 from bench._figures import Figure, show
 
 Section = Callable[[Path], Iterator[Figure]]
 
-SECTIONS: dict[str, Section] = {**_science_btyd.SECTIONS, **_science_counts.SECTIONS, **_science_cdnow.SECTIONS}
+SECTIONS: dict[str, Section] = {
+    **_science_btyd.SECTIONS,
+    **_science_counts.SECTIONS,
+    **_science_cdnow.SECTIONS,
+    **_science_recovery.SECTIONS,
+}
 """Name -> figures, given the folder of the data sets; in the order in which they are printed."""
 
 
