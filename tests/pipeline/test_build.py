@@ -43,10 +43,18 @@ def store(warehouse: Warehouse, name: str, frame: pl.DataFrame) -> None:
     warehouse.con.unregister("given")
 
 
+def keep(warehouse: Warehouse, activity: pl.DataFrame) -> None:
+    """Keep activity as the rollup does: by the customer's number."""
+    numbers = activity.select(pl.col("customer_id").unique().sort()).with_row_index("number", offset=1)
+    numbered = activity.join(numbers.cast({"number": pl.Int32}), on="customer_id")
+    store(warehouse, "customer_numbers", numbers)
+    store(warehouse, "numbered_activity", numbered.select(pl.col("number").alias("customer_id"), *activity.columns[1:]))
+
+
 @pytest.fixture
 def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
     with Warehouse(tmp_path, threads=2) as opened:
-        store(opened, "activity", random_activity())
+        keep(opened, random_activity())
         yield opened
 
 
@@ -83,7 +91,7 @@ def test_nobody_is_eligible_before_the_first_purchase(warehouse: Warehouse) -> N
 
 def test_attributes_are_what_was_known_before_the_cutoff(warehouse: Warehouse) -> None:
     activity = random_activity(n_customers=3).filter(pl.col("day") < 400)
-    store(warehouse, "activity", activity.with_columns(day=pl.lit(390, pl.Int32)).unique("customer_id"))
+    keep(warehouse, activity.with_columns(day=pl.lit(390, pl.Int32)).unique("customer_id"))
     known = [("C0", 100, "north", 7), ("C0", 400, "south", 8), ("C1", 399, "west", None), ("C2", 400, "east", 9)]
     schema = {"customer_id": pl.String, "known_from_day": pl.Int32, "region": pl.String, "seats": pl.Int16}
     store(warehouse, "customers", pl.DataFrame(known, schema=schema, orient="row"))

@@ -1,63 +1,34 @@
 """The customer-day rollup: what every feature and label is later summed from, computed once.
 
 One row per customer and day on which anything happened. Nothing in a row depends on a later day, so that any cutoff may
-use the rows before it as they are.
+use the rows before it as they are. Customers are numbered in the order of their names and rolled up in ranges of
+numbers, so that memory depends on the size of a range and not of the log.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from math import ceil
 
 import polars as pl
 
 from holdfast.io.duckdb import Warehouse
-from holdfast.tables import ACTIVITY, ENGAGEMENT_KINDS
+from holdfast.pipeline.customer_days import COUNTED, DAYS, customer_days
+from holdfast.tables import ENGAGEMENT_KINDS
 
-# Each part names a customer, a day and something to add up, so that one grouping at the end makes days of all of them.
-_LINES = """
-    SELECT customer_id, day, CASE WHEN is_return THEN 0 ELSE 1 END AS n_lines,
-        CASE WHEN is_return THEN 0 ELSE amount_minor END AS gross_minor,
-        CASE WHEN is_return THEN amount_minor ELSE 0 END AS returns_minor,
-        CASE WHEN NOT is_return AND order_id IS NOT NULL THEN hash(order_id) END AS order_hash
-    FROM transactions
-"""
-_PRODUCTS = """
-    SELECT customer_id, day, 1 AS n_products FROM transactions
-    WHERE NOT is_return AND product_id IS NOT NULL GROUP BY customer_id, day, product_id
-"""
-_NEW_PRODUCTS = """
-    SELECT customer_id, min(day) AS day, 1 AS n_new_products FROM transactions
-    WHERE NOT is_return AND product_id IS NOT NULL GROUP BY customer_id, product_id
-"""
-_COUNTS = ", ".join(f"CASE WHEN kind = '{kind}' THEN n END AS n_{kind}s" for kind in ENGAGEMENT_KINDS)
-_EVENTS = f"SELECT customer_id, day, {_COUNTS} FROM events"
-_TREATMENTS = "SELECT customer_id, day, 1 AS n_treatments FROM treatments WHERE treated"
-
+_ROWS_PER_RANGE = 2_000_000
 _SQL_TYPES: Mapping[pl.DataType, str] = {pl.Int32(): "INTEGER", pl.Int64(): "BIGINT"}
-_SUMMED = {
-    column.name: _SQL_TYPES[column.dtype]
-    for column in ACTIVITY.columns
-    if column.name not in ("customer_id", "day", "purchase_gap")
+
+_BOUGHT = ", CASE WHEN NOT is_return AND {name}_id IS NOT NULL THEN hash({name}_id) END AS {name}"
+_BESIDE = {
+    "events": f"SELECT customer_id, day, n, list_position({list(ENGAGEMENT_KINDS)}, kind) AS kind FROM events",
+    "treatments": "SELECT customer_id, day FROM treatments WHERE treated",
 }
 
 
-# Lines that name no order are one order together, unless the day has orders with names. Counting different names on
-# every day is dear, and on most days the first name is the last: only the other days are counted, afterwards.
-_N_ORDERS = """
-    CASE WHEN coalesce(sum(n_lines), 0) = 0 THEN 0
-         WHEN min(order_hash) IS NULL OR min(order_hash) = max(order_hash) THEN 1
-         WHEN sum(n_lines) = 2 THEN 2 END
-"""
-_COUNT_THE_OTHERS = """
-    UPDATE activity SET n_orders = counted.n_orders
-    FROM (SELECT customer_id, day, count(DISTINCT order_id) AS n_orders
-          FROM transactions SEMI JOIN (SELECT customer_id, day FROM activity WHERE n_orders IS NULL) AS uncounted
-              USING (customer_id, day)
-          WHERE NOT is_return GROUP BY customer_id, day) AS counted
-    WHERE activity.n_orders IS NULL AND activity.customer_id = counted.customer_id AND activity.day = counted.day
-"""
-
-
 def roll_up(warehouse: Warehouse, *, with_products: bool, with_orders: bool = True) -> None:
-    """Create ACTIVITY from transactions, events and treatments (as far as there are any), in no particular order.
+    """Create ACTIVITY from transactions, events and treatments (as far as there are any).
+
+    Beside it, `customer_numbers` has the number of each customer, in the order of their names, and `numbered_activity`
+    is ACTIVITY with the number for a `customer_id`, sorted by it and the day: all customers are worked on through it.
 
     Parameters
     ----------
@@ -65,26 +36,62 @@ def roll_up(warehouse: Warehouse, *, with_products: bool, with_orders: bool = Tr
         Whether lines name orders. Without, a day of purchases is one order.
     with_products
         Whether lines name products. Without, n_products and n_new_products are 0.
+
+    Raises
+    ------
+    DataError
+        What one customer did on one day is too much to count.
     """
-    parts = [_LINES, *([_PRODUCTS, _NEW_PRODUCTS] if with_products else [])]
-    parts += [sql for table, sql in (("events", _EVENTS), ("treatments", _TREATMENTS)) if warehouse.has(table)]
-    merged = " UNION ALL BY NAME ".join(f"({part})" for part in parts)
-    present = {row[0] for row in warehouse.con.execute(f"DESCRIBE {merged}").fetchall()}
-    sums = {name: f"CAST({_sum(name)} AS {kind})" for name, kind in _SUMMED.items() if name in present | {"n_orders"}}
-    days = ", ".join(f"{total} AS {name}" for name, total in sums.items())
-    # What no source tells is 0, and added last: the window need not carry it.
-    told = {name: name if name in sums else f"CAST(0 AS {kind}) AS {name}" for name, kind in _SUMMED.items()}
-    before = "lag(CASE WHEN n_lines > 0 THEN day END IGNORE NULLS) OVER (PARTITION BY customer_id ORDER BY day)"
+    named = [name for name, there in (("order", with_orders), ("product", with_products)) if there]
+    bought = "".join(_BOUGHT.format(name=name) for name in named)
+    rows = {"transactions": f"SELECT customer_id, day, is_return, amount_minor{bought} FROM transactions"}
+    rows |= {name: sql for name, sql in _BESIDE.items() if warehouse.has(name)}
+    _number_customers(rows, warehouse)
+    for name, sql in rows.items():
+        warehouse.con.execute(f"""
+            CREATE OR REPLACE TEMP TABLE keyed_{name} AS
+            SELECT CAST(number AS BIGINT) * {DAYS} + day AS key, * EXCLUDE (customer_id, number, day)
+            FROM ({sql}) JOIN customer_numbers USING (customer_id)
+        """)
+    warehouse.con.execute("DROP TABLE IF EXISTS customer_days")
+    for days in _ranges(list(rows), warehouse):
+        warehouse.con.register("days_of_range", days.to_arrow())
+        warehouse.con.execute("CREATE TABLE IF NOT EXISTS customer_days AS FROM days_of_range LIMIT 0")
+        warehouse.con.execute("INSERT INTO customer_days FROM days_of_range")
+        warehouse.con.unregister("days_of_range")
+    for name in rows:
+        warehouse.con.execute(f"DROP TABLE keyed_{name}")
+    _create_views(told=days.columns, warehouse=warehouse)
+
+
+def _number_customers(rows: Mapping[str, str], warehouse: Warehouse) -> None:
+    ids = " UNION ".join(f"SELECT customer_id FROM ({sql})" for sql in rows.values())
     warehouse.con.execute(f"""
-        CREATE OR REPLACE TABLE activity AS
-        SELECT {", ".join(told.get(name, name) for name in ACTIVITY.schema)}
-        FROM (
-            SELECT *, CASE WHEN n_lines > 0 THEN day - {before} END AS purchase_gap
-            FROM (SELECT customer_id, day, {days} FROM ({merged}) GROUP BY customer_id, day))
+        CREATE OR REPLACE TABLE customer_numbers AS
+        SELECT customer_id, CAST(row_number() OVER (ORDER BY customer_id) AS INTEGER) AS number
+        FROM (SELECT DISTINCT customer_id FROM ({ids}))
     """)
-    if with_orders:
-        warehouse.con.execute(_COUNT_THE_OTHERS)
 
 
-def _sum(name: str) -> str:
-    return _N_ORDERS if name == "n_orders" else f"coalesce(sum({name}), 0)"
+def _create_views(*, told: Sequence[str], warehouse: Warehouse) -> None:
+    # What no source tells is 0 and not stored.
+    counts = ", ".join(
+        name if name in told else f"CAST(0 AS {_SQL_TYPES[dtype]}) AS {name}" for name, dtype in COUNTED.items()
+    )
+    warehouse.con.execute(f"""
+        CREATE OR REPLACE VIEW numbered_activity AS SELECT number AS customer_id, day, {counts} FROM customer_days;
+        CREATE OR REPLACE VIEW activity AS
+        SELECT customer_id, day, {counts} FROM customer_days JOIN customer_numbers USING (number);
+    """)
+
+
+def _ranges(tables: list[str], warehouse: Warehouse) -> Iterator[pl.DataFrame]:
+    """Roll the keyed tables up, a range of customers after the other."""
+    last = warehouse.row("SELECT max(number) FROM customer_numbers")[0]
+    n_rows = sum(warehouse.row(f"SELECT count(*) FROM keyed_{name}")[0] for name in tables)
+    size = ceil(last / ceil(n_rows / _ROWS_PER_RANGE))
+    for first in range(1, last + 1, size):
+        theirs = f"key >= {first * DAYS} AND key < {(first + size) * DAYS}"
+        yield customer_days(
+            {name: warehouse.con.sql(f"FROM keyed_{name} WHERE {theirs}").pl() for name in tables}
+        )

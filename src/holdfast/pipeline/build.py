@@ -53,20 +53,24 @@ def features_in_ranges(
 ) -> Iterator[pl.DataFrame]:
     """Compute the same rows as `features` one range of customers at a time, for logs whose features exceed memory."""
     wanted = features_for(sources_of(study))
-    n_customers = _count_customers(warehouse)
+    n_customers = warehouse.row("SELECT count(*) FROM customer_numbers")[0]
     n_wanted = min(n_customers, customers_at_most or n_customers)
-    built_ranges = max(1, ceil(n_wanted * len(set(cutoff_days)) / _ROWS_PER_RANGE))
-    ranges = round(built_ranges * n_customers / max(n_wanted, 1)) or 1
-    for part in range(built_ranges):
-        seen = f"hash(customer_id) % {ranges} = {part} AND day < {max(cutoff_days)}"
+    ranges = max(1, ceil(n_wanted * len(set(cutoff_days)) / _ROWS_PER_RANGE))
+    sampled = f"hash(customer_id) % {round(ranges * n_customers / max(n_wanted, 1)) or 1} < {ranges}"
+    size = ceil(n_customers / ranges)
+    for first in range(1, n_customers + 1, size):
+        seen = f"customer_id >= {first} AND customer_id < {first + size} AND day < {max(cutoff_days)}"
+        if n_wanted < n_customers:
+            seen += f" AND customer_id IN (SELECT number FROM customer_numbers WHERE {sampled})"
+        whole = ranges == 1 and n_wanted == n_customers
         built = build_features(
-            _copied_out(warehouse, seen) if ranges > 1 else warehouse.table("activity"),
+            warehouse.table("numbered_activity") if whole else _copied_out(warehouse, seen),
             cutoff_days,
             wanted,
             eligible_days=eligible_days(study.churn.eligible),
             minor_digits=study.minor_digits,
         )
-        frame = warehouse.read(_with_attributes(study, warehouse, built))
+        frame = warehouse.read(_with_attributes(study, warehouse, _named(built)))
         yield frame.with_columns(_INTEGERS.cast(pl.Int64), (cs.float() | cs.decimal()).cast(pl.Float64))
 
 
@@ -92,18 +96,21 @@ def labels(study: Study, warehouse: Warehouse, population: pl.DataFrame, *, end_
         return LABELS.empty()
     cutoff_days = complete["cutoff_day"].unique().sort().to_list()
     ranges = ceil(complete.height * len(horizons) / _ROWS_PER_RANGE)
-    warehouse.con.register("population", complete)
+    n_customers = warehouse.row("SELECT count(*) FROM customer_numbers")[0]
+    size = ceil(n_customers / ceil(complete.height * len(horizons) / _ROWS_PER_RANGE))
+    warehouse.con.register("population", complete.to_arrow())
     parts = []
-    for part in range(ranges):
-        warehouse.con.execute(
-            "CREATE OR REPLACE TEMP TABLE asked AS "
-            f"SELECT * FROM population WHERE hash(customer_id) % {ranges} = {part}"
-        )
+    for first in range(1, n_customers + 1, size):
+        warehouse.con.execute(f"""
+            CREATE OR REPLACE TEMP TABLE asked AS SELECT number AS customer_id, cutoff_day
+            FROM population JOIN customer_numbers USING (customer_id)
+            WHERE number >= {first} AND number < {first + size}
+        """)
         theirs = f"customer_id IN (SELECT customer_id FROM asked) AND day >= {cutoff_days[0]} AND day < {end_day}"
         observed = build_labels(
             _copied_out(warehouse, theirs), warehouse.table("asked"), cutoff_days, horizons, end_day=end_day
         )
-        parts.append(warehouse.read(observed))
+        parts.append(warehouse.read(_named(observed)))
     warehouse.con.unregister("population")
     return LABELS.check(pl.concat(parts).sort("cutoff_day", "customer_id", "horizon_days"))
 
@@ -144,15 +151,22 @@ def features_sql(study: Study, cutoff_day: int) -> str:
     return sqlglot.transpile(query, read="duckdb", write="duckdb", pretty=True, max_text_width=110)[0]
 
 
-def _count_customers(warehouse: Warehouse) -> int:
-    counted = warehouse.con.sql("SELECT approx_count_distinct(customer_id) FROM activity")
-    return int(warehouse.read(counted).item())
-
-
 def _copied_out(warehouse: Warehouse, condition: str) -> nw.LazyFrame[Any]:
     """Copy days of activity out once, because every cutoff and window reads them again."""
-    warehouse.con.execute(f"CREATE OR REPLACE TEMP TABLE activity_range AS SELECT * FROM activity WHERE {condition}")
+    warehouse.con.execute(
+        f"CREATE OR REPLACE TEMP TABLE activity_range AS SELECT * FROM numbered_activity WHERE {condition}"
+    )
     return warehouse.table("activity_range")
+
+
+def _named(built: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    """Put customers' names in the place of their numbers."""
+    named = (
+        "SELECT customer_numbers.customer_id, numbered.* EXCLUDE (customer_id) "
+        "FROM numbered JOIN customer_numbers ON numbered.customer_id = number"
+    )
+    relation: nw.LazyFrame[Any] = nw.from_native(built.to_native().query("numbered", named))
+    return relation
 
 
 def _with_attributes(study: Study, warehouse: Warehouse, built: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
