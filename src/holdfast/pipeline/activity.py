@@ -92,6 +92,4 @@ def _ranges(tables: list[str], warehouse: Warehouse) -> Iterator[pl.DataFrame]:
     size = ceil(last / ceil(n_rows / _ROWS_PER_RANGE))
     for first in range(1, last + 1, size):
         theirs = f"key >= {first * DAYS} AND key < {(first + size) * DAYS}"
-        yield customer_days(
-            {name: warehouse.con.sql(f"FROM keyed_{name} WHERE {theirs}").pl() for name in tables}
-        )
+        yield customer_days({name: warehouse.con.sql(f"FROM keyed_{name} WHERE {theirs}").pl() for name in tables})

@@ -97,7 +97,7 @@ def labels(study: Study, warehouse: Warehouse, population: pl.DataFrame, *, end_
     cutoff_days = complete["cutoff_day"].unique().sort().to_list()
     ranges = ceil(complete.height * len(horizons) / _ROWS_PER_RANGE)
     n_customers = warehouse.row("SELECT count(*) FROM customer_numbers")[0]
-    size = ceil(n_customers / ceil(complete.height * len(horizons) / _ROWS_PER_RANGE))
+    size = ceil(n_customers / ranges)
     warehouse.con.register("population", complete.to_arrow())
     parts = []
     for first in range(1, n_customers + 1, size):

@@ -94,7 +94,7 @@ def _events(events: pl.DataFrame) -> pl.DataFrame:
 
 
 def _first_of(*names: str) -> pl.Expr:
-    """Whether a row of a table sorted by these columns is the first of its kind, and names one: the last is not null."""
+    """Whether a row of a table sorted by these columns is the first of its kind; never where the last is null."""
     changes = [pl.col(name).ne_missing(pl.col(name).shift()) for name in names]
     first = pl.int_range(pl.len()) == 0
     return pl.any_horizontal(first, *changes) & pl.col(names[-1]).is_not_null()
