@@ -75,7 +75,7 @@ def scan(orders: Path) -> dict[str, float]:
 
 
 def _rolled_up(orders: Path, scratch: Path) -> Warehouse:
-    warehouse = Warehouse(scratch, memory_limit="2GB")
+    warehouse = Warehouse(scratch)
     source = str(orders).replace("'", "''")
     warehouse.con.execute(f"""
         CREATE VIEW transactions AS

@@ -31,7 +31,7 @@ class Warehouse:
         The connection. Its time zone is UTC, it keeps the order of rows and it installs and loads no extension.
     """
 
-    def __init__(self, scratch: Path, *, memory_limit: str = "4GB", threads: int | None = None) -> None:
+    def __init__(self, scratch: Path, *, memory_limit: str = "1GB", threads: int | None = None) -> None:
         self.scratch = scratch
         config: dict[str, str | bool | int | float | list[str]] = {
             "temp_directory": str(scratch / "spill"),

@@ -15,7 +15,7 @@ from holdfast.errors import DataError
 from holdfast.io.files import DataFile
 from holdfast.study import Csv
 
-BLOCK_BYTES = 32 << 20
+BLOCK_BYTES = 8 << 20
 """What is parsed at once, and so the longest line that can be read."""
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
