@@ -12,6 +12,8 @@ import polars as pl
 
 from holdfast.errors import DataError, HoldfastError
 
+_MB_A_THREAD = 400
+
 
 class Warehouse:
     """The tables of one run.
@@ -21,7 +23,7 @@ class Warehouse:
     scratch
         An existing folder that only this run writes to; the database and its spill files lie there.
     memory_limit
-        What DuckDB may hold in memory before it spills to `scratch`.
+        What DuckDB may hold in memory before it spills to `scratch`. None: 400 MB a thread, of two threads or more.
     threads
         None: one per core.
 
@@ -31,11 +33,10 @@ class Warehouse:
         The connection. Its time zone is UTC, it keeps the order of rows and it installs and loads no extension.
     """
 
-    def __init__(self, scratch: Path, *, memory_limit: str = "1GB", threads: int | None = None) -> None:
+    def __init__(self, scratch: Path, *, memory_limit: str | None = None, threads: int | None = None) -> None:
         self.scratch = scratch
         config: dict[str, str | bool | int | float | list[str]] = {
             "temp_directory": str(scratch / "spill"),
-            "memory_limit": memory_limit,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "allow_community_extensions": False,
@@ -45,6 +46,8 @@ class Warehouse:
         try:
             self.con = duckdb.connect(str(scratch / "warehouse.duckdb"), config=config)
             self.con.execute("SET TimeZone = 'UTC'")
+            (running,) = self.row("SELECT current_setting('threads')")
+            self.con.execute(f"SET memory_limit = '{memory_limit or f'{_MB_A_THREAD * max(2, running)}MB'}'")
         except duckdb.Error as error:
             raise DataError(f"no database can be opened in {scratch}: {error}", fix="free the folder") from None
 

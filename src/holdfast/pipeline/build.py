@@ -21,7 +21,7 @@ from holdfast.io.duckdb import Warehouse
 from holdfast.study import Study, eligible_days
 from holdfast.tables import ACTIVITY, FEATURES, LABELS
 
-_ROWS_PER_RANGE = 1_000_000
+_ROWS_PER_RANGE = 300_000
 _INTEGERS = cs.integer() - cs.by_name("cutoff_day")
 _CATALOGUE_SCHEMA = {"name": pl.String, "group": pl.String, "unit": pl.String, "sentence": pl.String}
 
