@@ -30,6 +30,7 @@ WINDOWS = (7, 30, 90, 180, 365)
 PAIRS = ((30, 90), (90, 180), (180, 365))
 COLUMNS = {"customer_id": "customer_id", "occurred_at": "occurred_at", "order_id": "order_id", "amount": "amount"}
 STUDY = Study.from_dict({"study": {"name": "bench"}, "transactions": {"path": "orders.parquet", "columns": COLUMNS}})
+SIZES = (4_000_000, 20_000_000)
 MICROSECONDS_A_DAY = 86_400_000_000
 
 
@@ -226,43 +227,55 @@ def agree(one: dict[str, float], other: dict[str, float]) -> bool:
     return all(abs(one[name] - other[name]) <= 1e-9 * abs(one[name]) for name in shared)
 
 
-def measure(orders: Path) -> list[Figure]:
+def measure(orders: Path, *, size: str) -> list[Figure]:
     """Run every way in its own process and compare."""
     told, peak = {}, {}
     for name in WAYS:
         told[name], peak[name] = in_child("bench.features", "--only", name, "--orders-file", str(orders))
     seconds = {name: each["seconds"] for name, each in told.items()}
-    figures = [Figure(f"{name}: seconds", seconds[name]) for name in WAYS]
-    figures += [Figure(f"{name}: core seconds", told[name]["cpu"]) for name in WAYS]
-    figures += [Figure(f"{name}: peak GB", peak[name]) for name in WAYS]
+    cores = {name: each["cpu"] for name, each in told.items()}
+    figures = [Figure(f"{size}, {name}: seconds", seconds[name]) for name in WAYS]
+    figures += [Figure(f"{size}, {name}: core seconds", cores[name]) for name in WAYS]
+    figures += [Figure(f"{size}, {name}: peak GB", peak[name]) for name in WAYS]
     same = [agree(told["ours"], told[name]) for name in ("by hand", "pandas")]
     return [
         *figures,
-        at_least("ways that answer as ours does", sum(same), 2),
-        at_most("one cutoff: ours over SQL by hand, time", seconds["ours"] / seconds["by hand"], 1.2),
-        at_least("one cutoff: pandas over ours, time", seconds["pandas"] / seconds["ours"], 3),
-        at_least("one cutoff: pandas over ours, peak memory", peak["pandas"] / peak["ours"], 3),
-        at_most("twelve cutoffs over one, time", seconds["ours, 12 cutoffs"] / seconds["ours"], 5),
-        at_most("twelve cutoffs: peak GB", peak["ours, 12 cutoffs"], 4),
+        at_least(f"{size}: ways that answer as ours does", sum(same), 2),
+        at_most(f"{size}, one cutoff: ours over SQL by hand, time", seconds["ours"] / seconds["by hand"], 1.2),
+        Figure(f"{size}, one cutoff: ours over SQL by hand, core time", cores["ours"] / cores["by hand"]),
+        at_least(f"{size}, one cutoff: pandas over ours, time", seconds["pandas"] / seconds["ours"], 3),
+        Figure(f"{size}, one cutoff: pandas over ours, core time", cores["pandas"] / cores["ours"]),
+        at_least(f"{size}, one cutoff: pandas over ours, peak memory", peak["pandas"] / peak["ours"], 3),
+        at_most(f"{size}, twelve cutoffs over one, time", seconds["ours, 12 cutoffs"] / seconds["ours"], 5),
+        at_most(f"{size}, twelve cutoffs: peak GB", peak["ours, 12 cutoffs"], 4),
     ]
+
+
+def measured(n_orders: int, n_customers: int) -> list[Figure]:
+    """Write a log of this size and measure on it."""
+    with tempfile.TemporaryDirectory() as folder:
+        orders = Path(folder) / "orders.parquet"
+        write_orders(orders, n_orders=n_orders, n_customers=n_customers)
+        return measure(orders, size=f"{n_orders / 1e6:g} million orders")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.features", description=__doc__)
-    parser.add_argument("--orders", type=int, default=20_000_000, help="orders in the log")
-    parser.add_argument("--customers", type=int, default=1_000_000)
+    parser.add_argument("--orders", type=int, help="orders in the log; by default 4 million, then 20 million")
+    parser.add_argument("--customers", type=int, help="by default, a customer for 20 orders")
     parser.add_argument("--orders-file", type=Path, help="use this file in place of a generated one")
-    parser.add_argument("--only", choices=list(WAYS), help="run one way here and print what it took")
+    parser.add_argument("--only", choices=list(WAYS), help="run one way on --orders-file and print what it took")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     if arguments.only:
         run_way(arguments.only, arguments.orders_file)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        orders = arguments.orders_file or Path(folder) / "orders.parquet"
-        if not arguments.orders_file:
-            write_orders(orders, n_orders=arguments.orders, n_customers=arguments.customers)
-        show(measure(orders), as_json=arguments.json)
+    if arguments.orders_file:
+        show(measure(arguments.orders_file, size=arguments.orders_file.name), as_json=arguments.json)
+        return
+    sizes = [arguments.orders] if arguments.orders else SIZES
+    figures = [figure for n in sizes for figure in measured(n, arguments.customers or n // 20)]
+    show(figures, as_json=arguments.json)
 
 
 if __name__ == "__main__":

@@ -103,36 +103,26 @@ def _read_transactions(
     source: Opened, study: Study, log: Transactions, warehouse: Warehouse
 ) -> tuple[list[Judged], list[Finding]]:
     judged = usable(judge(source, transactions_reading(source, study, log), warehouse))
-    columns = ", ".join(TRANSACTIONS.schema)
-    with warehouse.working("name the table transactions"):
-        # A view: the accepted lines of a large log are not worth writing twice.
-        warehouse.con.execute(
-            f"CREATE OR REPLACE VIEW transactions AS SELECT {columns} FROM {judged.table} WHERE verdict = 0"
-        )
+    _name_accepted(judged, ", ".join(TRANSACTIONS.schema), warehouse)
     return [judged], intake_findings.of_lines(log, judged, warehouse)
 
 
 def _read_events(source: Opened, study: Study, log: Events, warehouse: Warehouse) -> list[Judged]:
     judged = usable(judge(source, events_reading(source, study, log), warehouse))
-    _replace(judged, warehouse, """
-        CREATE OR REPLACE TABLE events AS
-        SELECT customer_id, day, kind, CAST(sum(n) AS BIGINT) AS n FROM judged_events WHERE verdict = 0
-        GROUP BY ALL ORDER BY ALL
-    """)  # fmt: skip
+    _name_accepted(judged, "customer_id, day, kind, CAST(n AS BIGINT) AS n", warehouse)
     return [judged]
 
 
 def _read_treatments(source: Opened, study: Study, log: Treatments, warehouse: Warehouse) -> list[Judged]:
     judged = usable(judge(source, treatments_reading(source, study, log), warehouse))
-    _replace(judged, warehouse, """
-        CREATE OR REPLACE TABLE treatments AS
-        SELECT customer_id, day, campaign, treated, propensity, CAST(cost_minor AS BIGINT) AS cost_minor
-        FROM judged_treatments WHERE verdict = 0 ORDER BY ALL
-    """)  # fmt: skip
+    cost = "CAST(cost_minor AS BIGINT) AS cost_minor"
+    _name_accepted(judged, f"customer_id, day, campaign, treated, propensity, {cost}", warehouse)
     return [judged]
 
 
-def _replace(judged: Judged, warehouse: Warehouse, sql: str) -> None:
-    with warehouse.working(f"write the table {judged.name}"):
-        warehouse.con.execute(sql)
-        warehouse.con.execute(f"DROP TABLE {judged.table}")
+def _name_accepted(judged: Judged, columns: str, warehouse: Warehouse) -> None:
+    """Name the accepted rows of a source after it: a view, for the rows of a large log are not worth writing twice."""
+    with warehouse.working(f"name the table {judged.name}"):
+        warehouse.con.execute(
+            f"CREATE OR REPLACE VIEW {judged.name} AS SELECT {columns} FROM {judged.table} WHERE verdict = 0"
+        )
