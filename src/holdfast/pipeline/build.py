@@ -53,7 +53,7 @@ def features_in_ranges(
 ) -> Iterator[pl.DataFrame]:
     """Compute the same rows as `features` one range of customers at a time, for logs whose features exceed memory."""
     wanted = features_for(sources_of(study))
-    n_customers = warehouse.row("SELECT count(*) FROM customer_numbers")[0]
+    n_customers = _count_customers(warehouse)
     n_wanted = min(n_customers, customers_at_most or n_customers)
     ranges = max(1, ceil(n_wanted * len(set(cutoff_days)) / _ROWS_PER_RANGE))
     sampled = f"hash(customer_id) % {round(ranges * n_customers / max(n_wanted, 1)) or 1} < {ranges}"
@@ -96,7 +96,7 @@ def labels(study: Study, warehouse: Warehouse, population: pl.DataFrame, *, end_
         return LABELS.empty()
     cutoff_days = complete["cutoff_day"].unique().sort().to_list()
     ranges = ceil(complete.height * len(horizons) / _ROWS_PER_RANGE)
-    n_customers = warehouse.row("SELECT count(*) FROM customer_numbers")[0]
+    n_customers = _count_customers(warehouse)
     size = ceil(n_customers / ranges)
     warehouse.con.register("population", complete.to_arrow())
     parts = []
@@ -149,6 +149,10 @@ def features_sql(study: Study, cutoff_day: int) -> str:
         )
         query: str = built.to_native().sql_query()
     return sqlglot.transpile(query, read="duckdb", write="duckdb", pretty=True, max_text_width=110)[0]
+
+
+def _count_customers(warehouse: Warehouse) -> int:
+    return int(warehouse.row("SELECT count(*) FROM customer_numbers")[0])
 
 
 def _copied_out(warehouse: Warehouse, condition: str) -> nw.LazyFrame[Any]:
