@@ -1,9 +1,10 @@
 """Season: a growing shop is not a busy one, and the window a year ago speaks for the coming one."""
 
 import numpy as np
+import polars as pl
 import pytest
 
-from holdfast.models.season import Season
+from holdfast.models.season import Season, Turnover
 
 
 def season(levels: dict[int, float], customers: dict[int, int] | None = None) -> Season:
@@ -33,3 +34,38 @@ def test_the_window_a_year_ago_speaks_for_the_coming_one() -> None:
 
 def test_without_a_cutoff_a_year_before_nothing_is_known() -> None:
     assert season({200: 1.0, 230: 1.0}).ahead(400) is None
+
+
+def log(customers: list[int], revenue: list[float]) -> Turnover:
+    """Customers and revenue up to every 30th day of a log that starts on day 0."""
+    features = pl.DataFrame(
+        [
+            {
+                "customer_id": str(i),
+                "cutoff_day": 30 * (k + 1),
+                "spend_total": total / n,
+                "tenure_days": 30 * sum(have > i for have in customers[: k + 1]),
+            }
+            for k, (n, total) in enumerate(zip(customers, revenue, strict=True))
+            for i in range(n)
+        ]
+    )
+    return Turnover.of(features, first_day=0, now=30 * len(customers))
+
+
+def test_a_log_that_opens_in_the_middle_of_the_business_lets_its_turnover_speak_for_the_season() -> None:
+    # 100 customers come up in the first 90 days, then 10 a month; a year ago each day brought half of the usual 2.
+    customers = [60, 80, 100, *range(110, 210, 10)]
+    revenue = [30.0 * day for day in range(1, 4)] + [90 + 60.0 * k for k in range(1, 11)]
+    levels = season({180: 1.0, 210: 1.0})
+    shop = log(customers, revenue)
+    assert shop.opens_midway
+    assert levels.ahead(390) is None
+    # 25 <= day < 115: 65 days of 1 and 25 of 2; the windows learnt from brought 2 a day.
+    assert levels.ahead_by_turnover(390, shop, horizon_days=90) == pytest.approx((65 + 50) / 90 / 2)
+
+
+def test_the_growth_of_a_shop_that_has_just_opened_is_no_season() -> None:
+    opened = log([10 * k for k in range(1, 14)], [50.0 * k * k for k in range(1, 14)])
+    assert not opened.opens_midway
+    assert season({180: 1.0, 210: 1.0}).ahead_by_turnover(390, opened, horizon_days=90) is None

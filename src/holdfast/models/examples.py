@@ -10,6 +10,7 @@ import polars as pl
 from holdfast.errors import NotEnoughData
 from holdfast.features.catalogue import FEATURES
 from holdfast.models.links import Vector
+from holdfast.models.season import Turnover
 from holdfast.study import Study
 from holdfast.tables import LABELS
 from holdfast.windows import date_of, training_cutoffs
@@ -47,6 +48,8 @@ class Examples:
         What the task asks for; the windows in `frame` are no longer than that.
     purchases
         customer_id, day, net (currency): purchases before the time of learning, of customers who are not examples too.
+    turnover
+        Of the shop before the time of learning, where the log knows amounts.
     """
 
     frame: pl.DataFrame
@@ -55,6 +58,7 @@ class Examples:
     horizon_days: int
     minor_digits: int
     purchases: pl.DataFrame | None = None
+    turnover: Turnover | None = None
 
     @cached_property
     def cutoffs(self) -> tuple[int, ...]:
@@ -188,6 +192,7 @@ def examples(
         horizon_days=horizon_days,
         minor_digits=study.minor_digits,
         purchases=None if purchases is None else purchases.filter(pl.col("day") < now),
+        turnover=Turnover.of(features, first_day=first_day, now=now) if "spend_total" in features.columns else None,
     )
 
 

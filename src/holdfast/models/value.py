@@ -289,7 +289,7 @@ class Training:
         yardstick = Yardstick(horizon, _FLOOR_SHARE * _mean_positive(examples.revenue))
         lengths = yardstick.of(spent, observed)
         season = Season.learn(examples.cutoff, examples.revenue, lengths)
-        ahead = season.ahead(now)
+        ahead = season.ahead(now) or season.ahead_by_turnover(now, examples.turnover, horizon_days=horizon)
         design = Design.learn(frame, columns=examples.columns)
         return cls(
             design=design,
