@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from holdfast.errors import HoldfastError
     from holdfast.io.runs import Registry, Run
     from holdfast.pipeline.audit import audit
+    from holdfast.pipeline.check import check
     from holdfast.pipeline.churn_window import churn_window
     from holdfast.pipeline.look import backtest, compare
     from holdfast.pipeline.predict import predict_customer, predict_features
@@ -32,6 +33,7 @@ _HOMES = {
     "Registry": "holdfast.io.runs",
     "HoldfastError": "holdfast.errors",
     "audit": "holdfast.pipeline.audit",
+    "check": "holdfast.pipeline.check",
     "churn_window": "holdfast.pipeline.churn_window",
     "backtest": "holdfast.pipeline.look",
     "compare": "holdfast.pipeline.look",
@@ -40,8 +42,8 @@ _HOMES = {
     "predict_features": "holdfast.pipeline.predict",
 }
 __all__ = [
-    "HoldfastError", "Registry", "Run", "Shop", "Study", "__version__", "audit", "backtest", "churn_window", "compare",
-    "predict_customer", "predict_features", "run", "simulate_to",
+    "HoldfastError", "Registry", "Run", "Shop", "Study", "__version__", "audit", "backtest", "check", "churn_window",
+    "compare", "predict_customer", "predict_features", "run", "simulate_to",
 ]  # fmt: skip
 
 

@@ -32,8 +32,8 @@ def date_of(day: int) -> date:
     return EPOCH + timedelta(days=int(day))
 
 
-def parse_day(text: str) -> int:
-    """Read YYYY-MM-DD.
+def parse_day(text: str, *, name: str = "cutoff") -> int:
+    """Read YYYY-MM-DD; `name` says in the error what it is.
 
     >>> parse_day("2011-13-01")
     Traceback (most recent call last):
@@ -43,7 +43,7 @@ def parse_day(text: str) -> int:
     try:
         return day_of(date.fromisoformat(text))
     except ValueError:
-        raise StudyError(f"cutoff {text} is not a date", fix="write it as YYYY-MM-DD", value=text) from None
+        raise StudyError(f"{name} {text} is not a date", fix="write it as YYYY-MM-DD", value=text) from None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,7 +51,14 @@ def _scores(rng: np.random.Generator) -> pl.DataFrame:
     rank = pl.col("risk_score").rank() / pl.len()
     frame = frame.with_columns(pl.lit(CUTOFF, pl.Int32).alias("cutoff_day"), risk_rank=rank.over("value_tier"))
     segment = [TIERS[name][int(rank >= 0.75)] for name, rank in frame.select("value_tier", "risk_rank").iter_rows()]
-    return tables.SCORES.check(frame.with_columns(segment=pl.Series(segment)).select(tables.SCORES.schema.names()))
+    return tables.SCORES.check(_filled(frame.with_columns(segment=pl.Series(segment)), tables.SCORES))
+
+
+def _filled(frame: pl.DataFrame, contract: tables.Contract) -> pl.DataFrame:
+    """Add the columns that may be missing, as missing, and put all in the contract's order."""
+    lacking = [column for column in contract.columns if column.name not in frame.columns]
+    known = frame.with_columns(pl.lit(None, column.dtype).alias(column.name) for column in lacking)
+    return known.select(contract.schema.names())
 
 
 def _contributions(rng: np.random.Generator) -> pl.DataFrame:
@@ -97,7 +104,7 @@ def _predictions(rng: np.random.Generator) -> pl.DataFrame:
                 }
             )
         )
-    return tables.PREDICTIONS.check(pl.concat(parts))
+    return tables.PREDICTIONS.check(_filled(pl.concat(parts), tables.PREDICTIONS))
 
 
 def _evidence() -> pl.DataFrame:

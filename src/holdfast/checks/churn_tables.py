@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from holdfast.checks.competing_risks import incidence
 from holdfast.checks.silences import GROUPS, Chance, Ints, Returns, Window
 
 UNLIKELY = 0.2
@@ -151,3 +152,29 @@ def labels_table(
         "churned_share": pl.Float64,
     }  # fmt: skip
     return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def lifetimes_of(quiet: pl.DataFrame, endings: pl.DataFrame, *, end_day: int) -> pl.DataFrame:
+    """One row per customer with both a purchase and a row in `endings`: days from the first purchase, cause.
+
+    An end after the log has not happened yet; who ended before the first purchase seen was not there to be watched.
+    """
+    begun = quiet.group_by("customer_id").agg(start_day=pl.col("start_day").min().cast(pl.Int64))
+    ended = pl.col("ended_day").cast(pl.Int64)
+    over = ended < end_day
+    return (
+        begun.join(endings, on="customer_id")
+        .filter(ended.is_null() | (ended >= pl.col("start_day")))
+        .select(
+            "customer_id",
+            days=pl.when(over).then(ended).otherwise(end_day - 1) - pl.col("start_day"),
+            cause=pl.when(over).then("cause"),
+        )
+        .sort("customer_id")
+    )
+
+
+def causes_table(quiet: pl.DataFrame, endings: pl.DataFrame | None, *, end_day: int) -> pl.DataFrame:
+    """Follow the customers from their first purchase until their contract ends, cause by cause."""
+    empty = pl.DataFrame(schema={"days": pl.Int64, "cause": pl.String})
+    return incidence(empty if endings is None else lifetimes_of(quiet, endings, end_day=end_day))

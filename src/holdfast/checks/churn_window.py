@@ -15,6 +15,7 @@ import polars as pl
 from holdfast.checks.churn_tables import (
     SHIFT_DAYS,
     UNLIKELY,
+    causes_table,
     counts_table,
     curve_table,
     gaps_table,
@@ -25,6 +26,7 @@ from holdfast.checks.churn_tables import (
     silent_now,
     tradeoff_table,
 )
+from holdfast.checks.competing_risks import INVOLUNTARY, UNKNOWN
 from holdfast.checks.regime import Regime, regime_of
 from holdfast.checks.silences import Chance, Returns, Window, silences
 from holdfast.errors import NotEnoughData
@@ -33,6 +35,8 @@ from holdfast.windows import date_of
 
 OFTEN = 1 / 3
 """Chance of a return above which a silence as long as the horizon is a pause rather than a goodbye."""
+MANY_UNKNOWN = 0.1
+"""Share of ends without a reason from which on the curves of the causes mislead."""
 RHYTHMS_DIFFER = 2.0
 """The groups' longest window over their shortest from which on one window for all is misleading."""
 
@@ -71,6 +75,9 @@ class ChurnWindow:
     labels
         One row per horizon and for the window: horizon_days, latest_cutoff_day (the last whose label is mature),
         customers (eligible there), churned, churned_share.
+    causes
+        One row per cause of leaving and day since the first purchase, where the study names when contracts ended:
+        cause, day, at_risk, left, incidence, low, high, still_there. The incidences and still_there sum to 1.
     """
 
     horizon_days: int
@@ -87,11 +94,12 @@ class ChurnWindow:
     groups: pl.DataFrame
     counts: pl.DataFrame
     labels: pl.DataFrame
+    causes: pl.DataFrame
     findings: tuple[Finding, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain values; a table is a list of rows."""
-        tables = ("gaps", "seasons", "curve", "tradeoff", "groups", "counts", "labels")
+        tables = ("gaps", "seasons", "curve", "tradeoff", "groups", "counts", "labels", "causes")
         return {
             "horizon_days": self.horizon_days,
             "first_date": date_of(self.first_day).isoformat(),
@@ -113,6 +121,7 @@ def find_churn_window(
     horizons_days: Sequence[int],
     eligible_days: int | None,
     kind: str,
+    endings: pl.DataFrame | None = None,
 ) -> ChurnWindow:
     """Find what churn is in a log.
 
@@ -130,6 +139,9 @@ def find_churn_window(
         A label is for customers who bought in the last so many days before its cutoff; None: at any time before.
     kind
         What the study takes leaving for: "contractual" or "non-contractual".
+    endings
+        One row per customer whose contract is known: customer_id, ended_day (null: it runs), cause (one of
+        `competing_risks.CAUSES`).
 
     Raises
     ------
@@ -148,6 +160,7 @@ def find_churn_window(
     active_days = _active_days(chance, window)
     now = silent_now(quiet, end_day=end_day)
     groups = groups_table(quiet, now, horizon_days=horizon_days, overall=window)
+    causes = causes_table(quiet, endings, end_day=end_day)
     all_horizons = sorted({horizon_days, *horizons_days, *([window.days] if window.days else [])})
     return ChurnWindow(
         horizon_days=horizon_days,
@@ -164,9 +177,11 @@ def find_churn_window(
         groups=groups,
         counts=counts_table(now, window, active_days),
         labels=labels_table(quiet, all_horizons, end_day=end_day, eligible_days=eligible_days),
+        causes=causes,
         findings=(
             *_findings(chance, window, regime, horizon_days=horizon_days, kind=kind),
             *_about_groups(groups),
+            *_about_causes(causes),
         ),
     )
 
@@ -251,3 +266,28 @@ def _about_groups(groups: pl.DataFrame) -> Iterator[Finding]:
         "for others, and the more so the more today's customers differ from yesterday's.",
         fix="decide about a customer by the window of its group",
     )
+
+
+def _about_causes(causes: pl.DataFrame) -> Iterator[Finding]:
+    if causes.is_empty():
+        return
+    last = causes.filter(pl.col("day") == pl.col("day").max())
+    left = dict(last.select("cause", "left").iter_rows())
+    told = ", ".join(f"{row['incidence']:.0%} {row['cause']}" for row in last.iter_rows(named=True))
+    if left.get(INVOLUNTARY):
+        yield Finding(
+            name="involuntary-churn",
+            severity="note",
+            evidence=f"within {last['day'][0]:,} days of the first purchase have left: {told}",
+            meaning="Who is stopped by a failed payment did not decide to leave: a better offer does not help.",
+            fix="retry the payment and ask for a new card; read what moves the risk of the others apart from them",
+        )
+    unknown = left.get(UNKNOWN, 0) / max(sum(left.values()), 1)
+    if unknown > MANY_UNKNOWN and len(left) > 1:
+        yield Finding(
+            name="reasons-missing",
+            severity="warning",
+            evidence=f"{left[UNKNOWN]:,} of {sum(left.values()):,} contracts ended without a reason ({unknown:.0%})",
+            meaning="They may be of either kind: each curve is too low by up to that share.",
+            fix="fill customers.columns.end_reason in the source",
+        )

@@ -8,38 +8,13 @@ import polars as pl
 
 from holdfast.errors import NotEnoughData
 from holdfast.findings import Finding, Severity
+from holdfast.study import Needs
 from holdfast.windows import date_of
 
 Result = Literal["churn", "value", "backtest", "rhythm", "scores of today"]
 
 RHYTHM_PURCHASES = 3
 """Purchases from which on a customer has two gaps, and so a rhythm."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Needs:
-    """What a log should come to.
-
-    Attributes
-    ----------
-    customers
-        Customers with an order.
-    span_days, span_horizons
-        Length of the log: days, and multiples of the horizon (one to learn from, one to prove on).
-    last_order_days
-        The last order is at most so many days before the log's end.
-    rhythm_customers
-        Customers with three purchases, on days of their own.
-    outcomes
-        Customers who churned, and as many who were kept, at the latest cutoff whose label is mature.
-    """
-
-    customers: int = 500
-    span_days: int = 180
-    span_horizons: int = 2
-    last_order_days: int = 30
-    rhythm_customers: int = 30
-    outcomes: int = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +74,8 @@ def sufficiency(
     end_day: int,
     horizon_days: int,
     eligible_days: int | None,
-    needs: Needs = Needs(),
+    needs: Needs | None = None,
+    as_of_day: int | None = None,
 ) -> Sufficiency:
     """Hold a log against what its answers need.
 
@@ -113,6 +89,8 @@ def sufficiency(
         Length of the target window.
     eligible_days
         An outcome counts for customers who bought in the last so many days before the cutoff; None: at any time before.
+    as_of_day
+        The day from which the age of the last order is counted; None: the log's end.
 
     Raises
     ------
@@ -122,9 +100,23 @@ def sufficiency(
     seen = _seen(activity, cutoff_day=end_day - horizon_days, eligible_days=eligible_days)
     if not seen["customers"]:
         raise NotEnoughData("the log has no order", fix="check which rows were accepted")
-    counts = _counts(seen, needs, end_day=end_day, horizon_days=horizon_days)
-    situation = _Situation(end_day=end_day, horizon_days=horizon_days, span_days=end_day - seen["first_day"])
+    now_day = end_day if as_of_day is None else as_of_day
+    counts = _counts(seen, needs or Needs(), end_day=end_day, now_day=now_day, horizon_days=horizon_days)
+    now = "log's end" if as_of_day is None else f"day asked about, {date_of(now_day)}"
+    span_days = end_day - seen["first_day"]
+    situation = _Situation(end_day=end_day, horizon_days=horizon_days, span_days=span_days, now=now)
     return Sufficiency(counts=counts, findings=tuple(_finding(count, situation) for count in counts if not count.holds))
+
+
+def snapshot_sufficiency(churned: pl.Series, *, needs: Needs | None = None) -> Sufficiency:
+    """Hold a snapshot against the counts that it can show: its customers, and how many of them left and stayed."""
+    left, needs = int(churned.sum()), needs or Needs()
+    counts = (
+        _at_least("few-customers", "customers", needs.customers, len(churned), "churn", "value"),
+        _at_least("few-churned", "customers who churned", needs.outcomes, left, "churn"),
+        _at_least("few-kept", "customers who were kept", needs.outcomes, len(churned) - left, "churn"),
+    )
+    return Sufficiency(counts=counts, findings=tuple(_finding(count, None) for count in counts if not count.holds))
 
 
 def _seen(activity: nw.LazyFrame[Any], *, cutoff_day: int, eligible_days: int | None) -> dict[str, int]:
@@ -157,8 +149,8 @@ def _how_many(condition: nw.Expr) -> nw.Expr:
     return nw.when(condition).then(nw.lit(1)).otherwise(nw.lit(0)).sum()
 
 
-def _counts(seen: dict[str, int], needs: Needs, *, end_day: int, horizon_days: int) -> tuple[Count, ...]:
-    span, since = end_day - seen["first_day"], end_day - seen["last_day"]
+def _counts(seen: dict[str, int], needs: Needs, *, end_day: int, now_day: int, horizon_days: int) -> tuple[Count, ...]:
+    span, since = end_day - seen["first_day"], now_day - seen["last_day"]
     learning: tuple[Result, ...] = ("churn", "value", "backtest")
     return (
         _at_least("few-customers", "customers with an order", needs.customers, seen["customers"], *learning),
@@ -189,24 +181,26 @@ class _Situation:
     end_day: int
     horizon_days: int
     span_days: int
+    now: str
 
 
-def _finding(count: Count, log: _Situation) -> Finding:
-    cutoff = date_of(log.end_day - log.horizon_days)
-    at_cutoff = f" over the {log.horizon_days} days from {cutoff}"
-    evidence = {
-        "stale-log": f"the last order is {count.found} days before the log's end, at most {count.needed} are allowed",
-        "few-churned": f"{_said(count)}{at_cutoff}",
-        "few-kept": f"{_said(count)}{at_cutoff}",
-    }.get(count.name, _said(count))
-    remains, fix = _ADVICE[count.name]
+def _finding(count: Count, log: _Situation | None) -> Finding:
+    remains, fix = (_ADVICE if log else _SNAPSHOT_ADVICE)[count.name]
     return Finding(
         name=count.name,
         severity=_severity(count),
-        evidence=evidence,
+        evidence=_evidence(count, log) if log else _said(count),
         meaning=f"Withheld: {', '.join(count.withheld)}. {remains}",
-        fix=fix.format(longest=max(log.span_days // 2, 1)),
+        fix=fix.format(longest=max(log.span_days // 2, 1)) if log else fix,
     )
+
+
+def _evidence(count: Count, log: _Situation) -> str:
+    if count.name == "stale-log":
+        return f"the last order is {count.found} days before the {log.now}, at most {count.needed} are allowed"
+    if count.name in ("few-churned", "few-kept"):
+        return f"{_said(count)} over the {log.horizon_days} days from {date_of(log.end_day - log.horizon_days)}"
+    return _said(count)
 
 
 def _said(count: Count) -> str:
@@ -243,4 +237,12 @@ _ADVICE = {
         "The share that stayed can be told, not who will, nor what they will spend.",
         "use a longer log, or a longer churn.horizon_days: more customers return within a longer time",
     ),
+}
+_SNAPSHOT_ADVICE = {
+    "few-customers": (
+        "The columns can be described; scores of single customers cannot be trusted.",
+        "collect more customers",
+    ),
+    "few-churned": ("The share that left can be told, not who is next.", "collect more customers who left"),
+    "few-kept": ("The share that stayed can be told, not who will.", "collect more customers who stayed"),
 }

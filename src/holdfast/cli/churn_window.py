@@ -11,7 +11,17 @@ if TYPE_CHECKING:
 
     from holdfast.checks.churn_window import ChurnWindow
 
-_SHARES = ("certainty", "returns_later", "return_probability", "lost_share", "churned_share")
+_SHARES = (
+    "certainty",
+    "returns_later",
+    "return_probability",
+    "lost_share",
+    "churned_share",
+    "incidence",
+    "low",
+    "high",
+    "still_there",
+)
 
 
 def churn_window(config: Config = "holdfast.toml", overrides: Set = None, json: Json = False) -> None:
@@ -49,6 +59,7 @@ def print_churn_window(out: "Console", found: "ChurnWindow") -> None:
     tables = {
         "Early or certain": found.tradeoff, "By rhythm": found.groups.drop("rule"), "Today": found.counts,
         "Labels, mature up to": labels, "Months": found.seasons,
+        **({"Left, by cause and days since the first purchase": found.causes} if found.causes.height else {}),
     }  # fmt: skip
     for title, rows in tables.items():
         out.print(f"\n[bold]{title}[/bold]", _table(rows), sep="\n")

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from holdfast.cli import audit, churn_window, datasets, look, predict, run, runs, schedule, serve, start
+from holdfast.cli import audit, check, churn_window, datasets, look, predict, run, runs, schedule, serve, start
 from holdfast.cli.output import print_error
 from holdfast.errors import HoldfastError
 
@@ -25,6 +25,7 @@ for command, example in (
     (predict.predict, "holdfast predict --customer-id CUST00001"),
     (look.compare, "holdfast compare --task churn"),
     (look.backtest, "holdfast backtest --cutoff 2011-06-01"),
+    (check.check, "holdfast check --html data.html --contract contract"),
     (audit.audit, "holdfast audit"),
     (churn_window.churn_window, "holdfast churn-window --set churn.horizon_days=60"),
     (look.features, "holdfast features --sql --cutoff 2011-06-01"),

@@ -91,6 +91,8 @@ def _matches(path: str) -> list[Path]:
     plain = Path(path)
     if plain.is_dir():
         raise DataError(f"{path} is a folder", fix=f"name a file, or a glob such as {plain / '*.parquet'}")
+    if plain.exists() and not plain.is_file():
+        raise DataError(f"{path} is no file but a pipe or a device", fix="write it to a file first: it is read twice")
     if plain.exists():
         return [plain]
     found = sorted(Path(each) for each in glob.glob(path, recursive=True))  # noqa: PTH207 - an absolute glob

@@ -117,6 +117,10 @@ class Utf8Stream(io.RawIOBase):
             raise DataError(f"{path} is UTF-16 text, not {self._dialect.encoding}", fix='set csv.encoding = "utf-16"')
         if self._dialect.encoding == "utf-16" and not marked and b"\0" not in head[:1000]:
             raise DataError(f"{path} is not UTF-16 text", fix='set csv.encoding = "utf-8", say')
+        if self._dialect.encoding == "utf-16" and not marked:
+            # Without a mark the decoder would refuse; in a header of Latin letters, every other byte is 0.
+            order = "utf-16-le" if b"\0" in head[1:400:2] else "utf-16-be"
+            self._decoder = codecs.getincrementaldecoder(order)("replace")
         return self._decoded(head).removeprefix(codecs.BOM_UTF8)
 
 

@@ -2,15 +2,20 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import narwhals as nw
+import polars as pl
 
 from holdfast.checks.churn_window import ChurnWindow, find_churn_window
+from holdfast.checks.competing_risks import cause_of
 from holdfast.errors import StudyError
 from holdfast.io.duckdb import Warehouse
 from holdfast.pipeline.ingest import ingest
 from holdfast.pipeline.progress import Listener, Silence, Steps
 from holdfast.study import Study, eligible_days
+
+CURVE_POINTS = 120
 
 
 def churn_window(study: Study, *, listener: Listener | None = None) -> ChurnWindow:
@@ -36,12 +41,13 @@ def churn_window(study: Study, *, listener: Listener | None = None) -> ChurnWind
             ingested = ingest(study, warehouse)
             step.detail = f"{ingested.rows.accepted:,} rows, {ingested.n_customers:,} customers"
         with steps("Find the churn window") as step:
-            found = _asked(study, warehouse, end_day=ingested.end_day)
+            found = ask(study, warehouse, end_day=ingested.end_day)
             step.detail = f"{found.window.days} days" if found.window.days is not None else "the log is too short"
     return found
 
 
-def _asked(study: Study, warehouse: Warehouse, *, end_day: int) -> ChurnWindow:
+def ask(study: Study, warehouse: Warehouse, *, end_day: int) -> ChurnWindow:
+    """Find what churn is in the log that the warehouse holds."""
     bought = warehouse.table("activity").filter(nw.col("n_orders") > 0)
     return find_churn_window(
         warehouse.read(bought.select("customer_id", "day", "n_orders", "purchase_gap")),
@@ -50,4 +56,19 @@ def _asked(study: Study, warehouse: Warehouse, *, end_day: int) -> ChurnWindow:
         horizons_days=study.all_horizons,
         eligible_days=eligible_days(study.churn.eligible),
         kind=study.churn.kind,
+        endings=_endings(study, warehouse),
     )
+
+
+def shortened(found: ChurnWindow) -> dict[str, Any]:
+    """The churn window as a run keeps it: the curve thinned out for drawing, the single gaps left out."""
+    told = found.as_dict()
+    step = max(len(told["curve"]) // CURVE_POINTS, 1)
+    return {**told, "curve": told["curve"][::step], "gaps": []}
+
+
+def _endings(study: Study, warehouse: Warehouse) -> pl.DataFrame | None:
+    if study.customers is None or not warehouse.has("endings"):
+        return None
+    known = warehouse.read(warehouse.table("endings"))
+    return known.with_columns(cause_of("end_reason", involuntary=study.customers.involuntary))

@@ -1,17 +1,28 @@
 """Ingest: the study's sources become the tables of fact, and every row is accounted for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from holdfast.errors import StudyError
+from holdfast.errors import DataError, StudyError
 from holdfast.findings import Finding
 from holdfast.io.duckdb import Warehouse
 from holdfast.io.sources import OnRows, Opened, open_source
 from holdfast.pipeline import intake_findings
 from holdfast.pipeline.activity import roll_up
 from holdfast.pipeline.attributes import create_customers
-from holdfast.pipeline.judged import Judged, Rows, fingerprint, judge, usable, written_quarantine
+from holdfast.pipeline.contracts import broken_limits, held, named_contract
+from holdfast.pipeline.judged import (
+    Judged,
+    JudgedBy,
+    Reading,
+    Rows,
+    fingerprint,
+    judge,
+    usable,
+    written_quarantine,
+)
 from holdfast.pipeline.lines import events_reading, transactions_reading, treatments_reading
+from holdfast.pipeline.moments import FIRST_DAY, LAST_DAY, RANGE
 from holdfast.pipeline.snapshot import IngestedSnapshot, ingest_snapshot, snapshot_features
 from holdfast.study import Events, Source, Study, Transactions, Treatments
 from holdfast.tables import TRANSACTIONS
@@ -39,6 +50,10 @@ class Ingested:
         Customers with an accepted line.
     fingerprint
         SHA-256 of the accepted rows, whatever their order and the format they came in.
+    judged
+        The outcome for each source.
+    failures
+        Limits of the study or of its contract that are exceeded; a run is refused then.
     """
 
     rows: Rows
@@ -49,6 +64,8 @@ class Ingested:
     n_customers: int
     findings: tuple[Finding, ...]
     fingerprint: str
+    judged: tuple[Judged, ...] = field(repr=False)
+    failures: tuple[str, ...] = ()
 
 
 def ingest(study: Study, warehouse: Warehouse, *, on_progress: OnRows | None = None) -> Ingested:
@@ -73,20 +90,29 @@ def ingest(study: Study, warehouse: Warehouse, *, on_progress: OnRows | None = N
     def opened(source: Source, name: str) -> Opened:
         return open_source(source, warehouse, name=name, project_dir=study.project_dir, on_rows=on_progress)
 
-    judged, findings = _read_transactions(opened(log, "transactions"), study, log, warehouse)
+    contract = named_contract(study)
+    promised = contract.inputs if contract else {}
+
+    def judged_by(source: Opened, reading: Reading) -> Judged:
+        return usable(judge(source, held(reading, source, study, promised.get(source.name), warehouse), warehouse))
+
+    judged, findings = _read_transactions(opened(log, "transactions"), study, log, warehouse, judged_by)
     if study.events is not None:
-        judged += _read_events(opened(study.events, "events"), study, study.events, warehouse)
+        judged += _read_events(opened(study.events, "events"), study, study.events, warehouse, judged_by)
     if study.customers is not None:
-        found, said = create_customers(opened(study.customers, "customers"), study, study.customers, warehouse)
+        source = opened(study.customers, "customers")
+        found, said = create_customers(source, study, study.customers, warehouse, judged_by)
         judged, findings = [*judged, found], [*findings, *said]
     if study.treatments is not None:
-        judged += _read_treatments(opened(study.treatments, "treatments"), study, study.treatments, warehouse)
+        source = opened(study.treatments, "treatments")
+        judged += _read_treatments(source, study, study.treatments, warehouse, judged_by)
     with warehouse.working("roll the tables up to days"):
         columns = log.columns
         roll_up(warehouse, with_orders=columns.order_id is not None, with_products=columns.product_id is not None)
         first, last, customers = warehouse.row(
             "SELECT min(day), max(day), count(DISTINCT customer_id) FROM transactions"
         )
+    _refuse_impossible(first, last, judged[0])
     return Ingested(
         rows=sum((each.rows for each in judged[1:]), judged[0].rows),
         reasons={each.name: each.reasons for each in judged},
@@ -96,25 +122,29 @@ def ingest(study: Study, warehouse: Warehouse, *, on_progress: OnRows | None = N
         n_customers=customers,
         findings=(*findings, *intake_findings.of_sources(judged, warehouse)),
         fingerprint=fingerprint(_FACTS, warehouse),
+        judged=tuple(judged),
+        failures=broken_limits(judged, contract, study),
     )
 
 
 def _read_transactions(
-    source: Opened, study: Study, log: Transactions, warehouse: Warehouse
+    source: Opened, study: Study, log: Transactions, warehouse: Warehouse, judged_by: JudgedBy
 ) -> tuple[list[Judged], list[Finding]]:
-    judged = usable(judge(source, transactions_reading(source, study, log), warehouse))
+    judged = judged_by(source, transactions_reading(source, study, log))
     _name_accepted(judged, ", ".join(TRANSACTIONS.schema), warehouse)
     return [judged], intake_findings.of_lines(log, judged, warehouse)
 
 
-def _read_events(source: Opened, study: Study, log: Events, warehouse: Warehouse) -> list[Judged]:
-    judged = usable(judge(source, events_reading(source, study, log), warehouse))
+def _read_events(source: Opened, study: Study, log: Events, warehouse: Warehouse, judged_by: JudgedBy) -> list[Judged]:
+    judged = judged_by(source, events_reading(source, study, log))
     _name_accepted(judged, "customer_id, day, kind, CAST(n AS BIGINT) AS n", warehouse)
     return [judged]
 
 
-def _read_treatments(source: Opened, study: Study, log: Treatments, warehouse: Warehouse) -> list[Judged]:
-    judged = usable(judge(source, treatments_reading(source, study, log), warehouse))
+def _read_treatments(
+    source: Opened, study: Study, log: Treatments, warehouse: Warehouse, judged_by: JudgedBy
+) -> list[Judged]:
+    judged = judged_by(source, treatments_reading(source, study, log))
     cost = "CAST(cost_minor AS BIGINT) AS cost_minor"
     _name_accepted(judged, f"customer_id, day, campaign, treated, propensity, {cost}", warehouse)
     return [judged]
@@ -125,4 +155,13 @@ def _name_accepted(judged: Judged, columns: str, warehouse: Warehouse) -> None:
     with warehouse.working(f"name the table {judged.name}"):
         warehouse.con.execute(
             f"CREATE OR REPLACE VIEW {judged.name} AS SELECT {columns} FROM {judged.table} WHERE verdict = 0"
+        )
+
+
+def _refuse_impossible(first: int, last: int, judged: Judged) -> None:
+    """Raise DataError on days that no row can have: DuckDB trusts a Parquet file's statistics, and its pages lie."""
+    if first < FIRST_DAY or last > LAST_DAY:
+        raise DataError(
+            f"{judged.labels[0]} is damaged: it has days outside {RANGE} that its own statistics rule out",
+            fix="fetch or write it again",
         )

@@ -5,7 +5,7 @@ reasons fit, the first in order is the row's reason: what is not understood, the
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,6 +72,8 @@ class Judged:
         Accepted rows whose customer_id had blanks around it; customers that occur both with and without.
     pointed
         Whether every customer_id ended in ".0", which was taken off.
+    labels, fields
+        The source's files (or query), and its columns.
     """
 
     name: str
@@ -82,6 +84,12 @@ class Judged:
     trimmed: int = 0
     merged: int = 0
     pointed: bool = False
+    labels: Sequence[str] = ()
+    fields: Mapping[str, Field] = field(default_factory=dict, repr=False)
+
+
+JudgedBy = Callable[[Opened, Reading], Judged]
+"""Gives every row of a source its verdict, by its reading and by the contract that the study names."""
 
 
 def judge(source: Opened, reading: Reading, warehouse: Warehouse) -> Judged:
@@ -250,6 +258,7 @@ def _counted(source: Opened, reading: Reading, table: str, warehouse: Warehouse,
     return Judged(
         name=source.name, table=table, rows=rows, reasons=reasons, trimmed=trimmed, merged=merged, pointed=pointed,
         quarantined=_quarantined(source, names, last, table, rejected, warehouse),
+        labels=tuple(source.labels), fields=source.fields,
     )  # fmt: skip
 
 

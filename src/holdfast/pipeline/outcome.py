@@ -7,7 +7,6 @@ from typing import Any
 
 import polars as pl
 
-from holdfast.checks.sufficiency import sufficiency
 from holdfast.errors import NotEnoughData, StudyError
 from holdfast.evaluation.backtest import Evidence
 from holdfast.explain import top_reasons
@@ -16,8 +15,12 @@ from holdfast.io.duckdb import Warehouse
 from holdfast.pipeline import build
 from holdfast.pipeline.audit import answer_as_dict, asked_cheaply, cheap, proof_suspicions, table_of
 from holdfast.pipeline.backtest import backtest
+from holdfast.pipeline.churn_window import ask, shortened
+from holdfast.pipeline.contracts import refuse
+from holdfast.pipeline.data_report import attribute_findings, cheap_topics, unused_rules
 from holdfast.pipeline.fit import fit_log
 from holdfast.pipeline.fit_snapshot import fit_snapshot
+from holdfast.pipeline.gate import log_gate, snapshot_gate
 from holdfast.pipeline.history import read_history
 from holdfast.pipeline.horizons import look_ahead, with_outlook
 from holdfast.pipeline.ingest import Ingested, ingest
@@ -28,7 +31,7 @@ from holdfast.pipeline.score import Model, Scored, explained, no_value_finding, 
 from holdfast.pipeline.snapshot import IngestedSnapshot, ingest_snapshot
 from holdfast.pipeline.summarise import summarise
 from holdfast.pipeline.suspicions import Answer, of_table
-from holdfast.study import Study, eligible_days
+from holdfast.study import Study
 from holdfast.windows import date_of
 
 
@@ -65,13 +68,16 @@ def log_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:
     """
     with steps("Read the sources") as step:
         got = ingest(study, warehouse)
+        refuse(got.failures)
         step.detail = f"{got.rows.read:,} rows, {got.n_customers:,} customers, to {date_of(got.end_day - 1)}"
-        gate = sufficiency(
-            warehouse.table("activity"),
-            end_day=got.end_day,
-            horizon_days=study.churn.horizon_days,
-            eligible_days=eligible_days(study.churn.eligible),
-        )
+        gate = log_gate(study, warehouse, end_day=got.end_day)
+    with steps("What came in, and what is churn in it") as step:
+        topics = tuple(cheap_topics(study, warehouse, got))
+        window = ask(study, warehouse, end_day=got.end_day)
+        noticed = [finding for topic in topics for finding in topic.findings]
+        noticed += [*attribute_findings(study, warehouse), *unused_rules(study, got.judged[0]), *window.findings]
+        days = window.window.days
+        step.detail = f"{window.regime.name}, " + (f"window {days} days" if days is not None else "no churn window")
     with steps("Features and labels") as step:
         history = read_history(study, warehouse, first_day=got.first_day, end_day=got.end_day)
         step.detail = f"{history.features.height:,} rows at {history.features['cutoff_day'].n_unique()} cutoffs"
@@ -103,13 +109,17 @@ def log_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:
         fitted.models,
         proof,
         steps,
-        findings=[*gate.findings, *fitted.findings, *counted],
+        findings=[*gate.findings, *noticed, *fitted.findings, *counted],
         asked=asked,
     )
     with steps("Every horizon, week by week") as step:
         told = with_outlook(study, ahead, frame, outcome.tables["scores"], proof.evidence, record["days"])
         step.detail = ", ".join(f"{days}" for days in study.all_horizons) + " days"
-    summary = {**outcome.summary, "sufficiency": gate.as_dict()["counts"], "forecast": told.summary}
+    summary = {
+        **outcome.summary, "sufficiency": gate.as_dict()["counts"], "forecast": told.summary,
+        "data_report": [{"title": topic.title, "sentences": list(topic.sentences)} for topic in topics],
+        "churn_window": shortened(window),
+    }  # fmt: skip
     return replace(
         outcome,
         tables={**outcome.tables, **record, **told.tables},
@@ -123,6 +133,7 @@ def snapshot_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcom
     assert study.snapshot is not None
     with steps("Read the snapshot") as step:
         got = ingest_snapshot(study, warehouse)
+        refuse(got.failures)
         step.detail = f"{got.rows.read:,} rows, {got.frame.height:,} customers, {len(got.columns)} columns"
     if study.snapshot.cutoff is not None:
         raise StudyError("a table with rows at several cutoffs can be audited, not run", fix="give the order log")
@@ -135,7 +146,8 @@ def snapshot_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcom
     asked += cheap(proof_suspicions(study, fitted.proof, table=table, cross_validated=fitted.cross_validated))
     return _completed(
         study, got, got.frame, fitted.models, fitted.proof, steps,
-        findings=fitted.findings, asked=asked, cross_validated=fitted.cross_validated,
+        findings=[*snapshot_gate(study, got.frame).findings, *fitted.findings], asked=asked,
+        cross_validated=fitted.cross_validated,
     )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from holdfast.findings import Finding
 from holdfast.io.conditions import Field, calculator, expression_sql, text_sql
 from holdfast.io.duckdb import Warehouse
 from holdfast.io.sources import OnRows, Opened, open_source
+from holdfast.pipeline.contracts import broken_limits, held, named_contract
 from holdfast.pipeline.intake_findings import of_sources
 from holdfast.pipeline.judged import (
     Judged,
@@ -66,7 +67,7 @@ class IngestedSnapshot:
         Where the table has a split of its own, its rows before any was set aside because its customer repeats: the
         columns of `frame`, `is_test` (bool) and, if the study names a cutoff, `row_cutoff_day`. `frame` has `is_test`
         too, and of each customer one row, one to learn from if there is one.
-    rows, reasons, quarantine, findings, fingerprint
+    rows, reasons, quarantine, findings, fingerprint, judged, failures
         As in `Ingested`.
     """
 
@@ -79,6 +80,8 @@ class IngestedSnapshot:
     quarantine: Path
     findings: tuple[Finding, ...]
     fingerprint: str
+    judged: tuple[Judged, ...] = field(repr=False)
+    failures: tuple[str, ...] = ()
 
 
 def ingest_snapshot(study: Study, warehouse: Warehouse, *, on_progress: OnRows | None = None) -> IngestedSnapshot:
@@ -103,7 +106,10 @@ def ingest_snapshot(study: Study, warehouse: Warehouse, *, on_progress: OnRows |
     roles = [customer, *(source.column(c, role="split") for c in (snapshot.split, snapshot.cutoff) if c is not None)]
     given = {name: found for name, found in source.fields.items() if found not in roles and name not in _RESERVED}
     columns = typed_columns(given, source.view, warehouse, decimal=snapshot.csv.decimal)
-    judged = _checked(judge(source, _reading(source, columns, snapshot), warehouse))
+    contract = named_contract(study)
+    promised = contract.inputs.get("snapshot") if contract else None
+    reading = held(_reading(source, columns, snapshot), source, study, promised, warehouse)
+    judged = _checked(judge(source, reading, warehouse))
     names = [*given, *snapshot.derived]
     prepared = _prepared(judged, names, snapshot, warehouse)
     return IngestedSnapshot(
@@ -119,6 +125,8 @@ def ingest_snapshot(study: Study, warehouse: Warehouse, *, on_progress: OnRows |
             *of_sources([judged], warehouse),
         ),
         fingerprint=fingerprint(["snapshot"], warehouse),
+        judged=(judged,),
+        failures=broken_limits([judged], contract, study),
     )
 
 

@@ -107,9 +107,14 @@ def drawing(name: str, chart: "ChartType") -> Drawing:
 
 
 def drawings(report: Report) -> Iterator[Drawing]:
-    """Yield every chart of the report, laid out, in the order of `CHARTS`."""
+    """Yield every chart of the report, laid out, in the order of `CHARTS`; then what the run has besides."""
     for name, chart in CHARTS.items():
         yield drawing(name, chart(report))
+    window = report.summary.get("churn_window")
+    if window:
+        yield drawing("reactivation", charts.reactivation(window))
+    if window and window["causes"]:
+        yield drawing("causes", charts.causes(window))
 
 
 def pngs(report: Report) -> Iterator[tuple[str, bytes]]:

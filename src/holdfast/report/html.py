@@ -6,13 +6,14 @@ Everything that comes from data or study is escaped by the template; the only ma
 import json
 import re
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from holdfast.report import listings, words
+from holdfast.report.churn_page import churn_page
 from holdfast.report.contents import Report
 from holdfast.report.drawing import Drawing
 from holdfast.report.listings import Listing
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 SECTIONS = (
     ("summary", "In short"),
     ("findings", "Findings"),
+    ("churn-window", "Churn window"),
     ("segments", "Segments"),
     ("recovery", "Recovery"),
     ("riskiest", "Riskiest customers"),
@@ -46,16 +48,20 @@ def render(report: Report, drawn: Sequence[Drawing]) -> str:
     drawn
         Every drawing of `holdfast.report.drawing.drawings(report)`.
     """
-    script = _resource("report.js")
-    return _template().render(
+    return template("report.html.j2").render(
         report=report,
         page=_page(report),
         drawings={drawing.name: drawing for drawing in drawn},
         listings=_listings(report),
-        style=_style(),
-        script=script,
-        script_hash=b64encode(sha256(script.encode()).digest()).decode(),
+        **dressing(),
     )
+
+
+def dressing() -> dict[str, str]:
+    """What every page wears: the style, and the script with the hash that its policy names."""
+    script = _resource("report.js")
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    return {"style": _style(), "script": script, "script_hash": digest}
 
 
 def _resource(name: str) -> str:
@@ -63,13 +69,15 @@ def _resource(name: str) -> str:
 
 
 @cache
-def _template() -> "jinja2.Template":
+def template(name: str) -> "jinja2.Template":
+    """A page's template; whatever it is given is escaped."""
     import jinja2
 
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, finalize=_printable, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(_resource("report.html.j2"))
+        loader=jinja2.FunctionLoader(_resource), autoescape=True, undefined=jinja2.StrictUndefined,
+        finalize=_printable, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    return environment.get_template(name)
 
 
 def _printable(value: Any) -> Any:
@@ -93,12 +101,17 @@ def _page(report: Report) -> dict[str, Any]:
         "as_of": words.day(summary["cutoff_day"]),
         "run_id": summary.get("run_id", ""),
         "created_at": str(summary.get("created_at", "")).replace("T", " ").replace("Z", " UTC"),
-        "sections": SECTIONS,
+        "sections": [each for each in SECTIONS if each[0] != "churn-window" or "churn_window" in summary],
         "stamps": stamps(report),
         "lead": lead(report),
         "cards": cards(report),
         "reasons": top_reasons(report),
-        "findings": _findings(report),
+        "findings": told(report.summary.get("findings", []), acknowledged=report.study.acknowledge),
+        "churn_window": churn_page(report.summary.get("churn_window")),
+        "topics": [
+            {"title": topic["title"], "sentences": [words.sentence(said) for said in topic["sentences"]]}
+            for topic in report.summary.get("data_report", [])
+        ],
         "actions": [(name, report.study.actions.get(name, [])) for name in report.segments["segment"]],
         "is_assumed": "assumed" in report.recovery["uplift_source"].to_list(),
         "how_proved": how_proved(report),
@@ -109,22 +122,18 @@ def _page(report: Report) -> dict[str, Any]:
     }
 
 
-def _findings(report: Report) -> list[dict[str, str]]:
-    found = sorted(report.summary.get("findings", []), key=lambda finding: SEVERITIES.index(finding["severity"]))
+def told(findings: Sequence[Mapping[str, str]], *, acknowledged: Sequence[str] = ()) -> list[dict[str, str]]:
+    """Findings as sentences, the gravest first."""
     return [
         {part: words.sentence(finding[part]) for part in ("evidence", "meaning", "fix")}
         | {
             "severity": finding["severity"],
-            "badge": _badge(report, finding),
+            "badge": words.capital(finding["severity"])
+            + (", acknowledged in the study" if finding["name"] in acknowledged else ""),
             "title": words.capital(finding["name"].replace("-", " ")),
         }
-        for finding in found
+        for finding in sorted(findings, key=lambda finding: SEVERITIES.index(finding["severity"]))
     ]
-
-
-def _badge(report: Report, finding: dict[str, str]) -> str:
-    known = ", acknowledged in the study" if finding["name"] in report.study.acknowledge else ""
-    return words.capital(finding["severity"]) + known
 
 
 def _listings(report: Report) -> dict[str, Listing]:

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from holdfast.errors import StudyError, nearest
 from holdfast.study.sections import Amount, DayText, Horizon, Parameters, Section, Share
+from holdfast.windows import parse_day
 
 ALGORITHMS = ("lightgbm", "logistic", "ridge", "random_forest", "hist_gradient_boosting", "xgboost", "catboost")
 SEGMENT_NAMES = ("Champion", "At-Risk VIP", "Promising", "Vulnerable", "Hibernating", "Losing Customer")
@@ -117,6 +118,41 @@ class Backtest(Section):
     """Days of log before the first training cutoff."""
     max_training_cutoffs: int = Field(12, ge=1, le=60)
     """The latest so many are learnt from."""
+
+
+class Needs(Section):
+    """What a log, or a snapshot, should come to before its answers mean something; below it a finding says so."""
+
+    customers: int = Field(500, ge=1)
+    """Customers with an order."""
+    span_days: int = Field(180, ge=1)
+    """Length of the log, days."""
+    span_horizons: int = Field(2, ge=1)
+    """The same in horizons: one to learn from and one to prove on."""
+    last_order_days: int = Field(30, ge=1)
+    """The last order is at most so many days before the log's end, or before `check.as_of`."""
+    rhythm_customers: int = Field(30, ge=1)
+    """Customers with three purchases, on days of their own."""
+    outcomes: int = Field(100, ge=1)
+    """Customers who churned, and as many who were kept, at the latest cutoff whose label is mature."""
+
+
+class Check(Section):
+    """What may come in."""
+
+    contract: str | None = None
+    """A data contract (ODCS YAML or JSON Schema) to hold the inputs to: `holdfast check --contract` writes one."""
+    violations_at_most: Share | None = None
+    """Share of an input's rows that may break the contract or not be understood; above it `check` and `run` fail."""
+    as_of: str | None = None
+    """The day the data should reach up to, YYYY-MM-DD or "today"; without it, the log's own last day."""
+    needs: Needs = Needs()
+
+    @model_validator(mode="after")
+    def _known_day(self) -> "Check":
+        if self.as_of not in (None, "today"):
+            parse_day(str(self.as_of), name="check.as_of")
+        return self
 
 
 class Explain(Section):

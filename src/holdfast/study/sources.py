@@ -124,14 +124,30 @@ class CustomerColumns(Section):
     customer_id: str
     known_from: str | None = None
     """Day from which the row's attributes were known."""
+    ended_on: str | None = None
+    """Day on which the customer's contract ended; blank while it runs. No model sees it."""
+    end_reason: str | None = None
+    """Why it ended. No model sees it."""
 
 
 class Customers(Source):
     """Attributes of customers: numbers and words that a model may use."""
 
     columns: CustomerColumns
-    attributes: list[str] = Field(min_length=1)
+    attributes: list[str] = []
     """The columns to use."""
+    involuntary: list[str] = ["payment failed", "failed payment", "payment_failed", "card expired", "involuntary"]
+    """Of the words of `end_reason`, those that are no decision of the customer's, whatever their case."""
+
+    @model_validator(mode="after")
+    def _of_use(self) -> "Customers":
+        if not self.attributes and self.columns.ended_on is None:
+            raise StudyError("[customers] lists no attributes", fix='name the columns to use: attributes = ["channel"]')
+        if self.columns.end_reason is not None and self.columns.ended_on is None:
+            raise StudyError("customers.columns.end_reason needs ended_on", fix="name the column of the last day, too")
+        for column in {self.columns.ended_on, self.columns.end_reason} & set(self.attributes):
+            raise StudyError(f"the attribute '{column}' is filled in when a customer leaves", fix="drop it")
+        return self
 
 
 class TreatmentColumns(Section):

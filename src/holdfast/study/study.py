@@ -16,6 +16,7 @@ from holdfast.study.settings import (
     DEFAULT_ACTIONS,
     SEGMENT_NAMES,
     Backtest,
+    Check,
     Churn,
     Explain,
     Recovery,
@@ -71,6 +72,7 @@ class Study(Section):
     """Segment -> what to do."""
     backtest: Backtest = Backtest()
     explain: Explain = Explain()
+    check: Check = Check()
     acknowledge: list[str] = []
     """Findings that are known and accepted, by name."""
 
