@@ -5,7 +5,20 @@ import sys
 
 import typer
 
-from holdfast.cli import audit, check, churn_window, datasets, look, predict, run, runs, schedule, serve, start
+from holdfast.cli import (
+    audit,
+    check,
+    churn_window,
+    datasets,
+    forecast,
+    look,
+    predict,
+    run,
+    runs,
+    schedule,
+    serve,
+    start,
+)
 from holdfast.cli.output import print_error
 from holdfast.errors import HoldfastError
 
@@ -22,6 +35,7 @@ for command, example in (
     (start.init, "holdfast init my-shop --data orders.csv"),
     (run.run, "holdfast run --set churn.horizon_days=60"),
     (schedule.schedule, "holdfast schedule --cron '0 2 * * *'"),
+    (forecast.forecast, "holdfast forecast --by segment --weeks 8"),
     (predict.predict, "holdfast predict --customer-id CUST00001"),
     (look.compare, "holdfast compare --task churn"),
     (look.backtest, "holdfast backtest --cutoff 2011-06-01"),
