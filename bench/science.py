@@ -11,7 +11,14 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import _science_btyd, _science_cdnow, _science_counts, _science_recovery
+from bench import (
+    _science_btyd,
+    _science_cdnow,
+    _science_counts,
+    _science_money,
+    _science_recovery,
+    _science_telco,
+)
 from bench._figures import Figure, show
 
 Section = Callable[[Path], Iterator[Figure]]
@@ -21,6 +28,8 @@ SECTIONS: dict[str, Section] = {
     **_science_counts.SECTIONS,
     **_science_cdnow.SECTIONS,
     **_science_recovery.SECTIONS,
+    **_science_money.SECTIONS,
+    **_science_telco.SECTIONS,
 }
 """Name -> figures, given the folder of the data sets; in the order in which they are printed."""
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from holdfast.errors import MissingExtra, StudyError, nearest
 from holdfast.models import ensembles
+from holdfast.models.blend import MARK, Blend, Hinges
 from holdfast.models.linear import LinearModel, fit_linear
 from holdfast.models.links import Link, Matrix, Vector, threads_for
 
@@ -27,6 +28,8 @@ HOUSE_DEFAULTS: dict[str, dict[str, Any]] = {
     "ridge": {},
 }
 """Small, slow trees: customers are few and noisy. A study's parameters go over these."""
+_BLENDED_TREES: Parameters = {"num_leaves": 4, "n_estimators": 300, "learning_rate": 0.05}
+_BLENDED_LINE: Parameters = {"C": 1.0}
 
 
 class Predictor(Protocol):
@@ -59,6 +62,8 @@ class Learner(Predictor, Protocol):
 
 def learner_from_parts(parts: Mapping[str, bytes]) -> Learner:
     """Rebuild what `parts` gave. Check the hashes first: nothing is validated here."""
+    if MARK in parts:
+        return Blend.from_parts(parts)
     return LinearModel.from_parts(parts) if "linear.json" in parts else ensembles.TreeEnsemble.from_parts(parts)
 
 
@@ -88,7 +93,11 @@ class Recipe:
     defaults: Parameters = field(default_factory=dict, kw_only=True)
 
     def __post_init__(self) -> None:
-        other = {("ridge", "probability"): "logistic", ("logistic", "mean"): "ridge"}.get((self.algorithm, self.aim))
+        other = {
+            ("ridge", "probability"): "logistic",
+            ("logistic", "mean"): "ridge",
+            ("blend", "mean"): "lightgbm",
+        }.get((self.algorithm, self.aim))
         if other:
             raise StudyError(f"{self.algorithm} cannot predict a {self.aim}", fix=f"use {other}", value=self.algorithm)
 
@@ -174,6 +183,17 @@ def _forest(recipe: Recipe, matrix: Matrix, target: Vector, weight: Vector | Non
     return _trained(estimator, matrix, target, weight)
 
 
+def _fit_blend(recipe: Recipe, matrix: Matrix, target: Vector, weight: Vector | None) -> Blend:
+    trees = Recipe("lightgbm", recipe.aim, seed=recipe.seed, parameters=recipe.parameters, defaults=_BLENDED_TREES)
+    line = Recipe("logistic", recipe.aim, seed=recipe.seed, defaults=_BLENDED_LINE)
+    hinges = Hinges.learn(matrix)
+    return Blend(
+        _fit_lightgbm(trees, matrix, target, weight),
+        _fit_linear(line, hinges.apply(matrix), target, weight),
+        hinges,
+    )
+
+
 def _fit_forest(recipe: Recipe, matrix: Matrix, target: Vector, weight: Vector | None) -> ensembles.TreeEnsemble:
     return ensembles.from_forest(_forest(recipe, matrix, target, weight), n_features=matrix.shape[1])
 
@@ -232,6 +252,7 @@ def _fit_catboost(recipe: Recipe, matrix: Matrix, target: Vector, weight: Vector
 
 _FITS: dict[str, Callable[[Recipe, Matrix, Vector, Vector | None], Learner]] = {
     "lightgbm": _fit_lightgbm,
+    "blend": _fit_blend,
     "logistic": _fit_linear,
     "ridge": _fit_linear,
     "random_forest": _fit_forest,

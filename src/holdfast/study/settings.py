@@ -9,7 +9,16 @@ from holdfast.errors import StudyError, nearest
 from holdfast.study.sections import Amount, DayText, Horizon, Parameters, Section, Share
 from holdfast.windows import parse_day
 
-ALGORITHMS = ("lightgbm", "logistic", "ridge", "random_forest", "hist_gradient_boosting", "xgboost", "catboost")
+ALGORITHMS = (
+    "lightgbm",
+    "blend",
+    "logistic",
+    "ridge",
+    "random_forest",
+    "hist_gradient_boosting",
+    "xgboost",
+    "catboost",
+)
 SEGMENT_NAMES = ("Champion", "At-Risk VIP", "Promising", "Vulnerable", "Hibernating", "Losing Customer")
 AT_RISK_SEGMENTS = ("At-Risk VIP", "Vulnerable", "Losing Customer")
 
