@@ -9,7 +9,6 @@ import polars as pl
 from holdfast.campaigns.economics import present_value
 from holdfast.evaluation.backtest import CHAMPION
 from holdfast.findings import Finding
-from holdfast.io.duckdb import Warehouse
 from holdfast.models.churn import ChurnModel
 from holdfast.models.counts import CountModel, fit_counts
 from holdfast.models.horizons import HorizonModel, expected_purchases, waiting_days
@@ -17,11 +16,11 @@ from holdfast.models.links import Vector
 from holdfast.models.portfolio import COMPANY, Noise, forecast, shape_of
 from holdfast.models.value import ValueModel
 from holdfast.pipeline.fit import Fitted
+from holdfast.pipeline.history import History
 from holdfast.study import Study
 from holdfast.tables import FORECAST, HORIZONS, SCORES
 
 SOLID_PURCHASES = 4
-_COUNTED_CUSTOMERS = 20_000
 
 
 @dataclass(frozen=True)
@@ -39,34 +38,20 @@ class Ahead:
         return {f"{folder}/{name}": data for folder, files in own.items() for name, data in files.items()}
 
 
-def look_ahead(
-    study: Study, warehouse: Warehouse, fitted: Fitted, *, first_day: int, end_day: int
-) -> tuple[Ahead, tuple[Finding, ...]]:
+def look_ahead(study: Study, history: History, fitted: Fitted) -> tuple[Ahead, tuple[Finding, ...]]:
     """Fit the counts of purchases and join them to what was fitted before."""
     churn, value = fitted.models["churn"], fitted.models.get("value")
     assert isinstance(churn, ChurnModel)
     assert value is None or isinstance(value, ValueModel)
     assert fitted.horizons is not None
     counts, said = fit_counts(
-        _purchase_days(warehouse),
-        now=end_day,
+        history.purchases,
+        now=history.end_day,
         horizon_days=study.churn.horizon_days,
-        first_day=first_day,
+        first_day=history.first_day,
         seed=study.seed,
     )
     return Ahead(churn, value, fitted.horizons, counts), said
-
-
-def _purchase_days(warehouse: Warehouse) -> pl.DataFrame:
-    """Purchase days of all customers, or of a sample by a hash of their name where they are many."""
-    (customers,) = warehouse.row("SELECT approx_count_distinct(customer_id) FROM activity")
-    one_in = max(1, round(customers / _COUNTED_CUSTOMERS))
-    return warehouse.read(
-        warehouse.con.sql(
-            "SELECT customer_id, day FROM activity WHERE n_orders > 0 AND hash(customer_id) % ? = 0 ORDER BY ALL",
-            params=[one_in],
-        )
-    )
 
 
 def horizons_table(study: Study, ahead: Ahead, frame: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:

@@ -100,7 +100,7 @@ def log_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:
     with steps("Purchases, cohorts, survival"):
         record = log_record(study, warehouse, first_day=got.first_day, end_day=got.end_day, scored=frame)
     with steps("Count purchases ahead") as step:
-        ahead, counted = look_ahead(study, warehouse, fitted, first_day=got.first_day, end_day=got.end_day)
+        ahead, counted = look_ahead(study, history, fitted)
         step.detail = ahead.counts.algorithm
     outcome = _completed(
         study,
