@@ -36,7 +36,7 @@ def test_a_december_four_times_as_lively_is_found(shop_days):
     dates = pl.Series(np.arange(FIRST_DAY, FIRST_DAY + 730)).cast(pl.Int32).cast(pl.Date)
     december = (dates.dt.month() == 12).to_numpy() & (dates.dt.day() > 14).to_numpy() & (dates.dt.day() < 18).to_numpy()
     summer = (dates.dt.month() == 8).to_numpy()
-    # Five weeks are taken together: the middle of December keeps most of its height.
+    # Three weeks are taken together: the middle of December keeps its height.
     assert 2.5 < by_day[december].mean() / by_day[summer].mean() < 4.5
     assert calendar.opened is None
 

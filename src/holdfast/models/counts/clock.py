@@ -18,7 +18,7 @@ from holdfast.models.links import Vector
 
 WEEKS, YEAR_DAYS = 52, 364
 _MONTH_DAYS = 28
-_SMOOTHING = 5
+_SMOOTHED_BELOW = ((100, 5), (400, 3))
 _LEAST_RATE = 0.05
 _LEAST_SPREAD = 0.1
 _LEAST_OVERDISPERSION = 3.0
@@ -101,7 +101,9 @@ def learn_calendar(days: pl.DataFrame, *, first_day: int, now: int, seed: int) -
     spread, overdispersion = _spread(counted, usual)
     if spread < _LEAST_SPREAD or overdispersion < _LEAST_OVERDISPERSION:
         return Calendar(Clock(), opened, f"no season: the months differ by {spread:.0%}")
-    rates = np.maximum(_smooth(counted) / np.maximum(_smooth(usual), 1e-9), _LEAST_RATE)
+    # Few purchases a week are noise on their own; many are told apart, or a busy December is spread over November.
+    together = next((n for below, n in _SMOOTHED_BELOW if counted.mean() < below), 1)
+    rates = np.maximum(_smooth(counted, together) / np.maximum(_smooth(usual, together), 1e-9), _LEAST_RATE)
     rates /= rates.mean()
     learnt = f"{len(starts)} years; the busiest week runs {rates.max():.2f} times as fast as the mean"
     return Calendar(Clock(now, tuple(rates.tolist())), opened, learnt)
@@ -129,10 +131,11 @@ def _spread(counted: Vector, usual: Vector) -> tuple[float, float]:
     return float((months / fair).std()), float(((months - fair) ** 2 / fair).sum() / 12)
 
 
-def _smooth(index: Vector) -> Vector:
-    around = _SMOOTHING // 2
-    wrapped = np.concatenate([index[-around:], index, index[:around]])
-    return np.convolve(wrapped, np.full(_SMOOTHING, 1 / _SMOOTHING), "valid")
+def _smooth(index: Vector, n_weeks: int) -> Vector:
+    """Mean of so many weeks around each; an odd number."""
+    around = n_weeks // 2
+    wrapped = np.concatenate([index[WEEKS - around :], index, index[:around]])
+    return np.convolve(wrapped, np.full(n_weeks, 1 / n_weeks), "valid")
 
 
 def _expected(seen: pl.DataFrame, starts: Sequence[int], *, now: int, seed: int) -> list[Vector]:

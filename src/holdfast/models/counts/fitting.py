@@ -21,15 +21,15 @@ from holdfast.models.links import Vector
 from holdfast.models.router import Router, Trial, route
 
 _FIT_ON = 20_000
-_DEVELOP_ON = 4_000
+_DEVELOP_ON = 2_500
 """Customers: more of them teach four parameters, or sixty small trees, nothing new."""
-_WINDOWS_AT_MOST = 6
+_WINDOWS_AT_MOST = 4
 _LEAST_HISTORY_DAYS = 90
 _LEAST_WINDOW_DAYS = 28
 _SAME_SEASON_DAYS = 45
 _LEAST_PURCHASES = 100
 _NEARLY_WHOLE = 0.75
-_JUDGED_PARTS = (1, 2, 3)
+_JUDGED_PARTS, _TRIALS_AT_MOST = (1, 2, 3), 2
 _SPEEDS = (0.5, 2.0)
 _SPEED_ROUNDS = 4
 _PMF_ROOM = 60
@@ -67,8 +67,10 @@ def fit_counts(
     few = some_customers(days, at_most=_DEVELOP_ON, seed=seed)
     many = some_customers(days, at_most=_FIT_ON, seed=seed)
     model = _fitted(many, few, calendar, now=now, horizon_days=horizon_days, first_day=first_day, seed=seed)
-    trials = []
+    trials: list[Trial] = []
     for window in dict.fromkeys(horizon_days // part for part in _JUDGED_PARTS):
+        if len(trials) == _TRIALS_AT_MOST:
+            break
         judged = _judged(few, calendar, model, now=now, window=window, first_day=first_day, seed=seed)
         trials += [judged] if judged else []
     members = model.router.members
@@ -88,7 +90,7 @@ def _fitted(
     seed: int,
 ) -> CountModel:
     laws = fit_laws(histories_at(many, now), clock=calendar.clock, opened=calendar.opened)
-    past = _windows(few, calendar, now=now, horizon_days=horizon_days, first_day=first_day)
+    past = _windows(few, calendar, k=laws.rhythm.k_, now=now, horizon_days=horizon_days, first_day=first_day)
     # What was learnt in one season is not taken for granted in another.
     a_year_ago = any(abs(now - YEAR_DAYS - window.cutoff_day) <= _SAME_SEASON_DAYS for window in past)
     past = past if a_year_ago or not calendar.clock.rates else ()
@@ -99,7 +101,7 @@ def _fitted(
 
 
 def _windows(
-    days: pl.DataFrame, calendar: Calendar, *, now: int, horizon_days: int, first_day: int
+    days: pl.DataFrame, calendar: Calendar, *, k: int, now: int, horizon_days: int, first_day: int
 ) -> tuple[_Past, ...]:
     """Development windows: of at least half the horizon, ended by `now`, spread evenly over what the log allows."""
     latest = now - max(horizon_days // 2, _LEAST_WINDOW_DAYS)
@@ -112,7 +114,7 @@ def _windows(
         histories, window = histories_at(days, cutoff), min(horizon_days, now - cutoff)
         bought = purchases_in(days, histories, window)
         if bought.sum() >= _LEAST_PURCHASES:
-            laws = fit_laws(histories, clock=calendar.clock, opened=calendar.opened)
+            laws = fit_laws(histories, clock=calendar.clock, opened=calendar.opened, k=k)
             found.append(_Past(laws, histories, cutoff, window, bought))
     return tuple(found)
 

@@ -124,9 +124,16 @@ def covariates_of(frame: pl.DataFrame, opened: int | None) -> dict[str, Matrix]:
     return {"covariates": np.exp(-np.maximum(since, 0.0) / _OLD_DAYS)[:, None]}
 
 
-def fit_laws(histories: pl.DataFrame, *, clock: Clock, opened: int | None = None) -> Laws:
+def fit_laws(histories: pl.DataFrame, *, clock: Clock, opened: int | None = None, k: int | None = None) -> Laws:
     """Learn both laws from the histories of one cutoff, by maximum likelihood.
 
+    Parameters
+    ----------
+    k
+        The rhythm, where it is known; chosen by the likelihood when left out.
+
+    Notes
+    -----
     Where nothing can be learnt (nobody bought again, all customers alike) a mean rate and a wide spread around it stand
     in, and the notes say so.
     """
@@ -135,7 +142,7 @@ def fit_laws(histories: pl.DataFrame, *, clock: Clock, opened: int | None = None
     gaps = histories["gap_log_sum"].to_numpy()
     try:
         pareto = ParetoNBD(covariates=names).fit(*history, **more)
-        rhythm = MBGCNBDk(covariates=names).fit(*history, **more, sum_log_gaps=gaps)
+        rhythm = MBGCNBDk(k=k, covariates=names).fit(*history, **more, sum_log_gaps=gaps)
     except NotEnoughData as reason:
         return _fallback(history, clock, reason)
     notes = tuple(f"{name}: {note}" for name, law in zip(LAWS, (pareto, rhythm), strict=True) for note in law.notes_)
