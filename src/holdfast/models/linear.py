@@ -92,6 +92,13 @@ class LinearModel:
         return cls(**{**content, "scaling": Scaling(**content["scaling"])})
 
 
+def constant(algorithm: str, raw: float, *, n_columns: int) -> LinearModel:
+    """A model of as many columns that says the same of everyone: log-odds of a logistic one, else the mean."""
+    zero, one = [0.0] * n_columns, [1.0] * n_columns
+    link: Link = "logit" if algorithm == "logistic" else "identity"
+    return LinearModel(algorithm, link, Scaling(zero, one, zero, one), zero, raw)
+
+
 def fit_linear(estimator: Any, matrix: Matrix, target: Vector, *, weight: Vector | None, algorithm: str) -> LinearModel:
     """Fit scikit-learn's `estimator` (LogisticRegression or Ridge) on scaled columns."""
     scaling = Scaling.learn(matrix)

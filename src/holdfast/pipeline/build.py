@@ -117,8 +117,7 @@ def labels(study: Study, warehouse: Warehouse, population: pl.DataFrame, *, end_
 
 def purchases(study: Study, warehouse: Warehouse, *, customers_at_most: int) -> pl.DataFrame:
     """Each day of purchase: customer_id, day and net (currency), sorted; of about so many customers, by a hash."""
-    n_customers = warehouse.row("SELECT count(*) FROM customer_numbers")[0]
-    share = max(1, round(n_customers / customers_at_most))
+    share = max(1, round(_count_customers(warehouse) / customers_at_most))
     found = warehouse.con.sql(f"""
         SELECT customer_id, day, (gross_minor + returns_minor) / {10**study.minor_digits}.0 AS net FROM activity
         WHERE n_orders > 0 AND hash(customer_id) % {share} = 0

@@ -8,6 +8,7 @@ import polars as pl
 from holdfast.evaluation.backtest import TaskName
 from holdfast.features.catalogue import sources_of
 from holdfast.findings import Finding
+from holdfast.models.alike import churned_alike, earns_nothing, no_value, same_churn
 from holdfast.models.baseline import Baseline, RecencyRank, TrailingSpend
 from holdfast.models.churn import ChurnModel, fit_churn
 from holdfast.models.examples import examples
@@ -66,10 +67,14 @@ def learn(study: Study, task: TaskName, history: History, *, now: int) -> Learnt
     if task == "churn":
         days = found.frame["days_since_last_purchase"].cast(pl.Float64).to_numpy()
         silent = found.churned.astype(np.float64)
-        churn, findings = fit_churn(found, study.churn, seed=study.seed)
+        churn, findings = same_churn(found) if churned_alike(found) else fit_churn(found, study.churn, seed=study.seed)
         baseline = RecencyRank.fit(days, silent, reach=float(found.horizon_days / found.window.mean()))
         return Learnt(churn, baseline, findings)
-    value = fit_value(found, study.value, first_day=history.first_day, now=now, seed=study.seed)
+    value = (
+        no_value(found)
+        if earns_nothing(found)
+        else fit_value(found, study.value, first_day=history.first_day, now=now, seed=study.seed)
+    )
     return Learnt(value.model, TrailingSpend(found.horizon_days), value.findings, value)
 
 
