@@ -26,6 +26,8 @@ class Planted:
         Whether it is planted in real data.
     prove
         Whether only the trained models show it.
+    slow
+        Whether a quicker test plants the same in another log.
     earlier
         The path of the orders, or of the customers, in an earlier export: table -> file.
     """
@@ -35,6 +37,7 @@ class Planted:
     build: Build
     real: bool = False
     prove: bool = False
+    slow: bool = False
     earlier: dict[str, str] = field(default_factory=dict)
 
 

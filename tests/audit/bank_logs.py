@@ -10,7 +10,7 @@ from tests.audit.bank import Planted
 
 from holdfast.synthetic import Shop, SimulatedBatch, simulate
 
-SMALL = {"count": 1, "max_training_cutoffs": 4, "step_days": 60}
+SMALL = {"count": 1, "max_training_cutoffs": 2, "step_days": 60}
 """A backtest that is quick: what is planted shows without many cutoffs."""
 
 
@@ -26,7 +26,12 @@ def orders_study(folder: Path, orders: pl.DataFrame, **more: Any) -> dict[str, A
     transactions = {
         "path": "orders.parquet", "columns": {name: name for name in names}, "returns": {"when": "order_id LIKE 'R%'"},
     }  # fmt: skip
-    return {"transactions": transactions, "backtest": SMALL, "value": {"horizon_days": 90}} | more
+    return {
+        "transactions": transactions,
+        "backtest": SMALL,
+        "value": {"horizon_days": 90},
+        "horizons_days": [90],
+    } | more
 
 
 def cdnow_study(folder: Path, orders: pl.DataFrame, **more: Any) -> dict[str, Any]:
@@ -169,22 +174,26 @@ def tests_that_overlap(folder: Path, real: Path) -> dict[str, Any]:
 
 LOG_LEAKS = (
     Planted(name="only repeat customers", expected=("chosen-by-the-future",), build=repeat_customers, real=True),
-    Planted(name="only active customers", expected=("chosen-by-the-future",), build=active_customers),
+    Planted(name="only active customers", slow=True, expected=("chosen-by-the-future",), build=active_customers),
     Planted(name="returns on the day of the purchase", expected=("backdated-returns",), build=dated_as_the_purchase),
     Planted(name="a last week that is missing", expected=("log-fades-out",), build=last_week_is_missing),
-    Planted(name="a last week of CDNOW that is missing", expected=("log-fades-out",), build=last_week_of_cdnow,
+    Planted(name="a last week of CDNOW that is missing", slow=True, expected=("log-fades-out",),
+            build=last_week_of_cdnow,
             real=True),
     Planted(name="events that go on", expected=("beyond-the-log",), build=events_go_on),
     Planted(name="a customer's status of today", expected=("telling-column", "filled-in-afterwards", "lifting-column"),
             build=status_of_today),
-    Planted(name="lifetime totals of today", expected=("lifting-column", "outshining-column"), build=totals_of_today),
+    Planted(name="lifetime totals of today", slow=True, expected=("lifting-column", "outshining-column"),
+            build=totals_of_today),
     Planted(name="cancelled orders vanish", expected=("history-changes",), build=cancelled_orders_vanish,
             earlier={"transactions": "earlier.parquet"}),
-    Planted(name="amounts are corrected", expected=("history-changes",), build=prices_are_corrected, real=True,
+    Planted(name="amounts are corrected", slow=True, expected=("history-changes",),
+            build=prices_are_corrected, real=True,
             earlier={"transactions": "earlier.parquet"}),
-    Planted(name="attributes are overwritten", expected=("history-changes",), build=attributes_are_overwritten,
+    Planted(name="attributes are overwritten", slow=True, expected=("history-changes",),
+            build=attributes_are_overwritten,
             earlier={"transactions": "earlier.parquet", "customers": "earlier_customers.parquet"}),
     Planted(name="another currency", expected=("sudden-change",), build=another_currency),
     Planted(name="test cutoffs that are too late", expected=("immature-cutoffs",), build=cutoffs_too_late, real=True),
-    Planted(name="tests that overlap", expected=("overlapping-tests",), build=tests_that_overlap, real=True),
+    Planted(name="tests that overlap", slow=True, expected=("overlapping-tests",), build=tests_that_overlap, real=True),
 )  # fmt: skip

@@ -121,7 +121,7 @@ CLEAN = (
     Clean(name="CDNOW, a tenth", build=_cdnow_sample),
     Clean(name="a shop with events and campaigns", build=_shop(Shop(n_customers=2_000, seed=31)), large=True),
     Clean(name="a shop without memory", build=_shop(Shop.memoryless(1_500, seed=32)), large=True),
-    Clean(name="a shop with attributes", build=_attributes),
+    Clean(name="a shop with attributes", build=_attributes, large=True),
     Clean(name="a table", build=_table),
     Clean(name="a table that was divided first", build=_divided),
     Clean(name="a table of two cutoffs", build=_panel),
