@@ -10,6 +10,7 @@ import polars as pl
 
 from bench._churn_logs import FIRST_DAY, HORIZON_DAYS, N_DAYS, activity, oracle_of, thirty_logs
 from bench._figures import Figure, at_least, show
+from bench._leaks import leak_figures
 from holdfast.checks.churn_window import ChurnWindow, find_churn_window
 from holdfast.checks.silences import silences
 
@@ -108,6 +109,7 @@ def main() -> None:
     figures = list(churn_window_figures(seed=asked.seed, verbose=not asked.json))
     if folder := os.environ.get("HOLDFAST_BENCH_DATA"):
         figures += real_log_figures(Path(folder), verbose=not asked.json)
+        figures += leak_figures(Path(folder).resolve(), verbose=not asked.json)
     show(figures, as_json=asked.json)
 
 
