@@ -1,0 +1,38 @@
+"""Every study among the examples reads its data set, where that is there."""
+
+from pathlib import Path
+
+import pytest
+
+from holdfast.io.duckdb import Warehouse
+from holdfast.pipeline.ingest import ingest
+from holdfast.pipeline.snapshot import ingest_snapshot
+from holdfast.study import Study
+
+STUDIES = sorted((Path(__file__).parents[2] / "examples").glob("*/holdfast.toml"))
+ACCEPTED = {
+    "cdnow": (69_659, 69_659, 23_570),
+    "gift-shop": (1_067_370, 794_517, 5_895),
+    "grocery": (10_483, 10_483, 1_525),
+    "original": (10_000, 10_000, 10_000),
+    "telco": (7_043, 7_043, 7_043),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.parent.name)
+def test_an_example_reads_every_row_of_its_data_set(
+    path: Path, bench_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOLDFAST_BENCH_DATA", str(bench_data))
+    study = Study.from_toml(path)
+    with Warehouse(tmp_path) as warehouse:
+        if study.snapshot:
+            snapshot = ingest_snapshot(study, warehouse)
+            rows, customers = snapshot.rows, snapshot.frame.height
+        else:
+            log = ingest(study, warehouse)
+            rows, customers = log.rows, log.n_customers
+    assert rows.read == rows.accepted + rows.set_aside + rows.quarantined
+    assert rows.quarantined == 0
+    assert (rows.read, rows.accepted, customers) == ACCEPTED[study.name]
