@@ -42,6 +42,12 @@ def test_help_shows_every_command_and_an_example(tmp_path: Path) -> None:
     assert "Example" in holdfast("run", "--help", cwd=tmp_path)
 
 
+def test_the_version_is_told(tmp_path: Path) -> None:
+    import holdfast as package
+
+    assert holdfast("--version", cwd=tmp_path).strip() == package.__version__
+
+
 @pytest.fixture(scope="module")
 def summary(shop: Path) -> dict[str, Any]:
     """What a second run of the same study prints for machines."""

@@ -118,6 +118,8 @@ def test_a_line_break_in_a_name_does_not_leave_its_comment(tmp_path: Path) -> No
     ("text", "said"),
     [
         ("a,b\nx,y\nz,w\n", "no column of the file names the customer by its name; it has a, b"),
+        ("customer,date,amount\nx,2024-01-01,3\nx,2024-02-01,3\n", "it holds one customer only"),
+        ("customer,date,amount\nx,soon,3\ny,2024-02-01,3\n", "'date' is named so, but it does not hold dates"),
         ("customer,date,amount\n", "has no rows"),
         ("customer,amount\n1,5\n2,6\n1,7\n", r"says who left .*give snapshot\.labels\.churned"),
     ],

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from holdfast.findings import Finding
 
+_LUCK = 0.002
+"""A smaller difference is not worth a reader's time."""
 _NAMES = {"roc_auc": "ROC-AUC", "f1": "F1", "r2": "R2"}
 
 
@@ -22,7 +24,7 @@ def lucky_split(task: str, *, test: Mapping[str, float], cross_validated: Mappin
     >>> lucky_split("churn", test={"roc_auc": 0.9836}, cross_validated={"roc_auc": 0.9781})[0].evidence
     'churn: ROC-AUC is 0.9836 on the test customers and 0.9781 in cross-validation'
     """
-    flattered = [name for name in _NAMES if name in test and test[name] > cross_validated.get(name, test[name])]
+    flattered = [name for name in _NAMES if name in test and test[name] - cross_validated.get(name, test[name]) > _LUCK]
     if not flattered:
         return ()
     told = (

@@ -7,7 +7,11 @@ import typer
 
 from holdfast.cli.output import Json, console, print_json
 
-app = typer.Typer(no_args_is_help=True, help="Public data sets: list them, fetch one.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Public data sets: list them, fetch one.",
+    epilog="Example: holdfast datasets fetch telco --to data",
+)
 
 
 @app.command(name="list", epilog="Example: holdfast datasets list")

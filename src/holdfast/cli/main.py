@@ -2,9 +2,11 @@
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
+from holdfast import __version__
 from holdfast.cli import (
     audit,
     check,
@@ -31,6 +33,22 @@ app = typer.Typer(
     "Start with `holdfast init my-shop --data orders.csv`, then `holdfast run`.",
     epilog="Exit codes: 0 done, 1 failed, 2 wrong input. Every command takes --help and --json.",
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)  # noqa: T201
+        raise typer.Exit()
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None: ...
+
+
 for command, example in (
     (start.init, "holdfast init my-shop --data orders.csv"),
     (run.run, "holdfast run --set churn.horizon_days=60"),

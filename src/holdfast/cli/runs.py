@@ -7,7 +7,11 @@ import typer
 
 from holdfast.cli.output import Config, Json, console, print_json, study_from
 
-app = typer.Typer(no_args_is_help=True, help="The published runs: list, show, promote, rollback.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The published runs: list, show, promote, rollback.",
+    epilog="Example: holdfast runs list",
+)
 RunId = Annotated[str, typer.Argument(help="A run's id, `champion` or `latest`.")]
 
 

@@ -41,13 +41,18 @@ def _headline(summary: dict[str, Any], money: str) -> list[str]:
         "Rows": f"{rows['read']:,} read = {rows['accepted']:,} accepted + {rows['set_aside']:,} set aside "
         f"+ {rows['quarantined']:,} quarantined",
         "At risk": f"{summary['share_at_risk']:.1%} of customers",
-        "Expected revenue": f"{summary['expected_revenue']:,.0f} {money} ({_horizon(summary)})",
-        "Revenue at risk": f"{summary['revenue_at_risk']:,.0f} {money}",
     }
-    if recovery["invested"]:
+    if _knows_value(summary):
+        told["Expected revenue"] = f"{summary['expected_revenue']:,.0f} {money} ({_horizon(summary)})"
+        told["Revenue at risk"] = f"{summary['revenue_at_risk']:,.0f} {money}"
+    if _knows_value(summary) and recovery["invested"]:
         brought = f"net {recovery['net']:,.0f} {money}, ROI {recovery['roi_percent']:,.0f} %"
         told["Recovery (assumed)"] = f"invest {recovery['invested']:,.0f}, {brought}"
     return [f"{label:<20}{text}" for label, text in told.items()]
+
+
+def _knows_value(summary: dict[str, Any]) -> bool:
+    return summary["value"]["algorithm"] is not None
 
 
 def _horizon(summary: dict[str, Any]) -> str:
@@ -57,10 +62,13 @@ def _horizon(summary: dict[str, Any]) -> str:
 
 def _segments(summary: dict[str, Any], money: str) -> Table:
     table = Table("segment", box=None, padding=(0, 2, 0, 0))
-    for title in ("customers", f"mean {money}", f"total {money}"):
+    names = {"customers": "customers"}
+    if _knows_value(summary):
+        names |= {f"mean {money}": "average_ltv", f"total {money}": "total_ltv"}
+    for title in names:
         table.add_column(title, justify="right")
     for row in summary["segments"]:
-        table.add_row(row["segment"], f"{row['customers']:,}", f"{row['average_ltv']:,.0f}", f"{row['total_ltv']:,.0f}")
+        table.add_row(row["segment"], *(f"{row[name]:,.0f}" for name in names.values()))
     return table
 
 

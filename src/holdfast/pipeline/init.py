@@ -14,7 +14,7 @@ from holdfast.io.files import DataFile, find_files
 from holdfast.io.sources import common_columns
 from holdfast.pipeline.draft import Draft, Guess, path_in
 from holdfast.pipeline.proposals import file_day, log_study, snapshot_study
-from holdfast.pipeline.recognise import column_for, log_columns
+from holdfast.pipeline.recognise import column_for, log_columns, misnamed
 from holdfast.pipeline.sample import Sample
 from holdfast.study import Csv, Study
 
@@ -115,6 +115,9 @@ def _kind(sample: Sample) -> str:
     """A log has a date, and customers who come back; a snapshot has one row for each, or no date at all."""
     columns = log_columns(sample, {})
     customer = columns.get("customer_id")
+    labelled = column_for(sample, "churned") or column_for(sample, "recency")
+    if "occurred_at" not in columns and misnamed(sample, "occurred_at") and not labelled:
+        return "log"
     if "occurred_at" not in columns or (customer is None and column_for(sample, "churned")):
         return "snapshot"
     if customer is None:

@@ -178,7 +178,7 @@ def _completed(
         algorithms={task: model.algorithm for task, model in models.items()},
         cross_validated=cross_validated or {},
         top_reasons=top_reasons(found, wording=wording),
-        findings=_distinct([*every, *no_value_finding(models)]),
+        findings=_distinct([*every, *no_value_finding(models, snapshot=study.snapshot is not None)]),
     )  # fmt: skip
     return Outcome(
         tables={

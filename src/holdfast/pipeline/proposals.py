@@ -7,7 +7,7 @@ from holdfast.errors import DataError
 from holdfast.expressions import quoted
 from holdfast.pipeline.draft import Draft, written
 from holdfast.pipeline.judged import literal
-from holdfast.pipeline.recognise import column_for, log_columns
+from holdfast.pipeline.recognise import column_for, log_columns, misnamed
 from holdfast.pipeline.sample import Sample
 from holdfast.study import Csv
 
@@ -96,12 +96,24 @@ def snapshot_study(draft: Draft, sample: Sample, *, path: str, taken_on: date, c
 
 def _required(found: str | None, key: str, meaning: str, sample: Sample) -> str:
     if not found:
+        role = key.rpartition(".")[2]
+        near = misnamed(sample, role)
+        doubt = f"'{near}' is named so, but {_disagrees(sample, near, role)}" if near else ""
         raise DataError(
-            f"no column of the file {meaning} by its name; it has {', '.join(sample.names)}",
-            fix=f"give {key}",
+            doubt or f"no column of the file {meaning} by its name; it has {', '.join(sample.names)}",
+            fix=f"correct its cells, or give another with --set {key}=COLUMN" if near else f"give {key}",
             key=key,
         )
     return found
+
+
+def _disagrees(sample: Sample, name: str, role: str) -> str:
+    """How the content of a column disagrees with its name."""
+    if role == "customer_id" and sample.distinct(name) == 1:
+        return "it holds one customer only: there is nobody to tell apart"
+    shown = ", ".join(value if len(value) <= 30 else f"{value[:29]}…" for value in sample.values(name, at_most=3))
+    what = {"customer_id": "ids", "occurred_at": "dates in nearly all rows", "churned": "two outcomes"}[role]
+    return f"it does not hold {what}; its commonest are {shown}" if shown else "it is empty"
 
 
 def _general(draft: Draft) -> None:

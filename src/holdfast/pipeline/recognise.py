@@ -88,6 +88,12 @@ def column_for(sample: Sample, role: str) -> str | None:
     return _named(sample, role, exact=True, taken=())
 
 
+def misnamed(sample: Sample, role: str) -> str | None:
+    """The column that is known by a name for `role`, though its content disagrees."""
+    known = (name for word in SYNONYMS[role] for name in sample.names if plain(name) == word)
+    return next((name for name in known if not _FITS[role](sample, name)), None)
+
+
 def _named(sample: Sample, role: str, *, exact: bool, taken: Collection[str]) -> str | None:
     columns = {name: plain(name) for name in sample.names if name not in taken}
     for word in SYNONYMS[role]:

@@ -103,7 +103,7 @@ def explained(
     return found, wording
 
 
-def no_value_finding(models: Mapping[str, Model]) -> tuple[Finding, ...]:
+def no_value_finding(models: Mapping[str, Model], *, snapshot: bool) -> tuple[Finding, ...]:
     """Say that nothing is known of value, if nothing is."""
     if "value" in models:
         return ()
@@ -111,8 +111,8 @@ def no_value_finding(models: Mapping[str, Model]) -> tuple[Finding, ...]:
         Finding(
             name="no-value-label",
             severity="warning",
-            evidence="The study names no value label, so no expected revenue was learnt.",
+            evidence=f"the {'study names no value label' if snapshot else 'log has no amounts'}: no revenue was learnt",
             meaning="Expected revenue is 0 for everyone: segments differ by risk alone, and nothing can be recovered.",
-            fix="Set snapshot.labels.value to a column or a formula.",
+            fix="set snapshot.labels.value to a column or a formula" if snapshot else "map an amount, if there is one",
         ),
     )

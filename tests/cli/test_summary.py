@@ -1,0 +1,38 @@
+"""The summary on a terminal says nothing of money where nothing is known of it."""
+
+from io import StringIO
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from rich.console import Console
+
+from holdfast.cli.summary import print_summary
+
+
+def printed(**value: Any) -> str:
+    summary = {
+        "customers": 400, "cutoff_date": "2024-12-31", "share_at_risk": 0.25, "top_reasons": [], "findings": [],
+        "rows": {"read": 1000, "accepted": 980, "set_aside": 15, "quarantined": 5},
+        "expected_revenue": 80_000.0, "revenue_at_risk": 9_000.0,
+        "churn": {"baseline": None}, "value": {"baseline": None, "horizon_days": 180, **value},
+        "segments": [{"segment": "Champion", "customers": 400, "average_ltv": 200.0, "total_ltv": 80_000.0}],
+        "recovery": {"invested": 500.0, "net": -500.0, "roi_percent": -100.0, "segments": []},
+    }  # fmt: skip
+    out = StringIO()
+    run, study = SimpleNamespace(summary=summary, report=Path("report.html")), SimpleNamespace(name="s", currency="EUR")
+    print_summary(Console(file=out, width=120), run, study)  # type: ignore[arg-type]
+    return out.getvalue()
+
+
+def test_with_a_value_model_revenue_is_told_in_total_at_risk_and_by_segment() -> None:
+    text = printed(algorithm="lightgbm")
+    for said in ("80,000 EUR (next 180 days)", "9,000 EUR", "invest 500, net -500 EUR", "mean EUR"):
+        assert said in text
+
+
+def test_without_one_no_zero_is_shown_as_if_it_were_revenue() -> None:
+    text = printed(algorithm=None)
+    assert "EUR" not in text
+    assert "Champion" in text
+    assert "1,000 read = 980 accepted + 15 set aside + 5 quarantined" in text
