@@ -30,7 +30,7 @@ BESIDE = {
 def write_csv(path: Path, *, gigabytes: float) -> None:
     """Write the order lines of 20,000 simulated customers again and again, each time as other customers' lines."""
     lines = pl.concat([batch.orders for batch in simulate(Shop(n_customers=20_000))]).with_columns(
-        pl.lit("K000-") + pl.col("customer_id", "order_id"),
+        *(("K000-" + pl.col(name)).alias(name) for name in ("customer_id", "order_id")),
         pl.col("occurred_at").dt.strftime("%Y-%m-%d %H:%M:%S"),
         **{name: pl.lit(text) for name, text in BESIDE.items()},
     )
