@@ -87,6 +87,7 @@ def test_without_keys_only_this_machine_may_ask_even_through_a_browser(published
     with client_of(published) as api:
         assert api.get("/segments").status_code == 200
         assert api.get("/segments", headers={"host": "evil.example"}).status_code == 403
+        assert api.post("/rollback", headers={"origin": "https://evil.example"}).status_code == 403
     with client_of(published, loopback=False) as api:
         assert api.get("/segments").status_code == 401
 

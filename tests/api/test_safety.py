@@ -81,10 +81,11 @@ def test_every_answer_has_security_headers_and_the_request_id(api: Api) -> None:
     assert "\n" not in api.get("/health", headers={"x-request-id": "a b"}).headers["x-request-id"]
 
 
-def test_a_site_may_ask_only_if_it_is_named(published: Path) -> None:
-    with client_of(published, cors_origins=("https://shop.example",)) as api:
-        named = api.get("/segments", headers={"origin": "https://shop.example"}).headers
-        other = api.get("/segments", headers={"origin": "https://evil.example"}).headers
+def test_a_site_may_ask_only_if_it_is_named(project: Path, keys: dict[str, str]) -> None:
+    with client_of(project, cors_origins=("https://shop.example",)) as api:
+        headers = {"authorization": f"Bearer {keys['reader']}"}
+        named = api.get("/segments", headers={**headers, "origin": "https://shop.example"}).headers
+        other = api.get("/segments", headers={**headers, "origin": "https://evil.example"}).headers
     assert named["access-control-allow-origin"] == "https://shop.example"
     assert "access-control-allow-origin" not in other
 

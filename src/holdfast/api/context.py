@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from holdfast.api.idempotency import Idempotency
 from holdfast.api.journal import Journal
@@ -40,13 +41,15 @@ class Context:
         Raises
         ------
         Refused
-            401 without a valid key, 403 without the role or, where no keys are used, for a name that is not this
-            machine's (a page of another site could otherwise ask through the browser).
+            401 without a valid key, 403 without the role or, where no keys are used, for a name or a page that is not
+            this machine's (another site could otherwise ask through the browser).
         """
         if self.settings.loopback and not self.keys.keys():
             host = headers.get(b"host", b"").decode("latin-1")
             name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
-            if name not in _LOCAL_NAMES:
+            origin = headers.get(b"origin")
+            foreign = origin is not None and urlsplit(origin.decode("latin-1")).hostname not in _LOCAL_NAMES
+            if name not in _LOCAL_NAMES or foreign:
                 raise Refused(403, "this server answers to localhost only", fix="make keys with `holdfast keys create`")
             return LOCAL
         text = presented(_text(headers, b"authorization"), _text(headers, b"x-api-key"), basic=method == "GET")
