@@ -47,9 +47,7 @@ class Context:
         if self.settings.loopback and not self.keys.keys():
             host = headers.get(b"host", b"").decode("latin-1")
             name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
-            origin = headers.get(b"origin")
-            foreign = origin is not None and urlsplit(origin.decode("latin-1")).hostname not in _LOCAL_NAMES
-            if name not in _LOCAL_NAMES or foreign:
+            if name not in _LOCAL_NAMES or _foreign(_text(headers, b"origin")):
                 raise Refused(403, "this server answers to localhost only", fix="make keys with `holdfast keys create`")
             return LOCAL
         text = presented(_text(headers, b"authorization"), _text(headers, b"x-api-key"), basic=method == "GET")
@@ -109,6 +107,16 @@ class Asked:
                 headers={"retry-after": "5"},
             )
         return self.served
+
+
+def _foreign(origin: str | None) -> bool:
+    """Whether a page of another site asks."""
+    if origin is None:
+        return False
+    try:
+        return urlsplit(origin).hostname not in _LOCAL_NAMES
+    except ValueError:
+        return True
 
 
 def _text(headers: dict[bytes, bytes], name: bytes) -> str | None:
