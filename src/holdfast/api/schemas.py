@@ -142,6 +142,13 @@ class Prediction(Stamp):
     currency: str
     cutoff_date: str
     evidence: str | None = None
+    median_revenue: float | None = None
+    revenue_low_80: float | None = None
+    revenue_high_80: float | None = None
+    p_alive: Share | None = None
+    expected_purchases: float | None = None
+    next_purchase_day: int | None = None
+    evidence_level: Literal["cold start", "thin", "solid"] | None = None
     reasons: list[Reason] | None = None
     warnings: list[str] | None = None
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from math import isfinite
 from typing import Any
 
 import polars as pl
@@ -206,4 +207,6 @@ def now() -> str:
 
 
 def _json(value: Any) -> str:
-    return repr(value) if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, float):
+        return repr(value) if isfinite(value) else "null"
+    return json.dumps(value, ensure_ascii=False)

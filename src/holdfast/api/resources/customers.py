@@ -16,6 +16,7 @@ from holdfast.api.resources.predict import CustomerId, reasons_of
 from holdfast.api.schemas import Anything, CustomersAnswer, CustomersQuery
 from holdfast.api.served import Served
 from holdfast.errors import nearest
+from holdfast.pipeline.summarise import plain
 from holdfast.report.exports import neutralised
 
 router = APIRouter(tags=["customers"])
@@ -47,7 +48,7 @@ def customers(
         return _table(_csv(shown), CSV, following)
     if ARROW in accept:
         return _table(_arrow(shown), ARROW, following)
-    return answer(served, {"customers": shown.to_dicts(), "total": chosen.height, "next_cursor": following})
+    return answer(served, {"customers": plain(shown), "total": chosen.height, "next_cursor": following})
 
 
 def _chosen(frame: pl.DataFrame, query: CustomersQuery) -> pl.DataFrame:
@@ -147,9 +148,9 @@ def customer(customer_id: CustomerId, asked: AskedNow, served: Current) -> Respo
         served,
         {
             **told,
-            "horizons": None if horizons is None else horizons.drop("customer_id").to_dicts(),
+            "horizons": None if horizons is None else plain(horizons.drop("customer_id")),
             "reasons": reasons_of(served, customer_id),
-            "history": None if purchases is None else purchases.drop("customer_id").to_dicts(),
+            "history": None if purchases is None else plain(purchases.drop("customer_id")),
             "rank": _rank(served, told),
             "not_told": _not_told(horizons, purchases),
         },

@@ -9,6 +9,7 @@ from holdfast.api.deps import Current, answer, problems
 from holdfast.api.problems import Refused
 from holdfast.api.schemas import Anything
 from holdfast.features.catalogue import FEATURES_BY_NAME
+from holdfast.pipeline.summarise import plain
 
 router = APIRouter(tags=["evidence"])
 
@@ -23,7 +24,7 @@ def evidence(served: Current) -> Response:
         "churn": summary["churn"],
         "value": summary["value"],
         "findings": summary["findings"],
-        "evidence": [] if table is None else _plain(table),
+        "evidence": [] if table is None else plain(table),
         "model_card": served.run.read(card).decode() if card in served.run.manifest["files"] else None,
     }
     return answer(served, told)
@@ -34,7 +35,7 @@ def features(served: Current) -> Response:
     """What the models read: unit and meaning of each column, and how much it counts."""
     counts: dict[str, dict[str, float]] = {}
     table = served.table("importance")
-    for row in [] if table is None else _plain(table):
+    for row in [] if table is None else plain(table):
         counts.setdefault(row["feature"], {})[row["task"]] = row["relative"]
     log = served.scorer.study.snapshot is None
     names = dict.fromkeys([*served.scorer.kinds, *served.scorer.formulas])
@@ -58,11 +59,5 @@ def forecast(
     if table is None:
         raise Refused(404, f"run {served.run_id} has no forecast", fix="run the study again with this version")
     rows = table.filter(pl.col("group_kind") == kind).sort("group", "week_start_day")
-    told = {"kind": kind, "currency": served.scorer.study.currency, "weeks": _plain(rows.drop("group_kind"))}
+    told = {"kind": kind, "currency": served.scorer.study.currency, "weeks": plain(rows.drop("group_kind"))}
     return answer(served, {**told, "totals": served.summary.get("forecast")})
-
-
-def _plain(table: pl.DataFrame) -> list[dict[str, Any]]:
-    """Rows as JSON takes them: what is not finite is null."""
-    floats = pl.col(pl.Float64)
-    return table.with_columns(pl.when(floats.is_finite()).then(floats)).to_dicts()
