@@ -31,6 +31,7 @@ bench: $(STAMP)
 	$(BIN)/python -m bench.logs
 	$(BIN)/python -m bench.trust
 	$(BIN)/python -m bench.features
+	$(BIN)/python -m bench.dashboard
 	$(BIN)/python -m bench.size
 	$(BIN)/python -m bench.science
 

@@ -11,6 +11,7 @@ from holdfast.cli import (
     audit,
     check,
     churn_window,
+    dashboard,
     datasets,
     forecast,
     look,
@@ -62,6 +63,7 @@ for command, example in (
     (churn_window.churn_window, "holdfast churn-window --set churn.horizon_days=60"),
     (look.features, "holdfast features --sql --cutoff 2011-06-01"),
     (serve.serve, "holdfast serve --port 8000 --workers 2"),
+    (dashboard.dashboard, "holdfast dashboard -c my-shop/holdfast.toml"),
     (start.simulate, "holdfast simulate shop --customers 3000 --set december_factor=4"),
 ):
     app.command(epilog=f"Example: {example}")(command)

@@ -1,6 +1,7 @@
 """What leaves Holdfast for a spreadsheet: a row per customer, riskiest first, and no cell that would run."""
 
-from typing import BinaryIO
+from collections.abc import Mapping
+from typing import BinaryIO, Literal
 
 import polars as pl
 
@@ -41,3 +42,23 @@ def neutralised(column: str) -> pl.Expr:
 def write_customer_segments(scores: pl.DataFrame, out: BinaryIO) -> None:
     """Write `customer_segments` as CSV: UTF-8, comma, LF, every digit of the numbers."""
     customer_segments(scores).write_csv(out)
+
+
+def write_audience(
+    customers: pl.DataFrame, out: BinaryIO, *, form: Literal["csv", "parquet"], facts: Mapping[str, str]
+) -> None:
+    """Write an audience for a mailing tool: a row per customer, with its arm, and `facts` in columns of their own.
+
+    Parameters
+    ----------
+    customers
+        The audience's customers, as `pipeline.audience` gives them.
+    facts
+        Name -> value, the same in every row: the export's id and the run's.
+    """
+    words = ("customer_id", "segment", "arm")
+    told = customers.with_columns(pl.lit(value).alias(name) for name, value in facts.items())
+    if form == "parquet":
+        told.write_parquet(out)
+    else:
+        told.with_columns(neutralised(name) for name in (*words, *facts)).write_csv(out)

@@ -62,6 +62,16 @@ def as_variables(svg: str) -> str:
     )
 
 
+def in_dark(spec: str) -> str:
+    """Replace the palette's light values in a chart's JSON by the dark ones.
+
+    >>> in_dark('{"color": "#0072b2"}')
+    '{"color": "#56b4e9"}'
+    """
+    dark = {light.lower(): dark for light, dark in COLOURS.values()}
+    return re.sub('"(#[0-9a-fA-F]{6})"', lambda found: f'"{dark.get(found[1].lower(), found[1])}"', spec)
+
+
 def css_variables(theme: int) -> str:
     """Declare the palette as CSS: 0 = light, 1 = dark."""
     return "".join(f"--{name}:{values[theme]};" for name, values in COLOURS.items())

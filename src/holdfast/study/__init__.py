@@ -17,6 +17,7 @@ from holdfast.study.settings import (
     Segments,
     Task,
     Value,
+    Webhook,
     eligible_days,
 )
 from holdfast.study.sources import Csv, Customers, Events, Postgres, Snapshot, Source, Transactions, Treatments
@@ -44,5 +45,6 @@ __all__ = [
     "Transactions",
     "Treatments",
     "Value",
+    "Webhook",
     "eligible_days",
 ]

@@ -114,6 +114,23 @@ class Recovery(Section):
     """Share of the segment's expected revenue that is recovered."""
 
 
+class Webhook(Section):
+    """Where the dashboard may push an audience: this address and no other."""
+
+    url: str
+    """https, or http on this machine. `${VAR}` is filled in from the environment."""
+    token: str = ""
+    """Sent as `Authorization: Bearer ...`; write "${VAR}" and keep the secret in the environment."""
+
+    @model_validator(mode="after")
+    def _safe(self) -> "Webhook":
+        if not re.match(r"https://[^/\s@]+(/|$)|http://(127\.0\.0\.1|localhost|\[::1\])([:/]|$)|\$\{\w+\}$", self.url):
+            raise StudyError(f"webhook.url {self.url!r} is not an https address", fix="write it as https://host/path")
+        if self.token and not re.fullmatch(r"\$\{\w+\}", self.token):
+            raise StudyError("webhook.token is written out", fix='write "${NAME}" and export NAME')
+        return self
+
+
 class Backtest(Section):
     """Which cutoffs are learnt from and which are proved on."""
 

@@ -22,6 +22,7 @@ from holdfast.study.settings import (
     Recovery,
     Segments,
     Value,
+    Webhook,
 )
 from holdfast.study.sources import Customers, Events, Snapshot, Transactions, Treatments
 
@@ -73,6 +74,8 @@ class Study(Section):
     backtest: Backtest = Backtest()
     explain: Explain = Explain()
     check: Check = Check()
+    webhook: Webhook | None = Field(None, exclude=True)
+    """Where an audience may be pushed. Not part of the fingerprint: no figure depends on it."""
     acknowledge: list[str] = []
     """Findings that are known and accepted, by name."""
 

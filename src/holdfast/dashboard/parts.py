@@ -1,0 +1,169 @@
+"""What pages are made of: a head, figures with their words and table, cards, empty states, downloads."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from holdfast.dashboard.data import Opened, Project, opened, project
+from holdfast.errors import HoldfastError, RunNotFound
+from holdfast.report import words
+from holdfast.report.listings import Listing
+from holdfast.report.summary import stamps
+from holdfast.report.theme import in_dark
+
+if TYPE_CHECKING:
+    from altair.typing import ChartType
+
+_NARROW = 320
+"""A chart that is no wider keeps its width: it fits a phone, and its shape means something."""
+_STYLE = """
+<style>
+.hf-scroll { overflow-x: auto; max-width: 100%; }
+.hf-scroll:focus-visible { outline: 2px solid currentColor; }
+.hf-table { width: 100%; border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; }
+.hf-table caption { text-align: left; font-weight: 600; padding: .2rem 0 .4rem; }
+.hf-table th, .hf-table td { padding: .4rem .65rem; text-align: left; vertical-align: top; border: 0;
+  border-bottom: 1px solid color-mix(in srgb, currentColor 18%, transparent); }
+.hf-table td { white-space: pre-line; overflow-wrap: break-word; min-width: 5.5rem; max-width: 32rem; }
+.hf-table .n { text-align: right; white-space: nowrap; }
+.hf-table thead th { font-weight: 600; vertical-align: bottom; opacity: .85; }
+[data-testid="stElementContainer"]:has(> [data-testid="stFullScreenFrame"] [data-testid="stVegaLiteChart"]) {
+  max-width: 100%; overflow-x: auto; }
+[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p { color: inherit; opacity: .9; }
+[data-testid="stMetric"] p { color: inherit; }
+[data-testid="stMetric"] g[class*="highlighted_points"] { display: none; }
+[data-testid="stMultiSelect"] [data-baseweb="tag"] span { color: inherit; }
+:is(.st-key-chart-retention, .st-key-chart-quadrant, .st-key-chart-moves) { overflow-x: auto; }
+:is(.st-key-chart-retention, .st-key-chart-quadrant, .st-key-chart-moves) > div { min-width: 36rem; }
+[data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; }
+</style>
+"""
+
+
+def start(title: str, lead: str = "") -> tuple[Project, Opened]:
+    """The head of a page, and the run it is about; where there is nothing to show, what to do about it, and no more."""
+    st.title(title)
+    st.html(_STYLE)
+    try:
+        found = project()
+        run = opened(found.registry, st.session_state.get("run") or "champion")
+    except RunNotFound as error:
+        nothing("No run is published yet.", f"{words.sentence(error.problem)}", "holdfast run")
+        st.stop()
+    except HoldfastError as error:
+        failed(error)
+        st.stop()
+    summary = run.run.summary
+    st.caption(f"{run.study.name}, scored as of {words.day(summary['cutoff_day'])}. Run {run.run.run_id}.")
+    for stamp in stamps(run.report) if run.study.acknowledge or summary.get("findings") else []:
+        st.warning(f"**{plain(stamp['heading'])}.** {plain(stamp['text'])}", icon=":material/warning:")
+    if lead:
+        st.markdown(lead)
+    return found, run
+
+
+def failed(error: HoldfastError) -> None:
+    """An error as the command line prints it: what is wrong, and what to do."""
+    fix = f"\n\n{words.sentence(plain(error.fix))}" if error.fix else ""
+    st.error(f"**{words.sentence(plain(error.problem))}**{fix}", icon=":material/error:")
+
+
+def nothing(what: str, why: str, command: str = "") -> None:
+    """An empty state: what is missing, why, and the command that would fill it."""
+    st.info(f"**{what}** {plain(why)}", icon=":material/info:")
+    if command:
+        st.code(command, language="bash")
+
+
+def figure(
+    run: Opened,
+    name: str,
+    make: Callable[[], "ChartType"],
+    table: Callable[[], Listing] | None = None,
+    *,
+    keep: bool = True,
+) -> None:
+    """A chart with its words above and its table below.
+
+    Parameters
+    ----------
+    name
+        Of the chart on its page; with the run it names what is kept.
+    keep
+        False where the chart follows a slider.
+    """
+    told, spec = run.kept(("chart", name), lambda: _laid_out(make())) if keep else _laid_out(make())
+    with st.container(border=True):
+        _drawn(told, spec, name)
+        if table is not None:
+            with st.expander("Table", icon=":material/table_rows:"):
+                listing(run.kept(("table of", name), table) if keep else table())
+
+
+def _laid_out(chart: "ChartType") -> tuple[tuple[str, str], str]:
+    """Heading, and the chart without it as JSON: the page writes headings, which wrap and are read aloud."""
+    spec = chart.to_dict(validate=False)
+    heading = spec.pop("title")
+    spec["config"]["background"] = "transparent"
+    if not {"hconcat", "vconcat", "concat"} & spec.keys() and spec["width"] > _NARROW:
+        spec |= {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
+    else:
+        spec["autosize"] = {"type": "pad"}
+    # On a canvas there are no marks for a screen reader to stumble over: words and table say what they show.
+    spec["usermeta"] = {"embedOptions": {"actions": False, "renderer": "canvas"}}
+    return (" ".join(heading["text"]), " ".join(heading.get("subtitle") or ())), json.dumps(spec)
+
+
+def _drawn(told: tuple[str, str], spec: str, name: str) -> None:
+    title, subtitle = told
+    st.markdown(f"**{plain(title)}**")
+    if subtitle:
+        st.caption(plain(subtitle))
+    if title.startswith("No ") and '"why"' in spec:
+        (rows,) = json.loads(spec)["datasets"].values()
+        st.markdown(plain(rows[0]["why"]))
+        return
+    themed = json.loads(in_dark(spec) if st.context.theme.type == "dark" else spec)
+    width: Any = "stretch" if themed.get("width") == "container" else "content"
+    st.vega_lite_chart(spec=themed, theme=None, width=width, alt=f"{title}. {subtitle}", key=f"chart-{name}")
+
+
+def listing(table: Listing) -> None:
+    """A table in words, as HTML: nothing in a cell is markup."""
+    if not table.rows:
+        st.caption("This table has no rows.")
+        return
+    head = "".join(_cell("th", name, k >= table.n_words, ' scope="col"') for k, name in enumerate(table.columns))
+    body = "".join(
+        f"<tr>{''.join(_cell('td', value, k >= table.n_words) for k, value in enumerate(row))}</tr>"
+        for row in table.rows
+    )
+    named = escape(table.caption)
+    st.html(
+        f'<div class="hf-scroll" tabindex="0" role="region" aria-label="{named}"><table class="hf-table">'
+        f"<caption>{named}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _cell(tag: str, value: str, is_number: bool, more: str = "") -> str:
+    number = ' class="n"' if is_number else ""
+    return f"<{tag}{number}{more}>{escape(value)}</{tag}>"
+
+
+def rows(caption: str, columns: Sequence[str], cells: Iterable[Sequence[str]], *, n_words: int = 1) -> Listing:
+    """A listing made here of words that the charts' tables hold."""
+    return Listing(caption=caption, columns=tuple(columns), rows=tuple(tuple(row) for row in cells), n_words=n_words)
+
+
+def cards(found: Sequence[dict[str, Any]]) -> None:
+    """Headline figures side by side; on a phone, below one another."""
+    for place, card in zip(st.columns(len(found)), found, strict=True):
+        place.metric(border=True, **card)
+
+
+def plain(text: str) -> str:
+    """Text that holds no Markdown, whatever a study or a file has put into it."""
+    return "".join(f"\\{char}" if char in r"\`*_{}[]<>#|~$:" else char for char in text)

@@ -1,0 +1,54 @@
+"""Cohorts and forecast: how long customers stay, what they bring over time, and what is to come."""
+
+import polars as pl
+import streamlit as st
+
+from holdfast.dashboard import parts
+from holdfast.dashboard.data import Opened
+from holdfast.report import charts, details, spreads, words
+
+
+def show() -> None:
+    """Draw the page."""
+    _, run = parts.start("Cohorts and forecast")
+    money, cohorts, survival = run.currency, run.table("cohorts"), run.table("survival")
+    _forecast(run)
+    if cohorts.is_empty():
+        why = (
+            "A snapshot has one row per customer and no purchases: give an order log as [transactions]."
+            if run.is_snapshot
+            else "This run was made before cohorts were kept: run the study again."
+        )
+        parts.nothing("There are no cohorts to show.", why, "" if run.is_snapshot else "holdfast run")
+        return
+    parts.figure(run, "retention", lambda: charts.retention(cohorts), lambda: details.retention(cohorts))
+    parts.figure(run, "survival", lambda: charts.survival_curves(survival), lambda: details.survival(survival))
+    parts.figure(
+        run, "cohort-value", lambda: charts.cohort_value(cohorts, currency=money),
+        lambda: details.cohort_value(cohorts, currency=money),
+    )  # fmt: skip
+
+
+def _forecast(run: Opened) -> None:
+    """The coming weeks of everyone, or of one cohort or segment."""
+    forecast, money = run.table("forecast"), run.currency
+    if forecast.is_empty():
+        why = (
+            "A snapshot says nothing of when customers buy."
+            if run.is_snapshot
+            else "This run was made before forecasts were kept: run the study again."
+        )
+        parts.nothing("There is no forecast to show.", why)
+        return
+    groups = forecast.select("group_kind", "group").unique(maintain_order=True)
+    names = ["all", *(name for kind, name in groups.iter_rows() if kind != "company")]
+    chosen = st.selectbox("Forecast of", names, key="group", bind="query-params") or "all"
+    mine = forecast.filter(pl.col("group") == chosen)
+    weeks = spreads.weeks(run.table("days")) if chosen == "all" else spreads.weeks(run.table("days").clear())
+    parts.figure(
+        run, f"forecast-{chosen}", lambda: charts.revenue_forecast(mine, weeks, currency=money),
+        lambda: details.forecast(mine, currency=money),
+    )  # fmt: skip
+    totals = run.run.summary.get("forecast") or {}
+    if isinstance(totals.get("expected_revenue"), float) and chosen == "all":
+        st.caption(f"In all {words.money(totals['expected_revenue'], money)}.".replace("$", r"\$"))

@@ -1,0 +1,210 @@
+"""Customer lookup: one customer among all, and what would change the prediction."""
+
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from holdfast.dashboard import parts
+from holdfast.dashboard.data import Opened
+from holdfast.errors import HoldfastError
+from holdfast.pipeline import lookup
+from holdfast.pipeline.levers import Lever, features_of, levers, what_if
+from holdfast.pipeline.predict import predict_customer
+from holdfast.report import charts, details, words
+from holdfast.report.charts.parts import label
+from holdfast.tables import REASONS
+
+TYPED, LEVER = "customer", "if_"
+
+
+def show() -> None:
+    """Draw the page."""
+    _, run = parts.start("Customer lookup")
+    typed = st.text_input(
+        "Customer", key=TYPED, bind="query-params", live="200ms", on_change=_forget, icon=":material/search:",
+        placeholder="Type the beginning or any part of a customer's name", max_chars=200,
+    )  # fmt: skip
+    known = lookup.scored(run.scores, typed or "")
+    if known is None:
+        _choose(run, typed or "")
+    else:
+        _customer(run, known)
+
+
+def _choose(run: Opened, typed: str) -> None:
+    """Those whom the typed letters may mean, one click away."""
+    found = lookup.find(run.scores, typed) if typed else run.report.scores.top_k(8, by="risk_score")
+    if found.is_empty():
+        fix = "Type the beginning of a name, or check whether the customer was eligible (churn.eligible in the study)."
+        parts.nothing(
+            "No customer matches.", f"None of {words.plural(run.scores.height, 'customer')} has '{typed}'. {fix}"
+        )
+        return
+    st.caption("Those who match" if typed else "The riskiest customers, to begin with")
+    for row in found.iter_rows(named=True):
+        told = f"{row['customer_id']}: {row['segment']}, {words.percent(row['churn_probability'], 0)} risk"
+        st.button(
+            parts.plain(told),
+            key=f"pick-{row['customer_id']}",
+            on_click=_pick,
+            args=(row["customer_id"],),
+            width="stretch",
+        )
+
+
+def _pick(customer_id: str) -> None:
+    st.session_state[TYPED] = customer_id
+    _forget()
+
+
+def _forget() -> None:
+    """Another customer has other features to change."""
+    for key in [key for key in st.session_state if str(key).startswith(LEVER)]:
+        del st.session_state[key]
+
+
+def _customer(run: Opened, known: dict[str, Any]) -> None:
+    name, money = known["customer_id"], run.currency
+    answer = predict_customer(run.run, name)
+    parts.cards(_cards(known, answer, money))
+    st.caption(f"Evidence, {answer['evidence']}.")
+    risk, why = st.columns(2)
+    with risk:
+        base = float(run.kept("base rate", lambda: run.scores["churn_probability"].mean()))
+        parts.figure(run, "gauge", lambda: charts.risk_gauge(known["churn_probability"], base_rate=base), keep=False)
+        _actions(answer)
+    with why:
+        _reasons(run, answer)
+    try:
+        features = features_of(run.run, name)
+    except HoldfastError as error:
+        parts.failed(error)
+        return
+    _profile(run, features, known)
+    _future(run, known)
+    _what_if(run, features, known)
+
+
+def _cards(known: dict[str, Any], answer: dict[str, Any], money: str) -> list[dict[str, Any]]:
+    found = [
+        {"label": "Churn probability", "value": words.percent(known["churn_probability"])},
+        {"label": "Expected revenue", "value": words.money(known["expected_revenue"], money)},
+        {"label": "Segment", "value": known["segment"]},
+        {"label": "Riskier than, in the tier", "value": words.percent(answer["risk_rank"], 0)},
+    ]
+    low, high = known.get("revenue_low_80"), known.get("revenue_high_80")
+    if low is not None and high is not None:
+        found[1]["help"] = f"80% interval: {words.money(low, money)} to {words.money(high, money)}"
+    if known.get("evidence_level"):
+        found[0]["help"] = f"Evidence on this customer: {known['evidence_level']}"
+    return found
+
+
+def _actions(answer: dict[str, Any]) -> None:
+    with st.container(border=True):
+        st.markdown("**What to do**")
+        told = answer["actions"] or [f"The study names no action for {answer['segment']}: write one under [actions]."]
+        st.markdown("".join(f"\n- {parts.plain(action)}" for action in told))
+
+
+def _reasons(run: Opened, answer: dict[str, Any]) -> None:
+    told = pl.DataFrame(answer["reasons"], schema=REASONS.schema)
+    for task in ("churn", "value"):
+        _reason(run, told.filter(pl.col("task") == task), task)
+
+
+def _reason(run: Opened, mine: pl.DataFrame, task: str) -> None:
+    if mine.height:
+        parts.figure(
+            run, f"reasons-{task}", lambda: charts.reason_bars(mine, task=task), lambda: details.reasons(mine),
+            keep=False,
+        )  # fmt: skip
+
+
+def _profile(run: Opened, features: dict[str, Any], known: dict[str, Any]) -> None:
+    beside = run.profiles.beside(features, known["segment"])
+    parts.figure(
+        run, "radar", lambda: charts.profile_radar(beside, segment=known["segment"]),
+        lambda: details.profile(beside), keep=False,
+    )  # fmt: skip
+
+
+def _future(run: Opened, known: dict[str, Any]) -> None:
+    """Value at every horizon, and when the next order is expected."""
+    money, name = run.currency, known["customer_id"]
+    left, right = st.columns(2)
+    with left:
+        horizons = lookup.rows_of(run.run, "horizons", name)
+        if horizons is None or horizons.is_empty():
+            parts.nothing("No value by horizon.", "A run of an order log made by this version or later has it.")
+        else:
+            parts.figure(
+                run, "horizons", lambda: charts.value_by_horizon(horizons, currency=money),
+                lambda: details.horizons(horizons, currency=money), keep=False,
+            )  # fmt: skip
+    with right:
+        bought = lookup.rows_of(run.run, "purchases", name)
+        if bought is None or bought.is_empty():
+            parts.nothing(
+                "No purchases.", "A snapshot holds none; a run of an order log keeps the latest of each customer."
+            )
+            return
+        coming = known.get("next_purchase_day")
+        parts.figure(
+            run, "timeline",
+            lambda: charts.order_timeline(bought, cutoff_day=known["cutoff_day"], next_day=coming, currency=money),
+            lambda: details.purchases(bought, currency=money), keep=False,
+        )  # fmt: skip
+
+
+def _what_if(run: Opened, features: dict[str, Any], known: dict[str, Any]) -> None:
+    """Sliders over the strongest features; the run's own models answer."""
+    st.subheader("What if")
+    found = levers(run.study, run.profiles, features)
+    if not found:
+        parts.nothing("Nothing to change.", "None of the strongest features is a number that varies.")
+        return
+    st.caption("Everything else stays as it is, so a combination may be one that no customer has.")
+    changes = {}
+    for place, lever in zip(st.columns(len(found)), found, strict=True):
+        moved = place.slider(
+            label(lever.feature),
+            lever.low,
+            lever.high,
+            _start(lever),
+            lever.step,
+            key=LEVER + lever.feature,
+            bind="query-params",
+        )
+        if moved != _start(lever):
+            changes[lever.feature] = moved
+    try:
+        after = what_if(run.run, features, changes)
+    except HoldfastError as error:
+        parts.failed(error)
+        return
+    parts.cards(_changed(known, after, run.currency))
+    st.caption(
+        "Scored now by the run's models"
+        + ("." if changes else "; nothing is changed yet, so these are the published figures.")
+    )
+
+
+def _start(lever: Lever) -> float:
+    return lever.value if lever.value is not None else lever.low
+
+
+def _changed(known: dict[str, Any], after: dict[str, Any], money: str) -> list[dict[str, Any]]:
+    risk = after["churn_probability"] - known["churn_probability"]
+    value = after["predicted_ltv"] - known["expected_revenue"]
+    cards = [
+        {"label": "Churn probability, what if", "value": words.percent(after["churn_probability"])},
+        {"label": "Expected revenue, what if", "value": words.money(after["predicted_ltv"], money)},
+        {"label": "Segment, what if", "value": after["segment"]},
+    ]
+    if abs(risk) >= 0.0005:
+        cards[0] |= {"delta": f"{100 * risk:+.1f} points", "delta_color": "inverse"}
+    if abs(value) >= 0.005:
+        cards[1] |= {"delta": f"{value:+,.2f}"}
+    return cards

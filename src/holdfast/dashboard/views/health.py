@@ -1,0 +1,106 @@
+"""Data health: what was read, what was left out and why, whether it is enough, and what leaving means here."""
+
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from holdfast.checks.churn_window import ChurnWindow
+from holdfast.dashboard import parts
+from holdfast.dashboard.data import Opened, Project
+from holdfast.errors import HoldfastError
+from holdfast.pipeline.churn_window import churn_window
+from holdfast.report import charts, details, listings, words
+from holdfast.report.summary import rows
+from holdfast.tables import TRANSACTIONS
+
+
+def show() -> None:
+    """Draw the page."""
+    found, run = parts.start("Data health")
+    st.markdown(parts.plain(rows(run.report)))
+    left_out = _reasons(run)
+    parts.figure(run, "left-out", lambda: charts.quarantined(left_out), lambda: listings.set_aside(run.report))
+    quarantined = run.table("quarantine")
+    if quarantined.height:
+        with st.expander(f"{words.plural(quarantined.height, 'quarantined row')}, as read"):
+            parts.listing(details.quarantine(quarantined))
+    _contract(run)
+    if run.is_snapshot:
+        parts.nothing(
+            "No gaps, gate or churn window.", "A snapshot has no days: give an order log as [transactions] for these."
+        )
+        return
+    _gate(run)
+    days = run.table("days")
+    if days.is_empty():
+        parts.nothing(
+            "Gaps are not kept in this run.", "It was made before they were: run the study again.", "holdfast run"
+        )
+    else:
+        parts.figure(
+            run, "weeks", lambda: charts.purchases_by_week(days), lambda: details.weeks(days, currency=run.currency)
+        )
+        quiet = details.quiet(days)
+        if quiet.rows:
+            with st.container(border=True):
+                parts.listing(quiet)
+    _churn_window(found, run)
+
+
+def _reasons(run: Opened) -> pl.DataFrame:
+    told = run.run.summary.get("reasons") or {}
+    found = [(source, reason, n) for source, reasons in told.items() for reason, n in reasons.items()]
+    return pl.DataFrame(found, schema={"source": pl.String, "reason": pl.String, "rows": pl.Int64}, orient="row")
+
+
+def _contract(run: Opened) -> None:
+    """Which column of the source became which, and what it must hold."""
+    source: Any = run.study.transactions or run.study.snapshot
+    mapped = {role: name for role, name in source.columns.model_dump().items() if name}
+    units = {column.name: column.unit for column in TRANSACTIONS.columns}
+    told = ((role, str(name), units.get(role, units.get(f"{role}_minor", ""))) for role, name in mapped.items())
+    with st.container(border=True):
+        parts.listing(
+            parts.rows("The contract: columns of the source", ("Role", "Column", "What it must hold"), told, n_words=3)
+        )
+
+
+def _gate(run: Opened) -> None:
+    counts = run.run.summary.get("sufficiency")
+    st.subheader("Is it enough?")
+    if not counts:
+        parts.nothing(
+            "The gate's counts are not kept in this run.",
+            "It was made before they were: run the study again.",
+            "holdfast run",
+        )
+        return
+    failed = [count for count in counts if not count["holds"]]
+    st.markdown(
+        "Enough for every answer."
+        if not failed
+        else f"{words.plural(len(failed), 'count')} too low: what they withhold is named below."
+    )
+    with st.container(border=True):
+        parts.listing(details.gate(counts))
+
+
+def _churn_window(found: Project, run: Opened) -> None:
+    """What leaving means in this log, read from the sources on request: that takes as long as reading them."""
+    st.subheader("When is a silence a goodbye?")
+    st.caption(f"The study says: {words.plural(run.study.churn.horizon_days, 'day')} without a purchase.")
+    if not st.toggle("Ask the log", key="window", bind="query-params", help="Reads the study's sources again"):
+        return
+    try:
+        with st.spinner("Reading the log"):
+            answer: ChurnWindow = run.kept("churn window", lambda: churn_window(found.study))
+    except HoldfastError as error:
+        parts.failed(error)
+        return
+    parts.figure(
+        run, "silences",
+        lambda: charts.silences(answer.curve, window_days=answer.window.days, horizon_days=answer.horizon_days),
+    )  # fmt: skip
+    for finding in answer.findings:
+        st.markdown(f"- {parts.plain(words.sentence(finding.evidence))} {parts.plain(words.sentence(finding.fix))}")

@@ -1,0 +1,109 @@
+"""Overview: how the business stands, how that has changed, and how far to trust it."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import streamlit as st
+
+from holdfast.dashboard import parts
+from holdfast.dashboard.data import Opened
+from holdfast.evaluation.totals import range_of
+from holdfast.report import charts, details, listings, words
+from holdfast.report.summary import lead, top_reasons
+from holdfast.windows import date_of
+
+STALE_DAYS = 31
+
+
+def show() -> None:
+    """Draw the page."""
+    _, run = parts.start("Overview")
+    report, money = run.report, run.currency
+    st.markdown(f"#### {lead(report)}".replace("$", r"\$"))
+    parts.cards(_cards(run))
+    _freshness(run)
+    if report.knows_value:
+        _revenue_at_risk(run)
+        left, right = st.columns(2)
+        with left:
+            parts.figure(
+                run, "revenue", lambda: charts.revenue_distribution(run.scores, currency=money),
+                lambda: details.revenue_bins(run.scores, currency=money),
+            )  # fmt: skip
+        with right:
+            parts.figure(
+                run, "violins", lambda: charts.value_by_segment(run.scores, currency=money),
+                lambda: details.value_quartiles(run.scores, currency=money),
+            )  # fmt: skip
+    parts.figure(
+        run, "cutoffs", lambda: charts.churn_at_cutoffs(run.table("predictions")),
+        lambda: details.churn_by_cutoff(run.table("predictions")),
+    )  # fmt: skip
+    st.subheader("Why, and who first")
+    for told in top_reasons(report):
+        st.markdown(f"**{told['name']}**\n" + "".join(f"\n- {sentence}" for sentence in told["sentences"]))
+    with st.container(border=True):
+        parts.listing(run.kept("riskiest", lambda: listings.riskiest(report, 10)))
+
+
+def _cards(run: Opened) -> list[dict[str, Any]]:
+    trail, money = run.trail, run.currency
+    told = {
+        "customers": ("Customers", words.count),
+        "share_at_risk": ("Likely to leave", words.percent),
+        "expected_revenue": ("Expected revenue", lambda value: words.money(value, money)),
+        "revenue_at_risk": ("Revenue at risk", lambda value: words.money(value, money)),
+    }
+    if not run.report.knows_value:
+        told = {name: told[name] for name in ("customers", "share_at_risk")}
+    return [_card(trail[name].to_list(), label, write, name) for name, (label, write) in told.items()]
+
+
+def _card(values: list[float], label: str, write: Any, name: str) -> dict[str, Any]:
+    card: dict[str, Any] = {"label": label, "value": write(values[-1])}
+    if len(values) > 1:
+        change = values[-1] - values[-2]
+        said = (
+            f"{100 * change:+.1f} points" if name == "share_at_risk" else f"{'+' if change >= 0 else ''}{write(change)}"
+        )
+        # More at risk is bad: the arrow says the direction, the colour only repeats it.
+        card |= {
+            "delta": said.replace(words.MINUS, "-"),
+            "delta_color": "off" if change == 0 else "inverse" if "risk" in name else "normal",
+            "delta_arrow": "off" if change == 0 else "auto",
+            "delta_description": "since the run before",
+            "chart_data": values,
+        }
+    return card
+
+
+def _freshness(run: Opened) -> None:
+    """How old data and model are, and what to do where they are old."""
+    summary = run.run.summary
+    as_of = date_of(summary["cutoff_day"])
+    age = (datetime.now(UTC).date() - as_of).days
+    made = str(summary.get("created_at", ""))[:10]
+    old = words.plural(max(age, 0), "day")
+    said = f"Data up to {words.day(summary['cutoff_day'] - 1)}, {old} old. Models learnt on {made}."
+    if age > STALE_DAYS:
+        st.warning(
+            f"{said} Load the latest orders and run again before acting on who is at risk today.",
+            icon=":material/schedule:",
+        )
+    else:
+        st.caption(said)
+
+
+def _revenue_at_risk(run: Opened) -> None:
+    """The revenue at risk with the range that past totals give it."""
+    summary, money = run.run.summary, run.currency
+    held = summary["revenue_at_risk"]
+    found = range_of(held, run.table("evidence"))
+    if found is None:
+        said = "No range: nothing could be proved on later time, so nobody knows how far such a sum is off."
+    else:
+        said = (
+            f"Between {words.money(found.low, money)} and {words.money(found.high, money)}, if the total is as far off "
+            "as it was at the past cutoffs (95% intervals included)."
+        )
+    st.markdown(f"**Revenue at risk: {words.money(held, money)}.** {said}".replace("$", r"\$"))

@@ -1,0 +1,89 @@
+"""Revenue recovery: what campaigns would cost and bring, with the assumptions in the reader's hand."""
+
+import polars as pl
+import streamlit as st
+
+from holdfast.campaigns.economics import totals
+from holdfast.dashboard import parts
+from holdfast.dashboard.data import Opened
+from holdfast.pipeline.recovery import Campaign, campaigns_of, simulate_recovery
+from holdfast.report import charts, details, words
+
+
+def show() -> None:
+    """Draw the page."""
+    _, run = parts.start("Revenue recovery")
+    study = run.study
+    assumed = campaigns_of(study)
+    if not run.report.knows_value:
+        parts.nothing(
+            "Nothing can be recovered.",
+            "This run knows no value: set snapshot.labels.value in the study and run again.",
+        )
+        return
+    if not assumed:
+        parts.nothing("The study has no [recovery].", "Give a cost and a rate for an at-risk segment, then run again.")
+        return
+    st.markdown(
+        "Rates are **assumed** until an experiment measures them: change them and see from where on a campaign pays. "
+        "Hold customers out in the action centre, and the next runs can measure."
+    )
+    chosen = _sliders(run, assumed)
+    plan = simulate_recovery(run.table("segments"), chosen, run.table("evidence"), margin_rate=study.value.margin_rate)
+    _totals(run, plan)
+    parts.figure(
+        run, "net", lambda: charts.net_by_rate(plan, currency=run.currency),
+        lambda: details.recovery(plan, currency=run.currency), keep=False,
+    )  # fmt: skip
+    parts.figure(
+        run, "amounts", lambda: charts.revenue_recovery(plan, currency=run.currency),
+        lambda: details.recovery(plan, currency=run.currency), keep=False,
+    )  # fmt: skip
+
+
+def _sliders(run: Opened, assumed: dict[str, Campaign]) -> dict[str, Campaign]:
+    chosen = {}
+    for place, (name, campaign) in zip(st.columns(len(assumed)), assumed.items(), strict=True):
+        slug = name.lower().replace(" ", "_")
+        most = max(100.0, 2 * campaign.cost)
+        with place.container(border=True):
+            st.markdown(f"**{name}**")
+            cost = st.slider(
+                f"Cost per customer, {run.currency}",
+                0.0,
+                most,
+                campaign.cost,
+                0.5,
+                key=f"cost_{slug}",
+                bind="query-params",
+            )
+            rate = st.slider(
+                "Rate recovered, %", 0, 100, round(100 * campaign.rate), key=f"rate_{slug}", bind="query-params"
+            )
+            reach = st.slider("Reach, % of the segment", 0, 100, 100, key=f"reach_{slug}", bind="query-params")
+        chosen[name] = Campaign(cost=cost, rate=rate / 100, reach=reach / 100)
+    return chosen
+
+
+def _totals(run: Opened, plan: pl.DataFrame) -> None:
+    """The sum of the campaigns, stamped with where the rates come from."""
+    found, money = totals(plan), run.currency
+    source = words.listing(sorted(plan["uplift_source"].unique().to_list()))
+    roi = found["roi_percent"]
+    parts.cards(
+        [
+            {"label": f"Invested ({source})", "value": words.money(found["invested"], money)},
+            {"label": f"Recovered ({source})", "value": words.money(found["recovered"], money)},
+            {"label": f"Net ({source})", "value": words.money(found["net"], money)},
+            {"label": f"ROI ({source})", "value": words.percent(None if roi is None else roi / 100, 0)},
+        ]
+    )
+    if plan["net_low"].null_count() == 0:
+        low, high = (words.money(float(plan[name].sum()), money) for name in ("net_low", "net_high"))
+        st.caption(
+            f"Net between {low} and {high} if the expected total is as far off as at the past cutoffs.".replace(
+                "$", r"\$"
+            )
+        )
+    else:
+        st.caption("No range: nothing could be proved on later time.")

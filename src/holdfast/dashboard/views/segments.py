@@ -1,0 +1,59 @@
+"""Segments: where value meets risk, what each segment holds, and who moved."""
+
+import polars as pl
+import streamlit as st
+
+from holdfast.dashboard import parts
+from holdfast.dashboard.data import Opened
+from holdfast.report import charts, details, listings, words
+from holdfast.study import SEGMENT_NAMES
+
+
+def show() -> None:
+    """Draw the page."""
+    _, run = parts.start("Segments")
+    report, money = run.report, run.currency
+    parts.figure(
+        run,
+        "segments",
+        lambda: charts.segment_analysis(report.segments, currency=money),
+        lambda: listings.segments(report),
+    )
+    parts.figure(
+        run, "quadrant", lambda: charts.customer_quadrant(report.scores, report.segments, currency=money),
+        lambda: listings.tiers(report),
+    )  # fmt: skip
+    _crowd(run)
+    parts.figure(
+        run,
+        "bands",
+        lambda: charts.risk_bands(run.scores, currency=money),
+        lambda: details.bands(run.scores, currency=money),
+    )
+    st.subheader("Who moved")
+    if run.moves is None:
+        parts.nothing(
+            "There is no earlier run to compare with.",
+            "Run the study again when new orders have come in.",
+            "holdfast run",
+        )
+        return
+    moves = run.moves
+    assert run.before is not None
+    st.caption(f"Since {words.day(run.before.summary['cutoff_day'])}, run {run.before.run_id}.")
+    parts.figure(run, "moves", lambda: charts.segment_moves(moves), lambda: details.moves(moves, currency=money))
+
+
+def _crowd(run: Opened) -> None:
+    """Every customer of the chosen segments, counted in cells."""
+    chosen = st.multiselect(
+        "Segments shown", list(SEGMENT_NAMES), key="segment", bind="query-params", placeholder="All six"
+    )
+    key = tuple(sorted(chosen))
+    some = run.kept(("some", key), lambda: run.scores.filter(pl.col("segment").is_in(key)) if key else run.scores)
+    threshold, money = run.study.churn.threshold, run.currency
+    parts.figure(
+        run, f"crowd-{'-'.join(key)}",
+        lambda: charts.value_against_risk(some, threshold=threshold, currency=money),
+        lambda: details.value_quartiles(some, currency=money),
+    )  # fmt: skip

@@ -1,0 +1,188 @@
+"""The dashboard in a real browser: no error, the figures that the run has, a file that equals the table, no barrier."""
+
+import csv
+import io
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import polars as pl
+import pytest
+from tests.conftest import missing
+
+from holdfast.io.runs import Registry, Run
+from holdfast.pipeline.audience import exports
+from holdfast.report import words
+
+playwright = pytest.importorskip("playwright.sync_api")
+
+FLAGS = ["--headless", "--no-sandbox", "--disable-background-networking"]
+PAGES = ("", "customer", "segments", "recovery", "performance", "actions", "cohorts", "health")
+# Streamlit probes for its own base path below the page's address when a page is opened directly.
+OWN_PROBES = ("/_stcore/health", "/_stcore/host-config")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def server(log_project: Path) -> Iterator[str]:
+    """A dashboard of the log's project, started as a user starts it."""
+    port = _free_port()
+    command = [sys.executable, "-m", "holdfast.cli", "dashboard", "-c", str(log_project), "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        address = f"http://127.0.0.1:{port}"
+        for _ in range(300):
+            try:
+                with urlopen(f"{address}/_stcore/health", timeout=1):
+                    break
+            except (URLError, OSError):
+                assert running.poll() is None, "the dashboard ended while it started"
+                time.sleep(0.2)
+        yield address
+        running.terminate()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """The system's Chromium."""
+    chromium = os.environ.get("HOLDFAST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if not chromium:
+        missing("there is no Chromium: apt-get install chromium")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A page that writes down every error of the console and every request to another host."""
+    context = browser.new_context(viewport={"width": 1440, "height": 1000}, accept_downloads=True)
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    page.faults = []
+    page.on("pageerror", lambda error: page.faults.append(str(error)))
+    page.on("console", lambda said: _note(page, said))
+    page.on("requestfailed", lambda request: page.faults.append(f"failed: {request.url}"))
+    yield page
+    context.close()
+
+
+def _note(page: Any, said: Any) -> None:
+    if said.type == "error" and not said.location.get("url", "").endswith(OWN_PROBES):
+        page.faults.append(f"{said.text} {said.location}")
+
+
+def _go(page: Any, address: str) -> None:
+    page.goto(address)
+    page.wait_for_selector("h1")
+    _settle(page)
+
+
+def _settle(page: Any) -> None:
+    """Wait until the script has run and nothing on the page is stale."""
+    page.wait_for_timeout(300)
+    page.wait_for_selector('[data-test-script-state="notRunning"]')
+    page.wait_for_function("() => !document.querySelector('[data-stale=true]')")
+
+
+def _figure(page: Any, label: str) -> str:
+    card = page.locator('[data-testid="stMetric"]').filter(has_text=label).first
+    return str(card.locator('[data-testid="stMetricValue"]').inner_text()).strip()
+
+
+@pytest.fixture(scope="session")
+def run(log_project: Path) -> Run:
+    return Registry(log_project.parent / "runs").open()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_loads_without_a_fault_and_without_a_barrier(name: str, server: str, page: Any, run: Run) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    who = f"?customer={run.scores['customer_id'][7]}" if name == "customer" else ""
+    _go(page, f"{server}/{name}{who}")
+    page.wait_for_timeout(1500)
+    assert page.locator('[data-testid="stException"]').count() == 0
+    assert [fault for fault in page.faults if "_stcore" not in fault] == []
+    found = Axe().run(page).response["violations"]
+    grave = [
+        f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in found if each["impact"] in ("serious", "critical")
+    ]
+    assert grave == []
+
+
+def test_typing_a_name_finds_the_customer_and_the_address_restores_the_view(server: str, page: Any, run: Run) -> None:
+    row = run.scores.row(11, named=True)
+    _go(page, f"{server}/customer")
+    page.get_by_role("textbox", name="Customer").press_sequentially(row["customer_id"])
+    page.wait_for_selector('[data-testid="stMetric"]')
+    _settle(page)
+    assert _figure(page, "Churn probability") == words.percent(row["churn_probability"])
+    assert f"customer={row['customer_id']}" in page.url
+    shared = page.url
+    page.goto("about:blank")
+    _go(page, shared)
+    assert _figure(page, "Churn probability") == words.percent(row["churn_probability"])
+    assert _figure(page, "Segment") == row["segment"]
+
+
+def test_a_slider_changes_the_figures_by_the_right_amount_and_is_shared(server: str, page: Any, run: Run) -> None:
+    plan, money = run.table("recovery"), run.summary["study"]["currency"]
+    n = int(plan.filter(pl.col("segment") == "At-Risk VIP")["customers"][0])
+    _go(page, f"{server}/recovery")
+    assert _figure(page, "Invested") == words.money(float(plan["invested"].sum()), money)
+    slider = page.get_by_role("slider", name="Cost per customer").first
+    slider.focus()
+    for _ in range(4):
+        slider.press("ArrowRight")  # half a unit of currency each
+    page.wait_for_function("() => location.search.includes('cost_at-risk_vip=52')")
+    _settle(page)
+    after = words.money(float(plan["invested"].sum()) + 2.0 * n, money)
+    assert _figure(page, "Invested") == after
+    _go(page, page.url)
+    assert _figure(page, "Invested") == after
+
+
+def test_an_export_downloads_what_the_table_shows_and_is_written_down(
+    server: str, page: Any, log_project: Path, run: Run
+) -> None:
+    before = len(exports(log_project.parent))
+    _go(page, f"{server}/actions?size=5")
+    shown = page.locator("table.hf-table").first.locator("tbody tr")
+    cells = [[cell.inner_text() for cell in row.locator("td").all()[:3]] for row in shown.all()]
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download CSV").click()
+    rows = list(csv.DictReader(io.StringIO(Path(waiting.value.path()).read_text(encoding="utf-8"))))
+    got = [[row["customer_id"], row["segment"], row["arm"]] for row in rows]
+    assert got[: len(cells)] == cells
+    assert sum(arm == "contact" for *_, arm in got) == 5
+    assert {row["run_id"] for row in rows} == {run.run_id}
+    _settle(page)
+    (latest, *_) = exports(log_project.parent)
+    assert len(exports(log_project.parent)) == before + 1
+    assert latest["figures"]["contacted"] == 5
+
+
+def test_a_phone_shows_every_page_without_scrolling_sideways(server: str, browser: Any, run: Run) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme="dark")
+    page = context.new_page()
+    for name in PAGES:
+        _go(page, f"{server}/{name}")
+        wide = page.evaluate(
+            "() => { const m = document.querySelector('[data-testid=stMain]'); return m.scrollWidth - m.clientWidth }"
+        )
+        assert wide <= 0, name
+    context.close()
