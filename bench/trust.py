@@ -1,18 +1,22 @@
-"""Trust at the door: whether the churn window is the one that is right where the truth is known."""
+"""Trust at the door: hostile files, and whether the churn window is the one that is right where the truth is known."""
 
 import argparse
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
 
 from bench._churn_logs import FIRST_DAY, HORIZON_DAYS, N_DAYS, activity, oracle_of, thirty_logs
-from bench._figures import Figure, at_least, show
+from bench._figures import Figure, at_least, at_most, show
+from bench._hostile import CORPUS, in_process
 from bench._leaks import leak_figures
 from holdfast.checks.churn_window import ChurnWindow, find_churn_window
 from holdfast.checks.silences import silences
+from holdfast.pipeline.check import check
+from holdfast.study import Study
 
 END_DAY = FIRST_DAY + N_DAYS
 TOLERANCE = 0.25
@@ -48,6 +52,31 @@ def churn_window_figures(*, seed: int, verbose: bool) -> Iterator[Figure]:
     yield Figure("churn window: largest distance from the oracle's, share", float(off.max()))
     yield Figure("churn window: mistakes about who has left over the fewest of any window, median", np.median(mistakes))
     yield Figure("churn window: mistakes about who has left over the fewest of any window, largest", max(mistakes))
+
+
+def hostile_figures(*, verbose: bool) -> Iterator[Figure]:
+    """Every hostile file through the command line's code: it ends as it must, and no row is lost."""
+    wrong = {}
+    for hostile in CORPUS:
+        with TemporaryDirectory(prefix="hostile-") as folder:
+            if said := in_process(hostile, Path(folder) / "shop"):
+                wrong[hostile.name] = said
+    if verbose:
+        for name, said in wrong.items():
+            print(f"{name}: {said}")
+    yield at_least("hostile files", len(CORPUS), 60)
+    yield at_most(f"hostile files that did not end as they must, of {len(CORPUS)}", len(wrong), 0)
+
+
+def giant_figures(folder: Path, *, verbose: bool) -> Iterator[Figure]:
+    """Of the two orders of Online Retail II that were cancelled within minutes, those that the data report names."""
+    os.environ["HOLDFAST_BENCH_DATA"] = str(folder.resolve())
+    found = check(Study.from_toml(Path(__file__).parents[1] / "examples" / "online_retail_ii" / "holdfast.toml"))
+    if verbose:
+        print(*(f"{each.severity} {each.name}: {each.evidence}" for each in found.findings), sep="\n")
+    said = " ".join(finding.evidence for finding in found.findings if finding.name == "giant-lines")
+    named = sum(f"{units} units" in said for units in ("80,995", "74,215"))
+    yield at_least("giant orders of Online Retail II named, of 2", named, 2)
 
 
 def _found(bought: pl.DataFrame, *, end_day: int) -> ChurnWindow:
@@ -106,8 +135,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print a JSON list of figures")
     parser.add_argument("--seed", type=int, default=20, help="of the simulated logs")
     asked = parser.parse_args()
-    figures = list(churn_window_figures(seed=asked.seed, verbose=not asked.json))
+    figures = list(hostile_figures(verbose=not asked.json))
+    figures += churn_window_figures(seed=asked.seed, verbose=not asked.json)
     if folder := os.environ.get("HOLDFAST_BENCH_DATA"):
+        figures += giant_figures(Path(folder), verbose=not asked.json)
         figures += real_log_figures(Path(folder), verbose=not asked.json)
         figures += leak_figures(Path(folder).resolve(), verbose=not asked.json)
     show(figures, as_json=asked.json)
