@@ -132,6 +132,7 @@ def test_returns_without_a_purchase_are_told_when_they_are_many() -> None:
 
 
 def test_lines_that_stand_in_two_files_are_a_warning() -> None:
-    facts = {"set_aside": 0, "equal": 7, "across_files": 5, "files": 2, "accepted": 100}
+    facts = {"set_aside": 0, "equal": 7, "across_files": 5, "files": 2, "accepted": 1_000}
     assert names(duplicates(facts)) == ["duplicates-across-files"]
     assert names(duplicates(facts | {"files": 1})) == []
+    assert names(duplicates(facts | {"files": 1, "accepted": 600})) == ["lines-occur-twice"]

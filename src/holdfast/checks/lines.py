@@ -11,6 +11,7 @@ GIANT = 300
 """Times the 99th percentile of a line's quantity or amount from which on a line is named."""
 SOON_MINUTES = 60
 UNMATCHED = 0.2
+MANY_EQUAL = 0.01
 NAMED = 5
 
 
@@ -124,13 +125,24 @@ def duplicates(facts: dict[str, Any]) -> Topic:
     told.append(
         f"{facts['equal']:,} accepted lines equal an earlier one in customer, moment, order, product and amount."
     )
-    found = []
+    found = [_many_equal(facts)] if facts["equal"] > MANY_EQUAL * facts["accepted"] else []
     if facts["files"] > 1:
         told.append(f"{facts['across_files']:,} of them stand in another of the {facts['files']} files.")
         if facts["across_files"]:
             found.append(_across_files(facts))
     topic = Topic(name="duplicates", title="Duplicates", facts=facts, sentences=tuple(told), findings=tuple(found))
     return topic
+
+
+def _many_equal(facts: dict[str, Any]) -> Finding:
+    return Finding(
+        name="lines-occur-twice",
+        severity="note",
+        evidence=f"{facts['equal']:,} of {facts['accepted']:,} lines ({facts['equal'] / facts['accepted']:.1%}) "
+        "equal an earlier one in customer, moment, order, product and amount",
+        meaning="Two of a thing on one receipt, or an export that overlaps another and counts purchases twice.",
+        fix='if they are double entries, set transactions.exact_duplicates = "drop"',
+    )
 
 
 def _across_files(facts: dict[str, Any]) -> Finding:

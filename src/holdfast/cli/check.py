@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _SEVERITY = {"fatal": "bold red", "warning": "yellow", "note": "dim"}
 _SHOWN_ROWS = 12
+_TABLE_WIDTH = 110
 
 
 def check(
@@ -65,12 +66,14 @@ def print_check(out: "Console", found: "Check") -> None:
         for sentence in topic.sentences:
             out.print(Text(f"  {sentence}"))
         if topic.table is not None and topic.name in ("columns", "unusual-customers"):
-            out.print(_table(topic.table.head(_SHOWN_ROWS) if topic.name != "columns" else topic.table))
+            rows = topic.table if topic.name == "columns" else topic.table.head(_SHOWN_ROWS)
+            out.print(_table(rows), width=max(out.width, _TABLE_WIDTH))
     out.print("\n[bold]Is it enough?[/bold]")
     for count in found.sufficiency.counts:
         mark, style = ("yes", "green") if count.holds else ("no", "yellow")
         limit = "at most" if count.name == "stale-log" else "at least"
-        said = f"{count.found:,} {count.unit}, {limit} {count.needed:,} needed"
+        unit = count.unit.replace("days", "day", 1) if count.found == 1 else count.unit
+        said = f"{count.found:,} {unit}, {limit} {count.needed:,} needed"
         out.print(Text.assemble((f"  {mark:<4}", style), said))
     if found.violations:
         out.print("\n[bold]Quarantined[/bold]")
