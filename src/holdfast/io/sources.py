@@ -26,6 +26,9 @@ OnRows = Callable[[str, int], None]
 """Told the name of a source and its rows so far."""
 
 
+_WIDE, _MB_PER_COLUMN = 500, 2
+
+
 class Stream(Protocol):
     """Rows that arrive as Arrow batches: a CSV, a query."""
 
@@ -139,9 +142,16 @@ def open_source(
     return _streamed(CsvFiles(files, source.csv), source.csv.decimal, warehouse, name=name, on_rows=on_rows)
 
 
+def _make_room(n_columns: int, warehouse: Warehouse) -> None:
+    """Let the database hold a block of every column: the limit that suits an order log is too low for a wide table."""
+    if n_columns > _WIDE:
+        warehouse.con.execute(f"SET memory_limit = '{_MB_PER_COLUMN * n_columns}MB'")
+
+
 def _streamed(stream: Stream, decimal: str, warehouse: Warehouse, *, name: str, on_rows: OnRows | None) -> Opened:
     opened = Opened(name, f"source_{name}", {}, stream.labels, decimal, stream)
     reader = pa.RecordBatchReader.from_batches(stream.schema, _watched(stream, opened, on_rows))
+    _make_room(len(stream.names), warehouse)
     warehouse.con.register(opened.view, reader)
     kinds = warehouse.con.execute(f"SELECT column_name, column_type FROM (DESCRIBE {opened.view})").fetchall()[2:]
     opened.fields = {label: Field(sql, kind) for label, (sql, kind) in zip(stream.names, kinds, strict=True)}
@@ -168,6 +178,7 @@ def _parquet(
     labels = [str(file.path) for file in files]
     names, n_rows = common_columns(labels)
     opened = Opened(name, f"source_{name}", {}, labels, source.csv.decimal, streamed=n_rows)
+    _make_room(len(names), warehouse)
     with opened.reading():
         rows = warehouse.con.read_parquet(paths, file_row_number=True)
         # By position: names that differ in case alone are renamed by DuckDB.
