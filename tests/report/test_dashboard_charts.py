@@ -1,0 +1,82 @@
+"""The dashboard's charts: each says what it shows, or why it shows nothing."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+import pytest
+
+from holdfast import tables
+from holdfast.report import charts
+from holdfast.report.charts.cohorts import cumulative_value
+from holdfast.report.contents import Report
+from holdfast.report.theme import in_dark
+
+EMPTY: dict[str, Callable[[], Any]] = {
+    "revenue": lambda: charts.revenue_distribution(tables.SCORES.empty(), currency="GBP"),
+    "violins": lambda: charts.value_by_segment(tables.SCORES.empty(), currency="GBP"),
+    "crowd": lambda: charts.value_against_risk(tables.SCORES.empty(), threshold=0.5, currency="GBP"),
+    "bands": lambda: charts.risk_bands(tables.SCORES.empty(), currency="GBP"),
+    "cutoffs": lambda: charts.churn_at_cutoffs(tables.PREDICTIONS.empty()),
+    "deciles": lambda: charts.decile_chart(tables.PREDICTIONS.empty()),
+    "candidates": lambda: charts.candidates(tables.EVIDENCE.empty()),
+    "reasons": lambda: charts.reason_bars(tables.REASONS.empty(), task="churn"),
+    "horizons": lambda: charts.value_by_horizon(tables.HORIZONS.empty(), currency="GBP"),
+    "timeline": lambda: charts.order_timeline(tables.PURCHASES.empty(), cutoff_day=1, next_day=None, currency="GBP"),
+    "retention": lambda: charts.retention(tables.COHORTS.empty()),
+    "survival": lambda: charts.survival_curves(tables.SURVIVAL.empty()),
+    "cohort value": lambda: charts.cohort_value(tables.COHORTS.empty(), currency="GBP"),
+    "weeks": lambda: charts.purchases_by_week(tables.DAYS.empty()),
+}
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_a_chart_without_data_says_why(name: str) -> None:
+    spec = EMPTY[name]().to_dict()
+    assert spec["title"]["text"][0].startswith("No ")
+    assert re.search(r"\.$", next(iter(spec["datasets"].values()))[0]["why"])
+
+
+def test_each_chart_of_the_base_keeps_the_schema_and_stays_small(report: Report) -> None:
+    drawn = [
+        charts.revenue_distribution(report.scores, currency="GBP"),
+        charts.value_by_segment(report.scores, currency="GBP"),
+        charts.value_against_risk(report.scores, threshold=0.5, currency="GBP"),
+        charts.risk_bands(report.scores, currency="GBP"),
+        charts.churn_at_cutoffs(report.predictions),
+        charts.decile_chart(report.predictions),
+        charts.lift_curve(report.steps),
+        charts.candidates(report.evidence),
+    ]
+    for chart in drawn:
+        spec = chart.to_dict()
+        assert spec["title"]["text"]
+        assert sum(len(rows) for rows in spec["datasets"].values()) <= 2000
+
+
+def test_a_gauge_says_the_band_and_how_that_compares() -> None:
+    title = " ".join(charts.risk_gauge(0.7, base_rate=0.35).to_dict()["title"]["text"])
+    assert title == "Very high risk: 70.0%, 2.0 times the average"
+
+
+def test_open_months_are_hatched_and_carry_no_figure() -> None:
+    rows = [("2024-01", 0, 10, 10, 5.0, True), ("2024-01", 1, 10, 4, 2.0, True), ("2024-01", 2, 10, 1, 1.0, False)]
+    spec = charts.retention(pl.DataFrame(rows, schema=tables.COHORTS.schema, orient="row")).to_dict()
+    hatched = [rows for rows in spec["datasets"].values() if "hatch" in rows[0]]
+    assert [[row["months_since"] for row in rows] for rows in hatched] == [[2]]
+    assert "40% of customers buy in the first month" in " ".join(spec["title"]["text"])
+
+
+def test_cumulative_value_counts_only_cohorts_that_are_old_enough() -> None:
+    rows = [
+        ("2024-01", 0, 10, 10, 100.0, True), ("2024-01", 1, 10, 5, 50.0, True),
+        ("2024-02", 0, 30, 30, 100.0, True), ("2024-02", 1, 30, 5, 90.0, False),
+    ]  # fmt: skip
+    table = cumulative_value(pl.DataFrame(rows, schema=tables.COHORTS.schema, orient="row"))
+    # Month 0: 200 of 40 customers; month 1: 50 of the 10 whose month is over.
+    assert table.rows() == [("2024", 0, 40, 5.0), ("2024", 1, 10, 10.0)]
+
+
+def test_a_dark_chart_swaps_the_palette_and_nothing_else() -> None:
+    assert in_dark('{"fill": "#0072B2", "other": "#123456"}') == '{"fill": "#56b4e9", "other": "#123456"}'
