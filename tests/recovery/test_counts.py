@@ -1,17 +1,13 @@
 """The count models find the truth of simulated shops, as exact expectations given each customer's latent state."""
 
 from dataclasses import replace
-from datetime import date
 
 import numpy as np
 import polars as pl
 import pytest
 
-from holdfast.models.btyd import BGNBD
 from holdfast.models.counts import CountModel, fit_counts
-from holdfast.models.counts.clock import Clock
 from holdfast.models.counts.histories import histories_at
-from holdfast.models.counts.laws import history_of
 from holdfast.synthetic import Shop, simulate
 from holdfast.windows import day_of
 
@@ -39,8 +35,6 @@ def off(told: np.ndarray, truth: pl.Series) -> float:
     [
         pytest.param(TEXTBOOK, 0.12, id="memoryless"),
         pytest.param(replace(TEXTBOOK, rhythm=4.0), 0.12, id="regular"),
-        pytest.param(replace(TEXTBOOK, truncated_days=182), 0.12, id="older than its log"),
-        pytest.param(replace(TEXTBOOK, newcomer_share=0.5), 0.12, id="half of them newcomers"),
     ],
 )
 def test_the_total_and_the_silence_of_a_shop_are_found(shop: Shop, stated: float) -> None:
@@ -50,13 +44,3 @@ def test_the_total_and_the_silence_of_a_shop_are_found(shop: Shop, stated: float
     assert abs(float(silent.mean()) - float(customers["probability_no_purchase_90"].to_numpy().mean())) < 0.03
     order = np.corrcoef(model.expected(customers, 90), customers["expected_purchases_90"])[0, 1]
     assert order > 0.8
-
-
-@pytest.mark.slow
-def test_a_december_is_forecast_as_a_december() -> None:
-    shop = replace(TEXTBOOK, start=date(2022, 7, 1), n_days=883, december_factor=4.0, purchases_per_year=10.0)
-    model, customers = recovered(shop)
-    history = history_of(customers, Clock())
-    plain = BGNBD().fit(*history).expected_purchases(*history, end=30)
-    truth = customers["expected_purchases_30"]
-    assert abs(off(model.expected(customers, 30), truth)) < 0.5 * abs(off(plain, truth))
