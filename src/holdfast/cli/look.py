@@ -8,10 +8,13 @@ from holdfast.cli.output import Config, Json, Set, console, print_json, study_fr
 
 if TYPE_CHECKING:
     import polars as pl
+    from rich.table import Table
+
+    from holdfast.evaluation.backtest import Evidence
 
 _SHOWN = {
     "churn": ("roc_auc", "average_precision", "brier", "log_loss"),
-    "value": ("wape", "spearman", "top_decile_capture", "total_ratio"),
+    "value": ("wape", "spearman", "top_decile_capture", "total_ratio", "coverage_80", "coverage_95"),
 }
 
 
@@ -60,7 +63,7 @@ def backtest(
     study = study_from(config, overrides)
     with progress(silent=json) as listener:
         found = verb(study, cutoffs=[parse_day(day) for day in cutoff or []] or None, listener=listener)
-    _print_evidence(found.evidence, [finding.as_dict() for finding in found.findings], json=json)
+    _print_evidence(found, json=json)
 
 
 def compare(
@@ -76,14 +79,19 @@ def compare(
     study = study_from(config, overrides)
     with progress(silent=json) as listener:
         found = verb(study, task=task, listener=listener)
-    _print_evidence(found.evidence, [finding.as_dict() for finding in found.findings], json=json)
+    _print_evidence(found, json=json)
 
 
-def _print_evidence(evidence: "pl.DataFrame", findings: list[dict[str, str]], *, json: bool) -> None:
+def _print_evidence(found: "Evidence", *, json: bool) -> None:
+    from holdfast.pipeline.summarise import plain
+    from holdfast.report.promises import tenths
     from holdfast.windows import date_of
 
+    evidence, findings = found.evidence, [finding.as_dict() for finding in found.findings]
+    by_tenth = tenths(found.predictions)
+
     if json:
-        print_json({"evidence": evidence.to_dicts(), "findings": findings})
+        print_json({"evidence": plain(evidence), "tenths": plain(by_tenth), "findings": findings})
         return
     from rich.table import Table
 
@@ -92,15 +100,37 @@ def _print_evidence(evidence: "pl.DataFrame", findings: list[dict[str, str]], *,
         metrics = [name for name in _SHOWN[str(task)] if name in rows["metric"]]
         table = Table(f"{task}, {date_of(int(str(day)))}", *metrics, box=None, padding=(0, 2, 0, 0))
         for (model,), figures in rows.group_by("model", maintain_order=True):
-            found = {row["metric"]: row for row in figures.to_dicts()}
-            table.add_row(str(model), *(_figure(found[name]) for name in metrics))
+            told = {row["metric"]: row for row in figures.to_dicts()}
+            table.add_row(str(model), *(_figure(told.get(name)) for name in metrics))
         out.print(table)
+        out.print()
+    if by_tenth.height:
+        out.print(_tenths(by_tenth))
         out.print()
     for finding in findings:
         out.print(f"[bold]{finding['severity']}[/bold]: {finding['evidence']}; {finding['fix']}")
 
 
-def _figure(row: dict[str, float | None]) -> str:
+def _tenths(by_tenth: "pl.DataFrame") -> "Table":
+    """Each cutoff's tenths by expected revenue: what was expected, what came, how often the interval held."""
+    from rich.table import Table
+
+    from holdfast.windows import date_of
+
+    table = Table("cutoff", "tenth", box=None, padding=(0, 2, 0, 0))
+    for title in ("expected", "came", "naive", "brought nothing", "in the 80 % interval"):
+        table.add_column(title, justify="right")
+    for row in by_tenth.iter_rows(named=True):
+        money = (f"{row[name]:,.2f}" for name in ("predicted", "actual", "baseline"))
+        held = "-" if row["held_80"] is None else f"{row['held_80']:.0%}"
+        day = str(date_of(row["cutoff_day"])) if row["tenth"] == 1 else ""
+        table.add_row(day, str(row["tenth"]), *money, f"{row['idle']:.0%}", held)
+    return table
+
+
+def _figure(row: dict[str, float | None] | None) -> str:
+    if row is None:
+        return ""
     value, low, high = row["value"], row["low"], row["high"]
     if value is None or value != value:
         return "-"

@@ -29,6 +29,7 @@ CHARTS: Mapping[str, Callable[[Report], "ChartType"]] = {
     "calibration": lambda r: charts.calibration(r.predictions),
     "gains": lambda r: charts.gains(r.steps),
     "backtest": lambda r: charts.backtest(r.evidence),
+    "promises": lambda r: charts.promises(r.predictions, currency=r.currency),
 }
 _NOISE = re.compile(r' (?:aria-[a-z]+|role|class|pointer-events|xmlns:xlink|version)="[^"]*"')
 _SIZE = re.compile(r'<svg[^>]* width="([\d.]+)" height="([\d.]+)"')

@@ -142,7 +142,7 @@ def _listings(report: Report) -> dict[str, Listing]:
     whole = (
         listings.segments, listings.audit, listings.tiers, listings.recovery, listings.riskiest, listings.proof,
         listings.cross_validated, listings.candidates, listings.calibration, listings.ranking, listings.gains,
-        listings.roles, listings.set_aside, listings.seconds, listings.versions,
+        listings.promises, listings.roles, listings.set_aside, listings.seconds, listings.versions,
     )  # fmt: skip
     return both | {make.__name__: make(report) for make in whole}
 

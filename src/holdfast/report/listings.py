@@ -9,6 +9,7 @@ import polars as pl
 from holdfast.report import curves, words
 from holdfast.report.contents import Report
 from holdfast.report.exports import riskiest_first
+from holdfast.report.promises import tenths
 from holdfast.study import ALGORITHMS
 
 Row = tuple[str, ...]
@@ -191,6 +192,28 @@ def gains(report: Report) -> Listing:
     )
     columns = [f"{words.capital(parts[task])}, {model}" for task in found for model in ("model", "baseline")]
     return _listing("Share found in the customers ranked highest", ("Customers", *columns), rows if found else ())
+
+
+def promises(report: Report) -> Listing:
+    """Predicted against realised revenue, and how often the 80 % interval held, by tenth of predicted revenue."""
+    money = report.currency
+    rows = (
+        (
+            words.day(row["cutoff_day"]),
+            words.count(row["tenth"]),
+            words.count(row["customers"]),
+            *(words.money(row[name], money) for name in ("predicted", "actual", "baseline")),
+            words.percent(row["idle"], 0),
+            words.percent(row["held_80"], 0),
+            words.money(row["width_80"], money),
+        )
+        for row in tenths(report.predictions).iter_rows(named=True)
+    )
+    columns = (
+        "Cutoff", "Tenth", "Customers", "Expected", "Came", "Naive baseline", "Brought nothing", "In the 80% interval",
+        "Its width",
+    )  # fmt: skip
+    return _listing("Expected and realised revenue per customer, by tenth of expected revenue", columns, rows)
 
 
 def tiers(report: Report) -> Listing:

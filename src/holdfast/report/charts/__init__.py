@@ -19,6 +19,7 @@ from holdfast.report.charts.portfolio import (
     value_against_risk,
     value_by_segment,
 )
+from holdfast.report.charts.promises import promises
 from holdfast.report.charts.ranking import candidates, churn_at_cutoffs, decile_chart, lift_curve
 from holdfast.report.charts.traffic import purchases_by_week, silences
 
@@ -37,6 +38,7 @@ __all__ = [
     "net_by_rate",
     "order_timeline",
     "profile_radar",
+    "promises",
     "purchases_by_week",
     "quarantined",
     "reactivation",
