@@ -254,20 +254,17 @@ def proved() -> Callable[..., pl.DataFrame]:
 
     def table(churned: list[bool], churn: list[float], revenue: list[float], expected: list[float]) -> pl.DataFrame:
         n = len(churned)
-        return tables.PREDICTIONS.check(
-            pl.DataFrame(
-                {
-                    "customer_id": [f"C{k}" for k in range(n)],
-                    "cutoff_day": [100] * n,
-                    "churned": churned,
-                    "churn_probability": churn,
-                    "churn_baseline": [None] * n,
-                    "future_revenue": revenue,
-                    "expected_revenue": expected,
-                    "value_baseline": [None] * n,
-                },
-                schema=tables.PREDICTIONS.schema,
-            )
-        )
+        columns = {
+            "customer_id": [f"C{k}" for k in range(n)],
+            "cutoff_day": [100] * n,
+            "churned": churned,
+            "churn_probability": churn,
+            "churn_baseline": [None] * n,
+            "future_revenue": revenue,
+            "expected_revenue": expected,
+            "value_baseline": [None] * n,
+        }
+        known = pl.DataFrame(columns, schema_overrides={name: tables.PREDICTIONS.schema[name] for name in columns})
+        return tables.PREDICTIONS.check(_filled(known, tables.PREDICTIONS))
 
     return table
