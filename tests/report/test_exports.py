@@ -20,7 +20,8 @@ def _scores(ids: list[str], **columns: object) -> pl.DataFrame:
         "customer_id": ids, "cutoff_day": [0] * n, "churn_probability": [0.5] * n, "expected_revenue": [1.0] * n,
         "risk_score": [0.5] * n, "risk_rank": [0.5] * n, "value_tier": ["low"] * n, "segment": ["Hibernating"] * n,
     }  # fmt: skip
-    return pl.DataFrame(whole | columns, schema=tables.SCORES.schema)
+    empty = {name: [None] * n for name in tables.SCORES.schema if name not in whole}
+    return pl.DataFrame(whole | empty | columns, schema=tables.SCORES.schema)
 
 
 def _read(scores: pl.DataFrame) -> list[list[str]]:
