@@ -34,6 +34,7 @@ bench: $(STAMP)
 	$(BIN)/python -m bench.dashboard
 	$(BIN)/python -m bench.size
 	$(BIN)/python -m bench.science
+	$(BIN)/python -m bench.api
 
 docs: $(STAMP)
 	$(BIN)/python docs/build.py
