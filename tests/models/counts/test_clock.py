@@ -60,3 +60,12 @@ def test_less_than_a_year_shows_no_season(memoryless):
 def test_a_shop_older_than_its_log_is_recognised(shop_days):
     shop = replace(Shop.memoryless(2_500, seed=5), truncated_days=400, dropouts_per_year=0.5)
     assert calendar_of(shop_days(shop), n_days=500).opened == pytest.approx(FIRST_DAY)
+
+
+def test_a_growing_shop_older_than_its_log_is_not_taken_for_seasonal(shop_days):
+    days = shop_days(replace(Shop.memoryless(1_500, seed=11), truncated_days=182))
+    calendar = calendar_of(days, n_days=728)
+    assert calendar.opened is not None
+    by_week = np.array(calendar.clock.rates or [1.0])
+    months = by_week[: len(by_week) // 4 * 4].reshape(-1, 4).mean(axis=1) if len(by_week) > 4 else by_week
+    assert np.abs(months - 1).max() < 0.35

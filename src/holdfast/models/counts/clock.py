@@ -95,7 +95,7 @@ def learn_calendar(days: pl.DataFrame, *, first_day: int, now: int, seed: int) -
     repeats = seen.filter(pl.col("day") > pl.col("day").min().over("customer_id"))["day"].to_numpy()
     starts = [now - YEAR_DAYS * (k + 1) for k in range(min(int(n_years), 3))]
     weekly = [_weekly(repeats, start) for start in starts]
-    evenly = [np.full(WEEKS, max(float(count.mean()), 1e-9)) for count in weekly]
+    evenly = [max(float(count.mean()), 1e-9) * _growth(weekly) for count in weekly]
     usual = np.sum(evenly if opened is not None else _expected(seen, starts, now=now, seed=seed), axis=0)
     counted = np.sum(weekly, axis=0)
     spread, overdispersion = _spread(counted, usual)
@@ -117,6 +117,14 @@ def _older_than_its_log(first: npt.NDArray[np.int64], *, first_day: int, now: in
     monthly = np.bincount((first - first_day) // _MONTH_DAYS, minlength=n_months)[:n_months]
     usual = float(np.median(monthly[1:]))
     return usual > 0 and monthly[0] > _OLD_SHOP_FACTOR * usual
+
+
+def _growth(weekly: Sequence[Vector]) -> Vector:
+    """Purchases of each week of a year next to its mean, by the growth from the oldest year to the latest; else 1."""
+    latest, oldest = (max(float(count.sum()), 1.0) for count in (weekly[0], weekly[-1]))
+    a_year = (latest / oldest) ** (1 / max(len(weekly) - 1, 1)) if len(weekly) > 1 else 1.0
+    trend = a_year ** (np.arange(WEEKS) / WEEKS)
+    return np.asarray(trend / trend.mean())
 
 
 def _weekly(day: npt.NDArray[np.int64], start: int) -> Vector:
