@@ -10,9 +10,14 @@ COPY pyproject.toml README.md LICENSE ./
 COPY src src
 RUN /opt/build/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheels . \
  && /opt/build/bin/pip --python /opt/holdfast/bin/python install --no-compile --no-index --no-deps /wheels/*.whl
-# What no run reads: headers, tests, and the symbols of a debugger.
-RUN find /opt/holdfast -type d \( -name tests -o -name include \) -path '*site-packages*' -prune -exec rm -rf {} + \
- && find /opt/holdfast -type d -name __pycache__ -prune -exec rm -rf {} +
+# What serving never imports: drawing, learning, Arrow's services, headers, tests, and the symbols of a debugger.
+WORKDIR /opt/holdfast/lib/python3.12/site-packages
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install -y --no-install-recommends binutils && rm -rf /var/lib/apt/lists/* \
+ && /opt/build/bin/pip --python /opt/holdfast/bin/python uninstall --yes --quiet vl-convert-python altair scikit-learn \
+ && rm -f pyarrow/libarrow_flight* pyarrow/libarrow_substrait* pyarrow/_flight* pyarrow/_substrait* \
+ && find . -type d \( -name tests -o -name include -o -name __pycache__ \) -prune -exec rm -rf {} + \
+ && find . -name '*.so*' -exec strip --strip-unneeded {} +
 
 FROM python:3.12-slim
 # hadolint ignore=DL3008
