@@ -1,5 +1,6 @@
 """`holdfast forecast`: what today's customers will bring, week by week."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -17,11 +18,10 @@ def forecast(
     run_id: Annotated[str, typer.Option("--run", metavar="RUN_ID", help="A run, or latest.")] = "champion",
     by: Annotated[Literal["company", "segment", "cohort"], typer.Option(help="Whose weeks.")] = "company",
     weeks: Annotated[int, typer.Option(min=1, max=521, help="How many weeks to print.")] = 13,
+    png: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the company's weeks, too.")] = None,
     json: Json = False,
 ) -> None:
     """Print the revenue forecast of a published run, with its 80 % interval. New customers are not in it."""
-    from pathlib import Path
-
     from holdfast.errors import NotEnoughData
     from holdfast.io.runs import Registry
 
@@ -32,6 +32,13 @@ def forecast(
         raise NotEnoughData(f"run {run.run_id} has no forecast", fix="a forecast needs an order log with amounts")
     first = table["week_start_day"].unique().sort()[:weeks]
     chosen = table.filter(group_kind=by).join(first.to_frame(), on="week_start_day", how="semi")
+    if png is not None:
+        from holdfast.report.charts import revenue_forecast
+        from holdfast.report.drawing import drawing
+        from holdfast.report.spreads import weeks as past_weeks
+
+        company, past = table.filter(group_kind="company"), past_weeks(run.table("days"))
+        png.write_bytes(drawing("forecast", revenue_forecast(company, past, currency=study.currency)).png())
     if json:
         print_json({"run_id": run.run_id, "currency": study.currency, "forecast": chosen.to_dicts()})
         return

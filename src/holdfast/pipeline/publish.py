@@ -14,6 +14,7 @@ from holdfast.study import Study
 
 LIBRARIES = ("duckdb", "polars", "numpy", "scikit-learn", "lightgbm", "narwhals", "pyarrow")
 _SHOWN = ("reasons", "contributions", "importance", "segments", "recovery", "predictions", "evidence", "scores")
+_OF_A_LOG = ("forecast", "days")
 
 
 def write_tables(folder: Path, outcome: Outcome) -> None:
@@ -35,7 +36,7 @@ def write_papers(folder: Path, study: Study, outcome: Outcome, summary: Mapping[
     from holdfast.report.html import render
     from holdfast.report.model_card import model_card
 
-    shown = {name: outcome.tables[name] for name in _SHOWN}
+    shown = {name: outcome.tables[name] for name in (*_SHOWN, *(name for name in _OF_A_LOG if name in outcome.tables))}
     report = Report(study=study, summary=summary, versions=versions(), **shown)
     drawn = list(drawings(report))
     (folder / "report.html").write_text(render(report, drawn), encoding="utf-8")

@@ -9,6 +9,7 @@ import polars as pl
 
 from holdfast.report.curves import cumulative
 from holdfast.study import Study
+from holdfast.tables import DAYS, FORECAST
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,8 @@ class Report:
         Of a sample of customers; without rows where nothing was explained.
     reasons
         Of any customers; the report shows those of the riskiest twenty.
+    forecast, days
+        What is to come, week by week, and what came; without rows for a snapshot.
     versions
         Library -> version.
     """
@@ -37,6 +40,8 @@ class Report:
     recovery: pl.DataFrame
     predictions: pl.DataFrame
     evidence: pl.DataFrame
+    forecast: pl.DataFrame = field(default_factory=FORECAST.empty)
+    days: pl.DataFrame = field(default_factory=DAYS.empty)
     versions: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.report import charts
 from holdfast.report.contents import Report
+from holdfast.report.spreads import weeks
 from holdfast.report.theme import FONT, as_variables, light
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ CHARTS: Mapping[str, Callable[[Report], "ChartType"]] = {
     "customer_quadrant": lambda r: charts.customer_quadrant(r.scores, r.segments, currency=r.currency),
     "segment_analysis": lambda r: charts.segment_analysis(r.segments, currency=r.currency),
     "revenue_recovery": lambda r: charts.revenue_recovery(r.recovery, currency=r.currency),
+    "forecast": lambda r: charts.revenue_forecast(
+        r.forecast.filter(group_kind="company"), weeks(r.days), currency=r.currency
+    ),
     "roc_pr": lambda r: charts.roc_pr(r.steps),
     "calibration": lambda r: charts.calibration(r.predictions),
     "gains": lambda r: charts.gains(r.steps),
