@@ -184,6 +184,13 @@ def _summary(scores: pl.DataFrame) -> dict[str, Any]:
     }
 
 
+def _forecast() -> pl.DataFrame:
+    """Eight weeks of the company."""
+    weeks = {"group_kind": "company", "group": "all", "days": 7, "low_80": 3000.0, "high_80": 6000.0}
+    rows = [{**weeks, "week_start_day": 19905 + 7 * k, "expected_revenue": 4500.0 - 50 * k} for k in range(8)]
+    return tables.FORECAST.check(pl.DataFrame(rows, schema=tables.FORECAST.schema))
+
+
 LOG = {
     "study": {"name": "shop <i>&</i>", "currency": "GBP", "seed": 7},
     "transactions": {"path": "orders.csv", "columns": {"customer_id": "c", "occurred_at": "t", "amount": "a"}},
@@ -208,6 +215,8 @@ def report() -> Report:
         recovery=_recovery(segments),
         predictions=_predictions(rng),
         evidence=_evidence(),
+        forecast=_forecast(),
+        days=pl.DataFrame({"day": range(19800, 19905), "purchases": 20, "revenue": 700.0}, schema=tables.DAYS.schema),
         versions={"polars": "2.1.0"},
     )
 

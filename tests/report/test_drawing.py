@@ -16,8 +16,8 @@ ORIGINAL = {
 }  # fmt: skip
 
 
-def test_the_pngs_have_the_names_of_the_original_system_and_five_more(drawn: Sequence[Drawing]) -> None:
-    more = {"roc_pr.png", "calibration.png", "gains.png", "backtest.png", "promises.png"}
+def test_the_pngs_have_the_names_of_the_original_system_and_six_more(drawn: Sequence[Drawing]) -> None:
+    more = {"roc_pr.png", "calibration.png", "gains.png", "backtest.png", "promises.png", "forecast.png"}
     assert {f"{each.name}.png" for each in drawn} == ORIGINAL | more
 
 
