@@ -16,7 +16,7 @@ RUN find /opt/holdfast -type d \( -name tests -o -name include \) -path '*site-p
 
 FROM python:3.12-slim
 # hadolint ignore=DL3008
-RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/* \
+RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin \
  && useradd --no-log-init --uid 10001 --create-home holdfast && install -d -o 10001 -g 10001 /data
 COPY --from=build /opt/holdfast /opt/holdfast
 ENV PATH=/opt/holdfast/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
