@@ -15,7 +15,7 @@ WORKDIR /opt/holdfast/lib/python3.12/site-packages
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install -y --no-install-recommends binutils && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin \
  && /opt/build/bin/pip --python /opt/holdfast/bin/python uninstall --yes --quiet vl-convert-python altair scikit-learn \
- && rm -f pyarrow/libarrow_flight* pyarrow/_flight* pyarrow/_substrait* pyarrow/libarrow_s3* pyarrow/_*fs.*.so \
+ && rm -f pyarrow/libarrow_flight* pyarrow/_flight* pyarrow/_substrait* pyarrow/libarrow_s3* pyarrow/_s3fs* pyarrow/_gcsfs* pyarrow/_azurefs* \
  && find . -type d \( -name tests -o -name include -o -name __pycache__ \) -prune -exec rm -rf {} + \
  && find . -name '*.so*' -exec strip --strip-unneeded {} +
 
