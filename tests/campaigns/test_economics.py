@@ -51,3 +51,12 @@ def test_an_empty_or_worthless_segment_has_no_roi_and_no_break_even():
 def test_segments_that_the_study_gives_no_rate_are_left_out():
     plan = recovery(segments([1, 2, 3], [1.0, 2.0, 3.0]), {"Vulnerable": Recovery(cost=1, rate=1)})
     assert plan["segment"].to_list() == ["Vulnerable"]
+
+
+def test_a_ratio_beyond_what_a_number_holds_is_unknown_and_not_infinite() -> None:
+    found = pl.DataFrame({"segment": ["Vulnerable"], "customers": [10], "total_ltv": [1000.0]})
+    tiny = recovery(found, {"Vulnerable": Recovery(cost=25, rate=0.35)}, margin_rate=5e-324)
+    assert tiny["break_even_rate"].to_list() == [None]
+    free = recovery(found, {"Vulnerable": Recovery(cost=5e-324, rate=0.35)})
+    assert free["roi_percent"].to_list() == [None]
+    assert totals(free)["roi_percent"] is None

@@ -1,5 +1,6 @@
 """What keeping customers at risk would cost and bring under assumed rates, and what later money is worth today."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -51,12 +52,17 @@ def recovery(
         .with_columns(invested=pl.col("customers") * pl.col("cost"), recovered=value * pl.col("rate"))
         .with_columns(net=pl.col("recovered") - pl.col("invested"))
         .with_columns(
-            roi_percent=pl.when(pl.col("invested") > 0).then(100 * pl.col("net") / pl.col("invested")),
-            break_even_rate=pl.when(value > 0).then(pl.col("invested") / value),
+            roi_percent=_known(100 * pl.col("net") / pl.col("invested"), where=pl.col("invested") > 0),
+            break_even_rate=_known(pl.col("invested") / value, where=value > 0),
             uplift_source=pl.lit("assumed"),
         )
     )
     return tables.RECOVERY.check(plan.select(tables.RECOVERY.schema.names()))
+
+
+def _known(ratio: pl.Expr, *, where: pl.Expr) -> pl.Expr:
+    """The ratio; null where it is not defined, or beyond what a number can hold."""
+    return pl.when(where & ratio.is_finite()).then(ratio)
 
 
 def totals(plan: pl.DataFrame) -> dict[str, float | None]:
@@ -65,8 +71,9 @@ def totals(plan: pl.DataFrame) -> dict[str, float | None]:
     The ROI is None where nothing is invested.
     """
     invested, recovered = (float(sum(plan[column])) for column in ("invested", "recovered"))
-    roi_percent = 100 * (recovered - invested) / invested if invested > 0 else None
-    return {"invested": invested, "recovered": recovered, "net": recovered - invested, "roi_percent": roi_percent}
+    roi_percent = 100 * (recovered - invested) / invested if invested > 0 else math.inf
+    known = roi_percent if math.isfinite(roi_percent) else None
+    return {"invested": invested, "recovered": recovered, "net": recovered - invested, "roi_percent": known}
 
 
 def present_value(margin: Mapping[int, Vector], *, rate_per_year: float) -> dict[int, Vector]:

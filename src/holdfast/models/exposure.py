@@ -31,7 +31,8 @@ def horizon_exponent(windows: pl.DataFrame, amount: pl.Expr) -> float:
         An aggregate that grows with the window: hazard, or revenue.
     """
     totals = windows.group_by("cutoff_day", "horizon_days").agg(amount=amount)
-    totals = totals.filter(pl.col("amount") > 0, pl.col("amount").is_finite())
+    # Groups come in any order, and a sum of floats depends on it.
+    totals = totals.filter(pl.col("amount") > 0, pl.col("amount").is_finite()).sort("cutoff_day", "horizon_days")
     logs = totals.select("cutoff_day", x=pl.col("horizon_days").log(), y=pl.col("amount").log())
     within = logs.select(pl.col("x", "y") - pl.col("x", "y").mean().over("cutoff_day"))
     spread = float((within["x"] ** 2).sum())
