@@ -17,7 +17,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends binutils && rm 
  && /opt/build/bin/pip --python /opt/holdfast/bin/python uninstall --yes --quiet vl-convert-python altair scikit-learn \
  && rm -f pyarrow/libarrow_flight* pyarrow/_flight* pyarrow/_substrait* pyarrow/libarrow_s3* pyarrow/_s3fs* pyarrow/_gcsfs* pyarrow/_azurefs* \
  && find . -type d \( -name tests -o -name include -o -name __pycache__ \) -prune -exec rm -rf {} + \
- && find . -name '*.so*' -exec strip --strip-unneeded {} +
+ && strip --strip-unneeded _polars_runtime_32/*.so uvloop/*.so
 
 FROM python:3.12-slim
 # hadolint ignore=DL3008
