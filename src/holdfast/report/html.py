@@ -29,6 +29,7 @@ SECTIONS = (
     ("churn-window", "Churn window"),
     ("segments", "Segments"),
     ("recovery", "Recovery"),
+    ("coming", "What is to come"),
     ("riskiest", "Riskiest customers"),
     ("evidence", "Evidence"),
     ("reasons", "Reasons"),
@@ -97,11 +98,12 @@ def _style() -> str:
 
 def _page(report: Report) -> dict[str, Any]:
     summary = report.summary
+    known = {"churn-window": "churn_window" in summary, "coming": not report.forecast.is_empty()}
     return {
         "as_of": words.day(summary["cutoff_day"]),
         "run_id": summary.get("run_id", ""),
         "created_at": str(summary.get("created_at", "")).replace("T", " ").replace("Z", " UTC"),
-        "sections": [each for each in SECTIONS if each[0] != "churn-window" or "churn_window" in summary],
+        "sections": [each for each in SECTIONS if known.get(each[0], True)],
         "stamps": stamps(report),
         "lead": lead(report),
         "cards": cards(report),
