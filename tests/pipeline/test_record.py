@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from holdfast.io.duckdb import Warehouse
+from holdfast.pipeline import record as room
 from holdfast.pipeline.record import LATEST, log_record
 from holdfast.study import Study
 from holdfast.tables import ACTIVITY
@@ -44,9 +45,21 @@ def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
         yield opened
 
 
+@pytest.fixture(autouse=True)
+def two_customers_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that these few customers, too, are summed up in several ranges."""
+    monkeypatch.setattr(room, "_CUSTOMERS_PER_RANGE", 2)
+
+
 def _record(warehouse: Warehouse, rows: list[dict[str, object]], scored: list[str]) -> dict[str, pl.DataFrame]:
     warehouse.con.register("given", pl.DataFrame(rows, schema=ACTIVITY.schema).to_arrow())
-    warehouse.con.execute("CREATE TABLE activity AS SELECT * FROM given")
+    warehouse.con.execute("""
+        CREATE TABLE customer_numbers AS
+        SELECT customer_id, CAST(row_number() OVER (ORDER BY customer_id) AS INTEGER) AS number
+        FROM (SELECT DISTINCT customer_id FROM given);
+        CREATE TABLE numbered_activity AS
+        SELECT number AS customer_id, given.* EXCLUDE (customer_id) FROM given JOIN customer_numbers USING (customer_id)
+    """)
     frame = pl.DataFrame({"customer_id": scored})
     return dict(log_record(STUDY, warehouse, first_day=FIRST, end_day=END, scored=frame))
 

@@ -20,31 +20,34 @@ _DAYS = """
     FROM (SELECT unnest(range(?, ?)) AS day) LEFT JOIN (
         SELECT day, CAST(count(*) FILTER (n_orders > 0) AS BIGINT) AS purchases,
             CAST(sum(gross_minor + returns_minor) AS BIGINT) / ? AS revenue
-        FROM activity GROUP BY day) USING (day)
+        FROM numbered_activity GROUP BY day) USING (day)
     ORDER BY day
 """
 _MONTHS = f"""
     WITH months AS (
         SELECT customer_id, {_MONTH} AS month, count(*) FILTER (n_orders > 0) AS purchases,
             sum(gross_minor + returns_minor) AS minor
-        FROM activity GROUP BY ALL),
+        FROM record_range GROUP BY ALL),
     firsts AS (SELECT customer_id, min(month) AS cohort FROM months WHERE purchases > 0 GROUP BY customer_id)
     SELECT CAST(cohort AS BIGINT) AS cohort, CAST(month AS BIGINT) AS month,
-        CAST(count(*) FILTER (purchases > 0) AS BIGINT) AS active, CAST(sum(minor) AS BIGINT) / ? AS revenue
+        CAST(count(*) FILTER (purchases > 0) AS BIGINT) AS active, CAST(sum(minor) AS BIGINT) AS minor
     FROM months JOIN firsts USING (customer_id) WHERE month >= cohort GROUP BY ALL
 """
 _LIFETIMES = """
     SELECT CAST(year(DATE '1970-01-01' + first_day) AS VARCHAR) AS cohort,
         CAST(last_day - first_day AS BIGINT) AS days, ? - last_day >= ? AS left
     FROM (SELECT customer_id, min(day) AS first_day, max(day) AS last_day
-          FROM activity WHERE n_orders > 0 GROUP BY customer_id)
+          FROM record_range WHERE n_orders > 0 GROUP BY customer_id)
 """
 _PURCHASES = """
-    SELECT customer_id, CAST(day AS INTEGER) AS day, CAST(gross_minor + returns_minor AS BIGINT) / ? AS revenue
-    FROM activity SEMI JOIN scored USING (customer_id) WHERE n_orders > 0
-    QUALIFY row_number() OVER (PARTITION BY customer_id ORDER BY day DESC) <= ?
-    ORDER BY customer_id, day
+    SELECT names.customer_id, CAST(day AS INTEGER) AS day, CAST(gross_minor + returns_minor AS BIGINT) / ? AS revenue
+    FROM record_range JOIN customer_numbers AS names ON record_range.customer_id = number
+        SEMI JOIN scored ON names.customer_id = scored.customer_id
+    WHERE n_orders > 0
+    QUALIFY row_number() OVER (PARTITION BY record_range.customer_id ORDER BY day DESC) <= ?
 """
+_CUSTOMERS_PER_RANGE = 100_000
+"""So that memory does not grow with the number of customers."""
 
 
 def log_record(
@@ -65,17 +68,26 @@ def log_record(
         days, cohorts, survival and purchases, by the contracts of the same names.
     """
     unit = float(10**study.minor_digits)
+    found: dict[str, list[pl.DataFrame]] = {"months": [], "lifetimes": [], "purchases": []}
     with warehouse.working("sum up the log"):
         warehouse.con.register("scored", scored.select("customer_id").to_arrow())
         days = _read(warehouse, _DAYS, first_day, end_day, unit)
-        months = _read(warehouse, _MONTHS, unit)
-        lifetimes = _read(warehouse, _LIFETIMES, end_day, study.churn.horizon_days)
-        purchases = _read(warehouse, _PURCHASES, unit, LATEST)
+        (last,) = warehouse.row("SELECT max(number) FROM customer_numbers")
+        for first in range(1, last + 1, _CUSTOMERS_PER_RANGE):
+            theirs = f"customer_id >= {first} AND customer_id < {first + _CUSTOMERS_PER_RANGE}"
+            warehouse.con.execute(
+                f"CREATE OR REPLACE TEMP VIEW record_range AS SELECT * FROM numbered_activity WHERE {theirs}"
+            )
+            found["months"].append(_read(warehouse, _MONTHS))
+            found["lifetimes"].append(_read(warehouse, _LIFETIMES, end_day, study.churn.horizon_days))
+            found["purchases"].append(_read(warehouse, _PURCHASES, unit, LATEST))
+        warehouse.con.unregister("scored")
+    months = pl.concat(found["months"]).group_by("cohort", "month").agg(pl.col("active", "minor").sum())
     return {
         "days": tables.DAYS.check(days),
-        "cohorts": cohorts(months, end_day=end_day),
-        "survival": survival(lifetimes),
-        "purchases": tables.PURCHASES.check(purchases),
+        "cohorts": cohorts(months.with_columns(revenue=pl.col("minor") / unit).drop("minor"), end_day=end_day),
+        "survival": survival(pl.concat(found["lifetimes"])),
+        "purchases": tables.PURCHASES.check(pl.concat(found["purchases"]).sort("customer_id", "day")),
     }
 
 
