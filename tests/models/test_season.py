@@ -53,6 +53,11 @@ def log(customers: list[int], revenue: list[float]) -> Turnover:
     return Turnover.of(features, first_day=0, now=30 * len(customers))
 
 
+def test_a_tempered_season_is_half_as_strong_and_as_usual_as_before() -> None:
+    tempered = Season({200: 0.5, 230: 2.0}, usual=0.5).tempered()
+    assert tempered.of(np.array([200, 230])).tolist() == pytest.approx([1.0, 2.0])
+
+
 def test_a_log_that_opens_in_the_middle_of_the_business_lets_its_turnover_speak_for_the_season() -> None:
     # 100 customers come up in the first 90 days, then 10 a month; a year ago each day brought half of the usual 2.
     customers = [60, 80, 100, *range(110, 210, 10)]

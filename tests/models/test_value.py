@@ -68,9 +68,30 @@ def test_the_candidate_with_the_least_squared_error_becomes_the_champion() -> No
 
 def test_the_yardstick_is_the_last_years_spend_over_the_horizon_and_a_floor() -> None:
     # 730 in 365 days is 2 a day; 90 days and a floor of 5.
-    assert Yardstick(90, 5.0).of(np.array([730.0, 0.0, -80.0]), 365.0).tolist() == [185.0, 5.0, 5.0]
+    tenure = np.full(3, 400.0)
+    assert Yardstick(90, 5.0).of(np.array([730.0, 0.0, -80.0]), tenure, 365.0).tolist() == [185.0, 5.0, 5.0]
     # Seen for half a year only, the same spend is twice the rate.
-    assert Yardstick(90, 0.0).of(np.array([730.0]), 182.5).tolist() == [360.0]
+    assert Yardstick(90, 0.0).of(np.array([730.0]), tenure[:1], 182.5).tolist() == [360.0]
+
+
+def test_where_a_shop_opens_with_its_log_a_customer_is_measured_alike_in_its_first_year_and_later() -> None:
+    yardstick, spent, tenure = Yardstick(90, 0.0, by_tenure=True), np.array([380.0, 380.0]), np.array([100.0, 700.0])
+    # 90 days beside one's own 100: 380 / 190 a day, whether the shop is 100 or 365 days old.
+    assert yardstick.of(spent, tenure, 100.0)[0] == yardstick.of(spent, tenure, 365.0)[0] == 180.0
+    assert yardstick.of(spent, tenure, 365.0)[1] == pytest.approx(90 * 380 / 455)
+
+
+def test_the_scale_is_shared_between_spending_and_tenure() -> None:
+    scale = Scale(Yardstick(90, 10.0, by_tenure=True), 365.0, usual=100.0, usual_tenure=110.0)
+    spent, tenure = np.array([200.0, 200.0, 900.0]), np.array([110.0, 30.0, 210.0])
+    of_spent, of_tenure = scale.shares(spent, tenure)
+    # The usual scale of 100 is 10 and 90 days' share of 200 in 110 + 90 days.
+    np.testing.assert_allclose([of_spent[0], of_tenure[0]], 0.0, atol=1e-9)
+    assert of_spent[1] == pytest.approx(0.0)
+    assert of_tenure[1] == pytest.approx(90 * 200 / 120 - 90)
+    # From 200 to 900 at tenure 110 and at 210: 315 and 210, halved between the two orders.
+    assert of_spent[2] == pytest.approx((315 + 210) / 2)
+    np.testing.assert_allclose(100.0 + of_spent + of_tenure, scale.of_past(spent, tenure))
 
 
 class Told:
@@ -95,24 +116,24 @@ def product(frame: pl.DataFrame) -> ValueModel:
     from holdfast.models.design import Design
 
     return ValueModel(
-        Design.learn(frame, columns=["n", "spend_365d"]),
+        Design.learn(frame, columns=["n", "spend_365d", "tenure_days"]),
         Told([3.0, 1.0], base=2.0),  # type: ignore[arg-type]
         Told([0.5, 0.25], base=0.5),  # type: ignore[arg-type]
-        Scale(Yardstick(365, 0.0), 365.0, mean=100.0),
+        Scale(Yardstick(365, 0.0), 365.0, usual=100.0, usual_tenure=400.0),
         level=2.0,
     )
 
 
 def test_the_prediction_is_level_times_scale_times_chance_times_amount() -> None:
-    frame = pl.DataFrame({"n": [1.0, 2.0], "spend_365d": [100.0, 400.0]})
+    frame = pl.DataFrame({"n": [1.0, 2.0], "spend_365d": [100.0, 400.0], "tenure_days": [400.0, 500.0]})
     assert product(frame).predict(frame).tolist() == [2 * 100 * 0.5 * 3, 2 * 400 * 0.25 * 1]
 
 
 def test_a_product_is_shared_between_its_factors_by_their_shapley_values() -> None:
-    frame = pl.DataFrame({"n": [1.0, 2.0], "spend_365d": [100.0, 400.0]})
+    frame = pl.DataFrame({"n": [1.0, 2.0], "spend_365d": [100.0, 400.0], "tenure_days": [400.0, 500.0]})
     found = product(frame).contributions(frame)
     # First customer: only the amount departs from its base, 3 instead of 2, at level 2, chance .5 and scale 100.
-    assert found.values[0].tolist() == pytest.approx([2 * 0.5 * 100 * 1, 0.0])
+    assert found.values[0].tolist() == pytest.approx([2 * 0.5 * 100 * 1, 0.0, 0.0])
     # Second: amount 2 to 1, chance .5 to .25, scale 100 to 400. In each order of the three the scale adds
     # 300 x amount x chance as known by then: 2 x .5 in two of six, 1 x .5 and 2 x .25 in one each, 1 x .25 in two.
     scale = 300 * (2 * 1.0 + 0.5 + 0.5 + 2 * 0.25) / 6

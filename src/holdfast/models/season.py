@@ -107,6 +107,10 @@ class Season:
         levels = np.bincount(place, weights=revenue) / np.bincount(place, weights=yardstick)
         return cls(dict(zip(cutoffs.tolist(), levels.tolist(), strict=True)), usual)
 
+    def tempered(self) -> "Season":
+        """The same half-way to no season, in ratio: a shop's first year is told by its age as much as by the calendar."""
+        return Season({day: float(np.sqrt(level * self.usual)) for day, level in self.levels.items()}, self.usual)
+
     def of(self, cutoff: npt.NDArray[np.int64]) -> Vector:
         """How lively each row's window was, (n_rows,), 1 = as usual; at least 0.1."""
         of_cutoff = {c: max(level / self.usual, _LEAST_LEVEL) for c, level in self.levels.items()}

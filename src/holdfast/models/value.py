@@ -38,37 +38,71 @@ RATIO_DEFAULTS: Mapping[str, Parameters] = {
 }
 """Few rounds and large leaves: ratios of money are mostly noise, and a customer's own past says most."""
 
-_SPENT = "spend_365d"
+_SPENT, _TENURE = "spend_365d", "tenure_days"
 _FLOOR_SHARE = 0.1
+_NEWCOMER_DAYS = 90
 
 
 @dataclass(frozen=True)
 class Yardstick:
-    """What a customer's last year suggests for the horizon: spend_365d, per day the log could see, plus a floor."""
+    """What a customer's last year suggests for the horizon: spend_365d, per day it could be earned in, plus a floor.
+
+    Where the log opens in the middle of the business these are the days of the log, for everyone; where the shop opens
+    with its log, the customer's own tenure and 90 days, so that a customer is measured alike in a young shop and later.
+
+    Attributes
+    ----------
+    horizon_days, floor
+        Of what is told, currency; what is told at least, currency.
+    by_tenure
+        Whether it is the customer's own tenure that counts.
+    """
 
     horizon_days: int
     floor: float
+    by_tenure: bool = False
 
-    def of(self, spent: Vector, observed_days: Vector | float) -> Vector:
-        """Currency over the horizon, (n_customers,); at least the floor."""
-        return np.asarray(np.maximum(spent, 0) * self.horizon_days / observed_days + self.floor, dtype=np.float64)
+    def of(self, spent: Vector, tenure: Vector, seen_days: Vector | float) -> Vector:
+        """Currency over the horizon, (n_customers,), of spend_365d, tenure_days and the last year's days in the log."""
+        days = np.minimum(tenure, seen_days) + _NEWCOMER_DAYS if self.by_tenure else seen_days
+        return np.asarray(np.maximum(spent, 0) * self.horizon_days / days + self.floor, dtype=np.float64)
 
 
 @dataclass(frozen=True)
 class Scale:
-    """The yardstick at the model's own cutoff, and its mean over the training rows."""
+    """The yardstick at the model's own cutoff.
+
+    Attributes
+    ----------
+    yardstick, seen_days
+        Itself, and the days of the last year that the log covers.
+    usual, usual_tenure
+        Its mean over the training rows, currency, and that of tenure_days: against whom customers are explained.
+    """
 
     yardstick: Yardstick
-    observed_days: float
-    mean: float
+    seen_days: float
+    usual: float
+    usual_tenure: float
 
     def of(self, frame: pl.DataFrame) -> Vector:
         """Currency over the horizon, (n_customers,)."""
-        return self.of_spent(frame[_SPENT].cast(pl.Float64).fill_null(0).to_numpy())
+        spent, tenure = (frame[name].cast(pl.Float64).fill_null(0).to_numpy() for name in (_SPENT, _TENURE))
+        return self.of_past(spent, tenure)
 
-    def of_spent(self, spent: Vector) -> Vector:
-        """The same, of spend_365d, (n_customers,)."""
-        return self.yardstick.of(spent, self.observed_days)
+    def of_past(self, spent: Vector, tenure: Vector) -> Vector:
+        """The same, of spend_365d and tenure_days, (n_customers,) each."""
+        return self.yardstick.of(spent, tenure, self.seen_days)
+
+    def shares(self, spent: Vector, tenure: Vector) -> tuple[Vector, Vector]:
+        """What spending and tenure add to the usual scale: the Shapley values of the two, (n_customers,) each."""
+        usual_tenure = np.full(len(tenure), self.usual_tenure)
+        a_unit = self.of_past(np.ones(1), usual_tenure[:1]) - self.yardstick.floor
+        usual_spent = np.full(len(spent), float((self.usual - self.yardstick.floor) / a_unit[0]))
+        value = self.of_past(spent, tenure)
+        with_spent = self.of_past(spent, usual_tenure) - self.usual
+        of_spent = (with_spent + value - self.of_past(usual_spent, tenure)) / 2
+        return of_spent, value - self.usual - of_spent
 
 
 @dataclass(frozen=True)
@@ -118,7 +152,8 @@ class ValueModel:
         if self.buys is not None:
             expected = expected * self.buys.predict(matrix)
         if self.scale is not None:
-            expected = expected * self.scale.of_spent(np.nan_to_num(matrix[:, self.design.names.index(_SPENT)]))
+            past = (np.nan_to_num(matrix[:, self.design.names.index(name)]) for name in (_SPENT, _TENURE))
+            expected = expected * self.scale.of_past(*past)
         if self.law is None:
             return expected
         places = {name: matrix[:, self.design.names.index(name)] for name in INPUTS}
@@ -156,10 +191,11 @@ class ValueModel:
         return learnt if self.law is None else mean_of(learnt, self.law.attribution(frame))
 
     def _scale_factor(self, scale: Scale, frame: pl.DataFrame) -> Factor:
-        value, base = scale.of(frame), np.full(frame.height, scale.mean)
+        past = [frame[name].cast(pl.Float64).fill_null(0).to_numpy() for name in (_SPENT, _TENURE)]
         shares = np.zeros((frame.height, len(self.columns)))
-        shares[:, self.columns.index(_SPENT)] = value - base
-        return Factor(value, base, shares)
+        for name, share in zip((_SPENT, _TENURE), scale.shares(*past), strict=True):
+            shares[:, self.columns.index(name)] = share
+        return Factor(scale.of_past(*past), np.full(frame.height, scale.usual), shares)
 
     def parts(self) -> dict[str, bytes]:
         """The model as files; those of P(buys) start with "buys-", those of the spread with "spread-"."""
@@ -284,11 +320,14 @@ class Training:
     def of(cls, examples: Examples, *, first_day: int, now: int, seed: int, parameters: Parameters) -> "Training":
         """Prepare the rows."""
         horizon, frame = examples.horizon_days, examples.frame
-        spent = frame[_SPENT].cast(pl.Float64).to_numpy()
-        observed = np.clip(examples.cutoff - first_day, 1, YEAR_DAYS).astype(np.float64)
-        yardstick = Yardstick(horizon, _FLOOR_SHARE * _mean_positive(examples.revenue))
-        lengths = yardstick.of(spent, observed)
+        spent, tenure = (frame[name].cast(pl.Float64).to_numpy() for name in (_SPENT, _TENURE))
+        seen = np.clip(examples.cutoff - first_day, 1, YEAR_DAYS).astype(np.float64)
+        opens_now = examples.turnover is not None and not examples.turnover.opens_midway
+        yardstick = Yardstick(horizon, _FLOOR_SHARE * _mean_positive(examples.revenue), by_tenure=opens_now)
+        lengths = yardstick.of(spent, tenure, seen)
         season = Season.learn(examples.cutoff, examples.revenue, lengths)
+        if opens_now and now - first_day < 2 * YEAR_DAYS:
+            season = season.tempered()
         ahead = season.ahead(now) or season.ahead_by_turnover(now, examples.turnover, horizon_days=horizon)
         design = Design.learn(frame, columns=examples.columns)
         return cls(
@@ -298,7 +337,9 @@ class Training:
             bought=(~examples.churned).astype(np.float64),
             revenue=examples.revenue if ahead is None else examples.revenue / season.of(examples.cutoff),
             yardstick=lengths,
-            scale=Scale(yardstick, float(min(now - first_day, YEAR_DAYS)), float(lengths.mean())),
+            scale=Scale(
+                yardstick, float(min(now - first_day, YEAR_DAYS)), float(lengths.mean()), float(tenure.mean())
+            ),
             ahead=ahead,
             horizon_days=horizon,
             seed=seed,
