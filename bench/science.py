@@ -16,6 +16,7 @@ from bench import (
     _science_cdnow,
     _science_counts,
     _science_money,
+    _science_portfolio,
     _science_recovery,
     _science_telco,
 )
@@ -29,6 +30,7 @@ SECTIONS: dict[str, Section] = {
     **_science_cdnow.SECTIONS,
     **_science_recovery.SECTIONS,
     **_science_money.SECTIONS,
+    **_science_portfolio.SECTIONS,
     **_science_telco.SECTIONS,
 }
 """Name -> figures, given the folder of the data sets; in the order in which they are printed."""

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from holdfast.models.portfolio import Noise, forecast, shape_of
+from holdfast.models.portfolio import Noise, forecast, shape_of, totals
 from holdfast.tables import HORIZONS
 
 
@@ -35,6 +35,16 @@ def test_parts_add_up_to_the_whole_and_weeks_to_the_horizon() -> None:
     assert company["days"].sum() == 91
     # 30 in the first 30 days: a week of them holds 7.
     assert company["expected_revenue"][0] == pytest.approx(7)
+
+
+def test_a_total_over_a_horizon_is_as_uncertain_as_its_level_and_its_customers() -> None:
+    found = totals(horizons(), Noise(level=0.1, week=9.0))
+    assert found["horizon_days"].to_list() == [30, 91]
+    assert found["expected_revenue"].to_list() == pytest.approx([30.0, 60.0])
+    # Over 91 days a and b spread by 80 / 2.563 and 40 / 2.563, so that the sum's deviation is 34.9, .58 of 60.
+    sd = np.hypot(0.1, np.hypot(80, 40) / (2 * 1.281552) / 60)
+    assert found["low_80"][1] == pytest.approx(60 * np.exp(-1.281552 * sd))
+    assert found["high_80"][1] == pytest.approx(60 * np.exp(1.281552 * sd))
 
 
 def test_a_busier_part_of_last_year_draws_the_same_money_to_its_weeks() -> None:

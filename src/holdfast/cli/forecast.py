@@ -1,7 +1,7 @@
 """`holdfast forecast`: what today's customers will bring, week by week."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -40,10 +40,25 @@ def forecast(
         company, past = table.filter(group_kind="company"), past_weeks(run.table("days"))
         png.write_bytes(drawing("forecast", revenue_forecast(company, past, currency=study.currency)).png())
     if json:
-        print_json({"run_id": run.run_id, "currency": study.currency, "forecast": chosen.to_dicts()})
+        print_json({"run_id": run.run_id, "currency": study.currency, "totals": run.summary["forecast"], "forecast": chosen.to_dicts()})
         return
+    if by == "company":
+        _print_horizons(run.summary["forecast"], study.currency)
     for (name,), rows in chosen.group_by("group", maintain_order=True):
         _print_group(f"{name}, {study.currency}" if by != "company" else study.currency, rows)
+
+
+def _print_horizons(told: dict[str, Any], currency: str) -> None:
+    from rich.table import Table
+
+    table = Table("all customers, the next", box=None, padding=(0, 2, 0, 0))
+    for heading in (currency, "80 % interval"):
+        table.add_column(heading, justify="right")
+    for days, total in told["expected_revenue"].items():
+        low, high = told.get("interval_80", {}).get(days, (None, None))
+        table.add_row(f"{days} days", f"{total:,.0f}", "" if low is None else f"{low:,.0f} to {high:,.0f}")
+    console().print(table)
+    console().print()
 
 
 def _print_group(name: str, rows: "pl.DataFrame") -> None:

@@ -109,6 +109,43 @@ def forecast(
     return FORECAST.check(pl.concat(parts).sort("group_kind", "group", "week_start_day"))
 
 
+def totals(horizons: pl.DataFrame, noise: Noise) -> pl.DataFrame:
+    """Sum everyone up over each horizon.
+
+    Returns
+    -------
+    pl.DataFrame
+        horizon_days, expected_revenue, low_80 and high_80, currency, in order of the horizons.
+    """
+    sums = _sums(horizons, "horizon_days").sort("horizon_days")
+    revenue = sums["revenue"].to_numpy()
+    low, high = _interval(revenue, np.hypot(noise.level, _own(sums["variance"].to_numpy(), revenue)))
+    return sums.select("horizon_days", expected_revenue="revenue").with_columns(
+        low_80=pl.Series(low, dtype=pl.Float64), high_80=pl.Series(high, dtype=pl.Float64)
+    )
+
+
+def _sums(rows: pl.DataFrame, *keys: str) -> pl.DataFrame:
+    spread = (pl.col("high_80") - pl.col("low_80")) / _Z_SPAN
+    return rows.group_by(keys).agg(
+        revenue=pl.col("expected_revenue").sum(),
+        purchases=pl.col("expected_purchases").sum(),
+        counted=pl.col("expected_purchases").is_not_null().any(),
+        variance=(spread**2).sum(),
+    )
+
+
+def _own(variance: Vector, revenue: Vector) -> Vector:
+    """Standard deviation of a sum of customers over its mean."""
+    return np.asarray(np.where(revenue > 0, np.sqrt(variance) / np.where(revenue > 0, revenue, 1.0), 0.0))
+
+
+def _interval(revenue: Vector, sd: Vector) -> tuple[Vector, Vector]:
+    """Where 80 % of a lognormal around the mean lies."""
+    ends = np.sort([revenue * np.exp(-_Z_80 * sd), revenue * np.exp(_Z_80 * sd)], axis=0)
+    return ends[0], ends[1]
+
+
 def _week_weights(knots: Sequence[int], shape: Vector) -> Matrix:
     """Which share of each increment falls into each week, (n_increments, n_weeks); rows add up to 1."""
     n_weeks = -(-knots[-1] // WEEK_DAYS)
@@ -122,26 +159,17 @@ def _week_weights(knots: Sequence[int], shape: Vector) -> Matrix:
 def _group_weeks(
     rows: pl.DataFrame, kind: str, weights: Matrix, knots: Sequence[int], *, now: int, noise: Noise
 ) -> pl.DataFrame:
-    spread = (pl.col("high_80") - pl.col("low_80")) / _Z_SPAN
-    sums = rows.group_by("group", "horizon_days").agg(
-        revenue=pl.col("expected_revenue").sum(),
-        purchases=pl.col("expected_purchases").sum(),
-        counted=pl.col("expected_purchases").is_not_null().any(),
-        variance=(spread**2).sum(),
-    )
     parts = []
-    for (name,), group in sums.sort("horizon_days").group_by("group", maintain_order=True):
+    for (name,), group in _sums(rows, "group", "horizon_days").sort("horizon_days").group_by("group", maintain_order=True):
         revenue = np.diff(group["revenue"].to_numpy(), prepend=0.0) @ weights
         purchases = np.diff(group["purchases"].to_numpy(), prepend=0.0) @ weights
-        whole = float(group["revenue"][-1])
-        own = np.sqrt(float(group["variance"].to_numpy().max())) / whole if whole > 0 else 0.0
-        sd = np.sqrt(noise.level**2 + noise.week**2 + own**2)
+        own = _own(group["variance"].to_numpy().max(keepdims=True), group["revenue"].to_numpy()[-1:])
+        low, high = _interval(revenue, np.sqrt(noise.level**2 + noise.week**2 + own**2))
         starts = now + WEEK_DAYS * np.arange(len(revenue))
         length = np.minimum(WEEK_DAYS, now + knots[-1] - starts)
-        ends = np.sort([revenue * np.exp(-_Z_80 * sd), revenue * np.exp(_Z_80 * sd)], axis=0)
         columns = {
             "group_kind": [kind] * len(revenue), "group": [str(name)] * len(revenue), "week_start_day": starts,
-            "days": length, "expected_revenue": revenue, "low_80": ends[0], "high_80": ends[1],
+            "days": length, "expected_revenue": revenue, "low_80": low, "high_80": high,
             "expected_purchases": purchases if group["counted"].any() else [None] * len(revenue),
         }  # fmt: skip
         parts.append(pl.DataFrame(columns, schema=FORECAST.schema, strict=False))

@@ -13,7 +13,7 @@ from holdfast.models.churn import ChurnModel
 from holdfast.models.counts import CountModel, fit_counts
 from holdfast.models.horizons import HorizonModel, expected_purchases, waiting_days
 from holdfast.models.links import Vector
-from holdfast.models.portfolio import COMPANY, Noise, forecast, shape_of
+from holdfast.models.portfolio import COMPANY, Noise, forecast, shape_of, totals
 from holdfast.models.value import ValueModel
 from holdfast.pipeline.fit import Fitted
 from holdfast.pipeline.history import History
@@ -148,12 +148,15 @@ def with_outlook(
     own = outlook_columns(study, ahead, frame, horizons)
     known = scores.drop([name for name in own.columns if name != "customer_id"])
     enriched = known.join(own, on="customer_id", how="left", maintain_order="left").select(SCORES.schema.names())
-    weeks = _weeks(ahead, frame, enriched, horizons, evidence, days)
-    totals = horizons.group_by("horizon_days").agg(pl.col("expected_revenue").sum()).sort("horizon_days")
+    proved = evidence.filter(task="value", model=CHAMPION, metric="total_ratio")["value"].to_list()
+    noise = Noise.learn(proved, days)
+    weeks = _weeks(frame, enriched, horizons, noise, days) if ahead.value else FORECAST.empty()
+    whole = totals(horizons, noise) if ahead.value else pl.DataFrame()
     return Told(
         tables={"scores": SCORES.check(enriched), "horizons": horizons, "forecast": weeks},
         summary={
-            "expected_revenue": {str(length): total for length, total in totals.iter_rows()} if ahead.value else {},
+            "expected_revenue": {str(row["horizon_days"]): row["expected_revenue"] for row in whole.to_dicts()},
+            "interval_80": {str(row["horizon_days"]): [row["low_80"], row["high_80"]] for row in whole.to_dicts()},
             "customers": frame.height,
             "weeks": weeks.filter(pl.col("group_kind") == COMPANY).height,
         },
@@ -161,15 +164,8 @@ def with_outlook(
 
 
 def _weeks(
-    ahead: Ahead,
-    frame: pl.DataFrame,
-    scores: pl.DataFrame,
-    horizons: pl.DataFrame,
-    evidence: pl.DataFrame,
-    days: pl.DataFrame,
+    frame: pl.DataFrame, scores: pl.DataFrame, horizons: pl.DataFrame, noise: Noise, days: pl.DataFrame
 ) -> pl.DataFrame:
-    if ahead.value is None:
-        return FORECAST.empty()
     now, longest = int(frame["cutoff_day"][0]), int(horizons["horizon_days"].max())  # type: ignore[arg-type]
     first = pl.from_epoch(pl.col("cutoff_day") - pl.col("tenure_days"), time_unit="d")
     quarter = pl.format("{}-Q{}", first.dt.year(), first.dt.quarter())
@@ -177,7 +173,4 @@ def _weeks(
         "cohort": frame.select("customer_id", group=quarter),
         "segment": scores.select("customer_id", group="segment"),
     }
-    proved = evidence.filter(task="value", model=CHAMPION, metric="total_ratio")["value"].to_list()
-    return forecast(
-        horizons, groups, now=now, shape=shape_of(days, now=now, n_days=longest), noise=Noise.learn(proved, days)
-    )
+    return forecast(horizons, groups, now=now, shape=shape_of(days, now=now, n_days=longest), noise=noise)
