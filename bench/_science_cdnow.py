@@ -64,7 +64,25 @@ def _of_run(name: str, rows: pl.DataFrame) -> Iterator[Figure]:
     else:
         holds = total.low <= 1 <= total.high
         yield Figure(f"CDNOW sample: revenue total / realised {said['total']}", total.value, "covers 1", holds)
+    yield from _intervals(name, rows)
     yield Figure(f"CDNOW {name}: decile MAPE, floor of a calibrated model", _mape_floor(spent, told))
+
+
+def _intervals(name: str, rows: pl.DataFrame) -> Iterator[Figure]:
+    spent, told = rows["future_revenue"].to_numpy(), rows["expected_revenue"].to_numpy()
+    held = {
+        level: (spent >= rows[f"revenue_low_{level}"].to_numpy()) & (spent <= rows[f"revenue_high_{level}"].to_numpy())
+        for level in (80, 95)
+    }
+    overall = float(held[80].mean())
+    yield Figure(f"CDNOW {name}: 80 % interval holds", overall, ".76-.86", 0.76 <= overall <= 0.86)
+    deciles = np.array_split(np.argsort(told, kind="stable"), 10)
+    yield at_least(
+        f"CDNOW {name}: 80 % interval, least decile", min(float(held[80][rows].mean()) for rows in deciles), 0.72
+    )
+    sure = [float(held[80][rows].mean()) for rows in deciles if (spent[rows] == 0).mean() < 0.75]
+    yield at_most(f"CDNOW {name}: 80 % interval, fullest decile of those with fewer than 75 % zeros", max(sure), 0.88)
+    yield Figure(f"CDNOW {name}: 95 % interval holds", float(held[95].mean()))
 
 
 def _of_counts(name: str, model: CountModel, days: pl.DataFrame) -> Iterator[Figure]:

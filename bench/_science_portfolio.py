@@ -65,8 +65,10 @@ def _measured(
     name: str, study: Mapping[str, object], moment: str, net: pl.DataFrame, cutoffs: list[int]
 ) -> Iterator[Figure]:
     off, held, weeks_held, apart = [], [], [], []
-    for cutoff in cutoffs:
-        found = run(Study.from_dict(_until(study, moment, cutoff)))
+    for day in cutoffs:
+        found = run(Study.from_dict(_until(study, moment, day)))
+        # A log that ends with some quiet days is scored from the day after its last line.
+        cutoff = found.summary["cutoff_day"]
         weeks = found.table("forecast")
         apart.append(_largest_gap(weeks))
         came = net.join(found.scores.select("customer_id"), on="customer_id", how="semi").filter(

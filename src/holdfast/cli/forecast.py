@@ -40,7 +40,14 @@ def forecast(
         company, past = table.filter(group_kind="company"), past_weeks(run.table("days"))
         png.write_bytes(drawing("forecast", revenue_forecast(company, past, currency=study.currency)).png())
     if json:
-        print_json({"run_id": run.run_id, "currency": study.currency, "totals": run.summary["forecast"], "forecast": chosen.to_dicts()})
+        print_json(
+            {
+                "run_id": run.run_id,
+                "currency": study.currency,
+                "totals": run.summary["forecast"],
+                "forecast": chosen.to_dicts(),
+            }
+        )
         return
     if by == "company":
         _print_horizons(run.summary["forecast"], study.currency)

@@ -123,7 +123,11 @@ class HorizonModel:
         own = value.spread_of(frame)
         if own is None or value.horizon_days is None:
             return {}
-        outlook, found = value.outlook(frame), {value.horizon_days: own}
+        found = {value.horizon_days: own}
+        if value.law is not None:
+            found |= {days: value.law.spread(frame, days) for days in silent if days != value.horizon_days}
+            return _nested(found, value.horizon_days)
+        outlook = value.outlook(frame)
         for days, model in self.spreads.items():
             found[days] = model.predict(replace(outlook, buys=1 - silent[days]))
         return _nested(found, value.horizon_days)
@@ -336,7 +340,7 @@ def _extrapolated(rungs: Sequence[Rung]) -> tuple[Finding, ...]:
             name="horizons-extrapolated",
             severity="note",
             evidence=f"too few windows of {', '.join(map(str, days))} days have ended to learn from",
-            meaning="Predictions over them follow from a neighbour by (days / days)^exponent, without intervals.",
+            meaning="Predictions over them follow from a neighbour by (days / days)^exponent; intervals, where there are any, are those of a law.",
             fix=f"use a longer log, or leave horizons of {min(days)} days and more out of horizons_days",
         ),
     )

@@ -160,7 +160,9 @@ def _group_weeks(
     rows: pl.DataFrame, kind: str, weights: Matrix, knots: Sequence[int], *, now: int, noise: Noise
 ) -> pl.DataFrame:
     parts = []
-    for (name,), group in _sums(rows, "group", "horizon_days").sort("horizon_days").group_by("group", maintain_order=True):
+    for (name,), group in (
+        _sums(rows, "group", "horizon_days").sort("horizon_days").group_by("group", maintain_order=True)
+    ):
         revenue = np.diff(group["revenue"].to_numpy(), prepend=0.0) @ weights
         purchases = np.diff(group["purchases"].to_numpy(), prepend=0.0) @ weights
         own = _own(group["variance"].to_numpy().max(keepdims=True), group["revenue"].to_numpy()[-1:])

@@ -25,6 +25,9 @@ _PARAMETERS = {"objective": "quantile", "learning_rate": 0.08, "num_leaves": 8, 
 _ROUNDS = 80
 _MANY_NEGATIVE = 0.001
 
+BOUNDS = ("median", "low_80", "high_80", "low_95", "high_95")
+"""The fields of a Spread."""
+
 Truths = npt.NDArray[np.bool_]
 
 

@@ -120,7 +120,8 @@ class ValueModel:
     spread
         Median and intervals; None for a snapshot, and where no full window has ended.
     law
-        Where no whole window has ended: the expected revenue is the mean of the learnt one and of this.
+        Where no whole window has ended: the expected revenue is the mean of the learnt one and of this, and median and
+        intervals are its own.
     """
 
     design: Design
@@ -171,7 +172,9 @@ class ValueModel:
 
     def spread_of(self, frame: pl.DataFrame) -> Spread | None:
         """Median and intervals of revenue, currency; None where they are not known."""
-        return self.spread.predict(self.outlook(frame)) if self.spread is not None else None
+        if self.spread is not None:
+            return self.spread.predict(self.outlook(frame))
+        return self.law.spread(frame) if self.law is not None else None
 
     def raw(self, frame: pl.DataFrame) -> Vector:
         """The expected revenue itself: what is explained is money."""
@@ -337,9 +340,7 @@ class Training:
             bought=(~examples.churned).astype(np.float64),
             revenue=examples.revenue if ahead is None else examples.revenue / season.of(examples.cutoff),
             yardstick=lengths,
-            scale=Scale(
-                yardstick, float(min(now - first_day, YEAR_DAYS)), float(lengths.mean()), float(tenure.mean())
-            ),
+            scale=Scale(yardstick, float(min(now - first_day, YEAR_DAYS)), float(lengths.mean()), float(tenure.mean())),
             ahead=ahead,
             horizon_days=horizon,
             seed=seed,

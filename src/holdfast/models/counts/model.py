@@ -52,6 +52,23 @@ class CountModel:
         plain = self.laws.pmf(frame, self.horizon_days, speed=1.0, max_purchases=max_purchases)
         return (*both, self.tilt.apply(frame, (plain[0] + plain[1]) / 2))
 
+    def room(self, frame: pl.DataFrame, horizon_days: int) -> int:
+        """As many purchases as nobody in these rows is likely to exceed over the horizon."""
+        most = max(float(mean.max()) for mean in self.laws.expected(frame, horizon_days, speed=self.speed))
+        return int(np.clip(4 * most + 20, 30, 400))
+
+    def pmf_by_law(self, frame: pl.DataFrame, horizon_days: int) -> Matrix:
+        """P(0), P(1), ... purchases over any horizon by the laws alone, `(n_customers, room + 1)`."""
+        most = self.room(frame, horizon_days)
+
+        def answer(rows: pl.DataFrame) -> Matrix:
+            own = self.router.of(_n_purchases(rows))[:, : len(LAWS)]
+            said = self.laws.pmf(rows, horizon_days, speed=self.speed, max_purchases=most)
+            pooled = sum(own[:, [place]] * pmf for place, pmf in enumerate(said))
+            return np.asarray(pooled / own.sum(axis=1, keepdims=True))
+
+        return _once(frame, answer)
+
     def pmf(self, frame: pl.DataFrame, *, max_purchases: int) -> Matrix:
         """P(0), ..., P(max_purchases) purchases in `horizon_days`, `(n_customers, max_purchases + 1)`."""
         weights = self.router.of(_n_purchases(frame))
@@ -85,7 +102,7 @@ class CountModel:
         """The median of the purchases in `horizon_days`, (n_customers,)."""
 
         def answer(rows: pl.DataFrame) -> Matrix:
-            at_most = np.cumsum(self.pmf(rows, max_purchases=self._room(rows)), axis=1)
+            at_most = np.cumsum(self.pmf(rows, max_purchases=self.room(rows, self.horizon_days)), axis=1)
             return np.asarray((at_most < 0.5).sum(axis=1), dtype=np.float64)[:, None]
 
         return _once(frame, answer)[:, 0]
@@ -133,17 +150,12 @@ class CountModel:
         0.716
         """
         assert self.tilt is not None
-        both = self.laws.pmf(rows, self.horizon_days, speed=1.0, max_purchases=self._room(rows))
+        both = self.laws.pmf(rows, self.horizon_days, speed=1.0, max_purchases=self.room(rows, self.horizon_days))
         plain = (both[0] + both[1]) / 2
         tilted, counts = self.tilt.apply(rows, plain), np.arange(plain.shape[1])
         more = (tilted @ counts) / np.maximum(plain @ counts, _CERTAIN)
         quiet, heard = (np.clip(pmf[:, 0], _CERTAIN, 1 - _CERTAIN) for pmf in (plain, tilted))
         return more, np.log(heard) / np.log(quiet)
-
-    def _room(self, rows: pl.DataFrame) -> int:
-        """As many purchases as nobody in these rows is likely to exceed."""
-        most = max(float(mean.max()) for mean in self.laws.expected(rows, self.horizon_days, speed=self.speed))
-        return int(np.clip(4 * most + 20, 30, 400))
 
     @cached_property
     def algorithm(self) -> str:

@@ -19,12 +19,16 @@ from holdfast.models.btyd import GammaGamma
 from holdfast.models.counts.fitting import fit_counts
 from holdfast.models.counts.histories import histories_at, purchases_in
 from holdfast.models.counts.model import CountModel
+from holdfast.models.counts.takings import takings
 from holdfast.models.design import Attribution
 from holdfast.models.links import Vector
+from holdfast.models.spread import BOUNDS, Spread
 
 INPUTS = ("n_purchases", "days_since_last_purchase", "tenure_days", "spend_total")
 """Features that the law reads."""
+_SILENCE = pl.col("days_since_last_purchase").clip(1, pl.col("tenure_days"))
 _SPENDING = "spending-"
+_CHUNK_ROWS = 20_000
 _CENT = 0.01
 _PAST_PARTS, _HISTORY_DAYS = (2, 3), 90
 _LEVELS = (0.5, 2.0)
@@ -56,6 +60,18 @@ class SpendLaw:
         inputs = self._inputs(frame)
         return self.level * self._purchases(inputs) * self._order_value(inputs)
 
+    def spread(self, frame: pl.DataFrame, horizon_days: int | None = None) -> Spread:
+        """Median and intervals of revenue over the law's own horizon or another, currency, (n_customers,) each."""
+        horizon = self.horizon_days if horizon_days is None else horizon_days
+        inputs = self._inputs(frame).with_columns(_SILENCE)
+        parts = [self._takings(rows, horizon) for rows in inputs.iter_slices(_CHUNK_ROWS)]
+        return Spread(*(self.level * np.concatenate([getattr(part, name) for part in parts]) for name in BOUNDS))
+
+    def _takings(self, inputs: pl.DataFrame, horizon_days: int) -> Spread:
+        pmf = self.counts.pmf_by_law(inputs, horizon_days)
+        spent = np.maximum(inputs["spend_total"].to_numpy(), _CENT)
+        return takings(pmf, self.orders, inputs["n_purchases"].to_numpy(), spent)
+
     def attribution(self, frame: pl.DataFrame) -> Attribution:
         """What each input adds to the revenue beyond that of the usual customer: exact Shapley values."""
         inputs = self._inputs(frame)
@@ -84,8 +100,7 @@ class SpendLaw:
         )
 
     def _purchases(self, inputs: pl.DataFrame) -> Vector:
-        silence = pl.col("days_since_last_purchase").clip(1, pl.col("tenure_days"))
-        return self.counts.expected(inputs.with_columns(days_since_last_purchase=silence), self.horizon_days)
+        return self.counts.expected(inputs.with_columns(_SILENCE), self.horizon_days)
 
     def _order_value(self, inputs: pl.DataFrame) -> Vector:
         return expected_order_value(self.orders, inputs["n_purchases"].to_numpy(), inputs["spend_total"].to_numpy())
