@@ -108,7 +108,7 @@ class Season:
         return cls(dict(zip(cutoffs.tolist(), levels.tolist(), strict=True)), usual)
 
     def tempered(self) -> "Season":
-        """The same half-way to no season, in ratio: a shop's first year is told by its age as much as by the calendar."""
+        """The same half-way to no season, in ratio: a shop's first year tells its age as much as the calendar."""
         return Season({day: float(np.sqrt(level * self.usual)) for day, level in self.levels.items()}, self.usual)
 
     def of(self, cutoff: npt.NDArray[np.int64]) -> Vector:

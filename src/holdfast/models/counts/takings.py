@@ -2,8 +2,8 @@
 
 n orders of one customer, each Gamma(p, nu), sum to Gamma(p n, nu), and nu given x orders that summed to s is
 Gamma(q + p x, gamma + s) (Fader & Hardie 2013, note 025, equations 1 and 4). The sum is thus (gamma + s) times a
-quotient of two standard gammas. Every customer is asked at the same points of a Sobol sequence: what is said of one does
-not depend on who is asked beside it.
+quotient of two standard gammas. Every customer is asked at the same points of a Sobol sequence: what is said of one
+does not depend on who is asked beside it.
 """
 
 from functools import cache
@@ -68,4 +68,5 @@ def _inverse(at_most: Matrix, chance: Vector) -> npt.NDArray[np.int64]:
     # One sorted sequence for all rows: row r holds the numbers from r to r + 1.
     steps = np.minimum(at_most, 1.0) + np.arange(n_rows)[:, None]
     found = np.searchsorted(steps.ravel(), (chance + np.arange(n_rows)[:, None]).ravel(), side="left")
-    return np.minimum(found.reshape(n_rows, -1) - np.arange(n_rows)[:, None] * (most + 1), most)
+    counts: npt.NDArray[np.int64] = found.reshape(n_rows, -1) - np.arange(n_rows)[:, None] * (most + 1)
+    return np.minimum(counts, most)
