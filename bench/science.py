@@ -19,6 +19,7 @@ from bench import (
     _science_portfolio,
     _science_recovery,
     _science_telco,
+    _science_young,
 )
 from bench._figures import Figure, show
 
@@ -32,6 +33,7 @@ SECTIONS: dict[str, Section] = {
     **_science_money.SECTIONS,
     **_science_portfolio.SECTIONS,
     **_science_telco.SECTIONS,
+    **_science_young.SECTIONS,
 }
 """Name -> figures, given the folder of the data sets; in the order in which they are printed."""
 
