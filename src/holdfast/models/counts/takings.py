@@ -69,4 +69,4 @@ def _inverse(at_most: Matrix, chance: Vector) -> npt.NDArray[np.int64]:
     steps = np.minimum(at_most, 1.0) + np.arange(n_rows)[:, None]
     found = np.searchsorted(steps.ravel(), (chance + np.arange(n_rows)[:, None]).ravel(), side="left")
     counts: npt.NDArray[np.int64] = found.reshape(n_rows, -1) - np.arange(n_rows)[:, None] * (most + 1)
-    return np.minimum(counts, most)
+    return np.asarray(np.minimum(counts, most))
