@@ -9,6 +9,7 @@ In this package, and nowhere else, the names are those of the literature: `frequ
 | `MBGNBD` | after any purchase, the first included | at random |
 | `MBGCNBDk` | after any purchase, the first included | with a rhythm |
 | `ParetoNBD` | at any moment | at random |
+| `ParetoGGG` | at any moment | each with its own rhythm |
 | `BGBB` | between opportunities | at set opportunities |
 | `GammaGamma` | - | what an order is worth |
 """
@@ -19,6 +20,7 @@ from holdfast.models.btyd.bg_nbd import BGNBD
 from holdfast.models.btyd.gamma_gamma import GammaGamma
 from holdfast.models.btyd.mbg_cnbd_k import MBGCNBDk
 from holdfast.models.btyd.mbg_nbd import MBGNBD
+from holdfast.models.btyd.pareto_ggg import ParetoGGG
 from holdfast.models.btyd.pareto_nbd import ParetoNBD
 
-__all__ = ["BGBB", "BGNBD", "MBGNBD", "BuyTillYouDie", "GammaGamma", "MBGCNBDk", "ParetoNBD"]
+__all__ = ["BGBB", "BGNBD", "MBGNBD", "BuyTillYouDie", "GammaGamma", "MBGCNBDk", "ParetoGGG", "ParetoNBD"]

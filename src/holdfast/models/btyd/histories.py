@@ -134,6 +134,16 @@ def checked_weights(weights: npt.ArrayLike | None, *, n_rows: int) -> FloatArray
     return values
 
 
+def checked_gaps(values: npt.ArrayLike, *, n_rows: int) -> FloatArray:
+    """Sums of the logarithms of the gaps between purchases, finite, one per history."""
+    gaps = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    if gaps.shape != (n_rows,) or not np.isfinite(gaps).all():
+        raise DataError(
+            f"sum_log_gaps must be {n_rows} finite numbers", fix="merge purchases of one moment: log 0 is infinite"
+        )
+    return gaps
+
+
 def checked_times(times: Mapping[str, npt.ArrayLike], *, n_rows: int) -> dict[str, FloatArray]:
     """Moments after T, one per history each; `start` must not lie after `end`."""
     moments = {}

@@ -18,7 +18,7 @@ from holdfast.errors import DataError
 from holdfast.models.btyd.base import BuyTillYouDie, Parameters, require_variety
 from holdfast.models.btyd.bg_nbd import stayed_through
 from holdfast.models.btyd.fitting import FloatArray
-from holdfast.models.btyd.histories import Histories, checked_weights
+from holdfast.models.btyd.histories import Histories, checked_gaps, checked_weights
 
 LARGEST_K = 12
 NEGLIGIBLE_CHANCE = 1e-13
@@ -74,7 +74,7 @@ class MBGCNBDk(BuyTillYouDie):
         """
         every = self._histories(frequency, recency, T, covariates)
         counts = checked_weights(weights, n_rows=len(every))
-        gaps = None if sum_log_gaps is None else _checked_gaps(sum_log_gaps, n_rows=len(every))
+        gaps = None if sum_log_gaps is None else checked_gaps(sum_log_gaps, n_rows=len(every))
         histories, merged = every.merged(counts)
         require_variety(histories, merged)
         best: MBGCNBDk | None = None
@@ -233,15 +233,6 @@ def _spacing(h: Histories, sum_log_gaps: FloatArray | None, *, k: int) -> FloatA
     # Without them: the density of t_x, the sum of x gaps.
     log_recency = np.log(np.where(x > 0, h.recency, 1.0))
     return np.where(x > 0, (k - 1) * x * log_recency - gammaln(np.maximum(k * x, 1)) + gammaln(np.maximum(x, 1)), 0.0)
-
-
-def _checked_gaps(values: npt.ArrayLike, *, n_rows: int) -> FloatArray:
-    gaps = np.atleast_1d(np.asarray(values, dtype=np.float64))
-    if gaps.shape != (n_rows,) or not np.isfinite(gaps).all():
-        raise DataError(
-            f"sum_log_gaps must be {n_rows} finite numbers", fix="merge purchases of one moment: log 0 is infinite"
-        )
-    return gaps
 
 
 def _checked_k(k: float) -> int:
