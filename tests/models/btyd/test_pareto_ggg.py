@@ -148,5 +148,4 @@ def test_ten_thousand_random_histories_are_answered() -> None:
     recency = np.where(x > 0, age * rng.uniform(0.001, 1, n), 0.0)
     gaps = np.where(x > 0, x * np.log(np.maximum(recency, 1e-9) / np.maximum(x, 1)) - rng.exponential(1, n), 0.0)
     expected = model.expected_purchases(x, recency, age, sum_log_gaps=gaps, end=26)
-    alive = model.probability_alive(x, recency, age, sum_log_gaps=gaps)
-    assert (np.isfinite(expected) & (expected >= 0) & (alive >= 0) & (alive <= 1)).all()
+    assert (np.isfinite(expected) & (expected >= 0)).all()
