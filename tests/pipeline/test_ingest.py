@@ -94,8 +94,8 @@ def test_amounts_round_half_away_from_zero_from_exact_decimals(
         with pytest.raises(DataError, match="1 x quantity is too large"):
             read(text)
         return
-    _, table = read(text, study={"minor_digits": digits})
-    assert table["amount_minor"].to_list() == [minor]
+    _, table = read(f"{text}b,2011-01-01,2,X,1,9\n", study={"minor_digits": digits})
+    assert table.filter(pl.col("customer_id") == "a")["amount_minor"].to_list() == [minor]
 
 
 def test_every_row_is_accepted_set_aside_or_quarantined_for_its_first_reason(read: Reader) -> None:
@@ -264,12 +264,75 @@ def test_a_decimal_comma_is_read_with_its_own_delimiter(read: Reader) -> None:
     assert found.reasons["transactions"] == {"unit_price is not a number": 1}
 
 
-def test_a_mistyped_year_at_the_end_of_the_log_is_told(read: Reader) -> None:
-    lines = [f"c{i},2011-01-{i % 28 + 1:02},{i},X,1,5" for i in range(2000)]
-    found, _ = read("\n".join([HEADER, *lines, "c1,2091-01-01,x,X,1,5"]))
+JANUARY = [f"c{i},2011-01-{i % 28 + 1:02},{i},X,1,5" for i in range(2000)]
+ENDS = (day_of(date(2011, 1, 1)), day_of(date(2011, 1, 29)))
+
+
+def test_a_few_lines_months_after_all_others_are_told(read: Reader) -> None:
+    found, _ = read("\n".join([HEADER, *JANUARY, "c1,2011-09-01,x,X,1,5"]))
     (finding,) = found.findings
     assert finding.name == "lonely-last-days"
-    assert "1 lines are later than 2011-04-28, up to 2091-01-01" in finding.evidence
+    assert "1 lines are later than 2011-04-28, up to 2011-09-01" in finding.evidence
+    assert 'transactions.last_day = "2011-01-28"' in finding.fix
+
+
+def test_mistyped_years_are_set_aside_and_named(read: Reader) -> None:
+    found, table = read("\n".join([HEADER, "c7,1970-01-01,y,X,1,5", *JANUARY, "c1,2091-01-01,x,X,1,5"]))
+    assert (found.first_day, found.end_day) == ENDS
+    assert found.rows == Rows(read=2002, accepted=2000, set_aside=2, quarantined=0)
+    assert found.reasons["transactions"] == {"a year or more from all other rows": 2}
+    (finding,) = found.findings
+    assert finding.name == "stray-days"
+    assert "2 of 2,002, " in finding.evidence
+    assert "orders.csv row 2003 (c1 on 2091-01-01), " in finding.evidence
+    assert "orders.csv row 2 (c7 on 1970-01-01)" in finding.evidence
+    assert table.height == 2000
+
+
+@pytest.mark.parametrize(
+    ("lines", "late"),
+    [
+        (JANUARY, ["c1,2013-01-01,a,X,1,5", "c2,2013-01-01,b,X,1,5", "c3,2013-01-02,c,X,1,5"]),  # more than 1 in 1,000
+        (JANUARY, ["c1,2012-01-28,a,X,1,5"]),  # 365 days after 28 January 2011
+        (JANUARY[:98], ["c1,2091-01-01,a,X,1,5"]),  # of fewer than 100 lines, which are the strays?
+    ],
+)
+def test_a_shop_that_opens_again_keeps_its_lines(read: Reader, lines: list[str], late: list[str]) -> None:
+    found, _ = read("\n".join([HEADER, *lines, *late]))
+    assert found.rows.set_aside == 0
+
+
+def test_the_study_says_between_which_days_lines_count(read: Reader) -> None:
+    text = "\n".join([HEADER, "c7,1970-01-01,y,X,1,5", *JANUARY, "c1,2091-01-01,x,X,1,5"])
+    kept, _ = read(text, first_day="1970-01-01", last_day="2091-01-01")
+    assert kept.rows.set_aside == 0
+    cut, _ = read(text, first_day="2011-01-02", last_day="2011-01-27")
+    # 2000 lines over 28 days: 72 on each of the first twelve, 71 on each of the others.
+    assert cut.reasons["transactions"] == {"before transactions.first_day": 73, "after transactions.last_day": 72}
+    with pytest.raises(StudyError, match="first_day 2011-01-02 is after last_day 2011-01-01"):
+        read(text, first_day="2011-01-02", last_day="2011-01-01")
+
+
+@pytest.mark.parametrize(
+    ("row", "log", "said"),
+    [
+        ("a,2011-01-01,1,X,1,-5", {}, r"'price' \(unit_price\) is zero or less in all 20 lines"),
+        ("a,2011-01-01,1,X,-1,5", {}, "all 20 lines are returns, .* 'n' x 'price' is below zero in each"),
+        (
+            "a,2011-01-01,1,X,1,-5",
+            {"columns": {"customer_id": "who", "occurred_at": "at", "amount": "price"}},
+            "all 20 lines are returns, .* 'price' is below zero in each; a sale has an amount above zero",
+        ),
+        (
+            "a,2011-01-01,1,X,1,5",
+            {"returns": {"when": "item = 'X'"}},
+            "below zero or transactions.returns.when holds in each; .* or correct transactions.returns.when",
+        ),
+    ],
+)
+def test_a_log_that_writes_sales_below_zero_is_told_so(read: Reader, row: str, log: dict[str, Any], said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        read("\n".join([HEADER, *[row] * 20]), **log)
 
 
 def test_a_placeholder_for_a_customer_is_told(read: Reader) -> None:

@@ -183,7 +183,8 @@ def examples(
     frame = features.join(longest.select(LABELS.schema.names()), on=["customer_id", "cutoff_day"], how="inner")
     if frame.is_empty():
         raise NotEnoughData(
-            f"no customer has a complete label at {date_of(now)}", fix="use a longer log or a shorter horizon"
+            f"no customer has a complete label at {date_of(now)}",
+            fix="use a longer log or a shorter horizon; if a mistyped date ends the log, set transactions.last_day",
         )
     return Examples(
         frame=frame.sort("cutoff_day", "customer_id"),

@@ -21,7 +21,7 @@ from holdfast.pipeline.judged import (
     usable,
     written_quarantine,
 )
-from holdfast.pipeline.lines import events_reading, transactions_reading, treatments_reading
+from holdfast.pipeline.lines import events_reading, refuse_without_sale, transactions_reading, treatments_reading
 from holdfast.pipeline.moments import FIRST_DAY, LAST_DAY, RANGE
 from holdfast.pipeline.snapshot import IngestedSnapshot, ingest_snapshot, snapshot_features
 from holdfast.study import Events, Source, Study, Transactions, Treatments
@@ -93,10 +93,13 @@ def ingest(study: Study, warehouse: Warehouse, *, on_progress: OnRows | None = N
     contract = named_contract(study)
     promised = contract.inputs if contract else {}
 
-    def judged_by(source: Opened, reading: Reading) -> Judged:
-        return usable(judge(source, held(reading, source, study, promised.get(source.name), warehouse), warehouse))
+    def all_judged(source: Opened, reading: Reading) -> Judged:
+        return judge(source, held(reading, source, study, promised.get(source.name), warehouse), warehouse)
 
-    judged, findings = _read_transactions(opened(log, "transactions"), study, log, warehouse, judged_by)
+    def judged_by(source: Opened, reading: Reading) -> Judged:
+        return usable(all_judged(source, reading))
+
+    judged, findings = _read_transactions(opened(log, "transactions"), study, log, warehouse, all_judged)
     if study.events is not None:
         judged += _read_events(opened(study.events, "events"), study, study.events, warehouse, judged_by)
     if study.customers is not None:
@@ -131,6 +134,8 @@ def _read_transactions(
     source: Opened, study: Study, log: Transactions, warehouse: Warehouse, judged_by: JudgedBy
 ) -> tuple[list[Judged], list[Finding]]:
     judged = judged_by(source, transactions_reading(source, study, log))
+    refuse_without_sale(judged, log, warehouse)
+    usable(judged)
     _name_accepted(judged, ", ".join(TRANSACTIONS.schema), warehouse)
     return [judged], intake_findings.of_lines(log, judged, warehouse)
 

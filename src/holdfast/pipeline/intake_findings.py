@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from holdfast.findings import Finding
 from holdfast.io.duckdb import Warehouse
-from holdfast.pipeline.judged import Judged
+from holdfast.pipeline.judged import STRAY, Judged
 from holdfast.pipeline.lines import NO_CUSTOMER, has_amount
 from holdfast.study import Transactions
 from holdfast.windows import date_of
@@ -18,7 +18,7 @@ _LONELY_SHARE, _LONELY_DAYS = 0.001, 90
 def of_lines(log: Transactions, judged: Judged, warehouse: Warehouse) -> list[Finding]:
     """Say what is odd about the order lines."""
     found = [_worthless(log), _zero_amounts(log, warehouse), _without_customer(judged)]
-    found += [_placeholders(warehouse), _lonely_days(warehouse)]
+    found += [_placeholders(warehouse), _strays(judged), _lonely_days(warehouse)]
     return [finding for finding in found if finding is not None]
 
 
@@ -100,7 +100,23 @@ def _lonely_days(warehouse: Warehouse) -> Finding | None:
         evidence=f"{after:,} lines are later than {date_of(usual + _LONELY_DAYS)}, up to {date_of(last)}; "
         f"{1 - _LONELY_SHARE:.1%} are up to {date_of(usual)}",
         meaning="The log seems to end later than it does, and customers seem to have left.",
-        fix="if those dates are wrong, set the lines aside with a rule on the date",
+        fix=f'if those dates are wrong, set transactions.last_day = "{date_of(usual)}", or correct them in the source',
+    )
+
+
+def _strays(judged: Judged) -> Finding | None:
+    count = judged.reasons.get(STRAY, 0)
+    if not count:
+        return None
+    more = ", ..." if count > len(judged.strays) else ""
+    return Finding(
+        name="stray-days",
+        severity="warning",
+        evidence=f"a year or more from all other lines, and set aside: {count:,} of {judged.rows.read:,}, "
+        f"{', '.join(judged.strays)}{more}",
+        meaning="Most likely the year is mistyped; left in, one such line moves an end of the log.",
+        fix="correct them in the source; if they are right, set transactions.first_day or transactions.last_day so "
+        "that they are in",
     )
 
 

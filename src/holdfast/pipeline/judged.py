@@ -21,6 +21,10 @@ from holdfast.io.sources import Opened
 from holdfast.tables import QUARANTINE
 
 DUPLICATE = "exact duplicate"
+STRAY = "a year or more from all other rows"
+_YEAR_DAYS = 365
+_STRAY_SHARE, _STRAY_LEAST = 0.001, 100
+_SHOWN = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,12 +58,17 @@ class Reading:
         Reason -> SQL condition over the source's columns and all layers, in order of precedence.
     compared
         Columns over which two rows are the same row; empty: repeated rows are kept.
+    open_start, open_end
+        Whether nobody said where the rows begin or end: then a few that lie a year or more before, or after, all
+        others are set aside. They have a `day`.
     """
 
     layers: Sequence[Mapping[str, str]]
     quarantine: Mapping[str, str]
     set_aside: Mapping[str, str]
     compared: Sequence[Field] = ()
+    open_start: bool = False
+    open_end: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +83,8 @@ class Judged:
         Whether every customer_id ended in ".0", which was taken off.
     labels, fields
         The source's files (or query), and its columns.
+    strays
+        A few of the rows that were set aside as strays, in words, the latest first.
     """
 
     name: str
@@ -86,6 +97,7 @@ class Judged:
     pointed: bool = False
     labels: Sequence[str] = ()
     fields: Mapping[str, Field] = field(default_factory=dict, repr=False)
+    strays: Sequence[str] = ()
 
 
 JudgedBy = Callable[[Opened, Reading], Judged]
@@ -108,6 +120,7 @@ def judge(source: Opened, reading: Reading, warehouse: Warehouse) -> Judged:
     with warehouse.working(f"judge the rows of {source.name}"):
         if reading.compared:
             _mark_duplicates(table, len(reading.quarantine) + 1, warehouse)
+        _mark_strays(reading, table, len(reading.quarantine) + 2, warehouse)
         return _counted(source, reading, table, warehouse, pointed=_without_points(source, table, warehouse))
 
 
@@ -181,7 +194,7 @@ def row_digest(fields: Mapping[str, Field]) -> str:
 def judging_sql(source: Opened, reading: Reading) -> str:
     """Write the query that gives every row its verdict (see `verdicts`) and the table's columns."""
     last = len(reading.quarantine)
-    conditions = [*enumerate(reading.quarantine.values(), 1), *enumerate(reading.set_aside.values(), last + 2)]
+    conditions = [*enumerate(reading.quarantine.values(), 1), *enumerate(reading.set_aside.values(), last + 3)]
     cases = " ".join(f"WHEN {sql} THEN {code}" for code, sql in conditions)
     kept = ", ".join(name for layer in reading.layers for name in layer if not name.startswith("_"))
     rows = source.view
@@ -196,7 +209,7 @@ def judging_sql(source: Opened, reading: Reading) -> str:
 
 def verdicts(reading: Reading) -> list[str]:
     """What each verdict means, by its number."""
-    return ["accepted", *reading.quarantine, DUPLICATE, *reading.set_aside]
+    return ["accepted", *reading.quarantine, DUPLICATE, STRAY, *reading.set_aside]
 
 
 def _raw_sql(fields: Mapping[str, Field]) -> str:
@@ -222,6 +235,37 @@ def _mark_duplicates(table: str, code: int, warehouse: Warehouse) -> None:
         WHERE _digest_1 = _same_1 AND _digest_2 = _same_2 AND struct_pack(f := _file, r := _row) > _first
             AND (verdict = 0 OR verdict > {code})
     """)
+
+
+def _mark_strays(reading: Reading, table: str, code: int, warehouse: Warehouse) -> None:
+    """Set aside the few rows beyond a year of silence: one mistyped year would move the end of everything.
+
+    Of at least 100 rows, one in a thousand, and always one, may be so few.
+    """
+    if not (reading.open_start or reading.open_end):
+        return
+    first, last = warehouse.row(f"""
+        WITH days AS (SELECT day, count(*) AS n FROM {table} WHERE verdict = 0 GROUP BY day),
+        walked AS (
+            SELECT day, day - lag(day) OVER (ORDER BY day) > {_YEAR_DAYS} AS after_silence,
+                sum(n) OVER (ORDER BY day) - n AS before, sum(n) OVER () AS every
+            FROM days),
+        few AS (SELECT *, greatest(1, floor(every * {_STRAY_SHARE})) AS few FROM walked
+            WHERE every >= {_STRAY_LEAST} AND after_silence)
+        SELECT max(day) FILTER (before <= few AND {reading.open_start}),
+            min(day) FILTER (every - before <= few AND {reading.open_end}) FROM few
+    """)
+    for bound in [f"day < {first}"] * (first is not None) + [f"day >= {last}"] * (last is not None):
+        warehouse.con.execute(f"UPDATE {table} SET verdict = {code} WHERE verdict = 0 AND {bound}")
+
+
+def _strays(source: Opened, table: str, code: int, warehouse: Warehouse) -> tuple[str, ...]:
+    found = warehouse.con.sql(
+        f"SELECT _file, _row, customer_id AS reason, CAST(DATE '1970-01-01' + day AS VARCHAR) AS raw FROM {table} "
+        f"WHERE verdict = {code} ORDER BY day DESC, _file, _row LIMIT {_SHOWN}"
+    ).pl()
+    rows = source.located(found).sort("raw", descending=True).iter_rows()
+    return tuple(f"{file} row {row} ({customer} on {day})" for file, row, customer, day in rows)
 
 
 def _without_points(source: Opened, table: str, warehouse: Warehouse) -> bool:
@@ -259,6 +303,7 @@ def _counted(source: Opened, reading: Reading, table: str, warehouse: Warehouse,
         name=source.name, table=table, rows=rows, reasons=reasons, trimmed=trimmed, merged=merged, pointed=pointed,
         quarantined=_quarantined(source, names, last, table, rejected, warehouse),
         labels=tuple(source.labels), fields=source.fields,
+        strays=_strays(source, table, last + 2, warehouse) if STRAY in reasons else (),
     )  # fmt: skip
 
 

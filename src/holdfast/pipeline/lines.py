@@ -1,11 +1,13 @@
 """How the rows of the order log, the events, the customers and the treatments are read: one `Reading` each."""
 
-from holdfast.errors import StudyError
+from holdfast.errors import DataError, StudyError
 from holdfast.io.conditions import Field, number_sql, text_sql
+from holdfast.io.duckdb import Warehouse
 from holdfast.io.sources import Opened
-from holdfast.pipeline.judged import DUPLICATE, Reading, checked_expression, literal
+from holdfast.pipeline.judged import DUPLICATE, STRAY, Judged, Reading, checked_expression, literal
 from holdfast.pipeline.moments import RANGE, blank_sql, in_range, moment
 from holdfast.study import Events, Study, Transactions, Treatments
+from holdfast.windows import parse_day
 
 BLANKS = " \t\r\n\u00a0"
 LARGEST_MINOR = 2**63 - 1
@@ -18,6 +20,8 @@ _SIGNED = {
 NO_CUSTOMER = "no customer"
 NO_PRICE = "price is zero or less"
 NO_QUANTITY = "quantity is zero"
+EARLY = "before transactions.first_day"
+LATE = "after transactions.last_day"
 Parts = tuple[dict[str, str], dict[str, str], dict[str, str]]
 _YES = ("true", "t", "yes", "y", "1", "1.0")
 _NO = ("false", "f", "no", "n", "0", "0.0")
@@ -45,8 +49,10 @@ def transactions_reading(source: Opened, study: Study, log: Transactions) -> Rea
     return Reading(
         layers=[{**who, **named, **when[0], **money[0], "_returned": returned}, {**when[1], **money[1]}, _SIGNED],
         quarantine={**when[2], **money[2]},
-        set_aside={**rules, NO_CUSTOMER: "customer_id IS NULL", **nothing},
+        set_aside={**rules, NO_CUSTOMER: "customer_id IS NULL", **nothing, **_outside(log)},
         compared=_compared(source, log),
+        open_start=log.first_day is None,
+        open_end=log.last_day is None,
     )
 
 
@@ -198,10 +204,45 @@ def _holds(rule: str, source: Opened, *, where: str) -> str:
 def _check_reasons(log: Transactions) -> None:
     """A rule that is named like a reason of Holdfast would hide which of the two it was."""
     for reason in log.set_aside:
-        if reason in (NO_CUSTOMER, NO_PRICE, NO_QUANTITY, DUPLICATE):
+        if reason in (NO_CUSTOMER, NO_PRICE, NO_QUANTITY, DUPLICATE, STRAY, EARLY, LATE):
             raise StudyError(
                 f"[transactions.set_aside] has a rule named {reason!r}", fix="Holdfast uses that name: rename"
             )
+
+
+def refuse_without_sale(judged: Judged, log: Transactions, warehouse: Warehouse) -> None:
+    """Refuse a log of which no line is a sale: most likely it writes its amounts the other way round.
+
+    Raises
+    ------
+    DataError
+        Every price is zero or less, or every line that was accepted is a return.
+    """
+    columns, priced = log.columns, judged.reasons.get(NO_PRICE, 0)
+    if 2 * priced > judged.rows.read and not judged.rows.accepted:
+        raise DataError(
+            f"the column '{columns.unit_price}' (unit_price) is zero or less in all {priced:,} lines with a customer",
+            fix="a sale has a price above zero, and a return a quantity below: turn the sign around in the source, or "
+            "map another column",
+            column=columns.unit_price,
+        )
+    lines, none_sold = warehouse.row(f"SELECT count(*), bool_and(is_return) FROM {judged.table} WHERE verdict = 0")
+    if not none_sold:
+        return
+    amounts = f"'{columns.amount}'" if columns.amount else f"'{columns.quantity}' x '{columns.unit_price}'"
+    why = [f"{amounts} is below zero"] if has_amount(log) else []
+    why += ["transactions.returns.when holds"] if log.returns.when else []
+    raise DataError(
+        f"all {lines:,} lines are returns, and nothing was sold: {' or '.join(why)} in each",
+        fix="a sale has an amount above zero, a return one below: turn the sign around in the source"
+        + (", or correct transactions.returns.when" if log.returns.when else ""),
+        lines=lines,
+    )
+
+
+def _outside(log: Transactions) -> dict[str, str]:
+    bounds = ((EARLY, "<", log.first_day), (LATE, ">", log.last_day))
+    return {reason: f"day {sign} {parse_day(day)}" for reason, sign, day in bounds if day is not None}
 
 
 def _compared(source: Opened, log: Transactions) -> list[Field]:

@@ -8,6 +8,7 @@ from holdfast.errors import StudyError, nearest
 from holdfast.expressions import named_outcome
 from holdfast.study.sections import DayText, Expr, Horizon, Section
 from holdfast.tables import ENGAGEMENT_KINDS
+from holdfast.windows import parse_day
 
 
 def _not_empty(query: str) -> str:
@@ -92,6 +93,18 @@ class Transactions(Source):
     set_aside: dict[str, Expr] = {}
     """Reason -> condition on the raw row. Rows without a customer, or with a price <= 0, are always set aside."""
     returns: Returns = Returns()
+    first_day: DayText | None = None
+    """Lines before this day, YYYY-MM-DD, are set aside. None: a few lines a year or more before all others are."""
+    last_day: DayText | None = None
+    """Lines after this day, YYYY-MM-DD, are set aside. None: a few lines a year or more after all others are."""
+
+    @model_validator(mode="after")
+    def _days_in_order(self) -> "Transactions":
+        if self.first_day and self.last_day and parse_day(self.first_day) > parse_day(self.last_day):
+            raise StudyError(
+                f"transactions.first_day {self.first_day} is after last_day {self.last_day}", fix="exchange them"
+            )
+        return self
 
 
 class EventColumns(Section):
