@@ -37,8 +37,9 @@ class Prediction(Stamp):
     customer_id: str
     churn_probability: float
     churn_risk: str
-    predicted_ltv: float
-    ltv_tier: Literal["Low", "Mid", "High"]
+    predicted_ltv: float | None
+    ltv_tier: Literal["Low", "Mid", "High"] | None
+    ltv_not_estimated: NotRequired[str]
     risk_score: float
     risk_rank: float
     segment: Segment

@@ -26,7 +26,7 @@ CUSTOMERS = 300
 FEATURES = {"Recency": 20.0, "Frequency": 9.0, "Cart_Abandon_Rate": 20.0, "Plan": "gold", "Clicks": 30.0, "Pages": 9.0}
 
 
-def snapshot_study(project: Path, *, seed: int = 1) -> Study:
+def snapshot_study(project: Path, *, seed: int = 1, labels: dict[str, str] | None = None) -> Study:
     return Study.from_dict(
         {
             "study": {"name": "tiny", "seed": seed},
@@ -35,7 +35,7 @@ def snapshot_study(project: Path, *, seed: int = 1) -> Study:
                 "path": "customers.parquet",
                 "as_of": "2024-12-31",
                 "columns": {"customer_id": "id"},
-                "labels": {"churned": "gone", "value": "worth"},
+                "labels": labels or {"churned": "gone", "value": "worth"},
                 "derived": {"Clicks_per_Page": "Clicks / (Pages + 1)"},
                 "hidden_from_churn": ["Recency", "worth", "gone"],
                 "hidden_from_value": ["Recency", "worth", "gone"],

@@ -7,9 +7,11 @@ from typing import Any
 
 import polars as pl
 import pytest
-from tests.api.conftest import CUSTOMERS, FEATURES, posted
+from rich.console import Console
+from tests.api.conftest import CUSTOMERS, FEATURES, client_of, posted, publish, snapshot_study, write_customers
 from tests.api.harness import Api, Transport
 
+from holdfast.cli.summary import print_prediction
 from holdfast.client import Client, ProblemError
 from holdfast.io.runs import Registry
 from holdfast.pipeline.predict import predict_customer
@@ -116,6 +118,29 @@ def test_a_customer_in_full_says_what_it_cannot_tell(api: Api, scores: pl.DataFr
     assert told["horizons"] is None
     assert "horizons" in told["not_told"]
     assert api.get("/forecast").status_code == 404
+
+
+def test_where_no_revenue_was_learnt_none_is_told_and_why(tmp_path: Path) -> None:
+    write_customers(tmp_path)
+    run = publish(snapshot_study(tmp_path, labels={"churned": "gone"}), created_at="2026-01-01T00:00:00Z")
+    Registry(tmp_path / "runs").promote(run.run_id)
+    said = predict_customer(run, "C0001")
+    why = "the study names no value label: no revenue was learnt"
+    out = io.StringIO()
+    print_prediction(Console(file=out, width=120), said)
+    assert f"not estimated: {why}" in out.getvalue()
+    assert "0.00" not in out.getvalue()
+    with client_of(tmp_path) as api:
+        batch = posted(api, "/predict/batch", {"customers": [FEATURES]}).json()["answers"][0]["answer"]
+        whole = api.get("/customers/C0001").json()
+        answers = [said, api.get("/predict/C0001").json(), posted(api, "/predict", FEATURES).json(), batch, whole]
+        for told in answers:
+            assert (told["predicted_ltv"], told["ltv_tier"], told["ltv_not_estimated"]) == (None, None, why)
+        assert (whole["rank"]["by_value"], whole["rank"]["of"]) == (None, CUSTOMERS)
+        listed = api.get("/customers").json()["customers"]
+        assert {(row["expected_revenue"], row["value_tier"]) for row in listed} == {(None, None)}
+        summed = api.get("/segments").json()["segments"]
+        assert {(row["average_ltv"], row["total_ltv"]) for row in summed} == {(None, None)}
 
 
 def test_recovery_is_told_with_its_range_and_source(api: Api) -> None:

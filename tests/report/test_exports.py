@@ -53,6 +53,12 @@ def test_numbers_are_not_touched_even_below_zero() -> None:
     assert row == ["a", "0.1234567890123", "-12.5", "0.5", "Hibernating"]
 
 
+def test_revenue_that_nobody_estimated_is_an_empty_cell() -> None:
+    out = io.BytesIO()
+    write_customer_segments(_scores(["a"], expected_revenue=[0.0]), out, knows_value=False)
+    assert out.getvalue().decode().splitlines()[1] == "a,0.5,,0.5,Hibernating"
+
+
 def test_the_file_holds_every_customer_with_every_digit(report: Report) -> None:
     rows = _read(report.scores)
     assert rows[0] == NAMES

@@ -133,8 +133,9 @@ class Prediction(Stamp):
     customer_id: str
     churn_probability: Share
     churn_risk: Level
-    predicted_ltv: float
-    ltv_tier: Literal["Low", "Mid", "High"]
+    predicted_ltv: float | None
+    ltv_tier: Literal["Low", "Mid", "High"] | None
+    ltv_not_estimated: Annotated[str | None, Field(description="Why `predicted_ltv` and `ltv_tier` are null")] = None
     risk_score: Share
     risk_rank: Share
     segment: Segment
@@ -173,8 +174,8 @@ class SegmentRow(BaseModel):
 
     segment: Segment
     customers: int
-    average_ltv: float
-    total_ltv: float
+    average_ltv: float | None
+    total_ltv: float | None
     average_churn_probability: float
     average_risk_score: float
     actions: list[str]

@@ -16,7 +16,7 @@ import pyarrow as pa
 from holdfast.errors import DamagedRun
 from holdfast.io.runs import Run
 from holdfast.pipeline.online import Scorer
-from holdfast.pipeline.predict import evidence_sentence
+from holdfast.pipeline.predict import evidence_sentence, no_value
 from holdfast.segments import churn_level
 from holdfast.study import SEGMENT_NAMES
 from holdfast.tables import SCORES
@@ -66,7 +66,7 @@ class Served:
         """Work out what is worked out once, before the first request needs it."""
         features = self.run.path / "tables" / "features.parquet"
         self.scorer.warm(pl.scan_parquet(features).head(1).collect().row(0, named=True))
-        _ = self.sparse, self.tails, self.stamp_json, self.headers, self._places
+        _ = self.sparse, self.tails, self.stamp_json, self.headers, self._places, self.no_value
 
     @property
     def run_id(self) -> str:
@@ -103,9 +103,20 @@ class Served:
         ]
 
     @cached_property
+    def no_value(self) -> str | None:
+        """Why nobody's revenue is estimated; None where it is."""
+        return no_value(self.summary)
+
+    def without_zeros(self, page: pl.DataFrame, *figures: str) -> pl.DataFrame:
+        """Null these figures where nobody's revenue is estimated: 0 would be read as an estimate."""
+        unknown = [name for name in figures if name in page.columns] if self.no_value else []
+        return page.with_columns(pl.lit(None, page.schema[name]).alias(name) for name in unknown)
+
+    @cached_property
     def stamp_json(self) -> str:
         """The end of an answer from the published scores."""
         told = {
+            **({"ltv_not_estimated": self.no_value} if self.no_value else {}),
             "currency": self.scorer.study.currency,
             "evidence": evidence_sentence(self.summary),
             "cutoff_date": self.summary["cutoff_date"],
@@ -161,9 +172,10 @@ class Served:
         own, segment, further = self._places
         name, _, churn, revenue, risk, rank, tier = (row[i] for i in own)
         more = "".join(f',"{column}":{_json(row[i])}' for column, i in further)
+        ltv, its_tier = ("null", "null") if self.no_value else (repr(revenue), f'"{tier.capitalize()}"')
         text = (
             f'{{"customer_id":{json.dumps(name, ensure_ascii=False)},"churn_probability":{churn!r},'
-            f'"churn_risk":"{churn_level(churn)}","predicted_ltv":{revenue!r},"ltv_tier":"{tier.capitalize()}",'
+            f'"churn_risk":"{churn_level(churn)}","predicted_ltv":{ltv},"ltv_tier":{its_tier},'
             f'"risk_score":{risk!r},"risk_rank":{rank!r},{self.tails[row[segment]]}{more},{self.stamp_json}'
         )
         return text, churn
@@ -175,8 +187,9 @@ class Served:
             "customer_id": customer_id,
             "churn_probability": churn,
             "churn_risk": churn_level(churn),
-            "predicted_ltv": score["expected_revenue"],
-            "ltv_tier": score["value_tier"].capitalize(),
+            "predicted_ltv": None if self.no_value else score["expected_revenue"],
+            "ltv_tier": None if self.no_value else score["value_tier"].capitalize(),
+            **({"ltv_not_estimated": self.no_value} if self.no_value else {}),
             "risk_score": score["risk_score"],
             "risk_rank": score["risk_rank"],
             "segment": segment,

@@ -85,11 +85,17 @@ def _proof(summary: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _worth(answer: dict[str, Any]) -> str:
+    if answer["predicted_ltv"] is None:
+        return f"not estimated: {answer['ltv_not_estimated']}"
+    return f"{answer['predicted_ltv']:,.2f} {answer['currency']}   {answer['ltv_tier']} value"
+
+
 def print_prediction(out: "Console", answer: dict[str, Any]) -> None:
     """Print one customer's page."""
     table = Table.grid(padding=(0, 2))
     table.add_row("Churn probability", f"{answer['churn_probability']:.1%}   {answer['churn_risk']}")
-    table.add_row("Predicted LTV", f"{answer['predicted_ltv']:,.2f} {answer['currency']}   {answer['ltv_tier']} value")
+    table.add_row("Predicted LTV", _worth(answer))
     table.add_row("Composite risk", f"{answer['risk_score']:.3f}   higher than {answer['risk_rank']:.0%} of the tier")
     table.add_row("Segment", f"[bold]{answer['segment']}[/bold]")
     out.print(Panel(table, title=f"Customer {answer['customer_id']}", title_align="left", expand=False))

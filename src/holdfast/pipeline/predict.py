@@ -130,12 +130,14 @@ def _typed(
 def _answer(run: Run, study: Study, score: Mapping[str, Any], told: pl.DataFrame) -> dict[str, Any]:
     """Give the fields of the original system's answer, then what stands behind them."""
     summary = run.summary
+    unknown = no_value(summary)
     return {
         "customer_id": score["customer_id"],
         "churn_probability": score["churn_probability"],
         "churn_risk": churn_level(score["churn_probability"]),
-        "predicted_ltv": score["expected_revenue"],
-        "ltv_tier": str(score["value_tier"]).capitalize(),
+        "predicted_ltv": None if unknown else score["expected_revenue"],
+        "ltv_tier": None if unknown else str(score["value_tier"]).capitalize(),
+        **({"ltv_not_estimated": unknown} if unknown else {}),
         "risk_score": score["risk_score"],
         "risk_rank": score["risk_rank"],
         "segment": score["segment"],
@@ -147,6 +149,14 @@ def _answer(run: Run, study: Study, score: Mapping[str, Any], told: pl.DataFrame
         "cutoff_day": summary["cutoff_day"],
         "cutoff_date": summary["cutoff_date"],
     }
+
+
+def no_value(summary: Mapping[str, Any]) -> str | None:
+    """Say why a run estimates nobody's revenue; None where it does. Its scores then hold 0, which is no estimate."""
+    if summary["value"]["algorithm"] is not None:
+        return None
+    said = (finding["evidence"] for finding in summary["findings"] if finding["name"] == "no-value-label")
+    return next(said, "no revenue was learnt")
 
 
 def evidence_sentence(summary: Mapping[str, Any]) -> str:

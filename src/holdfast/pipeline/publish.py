@@ -45,7 +45,7 @@ def write_papers(folder: Path, study: Study, outcome: Outcome, summary: Mapping[
     for drawing in drawn:
         (folder / "charts" / f"{drawing.name}.png").write_bytes(drawing.png())
     with (folder / "customer_segments.csv").open("wb") as out:
-        write_customer_segments(outcome.tables["scores"], out)
+        write_customer_segments(outcome.tables["scores"], out, knows_value=report.knows_value)
     write_json(folder / "study.json", study.model_dump(mode="json"))
     write_json(folder / "summary.json", summary)
 

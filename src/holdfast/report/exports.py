@@ -39,9 +39,10 @@ def neutralised(column: str) -> pl.Expr:
     return pl.when(word.str.contains(_FORMULA)).then(pl.lit("'") + word).otherwise(word).alias(column)
 
 
-def write_customer_segments(scores: pl.DataFrame, out: BinaryIO) -> None:
-    """Write `customer_segments` as CSV: UTF-8, comma, LF, every digit of the numbers."""
-    customer_segments(scores).write_csv(out)
+def write_customer_segments(scores: pl.DataFrame, out: BinaryIO, *, knows_value: bool = True) -> None:
+    """Write `customer_segments` as CSV: UTF-8, comma, LF, every digit; revenue that nobody estimated is left empty."""
+    table = customer_segments(scores)
+    (table if knows_value else table.with_columns(Predicted_LTV=None)).write_csv(out)
 
 
 def write_audience(

@@ -43,7 +43,7 @@ def customers(
     more = page.height > query.limit
     page = page.head(query.limit)
     following = _cursor(served, query, page.row(-1, named=True)) if more else None
-    shown = page.select(_fields(query.fields, page.columns))
+    shown = served.without_zeros(page, "expected_revenue", "value_tier").select(_fields(query.fields, page.columns))
     if CSV in accept:
         return _table(_csv(shown), CSV, following)
     if ARROW in accept:
@@ -157,10 +157,11 @@ def customer(customer_id: CustomerId, asked: AskedNow, served: Current) -> Respo
     )
 
 
-def _rank(served: Served, told: dict[str, Any]) -> dict[str, int]:
+def _rank(served: Served, told: dict[str, Any]) -> dict[str, int | None]:
     """The customer's place among all, 1 for the most valuable and for the likeliest to leave."""
+    worth = told["predicted_ltv"]
     above = served.frame.select(
-        by_value=(pl.col("expected_revenue") > told["predicted_ltv"]).sum() + 1,
+        by_value=None if worth is None else (pl.col("expected_revenue") > worth).sum() + 1,
         by_churn_probability=(pl.col("churn_probability") > told["churn_probability"]).sum() + 1,
     ).row(0, named=True)
     return {**above, "of": served.frame.height}

@@ -21,8 +21,8 @@ router = APIRouter(tags=["segments"])
 def _rows(served: Served) -> list[dict[str, Any]]:
     table = served.table("segments")
     actions = served.scorer.study.actions
-    rows = (table if table is not None else SEGMENTS.empty()).to_dicts()
-    return [{**row, "actions": actions.get(row["segment"], [])} for row in rows]
+    rows = served.without_zeros(table if table is not None else SEGMENTS.empty(), "average_ltv", "total_ltv")
+    return [{**row, "actions": actions.get(row["segment"], [])} for row in rows.to_dicts()]
 
 
 @router.get("/segment/summary", response_model=SegmentsAnswer, responses=problems())

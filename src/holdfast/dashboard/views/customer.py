@@ -87,9 +87,11 @@ def _customer(run: Opened, known: dict[str, Any]) -> None:
 
 
 def _cards(known: dict[str, Any], answer: dict[str, Any], money: str) -> list[dict[str, Any]]:
+    unknown = answer.get("ltv_not_estimated")
+    worth = "not estimated" if unknown else words.money(known["expected_revenue"], money)
     found = [
         {"label": "Churn probability", "value": words.percent(known["churn_probability"])},
-        {"label": "Expected revenue", "value": words.money(known["expected_revenue"], money)},
+        {"label": "Expected revenue", "value": worth, **({"help": unknown} if unknown else {})},
         {"label": "Segment", "value": known["segment"]},
         {"label": "Riskier than, in the tier", "value": words.percent(answer["risk_rank"], 0)},
     ]
@@ -197,14 +199,14 @@ def _start(lever: Lever) -> float:
 
 def _changed(known: dict[str, Any], after: dict[str, Any], money: str) -> list[dict[str, Any]]:
     risk = after["churn_probability"] - known["churn_probability"]
-    value = after["predicted_ltv"] - known["expected_revenue"]
-    cards = [
-        {"label": "Churn probability, what if", "value": words.percent(after["churn_probability"])},
-        {"label": "Expected revenue, what if", "value": words.money(after["predicted_ltv"], money)},
-        {"label": "Segment, what if", "value": after["segment"]},
-    ]
+    churn = {"label": "Churn probability, what if", "value": words.percent(after["churn_probability"])}
     if abs(risk) >= 0.0005:
-        cards[0] |= {"delta": f"{100 * risk:+.1f} points", "delta_color": "inverse"}
+        churn |= {"delta": f"{100 * risk:+.1f} points", "delta_color": "inverse"}
+    segment = {"label": "Segment, what if", "value": after["segment"]}
+    if after["predicted_ltv"] is None:
+        return [churn, segment]
+    value = after["predicted_ltv"] - known["expected_revenue"]
+    worth = {"label": "Expected revenue, what if", "value": words.money(after["predicted_ltv"], money)}
     if abs(value) >= 0.005:
-        cards[1] |= {"delta": f"{value:+,.2f}"}
-    return cards
+        worth |= {"delta": f"{value:+,.2f}"}
+    return [churn, worth, segment]
