@@ -1,9 +1,16 @@
 """A finding: something about the data, the study or the models that the reader must know before trusting a figure."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Severity = Literal["fatal", "warning", "note"]
+
+FATAL = (
+    "circular-label", "customers-in-both-parts", "dated-after-the-cutoff", "encoded-outcome", "few-churned", "few-kept",
+    "history-changes", "immature-labels", "no-gap", "resampled-before-the-split", "rows-in-both-parts",
+)  # fmt: skip
+"""Names of the findings that can be fatal: what a study may acknowledge."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +32,14 @@ class Finding:
     evidence: str
     meaning: str
     fix: str
+
+    def is_acknowledged(self, names: Collection[str]) -> bool:
+        """Whether it is fatal and accepted by its name."""
+        return self.severity == "fatal" and self.name in names
+
+    def told(self, acknowledged: Collection[str]) -> dict[str, Any]:
+        """The finding as plain values, with whether the study acknowledges it."""
+        return {**self.as_dict(), "acknowledged": self.is_acknowledged(acknowledged)}
 
     def as_dict(self) -> dict[str, str]:
         """The finding as plain values."""

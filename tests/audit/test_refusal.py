@@ -1,17 +1,23 @@
 """A run refuses what is fatal unless the study accepts it by name, and then says so first."""
 
+import ast
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 import pytest
+from rich.console import Console
 from tests.audit.bank import divided, honest, snapshot, study_in
 from tests.audit.bank_prepared import customers_in_both_parts, panel, without_a_gap
 from typer.testing import CliRunner
 
+import holdfast
 from holdfast.cli.main import app
+from holdfast.cli.summary import print_summary
 from holdfast.errors import DataError, NotEnoughData, NotHonest, StudyError
+from holdfast.findings import FATAL
 from holdfast.io.duckdb import Warehouse
 from holdfast.pipeline.audit import audit
 from holdfast.pipeline.fit_snapshot import prove
@@ -39,11 +45,47 @@ def test_what_is_acknowledged_by_another_name_is_refused_all_the_same(tmp_path: 
     assert 'acknowledge = ["no-gap", "circular-label"]' in refused.value.fix
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "circular-labels",
+            "names 'circular-labels', .* did you mean 'circular-label'. known: circular-label",
+        ),
+        ("stray-days", "which is no fatal finding; known: circular-label, customers-in-both-parts"),
+    ],
+)
+def test_a_name_that_no_fatal_finding_has_cannot_be_acknowledged(tmp_path: Path, name: str, said: str) -> None:
+    with pytest.raises(StudyError, match=said) as refused:
+        circular(tmp_path, acknowledge=[name])
+    assert refused.value.exit_code == 2
+
+
+def test_every_finding_that_can_be_fatal_can_be_acknowledged() -> None:
+    found = set()
+    for path in Path(holdfast.__file__).parent.rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Finding":
+                given = {keyword.arg: keyword.value for keyword in call.keywords}
+                if any(
+                    isinstance(part, ast.Constant) and part.value == "fatal" for part in ast.walk(given["severity"])
+                ):
+                    found.add(ast.literal_eval(given["name"]))
+    # Whoever has nobody who left, or nobody who stayed, is told so by a count.
+    assert found | {"few-churned", "few-kept"} == set(FATAL)
+
+
 def test_what_is_acknowledged_runs_and_stands_first_in_the_report(tmp_path: Path) -> None:
     done = run(circular(tmp_path, acknowledge=["circular-label"]))
     page = done.report.read_text(encoding="utf-8")
     assert page.index("Read this first (acknowledged in the study)") < page.index('id="summary"')
     assert page.index("Is it honest?") < page.index('id="findings"')
+    said = {finding["name"]: finding["acknowledged"] for finding in done.summary["findings"]}
+    assert [name for name, known in said.items() if known] == ["circular-label"]
+    assert len(said) > 1
+    out = io.StringIO()
+    print_summary(Console(file=out, width=200), done, circular(tmp_path))
+    assert "fatal, acknowledged: the churn label is" in out.getvalue()
     asked = {row["name"]: row for row in done.summary["audit"]["suspicions"]}
     assert asked["circular label"]["found"] == ["circular-label"]
     assert all(row["seconds"] >= 0 for row in asked.values())

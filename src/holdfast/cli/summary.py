@@ -30,7 +30,9 @@ def print_summary(out: "Console", run: "Run", study: "Study") -> None:
     for line in _proof(summary):
         out.print(line)
     for finding in summary["findings"]:
-        out.print(Text.assemble((f"{finding['severity']}: ", _SEVERITY[finding["severity"]]), finding["evidence"]))
+        known = ", acknowledged" if finding.get("acknowledged") else ""
+        style = _SEVERITY[finding["severity"]]
+        out.print(Text.assemble((f"{finding['severity']}{known}: ", style), finding["evidence"]))
         out.print(Text(f"  {finding['fix']}", style="dim"))
     out.print(f"\nReport: {run.report}")
 

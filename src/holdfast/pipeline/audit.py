@@ -61,7 +61,7 @@ class Audit:
             "study": self.study,
             "honest": self.is_honest,
             "acknowledged": list(self.acknowledged),
-            "findings": [finding.as_dict() for finding in self.findings],
+            "findings": [finding.told(self.acknowledged) for finding in self.findings],
             "suspicions": [answer_as_dict(answer) for answer in self.answers],
         }
 
@@ -139,7 +139,8 @@ def asked_cheaply(suspicions: Sequence[Suspicion], study: Study, step: Step) -> 
     asked = cheap(suspicions)
     findings = [finding for answer in asked for finding in answer.findings]
     refuse(findings, study)
-    step.detail = ", ".join(dict.fromkeys(finding.name for finding in findings)) or "nothing found"
+    names = (f.name + (" (acknowledged)" if f.is_acknowledged(study.acknowledge) else "") for f in findings)
+    step.detail = ", ".join(dict.fromkeys(names)) or "nothing found"
     return asked
 
 

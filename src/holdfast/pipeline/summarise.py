@@ -51,7 +51,7 @@ def summarise(
         "top_reasons": [dict(reason) for reason in top_reasons],
         "segments": plain(scored.segments),
         "recovery": {**economics.totals(scored.recovery), "segments": plain(scored.recovery)},
-        "findings": [finding.as_dict() for finding in findings],
+        "findings": [finding.told(study.acknowledge) for finding in findings],
     }
 
 

@@ -72,7 +72,7 @@ def how_proved(report: Report) -> str:
 
 
 def stamps(report: Report) -> list[dict[str, str]]:
-    """What must be read before any figure: findings that are fatal, and those that the study acknowledges."""
+    """What must be read before any figure: findings that are fatal, acknowledged or not."""
     known = report.study.acknowledge
     return [
         {
@@ -80,7 +80,7 @@ def stamps(report: Report) -> list[dict[str, str]]:
             "text": " ".join(words.sentence(finding[part]) for part in ("evidence", "meaning")),
         }
         for finding in report.summary.get("findings", [])
-        if finding["severity"] == "fatal" or finding["name"] in known
+        if finding["severity"] == "fatal"
     ]
 
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
 from holdfast.errors import StudyError, nearest
+from holdfast.findings import FATAL
 from holdfast.study.sections import Horizon, Section
 from holdfast.study.settings import (
     AT_RISK_SEGMENTS,
@@ -77,7 +78,7 @@ class Study(Section):
     webhook: Webhook | None = Field(None, exclude=True)
     """Where an audience may be pushed. Not part of the fingerprint: no figure depends on it."""
     acknowledge: list[str] = []
-    """Findings that are known and accepted, by name."""
+    """Fatal findings that are known and accepted, by name."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "Study":
@@ -89,6 +90,10 @@ class Study(Section):
         for name in self.actions:
             if name not in SEGMENT_NAMES:
                 raise StudyError(f"[actions] names '{name}'", fix=nearest(name, SEGMENT_NAMES), value=name)
+        for name in self.acknowledge:
+            if name not in FATAL:
+                known = dict.fromkeys([nearest(name, FATAL), f"known: {', '.join(FATAL)}"])
+                raise StudyError(f"acknowledge names '{name}', which is no fatal finding", fix=" ".join(known))
         if not self.segments.value_tiers[0] < self.segments.value_tiers[1]:
             raise StudyError(f"value_tiers {self.segments.value_tiers} do not rise", fix="write [0.33, 0.67]")
         return self
