@@ -13,8 +13,9 @@ from tests.api.harness import Api, Transport
 
 from holdfast.cli.summary import print_prediction
 from holdfast.client import Client, ProblemError
+from holdfast.errors import DataError
 from holdfast.io.runs import Registry
-from holdfast.pipeline.predict import predict_customer
+from holdfast.pipeline.predict import predict_customer, predict_features
 
 STAMP = ("run_id", "cutoff_day", "model_version", "scored_at")
 
@@ -52,6 +53,23 @@ def test_features_give_the_published_score(api: Api, published: Path, scores: pl
         assert told["churn_probability"] == pytest.approx(said["churn_probability"], abs=1e-12)
         assert told["predicted_ltv"] == pytest.approx(said["expected_revenue"], rel=1e-12)
         assert (told["segment"], told["risk_score"]) == (said["segment"], said["risk_score"])
+
+
+def test_the_command_line_reads_features_as_the_api_does(api: Api, published: Path) -> None:
+    run = Registry(published / "runs").open()
+    for features in (FEATURES, {**FEATURES, "Cart_Abandon_Rate": 0.10}):
+        told, said = posted(api, "/predict?reasons=true", features).json(), predict_features(run, features)
+        shared = set(told) & set(said)
+        assert shared >= {"predicted_ltv", "segment", "reasons", "warnings"}
+        assert {key: told[key] for key in shared} == {key: said[key] for key in shared}
+    for wrong, message in (
+        ({"Cliks": 1}, "did you mean 'Clicks'"),
+        ({"Frequency": 1}, "5 features are missing: Cart_Abandon_Rate"),
+        ({**FEATURES, "Clicks": "many"}, "'Clicks' is a word"),
+        ({k: v for k, v in FEATURES.items() if k != "Plan"}, "1 feature is missing: Plan"),
+    ):
+        with pytest.raises(DataError, match=message):
+            predict_features(run, wrong)
 
 
 def test_a_share_where_the_data_has_percent_is_doubted(api: Api) -> None:

@@ -112,6 +112,8 @@ def test_an_unknown_customer_exits_2_and_says_so(shop: Path) -> None:
         (("run", "--set", "seed"), "--set seed has no value"),
         (("run", "--set", "transactions.path=nowhere.parquet"), "nowhere.parquet"),
         (("predict",), "no customer is named"),
+        (("predict", "--random", "--customer-id", "C1"), "named in more than one way"),
+        (("predict", "--features", "nowhere.json"), "there is no nowhere.json"),
         (("runs", "promote", "x"), "no run 'x'"),
         (("simulate", "."), "not empty"),
         (("init", "again"), "holdfast.toml here already"),
@@ -128,7 +130,7 @@ def test_wrong_input_exits_2_with_what_to_do(shop: Path, arguments: tuple[str, .
 def test_runs_are_listed_and_rolled_back(shop: Path) -> None:
     rows = json.loads(holdfast("runs", "list", "--json", cwd=shop))
     champion = next(row["run_id"] for row in rows if row["champion"])
-    holdfast("runs", "promote", rows[-1]["run_id"], cwd=shop)
+    assert f"{rows[-1]['run_id']} (was {champion})" in holdfast("runs", "promote", rows[-1]["run_id"], cwd=shop)
     assert json.loads(holdfast("runs", "rollback", "--json", cwd=shop)) == {"champion": champion}
     assert "all as published" in holdfast("runs", "show", cwd=shop)
 

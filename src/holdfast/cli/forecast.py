@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from holdfast.cli.output import Config, Json, console, print_json, study_from
+from holdfast.cli.output import Config, Json, RunOption, console, print_json, study_from
 
 if TYPE_CHECKING:
     import polars as pl
@@ -15,7 +15,7 @@ _BAR = 24
 
 def forecast(
     config: Config = "holdfast.toml",
-    run_id: Annotated[str, typer.Option("--run", metavar="RUN_ID", help="A run, or latest.")] = "champion",
+    run_id: RunOption = "champion",
     by: Annotated[Literal["company", "segment", "cohort"], typer.Option(help="Whose weeks.")] = "company",
     weeks: Annotated[int, typer.Option(min=1, max=521, help="How many weeks to print.")] = 13,
     png: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the company's weeks, too.")] = None,

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +16,24 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
 Config = Annotated[str, typer.Option("--config", "-c", metavar="FILE", help="The study.")]
+
+
+def run_ids(ctx: typer.Context, incomplete: str) -> list[str]:
+    """What a shell completes a run's id to: the published runs of the study that the line names."""
+    from holdfast.io.runs import Registry
+
+    try:
+        study = study_from(ctx.params.get("config") or "holdfast.toml", None)
+        known = Registry(Path(study.project_dir) / "runs").run_ids()
+    except HoldfastError:
+        known = []
+    return [name for name in ("champion", "latest", *known) if name.startswith(incomplete)]
+
+
+RunOption = Annotated[
+    str,
+    typer.Option("--run", metavar="RUN_ID", help="A run's id, `champion` or `latest`.", autocompletion=run_ids),
+]
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the study; may be repeated.")
 ]

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from holdfast.cli.output import Config, Json, console, print_json, study_from
+from holdfast.cli.output import Config, Json, RunOption, console, print_json, study_from
 
 
 def predict(
@@ -14,7 +14,7 @@ def predict(
     features: Annotated[
         Path | None, typer.Option(help="A JSON file with one customer's features, or snapshot columns.")
     ] = None,
-    run: Annotated[str, typer.Option(metavar="RUN_ID", help="A run's id, `champion` or `latest`.")] = "champion",
+    run: RunOption = "champion",
     config: Config = "holdfast.toml",
     json: Json = False,
 ) -> None:
@@ -24,8 +24,12 @@ def predict(
     from holdfast.io.runs import Registry
     from holdfast.pipeline import predict as verb
 
-    if (customer_id is not None) + random + (features is not None) != 1:
-        raise InputError("no customer is named", fix="give one of --customer-id ID, --random and --features FILE")
+    named = (customer_id is not None) + random + (features is not None)
+    if named != 1:
+        raise InputError(
+            "the customer is named in more than one way" if named else "no customer is named",
+            fix="give one of --customer-id ID, --random and --features FILE",
+        )
     published = Registry(Path(study_from(config, None).project_dir) / "runs").open(run)
     if features is not None:
         answer = verb.predict_features(published, verb.read_features(features))

@@ -5,14 +5,16 @@ from typing import Annotated, Any
 
 import typer
 
-from holdfast.cli.output import Config, Json, console, print_json, study_from
+from holdfast.cli.output import Config, Json, console, print_json, run_ids, study_from
 
 app = typer.Typer(
     no_args_is_help=True,
     help="The published runs: list, show, promote, rollback.",
     epilog="Example: holdfast runs list",
 )
-RunId = Annotated[str, typer.Argument(help="A run's id, `champion` or `latest`.")]
+RunId = Annotated[
+    str, typer.Argument(metavar="RUN_ID", help="A run's id, `champion` or `latest`.", autocompletion=run_ids)
+]
 
 
 @app.command(name="list", epilog="Example: holdfast runs list -c my-shop/holdfast.toml")
@@ -52,15 +54,17 @@ def show(run_id: RunId = "champion", config: Config = "holdfast.toml", json: Jso
 @app.command(epilog="Example: holdfast runs promote 20261123T021500Z-ab12cd34")
 def promote(run_id: RunId, config: Config = "holdfast.toml", json: Json = False) -> None:
     """Make a run the champion: the one that predictions come from."""
-    run = _registry(config).promote(run_id)
-    _say(run.run_id, json=json)
+    registry = _registry(config)
+    was = registry.champion_id()
+    _say(registry.promote(run_id).run_id, was=was, json=json)
 
 
 @app.command(epilog="Example: holdfast runs rollback")
 def rollback(config: Config = "holdfast.toml", json: Json = False) -> None:
     """Go back to the champion before."""
-    run = _registry(config).rollback()
-    _say(run.run_id, json=json)
+    registry = _registry(config)
+    was = registry.champion_id()
+    _say(registry.rollback().run_id, was=was, json=json)
 
 
 def _registry(config: str) -> Any:
@@ -74,8 +78,10 @@ def _row(manifest: Any, *, champion: str | None) -> dict[str, Any]:
     return {key: manifest[key] for key in keys} | {"champion": manifest["run_id"] == champion}
 
 
-def _say(run_id: str, *, json: bool) -> None:
+def _say(run_id: str, *, was: str | None, json: bool) -> None:
     if json:
         print_json({"champion": run_id})
+    elif was == run_id:
+        console().print(f"champion: {run_id}, as before")
     else:
-        console().print(f"champion: {run_id}")
+        console().print(f"champion: {run_id}" + (f" (was {was})" if was else ""))

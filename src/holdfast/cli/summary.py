@@ -101,9 +101,11 @@ def print_prediction(out: "Console", answer: dict[str, Any]) -> None:
     table.add_row("Composite risk", f"{answer['risk_score']:.3f}   higher than {answer['risk_rank']:.0%} of the tier")
     table.add_row("Segment", f"[bold]{answer['segment']}[/bold]")
     out.print(Panel(table, title=f"Customer {answer['customer_id']}", title_align="left", expand=False))
-    for title, lines in (("Do", answer["actions"]), ("Why", [reason["sentence"] for reason in answer["reasons"]])):
-        out.print(f"[bold]{title}[/bold]")
-        for line in lines:
+    why = [reason["sentence"] for reason in answer["reasons"]]
+    for title, lines in (("Check", answer.get("warnings")), ("Do", answer["actions"]), ("Why", why)):
+        if lines:
+            out.print(f"[bold]{title}[/bold]")
+        for line in lines or []:
             out.print(Text(f"  · {line}"))
     out.print(f"[bold]Evidence[/bold]\n  {answer['evidence']}")
     out.print(f"[dim]  run {answer['run_id']}, as of {answer['cutoff_date']}[/dim]")

@@ -241,10 +241,12 @@ class Registry:
         RunNotFound
             There was none before.
         """
-        before = self._champions()[1:]
+        champions = self._champions()
+        before = champions[1:]
         if not before:
             raise RunNotFound(
-                "there is no champion to go back to", fix="choose one with `holdfast runs promote RUN_ID`"
+                "there is no champion to go back to" + (f": none came before {champions[0]}" if champions else ""),
+                fix=f"choose one with `holdfast runs promote RUN_ID`; published: {', '.join(self.run_ids()) or 'none'}",
             )
         run = self.open(before[0])
         run.verify()

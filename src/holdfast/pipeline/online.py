@@ -112,7 +112,8 @@ class Scorer:
         missing = [name for name in self.needed if name not in raw]
         if missing:
             listed = ", ".join(missing[:_LISTED]) + (", ..." if len(missing) > _LISTED else "")
-            raise DataError(f"{len(missing)} features are missing: {listed}", fix="give each of them; null if unknown")
+            what = "1 feature is" if len(missing) == 1 else f"{len(missing)} features are"
+            raise DataError(f"{what} missing: {listed}", fix="give each of them; null if unknown")
         return {name: _typed(name, value, self.kinds[name]) for name, value in raw.items()}
 
     def score(self, values: Mapping[str, Any]) -> dict[str, Any]:

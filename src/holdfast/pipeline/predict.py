@@ -2,23 +2,19 @@
 
 import json
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from holdfast.errors import DataError, InputError, nearest
-from holdfast.explain import reasons
+from holdfast.errors import InputError, nearest
 from holdfast.io.runs import Run
-from holdfast.pipeline.load import load_models, load_rule, load_study, load_wording
-from holdfast.pipeline.score import Model, predicted
-from holdfast.pipeline.snapshot import snapshot_features
+from holdfast.pipeline.load import load_study
+from holdfast.pipeline.online import Scorer
 from holdfast.segments import churn_level
 from holdfast.study import Study
-
-_LISTED = 5
 
 
 def predict_customer(run: Run, customer_id: str) -> dict[str, Any]:
@@ -37,9 +33,8 @@ def predict_customer(run: Run, customer_id: str) -> dict[str, Any]:
             fix=nearest(customer_id, known["customer_id"].to_list()) if known.height <= 20_000 else "try --random",
             customer_id=customer_id,
         )
-    told = _rows(run, "reasons", customer_id)
-    if told.is_empty():
-        told = _reasons_now(run, customer_id)
+    kept = _rows(run, "reasons", customer_id)
+    told = kept.drop("customer_id").to_dicts() if kept.height else _reasons_now(run, customer_id)
     return _answer(run, load_study(run), score.row(0, named=True), told)
 
 
@@ -49,22 +44,27 @@ def predict_features(run: Run, raw: Mapping[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     raw
-        A snapshot's given columns, or an order log's features, by name; may hold the customer's id.
+        A snapshot's given columns, or an order log's features, by name; may hold the customer's id and a cutoff_day,
+        which is not read: the features are taken as those of the run's own day.
+
+    Returns
+    -------
+    dict
+        As `predict_customer`, and "warnings": what looks like another unit, or like nothing in the run.
 
     Raises
     ------
     DataError
-        A column that a model reads is missing.
+        A column is unknown, or of another kind than in the run, or one that a model reads is missing.
     """
-    study = load_study(run)
-    name = study.snapshot.columns.customer_id if study.snapshot else "customer_id"
+    scorer = Scorer(run)
+    name = scorer.study.snapshot.columns.customer_id if scorer.study.snapshot else "customer_id"
     customer_id = str(raw.get(name, raw.get("customer_id", "new")))
-    models, rule = load_models(run), load_rule(run)
-    given = {key: value for key, value in raw.items() if key not in (name, "customer_id")}
-    frame = _typed(given, study, models, signals=[s.name for s in rule.signals if s.name != "churn_probability"])
-    scored = rule.assign(predicted(models, frame)).with_columns(customer_id=pl.lit(customer_id))
-    told = _told(run, study, models, scored)
-    return _answer(run, study, scored.row(0, named=True), told)
+    own = (name, "customer_id", "cutoff_day")
+    given = scorer.given({key: value for key, value in raw.items() if key not in own})
+    score = {"customer_id": customer_id, **scorer.score(given.values)}
+    answer = _answer(run, scorer.study, score, scorer.reasons(given.values))
+    return {**answer, "warnings": list(given.notes)}
 
 
 def anyone(run: Run) -> str:
@@ -83,6 +83,8 @@ def read_features(path: Path) -> dict[str, Any]:
     """
     try:
         raw = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+    except FileNotFoundError:
+        raise InputError(f"there is no {path}", fix="name a JSON file with one customer's features") from None
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read: {error}", fix='write {"Frequency": 13, ...}') from None
     if not isinstance(raw, dict) or any(isinstance(value, dict | list) for value in raw.values()):
@@ -99,35 +101,11 @@ def _rows(run: Run, table: str, customer_id: str) -> pl.DataFrame:
     return lazy.filter(pl.col("customer_id") == customer_id).collect()
 
 
-def _reasons_now(run: Run, customer_id: str) -> pl.DataFrame:
-    return _told(run, load_study(run), load_models(run), _rows(run, "features", customer_id))
+def _reasons_now(run: Run, customer_id: str) -> list[dict[str, Any]]:
+    return Scorer(run).reasons(_rows(run, "features", customer_id).row(0, named=True))
 
 
-def _told(run: Run, study: Study, models: Mapping[str, Model], frame: pl.DataFrame) -> pl.DataFrame:
-    wording = load_wording(run)
-    top = study.explain.reasons
-    return pl.concat(
-        reasons(task, model.contributions(frame), frame, wording=wording, top=top) for task, model in models.items()
-    )
-
-
-def _typed(
-    given: Mapping[str, Any], study: Study, models: Mapping[str, Model], *, signals: Sequence[str]
-) -> pl.DataFrame:
-    try:
-        raw = pl.DataFrame([dict(given)], strict=False)
-    except (pl.exceptions.PolarsError, OverflowError) as error:
-        raise DataError(f"the features cannot be read: {error}", fix="give plain numbers and words") from None
-    frame = snapshot_features(study, raw) if study.snapshot else raw
-    needed = dict.fromkeys([*(name for model in models.values() for name in model.columns), *signals])
-    missing = [name for name in needed if name not in frame.columns]
-    if missing:
-        listed = ", ".join(missing[:_LISTED]) + (", ..." if len(missing) > _LISTED else "")
-        raise DataError(f"{len(missing)} features are missing: {listed}", fix="give each of them; null if unknown")
-    return frame
-
-
-def _answer(run: Run, study: Study, score: Mapping[str, Any], told: pl.DataFrame) -> dict[str, Any]:
+def _answer(run: Run, study: Study, score: Mapping[str, Any], told: list[dict[str, Any]]) -> dict[str, Any]:
     """Give the fields of the original system's answer, then what stands behind them."""
     summary = run.summary
     unknown = no_value(summary)
@@ -142,7 +120,7 @@ def _answer(run: Run, study: Study, score: Mapping[str, Any], told: pl.DataFrame
         "risk_rank": score["risk_rank"],
         "segment": score["segment"],
         "actions": study.actions.get(score["segment"], []),
-        "reasons": told.drop("customer_id").to_dicts(),
+        "reasons": told,
         "currency": study.currency,
         "evidence": evidence_sentence(summary),
         "run_id": run.run_id,
