@@ -23,3 +23,20 @@ def bench_data() -> Path:
     if not path.is_dir():
         missing("HOLDFAST_BENCH_DATA is not a folder")
     return path
+
+
+ONE_TEST = {"backtest.count": "1"}
+
+
+@pytest.fixture(scope="session")
+def simulated_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A simulated shop with one run, proved at one cutoff: the folder of its holdfast.toml. Copy it to change it."""
+    from holdfast.pipeline.run import run
+    from holdfast.pipeline.simulate import simulate_to
+    from holdfast.study import Study
+    from holdfast.synthetic import Shop
+
+    folder = tmp_path_factory.mktemp("simulated") / "shop"
+    made = simulate_to(folder, Shop(n_customers=500, seed=3))
+    run(Study.from_toml(made.study, overrides=ONE_TEST))
+    return folder

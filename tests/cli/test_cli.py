@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +10,9 @@ from typing import Any
 
 import polars as pl
 import pytest
+from tests.conftest import ONE_TEST
 
-SMALL = ("--customers", "700", "--days", "500", "--seed", "3")
-QUICK = ("--set", "backtest.count=1", "--set", "backtest.max_training_cutoffs=6")
+QUICK = [part for key, value in ONE_TEST.items() for part in ("--set", f"{key}={value}")]
 
 
 def holdfast(*arguments: str, cwd: Path, code: int = 0) -> str:
@@ -26,12 +27,9 @@ def holdfast(*arguments: str, cwd: Path, code: int = 0) -> str:
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shop(simulated_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A simulated shop with one published run."""
-    folder = tmp_path_factory.mktemp("cli")
-    holdfast("simulate", "shop", *SMALL, cwd=folder)
-    holdfast("run", *QUICK, cwd=folder / "shop")
-    return folder / "shop"
+    return Path(shutil.copytree(simulated_shop, tmp_path_factory.mktemp("cli") / "shop"))
 
 
 def test_help_shows_every_command_and_an_example(tmp_path: Path) -> None:

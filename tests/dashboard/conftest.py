@@ -29,12 +29,6 @@ labels = { churned = "gone", value = "worth" }
 """
 
 
-def _log(folder: Path, *, customers: int, days: int) -> Path:
-    simulate_to(folder, Shop(n_customers=customers, n_days=days, seed=3))
-    run_study(Study.from_toml(folder / "holdfast.toml", overrides=QUICK))
-    return folder / "holdfast.toml"
-
-
 @pytest.fixture(scope="session")
 def empty_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study of which no run is published."""
@@ -44,15 +38,17 @@ def empty_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def log_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A simulated shop of 400 customers with one run."""
-    return _log(tmp_path_factory.mktemp("log") / "shop", customers=400, days=420)
+def log_project(simulated_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A simulated shop with one run."""
+    return Path(shutil.copytree(simulated_shop, tmp_path_factory.mktemp("log") / "shop")) / "holdfast.toml"
 
 
 @pytest.fixture(scope="session")
 def tiny_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A simulated shop of 60 customers with one run."""
-    return _log(tmp_path_factory.mktemp("tiny") / "shop", customers=60, days=300)
+    made = simulate_to(tmp_path_factory.mktemp("tiny") / "shop", Shop(n_customers=60, n_days=300, seed=3))
+    run_study(Study.from_toml(made.study, overrides=QUICK))
+    return made.study
 
 
 @pytest.fixture(scope="session")

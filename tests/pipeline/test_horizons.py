@@ -1,23 +1,18 @@
 """Every horizon of a run: none contradicts another, and all of them what the scores say."""
 
+from pathlib import Path
+
 import polars as pl
 import pytest
 
-from holdfast.io.runs import Run
+from holdfast.io.runs import Registry, Run
 from holdfast.pipeline.horizons import evidence_level
-from holdfast.pipeline.run import run
-from holdfast.pipeline.simulate import simulate_to
-from holdfast.study import Study
-from holdfast.synthetic import Shop
 from holdfast.tables import FORECAST, HORIZONS
 
 
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    folder = tmp_path_factory.mktemp("horizons") / "shop"
-    made = simulate_to(folder, Shop(n_customers=500, seed=3, events_per_purchase=0.0))
-    overrides = {"backtest.count": "1", "explain.every_customer_up_to": "0"}
-    return run(Study.from_toml(made.study, overrides=overrides))
+@pytest.fixture
+def published(simulated_shop: Path) -> Run:
+    return Registry(simulated_shop / "runs").open()
 
 
 @pytest.mark.parametrize(
