@@ -35,9 +35,9 @@ def commands(page: Path) -> list[str]:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with orders.csv, whose customers have numbers for names, and a PostgreSQL without a schema 'trial'."""
     folder = tmp_path_factory.mktemp("docs")
-    subprocess.run([*HOLDFAST, "simulate", "made", "--customers", "450"], cwd=folder, check=True, capture_output=True)
+    subprocess.run([*HOLDFAST, "simulate", "made", "--customers", "200"], cwd=folder, check=True, capture_output=True)
     orders = pl.read_parquet(folder / "made" / "orders.parquet")
-    number = pl.col("customer_id").rank("dense").cast(pl.Int64) + 12_000
+    number = pl.col("customer_id").rank("dense").cast(pl.Int64) + 12_300
     orders.with_columns(number.alias("customer_id")).write_csv(folder / "orders.csv")
     return folder
 
