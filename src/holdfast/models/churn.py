@@ -179,6 +179,7 @@ def fit_churn(examples: Examples, settings: Churn, *, seed: int) -> tuple[ChurnM
     """
     if not examples.complete:
         return _from_short_windows(examples, settings, seed=seed)
+    lively, coming = examples.lively(examples.promotions.purchases)
     model = learn_churn(
         examples.frame,
         examples.churned,
@@ -187,6 +188,7 @@ def fit_churn(examples: Examples, settings: Churn, *, seed: int) -> tuple[ChurnM
         seed=seed,
         splits=examples.splits(seed=seed),
         horizon_days=examples.horizon_days,
+        season=coming / float(lively.mean()),
     )
     return model, () if examples.split_in_time or not settings.calibrate else (_across_customers(examples),)
 

@@ -10,6 +10,7 @@ import polars as pl
 from holdfast.errors import NotEnoughData
 from holdfast.features.catalogue import FEATURES
 from holdfast.models.links import Vector
+from holdfast.models.promotions import NO_PROMOTIONS, Lifts, Promotions
 from holdfast.models.season import Turnover
 from holdfast.study import Study
 from holdfast.tables import LABELS
@@ -50,6 +51,8 @@ class Examples:
         customer_id, day, net (currency): purchases before the time of learning, of customers who are not examples too.
     turnover
         Of the shop before the time of learning, where the log knows amounts.
+    promotions
+        As known at the time of learning, `now`.
     """
 
     frame: pl.DataFrame
@@ -59,6 +62,8 @@ class Examples:
     minor_digits: int
     purchases: pl.DataFrame | None = None
     turnover: Turnover | None = None
+    promotions: Promotions = NO_PROMOTIONS
+    now: int = 0
 
     @cached_property
     def cutoffs(self) -> tuple[int, ...]:
@@ -89,6 +94,10 @@ class Examples:
     def revenue(self) -> Vector:
         """Net revenue in the window, currency, (n_rows,)."""
         return np.asarray(self.frame["future_revenue_minor"].to_numpy() / 10**self.minor_digits, dtype=np.float64)
+
+    def lively(self, lifts: Lifts) -> tuple[Vector, float]:
+        """How much livelier promotions made each row's window, (n_rows,), and make the coming one; 1 without any."""
+        return lifts.over(self.cutoff, self.window), float(lifts.over(self.now, self.horizon_days))
 
     def splits(self, *, seed: int) -> tuple[Split, ...]:
         """Where honest predictions of these same rows can come from.
@@ -155,6 +164,7 @@ def examples(
     first_day: int,
     now: int,
     purchases: pl.DataFrame | None = None,
+    promotions: Promotions = NO_PROMOTIONS,
 ) -> Examples:
     """Choose what a task may learn from at `now`: no feature and no label of it sees `now` or a later day.
 
@@ -164,6 +174,8 @@ def examples(
         FEATURES and LABELS of any cutoffs, those of `learning_cutoffs` among them.
     purchases
         customer_id, day and net (currency), of any time.
+    promotions
+        As known at `now`.
 
     Raises
     ------
@@ -186,6 +198,7 @@ def examples(
             f"no customer has a complete label at {date_of(now)}",
             fix="use a longer log or a shorter horizon; if a mistyped date ends the log, set transactions.last_day",
         )
+    turnover = Turnover.of(features, first_day=first_day, now=now) if "spend_total" in features.columns else None
     return Examples(
         frame=frame.sort("cutoff_day", "customer_id"),
         columns=_columns(features, cutoffs),
@@ -193,7 +206,9 @@ def examples(
         horizon_days=horizon_days,
         minor_digits=study.minor_digits,
         purchases=None if purchases is None else purchases.filter(pl.col("day") < now),
-        turnover=Turnover.of(features, first_day=first_day, now=now) if "spend_total" in features.columns else None,
+        turnover=turnover and turnover.without(promotions.revenue),
+        promotions=promotions,
+        now=now,
     )
 
 

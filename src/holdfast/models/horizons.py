@@ -16,6 +16,7 @@ from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from holdfast.findings import Finding
@@ -23,6 +24,7 @@ from holdfast.models.churn import ChurnModel
 from holdfast.models.exposure import HAZARD, REVENUE, horizon_exponent
 from holdfast.models.learners import Learner, Recipe, learner_from_parts
 from holdfast.models.links import Vector
+from holdfast.models.promotions import NO_PROMOTIONS, Promotions
 from holdfast.models.season import Season
 from holdfast.models.spread import Outlook, Spread, SpreadModel
 from holdfast.models.value import FittedValue, ValueModel
@@ -46,7 +48,8 @@ class Rung:
     learner
         The conditional chance, or the share over what is usual; None where it is extrapolated.
     usual
-        The share of the company's revenue that the short window will hold of the long one's.
+        The share of the company's revenue that the short window will hold of the long one's; of an extrapolated one and
+        of silence, what promotions make of it: 1 without any.
     exponent
         For the extrapolation.
     """
@@ -99,9 +102,9 @@ class HorizonModel:
             if rung.learner is None:
                 found[days] = known ** (rung.stretch if days == rung.short else 1 / rung.stretch)
             elif days == rung.short:
-                found[days] = 1 - (1 - known) * rung.learner.predict(matrix)
+                found[days] = 1 - (1 - known) * np.minimum(rung.learner.predict(matrix) * rung.usual, 1)
             else:
-                found[days] = known * rung.learner.predict(matrix)
+                found[days] = known * rung.learner.predict(matrix) ** rung.usual
         return found
 
     def earned(self, value: ValueModel, frame: pl.DataFrame, expected: Vector) -> dict[int, Vector]:
@@ -111,7 +114,7 @@ class HorizonModel:
         learnt = any(rung.learner for rung in self.revenue.values())
         matrix = value.outlook(frame).matrix if learnt else np.empty((frame.height, 0))
         for days, rung in self.revenue.items():
-            share = np.full(frame.height, rung.stretch)
+            share = np.full(frame.height, min(rung.usual * rung.stretch, 1.0))
             if rung.learner is not None:
                 share = np.clip(rung.usual * rung.learner.predict(matrix), _LEAST_SHARE, 1.0)
             shorter = days == rung.short
@@ -176,6 +179,7 @@ class Past:
     now: int
     minor_digits: int
     seed: int
+    promotions: Promotions = NO_PROMOTIONS
 
     def windows(self, short: int, long: int) -> pl.DataFrame:
         """What happened in both windows of a customer and cutoff, where the longer one has ended."""
@@ -270,11 +274,25 @@ def _silence_rung(past: Past, short: int, long: int, churn: ChurnModel, *, own: 
     if len(truth) < _LEAST_ROWS or not 0 < truth.mean() < 1:
         return Rung(short, long, exponent=horizon_exponent(past.labels, HAZARD))
     recipe = Recipe("lightgbm", "probability", seed=past.seed, defaults=_SMALL)
-    return Rung(short, long, recipe.fit(churn.design.matrix(rows), truth))
+    lively = _livelier_silence(past, rows["cutoff_day"].cast(pl.Int64).to_numpy(), short, long, down=own == short)
+    return Rung(short, long, recipe.fit(churn.design.matrix(rows), truth), lively)
+
+
+def _livelier_silence(past: Past, cutoff: npt.NDArray[np.int64], short: int, long: int, *, down: bool) -> float:
+    """What promotions make of the coming chance to buy early, or of the days beyond, over windows learnt from."""
+    lifts = past.promotions.purchases
+
+    def lively(start: npt.ArrayLike) -> Vector:
+        first = np.asarray(start)
+        return lifts.over(first, short) / lifts.over(first, long) if down else lifts.over(first + short, long - short)
+
+    return float(lively(past.now) / lively(cutoff).mean())
 
 
 def _revenue_rung(past: Past, short: int, long: int, value: FittedValue) -> Rung:
-    extrapolated = Rung(short, long, exponent=horizon_exponent(past.labels, REVENUE))
+    lifts = past.promotions.revenue
+    coming = float(lifts.over(past.now, short) / lifts.over(past.now, long))
+    extrapolated = Rung(short, long, usual=coming, exponent=horizon_exponent(past.labels, REVENUE))
     if value.outlook is None:
         return extrapolated
     seen, outlook = _seen(value.outlook, past.windows(short, long))
@@ -283,11 +301,12 @@ def _revenue_rung(past: Past, short: int, long: int, value: FittedValue) -> Rung
     if bought.sum() < _LEAST_ROWS or within.sum() <= 0:
         return extrapolated
     cutoff = seen["cutoff_day"].cast(pl.Int64).to_numpy()
+    within, earned = within / lifts.over(cutoff, short), earned / lifts.over(cutoff, long)
     shares = Season.learn(cutoff, within, earned)
     share = np.clip(within[bought] / earned[bought], 0, 1) / (shares.usual * shares.of(cutoff)[bought])
     recipe = Recipe("lightgbm", "mean", seed=past.seed, defaults=_SMALL)
     learner = recipe.fit(outlook.matrix[bought], share, earned[bought] / earned[bought].mean())
-    return Rung(short, long, learner, shares.usual * (shares.ahead(past.now) or 1.0))
+    return Rung(short, long, learner, shares.usual * (shares.ahead(past.now) or 1.0) * coming)
 
 
 def _seen(outlook: Outlook, windows: pl.DataFrame) -> tuple[pl.DataFrame, Outlook]:
@@ -306,14 +325,16 @@ def _spread(past: Past, model: HorizonModel, days: int, churn: ChurnModel, value
     seen, outlook = _seen(value.outlook, windows)
     if seen.height < _LEAST_ROWS:
         return None
-    revenue = seen["future_revenue_minor"].to_numpy() / 10**past.minor_digits
     cutoff = seen["cutoff_day"].cast(pl.Int64).to_numpy()
+    lifts = past.promotions.revenue
+    revenue = seen["future_revenue_minor"].to_numpy() / 10**past.minor_digits / lifts.over(cutoff, days)
     season = Season.learn(cutoff, revenue, outlook.scale)
     ahead = season.ahead(past.now)
     usual = revenue if ahead is None else revenue / season.of(cutoff)
     silent = model.silent(churn, outlook.frame, churn.predict(outlook.frame))[days]
     likely = replace(outlook, buys=1 - silent)
-    return SpreadModel.fit(likely, usual, latest=cutoff == cutoff.max(), season=ahead or 1.0, seed=past.seed)
+    coming = (ahead or 1.0) * float(lifts.over(past.now, days))
+    return SpreadModel.fit(likely, usual, latest=cutoff == cutoff.max(), season=coming, seed=past.seed)
 
 
 def _nested(found: Mapping[int, Spread], own: int) -> dict[int, Spread]:

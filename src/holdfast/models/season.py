@@ -10,13 +10,14 @@ middle of the business: the revenue of a shop that has just opened tells how it 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from holdfast.models.links import Vector
+from holdfast.models.promotions import Lifts
 
 YEAR_DAYS = 365
 _NEAR_DAYS = 20
@@ -61,6 +62,13 @@ class Turnover:
             early=int((first < _OPENING_DAYS).sum()) / _OPENING_DAYS,
             later=within / rest if rest >= _OPENING_DAYS else float("nan"),
         )
+
+    def without(self, lifts: Lifts) -> "Turnover":
+        """What would have been earned had no promotion made days livelier."""
+        if not lifts.windows:
+            return self
+        earned = np.diff(self.revenue) / lifts.over(self.days[:-1], np.maximum(np.diff(self.days), 1))
+        return replace(self, revenue=np.concatenate([[0.0], np.cumsum(earned)]))
 
     @property
     def opens_midway(self) -> bool:

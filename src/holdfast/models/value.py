@@ -302,9 +302,11 @@ class Training:
     Attributes
     ----------
     revenue
-        Observed, divided by the season of its window, (n_rows,).
+        Observed, divided by the season and the promotions of its window, (n_rows,).
     yardstick
         What the customer's own past suggested, (n_rows,).
+    coming
+        How much livelier promotions make the coming window.
     """
 
     design: Design
@@ -315,6 +317,7 @@ class Training:
     yardstick: Vector
     scale: Scale
     ahead: float | None
+    coming: float
     horizon_days: int
     seed: int
     parameters: Parameters
@@ -328,7 +331,9 @@ class Training:
         opens_now = examples.turnover is not None and not examples.turnover.opens_midway
         yardstick = Yardstick(horizon, _FLOOR_SHARE * _mean_positive(examples.revenue), by_tenure=opens_now)
         lengths = yardstick.of(spent, tenure, seen)
-        season = Season.learn(examples.cutoff, examples.revenue, lengths)
+        lively, coming = examples.lively(examples.promotions.revenue)
+        revenue = examples.revenue / lively
+        season = Season.learn(examples.cutoff, revenue, lengths)
         if opens_now and now - first_day < 2 * YEAR_DAYS:
             season = season.tempered()
         ahead = season.ahead(now) or season.ahead_by_turnover(now, examples.turnover, horizon_days=horizon)
@@ -338,10 +343,11 @@ class Training:
             frame=frame,
             matrix=design.matrix(frame),
             bought=(~examples.churned).astype(np.float64),
-            revenue=examples.revenue if ahead is None else examples.revenue / season.of(examples.cutoff),
+            revenue=revenue if ahead is None else revenue / season.of(examples.cutoff),
             yardstick=lengths,
             scale=Scale(yardstick, float(min(now - first_day, YEAR_DAYS)), float(lengths.mean()), float(tenure.mean())),
             ahead=ahead,
+            coming=coming,
             horizon_days=horizon,
             seed=seed,
             parameters=parameters,
@@ -387,7 +393,7 @@ class Training:
         """Fit on all rows; the spread, around the outlook."""
         buys, amount = self.fitted(algorithm, np.arange(len(self.bought)))
         said = self.yardstick * buys.predict(self.matrix) * amount.predict(self.matrix)
-        level, season = float(self.revenue.sum() / said.sum()), self.ahead or 1.0
+        level, season = float(self.revenue.sum() / said.sum()), (self.ahead or 1.0) * self.coming
         spread = self._spread(outlook, season) if outlook is not None else None
         return ValueModel(self.design, amount, buys, self.scale, season * level, self.horizon_days, spread)
 

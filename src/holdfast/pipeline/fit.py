@@ -14,7 +14,7 @@ from holdfast.models.churn import ChurnModel, fit_churn
 from holdfast.models.examples import examples
 from holdfast.models.horizons import HorizonModel, Past, fit_horizons
 from holdfast.models.value import FittedValue, ValueModel, fit_value
-from holdfast.pipeline.history import History, horizon_of
+from holdfast.pipeline.history import History, horizon_of, promotions_at
 from holdfast.study import Study
 
 Model = ChurnModel | ValueModel
@@ -63,6 +63,7 @@ def learn(study: Study, task: TaskName, history: History, *, now: int) -> Learnt
         first_day=history.first_day,
         now=now,
         purchases=history.purchases,
+        promotions=promotions_at(study, history, now=now),
     )
     if task == "churn":
         days = found.frame["days_since_last_purchase"].cast(pl.Float64).to_numpy()
@@ -96,16 +97,18 @@ def fit_log(study: Study, history: History, *, now: int) -> Fitted:
 
     churn = found["churn"].model
     assert isinstance(churn, ChurnModel)
+    promotions = promotions_at(study, history, now=now)
     past = Past(
         features=history.features,
         labels=history.labels.filter(pl.col("cutoff_day") + pl.col("horizon_days") <= now),
         now=now,
         minor_digits=study.minor_digits,
         seed=study.seed,
+        promotions=promotions,
     )
     horizons, said = fit_horizons(past, study.all_horizons, churn=churn, value=value)
     return Fitted(
         models={task: learnt.model for task, learnt in found.items()},
         horizons=horizons,
-        findings=(*(finding for learnt in found.values() for finding in learnt.findings), *said),
+        findings=(*(finding for learnt in found.values() for finding in learnt.findings), *said, *promotions.findings),
     )

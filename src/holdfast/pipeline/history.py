@@ -9,6 +9,7 @@ from holdfast.errors import NotEnoughData
 from holdfast.evaluation.backtest import TaskName
 from holdfast.io.duckdb import Warehouse
 from holdfast.models.examples import learning_cutoffs
+from holdfast.models.promotions import Promotions, learn_promotions
 from holdfast.pipeline import build
 from holdfast.study import Study
 from holdfast.windows import backtest_cutoffs, parse_day
@@ -44,6 +45,12 @@ class History:
 def horizon_of(study: Study, task: TaskName) -> int:
     """Length of the task's target window, days."""
     return study.churn.horizon_days if task == "churn" else study.value.horizon_days
+
+
+def promotions_at(study: Study, history: History, *, now: int) -> Promotions:
+    """What is known of the study's promotions at `now`."""
+    planned = study.calendar.promotions if study.calendar is not None else ()
+    return learn_promotions(planned, history.purchases, first_day=history.first_day, now=now)
 
 
 def proving_cutoffs(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from holdfast.campaigns.economics import present_value
@@ -14,9 +15,10 @@ from holdfast.models.counts import CountModel, fit_counts
 from holdfast.models.horizons import HorizonModel, expected_purchases, waiting_days
 from holdfast.models.links import Vector
 from holdfast.models.portfolio import COMPANY, Noise, forecast, shape_of, totals
+from holdfast.models.promotions import Lifts, Promotions
 from holdfast.models.value import ValueModel
 from holdfast.pipeline.fit import Fitted
-from holdfast.pipeline.history import History
+from holdfast.pipeline.history import History, promotions_at
 from holdfast.study import Study
 from holdfast.tables import FORECAST, HORIZONS, SCORES
 
@@ -31,6 +33,7 @@ class Ahead:
     value: ValueModel | None
     horizons: HorizonModel
     counts: CountModel
+    promotions: Promotions
 
     def parts(self) -> dict[str, bytes]:
         """The files of what is not a task of its own, below the folder of models."""
@@ -44,14 +47,16 @@ def look_ahead(study: Study, history: History, fitted: Fitted) -> tuple[Ahead, t
     assert isinstance(churn, ChurnModel)
     assert value is None or isinstance(value, ValueModel)
     assert fitted.horizons is not None
+    promotions = promotions_at(study, history, now=history.end_day)
     counts, said = fit_counts(
         history.purchases,
         now=history.end_day,
         horizon_days=study.churn.horizon_days,
         first_day=history.first_day,
         seed=study.seed,
+        promotions=promotions.purchases,
     )
-    return Ahead(churn, value, fitted.horizons, counts), said
+    return Ahead(churn, value, fitted.horizons, counts, promotions), said
 
 
 def horizons_table(study: Study, ahead: Ahead, frame: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
@@ -149,8 +154,10 @@ def with_outlook(
     known = scores.drop([name for name in own.columns if name != "customer_id"])
     enriched = known.join(own, on="customer_id", how="left", maintain_order="left").select(SCORES.schema.names())
     proved = evidence.filter(task="value", model=CHAMPION, metric="total_ratio")["value"].to_list()
-    noise = Noise.learn(proved, days)
-    weeks = _weeks(frame, enriched, horizons, noise, days) if ahead.value else FORECAST.empty()
+    lifts = ahead.promotions.revenue
+    usual = days.with_columns(revenue=pl.col("revenue") / lifts.of(days["day"].cast(pl.Int64).to_numpy()))
+    noise = Noise.learn(proved, usual)
+    weeks = _weeks(frame, enriched, horizons, noise, usual, lifts) if ahead.value else FORECAST.empty()
     whole = totals(horizons, noise) if ahead.value else pl.DataFrame()
     return Told(
         tables={"scores": SCORES.check(enriched), "horizons": horizons, "forecast": weeks},
@@ -164,7 +171,12 @@ def with_outlook(
 
 
 def _weeks(
-    frame: pl.DataFrame, scores: pl.DataFrame, horizons: pl.DataFrame, noise: Noise, days: pl.DataFrame
+    frame: pl.DataFrame,
+    scores: pl.DataFrame,
+    horizons: pl.DataFrame,
+    noise: Noise,
+    usual: pl.DataFrame,
+    lifts: Lifts,
 ) -> pl.DataFrame:
     now, longest = int(frame["cutoff_day"][0]), int(horizons["horizon_days"].max())  # type: ignore[arg-type]
     first = pl.from_epoch(pl.col("cutoff_day") - pl.col("tenure_days"), time_unit="d")
@@ -173,4 +185,5 @@ def _weeks(
         "cohort": frame.select("customer_id", group=quarter),
         "segment": scores.select("customer_id", group="segment"),
     }
-    return forecast(horizons, groups, now=now, shape=shape_of(days, now=now, n_days=longest), noise=noise)
+    shape = shape_of(usual, now=now, n_days=longest) * lifts.of(now + np.arange(longest))
+    return forecast(horizons, groups, now=now, shape=shape, noise=noise)

@@ -1,9 +1,11 @@
 """What leaving and value mean here, and how they are learnt, proved, grouped and acted upon."""
 
 import re
+from datetime import date
+from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from holdfast.errors import StudyError, nearest
 from holdfast.study.sections import Amount, DayText, Horizon, Parameters, Section, Share
@@ -112,6 +114,54 @@ class Recovery(Section):
     """Per customer contacted, in the currency."""
     rate: Share
     """Share of the segment's expected revenue that is recovered."""
+
+
+def _as_text(day: object) -> object:
+    return day.isoformat() if isinstance(day, date) else day
+
+
+class Promotion(Section):
+    """Days of one sale, both ends included; past and planned ones of the same name are held to be alike."""
+
+    name: str = Field(min_length=1, max_length=80)
+    """What it is called, the same each time."""
+    first_day: Annotated[DayText, BeforeValidator(_as_text)]
+    """YYYY-MM-DD."""
+    last_day: Annotated[DayText, BeforeValidator(_as_text)]
+    """YYYY-MM-DD."""
+
+    @property
+    def first(self) -> int:
+        """First day, as a number."""
+        return parse_day(self.first_day)
+
+    @property
+    def end(self) -> int:
+        """First day after it, as a number."""
+        return parse_day(self.last_day) + 1
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Promotion":
+        if self.end <= self.first:
+            raise StudyError(f"'{self.name}' ends on {self.last_day}, before {self.first_day}", fix="swap its days")
+        return self
+
+
+class Calendar(Section):
+    """The shop's own calendar."""
+
+    promotions: list[Promotion] = []
+    """Past and planned: { name = "Black Friday", first_day = 2024-11-25, last_day = 2024-12-02 }, ..."""
+
+    @model_validator(mode="after")
+    def _apart(self) -> "Calendar":
+        for one, other in pairwise(sorted(self.promotions, key=lambda promotion: promotion.first)):
+            if other.first < one.end:
+                raise StudyError(
+                    f"'{one.name}' from {one.first_day} and '{other.name}' from {other.first_day} overlap",
+                    fix="give the days that they share to one of them, or to a third name",
+                )
+        return self
 
 
 class Webhook(Section):

@@ -17,6 +17,7 @@ from holdfast.study.settings import (
     DEFAULT_ACTIONS,
     SEGMENT_NAMES,
     Backtest,
+    Calendar,
     Check,
     Churn,
     Explain,
@@ -62,6 +63,7 @@ class Study(Section):
     customers: Customers | None = None
     treatments: Treatments | None = None
     snapshot: Snapshot | None = None
+    calendar: Calendar | None = None
     churn: Churn = Churn()
     value: Value = Value()
     segments: Segments = Segments()
@@ -84,6 +86,8 @@ class Study(Section):
     def _consistent(self) -> "Study":
         if (self.transactions is None) == (self.snapshot is None):
             raise StudyError("a study needs exactly one of [transactions] and [snapshot]", fix="keep one of them")
+        if self.snapshot is not None and self.calendar is not None:
+            raise StudyError("a snapshot has no days for a [calendar]", fix="drop it, or give the order log")
         for name in self.recovery:
             if name not in AT_RISK_SEGMENTS:
                 raise StudyError(f"[recovery] names '{name}'", fix=nearest(name, AT_RISK_SEGMENTS), value=name)
@@ -101,7 +105,9 @@ class Study(Section):
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the study's content, 64 hex digits."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        # A study without a calendar is what it was before there were any.
+        absent = {"calendar"} if self.calendar is None else None
+        return hashlib.sha256(self.model_dump_json(exclude=absent).encode()).hexdigest()
 
     @property
     def all_horizons(self) -> tuple[int, ...]:

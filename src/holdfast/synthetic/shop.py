@@ -57,6 +57,8 @@ class Shop:
         Mean regularity: k is 1 + Poisson(rhythm - 1). At 1 everyone is memoryless.
     december_factor
         Purchase rate in December over that of the rest of the year; the yearly mean stays.
+    promotions, promotion_factor
+        (first day, number of days) of each sale, and the factor on the purchase rate in those days.
     dormancy
         Long-run share of living customers that pause, for spells of 60 days on average.
     return_rate
@@ -96,6 +98,8 @@ class Shop:
     events_per_purchase: float = 6.0
     truncated_days: int = 0
     newcomer_share: float = 0.0
+    promotions: tuple[tuple[date, int], ...] = ()
+    promotion_factor: float = 3.0
     currency: str = "EUR"
 
     def __post_init__(self) -> None:
@@ -137,11 +141,16 @@ class Shop:
 
     @cached_property
     def season(self) -> Floats:
-        """Factor on every purchase rate, by day from -truncated_days to a year after the log; yearly mean 1."""
+        """Factor on every purchase rate, by day from -truncated_days to a year after the log; yearly mean 1 but for
+        promotions."""
         days = np.arange(-self.truncated_days, self.n_days + max(HORIZONS_DAYS))
         month = (np.datetime64(self.start, "D") + days).astype("datetime64[M]").astype(int) % 12
         base = YEAR_DAYS / (YEAR_DAYS - 31 + 31 * self.december_factor)
-        return np.where(month == 11, base * self.december_factor, base)
+        season = np.where(month == 11, base * self.december_factor, base)
+        for first, n_days in self.promotions:
+            since = days - (day_of(first) - day_of(self.start))
+            season[(since >= 0) & (since < n_days)] *= self.promotion_factor
+        return season
 
     @cached_property
     def _business_time(self) -> Floats:
@@ -177,6 +186,7 @@ _RANGES = (
     ("dropout_shape", 0.01, 1_000),
     ("rhythm", 1, 10),
     ("december_factor", 0, 20),
+    ("promotion_factor", 0, 20),
     ("dormancy", 0, 0.9),
     ("return_rate", 0, 1),
     ("campaign_uplift", 0, 5),

@@ -4,8 +4,9 @@ The laws of buying know no season. Told in business time, in which every week is
 histories and horizons are measured by the clock, which runs ahead as it ran a year before.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from holdfast.errors import NotEnoughData
 from holdfast.models.btyd import ParetoNBD
 from holdfast.models.counts.histories import histories_at, some_customers
 from holdfast.models.links import Vector
+from holdfast.models.promotions import NO_LIFTS, Lifts
 
 WEEKS, YEAR_DAYS = 52, 364
 _MONTH_DAYS = 28
@@ -38,23 +40,44 @@ class Clock:
     rates
         Business days per calendar day in each of the 52 weeks from the anchor on, mean 1, again and again; empty: the
         calendar itself.
+    promotions
+        Days on which it runs faster yet.
     """
 
     anchor_day: int = 0
     rates: tuple[float, ...] = ()
+    promotions: Lifts = NO_LIFTS
 
     def at(self, day: npt.ArrayLike) -> Vector:
-        """Business days since the anchor.
+        """Business days since the anchor, and those that promotions added since they began.
 
         >>> Clock(0, (2.0, *[50 / 51] * 51)).at([7, 364, 371])
         array([ 14., 364., 378.])
         """
-        since = np.asarray(day, dtype=np.float64) - self.anchor_day
+        days = np.asarray(day, dtype=np.float64)
+        time = self._of_season(days)
+        for first, end, lift in self.promotions.windows:
+            time += (lift - 1) * (self._of_season(np.clip(days, first, end)) - self._of_season(np.asarray(first)))
+        return time
+
+    def _of_season(self, day: npt.NDArray[Any]) -> Vector:
+        since = np.asarray(day - self.anchor_day, dtype=np.float64)
         if not self.rates:
             return since
         year, within = np.divmod(since, YEAR_DAYS)
         edges = np.concatenate([[0.0], np.cumsum(self.rates) * YEAR_DAYS / WEEKS])
         return np.asarray(year * edges[-1] + np.interp(within, np.arange(WEEKS + 1) * YEAR_DAYS / WEEKS, edges))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers."""
+        promotions = {"promotions": self.promotions.windows} if self.promotions.windows else {}
+        return {"anchor_day": self.anchor_day, "rates": list(self.rates), **promotions}
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> "Clock":
+        """Rebuild from `to_dict`."""
+        windows = tuple((first, end, lift) for first, end, lift in raw.get("promotions", ()))
+        return cls(raw["anchor_day"], tuple(raw["rates"]), Lifts(windows))
 
 
 @dataclass(frozen=True)
@@ -76,7 +99,9 @@ class Calendar:
     reason: str
 
 
-def learn_calendar(days: pl.DataFrame, *, first_day: int, now: int, seed: int) -> Calendar:
+def learn_calendar(
+    days: pl.DataFrame, *, first_day: int, now: int, seed: int, promotions: Lifts = NO_LIFTS
+) -> Calendar:
     """Read season and age of the shop off the purchase days before `now`.
 
     A year of log is needed, and customers who keep coming: of one cohort alone, season and decay look the same. In a
@@ -86,27 +111,27 @@ def learn_calendar(days: pl.DataFrame, *, first_day: int, now: int, seed: int) -
     seen = days.filter(pl.col("day") < now)
     first = seen.group_by("customer_id").agg(pl.col("day").min())["day"].to_numpy().astype(np.int64)
     opened = first_day if _older_than_its_log(first, first_day=first_day, now=now) else None
-    n_years = (now - first_day) // YEAR_DAYS
+    n_years, plain = (now - first_day) // YEAR_DAYS, Clock(promotions=promotions)
     if not n_years:
-        return Calendar(Clock(), opened, f"{now - first_day} days of log show no year")
+        return Calendar(plain, opened, f"{now - first_day} days of log show no year")
     late = float((first >= now - YEAR_DAYS // 4).mean())
     if late < _LATE_SHARE:
-        return Calendar(Clock(), opened, f"one cohort: {late:.1%} of the customers came in the last quarter of a year")
+        return Calendar(plain, opened, f"one cohort: {late:.1%} of the customers came in the last quarter of a year")
     repeats = seen.filter(pl.col("day") > pl.col("day").min().over("customer_id"))["day"].to_numpy()
     starts = [now - YEAR_DAYS * (k + 1) for k in range(min(int(n_years), 3))]
-    weekly = [_weekly(repeats, start) for start in starts]
+    weekly = [_weekly(repeats, start, promotions) for start in starts]
     evenly = [max(float(count.mean()), 1e-9) * _growth(weekly) for count in weekly]
     usual = np.sum(evenly if opened is not None else _expected(seen, starts, now=now, seed=seed), axis=0)
     counted = np.sum(weekly, axis=0)
     spread, overdispersion = _spread(counted, usual)
     if spread < _LEAST_SPREAD or overdispersion < _LEAST_OVERDISPERSION:
-        return Calendar(Clock(), opened, f"no season: the months differ by {spread:.0%}")
+        return Calendar(plain, opened, f"no season: the months differ by {spread:.0%}")
     # Few purchases a week are noise on their own; many are told apart, or a busy December is spread over November.
     together = next((n for below, n in _SMOOTHED_BELOW if counted.mean() < below), 1)
     rates = np.maximum(_smooth(counted, together) / np.maximum(_smooth(usual, together), 1e-9), _LEAST_RATE)
     rates /= rates.mean()
     learnt = f"{len(starts)} years; the busiest week runs {rates.max():.2f} times as fast as the mean"
-    return Calendar(Clock(now, tuple(rates.tolist())), opened, learnt)
+    return Calendar(Clock(now, tuple(rates.tolist()), promotions), opened, learnt)
 
 
 def _older_than_its_log(first: npt.NDArray[np.int64], *, first_day: int, now: int) -> bool:
@@ -127,9 +152,10 @@ def _growth(weekly: Sequence[Vector]) -> Vector:
     return np.asarray(trend / trend.mean())
 
 
-def _weekly(day: npt.NDArray[np.int64], start: int) -> Vector:
+def _weekly(day: npt.NDArray[np.int64], start: int, promotions: Lifts) -> Vector:
     inside = day[(day >= start) & (day < start + YEAR_DAYS)].astype(np.int64)
-    return np.bincount((inside - start) * WEEKS // YEAR_DAYS, minlength=WEEKS).astype(np.float64)
+    week = (inside - start) * WEEKS // YEAR_DAYS
+    return np.asarray(np.bincount(week, 1 / promotions.of(inside), minlength=WEEKS), dtype=np.float64)
 
 
 def _spread(counted: Vector, usual: Vector) -> tuple[float, float]:

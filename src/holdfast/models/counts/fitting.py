@@ -18,6 +18,7 @@ from holdfast.models.counts.laws import LAWS, Laws, fit_laws
 from holdfast.models.counts.model import TILTED, CountModel
 from holdfast.models.counts.tilt import Tilt, Window, fit_tilt
 from holdfast.models.links import Vector
+from holdfast.models.promotions import NO_LIFTS, Lifts
 from holdfast.models.router import Router, Trial, route
 
 _FIT_ON = 20_000
@@ -48,7 +49,7 @@ class _Past:
 
 
 def fit_counts(
-    days: pl.DataFrame, *, now: int, horizon_days: int, first_day: int, seed: int
+    days: pl.DataFrame, *, now: int, horizon_days: int, first_day: int, seed: int, promotions: Lifts = NO_LIFTS
 ) -> tuple[CountModel, tuple[Finding, ...]]:
     """Learn from the purchases before `now`.
 
@@ -61,9 +62,11 @@ def fit_counts(
         What the tilt and the weights are learnt for; any horizon can be asked afterwards.
     first_day
         First day of the log.
+    promotions
+        Of purchases, as known at `now`.
     """
     days = days.select("customer_id", pl.col("day").cast(pl.Int32)).filter(pl.col("day") < now)
-    calendar = learn_calendar(days, first_day=first_day, now=now, seed=seed)
+    calendar = learn_calendar(days, first_day=first_day, now=now, seed=seed, promotions=promotions)
     few = some_customers(days, at_most=_DEVELOP_ON, seed=seed)
     many = some_customers(days, at_most=_FIT_ON, seed=seed)
     model = _fitted(many, few, calendar, now=now, horizon_days=horizon_days, first_day=first_day, seed=seed)

@@ -86,7 +86,7 @@ class Laws:
         return {
             "pareto_nbd": self.pareto.parameters_,
             "mbg_cnbd_k": self.rhythm.parameters_,
-            "clock": {"anchor_day": self.clock.anchor_day, "rates": list(self.clock.rates)},
+            "clock": self.clock.to_dict(),
             "opened": self.opened,
             "notes": list(self.notes),
         }
@@ -97,7 +97,7 @@ class Laws:
         return cls(
             pareto=ParetoNBD.from_parameters(**raw["pareto_nbd"]),
             rhythm=MBGCNBDk.from_parameters(**raw["mbg_cnbd_k"]),
-            clock=Clock(raw["clock"]["anchor_day"], tuple(raw["clock"]["rates"])),
+            clock=Clock.from_dict(raw["clock"]),
             opened=raw["opened"],
             notes=tuple(raw["notes"]),
         )

@@ -1,0 +1,211 @@
+"""Promotions: what the days of a planned sale should bring beside days without one.
+
+The effect of a promotion is the ratio of what customers who had bought before did in its days to what the same weekdays
+of the four weeks on either side suggest. How far stretches of days without any promotion stray from their own
+surroundings says what such a ratio is worth; the mean of its logarithms is then shrunk to none by the positive part of
+the James-Stein factor, 1 - 1/z^2 (Efron, Morris 1973, "Stein's estimation rule and its competitors", equation 1.9 for
+one mean), where z is the mean over its standard error.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from holdfast.findings import Finding
+from holdfast.models.links import Vector
+from holdfast.study import Promotion
+
+_AROUND_DAYS = 28
+_WEEK_DAYS = 7
+_LEAST_PLACEBOS = 10
+_LIFT_LIMITS = (0.2, 10.0)
+_MEASURES = ("purchases", "revenue")
+
+Days = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Lifts:
+    """How much livelier the days of promotions are, for one measure.
+
+    Attributes
+    ----------
+    windows
+        (first day, first day after it, factor) of each occurrence, past and planned; they do not overlap.
+    """
+
+    windows: tuple[tuple[int, int, float], ...] = ()
+
+    def of(self, days: Days) -> Vector:
+        """The factor of each day, as many; 1 where there is no promotion."""
+        factor = np.ones(len(days))
+        for first, end, lift in self.windows:
+            factor[(first <= days) & (days < end)] = lift
+        return factor
+
+    def over(self, start: npt.ArrayLike, n_days: npt.ArrayLike) -> Vector:
+        """The mean factor of the n_days from each start on; as many as there are starts.
+
+        >>> Lifts(((10, 13, 3.0),)).over([0, 11], 10)
+        array([1. , 1.4])
+        """
+        start, length = np.asarray(start, dtype=np.float64), np.asarray(n_days, dtype=np.float64)
+        more = np.zeros(np.broadcast(start, length).shape)
+        for first, end, lift in self.windows:
+            more += (lift - 1) * np.maximum(np.minimum(start + length, end) - np.maximum(start, first), 0)
+        return np.asarray(1 + more / length)
+
+
+NO_LIFTS = Lifts()
+
+
+@dataclass(frozen=True)
+class Promotions:
+    """What is known of a study's promotions at one time.
+
+    Attributes
+    ----------
+    purchases, revenue
+        Of customers who have bought before.
+    """
+
+    purchases: Lifts = NO_LIFTS
+    revenue: Lifts = NO_LIFTS
+    findings: tuple[Finding, ...] = ()
+
+
+NO_PROMOTIONS = Promotions()
+
+
+def learn_promotions(planned: Sequence[Promotion], purchases: pl.DataFrame, *, first_day: int, now: int) -> Promotions:
+    """Learn from the days before `now`; days from then on are known as planned, their effect is not.
+
+    Parameters
+    ----------
+    purchases
+        customer_id, day, net (currency), one row per customer and day of purchase.
+    first_day
+        First day of the log.
+    """
+    if not planned:
+        return NO_PROMOTIONS
+    seen = purchases.filter(pl.col("day") < now)
+    again = seen.filter(pl.col("day") > pl.col("day").min().over("customer_id"))
+    place = again["day"].cast(pl.Int64).to_numpy() - first_day
+    weights = {"purchases": np.ones(again.height), "revenue": again["net"].to_numpy()}
+    logs = {
+        measure: _Log(_by_day(place, weight, n_days=now - first_day), first_day, planned)
+        for measure, weight in weights.items()
+    }
+    names = dict.fromkeys(promotion.name for promotion in planned)
+    lifts = {measure: {name: log.lift(name) for name in names} for measure, log in logs.items()}
+    known = {
+        measure: Lifts(tuple((p.first, p.end, found[p.name] or 1.0) for p in planned))
+        for measure, found in lifts.items()
+    }
+    return Promotions(**known, findings=_told(planned, lifts, logs["purchases"], now=now))
+
+
+def _by_day(place: Days, amount: Vector, *, n_days: int) -> Vector:
+    return np.asarray(np.bincount(place, amount, minlength=n_days), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class _Log:
+    """One measure, day by day from the log's first day on, beside the promotions."""
+
+    amount: Vector
+    first_day: int
+    planned: Sequence[Promotion]
+
+    @property
+    def quiet(self) -> Mask:
+        """Whether a day of the log has no promotion."""
+        quiet = np.ones(len(self.amount), dtype=bool)
+        for promotion in self.planned:
+            quiet[self._inside(promotion)] = False
+        return quiet
+
+    def _inside(self, promotion: Promotion) -> slice:
+        return slice(max(promotion.first - self.first_day, 0), max(promotion.end - self.first_day, 0))
+
+    def occurrences(self, name: str) -> list[tuple[int, int]]:
+        """Where the promotion's days lie in the log, as far as they have been seen."""
+        places = [self._inside(promotion) for promotion in self.planned if promotion.name == name]
+        return [(p.start, min(p.stop, len(self.amount))) for p in places if p.start < min(p.stop, len(self.amount))]
+
+    def lift(self, name: str) -> float | None:
+        """How many times as lively its days are; None where nothing is known of it."""
+        places, quiet = self.occurrences(name), self.quiet
+        found = [ratio for start, stop in places if (ratio := self._ratio(start, stop, quiet)) is not None]
+        if not found:
+            return None
+        length = round(float(np.mean([stop - start for start, stop in places])))
+        chance = self._chance(length, quiet)
+        if chance is None:
+            return None
+        variance = max(chance, float(np.var(found, ddof=1)) if len(found) > 1 else 0.0) / len(found)
+        mean = float(np.mean(found))
+        kept = max(0.0, 1 - variance / mean**2) if mean else 0.0
+        return float(np.clip(np.exp(kept * mean), *_LIFT_LIMITS))
+
+    def _chance(self, length: int, quiet: Mask) -> float | None:
+        """Mean square of the logarithms of the ratios of stretches so long without promotion; None if hardly any."""
+        starts = range(0, len(self.amount) - length + 1, max(length // 2, 1))
+        free = [start for start in starts if quiet[start : start + length].all()]
+        ratios = [ratio for start in free if (ratio := self._ratio(start, start + length, quiet)) is not None]
+        return float(np.mean(np.square(ratios))) if len(ratios) >= _LEAST_PLACEBOS else None
+
+    def _ratio(self, start: int, stop: int, quiet: Mask) -> float | None:
+        """Logarithm of what the days brought over what the same weekdays around them suggest."""
+        around = np.r_[max(start - _AROUND_DAYS, 0) : start, stop : min(stop + _AROUND_DAYS, len(self.amount))]
+        around = around[quiet[around]]
+        days = np.bincount(around % _WEEK_DAYS, minlength=_WEEK_DAYS)
+        if not (days > 0).all():
+            return None
+        usual = np.bincount(around % _WEEK_DAYS, self.amount[around], minlength=_WEEK_DAYS) / days
+        suggested = float(usual[np.arange(start, stop) % _WEEK_DAYS].sum())
+        brought = float(self.amount[start:stop].sum())
+        return float(np.log(brought / suggested)) if min(brought, suggested) > 0 else None
+
+
+def _told(
+    planned: Sequence[Promotion], lifts: dict[str, dict[str, float | None]], log: _Log, *, now: int
+) -> tuple[Finding, ...]:
+    coming = {promotion.name for promotion in planned if promotion.end > now}
+    known = [name for name, lift in lifts["purchases"].items() if lift is not None]
+    unknown = [name for name in lifts["purchases"] if name in coming and name not in known]
+    return (*_known(known, lifts, log), *(_unknown(unknown),)) if unknown else _known(known, lifts, log)
+
+
+def _known(names: Sequence[str], lifts: dict[str, dict[str, float | None]], log: _Log) -> tuple[Finding, ...]:
+    if not names:
+        return ()
+    each = [
+        f"{name}: {lifts['purchases'][name]:.2f} times the purchases and {lifts['revenue'][name] or 1:.2f} times the "
+        f"revenue of the days around it, from {len(log.occurrences(name))} past"
+        for name in names
+    ]
+    return (
+        Finding(
+            name="promotions-learnt",
+            severity="note",
+            evidence="; ".join(each),
+            meaning="The coming windows and weeks are scaled by it where the calendar plans the promotion.",
+            fix="Nothing, unless a figure surprises you: then correct the days in [calendar].",
+        ),
+    )
+
+
+def _unknown(names: Sequence[str]) -> Finding:
+    return Finding(
+        name="promotion-unknown",
+        severity="warning",
+        evidence=f"planned, but never seen in the log: {', '.join(names)}",
+        meaning="Nothing is known of what it brings, and nothing is assumed: its days are forecast as any others.",
+        fix="add its past days to [calendar] under the same name, or allow for it by hand",
+    )
