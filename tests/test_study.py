@@ -1,5 +1,6 @@
 """The study: what it accepts, and what it says when it does not."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,44 @@ def test_a_missing_or_broken_file_is_said(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(StudyError, match="cannot be read"):
         Study.from_toml(tmp_path / "bad.toml")
+
+
+CALENDAR = """
+[calendar]
+promotions = [
+    { name = "Black Friday", first_day = 2023-11-20, last_day = "2023-11-27" },
+    { name = "Black Friday", first_day = %s, last_day = %s },
+]
+"""
+
+
+def calendar(toml: Path, first: str, last: str) -> Study:
+    toml.write_text(LOG + CALENDAR % (first, last), encoding="utf-8")
+    return Study.from_toml(toml)
+
+
+def test_promotions_are_days_of_the_calendar_in_quotes_or_without(toml: Path) -> None:
+    without = Study.from_toml(toml)
+    study = calendar(toml, "2024-11-25", '"2024-12-02"')
+    assert study.calendar is not None
+    assert [(p.first_day, p.end - p.first) for p in study.calendar.promotions] == [("2023-11-20", 8), ("2024-11-25", 8)]
+    assert study.fingerprint != without.fingerprint
+
+
+def test_a_study_without_a_calendar_keeps_its_fingerprint(toml: Path) -> None:
+    study = Study.from_toml(toml)
+    fields = study.model_dump_json(exclude={"calendar"})
+    assert study.fingerprint == hashlib.sha256(fields.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [
+        ("2024-12-02", "2024-11-25", "'Black Friday' ends on 2024-11-25, before 2024-12-02"),
+        ("2023-11-27", "2023-12-01", "'Black Friday' from 2023-11-20 and 'Black Friday' from 2023-11-27 overlap"),
+        ('"soon"', "2023-12-01", "soon is not a date"),
+    ],
+)
+def test_promotions_out_of_order_are_refused(toml: Path, first: str, last: str, said: str) -> None:
+    with pytest.raises(StudyError, match=said):
+        calendar(toml, first, last)

@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from holdfast.models.promotions import Lifts
 from holdfast.models.season import Season, Turnover
 
 
@@ -74,3 +75,9 @@ def test_the_growth_of_a_shop_that_has_just_opened_is_no_season() -> None:
     opened = log([10 * k for k in range(1, 14)], [50.0 * k * k for k in range(1, 14)])
     assert not opened.opens_midway
     assert season({180: 1.0, 210: 1.0}).ahead_by_turnover(390, opened, horizon_days=90) is None
+
+
+def test_turnover_without_its_promotions_is_that_of_ordinary_days() -> None:
+    earned = Turnover(days=np.array([0.0, 30.0, 60.0]), revenue=np.array([0.0, 300.0, 1000.0]), early=1.0, later=1.0)
+    ordinary = earned.without(Lifts(((40, 50, 5.0),)))
+    assert ordinary.revenue.tolist() == pytest.approx([0.0, 300.0, 300.0 + 700.0 / (1 + 4 * 10 / 30)])

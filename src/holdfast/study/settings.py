@@ -148,10 +148,12 @@ class Promotion(Section):
 
 
 class Calendar(Section):
-    """The shop's own calendar."""
+    """The shop's own calendar: its promotions, past and planned, which may not overlap.
+
+    `promotions = [{ name = "Black Friday", first_day = 2024-11-25, last_day = 2024-12-02 }]`
+    """
 
     promotions: list[Promotion] = []
-    """Past and planned: { name = "Black Friday", first_day = 2024-11-25, last_day = 2024-12-02 }, ..."""
 
     @model_validator(mode="after")
     def _apart(self) -> "Calendar":

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from holdfast.models.counts.clock import Clock, learn_calendar
+from holdfast.models.promotions import Lifts
 from holdfast.synthetic import Shop
 from holdfast.windows import day_of
 
@@ -69,3 +70,9 @@ def test_a_growing_shop_older_than_its_log_is_not_taken_for_seasonal(shop_days):
     by_week = np.array(calendar.clock.rates or [1.0])
     months = by_week[: len(by_week) // 4 * 4].reshape(-1, 4).mean(axis=1) if len(by_week) > 4 else by_week
     assert np.abs(months - 1).max() < 0.35
+
+
+def test_a_promotion_adds_days_while_it_lasts():
+    clock = Clock(0, promotions=Lifts(((10, 14, 3.0),)))
+    assert np.diff(clock.at([0, 10, 12, 14, 20])).tolist() == [10, 6, 6, 6]
+    assert Clock.from_dict(clock.to_dict()) == clock
