@@ -128,21 +128,27 @@ def covered(study: Study, history: History) -> dict[str, tuple[float, float]]:
     return found
 
 
-def cold_start(folder: Path) -> Iterator[Figure]:
-    """One shop, known better and less well."""
-    del folder
+def cold_started(shop: Shop) -> tuple[dict[str, float], dict[str, float], dict[str, tuple[float, float]]]:
+    """How customers with one order are told when less is known of them, as they are, and `covered`."""
     with TemporaryDirectory() as place, Warehouse(Path(place)) as warehouse:
-        made = simulate_to(Path(place) / "shop", COLD)
+        made = simulate_to(Path(place) / "shop", shop)
         study, truth = Study.from_toml(made.study), pl.read_parquet(made.tables["truth"])
         got = ingest(study, warehouse)
         cutoffs = [got.end_day - LEARNT_FOR]
         history = read_history(study, warehouse, first_day=got.first_day, end_day=got.end_day, cutoffs=cutoffs)
         less, more = (told_of_one_order(study, warehouse, history, truth, basket=basket) for basket in (False, True))
-        (share, width), (_, solid) = covered(study, history).values()
+        return less, more, covered(study, history)
+
+
+def cold_start(folder: Path) -> Iterator[Figure]:
+    """One shop, known better and less well."""
+    del folder
+    less, more, found = cold_started(COLD)
     for what, value in less.items():
         held = at_most if "Brier" in what else at_least
         yield Figure(f"cold start: {what}, attributes and basket hidden", value)
         yield held(f"cold start: {what}", more[what], round(value, 3))
+    (share, width), (_, solid) = found["cold start"], found["solid"]
     yield at_least("cold start: the 80 % interval holds", share, 0.76)
     yield at_most("cold start: the same", share, 0.86)
     yield at_least("cold start: its width over the median, solid customers' = 1", width / solid, 1.0)

@@ -139,3 +139,13 @@ def test_a_study_without_a_calendar_keeps_its_fingerprint(toml: Path) -> None:
 def test_promotions_out_of_order_are_refused(toml: Path, first: str, last: str, said: str) -> None:
     with pytest.raises(StudyError, match=said):
         calendar(toml, first, last)
+
+
+def test_a_snapshot_has_no_calendar(toml: Path) -> None:
+    toml.write_text(
+        '[study]\nname = "s"\n[calendar]\n[snapshot]\npath = "s.csv"\nas_of = "2024-01-01"\n'
+        'columns = { customer_id = "id" }\nlabels = { churned = "gone" }\n',
+        encoding="utf-8",
+    )
+    with pytest.raises(StudyError, match="a snapshot has no days for a"):
+        Study.from_toml(toml)

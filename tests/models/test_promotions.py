@@ -93,3 +93,14 @@ def test_newcomers_do_not_count():
     planned = [sale(FIRST_SALE), sale(COMING)]
     with_crowd = pl.concat([log(days_of(FIRST_SALE)), crowd.with_columns(net=pl.lit(10.0))])
     assert learnt(planned, with_crowd).purchases == learnt(planned, log(days_of(FIRST_SALE))).purchases
+
+
+def test_a_log_without_amounts_or_without_repeat_purchases_is_no_obstacle():
+    planned = [sale(FIRST_SALE), sale(COMING)]
+    free = learnt(planned, log(days_of(FIRST_SALE)).with_columns(net=pl.lit(0.0)))
+    assert free.purchases.windows[1][2] == pytest.approx(3.0, rel=0.15)
+    assert free.revenue.windows[1][2] == 1.0
+    assert "revenue" not in free.findings[0].evidence
+    once = learnt(planned, log({}).unique("customer_id"))
+    assert [factor for *_, factor in once.purchases.windows] == [1.0, 1.0]
+    assert [finding.name for finding in once.findings] == ["promotion-unknown"]

@@ -56,18 +56,46 @@ def test_the_tables_keep_their_contracts(proof: Evidence) -> None:
     assert PREDICTIONS.check(proof.predictions).height
 
 
+def with_calendar(folder: Path, cutoff: int) -> Study:
+    """A study that knows of one sale before the cutoff, and of one planned after it."""
+    days = [(f"{date_of(first)}", f"{date_of(first + 6)}") for first in (cutoff - 100, cutoff + 20)]
+    planned = ", ".join(f'{{ name = "sale", first_day = "{first}", last_day = "{last}" }}' for first, last in days)
+    return Study.from_toml(folder / "holdfast.toml", overrides=SETTINGS | {"calendar.promotions": f"[{planned}]"})
+
+
+def with_nothing_after(cutoff: int, shop: Path, folder: Path) -> Path:
+    """The shop's log up to the cutoff; one late order keeps the windows complete, and is all that happens in them."""
+    cut = without_rows_from(cutoff, shop, folder)
+    late = pl.read_parquet(shop / "orders.parquet").sort("occurred_at").tail(1).with_columns(customer_id=pl.lit("late"))
+    pl.concat([pl.read_parquet(cut / "orders.parquet"), late]).write_parquet(cut / "orders.parquet")
+    return cut
+
+
+def same_predictions(one: Evidence, other: Evidence) -> None:
+    for column in ("churn_probability", "expected_revenue", "churn_baseline", "value_baseline"):
+        assert np.array_equal(one.predictions[column].to_numpy(), other.predictions[column].to_numpy()), column
+
+
 def test_what_came_after_the_cutoff_cannot_change_what_was_predicted(
     shop: Path, cutoff: int, proof: Evidence, tmp_path: Path
 ) -> None:
-    cut = without_rows_from(cutoff, shop, tmp_path / "cut")
-    late = pl.read_parquet(shop / "orders.parquet").sort("occurred_at").tail(1).with_columns(customer_id=pl.lit("late"))
-    pl.concat([pl.read_parquet(cut / "orders.parquet"), late]).write_parquet(cut / "orders.parquet")
-    # The one late order keeps the windows complete, and is all that happens in them.
+    cut = with_nothing_after(cutoff, shop, tmp_path / "cut")
     blind = backtest(Study.from_toml(cut / "holdfast.toml", overrides=SETTINGS), cutoffs=[cutoff])
-    for column in ("churn_probability", "expected_revenue", "churn_baseline", "value_baseline"):
-        assert np.array_equal(blind.predictions[column].to_numpy(), proof.predictions[column].to_numpy()), column
+    same_predictions(blind, proof)
     assert blind.predictions["churned"].all()
     assert not proof.predictions["churned"].all()
+
+
+def test_of_a_planned_promotion_the_days_are_known_and_not_what_it_brought(tmp_path: Path, cutoff: int) -> None:
+    sales = tuple((date_of(first), 7) for first in (cutoff - 100, cutoff + 20))
+    simulate_to(tmp_path / "full", Shop(n_customers=600, n_days=450, seed=5, promotions=sales, promotion_factor=5.0))
+    told = backtest(with_calendar(tmp_path / "full", cutoff), cutoffs=[cutoff])
+    cut = with_nothing_after(cutoff, tmp_path / "full", tmp_path / "cut")
+    same_predictions(backtest(with_calendar(cut, cutoff), cutoffs=[cutoff]), told)
+    plain = backtest(Study.from_toml(tmp_path / "full" / "holdfast.toml", overrides=SETTINGS), cutoffs=[cutoff])
+    promised = [found.predictions["expected_revenue"].sum() for found in (told, plain)]
+    came = told.predictions["future_revenue"].sum()
+    assert abs(promised[0] - came) < abs(promised[1] - came)
 
 
 def test_the_figures_are_those_of_the_predictions(proof: Evidence) -> None:

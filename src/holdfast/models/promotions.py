@@ -185,11 +185,12 @@ def _told(
 def _known(names: Sequence[str], lifts: dict[str, dict[str, float | None]], log: _Log) -> tuple[Finding, ...]:
     if not names:
         return ()
-    each = [
-        f"{name}: {lifts['purchases'][name]:.2f} times the purchases and {lifts['revenue'][name] or 1:.2f} times the "
-        f"revenue of the days around it, from {len(log.occurrences(name))} past"
-        for name in names
-    ]
+    each = []
+    for name in names:
+        said = [
+            f"{lift:.2f} times the {measure}" for measure in _MEASURES if (lift := lifts[measure][name]) is not None
+        ]
+        each.append(f"{name}: {' and '.join(said)} of the days around it, from {len(log.occurrences(name))} past")
     return (
         Finding(
             name="promotions-learnt",
