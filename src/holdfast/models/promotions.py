@@ -190,7 +190,7 @@ def _known(names: Sequence[str], lifts: dict[str, dict[str, float | None]], log:
         said = [
             f"{lift:.2f} times the {measure}" for measure in _MEASURES if (lift := lifts[measure][name]) is not None
         ]
-        each.append(f"{name}: {' and '.join(said)} of the days around it, from {len(log.occurrences(name))} past")
+        each.append(f"{name}: {' and '.join(said)} of the days around it, from {len(log.occurrences(name))} in the log")
     return (
         Finding(
             name="promotions-learnt",
