@@ -10,6 +10,9 @@ import polars as pl
 
 from holdfast.errors import DataError
 
+OUTCOMES = ("churned", "value")
+"""Columns of a snapshot's table that hold what happened."""
+
 
 @dataclass(frozen=True)
 class Column:

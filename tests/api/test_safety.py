@@ -8,6 +8,10 @@ import pytest
 from tests.api.conftest import FEATURES, client_of, posted
 from tests.api.harness import Api
 
+from holdfast.api.limits import RateLimit, read_rate
+from holdfast.api.problems import Refused
+from holdfast.errors import InputError
+
 BAD_BODIES: list[tuple[str, bytes, int]] = [
     ("NaN", b'{"Frequency": NaN}', 422),
     ("Infinity", b'{"Frequency": -Infinity}', 422),
@@ -98,6 +102,38 @@ def test_a_key_that_asks_too_often_is_told_when_to_come_back(published: Path) ->
     assert statuses == [200] * 3
     assert refused.status_code == 429
     assert 1 <= int(refused.headers["retry-after"]) <= 60
+
+
+def test_several_workers_together_hold_the_rate(published: Path) -> None:
+    workers = [client_of(published, rate="6/minute", workers=2) for _ in range(2)]
+    statuses = []
+    for worker in workers:
+        with worker as api:
+            statuses += [api.get("/segments").status_code for _ in range(5)]
+    assert statuses.count(200) == 6
+    assert statuses.count(429) == 4
+
+
+def test_a_new_window_starts_the_count_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_000_000_020.0
+    monkeypatch.setattr("holdfast.api.limits.time.time", lambda: now)
+    limit = RateLimit("2/minute")
+    for _ in range(2):
+        limit.check("a")
+    limit.check("b")
+    with pytest.raises(Refused) as refused:
+        limit.check("a")
+    assert refused.value.headers == {"retry-after": "60"}
+    now += 60
+    limit.check("a")
+
+
+@pytest.mark.parametrize("rate", ["", "fast", "0/second", "-1/minute", "5/weeks", "5", "1.5/second", f"{10**30}/day"])
+def test_what_is_no_rate_is_refused(rate: str) -> None:
+    with pytest.raises(InputError, match="is no rate"):
+        read_rate(rate)
+    with pytest.raises(InputError, match="leaves nothing to each of 4 workers"):
+        read_rate("3/minute", workers=4)
 
 
 def test_nobodys_data_reaches_the_logs(published: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -15,9 +15,10 @@ from holdfast.errors import DataError
 from holdfast.io.duckdb import Warehouse
 from holdfast.pipeline import build
 from holdfast.pipeline.derived import compiled
+from holdfast.pipeline.given import RawHistory
 from holdfast.pipeline.ingest import ingest
 from holdfast.pipeline.online import Range
-from holdfast.pipeline.online_history import OnlineHistory, RawHistory
+from holdfast.pipeline.online_history import OnlineHistory
 from holdfast.pipeline.simulate import simulate_to
 from holdfast.pipeline.snapshot import snapshot_features
 from holdfast.segments import SegmentRule

@@ -29,7 +29,7 @@ class Context:
         self.settings = settings
         self.store = Store(settings.runs)
         self.keys = KeyFile(Path(settings.project))
-        self.limit = RateLimit(settings.rate)
+        self.limit = RateLimit(settings.rate, workers=settings.workers)
         self.metrics = Metrics(self.store)
         self.journal = Journal(enabled=settings.log)
         self.idempotency = Idempotency(settings.runs)

@@ -34,7 +34,7 @@ def serve(
     Raises
     ------
     InputError
-        There is no project, or the rate is none.
+        There is no project, or the rate is none that the workers can share.
     MissingExtra
         The extra `api` is not installed.
     """
@@ -44,13 +44,14 @@ def serve(
         raise MissingExtra("api", needed_for="`holdfast serve`") from None
     if not (project / "holdfast.toml").is_file() and not (project / "runs").is_dir():
         raise InputError(f"{project.resolve()} holds neither holdfast.toml nor runs/", fix="name the study with -c")
-    read_rate(rate)
+    read_rate(rate, workers=workers)
     if not KeyFile(project).keys() and not is_loopback(host):
         _say(f"no keys: listening on 127.0.0.1 instead of {host}; make one with `holdfast keys create --role reader`")
         host = "127.0.0.1"
     Settings(
-        project=str(project.resolve()), loopback=is_loopback(host), rate=rate, cors_origins=cors_origins, log=log
-    ).to_environment()
+        project=str(project.resolve()), loopback=is_loopback(host), rate=rate, workers=workers,
+        cors_origins=cors_origins, log=log,
+    ).to_environment()  # fmt: skip
     counted = tempfile.mkdtemp(prefix="holdfast-metrics-") if workers > 1 else None
     if counted:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = counted

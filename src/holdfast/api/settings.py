@@ -20,7 +20,7 @@ class Settings:
     loopback
         Bound to this machine only: without any key, whoever can reach it may do everything.
     rate
-        Requests a key may make in each worker, as "6000/minute".
+        Requests a key may make, over all workers together, as "6000/minute".
     body_bytes, stream_bytes
         Largest body; largest NDJSON stream, which is never held as a whole.
     body_seconds, answer_seconds
@@ -30,6 +30,7 @@ class Settings:
     project: str
     loopback: bool = True
     rate: str = "6000/minute"
+    workers: int = 1
     body_bytes: int = 4 * MEGABYTE
     stream_bytes: int = 256 * MEGABYTE
     body_seconds: float = 10.0

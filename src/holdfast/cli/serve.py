@@ -15,7 +15,7 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; without keys only this machine's.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that answer.")] = 1,
-    rate: Annotated[str, typer.Option(help="Requests per key and worker, as 100/second.")] = "6000/minute",
+    rate: Annotated[str, typer.Option(help="Requests per key, over all workers, as 100/second.")] = "6000/minute",
     cors_origin: Annotated[
         list[str] | None, typer.Option(help="A site whose pages may ask; may be repeated. None: no site may.")
     ] = None,

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from holdfast.models.links import Matrix, Vector
+from holdfast.models.links import Matrix, Vector, logistic
 
 Truths = npt.NDArray[np.bool_]
 
@@ -81,11 +81,9 @@ class BetaCalibration:
         >>> BetaCalibration(season=2).apply(np.array([0.25, 0.5])).round(6)
         array([0.0625, 0.25  ])
         """
-        from scipy.special import expit
-
         # Not as a matrix product, which may round one customer otherwise than many.
         rising, falling = _terms(probability).T
-        return np.asarray(expit(self.a * rising + self.b * falling + self.c) ** self.season, dtype=np.float64)
+        return np.asarray(logistic(self.a * rising + self.b * falling + self.c) ** self.season, dtype=np.float64)
 
     def to_json(self) -> bytes:
         """The numbers."""

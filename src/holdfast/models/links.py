@@ -1,6 +1,7 @@
 """How a raw score becomes a prediction, and how steeply."""
 
 from collections.abc import Callable
+from math import exp
 from typing import Literal
 
 import numpy as np
@@ -11,15 +12,30 @@ Matrix = npt.NDArray[np.float64]
 Link = Literal["identity", "logit", "log", "cloglog"]
 
 
-def _logistic(raw: Vector) -> Vector:
+def logistic(raw: Vector) -> Vector:
+    """1 / (1 + exp(-raw)); the same, to the last bit, for one row and for many.
+
+    >>> logistic(np.array([0.0]))
+    array([0.5])
+    """
+    if raw.shape == (1,):
+        # A server that answers one by one starts without scipy.special, which takes long to import.
+        return np.array([_logistic(raw.item())])
     from scipy.special import expit
 
     return np.asarray(expit(raw), dtype=np.float64)
 
 
+def _logistic(raw: float) -> float:
+    try:
+        return 1 / (1 + exp(-raw))
+    except OverflowError:
+        return 0.0
+
+
 _INVERSES: dict[Link, Callable[[Vector], Vector]] = {
     "identity": lambda raw: raw,
-    "logit": _logistic,
+    "logit": logistic,
     "log": np.exp,
     "cloglog": lambda raw: np.exp(-np.exp(-raw)),
 }

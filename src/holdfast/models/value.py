@@ -8,6 +8,7 @@ still the mean of the money. In the end one factor makes the predictions of the 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -15,8 +16,6 @@ import polars as pl
 from holdfast.errors import NotEnoughData
 from holdfast.findings import Finding
 from holdfast.models.churn import short_windows
-from holdfast.models.counts import SpendLaw, fit_spend_law
-from holdfast.models.counts.spending import INPUTS
 from holdfast.models.design import Attribution, Design
 from holdfast.models.examples import Examples, Rows, Split, customer_splits
 from holdfast.models.exposure import REVENUE, fit_spend, horizon_exponent
@@ -27,6 +26,9 @@ from holdfast.models.season import YEAR_DAYS, Season
 from holdfast.models.selection import candidates_of, held_out, tweedie_deviance
 from holdfast.models.spread import Outlook, Spread, SpreadModel
 from holdfast.study import Value
+
+if TYPE_CHECKING:
+    from holdfast.models.counts import SpendLaw
 
 RATIO_DEFAULTS: Mapping[str, Parameters] = {
     "lightgbm": {"objective": "tweedie", "tweedie_variance_power": 1.5, "n_estimators": 60},
@@ -131,7 +133,7 @@ class ValueModel:
     level: float = 1.0
     horizon_days: int | None = None
     spread: SpreadModel | None = None
-    law: SpendLaw | None = None
+    law: "SpendLaw | None" = None
 
     @property
     def algorithm(self) -> str:
@@ -157,7 +159,7 @@ class ValueModel:
             expected = expected * self.scale.of_past(*past)
         if self.law is None:
             return expected
-        places = {name: matrix[:, self.design.names.index(name)] for name in INPUTS}
+        places = {name: matrix[:, self.design.names.index(name)] for name in self.law.inputs}
         return (expected + self.law.revenue(pl.DataFrame(places).fill_nan(None))) / 2
 
     def outlook(self, frame: pl.DataFrame) -> Outlook:
@@ -201,7 +203,7 @@ class ValueModel:
         return Factor(scale.of_past(*past), np.full(frame.height, scale.usual), shares)
 
     def parts(self) -> dict[str, bytes]:
-        """The model as files; those of P(buys) start with "buys-", those of the spread with "spread-"."""
+        """The model as files; those of P(buys), the spread and the law start with "buys-", "spread-" and "spending-"."""
         own = {
             "scale": asdict(self.scale) if self.scale else None,
             "level": self.level,
@@ -209,21 +211,22 @@ class ValueModel:
         }
         buys = self.buys.parts() if self.buys else {}
         spread = self.spread.parts() if self.spread else {}
+        law = self.law.parts() if self.law else {}
         return {
             "design.json": self.design.to_json(),
             "value.json": json.dumps(own).encode(),
             **self.amount.parts(),
             **{f"buys-{name}": data for name, data in buys.items()},
             **{f"spread-{name}": data for name, data in spread.items()},
-            **(self.law.parts() if self.law else {}),
+            **{f"spending-{name}": data for name, data in law.items()},
         }
 
     @classmethod
     def from_parts(cls, parts: Mapping[str, bytes]) -> "ValueModel":
         """Rebuild from `parts`, whose hashes have been checked."""
-        buys, spread = (
+        buys, spread, law = (
             {name.removeprefix(prefix): data for name, data in parts.items() if name.startswith(prefix)}
-            for prefix in ("buys-", "spread-")
+            for prefix in ("buys-", "spread-", "spending-")
         )
         own = json.loads(parts["value.json"])
         scale = own.pop("scale")
@@ -235,9 +238,16 @@ class ValueModel:
             buys=learner_from_parts(buys) if buys else None,
             scale=Scale(**{**scale, "yardstick": Yardstick(**scale["yardstick"])}) if scale else None,
             spread=SpreadModel.from_parts(spread) if spread else None,
-            law=SpendLaw.from_parts(parts),
+            law=_law_from_parts(law) if law else None,
             **own,
         )
+
+
+def _law_from_parts(parts: Mapping[str, bytes]) -> "SpendLaw":
+    # Few models have a law, and its special functions would take a third of a server's start to import.
+    from holdfast.models.counts import SpendLaw
+
+    return SpendLaw.from_parts(parts)
 
 
 def learn_value(
@@ -425,7 +435,12 @@ def _from_short_windows(examples: Examples, settings: Value, *, first_day: int, 
     return FittedValue(replace(model, level=level, law=law), findings=(told, *findings))
 
 
-def _law_of(examples: Examples, *, first_day: int, now: int, seed: int) -> tuple[SpendLaw | None, tuple[Finding, ...]]:
+def _law_of(
+    examples: Examples, *, first_day: int, now: int, seed: int
+) -> "tuple[SpendLaw | None, tuple[Finding, ...]]":
+    from holdfast.models.counts import fit_spend_law
+    from holdfast.models.counts.spending import INPUTS
+
     if examples.purchases is None or not set(INPUTS) <= set(examples.columns):
         return None, ()
     try:

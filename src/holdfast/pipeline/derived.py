@@ -9,8 +9,11 @@ from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any
 
+import polars as pl
 import sqlglot
 from sqlglot import exp
+
+from holdfast.study import Study
 
 Formula = Callable[[Mapping[str, Any]], float | None]
 
@@ -28,6 +31,16 @@ def compiled(text: str) -> Formula | None:
     if inner is None:
         return None
     return lambda row: _finite(inner(row))
+
+
+def with_derived(study: Study, given: pl.DataFrame) -> pl.DataFrame:
+    """Many customers' given columns with the snapshot's derived ones, by the database; a log has none."""
+    if study.snapshot is None:
+        return given
+    # A server that answers one by one never needs the database: it is not to wait for it when it starts.
+    from holdfast.pipeline.snapshot import snapshot_features
+
+    return snapshot_features(study, given)
 
 
 def _finite(value: float | None) -> float | None:

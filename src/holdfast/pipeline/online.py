@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -15,12 +15,15 @@ from holdfast.errors import DataError, nearest
 from holdfast.explain import reasons
 from holdfast.expressions import parse
 from holdfast.io.runs import Run
-from holdfast.pipeline.derived import compiled
+from holdfast.pipeline.derived import compiled, with_derived
+from holdfast.pipeline.given import Features
 from holdfast.pipeline.load import load_models, load_rule, load_study, load_wording
-from holdfast.pipeline.online_history import Features, OnlineHistory
 from holdfast.pipeline.score import predicted
-from holdfast.pipeline.snapshot import OUTCOMES, snapshot_features
 from holdfast.study import Study
+from holdfast.tables import OUTCOMES
+
+if TYPE_CHECKING:
+    from holdfast.pipeline.online_history import OnlineHistory
 
 _SAMPLE = 20_000
 _LARGEST_INTEGER = 2**63
@@ -82,8 +85,11 @@ class Scorer:
             self.history.prepare(cutoff_day=int(values["cutoff_day"]))
 
     @cached_property
-    def history(self) -> OnlineHistory:
+    def history(self) -> "OnlineHistory":
         """Features from raw orders and events; StudyError where the run was made from a snapshot."""
+        # It brings a database, which a server of snapshots never needs.
+        from holdfast.pipeline.online_history import OnlineHistory
+
         return OnlineHistory(self.study)
 
     def given(self, raw: Mapping[str, Any]) -> Features:
@@ -134,7 +140,7 @@ class Scorer:
         """Score checked customers at once: the same numbers as one by one."""
         kinds = {name: kind if kind in (pl.String, pl.Boolean) else pl.Float64 for name, kind in self.kinds.items()}
         frame = pl.DataFrame([{name: row.get(name) for name in kinds} for row in rows], schema=kinds)
-        whole = snapshot_features(self.study, frame) if self.study.snapshot else frame
+        whole = with_derived(self.study, frame)
         scored = self.rule.assign(predicted(self.models, whole))
         names = ["churn_probability", "expected_revenue", "risk_score", "risk_rank", "value_tier", "segment"]
         return scored.select(names).to_dicts()
@@ -152,7 +158,7 @@ class Scorer:
     def _derived(self, values: dict[str, Any]) -> dict[str, Any]:
         if None not in self.formulas.values() and not any(isinstance(values[n], str) for n in self.read_by_formulas):
             return {**values, **{name: formula(values) for name, formula in self.formulas.items() if formula}}
-        return snapshot_features(self.study, pl.DataFrame([values])).row(0, named=True)
+        return with_derived(self.study, pl.DataFrame([values])).row(0, named=True)
 
 
 def _typed(name: str, value: Any, kind: Any) -> Any:

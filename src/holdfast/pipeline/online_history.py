@@ -7,7 +7,6 @@ would need longer to plan it than all the rest takes.
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from threading import Lock
 from typing import Any
@@ -20,6 +19,7 @@ from holdfast.features.build import build_features
 from holdfast.features.catalogue import features_for, sources_of
 from holdfast.io.conditions import Field, calculator
 from holdfast.io.sources import Opened
+from holdfast.pipeline.given import Features, RawHistory, Row
 from holdfast.pipeline.judged import DUPLICATE, Reading, judging_sql, verdicts
 from holdfast.pipeline.lines import events_reading, transactions_reading, treatments_reading
 from holdfast.study import Study, eligible_days
@@ -27,7 +27,6 @@ from holdfast.study.sources import Csv
 from holdfast.tables import ACTIVITY
 from holdfast.windows import date_of
 
-Row = Mapping[str, Any]
 _SUMMED = tuple(name for name in ACTIVITY.schema if name not in ("customer_id", "day", "purchase_gap"))
 _PLANS_KEPT = 8
 _KEPT = {
@@ -35,33 +34,6 @@ _KEPT = {
     "events": ("day", "kind", "n"),
     "treatments": ("day", "treated"),
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class RawHistory:
-    """What a customer did, as the shop's systems tell it: one mapping per row, by role (occurred_at, order_id, ...).
-
-    Attributes
-    ----------
-    orders
-        A row may hold `raw`: further columns of the source that the study's rules read.
-    attributes
-        The columns of [customers], as known before the cutoff.
-    """
-
-    customer_id: str
-    orders: Sequence[Row]
-    events: Sequence[Row] = ()
-    treatments: Sequence[Row] = ()
-    attributes: Row = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Features:
-    """One customer's features, by name, and what the caller should know about them."""
-
-    values: dict[str, Any]
-    notes: tuple[str, ...] = ()
 
 
 class OnlineHistory:

@@ -36,9 +36,9 @@ from holdfast.pipeline.lines import NO_CUSTOMER, customer_sql, yes_no_sql
 from holdfast.pipeline.moments import moment
 from holdfast.pipeline.typed import Typed, blank_finding, typed_columns
 from holdfast.study import Snapshot, Study
+from holdfast.tables import OUTCOMES
 from holdfast.windows import parse_day
 
-OUTCOMES = ("churned", "value")
 _RESERVED = ("customer_id", "cutoff_day", *OUTCOMES, "is_test", "row_cutoff_day")
 _REPEATED = "customer_id names several different rows"
 _ANOTHER_ROW = "another row of the same customer"

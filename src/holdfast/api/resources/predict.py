@@ -17,7 +17,7 @@ from holdfast.api.problems import Refused, encoded, problem
 from holdfast.api.schemas import LARGEST_BATCH, Batch, BatchAnswer, History, Prediction
 from holdfast.api.served import Served, now
 from holdfast.errors import HoldfastError
-from holdfast.pipeline.online_history import RawHistory
+from holdfast.pipeline.given import RawHistory
 from holdfast.windows import parse_day
 
 router = APIRouter(tags=["predictions"])

@@ -27,7 +27,6 @@ from holdfast.models.spread import BOUNDS, Spread
 INPUTS = ("n_purchases", "days_since_last_purchase", "tenure_days", "spend_total")
 """Features that the law reads."""
 _SILENCE = pl.col("days_since_last_purchase").clip(1, pl.col("tenure_days"))
-_SPENDING = "spending-"
 _CHUNK_ROWS = 20_000
 _CENT = 0.01
 _PAST_PARTS, _HISTORY_DAYS = (2, 3), 90
@@ -54,6 +53,11 @@ class SpendLaw:
     now: int
     usual: tuple[float, ...]
     level: float = 1.0
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The features that are read."""
+        return INPUTS
 
     def revenue(self, frame: pl.DataFrame) -> Vector:
         """Expected net revenue over the horizon, currency, (n_customers,)."""
@@ -106,7 +110,7 @@ class SpendLaw:
         return expected_order_value(self.orders, inputs["n_purchases"].to_numpy(), inputs["spend_total"].to_numpy())
 
     def parts(self) -> dict[str, bytes]:
-        """The law as files, each named "spending-...": those of the count model, and one of its own."""
+        """The law as files: those of the count model, and one of its own."""
         own = {
             "gamma_gamma": self.orders.parameters_,
             "horizon_days": self.horizon_days,
@@ -114,18 +118,14 @@ class SpendLaw:
             "usual": list(self.usual),
             "level": self.level,
         }
-        files = {**self.counts.parts(), "law.json": json.dumps(own).encode()}
-        return {f"{_SPENDING}{name}": data for name, data in files.items()}
+        return {**self.counts.parts(), "law.json": json.dumps(own).encode()}
 
     @classmethod
-    def from_parts(cls, parts: Mapping[str, bytes]) -> "SpendLaw | None":
-        """Rebuild from `parts` among other files; None where there are none."""
-        files = {name.removeprefix(_SPENDING): data for name, data in parts.items() if name.startswith(_SPENDING)}
-        if not files:
-            return None
-        own = json.loads(files["law.json"])
+    def from_parts(cls, parts: Mapping[str, bytes]) -> "SpendLaw":
+        """Rebuild from `parts`, whose hashes have been checked."""
+        own = json.loads(parts["law.json"])
         orders = GammaGamma.from_parameters(**own.pop("gamma_gamma"))
-        counts, usual = CountModel.from_parts(files), tuple(own["usual"])
+        counts, usual = CountModel.from_parts(parts), tuple(own["usual"])
         return cls(counts, orders, own["horizon_days"], own["now"], usual, own["level"])
 
 
