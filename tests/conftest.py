@@ -1,7 +1,10 @@
 """Fixtures that every test may use."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,3 +43,17 @@ def simulated_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = simulate_to(folder, Shop(n_customers=500, seed=3))
     run(Study.from_toml(made.study, overrides=ONE_TEST))
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """The system's Chromium."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    chromium = os.environ.get("HOLDFAST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if not chromium:
+        missing("there is no Chromium: apt-get install chromium")
+    flags = ["--headless", "--no-sandbox", "--disable-background-networking"]
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=chromium, args=flags)
+        yield browser
+        browser.close()

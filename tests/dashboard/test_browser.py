@@ -2,8 +2,6 @@
 
 import csv
 import io
-import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -16,15 +14,11 @@ from urllib.request import urlopen
 
 import polars as pl
 import pytest
-from tests.conftest import missing
 
 from holdfast.io.runs import Registry, Run
 from holdfast.pipeline.audience import exports
 from holdfast.report import words
 
-playwright = pytest.importorskip("playwright.sync_api")
-
-FLAGS = ["--headless", "--no-sandbox", "--disable-background-networking"]
 PAGES = ("", "customer", "segments", "recovery", "performance", "actions", "cohorts", "health")
 # Streamlit probes for its own base path below the page's address when a page is opened directly.
 OWN_PROBES = ("/_stcore/health", "/_stcore/host-config")
@@ -52,18 +46,6 @@ def server(log_project: Path) -> Iterator[str]:
                 time.sleep(0.2)
         yield address
         running.terminate()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """The system's Chromium."""
-    chromium = os.environ.get("HOLDFAST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if not chromium:
-        missing("there is no Chromium: apt-get install chromium")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 import holdfast
+from holdfast.api import documentation
 from holdfast.api.context import Asked, Context
 from holdfast.api.examples import ANSWERS
 from holdfast.api.gate import App, Gate
@@ -22,10 +22,6 @@ from holdfast.api.settings import Settings
 from holdfast.errors import HoldfastError
 
 _RECORD_USE_EVERY = 30.0
-_DOCS_POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline' https://cdn.jsdelivr.net; connect-src 'self'; img-src data: "
-    "https://fastapi.tiangolo.com; style-src 'unsafe-inline' https://cdn.jsdelivr.net; frame-ancestors 'none'"
-)
 
 
 def create() -> App:
@@ -62,9 +58,8 @@ def application(context: Context | None = None) -> FastAPI:
         lifespan=lifespan,
         generate_unique_id_function=lambda route: route.name,
     )
-    for resource in (health, predict, customers, segments, evidence, runs):
+    for resource in (health, predict, customers, segments, evidence, runs, documentation):
         app.include_router(resource.router)
-    app.get("/docs", include_in_schema=False)(_docs)
     app.add_exception_handler(HoldfastError, _on_error)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(RequestValidationError, _on_invalid)
@@ -101,12 +96,6 @@ async def _record_use(context: Context) -> None:
         if wrong and wrong != said:
             context.journal.event("warning", "last-use-not-recorded", reason=wrong)
         said = wrong
-
-
-def _docs() -> Response:
-    page = get_swagger_ui_html(openapi_url="/openapi.json", title="Holdfast")
-    page.headers["content-security-policy"] = _DOCS_POLICY
-    return page
 
 
 def _reply(request: Request, error: HoldfastError) -> Response:

@@ -13,7 +13,8 @@ _ASKING = frozenset({"/predict", "/predict/batch", "/simulate/recovery"})
 _FIXED = frozenset(
     {
         *PUBLIC, *_ADMIN, *_ASKING, "/segment/summary", "/segments", "/customers", "/forecast", "/evidence",
-        "/features", "/runs", "/rollback", "/metrics", "/docs", "/openapi.json",
+        "/features", "/runs", "/rollback", "/metrics", "/openapi.json", "/docs", "/docs/start.js",
+        "/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css",
     }
 )  # fmt: skip
 _TEMPLATES = (

@@ -203,7 +203,7 @@ class ValueModel:
         return Factor(scale.of_past(*past), np.full(frame.height, scale.usual), shares)
 
     def parts(self) -> dict[str, bytes]:
-        """The model as files; those of P(buys), the spread and the law start with "buys-", "spread-" and "spending-"."""
+        """The model as files; those of P(buys), spread and law start with "buys-", "spread-", "spending-"."""
         own = {
             "scale": asdict(self.scale) if self.scale else None,
             "level": self.level,
