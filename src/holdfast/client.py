@@ -48,6 +48,7 @@ class Prediction(Stamp):
     cutoff_date: str
     evidence: NotRequired[str]
     reasons: NotRequired[list[JSON]]
+    horizons: NotRequired[list[JSON] | None]
     warnings: NotRequired[list[str]]
 
 
@@ -91,24 +92,37 @@ class Client:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout, transport=transport)
 
-    def predict(self, customer_id: str, *, reasons: bool = False) -> Prediction:
+    def predict(self, customer_id: str, *, reasons: bool = False, horizons: bool = False) -> Prediction:
         """One customer of the run."""
-        return cast(Prediction, self._get(f"/predict/{_name(customer_id)}", **_flag("reasons", reasons)))
+        return cast(
+            Prediction, self._get(f"/predict/{_name(customer_id)}", **_flags(reasons=reasons, horizons=horizons))
+        )
 
-    def predict_features(self, features: Mapping[str, Any], *, reasons: bool = False) -> Prediction:
+    def predict_features(
+        self, features: Mapping[str, Any], *, reasons: bool = False, horizons: bool = False
+    ) -> Prediction:
         """A customer by features: a snapshot's columns, or a log's features."""
-        return cast(Prediction, self._post("/predict", dict(features), params=_flag("reasons", reasons)))
+        params = _flags(reasons=reasons, horizons=horizons)
+        return cast(Prediction, self._post("/predict", dict(features), params=params))
 
     def predict_history(
-        self, customer_id: str, orders: Sequence[Mapping[str, Any]], *, reasons: bool = False, **more: Any
+        self,
+        customer_id: str,
+        orders: Sequence[Mapping[str, Any]],
+        *,
+        reasons: bool = False,
+        horizons: bool = False,
+        **more: Any,
     ) -> Prediction:
         """A customer by raw orders and, as `more`, events, treatments, attributes and as_of."""
         body = {"customer_id": customer_id, "orders": list(orders), **more}
-        return cast(Prediction, self._post("/predict", body, params=_flag("reasons", reasons)))
+        params = _flags(reasons=reasons, horizons=horizons)
+        return cast(Prediction, self._post("/predict", body, params=params))
 
-    def predict_batch(self, customers: Sequence[Mapping[str, Any]]) -> list[BatchItem]:
+    def predict_batch(self, customers: Sequence[Mapping[str, Any]], *, horizons: bool = False) -> list[BatchItem]:
         """Up to 1,000 customers by features; each has an answer or an error."""
-        return cast(list[BatchItem], self._post("/predict/batch", {"customers": list(customers)})["answers"])
+        told = self._post("/predict/batch", {"customers": list(customers)}, params=_flags(horizons=horizons))
+        return cast(list[BatchItem], told["answers"])
 
     def customer(self, customer_id: str) -> JSON:
         """Everything about one customer."""
@@ -178,8 +192,8 @@ class Client:
         self.close()
 
 
-def _flag(name: str, value: bool) -> JSON:
-    return {name: "true"} if value else {}
+def _flags(**asked: bool) -> JSON:
+    return {name: "true" for name, value in asked.items() if value}
 
 
 def _name(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from holdfast.api.context import Asked
 from holdfast.api.problems import Refused, encoded
+from holdfast.pipeline.given import Features
 
 _DEEPEST = 8
 _LONGEST_NAME = 256
@@ -52,12 +53,17 @@ def from_features(asked: Asked) -> bytes:
 
 def features_answer(asked: Asked, body: Any) -> dict[str, Any]:
     """Score a customer given as an object of columns, or as {"customer_id": ..., "features": {...}}."""
-    served = asked.run()
     customer_id, columns = named_columns(asked, body)
-    given = served.scorer.given(columns)
+    given = asked.run().scorer.given(columns)
+    return scored(asked, customer_id, given)[0]
+
+
+def scored(asked: Asked, customer_id: str, given: Features) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Score a customer by features: the answer, and the score it was made of."""
+    served = asked.run()
     score = served.scorer.score(given.values)
     asked.context.metrics.scored(score["churn_probability"])
-    return {**served.answer(customer_id, score), "warnings": list(given.notes)}
+    return {**served.answer(customer_id, score), "warnings": list(given.notes)}, score
 
 
 def named_columns(asked: Asked, body: Any) -> tuple[str, dict[str, Any]]:

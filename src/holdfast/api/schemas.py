@@ -127,6 +127,22 @@ class Reason(BaseModel):
     sentence: str
 
 
+class Horizon(BaseModel):
+    """What is expected within some days; null where the run does not know it."""
+
+    horizon_days: int
+    churn_probability: Share
+    expected_purchases: float | None
+    expected_revenue: float | None
+    median_revenue: float | None
+    low_80: float | None
+    high_80: float | None
+    low_95: float | None
+    high_95: float | None
+    expected_margin: float | None
+    clv: float | None
+
+
 class Prediction(Stamp):
     """One customer: the original system's fields, then what stands behind them."""
 
@@ -151,6 +167,7 @@ class Prediction(Stamp):
     next_purchase_day: int | None = None
     evidence_level: Literal["cold start", "thin", "solid"] | None = None
     reasons: list[Reason] | None = None
+    horizons: list[Horizon] | None = None
     warnings: list[str] | None = None
 
 

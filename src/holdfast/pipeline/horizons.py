@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -17,10 +17,12 @@ from holdfast.models.links import Vector
 from holdfast.models.portfolio import COMPANY, Noise, forecast, shape_of, totals
 from holdfast.models.promotions import Lifts, Promotions
 from holdfast.models.value import ValueModel
-from holdfast.pipeline.fit import Fitted
-from holdfast.pipeline.history import History, promotions_at
 from holdfast.study import Study
 from holdfast.tables import FORECAST, HORIZONS, SCORES
+
+if TYPE_CHECKING:
+    from holdfast.pipeline.fit import Fitted
+    from holdfast.pipeline.history import History
 
 SOLID_PURCHASES = 4
 
@@ -41,8 +43,10 @@ class Ahead:
         return {f"{folder}/{name}": data for folder, files in own.items() for name, data in files.items()}
 
 
-def look_ahead(study: Study, history: History, fitted: Fitted) -> tuple[Ahead, tuple[Finding, ...]]:
+def look_ahead(study: Study, history: "History", fitted: "Fitted") -> tuple[Ahead, tuple[Finding, ...]]:
     """Fit the counts of purchases and join them to what was fitted before."""
+    from holdfast.pipeline.history import promotions_at
+
     churn, value = fitted.models["churn"], fitted.models.get("value")
     assert isinstance(churn, ChurnModel)
     assert value is None or isinstance(value, ValueModel)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import DamagedRun
 from holdfast.explain import Wording
@@ -19,6 +19,9 @@ from holdfast.models.value import ValueModel
 from holdfast.pipeline.score import Model
 from holdfast.segments import SegmentRule
 from holdfast.study import Study
+
+if TYPE_CHECKING:
+    from holdfast.pipeline.horizons import Ahead
 
 MODELS = "models"
 _KINDS: Mapping[str, Any] = {"churn": ChurnModel, "value": ValueModel}
@@ -44,6 +47,19 @@ def load_models(run: Run) -> dict[str, Model]:
 def rebuilt(parts: Mapping[str, Mapping[str, bytes]]) -> dict[str, Model]:
     """Models from task -> file name -> content."""
     return {task: kind.from_parts(parts[task]) for task, kind in _KINDS.items() if parts.get(task)}
+
+
+def load_ahead(run: Run, models: Mapping[str, Model]) -> "Ahead | None":
+    """What the run says of every horizon; None for a snapshot, and for a run older than that."""
+    horizons, counts = (run.parts(f"{MODELS}/{name}") for name in ("horizons", "counts"))
+    churn, value = models["churn"], models.get("value")
+    if not counts or not isinstance(churn, ChurnModel) or not (value is None or isinstance(value, ValueModel)):
+        return None
+    from holdfast.models.counts import CountModel
+    from holdfast.models.horizons import HorizonModel
+    from holdfast.pipeline.horizons import Ahead
+
+    return Ahead(churn, value, HorizonModel.from_parts(horizons), CountModel.from_parts(counts))
 
 
 def load_in_child(folder: Path) -> None:

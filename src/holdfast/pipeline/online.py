@@ -17,12 +17,14 @@ from holdfast.expressions import parse
 from holdfast.io.runs import Run
 from holdfast.pipeline.derived import compiled, with_derived
 from holdfast.pipeline.given import Features
-from holdfast.pipeline.load import load_models, load_rule, load_study, load_wording
+from holdfast.pipeline.load import load_ahead, load_models, load_rule, load_study, load_wording
 from holdfast.pipeline.score import predicted
+from holdfast.pipeline.summarise import plain
 from holdfast.study import Study
 from holdfast.tables import OUTCOMES
 
 if TYPE_CHECKING:
+    from holdfast.pipeline.horizons import Ahead
     from holdfast.pipeline.online_history import OnlineHistory
 
 _SAMPLE = 20_000
@@ -30,6 +32,8 @@ _LARGEST_INTEGER = 2**63
 _LONGEST_WORD = 1_000
 _SLIPS = (100.0, 0.01, 1000.0, 0.001)
 _LISTED = 5
+_RHYTHM = ("n_purchases", "days_since_last_purchase", "tenure_days")
+_MOST = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class Scorer:
     """
 
     def __init__(self, run: Run) -> None:
+        self.run = run
         self.study: Study = load_study(run)
         self.models, self.rule, self.wording = load_models(run), load_rule(run), load_wording(run)
         features = run.file("tables/features.parquet")
@@ -91,6 +96,11 @@ class Scorer:
         from holdfast.pipeline.online_history import OnlineHistory
 
         return OnlineHistory(self.study)
+
+    @cached_property
+    def ahead(self) -> "Ahead | None":
+        """What looks beyond the tasks' own horizons; None where the run has nothing of the kind."""
+        return load_ahead(self.run, self.models)
 
     def given(self, raw: Mapping[str, Any]) -> Features:
         """Check one customer's columns, add the derived ones and say what looks like a slip.
@@ -138,12 +148,63 @@ class Scorer:
 
     def score_many(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Score checked customers at once: the same numbers as one by one."""
-        kinds = {name: kind if kind in (pl.String, pl.Boolean) else pl.Float64 for name, kind in self.kinds.items()}
-        frame = pl.DataFrame([{name: row.get(name) for name in kinds} for row in rows], schema=kinds)
-        whole = with_derived(self.study, frame)
+        whole = with_derived(self.study, self._frame(rows))
         scored = self.rule.assign(predicted(self.models, whole))
         names = ["churn_probability", "expected_revenue", "risk_score", "risk_rank", "value_tier", "segment"]
         return scored.select(names).to_dicts()
+
+    def outlooks(
+        self, rows: Sequence[Mapping[str, Any]], scores: Sequence[Mapping[str, Any]], *, cutoff_day: int
+    ) -> list[dict[str, Any]]:
+        """What SCORES tells of scored customers beside their score, and "horizons": a row of HORIZONS for each length.
+
+        Counts of purchases are integrals, whose last digits depend on who is asked for together (1e-4 of the count);
+        all other figures are those of the batch.
+
+        Raises
+        ------
+        DataError
+            As `foreseeable`.
+        """
+        if self.ahead is None:
+            return [{"horizons": None} for _ in rows]
+        from holdfast.pipeline.horizons import horizons_table, outlook_columns
+
+        for row in rows:
+            self.foreseeable(row)
+        # Names in the order of the rows: tables come back sorted by name.
+        names = pl.Series("customer_id", [f"{place:06d}" for place in range(len(rows))])
+        frame = self._frame(rows).with_columns(names, cutoff_day=pl.lit(cutoff_day, pl.Int32))
+        asked = ("churn_probability", "expected_revenue")
+        said = pl.DataFrame({"customer_id": names, **{name: [score[name] for score in scores] for name in asked}})
+        table = horizons_table(self.study, self.ahead, frame, said)
+        own = outlook_columns(self.study, self.ahead, frame, table).sort("customer_id").drop("customer_id")
+        each = table.partition_by("customer_id", maintain_order=True, include_key=False)
+        return [{**told, "horizons": plain(lengths)} for told, lengths in zip(plain(own), each, strict=True)]
+
+    def foreseeable(self, values: Mapping[str, Any]) -> None:
+        """Refuse a customer of whom no horizon can be told.
+
+        Raises
+        ------
+        DataError
+            The features that say how often and when the customer bought are missing, or describe nobody.
+        """
+        if self.ahead is None:
+            return
+        told = [values.get(name) for name in _RHYTHM]
+        numbers = [float(value) for value in told if value is not None]
+        if len(numbers) == len(_RHYTHM):
+            n_purchases, silent, tenure = numbers
+            once = (n_purchases == 1) == (silent == tenure)
+            if 1 <= n_purchases <= _MOST and n_purchases % 1 == 0 and 0 < silent <= tenure <= _MOST and once:
+                return
+        listed = ", ".join(f"{name} {value}" for name, value in zip(_RHYTHM, told, strict=True))
+        raise DataError(f"no customer bought like this: {listed}", fix="give all three, or do not ask for horizons")
+
+    def _frame(self, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+        kinds = {name: kind if kind in (pl.String, pl.Boolean) else pl.Float64 for name, kind in self.kinds.items()}
+        return pl.DataFrame([{name: row.get(name) for name in kinds} for row in rows], schema=kinds)
 
     def reasons(self, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The strongest reasons of one customer, by TreeSHAP, in words."""
