@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
-.PHONY: demo test test-slow check bench docs lock clean
+.PHONY: demo test test-slow check fuzz bench docs lock clean
 
 demo: $(STAMP)
 	@rm -rf demo
@@ -25,6 +25,10 @@ check: $(STAMP)
 	$(BIN)/lint-imports
 	$(BIN)/hadolint docker/*.Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+# For the night: strange requests to each operation of the API, other ones every time.
+fuzz: $(STAMP)
+	HOLDFAST_FUZZ_EXAMPLES=$${HOLDFAST_FUZZ_EXAMPLES:-10000} $(BIN)/python -m pytest -m slow tests/api/test_openapi.py
 
 bench: $(STAMP)
 	$(BIN)/python -m bench.original

@@ -1,6 +1,7 @@
 """The document says what the API does, and changes only when somebody means it to."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
@@ -9,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 import schemathesis
+from bench._api_projects import log_project
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis.checks import not_a_server_error
@@ -29,6 +31,8 @@ CHECKS = (
     response_schema_conformance,
 )  # fmt: skip
 """Whether a customer is known, or a column there, depends on the run: what is accepted is not in the description."""
+EXAMPLES = int(os.environ.get("HOLDFAST_FUZZ_EXAMPLES", "200"))
+"""Strange requests per operation and project; `make fuzz` asks for more, others every time."""
 COMMITTED = Path(__file__).parents[2] / "docs" / "reference" / "openapi.json"
 DOCUMENT = application().openapi()
 OPERATIONS = [(path, method) for path, item in DOCUMENT["paths"].items() for method in item]
@@ -60,13 +64,22 @@ def own_api(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield api
 
 
+@pytest.fixture(scope="module")
+def log_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """A run of orders: it reads raw orders, and knows every horizon."""
+    folder = tmp_path_factory.mktemp("strange-log")
+    log_project(folder)
+    with client_of(folder, rate="1000000/second") as api:
+        yield api
+
+
 def ask(api: Api, path: str, method: str, *, number: int, mode: GenerationMode) -> None:
     """Ask an operation with what its description allows, or forbids; every answer must be as described."""
     schema = schemathesis.openapi.from_dict(json.loads(json.dumps(DOCUMENT)))
 
     @settings(
-        max_examples=number, deadline=None, database=None, derandomize=True, phases=[Phase.explicit, Phase.generate],
-        suppress_health_check=list(HealthCheck),
+        max_examples=number, deadline=None, database=None, derandomize=EXAMPLES == 200,
+        phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(case=schema[path][method.upper()].as_strategy(generation_mode=mode))
     def asked(case: schemathesis.Case) -> None:
@@ -92,7 +105,10 @@ def test_a_few_strange_requests_get_described_answers(own_api: Api, path: str, m
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("project", ["own_api", "log_api"])
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
-def test_two_hundred_strange_requests_get_described_answers(own_api: Api, path: str, method: str) -> None:
+def test_hundreds_of_strange_requests_get_described_answers(
+    request: pytest.FixtureRequest, path: str, method: str, project: str
+) -> None:
     for mode in GenerationMode:
-        ask(own_api, path, method, number=100, mode=mode)
+        ask(request.getfixturevalue(project), path, method, number=EXAMPLES // 2, mode=mode)

@@ -7,8 +7,9 @@ from pathlib import Path
 from streamlit import config
 from streamlit.web import bootstrap
 
-from holdfast.dashboard.data import STUDY, warm
+from holdfast.dashboard.data import STUDY
 from holdfast.dashboard.settings import options
+from holdfast.dashboard.warm import warm
 
 
 def main(study: str, host: str, port: str) -> None:

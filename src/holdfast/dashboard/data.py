@@ -3,18 +3,17 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import polars as pl
-import streamlit as st
 
 from holdfast import tables
-from holdfast.errors import RunNotFound
 from holdfast.io.runs import Registry, Run
 from holdfast.pipeline import lookup
-from holdfast.pipeline.load import load_models, load_study
+from holdfast.pipeline.load import load_study
 from holdfast.pipeline.profile import Profiles, profiles
 from holdfast.pipeline.trail import moves, run_before, trail
 from holdfast.report.contents import Report
@@ -45,6 +44,7 @@ class Opened:
         self.run = run
         self.registry = registry
         self._kept: dict[Any, Any] = {}
+        self._making = RLock()
 
     @cached_property
     def study(self) -> Study:
@@ -120,9 +120,10 @@ class Opened:
 
     def kept(self, key: Any, make: Callable[[], Any]) -> Any:
         """What `make` gives, made once per run."""
-        if key not in self._kept:
-            self._kept[key] = make()
-        return self._kept[key]
+        with self._making:
+            if key not in self._kept:
+                self._kept[key] = make()
+            return self._kept[key]
 
 
 def _empty(name: str) -> pl.DataFrame:
@@ -150,21 +151,10 @@ def opened(registry: Registry, run_id: str) -> Opened:
     RunNotFound
         There is none.
     """
-    run = registry.open(run_id)
-    return _opened(str(run.path.resolve()), _registry=registry, _run=run)
+    return _opened(registry.open(run_id).path.resolve())
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)
-def _opened(path: str, *, _registry: Registry, _run: Run) -> Opened:
-    return Opened(_run, _registry)
-
-
-def warm() -> None:
-    """Import what the pages draw with and open the champion, so that the first reader need not wait for it."""
-    import altair  # noqa: F401 - imported for the time it takes
-
-    try:
-        run = project().registry.open()
-    except RunNotFound:
-        return
-    load_models(run)
+@lru_cache(maxsize=2)
+def _opened(path: Path) -> Opened:
+    registry = Registry(path.parent)
+    return Opened(registry.open(path.name), registry)

@@ -95,12 +95,23 @@ def figure(
     keep
         False where the chart follows a slider.
     """
-    told, spec = run.kept(("chart", name), lambda: _laid_out(make())) if keep else _laid_out(make())
+    told, spec = _kept_chart(run, name, make) if keep else _laid_out(make())
     with st.container(border=True):
         _drawn(told, spec, name)
         if table is not None:
             with st.expander("Table", icon=":material/table_rows:"):
                 listing(run.kept(("table of", name), table) if keep else table())
+
+
+def prepare(run: Opened, name: str, make: Callable[[], "ChartType"], table: Callable[[], Listing]) -> None:
+    """Make what `figure` keeps, before anybody looks."""
+    _kept_chart(run, name, make)
+    run.kept(("table of", name), table)
+
+
+def _kept_chart(run: Opened, name: str, make: Callable[[], "ChartType"]) -> tuple[tuple[str, str], str]:
+    told: tuple[tuple[str, str], str] = run.kept(("chart", name), lambda: _laid_out(make()))
+    return told
 
 
 def _laid_out(chart: "ChartType") -> tuple[tuple[str, str], str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from holdfast.evaluation.backtest import INTERVAL
 from holdfast.report import curves, words
 from holdfast.report.contents import Report
 from holdfast.report.exports import riskiest_first
@@ -96,6 +97,36 @@ def all_metrics(report: Report, task: str) -> Listing:
     table = curves.contests(report.evidence, ALGORITHMS).filter(pl.col("task") == task)
     several = table if table["cutoff_day"].n_unique() > 1 else table.clear()
     return _metrics(report, several, f"{words.capital(task)}, every cutoff: the model against the naive baseline")
+
+
+def backtested(report: Report) -> Listing:
+    """Each cutoff in a row: the model and, in brackets, the naive baseline; then how often the intervals held."""
+    table, money = curves.contests(report.evidence, ALGORITHMS), report.currency
+    known = set(table.select("task", "metric").iter_rows())
+    pairs = [(task, metric) for task, names in PROOFS.items() for metric in names if (task, metric) in known]
+    beside = {(row["cutoff_day"], row["task"], row["metric"]): row for row in table.iter_rows(named=True)}
+    own = report.evidence.filter(pl.col("model") == INTERVAL)
+    covered = {(row["cutoff_day"], row["metric"]): row["value"] for row in own.iter_rows(named=True)}
+    held = own["metric"].unique(maintain_order=True).to_list()
+
+    def cell(day: int, task: str, metric: str) -> str:
+        row = beside.get((day, task, metric))
+        if row is None:
+            return words.NONE
+        mine, naive = (words.metric(metric, row[name], money) for name in ("value", "baseline_value"))
+        return f"{mine} ({naive})"
+
+    rows = (
+        (
+            words.day(day),
+            *(cell(day, task, metric) for task, metric in pairs),
+            *(words.percent(covered.get((day, metric)), 0) for metric in held),
+        )
+        for day in table["cutoff_day"].unique().sort()
+    )
+    named = (f"{words.capital(task)}: {words.metric_label(metric)}" for task, metric in pairs)
+    columns = ("Cutoff", *named, *(f"In the {metric.removeprefix('coverage_')}% interval" for metric in held))
+    return _listing("Every cutoff: the model and, in brackets, the naive baseline", columns, rows)
 
 
 def _metrics(report: Report, table: pl.DataFrame, caption: str) -> Listing:

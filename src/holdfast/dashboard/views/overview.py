@@ -1,7 +1,8 @@
 """Overview: how the business stands, how that has changed, and how far to trust it."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -12,38 +13,66 @@ from holdfast.report import charts, details, listings, words
 from holdfast.report.summary import lead, top_reasons
 from holdfast.windows import date_of
 
+if TYPE_CHECKING:
+    from altair.typing import ChartType
+
 STALE_DAYS = 31
 
 
 def show() -> None:
     """Draw the page."""
     _, run = parts.start("Overview")
-    report, money = run.report, run.currency
+    report = run.report
     st.markdown(f"#### {lead(report)}".replace("$", r"\$"))
     parts.cards(_cards(run))
     _freshness(run)
+    figures = _figures(run)
     if report.knows_value:
         _revenue_at_risk(run)
         left, right = st.columns(2)
         with left:
-            parts.figure(
-                run, "revenue", lambda: charts.revenue_distribution(run.scores, currency=money),
-                lambda: details.revenue_bins(run.scores, currency=money),
-            )  # fmt: skip
+            parts.figure(run, "revenue", *figures["revenue"])
         with right:
-            parts.figure(
-                run, "violins", lambda: charts.value_by_segment(run.scores, currency=money),
-                lambda: details.value_quartiles(run.scores, currency=money),
-            )  # fmt: skip
-    parts.figure(
-        run, "cutoffs", lambda: charts.churn_at_cutoffs(run.table("predictions")),
-        lambda: details.churn_by_cutoff(run.table("predictions")),
-    )  # fmt: skip
+            parts.figure(run, "violins", *figures["violins"])
+    parts.figure(run, "cutoffs", *figures["cutoffs"])
     st.subheader("Why, and who first")
     for told in top_reasons(report):
         st.markdown(f"**{told['name']}**\n" + "".join(f"\n- {sentence}" for sentence in told["sentences"]))
     with st.container(border=True):
-        parts.listing(run.kept("riskiest", lambda: listings.riskiest(report, 10)))
+        parts.listing(_riskiest(run))
+
+
+def prepare(run: Opened) -> None:
+    """Make what this page shows, before anybody looks."""
+    _cards(run)
+    _riskiest(run)
+    for name, (make, table) in _figures(run).items():
+        parts.prepare(run, name, make, table)
+
+
+def _figures(run: Opened) -> dict[str, tuple[Callable[[], "ChartType"], Callable[[], listings.Listing]]]:
+    money = run.currency
+    found = {
+        "cutoffs": (
+            lambda: charts.churn_at_cutoffs(run.table("predictions")),
+            lambda: details.churn_by_cutoff(run.table("predictions")),
+        )
+    }
+    if run.report.knows_value:
+        found["revenue"] = (
+            lambda: charts.revenue_distribution(run.scores, currency=money),
+            lambda: details.revenue_bins(run.scores, currency=money),
+        )
+        found["violins"] = (
+            lambda: charts.value_by_segment(run.scores, currency=money),
+            lambda: details.value_quartiles(run.scores, currency=money),
+        )
+    return found
+
+
+def _riskiest(run: Opened) -> listings.Listing:
+    table: listings.Listing = run.kept("riskiest", lambda: listings.riskiest(run.report, 10))
+    return table
 
 
 def _cards(run: Opened) -> list[dict[str, Any]]:

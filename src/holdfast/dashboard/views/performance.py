@@ -1,5 +1,7 @@
 """Model performance: what was predicted before, and what happened."""
 
+from functools import partial
+
 import streamlit as st
 
 from holdfast.dashboard import parts
@@ -46,11 +48,20 @@ def _value(run: Opened) -> None:
     with st.container(border=True):
         parts.listing(run.kept("value metrics", lambda: listings.metrics(report, "value")))
     parts.figure(run, "gains", lambda: charts.gains(report.steps), lambda: listings.gains(report))
+    parts.figure(
+        run, "promises", lambda: charts.promises(report.predictions, currency=run.currency),
+        lambda: listings.promises(report),
+    )  # fmt: skip
 
 
 def _compared(run: Opened) -> None:
     report, evidence = run.report, run.table("evidence")
-    parts.figure(run, "backtest", lambda: charts.backtest(evidence), lambda: listings.all_metrics(report, "churn"))
+    parts.figure(run, "backtest", lambda: charts.backtest(evidence))
+    with st.container(border=True):
+        parts.listing(run.kept("backtested", lambda: listings.backtested(report)))
+    for task in ("churn", "value") if report.knows_value else ("churn",):
+        with st.expander(f"Every metric of {task} at every cutoff", icon=":material/table_rows:"):
+            parts.listing(run.kept(("every metric", task), partial(listings.all_metrics, report, task)))
     parts.figure(
         run, "candidates", lambda: charts.candidates(evidence),
         lambda: details.standings(standings(evidence), currency=run.currency),
