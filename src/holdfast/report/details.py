@@ -96,6 +96,22 @@ def bands(scores: pl.DataFrame, *, currency: str) -> Listing:
     return _listing("Value tier by risk", columns, rows, n_words=2)
 
 
+def breakdown(table: pl.DataFrame, *, by: str, currency: str) -> Listing:
+    """Groups of customers by something known of them."""
+    rows = (
+        (
+            row["group"],
+            words.count(row["customers"]),
+            words.percent(row["share_at_risk"]),
+            words.percent(row["churn_probability"]),
+            *(words.money(row[name], currency) for name in ("expected_revenue", "revenue_at_risk")),
+        )
+        for row in table.iter_rows(named=True)
+    )
+    columns = (by, "Customers", "Likely to leave", "Mean churn probability", "Expected revenue", "Revenue at risk")
+    return _listing(f"Customers by {by[0].lower()}{by[1:]}", columns, rows)
+
+
 def moves(table: pl.DataFrame, *, currency: str) -> Listing:
     """Who moved, the largest flows first, without those who stayed."""
     moved = table.filter(pl.col("was") != pl.col("now"))

@@ -5,19 +5,17 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from holdfast.checks.churn_window import ChurnWindow
 from holdfast.dashboard import parts
-from holdfast.dashboard.data import Opened, Project
-from holdfast.errors import HoldfastError
-from holdfast.pipeline.churn_window import churn_window
+from holdfast.dashboard.data import Opened
 from holdfast.report import charts, details, listings, words
+from holdfast.report.churn_page import churn_page
 from holdfast.report.summary import rows
 from holdfast.tables import TRANSACTIONS
 
 
 def show() -> None:
     """Draw the page."""
-    found, run = parts.start("Data health")
+    _, run = parts.start("Data health")
     st.markdown(parts.plain(rows(run.report)))
     left_out = _reasons(run)
     parts.figure(run, "left-out", lambda: charts.quarantined(left_out), lambda: listings.set_aside(run.report))
@@ -45,7 +43,7 @@ def show() -> None:
         if quiet.rows:
             with st.container(border=True):
                 parts.listing(quiet)
-    _churn_window(found, run)
+    _churn_window(run)
 
 
 def _reasons(run: Opened) -> pl.DataFrame:
@@ -86,21 +84,26 @@ def _gate(run: Opened) -> None:
         parts.listing(details.gate(counts))
 
 
-def _churn_window(found: Project, run: Opened) -> None:
-    """What leaving means in this log, read from the sources on request: that takes as long as reading them."""
+def _churn_window(run: Opened) -> None:
+    """What leaving means in this log, as the run found it."""
     st.subheader("When is a silence a goodbye?")
     st.caption(f"The study says: {words.plural(run.study.churn.horizon_days, 'day')} without a purchase.")
-    if not st.toggle("Ask the log", key="window", bind="query-params", help="Reads the study's sources again"):
+    told = run.run.summary.get("churn_window")
+    page = churn_page(told)
+    if told is None or page is None:
+        parts.nothing(
+            "The churn window is not kept in this run.",
+            "It is older: ask the log itself.",
+            "holdfast churn-window",
+        )
         return
-    try:
-        with st.spinner("Reading the log"):
-            answer: ChurnWindow = run.kept("churn window", lambda: churn_window(found.study))
-    except HoldfastError as error:
-        parts.failed(error)
-        return
-    parts.figure(
-        run, "silences",
-        lambda: charts.silences(answer.curve, window_days=answer.window.days, horizon_days=answer.horizon_days),
-    )  # fmt: skip
-    for finding in answer.findings:
-        st.markdown(f"- {parts.plain(words.sentence(finding.evidence))} {parts.plain(words.sentence(finding.fix))}")
+    st.markdown(parts.plain(page["lead"]))
+    parts.figure(run, "silences", lambda: charts.reactivation(told), lambda: page["tradeoff"])
+    if page["causes"].rows:
+        parts.figure(run, "causes", lambda: charts.causes(told), lambda: page["causes"])
+    for name in ("groups", "counts", "labels"):
+        with st.container(border=True):
+            parts.listing(page[name])
+    for finding in told["findings"]:
+        said = f"{words.sentence(finding['evidence'])} {words.sentence(finding['fix'])}"
+        st.markdown(f"- {parts.plain(said)}")

@@ -5,6 +5,7 @@ import streamlit as st
 
 from holdfast.dashboard import parts
 from holdfast.dashboard.data import Opened
+from holdfast.pipeline.breakdown import breakdown, dimensions
 from holdfast.report import charts, details, listings, words
 from holdfast.study import SEGMENT_NAMES
 
@@ -30,6 +31,7 @@ def show() -> None:
         lambda: charts.risk_bands(run.scores, currency=money),
         lambda: details.bands(run.scores, currency=money),
     )
+    _breakdown(run)
     st.subheader("Who moved")
     if run.moves is None:
         parts.nothing(
@@ -42,6 +44,25 @@ def show() -> None:
     assert run.before is not None
     st.caption(f"Since {words.day(run.before.summary['cutoff_day'])}, run {run.before.run_id}.")
     parts.figure(run, "moves", lambda: charts.segment_moves(moves), lambda: details.moves(moves, currency=money))
+
+
+def _breakdown(run: Opened) -> None:
+    """The customers by what is known of them beside value and risk."""
+    names = run.kept("dimensions", lambda: dimensions(run.run, run.scores))
+    if not names:
+        return
+    st.subheader("Who they are")
+    chosen = st.selectbox("Broken down by", names, key="by", bind="query-params", format_func=_words) or names[0]
+    table = run.kept(
+        ("breakdown", chosen),
+        lambda: breakdown(run.run, run.scores, chosen, threshold=run.study.churn.threshold),
+    )
+    with st.container(border=True):
+        parts.listing(details.breakdown(table, by=_words(chosen), currency=run.currency))
+
+
+def _words(name: str) -> str:
+    return words.capital(words.feature(name))
 
 
 def _crowd(run: Opened) -> None:

@@ -21,7 +21,7 @@ from holdfast.report.charts.portfolio import (
 )
 from holdfast.report.charts.promises import promises
 from holdfast.report.charts.ranking import candidates, churn_at_cutoffs, decile_chart, lift_curve
-from holdfast.report.charts.traffic import purchases_by_week, silences
+from holdfast.report.charts.traffic import purchases_by_week
 
 __all__ = [
     "backtest",
@@ -56,7 +56,6 @@ __all__ = [
     "shap_cross_model",
     "shap_dependence",
     "shap_summary",
-    "silences",
     "survival_curves",
     "value_against_risk",
     "value_by_horizon",
