@@ -19,15 +19,19 @@ if TYPE_CHECKING:
 
 _NARROW = 320
 """A chart that is no wider keeps its width: it fits a phone, and its shape means something."""
+_SHORT, _LONG = 20, 40
+"""Characters of a cell that stays on one line; of one that needs room."""
 _STYLE = """
 <style>
 .hf-scroll { overflow-x: auto; max-width: 100%; }
 .hf-scroll:focus-visible { outline: 2px solid currentColor; }
 .hf-table { width: 100%; border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; }
-.hf-table caption { text-align: left; font-weight: 600; padding: .2rem 0 .4rem; }
+.hf-caption { font-weight: 600; font-size: .92rem; margin: 0; padding: .2rem 0 .4rem; }
 .hf-table th, .hf-table td { padding: .4rem .65rem; text-align: left; vertical-align: top; border: 0;
   border-bottom: 1px solid color-mix(in srgb, currentColor 18%, transparent); }
 .hf-table td { white-space: pre-line; overflow-wrap: break-word; min-width: 5.5rem; max-width: 32rem; }
+.hf-table .s { white-space: nowrap; }
+.hf-table .w { min-width: 15rem; }
 .hf-table .n { text-align: right; white-space: nowrap; }
 .hf-table thead th { font-weight: 600; vertical-align: bottom; opacity: .85; }
 [data-testid="stElementContainer"]:has(> [data-testid="stFullScreenFrame"] [data-testid="stVegaLiteChart"]) {
@@ -35,10 +39,14 @@ _STYLE = """
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p { color: inherit; opacity: .9; }
 [data-testid="stMetric"] p { color: inherit; }
 [data-testid="stMetric"] g[class*="highlighted_points"] { display: none; }
-[data-testid="stMultiSelect"] [data-baseweb="tag"] span { color: inherit; }
-:is(.st-key-chart-retention, .st-key-chart-quadrant, .st-key-chart-moves) { overflow-x: auto; }
-:is(.st-key-chart-retention, .st-key-chart-quadrant, .st-key-chart-moves) > div { min-width: 36rem; }
-[data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; }
+[data-testid="stMultiSelect"] [data-tag], [data-testid="stMultiSelect"] [data-tag] * {
+  background: transparent; color: inherit; }
+[data-testid="stMultiSelect"] [data-tag] { border: 1px solid currentColor; }
+:is(.st-key-figure-retention, .st-key-figure-quadrant, .st-key-figure-moves) [data-testid="stFullScreenFrame"] {
+  min-width: 36rem; }
+.st-key-figure-net [data-testid="stFullScreenFrame"] { min-width: 26rem; }
+[data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; font-size: 1.9rem; }
+[data-testid="stMetricValue"] * { white-space: normal; overflow-wrap: break-word; text-overflow: clip; }
 </style>
 """
 
@@ -96,7 +104,7 @@ def figure(
         False where the chart follows a slider.
     """
     told, spec = _kept_chart(run, name, make) if keep else _laid_out(make())
-    with st.container(border=True):
+    with st.container(border=True, key=f"figure-{name}"):
         _drawn(told, spec, name)
         if table is not None:
             with st.expander("Table", icon=":material/table_rows:"):
@@ -154,14 +162,16 @@ def listing(table: Listing) -> None:
     )
     named = escape(table.caption)
     st.html(
-        f'<div class="hf-scroll" tabindex="0" role="region" aria-label="{named}"><table class="hf-table">'
-        f"<caption>{named}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<p class="hf-caption">{named}</p><div class="hf-scroll" tabindex="0" role="region" aria-label="{named}">'
+        f'<table class="hf-table" aria-label="{named}"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
     )
 
 
 def _cell(tag: str, value: str, is_number: bool, more: str = "") -> str:
-    number = ' class="n"' if is_number else ""
-    return f"<{tag}{number}{more}>{escape(value)}</{tag}>"
+    kind = "n" if is_number else "s" if len(value) <= _SHORT else "w" if len(value) > _LONG else ""
+    named = f' class="{kind}"' if kind else ""
+    return f"<{tag}{named}{more}>{escape(value)}</{tag}>"
 
 
 def rows(caption: str, columns: Sequence[str], cells: Iterable[Sequence[str]], *, n_words: int = 1) -> Listing:

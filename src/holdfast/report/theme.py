@@ -103,7 +103,14 @@ def _config() -> dict[str, Any]:
         "labelColor": ink, "labelFontSize": 12, "labelLimit": 0,
         "titleColor": muted, "titleFontSize": 12, "titleFontWeight": "normal", "titleLimit": 0,
     }  # fmt: skip
-    axis = text | {"domain": False, "ticks": False, "gridColor": grid, "labelPadding": 6, "titlePadding": 10}
+    axis = text | {
+        "domain": False,
+        "ticks": False,
+        "gridColor": grid,
+        "labelPadding": 6,
+        "labelSeparation": 6,
+        "titlePadding": 10,
+    }
     return {
         "font": FONT,
         "aria": False,

@@ -138,6 +138,21 @@ def metric(name: str, value: float | None, currency: str) -> str:
     return percent(value) if unit == "share" else decimal(value)
 
 
+def ranged(value: float, low: float, high: float, currency: str) -> str:
+    """Say between what a total may come out, by how far off totals were before; `value` may lie outside.
+
+    >>> ranged(5, 4, 6, "EUR")
+    'Between €4.00 and €6.00, if the total is as far off as at the past cutoffs.'
+    >>> ranged(3, 4, 6, "EUR")
+    'Rather €4.00 to €6.00: at every past cutoff more came than was predicted.'
+    """
+    ends = money(low, currency), money(high, currency)
+    if low <= value <= high:
+        return f"Between {ends[0]} and {ends[1]}, if the total is as far off as at the past cutoffs."
+    came = "more" if value < low else "less"
+    return f"Rather {ends[0]} to {ends[1]}: at every past cutoff {came} came than was predicted."
+
+
 def metric_label(name: str) -> str:
     """The metric's full name, or its own where it is not known here."""
     return METRICS[name].label if name in METRICS else name

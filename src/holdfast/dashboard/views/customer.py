@@ -176,6 +176,7 @@ def _what_if(run: Opened, features: dict[str, Any], known: dict[str, Any]) -> No
             lever.high,
             _start(lever),
             lever.step,
+            format="%.0f" if (lever.step % 1, lever.low % 1, _start(lever) % 1) == (0, 0, 0) else "%.2f",
             key=LEVER + lever.feature,
             bind="query-params",
         )

@@ -12,6 +12,12 @@ from holdfast.report.churn_page import churn_page
 from holdfast.report.summary import rows
 from holdfast.tables import TRANSACTIONS
 
+_HOLDS = {
+    "occurred_at": "a date or a time", "order_id": "the business's own name of the order",
+    "product_id": "the business's own name of the product", "unit_price": "currency, for one unit",
+    "amount": "currency, for the line; negative for returns",
+}  # fmt: skip
+
 
 def show() -> None:
     """Draw the page."""
@@ -56,8 +62,8 @@ def _contract(run: Opened) -> None:
     """Which column of the source became which, and what it must hold."""
     source: Any = run.study.transactions or run.study.snapshot
     mapped = {role: name for role, name in source.columns.model_dump().items() if name}
-    units = {column.name: column.unit for column in TRANSACTIONS.columns}
-    told = ((role, str(name), units.get(role, units.get(f"{role}_minor", ""))) for role, name in mapped.items())
+    units = {column.name: column.unit for column in TRANSACTIONS.columns} | _HOLDS
+    told = ((role, str(name), units.get(role, "")) for role, name in mapped.items())
     with st.container(border=True):
         parts.listing(
             parts.rows("The contract: columns of the source", ("Role", "Column", "What it must hold"), told, n_words=3)

@@ -11,7 +11,7 @@ from holdfast.dashboard.data import Opened
 from holdfast.evaluation.totals import range_of
 from holdfast.report import charts, details, listings, words
 from holdfast.report.summary import lead, top_reasons
-from holdfast.windows import date_of
+from holdfast.windows import date_of, day_of
 
 if TYPE_CHECKING:
     from altair.typing import ChartType
@@ -111,7 +111,7 @@ def _freshness(run: Opened) -> None:
     summary = run.run.summary
     as_of = date_of(summary["cutoff_day"])
     age = (datetime.now(UTC).date() - as_of).days
-    made = str(summary.get("created_at", ""))[:10]
+    made = words.day(day_of(datetime.fromisoformat(summary["created_at"]).date()))
     old = words.plural(max(age, 0), "day")
     said = f"Data up to {words.day(summary['cutoff_day'] - 1)}, {old} old. Models learnt on {made}."
     if age > STALE_DAYS:
@@ -131,8 +131,5 @@ def _revenue_at_risk(run: Opened) -> None:
     if found is None:
         said = "No range: nothing could be proved on later time, so nobody knows how far such a sum is off."
     else:
-        said = (
-            f"Between {words.money(found.low, money)} and {words.money(found.high, money)}, if the total is as far off "
-            "as it was at the past cutoffs (95% intervals included)."
-        )
+        said = f"{words.ranged(held, found.low, found.high, money)} 95% intervals are included."
     st.markdown(f"**Revenue at risk: {words.money(held, money)}.** {said}".replace("$", r"\$"))

@@ -79,11 +79,7 @@ def _totals(run: Opened, plan: pl.DataFrame) -> None:
         ]
     )
     if plan["net_low"].null_count() == 0:
-        low, high = (words.money(float(plan[name].sum()), money) for name in ("net_low", "net_high"))
-        st.caption(
-            f"Net between {low} and {high} if the expected total is as far off as at the past cutoffs.".replace(
-                "$", r"\$"
-            )
-        )
+        low, high = (float(plan[name].sum()) for name in ("net_low", "net_high"))
+        st.caption(f"Net. {words.ranged(float(plan['net'].sum()), low, high, money)}".replace("$", r"\$"))
     else:
         st.caption("No range: nothing could be proved on later time.")
