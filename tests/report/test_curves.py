@@ -8,7 +8,9 @@ import pytest
 
 from holdfast import tables
 from holdfast.evaluation import metrics
+from holdfast.evaluation.backtest import DIFFERENCE, INTERVAL, MEDIAN
 from holdfast.report import curves
+from holdfast.report.charts.ranking import standings
 from holdfast.report.contents import Report
 from holdfast.study import ALGORITHMS
 
@@ -116,6 +118,20 @@ def test_no_candidate_stands_in_for_the_baseline() -> None:
     rows = [(100, "churn", name, "roc_auc", 0.7, None, None) for name in ("champion", "catboost")]
     evidence = pl.DataFrame(rows, schema=tables.EVIDENCE.schema, orient="row")
     assert curves.contests(evidence, ALGORITHMS).is_empty()
+
+
+def test_a_difference_a_median_and_an_interval_are_no_models() -> None:
+    told = {"champion": 0.2, "baseline: mean": 0.3, DIFFERENCE: -0.1, MEDIAN: 0.15, INTERVAL: 0.8}
+    rows = [(100, "value", name, "wape", value, None, None) for name, value in reversed(told.items())]
+    evidence = pl.DataFrame(rows, schema=tables.EVIDENCE.schema, orient="row")
+    assert curves.contests(evidence, ALGORITHMS).select("value", "baseline", "baseline_value").rows() == [
+        (0.2, "baseline: mean", 0.3)
+    ]
+    assert sorted(standings(evidence).select("name", "kind").iter_rows()) == [
+        ("Champion", "champion"), ("Mean", "baseline"),
+    ]  # fmt: skip
+    alone = evidence.filter(pl.col("model") != "baseline: mean")
+    assert curves.contests(alone, ALGORITHMS).is_empty()
 
 
 def test_an_effect_far_out_does_not_squeeze_the_others() -> None:

@@ -45,8 +45,9 @@ _STYLE = """
 :is(.st-key-figure-retention, .st-key-figure-quadrant, .st-key-figure-moves) [data-testid="stFullScreenFrame"] {
   min-width: 36rem; }
 .st-key-figure-net [data-testid="stFullScreenFrame"] { min-width: 26rem; }
-[data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; font-size: 1.9rem; }
-[data-testid="stMetricValue"] * { white-space: normal; overflow-wrap: break-word; text-overflow: clip; }
+[data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; font-size: 1.8rem; }
+[data-testid="stMetricValue"], [data-testid="stMetricValue"] * {
+  white-space: normal; overflow-wrap: break-word; text-overflow: clip; }
 </style>
 """
 

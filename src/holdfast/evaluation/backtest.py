@@ -21,6 +21,8 @@ CHAMPION = "champion"
 DIFFERENCE = "champion minus baseline"
 MEDIAN = "median"
 INTERVAL = "interval"
+NO_MODELS = (DIFFERENCE, MEDIAN, INTERVAL)
+"""What EVIDENCE holds beside the champion, the candidates and the baselines."""
 _PREDICTED = {"churn": ("churn_probability", "churn_baseline"), "value": ("expected_revenue", "value_baseline")}
 _OBSERVED = {"churn": "churned", "value": "future_revenue"}
 _BOUNDS = ("low_80", "high_80", "low_95", "high_95")

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from holdfast.evaluation.backtest import NO_MODELS
 from holdfast.explain import overview
 from holdfast.report import words
 from holdfast.study import AT_RISK_SEGMENTS
@@ -271,7 +272,7 @@ def contests(evidence: pl.DataFrame, candidates: tuple[str, ...]) -> pl.DataFram
     key = ["cutoff_day", "task", "metric"]
     known = evidence.filter(pl.col("value").is_finite()).with_columns(pl.col("low", "high").fill_nan(None))
     champion = known.filter(pl.col("model") == "champion").drop("model")
-    naive = known.filter(~pl.col("model").is_in(["champion", *candidates]))
+    naive = known.filter(~pl.col("model").is_in(["champion", *candidates, *NO_MODELS]))
     naive = naive.unique(key, keep="first", maintain_order=True).rename(
         {"model": "baseline"} | {column: f"baseline_{column}" for column in ("value", "low", "high")}
     )

@@ -202,12 +202,12 @@ def capital(text: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """Begin with a capital letter and end with a full stop.
+    """Begin with a capital letter and end with a full stop; the terminal's backticks are left out.
 
-    >>> sentence("1,069 customers churned"), sentence("Why?")
+    >>> sentence("1,069 customers `churned`"), sentence("Why?")
     ('1,069 customers churned.', 'Why?')
     """
-    return capital(text) + ("" if text.endswith((".", "!", "?")) else ".")
+    return capital(text.replace("`", "")) + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def day(number: int) -> str:

@@ -54,10 +54,11 @@ def _totals(table: pl.DataFrame, currency: str) -> Any:
     long = long.with_columns(pl.col("kind").replace_strict(kinds), revenue=pl.col("revenue").clip(0))
     scale = {"domain": list(kinds.values()), "range": [light("blue"), light("vermillion"), light("grey")]}
     dash = {"domain": list(kinds.values()), "range": [[1, 0], [1, 0], [5, 4]]}
+    legend = {"title": None, "orient": "bottom", "columns": 1, "symbolType": "stroke", "symbolStrokeWidth": 3}
     line = mark(long, "line", strokeWidth=2).encode(
         x=alt.X("tenth:O", axis={"title": "Tenth by expected revenue", "labelAngle": 0}),
         y=alt.Y("revenue:Q", scale={"type": "symlog"}, axis=number_axis(f"Mean revenue, {currency}")),
-        color=alt.Color("kind:N", scale=scale, legend={"title": None, "orient": "bottom", "columns": 1}),
+        color=alt.Color("kind:N", scale=scale, legend=legend),
         strokeDash=alt.StrokeDash("kind:N", scale=dash, legend=None),
         detail=alt.Detail("cutoff_day:O"),
     )

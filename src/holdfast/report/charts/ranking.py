@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from holdfast.evaluation.backtest import NO_MODELS
 from holdfast.report import curves, spreads, words
 from holdfast.report.charts.evidence import NO_OUTCOME
 from holdfast.report.charts.parts import WHOLE, empty, mark, number_axis, panel_title, share_axis
@@ -155,7 +156,8 @@ def _standing(table: pl.DataFrame, task: str, metric: str) -> "ChartType":
 def standings(evidence: pl.DataFrame) -> pl.DataFrame:
     """Every model's mean over the cutoffs: task, metric, name, kind, value, low, high."""
     shown = evidence.filter(
-        pl.col("value").is_finite() & pl.col("metric").is_in([m for ms in SHOWN.values() for m in ms])
+        pl.col("value").is_finite() & pl.col("metric").is_in([m for ms in SHOWN.values() for m in ms]),
+        ~pl.col("model").is_in(NO_MODELS),
     )
     means = shown.group_by("task", "model", "metric", maintain_order=True).agg(pl.col("value", "low", "high").mean())
     kind = (
