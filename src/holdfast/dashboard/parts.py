@@ -33,6 +33,7 @@ _STYLE = """
 .hf-table .s { white-space: nowrap; }
 .hf-table .w { min-width: 15rem; }
 .hf-table .n { text-align: right; white-space: nowrap; }
+.hf-table thead .n { white-space: normal; }
 .hf-table thead th { font-weight: 600; vertical-align: bottom; opacity: .85; }
 [data-testid="stElementContainer"]:has(> [data-testid="stFullScreenFrame"] [data-testid="stVegaLiteChart"]) {
   max-width: 100%; overflow-x: auto; }
@@ -47,7 +48,7 @@ _STYLE = """
 .st-key-figure-net [data-testid="stFullScreenFrame"] { min-width: 26rem; }
 [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; font-size: 1.8rem; }
 [data-testid="stMetricValue"], [data-testid="stMetricValue"] * {
-  white-space: normal; overflow-wrap: break-word; text-overflow: clip; }
+  white-space: normal !important; overflow-wrap: break-word; text-overflow: clip; }
 </style>
 """
 

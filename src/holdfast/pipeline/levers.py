@@ -44,7 +44,11 @@ def levers(study: Study, usual: Profiles, features: Mapping[str, Any]) -> list[L
         value = features.get(name)
         own = float(value) if isinstance(value, int | float) and value == value else None
         low, high = min(low, own if own is not None else low), max(high, own if own is not None else high)
-        found.append(Lever(feature=name, low=low, high=high, step=_step(low, high, usual.quantiles[name]), value=own))
+        step = 1.0 if isinstance(value, int) else _step(low, high, usual.quantiles[name])
+        if step == 1:
+            # Between two customers a quantile of whole numbers need not be whole.
+            low, high = float(np.floor(low)), float(np.ceil(high))
+        found.append(Lever(feature=name, low=low, high=high, step=step, value=own))
     return found
 
 
