@@ -22,7 +22,7 @@ from urllib.request import urlopen
 from bench._figures import Figure, at_most, show
 from bench._tiled import tiled
 from holdfast.io.runs import Registry
-from holdfast.pipeline.lookup import find, mapped_scores
+from holdfast.pipeline.lookup import find, read_scores
 from holdfast.pipeline.run import run as run_study
 from holdfast.pipeline.simulate import simulate_to
 from holdfast.study import Study
@@ -56,7 +56,7 @@ def _project(folder: Path, customers: int) -> Path:
 def _figures(study: Path, port: int) -> Iterator[Figure]:
     from playwright.sync_api import sync_playwright
 
-    scores = mapped_scores(Registry(study.parent / "runs").open())
+    scores = read_scores(Registry(study.parent / "runs").open())
     middle = scores["customer_id"][scores.height // 2]
     yield Figure("customers", scores.height)
     yield at_most(

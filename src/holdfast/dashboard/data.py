@@ -63,8 +63,8 @@ class Opened:
 
     @cached_property
     def scores(self) -> pl.DataFrame:
-        """SCORES, sorted by customer, mapped from the file."""
-        return lookup.mapped_scores(self.run)
+        """SCORES, sorted by customer."""
+        return lookup.read_scores(self.run)
 
     @cached_property
     def profiles(self) -> Profiles:
@@ -86,7 +86,7 @@ class Opened:
         """Who moved since the run before; None where there is none."""
         if self.before is None:
             return None
-        return moves(lookup.mapped_scores(self.before), self.scores)
+        return moves(lookup.read_scores(self.before), self.scores)
 
     def has(self, name: str) -> bool:
         """Whether the run has a table of that name."""

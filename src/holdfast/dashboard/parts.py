@@ -46,7 +46,7 @@ _STYLE = """
 :is(.st-key-figure-retention, .st-key-figure-quadrant, .st-key-figure-moves) [data-testid="stFullScreenFrame"] {
   min-width: 36rem; }
 .st-key-figure-net [data-testid="stFullScreenFrame"] { min-width: 26rem; }
-[data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; font-size: 1.8rem; }
+[data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; font-size: 1.55rem; }
 [data-testid="stMetricValue"], [data-testid="stMetricValue"] * {
   white-space: normal !important; overflow-wrap: break-word; text-overflow: clip; }
 </style>

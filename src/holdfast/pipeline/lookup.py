@@ -1,7 +1,7 @@
 """Lookup: find a customer among a million while somebody types.
 
-Scores are published sorted by customer and uncompressed, so the file is mapped into memory and searched by halving;
-only where few names begin as typed are the others looked through.
+Scores are published sorted by customer and uncompressed, so the file is read in a moment and searched by halving; only
+where few names begin as typed are the others looked through.
 """
 
 from typing import Any
@@ -11,8 +11,8 @@ import polars as pl
 from holdfast.io.runs import Run
 
 
-def mapped_scores(run: Run) -> pl.DataFrame:
-    """The scores, one row per customer, sorted by customer_id, mapped rather than read."""
+def read_scores(run: Run) -> pl.DataFrame:
+    """The scores, one row per customer, sorted by customer_id, from the uncompressed file."""
     return pl.read_ipc(run.file("scores.arrow"))
 
 
