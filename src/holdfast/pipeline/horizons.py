@@ -15,7 +15,7 @@ from holdfast.models.counts import CountModel, fit_counts
 from holdfast.models.horizons import HorizonModel, expected_purchases, waiting_days
 from holdfast.models.links import Vector
 from holdfast.models.portfolio import COMPANY, Noise, forecast, shape_of, totals
-from holdfast.models.promotions import Lifts, Promotions
+from holdfast.models.promotions import NO_PROMOTIONS, Lifts, Promotions
 from holdfast.models.value import ValueModel
 from holdfast.study import Study
 from holdfast.tables import FORECAST, HORIZONS, SCORES
@@ -29,13 +29,16 @@ SOLID_PURCHASES = 4
 
 @dataclass(frozen=True)
 class Ahead:
-    """Everything that looks ahead: the models of churn and value, of counts, and what the other horizons add."""
+    """Everything that looks ahead: the models of churn and value, of counts, and what the other horizons add.
+
+    A run's promotions are in its models already; what is told of the weeks needs them once more.
+    """
 
     churn: ChurnModel
     value: ValueModel | None
     horizons: HorizonModel
     counts: CountModel
-    promotions: Promotions
+    promotions: Promotions = NO_PROMOTIONS
 
     def parts(self) -> dict[str, bytes]:
         """The files of what is not a task of its own, below the folder of models."""

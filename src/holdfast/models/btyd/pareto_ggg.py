@@ -18,19 +18,17 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 from scipy.special import gammainc, gammaincc, gammainccinv, gammaln, psi
-from scipy.stats import qmc
 
 from holdfast.models.btyd.base import Question, require_variety
 from holdfast.models.btyd.fitting import LOG_LIMIT, FloatArray, Learnt, Objective, maximise
 from holdfast.models.btyd.histories import Histories, checked, checked_gaps, checked_times
-from holdfast.models.btyd.quadrature import legendre
+from holdfast.models.btyd.quadrature import legendre, sobol
 
 MOST_LEARNT = 2_000
 CHUNK_ROWS = 250
 RHYTHMS = np.exp(np.linspace(np.log(0.25), np.log(64.0), 22))
 N_RATES, N_DEATHS = 40, 12
 FARTHEST_UNKNOWN = 9.0
-LOG2_POINTS = 9
 # Where the density of a shape is as narrow as the points are apart.
 NARROWEST_LOG_SHAPE = 3.0
 _TINY = np.finfo(np.float64).tiny
@@ -323,7 +321,7 @@ class _Known:
     def of(cls, h: Histories, gaps: FloatArray, values: FloatArray) -> "_Known":
         grid = Grid.of(h, gaps, usual_rate=float(values[2] / values[3]))
         alive = Posterior.of(grid, h.T, values).alive
-        which, wait, length = _points()
+        which, wait, length = sobol(3)
         at_most = np.cumsum(alive.reshape(len(h), -1), axis=1)
         there = at_most[:, -1]
         at_most = at_most / np.maximum(there, _TINY)[:, None]
@@ -364,13 +362,6 @@ def _objective(grid: Grid, age: FloatArray) -> Objective:
         )
 
     return objective
-
-
-@cache
-def _points() -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Of (k, lambda), of the time to the next purchase and of life, evenly in 0..1, the same for every customer."""
-    found = qmc.Sobol(3, seed=7).random_base2(LOG2_POINTS)
-    return found[:, 0], found[:, 1], found[:, 2]
 
 
 def renewals(rhythm: npt.NDArray[np.int64], mean_gaps: FloatArray) -> FloatArray:

@@ -20,6 +20,14 @@ def legendre(n_nodes: int) -> tuple[FloatArray, FloatArray]:
     return (nodes + 1) / 2, weights / 2
 
 
+@cache
+def sobol(n_dimensions: int) -> FloatArray:
+    """512 points spread evenly over the unit cube, (n_dimensions, 512); always the same, so that answers are too."""
+    from scipy.stats import qmc
+
+    return np.asarray(qmc.Sobol(n_dimensions, seed=7).random_base2(9).T)
+
+
 def beta_nodes(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Points p and weights for sums over a Beta(a, b) of functions that vanish at p = 0 and p = 1.
 

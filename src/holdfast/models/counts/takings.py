@@ -6,19 +6,14 @@ quotient of two standard gammas. Every customer is asked at the same points of a
 does not depend on who is asked beside it.
 """
 
-from functools import cache
-
 import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaincinv
-from scipy.stats import qmc
 
 from holdfast.models.btyd import GammaGamma
+from holdfast.models.btyd.quadrature import sobol
 from holdfast.models.links import Matrix, Vector
 from holdfast.models.spread import Spread
-
-_LOG2_POINTS = 9
-_SEED = 7
 
 
 def takings(pmf: Matrix, orders: GammaGamma, n_purchases: Vector, spent: Vector) -> Spread:
@@ -45,7 +40,7 @@ def takings(pmf: Matrix, orders: GammaGamma, n_purchases: Vector, spent: Vector)
 def _draws(pmf: Matrix, orders: GammaGamma, n_purchases: Vector, spent: Vector) -> Matrix:
     """(n_customers, n_points)."""
     p, q, gamma = (orders.parameters_[name] for name in ("p", "q", "gamma"))
-    how_many, each, whose = _points()
+    how_many, each, whose = sobol(3)
     counts = _inverse(np.cumsum(pmf, axis=1), how_many)
     sums = np.array([np.zeros_like(each), *(gammaincinv(p * n, each) for n in range(1, counts.max() + 1))])
     past, past_at = np.unique(n_purchases, return_inverse=True)
@@ -53,13 +48,6 @@ def _draws(pmf: Matrix, orders: GammaGamma, n_purchases: Vector, spent: Vector) 
     point = np.arange(len(each))
     quotient = sums[counts, point] / rates[past_at[:, None], point]
     return np.asarray((gamma + spent)[:, None] * quotient)
-
-
-@cache
-def _points() -> tuple[Vector, Vector, Vector]:
-    """Of how many orders, of their sizes and of the customer's own rate: (n_points,) each, evenly in 0..1."""
-    found = qmc.Sobol(3, seed=_SEED).random_base2(_LOG2_POINTS)
-    return found[:, 0], found[:, 1], found[:, 2]
 
 
 def _inverse(at_most: Matrix, chance: Vector) -> npt.NDArray[np.int64]:
