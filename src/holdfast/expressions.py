@@ -72,16 +72,23 @@ def parse(text: str) -> Expression:
         ...
     holdfast.errors.StudyError: the expression "getenv('HOME')" calls 'getenv'; known: abs, case, ...
     """
-    try:
-        tree = sqlglot.parse_one(text, dialect="duckdb")
-    except (sqlglot.errors.SqlglotError, RecursionError) as error:
-        reason = str(error).splitlines()[0].rstrip(". ")
-        raise StudyError(f"the expression {text!r} cannot be read: {reason}", fix="write one SQL condition") from None
+    tree = _tree(text, told=text)
     for node in tree.walk():
         _refuse_foreign(node, text)
     quoted = tree.transform(lambda n: exp.to_identifier(n.name, quoted=True) if isinstance(n, exp.Identifier) else n)
     columns = tuple(dict.fromkeys(column.name for column in tree.find_all(exp.Column)))
-    return Expression(text=text, sql=quoted.sql(dialect="duckdb"), columns=columns)
+    sql = quoted.sql(dialect="duckdb")
+    # An operator without its operand, such as "@", is read, but what it is written as is not.
+    _tree(sql, told=text)
+    return Expression(text=text, sql=sql, columns=columns)
+
+
+def _tree(sql: str, *, told: str) -> exp.Expr:
+    try:
+        return sqlglot.parse_one(sql, dialect="duckdb")
+    except (sqlglot.errors.SqlglotError, RecursionError) as error:
+        reason = str(error).splitlines()[0].rstrip(". ")
+        raise StudyError(f"the expression {told!r} cannot be read: {reason}", fix="write one SQL condition") from None
 
 
 def named_outcome(text: str) -> str | None:
