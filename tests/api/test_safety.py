@@ -128,12 +128,16 @@ def test_a_new_window_starts_the_count_anew(monkeypatch: pytest.MonkeyPatch) -> 
     limit.check("a")
 
 
-@pytest.mark.parametrize("rate", ["", "fast", "0/second", "-1/minute", "5/weeks", "5", "1.5/second", f"{10**30}/day"])
+@pytest.mark.parametrize("rate", ["", "fast", "-1/minute", "5/weeks", "5", "1.5/second"])
 def test_what_is_no_rate_is_refused(rate: str) -> None:
     with pytest.raises(InputError, match="is no rate"):
         read_rate(rate)
-    with pytest.raises(InputError, match="leaves nothing to each of 4 workers"):
-        read_rate("3/minute", workers=4)
+
+
+@pytest.mark.parametrize(("rate", "workers"), [("0/second", 1), ("3/minute", 4)])
+def test_a_rate_that_leaves_nothing_to_a_worker_is_refused(rate: str, workers: int) -> None:
+    with pytest.raises(InputError, match=f"leaves nothing to each of {workers} workers"):
+        read_rate(rate, workers=workers)
 
 
 def test_nobodys_data_reaches_the_logs(published: Path, capfd: pytest.CaptureFixture[str]) -> None:
