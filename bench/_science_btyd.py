@@ -62,10 +62,9 @@ def published(folder: Path) -> Iterator[Figure]:
 
 
 def regular_rhythm(folder: Path) -> Iterator[Figure]:
-    """The grocer's second year from the first: what knowing each customer's rhythm is worth."""
+    """The grocer's 2007 from its 2006, as in the vignette of BTYDplus: what knowing each customer's rhythm is worth."""
     days = grocery(folder).sort("customer_id", "day")
-    end = int(days["day"].to_numpy().min()) + 52 * 7
-    weeks = (int(days["day"].to_numpy().max()) - end + 1) / 7
+    end, weeks = parse_day("2007-01-01"), 52
     day = pl.col("day")
     seen = days.filter(day < end).with_columns(gap=day.diff().over("customer_id") / 7)
     known = seen.group_by("customer_id", maintain_order=True).agg(
@@ -74,7 +73,7 @@ def regular_rhythm(folder: Path) -> Iterator[Figure]:
         T=(end - 1 - day.min()) / 7,
         gaps=pl.col("gap").drop_nulls().log().sum(),
     )
-    later = days.filter(day >= end).group_by("customer_id").len("made")
+    later = days.filter(day >= end, day < end + 7 * weeks).group_by("customer_id").len("made")
     made = known.join(later, on="customer_id", how="left", maintain_order="left")["made"].fill_null(0).to_numpy()
     histories = tuple(known[name].to_numpy() for name in ("frequency", "recency", "T"))
     gaps = {"sum_log_gaps": known["gaps"].to_numpy()}
@@ -94,7 +93,7 @@ def regular_rhythm(folder: Path) -> Iterator[Figure]:
     }
     for name, printed in (("Pareto/GGG", 0.621), ("MBG/CNBD-k", 0.644), ("Pareto/NBD", 0.688)):
         title = f"grocery, {name}: error of 52 weeks over what was bought (BTYDplus prints {printed})"
-        yield at_most(title, off[name], 1.02 * printed)
+        yield at_most(title, off[name], printed)
 
 
 def speed(folder: Path) -> Iterator[Figure]:
