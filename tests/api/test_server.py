@@ -92,7 +92,7 @@ def test_promotions_and_a_killed_worker_give_no_failed_and_no_mixed_answer(proje
             except (OSError, http.client.HTTPException) as error:
                 failures.append(repr(error))
 
-    with serving(project, "--workers", "2") as (port, server):
+    with serving(project, "--workers", "2", "--rate", "100000/second") as (port, server):
         name = expected[FIRST]["customer_id"]
         asking = [threading.Thread(target=keep_asking, args=(port, name)) for _ in range(3)]
         for thread in asking:
