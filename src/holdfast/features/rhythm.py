@@ -82,7 +82,7 @@ FEATURES = (
         group="rhythm",
         unit="ratio",
         sentence="Days since the last purchase over the usual gap: 1 = due, 2 = a whole gap late",
-        says="no order for {days_since_last_purchase}; usually every {gap_mean}",
+        says="silent for {overdue_ratio} times the usual gap of {gap_mean}",
         parts=GAP_PARTS,
         value=ratio(nw.col("days_since_last_purchase") * _n_gaps, _gap_total),
     ),
