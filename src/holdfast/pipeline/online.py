@@ -81,13 +81,18 @@ class Scorer:
         asked = [name for model in self.models.values() for name in model.columns]
         asked += [signal.name for signal in self.rule.signals if signal.name not in ("churn_probability", *OUTCOMES)]
         self.needed = [name for name in dict.fromkeys([*asked, *sorted(read)]) if name in self.kinds]
-        self.ranges = _ranges(pl.scan_parquet(features).head(_SAMPLE), self.kinds)
 
     def warm(self, values: Mapping[str, Any]) -> None:
         """Score a customer of the run once: LightGBM and the query of features are prepared now, not in a request."""
         self.score(values)
+        _ = self.ranges
         if self.study.transactions is not None:
             self.history.prepare(cutoff_day=int(values["cutoff_day"]))
+
+    @cached_property
+    def ranges(self) -> dict[str, Range]:
+        """Where the numbers of the run's own customers lie: what is told of one of its customers does not need it."""
+        return _ranges(pl.scan_parquet(self.run.file("tables/features.parquet")).head(_SAMPLE), self.kinds)
 
     @cached_property
     def history(self) -> "OnlineHistory":
