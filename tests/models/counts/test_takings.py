@@ -25,7 +25,7 @@ def test_the_quantiles_are_those_of_sums_drawn_one_by_one() -> None:
         sums = drawn(pmf[row], x[row], spent[row])
         expected = np.quantile(sums, [0.5, 0.1, 0.9, 0.025, 0.975])
         got = [getattr(found, name)[row] for name in NAMES]
-        np.testing.assert_allclose(got, expected, rtol=0.04, atol=0.5)
+        np.testing.assert_allclose(got, expected, rtol=0.06, atol=0.5)
 
 
 def test_who_is_likely_to_be_silent_is_bounded_from_above_alone() -> None:

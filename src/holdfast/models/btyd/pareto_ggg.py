@@ -22,7 +22,7 @@ from scipy.special import gammainc, gammaincc, gammainccinv, gammaln, psi
 from holdfast.models.btyd.base import Question, require_variety
 from holdfast.models.btyd.fitting import LOG_LIMIT, FloatArray, Learnt, Objective, maximise
 from holdfast.models.btyd.histories import Histories, checked, checked_gaps, checked_times
-from holdfast.models.btyd.quadrature import legendre, sobol
+from holdfast.models.btyd.quadrature import legendre, spread_points
 
 MOST_LEARNT = 2_000
 CHUNK_ROWS = 250
@@ -321,7 +321,7 @@ class _Known:
     def of(cls, h: Histories, gaps: FloatArray, values: FloatArray) -> "_Known":
         grid = Grid.of(h, gaps, usual_rate=float(values[2] / values[3]))
         alive = Posterior.of(grid, h.T, values).alive
-        which, wait, length = sobol(3)
+        which, wait, length = spread_points(3)
         at_most = np.cumsum(alive.reshape(len(h), -1), axis=1)
         there = at_most[:, -1]
         at_most = at_most / np.maximum(there, _TINY)[:, None]

@@ -9,7 +9,7 @@ from scipy.special import betaln, expit
 
 FloatArray = npt.NDArray[np.float64]
 
-N_BETA_NODES = 96
+N_BETA_NODES, N_POINTS = 96, 512
 LOG_NEGLIGIBLE = 40.0  # e^-40 is below the rounding of a sum of doubles
 
 
@@ -21,11 +21,20 @@ def legendre(n_nodes: int) -> tuple[FloatArray, FloatArray]:
 
 
 @cache
-def sobol(n_dimensions: int) -> FloatArray:
-    """512 points spread evenly over the unit cube, (n_dimensions, 512); always the same, so that answers are too."""
-    from scipy.stats import qmc
+def spread_points(n_dimensions: int) -> FloatArray:
+    """512 points spread evenly over the unit cube, (n_dimensions, 512); always the same, so that answers are too.
 
-    return np.asarray(qmc.Sobol(n_dimensions, seed=7).random_base2(9).T)
+    Multiples of powers of 1/g without their whole part, where g is the root above 1 of g^(n + 1) = g + 1 (Weyl's
+    sequence; Niederreiter 1992, "Random number generation and quasi-Monte Carlo methods", theorem 3.2).
+
+    >>> spread_points(1)[0, :3].round(3)
+    array([0.118, 0.736, 0.354])
+    """
+    g = 1.5
+    for _ in range(60):
+        g = (1 + g) ** (1 / (n_dimensions + 1))
+    steps = g ** -np.arange(1.0, n_dimensions + 1)
+    return np.asarray((0.5 + steps[:, None] * np.arange(1, N_POINTS + 1)) % 1)
 
 
 def beta_nodes(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:

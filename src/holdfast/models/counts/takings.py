@@ -2,8 +2,8 @@
 
 n orders of one customer, each Gamma(p, nu), sum to Gamma(p n, nu), and nu given x orders that summed to s is
 Gamma(q + p x, gamma + s) (Fader & Hardie 2013, note 025, equations 1 and 4). The sum is thus (gamma + s) times a
-quotient of two standard gammas. Every customer is asked at the same points of a Sobol sequence: what is said of one
-does not depend on who is asked beside it.
+quotient of two standard gammas. Every customer is asked at the same evenly spread points: what is said of one does not
+depend on who is asked beside it.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy.special import gammaincinv
 
 from holdfast.models.btyd import GammaGamma
-from holdfast.models.btyd.quadrature import sobol
+from holdfast.models.btyd.quadrature import spread_points
 from holdfast.models.links import Matrix, Vector
 from holdfast.models.spread import Spread
 
@@ -40,7 +40,7 @@ def takings(pmf: Matrix, orders: GammaGamma, n_purchases: Vector, spent: Vector)
 def _draws(pmf: Matrix, orders: GammaGamma, n_purchases: Vector, spent: Vector) -> Matrix:
     """(n_customers, n_points)."""
     p, q, gamma = (orders.parameters_[name] for name in ("p", "q", "gamma"))
-    how_many, each, whose = sobol(3)
+    how_many, each, whose = spread_points(3)
     counts = _inverse(np.cumsum(pmf, axis=1), how_many)
     sums = np.array([np.zeros_like(each), *(gammaincinv(p * n, each) for n in range(1, counts.max() + 1))])
     past, past_at = np.unique(n_purchases, return_inverse=True)
