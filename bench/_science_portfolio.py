@@ -82,7 +82,7 @@ def _measured(
         place = f"portfolio, {name} from {date_of(cutoff)}"
         yield Figure(f"{place}, {HORIZON} days told / came [{low / total:.2f}, {high / total:.2f}]", told / total)
         yield Figure(f"{place}, weeks inside their 80 % interval", weeks_held[-1])
-    yield at_most(f"portfolio, {name}: parts less the whole, largest, currency", max(apart), 1e-6)
+    yield at_most(f"portfolio, {name}: parts less the whole, largest, currency", max(apart), 1e-9)
     yield at_most(f"portfolio, {name}: median absolute error of the total", float(np.median(off)), 0.10)
     yield at_least(f"portfolio, {name}: cutoffs inside the total's 80 % interval", float(np.mean(held)), 0.70)
     yield Figure(f"portfolio, {name}: weeks inside their 80 % interval", float(np.mean(weeks_held)))

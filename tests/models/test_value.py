@@ -5,7 +5,8 @@ import polars as pl
 import pytest
 
 from holdfast.models.examples import Split
-from holdfast.models.value import Scale, ValueModel, Yardstick, learn_value
+from holdfast.models.value import ValueModel, learn_value
+from holdfast.models.yardstick import Scale, Yardstick
 from holdfast.study import Value
 
 N = 2_000

@@ -19,12 +19,13 @@ from holdfast.models.churn import short_windows
 from holdfast.models.design import Attribution, Design
 from holdfast.models.examples import Examples, Rows, Split, customer_splits
 from holdfast.models.exposure import REVENUE, fit_spend, horizon_exponent
-from holdfast.models.factors import Factor, explained, mean_of, product
+from holdfast.models.factors import explained, mean_of, product
 from holdfast.models.learners import Learner, Parameters, Recipe, learner_from_parts
 from holdfast.models.links import Matrix, Vector
 from holdfast.models.season import YEAR_DAYS, Season
 from holdfast.models.selection import candidates_of, held_out, tweedie_deviance
 from holdfast.models.spread import Outlook, Spread, SpreadModel
+from holdfast.models.yardstick import PAST, Scale, Yardstick, past_of
 from holdfast.study import Value
 
 if TYPE_CHECKING:
@@ -40,71 +41,7 @@ RATIO_DEFAULTS: Mapping[str, Parameters] = {
 }
 """Few rounds and large leaves: ratios of money are mostly noise, and a customer's own past says most."""
 
-_SPENT, _TENURE = "spend_365d", "tenure_days"
 _FLOOR_SHARE = 0.1
-_NEWCOMER_DAYS = 90
-
-
-@dataclass(frozen=True)
-class Yardstick:
-    """What a customer's last year suggests for the horizon: spend_365d, per day it could be earned in, plus a floor.
-
-    Where the log opens in the middle of the business these are the days of the log, for everyone; where the shop opens
-    with its log, the customer's own tenure and 90 days, so that a customer is measured alike in a young shop and later.
-
-    Attributes
-    ----------
-    horizon_days, floor
-        Of what is told, currency; what is told at least, currency.
-    by_tenure
-        Whether it is the customer's own tenure that counts.
-    """
-
-    horizon_days: int
-    floor: float
-    by_tenure: bool = False
-
-    def of(self, spent: Vector, tenure: Vector, seen_days: Vector | float) -> Vector:
-        """Currency over the horizon, (n_customers,), of spend_365d, tenure_days and the last year's days in the log."""
-        days = np.minimum(tenure, seen_days) + _NEWCOMER_DAYS if self.by_tenure else seen_days
-        return np.asarray(np.maximum(spent, 0) * self.horizon_days / days + self.floor, dtype=np.float64)
-
-
-@dataclass(frozen=True)
-class Scale:
-    """The yardstick at the model's own cutoff.
-
-    Attributes
-    ----------
-    yardstick, seen_days
-        Itself, and the days of the last year that the log covers.
-    usual, usual_tenure
-        Its mean over the training rows, currency, and that of tenure_days: against whom customers are explained.
-    """
-
-    yardstick: Yardstick
-    seen_days: float
-    usual: float
-    usual_tenure: float
-
-    def of(self, frame: pl.DataFrame) -> Vector:
-        """Currency over the horizon, (n_customers,)."""
-        spent, tenure = (frame[name].cast(pl.Float64).fill_null(0).to_numpy() for name in (_SPENT, _TENURE))
-        return self.of_past(spent, tenure)
-
-    def of_past(self, spent: Vector, tenure: Vector) -> Vector:
-        """The same, of spend_365d and tenure_days, (n_customers,) each."""
-        return self.yardstick.of(spent, tenure, self.seen_days)
-
-    def shares(self, spent: Vector, tenure: Vector) -> tuple[Vector, Vector]:
-        """What spending and tenure add to the usual scale: the Shapley values of the two, (n_customers,) each."""
-        usual_tenure = np.full(len(tenure), self.usual_tenure)
-        a_unit = self.of_past(np.ones(1), usual_tenure[:1]) - self.yardstick.floor
-        usual_spent = np.full(len(spent), float((self.usual - self.yardstick.floor) / a_unit[0]))
-        value = self.of_past(spent, tenure)
-        with_spent = self.of_past(spent, usual_tenure) - self.usual
-        of_spent = (with_spent + value - self.of_past(usual_spent, tenure)) / 2
-        return of_spent, value - self.usual - of_spent
 
 
 @dataclass(frozen=True)
@@ -155,7 +92,7 @@ class ValueModel:
         if self.buys is not None:
             expected = expected * self.buys.predict(matrix)
         if self.scale is not None:
-            past = (np.nan_to_num(matrix[:, self.design.names.index(name)]) for name in (_SPENT, _TENURE))
+            past = (np.nan_to_num(matrix[:, self.design.names.index(name)]) for name in PAST)
             expected = expected * self.scale.of_past(*past)
         if self.law is None:
             return expected
@@ -191,16 +128,9 @@ class ValueModel:
         matrix = self.design.matrix(frame)
         factors = [explained(self.design, learner, matrix) for learner in (self.amount, self.buys) if learner]
         if self.scale is not None:
-            factors.append(self._scale_factor(self.scale, frame))
+            factors.append(self.scale.factor(frame, self.columns))
         learnt = product(self.columns, factors, level=self.level)
         return learnt if self.law is None else mean_of(learnt, self.law.attribution(frame))
-
-    def _scale_factor(self, scale: Scale, frame: pl.DataFrame) -> Factor:
-        past = [frame[name].cast(pl.Float64).fill_null(0).to_numpy() for name in (_SPENT, _TENURE)]
-        shares = np.zeros((frame.height, len(self.columns)))
-        for name, share in zip((_SPENT, _TENURE), scale.shares(*past), strict=True):
-            shares[:, self.columns.index(name)] = share
-        return Factor(scale.of_past(*past), np.full(frame.height, scale.usual), shares)
 
     def parts(self) -> dict[str, bytes]:
         """The model as files; those of P(buys), spread and law start with "buys-", "spread-", "spending-"."""
@@ -336,7 +266,7 @@ class Training:
     def of(cls, examples: Examples, *, first_day: int, now: int, seed: int, parameters: Parameters) -> "Training":
         """Prepare the rows."""
         horizon, frame = examples.horizon_days, examples.frame
-        spent, tenure = (frame[name].cast(pl.Float64).to_numpy() for name in (_SPENT, _TENURE))
+        spent, tenure = past_of(frame)
         seen = np.clip(examples.cutoff - first_day, 1, YEAR_DAYS).astype(np.float64)
         opens_now = examples.turnover is not None and not examples.turnover.opens_midway
         yardstick = Yardstick(horizon, _FLOOR_SHARE * _mean_positive(examples.revenue), by_tenure=opens_now)

@@ -155,7 +155,8 @@ class ParetoGGG(Learnt):
     """Pareto / gamma-gamma-gamma.
 
     It is asked as its siblings, and also for `sum_log_gaps`: the sum over a customer's repeat purchases of log(time
-    since the purchase before), 0 without one. Of more than 2,000 customers as many are learnt from, evenly chosen.
+    since the purchase before), 0 without one. Of more than 2,000 customers at most as many are learnt from, evenly
+    chosen; log-likelihood and standard errors are those of them.
 
     Examples
     --------
@@ -205,7 +206,7 @@ class ParetoGGG(Learnt):
             lambda rows: _objective(grid.take(rows), scaled.T[rows]),
             starts,
             n_rows=len(rows),
-            n_customers=float(len(every)),
+            n_customers=float(len(rows)),
             lower=np.full(6, -LOG_LIMIT),
             upper=upper,
         )
@@ -213,7 +214,7 @@ class ParetoGGG(Learnt):
         self._adopt({"t": t, "gamma": gamma, "r": r, "alpha": alpha * unit, "s": s, "beta": beta * unit})
         self._take_evidence(optimum)
         mean = _objective(grid, scaled.T)(optimum.position)[0] - float(scaled.frequency.mean()) * np.log(unit)
-        self.log_likelihood_ = mean * len(every)
+        self.log_likelihood_ = mean * len(rows)
         return self
 
     def probability_alive(
