@@ -12,7 +12,7 @@ import polars as pl
 
 from holdfast.errors import DataError, HoldfastError
 
-_MB_A_THREAD = 400
+_MB_A_THREAD = 800
 
 
 class Warehouse:
@@ -23,7 +23,7 @@ class Warehouse:
     scratch
         An existing folder that only this run writes to; the database and its spill files lie there.
     memory_limit
-        What DuckDB may hold in memory before it spills to `scratch`. None: 400 MB a thread, of two threads or more.
+        What DuckDB may hold in memory before it spills to `scratch`. None: 800 MB a thread, of two threads or more.
     threads
         None: one per core.
 

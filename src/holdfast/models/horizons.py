@@ -334,7 +334,7 @@ def _spread(past: Past, model: HorizonModel, days: int, churn: ChurnModel, value
     silent = model.silent(churn, outlook.frame, churn.predict(outlook.frame))[days]
     likely = replace(outlook, buys=1 - silent)
     coming = (ahead or 1.0) * float(lifts.over(past.now, days))
-    return SpreadModel.fit(likely, usual, latest=cutoff == cutoff.max(), season=coming, seed=past.seed)
+    return SpreadModel.fit(likely, usual, cutoff=cutoff, horizon_days=days, season=coming, seed=past.seed)
 
 
 def _nested(found: Mapping[int, Spread], own: int) -> dict[int, Spread]:

@@ -5,11 +5,15 @@ yardstick, on a few numbers: what the mean's own model says, and the customer's 
 training rows comes from fits that had not seen the customer. The bounds are then widened, per value tier, until they
 hold on the latest cutoff learnt from, which the quantiles have not seen (Romano, Patterson, Candes 2019, "Conformalized
 Quantile Regression", equations 6 and 8, with scores in units of the yardstick).
+
+Because a promise is kept a horizon after it was fitted, how often it must hold there is learnt from earlier pairs of
+cutoffs so far apart (Gibbs, Candes 2021, "Adaptive Conformal Inference Under Distribution Shift", equation 2, a whole
+cutoff a step): where bounds that held on the one fell short on the other, more is asked of the next.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -24,11 +28,13 @@ _TIERS = (1 / 3, 2 / 3)
 _PARAMETERS = {"objective": "quantile", "learning_rate": 0.08, "num_leaves": 8, "min_data_in_leaf": 60, "max_bin": 127}
 _ROUNDS = 80
 _MANY_NEGATIVE = 0.001
+_STEP, _LEAST_ROWS = 0.5, 100
 
 BOUNDS = ("median", "low_80", "high_80", "low_95", "high_95")
 """The fields of a Spread."""
 
 Truths = npt.NDArray[np.bool_]
+Days = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -102,18 +108,20 @@ class SpreadModel:
     floor: float | None = None
 
     @classmethod
-    def fit(cls, outlook: Outlook, revenue: Vector, *, latest: Truths, season: float = 1.0, seed: int) -> "SpreadModel":
+    def fit(
+        cls, outlook: Outlook, revenue: Vector, *, cutoff: Days, horizon_days: int, season: float = 1.0, seed: int
+    ) -> "SpreadModel":
         """Learn from rows of several cutoffs.
 
         Parameters
         ----------
         revenue
             Observed, as in a usual season, currency, (n_rows,).
-        latest
-            Whether a row is of the latest cutoff: those widen the bounds, the others teach the quantiles. Where all
-            are, they do both.
+        cutoff
+            Day of each row, (n_rows,): those of the latest widen the bounds, the others teach the quantiles. Where
+            there is only one, it does both.
         """
-        ratio, matrix = revenue / outlook.scale, outlook.matrix
+        ratio, matrix, latest = revenue / outlook.scale, outlook.matrix, cutoff == cutoff.max()
         taught = ~latest if not latest.all() else latest
         # The square root of the yardstick: between one customer one vote and one pound one vote.
         weight = np.sqrt(outlook.scale[taught])
@@ -121,33 +129,35 @@ class SpreadModel:
         edges = np.quantile(outlook.mean[latest], _TIERS)
         floor = 0.0 if (revenue < 0).mean() < _MANY_NEGATIVE else None
         model = cls(quantiles, (float(edges[0]), float(edges[1])), {}, season, floor)
-        return SpreadModel(
-            quantiles, model.tier_edges, model.widened(outlook.rows(latest), ratio[latest]), season, floor
-        )
+        return replace(model, widening=model.widened(outlook, ratio, cutoff=cutoff, horizon_days=horizon_days))
 
-    def widened(self, outlook: Outlook, ratio: Vector) -> dict[str, tuple[float, float, float]]:
-        """What must be added to the bounds, per coverage and tier, for them to hold on these rows."""
-        tier = self._tier(outlook)
+    def widened(
+        self, outlook: Outlook, ratio: Vector, *, cutoff: Days, horizon_days: int
+    ) -> dict[str, tuple[float, float, float]]:
+        """What must be added to the bounds, per coverage and tier, for them to hold a horizon after the latest row."""
+        tier, ratios = self._tier(outlook), self._ratios(outlook)
         found = {}
         for coverage in COVERAGES:
-            low, high, silent = self._bounds(outlook, coverage)
+            low, high, silent = _bounds(ratios, outlook.buys, coverage)
             # A bound that cannot miss is not moved: the other one alone is made to hold.
             missed = np.where(silent, ratio - high, np.maximum(low - ratio, ratio - high))
-            found[str(coverage)] = tuple(_conformal(missed[tier == k], coverage) for k in range(3))
+            found[str(coverage)] = tuple(
+                _adapted(missed[tier == k], cutoff[tier == k], coverage, horizon_days) for k in range(3)
+            )
         return found  # type: ignore[return-value]
 
     def predict(self, outlook: Outlook) -> Spread:
         """The spread of each customer, in the coming season."""
-        tier, money = self._tier(outlook), self.season * outlook.scale
+        tier, ratios, money = self._tier(outlook), self._ratios(outlook), self.season * outlook.scale
         bounds = []
         for coverage in COVERAGES:
-            low, high, silent = self._bounds(outlook, coverage)
+            low, high, silent = _bounds(ratios, outlook.buys, coverage)
             more = np.array(self.widening[str(coverage)])[tier]
             low = np.where(silent, low, low - more)
             bounds.append((self._floored(money * low), self._floored(money * np.maximum(high + more, low))))
         (low_80, high_80), (low_95, high_95) = bounds
         # Who more likely than not buys nothing brings nothing, in the median.
-        middle = np.where(outlook.buys < 0.5, 0.0, money * self._ratios(outlook)[LEVELS.index(0.5)])
+        middle = np.where(outlook.buys < 0.5, 0.0, money * ratios[LEVELS.index(0.5)])
         median = np.clip(middle, low_80, high_80)
         return Spread(median, low_80, high_80, np.minimum(low_95, low_80), np.maximum(high_95, high_80))
 
@@ -155,18 +165,6 @@ class SpreadModel:
         """(n_levels, n_customers), rising with the level."""
         matrix = outlook.matrix
         return np.sort([quantile.predict(matrix) for quantile in self.quantiles], axis=0)
-
-    def _bounds(self, outlook: Outlook, coverage: float) -> tuple[Vector, Vector, Truths]:
-        """Lower and upper ratio before widening, and for whom silence is likely.
-
-        Where silence is so likely that the lower bound cannot miss, all of the room is given to the upper one.
-        """
-        ratio = dict(zip(LEVELS, self._ratios(outlook), strict=True))
-        outside = (1 - coverage) / 2
-        silent = 1 - outlook.buys >= outside
-        low, high = ratio[round(outside, 3)], ratio[round(1 - outside, 3)]
-        one_sided = ratio[0.8] if coverage == 0.8 else high
-        return np.where(silent, np.minimum(0.0, low), low), np.where(silent, one_sided, high), silent
 
     def _tier(self, outlook: Outlook) -> npt.NDArray[np.int64]:
         return np.searchsorted(self.tier_edges, outlook.mean).astype(np.int64)
@@ -202,6 +200,33 @@ def _quantile(matrix: Matrix, ratio: Vector, weight: Vector, level: float, seed:
         "force_row_wise": True, "verbosity": -1,
     }  # fmt: skip
     return from_lightgbm(lightgbm.train(settings, lightgbm.Dataset(matrix, ratio, weight=weight), _ROUNDS))
+
+
+def _bounds(ratios: Matrix, buys: Vector, coverage: float) -> tuple[Vector, Vector, Truths]:
+    """Lower and upper ratio before widening, and for whom silence is likely.
+
+    Where silence is so likely that the lower bound cannot miss, all of the room is given to the upper one.
+    """
+    ratio = dict(zip(LEVELS, ratios, strict=True))
+    outside = (1 - coverage) / 2
+    silent = 1 - buys >= outside
+    low, high = ratio[round(outside, 3)], ratio[round(1 - outside, 3)]
+    one_sided = ratio[0.8] if coverage == 0.8 else high
+    return np.where(silent, np.minimum(0.0, low), low), np.where(silent, one_sided, high), silent
+
+
+def _adapted(missed: Vector, cutoff: Days, coverage: float, horizon_days: int) -> float:
+    """What makes the bounds of the latest cutoff hold a horizon later; below 0 they were too wide."""
+    scores = {int(day): missed[cutoff == day] for day in np.unique(cutoff)}
+    asked = coverage
+    for day in list(scores)[:-1]:
+        before = [past for past in scores if past <= day - horizon_days]
+        if before and min(len(scores[before[-1]]), len(scores[day])) >= _LEAST_ROWS:
+            held = float((scores[day] <= _conformal(scores[before[-1]], asked)).mean())
+            # At most half of what may miss is given or taken.
+            room = (1 - coverage) / 2
+            asked = float(np.clip(asked + _STEP * (coverage - held), coverage - room, coverage + room))
+    return _conformal(missed[cutoff == cutoff.max()], asked) if len(missed) else 0.0
 
 
 def _conformal(missed: Vector, coverage: float) -> float:

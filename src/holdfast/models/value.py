@@ -338,8 +338,10 @@ class Training:
         return ValueModel(self.design, amount, buys, self.scale, season * level, self.horizon_days, spread)
 
     def _spread(self, outlook: Outlook, season: float) -> SpreadModel:
-        cutoff = self.frame["cutoff_day"].to_numpy()
-        return SpreadModel.fit(outlook, self.revenue, latest=cutoff == cutoff.max(), season=season, seed=self.seed)
+        cutoff = self.frame["cutoff_day"].cast(pl.Int64).to_numpy()
+        return SpreadModel.fit(
+            outlook, self.revenue, cutoff=cutoff, horizon_days=self.horizon_days, season=season, seed=self.seed
+        )
 
 
 def _mean_positive(revenue: Vector) -> float:

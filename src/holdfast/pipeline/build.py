@@ -62,9 +62,8 @@ def features_in_ranges(
         seen = f"customer_id >= {first} AND customer_id < {first + size} AND day < {max(cutoff_days)}"
         if n_wanted < n_customers:
             seen += f" AND customer_id IN (SELECT number FROM customer_numbers WHERE {sampled})"
-        whole = ranges == 1 and n_wanted == n_customers
         built = build_features(
-            warehouse.table("numbered_activity") if whole else _copied_out(warehouse, seen),
+            _days(warehouse, seen) if len(set(cutoff_days)) == 1 else _copied_out(warehouse, seen),
             cutoff_days,
             wanted,
             eligible_days=eligible_days(study.churn.eligible),
@@ -153,6 +152,13 @@ def features_sql(study: Study, cutoff_day: int) -> str:
 
 def _count_customers(warehouse: Warehouse) -> int:
     return int(warehouse.row("SELECT count(*) FROM customer_numbers")[0])
+
+
+def _days(warehouse: Warehouse, condition: str) -> nw.LazyFrame[Any]:
+    relation: nw.LazyFrame[Any] = nw.from_native(
+        warehouse.con.sql(f"SELECT * FROM numbered_activity WHERE {condition}")
+    )
+    return relation
 
 
 def _copied_out(warehouse: Warehouse, condition: str) -> nw.LazyFrame[Any]:

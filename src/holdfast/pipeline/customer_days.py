@@ -65,7 +65,7 @@ def customer_days(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
 
 
 def _lines(lines: pl.DataFrame) -> pl.DataFrame:
-    bought, amount = ~pl.col("is_return"), pl.col("amount_minor").cast(pl.Int128)
+    bought, amount = ~pl.col("is_return"), pl.col("amount_minor").cast(_summed_as(lines["amount_minor"]))
     named = ["order"] if "order" in lines.columns else []
     counted = lines.sort("key", *named).with_columns(bought=bought, **{name: _first_of("key", name) for name in named})
     days = counted.group_by("key", maintain_order=True).agg(
@@ -76,6 +76,13 @@ def _lines(lines: pl.DataFrame) -> pl.DataFrame:
     # Lines that name no order are one order together, unless the day has orders with names.
     n_orders = pl.max_horizontal(pl.col("bought").clip(upper_bound=1), *named)
     return days.select("key", "gross_minor", "returns_minor", n_orders=n_orders, n_lines="bought")
+
+
+def _summed_as(amounts: pl.Series) -> type[pl.Int64 | pl.Int128]:
+    """The type that any sum of these fits: the wide one takes twice as long."""
+    least, most = amounts.min(), amounts.max()
+    largest = max(abs(least), abs(most)) if isinstance(least, int) and isinstance(most, int) else 0
+    return pl.Int64 if largest * len(amounts) < 2**63 else pl.Int128
 
 
 def _products(lines: pl.DataFrame) -> pl.DataFrame:
