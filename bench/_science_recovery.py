@@ -30,7 +30,7 @@ from holdfast.models.counts.laws import history_of
 from holdfast.models.links import Vector
 from holdfast.pipeline import build
 from holdfast.pipeline.backtest import forecast_at
-from holdfast.pipeline.fit import fit_log
+from holdfast.pipeline.fit import fit_log, learn
 from holdfast.pipeline.history import History, read_history
 from holdfast.pipeline.horizons import evidence_level, horizons_table, look_ahead
 from holdfast.pipeline.ingest import ingest
@@ -112,7 +112,7 @@ def _rank(rows: pl.DataFrame, name: str, days: int) -> float:
 def covered(study: Study, history: History) -> dict[str, tuple[float, float]]:
     """Evidence level -> share in the 80 % interval of 180 days, and its width over the median, summed."""
     cutoff = history.end_day - LEARNT_FOR
-    forecast, _ = forecast_at(study, "value", history, cutoff)
+    forecast = forecast_at(study, "value", history, cutoff, learnt=learn(study, "value", history, now=cutoff))
     assert forecast.spread is not None
     spread = forecast.spread
     level = history.features.filter(cutoff_day=cutoff).select(

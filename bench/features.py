@@ -1,6 +1,7 @@
 """Features at size: from a Parquet file of orders to one row per customer, against SQL and pandas written by hand.
 
-Each way runs in its own process, three times; medians are compared. All of them answer the same question, and the sums of what they answer are compared.
+Each way runs in its own process, three times; medians are compared. All of them answer the same question, and the sums
+of what they answer are compared.
 """
 
 import argparse

@@ -376,3 +376,9 @@ EVIDENCE = Contract(
         Column("high", pl.Float64(), "97.5 % of the customer bootstrap", nullable=True),
     ),
 )
+
+HORIZON_EVIDENCE = Contract(
+    "horizon_evidence",
+    ("horizon_days", *EVIDENCE.grain),
+    (Column("horizon_days", pl.Int32(), "length of the target window, days"), *EVIDENCE.columns),
+)

@@ -7,12 +7,16 @@ import polars as pl
 import pytest
 
 from holdfast.errors import InputError
-from holdfast.evaluation.backtest import Evidence
+from holdfast.evaluation.backtest import CHAMPION, Evidence
+from holdfast.io.duckdb import Warehouse
+from holdfast.pipeline.backtest import forecasts_by_horizon
+from holdfast.pipeline.history import read_history
+from holdfast.pipeline.ingest import ingest
 from holdfast.pipeline.look import backtest, compare
 from holdfast.pipeline.simulate import simulate_to
 from holdfast.study import Study
 from holdfast.synthetic import Shop
-from holdfast.tables import EVIDENCE, PREDICTIONS
+from holdfast.tables import EVIDENCE, HORIZON_EVIDENCE, PREDICTIONS
 from holdfast.windows import date_of, day_of
 
 HORIZON = {"churn": 60, "value": 90}
@@ -84,6 +88,43 @@ def test_what_came_after_the_cutoff_cannot_change_what_was_predicted(
     same_predictions(blind, proof)
     assert blind.predictions["churned"].all()
     assert not proof.predictions["churned"].all()
+
+
+def promised(study: Study, cutoff: int, scratch: Path) -> dict[int, list[np.ndarray]]:
+    """What a run at the cutoff would have said of every horizon: churn, then revenue."""
+    with Warehouse(scratch) as warehouse:
+        got = ingest(study, warehouse)
+        history = read_history(study, warehouse, first_day=got.first_day, end_day=got.end_day, cutoffs=[cutoff])
+        told = forecasts_by_horizon(study, history, cutoff, learnt={})
+    return {days: [forecast.said[CHAMPION] for forecast in forecasts] for days, forecasts in told.items()}
+
+
+def test_what_came_after_the_cutoff_cannot_change_what_was_said_of_any_horizon(
+    shop: Path, cutoff: int, tmp_path: Path
+) -> None:
+    cut = with_nothing_after(cutoff, shop, tmp_path / "cut")
+    studies = [Study.from_toml(folder / "holdfast.toml", overrides=SETTINGS) for folder in (shop, cut)]
+    scratches = [tmp_path / name for name in ("one", "other")]
+    for scratch in scratches:
+        scratch.mkdir()
+    known, blind = (promised(study, cutoff, scratch) for study, scratch in zip(studies, scratches, strict=True))
+    assert known.keys() == blind.keys() == {30, 60, 90}
+    for days in known:
+        for one, other in zip(known[days], blind[days], strict=True):
+            assert np.array_equal(one, other), days
+
+
+def test_every_horizon_whose_window_has_ended_is_held_against_it(proof: Evidence) -> None:
+    told = HORIZON_EVIDENCE.check(proof.horizon_evidence)
+    assert set(told["horizon_days"]) == {30, 60, 90}
+    for days, task in ((60, "churn"), (90, "value")):
+        # A task's own horizon is proved twice, and both ways to the same figures.
+        both = told.filter(horizon_days=days, task=task).join(
+            proof.evidence, on=["cutoff_day", "task", "model", "metric"], suffix="_own"
+        )
+        assert both.height >= 4
+        assert both["value"].to_list() == pytest.approx(both["value_own"].to_list())
+    assert set(told.filter(horizon_days=30, task="churn")["model"]) == {"champion", "baseline: recency rank"}
 
 
 def test_of_a_planned_promotion_the_days_are_known_and_not_what_it_brought(tmp_path: Path, cutoff: int) -> None:

@@ -215,6 +215,9 @@ def report() -> Report:
         recovery=_recovery(segments),
         predictions=_predictions(rng),
         evidence=_evidence(),
+        horizon_evidence=_evidence()
+        .filter(pl.col("metric").is_in(["brier", "wape"]))
+        .select(pl.lit(30, pl.Int32).alias("horizon_days"), pl.all()),
         forecast=_forecast(),
         days=pl.DataFrame({"day": range(19800, 19905), "purchases": 20, "revenue": 700.0}, schema=tables.DAYS.schema),
         versions={"polars": "2.1.0"},

@@ -1,10 +1,10 @@
-"""Promises of money: groups by what was expected, shares by what came."""
+"""Promises: groups by what was expected, shares by what came, and the figures of every horizon."""
 
 import polars as pl
 import pytest
 
-from holdfast.report.promises import TENTHS, tenths
-from holdfast.tables import PREDICTIONS
+from holdfast.report.promises import HORIZONS_PROVED, TENTHS, by_horizon, tenths
+from holdfast.tables import HORIZON_EVIDENCE, PREDICTIONS
 
 
 def predictions(**columns: list[float]) -> pl.DataFrame:
@@ -40,3 +40,19 @@ def test_a_run_from_before_the_intervals_has_none() -> None:
 
 def test_without_an_outcome_there_is_nothing_to_tell() -> None:
     assert tenths(PREDICTIONS.empty()).schema == TENTHS
+
+
+def test_the_figures_of_a_horizon_stand_in_one_row_with_the_naive_ones_beside_them() -> None:
+    told = [
+        (30, 100, "churn", "champion", "brier", 0.1), (30, 100, "churn", "baseline: recency rank", "brier", 0.2),
+        (30, 100, "value", "median", "wape", 0.5), (30, 100, "value", "interval", "coverage_80", 0.79),
+        (30, 130, "churn", "champion", "brier", 0.3), (90, 100, "churn", "champion", "roc_auc", 0.8),
+    ]  # fmt: skip
+    table = pl.DataFrame([(*row, None, None) for row in told], schema=HORIZON_EVIDENCE.schema, orient="row")
+    found = by_horizon(table)
+    assert found.schema == HORIZONS_PROVED
+    assert found.select("horizon_days", "cutoff_day").rows() == [(30, 100), (30, 130), (90, 100)]
+    first = found.row(0, named=True)
+    assert (first["brier"], first["naive_brier"], first["median_wape"], first["coverage_80"]) == (0.1, 0.2, 0.5, 0.79)
+    assert first["wape"] is first["roc_auc"] is first["total_ratio"] is None
+    assert found["naive_brier"].to_list() == [0.2, None, None]

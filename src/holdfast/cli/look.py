@@ -84,14 +84,14 @@ def compare(
 
 def _print_evidence(found: "Evidence", *, json: bool) -> None:
     from holdfast.pipeline.summarise import plain
-    from holdfast.report.promises import tenths
+    from holdfast.report.promises import by_horizon, tenths
     from holdfast.windows import date_of
 
     evidence, findings = found.evidence, [finding.as_dict() for finding in found.findings]
-    by_tenth = tenths(found.predictions)
-
+    by_tenth, horizons = tenths(found.predictions), by_horizon(found.horizon_evidence)
     if json:
-        print_json({"evidence": plain(evidence), "tenths": plain(by_tenth), "findings": findings})
+        tables = {"evidence": evidence, "tenths": by_tenth, "horizons": horizons}
+        print_json({**{name: plain(table) for name, table in tables.items()}, "findings": findings})
         return
     from rich.table import Table
 
@@ -106,6 +106,9 @@ def _print_evidence(found: "Evidence", *, json: bool) -> None:
         out.print()
     if by_tenth.height:
         out.print(_tenths(by_tenth))
+        out.print()
+    if horizons.height:
+        out.print(_horizons(horizons))
         out.print()
     for finding in findings:
         out.print(f"[bold]{finding['severity']}[/bold]: {finding['evidence']}; {finding['fix']}")
@@ -125,6 +128,23 @@ def _tenths(by_tenth: "pl.DataFrame") -> "Table":
         held = "-" if row["held_80"] is None else f"{row['held_80']:.0%}"
         day = str(date_of(row["cutoff_day"])) if row["tenth"] == 1 else ""
         table.add_row(day, str(row["tenth"]), *money, f"{row['idle']:.0%}", held)
+    return table
+
+
+def _horizons(by_horizon: "pl.DataFrame") -> "Table":
+    """Every horizon at every cutoff whose window has ended; in brackets, the naive baseline."""
+    from rich.table import Table
+
+    from holdfast.windows import date_of
+
+    shown = {"brier": "brier", "wape": "wape", "total_ratio": "total"}
+    table = Table("horizon", "cutoff", box=None, padding=(0, 2, 0, 0))
+    for title in (*shown.values(), "in 80 %", "in 95 %"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for row in by_horizon.iter_rows(named=True):
+        pairs = ("-" if row[name] is None else f"{row[name]:.3f} ({row[f'naive_{name}']:.3f})" for name in shown)
+        held = ("-" if row[name] is None else f"{row[name]:.0%}" for name in ("coverage_80", "coverage_95"))
+        table.add_row(f"{row['horizon_days']} days", str(date_of(row["cutoff_day"])), *pairs, *held)
     return table
 
 

@@ -102,7 +102,7 @@ class Opened:
     @cached_property
     def report(self) -> Report:
         """The run as the report's listings and sentences read it, with the reasons of the riskiest customers only."""
-        names = ("contributions", "importance", "segments", "recovery", "predictions", "evidence")
+        names = ("contributions", "importance", "segments", "recovery", "predictions", "evidence", "horizon_evidence")
         return Report(
             study=self.study,
             summary=self.run.summary,

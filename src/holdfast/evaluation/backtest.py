@@ -1,7 +1,7 @@
 """Backtest: what was predicted at a cutoff, held against what happened after it, beside the naive baseline."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
@@ -13,7 +13,7 @@ from holdfast.evaluation.metrics import Metric, intervals, paired_interval
 from holdfast.findings import Finding
 from holdfast.models.links import Vector
 from holdfast.models.spread import Spread
-from holdfast.tables import EVIDENCE, PREDICTIONS
+from holdfast.tables import EVIDENCE, HORIZON_EVIDENCE, PREDICTIONS
 
 TaskName = Literal["churn", "value"]
 
@@ -25,6 +25,7 @@ NO_MODELS = (DIFFERENCE, MEDIAN, INTERVAL)
 """What EVIDENCE holds beside the champion, the candidates and the baselines."""
 _PREDICTED = {"churn": ("churn_probability", "churn_baseline"), "value": ("expected_revenue", "value_baseline")}
 _OBSERVED = {"churn": "churned", "value": "future_revenue"}
+_Row = tuple[int, str, str, str, float, float, float]
 _BOUNDS = ("low_80", "high_80", "low_95", "high_95")
 
 
@@ -34,12 +35,13 @@ class Evidence:
 
     Attributes
     ----------
-    evidence, predictions
-        By the contracts of the same names.
+    evidence, predictions, horizon_evidence
+        By the contracts of the same names; the last one without rows for a snapshot, which knows no horizon.
     """
 
     evidence: pl.DataFrame
     predictions: pl.DataFrame
+    horizon_evidence: pl.DataFrame = field(default_factory=HORIZON_EVIDENCE.empty)
     findings: tuple[Finding, ...] = ()
 
 
@@ -105,6 +107,12 @@ _COMPARED: Mapping[TaskName, dict[str, Metric]] = {
 }
 
 
+_OF_HORIZONS: Mapping[TaskName, dict[str, Metric]] = {
+    "churn": {"roc_auc": metrics.roc_auc, "brier": metrics.brier},
+    "value": {name: VALUE_METRICS[name] for name in ("wape", "spearman", "total_ratio")},
+}
+
+
 def metrics_of(task: TaskName, *, threshold: float) -> dict[str, Metric]:
     """The metrics of a task."""
     return churn_metrics(threshold) if task == "churn" else VALUE_METRICS
@@ -112,19 +120,31 @@ def metrics_of(task: TaskName, *, threshold: float) -> dict[str, Metric]:
 
 def evidence_of(forecasts: Sequence[Forecast], *, threshold: float, seed: int) -> pl.DataFrame:
     """The EVIDENCE table: every metric of every model, with its customer bootstrap."""
+    rows: list[_Row] = []
+    for forecast in forecasts:
+        rows += _figures(forecast, metrics_of(forecast.task, threshold=threshold), seed)
+        rows += [*_paired(forecast, seed), *_spread(forecast, seed)]
+    return EVIDENCE.check(pl.DataFrame(rows, schema=EVIDENCE.schema, orient="row"))
+
+
+def horizon_evidence_of(forecasts: Mapping[int, Sequence[Forecast]], *, seed: int) -> pl.DataFrame:
+    """The HORIZON_EVIDENCE table: the proper scores, ranks and totals of each horizon's forecasts."""
     rows = [
-        (forecast.cutoff_day, forecast.task, model, metric, found.value, found.low, found.high)
-        for forecast in forecasts
-        for model, said in forecast.said.items()
-        for metric, found in intervals(
-            metrics_of(forecast.task, threshold=threshold), forecast.truth, said, seed=seed
-        ).items()
+        (days, *row)
+        for days, told in forecasts.items()
+        for forecast in told
+        for row in (*_figures(forecast, _OF_HORIZONS[forecast.task], seed), *_spread(forecast, seed))
     ]
-    more = [row for forecast in forecasts for row in (*_paired(forecast, seed), *_spread(forecast, seed))]
-    return EVIDENCE.check(pl.DataFrame(rows + more, schema=EVIDENCE.schema, orient="row"))
+    return HORIZON_EVIDENCE.check(pl.DataFrame(rows, schema=HORIZON_EVIDENCE.schema, orient="row"))
 
 
-def _paired(forecast: Forecast, seed: int) -> Iterator[tuple[int, str, str, str, float, float, float]]:
+def _figures(forecast: Forecast, wanted: Mapping[str, Metric], seed: int) -> Iterator[_Row]:
+    for model, said in forecast.said.items():
+        for metric, found in intervals(wanted, forecast.truth, said, seed=seed).items():
+            yield forecast.cutoff_day, forecast.task, model, metric, found.value, found.low, found.high
+
+
+def _paired(forecast: Forecast, seed: int) -> Iterator[_Row]:
     """The champion's figures minus the baseline's, on the same draws of customers."""
     naive = [said for name, said in forecast.said.items() if name.startswith("baseline")]
     if CHAMPION not in forecast.said or not naive:
@@ -135,7 +155,7 @@ def _paired(forecast: Forecast, seed: int) -> Iterator[tuple[int, str, str, str,
         yield forecast.cutoff_day, forecast.task, DIFFERENCE, name, found.value, found.low, found.high
 
 
-def _spread(forecast: Forecast, seed: int) -> Iterator[tuple[int, str, str, str, float, float, float]]:
+def _spread(forecast: Forecast, seed: int) -> Iterator[_Row]:
     """The median by the rule of medians, the intervals by how often they held."""
     spread, truth = forecast.spread, forecast.truth
     if spread is None:

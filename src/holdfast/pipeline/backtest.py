@@ -1,16 +1,29 @@
 """Backtest: at each test cutoff, fit what could have been known, predict, and hold it against what happened."""
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import polars as pl
 
-from holdfast.evaluation.backtest import CHAMPION, Evidence, Forecast, TaskName, evidence_of, predictions_of
+from holdfast.evaluation.backtest import (
+    CHAMPION,
+    Evidence,
+    Forecast,
+    TaskName,
+    evidence_of,
+    horizon_evidence_of,
+    predictions_of,
+)  # fmt: skip
 from holdfast.findings import Finding
 from holdfast.io.duckdb import Warehouse
+from holdfast.models.baseline import Baseline, TrailingSpend
+from holdfast.models.churn import ChurnModel
+from holdfast.models.examples import examples
 from holdfast.models.links import Vector
+from holdfast.models.spread import Spread
 from holdfast.models.value import ValueModel
-from holdfast.pipeline.fit import learn, tasks_of
+from holdfast.pipeline.fit import Learnt, fit_log, learn, recency_rank, tasks_of
 from holdfast.pipeline.history import History, horizon_of, proving_cutoffs, read_history
 from holdfast.study import Study
 from holdfast.windows import date_of
@@ -44,6 +57,8 @@ def backtest(
     if history is None:
         history = read_history(study, warehouse, first_day=first_day, end_day=end_day, cutoffs=cutoffs)
     forecasts, findings = [], []
+    learnt: dict[int, dict[TaskName, Learnt]] = defaultdict(dict)
+    tests: tuple[int, ...] = ()
     for task in tasks_of(study):
         tests = proving_cutoffs(study, task, first_day=first_day, end_day=end_day, asked=cutoffs)
         if not tests:
@@ -51,31 +66,82 @@ def backtest(
         for cutoff in tests:
             if on_progress:
                 on_progress(f"{task} at {date_of(cutoff)}")
-            forecast, said = forecast_at(study, task, history, cutoff)
-            forecasts.append(forecast)
-            findings.extend(said)
+            learnt[cutoff][task] = found = learn(study, task, history, now=cutoff)
+            forecasts.append(forecast_at(study, task, history, cutoff, learnt=found))
+            findings.extend(found.findings)
+    by_horizon: dict[int, list[Forecast]] = {days: [] for days in study.all_horizons}
+    # Of the last task, value if there is one: its cutoffs lie a horizon apart, further than those of churn.
+    for cutoff in tests:
+        if on_progress:
+            on_progress(f"every horizon at {date_of(cutoff)}")
+        for days, told in forecasts_by_horizon(study, history, cutoff, learnt=learnt[cutoff]).items():
+            by_horizon[days] += told
     return Evidence(
         evidence=evidence_of(forecasts, threshold=study.churn.threshold, seed=study.seed),
         predictions=predictions_of(forecasts),
+        horizon_evidence=horizon_evidence_of(by_horizon, seed=study.seed),
         findings=tuple({finding.name: finding for finding in findings}.values()),
     )
 
 
-def forecast_at(study: Study, task: TaskName, history: History, cutoff: int) -> tuple[Forecast, tuple[Finding, ...]]:
-    """Fit at a cutoff, predict its eligible customers, and look up what they did."""
-    learnt = learn(study, task, history, now=cutoff)
+def forecast_at(study: Study, task: TaskName, history: History, cutoff: int, *, learnt: Learnt) -> Forecast:
+    """Predict the eligible customers of a cutoff, and look up what they did."""
     frame, truth = observed(study, task, history, cutoff)
     said = {CHAMPION: learnt.model.predict(frame), learnt.baseline.name: learnt.baseline.predict(frame)}
     spread = learnt.model.spread_of(frame) if isinstance(learnt.model, ValueModel) else None
-    forecast = Forecast(
+    return Forecast(
         task=task, cutoff_day=cutoff, customer_id=frame["customer_id"], truth=truth, said=said, spread=spread
     )
-    return forecast, learnt.findings
 
 
-def observed(study: Study, task: TaskName, history: History, cutoff: int) -> tuple[pl.DataFrame, Vector]:
-    """The features of a cutoff's customers, and what they did over the task's horizon: (n_customers,)."""
-    labels = history.labels.filter(pl.col("cutoff_day") == cutoff, pl.col("horizon_days") == horizon_of(study, task))
+def forecasts_by_horizon(
+    study: Study, history: History, cutoff: int, *, learnt: Mapping[TaskName, Learnt]
+) -> dict[int, list[Forecast]]:
+    """What a run at this cutoff would have said of every horizon whose window has ended since, and what came.
+
+    Parameters
+    ----------
+    learnt
+        What was learnt at the cutoff before.
+    """
+    fitted = fit_log(study, history, now=cutoff, learnt=learnt)
+    churn, value, models = fitted.models["churn"], fitted.models.get("value"), fitted.horizons
+    assert isinstance(churn, ChurnModel)
+    assert models is not None
+    frame = history.features.filter(pl.col("cutoff_day") == cutoff)
+    silent = models.silent(churn, frame, churn.predict(frame))
+    earned: Mapping[int, Vector] = {}
+    spread: Mapping[int, Spread] = {}
+    if isinstance(value, ValueModel):
+        earned = models.earned(value, frame, value.predict(frame))
+        spread = models.spread(value, frame, silent)
+    found: dict[int, list[Forecast]] = {}
+    for days in (days for days in study.all_horizons if cutoff + days <= history.end_day):
+        seen = examples(
+            study, history.features, history.labels, horizon_days=days, first_day=history.first_day, now=cutoff
+        )
+        told: dict[TaskName, tuple[Vector, Baseline, Spread | None]]
+        told = {"churn": (silent[days], recency_rank(seen), None)}
+        if days in earned:
+            told["value"] = earned[days], TrailingSpend(days), spread.get(days)
+        found[days] = []
+        for task, (said, naive, bounds) in told.items():
+            same, truth = observed(study, task, history, cutoff, horizon_days=days)
+            found[days].append(
+                Forecast(
+                    task=task, cutoff_day=cutoff, customer_id=same["customer_id"], truth=truth,
+                    said={CHAMPION: said, naive.name: naive.predict(same)}, spread=bounds,
+                )
+            )  # fmt: skip
+    return found
+
+
+def observed(
+    study: Study, task: TaskName, history: History, cutoff: int, *, horizon_days: int | None = None
+) -> tuple[pl.DataFrame, Vector]:
+    """The features of a cutoff's customers, and what they did over a horizon, by default the task's: (n_customers,)."""
+    days = horizon_days or horizon_of(study, task)
+    labels = history.labels.filter(pl.col("cutoff_day") == cutoff, pl.col("horizon_days") == days)
     frame = history.features.filter(pl.col("cutoff_day") == cutoff).join(
         labels, on=["customer_id", "cutoff_day"], how="inner", maintain_order="left"
     )

@@ -9,7 +9,7 @@ from holdfast.evaluation.backtest import CHAMPION, Evidence, Forecast, TaskName,
 from holdfast.findings import Finding
 from holdfast.io.duckdb import Warehouse
 from holdfast.pipeline.backtest import forecast_at
-from holdfast.pipeline.fit import tasks_of
+from holdfast.pipeline.fit import learn, tasks_of
 from holdfast.pipeline.fit_snapshot import prove
 from holdfast.pipeline.history import History, proving_cutoffs, read_history
 from holdfast.pipeline.ingest import Ingested
@@ -38,7 +38,7 @@ def compare_log(study: Study, got: Ingested, warehouse: Warehouse, *, tasks: Seq
 
 
 def _at_cutoff(study: Study, *, task: TaskName, history: History, cutoff: int) -> Forecast:
-    return forecast_at(study, task, history, cutoff)[0]
+    return forecast_at(study, task, history, cutoff, learnt=learn(study, task, history, now=cutoff))
 
 
 def compare_snapshot(study: Study, got: IngestedSnapshot, *, tasks: Sequence[TaskName]) -> Evidence:

@@ -1,6 +1,8 @@
 """Fit: the models of a study, with the naive baselines beside them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import polars as pl
@@ -11,7 +13,7 @@ from holdfast.findings import Finding
 from holdfast.models.alike import churned_alike, earns_nothing, no_value, same_churn
 from holdfast.models.baseline import Baseline, RecencyRank, TrailingSpend
 from holdfast.models.churn import ChurnModel, fit_churn
-from holdfast.models.examples import examples
+from holdfast.models.examples import Examples, examples
 from holdfast.models.horizons import HorizonModel, Past, fit_horizons
 from holdfast.models.value import FittedValue, ValueModel, fit_value
 from holdfast.pipeline.history import History, horizon_of, promotions_at
@@ -66,11 +68,8 @@ def learn(study: Study, task: TaskName, history: History, *, now: int) -> Learnt
         promotions=promotions_at(study, history, now=now),
     )
     if task == "churn":
-        days = found.frame["days_since_last_purchase"].cast(pl.Float64).to_numpy()
-        silent = found.churned.astype(np.float64)
         churn, findings = same_churn(found) if churned_alike(found) else fit_churn(found, study.churn, seed=study.seed)
-        baseline = RecencyRank.fit(days, silent, reach=float(found.horizon_days / found.window.mean()))
-        return Learnt(churn, baseline, findings)
+        return Learnt(churn, recency_rank(found), findings)
     value = (
         no_value(found)
         if earns_nothing(found)
@@ -79,20 +78,34 @@ def learn(study: Study, task: TaskName, history: History, *, now: int) -> Learnt
     return Learnt(value.model, TrailingSpend(found.horizon_days), value.findings, value)
 
 
+def recency_rank(seen: Examples) -> RecencyRank:
+    """The naive baseline of silence over the horizon of these examples."""
+    days = seen.frame["days_since_last_purchase"].cast(pl.Float64).to_numpy()
+    reach = float(seen.horizon_days / seen.window.mean())
+    return RecencyRank.fit(days, seen.churned.astype(np.float64), reach=reach)
+
+
 def tasks_of(study: Study) -> tuple[TaskName, ...]:
     """Churn, and value where the log knows amounts."""
     return ("churn", "value") if "amounts" in sources_of(study) else ("churn",)
 
 
-def fit_log(study: Study, history: History, *, now: int) -> Fitted:
+def fit_log(
+    study: Study, history: History, *, now: int, learnt: Mapping[TaskName, Learnt] = MappingProxyType({})
+) -> Fitted:
     """Fit the models that score customers at `now`, on every window that had ended by then.
+
+    Parameters
+    ----------
+    learnt
+        What was learnt at `now` before; other tasks are learnt here.
 
     Raises
     ------
     NotEnoughData
         Nothing can be learnt by then.
     """
-    found = {task: learn(study, task, history, now=now) for task in tasks_of(study)}
+    found = {task: learnt.get(task) or learn(study, task, history, now=now) for task in tasks_of(study)}
     value = found["value"].value if "value" in found else None
 
     churn = found["churn"].model

@@ -184,7 +184,8 @@ def _completed(
         tables={
             "scores": scored.scores, "segments": scored.segments, "recovery": scored.recovery, "features": frame,
             "reasons": found.reasons, "contributions": found.contributions, "importance": found.importance,
-            "evidence": proof.evidence, "predictions": proof.predictions, "quarantine": pl.read_parquet(got.quarantine),
+            "evidence": proof.evidence, "predictions": proof.predictions, "horizon_evidence": proof.horizon_evidence,
+            "quarantine": pl.read_parquet(got.quarantine),
         },
         parts=_parts(models, scored, wording.to_dict()),
         summary={

@@ -13,7 +13,10 @@ from holdfast.report.contents import Report
 from holdfast.study import Study
 
 LIBRARIES = ("duckdb", "polars", "numpy", "scikit-learn", "lightgbm", "narwhals", "pyarrow")
-_SHOWN = ("reasons", "contributions", "importance", "segments", "recovery", "predictions", "evidence", "scores")
+_SHOWN = (
+    "reasons", "contributions", "importance", "segments", "recovery", "predictions", "evidence", "horizon_evidence",
+    "scores",
+)  # fmt: skip
 _OF_A_LOG = ("forecast", "days")
 
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from holdfast.report.curves import cumulative
 from holdfast.study import Study
-from holdfast.tables import DAYS, FORECAST
+from holdfast.tables import DAYS, FORECAST, HORIZON_EVIDENCE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +24,8 @@ class Report:
         Of a sample of customers; without rows where nothing was explained.
     reasons
         Of any customers; the report shows those of the riskiest twenty.
+    horizon_evidence
+        How the promises of every horizon held; without rows for a snapshot.
     forecast, days
         What is to come, week by week, and what came; without rows for a snapshot.
     versions
@@ -40,6 +42,7 @@ class Report:
     recovery: pl.DataFrame
     predictions: pl.DataFrame
     evidence: pl.DataFrame
+    horizon_evidence: pl.DataFrame = field(default_factory=HORIZON_EVIDENCE.empty)
     forecast: pl.DataFrame = field(default_factory=FORECAST.empty)
     days: pl.DataFrame = field(default_factory=DAYS.empty)
     versions: Mapping[str, str] = field(default_factory=dict)

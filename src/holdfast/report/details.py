@@ -1,6 +1,6 @@
 """The tables beside charts of the whole base, of one customer and of plans: captions, headings and cells in words."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import polars as pl
@@ -8,6 +8,7 @@ import polars as pl
 from holdfast.report import spreads, words
 from holdfast.report.charts.cohorts import cumulative_value, latest
 from holdfast.report.listings import Listing, Row
+from holdfast.report.promises import by_horizon
 
 
 def _listing(caption: str, columns: Row, rows: Iterable[Row], *, n_words: int = 1) -> Listing:
@@ -311,3 +312,28 @@ def audience(customers: pl.DataFrame, *, currency: str, at_most: int = 25) -> Li
     return _listing(
         f"The first {min(at_most, customers.height)} of {words.count(customers.height)}", columns, rows, n_words=3
     )
+
+
+def horizons_proved(table: pl.DataFrame, *, currency: str) -> Listing:
+    """Every horizon at every cutoff whose window has ended: the model and, in brackets, the naive baseline."""
+    beside = ("roc_auc", "brier", "wape", "total_ratio")
+
+    def cell(row: Mapping[str, Any], metric: str) -> str:
+        mine, naive = (words.metric(metric, row[f"{whose}{metric}"], currency) for whose in ("", "naive_"))
+        return words.NONE if mine == words.NONE else f"{mine} ({naive})"
+
+    rows = (
+        (
+            f"{row['horizon_days']} days",
+            words.day(row["cutoff_day"]),
+            *(cell(row, metric) for metric in beside),
+            *(words.percent(row[name], 0) for name in ("coverage_80", "coverage_95")),
+        )
+        for row in by_horizon(table).iter_rows(named=True)
+    )
+    columns = (
+        "Horizon", "Cutoff", "ROC-AUC", "Brier score", "WAPE", "Predicted / actual total", "In the 80% interval",
+        "In the 95% interval",
+    )  # fmt: skip
+    caption = "Every horizon: the model and, in brackets, the naive baseline"
+    return _listing(caption, columns, rows, n_words=2)

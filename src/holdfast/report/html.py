@@ -12,7 +12,7 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from holdfast.report import listings, words
+from holdfast.report import details, listings, words
 from holdfast.report.churn_page import churn_page
 from holdfast.report.contents import Report
 from holdfast.report.drawing import Drawing
@@ -146,7 +146,8 @@ def _listings(report: Report) -> dict[str, Listing]:
         listings.cross_validated, listings.candidates, listings.calibration, listings.ranking, listings.gains,
         listings.promises, listings.roles, listings.set_aside, listings.seconds, listings.versions,
     )  # fmt: skip
-    return both | {make.__name__: make(report) for make in whole}
+    horizons = details.horizons_proved(report.horizon_evidence, currency=report.currency)
+    return both | {make.__name__: make(report) for make in whole} | {"horizons_proved": horizons}
 
 
 def _made(report: Report) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from holdfast.report import listings, words
+from holdfast.report import details, listings, words
 from holdfast.report.contents import Report
 from holdfast.report.listings import Listing
 from holdfast.report.summary import how_proved, rows, when
@@ -25,6 +25,7 @@ def model_card(report: Report) -> str:
         _plain(how_proved(report)),
         *(_table(listings.metrics(report, task)) for task in ("churn", "value")),
         *(_table(listings.all_metrics(report, task)) for task in ("churn", "value")),
+        _table(details.horizons_proved(report.horizon_evidence, currency=report.currency)),
         _table(listings.cross_validated(report)),
         _table(listings.candidates(report)),
         "## Calibration",

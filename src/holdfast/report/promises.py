@@ -1,12 +1,23 @@
-"""How promises of money held: by tenth of what was expected, cutoff by cutoff."""
+"""How promises held, cutoff by cutoff: those of money by tenth of what was expected, and those of every horizon."""
 
 import polars as pl
+
+from holdfast.evaluation.backtest import CHAMPION, INTERVAL, MEDIAN
 
 TENTHS = pl.Schema(
     {
         "cutoff_day": pl.Int32(), "tenth": pl.Int32(), "customers": pl.Int64(), "predicted": pl.Float64(),
         "actual": pl.Float64(), "baseline": pl.Float64(), "idle": pl.Float64(), "held_80": pl.Float64(),
         "width_80": pl.Float64(),
+    }
+)  # fmt: skip
+HORIZONS_PROVED = pl.Schema(
+    {
+        "horizon_days": pl.Int32(), "cutoff_day": pl.Int32(), "roc_auc": pl.Float64(), "naive_roc_auc": pl.Float64(),
+        "brier": pl.Float64(), "naive_brier": pl.Float64(), "wape": pl.Float64(), "naive_wape": pl.Float64(),
+        "spearman": pl.Float64(), "naive_spearman": pl.Float64(), "total_ratio": pl.Float64(),
+        "naive_total_ratio": pl.Float64(), "median_wape": pl.Float64(), "coverage_80": pl.Float64(),
+        "coverage_95": pl.Float64(),
     }
 )  # fmt: skip
 _LOW, _HIGH = "revenue_low_80", "revenue_high_80"
@@ -42,3 +53,22 @@ def tenths(predictions: pl.DataFrame) -> pl.DataFrame:
         width_80=(pl.col(_HIGH) - pl.col(_LOW)).mean(),
     )
     return table.sort("cutoff_day", "tenth").select(TENTHS.names()).cast(TENTHS)
+
+
+def by_horizon(horizon_evidence: pl.DataFrame) -> pl.DataFrame:
+    """What HORIZON_EVIDENCE says, by HORIZONS_PROVED: one row per horizon and cutoff.
+
+    Figures of the naive baseline beside the model's; the median's by the rule of medians; how often intervals held.
+    Null where something was not told.
+    """
+    whose = (
+        pl.when(pl.col("model").is_in([CHAMPION, INTERVAL])).then(pl.lit(""))
+        .when(pl.col("model") == MEDIAN).then(pl.lit("median_")).otherwise(pl.lit("naive_"))
+    )  # fmt: skip
+    named = horizon_evidence.with_columns(name=whose + pl.col("metric"))
+    wanted = [
+        pl.col("value").filter(pl.col("name") == name).first().alias(name)
+        for name in HORIZONS_PROVED.names()
+        if name not in ("horizon_days", "cutoff_day")
+    ]
+    return named.group_by("horizon_days", "cutoff_day").agg(wanted).sort("horizon_days", "cutoff_day")

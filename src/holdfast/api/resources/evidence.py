@@ -17,14 +17,15 @@ router = APIRouter(tags=["evidence"])
 @router.get("/evidence", response_model=Anything, responses=problems())
 def evidence(served: Current) -> Response:
     """How good the predictions proved: backtest and calibration beside naive baselines, and the model card."""
-    summary, table = served.summary, served.table("evidence")
+    summary = served.summary
+    tables = {name: served.table(name) for name in ("evidence", "horizon_evidence")}
     card = "model_card.md"
     told = {
         "kind": summary["study"]["kind"],
         "churn": summary["churn"],
         "value": summary["value"],
         "findings": summary["findings"],
-        "evidence": [] if table is None else plain(table),
+        **{name: [] if table is None else plain(table) for name, table in tables.items()},
         "model_card": served.run.read(card).decode() if card in served.run.manifest["files"] else None,
     }
     return answer(served, told)

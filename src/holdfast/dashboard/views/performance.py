@@ -59,6 +59,10 @@ def _compared(run: Opened) -> None:
     parts.figure(run, "backtest", lambda: charts.backtest(evidence))
     with st.container(border=True):
         parts.listing(run.kept("backtested", lambda: listings.backtested(report)))
+    if report.horizon_evidence.height:
+        with st.container(border=True):
+            table, currency = report.horizon_evidence, run.currency
+            parts.listing(run.kept("horizons proved", lambda: details.horizons_proved(table, currency=currency)))
     for task in ("churn", "value") if report.knows_value else ("churn",):
         with st.expander(f"Every metric of {task} at every cutoff", icon=":material/table_rows:"):
             parts.listing(run.kept(("every metric", task), partial(listings.all_metrics, report, task)))
