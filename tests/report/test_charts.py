@@ -69,7 +69,10 @@ def test_titles_state_the_finding_with_the_figures(report: Report, drawn: Sequen
     assert titles["customer_quadrant"].startswith(f"{n} customers in at-risk segments hold £")
     assert titles["revenue_recovery"] == "Assumed: £1,815 spent would bring back £9,000 (net £7,185)"
     assert titles["backtest"] == "The model beats the naive baseline in 6 of 6 comparisons"
-    assert titles["shap_churn_summary"] == "Days since last purchase moves who leaves most: high values raise the risk"
+    assert (
+        titles["shap_churn_summary"]
+        == "Who leaves depends most on days since last purchase: high values raise the risk"
+    )
 
 
 def test_recovery_says_what_is_assumed_and_what_never_pays(report: Report) -> None:

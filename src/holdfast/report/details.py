@@ -291,12 +291,13 @@ def gate(counts: list[dict[str, Any]]) -> Listing:
     rows = (
         (
             "enough" if row["holds"] else "too few" if row["name"] != "stale-log" else "too old", row["unit"],
-            ", ".join(row["withheld"]) if not row["holds"] else "", words.count(row["needed"]),
+            ", ".join(row["withheld"]) if not row["holds"] else "",
+            ("at most " if row["name"] == "stale-log" else "at least ") + words.count(row["needed"]),
             words.count(row["found"]),
         )
         for row in counts
     )  # fmt: skip
-    return _listing("Is it enough?", ("Answer", "Of", "Withheld", "Needed", "Found"), rows, n_words=3)
+    return _listing("What the answers need", ("Answer", "Of", "Withheld", "Needed", "Found"), rows, n_words=3)
 
 
 def audience(customers: pl.DataFrame, *, currency: str, at_most: int = 25) -> Listing:

@@ -65,8 +65,9 @@ def how_proved(report: Report) -> str:
     cutoffs = [words.day(day) for day in report.evidence["cutoff_day"].unique().sort()]
     if not cutoffs:
         return "The log is too short to prove anything on later time: see the findings."
+    when = f"each cutoff ({words.listing(cutoffs)})" if len(cutoffs) > 1 else f"the cutoff, {cutoffs[0]},"
     return (
-        f"At each cutoff ({words.listing(cutoffs)}) the models were learnt from outcomes that were complete before it, "
+        f"At {when} the models were learnt from outcomes that were complete before it, "
         "and their predictions were compared with what happened after it."
     )
 

@@ -17,6 +17,8 @@ ALGORITHM_NAMES = {
     "random_forest": "random forest", "hist_gradient_boosting": "histogram gradient boosting", "xgboost": "XGBoost",
     "catboost": "CatBoost",
 }  # fmt: skip
+NAMED = {"tenure_days": "days as a customer"}
+"""Features whose names say less than these words."""
 STATISTICS = {"mean": "mean", "max": "largest", "sd": "spread of", "last": "latest"}
 NONE = "n/a"
 MINUS = "\N{MINUS SIGN}"
@@ -112,6 +114,15 @@ def plural(number: int, noun: str) -> str:
     return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
+def verb(number: int, one: str, many: str) -> str:
+    """Choose the verb that agrees with a count.
+
+    >>> verb(1, "holds", "hold"), verb(0, "holds", "hold")
+    ('holds', 'hold')
+    """
+    return one if number == 1 else many
+
+
 def decimal(number: float | None, digits: int = 3) -> str:
     """Write a ratio.
 
@@ -166,6 +177,8 @@ def feature(name: str) -> str:
     >>> feature("n_purchases_90d"), feature("spend_total"), feature("gap_mean")
     ('purchases in 90 days', 'spend total', 'mean gap')
     """
+    if name in NAMED:
+        return NAMED[name]
     parts = [word if word[1:].lower() != word[1:] else word.lower() for word in name.replace("_", " ").split()]
     within = f" in {window[1]} days" if parts and (window := re.fullmatch(r"(\d+)d", parts[-1])) else ""
     parts = parts[1 if len(parts) > 1 and parts[0] == "n" else 0 : -1 if within else None]

@@ -52,11 +52,19 @@ def risk_gauge(probability: float, *, base_rate: float) -> "ChartType":
         mark(own, "text", fontSize=16, fontWeight="bold").encode(x=place, y=alt.value(5), text=alt.Text("said:N")),
     )  # fmt: skip
     band = BANDS[sum(probability >= least for least in BAND_FROM) - 1]
-    times = f", {words.decimal(probability / base_rate, 1)} times the average" if base_rate > 0 else ""
     return dressed(
         alt.layer(*layers).properties(width=WIDTH - 80, height=90),
-        title=f"{words.capital(band)} risk: {words.percent(probability)}{times}",
+        title=f"{words.capital(band)} risk: {words.percent(probability)}{_beside_average(probability, base_rate)}",
     )
+
+
+def _beside_average(probability: float, base_rate: float) -> str:
+    if base_rate <= 0:
+        return ""
+    times = round(probability / base_rate, 1)
+    if times == 1:
+        return ", about the average"
+    return f", {words.decimal(times, 1)} times the average" if times else ", far below the average"
 
 
 def profile_radar(profile: pl.DataFrame, *, segment: str) -> "ChartType":
@@ -103,7 +111,7 @@ def profile_radar(profile: pl.DataFrame, *, segment: str) -> "ChartType":
     side = "above" if difference > 0 else "below"
     return dressed(
         alt.layer(*layers).properties(width=_NARROW, height=_NARROW),
-        title=f"{words.capital(words.feature(name))} is furthest from the segment's median ({side} it)",
+        title=f"Furthest from the segment's median: {words.feature(name)} ({side} it)",
         subtitle="Centre: the lowest of all customers; rim: the highest.",
     )
 
@@ -166,10 +174,10 @@ def reason_bars(reasons: pl.DataFrame, *, task: str) -> "ChartType":
         zero("x"),
     )
     strongest = words.feature(mine["feature"][0])
-    verb = "raises" if mine["contribution"][0] > 0 else "lowers"
+    verb = "Raises" if mine["contribution"][0] > 0 else "Lowers"
     return dressed(
         alt.layer(*layers).properties(width=_NARROW + 40, height=32 * table.height),
-        title=f"{words.capital(strongest)} {verb} {'the risk' if task == 'churn' else 'the expected revenue'} most",
+        title=f"{verb} {'the risk' if task == 'churn' else 'the expected revenue'} most: {strongest}",
     )
 
 
@@ -253,5 +261,5 @@ def order_timeline(purchases: pl.DataFrame, *, cutoff_day: int, next_day: int | 
     return dressed(
         alt.layer(*layers).properties(width=WIDTH - 80, height=160),
         title=f"Last bought on {words.day(last)}, {words.plural(cutoff_day - last, 'day')} before scoring{coming}",
-        subtitle=f"The latest {words.plural(n, 'day')} of purchases.",
+        subtitle="The only day with a purchase." if n == 1 else f"The latest {n} days with a purchase.",
     )

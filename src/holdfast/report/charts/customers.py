@@ -92,8 +92,10 @@ def _at_risk(segments: pl.DataFrame, currency: str) -> str:
     at_risk = segments.filter(pl.col("segment").is_in(AT_RISK_SEGMENTS))
     money, all_money = curves.total(at_risk, "total_ltv"), curves.total(segments, "total_ltv")
     share = f" ({words.percent(money / all_money, 0)})" if all_money > 0 else ""
-    who = words.plural(int(curves.total(at_risk, "customers")), "customer")
-    return f"{who} in at-risk segments hold {words.money(money, currency)}{share} of the expected revenue"
+    n = int(curves.total(at_risk, "customers"))
+    holds = words.verb(n, "holds", "hold")
+    who = f"{words.plural(n, 'customer')} in at-risk segments {holds}"
+    return f"{who} {words.money(money, currency)}{share} of the expected revenue"
 
 
 def segment_analysis(segments: pl.DataFrame, *, currency: str) -> "ChartType":
@@ -191,7 +193,7 @@ def _rates(recovery: pl.DataFrame) -> "ChartType":
     axis = {"format": ".0%", "title": "Recovery rate", "values": [0, 0.5, 1.0], "grid": False}
     x = alt.X("rate:Q", axis=axis, scale=WHOLE | {"clamp": True})
     even = alt.X("even:Q")
-    known = rates.drop_nulls("even")
+    known = rates.filter(pl.col("even") <= 1)
     layers = (
         mark(known, "rule", color=light("line"), strokeWidth=3).encode(y=y, x=x, x2=alt.X2("even")),
         mark(known, "tick", color=light("ink"), thickness=3, size=18).encode(y=y, x=even),

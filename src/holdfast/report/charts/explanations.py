@@ -35,19 +35,23 @@ def shap_summary(contributions: pl.DataFrame, importance: pl.DataFrame, *, task:
         return empty("effects of features", "No customer of this run has been explained.")
     ways = _labelled(curves.ways(contributions, task, features))
     rows = alt.Y("label:N", sort=ways["label"].to_list(), title=None)
-    note = mark(ways.select("label", "way"), "text", align="left", color=light("muted"))
+    note = mark(ways.select("label", "way"), "text", align="left", dx=20, color=light("muted"))
     layers = (
         zero("x"),
         _swarm(contributions, task, features, rows),
-        note.encode(y=rows, x=alt.value(WIDTH - 200), text=alt.Text("way:N")),
+        note.encode(y=rows, x=alt.value("width"), text=alt.Text("way:N")),
     )
-    first, way = ways.select("label", "way").row(0)
+    first, way = ways.select("feature", "way").row(0)
     return dressed(
         alt.layer(*layers).properties(width=WIDTH - 220, height=36 * len(features)),
-        title=f"{first} moves {OUTCOME[task]} most" + (f": {way}" if way.startswith("high") else ""),
+        title=_depends_on([first], task) + (f": {way}" if way.startswith("high") else ""),
         subtitle="Each point is a customer, placed by the feature's effect on the model's raw score (SHAP). "
         "The outermost 1% of effects is drawn at the edge.",
     )
+
+
+def _depends_on(features: list[str], task: str) -> str:
+    return f"{words.capital(OUTCOME[task])} depends most on {words.listing([words.feature(name) for name in features])}"
 
 
 def _swarm(contributions: pl.DataFrame, task: str, features: list[str], rows: "alt.Y") -> Any:
@@ -84,10 +88,9 @@ def shap_bar(importance: pl.DataFrame, *, task: str) -> "ChartType":
         mark(table, "bar", color=light("blue"), height=16).encode(x=x, y=y),
         mark(table, "text", align="left", dx=6).encode(x=x, y=y, text=alt.Text("relative:Q", format=".0%")),
     )
-    strong = words.listing([words.feature(name) for name in names[:3]])
     return dressed(
         alt.layer(*layers).properties(width=WIDTH - 180, height=26 * len(names)),
-        title=f"{words.capital(strong)} {'decides' if len(names) == 1 else 'decide'} most about {OUTCOME[task]}",
+        title=_depends_on(names[:3], task),
         subtitle="Mean size of a feature's effect (SHAP), as a share of the strongest feature's.",
     )
 
@@ -136,10 +139,9 @@ def shap_cross_model(importance: pl.DataFrame) -> "ChartType":
         return empty("features across the models", "No feature moves either model, or no customer has been explained.")
     panels = [_role(table, task, colour) for task, colour in (("churn", "vermillion"), ("value", "blue"))]
     both = [words.feature(name) for name in table.filter(pl.col("role") == "both")["feature"]]
-    matter = "matters" if len(both) == 1 else "matter"
     return dressed(
         alt.hconcat(*panels, spacing=16),
-        title=f"{words.capital(words.listing(both[:3]))} {matter} for churn and for value"
+        title=f"Churn and value both depend on {words.listing(both[:3])}"
         if both
         else "What drives churn and what drives value are different features",
         subtitle="Share of each model's strongest feature. "

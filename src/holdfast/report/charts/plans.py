@@ -54,7 +54,8 @@ def net_by_rate(recovery: pl.DataFrame, *, currency: str) -> "ChartType":
     net = words.money(curves.total(plan, "net"), currency)
     return dressed(
         alt.layer(*layers).properties(width=WIDTH - 80, height=280),
-        title=f"{words.capital(sources)}: {pays.height} of {words.plural(plan.height, 'campaign')} pay, net {net}",
+        title=f"{words.capital(sources)}: {pays.height} of {words.plural(plan.height, 'campaign')} "
+        f"{words.verb(pays.height, 'pays', 'pay')}, net {net}",
         subtitle="Point: the rate chosen. Tick at 0: break-even. Bar: totals as far off as before.",
     )
 

@@ -59,7 +59,8 @@ def value_by_segment(scores: pl.DataFrame, *, currency: str) -> "ChartType":
     outline = spreads.value_density(scores)
     if outline.is_empty() or float(scores["expected_revenue"].max() or 0) <= 0:  # type: ignore[arg-type]
         return empty("expected revenue by segment", "No customer of this run is expected to spend.")
-    middle = _middles(scores, currency)
+    ends = outline.group_by("segment").agg(end=pl.col("place").max())
+    middle = _middles(scores, currency).join(ends, on="segment", maintain_order="left")
     names = middle["segment"].to_list()
     colours = {"domain": names, "range": [light(SEGMENT_COLOURS[name]) for name in names]}
     top = float(outline["place"].max())  # type: ignore[arg-type]
@@ -78,8 +79,8 @@ def value_by_segment(scores: pl.DataFrame, *, currency: str) -> "ChartType":
         mark(middle, "point", filled=True, size=70, color=light("ink"), opacity=1).encode(
             x=alt.X("at:Q"), y=alt.Y("row:Q", scale=scale), tooltip=[alt.Tooltip("told:N", title="Median")]
         ),
-        mark(middle, "text", align="left", dy=-14, dx=4).encode(
-            x=alt.X("at:Q"), y=alt.Y("row:Q", scale=scale), text=alt.Text("told:N")
+        mark(middle, "text", align="left", dx=8).encode(
+            x=alt.X("end:Q"), y=alt.Y("row:Q", scale=scale), text=alt.Text("told:N")
         ),
     )
     best = middle.sort("at", descending=True).row(0, named=True)
@@ -133,11 +134,18 @@ def value_against_risk(scores: pl.DataFrame, *, threshold: float, currency: str)
     )
     return dressed(
         alt.layer(*layers).properties(width=WIDTH - 60, height=340),
-        title=f"{words.plural(both.height, 'customer')} of the worthier half are likely to leave and hold "
-        f"{words.money(curves.total(both, 'expected_revenue'), currency)}",
+        title=_likely_to_leave(both, currency),
         subtitle=f"All {words.count(scores.height)} customers; the darker, the more of them. Dashed: churn probability "
         f"of {words.percent(threshold, 0)}. Dotted: the median customer's expected revenue.",
     )
+
+
+def _likely_to_leave(both: pl.DataFrame, currency: str) -> str:
+    if both.is_empty():
+        return "Nobody of the more valuable half is likely to leave"
+    n, held = both.height, words.money(curves.total(both, "expected_revenue"), currency)
+    leave = words.verb(n, "is likely to leave and holds", "are likely to leave and hold")
+    return f"{words.plural(n, 'customer')} of the more valuable half {leave} {held}"
 
 
 def risk_bands(scores: pl.DataFrame, *, currency: str) -> "ChartType":
@@ -163,9 +171,15 @@ def risk_bands(scores: pl.DataFrame, *, currency: str) -> "ChartType":
         mark(cells, "text", dy=9).encode(x=x, y=y, text=alt.Text("held:N")),
     )
     worst = cells.filter((pl.col("value_tier") == "high") & pl.col("band").is_in(["high", "very high"]))
+    n = int(worst["customers"].sum())
+    who = (
+        f"{words.plural(n, 'customer')} of high value {words.verb(n, 'has', 'have')}"
+        if n
+        else "Nobody of high value has"
+    )
     return dressed(
         alt.layer(*layers).properties(width=WIDTH - 120, height=210),
-        title=f"{words.plural(int(worst['customers'].sum()), 'customer')} of high value have a high or very high risk",
+        title=f"{who} a high or very high risk",
         subtitle="Customers and the revenue expected of them. Moderate from 10%, high from 30%, very high from 70%.",
     )
 
@@ -220,7 +234,7 @@ def quarantined(reasons: pl.DataFrame) -> "ChartType":
     import altair as alt
 
     if reasons.is_empty():
-        return empty("rows left out", "Every row was used.")
+        return empty("left-out rows", "Every row was used.")
     table = reasons.sort("rows", descending=True).head(12).with_columns(told=pl.format("{}: {}", "source", "reason"))
     y = alt.Y("told:N", sort=table["told"].to_list(), title=None, axis={"labelLimit": 300})
     x = alt.X("rows:Q", axis=HIDDEN_AXIS, scale={"domain": [0, 1.2 * float(table["rows"].max())]})  # type: ignore[arg-type]
@@ -228,8 +242,9 @@ def quarantined(reasons: pl.DataFrame) -> "ChartType":
         mark(table, "bar", color=light("grey"), height=16).encode(x=x, y=y),
         mark(table, "text", align="left", dx=6).encode(x=x, y=y, text=alt.Text("rows:Q", format=",")),
     )
+    n = int(reasons["rows"].sum())
     return dressed(
         alt.layer(*layers).properties(width=WIDTH - 320, height=28 * table.height),
-        title=f"{words.plural(int(reasons['rows'].sum()), 'row')} were not used",
+        title=f"{words.plural(n, 'row')} {words.verb(n, 'was', 'were')} not used",
         subtitle="Set aside by a rule of the study, or quarantined because they could not be understood.",
     )

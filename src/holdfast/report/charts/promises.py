@@ -8,6 +8,7 @@ import polars as pl
 from holdfast.report import words
 from holdfast.report.charts.parts import empty, mark, number_axis, panel_title, share_axis
 from holdfast.report.promises import tenths
+from holdfast.report.spreads import ticks
 from holdfast.report.theme import WIDTH, dressed, light
 
 if TYPE_CHECKING:
@@ -55,9 +56,11 @@ def _totals(table: pl.DataFrame, currency: str) -> Any:
     scale = {"domain": list(kinds.values()), "range": [light("blue"), light("vermillion"), light("grey")]}
     dash = {"domain": list(kinds.values()), "range": [[1, 0], [1, 0], [5, 4]]}
     legend = {"title": None, "orient": "bottom", "columns": 1, "symbolType": "stroke", "symbolStrokeWidth": 3}
+    amounts = ticks(float(np.log1p(long["revenue"].max() or 0.0)))  # type: ignore[arg-type]
+    axis = number_axis(f"Mean revenue, {currency}", values=amounts)
     line = mark(long, "line", strokeWidth=2).encode(
         x=alt.X("tenth:O", axis={"title": "Tenth by expected revenue", "labelAngle": 0}),
-        y=alt.Y("revenue:Q", scale={"type": "symlog"}, axis=number_axis(f"Mean revenue, {currency}")),
+        y=alt.Y("revenue:Q", scale={"type": "symlog"}, axis=axis),
         color=alt.Color("kind:N", scale=scale, legend=legend),
         strokeDash=alt.StrokeDash("kind:N", scale=dash, legend=None),
         detail=alt.Detail("cutoff_day:O"),

@@ -73,8 +73,8 @@ def lift_curve(steps: pl.DataFrame) -> "ChartType":
     )
     even = mark(pl.DataFrame({"y": [1.0]}), "rule", color=light("muted"), strokeDash=[2, 3]).encode(y="y:Q")
     found = dict(lifted.filter((pl.col("x") - 0.1).abs() < 1e-9).select("model", "lift").iter_rows())
-    lifts = words.decimal(found.get(names[0]), 1)
-    naive = f" (naive baseline {words.decimal(found[names[1]], 1)})" if names[1] in found else ""
+    lifts = words.decimal(found.get(names[0]), 2)
+    naive = f" (naive baseline {words.decimal(found[names[1]], 2)})" if names[1] in found else ""
     return dressed(
         alt.layer(even, line).properties(width=WIDTH - 80, height=240),
         title=f"The riskiest tenth holds {lifts} times the leavers of a random tenth{naive}",
@@ -92,7 +92,8 @@ def churn_at_cutoffs(predictions: pl.DataFrame) -> "ChartType":
     table = table.with_columns(cutoff=pl.Series([words.day(day) for day in table["cutoff_day"]]))
     long = table.unpivot(on=["predicted", "actual"], index="cutoff", variable_name="what", value_name="share")
     long = long.with_columns(pl.col("what").str.to_titlecase())
-    x = alt.X("cutoff:N", sort=table["cutoff"].to_list(), axis={"title": None, "labelAngle": 0})
+    beside = {"paddingInner": 0.6, "paddingOuter": 0.5}
+    x = alt.X("cutoff:N", sort=table["cutoff"].to_list(), axis={"title": None, "labelAngle": 0}, scale=beside)
     y = alt.Y("share:Q", axis=share_axis("Share that leaves"), scale={"zero": False, "padding": 20})
     side = alt.XOffset("what:N", sort=_PAIR["domain"])
     legend = {"title": None, "orient": "top"}
@@ -104,11 +105,17 @@ def churn_at_cutoffs(predictions: pl.DataFrame) -> "ChartType":
     bars = mark(table.with_columns(what=pl.lit("Actual")), "rule", color=light("vermillion"), strokeWidth=2).encode(
         x=x, xOffset=side, y=alt.Y("low:Q", scale={"zero": False, "padding": 20}), y2="high:Q"
     )
-    text = mark(long, "text", align="left", dx=8).encode(x=x, y=y, xOffset=side, text=alt.Text("share:Q", format=".0%"))
+    texts = [
+        mark(long.filter(pl.col("what") == what), "text", align=align, dx=dx).encode(
+            x=x, y=y, xOffset=side, text=alt.Text("share:Q", format=".0%")
+        )
+        for what, align, dx in zip(_PAIR["domain"], ("right", "left"), (-9, 9), strict=True)
+    ]
     gaps = table.select((pl.col("predicted") - pl.col("actual")).abs().mean()).item()
     return dressed(
-        alt.layer(bars, dots, text).properties(width=WIDTH - 90, height=220),
-        title=f"Predicted churn was {words.decimal(100 * gaps, 1)} points off what happened, on average",
+        alt.layer(bars, dots, *texts).properties(width=WIDTH - 90, height=220),
+        title=f"Predicted churn was {words.decimal(100 * gaps, 1)} points off what happened"
+        + (", on average" if table.height > 1 else ""),
         subtitle="Predicted before, observed after. Bars: 95% interval of the actual share.",
     )
 
@@ -138,7 +145,7 @@ def _standing(table: pl.DataFrame, task: str, metric: str) -> "ChartType":
     told, kinds = words.METRICS[metric], ["champion", "candidate", "baseline"]
     order = table.sort("value", descending=told.better == "higher")["name"].to_list()
     y = alt.Y("name:N", sort=order, title=None)
-    axis = {"title": None, "format": ".2~f", "tickCount": 4}
+    axis = {"title": None, "format": ".3~f", "tickCount": 4}
     x = alt.X("value:Q", axis=axis, scale={"zero": False, "padding": 16})
     colours = {"domain": kinds, "range": [light(name) for name in ("blue", "green", "grey")]}
     shapes = {"domain": kinds, "range": ["circle", "diamond", "square"]}
