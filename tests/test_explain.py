@@ -66,7 +66,7 @@ def tell(column: str, values: list, *, base: list | None = None, dtype: object =
 
 
 def test_a_column_of_a_snapshot_is_told_beside_the_median_customer():
-    assert tell("Avg_Order_Value", [26], base=[26, 113, 200]) == ["Avg_Order_Value is 26 (the median customer has 113)"]
+    assert tell("Avg_Order_Value", [26], base=[26, 113, 200]) == ["Avg Order Value is 26 (the median customer has 113)"]
     assert tell("Plan", ["gold", None], base=["free", "free", "gold"]) == [
         "Plan is gold (most often free)",
         "Plan is not known (most often free)",
@@ -104,7 +104,7 @@ def test_every_feature_is_told_as_the_catalogue_tells_it_for_one_customer():
 def test_a_snapshot_column_that_has_a_features_name_keeps_its_own_words():
     rows = pl.DataFrame({"tenure_days": [3]})
     snapshot = Wording.learn(rows, columns=["tenure_days"], catalogue=False, currency="")
-    assert snapshot.sentences("tenure_days", rows).to_list() == ["tenure_days is 3 (the median customer has 3)"]
+    assert snapshot.sentences("tenure_days", rows).to_list() == ["tenure days is 3 (the median customer has 3)"]
 
 
 def test_the_wording_comes_back_from_plain_values():
@@ -162,7 +162,7 @@ def test_contributions_are_those_of_a_seeded_sample():
     assert explained(frame).contributions.equals(found.contributions)
 
 
-def test_words_are_coded_for_charts():
+def test_words_have_no_place_on_a_chart_of_values():
     @dataclass
     class Words(Linear):
         def contributions(self, frame: pl.DataFrame) -> Attribution:
@@ -170,7 +170,7 @@ def test_words_are_coded_for_charts():
 
     frame = shop(3).with_columns(plan=pl.Series(["b", "a", None]))
     found = explained(frame, churn=Words({}))
-    assert found.contributions["value"].to_list() == [1.0, 0.0, None]
+    assert found.contributions["value"].to_list() == [None, None, None]
     wording = Wording.learn(frame, columns=["plan"], catalogue=False, currency="")
     assert top_reasons(found, wording=wording)[0]["sentence"] == "plan: changes the risk"
 

@@ -240,7 +240,7 @@ CONTRIBUTIONS = Contract(
         CUSTOMER,
         Column("task", pl.String(), "churn or value"),
         Column("feature", pl.String(), "name of the feature"),
-        Column("value", pl.Float64(), "the customer's value; a category's code", nullable=True),
+        Column("value", pl.Float64(), "the customer's value; null where it is a word", nullable=True),
         Column("contribution", pl.Float64(), "TreeSHAP, in the model's raw score"),
     ),
 )

@@ -110,7 +110,8 @@ def _sentences(
     said = [f"{date_of(first)} to {date_of(last)}: {last - first + 1:,} days."]
     if closed:
         said.append(f"Closed on {' and '.join(closed)}.")
-    said.append(f"{missing:,} other days without a line." if missing else "No other day without a line.")
+    days = f"{'other ' if closed else ''}day{'' if missing <= 1 else 's'} without a line."
+    said.append(f"{missing:,} {days}" if missing else f"No {days}")
     if whole["share"] is not None:
         times = f", the last at {whole['last_time']}" if whole["last_time"] else ""
         said.append(

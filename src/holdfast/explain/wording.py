@@ -10,7 +10,7 @@ import polars as pl
 
 from holdfast.features.catalogue import FEATURES_BY_NAME
 from holdfast.features.feature import Feature
-from holdfast.features.words import shown
+from holdfast.features.words import shown, unknown
 
 EFFECT = {"churn": "the risk", "value": "the expected revenue"}
 _UNKNOWN = "not known"
@@ -57,7 +57,7 @@ class Wording:
 
     def title(self, column: str) -> str:
         """What a column is, without a customer's value."""
-        return FEATURES_BY_NAME[column].sentence if column in self.catalogued else column
+        return FEATURES_BY_NAME[column].heading if column in self.catalogued else column.replace("_", " ")
 
     def values(self, column: str, rows: pl.DataFrame) -> pl.Series:
         """Each row's value as shown."""
@@ -70,14 +70,13 @@ class Wording:
         if column in self.catalogued:
             return self._told(FEATURES_BY_NAME[column], rows)
         end = f" ({self.usual[column]})"
-        return pl.select(pl.lit(f"{column} is ") + pl.lit(self.values(column, rows)) + end).to_series()
+        return pl.select(pl.lit(f"{self.title(column)} is ") + pl.lit(self.values(column, rows)) + end).to_series()
 
     def _told(self, feature: Feature, rows: pl.DataFrame) -> pl.Series:
         """Do for all rows at once what `features.words.say` does for one."""
         clauses = [self._clause(clause, rows) for clause in feature.says.split("; ")]
-        unknown = f"{feature.sentence[0].lower()}{feature.sentence[1:]}: unknown"
         told = pl.concat_str(clauses, separator="; ", ignore_nulls=True)
-        return pl.select(pl.when(told == "").then(pl.lit(unknown)).otherwise(told)).to_series()
+        return pl.select(pl.when(told == "").then(pl.lit(unknown(feature))).otherwise(told)).to_series()
 
     def _clause(self, clause: str, rows: pl.DataFrame) -> pl.Series:
         """Fill one clause in; null where a value that it names is."""

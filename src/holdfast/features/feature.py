@@ -6,6 +6,7 @@ Integers add up to the same number in every order and on every engine. Level 2, 
 part itself, else a ratio. A ratio that is not defined is null; NaN and infinity never occur.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -50,6 +51,11 @@ class Feature:
     parts: Mapping[str, nw.Expr] = field(repr=False)
     value: nw.Expr = field(repr=False)
     needs: frozenset[str] = frozenset()
+
+    @property
+    def heading(self) -> str:
+        """What it is, without the small print: "Days since the last session"."""
+        return re.split(r"[;:] | \(", self.sentence)[0]
 
 
 def total(measure: str, *, within_days: int | None = None) -> nw.Expr:

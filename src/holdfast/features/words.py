@@ -11,9 +11,9 @@ def shown(value: float | None, unit: Unit, *, currency: str = "") -> str:
     """Write a value with its unit.
 
     >>> shown(74, "days"), shown(1, "days"), shown(1234.5, "currency", currency="GBP"), shown(0.354, "share")
-    ('74 days', '1 day', 'GBP 1,234.50', '35 %')
+    ('74 days', '1 day', 'GBP 1,234.50', '35%')
     >>> shown(-0.5, "change"), shown(1.8266, "ratio"), shown(0.87, "season"), shown(3, "count"), shown(None, "days")
-    ('-50 %', '1.8', 'November', '3', 'unknown')
+    ('-50%', '1.8', 'November', '3', 'unknown')
     """
     if value is None:
         return "unknown"
@@ -23,9 +23,9 @@ def shown(value: float | None, unit: Unit, *, currency: str = "") -> str:
         case "currency":
             return f"{currency} {value:,.2f}".strip()
         case "share":
-            return f"{value:.0%}".replace("%", " %")
+            return f"{value:.0%}"
         case "change":
-            return f"{value:+.0%}".replace("%", " %")
+            return f"{value:+.0%}"
         case "season":
             return month_name[min(int(value * 12), 11) + 1]
         case "ratio":
@@ -47,7 +47,12 @@ def say(feature: Feature, values: Mapping[str, float | None], units: Mapping[str
     """
     clauses = feature.says.split("; ")
     told = [clause.format_map(_shown(clause, values, units, currency)) for clause in clauses if _known(clause, values)]
-    return "; ".join(told) or f"{feature.sentence[0].lower()}{feature.sentence[1:]}: unknown"
+    return "; ".join(told) or unknown(feature)
+
+
+def unknown(feature: Feature) -> str:
+    """What is said of a customer of whom nothing is known here."""
+    return f"{feature.heading[0].lower()}{feature.heading[1:]}: unknown"
 
 
 def _fields(clause: str) -> list[str]:

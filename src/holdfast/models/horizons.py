@@ -361,8 +361,8 @@ def _extrapolated(rungs: Sequence[Rung]) -> tuple[Finding, ...]:
             name="horizons-extrapolated",
             severity="note",
             evidence=f"too few windows of {', '.join(map(str, days))} days have ended to learn from",
-            meaning="Predictions over them follow from a neighbour by (days / days)^exponent; intervals, if any, are "
-            "those of a law.",
+            meaning="Predictions over them are stretched from the nearest horizon that was learnt; intervals, if any, "
+            "are those of a law.",
             fix=f"use a longer log, or leave horizons of {min(days)} days and more out of horizons_days",
         ),
     )
