@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _NARROW = 320
 """A chart that is no wider keeps its width: it fits a phone, and its shape means something."""
+_CARDS = 4
+"""Headline figures that a row has room for."""
 _SHORT, _LONG = 20, 40
 """Characters of a cell that stays on one line; of one that needs room."""
 _STYLE = """
@@ -31,7 +33,7 @@ _STYLE = """
   border-bottom: 1px solid color-mix(in srgb, currentColor 18%, transparent); }
 .hf-table td { white-space: pre-line; overflow-wrap: break-word; min-width: 5.5rem; max-width: 32rem; }
 .hf-table .s { white-space: nowrap; }
-.hf-table .w { min-width: 15rem; }
+.hf-table .w { min-width: 15rem; width: 50%; }
 .hf-table .n { text-align: right; white-space: nowrap; }
 .hf-table thead .n { white-space: normal; }
 .hf-table thead th { font-weight: 600; vertical-align: bottom; opacity: .85; }
@@ -43,11 +45,12 @@ _STYLE = """
 [data-testid="stMultiSelect"] [data-tag], [data-testid="stMultiSelect"] [data-tag] * {
   background: transparent; color: inherit; }
 [data-testid="stMultiSelect"] [data-tag] { border: 1px solid currentColor; }
-:is(.st-key-figure-retention, .st-key-figure-quadrant, .st-key-figure-moves) [data-testid="stFullScreenFrame"] {
+:is(.st-key-figure-retention, .st-key-figure-quadrant, .st-key-figure-moves, [class*="st-key-figure-swarm"])
+  [data-testid="stFullScreenFrame"] {
   min-width: 36rem; }
 .st-key-figure-net [data-testid="stFullScreenFrame"] { min-width: 26rem; }
 [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; font-size: 1.55rem; }
-[data-testid="stMetricValue"], [data-testid="stMetricValue"] * {
+[data-testid^="stMetric"] :is(p, div) {
   white-space: normal !important; overflow-wrap: break-word; text-overflow: clip; }
 </style>
 """
@@ -61,7 +64,10 @@ def start(title: str, lead: str = "") -> tuple[Project, Opened]:
         found = project()
         run = opened(found.registry, st.session_state.get("run") or "champion")
     except RunNotFound as error:
-        nothing("No run is published yet.", f"{words.sentence(error.problem)}", "holdfast run")
+        if found.registry.run_ids():
+            failed(error)
+        else:
+            nothing("No run is published yet.", "Once one is, this page shows it by itself. Make it:", "holdfast run")
         st.stop()
     except HoldfastError as error:
         failed(error)
@@ -95,6 +101,7 @@ def figure(
     table: Callable[[], Listing] | None = None,
     *,
     keep: bool = True,
+    fill: bool = True,
 ) -> None:
     """A chart with its words above and its table below.
 
@@ -104,10 +111,13 @@ def figure(
         Of the chart on its page; with the run it names what is kept.
     keep
         False where the chart follows a slider.
+    fill
+        Whether the frame grows to the height of what stands beside it.
     """
     told, spec = _kept_chart(run, name, make) if keep else _laid_out(make())
-    with st.container(border=True, key=f"figure-{name}"):
-        _drawn(told, spec, name)
+    with st.container(border=True, key=f"figure-{name}", height="stretch" if fill else "content"):
+        if not _drawn(told, spec, name):
+            return
         if table is not None:
             with st.expander("Table", icon=":material/table_rows:"):
                 listing(run.kept(("table of", name), table) if keep else table())
@@ -138,7 +148,8 @@ def _laid_out(chart: "ChartType") -> tuple[tuple[str, str], str]:
     return (" ".join(heading["text"]), " ".join(heading.get("subtitle") or ())), json.dumps(spec)
 
 
-def _drawn(told: tuple[str, str], spec: str, name: str) -> None:
+def _drawn(told: tuple[str, str], spec: str, name: str) -> bool:
+    """Draw a chart with its words; where there is nothing to draw, say why, and give False."""
     title, subtitle = told
     st.markdown(f"**{plain(title)}**")
     if subtitle:
@@ -146,16 +157,17 @@ def _drawn(told: tuple[str, str], spec: str, name: str) -> None:
     if title.startswith("No ") and '"why"' in spec:
         (rows,) = json.loads(spec)["datasets"].values()
         st.markdown(plain(rows[0]["why"]))
-        return
+        return False
     themed = json.loads(in_dark(spec) if st.context.theme.type == "dark" else spec)
     width: Any = "stretch" if themed.get("width") == "container" else "content"
     st.vega_lite_chart(spec=themed, theme=None, width=width, alt=f"{title}. {subtitle}", key=f"chart-{name}")
+    return True
 
 
 def listing(table: Listing) -> None:
     """A table in words, as HTML: nothing in a cell is markup."""
     if not table.rows:
-        st.caption("This table has no rows.")
+        st.caption(f"{plain(table.caption)}: nothing to list.")
         return
     head = "".join(_cell("th", name, k >= table.n_words, ' scope="col"') for k, name in enumerate(table.columns))
     body = "".join(
@@ -182,9 +194,11 @@ def rows(caption: str, columns: Sequence[str], cells: Iterable[Sequence[str]], *
 
 
 def cards(found: Sequence[dict[str, Any]]) -> None:
-    """Headline figures side by side; on a phone, below one another."""
-    for place, card in zip(st.columns(len(found)), found, strict=True):
-        place.metric(border=True, **card)
+    """Headline figures, at most four side by side; on a phone, below one another."""
+    per_row = len(found) if len(found) <= _CARDS else _CARDS - 1
+    for k in range(0, len(found), per_row):
+        for place, card in zip(st.columns(per_row), found[k : k + per_row], strict=False):
+            place.metric(border=True, height="stretch", **card)
 
 
 def plain(text: str) -> str:

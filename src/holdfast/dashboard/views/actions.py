@@ -49,7 +49,7 @@ def _today() -> int:
 
 def _rule(run: Opened) -> Rule:
     terms = campaigns_of(run.study).get(AT_RISK_SEGMENTS[0], Campaign(cost=0.0, rate=0.0))
-    who, terms_of, limits = (place.container(border=True) for place in st.columns(3))
+    who, terms_of, limits = (place.container(border=True, height="stretch") for place in st.columns(3))
     money = run.currency
     with who:
         st.markdown("**Who**")
@@ -94,7 +94,8 @@ def _told(run: Opened, audience: Audience) -> None:
         parts.nothing(
             "Nobody is in this audience.",
             f"{words.plural(figures['candidates'], 'customer')} match before the limits. Choose more segments, a lower "
-            "threshold or cost, or a larger budget.",
+            "threshold or cost, or a larger budget"
+            + (", or leave those in who are not expected to pay." if audience.rule.only_paying else "."),
         )
         return
     parts.cards(

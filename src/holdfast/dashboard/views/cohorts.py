@@ -42,7 +42,13 @@ def _forecast(run: Opened) -> None:
         return
     groups = forecast.select("group_kind", "group").unique(maintain_order=True)
     names = ["all", *(name for kind, name in groups.iter_rows() if kind != "company")]
-    chosen = st.selectbox("Forecast of", names, key="group", bind="query-params") or "all"
+    chosen = (
+        st.selectbox(
+            "Forecast of", names, key="group", bind="query-params",
+            format_func=lambda name: "All customers" if name == "all" else name,
+        )
+        or "all"
+    )  # fmt: skip
     mine = forecast.filter(pl.col("group") == chosen)
     weeks = spreads.weeks(run.table("days")) if chosen == "all" else spreads.weeks(run.table("days").clear())
     parts.figure(

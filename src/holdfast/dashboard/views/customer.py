@@ -72,7 +72,9 @@ def _customer(run: Opened, known: dict[str, Any]) -> None:
     risk, why = st.columns(2)
     with risk:
         base = float(run.kept("base rate", lambda: run.scores["churn_probability"].mean()))
-        parts.figure(run, "gauge", lambda: charts.risk_gauge(known["churn_probability"], base_rate=base), keep=False)
+        parts.figure(
+            run, "gauge", lambda: charts.risk_gauge(known["churn_probability"], base_rate=base), keep=False, fill=False
+        )
         _actions(answer)
     with why:
         _reasons(run, answer)
@@ -93,7 +95,7 @@ def _cards(known: dict[str, Any], answer: dict[str, Any], money: str) -> list[di
         {"label": "Churn probability", "value": words.percent(known["churn_probability"])},
         {"label": "Expected revenue", "value": worth, **({"help": unknown} if unknown else {})},
         {"label": "Segment", "value": known["segment"]},
-        {"label": "Riskier than, in the tier", "value": words.percent(answer["risk_rank"], 0)},
+        {"label": "Riskier than", "value": f"{words.percent(answer['risk_rank'], 0)} of its tier"},
     ]
     low, high = known.get("revenue_low_80"), known.get("revenue_high_80")
     if low is not None and high is not None:
@@ -104,7 +106,7 @@ def _cards(known: dict[str, Any], answer: dict[str, Any], money: str) -> list[di
 
 
 def _actions(answer: dict[str, Any]) -> None:
-    with st.container(border=True):
+    with st.container(border=True, height="stretch"):
         st.markdown("**What to do**")
         told = answer["actions"] or [f"The study names no action for {answer['segment']}: write one under [actions]."]
         st.markdown("".join(f"\n- {parts.plain(action)}" for action in told))
@@ -139,7 +141,8 @@ def _future(run: Opened, known: dict[str, Any]) -> None:
     with left:
         horizons = lookup.rows_of(run.run, "horizons", name)
         if horizons is None or horizons.is_empty():
-            parts.nothing("No value by horizon.", "A run of an order log made by this version or later has it.")
+            why = "A snapshot says nothing of when" if run.is_snapshot else "This run is older than that table"
+            parts.nothing("No value by horizon.", f"{why}: a new run of an order log shows it.")
         else:
             parts.figure(
                 run, "horizons", lambda: charts.value_by_horizon(horizons, currency=money),
@@ -148,9 +151,8 @@ def _future(run: Opened, known: dict[str, Any]) -> None:
     with right:
         bought = lookup.rows_of(run.run, "purchases", name)
         if bought is None or bought.is_empty():
-            parts.nothing(
-                "No purchases.", "A snapshot holds none; a run of an order log keeps the latest of each customer."
-            )
+            why = "A snapshot holds none" if run.is_snapshot else "This run is older than that table"
+            parts.nothing("No purchases.", f"{why}: a new run of an order log shows the latest.")
             return
         coming = known.get("next_purchase_day")
         parts.figure(
@@ -171,7 +173,7 @@ def _what_if(run: Opened, features: dict[str, Any], known: dict[str, Any]) -> No
     changes = {}
     for place, lever in zip(st.columns(len(found)), found, strict=True):
         moved = place.slider(
-            label(lever.feature),
+            label(lever.feature) + ("" if lever.value is not None else " (now unknown)"),
             lever.low,
             lever.high,
             _start(lever),

@@ -107,9 +107,10 @@ def _churn_window(run: Opened) -> None:
     parts.figure(run, "silences", lambda: charts.reactivation(told), lambda: page["tradeoff"])
     if page["causes"].rows:
         parts.figure(run, "causes", lambda: charts.causes(told), lambda: page["causes"])
-    for name in ("groups", "counts", "labels"):
-        with st.container(border=True):
-            parts.listing(page[name])
+    for table in (page[name] for name in ("groups", "counts", "labels")):
+        if table.rows:
+            with st.container(border=True):
+                parts.listing(table)
     for finding in told["findings"]:
         said = f"{words.sentence(finding['evidence'])} {words.sentence(finding['fix'])}"
         st.markdown(f"- {parts.plain(said)}")

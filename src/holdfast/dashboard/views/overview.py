@@ -95,6 +95,8 @@ def _card(values: list[float], label: str, write: Any, name: str) -> dict[str, A
         said = (
             f"{100 * change:+.1f} points" if name == "share_at_risk" else f"{'+' if change >= 0 else ''}{write(change)}"
         )
+        if not any(digit in said for digit in "123456789"):
+            change, said = 0.0, "no change"
         # More at risk is bad: the arrow says the direction, the colour only repeats it.
         card |= {
             "delta": said.replace(words.MINUS, "-"),

@@ -45,8 +45,16 @@ def _value(run: Opened) -> None:
     if not report.knows_value:
         parts.nothing("This run has no value model.", "Set snapshot.labels.value in the study and run again.")
         return
+    metrics = run.kept("value metrics", lambda: listings.metrics(report, "value"))
+    if not metrics.rows:
+        parts.nothing(
+            "Nothing proves the value predictions.",
+            "No past cutoff has a complete window of outcomes after it: use a longer log or a shorter "
+            "value.horizon_days.",
+        )
+        return
     with st.container(border=True):
-        parts.listing(run.kept("value metrics", lambda: listings.metrics(report, "value")))
+        parts.listing(metrics)
     parts.figure(run, "gains", lambda: charts.gains(report.steps), lambda: listings.gains(report))
     parts.figure(
         run, "promises", lambda: charts.promises(report.predictions, currency=run.currency),
