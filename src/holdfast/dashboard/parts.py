@@ -101,7 +101,6 @@ def figure(
     table: Callable[[], Listing] | None = None,
     *,
     keep: bool = True,
-    fill: bool = True,
 ) -> None:
     """A chart with its words above and its table below.
 
@@ -111,11 +110,9 @@ def figure(
         Of the chart on its page; with the run it names what is kept.
     keep
         False where the chart follows a slider.
-    fill
-        Whether the frame grows to the height of what stands beside it.
     """
     told, spec = _kept_chart(run, name, make) if keep else _laid_out(make())
-    with st.container(border=True, key=f"figure-{name}", height="stretch" if fill else "content"):
+    with st.container(border=True, key=f"figure-{name}", height="stretch"):
         if not _drawn(told, spec, name):
             return
         if table is not None:
