@@ -69,15 +69,18 @@ def _customer(run: Opened, known: dict[str, Any]) -> None:
     answer = predict_customer(run.run, name)
     parts.cards(_cards(known, answer, money))
     st.caption(f"Evidence, {answer['evidence']}.")
+    told = pl.DataFrame(answer["reasons"], schema=REASONS.schema)
+    base = float(run.kept("base rate", lambda: run.scores["churn_probability"].mean()))
     risk, why = st.columns(2)
     with risk:
-        base = float(run.kept("base rate", lambda: run.scores["churn_probability"].mean()))
-        parts.figure(
-            run, "gauge", lambda: charts.risk_gauge(known["churn_probability"], base_rate=base), keep=False, fill=False
-        )
-        _actions(answer)
+        parts.figure(run, "gauge", lambda: charts.risk_gauge(known["churn_probability"], base_rate=base), keep=False)
     with why:
-        _reasons(run, answer)
+        _reason(run, told.filter(pl.col("task") == "churn"), "churn")
+    doing, worth = st.columns(2)
+    with doing:
+        _actions(answer)
+    with worth:
+        _reason(run, told.filter(pl.col("task") == "value"), "value")
     try:
         features = features_of(run.run, name)
     except HoldfastError as error:
@@ -110,12 +113,6 @@ def _actions(answer: dict[str, Any]) -> None:
         st.markdown("**What to do**")
         told = answer["actions"] or [f"The study names no action for {answer['segment']}: write one under [actions]."]
         st.markdown("".join(f"\n- {parts.plain(action)}" for action in told))
-
-
-def _reasons(run: Opened, answer: dict[str, Any]) -> None:
-    told = pl.DataFrame(answer["reasons"], schema=REASONS.schema)
-    for task in ("churn", "value"):
-        _reason(run, told.filter(pl.col("task") == task), task)
 
 
 def _reason(run: Opened, mine: pl.DataFrame, task: str) -> None:

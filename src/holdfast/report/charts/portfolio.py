@@ -45,7 +45,7 @@ def revenue_distribution(scores: pl.DataFrame, *, currency: str) -> "ChartType":
     top = float(ranked.head(max(1, scores.height // 10)).sum()) / float(ranked.sum())
     median = float(ranked.median())  # type: ignore[arg-type]
     return dressed(
-        bars.properties(width=WIDTH - 60, height=220),
+        bars.properties(width=WIDTH - 60, height=320),
         title=f"A tenth of the customers holds {words.percent(top, 0)} of the expected revenue",
         subtitle=f"{words.plural(scores.height, 'customer')}; the median customer is expected to bring "
         f"{words.money(median, currency)}.",
