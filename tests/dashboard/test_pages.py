@@ -50,6 +50,19 @@ def test_every_page_shows_every_kind_of_project(
         assert "scored as of" in _said(shown)
 
 
+def test_value_that_no_past_cutoff_could_prove_is_said_to_be_unproved(
+    tiny_project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = _show("performance", tiny_project, monkeypatch, part="Value")
+    assert "Nothing proves the value predictions." in _said(shown)
+
+
+def test_nothing_left_out_offers_no_empty_table(log_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = _show("health", log_project, monkeypatch)
+    assert "No left-out rows to show" in _said(shown)
+    assert "nothing to list" not in _said(shown)
+
+
 def test_a_study_that_cannot_be_read_is_an_error_with_a_fix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = _show("overview", tmp_path / "holdfast.toml", monkeypatch)
     assert not shown.exception

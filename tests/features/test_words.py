@@ -23,6 +23,11 @@ def test_a_missing_value_says_what_is_unknown() -> None:
     assert told == "the longest gap after which the customer came back: unknown"
 
 
+def test_what_is_unknown_is_named_without_the_small_print() -> None:
+    told = say(FEATURES_BY_NAME["gap_mean"], {"gap_mean": None}, UNITS)
+    assert told == "mean days from one purchase to the next: unknown"
+
+
 def test_money_carries_its_currency() -> None:
     assert say(FEATURES_BY_NAME["spend_90d"], {"spend_90d": 1234.5}, UNITS, currency="GBP") == (
         "spent in the last 90 days: GBP 1,234.50"

@@ -60,6 +60,49 @@ def test_a_gauge_says_the_band_and_how_that_compares() -> None:
     assert title == "Very high risk: 70.0%, 2.0 times the average"
 
 
+@pytest.mark.parametrize(
+    ("probability", "said"),
+    [(0.401, "High risk: 40.1%, about the average"), (0.0001, "Low risk: 0.0%, far below the average")],
+)
+def test_a_gauge_leaves_out_a_factor_that_says_nothing(probability: float, said: str) -> None:
+    assert charts.risk_gauge(probability, base_rate=0.4).to_dict()["title"]["text"] == [said]
+
+
+def _title(chart: Any) -> str:
+    return " ".join(chart.to_dict()["title"]["text"])
+
+
+@pytest.mark.parametrize(
+    ("n", "crowd", "bands"),
+    [
+        (0, "Nobody of the more valuable half is likely to leave", "Nobody of high value has a high or very high risk"),
+        (
+            1,
+            "1 customer of the more valuable half is likely to leave and holds £100",
+            "1 customer of high value has a high or very high risk",
+        ),
+        (
+            2,
+            "2 customers of the more valuable half are likely to leave and hold £200",
+            "2 customers of high value have a high or very high risk",
+        ),
+    ],
+)
+def test_titles_agree_with_how_many_are_at_risk(report: Report, n: int, crowd: str, bands: str) -> None:
+    scores = report.scores.head(4).with_columns(
+        pl.Series("churn_probability", [0.9] * n + [0.05] * (4 - n)),
+        expected_revenue=pl.lit(100.0),
+        value_tier=pl.lit("high"),
+    )
+    assert _title(charts.value_against_risk(scores, threshold=0.5, currency="GBP")) == crowd
+    assert _title(charts.risk_bands(scores, currency="GBP")) == bands
+
+
+def test_one_past_cutoff_has_no_average(report: Report) -> None:
+    one = report.predictions.filter(pl.col("cutoff_day") == report.predictions["cutoff_day"].max())
+    assert not _title(charts.churn_at_cutoffs(one)).endswith("on average")
+
+
 def test_open_months_are_hatched_and_carry_no_figure() -> None:
     rows = [("2024-01", 0, 10, 10, 5.0, True), ("2024-01", 1, 10, 4, 2.0, True), ("2024-01", 2, 10, 1, 1.0, False)]
     spec = charts.retention(pl.DataFrame(rows, schema=tables.COHORTS.schema, orient="row")).to_dict()

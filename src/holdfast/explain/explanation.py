@@ -171,5 +171,6 @@ def _coded(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
     """Every column as floats; words, which no scale puts in order, as null."""
     numeric = {name for name in columns if frame.schema[name].is_numeric() or frame.schema[name] == pl.Boolean}
     return frame.select(
-        pl.col(name).cast(pl.Float64) if name in numeric else pl.lit(None, pl.Float64).alias(name) for name in columns
+        pl.col(name).cast(pl.Float64) if name in numeric else pl.repeat(None, pl.len(), dtype=pl.Float64).alias(name)
+        for name in columns
     )

@@ -192,7 +192,6 @@ def ways(contributions: pl.DataFrame, task: str, features: list[str]) -> pl.Data
     way = (
         pl.when(strength >= 0.3).then(pl.lit(f"high values raise the {what}"))
         .when(strength <= -0.3).then(pl.lit(f"high values lower the {what}"))
-        .when(strength.is_null()).then(pl.lit("has no high or low"))
         .otherwise(pl.lit("no single direction"))
     )  # fmt: skip
     named = pl.DataFrame({"feature": features}, schema={"feature": pl.String})
