@@ -98,7 +98,7 @@ def _cards(known: dict[str, Any], answer: dict[str, Any], money: str) -> list[di
         {"label": "Churn probability", "value": words.percent(known["churn_probability"])},
         {"label": "Expected revenue", "value": worth, **({"help": unknown} if unknown else {})},
         {"label": "Segment", "value": known["segment"]},
-        {"label": "Riskier than", "value": f"{words.percent(answer['risk_rank'], 0)} of its tier"},
+        {"label": "Risk rank in its tier", "value": f"{words.count(100 * answer['risk_rank'])} of 100"},
     ]
     low, high = known.get("revenue_low_80"), known.get("revenue_high_80")
     if low is not None and high is not None:
