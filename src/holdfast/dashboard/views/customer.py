@@ -74,11 +74,10 @@ def _customer(run: Opened, known: dict[str, Any]) -> None:
     risk, why = st.columns(2)
     with risk:
         parts.figure(run, "gauge", lambda: charts.risk_gauge(known["churn_probability"], base_rate=base), keep=False)
+        _actions(answer)
     with why:
         _reason(run, told.filter(pl.col("task") == "churn"), "churn")
-    doing, worth = st.columns(2)
-    with doing:
-        _actions(answer)
+    profile, worth = st.columns(2)
     with worth:
         _reason(run, told.filter(pl.col("task") == "value"), "value")
     try:
@@ -86,7 +85,8 @@ def _customer(run: Opened, known: dict[str, Any]) -> None:
     except HoldfastError as error:
         parts.failed(error)
         return
-    _profile(run, features, known)
+    with profile:
+        _profile(run, features, known)
     _future(run, known)
     _what_if(run, features, known)
 

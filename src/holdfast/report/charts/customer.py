@@ -1,6 +1,7 @@
 """One customer: risk, what drives it, how unusual the customer is, what is to be expected, and when."""
 
 from math import cos, pi, sin
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 _BAND_COLOURS = ("green", "amber", "vermillion", "vermillion")
 _NARROW = WIDTH // 2
+_RADAR, _LINE = 220, 10
+"""Side of the radar and characters in a line of its labels: with labels on both sides it fits a phone."""
+_UPRIGHT = 0.05
 
 
 def risk_gauge(probability: float, *, base_rate: float) -> "ChartType":
@@ -80,8 +84,12 @@ def profile_radar(profile: pl.DataFrame, *, segment: str) -> "ChartType":
     known = profile.drop_nulls(["rank", "median_rank"])
     if known.height < 3:
         return empty("profile", "Fewer than three features of this customer are known.")
-    names = [label(name) for name in known["feature"]]
     angles = [pi / 2 - 2 * pi * k / known.height for k in range(known.height)]
+    # A name above or below the centre has room.
+    names = [
+        label(name) if abs(cos(a)) <= _UPRIGHT else fill(label(name), _LINE, break_long_words=False)
+        for name, a in zip(known["feature"], angles, strict=True)
+    ]
     own, usual = (
         _ring(known[column].to_list(), angles, who)
         for column, who in (("rank", "This customer"), ("median_rank", segment))
@@ -110,7 +118,7 @@ def profile_radar(profile: pl.DataFrame, *, segment: str) -> "ChartType":
     name, difference = gap.select("feature", "gap").row(0)
     side = "above" if difference > 0 else "below"
     return dressed(
-        alt.layer(*layers).properties(width=_NARROW, height=_NARROW),
+        alt.layer(*layers).properties(width=_RADAR, height=_RADAR),
         title=f"Furthest from the segment's median: {words.feature(name)} ({side} it)",
         subtitle="Centre: the lowest of all customers; rim: the highest.",
     )
@@ -133,10 +141,12 @@ def _names(far: pl.DataFrame, x: Any, y: Any) -> list[Any]:
     """Names around the rim, each written away from the centre."""
     import altair as alt
 
-    sides = {"left": pl.col("x") > 0.05, "right": pl.col("x") < -0.05, "center": pl.col("x").abs() <= 0.05}
+    sides = {
+        "left": pl.col("x") > _UPRIGHT, "right": pl.col("x") < -_UPRIGHT, "center": pl.col("x").abs() <= _UPRIGHT,
+    }  # fmt: skip
     parts = [(align, far.filter(which)) for align, which in sides.items()]
     return [
-        mark(part, "text", align=align).encode(x=x, y=y, text=alt.Text("name:N"))
+        mark(part, "text", align=align, baseline="middle", lineBreak="\n").encode(x=x, y=y, text=alt.Text("name:N"))
         for align, part in parts
         if part.height
     ]
