@@ -15,6 +15,7 @@ from bench import (
     _science_btyd,
     _science_cdnow,
     _science_counts,
+    _science_horizons,
     _science_money,
     _science_portfolio,
     _science_promotions,
@@ -34,6 +35,7 @@ SECTIONS: dict[str, Section] = {
     **_science_promotions.SECTIONS,
     **_science_money.SECTIONS,
     **_science_portfolio.SECTIONS,
+    **_science_horizons.SECTIONS,
     **_science_telco.SECTIONS,
     **_science_young.SECTIONS,
 }
