@@ -127,6 +127,13 @@ def test_every_horizon_whose_window_has_ended_is_held_against_it(proof: Evidence
     assert set(told.filter(horizon_days=30, task="churn")["model"]) == {"champion", "baseline: recency rank"}
 
 
+def test_every_horizon_is_proved_also_where_horizons_and_steps_do_not_fit_together(shop: Path) -> None:
+    odd = {"churn.horizon_days": "45", "value.horizon_days": "100", "horizons_days": "[20]", "backtest.count": "1"}
+    told = backtest(Study.from_toml(shop / "holdfast.toml", overrides=odd)).horizon_evidence
+    assert set(told["horizon_days"]) == {20, 45, 100}
+    assert told.filter(model="baseline: recency rank", metric="brier").height == 3
+
+
 def test_of_a_planned_promotion_the_days_are_known_and_not_what_it_brought(tmp_path: Path, cutoff: int) -> None:
     sales = tuple((date_of(first), 7) for first in (cutoff - 100, cutoff + 20))
     simulate_to(tmp_path / "full", Shop(n_customers=600, n_days=450, seed=5, promotions=sales, promotion_factor=5.0))

@@ -2,10 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 import polars as pl
 
+from holdfast.errors import NotEnoughData
 from holdfast.evaluation.backtest import (
     CHAMPION,
     Evidence,
@@ -17,13 +19,13 @@ from holdfast.evaluation.backtest import (
 )  # fmt: skip
 from holdfast.findings import Finding
 from holdfast.io.duckdb import Warehouse
-from holdfast.models.baseline import Baseline, TrailingSpend
+from holdfast.models.baseline import Baseline, RecencyRank, TrailingSpend
 from holdfast.models.churn import ChurnModel
-from holdfast.models.examples import examples
+from holdfast.models.examples import learning_cutoffs
 from holdfast.models.links import Vector
 from holdfast.models.spread import Spread
 from holdfast.models.value import ValueModel
-from holdfast.pipeline.fit import Learnt, fit_log, learn, recency_rank, tasks_of
+from holdfast.pipeline.fit import Learnt, fit_log, learn, tasks_of
 from holdfast.pipeline.history import History, horizon_of, proving_cutoffs, read_history
 from holdfast.study import Study
 from holdfast.windows import date_of
@@ -74,8 +76,10 @@ def backtest(
     for cutoff in tests:
         if on_progress:
             on_progress(f"every horizon at {date_of(cutoff)}")
-        for days, told in forecasts_by_horizon(study, history, cutoff, learnt=learnt[cutoff]).items():
-            by_horizon[days] += told
+        # What cannot be fitted at a cutoff is not proved there: such a horizon has no row.
+        with suppress(NotEnoughData):
+            for days, told in forecasts_by_horizon(study, history, cutoff, learnt=learnt[cutoff]).items():
+                by_horizon[days] += told
     return Evidence(
         evidence=evidence_of(forecasts, threshold=study.churn.threshold, seed=study.seed),
         predictions=predictions_of(forecasts),
@@ -103,6 +107,11 @@ def forecasts_by_horizon(
     ----------
     learnt
         What was learnt at the cutoff before.
+
+    Raises
+    ------
+    NotEnoughData
+        Churn or value cannot be learnt at the cutoff.
     """
     fitted = fit_log(study, history, now=cutoff, learnt=learnt)
     churn, value, models = fitted.models["churn"], fitted.models.get("value"), fitted.horizons
@@ -117,11 +126,8 @@ def forecasts_by_horizon(
         spread = models.spread(value, frame, silent)
     found: dict[int, list[Forecast]] = {}
     for days in (days for days in study.all_horizons if cutoff + days <= history.end_day):
-        seen = examples(
-            study, history.features, history.labels, horizon_days=days, first_day=history.first_day, now=cutoff
-        )
         told: dict[TaskName, tuple[Vector, Baseline, Spread | None]]
-        told = {"churn": (silent[days], recency_rank(seen), None)}
+        told = {"churn": (silent[days], _recency_rank(study, history, days, cutoff), None)}
         if days in earned:
             told["value"] = earned[days], TrailingSpend(days), spread.get(days)
         found[days] = []
@@ -134,6 +140,23 @@ def forecasts_by_horizon(
                 )
             )  # fmt: skip
     return found
+
+
+def _recency_rank(study: Study, history: History, horizon_days: int, now: int) -> RecencyRank:
+    """Silence over a horizon by recency alone, learnt from the churn task's cutoffs.
+
+    Where no window of the horizon has ended by then, from the longest that has.
+    """
+    cutoffs = learning_cutoffs(study, horizon_days=study.churn.horizon_days, first_day=history.first_day, now=now)
+    ended = history.labels.filter(
+        pl.col("cutoff_day").is_in(cutoffs),
+        pl.col("horizon_days") <= horizon_days,
+        pl.col("cutoff_day") + pl.col("horizon_days") <= now,
+    )
+    longest = ended.filter(pl.col("horizon_days") == pl.col("horizon_days").max())
+    seen = history.features.join(longest, on=["customer_id", "cutoff_day"])
+    days, silent = (seen[name].cast(pl.Float64).to_numpy() for name in ("days_since_last_purchase", "churned"))
+    return RecencyRank.fit(days, silent, reach=horizon_days / int(seen["horizon_days"][0]))
 
 
 def observed(

@@ -13,7 +13,7 @@ from holdfast.findings import Finding
 from holdfast.models.alike import churned_alike, earns_nothing, no_value, same_churn
 from holdfast.models.baseline import Baseline, RecencyRank, TrailingSpend
 from holdfast.models.churn import ChurnModel, fit_churn
-from holdfast.models.examples import Examples, examples
+from holdfast.models.examples import examples
 from holdfast.models.horizons import HorizonModel, Past, fit_horizons
 from holdfast.models.value import FittedValue, ValueModel, fit_value
 from holdfast.pipeline.history import History, horizon_of, promotions_at
@@ -69,20 +69,16 @@ def learn(study: Study, task: TaskName, history: History, *, now: int) -> Learnt
     )
     if task == "churn":
         churn, findings = same_churn(found) if churned_alike(found) else fit_churn(found, study.churn, seed=study.seed)
-        return Learnt(churn, recency_rank(found), findings)
+        days = found.frame["days_since_last_purchase"].cast(pl.Float64).to_numpy()
+        reach = float(found.horizon_days / found.window.mean())
+        baseline = RecencyRank.fit(days, found.churned.astype(np.float64), reach=reach)
+        return Learnt(churn, baseline, findings)
     value = (
         no_value(found)
         if earns_nothing(found)
         else fit_value(found, study.value, first_day=history.first_day, now=now, seed=study.seed)
     )
     return Learnt(value.model, TrailingSpend(found.horizon_days), value.findings, value)
-
-
-def recency_rank(seen: Examples) -> RecencyRank:
-    """The naive baseline of silence over the horizon of these examples."""
-    days = seen.frame["days_since_last_purchase"].cast(pl.Float64).to_numpy()
-    reach = float(seen.horizon_days / seen.window.mean())
-    return RecencyRank.fit(days, seen.churned.astype(np.float64), reach=reach)
 
 
 def tasks_of(study: Study) -> tuple[TaskName, ...]:

@@ -81,7 +81,9 @@ def cutoffs_needed(
         tests = proving_cutoffs(study, task, first_day=first_day, end_day=end_day, asked=asked)
         needed |= set(tests)
         for now in (*tests, end_day):
-            needed |= set(learning_cutoffs(study, horizon_days=horizon_of(study, task), first_day=first_day, now=now))
+            # Where value is tested, every horizon is, and with them churn.
+            for days in {horizon_of(study, task), horizon_of(study, "churn")}:
+                needed |= set(learning_cutoffs(study, horizon_days=days, first_day=first_day, now=now))
     return tuple(sorted(needed))
 
 
