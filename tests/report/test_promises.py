@@ -47,6 +47,7 @@ def test_the_figures_of_a_horizon_stand_in_one_row_with_the_naive_ones_beside_th
         (30, 100, "churn", "champion", "brier", 0.1), (30, 100, "churn", "baseline: recency rank", "brier", 0.2),
         (30, 100, "value", "median", "wape", 0.5), (30, 100, "value", "interval", "coverage_80", 0.79),
         (30, 130, "churn", "champion", "brier", 0.3), (90, 100, "churn", "champion", "roc_auc", 0.8),
+        (90, 100, "value", "champion", "total_ratio", float("nan")),
     ]  # fmt: skip
     table = pl.DataFrame([(*row, None, None) for row in told], schema=HORIZON_EVIDENCE.schema, orient="row")
     found = by_horizon(table)
@@ -56,3 +57,4 @@ def test_the_figures_of_a_horizon_stand_in_one_row_with_the_naive_ones_beside_th
     assert (first["brier"], first["naive_brier"], first["median_wape"], first["coverage_80"]) == (0.1, 0.2, 0.5, 0.79)
     assert first["wape"] is first["roc_auc"] is first["total_ratio"] is None
     assert found["naive_brier"].to_list() == [0.2, None, None]
+    assert found["total_ratio"].null_count() == 3, "a ratio to nothing is not a number to show"

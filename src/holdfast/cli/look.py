@@ -132,19 +132,20 @@ def _tenths(by_tenth: "pl.DataFrame") -> "Table":
 
 
 def _horizons(by_horizon: "pl.DataFrame") -> "Table":
-    """Every horizon at every cutoff whose window has ended; in brackets, the naive baseline."""
+    """Every horizon, days, at every cutoff whose window has ended; in brackets, the naive baseline."""
     from rich.table import Table
 
     from holdfast.windows import date_of
 
     shown = {"brier": "brier", "wape": "wape", "total_ratio": "total"}
-    table = Table("horizon", "cutoff", box=None, padding=(0, 2, 0, 0))
-    for title in (*shown.values(), "in 80 %", "in 95 %"):
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for title in ("days", "cutoff", *shown.values(), "in 80 %", "in 95 %"):
         table.add_column(title, justify="right", no_wrap=True)
     for row in by_horizon.iter_rows(named=True):
-        pairs = ("-" if row[name] is None else f"{row[name]:.3f} ({row[f'naive_{name}']:.3f})" for name in shown)
+        told = {name: "-" if value is None else f"{value:.3f}" for name, value in row.items()}
+        pairs = ("-" if row[name] is None else f"{told[name]} ({told[f'naive_{name}']})" for name in shown)
         held = ("-" if row[name] is None else f"{row[name]:.0%}" for name in ("coverage_80", "coverage_95"))
-        table.add_row(f"{row['horizon_days']} days", str(date_of(row["cutoff_day"])), *pairs, *held)
+        table.add_row(str(row["horizon_days"]), str(date_of(row["cutoff_day"])), *pairs, *held)
     return table
 
 

@@ -59,13 +59,13 @@ def by_horizon(horizon_evidence: pl.DataFrame) -> pl.DataFrame:
     """What HORIZON_EVIDENCE says, by HORIZONS_PROVED: one row per horizon and cutoff.
 
     Figures of the naive baseline beside the model's; the median's by the rule of medians; how often intervals held.
-    Null where something was not told.
+    Null where something was not told, or is not defined: a ratio to customers who brought nothing.
     """
     whose = (
         pl.when(pl.col("model").is_in([CHAMPION, INTERVAL])).then(pl.lit(""))
         .when(pl.col("model") == MEDIAN).then(pl.lit("median_")).otherwise(pl.lit("naive_"))
     )  # fmt: skip
-    named = horizon_evidence.with_columns(name=whose + pl.col("metric"))
+    named = horizon_evidence.with_columns(pl.col("value").fill_nan(None), name=whose + pl.col("metric"))
     wanted = [
         pl.col("value").filter(pl.col("name") == name).first().alias(name)
         for name in HORIZONS_PROVED.names()
