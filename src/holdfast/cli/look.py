@@ -138,8 +138,8 @@ def _horizons(by_horizon: "pl.DataFrame") -> "Table":
     from holdfast.windows import date_of
 
     shown = {"brier": "brier", "wape": "wape", "total_ratio": "total"}
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in ("days", "cutoff", *shown.values(), "in 80 %", "in 95 %"):
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    for title in ("days", "cutoff", *shown.values(), "80 % held", "95 % held"):
         table.add_column(title, justify="right", no_wrap=True)
     for row in by_horizon.iter_rows(named=True):
         told = {name: "-" if value is None else f"{value:.3f}" for name, value in row.items()}
