@@ -15,6 +15,7 @@ from holdfast.models.design import Attribution, Design
 from holdfast.models.examples import Examples, Split
 from holdfast.models.exposure import HAZARD, fit_silence, horizon_exponent
 from holdfast.models.learners import Learner, Recipe, learner_from_parts
+from holdfast.models.level import Today, powered, towards
 from holdfast.models.links import Matrix, Vector
 from holdfast.models.selection import candidates_of, held_out, log_loss
 from holdfast.study import Churn
@@ -57,6 +58,14 @@ class ChurnModel:
         """As `predict`, of the design's matrix."""
         probability = self.learner.predict(matrix)
         return probability if self.calibration is None else self.calibration.apply(probability)
+
+    def at_level(self, today: Today) -> "ChurnModel":
+        """The same order of customers, most of the way to the level that the laws tell of today's."""
+        assert self.horizon_days is not None
+        share = today.silent([self.horizon_days])[self.horizon_days]
+        known = self.calibration or BetaCalibration()
+        power = towards(1.0, powered(self.predict(today.frame), share))
+        return replace(self, calibration=replace(known, season=known.season * power))
 
     def raw(self, frame: pl.DataFrame) -> Vector:
         """The learner's score before calibration, mostly log-odds; it ranks customers as `predict` does."""

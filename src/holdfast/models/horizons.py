@@ -10,7 +10,6 @@ that P(silent) cannot rise and revenue cannot shrink as the horizon grows, whate
 Where no window of the longer horizon has ended, both are extrapolated by (h / H)^exponent, read off shorter windows.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
@@ -22,9 +21,11 @@ import polars as pl
 from holdfast.findings import Finding
 from holdfast.models.churn import ChurnModel
 from holdfast.models.exposure import HAZARD, REVENUE, horizon_exponent
-from holdfast.models.learners import Learner, Recipe, learner_from_parts
+from holdfast.models.learners import Recipe
+from holdfast.models.level import Today
 from holdfast.models.links import Vector
 from holdfast.models.promotions import NO_PROMOTIONS, Promotions
+from holdfast.models.rungs import Rung
 from holdfast.models.season import Season
 from holdfast.models.spread import Outlook, Spread, SpreadModel
 from holdfast.models.value import FittedValue, ValueModel
@@ -35,46 +36,6 @@ _CERTAIN = 1e-12
 _LEAST_ROWS = 200
 _KEYS = ["customer_id", "cutoff_day"]
 _MONEY = ("future_revenue_minor", "future_revenue_minor_long")
-
-
-@dataclass(frozen=True)
-class Rung:
-    """One horizon, hung on the next one towards the task's own.
-
-    Attributes
-    ----------
-    short, long
-        The two horizons, days; one of them is this rung's own, the other is known already.
-    learner
-        The conditional chance, or the share over what is usual; None where it is extrapolated.
-    usual
-        The share of the company's revenue that the short window will hold of the long one's; of an extrapolated one and
-        of silence, what promotions make of it: 1 without any.
-    exponent
-        For the extrapolation.
-    """
-
-    short: int
-    long: int
-    learner: Learner | None = None
-    usual: float = 1.0
-    exponent: float = 1.0
-
-    @property
-    def stretch(self) -> float:
-        """(short / long)^exponent."""
-        return float((self.short / self.long) ** self.exponent)
-
-    def parts(self) -> dict[str, bytes]:
-        """The rung as files."""
-        own = {name: getattr(self, name) for name in ("short", "long", "usual", "exponent")}
-        return {"rung.json": json.dumps(own).encode(), **(self.learner.parts() if self.learner else {})}
-
-    @classmethod
-    def from_parts(cls, parts: Mapping[str, bytes]) -> "Rung":
-        """Rebuild from `parts`, whose hashes have been checked."""
-        files = {name: data for name, data in parts.items() if name != "rung.json"}
-        return cls(**json.loads(parts["rung.json"]), learner=learner_from_parts(files) if files else None)
 
 
 @dataclass(frozen=True)
@@ -99,13 +60,26 @@ class HorizonModel:
         found, matrix = {churn.horizon_days: probability}, churn.design.matrix(frame)
         for days, rung in self.silence.items():
             known = found[rung.long if days == rung.short else rung.short]
-            if rung.learner is None:
-                found[days] = known ** (rung.stretch if days == rung.short else 1 / rung.stretch)
-            elif days == rung.short:
-                found[days] = 1 - (1 - known) * np.minimum(rung.learner.predict(matrix) * rung.usual, 1)
-            else:
-                found[days] = known * rung.learner.predict(matrix) ** rung.usual
+            found[days] = rung.silent(known, rung.chance(matrix), shorter=days == rung.short)
         return found
+
+    def at_level(self, churn: ChurnModel, today: Today) -> "HorizonModel":
+        """The same order of customers over each horizon, most of the way to the level that the laws tell of today's.
+
+        Parameters
+        ----------
+        churn
+            At that level already.
+        """
+        assert churn.horizon_days is not None
+        matrix, told = churn.design.matrix(today.frame), today.silent([churn.horizon_days, *self.silence])
+        found, silence = {churn.horizon_days: churn.predict(today.frame)}, {}
+        for days, rung in self.silence.items():
+            shorter, chance = days == rung.short, rung.chance(matrix)
+            known = found[rung.long if shorter else rung.short]
+            silence[days] = rung.at_level(known, chance, told, shorter=shorter)
+            found[days] = silence[days].silent(known, chance, shorter=shorter)
+        return replace(self, silence=silence)
 
     def earned(self, value: ValueModel, frame: pl.DataFrame, expected: Vector) -> dict[int, Vector]:
         """Expected revenue over each horizon, currency; `expected` is the value model's own."""
@@ -189,9 +163,17 @@ class Past:
 
 
 def fit_horizons(
-    past: Past, horizons: Sequence[int], *, churn: ChurnModel, value: FittedValue | None
+    past: Past, horizons: Sequence[int], *, churn: ChurnModel, value: FittedValue | None, today: Today | None = None
 ) -> tuple[HorizonModel, tuple[Finding, ...]]:
-    """Learn what hangs the other horizons on the tasks' own."""
+    """Learn what hangs the other horizons on the tasks' own.
+
+    Parameters
+    ----------
+    churn
+        At the level of the windows learnt from.
+    today
+        Who the level of silence is told for, where those windows do not tell it.
+    """
     assert churn.horizon_days is not None
     pairs = _pairs(horizons, churn.horizon_days)
     silence = {own: _silence_rung(past, short, long, churn, own=own) for own, short, long in pairs}
@@ -202,7 +184,8 @@ def fit_horizons(
     model = HorizonModel(silence, revenue, {})
     found = {days: _spread(past, model, days, churn, value) for days in revenue} if value else {}
     spreads = {days: spread for days, spread in found.items() if spread is not None}
-    return replace(model, spreads=spreads), _extrapolated([*silence.values(), *revenue.values()])
+    told = model if today is None else model.at_level(churn.at_level(today), today)
+    return replace(told, spreads=spreads), _extrapolated([*silence.values(), *revenue.values()])
 
 
 def expected_purchases(silent: Mapping[int, Vector], counted: Mapping[int, tuple[Vector, Vector]]) -> dict[int, Vector]:

@@ -9,7 +9,7 @@ Where no window a year ago was learnt from, the shop's own revenue speaks for it
 middle of the business: the revenue of a shop that has just opened tells how it grew, not which season it was.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,6 +26,15 @@ _OPENING_DAYS = 90
 _LONGEST_DAYS = 550
 _RUSH, _STILL_COMING = 1.9, 0.15
 _RATIO_LIMITS = (0.5, 2.0)
+
+
+def a_year_before(cutoffs: Sequence[int], now: int) -> bool:
+    """Whether a cutoff, in time order, lies within 20 days of a year before `now`, or some lie on either side of it.
+
+    >>> a_year_before([100, 130], 480), a_year_before([100, 130], 520)
+    (True, False)
+    """
+    return cutoffs[0] - _NEAR_DAYS <= now - YEAR_DAYS <= cutoffs[-1] + _NEAR_DAYS
 
 
 @dataclass(frozen=True)
@@ -126,10 +135,10 @@ class Season:
 
     def ahead(self, now: int) -> float | None:
         """How lively the window at `now` should be, 1 = as usual; None where no cutoff lies about a year before."""
-        cutoffs, year_ago = list(self.levels), now - YEAR_DAYS
-        if not cutoffs[0] - _NEAR_DAYS <= year_ago <= cutoffs[-1] + _NEAR_DAYS:
+        cutoffs = list(self.levels)
+        if not a_year_before(cutoffs, now):
             return None
-        level = float(np.interp(year_ago, cutoffs, list(self.levels.values())))
+        level = float(np.interp(now - YEAR_DAYS, cutoffs, list(self.levels.values())))
         return max(level / self.usual, _LEAST_LEVEL)
 
     def ahead_by_turnover(self, now: int, turnover: Turnover | None, *, horizon_days: int) -> float | None:

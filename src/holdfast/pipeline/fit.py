@@ -1,6 +1,6 @@
 """Fit: the models of a study, with the naive baselines beside them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -13,8 +13,11 @@ from holdfast.findings import Finding
 from holdfast.models.alike import churned_alike, earns_nothing, no_value, same_churn
 from holdfast.models.baseline import Baseline, RecencyRank, TrailingSpend
 from holdfast.models.churn import ChurnModel, fit_churn
+from holdfast.models.counts import CountModel, fit_counts
 from holdfast.models.examples import examples
 from holdfast.models.horizons import HorizonModel, Past, fit_horizons
+from holdfast.models.level import Today
+from holdfast.models.season import a_year_before
 from holdfast.models.value import FittedValue, ValueModel, fit_value
 from holdfast.pipeline.history import History, horizon_of, promotions_at
 from holdfast.study import Study
@@ -24,12 +27,21 @@ Model = ChurnModel | ValueModel
 
 @dataclass(frozen=True)
 class Learnt:
-    """One task's model and baseline, as known at one cutoff."""
+    """One task's model and baseline, as known at one cutoff.
+
+    Attributes
+    ----------
+    usual, today
+        Of churn whose level the laws of buying tell: the model at the level of the windows learnt from, and of whom
+        they tell it.
+    """
 
     model: Model
     baseline: Baseline
     findings: tuple[Finding, ...] = ()
     value: FittedValue | None = None
+    usual: ChurnModel | None = None
+    today: Today | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +54,13 @@ class Fitted:
         "churn" and, where something was earned, "value".
     horizons
         What the other horizons add; None for a snapshot.
+    today
+        Whom the level of churn was told for, if by the laws of buying.
     """
 
     models: dict[TaskName, Model]
     horizons: HorizonModel | None = None
+    today: Today | None = None
     findings: tuple[Finding, ...]
 
 
@@ -68,17 +83,56 @@ def learn(study: Study, task: TaskName, history: History, *, now: int) -> Learnt
         promotions=promotions_at(study, history, now=now),
     )
     if task == "churn":
-        churn, findings = same_churn(found) if churned_alike(found) else fit_churn(found, study.churn, seed=study.seed)
         days = found.frame["days_since_last_purchase"].cast(pl.Float64).to_numpy()
         reach = float(found.horizon_days / found.window.mean())
         baseline = RecencyRank.fit(days, found.churned.astype(np.float64), reach=reach)
-        return Learnt(churn, baseline, findings)
+        if churned_alike(found):
+            alike, findings = same_churn(found)
+            return Learnt(alike, baseline, findings)
+        churn, findings = fit_churn(found, study.churn, seed=study.seed)
+        today = _today(study, history, found.cutoffs, now=now)
+        if today is None:
+            return Learnt(churn, baseline, findings)
+        levelled = churn.at_level(today)
+        told = _level_by_law(float(churn.predict(today.frame).mean()), float(levelled.predict(today.frame).mean()))
+        return Learnt(levelled, baseline, (*findings, told), usual=churn, today=today)
     value = (
         no_value(found)
         if earns_nothing(found)
         else fit_value(found, study.value, first_day=history.first_day, now=now, seed=study.seed)
     )
     return Learnt(value.model, TrailingSpend(found.horizon_days), value.findings, value)
+
+
+def _today(study: Study, history: History, cutoffs: Sequence[int], *, now: int) -> Today | None:
+    """Whom the laws of buying tell the level for; None where the windows learnt from tell it."""
+    frame = history.features.filter(pl.col("cutoff_day") == now)
+    if not study.churn.calibrate or a_year_before(cutoffs, now) or frame.is_empty():
+        return None
+    return Today(frame, *counts_at(study, history, now=now))
+
+
+def counts_at(study: Study, history: History, *, now: int) -> tuple[CountModel, tuple[Finding, ...]]:
+    """Fit the count model on what was known at `now`."""
+    return fit_counts(
+        history.purchases,
+        now=now,
+        horizon_days=study.churn.horizon_days,
+        first_day=history.first_day,
+        seed=study.seed,
+        promotions=promotions_at(study, history, now=now).purchases,
+    )
+
+
+def _level_by_law(learnt: float, told: float) -> Finding:
+    return Finding(
+        name="churn-level-by-law",
+        severity="note",
+        evidence=f"no window a year before the coming one was learnt from: at the level of those that were {learnt:.1%} "
+        f"of the customers would churn, and most of the way to what the laws of buying tell {told:.1%}",
+        meaning="Who is likelier to churn than whom is learnt; how many will, in all, is mostly what the laws tell.",
+        fix="Nothing; a log that is a year longer tells the season itself.",
+    )
 
 
 def tasks_of(study: Study) -> tuple[TaskName, ...]:
@@ -104,7 +158,7 @@ def fit_log(
     found = {task: learnt.get(task) or learn(study, task, history, now=now) for task in tasks_of(study)}
     value = found["value"].value if "value" in found else None
 
-    churn = found["churn"].model
+    churn, today = found["churn"].model, found["churn"].today
     assert isinstance(churn, ChurnModel)
     promotions = promotions_at(study, history, now=now)
     past = Past(
@@ -115,9 +169,11 @@ def fit_log(
         seed=study.seed,
         promotions=promotions,
     )
-    horizons, said = fit_horizons(past, study.all_horizons, churn=churn, value=value)
+    usual = found["churn"].usual or churn
+    horizons, said = fit_horizons(past, study.all_horizons, churn=usual, value=value, today=today)
     return Fitted(
         models={task: learnt.model for task, learnt in found.items()},
         horizons=horizons,
+        today=today,
         findings=(*(finding for learnt in found.values() for finding in learnt.findings), *said, *promotions.findings),
     )

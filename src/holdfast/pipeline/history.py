@@ -10,6 +10,7 @@ from holdfast.evaluation.backtest import TaskName
 from holdfast.io.duckdb import Warehouse
 from holdfast.models.examples import learning_cutoffs
 from holdfast.models.promotions import Promotions, learn_promotions
+from holdfast.models.season import a_year_before
 from holdfast.pipeline import build
 from holdfast.study import Study
 from holdfast.windows import backtest_cutoffs, parse_day
@@ -84,6 +85,11 @@ def cutoffs_needed(
             # Where value is tested, every horizon is, and with them churn.
             for days in {horizon_of(study, task), horizon_of(study, "churn")}:
                 needed |= set(learning_cutoffs(study, horizon_days=days, first_day=first_day, now=now))
+    if needed and not a_year_before(
+        learning_cutoffs(study, horizon_days=horizon_of(study, "churn"), first_day=first_day, now=end_day), end_day
+    ):
+        # The level of churn is then told of the customers who are there in the end.
+        needed.add(end_day)
     return tuple(sorted(needed))
 
 

@@ -11,7 +11,7 @@ from holdfast.campaigns.economics import present_value
 from holdfast.evaluation.backtest import CHAMPION
 from holdfast.findings import Finding
 from holdfast.models.churn import ChurnModel
-from holdfast.models.counts import CountModel, fit_counts
+from holdfast.models.counts import CountModel
 from holdfast.models.horizons import HorizonModel, expected_purchases, waiting_days
 from holdfast.models.links import Vector
 from holdfast.models.portfolio import COMPANY, Noise, forecast, shape_of, totals
@@ -48,6 +48,7 @@ class Ahead:
 
 def look_ahead(study: Study, history: "History", fitted: "Fitted") -> tuple[Ahead, tuple[Finding, ...]]:
     """Fit the counts of purchases and join them to what was fitted before."""
+    from holdfast.pipeline.fit import counts_at
     from holdfast.pipeline.history import promotions_at
 
     churn, value = fitted.models["churn"], fitted.models.get("value")
@@ -55,14 +56,10 @@ def look_ahead(study: Study, history: "History", fitted: "Fitted") -> tuple[Ahea
     assert value is None or isinstance(value, ValueModel)
     assert fitted.horizons is not None
     promotions = promotions_at(study, history, now=history.end_day)
-    counts, said = fit_counts(
-        history.purchases,
-        now=history.end_day,
-        horizon_days=study.churn.horizon_days,
-        first_day=history.first_day,
-        seed=study.seed,
-        promotions=promotions.purchases,
-    )
+    if fitted.today is not None:
+        counts, said = fitted.today.counts, fitted.today.findings
+    else:
+        counts, said = counts_at(study, history, now=history.end_day)
     return Ahead(churn, value, fitted.horizons, counts, promotions), said
 
 

@@ -120,6 +120,13 @@ def learn_calendar(
     repeats = seen.filter(pl.col("day") > pl.col("day").min().over("customer_id"))["day"].to_numpy()
     starts = [now - YEAR_DAYS * (k + 1) for k in range(min(int(n_years), 3))]
     weekly = [_weekly(repeats, start, promotions) for start in starts]
+    if opened is not None:
+        # Its old customers' first purchases in the log are repeat purchases too: what exceeds the usual newcomers.
+        usual_new = float(_weekly(first, now - YEAR_DAYS, promotions)[-WEEKS // 4 :].mean())
+        weekly = [
+            count + np.maximum(_weekly(first, start, promotions) - usual_new, 0.0)
+            for count, start in zip(weekly, starts, strict=True)
+        ]
     evenly = [max(float(count.mean()), 1e-9) * _growth(weekly) for count in weekly]
     usual = np.sum(evenly if opened is not None else _expected(seen, starts, now=now, seed=seed), axis=0)
     counted = np.sum(weekly, axis=0)

@@ -94,13 +94,16 @@ def _fitted(
 ) -> CountModel:
     laws = fit_laws(histories_at(many, now), clock=calendar.clock, opened=calendar.opened)
     past = _windows(few, calendar, k=laws.rhythm.k_, now=now, horizon_days=horizon_days, first_day=first_day)
-    # What was learnt in one season is not taken for granted in another.
     a_year_ago = any(abs(now - YEAR_DAYS - window.cutoff_day) <= _SAME_SEASON_DAYS for window in past)
-    past = past if a_year_ago or not calendar.clock.rates else ()
-    tilt = _tilt(past, horizon_days=horizon_days, seed=seed)
+    tilt, speed = None, _speed(past, horizon_days)
+    if a_year_ago or not calendar.clock.rates:
+        tilt = _tilt(past, horizon_days=horizon_days, seed=seed)
+    else:
+        # What was learnt in one season is not taken for granted in another.
+        speed = float(np.sqrt(speed))
     members = LAWS if tilt is None else (*LAWS, TILTED)
     router = Router.equal(members, _SHARES[len(members)])
-    return CountModel(laws, router, horizon_days, _speed(past, horizon_days), tilt)
+    return CountModel(laws, router, horizon_days, speed, tilt)
 
 
 def _windows(
