@@ -127,6 +127,15 @@ def test_every_horizon_whose_window_has_ended_is_held_against_it(proof: Evidence
     assert set(told.filter(horizon_days=30, task="churn")["model"]) == {"champion", "baseline: recency rank"}
 
 
+def test_a_log_without_a_window_a_year_before_takes_the_level_of_churn_from_the_laws(
+    shop: Path, cutoff: int, proof: Evidence
+) -> None:
+    assert "churn-level-by-law" in {finding.name for finding in proof.findings}
+    raw = Study.from_toml(shop / "holdfast.toml", overrides=SETTINGS | {"churn.calibrate": "false"})
+    plain = backtest(raw, cutoffs=[cutoff])
+    assert "churn-level-by-law" not in {finding.name for finding in plain.findings}
+
+
 def test_every_horizon_is_proved_also_where_horizons_and_steps_do_not_fit_together(shop: Path) -> None:
     odd = {"churn.horizon_days": "45", "value.horizon_days": "100", "horizons_days": "[20]", "backtest.count": "1"}
     told = backtest(Study.from_toml(shop / "holdfast.toml", overrides=odd)).horizon_evidence

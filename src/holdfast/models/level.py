@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from holdfast.findings import Finding
 from holdfast.models.links import Vector
 
 if TYPE_CHECKING:
@@ -26,11 +25,10 @@ _EXACT = 1e-9
 
 @dataclass(frozen=True)
 class Today:
-    """The customers at the cutoff of a fit, and the count model fitted there, with what it had to say."""
+    """The customers at the cutoff of a fit, and the count model fitted there."""
 
     frame: pl.DataFrame
     counts: "CountModel"
-    findings: tuple[Finding, ...] = ()
 
     def silent(self, horizons_days: Sequence[int]) -> dict[int, float]:
         """The share that will not buy, by horizon."""

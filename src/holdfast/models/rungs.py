@@ -1,4 +1,4 @@
-"""Rungs: one horizon hung on its neighbour, by what is conditional on it, so that the two cannot contradict each other."""
+"""Rungs: one horizon hung on its neighbour, by what is conditional on it, so that the two cannot contradict."""
 
 import json
 from collections.abc import Mapping

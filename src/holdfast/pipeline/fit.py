@@ -13,13 +13,12 @@ from holdfast.findings import Finding
 from holdfast.models.alike import churned_alike, earns_nothing, no_value, same_churn
 from holdfast.models.baseline import Baseline, RecencyRank, TrailingSpend
 from holdfast.models.churn import ChurnModel, fit_churn
-from holdfast.models.counts import CountModel, fit_counts
-from holdfast.models.examples import examples
+from holdfast.models.examples import Examples, examples
 from holdfast.models.horizons import HorizonModel, Past, fit_horizons
 from holdfast.models.level import Today
 from holdfast.models.season import a_year_before
 from holdfast.models.value import FittedValue, ValueModel, fit_value
-from holdfast.pipeline.history import History, horizon_of, promotions_at
+from holdfast.pipeline.history import History, counts_at, horizon_of, promotions_at
 from holdfast.study import Study
 
 Model = ChurnModel | ValueModel
@@ -54,13 +53,10 @@ class Fitted:
         "churn" and, where something was earned, "value".
     horizons
         What the other horizons add; None for a snapshot.
-    today
-        Whom the level of churn was told for, if by the laws of buying.
     """
 
     models: dict[TaskName, Model]
     horizons: HorizonModel | None = None
-    today: Today | None = None
     findings: tuple[Finding, ...]
 
 
@@ -83,19 +79,7 @@ def learn(study: Study, task: TaskName, history: History, *, now: int) -> Learnt
         promotions=promotions_at(study, history, now=now),
     )
     if task == "churn":
-        days = found.frame["days_since_last_purchase"].cast(pl.Float64).to_numpy()
-        reach = float(found.horizon_days / found.window.mean())
-        baseline = RecencyRank.fit(days, found.churned.astype(np.float64), reach=reach)
-        if churned_alike(found):
-            alike, findings = same_churn(found)
-            return Learnt(alike, baseline, findings)
-        churn, findings = fit_churn(found, study.churn, seed=study.seed)
-        today = _today(study, history, found.cutoffs, now=now)
-        if today is None:
-            return Learnt(churn, baseline, findings)
-        levelled = churn.at_level(today)
-        told = _level_by_law(float(churn.predict(today.frame).mean()), float(levelled.predict(today.frame).mean()))
-        return Learnt(levelled, baseline, (*findings, told), usual=churn, today=today)
+        return _churn(study, history, found, now=now)
     value = (
         no_value(found)
         if earns_nothing(found)
@@ -104,32 +88,36 @@ def learn(study: Study, task: TaskName, history: History, *, now: int) -> Learnt
     return Learnt(value.model, TrailingSpend(found.horizon_days), value.findings, value)
 
 
+def _churn(study: Study, history: History, found: Examples, *, now: int) -> Learnt:
+    days = found.frame["days_since_last_purchase"].cast(pl.Float64).to_numpy()
+    reach = float(found.horizon_days / found.window.mean())
+    baseline = RecencyRank.fit(days, found.churned.astype(np.float64), reach=reach)
+    if churned_alike(found):
+        alike, findings = same_churn(found)
+        return Learnt(alike, baseline, findings)
+    churn, findings = fit_churn(found, study.churn, seed=study.seed)
+    today = _today(study, history, found.cutoffs, now=now)
+    if today is None:
+        return Learnt(churn, baseline, findings)
+    levelled = churn.at_level(today)
+    told = _level_by_law(float(churn.predict(today.frame).mean()), float(levelled.predict(today.frame).mean()))
+    return Learnt(levelled, baseline, (*findings, told), usual=churn, today=today)
+
+
 def _today(study: Study, history: History, cutoffs: Sequence[int], *, now: int) -> Today | None:
     """Whom the laws of buying tell the level for; None where the windows learnt from tell it."""
     frame = history.features.filter(pl.col("cutoff_day") == now)
     if not study.churn.calibrate or a_year_before(cutoffs, now) or frame.is_empty():
         return None
-    return Today(frame, *counts_at(study, history, now=now))
-
-
-def counts_at(study: Study, history: History, *, now: int) -> tuple[CountModel, tuple[Finding, ...]]:
-    """Fit the count model on what was known at `now`."""
-    return fit_counts(
-        history.purchases,
-        now=now,
-        horizon_days=study.churn.horizon_days,
-        first_day=history.first_day,
-        seed=study.seed,
-        promotions=promotions_at(study, history, now=now).purchases,
-    )
+    return Today(frame, counts_at(study, history, now=now)[0])
 
 
 def _level_by_law(learnt: float, told: float) -> Finding:
     return Finding(
         name="churn-level-by-law",
         severity="note",
-        evidence=f"no window a year before the coming one was learnt from: at the level of those that were {learnt:.1%} "
-        f"of the customers would churn, and most of the way to what the laws of buying tell {told:.1%}",
+        evidence=f"no window a year before the coming one was learnt from: at the level of those that were, "
+        f"{learnt:.1%} of the customers would churn, and most of the way to what the laws of buying tell {told:.1%}",
         meaning="Who is likelier to churn than whom is learnt; how many will, in all, is mostly what the laws tell.",
         fix="Nothing; a log that is a year longer tells the season itself.",
     )
@@ -174,6 +162,5 @@ def fit_log(
     return Fitted(
         models={task: learnt.model for task, learnt in found.items()},
         horizons=horizons,
-        today=today,
         findings=(*(finding for learnt in found.values() for finding in learnt.findings), *said, *promotions.findings),
     )

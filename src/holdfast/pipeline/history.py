@@ -1,13 +1,15 @@
 """History: the features and labels of every cutoff that a backtest and the final fit need, built once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
 from holdfast.errors import NotEnoughData
 from holdfast.evaluation.backtest import TaskName
+from holdfast.findings import Finding
 from holdfast.io.duckdb import Warehouse
+from holdfast.models.counts import CountModel, fit_counts
 from holdfast.models.examples import learning_cutoffs
 from holdfast.models.promotions import Promotions, learn_promotions
 from holdfast.models.season import a_year_before
@@ -23,6 +25,8 @@ CUSTOMERS_TO_COUNT_BY = 25_000
 
 TASKS: tuple[TaskName, ...] = ("churn", "value")
 
+CountsAndFindings = tuple[CountModel, tuple[Finding, ...]]
+
 
 @dataclass(frozen=True)
 class History:
@@ -34,6 +38,8 @@ class History:
         FEATURES and LABELS at the cutoffs of `cutoffs_needed`.
     purchases
         customer_id, day, net (currency): each day of purchase of all who ever bought, or of a sample of them.
+    counts
+        (now, horizon) -> the count model fitted then, so that it is fitted once for all that ask.
     """
 
     features: pl.DataFrame
@@ -41,6 +47,7 @@ class History:
     purchases: pl.DataFrame
     first_day: int
     end_day: int
+    counts: dict[tuple[int, int], CountsAndFindings] = field(default_factory=dict, compare=False, repr=False)
 
 
 def horizon_of(study: Study, task: TaskName) -> int:
@@ -52,6 +59,21 @@ def promotions_at(study: Study, history: History, *, now: int) -> Promotions:
     """What is known of the study's promotions at `now`."""
     planned = study.calendar.promotions if study.calendar is not None else ()
     return learn_promotions(planned, history.purchases, first_day=history.first_day, now=now)
+
+
+def counts_at(study: Study, history: History, *, now: int) -> CountsAndFindings:
+    """The count model of what was known at `now`, and what it had to say."""
+    days = study.churn.horizon_days
+    if (now, days) not in history.counts:
+        history.counts[now, days] = fit_counts(
+            history.purchases,
+            now=now,
+            horizon_days=days,
+            first_day=history.first_day,
+            seed=study.seed,
+            promotions=promotions_at(study, history, now=now).purchases,
+        )
+    return history.counts[now, days]
 
 
 def proving_cutoffs(

@@ -48,18 +48,14 @@ class Ahead:
 
 def look_ahead(study: Study, history: "History", fitted: "Fitted") -> tuple[Ahead, tuple[Finding, ...]]:
     """Fit the counts of purchases and join them to what was fitted before."""
-    from holdfast.pipeline.fit import counts_at
-    from holdfast.pipeline.history import promotions_at
+    from holdfast.pipeline.history import counts_at, promotions_at
 
     churn, value = fitted.models["churn"], fitted.models.get("value")
     assert isinstance(churn, ChurnModel)
     assert value is None or isinstance(value, ValueModel)
     assert fitted.horizons is not None
     promotions = promotions_at(study, history, now=history.end_day)
-    if fitted.today is not None:
-        counts, said = fitted.today.counts, fitted.today.findings
-    else:
-        counts, said = counts_at(study, history, now=history.end_day)
+    counts, said = counts_at(study, history, now=history.end_day)
     return Ahead(churn, value, fitted.horizons, counts, promotions), said
 
 

@@ -72,6 +72,15 @@ def test_a_growing_shop_older_than_its_log_is_not_taken_for_seasonal(shop_days):
     assert np.abs(months - 1).max() < 0.35
 
 
+def test_the_rush_of_old_customers_into_the_log_is_no_quiet_season_before(shop_days):
+    """A year on, the weeks ahead are those in which the log's old customers were still taken for new ones."""
+    days = shop_days(replace(Shop.memoryless(2_500, seed=5), truncated_days=900, dropouts_per_year=0.5))
+    calendar = calendar_of(days, n_days=380)
+    assert calendar.opened is not None
+    ahead = np.diff(calendar.clock.at(FIRST_DAY + 380 + np.array([0, 30])))
+    assert ahead == pytest.approx(30, rel=0.15)
+
+
 def test_a_promotion_adds_days_while_it_lasts():
     clock = Clock(0, promotions=Lifts(((10, 14, 3.0),)))
     assert np.diff(clock.at([0, 10, 12, 14, 20])).tolist() == [10, 6, 6, 6]
