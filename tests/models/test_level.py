@@ -14,6 +14,7 @@ from holdfast.models.design import Design
 from holdfast.models.horizons import HorizonModel
 from holdfast.models.learners import Learner, Recipe
 from holdfast.models.level import TRUST, Today, powered, reached
+from holdfast.models.links import logistic
 from holdfast.models.rungs import Rung
 
 N = 2_000
@@ -43,10 +44,8 @@ def churn(frame: pl.DataFrame) -> ChurnModel:
     """Silence over 90 days: .4 on average, the likelier the longer ago."""
     rng = np.random.default_rng(4)
     design = Design.learn(frame, columns=["days"])
-    silent = rng.random(N) < 1 / (1 + np.exp(0.5 - frame["days"].to_numpy()))
-    return ChurnModel(
-        design, Recipe("logistic", "probability", seed=1).fit(design.matrix(frame), silent * 1.0), None, 90
-    )
+    silent = rng.random(N) < logistic(frame["days"].to_numpy() - 0.5)
+    return ChurnModel(design, line(design, frame, silent), None, 90)
 
 
 def today(frame: pl.DataFrame, **share: float) -> Today:
