@@ -18,7 +18,7 @@ LOG_LIMIT = 10.0
 MAX_STEPS = 60
 LONGEST_STEP = 2.0
 DIFFERENCE = 1e-4
-GRADIENT_GOAL = 1e-9
+GRADIENT_GOAL, RACE_GOAL = 1e-9, 1e-3
 GRADIENT_LIMIT = 1e-6
 VAGUE_LOG_ERROR = 3.0
 FAR_LOG = 7.5
@@ -55,15 +55,16 @@ def maximise(
     objective_on
         Of some of the rows: mean log-likelihood per customer, and its gradient.
     starts
-        Points to start from. They race on at most some 2,000 of the (sorted) rows; only the winner climbs on all.
+        Points to start from. They race on at most some 2,000 of the (sorted) rows, and not to the very top; only the
+        winner climbs there, on all.
     n_customers
         Sum of the weights: turns the curvature of the mean into that of the whole.
     """
     objective, stride = objective_on(slice(None)), -(-n_rows // RACE_ROWS)
     race = objective_on(slice(None, None, stride)) if stride > 1 else objective
-    ends = [_climb(race, start, lower=lower, upper=upper) for start in starts]
+    ends = [_climb(race, start, lower=lower, upper=upper, goal=RACE_GOAL) for start in starts]
     best = ends[int(np.argmax([race(end)[0] for end in ends]))]
-    position = _climb(objective, best, lower=lower, upper=upper) if stride > 1 else best
+    position = _climb(objective, best, lower=lower, upper=upper, goal=GRADIENT_GOAL)
     gradient = objective(position)[1]
     at_limit = (position <= lower + 1e-6) | (position >= upper - 1e-6)
     ahead, behind = (_information(objective, position, gradient, width=width) for width in (DIFFERENCE, -DIFFERENCE))
@@ -75,7 +76,7 @@ def maximise(
     )
 
 
-def _climb(objective: Objective, start: FloatArray, *, lower: FloatArray, upper: FloatArray) -> FloatArray:
+def _climb(objective: Objective, start: FloatArray, *, lower: FloatArray, upper: FloatArray, goal: float) -> FloatArray:
     """Newton's method with steps that are damped until they climb, within limits.
 
     A quasi-Newton method of a library would do; with four parameters this one needs as few evaluations, climbs along
@@ -87,7 +88,7 @@ def _climb(objective: Objective, start: FloatArray, *, lower: FloatArray, upper:
     information = None
     for _ in range(MAX_STEPS):
         held = ((position <= lower) & (gradient < 0)) | ((position >= upper) & (gradient > 0))
-        if np.abs(gradient[~held]).max(initial=0.0) < GRADIENT_GOAL:
+        if np.abs(gradient[~held]).max(initial=0.0) < goal:
             break
         if information is None:
             information = _information(objective, position, gradient)

@@ -32,7 +32,7 @@ _LEAST_PURCHASES = 100
 _NEARLY_WHOLE = 0.75
 _JUDGED_PARTS, _TRIALS_AT_MOST = (1, 2, 3), 2
 _SPEEDS = (0.5, 2.0)
-_SPEED_ROUNDS = 4
+_CLOSE, _LEAST_SLOPE = 1e-6, 0.25
 _PMF_ROOM = 60
 _SHARES = {2: (0.5, 0.5), 3: (0.25, 0.25, 0.5)}
 
@@ -129,18 +129,21 @@ def _speed(past: Sequence[_Past], horizon_days: int) -> float:
     """Business days ahead per day at which the laws tell the totals of past windows, in their geometric mean.
 
     A window counts by its length over the horizon. Purchases slow down as customers leave, so that a speed acts on the
-    total by less than itself: it is found by repeated correction.
+    total by less than itself: by how much, a first correction shows (secant, in logarithms).
     """
     if not past:
         return 1.0
-    speed = 1.0
-    for _ in range(_SPEED_ROUNDS):
-        speed = float(np.clip(speed * _shortfall(past, horizon_days, speed), *_SPEEDS))
-    return speed
+    low, high = np.log(_SPEEDS)
+    missing = _shortfall(past, horizon_days, 1.0)
+    first = float(np.clip(missing, low, high))
+    if abs(first) < _CLOSE:
+        return 1.0
+    slope = (missing - _shortfall(past, horizon_days, float(np.exp(first)))) / first
+    return float(np.exp(np.clip(missing / max(slope, _LEAST_SLOPE), low, high)))
 
 
 def _shortfall(past: Sequence[_Past], horizon_days: int, speed: float) -> float:
-    """What happened over what is told at a speed."""
+    """Logarithm of what happened over what is told at a speed."""
     ratio = [
         np.log(
             window.bought.sum()
@@ -149,7 +152,7 @@ def _shortfall(past: Sequence[_Past], horizon_days: int, speed: float) -> float:
         for window in past
     ]
     weight = [window.window_days / horizon_days for window in past]
-    return float(np.exp(np.average(ratio, weights=weight)))
+    return float(np.average(ratio, weights=weight))
 
 
 def _tilt(past: Sequence[_Past], *, horizon_days: int, seed: int) -> Tilt | None:
