@@ -13,9 +13,10 @@ from holdfast.models.counts import CountModel
 from holdfast.models.design import Design
 from holdfast.models.horizons import HorizonModel
 from holdfast.models.learners import Learner, Recipe
-from holdfast.models.level import TRUST, Today, powered, reached
+from holdfast.models.level import TRUST, Today, livelier, powered, reached
 from holdfast.models.links import logistic
 from holdfast.models.rungs import Rung
+from holdfast.models.value import ValueModel
 
 N = 2_000
 
@@ -82,6 +83,12 @@ def test_every_horizon_follows_and_none_contradicts_its_neighbour(
         assert abs(after[days].mean() - share) < abs(before[days].mean() - share), days
     assert (after[30] >= after[90]).all()
     assert (after[90] >= after[180]).all()
+
+
+def test_a_livelier_season_lifts_the_mean(frame: pl.DataFrame, churn: ChurnModel) -> None:
+    amount = Recipe("ridge", "mean", seed=1).fit(churn.design.matrix(frame), np.full(N, 7.0))
+    usual = ValueModel(churn.design, amount, level=2.0)
+    np.testing.assert_allclose(livelier(usual, 1.5).predict(frame), 1.5 * usual.predict(frame))
 
 
 def test_laws_that_are_out_of_reach_are_followed_as_far_as_it_goes() -> None:

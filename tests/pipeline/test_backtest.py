@@ -136,6 +136,21 @@ def test_a_log_without_a_window_a_year_before_takes_the_level_of_churn_from_the_
     assert "churn-level-by-law" not in {finding.name for finding in plain.findings}
 
 
+def test_a_business_older_than_its_log_is_told_its_level_of_money_by_the_laws_until_a_year_has_been_learnt_from(
+    tmp_path: Path,
+) -> None:
+    shop = Shop(n_customers=1500, n_days=500, truncated_days=900, seed=5, december_factor=1.0)
+    simulate_to(tmp_path / "shop", shop)
+    study = Study.from_toml(tmp_path / "shop" / "holdfast.toml", overrides=SETTINGS)
+    told = backtest(study, cutoffs=[day_of(shop.start) + 380])
+    (found,) = (finding for finding in told.findings if finding.name == "value-level-by-law")
+    factor = float(found.evidence.split(" times ")[0].split()[-1])
+    (total,) = told.evidence.filter(task="value", model=CHAMPION, metric="total_ratio")["value"]
+    # Without it the total would be off by more.
+    assert abs(total - 1) < 0.2
+    assert abs(total - 1) < abs(total / factor - 1)
+
+
 def test_every_horizon_is_proved_also_where_horizons_and_steps_do_not_fit_together(shop: Path) -> None:
     odd = {"churn.horizon_days": "45", "value.horizon_days": "100", "horizons_days": "[20]", "backtest.count": "1"}
     told = backtest(Study.from_toml(shop / "holdfast.toml", overrides=odd)).horizon_evidence

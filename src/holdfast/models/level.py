@@ -1,4 +1,4 @@
-"""Level: how many of today's customers will stay silent, by the laws of buying.
+"""Level: how many of today's customers will stay silent, and what they will bring, by the laws of buying.
 
 Learnt models know who is likelier to come back than whom, and how many came back in the windows learnt from. Where none
 of these lay a year before the coming one, that is the level of another season; and in a young log whatever adds up with
@@ -7,7 +7,7 @@ the shop's own time: their mean is most of the level then, and who is likelier t
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -15,7 +15,8 @@ import polars as pl
 from holdfast.models.links import Vector
 
 if TYPE_CHECKING:
-    from holdfast.models.counts import CountModel
+    from holdfast.models.counts import CountModel, SpendLaw
+    from holdfast.models.value import ValueModel
 
 TRUST = 0.75
 """How far the level goes from what was learnt to what the laws tell, in ratio."""
@@ -34,6 +35,17 @@ class Today:
         """The share that will not buy, by horizon."""
         told = self.counts.ahead(self.frame, horizons_days)
         return {days: float(none.mean()) for days, (_, none) in zip(horizons_days, told, strict=True)}
+
+
+def money_over(model: "ValueModel", law: "SpendLaw", frame: pl.DataFrame) -> float:
+    """What a law tells of the customers' revenue, in all, over what a model does."""
+    return float(law.revenue(frame).sum() / model.predict(frame).sum())
+
+
+def livelier(model: "ValueModel", factor: float) -> "ValueModel":
+    """The model in a season so much livelier; its median and intervals follow."""
+    spread = model.spread and replace(model.spread, season=model.spread.season * factor)
+    return replace(model, level=model.level * factor, spread=spread)
 
 
 def reached(mean: Callable[[float], float], share: float) -> float:

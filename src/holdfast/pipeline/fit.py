@@ -1,22 +1,25 @@
 """Fit: the models of a study, with the naive baselines beside them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 import polars as pl
 
+from holdfast.errors import NotEnoughData
 from holdfast.evaluation.backtest import TaskName
 from holdfast.features.catalogue import sources_of
 from holdfast.findings import Finding
 from holdfast.models.alike import churned_alike, earns_nothing, no_value, same_churn
 from holdfast.models.baseline import Baseline, RecencyRank, TrailingSpend
 from holdfast.models.churn import ChurnModel, fit_churn
+from holdfast.models.counts import fit_spend_law
+from holdfast.models.counts.spending import INPUTS
 from holdfast.models.examples import Examples, examples
 from holdfast.models.horizons import HorizonModel, Past, fit_horizons
-from holdfast.models.level import Today
-from holdfast.models.season import a_year_before
+from holdfast.models.level import Today, livelier, money_over, towards
+from holdfast.models.season import YEAR_DAYS, a_year_before
 from holdfast.models.value import FittedValue, ValueModel, fit_value
 from holdfast.pipeline.history import History, counts_at, horizon_of, promotions_at
 from holdfast.study import Study
@@ -80,11 +83,7 @@ def learn(study: Study, task: TaskName, history: History, *, now: int) -> Learnt
     )
     if task == "churn":
         return _churn(study, history, found, now=now)
-    value = (
-        no_value(found)
-        if earns_nothing(found)
-        else fit_value(found, study.value, first_day=history.first_day, now=now, seed=study.seed)
-    )
+    value = _value(study, history, found, now=now)
     return Learnt(value.model, TrailingSpend(found.horizon_days), value.findings, value)
 
 
@@ -110,6 +109,49 @@ def _today(study: Study, history: History, cutoffs: Sequence[int], *, now: int) 
     if not study.churn.calibrate or a_year_before(cutoffs, now) or frame.is_empty():
         return None
     return Today(frame, counts_at(study, history, now=now)[0])
+
+
+def _value(study: Study, history: History, found: Examples, *, now: int) -> FittedValue:
+    if earns_nothing(found):
+        return no_value(found)
+    value = fit_value(found, study.value, first_day=history.first_day, now=now, seed=study.seed)
+    frame = history.features.filter(pl.col("cutoff_day") == now)
+    if value.outlook is None or frame.is_empty() or not _money_by_law(found, first_day=history.first_day, now=now):
+        return value
+    assert found.purchases is not None
+    try:
+        law, _ = fit_spend_law(
+            found.purchases, now=now, horizon_days=found.horizon_days, first_day=history.first_day, seed=study.seed
+        )
+    except NotEnoughData:
+        # All orders are worth the same: a law of their worth has nothing to learn from.
+        return value
+    factor = towards(1.0, money_over(value.model, law, frame))
+    return replace(value, model=livelier(value.model, factor), findings=(*value.findings, _money_level(factor)))
+
+
+def _money_by_law(found: Examples, *, first_day: int, now: int) -> bool:
+    """Whether the log shows a year of a business that is older than it, but no window of the season to come."""
+    return (
+        found.turnover is not None
+        and found.turnover.opens_midway
+        and found.purchases is not None
+        and set(INPUTS) <= set(found.columns)
+        and not found.promotions.revenue.windows
+        and now - first_day >= YEAR_DAYS
+        and not a_year_before(found.cutoffs, now)
+    )
+
+
+def _money_level(factor: float) -> Finding:
+    return Finding(
+        name="value-level-by-law",
+        severity="note",
+        evidence="the business is older than its log, and no window a year before the coming one was learnt from: "
+        f"expected revenue is put at {factor:.2f} times what those learnt from would suggest, by the laws of buying",
+        meaning="Who brings more than whom is learnt; how much all of them bring is mostly what the laws tell.",
+        fix="Nothing; a log that is a few months longer tells the season itself.",
+    )
 
 
 def _level_by_law(learnt: float, told: float) -> Finding:

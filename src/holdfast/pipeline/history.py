@@ -107,10 +107,12 @@ def cutoffs_needed(
             # Where value is tested, every horizon is, and with them churn.
             for days in {horizon_of(study, task), horizon_of(study, "churn")}:
                 needed |= set(learning_cutoffs(study, horizon_days=days, first_day=first_day, now=now))
-    if needed and not a_year_before(
-        learning_cutoffs(study, horizon_days=horizon_of(study, "churn"), first_day=first_day, now=end_day), end_day
-    ):
-        # The level of churn is then told of the customers who are there in the end.
+    own = [
+        learning_cutoffs(study, horizon_days=horizon_of(study, task), first_day=first_day, now=end_day)
+        for task in TASKS
+    ]
+    if needed and not all(a_year_before(learnt, end_day) for learnt in own):
+        # The level is then told of the customers who are there in the end.
         needed.add(end_day)
     return tuple(sorted(needed))
 
