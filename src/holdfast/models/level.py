@@ -38,8 +38,12 @@ class Today:
 
 
 def money_over(model: "ValueModel", law: "SpendLaw", frame: pl.DataFrame) -> float:
-    """What a law tells of the customers' revenue, in all, over what a model does."""
-    return float(law.revenue(frame).sum() / model.predict(frame).sum())
+    """What a law tells of the customers' revenue, in all, over what a model does: between half and twice.
+
+    1 where one of them expects nothing.
+    """
+    told, learnt = float(law.revenue(frame).sum()), float(model.predict(frame).sum())
+    return min(max(told / learnt, 0.5), 2.0) if min(told, learnt) > 0 else 1.0
 
 
 def livelier(model: "ValueModel", factor: float) -> "ValueModel":

@@ -34,7 +34,7 @@ def a_year_before(cutoffs: Sequence[int], now: int) -> bool:
     >>> a_year_before([100, 130], 480), a_year_before([100, 130], 520)
     (True, False)
     """
-    return cutoffs[0] - _NEAR_DAYS <= now - YEAR_DAYS <= cutoffs[-1] + _NEAR_DAYS
+    return bool(cutoffs) and cutoffs[0] - _NEAR_DAYS <= now - YEAR_DAYS <= cutoffs[-1] + _NEAR_DAYS
 
 
 @dataclass(frozen=True)
