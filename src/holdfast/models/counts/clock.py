@@ -137,7 +137,8 @@ def learn_calendar(
     together = next((n for below, n in _SMOOTHED_BELOW if counted.mean() < below), 1)
     rates = np.maximum(_smooth(counted, together) / np.maximum(_smooth(usual, together), 1e-9), _LEAST_RATE)
     rates /= rates.mean()
-    learnt = f"{len(starts)} years; the busiest week runs {rates.max():.2f} times as fast as the mean"
+    seen_for = f"{len(starts)} years" if len(starts) > 1 else "1 year"
+    learnt = f"{seen_for}; the busiest week runs {rates.max():.2f} times as fast as the mean"
     return Calendar(Clock(now, tuple(rates.tolist()), promotions), opened, learnt)
 
 
