@@ -12,7 +12,8 @@ import polars as pl
 
 from holdfast.errors import DataError, HoldfastError
 
-_MB_A_THREAD = 800
+_MB_TO_READ, _MB_TO_SUM = 300, 800
+"""A thread, of two threads or more; beyond it DuckDB spills to disk."""
 
 
 class Warehouse:
@@ -22,8 +23,6 @@ class Warehouse:
     ----------
     scratch
         An existing folder that only this run writes to; the database and its spill files lie there.
-    memory_limit
-        What DuckDB may hold in memory before it spills to `scratch`. None: 800 MB a thread, of two threads or more.
     threads
         None: one per core.
 
@@ -33,7 +32,7 @@ class Warehouse:
         The connection. Its time zone is UTC, it keeps the order of rows and it installs and loads no extension.
     """
 
-    def __init__(self, scratch: Path, *, memory_limit: str | None = None, threads: int | None = None) -> None:
+    def __init__(self, scratch: Path, *, threads: int | None = None) -> None:
         self.scratch = scratch
         config: dict[str, str | bool | int | float | list[str]] = {
             "temp_directory": str(scratch / "spill"),
@@ -46,10 +45,17 @@ class Warehouse:
         try:
             self.con = duckdb.connect(str(scratch / "warehouse.duckdb"), config=config)
             self.con.execute("SET TimeZone = 'UTC'")
-            (running,) = self.row("SELECT current_setting('threads')")
-            self.con.execute(f"SET memory_limit = '{memory_limit or f'{_MB_A_THREAD * max(2, running)}MB'}'")
+            self._hold(_MB_TO_READ)
         except duckdb.Error as error:
             raise DataError(f"no database can be opened in {scratch}: {error}", fix="free the folder") from None
+
+    def make_room(self) -> None:
+        """Let features be summed up in twice the memory that sources are read in."""
+        self._hold(_MB_TO_SUM)
+
+    def _hold(self, mb_a_thread: int) -> None:
+        (running,) = self.row("SELECT current_setting('threads')")
+        self.con.execute(f"SET memory_limit = '{mb_a_thread * max(2, running)}MB'")
 
     def table(self, name: str) -> nw.LazyFrame[Any]:
         """A table as a lazy frame that computes in DuckDB."""

@@ -14,7 +14,7 @@ from holdfast.io.duckdb import Warehouse
 from holdfast.pipeline.customer_days import COUNTED, DAYS, customer_days
 from holdfast.tables import ENGAGEMENT_KINDS
 
-_ROWS_PER_RANGE = 4_000_000
+_ROWS_PER_RANGE = 500_000
 _SQL_TYPES: Mapping[pl.DataType, str] = {pl.Int32(): "INTEGER", pl.Int64(): "BIGINT"}
 
 _BOUGHT = ", CASE WHEN NOT is_return AND {name}_id IS NOT NULL THEN hash({name}_id) END AS {name}"

@@ -52,6 +52,7 @@ def features_in_ranges(
     study: Study, warehouse: Warehouse, cutoff_days: Sequence[int], *, customers_at_most: int | None = None
 ) -> Iterator[pl.DataFrame]:
     """Compute the same rows as `features` one range of customers at a time, for logs whose features exceed memory."""
+    warehouse.make_room()
     wanted = features_for(sources_of(study))
     n_customers = _count_customers(warehouse)
     n_wanted = min(n_customers, customers_at_most or n_customers)
