@@ -26,7 +26,7 @@ OnRows = Callable[[str, int], None]
 """Told the name of a source and its rows so far."""
 
 
-_WIDE, _MB_PER_COLUMN = 500, 2
+_WIDE, _MB_PER_COLUMN = 300, 2
 
 
 class Stream(Protocol):

@@ -163,7 +163,7 @@ class Past:
 
 
 def fit_horizons(
-    past: Past, horizons: Sequence[int], *, churn: ChurnModel, value: FittedValue | None, today: Today | None = None
+    past: Past, horizons: Sequence[int], *, churn: ChurnModel, value: FittedValue | None
 ) -> tuple[HorizonModel, tuple[Finding, ...]]:
     """Learn what hangs the other horizons on the tasks' own.
 
@@ -171,8 +171,6 @@ def fit_horizons(
     ----------
     churn
         At the level of the windows learnt from.
-    today
-        Who the level of silence is told for, where those windows do not tell it.
     """
     assert churn.horizon_days is not None
     pairs = _pairs(horizons, churn.horizon_days)
@@ -184,8 +182,7 @@ def fit_horizons(
     model = HorizonModel(silence, revenue, {})
     found = {days: _spread(past, model, days, churn, value) for days in revenue} if value else {}
     spreads = {days: spread for days, spread in found.items() if spread is not None}
-    told = model if today is None else model.at_level(churn.at_level(today), today)
-    return replace(told, spreads=spreads), _extrapolated([*silence.values(), *revenue.values()])
+    return replace(model, spreads=spreads), _extrapolated([*silence.values(), *revenue.values()])
 
 
 def expected_purchases(silent: Mapping[int, Vector], counted: Mapping[int, tuple[Vector, Vector]]) -> dict[int, Vector]:

@@ -25,7 +25,7 @@ class Rung:
         The conditional chance, or the share over what is usual; None where it is extrapolated.
     usual
         The share of the company's revenue that the short window will hold of the long one's; of an extrapolated one and
-        of silence, what promotions make of it: 1 without any.
+        of silence, what promotions and the level make of it: 1 without any.
     exponent
         For the extrapolation.
     """

@@ -200,7 +200,9 @@ def fit_log(
         promotions=promotions,
     )
     usual = found["churn"].usual or churn
-    horizons, said = fit_horizons(past, study.all_horizons, churn=usual, value=value, today=today)
+    horizons, said = fit_horizons(past, study.all_horizons, churn=usual, value=value)
+    if today is not None:
+        horizons = horizons.at_level(churn, today)
     return Fitted(
         models={task: learnt.model for task, learnt in found.items()},
         horizons=horizons,
