@@ -1,1 +1,3 @@
-"""What is measured, against whom: each module prints one table, and with --json a list of figures."""
+"""What is measured, against whom: each module prints one table, and with --json a list of
+figures.
+"""

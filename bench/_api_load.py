@@ -45,10 +45,14 @@ class Server:
 
 
 @contextmanager
-def served(command: Sequence[str], port: int, *, cwd: Path, path: str = "/ready") -> Iterator[Server]:
+def served(
+    command: Sequence[str], port: int, *, cwd: Path, path: str = "/ready"
+) -> Iterator[Server]:
     """Start a server, wait until it answers, and stop it in the end."""
     started = time.perf_counter()
-    process = subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         while _status(port, path) != 200:
             if process.poll() is not None or time.perf_counter() - started > 120:
@@ -70,7 +74,15 @@ def holdfast(folder: Path, port: int, *, workers: int = 1) -> list[str]:
 
 def bare(port: int) -> list[str]:
     """The command line of a bare Starlette."""
-    options = ["--http", "httptools", "--loop", "uvloop", "--no-access-log", "--log-level", "warning"]
+    options = [
+        "--http",
+        "httptools",
+        "--loop",
+        "uvloop",
+        "--no-access-log",
+        "--log-level",
+        "warning",
+    ]
     return [sys.executable, "-m", "uvicorn", "bench._bare:app", "--port", str(port), *options]
 
 
@@ -84,12 +96,17 @@ class Load:
     errors: int
 
 
-def wrk(port: int, path: str, *, connections: int, seconds: int, body: Any = None, repeats: int = 3) -> Load:
+def wrk(
+    port: int, path: str, *, connections: int, seconds: int, body: Any = None, repeats: int = 3
+) -> Load:
     """The median of some runs of wrk."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         if body is not None:
             text = json.dumps(body).replace("\\", "\\\\").replace("'", "\\'")
-            script.write(f"wrk.method='POST'; wrk.body='{text}'; wrk.headers['Content-Type']='application/json'")
+            script.write(
+                f"wrk.method='POST'; wrk.body='{text}'; "
+                "wrk.headers['Content-Type']='application/json'"
+            )
             script.flush()
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
         command += ["-s", script.name] if body is not None else []
@@ -104,7 +121,10 @@ def wrk(port: int, path: str, *, connections: int, seconds: int, body: Any = Non
 
 def _measured(command: list[str]) -> Load:
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    rates, bad = re.search(r"Requests/sec:\s+([\d.]+)", text), re.search(r"Non-2xx or 3xx responses: (\d+)", text)
+    rates, bad = (
+        re.search(r"Requests/sec:\s+([\d.]+)", text),
+        re.search(r"Non-2xx or 3xx responses: (\d+)", text),
+    )
     torn = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text)
     errors = (int(bad[1]) if bad else 0) + (sum(map(int, torn.groups())) if torn else 0)
     assert rates is not None, text
@@ -119,7 +139,10 @@ def _latency(text: str, share: str) -> float:
 
 def timed_posts(port: int, path: str, body: Any, *, number: int) -> list[float]:
     """Milliseconds of requests one after the other."""
-    connection, content = http.client.HTTPConnection(HOST, port, timeout=60), json.dumps(body).encode()
+    connection, content = (
+        http.client.HTTPConnection(HOST, port, timeout=60),
+        json.dumps(body).encode(),
+    )
     found = []
     for _ in range(number):
         started = time.perf_counter()
@@ -133,7 +156,9 @@ def timed_posts(port: int, path: str, body: Any, *, number: int) -> list[float]:
 
 @dataclass
 class Askers:
-    """Clients that ask for one customer again and again, and look whether an answer is of one run only."""
+    """Clients that ask for one customer again and again, and look whether an answer is of one run
+    only.
+    """
 
     port: int
     path: str
@@ -163,10 +188,13 @@ class Askers:
                 try:
                     connection.request("GET", self.path)
                     response = connection.getresponse()
-                    self._look(response.status, response.getheader("holdfast-run-id"), response.read())
+                    self._look(
+                        response.status, response.getheader("holdfast-run-id"), response.read()
+                    )
                     break
                 except (OSError, http.client.HTTPException):
-                    # The killed worker's own connections are torn; what is asked again must be answered.
+                    # The killed worker's own connections are torn; what is asked again must be
+                    # answered.
                     self.torn += attempt == 0
                     self.failed += attempt
                     connection.close()
@@ -177,15 +205,22 @@ class Askers:
             self.failed += 1
             return
         told = json.loads(body)
-        right = self.expected.get(told["run_id"]) == told["churn_probability"] and header == told["run_id"]
+        right = (
+            self.expected.get(told["run_id"]) == told["churn_probability"]
+            and header == told["run_id"]
+        )
         self.mixed += not right
 
 
 def send_endless(port: int, *, megabytes: int) -> str:
-    """Send a body of so many MB, declared by chunks only; returns the status line, or that the server hung up."""
+    """Send a body of so many MB, declared by chunks only; returns the status line, or that the
+    server hung up.
+    """
     with socket.create_connection((HOST, port), timeout=30) as sock:
-        sock.sendall(b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                     b"Transfer-Encoding: chunked\r\n\r\n")  # fmt: skip
+        sock.sendall(
+            b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n"
+        )
         chunk = b"%x\r\n" % 2**20 + b" " * 2**20 + b"\r\n"
         with suppress(OSError):
             for _ in range(megabytes):

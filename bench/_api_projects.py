@@ -1,8 +1,10 @@
-"""Projects to serve: a snapshot run whose scores are tiled to any number of customers, and a small order log.
+"""Projects to serve: a snapshot run whose scores are tiled to any number of customers, and a small
+order log.
 
-Only the table of scores is large, for it is what `GET /predict/{id}` reads. Its rows repeat those of 2,000 simulated
-customers under names of their own; models, features and reasons are those of the 2,000. The models are of the original
-system's kind and size: LightGBM (100 trees) for churn, a forest of 200 deep trees for value.
+Only the table of scores is large, for it is what `GET /predict/{id}` reads. Its rows repeat those
+of 2,000 simulated customers under names of their own; models, features and reasons are those of the
+2,000. The models are of the original system's kind and size: LightGBM (100 trees) for churn, a
+forest of 200 deep trees for value.
 """
 
 from pathlib import Path
@@ -10,26 +12,37 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from holdfast.io.duckdb import Warehouse
 from holdfast.io.runs import Registry, Run
-from holdfast.pipeline.load import mark_loaded
-from holdfast.pipeline.outcome import Outcome, log_outcome, snapshot_outcome
-from holdfast.pipeline.progress import Silence, Steps
-from holdfast.pipeline.publish import facts, write_json, write_tables
-from holdfast.pipeline.simulate import simulate_to
+from holdfast.io.warehouse import Warehouse
+from holdfast.progress import Silence, Steps
+from holdfast.runs.publish import facts, write_json, write_tables
+from holdfast.runs.train_and_score import Outcome, log_outcome, snapshot_outcome
+from holdfast.serving.load import mark_loaded
+from holdfast.setup.simulate import simulate_to
 from holdfast.study import Study
 from holdfast.synthetic import Shop
 
 LEARNT_FROM = 2_000
 FEATURES = {
-    "Recency": 45, "Frequency": 13, "Monetary": 1560.0, "Avg_Order_Value": 120.0, "Session_Count": 25,
-    "Avg_Session_Duration": 8.5, "Pages_Viewed": 60, "Clicks": 120, "Campaign_Response": 1, "Wishlist_Adds": 4,
-    "Cart_Abandon_Rate": 10.0, "Returns": 1,
-}  # fmt: skip
+    "Recency": 45,
+    "Frequency": 13,
+    "Monetary": 1560.0,
+    "Avg_Order_Value": 120.0,
+    "Session_Count": 25,
+    "Avg_Session_Duration": 8.5,
+    "Pages_Viewed": 60,
+    "Clicks": 120,
+    "Campaign_Response": 1,
+    "Wishlist_Adds": 4,
+    "Cart_Abandon_Rate": 10.0,
+    "Returns": 1,
+}
 
 
 def snapshot_project(folder: Path, *, customers: int) -> list[str]:
-    """Publish two runs of a snapshot, which differ in every prediction; the second is the champion."""
+    """Publish two runs of a snapshot, which differ in every prediction; the second is the
+    champion.
+    """
     _write_snapshot(folder / "customers.parquet")
     runs = []
     for seed in (1, 2):
@@ -45,7 +58,9 @@ def log_project(folder: Path) -> Study:
     raw = Study.from_toml(folder / "holdfast.toml")
     plan = raw.backtest.model_copy(update={"count": 1, "max_training_cutoffs": 3})
     study = raw.model_copy(update={"backtest": plan})
-    Registry(folder / "runs").promote(_published(study, "2026-01-01T00:00:00Z", customers=None).run_id)
+    Registry(folder / "runs").promote(
+        _published(study, "2026-01-01T00:00:00Z", customers=None).run_id
+    )
     return study
 
 
@@ -57,9 +72,13 @@ def name_of(number: int) -> str:
 def _write_snapshot(path: Path) -> None:
     rng, n = np.random.default_rng(0), LEARNT_FROM
     frequency = rng.integers(1, 50, n)
-    value = {name: rng.gamma(2, level / 2, n) for name, level in FEATURES.items() if name != "Frequency"}
+    value = {
+        name: rng.gamma(2, level / 2, n) for name, level in FEATURES.items() if name != "Frequency"
+    }
     recency = np.where(rng.random(n) < 0.2, 91, 0) + rng.integers(0, 90, n)
-    frame = pl.DataFrame({"Customer_ID": [name_of(i) for i in range(n)], "Frequency": frequency, **value})
+    frame = pl.DataFrame(
+        {"Customer_ID": [name_of(i) for i in range(n)], "Frequency": frequency, **value}
+    )
     frame.with_columns(pl.Series("Recency", recency)).write_parquet(path)
 
 
@@ -83,9 +102,17 @@ def _snapshot_study(folder: Path, seed: int) -> Study:
                 "hidden_from_value": hidden,
                 "cross_validation_folds": 2,
             },
-            "churn": {"algorithm": "lightgbm", "parameters": {"n_estimators": 100, "num_leaves": 31}},
-            "value": {"algorithm": "random_forest", "parameters": {"n_estimators": 200, "max_depth": 15}},
-            "segments": {"risk": {"churn_probability": 0.4, "Recency": 0.3, "Cart_Abandon_Rate": 0.3}},
+            "churn": {
+                "algorithm": "lightgbm",
+                "parameters": {"n_estimators": 100, "num_leaves": 31},
+            },
+            "value": {
+                "algorithm": "random_forest",
+                "parameters": {"n_estimators": 200, "max_depth": 15},
+            },
+            "segments": {
+                "risk": {"churn_probability": 0.4, "Recency": 0.3, "Cart_Abandon_Rate": 0.3}
+            },
         }
     )
 
@@ -95,7 +122,9 @@ def _published(study: Study, created_at: str, *, customers: int | None) -> Run:
     with registry.staging() as staging:
         (staging / "scratch").mkdir()
         with Warehouse(staging / "scratch") as warehouse:
-            found = (log_outcome if study.transactions else snapshot_outcome)(study, warehouse, Steps(Silence()))
+            found = (log_outcome if study.transactions else snapshot_outcome)(
+                study, warehouse, Steps(Silence())
+            )
         folder = staging / "run"
         summary = {"created_at": created_at, "seconds": {}, **found.summary}
         write_tables(folder, found)
@@ -112,5 +141,9 @@ def _published(study: Study, created_at: str, *, customers: int | None) -> Run:
 def _tile(found: Outcome, customers: int) -> pl.DataFrame:
     scores = found.tables["scores"]
     rows = pl.int_range(customers, eager=True)
-    names = pl.select(pl.lit("CUST") + rows.cast(pl.String).str.zfill(8)).to_series().alias("customer_id")
+    names = (
+        pl.select(pl.lit("CUST") + rows.cast(pl.String).str.zfill(8))
+        .to_series()
+        .alias("customer_id")
+    )
     return scores[(rows % scores.height)].with_columns(names)

@@ -1,4 +1,6 @@
-"""A bare Starlette route that answers as many bytes as a prediction: what the web server alone can do."""
+"""A bare Starlette route that answers as many bytes as a prediction: what the web server alone can
+do.
+"""
 
 from starlette.applications import Starlette
 from starlette.requests import Request

@@ -1,4 +1,6 @@
-"""Simulated logs of contracts, habits and both, and the churn window that someone who knows their law would choose."""
+"""Simulated logs of contracts, habits and both, and the churn window that someone who knows their
+law would choose.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -47,7 +49,9 @@ class Log:
     shop: Shop | None = None
 
     def drawn(self, *, n_days: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Draw so many days of it: purchases (customer_id, day), and left_day of each customer (null: still there)."""
+        """Draw so many days of it: purchases (customer_id, day), and left_day of each customer
+        (null: still there).
+        """
         parts = [contract_log(self.contracts, n_days=n_days)] if self.contracts else []
         parts += [shop_log(replace(self.shop, n_days=n_days))] if self.shop else []
         bought, left = zip(*parts, strict=True)
@@ -57,7 +61,8 @@ class Log:
         """The same business with other customers, and as many of each kind in proportion."""
         factor = n_customers / sum(part.n_customers for part in (self.contracts, self.shop) if part)
         contracts, shop = (
-            part and replace(part, n_customers=round(part.n_customers * factor), seed=part.seed + seed)
+            part
+            and replace(part, n_customers=round(part.n_customers * factor), seed=part.seed + seed)
             for part in (self.contracts, self.shop)
         )
         return replace(self, contracts=contracts, shop=shop)
@@ -67,7 +72,9 @@ FIRST_DAY = day_of(Shop(n_customers=1).start)
 
 
 def contract_log(contracts: Contracts, *, n_days: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Draw contracts that begin evenly from a year before the log to the end of its first N_DAYS days."""
+    """Draw contracts that begin evenly from a year before the log to the end of its first N_DAYS
+    days.
+    """
     rng = np.random.default_rng(contracts.seed)
     n = contracts.n_customers
     began = rng.integers(-365, N_DAYS, n)
@@ -80,7 +87,9 @@ def contract_log(contracts: Contracts, *, n_days: int) -> tuple[pl.DataFrame, pl
     made = (rng.random(len(who)) >= contracts.missed) & (day >= 0) & (day < n_days)
     names = "S" + pl.Series(np.arange(n)).cast(pl.String)
     left = np.floor(began + n_paid * contracts.period_days).astype(np.int64)
-    bought = pl.DataFrame({"customer_id": names.gather(who[made]), "day": (day[made] + FIRST_DAY).astype(np.int32)})
+    bought = pl.DataFrame(
+        {"customer_id": names.gather(who[made]), "day": (day[made] + FIRST_DAY).astype(np.int32)}
+    )
     gone = pl.Series((left + FIRST_DAY).astype(np.int32)).set(pl.Series(left >= n_days), None)
     return bought.unique(), pl.DataFrame({"customer_id": names, "left_day": gone})
 
@@ -90,7 +99,9 @@ def shop_log(shop: Shop) -> tuple[pl.DataFrame, pl.DataFrame]:
     bought, left = [], []
     for batch in simulate(shop):
         sold = batch.orders.filter(pl.col("quantity") > 0)
-        bought.append(sold.select("customer_id", day=pl.col("occurred_at").dt.date().cast(pl.Int32)).unique())
+        bought.append(
+            sold.select("customer_id", day=pl.col("occurred_at").dt.date().cast(pl.Int32)).unique()
+        )
         left.append(batch.truth.select("customer_id", left_day="died_day"))
     return pl.concat(bought), pl.concat(left)
 
@@ -105,14 +116,26 @@ def activity(bought: pl.DataFrame) -> pl.DataFrame:
 def thirty_logs(seed: int = 20) -> Iterator[Log]:
     """Ten logs of each regime, no two alike."""
     rng = np.random.default_rng(seed)
-    terms = [(30.4375, 0.05), (30.4375, 0.1), (28, 0.08), (7, 0.03), (14, 0.05), (91.3125, 0.15), (365.25, 0.3)]
+    terms = [
+        (30.4375, 0.05),
+        (30.4375, 0.1),
+        (28, 0.08),
+        (7, 0.03),
+        (14, 0.05),
+        (91.3125, 0.15),
+        (365.25, 0.3),
+    ]
     for number in range(30):
         period, leaves = terms[number // 3 % len(terms)]
         jitter = int(rng.integers(0, 3)) if period > 20 else 0
         contracts = Contracts(
-            n_customers=1_000, seed=100 * seed + number, period_days=period, leaves=leaves, jitter_days=jitter,
+            n_customers=1_000,
+            seed=100 * seed + number,
+            period_days=period,
+            leaves=leaves,
+            jitter_days=jitter,
             missed=float(rng.choice([0.0, 0.03])),
-        )  # fmt: skip
+        )
         shop = Shop(
             n_customers=2_500,
             n_days=N_DAYS,
@@ -130,7 +153,11 @@ def thirty_logs(seed: int = 20) -> Iterator[Log]:
         yield (
             Log(regime="contractual", contracts=contracts),
             Log(regime="non-contractual", shop=shop),
-            Log(regime="mixed", contracts=contracts, shop=replace(shop, n_customers=int(rng.integers(800, 2_000)))),
+            Log(
+                regime="mixed",
+                contracts=contracts,
+                shop=replace(shop, n_customers=int(rng.integers(800, 2_000))),
+            ),
         )[number % 3]
 
 
@@ -151,16 +178,25 @@ class Oracle:
 
 
 def oracle_of(log: Log) -> Oracle:
-    """Watch many other customers of the same business beyond the log, and count; nothing is censored or estimated.
+    """Watch many other customers of the same business beyond the log, and count; nothing is
+    censored or estimated.
 
-    Every silence that reaches w days within the log's time is a customer whom a window of w days would call lost on
-    that day. The oracle sees who of them returns within the horizon, and who had left.
+    Every silence that reaches w days within the log's time is a customer whom a window of w days
+    would call lost on that day. The oracle sees who of them returns within the horizon, and who had
+    left.
     """
     bought, left = log.again(n_customers=N_ORACLE, seed=10_000).drawn(n_days=N_DAYS + HORIZON_DAYS)
-    rows = activity(bought).with_columns(gap=pl.col("purchase_gap").shift(-1)).join(left, on="customer_id")
+    rows = (
+        activity(bought)
+        .with_columns(gap=pl.col("purchase_gap").shift(-1))
+        .join(left, on="customer_id")
+    )
     start = rows["day"].to_numpy()
     never = 10**6
-    gap, gone = rows["gap"].fill_null(never).to_numpy(), rows["left_day"].fill_null(never).to_numpy()
+    gap, gone = (
+        rows["gap"].fill_null(never).to_numpy(),
+        rows["left_day"].fill_null(never).to_numpy(),
+    )
     returning, dead = [], []
     for w in range(1, N_DAYS - HORIZON_DAYS):
         called = (gap >= w) & (start + w <= FIRST_DAY + N_DAYS)

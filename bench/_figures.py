@@ -41,7 +41,8 @@ def show(figures: Iterable[Figure], *, as_json: bool) -> None:
 
 
 def in_child(*arguments: str) -> tuple[dict[str, float], float]:
-    """Run `python -m ARGUMENTS` on its own and return the JSON object of its last line and its peak memory in GB.
+    """Run `python -m ARGUMENTS` on its own and return the JSON object of its last line and its peak
+    memory in GB.
 
     Raises
     ------

@@ -1,8 +1,9 @@
-"""Counts: the whole predictive distribution of purchases on three logs, by the protocol of the published figures.
+"""Counts: the whole predictive distribution of purchases on three logs, by the protocol of the
+published figures.
 
-Continuous ranked probability score of the counts, and Brier score and calibration error of "buys at all", over the 26
-weeks after a cutoff: means over 15 draws of 30 % of the customers, and on all of them. A one-line baseline stands
-beside: a Poisson at the customer's own rate so far.
+Continuous ranked probability score of the counts, and Brier score and calibration error of "buys at
+all", over the 26 weeks after a cutoff: means over 15 draws of 30 % of the customers, and on all of
+them. A one-line baseline stands beside: a Poisson at the customer's own rate so far.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,11 +17,11 @@ from scipy.stats import poisson
 
 from bench import _science_logs
 from bench._figures import Figure, at_most
-from holdfast.evaluation.metrics import brier, ece
-from holdfast.models.counts import CountModel, fit_counts
-from holdfast.models.counts.histories import histories_at, purchases_in
-from holdfast.models.links import Matrix, Vector
-from holdfast.models.router import crps, group_of
+from holdfast.arrays import Matrix, Vector
+from holdfast.metrics import brier, ece
+from holdfast.models.purchase_counts import CountModel, fit_counts
+from holdfast.models.purchase_counts.histories import histories_at, purchases_in
+from holdfast.models.purchase_counts.mixture_weights import crps, group_of
 
 HORIZON_DAYS = 182
 N_SPLITS, TEST_SHARE = 15, 0.3
@@ -55,10 +56,14 @@ class Told:
 
 
 def told(days: pl.DataFrame, *, weeks: int, horizon_days: int = HORIZON_DAYS) -> Told:
-    """Learn from so many weeks of a log; customers in the order of their numbers, which the splits depend on."""
+    """Learn from so many weeks of a log; customers in the order of their numbers, which the splits
+    depend on.
+    """
     first_day = int(days["day"].to_numpy().min())
     now = first_day + 7 * weeks + 1
-    model, findings = fit_counts(days, now=now, horizon_days=horizon_days, first_day=first_day, seed=42)
+    model, findings = fit_counts(
+        days, now=now, horizon_days=horizon_days, first_day=first_day, seed=42
+    )
     del findings
     histories = histories_at(days, now).sort(pl.col("customer_id").cast(pl.Float64))
     bought = purchases_in(days, histories, horizon_days)
@@ -80,11 +85,19 @@ def scored(name: str, found: Told, goals: tuple[float, float, float]) -> Iterato
     ranked, active = crps(pmf, found.bought), 1 - pmf[:, 0]
     happened = (found.bought > 0).astype(np.float64)
     low, high = _bootstrap(ranked)
-    yield at_most(f"{name}: CRPS of counts, 15 splits", _splits(ranked.__getitem__, len(ranked), CRPS_SEED), goals[0])
+    yield at_most(
+        f"{name}: CRPS of counts, 15 splits",
+        _splits(ranked.__getitem__, len(ranked), CRPS_SEED),
+        goals[0],
+    )
     yield Figure(f"{name}: CRPS of counts, everyone [{low:.3f}, {high:.3f}]", float(ranked.mean()))
     yield Figure(f"{name}: CRPS, naive Poisson", float(crps(naive, found.bought).mean()))
     square = (active - happened) ** 2
-    yield at_most(f"{name}: Brier of active, 15 splits", _splits(square.__getitem__, len(square), BRIER_SEED), goals[1])
+    yield at_most(
+        f"{name}: Brier of active, 15 splits",
+        _splits(square.__getitem__, len(square), BRIER_SEED),
+        goals[1],
+    )
     yield Figure(f"{name}: Brier of active, naive Poisson", brier(happened, 1 - naive[:, 0]))
     yield at_most(f"{name}: ECE of active, everyone", ece(happened, active), goals[2])
     yield Figure(f"{name}: ECE of active, naive Poisson", ece(happened, 1 - naive[:, 0]))
@@ -94,21 +107,30 @@ def scored(name: str, found: Told, goals: tuple[float, float, float]) -> Iterato
 
 
 def routed(name: str, found: Told) -> Iterator[Figure]:
-    """The pool against its members, customer by customer: never worse than the best by more than noise."""
+    """The pool against its members, customer by customer: never worse than the best by more than
+    noise.
+    """
     pooled = crps(found.model.pmf(found.histories, max_purchases=found.max_purchases), found.bought)
     members = found.model.members(found.histories, max_purchases=found.max_purchases)
-    ranked = {label: crps(pmf, found.bought) for label, pmf in zip(found.model.router.members, members, strict=True)}
+    ranked = {
+        label: crps(pmf, found.bought)
+        for label, pmf in zip(found.model.router.members, members, strict=True)
+    }
     for label, score in ranked.items():
         yield Figure(f"{name}: CRPS, {label} alone", float(score.mean()))
     best = min(ranked, key=lambda label: ranked[label].mean())
     low, high = _bootstrap(pooled - ranked[best])
     worse = float((pooled - ranked[best]).mean())
-    yield Figure(f"{name}: CRPS, pool - best member [{low:.4f}, {high:.4f}]", worse, "low end <= 0", low <= 0)
+    yield Figure(
+        f"{name}: CRPS, pool - best member [{low:.4f}, {high:.4f}]", worse, "low end <= 0", low <= 0
+    )
     group = group_of(found.histories["n_purchases"].cast(pl.Float64).to_numpy())
     for number, (label, weights) in enumerate(found.model.router.weights.items()):
         if (rows := group == number).any():
             shares = ", ".join(f"{share:.2f}" for share in weights)
-            yield Figure(f"{name}: CRPS of the {label} (weights {shares})", float(pooled[rows].mean()))
+            yield Figure(
+                f"{name}: CRPS of the {label} (weights {shares})", float(pooled[rows].mean())
+            )
 
 
 def _naive(found: Told) -> Matrix:
@@ -125,14 +147,23 @@ def _splits(of_rows: Callable[[Vector], Vector], n: int, first_seed: int) -> flo
 
 def _bootstrap(values: Vector) -> tuple[float, float]:
     rng = np.random.default_rng(7)
-    means = [values[rng.integers(0, len(values), len(values))].mean() for _ in range(BOOTSTRAP_DRAWS)]
+    means = [
+        values[rng.integers(0, len(values), len(values))].mean() for _ in range(BOOTSTRAP_DRAWS)
+    ]
     low, high = np.quantile(means, [0.025, 0.975])
     return float(low), float(high)
 
 
 def _floor(active: Vector) -> float:
     rng = np.random.default_rng(7)
-    return float(np.mean([ece((rng.random(len(active)) < active).astype(float), active) for _ in range(FLOOR_DRAWS)]))
+    return float(
+        np.mean(
+            [
+                ece((rng.random(len(active)) < active).astype(float), active)
+                for _ in range(FLOOR_DRAWS)
+            ]
+        )
+    )
 
 
 SECTIONS = {"counts": counts}

@@ -1,4 +1,5 @@
-"""Every horizon: no answer contradicts another, and each is held against what came at the run's own test cutoffs.
+"""Every horizon: no answer contradicts another, and each is held against what came at the run's own
+test cutoffs.
 
 Whole runs of the three public logs by the studies in `examples/`, and of a simulated shop.
 """
@@ -13,9 +14,9 @@ import polars as pl
 
 from bench._figures import Figure, at_most
 from holdfast.io.runs import Run
-from holdfast.pipeline.run import run
-from holdfast.pipeline.simulate import simulate_to
-from holdfast.report.promises import by_horizon
+from holdfast.report.interval_coverage import by_horizon
+from holdfast.runs.run import run
+from holdfast.setup.simulate import simulate_to
 from holdfast.study import Study
 from holdfast.synthetic import Shop
 from holdfast.windows import date_of
@@ -23,7 +24,15 @@ from holdfast.windows import date_of
 EXAMPLES = Path(__file__).parents[1] / "examples"
 LOGS = {"Online Retail II": "online_retail_ii", "CDNOW": "cdnow", "grocery": "grocery"}
 SHOP = Shop(n_customers=3000, seed=7)
-_RISING = ("expected_purchases", "expected_revenue", "low_80", "high_80", "low_95", "high_95", "median_revenue")
+_RISING = (
+    "expected_purchases",
+    "expected_revenue",
+    "low_80",
+    "high_80",
+    "low_95",
+    "high_95",
+    "median_revenue",
+)
 _NESTED = ("low_95", "low_80", "median_revenue", "high_80", "high_95")
 _ROUNDING = 1e-9
 
@@ -50,7 +59,10 @@ def _of_run(name: str, found: Run) -> Iterator[Figure]:
         if row["coverage_80"] is not None:
             yield Figure(f"{place}: 80 % interval holds", row["coverage_80"])
     worse = [row for row in proved.iter_rows(named=True) if row["brier"] > row["naive_brier"]]
-    yield Figure(f"horizons, {name}: worse Brier than by recency alone, of {proved.height}", float(len(worse)))
+    yield Figure(
+        f"horizons, {name}: worse Brier than by recency alone, of {proved.height}",
+        float(len(worse)),
+    )
 
 
 def _beside(what: str, row: Mapping[str, float], metric: str) -> Figure:
@@ -58,13 +70,13 @@ def _beside(what: str, row: Mapping[str, float], metric: str) -> Figure:
 
 
 def contradictions(told: pl.DataFrame) -> int:
-    """Pairs of neighbouring horizons of one customer, or of bounds of one horizon, that cannot both be true."""
+    """Pairs of neighbouring horizons of one customer, or of bounds of one horizon, that cannot both
+    be true.
+    """
     ordered = told.sort("customer_id", "horizon_days")
     broken = [pl.col("churn_probability").diff().over("customer_id") > _ROUNDING]
     broken += [pl.col(name).diff().over("customer_id") < -_ROUNDING for name in _RISING]
-    broken += [
-        pl.col(low) > pl.col(high) + _ROUNDING for low, high in pairwise(_NESTED)
-    ]  # fmt: skip
+    broken += [pl.col(low) > pl.col(high) + _ROUNDING for low, high in pairwise(_NESTED)]
     counts = ordered.select(each.sum().alias(f"{k}") for k, each in enumerate(broken))
     outside = ordered.filter(~pl.col("churn_probability").is_between(0, 1)).height
     return int(np.sum(counts.row(0))) + outside

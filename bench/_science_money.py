@@ -1,8 +1,10 @@
-"""Revenue on Online Retail II: the median, the mean and the intervals at seven cutoffs, and what a total is worth.
+"""Revenue on Online Retail II: the median, the mean and the intervals at seven cutoffs, and what a
+total is worth.
 
-Protocol: features from before the cutoff, net revenue (returns off) of the 180 days from it, everyone who ever bought;
-each cutoff is learnt only from windows that had ended by then. 2010-12-01 to 2011-02-01 have no window a year before
-them to read the season from. The ceiling is what knowing the labels of other customers in the same window would give.
+Protocol: features from before the cutoff, net revenue (returns off) of the 180 days from it,
+everyone who ever bought; each cutoff is learnt only from windows that had ended by then. 2010-12-01
+to 2011-02-01 have no window a year before them to read the season from. The ceiling is what knowing
+the labels of other customers in the same window would give.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,14 +16,22 @@ import polars as pl
 
 from bench._figures import Figure, at_least, at_most
 from bench.logs import RETAIL
-from holdfast.evaluation import metrics
-from holdfast.evaluation.backtest import CHAMPION, DIFFERENCE, Evidence
-from holdfast.evaluation.metrics import intervals, paired_interval
-from holdfast.pipeline.look import backtest
+from holdfast import metrics
+from holdfast.evaluation.evidence import CHAMPION, DIFFERENCE, Evidence
+from holdfast.metrics import intervals, paired_interval
 from holdfast.study import Study
+from holdfast.training.look import backtest
 from holdfast.windows import date_of, parse_day
 
-CUTOFFS = ("2010-12-01", "2011-01-01", "2011-02-01", "2011-03-01", "2011-04-01", "2011-05-01", "2011-06-01")
+CUTOFFS = (
+    "2010-12-01",
+    "2011-01-01",
+    "2011-02-01",
+    "2011-03-01",
+    "2011-04-01",
+    "2011-05-01",
+    "2011-06-01",
+)
 TOLD, SEASON_KNOWN = "2011-06-01", CUTOFFS[3:]
 CEILINGS = {
     "median WAPE": 0.586,
@@ -30,20 +40,28 @@ CEILINGS = {
     "top tenth": 0.625,
     "perfect ranking, top tenth": 0.710,
 }
-"""From other customers' labels of the same window, cross-fitted: a model that cheats on time, not on customers."""
+"""From other customers' labels of the same window, cross-fitted: a model that cheats on time, not
+on customers.
+"""
 _LOG = "Online Retail II, 180 days"
 
 
 @cache
 def proved() -> Evidence:
     """EVIDENCE and PREDICTIONS of value at the seven cutoffs."""
-    study = Study.from_dict({"study": {"name": "retail"}, **RETAIL, "churn": {"eligible": "ever bought"}})
+    study = Study.from_dict(
+        {"study": {"name": "retail"}, **RETAIL, "churn": {"eligible": "ever bought"}}
+    )
     return backtest(study, cutoffs=[parse_day(day) for day in CUTOFFS])
 
 
 def at(day: str) -> pl.DataFrame:
     """PREDICTIONS of revenue at one cutoff."""
-    return proved().predictions.filter(pl.col("cutoff_day") == parse_day(day)).drop_nulls("expected_revenue")
+    return (
+        proved()
+        .predictions.filter(pl.col("cutoff_day") == parse_day(day))
+        .drop_nulls("expected_revenue")
+    )
 
 
 def _columns(rows: pl.DataFrame, *names: str) -> tuple[np.ndarray, ...]:
@@ -54,10 +72,17 @@ def median(_: Path) -> Iterator[Figure]:
     """The median output, by the rule of medians."""
     truth, said, naive = _columns(at(TOLD), "future_revenue", "median_revenue", "value_baseline")
     found = intervals({"wape": metrics.wape}, truth, said, seed=7)["wape"]
-    name = f"{_LOG} from {TOLD}, median WAPE [{found.low:.3f}, {found.high:.3f}], ceiling {CEILINGS['median WAPE']}"
+    name = (
+        f"{_LOG} from {TOLD}, median WAPE [{found.low:.3f}, {found.high:.3f}], ceiling "
+        f"{CEILINGS['median WAPE']}"
+    )
     yield at_most(name, found.value, 0.60)
     pair = paired_interval(metrics.wape, truth, said, naive, seed=7)
-    yield at_most(f"the same minus trailing spend, upper end of [{pair.low:.3f}, {pair.high:.3f}]", pair.high, 0.0)
+    yield at_most(
+        f"the same minus trailing spend, upper end of [{pair.low:.3f}, {pair.high:.3f}]",
+        pair.high,
+        0.0,
+    )
     each = []
     for day in CUTOFFS:
         truth, said, mean, naive = _columns(
@@ -66,8 +91,15 @@ def median(_: Path) -> Iterator[Figure]:
         each.append(metrics.wape(truth, said))
         others = min(metrics.wape(truth, mean), metrics.wape(truth, naive))
         held = each[-1] < others
-        yield Figure(f"{_LOG} from {day}, median WAPE, next best candidate {others:.3f}", each[-1], "lowest", held)
-    yield at_most(f"{_LOG}, rolling mean of the median's WAPE over seven cutoffs", float(np.mean(each)), 0.69)
+        yield Figure(
+            f"{_LOG} from {day}, median WAPE, next best candidate {others:.3f}",
+            each[-1],
+            "lowest",
+            held,
+        )
+    yield at_most(
+        f"{_LOG}, rolling mean of the median's WAPE over seven cutoffs", float(np.mean(each)), 0.69
+    )
 
 
 def mean(_: Path) -> Iterator[Figure]:
@@ -82,11 +114,15 @@ def mean(_: Path) -> Iterator[Figure]:
     }
     found = intervals(wanted, truth, said, seed=7)
     for name, goal, judge in (
-        ("wape", 0.64, at_most), ("spearman", 0.615, at_least), ("top tenth", 0.62, at_least),
+        ("wape", 0.64, at_most),
+        ("spearman", 0.615, at_least),
+        ("top tenth", 0.62, at_least),
         ("top fifth", 0.755, at_least),
-    ):  # fmt: skip
+    ):
         row = found[name]
-        yield judge(f"{_LOG} from {TOLD}, mean, {name} [{row.low:.3f}, {row.high:.3f}]", row.value, goal)
+        yield judge(
+            f"{_LOG} from {TOLD}, mean, {name} [{row.low:.3f}, {row.high:.3f}]", row.value, goal
+        )
     row = found["total"]
     name = f"{_LOG} from {TOLD}, predicted / realised total [{row.low:.3f}, {row.high:.3f}]"
     yield Figure(name, row.value, "1 +- 0.12", abs(row.value - 1) <= 0.12)
@@ -117,8 +153,13 @@ def interval(_: Path) -> Iterator[Figure]:
         deciles = np.array_split(np.argsort(mean_, kind="stable"), 10)
         yield at_least(f"{name}, least decile", min(float(held[d].mean()) for d in deciles), 0.72)
         sure = [float(held[d].mean()) for d in deciles if (truth[d] == 0).mean() < 0.75]
-        yield at_most(f"{name}, fullest decile of those with fewer than 75 % zeros", max(sure), 0.88)
-        yield Figure(f"{_LOG} from {day}, 95 % interval holds", float(((truth >= low_95) & (truth <= high_95)).mean()))
+        yield at_most(
+            f"{name}, fullest decile of those with fewer than 75 % zeros", max(sure), 0.88
+        )
+        yield Figure(
+            f"{_LOG} from {day}, 95 % interval holds",
+            float(((truth >= low_95) & (truth <= high_95)).mean()),
+        )
 
 
 SECTIONS: dict[str, Callable[[Path], Iterator[Figure]]] = {

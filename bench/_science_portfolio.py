@@ -1,7 +1,9 @@
-"""The portfolio forecast, end to end: whole runs on logs that end at a cutoff, held against the weeks that came.
+"""The portfolio forecast, end to end: whole runs on logs that end at a cutoff, held against the
+weeks that came.
 
-Each run reads only the lines before its cutoff, scores and sums up as `holdfast run` does. What came is the net revenue
-of the customers it scored, week by week. The shop of simulated customers is there because it has more cutoffs.
+Each run reads only the lines before its cutoff, scores and sums up as `holdfast run` does. What
+came is the net revenue of the customers it scored, week by week. The shop of simulated customers is
+there because it has more cutoffs.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,8 +16,8 @@ import polars as pl
 from bench._figures import Figure, at_least, at_most
 from bench.logs import RETAIL
 from holdfast.io.runs import Run
-from holdfast.pipeline.run import run
-from holdfast.pipeline.simulate import simulate_to
+from holdfast.runs.run import run
+from holdfast.setup.simulate import simulate_to
 from holdfast.study import Study
 from holdfast.synthetic import Shop
 from holdfast.windows import date_of, day_of, parse_day
@@ -30,8 +32,20 @@ HORIZON = 180
 def portfolio(folder: Path) -> Iterator[Figure]:
     """Error of the total, and how often the intervals of total and weeks held."""
     with TemporaryDirectory(prefix="holdfast-") as scratch:
-        rows = pl.read_parquet(folder / "online_retail_ii.parquet").filter(pl.col("Customer ID").is_not_null())
-        sold = rows.unique(["Invoice", "StockCode", "InvoiceDate", "Customer ID", "Quantity", "Price", "Description"])
+        rows = pl.read_parquet(folder / "online_retail_ii.parquet").filter(
+            pl.col("Customer ID").is_not_null()
+        )
+        sold = rows.unique(
+            [
+                "Invoice",
+                "StockCode",
+                "InvoiceDate",
+                "Customer ID",
+                "Quantity",
+                "Price",
+                "Description",
+            ]
+        )
         net = sold.filter(pl.col("Price") > 0).select(
             customer_id=pl.col("Customer ID").cast(pl.String),
             day=pl.col("InvoiceDate").dt.date().cast(pl.Int32),
@@ -52,12 +66,25 @@ def portfolio(folder: Path) -> Iterator[Figure]:
             "project_dir": str(shop),
             "transactions": {
                 "path": "orders.parquet",
-                "columns": {name: name for name in ("customer_id", "occurred_at", "order_id", "product_id", "quantity",
-                                                    "unit_price")},
+                "columns": {
+                    name: name
+                    for name in (
+                        "customer_id",
+                        "occurred_at",
+                        "order_id",
+                        "product_id",
+                        "quantity",
+                        "unit_price",
+                    )
+                },
             },
-        }  # fmt: skip
+        }
         yield from _measured(
-            "simulated shop", simulated, "occurred_at", orders, [day_of(SHOP.start) + day for day in SHOP_CUTOFFS]
+            "simulated shop",
+            simulated,
+            "occurred_at",
+            orders,
+            [day_of(SHOP.start) + day for day in SHOP_CUTOFFS],
         )
 
 
@@ -80,11 +107,18 @@ def _measured(
         held.append(low <= total <= high)
         weeks_held.append(_weeks_held(weeks, came, cutoff))
         place = f"portfolio, {name} from {date_of(cutoff)}"
-        yield Figure(f"{place}, {HORIZON} days told / came [{low / total:.2f}, {high / total:.2f}]", told / total)
+        yield Figure(
+            f"{place}, {HORIZON} days told / came [{low / total:.2f}, {high / total:.2f}]",
+            told / total,
+        )
         yield Figure(f"{place}, weeks inside their 80 % interval", weeks_held[-1])
     yield at_most(f"portfolio, {name}: parts less the whole, largest, currency", max(apart), 1e-9)
-    yield at_most(f"portfolio, {name}: median absolute error of the total", float(np.median(off)), 0.10)
-    yield at_least(f"portfolio, {name}: cutoffs inside the total's 80 % interval", float(np.mean(held)), 0.70)
+    yield at_most(
+        f"portfolio, {name}: median absolute error of the total", float(np.median(off)), 0.10
+    )
+    yield at_least(
+        f"portfolio, {name}: cutoffs inside the total's 80 % interval", float(np.mean(held)), 0.70
+    )
     yield Figure(f"portfolio, {name}: weeks inside their 80 % interval", float(np.mean(weeks_held)))
 
 
@@ -101,10 +135,12 @@ def _total(found: Run) -> tuple[float, tuple[float, float]]:
 
 
 def _weeks_held(weeks: pl.DataFrame, came: pl.DataFrame, cutoff: int) -> float:
-    whole = weeks.filter(pl.col("group_kind") == "company", pl.col("week_start_day") + 7 <= cutoff + HORIZON)
-    earned = came.group_by(week_start_day=(cutoff + (pl.col("day") - cutoff) // 7 * 7).cast(pl.Int32)).agg(
-        pl.col("net").sum()
+    whole = weeks.filter(
+        pl.col("group_kind") == "company", pl.col("week_start_day") + 7 <= cutoff + HORIZON
     )
+    earned = came.group_by(
+        week_start_day=(cutoff + (pl.col("day") - cutoff) // 7 * 7).cast(pl.Int32)
+    ).agg(pl.col("net").sum())
     both = whole.join(earned, on="week_start_day", how="left").fill_null(0)
     return float(both["net"].is_between(both["low_80"], both["high_80"]).mean())  # type: ignore[arg-type]
 

@@ -1,12 +1,15 @@
-"""Simulated shops: what is told of the living and the dead at the log's end, against what the shop's own law expects.
+"""Simulated shops: what is told of the living and the dead at the log's end, against what the
+shop's own law expects.
 
-The truth is an exact expectation given each customer's latent state, not one more draw. Stated error: the total of a
-horizon within 8 % (5 % where the shop is older than its log), on four shops of 4,000 customers; in the shop of December
-the mean error of four horizons at most half of that of the BG/NBD, which knows no season.
+The truth is an exact expectation given each customer's latent state, not one more draw. Stated
+error: the total of a horizon within 8 % (5 % where the shop is older than its log), on four shops
+of 4,000 customers; in the shop of December the mean error of four horizons at most half of that of
+the BG/NBD, which knows no season.
 
-Cold start: half of the customers have one order, and their channel decides how often they come back. The same models
-are asked with the customer's attributes and what the first basket held, and without; ranks are those of the exact
-expectation, the Brier score is the expected one, and intervals are held against what came in 180 days.
+Cold start: half of the customers have one order, and their channel decides how often they come
+back. The same models are asked with the customer's attributes and what the first basket held, and
+without; ranks are those of the exact expectation, the Brier score is the expected one, and
+intervals are held against what came in 180 days.
 """
 
 from collections.abc import Iterator
@@ -19,32 +22,34 @@ import numpy as np
 import polars as pl
 
 from bench._figures import Figure, at_least, at_most
-from holdfast.evaluation.metrics import spearman
+from holdfast.arrays import Vector
+from holdfast.btyd import BGNBD
+from holdfast.features import feature_tables
 from holdfast.features.catalogue import FEATURES
-from holdfast.io.duckdb import Warehouse
-from holdfast.models.btyd import BGNBD
-from holdfast.models.counts import CountModel, fit_counts
-from holdfast.models.counts.clock import Clock
-from holdfast.models.counts.histories import histories_at
-from holdfast.models.counts.laws import history_of
-from holdfast.models.links import Vector
-from holdfast.pipeline import build
-from holdfast.pipeline.backtest import forecast_at
-from holdfast.pipeline.fit import fit_log, learn
-from holdfast.pipeline.history import History, read_history
-from holdfast.pipeline.horizons import evidence_level, horizons_table, look_ahead
-from holdfast.pipeline.ingest import ingest
-from holdfast.pipeline.score import predicted
-from holdfast.pipeline.simulate import simulate_to
+from holdfast.ingest.order_log import ingest
+from holdfast.io.warehouse import Warehouse
+from holdfast.metrics import spearman
+from holdfast.models.purchase_counts import CountModel, fit_counts
+from holdfast.models.purchase_counts.btyd_pair import history_of
+from holdfast.models.purchase_counts.business_time import Clock
+from holdfast.models.purchase_counts.histories import histories_at
+from holdfast.serving.score import predicted
+from holdfast.setup.simulate import simulate_to
 from holdfast.study import Study
 from holdfast.synthetic import Shop, simulate
+from holdfast.training.backtest import forecast_at
+from holdfast.training.fit import fit_log, learn
+from holdfast.training.horizon_tables import evidence_level, horizons_table, look_ahead
+from holdfast.training.training_data import History, read_history
 from holdfast.windows import day_of
 
 HORIZONS_DAYS = (30, 90, 180, 365)
 LEARNT_FOR = 180
 TEXTBOOK = Shop.memoryless(4_000, seed=11)
 # The log ends with November, and two Decembers are in it.
-DECEMBER = replace(TEXTBOOK, start=date(2022, 7, 1), n_days=883, december_factor=4.0, purchases_per_year=10.0)
+DECEMBER = replace(
+    TEXTBOOK, start=date(2022, 7, 1), n_days=883, december_factor=4.0, purchases_per_year=10.0
+)
 SHOPS = {
     "memoryless": (TEXTBOOK, 0.08),
     "regular": (replace(TEXTBOOK, rhythm=4.0), 0.08),
@@ -62,7 +67,9 @@ def recovered(shop: Shop) -> tuple[CountModel, pl.DataFrame]:
     first_day, now = day_of(shop.start), day_of(shop.start) + shop.n_days
     model, _ = fit_counts(days, now=now, horizon_days=LEARNT_FOR, first_day=first_day, seed=42)
     truth = pl.concat([batch.truth for batch in batches])
-    return model, histories_at(days, now).join(truth, on="customer_id", how="inner", maintain_order="left")
+    return model, histories_at(days, now).join(
+        truth, on="customer_id", how="inner", maintain_order="left"
+    )
 
 
 def off(told: Vector, truth: pl.Series) -> float:
@@ -78,9 +85,16 @@ def without_season(customers: pl.DataFrame) -> dict[int, Vector]:
 
 
 COLD = replace(
-    TEXTBOOK, n_customers=6_000, seed=5, n_days=730, events_per_purchase=0.0, channel_effect=1.0,
-    purchases_per_year=3.0, dropouts_per_year=1.5, newcomer_share=0.2,
-)  # fmt: skip
+    TEXTBOOK,
+    n_customers=6_000,
+    seed=5,
+    n_days=730,
+    events_per_purchase=0.0,
+    channel_effect=1.0,
+    purchases_per_year=3.0,
+    dropouts_per_year=1.5,
+    newcomer_share=0.2,
+)
 GIVEN = ("channel", "country")
 
 
@@ -88,7 +102,7 @@ def told_of_one_order(
     study: Study, warehouse: Warehouse, history: History, truth: pl.DataFrame, *, basket: bool
 ) -> dict[str, float]:
     """How well customers with one order are told, with basket and attributes or without."""
-    base = build.features(study, warehouse, [history.end_day])
+    base = feature_tables.features(study, warehouse, [history.end_day])
     of_basket = tuple(f.name for f in FEATURES if f.group == "basket" and f.name in base.columns)
     hidden = () if basket else (*GIVEN, *of_basket)
     seen, frame = replace(history, features=history.features.drop(hidden)), base.drop(hidden)
@@ -96,12 +110,21 @@ def told_of_one_order(
     ahead, _ = look_ahead(study, seen, fitted)
     told = horizons_table(study, ahead, frame, predicted(fitted.models, frame))
     once = frame.filter(n_purchases=1).select("customer_id").join(truth, on="customer_id")
-    rows = {days: once.join(told.filter(horizon_days=days), on="customer_id") for days in (90, LEARNT_FOR)}
-    silent, said = (rows[90][name].to_numpy() for name in ("probability_no_purchase_90", "churn_probability"))
+    rows = {
+        days: once.join(told.filter(horizon_days=days), on="customer_id")
+        for days in (90, LEARNT_FOR)
+    }
+    silent, said = (
+        rows[90][name].to_numpy() for name in ("probability_no_purchase_90", "churn_probability")
+    )
     return {
         "Spearman of expected purchases, 90 days": _rank(rows[90], "expected_purchases", 90),
-        "Spearman of expected revenue, 180 days": _rank(rows[LEARNT_FOR], "expected_revenue", LEARNT_FOR),
-        "expected Brier of buying in 90 days": float(((said - silent) ** 2 + silent * (1 - silent)).mean()),
+        "Spearman of expected revenue, 180 days": _rank(
+            rows[LEARNT_FOR], "expected_revenue", LEARNT_FOR
+        ),
+        "expected Brier of buying in 90 days": float(
+            ((said - silent) ** 2 + silent * (1 - silent)).mean()
+        ),
     }
 
 
@@ -110,15 +133,21 @@ def _rank(rows: pl.DataFrame, name: str, days: int) -> float:
 
 
 def covered(study: Study, history: History) -> dict[str, tuple[float, float]]:
-    """Evidence level -> share in the 80 % interval of 180 days, and its width over the median, summed."""
+    """Evidence level -> share in the 80 % interval of 180 days, and its width over the median,
+    summed.
+    """
     cutoff = history.end_day - LEARNT_FOR
-    forecast = forecast_at(study, "value", history, cutoff, learnt=learn(study, "value", history, now=cutoff))
+    forecast = forecast_at(
+        study, "value", history, cutoff, learnt=learn(study, "value", history, now=cutoff)
+    )
     assert forecast.spread is not None
     spread = forecast.spread
     level = history.features.filter(cutoff_day=cutoff).select(
         "customer_id", level=evidence_level(horizon_days=study.churn.horizon_days)
     )
-    rows = forecast.customer_id.to_frame("customer_id").join(level, on="customer_id", maintain_order="left")["level"]
+    rows = forecast.customer_id.to_frame("customer_id").join(
+        level, on="customer_id", maintain_order="left"
+    )["level"]
     inside = (spread.low_80 <= forecast.truth) & (forecast.truth <= spread.high_80)
     found = {}
     for name in ("cold start", "solid"):
@@ -128,15 +157,24 @@ def covered(study: Study, history: History) -> dict[str, tuple[float, float]]:
     return found
 
 
-def cold_started(shop: Shop) -> tuple[dict[str, float], dict[str, float], dict[str, tuple[float, float]]]:
-    """How customers with one order are told when less is known of them, as they are, and `covered`."""
+def cold_started(
+    shop: Shop,
+) -> tuple[dict[str, float], dict[str, float], dict[str, tuple[float, float]]]:
+    """How customers with one order are told when less is known of them, as they are, and
+    `covered`.
+    """
     with TemporaryDirectory() as place, Warehouse(Path(place)) as warehouse:
         made = simulate_to(Path(place) / "shop", shop)
         study, truth = Study.from_toml(made.study), pl.read_parquet(made.tables["truth"])
         got = ingest(study, warehouse)
         cutoffs = [got.end_day - LEARNT_FOR]
-        history = read_history(study, warehouse, first_day=got.first_day, end_day=got.end_day, cutoffs=cutoffs)
-        less, more = (told_of_one_order(study, warehouse, history, truth, basket=basket) for basket in (False, True))
+        history = read_history(
+            study, warehouse, first_day=got.first_day, end_day=got.end_day, cutoffs=cutoffs
+        )
+        less, more = (
+            told_of_one_order(study, warehouse, history, truth, basket=basket)
+            for basket in (False, True)
+        )
         return less, more, covered(study, history)
 
 
@@ -151,7 +189,9 @@ def cold_start(folder: Path) -> Iterator[Figure]:
     (share, width), (_, solid) = found["cold start"], found["solid"]
     yield at_least("cold start: the 80 % interval holds", share, 0.76)
     yield at_most("cold start: the same", share, 0.86)
-    yield at_least("cold start: its width over the median, solid customers' = 1", width / solid, 1.0)
+    yield at_least(
+        "cold start: its width over the median, solid customers' = 1", width / solid, 1.0
+    )
 
 
 def recovery(folder: Path) -> Iterator[Figure]:
@@ -160,22 +200,34 @@ def recovery(folder: Path) -> Iterator[Figure]:
     for name, (shop, goal) in SHOPS.items():
         model, customers = recovered(shop)
         told = {days: model.expected(customers, days) for days in HORIZONS_DAYS}
-        errors = {days: off(told[days], customers[f"expected_purchases_{days}"]) for days in HORIZONS_DAYS}
+        errors = {
+            days: off(told[days], customers[f"expected_purchases_{days}"]) for days in HORIZONS_DAYS
+        }
         plain = {
-            days: off(said, customers[f"expected_purchases_{days}"]) for days, said in without_season(customers).items()
+            days: off(said, customers[f"expected_purchases_{days}"])
+            for days, said in without_season(customers).items()
         }
         if goal is not None:
-            yield at_most(f"shop, {name}: error of the total of {LEARNT_FOR} days", errors[LEARNT_FOR], goal)
+            yield at_most(
+                f"shop, {name}: error of the total of {LEARNT_FOR} days", errors[LEARNT_FOR], goal
+            )
             yield Figure(f"shop, {name}: the same, BG/NBD", plain[LEARNT_FOR])
         mean, naive = float(np.mean(list(errors.values()))), float(np.mean(list(plain.values())))
         if goal is None:
-            yield at_most(f"shop, {name}: mean error of 4 horizons over that of BG/NBD", mean / naive, 0.5)
+            yield at_most(
+                f"shop, {name}: mean error of 4 horizons over that of BG/NBD", mean / naive, 0.5
+            )
         yield Figure(f"shop, {name}: mean error of 4 horizons", mean)
         silent = 1 - model.p_active(customers, LEARNT_FOR)
         truth = customers[f"probability_no_purchase_{LEARNT_FOR}"].to_numpy()
-        yield Figure(f"shop, {name}: mean P(no purchase) told - true", float((silent - truth).mean()))
+        yield Figure(
+            f"shop, {name}: mean P(no purchase) told - true", float((silent - truth).mean())
+        )
         alive = model.p_alive(customers)
-        yield Figure(f"shop, {name}: share alive told - true", float(alive.mean() - customers["alive_at_end"].mean()))
+        yield Figure(
+            f"shop, {name}: share alive told - true",
+            float(alive.mean() - customers["alive_at_end"].mean()),
+        )
 
 
 SECTIONS = {"recovery": recovery, "cold-start": cold_start}

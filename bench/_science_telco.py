@@ -1,4 +1,6 @@
-"""Telco: 7,043 customers of a contract, five stratified folds, seeds 0, 1 and 2, no resampling and no class weights."""
+"""Telco: 7,043 customers of a contract, five stratified folds, seeds 0, 1 and 2, no resampling and
+no class weights.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,10 +9,10 @@ import numpy as np
 import polars as pl
 
 from bench._figures import Figure, at_least, at_most
-from holdfast.evaluation import metrics
-from holdfast.models.design import Design
-from holdfast.models.learners import Recipe
-from holdfast.models.links import Vector
+from holdfast import metrics
+from holdfast.arrays import Vector
+from holdfast.learners.algorithms import Recipe
+from holdfast.learners.design import Design
 
 ALGORITHMS = ("blend", "lightgbm", "logistic")
 FLOOR = "perfectly calibrated forecaster: .0103"
@@ -18,11 +20,19 @@ FLOOR = "perfectly calibrated forecaster: .0103"
 
 def _table(folder: Path) -> pl.DataFrame:
     rows = pl.read_parquet(folder / "telco.parquet")
-    charges = pl.col("TotalCharges").cast(pl.String).str.strip_chars().cast(pl.Float64, strict=False).fill_null(0.0)
+    charges = (
+        pl.col("TotalCharges")
+        .cast(pl.String)
+        .str.strip_chars()
+        .cast(pl.Float64, strict=False)
+        .fill_null(0.0)
+    )
     return rows.with_columns(charges.alias("TotalCharges"))
 
 
-def _folds(algorithm: str, table: pl.DataFrame, churned: Vector, seed: int) -> tuple[list[float], Vector]:
+def _folds(
+    algorithm: str, table: pl.DataFrame, churned: Vector, seed: int
+) -> tuple[list[float], Vector]:
     """AUC of each fold, and the pooled predictions of customers not learnt from."""
     from sklearn.model_selection import StratifiedKFold
 

@@ -1,7 +1,7 @@
 """Logs too young for a season to be known, 180 days ahead of their 400th to 500th day.
 
-Shops that open with their log, and shops that are 900 days older: what is told is held against what came. Stated error
-of a total: a fifth.
+Shops that open with their log, and shops that are 900 days older: what is told is held against what
+came. Stated error of a total: a fifth.
 """
 
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ import numpy as np
 import polars as pl
 
 from bench._figures import Figure, at_least, at_most
-from holdfast.evaluation import metrics
-from holdfast.models.selection import tweedie_deviance
-from holdfast.pipeline.look import backtest
-from holdfast.pipeline.simulate import simulate_to
+from holdfast import metrics
+from holdfast.learners.selection import tweedie_deviance
+from holdfast.setup.simulate import simulate_to
 from holdfast.study import Study
 from holdfast.synthetic import Shop
+from holdfast.training.look import backtest
 from holdfast.windows import day_of
 
 DAYS = (400, 450, 500)
@@ -26,13 +26,22 @@ SHOPS = {
     "lively, December x 2": Shop(n_customers=4000, n_days=700, seed=3),
     "memoryless": replace(Shop.memoryless(4000, seed=5), n_days=700),
     "slow": Shop(
-        n_customers=4000, n_days=700, seed=9, purchases_per_year=3.0, dropouts_per_year=0.5, december_factor=1.0
+        n_customers=4000,
+        n_days=700,
+        seed=9,
+        purchases_per_year=3.0,
+        dropouts_per_year=0.5,
+        december_factor=1.0,
     ),
 }
 MIDWAY = {
     "December x 2": Shop(n_customers=4000, n_days=700, seed=6, truncated_days=900),
-    "no season": Shop(n_customers=4000, n_days=700, seed=7, truncated_days=900, december_factor=1.0),
-    "December x 4": Shop(n_customers=4000, n_days=700, seed=8, truncated_days=900, december_factor=4.0),
+    "no season": Shop(
+        n_customers=4000, n_days=700, seed=7, truncated_days=900, december_factor=1.0
+    ),
+    "December x 4": Shop(
+        n_customers=4000, n_days=700, seed=8, truncated_days=900, december_factor=4.0
+    ),
 }
 
 
@@ -44,22 +53,36 @@ def young(folder: Path) -> Iterator[Figure]:
         for day, rows in _proved(shop):
             truth, told, naive, low, high = (
                 rows[column].cast(pl.Float64).to_numpy()
-                for column in ("future_revenue", "expected_revenue", "value_baseline", "revenue_low_80",
-                               "revenue_high_80")
-            )  # fmt: skip
+                for column in (
+                    "future_revenue",
+                    "expected_revenue",
+                    "value_baseline",
+                    "revenue_low_80",
+                    "revenue_high_80",
+                )
+            )
             off.append(abs(metrics.total_ratio(truth, told) - 1))
             inside = (truth >= low) & (truth <= high)
             deciles = np.array_split(np.argsort(told, kind="stable"), 10)
             held.append(float(inside.mean()))
             least.append(min(float(inside[rows].mean()) for rows in deciles))
             earned = np.maximum(truth, 0.0)
-            better.append(tweedie_deviance(earned, told) < tweedie_deviance(earned, np.maximum(naive, 1e-9)))
-            yield Figure(f"young shop, {name}, day {day}: total told / came", metrics.total_ratio(truth, told))
+            better.append(
+                tweedie_deviance(earned, told) < tweedie_deviance(earned, np.maximum(naive, 1e-9))
+            )
+            yield Figure(
+                f"young shop, {name}, day {day}: total told / came",
+                metrics.total_ratio(truth, told),
+            )
     yield at_most("young shops: largest error of a total", max(off), 0.2)
     yield at_least("young shops: 80 % interval holds, least", min(held), 0.76)
     yield at_most("young shops: 80 % interval holds, most", max(held), 0.86)
     yield at_least("young shops: 80 % interval, least decile", min(least), 0.72)
-    yield at_least("young shops: share of cutoffs with less deviance than trailing spend", float(np.mean(better)), 1.0)
+    yield at_least(
+        "young shops: share of cutoffs with less deviance than trailing spend",
+        float(np.mean(better)),
+        1.0,
+    )
 
 
 def midway(folder: Path) -> Iterator[Figure]:
@@ -69,7 +92,8 @@ def midway(folder: Path) -> Iterator[Figure]:
     for name, shop in MIDWAY.items():
         for day, rows in _proved(shop):
             truth, told = (
-                rows[column].cast(pl.Float64).to_numpy() for column in ("future_revenue", "expected_revenue")
+                rows[column].cast(pl.Float64).to_numpy()
+                for column in ("future_revenue", "expected_revenue")
             )
             ratio = metrics.total_ratio(truth, told)
             off.append(abs(ratio - 1))
@@ -85,7 +109,12 @@ def _proved(shop: Shop) -> Iterator[tuple[int, pl.DataFrame]]:
         study = Study.from_toml(Path(scratch) / "holdfast.toml")
         said = backtest(study, cutoffs=[day_of(shop.start) + day for day in DAYS]).predictions
     for day in DAYS:
-        yield day, said.filter(pl.col("cutoff_day") == day_of(shop.start) + day).drop_nulls("expected_revenue")
+        yield (
+            day,
+            said.filter(pl.col("cutoff_day") == day_of(shop.start) + day).drop_nulls(
+                "expected_revenue"
+            ),
+        )
 
 
 SECTIONS = {"young-shops": young, "midway-shops": midway}

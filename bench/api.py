@@ -1,7 +1,9 @@
-"""The REST API under load: `python -m bench.api`, `--json` likewise; `--soak-minutes 30` for the long soak.
+"""The REST API under load: `python -m bench.api`, `--json` likewise; `--soak-minutes 30` for the
+long soak.
 
-Needs wrk (Debian: `apt-get install wrk`), which runs beside the server on the same cores: 16 connections, medians of
-three. A bare Starlette route is measured in the same run. How the million customers are made: `bench._api_projects`.
+Needs wrk (Debian: `apt-get install wrk`), which runs beside the server on the same cores: 16
+connections, medians of three. A bare Starlette route is measured in the same run. How the million
+customers are made: `bench._api_projects`.
 """
 
 import argparse
@@ -45,7 +47,9 @@ def _asked(port: int, path: str) -> dict[str, float | str]:
 
 
 def _posted(port: int, path: str) -> None:
-    request = Request(f"http://{HOST}:{port}{path}", b"", {"Content-Type": "application/json"}, method="POST")
+    request = Request(
+        f"http://{HOST}:{port}{path}", b"", {"Content-Type": "application/json"}, method="POST"
+    )
     with urlopen(request) as answer:
         answer.read()
 
@@ -70,7 +74,11 @@ def throughput(folder: Path, port: int, *, customers: int, seconds: int) -> list
         at_most("GET /predict/{id}, errors", found.errors + alone.errors, 0),
         at_least("POST /predict, features, req/s per worker", post.per_second, 2_000),
         Figure("POST /predict, features, p99 at 16 connections, ms", post.p99_ms),
-        at_least("POST /predict, times the original's 1 req/s", post.per_second / ORIGINAL_PER_SECOND, 1_000),
+        at_least(
+            "POST /predict, times the original's 1 req/s",
+            post.per_second / ORIGINAL_PER_SECOND,
+            1_000,
+        ),
         at_most("POST /predict/batch, 1,000 rows, median ms", median(batch), 150),
         at_most("start to ready, s", ready, 3),
     ]
@@ -78,7 +86,12 @@ def throughput(folder: Path, port: int, *, customers: int, seconds: int) -> list
 
 def raw_orders(folder: Path, port: int) -> list[Figure]:
     """A customer by 100 order lines."""
-    lines = pl.read_parquet(folder / "orders.parquet").sort("customer_id").head(_ORDERS).drop("customer_id")
+    lines = (
+        pl.read_parquet(folder / "orders.parquet")
+        .sort("customer_id")
+        .head(_ORDERS)
+        .drop("customer_id")
+    )
     rows = lines.with_columns(pl.col("occurred_at").dt.strftime("%Y-%m-%dT%H:%M:%SZ")).to_dicts()
     with served(holdfast(folder, port), port, cwd=folder):
         timed_posts(port, "/predict", {"orders": rows}, number=20)
@@ -161,7 +174,11 @@ def harm(folder: Path, port: int, *, customers: int, seconds: int) -> list[Figur
         def attack() -> None:
             while not stop.is_set():
                 statuses.add(send_endless(port, megabytes=1024))
-                request = Request(f"http://{HOST}:{port}/predict", b"[" * 100_000, {"Content-Type": "application/json"})
+                request = Request(
+                    f"http://{HOST}:{port}/predict",
+                    b"[" * 100_000,
+                    {"Content-Type": "application/json"},
+                )
                 try:
                     urlopen(request)
                 except OSError as error:
@@ -193,10 +210,14 @@ def soak(folder: Path, port: int, *, customers: int, minutes: float) -> list[Fig
         end = time.monotonic() + minutes * 60
         while time.monotonic() < end:
             errors += wrk(port, path, connections=16, seconds=seconds, repeats=1).errors
-            errors += wrk(port, "/predict", connections=16, seconds=seconds, body=FEATURES, repeats=1).errors
+            errors += wrk(
+                port, "/predict", connections=16, seconds=seconds, body=FEATURES, repeats=1
+            ).errors
             times.append(time.monotonic())
             sizes.append(_rss(server))
-    slope = float(np.polyfit(np.array(times) - times[0], sizes, 1)[0]) * 3600 if len(times) > 2 else 0.0
+    slope = (
+        float(np.polyfit(np.array(times) - times[0], sizes, 1)[0]) * 3600 if len(times) > 2 else 0.0
+    )
     return [
         Figure(f"soak of {minutes:g} minutes, MB gained from first to last", sizes[-1] - sizes[0]),
         Figure("soak, slope of resident memory, MB an hour", slope),
@@ -210,7 +231,9 @@ def _rss(server: Server) -> float:
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--customers", type=int, default=1_000_000)
     parser.add_argument("--seconds", type=int, default=5, help="of each run of wrk")
@@ -235,7 +258,9 @@ def main() -> int:
             *promotions(snapshot, asked.port, runs, number=asked.promotions),
         ]
         if asked.soak_minutes:
-            figures += soak(snapshot, asked.port, customers=asked.customers, minutes=asked.soak_minutes)
+            figures += soak(
+                snapshot, asked.port, customers=asked.customers, minutes=asked.soak_minutes
+            )
     show(figures, as_json=asked.json)
     return 0
 

@@ -1,7 +1,8 @@
-"""The dashboard at a million customers: the first page cold and warm, a look-up while typing, and the memory.
+"""The dashboard at a million customers: the first page cold and warm, a look-up while typing, and
+the memory.
 
-A run of a simulated shop is repeated under new names and published; the dashboard is started as a user starts it and
-looked at in Chromium. Cold: nobody has looked since the server started.
+A run of a simulated shop is repeated under new names and published; the dashboard is started as a
+user starts it and looked at in Chromium. Cold: nobody has looked since the server started.
 """
 
 import argparse
@@ -22,9 +23,9 @@ from urllib.request import urlopen
 from bench._figures import Figure, at_most, show
 from bench._tiled import tiled
 from holdfast.io.runs import Registry
-from holdfast.pipeline.lookup import find, read_scores
-from holdfast.pipeline.run import run as run_study
-from holdfast.pipeline.simulate import simulate_to
+from holdfast.runs.run import run as run_study
+from holdfast.serving.customer_search import find, read_scores
+from holdfast.setup.simulate import simulate_to
 from holdfast.study import Study
 from holdfast.synthetic import Shop
 
@@ -66,19 +67,28 @@ def _figures(study: Path, port: int) -> Iterator[Figure]:
     )
     with _served(study, port) as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=os.environ.get("HOLDFAST_CHROMIUM", shutil.which("chromium")), args=FLAGS
+            executable_path=os.environ.get("HOLDFAST_CHROMIUM", shutil.which("chromium")),
+            args=FLAGS,
         )
         page = browser.new_page(viewport={"width": 1440, "height": 1000})
         address = f"http://127.0.0.1:{port}"
         yield at_most("first page cold, s", _opened(page, address), 3)
-        yield at_most("first page warm, s, median of 5", sorted(_opened(page, address) for _ in range(5))[2], 1)
+        yield at_most(
+            "first page warm, s, median of 5",
+            sorted(_opened(page, address) for _ in range(5))[2],
+            1,
+        )
         _opened(page, f"{address}/customer")
         yield Figure(
-            "matches shown after typing, ms, with 200 ms of waiting for the next letter", _typed(page, middle[:7])
+            "matches shown after typing, ms, with 200 ms of waiting for the next letter",
+            _typed(page, middle[:7]),
         )
-        yield Figure("a customer's page, first, s", _opened(page, f"{address}/customer?customer={middle}"))
         yield Figure(
-            "a customer's page, again, s", _opened(page, f"{address}/customer?customer={scores['customer_id'][7]}")
+            "a customer's page, first, s", _opened(page, f"{address}/customer?customer={middle}")
+        )
+        yield Figure(
+            "a customer's page, again, s",
+            _opened(page, f"{address}/customer?customer={scores['customer_id'][7]}"),
         )
         yield Figure("segments, first, s", _opened(page, f"{address}/segments"))
         yield Figure("action centre, first, s", _opened(page, f"{address}/actions"))
@@ -111,7 +121,16 @@ def _typed(page: Any, text: str) -> float:
 
 @contextmanager
 def _served(study: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "holdfast.cli", "dashboard", "-c", str(study), "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "holdfast.cli",
+        "dashboard",
+        "-c",
+        str(study),
+        "--port",
+        str(port),
+    ]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
         for _ in range(600):
             try:
@@ -125,7 +144,9 @@ def _served(study: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
 
 def _peak(pid: int) -> float:
     status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1e6
+    return (
+        int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1e6
+    )
 
 
 def _free_port() -> int:

@@ -1,8 +1,9 @@
 """Honest figures on two order logs: what was promised at a cutoff, held against what came after it.
 
-Online Retail II: churn over 90 days at the last three cutoffs, and net revenue of the 180 days from 2011-06-01. CDNOW,
-all 23,570 customers: 39 weeks learnt from, 39 weeks to tell. Nothing after a cutoff is used before it, and nothing was
-chosen on a test cutoff. The intervals are 95 % bootstrap intervals over customers, the model held fixed.
+Online Retail II: churn over 90 days at the last three cutoffs, and net revenue of the 180 days from
+2011-06-01. CDNOW, all 23,570 customers: 39 weeks learnt from, 39 weeks to tell. Nothing after a
+cutoff is used before it, and nothing was chosen on a test cutoff. The intervals are 95 % bootstrap
+intervals over customers, the model held fixed.
 """
 
 import argparse
@@ -14,8 +15,8 @@ from pathlib import Path
 import polars as pl
 
 from bench._figures import Figure, show
-from holdfast.pipeline.look import backtest
 from holdfast.study import Study
+from holdfast.training.look import backtest
 from holdfast.windows import date_of, parse_day
 
 DATA = "${HOLDFAST_BENCH_DATA}"
@@ -26,12 +27,16 @@ RETAIL = {
         "path": f"{DATA}/online_retail_ii.parquet",
         "exact_duplicates": "drop",
         "columns": {
-            "customer_id": "Customer ID", "occurred_at": "InvoiceDate", "order_id": "Invoice",
-            "product_id": "StockCode", "quantity": "Quantity", "unit_price": "Price",
+            "customer_id": "Customer ID",
+            "occurred_at": "InvoiceDate",
+            "order_id": "Invoice",
+            "product_id": "StockCode",
+            "quantity": "Quantity",
+            "unit_price": "Price",
         },
         "returns": {"when": "Invoice LIKE 'C%' OR Quantity < 0"},
     },
-}  # fmt: skip
+}
 CDNOW = {
     "currency": "USD",
     "transactions": {
@@ -45,16 +50,24 @@ CDNOW = {
 SNAPSHOT_DAY, CDNOW_DAY = parse_day("2011-06-01"), parse_day("1997-10-01")
 
 
-def proved(name: str, study: dict[str, object], cutoffs: list[int] | None, tasks: tuple[str, ...]) -> pl.DataFrame:
+def proved(
+    name: str, study: dict[str, object], cutoffs: list[int] | None, tasks: tuple[str, ...]
+) -> pl.DataFrame:
     """EVIDENCE of some tasks of a study."""
     found = backtest(Study.from_dict({"study": {"name": name}, **study}), cutoffs=cutoffs).evidence
     return found.filter(pl.col("task").is_in(tasks))
 
 
-def told(evidence: pl.DataFrame, log: str, metric: str, *, goal: float | None = None) -> Iterator[Figure]:
-    """Champion and baseline of a metric at every cutoff; the goal, at least or (for errors) at most."""
+def told(
+    evidence: pl.DataFrame, log: str, metric: str, *, goal: float | None = None
+) -> Iterator[Figure]:
+    """Champion and baseline of a metric at every cutoff; the goal, at least or (for errors) at
+    most.
+    """
     lower = metric in ("brier", "wape", "log_loss")
-    for (day,), rows in evidence.filter(pl.col("metric") == metric).group_by("cutoff_day", maintain_order=True):
+    for (day,), rows in evidence.filter(pl.col("metric") == metric).group_by(
+        "cutoff_day", maintain_order=True
+    ):
         found = {str(row["model"]): row for row in rows.to_dicts()}
         ours, (naive_name, naive) = found.pop("champion"), next(iter(found.items()))
         name = f"{log}, {date_of(int(str(day)))}, {metric}"
@@ -70,8 +83,13 @@ def told(evidence: pl.DataFrame, log: str, metric: str, *, goal: float | None = 
 
 def total(evidence: pl.DataFrame, log: str, *, within: float | None = None) -> Iterator[Figure]:
     """Predicted total over the realised one; told only, where there is no goal."""
-    for row in evidence.filter((pl.col("metric") == "total_ratio") & (pl.col("model") == "champion")).to_dicts():
-        name = f"{log}, {date_of(row['cutoff_day'])}, predicted total / realised [{row['low']:.3f}, {row['high']:.3f}]"
+    for row in evidence.filter(
+        (pl.col("metric") == "total_ratio") & (pl.col("model") == "champion")
+    ).to_dicts():
+        name = (
+            f"{log}, {date_of(row['cutoff_day'])}, predicted total / realised [{row['low']:.3f}, "
+            f"{row['high']:.3f}]"
+        )
         held = None if within is None else abs(row["value"] - 1) <= within
         yield Figure(name, row["value"], None if within is None else f"1 +- {within:g}", held)
 
@@ -81,7 +99,9 @@ def figures() -> Iterator[Figure]:
     churn = proved("retail", RETAIL, None, ("churn",))
     for metric in ("roc_auc", "brier", "log_loss"):
         yield from told(churn, "Online Retail II, 90-day churn", metric)
-    value = proved("retail", RETAIL | {"churn": {"eligible": "ever bought"}}, [SNAPSHOT_DAY], ("value",))
+    value = proved(
+        "retail", RETAIL | {"churn": {"eligible": "ever bought"}}, [SNAPSHOT_DAY], ("value",)
+    )
     log = "Online Retail II, 180-day revenue"
     yield from told(value, log, "wape", goal=0.65)
     yield from told(value, log, "spearman", goal=0.61)
@@ -96,9 +116,14 @@ def figures() -> Iterator[Figure]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print a list of {name, value, goal, holds}")
+    parser.add_argument(
+        "--json", action="store_true", help="print a list of {name, value, goal, holds}"
+    )
     arguments = parser.parse_args()
-    if not Path(os.environ.get("HOLDFAST_BENCH_DATA", "")).is_dir() or "HOLDFAST_BENCH_DATA" not in os.environ:
+    if (
+        not Path(os.environ.get("HOLDFAST_BENCH_DATA", "")).is_dir()
+        or "HOLDFAST_BENCH_DATA" not in os.environ
+    ):
         sys.exit("set HOLDFAST_BENCH_DATA to the folder of the data sets")
     show(list(figures()), as_json=arguments.json)
 

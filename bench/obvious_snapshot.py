@@ -1,7 +1,9 @@
-"""The original snapshot done the obvious way: pandas, scikit-learn and LightGBM with their defaults.
+"""The original snapshot done the obvious way: pandas, scikit-learn and LightGBM with their
+defaults.
 
-The same work as `holdfast run` with examples/original: both models cross-validated and fitted, algorithms compared on
-the same folds, everyone segmented, the recovery simulated and the segments exported.
+The same work as `holdfast run` with examples/original: both models cross-validated and fitted,
+algorithms compared on the same folds, everyone segmented, the recovery simulated and the segments
+exported.
 """
 
 import argparse
@@ -22,7 +24,13 @@ from sklearn.ensemble import (
 )
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import f1_score, mean_squared_error, r2_score, roc_auc_score
-from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score, cross_validate, train_test_split
+from sklearn.model_selection import (
+    KFold,
+    StratifiedKFold,
+    cross_val_score,
+    cross_validate,
+    train_test_split,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -53,14 +61,23 @@ def churn_model() -> LGBMClassifier:
 
 def value_model() -> RandomForestRegressor:
     return RandomForestRegressor(
-        n_estimators=200, max_depth=15, min_samples_split=10, min_samples_leaf=4, max_features=0.7, random_state=SEED
+        n_estimators=200,
+        max_depth=15,
+        min_samples_split=10,
+        min_samples_leaf=4,
+        max_features=0.7,
+        random_state=SEED,
     )
 
 
 def learn_churn(inputs: pd.DataFrame, churned: pd.Series) -> tuple[np.ndarray, dict[str, float]]:
     folds = StratifiedKFold(5, shuffle=True, random_state=SEED)
-    scores = cross_validate(churn_model(), inputs, churned, cv=folds, scoring=["roc_auc", "f1", "precision", "recall"])
-    train, test, was, is_ = train_test_split(inputs, churned, test_size=0.2, random_state=SEED, stratify=churned)
+    scores = cross_validate(
+        churn_model(), inputs, churned, cv=folds, scoring=["roc_auc", "f1", "precision", "recall"]
+    )
+    train, test, was, is_ = train_test_split(
+        inputs, churned, test_size=0.2, random_state=SEED, stratify=churned
+    )
     model = churn_model().fit(train, was)
     guess = model.predict_proba(test)[:, 1]
     figures = {
@@ -103,10 +120,14 @@ def compare(inputs: pd.DataFrame, churned: pd.Series, value: pd.Series) -> dict[
     found = {}
     for name, model in classifiers.items():
         folds = StratifiedKFold(5, shuffle=True, random_state=SEED)
-        found[f"churn {name}"] = cross_val_score(model, inputs, churned, cv=folds, scoring="roc_auc").mean()
+        found[f"churn {name}"] = cross_val_score(
+            model, inputs, churned, cv=folds, scoring="roc_auc"
+        ).mean()
     for name, model in regressors.items():
         folds = KFold(5, shuffle=True, random_state=SEED)
-        found[f"value {name}"] = cross_val_score(model, inputs, value, cv=folds, scoring="r2").mean()
+        found[f"value {name}"] = cross_val_score(
+            model, inputs, value, cv=folds, scoring="r2"
+        ).mean()
     return found
 
 
@@ -115,7 +136,13 @@ def scaled(values: pd.Series) -> pd.Series:
 
 
 def segment(raw: pd.DataFrame, probability: np.ndarray, value: np.ndarray) -> pd.DataFrame:
-    scores = pd.DataFrame({"Customer_ID": raw["Customer_ID"], "Churn_Probability": probability, "Predicted_LTV": value})
+    scores = pd.DataFrame(
+        {
+            "Customer_ID": raw["Customer_ID"],
+            "Churn_Probability": probability,
+            "Predicted_LTV": value,
+        }
+    )
     risk = (
         0.4 * scaled(scores["Churn_Probability"])
         + 0.3 * scaled(raw["Recency"])
@@ -123,14 +150,18 @@ def segment(raw: pd.DataFrame, probability: np.ndarray, value: np.ndarray) -> pd
     )
     scores["Composite_Risk_Score"] = risk
     low, high = scores["Predicted_LTV"].quantile([0.33, 0.67])
-    tier = pd.cut(scores["Predicted_LTV"], [-np.inf, low, high, np.inf], labels=["Low", "Mid", "High"]).astype(str)
+    tier = pd.cut(
+        scores["Predicted_LTV"], [-np.inf, low, high, np.inf], labels=["Low", "Mid", "High"]
+    ).astype(str)
     at_risk = scores.groupby(tier)["Composite_Risk_Score"].rank(pct=True) >= 0.75
     scores["Segment"] = [SEGMENTS[key] for key in zip(tier, at_risk, strict=True)]
     return scores.sort_values("Composite_Risk_Score", ascending=False)
 
 
 def recover(scores: pd.DataFrame) -> pd.DataFrame:
-    totals = scores.groupby("Segment")["Predicted_LTV"].agg(["size", "sum"]).loc[list(COST_AND_RATE)]
+    totals = (
+        scores.groupby("Segment")["Predicted_LTV"].agg(["size", "sum"]).loc[list(COST_AND_RATE)]
+    )
     cost, rate = zip(*COST_AND_RATE.values(), strict=True)
     return totals.assign(invested=totals["size"] * cost, recovered=totals["sum"] * rate)
 
@@ -155,7 +186,15 @@ def main() -> None:
         plan.to_csv(Path(folder) / "recovery.csv")
     clock.append(time.perf_counter())
     steps = dict(zip(("churn", "value", "comparison", "segments"), np.diff(clock), strict=True))
-    print(json.dumps({**churn_figures, **value_figures, **{f"seconds_{name}": s for name, s in steps.items()}}))
+    print(
+        json.dumps(
+            {
+                **churn_figures,
+                **value_figures,
+                **{f"seconds_{name}": s for name, s in steps.items()},
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

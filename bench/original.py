@@ -1,7 +1,8 @@
-"""The original portfolio system, reproduced: its published figures beside ours, and the time of the obvious way.
+"""The original portfolio system, reproduced: its published figures beside ours, and the time of the
+obvious way.
 
-Ours is `holdfast run` with examples/original, the obvious way `bench.obvious_snapshot`. Each runs in its own process,
-one after the other, and is timed from outside, start-up included.
+Ours is `holdfast run` with examples/original, the obvious way `bench.obvious_snapshot`. Each runs
+in its own process, one after the other, and is timed from outside, start-up included.
 """
 
 import argparse
@@ -19,9 +20,9 @@ import polars as pl
 
 from bench._figures import Figure, at_most, in_child, show
 from holdfast.io.runs import Registry, Run
-from holdfast.pipeline.load import load_models, load_rule
-from holdfast.pipeline.predict import predict_customer
-from holdfast.pipeline.score import predicted
+from holdfast.serving.load import load_models, load_rule
+from holdfast.serving.predict import predict_customer
+from holdfast.serving.score import predicted
 from holdfast.study import SEGMENT_NAMES
 
 STUDY = Path(__file__).parents[1] / "examples" / "original" / "holdfast.toml"
@@ -80,7 +81,9 @@ def reproduced(run: Run) -> Iterator[Figure]:
     yield near("mid tier from", rule.mid_above, 846, 5)
     yield near("high tier from", rule.high_above, 4_660, 5)
     yield from groups(summary)
-    importance = {(row["task"], row["feature"]): row["relative"] for row in run.table("importance").to_dicts()}
+    importance = {
+        (row["task"], row["feature"]): row["relative"] for row in run.table("importance").to_dicts()
+    }
     for task, shares in SHARES.items():
         for feature, share in shares.items():
             yield near(f"SHAP, {task}, {feature}", importance[task, feature], share, 0.02)
@@ -99,20 +102,33 @@ def groups(summary: dict[str, Any]) -> Iterator[Figure]:
     yield near("recovery, net, $M", recovery["net"] / 1e6, 4.70, 0.01)
     yield near("recovery, ROI %", recovery["roi_percent"], 7_043, 10)
     for row in recovery["segments"]:
-        yield near(f"recovery, {row['segment']}, ROI %", row["roi_percent"], ROI[row["segment"]], 10)
+        yield near(
+            f"recovery, {row['segment']}, ROI %", row["roi_percent"], ROI[row["segment"]], 10
+        )
 
 
 def told(run: Run) -> Iterator[Figure]:
     """What the report says by itself, and whether one customer alone gets what the batch got."""
     circular = [f["evidence"] for f in run.summary["findings"] if f["name"] == "circular-label"]
-    named = sum(formula in text for text in circular for formula in ("Recency > 90", "Monetary * ln(1 + Frequency)"))
+    named = sum(
+        formula in text
+        for text in circular
+        for formula in ("Recency > 90", "Monetary * ln(1 + Frequency)")
+    )
     yield Figure("labels that the run found to be formulas", named, "2", named == 2)
     says = "0.9781" in run.report.read_text(encoding="utf-8")
     yield Figure("the report says that cross-validation gives .9781", says, "1", says)
     rule, features, scores = load_rule(run), run.table("features"), run.scores
-    signals = features.join(scores.select("customer_id", "churn_probability", "expected_revenue"), on="customer_id")
+    signals = features.join(
+        scores.select("customer_id", "churn_probability", "expected_revenue"), on="customer_id"
+    )
     differs = unlike((rule.assign(signals[i]) for i in range(signals.height)), scores)
-    yield Figure("customers whose segment alone differs from the batch, of 10,000", differs, "0", differs == 0)
+    yield Figure(
+        "customers whose segment alone differs from the batch, of 10,000",
+        differs,
+        "0",
+        differs == 0,
+    )
     models = load_models(run)
     rows = features.sample(ALONE, seed=1)
     differs = unlike((rule.assign(predicted(models, rows[i])) for i in range(ALONE)), scores)
@@ -129,7 +145,9 @@ def unlike(answers: Iterator[pl.DataFrame], scores: pl.DataFrame) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print a list of {name, value, goal, holds}")
+    parser.add_argument(
+        "--json", action="store_true", help="print a list of {name, value, goal, holds}"
+    )
     parser.add_argument("--once", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.once:
@@ -141,13 +159,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(shutil.copy(STUDY, name)).parent
         _, ours = timed("bench.original", "--once", name)
-        obvious, theirs = timed("bench.obvious_snapshot", str(Path(data) / "ecommerce_user_segmentation.csv"))
+        obvious, theirs = timed(
+            "bench.obvious_snapshot", str(Path(data) / "ecommerce_user_segmentation.csv")
+        )
         run = Registry(folder / "runs").open()
         figures = [*reproduced(run), *told(run)]
     figures += [
         Figure("seconds, holdfast run", ours),
         Figure("seconds, the obvious way", theirs),
-        Figure("seconds, the obvious way, without comparing algorithms", theirs - obvious["seconds_comparison"]),
+        Figure(
+            "seconds, the obvious way, without comparing algorithms",
+            theirs - obvious["seconds_comparison"],
+        ),
         at_most("holdfast run over the obvious way (aim .2)", ours / theirs, 0.5),
         *(Figure(name, value) for name, value in PUBLISHED.items()),
     ]

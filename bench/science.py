@@ -1,8 +1,10 @@
-"""Predictions that are true: what each model promised at a cutoff, held against what came, beside the naive baseline.
+"""Predictions that are true: what each model promised at a cutoff, held against what came, beside
+the naive baseline.
 
-Regime A only: nothing after a cutoff is used before it, and nothing was chosen on a test cutoff. Intervals in brackets
-are 95 % bootstrap intervals over customers with the fitted model held fixed. A floor is what a perfectly calibrated
-forecaster would score on as many customers: no goal below it can be reached but by luck.
+Regime A only: nothing after a cutoff is used before it, and nothing was chosen on a test cutoff.
+Intervals in brackets are 95 % bootstrap intervals over customers with the fitted model held fixed.
+A floor is what a perfectly calibrated forecaster would score on as many customers: no goal below it
+can be reached but by luck.
 """
 
 import argparse
@@ -45,8 +47,16 @@ SECTIONS: dict[str, Section] = {
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print a list of {name, value, goal, holds}")
-    parser.add_argument("--only", nargs="+", choices=list(SECTIONS), default=list(SECTIONS), help="sections to measure")
+    parser.add_argument(
+        "--json", action="store_true", help="print a list of {name, value, goal, holds}"
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=list(SECTIONS),
+        default=list(SECTIONS),
+        help="sections to measure",
+    )
     asked = parser.parse_args()
     folder = Path(os.environ.get("HOLDFAST_BENCH_DATA", ""))
     if "HOLDFAST_BENCH_DATA" not in os.environ or not folder.is_dir():

@@ -1,6 +1,8 @@
-"""Size: the whole run on a million customers, and a CSV of 10 GB read in. Time, and above all peak memory.
+"""Size: the whole run on a million customers, and a CSV of 10 GB read in. Time, and above all peak
+memory.
 
-Each part runs in its own process. The run is of a simulated shop with events, treatments and attributes.
+Each part runs in its own process. The run is of a simulated shop with events, treatments and
+attributes.
 """
 
 import argparse
@@ -12,23 +14,26 @@ from pathlib import Path
 import polars as pl
 
 from bench._figures import Figure, at_most, in_child, show
-from holdfast.io.duckdb import Warehouse
-from holdfast.pipeline.ingest import ingest
-from holdfast.pipeline.run import run
-from holdfast.pipeline.simulate import simulate_to
+from holdfast.ingest.order_log import ingest
+from holdfast.io.warehouse import Warehouse
+from holdfast.runs.run import run
+from holdfast.setup.simulate import simulate_to
 from holdfast.study import Study
 from holdfast.synthetic import Shop, simulate
 
 ROLES = ("customer_id", "occurred_at", "order_id", "product_id", "quantity", "unit_price")
 BESIDE = {
     "address": "12, Long Meadow Lane, Upper Slaughter, Gloucestershire GL54 2JP, United Kingdom",
-    "shipping_note": "left with the neighbour, please ring twice; if nobody answers, behind the green door",
+    "shipping_note": "left with the neighbour, please ring twice; if nobody answers, behind the "
+    "green door",
     "description": "HAND WARMER UNION JACK, PACK OF 12, ASSORTED COLOURS, GIFT WRAPPED",
 }
 
 
 def write_csv(path: Path, *, gigabytes: float) -> None:
-    """Write the order lines of 20,000 simulated customers again and again, each time as other customers' lines."""
+    """Write the order lines of 20,000 simulated customers again and again, each time as other
+    customers' lines.
+    """
     lines = pl.concat([batch.orders for batch in simulate(Shop(n_customers=20_000))]).with_columns(
         *(("K000-" + pl.col(name)).alias(name) for name in ("customer_id", "order_id")),
         pl.col("occurred_at").dt.strftime("%Y-%m-%d %H:%M:%S"),
@@ -46,7 +51,9 @@ def write_csv(path: Path, *, gigabytes: float) -> None:
 def read_in(path: Path) -> dict[str, float]:
     """Ingest a CSV."""
     columns = {role: role for role in ROLES}
-    study = Study.from_dict({"study": {"name": "size"}, "transactions": {"path": str(path), "columns": columns}})
+    study = Study.from_dict(
+        {"study": {"name": "size"}, "transactions": {"path": str(path), "columns": columns}}
+    )
     with tempfile.TemporaryDirectory() as scratch, Warehouse(Path(scratch)) as warehouse:
         return {"rows": ingest(study, warehouse).rows.accepted}
 
@@ -60,13 +67,17 @@ def run_all(path: Path) -> dict[str, float]:
 PARTS = {"csv": read_in, "run": run_all}
 
 
-def measured(part: str, path: Path, *, label: str, minutes: float | None, gigabytes: float) -> list[Figure]:
+def measured(
+    part: str, path: Path, *, label: str, minutes: float | None, gigabytes: float
+) -> list[Figure]:
     """Run one part in its own process."""
     told, peak = in_child("bench.size", "--only", part, "--path", str(path))
     wall = told["seconds"] / 60
     return [
         Figure(f"{label}: rows", told["rows"]),
-        at_most(f"{label}: minutes", wall, minutes) if minutes else Figure(f"{label}: minutes", wall),
+        at_most(f"{label}: minutes", wall, minutes)
+        if minutes
+        else Figure(f"{label}: minutes", wall),
         Figure(f"{label}: core minutes", told["cpu"] / 60),
         at_most(f"{label}: peak GB", peak, gigabytes),
     ]
@@ -81,7 +92,9 @@ def measure(*, n_customers: int, csv_gigabytes: float) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "lines.csv"
         write_csv(path, gigabytes=csv_gigabytes)
-        figures += measured("csv", path, label=f"CSV of {csv_gigabytes:g} GB", minutes=None, gigabytes=1.5)
+        figures += measured(
+            "csv", path, label=f"CSV of {csv_gigabytes:g} GB", minutes=None, gigabytes=1.5
+        )
     return figures
 
 
@@ -89,16 +102,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.size", description=__doc__)
     parser.add_argument("--customers", type=int, default=1_000_000)
     parser.add_argument("--csv-gigabytes", type=float, default=10)
-    parser.add_argument("--only", choices=list(PARTS), help="run one part on --path and print what it took")
+    parser.add_argument(
+        "--only", choices=list(PARTS), help="run one part on --path and print what it took"
+    )
     parser.add_argument("--path", type=Path, help="the study of the run, or the CSV")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     if arguments.only:
         started, cpu = time.perf_counter(), time.process_time()
         told = PARTS[arguments.only](arguments.path)
-        print(json.dumps({"seconds": time.perf_counter() - started, "cpu": time.process_time() - cpu, **told}))
+        print(
+            json.dumps(
+                {"seconds": time.perf_counter() - started, "cpu": time.process_time() - cpu, **told}
+            )
+        )
         return
-    show(measure(n_customers=arguments.customers, csv_gigabytes=arguments.csv_gigabytes), as_json=arguments.json)
+    show(
+        measure(n_customers=arguments.customers, csv_gigabytes=arguments.csv_gigabytes),
+        as_json=arguments.json,
+    )
 
 
 if __name__ == "__main__":

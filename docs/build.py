@@ -1,4 +1,5 @@
-"""Write docs/reference from the code itself: the study's keys, the features and the tables of a run.
+"""Write docs/reference from the code itself: the study's keys, the features and the tables of a
+run.
 
 `python docs/build.py --check` exits 1 when a page differs from what the code says; a test runs it.
 """
@@ -18,7 +19,12 @@ REFERENCE = Path(__file__).parent / "reference"
 
 def study_page() -> str:
     """Every key of holdfast.toml: table by table, with default and meaning."""
-    lines = ["# The study: holdfast.toml", "", "Made from the code by `make docs`. An unknown key is an error.", ""]
+    lines = [
+        "# The study: holdfast.toml",
+        "",
+        "Made from the code by `make docs`. An unknown key is an error.",
+        "",
+    ]
     for section, names in _sections(Study, "study").items():
         heading = ", ".join(f"[{name}]" for name in names)
         lines += [
@@ -31,8 +37,14 @@ def study_page() -> str:
         ]
         for key, field in section.model_fields.items():
             if key != "project_dir" and _section_of(field.annotation) is None:
-                default = "required" if field.is_required() else _shown(field.get_default(call_default_factory=True))
-                lines.append(f"| `{key}` | {default} | {' '.join((field.description or '').split())} |")
+                default = (
+                    "required"
+                    if field.is_required()
+                    else _shown(field.get_default(call_default_factory=True))
+                )
+                lines.append(
+                    f"| `{key}` | {default} | {' '.join((field.description or '').split())} |"
+                )
         lines.append("")
     return "\n".join(lines)
 
@@ -59,12 +71,17 @@ def tables_page() -> str:
     lines = [
         "# Tables of a run",
         "",
-        "Made from the code by `make docs`. A run keeps its tables as `tables/<name>.parquet`; transactions, events,",
+        "Made from the code by `make docs`. A run keeps its tables as `tables/<name>.parquet`; "
+        "transactions, events,",
         "customers, treatments and activity exist only while it is at work.",
         "",
     ]
-    for contract in (found for found in vars(tables).values() if isinstance(found, tables.Contract)):
-        grain = f"One row per {', '.join(contract.grain)}." if contract.grain else "Rows have no key."
+    for contract in (
+        found for found in vars(tables).values() if isinstance(found, tables.Contract)
+    ):
+        grain = (
+            f"One row per {', '.join(contract.grain)}." if contract.grain else "Rows have no key."
+        )
         more = " Further columns are the study's own." if contract.open_ended else ""
         lines += [
             f"## {contract.name}",
@@ -75,7 +92,8 @@ def tables_page() -> str:
             "|---|---|---|---|",
         ]
         lines += [
-            f"| `{column.name}` | {column.dtype} | {column.unit} | {'yes' if column.nullable else ''} |"
+            f"| `{column.name}` | {column.dtype} | {column.unit} | "
+            f"{'yes' if column.nullable else ''} |"
             for column in contract.columns
         ]
         lines.append("")
@@ -87,14 +105,23 @@ def _sections(model: type[BaseModel], name: str) -> dict[type[BaseModel], list[s
     found = {model: [name]}
     for key, field in model.model_fields.items():
         if (section := _section_of(field.annotation)) is not None:
-            for inner, names in _sections(section, key if model is Study else f"{name}.{key}").items():
+            for inner, names in _sections(
+                section, key if model is Study else f"{name}.{key}"
+            ).items():
                 found.setdefault(inner, []).extend(names)
     return found
 
 
 def _section_of(annotation: Any) -> type[BaseModel] | None:
     options = [annotation, *get_args(annotation)]
-    return next((option for option in options if isinstance(option, type) and issubclass(option, BaseModel)), None)
+    return next(
+        (
+            option
+            for option in options
+            if isinstance(option, type) and issubclass(option, BaseModel)
+        ),
+        None,
+    )
 
 
 def _shown(default: Any) -> str:
@@ -120,7 +147,9 @@ def main() -> int:
     ):
         path = REFERENCE / name
         if "--check" in sys.argv:
-            stale += [name] if not path.is_file() or path.read_text(encoding="utf-8") != page else []
+            stale += (
+                [name] if not path.is_file() or path.read_text(encoding="utf-8") != page else []
+            )
         else:
             path.write_text(page, encoding="utf-8")
     if stale:

@@ -20,5 +20,6 @@ moved = both.filter(pl.col("segment").is_in(at_risk), ~pl.col("segment_before").
 print(f"{moved.height} of {both.height} customers moved into risk")
 for row in moved.sort("expected_revenue_before", descending=True).head(10).to_dicts():
     print(
-        f"{row['customer_id']}: {row['segment_before']} -> {row['segment']}, was {row['expected_revenue_before']:,.0f}"
+        f"{row['customer_id']}: {row['segment_before']} -> {row['segment']}, was "
+        f"{row['expected_revenue_before']:,.0f}"
     )

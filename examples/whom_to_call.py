@@ -1,4 +1,5 @@
-"""Whom to call with a budget: the customers at risk who bring most back per unit of money, until it is spent.
+"""Whom to call with a budget: the customers at risk who bring most back per unit of money, until it
+is spent.
 
 Usage: python whom_to_call.py FOLDER_OF_RUNS BUDGET
 """
@@ -22,5 +23,11 @@ called = (
     .filter(pl.col("cost").cum_sum() <= budget)
 )
 for row in called.head(10).to_dicts():
-    print(f"{row['customer_id']}: {row['segment']}, costs {row['cost']:,.0f}, may bring {row['brings']:,.0f}")
-print(f"{called.height} customers, cost {called['cost'].sum():,.0f}, may bring {called['brings'].sum():,.0f} (assumed)")
+    print(
+        f"{row['customer_id']}: {row['segment']}, costs {row['cost']:,.0f}, may bring "
+        f"{row['brings']:,.0f}"
+    )
+print(
+    f"{called.height} customers, cost {called['cost'].sum():,.0f}, may bring "
+    f"{called['brings'].sum():,.0f} (assumed)"
+)

@@ -33,9 +33,11 @@ ONE_TEST = {"backtest.count": "1"}
 
 @pytest.fixture(scope="session")
 def simulated_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A simulated shop with one run, proved at one cutoff: the folder of its holdfast.toml. Copy it to change it."""
-    from holdfast.pipeline.run import run
-    from holdfast.pipeline.simulate import simulate_to
+    """A simulated shop with one run, proved at one cutoff: the folder of its holdfast.toml. Copy it
+    to change it.
+    """
+    from holdfast.runs.run import run
+    from holdfast.setup.simulate import simulate_to
     from holdfast.study import Study
     from holdfast.synthetic import Shop
 
@@ -49,7 +51,11 @@ def simulated_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def browser() -> Iterator[Any]:
     """The system's Chromium."""
     playwright = pytest.importorskip("playwright.sync_api")
-    chromium = os.environ.get("HOLDFAST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    chromium = (
+        os.environ.get("HOLDFAST_CHROMIUM")
+        or shutil.which("chromium")
+        or shutil.which("chromium-browser")
+    )
     if not chromium:
         missing("there is no Chromium: apt-get install chromium")
     flags = ["--headless", "--no-sandbox", "--disable-background-networking"]

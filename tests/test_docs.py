@@ -14,7 +14,9 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 
 def test_the_reference_pages_are_fresh() -> None:
-    done = subprocess.run([sys.executable, ROOT / "docs" / "build.py", "--check"], capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, ROOT / "docs" / "build.py", "--check"], capture_output=True, check=False
+    )
     assert done.returncode == 0, done.stderr.decode()
 
 

@@ -1,4 +1,6 @@
-"""Every command of the README and the documentation works, in one project, in the order of the pages."""
+"""Every command of the README and the documentation works, in one project, in the order of the
+pages.
+"""
 
 import os
 import re
@@ -13,9 +15,16 @@ import pytest
 from tests.conftest import missing
 
 ROOT = Path(__file__).parents[1]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "quickstart.md", *sorted(ROOT.glob("docs/how-to/*.md")))
+PAGES = (
+    ROOT / "README.md",
+    ROOT / "docs" / "quickstart.md",
+    *sorted(ROOT.glob("docs/how-to/*.md")),
+)
 HOLDFAST = (sys.executable, "-m", "holdfast.cli")
-ELSEWHERE = {"holdfast datasets fetch": "needs the provider; tests/io/test_datasets.py has a server of its own"}
+ELSEWHERE = {
+    "holdfast datasets fetch": "needs the provider; tests/io/test_datasets.py has a server of its "
+    "own"
+}
 SERVERS = ("serve", "dashboard", "schedule")
 SECONDS_TO_SERVE = 8
 _BLOCK = re.compile(r"^(?: {4}|```[a-z]*\n(?:.*\n)*?)?(holdfast [^\n`]+)$", re.MULTILINE)
@@ -24,18 +33,33 @@ _PLACEHOLDER = re.compile(r"\b[A-Z]+_?[A-Z]*\b(?<!SHOP_DSN)(?<!VIP)|\.\.\.|\|")
 
 
 def commands(page: Path) -> list[str]:
-    """The commands of a page without their comments; what only shows a placeholder is no command."""
+    """The commands of a page without their comments; what only shows a placeholder is no
+    command.
+    """
     text = page.read_text(encoding="utf-8")
-    found = sorted((match.start(1), match[1]) for pattern in (_BLOCK, _INLINE) for match in pattern.finditer(text))
+    found = sorted(
+        (match.start(1), match[1])
+        for pattern in (_BLOCK, _INLINE)
+        for match in pattern.finditer(text)
+    )
     shown = dict.fromkeys(re.sub(r"\s{2,}#.*$", "", command).strip() for _, command in found)
-    return [command for command in shown if not _PLACEHOLDER.search(command.replace("YYYY-MM-DD", ""))]
+    return [
+        command for command in shown if not _PLACEHOLDER.search(command.replace("YYYY-MM-DD", ""))
+    ]
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with orders.csv, whose customers have numbers for names, and a PostgreSQL without a schema 'trial'."""
+    """A folder with orders.csv, whose customers have numbers for names, and a PostgreSQL without a
+    schema 'trial'.
+    """
     folder = tmp_path_factory.mktemp("docs")
-    subprocess.run([*HOLDFAST, "simulate", "made", "--customers", "200"], cwd=folder, check=True, capture_output=True)
+    subprocess.run(
+        [*HOLDFAST, "simulate", "made", "--customers", "200"],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+    )
     orders = pl.read_parquet(folder / "made" / "orders.parquet")
     number = pl.col("customer_id").rank("dense").cast(pl.Int64) + 12_300
     orders.with_columns(number.alias("customer_id")).write_csv(folder / "orders.csv")
@@ -72,7 +96,13 @@ def test_every_command_of_the_pages_works(project: Path) -> None:
 def _done(command: str, folder: Path, environment: dict[str, str]) -> None:
     arguments = [*HOLDFAST, *shlex.split(command)[1:]]
     done = subprocess.run(
-        arguments, cwd=folder, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+        arguments,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
     )
     assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
 
@@ -81,11 +111,18 @@ def _served(command: str, folder: Path, environment: dict[str, str]) -> None:
     """A server starts, goes on, and stops when it is asked to."""
     arguments = [*HOLDFAST, *shlex.split(command)[1:]]
     with subprocess.Popen(
-        arguments, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        arguments,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as server:
         time.sleep(SECONDS_TO_SERVE)
         alive = server.poll() is None
         server.terminate()
         said, _ = server.communicate(timeout=20)
     assert alive, f"{command}\n{said[-2000:]}"
-    assert server.returncode in (0, -15, 143), f"{command} ended with {server.returncode}\n{said[-2000:]}"
+    assert server.returncode in (0, -15, 143), (
+        f"{command} ended with {server.returncode}\n{said[-2000:]}"
+    )

@@ -1,4 +1,6 @@
-"""The frozen segment rule: learnt from a base, applied to one customer or to all of them with the same answer."""
+"""The frozen segment rule: learnt from a base, applied to one customer or to all of them with the
+same answer.
+"""
 
 import json
 
@@ -18,13 +20,18 @@ from holdfast.study import SEGMENT_NAMES, Segments, Study
 RISK = {"churn_probability": 0.4, "days_since_last_purchase": 0.3, "cart_abandon_rate": 0.3}
 SETTINGS = Segments(risk=RISK)
 
-numbers = st.one_of(st.none(), st.sampled_from([0.0, 1.0, 2.5]), st.floats(-1e9, 1e9), st.just(float("nan")))
+numbers = st.one_of(
+    st.none(), st.sampled_from([0.0, 1.0, 2.5]), st.floats(-1e9, 1e9), st.just(float("nan"))
+)
 rows = st.tuples(st.floats(0, 1), numbers, numbers, st.one_of(st.just(10.0), st.floats(-1e6, 1e6)))
 
 
 def base_of(*customers: tuple[float, float | None, float | None, float]) -> pl.DataFrame:
     return pl.DataFrame(
-        list(customers), schema=dict.fromkeys([*RISK, "expected_revenue"], pl.Float64), orient="row", strict=False
+        list(customers),
+        schema=dict.fromkeys([*RISK, "expected_revenue"], pl.Float64),
+        orient="row",
+        strict=False,
     )
 
 
@@ -53,8 +60,14 @@ def test_values_beyond_the_range_of_the_base_are_clipped():
 
 
 def test_tier_boundaries_are_percentiles_and_belong_to_the_tier_below():
-    base = random_base(1, 0).drop("expected_revenue").join(pl.DataFrame({"expected_revenue": range(101)}), how="cross")
-    rule = SegmentRule.learn(SETTINGS, base.with_columns(pl.col("expected_revenue").cast(pl.Float64)))
+    base = (
+        random_base(1, 0)
+        .drop("expected_revenue")
+        .join(pl.DataFrame({"expected_revenue": range(101)}), how="cross")
+    )
+    rule = SegmentRule.learn(
+        SETTINGS, base.with_columns(pl.col("expected_revenue").cast(pl.Float64))
+    )
     assert (rule.mid_above, rule.high_above) == (33.0, 67.0)
     tiers = rule.assign(base)["value_tier"].to_list()
     assert (tiers[33], tiers[34], tiers[67], tiers[68]) == ("low", "mid", "mid", "high")
@@ -99,7 +112,9 @@ def test_a_single_customer_and_equal_customers_have_segments():
     one = SegmentRule.learn(SETTINGS, base_of((0.5, 3, 0.1, 10.0)))
     assert one.assign(base_of((0.5, 3, 0.1, 10.0)))["segment"].to_list() == ["Losing Customer"]
     same = base_of(*[(0.5, 3, 0.1, 10.0)] * 8)
-    assert SegmentRule.learn(SETTINGS, same).assign(same)["risk_rank"].unique().to_list() == [4.5 / 8]
+    assert SegmentRule.learn(SETTINGS, same).assign(same)["risk_rank"].unique().to_list() == [
+        4.5 / 8
+    ]
 
 
 def test_a_tier_without_customers_ranks_against_everyone():
@@ -108,7 +123,9 @@ def test_a_tier_without_customers_ranks_against_everyone():
 
 
 def test_absent_signals_drop_out_and_the_weights_are_renormalised():
-    base = random_base(50).drop("cart_abandon_rate").with_columns(days_since_last_purchase=pl.lit(7))
+    base = (
+        random_base(50).drop("cart_abandon_rate").with_columns(days_since_last_purchase=pl.lit(7))
+    )
     rule = SegmentRule.learn(SETTINGS, base)
     assert {signal.name: signal.weight for signal in rule.signals} == {"churn_probability": 1.0}
     assert rule.dropped == {
@@ -178,7 +195,9 @@ def test_churn_levels_begin_at_their_threshold():
 
 @pytest.fixture(scope="module")
 def original(bench_data) -> pl.DataFrame:
-    """The original system's base, scored by its own models through scikit-learn (its README's definitions)."""
+    """The original system's base, scored by its own models through scikit-learn (its README's
+    definitions).
+    """
     from lightgbm import LGBMClassifier
     from sklearn.ensemble import RandomForestRegressor
     from sklearn.model_selection import train_test_split
@@ -197,11 +216,19 @@ def original(bench_data) -> pl.DataFrame:
     value_rows, _ = train_test_split(rows, **split)
     churn = LGBMClassifier(class_weight="balanced", random_state=42, n_jobs=2, verbose=-1)
     forest = RandomForestRegressor(
-        200, max_depth=15, min_samples_split=10, min_samples_leaf=4, max_features=0.7, random_state=42, n_jobs=2
+        200,
+        max_depth=15,
+        min_samples_split=10,
+        min_samples_leaf=4,
+        max_features=0.7,
+        random_state=42,
+        n_jobs=2,
     )
     churn.fit(inputs[churn_rows], churned[churn_rows])
     forest.fit(inputs[value_rows], value[value_rows])
-    return raw.with_columns(churn_probability=churn.booster_.predict(inputs), expected_revenue=forest.predict(inputs))
+    return raw.with_columns(
+        churn_probability=churn.booster_.predict(inputs), expected_revenue=forest.predict(inputs)
+    )
 
 
 ORIGINAL = Segments(risk={"churn_probability": 0.4, "Recency": 0.3, "Cart_Abandon_Rate": 0.3})
@@ -211,7 +238,10 @@ ORIGINAL = Segments(risk={"churn_probability": 0.4, "Recency": 0.3, "Cart_Abando
 def test_the_original_counts_and_recovery_are_reproduced(original):
     rule = SegmentRule.learn(ORIGINAL, original)
     found = summary(rule.assign(original))
-    assert (rule.mid_above, rule.high_above) == (pytest.approx(846, abs=2), pytest.approx(4_660, abs=5))
+    assert (rule.mid_above, rule.high_above) == (
+        pytest.approx(846, abs=2),
+        pytest.approx(4_660, abs=5),
+    )
     published = dict(zip(SEGMENT_NAMES, (2_472, 828, 2_550, 850, 2_474, 826), strict=True))
     assert dict(found.select("segment", "customers").iter_rows()) == pytest.approx(published, abs=3)
     millions = [round(total / 1e6, 1) for total in found["total_ltv"]]

@@ -19,7 +19,10 @@ def test_a_sound_table_passes_unchanged() -> None:
         (EVENTS.empty().cast({"n": pl.Int32}), "events.n is Int32; make it Int64"),
         (EVENTS.empty().with_columns(x=1), "unknown columns: x"),
         (
-            pl.DataFrame({"customer_id": [None], "day": [1], "kind": ["click"], "n": [1]}, schema=EVENTS.schema),
+            pl.DataFrame(
+                {"customer_id": [None], "day": [1], "kind": ["click"], "n": [1]},
+                schema=EVENTS.schema,
+            ),
             "empty in 1",
         ),
     ],

@@ -32,17 +32,30 @@ def test_a_fold_without_training_is_not_enough_data() -> None:
 
 
 @given(
-    first_day=st.integers(0, 1000), span=st.integers(0, 2000), horizon_days=st.integers(1, 400),
-    step_days=st.integers(1, 100), min_history_days=st.integers(1, 200), at_most=st.integers(1, 20),
-)  # fmt: skip
+    first_day=st.integers(0, 1000),
+    span=st.integers(0, 2000),
+    horizon_days=st.integers(1, 400),
+    step_days=st.integers(1, 100),
+    min_history_days=st.integers(1, 200),
+    at_most=st.integers(1, 20),
+)
 def test_training_labels_are_complete_and_history_is_long_enough(
-    first_day: int, span: int, horizon_days: int, step_days: int, min_history_days: int, at_most: int
+    first_day: int,
+    span: int,
+    horizon_days: int,
+    step_days: int,
+    min_history_days: int,
+    at_most: int,
 ) -> None:
     now = first_day + span
     cutoffs = training_cutoffs(
-        first_day=first_day, now=now, horizon_days=horizon_days, step_days=step_days,
-        min_history_days=min_history_days, at_most=at_most,
-    )  # fmt: skip
+        first_day=first_day,
+        now=now,
+        horizon_days=horizon_days,
+        step_days=step_days,
+        min_history_days=min_history_days,
+        at_most=at_most,
+    )
     assert list(cutoffs) == sorted(set(cutoffs))
     assert len(cutoffs) <= at_most
     assert all(c + horizon_days <= now and c - first_day >= min_history_days for c in cutoffs)

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     import httpx
 
 JSON = dict[str, Any]
-Segment = Literal["Champion", "At-Risk VIP", "Promising", "Vulnerable", "Hibernating", "Losing Customer"]
+Segment = Literal[
+    "Champion", "At-Risk VIP", "Promising", "Vulnerable", "Hibernating", "Losing Customer"
+]
 
 
 class Stamp(TypedDict):
@@ -64,7 +66,9 @@ class ProblemError(HoldfastError):
     """The API refused; `status`, `problem`, `fix` and `request_id` say why and what to do."""
 
     def __init__(self, told: Mapping[str, Any]) -> None:
-        super().__init__(str(told.get("detail", told)), fix=str(told.get("fix", "")), **told.get("parts", {}))
+        super().__init__(
+            str(told.get("detail", told)), fix=str(told.get("fix", "")), **told.get("parts", {})
+        )
         self.status = int(told.get("status", 0))
         self.request_id = str(told.get("request_id", ""))
 
@@ -83,19 +87,31 @@ class Client:
     """
 
     def __init__(
-        self, url: str, *, key: str | None = None, timeout: float = 30.0, transport: "httpx.BaseTransport | None" = None
+        self,
+        url: str,
+        *,
+        key: str | None = None,
+        timeout: float = 30.0,
+        transport: "httpx.BaseTransport | None" = None,
     ) -> None:
         try:
             import httpx
         except ImportError:
             raise MissingExtra("client", needed_for="holdfast.client") from None
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout, transport=transport)
+        self._http = httpx.Client(
+            base_url=url, headers=headers, timeout=timeout, transport=transport
+        )
 
-    def predict(self, customer_id: str, *, reasons: bool = False, horizons: bool = False) -> Prediction:
+    def predict(
+        self, customer_id: str, *, reasons: bool = False, horizons: bool = False
+    ) -> Prediction:
         """One customer of the run."""
         return cast(
-            Prediction, self._get(f"/predict/{_name(customer_id)}", **_flags(reasons=reasons, horizons=horizons))
+            Prediction,
+            self._get(
+                f"/predict/{_name(customer_id)}", **_flags(reasons=reasons, horizons=horizons)
+            ),
         )
 
     def predict_features(
@@ -119,9 +135,13 @@ class Client:
         params = _flags(reasons=reasons, horizons=horizons)
         return cast(Prediction, self._post("/predict", body, params=params))
 
-    def predict_batch(self, customers: Sequence[Mapping[str, Any]], *, horizons: bool = False) -> list[BatchItem]:
+    def predict_batch(
+        self, customers: Sequence[Mapping[str, Any]], *, horizons: bool = False
+    ) -> list[BatchItem]:
         """Up to 1,000 customers by features; each has an answer or an error."""
-        told = self._post("/predict/batch", {"customers": list(customers)}, params=_flags(horizons=horizons))
+        told = self._post(
+            "/predict/batch", {"customers": list(customers)}, params=_flags(horizons=horizons)
+        )
         return cast(list[BatchItem], told["answers"])
 
     def customer(self, customer_id: str) -> JSON:
@@ -129,7 +149,9 @@ class Client:
         return self._get(f"/customers/{_name(customer_id)}")
 
     def customers(self, **query: Any) -> Iterator[JSON]:
-        """Every customer that the query (segment, tier, risk, min_value, text, sort, ...) asks for, page by page."""
+        """Every customer that the query (segment, tier, risk, min_value, text, sort, ...) asks for,
+        page by page.
+        """
         cursor: dict[str, str] = {}
         while True:
             page = self._get("/customers", **query, **cursor)
@@ -144,7 +166,9 @@ class Client:
 
     def simulate_recovery(self, segments: Mapping[str, Mapping[str, float]], **more: float) -> JSON:
         """Recovery under other costs and rates, with ranges."""
-        return self._post("/simulate/recovery", {"segments": {k: dict(v) for k, v in segments.items()}, **more})
+        return self._post(
+            "/simulate/recovery", {"segments": {k: dict(v) for k, v in segments.items()}, **more}
+        )
 
     def evidence(self) -> JSON:
         """How good the predictions proved."""
@@ -164,7 +188,9 @@ class Client:
 
     def promote(self, run_id: str, *, idempotency_key: str | None = None) -> str:
         """Make a run the champion; returns its id."""
-        return str(self._post(f"/runs/{_name(run_id)}/promote", None, token=idempotency_key)["champion"])
+        return str(
+            self._post(f"/runs/{_name(run_id)}/promote", None, token=idempotency_key)["champion"]
+        )
 
     def rollback(self, *, idempotency_key: str | None = None) -> str:
         """Go back to the champion before; returns its id."""
@@ -177,7 +203,9 @@ class Client:
     def _get(self, path: str, **params: Any) -> JSON:
         return _told(self._http.get(path, params=params))
 
-    def _post(self, path: str, body: JSON | None, *, params: JSON | None = None, token: str | None = None) -> JSON:
+    def _post(
+        self, path: str, body: JSON | None, *, params: JSON | None = None, token: str | None = None
+    ) -> JSON:
         headers = {"Idempotency-Key": token} if token else {}
         return _told(self._http.post(path, json=body, params=params, headers=headers))
 
@@ -188,7 +216,12 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
         self.close()
 
 
@@ -206,4 +239,6 @@ def _told(response: "httpx.Response") -> JSON:
     try:
         raise ProblemError(response.json())
     except ValueError:
-        raise ProblemError({"status": response.status_code, "detail": f"HTTP {response.status_code}"}) from None
+        raise ProblemError(
+            {"status": response.status_code, "detail": f"HTTP {response.status_code}"}
+        ) from None

@@ -1,19 +1,18 @@
 """What can go wrong, as a tree: every error says what is wrong, with the numbers, and what to do.
 
-    HoldfastError                  exit 1   something failed that was asked for correctly
-    ├── InputError                 exit 2   what came in is wrong
-    │   ├── StudyError                      holdfast.toml, an override, an expression in it
-    │   ├── DataError                       a source that cannot be read, or that breaks its contract
-    │   ├── NotEnoughData                   the data is sound but cannot carry the answer
-    │   └── NotHonest                       the audit found what makes the answer worthless
-    ├── MissingExtra               exit 2   an optional dependency, with its install line
-    └── RunError                   exit 1   the registry of runs
+    HoldfastError                  exit 1   something failed that was asked for correctly ├──
+    InputError                 exit 2   what came in is wrong │   ├── StudyError
+    holdfast.toml, an override, an expression in it │   ├── DataError                       a source
+    that cannot be read, or that breaks its contract │   ├── NotEnoughData                   the
+    data is sound but cannot carry the answer │   └── NotHonest                       the audit
+    found what makes the answer worthless ├── MissingExtra               exit 2   an optional
+    dependency, with its install line └── RunError                   exit 1   the registry of runs
         ├── RunNotFound            exit 2
         ├── DamagedRun             exit 1   a file differs from the manifest's SHA-256
         └── ProjectBusy            exit 2   another run holds the project
 
-The command line prints `problem` and `fix` without a traceback and exits with `exit_code`; the API returns the parts
-as problem JSON.
+The command line prints `problem` and `fix` without a traceback and exits with `exit_code`; the API
+returns the parts as problem JSON.
 """
 
 from collections.abc import Sequence
@@ -83,7 +82,11 @@ class MissingExtra(HoldfastError):
     exit_code = 2
 
     def __init__(self, extra: str, *, needed_for: str) -> None:
-        super().__init__(f"{needed_for} needs the extra '{extra}'", fix=f"pip install 'holdfast[{extra}]'", extra=extra)
+        super().__init__(
+            f"{needed_for} needs the extra '{extra}'",
+            fix=f"pip install 'holdfast[{extra}]'",
+            extra=extra,
+        )
 
 
 class RunError(HoldfastError):

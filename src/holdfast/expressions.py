@@ -1,8 +1,8 @@
 """The study's conditions and formulas: SQL over the row's own columns, and nothing else.
 
-An expression is parsed, every node of it is held against a short list of what may occur, and only then written out
-again by the parser with its identifiers quoted. A subquery, a table function or an unknown function never reaches a
-database.
+An expression is parsed, every node of it is held against a short list of what may occur, and only
+then written out again by the parser with its identifiers quoted. A subquery, a table function or an
+unknown function never reaches a database.
 """
 
 from collections.abc import Sequence
@@ -14,17 +14,77 @@ from sqlglot import exp
 from holdfast.errors import StudyError, nearest
 
 _ALLOWED: tuple[type[exp.Expr], ...] = (
-    exp.Column, exp.Identifier, exp.Literal, exp.Boolean, exp.Null, exp.Paren, exp.Tuple,
-    exp.And, exp.Or, exp.Not, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Is, exp.In, exp.Between,
-    exp.Like, exp.ILike, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg,
-    exp.Case, exp.If, exp.Coalesce, exp.Abs, exp.Ln, exp.Log, exp.Exp, exp.Sqrt, exp.Pow, exp.Round,
-    exp.Floor, exp.Ceil, exp.Greatest, exp.Least, exp.Nullif, exp.Lower, exp.Upper, exp.Trim, exp.Length,
-    exp.Cast, exp.TryCast, exp.DataType,
-)  # fmt: skip
+    exp.Column,
+    exp.Identifier,
+    exp.Literal,
+    exp.Boolean,
+    exp.Null,
+    exp.Paren,
+    exp.Tuple,
+    exp.And,
+    exp.Or,
+    exp.Not,
+    exp.EQ,
+    exp.NEQ,
+    exp.GT,
+    exp.GTE,
+    exp.LT,
+    exp.LTE,
+    exp.Is,
+    exp.In,
+    exp.Between,
+    exp.Like,
+    exp.ILike,
+    exp.Add,
+    exp.Sub,
+    exp.Mul,
+    exp.Div,
+    exp.Mod,
+    exp.Neg,
+    exp.Case,
+    exp.If,
+    exp.Coalesce,
+    exp.Abs,
+    exp.Ln,
+    exp.Log,
+    exp.Exp,
+    exp.Sqrt,
+    exp.Pow,
+    exp.Round,
+    exp.Floor,
+    exp.Ceil,
+    exp.Greatest,
+    exp.Least,
+    exp.Nullif,
+    exp.Lower,
+    exp.Upper,
+    exp.Trim,
+    exp.Length,
+    exp.Cast,
+    exp.TryCast,
+    exp.DataType,
+)
 FUNCTIONS = (
-    "abs", "case", "cast", "ceil", "coalesce", "exp", "floor", "greatest", "least", "length", "ln", "log", "lower",
-    "nullif", "pow", "round", "sqrt", "trim", "upper",
-)  # fmt: skip
+    "abs",
+    "case",
+    "cast",
+    "ceil",
+    "coalesce",
+    "exp",
+    "floor",
+    "greatest",
+    "least",
+    "length",
+    "ln",
+    "log",
+    "lower",
+    "nullif",
+    "pow",
+    "round",
+    "sqrt",
+    "trim",
+    "upper",
+)
 
 
 @dataclass(frozen=True)
@@ -46,7 +106,9 @@ class Expression:
     columns: tuple[str, ...]
 
     def against(self, known: Sequence[str]) -> "Expression":
-        """Return itself if every column is in `known`; raise StudyError naming the first that is not."""
+        """Return itself if every column is in `known`; raise StudyError naming the first that is
+        not.
+        """
         for column in self.columns:
             if column not in known:
                 raise StudyError(
@@ -63,19 +125,23 @@ def parse(text: str) -> Expression:
     Raises
     ------
     StudyError
-        It cannot be parsed, or holds anything but columns, constants, comparisons, arithmetic and the listed functions.
+        It cannot be parsed, or holds anything but columns, constants, comparisons, arithmetic and
+        the listed functions.
 
     >>> parse("Recency > 90").sql
     '"Recency" > 90'
     >>> parse("getenv('HOME')")
     Traceback (most recent call last):
         ...
-    holdfast.errors.StudyError: the expression "getenv('HOME')" calls 'getenv'; known: abs, case, ...
+    holdfast.errors.StudyError: the expression "getenv('HOME')" calls 'getenv'; known: abs, case,
+    ...
     """
     tree = _tree(text, told=text)
     for node in tree.walk():
         _refuse_foreign(node, text)
-    quoted = tree.transform(lambda n: exp.to_identifier(n.name, quoted=True) if isinstance(n, exp.Identifier) else n)
+    quoted = tree.transform(
+        lambda n: exp.to_identifier(n.name, quoted=True) if isinstance(n, exp.Identifier) else n
+    )
     columns = tuple(dict.fromkeys(column.name for column in tree.find_all(exp.Column)))
     sql = quoted.sql(dialect="duckdb")
     # An operator without its operand, such as "@", is read, but what it is written as is not.
@@ -88,11 +154,14 @@ def _tree(sql: str, *, told: str) -> exp.Expr:
         return sqlglot.parse_one(sql, dialect="duckdb")
     except (sqlglot.errors.SqlglotError, RecursionError) as error:
         reason = str(error).splitlines()[0].rstrip(". ")
-        raise StudyError(f"the expression {told!r} cannot be read: {reason}", fix="write one SQL condition") from None
+        raise StudyError(
+            f"the expression {told!r} cannot be read: {reason}", fix="write one SQL condition"
+        ) from None
 
 
 def named_outcome(text: str) -> str | None:
-    """The column that a label merely names, as it is or held against a constant; None for a formula.
+    """The column that a label merely names, as it is or held against a constant; None for a
+    formula.
 
     >>> named_outcome("NOT stayed"), named_outcome("Churn = 'Yes'"), named_outcome("Recency > 90")
     ('stayed', 'Churn', None)
@@ -117,14 +186,21 @@ def quoted(name: str) -> str:
 
 def _refuse_foreign(node: exp.Expr, text: str) -> None:
     if isinstance(node, exp.Column) and node.table:
-        raise StudyError(f"the expression {text!r} names a table '{node.table}'", fix="write the column alone")
+        raise StudyError(
+            f"the expression {text!r} names a table '{node.table}'", fix="write the column alone"
+        )
     if isinstance(node, _ALLOWED):
         return
     if isinstance(node, exp.Select | exp.Subquery | exp.Query):
-        raise StudyError(f"the expression {text!r} holds a subquery", fix="write it with the row's own columns only")
+        raise StudyError(
+            f"the expression {text!r} holds a subquery",
+            fix="write it with the row's own columns only",
+        )
     if isinstance(node, exp.Func):
         name = node.name if isinstance(node, exp.Anonymous) else node.sql_name().lower()
-        raise StudyError(f"the expression {text!r} calls '{name}'", fix=nearest(name.lower(), FUNCTIONS))
+        raise StudyError(
+            f"the expression {text!r} calls '{name}'", fix=nearest(name.lower(), FUNCTIONS)
+        )
     raise StudyError(
         f"the expression {text!r} holds {type(node).__name__.lower()}",
         fix="use comparisons, arithmetic, AND, OR, NOT, IN, LIKE, BETWEEN, CASE",

@@ -1,4 +1,6 @@
-"""A finding: something about the data, the study or the models that the reader must know before trusting a figure."""
+"""A finding: something about the data, the study or the models that the reader must know before
+trusting a figure.
+"""
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
@@ -7,9 +9,18 @@ from typing import Any, Literal
 Severity = Literal["fatal", "warning", "note"]
 
 FATAL = (
-    "circular-label", "customers-in-both-parts", "dated-after-the-cutoff", "encoded-outcome", "few-churned", "few-kept",
-    "history-changes", "immature-labels", "no-gap", "resampled-before-the-split", "rows-in-both-parts",
-)  # fmt: skip
+    "circular-label",
+    "customers-in-both-parts",
+    "dated-after-the-cutoff",
+    "encoded-outcome",
+    "few-churned",
+    "few-kept",
+    "history-changes",
+    "immature-labels",
+    "no-gap",
+    "resampled-before-the-split",
+    "rows-in-both-parts",
+)
 """Names of the findings that can be fatal: what a study may acknowledge."""
 
 

@@ -1,10 +1,13 @@
-"""Segments: value tier x risk, by a rule that is learnt once from the customer base and published with the run.
+"""Segments: value tier x risk, by a rule that is learnt once from the customer base and published
+with the run.
 
-The tier boundaries, the scale of each risk signal and the table of risk scores within each tier are frozen in a
-`SegmentRule`, so a customer who is scored alone gets exactly the segment that the batch gave.
+The tier boundaries, the scale of each risk signal and the table of risk scores within each tier are
+frozen in a `SegmentRule`, so a customer who is scored alone gets exactly the segment that the batch
+gave.
 
-Risk scores are kept in ten-thousandths. That is how the original system reports them, it bounds each rank table at
-10,001 rows whatever the number of customers, and equal tables on two machines do not hang on the last bit of a float.
+Risk scores are kept in ten-thousandths. That is how the original system reports them, it bounds
+each rank table at 10,001 rows whatever the number of customers, and equal tables on two machines do
+not hang on the last bit of a float.
 """
 
 from bisect import bisect_left
@@ -86,7 +89,8 @@ class RankTable:
         return np.array(self.scores, dtype=np.int64), counts, below
 
     def rank(self, scores: Integers) -> Floats:
-        """Percentile rank within the tier, 0..1: the mean of the places that equal scores share, over the size.
+        """Percentile rank within the tier, 0..1: the mean of the places that equal scores share,
+        over the size.
 
         A score that nobody in the base has stands between its neighbours.
 
@@ -104,7 +108,9 @@ class RankTable:
     def rank_of(self, score: int) -> float:
         """The rank of one score, as `rank` gives it."""
         place = bisect_left(self.scores, score)
-        equal = self.customers[place] if place < len(self.scores) and self.scores[place] == score else 0
+        equal = (
+            self.customers[place] if place < len(self.scores) and self.scores[place] == score else 0
+        )
         return min((self._below[place] + (equal + 1) / 2) / self._below[-1], 1.0)
 
     @cached_property
@@ -128,7 +134,8 @@ class SegmentRule:
     Attributes
     ----------
     mid_above, high_above
-        Boundaries of the value tiers in the currency: a customer worth more than it belongs to that tier.
+        Boundaries of the value tiers in the currency: a customer worth more than it belongs to that
+        tier.
     high_risk_rank
         Percentile rank within the tier from which the risk is high.
     signals
@@ -153,7 +160,8 @@ class SegmentRule:
         Parameters
         ----------
         base
-            One row per customer: `expected_revenue` and the signals of `settings.risk` as far as the data has them.
+            One row per customer: `expected_revenue` and the signals of `settings.risk` as far as
+            the data has them.
 
         Raises
         ------
@@ -163,9 +171,13 @@ class SegmentRule:
             A signal is not a number.
         """
         if base.is_empty():
-            raise NotEnoughData("there are no customers to learn segments from", fix="widen churn.eligible")
+            raise NotEnoughData(
+                "there are no customers to learn segments from", fix="widen churn.eligible"
+            )
         low, high = settings.value_tiers
-        mid_above, high_above = np.quantile(_numbers(base, "expected_revenue"), [low, high]).tolist()
+        mid_above, high_above = np.quantile(
+            _numbers(base, "expected_revenue"), [low, high]
+        ).tolist()
         signals, dropped = _learn_signals(settings.risk, base)
         rule = cls(
             mid_above=mid_above,
@@ -176,13 +188,17 @@ class SegmentRule:
             ranks={},
         )
         risk, tier = rule._risk(base), rule._tier(base)
-        members = [risk[tier == code] if (tier == code).any() else risk for code in range(len(VALUE_TIERS))]
+        members = [
+            risk[tier == code] if (tier == code).any() else risk for code in range(len(VALUE_TIERS))
+        ]
         return replace(rule, ranks=dict(zip(VALUE_TIERS, map(RankTable.of, members), strict=True)))
 
     def assign(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Add `risk_score`, `risk_rank`, `value_tier` and `segment` to scored customers, one or many.
+        """Add `risk_score`, `risk_rank`, `value_tier` and `segment` to scored customers, one or
+        many.
 
-        A signal that is missing for a customer drops out for that customer and the other weights are renormalised.
+        A signal that is missing for a customer drops out for that customer and the other weights
+        are renormalised.
 
         Raises
         ------
@@ -252,7 +268,8 @@ class SegmentRule:
                 name="risk-signal-dropped",
                 severity="note",
                 evidence="; ".join(f"{name} {reason}" for name, reason in self.dropped.items()),
-                meaning=f"The risk score is made of the others, their weights renormalised: {kept}.",
+                meaning="The risk score is made of the others, their weights renormalised: "
+                f"{kept}.",
                 fix="Give the data that carries the signal, or choose others in [segments.risk].",
             ),
         )
@@ -264,7 +281,10 @@ class SegmentRule:
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> "SegmentRule":
         """Rebuild the rule from the plain values of a published run."""
-        ranks = {name: {key: tuple(values) for key, values in table.items()} for name, table in raw["ranks"].items()}
+        ranks = {
+            name: {key: tuple(values) for key, values in table.items()}
+            for name, table in raw["ranks"].items()
+        }
         return cls(
             **{
                 **raw,
@@ -275,7 +295,8 @@ class SegmentRule:
 
 
 def summary(scores: pl.DataFrame) -> pl.DataFrame:
-    """Sum up each segment: one row for each of the six names, most valuable tier first, zeros where nobody is.
+    """Sum up each segment: one row for each of the six names, most valuable tier first, zeros where
+    nobody is.
 
     Returns
     -------
@@ -283,7 +304,9 @@ def summary(scores: pl.DataFrame) -> pl.DataFrame:
         By the contract `tables.SEGMENTS`.
     """
     return tables.SEGMENTS.check(
-        pl.DataFrame([_totals(name, scores) for name in study.SEGMENT_NAMES], schema=tables.SEGMENTS.schema)
+        pl.DataFrame(
+            [_totals(name, scores) for name in study.SEGMENT_NAMES], schema=tables.SEGMENTS.schema
+        )
     )
 
 
@@ -291,7 +314,8 @@ def _totals(name: str, scores: pl.DataFrame) -> dict[str, str | int | float]:
     members = scores.filter(pl.col("segment") == name)
     # numpy adds in a fixed order, whatever the number of threads: the same table, byte for byte.
     revenue, churn, risk = (
-        float(np.sum(members[column].to_numpy())) for column in ("expected_revenue", "churn_probability", "risk_score")
+        float(np.sum(members[column].to_numpy()))
+        for column in ("expected_revenue", "churn_probability", "risk_score")
     )
     size = max(members.height, 1)
     return {
@@ -304,12 +328,19 @@ def _totals(name: str, scores: pl.DataFrame) -> dict[str, str | int | float]:
     }
 
 
-def _learn_signals(risk: Mapping[str, float], base: pl.DataFrame) -> tuple[tuple[Signal, ...], dict[str, str]]:
+def _learn_signals(
+    risk: Mapping[str, float], base: pl.DataFrame
+) -> tuple[tuple[Signal, ...], dict[str, str]]:
     ranges = {name: _range(base, name, weight) for name, weight in risk.items()}
     kept = {name: found for name, found in ranges.items() if not isinstance(found, str)}
     total = sum(risk[name] for name in kept)
-    signals = (Signal(name=name, weight=risk[name] / total, low=low, high=high) for name, (low, high) in kept.items())
-    return tuple(signals), {name: reason for name, reason in ranges.items() if isinstance(reason, str)}
+    signals = (
+        Signal(name=name, weight=risk[name] / total, low=low, high=high)
+        for name, (low, high) in kept.items()
+    )
+    return tuple(signals), {
+        name: reason for name, reason in ranges.items() if isinstance(reason, str)
+    }
 
 
 def _range(base: pl.DataFrame, name: str, weight: float) -> tuple[float, float] | str:
@@ -330,12 +361,17 @@ def _one_number(values: Mapping[str, bool | float | str | None], name: str) -> f
         raise _unscored(name)
     value = values[name]
     if isinstance(value, str):
-        raise DataError(f"the risk signal '{name}' is a word, not a number", fix="give a number", column=name)
+        raise DataError(
+            f"the risk signal '{name}' is a word, not a number", fix="give a number", column=name
+        )
     return None if value is None or value != value else float(value)
 
 
 def _unscored(name: str) -> DataError:
-    return DataError(f"the segments need the column '{name}'", fix="score the customers with the run's own features")
+    return DataError(
+        f"the segments need the column '{name}'",
+        fix="score the customers with the run's own features",
+    )
 
 
 def _numbers(frame: pl.DataFrame, name: str) -> Floats:
@@ -343,5 +379,8 @@ def _numbers(frame: pl.DataFrame, name: str) -> Floats:
         raise _unscored(name)
     column = frame[name]
     if not (column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null)):
-        raise DataError(f"the risk signal '{name}' is {column.dtype}, not a number", fix="choose another in [segments]")
+        raise DataError(
+            f"the risk signal '{name}' is {column.dtype}, not a number",
+            fix="choose another in [segments]",
+        )
     return column.cast(pl.Float64).fill_null(float("nan")).to_numpy()

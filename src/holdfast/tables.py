@@ -1,10 +1,12 @@
 """The table contracts: what each table has one row of, and each column's type and unit.
 
-Money is in integer minor units (cents) in tables of fact and in currency units (floats) in tables of prediction.
+Money is in integer minor units (cents) in tables of fact and in currency units (floats) in tables
+of prediction.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import polars as pl
 
@@ -56,7 +58,8 @@ class Contract:
         Raises
         ------
         DataError
-            Naming the first column that is missing, of another type or wrongly empty, or the number of repeated keys.
+            Naming the first column that is missing, of another type or wrongly empty, or the number
+            of repeated keys.
         """
         for column in self.columns:
             self._check_column(frame, column)
@@ -65,24 +68,38 @@ class Contract:
             raise DataError(f"{self.name} has unknown columns: {', '.join(extra)}", fix="drop them")
         repeated = frame.height - frame.select(self.grain).n_unique() if self.grain else 0
         if repeated:
-            raise DataError(f"{self.name} repeats {repeated} keys ({', '.join(self.grain)})", fix="keep one row a key")
+            raise DataError(
+                f"{self.name} repeats {repeated} keys ({', '.join(self.grain)})",
+                fix="keep one row a key",
+            )
         return frame
 
     def _check_column(self, frame: pl.DataFrame, column: Column) -> None:
         if column.name not in frame.columns:
-            raise DataError(f"{self.name} lacks the column '{column.name}'", fix=f"add it as {column.dtype}")
+            raise DataError(
+                f"{self.name} lacks the column '{column.name}'", fix=f"add it as {column.dtype}"
+            )
         found = frame.schema[column.name]
         if found != column.dtype:
             raise DataError(f"{self.name}.{column.name} is {found}", fix=f"make it {column.dtype}")
         missing = frame[column.name].null_count()
         if missing and not column.nullable:
-            raise DataError(f"{self.name}.{column.name} is empty in {missing} rows", fix="fill or drop them")
+            raise DataError(
+                f"{self.name}.{column.name} is empty in {missing} rows", fix="fill or drop them"
+            )
 
 
 CUSTOMER = Column("customer_id", pl.String(), "the business's own name of the customer")
 CUTOFF = Column("cutoff_day", pl.Int32(), "days since 1970-01-01; first day not seen")
 
-ENGAGEMENT_KINDS = ("session", "page_view", "click", "wishlist_add", "cart_add", "campaign_response")
+ENGAGEMENT_KINDS = (
+    "session",
+    "page_view",
+    "click",
+    "wishlist_add",
+    "cart_add",
+    "campaign_response",
+)
 
 TRANSACTIONS = Contract(
     "transactions",
@@ -113,7 +130,10 @@ EVENTS = Contract(
 CUSTOMERS = Contract(
     "customers",
     (),
-    (CUSTOMER, Column("known_from_day", pl.Int32(), "first day on which the attributes were known")),
+    (
+        CUSTOMER,
+        Column("known_from_day", pl.Int32(), "first day on which the attributes were known"),
+    ),
     open_ended=True,
 )
 
@@ -142,7 +162,12 @@ ACTIVITY = Contract(
         Column("n_new_products", pl.Int32(), "of them, never bought before by this customer"),
         Column("gross_minor", pl.Int64(), "minor units bought, >= 0"),
         Column("returns_minor", pl.Int64(), "minor units returned, <= 0"),
-        Column("purchase_gap", pl.Int32(), "days since the purchase day before; null on the first", nullable=True),
+        Column(
+            "purchase_gap",
+            pl.Int32(),
+            "days since the purchase day before; null on the first",
+            nullable=True,
+        ),
         Column("n_treatments", pl.Int32(), "treatments received"),
         *(Column(f"n_{kind}s", pl.Int32(), f"{kind} events") for kind in ENGAGEMENT_KINDS),
     ),
@@ -169,18 +194,48 @@ SCORES = Contract(
     (
         CUSTOMER,
         CUTOFF,
-        Column("churn_probability", pl.Float64(), "P(churned over churn.horizon_days), 0..1, calibrated"),
-        Column("expected_revenue", pl.Float64(), "predicted mean net revenue over value.horizon_days, currency"),
+        Column(
+            "churn_probability",
+            pl.Float64(),
+            "P(churned over churn.horizon_days), 0..1, calibrated",
+        ),
+        Column(
+            "expected_revenue",
+            pl.Float64(),
+            "predicted mean net revenue over value.horizon_days, currency",
+        ),
         Column("risk_score", pl.Float64(), "composite, 0..1"),
         Column("risk_rank", pl.Float64(), "rank of the risk score within the value tier, 0..1"),
         Column("value_tier", pl.String(), "low, mid or high"),
         Column("segment", pl.String(), "one of six names"),
-        Column("median_revenue", pl.Float64(), "predicted median over value.horizon_days, currency", nullable=True),
-        Column("revenue_low_80", pl.Float64(), "lower end of its 80 % interval, currency", nullable=True),
-        Column("revenue_high_80", pl.Float64(), "upper end of its 80 % interval, currency", nullable=True),
-        Column("p_alive", pl.Float64(), "P(still a customer); not 1 - churn_probability", nullable=True),
+        Column(
+            "median_revenue",
+            pl.Float64(),
+            "predicted median over value.horizon_days, currency",
+            nullable=True,
+        ),
+        Column(
+            "revenue_low_80",
+            pl.Float64(),
+            "lower end of its 80 % interval, currency",
+            nullable=True,
+        ),
+        Column(
+            "revenue_high_80",
+            pl.Float64(),
+            "upper end of its 80 % interval, currency",
+            nullable=True,
+        ),
+        Column(
+            "p_alive", pl.Float64(), "P(still a customer); not 1 - churn_probability", nullable=True
+        ),
         Column("expected_purchases", pl.Float64(), "over churn.horizon_days, count", nullable=True),
-        Column("next_purchase_day", pl.Int32(), "day by which one is more likely than not", nullable=True),
+        Column(
+            "next_purchase_day",
+            pl.Int32(),
+            "day by which one is more likely than not",
+            nullable=True,
+        ),
         Column("evidence_level", pl.String(), "cold start, thin or solid", nullable=True),
     ),
 )
@@ -191,16 +246,34 @@ HORIZONS = Contract(
     (
         CUSTOMER,
         Column("horizon_days", pl.Int32(), "length of the target window, days"),
-        Column("churn_probability", pl.Float64(), "P(no purchase in the window), 0..1; never rises with the horizon"),
-        Column("expected_purchases", pl.Float64(), "count; never falls with the horizon", nullable=True),
-        Column("expected_revenue", pl.Float64(), "mean net revenue, currency; never falls", nullable=True),
+        Column(
+            "churn_probability",
+            pl.Float64(),
+            "P(no purchase in the window), 0..1; never rises with the horizon",
+        ),
+        Column(
+            "expected_purchases", pl.Float64(), "count; never falls with the horizon", nullable=True
+        ),
+        Column(
+            "expected_revenue",
+            pl.Float64(),
+            "mean net revenue, currency; never falls",
+            nullable=True,
+        ),
         Column("median_revenue", pl.Float64(), "median, currency", nullable=True),
         Column("low_80", pl.Float64(), "lower end of the 80 % interval, currency", nullable=True),
         Column("high_80", pl.Float64(), "upper end of the 80 % interval, currency", nullable=True),
         Column("low_95", pl.Float64(), "lower end of the 95 % interval, currency", nullable=True),
         Column("high_95", pl.Float64(), "upper end of the 95 % interval, currency", nullable=True),
-        Column("expected_margin", pl.Float64(), "expected revenue x value.margin_rate, currency", nullable=True),
-        Column("clv", pl.Float64(), "expected margin discounted to the cutoff, currency", nullable=True),
+        Column(
+            "expected_margin",
+            pl.Float64(),
+            "expected revenue x value.margin_rate, currency",
+            nullable=True,
+        ),
+        Column(
+            "clv", pl.Float64(), "expected margin discounted to the cutoff, currency", nullable=True
+        ),
     ),
 )
 
@@ -212,7 +285,11 @@ FORECAST = Contract(
         Column("group", pl.String(), '"all", the quarter of the first purchase, or the segment'),
         Column("week_start_day", pl.Int32(), "days since 1970-01-01"),
         Column("days", pl.Int32(), "length of the step, days: 7, less at the end"),
-        Column("expected_revenue", pl.Float64(), "of the customers scored, currency; parts add up to the whole"),
+        Column(
+            "expected_revenue",
+            pl.Float64(),
+            "of the customers scored, currency; parts add up to the whole",
+        ),
         Column("low_80", pl.Float64(), "lower end of the 80 % interval, currency"),
         Column("high_80", pl.Float64(), "upper end of the 80 % interval, currency"),
         Column("expected_purchases", pl.Float64(), "count", nullable=True),
@@ -240,7 +317,9 @@ CONTRIBUTIONS = Contract(
         CUSTOMER,
         Column("task", pl.String(), "churn or value"),
         Column("feature", pl.String(), "name of the feature"),
-        Column("value", pl.Float64(), "the customer's value; null where it is a word", nullable=True),
+        Column(
+            "value", pl.Float64(), "the customer's value; null where it is a word", nullable=True
+        ),
         Column("contribution", pl.Float64(), "TreeSHAP, in the model's raw score"),
     ),
 )
@@ -251,7 +330,9 @@ IMPORTANCE = Contract(
     (
         Column("task", pl.String(), "churn or value"),
         Column("feature", pl.String(), "name of the feature"),
-        Column("mean_abs_contribution", pl.Float64(), "mean |contribution| over customers, raw score"),
+        Column(
+            "mean_abs_contribution", pl.Float64(), "mean |contribution| over customers, raw score"
+        ),
         Column("relative", pl.Float64(), "share of the task's strongest feature, 0..1"),
     ),
 )
@@ -281,7 +362,12 @@ RECOVERY = Contract(
         Column("recovered", pl.Float64(), "currency"),
         Column("net", pl.Float64(), "currency"),
         Column("roi_percent", pl.Float64(), "net over invested, percent", nullable=True),
-        Column("break_even_rate", pl.Float64(), "rate at which net is 0; null where there is no value", nullable=True),
+        Column(
+            "break_even_rate",
+            pl.Float64(),
+            "rate at which net is 0; null where there is no value",
+            nullable=True,
+        ),
         Column("uplift_source", pl.String(), "experiment or assumed"),
     ),
 )
@@ -290,7 +376,11 @@ DAYS = Contract(
     "days",
     ("day",),
     (
-        Column("day", pl.Int32(), "days since 1970-01-01 in the business's time zone; every day of the log"),
+        Column(
+            "day",
+            pl.Int32(),
+            "days since 1970-01-01 in the business's time zone; every day of the log",
+        ),
         Column("purchases", pl.Int64(), "customers who bought on the day"),
         Column("revenue", pl.Float64(), "net revenue, currency"),
     ),
@@ -349,17 +439,54 @@ PREDICTIONS = Contract(
     (
         CUSTOMER,
         CUTOFF,
-        Column("churned", pl.Boolean(), "observed; null where the churn label is not complete", nullable=True),
+        Column(
+            "churned",
+            pl.Boolean(),
+            "observed; null where the churn label is not complete",
+            nullable=True,
+        ),
         Column("churn_probability", pl.Float64(), "predicted before, 0..1", nullable=True),
-        Column("churn_baseline", pl.Float64(), "the naive baseline's probability, 0..1", nullable=True),
-        Column("future_revenue", pl.Float64(), "observed, currency; null where not complete", nullable=True),
+        Column(
+            "churn_baseline", pl.Float64(), "the naive baseline's probability, 0..1", nullable=True
+        ),
+        Column(
+            "future_revenue",
+            pl.Float64(),
+            "observed, currency; null where not complete",
+            nullable=True,
+        ),
         Column("expected_revenue", pl.Float64(), "predicted before, currency", nullable=True),
-        Column("value_baseline", pl.Float64(), "the naive baseline's prediction, currency", nullable=True),
+        Column(
+            "value_baseline",
+            pl.Float64(),
+            "the naive baseline's prediction, currency",
+            nullable=True,
+        ),
         Column("median_revenue", pl.Float64(), "predicted before: median, currency", nullable=True),
-        Column("revenue_low_80", pl.Float64(), "lower end of its 80 % interval, currency", nullable=True),
-        Column("revenue_high_80", pl.Float64(), "upper end of its 80 % interval, currency", nullable=True),
-        Column("revenue_low_95", pl.Float64(), "lower end of its 95 % interval, currency", nullable=True),
-        Column("revenue_high_95", pl.Float64(), "upper end of its 95 % interval, currency", nullable=True),
+        Column(
+            "revenue_low_80",
+            pl.Float64(),
+            "lower end of its 80 % interval, currency",
+            nullable=True,
+        ),
+        Column(
+            "revenue_high_80",
+            pl.Float64(),
+            "upper end of its 80 % interval, currency",
+            nullable=True,
+        ),
+        Column(
+            "revenue_low_95",
+            pl.Float64(),
+            "lower end of its 95 % interval, currency",
+            nullable=True,
+        ),
+        Column(
+            "revenue_high_95",
+            pl.Float64(),
+            "upper end of its 95 % interval, currency",
+            nullable=True,
+        ),
     ),
 )
 
@@ -382,3 +509,14 @@ HORIZON_EVIDENCE = Contract(
     ("horizon_days", *EVIDENCE.grain),
     (Column("horizon_days", pl.Int32(), "length of the target window, days"), *EVIDENCE.columns),
 )
+
+
+def json_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """A small table as JSON takes it: NaN and infinity as null."""
+    return [
+        {
+            key: None if isinstance(value, float) and value - value != 0 else value
+            for key, value in row.items()
+        }
+        for row in frame.to_dicts()
+    ]

@@ -1,7 +1,8 @@
 """Time, stated once: days are integers and every window is half-open.
 
-A day is the number of days since 1970-01-01 in the business's time zone. A model that stands at `cutoff_day` sees days
-< cutoff_day; its label lives in cutoff_day <= day < cutoff_day + horizon_days, the target window.
+A day is the number of days since 1970-01-01 in the business's time zone. A model that stands at
+`cutoff_day` sees days < cutoff_day; its label lives in cutoff_day <= day < cutoff_day +
+horizon_days, the target window.
 """
 
 from collections.abc import Sequence
@@ -43,15 +44,17 @@ def parse_day(text: str, *, name: str = "cutoff") -> int:
     try:
         return day_of(date.fromisoformat(text))
     except ValueError:
-        raise StudyError(f"{name} {text} is not a date", fix="write it as YYYY-MM-DD", value=text) from None
+        raise StudyError(
+            f"{name} {text} is not a date", fix="write it as YYYY-MM-DD", value=text
+        ) from None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fold:
     """Train cutoffs and one test cutoff, with a full horizon between them.
 
-    Every training label must be complete before the test cutoff: `max(train_cutoffs) + horizon_days <= test_cutoff`.
-    Otherwise the days that are being predicted are in the training labels.
+    Every training label must be complete before the test cutoff: `max(train_cutoffs) + horizon_days
+    <= test_cutoff`. Otherwise the days that are being predicted are in the training labels.
     """
 
     train_cutoffs: tuple[int, ...]
@@ -61,20 +64,28 @@ class Fold:
     def __post_init__(self) -> None:
         if not self.train_cutoffs:
             raise NotEnoughData(
-                f"no training cutoff fits before {date_of(self.test_cutoff)} with a {self.horizon_days}-day horizon",
+                f"no training cutoff fits before {date_of(self.test_cutoff)} with a "
+                f"{self.horizon_days}-day horizon",
                 fix="use a longer log or a shorter horizon",
             )
         last = max(self.train_cutoffs)
         if last + self.horizon_days > self.test_cutoff:
             raise StudyError(
-                f"the label of training cutoff {date_of(last)} ends {last + self.horizon_days - self.test_cutoff} days "
+                f"the label of training cutoff {date_of(last)} ends "
+                f"{last + self.horizon_days - self.test_cutoff} days "
                 f"after the test cutoff {date_of(self.test_cutoff)}",
                 fix=f"keep a gap of {self.horizon_days} days",
             )
 
 
 def training_cutoffs(
-    *, first_day: int, now: int, horizon_days: int, step_days: int, min_history_days: int, at_most: int
+    *,
+    first_day: int,
+    now: int,
+    horizon_days: int,
+    step_days: int,
+    min_history_days: int,
+    at_most: int,
 ) -> tuple[int, ...]:
     """Cutoffs whose labels are complete at `now`, latest first kept, in time order.
 
@@ -87,9 +98,11 @@ def training_cutoffs(
     step_days, min_history_days, at_most
         Distance between cutoffs; days of log before the first; their number.
 
-    >>> training_cutoffs(first_day=0, now=400, horizon_days=90, step_days=60, min_history_days=90, at_most=3)
+    >>> training_cutoffs(first_day=0, now=400, horizon_days=90, step_days=60,
+    ...     min_history_days=90, at_most=3)
     (190, 250, 310)
-    >>> training_cutoffs(first_day=0, now=100, horizon_days=90, step_days=60, min_history_days=90, at_most=3)
+    >>> training_cutoffs(first_day=0, now=100, horizon_days=90, step_days=60,
+    ...     min_history_days=90, at_most=3)
     ()
     """
     latest = now - horizon_days
@@ -97,7 +110,9 @@ def training_cutoffs(
     return tuple(reversed(backwards[:at_most]))
 
 
-def backtest_cutoffs(*, end_day: int, horizon_days: int, step_days: int, count: int) -> tuple[int, ...]:
+def backtest_cutoffs(
+    *, end_day: int, horizon_days: int, step_days: int, count: int
+) -> tuple[int, ...]:
     """The last `count` test cutoffs whose target window is complete, in time order.
 
     `end_day` is the first day after the log.

@@ -13,17 +13,24 @@ from tests.api.harness import Api
 from holdfast.api.app import build
 from holdfast.api.context import Context
 from holdfast.api.settings import Settings
-from holdfast.io.duckdb import Warehouse
 from holdfast.io.keys import KeyFile
 from holdfast.io.runs import Registry, Run
-from holdfast.pipeline.load import mark_loaded
-from holdfast.pipeline.outcome import snapshot_outcome
-from holdfast.pipeline.progress import Silence, Steps
-from holdfast.pipeline.publish import facts, write_json, write_tables
+from holdfast.io.warehouse import Warehouse
+from holdfast.progress import Silence, Steps
+from holdfast.runs.publish import facts, write_json, write_tables
+from holdfast.runs.train_and_score import snapshot_outcome
+from holdfast.serving.load import mark_loaded
 from holdfast.study import Study
 
 CUSTOMERS = 300
-FEATURES = {"Recency": 20.0, "Frequency": 9.0, "Cart_Abandon_Rate": 20.0, "Plan": "gold", "Clicks": 30.0, "Pages": 9.0}
+FEATURES = {
+    "Recency": 20.0,
+    "Frequency": 9.0,
+    "Cart_Abandon_Rate": 20.0,
+    "Plan": "gold",
+    "Clicks": 30.0,
+    "Pages": 9.0,
+}
 
 
 def snapshot_study(project: Path, *, seed: int = 1, labels: dict[str, str] | None = None) -> Study:
@@ -43,7 +50,9 @@ def snapshot_study(project: Path, *, seed: int = 1, labels: dict[str, str] | Non
             },
             "churn": {"algorithm": "lightgbm", "parameters": {"n_estimators": 20}},
             "value": {"algorithm": "lightgbm", "parameters": {"n_estimators": 20}},
-            "segments": {"risk": {"churn_probability": 0.4, "Recency": 0.3, "Cart_Abandon_Rate": 0.3}},
+            "segments": {
+                "risk": {"churn_probability": 0.4, "Recency": 0.3, "Cart_Abandon_Rate": 0.3}
+            },
         }
     )
 
@@ -119,7 +128,10 @@ def api(published: Path) -> Iterator[Api]:
 @pytest.fixture
 def keys(project: Path) -> dict[str, str]:
     """One key of each role."""
-    return {role: KeyFile(project).create(role=role, name=role)[0] for role in ("reader", "operator", "admin")}
+    return {
+        role: KeyFile(project).create(role=role, name=role)[0]
+        for role in ("reader", "operator", "admin")
+    }
 
 
 @pytest.fixture(scope="session")

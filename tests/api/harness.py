@@ -52,7 +52,9 @@ class Api:
             return await client.request(method, url, **more)
 
     def request(self, method: str, url: str, **more: Any) -> httpx.Response:
-        return asyncio.run_coroutine_threadsafe(self._asked(method, url, **more), self._loop).result(60)
+        return asyncio.run_coroutine_threadsafe(
+            self._asked(method, url, **more), self._loop
+        ).result(60)
 
     def get(self, url: str, **more: Any) -> httpx.Response:
         return self.request("GET", url, **more)

@@ -17,11 +17,18 @@ ROLES = ("reader", "operator", "admin")
 def every_route() -> list[tuple[str, str]]:
     """All of the application's routes, documentation and machinery included."""
     routes = iter_route_contexts(application().routes)
-    return [(method, str(route.path)) for route in routes for method in sorted(route.methods or ()) if method != "HEAD"]
+    return [
+        (method, str(route.path))
+        for route in routes
+        for method in sorted(route.methods or ())
+        if method != "HEAD"
+    ]
 
 
 def path_of(template_path: str) -> str:
-    return template_path.replace("{customer_id:path}", "C0001").replace("{run_id}", "20260101T000000Z-00000001")
+    return template_path.replace("{customer_id:path}", "C0001").replace(
+        "{run_id}", "20260101T000000Z-00000001"
+    )
 
 
 def test_the_routes_are_all_found() -> None:
@@ -37,19 +44,27 @@ def guarded(project: Path, keys: dict[str, str]) -> Api:
 
 
 @pytest.mark.parametrize(("method", "path"), every_route(), ids=lambda value: value)
-def test_every_route_is_closed_to_whoever_may_not(guarded: Api, keys: dict[str, str], method: str, path: str) -> None:
+def test_every_route_is_closed_to_whoever_may_not(
+    guarded: Api, keys: dict[str, str], method: str, path: str
+) -> None:
     url, needed = path_of(path), role_for(method, path_of(path))
     with guarded as api:
         if path in PUBLIC:
             assert api.request(method, url).status_code == 200
             return
         assert needed is not None
-        for headers in ({}, {"authorization": "Bearer hf_00000000_wrong"}, {"x-api-key": keys["admin"][:-1]}):
+        for headers in (
+            {},
+            {"authorization": "Bearer hf_00000000_wrong"},
+            {"x-api-key": keys["admin"][:-1]},
+        ):
             refused = api.request(method, url, headers=headers)
             assert refused.status_code == 401
             assert refused.headers["www-authenticate"]
         for role in ROLES:
-            status = api.request(method, url, headers={"authorization": f"Bearer {keys[role]}"}).status_code
+            status = api.request(
+                method, url, headers={"authorization": f"Bearer {keys[role]}"}
+            ).status_code
             allowed = ROLES.index(role) >= ROLES.index(needed)
             assert (status not in (401, 403)) if allowed else (status == 403), (role, status)
 
@@ -66,7 +81,9 @@ def test_changes_need_an_operator_and_keys_an_admin() -> None:
     assert role_for("GET", "/keys") == "admin"
 
 
-def test_a_revoked_key_is_refused_at_once_and_its_last_use_is_known(project: Path, keys: dict[str, str]) -> None:
+def test_a_revoked_key_is_refused_at_once_and_its_last_use_is_known(
+    project: Path, keys: dict[str, str]
+) -> None:
     headers = {"authorization": f"Bearer {keys['reader']}"}
     with client_of(project) as api:
         assert api.get("/segments", headers=headers).status_code == 200
@@ -77,7 +94,9 @@ def test_a_revoked_key_is_refused_at_once_and_its_last_use_is_known(project: Pat
     assert used["admin"] is None
 
 
-def test_a_browser_may_send_the_key_as_a_password_but_only_to_read(project: Path, keys: dict[str, str]) -> None:
+def test_a_browser_may_send_the_key_as_a_password_but_only_to_read(
+    project: Path, keys: dict[str, str]
+) -> None:
     with client_of(project) as api:
         assert api.get("/docs", auth=("anyone", keys["reader"])).status_code == 200
         assert api.post("/rollback", auth=("anyone", keys["operator"])).status_code == 401

@@ -8,24 +8,41 @@ from typing import Any
 import polars as pl
 import pytest
 from rich.console import Console
-from tests.api.conftest import CUSTOMERS, FEATURES, client_of, posted, publish, snapshot_study, write_customers
+from tests.api.conftest import (
+    CUSTOMERS,
+    FEATURES,
+    client_of,
+    posted,
+    publish,
+    snapshot_study,
+    write_customers,
+)
 from tests.api.harness import Api, Transport
 
 from holdfast.cli.summary import print_prediction
 from holdfast.client import Client, ProblemError
 from holdfast.errors import DataError
 from holdfast.io.runs import Registry
-from holdfast.pipeline.predict import predict_customer, predict_features
+from holdfast.serving.predict import predict_customer, predict_features
 
 STAMP = ("run_id", "cutoff_day", "model_version", "scored_at")
 
 
-def test_a_customers_answer_is_what_the_command_line_says(api: Api, published: Path, scores: pl.DataFrame) -> None:
+def test_a_customers_answer_is_what_the_command_line_says(
+    api: Api, published: Path, scores: pl.DataFrame
+) -> None:
     run = Registry(published / "runs").open()
     for name in ("C0000", "C0150", "=C0007", scores["customer_id"][-1]):
         told, said = api.get(f"/predict/{name}").json(), predict_customer(run, name)
         shared = set(told) & set(said)
-        assert shared >= {"churn_probability", "churn_risk", "predicted_ltv", "ltv_tier", "segment", "actions"}
+        assert shared >= {
+            "churn_probability",
+            "churn_risk",
+            "predicted_ltv",
+            "ltv_tier",
+            "segment",
+            "actions",
+        }
         assert {key: told[key] for key in shared} == {key: said[key] for key in shared}
 
 
@@ -34,11 +51,22 @@ def test_every_customer_is_found_and_no_stranger(api: Api, scores: pl.DataFrame)
     assert served is not None
     names = scores["customer_id"].to_list()
     assert [served.find(name) for name in names] == list(range(CUSTOMERS))
-    assert [served.find(name) for name in ("", "A", "C00000", "C9999", "🟢", names[0] + " ")] == [None] * 6
+    assert [served.find(name) for name in ("", "A", "C00000", "C9999", "🟢", names[0] + " ")] == [
+        None
+    ] * 6
 
 
 def test_every_answer_carries_the_run(api: Api) -> None:
-    for path in ("/predict/C0001", "/segments", "/customers", "/evidence", "/features", "/runs", "/ready", "/health"):
+    for path in (
+        "/predict/C0001",
+        "/segments",
+        "/customers",
+        "/evidence",
+        "/features",
+        "/runs",
+        "/ready",
+        "/health",
+    ):
         told = api.get(path)
         assert all(told.json()[name] is not None for name in STAMP), path
         assert told.headers["holdfast-run-id"] == told.json()["run_id"]
@@ -58,7 +86,10 @@ def test_features_give_the_published_score(api: Api, published: Path, scores: pl
 def test_the_command_line_reads_features_as_the_api_does(api: Api, published: Path) -> None:
     run = Registry(published / "runs").open()
     for features in (FEATURES, {**FEATURES, "Cart_Abandon_Rate": 0.10}):
-        told, said = posted(api, "/predict?reasons=true", features).json(), predict_features(run, features)
+        told, said = (
+            posted(api, "/predict?reasons=true", features).json(),
+            predict_features(run, features),
+        )
         shared = set(told) & set(said)
         assert shared >= {"predicted_ltv", "segment", "reasons", "warnings"}
         assert {key: told[key] for key in shared} == {key: said[key] for key in shared}
@@ -88,43 +119,72 @@ def test_reasons_are_told_when_asked_for(api: Api) -> None:
 
 
 def test_a_batch_answers_each_by_itself(api: Api) -> None:
-    told = posted(api, "/predict/batch", {"customers": [FEATURES, {"Frequency": "many"}, FEATURES, 7]}).json()
+    told = posted(
+        api, "/predict/batch", {"customers": [FEATURES, {"Frequency": "many"}, FEATURES, 7]}
+    ).json()
     assert [("answer" in item, "error" in item) for item in told["answers"]] == [
-        (True, False), (False, True), (True, False), (False, True),
-    ]  # fmt: skip
+        (True, False),
+        (False, True),
+        (True, False),
+        (False, True),
+    ]
     assert told["n_errors"] == 2
     one = posted(api, "/predict", FEATURES).json()
-    assert told["answers"][0]["answer"]["churn_probability"] == pytest.approx(one["churn_probability"], abs=1e-12)
+    assert told["answers"][0]["answer"]["churn_probability"] == pytest.approx(
+        one["churn_probability"], abs=1e-12
+    )
     assert posted(api, "/predict/batch", {"customers": [FEATURES] * 1001}).status_code == 422
 
 
 def test_more_come_as_a_stream_of_lines(api: Api) -> None:
-    lines = b"\n".join([json.dumps(FEATURES).encode()] * 450 + [b"{broken", b"", json.dumps(FEATURES).encode()])
-    told = api.post("/predict/batch", content=lines, headers={"content-type": "application/x-ndjson"})
+    lines = b"\n".join(
+        [json.dumps(FEATURES).encode()] * 450 + [b"{broken", b"", json.dumps(FEATURES).encode()]
+    )
+    told = api.post(
+        "/predict/batch", content=lines, headers={"content-type": "application/x-ndjson"}
+    )
     items = [json.loads(line) for line in told.text.splitlines()]
     assert [item["index"] for item in items] == list(range(452))
     assert [item["index"] for item in items if "error" in item] == [450]
 
 
-def test_customers_are_filtered_sorted_and_paged_without_gap_or_repeat(api: Api, scores: pl.DataFrame) -> None:
+def test_customers_are_filtered_sorted_and_paged_without_gap_or_repeat(
+    api: Api, scores: pl.DataFrame
+) -> None:
     client = Client("http://127.0.0.1", transport=Transport(api))
     wanted = scores.filter(pl.col("value_tier") == "high").sort(
         "churn_probability", "customer_id", descending=[True, False]
     )
-    found = [row["customer_id"] for row in client.customers(tier="high", sort="-churn_probability", limit=7)]
+    found = [
+        row["customer_id"]
+        for row in client.customers(tier="high", sort="-churn_probability", limit=7)
+    ]
     assert found == wanted["customer_id"].to_list()
-    by_name = [row["customer_id"] for row in client.customers(text="C01", sort="-customer_id", limit=9)]
-    assert by_name == sorted((name for name in scores["customer_id"] if "C01" in name), reverse=True)
+    by_name = [
+        row["customer_id"] for row in client.customers(text="C01", sort="-customer_id", limit=9)
+    ]
+    assert by_name == sorted(
+        (name for name in scores["customer_id"] if "C01" in name), reverse=True
+    )
     risky = api.get("/customers", params={"risk": "VERY HIGH", "limit": 1000}).json()
     assert risky["total"] == scores.filter(pl.col("churn_probability") >= 0.7).height
 
 
-def test_customers_come_as_csv_without_formulas_and_as_arrow(api: Api, scores: pl.DataFrame) -> None:
+def test_customers_come_as_csv_without_formulas_and_as_arrow(
+    api: Api, scores: pl.DataFrame
+) -> None:
     query = {"sort": "customer_id", "limit": 5, "fields": "customer_id,churn_probability"}
     text = api.get("/customers", params=query, headers={"accept": "text/csv"}).text
-    assert text.splitlines()[:2] == ["customer_id,churn_probability", f"'=C0007,{scores['churn_probability'][0]}"]
-    raw = api.get("/customers", params=query, headers={"accept": "application/vnd.apache.arrow.stream"})
-    assert pl.read_ipc_stream(io.BytesIO(raw.content)).equals(scores.head(5).select("customer_id", "churn_probability"))
+    assert text.splitlines()[:2] == [
+        "customer_id,churn_probability",
+        f"'=C0007,{scores['churn_probability'][0]}",
+    ]
+    raw = api.get(
+        "/customers", params=query, headers={"accept": "application/vnd.apache.arrow.stream"}
+    )
+    assert pl.read_ipc_stream(io.BytesIO(raw.content)).equals(
+        scores.head(5).select("customer_id", "churn_probability")
+    )
     assert raw.headers["holdfast-next-cursor"]
 
 
@@ -140,7 +200,9 @@ def test_a_customer_in_full_says_what_it_cannot_tell(api: Api, scores: pl.DataFr
 
 def test_where_no_revenue_was_learnt_none_is_told_and_why(tmp_path: Path) -> None:
     write_customers(tmp_path)
-    run = publish(snapshot_study(tmp_path, labels={"churned": "gone"}), created_at="2026-01-01T00:00:00Z")
+    run = publish(
+        snapshot_study(tmp_path, labels={"churned": "gone"}), created_at="2026-01-01T00:00:00Z"
+    )
     Registry(tmp_path / "runs").promote(run.run_id)
     said = predict_customer(run, "C0001")
     why = "the study names no value label: no revenue was learnt"
@@ -149,11 +211,23 @@ def test_where_no_revenue_was_learnt_none_is_told_and_why(tmp_path: Path) -> Non
     assert f"not estimated: {why}" in out.getvalue()
     assert "0.00" not in out.getvalue()
     with client_of(tmp_path) as api:
-        batch = posted(api, "/predict/batch", {"customers": [FEATURES]}).json()["answers"][0]["answer"]
+        batch = posted(api, "/predict/batch", {"customers": [FEATURES]}).json()["answers"][0][
+            "answer"
+        ]
         whole = api.get("/customers/C0001").json()
-        answers = [said, api.get("/predict/C0001").json(), posted(api, "/predict", FEATURES).json(), batch, whole]
+        answers = [
+            said,
+            api.get("/predict/C0001").json(),
+            posted(api, "/predict", FEATURES).json(),
+            batch,
+            whole,
+        ]
         for told in answers:
-            assert (told["predicted_ltv"], told["ltv_tier"], told["ltv_not_estimated"]) == (None, None, why)
+            assert (told["predicted_ltv"], told["ltv_tier"], told["ltv_not_estimated"]) == (
+                None,
+                None,
+                why,
+            )
         assert (whole["rank"]["by_value"], whole["rank"]["of"]) == (None, CUSTOMERS)
         listed = api.get("/customers").json()["customers"]
         assert {(row["expected_revenue"], row["value_tier"]) for row in listed} == {(None, None)}
@@ -162,10 +236,15 @@ def test_where_no_revenue_was_learnt_none_is_told_and_why(tmp_path: Path) -> Non
 
 
 def test_recovery_is_told_with_its_range_and_source(api: Api) -> None:
-    body = {"segments": {"Vulnerable": {"cost": 2, "rate": 0.2, "low_rate": 0.1, "high_rate": 0.4}}, "margin_rate": 0.5}
+    body = {
+        "segments": {"Vulnerable": {"cost": 2, "rate": 0.2, "low_rate": 0.1, "high_rate": 0.4}},
+        "margin_rate": 0.5,
+    }
     told = posted(api, "/simulate/recovery", body).json()
     row = next(row for row in told["segments"] if row["segment"] == "Vulnerable")
-    value = next(s for s in api.get("/segments").json()["segments"] if s["segment"] == "Vulnerable")["total_ltv"]
+    value = next(
+        s for s in api.get("/segments").json()["segments"] if s["segment"] == "Vulnerable"
+    )["total_ltv"]
     assert row["recovered"] == pytest.approx(value * 0.5 * 0.2)
     assert row["net_low"] == pytest.approx(value * 0.5 * 0.1 - row["invested"])
     assert row["net_high"] == pytest.approx(value * 0.5 * 0.4 - row["invested"])
@@ -200,11 +279,16 @@ UNANSWERABLE: list[tuple[Any, str]] = [
     ([FEATURES], "the body is no JSON object"),
     ({"customer_id": 3, **FEATURES}, "customer_id is no text"),
     ({"orders": [{"occurred_at": "2024-01-01"}]}, "made from a [snapshot]"),
-    ({"orders": [{"occurred_at": "2024-01-01", "colour": "red"}]}, "Extra inputs are not permitted"),
+    (
+        {"orders": [{"occurred_at": "2024-01-01", "colour": "red"}]},
+        "Extra inputs are not permitted",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("body", "message"), UNANSWERABLE, ids=[message for _, message in UNANSWERABLE])
+@pytest.mark.parametrize(
+    ("body", "message"), UNANSWERABLE, ids=[message for _, message in UNANSWERABLE]
+)
 def test_what_cannot_be_answered_says_why_and_what_to_do(api: Api, body: Any, message: str) -> None:
     refused = posted(api, "/predict", body)
     told = refused.json()

@@ -31,7 +31,9 @@ def address(published: Path) -> Iterator[str]:
     thread.join(30)
 
 
-def test_the_page_shows_every_operation_asks_nobody_else_and_can_be_tried(address: str, browser: Any) -> None:
+def test_the_page_shows_every_operation_asks_nobody_else_and_can_be_tried(
+    address: str, browser: Any
+) -> None:
     page = browser.new_page()
     asked: list[str] = []
     faults: list[str] = []

@@ -8,14 +8,19 @@ import pytest
 from bench._api_projects import log_project
 from tests.api.conftest import FEATURES, client_of, posted
 from tests.api.harness import Api
-from tests.pipeline.test_online import rows_by_customer
+from tests.serving.test_scorer import rows_by_customer
 
 from holdfast.io.runs import Registry
 
 OUTLOOK = (
-    "median_revenue", "revenue_low_80", "revenue_high_80", "p_alive", "expected_purchases", "next_purchase_day",
+    "median_revenue",
+    "revenue_low_80",
+    "revenue_high_80",
+    "p_alive",
+    "expected_purchases",
+    "next_purchase_day",
     "evidence_level",
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,22 +39,35 @@ def features(log_api: Api) -> list[dict[str, Any]]:
 
 
 def same(told: Any, published: Any) -> None:
-    """Equal; a count of purchases is an integral, whose last digits depend on who is asked for together."""
-    assert [row["horizon_days"] for row in told["horizons"]] == [row["horizon_days"] for row in published["horizons"]]
+    """Equal; a count of purchases is an integral, whose last digits depend on who is asked for
+    together.
+    """
+    assert [row["horizon_days"] for row in told["horizons"]] == [
+        row["horizon_days"] for row in published["horizons"]
+    ]
     pairs = [*zip(told["horizons"], published["horizons"], strict=True)]
-    pairs.append(({name: told[name] for name in OUTLOOK}, {name: published[name] for name in OUTLOOK}))
+    pairs.append(
+        ({name: told[name] for name in OUTLOOK}, {name: published[name] for name in OUTLOOK})
+    )
     for mine, theirs in pairs:
-        assert mine.pop("expected_purchases") == pytest.approx(theirs.pop("expected_purchases"), rel=1e-4)
+        assert mine.pop("expected_purchases") == pytest.approx(
+            theirs.pop("expected_purchases"), rel=1e-4
+        )
         assert mine == theirs
 
 
 @pytest.mark.slow
-def test_features_give_the_published_horizons_and_intervals(log_api: Api, features: list[dict[str, Any]]) -> None:
+def test_features_give_the_published_horizons_and_intervals(
+    log_api: Api, features: list[dict[str, Any]]
+) -> None:
     some = 0
     for row in features:
         published = log_api.get(f"/customers/{row['customer_id']}").json()
         same(posted(log_api, "/predict?horizons=true", row).json(), published)
-        assert log_api.get(f"/predict/{row['customer_id']}?horizons=true").json()["horizons"] is not None
+        assert (
+            log_api.get(f"/predict/{row['customer_id']}?horizons=true").json()["horizons"]
+            is not None
+        )
         some += any(horizon["high_95"] is not None for horizon in published["horizons"])
     assert some == len(features)
 
@@ -60,7 +78,14 @@ def test_a_batch_gives_the_same_and_refuses_only_who_cannot_have_bought(
 ) -> None:
     impossible = [
         {**features[0], "n_purchases": n, "days_since_last_purchase": silent, "tenure_days": tenure}
-        for n, silent, tenure in ((2, 30, 10), (0, 1, 1), (2.5, 1, 9), (1, 3, 9), (1e300, 1, 9), (None, 1, 9))
+        for n, silent, tenure in (
+            (2, 30, 10),
+            (0, 1, 1),
+            (2.5, 1, 9),
+            (1, 3, 9),
+            (1e300, 1, 9),
+            (None, 1, 9),
+        )
     ]
     body = {"customers": [*features, *impossible]}
     answers = posted(log_api, "/predict/batch?horizons=true", body).json()["answers"]
@@ -75,15 +100,26 @@ def test_a_batch_gives_the_same_and_refuses_only_who_cannot_have_bought(
 @pytest.mark.slow
 def test_raw_orders_give_them_too(log_api: Api, features: list[dict[str, Any]]) -> None:
     folder = log_api.context.settings.runs.parent
-    told = {name: rows_by_customer(folder / f"{name}.parquet") for name in ("orders", "events", "treatments")}
+    told = {
+        name: rows_by_customer(folder / f"{name}.parquet")
+        for name in ("orders", "events", "treatments")
+    }
     known = pl.read_parquet(folder / "customers.parquet")
     served = log_api.context.store.current
     assert served is not None
     assert served.scorer.study.customers is not None
     for row in features[:5]:
         name = row["customer_id"]
-        given = known.filter(customer_id=name).select(served.scorer.study.customers.attributes).row(0, named=True)
-        body = {"customer_id": name, "attributes": given, **{kind: rows.get(name, []) for kind, rows in told.items()}}
+        given = (
+            known.filter(customer_id=name)
+            .select(served.scorer.study.customers.attributes)
+            .row(0, named=True)
+        )
+        body = {
+            "customer_id": name,
+            "attributes": given,
+            **{kind: rows.get(name, []) for kind, rows in told.items()},
+        }
         answer = posted(log_api, "/predict?horizons=true&reasons=true", body).json()
         assert answer["reasons"]
         same(answer, log_api.get(f"/customers/{name}").json())

@@ -27,10 +27,15 @@ from tests.api.harness import Api
 from holdfast.api.app import application
 
 CHECKS = (
-    not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance,
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
     response_schema_conformance,
-)  # fmt: skip
-"""Whether a customer is known, or a column there, depends on the run: what is accepted is not in the description."""
+)
+"""Whether a customer is known, or a column there, depends on the run: what is accepted is not in
+the description.
+"""
 EXAMPLES = int(os.environ.get("HOLDFAST_FUZZ_EXAMPLES", "200"))
 """Strange requests per operation and project; `make fuzz` asks for more, others every time."""
 COMMITTED = Path(__file__).parents[2] / "docs" / "reference" / "openapi.json"
@@ -39,7 +44,9 @@ OPERATIONS = [(path, method) for path, item in DOCUMENT["paths"].items() for met
 
 
 def test_the_committed_document_is_what_the_code_says() -> None:
-    assert json.loads(COMMITTED.read_text(encoding="utf-8")) == DOCUMENT, "run `make docs` and commit the change"
+    assert json.loads(COMMITTED.read_text(encoding="utf-8")) == DOCUMENT, (
+        "run `make docs` and commit the change"
+    )
     assert DOCUMENT["openapi"].startswith("3.1")
 
 
@@ -74,20 +81,28 @@ def log_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 
 
 def ask(api: Api, path: str, method: str, *, number: int, mode: GenerationMode) -> None:
-    """Ask an operation with what its description allows, or forbids; every answer must be as described."""
+    """Ask an operation with what its description allows, or forbids; every answer must be as
+    described.
+    """
     schema = schemathesis.openapi.from_dict(json.loads(json.dumps(DOCUMENT)))
 
     @settings(
-        max_examples=number, deadline=None, database=None, derandomize=EXAMPLES == 200,
-        phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+        max_examples=number,
+        deadline=None,
+        database=None,
+        derandomize=EXAMPLES == 200,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
     @given(case=schema[path][method.upper()].as_strategy(generation_mode=mode))
     def asked(case: schemathesis.Case) -> None:
         sent = case.as_transport_kwargs(base_url="http://127.0.0.1")
         sent.pop("cookies", None)
         if "data" in sent:
             sent["content"] = sent.pop("data")
-        sent["headers"] = [(name, str(value).encode("latin-1")) for name, value in dict(sent["headers"]).items()]
+        sent["headers"] = [
+            (name, str(value).encode("latin-1")) for name, value in dict(sent["headers"]).items()
+        ]
         if "params" in sent:
             sent["params"] = httpx.QueryParams(sent["params"])
         told = api.request(sent.pop("method"), sent.pop("url"), **sent)

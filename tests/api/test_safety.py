@@ -32,9 +32,15 @@ BAD_BODIES: list[tuple[str, bytes, int]] = [
 ]
 
 
-@pytest.mark.parametrize("path", ["/predict", "/predict?reasons=true", "/predict/batch", "/simulate/recovery"])
-@pytest.mark.parametrize(("body", "status"), [b[1:] for b in BAD_BODIES], ids=[b[0] for b in BAD_BODIES])
-def test_a_bad_body_is_refused_with_its_reason(api: Api, path: str, body: bytes, status: int) -> None:
+@pytest.mark.parametrize(
+    "path", ["/predict", "/predict?reasons=true", "/predict/batch", "/simulate/recovery"]
+)
+@pytest.mark.parametrize(
+    ("body", "status"), [b[1:] for b in BAD_BODIES], ids=[b[0] for b in BAD_BODIES]
+)
+def test_a_bad_body_is_refused_with_its_reason(
+    api: Api, path: str, body: bytes, status: int
+) -> None:
     refused = posted(api, path, body)
     assert refused.status_code in (status, 422)
     assert refused.json()["detail"]
@@ -71,7 +77,9 @@ def test_a_slow_body_is_refused(published: Path) -> None:
 
 def test_forms_are_no_json(api: Api) -> None:
     kinds = ("multipart/form-data; boundary=x", "text/plain", "application/xml")
-    assert {api.post("/predict", content=b"{}", headers={"content-type": k}).status_code for k in kinds} == {415}
+    assert {
+        api.post("/predict", content=b"{}", headers={"content-type": k}).status_code for k in kinds
+    } == {415}
 
 
 def test_every_answer_has_security_headers_and_the_request_id(api: Api) -> None:
@@ -166,7 +174,7 @@ def test_a_defect_is_told_by_its_place_and_not_by_its_message(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("C0042 is in here")
 
-    monkeypatch.setattr("holdfast.api.hot.known", broken)
+    monkeypatch.setattr("holdfast.api.fast_path.known", broken)
     with client_of(published) as api:
         refused = api.get("/predict/C0042")
     assert refused.status_code == 500
@@ -175,14 +183,24 @@ def test_a_defect_is_told_by_its_place_and_not_by_its_message(
     assert "C0042" not in said + refused.text
 
 
-@pytest.mark.parametrize("cursor", ["x", "W10=", "bnVsbA==", "WyJhIiwiYiIsMSwiYyJd", "é", "A" * 1_999])
+@pytest.mark.parametrize(
+    "cursor", ["x", "W10=", "bnVsbA==", "WyJhIiwiYiIsMSwiYyJd", "é", "A" * 1_999]
+)
 def test_a_cursor_that_is_none_is_refused(api: Api, cursor: str) -> None:
     assert api.get("/customers", params={"cursor": cursor}).status_code in (409, 422)
 
 
 @pytest.mark.parametrize(
     "query",
-    ["limit=0", "limit=99999999", "sort=secret", "min_value=nan", "segment=Best", "fields=nothing", "colour=red"],
+    [
+        "limit=0",
+        "limit=99999999",
+        "sort=secret",
+        "min_value=nan",
+        "segment=Best",
+        "fields=nothing",
+        "colour=red",
+    ],
 )
 def test_a_query_that_means_nothing_is_refused(api: Api, query: str) -> None:
     assert api.get(f"/customers?{query}").status_code == 422

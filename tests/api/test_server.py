@@ -1,4 +1,6 @@
-"""The server as a process: where it listens, how it starts and ends, and that a promotion tears nothing."""
+"""The server as a process: where it listens, how it starts and ends, and that a promotion tears
+nothing.
+"""
 
 import http.client
 import json
@@ -27,7 +29,9 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-def ask(port: int, path: str, *, method: str = "GET", key: str = "") -> tuple[int, dict[str, object]]:
+def ask(
+    port: int, path: str, *, method: str = "GET", key: str = ""
+) -> tuple[int, dict[str, object]]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     try:
         connection.request(method, path, headers={"Authorization": f"Bearer {key}"} if key else {})
@@ -41,7 +45,16 @@ def ask(port: int, path: str, *, method: str = "GET", key: str = "") -> tuple[in
 def serving(project: Path, *arguments: str) -> Iterator[tuple[int, subprocess.Popen[str]]]:
     port = free_port()
     (project / "holdfast.toml").touch()
-    command = [sys.executable, "-m", "holdfast.cli", "serve", "-c", str(project / "holdfast.toml"), "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "holdfast.cli",
+        "serve",
+        "-c",
+        str(project / "holdfast.toml"),
+        "--port",
+        str(port),
+    ]
     with (project / "said.txt").open("w") as said:
         server = subprocess.Popen([*command, *arguments], stdout=said, stderr=said, text=True)
         try:
@@ -80,7 +93,9 @@ def test_with_keys_it_listens_everywhere_and_lets_only_them_in(project: Path) ->
 @pytest.mark.slow
 def test_promotions_and_a_killed_worker_give_no_failed_and_no_mixed_answer(project: Path) -> None:
     registry = Registry(project / "runs")
-    expected = {run_id: registry.open(run_id).scores.row(1, named=True) for run_id in (FIRST, SECOND)}
+    expected = {
+        run_id: registry.open(run_id).scores.row(1, named=True) for run_id in (FIRST, SECOND)
+    }
     answers: list[tuple[int, dict[str, object]]] = []
     failures: list[str] = []
     stop = threading.Event()

@@ -35,7 +35,9 @@ def test_a_promotion_by_another_process_is_followed(project: Path) -> None:
         eventually(lambda: served(api), SECOND)
 
 
-def test_promote_and_rollback_answer_with_the_run_that_is_served_from_then_on(project: Path) -> None:
+def test_promote_and_rollback_answer_with_the_run_that_is_served_from_then_on(
+    project: Path,
+) -> None:
     with client_of(project) as api:
         assert posted(api, f"/runs/{FIRST}/promote", b"").json()["champion"] == FIRST
         assert served(api) == FIRST
@@ -57,7 +59,10 @@ def test_a_damaged_champion_leaves_the_last_good_run_serving_and_says_so(project
         scores = project / "runs" / FIRST / "scores.arrow"
         scores.write_bytes(scores.read_bytes()[:-100])
         (project / "runs" / "champion").write_text(f"{FIRST}\n{SECOND}\n", encoding="utf-8")
-        eventually(lambda: "is not what was published" in (api.get("/ready").json()["degraded"] or ""), True)
+        eventually(
+            lambda: "is not what was published" in (api.get("/ready").json()["degraded"] or ""),
+            True,
+        )
         assert served(api) == SECOND
         assert "holdfast_degraded 1.0" in api.get("/metrics").text
 
@@ -84,7 +89,9 @@ def test_a_half_copied_run_is_served_as_soon_as_it_is_whole(project: Path) -> No
         assert api.get("/ready").json()["degraded"] is None
 
 
-def test_a_server_that_starts_beside_a_damaged_champion_serves_the_copy_of_an_earlier_one(project: Path) -> None:
+def test_a_server_that_starts_beside_a_damaged_champion_serves_the_copy_of_an_earlier_one(
+    project: Path,
+) -> None:
     with client_of(project) as api:
         assert served(api) == SECOND
     shutil.rmtree(project / "runs" / SECOND)
@@ -115,7 +122,10 @@ def test_a_change_sent_twice_is_made_once(project: Path) -> None:
         assert first.json() == again.json()
         assert first.json()["champion"] == SECOND
         assert posted(api, f"/runs/{FIRST}/promote", b"", **token).status_code == 422
-        assert posted(api, "/rollback", b"", **{"idempotency-key": " " * 300}).status_code in (400, 422)
+        assert posted(api, "/rollback", b"", **{"idempotency-key": " " * 300}).status_code in (
+            400,
+            422,
+        )
 
 
 def test_a_change_that_is_still_at_work_is_a_conflict(project: Path) -> None:

@@ -14,9 +14,12 @@ def segments(customers: list[int], value: list[float]) -> pl.DataFrame:
 
 
 def test_the_published_campaign_is_reproduced_from_the_published_segments():
-    # Counts as published; totals that the published ROIs imply: value = invested x (1 + ROI) / rate.
+    # Counts as published; totals that the published ROIs imply: value = invested x (1 + ROI) /
+    # rate.
     plan = recovery(
-        segments([828, 850, 826], [41_400 * 99.96 / 0.45, 21_250 * 29.30 / 0.35, 4_130 * 2.26 / 0.15]),
+        segments(
+            [828, 850, 826], [41_400 * 99.96 / 0.45, 21_250 * 29.30 / 0.35, 4_130 * 2.26 / 0.15]
+        ),
         DEFAULTS,
     )
     assert plan["invested"].to_list() == [41_400, 21_250, 4_130]

@@ -16,11 +16,17 @@ QUICK = [part for key, value in ONE_TEST.items() for part in ("--set", f"{key}={
 
 
 def holdfast(*arguments: str, cwd: Path, code: int = 0) -> str:
-    """Run a command; return what it printed, and fail if its exit code is another or a traceback shows."""
+    """Run a command; return what it printed, and fail if its exit code is another or a traceback
+    shows.
+    """
     done = subprocess.run(
         [sys.executable, "-c", "from holdfast.cli import main; main()", *arguments],
-        cwd=cwd, capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "200"},
-    )  # fmt: skip
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "COLUMNS": "200"},
+    )
     assert "Traceback" not in done.stderr, done.stderr
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout if code == 0 else done.stdout + done.stderr
@@ -34,7 +40,17 @@ def shop(simulated_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 def test_help_shows_every_command_and_an_example(tmp_path: Path) -> None:
     text = holdfast("--help", cwd=tmp_path)
-    for command in ("init", "run", "predict", "compare", "backtest", "features", "simulate", "runs", "datasets"):
+    for command in (
+        "init",
+        "run",
+        "predict",
+        "compare",
+        "backtest",
+        "features",
+        "simulate",
+        "runs",
+        "datasets",
+    ):
         assert command in text
         assert "Usage" in holdfast(command, "--help", cwd=tmp_path)
     assert "Example" in holdfast("run", "--help", cwd=tmp_path)
@@ -53,7 +69,9 @@ def summary(shop: Path) -> dict[str, Any]:
 
 
 def test_run_prints_one_object_for_machines(summary: dict[str, Any]) -> None:
-    assert summary["rows"]["read"] == sum(summary["rows"][key] for key in ("accepted", "set_aside", "quarantined"))
+    assert summary["rows"]["read"] == sum(
+        summary["rows"][key] for key in ("accepted", "set_aside", "quarantined")
+    )
     assert Path(summary["report"]).is_file()
     assert summary["churn"]["roc_auc"] > summary["churn"]["baseline"]["roc_auc"] - 0.05
     assert {row["segment"] for row in summary["segments"]} >= {"Champion", "Losing Customer"}
@@ -61,11 +79,17 @@ def test_run_prints_one_object_for_machines(summary: dict[str, Any]) -> None:
     assert set(summary["seconds"]) >= {"Read the sources", "Learn", "Explain"}
 
 
-def test_the_same_study_and_data_give_the_same_tables_byte_for_byte(shop: Path, summary: dict[str, Any]) -> None:
+def test_the_same_study_and_data_give_the_same_tables_byte_for_byte(
+    shop: Path, summary: dict[str, Any]
+) -> None:
     second = Path(summary["path"])
-    first = min(path for path in (shop / "runs").iterdir() if path.is_dir() and path.name[0].isdigit())
+    first = min(
+        path for path in (shop / "runs").iterdir() if path.is_dir() and path.name[0].isdigit()
+    )
     assert first.name != second.name
-    names = sorted(path.relative_to(first) for path in [*first.glob("tables/*"), *first.glob("models/*/*")])
+    names = sorted(
+        path.relative_to(first) for path in [*first.glob("tables/*"), *first.glob("models/*/*")]
+    )
     assert len(names) >= 14
     for name in [*names, Path("segments.json"), Path("customer_segments.csv")]:
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
@@ -74,11 +98,15 @@ def test_the_same_study_and_data_give_the_same_tables_byte_for_byte(shop: Path, 
 def test_predict_answers_what_the_batch_said(shop: Path) -> None:
     answer = json.loads(holdfast("predict", "--random", "--json", cwd=shop))
     run = shop / "runs" / answer["run_id"]
-    row = pl.read_parquet(run / "tables" / "scores.parquet").filter(pl.col("customer_id") == answer["customer_id"])
+    row = pl.read_parquet(run / "tables" / "scores.parquet").filter(
+        pl.col("customer_id") == answer["customer_id"]
+    )
     assert row["churn_probability"][0] == answer["churn_probability"]
     assert row["segment"][0] == answer["segment"]
     assert answer["reasons"]
-    assert answer["customer_id"] in holdfast("predict", "--customer-id", answer["customer_id"], cwd=shop)
+    assert answer["customer_id"] in holdfast(
+        "predict", "--customer-id", answer["customer_id"], cwd=shop
+    )
 
 
 def test_predict_from_features_gives_the_published_score(shop: Path, tmp_path: Path) -> None:
@@ -86,18 +114,26 @@ def test_predict_from_features_gives_the_published_score(shop: Path, tmp_path: P
     tables = shop / "runs" / run_id / "tables"
     row = pl.read_parquet(tables / "features.parquet").sort("customer_id").row(5, named=True)
     (tmp_path / "one.json").write_text(json.dumps(row), encoding="utf-8")
-    answer = json.loads(holdfast("predict", "--features", str(tmp_path / "one.json"), "--json", cwd=shop))
+    answer = json.loads(
+        holdfast("predict", "--features", str(tmp_path / "one.json"), "--json", cwd=shop)
+    )
     score = (
         pl.read_parquet(tables / "scores.parquet")
         .filter(pl.col("customer_id") == row["customer_id"])
         .row(0, named=True)
     )
-    for ours, published in (("churn_probability",) * 2, ("predicted_ltv", "expected_revenue"), ("segment",) * 2):
+    for ours, published in (
+        ("churn_probability",) * 2,
+        ("predicted_ltv", "expected_revenue"),
+        ("segment",) * 2,
+    ):
         assert answer[ours] == score[published]
 
 
 def test_an_unknown_customer_exits_2_and_says_so(shop: Path) -> None:
-    assert "has no customer 'nobody'" in holdfast("predict", "--customer-id", "nobody", cwd=shop, code=2)
+    assert "has no customer 'nobody'" in holdfast(
+        "predict", "--customer-id", "nobody", cwd=shop, code=2
+    )
     error = json.loads(holdfast("predict", "--customer-id", "nobody", "--json", cwd=shop, code=2))
     assert error["error"]["code"] == "InputError"
 
@@ -118,7 +154,9 @@ def test_an_unknown_customer_exits_2_and_says_so(shop: Path) -> None:
         (("datasets", "fetch", "nothing"), "nothing"),
     ],
 )
-def test_wrong_input_exits_2_with_what_to_do(shop: Path, arguments: tuple[str, ...], message: str) -> None:
+def test_wrong_input_exits_2_with_what_to_do(
+    shop: Path, arguments: tuple[str, ...], message: str
+) -> None:
     said = holdfast(*arguments, cwd=shop, code=2)
     assert message in said.replace("\n", " ")
     assert "Fix" in said
@@ -128,7 +166,9 @@ def test_wrong_input_exits_2_with_what_to_do(shop: Path, arguments: tuple[str, .
 def test_runs_are_listed_and_rolled_back(shop: Path) -> None:
     rows = json.loads(holdfast("runs", "list", "--json", cwd=shop))
     champion = next(row["run_id"] for row in rows if row["champion"])
-    assert f"{rows[-1]['run_id']} (was {champion})" in holdfast("runs", "promote", rows[-1]["run_id"], cwd=shop)
+    assert f"{rows[-1]['run_id']} (was {champion})" in holdfast(
+        "runs", "promote", rows[-1]["run_id"], cwd=shop
+    )
     assert json.loads(holdfast("runs", "rollback", "--json", cwd=shop)) == {"champion": champion}
     assert "all as published" in holdfast("runs", "show", cwd=shop)
 

@@ -12,15 +12,26 @@ from holdfast.cli.summary import print_summary
 
 def printed(**value: Any) -> str:
     summary = {
-        "customers": 400, "cutoff_date": "2024-12-31", "share_at_risk": 0.25, "top_reasons": [], "findings": [],
+        "customers": 400,
+        "cutoff_date": "2024-12-31",
+        "share_at_risk": 0.25,
+        "top_reasons": [],
+        "findings": [],
         "rows": {"read": 1000, "accepted": 980, "set_aside": 15, "quarantined": 5},
-        "expected_revenue": 80_000.0, "revenue_at_risk": 9_000.0,
-        "churn": {"baseline": None}, "value": {"baseline": None, "horizon_days": 180, **value},
-        "segments": [{"segment": "Champion", "customers": 400, "average_ltv": 200.0, "total_ltv": 80_000.0}],
+        "expected_revenue": 80_000.0,
+        "revenue_at_risk": 9_000.0,
+        "churn": {"baseline": None},
+        "value": {"baseline": None, "horizon_days": 180, **value},
+        "segments": [
+            {"segment": "Champion", "customers": 400, "average_ltv": 200.0, "total_ltv": 80_000.0}
+        ],
         "recovery": {"invested": 500.0, "net": -500.0, "roi_percent": -100.0, "segments": []},
-    }  # fmt: skip
+    }
     out = StringIO()
-    run, study = SimpleNamespace(summary=summary, report=Path("report.html")), SimpleNamespace(name="s", currency="EUR")
+    run, study = (
+        SimpleNamespace(summary=summary, report=Path("report.html")),
+        SimpleNamespace(name="s", currency="EUR"),
+    )
     print_summary(Console(file=out, width=120), run, study)  # type: ignore[arg-type]
     return out.getvalue()
 

@@ -10,13 +10,17 @@ import pytest
 from bench._tiled import tiled
 
 from holdfast.io.runs import Registry
-from holdfast.pipeline.run import run as run_study
-from holdfast.pipeline.simulate import simulate_to
+from holdfast.runs.run import run as run_study
+from holdfast.setup.simulate import simulate_to
 from holdfast.study import Study
 from holdfast.synthetic import Shop
 
 SIMPLE = {"churn.algorithm": "logistic", "value.algorithm": "ridge"}
-QUICK = SIMPLE | {"backtest.count": "1", "backtest.max_training_cutoffs": "3", "churn.calibrate": "false"}
+QUICK = SIMPLE | {
+    "backtest.count": "1",
+    "backtest.max_training_cutoffs": "3",
+    "churn.calibrate": "false",
+}
 SNAPSHOT = """
 [study]
 name = "snapshot shop"
@@ -40,13 +44,18 @@ def empty_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def log_project(simulated_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A simulated shop with one run."""
-    return Path(shutil.copytree(simulated_shop, tmp_path_factory.mktemp("log") / "shop")) / "holdfast.toml"
+    return (
+        Path(shutil.copytree(simulated_shop, tmp_path_factory.mktemp("log") / "shop"))
+        / "holdfast.toml"
+    )
 
 
 @pytest.fixture(scope="session")
 def tiny_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A simulated shop of 60 customers with one run."""
-    made = simulate_to(tmp_path_factory.mktemp("tiny") / "shop", Shop(n_customers=60, n_days=300, seed=3))
+    made = simulate_to(
+        tmp_path_factory.mktemp("tiny") / "shop", Shop(n_customers=60, n_days=300, seed=3)
+    )
     run_study(Study.from_toml(made.study, overrides=QUICK))
     return made.study
 
@@ -59,7 +68,12 @@ def snapshot_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     n = 300
     visits, spend = rng.poisson(6, n), rng.lognormal(4, 0.7, n).round(2)
     gone = rng.random(n) < 1 / (1 + np.exp(visits - 5))
-    names = ["<script>alert(1)</script>", "=1+1", "[x](https://example.com)", *(f"K{k:04d}" for k in range(n - 3))]
+    names = [
+        "<script>alert(1)</script>",
+        "=1+1",
+        "[x](https://example.com)",
+        *(f"K{k:04d}" for k in range(n - 3)),
+    ]
     worth = (spend * (1 + visits) * rng.lognormal(0, 0.3, n)).round(2)
     table = {"id": names, "visits": visits, "spend": spend, "gone": gone, "worth": worth}
     pl.DataFrame(table).write_csv(folder / "customers.csv")

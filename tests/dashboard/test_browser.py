@@ -1,4 +1,6 @@
-"""The dashboard in a real browser: no error, the figures that the run has, a file that equals the table, no barrier."""
+"""The dashboard in a real browser: no error, the figures that the run has, a file that equals the
+table, no barrier.
+"""
 
 import csv
 import io
@@ -15,9 +17,9 @@ from urllib.request import urlopen
 import polars as pl
 import pytest
 
+from holdfast.campaigns.audience import exports
 from holdfast.io.runs import Registry, Run
-from holdfast.pipeline.audience import exports
-from holdfast.report import words
+from holdfast.report import formatting
 
 PAGES = ("", "customer", "segments", "recovery", "performance", "actions", "cohorts", "health")
 # Streamlit probes for its own base path below the page's address when a page is opened directly.
@@ -34,7 +36,16 @@ def _free_port() -> int:
 def server(log_project: Path) -> Iterator[str]:
     """A dashboard of the log's project, started as a user starts it."""
     port = _free_port()
-    command = [sys.executable, "-m", "holdfast.cli", "dashboard", "-c", str(log_project), "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "holdfast.cli",
+        "dashboard",
+        "-c",
+        str(log_project),
+        "--port",
+        str(port),
+    ]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
         address = f"http://127.0.0.1:{port}"
         for _ in range(300):
@@ -91,7 +102,9 @@ def run(log_project: Path) -> Run:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_page_loads_without_a_fault_and_without_a_barrier(name: str, server: str, page: Any, run: Run) -> None:
+def test_every_page_loads_without_a_fault_and_without_a_barrier(
+    name: str, server: str, page: Any, run: Run
+) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
     who = f"?customer={run.scores['customer_id'][7]}" if name == "customer" else ""
@@ -101,39 +114,47 @@ def test_every_page_loads_without_a_fault_and_without_a_barrier(name: str, serve
     assert [fault for fault in page.faults if "_stcore" not in fault] == []
     found = Axe().run(page).response["violations"]
     grave = [
-        f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in found if each["impact"] in ("serious", "critical")
+        f"{each['id']}: {each['nodes'][0]['html'][:200]}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
     ]
     assert grave == []
 
 
-def test_typing_a_name_finds_the_customer_and_the_address_restores_the_view(server: str, page: Any, run: Run) -> None:
+def test_typing_a_name_finds_the_customer_and_the_address_restores_the_view(
+    server: str, page: Any, run: Run
+) -> None:
     row = run.scores.row(11, named=True)
     _go(page, f"{server}/customer")
     page.get_by_role("textbox", name="Customer").press_sequentially(row["customer_id"])
     page.wait_for_selector('[data-testid="stMetric"]')
     _settle(page)
-    assert _figure(page, "Churn probability") == words.percent(row["churn_probability"])
+    assert _figure(page, "Churn probability") == formatting.percent(row["churn_probability"])
     assert f"customer={row['customer_id']}" in page.url
     shared = page.url
     page.goto("about:blank")
     _go(page, shared)
-    assert _figure(page, "Churn probability") == words.percent(row["churn_probability"])
+    assert _figure(page, "Churn probability") == formatting.percent(row["churn_probability"])
     assert _figure(page, "Segment") == row["segment"]
 
 
-def test_a_slider_changes_the_figures_by_the_right_amount_and_is_shared(server: str, page: Any, run: Run) -> None:
+def test_a_slider_changes_the_figures_by_the_right_amount_and_is_shared(
+    server: str, page: Any, run: Run
+) -> None:
     plan, money = run.table("recovery"), run.summary["study"]["currency"]
     n = int(plan.filter(pl.col("segment") == "At-Risk VIP")["customers"][0])
     _go(page, f"{server}/recovery")
-    assert _figure(page, "Invested") == words.money(float(plan["invested"].sum()), money)
+    assert _figure(page, "Invested") == formatting.money(float(plan["invested"].sum()), money)
     slider = page.get_by_role("slider", name="Cost per customer").first
     slider.focus()
     # Half a unit of currency a press; one that falls into the page's own redrawing would be lost.
     for cost in (50.5, 51.0, 51.5, 52.0):
         slider.press("ArrowRight")
-        page.wait_for_function("cost => new URLSearchParams(location.search).get('cost_at-risk_vip') == cost", arg=cost)
+        page.wait_for_function(
+            "cost => new URLSearchParams(location.search).get('cost_at-risk_vip') == cost", arg=cost
+        )
         _settle(page)
-    after = words.money(float(plan["invested"].sum()) + 2.0 * n, money)
+    after = formatting.money(float(plan["invested"].sum()) + 2.0 * n, money)
     assert _figure(page, "Invested") == after
     _go(page, page.url)
     assert _figure(page, "Invested") == after
@@ -159,13 +180,16 @@ def test_an_export_downloads_what_the_table_shows_and_is_written_down(
     assert latest["figures"]["contacted"] == 5
 
 
-def test_a_phone_shows_every_page_without_scrolling_sideways(server: str, browser: Any, run: Run) -> None:
+def test_a_phone_shows_every_page_without_scrolling_sideways(
+    server: str, browser: Any, run: Run
+) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme="dark")
     page = context.new_page()
     for name in PAGES:
         _go(page, f"{server}/{name}")
         wide = page.evaluate(
-            "() => { const m = document.querySelector('[data-testid=stMain]'); return m.scrollWidth - m.clientWidth }"
+            "() => { const m = document.querySelector('[data-testid=stMain]'); return "
+            "m.scrollWidth - m.clientWidth }"
         )
         assert wide <= 0, name
     context.close()

@@ -35,7 +35,9 @@ def example(name: str, *arguments: object) -> list[str]:
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[hf.Registry, list[str]]:
-    """The shop as it was 60 days before, run here; then as it is, run by the first script; and what that printed."""
+    """The shop as it was 60 days before, run here; then as it is, run by the first script; and what
+    that printed.
+    """
     folder = tmp_path_factory.mktemp("shop") / "shop"
     hf.simulate_to(folder, hf.Shop(n_customers=500, n_days=420, seed=9))
     study = folder / "holdfast.toml"
@@ -57,7 +59,9 @@ def test_the_most_valuable_customers_at_risk_are_listed_with_two_reasons_each(
     assert all(re.search(r": \d+%, [\d,]+: .+; .+", line) for line in printed)
 
 
-def test_the_budget_is_spent_on_those_who_bring_most_back_for_it(shop: tuple[hf.Registry, list[str]]) -> None:
+def test_the_budget_is_spent_on_those_who_bring_most_back_for_it(
+    shop: tuple[hf.Registry, list[str]],
+) -> None:
     registry, _ = shop
     *listed, total = example("whom_to_call.py", registry.folder, 100)
     cost = sum(float(re.findall(r"costs (\d+)", line)[0]) for line in listed)
@@ -70,7 +74,9 @@ def test_the_budget_is_spent_on_those_who_bring_most_back_for_it(shop: tuple[hf.
     assert total.endswith("(assumed)")
 
 
-def test_who_moved_into_risk_since_the_run_before_is_told(shop: tuple[hf.Registry, list[str]]) -> None:
+def test_who_moved_into_risk_since_the_run_before_is_told(
+    shop: tuple[hf.Registry, list[str]],
+) -> None:
     registry, _ = shop
     newest, before = (registry.open(run_id).scores for run_id in registry.run_ids())
     was = dict(before.select("customer_id", "segment").iter_rows())
@@ -79,7 +85,11 @@ def test_who_moved_into_risk_since_the_run_before_is_told(shop: tuple[hf.Registr
         for customer, segment in newest.select("customer_id", "segment").iter_rows()
         if customer in was
     ]
-    moved = {customer for customer, segment in both if segment in AT_RISK and was[customer] not in AT_RISK}
+    moved = {
+        customer
+        for customer, segment in both
+        if segment in AT_RISK and was[customer] not in AT_RISK
+    }
     printed = example("what_changed.py", registry.folder)
     assert printed[0] == f"customers: {before.height} -> {newest.height}"
     assert printed[3] == f"{len(moved)} of {len(both)} customers moved into risk"

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.io.duckdb import Warehouse
-from holdfast.pipeline.ingest import ingest
-from holdfast.pipeline.snapshot import ingest_snapshot
+from holdfast.ingest.order_log import ingest
+from holdfast.ingest.snapshot import ingest_snapshot
+from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study
 
 STUDIES = sorted((Path(__file__).parents[2] / "examples").glob("*/holdfast.toml"))

@@ -17,7 +17,9 @@ from holdfast.study import Study
 from holdfast.tables import ACTIVITY
 from holdfast.windows import day_of
 
-NOTHING: dict[str, object] = {name: None if name == "purchase_gap" else 0 for name in ACTIVITY.schema}
+NOTHING: dict[str, object] = {
+    name: None if name == "purchase_gap" else 0 for name in ACTIVITY.schema
+}
 
 
 def activity(*rows: dict[str, object]) -> pl.DataFrame:
@@ -27,7 +29,13 @@ def activity(*rows: dict[str, object]) -> pl.DataFrame:
 def bought(
     customer_id: str, day: int, gross_minor: int = 1000, gap: int | None = None, **more: object
 ) -> dict[str, object]:
-    row = {"customer_id": customer_id, "day": day, "n_orders": 1, "gross_minor": gross_minor, "purchase_gap": gap}
+    row = {
+        "customer_id": customer_id,
+        "day": day,
+        "n_orders": 1,
+        "gross_minor": gross_minor,
+        "purchase_gap": gap,
+    }
     return row | more
 
 
@@ -40,7 +48,9 @@ def built(
     minor_digits: int = 2,
 ) -> pl.DataFrame:
     lazy = nw.from_native(table.lazy())
-    frame = build_features(lazy, cutoff_days, features, eligible_days=eligible_days, minor_digits=minor_digits)
+    frame = build_features(
+        lazy, cutoff_days, features, eligible_days=eligible_days, minor_digits=minor_digits
+    )
     return frame.to_native().collect().sort("cutoff_day", "customer_id")
 
 
@@ -49,9 +59,11 @@ def value(table: pl.DataFrame, name: str, cutoff_day: int = 100) -> float | None
 
 
 THREE_PURCHASES = activity(
-    bought("a", 40, 5000), bought("a", 70, 1000, gap=30), bought("a", 80, 2000, gap=10),
+    bought("a", 40, 5000),
+    bought("a", 70, 1000, gap=30),
+    bought("a", 80, 2000, gap=10),
     {"customer_id": "a", "day": 90, "returns_minor": -500},
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize(
@@ -83,11 +95,16 @@ THREE_PURCHASES = activity(
     ],
 )
 def test_three_purchases_and_a_return_by_hand(name: str, expected: float | None) -> None:
-    assert value(THREE_PURCHASES, name) == (expected if expected is None else pytest.approx(expected, rel=1e-12))
+    assert value(THREE_PURCHASES, name) == (
+        expected if expected is None else pytest.approx(expected, rel=1e-12)
+    )
 
 
 def test_a_first_purchase_has_no_gap_and_no_rhythm() -> None:
-    rhythm = [FEATURES_BY_NAME[name] for name in ("gap_mean", "gap_sd", "gap_last", "gap_max", "overdue_ratio")]
+    rhythm = [
+        FEATURES_BY_NAME[name]
+        for name in ("gap_mean", "gap_sd", "gap_last", "gap_max", "overdue_ratio")
+    ]
     row = built(activity(bought("a", 99)), [100], rhythm).row(0, named=True)
     assert {row[feature.name] for feature in rhythm} == {None}
 
@@ -103,8 +120,12 @@ def test_a_trailing_week_is_the_seven_days_before_the_cutoff(day: int, inside: i
     assert value(activity(bought("a", day)), "n_purchases_7d", 100) == inside
 
 
-@pytest.mark.parametrize(("cutoff_day", "eligible"), [(100, False), (101, True), (465, True), (466, False)])
-def test_a_customer_is_eligible_from_the_day_after_the_purchase_for_365_days(cutoff_day: int, eligible: bool) -> None:
+@pytest.mark.parametrize(
+    ("cutoff_day", "eligible"), [(100, False), (101, True), (465, True), (466, False)]
+)
+def test_a_customer_is_eligible_from_the_day_after_the_purchase_for_365_days(
+    cutoff_day: int, eligible: bool
+) -> None:
     frame = built(activity(bought("a", 100)), [cutoff_day], eligible_days=365)
     assert frame.height == eligible
 
@@ -116,7 +137,8 @@ def test_without_a_limit_everyone_who_ever_bought_is_eligible_and_visitors_are_n
 
 def test_days_with_returns_or_visits_alone_are_no_purchases() -> None:
     table = activity(
-        bought("a", 10), {"customer_id": "a", "day": 20, "returns_minor": -1000, "n_sessions": 1, "n_cart_adds": 2}
+        bought("a", 10),
+        {"customer_id": "a", "day": 20, "returns_minor": -1000, "n_sessions": 1, "n_cart_adds": 2},
     )
     assert value(table, "n_purchases") == 1
     assert value(table, "days_since_last_purchase") == 90
@@ -125,22 +147,32 @@ def test_days_with_returns_or_visits_alone_are_no_purchases() -> None:
 
 
 def test_a_cart_is_abandoned_on_a_day_without_a_purchase() -> None:
-    table = activity(bought("a", 10, n_cart_adds=1), {"customer_id": "a", "day": 11, "n_cart_adds": 5})
+    table = activity(
+        bought("a", 10, n_cart_adds=1), {"customer_id": "a", "day": 11, "n_cart_adds": 5}
+    )
     assert value(table, "cart_abandon_rate") == 0.5
 
 
 def test_money_is_shown_in_the_currency_whatever_its_decimals() -> None:
     spend = [FEATURES_BY_NAME["spend_total"]]
     table = activity(bought("a", 10, 1234))
-    assert [built(table, [100], spend, minor_digits=digits)["spend_total"].item() for digits in (0, 2, 3)] == [
-        1234.0, 12.34, 1.234,
-    ]  # fmt: skip
+    assert [
+        built(table, [100], spend, minor_digits=digits)["spend_total"].item()
+        for digits in (0, 2, 3)
+    ] == [
+        1234.0,
+        12.34,
+        1.234,
+    ]
 
 
 @pytest.mark.parametrize(
-    ("when", "expected"), [(date(2012, 1, 1), 0.0), (date(2011, 7, 2), 0.5), (date(2010, 12, 31), 1.0)]
+    ("when", "expected"),
+    [(date(2012, 1, 1), 0.0), (date(2011, 7, 2), 0.5), (date(2010, 12, 31), 1.0)],
 )
-def test_the_season_runs_from_new_year_to_new_year_within_two_days(when: date, expected: float) -> None:
+def test_the_season_runs_from_new_year_to_new_year_within_two_days(
+    when: date, expected: float
+) -> None:
     season = value(activity(bought("a", day_of(when) - 3)), "cutoff_season", day_of(when))
     assert season is not None
     assert min(abs(season - expected), 1 - abs(season - expected)) < 2 / 365
@@ -160,14 +192,22 @@ def test_gaps_and_values_of_centuries_stay_exact() -> None:
 
 def test_features_without_a_source_are_left_out() -> None:
     columns = {"customer_id": "c", "occurred_at": "t"}
-    bare = Study.from_dict({"study": {"name": "x"}, "transactions": {"path": "x", "columns": columns}})
+    bare = Study.from_dict(
+        {"study": {"name": "x"}, "transactions": {"path": "x", "columns": columns}}
+    )
     assert sources_of(bare) == frozenset()
     assert {feature.group for feature in features_for(sources_of(bare))} == {
-        "purchases", "rhythm", "trend", "tenure", "calendar",
-    }  # fmt: skip
+        "purchases",
+        "rhythm",
+        "trend",
+        "tenure",
+        "calendar",
+    }
     priced = columns | {"quantity": "q", "unit_price": "p", "product_id": "s"}
     events = {"path": "e", "columns": columns | {"kind": "k"}, "kinds": {"visit": "session"}}
-    full = Study.from_dict({"study": {"name": "x"}, "transactions": {"path": "x", "columns": priced}, "events": events})
+    full = Study.from_dict(
+        {"study": {"name": "x"}, "transactions": {"path": "x", "columns": priced}, "events": events}
+    )
     names = {feature.name for feature in features_for(sources_of(full))}
     assert {"spend_90d", "variety", "n_sessions_30d"} <= names
     assert not {"n_orders", "cart_abandon_rate", "n_treatments_90d"} & names
@@ -184,11 +224,16 @@ def test_names_are_unique_and_parts_of_one_name_are_one_expression() -> None:
 
 ROWS = st.lists(
     st.tuples(
-        st.sampled_from("abc"), st.integers(0, 799), st.sampled_from([0, 1, 1, 1, 2]), st.integers(0, 10**9),
-        st.integers(-(10**9), 0), st.integers(0, 3),
+        st.sampled_from("abc"),
+        st.integers(0, 799),
+        st.sampled_from([0, 1, 1, 1, 2]),
+        st.integers(0, 10**9),
+        st.integers(-(10**9), 0),
+        st.integers(0, 3),
     ),
-    max_size=40, unique_by=lambda row: row[:2],
-)  # fmt: skip
+    max_size=40,
+    unique_by=lambda row: row[:2],
+)
 
 
 def random_activity(rows: list[tuple[str, int, int, int, int, int]]) -> pl.DataFrame:
@@ -199,15 +244,30 @@ def random_activity(rows: list[tuple[str, int, int, int, int, int]]) -> pl.DataF
         if n_orders:
             last[customer_id] = day
         goods = {name: n_orders for name in ("n_orders", "n_lines", "n_products", "n_new_products")}
-        events = {name: n_events for name in ACTIVITY.schema if name.startswith("n_") and name not in goods}
+        events = {
+            name: n_events
+            for name in ACTIVITY.schema
+            if name.startswith("n_") and name not in goods
+        }
         money = {"gross_minor": gross if n_orders else 0, "returns_minor": returned}
-        table.append({"customer_id": customer_id, "day": day, "purchase_gap": gap, **goods, **events, **money})
+        table.append(
+            {
+                "customer_id": customer_id,
+                "day": day,
+                "purchase_gap": gap,
+                **goods,
+                **events,
+                **money,
+            }
+        )
     return pl.DataFrame(table, schema=ACTIVITY.schema)
 
 
 @given(rows=ROWS, cutoff_day=st.integers(0, 800))
 @settings(max_examples=30, deadline=None)
-def test_the_future_cannot_change_a_feature(rows: list[tuple[str, int, int, int, int, int]], cutoff_day: int) -> None:
+def test_the_future_cannot_change_a_feature(
+    rows: list[tuple[str, int, int, int, int, int]], cutoff_day: int
+) -> None:
     past = random_activity([row for row in rows if row[1] < cutoff_day])
     assert built(random_activity(rows), [cutoff_day]).equals(built(past, [cutoff_day]))
 
@@ -223,7 +283,9 @@ def test_no_feature_is_ever_nan_or_infinite_and_shares_stay_in_their_range(
     low = {"share": 0.0, "change": -1.0, "season": 0.0}
     for feature in FEATURES:
         if feature.unit in low and feature.name != "return_share":
-            assert frame[feature.name].drop_nulls().is_between(low[feature.unit], 1.0).all(), feature.name
+            assert frame[feature.name].drop_nulls().is_between(low[feature.unit], 1.0).all(), (
+                feature.name
+            )
 
 
 def test_every_feature_is_a_64_bit_number() -> None:

@@ -19,7 +19,9 @@ def test_a_clause_without_its_value_is_left_out() -> None:
 
 
 def test_a_missing_value_says_what_is_unknown() -> None:
-    told = say(FEATURES_BY_NAME["gap_max"], {"gap_max": None, "days_since_last_purchase": None}, UNITS)
+    told = say(
+        FEATURES_BY_NAME["gap_max"], {"gap_max": None, "days_since_last_purchase": None}, UNITS
+    )
     assert told == "the longest gap after which the customer came back: unknown"
 
 

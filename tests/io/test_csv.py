@@ -81,7 +81,9 @@ def test_ragged_lines_are_rejected_with_their_own_line(tmp_path: Path) -> None:
 def test_bytes_that_are_no_text_are_rejected_and_the_rest_read(tmp_path: Path) -> None:
     files = opened(tmp_path, b"a,b\n1,ok\n2,caf\xe9\n3,ok\n")
     assert [row[1:3] for row in rows(files)] == [(1, "1"), (3, "3")]
-    assert [(r.record, r.reason, r.text) for r in files.rejected] == [(2, "bytes that are not utf-8 text", "2,caf�")]
+    assert [(r.record, r.reason, r.text) for r in files.rejected] == [
+        (2, "bytes that are not utf-8 text", "2,caf�")
+    ]
 
 
 def test_half_a_utf16_character_at_the_end_is_rejected(tmp_path: Path) -> None:
@@ -92,7 +94,9 @@ def test_half_a_utf16_character_at_the_end_is_rejected(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("broken", [b'a,b\n1,2\n3,"4\n5,6\n7,8\n', b'a,b\n1,2\n"3,4\n5,6\n7,8'])
-def test_a_quote_that_is_never_closed_does_not_swallow_lines_unseen(tmp_path: Path, broken: bytes) -> None:
+def test_a_quote_that_is_never_closed_does_not_swallow_lines_unseen(
+    tmp_path: Path, broken: bytes
+) -> None:
     files = opened(tmp_path, broken)
     assert [row[2:] for row in rows(files)] == [("1", "2")]
     assert [(r.record, r.reason) for r in files.rejected] == [(2, "a quote is never closed")]
@@ -111,14 +115,20 @@ def test_a_nul_byte_is_part_of_its_cell(tmp_path: Path) -> None:
     assert rows(opened(tmp_path, b"a,b\n1,x\0y\n"))[0][3] == "x\0y"
 
 
-def test_a_line_longer_than_a_block_is_refused_with_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_longer_than_a_block_is_refused_with_advice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(csv_module.Utf8Stream, "block", 1 << 10)
     with pytest.raises(DataError, match="look for a quote that is never closed"):
         rows(opened(tmp_path, b"a,b\n1," + b"z" * 5000 + b"\n"))
 
 
-def test_blocks_do_not_change_rows_or_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    content = b"a,b\n" + b"".join(b"%d\n" % i if i % 7 == 3 else b"%d,%d\n" % (i, i) for i in range(500))
+def test_blocks_do_not_change_rows_or_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = b"a,b\n" + b"".join(
+        b"%d\n" % i if i % 7 == 3 else b"%d,%d\n" % (i, i) for i in range(500)
+    )
     whole = opened(tmp_path, content)
     expected = rows(whole)
     monkeypatch.setattr(csv_module.Utf8Stream, "block", 64)
@@ -141,7 +151,9 @@ def test_files_of_a_glob_may_order_their_columns_differently(tmp_path: Path) -> 
 
 
 def test_files_of_different_columns_are_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"part-1\.csv and .*part-0\.csv differ in their columns: b, c"):
+    with pytest.raises(
+        DataError, match=r"part-1\.csv and .*part-0\.csv differ in their columns: b, c"
+    ):
         rows(opened(tmp_path, b"a,b\n1,2\n", b"a,c\n1,2\n"))
 
 
@@ -158,7 +170,9 @@ def test_a_file_without_rows_among_others_is_no_error(tmp_path: Path) -> None:
         (b"a,b,a\n1,2,3\n", "utf-8", "has the column 'a' 2 times"),
     ],
 )
-def test_what_is_no_table_is_refused_with_advice(tmp_path: Path, content: bytes, encoding: str, said: str) -> None:
+def test_what_is_no_table_is_refused_with_advice(
+    tmp_path: Path, content: bytes, encoding: str, said: str
+) -> None:
     with pytest.raises(DataError, match=said.replace("(", r"\(")):
         opened(tmp_path, content, dialect=Csv.model_validate({"encoding": encoding}))
 

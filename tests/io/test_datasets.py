@@ -1,4 +1,6 @@
-"""Data sets: served in their providers' own formats by a local server that breaks in every way a real one does."""
+"""Data sets: served in their providers' own formats by a local server that breaks in every way a
+real one does.
+"""
 
 import fcntl
 import os
@@ -36,8 +38,12 @@ class Provider:
     last_modified: str | None = "Tue, 08 Oct 2013 10:00:00 GMT"
     ranges: bool = True
     says_length: bool = True
-    cuts: list[int | None] = field(default_factory=list)  # bytes sent before the line breaks, one entry a request
-    statuses: list[int] = field(default_factory=list)  # answered instead of the file, one entry a request
+    cuts: list[int | None] = field(
+        default_factory=list
+    )  # bytes sent before the line breaks, one entry a request
+    statuses: list[int] = field(
+        default_factory=list
+    )  # answered instead of the file, one entry a request
     redirect: str | None = None
     requests: list[dict[str, str]] = field(default_factory=list)
     url: str = ""
@@ -85,7 +91,11 @@ def handler_of(provider: Provider) -> type[BaseHTTPRequestHandler]:
 
         def _first_byte(self) -> int | None:
             wanted, condition = self.headers.get("Range"), self.headers.get("If-Range")
-            if not provider.ranges or not wanted or condition not in (provider.etag, provider.last_modified):
+            if (
+                not provider.ranges
+                or not wanted
+                or condition not in (provider.etag, provider.last_modified)
+            ):
                 return None
             return int(wanted.removeprefix("bytes=").removesuffix("-"))
 
@@ -121,7 +131,9 @@ def zipped(content: bytes, *, name: str) -> bytes:
 
 def cdnow_master_txt(frame: pl.DataFrame) -> bytes:
     rows = frame.select("customer_id", "date", "number_of_cds", "dollar_value").iter_rows()
-    return "".join(f" {who:05d} {day:%Y%m%d} {n:2d} {usd:7.2f}\r\n" for who, day, n, usd in rows).encode()
+    return "".join(
+        f" {who:05d} {day:%Y%m%d} {n:2d} {usd:7.2f}\r\n" for who, day, n, usd in rows
+    ).encode()
 
 
 def cdnow_sample_txt(frame: pl.DataFrame) -> bytes:
@@ -132,7 +144,9 @@ def cdnow_sample_txt(frame: pl.DataFrame) -> bytes:
 
 
 def csv_of(frame: pl.DataFrame, *, newline: str) -> bytes:
-    """Whole numbers without a decimal point and quotes only around commas, as both providers write."""
+    """Whole numbers without a decimal point and quotes only around commas, as both
+    providers write.
+    """
 
     def cell(value: object) -> str:
         text = f"{value:g}" if isinstance(value, float) and value.is_integer() else str(value)
@@ -155,8 +169,10 @@ CONTENT_TYPES = """<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
 <Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>
 <Default Extension="xml" ContentType="application/xml"/></Types>"""
 ROOT_RELS = """<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
-<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1"
-Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/>
+<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship
+    Id="rId1"
+Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument"
+    Target="xl/workbook.xml"/>
 </Relationships>"""
 STYLES = """<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
 <styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><cellXfs count="2">
@@ -166,8 +182,12 @@ OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 
 
 def workbook_xlsx(frame: pl.DataFrame) -> bytes:
-    """Write the sheets as Excel does: shared strings, numeric codes as numbers, days as formatted serial numbers."""
-    texts = pl.concat([frame[name] for name in ("Invoice", "StockCode", "Description", "Country")]).drop_nulls()
+    """Write the sheets as Excel does: shared strings, numeric codes as numbers, days as formatted
+    serial numbers.
+    """
+    texts = pl.concat(
+        [frame[name] for name in ("Invoice", "StockCode", "Description", "Country")]
+    ).drop_nulls()
     columns = frame.drop("sheet").columns
     shared = [*columns, *texts.unique(maintain_order=True).to_list()]
     years = frame["sheet"].unique(maintain_order=True).to_list()
@@ -186,12 +206,17 @@ def workbook_xlsx(frame: pl.DataFrame) -> bytes:
         )
         for number, year in enumerate(years, start=1):
             sheet = frame.filter(pl.col("sheet") == year)
-            archive.writestr(f"xl/worksheets/sheet{number}.xml", sheet_xml(sheet, shared, n_columns=len(columns)))
+            archive.writestr(
+                f"xl/worksheets/sheet{number}.xml", sheet_xml(sheet, shared, n_columns=len(columns))
+            )
     return buffer.getvalue()
 
 
 def workbook_xml(years: Sequence[str]) -> str:
-    sheets = "".join(f'<sheet name="Year {year}" sheetId="{n}" r:id="rId{n}"/>' for n, year in enumerate(years, 1))
+    sheets = "".join(
+        f'<sheet name="Year {year}" sheetId="{n}" r:id="rId{n}"/>'
+        for n, year in enumerate(years, 1)
+    )
     return f'<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><sheets>{sheets}</sheets></workbook>'
 
 
@@ -199,10 +224,16 @@ def workbook_rels(n_sheets: int) -> str:
     def link(name: str, kind: str, target: str) -> str:
         return f'<Relationship Id="{name}" Type="{OFFICE}/{kind}" Target="{target}"/>'
 
-    links = [link(f"rId{n}", "worksheet", f"worksheets/sheet{n}.xml") for n in range(1, n_sheets + 1)]
-    links += [link("rIdS", "sharedStrings", "sharedStrings.xml"), link("rIdT", "styles", "styles.xml")]
+    links = [
+        link(f"rId{n}", "worksheet", f"worksheets/sheet{n}.xml") for n in range(1, n_sheets + 1)
+    ]
+    links += [
+        link("rIdS", "sharedStrings", "sharedStrings.xml"),
+        link("rIdT", "styles", "styles.xml"),
+    ]
     return (
-        f'<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">{"".join(links)}'
+        "<Relationships "
+        f'xmlns="http://schemas.openxmlformats.org/package/2006/relationships">{"".join(links)}'
         "</Relationships>"
     )
 
@@ -211,10 +242,18 @@ def sheet_xml(sheet: pl.DataFrame, shared: Sequence[str], *, n_columns: int) -> 
     index = {text: number for number, text in enumerate(shared)}
 
     def text_or_number(name: str, column: str) -> pl.Expr:
-        text, at = pl.col(name), pl.col(name).replace_strict(index, return_dtype=pl.Int64, default=None)
+        text, at = (
+            pl.col(name),
+            pl.col(name).replace_strict(index, return_dtype=pl.Int64, default=None),
+        )
         as_number = pl.format('<c r="{}{}"><v>{}</v></c>', pl.lit(column), "row", text)
         as_text = pl.format('<c r="{}{}" t="s"><v>{}</v></c>', pl.lit(column), "row", at)
-        return pl.when(text.str.contains(r"^[1-9][0-9]*$")).then(as_number).otherwise(as_text).fill_null("")
+        return (
+            pl.when(text.str.contains(r"^[1-9][0-9]*$"))
+            .then(as_number)
+            .otherwise(as_text)
+            .fill_null("")
+        )
 
     def number(name: str, column: str) -> pl.Expr:
         return pl.format('<c r="{}{}"><v>{}</v></c>', pl.lit(column), "row", name).fill_null("")
@@ -243,7 +282,9 @@ def sheet_xml(sheet: pl.DataFrame, shared: Sequence[str], *, n_columns: int) -> 
 
 RAW: dict[str, Callable[[pl.DataFrame], bytes]] = {
     "cdnow_master": lambda frame: zipped(cdnow_master_txt(frame), name="CDNOW_master.txt"),
-    "cdnow_sample": lambda frame: zipped(cdnow_sample_txt(frame), name="CDNOW_sample/CDNOW_sample.txt"),
+    "cdnow_sample": lambda frame: zipped(
+        cdnow_sample_txt(frame), name="CDNOW_sample/CDNOW_sample.txt"
+    ),
     "online_retail_ii": lambda frame: zipped(workbook_xlsx(frame), name="online_retail_II.xlsx"),
     "telco": telco_csv,
     "hillstrom": hillstrom_csv,
@@ -252,11 +293,21 @@ RAW: dict[str, Callable[[pl.DataFrame], bytes]] = {
 CDNOW_SMALL = pl.DataFrame(
     {
         "customer_id": [1, 2, 2, 23570],
-        "date": [moment("1997-01-01"), moment("1997-01-12"), moment("1997-01-12"), moment("1998-06-30")],
+        "date": [
+            moment("1997-01-01"),
+            moment("1997-01-12"),
+            moment("1997-01-12"),
+            moment("1998-06-30"),
+        ],
         "number_of_cds": [1, 1, 5, 99],
         "dollar_value": [11.77, 12.0, 0.0, 1286.01],
     },
-    schema={"customer_id": pl.Int32, "date": pl.Datetime("us"), "number_of_cds": pl.Int16, "dollar_value": pl.Float64},
+    schema={
+        "customer_id": pl.Int32,
+        "date": pl.Datetime("us"),
+        "number_of_cds": pl.Int16,
+        "dollar_value": pl.Float64,
+    },
 )
 
 SMALL: dict[str, pl.DataFrame] = {
@@ -272,7 +323,13 @@ SMALL: dict[str, pl.DataFrame] = {
         {
             "Invoice": ["489434", "489434", "C489449", "536365", "A563185"],
             "StockCode": ["85048", "79323P", "M", "022139", "B"],
-            "Description": ["15CM BALL & LIGHTS", "  CHERRY <LIGHTS> ", None, "20713", "Adjust bad debt"],
+            "Description": [
+                "15CM BALL & LIGHTS",
+                "  CHERRY <LIGHTS> ",
+                None,
+                "20713",
+                "Adjust bad debt",
+            ],
             "Quantity": [12, 1, -48, 6, 1],
             "InvoiceDate": [
                 moment("2009-12-01 07:45"),
@@ -286,7 +343,11 @@ SMALL: dict[str, pl.DataFrame] = {
             "Country": ["United Kingdom", "EIRE", "Australia", "United Kingdom", "United Kingdom"],
             "sheet": ["2009-2010", "2009-2010", "2009-2010", "2010-2011", "2010-2011"],
         },
-        schema_overrides={"Quantity": pl.Int32, "InvoiceDate": pl.Datetime("ms"), "Customer ID": pl.Int32},
+        schema_overrides={
+            "Quantity": pl.Int32,
+            "InvoiceDate": pl.Datetime("ms"),
+            "Customer ID": pl.Int32,
+        },
     ),
     "telco": pl.DataFrame(
         {
@@ -322,7 +383,12 @@ def expecting(name: str, frame: pl.DataFrame) -> Dataset:
     total = frame.select(KNOWN[name].amount.sum()).item()
     customers = frame.select(KNOWN[name].customer).to_series().drop_nulls().n_unique()
     return replace(
-        KNOWN[name], rows=frame.height, customers=customers, total=Decimal(f"{total:.2f}"), sha256=None, figures={}
+        KNOWN[name],
+        rows=frame.height,
+        customers=customers,
+        total=Decimal(f"{total:.2f}"),
+        sha256=None,
+        figures={},
     )
 
 
@@ -344,7 +410,9 @@ def left_in(directory: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("name", RAW)
-def test_the_frame_comes_back_from_the_providers_own_format(name: str, provider: Provider, tmp_path: Path) -> None:
+def test_the_frame_comes_back_from_the_providers_own_format(
+    name: str, provider: Provider, tmp_path: Path
+) -> None:
     provider.content = RAW[name](SMALL[name])
     fetched = get(provider, tmp_path, expecting(name, SMALL[name]))
     assert_frame_equal(pl.read_parquet(fetched.path), SMALL[name])
@@ -368,7 +436,10 @@ def online_retail_ii(bench_data: Path) -> pl.DataFrame:
     """The provider's 1,067,371 lines: our copy lacks the last one, a postage of GBP 18.00."""
     ours = pl.read_parquet(bench_data / "online_retail_ii.parquet")
     postage = ours.tail(1).with_columns(
-        StockCode=pl.lit("POST"), Description=pl.lit("POSTAGE"), Quantity=pl.lit(1, pl.Int32), Price=pl.lit(18.0)
+        StockCode=pl.lit("POST"),
+        Description=pl.lit("POSTAGE"),
+        Quantity=pl.lit(1, pl.Int32),
+        Price=pl.lit(18.0),
     )
     return pl.concat([ours, postage])
 
@@ -390,14 +461,22 @@ def test_the_whole_of_online_retail_is_recognised_by_every_figure(
     provider.content = RAW["online_retail_ii"](frame)
     fetched = get(provider, tmp_path, replace(KNOWN["online_retail_ii"], sha256=None))
     assert_frame_equal(pl.read_parquet(fetched.path), frame)
-    assert (fetched.rows, fetched.customers, fetched.total) == (1_067_371, 5_942, Decimal("19287250.57"))
+    assert (fetched.rows, fetched.customers, fetched.total) == (
+        1_067_371,
+        5_942,
+        Decimal("19287250.57"),
+    )
 
 
 def test_the_snapshot_one_gets_by_hand_has_the_figures_of_the_catalogue(
     bench_data: Path, provider: Provider, tmp_path: Path
 ) -> None:
     provider.content = (bench_data / "ecommerce_user_segmentation.csv").read_bytes()
-    fetched = get(provider, tmp_path, replace(KNOWN["ecommerce_user_segmentation"], url="https://any/where.csv"))
+    fetched = get(
+        provider,
+        tmp_path,
+        replace(KNOWN["ecommerce_user_segmentation"], url="https://any/where.csv"),
+    )
     assert (fetched.rows, fetched.customers) == (10_000, 10_000)
 
 
@@ -429,7 +508,9 @@ def test_a_workbook_without_its_reader_gives_the_install_line_before_anything_is
     assert provider.requests == []
 
 
-def test_a_sound_copy_is_not_downloaded_again(provider: Provider, cdnow: Dataset, tmp_path: Path) -> None:
+def test_a_sound_copy_is_not_downloaded_again(
+    provider: Provider, cdnow: Dataset, tmp_path: Path
+) -> None:
     assert get(provider, tmp_path, cdnow) == get(provider, tmp_path, cdnow)
     assert len(provider.requests) == 1
 
@@ -439,7 +520,9 @@ def test_a_damaged_copy_is_replaced(provider: Provider, cdnow: Dataset, tmp_path
     assert_frame_equal(pl.read_parquet(get(provider, tmp_path, cdnow).path), CDNOW_SMALL)
 
 
-def test_a_broken_connection_goes_on_where_it_stopped(provider: Provider, cdnow: Dataset, tmp_path: Path) -> None:
+def test_a_broken_connection_goes_on_where_it_stopped(
+    provider: Provider, cdnow: Dataset, tmp_path: Path
+) -> None:
     provider.cuts = [60, 40]
     get(provider, tmp_path, cdnow, pauses=(0.0,))
     assert provider.ranges_asked == [None, "bytes=60-", "bytes=100-"]
@@ -447,7 +530,9 @@ def test_a_broken_connection_goes_on_where_it_stopped(provider: Provider, cdnow:
     assert left_in(tmp_path) == ["cdnow_master.parquet"]
 
 
-def test_the_next_call_goes_on_where_the_last_one_gave_up(provider: Provider, cdnow: Dataset, tmp_path: Path) -> None:
+def test_the_next_call_goes_on_where_the_last_one_gave_up(
+    provider: Provider, cdnow: Dataset, tmp_path: Path
+) -> None:
     provider.cuts = [60]
     with pytest.raises(
         HoldfastError, match=r"1 attempt, .* broke at 60 of \d+ bytes; .*: it goes on after 60"
@@ -459,7 +544,9 @@ def test_the_next_call_goes_on_where_the_last_one_gave_up(provider: Provider, cd
     assert provider.ranges_asked[-1] == "bytes=60-"
 
 
-def test_a_file_that_changed_meanwhile_is_fetched_whole(provider: Provider, cdnow: Dataset, tmp_path: Path) -> None:
+def test_a_file_that_changed_meanwhile_is_fetched_whole(
+    provider: Provider, cdnow: Dataset, tmp_path: Path
+) -> None:
     provider.cuts, provider.etag, provider.last_modified = [60], '"old"', None
     with pytest.raises(HoldfastError):
         get(provider, tmp_path, cdnow, pauses=())
@@ -470,7 +557,9 @@ def test_a_file_that_changed_meanwhile_is_fetched_whole(provider: Provider, cdno
     assert_frame_equal(pl.read_parquet(fetched.path), CDNOW_SMALL.reverse())
 
 
-def test_bytes_of_another_address_are_not_gone_on_with(provider: Provider, cdnow: Dataset, tmp_path: Path) -> None:
+def test_bytes_of_another_address_are_not_gone_on_with(
+    provider: Provider, cdnow: Dataset, tmp_path: Path
+) -> None:
     provider.cuts = [60]
     with pytest.raises(HoldfastError):
         get(provider, tmp_path, cdnow, pauses=())
@@ -478,19 +567,25 @@ def test_bytes_of_another_address_are_not_gone_on_with(provider: Provider, cdnow
     assert provider.ranges_asked == [None, None]
 
 
-def test_a_weak_etag_gives_way_to_the_day_of_change(provider: Provider, cdnow: Dataset, tmp_path: Path) -> None:
+def test_a_weak_etag_gives_way_to_the_day_of_change(
+    provider: Provider, cdnow: Dataset, tmp_path: Path
+) -> None:
     provider.etag, provider.cuts = 'W/"v1"', [60]
     get(provider, tmp_path, cdnow)
     assert provider.requests[1]["If-Range"] == provider.last_modified
 
 
-def test_bytes_of_an_unknown_version_are_not_gone_on_with(provider: Provider, cdnow: Dataset, tmp_path: Path) -> None:
+def test_bytes_of_an_unknown_version_are_not_gone_on_with(
+    provider: Provider, cdnow: Dataset, tmp_path: Path
+) -> None:
     provider.etag, provider.last_modified, provider.cuts = None, None, [60]
     get(provider, tmp_path, cdnow)
     assert provider.ranges_asked == [None, None]
 
 
-def test_a_server_without_ranges_sends_the_whole_file_again(provider: Provider, cdnow: Dataset, tmp_path: Path) -> None:
+def test_a_server_without_ranges_sends_the_whole_file_again(
+    provider: Provider, cdnow: Dataset, tmp_path: Path
+) -> None:
     provider.ranges, provider.cuts = False, [60]
     fetched = get(provider, tmp_path, cdnow)
     assert_frame_equal(pl.read_parquet(fetched.path), CDNOW_SMALL)
@@ -526,7 +621,9 @@ def test_a_busy_server_is_asked_again(provider: Provider, cdnow: Dataset, tmp_pa
     assert len(provider.requests) == 3
 
 
-def test_a_missing_file_is_not_asked_for_again(provider: Provider, cdnow: Dataset, tmp_path: Path) -> None:
+def test_a_missing_file_is_not_asked_for_again(
+    provider: Provider, cdnow: Dataset, tmp_path: Path
+) -> None:
     provider.statuses = [404]
     with pytest.raises(
         HoldfastError, match=r"refuses http://.*CDNOW_master\.zip: HTTP 404 Not Found; .* page"
@@ -540,7 +637,8 @@ def test_a_missing_file_is_not_asked_for_again(provider: Provider, cdnow: Datase
 def test_without_a_network_the_error_says_what_was_tried_and_what_to_do(tmp_path: Path) -> None:
     nobody = replace(KNOWN["cdnow_master"], url="http://127.0.0.1:9/CDNOW_master.zip")
     with pytest.raises(
-        HoldfastError, match=r"127\.0\.0\.1:9.*: 3 attempts, .*refused.* check the connection and the proxy"
+        HoldfastError,
+        match=r"127\.0\.0\.1:9.*: 3 attempts, .*refused.* check the connection and the proxy",
     ):
         retrieve(nobody, tmp_path, pauses=(0.0, 0.0))
 
@@ -558,16 +656,25 @@ def test_the_pauses_between_attempts_grow(
 
 def test_progress_is_told_in_bytes(provider: Provider, cdnow: Dataset, tmp_path: Path) -> None:
     told: list[tuple[int, int | None]] = []
-    retrieve(cdnow, tmp_path, base_url=provider.url, on_progress=lambda done, total: told.append((done, total)))
+    retrieve(
+        cdnow,
+        tmp_path,
+        base_url=provider.url,
+        on_progress=lambda done, total: told.append((done, total)),
+    )
     size = len(provider.content)
     assert told[0] == (0, size)
     assert told[-1] == (size, size)
 
 
-def test_a_length_the_server_does_not_say_is_none(provider: Provider, cdnow: Dataset, tmp_path: Path) -> None:
+def test_a_length_the_server_does_not_say_is_none(
+    provider: Provider, cdnow: Dataset, tmp_path: Path
+) -> None:
     provider.says_length = False
     told: list[int | None] = []
-    retrieve(cdnow, tmp_path, base_url=provider.url, on_progress=lambda done, total: told.append(total))
+    retrieve(
+        cdnow, tmp_path, base_url=provider.url, on_progress=lambda done, total: told.append(total)
+    )
     assert set(told) == {None}
 
 
@@ -577,8 +684,9 @@ def test_wrong_figures_say_expected_and_found_and_leave_nothing(
     provider.content = RAW["cdnow_master"](CDNOW_SMALL.head(3))
     with pytest.raises(DataError) as caught:
         get(provider, tmp_path, cdnow)
-    assert "rows 3, expected 4; customers 2, expected 3; total dollar_value, USD 23.77, expected 1,309.78" in str(
-        caught.value
+    assert (
+        "rows 3, expected 4; customers 2, expected 3; total dollar_value, USD 23.77, expected "
+        "1,309.78" in str(caught.value)
     )
     assert caught.value.parts["expected"] == {
         "rows": 4,
@@ -600,7 +708,9 @@ def test_one_cent_or_one_churned_customer_is_noticed(provider: Provider, tmp_pat
             get(provider, tmp_path, telco)
 
 
-def test_a_wrong_sha256_is_refused_before_the_file_is_read(provider: Provider, tmp_path: Path) -> None:
+def test_a_wrong_sha256_is_refused_before_the_file_is_read(
+    provider: Provider, tmp_path: Path
+) -> None:
     provider.content = RAW["telco"](SMALL["telco"])
     found = sha256(provider.content).hexdigest()
     with pytest.raises(DataError, match=f"SHA-256 {found}, expected 16320c9c"):
@@ -608,7 +718,9 @@ def test_a_wrong_sha256_is_refused_before_the_file_is_read(provider: Provider, t
     assert left_in(tmp_path) == []
 
 
-def test_a_refused_file_leaves_the_copy_that_was_there(provider: Provider, cdnow: Dataset, tmp_path: Path) -> None:
+def test_a_refused_file_leaves_the_copy_that_was_there(
+    provider: Provider, cdnow: Dataset, tmp_path: Path
+) -> None:
     get(provider, tmp_path, cdnow)
     before = (tmp_path / "cdnow_master.parquet").read_bytes()
     with pytest.raises(DataError):
@@ -616,7 +728,9 @@ def test_a_refused_file_leaves_the_copy_that_was_there(provider: Provider, cdnow
     assert (tmp_path / "cdnow_master.parquet").read_bytes() == before
 
 
-def test_a_web_page_instead_of_the_file_is_called_that(provider: Provider, cdnow: Dataset, tmp_path: Path) -> None:
+def test_a_web_page_instead_of_the_file_is_called_that(
+    provider: Provider, cdnow: Dataset, tmp_path: Path
+) -> None:
     provider.content = b"<!DOCTYPE html><title>Sign in to this network</title>"
     with pytest.raises(DataError, match=r"not a sound zip archive .*; a web page came instead"):
         get(provider, tmp_path, cdnow)
@@ -644,7 +758,9 @@ def test_a_zip_that_names_a_path_outside_itself_is_refused(
     assert left_in(tmp_path / "inside") == []
 
 
-def test_a_zip_without_the_file_says_what_it_holds(provider: Provider, cdnow: Dataset, tmp_path: Path) -> None:
+def test_a_zip_without_the_file_says_what_it_holds(
+    provider: Provider, cdnow: Dataset, tmp_path: Path
+) -> None:
     provider.content = zipped(b"x", name="read_me.txt")
     with pytest.raises(DataError, match=r"0 files called CDNOW_master\.txt; it holds read_me\.txt"):
         get(provider, tmp_path, cdnow)
@@ -671,7 +787,11 @@ def test_a_zip_bomb_that_declares_less_is_cut_at_what_it_declares(
 
 @pytest.mark.parametrize("says_length", [True, False])
 def test_a_download_over_the_limit_is_stopped(
-    says_length: bool, provider: Provider, cdnow: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    says_length: bool,
+    provider: Provider,
+    cdnow: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(download_module, "MAX_DOWNLOAD_BYTES", 100)
     provider.says_length = says_length
@@ -680,14 +800,18 @@ def test_a_download_over_the_limit_is_stopped(
     assert left_in(tmp_path) == []
 
 
-def test_a_line_of_another_width_is_named(provider: Provider, cdnow: Dataset, tmp_path: Path) -> None:
+def test_a_line_of_another_width_is_named(
+    provider: Provider, cdnow: Dataset, tmp_path: Path
+) -> None:
     text = cdnow_master_txt(CDNOW_SMALL) + b" 00003 19970102\r\n"
     provider.content = zipped(text, name="CDNOW_master.txt")
     with pytest.raises(DataError, match=r"CDNOW_master\.txt, line 5: 15 characters, expected 26"):
         get(provider, tmp_path, cdnow)
 
 
-def test_a_field_that_is_no_number_is_refused(provider: Provider, cdnow: Dataset, tmp_path: Path) -> None:
+def test_a_field_that_is_no_number_is_refused(
+    provider: Provider, cdnow: Dataset, tmp_path: Path
+) -> None:
     text = cdnow_master_txt(CDNOW_SMALL).replace(b"11.77", b"1x.77")
     provider.content = zipped(text, name="CDNOW_master.txt")
     with pytest.raises(DataError, match="has not the format we know"):
@@ -719,7 +843,9 @@ def test_only_web_addresses_are_asked(address: str, tmp_path: Path) -> None:
         fetch("telco", tmp_path, base_url=address)
 
 
-def test_a_redirect_leads_to_no_local_file(provider: Provider, cdnow: Dataset, tmp_path: Path) -> None:
+def test_a_redirect_leads_to_no_local_file(
+    provider: Provider, cdnow: Dataset, tmp_path: Path
+) -> None:
     secret = tmp_path / "secret"
     secret.write_text("secret", encoding="utf-8")
     for scheme in ("file", "ftp"):
@@ -729,7 +855,9 @@ def test_a_redirect_leads_to_no_local_file(provider: Provider, cdnow: Dataset, t
     assert left_in(tmp_path / "data") == []
 
 
-def test_two_fetches_into_one_directory_do_not_mix(provider: Provider, cdnow: Dataset, tmp_path: Path) -> None:
+def test_two_fetches_into_one_directory_do_not_mix(
+    provider: Provider, cdnow: Dataset, tmp_path: Path
+) -> None:
     other = os.open(tmp_path, os.O_RDONLY)
     try:
         fcntl.flock(other, fcntl.LOCK_SH)
@@ -740,7 +868,9 @@ def test_two_fetches_into_one_directory_do_not_mix(provider: Provider, cdnow: Da
     get(provider, tmp_path, cdnow)
 
 
-def test_a_directory_that_cannot_be_written_is_named(provider: Provider, cdnow: Dataset, tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_written_is_named(
+    provider: Provider, cdnow: Dataset, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(HoldfastError, match=r"cannot write 'cdnow_master' into .*file/data"):
         get(provider, tmp_path / "file" / "data", cdnow)

@@ -39,9 +39,16 @@ def test_a_folder_is_answered_with_a_glob(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"", "is empty"), (b"PK\x03\x04rest", "Excel"), (b"SQLite format 3\0", "SQLite"), (b"BZh91AY", "bzip2")],
+    [
+        (b"", "is empty"),
+        (b"PK\x03\x04rest", "Excel"),
+        (b"SQLite format 3\0", "SQLite"),
+        (b"BZh91AY", "bzip2"),
+    ],
 )
-def test_a_foreign_file_is_recognised_by_its_first_bytes(tmp_path: Path, content: bytes, said: str) -> None:
+def test_a_foreign_file_is_recognised_by_its_first_bytes(
+    tmp_path: Path, content: bytes, said: str
+) -> None:
     (tmp_path / "orders.csv").write_bytes(content)
     with pytest.raises(DataError, match=said):
         kind_of(tmp_path / "orders.csv")

@@ -13,7 +13,12 @@ import pytest
 from holdfast.errors import DamagedRun, ProjectBusy, RunError, RunNotFound
 from holdfast.io.runs import Registry, Run
 
-FACTS = {"created_at": "2026-01-01T00:00:00Z", "study": "shop", "cutoff_date": "2026-01-01", "customers": 1}
+FACTS = {
+    "created_at": "2026-01-01T00:00:00Z",
+    "study": "shop",
+    "cutoff_date": "2026-01-01",
+    "customers": 1,
+}
 
 
 @pytest.fixture
@@ -76,7 +81,9 @@ def test_rollback_goes_back_to_the_champion_before(registry: Registry) -> None:
     assert registry.open().run_id == second.run_id
     assert registry.rollback().run_id == first.run_id
     assert registry.open().run_id == first.run_id
-    with pytest.raises(RunNotFound, match=r"no champion to go back to: none came before .*; choose .* published: "):
+    with pytest.raises(
+        RunNotFound, match=r"no champion to go back to: none came before .*; choose .* published: "
+    ):
         registry.rollback()
 
 
@@ -98,7 +105,11 @@ def test_an_unknown_run_names_the_nearest(registry: Registry) -> None:
 
 def test_two_runs_of_one_second_get_two_names(registry: Registry) -> None:
     names = [publish(registry).run_id for _ in range(3)]
-    assert names == ["20260101T000000Z-00000001", "20260101T000000Z-00000001-2", "20260101T000000Z-00000001-3"]
+    assert names == [
+        "20260101T000000Z-00000001",
+        "20260101T000000Z-00000001-2",
+        "20260101T000000Z-00000001-3",
+    ]
     assert registry.run_ids() == sorted(names, reverse=True)
 
 
@@ -115,7 +126,9 @@ def test_a_killed_run_leaves_nothing_and_the_next_works(registry: Registry, tmp_
         "with Registry(Path(sys.argv[1])).staging() as s:\n"
         "    (s / 'half').write_text('x'); print('in', flush=True); time.sleep(60)"
     )
-    child = subprocess.Popen([sys.executable, "-c", code, str(registry.folder)], stdout=subprocess.PIPE)
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, str(registry.folder)], stdout=subprocess.PIPE
+    )
     assert child.stdout is not None
     assert child.stdout.readline() == b"in\n"
     with pytest.raises(ProjectBusy, match=str(child.pid)):

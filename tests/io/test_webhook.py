@@ -49,7 +49,9 @@ def test_rows_arrive_a_thousand_at_a_time_with_the_head_and_the_token(
     rows = [{"customer_id": f"c{k}"} for k in range(2500)]
     assert push(_at(receiver, "/in", token="${CRM_TOKEN}"), {"run_id": "r1"}, rows) == 3
     assert [len(body["customers"]) for _, _, body in receiver.got] == [1000, 1000, 500]
-    assert [(body["batch"], body["batches"], body["run_id"]) for _, _, body in receiver.got][-1] == (3, 3, "r1")
+    assert [(body["batch"], body["batches"], body["run_id"]) for _, _, body in receiver.got][
+        -1
+    ] == (3, 3, "r1")
     assert {token for _, token, _ in receiver.got} == {"Bearer s3cret"}
 
 
@@ -71,7 +73,8 @@ def test_a_secret_that_is_not_set_is_said_before_anything_is_sent(receiver: Any)
 
 
 @pytest.mark.parametrize(
-    "url", ["http://crm.example.com/x", "ftp://x", "//x", "https://user@host/x", "file:///etc/passwd"]
+    "url",
+    ["http://crm.example.com/x", "ftp://x", "//x", "https://user@host/x", "file:///etc/passwd"],
 )
 def test_an_address_that_is_not_https_is_refused(url: str) -> None:
     with pytest.raises(StudyError, match="is not an https address"):
@@ -90,5 +93,8 @@ def test_where_an_audience_goes_changes_no_figure_and_no_fingerprint() -> None:
 
 _LOG = {
     "study": {"name": "shop"},
-    "transactions": {"path": "o.csv", "columns": {"customer_id": "c", "occurred_at": "t", "amount": "a"}},
+    "transactions": {
+        "path": "o.csv",
+        "columns": {"customer_id": "c", "occurred_at": "t", "amount": "a"},
+    },
 }

@@ -4,9 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from holdfast.arrays import Split
 from holdfast.errors import NotEnoughData
 from holdfast.models.churn import ChurnModel, learn_churn
-from holdfast.models.examples import Split
 from holdfast.study import Churn
 
 N = 3_000
@@ -39,7 +39,9 @@ def learnt(base: tuple[pl.DataFrame, np.ndarray, np.ndarray], **settings: object
     )
 
 
-def test_the_probability_is_the_true_risk(base: tuple[pl.DataFrame, np.ndarray, np.ndarray]) -> None:
+def test_the_probability_is_the_true_risk(
+    base: tuple[pl.DataFrame, np.ndarray, np.ndarray],
+) -> None:
     said = learnt(base).predict(base[0])
     for risk in (0.2, 0.8):
         assert said[base[2] == risk].mean() == pytest.approx(risk, abs=0.03)
@@ -52,10 +54,14 @@ def test_weighted_classes_distort_the_probability_and_calibration_repairs_it() -
     rare = frame, rng.random(N) < risk, risk
     weighted = {"parameters": FEW | {"class_weight": "balanced"}}
     assert learnt(rare, calibrate=False, **weighted).predict(frame).mean() > 0.3
-    assert learnt(rare, calibrate=True, **weighted).predict(frame).mean() == pytest.approx(rare[1].mean(), abs=1e-6)
+    assert learnt(rare, calibrate=True, **weighted).predict(frame).mean() == pytest.approx(
+        rare[1].mean(), abs=1e-6
+    )
 
 
-def test_a_column_that_says_nothing_gives_hardly_a_reason(base: tuple[pl.DataFrame, np.ndarray, np.ndarray]) -> None:
+def test_a_column_that_says_nothing_gives_hardly_a_reason(
+    base: tuple[pl.DataFrame, np.ndarray, np.ndarray],
+) -> None:
     found = learnt(base).contributions(base[0])
     plan, noise = np.abs(found.values).mean(axis=0)
     assert found.columns == ("plan", "noise")
@@ -89,10 +95,18 @@ def test_the_candidate_that_predicts_unseen_rows_best_becomes_the_champion() -> 
     frame = pl.DataFrame({"plan": rng.normal(size=N), "noise": rng.normal(size=N)})
     # Far from 0 on either side everyone leaves: no line parts them, a tree does.
     apart = frame, (frame["plan"].abs() > 0.7).to_numpy(), np.zeros(N)
-    assert learnt(apart, algorithm="auto", candidates=["logistic", "lightgbm"], parameters={}).algorithm == "lightgbm"
+    assert (
+        learnt(
+            apart, algorithm="auto", candidates=["logistic", "lightgbm"], parameters={}
+        ).algorithm
+        == "lightgbm"
+    )
     # A risk that grows evenly is a line's.
     even = frame, rng.random(N) < 1 / (1 + np.exp(-frame["plan"].to_numpy())), np.zeros(N)
-    assert learnt(even, algorithm="auto", candidates=["logistic", "lightgbm"], parameters={}).algorithm == "logistic"
+    assert (
+        learnt(even, algorithm="auto", candidates=["logistic", "lightgbm"], parameters={}).algorithm
+        == "logistic"
+    )
 
 
 @pytest.mark.parametrize(("share", "told"), [(0.0, "0 of 3,000"), (1.0, "3,000 of 3,000")])

@@ -4,9 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from holdfast.models.examples import Split
+from holdfast.arrays import Split
+from holdfast.models.reference_spend import Scale, Yardstick
 from holdfast.models.value import ValueModel, learn_value
-from holdfast.models.yardstick import Scale, Yardstick
 from holdfast.study import Value
 
 N = 2_000
@@ -33,7 +33,9 @@ def learnt(base: tuple[pl.DataFrame, np.ndarray], **settings: object) -> ValueMo
     )
 
 
-@pytest.mark.parametrize("algorithm", ["lightgbm", "random_forest", "hist_gradient_boosting", "ridge"])
+@pytest.mark.parametrize(
+    "algorithm", ["lightgbm", "random_forest", "hist_gradient_boosting", "ridge"]
+)
 def test_the_prediction_is_the_mean_of_a_long_tail_and_not_its_median(
     algorithm: str, base: tuple[pl.DataFrame, np.ndarray]
 ) -> None:
@@ -45,14 +47,18 @@ def test_the_prediction_is_the_mean_of_a_long_tail_and_not_its_median(
     assert said.sum() == pytest.approx(base[1].sum(), rel=0.01)
 
 
-def test_reasons_are_money_and_add_up_to_the_prediction(base: tuple[pl.DataFrame, np.ndarray]) -> None:
+def test_reasons_are_money_and_add_up_to_the_prediction(
+    base: tuple[pl.DataFrame, np.ndarray],
+) -> None:
     model = learnt(base)
     found = model.contributions(base[0])
     np.testing.assert_allclose(found.total, model.predict(base[0]), atol=1e-6)
     np.testing.assert_allclose(found.base, base[1].mean(), rtol=0.01)
 
 
-def test_what_comes_back_from_the_published_parts_says_the_same(base: tuple[pl.DataFrame, np.ndarray]) -> None:
+def test_what_comes_back_from_the_published_parts_says_the_same(
+    base: tuple[pl.DataFrame, np.ndarray],
+) -> None:
     model = learnt(base)
     again = ValueModel.from_parts(model.parts())
     np.testing.assert_array_equal(again.predict(base[0]), model.predict(base[0]))
@@ -70,13 +76,21 @@ def test_the_candidate_with_the_least_squared_error_becomes_the_champion() -> No
 def test_the_yardstick_is_the_last_years_spend_over_the_horizon_and_a_floor() -> None:
     # 730 in 365 days is 2 a day; 90 days and a floor of 5.
     tenure = np.full(3, 400.0)
-    assert Yardstick(90, 5.0).of(np.array([730.0, 0.0, -80.0]), tenure, 365.0).tolist() == [185.0, 5.0, 5.0]
+    assert Yardstick(90, 5.0).of(np.array([730.0, 0.0, -80.0]), tenure, 365.0).tolist() == [
+        185.0,
+        5.0,
+        5.0,
+    ]
     # Seen for half a year only, the same spend is twice the rate.
     assert Yardstick(90, 0.0).of(np.array([730.0]), tenure[:1], 182.5).tolist() == [360.0]
 
 
-def test_where_a_shop_opens_with_its_log_a_customer_is_measured_alike_in_its_first_year_and_later() -> None:
-    yardstick, spent, tenure = Yardstick(90, 0.0, by_tenure=True), np.array([380.0, 380.0]), np.array([100.0, 700.0])
+def test_in_a_young_shop_a_customer_is_measured_alike_in_its_first_year_and_later() -> None:
+    yardstick, spent, tenure = (
+        Yardstick(90, 0.0, by_tenure=True),
+        np.array([380.0, 380.0]),
+        np.array([100.0, 700.0]),
+    )
     # 90 days beside one's own 100: 380 / 190 a day, whether the shop is 100 or 365 days old.
     assert yardstick.of(spent, tenure, 100.0)[0] == yardstick.of(spent, tenure, 365.0)[0] == 180.0
     assert yardstick.of(spent, tenure, 365.0)[1] == pytest.approx(90 * 380 / 455)
@@ -114,7 +128,7 @@ class Told:
 
 
 def product(frame: pl.DataFrame) -> ValueModel:
-    from holdfast.models.design import Design
+    from holdfast.learners.design import Design
 
     return ValueModel(
         Design.learn(frame, columns=["n", "spend_365d", "tenure_days"]),
@@ -126,17 +140,23 @@ def product(frame: pl.DataFrame) -> ValueModel:
 
 
 def test_the_prediction_is_level_times_scale_times_chance_times_amount() -> None:
-    frame = pl.DataFrame({"n": [1.0, 2.0], "spend_365d": [100.0, 400.0], "tenure_days": [400.0, 500.0]})
+    frame = pl.DataFrame(
+        {"n": [1.0, 2.0], "spend_365d": [100.0, 400.0], "tenure_days": [400.0, 500.0]}
+    )
     assert product(frame).predict(frame).tolist() == [2 * 100 * 0.5 * 3, 2 * 400 * 0.25 * 1]
 
 
 def test_a_product_is_shared_between_its_factors_by_their_shapley_values() -> None:
-    frame = pl.DataFrame({"n": [1.0, 2.0], "spend_365d": [100.0, 400.0], "tenure_days": [400.0, 500.0]})
+    frame = pl.DataFrame(
+        {"n": [1.0, 2.0], "spend_365d": [100.0, 400.0], "tenure_days": [400.0, 500.0]}
+    )
     found = product(frame).contributions(frame)
-    # First customer: only the amount departs from its base, 3 instead of 2, at level 2, chance .5 and scale 100.
+    # First customer: only the amount departs from its base, 3 instead of 2, at level 2, chance .5
+    # and scale 100.
     assert found.values[0].tolist() == pytest.approx([2 * 0.5 * 100 * 1, 0.0, 0.0])
-    # Second: amount 2 to 1, chance .5 to .25, scale 100 to 400. In each order of the three the scale adds
-    # 300 x amount x chance as known by then: 2 x .5 in two of six, 1 x .5 and 2 x .25 in one each, 1 x .25 in two.
+    # Second: amount 2 to 1, chance .5 to .25, scale 100 to 400. In each order of the three the
+    # scale adds 300 x amount x chance as known by then: 2 x .5 in two of six, 1 x .5 and 2 x .25 in
+    # one each, 1 x .25 in two.
     scale = 300 * (2 * 1.0 + 0.5 + 0.5 + 2 * 0.25) / 6
     assert found.values[1, 1] == pytest.approx(2 * scale)
     assert found.total.tolist() == pytest.approx([300.0, 200.0])

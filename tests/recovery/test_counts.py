@@ -1,4 +1,6 @@
-"""The count models find the truth of simulated shops, as exact expectations given each customer's latent state."""
+"""The count models find the truth of simulated shops, as exact expectations given each customer's
+latent state.
+"""
 
 from dataclasses import replace
 
@@ -6,8 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from holdfast.models.counts import CountModel, fit_counts
-from holdfast.models.counts.histories import histories_at
+from holdfast.models.purchase_counts import CountModel, fit_counts
+from holdfast.models.purchase_counts.histories import histories_at
 from holdfast.synthetic import Shop, simulate
 from holdfast.windows import day_of
 
@@ -22,7 +24,9 @@ def recovered(shop: Shop) -> tuple[CountModel, pl.DataFrame]:
     first_day, now = day_of(shop.start), day_of(shop.start) + shop.n_days
     model, _ = fit_counts(days, now=now, horizon_days=90, first_day=first_day, seed=42)
     truth = pl.concat([batch.truth for batch in batches])
-    return model, histories_at(days, now).join(truth, on="customer_id", how="inner", maintain_order="left")
+    return model, histories_at(days, now).join(
+        truth, on="customer_id", how="inner", maintain_order="left"
+    )
 
 
 def off(told: np.ndarray, truth: pl.Series) -> float:
@@ -41,6 +45,9 @@ def test_the_total_and_the_silence_of_a_shop_are_found(shop: Shop, stated: float
     model, customers = recovered(shop)
     assert abs(off(model.expected(customers, 90), customers["expected_purchases_90"])) < stated
     silent = 1 - model.p_active(customers, 90)
-    assert abs(float(silent.mean()) - float(customers["probability_no_purchase_90"].to_numpy().mean())) < 0.03
+    assert (
+        abs(float(silent.mean()) - float(customers["probability_no_purchase_90"].to_numpy().mean()))
+        < 0.03
+    )
     order = np.corrcoef(model.expected(customers, 90), customers["expected_purchases_90"])[0, 1]
     assert order > 0.8

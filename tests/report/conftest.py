@@ -1,4 +1,6 @@
-"""A small shop, made by hand and by a seed: the tables of one run, with names that try to break a page."""
+"""A small shop, made by hand and by a seed: the tables of one run, with names that try to break a
+page.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,8 +10,8 @@ import polars as pl
 import pytest
 
 from holdfast import tables
-from holdfast.report.contents import Report
-from holdfast.report.drawing import Drawing, drawings
+from holdfast.report.render import Drawing, drawings
+from holdfast.report.report_data import Report
 from holdfast.segments import summary as segment_summary
 from holdfast.study import Study
 from holdfast.windows import parse_day
@@ -49,9 +51,16 @@ def _scores(rng: np.random.Generator) -> pl.DataFrame:
         }
     )
     rank = pl.col("risk_score").rank() / pl.len()
-    frame = frame.with_columns(pl.lit(CUTOFF, pl.Int32).alias("cutoff_day"), risk_rank=rank.over("value_tier"))
-    segment = [TIERS[name][int(rank >= 0.75)] for name, rank in frame.select("value_tier", "risk_rank").iter_rows()]
-    return tables.SCORES.check(_filled(frame.with_columns(segment=pl.Series(segment)), tables.SCORES))
+    frame = frame.with_columns(
+        pl.lit(CUTOFF, pl.Int32).alias("cutoff_day"), risk_rank=rank.over("value_tier")
+    )
+    segment = [
+        TIERS[name][int(rank >= 0.75)]
+        for name, rank in frame.select("value_tier", "risk_rank").iter_rows()
+    ]
+    return tables.SCORES.check(
+        _filled(frame.with_columns(segment=pl.Series(segment)), tables.SCORES)
+    )
 
 
 def _filled(frame: pl.DataFrame, contract: tables.Contract) -> pl.DataFrame:
@@ -67,7 +76,9 @@ def _contributions(rng: np.random.Generator) -> pl.DataFrame:
         for place, name in enumerate(FEATURES):
             value = rng.gamma(2, 10, 150) if name != "never" else np.full(150, np.nan)
             effect = sign * (value - 20) / 10 / (place + 1) if name != "never" else np.zeros(150)
-            part = pl.DataFrame({"value": value, "contribution": effect}).with_columns(pl.col("value").fill_nan(None))
+            part = pl.DataFrame({"value": value, "contribution": effect}).with_columns(
+                pl.col("value").fill_nan(None)
+            )
             names = {
                 "task": pl.lit(task),
                 "feature": pl.lit(name),
@@ -121,7 +132,11 @@ def _evidence() -> pl.DataFrame:
         (cutoff, task, model, metric, value, value - 0.02, value + 0.02)
         for cutoff in CUTOFFS
         for task in better
-        for model, values in (("champion", better[task]), ("catboost", better[task]), (models[task], naive[task]))
+        for model, values in (
+            ("champion", better[task]),
+            ("catboost", better[task]),
+            (models[task], naive[task]),
+        )
         for metric, value in values.items()
     ]
     return tables.EVIDENCE.check(pl.DataFrame(rows, schema=tables.EVIDENCE.schema, orient="row"))
@@ -155,8 +170,19 @@ def _reasons(scores: pl.DataFrame) -> pl.DataFrame:
 def _summary(scores: pl.DataFrame) -> dict[str, Any]:
     learnt = {"algorithm": "lightgbm", "cross_validated": None}
     naive = {"name": "baseline: recency rank", "roc_auc": 0.7, "brier": 0.2}
-    reason = {"task": "churn", "feature": "x", "sentence": "Days since <the> last purchase", "relative": 1.0}
-    note = {"name": "absent-signal", "severity": "note", "evidence": "no <cart>", "meaning": "m", "fix": "f"}
+    reason = {
+        "task": "churn",
+        "feature": "x",
+        "sentence": "Days since <the> last purchase",
+        "relative": 1.0,
+    }
+    note = {
+        "name": "absent-signal",
+        "severity": "note",
+        "evidence": "no <cart>",
+        "meaning": "m",
+        "fix": "f",
+    }
     fatal = {
         "name": "circular-label",
         "severity": "fatal",
@@ -186,14 +212,26 @@ def _summary(scores: pl.DataFrame) -> dict[str, Any]:
 
 def _forecast() -> pl.DataFrame:
     """Eight weeks of the company."""
-    weeks = {"group_kind": "company", "group": "all", "days": 7, "low_80": 3000.0, "high_80": 6000.0}
-    rows = [{**weeks, "week_start_day": 19905 + 7 * k, "expected_revenue": 4500.0 - 50 * k} for k in range(8)]
+    weeks = {
+        "group_kind": "company",
+        "group": "all",
+        "days": 7,
+        "low_80": 3000.0,
+        "high_80": 6000.0,
+    }
+    rows = [
+        {**weeks, "week_start_day": 19905 + 7 * k, "expected_revenue": 4500.0 - 50 * k}
+        for k in range(8)
+    ]
     return tables.FORECAST.check(pl.DataFrame(rows, schema=tables.FORECAST.schema))
 
 
 LOG = {
     "study": {"name": "shop <i>&</i>", "currency": "GBP", "seed": 7},
-    "transactions": {"path": "orders.csv", "columns": {"customer_id": "c", "occurred_at": "t", "amount": "a"}},
+    "transactions": {
+        "path": "orders.csv",
+        "columns": {"customer_id": "c", "occurred_at": "t", "amount": "a"},
+    },
     "acknowledge": ["circular-label"],
 }
 
@@ -219,7 +257,10 @@ def report() -> Report:
         .filter(pl.col("metric").is_in(["brier", "wape"]))
         .select(pl.lit(30, pl.Int32).alias("horizon_days"), pl.all()),
         forecast=_forecast(),
-        days=pl.DataFrame({"day": range(19800, 19905), "purchases": 20, "revenue": 700.0}, schema=tables.DAYS.schema),
+        days=pl.DataFrame(
+            {"day": range(19800, 19905), "purchases": 20, "revenue": 700.0},
+            schema=tables.DAYS.schema,
+        ),
         versions={"polars": "2.1.0"},
     )
 
@@ -228,12 +269,24 @@ def report() -> Report:
 def bare(report: Report) -> Report:
     """A snapshot without a value label of which nothing could be proved or explained."""
     snapshot = {
-        "path": "customers.csv", "columns": {"customer_id": "c"}, "as_of": "2024-07-01", "labels": {"churned": "gone"},
-    }  # fmt: skip
-    nothing = {"algorithm": "lightgbm", "horizon_days": None, "cross_validated": None, "baseline": None}
+        "path": "customers.csv",
+        "columns": {"customer_id": "c"},
+        "as_of": "2024-07-01",
+        "labels": {"churned": "gone"},
+    }
+    nothing = {
+        "algorithm": "lightgbm",
+        "horizon_days": None,
+        "cross_validated": None,
+        "baseline": None,
+    }
     summary = dict(report.summary) | {
-        "churn": nothing, "value": {**nothing, "algorithm": None}, "findings": [], "top_reasons": [], "reasons": {},
-    }  # fmt: skip
+        "churn": nothing,
+        "value": {**nothing, "algorithm": None},
+        "findings": [],
+        "top_reasons": [],
+        "reasons": {},
+    }
     return Report(
         study=Study.from_dict({"study": {"name": "snapshot"}, "snapshot": snapshot}),
         summary=summary,
@@ -264,7 +317,9 @@ def drawn_bare(bare: Report) -> Sequence[Drawing]:
 def proved() -> Callable[..., pl.DataFrame]:
     """PREDICTIONS of one cutoff from plain lists."""
 
-    def table(churned: list[bool], churn: list[float], revenue: list[float], expected: list[float]) -> pl.DataFrame:
+    def table(
+        churned: list[bool], churn: list[float], revenue: list[float], expected: list[float]
+    ) -> pl.DataFrame:
         n = len(churned)
         columns = {
             "customer_id": [f"C{k}" for k in range(n)],
@@ -276,7 +331,9 @@ def proved() -> Callable[..., pl.DataFrame]:
             "expected_revenue": expected,
             "value_baseline": [None] * n,
         }
-        known = pl.DataFrame(columns, schema_overrides={name: tables.PREDICTIONS.schema[name] for name in columns})
+        known = pl.DataFrame(
+            columns, schema_overrides={name: tables.PREDICTIONS.schema[name] for name in columns}
+        )
         return tables.PREDICTIONS.check(_filled(known, tables.PREDICTIONS))
 
     return table

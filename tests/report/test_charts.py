@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from holdfast.report import charts
-from holdfast.report.contents import Report
-from holdfast.report.drawing import CHARTS, Drawing, drawing
+from holdfast.report.render import CHARTS, Drawing, drawing
+from holdfast.report.report_data import Report
 from holdfast.report.theme import COLOURS
 
 
@@ -20,7 +20,9 @@ def _rows(spec: Any) -> int:
 
 
 @pytest.mark.parametrize("name", CHARTS)
-def test_each_chart_keeps_the_schema_has_a_title_and_draws_at_most_2000_marks(name: str, report: Report) -> None:
+def test_each_chart_keeps_the_schema_has_a_title_and_draws_at_most_2000_marks(
+    name: str, report: Report
+) -> None:
     spec = CHARTS[name](report).to_dict()
     assert spec["title"]["text"]
     assert 0 < _rows(spec) <= 2000
@@ -56,18 +58,24 @@ def test_the_same_tables_draw_the_same_picture(report: Report, drawn: Sequence[D
             assert each == drawing(each.name, CHARTS[each.name](report))
 
 
-def test_every_colour_is_of_the_palette_so_that_a_drawing_can_turn_dark(drawn: Sequence[Drawing]) -> None:
+def test_every_colour_is_of_the_palette_so_that_a_drawing_can_turn_dark(
+    drawn: Sequence[Drawing],
+) -> None:
     known = {light for light, _ in COLOURS.values()}
     for each in drawn:
         used = set(re.findall(r'(?:fill|stroke)="([^"]+)"', each.svg)) - {"none", "transparent"}
         assert {colour.lower() for colour in used} <= known, each.name
 
 
-def test_titles_state_the_finding_with_the_figures(report: Report, drawn: Sequence[Drawing]) -> None:
+def test_titles_state_the_finding_with_the_figures(
+    report: Report, drawn: Sequence[Drawing]
+) -> None:
     titles = {each.name: each.title for each in drawn}
     n = report.scores["segment"].is_in(["At-Risk VIP", "Vulnerable", "Losing Customer"]).sum()
     assert titles["customer_quadrant"].startswith(f"{n} customers in at-risk segments hold £")
-    assert titles["revenue_recovery"] == "Assumed: £1,815 spent would bring back £9,000 (net £7,185)"
+    assert (
+        titles["revenue_recovery"] == "Assumed: £1,815 spent would bring back £9,000 (net £7,185)"
+    )
     assert titles["backtest"] == "The model beats the naive baseline in 6 of 6 comparisons"
     assert (
         titles["shap_churn_summary"]
@@ -98,7 +106,8 @@ def test_features_that_read_the_same_keep_their_own_rows() -> None:
 
 def test_a_metric_that_is_missing_for_the_baseline_is_left_out(report: Report) -> None:
     evidence = report.evidence.with_columns(
-        value=pl.when(pl.col("metric") == "brier").then(np.nan).otherwise("value"), low=pl.lit(None, pl.Float64)
+        value=pl.when(pl.col("metric") == "brier").then(np.nan).otherwise("value"),
+        low=pl.lit(None, pl.Float64),
     )
     assert "Brier" not in drawing("backtest", charts.backtest(evidence)).svg
 

@@ -10,20 +10,24 @@ import pytest
 from holdfast import tables
 from holdfast.report import charts
 from holdfast.report.charts.cohorts import cumulative_value
-from holdfast.report.contents import Report
+from holdfast.report.report_data import Report
 from holdfast.report.theme import in_dark
 
 EMPTY: dict[str, Callable[[], Any]] = {
     "revenue": lambda: charts.revenue_distribution(tables.SCORES.empty(), currency="GBP"),
     "violins": lambda: charts.value_by_segment(tables.SCORES.empty(), currency="GBP"),
-    "crowd": lambda: charts.value_against_risk(tables.SCORES.empty(), threshold=0.5, currency="GBP"),
+    "crowd": lambda: charts.value_against_risk(
+        tables.SCORES.empty(), threshold=0.5, currency="GBP"
+    ),
     "bands": lambda: charts.risk_bands(tables.SCORES.empty(), currency="GBP"),
     "cutoffs": lambda: charts.churn_at_cutoffs(tables.PREDICTIONS.empty()),
     "deciles": lambda: charts.decile_chart(tables.PREDICTIONS.empty()),
     "candidates": lambda: charts.candidates(tables.EVIDENCE.empty()),
     "reasons": lambda: charts.reason_bars(tables.REASONS.empty(), task="churn"),
     "horizons": lambda: charts.value_by_horizon(tables.HORIZONS.empty(), currency="GBP"),
-    "timeline": lambda: charts.order_timeline(tables.PURCHASES.empty(), cutoff_day=1, next_day=None, currency="GBP"),
+    "timeline": lambda: charts.order_timeline(
+        tables.PURCHASES.empty(), cutoff_day=1, next_day=None, currency="GBP"
+    ),
     "retention": lambda: charts.retention(tables.COHORTS.empty()),
     "survival": lambda: charts.survival_curves(tables.SURVIVAL.empty()),
     "cohort value": lambda: charts.cohort_value(tables.COHORTS.empty(), currency="GBP"),
@@ -62,7 +66,10 @@ def test_a_gauge_says_the_band_and_how_that_compares() -> None:
 
 @pytest.mark.parametrize(
     ("probability", "said"),
-    [(0.401, "High risk: 40.1%, about the average"), (0.0001, "Low risk: 0.0%, far below the average")],
+    [
+        (0.401, "High risk: 40.1%, about the average"),
+        (0.0001, "Low risk: 0.0%, far below the average"),
+    ],
 )
 def test_a_gauge_leaves_out_a_factor_that_says_nothing(probability: float, said: str) -> None:
     assert charts.risk_gauge(probability, base_rate=0.4).to_dict()["title"]["text"] == [said]
@@ -75,7 +82,11 @@ def _title(chart: Any) -> str:
 @pytest.mark.parametrize(
     ("n", "crowd", "bands"),
     [
-        (0, "Nobody of the more valuable half is likely to leave", "Nobody of high value has a high or very high risk"),
+        (
+            0,
+            "Nobody of the more valuable half is likely to leave",
+            "Nobody of high value has a high or very high risk",
+        ),
         (
             1,
             "1 customer of the more valuable half is likely to leave and holds £100",
@@ -88,7 +99,9 @@ def _title(chart: Any) -> str:
         ),
     ],
 )
-def test_titles_agree_with_how_many_are_at_risk(report: Report, n: int, crowd: str, bands: str) -> None:
+def test_titles_agree_with_how_many_are_at_risk(
+    report: Report, n: int, crowd: str, bands: str
+) -> None:
     scores = report.scores.head(4).with_columns(
         pl.Series("churn_probability", [0.9] * n + [0.05] * (4 - n)),
         expected_revenue=pl.lit(100.0),
@@ -104,8 +117,14 @@ def test_one_past_cutoff_has_no_average(report: Report) -> None:
 
 
 def test_open_months_are_hatched_and_carry_no_figure() -> None:
-    rows = [("2024-01", 0, 10, 10, 5.0, True), ("2024-01", 1, 10, 4, 2.0, True), ("2024-01", 2, 10, 1, 1.0, False)]
-    spec = charts.retention(pl.DataFrame(rows, schema=tables.COHORTS.schema, orient="row")).to_dict()
+    rows = [
+        ("2024-01", 0, 10, 10, 5.0, True),
+        ("2024-01", 1, 10, 4, 2.0, True),
+        ("2024-01", 2, 10, 1, 1.0, False),
+    ]
+    spec = charts.retention(
+        pl.DataFrame(rows, schema=tables.COHORTS.schema, orient="row")
+    ).to_dict()
     hatched = [rows for rows in spec["datasets"].values() if "hatch" in rows[0]]
     assert [[row["months_since"] for row in rows] for rows in hatched] == [[2]]
     assert "40% of customers buy in the first month" in " ".join(spec["title"]["text"])
@@ -113,13 +132,18 @@ def test_open_months_are_hatched_and_carry_no_figure() -> None:
 
 def test_cumulative_value_counts_only_cohorts_that_are_old_enough() -> None:
     rows = [
-        ("2024-01", 0, 10, 10, 100.0, True), ("2024-01", 1, 10, 5, 50.0, True),
-        ("2024-02", 0, 30, 30, 100.0, True), ("2024-02", 1, 30, 5, 90.0, False),
-    ]  # fmt: skip
+        ("2024-01", 0, 10, 10, 100.0, True),
+        ("2024-01", 1, 10, 5, 50.0, True),
+        ("2024-02", 0, 30, 30, 100.0, True),
+        ("2024-02", 1, 30, 5, 90.0, False),
+    ]
     table = cumulative_value(pl.DataFrame(rows, schema=tables.COHORTS.schema, orient="row"))
     # Month 0: 200 of 40 customers; month 1: 50 of the 10 whose month is over.
     assert table.rows() == [("2024", 0, 40, 5.0), ("2024", 1, 10, 10.0)]
 
 
 def test_a_dark_chart_swaps_the_palette_and_nothing_else() -> None:
-    assert in_dark('{"fill": "#0072B2", "other": "#123456"}') == '{"fill": "#56b4e9", "other": "#123456"}'
+    assert (
+        in_dark('{"fill": "#0072B2", "other": "#123456"}')
+        == '{"fill": "#56b4e9", "other": "#123456"}'
+    )

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from holdfast import tables
-from holdfast.report.contents import Report
 from holdfast.report.exports import customer_segments, write_customer_segments
+from holdfast.report.report_data import Report
 
 NAMES = ["Customer_ID", "Churn_Probability", "Predicted_LTV", "Composite_Risk_Score", "Segment"]
 
@@ -17,9 +17,15 @@ NAMES = ["Customer_ID", "Churn_Probability", "Predicted_LTV", "Composite_Risk_Sc
 def _scores(ids: list[str], **columns: object) -> pl.DataFrame:
     n = len(ids)
     whole = {
-        "customer_id": ids, "cutoff_day": [0] * n, "churn_probability": [0.5] * n, "expected_revenue": [1.0] * n,
-        "risk_score": [0.5] * n, "risk_rank": [0.5] * n, "value_tier": ["low"] * n, "segment": ["Hibernating"] * n,
-    }  # fmt: skip
+        "customer_id": ids,
+        "cutoff_day": [0] * n,
+        "churn_probability": [0.5] * n,
+        "expected_revenue": [1.0] * n,
+        "risk_score": [0.5] * n,
+        "risk_rank": [0.5] * n,
+        "value_tier": ["low"] * n,
+        "segment": ["Hibernating"] * n,
+    }
     empty = {name: [None] * n for name in tables.SCORES.schema if name not in whole}
     return pl.DataFrame(whole | empty | columns, schema=tables.SCORES.schema)
 
@@ -32,7 +38,9 @@ def _read(scores: pl.DataFrame) -> list[list[str]]:
 
 def test_the_riskiest_come_first_and_of_equals_the_one_worth_more() -> None:
     table = customer_segments(
-        _scores(["b", "a", "c", "d"], risk_score=[0.2, 0.9, 0.9, 0.9], expected_revenue=[1.0, 5, 7, 5])
+        _scores(
+            ["b", "a", "c", "d"], risk_score=[0.2, 0.9, 0.9, 0.9], expected_revenue=[1.0, 5, 7, 5]
+        )
     )
     assert table["Customer_ID"].to_list() == ["c", "a", "d", "b"]
     assert table.columns == NAMES
@@ -43,7 +51,9 @@ def test_a_name_that_a_spreadsheet_would_run_is_neutralised(begin: str) -> None:
     assert _read(_scores([f"{begin}cmd|' /C calc'!A0"]))[1][0] == f"'{begin}cmd|' /C calc'!A0"
 
 
-@pytest.mark.parametrize("name", ["Ann", "12345", "a=b", "'quoted'", 'Zoë, "the" 🦊', "مؤسسة", "a\nb", " =1"])
+@pytest.mark.parametrize(
+    "name", ["Ann", "12345", "a=b", "'quoted'", 'Zoë, "the" 🦊', "مؤسسة", "a\nb", " =1"]
+)
 def test_other_names_stay_as_they_are(name: str) -> None:
     assert _read(_scores([name]))[1][0] == name
 
@@ -63,14 +73,20 @@ def test_the_file_holds_every_customer_with_every_digit(report: Report) -> None:
     rows = _read(report.scores)
     assert rows[0] == NAMES
     assert len(rows) == report.scores.height + 1
-    assert [float(row[3]) for row in rows[1:]] == report.scores["risk_score"].sort(descending=True).to_list()
+    assert [float(row[3]) for row in rows[1:]] == report.scores["risk_score"].sort(
+        descending=True
+    ).to_list()
 
 
 @pytest.mark.slow
 def test_a_million_customers_are_written_within_seconds() -> None:
     rng = np.random.default_rng(0)
     n = 1_000_000
-    scores = _scores([f"C{k}" for k in range(n)], risk_score=rng.random(n), expected_revenue=rng.lognormal(5, 1, n))
+    scores = _scores(
+        [f"C{k}" for k in range(n)],
+        risk_score=rng.random(n),
+        expected_revenue=rng.lognormal(5, 1, n),
+    )
     out = io.BytesIO()
     write_customer_segments(scores, out)
     assert out.getvalue().count(b"\n") == n + 1

@@ -11,9 +11,9 @@ from itertools import pairwise
 
 import pytest
 
-from holdfast.report.contents import Report
-from holdfast.report.drawing import CHARTS, Drawing
 from holdfast.report.html import render
+from holdfast.report.render import CHARTS, Drawing
+from holdfast.report.report_data import Report
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 
@@ -101,9 +101,9 @@ def test_every_chart_is_there_with_words_for_those_who_do_not_see_it(page: Page)
 
 def test_landmarks_and_headings_give_the_page_its_order(page: Page) -> None:
     names = Counter(tag for tag, _ in page.tags)
-    assert {name: names[name] for name in ("header", "main", "nav", "footer", "h1")} == dict.fromkeys(
-        ("header", "main", "nav", "footer", "h1"), 1
-    )
+    assert {
+        name: names[name] for name in ("header", "main", "nav", "footer", "h1")
+    } == dict.fromkeys(("header", "main", "nav", "footer", "h1"), 1)
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
     assert all(after - before <= 1 for before, after in pairwise(levels))
     assert ("html", {"lang": "en"}) in page.tags
@@ -117,14 +117,19 @@ def test_tables_name_their_columns_and_rows(page: Page) -> None:
 def test_a_manager_reads_the_headline_first(page: Page) -> None:
     said = " ".join(page.text.split())
     assert (
-        "Of 400 customers, 25.0% are likely to leave over the next 90 days. They hold £12,345 of expected revenue"
-        in said
+        "Of 400 customers, 25.0% are likely to leave over the next 90 days. They hold £12,345 of "
+        "expected revenue" in said
     )
-    assert "ROC-AUC: how often a leaver is ranked above a stayer; 0.5 is a coin flip 0.800 0.700 higher" in said
+    assert (
+        "ROC-AUC: how often a leaver is ranked above a stayer; 0.5 is a coin flip 0.800 0.700 "
+        "higher" in said
+    )
 
 
 def test_a_fatal_finding_is_stamped_at_the_top_also_when_acknowledged(page: Page) -> None:
-    assert page.text.index("Read this first (acknowledged in the study)") < page.text.index("Of 400 customers")
+    assert page.text.index("Read this first (acknowledged in the study)") < page.text.index(
+        "Of 400 customers"
+    )
     assert page.text.index("Fatal, acknowledged in the study") < page.text.index("Note")
 
 
@@ -135,14 +140,19 @@ def test_what_is_assumed_is_stamped(page: Page) -> None:
 
 def test_rows_read_add_up(page: Page, report: Report, drawn: Sequence[Drawing]) -> None:
     assert "1,000 rows read = 900 accepted + 88 set aside + 12 quarantined." in page.text
-    wrong = dict(report.summary) | {"rows": {"read": 1001, "accepted": 900, "set_aside": 88, "quarantined": 12}}
+    wrong = dict(report.summary) | {
+        "rows": {"read": 1001, "accepted": 900, "set_aside": 88, "quarantined": 12}
+    }
     assert "These do not add up" in render(replace(report, summary=wrong), drawn)
 
 
 def test_the_riskiest_customers_come_with_their_reasons(page: Page, report: Report) -> None:
     first = report.scores.sort("risk_score", descending=True)["customer_id"][0]
     assert first in page.text
-    assert "No order for 74 days; usually every 21\nNo order for 148 days; usually every 21" in page.text
+    assert (
+        "No order for 74 days; usually every 21\nNo order for 148 days; usually every 21"
+        in page.text
+    )
 
 
 def test_candidates_are_listed_where_they_were_compared(page: Page, bare_page: Page) -> None:
@@ -164,6 +174,8 @@ def test_both_themes_and_paper_are_provided_for(html: str) -> None:
     assert not re.search(r'(?:fill|stroke)="#', html)
 
 
-def test_the_file_stays_small_and_the_same(html: str, report: Report, drawn: Sequence[Drawing]) -> None:
+def test_the_file_stays_small_and_the_same(
+    html: str, report: Report, drawn: Sequence[Drawing]
+) -> None:
     assert len(html.encode()) < 3_000_000
     assert html == render(report, drawn)

@@ -2,16 +2,26 @@
 
 import re
 
-from holdfast.report.contents import Report
 from holdfast.report.model_card import model_card
+from holdfast.report.report_data import Report
 
 
 def test_the_card_tells_data_cutoffs_metrics_calibration_limits_and_use(report: Report) -> None:
     card = model_card(report)
-    for heading in ("Intended use", "Data", "How it was proved", "Calibration", "Limits", "Findings"):
+    for heading in (
+        "Intended use",
+        "Data",
+        "How it was proved",
+        "Calibration",
+        "Limits",
+        "Findings",
+    ):
         assert f"\n## {heading}\n" in card
     assert "1 Jan 2024 and 1 Apr 2024" in card
-    assert "| 1 Apr 2024 | ROC-AUC | higher | 0.800 (0.780 to 0.820) | 0.700 (0.680 to 0.720) | yes |" in card
+    assert (
+        "| 1 Apr 2024 | ROC-AUC | higher | 0.800 (0.780 to 0.820) | 0.700 (0.680 to 0.720) | yes |"
+        in card
+    )
     assert "Naive baseline (recency rank)" in card
     assert "Costs and recovery rates of the recovery simulation are assumed" in card
 

@@ -5,15 +5,34 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from holdfast.report.theme import COLOURS, FIFTHS, SEGMENT_COLOURS, SEGMENT_SHAPES, as_variables, wrapped
+from holdfast.report.theme import (
+    COLOURS,
+    FIFTHS,
+    SEGMENT_COLOURS,
+    SEGMENT_SHAPES,
+    as_variables,
+    wrapped,
+)
 
 TEXT = ("ink", "muted")
 SERIES = sorted({*SEGMENT_COLOURS.values(), *FIFTHS})
 # Machado, Oliveira and Fernandes (2009), severity 1.0, on linear RGB.
 BLINDNESS = {
-    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
-    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
-    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritanopia": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
 }
 XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
 
@@ -64,11 +83,18 @@ def test_segments_also_differ_by_shape() -> None:
 
 def test_each_light_value_names_one_colour_so_that_a_drawing_can_change_its_theme() -> None:
     assert len({light for light, _ in COLOURS.values()}) == len(COLOURS)
-    assert as_variables('<path fill="#D55E01" stroke="#0072B2"/>') == '<path fill="#D55E01" stroke="var(--blue)"/>'
+    assert (
+        as_variables('<path fill="#D55E01" stroke="#0072B2"/>')
+        == '<path fill="#D55E01" stroke="var(--blue)"/>'
+    )
 
 
 def test_headings_are_broken_into_lines_of_similar_length() -> None:
-    lines = wrapped("Given a leaver and a stayer, the model picks the leaver 78 times in a hundred cases of all", 78)
+    lines = wrapped(
+        "Given a leaver and a stayer, the model picks the leaver 78 times in a hundred cases of "
+        "all",
+        78,
+    )
     assert len(lines) == 2
     assert abs(len(lines[0]) - len(lines[1])) < 12
     assert wrapped("", 10) == []

@@ -1,7 +1,9 @@
 """The REST API: it reads a published run or calls a verb, and computes nothing itself.
 
     request → cors → gate (key, rate, size, time, headers, metrics, log) → fast answers
-                                                                         → FastAPI → a module per resource
+                                                                         → FastAPI → a module per
+                                                                         resource
 
-Every request is answered from the one run that was served when it came in: `Served`, held by the `Store`.
+Every request is answered from the one run that was served when it came in: `Served`, held by the
+`Store`.
 """

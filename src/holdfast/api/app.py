@@ -1,4 +1,6 @@
-"""The application of one worker: routes, problems, documentation, the gate around them, and what runs beside them."""
+"""The application of one worker: routes, problems, documentation, the gate around them, and what
+runs beside them.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,7 +17,7 @@ import holdfast
 from holdfast.api import documentation
 from holdfast.api.context import Asked, Context
 from holdfast.api.examples import ANSWERS
-from holdfast.api.gate import App, Gate
+from holdfast.api.middleware import App, Gate
 from holdfast.api.problems import MEDIA_TYPE, Refused, encoded, problem, status_of
 from holdfast.api.resources import customers, evidence, health, predict, runs, segments
 from holdfast.api.settings import Settings
@@ -34,7 +36,10 @@ def build(context: Context) -> App:
     app: App = Gate(application(context), context)
     if context.settings.cors_origins:
         app = CORSMiddleware(
-            app, allow_origins=context.settings.cors_origins, allow_methods=["GET", "POST"], allow_headers=["*"]
+            app,
+            allow_origins=context.settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["*"],
         )
     return app
 
@@ -51,7 +56,8 @@ def application(context: Context | None = None) -> FastAPI:
     app = FastAPI(
         title="Holdfast",
         version=holdfast.__version__,
-        description="Will they leave, what are they worth, why, which group are they in, and is keeping them worth it?",
+        description="Will they leave, what are they worth, why, which group are they in, and is "
+        "keeping them worth it?",
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -69,7 +75,9 @@ def application(context: Context | None = None) -> FastAPI:
 
 @asynccontextmanager
 async def _beside(context: Context) -> AsyncIterator[None]:
-    """Follow the champion, write the journal and the keys' last use, for as long as the worker lives."""
+    """Follow the champion, write the journal and the keys' last use, for as long as the worker
+    lives.
+    """
     await asyncio.to_thread(context.store.refresh)
     if context.store.trouble:
         context.journal.event("warning", "degraded", reason=context.store.trouble)
@@ -102,7 +110,9 @@ def _reply(request: Request, error: HoldfastError) -> Response:
     asked: Asked = request.scope["asked"]
     headers = error.headers if isinstance(error, Refused) else None
     told = {**problem(error), "request_id": asked.request_id}
-    return Response(encoded(told), status_code=status_of(error), headers=headers, media_type=MEDIA_TYPE)
+    return Response(
+        encoded(told), status_code=status_of(error), headers=headers, media_type=MEDIA_TYPE
+    )
 
 
 async def _on_error(request: Request, error: Exception) -> Response:
@@ -122,7 +132,10 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
     first = error.errors()[0]
     where = ".".join(map(str, first["loc"]))
     refused = Refused(
-        422, f"{where[:200]}: {first['msg']}", fix="see GET /openapi.json", n_problems=len(error.errors())
+        422,
+        f"{where[:200]}: {first['msg']}",
+        fix="see GET /openapi.json",
+        n_problems=len(error.errors()),
     )
     return _reply(request, refused)
 
@@ -132,20 +145,28 @@ def _described(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema:
         return app.openapi_schema
     described = get_openapi(
-        title=app.title, version=app.version, description=app.description, routes=app.routes, openapi_version="3.1.0"
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        routes=app.routes,
+        openapi_version="3.1.0",
     )
     schemas = described["components"]["schemas"]
     for model in (*predict.SCHEMAS, *segments.SCHEMAS):
         own = model.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(own.pop("$defs", {}))
         schemas[model.__name__] = own
-    described["paths"] = {path.replace(":path}", "}"): item for path, item in described["paths"].items()}
+    described["paths"] = {
+        path.replace(":path}", "}"): item for path, item in described["paths"].items()
+    }
     for path, item in described["paths"].items():
         for method, operation in item.items():
             content = operation["responses"]["200"].get("content", {}).get("application/json")
             if content is not None and (method, path) in ANSWERS:
                 content["example"] = ANSWERS[method, path]
-            operation["security"] = [] if path in ("/health", "/ready") else [{"bearer": []}, {"header": []}]
+            operation["security"] = (
+                [] if path in ("/health", "/ready") else [{"bearer": []}, {"header": []}]
+            )
     described["components"]["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer"},
         "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},

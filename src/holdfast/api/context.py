@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from holdfast.api.access_log import Journal
 from holdfast.api.idempotency import Idempotency
-from holdfast.api.journal import Journal
 from holdfast.api.limits import RateLimit
 from holdfast.api.metrics import Metrics
 from holdfast.api.problems import Refused
@@ -41,26 +41,38 @@ class Context:
         Raises
         ------
         Refused
-            401 without a valid key, 403 without the role or, where no keys are used, for a name or a page that is not
-            this machine's (another site could otherwise ask through the browser).
+            401 without a valid key, 403 without the role or, where no keys are used, for a name or
+            a page that is not this machine's (another site could otherwise ask through the
+            browser).
         """
         if self.settings.loopback and not self.keys.keys():
             host = headers.get(b"host", b"").decode("latin-1")
             name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
             if name not in _LOCAL_NAMES or _foreign(_text(headers, b"origin")):
-                raise Refused(403, "this server answers to localhost only", fix="make keys with `holdfast keys create`")
+                raise Refused(
+                    403,
+                    "this server answers to localhost only",
+                    fix="make keys with `holdfast keys create`",
+                )
             return LOCAL
-        text = presented(_text(headers, b"authorization"), _text(headers, b"x-api-key"), basic=method == "GET")
+        text = presented(
+            _text(headers, b"authorization"), _text(headers, b"x-api-key"), basic=method == "GET"
+        )
         key = self.keys.holder(text) if text else None
         if key is None:
             raise Refused(
                 401,
                 "the key is not valid" if text else "a key is needed",
-                fix="send `Authorization: Bearer KEY`; make one with `holdfast keys create --role reader`",
+                fix="send `Authorization: Bearer KEY`; make one with `holdfast keys create --role "
+                "reader`",
                 headers={"www-authenticate": _ASK},
             )
         if not key.may(role):
-            raise Refused(403, f"this needs the role '{role}', the key is a {key.role}'s", fix="use another key")
+            raise Refused(
+                403,
+                f"this needs the role '{role}', the key is a {key.role}'s",
+                fix="use another key",
+            )
         self._used[key.key_id] = datetime.now(UTC)
         return key
 

@@ -25,10 +25,15 @@ Current = Annotated[Served, Depends(_served)]
 
 def answer(served: Served, body: dict[str, Any], *, status: int = 200) -> Response:
     """A JSON answer with the run's stamp."""
-    return Response(encoded({**body, **served.stamp}), status_code=status, media_type="application/json")
+    return Response(
+        encoded({**body, **served.stamp}), status_code=status, media_type="application/json"
+    )
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Document the problems of a route, those that every route has among them."""
     every = sorted({401, 403, 408, 429, 500, 503, 504, *statuses})
-    return {status: {"model": Problem, "content": {MEDIA_TYPE: {}}, "description": "A problem"} for status in every}
+    return {
+        status: {"model": Problem, "content": {MEDIA_TYPE: {}}, "description": "A problem"}
+        for status in every
+    }

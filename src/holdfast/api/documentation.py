@@ -1,4 +1,6 @@
-"""The documentation page: Swagger UI from the installed package `fastapi-offline`; nothing comes from outside."""
+"""The documentation page: Swagger UI from the installed package `fastapi-offline`; nothing comes
+from outside.
+"""
 
 from functools import cache
 from importlib.resources import files
@@ -43,7 +45,9 @@ router = APIRouter(include_in_schema=False)
 @router.get("/docs")
 def docs() -> Response:
     """The page."""
-    return Response(_PAGE, media_type="text/html; charset=utf-8", headers={"content-security-policy": _POLICY})
+    return Response(
+        _PAGE, media_type="text/html; charset=utf-8", headers={"content-security-policy": _POLICY}
+    )
 
 
 @router.get("/docs/start.js")

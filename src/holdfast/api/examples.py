@@ -6,11 +6,21 @@ CUSTOMER = "CUST00001"
 FEATURES: dict[str, Any] = {
     "summary": "A snapshot's columns, as the original system took them",
     "value": {
-        "Recency": 45, "Frequency": 13, "Monetary": 1560.0, "Avg_Order_Value": 120.0, "Session_Count": 25,
-        "Avg_Session_Duration": 8.5, "Pages_Viewed": 60, "Clicks": 120, "Campaign_Response": 1, "Wishlist_Adds": 4,
-        "Cart_Abandon_Rate": 10.0, "Returns": 1, "Segment_Label": "Silver",
+        "Recency": 45,
+        "Frequency": 13,
+        "Monetary": 1560.0,
+        "Avg_Order_Value": 120.0,
+        "Session_Count": 25,
+        "Avg_Session_Duration": 8.5,
+        "Pages_Viewed": 60,
+        "Clicks": 120,
+        "Campaign_Response": 1,
+        "Wishlist_Adds": 4,
+        "Cart_Abandon_Rate": 10.0,
+        "Returns": 1,
+        "Segment_Label": "Silver",
     },
-}  # fmt: skip
+}
 HISTORY: dict[str, Any] = {
     "summary": "Raw orders and events",
     "value": {
@@ -36,42 +46,91 @@ HISTORY: dict[str, Any] = {
 }
 BATCH: dict[str, Any] = {
     "summary": "Two customers",
-    "value": {"customers": [{**FEATURES["value"], "customer_id": "a"}, {**FEATURES["value"], "customer_id": "b"}]},
+    "value": {
+        "customers": [
+            {**FEATURES["value"], "customer_id": "a"},
+            {**FEATURES["value"], "customer_id": "b"},
+        ]
+    },
 }
 WHAT_IF: dict[str, Any] = {
     "summary": "Dearer calls, a cautious rate",
-    "value": {"segments": {"At-Risk VIP": {"cost": 80, "rate": 0.2, "low_rate": 0.1, "high_rate": 0.3}}},
+    "value": {
+        "segments": {"At-Risk VIP": {"cost": 80, "rate": 0.2, "low_rate": 0.1, "high_rate": 0.3}}
+    },
 }
 _STAMP = {
-    "run_id": "20261123T021500Z-ab12cd34", "cutoff_day": 19783, "model_version": "3f2a90b1c4de",
+    "run_id": "20261123T021500Z-ab12cd34",
+    "cutoff_day": 19783,
+    "model_version": "3f2a90b1c4de",
     "scored_at": "2026-11-23T02:15:00Z",
-}  # fmt: skip
+}
 _PREDICTION = {
-    "customer_id": CUSTOMER, "churn_probability": 0.0821, "churn_risk": "🟢 LOW", "predicted_ltv": 412.5,
-    "ltv_tier": "Mid", "risk_score": 0.2113, "risk_rank": 0.41, "segment": "Promising",
-    "actions": ["Recommend what goes with the last order"], "currency": "EUR", "cutoff_date": "2024-03-01", **_STAMP,
-}  # fmt: skip
+    "customer_id": CUSTOMER,
+    "churn_probability": 0.0821,
+    "churn_risk": "🟢 LOW",
+    "predicted_ltv": 412.5,
+    "ltv_tier": "Mid",
+    "risk_score": 0.2113,
+    "risk_rank": 0.41,
+    "segment": "Promising",
+    "actions": ["Recommend what goes with the last order"],
+    "currency": "EUR",
+    "cutoff_date": "2024-03-01",
+    **_STAMP,
+}
 _SEGMENT = {
-    "segment": "Promising", "customers": 510, "average_ltv": 402.1, "total_ltv": 205071.0,
-    "average_churn_probability": 0.11, "average_risk_score": 0.2, "actions": ["Offer free delivery"],
-}  # fmt: skip
+    "segment": "Promising",
+    "customers": 510,
+    "average_ltv": 402.1,
+    "total_ltv": 205071.0,
+    "average_churn_probability": 0.11,
+    "average_risk_score": 0.2,
+    "actions": ["Offer free delivery"],
+}
 _SEGMENTS = {"total_customers": 1500, "currency": "EUR", "segments": [_SEGMENT], **_STAMP}
 _REASON = {
-    "task": "churn", "rank": 1, "feature": "days_since_last_purchase", "value": "74", "contribution": 0.9,
+    "task": "churn",
+    "rank": 1,
+    "feature": "days_since_last_purchase",
+    "value": "74",
+    "contribution": 0.9,
     "sentence": "no order for 74 days; usually every 21 days, which raises the risk",
-}  # fmt: skip
-_RUN = {"run_id": _STAMP["run_id"], "created_at": "2026-11-23T02:15:00Z", "study": "shop", "champion": True}
+}
+_RUN = {
+    "run_id": _STAMP["run_id"],
+    "created_at": "2026-11-23T02:15:00Z",
+    "study": "shop",
+    "champion": True,
+}
 ANSWERS: dict[tuple[str, str], Any] = {
     ("get", "/health"): {"status": "healthy", "version": "0.1.0", **_STAMP},
     ("get", "/ready"): {"ready": True, "champion": _STAMP["run_id"], "degraded": None, **_STAMP},
     ("get", "/predict/{customer_id}"): _PREDICTION,
     ("post", "/predict"): {**_PREDICTION, "warnings": []},
-    ("post", "/predict/batch"): {"answers": [{"index": 0, "answer": _PREDICTION}], "n_errors": 0, **_STAMP},
+    ("post", "/predict/batch"): {
+        "answers": [{"index": 0, "answer": _PREDICTION}],
+        "n_errors": 0,
+        **_STAMP,
+    },
     ("get", "/segment/summary"): _SEGMENTS,
     ("get", "/segments"): _SEGMENTS,
-    ("get", "/customers"): {"customers": [{"customer_id": CUSTOMER}], "total": 1500, "next_cursor": None, **_STAMP},
-    ("get", "/customers/{customer_id}"): {**_PREDICTION, "reasons": [_REASON], "rank": {"by_value": 4, "of": 1500}},
-    ("get", "/customers/{customer_id}/reasons"): {"customer_id": CUSTOMER, "reasons": [_REASON], **_STAMP},
+    ("get", "/customers"): {
+        "customers": [{"customer_id": CUSTOMER}],
+        "total": 1500,
+        "next_cursor": None,
+        **_STAMP,
+    },
+    ("get", "/customers/{customer_id}"): {
+        **_PREDICTION,
+        "reasons": [_REASON],
+        "rank": {"by_value": 4, "of": 1500},
+    },
+    ("get", "/customers/{customer_id}/reasons"): {
+        "customer_id": CUSTOMER,
+        "reasons": [_REASON],
+        **_STAMP,
+    },
     ("post", "/simulate/recovery"): {"segments": [], "uplift_source": "assumed", **_STAMP},
     ("get", "/forecast"): {"weeks": [], **_STAMP},
     ("get", "/evidence"): {

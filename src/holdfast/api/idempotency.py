@@ -1,7 +1,7 @@
 """Idempotency-Key: a change that is sent twice is made once, whichever worker gets it.
 
-As the IETF draft "The Idempotency-Key HTTP Header Field" has it: the same key with the same request gets the first
-answer again; with another request, 422; while the first is still at work, 409.
+As the IETF draft "The Idempotency-Key HTTP Header Field" has it: the same key with the same request
+gets the first answer again; with another request, 422; while the first is still at work, 409.
 """
 
 import hashlib
@@ -27,7 +27,9 @@ class Idempotency:
     def __init__(self, runs: Path) -> None:
         self._folder = runs / ".idempotency"
 
-    def once(self, token: str | None, request: str, *, holder: str, change: Callable[[], Answer]) -> Answer:
+    def once(
+        self, token: str | None, request: str, *, holder: str, change: Callable[[], Answer]
+    ) -> Answer:
         """Make a change, unless this token made it before.
 
         Parameters
@@ -40,14 +42,22 @@ class Idempotency:
         Raises
         ------
         Refused
-            400 for a token that is none, 409 while the first request is at work, 422 for another request.
+            400 for a token that is none, 409 while the first request is at work, 422 for another
+            request.
         """
         if token is None:
             return change()
         if not 0 < len(token) <= _LONGEST or not token.isprintable():
-            raise Refused(400, f"an Idempotency-Key has 1 to {_LONGEST} printable characters", fix="send a UUID")
+            raise Refused(
+                400,
+                f"an Idempotency-Key has 1 to {_LONGEST} printable characters",
+                fix="send a UUID",
+            )
         self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / f"{hashlib.sha256(json.dumps([holder, token]).encode()).hexdigest()}.json"
+        path = (
+            self._folder
+            / f"{hashlib.sha256(json.dumps([holder, token]).encode()).hexdigest()}.json"
+        )
         self._forget(path)
         asked = hashlib.sha256(request.encode()).hexdigest()
         try:
@@ -71,7 +81,9 @@ class Idempotency:
             except FileNotFoundError:
                 continue
             age = time.time() - stat.st_mtime
-            if age > _KEPT_SECONDS or (old == path and stat.st_size == 0 and age > _AT_WORK_SECONDS):
+            if age > _KEPT_SECONDS or (
+                old == path and stat.st_size == 0 and age > _AT_WORK_SECONDS
+            ):
                 old.unlink(missing_ok=True)
 
 
@@ -81,10 +93,16 @@ def _remembered(path: Path, asked: str) -> Answer:
     except FileNotFoundError:
         text = ""
     if not text:
-        raise Refused(409, "a request with this Idempotency-Key is still at work", fix="wait, then send it again")
+        raise Refused(
+            409,
+            "a request with this Idempotency-Key is still at work",
+            fix="wait, then send it again",
+        )
     known = json.loads(text)
     if known["asked"] != asked:
-        raise Refused(422, "this Idempotency-Key was used for another request", fix="send a new key")
+        raise Refused(
+            422, "this Idempotency-Key was used for another request", fix="send a new key"
+        )
     return known["status"], known["body"]
 
 

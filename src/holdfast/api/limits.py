@@ -1,6 +1,7 @@
 """How often a key may ask, over all workers together: a fixed window per key.
 
-Each worker counts its own and has an equal share of the limit, so that nothing is shared on the way of a request.
+Each worker counts its own and has an equal share of the limit, so that nothing is shared on the way
+of a request.
 """
 
 import time
@@ -52,7 +53,11 @@ def read_rate(rate: str, *, workers: int = 1) -> RateLimitItem:
     try:
         told = parse(rate)
     except ValueError:
-        raise InputError(f"{rate!r} is no rate", fix='write it as "100/second" or "6000/minute"') from None
+        raise InputError(
+            f"{rate!r} is no rate", fix='write it as "100/second" or "6000/minute"'
+        ) from None
     if told.amount < workers:
-        raise InputError(f"{told} leaves nothing to each of {workers} workers", fix=f"give at least {workers}")
+        raise InputError(
+            f"{told} leaves nothing to each of {workers} workers", fix=f"give at least {workers}"
+        )
     return told

@@ -1,7 +1,8 @@
-"""Metrics for Prometheus: latency by route, answers given, their scores, the run's age, whether something is wrong.
+"""Metrics for Prometheus: latency by route, answers given, their scores, the run's age, whether
+something is wrong.
 
-With several workers each writes to files of its own that the one which is asked adds up (PROMETHEUS_MULTIPROC_DIR, set
-by `holdfast serve`).
+With several workers each writes to files of its own that the one which is asked adds up
+(PROMETHEUS_MULTIPROC_DIR, set by `holdfast serve`).
 """
 
 import os
@@ -27,10 +28,17 @@ class Metrics:
     def __init__(self, store: Store) -> None:
         self._registry = CollectorRegistry()
         own: dict[str, Any] = {"registry": self._registry}
-        self._latency = Histogram("holdfast_request_seconds", "Time to answer", ["route"], buckets=_SECONDS, **own)
-        self._answers = Counter("holdfast_answers", "Answers by route and status", ["route", "status"], **own)
+        self._latency = Histogram(
+            "holdfast_request_seconds", "Time to answer", ["route"], buckets=_SECONDS, **own
+        )
+        self._answers = Counter(
+            "holdfast_answers", "Answers by route and status", ["route", "status"], **own
+        )
         self._scores = Histogram(
-            "holdfast_answered_churn_probability", "Churn probabilities answered", buckets=_SHARES, **own
+            "holdfast_answered_churn_probability",
+            "Churn probabilities answered",
+            buckets=_SHARES,
+            **own,
         )
         self._store = store
         # A labelled child is looked up under a lock; the few there are, are kept.
@@ -69,12 +77,16 @@ class _State(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Gauges, read when asked."""
         served = self._store.current
-        degraded = GaugeMetricFamily("holdfast_degraded", "1 where the champion is not served or its files are altered")
+        degraded = GaugeMetricFamily(
+            "holdfast_degraded", "1 where the champion is not served or its files are altered"
+        )
         degraded.add_metric([], float(bool(self._store.trouble)))
         yield degraded
         if served is None:
             return
-        info = GaugeMetricFamily("holdfast_run_info", "The run that is served", labels=["run_id", "model_version"])
+        info = GaugeMetricFamily(
+            "holdfast_run_info", "The run that is served", labels=["run_id", "model_version"]
+        )
         info.add_metric([served.run_id, served.model_version], 1.0)
         yield info
         created = datetime.fromisoformat(served.run.manifest["created_at"])

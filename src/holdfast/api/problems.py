@@ -30,7 +30,13 @@ class Refused(errors.HoldfastError):
     """
 
     def __init__(
-        self, status: int, problem: str, *, fix: str = "", headers: Mapping[str, str] | None = None, **parts: object
+        self,
+        status: int,
+        problem: str,
+        *,
+        fix: str = "",
+        headers: Mapping[str, str] | None = None,
+        **parts: object,
     ) -> None:
         super().__init__(problem, fix=fix, **parts)
         self.status = status
@@ -47,7 +53,11 @@ def status_of(error: errors.HoldfastError) -> int:
 def problem(error: errors.HoldfastError) -> dict[str, Any]:
     """The error as a problem: type, title, status, detail, fix and its parts."""
     status = status_of(error)
-    code = "-".join(HTTPStatus(status).phrase.lower().split()) if isinstance(error, Refused) else error.code
+    code = (
+        "-".join(HTTPStatus(status).phrase.lower().split())
+        if isinstance(error, Refused)
+        else error.code
+    )
     return {
         "type": f"urn:holdfast:problem:{code}",
         "title": HTTPStatus(status).phrase,
@@ -60,7 +70,9 @@ def problem(error: errors.HoldfastError) -> dict[str, Any]:
 
 def encoded(value: Any) -> bytes:
     """JSON as it is sent: UTF-8, no NaN; lone surrogates are escaped, not refused."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=str)
+    text = json.dumps(
+        value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=str
+    )
     try:
         return text.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,6 @@
-"""HTTP over a connection that must not dawdle: a request's headers have a deadline, or a slow client holds a socket."""
+"""HTTP over a connection that must not dawdle: a request's headers have a deadline, or a slow
+client holds a socket.
+"""
 
 from asyncio import BaseTransport, TimerHandle
 from typing import Any

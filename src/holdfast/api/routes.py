@@ -1,6 +1,8 @@
-"""Which routes there are, as the gate sees them before any is called: their template and the role each needs.
+"""Which routes there are, as the gate sees them before any is called: their template and the role
+each needs.
 
-Deny by default: whatever is not named here needs a key, and whatever changes something needs an operator's.
+Deny by default: whatever is not named here needs a key, and whatever changes something needs an
+operator's.
 """
 
 import re
@@ -12,11 +14,25 @@ _ASKING = frozenset({"/predict", "/predict/batch", "/simulate/recovery"})
 """Posts that change nothing."""
 _FIXED = frozenset(
     {
-        *PUBLIC, *_ADMIN, *_ASKING, "/segment/summary", "/segments", "/customers", "/forecast", "/evidence",
-        "/features", "/runs", "/rollback", "/metrics", "/openapi.json", "/docs", "/docs/start.js",
-        "/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css",
+        *PUBLIC,
+        *_ADMIN,
+        *_ASKING,
+        "/segment/summary",
+        "/segments",
+        "/customers",
+        "/forecast",
+        "/evidence",
+        "/features",
+        "/runs",
+        "/rollback",
+        "/metrics",
+        "/openapi.json",
+        "/docs",
+        "/docs/start.js",
+        "/docs/swagger-ui-bundle.js",
+        "/docs/swagger-ui.css",
     }
-)  # fmt: skip
+)
 _TEMPLATES = (
     (re.compile(r"/predict/.+"), "/predict/{customer_id}"),
     (re.compile(r"/customers/.+/reasons"), "/customers/{customer_id}/reasons"),

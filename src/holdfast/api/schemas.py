@@ -4,13 +4,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Scalar = Annotated[bool | float | str | None, Field(description="A number, a word, true, false or null")]
+Scalar = Annotated[
+    bool | float | str | None, Field(description="A number, a word, true, false or null")
+]
 Text = Annotated[str, Field(min_length=1, max_length=256)]
 Word = Annotated[str, Field(max_length=1_000)]
-Moment = Annotated[str, Field(max_length=64, description="ISO 8601; without an offset in the business's time zone")]
+Moment = Annotated[
+    str, Field(max_length=64, description="ISO 8601; without an offset in the business's time zone")
+]
 Amount = Annotated[float, Field(ge=-1e15, le=1e15, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Segment = Literal["Champion", "At-Risk VIP", "Promising", "Vulnerable", "Hibernating", "Losing Customer"]
+Segment = Literal[
+    "Champion", "At-Risk VIP", "Promising", "Vulnerable", "Hibernating", "Losing Customer"
+]
 Level = Literal["🟢 LOW", "🟡 MODERATE", "🟠 HIGH", "🔴 VERY HIGH"]
 LARGEST_HISTORY = 10_000
 LARGEST_BATCH = 1_000
@@ -97,14 +103,30 @@ class CustomersQuery(BaseModel):
     risk: Literal["LOW", "MODERATE", "HIGH", "VERY HIGH"] | None = None
     min_value: Annotated[float, Field(allow_inf_nan=False)] | None = None
     max_value: Annotated[float, Field(allow_inf_nan=False)] | None = None
-    text: Annotated[str, Field(min_length=1, max_length=100, description="Part of a customer's name")] | None = None
+    text: (
+        Annotated[str, Field(min_length=1, max_length=100, description="Part of a customer's name")]
+        | None
+    ) = None
     sort: Literal[
-        "customer_id", "-customer_id", "churn_probability", "-churn_probability", "expected_revenue",
-        "-expected_revenue", "risk_score", "-risk_score", "risk_rank", "-risk_rank",
-    ] = "-risk_score"  # fmt: skip
+        "customer_id",
+        "-customer_id",
+        "churn_probability",
+        "-churn_probability",
+        "expected_revenue",
+        "-expected_revenue",
+        "risk_score",
+        "-risk_score",
+        "risk_rank",
+        "-risk_rank",
+    ] = "-risk_score"
     limit: Annotated[int, Field(ge=1, le=10_000)] = 100
-    cursor: Annotated[str, Field(max_length=2_000, description="`next_cursor` of the page before")] | None = None
-    fields: Annotated[str, Field(max_length=1_000, description="Columns, parted by commas")] | None = None
+    cursor: (
+        Annotated[str, Field(max_length=2_000, description="`next_cursor` of the page before")]
+        | None
+    ) = None
+    fields: (
+        Annotated[str, Field(max_length=1_000, description="Columns, parted by commas")] | None
+    ) = None
 
 
 class Stamp(BaseModel):
@@ -151,7 +173,9 @@ class Prediction(Stamp):
     churn_risk: Level
     predicted_ltv: float | None
     ltv_tier: Literal["Low", "Mid", "High"] | None
-    ltv_not_estimated: Annotated[str | None, Field(description="Why `predicted_ltv` and `ltv_tier` are null")] = None
+    ltv_not_estimated: Annotated[
+        str | None, Field(description="Why `predicted_ltv` and `ltv_tier` are null")
+    ] = None
     risk_score: Share
     risk_rank: Share
     segment: Segment

@@ -1,4 +1,6 @@
-"""A run as it is served: scores mapped into memory, models ready, and the constant parts of an answer written once."""
+"""A run as it is served: scores mapped into memory, models ready, and the constant parts of an
+answer written once.
+"""
 
 import hashlib
 import json
@@ -15,14 +17,22 @@ import pyarrow as pa
 
 from holdfast.errors import DamagedRun
 from holdfast.io.runs import Run
-from holdfast.pipeline.online import Scorer
-from holdfast.pipeline.predict import evidence_sentence, no_value
 from holdfast.segments import churn_level
+from holdfast.serving.predict import evidence_sentence, no_value
+from holdfast.serving.scorer import Scorer
 from holdfast.study import SEGMENT_NAMES
 from holdfast.tables import SCORES
 
 _STRIDE = 128
-_OWN = ("customer_id", "cutoff_day", "churn_probability", "expected_revenue", "risk_score", "risk_rank", "value_tier")
+_OWN = (
+    "customer_id",
+    "cutoff_day",
+    "churn_probability",
+    "expected_revenue",
+    "risk_score",
+    "risk_rank",
+    "value_tier",
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +64,9 @@ class Served:
         try:
             table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
         except (pa.ArrowException, OSError) as error:
-            raise DamagedRun(f"the scores of run {run.run_id} cannot be read: {error}", fix="roll back") from None
+            raise DamagedRun(
+                f"the scores of run {run.run_id} cannot be read: {error}", fix="roll back"
+            ) from None
         frame = pl.from_arrow(table)
         if not isinstance(frame, pl.DataFrame) or frame.is_empty():
             raise DamagedRun(f"run {run.run_id} has scored nobody", fix="roll back")
@@ -80,9 +92,13 @@ class Served:
 
     @cached_property
     def model_version(self) -> str:
-        """Twelve digits of the SHA-256 over the model files: two runs with equal models share it."""
+        """Twelve digits of the SHA-256 over the model files: two runs with equal models
+        share it.
+        """
         files = self.run.manifest["files"]
-        told = "".join(f"{name}{files[name]['sha256']}" for name in sorted(files) if name.startswith("models/"))
+        told = "".join(
+            f"{name}{files[name]['sha256']}" for name in sorted(files) if name.startswith("models/")
+        )
         return hashlib.sha256(told.encode()).hexdigest()[:12]
 
     @cached_property
@@ -99,7 +115,8 @@ class Served:
     def headers(self) -> list[tuple[bytes, bytes]]:
         """The same for an answer that is no JSON object."""
         return [
-            (f"holdfast-{name.replace('_', '-')}".encode(), str(value).encode()) for name, value in self.stamp.items()
+            (f"holdfast-{name.replace('_', '-')}".encode(), str(value).encode())
+            for name, value in self.stamp.items()
         ]
 
     @cached_property
@@ -108,7 +125,9 @@ class Served:
         return no_value(self.summary)
 
     def without_zeros(self, page: pl.DataFrame, *figures: str) -> pl.DataFrame:
-        """Null these figures where nobody's revenue is estimated: 0 would be read as an estimate."""
+        """Null these figures where nobody's revenue is estimated: 0 would be read as an
+        estimate.
+        """
         unknown = [name for name in figures if name in page.columns] if self.no_value else []
         return page.with_columns(pl.lit(None, page.schema[name]).alias(name) for name in unknown)
 
@@ -135,7 +154,8 @@ class Served:
         """Segment -> its part of an answer."""
         actions = self.scorer.study.actions
         return {
-            name: f'"segment":{json.dumps(name)},"actions":{json.dumps(actions.get(name, []), ensure_ascii=False)}'
+            name: f'"segment":{json.dumps(name)},"actions":'
+            + json.dumps(actions.get(name, []), ensure_ascii=False)
             for name in SEGMENT_NAMES
         }
 
@@ -143,7 +163,9 @@ class Served:
     def _places(self) -> tuple[list[int], int, list[tuple[str, int]]]:
         """Where a row has what an answer starts with, its segment, and every further column."""
         columns = self.frame.columns
-        further = [name for name in SCORES.schema if name not in (*_OWN, "segment") and name in columns]
+        further = [
+            name for name in SCORES.schema if name not in (*_OWN, "segment") and name in columns
+        ]
         return (
             [columns.index(name) for name in _OWN],
             columns.index("segment"),
@@ -164,7 +186,9 @@ class Served:
         return low if low < self.frame.height and item(low, 0) == customer_id else None
 
     def answer_json(self, customer_id: str) -> tuple[str, float] | None:
-        """The published answer for one customer, and their churn probability; None for a stranger."""
+        """The published answer for one customer, and their churn probability; None for a
+        stranger.
+        """
         place = self.find(customer_id)
         if place is None:
             return None
@@ -172,7 +196,9 @@ class Served:
         own, segment, further = self._places
         name, _, churn, revenue, risk, rank, tier = (row[i] for i in own)
         more = "".join(f',"{column}":{_json(row[i])}' for column, i in further)
-        ltv, its_tier = ("null", "null") if self.no_value else (repr(revenue), f'"{tier.capitalize()}"')
+        ltv, its_tier = (
+            ("null", "null") if self.no_value else (repr(revenue), f'"{tier.capitalize()}"')
+        )
         text = (
             f'{{"customer_id":{json.dumps(name, ensure_ascii=False)},"churn_probability":{churn!r},'
             f'"churn_risk":"{churn_level(churn)}","predicted_ltv":{ltv},"ltv_tier":{its_tier},'

@@ -18,14 +18,27 @@ _GRACE_SECONDS = 10
 _LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "holdfast.api.journal.JsonFormatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stderr"}},
+    "formatters": {"json": {"()": "holdfast.api.access_log.JsonFormatter"}},
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": "json",
+            "stream": "ext://sys.stderr",
+        }
+    },
     "loggers": {"uvicorn": {"handlers": ["stderr"], "level": "INFO", "propagate": False}},
 }
 
 
 def serve(
-    project: Path, *, host: str, port: int, workers: int, rate: str, cors_origins: tuple[str, ...], log: bool
+    project: Path,
+    *,
+    host: str,
+    port: int,
+    workers: int,
+    rate: str,
+    cors_origins: tuple[str, ...],
+    log: bool,
 ) -> None:
     """Serve the champion run of a project until asked to stop.
 
@@ -43,30 +56,52 @@ def serve(
     except ImportError:
         raise MissingExtra("api", needed_for="`holdfast serve`") from None
     if not (project / "holdfast.toml").is_file() and not (project / "runs").is_dir():
-        raise InputError(f"{project.resolve()} holds neither holdfast.toml nor runs/", fix="name the study with -c")
+        raise InputError(
+            f"{project.resolve()} holds neither holdfast.toml nor runs/",
+            fix="name the study with -c",
+        )
     read_rate(rate, workers=workers)
     if not KeyFile(project).keys() and not is_loopback(host):
-        _say(f"no keys: listening on 127.0.0.1 instead of {host}; make one with `holdfast keys create --role reader`")
+        _say(
+            f"no keys: listening on 127.0.0.1 instead of {host}; make one with `holdfast keys "
+            "create --role reader`"
+        )
         host = "127.0.0.1"
     Settings(
-        project=str(project.resolve()), loopback=is_loopback(host), rate=rate, workers=workers,
-        cors_origins=cors_origins, log=log,
-    ).to_environment()  # fmt: skip
+        project=str(project.resolve()),
+        loopback=is_loopback(host),
+        rate=rate,
+        workers=workers,
+        cors_origins=cors_origins,
+        log=log,
+    ).to_environment()
     counted = tempfile.mkdtemp(prefix="holdfast-metrics-") if workers > 1 else None
     if counted:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = counted
     _say(
-        f"serving {project.resolve()} on http://{host}:{port} with {workers} worker{'s' * (workers > 1)}; docs at /docs"
+        f"serving {project.resolve()} on http://{host}:{port} with {workers} "
+        f"worker{'s' * (workers > 1)}; docs at /docs"
     )
     # Asked to end before uvicorn listens for it, the process still ends in order.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         uvicorn.run(
-            "holdfast.api.app:create", factory=True, host=host, port=port, workers=workers,
-            http="holdfast.api.protocol:Protocol", loop="uvloop" if _has_uvloop() else "asyncio", ws="none",
-            access_log=False, server_header=False, proxy_headers=False, log_config=_LOGGING,
-            timeout_graceful_shutdown=_GRACE_SECONDS, timeout_keep_alive=75, lifespan="on",
-        )  # fmt: skip
+            "holdfast.api.app:create",
+            factory=True,
+            host=host,
+            port=port,
+            workers=workers,
+            http="holdfast.api.protocol:Protocol",
+            loop="uvloop" if _has_uvloop() else "asyncio",
+            ws="none",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            log_config=_LOGGING,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+            timeout_keep_alive=75,
+            lifespan="on",
+        )
     finally:
         if counted:
             shutil.rmtree(counted, ignore_errors=True)
@@ -75,7 +110,8 @@ def serve(
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach an address.
 
-    >>> is_loopback("127.0.0.1"), is_loopback("::1"), is_loopback("localhost"), is_loopback("0.0.0.0")
+    >>> (is_loopback("127.0.0.1"), is_loopback("::1"), is_loopback("localhost"),
+    ...  is_loopback("0.0.0.0"))
     (True, True, True, False)
     """
     if host == "localhost":

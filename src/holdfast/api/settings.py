@@ -1,4 +1,6 @@
-"""What a server is told when it starts; handed to its worker processes through one environment variable."""
+"""What a server is told when it starts; handed to its worker processes through one environment
+variable.
+"""
 
 import json
 import os

@@ -1,4 +1,6 @@
-"""The store: which run is served. It follows the champion within a second and never lets go of the last good run."""
+"""The store: which run is served. It follows the champion within a second and never lets go of the
+last good run.
+"""
 
 import asyncio
 import contextlib
@@ -8,8 +10,8 @@ from threading import Lock
 
 from holdfast.api.served import Served
 from holdfast.errors import HoldfastError
-from holdfast.io.kept import keep, kept_runs
 from holdfast.io.runs import MANIFEST, Registry, Run
+from holdfast.io.serving_copy import keep, kept_runs
 
 _LOOK_EVERY = 0.2
 _INSPECT_EVERY = 10
@@ -40,7 +42,9 @@ class Store:
 
     @property
     def trouble(self) -> str:
-        """Why the champion is not served, or what has become of its published files; empty when all is well."""
+        """Why the champion is not served, or what has become of its published files; empty when all
+        is well.
+        """
         return self._unserved or self._altered
 
     def prepare(self, run_id: str) -> Served:
@@ -72,7 +76,9 @@ class Store:
                 self._fall_back()
 
     def _fall_back(self) -> None:
-        """After a start without a sound champion, serve the latest copy that an earlier server made."""
+        """After a start without a sound champion, serve the latest copy that an earlier server
+        made.
+        """
         for run in kept_runs(self.registry.folder):
             with contextlib.suppress(HoldfastError, OSError):
                 run.verify()
@@ -91,10 +97,13 @@ class Store:
         altered = [
             name
             for name, (size, _) in found.items()
-            if found[name] != self._inspected[1][name] or (name in known and size != known[name]["bytes"])
+            if found[name] != self._inspected[1][name]
+            or (name in known and size != known[name]["bytes"])
         ]
         self._altered = (
-            f"{altered[0]} of run {run.run_id} is gone or was changed; its checked copy is served" if altered else ""
+            f"{altered[0]} of run {run.run_id} is gone or was changed; its checked copy is served"
+            if altered
+            else ""
         )
 
     async def follow(self) -> None:

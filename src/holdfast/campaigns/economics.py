@@ -1,4 +1,6 @@
-"""What keeping customers at risk would cost and bring under assumed rates, and what later money is worth today."""
+"""What keeping customers at risk would cost and bring under assumed rates, and what later money is
+worth today.
+"""
 
 import math
 from collections.abc import Mapping
@@ -7,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from holdfast import study, tables
-from holdfast.models.links import Vector
+from holdfast.arrays import Vector
 
 YEAR_DAYS = 365
 
@@ -17,8 +19,9 @@ def recovery(
 ) -> pl.DataFrame:
     """Simulate one campaign for each at-risk segment that the study gives a cost and a rate.
 
-    `invested = customers x cost`, `recovered = total value x margin_rate x rate`, `net = recovered - invested`. The
-    rates are nobody's measurement, so each row is labelled `assumed` and says at which rate it would only break even.
+    `invested = customers x cost`, `recovered = total value x margin_rate x rate`, `net = recovered
+    - invested`. The rates are nobody's measurement, so each row is labelled `assumed` and says at
+    which rate it would only break even.
 
     Parameters
     ----------
@@ -32,7 +35,8 @@ def recovery(
     Returns
     -------
     polars.DataFrame
-        One row per segment of `settings`, in the order of `study.AT_RISK_SEGMENTS`; by `tables.RECOVERY`.
+        One row per segment of `settings`, in the order of `study.AT_RISK_SEGMENTS`; by
+        `tables.RECOVERY`.
 
     Examples
     --------
@@ -41,7 +45,11 @@ def recovery(
     (250.0, 350.0, 100.0, 40.0, 0.25, 'assumed')
     """
     assumed = pl.DataFrame(
-        [(name, settings[name].cost, settings[name].rate) for name in study.AT_RISK_SEGMENTS if name in settings],
+        [
+            (name, settings[name].cost, settings[name].rate)
+            for name in study.AT_RISK_SEGMENTS
+            if name in settings
+        ],
         schema={"segment": pl.String, "cost": pl.Float64, "rate": pl.Float64},
         orient="row",
     )
@@ -49,10 +57,14 @@ def recovery(
     plan = (
         assumed.join(segments, on="segment", how="left", maintain_order="left")
         .with_columns(pl.col("customers", "total_ltv").fill_null(0))
-        .with_columns(invested=pl.col("customers") * pl.col("cost"), recovered=value * pl.col("rate"))
+        .with_columns(
+            invested=pl.col("customers") * pl.col("cost"), recovered=value * pl.col("rate")
+        )
         .with_columns(net=pl.col("recovered") - pl.col("invested"))
         .with_columns(
-            roi_percent=_known(100 * pl.col("net") / pl.col("invested"), where=pl.col("invested") > 0),
+            roi_percent=_known(
+                100 * pl.col("net") / pl.col("invested"), where=pl.col("invested") > 0
+            ),
             break_even_rate=_known(pl.col("invested") / value, where=value > 0),
             uplift_source=pl.lit("assumed"),
         )
@@ -73,11 +85,17 @@ def totals(plan: pl.DataFrame) -> dict[str, float | None]:
     invested, recovered = (float(sum(plan[column])) for column in ("invested", "recovered"))
     roi_percent = 100 * (recovered - invested) / invested if invested > 0 else math.inf
     known = roi_percent if math.isfinite(roi_percent) else None
-    return {"invested": invested, "recovered": recovered, "net": recovered - invested, "roi_percent": known}
+    return {
+        "invested": invested,
+        "recovered": recovered,
+        "net": recovered - invested,
+        "roi_percent": known,
+    }
 
 
 def present_value(margin: Mapping[int, Vector], *, rate_per_year: float) -> dict[int, Vector]:
-    """Discount what comes within each horizon to the cutoff; each increment as if it came in the middle of its days.
+    """Discount what comes within each horizon to the cutoff; each increment as if it came in the
+    middle of its days.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The command line: each command calls one verb of the pipeline, or reads a published run."""
+"""The command line: each command calls one function of a room below, or reads a published run."""
 
 from holdfast.cli.main import main
 

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from rich.panel import Panel
     from rich.table import Table
 
+    from holdfast.audits.audit import Audit
     from holdfast.findings import Finding
-    from holdfast.pipeline.audit import Audit
 
 _SEVERITY = {"fatal": "bold red", "warning": "yellow", "note": "dim"}
 _BORDER = {"fatal": "red", "warning": "yellow", "note": "bright_black"}
@@ -24,15 +24,20 @@ def audit(
     earlier: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="KEY=VALUE", help="Where an earlier export of the log lies, as in transactions.path=old.csv."
+            metavar="KEY=VALUE",
+            help="Where an earlier export of the log lies, as in transactions.path=old.csv.",
         ),
     ] = None,
-    prove: Annotated[bool, typer.Option(help="Train the models too, and hold them against the naive baseline.")] = True,
+    prove: Annotated[
+        bool, typer.Option(help="Train the models too, and hold them against the naive baseline.")
+    ] = True,
     json: Json = False,
 ) -> None:
-    """Test the study, the data and the trained models for what makes figures worthless; exit 2 if one is fatal."""
+    """Test the study, the data and the trained models for what makes figures worthless; exit 2 if
+    one is fatal.
+    """
+    from holdfast.audits.audit import audit as ask
     from holdfast.cli.progress import progress
-    from holdfast.pipeline.audit import audit as ask
 
     study = study_from(config, overrides)
     then = study_from(config, [*(overrides or []), *earlier]) if earlier else None
@@ -68,7 +73,10 @@ def verdict(found: "Audit") -> str:
     if not counts["fatal"]:
         return f"{asked}: {told}."
     if found.is_honest:
-        return f"{asked}: {told}. What is fatal is acknowledged ({known}), and the report says so on its first page."
+        return (
+            f"{asked}: {told}. What is fatal is acknowledged ({known}), and the report says so on "
+            "its first page."
+        )
     return f"{asked}: {told}. A run is refused until it is put right or acknowledged by name."
 
 
@@ -84,9 +92,16 @@ def _panel(finding: "Finding", *, acknowledged: bool) -> "Panel":
     for name, text in (("Seen", finding.evidence), ("Means", finding.meaning), ("Do", finding.fix)):
         parts.add_row(name, Text(text))
     known = ", acknowledged" if acknowledged else ""
-    title = Text.assemble((f"{finding.severity}{known}", _SEVERITY[finding.severity]), f" {finding.name}")
+    title = Text.assemble(
+        (f"{finding.severity}{known}", _SEVERITY[finding.severity]), f" {finding.name}"
+    )
     return Panel(
-        parts, title=title, title_align="left", box=box.ROUNDED, border_style=_BORDER[finding.severity], width=100
+        parts,
+        title=title,
+        title_align="left",
+        box=box.ROUNDED,
+        border_style=_BORDER[finding.severity],
+        width=100,
     )
 
 
@@ -97,8 +112,14 @@ def _questions(found: "Audit") -> "Table":
     table = Table("asked", "answer", box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("seconds", justify="right", style="dim")
     for answer in found.answers:
-        worst = min((finding.severity for finding in answer.findings), key=list(_SEVERITY).index, default=None)
+        worst = min(
+            (finding.severity for finding in answer.findings),
+            key=list(_SEVERITY).index,
+            default=None,
+        )
         names = ", ".join(dict.fromkeys(finding.name for finding in answer.findings))
-        told = Text(names, style=_SEVERITY[worst]) if worst else Text("nothing found", style="green")
+        told = (
+            Text(names, style=_SEVERITY[worst]) if worst else Text("nothing found", style="green")
+        )
         table.add_row(answer.question, told, f"{answer.seconds:.2f}")
     return table

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from holdfast.pipeline.check import Check
+    from holdfast.quality.check import Check
 
 _SEVERITY = {"fatal": "bold red", "warning": "yellow", "note": "dim"}
 _SHOWN_ROWS = 12
@@ -23,19 +23,26 @@ def check(
     config: Config = "holdfast.toml",
     contract: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Write the data contract there: ODCS 3.1 as YAML, and JSON Schema."),
+        typer.Option(
+            metavar="FOLDER",
+            help="Write the data contract there: ODCS 3.1 as YAML, and JSON Schema.",
+        ),
     ] = None,
-    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the data report as a page.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the data report as a page.")
+    ] = None,
     overrides: Set = None,
     json: Json = False,
 ) -> None:
-    """Look at the inputs before anything is learnt: contract, data report, and whether it is enough; exit 2 if not fit.
+    """Look at the inputs before anything is learnt: contract, data report, and whether it is
+    enough; exit 2 if not fit.
 
-    Not fit are inputs that exceed a limit of the study (check.violations_at_most) or of the contract it names.
+    Not fit are inputs that exceed a limit of the study (check.violations_at_most) or of the
+    contract it names.
     """
     from holdfast.cli.progress import progress
-    from holdfast.pipeline.check import check as ask
-    from holdfast.pipeline.check_papers import write_contract, write_page
+    from holdfast.quality.check import check as ask
+    from holdfast.quality.check_files import write_contract, write_page
 
     study = study_from(config, overrides)
     with progress(silent=json) as listener:
@@ -78,10 +85,16 @@ def print_check(out: "Console", found: "Check") -> None:
     if found.violations:
         out.print("\n[bold]Quarantined[/bold]")
         for each in found.violations:
-            out.print(Text(f"  {each.rows:,} rows of {each.input} ({each.share:.2%}): {each.reason}"))
+            out.print(
+                Text(f"  {each.rows:,} rows of {each.input} ({each.share:.2%}): {each.reason}")
+            )
             for example in each.examples[:1]:
                 out.print(
-                    Text(f"    {Path(example['source']).name}, row {example['row']}: {example['raw'][:140]}", "dim")
+                    Text(
+                        f"    {Path(example['source']).name}, row {example['row']}: "
+                        f"{example['raw'][:140]}",
+                        "dim",
+                    )
                 )
     if found.findings:
         out.print("\n[bold]Findings[/bold]")
@@ -100,7 +113,9 @@ def _sentence(text: str) -> str:
 def _verdict(found: "Check") -> str:
     counts = {s: sum(finding.severity == s for finding in found.findings) for s in _SEVERITY}
     told = ", ".join(
-        f"{n} {severity}{'s' if n > 1 and severity != 'fatal' else ''}" for severity, n in counts.items() if n
+        f"{n} {severity}{'s' if n > 1 and severity != 'fatal' else ''}"
+        for severity, n in counts.items()
+        if n
     )
     fit = "fit to come in" if found.passed else "not fit to come in"
     return f"{fit}; {told or 'nothing found'}."
@@ -113,7 +128,9 @@ def _rows(found: "Check") -> "Table":
     for title in ("read", "accepted", "set aside", "quarantined"):
         table.add_column(title, justify="right")
     for name, rows in found.rows.items():
-        table.add_row(name, *(f"{n:,}" for n in (rows.read, rows.accepted, rows.set_aside, rows.quarantined)))
+        table.add_row(
+            name, *(f"{n:,}" for n in (rows.read, rows.accepted, rows.set_aside, rows.quarantined))
+        )
     return table
 
 
@@ -135,4 +152,8 @@ def _cell(value: Any) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 1000 or value == round(value) else f"{value:,.3g}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else escape(str(value))
+    return (
+        f"{value:,}"
+        if isinstance(value, int) and not isinstance(value, bool)
+        else escape(str(value))
+    )

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from holdfast.checks.churn_window import ChurnWindow
+    from holdfast.quality.churn_definition.window import ChurnWindow
 
 _SHARES = (
     "certainty",
@@ -24,10 +24,12 @@ _SHARES = (
 )
 
 
-def churn_window(config: Config = "holdfast.toml", overrides: Set = None, json: Json = False) -> None:
+def churn_window(
+    config: Config = "holdfast.toml", overrides: Set = None, json: Json = False
+) -> None:
     """Find from the order log alone after which silence a customer is lost."""
     from holdfast.cli.progress import progress
-    from holdfast.pipeline.churn_window import churn_window as ask
+    from holdfast.quality.churn_window import churn_window as ask
 
     study = study_from(config, overrides)
     with progress(silent=json) as listener:
@@ -47,20 +49,32 @@ def print_churn_window(out: "Console", found: "ChurnWindow") -> None:
 
     regime, days = found.regime, found.window.days
     period = f", usually every {regime.period_days} days" if regime.period_days else ""
-    out.print(f"\n[bold]{regime.name}[/bold]: {regime.clock_share:.0%} of repeat customers buy by the clock{period}")
+    out.print(
+        f"\n[bold]{regime.name}[/bold]: {regime.clock_share:.0%} of repeat customers buy by the "
+        f"clock{period}"
+    )
     if days is not None:
         out.print(
-            f"Recommended churn window: [bold]{days} days[/bold] of silence; from then on at most one in five returns "
-            f"within {found.horizon_days} days. Active up to {found.active_days}, lapsed up to {days - 1}, then lost."
+            f"Recommended churn window: [bold]{days} days[/bold] of silence; from then on at most "
+            "one in five returns "
+            f"within {found.horizon_days} days. Active up to {found.active_days}, lapsed up to "
+            f"{days - 1}, then lost."
         )
     out.print(Text(_drawn(found)))
     dates = [date_of(day).isoformat() for day in found.labels["latest_cutoff_day"]]
     labels = found.labels.with_columns(pl.Series("latest_cutoff_day", dates))
     tables = {
-        "Early or certain": found.tradeoff, "By rhythm": found.groups.drop("rule"), "Today": found.counts,
-        "Labels, mature up to": labels, "Months": found.seasons,
-        **({"Left, by cause and days since the first purchase": found.causes} if found.causes.height else {}),
-    }  # fmt: skip
+        "Early or certain": found.tradeoff,
+        "By rhythm": found.groups.drop("rule"),
+        "Today": found.counts,
+        "Labels, mature up to": labels,
+        "Months": found.seasons,
+        **(
+            {"Left, by cause and days since the first purchase": found.causes}
+            if found.causes.height
+            else {}
+        ),
+    }
     for title, rows in tables.items():
         out.print(f"\n[bold]{title}[/bold]", _table(rows), sep="\n")
     for finding in found.findings:
@@ -73,13 +87,18 @@ def _drawn(found: "ChurnWindow") -> str:
     rows = found.curve.gather_every(30).head(20).iter_rows(named=True)
     bars = ((row["silence_days"], row["return_probability"]) for row in rows)
     lines = (f"{days:>4}  {'█' * round(40 * chance)} {chance:.0%}" for days, chance in bars)
-    return f"\nsilent days, and the chance of a return within {found.horizon_days} more\n" + "\n".join(lines)
+    return (
+        f"\nsilent days, and the chance of a return within {found.horizon_days} more\n"
+        + "\n".join(lines)
+    )
 
 
 def _table(rows: "pl.DataFrame") -> "Table":
     from rich.table import Table
 
-    table = Table(*(name.replace("_", " ") for name in rows.columns), box=None, padding=(0, 2, 0, 0))
+    table = Table(
+        *(name.replace("_", " ") for name in rows.columns), box=None, padding=(0, 2, 0, 0)
+    )
     for row in rows.iter_rows(named=True):
         table.add_row(*(_cell(name, value) for name, value in row.items()))
     return table

@@ -13,10 +13,14 @@ from holdfast.cli.output import Config, study_from
 
 def dashboard(
     config: Config = "holdfast.toml",
-    host: Annotated[str, typer.Option(help="Address to listen at; the default is this machine only.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to listen at; the default is this machine only.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")] = 8501,
 ) -> None:
-    """Look at the published runs in a browser: eight pages, from the overview to the data's health."""
+    """Look at the published runs in a browser: eight pages, from the overview to the
+    data's health.
+    """
     from holdfast.errors import MissingExtra
 
     if find_spec("streamlit") is None:

@@ -19,15 +19,32 @@ def list_datasets(json: Json = False) -> None:
     """List the data sets, their size, licence and source."""
     from holdfast.io.datasets import catalogue
 
-    keys = ("name", "title", "kind", "rows", "customers", "provider", "page", "licence", "citation", "by_hand")
+    keys = (
+        "name",
+        "title",
+        "kind",
+        "rows",
+        "customers",
+        "provider",
+        "page",
+        "licence",
+        "citation",
+        "by_hand",
+    )
     rows = [{key: getattr(dataset, key) for key in keys} for dataset in catalogue()]
     if json:
         print_json(rows)
         return
     out = console()
     for row in rows:
-        out.print(f"[bold]{row['name']}[/bold]  {row['kind']}, {row['rows']:,} rows, {row['customers']:,} customers")
-        out.print(f"  {row['title']}\n  [dim]{row['provider']}, {row['page']}; licence: {row['licence']}[/dim]")
+        out.print(
+            f"[bold]{row['name']}[/bold]  {row['kind']}, {row['rows']:,} rows, "
+            f"{row['customers']:,} customers"
+        )
+        out.print(
+            f"  {row['title']}\n  [dim]{row['provider']}, {row['page']}; licence: "
+            f"{row['licence']}[/dim]"
+        )
         out.print(f"  [dim]cite: {row['citation']}[/dim]")
         if row["by_hand"]:
             out.print(f"  {row['by_hand']}")
@@ -36,8 +53,12 @@ def list_datasets(json: Json = False) -> None:
 @app.command(epilog="Example: holdfast datasets fetch cdnow_master --to data")
 def fetch(
     name: Annotated[str, typer.Argument(help="A name from `holdfast datasets list`.")],
-    to: Annotated[Path, typer.Option(metavar="FOLDER", help="Where NAME.parquet is written.")] = Path(),
-    mirror: Annotated[str | None, typer.Option(metavar="URL", help="Ask a mirror instead of the provider.")] = None,
+    to: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Where NAME.parquet is written.")
+    ] = Path(),
+    mirror: Annotated[
+        str | None, typer.Option(metavar="URL", help="Ask a mirror instead of the provider.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Download a data set, go on where it stopped, and check it against known counts and totals."""
@@ -46,8 +67,15 @@ def fetch(
 
     with download(name, silent=json) as on_progress:
         found = fetch_dataset(name, to, base_url=mirror, on_progress=on_progress)
-    facts = {"path": str(found.path), "rows": found.rows, "customers": found.customers, "total": str(found.total)}
+    facts = {
+        "path": str(found.path),
+        "rows": found.rows,
+        "customers": found.customers,
+        "total": str(found.total),
+    }
     if json:
         print_json(facts | {"sha256": found.sha256})
     else:
-        console().print(f"{found.path}: {found.rows:,} rows, {found.customers:,} customers, as expected")
+        console().print(
+            f"{found.path}: {found.rows:,} rows, {found.customers:,} customers, as expected"
+        )

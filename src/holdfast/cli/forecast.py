@@ -16,12 +16,18 @@ _BAR = 24
 def forecast(
     config: Config = "holdfast.toml",
     run_id: RunOption = "champion",
-    by: Annotated[Literal["company", "segment", "cohort"], typer.Option(help="Whose weeks.")] = "company",
+    by: Annotated[
+        Literal["company", "segment", "cohort"], typer.Option(help="Whose weeks.")
+    ] = "company",
     weeks: Annotated[int, typer.Option(min=1, max=521, help="How many weeks to print.")] = 13,
-    png: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the company's weeks, too.")] = None,
+    png: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw the company's weeks, too.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Print the revenue forecast of a published run, with its 80 % interval. New customers are not in it."""
+    """Print the revenue forecast of a published run, with its 80 % interval. New customers are not
+    in it.
+    """
     from holdfast.errors import NotEnoughData
     from holdfast.io.runs import Registry
 
@@ -29,16 +35,20 @@ def forecast(
     run = Registry(Path(study.project_dir) / "runs").open(run_id)
     table = run.table("forecast") if "tables/forecast.parquet" in run.manifest["files"] else None
     if table is None or table.is_empty():
-        raise NotEnoughData(f"run {run.run_id} has no forecast", fix="a forecast needs an order log with amounts")
+        raise NotEnoughData(
+            f"run {run.run_id} has no forecast", fix="a forecast needs an order log with amounts"
+        )
     first = table["week_start_day"].unique().sort()[:weeks]
     chosen = table.filter(group_kind=by).join(first.to_frame(), on="week_start_day", how="semi")
     if png is not None:
+        from holdfast.report.chart_data import weeks as past_weeks
         from holdfast.report.charts import revenue_forecast
-        from holdfast.report.drawing import drawing
-        from holdfast.report.spreads import weeks as past_weeks
+        from holdfast.report.render import drawing
 
         company, past = table.filter(group_kind="company"), past_weeks(run.table("days"))
-        png.write_bytes(drawing("forecast", revenue_forecast(company, past, currency=study.currency)).png())
+        png.write_bytes(
+            drawing("forecast", revenue_forecast(company, past, currency=study.currency)).png()
+        )
     if json:
         print_json(
             {
@@ -63,7 +73,9 @@ def _print_horizons(told: dict[str, Any], currency: str) -> None:
         table.add_column(heading, justify="right")
     for days, total in told["expected_revenue"].items():
         low, high = told.get("interval_80", {}).get(days, (None, None))
-        table.add_row(f"{days} days", f"{total:,.0f}", "" if low is None else f"{low:,.0f} to {high:,.0f}")
+        table.add_row(
+            f"{days} days", f"{total:,.0f}", "" if low is None else f"{low:,.0f} to {high:,.0f}"
+        )
     console().print(table)
     console().print()
 
@@ -81,7 +93,9 @@ def _print_group(name: str, rows: "pl.DataFrame") -> None:
     for row in rows.to_dicts():
         interval = f"{row['low_80']:,.0f} to {row['high_80']:,.0f}"
         bar = "▇" * round(_BAR * row["expected_revenue"] / most) if most > 0 else ""
-        table.add_row(str(date_of(row["week_start_day"])), f"{row['expected_revenue']:,.0f}", interval, bar)
+        table.add_row(
+            str(date_of(row["week_start_day"])), f"{row['expected_revenue']:,.0f}", interval, bar
+        )
     table.add_row("all", f"{rows['expected_revenue'].sum():,.0f}", "", "")
     console().print(table)
     console().print()

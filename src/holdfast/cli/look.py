@@ -10,23 +10,34 @@ if TYPE_CHECKING:
     import polars as pl
     from rich.table import Table
 
-    from holdfast.evaluation.backtest import Evidence
+    from holdfast.evaluation.evidence import Evidence
 
 _SHOWN = {
     "churn": ("roc_auc", "average_precision", "brier", "log_loss"),
-    "value": ("wape", "spearman", "top_decile_capture", "total_ratio", "coverage_80", "coverage_95"),
+    "value": (
+        "wape",
+        "spearman",
+        "top_decile_capture",
+        "total_ratio",
+        "coverage_80",
+        "coverage_95",
+    ),
 }
 
 
 def features(
     config: Config = "holdfast.toml",
-    sql: Annotated[bool, typer.Option("--sql", help="Print the query, to run in a warehouse of your own.")] = False,
-    cutoff: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="The cutoff in the query.")] = "2026-01-01",
+    sql: Annotated[
+        bool, typer.Option("--sql", help="Print the query, to run in a warehouse of your own.")
+    ] = False,
+    cutoff: Annotated[
+        str, typer.Option(metavar="YYYY-MM-DD", help="The cutoff in the query.")
+    ] = "2026-01-01",
     overrides: Set = None,
     json: Json = False,
 ) -> None:
     """List the features of the study: name, unit and what each one is."""
-    from holdfast.pipeline.build import catalogue, features_sql
+    from holdfast.features.feature_tables import catalogue, features_sql
     from holdfast.windows import parse_day
 
     study = study_from(config, overrides)
@@ -50,19 +61,25 @@ def backtest(
     config: Config = "holdfast.toml",
     cutoff: Annotated[
         list[str] | None,
-        typer.Option(metavar="YYYY-MM-DD", help="A test cutoff; may be repeated. [default: the study's]"),
+        typer.Option(
+            metavar="YYYY-MM-DD", help="A test cutoff; may be repeated. [default: the study's]"
+        ),
     ] = None,
     overrides: Set = None,
     json: Json = False,
 ) -> None:
-    """Prove the study cutoff by cutoff on time its models have not seen, beside the naive baselines."""
+    """Prove the study cutoff by cutoff on time its models have not seen, beside the naive
+    baselines.
+    """
     from holdfast.cli.progress import progress
-    from holdfast.pipeline.look import backtest as verb
+    from holdfast.training.look import backtest as verb
     from holdfast.windows import parse_day
 
     study = study_from(config, overrides)
     with progress(silent=json) as listener:
-        found = verb(study, cutoffs=[parse_day(day) for day in cutoff or []] or None, listener=listener)
+        found = verb(
+            study, cutoffs=[parse_day(day) for day in cutoff or []] or None, listener=listener
+        )
     _print_evidence(found, json=json)
 
 
@@ -74,7 +91,7 @@ def compare(
 ) -> None:
     """Benchmark six algorithms for each task on the same folds, with bootstrap intervals."""
     from holdfast.cli.progress import progress
-    from holdfast.pipeline.look import compare as verb
+    from holdfast.training.look import compare as verb
 
     study = study_from(config, overrides)
     with progress(silent=json) as listener:
@@ -83,15 +100,17 @@ def compare(
 
 
 def _print_evidence(found: "Evidence", *, json: bool) -> None:
-    from holdfast.pipeline.summarise import plain
-    from holdfast.report.promises import by_horizon, tenths
+    from holdfast.report.interval_coverage import by_horizon, tenths
+    from holdfast.tables import json_rows
     from holdfast.windows import date_of
 
     evidence, findings = found.evidence, [finding.as_dict() for finding in found.findings]
     by_tenth, horizons = tenths(found.predictions), by_horizon(found.horizon_evidence)
     if json:
         tables = {"evidence": evidence, "tenths": by_tenth, "horizons": horizons}
-        print_json({**{name: plain(table) for name, table in tables.items()}, "findings": findings})
+        print_json(
+            {**{name: json_rows(table) for name, table in tables.items()}, "findings": findings}
+        )
         return
     from rich.table import Table
 
@@ -115,7 +134,9 @@ def _print_evidence(found: "Evidence", *, json: bool) -> None:
 
 
 def _tenths(by_tenth: "pl.DataFrame") -> "Table":
-    """Each cutoff's tenths by expected revenue: what was expected, what came, how often the interval held."""
+    """Each cutoff's tenths by expected revenue: what was expected, what came, how often the
+    interval held.
+    """
     from rich.table import Table
 
     from holdfast.windows import date_of
@@ -132,7 +153,9 @@ def _tenths(by_tenth: "pl.DataFrame") -> "Table":
 
 
 def _horizons(by_horizon: "pl.DataFrame") -> "Table":
-    """Every horizon, days, at every cutoff whose window has ended; in brackets, the naive baseline."""
+    """Every horizon, days, at every cutoff whose window has ended; in brackets, the naive
+    baseline.
+    """
     from rich.table import Table
 
     from holdfast.windows import date_of
@@ -143,8 +166,14 @@ def _horizons(by_horizon: "pl.DataFrame") -> "Table":
         table.add_column(title, justify="right", no_wrap=True)
     for row in by_horizon.iter_rows(named=True):
         told = {name: "-" if value is None else f"{value:.3f}" for name, value in row.items()}
-        pairs = ("-" if row[name] is None else f"{told[name]} ({told[f'naive_{name}']})" for name in shown)
-        held = ("-" if row[name] is None else f"{row[name]:.0%}" for name in ("coverage_80", "coverage_95"))
+        pairs = (
+            "-" if row[name] is None else f"{told[name]} ({told[f'naive_{name}']})"
+            for name in shown
+        )
+        held = (
+            "-" if row[name] is None else f"{row[name]:.0%}"
+            for name in ("coverage_80", "coverage_95")
+        )
         table.add_row(str(row["horizon_days"]), str(date_of(row["cutoff_day"])), *pairs, *held)
     return table
 

@@ -30,7 +30,8 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,  # half the start of every --help would be spent on colours
     pretty_exceptions_enable=False,
-    help="From an order log, or a customer snapshot, to churn, value, reasons, segments and a retention plan.\n\n"
+    help="From an order log, or a customer snapshot, to churn, value, reasons, segments and a "
+    "retention plan.\n\n"
     "Start with `holdfast init my-shop --data orders.csv`, then `holdfast run`.",
     epilog="Exit codes: 0 done, 1 failed, 2 wrong input. Every command takes --help and --json.",
 )
@@ -45,7 +46,10 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version)
+        bool,
+        typer.Option(
+            "--version", help="Show the version and exit.", is_eager=True, callback=_show_version
+        ),
     ] = False,
 ) -> None: ...
 
@@ -90,7 +94,8 @@ def main() -> None:
             raise
         print_error(
             HoldfastError(
-                f"something went wrong that Holdfast did not expect: {type(error).__name__}: {error}",
+                f"something went wrong that Holdfast did not expect: {type(error).__name__}: "
+                f"{error}",
                 fix="set HOLDFAST_DEBUG=1 to see where, and report it",
             )
         )

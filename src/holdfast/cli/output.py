@@ -32,10 +32,18 @@ def run_ids(ctx: typer.Context, incomplete: str) -> list[str]:
 
 RunOption = Annotated[
     str,
-    typer.Option("--run", metavar="RUN_ID", help="A run's id, `champion` or `latest`.", autocompletion=run_ids),
+    typer.Option(
+        "--run",
+        metavar="RUN_ID",
+        help="A run's id, `champion` or `latest`.",
+        autocompletion=run_ids,
+    ),
 ]
 Set = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the study; may be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Override a key of the study; may be repeated."
+    ),
 ]
 
 
@@ -48,13 +56,24 @@ def console(*, stderr: bool = False) -> "Console":
 
 def print_json(value: Any) -> None:
     """Print one JSON object; NaN and infinity are refused rather than printed."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1, default=str) + "\n")
+    sys.stdout.write(
+        json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1, default=str) + "\n"
+    )
 
 
 def print_error(error: HoldfastError) -> None:
     """Print an error: to stderr for people, and as JSON to stdout when --json was given."""
     if "--json" in sys.argv:
-        print_json({"error": {"code": error.code, "problem": error.problem, "fix": error.fix, **error.parts}})
+        print_json(
+            {
+                "error": {
+                    "code": error.code,
+                    "problem": error.problem,
+                    "fix": error.fix,
+                    **error.parts,
+                }
+            }
+        )
         return
     from rich.text import Text
 
@@ -73,4 +92,6 @@ def study_from(config: str, overrides: list[str] | None) -> "Study":
     for key, equals, _ in pairs:
         if not equals:
             raise StudyError(f"--set {key} has no value", fix="write --set key=value")
-    return Study.from_toml(config, overrides={key.strip(): value.strip() for key, _, value in pairs})
+    return Study.from_toml(
+        config, overrides={key.strip(): value.strip() for key, _, value in pairs}
+    )

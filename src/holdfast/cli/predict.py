@@ -12,7 +12,8 @@ def predict(
     customer_id: Annotated[str | None, typer.Option(help="A customer of the run.")] = None,
     random: Annotated[bool, typer.Option("--random", help="Any customer of the run.")] = False,
     features: Annotated[
-        Path | None, typer.Option(help="A JSON file with one customer's features, or snapshot columns.")
+        Path | None,
+        typer.Option(help="A JSON file with one customer's features, or snapshot columns."),
     ] = None,
     run: RunOption = "champion",
     config: Config = "holdfast.toml",
@@ -22,7 +23,7 @@ def predict(
     from holdfast.cli.summary import print_prediction
     from holdfast.errors import InputError
     from holdfast.io.runs import Registry
-    from holdfast.pipeline import predict as verb
+    from holdfast.serving import predict as verb
 
     named = (customer_id is not None) + random + (features is not None)
     if named != 1:
@@ -34,7 +35,9 @@ def predict(
     if features is not None:
         answer = verb.predict_features(published, verb.read_features(features))
     else:
-        answer = verb.predict_customer(published, customer_id if customer_id is not None else verb.anyone(published))
+        answer = verb.predict_customer(
+            published, customer_id if customer_id is not None else verb.anyone(published)
+        )
     _show(answer, json=json, show=print_prediction)
 
 

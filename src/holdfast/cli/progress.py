@@ -18,7 +18,7 @@ from rich.progress import (
 from rich.spinner import Spinner
 from rich.text import Text
 
-from holdfast.pipeline.progress import Listener, Silence
+from holdfast.progress import Listener, Silence
 
 
 class PlainLines:
@@ -50,13 +50,17 @@ class LiveSteps:
     def finished(self, step: str, *, seconds: float, detail: str) -> None:
         """Move the step above."""
         self._step = ""
-        self._done.append(Text.assemble(("✓ ", "green"), f"{step:<34} {seconds:6.1f} s  ", (detail, "dim")))
+        self._done.append(
+            Text.assemble(("✓ ", "green"), f"{step:<34} {seconds:6.1f} s  ", (detail, "dim"))
+        )
 
     def __rich__(self) -> Group:
         """Draw the steps; called some times a second."""
         if not self._step:
             return Group(*self._done)
-        return Group(*self._done, Spinner("dots", f"{self._step:<34} {perf_counter() - self._since:6.1f} s"))
+        return Group(
+            *self._done, Spinner("dots", f"{self._step:<34} {perf_counter() - self._since:6.1f} s")
+        )
 
 
 @contextmanager
@@ -91,7 +95,12 @@ def download(name: str, *, silent: bool) -> Iterator[Callable[[int, int | None],
 @contextmanager
 def counting(what: str, *, total: int, silent: bool) -> Iterator[Callable[[int], None]]:
     """A bar of things made so far."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), disable=silent, transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda done: bar.update(task, completed=done)

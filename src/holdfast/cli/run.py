@@ -16,7 +16,7 @@ def run(
     """Ingest, learn, prove, score, explain, segment, simulate and report."""
     from holdfast.cli.progress import progress
     from holdfast.cli.summary import print_summary
-    from holdfast.pipeline.run import run as run_study
+    from holdfast.runs.run import run as run_study
 
     study = study_from(config, overrides)
     with progress(silent=json) as listener:

@@ -13,7 +13,10 @@ app = typer.Typer(
     epilog="Example: holdfast runs list",
 )
 RunId = Annotated[
-    str, typer.Argument(metavar="RUN_ID", help="A run's id, `champion` or `latest`.", autocompletion=run_ids)
+    str,
+    typer.Argument(
+        metavar="RUN_ID", help="A run's id, `champion` or `latest`.", autocompletion=run_ids
+    ),
 ]
 
 
@@ -22,7 +25,9 @@ def list_runs(config: Config = "holdfast.toml", json: Json = False) -> None:
     """List the published runs, newest first; the champion is marked."""
     registry = _registry(config)
     champion = registry.champion_id()
-    rows = [_row(registry.open(run_id).manifest, champion=champion) for run_id in registry.run_ids()]
+    rows = [
+        _row(registry.open(run_id).manifest, champion=champion) for run_id in registry.run_ids()
+    ]
     if json:
         print_json(rows)
         return
@@ -31,7 +36,9 @@ def list_runs(config: Config = "holdfast.toml", json: Json = False) -> None:
     table = Table("", "run", "study", "cutoff", "customers", box=None, pad_edge=False)
     for row in rows:
         mark = "[green]champion[/green]" if row["champion"] else ""
-        table.add_row(mark, row["run_id"], row["study"], row["cutoff_date"], f"{row['customers']:,}")
+        table.add_row(
+            mark, row["run_id"], row["study"], row["cutoff_date"], f"{row['customers']:,}"
+        )
     console().print(table if rows else "no run is published yet; make one with `holdfast run`")
 
 

@@ -7,32 +7,54 @@ import typer
 
 from holdfast.cli.output import Config, Json, console, print_json
 
-keys = typer.Typer(no_args_is_help=True, help="API keys: create, list, revoke. A key is shown once; its hash is kept.")
+keys = typer.Typer(
+    no_args_is_help=True,
+    help="API keys: create, list, revoke. A key is shown once; its hash is kept.",
+)
 
 
 def serve(
     config: Config = "holdfast.toml",
-    host: Annotated[str, typer.Option(help="Address to listen on; without keys only this machine's.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; without keys only this machine's.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that answer.")] = 1,
-    rate: Annotated[str, typer.Option(help="Requests per key, over all workers, as 100/second.")] = "6000/minute",
+    rate: Annotated[
+        str, typer.Option(help="Requests per key, over all workers, as 100/second.")
+    ] = "6000/minute",
     cors_origin: Annotated[
-        list[str] | None, typer.Option(help="A site whose pages may ask; may be repeated. None: no site may.")
+        list[str] | None,
+        typer.Option(help="A site whose pages may ask; may be repeated. None: no site may."),
     ] = None,
-    log: Annotated[bool, typer.Option("--log/--no-log", help="A JSON line per request on stderr.")] = True,
+    log: Annotated[
+        bool, typer.Option("--log/--no-log", help="A JSON line per request on stderr.")
+    ] = True,
 ) -> None:
-    """Serve the champion run: predictions, customers, segments, evidence, as a REST API with its docs at /docs."""
+    """Serve the champion run: predictions, customers, segments, evidence, as a REST API with its
+    docs at /docs.
+    """
     from holdfast.api import server
 
     server.serve(
-        Path(config).parent, host=host, port=port, workers=workers, rate=rate,
-        cors_origins=tuple(cors_origin or ()), log=log,
-    )  # fmt: skip
+        Path(config).parent,
+        host=host,
+        port=port,
+        workers=workers,
+        rate=rate,
+        cors_origins=tuple(cors_origin or ()),
+        log=log,
+    )
 
 
 @keys.command(epilog="Example: holdfast keys create --role reader --name dashboard")
 def create(
-    role: Annotated[str, typer.Option(help="reader: ask. operator: also promote and roll back. admin: also see keys.")],
+    role: Annotated[
+        str,
+        typer.Option(
+            help="reader: ask. operator: also promote and roll back. admin: also see keys."
+        ),
+    ],
     name: Annotated[str, typer.Option(help="Whose it is.")] = "",
     config: Config = "holdfast.toml",
     json: Json = False,
@@ -44,7 +66,9 @@ def create(
     if json:
         print_json({"key": text, **key.public()})
         return
-    console().print(f"{text}\n\nKey {key.key_id} of role {role}. Keep it: only its SHA-256 was written down.")
+    console().print(
+        f"{text}\n\nKey {key.key_id} of role {role}. Keep it: only its SHA-256 was written down."
+    )
 
 
 @keys.command(name="list", epilog="Example: holdfast keys list")
@@ -62,7 +86,9 @@ def list_keys(config: Config = "holdfast.toml", json: Json = False) -> None:
     columns = ("key_id", "role", "name", "created_at", "last_used_at", "revoked_at")
     for row in rows:
         table.add_row(*(row[column] or "" for column in columns))
-    console().print(table if rows else "there are no keys; make one with `holdfast keys create --role reader`")
+    console().print(
+        table if rows else "there are no keys; make one with `holdfast keys create --role reader`"
+    )
 
 
 @keys.command(epilog="Example: holdfast keys revoke 1f2e3d4c")

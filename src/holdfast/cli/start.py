@@ -11,36 +11,50 @@ import typer
 from holdfast.cli.output import Json, console, print_json
 
 if TYPE_CHECKING:
-    from holdfast.pipeline.init import Guess
+    from holdfast.setup.propose import Guess
 
 
 def init(
     name: Annotated[str, typer.Argument(help="Name of the study.")],
     data: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Orders or a snapshot, CSV or Parquet. [default: the only one here]"),
+        typer.Option(
+            metavar="FILE",
+            help="Orders or a snapshot, CSV or Parquet. [default: the only one here]",
+        ),
     ] = None,
     overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="What you know better than a guess.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="What you know better than a guess."),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Write without asking.")] = False,
     json: Json = False,
 ) -> None:
-    """Look at a file and write a commented holdfast.toml: columns mapped, encoding, delimiter and dates recognised."""
+    """Look at a file and write a commented holdfast.toml: columns mapped, encoding, delimiter and
+    dates recognised.
+    """
     from holdfast.errors import InputError
-    from holdfast.pipeline.init import propose
+    from holdfast.setup.propose import propose
 
     target = Path("holdfast.toml")
     if target.exists():
-        raise InputError("there is a holdfast.toml here already", fix="go to another folder, or remove it")
+        raise InputError(
+            "there is a holdfast.toml here already", fix="go to another folder, or remove it"
+        )
     given = {key: value for key, _, value in (item.partition("=") for item in overrides or [])}
-    proposal = propose(data or _only_file(), project_dir=Path(), given={"study.name": name, **given})
+    proposal = propose(
+        data or _only_file(), project_dir=Path(), given={"study.name": name, **given}
+    )
     if json:
         guesses = [asdict(guess) for guess in proposal.guesses]
         print_json({"study": str(target), "kind": proposal.kind, "guesses": guesses})
     else:
         _show_guesses(proposal.guesses)
-    if not (yes or json) and sys.stdin.isatty() and not typer.confirm("Write holdfast.toml?", default=True):
+    if (
+        not (yes or json)
+        and sys.stdin.isatty()
+        and not typer.confirm("Write holdfast.toml?", default=True)
+    ):
         raise typer.Exit(1)
     target.write_text(proposal.toml, encoding="utf-8")
     if not json:
@@ -67,32 +81,47 @@ def _show_guesses(guesses: "Sequence[Guess]") -> None:
     table.add_column("value", overflow="fold")
     table.add_column("because", overflow="fold")
     for guess in guesses:
-        table.add_row(guess.key, Text(guess.value), Text(guess.because + ("" if guess.sure else " (?)")))
+        table.add_row(
+            guess.key, Text(guess.value), Text(guess.because + ("" if guess.sure else " (?)"))
+        )
     console().print(table)
 
 
 def simulate(
     directory: Annotated[Path, typer.Argument(help="A new or empty folder.")],
-    customers: Annotated[int, typer.Option(min=1, max=10_000_000, help="How many customers.")] = 5000,
+    customers: Annotated[
+        int, typer.Option(min=1, max=10_000_000, help="How many customers.")
+    ] = 5000,
     days: Annotated[int, typer.Option(min=30, max=3650, help="Length of the log.")] = 730,
     seed: Annotated[int, typer.Option(help="Same seed, same shop.")] = 42,
     overrides: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Any other number of the shop, e.g. rhythm=4."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Any other number of the shop, e.g. rhythm=4."
+        ),
     ] = None,
     postgres: Annotated[
-        str | None, typer.Option(metavar="DSN_ENV", help="Load it into the PostgreSQL that this variable names, too.")
+        str | None,
+        typer.Option(
+            metavar="DSN_ENV", help="Load it into the PostgreSQL that this variable names, too."
+        ),
     ] = None,
-    schema: Annotated[str, typer.Option(help="With --postgres: the schema to create.")] = "simulated",
+    schema: Annotated[
+        str, typer.Option(help="With --postgres: the schema to create.")
+    ] = "simulated",
     json: Json = False,
 ) -> None:
-    """Write a simulated shop: orders, events, customers, randomised campaigns, the truth, and a study over them."""
+    """Write a simulated shop: orders, events, customers, randomised campaigns, the truth, and a
+    study over them.
+    """
     from holdfast.cli.progress import counting
-    from holdfast.pipeline.simulate import Destination, simulate_to
+    from holdfast.setup.simulate import Destination, simulate_to
     from holdfast.synthetic import Shop
 
     known = [field.name for field in fields(Shop) if field.type in (int, float)]
-    shop = replace(Shop(n_customers=customers, n_days=days, seed=seed), **_numbers(overrides, known))
+    shop = replace(
+        Shop(n_customers=customers, n_days=days, seed=seed), **_numbers(overrides, known)
+    )
     with counting("customers", total=customers, silent=json) as on_progress:
         target = Destination(postgres, schema) if postgres else None
         written = simulate_to(directory, shop, postgres=target, on_progress=on_progress)

@@ -19,7 +19,10 @@ def print_summary(out: "Console", run: "Run", study: "Study") -> None:
     """Print what a run found, in the order a manager asks."""
     summary, money = run.summary, study.currency
     out.print()
-    out.print(f"[bold]{study.name}[/bold], {summary['customers']:,} customers as of {summary['cutoff_date']}")
+    out.print(
+        f"[bold]{study.name}[/bold], {summary['customers']:,} customers as of "
+        f"{summary['cutoff_date']}"
+    )
     for line in _headline(summary, money):
         out.print(line)
     out.print()
@@ -40,12 +43,15 @@ def print_summary(out: "Console", run: "Run", study: "Study") -> None:
 def _headline(summary: dict[str, Any], money: str) -> list[str]:
     rows, recovery = summary["rows"], summary["recovery"]
     told = {
-        "Rows": f"{rows['read']:,} read = {rows['accepted']:,} accepted + {rows['set_aside']:,} set aside "
+        "Rows": f"{rows['read']:,} read = {rows['accepted']:,} accepted + {rows['set_aside']:,} "
+        "set aside "
         f"+ {rows['quarantined']:,} quarantined",
         "At risk": f"{summary['share_at_risk']:.1%} of customers",
     }
     if _knows_value(summary):
-        told["Expected revenue"] = f"{summary['expected_revenue']:,.0f} {money} ({_horizon(summary)})"
+        told["Expected revenue"] = (
+            f"{summary['expected_revenue']:,.0f} {money} ({_horizon(summary)})"
+        )
         told["Revenue at risk"] = f"{summary['revenue_at_risk']:,.0f} {money}"
     if _knows_value(summary) and recovery["invested"]:
         brought = f"net {recovery['net']:,.0f} {money}, ROI {recovery['roi_percent']:,.0f} %"
@@ -77,13 +83,18 @@ def _segments(summary: dict[str, Any], money: str) -> Table:
 def _proof(summary: dict[str, Any]) -> list[str]:
     """How good the predictions proved, always beside the naive baseline."""
     lines = []
-    pairs = {"churn": {"roc_auc": "AUC", "brier": "Brier"}, "value": {"wape": "WAPE", "spearman": "Spearman"}}
+    pairs = {
+        "churn": {"roc_auc": "AUC", "brier": "Brier"},
+        "value": {"wape": "WAPE", "spearman": "Spearman"},
+    }
     for task, metrics in pairs.items():
         naive = summary[task]["baseline"] or {}
         for metric, name in metrics.items():
             if summary[task].get(metric) is not None and naive.get(metric) is not None:
                 beside = f"{naive['name'].removeprefix('baseline: ')}: {naive[metric]:.3f}"
-                lines.append(f"Unseen {task:<6} {name:<9} {summary[task][metric]:.3f}   naive, {beside}")
+                lines.append(
+                    f"Unseen {task:<6} {name:<9} {summary[task][metric]:.3f}   naive, {beside}"
+                )
     return lines
 
 
@@ -96,13 +107,24 @@ def _worth(answer: dict[str, Any]) -> str:
 def print_prediction(out: "Console", answer: dict[str, Any]) -> None:
     """Print one customer's page."""
     table = Table.grid(padding=(0, 2))
-    table.add_row("Churn probability", f"{answer['churn_probability']:.1%}   {answer['churn_risk']}")
+    table.add_row(
+        "Churn probability", f"{answer['churn_probability']:.1%}   {answer['churn_risk']}"
+    )
     table.add_row("Predicted LTV", _worth(answer))
-    table.add_row("Composite risk", f"{answer['risk_score']:.3f}   higher than {answer['risk_rank']:.0%} of the tier")
+    table.add_row(
+        "Composite risk",
+        f"{answer['risk_score']:.3f}   higher than {answer['risk_rank']:.0%} of the tier",
+    )
     table.add_row("Segment", f"[bold]{answer['segment']}[/bold]")
-    out.print(Panel(table, title=f"Customer {answer['customer_id']}", title_align="left", expand=False))
+    out.print(
+        Panel(table, title=f"Customer {answer['customer_id']}", title_align="left", expand=False)
+    )
     why = [reason["sentence"] for reason in answer["reasons"]]
-    for title, lines in (("Check", answer.get("warnings")), ("Do", answer["actions"]), ("Why", why)):
+    for title, lines in (
+        ("Check", answer.get("warnings")),
+        ("Do", answer["actions"]),
+        ("Why", why),
+    ):
         if lines:
             out.print(f"[bold]{title}[/bold]")
         for line in lines or []:

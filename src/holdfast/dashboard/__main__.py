@@ -1,4 +1,6 @@
-"""Start the dashboard: `python -m holdfast.dashboard STUDY HOST PORT`, which is what `holdfast dashboard` becomes."""
+"""Start the dashboard: `python -m holdfast.dashboard STUDY HOST PORT`, which is what `holdfast
+dashboard` becomes.
+"""
 
 import os
 import sys
@@ -7,9 +9,9 @@ from pathlib import Path
 from streamlit import config
 from streamlit.web import bootstrap
 
-from holdfast.dashboard.data import STUDY
+from holdfast.dashboard.preload import warm
+from holdfast.dashboard.run_view import STUDY
 from holdfast.dashboard.settings import options
-from holdfast.dashboard.warm import warm
 
 
 def main(study: str, host: str, port: str) -> None:

@@ -1,10 +1,12 @@
-"""The entry: pages and the choice of a run. Streamlit runs this file for every look and every click."""
+"""The entry: pages and the choice of a run. Streamlit runs this file for every look and every
+click.
+"""
 
 import numpy as np
 import streamlit as st
 from PIL import Image
 
-from holdfast.dashboard.data import project
+from holdfast.dashboard.run_view import project
 from holdfast.dashboard.views import (
     actions,
     cohorts,
@@ -46,7 +48,11 @@ def _icon() -> Image.Image:
     """An H in the palette's blue: an icon by name would be fetched from outside."""
     blue = [int(light("blue")[k : k + 2], 16) for k in (1, 3, 5)]
     drawn = np.full((16, 16, 3), blue, dtype=np.uint8)
-    for rows, columns in ((slice(3, 13), slice(4, 6)), (slice(3, 13), slice(10, 12)), (slice(7, 9), slice(4, 12))):
+    for rows, columns in (
+        (slice(3, 13), slice(4, 6)),
+        (slice(3, 13), slice(10, 12)),
+        (slice(7, 9), slice(4, 12)),
+    ):
         drawn[rows, columns] = 255
     return Image.fromarray(drawn)
 

@@ -1,4 +1,6 @@
-"""How Streamlit is set up: on this machine only, silent to the outside, one palette for light and dark."""
+"""How Streamlit is set up: on this machine only, silent to the outside, one palette for light and
+dark.
+"""
 
 from typing import Any
 
@@ -10,8 +12,8 @@ PORT = 8501
 def options(*, host: str, port: int) -> dict[str, Any]:
     """Streamlit's options, by their names.
 
-    Its own exporter is off: cells that begin like a formula would run in a spreadsheet, and `report.exports` prevents
-    that.
+    Its own exporter is off: cells that begin like a formula would run in a spreadsheet, and
+    `report.exports` prevents that.
     """
     fixed = {
         "server.address": host,
@@ -38,10 +40,20 @@ def _theme() -> dict[str, Any]:
         "theme.headingFontSizes": ["1.9rem", "1.35rem", "1.1rem"],
     }
     names = {
-        "primaryColor": "blue", "backgroundColor": "ground", "secondaryBackgroundColor": "panel", "textColor": "ink",
-        "borderColor": "line", "linkColor": "blue",
-    }  # fmt: skip
+        "primaryColor": "blue",
+        "backgroundColor": "ground",
+        "secondaryBackgroundColor": "panel",
+        "textColor": "ink",
+        "borderColor": "line",
+        "linkColor": "blue",
+    }
     modes = ("light", "dark")
-    colours = {f"theme.{mode}.{key}": COLOURS[name][k] for k, mode in enumerate(modes) for key, name in names.items()}
-    sidebar = {f"theme.{mode}.sidebar.backgroundColor": COLOURS["panel"][k] for k, mode in enumerate(modes)}
+    colours = {
+        f"theme.{mode}.{key}": COLOURS[name][k]
+        for k, mode in enumerate(modes)
+        for key, name in names.items()
+    }
+    sidebar = {
+        f"theme.{mode}.sidebar.backgroundColor": COLOURS["panel"][k] for k, mode in enumerate(modes)
+    }
     return common | colours | sidebar

@@ -1,7 +1,7 @@
 """Totals: how far a predicted sum has been off on time that the model had not seen.
 
-Intervals of single customers do not add up to the interval of their sum: what a sum misses is the level, for everyone
-at once. The past cutoffs show by how much.
+Intervals of single customers do not add up to the interval of their sum: what a sum misses is the
+level, for everyone at once. The past cutoffs show by how much.
 """
 
 from typing import NamedTuple
@@ -17,7 +17,8 @@ class Range(NamedTuple):
 
 
 def range_of(amount: float, evidence: pl.DataFrame) -> Range | None:
-    """Divide a predicted sum by the ratios of predicted to actual that past cutoffs showed, their intervals included.
+    """Divide a predicted sum by the ratios of predicted to actual that past cutoffs showed, their
+    intervals included.
 
     Parameters
     ----------
@@ -31,17 +32,26 @@ def range_of(amount: float, evidence: pl.DataFrame) -> Range | None:
 
     Examples
     --------
-    >>> row = {"task": "value", "model": "champion", "metric": "total_ratio", "value": 1.0, "low": 0.8, "high": 1.25}
+    >>> row = {"task": "value", "model": "champion", "metric": "total_ratio", "value": 1.0,
+    ...     "low": 0.8, "high": 1.25}
     >>> range_of(100.0, pl.DataFrame([row]))
     Range(low=80.0, high=125.0)
     """
-    mine = (pl.col("task") == "value") & (pl.col("model") == "champion") & (pl.col("metric") == "total_ratio")
+    mine = (
+        (pl.col("task") == "value")
+        & (pl.col("model") == "champion")
+        & (pl.col("metric") == "total_ratio")
+    )
     ends = evidence.filter(mine).select(
-        low=pl.coalesce(pl.col("low").fill_nan(None), "value"), high=pl.coalesce(pl.col("high").fill_nan(None), "value")
+        low=pl.coalesce(pl.col("low").fill_nan(None), "value"),
+        high=pl.coalesce(pl.col("high").fill_nan(None), "value"),
     )
     known = ends.filter((pl.col("low") > 0) & pl.col("high").is_finite())
     if known.is_empty():
         return None
     # A total that came out at 0.8 of what happened promises 1 / 0.8 of what it says.
-    sides = sorted(amount / float(end) for end in (known["low"].to_numpy().min(), known["high"].to_numpy().max()))
+    sides = sorted(
+        amount / float(end)
+        for end in (known["low"].to_numpy().min(), known["high"].to_numpy().max())
+    )
     return Range(*sides)

@@ -1,4 +1,6 @@
-"""Explanation: everything that a run publishes about its reasons, made chunk by chunk so that memory stays bounded."""
+"""Explanation: everything that a run publishes about its reasons, made chunk by chunk so that
+memory stays bounded.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ from holdfast import study, tables
 from holdfast.explain.reasons import reasons
 from holdfast.explain.wording import Wording
 from holdfast.findings import Finding
-from holdfast.models.design import Attribution
+from holdfast.learners.design import Attribution
 
 Floats = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
@@ -41,7 +43,8 @@ class Explanation:
     Attributes
     ----------
     reasons, contributions, importance
-        By the contracts of these names in `tables`; contributions are those of a sample of `SAMPLE` customers.
+        By the contracts of these names in `tables`; contributions are those of a sample of `SAMPLE`
+        customers.
     findings
         What the reader must know; nothing, where contributions add up.
     """
@@ -63,8 +66,9 @@ def explain(
 ) -> Explanation:
     """Explain the scores of a customer base.
 
-    Up to `settings.every_customer_up_to`, each customer gets reasons and importance is the mean over all of them;
-    above it, customers at risk get reasons and importance is the mean over a sample of everyone.
+    Up to `settings.every_customer_up_to`, each customer gets reasons and importance is the mean
+    over all of them; above it, customers at risk get reasons and importance is the mean over a
+    sample of everyone.
 
     Parameters
     ----------
@@ -87,18 +91,30 @@ def explain(
         part = frame[chunk]
         for task, model in models.items():
             attribution = model.contributions(part)
-            tallies[task].add(attribution, model.raw(part), sample=in_sample[chunk], everyone=everyone)
+            tallies[task].add(
+                attribution, model.raw(part), sample=in_sample[chunk], everyone=everyone
+            )
             kept = np.flatnonzero(told[chunk])
-            mine = Attribution(attribution.columns, attribution.values[kept], attribution.base[kept])
+            mine = Attribution(
+                attribution.columns, attribution.values[kept], attribution.base[kept]
+            )
             found.append(reasons(task, mine, part[kept], wording=wording, top=settings.reasons))
     sample = frame.filter(pl.Series(in_sample))
-    contributions = [tables.CONTRIBUTIONS.empty(), *(tally.long(task, sample) for task, tally in tallies.items())]
-    importance = [tables.IMPORTANCE.empty(), *(tally.importance(task) for task, tally in tallies.items())]
+    contributions = [
+        tables.CONTRIBUTIONS.empty(),
+        *(tally.long(task, sample) for task, tally in tallies.items()),
+    ]
+    importance = [
+        tables.IMPORTANCE.empty(),
+        *(tally.importance(task) for task, tally in tallies.items()),
+    ]
     return Explanation(
         reasons=pl.concat(found),
         contributions=tables.CONTRIBUTIONS.check(pl.concat(contributions)),
         importance=tables.IMPORTANCE.check(pl.concat(importance)),
-        findings=tuple(finding for task, tally in tallies.items() for finding in tally.findings(task)),
+        findings=tuple(
+            finding for task, tally in tallies.items() for finding in tally.findings(task)
+        ),
     )
 
 
@@ -169,8 +185,14 @@ class _Tally:
 
 def _coded(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
     """Every column as floats; words, which no scale puts in order, as null."""
-    numeric = {name for name in columns if frame.schema[name].is_numeric() or frame.schema[name] == pl.Boolean}
+    numeric = {
+        name
+        for name in columns
+        if frame.schema[name].is_numeric() or frame.schema[name] == pl.Boolean
+    }
     return frame.select(
-        pl.col(name).cast(pl.Float64) if name in numeric else pl.repeat(None, pl.len(), dtype=pl.Float64).alias(name)
+        pl.col(name).cast(pl.Float64)
+        if name in numeric
+        else pl.repeat(None, pl.len(), dtype=pl.Float64).alias(name)
         for name in columns
     )

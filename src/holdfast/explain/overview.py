@@ -16,17 +16,23 @@ def roles(importance: pl.DataFrame) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        One row per feature, strongest first: `feature`, its relative importance for `churn` and for `value` (0..1), and
-        `role`: both, churn only, value only or neither.
+        One row per feature, strongest first: `feature`, its relative importance for `churn` and for
+        `value` (0..1), and `role`: both, churn only, value only or neither.
     """
     churn, value = (
-        importance.filter(pl.col("task") == task).select("feature", pl.col("relative").alias(task)) for task in EFFECT
+        importance.filter(pl.col("task") == task).select("feature", pl.col("relative").alias(task))
+        for task in EFFECT
     )
     for_churn, for_value = pl.col("churn") >= MATTERS, pl.col("value") >= MATTERS
     role = (
-        pl.when(for_churn & for_value).then(pl.lit("both")).when(for_churn).then(pl.lit("churn only"))
-        .when(for_value).then(pl.lit("value only")).otherwise(pl.lit("neither"))
-    )  # fmt: skip
+        pl.when(for_churn & for_value)
+        .then(pl.lit("both"))
+        .when(for_churn)
+        .then(pl.lit("churn only"))
+        .when(for_value)
+        .then(pl.lit("value only"))
+        .otherwise(pl.lit("neither"))
+    )
     return (
         churn.join(value, on="feature", how="full", coalesce=True)
         .with_columns(pl.col("churn", "value").fill_null(0.0))
@@ -35,18 +41,27 @@ def roles(importance: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def top_reasons(explanation: Explanation, *, wording: Wording, top: int = 3) -> list[dict[str, str | float]]:
-    """Tell the strongest features of each task over all customers, with the direction in which they work.
+def top_reasons(
+    explanation: Explanation, *, wording: Wording, top: int = 3
+) -> list[dict[str, str | float]]:
+    """Tell the strongest features of each task over all customers, with the direction in which they
+    work.
 
     Returns
     -------
     list
         Of {task, feature, sentence, relative}, strongest first within the task.
     """
-    strongest = explanation.importance.filter(pl.col("relative") > 0).group_by("task", maintain_order=True).head(top)
+    strongest = (
+        explanation.importance.filter(pl.col("relative") > 0)
+        .group_by("task", maintain_order=True)
+        .head(top)
+    )
     found: list[dict[str, str | float]] = []
     for task, feature, relative in strongest.select("task", "feature", "relative").iter_rows():
-        sample = explanation.contributions.filter((pl.col("task") == task) & (pl.col("feature") == feature))
+        sample = explanation.contributions.filter(
+            (pl.col("task") == task) & (pl.col("feature") == feature)
+        )
         direction = "changes" if feature in wording.words else _direction(sample)
         sentence = f"{wording.title(feature)}: {direction} {EFFECT[task]}"
         found.append({"task": task, "feature": feature, "sentence": sentence, "relative": relative})

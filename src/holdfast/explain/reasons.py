@@ -6,14 +6,17 @@ import polars as pl
 
 from holdfast import tables
 from holdfast.explain.wording import EFFECT, Wording
-from holdfast.models.design import Attribution
+from holdfast.learners.design import Attribution
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 
-def reasons(task: str, attribution: Attribution, rows: pl.DataFrame, *, wording: Wording, top: int) -> pl.DataFrame:
-    """Tell the strongest reasons of each customer, at most `top`; a column that adds nothing is no reason.
+def reasons(
+    task: str, attribution: Attribution, rows: pl.DataFrame, *, wording: Wording, top: int
+) -> pl.DataFrame:
+    """Tell the strongest reasons of each customer, at most `top`; a column that adds nothing is no
+    reason.
 
     Sentences are written column by column, and only for the reasons that are kept.
 
@@ -22,7 +25,8 @@ def reasons(task: str, attribution: Attribution, rows: pl.DataFrame, *, wording:
     task
         "churn" or "value".
     attribution, rows
-        The same customers in the same order; `rows` has `customer_id` and what the sentences mention.
+        The same customers in the same order; `rows` has `customer_id` and what the sentences
+        mention.
 
     Returns
     -------

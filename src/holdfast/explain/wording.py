@@ -38,7 +38,9 @@ class Wording:
     currency: str
 
     @classmethod
-    def learn(cls, base: pl.DataFrame, *, columns: Sequence[str], catalogue: bool, currency: str) -> "Wording":
+    def learn(
+        cls, base: pl.DataFrame, *, columns: Sequence[str], catalogue: bool, currency: str
+    ) -> "Wording":
         """Learn what is usual.
 
         Parameters
@@ -57,7 +59,11 @@ class Wording:
 
     def title(self, column: str) -> str:
         """What a column is, without a customer's value."""
-        return FEATURES_BY_NAME[column].heading if column in self.catalogued else column.replace("_", " ")
+        return (
+            FEATURES_BY_NAME[column].heading
+            if column in self.catalogued
+            else column.replace("_", " ")
+        )
 
     def values(self, column: str, rows: pl.DataFrame) -> pl.Series:
         """Each row's value as shown."""
@@ -70,13 +76,17 @@ class Wording:
         if column in self.catalogued:
             return self._told(FEATURES_BY_NAME[column], rows)
         end = f" ({self.usual[column]})"
-        return pl.select(pl.lit(f"{self.title(column)} is ") + pl.lit(self.values(column, rows)) + end).to_series()
+        return pl.select(
+            pl.lit(f"{self.title(column)} is ") + pl.lit(self.values(column, rows)) + end
+        ).to_series()
 
     def _told(self, feature: Feature, rows: pl.DataFrame) -> pl.Series:
         """Do for all rows at once what `features.words.say` does for one."""
         clauses = [self._clause(clause, rows) for clause in feature.says.split("; ")]
         told = pl.concat_str(clauses, separator="; ", ignore_nulls=True)
-        return pl.select(pl.when(told == "").then(pl.lit(unknown(feature))).otherwise(told)).to_series()
+        return pl.select(
+            pl.when(told == "").then(pl.lit(unknown(feature))).otherwise(told)
+        ).to_series()
 
     def _clause(self, clause: str, rows: pl.DataFrame) -> pl.Series:
         """Fill one clause in; null where a value that it names is."""
@@ -86,11 +96,18 @@ class Wording:
         return pl.select(pl.concat_str(*pieces)).to_series()
 
     def _field(self, name: str, rows: pl.DataFrame) -> pl.Series | pl.Expr:
-        return self._shown(FEATURES_BY_NAME[name], rows) if name in rows.columns else pl.lit(None, pl.String)
+        return (
+            self._shown(FEATURES_BY_NAME[name], rows)
+            if name in rows.columns
+            else pl.lit(None, pl.String)
+        )
 
     def _shown(self, feature: Feature, rows: pl.DataFrame) -> pl.Series:
         known = rows[feature.name].to_list()
-        written = [None if value is None else shown(value, feature.unit, currency=self.currency) for value in known]
+        written = [
+            None if value is None else shown(value, feature.unit, currency=self.currency)
+            for value in known
+        ]
         return pl.Series(written, dtype=pl.String)
 
     def to_dict(self) -> dict[str, Any]:
@@ -108,13 +125,16 @@ def texts(column: pl.Series) -> list[str]:
     if column.dtype.is_numeric():
         return [_UNKNOWN if value is None else number(value) for value in column.to_list()]
     words = column.cast(pl.String).fill_null(_UNKNOWN)
-    return (words.replace({"true": "yes", "false": "no"}) if column.dtype == pl.Boolean else words).to_list()
+    return (
+        words.replace({"true": "yes", "false": "no"}) if column.dtype == pl.Boolean else words
+    ).to_list()
 
 
 def number(value: float) -> str:
     """Write a number of unknown unit as short as its size allows.
 
-    >>> number(1560), number(14.766), number(0.5), number(0.00412), number(123.4), number(float("nan"))
+    >>> (number(1560), number(14.766), number(0.5), number(0.00412), number(123.4),
+    ...  number(float("nan")))
     ('1,560', '14.77', '0.5', '0.0041', '123', 'not known')
     """
     if not math.isfinite(value):

@@ -1,1 +1,3 @@
-"""Features: each one an expression with a name, a unit and a sentence, over integer days and integer money."""
+"""Features: each one an expression with a name, a unit and a sentence, over integer days and
+integer money.
+"""

@@ -10,12 +10,14 @@ _PRODUCTS = frozenset({"products"})
 _ORDERS = frozenset({"orders"})
 
 _GROSS = {"gross_minor_total": total("gross_minor")}
-# The value of the last purchase: the smallest days_ago wins. Exact while a day's value is below 2^44 minor units.
+# The value of the last purchase: the smallest days_ago wins. Exact while a day's value is below
+# 2^44 minor units.
 _SHIFT = 2**44
 _last_value_packed = {
     "last_value_packed": nw.when(nw.col("is_purchase") > 0)
-    .then(days_ago.cast(nw.Int64) * _SHIFT + nw.col("gross_minor")).min()
-}  # fmt: skip
+    .then(days_ago.cast(nw.Int64) * _SHIFT + nw.col("gross_minor"))
+    .min()
+}
 
 FEATURES = (
     Feature(
@@ -44,7 +46,11 @@ FEATURES = (
         unit="currency",
         sentence="Value of the largest purchase (all orders of one day), before returns",
         says="largest purchase: {purchase_value_max}",
-        parts={"purchase_value_max_minor": nw.when(nw.col("is_purchase") > 0).then(nw.col("gross_minor")).max()},
+        parts={
+            "purchase_value_max_minor": nw.when(nw.col("is_purchase") > 0)
+            .then(nw.col("gross_minor"))
+            .max()
+        },
         value=nw.col("purchase_value_max_minor"),
         needs=_AMOUNTS,
     ),

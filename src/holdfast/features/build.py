@@ -1,7 +1,8 @@
 """Build: every feature of every customer at every cutoff, in one pass over the activity.
 
-The query has three steps: rows before the cutoff with their `days_ago`; integer aggregates by customer and cutoff; and
-ratios of those. It is the same narwhals expression on DuckDB, on Spark and on a Polars frame of one customer.
+The query has three steps: rows before the cutoff with their `days_ago`; integer aggregates by
+customer and cutoff; and ratios of those. It is the same narwhals expression on DuckDB, on Spark and
+on a Polars frame of one customer.
 """
 
 from collections.abc import Sequence
@@ -32,23 +33,23 @@ def build_features(
     cutoff_days
         First days that may not be seen. At least one.
     eligible_days
-        A customer is eligible who bought in the last so many days before the cutoff; None: at any time before it.
+        A customer is eligible who bought in the last so many days before the cutoff; None: at any
+        time before it.
     minor_digits
         Decimals of the currency.
 
     Returns
     -------
     nw.LazyFrame
-        One row per eligible customer and cutoff: customer_id, cutoff_day (int32), then one column per feature, int64 or
-        float64. In no particular order.
+        One row per eligible customer and cutoff: customer_id, cutoff_day (int32), then one column
+        per feature, int64 or float64. In no particular order.
     """
     parts = {name: part for feature in features for name, part in feature.parts.items()}
     parts |= SINCE_LAST  # Eligibility needs it, whatever features are asked for.
     aggregated = _seen(activity, cutoff_days).group_by(*KEYS).agg(**parts)
-    return (
-        aggregated.filter(_eligible(eligible_days))
-        .select(*KEYS, **{feature.name: _value(feature, minor_digits=minor_digits) for feature in features})
-    )  # fmt: skip
+    return aggregated.filter(_eligible(eligible_days)).select(
+        *KEYS, **{feature.name: _value(feature, minor_digits=minor_digits) for feature in features}
+    )
 
 
 def _seen(activity: nw.LazyFrame[Any], cutoff_days: Sequence[int]) -> nw.LazyFrame[Any]:
@@ -67,7 +68,9 @@ def _seen(activity: nw.LazyFrame[Any], cutoff_days: Sequence[int]) -> nw.LazyFra
 
 def _before(measured: nw.LazyFrame[Any], cutoff_day: int) -> nw.LazyFrame[Any]:
     cutoff = nw.lit(cutoff_day, dtype=nw.Int32)
-    return measured.filter(nw.col("day") < cutoff_day).with_columns(cutoff_day=cutoff, days_ago=cutoff - nw.col("day"))
+    return measured.filter(nw.col("day") < cutoff_day).with_columns(
+        cutoff_day=cutoff, days_ago=cutoff - nw.col("day")
+    )
 
 
 def _flag(condition: nw.Expr) -> nw.Expr:

@@ -9,7 +9,8 @@ _DAYS_IN_A_YEAR = 365.2425
 
 
 def season_of(day: nw.Expr) -> nw.Expr:
-    """Time of the year of a day since 1970-01-01: 0 = 1 January, 0.5 = early July; right to two days.
+    """Time of the year of a day since 1970-01-01: 0 = 1 January, 0.5 = early July; right to two
+    days.
 
     Engines disagree on turning integers into dates, and not on this.
     """
@@ -40,7 +41,8 @@ FEATURES = (
         name="cutoff_season",
         group="calendar",
         unit="season",
-        sentence="Time of the year of the cutoff, from 0 = 1 January to 1 = 31 December: the same for every customer",
+        sentence="Time of the year of the cutoff, from 0 = 1 January to 1 = 31 December: the same "
+        "for every customer",
         says="the time of the year: {cutoff_season}",
         parts={},
         value=season_of(nw.col("cutoff_day")),

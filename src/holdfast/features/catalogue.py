@@ -16,13 +16,17 @@ FEATURES_BY_NAME = {feature.name: feature for feature in FEATURES}
 
 
 def sources_of(study: Study) -> frozenset[str]:
-    """Name what the study's sources tell: "orders", "amounts", "products", "treatments" and kinds of event."""
+    """Name what the study's sources tell: "orders", "amounts", "products", "treatments" and kinds
+    of event.
+    """
     found = set(study.events.kinds.values()) if study.events is not None else set()
     if study.treatments is not None:
         found.add("treatments")
     if study.transactions is not None:
         columns = study.transactions.columns
-        has_amount = columns.amount is not None or (columns.quantity is not None and columns.unit_price is not None)
+        has_amount = columns.amount is not None or (
+            columns.quantity is not None and columns.unit_price is not None
+        )
         has = {
             "orders": columns.order_id is not None,
             "products": columns.product_id is not None,

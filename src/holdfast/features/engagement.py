@@ -1,8 +1,17 @@
-"""Engagement: sessions, views, clicks, wishlist and cart adds, campaigns, from the event and treatment logs."""
+"""Engagement: sessions, views, clicks, wishlist and cart adds, campaigns, from the event and
+treatment logs.
+"""
 
 import narwhals as nw
 
-from holdfast.features.feature import Feature, days_since_last, ratio, total, window_name, window_words
+from holdfast.features.feature import (
+    Feature,
+    days_since_last,
+    ratio,
+    total,
+    window_name,
+    window_words,
+)
 from holdfast.tables import ENGAGEMENT_KINDS
 
 _WINDOWS_DAYS = (30, 90, 365)
@@ -54,7 +63,8 @@ _CART_ABANDON_RATE = Feature(
     name="cart_abandon_rate",
     group="engagement",
     unit="share",
-    sentence="Of the days in the last 365 on which something was put into the cart, the share without a purchase",
+    sentence="Of the days in the last 365 on which something was put into the cart, the share "
+    "without a purchase",
     says="left {cart_abandon_rate} of carts without buying",
     parts={
         "cart_days_365d": total("is_cart_day", within_days=365),

@@ -1,9 +1,10 @@
 """What a feature is: a name, a unit, two sentences and an expression over integers.
 
-A feature is computed in two levels. Level 1, its `parts`, are integer sums, counts, minima and maxima over the rows of
-one customer before one cutoff, most of them over a trailing window of `days_ago` (cutoff_day - day, at least 1).
-Integers add up to the same number in every order and on every engine. Level 2, its `value`, combines parts: mostly the
-part itself, else a ratio. A ratio that is not defined is null; NaN and infinity never occur.
+A feature is computed in two levels. Level 1, its `parts`, are integer sums, counts, minima and
+maxima over the rows of one customer before one cutoff, most of them over a trailing window of
+`days_ago` (cutoff_day - day, at least 1). Integers add up to the same number in every order and on
+every engine. Level 2, its `value`, combines parts: mostly the part itself, else a ratio. A ratio
+that is not defined is null; NaN and infinity never occur.
 """
 
 import re
@@ -28,19 +29,21 @@ class Feature:
     Attributes
     ----------
     unit
-        "currency" is declared in minor units; `build_features` divides, last. "share" is 0..1, "change" -1..1 and
-        "season" a fraction of the year.
+        "currency" is declared in minor units; `build_features` divides, last. "share" is 0..1,
+        "change" -1..1 and "season" a fraction of the year.
     sentence
         What it is, in plain words.
     says
-        How a customer's value is told to a marketer: clauses parted by "; ", each with fields that name this or other
-        features. `holdfast.features.words.say` fills it in.
+        How a customer's value is told to a marketer: clauses parted by "; ", each with fields that
+        name this or other features. `holdfast.features.words.say` fills it in.
     parts
-        Level 1: name -> aggregate over the rows of one customer and cutoff. Parts of one name are one expression.
+        Level 1: name -> aggregate over the rows of one customer and cutoff. Parts of one name are
+        one expression.
     value
         Level 2: an expression over parts.
     needs
-        What the study must have for it: "orders", "amounts", "products", "treatments" or a kind of event.
+        What the study must have for it: "orders", "amounts", "products", "treatments" or a kind of
+        event.
     """
 
     name: str
@@ -59,7 +62,9 @@ class Feature:
 
 
 def total(measure: str, *, within_days: int | None = None) -> nw.Expr:
-    """Sum a column of non-null integers over the trailing window, or over everything before the cutoff."""
+    """Sum a column of non-null integers over the trailing window, or over everything before the
+    cutoff.
+    """
     column = nw.col(measure)
     if within_days is not None:
         column = nw.when(days_ago <= within_days).then(column).otherwise(nw.lit(0))
@@ -84,7 +89,8 @@ def ratio(numerator: nw.Expr, denominator: nw.Expr) -> nw.Expr:
 def window_name(stem: str, within_days: int | None, *, whole: str = "") -> str:
     """Name the feature of one window.
 
-    >>> window_name("spend", 30), window_name("spend", None, whole="spend_total"), window_name("n_orders", None)
+    >>> (window_name("spend", 30), window_name("spend", None, whole="spend_total"),
+    ...  window_name("n_orders", None))
     ('spend_30d', 'spend_total', 'n_orders')
     """
     return f"{stem}_{within_days}d" if within_days is not None else whole or stem

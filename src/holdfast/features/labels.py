@@ -27,7 +27,8 @@ def build_labels(
     activity
         The ACTIVITY table: one row per customer and day.
     population
-        customer_id and cutoff_day, one row each: whose outcome is asked for. Each cutoff is one of `cutoff_days`.
+        customer_id and cutoff_day, one row each: whose outcome is asked for. Each cutoff is one of
+        `cutoff_days`.
     end_day
         First day after the log. A window that reaches beyond it is not complete and has no label.
 
@@ -41,7 +42,12 @@ def build_labels(
     NotEnoughData
         No window is complete.
     """
-    windows = [(cutoff, horizon) for cutoff in cutoff_days for horizon in horizons_days if cutoff + horizon <= end_day]
+    windows = [
+        (cutoff, horizon)
+        for cutoff in cutoff_days
+        for horizon in horizons_days
+        if cutoff + horizon <= end_day
+    ]
     if not windows:
         raise NotEnoughData(
             f"no target window of {min(horizons_days)} days is complete: the first cutoff is "
@@ -49,14 +55,21 @@ def build_labels(
             fix="use an earlier cutoff or a shorter horizon",
         )
     outcomes = (
-        nw.concat([_inside(activity, cutoff_day, horizon_days) for cutoff_day, horizon_days in windows])
+        nw.concat(
+            [_inside(activity, cutoff_day, horizon_days) for cutoff_day, horizon_days in windows]
+        )
         .group_by(*_KEYS)
         .agg(
             bought=nw.when(nw.col("n_orders") > 0).then(nw.lit(1)).otherwise(nw.lit(0)).sum(),
             revenue=(nw.col("gross_minor") + nw.col("returns_minor")).sum(),
         )
     )
-    asked = nw.concat([_asked(population, days, end_day=end_day) for days in sorted({days for _, days in windows})])
+    asked = nw.concat(
+        [
+            _asked(population, days, end_day=end_day)
+            for days in sorted({days for _, days in windows})
+        ]
+    )
     # Who did nothing at all has no rows to aggregate, and a label all the same.
     n_purchases = nw.col("bought").fill_null(0).cast(nw.Int32)
     return asked.join(outcomes, on=list(_KEYS), how="left").select(

@@ -1,6 +1,7 @@
 """Purchases: how often and for how much, in trailing windows and in all.
 
-A purchase is a day with at least one order. Spend is net: returns reduce it on their own day and are no purchase.
+A purchase is a day with at least one order. Spend is net: returns reduce it on their own day and
+are no purchase.
 """
 
 import narwhals as nw
@@ -65,4 +66,6 @@ def _returns(days: int | None) -> Feature:
     )
 
 
-FEATURES = tuple(make(days) for make in (_n_purchases, _n_orders, _spend, _returns) for days in _WINDOWS)
+FEATURES = tuple(
+    make(days) for make in (_n_purchases, _n_orders, _spend, _returns) for days in _WINDOWS
+)

@@ -1,7 +1,7 @@
 """Trend: the recent window against the one before it.
 
-A change is (recent - before) / (|recent| + |before|), both per day: -1 = stopped, 0 = steady, 1 = new; null when
-nothing happened in either.
+A change is (recent - before) / (|recent| + |before|), both per day: -1 = stopped, 0 = steady, 1 =
+new; null when nothing happened in either.
 """
 
 import narwhals as nw
@@ -30,12 +30,16 @@ def _purchase_change(pair: tuple[int, int]) -> Feature:
         name=f"purchase_change_{recent}d",
         group="trend",
         unit="change",
-        sentence=f"Purchases of the last {recent} days against the {longer - recent} days before, -1 to 1",
+        sentence=f"Purchases of the last {recent} days against the {longer - recent} days before, "
+        "-1 to 1",
         says=f"purchases in the last {recent} days: {{n_purchases_{recent}d}}; "
         f"in the last {longer} days: {{n_purchases_{longer}d}}",
         parts=_windows("n_purchases_{}d", "is_purchase", pair),
         value=_change(
-            nw.col(f"n_purchases_{recent}d"), nw.col(f"n_purchases_{longer}d"), recent_days=recent, longer_days=longer
+            nw.col(f"n_purchases_{recent}d"),
+            nw.col(f"n_purchases_{longer}d"),
+            recent_days=recent,
+            longer_days=longer,
         ),
     )
 
@@ -46,11 +50,16 @@ def _spend_change(pair: tuple[int, int]) -> Feature:
         name=f"spend_change_{recent}d",
         group="trend",
         unit="change",
-        sentence=f"Net spend of the last {recent} days against the {longer - recent} days before, -1 to 1",
-        says=f"spent in the last {recent} days: {{spend_{recent}d}}; in the last {longer} days: {{spend_{longer}d}}",
+        sentence=f"Net spend of the last {recent} days against the {longer - recent} days before, "
+        "-1 to 1",
+        says=f"spent in the last {recent} days: {{spend_{recent}d}}; in the last {longer} days: "
+        f"{{spend_{longer}d}}",
         parts=_windows("spend_{}d_minor", "net_minor", pair),
         value=_change(
-            nw.col(f"spend_{recent}d_minor"), nw.col(f"spend_{longer}d_minor"), recent_days=recent, longer_days=longer
+            nw.col(f"spend_{recent}d_minor"),
+            nw.col(f"spend_{longer}d_minor"),
+            recent_days=recent,
+            longer_days=longer,
         ),
         needs=frozenset({"amounts"}),
     )

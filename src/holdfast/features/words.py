@@ -10,9 +10,11 @@ from holdfast.features.feature import Feature, Unit
 def shown(value: float | None, unit: Unit, *, currency: str = "") -> str:
     """Write a value with its unit.
 
-    >>> shown(74, "days"), shown(1, "days"), shown(1234.5, "currency", currency="GBP"), shown(0.354, "share")
+    >>> (shown(74, "days"), shown(1, "days"), shown(1234.5, "currency", currency="GBP"),
+    ...  shown(0.354, "share"))
     ('74 days', '1 day', 'GBP 1,234.50', '35%')
-    >>> shown(-0.5, "change"), shown(1.8266, "ratio"), shown(0.87, "season"), shown(3, "count"), shown(None, "days")
+    >>> (shown(-0.5, "change"), shown(1.8266, "ratio"), shown(0.87, "season"), shown(3, "count"),
+    ...  shown(None, "days"))
     ('-50%', '1.8', 'November', '3', 'unknown')
     """
     if value is None:
@@ -34,11 +36,17 @@ def shown(value: float | None, unit: Unit, *, currency: str = "") -> str:
             return f"{value:,.0f}"
 
 
-def say(feature: Feature, values: Mapping[str, float | None], units: Mapping[str, Unit], *, currency: str = "") -> str:
+def say(
+    feature: Feature,
+    values: Mapping[str, float | None],
+    units: Mapping[str, Unit],
+    *,
+    currency: str = "",
+) -> str:
     """Tell a customer's value in plain words.
 
-    Clauses whose values are missing are left out; where nothing remains, the feature's own sentence says what is
-    unknown.
+    Clauses whose values are missing are left out; where nothing remains, the feature's own sentence
+    says what is unknown.
 
     Parameters
     ----------
@@ -46,7 +54,11 @@ def say(feature: Feature, values: Mapping[str, float | None], units: Mapping[str
         By name, for every feature that the template mentions.
     """
     clauses = feature.says.split("; ")
-    told = [clause.format_map(_shown(clause, values, units, currency)) for clause in clauses if _known(clause, values)]
+    told = [
+        clause.format_map(_shown(clause, values, units, currency))
+        for clause in clauses
+        if _known(clause, values)
+    ]
     return "; ".join(told) or unknown(feature)
 
 
@@ -63,5 +75,7 @@ def _known(clause: str, values: Mapping[str, float | None]) -> bool:
     return all(values.get(name) is not None for name in _fields(clause))
 
 
-def _shown(clause: str, values: Mapping[str, float | None], units: Mapping[str, Unit], currency: str) -> dict[str, str]:
+def _shown(
+    clause: str, values: Mapping[str, float | None], units: Mapping[str, Unit], currency: str
+) -> dict[str, str]:
     return {name: shown(values[name], units[name], currency=currency) for name in _fields(clause)}

@@ -1,1 +1,3 @@
-"""Input and output: engines, sources and published runs. Knows the table contracts; of models only their parts."""
+"""Input and output: engines, sources and published runs. Knows the table contracts; of models only
+their parts.
+"""

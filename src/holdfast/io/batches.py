@@ -1,4 +1,6 @@
-"""Arrow arrays for where a row came from, made from memory: `pa.array` and `pa.scalar` would import pandas."""
+"""Arrow arrays for where a row came from, made from memory: `pa.array` and `pa.scalar` would import
+pandas.
+"""
 
 import numpy as np
 import pyarrow as pa

@@ -1,7 +1,8 @@
-"""What Holdfast knows of public data sets: where from, on what terms, in what format, and the figures of a true copy.
+"""What Holdfast knows of public data sets: where from, on what terms, in what format, and the
+figures of a true copy.
 
-A SHA-256 is given where our copy, written back in the provider's format, has it (CDNOW master, telco, Hillstrom), or
-where independent downloads agree on it (Online Retail II).
+A SHA-256 is given where our copy, written back in the provider's format, has it (CDNOW master,
+telco, Hillstrom), or where independent downloads agree on it (Online Retail II).
 """
 
 from collections.abc import Callable, Mapping
@@ -26,11 +27,13 @@ class Dataset:
     rows, customers, total
         What a copy must come to; `total` is the sum of `total_of`, to the cent.
     url
-        The provider's own address; None where the provider asks for a login, and `by_hand` says how to get it.
+        The provider's own address; None where the provider asks for a login, and `by_hand` says how
+        to get it.
     member
         Name of the data file inside the provider's zip; None where the download is the data file.
     sha256
-        Of the provider's data file (not of the zip around it); None where it could not be confirmed.
+        Of the provider's data file (not of the zip around it); None where it could not be
+        confirmed.
     needs
         A package of the extra `datasets`, without which the format cannot be read.
     figures
@@ -55,7 +58,9 @@ class Dataset:
     needs: str | None = None
     customer: pl.Expr = field(repr=False, compare=False)
     amount: pl.Expr = field(repr=False, compare=False)
-    figures: Mapping[str, tuple[int, pl.Expr]] = field(default_factory=dict, repr=False, compare=False)
+    figures: Mapping[str, tuple[int, pl.Expr]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
     read: Callable[[Path], pl.DataFrame] = field(default=pl.read_csv, repr=False, compare=False)
 
 
@@ -74,12 +79,14 @@ def catalogue() -> tuple[Dataset, ...]:
 def _cdnow_master() -> Dataset:
     return Dataset(
         name="cdnow_master",
-        title="CDNOW: every purchase to June 1998 of the customers acquired in the first quarter of 1997",
+        title="CDNOW: every purchase to June 1998 of the customers acquired in the first quarter "
+        "of 1997",
         kind="order log",
         provider="Bruce Hardie",
         page="https://www.brucehardie.com/datasets/",
         licence="none stated; published for research",
-        citation="Fader, P. S. and Hardie, B. G. S. (2001). Forecasting Repeat Sales at CDNOW: A Case Study. "
+        citation="Fader, P. S. and Hardie, B. G. S. (2001). Forecasting Repeat Sales at CDNOW: A "
+        "Case Study. "
         "Interfaces 31(3), S94-S107.",
         url="https://www.brucehardie.com/datasets/CDNOW_master.zip",
         member="CDNOW_master.txt",
@@ -135,12 +142,14 @@ def _cdnow_sample() -> Dataset:
 def _online_retail_ii() -> Dataset:
     return Dataset(
         name="online_retail_ii",
-        title="Online Retail II: order lines of a British gift wholesaler, December 2009 to December 2011",
+        title="Online Retail II: order lines of a British gift wholesaler, December 2009 to "
+        "December 2011",
         kind="order lines",
         provider="UCI Machine Learning Repository",
         page="https://archive.ics.uci.edu/dataset/502/online+retail+ii",
         licence="CC BY 4.0",
-        citation="Chen, D. (2012). Online Retail II. UCI Machine Learning Repository. doi:10.24432/C5CG6D",
+        citation="Chen, D. (2012). Online Retail II. UCI Machine Learning Repository. "
+        "doi:10.24432/C5CG6D",
         url="https://archive.ics.uci.edu/static/public/502/online+retail+ii.zip",
         member="online_retail_II.xlsx",
         sha256="bcbe73b35f5b7babf197fb0cb983a11f5d9ff929078d4aa53d171b1f2df2e980",
@@ -177,7 +186,8 @@ def _online_retail_ii() -> Dataset:
 def _telco() -> Dataset:
     return Dataset(
         name="telco",
-        title="Telco customer churn: subscribers of a fictional company (never evidence of anything)",
+        title="Telco customer churn: subscribers of a fictional company (never evidence of "
+        "anything)",
         kind="snapshot",
         provider="IBM",
         page="https://github.com/IBM/telco-customer-churn-on-icp4d",
@@ -196,7 +206,12 @@ def _telco() -> Dataset:
             "blank TotalCharges": (11, (pl.col("TotalCharges") == " ").sum()),
         },
         read=partial(
-            read_csv, numbers={"SeniorCitizen": pl.Int64(), "tenure": pl.Int64(), "MonthlyCharges": pl.Float64()}
+            read_csv,
+            numbers={
+                "SeniorCitizen": pl.Int64(),
+                "tenure": pl.Int64(),
+                "MonthlyCharges": pl.Float64(),
+            },
         ),
     )
 
@@ -210,7 +225,8 @@ def _hillstrom() -> Dataset:
         provider="Kevin Hillstrom, MineThatData",
         page="https://blog.minethatdata.com/2008/03/minethatdata-e-mail-analytics-and-data.html",
         licence="none stated; published for the MineThatData challenge",
-        citation="Hillstrom, K. (2008). The MineThatData E-Mail Analytics and Data Mining Challenge.",
+        citation="Hillstrom, K. (2008). The MineThatData E-Mail Analytics and Data Mining "
+        "Challenge.",
         # The provider does not serve this file over TLS: its SHA-256 is what vouches for it.
         url="http://www.minethatdata.com/"
         "Kevin_Hillstrom_MineThatData_E-MailAnalytics_DataMiningChallenge_2008.03.20.csv",
@@ -223,10 +239,16 @@ def _hillstrom() -> Dataset:
         amount=pl.col("spend"),
         figures={
             f"customers with {arm}": (size, (pl.col("segment") == arm).sum())
-            for arm, size in (("Mens E-Mail", 21_307), ("Womens E-Mail", 21_387), ("No E-Mail", 21_306))
+            for arm, size in (
+                ("Mens E-Mail", 21_307),
+                ("Womens E-Mail", 21_387),
+                ("No E-Mail", 21_306),
+            )
         },
         read=partial(
-            read_csv, numbers=dict.fromkeys(whole, pl.Int64()) | {"history": pl.Float64(), "spend": pl.Float64()}
+            read_csv,
+            numbers=dict.fromkeys(whole, pl.Int64())
+            | {"history": pl.Float64(), "spend": pl.Float64()},
         ),
     )
 
@@ -234,13 +256,15 @@ def _hillstrom() -> Dataset:
 def _ecommerce_user_segmentation() -> Dataset:
     return Dataset(
         name="ecommerce_user_segmentation",
-        title="E-commerce user segmentation: 14 columns of a shop's customers, churn is Recency > 90",
+        title="E-commerce user segmentation: 14 columns of a shop's customers, churn is Recency > "
+        "90",
         kind="snapshot",
         provider="Kaggle",
         page="https://www.kaggle.com/datasets",
         licence="not stated",
         citation="E-commerce user segmentation, ecommerce_user_segmentation.csv, Kaggle.",
-        by_hand="Kaggle asks for a login: sign in there, search for ecommerce_user_segmentation.csv, and give the "
+        by_hand="Kaggle asks for a login: sign in there, search for "
+        "ecommerce_user_segmentation.csv, and give the "
         "path of the file to `holdfast init` (its SHA-256 begins with 031fe634)",
         sha256="031fe634c586b686452de802fb4436e91e350bfdd02b8c383ebedf6d117ea3bd",
         rows=10_000,

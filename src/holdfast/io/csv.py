@@ -1,8 +1,9 @@
-"""CSV files as a stream of Arrow batches, by an explicit dialect, with every line that does not fit put on record.
+"""CSV files as a stream of Arrow batches, by an explicit dialect, with every line that does not fit
+put on record.
 
-Nothing is guessed here and nothing is converted: every cell stays text, so that whoever knows what a column means can
-say which cells cannot be understood; a cell with nothing in it, not even quotes, is missing. A record is what lies
-between two line ends outside quotes; blank lines are none.
+Nothing is guessed here and nothing is converted: every cell stays text, so that whoever knows what
+a column means can say which cells cannot be understood; a cell with nothing in it, not even quotes,
+is missing. A record is what lies between two line ends outside quotes; blank lines are none.
 """
 
 import csv
@@ -32,7 +33,9 @@ _FEW = 1000
 
 @dataclass(frozen=True)
 class Rejected:
-    """A record that is no row: the wrong number of cells, undecodable bytes, a quote that is never closed."""
+    """A record that is no row: the wrong number of cells, undecodable bytes, a quote that is never
+    closed.
+    """
 
     file: int
     record: int
@@ -71,7 +74,9 @@ class CsvFiles:
 
     @property
     def schema(self) -> pa.Schema:
-        """`_file`, `_row` (number of the record in its file) and a text column c0, c1, ... for each name."""
+        """`_file`, `_row` (number of the record in its file) and a text column c0, c1, ... for each
+        name.
+        """
         cells = [(f"c{i}", pa.string()) for i in range(len(self.names))]
         return pa.schema([("_file", pa.int32()), ("_row", pa.int64()), *cells])
 
@@ -83,7 +88,9 @@ class CsvFiles:
                 self._header_lines[index] = stream.header_lines
                 for numbers, cells in _Records(self, index, stream, width=len(order)):
                     where = provenance(index, numbers)
-                    yield pa.RecordBatch.from_arrays([*where, *(cells[i] for i in order)], schema=self.schema)
+                    yield pa.RecordBatch.from_arrays(
+                        [*where, *(cells[i] for i in order)], schema=self.schema
+                    )
 
     def lines(self, file: int, records: Sequence[int]) -> dict[int, int]:
         """Return the 1-based line on which each of these records of a file begins."""
@@ -106,7 +113,8 @@ class CsvFiles:
         if len(self.rejected) > MOST_REJECTED:
             path = self.files[self.rejected[-1].file].path
             raise DataError(
-                f"more than {MOST_REJECTED:,} lines up to {path} are not rows: {self.rejected[-1].reason}",
+                f"more than {MOST_REJECTED:,} lines up to {path} are not rows: "
+                f"{self.rejected[-1].reason}",
                 fix="check csv.delimiter, csv.quote and csv.encoding",
             )
 
@@ -146,7 +154,9 @@ class _Records:
             yield rows
         self._check_dialect(record - 1)
         rejected_after = sum(number >= record for number in self._invalid)
-        self._files.finished(self._index, records=record - 1 + rejected_after, newlines=self._stream.newlines)
+        self._files.finished(
+            self._index, records=record - 1 + rejected_after, newlines=self._stream.newlines
+        )
 
     def _parsed(self) -> Iterator[pa.RecordBatch]:
         names = [f"c{i}" for i in range(self._width)]
@@ -155,7 +165,9 @@ class _Records:
         try:
             yield from pacsv.open_csv(
                 self._stream,
-                read_options=pacsv.ReadOptions(use_threads=False, block_size=self._stream.block, column_names=names),
+                read_options=pacsv.ReadOptions(
+                    use_threads=False, block_size=self._stream.block, column_names=names
+                ),
                 parse_options=pacsv.ParseOptions(
                     delimiter=self._files.dialect.delimiter,
                     quote_char=self._files.dialect.quote,
@@ -174,7 +186,9 @@ class _Records:
                 return
             path = self._files.files[self._index].path
             if "straddling" not in str(error):
-                raise DataError(f"{path} cannot be read: {error}", fix="check the csv section") from None
+                raise DataError(
+                    f"{path} cannot be read: {error}", fix="check the csv section"
+                ) from None
             raise DataError(
                 f"{path} has a line longer than {self._stream.block >> 20} MB",
                 fix="look for a quote that is never closed, or set csv.quote",
@@ -186,7 +200,9 @@ class _Records:
         if row.text.count(quote) % 2:
             reason = "a quote is never closed"
         self._invalid.append(row.number)
-        self._files.rejected.append(Rejected(self._index, row.number, reason, row.text[:RAW_CHARACTERS]))
+        self._files.rejected.append(
+            Rejected(self._index, row.number, reason, row.text[:RAW_CHARACTERS])
+        )
         return "skip"
 
     def _check_dialect(self, rows: int) -> None:
@@ -194,7 +210,8 @@ class _Records:
         if len(self._invalid) > max(rows, _FEW):
             raise DataError(
                 f"{len(self._invalid):,} of the first {len(self._invalid) + rows:,} lines of "
-                f"{self._files.files[self._index].path} are not rows: {self._files.rejected[-1].reason}",
+                f"{self._files.files[self._index].path} are not rows: "
+                f"{self._files.rejected[-1].reason}",
                 fix="check csv.delimiter and csv.quote",
             )
 
@@ -207,8 +224,12 @@ class _Records:
             bad[batch.num_rows - 1] = "a quote is never closed"
         for i, reason in sorted(bad.items()):
             cells = (column[i].as_py() or b"" for column in batch.columns)
-            text = self._files.dialect.delimiter.join(cell.decode("utf-8", "replace") for cell in cells)
-            self._files.reject([Rejected(self._index, int(numbers[i]), reason, text[:RAW_CHARACTERS])])
+            text = self._files.dialect.delimiter.join(
+                cell.decode("utf-8", "replace") for cell in cells
+            )
+            self._files.reject(
+                [Rejected(self._index, int(numbers[i]), reason, text[:RAW_CHARACTERS])]
+            )
         following = int(numbers[-1]) + 1 if len(numbers) else record
         if bad:
             keep = np.setdiff1d(np.arange(batch.num_rows), list(bad))
@@ -230,9 +251,13 @@ class _Records:
         return dict.fromkeys(bad, f"bytes that are not {self._files.dialect.encoding} text")
 
     def _swallowed(self, batch: pa.RecordBatch) -> bool:
-        """Whether the last cell of the file runs over line ends up to the end without a closing quote."""
+        """Whether the last cell of the file runs over line ends up to the end without a closing
+        quote.
+        """
         cell = batch.columns[-1][batch.num_rows - 1].as_py() or b""
-        return b"\n" in cell and not self._stream.tail.rstrip(b"\r\n").endswith(self._files.dialect.quote.encode())
+        return b"\n" in cell and not self._stream.tail.rstrip(b"\r\n").endswith(
+            self._files.dialect.quote.encode()
+        )
 
 
 def record_numbers(first: int, count: int, invalid: Sequence[int]) -> NDArray[np.int64]:
@@ -258,9 +283,14 @@ def column_names(cells: Sequence[str], path: Path) -> list[str]:
     names = [cell.strip() or f"column {i + 1}" for i, cell in enumerate(cells)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if not names:
-        raise DataError(f"{path} has no header line", fix="name a file whose first line names the columns")
+        raise DataError(
+            f"{path} has no header line", fix="name a file whose first line names the columns"
+        )
     if twice:
-        raise DataError(f"{path} has the column '{twice[0]}' {names.count(twice[0])} times", fix="rename one of them")
+        raise DataError(
+            f"{path} has the column '{twice[0]}' {names.count(twice[0])} times",
+            fix="rename one of them",
+        )
     return names
 
 
@@ -275,7 +305,9 @@ def any_cell_size() -> Iterator[None]:
 
 
 def _counted(stream: Utf8Stream, wanted: set[int], dialect: Csv) -> dict[int, int]:
-    text = io.TextIOWrapper(io.BufferedReader(stream), encoding="utf-8", errors="replace", newline="")
+    text = io.TextIOWrapper(
+        io.BufferedReader(stream), encoding="utf-8", errors="replace", newline=""
+    )
     rows = csv.reader(text, delimiter=dialect.delimiter, quotechar=dialect.quote)
     lines: dict[int, int] = {}
     record, end = 0, 0

@@ -1,4 +1,5 @@
-"""Public data sets: where each comes from, how it becomes one Parquet file, and the figures it is recognised by.
+"""Public data sets: where each comes from, how it becomes one Parquet file, and the figures it is
+recognised by.
 
     provider ─→ NAME.part ─→ the provider's data file ─→ frame ─→ figures ─→ NAME.parquet
                 goes on where   its SHA-256                       all or      appears by
@@ -42,7 +43,8 @@ class FetchedDataset:
 def fetch(
     name: str, directory: Path, *, base_url: str | None = None, on_progress: Progress | None = None
 ) -> FetchedDataset:
-    """Download a data set of the catalogue into `directory` as NAME.parquet, unless a sound copy lies there already.
+    """Download a data set of the catalogue into `directory` as NAME.parquet, unless a sound copy
+    lies there already.
 
     Parameters
     ----------
@@ -54,13 +56,16 @@ def fetch(
     Raises
     ------
     InputError
-        No data set has that name, or its provider asks for a login; the fix says how to get it by hand.
+        No data set has that name, or its provider asks for a login; the fix says how to get it by
+        hand.
     MissingExtra
         The format needs a package that is not installed.
     HoldfastError
-        The provider cannot be reached or refuses, or `directory` cannot be written. The same call goes on later.
+        The provider cannot be reached or refuses, or `directory` cannot be written. The same call
+        goes on later.
     DataError
-        What came is not the data set we know: expected and found are said, and nothing is left behind.
+        What came is not the data set we know: expected and found are said, and nothing is left
+        behind.
     ProjectBusy
         Another process is fetching into `directory`.
     """
@@ -81,7 +86,8 @@ def retrieve(
     """Do what `fetch` does, for a data set that need not be in the catalogue."""
     if dataset.url is None:
         raise InputError(
-            f"'{dataset.name}' cannot be fetched: {dataset.provider} asks for a login", fix=dataset.by_hand
+            f"'{dataset.name}' cannot be fetched: {dataset.provider} asks for a login",
+            fix=dataset.by_hand,
         )
     if dataset.needs and find_spec(dataset.needs) is None:
         raise MissingExtra("datasets", needed_for=f"reading '{dataset.name}'")
@@ -89,7 +95,9 @@ def retrieve(
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with _held(directory):
-            return _already_there(dataset, directory) or _fetch(dataset, directory, url, on_progress, pauses)
+            return _already_there(dataset, directory) or _fetch(
+                dataset, directory, url, on_progress, pauses
+            )
     except OSError as error:
         raise HoldfastError(
             f"cannot write '{dataset.name}' into {directory}: {error.strerror or error}",
@@ -98,7 +106,11 @@ def retrieve(
 
 
 def _fetch(
-    dataset: Dataset, directory: Path, url: str, on_progress: Progress | None, pauses: Sequence[float]
+    dataset: Dataset,
+    directory: Path,
+    url: str,
+    on_progress: Progress | None,
+    pauses: Sequence[float],
 ) -> FetchedDataset:
     part = directory / f"{dataset.name}.part"
     download(url, part, on_progress=on_progress, pauses=pauses)
@@ -129,7 +141,9 @@ def _described(dataset: Dataset, path: Path) -> FetchedDataset:
 
 
 def _convert(dataset: Dataset, part: Path, scratch: Path) -> Path:
-    """Write what was downloaded as Parquet, one row per row of the provider's data file, in its order."""
+    """Write what was downloaded as Parquet, one row per row of the provider's data file, in its
+    order.
+    """
     data = part
     if dataset.member:
         data = scratch / dataset.member
@@ -140,7 +154,9 @@ def _convert(dataset: Dataset, part: Path, scratch: Path) -> Path:
         _recognise(dataset, frame)
     except pl.exceptions.PolarsError as error:
         reason = str(error).partition("\n")[0]
-        raise DataError(f"'{dataset.name}' has not the format we know: {reason}", fix=advice(data)) from None
+        raise DataError(
+            f"'{dataset.name}' has not the format we know: {reason}", fix=advice(data)
+        ) from None
     staged = scratch / "data.parquet"
     frame.write_parquet(staged)
     with staged.open("rb") as written:
@@ -166,10 +182,18 @@ def _recognise(dataset: Dataset, frame: pl.DataFrame) -> None:
         f"total {dataset.total_of}": (dataset.total, dataset.amount.sum().round(2)),
         **dataset.figures,
     }
-    found = frame.select(measure.alias(what) for what, (_, measure) in figures.items()).row(0, named=True)
-    wrong = {what: expected for what, (expected, _) in figures.items() if Decimal(str(found[what])) != expected}
+    found = frame.select(measure.alias(what) for what, (_, measure) in figures.items()).row(
+        0, named=True
+    )
+    wrong = {
+        what: expected
+        for what, (expected, _) in figures.items()
+        if Decimal(str(found[what])) != expected
+    }
     if wrong:
-        said = "; ".join(f"{what} {found[what]:,}, expected {expected:,}" for what, expected in wrong.items())
+        said = "; ".join(
+            f"{what} {found[what]:,}, expected {expected:,}" for what, expected in wrong.items()
+        )
         raise DataError(
             f"'{dataset.name}' is not the data set we know: {said}",
             fix=CHANGED,
@@ -195,12 +219,16 @@ def _scratch(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def _held(directory: Path) -> Iterator[None]:
-    """Keep other processes from fetching into the same directory; the lock is on the folder and leaves no file."""
+    """Keep other processes from fetching into the same directory; the lock is on the folder and
+    leaves no file.
+    """
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
-        raise ProjectBusy(f"another process is fetching into {directory}", fix="wait for it to end") from None
+        raise ProjectBusy(
+            f"another process is fetching into {directory}", fix="wait for it to end"
+        ) from None
     finally:
         os.close(descriptor)

@@ -1,7 +1,8 @@
 """Downloads that go on where they stopped, bounded in size and in patience.
 
-Beside `NAME.part` lies `NAME.part.json` with the address and the validator (ETag or Last-Modified) that its bytes
-belong to. `If-Range` makes the server send the rest when they still do, and the whole file when they do not.
+Beside `NAME.part` lies `NAME.part.json` with the address and the validator (ETag or Last-Modified)
+that its bytes belong to. `If-Range` makes the server send the rest when they still do, and the
+whole file when they do not.
 """
 
 import http.client
@@ -28,7 +29,11 @@ class _Interrupted(Exception):
 
 
 def download(
-    url: str, part: Path, *, on_progress: Progress | None = None, pauses: Sequence[float] = PAUSES_SECONDS
+    url: str,
+    part: Path,
+    *,
+    on_progress: Progress | None = None,
+    pauses: Sequence[float] = PAUSES_SECONDS,
 ) -> None:
     """Bring `part` to the full content of `url`, going on from what is already there.
 
@@ -37,15 +42,16 @@ def download(
     on_progress
         Called with the bytes so far and the bytes in all, None where the server does not say.
     pauses
-        Seconds to wait after each failed attempt that brought nothing new; one more failure gives up. An attempt that
-        brought new bytes starts the pauses again.
+        Seconds to wait after each failed attempt that brought nothing new; one more failure gives
+        up. An attempt that brought new bytes starts the pauses again.
 
     Raises
     ------
     InputError
         `url` is not http or https.
     HoldfastError
-        The server refuses, or cannot be reached in `len(pauses) + 1` attempts. What arrived stays in `part`.
+        The server refuses, or cannot be reached in `len(pauses) + 1` attempts. What arrived stays
+        in `part`.
     DataError
         The file is larger than 256 MiB.
     """
@@ -94,9 +100,13 @@ def _attempt(url: str, part: Path, on_progress: Progress) -> None:
         _receive(response, url, part, on_progress)
 
 
-def _receive(response: http.client.HTTPResponse, url: str, part: Path, on_progress: Progress) -> None:
+def _receive(
+    response: http.client.HTTPResponse, url: str, part: Path, on_progress: Progress
+) -> None:
     done = _size(part) if response.status == 206 else 0
-    if response.status == 206 and not (response.headers.get("Content-Range") or "").startswith(f"bytes {done}-"):
+    if response.status == 206 and not (response.headers.get("Content-Range") or "").startswith(
+        f"bytes {done}-"
+    ):
         discard(part)
         raise _Interrupted("the server sent another range than was asked for")
     length = response.headers.get("Content-Length")
@@ -129,20 +139,28 @@ def _resume(url: str, part: Path) -> dict[str, str]:
         notes = json.loads(_notes(part).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    if not _size(part) or not isinstance(notes, dict) or notes.get("url") != url or not notes.get("validator"):
+    if (
+        not _size(part)
+        or not isinstance(notes, dict)
+        or notes.get("url") != url
+        or not notes.get("validator")
+    ):
         return {}
     return {"Range": f"bytes={_size(part)}-", "If-Range": str(notes["validator"])}
 
 
 def _note(url: str, part: Path, response: http.client.HTTPResponse) -> None:
     etag = response.headers.get("ETag") or ""
-    # A weak ETag promises equal meaning, not equal bytes: If-Range does not take it (RFC 9110, 13.1.5).
+    # A weak ETag promises equal meaning, not equal bytes: If-Range does not take it (RFC 9110,
+    # 13.1.5).
     validator = etag if etag.startswith('"') else response.headers.get("Last-Modified")
     _notes(part).write_text(json.dumps({"url": url, "validator": validator}), encoding="utf-8")
 
 
 def _opener() -> urllib.request.OpenerDirector:
-    """HTTP and HTTPS through the user's proxy; unlike `urlopen`, neither files nor FTP, not even by a redirect."""
+    """HTTP and HTTPS through the user's proxy; unlike `urlopen`, neither files nor FTP, not even by
+    a redirect.
+    """
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler,
@@ -160,7 +178,9 @@ def _opener() -> urllib.request.OpenerDirector:
 def _check_size(url: str, part: Path, n_bytes: int) -> None:
     if n_bytes > MAX_DOWNLOAD_BYTES:
         discard(part)
-        raise DataError(f"{url} is larger than {MAX_DOWNLOAD_BYTES:,} bytes", fix="it is not the file we know")
+        raise DataError(
+            f"{url} is larger than {MAX_DOWNLOAD_BYTES:,} bytes", fix="it is not the file we know"
+        )
 
 
 def _refused(url: str, error: HTTPError) -> HoldfastError:
@@ -173,10 +193,14 @@ def _refused(url: str, error: HTTPError) -> HoldfastError:
 
 
 def _gave_up(url: str, part: Path, reason: str, *, attempts: int) -> HoldfastError:
-    going_on = f": it goes on after {_size(part):,} bytes if the server can" if _resume(url, part) else ""
+    going_on = (
+        f": it goes on after {_size(part):,} bytes if the server can" if _resume(url, part) else ""
+    )
     return HoldfastError(
-        f"cannot download {url}: {attempts} attempt{'s' if attempts > 1 else ''}, the last ended with: {reason}",
-        fix=f"check the connection and the proxy (HTTPS_PROXY), then run the same command again{going_on}",
+        f"cannot download {url}: {attempts} attempt{'s' if attempts > 1 else ''}, the last ended "
+        f"with: {reason}",
+        fix="check the connection and the proxy (HTTPS_PROXY), then run the same command "
+        f"again{going_on}",
         url=url,
         attempts=attempts,
         received_bytes=_size(part),

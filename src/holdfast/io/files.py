@@ -1,4 +1,6 @@
-"""Which files a study means: variables and `~` expanded, globs resolved, each file recognised by its first bytes."""
+"""Which files a study means: variables and `~` expanded, globs resolved, each file recognised by
+its first bytes.
+"""
 
 import glob
 import os
@@ -61,12 +63,16 @@ def find_files(path: str) -> list[DataFile]:
     Raises
     ------
     DataError
-        There are none, one cannot be read, is empty or of a foreign kind, or CSV and Parquet are mixed.
+        There are none, one cannot be read, is empty or of a foreign kind, or CSV and Parquet are
+        mixed.
     """
     files = [DataFile(each, kind_of(each)) for each in _matches(path)]
     kinds = {"parquet" if each.kind == "parquet" else "csv" for each in files}
     if len(kinds) > 1:
-        raise DataError(f"{path} matches both CSV and Parquet files", fix="name one kind, as in folder/*.parquet")
+        raise DataError(
+            f"{path} matches both CSV and Parquet files",
+            fix="name one kind, as in folder/*.parquet",
+        )
     return files
 
 
@@ -76,7 +82,9 @@ def kind_of(path: Path) -> Kind:
         with path.open("rb") as file:
             head = file.read(16)
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}", fix="check its permissions") from None
+        raise DataError(
+            f"{path} cannot be read: {error.strerror}", fix="check its permissions"
+        ) from None
     if not head:
         raise DataError(f"{path} is empty (0 bytes)", fix="name a file with a header and rows")
     for magic, what in _FOREIGN.items():
@@ -90,9 +98,14 @@ def kind_of(path: Path) -> Kind:
 def _matches(path: str) -> list[Path]:
     plain = Path(path)
     if plain.is_dir():
-        raise DataError(f"{path} is a folder", fix=f"name a file, or a glob such as {plain / '*.parquet'}")
+        raise DataError(
+            f"{path} is a folder", fix=f"name a file, or a glob such as {plain / '*.parquet'}"
+        )
     if plain.exists() and not plain.is_file():
-        raise DataError(f"{path} is no file but a pipe or a device", fix="write it to a file first: it is read twice")
+        raise DataError(
+            f"{path} is no file but a pipe or a device",
+            fix="write it to a file first: it is read twice",
+        )
     if plain.exists():
         return [plain]
     found = sorted(Path(each) for each in glob.glob(path, recursive=True))  # noqa: PTH207 - an absolute glob
@@ -109,4 +122,8 @@ def _neighbours(path: Path) -> str:
     close = get_close_matches(path.name, names, n=1, cutoff=0.5)
     if close:
         return f"did you mean '{close[0]}'?"
-    return f"the folder holds {', '.join(names[:5])}" if names else f"the folder {path.parent} is empty"
+    return (
+        f"the folder holds {', '.join(names[:5])}"
+        if names
+        else f"the folder {path.parent} is empty"
+    )

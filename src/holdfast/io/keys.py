@@ -1,6 +1,8 @@
-"""API keys: a key is shown once, and only its SHA-256 is kept, in a file that is replaced in one step.
+"""API keys: a key is shown once, and only its SHA-256 is kept, in a file that is replaced in one
+step.
 
-A key reads `hf_<id>_<secret>`: the id finds the entry, the secret proves it. keys.json lies beside holdfast.toml.
+A key reads `hf_<id>_<secret>`: the id finds the entry, the secret proves it. keys.json lies beside
+holdfast.toml.
 """
 
 import base64
@@ -79,7 +81,9 @@ class KeyFile:
         """
         with self._changing() as keys:
             if key_id not in keys:
-                raise InputError(f"there is no key '{key_id}'", fix=nearest(key_id, list(keys)), key_id=key_id)
+                raise InputError(
+                    f"there is no key '{key_id}'", fix=nearest(key_id, list(keys)), key_id=key_id
+                )
             keys[key_id] = replace(keys[key_id], revoked_at=keys[key_id].revoked_at or _now())
             return keys[key_id]
 
@@ -122,7 +126,9 @@ class KeyFile:
             rows = json.loads(self.path.read_text(encoding="utf-8"))
             return {row["key_id"]: Key(**row) for row in rows}
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise RunError(f"{self.path} cannot be read: {error}", fix="restore it, or make new keys") from None
+            raise RunError(
+                f"{self.path} cannot be read: {error}", fix="restore it, or make new keys"
+            ) from None
 
     @contextmanager
     def _changing(self) -> Iterator[dict[str, Key]]:
@@ -133,11 +139,15 @@ class KeyFile:
                 yield keys
                 self._replace(keys)
         except OSError as error:
-            raise RunError(f"{self.path} cannot be written: {error.strerror}", fix="allow it, or use another") from None
+            raise RunError(
+                f"{self.path} cannot be written: {error.strerror}", fix="allow it, or use another"
+            ) from None
 
     def _replace(self, keys: Mapping[str, Key]) -> None:
         new = self.path.with_name(f".keys-{os.getpid()}.json")
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
+        with os.fdopen(
+            os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+        ) as out:
             json.dump([asdict(key) for key in keys.values()], out, indent=1)
             out.flush()
             os.fsync(out.fileno())
@@ -145,7 +155,9 @@ class KeyFile:
 
 
 def presented(authorization: str | None, api_key: str | None, *, basic: bool) -> str | None:
-    """The key in a request's headers: X-API-Key, `Bearer KEY` or, where allowed, the password of `Basic`."""
+    """The key in a request's headers: X-API-Key, `Bearer KEY` or, where allowed, the password of
+    `Basic`.
+    """
     if api_key:
         return api_key
     scheme, _, rest = (authorization or "").partition(" ")

@@ -1,4 +1,6 @@
-"""A PostgreSQL query as a stream of Arrow batches, in a transaction that can only read; and tables for a demo."""
+"""A PostgreSQL query as a stream of Arrow batches, in a transaction that can only read; and tables
+for a demo.
+"""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -39,7 +41,9 @@ class PostgresQuery:
 
     @property
     def schema(self) -> pa.Schema:
-        """`_file`, `_row` (from 1, in the order of the answer) and a column c0, c1, ... for each name."""
+        """`_file`, `_row` (from 1, in the order of the answer) and a column c0, c1, ... for each
+        name.
+        """
         cells = [(f"c{i}", _plain(kind)) for i, kind in enumerate(self._reader.schema.types)]
         return pa.schema([("_file", pa.int32()), ("_row", pa.int64()), *cells])
 
@@ -82,7 +86,8 @@ def create_tables(tables: Mapping[str, Path], *, dsn_env: str, schema: str) -> N
         connection.commit()
     except _database_errors() as error:
         raise DataError(
-            f"PostgreSQL did not take the tables of schema {schema!r}: {_said(error)}", fix="name another schema"
+            f"PostgreSQL did not take the tables of schema {schema!r}: {_said(error)}",
+            fix="name another schema",
         ) from None
     finally:
         connection.close()
@@ -129,7 +134,10 @@ def _database_errors() -> tuple[type[Exception], ...]:
 
 
 def _unreadable(source: Postgres, error: Exception) -> DataError:
-    return DataError(f"PostgreSQL refused the query {source.query!r:.200}: {_said(error)}", fix="try the query in psql")
+    return DataError(
+        f"PostgreSQL refused the query {source.query!r:.200}: {_said(error)}",
+        fix="try the query in psql",
+    )
 
 
 def _said(error: Exception) -> str:

@@ -5,7 +5,8 @@
       champion                     run ids, the current one first; replaced by one rename
       .lock  .staging/             held and emptied by the process that is running
 
-Every file of a run is held against the manifest's SHA-256 before anything opens it. Nothing else is state.
+Every file of a run is held against the manifest's SHA-256 before anything opens it. Nothing else is
+state.
 """
 
 import errno
@@ -39,7 +40,8 @@ class Run:
     path
         The run's folder.
     manifest
-        `run_id`, `created_at`, fingerprints, versions, seconds and, for each file, its size and SHA-256.
+        `run_id`, `created_at`, fingerprints, versions, seconds and, for each file, its size and
+        SHA-256.
     """
 
     path: Path
@@ -87,7 +89,9 @@ class Run:
         """The files below `folder`, name -> content, checked."""
         prefix = f"{folder}/"
         return {
-            name.removeprefix(prefix): self.read(name) for name in self.manifest["files"] if name.startswith(prefix)
+            name.removeprefix(prefix): self.read(name)
+            for name in self.manifest["files"]
+            if name.startswith(prefix)
         }
 
     def read(self, name: str) -> bytes:
@@ -115,10 +119,13 @@ class Run:
         try:
             found = sha256_of(path)
         except OSError as error:
-            raise DamagedRun(f"{path.name} of run {self.run_id} cannot be read: {error.strerror}", fix=fix) from None
+            raise DamagedRun(
+                f"{path.name} of run {self.run_id} cannot be read: {error.strerror}", fix=fix
+            ) from None
         if found != expected:
             raise DamagedRun(
-                f"{path.name} of run {self.run_id} is not what was published (SHA-256 {found[:8]}, not {expected[:8]})",
+                f"{path.name} of run {self.run_id} is not what was published (SHA-256 {found[:8]}, "
+                f"not {expected[:8]})",
                 fix=fix,
             )
 
@@ -142,7 +149,8 @@ class Registry:
     def staging(self) -> Iterator[Path]:
         """Hold the project and hand out an empty folder to build a run in.
 
-        What a killed process left behind is removed first; what is left in it afterwards is removed too.
+        What a killed process left behind is removed first; what is left in it afterwards is removed
+        too.
 
         Raises
         ------
@@ -153,7 +161,8 @@ class Registry:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunError(
-                f"{self.folder} cannot be made: {error.strerror}", fix="choose a folder you may write"
+                f"{self.folder} cannot be made: {error.strerror}",
+                fix="choose a folder you may write",
             ) from None
         with self._lock():
             staging = self.folder / ".staging"
@@ -164,7 +173,8 @@ class Registry:
             except OSError as error:
                 if error.errno in (errno.ENOSPC, errno.EDQUOT):
                     raise RunError(
-                        "the disk is full; nothing was published", fix="free some space and run again"
+                        "the disk is full; nothing was published",
+                        fix="free some space and run again",
                     ) from None
                 raise
             finally:
@@ -183,10 +193,17 @@ class Registry:
         while (self.folder / run_id).exists():
             base, _, number = run_id.partition("-")[2].partition("-")
             run_id = f"{run_id.partition('-')[0]}-{base}-{int(number or 1) + 1}"
-        names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-        files = {name: {"bytes": (folder / name).stat().st_size, "sha256": sha256_of(folder / name)} for name in names}
+        names = sorted(
+            path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+        )
+        files = {
+            name: {"bytes": (folder / name).stat().st_size, "sha256": sha256_of(folder / name)}
+            for name in names
+        }
         manifest = {"run_id": run_id, **facts, "files": files}
-        (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
+        (folder / MANIFEST).write_text(
+            json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8"
+        )
         for name in (*names, MANIFEST):
             _sync(folder / name)
         folder.replace(self.folder / run_id)
@@ -197,7 +214,10 @@ class Registry:
         """Every published run, newest first."""
         if not self.folder.is_dir():
             return []
-        return sorted((path.name for path in self.folder.iterdir() if _RUN_ID.fullmatch(path.name)), reverse=True)
+        return sorted(
+            (path.name for path in self.folder.iterdir() if _RUN_ID.fullmatch(path.name)),
+            reverse=True,
+        )
 
     def champion_id(self) -> str | None:
         """The run that counts, if one does."""
@@ -215,16 +235,22 @@ class Registry:
         """
         known = self.run_ids()
         if not known:
-            raise RunNotFound(f"no run is published in {self.folder}", fix="make one with `holdfast run`")
+            raise RunNotFound(
+                f"no run is published in {self.folder}", fix="make one with `holdfast run`"
+            )
         if run_id in ("champion", "latest"):
             run_id = (self.champion_id() if run_id == "champion" else None) or known[0]
         if run_id not in known:
-            raise RunNotFound(f"there is no run {run_id!r}", fix=nearest(run_id, known), run_id=run_id)
+            raise RunNotFound(
+                f"there is no run {run_id!r}", fix=nearest(run_id, known), run_id=run_id
+            )
         path = self.folder / run_id
         try:
             return Run(path, json.loads((path / MANIFEST).read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:
-            raise DamagedRun(f"the manifest of run {run_id} cannot be read: {error}", fix="restore it") from None
+            raise DamagedRun(
+                f"the manifest of run {run_id} cannot be read: {error}", fix="restore it"
+            ) from None
 
     def promote(self, run_id: str) -> Run:
         """Make a run the champion, after every file of it was checked."""
@@ -245,8 +271,10 @@ class Registry:
         before = champions[1:]
         if not before:
             raise RunNotFound(
-                "there is no champion to go back to" + (f": none came before {champions[0]}" if champions else ""),
-                fix=f"choose one with `holdfast runs promote RUN_ID`; published: {', '.join(self.run_ids()) or 'none'}",
+                "there is no champion to go back to"
+                + (f": none came before {champions[0]}" if champions else ""),
+                fix="choose one with `holdfast runs promote RUN_ID`; published: "
+                f"{', '.join(self.run_ids()) or 'none'}",
             )
         run = self.open(before[0])
         run.verify()

@@ -38,8 +38,11 @@ class Utf8Stream(io.RawIOBase):
         self._file = gzip.GzipFile(file.path) if file.kind == "csv.gz" else io.FileIO(file.path)
         self._dialect = dialect
         self.is_utf8 = dialect.encoding.startswith("utf-8")
-        # Bytes that are not UTF-8 are passed on, to be reported cell by cell; other encodings have to be decoded here.
-        self._decoder = None if self.is_utf8 else codecs.getincrementaldecoder(dialect.encoding)("replace")
+        # Bytes that are not UTF-8 are passed on, to be reported cell by cell; other encodings have
+        # to be decoded here.
+        self._decoder = (
+            None if self.is_utf8 else codecs.getincrementaldecoder(dialect.encoding)("replace")
+        )
         self.header_lines = self.newlines = 0
         self.tail = self._ahead = b""
         try:
@@ -85,7 +88,9 @@ class Utf8Stream(io.RawIOBase):
         text = taken.decode("utf-8", "replace")
         self.header_lines, self.newlines = len(re.findall(r"\r\n|\n|\r", text)), 0
         rows = csv.reader(
-            io.StringIO(text, newline=""), delimiter=self._dialect.delimiter, quotechar=self._dialect.quote
+            io.StringIO(text, newline=""),
+            delimiter=self._dialect.delimiter,
+            quotechar=self._dialect.quote,
         )
         return next((row for row in rows if row), [])
 
@@ -109,16 +114,24 @@ class Utf8Stream(io.RawIOBase):
         return self._file.read(BLOCK_BYTES) or b""
 
     def _decoded(self, raw: bytes) -> bytes:
-        return raw if self._decoder is None else self._decoder.decode(raw, final=not raw).encode("utf-8")
+        return (
+            raw
+            if self._decoder is None
+            else self._decoder.decode(raw, final=not raw).encode("utf-8")
+        )
 
     def _checked(self, head: bytes, path: Path) -> bytes:
         marked = head.startswith(_UTF16_MARKS)
         if marked and self._dialect.encoding != "utf-16":
-            raise DataError(f"{path} is UTF-16 text, not {self._dialect.encoding}", fix='set csv.encoding = "utf-16"')
+            raise DataError(
+                f"{path} is UTF-16 text, not {self._dialect.encoding}",
+                fix='set csv.encoding = "utf-16"',
+            )
         if self._dialect.encoding == "utf-16" and not marked and b"\0" not in head[:1000]:
             raise DataError(f"{path} is not UTF-16 text", fix='set csv.encoding = "utf-8", say')
         if self._dialect.encoding == "utf-16" and not marked:
-            # Without a mark the decoder would refuse; in a header of Latin letters, every other byte is 0.
+            # Without a mark the decoder would refuse; in a header of Latin letters, every other
+            # byte is 0.
             order = "utf-16-le" if b"\0" in head[1:400:2] else "utf-16-be"
             self._decoder = codecs.getincrementaldecoder(order)("replace")
         return self._decoded(head).removeprefix(codecs.BOM_UTF8)
@@ -130,8 +143,14 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path} is a damaged or cut-off gzip file: {error}", fix="fetch the file again") from None
+        raise DataError(
+            f"{path} is a damaged or cut-off gzip file: {error}", fix="fetch the file again"
+        ) from None
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}", fix="check the file") from None
+        raise DataError(
+            f"{path} cannot be read: {error.strerror or error}", fix="check the file"
+        ) from None
     except csv.Error as error:
-        raise DataError(f"{path} is no CSV file of this dialect: {error}", fix="check the csv section") from None
+        raise DataError(
+            f"{path} is no CSV file of this dialect: {error}", fix="check the csv section"
+        ) from None

@@ -47,7 +47,12 @@ def push(webhook: Webhook, head: dict[str, Any], rows: Sequence[dict[str, Any]])
     batches = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
     for number, batch in enumerate(batches, start=1):
         body = head | {"batch": number, "batches": len(batches), "customers": batch}
-        _post(Request(url, data=json.dumps(body, allow_nan=False).encode(), headers=headers, method="POST"), number)
+        _post(
+            Request(
+                url, data=json.dumps(body, allow_nan=False).encode(), headers=headers, method="POST"
+            ),
+            number,
+        )
     return len(batches)
 
 
@@ -58,15 +63,22 @@ def _post(request: Request, number: int) -> None:
         with build_opener(_NoRedirect).open(request, timeout=_SECONDS):
             pass
     except HTTPError as error:
-        raise HoldfastError(f"{host} answered batch {number} with HTTP {error.code}", fix=fix) from None
+        raise HoldfastError(
+            f"{host} answered batch {number} with HTTP {error.code}", fix=fix
+        ) from None
     except (URLError, OSError) as error:
-        raise HoldfastError(f"{host} cannot be reached: {getattr(error, 'reason', error)}", fix=fix) from None
+        raise HoldfastError(
+            f"{host} cannot be reached: {getattr(error, 'reason', error)}", fix=fix
+        ) from None
 
 
 def _filled(text: str) -> str:
     def value(match: re.Match[str]) -> str:
         if not os.environ.get(match[1]):
-            raise StudyError(f"[webhook] uses the environment variable {match[1]}, which is not set", fix="export it")
+            raise StudyError(
+                f"[webhook] uses the environment variable {match[1]}, which is not set",
+                fix="export it",
+            )
         return os.environ[match[1]]
 
     return re.sub(r"\$\{(\w+)\}", value, text)

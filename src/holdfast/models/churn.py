@@ -8,16 +8,16 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from holdfast.arrays import Matrix, Split, Vector
 from holdfast.errors import NotEnoughData
 from holdfast.findings import Finding
-from holdfast.models.calibration import BetaCalibration
-from holdfast.models.design import Attribution, Design
-from holdfast.models.examples import Examples, Split
-from holdfast.models.exposure import HAZARD, fit_silence, horizon_exponent
-from holdfast.models.learners import Learner, Recipe, learner_from_parts
-from holdfast.models.level import Today, powered, towards
-from holdfast.models.links import Matrix, Vector
-from holdfast.models.selection import candidates_of, held_out, log_loss
+from holdfast.learners.algorithms import Learner, Recipe, learner_from_parts
+from holdfast.learners.calibration import BetaCalibration
+from holdfast.learners.design import Attribution, Design
+from holdfast.learners.selection import candidates_of, held_out, log_loss
+from holdfast.models.level_adjustment import Today, powered, towards
+from holdfast.models.short_windows import HAZARD, fit_silence, horizon_exponent
+from holdfast.models.training_set import Examples
 from holdfast.study import Churn
 
 Truths = npt.NDArray[np.bool_]
@@ -60,7 +60,9 @@ class ChurnModel:
         return probability if self.calibration is None else self.calibration.apply(probability)
 
     def at_level(self, today: Today) -> "ChurnModel":
-        """The same order of customers, most of the way to the level that the laws tell of today's."""
+        """The same order of customers, most of the way to the level that the laws tell of
+        today's.
+        """
         assert self.horizon_days is not None
         share = today.silent([self.horizon_days])[self.horizon_days]
         known = self.calibration or BetaCalibration()
@@ -68,7 +70,9 @@ class ChurnModel:
         return replace(self, calibration=replace(known, season=known.season * power))
 
     def raw(self, frame: pl.DataFrame) -> Vector:
-        """The learner's score before calibration, mostly log-odds; it ranks customers as `predict` does."""
+        """The learner's score before calibration, mostly log-odds; it ranks customers as `predict`
+        does.
+        """
         return self.learner.raw(self.design.matrix(frame))
 
     def contributions(self, frame: pl.DataFrame) -> Attribution:
@@ -112,9 +116,10 @@ def learn_churn(
     Parameters
     ----------
     splits
-        Where predictions of unseen rows come from, for the choice among candidates and for the slopes of the
-        calibration. The champion is then fitted on all rows, and its level is such that their share who churned
-        comes out: the level of one later cutoff would be that of one season.
+        Where predictions of unseen rows come from, for the choice among candidates and for the
+        slopes of the calibration. The champion is then fitted on all rows, and its level is such
+        that their share who churned comes out: the level of one later cutoff would be that of one
+        season.
     season
         How lively the coming window should be next to those learnt from.
 
@@ -125,19 +130,23 @@ def learn_churn(
     """
     if churned.all() or not churned.any():
         raise NotEnoughData(
-            f"{int(churned.sum()):,} of {len(churned):,} customers churned: there is nothing to tell apart",
+            f"{int(churned.sum()):,} of {len(churned):,} customers churned: there is nothing to "
+            "tell apart",
             fix="choose a shorter or longer churn.horizon_days, or another label",
         )
     design = Design.learn(frame, columns=columns)
     matrix = design.matrix(frame)
     recipes = [
-        Recipe(name, "probability", seed=seed, parameters=settings.parameters) for name in candidates_of(settings)
+        Recipe(name, "probability", seed=seed, parameters=settings.parameters)
+        for name in candidates_of(settings)
     ]
     usable = [split for split in splits if _both(churned[split.train])]
     truth = churned.astype(np.float64)
     if not usable or (len(recipes) == 1 and not settings.calibrate):
         return ChurnModel(design, recipes[0].fit(matrix, truth), None, horizon_days)
-    trials = [_tried(recipe, matrix, churned, usable, calibrate=settings.calibrate) for recipe in recipes]
+    trials = [
+        _tried(recipe, matrix, churned, usable, calibrate=settings.calibrate) for recipe in recipes
+    ]
     best = min(trials, key=lambda trial: trial.loss)
     learner = best.recipe.fit(matrix, truth)
     if best.calibration is None:
@@ -157,7 +166,9 @@ class _Trial:
     loss: float
 
 
-def _tried(recipe: Recipe, matrix: Matrix, churned: Truths, splits: Sequence[Split], *, calibrate: bool) -> _Trial:
+def _tried(
+    recipe: Recipe, matrix: Matrix, churned: Truths, splits: Sequence[Split], *, calibrate: bool
+) -> _Trial:
     """Predict unseen rows and judge them by log loss, as they would be used: calibrated or not."""
     truth = churned.astype(np.float64)
     found = held_out(splits, matrix, lambda rows: recipe.trial(matrix[rows], truth[rows]))
@@ -166,19 +177,26 @@ def _tried(recipe: Recipe, matrix: Matrix, churned: Truths, splits: Sequence[Spl
     group = np.repeat(np.arange(len(splits)), [len(split.test) for split in splits])
     calibration = BetaCalibration.fit(found.predicted, churned[found.rows], group=group)
     losses = [
-        _levelled_loss(calibration, found.predicted[group == k], churned[found.rows[group == k]]) for k in set(group)
+        _levelled_loss(calibration, found.predicted[group == k], churned[found.rows[group == k]])
+        for k in set(group)
     ]
     return _Trial(recipe, calibration, float(np.mean(losses)))
 
 
 def _levelled_loss(calibration: BetaCalibration, probability: Vector, churned: Truths) -> float:
-    """Log loss at the right level, so that candidates are judged by how they tell customers apart."""
+    """Log loss at the right level, so that candidates are judged by how they tell
+    customers apart.
+    """
     if not _both(churned):
         return log_loss(churned, calibration.apply(probability))
-    return log_loss(churned, calibration.levelled(probability, float(churned.mean())).apply(probability))
+    return log_loss(
+        churned, calibration.levelled(probability, float(churned.mean())).apply(probability)
+    )
 
 
-def fit_churn(examples: Examples, settings: Churn, *, seed: int) -> tuple[ChurnModel, tuple[Finding, ...]]:
+def fit_churn(
+    examples: Examples, settings: Churn, *, seed: int
+) -> tuple[ChurnModel, tuple[Finding, ...]]:
     """Learn from an order log: at several cutoffs, calibrated on the later ones.
 
     Raises
@@ -199,10 +217,14 @@ def fit_churn(examples: Examples, settings: Churn, *, seed: int) -> tuple[ChurnM
         horizon_days=examples.horizon_days,
         season=coming / float(lively.mean()),
     )
-    return model, () if examples.split_in_time or not settings.calibrate else (_across_customers(examples),)
+    return model, () if examples.split_in_time or not settings.calibrate else (
+        _across_customers(examples),
+    )
 
 
-def _from_short_windows(examples: Examples, settings: Churn, *, seed: int) -> tuple[ChurnModel, tuple[Finding, ...]]:
+def _from_short_windows(
+    examples: Examples, settings: Churn, *, seed: int
+) -> tuple[ChurnModel, tuple[Finding, ...]]:
     if not _both(examples.churned):
         raise NotEnoughData("everyone churned, or nobody did", fix="use a longer log")
     exponent = horizon_exponent(examples.windows, HAZARD)
@@ -215,7 +237,9 @@ def _from_short_windows(examples: Examples, settings: Churn, *, seed: int) -> tu
         parameters=parameters,
         seed=seed,
     )
-    return ChurnModel(design, learner, None, examples.horizon_days), (short_windows("churn", examples, exponent),)
+    return ChurnModel(design, learner, None, examples.horizon_days), (
+        short_windows("churn", examples, exponent),
+    )
 
 
 def short_windows(task: str, examples: Examples, exponent: float) -> Finding:
@@ -224,8 +248,10 @@ def short_windows(task: str, examples: Examples, exponent: float) -> Finding:
     return Finding(
         name=f"short-windows-{task}",
         severity="warning",
-        evidence=f"no {examples.horizon_days}-day window has ended yet; learnt from windows of {shortest} to {longest} "
-        f"days and extrapolated by (days / {examples.horizon_days})^{exponent:.2f}, with LightGBM and no calibration",
+        evidence=f"no {examples.horizon_days}-day window has ended yet; learnt from windows of "
+        f"{shortest} to {longest} "
+        f"days and extrapolated by (days / {examples.horizon_days})^{exponent:.2f}, with LightGBM "
+        "and no calibration",
         meaning="The order of customers can be trusted more than the level of the predictions.",
         fix=f"ask for {longest} days or fewer, or wait for more log",
     )
@@ -235,7 +261,8 @@ def _across_customers(examples: Examples) -> Finding:
     return Finding(
         name="calibrated-across-customers",
         severity="note",
-        evidence=f"no training cutoff lies {examples.horizon_days} days after another; probabilities were calibrated "
+        evidence=f"no training cutoff lies {examples.horizon_days} days after another; "
+        "probabilities were calibrated "
         "on other customers of the same time, not on later time",
         meaning="A change of the season or of the shop is not in the calibration.",
         fix="use a longer log or a shorter churn.horizon_days",

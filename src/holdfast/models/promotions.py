@@ -1,10 +1,11 @@
 """Promotions: what the days of a planned sale should bring beside days without one.
 
-The effect of a promotion is the ratio of what customers who had bought before did in its days to what the same weekdays
-of the four weeks on either side suggest. How far stretches of days without any promotion stray from their own
-surroundings says what such a ratio is worth; the mean of its logarithms is then shrunk to none by the positive part of
-the James-Stein factor, 1 - 1/z^2 (Efron, Morris 1973, "Stein's estimation rule and its competitors", equation 1.9 for
-one mean), where z is the mean over its standard error.
+The effect of a promotion is the ratio of what customers who had bought before did in its days to
+what the same weekdays of the four weeks on either side suggest. How far stretches of days without
+any promotion stray from their own surroundings says what such a ratio is worth; the mean of its
+logarithms is then shrunk to none by the positive part of the James-Stein factor, 1 - 1/z^2 (Efron,
+Morris 1973, "Stein's estimation rule and its competitors", equation 1.9 for one mean), where z is
+the mean over its standard error.
 """
 
 from collections.abc import Sequence
@@ -14,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from holdfast.arrays import Vector
 from holdfast.findings import Finding
-from holdfast.models.links import Vector
 from holdfast.study import Promotion
 
 _AROUND_DAYS = 28
@@ -35,7 +36,8 @@ class Lifts:
     Attributes
     ----------
     windows
-        (first day, first day after it, factor) of each occurrence, past and planned; they do not overlap.
+        (first day, first day after it, factor) of each occurrence, past and planned; they do not
+        overlap.
     """
 
     windows: tuple[tuple[int, int, float], ...] = ()
@@ -56,7 +58,9 @@ class Lifts:
         start, length = np.asarray(start, dtype=np.float64), np.asarray(n_days, dtype=np.float64)
         more = np.zeros(np.broadcast(start, length).shape)
         for first, end, lift in self.windows:
-            more += (lift - 1) * np.maximum(np.minimum(start + length, end) - np.maximum(start, first), 0)
+            more += (lift - 1) * np.maximum(
+                np.minimum(start + length, end) - np.maximum(start, first), 0
+            )
         return np.asarray(1 + more / length)
 
 
@@ -81,8 +85,11 @@ class Promotions:
 NO_PROMOTIONS = Promotions()
 
 
-def learn_promotions(planned: Sequence[Promotion], purchases: pl.DataFrame, *, first_day: int, now: int) -> Promotions:
-    """Learn from the days before `now`; days from then on are known as planned, their effect is not.
+def learn_promotions(
+    planned: Sequence[Promotion], purchases: pl.DataFrame, *, first_day: int, now: int
+) -> Promotions:
+    """Learn from the days before `now`; days from then on are known as planned, their effect is
+    not.
 
     Parameters
     ----------
@@ -131,17 +138,27 @@ class _Log:
         return quiet
 
     def _inside(self, promotion: Promotion) -> slice:
-        return slice(max(promotion.first - self.first_day, 0), max(promotion.end - self.first_day, 0))
+        return slice(
+            max(promotion.first - self.first_day, 0), max(promotion.end - self.first_day, 0)
+        )
 
     def occurrences(self, name: str) -> list[tuple[int, int]]:
         """Where the promotion's days lie in the log, as far as they have been seen."""
         places = [self._inside(promotion) for promotion in self.planned if promotion.name == name]
-        return [(p.start, min(p.stop, len(self.amount))) for p in places if p.start < min(p.stop, len(self.amount))]
+        return [
+            (p.start, min(p.stop, len(self.amount)))
+            for p in places
+            if p.start < min(p.stop, len(self.amount))
+        ]
 
     def lift(self, name: str) -> float | None:
         """How many times as lively its days are; None where nothing is known of it."""
         places, quiet = self.occurrences(name), self.quiet
-        found = [ratio for start, stop in places if (ratio := self._ratio(start, stop, quiet)) is not None]
+        found = [
+            ratio
+            for start, stop in places
+            if (ratio := self._ratio(start, stop, quiet)) is not None
+        ]
         if not found:
             return None
         length = round(float(np.mean([stop - start for start, stop in places])))
@@ -154,15 +171,23 @@ class _Log:
         return float(np.clip(np.exp(kept * mean), *_LIFT_LIMITS))
 
     def _chance(self, length: int, quiet: Mask) -> float | None:
-        """Mean square of the logarithms of the ratios of stretches so long without promotion; None if hardly any."""
+        """Mean square of the logarithms of the ratios of stretches so long without promotion; None
+        if hardly any.
+        """
         starts = range(0, len(self.amount) - length + 1, max(length // 2, 1))
         free = [start for start in starts if quiet[start : start + length].all()]
-        ratios = [ratio for start in free if (ratio := self._ratio(start, start + length, quiet)) is not None]
+        ratios = [
+            ratio
+            for start in free
+            if (ratio := self._ratio(start, start + length, quiet)) is not None
+        ]
         return float(np.mean(np.square(ratios))) if len(ratios) >= _LEAST_PLACEBOS else None
 
     def _ratio(self, start: int, stop: int, quiet: Mask) -> float | None:
         """Logarithm of what the days brought over what the same weekdays around them suggest."""
-        around = np.r_[max(start - _AROUND_DAYS, 0) : start, stop : min(stop + _AROUND_DAYS, len(self.amount))]
+        around = np.r_[
+            max(start - _AROUND_DAYS, 0) : start, stop : min(stop + _AROUND_DAYS, len(self.amount))
+        ]
         around = around[quiet[around]]
         days = np.bincount(around % _WEEK_DAYS, minlength=_WEEK_DAYS)
         if not (days > 0).all():
@@ -179,24 +204,36 @@ def _told(
     coming = {promotion.name for promotion in planned if promotion.end > now}
     known = [name for name, lift in lifts["purchases"].items() if lift is not None]
     unknown = [name for name in lifts["purchases"] if name in coming and name not in known]
-    return (*_known(known, lifts, log), *(_unknown(unknown),)) if unknown else _known(known, lifts, log)
+    return (
+        (*_known(known, lifts, log), *(_unknown(unknown),))
+        if unknown
+        else _known(known, lifts, log)
+    )
 
 
-def _known(names: Sequence[str], lifts: dict[str, dict[str, float | None]], log: _Log) -> tuple[Finding, ...]:
+def _known(
+    names: Sequence[str], lifts: dict[str, dict[str, float | None]], log: _Log
+) -> tuple[Finding, ...]:
     if not names:
         return ()
     each = []
     for name in names:
         said = [
-            f"{lift:.2f} times the {measure}" for measure in _MEASURES if (lift := lifts[measure][name]) is not None
+            f"{lift:.2f} times the {measure}"
+            for measure in _MEASURES
+            if (lift := lifts[measure][name]) is not None
         ]
-        each.append(f"{name}: {' and '.join(said)} of the days around it, from {len(log.occurrences(name))} in the log")
+        each.append(
+            f"{name}: {' and '.join(said)} of the days around it, from "
+            f"{len(log.occurrences(name))} in the log"
+        )
     return (
         Finding(
             name="promotions-learnt",
             severity="note",
             evidence="; ".join(each),
-            meaning="The coming windows and weeks are scaled by it where the calendar plans the promotion.",
+            meaning="The coming windows and weeks are scaled by it where the calendar plans the "
+            "promotion.",
             fix="Nothing, unless a figure surprises you: then correct the days in [calendar].",
         ),
     )
@@ -207,6 +244,7 @@ def _unknown(names: Sequence[str]) -> Finding:
         name="promotion-unknown",
         severity="warning",
         evidence=f"planned, but never seen in the log: {', '.join(names)}",
-        meaning="Nothing is known of what it brings, and nothing is assumed: its days are forecast as any others.",
+        meaning="Nothing is known of what it brings, and nothing is assumed: its days are forecast "
+        "as any others.",
         fix="add its past days to [calendar] under the same name, or allow for it by hand",
     )

@@ -1,8 +1,9 @@
 """Value: expected net revenue = P(buys) x E[net revenue | buys], in totals that add up.
 
-Revenue has a long tail, so the amount is learnt as a ratio to what the customer's own past suggests (the yardstick), of
-windows put on one level by the season, weighted by the yardstick: the ratio is then small, and its weighted mean is
-still the mean of the money. In the end one factor makes the predictions of the training rows add up to their revenue.
+Revenue has a long tail, so the amount is learnt as a ratio to what the customer's own past suggests
+(the yardstick), of windows put on one level by the season, weighted by the yardstick: the ratio is
+then small, and its weighted mean is still the mean of the money. In the end one factor makes the
+predictions of the training rows add up to their revenue.
 """
 
 import json
@@ -13,23 +14,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from holdfast.arrays import Matrix, Rows, Split, Vector
 from holdfast.errors import NotEnoughData
 from holdfast.findings import Finding
+from holdfast.learners.algorithms import Learner, Parameters, Recipe, learner_from_parts
+from holdfast.learners.attribution import explained, mean_of, product
+from holdfast.learners.design import Attribution, Design
+from holdfast.learners.selection import candidates_of, held_out, tweedie_deviance
 from holdfast.models.churn import short_windows
-from holdfast.models.design import Attribution, Design
-from holdfast.models.examples import Examples, Rows, Split, customer_splits
-from holdfast.models.exposure import REVENUE, fit_spend, horizon_exponent
-from holdfast.models.factors import explained, mean_of, product
-from holdfast.models.learners import Learner, Parameters, Recipe, learner_from_parts
-from holdfast.models.links import Matrix, Vector
-from holdfast.models.season import YEAR_DAYS, Season
-from holdfast.models.selection import candidates_of, held_out, tweedie_deviance
-from holdfast.models.spread import Outlook, Spread, SpreadModel
-from holdfast.models.yardstick import PAST, Scale, Yardstick, past_of
+from holdfast.models.prediction_intervals import Outlook, Spread, SpreadModel
+from holdfast.models.reference_spend import PAST, Scale, Yardstick, past_of
+from holdfast.models.seasonality import YEAR_DAYS, Season
+from holdfast.models.short_windows import REVENUE, fit_spend, horizon_exponent
+from holdfast.models.training_set import Examples, customer_splits
 from holdfast.study import Value
 
 if TYPE_CHECKING:
-    from holdfast.models.counts import SpendLaw
+    from holdfast.models.purchase_counts import SpendLaw
 
 RATIO_DEFAULTS: Mapping[str, Parameters] = {
     "lightgbm": {"objective": "tweedie", "tweedie_variance_power": 1.5, "n_estimators": 60},
@@ -39,7 +40,9 @@ RATIO_DEFAULTS: Mapping[str, Parameters] = {
     "random_forest": {"min_samples_leaf": 100},
     "ridge": {"alpha": 1000.0},
 }
-"""Few rounds and large leaves: ratios of money are mostly noise, and a customer's own past says most."""
+"""Few rounds and large leaves: ratios of money are mostly noise, and a customer's own past says
+most.
+"""
 
 _FLOOR_SHARE = 0.1
 
@@ -59,8 +62,8 @@ class ValueModel:
     spread
         Median and intervals; None for a snapshot, and where no full window has ended.
     law
-        Where no whole window has ended: the expected revenue is the mean of the learnt one and of this, and median and
-        intervals are its own.
+        Where no whole window has ended: the expected revenue is the mean of the learnt one and of
+        this, and median and intervals are its own.
     """
 
     design: Design
@@ -122,18 +125,25 @@ class ValueModel:
     def contributions(self, frame: pl.DataFrame) -> Attribution:
         """What each column adds to the expected revenue, in currency; adds up exactly.
 
-        Each factor is explained by TreeSHAP in its raw score, brought to its own unit by the mean slope of its link
-        (`chord`), and the product is shared between its factors by their Shapley values.
+        Each factor is explained by TreeSHAP in its raw score, brought to its own unit by the mean
+        slope of its link (`chord`), and the product is shared between its factors by their Shapley
+        values.
         """
         matrix = self.design.matrix(frame)
-        factors = [explained(self.design, learner, matrix) for learner in (self.amount, self.buys) if learner]
+        factors = [
+            explained(self.design, learner, matrix)
+            for learner in (self.amount, self.buys)
+            if learner
+        ]
         if self.scale is not None:
             factors.append(self.scale.factor(frame, self.columns))
         learnt = product(self.columns, factors, level=self.level)
         return learnt if self.law is None else mean_of(learnt, self.law.attribution(frame))
 
     def parts(self) -> dict[str, bytes]:
-        """The model as files; those of P(buys), spread and law start with "buys-", "spread-", "spending-"."""
+        """The model as files; those of P(buys), spread and law start with "buys-", "spread-",
+        "spending-".
+        """
         own = {
             "scale": asdict(self.scale) if self.scale else None,
             "level": self.level,
@@ -155,7 +165,11 @@ class ValueModel:
     def from_parts(cls, parts: Mapping[str, bytes]) -> "ValueModel":
         """Rebuild from `parts`, whose hashes have been checked."""
         buys, spread, law = (
-            {name.removeprefix(prefix): data for name, data in parts.items() if name.startswith(prefix)}
+            {
+                name.removeprefix(prefix): data
+                for name, data in parts.items()
+                if name.startswith(prefix)
+            }
             for prefix in ("buys-", "spread-", "spending-")
         )
         own = json.loads(parts["value.json"])
@@ -166,7 +180,9 @@ class ValueModel:
                 {n: d for n, d in parts.items() if n in ("trees.txt", "trees.json", "linear.json")}
             ),
             buys=learner_from_parts(buys) if buys else None,
-            scale=Scale(**{**scale, "yardstick": Yardstick(**scale["yardstick"])}) if scale else None,
+            scale=Scale(**{**scale, "yardstick": Yardstick(**scale["yardstick"])})
+            if scale
+            else None,
             spread=SpreadModel.from_parts(spread) if spread else None,
             law=_law_from_parts(law) if law else None,
             **own,
@@ -174,22 +190,33 @@ class ValueModel:
 
 
 def _law_from_parts(parts: Mapping[str, bytes]) -> "SpendLaw":
-    # Few models have a law, and its special functions would take a third of a server's start to import.
-    from holdfast.models.counts import SpendLaw
+    # Few models have a law, and its special functions would take a third of a server's start to
+    # import.
+    from holdfast.models.purchase_counts import SpendLaw
 
     return SpendLaw.from_parts(parts)
 
 
 def learn_value(
-    frame: pl.DataFrame, value: Vector, *, columns: Sequence[str], settings: Value, seed: int, splits: Sequence[Split]
+    frame: pl.DataFrame,
+    value: Vector,
+    *,
+    columns: Sequence[str],
+    settings: Value,
+    seed: int,
+    splits: Sequence[Split],
 ) -> ValueModel:
-    """Fit a plain regression, for a snapshot; "auto" takes the candidate with the least squared error on unseen rows.
+    """Fit a plain regression, for a snapshot; "auto" takes the candidate with the least squared
+    error on unseen rows.
 
     Squared error, because the value of a snapshot may be any number; it is proper for a mean.
     """
     design = Design.learn(frame, columns=columns)
     matrix = design.matrix(frame)
-    recipes = [Recipe(name, "mean", seed=seed, parameters=settings.parameters) for name in candidates_of(settings)]
+    recipes = [
+        Recipe(name, "mean", seed=seed, parameters=settings.parameters)
+        for name in candidates_of(settings)
+    ]
 
     def loss(recipe: Recipe) -> float:
         found = held_out(splits, matrix, lambda rows: recipe.trial(matrix[rows], value[rows]))
@@ -206,7 +233,8 @@ class FittedValue:
     Attributes
     ----------
     outlook
-        What fits that had not seen the customer say of each training row; None where no full window has ended.
+        What fits that had not seen the customer say of each training row; None where no full window
+        has ended.
     """
 
     model: ValueModel
@@ -214,7 +242,9 @@ class FittedValue:
     findings: tuple[Finding, ...] = ()
 
 
-def fit_value(examples: Examples, settings: Value, *, first_day: int, now: int, seed: int) -> FittedValue:
+def fit_value(
+    examples: Examples, settings: Value, *, first_day: int, now: int, seed: int
+) -> FittedValue:
     """Learn from an order log that starts on `first_day` and is known up to, and without, `now`.
 
     Raises
@@ -223,10 +253,15 @@ def fit_value(examples: Examples, settings: Value, *, first_day: int, now: int, 
         Nothing was earned in the target windows.
     """
     if not (examples.revenue > 0).any():
-        raise NotEnoughData("no customer brought revenue in a target window", fix="map an amount, or use a longer log")
+        raise NotEnoughData(
+            "no customer brought revenue in a target window",
+            fix="map an amount, or use a longer log",
+        )
     if not examples.complete:
         return _from_short_windows(examples, settings, first_day=first_day, now=now, seed=seed)
-    training = Training.of(examples, first_day=first_day, now=now, seed=seed, parameters=settings.parameters)
+    training = Training.of(
+        examples, first_day=first_day, now=now, seed=seed, parameters=settings.parameters
+    )
     names = candidates_of(settings)
     splits = examples.splits(seed=seed) if len(names) > 1 else ()
     best = min(names, key=lambda name: training.loss(name, splits)) if splits else names[0]
@@ -263,20 +298,26 @@ class Training:
     parameters: Parameters
 
     @classmethod
-    def of(cls, examples: Examples, *, first_day: int, now: int, seed: int, parameters: Parameters) -> "Training":
+    def of(
+        cls, examples: Examples, *, first_day: int, now: int, seed: int, parameters: Parameters
+    ) -> "Training":
         """Prepare the rows."""
         horizon, frame = examples.horizon_days, examples.frame
         spent, tenure = past_of(frame)
         seen = np.clip(examples.cutoff - first_day, 1, YEAR_DAYS).astype(np.float64)
         opens_now = examples.turnover is not None and not examples.turnover.opens_midway
-        yardstick = Yardstick(horizon, _FLOOR_SHARE * _mean_positive(examples.revenue), by_tenure=opens_now)
+        yardstick = Yardstick(
+            horizon, _FLOOR_SHARE * _mean_positive(examples.revenue), by_tenure=opens_now
+        )
         lengths = yardstick.of(spent, tenure, seen)
         lively, coming = examples.lively(examples.promotions.revenue)
         revenue = examples.revenue / lively
         season = Season.learn(examples.cutoff, revenue, lengths)
         if opens_now and now - first_day < 2 * YEAR_DAYS:
             season = season.tempered()
-        ahead = season.ahead(now) or season.ahead_by_turnover(now, examples.turnover, horizon_days=horizon)
+        ahead = season.ahead(now) or season.ahead_by_turnover(
+            now, examples.turnover, horizon_days=horizon
+        )
         design = Design.learn(frame, columns=examples.columns)
         return cls(
             design=design,
@@ -285,7 +326,12 @@ class Training:
             bought=(~examples.churned).astype(np.float64),
             revenue=revenue if ahead is None else revenue / season.of(examples.cutoff),
             yardstick=lengths,
-            scale=Scale(yardstick, float(min(now - first_day, YEAR_DAYS)), float(lengths.mean()), float(tenure.mean())),
+            scale=Scale(
+                yardstick,
+                float(min(now - first_day, YEAR_DAYS)),
+                float(lengths.mean()),
+                float(tenure.mean()),
+            ),
             ahead=ahead,
             coming=coming,
             horizon_days=horizon,
@@ -296,10 +342,14 @@ class Training:
     def fitted(self, algorithm: str, rows: Rows) -> tuple[Learner, Learner]:
         """Fit P(buys) and the amount on some rows."""
         chance = "logistic" if algorithm == "ridge" else algorithm
-        buys = Recipe(chance, "probability", seed=self.seed).fit(self.matrix[rows], self.bought[rows])
+        buys = Recipe(chance, "probability", seed=self.seed).fit(
+            self.matrix[rows], self.bought[rows]
+        )
         buyers = rows[self.bought[rows] > 0]
         defaults = RATIO_DEFAULTS.get(algorithm, {})
-        recipe = Recipe(algorithm, "mean", seed=self.seed, parameters=self.parameters, defaults=defaults)
+        recipe = Recipe(
+            algorithm, "mean", seed=self.seed, parameters=self.parameters, defaults=defaults
+        )
         weight = self.yardstick[buyers] / self.yardstick[buyers].mean()
         # A Tweedie likelihood has no negative revenue; the level takes the returns off again.
         ratio = np.maximum(self.revenue[buyers], 0) / self.yardstick[buyers]
@@ -317,7 +367,9 @@ class Training:
         return tweedie_deviance(truth, np.concatenate([predict(split) for split in splits]))
 
     def outlook(self, algorithm: str) -> Outlook | None:
-        """Say of each row what fits that had not seen the customer predict; None for a handful of customers."""
+        """Say of each row what fits that had not seen the customer predict; None for a handful of
+        customers.
+        """
         splits = customer_splits(self.frame["customer_id"], seed=self.seed, parts=2)
         if any(len(np.unique(self.bought[split.train])) < 2 for split in splits):
             return None
@@ -326,7 +378,9 @@ class Training:
             buys, amount = self.fitted(algorithm, split.train)
             rows = self.matrix[split.test]
             chance[split.test] = buys.predict(rows)
-            said[split.test] = self.yardstick[split.test] * chance[split.test] * amount.predict(rows)
+            said[split.test] = (
+                self.yardstick[split.test] * chance[split.test] * amount.predict(rows)
+            )
         return Outlook(chance, said * (self.revenue.sum() / said.sum()), self.yardstick, self.frame)
 
     def model(self, algorithm: str, outlook: Outlook | None) -> ValueModel:
@@ -335,12 +389,19 @@ class Training:
         said = self.yardstick * buys.predict(self.matrix) * amount.predict(self.matrix)
         level, season = float(self.revenue.sum() / said.sum()), (self.ahead or 1.0) * self.coming
         spread = self._spread(outlook, season) if outlook is not None else None
-        return ValueModel(self.design, amount, buys, self.scale, season * level, self.horizon_days, spread)
+        return ValueModel(
+            self.design, amount, buys, self.scale, season * level, self.horizon_days, spread
+        )
 
     def _spread(self, outlook: Outlook, season: float) -> SpreadModel:
         cutoff = self.frame["cutoff_day"].cast(pl.Int64).to_numpy()
         return SpreadModel.fit(
-            outlook, self.revenue, cutoff=cutoff, horizon_days=self.horizon_days, season=season, seed=self.seed
+            outlook,
+            self.revenue,
+            cutoff=cutoff,
+            horizon_days=self.horizon_days,
+            season=season,
+            seed=self.seed,
         )
 
 
@@ -348,7 +409,9 @@ def _mean_positive(revenue: Vector) -> float:
     return float(revenue[revenue > 0].mean())
 
 
-def _from_short_windows(examples: Examples, settings: Value, *, first_day: int, now: int, seed: int) -> FittedValue:
+def _from_short_windows(
+    examples: Examples, settings: Value, *, first_day: int, now: int, seed: int
+) -> FittedValue:
     exponent = horizon_exponent(examples.windows, REVENUE)
     design = Design.learn(examples.frame, columns=examples.columns)
     matrix = design.matrix(examples.frame)
@@ -361,7 +424,8 @@ def _from_short_windows(examples: Examples, settings: Value, *, first_day: int, 
     law, findings = _law_of(examples, first_day=first_day, now=now, seed=seed)
     if law is None:
         return FittedValue(model, findings=(told, *findings))
-    # Trees know who spends more, and a law how much there is to come: its total, at the latest cutoff, is theirs.
+    # Trees know who spends more, and a law how much there is to come: its total, at the latest
+    # cutoff, is theirs.
     latest = examples.frame.filter(pl.col("cutoff_day") == examples.cutoffs[-1])
     level *= float(law.revenue(latest).sum() / model.predict(latest).sum())
     return FittedValue(replace(model, level=level, law=law), findings=(told, *findings))
@@ -370,14 +434,18 @@ def _from_short_windows(examples: Examples, settings: Value, *, first_day: int, 
 def _law_of(
     examples: Examples, *, first_day: int, now: int, seed: int
 ) -> "tuple[SpendLaw | None, tuple[Finding, ...]]":
-    from holdfast.models.counts import fit_spend_law
-    from holdfast.models.counts.spending import INPUTS
+    from holdfast.models.purchase_counts import fit_spend_law
+    from holdfast.models.purchase_counts.btyd_revenue import INPUTS
 
     if examples.purchases is None or not set(INPUTS) <= set(examples.columns):
         return None, ()
     try:
         return fit_spend_law(
-            examples.purchases, now=now, horizon_days=examples.horizon_days, first_day=first_day, seed=seed
+            examples.purchases,
+            now=now,
+            horizon_days=examples.horizon_days,
+            first_day=first_day,
+            seed=seed,
         )
     except NotEnoughData:
         # All orders are worth the same: the trees know as much as a law would.
@@ -388,8 +456,11 @@ def _no_season(examples: Examples, first_day: int, now: int) -> Finding:
     return Finding(
         name="season-unknown",
         severity="note",
-        evidence=f"the log covers {now - first_day} days, so no complete window of {examples.horizon_days} days a year "
+        evidence=f"the log covers {now - first_day} days, so no complete window of "
+        f"{examples.horizon_days} days a year "
         "before the coming one was learnt from",
-        meaning="If the shop has seasons, the total of expected revenue is that of an average season.",
-        fix=f"use a log of {YEAR_DAYS} days and some months, or raise backtest.max_training_cutoffs",
+        meaning="If the shop has seasons, the total of expected revenue is that of an average "
+        "season.",
+        fix=f"use a log of {YEAR_DAYS} days and some months, or raise "
+        "backtest.max_training_cutoffs",
     )

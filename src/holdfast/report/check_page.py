@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from holdfast.report import words
-from holdfast.report.charts import door
-from holdfast.report.drawing import Drawing, drawing
+from holdfast.report import formatting
+from holdfast.report.charts import churn_window
 from holdfast.report.html import dressing, template, told
 from holdfast.report.listings import Listing
+from holdfast.report.render import Drawing, drawing
 
 SECTIONS = (
     ("summary", "In short"),
@@ -26,10 +26,11 @@ def render_check(study: str, found: Mapping[str, Any]) -> str:
     page = {
         "study": study,
         "sections": SECTIONS,
-        "failures": [words.sentence(failure) for failure in found["failures"]],
+        "failures": [formatting.sentence(failure) for failure in found["failures"]],
         "lead": _lead(found, total),
         "cards": [
-            {"name": name, "figure": words.count(total[part]), "note": note} for part, (name, note) in _PARTS.items()
+            {"name": name, "figure": formatting.count(total[part]), "note": note}
+            for part, (name, note) in _PARTS.items()
         ],
         "findings": told(found["findings"]),
         "enough": _enough(found["sufficiency"]),
@@ -38,7 +39,7 @@ def render_check(study: str, found: Mapping[str, Any]) -> str:
         "topics": [
             {
                 "title": topic["title"],
-                "sentences": [words.sentence(said) for said in topic["sentences"]],
+                "sentences": [formatting.sentence(said) for said in topic["sentences"]],
                 "listing": _rows_of(topic),
             }
             for topic in found["topics"]
@@ -61,26 +62,39 @@ _PARTS = {
 def _lead(found: Mapping[str, Any], total: Mapping[str, int]) -> str:
     fit = "fit to come in" if found["passed"] else "not fit to come in"
     n = len(found["findings"])
-    share = words.percent(total["accepted"] / total["read"]) if total["read"] else words.NONE
-    noticed = f"{words.plural(n, 'thing')} to know before using them" if n else "nothing to object to"
-    return f"The inputs are {fit}: {share} of the rows are accepted, and there {'is' if n < 2 else 'are'} {noticed}."
+    share = (
+        formatting.percent(total["accepted"] / total["read"]) if total["read"] else formatting.NONE
+    )
+    noticed = (
+        f"{formatting.plural(n, 'thing')} to know before using them"
+        if n
+        else "nothing to object to"
+    )
+    return (
+        f"The inputs are {fit}: {share} of the rows are accepted, and there "
+        f"{'is' if n < 2 else 'are'} {noticed}."
+    )
 
 
 def _enough(gate: Mapping[str, Any]) -> str:
     if gate["enough"]:
         return "Yes: every count holds, and no result is withheld."
-    return f"Not for everything. Withheld: {words.listing(gate['withheld'])}. The findings say what can still be told."
+    return (
+        f"Not for everything. Withheld: {formatting.listing(gate['withheld'])}. The findings say "
+        "what can still be told."
+    )
 
 
 def _gate(gate: Mapping[str, Any]) -> Listing:
     rows = tuple(
         (
-            words.capital(count["unit"]),
+            formatting.capital(count["unit"]),
             "yes" if count["holds"] else "no",
-            words.listing(list(count["withheld"])) if not count["holds"] else "",
-            words.count(count["found"]),
-            f"{'at most' if count['name'] == 'stale-log' else 'at least'} {words.count(count['needed'])}",
-            words.count(count["missing"]) if count["missing"] else "",
+            formatting.listing(list(count["withheld"])) if not count["holds"] else "",
+            formatting.count(count["found"]),
+            f"{'at most' if count['name'] == 'stale-log' else 'at least'} "
+            f"{formatting.count(count['needed'])}",
+            formatting.count(count["missing"]) if count["missing"] else "",
         )
         for count in gate["counts"]
     )
@@ -92,10 +106,12 @@ def _drawings(found: Mapping[str, Any]) -> list[Drawing]:
     topics = {topic["name"]: topic for topic in found["topics"]}
     drawn = []
     if "calendar" in topics:
-        drawn.append(drawing("weeks", door.weeks(topics["calendar"]["weeks"])))
+        drawn.append(drawing("weeks", churn_window.weeks(topics["calendar"]["weeks"])))
     clock = topics.get("clock", {})
     if clock.get("lines_by_hour"):
-        drawn.append(drawing("hours", door.hours(clock["lines_by_hour"], zone=clock["time_zone"])))
+        drawn.append(
+            drawing("hours", churn_window.hours(clock["lines_by_hour"], zone=clock["time_zone"]))
+        )
     return drawn
 
 
@@ -107,7 +123,7 @@ def _rows_of(topic: Mapping[str, Any]) -> Listing | None:
     first_number = next((i for i, name in enumerate(names) if _is_number(rows, name)), len(names))
     shown = tuple(tuple(_cell(row[name]) for name in names) for row in rows[:_SHOWN])
     more = f", the first {_SHOWN} of {len(rows):,}" if len(rows) > _SHOWN else ""
-    columns = tuple(words.capital(name.replace("_", " ")) for name in names)
+    columns = tuple(formatting.capital(name.replace("_", " ")) for name in names)
     return Listing(caption=topic["title"] + more, columns=columns, rows=shown, n_words=first_number)
 
 
@@ -119,12 +135,19 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        return words.count(value) if abs(value) >= 1000 or value == round(value) else f"{value:,.3g}"
-    return words.count(value) if isinstance(value, int) else str(value)
+        return (
+            formatting.count(value)
+            if abs(value) >= 1000 or value == round(value)
+            else f"{value:,.3g}"
+        )
+    return formatting.count(value) if isinstance(value, int) else str(value)
 
 
 def _inputs(found: Mapping[str, Any]) -> Listing:
-    rows = tuple((name, *(words.count(each[part]) for part in _PARTS)) for name, each in found["rows"].items())
+    rows = tuple(
+        (name, *(formatting.count(each[part]) for part in _PARTS))
+        for name, each in found["rows"].items()
+    )
     columns = ("Input", *(title for title, _ in _PARTS.values()))
     return Listing(caption="Accepted + set aside + quarantined = read", columns=columns, rows=rows)
 
@@ -132,12 +155,14 @@ def _inputs(found: Mapping[str, Any]) -> Listing:
 def _set_aside(found: Mapping[str, Any]) -> Listing:
     quarantined = {(each["input"], each["reason"]) for each in found["violations"]}
     rows = tuple(
-        (reason, name, words.count(n))
+        (reason, name, formatting.count(n))
         for name, reasons in found["reasons"].items()
         for reason, n in sorted(reasons.items(), key=lambda item: -item[1])
         if n and (name, reason) not in quarantined
     )
-    return Listing(caption="Set aside, and why", columns=("Reason", "Input", "Rows"), rows=rows, n_words=2)
+    return Listing(
+        caption="Set aside, and why", columns=("Reason", "Input", "Rows"), rows=rows, n_words=2
+    )
 
 
 def _violations(found: Mapping[str, Any]) -> Listing:
@@ -145,9 +170,12 @@ def _violations(found: Mapping[str, Any]) -> Listing:
         (
             each["reason"],
             each["input"],
-            "\n".join(f"{PurePath(e['source']).name}, row {e['row']}: {e['raw'][:160]}" for e in each["examples"]),
-            words.count(each["rows"]),
-            words.percent(each["share"], 2),
+            "\n".join(
+                f"{PurePath(e['source']).name}, row {e['row']}: {e['raw'][:160]}"
+                for e in each["examples"]
+            ),
+            formatting.count(each["rows"]),
+            formatting.percent(each["share"], 2),
         )
         for each in found["violations"]
     )

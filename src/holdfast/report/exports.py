@@ -1,19 +1,22 @@
-"""What leaves Holdfast for a spreadsheet: a row per customer, riskiest first, and no cell that would run."""
+"""What leaves Holdfast for a spreadsheet: a row per customer, riskiest first, and no cell that
+would run.
+"""
 
 from collections.abc import Mapping
 from typing import BinaryIO, Literal
 
 import polars as pl
 
-# A cell that begins so is a formula to Excel, LibreOffice or Google Sheets, the full-width forms in East Asian locales.
+# A cell that begins so is a formula to Excel, LibreOffice or Google Sheets, the full-width forms in
+# East Asian locales.
 _FORMULA = "^[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
 
 
 def customer_segments(scores: pl.DataFrame) -> pl.DataFrame:
     """The scores under the original system's names: one row per customer, riskiest first.
 
-    Of customers with the same risk score the one worth more comes first, then the one whose name does, so that the same
-    scores give the same file.
+    Of customers with the same risk score the one worth more comes first, then the one whose name
+    does, so that the same scores give the same file.
     """
     return riskiest_first(scores).select(
         neutralised("customer_id").alias("Customer_ID"),
@@ -26,34 +29,48 @@ def customer_segments(scores: pl.DataFrame) -> pl.DataFrame:
 
 def riskiest_first(scores: pl.DataFrame) -> pl.DataFrame:
     """The scores in the order of every list of customers."""
-    return scores.sort("risk_score", "expected_revenue", "customer_id", descending=[True, True, False])
+    return scores.sort(
+        "risk_score", "expected_revenue", "customer_id", descending=[True, True, False]
+    )
 
 
 def neutralised(column: str) -> pl.Expr:
-    """Words with an apostrophe before what a spreadsheet would take for a formula. Numbers need none.
+    """Words with an apostrophe before what a spreadsheet would take for a formula. Numbers need
+    none.
 
     >>> pl.DataFrame({"name": ["=1+1", "Ann", "-2"]}).select(neutralised("name"))["name"].to_list()
     ["'=1+1", 'Ann', "'-2"]
     """
     word = pl.col(column)
-    return pl.when(word.str.contains(_FORMULA)).then(pl.lit("'") + word).otherwise(word).alias(column)
+    return (
+        pl.when(word.str.contains(_FORMULA)).then(pl.lit("'") + word).otherwise(word).alias(column)
+    )
 
 
-def write_customer_segments(scores: pl.DataFrame, out: BinaryIO, *, knows_value: bool = True) -> None:
-    """Write `customer_segments` as CSV: UTF-8, comma, LF, every digit; revenue that nobody estimated is left empty."""
+def write_customer_segments(
+    scores: pl.DataFrame, out: BinaryIO, *, knows_value: bool = True
+) -> None:
+    """Write `customer_segments` as CSV: UTF-8, comma, LF, every digit; revenue that nobody
+    estimated is left empty.
+    """
     table = customer_segments(scores)
     (table if knows_value else table.with_columns(Predicted_LTV=None)).write_csv(out)
 
 
 def write_audience(
-    customers: pl.DataFrame, out: BinaryIO, *, form: Literal["csv", "parquet"], facts: Mapping[str, str]
+    customers: pl.DataFrame,
+    out: BinaryIO,
+    *,
+    form: Literal["csv", "parquet"],
+    facts: Mapping[str, str],
 ) -> None:
-    """Write an audience for a mailing tool: a row per customer, with its arm, and `facts` in columns of their own.
+    """Write an audience for a mailing tool: a row per customer, with its arm, and `facts` in
+    columns of their own.
 
     Parameters
     ----------
     customers
-        The audience's customers, as `pipeline.audience` gives them.
+        The audience's customers, as `campaigns.audience` gives them.
     facts
         Name -> value, the same in every row: the export's id and the run's.
     """

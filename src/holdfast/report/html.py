@@ -1,6 +1,8 @@
-"""The report: one HTML file that loads nothing, light and dark, for a manager first and for whoever checks the figures.
+"""The report: one HTML file that loads nothing, light and dark, for a manager first and for whoever
+checks the figures.
 
-Everything that comes from data or study is escaped by the template; the only markup that is passed through is ours.
+Everything that comes from data or study is escaped by the template; the only markup that is passed
+through is ours.
 """
 
 import json
@@ -12,11 +14,11 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from holdfast.report import details, listings, words
+from holdfast.report import details, formatting, listings
 from holdfast.report.churn_page import churn_page
-from holdfast.report.contents import Report
-from holdfast.report.drawing import Drawing
 from holdfast.report.listings import Listing
+from holdfast.report.render import Drawing
+from holdfast.report.report_data import Report
 from holdfast.report.summary import audited, cards, how_proved, lead, rows, stamps, top_reasons
 from holdfast.report.theme import css_variables
 
@@ -47,7 +49,7 @@ def render(report: Report, drawn: Sequence[Drawing]) -> str:
     Parameters
     ----------
     drawn
-        Every drawing of `holdfast.report.drawing.drawings(report)`.
+        Every drawing of `holdfast.report.render.drawings(report)`.
     """
     return template("report.html.j2").render(
         report=report,
@@ -75,9 +77,13 @@ def template(name: str) -> "jinja2.Template":
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_resource), autoescape=True, undefined=jinja2.StrictUndefined,
-        finalize=_printable, trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+        loader=jinja2.FunctionLoader(_resource),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_printable,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     return environment.get_template(name)
 
 
@@ -92,7 +98,8 @@ def _style() -> str:
         f"@media(prefers-color-scheme:dark){{:root:not([data-theme=light]){{color-scheme:dark;{dark}}}}}"
         f":root[data-theme=dark]{{color-scheme:dark;{dark}}}"
         f"{_resource('report.css')}"
-        f"@media print{{:root,:root[data-theme],:root:not([data-theme=light]){{color-scheme:light;{light}}}}}"
+        "@media "
+        f"print{{:root,:root[data-theme],:root:not([data-theme=light]){{color-scheme:light;{light}}}}}"
     )
 
 
@@ -100,7 +107,7 @@ def _page(report: Report) -> dict[str, Any]:
     summary = report.summary
     known = {"churn-window": "churn_window" in summary, "coming": not report.forecast.is_empty()}
     return {
-        "as_of": words.day(summary["cutoff_day"]),
+        "as_of": formatting.day(summary["cutoff_day"]),
         "run_id": summary.get("run_id", ""),
         "created_at": str(summary.get("created_at", "")).replace("T", " ").replace("Z", " UTC"),
         "sections": [each for each in SECTIONS if known.get(each[0], True)],
@@ -111,28 +118,39 @@ def _page(report: Report) -> dict[str, Any]:
         "findings": told(report.summary.get("findings", []), acknowledged=report.study.acknowledge),
         "churn_window": churn_page(report.summary.get("churn_window")),
         "topics": [
-            {"title": topic["title"], "sentences": [words.sentence(said) for said in topic["sentences"]]}
+            {
+                "title": topic["title"],
+                "sentences": [formatting.sentence(said) for said in topic["sentences"]],
+            }
             for topic in report.summary.get("data_report", [])
         ],
-        "actions": [(name, report.study.actions.get(name, [])) for name in report.segments["segment"]],
+        "actions": [
+            (name, report.study.actions.get(name, [])) for name in report.segments["segment"]
+        ],
         "is_assumed": "assumed" in report.recovery["uplift_source"].to_list(),
         "how_proved": how_proved(report),
         "audited": audited(report),
         "rows": rows(report),
         "made": _made(report),
-        "study": json.dumps(report.study.model_dump(mode="json", exclude_defaults=True), indent=1, ensure_ascii=False),
+        "study": json.dumps(
+            report.study.model_dump(mode="json", exclude_defaults=True),
+            indent=1,
+            ensure_ascii=False,
+        ),
     }
 
 
-def told(findings: Sequence[Mapping[str, str]], *, acknowledged: Sequence[str] = ()) -> list[dict[str, str]]:
+def told(
+    findings: Sequence[Mapping[str, str]], *, acknowledged: Sequence[str] = ()
+) -> list[dict[str, str]]:
     """Findings as sentences, the gravest first."""
     return [
-        {part: words.sentence(finding[part]) for part in ("evidence", "meaning", "fix")}
+        {part: formatting.sentence(finding[part]) for part in ("evidence", "meaning", "fix")}
         | {
             "severity": finding["severity"],
-            "badge": words.capital(finding["severity"])
+            "badge": formatting.capital(finding["severity"])
             + (", acknowledged in the study" if finding["name"] in acknowledged else ""),
-            "title": words.capital(finding["name"].replace("-", " ")),
+            "title": formatting.capital(finding["name"].replace("-", " ")),
         }
         for finding in sorted(findings, key=lambda finding: SEVERITIES.index(finding["severity"]))
     ]
@@ -140,25 +158,50 @@ def told(findings: Sequence[Mapping[str, str]], *, acknowledged: Sequence[str] =
 
 def _listings(report: Report) -> dict[str, Listing]:
     per_task = (listings.metrics, listings.all_metrics, listings.importance, listings.dependence)
-    both = {f"{task}_{make.__name__}": make(report, task) for task in ("churn", "value") for make in per_task}
+    both = {
+        f"{task}_{make.__name__}": make(report, task)
+        for task in ("churn", "value")
+        for make in per_task
+    }
     whole = (
-        listings.segments, listings.audit, listings.tiers, listings.recovery, listings.riskiest, listings.proof,
-        listings.cross_validated, listings.candidates, listings.calibration, listings.ranking, listings.gains,
-        listings.promises, listings.roles, listings.set_aside, listings.seconds, listings.versions,
-    )  # fmt: skip
+        listings.segments,
+        listings.audit,
+        listings.tiers,
+        listings.recovery,
+        listings.riskiest,
+        listings.proof,
+        listings.cross_validated,
+        listings.candidates,
+        listings.calibration,
+        listings.ranking,
+        listings.gains,
+        listings.promises,
+        listings.roles,
+        listings.set_aside,
+        listings.seconds,
+        listings.versions,
+    )
     horizons = details.horizons_proved(report.horizon_evidence, currency=report.currency)
     return both | {make.__name__: make(report) for make in whole} | {"horizons_proved": horizons}
 
 
 def _made(report: Report) -> list[tuple[str, str]]:
     study, summary = report.study, report.summary
-    cutoffs = [words.day(day) for day in report.evidence["cutoff_day"].unique().sort()]
+    cutoffs = [formatting.day(day) for day in report.evidence["cutoff_day"].unique().sort()]
     algorithms = {task: (summary.get(task) or {}).get("algorithm") for task in ("churn", "value")}
     return [
-        ("Scored as of", words.day(summary["cutoff_day"])),
-        ("Proved at", words.listing(cutoffs) or "nowhere"),
-        ("Churn", f"{words.algorithm(algorithms['churn'])}, {_horizon(study.churn.horizon_days, report)}"),
-        ("Value", f"{words.algorithm(algorithms['value'])}, {_horizon(study.value.horizon_days, report)}"),
+        ("Scored as of", formatting.day(summary["cutoff_day"])),
+        ("Proved at", formatting.listing(cutoffs) or "nowhere"),
+        (
+            "Churn",
+            f"{formatting.algorithm(algorithms['churn'])}, "
+            f"{_horizon(study.churn.horizon_days, report)}",
+        ),
+        (
+            "Value",
+            f"{formatting.algorithm(algorithms['value'])}, "
+            f"{_horizon(study.value.horizon_days, report)}",
+        ),
         ("Seed", str(study.seed)),
         ("Time zone", study.time_zone),
         ("Study's SHA-256", study.fingerprint[:16]),
@@ -166,4 +209,8 @@ def _made(report: Report) -> list[tuple[str, str]]:
 
 
 def _horizon(days: int, report: Report) -> str:
-    return "label of the snapshot, no horizon" if report.is_snapshot else f"over the next {words.plural(days, 'day')}"
+    return (
+        "label of the snapshot, no horizon"
+        if report.is_snapshot
+        else f"over the next {formatting.plural(days, 'day')}"
+    )

@@ -1,11 +1,13 @@
-"""The model card: what the models are, what they stand on, how good they proved and where they must not be used."""
+"""The model card: what the models are, what they stand on, how good they proved and where they must
+not be used.
+"""
 
 import re
 from collections.abc import Iterable
 
-from holdfast.report import details, listings, words
-from holdfast.report.contents import Report
+from holdfast.report import details, formatting, listings
 from holdfast.report.listings import Listing
+from holdfast.report.report_data import Report
 from holdfast.report.summary import how_proved, rows, when
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~])")
@@ -57,19 +59,24 @@ def _table_of(head: Iterable[str], body: Iterable[Iterable[str]], *, n_words: in
 def _table(listing: Listing) -> str:
     if not listing.rows:
         return ""
-    return f"**{_plain(listing.caption)}**\n\n{_table_of(listing.columns, listing.rows, n_words=listing.n_words)}"
+    table = _table_of(listing.columns, listing.rows, n_words=listing.n_words)
+    return f"**{_plain(listing.caption)}**\n\n{table}"
 
 
 def _identity(report: Report) -> list[tuple[str, str]]:
     summary, study = report.summary, report.study
     models = {task: (summary.get(task) or {}).get("algorithm") for task in ("churn", "value")}
     return [
-        ("Run", str(summary.get("run_id", words.NONE))),
-        ("Made", str(summary.get("created_at", words.NONE))),
-        ("Scored as of", words.day(summary["cutoff_day"])),
-        ("Customers", words.count(summary["customers"])),
-        ("Churn", f"{words.algorithm(models['churn'])}, {when(report, 'churn')}"),
-        ("Value", f"{words.algorithm(models['value'])}, {when(report, 'value')}, in {study.currency}"),
+        ("Run", str(summary.get("run_id", formatting.NONE))),
+        ("Made", str(summary.get("created_at", formatting.NONE))),
+        ("Scored as of", formatting.day(summary["cutoff_day"])),
+        ("Customers", formatting.count(summary["customers"])),
+        ("Churn", f"{formatting.algorithm(models['churn'])}, {when(report, 'churn')}"),
+        (
+            "Value",
+            f"{formatting.algorithm(models['value'])}, {when(report, 'value')}, in "
+            f"{study.currency}",
+        ),
         ("Seed", str(study.seed)),
         ("Study's SHA-256", study.fingerprint),
     ]
@@ -85,23 +92,32 @@ def _intended(report: Report) -> str:
     )
     worth = "the value" if report.is_snapshot else "the mean net revenue"
     return (
-        f"To rank a business's own customers for retention work. The churn model gives the probability {churned}; the "
-        f"value model gives {worth} {when(report, 'value')}, to be added up over groups. Not for prices, "
-        "credit, employment or any decision with legal effect on one person, and not for customers of another business."
+        "To rank a business's own customers for retention work. The churn model gives the "
+        f"probability {churned}; the "
+        f"value model gives {worth} {when(report, 'value')}, to be added up over groups. Not for "
+        "prices, "
+        "credit, employment or any decision with legal effect on one person, and not for customers "
+        "of another business."
     )
 
 
 def _limits(report: Report) -> str:
     limits = [
         "Importance and reasons are associations that the models use, not causes.",
-        "Who is likely to leave is not who can be kept: only an experiment with a held-out group shows that.",
+        "Who is likely to leave is not who can be kept: only an experiment with a held-out group "
+        "shows that.",
         "Expected revenue is a mean; one customer's revenue scatters widely around it.",
-        "After a change of prices, range or marketing the past says less about the future: prove the models again.",
+        "After a change of prices, range or marketing the past says less about the future: prove "
+        "the models again.",
     ]
     if report.is_snapshot:
-        limits.insert(0, "A snapshot has no later time: nothing here is proof of a prediction of the future.")
+        limits.insert(
+            0, "A snapshot has no later time: nothing here is proof of a prediction of the future."
+        )
     if "assumed" in report.recovery["uplift_source"].to_list():
-        limits.append("Costs and recovery rates of the recovery simulation are assumed, not measured.")
+        limits.append(
+            "Costs and recovery rates of the recovery simulation are assumed, not measured."
+        )
     return "\n".join(f"- {limit}" for limit in limits)
 
 
@@ -109,9 +125,11 @@ def _findings(report: Report) -> str:
     found = report.summary.get("findings", [])
     known = report.study.acknowledge
     lines = (
-        f"- **{words.capital(finding['severity'])}, {_plain(finding['name'])}"
+        f"- **{formatting.capital(finding['severity'])}, {_plain(finding['name'])}"
         f"{' (acknowledged in the study)' if finding['name'] in known else ''}.** "
-        + _plain(" ".join(words.sentence(finding[part]) for part in ("evidence", "meaning", "fix")))
+        + _plain(
+            " ".join(formatting.sentence(finding[part]) for part in ("evidence", "meaning", "fix"))
+        )
         for finding in found
     )
     return "\n".join(lines) or "The checks found nothing to object to."

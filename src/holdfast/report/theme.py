@@ -1,7 +1,9 @@
-"""How Holdfast looks: one palette, each colour with a light and a dark value, and what every chart has in common.
+"""How Holdfast looks: one palette, each colour with a light and a dark value, and what every chart
+has in common.
 
-The series colours are Okabe and Ito's, each darkened or lightened until it has a contrast of 3:1 on its ground; text
-has 4.5:1. Charts are drawn in the light values; a page that knows both themes swaps them for CSS variables.
+The series colours are Okabe and Ito's, each darkened or lightened until it has a contrast of 3:1 on
+its ground; text has 4.5:1. Charts are drawn in the light values; a page that knows both themes
+swaps them for CSS variables.
 """
 
 import re
@@ -33,12 +35,19 @@ COLOURS: dict[str, tuple[str, str]] = {
     "high": ("#a66b45", "#d6a283"),
     "highest": ("#b94600", "#f18a4b"),
 }
-SEGMENT_COLOURS = dict(zip(SEGMENT_NAMES, ("blue", "vermillion", "green", "amber", "grey", "purple"), strict=True))
+SEGMENT_COLOURS = dict(
+    zip(SEGMENT_NAMES, ("blue", "vermillion", "green", "amber", "grey", "purple"), strict=True)
+)
 SEGMENT_SHAPES = dict(
-    zip(SEGMENT_NAMES, ("circle", "triangle-up", "square", "triangle-down", "diamond", "cross"), strict=True)
+    zip(
+        SEGMENT_NAMES,
+        ("circle", "triangle-up", "square", "triangle-down", "diamond", "cross"),
+        strict=True,
+    )
 )
 FIFTHS = ("lowest", "low", "middle", "high", "highest")
-# Metric-compatible with one another, so that text measured when drawing fits where the page has another of them.
+# Metric-compatible with one another, so that text measured when drawing fits where the page has
+# another of them.
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 WIDTH = 640
 
@@ -49,7 +58,8 @@ def light(name: str) -> str:
 
 
 def as_variables(svg: str) -> str:
-    """Replace the palette's light values in a drawing by CSS variables, so that it follows the page's theme.
+    """Replace the palette's light values in a drawing by CSS variables, so that it follows the
+    page's theme.
 
     >>> as_variables('<path fill="#0072b2"/>')
     '<path fill="var(--blue)"/>'
@@ -57,7 +67,9 @@ def as_variables(svg: str) -> str:
     names = {values[0]: name for name, values in COLOURS.items()}
     return re.sub(
         '"(#[0-9a-fA-F]{6})"',
-        lambda match: f'"var(--{names[match[1].lower()]})"' if match[1].lower() in names else match[0],
+        lambda match: (
+            f'"var(--{names[match[1].lower()]})"' if match[1].lower() in names else match[0]
+        ),
         svg,
     )
 
@@ -69,7 +81,9 @@ def in_dark(spec: str) -> str:
     '{"color": "#56b4e9"}'
     """
     dark = {light.lower(): dark for light, dark in COLOURS.values()}
-    return re.sub('"(#[0-9a-fA-F]{6})"', lambda found: f'"{dark.get(found[1].lower(), found[1])}"', spec)
+    return re.sub(
+        '"(#[0-9a-fA-F]{6})"', lambda found: f'"{dark.get(found[1].lower(), found[1])}"', spec
+    )
 
 
 def css_variables(theme: int) -> str:
@@ -85,7 +99,8 @@ def dressed(chart: "ChartType", *, title: str, subtitle: str = "") -> "ChartType
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Break text into lines of at most `width` characters and of similar length, because Vega does not.
+    """Break text into lines of at most `width` characters and of similar length, because Vega does
+    not.
 
     >>> wrapped("one two three four", 14)
     ['one two', 'three four']
@@ -98,11 +113,17 @@ def wrapped(text: str, width: int) -> list[str]:
 
 def _config() -> dict[str, Any]:
     ink, muted, grid = light("ink"), light("muted"), light("grid")
-    # A limit makes Vega measure each text several times; where a text may be long, its chart sets one.
+    # A limit makes Vega measure each text several times; where a text may be long, its chart sets
+    # one.
     text = {
-        "labelColor": ink, "labelFontSize": 12, "labelLimit": 0,
-        "titleColor": muted, "titleFontSize": 12, "titleFontWeight": "normal", "titleLimit": 0,
-    }  # fmt: skip
+        "labelColor": ink,
+        "labelFontSize": 12,
+        "labelLimit": 0,
+        "titleColor": muted,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "titleLimit": 0,
+    }
     axis = text | {
         "domain": False,
         "ticks": False,
@@ -120,8 +141,15 @@ def _config() -> dict[str, Any]:
         "header": text | {"labelFontSize": 13, "labelFontWeight": "bold"},
         "legend": text | {"symbolType": "circle", "symbolStrokeWidth": 0},
         "title": {
-            "anchor": "start", "frame": "bounds", "color": ink, "fontSize": 16, "subtitleColor": muted,
-            "subtitleFontSize": 13, "subtitlePadding": 6, "offset": 16, "limit": 0,
+            "anchor": "start",
+            "frame": "bounds",
+            "color": ink,
+            "fontSize": 16,
+            "subtitleColor": muted,
+            "subtitleFontSize": 13,
+            "subtitlePadding": 6,
+            "offset": 16,
+            "limit": 0,
         },
         "text": {"color": ink, "fontSize": 12, "limit": 0},
-    }  # fmt: skip
+    }

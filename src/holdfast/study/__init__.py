@@ -1,7 +1,8 @@
 """The study: one frozen configuration, read from holdfast.toml and passed to everything.
 
-A key that does not exist is an error that names the nearest one that does. Environment variables in paths and the
-names of variables that hold secrets stay as written; only the rooms that open a source look them up.
+A key that does not exist is an error that names the nearest one that does. Environment variables in
+paths and the names of variables that hold secrets stay as written; only the rooms that open a
+source look them up.
 """
 
 from holdfast.study.settings import (
@@ -22,7 +23,16 @@ from holdfast.study.settings import (
     Webhook,
     eligible_days,
 )
-from holdfast.study.sources import Csv, Customers, Events, Postgres, Snapshot, Source, Transactions, Treatments
+from holdfast.study.sources import (
+    Csv,
+    Customers,
+    Events,
+    Postgres,
+    Snapshot,
+    Source,
+    Transactions,
+    Treatments,
+)
 from holdfast.study.study import Study
 
 __all__ = [

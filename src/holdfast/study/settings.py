@@ -21,7 +21,14 @@ ALGORITHMS = (
     "xgboost",
     "catboost",
 )
-SEGMENT_NAMES = ("Champion", "At-Risk VIP", "Promising", "Vulnerable", "Hibernating", "Losing Customer")
+SEGMENT_NAMES = (
+    "Champion",
+    "At-Risk VIP",
+    "Promising",
+    "Vulnerable",
+    "Hibernating",
+    "Losing Customer",
+)
 AT_RISK_SEGMENTS = ("At-Risk VIP", "Vulnerable", "Losing Customer")
 
 
@@ -36,7 +43,8 @@ def eligible_days(rule: str) -> int | None:
     if match := re.fullmatch(r"bought in the last (\d{1,4}) days", rule):
         return int(match[1])
     raise StudyError(
-        f"churn.eligible {rule!r} is not understood", fix='write "bought in the last 365 days" or "ever bought"'
+        f"churn.eligible {rule!r} is not understood",
+        fix='write "bought in the last 365 days" or "ever bought"',
     )
 
 
@@ -56,9 +64,13 @@ class Task(Section):
     def _known(self) -> "Task":
         for name in (*self.candidates, *([] if self.algorithm == "auto" else [self.algorithm])):
             if name not in ALGORITHMS:
-                raise StudyError(f"there is no algorithm '{name}'", fix=nearest(name, ALGORITHMS), value=name)
+                raise StudyError(
+                    f"there is no algorithm '{name}'", fix=nearest(name, ALGORITHMS), value=name
+                )
         if self.parameters and self.algorithm == "auto":
-            raise StudyError("parameters need a named algorithm", fix='set algorithm = "lightgbm", say')
+            raise StudyError(
+                "parameters need a named algorithm", fix='set algorithm = "lightgbm", say'
+            )
         return self
 
 
@@ -94,7 +106,8 @@ class Value(Task):
 class Segments(Section):
     """Value tier x risk.
 
-    `risk` weighs signals (columns of the features, or churn_probability), each scaled to 0..1 over the customer base.
+    `risk` weighs signals (columns of the features, or churn_probability), each scaled to 0..1 over
+    the customer base.
     """
 
     value_tiers: tuple[Share, Share] = (0.33, 0.67)
@@ -102,13 +115,17 @@ class Segments(Section):
     high_risk_rank: Share = 0.75
     """Percentile rank of the risk score within the tier from which a customer is at risk."""
     risk: dict[str, Annotated[float, Field(ge=0)]] = {
-        "churn_probability": 0.4, "days_since_last_purchase": 0.3, "cart_abandon_rate": 0.3,
-    }  # fmt: skip
+        "churn_probability": 0.4,
+        "days_since_last_purchase": 0.3,
+        "cart_abandon_rate": 0.3,
+    }
     """Signal -> weight."""
 
 
 class Recovery(Section):
-    """What keeping one segment would cost and bring: an assumption until an experiment says otherwise."""
+    """What keeping one segment would cost and bring: an assumption until an experiment says
+    otherwise.
+    """
 
     cost: Amount
     """Per customer contacted, in the currency."""
@@ -121,7 +138,9 @@ def _as_text(day: object) -> object:
 
 
 class Promotion(Section):
-    """Days of one sale, both ends included; past and planned ones of the same name are held to be alike."""
+    """Days of one sale, both ends included; past and planned ones of the same name are held to be
+    alike.
+    """
 
     name: str = Field(min_length=1, max_length=80)
     """What it is called, the same each time."""
@@ -143,7 +162,10 @@ class Promotion(Section):
     @model_validator(mode="after")
     def _in_order(self) -> "Promotion":
         if self.end <= self.first:
-            raise StudyError(f"'{self.name}' ends on {self.last_day}, before {self.first_day}", fix="swap its days")
+            raise StudyError(
+                f"'{self.name}' ends on {self.last_day}, before {self.first_day}",
+                fix="swap its days",
+            )
         return self
 
 
@@ -160,7 +182,8 @@ class Calendar(Section):
         for one, other in pairwise(sorted(self.promotions, key=lambda promotion: promotion.first)):
             if other.first < one.end:
                 raise StudyError(
-                    f"'{one.name}' from {one.first_day} and '{other.name}' from {other.first_day} overlap",
+                    f"'{one.name}' from {one.first_day} and '{other.name}' from {other.first_day} "
+                    "overlap",
                     fix="give the days that they share to one of them, or to a third name",
                 )
         return self
@@ -172,12 +195,19 @@ class Webhook(Section):
     url: str
     """https, or http on this machine. `${VAR}` is filled in from the environment."""
     token: str = ""
-    """Sent as `Authorization: Bearer ...`; write "${VAR}" and keep the secret in the environment."""
+    """Sent as `Authorization: Bearer ...`; write "${VAR}" and keep the secret in the environment.
+    """
 
     @model_validator(mode="after")
     def _safe(self) -> "Webhook":
-        if not re.match(r"https://[^/\s@]+(/|$)|http://(127\.0\.0\.1|localhost|\[::1\])([:/]|$)|\$\{\w+\}$", self.url):
-            raise StudyError(f"webhook.url {self.url!r} is not an https address", fix="write it as https://host/path")
+        if not re.match(
+            r"https://[^/\s@]+(/|$)|http://(127\.0\.0\.1|localhost|\[::1\])([:/]|$)|\$\{\w+\}$",
+            self.url,
+        ):
+            raise StudyError(
+                f"webhook.url {self.url!r} is not an https address",
+                fix="write it as https://host/path",
+            )
         if self.token and not re.fullmatch(r"\$\{\w+\}", self.token):
             raise StudyError("webhook.token is written out", fix='write "${NAME}" and export NAME')
         return self
@@ -199,7 +229,9 @@ class Backtest(Section):
 
 
 class Needs(Section):
-    """What a log, or a snapshot, should come to before its answers mean something; below it a finding says so."""
+    """What a log, or a snapshot, should come to before its answers mean something; below it a
+    finding says so.
+    """
 
     customers: int = Field(500, ge=1)
     """Customers with an order."""
@@ -212,18 +244,25 @@ class Needs(Section):
     rhythm_customers: int = Field(30, ge=1)
     """Customers with three purchases, on days of their own."""
     outcomes: int = Field(100, ge=1)
-    """Customers who churned, and as many who were kept, at the latest cutoff whose label is mature."""
+    """Customers who churned, and as many who were kept, at the latest cutoff whose label is mature.
+    """
 
 
 class Check(Section):
     """What may come in."""
 
     contract: str | None = None
-    """A data contract (ODCS YAML or JSON Schema) to hold the inputs to: `holdfast check --contract` writes one."""
+    """A data contract (ODCS YAML or JSON Schema) to hold the inputs to: `holdfast check --contract`
+    writes one.
+    """
     violations_at_most: Share | None = None
-    """Share of an input's rows that may break the contract or not be understood; above it `check` and `run` fail."""
+    """Share of an input's rows that may break the contract or not be understood; above it `check`
+    and `run` fail.
+    """
     as_of: str | None = None
-    """The day the data should reach up to, YYYY-MM-DD or "today"; without it, the log's own last day."""
+    """The day the data should reach up to, YYYY-MM-DD or "today"; without it, the log's own last
+    day.
+    """
     needs: Needs = Needs()
 
     @model_validator(mode="after")
@@ -243,9 +282,20 @@ class Explain(Section):
 
 
 DEFAULT_ACTIONS: dict[str, list[str]] = {
-    "Champion": ["Invite to the loyalty programme", "Early access to new products", "Ask for a referral"],
-    "At-Risk VIP": ["Call or write personally this week", "Offer a reason to return", "Ask what went wrong"],
-    "Promising": ["Recommend what goes with the last order", "Offer free delivery above the usual basket"],
+    "Champion": [
+        "Invite to the loyalty programme",
+        "Early access to new products",
+        "Ask for a referral",
+    ],
+    "At-Risk VIP": [
+        "Call or write personally this week",
+        "Offer a reason to return",
+        "Ask what went wrong",
+    ],
+    "Promising": [
+        "Recommend what goes with the last order",
+        "Offer free delivery above the usual basket",
+    ],
     "Vulnerable": ["Send a time-limited offer", "Remind of saved items", "Ask for feedback"],
     "Hibernating": ["Keep in the newsletter", "Show new arrivals once a season"],
     "Losing Customer": ["One low-cost win-back mail", "Then stop spending"],

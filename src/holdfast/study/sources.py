@@ -53,7 +53,9 @@ class Source(Section):
     @model_validator(mode="after")
     def _one_source(self) -> "Source":
         if (self.path is None) == (self.postgres is None):
-            raise StudyError("a source needs exactly one of 'path' and 'postgres'", fix="keep one of them")
+            raise StudyError(
+                "a source needs exactly one of 'path' and 'postgres'", fix="keep one of them"
+            )
         return self
 
 
@@ -89,20 +91,33 @@ class Transactions(Source):
     exact_duplicates: Literal["keep", "drop"] = "keep"
     """Lines equal in every column: real purchases, or double entries."""
     provenance: list[str] = []
-    """Columns that say where a line was exported from (a sheet, an export date); they do not tell two lines apart."""
+    """Columns that say where a line was exported from (a sheet, an export date); they do not tell
+    two lines apart.
+    """
     set_aside: dict[str, Expr] = {}
-    """Reason -> condition on the raw row. Rows without a customer, or with a price <= 0, are always set aside."""
+    """Reason -> condition on the raw row. Rows without a customer, or with a price <= 0, are always
+    set aside.
+    """
     returns: Returns = Returns()
     first_day: DayText | None = None
-    """Lines before this day, YYYY-MM-DD, are set aside. None: a few lines a year or more before all others are."""
+    """Lines before this day, YYYY-MM-DD, are set aside. None: a few lines a year or more before all
+    others are.
+    """
     last_day: DayText | None = None
-    """Lines after this day, YYYY-MM-DD, are set aside. None: a few lines a year or more after all others are."""
+    """Lines after this day, YYYY-MM-DD, are set aside. None: a few lines a year or more after all
+    others are.
+    """
 
     @model_validator(mode="after")
     def _days_in_order(self) -> "Transactions":
-        if self.first_day and self.last_day and parse_day(self.first_day) > parse_day(self.last_day):
+        if (
+            self.first_day
+            and self.last_day
+            and parse_day(self.first_day) > parse_day(self.last_day)
+        ):
             raise StudyError(
-                f"transactions.first_day {self.first_day} is after last_day {self.last_day}", fix="exchange them"
+                f"transactions.first_day {self.first_day} is after last_day {self.last_day}",
+                fix="exchange them",
             )
         return self
 
@@ -127,12 +142,18 @@ class Events(Source):
     def _known(self) -> "Events":
         for kind in self.kinds.values():
             if kind not in ENGAGEMENT_KINDS:
-                raise StudyError(f"[events.kinds] maps to '{kind}'", fix=nearest(kind, ENGAGEMENT_KINDS), value=kind)
+                raise StudyError(
+                    f"[events.kinds] maps to '{kind}'",
+                    fix=nearest(kind, ENGAGEMENT_KINDS),
+                    value=kind,
+                )
         return self
 
 
 class CustomerColumns(Section):
-    """Which column is what. Without `known_from`, attributes count as known from the first day, said in the report."""
+    """Which column is what. Without `known_from`, attributes count as known from the first day,
+    said in the report.
+    """
 
     customer_id: str
     known_from: str | None = None
@@ -149,17 +170,33 @@ class Customers(Source):
     columns: CustomerColumns
     attributes: list[str] = []
     """The columns to use."""
-    involuntary: list[str] = ["payment failed", "failed payment", "payment_failed", "card expired", "involuntary"]
-    """Of the words of `end_reason`, those that are no decision of the customer's, whatever their case."""
+    involuntary: list[str] = [
+        "payment failed",
+        "failed payment",
+        "payment_failed",
+        "card expired",
+        "involuntary",
+    ]
+    """Of the words of `end_reason`, those that are no decision of the customer's, whatever their
+    case.
+    """
 
     @model_validator(mode="after")
     def _of_use(self) -> "Customers":
         if not self.attributes and self.columns.ended_on is None:
-            raise StudyError("[customers] lists no attributes", fix='name the columns to use: attributes = ["channel"]')
+            raise StudyError(
+                "[customers] lists no attributes",
+                fix='name the columns to use: attributes = ["channel"]',
+            )
         if self.columns.end_reason is not None and self.columns.ended_on is None:
-            raise StudyError("customers.columns.end_reason needs ended_on", fix="name the column of the last day, too")
+            raise StudyError(
+                "customers.columns.end_reason needs ended_on",
+                fix="name the column of the last day, too",
+            )
         for column in {self.columns.ended_on, self.columns.end_reason} & set(self.attributes):
-            raise StudyError(f"the attribute '{column}' is filled in when a customer leaves", fix="drop it")
+            raise StudyError(
+                f"the attribute '{column}' is filled in when a customer leaves", fix="drop it"
+            )
         return self
 
 
@@ -211,7 +248,9 @@ class Snapshot(Source):
     test_share: float = Field(0.2, gt=0, lt=1)
     """Share of customers held out for the test, where the table has no split of its own."""
     split: str | None = None
-    """Column that says `train` or `test` (or no, yes: is it a test row?) of each row, as the table was prepared."""
+    """Column that says `train` or `test` (or no, yes: is it a test row?) of each row, as the table
+    was prepared.
+    """
     cutoff: str | None = None
     """Column with the day up to which each row reaches. Such a table can be audited, not run."""
     horizon_days: Horizon | None = None
@@ -220,7 +259,13 @@ class Snapshot(Source):
     """Folds over customers, beside the split."""
 
     def hidden_from(self, task: Literal["churn", "value"]) -> frozenset[str]:
-        """Columns that a model may not see: those the study hides, and any column that is itself a label."""
+        """Columns that a model may not see: those the study hides, and any column that is itself a
+        label.
+        """
         named = self.hidden_from_churn if task == "churn" else self.hidden_from_value
-        labels = [named_outcome(label) for label in (self.labels.churned, self.labels.value) if label is not None]
+        labels = [
+            named_outcome(label)
+            for label in (self.labels.churned, self.labels.value)
+            if label is not None
+        ]
         return frozenset([*named, *(label for label in labels if label is not None)])

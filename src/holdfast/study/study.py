@@ -33,7 +33,9 @@ def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
-        raise StudyError(f"time_zone {name!r} is not known", fix="write it as Europe/London or UTC") from None
+        raise StudyError(
+            f"time_zone {name!r} is not known", fix="write it as Europe/London or UTC"
+        ) from None
     return name
 
 
@@ -56,7 +58,9 @@ class Study(Section):
     seed: int = Field(42, ge=0, lt=2**31)
     """Same study, data and seed: same tables."""
     project_dir: str = Field(".", exclude=True)
-    """Where relative paths start and runs/ lies: the folder of holdfast.toml. Not part of the fingerprint."""
+    """Where relative paths start and runs/ lies: the folder of holdfast.toml. Not part of the
+    fingerprint.
+    """
 
     transactions: Transactions | None = None
     events: Events | None = None
@@ -85,21 +89,33 @@ class Study(Section):
     @model_validator(mode="after")
     def _consistent(self) -> "Study":
         if (self.transactions is None) == (self.snapshot is None):
-            raise StudyError("a study needs exactly one of [transactions] and [snapshot]", fix="keep one of them")
+            raise StudyError(
+                "a study needs exactly one of [transactions] and [snapshot]", fix="keep one of them"
+            )
         if self.snapshot is not None and self.calendar is not None:
-            raise StudyError("a snapshot has no days for a [calendar]", fix="drop it, or give the order log")
+            raise StudyError(
+                "a snapshot has no days for a [calendar]", fix="drop it, or give the order log"
+            )
         for name in self.recovery:
             if name not in AT_RISK_SEGMENTS:
-                raise StudyError(f"[recovery] names '{name}'", fix=nearest(name, AT_RISK_SEGMENTS), value=name)
+                raise StudyError(
+                    f"[recovery] names '{name}'", fix=nearest(name, AT_RISK_SEGMENTS), value=name
+                )
         for name in self.actions:
             if name not in SEGMENT_NAMES:
-                raise StudyError(f"[actions] names '{name}'", fix=nearest(name, SEGMENT_NAMES), value=name)
+                raise StudyError(
+                    f"[actions] names '{name}'", fix=nearest(name, SEGMENT_NAMES), value=name
+                )
         for name in self.acknowledge:
             if name not in FATAL:
                 known = dict.fromkeys([nearest(name, FATAL), f"known: {', '.join(FATAL)}"])
-                raise StudyError(f"acknowledge names '{name}', which is no fatal finding", fix=" ".join(known))
+                raise StudyError(
+                    f"acknowledge names '{name}', which is no fatal finding", fix=" ".join(known)
+                )
         if not self.segments.value_tiers[0] < self.segments.value_tiers[1]:
-            raise StudyError(f"value_tiers {self.segments.value_tiers} do not rise", fix="write [0.33, 0.67]")
+            raise StudyError(
+                f"value_tiers {self.segments.value_tiers} do not rise", fix="write [0.33, 0.67]"
+            )
         return self
 
     @property
@@ -112,7 +128,9 @@ class Study(Section):
     @property
     def all_horizons(self) -> tuple[int, ...]:
         """Every horizon a label is needed for, in order."""
-        return tuple(sorted({*self.horizons_days, self.churn.horizon_days, self.value.horizon_days}))
+        return tuple(
+            sorted({*self.horizons_days, self.churn.horizon_days, self.value.horizon_days})
+        )
 
     @classmethod
     def from_toml(cls, path: str | Path, *, overrides: Mapping[str, str] | None = None) -> "Study":
@@ -121,7 +139,8 @@ class Study(Section):
         Parameters
         ----------
         overrides
-            Dotted key -> value as TOML writes it; what is not TOML is taken as a word: {"churn.horizon_days": "60"}.
+            Dotted key -> value as TOML writes it; what is not TOML is taken as a word:
+            {"churn.horizon_days": "60"}.
 
         Raises
         ------
@@ -132,7 +151,9 @@ class Study(Section):
         try:
             raw = tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise StudyError(f"there is no {path}", fix="write one with `holdfast init`, or name it with -c") from None
+            raise StudyError(
+                f"there is no {path}", fix="write one with `holdfast init`, or name it with -c"
+            ) from None
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise StudyError(f"{path} cannot be read: {error}", fix="correct the file") from None
         for key, value in (overrides or {}).items():
@@ -146,7 +167,9 @@ class Study(Section):
         if not isinstance(head, Mapping):
             raise StudyError("[study] is not a table", fix="write [study] on a line of its own")
         try:
-            return cls.model_validate({**head, **{key: value for key, value in raw.items() if key != "study"}})
+            return cls.model_validate(
+                {**head, **{key: value for key, value in raw.items() if key != "study"}}
+            )
         except ValidationError as error:
             raise _explained(error) from None
 
@@ -157,7 +180,9 @@ def _override(raw: dict[str, Any], key: str, value: str) -> None:
     for parent in parents:
         place = place.setdefault(parent, {})
         if not isinstance(place, dict):
-            raise StudyError(f"--set {key}: '{parent}' is a value, not a table", fix="name a key below a table")
+            raise StudyError(
+                f"--set {key}: '{parent}' is a value, not a table", fix="name a key below a table"
+            )
     try:
         place[last] = tomllib.loads(f"v = {value}")["v"]
     except tomllib.TOMLDecodeError:
@@ -167,13 +192,17 @@ def _override(raw: dict[str, Any], key: str, value: str) -> None:
 def _explained(error: ValidationError) -> StudyError:
     problems = [_problem(dict(detail)) for detail in error.errors()]
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return StudyError(problems[0][0] + more, fix=problems[0][1], problems=[problem for problem, _ in problems])
+    return StudyError(
+        problems[0][0] + more, fix=problems[0][1], problems=[problem for problem, _ in problems]
+    )
 
 
 def _problem(detail: dict[str, Any]) -> tuple[str, str]:
     where = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
-        return f"the study has no key '{where}'", nearest(str(detail["loc"][-1]), _keys_at(detail["loc"][:-1]))
+        return f"the study has no key '{where}'", nearest(
+            str(detail["loc"][-1]), _keys_at(detail["loc"][:-1])
+        )
     message = detail["msg"][0].lower() + detail["msg"][1:]
     return f"{where or 'study'}: {message} (found {detail['input']!r:.80})", "correct it"
 
@@ -183,7 +212,9 @@ def _keys_at(location: tuple[str | int, ...]) -> list[str]:
     for part in location:
         field = section.model_fields.get(part) if hasattr(section, "model_fields") else None
         section = _section_in(field.annotation) if field is not None else None
-    return [key for key in section.model_fields if key != "project_dir"] if section is not None else []
+    return (
+        [key for key in section.model_fields if key != "project_dir"] if section is not None else []
+    )
 
 
 def _section_in(annotation: Any) -> Any:

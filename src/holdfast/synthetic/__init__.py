@@ -1,4 +1,6 @@
-"""Simulated shops whose truth is known: the same seed gives the same shop, of any size, batch by batch."""
+"""Simulated shops whose truth is known: the same seed gives the same shop, of any size, batch by
+batch.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +9,13 @@ import numpy as np
 import polars as pl
 
 from holdfast.synthetic.baskets import fill_baskets, order_log
-from holdfast.synthetic.behaviour import CHANNELS, COUNTRIES, Customers, draw_customers, draw_purchases
+from holdfast.synthetic.behaviour import (
+    CHANNELS,
+    COUNTRIES,
+    Customers,
+    draw_customers,
+    draw_purchases,
+)
 from holdfast.synthetic.engagement import event_log, treatment_log
 from holdfast.synthetic.shop import Shop
 from holdfast.synthetic.truth import truth_table
@@ -23,14 +31,16 @@ class SimulatedBatch:
     Parameters
     ----------
     orders
-        One row per order line: customer_id, occurred_at, order_id, product_id, quantity (negative and order_id R... for
-        a return), unit_price (currency).
+        One row per order line: customer_id, occurred_at, order_id, product_id, quantity (negative
+        and order_id R... for a return), unit_price (currency).
     events
         One row per event: customer_id, occurred_at, kind.
     customers
-        One row per customer, also those without an order within the log: customer_id, known_from, channel, country.
+        One row per customer, also those without an order within the log: customer_id, known_from,
+        channel, country.
     treatments
-        One row per campaign and known customer: customer_id, occurred_at, campaign, treated, propensity, cost.
+        One row per campaign and known customer: customer_id, occurred_at, campaign, treated,
+        propensity, cost.
     truth
         One row per customer; see `holdfast.synthetic.truth.truth_table`.
     """
@@ -53,7 +63,8 @@ def simulate(shop: Shop) -> Iterator[SimulatedBatch]:
 
 
 def simulate_batch(shop: Shop, batch: int) -> SimulatedBatch:
-    """Simulate one batch, which depends on no other: customers keep their fate when the shop has more batches.
+    """Simulate one batch, which depends on no other: customers keep their fate when the shop has
+    more batches.
 
     Parameters
     ----------
@@ -62,7 +73,8 @@ def simulate_batch(shop: Shop, batch: int) -> SimulatedBatch:
     """
     # One stream a subject, so that a shop without events, say, sells the same.
     lives, buys, fills, engages = (
-        np.random.default_rng(seed) for seed in np.random.SeedSequence(shop.seed, spawn_key=(batch,)).spawn(4)
+        np.random.default_rng(seed)
+        for seed in np.random.SeedSequence(shop.seed, spawn_key=(batch,)).spawn(4)
     )
     customers = draw_customers(shop, batch, lives)
     purchases, phase = draw_purchases(shop, customers, buys)
@@ -84,9 +96,11 @@ def _customer_ids(customers: Customers) -> pl.Series:
 
 def _customer_table(shop: Shop, customers: Customers, customer_ids: pl.Series) -> pl.DataFrame:
     first_day = pl.Series(customers.first_day + day_of(shop.start))
-    return pl.DataFrame({
-        "customer_id": customer_ids,
-        "known_from": first_day.cast(pl.Int32).cast(pl.Date),
-        "channel": pl.Series(CHANNELS).gather(customers.channel),
-        "country": pl.Series(COUNTRIES).gather(customers.country),
-    })  # fmt: skip
+    return pl.DataFrame(
+        {
+            "customer_id": customer_ids,
+            "known_from": first_day.cast(pl.Int32).cast(pl.Date),
+            "channel": pl.Series(CHANNELS).gather(customers.channel),
+            "country": pl.Series(COUNTRIES).gather(customers.country),
+        }
+    )

@@ -1,4 +1,6 @@
-"""What customers are and when they buy: latent traits, lives, pauses, and the times of their purchases."""
+"""What customers are and when they buy: latent traits, lives, pauses, and the times of their
+purchases.
+"""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -30,7 +32,9 @@ NEVER = 10**9
 
 
 class Times(NamedTuple):
-    """Things that happen, in order of customer and time: the customer's row in the batch, and when; shape (n,)."""
+    """Things that happen, in order of customer and time: the customer's row in the batch, and when;
+    shape (n,).
+    """
 
     who: Ints
     when: Floats
@@ -49,8 +53,9 @@ class Times(NamedTuple):
 class Customers:
     """The latent truth of one batch, one element a customer.
 
-    `acquired` is the time of the first order, `died` the first day without the customer. `treated` has shape
-    (n, n_campaigns); `spell_edges` holds the days of falling asleep and of waking by turns, as sorted `_customer_day`.
+    `acquired` is the time of the first order, `died` the first day without the customer. `treated`
+    has shape (n, n_campaigns); `spell_edges` holds the days of falling asleep and of waking by
+    turns, as sorted `_customer_day`.
     """
 
     first_number: int
@@ -94,8 +99,14 @@ def draw_customers(shop: Shop, batch: int, rng: np.random.Generator) -> Customer
     """Draw the customers of one batch."""
     n = min(CUSTOMERS_PER_BATCH, shop.n_customers - batch * CUSTOMERS_PER_BATCH)
     channel = rng.choice(len(CHANNELS), size=n, p=CHANNEL_SHARE)
-    rate = _gamma(shop.purchases_per_year, shop.purchase_shape, n, rng) * _effect(shop.channel_effect)[channel]
-    dropout = _gamma(shop.dropouts_per_year, shop.dropout_shape, n, rng) * _effect(-shop.channel_effect)[channel]
+    rate = (
+        _gamma(shop.purchases_per_year, shop.purchase_shape, n, rng)
+        * _effect(shop.channel_effect)[channel]
+    )
+    dropout = (
+        _gamma(shop.dropouts_per_year, shop.dropout_shape, n, rng)
+        * _effect(-shop.channel_effect)[channel]
+    )
     acquired = _acquired(shop, n, rng)
     first_day = np.floor(acquired).astype(np.int64)
     lifetime = np.ceil(rng.standard_exponential(n) / np.maximum(dropout, 1 / NEVER))
@@ -110,8 +121,11 @@ def draw_customers(shop: Shop, batch: int, rng: np.random.Generator) -> Customer
         dropout_rate=dropout,
         k=1 + rng.poisson(shop.rhythm - 1, size=n),
         response=CHANNEL_RESPONSE[channel] * rng.gamma(4, 1 / 4, size=n),
-        treated=(rng.random((n, len(shop.campaign_days))) < TREATED_SHARE) & (first_day[:, None] < shop.campaign_days),
-        spell_edges=_spell_edges(shop, first_day, np.minimum(died, shop.n_days + LOOK_AHEAD_DAYS), rng),
+        treated=(rng.random((n, len(shop.campaign_days))) < TREATED_SHARE)
+        & (first_day[:, None] < shop.campaign_days),
+        spell_edges=_spell_edges(
+            shop, first_day, np.minimum(died, shop.n_days + LOOK_AHEAD_DAYS), rng
+        ),
     )
 
 
@@ -127,10 +141,14 @@ def _effect(spread: float) -> Floats:
 def _acquired(shop: Shop, n: int, rng: np.random.Generator) -> Floats:
     """Times of the first orders: as many in a December as the season says."""
     newcomer = rng.random(n) < shop.newcomer_share
-    opening = np.where(newcomer, max(shop.n_days - NEWCOMER_DAYS, -shop.truncated_days), -shop.truncated_days)
+    opening = np.where(
+        newcomer, max(shop.n_days - NEWCOMER_DAYS, -shop.truncated_days), -shop.truncated_days
+    )
     low, high = shop.business_time(opening), shop.business_time(np.full(n, shop.n_days))
     # The last instant belongs to the next day.
-    return np.minimum(shop.calendar_time(low + rng.random(n) * (high - low)), np.nextafter(shop.n_days, 0))
+    return np.minimum(
+        shop.calendar_time(low + rng.random(n) * (high - low)), np.nextafter(shop.n_days, 0)
+    )
 
 
 def _spell_edges(shop: Shop, first_day: Ints, last_day: Ints, rng: np.random.Generator) -> Ints:
@@ -153,7 +171,9 @@ def in_order(who: Ints, when: Floats) -> Times:
     return Times(who[order], when[order])
 
 
-def poisson_times(shop: Shop, customers: Customers, rate: Floats, rng: np.random.Generator) -> Times:
+def poisson_times(
+    shop: Shop, customers: Customers, rate: Floats, rng: np.random.Generator
+) -> Times:
     """Draw a seasonal Poisson process for every living, waking day after the first order.
 
     Parameters
@@ -169,11 +189,14 @@ def poisson_times(shop: Shop, customers: Customers, rate: Floats, rng: np.random
     return events.where(~customers.dormant(events.who, events.day))
 
 
-def draw_purchases(shop: Shop, customers: Customers, rng: np.random.Generator) -> tuple[Times, Ints]:
-    """Draw all purchases up to a week after the log, and each customer's phase of rhythm at the log's end.
+def draw_purchases(
+    shop: Shop, customers: Customers, rng: np.random.Generator
+) -> tuple[Times, Ints]:
+    """Draw all purchases up to a week after the log, and each customer's phase of rhythm at the
+    log's end.
 
-    An Erlang(k) renewal process is every k-th event of a Poisson process k times as fast, and thinning that faster
-    process (pauses, campaigns) bends time without breaking the rhythm.
+    An Erlang(k) renewal process is every k-th event of a Poisson process k times as fast, and
+    thinning that faster process (pauses, campaigns) bends time without breaking the rhythm.
 
     Returns
     -------
@@ -182,22 +205,29 @@ def draw_purchases(shop: Shop, customers: Customers, rng: np.random.Generator) -
     """
     ceiling = np.maximum(customers.boost(shop), 1)
     phases = poisson_times(shop, customers, customers.k * customers.purchase_rate * ceiling, rng)
-    phases = phases.where(rng.random(len(phases.who)) * ceiling[phases.who] < _boost_at(shop, customers, phases))
+    phases = phases.where(
+        rng.random(len(phases.who)) * ceiling[phases.who] < _boost_at(shop, customers, phases)
+    )
     start = np.searchsorted(phases.who, np.arange(customers.n))
     nth = np.arange(len(phases.who)) - start[phases.who] + 1
     repeats = phases.where(nth % customers.k[phases.who] == 0)
     passed = np.bincount(phases.who[phases.when < shop.n_days], minlength=customers.n)
     purchases = in_order(
-        np.concatenate([np.arange(customers.n), repeats.who]), np.concatenate([customers.acquired, repeats.when])
+        np.concatenate([np.arange(customers.n), repeats.who]),
+        np.concatenate([customers.acquired, repeats.when]),
     )
     return purchases, passed % customers.k
 
 
 def _boost_at(shop: Shop, customers: Customers, events: Times) -> Floats:
-    """Factor of the campaign under whose effect each event's customer stands; 1 where there is none."""
+    """Factor of the campaign under whose effect each event's customer stands; 1 where there is
+    none.
+    """
     campaign, age = np.divmod(events.day, CAMPAIGN_EVERY_DAYS)
     running = (age < CAMPAIGN_WINDOW_DAYS) & (campaign >= 1) & (campaign <= len(shop.campaign_days))
     boost = np.ones(len(events.who))
     who = events.who[running]
-    boost[running] = np.where(customers.treated[who, campaign[running] - 1], customers.boost(shop)[who], 1.0)
+    boost[running] = np.where(
+        customers.treated[who, campaign[running] - 1], customers.boost(shop)[who], 1.0
+    )
     return boost

@@ -1,4 +1,6 @@
-"""What customers do besides buying: visits before purchases, idle browsing, and campaigns with their responses."""
+"""What customers do besides buying: visits before purchases, idle browsing, and campaigns with
+their responses.
+"""
 
 from typing import NamedTuple
 
@@ -39,28 +41,40 @@ class _Events(NamedTuple):
 
 
 def event_log(
-    shop: Shop, customers: Customers, purchases: Times, rng: np.random.Generator, *, customer_ids: pl.Series
+    shop: Shop,
+    customers: Customers,
+    purchases: Times,
+    rng: np.random.Generator,
+    *,
+    customer_ids: pl.Series,
 ) -> pl.DataFrame:
     """One row per event, by customer and time.
 
-    Before each purchase there is a visit to consider (up to a week earlier) and the visit that fills the cart. Browsing
-    goes on at a rate proportional to the purchase rate for as long as the customer is alive and awake, so silence says
-    something.
+    Before each purchase there is a visit to consider (up to a week earlier) and the visit that
+    fills the cart. Browsing goes on at a rate proportional to the purchase rate for as long as the
+    customer is alive and awake, so silence says something.
     """
     events = _in_log(shop, customers, _draw_events(shop, customers, purchases, rng))
-    return pl.DataFrame({
-        "customer_id": customer_ids.gather(events.who),
-        "occurred_at": timestamps(shop.seconds(events.when)),
-        "kind": pl.Series(KINDS).gather(events.kind),
-    })  # fmt: skip
+    return pl.DataFrame(
+        {
+            "customer_id": customer_ids.gather(events.who),
+            "occurred_at": timestamps(shop.seconds(events.when)),
+            "kind": pl.Series(KINDS).gather(events.kind),
+        }
+    )
 
 
-def _draw_events(shop: Shop, customers: Customers, purchases: Times, rng: np.random.Generator) -> _Events:
+def _draw_events(
+    shop: Shop, customers: Customers, purchases: Times, rng: np.random.Generator
+) -> _Events:
     if shop.events_per_purchase == 0:
         return _Events(np.empty(0, dtype=np.int64), np.empty(0), np.empty(0, dtype=np.int64))
     idle = (shop.events_per_purchase - EVENTS_BEFORE_A_PURCHASE) / sum(BROWSING)
     visits = (
-        (_earlier(purchases, _up_to_a_week(MEAN_CONSIDERATION_DAYS, len(purchases.who), rng)), CONSIDERING),
+        (
+            _earlier(purchases, _up_to_a_week(MEAN_CONSIDERATION_DAYS, len(purchases.who), rng)),
+            CONSIDERING,
+        ),
         (_earlier(purchases, BUYING_LASTS), BUYING),
         (poisson_times(shop, customers, customers.purchase_rate * idle, rng), BROWSING),
         (_responses(shop, customers, rng), RESPONDING),
@@ -88,7 +102,9 @@ def _responses(shop: Shop, customers: Customers, rng: np.random.Generator) -> Ti
     sent = shop.campaign_days[campaign]
     answers = rng.random(len(who)) < P_RESPONSE * customers.response[who]
     when = sent + _up_to_a_week(MEAN_RESPONSE_DAYS, len(who), rng)
-    return Times(who, when).where(answers & (when < customers.died[who]) & ~customers.dormant(who, sent))
+    return Times(who, when).where(
+        answers & (when < customers.died[who]) & ~customers.dormant(who, sent)
+    )
 
 
 def _in_log(shop: Shop, customers: Customers, events: _Events) -> _Events:
@@ -100,15 +116,22 @@ def _in_log(shop: Shop, customers: Customers, events: _Events) -> _Events:
 
 
 def treatment_log(shop: Shop, customers: Customers, *, customer_ids: pl.Series) -> pl.DataFrame:
-    """One row per campaign and customer known when it went out, treated or held out, by customer and time."""
+    """One row per campaign and customer known when it went out, treated or held out, by customer
+    and time.
+    """
     who, campaign = np.nonzero(customers.first_day[:, None] < shop.campaign_days)
     treated = customers.treated[who, campaign]
-    return pl.DataFrame({
-        "customer_id": customer_ids.gather(who),
-        "occurred_at": timestamps((day_of(shop.start) + shop.campaign_days[campaign]) * 86_400 + TREATMENT_SECOND),
-        "campaign": pl.Series([f"campaign-{i + 1}" for i in range(len(shop.campaign_days))], dtype=pl.String)
-        .gather(campaign),
-        "treated": treated,
-        "propensity": np.full(len(who), TREATED_SHARE),
-        "cost": np.where(treated, TREATMENT_COST, 0.0),
-    })  # fmt: skip
+    return pl.DataFrame(
+        {
+            "customer_id": customer_ids.gather(who),
+            "occurred_at": timestamps(
+                (day_of(shop.start) + shop.campaign_days[campaign]) * 86_400 + TREATMENT_SECOND
+            ),
+            "campaign": pl.Series(
+                [f"campaign-{i + 1}" for i in range(len(shop.campaign_days))], dtype=pl.String
+            ).gather(campaign),
+            "treated": treated,
+            "propensity": np.full(len(who), TREATED_SHARE),
+            "cost": np.where(treated, TREATMENT_COST, 0.0),
+        }
+    )

@@ -1,7 +1,7 @@
 """The shop: every parameter of a simulation, and the calendar that all its customers share.
 
-Inside `holdfast.synthetic` a day is counted from the shop's start (0 = first day of the log), and a time is such a day
-plus the part of its opening hours that has passed. Tables carry real dates.
+Inside `holdfast.synthetic` a day is counted from the shop's start (0 = first day of the log), and a
+time is such a day plus the part of its opening hours that has passed. Tables carry real dates.
 """
 
 import re
@@ -39,9 +39,10 @@ OPENING_SECOND, OPEN_SECONDS = 8 * 3600, 12 * 3600
 class Shop:
     """A shop whose customers are drawn, not observed.
 
-    Purchases follow Pareto/NBD (Schmittlein, Morrison, Colombo 1987), with the regularity of Pareto/GGG (Platzer,
-    Reutterer 2016): purchase rates and dropout rates are gamma distributed and independent, gaps are Erlang(k) with the
-    customer's own k. Death and dormancy change at midnight, which makes the truth exact.
+    Purchases follow Pareto/NBD (Schmittlein, Morrison, Colombo 1987), with the regularity of
+    Pareto/GGG (Platzer, Reutterer 2016): purchase rates and dropout rates are gamma distributed and
+    independent, gaps are Erlang(k) with the customer's own k. Death and dormancy change at
+    midnight, which makes the truth exact.
 
     Parameters
     ----------
@@ -50,7 +51,8 @@ class Shop:
     start, n_days
         The log: n_days days from start.
     purchases_per_year, purchase_shape
-        Mean purchase rate of a customer that is alive and awake; shape of its gamma distribution (r of Pareto/NBD).
+        Mean purchase rate of a customer that is alive and awake; shape of its gamma distribution (r
+        of Pareto/NBD).
     dropouts_per_year, dropout_shape
         Mean hazard of leaving for good; shape of its gamma distribution (s of Pareto/NBD).
     rhythm
@@ -64,10 +66,12 @@ class Shop:
     return_rate
         Probability that an order line comes back within 28 days.
     campaign_uplift
-        Mean relative rise of the purchase rate during the 30 days after a campaign's treatment. Every 120 days half of
-        the known customers are treated, at random. The rise depends on channel and customer; some buy less.
+        Mean relative rise of the purchase rate during the 30 days after a campaign's treatment.
+        Every 120 days half of the known customers are treated, at random. The rise depends on
+        channel and customer; some buy less.
     channel_effect
-        How far acquisition channels differ in purchase and dropout rate, as a spread of logarithms; 0 = not at all.
+        How far acquisition channels differ in purchase and dropout rate, as a spread of logarithms;
+        0 = not at all.
     events_per_purchase
         Mean engagement events per repeat purchase, at least 4; 0 = no event log.
     truncated_days
@@ -106,22 +110,35 @@ class Shop:
         for name, low, high in _RANGES:
             value = getattr(self, name)
             if not low <= value <= high:
-                raise InputError(f"{name} is {value}", fix=f"choose {low} to {high}", parameter=name, value=value)
+                raise InputError(
+                    f"{name} is {value}", fix=f"choose {low} to {high}", parameter=name, value=value
+                )
         if 0 < self.events_per_purchase < EVENTS_BEFORE_A_PURCHASE:
             raise InputError(
-                f"events_per_purchase is {self.events_per_purchase}, but each purchase has {EVENTS_BEFORE_A_PURCHASE}",
+                f"events_per_purchase is {self.events_per_purchase}, but each purchase has "
+                f"{EVENTS_BEFORE_A_PURCHASE}",
                 fix=f"choose 0 or at least {EVENTS_BEFORE_A_PURCHASE}",
             )
         if not re.fullmatch("[A-Z]{3}", self.currency):
-            raise InputError(f"currency is {self.currency!r}", fix="write its three letters, as in EUR")
+            raise InputError(
+                f"currency is {self.currency!r}", fix="write its three letters, as in EUR"
+            )
 
     @classmethod
     def memoryless(cls, n_customers: int, *, seed: int) -> "Shop":
-        """The textbook shop: Pareto/NBD and nothing else. Change one thing with `dataclasses.replace`."""
+        """The textbook shop: Pareto/NBD and nothing else. Change one thing with
+        `dataclasses.replace`.
+        """
         return cls(
-            n_customers=n_customers, seed=seed, rhythm=1.0, december_factor=1.0, dormancy=0.0, return_rate=0.0,
-            campaign_uplift=0.0, channel_effect=0.0,
-        )  # fmt: skip
+            n_customers=n_customers,
+            seed=seed,
+            rhythm=1.0,
+            december_factor=1.0,
+            dormancy=0.0,
+            return_rate=0.0,
+            campaign_uplift=0.0,
+            channel_effect=0.0,
+        )
 
     @property
     def n_batches(self) -> int:
@@ -131,7 +148,9 @@ class Shop:
     @property
     def campaign_days(self) -> Ints:
         """Days of treatment whose window of effect ends within the log, shape (n_campaigns,)."""
-        return np.arange(CAMPAIGN_EVERY_DAYS, self.n_days - CAMPAIGN_WINDOW_DAYS + 1, CAMPAIGN_EVERY_DAYS)
+        return np.arange(
+            CAMPAIGN_EVERY_DAYS, self.n_days - CAMPAIGN_WINDOW_DAYS + 1, CAMPAIGN_EVERY_DAYS
+        )
 
     @property
     def nightly_dormancy(self) -> tuple[float, float]:
@@ -141,8 +160,8 @@ class Shop:
 
     @cached_property
     def season(self) -> Floats:
-        """Factor on every purchase rate, by day from -truncated_days to a year after the log; yearly mean 1 but for
-        promotions."""
+        """Factor on every purchase rate, by day from -truncated_days to a year after the log;
+        yearly mean 1 but for promotions."""
         days = np.arange(-self.truncated_days, self.n_days + max(HORIZONS_DAYS))
         month = (np.datetime64(self.start, "D") + days).astype("datetime64[M]").astype(int) % 12
         base = YEAR_DAYS / (YEAR_DAYS - 31 + 31 * self.december_factor)

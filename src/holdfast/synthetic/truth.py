@@ -1,8 +1,9 @@
-"""The truth of a simulated shop: what each customer is at the log's end and what is to be expected of them.
+"""The truth of a simulated shop: what each customer is at the log's end and what is to be expected
+of them.
 
-Given its latent state a customer is a Markov chain in whole days: each night it may die, fall asleep or wake; on each
-waking day a Poisson number of phases passes, and every k-th phase is a purchase. All expectations here are exact sums
-over that chain; nothing is sampled.
+Given its latent state a customer is a Markov chain in whole days: each night it may die, fall
+asleep or wake; on each waking day a Poisson number of phases passes, and every k-th phase is a
+purchase. All expectations here are exact sums over that chain; nothing is sampled.
 """
 
 from collections.abc import Iterator
@@ -14,13 +15,23 @@ import polars as pl
 
 from holdfast.synthetic.baskets import Baskets
 from holdfast.synthetic.behaviour import Customers
-from holdfast.synthetic.shop import CAMPAIGN_WINDOW_DAYS, HORIZONS_DAYS, RETURN_WITHIN_DAYS, Bools, Floats, Ints, Shop
+from holdfast.synthetic.shop import (
+    CAMPAIGN_WINDOW_DAYS,
+    HORIZONS_DAYS,
+    RETURN_WITHIN_DAYS,
+    Bools,
+    Floats,
+    Ints,
+    Shop,
+)
 from holdfast.windows import day_of
 
 
 @dataclass(frozen=True)
 class State:
-    """Where customers stand at the log's end, shape (n,) each; rates are per day, `phase` is 0..k-1."""
+    """Where customers stand at the log's end, shape (n,) each; rates are per day, `phase` is
+    0..k-1.
+    """
 
     alive: Bools
     dormant: Bools
@@ -34,18 +45,31 @@ class State:
         """The state on the last day of the log."""
         alive = customers.died >= shop.n_days
         dormant = customers.dormant(np.arange(customers.n), np.full(customers.n, shop.n_days - 1))
-        return cls(alive, alive & dormant, phase, customers.purchase_rate, customers.dropout_rate, customers.k)
+        return cls(
+            alive,
+            alive & dormant,
+            phase,
+            customers.purchase_rate,
+            customers.dropout_rate,
+            customers.k,
+        )
 
     def of(self, who: Ints) -> "State":
         """The state of some customers."""
         return State(
-            self.alive[who], self.dormant[who], self.phase[who], self.purchase_rate[who], self.dropout_rate[who],
+            self.alive[who],
+            self.dormant[who],
+            self.phase[who],
+            self.purchase_rate[who],
+            self.dropout_rate[who],
             self.k[who],
-        )  # fmt: skip
+        )
 
 
 class Ahead(NamedTuple):
-    """What is to be expected, shape (n_days, n): purchases on each day, P(no purchase up to and on that day)."""
+    """What is to be expected, shape (n_days, n): purchases on each day, P(no purchase up to and on
+    that day).
+    """
 
     purchases: Floats
     nothing_yet: Floats
@@ -56,29 +80,43 @@ def truth_table(
 ) -> pl.DataFrame:
     """One row per customer: latent state at the log's end and exact expectations given that state.
 
-    `died_day` counts from 1970-01-01 and is null for the living. `rhythm_phase` is how many of regularity_k phases have
-    passed since the last purchase. For h in 30, 90, 180, 365 days after the log: `expected_purchases_h` (orders),
-    `expected_revenue_h` (currency, net of returns on their own day, also of those still due from orders within the
-    log: it is negative where these are all that is left) and `probability_no_purchase_h`. `uplift` is the revenue, net
-    of all its returns, that a treatment on the first day after the log adds in its 30 days.
+    `died_day` counts from 1970-01-01 and is null for the living. `rhythm_phase` is how many of
+    regularity_k phases have passed since the last purchase. For h in 30, 90, 180, 365 days after
+    the log: `expected_purchases_h` (orders), `expected_revenue_h` (currency, net of returns on
+    their own day, also of those still due from orders within the log: it is negative where these
+    are all that is left) and `probability_no_purchase_h`. `uplift` is the revenue, net of all its
+    returns, that a treatment on the first day after the log adds in its 30 days.
     """
     state = State.at_end(shop, customers, phase)
     ahead = look_ahead(state, _season_ahead(shop), nightly_dormancy=shop.nightly_dormancy)
-    return pl.DataFrame({
-        "customer_id": customer_ids,
-        "alive_at_end": state.alive,
-        "died_day": pl.Series(customers.died + day_of(shop.start)).set(pl.Series(state.alive), None).cast(pl.Int32),
-        "dormant_at_end": state.dormant,
-        "rhythm_phase": state.phase.astype(np.int32),
-        "purchase_rate_per_day": state.purchase_rate,
-        "dropout_rate_per_day": state.dropout_rate,
-        "regularity_k": state.k.astype(np.int32),
-        "mean_order_value": baskets.mean_order_value,
-        **{f"expected_purchases_{days}": ahead.purchases[:days].sum(axis=0) for days in HORIZONS_DAYS},
-        **{f"expected_revenue_{days}": _net_revenue(shop, baskets, ahead, days) for days in HORIZONS_DAYS},
-        **{f"probability_no_purchase_{days}": ahead.nothing_yet[days - 1] for days in HORIZONS_DAYS},
-        "uplift": _uplift(shop, customers, baskets, state, ahead),
-    })  # fmt: skip
+    return pl.DataFrame(
+        {
+            "customer_id": customer_ids,
+            "alive_at_end": state.alive,
+            "died_day": pl.Series(customers.died + day_of(shop.start))
+            .set(pl.Series(state.alive), None)
+            .cast(pl.Int32),
+            "dormant_at_end": state.dormant,
+            "rhythm_phase": state.phase.astype(np.int32),
+            "purchase_rate_per_day": state.purchase_rate,
+            "dropout_rate_per_day": state.dropout_rate,
+            "regularity_k": state.k.astype(np.int32),
+            "mean_order_value": baskets.mean_order_value,
+            **{
+                f"expected_purchases_{days}": ahead.purchases[:days].sum(axis=0)
+                for days in HORIZONS_DAYS
+            },
+            **{
+                f"expected_revenue_{days}": _net_revenue(shop, baskets, ahead, days)
+                for days in HORIZONS_DAYS
+            },
+            **{
+                f"probability_no_purchase_{days}": ahead.nothing_yet[days - 1]
+                for days in HORIZONS_DAYS
+            },
+            "uplift": _uplift(shop, customers, baskets, state, ahead),
+        }
+    )
 
 
 def _season_ahead(shop: Shop) -> Floats:
@@ -88,7 +126,9 @@ def _season_ahead(shop: Shop) -> Floats:
 def _net_revenue(shop: Shop, baskets: Baskets, ahead: Ahead, days: int) -> Floats:
     days_left = days - 1 - np.arange(days)
     kept = 1 - shop.return_rate * _returned_within(days_left)
-    return baskets.mean_order_value * (kept @ ahead.purchases[:days]) - _returns_due(shop, baskets, days)
+    return baskets.mean_order_value * (kept @ ahead.purchases[:days]) - _returns_due(
+        shop, baskets, days
+    )
 
 
 def _returned_within(days: Ints) -> Floats:
@@ -97,18 +137,28 @@ def _returned_within(days: Ints) -> Floats:
 
 
 def _returns_due(shop: Shop, baskets: Baskets, days: int) -> Floats:
-    """Expected value that comes back in the days after the log, of lines bought within it and not returned yet."""
+    """Expected value that comes back in the days after the log, of lines bought within it and not
+    returned yet.
+    """
     bought_day = baskets.bought.day
     pending = (baskets.returned_after == 0) | (bought_day + baskets.returned_after >= shop.n_days)
     age = shop.n_days - 1 - bought_day[pending]
     still_kept = 1 - shop.return_rate * _returned_within(age)
-    p_back = shop.return_rate * (_returned_within(age + days) - _returned_within(age)) / np.maximum(still_kept, 1e-12)
+    p_back = (
+        shop.return_rate
+        * (_returned_within(age + days) - _returned_within(age))
+        / np.maximum(still_kept, 1e-12)
+    )
     value = baskets.cents[pending] * baskets.quantity[pending] / 100
-    due = np.bincount(baskets.bought.who[pending], value * p_back, minlength=len(baskets.mean_order_value))
+    due = np.bincount(
+        baskets.bought.who[pending], value * p_back, minlength=len(baskets.mean_order_value)
+    )
     return due.astype(np.float64)
 
 
-def _uplift(shop: Shop, customers: Customers, baskets: Baskets, state: State, ahead: Ahead) -> Floats:
+def _uplift(
+    shop: Shop, customers: Customers, baskets: Baskets, state: State, ahead: Ahead
+) -> Floats:
     treated = look_ahead(
         replace(state, purchase_rate=state.purchase_rate * customers.boost(shop)),
         _season_ahead(shop)[:CAMPAIGN_WINDOW_DAYS],
@@ -132,7 +182,9 @@ def look_ahead(state: State, season: Floats, *, nightly_dormancy: tuple[float, f
     ahead, first_purchase = np.zeros(shape), np.zeros(shape)
     for k in np.unique(state.k[state.alive]).tolist():
         who = np.flatnonzero(state.alive & (state.k == k))
-        for day, (purchases, first) in enumerate(_follow(state.of(who), k, season, nightly_dormancy)):
+        for day, (purchases, first) in enumerate(
+            _follow(state.of(who), k, season, nightly_dormancy)
+        ):
             ahead[day, who] = purchases
             first_purchase[day, who] = first
     return Ahead(purchases=ahead, nothing_yet=np.clip(1 - first_purchase.cumsum(axis=0), 0, 1))
@@ -141,16 +193,21 @@ def look_ahead(state: State, season: Floats, *, nightly_dormancy: tuple[float, f
 def _follow(
     state: State, k: int, season: Floats, nightly_dormancy: tuple[float, float]
 ) -> Iterator[tuple[Floats, Floats]]:
-    """Yield for each day the expected purchases and P(the first of them falls on this day), for customers of one k.
+    """Yield for each day the expected purchases and P(the first of them falls on this day), for
+    customers of one k.
 
-    Two chains run side by side, shape (2, n, k): over all phases, and over the phases before the first purchase.
+    Two chains run side by side, shape (2, n, k): over all phases, and over the phases before the
+    first purchase.
     """
     n, (sleeps, wakes) = len(state.k), nightly_dormancy
     survives = np.exp(-state.dropout_rate)[:, None]
     awake, asleep = np.zeros((2, n, k)), np.zeros((2, n, k))
     awake[:, np.arange(n), state.phase] = ~state.dormant
     asleep[:, np.arange(n), state.phase] = state.dormant
-    transition = {factor: _transition(k * state.purchase_rate * factor, k) for factor in np.unique(season).tolist()}
+    transition = {
+        factor: _transition(k * state.purchase_rate * factor, k)
+        for factor in np.unique(season).tolist()
+    }
     for factor in season.tolist():
         awake, asleep = (
             survives * ((1 - sleeps) * awake + wakes * asleep),
@@ -165,7 +222,9 @@ def _follow(
 
 
 def _transition(mean_phases: Floats, k: int) -> Floats:
-    """P(phase i tomorrow | phase j today), shape (2, n, k, k): counting on after a purchase, and stopping at it."""
+    """P(phase i tomorrow | phase j today), shape (2, n, k, k): counting on after a purchase, and
+    stopping at it.
+    """
     step = np.arange(k)
     from_to = step[:, None] - step[None, :]
     turn = np.exp(-2j * np.pi * step / k)

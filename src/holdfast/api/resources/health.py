@@ -24,7 +24,9 @@ def health(asked: AskedNow) -> Response:
 
 @router.get("/ready", response_model=Anything, responses=problems())
 def ready(asked: AskedNow) -> Response:
-    """A customer can be looked up; `degraded` says why what is served is not the champion as published."""
+    """A customer can be looked up; `degraded` says why what is served is not the champion as
+    published.
+    """
     served = asked.run()
     name = str(served.frame.item(served.frame.height // 2, 0))
     told = {
@@ -36,7 +38,11 @@ def ready(asked: AskedNow) -> Response:
     return Response(encoded(told), media_type="application/json")
 
 
-@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}, **problems()})
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}}, **problems()},
+)
 def metrics(asked: AskedNow) -> Response:
     """For Prometheus."""
     return Response(asked.context.metrics.text(), media_type=CONTENT_TYPE)

@@ -6,13 +6,13 @@ from fastapi import APIRouter, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import ValidationError
 
-from holdfast.api import hot
+from holdfast.api import fast_path
 from holdfast.api.deps import AskedNow, Current, answer, problems
 from holdfast.api.examples import WHAT_IF
 from holdfast.api.problems import Refused
 from holdfast.api.schemas import Anything, SegmentsAnswer, WhatIf
 from holdfast.api.served import Served
-from holdfast.pipeline.what_if import Assumption, recovery_what_if
+from holdfast.campaigns.what_if import Assumption, recovery_what_if
 from holdfast.tables import SEGMENTS
 
 router = APIRouter(tags=["segments"])
@@ -21,14 +21,20 @@ router = APIRouter(tags=["segments"])
 def _rows(served: Served) -> list[dict[str, Any]]:
     table = served.table("segments")
     actions = served.scorer.study.actions
-    rows = served.without_zeros(table if table is not None else SEGMENTS.empty(), "average_ltv", "total_ltv")
+    rows = served.without_zeros(
+        table if table is not None else SEGMENTS.empty(), "average_ltv", "total_ltv"
+    )
     return [{**row, "actions": actions.get(row["segment"], [])} for row in rows.to_dicts()]
 
 
 @router.get("/segment/summary", response_model=SegmentsAnswer, responses=problems())
 def segment_summary(served: Current) -> Response:
     """Every segment: how many, worth what, at which risk, what to do."""
-    told = {"total_customers": served.frame.height, "currency": served.scorer.study.currency, "segments": _rows(served)}
+    told = {
+        "total_customers": served.frame.height,
+        "currency": served.scorer.study.currency,
+        "segments": _rows(served),
+    }
     return answer(served, told)
 
 
@@ -44,7 +50,10 @@ def segments(served: Current) -> Response:
             "mid_above": rule.mid_above,
             "high_above": rule.high_above,
             "high_risk_rank": rule.high_risk_rank,
-            "signals": [{"name": s.name, "weight": s.weight, "low": s.low, "high": s.high} for s in rule.signals],
+            "signals": [
+                {"name": s.name, "weight": s.weight, "low": s.low, "high": s.high}
+                for s in rule.signals
+            ],
         },
         "recovery": recovery.to_dicts() if recovery is not None else [],
     }
@@ -52,20 +61,36 @@ def segments(served: Current) -> Response:
 
 
 @router.post(
-    "/simulate/recovery", response_model=Anything, responses=problems(400, 413, 415, 422),
-    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {
-        "schema": {"$ref": "#/components/schemas/WhatIf"}, "examples": {"what-if": WHAT_IF},
-    }}}},
-)  # fmt: skip
+    "/simulate/recovery",
+    response_model=Anything,
+    responses=problems(400, 413, 415, 422),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {"$ref": "#/components/schemas/WhatIf"},
+                    "examples": {"what-if": WHAT_IF},
+                }
+            },
+        }
+    },
+)
 async def simulate_recovery(asked: AskedNow, served: Current) -> Response:
-    """What recovery would cost and bring under other costs and rates: an assumption, told with its range."""
+    """What recovery would cost and bring under other costs and rates: an assumption, told with its
+    range.
+    """
     try:
-        wanted = WhatIf.model_validate(hot.parsed(asked.body))
+        wanted = WhatIf.model_validate(fast_path.parsed(asked.body))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
-        raise Refused(422, f"{where[:200]}: {first['msg']}", fix="see the example in the documentation") from None
-    assumed: dict[str, Assumption] = {name: Assumption(**case.model_dump()) for name, case in wanted.segments.items()}
+        raise Refused(
+            422, f"{where[:200]}: {first['msg']}", fix="see the example in the documentation"
+        ) from None
+    assumed: dict[str, Assumption] = {
+        name: Assumption(**case.model_dump()) for name, case in wanted.segments.items()
+    }
     table = served.table("segments")
     found = await run_in_threadpool(
         recovery_what_if,

@@ -3,30 +3,42 @@
 import polars as pl
 import streamlit as st
 
-from holdfast.dashboard import parts
-from holdfast.dashboard.data import Opened
-from holdfast.report import charts, details, spreads, words
+from holdfast.dashboard import components
+from holdfast.dashboard.run_view import Opened
+from holdfast.report import chart_data, charts, details, formatting
 
 
 def show() -> None:
     """Draw the page."""
-    _, run = parts.start("Cohorts and forecast")
+    _, run = components.start("Cohorts and forecast")
     money, cohorts, survival = run.currency, run.table("cohorts"), run.table("survival")
     _forecast(run)
     if cohorts.is_empty():
         why = (
-            "A snapshot has one row per customer and no purchases: give an order log as [transactions]."
+            "A snapshot has one row per customer and no purchases: give an order log as "
+            "[transactions]."
             if run.is_snapshot
             else "This run was made before cohorts were kept: run the study again."
         )
-        parts.nothing("There are no cohorts to show.", why, "" if run.is_snapshot else "holdfast run")
+        components.nothing(
+            "There are no cohorts to show.", why, "" if run.is_snapshot else "holdfast run"
+        )
         return
-    parts.figure(run, "retention", lambda: charts.retention(cohorts), lambda: details.retention(cohorts))
-    parts.figure(run, "survival", lambda: charts.survival_curves(survival), lambda: details.survival(survival))
-    parts.figure(
-        run, "cohort-value", lambda: charts.cohort_value(cohorts, currency=money),
+    components.figure(
+        run, "retention", lambda: charts.retention(cohorts), lambda: details.retention(cohorts)
+    )
+    components.figure(
+        run,
+        "survival",
+        lambda: charts.survival_curves(survival),
+        lambda: details.survival(survival),
+    )
+    components.figure(
+        run,
+        "cohort-value",
+        lambda: charts.cohort_value(cohorts, currency=money),
         lambda: details.cohort_value(cohorts, currency=money),
-    )  # fmt: skip
+    )
 
 
 def _forecast(run: Opened) -> None:
@@ -38,23 +50,34 @@ def _forecast(run: Opened) -> None:
             if run.is_snapshot
             else "This run was made before forecasts were kept: run the study again."
         )
-        parts.nothing("There is no forecast to show.", why)
+        components.nothing("There is no forecast to show.", why)
         return
     groups = forecast.select("group_kind", "group").unique(maintain_order=True)
     names = ["all", *(name for kind, name in groups.iter_rows() if kind != "company")]
     chosen = (
         st.selectbox(
-            "Forecast of", names, key="group", bind="query-params",
+            "Forecast of",
+            names,
+            key="group",
+            bind="query-params",
             format_func=lambda name: "All customers" if name == "all" else name,
         )
         or "all"
-    )  # fmt: skip
+    )
     mine = forecast.filter(pl.col("group") == chosen)
-    weeks = spreads.weeks(run.table("days")) if chosen == "all" else spreads.weeks(run.table("days").clear())
-    parts.figure(
-        run, f"forecast-{chosen}", lambda: charts.revenue_forecast(mine, weeks, currency=money),
+    weeks = (
+        chart_data.weeks(run.table("days"))
+        if chosen == "all"
+        else chart_data.weeks(run.table("days").clear())
+    )
+    components.figure(
+        run,
+        f"forecast-{chosen}",
+        lambda: charts.revenue_forecast(mine, weeks, currency=money),
         lambda: details.forecast(mine, currency=money),
-    )  # fmt: skip
+    )
     totals = run.run.summary.get("forecast") or {}
     if isinstance(totals.get("expected_revenue"), float) and chosen == "all":
-        st.caption(f"In all {words.money(totals['expected_revenue'], money)}.".replace("$", r"\$"))
+        st.caption(
+            f"In all {formatting.money(totals['expected_revenue'], money)}.".replace("$", r"\$")
+        )

@@ -5,14 +5,14 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from holdfast.dashboard import parts
-from holdfast.dashboard.data import Opened
+from holdfast.dashboard import components
+from holdfast.dashboard.run_view import Opened
 from holdfast.errors import HoldfastError
-from holdfast.pipeline import lookup
-from holdfast.pipeline.levers import Lever, features_of, levers, what_if
-from holdfast.pipeline.predict import predict_customer
-from holdfast.report import charts, details, words
-from holdfast.report.charts.parts import label
+from holdfast.report import charts, details, formatting
+from holdfast.report.charts.base import label
+from holdfast.serving import customer_search
+from holdfast.serving.predict import predict_customer
+from holdfast.serving.what_if import Lever, features_of, levers, what_if
 from holdfast.tables import REASONS
 
 TYPED, LEVER = "customer", "if_"
@@ -20,12 +20,18 @@ TYPED, LEVER = "customer", "if_"
 
 def show() -> None:
     """Draw the page."""
-    _, run = parts.start("Customer lookup")
+    _, run = components.start("Customer lookup")
     typed = st.text_input(
-        "Customer", key=TYPED, bind="query-params", live="200ms", on_change=_forget, icon=":material/search:",
-        placeholder="Type the beginning or any part of a customer's name", max_chars=200,
-    )  # fmt: skip
-    known = lookup.scored(run.scores, typed or "")
+        "Customer",
+        key=TYPED,
+        bind="query-params",
+        live="200ms",
+        on_change=_forget,
+        icon=":material/search:",
+        placeholder="Type the beginning or any part of a customer's name",
+        max_chars=200,
+    )
+    known = customer_search.scored(run.scores, typed or "")
     if known is None:
         _choose(run, typed or "")
     else:
@@ -34,18 +40,29 @@ def show() -> None:
 
 def _choose(run: Opened, typed: str) -> None:
     """Those whom the typed letters may mean, one click away."""
-    found = lookup.find(run.scores, typed) if typed else run.report.scores.top_k(8, by="risk_score")
+    found = (
+        customer_search.find(run.scores, typed)
+        if typed
+        else run.report.scores.top_k(8, by="risk_score")
+    )
     if found.is_empty():
-        fix = "Type the beginning of a name, or check whether the customer was eligible (churn.eligible in the study)."
-        parts.nothing(
-            "No customer matches.", f"None of {words.plural(run.scores.height, 'customer')} has '{typed}'. {fix}"
+        fix = (
+            "Type the beginning of a name, or check whether the customer was eligible "
+            "(churn.eligible in the study)."
+        )
+        components.nothing(
+            "No customer matches.",
+            f"None of {formatting.plural(run.scores.height, 'customer')} has '{typed}'. {fix}",
         )
         return
     st.caption("Those who match" if typed else "The riskiest customers, to begin with")
     for row in found.iter_rows(named=True):
-        told = f"{row['customer_id']}: {row['segment']}, {words.percent(row['churn_probability'], 0)} risk"
+        told = (
+            f"{row['customer_id']}: {row['segment']}, "
+            f"{formatting.percent(row['churn_probability'], 0)} risk"
+        )
         st.button(
-            parts.plain(told),
+            components.plain(told),
             key=f"pick-{row['customer_id']}",
             on_click=_pick,
             args=(row["customer_id"],),
@@ -67,13 +84,18 @@ def _forget() -> None:
 def _customer(run: Opened, known: dict[str, Any]) -> None:
     name, money = known["customer_id"], run.currency
     answer = predict_customer(run.run, name)
-    parts.cards(_cards(known, answer, money))
+    components.cards(_cards(known, answer, money))
     st.caption(f"Evidence, {answer['evidence']}.")
     told = pl.DataFrame(answer["reasons"], schema=REASONS.schema)
     base = float(run.kept("base rate", lambda: run.scores["churn_probability"].mean()))
     risk, why = st.columns(2)
     with risk:
-        parts.figure(run, "gauge", lambda: charts.risk_gauge(known["churn_probability"], base_rate=base), keep=False)
+        components.figure(
+            run,
+            "gauge",
+            lambda: charts.risk_gauge(known["churn_probability"], base_rate=base),
+            keep=False,
+        )
         _actions(answer)
     with why:
         _reason(run, told.filter(pl.col("task") == "churn"), "churn")
@@ -83,7 +105,7 @@ def _customer(run: Opened, known: dict[str, Any]) -> None:
     try:
         features = features_of(run.run, name)
     except HoldfastError as error:
-        parts.failed(error)
+        components.failed(error)
         return
     with profile:
         _profile(run, features, known)
@@ -93,16 +115,21 @@ def _customer(run: Opened, known: dict[str, Any]) -> None:
 
 def _cards(known: dict[str, Any], answer: dict[str, Any], money: str) -> list[dict[str, Any]]:
     unknown = answer.get("ltv_not_estimated")
-    worth = "not estimated" if unknown else words.money(known["expected_revenue"], money)
+    worth = "not estimated" if unknown else formatting.money(known["expected_revenue"], money)
     found = [
-        {"label": "Churn probability", "value": words.percent(known["churn_probability"])},
+        {"label": "Churn probability", "value": formatting.percent(known["churn_probability"])},
         {"label": "Expected revenue", "value": worth, **({"help": unknown} if unknown else {})},
         {"label": "Segment", "value": known["segment"]},
-        {"label": "Risk rank in its tier", "value": f"{words.count(100 * answer['risk_rank'])} of 100"},
+        {
+            "label": "Risk rank in its tier",
+            "value": f"{formatting.count(100 * answer['risk_rank'])} of 100",
+        },
     ]
     low, high = known.get("revenue_low_80"), known.get("revenue_high_80")
     if low is not None and high is not None:
-        found[1]["help"] = f"80% interval: {words.money(low, money)} to {words.money(high, money)}"
+        found[1]["help"] = (
+            f"80% interval: {formatting.money(low, money)} to {formatting.money(high, money)}"
+        )
     if known.get("evidence_level"):
         found[0]["help"] = f"Evidence on this customer: {known['evidence_level']}"
     return found
@@ -111,24 +138,32 @@ def _cards(known: dict[str, Any], answer: dict[str, Any], money: str) -> list[di
 def _actions(answer: dict[str, Any]) -> None:
     with st.container(border=True, height="stretch"):
         st.markdown("**What to do**")
-        told = answer["actions"] or [f"The study names no action for {answer['segment']}: write one under [actions]."]
-        st.markdown("".join(f"\n- {parts.plain(action)}" for action in told))
+        told = answer["actions"] or [
+            f"The study names no action for {answer['segment']}: write one under [actions]."
+        ]
+        st.markdown("".join(f"\n- {components.plain(action)}" for action in told))
 
 
 def _reason(run: Opened, mine: pl.DataFrame, task: str) -> None:
     if mine.height:
-        parts.figure(
-            run, f"reasons-{task}", lambda: charts.reason_bars(mine, task=task), lambda: details.reasons(mine),
+        components.figure(
+            run,
+            f"reasons-{task}",
+            lambda: charts.reason_bars(mine, task=task),
+            lambda: details.reasons(mine),
             keep=False,
-        )  # fmt: skip
+        )
 
 
 def _profile(run: Opened, features: dict[str, Any], known: dict[str, Any]) -> None:
     beside = run.profiles.beside(features, known["segment"])
-    parts.figure(
-        run, "radar", lambda: charts.profile_radar(beside, segment=known["segment"]),
-        lambda: details.profile(beside), keep=False,
-    )  # fmt: skip
+    components.figure(
+        run,
+        "radar",
+        lambda: charts.profile_radar(beside, segment=known["segment"]),
+        lambda: details.profile(beside),
+        keep=False,
+    )
 
 
 def _future(run: Opened, known: dict[str, Any]) -> None:
@@ -136,27 +171,44 @@ def _future(run: Opened, known: dict[str, Any]) -> None:
     money, name = run.currency, known["customer_id"]
     left, right = st.columns(2)
     with left:
-        horizons = lookup.rows_of(run.run, "horizons", name)
+        horizons = customer_search.rows_of(run.run, "horizons", name)
         if horizons is None or horizons.is_empty():
-            why = "A snapshot says nothing of when" if run.is_snapshot else "This run is older than that table"
-            parts.nothing("No value by horizon.", f"{why}: a new run of an order log shows it.")
+            why = (
+                "A snapshot says nothing of when"
+                if run.is_snapshot
+                else "This run is older than that table"
+            )
+            components.nothing(
+                "No value by horizon.", f"{why}: a new run of an order log shows it."
+            )
         else:
-            parts.figure(
-                run, "horizons", lambda: charts.value_by_horizon(horizons, currency=money),
-                lambda: details.horizons(horizons, currency=money), keep=False,
-            )  # fmt: skip
+            components.figure(
+                run,
+                "horizons",
+                lambda: charts.value_by_horizon(horizons, currency=money),
+                lambda: details.horizons(horizons, currency=money),
+                keep=False,
+            )
     with right:
-        bought = lookup.rows_of(run.run, "purchases", name)
+        bought = customer_search.rows_of(run.run, "purchases", name)
         if bought is None or bought.is_empty():
-            why = "A snapshot holds none" if run.is_snapshot else "This run is older than that table"
-            parts.nothing("No purchases.", f"{why}: a new run of an order log shows the latest.")
+            why = (
+                "A snapshot holds none" if run.is_snapshot else "This run is older than that table"
+            )
+            components.nothing(
+                "No purchases.", f"{why}: a new run of an order log shows the latest."
+            )
             return
         coming = known.get("next_purchase_day")
-        parts.figure(
-            run, "timeline",
-            lambda: charts.order_timeline(bought, cutoff_day=known["cutoff_day"], next_day=coming, currency=money),
-            lambda: details.purchases(bought, currency=money), keep=False,
-        )  # fmt: skip
+        components.figure(
+            run,
+            "timeline",
+            lambda: charts.order_timeline(
+                bought, cutoff_day=known["cutoff_day"], next_day=coming, currency=money
+            ),
+            lambda: details.purchases(bought, currency=money),
+            keep=False,
+        )
 
 
 def _what_if(run: Opened, features: dict[str, Any], known: dict[str, Any]) -> None:
@@ -164,7 +216,9 @@ def _what_if(run: Opened, features: dict[str, Any], known: dict[str, Any]) -> No
     st.subheader("What if")
     found = levers(run.study, run.profiles, features)
     if not found:
-        parts.nothing("Nothing to change.", "None of the strongest features is a number that varies.")
+        components.nothing(
+            "Nothing to change.", "None of the strongest features is a number that varies."
+        )
         return
     st.caption("Everything else stays as it is, so a combination may be one that no customer has.")
     changes = {}
@@ -175,7 +229,9 @@ def _what_if(run: Opened, features: dict[str, Any], known: dict[str, Any]) -> No
             lever.high,
             _start(lever),
             lever.step,
-            format="%.0f" if (lever.step % 1, lever.low % 1, _start(lever) % 1) == (0, 0, 0) else "%.2f",
+            format="%.0f"
+            if (lever.step % 1, lever.low % 1, _start(lever) % 1) == (0, 0, 0)
+            else "%.2f",
             key=LEVER + lever.feature,
             bind="query-params",
         )
@@ -184,9 +240,9 @@ def _what_if(run: Opened, features: dict[str, Any], known: dict[str, Any]) -> No
     try:
         after = what_if(run.run, features, changes)
     except HoldfastError as error:
-        parts.failed(error)
+        components.failed(error)
         return
-    parts.cards(_changed(known, after, run.currency))
+    components.cards(_changed(known, after, run.currency))
     st.caption(
         "Scored now by the run's models"
         + ("." if changes else "; nothing is changed yet, so these are the published figures.")
@@ -199,14 +255,20 @@ def _start(lever: Lever) -> float:
 
 def _changed(known: dict[str, Any], after: dict[str, Any], money: str) -> list[dict[str, Any]]:
     risk = after["churn_probability"] - known["churn_probability"]
-    churn = {"label": "Churn probability, what if", "value": words.percent(after["churn_probability"])}
+    churn = {
+        "label": "Churn probability, what if",
+        "value": formatting.percent(after["churn_probability"]),
+    }
     if abs(risk) >= 0.0005:
         churn |= {"delta": f"{100 * risk:+.1f} points", "delta_color": "inverse"}
     segment = {"label": "Segment, what if", "value": after["segment"]}
     if after["predicted_ltv"] is None:
         return [churn, segment]
     value = after["predicted_ltv"] - known["expected_revenue"]
-    worth = {"label": "Expected revenue, what if", "value": words.money(after["predicted_ltv"], money)}
+    worth = {
+        "label": "Expected revenue, what if",
+        "value": formatting.money(after["predicted_ltv"], money),
+    }
     if abs(value) >= 0.005:
         worth |= {"delta": f"{value:+,.2f}"}
     return [churn, worth, segment]

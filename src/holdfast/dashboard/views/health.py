@@ -1,61 +1,80 @@
-"""Data health: what was read, what was left out and why, whether it is enough, and what leaving means here."""
+"""Data health: what was read, what was left out and why, whether it is enough, and what leaving
+means here.
+"""
 
 from typing import Any
 
 import polars as pl
 import streamlit as st
 
-from holdfast.dashboard import parts
-from holdfast.dashboard.data import Opened
-from holdfast.report import charts, details, listings, words
+from holdfast.dashboard import components
+from holdfast.dashboard.run_view import Opened
+from holdfast.report import charts, details, formatting, listings
 from holdfast.report.churn_page import churn_page
 from holdfast.report.summary import rows
 from holdfast.tables import TRANSACTIONS
 
 _HOLDS = {
-    "occurred_at": "a date or a time", "order_id": "the business's own name of the order",
-    "product_id": "the business's own name of the product", "unit_price": "currency, for one unit",
+    "occurred_at": "a date or a time",
+    "order_id": "the business's own name of the order",
+    "product_id": "the business's own name of the product",
+    "unit_price": "currency, for one unit",
     "amount": "currency, for the line; negative for returns",
-}  # fmt: skip
+}
 
 
 def show() -> None:
     """Draw the page."""
-    _, run = parts.start("Data health")
-    st.markdown(parts.plain(rows(run.report)))
+    _, run = components.start("Data health")
+    st.markdown(components.plain(rows(run.report)))
     left_out = _reasons(run)
-    parts.figure(run, "left-out", lambda: charts.quarantined(left_out), lambda: listings.set_aside(run.report))
+    components.figure(
+        run,
+        "left-out",
+        lambda: charts.quarantined(left_out),
+        lambda: listings.set_aside(run.report),
+    )
     quarantined = run.table("quarantine")
     if quarantined.height:
-        with st.expander(f"{words.plural(quarantined.height, 'quarantined row')}, as read"):
-            parts.listing(details.quarantine(quarantined))
+        with st.expander(f"{formatting.plural(quarantined.height, 'quarantined row')}, as read"):
+            components.listing(details.quarantine(quarantined))
     _contract(run)
     if run.is_snapshot:
-        parts.nothing(
-            "No gaps, gate or churn window.", "A snapshot has no days: give an order log as [transactions] for these."
+        components.nothing(
+            "No gaps, gate or churn window.",
+            "A snapshot has no days: give an order log as [transactions] for these.",
         )
         return
     _gate(run)
     days = run.table("days")
     if days.is_empty():
-        parts.nothing(
-            "Gaps are not kept in this run.", "It was made before they were: run the study again.", "holdfast run"
+        components.nothing(
+            "Gaps are not kept in this run.",
+            "It was made before they were: run the study again.",
+            "holdfast run",
         )
     else:
-        parts.figure(
-            run, "weeks", lambda: charts.purchases_by_week(days), lambda: details.weeks(days, currency=run.currency)
+        components.figure(
+            run,
+            "weeks",
+            lambda: charts.purchases_by_week(days),
+            lambda: details.weeks(days, currency=run.currency),
         )
         quiet = details.quiet(days)
         if quiet.rows:
             with st.container(border=True):
-                parts.listing(quiet)
+                components.listing(quiet)
     _churn_window(run)
 
 
 def _reasons(run: Opened) -> pl.DataFrame:
     told = run.run.summary.get("reasons") or {}
-    found = [(source, reason, n) for source, reasons in told.items() for reason, n in reasons.items()]
-    return pl.DataFrame(found, schema={"source": pl.String, "reason": pl.String, "rows": pl.Int64}, orient="row")
+    found = [
+        (source, reason, n) for source, reasons in told.items() for reason, n in reasons.items()
+    ]
+    return pl.DataFrame(
+        found, schema={"source": pl.String, "reason": pl.String, "rows": pl.Int64}, orient="row"
+    )
 
 
 def _contract(run: Opened) -> None:
@@ -65,8 +84,13 @@ def _contract(run: Opened) -> None:
     units = {column.name: column.unit for column in TRANSACTIONS.columns} | _HOLDS
     told = ((role, str(name), units.get(role, "")) for role, name in mapped.items())
     with st.container(border=True):
-        parts.listing(
-            parts.rows("The contract: columns of the source", ("Role", "Column", "What it must hold"), told, n_words=3)
+        components.listing(
+            components.rows(
+                "The contract: columns of the source",
+                ("Role", "Column", "What it must hold"),
+                told,
+                n_words=3,
+            )
         )
 
 
@@ -74,7 +98,7 @@ def _gate(run: Opened) -> None:
     counts = run.run.summary.get("sufficiency")
     st.subheader("Is it enough?")
     if not counts:
-        parts.nothing(
+        components.nothing(
             "The gate's counts are not kept in this run.",
             "It was made before they were: run the study again.",
             "holdfast run",
@@ -84,33 +108,37 @@ def _gate(run: Opened) -> None:
     st.markdown(
         "Enough for every answer."
         if not failed
-        else f"{words.plural(len(failed), 'count')} too low: what they withhold is named below."
+        else f"{formatting.plural(len(failed), 'count')} too low: what they withhold is named "
+        "below."
     )
     with st.container(border=True):
-        parts.listing(details.gate(counts))
+        components.listing(details.gate(counts))
 
 
 def _churn_window(run: Opened) -> None:
     """What leaving means in this log, as the run found it."""
     st.subheader("When is a silence a goodbye?")
-    st.caption(f"The study says: {words.plural(run.study.churn.horizon_days, 'day')} without a purchase.")
+    st.caption(
+        f"The study says: {formatting.plural(run.study.churn.horizon_days, 'day')} without a "
+        "purchase."
+    )
     told = run.run.summary.get("churn_window")
     page = churn_page(told)
     if told is None or page is None:
-        parts.nothing(
+        components.nothing(
             "The churn window is not kept in this run.",
             "It is older: ask the log itself.",
             "holdfast churn-window",
         )
         return
-    st.markdown(parts.plain(page["lead"]))
-    parts.figure(run, "silences", lambda: charts.reactivation(told), lambda: page["tradeoff"])
+    st.markdown(components.plain(page["lead"]))
+    components.figure(run, "silences", lambda: charts.reactivation(told), lambda: page["tradeoff"])
     if page["causes"].rows:
-        parts.figure(run, "causes", lambda: charts.causes(told), lambda: page["causes"])
+        components.figure(run, "causes", lambda: charts.causes(told), lambda: page["causes"])
     for table in (page[name] for name in ("groups", "counts", "labels")):
         if table.rows:
             with st.container(border=True):
-                parts.listing(table)
+                components.listing(table)
     for finding in told["findings"]:
-        said = f"{words.sentence(finding['evidence'])} {words.sentence(finding['fix'])}"
-        st.markdown(f"- {parts.plain(said)}")
+        said = f"{formatting.sentence(finding['evidence'])} {formatting.sentence(finding['fix'])}"
+        st.markdown(f"- {components.plain(said)}")

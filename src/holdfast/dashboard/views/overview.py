@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from holdfast.dashboard import parts
-from holdfast.dashboard.data import Opened
+from holdfast.dashboard import components
+from holdfast.dashboard.run_view import Opened
 from holdfast.evaluation.totals import range_of
-from holdfast.report import charts, details, listings, words
+from holdfast.report import charts, details, formatting, listings
 from holdfast.report.summary import lead, top_reasons
 from holdfast.windows import date_of, day_of
 
@@ -21,25 +21,27 @@ STALE_DAYS = 31
 
 def show() -> None:
     """Draw the page."""
-    _, run = parts.start("Overview")
+    _, run = components.start("Overview")
     report = run.report
     st.markdown(f"#### {lead(report)}".replace("$", r"\$"))
-    parts.cards(_cards(run))
+    components.cards(_cards(run))
     _freshness(run)
     figures = _figures(run)
     if report.knows_value:
         _revenue_at_risk(run)
         left, right = st.columns(2)
         with left:
-            parts.figure(run, "revenue", *figures["revenue"])
+            components.figure(run, "revenue", *figures["revenue"])
         with right:
-            parts.figure(run, "violins", *figures["violins"])
-    parts.figure(run, "cutoffs", *figures["cutoffs"])
+            components.figure(run, "violins", *figures["violins"])
+    components.figure(run, "cutoffs", *figures["cutoffs"])
     st.subheader("Why, and who first")
     for told in top_reasons(report):
-        st.markdown(f"**{told['name']}**\n" + "".join(f"\n- {sentence}" for sentence in told["sentences"]))
+        st.markdown(
+            f"**{told['name']}**\n" + "".join(f"\n- {sentence}" for sentence in told["sentences"])
+        )
     with st.container(border=True):
-        parts.listing(_riskiest(run))
+        components.listing(_riskiest(run))
 
 
 def prepare(run: Opened) -> None:
@@ -47,10 +49,12 @@ def prepare(run: Opened) -> None:
     _cards(run)
     _riskiest(run)
     for name, (make, table) in _figures(run).items():
-        parts.prepare(run, name, make, table)
+        components.prepare(run, name, make, table)
 
 
-def _figures(run: Opened) -> dict[str, tuple[Callable[[], "ChartType"], Callable[[], listings.Listing]]]:
+def _figures(
+    run: Opened,
+) -> dict[str, tuple[Callable[[], "ChartType"], Callable[[], listings.Listing]]]:
     money = run.currency
     found = {
         "cutoffs": (
@@ -78,14 +82,16 @@ def _riskiest(run: Opened) -> listings.Listing:
 def _cards(run: Opened) -> list[dict[str, Any]]:
     trail, money = run.trail, run.currency
     told = {
-        "customers": ("Customers", words.count),
-        "share_at_risk": ("Likely to leave", words.percent),
-        "expected_revenue": ("Expected revenue", lambda value: words.money(value, money)),
-        "revenue_at_risk": ("Revenue at risk", lambda value: words.money(value, money)),
+        "customers": ("Customers", formatting.count),
+        "share_at_risk": ("Likely to leave", formatting.percent),
+        "expected_revenue": ("Expected revenue", lambda value: formatting.money(value, money)),
+        "revenue_at_risk": ("Revenue at risk", lambda value: formatting.money(value, money)),
     }
     if not run.report.knows_value:
         told = {name: told[name] for name in ("customers", "share_at_risk")}
-    return [_card(trail[name].to_list(), label, write, name) for name, (label, write) in told.items()]
+    return [
+        _card(trail[name].to_list(), label, write, name) for name, (label, write) in told.items()
+    ]
 
 
 def _card(values: list[float], label: str, write: Any, name: str) -> dict[str, Any]:
@@ -93,13 +99,15 @@ def _card(values: list[float], label: str, write: Any, name: str) -> dict[str, A
     if len(values) > 1:
         change = values[-1] - values[-2]
         said = (
-            f"{100 * change:+.1f} points" if name == "share_at_risk" else f"{'+' if change >= 0 else ''}{write(change)}"
+            f"{100 * change:+.1f} points"
+            if name == "share_at_risk"
+            else f"{'+' if change >= 0 else ''}{write(change)}"
         )
         if not any(digit in said for digit in "123456789"):
             change, said = 0.0, "no change"
         # More at risk is bad: the arrow says the direction, the colour only repeats it.
         card |= {
-            "delta": said.replace(words.MINUS, "-"),
+            "delta": said.replace(formatting.MINUS, "-"),
             "delta_color": "off" if change == 0 else "inverse" if "risk" in name else "normal",
             "delta_arrow": "off" if change == 0 else "auto",
             "delta_description": "since the run before",
@@ -113,9 +121,12 @@ def _freshness(run: Opened) -> None:
     summary = run.run.summary
     as_of = date_of(summary["cutoff_day"])
     age = (datetime.now(UTC).date() - as_of).days
-    made = words.day(day_of(datetime.fromisoformat(summary["created_at"]).date()))
-    old = words.plural(max(age, 0), "day")
-    said = f"Data up to {words.day(summary['cutoff_day'] - 1)}, {old} old. Models learnt on {made}."
+    made = formatting.day(day_of(datetime.fromisoformat(summary["created_at"]).date()))
+    old = formatting.plural(max(age, 0), "day")
+    said = (
+        f"Data up to {formatting.day(summary['cutoff_day'] - 1)}, {old} old. Models learnt on "
+        f"{made}."
+    )
     if age > STALE_DAYS:
         st.warning(
             f"{said} Load the latest orders and run again before acting on who is at risk today.",
@@ -131,7 +142,12 @@ def _revenue_at_risk(run: Opened) -> None:
     held = summary["revenue_at_risk"]
     found = range_of(held, run.table("evidence"))
     if found is None:
-        said = "No range: nothing could be proved on later time, so nobody knows how far such a sum is off."
+        said = (
+            "No range: nothing could be proved on later time, so nobody knows how far such a sum "
+            "is off."
+        )
     else:
-        said = f"{words.ranged(held, found.low, found.high, money)} 95% intervals are included."
-    st.markdown(f"**Revenue at risk: {words.money(held, money)}.** {said}".replace("$", r"\$"))
+        said = (
+            f"{formatting.ranged(held, found.low, found.high, money)} 95% intervals are included."
+        )
+    st.markdown(f"**Revenue at risk: {formatting.money(held, money)}.** {said}".replace("$", r"\$"))

@@ -1,44 +1,58 @@
-"""Revenue recovery: what campaigns would cost and bring, with the assumptions in the reader's hand."""
+"""Revenue recovery: what campaigns would cost and bring, with the assumptions in the
+reader's hand.
+"""
 
 import polars as pl
 import streamlit as st
 
 from holdfast.campaigns.economics import totals
-from holdfast.dashboard import parts
-from holdfast.dashboard.data import Opened
-from holdfast.pipeline.recovery import Campaign, campaigns_of, simulate_recovery
-from holdfast.report import charts, details, words
+from holdfast.campaigns.recovery import Campaign, campaigns_of, simulate_recovery
+from holdfast.dashboard import components
+from holdfast.dashboard.run_view import Opened
+from holdfast.report import charts, details, formatting
 
 
 def show() -> None:
     """Draw the page."""
-    _, run = parts.start("Revenue recovery")
+    _, run = components.start("Revenue recovery")
     study = run.study
     assumed = campaigns_of(study)
     if not run.report.knows_value:
-        parts.nothing(
+        components.nothing(
             "Nothing can be recovered.",
             "This run knows no value: set snapshot.labels.value in the study and run again.",
         )
         return
     if not assumed:
-        parts.nothing("The study has no [recovery].", "Give a cost and a rate for an at-risk segment, then run again.")
+        components.nothing(
+            "The study has no [recovery].",
+            "Give a cost and a rate for an at-risk segment, then run again.",
+        )
         return
     st.markdown(
-        "Rates are **assumed** until an experiment measures them: change them and see from where on a campaign pays. "
+        "Rates are **assumed** until an experiment measures them: change them and see from where "
+        "on a campaign pays. "
         "Hold customers out in the action centre, and the next runs can measure."
     )
     chosen = _sliders(run, assumed)
-    plan = simulate_recovery(run.table("segments"), chosen, run.table("evidence"), margin_rate=study.value.margin_rate)
+    plan = simulate_recovery(
+        run.table("segments"), chosen, run.table("evidence"), margin_rate=study.value.margin_rate
+    )
     _totals(run, plan)
-    parts.figure(
-        run, "net", lambda: charts.net_by_rate(plan, currency=run.currency),
-        lambda: details.recovery(plan, currency=run.currency), keep=False,
-    )  # fmt: skip
-    parts.figure(
-        run, "amounts", lambda: charts.revenue_recovery(plan, currency=run.currency),
-        lambda: details.recovery(plan, currency=run.currency), keep=False,
-    )  # fmt: skip
+    components.figure(
+        run,
+        "net",
+        lambda: charts.net_by_rate(plan, currency=run.currency),
+        lambda: details.recovery(plan, currency=run.currency),
+        keep=False,
+    )
+    components.figure(
+        run,
+        "amounts",
+        lambda: charts.revenue_recovery(plan, currency=run.currency),
+        lambda: details.recovery(plan, currency=run.currency),
+        keep=False,
+    )
 
 
 def _sliders(run: Opened, assumed: dict[str, Campaign]) -> dict[str, Campaign]:
@@ -58,9 +72,16 @@ def _sliders(run: Opened, assumed: dict[str, Campaign]) -> dict[str, Campaign]:
                 bind="query-params",
             )
             rate = st.slider(
-                "Rate recovered, %", 0, 100, round(100 * campaign.rate), key=f"rate_{slug}", bind="query-params"
+                "Rate recovered, %",
+                0,
+                100,
+                round(100 * campaign.rate),
+                key=f"rate_{slug}",
+                bind="query-params",
             )
-            reach = st.slider("Reach, % of the segment", 0, 100, 100, key=f"reach_{slug}", bind="query-params")
+            reach = st.slider(
+                "Reach, % of the segment", 0, 100, 100, key=f"reach_{slug}", bind="query-params"
+            )
         chosen[name] = Campaign(cost=cost, rate=rate / 100, reach=reach / 100)
     return chosen
 
@@ -68,18 +89,28 @@ def _sliders(run: Opened, assumed: dict[str, Campaign]) -> dict[str, Campaign]:
 def _totals(run: Opened, plan: pl.DataFrame) -> None:
     """The sum of the campaigns, stamped with where the rates come from."""
     found, money = totals(plan), run.currency
-    source = words.listing(sorted(plan["uplift_source"].unique().to_list()))
+    source = formatting.listing(sorted(plan["uplift_source"].unique().to_list()))
     roi = found["roi_percent"]
-    parts.cards(
+    components.cards(
         [
-            {"label": f"Invested ({source})", "value": words.money(found["invested"], money)},
-            {"label": f"Recovered ({source})", "value": words.money(found["recovered"], money)},
-            {"label": f"Net ({source})", "value": words.money(found["net"], money)},
-            {"label": f"ROI ({source})", "value": words.percent(None if roi is None else roi / 100, 0)},
+            {"label": f"Invested ({source})", "value": formatting.money(found["invested"], money)},
+            {
+                "label": f"Recovered ({source})",
+                "value": formatting.money(found["recovered"], money),
+            },
+            {"label": f"Net ({source})", "value": formatting.money(found["net"], money)},
+            {
+                "label": f"ROI ({source})",
+                "value": formatting.percent(None if roi is None else roi / 100, 0),
+            },
         ]
     )
     if plan["net_low"].null_count() == 0:
         low, high = (float(plan[name].sum()) for name in ("net_low", "net_high"))
-        st.caption(f"Net. {words.ranged(float(plan['net'].sum()), low, high, money)}".replace("$", r"\$"))
+        st.caption(
+            f"Net. {formatting.ranged(float(plan['net'].sum()), low, high, money)}".replace(
+                "$", r"\$"
+            )
+        )
     else:
         st.caption("No range: nothing could be proved on later time.")

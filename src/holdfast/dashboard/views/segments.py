@@ -3,29 +3,31 @@
 import polars as pl
 import streamlit as st
 
-from holdfast.dashboard import parts
-from holdfast.dashboard.data import Opened
-from holdfast.pipeline.breakdown import breakdown, dimensions
-from holdfast.report import charts, details, listings, words
+from holdfast.dashboard import components
+from holdfast.dashboard.run_view import Opened
+from holdfast.report import charts, details, formatting, listings
+from holdfast.serving.breakdown import breakdown, dimensions
 from holdfast.study import SEGMENT_NAMES
 
 
 def show() -> None:
     """Draw the page."""
-    _, run = parts.start("Segments")
+    _, run = components.start("Segments")
     report, money = run.report, run.currency
-    parts.figure(
+    components.figure(
         run,
         "segments",
         lambda: charts.segment_analysis(report.segments, currency=money),
         lambda: listings.segments(report),
     )
-    parts.figure(
-        run, "quadrant", lambda: charts.customer_quadrant(report.scores, report.segments, currency=money),
+    components.figure(
+        run,
+        "quadrant",
+        lambda: charts.customer_quadrant(report.scores, report.segments, currency=money),
         lambda: listings.tiers(report),
-    )  # fmt: skip
+    )
     _crowd(run)
-    parts.figure(
+    components.figure(
         run,
         "bands",
         lambda: charts.risk_bands(run.scores, currency=money),
@@ -34,7 +36,7 @@ def show() -> None:
     _breakdown(run)
     st.subheader("Who moved")
     if run.moves is None:
-        parts.nothing(
+        components.nothing(
             "There is no earlier run to compare with.",
             "Run the study again when new orders have come in.",
             "holdfast run",
@@ -42,8 +44,15 @@ def show() -> None:
         return
     moves = run.moves
     assert run.before is not None
-    st.caption(f"Since {words.day(run.before.summary['cutoff_day'])}, run {run.before.run_id}.")
-    parts.figure(run, "moves", lambda: charts.segment_moves(moves), lambda: details.moves(moves, currency=money))
+    st.caption(
+        f"Since {formatting.day(run.before.summary['cutoff_day'])}, run {run.before.run_id}."
+    )
+    components.figure(
+        run,
+        "moves",
+        lambda: charts.segment_moves(moves),
+        lambda: details.moves(moves, currency=money),
+    )
 
 
 def _breakdown(run: Opened) -> None:
@@ -52,29 +61,40 @@ def _breakdown(run: Opened) -> None:
     if not names:
         return
     st.subheader("Who they are")
-    chosen = st.selectbox("Broken down by", names, key="by", bind="query-params", format_func=_words) or names[0]
+    chosen = (
+        st.selectbox("Broken down by", names, key="by", bind="query-params", format_func=_words)
+        or names[0]
+    )
     table = run.kept(
         ("breakdown", chosen),
         lambda: breakdown(run.run, run.scores, chosen, threshold=run.study.churn.threshold),
     )
     with st.container(border=True):
-        parts.listing(details.breakdown(table, by=_words(chosen), currency=run.currency))
+        components.listing(details.breakdown(table, by=_words(chosen), currency=run.currency))
 
 
 def _words(name: str) -> str:
-    return words.capital(words.feature(name))
+    return formatting.capital(formatting.feature(name))
 
 
 def _crowd(run: Opened) -> None:
     """Every customer of the chosen segments, counted in cells."""
     chosen = st.multiselect(
-        "Segments shown", list(SEGMENT_NAMES), key="segment", bind="query-params", placeholder="All six"
+        "Segments shown",
+        list(SEGMENT_NAMES),
+        key="segment",
+        bind="query-params",
+        placeholder="All six",
     )
     key = tuple(sorted(chosen))
-    some = run.kept(("some", key), lambda: run.scores.filter(pl.col("segment").is_in(key)) if key else run.scores)
+    some = run.kept(
+        ("some", key),
+        lambda: run.scores.filter(pl.col("segment").is_in(key)) if key else run.scores,
+    )
     threshold, money = run.study.churn.threshold, run.currency
-    parts.figure(
-        run, f"crowd-{'-'.join(key)}",
+    components.figure(
+        run,
+        f"crowd-{'-'.join(key)}",
         lambda: charts.value_against_risk(some, threshold=threshold, currency=money),
         lambda: details.value_quartiles(some, currency=money),
-    )  # fmt: skip
+    )

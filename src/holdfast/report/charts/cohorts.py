@@ -1,11 +1,13 @@
-"""Cohorts and the future: who still buys after how long, what a cohort brings, and what the base will."""
+"""Cohorts and the future: who still buys after how long, what a cohort brings, and what the base
+will.
+"""
 
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from holdfast.report import curves, words
-from holdfast.report.charts.parts import WHOLE, empty, mark, number_axis, share_axis
+from holdfast.report import formatting, ranking_curves
+from holdfast.report.charts.base import WHOLE, empty, mark, number_axis, share_axis
 from holdfast.report.theme import WIDTH, dressed, light
 
 if TYPE_CHECKING:
@@ -25,35 +27,51 @@ def latest(cohorts: pl.DataFrame, n: int = SHOWN) -> pl.DataFrame:
 
 
 def retention(cohorts: pl.DataFrame) -> "ChartType":
-    """Share of each cohort that bought again, month after month; months that are not over are hatched."""
+    """Share of each cohort that bought again, month after month; months that are not over are
+    hatched.
+    """
     import altair as alt
 
     later = latest(cohorts).filter(pl.col("months_since") > 0)
     if later.is_empty():
-        return empty("retention", NO_LOG if cohorts.is_empty() else "The log does not cover a second month yet.")
+        return empty(
+            "retention",
+            NO_LOG if cohorts.is_empty() else "The log does not cover a second month yet.",
+        )
     table = later.with_columns(share=pl.col("active") / pl.col("customers"))
-    table = table.with_columns(said=pl.Series([words.percent(share, 0) for share in table["share"]]))
+    table = table.with_columns(
+        said=pl.Series([formatting.percent(share, 0) for share in table["share"]])
+    )
     names = table["cohort"].unique().sort().to_list()
-    x = alt.X("months_since:O", axis={"title": "Months after the first purchase", "labelAngle": 0, "orient": "top"})
+    x = alt.X(
+        "months_since:O",
+        axis={"title": "Months after the first purchase", "labelAngle": 0, "orient": "top"},
+    )
     y = alt.Y("cohort:O", sort=names, axis={"title": "First purchase in"})
     most = max(float(table["share"].max()), 0.01)  # type: ignore[arg-type]
-    shade = alt.FillOpacity("share:Q", scale={"domain": [0, most], "range": [0.04, 0.5]}, legend=None)
-    told = [alt.Tooltip(name) for name in ("cohort:O", "months_since:O", "customers:Q", "active:Q", "said:N")]
+    shade = alt.FillOpacity(
+        "share:Q", scale={"domain": [0, most], "range": [0.04, 0.5]}, legend=None
+    )
+    told = [
+        alt.Tooltip(name)
+        for name in ("cohort:O", "months_since:O", "customers:Q", "active:Q", "said:N")
+    ]
     open_ = table.filter(~pl.col("complete"))
     layers = (
         mark(table, "rect", color=light("blue"), stroke=light("panel")).encode(
             x=x, y=y, fillOpacity=shade, tooltip=told
         ),
-        mark(open_.with_columns(hatch=pl.lit("/////")), "text", color=light("muted"), fontSize=15).encode(
-            x=x, y=y, text="hatch:N"
-        ),
+        mark(
+            open_.with_columns(hatch=pl.lit("/////")), "text", color=light("muted"), fontSize=15
+        ).encode(x=x, y=y, text="hatch:N"),
         mark(table.filter(pl.col("complete")), "text", fontSize=11).encode(x=x, y=y, text="said:N"),
     )
     done = table.filter(pl.col("complete"))
     return dressed(
         alt.layer(*layers).properties(width=WIDTH - 90, height=24 * len(names) + 20),
         title=_retained(done),
-        subtitle=f"Share of a cohort that bought in the month. Hatched: not over yet. The latest {len(names)} cohorts.",
+        subtitle="Share of a cohort that bought in the month. Hatched: not over yet. The latest "
+        f"{len(names)} cohorts.",
     )
 
 
@@ -61,14 +79,19 @@ def _retained(done: pl.DataFrame) -> str:
     for month in (6, 3, 1):
         at = done.filter(pl.col("months_since") == month)
         if at.height:
-            share = curves.total(at, "active") / curves.total(at, "customers")
+            share = ranking_curves.total(at, "active") / ranking_curves.total(at, "customers")
             when = {6: "sixth", 3: "third", 1: "first"}[month]
-            return f"{words.percent(share, 0)} of customers buy in the {when} month after that of their first purchase"
+            return (
+                f"{formatting.percent(share, 0)} of customers buy in the {when} month after that "
+                "of their first purchase"
+            )
     return "No cohort has a complete month after its first"
 
 
 def survival_curves(survival: pl.DataFrame) -> "ChartType":
-    """Share still buying by days since the first purchase, everyone and by year, with the numbers at risk below."""
+    """Share still buying by days since the first purchase, everyone and by year, with the numbers
+    at risk below.
+    """
     import altair as alt
 
     if survival.is_empty():
@@ -85,15 +108,25 @@ def survival_curves(survival: pl.DataFrame) -> "ChartType":
     y = alt.Y("survival:Q", scale=WHOLE, axis=share_axis("Still buying"))
     who = {"domain": names, "range": [light(LINES[k]) for k in range(len(names))]}
     dash = {"domain": names, "range": list(DASHES[: len(names)])}
-    legend = {"title": "First purchase in", "orient": "top", "symbolType": "stroke", "symbolStrokeWidth": 3}
+    legend = {
+        "title": "First purchase in",
+        "orient": "top",
+        "symbolType": "stroke",
+        "symbolStrokeWidth": 3,
+    }
     band = mark(
-        shown.filter(pl.col("cohort") == "all"), "area", color=light("blue"), fillOpacity=0.18, interpolate="step-after"
+        shown.filter(pl.col("cohort") == "all"),
+        "area",
+        color=light("blue"),
+        fillOpacity=0.18,
+        interpolate="step-after",
     )
     line = mark(shown, "line", strokeWidth=2, interpolate="step-after").encode(
-        x=x, y=y,
+        x=x,
+        y=y,
         color=alt.Color("cohort:N", scale=who, legend=legend),
         strokeDash=alt.StrokeDash("cohort:N", scale=dash, legend=legend),
-    )  # fmt: skip
+    )
     curve = alt.layer(band.encode(x=x, y=alt.Y("low:Q", scale=WHOLE), y2="high:Q"), line)
     counted = numbers_at_risk(survival, names, last=last, step=step)
     numbers = mark(counted, "text", fontSize=11).encode(
@@ -109,11 +142,14 @@ def survival_curves(survival: pl.DataFrame) -> "ChartType":
             spacing=14,
         ),
         title=_survived(shown),
-        subtitle="Kaplan-Meier, with the 95% interval of everyone. Below: customers still seen; drawn from ten on.",
+        subtitle="Kaplan-Meier, with the 95% interval of everyone. Below: customers still seen; "
+        "drawn from ten on.",
     )
 
 
-def numbers_at_risk(survival: pl.DataFrame, names: list[str], *, last: int, step: int) -> pl.DataFrame:
+def numbers_at_risk(
+    survival: pl.DataFrame, names: list[str], *, last: int, step: int
+) -> pl.DataFrame:
     """The customers behind the curves at round days: cohort, day, at_risk."""
     ends = pl.DataFrame({"day": list(range(0, last + 1, step))}, schema={"day": pl.Int32})
     parts = [
@@ -128,7 +164,10 @@ def numbers_at_risk(survival: pl.DataFrame, names: list[str], *, last: int, step
 def _survived(shown: pl.DataFrame) -> str:
     everyone = shown.filter(pl.col("cohort") == "all").sort("day")
     row = everyone.filter(pl.col("day") <= 365).row(-1, named=True)
-    return f"After {words.plural(row['day'], 'day')}, {words.percent(row['survival'], 0)} of customers still buy"
+    return (
+        f"After {formatting.plural(row['day'], 'day')}, {formatting.percent(row['survival'], 0)} "
+        "of customers still buy"
+    )
 
 
 def cohort_value(cohorts: pl.DataFrame, *, currency: str) -> "ChartType":
@@ -143,19 +182,29 @@ def cohort_value(cohorts: pl.DataFrame, *, currency: str) -> "ChartType":
     y = alt.Y("value:Q", axis=number_axis(f"Revenue per customer, {currency}"))
     colours = {"domain": years, "range": [light(LINES[k % len(LINES)]) for k in range(len(years))]}
     dash = {"domain": years, "range": [DASHES[k % len(DASHES)] for k in range(len(years))]}
-    legend = {"title": "First purchase in", "orient": "top", "symbolType": "stroke", "symbolStrokeWidth": 3}
+    legend = {
+        "title": "First purchase in",
+        "orient": "top",
+        "symbolType": "stroke",
+        "symbolStrokeWidth": 3,
+    }
     line = mark(table, "line", strokeWidth=2).encode(
-        x=x, y=y,
+        x=x,
+        y=y,
         color=alt.Color("year:N", scale=colours, legend=legend),
         strokeDash=alt.StrokeDash("year:N", scale=dash, legend=legend),
-        tooltip=[alt.Tooltip(name) for name in ("year:N", "months_since:Q", "customers:Q", "value:Q")],
-    )  # fmt: skip
+        tooltip=[
+            alt.Tooltip(name) for name in ("year:N", "months_since:Q", "customers:Q", "value:Q")
+        ],
+    )
     end = table.sort("months_since").row(-1, named=True)
     return dressed(
         line.properties(width=WIDTH - 80, height=260),
-        title=f"Customers of {end['year']} have brought {words.money(end['value'], currency)} each after "
-        f"{words.plural(end['months_since'], 'month')}",
-        subtitle="Net revenue, complete months only. A point counts the year's cohorts that are old enough.",
+        title=f"Customers of {end['year']} have brought {formatting.money(end['value'], currency)} "
+        "each after "
+        f"{formatting.plural(end['months_since'], 'month')}",
+        subtitle="Net revenue, complete months only. A point counts the year's cohorts that are "
+        "old enough.",
     )
 
 
@@ -163,9 +212,15 @@ def cumulative_value(cohorts: pl.DataFrame) -> pl.DataFrame:
     """Net revenue per customer up to each month, by year: year, months_since, customers, value."""
     done = cohorts.filter("complete").sort("cohort", "months_since")
     year = pl.col("cohort").str.slice(0, 4)
-    mean = done.group_by(year.alias("year"), "months_since").agg(pl.col("customers").sum(), pl.col("revenue").sum())
-    each = mean.sort("year", "months_since").with_columns(step=pl.col("revenue") / pl.col("customers"))
-    return each.select("year", "months_since", "customers", value=pl.col("step").cum_sum().over("year"))
+    mean = done.group_by(year.alias("year"), "months_since").agg(
+        pl.col("customers").sum(), pl.col("revenue").sum()
+    )
+    each = mean.sort("year", "months_since").with_columns(
+        step=pl.col("revenue") / pl.col("customers")
+    )
+    return each.select(
+        "year", "months_since", "customers", value=pl.col("step").cum_sum().over("year")
+    )
 
 
 def revenue_forecast(forecast: pl.DataFrame, weeks: pl.DataFrame, *, currency: str) -> "ChartType":
@@ -181,23 +236,38 @@ def revenue_forecast(forecast: pl.DataFrame, weeks: pl.DataFrame, *, currency: s
     import altair as alt
 
     if forecast.is_empty():
-        return empty("forecast", "This run has no forecast: it stands on a snapshot, or is older than the forecast.")
+        return empty(
+            "forecast",
+            "This run has no forecast: it stands on a snapshot, or is older than the forecast.",
+        )
     when = pl.col("week_start_day").cast(pl.Date).cast(pl.Datetime("ms"))
     # A last step of less than a week would look like a collapse.
     coming = forecast.filter(pl.col("days") == 7).sort("week_start_day").with_columns(when=when)
     past = weeks.sort("week_start_day").tail(26).with_columns(when=when)
     x = alt.X("when:T", axis={"title": None, "grid": False, "tickCount": 8})
     y = alt.Y("revenue:Q", axis=number_axis(f"Revenue a week, {currency}"))
-    told: list[Any] = [alt.Tooltip("when:T", format="%d %b %Y"), alt.Tooltip("revenue:Q", format=",.0f")]
+    told: list[Any] = [
+        alt.Tooltip("when:T", format="%d %b %Y"),
+        alt.Tooltip("revenue:Q", format=",.0f"),
+    ]
     ahead = coming.rename({"expected_revenue": "revenue"})
     layers = (
-        mark(ahead, "area", color=light("blue"), fillOpacity=0.2).encode(x=x, y=alt.Y("low_80:Q"), y2="high_80:Q"),
+        mark(ahead, "area", color=light("blue"), fillOpacity=0.2).encode(
+            x=x, y=alt.Y("low_80:Q"), y2="high_80:Q"
+        ),
         mark(past, "line", color=light("grey"), strokeWidth=2).encode(x=x, y=y, tooltip=told),
-        mark(ahead, "line", color=light("blue"), strokeWidth=2.5, strokeDash=[6, 3]).encode(x=x, y=y, tooltip=told),
+        mark(ahead, "line", color=light("blue"), strokeWidth=2.5, strokeDash=[6, 3]).encode(
+            x=x, y=y, tooltip=told
+        ),
     )
-    total, days = words.money(curves.total(forecast, "expected_revenue"), currency), int(forecast["days"].sum())
+    total, days = (
+        formatting.money(ranking_curves.total(forecast, "expected_revenue"), currency),
+        int(forecast["days"].sum()),
+    )
     return dressed(
         alt.layer(*layers).properties(width=WIDTH - 80, height=260),
-        title=f"{total} expected in the next {words.plural(days, 'day')} from today's customers",
-        subtitle="Grey: past weeks, all customers. Dashed: expected of customers known today, with the 80% interval.",
+        title=f"{total} expected in the next {formatting.plural(days, 'day')} from today's "
+        "customers",
+        subtitle="Grey: past weeks, all customers. Dashed: expected of customers known today, with "
+        "the 80% interval.",
     )

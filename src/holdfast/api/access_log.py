@@ -1,0 +1,90 @@
+"""The journal: one JSON line per request, without personal data.
+
+Neither the path (it holds a customer's name), nor the query, nor a body, nor an address is written:
+only the route's template. Lines are gathered and written together, because a write per request
+costs as much as the answer.
+"""
+
+import asyncio
+import json
+import logging
+import sys
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+_WRITE_EVERY = 0.2
+
+
+class Journal:
+    """Writes to standard error; `write` may be called from the event loop's thread only."""
+
+    def __init__(self, *, enabled: bool = True) -> None:
+        self.enabled = enabled
+        self._lines: list[str] = []
+
+    def request(
+        self,
+        *,
+        request_id: str,
+        method: str,
+        route: str,
+        status: int,
+        seconds: float,
+        key_id: str,
+        run_id: str,
+    ) -> None:
+        """Tell of one request; every value is one of ours or was checked to be a plain word."""
+        if self.enabled:
+            self._lines.append(
+                f'{{"time":"{datetime.now(UTC).isoformat(timespec="milliseconds")}","level":"info","event":"request",'
+                f'"request_id":"{request_id}","method":"{method}","route":"{route}","status":{status},'
+                f'"ms":{seconds * 1000:.2f},"key_id":"{key_id}","run_id":"{run_id}"}}\n'
+            )
+
+    def failure(self, error: BaseException, *, request_id: str) -> None:
+        """Tell of a defect by its type and place; its message may hold a customer's data."""
+        frames = traceback.extract_tb(error.__traceback__)[-6:]
+        places = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
+        self.event(
+            "error", "failure", request_id=request_id, kind=type(error).__name__, places=places
+        )
+
+    def event(self, level: str, event: str, **facts: Any) -> None:
+        """Tell of something that is no request."""
+        told = {
+            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "level": level,
+            "event": event,
+            **facts,
+        }
+        self._lines.append(json.dumps(told, ensure_ascii=False, default=str) + "\n")
+
+    def flush(self) -> None:
+        """Write what was gathered."""
+        lines, self._lines = self._lines, []
+        if lines:
+            sys.stderr.write("".join(lines))
+            sys.stderr.flush()
+
+    async def keep_flushing(self) -> None:
+        """Write now and then, for as long as the server lives."""
+        while True:
+            await asyncio.sleep(_WRITE_EVERY)
+            self.flush()
+
+
+class JsonFormatter(logging.Formatter):
+    """The server's own messages (start, stop, a worker's death) as JSON lines."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        told = {
+            "time": moment,
+            "level": record.levelname.lower(),
+            "event": "server",
+            "message": record.getMessage(),
+        }
+        return json.dumps(told, ensure_ascii=False)

@@ -1,0 +1,21 @@
+"""Arrays, named: what flows between the learners, the models and their measures."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Vector = npt.NDArray[np.float64]
+"""Shape (n_rows,)."""
+Matrix = npt.NDArray[np.float64]
+"""Shape (n_rows, n_columns)."""
+Rows = npt.NDArray[np.int64]
+"""Positions of rows, shape (n_rows,)."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows to learn from and rows to predict, as positions."""
+
+    train: Rows
+    test: Rows

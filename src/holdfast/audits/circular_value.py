@@ -1,0 +1,258 @@
+"""Circular value: is the value label a formula of at most two columns?
+
+Every product, quotient and sum of two transformed columns is tried by linear regression, all at
+once. Where none fits, boosted trees on the best pair tell whether there is a formula that was not
+thought of.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Shape = Callable[[Floats], Floats]
+
+NEARLY_EXACT = 0.999
+"""R2 of a formula with two free constants."""
+NEARLY_A_FUNCTION = 0.98
+"""R2 of boosted trees, which follow a function only in steps, on customers they have not seen."""
+_FORMULA_ROWS, _BOOSTED_ROWS = 2_000, 5_000
+_LEAST_ROWS = 50
+_MOST_MISSING = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """What gives a label: the columns, and a sentence whose subject is the label."""
+
+    columns: tuple[str, ...]
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Formula(Rule):
+    """A rule in closed form.
+
+    Attributes
+    ----------
+    r2
+        On the rows that it was found on.
+    predicted
+        What it gives for every row, (n_rows,).
+    """
+
+    r2: float
+    predicted: Floats
+
+
+@dataclass(frozen=True)
+class _Term:
+    """A transformed column."""
+
+    column: str
+    text: str
+    values: Floats
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The best of one kind of formula: the terms, what is regressed on, and the formula in
+    words.
+    """
+
+    r2: float
+    terms: tuple[_Term, ...]
+    factors: Callable[[Sequence[Floats]], Floats]
+    text: str
+
+
+def value_rule(columns: pl.DataFrame, value: pl.Series, rng: np.random.Generator) -> Rule | None:
+    """Find the formula behind `value`.
+
+    Parameters
+    ----------
+    columns
+        Numbers only, missing as NaN.
+    """
+    dense = [name for name in columns.columns if columns[name].is_nan().mean() <= _MOST_MISSING]  # type: ignore[operator]
+    matrix = columns.select(dense).to_numpy()
+    target = value.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    rows = rng.permutation(np.flatnonzero(np.isfinite(target) & np.isfinite(matrix).all(axis=1)))
+    if len(rows) < _LEAST_ROWS or not dense or np.ptp(target[rows]) == 0:
+        return None
+    exact = formula_of(dense, matrix, target, rows=rows[:_FORMULA_ROWS], least=NEARLY_EXACT)
+    return exact or _boosted(dense, matrix[rows[:_BOOSTED_ROWS]], target[rows[:_BOOSTED_ROWS]])
+
+
+def formula_of(
+    names: Sequence[str], matrix: Floats, target: Floats, *, rows: Integers, least: float
+) -> Formula | None:
+    """Find the best of a * f(x), a * f(x) * g(y) and a * f(x) + b * g(y), each plus a constant.
+
+    Parameters
+    ----------
+    names, matrix
+        Columns, (n_rows, n_names).
+    target
+        What they may give, (n_rows,).
+    rows
+        Where it is sought; nothing is missing there.
+    least
+        R2 below which nothing was found.
+    """
+    terms, goal = _terms(names, matrix[rows]), target[rows]
+    if not terms:
+        return None
+    best = max(
+        (_single(terms, goal), _product(terms, goal), _sum(terms, goal)),
+        key=lambda found: round(found.r2, 9),
+    )
+    if best.r2 < least:
+        return None
+    place = {name: i for i, name in enumerate(names)}
+    # Where a row has nothing, or less than any row that the formula was found on, it gives nothing.
+    with np.errstate(all="ignore"):
+        design = best.factors([term.shape(matrix[:, place[term.column]]) for term in best.terms])
+    solved, *_ = np.linalg.lstsq(design[rows], goal, rcond=None)
+    return Formula(
+        columns=tuple(dict.fromkeys(term.column for term in best.terms)),
+        sentence=f"is {best.text} (R2 {min(best.r2, 1.0):.5f})",
+        r2=min(best.r2, 1.0),
+        predicted=design @ solved,
+    )
+
+
+def _terms(names: Sequence[str], matrix: Floats) -> list[_Term]:
+    """Each column under each transformation that is defined for it and does not make it
+    constant.
+    """
+    found = []
+    for name, x in zip(names, matrix.T, strict=True):
+        shapes: dict[str, Shape] = {name: lambda x: x, f"{name}^2": np.square}
+        if x.min() >= 0:
+            shapes |= {
+                f"ln(1 + {name})": np.log1p,
+                f"sqrt({name})": np.sqrt,
+                f"1 / (1 + {name})": _one_over_next,
+            }
+        if x.min() > 0:
+            shapes |= {f"ln({name})": np.log, f"1 / {name}": np.reciprocal}
+        tried = [_Term(name, text, shape(x), shape) for text, shape in shapes.items()]
+        found += [term for term in tried if np.ptp(term.values) > 0]
+    return found
+
+
+def _one_over_next(x: Floats) -> Floats:
+    return 1 / (1 + x)
+
+
+def _with_constant(columns: Sequence[Floats]) -> Floats:
+    return np.column_stack([*columns, np.ones(len(columns[0]))])
+
+
+def _times(columns: Sequence[Floats]) -> Floats:
+    return _with_constant([columns[0] * columns[1]])
+
+
+def _standard(values: Floats) -> Floats:
+    centred = values - values.mean(axis=0)
+    size = np.sqrt((centred**2).sum(axis=0))
+    standard: Floats = np.divide(centred, size, out=np.zeros_like(centred), where=size > 0)
+    return standard
+
+
+def _single(terms: list[_Term], target: Floats) -> _Found:
+    r2 = (_standard(target) @ _standard(np.column_stack([term.values for term in terms]))) ** 2
+    best = terms[int(np.argmax(r2))]
+    return _Found(float(r2.max()), (best,), _with_constant, _line(best.text, best.values, target))
+
+
+def _product(terms: list[_Term], target: Floats) -> _Found:
+    matrix, goal = np.column_stack([term.values for term in terms]), _standard(target)
+    best, pair = -1.0, (0, 0)
+    for i in range(len(terms)):
+        r2 = (goal @ _standard(matrix[:, i : i + 1] * matrix[:, i:])) ** 2
+        if r2.max() > best + 1e-12:
+            best, pair = float(r2.max()), (i, i + int(np.argmax(r2)))
+    one, other = sorted((terms[pair[0]], terms[pair[1]]), key=lambda term: len(term.text))
+    text = _line(f"{one.text} * {other.text}", one.values * other.values, target)
+    return _Found(best, (one, other), _times, text)
+
+
+def _sum(terms: list[_Term], target: Floats) -> _Found:
+    standard, goal = _standard(np.column_stack([term.values for term in terms])), _standard(target)
+    alone, between = goal @ standard, standard.T @ standard
+    rest = 1 - between**2
+    # R2 of two regressors from the three correlations; where they are nearly one, the pair says
+    # nothing new.
+    joint = alone[:, None] ** 2 + alone**2 - 2 * np.outer(alone, alone) * between
+    r2 = np.divide(joint, rest, out=np.zeros_like(rest), where=rest > 1e-6)
+    i, j = np.unravel_index(int(np.argmax(r2)), r2.shape)
+    one, other = terms[i], terms[j]
+    design = np.column_stack([one.values, other.values, np.ones(len(target))])
+    (a, b, constant), *_ = np.linalg.lstsq(design, target, rcond=None)
+    second = f"{'-' if b < 0 else '+'} {_factor(abs(b))}{other.text}"
+    text = f"{_factor(a)}{one.text} {second}{_constant(constant, target)}"
+    return _Found(float(r2[i, j]), (one, other), _with_constant, text)
+
+
+def _line(text: str, values: Floats, target: Floats) -> str:
+    centred = values - values.mean()
+    slope = float(centred @ target / (centred @ centred))
+    constant = float(target.mean() - slope * values.mean())
+    return f"{_factor(slope)}{text}{_constant(constant, target)}"
+
+
+def _factor(slope: float) -> str:
+    return "" if abs(slope - 1) < 1e-6 else f"{slope:.4g} * "
+
+
+def _constant(constant: float, target: Floats) -> str:
+    if abs(constant) < 1e-6 * np.ptp(target):
+        return ""
+    return f" {'-' if constant < 0 else '+'} {abs(constant):.4g}"
+
+
+def _boosted(names: list[str], matrix: Floats, target: Floats) -> Rule | None:
+    """Boosted trees on each column, then on the best one with each other."""
+    half = len(target) // 2
+    alone = {(i,): _boosted_r2(matrix[:, [i]], target, half) for i in range(len(names))}
+    (best,) = max(alone, key=lambda chosen: alone[chosen])
+    pairs = {
+        (best, j): _boosted_r2(matrix[:, [best, j]], target, half)
+        for j in range(len(names))
+        if j != best
+    }
+    r2 = alone | pairs
+    chosen = max(
+        r2,
+        key=lambda c: (
+            r2[c] >= NEARLY_A_FUNCTION,
+            -len(c) if r2[c] >= NEARLY_A_FUNCTION else 0,
+            r2[c],
+        ),
+    )
+    if r2[chosen] < NEARLY_A_FUNCTION:
+        return None
+    found = tuple(names[i] for i in chosen)
+    return Rule(
+        columns=found,
+        sentence=f"is a function of {' and '.join(found)}: boosted trees reach R2 {r2[chosen]:.4f}",
+    )
+
+
+def _boosted_r2(matrix: Floats, target: Floats, half: int) -> float:
+    from lightgbm import LGBMRegressor
+
+    # Ranks keep one rich customer from deciding.
+    goal = np.argsort(np.argsort(target)).astype(np.float64)
+    model = LGBMRegressor(n_estimators=60, random_state=0, n_jobs=1, verbosity=-1)
+    guess = model.fit(matrix[:half], goal[:half]).predict(matrix[half:])
+    return 1 - float(
+        ((goal[half:] - guess) ** 2).sum() / ((goal[half:] - goal[half:].mean()) ** 2).sum()
+    )

@@ -1,0 +1,37 @@
+"""Buy till you die: probability models of customers who buy at their own rate until, unseen, they
+stop.
+
+In this package, and nowhere else, the names are those of the literature: `frequency` is the number
+of repeat purchases, `recency` the age at the last one, `T` the age now, `monetary_value` the mean
+value of an order.
+
+| model | who leaves | when they buy |
+|---|---|---|
+| `BGNBD` | only after a repeat purchase | at random |
+| `MBGNBD` | after any purchase, the first included | at random |
+| `MBGCNBDk` | after any purchase, the first included | with a rhythm |
+| `ParetoNBD` | at any moment | at random |
+| `ParetoGGG` | at any moment | each with its own rhythm |
+| `BGBB` | between opportunities | at set opportunities |
+| `GammaGamma` | - | what an order is worth |
+"""
+
+from holdfast.btyd.base import BuyTillYouDie
+from holdfast.btyd.bg_bb import BGBB
+from holdfast.btyd.bg_nbd import BGNBD
+from holdfast.btyd.gamma_gamma import GammaGamma
+from holdfast.btyd.mbg_cnbd_k import MBGCNBDk
+from holdfast.btyd.mbg_nbd import MBGNBD
+from holdfast.btyd.pareto_ggg import ParetoGGG
+from holdfast.btyd.pareto_nbd import ParetoNBD
+
+__all__ = [
+    "BGBB",
+    "BGNBD",
+    "MBGNBD",
+    "BuyTillYouDie",
+    "GammaGamma",
+    "MBGCNBDk",
+    "ParetoGGG",
+    "ParetoNBD",
+]

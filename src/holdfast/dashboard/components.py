@@ -1,0 +1,242 @@
+"""What pages are made of: a head, figures with their words and table, cards, empty states,
+downloads.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from holdfast.dashboard.run_view import Opened, Project, opened, project
+from holdfast.errors import HoldfastError, RunNotFound
+from holdfast.report import formatting
+from holdfast.report.listings import Listing
+from holdfast.report.summary import stamps
+from holdfast.report.theme import in_dark
+
+if TYPE_CHECKING:
+    from altair.typing import ChartType
+
+_NARROW = 320
+"""A chart that is no wider keeps its width: it fits a phone, and its shape means something."""
+_CARDS = 4
+"""Headline figures that a row has room for."""
+_SHORT, _LONG = 20, 40
+"""Characters of a cell that stays on one line; of one that needs room."""
+_STYLE = """
+<style>
+.hf-scroll { overflow-x: auto; max-width: 100%; }
+.hf-scroll:focus-visible { outline: 2px solid currentColor; }
+.hf-table { width: 100%; border-collapse: collapse; font-size: .92rem;
+    font-variant-numeric: tabular-nums; }
+.hf-caption { font-weight: 600; font-size: .92rem; margin: 0; padding: .2rem 0 .4rem; }
+.hf-table th, .hf-table td
+    { padding: .4rem .65rem; text-align: left; vertical-align: top; border: 0;
+  border-bottom: 1px solid color-mix(in srgb, currentColor 18%, transparent); }
+.hf-table td { white-space: pre-line; overflow-wrap: break-word;
+    min-width: 5.5rem; max-width: 32rem; }
+.hf-table .s { white-space: nowrap; }
+.hf-table .w { min-width: 15rem; width: 50%; }
+.hf-table .n { text-align: right; white-space: nowrap; }
+.hf-table thead .n { white-space: normal; }
+.hf-table thead th { font-weight: 600; vertical-align: bottom; opacity: .85; }
+[data-testid="stElementContainer"]:has(> [data-testid="stFullScreenFrame"]
+    [data-testid="stVegaLiteChart"]) {
+  max-width: 100%; overflow-x: auto; }
+[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p
+    { color: inherit; opacity: .9; }
+[data-testid="stMetric"] p { color: inherit; }
+[data-testid="stMetric"] g[class*="highlighted_points"] { display: none; }
+[data-testid="stMultiSelect"] [data-tag], [data-testid="stMultiSelect"] [data-tag] * {
+  background: transparent; color: inherit; }
+[data-testid="stMultiSelect"] [data-tag] { border: 1px solid currentColor; }
+:is(.st-key-figure-retention, .st-key-figure-quadrant, .st-key-figure-moves,
+    [class*="st-key-figure-swarm"])
+  [data-testid="stFullScreenFrame"] {
+  min-width: 36rem; }
+.st-key-figure-net [data-testid="stFullScreenFrame"] { min-width: 26rem; }
+[data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; font-size: 1.55rem; }
+[data-testid^="stMetric"] :is(p, div) {
+  white-space: normal !important; overflow-wrap: break-word; text-overflow: clip; }
+</style>
+"""
+
+
+def start(title: str, lead: str = "") -> tuple[Project, Opened]:
+    """The head of a page, and the run it is about; where there is nothing to show, what to do about
+    it, and no more.
+    """
+    st.title(title)
+    st.html(_STYLE)
+    try:
+        found = project()
+        run = opened(found.registry, st.session_state.get("run") or "champion")
+    except RunNotFound as error:
+        if found.registry.run_ids():
+            failed(error)
+        else:
+            nothing(
+                "No run is published yet.",
+                "Once one is, this page shows it by itself. Make it:",
+                "holdfast run",
+            )
+        st.stop()
+    except HoldfastError as error:
+        failed(error)
+        st.stop()
+    summary = run.run.summary
+    st.caption(
+        f"{run.study.name}, scored as of {formatting.day(summary['cutoff_day'])}. Run "
+        f"{run.run.run_id}."
+    )
+    for stamp in stamps(run.report) if run.study.acknowledge or summary.get("findings") else []:
+        st.warning(
+            f"**{plain(stamp['heading'])}.** {plain(stamp['text'])}", icon=":material/warning:"
+        )
+    if lead:
+        st.markdown(lead)
+    return found, run
+
+
+def failed(error: HoldfastError) -> None:
+    """An error as the command line prints it: what is wrong, and what to do."""
+    fix = f"\n\n{formatting.sentence(plain(error.fix))}" if error.fix else ""
+    st.error(f"**{formatting.sentence(plain(error.problem))}**{fix}", icon=":material/error:")
+
+
+def nothing(what: str, why: str, command: str = "") -> None:
+    """An empty state: what is missing, why, and the command that would fill it."""
+    st.info(f"**{what}** {plain(why)}", icon=":material/info:")
+    if command:
+        st.code(command, language="bash")
+
+
+def figure(
+    run: Opened,
+    name: str,
+    make: Callable[[], "ChartType"],
+    table: Callable[[], Listing] | None = None,
+    *,
+    keep: bool = True,
+) -> None:
+    """A chart with its words above and its table below.
+
+    Parameters
+    ----------
+    name
+        Of the chart on its page; with the run it names what is kept.
+    keep
+        False where the chart follows a slider.
+    """
+    told, spec = _kept_chart(run, name, make) if keep else _laid_out(make())
+    with st.container(border=True, key=f"figure-{name}", height="stretch"):
+        if not _drawn(told, spec, name):
+            return
+        if table is not None:
+            with st.expander("Table", icon=":material/table_rows:"):
+                listing(run.kept(("table of", name), table) if keep else table())
+
+
+def prepare(
+    run: Opened, name: str, make: Callable[[], "ChartType"], table: Callable[[], Listing]
+) -> None:
+    """Make what `figure` keeps, before anybody looks."""
+    _kept_chart(run, name, make)
+    run.kept(("table of", name), table)
+
+
+def _kept_chart(
+    run: Opened, name: str, make: Callable[[], "ChartType"]
+) -> tuple[tuple[str, str], str]:
+    told: tuple[tuple[str, str], str] = run.kept(("chart", name), lambda: _laid_out(make()))
+    return told
+
+
+def _laid_out(chart: "ChartType") -> tuple[tuple[str, str], str]:
+    """Heading, and the chart without it as JSON: the page writes headings, which wrap and are read
+    aloud.
+    """
+    spec = chart.to_dict(validate=False)
+    heading = spec.pop("title")
+    spec["config"]["background"] = "transparent"
+    if not {"hconcat", "vconcat", "concat"} & spec.keys() and spec["width"] > _NARROW:
+        spec |= {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
+    else:
+        spec["autosize"] = {"type": "pad"}
+    # On a canvas there are no marks for a screen reader to stumble over: words and table say what
+    # they show.
+    spec["usermeta"] = {"embedOptions": {"actions": False, "renderer": "canvas"}}
+    return (" ".join(heading["text"]), " ".join(heading.get("subtitle") or ())), json.dumps(spec)
+
+
+def _drawn(told: tuple[str, str], spec: str, name: str) -> bool:
+    """Draw a chart with its words; where there is nothing to draw, say why, and give False."""
+    title, subtitle = told
+    st.markdown(f"**{plain(title)}**")
+    if subtitle:
+        st.caption(plain(subtitle))
+    if title.startswith("No ") and '"why"' in spec:
+        (rows,) = json.loads(spec)["datasets"].values()
+        st.markdown(plain(rows[0]["why"]))
+        return False
+    themed = json.loads(in_dark(spec) if st.context.theme.type == "dark" else spec)
+    width: Any = "stretch" if themed.get("width") == "container" else "content"
+    st.vega_lite_chart(
+        spec=themed, theme=None, width=width, alt=f"{title}. {subtitle}", key=f"chart-{name}"
+    )
+    return True
+
+
+def listing(table: Listing) -> None:
+    """A table in words, as HTML: nothing in a cell is markup."""
+    if not table.rows:
+        st.caption(f"{plain(table.caption)}: nothing to list.")
+        return
+    head = "".join(
+        _cell("th", name, k >= table.n_words, ' scope="col"')
+        for k, name in enumerate(table.columns)
+    )
+    body = "".join(
+        f"<tr>{''.join(_cell('td', value, k >= table.n_words) for k, value in enumerate(row))}</tr>"
+        for row in table.rows
+    )
+    named = escape(table.caption)
+    st.html(
+        f'<p class="hf-caption">{named}</p><div class="hf-scroll" tabindex="0" role="region" '
+        f'aria-label="{named}">'
+        f'<table class="hf-table" aria-label="{named}"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _cell(tag: str, value: str, is_number: bool, more: str = "") -> str:
+    kind = "n" if is_number else "s" if len(value) <= _SHORT else "w" if len(value) > _LONG else ""
+    named = f' class="{kind}"' if kind else ""
+    return f"<{tag}{named}{more}>{escape(value)}</{tag}>"
+
+
+def rows(
+    caption: str, columns: Sequence[str], cells: Iterable[Sequence[str]], *, n_words: int = 1
+) -> Listing:
+    """A listing made here of words that the charts' tables hold."""
+    return Listing(
+        caption=caption,
+        columns=tuple(columns),
+        rows=tuple(tuple(row) for row in cells),
+        n_words=n_words,
+    )
+
+
+def cards(found: Sequence[dict[str, Any]]) -> None:
+    """Headline figures, at most four side by side; on a phone, below one another."""
+    per_row = len(found) if len(found) <= _CARDS else _CARDS - 1
+    for k in range(0, len(found), per_row):
+        for place, card in zip(st.columns(per_row), found[k : k + per_row], strict=False):
+            place.metric(border=True, height="stretch", **card)
+
+
+def plain(text: str) -> str:
+    """Text that holds no Markdown, whatever a study or a file has put into it."""
+    return "".join(f"\\{char}" if char in r"\`*_{}[]<>#|~$:" else char for char in text)

@@ -1,0 +1,176 @@
+"""What the pages show: the project's runs, opened through the verbs and kept by run id."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+import polars as pl
+
+from holdfast import tables
+from holdfast.io.runs import Registry, Run
+from holdfast.report.exports import riskiest_first
+from holdfast.report.report_data import Report
+from holdfast.runs.run_history import moves, run_before, trail
+from holdfast.serving import customer_search
+from holdfast.serving.customer_profile import Profiles, profiles
+from holdfast.serving.load import load_study
+from holdfast.study import Study
+
+STUDY = "HOLDFAST_STUDY"
+"""Environment variable that names the study's file; set by `holdfast dashboard`."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """The study as its file reads now, and the registry of its runs."""
+
+    study: Study
+    registry: Registry
+
+    @property
+    def folder(self) -> Path:
+        """Where holdfast.toml lies."""
+        return Path(self.study.project_dir)
+
+
+class Opened:
+    """One run as the pages need it; everything is read when it is first asked for, and once."""
+
+    def __init__(self, run: Run, registry: Registry) -> None:
+        self.run = run
+        self.registry = registry
+        self._kept: dict[Any, Any] = {}
+        self._making = RLock()
+
+    @cached_property
+    def study(self) -> Study:
+        """The study that the run was made with."""
+        return load_study(self.run)
+
+    @property
+    def currency(self) -> str:
+        """ISO 4217."""
+        return self.study.currency
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether the run stands on one row per customer."""
+        return self.study.snapshot is not None
+
+    @cached_property
+    def scores(self) -> pl.DataFrame:
+        """SCORES, sorted by customer."""
+        return customer_search.read_scores(self.run)
+
+    @cached_property
+    def profiles(self) -> Profiles:
+        """What is usual in each segment."""
+        return profiles(self.run, self.scores, self.table("importance"))
+
+    @cached_property
+    def before(self) -> Run | None:
+        """The run to compare with."""
+        return run_before(self.registry, self.run)
+
+    @cached_property
+    def trail(self) -> pl.DataFrame:
+        """Headline figures of this run and those before."""
+        return trail(self.registry, self.run)
+
+    @cached_property
+    def moves(self) -> pl.DataFrame | None:
+        """Who moved since the run before; None where there is none."""
+        if self.before is None:
+            return None
+        return moves(customer_search.read_scores(self.before), self.scores)
+
+    def has(self, name: str) -> bool:
+        """Whether the run has a table of that name."""
+        return f"tables/{name}.parquet" in self.run.manifest["files"]
+
+    def table(self, name: str) -> pl.DataFrame:
+        """A table of the run; without rows where the run is older than the table or the data cannot
+        fill it.
+        """
+        found: pl.DataFrame = self.kept(
+            ("table", name), lambda: self.run.table(name) if self.has(name) else _empty(name)
+        )
+        return found
+
+    @cached_property
+    def report(self) -> Report:
+        """The run as the report's listings and sentences read it, with the reasons of the riskiest
+        customers only.
+        """
+        names = (
+            "contributions",
+            "importance",
+            "segments",
+            "recovery",
+            "predictions",
+            "evidence",
+            "horizon_evidence",
+        )
+        return Report(
+            study=self.study,
+            summary=self.run.summary,
+            scores=self.scores,
+            reasons=self._reasons(),
+            versions=self.run.manifest.get("versions", {}),
+            **{name: self.table(name) for name in names},
+        )
+
+    def _reasons(self) -> pl.DataFrame:
+        least = self.scores["risk_score"].top_k(min(20, self.scores.height)).min()
+        top = (
+            riskiest_first(self.scores.filter(pl.col("risk_score") >= least))
+            .head(20)["customer_id"]
+            .to_list()
+        )
+        lazy = pl.scan_parquet(self.run.file("tables/reasons.parquet"))
+        return lazy.filter(pl.col("customer_id").is_in(top)).collect()
+
+    def kept(self, key: Any, make: Callable[[], Any]) -> Any:
+        """What `make` gives, made once per run."""
+        with self._making:
+            if key not in self._kept:
+                self._kept[key] = make()
+            return self._kept[key]
+
+
+def _empty(name: str) -> pl.DataFrame:
+    contract = getattr(tables, name.upper(), None)
+    return contract.empty() if contract is not None else pl.DataFrame()
+
+
+def project() -> Project:
+    """The study's project.
+
+    Raises
+    ------
+    StudyError
+        The study's file is missing or wrong.
+    """
+    study = Study.from_toml(os.environ.get(STUDY, "holdfast.toml"))
+    return Project(study, Registry(Path(study.project_dir) / "runs"))
+
+
+def opened(registry: Registry, run_id: str) -> Opened:
+    """A run by its id, `champion` or `latest`.
+
+    Raises
+    ------
+    RunNotFound
+        There is none.
+    """
+    return _opened(registry.open(run_id).path.resolve())
+
+
+@lru_cache(maxsize=2)
+def _opened(path: Path) -> Opened:
+    registry = Registry(path.parent)
+    return Opened(registry.open(path.name), registry)

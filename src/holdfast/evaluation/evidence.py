@@ -1,0 +1,253 @@
+"""Backtest: what was predicted at a cutoff, held against what happened after it, beside the naive
+baseline.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from holdfast import metrics
+from holdfast.arrays import Vector
+from holdfast.findings import Finding
+from holdfast.metrics import Metric, intervals, paired_interval
+from holdfast.models.prediction_intervals import Spread
+from holdfast.tables import EVIDENCE, HORIZON_EVIDENCE, PREDICTIONS
+
+TaskName = Literal["churn", "value"]
+
+CHAMPION = "champion"
+DIFFERENCE = "champion minus baseline"
+MEDIAN = "median"
+INTERVAL = "interval"
+NO_MODELS = (DIFFERENCE, MEDIAN, INTERVAL)
+"""What EVIDENCE holds beside the champion, the candidates and the baselines."""
+_PREDICTED = {
+    "churn": ("churn_probability", "churn_baseline"),
+    "value": ("expected_revenue", "value_baseline"),
+}
+_OBSERVED = {"churn": "churned", "value": "future_revenue"}
+_Row = tuple[int, str, str, str, float, float, float]
+_BOUNDS = ("low_80", "high_80", "low_95", "high_95")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """How good predictions proved.
+
+    Attributes
+    ----------
+    evidence, predictions, horizon_evidence
+        By the contracts of the same names; the last one without rows for a snapshot, which knows no
+        horizon.
+    """
+
+    evidence: pl.DataFrame
+    predictions: pl.DataFrame
+    horizon_evidence: pl.DataFrame = field(default_factory=HORIZON_EVIDENCE.empty)
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """The predictions of one task at one cutoff, and the truth that came.
+
+    Attributes
+    ----------
+    truth
+        1 or 0 for churned, or net revenue in currency, (n_customers,).
+    said
+        Model's name -> its predictions, (n_customers,): "champion" or algorithms, and a "baseline:
+        ..." .
+    spread
+        The champion's median and intervals of revenue, where it has them.
+    """
+
+    task: TaskName
+    cutoff_day: int
+    customer_id: pl.Series
+    truth: Vector
+    said: Mapping[str, Vector]
+    spread: Spread | None = None
+
+
+def churn_metrics(threshold: float) -> dict[str, Metric]:
+    """The metrics of a probability of churn; a customer is flagged from `threshold` on."""
+
+    def flagged(metric: Metric) -> Metric:
+        def of_flags(truth: Vector, score: Vector, weight: Vector | None = None) -> float:
+            return metric(truth, (score >= threshold).astype(np.float64), weight)
+
+        return of_flags
+
+    return {
+        "roc_auc": metrics.roc_auc,
+        "average_precision": metrics.average_precision,
+        "brier": metrics.brier,
+        "log_loss": metrics.log_loss,
+        "ece": metrics.ece,
+        "f1": flagged(metrics.f1),
+        "precision": flagged(metrics.precision),
+        "recall": flagged(metrics.recall),
+        "top_decile_lift": partial(metrics.lift, share=0.1),
+    }
+
+
+VALUE_METRICS: dict[str, Metric] = {
+    "wape": metrics.wape,
+    "spearman": metrics.spearman,
+    "total_ratio": metrics.total_ratio,
+    "top_decile_capture": partial(metrics.capture, share=0.1),
+    "gini": metrics.normalised_gini,
+    "r2": metrics.r2,
+    "rmse": metrics.rmse,
+    "mae": metrics.mae,
+}
+
+
+_COMPARED: Mapping[TaskName, dict[str, Metric]] = {
+    "churn": {"roc_auc": metrics.roc_auc, "brier": metrics.brier, "log_loss": metrics.log_loss},
+    "value": {"wape": metrics.wape, "spearman": metrics.spearman},
+}
+
+
+_OF_HORIZONS: Mapping[TaskName, dict[str, Metric]] = {
+    "churn": {"roc_auc": metrics.roc_auc, "brier": metrics.brier},
+    "value": {name: VALUE_METRICS[name] for name in ("wape", "spearman", "total_ratio")},
+}
+
+
+def metrics_of(task: TaskName, *, threshold: float) -> dict[str, Metric]:
+    """The metrics of a task."""
+    return churn_metrics(threshold) if task == "churn" else VALUE_METRICS
+
+
+def evidence_of(forecasts: Sequence[Forecast], *, threshold: float, seed: int) -> pl.DataFrame:
+    """The EVIDENCE table: every metric of every model, with its customer bootstrap."""
+    rows: list[_Row] = []
+    for forecast in forecasts:
+        rows += _figures(forecast, metrics_of(forecast.task, threshold=threshold), seed)
+        rows += [*_paired(forecast, seed), *_spread(forecast, seed)]
+    return EVIDENCE.check(pl.DataFrame(rows, schema=EVIDENCE.schema, orient="row"))
+
+
+def horizon_evidence_of(forecasts: Mapping[int, Sequence[Forecast]], *, seed: int) -> pl.DataFrame:
+    """The HORIZON_EVIDENCE table: the proper scores, ranks and totals of each horizon's
+    forecasts.
+    """
+    rows = [
+        (days, *row)
+        for days, told in forecasts.items()
+        for forecast in told
+        for row in (
+            *_figures(forecast, _OF_HORIZONS[forecast.task], seed),
+            *_spread(forecast, seed),
+        )
+    ]
+    return HORIZON_EVIDENCE.check(pl.DataFrame(rows, schema=HORIZON_EVIDENCE.schema, orient="row"))
+
+
+def _figures(forecast: Forecast, wanted: Mapping[str, Metric], seed: int) -> Iterator[_Row]:
+    for model, said in forecast.said.items():
+        for metric, found in intervals(wanted, forecast.truth, said, seed=seed).items():
+            yield (
+                forecast.cutoff_day,
+                forecast.task,
+                model,
+                metric,
+                found.value,
+                found.low,
+                found.high,
+            )
+
+
+def _paired(forecast: Forecast, seed: int) -> Iterator[_Row]:
+    """The champion's figures minus the baseline's, on the same draws of customers."""
+    naive = [said for name, said in forecast.said.items() if name.startswith("baseline")]
+    if CHAMPION not in forecast.said or not naive:
+        return
+    metrics = _COMPARED[forecast.task]
+    for name, metric in metrics.items():
+        found = paired_interval(
+            metric, forecast.truth, forecast.said[CHAMPION], naive[0], seed=seed
+        )
+        yield (
+            forecast.cutoff_day,
+            forecast.task,
+            DIFFERENCE,
+            name,
+            found.value,
+            found.low,
+            found.high,
+        )
+
+
+def _spread(forecast: Forecast, seed: int) -> Iterator[_Row]:
+    """The median by the rule of medians, the intervals by how often they held."""
+    spread, truth = forecast.spread, forecast.truth
+    if spread is None:
+        return
+    for name, found in intervals(
+        {"wape": metrics.wape, "mae": metrics.mae}, truth, spread.median, seed=seed
+    ).items():
+        yield forecast.cutoff_day, forecast.task, MEDIAN, name, found.value, found.low, found.high
+    for name, low, high in (
+        ("coverage_80", spread.low_80, spread.high_80),
+        ("coverage_95", spread.low_95, spread.high_95),
+    ):
+        held = ((truth >= low) & (truth <= high)).astype(np.float64)
+        found = intervals({name: metrics.mean}, truth, held, seed=seed)[name]
+        yield forecast.cutoff_day, forecast.task, INTERVAL, name, found.value, found.low, found.high
+
+
+def predictions_of(forecasts: Sequence[Forecast]) -> pl.DataFrame:
+    """The PREDICTIONS table of the champion and the baseline: one row a customer and cutoff, empty
+    where not asked.
+    """
+    tables = [_as_table(forecast) for forecast in forecasts]
+    found = PREDICTIONS.empty()
+    for task in _OBSERVED:
+        parts = [table for table in tables if _OBSERVED[task] in table.columns]
+        if parts:
+            joined = pl.concat(parts, how="diagonal")
+            found = found.drop(joined.columns[2:]).join(
+                joined, on=["customer_id", "cutoff_day"], how="full", coalesce=True
+            )
+    return PREDICTIONS.check(
+        found.select(PREDICTIONS.schema.names()).sort("cutoff_day", "customer_id")
+    )
+
+
+def _as_table(forecast: Forecast) -> pl.DataFrame:
+    champion, baseline = _PREDICTED[forecast.task]
+    naive = next(said for name, said in forecast.said.items() if name != CHAMPION)
+    truth = forecast.truth > 0 if forecast.task == "churn" else forecast.truth
+    table = pl.DataFrame(
+        {
+            "customer_id": forecast.customer_id,
+            "cutoff_day": np.full(len(truth), forecast.cutoff_day, dtype=np.int32),
+            _OBSERVED[forecast.task]: truth,
+            champion: forecast.said[CHAMPION],
+            baseline: naive,
+        }
+    )
+    if forecast.spread is not None:
+        table = table.with_columns(
+            median_revenue=forecast.spread.median,
+            **{f"revenue_{name}": getattr(forecast.spread, name) for name in _BOUNDS},
+        )
+    return table.cast({name: PREDICTIONS.schema[name] for name in table.columns})
+
+
+def means(forecasts: Sequence[Forecast], model: str, *, threshold: float) -> dict[str, float]:
+    """Mean of each metric over forecasts of one task."""
+    wanted: Mapping[str, Callable[..., float]] = metrics_of(forecasts[0].task, threshold=threshold)
+    return {
+        name: float(
+            np.mean([metric(forecast.truth, forecast.said[model]) for forecast in forecasts])
+        )
+        for name, metric in wanted.items()
+    }

@@ -1,0 +1,261 @@
+"""Build: features and labels of a study's customers from the warehouse, in customer ranges so that
+memory is bounded.
+
+Customers are divided by a hash of their name. Each range is computed for all cutoffs at once, so
+that peak memory depends on the size of a range and not on the number of customers or cutoffs.
+"""
+
+from collections.abc import Iterator, Sequence
+from math import ceil
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+import polars.selectors as cs
+
+from holdfast.errors import StudyError
+from holdfast.expressions import quoted
+from holdfast.features.build import build_features
+from holdfast.features.catalogue import FEATURES_BY_NAME, features_for, sources_of
+from holdfast.features.labels import build_labels
+from holdfast.io.warehouse import Warehouse
+from holdfast.study import Study, eligible_days
+from holdfast.tables import ACTIVITY, FEATURES, LABELS
+
+_ROWS_PER_RANGE = 300_000
+_INTEGERS = cs.integer() - cs.by_name("cutoff_day")
+_CATALOGUE_SCHEMA = {
+    "name": pl.String,
+    "group": pl.String,
+    "unit": pl.String,
+    "sentence": pl.String,
+}
+
+
+def features(
+    study: Study,
+    warehouse: Warehouse,
+    cutoff_days: Sequence[int],
+    *,
+    customers_at_most: int | None = None,
+) -> pl.DataFrame:
+    """Compute the features of every eligible customer at every cutoff.
+
+    Parameters
+    ----------
+    cutoff_days
+        First days that may not be seen. At least one.
+    customers_at_most
+        Take about so many customers, chosen by a hash of their name: the same ones at every cutoff.
+        None: all.
+
+    Returns
+    -------
+    pl.DataFrame
+        The FEATURES table: customer_id, cutoff_day, the features of `catalogue(study)` as int64 or
+        float64, then the study's attributes as they were known on the days before the cutoff;
+        sorted by cutoff_day, customer_id.
+    """
+    parts = features_in_ranges(study, warehouse, cutoff_days, customers_at_most=customers_at_most)
+    return FEATURES.check(pl.concat(parts).sort("cutoff_day", "customer_id"))
+
+
+def features_in_ranges(
+    study: Study,
+    warehouse: Warehouse,
+    cutoff_days: Sequence[int],
+    *,
+    customers_at_most: int | None = None,
+) -> Iterator[pl.DataFrame]:
+    """Compute the same rows as `features` one range of customers at a time, for logs whose features
+    exceed memory.
+    """
+    warehouse.make_room()
+    wanted = features_for(sources_of(study))
+    n_customers = _count_customers(warehouse)
+    n_wanted = min(n_customers, customers_at_most or n_customers)
+    ranges = max(1, ceil(n_wanted * len(set(cutoff_days)) / _ROWS_PER_RANGE))
+    sampled = (
+        f"hash(customer_id) % {round(ranges * n_customers / max(n_wanted, 1)) or 1} < {ranges}"
+    )
+    size = ceil(n_customers / ranges)
+    for first in range(1, n_customers + 1, size):
+        seen = (
+            f"customer_id >= {first} AND customer_id < {first + size} AND day < {max(cutoff_days)}"
+        )
+        if n_wanted < n_customers:
+            seen += f" AND customer_id IN (SELECT number FROM customer_numbers WHERE {sampled})"
+        built = build_features(
+            _days(warehouse, seen) if len(set(cutoff_days)) == 1 else _copied_out(warehouse, seen),
+            cutoff_days,
+            wanted,
+            eligible_days=eligible_days(study.churn.eligible),
+            minor_digits=study.minor_digits,
+        )
+        frame = warehouse.read(_with_attributes(study, warehouse, _named(built)))
+        yield frame.with_columns(
+            _INTEGERS.cast(pl.Int64), (cs.float() | cs.decimal()).cast(pl.Float64)
+        )
+
+
+def labels(
+    study: Study, warehouse: Warehouse, population: pl.DataFrame, *, end_day: int
+) -> pl.DataFrame:
+    """Observe what the customers of a population did over each of the study's horizons.
+
+    Parameters
+    ----------
+    population
+        customer_id and cutoff_day; further columns are ignored.
+    end_day
+        First day after the log, or any earlier day beyond which nothing may be seen. Windows that
+        reach beyond it are not complete and have no row.
+
+    Returns
+    -------
+    pl.DataFrame
+        The LABELS table, sorted by cutoff_day, customer_id, horizon_days.
+    """
+    horizons = study.all_horizons
+    complete = population.select("customer_id", "cutoff_day").filter(
+        pl.col("cutoff_day") <= end_day - min(horizons)
+    )
+    if complete.is_empty():
+        return LABELS.empty()
+    cutoff_days = complete["cutoff_day"].unique().sort().to_list()
+    ranges = ceil(complete.height * len(horizons) / _ROWS_PER_RANGE)
+    n_customers = _count_customers(warehouse)
+    size = ceil(n_customers / ranges)
+    warehouse.con.register("population", complete.to_arrow())
+    parts = []
+    for first in range(1, n_customers + 1, size):
+        warehouse.con.execute(f"""
+            CREATE OR REPLACE TEMP TABLE asked AS SELECT number AS customer_id, cutoff_day
+            FROM population JOIN customer_numbers USING (customer_id)
+            WHERE number >= {first} AND number < {first + size}
+        """)
+        theirs = (
+            f"customer_id IN (SELECT customer_id FROM asked) AND day >= {cutoff_days[0]} AND day < "
+            f"{end_day}"
+        )
+        observed = build_labels(
+            _copied_out(warehouse, theirs),
+            warehouse.table("asked"),
+            cutoff_days,
+            horizons,
+            end_day=end_day,
+        )
+        parts.append(warehouse.read(_named(observed)))
+    warehouse.con.unregister("population")
+    return LABELS.check(pl.concat(parts).sort("cutoff_day", "customer_id", "horizon_days"))
+
+
+def purchases(study: Study, warehouse: Warehouse, *, customers_at_most: int) -> pl.DataFrame:
+    """Each day of purchase: customer_id, day and net (currency), sorted; of about so many
+    customers, by a hash.
+    """
+    share = max(1, round(_count_customers(warehouse) / customers_at_most))
+    found = warehouse.con.sql(f"""
+        SELECT customer_id, day, (gross_minor + returns_minor) / {10**study.minor_digits}.0 AS net
+            FROM activity
+        WHERE n_orders > 0 AND hash(customer_id) % {share} = 0
+    """)
+    return (
+        warehouse.read(found)
+        .with_columns(pl.col("net").cast(pl.Float64))
+        .sort("customer_id", "day")
+    )
+
+
+def catalogue(study: Study) -> pl.DataFrame:
+    """List the study's features: name, group, unit, sentence, one row each, in the order of the
+    FEATURES table.
+    """
+    rows = [(f.name, f.group, f.unit, f.sentence) for f in features_for(sources_of(study))]
+    given = [
+        (name, "attribute", "as given", f"'{name}' of the customer table")
+        for name in _attributes(study)
+    ]
+    return pl.DataFrame(rows + given, schema=_CATALOGUE_SCHEMA, orient="row")
+
+
+def features_sql(study: Study, cutoff_day: int) -> str:
+    """Write the query behind `features` at one cutoff, without the attributes, as DuckDB runs it on
+    ACTIVITY.
+    """
+    import duckdb
+    import sqlglot
+
+    with duckdb.connect() as con:
+        con.register("empty", ACTIVITY.empty())
+        con.execute("CREATE TABLE activity AS FROM empty")
+        built = build_features(
+            nw.from_native(con.table("activity")),
+            [cutoff_day],
+            features_for(sources_of(study)),
+            eligible_days=eligible_days(study.churn.eligible),
+            minor_digits=study.minor_digits,
+        )
+        query: str = built.to_native().sql_query()
+    return sqlglot.transpile(query, read="duckdb", write="duckdb", pretty=True, max_text_width=110)[
+        0
+    ]
+
+
+def _count_customers(warehouse: Warehouse) -> int:
+    return int(warehouse.row("SELECT count(*) FROM customer_numbers")[0])
+
+
+def _days(warehouse: Warehouse, condition: str) -> nw.LazyFrame[Any]:
+    relation: nw.LazyFrame[Any] = nw.from_native(
+        warehouse.con.sql(f"SELECT * FROM numbered_activity WHERE {condition}")
+    )
+    return relation
+
+
+def _copied_out(warehouse: Warehouse, condition: str) -> nw.LazyFrame[Any]:
+    """Copy days of activity out once, because every cutoff and window reads them again."""
+    warehouse.con.execute(
+        "CREATE OR REPLACE TEMP TABLE activity_range AS SELECT * FROM numbered_activity WHERE "
+        f"{condition}"
+    )
+    return warehouse.table("activity_range")
+
+
+def _named(built: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    """Put customers' names in the place of their numbers."""
+    named = (
+        "SELECT customer_numbers.customer_id, numbered.* EXCLUDE (customer_id) "
+        "FROM numbered JOIN customer_numbers ON numbered.customer_id = number"
+    )
+    relation: nw.LazyFrame[Any] = nw.from_native(built.to_native().query("numbered", named))
+    return relation
+
+
+def _with_attributes(
+    study: Study, warehouse: Warehouse, built: nw.LazyFrame[Any]
+) -> nw.LazyFrame[Any]:
+    """Add what was known of the customer on the days before the cutoff: the latest known_from_day <
+    cutoff_day.
+    """
+    names = _attributes(study)
+    if not names:
+        return built
+    given = ", ".join(f"known.{quoted(name)}" for name in names)
+    joined = (
+        f"SELECT built.*, {given} FROM built ASOF LEFT JOIN customers AS known "
+        "ON built.customer_id = known.customer_id AND built.cutoff_day > known.known_from_day"
+    )
+    relation = built.to_native().query("built", joined)
+    with_attributes: nw.LazyFrame[Any] = nw.from_native(relation)
+    return with_attributes
+
+
+def _attributes(study: Study) -> tuple[str, ...]:
+    names = tuple(study.customers.attributes) if study.customers is not None else ()
+    for name in names:
+        if name in FEATURES_BY_NAME or name in FEATURES.schema:
+            raise StudyError(
+                f"the attribute '{name}' is named like a feature", fix="rename the column"
+            )
+    return names

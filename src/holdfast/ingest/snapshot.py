@@ -1,0 +1,363 @@
+"""A snapshot: one row per customer, its columns typed, its outcome and derived columns worked out
+by the study's words.
+
+The same SQL works out the batch and one new customer, so that both get the same numbers.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import polars.selectors as cs
+
+from holdfast.errors import DataError, StudyError
+from holdfast.expressions import parse
+from holdfast.findings import Finding
+from holdfast.ingest.column_types import Typed, blank_finding, typed_columns
+from holdfast.ingest.contract import broken_limits, held, named_contract
+from holdfast.ingest.findings import of_sources
+from holdfast.ingest.row_mappings import NO_CUSTOMER, customer_sql, yes_no_sql
+from holdfast.ingest.sources import OnRows, Opened, open_source
+from holdfast.ingest.sql import Field, calculator, expression_sql, text_sql
+from holdfast.ingest.timestamps import moment
+from holdfast.ingest.validation import (
+    Judged,
+    Reading,
+    Rows,
+    checked_expression,
+    fingerprint,
+    judge,
+    row_digest,
+    usable,
+    written_quarantine,
+)
+from holdfast.io.warehouse import Warehouse
+from holdfast.study import Snapshot, Study
+from holdfast.tables import OUTCOMES
+from holdfast.windows import parse_day
+
+_RESERVED = ("customer_id", "cutoff_day", *OUTCOMES, "is_test", "row_cutoff_day")
+_REPEATED = "customer_id names several different rows"
+_ANOTHER_ROW = "another row of the same customer"
+_IS_TEST = "is_test"
+_ROW_CUTOFF = "row_cutoff_day"
+_MOST_REPEATED = 0.01
+_Types = tuple[tuple[str, str], ...]
+_DUCKDB_TYPES: Mapping[pl.DataType, str] = {pl.Float64(): "DOUBLE", pl.Boolean(): "BOOLEAN"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestedSnapshot:
+    """What came in.
+
+    Attributes
+    ----------
+    frame
+        One row per customer, sorted by customer_id: customer_id, cutoff_day (the as-of day), the
+        given columns, the derived columns, `churned` (bool) and, if the study has it, `value`
+        (float64). Numbers are float64, a date is its day since 1970-01-01.
+    columns
+        The given and derived columns, in order.
+    days
+        Those of `columns` that hold days.
+    prepared
+        Where the table has a split of its own, its rows before any was set aside because its
+        customer repeats: the columns of `frame`, `is_test` (bool) and, if the study names a cutoff,
+        `row_cutoff_day`. `frame` has `is_test` too, and of each customer one row, one to learn from
+        if there is one.
+    rows, reasons, quarantine, findings, fingerprint, judged, failures
+        As in `Ingested`.
+    """
+
+    frame: pl.DataFrame = field(repr=False)
+    columns: tuple[str, ...]
+    days: tuple[str, ...] = ()
+    prepared: pl.DataFrame | None = field(default=None, repr=False)
+    rows: Rows
+    reasons: dict[str, dict[str, int]]
+    quarantine: Path
+    findings: tuple[Finding, ...]
+    fingerprint: str
+    judged: tuple[Judged, ...] = field(repr=False)
+    failures: tuple[str, ...] = ()
+
+
+def ingest_snapshot(
+    study: Study, warehouse: Warehouse, *, on_progress: OnRows | None = None
+) -> IngestedSnapshot:
+    """Read the study's snapshot.
+
+    Raises
+    ------
+    DataError
+        The source cannot be read, more than 1 % of its rows share a customer, or no row of it can
+        be used.
+    StudyError
+        An expression of the study reads a column that is not there.
+    """
+    snapshot = study.snapshot
+    if snapshot is None:
+        raise StudyError(
+            "this study has [transactions], not a [snapshot]", fix="read it with ingest"
+        )
+    source = open_source(
+        snapshot, warehouse, name="snapshot", project_dir=study.project_dir, on_rows=on_progress
+    )
+    # Kept, because the content of a column has to be seen before any row can be judged.
+    with source.reading():
+        warehouse.con.execute(
+            f"CREATE OR REPLACE TABLE snapshot_raw AS SELECT * FROM {source.view}"
+        )
+    source.view = "snapshot_raw"
+    customer = source.column(snapshot.columns.customer_id, role="customer_id")
+    roles = [
+        customer,
+        *(
+            source.column(c, role="split")
+            for c in (snapshot.split, snapshot.cutoff)
+            if c is not None
+        ),
+    ]
+    given = {
+        name: found
+        for name, found in source.fields.items()
+        if found not in roles and name not in _RESERVED
+    }
+    columns = typed_columns(given, source.view, warehouse, decimal=snapshot.csv.decimal)
+    contract = named_contract(study)
+    promised = contract.inputs.get("snapshot") if contract else None
+    reading = held(_reading(source, columns, snapshot), source, study, promised, warehouse)
+    judged = _checked(judge(source, reading, warehouse))
+    names = [*given, *snapshot.derived]
+    prepared = _prepared(judged, names, snapshot, warehouse)
+    return IngestedSnapshot(
+        frame=_frame(judged, names, snapshot, warehouse),
+        columns=tuple(names),
+        days=tuple(column.name for column in columns if column.kind == "day"),
+        prepared=prepared,
+        rows=judged.rows,
+        reasons={judged.name: judged.reasons},
+        quarantine=written_quarantine([judged], warehouse),
+        findings=(
+            *blank_finding(columns, source=source.labels[0]),
+            *of_sources([judged], warehouse),
+        ),
+        fingerprint=fingerprint(["snapshot"], warehouse),
+        judged=(judged,),
+        failures=broken_limits([judged], contract, study),
+    )
+
+
+def snapshot_features(study: Study, raw: pl.DataFrame) -> pl.DataFrame:
+    """Add the derived columns to given columns of new customers, as the batch worked them out.
+
+    Returns
+    -------
+    pl.DataFrame
+        `raw`, its numbers as float64, and then the study's derived columns; one row per row of
+        `raw`.
+
+    Raises
+    ------
+    StudyError
+        A derived column reads a column that `raw` does not have.
+    """
+    if study.snapshot is None:
+        raise StudyError(
+            "this study has [transactions], not a [snapshot]", fix="use the features of the log"
+        )
+    given = _floats(raw)
+    derived = tuple(study.snapshot.derived.items())
+    if not derived:
+        return given
+    kinds = tuple((name, _DUCKDB_TYPES.get(kind, "VARCHAR")) for name, kind in given.schema.items())
+    plan = _planned(derived, kinds, study.snapshot.csv.decimal)
+    with calculator() as connection:
+        found = _computed(given, plan, connection)
+    columns = dict(zip(study.snapshot.derived, zip(*found, strict=True), strict=True))
+    return given.hstack(_floats(pl.DataFrame(columns, strict=False)).get_columns())
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The SQL of the derived columns, and name and type of the columns c0, c1, ... that it
+    reads.
+    """
+
+    sql: str
+    read: _Types
+
+
+@lru_cache(maxsize=64)
+def _planned(derived: _Types, kinds: _Types, decimal: str) -> _Plan:
+    known = dict(kinds)
+    needed = dict.fromkeys(
+        c for _, text in derived for c in parse(text).against(list(known)).columns
+    )
+    fields = {name: Field(f"c{i}", known[name]) for i, name in enumerate(needed)}
+    found = (expression_sql(text, fields, decimal=decimal) for _, text in derived)
+    sql = ", ".join(f"{sql} AS d{i}" for i, sql in enumerate(found))
+    return _Plan(sql, tuple((name, known[name]) for name in needed))
+
+
+def _computed(
+    given: pl.DataFrame, plan: _Plan, connection: duckdb.DuckDBPyConnection
+) -> list[tuple[Any, ...]]:
+    if given.height == 1:
+        # One customer, now: binding values is faster than handing over a table.
+        cells = ", ".join(f"CAST(? AS {kind}) AS c{i}" for i, (_, kind) in enumerate(plan.read))
+        values = [given[name][0] for name, _ in plan.read]
+        return connection.execute(
+            f"SELECT {plan.sql} FROM (SELECT {cells or 1})", values
+        ).fetchall()
+    read = given.select(pl.col(name).alias(f"c{i}") for i, (name, _) in enumerate(plan.read))
+    connection.register("given", (read if plan.read else given).to_arrow())
+    return connection.execute(f"SELECT {plan.sql} FROM given").fetchall()
+
+
+def _reading(source: Opened, columns: Sequence[Typed], snapshot: Snapshot) -> Reading:
+    """Read given columns as g0, g1, ..., derived ones as d0, d1, ... and the outcome."""
+    decimal = snapshot.csv.decimal
+    given = customer_sql(source, snapshot.columns.customer_id)
+    given |= {f"g{i}": column.sql(decimal=decimal) for i, column in enumerate(columns)}
+    fields = dict(source.fields) | {
+        column.name: column.as_field(f"g{i}") for i, column in enumerate(columns)
+    }
+
+    def computed(text: str, where: str) -> str:
+        return checked_expression(text, fields, decimal=decimal, where=f"snapshot.{where}")
+
+    derived = {
+        f"d{i}": computed(text, f"derived.{name}")
+        for i, (name, text) in enumerate(snapshot.derived.items())
+    }
+    churned = computed(snapshot.labels.churned, "labels.churned")
+    outcome = {"churned": yes_no_sql(Field(f"CAST({churned} AS VARCHAR)", "VARCHAR"))}
+    problems = {column.problem: column.broken(f"g{i}") for i, column in enumerate(columns)}
+    problems["churned is missing"] = "churned IS NULL"
+    if snapshot.labels.value is not None:
+        worth = computed(snapshot.labels.value, "labels.value")
+        outcome["value"] = f"TRY_CAST({worth} AS DOUBLE)"
+        problems["value is missing or not finite"] = "NOT coalesce(isfinite(value), false)"
+    row = row_digest(source.fields)
+    if snapshot.split is not None:
+        return _reading_prepared(source, snapshot, given, {**derived, **outcome}, problems)
+    same = "OVER (PARTITION BY customer_id)"
+    outcome["_differ"] = f"min({row}) {same} <> max({row}) {same}"
+    return Reading(
+        layers=[given, {**derived, **outcome}],
+        quarantine={_REPEATED: "customer_id IS NOT NULL AND _differ", **problems},
+        set_aside={NO_CUSTOMER: "customer_id IS NULL"},
+        compared=list(source.fields.values()),
+    )
+
+
+def _reading_prepared(
+    source: Opened,
+    snapshot: Snapshot,
+    given: Mapping[str, str],
+    outcome: Mapping[str, str],
+    problems: Mapping[str, str],
+) -> Reading:
+    """Read a table with a split of its own: of each customer, the first row that is learnt from
+    counts.
+    """
+    part = text_sql(source.column(str(snapshot.split), role="split"))
+    lower = f"lower(trim({part}))"
+    yes_no = yes_no_sql(Field(part, "VARCHAR"))
+    first = {
+        _IS_TEST: f"CASE {lower} WHEN 'test' THEN true WHEN 'train' THEN false ELSE {yes_no} END"
+    }
+    problems = {**problems, "split is neither train nor test": f"{_IS_TEST} IS NULL"}
+    if snapshot.cutoff is not None:
+        when = moment(
+            source,
+            snapshot.cutoff,
+            role="cutoff",
+            zone="UTC",
+            timestamp_format=snapshot.csv.timestamp_format,
+        )
+        first[_ROW_CUTOFF] = when.day(when.local)
+        problems["cutoff is not a date"] = f"{_ROW_CUTOFF} IS NULL"
+    bad = " OR ".join(f"({condition})" for condition in problems.values())
+    order = f"({bad}), {_IS_TEST}, _file, _row"
+    nth = {"_nth": f"row_number() OVER (PARTITION BY customer_id ORDER BY {order})"}
+    return Reading(
+        layers=[{**given, **first}, outcome, nth],
+        quarantine=problems,
+        set_aside={NO_CUSTOMER: "customer_id IS NULL", _ANOTHER_ROW: "_nth > 1"},
+        compared=list(source.fields.values()),
+    )
+
+
+def _checked(judged: Judged) -> Judged:
+    repeated = judged.reasons.get(_REPEATED, 0)
+    if repeated > _MOST_REPEATED * judged.rows.read:
+        raise DataError(
+            f"{repeated:,} of the {judged.rows.read:,} rows of the snapshot share a customer_id "
+            "with a different row",
+            fix="name the column that tells customers apart, or read an order log as "
+            "[transactions]",
+        )
+    return usable(judged)
+
+
+def _outcomes(snapshot: Snapshot) -> tuple[str, ...]:
+    parts = (_IS_TEST,) if snapshot.split is not None else ()
+    return (*(OUTCOMES if snapshot.labels.value is not None else OUTCOMES[:1]), *parts)
+
+
+def _prepared(
+    judged: Judged, names: Sequence[str], snapshot: Snapshot, warehouse: Warehouse
+) -> pl.DataFrame | None:
+    """The rows of a table with a split of its own, also those of customers that were met before."""
+    if snapshot.split is None:
+        return None
+    columns = [f"g{i}" for i in range(len(names) - len(snapshot.derived))]
+    columns += [f"d{i}" for i in range(len(snapshot.derived))]
+    outcomes = [*_outcomes(snapshot), *([_ROW_CUTOFF] if snapshot.cutoff is not None else [])]
+    frame: pl.DataFrame = warehouse.con.sql(
+        f"SELECT {', '.join(['customer_id', *columns, *outcomes])} FROM {judged.table} "
+        f"WHERE customer_id IS NOT NULL AND {_IS_TEST} IS NOT NULL AND churned IS NOT NULL AND "
+        "_raw IS NULL "
+        "ORDER BY _file, _row"
+    ).pl()
+    return frame.select(
+        "customer_id",
+        *_floats(frame.select(columns)).rename(dict(zip(columns, names, strict=True))),
+        *outcomes,
+    )
+
+
+def _frame(
+    judged: Judged, names: Sequence[str], snapshot: Snapshot, warehouse: Warehouse
+) -> pl.DataFrame:
+    columns = [f"g{i}" for i in range(len(names) - len(snapshot.derived))]
+    columns += [f"d{i}" for i in range(len(snapshot.derived))]
+    outcomes = _outcomes(snapshot)
+    with warehouse.working("write the table snapshot"):
+        warehouse.con.execute(f"""
+            CREATE OR REPLACE TABLE snapshot AS SELECT
+                {", ".join(["customer_id", *columns, *outcomes])}
+            FROM {judged.table} WHERE verdict = 0 ORDER BY customer_id
+        """)
+        warehouse.con.execute(f"DROP TABLE {judged.table}; DROP TABLE snapshot_raw")
+    frame: pl.DataFrame = warehouse.con.table("snapshot").pl()
+    return frame.select(
+        "customer_id",
+        pl.lit(parse_day(snapshot.as_of), dtype=pl.Int32).alias("cutoff_day"),
+        *_floats(frame.select(columns)).rename(dict(zip(columns, names, strict=True))),
+        *outcomes,
+    )
+
+
+def _floats(frame: pl.DataFrame) -> pl.DataFrame:
+    numbers = cs.numeric().cast(pl.Float64)
+    finite: pl.DataFrame = frame.with_columns(
+        pl.when(numbers.is_finite()).then(numbers).otherwise(None)
+    )
+    return finite

@@ -1,0 +1,270 @@
+"""A source of rows, whatever it is: its columns by the user's names, and for every row where it
+came from.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from holdfast.errors import DataError, HoldfastError, nearest
+from holdfast.expressions import quoted
+from holdfast.ingest.sql import Field
+from holdfast.io.csv import CsvFiles
+from holdfast.io.files import DataFile, expanded, find_files
+from holdfast.io.postgres import PostgresQuery
+from holdfast.io.warehouse import Warehouse
+from holdfast.study import Source
+from holdfast.tables import QUARANTINE
+
+OnRows = Callable[[str, int], None]
+"""Told the name of a source and its rows so far."""
+
+
+_WIDE, _MB_PER_COLUMN = 300, 2
+
+
+class Stream(Protocol):
+    """Rows that arrive as Arrow batches: a CSV, a query."""
+
+    names: list[str]
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """What each `_file` stands for."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """`_file`, `_row`, then c0, c1, ... for `names`."""
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The rows, once."""
+
+
+@dataclass
+class Opened:
+    """A source that the warehouse can read once, by the name `view`.
+
+    The view has `_file` (position in `labels`), `_row` (1-based row; in a text file the number of
+    the record) and the columns in `fields`.
+    """
+
+    name: str
+    view: str
+    fields: Mapping[str, Field]
+    labels: Sequence[str]
+    decimal: str
+    stream: Stream | None = None
+    streamed: int = 0
+    failure: HoldfastError | None = None
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the source shows everything as text."""
+        return isinstance(self.stream, CsvFiles)
+
+    def column(self, column: str, *, role: str) -> Field:
+        """Return the field of a mapped column.
+
+        Raises
+        ------
+        DataError
+            The source has no such column; the message names the nearest one.
+        """
+        if column not in self.fields:
+            raise DataError(
+                f"[{self.name}.columns] has {role} = '{column}', a column that {self.labels[0]} "
+                "does not have",
+                fix=nearest(column, list(self.fields)),
+                column=column,
+            )
+        return self.fields[column]
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Turn what goes wrong while the view is read into a DataError that names the source."""
+        try:
+            yield
+        except duckdb.Error as error:
+            if self.failure is not None:
+                raise self.failure from None
+            where = ", ".join(self.labels[:3])
+            said = str(error).strip().splitlines()[0]
+            raise DataError(
+                f"{where} cannot be read: {said}", fix="check that the source is complete"
+            ) from None
+
+    @property
+    def rows_read(self) -> int:
+        """Rows and rejected records, as the reader itself counts them, once the view has
+        been read.
+        """
+        return self.streamed + self.rejected.height
+
+    @property
+    def rejected(self) -> pl.DataFrame:
+        """Records that were no rows, once the view has been read; columns `_file`, `_row`,
+        `reason`, `raw`.
+        """
+        found = self.stream.rejected if isinstance(self.stream, CsvFiles) else []
+        columns = {"_file": pl.Int32, "_row": pl.Int64, "reason": pl.String, "raw": pl.String}
+        rows = [
+            (r.file, r.record, r.reason, json.dumps({"line": r.text}, ensure_ascii=False))
+            for r in found
+        ]
+        return pl.DataFrame(rows, schema=columns, orient="row")
+
+    def located(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Replace `_file` and `_row` by `source` and `row`, the line that a text editor shows."""
+        parts = [self._located(part) for part in rows.partition_by("_file", maintain_order=True)]
+        return pl.concat(parts).sort("source", "row") if parts else QUARANTINE.empty()
+
+    def _located(self, rows: pl.DataFrame) -> pl.DataFrame:
+        file = int(rows["_file"][0])
+        if isinstance(self.stream, CsvFiles):
+            lines = self.stream.lines(file, rows["_row"].to_list())
+            rows = rows.with_columns(pl.col("_row").replace_strict(lines, return_dtype=pl.Int64))
+        source = pl.lit(self.labels[file]).alias("source")
+        return rows.select(source, pl.col("_row").alias("row"), "reason", "raw")
+
+
+def open_source(
+    source: Source,
+    warehouse: Warehouse,
+    *,
+    name: str,
+    project_dir: str,
+    on_rows: OnRows | None = None,
+) -> Opened:
+    """Find a source and look at its columns; no row is read yet.
+
+    Raises
+    ------
+    DataError, StudyError, MissingExtra
+        It cannot be found, read or understood.
+    """
+    if source.postgres is not None:
+        # An exact number arrives as PostgreSQL's own text of it, whatever a file would have had.
+        return _streamed(PostgresQuery(source.postgres), ".", warehouse, name=name, on_rows=on_rows)
+    files = find_files(expanded(str(source.path), project_dir=project_dir))
+    if files[0].kind == "parquet":
+        return _parquet(files, source, warehouse, name=name, on_rows=on_rows)
+    return _streamed(
+        CsvFiles(files, source.csv), source.csv.decimal, warehouse, name=name, on_rows=on_rows
+    )
+
+
+def _make_room(n_columns: int, warehouse: Warehouse) -> None:
+    """Let the database hold a block of every column: the limit that suits an order log is too low
+    for a wide table.
+    """
+    if n_columns > _WIDE:
+        warehouse.con.execute(f"SET memory_limit = '{_MB_PER_COLUMN * n_columns}MB'")
+
+
+def _streamed(
+    stream: Stream, decimal: str, warehouse: Warehouse, *, name: str, on_rows: OnRows | None
+) -> Opened:
+    opened = Opened(name, f"source_{name}", {}, stream.labels, decimal, stream)
+    reader = pa.RecordBatchReader.from_batches(stream.schema, _watched(stream, opened, on_rows))
+    _make_room(len(stream.names), warehouse)
+    warehouse.con.register(opened.view, reader)
+    kinds = warehouse.con.execute(
+        f"SELECT column_name, column_type FROM (DESCRIBE {opened.view})"
+    ).fetchall()[2:]
+    opened.fields = {
+        label: Field(sql, kind) for label, (sql, kind) in zip(stream.names, kinds, strict=True)
+    }
+    return opened
+
+
+def _watched(stream: Stream, opened: Opened, on_rows: OnRows | None) -> Iterator[pa.RecordBatch]:
+    try:
+        for batch in stream.batches():
+            opened.streamed += batch.num_rows
+            if on_rows is not None:
+                on_rows(opened.name, opened.streamed)
+            yield batch
+    except HoldfastError as error:
+        # On its way through DuckDB the error would lose its type.
+        opened.failure = error
+        raise
+
+
+def _parquet(
+    files: list[DataFile],
+    source: Source,
+    warehouse: Warehouse,
+    *,
+    name: str,
+    on_rows: OnRows | None,
+) -> Opened:
+    paths = [
+        _unglobbed(file.path, warehouse.scratch / f"{name}-{i}.parquet")
+        for i, file in enumerate(files)
+    ]
+    labels = [str(file.path) for file in files]
+    names, n_rows = common_columns(labels)
+    opened = Opened(name, f"source_{name}", {}, labels, source.csv.decimal, streamed=n_rows)
+    _make_room(len(names), warehouse)
+    with opened.reading():
+        rows = warehouse.con.read_parquet(paths, file_row_number=True)
+        # By position: names that differ in case alone are renamed by DuckDB.
+        cells = ", ".join(
+            f"{quoted(column)} AS c{i}" for i, column in enumerate(rows.columns[: len(names)])
+        )
+        view = rows.project(
+            f"CAST(file_index AS INTEGER) AS _file, file_row_number + 1 AS _row, {cells}"
+        )
+        view.create_view(opened.view, replace=True)
+    kinds = [str(kind) for kind in view.types[2:]]
+    opened.fields = {
+        column: Field(f"c{i}", kind)
+        for i, (column, kind) in enumerate(zip(names, kinds, strict=True))
+    }
+    if on_rows is not None:
+        on_rows(name, n_rows)
+    return opened
+
+
+def common_columns(paths: Sequence[str]) -> tuple[list[str], int]:
+    """Return the columns that all files have, and their rows by their own count."""
+    layouts, rows = [], 0
+    for path in paths:
+        try:
+            layout = pq.read_metadata(path)
+            layouts.append(
+                {field.name: str(field.type) for field in layout.schema.to_arrow_schema()}
+            )
+        except (pa.ArrowException, OSError) as error:
+            said = str(error).splitlines()[0]
+            raise DataError(
+                f"{path} is a damaged Parquet file: {said}", fix="fetch or write it again"
+            ) from None
+        rows += layout.num_rows
+        if layouts[-1] != layouts[0]:
+            odd = sorted(
+                {f"{name} ({kind})" for name, kind in layouts[-1].items() ^ layouts[0].items()}
+            )
+            raise DataError(
+                f"{path} and {paths[0]} differ in their columns: {', '.join(odd)}",
+                fix="read files of one layout together",
+                columns=odd,
+            )
+    return list(layouts[0]), rows
+
+
+def _unglobbed(path: Path, link: Path) -> str:
+    # DuckDB would take these characters in a file's own name for a glob.
+    if not set("*?[") & set(str(path)):
+        return str(path)
+    link.unlink(missing_ok=True)
+    link.symlink_to(path.resolve())
+    return str(link)

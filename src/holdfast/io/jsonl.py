@@ -1,0 +1,51 @@
+"""A journal: an append-only file of JSON lines. What is in it is never changed, so it can be held
+against later.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from holdfast.errors import DataError, HoldfastError
+
+
+def append(path: Path, entry: Mapping[str, Any]) -> None:
+    """Add one line and wait until the disk has it; several processes may do so at once.
+
+    Raises
+    ------
+    HoldfastError
+        The file cannot be written.
+    """
+    line = json.dumps(entry, ensure_ascii=False, allow_nan=False) + "\n"
+    try:
+        with path.open("ab") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            handle.write(line.encode())
+            handle.flush()
+            os.fsync(handle.fileno())
+    except OSError as error:
+        raise HoldfastError(
+            f"{path} cannot be written: {error.strerror}", fix="free the folder or the disk"
+        ) from None
+
+
+def entries(path: Path) -> list[dict[str, Any]]:
+    """Read every line, oldest first; none where there is no file.
+
+    Raises
+    ------
+    DataError
+        A line is not JSON.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    try:
+        return [dict(json.loads(line)) for line in lines]
+    except ValueError as error:
+        raise DataError(f"{path} is damaged: {error}", fix="restore the line from a copy") from None

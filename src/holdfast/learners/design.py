@@ -1,0 +1,223 @@
+"""The design: numbers, truths and words become a matrix, and the model's reasons become columns of
+the frame again.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import isfinite, nan
+
+import numpy as np
+import polars as pl
+
+from holdfast.arrays import Matrix, Vector
+from holdfast.errors import DataError
+
+MAX_LEVELS = 50
+
+
+@dataclass(frozen=True)
+class DesignColumn:
+    """One column of the frame; `levels` are the words that get a matrix column each, None for a
+    number or a truth.
+    """
+
+    name: str
+    levels: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """What each column of the frame adds to the raw score of each customer.
+
+    Attributes
+    ----------
+    columns
+        Names of the frame's columns.
+    values
+        (n_customers, n_columns), in the unit of the raw score.
+    base
+        (n_customers,): the score before any column is known. base + values.sum(axis=1) is the raw
+        score.
+    """
+
+    columns: tuple[str, ...]
+    values: Matrix
+    base: Vector
+
+    @property
+    def total(self) -> Vector:
+        """The raw score, (n_customers,)."""
+        return np.asarray(self.base + self.values.sum(axis=1), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Design:
+    """How a frame becomes a matrix: learnt on training rows, then fixed.
+
+    Numbers pass, truths become 0/1, words become one 0/1 column per level seen in training (the 50
+    most frequent). Missing and infinite numbers are NaN; a missing or unknown word is 0 in each of
+    its columns.
+    """
+
+    columns: tuple[DesignColumn, ...]
+
+    @classmethod
+    def learn(cls, frame: pl.DataFrame, *, columns: Sequence[str]) -> "Design":
+        """Learn the levels of words from `frame`.
+
+        Raises
+        ------
+        DataError
+            A column is neither a number, nor a truth, nor a word.
+        """
+        return cls(tuple(DesignColumn(name, _levels(_column(frame, name))) for name in columns))
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names of the matrix columns."""
+        return tuple(
+            column.name if level is None else f"{column.name}={level}"
+            for column in self.columns
+            for level in (column.levels if column.levels is not None else (None,))
+        )
+
+    @cached_property
+    def origin(self) -> tuple[str, ...]:
+        """Of each matrix column, the frame column that it came from."""
+        return tuple(column.name for column in self.columns for _ in range(_width(column)))
+
+    @property
+    def frame_columns(self) -> tuple[str, ...]:
+        """Names of the frame columns that are read."""
+        return tuple(column.name for column in self.columns)
+
+    def matrix(self, frame: pl.DataFrame) -> Matrix:
+        """(n_rows, n_names), float64, missing = NaN.
+
+        Raises
+        ------
+        DataError
+            A column is missing, or its type is not the one that was learnt.
+        """
+        matrix = np.empty((frame.height, len(self.names)), dtype=np.float64)
+        start = 0
+        for column in self.columns:
+            width = _width(column)
+            _write(column, _column(frame, column.name), matrix[:, start : start + width])
+            start += width
+        return matrix
+
+    def row(self, values: Mapping[str, bool | float | str | None]) -> Matrix:
+        """(1, n_names): what `matrix` gives for one customer, without a frame.
+
+        Raises
+        ------
+        DataError
+            A column is missing, or its value is of another kind than was learnt.
+        """
+        out = np.zeros((1, len(self.names)))
+        cells, place = out[0], 0
+        for column in self.columns:
+            if column.name not in values:
+                raise _missing(column.name)
+            value = values[column.name]
+            if column.levels is None:
+                cells[place] = _number(column.name, value)
+                place += 1
+            else:
+                word = _word(column.name, value)
+                if word in column.levels:
+                    cells[place + column.levels.index(word)] = 1.0
+                place += len(column.levels)
+        return out
+
+    def attribution(self, contributions: Matrix) -> Attribution:
+        """Sum (n_rows, n_names + 1) contributions, base last, over the matrix columns of each frame
+        column.
+        """
+        edges = np.cumsum([0, *(_width(column) for column in self.columns[:-1])])
+        kept = [index for index, column in enumerate(self.columns) if _width(column)]
+        values = np.zeros((len(contributions), len(self.columns)))
+        if kept:
+            values[:, kept] = np.add.reduceat(contributions[:, :-1], edges[kept], axis=1)
+        return Attribution(self.frame_columns, values, contributions[:, -1].copy())
+
+    def to_json(self) -> bytes:
+        """The design as bytes."""
+        return json.dumps([[c.name, c.levels] for c in self.columns], ensure_ascii=False).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "Design":
+        """Rebuild a design from `to_json`."""
+        return cls(
+            tuple(
+                DesignColumn(name, None if levels is None else tuple(levels))
+                for name, levels in json.loads(data)
+            )
+        )
+
+
+def _column(frame: pl.DataFrame, name: str) -> pl.Series:
+    if name not in frame.columns:
+        raise _missing(name)
+    return frame[name]
+
+
+def _missing(name: str) -> DataError:
+    return DataError(
+        f"the column '{name}' is missing", fix="give every column that the model was trained on"
+    )
+
+
+def _number(name: str, value: bool | float | str | None) -> float:
+    if isinstance(value, str):
+        raise DataError(f"'{name}' is a word", fix="give numbers, as in training", column=name)
+    return float(value) if value is not None and isfinite(value) else nan
+
+
+def _word(name: str, value: bool | float | str | None) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise DataError(f"'{name}' is a number", fix="give words, as in training", column=name)
+    return value
+
+
+def _width(column: DesignColumn) -> int:
+    return 1 if column.levels is None else len(column.levels)
+
+
+def _is_number(series: pl.Series) -> bool:
+    return series.dtype.is_numeric() or series.dtype in (pl.Boolean(), pl.Null())
+
+
+def _is_word(series: pl.Series) -> bool:
+    return series.dtype == pl.String() or isinstance(series.dtype, pl.Categorical | pl.Enum)
+
+
+def _levels(series: pl.Series) -> tuple[str, ...] | None:
+    if _is_number(series):
+        return None
+    if not _is_word(series):
+        raise DataError(
+            f"'{series.name}' is {series.dtype}", fix="a model takes numbers, truths and words"
+        )
+    counts = series.cast(pl.String).drop_nulls().rename("word").value_counts(name="n")
+    frequent = counts.sort(["n", "word"], descending=[True, False]).head(MAX_LEVELS)
+    return tuple(sorted(frequent["word"].to_list()))
+
+
+def _write(column: DesignColumn, series: pl.Series, out: Matrix) -> None:
+    if column.levels is None:
+        if not _is_number(series):
+            raise DataError(
+                f"'{column.name}' is {series.dtype}", fix="give numbers, as in training"
+            )
+        numbers = series.cast(pl.Float64).to_numpy()
+        out[:, 0] = np.where(np.isfinite(numbers), numbers, np.nan)
+        return
+    if not _is_word(series) and series.dtype != pl.Null():
+        raise DataError(f"'{column.name}' is {series.dtype}", fix="give words, as in training")
+    words = series.cast(pl.String)
+    for index, level in enumerate(column.levels):
+        out[:, index] = (words == level).fill_null(False).to_numpy()

@@ -1,0 +1,123 @@
+"""Linear models on robustly scaled columns: logistic for probabilities, ridge for means.
+
+Money and counts have long tails that would own the fit; asinh is linear in the middle and
+logarithmic in the tails, for either sign, and each column still contributes one number that adds
+up.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from holdfast.arrays import Matrix, Vector
+from holdfast.learners.link_functions import Link, inverse
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """z = (asinh((x - centre) / spread) - mean) / deviation, per column; a missing x counts as the
+    average, z = 0.
+    """
+
+    centre: list[float]
+    spread: list[float]
+    mean: list[float]
+    deviation: list[float]
+
+    @classmethod
+    def learn(cls, matrix: Matrix) -> "Scaling":
+        """Learn the middle and spread of each column of (n_rows, n_columns)."""
+        known = [column[~np.isnan(column)] for column in matrix.T]
+        middle = [_middle(column) for column in known]
+        bent = [
+            np.arcsinh((x - centre) / spread)
+            for x, (centre, spread) in zip(known, middle, strict=True)
+        ]
+        return cls(
+            [centre for centre, _ in middle],
+            [spread for _, spread in middle],
+            [float(z.mean()) if z.size else 0.0 for z in bent],
+            [float(z.std()) or 1.0 if z.size else 1.0 for z in bent],
+        )
+
+    def apply(self, matrix: Matrix) -> Matrix:
+        """Scale (n_rows, n_columns)."""
+        bent = np.arcsinh((matrix - np.asarray(self.centre)) / np.asarray(self.spread))
+        z = (bent - np.asarray(self.mean)) / np.asarray(self.deviation)
+        return np.asarray(np.nan_to_num(z, nan=0.0), dtype=np.float64)
+
+
+def _middle(column: Vector) -> tuple[float, float]:
+    if not column.size:
+        return 0.0, 1.0
+    low, centre, high = np.quantile(column, [0.25, 0.5, 0.75])
+    spread = (high - low) / 1.349 or column.std() or 1.0
+    return float(centre), float(spread)
+
+
+@dataclass(frozen=True)
+class LinearModel:
+    """A fitted linear model; `weights` are per unit of z."""
+
+    algorithm: str
+    link: Link
+    scaling: Scaling
+    weights: list[float]
+    intercept: float
+    file_name: str = field(default="linear.json", repr=False)
+
+    def raw(self, matrix: Matrix) -> Vector:
+        """Log-odds, or the mean; (n_rows,)."""
+        found = np.full(len(matrix), self.intercept)
+        # Column by column: a matrix product may round one row otherwise than many.
+        for column, weight in zip(self.scaling.apply(matrix).T, self.weights, strict=True):
+            found += weight * column
+        return found
+
+    def predict(self, matrix: Matrix) -> Vector:
+        """Probability, or the mean; (n_rows,)."""
+        return inverse(self.link, self.raw(matrix))
+
+    def contributions(self, matrix: Matrix) -> Matrix:
+        """(n_rows, n_columns + 1), base last: weight x z, the Shapley value of a linear model."""
+        each = self.scaling.apply(matrix) * np.asarray(self.weights)
+        return np.column_stack([each, np.full(len(matrix), self.intercept)])
+
+    def parts(self) -> dict[str, bytes]:
+        """The model as one JSON file."""
+        content = asdict(self)
+        del content["file_name"]
+        return {self.file_name: json.dumps(content).encode()}
+
+    @classmethod
+    def from_parts(cls, parts: Mapping[str, bytes]) -> "LinearModel":
+        """Rebuild from `parts`."""
+        content = json.loads(parts["linear.json"])
+        return cls(**{**content, "scaling": Scaling(**content["scaling"])})
+
+
+def constant(algorithm: str, raw: float, *, n_columns: int) -> LinearModel:
+    """A model of as many columns that says the same of everyone: log-odds of a logistic one, else
+    the mean.
+    """
+    zero, one = [0.0] * n_columns, [1.0] * n_columns
+    link: Link = "logit" if algorithm == "logistic" else "identity"
+    return LinearModel(algorithm, link, Scaling(zero, one, zero, one), zero, raw)
+
+
+def fit_linear(
+    estimator: Any, matrix: Matrix, target: Vector, *, weight: Vector | None, algorithm: str
+) -> LinearModel:
+    """Fit scikit-learn's `estimator` (LogisticRegression or Ridge) on scaled columns."""
+    scaling = Scaling.learn(matrix)
+    fitted = estimator.fit(scaling.apply(matrix), target, sample_weight=weight)
+    return LinearModel(
+        algorithm=algorithm,
+        link="logit" if algorithm == "logistic" else "identity",
+        scaling=scaling,
+        weights=np.ravel(fitted.coef_).tolist(),
+        intercept=float(np.ravel(fitted.intercept_)[0]),
+    )

@@ -1,0 +1,79 @@
+"""How a raw score becomes a prediction, and how steeply."""
+
+from collections.abc import Callable
+from math import exp
+from typing import Literal
+
+import numpy as np
+
+from holdfast.arrays import Matrix, Vector
+
+Link = Literal["identity", "logit", "log", "cloglog"]
+
+
+def logistic(raw: Vector) -> Vector:
+    """1 / (1 + exp(-raw)); the same, to the last bit, for one row and for many.
+
+    >>> logistic(np.array([0.0]))
+    array([0.5])
+    """
+    if raw.shape == (1,):
+        # A server that answers one by one starts without scipy.special, which takes long to import.
+        return np.array([_logistic(raw.item())])
+    from scipy.special import expit
+
+    return np.asarray(expit(raw), dtype=np.float64)
+
+
+def _logistic(raw: float) -> float:
+    try:
+        return 1 / (1 + exp(-raw))
+    except OverflowError:
+        return 0.0
+
+
+_INVERSES: dict[Link, Callable[[Vector], Vector]] = {
+    "identity": lambda raw: raw,
+    "logit": logistic,
+    "log": np.exp,
+    "cloglog": lambda raw: np.exp(-np.exp(-raw)),
+}
+
+
+def inverse(link: Link, raw: Vector) -> Vector:
+    """The prediction of a raw score.
+
+    `cloglog` is P(no event) = exp(-rate) at raw = -log(rate).
+
+    >>> inverse("logit", np.array([0.0])), inverse("cloglog", np.array([0.0])).round(4)
+    (array([0.5]), array([0.3679]))
+    """
+    return _INVERSES[link](raw)
+
+
+def chord(link: Link, start: Vector, end: Vector) -> Vector:
+    """Mean slope of the prediction between two raw scores, so that slope x difference is exact.
+
+    >>> chord("log", np.array([0.0]), np.array([1.0])).round(4)
+    array([1.7183])
+    """
+    step = end - start
+    near = np.abs(step) < 1e-4
+    # Where the points meet, the difference of two nearly equal numbers is noise: step a little to
+    # both sides instead.
+    middle = (start + end) / 2
+    low, high = np.where(near, middle - 5e-5, start), np.where(near, middle + 5e-5, end)
+    return np.asarray((inverse(link, high) - inverse(link, low)) / (high - low), dtype=np.float64)
+
+
+_MANY_ROWS = 100_000
+
+
+def threads_for(matrix: Matrix) -> int:
+    """One thread for few rows, two for many.
+
+    The count hangs on the data and on nothing else, so that a study gives the same bytes on any
+    machine. Two threads that wait for each other after every small tree are slower than one, and
+    much slower on a busy machine.
+    """
+    return 2 if len(matrix) > _MANY_ROWS else 1

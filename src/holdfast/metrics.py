@@ -1,0 +1,292 @@
+"""How good is a prediction: pure functions of what happened, what was predicted and how often each
+customer counts.
+
+Every metric takes `truth` and `score`, (n_customers,), and an optional `weight`, (n_customers,):
+how often each customer was drawn. Whole weights give exactly the metric of the repeated rows, so a
+bootstrap never copies a row.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from holdfast.arrays import Vector
+
+Metric = Callable[[Vector, Vector, Vector | None], float]
+
+Rows = slice | npt.NDArray[np.int64]
+Columns = tuple[Vector, ...]
+_Figure = Callable[[Columns, Vector | None], float]
+
+DRAWS = 200
+_LARGEST_SAMPLE = 50_000
+_EDGE = 1e-15
+_BINS = 10
+
+
+def _counts(truth: Vector, weight: Vector | None) -> Vector:
+    return np.ones(len(truth)) if weight is None else np.asarray(weight, dtype=np.float64)
+
+
+def _ratio(part: float, whole: float) -> float:
+    return float(part / whole) if whole else float("nan")
+
+
+def _descending(score: Vector) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Rows by falling score, and the last place of each group of equal scores."""
+    order = np.argsort(-score, kind="stable")
+    ends = np.flatnonzero(np.diff(score[order])) if len(score) else np.empty(0, dtype=np.int64)
+    return order, np.append(ends, len(score) - 1)
+
+
+def roc_auc(truth: Vector, score: Vector, weight: Vector | None = None) -> float:
+    """P(a positive scores above a negative), ties counting half; NaN where one class is absent.
+
+    >>> roc_auc(np.array([0, 1, 1.0]), np.array([0.2, 0.2, 0.9]))
+    0.75
+    """
+    n = _counts(truth, weight)
+    order, ends = _descending(score)
+    positives = np.cumsum((truth * n)[order])[ends]
+    negatives = np.cumsum(((1 - truth) * n)[order])[ends]
+    area = np.sum(
+        np.diff(negatives, prepend=0) * (positives + np.concatenate([[0], positives[:-1]])) / 2
+    )
+    return _ratio(area, positives[-1] * negatives[-1])
+
+
+def average_precision(truth: Vector, score: Vector, weight: Vector | None = None) -> float:
+    """Sum over thresholds of (recall gained) x precision; NaN without positives."""
+    n = _counts(truth, weight)
+    order, ends = _descending(score)
+    found = np.cumsum((truth * n)[order])[ends]
+    named = np.cumsum(n[order])[ends]
+    precision = np.divide(found, named, out=np.zeros_like(found), where=named > 0)
+    return _ratio(float(np.sum(np.diff(found, prepend=0) * precision)), found[-1])
+
+
+def brier(truth: Vector, score: Vector, weight: Vector | None = None) -> float:
+    """Mean squared error of a probability, 0..1."""
+    return float(np.average((score - truth) ** 2, weights=_counts(truth, weight)))
+
+
+def log_loss(truth: Vector, score: Vector, weight: Vector | None = None) -> float:
+    """Mean negative log-likelihood of a probability, in nats."""
+    p = np.clip(score, _EDGE, 1 - _EDGE)
+    losses = -truth * np.log(p) - (1 - truth) * np.log1p(-p)
+    return float(np.average(losses, weights=_counts(truth, weight)))
+
+
+def ece(truth: Vector, score: Vector, weight: Vector | None = None) -> float:
+    """Expected calibration error over ten bins of equal width: sum of n_b / n |mean predicted -
+    share observed|.
+    """
+    n = _counts(truth, weight)
+    bins = np.minimum((score * _BINS).astype(np.int64), _BINS - 1)
+    gaps = np.bincount(bins, weights=n * (score - truth), minlength=_BINS)
+    return _ratio(float(np.abs(gaps).sum()), float(n.sum()))
+
+
+def precision(truth: Vector, flagged: Vector, weight: Vector | None = None) -> float:
+    """Share of the flagged (1) who are positive."""
+    n = _counts(truth, weight)
+    return _ratio(float(np.sum(n * truth * flagged)), float(np.sum(n * flagged)))
+
+
+def recall(truth: Vector, flagged: Vector, weight: Vector | None = None) -> float:
+    """Share of the positive who are flagged (1)."""
+    n = _counts(truth, weight)
+    return _ratio(float(np.sum(n * truth * flagged)), float(np.sum(n * truth)))
+
+
+def f1(truth: Vector, flagged: Vector, weight: Vector | None = None) -> float:
+    """Harmonic mean of precision and recall."""
+    n = _counts(truth, weight)
+    return _ratio(2 * float(np.sum(n * truth * flagged)), float(np.sum(n * (truth + flagged))))
+
+
+def _top(truth: Vector, score: Vector, weight: Vector | None, share: float) -> float:
+    """Sum of truth over the ceil(share x n) highest scores; equal scores keep their order."""
+    n = _counts(truth, weight)
+    order = np.argsort(-score, kind="stable")
+    room = np.ceil(share * n.sum() - 1e-9)
+    before = np.cumsum(n[order]) - n[order]
+    return float(np.sum(truth[order] * np.clip(room - before, 0, n[order])))
+
+
+def capture(truth: Vector, score: Vector, weight: Vector | None = None, *, share: float) -> float:
+    """Share of all truth (money, leavers) among the `share` of customers with the highest scores.
+
+    >>> capture(np.array([6.0, 1, 2, 1]), np.array([9.0, 8, 7, 6]), share=0.25)
+    0.6
+    """
+    return _ratio(_top(truth, score, weight, share), float(np.sum(truth * _counts(truth, weight))))
+
+
+def lift(truth: Vector, score: Vector, weight: Vector | None = None, *, share: float) -> float:
+    """Rate among the top `share` over the rate of all."""
+    n = _counts(truth, weight)
+    room = float(np.ceil(share * n.sum() - 1e-9))
+    return _ratio(_top(truth, score, weight, share) / room, float(np.average(truth, weights=n)))
+
+
+def wape(truth: Vector, score: Vector, weight: Vector | None = None) -> float:
+    """Sum of |error| over sum of |truth|."""
+    n = _counts(truth, weight)
+    return _ratio(float(np.sum(n * np.abs(truth - score))), float(np.sum(n * np.abs(truth))))
+
+
+def total_ratio(truth: Vector, score: Vector, weight: Vector | None = None) -> float:
+    """Predicted total over observed total; 1 is a budget that holds."""
+    n = _counts(truth, weight)
+    return _ratio(float(np.sum(n * score)), float(np.sum(n * truth)))
+
+
+def rmse(truth: Vector, score: Vector, weight: Vector | None = None) -> float:
+    """Root of the mean squared error, in the unit of the truth."""
+    return float(np.sqrt(np.average((truth - score) ** 2, weights=_counts(truth, weight))))
+
+
+def mean(truth: Vector, score: Vector, weight: Vector | None = None) -> float:
+    """Mean of the score, whatever the truth."""
+    return float(np.average(score, weights=_counts(truth, weight)))
+
+
+def mae(truth: Vector, score: Vector, weight: Vector | None = None) -> float:
+    """Mean absolute error, in the unit of the truth."""
+    return float(np.average(np.abs(truth - score), weights=_counts(truth, weight)))
+
+
+def r2(truth: Vector, score: Vector, weight: Vector | None = None) -> float:
+    """1 - squared error over squared deviation from the mean; NaN where the truth is constant."""
+    n = _counts(truth, weight)
+    spread = float(np.sum(n * (truth - np.average(truth, weights=n)) ** 2))
+    return 1 - float(np.sum(n * (truth - score) ** 2)) / spread if spread else float("nan")
+
+
+def _mid_ranks(values: Vector, n: Vector) -> Vector:
+    distinct, group = np.unique(values, return_inverse=True)
+    size = np.bincount(group, weights=n, minlength=len(distinct))
+    return np.asarray((np.cumsum(size) - size / 2)[group], dtype=np.float64)
+
+
+def spearman(truth: Vector, score: Vector, weight: Vector | None = None) -> float:
+    """Rank correlation, ties at their middle rank, -1..1."""
+    n = _counts(truth, weight)
+    a, b = _mid_ranks(truth, n), _mid_ranks(score, n)
+    a, b = a - np.average(a, weights=n), b - np.average(b, weights=n)
+    return _ratio(float(np.sum(n * a * b)), float(np.sqrt(np.sum(n * a * a) * np.sum(n * b * b))))
+
+
+def _lorenz_area(truth: Vector, score: Vector, n: Vector) -> float:
+    order, ends = _descending(score)
+    money = np.concatenate([[0], np.cumsum((truth * n)[order])[ends]])
+    people = np.concatenate([[0], np.cumsum(n[order])[ends]])
+    area = np.sum(np.diff(people) * (money[1:] + money[:-1]) / 2)
+    return float(area / (people[-1] * money[-1]) - 0.5) if money[-1] else float("nan")
+
+
+def normalised_gini(truth: Vector, score: Vector, weight: Vector | None = None) -> float:
+    """Area between the gains curve and the diagonal, over that of a perfect ranking; equal scores
+    share their gain.
+    """
+    n = _counts(truth, weight)
+    return _ratio(_lorenz_area(truth, score, n), _lorenz_area(truth, truth, n))
+
+
+def decile_mape(truth: Vector, score: Vector, weight: Vector | None = None) -> float:
+    """Mean over ten equal groups by score of |mean truth - mean score| / |mean truth|."""
+    n = _counts(truth, weight)
+    order = np.argsort(score, kind="stable")
+    group = np.minimum(
+        ((np.cumsum(n[order]) - n[order] / 2) / n.sum() * _BINS).astype(np.int64), _BINS - 1
+    )
+    seen = np.bincount(group, weights=(n * truth)[order], minlength=_BINS)
+    said = np.bincount(group, weights=(n * score)[order], minlength=_BINS)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(np.mean(np.abs(seen - said) / np.abs(seen)))
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A metric with the central 95 % of its customer bootstrap."""
+
+    value: float
+    low: float
+    high: float
+
+
+def intervals(
+    metrics: Mapping[str, Metric], truth: Vector, score: Vector, *, seed: int, draws: int = DRAWS
+) -> dict[str, Interval]:
+    """Each metric and its 95 % interval when customers are drawn again with replacement.
+
+    Every metric sees the same draws. The model stays as it is, so the interval leaves out the noise
+    of refitting.
+    """
+    return _intervals(
+        {name: _of_columns(metric) for name, metric in metrics.items()}, (truth, score), seed, draws
+    )
+
+
+def paired_interval(
+    metric: Metric, truth: Vector, score: Vector, other: Vector, *, seed: int, draws: int = DRAWS
+) -> Interval:
+    """Metric of `score` minus metric of `other`, on the same draws of customers."""
+
+    def difference(columns: Columns, weight: Vector | None) -> float:
+        truth, score, other = columns
+        return metric(truth, score, weight) - metric(truth, other, weight)
+
+    return _intervals({"difference": difference}, (truth, score, other), seed, draws)["difference"]
+
+
+def _of_columns(metric: Metric) -> _Figure:
+    return lambda columns, weight: metric(columns[0], columns[1], weight)
+
+
+def _intervals(
+    figures: Mapping[str, _Figure], columns: Columns, seed: int, draws: int
+) -> dict[str, Interval]:
+    """Percentiles of the bootstrap; above 50,000 customers from a sample, narrowed by the root of
+    its share.
+
+    Politis, Romano, Wolf (1999), "Subsampling", chapter 2: the spread of a smooth metric falls with
+    the root of n.
+    """
+    n, generator = len(columns[0]), np.random.default_rng(seed)
+    size = min(n, _LARGEST_SAMPLE)
+    rows: Rows = slice(None) if size == n else np.sort(generator.choice(n, size, replace=False))
+    drawn = tuple(column[rows] for column in columns)
+    # Sorted by score once, rows are sorted in no time by each metric of each draw.
+    order = np.argsort(-drawn[1], kind="stable")
+    drawn = tuple(column[order] for column in drawn)
+    found: dict[str, list[float]] = {name: [] for name in figures}
+    for _ in range(draws):
+        weight = _draw(generator, size)[order]
+        for name, figure in figures.items():
+            found[name].append(figure(drawn, weight))
+    return {
+        name: _interval(
+            found[name],
+            figure(columns, None),
+            figure(drawn, None),
+            narrowed=float(np.sqrt(size / n)),
+        )
+        for name, figure in figures.items()
+    }
+
+
+def _interval(drawn: Sequence[float], value: float, centre: float, *, narrowed: float) -> Interval:
+    known = np.array([x for x in drawn if np.isfinite(x)])
+    if not known.size:
+        return Interval(value, float("nan"), float("nan"))
+    low, high = np.quantile(known - centre, [0.025, 0.975]) * narrowed + value
+    return Interval(value, float(low), float(high))
+
+
+def _draw(generator: np.random.Generator, size: int) -> Vector:
+    """How often each of `size` customers is drawn, (size,)."""
+    return np.bincount(generator.integers(0, size, size), minlength=size).astype(np.float64)

@@ -1,0 +1,106 @@
+"""The tilt: what windows that have ended say about whom the laws misjudge.
+
+One small LightGBM on rows of customer and threshold k learns 1{more than k purchases} and starts
+from the laws' log-odds of it, so that it learns only what they do not know, and minimises the
+ranked probability score by minimising each of its terms. Its features have no age in them but as
+ratios: in a young log ages grow from cutoff to cutoff.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from holdfast.arrays import Matrix, Vector
+from holdfast.learners.forest_converters import TreeEnsemble, from_lightgbm
+from holdfast.learners.link_functions import threads_for
+
+MOST_THRESHOLDS = 12
+_SETTINGS = {
+    "objective": "binary",
+    "learning_rate": 0.03,
+    "num_leaves": 4,
+    "min_data_in_leaf": 1000,
+    "verbosity": -1,
+    "deterministic": True,
+    "force_row_wise": True,
+}
+_ROUNDS = 60
+_EDGE = 1e-6
+
+
+@dataclass(frozen=True)
+class Window:
+    """Customers of a past cutoff, what was told of them and what they then did.
+
+    Attributes
+    ----------
+    pmf
+        Told, `(n_customers, max_purchases + 1)`.
+    bought
+        Purchases in the window, (n_customers,).
+    weight
+        What each of its rows counts, 0..1: the window over the horizon.
+    """
+
+    histories: pl.DataFrame
+    pmf: Matrix
+    bought: Vector
+    weight: float
+
+
+@dataclass(frozen=True)
+class Tilt:
+    """The learnt correction of P(more than k), k = 0 .. n_thresholds - 1."""
+
+    trees: TreeEnsemble
+    n_thresholds: int
+
+    def apply(self, histories: pl.DataFrame, pmf: Matrix) -> Matrix:
+        """Correct a distribution; purchases beyond the last threshold keep their proportions."""
+        if not len(pmf):
+            return pmf
+        matrix, odds = _stacked(histories, pmf, self.n_thresholds)
+        more = 1 / (1 + np.exp(-(odds + self.trees.raw(matrix)).reshape(-1, self.n_thresholds)))
+        more = np.minimum.accumulate(more, axis=1)
+        beyond = pmf[:, self.n_thresholds :]
+        tail = beyond * (more[:, -1:] / np.maximum(beyond.sum(axis=1, keepdims=True), 1e-12))
+        return np.hstack([-np.diff(more, axis=1, prepend=1.0), tail])
+
+
+def fit_tilt(windows: Sequence[Window], *, seed: int) -> Tilt:
+    """Learn from past windows."""
+    import lightgbm
+
+    usual = float(np.quantile(np.concatenate([window.bought for window in windows]), 0.995))
+    n = int(np.clip(usual, 1, MOST_THRESHOLDS))
+    stacked = [_stacked(window.histories, window.pmf, n) for window in windows]
+    matrix, start = (
+        np.vstack([rows for rows, _ in stacked]),
+        np.concatenate([odds for _, odds in stacked]),
+    )
+    target = np.concatenate([(w.bought[:, None] > np.arange(n)).ravel() for w in windows]).astype(
+        np.float64
+    )
+    weight = np.repeat([w.weight for w in windows], [len(w.bought) * n for w in windows])
+    settings = {**_SETTINGS, "seed": seed, "num_threads": threads_for(matrix)}
+    settings["min_data_in_leaf"] = min(1000, max(20, len(matrix) // 20))
+    booster = lightgbm.train(
+        settings, lightgbm.Dataset(matrix, target, weight=weight, init_score=start), _ROUNDS
+    )
+    return Tilt(from_lightgbm(booster), n)
+
+
+def _stacked(histories: pl.DataFrame, pmf: Matrix, n: int) -> tuple[Matrix, Vector]:
+    """Rows of customer and threshold, and the laws' log-odds of more purchases than it."""
+    more = np.clip(1 - np.cumsum(pmf[:, :n], axis=1), _EDGE, 1 - _EDGE)
+    bought, silence, tenure = (
+        histories[name].cast(pl.Float64).to_numpy()
+        for name in ("n_purchases", "days_since_last_purchase", "tenure_days")
+    )
+    known = np.column_stack([bought, silence, silence / tenure, silence * bought / tenure])
+    matrix = np.column_stack(
+        [np.repeat(known, n, axis=0), np.tile(np.arange(n, dtype=np.float64), len(known))]
+    )
+    return matrix, (np.log(more) - np.log1p(-more)).ravel()

@@ -1,0 +1,150 @@
+"""The router: which members forecast which customers, by how well they did on windows that had
+ended.
+
+A linear pool of distributions, its weights learnt per group of customers by maximum likelihood of
+what happened (Hall & Mitchell 2007, Combining density forecasts, International Journal of
+Forecasting 23, eq. 9), drawn half-way to equal weights: past windows overlap, and tell less than
+their rows would suggest.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from holdfast.arrays import Matrix, Vector
+
+GROUPS = ("one-time", "sparse", "regular", "dense")
+"""1 purchase; 2 or 3; 4 to 9; 10 and more."""
+_FROM = (2, 4, 10)
+_ROUNDS = 200
+_TRUST = 0.5
+_ENOUGH_ROWS = 1_000
+_LEAST = 1e-12
+
+
+@dataclass(frozen=True)
+class Score:
+    """How one member did for one group: mean ranked probability score, and log loss of "buys at
+    all", in nats.
+    """
+
+    group: str
+    member: str
+    rows: int
+    crps: float
+    log_loss: float
+
+
+@dataclass(frozen=True)
+class Router:
+    """Weights of the members by group; they sum to 1.
+
+    Attributes
+    ----------
+    scores
+        What they were learnt from; empty where no window had ended early enough to judge by.
+    """
+
+    members: tuple[str, ...]
+    weights: Mapping[str, tuple[float, ...]]
+    scores: tuple[Score, ...] = ()
+
+    @classmethod
+    def equal(cls, members: tuple[str, ...], shares: Sequence[float]) -> "Router":
+        """The same weights for everyone."""
+        return cls(members, {group: tuple(shares) for group in GROUPS})
+
+    def of(self, n_purchases: Vector) -> Matrix:
+        """Weights of each customer, `(n_customers, n_members)`."""
+        table = np.array([self.weights[group] for group in GROUPS])
+        return np.asarray(table[group_of(n_purchases)])
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What the members said at a past cutoff, `(n_customers, max_purchases + 1)` each, and what
+    happened.
+    """
+
+    n_purchases: Vector
+    said: tuple[Matrix, ...]
+    bought: Vector
+
+
+def group_of(n_purchases: Vector) -> npt.NDArray[np.intp]:
+    """Position in GROUPS of each customer.
+
+    >>> group_of(np.array([1.0, 3, 9, 10]))
+    array([0, 1, 2, 3])
+    """
+    return np.asarray(np.searchsorted(_FROM, n_purchases, side="right"), dtype=np.intp)
+
+
+def route(members: tuple[str, ...], shares: Sequence[float], trials: Sequence[Trial]) -> Router:
+    """Learn the weights from past windows.
+
+    Parameters
+    ----------
+    shares
+        The weights where nothing is known, and half of what is used where something is.
+    """
+    if not trials:
+        return Router.equal(members, shares)
+    likelihood = np.vstack(
+        [np.column_stack([_likelihood(s, t.bought) for s in t.said]) for t in trials]
+    )
+    group = np.concatenate([group_of(trial.n_purchases) for trial in trials])
+    prior = np.asarray(shares, dtype=np.float64)
+    overall = _best_weights(likelihood, prior)
+    weights = {}
+    for number, name in enumerate(GROUPS):
+        rows = likelihood[group == number]
+        own = _best_weights(rows, prior) if len(rows) else overall
+        learnt = (len(rows) * own + _ENOUGH_ROWS * overall) / (len(rows) + _ENOUGH_ROWS)
+        weights[name] = tuple((_TRUST * learnt + (1 - _TRUST) * prior).tolist())
+    return Router(members, weights, _scores(members, trials))
+
+
+def crps(pmf: Matrix, bought: Vector) -> Vector:
+    """Ranked probability score of a distribution of counts, (n_customers,); 0 is best.
+
+    Sum over k of (P(at most k) - 1{bought at most k})^2: Czado, Gneiting & Held 2009, Predictive
+    model assessment for count data, Biometrics 65, section 2.
+
+    >>> crps(np.array([[0.5, 0.5]]), np.array([0.0]))
+    array([0.25])
+    """
+    at_most = np.cumsum(pmf, axis=1)
+    return np.asarray(((at_most - (bought[:, None] <= np.arange(pmf.shape[1]))) ** 2).sum(axis=1))
+
+
+def _likelihood(pmf: Matrix, bought: Vector) -> Vector:
+    place = np.minimum(bought, pmf.shape[1] - 1).astype(np.int64)
+    return np.asarray(np.maximum(pmf[np.arange(len(pmf)), place], _LEAST))
+
+
+def _best_weights(likelihood: Matrix, start: Vector) -> Vector:
+    """Maximise the mean log-likelihood of the mixture by expectation-maximisation."""
+    weights: Vector = start / start.sum()
+    for _ in range(_ROUNDS):
+        share = likelihood * weights
+        weights = np.asarray((share / share.sum(axis=1, keepdims=True)).mean(axis=0))
+    return weights
+
+
+def _scores(members: tuple[str, ...], trials: Sequence[Trial]) -> tuple[Score, ...]:
+    found = []
+    group = np.concatenate([group_of(trial.n_purchases) for trial in trials])
+    for place, member in enumerate(members):
+        ranked = np.concatenate([crps(trial.said[place], trial.bought) for trial in trials])
+        active = np.concatenate([1 - trial.said[place][:, 0] for trial in trials])
+        happened = np.concatenate([trial.bought > 0 for trial in trials])
+        told = np.clip(np.where(happened, active, 1 - active), _LEAST, 1)
+        for number, name in enumerate(GROUPS):
+            rows = group == number
+            if rows.any():
+                loss = float(-np.log(told[rows]).mean())
+                found.append(Score(name, member, int(rows.sum()), float(ranked[rows].mean()), loss))
+    return tuple(found)

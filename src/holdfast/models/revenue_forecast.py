@@ -1,0 +1,210 @@
+"""Portfolio: what all customers together will bring, week by week, for the company and for each of
+its parts.
+
+Each customer's expected revenue over the horizons is a staircase of increments. Within an increment
+the days of last year give the shape. Every group's week is a sum over the same customers'
+increments, so parts add up to the whole.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import polars as pl
+
+from holdfast.arrays import Matrix, Vector
+from holdfast.tables import FORECAST
+
+WEEK_DAYS = 7
+SAME_WEEKDAY_DAYS = 364
+COMPANY = "company"
+_Z_80 = 1.281552
+_Z_SPAN = 2 * _Z_80
+_SMOOTH_DAYS = 21
+_UNPROVED_LEVEL = 0.15
+_LEAST_LEVEL = 0.03
+
+
+@dataclass(frozen=True)
+class Noise:
+    """How wrong totals prove, as standard deviations of logarithms.
+
+    Attributes
+    ----------
+    level
+        Of a total over a whole window.
+    week
+        Of one week around the shape of its season.
+    """
+
+    level: float
+    week: float
+
+    @classmethod
+    def learn(cls, total_ratios: Sequence[float], days: pl.DataFrame) -> "Noise":
+        """Take the level from predicted over realised totals of past cutoffs, the weeks from the
+        log's days.
+
+        Parameters
+        ----------
+        days
+            DAYS: revenue of every day of the log.
+        """
+        off = np.log([ratio for ratio in total_ratios if ratio > 0])
+        level = max(float(np.sqrt(np.mean(off**2))), _LEAST_LEVEL) if len(off) else _UNPROVED_LEVEL
+        return cls(level, _weekly_noise(days["revenue"].to_numpy()))
+
+
+def _weekly_noise(revenue: Vector) -> float:
+    weeks = revenue[: len(revenue) // WEEK_DAYS * WEEK_DAYS].reshape(-1, WEEK_DAYS).sum(axis=1)
+    if len(weeks) < 8 or (weeks <= 0).all():
+        return 0.3
+    smooth = np.convolve(np.pad(weeks, 2, mode="edge"), np.ones(5) / 5, mode="valid")
+    known = (weeks > 0) & (smooth > 0)
+    return float(np.std(np.log(weeks[known] / smooth[known])))
+
+
+def shape_of(days: pl.DataFrame, *, now: int, n_days: int) -> Vector:
+    """How lively each of the coming days should be, (n_days,): the smoothed day 364 days before; 1
+    where none is known.
+
+    >>> shape_of(pl.DataFrame({"day": [0, 1], "revenue": [1.0, 1.0]}), now=2, n_days=2)
+    array([1., 1.])
+    """
+    first, revenue = int(days["day"][0]), np.maximum(days["revenue"].to_numpy(), 0.0)
+    smooth = np.convolve(
+        np.pad(revenue, _SMOOTH_DAYS // 2, mode="edge"),
+        np.ones(_SMOOTH_DAYS) / _SMOOTH_DAYS,
+        "valid",
+    )
+    places = now + np.arange(n_days) - SAME_WEEKDAY_DAYS - first
+    # More than a year ahead the same days are asked again.
+    places = np.where(places >= len(smooth), places - SAME_WEEKDAY_DAYS, places)
+    usual = float(smooth.mean()) or 1.0
+    known = (places >= 0) & (places < len(smooth))
+    return np.where(
+        known, np.maximum(smooth[np.clip(places, 0, len(smooth) - 1)] / usual, 0.05), 1.0
+    )
+
+
+def forecast(
+    horizons: pl.DataFrame,
+    groups: Mapping[str, pl.DataFrame],
+    *,
+    now: int,
+    shape: Vector,
+    noise: Noise,
+) -> pl.DataFrame:
+    """Sum customers up, week by week.
+
+    Parameters
+    ----------
+    horizons
+        HORIZONS; expected_revenue known over each.
+    groups
+        Kind ("cohort", "segment") -> customer_id and group.
+    now
+        First day of the forecast.
+    shape
+        `shape_of` the coming days, as many as the longest horizon.
+
+    Returns
+    -------
+    pl.DataFrame
+        FORECAST.
+    """
+    knots = [0, *horizons["horizon_days"].unique().sort().to_list()]
+    weights = _week_weights(knots, shape)
+    everyone = horizons.select("customer_id").unique().with_columns(group=pl.lit("all"))
+    parts = [
+        _group_weeks(
+            horizons.join(members, on="customer_id"), kind, weights, knots, now=now, noise=noise
+        )
+        for kind, members in {COMPANY: everyone, **groups}.items()
+    ]
+    return FORECAST.check(pl.concat(parts).sort("group_kind", "group", "week_start_day"))
+
+
+def totals(horizons: pl.DataFrame, noise: Noise) -> pl.DataFrame:
+    """Sum everyone up over each horizon.
+
+    Returns
+    -------
+    pl.DataFrame
+        horizon_days, expected_revenue, low_80 and high_80, currency, in order of the horizons.
+    """
+    sums = _sums(horizons, "horizon_days").sort("horizon_days")
+    revenue = sums["revenue"].to_numpy()
+    low, high = _interval(
+        revenue, np.hypot(noise.level, _own(sums["variance"].to_numpy(), revenue))
+    )
+    return sums.select("horizon_days", expected_revenue="revenue").with_columns(
+        low_80=pl.Series(low, dtype=pl.Float64), high_80=pl.Series(high, dtype=pl.Float64)
+    )
+
+
+def _sums(rows: pl.DataFrame, *keys: str) -> pl.DataFrame:
+    spread = (pl.col("high_80") - pl.col("low_80")) / _Z_SPAN
+    return rows.group_by(keys).agg(
+        revenue=pl.col("expected_revenue").sum(),
+        purchases=pl.col("expected_purchases").sum(),
+        counted=pl.col("expected_purchases").is_not_null().any(),
+        variance=(spread**2).sum(),
+    )
+
+
+def _own(variance: Vector, revenue: Vector) -> Vector:
+    """Standard deviation of a sum of customers over its mean."""
+    return np.asarray(
+        np.where(revenue > 0, np.sqrt(variance) / np.where(revenue > 0, revenue, 1.0), 0.0)
+    )
+
+
+def _interval(revenue: Vector, sd: Vector) -> tuple[Vector, Vector]:
+    """Where 80 % of a lognormal around the mean lies."""
+    ends = np.sort([revenue * np.exp(-_Z_80 * sd), revenue * np.exp(_Z_80 * sd)], axis=0)
+    return ends[0], ends[1]
+
+
+def _week_weights(knots: Sequence[int], shape: Vector) -> Matrix:
+    """Which share of each increment falls into each week, (n_increments, n_weeks); rows add up to
+    1.
+    """
+    n_weeks = -(-knots[-1] // WEEK_DAYS)
+    weights = np.zeros((len(knots) - 1, n_weeks))
+    for place, (start, end) in enumerate(pairwise(knots)):
+        days = np.arange(start, end)
+        weights[place] = np.bincount(days // WEEK_DAYS, weights=shape[start:end], minlength=n_weeks)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+
+def _group_weeks(
+    rows: pl.DataFrame, kind: str, weights: Matrix, knots: Sequence[int], *, now: int, noise: Noise
+) -> pl.DataFrame:
+    parts = []
+    for (name,), group in (
+        _sums(rows, "group", "horizon_days")
+        .sort("horizon_days")
+        .group_by("group", maintain_order=True)
+    ):
+        revenue = np.diff(group["revenue"].to_numpy(), prepend=0.0) @ weights
+        purchases = np.diff(group["purchases"].to_numpy(), prepend=0.0) @ weights
+        own = _own(
+            group["variance"].to_numpy().max(keepdims=True), group["revenue"].to_numpy()[-1:]
+        )
+        low, high = _interval(revenue, np.sqrt(noise.level**2 + noise.week**2 + own**2))
+        starts = now + WEEK_DAYS * np.arange(len(revenue))
+        length = np.minimum(WEEK_DAYS, now + knots[-1] - starts)
+        columns = {
+            "group_kind": [kind] * len(revenue),
+            "group": [str(name)] * len(revenue),
+            "week_start_day": starts,
+            "days": length,
+            "expected_revenue": revenue,
+            "low_80": low,
+            "high_80": high,
+            "expected_purchases": purchases if group["counted"].any() else [None] * len(revenue),
+        }
+        parts.append(pl.DataFrame(columns, schema=FORECAST.schema, strict=False))
+    return pl.concat(parts) if parts else FORECAST.empty()

@@ -1,0 +1,189 @@
+"""Season: how lively target windows were, and how lively the next one will be.
+
+The level of a cutoff is what its customers then spent over what their own past suggested. It moves
+with the calendar and with the shop, but not with the number of customers, so a growing shop is not
+mistaken for a busy one. The next window is expected to be as lively as the one a year ago: a model
+that learnt from summers alone promises a summer at Christmas.
+
+Where no window a year ago was learnt from, the shop's own revenue speaks for it, but only if the
+log opens in the middle of the business: the revenue of a shop that has just opened tells how it
+grew, not which season it was.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from holdfast.arrays import Vector
+from holdfast.models.promotions import Lifts
+
+YEAR_DAYS = 365
+_NEAR_DAYS = 20
+_LEAST_LEVEL = 0.1
+_OPENING_DAYS = 90
+_LONGEST_DAYS = 550
+_RUSH, _STILL_COMING = 1.9, 0.15
+_RATIO_LIMITS = (0.5, 2.0)
+
+
+def a_year_before(cutoffs: Sequence[int], now: int) -> bool:
+    """Whether a cutoff, in time order, lies within 20 days of a year before `now`, or some lie on
+    either side of it.
+
+    >>> a_year_before([100, 130], 480), a_year_before([100, 130], 520)
+    (True, False)
+    """
+    return bool(cutoffs) and cutoffs[0] - _NEAR_DAYS <= now - YEAR_DAYS <= cutoffs[-1] + _NEAR_DAYS
+
+
+@dataclass(frozen=True)
+class Turnover:
+    """What the shop had earned since the log began, and how fast customers were new to the log.
+
+    Attributes
+    ----------
+    days, revenue
+        Revenue before each of some days, (n_days,) each, in time order; nothing was earned before
+        the first day.
+    early, later
+        Customers new to the log per day: in its first 90 days, and in the rest of its first year;
+        NaN if not seen.
+    """
+
+    days: Vector
+    revenue: Vector
+    early: float
+    later: float
+
+    @classmethod
+    def of(cls, features: pl.DataFrame, *, first_day: int, now: int) -> "Turnover":
+        """Sum up FEATURES of the cutoffs up to `now`; customers who no longer count as such are not
+        in it.
+        """
+        known = features.filter(pl.col("cutoff_day") <= now)
+        spent = pl.col("spend_total").cast(pl.Float64).sum().round(2)
+        sums = known.group_by("cutoff_day").agg(spent).sort("cutoff_day")
+        day = pl.col("cutoff_day") - pl.col("tenure_days") - first_day
+        first = known.select("customer_id", day=day).unique()["day"]
+        last_day = int(sums["cutoff_day"][-1]) if sums.height else first_day
+        rest = min(last_day - first_day, YEAR_DAYS) - _OPENING_DAYS
+        within = (
+            int(first.is_between(_OPENING_DAYS, _OPENING_DAYS + rest, closed="left").sum())
+            if rest > 0
+            else 0
+        )
+        return cls(
+            days=np.concatenate([[float(first_day)], sums["cutoff_day"]]),
+            revenue=np.concatenate([[0.0], sums["spend_total"]]),
+            early=int((first < _OPENING_DAYS).sum()) / _OPENING_DAYS,
+            later=within / rest if rest >= _OPENING_DAYS else float("nan"),
+        )
+
+    def without(self, lifts: Lifts) -> "Turnover":
+        """What would have been earned had no promotion made days livelier."""
+        if not lifts.windows:
+            return self
+        earned = np.diff(self.revenue) / lifts.over(
+            self.days[:-1], np.maximum(np.diff(self.days), 1)
+        )
+        return replace(self, revenue=np.concatenate([[0.0], np.cumsum(earned)]))
+
+    @property
+    def opens_midway(self) -> bool:
+        """Whether the log opens in the middle of the business.
+
+        Its old customers then come in at the start as if they were new, and fewer do afterwards.
+        """
+        return bool(self.early >= _RUSH * self.later and self.later >= _STILL_COMING * self.early)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether its revenue tells of seasons: it opens midway, and no customer has dropped out of
+        it yet.
+        """
+        return self.opens_midway and self.days[-1] - self.days[0] <= _LONGEST_DAYS
+
+    def per_day(self, start: float, end: float) -> float:
+        """Revenue per day of start <= day < end, as far as the log goes."""
+        start, end = max(start, self.days[0]), min(end, self.days[-1])
+        return float(self._at(self.revenue, end) - self._at(self.revenue, start)) / max(
+            end - start, 1
+        )
+
+    def _at(self, amount: Vector, day: float) -> float:
+        return float(np.interp(day, self.days, amount))
+
+
+@dataclass(frozen=True)
+class Season:
+    """What the learning cutoffs say of the calendar.
+
+    Attributes
+    ----------
+    levels
+        Cutoff -> revenue of its window over the yardstick, both summed over its customers; in time
+        order.
+    usual
+        The same over all cutoffs.
+    """
+
+    levels: Mapping[int, float]
+    usual: float
+
+    @classmethod
+    def learn(cls, cutoff: npt.NDArray[np.int64], revenue: Vector, yardstick: Vector) -> "Season":
+        """Take the level of each cutoff from its rows, all (n_rows,)."""
+        usual = float(revenue.sum() / yardstick.sum())
+        cutoffs, place = np.unique(cutoff, return_inverse=True)
+        levels = np.bincount(place, weights=revenue) / np.bincount(place, weights=yardstick)
+        return cls(dict(zip(cutoffs.tolist(), levels.tolist(), strict=True)), usual)
+
+    def tempered(self) -> "Season":
+        """The same half-way to no season, in ratio: a shop's first year tells its age as much as
+        the calendar.
+        """
+        return Season(
+            {day: float(np.sqrt(level * self.usual)) for day, level in self.levels.items()},
+            self.usual,
+        )
+
+    def of(self, cutoff: npt.NDArray[np.int64]) -> Vector:
+        """How lively each row's window was, (n_rows,), 1 = as usual; at least 0.1."""
+        of_cutoff = {c: max(level / self.usual, _LEAST_LEVEL) for c, level in self.levels.items()}
+        return np.array([of_cutoff[c] for c in cutoff.tolist()])
+
+    def ahead(self, now: int) -> float | None:
+        """How lively the window at `now` should be, 1 = as usual; None where no cutoff lies about a
+        year before.
+        """
+        cutoffs = list(self.levels)
+        if not a_year_before(cutoffs, now):
+            return None
+        level = float(np.interp(now - YEAR_DAYS, cutoffs, list(self.levels.values())))
+        return max(level / self.usual, _LEAST_LEVEL)
+
+    def ahead_by_turnover(
+        self, now: int, turnover: Turnover | None, *, horizon_days: int
+    ) -> float | None:
+        """The same from the shop's revenue a year ago over that of the windows learnt from.
+
+        None where it would mislead: a shop that has just opened, or less than half of that window
+        in the log.
+        """
+        if turnover is None:
+            return None
+        year_ago = now - YEAR_DAYS
+        seen_days = min(year_ago + horizon_days, now) - max(year_ago, turnover.days[0])
+        if not turnover.is_usable or seen_days < horizon_days / 2:
+            return None
+        usual = float(
+            np.mean([turnover.per_day(cutoff, cutoff + horizon_days) for cutoff in self.levels])
+        )
+        if usual <= 0:
+            return None
+        return float(
+            np.clip(turnover.per_day(year_ago, year_ago + horizon_days) / usual, *_RATIO_LIMITS)
+        )

@@ -1,0 +1,248 @@
+"""Examples: one row per customer and cutoff whose target window had ended by the time of
+learning.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from holdfast.arrays import Rows, Split, Vector
+from holdfast.errors import NotEnoughData
+from holdfast.features.catalogue import FEATURES
+from holdfast.models.promotions import NO_PROMOTIONS, Lifts, Promotions
+from holdfast.models.seasonality import Turnover
+from holdfast.study import Study
+from holdfast.tables import LABELS
+from holdfast.windows import date_of, training_cutoffs
+
+_CALENDAR = frozenset(feature.name for feature in FEATURES if feature.group == "calendar")
+_TWO_YEARS_DAYS = 730
+_SPLITS_AT_MOST = 6
+_CUSTOMER_SPLITS = 5
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What one task learns from.
+
+    Attributes
+    ----------
+    frame
+        Features, then the outcome of the longest complete window at each cutoff; sorted by
+        cutoff_day, customer_id.
+    columns
+        The features that a model may see.
+    windows
+        LABELS of the same cutoffs over every complete window, shorter ones too.
+    horizon_days
+        What the task asks for; the windows in `frame` are no longer than that.
+    purchases
+        customer_id, day, net (currency): purchases before the time of learning, of customers who
+        are not examples too.
+    turnover
+        Of the shop before the time of learning, where the log knows amounts.
+    promotions
+        As known at the time of learning, `now`.
+    """
+
+    frame: pl.DataFrame
+    columns: tuple[str, ...]
+    windows: pl.DataFrame
+    horizon_days: int
+    minor_digits: int
+    purchases: pl.DataFrame | None = None
+    turnover: Turnover | None = None
+    promotions: Promotions = NO_PROMOTIONS
+    now: int = 0
+
+    @cached_property
+    def cutoffs(self) -> tuple[int, ...]:
+        """Cutoffs learnt from, in time order."""
+        return tuple(self.frame["cutoff_day"].unique().sort().to_list())
+
+    @property
+    def complete(self) -> bool:
+        """Whether every window is as long as the horizon."""
+        return bool((self.frame["horizon_days"] == self.horizon_days).all())
+
+    @cached_property
+    def cutoff(self) -> Rows:
+        """(n_rows,)."""
+        return self.frame["cutoff_day"].cast(pl.Int64).to_numpy()
+
+    @cached_property
+    def window(self) -> Vector:
+        """Length of each row's window in days, (n_rows,)."""
+        return self.frame["horizon_days"].cast(pl.Float64).to_numpy()
+
+    @cached_property
+    def churned(self) -> npt.NDArray[np.bool_]:
+        """Whether no purchase fell into the window, (n_rows,)."""
+        return self.frame["churned"].to_numpy()
+
+    @cached_property
+    def revenue(self) -> Vector:
+        """Net revenue in the window, currency, (n_rows,)."""
+        return np.asarray(
+            self.frame["future_revenue_minor"].to_numpy() / 10**self.minor_digits, dtype=np.float64
+        )
+
+    def lively(self, lifts: Lifts) -> tuple[Vector, float]:
+        """How much livelier promotions made each row's window, (n_rows,), and make the coming one;
+        1 without any.
+        """
+        return lifts.over(self.cutoff, self.window), float(lifts.over(self.now, self.horizon_days))
+
+    def splits(self, *, seed: int) -> tuple[Split, ...]:
+        """Where honest predictions of these same rows can come from.
+
+        Each cutoff is predicted from the cutoffs whose windows had ended by then: at most six,
+        spread over time, the last one among them. Seasons differ, so one later cutoff alone would
+        teach its season. Where no cutoff has such a past, customers are divided instead.
+        """
+        later = (
+            [c for c in self.cutoffs if self.cutoffs[0] + self.horizon_days <= c]
+            if self.complete
+            else []
+        )
+        if not later:
+            return customer_splits(self.frame["customer_id"], seed=seed)
+        places = np.unique(np.linspace(0, len(later) - 1, _SPLITS_AT_MOST).round().astype(int))
+        return tuple(self._split(later[place]) for place in places)
+
+    def _split(self, cutoff: int) -> Split:
+        return Split(
+            np.flatnonzero(self.cutoff + self.horizon_days <= cutoff).astype(np.int64),
+            np.flatnonzero(self.cutoff == cutoff).astype(np.int64),
+        )
+
+    @property
+    def split_in_time(self) -> bool:
+        """Whether `splits` divides time, and not customers."""
+        return self.complete and self.cutoffs[0] + self.horizon_days <= self.cutoffs[-1]
+
+
+def customer_splits(
+    customer: pl.Series, *, seed: int, parts: int = _CUSTOMER_SPLITS
+) -> tuple[Split, ...]:
+    """Divide customers at random, each part predicted from the others; a customer's rows stay
+    together.
+    """
+    names = customer.unique().sort()
+    part = np.random.default_rng(seed).permutation(len(names)) % parts
+    of_row = part[names.search_sorted(customer).to_numpy()]
+    return tuple(
+        Split(
+            np.flatnonzero(of_row != k).astype(np.int64),
+            np.flatnonzero(of_row == k).astype(np.int64),
+        )
+        for k in range(parts)
+    )
+
+
+def learning_cutoffs(
+    study: Study, *, horizon_days: int, first_day: int, now: int
+) -> tuple[int, ...]:
+    """Cutoffs to learn a horizon from at `now`; where no window of it has ended, those of the
+    shortest horizon's.
+
+    Empty where not even one of those has ended.
+    """
+    plan = study.backtest
+    for days in (horizon_days, min(study.all_horizons)):
+        found = training_cutoffs(
+            first_day=first_day,
+            now=now,
+            horizon_days=days,
+            step_days=plan.step_days,
+            min_history_days=plan.min_history_days,
+            at_most=plan.max_training_cutoffs,
+        )
+        if found:
+            return found
+    return ()
+
+
+def examples(
+    study: Study,
+    features: pl.DataFrame,
+    labels: pl.DataFrame,
+    *,
+    horizon_days: int,
+    first_day: int,
+    now: int,
+    purchases: pl.DataFrame | None = None,
+    promotions: Promotions = NO_PROMOTIONS,
+) -> Examples:
+    """Choose what a task may learn from at `now`: no feature and no label of it sees `now` or a
+    later day.
+
+    Parameters
+    ----------
+    features, labels
+        FEATURES and LABELS of any cutoffs, those of `learning_cutoffs` among them.
+    purchases
+        customer_id, day and net (currency), of any time.
+    promotions
+        As known at `now`.
+
+    Raises
+    ------
+    NotEnoughData
+        No target window has ended before `now`.
+    """
+    cutoffs = learning_cutoffs(study, horizon_days=horizon_days, first_day=first_day, now=now)
+    if not cutoffs:
+        raise NotEnoughData(
+            f"the log starts on {date_of(first_day)}: with {study.backtest.min_history_days} days "
+            "of history no window "
+            f"of {min(study.all_horizons)} days has ended before {date_of(now)}",
+            fix="use a longer log, a shorter horizon, or a smaller backtest.min_history_days",
+        )
+    ended = pl.col("cutoff_day") + pl.col("horizon_days") <= now
+    windows = labels.filter(
+        pl.col("cutoff_day").is_in(cutoffs), pl.col("horizon_days") <= horizon_days, ended
+    )
+    longest = windows.filter(
+        pl.col("horizon_days") == pl.col("horizon_days").max().over("cutoff_day")
+    )
+    frame = features.join(
+        longest.select(LABELS.schema.names()), on=["customer_id", "cutoff_day"], how="inner"
+    )
+    if frame.is_empty():
+        raise NotEnoughData(
+            f"no customer has a complete label at {date_of(now)}",
+            fix="use a longer log or a shorter horizon; if a mistyped date ends the log, set "
+            "transactions.last_day",
+        )
+    turnover = (
+        Turnover.of(features, first_day=first_day, now=now)
+        if "spend_total" in features.columns
+        else None
+    )
+    return Examples(
+        frame=frame.sort("cutoff_day", "customer_id"),
+        columns=_columns(features, cutoffs),
+        windows=windows,
+        horizon_days=horizon_days,
+        minor_digits=study.minor_digits,
+        purchases=None if purchases is None else purchases.filter(pl.col("day") < now),
+        turnover=turnover and turnover.without(promotions.revenue),
+        promotions=promotions,
+        now=now,
+    )
+
+
+def _columns(features: pl.DataFrame, cutoffs: tuple[int, ...]) -> tuple[str, ...]:
+    """Features that a model may see: the month waits until each has come round twice, else it only
+    names the cutoff.
+    """
+    hidden = _CALENDAR if cutoffs[-1] - cutoffs[0] < _TWO_YEARS_DAYS else frozenset()
+    return tuple(
+        name
+        for name in features.columns
+        if name not in hidden and name not in ("customer_id", "cutoff_day")
+    )

@@ -1,0 +1,1 @@
+"""Churn definition: what the gaps between purchases say of when a customer has left."""

@@ -1,0 +1,327 @@
+"""What is churn here? The log's own answer: contract or habit, how silences end, and when a silence
+means goodbye.
+
+The recommended window is the silence after which the chance of a return within a further horizon
+has fallen to one in five for good. A shorter window is earlier and calls more customers lost who
+return; a longer one is more certain and later.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from holdfast.errors import NotEnoughData
+from holdfast.findings import Finding
+from holdfast.quality.churn_definition.competing_risks import INVOLUNTARY, UNKNOWN
+from holdfast.quality.churn_definition.contract_setting import Regime, regime_of
+from holdfast.quality.churn_definition.gaps import Chance, Returns, Window, silences
+from holdfast.quality.churn_definition.tables import (
+    SHIFT_DAYS,
+    UNLIKELY,
+    causes_table,
+    counts_table,
+    curve_table,
+    gaps_table,
+    groups_table,
+    labels_table,
+    recommended,
+    seasons_table,
+    silent_now,
+    tradeoff_table,
+)
+from holdfast.windows import date_of
+
+OFTEN = 1 / 3
+"""Chance of a return above which a silence as long as the horizon is a pause rather than a goodbye.
+"""
+MANY_UNKNOWN = 0.1
+"""Share of ends without a reason from which on the curves of the causes mislead."""
+RHYTHMS_DIFFER = 2.0
+"""The groups' longest window over their shortest from which on one window for all is misleading."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChurnWindow:
+    """What a log says about leaving.
+
+    Attributes
+    ----------
+    horizon_days
+        The further time within which a return is looked for: the study's churn horizon.
+    window
+        The recommended churn window. Lost is who has been silent for so many days or more. It has
+        no `days` where the log is too short, or a return unlikely from the start; a finding says
+        which.
+    active_days
+        Active is who has been silent for at most so many days: the chance of a return is still
+        nearer to its height than to unlikely. Between the two a customer has lapsed. None without a
+        window.
+    gaps
+        One row per length of gap: gap_days, gaps (how many ended so), share_silent (P(no return
+        within so many days)).
+    seasons
+        One row per month of the year that the log covers: month (1..12), purchase_index (purchases
+        a day over the log's mean), silences (begun in it), gap_median_days, return_probability
+        (within the horizon); null where open.
+    curve
+        One row per silence: silence_days, at_risk (silences that lasted so long),
+        return_probability, low, high, returns_later (share of all returns that come then or later:
+        cut off by such a window), customers (silent for so long today).
+    tradeoff
+        One row per certainty: certainty (0..1), window_days, earliest, latest, returns_later,
+        customers_lost.
+    groups
+        One row per group of customers by rhythm: group, rule, silences, return_probability (right
+        after a purchase), window_days, earliest, latest, customers, lost (today, by the group's own
+        window; by the recommended one where the group has none).
+    counts
+        One row per window, the recommended one and 30 days either way: window_days, active, lapsed,
+        lost, lost_share.
+    labels
+        One row per horizon and for the window: horizon_days, latest_cutoff_day (the last whose
+        label is mature), customers (eligible there), churned, churned_share.
+    causes
+        One row per cause of leaving and day since the first purchase, where the study names when
+        contracts ended: cause, day, at_risk, left, incidence, low, high, still_there. The
+        incidences and still_there sum to 1.
+    """
+
+    horizon_days: int
+    first_day: int
+    end_day: int
+    customers: int
+    regime: Regime
+    window: Window
+    active_days: int | None
+    gaps: pl.DataFrame
+    seasons: pl.DataFrame
+    curve: pl.DataFrame
+    tradeoff: pl.DataFrame
+    groups: pl.DataFrame
+    counts: pl.DataFrame
+    labels: pl.DataFrame
+    causes: pl.DataFrame
+    findings: tuple[Finding, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything as plain values; a table is a list of rows."""
+        tables = ("gaps", "seasons", "curve", "tradeoff", "groups", "counts", "labels", "causes")
+        return {
+            "horizon_days": self.horizon_days,
+            "first_date": date_of(self.first_day).isoformat(),
+            "last_date": date_of(self.end_day - 1).isoformat(),
+            "customers": self.customers,
+            "regime": asdict(self.regime),
+            "window": asdict(self.window),
+            "active_days": self.active_days,
+            **{name: getattr(self, name).to_dicts() for name in tables},
+            "findings": [finding.as_dict() for finding in self.findings],
+        }
+
+
+def find_churn_window(
+    activity: pl.DataFrame,
+    *,
+    end_day: int,
+    horizon_days: int,
+    horizons_days: Sequence[int],
+    eligible_days: int | None,
+    kind: str,
+    endings: pl.DataFrame | None = None,
+) -> ChurnWindow:
+    """Find what churn is in a log.
+
+    Parameters
+    ----------
+    activity
+        The ACTIVITY table. Of it are read: customer_id, day, n_orders, purchase_gap.
+    end_day
+        First day after the log.
+    horizon_days
+        The further time within which a return is looked for.
+    horizons_days
+        Horizons whose labels' maturity is told, besides.
+    eligible_days
+        A label is for customers who bought in the last so many days before its cutoff; None: at any
+        time before.
+    kind
+        What the study takes leaving for: "contractual" or "non-contractual".
+    endings
+        One row per customer whose contract is known: customer_id, ended_day (null: it runs), cause
+        (one of `competing_risks.CAUSES`).
+
+    Raises
+    ------
+    NotEnoughData
+        The log has no purchase.
+    """
+    quiet = silences(activity, end_day=end_day)
+    if quiet.is_empty():
+        raise NotEnoughData("the log has no purchase", fix="check which rows were accepted")
+    regime = regime_of(quiet)
+    if regime.period_days is not None:
+        quiet = quiet.with_columns(
+            group=pl.when("on_clock").then(pl.lit("by the clock")).otherwise("group")
+        )
+    returns = Returns.of(quiet)
+    chance = returns.within(horizon_days)
+    window = recommended(chance)
+    active_days = _active_days(chance, window)
+    now = silent_now(quiet, end_day=end_day)
+    groups = groups_table(quiet, now, horizon_days=horizon_days, overall=window)
+    causes = causes_table(quiet, endings, end_day=end_day)
+    all_horizons = sorted({horizon_days, *horizons_days, *([window.days] if window.days else [])})
+    return ChurnWindow(
+        horizon_days=horizon_days,
+        first_day=int(quiet["start_day"].to_numpy().min()),
+        end_day=end_day,
+        customers=now.height,
+        regime=regime,
+        window=window,
+        active_days=active_days,
+        gaps=gaps_table(returns),
+        seasons=seasons_table(quiet, end_day=end_day, horizon_days=horizon_days),
+        curve=curve_table(returns, chance, now),
+        tradeoff=tradeoff_table(returns, chance, now),
+        groups=groups,
+        counts=counts_table(now, window, active_days),
+        labels=labels_table(quiet, all_horizons, end_day=end_day, eligible_days=eligible_days),
+        causes=causes,
+        findings=(
+            *_findings(chance, window, regime, horizon_days=horizon_days, kind=kind),
+            *_about_groups(groups),
+            *_about_causes(causes),
+        ),
+    )
+
+
+def _active_days(chance: Chance, window: Window) -> int | None:
+    if window.days is None:
+        return None
+    before = chance.value[: window.days - 1]
+    if not len(before):
+        return 0
+    return int(np.flatnonzero(before >= (before.max() + UNLIKELY) / 2)[-1]) + 1
+
+
+def _findings(
+    chance: Chance, window: Window, regime: Regime, *, horizon_days: int, kind: str
+) -> Iterator[Finding]:
+    if regime.name not in ("unknown", kind):
+        yield Finding(
+            name="churn-kind",
+            severity="warning",
+            evidence=f"churn.kind is '{kind}', but the log looks {regime.name}: "
+            f"{regime.clock_customers:,} of "
+            f"{regime.judged_customers:,} customers ({regime.clock_share:.0%}) buy by the clock",
+            meaning="A contract that ended is over at the first missed renewal; a silent customer "
+            "is only silent.",
+            fix="set churn.kind to what the business is; where it is mixed, make one study for "
+            "each kind of customer",
+        )
+    if window.days is not None:
+        yield from _about_returns(chance, window.days, regime, horizon_days=horizon_days)
+    elif len(chance) and chance.value.max() <= UNLIKELY:
+        yield Finding(
+            name="returns-are-rare",
+            severity="warning",
+            evidence=f"however short the silence, at most {chance.value.max():.0%} buy within "
+            f"{horizon_days} days",
+            meaning="Silence tells nothing, and no churn window can be recommended: everybody "
+            "would be lost at once.",
+            fix="ask over a longer churn.horizon_days",
+        )
+    else:
+        seen = (
+            f"{chance.value[-1]:.0%} return after {len(chance)} silent days"
+            if len(chance)
+            else "none can be watched"
+        )
+        yield Finding(
+            name="churn-window-open",
+            severity="warning",
+            evidence=f"the log is too short to see when a return within {horizon_days} days "
+            f"becomes unlikely: {seen}",
+            meaning="No churn window can be recommended, and nobody can be called lost.",
+            fix="use a longer log, or a shorter churn.horizon_days",
+        )
+
+
+def _about_returns(
+    chance: Chance, window_days: int, regime: Regime, *, horizon_days: int
+) -> Iterator[Finding]:
+    first_fall = int(np.flatnonzero(chance.value <= UNLIKELY)[0]) + 1
+    if regime.name == "non-contractual" and window_days - first_fall > SHIFT_DAYS / 2:
+        wave = first_fall + int(np.argmax(chance.value[first_fall - 1 : window_days]))
+        yield Finding(
+            name="return-wave",
+            severity="note",
+            evidence=f"the chance of a return first falls to {UNLIKELY:.0%} after {first_fall} "
+            "silent days, but rises "
+            f"to {chance.value[wave - 1]:.0%} again after {wave}, and stays below only from "
+            f"{window_days} on",
+            meaning="Some customers come once a season or once a year.",
+            fix=f"take {first_fall} days where being early matters more than those who come back",
+        )
+    after = chance.at(horizon_days)
+    if after is not None and after > OFTEN:
+        yield Finding(
+            name="churn-is-a-pause",
+            severity="warning",
+            evidence=f"of customers silent for {horizon_days} days, {after:.0%} buy again within "
+            f"{horizon_days} more",
+            meaning="`churned` is true for many who only pause.",
+            fix=f"read churn_probability as 'no purchase in the next {horizon_days} days', not as "
+            "goodbye; or choose a "
+            f"longer churn.horizon_days, since a return is unlikely only after {window_days} "
+            "silent days",
+        )
+
+
+def _about_groups(groups: pl.DataFrame) -> Iterator[Finding]:
+    own = groups.filter(pl.col("window_days").is_not_null()).sort("window_days")
+    if own.height < 2 or own["window_days"][-1] < RHYTHMS_DIFFER * own["window_days"][0]:
+        return
+    quickest, slowest = own.row(0, named=True), own.row(-1, named=True)
+    yield Finding(
+        name="rhythms-differ",
+        severity="note",
+        evidence=f"the window is {quickest['window_days']} days for the group "
+        f"'{quickest['group']}' and "
+        f"{slowest['window_days']} for '{slowest['group']}'",
+        meaning="One window for all is a mean over every silence of the log: too long for some "
+        "customers, too short "
+        "for others, and the more so the more today's customers differ from yesterday's.",
+        fix="decide about a customer by the window of its group",
+    )
+
+
+def _about_causes(causes: pl.DataFrame) -> Iterator[Finding]:
+    if causes.is_empty():
+        return
+    last = causes.filter(pl.col("day") == pl.col("day").max())
+    left = dict(last.select("cause", "left").iter_rows())
+    told = ", ".join(f"{row['incidence']:.0%} {row['cause']}" for row in last.iter_rows(named=True))
+    if left.get(INVOLUNTARY):
+        yield Finding(
+            name="involuntary-churn",
+            severity="note",
+            evidence=f"within {last['day'][0]:,} days of the first purchase have left: {told}",
+            meaning="Who is stopped by a failed payment did not decide to leave: a better offer "
+            "does not help.",
+            fix="retry the payment and ask for a new card; read what moves the risk of the others "
+            "apart from them",
+        )
+    unknown = left.get(UNKNOWN, 0) / max(sum(left.values()), 1)
+    if unknown > MANY_UNKNOWN and len(left) > 1:
+        yield Finding(
+            name="reasons-missing",
+            severity="warning",
+            evidence=f"{left[UNKNOWN]:,} of {sum(left.values()):,} contracts ended without a "
+            f"reason ({unknown:.0%})",
+            meaning="They may be of either kind: each curve is too low by up to that share.",
+            fix="fill customers.columns.end_reason in the source",
+        )

@@ -1,0 +1,83 @@
+"""Churn window: read a study's order log and ask it what churn is."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+
+from holdfast.errors import StudyError
+from holdfast.ingest.order_log import ingest
+from holdfast.io.warehouse import Warehouse
+from holdfast.progress import Listener, Silence, Steps
+from holdfast.quality.churn_definition.competing_risks import cause_of
+from holdfast.quality.churn_definition.window import ChurnWindow, find_churn_window
+from holdfast.study import Study, eligible_days
+
+CURVE_POINTS = 120
+
+
+def churn_window(study: Study, *, listener: Listener | None = None) -> ChurnWindow:
+    """Ingest the log and find what churn is in it; nothing is published.
+
+    Parameters
+    ----------
+    listener
+        Told of each step.
+
+    Raises
+    ------
+    StudyError
+        The study has a snapshot: it holds no gaps between purchases.
+    HoldfastError
+        Whatever else is wrong with the source.
+    """
+    if study.transactions is None:
+        raise StudyError(
+            "a snapshot does not say when customers bought",
+            fix="give the order log as [transactions]",
+        )
+    steps = Steps(listener or Silence())
+    with TemporaryDirectory(prefix="holdfast-") as scratch, Warehouse(Path(scratch)) as warehouse:
+        with steps("Read the log") as step:
+            ingested = ingest(study, warehouse)
+            step.detail = f"{ingested.rows.accepted:,} rows, {ingested.n_customers:,} customers"
+        with steps("Find the churn window") as step:
+            found = ask(study, warehouse, end_day=ingested.end_day)
+            step.detail = (
+                f"{found.window.days} days"
+                if found.window.days is not None
+                else "the log is too short"
+            )
+    return found
+
+
+def ask(study: Study, warehouse: Warehouse, *, end_day: int) -> ChurnWindow:
+    """Find what churn is in the log that the warehouse holds."""
+    bought = warehouse.table("activity").filter(nw.col("n_orders") > 0)
+    return find_churn_window(
+        warehouse.read(bought.select("customer_id", "day", "n_orders", "purchase_gap")),
+        end_day=end_day,
+        horizon_days=study.churn.horizon_days,
+        horizons_days=study.all_horizons,
+        eligible_days=eligible_days(study.churn.eligible),
+        kind=study.churn.kind,
+        endings=_endings(study, warehouse),
+    )
+
+
+def shortened(found: ChurnWindow) -> dict[str, Any]:
+    """The churn window as a run keeps it: the curve thinned out for drawing, the single gaps left
+    out.
+    """
+    told = found.as_dict()
+    step = max(len(told["curve"]) // CURVE_POINTS, 1)
+    return {**told, "curve": told["curve"][::step], "gaps": []}
+
+
+def _endings(study: Study, warehouse: Warehouse) -> pl.DataFrame | None:
+    if study.customers is None or not warehouse.has("endings"):
+        return None
+    known = warehouse.read(warehouse.table("endings"))
+    return known.with_columns(cause_of("end_reason", involuntary=study.customers.involuntary))

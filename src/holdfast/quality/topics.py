@@ -1,0 +1,43 @@
+"""A topic of the data report: what was counted, the same in sentences, and what is odd about it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from holdfast.findings import Finding
+
+
+@dataclass(frozen=True, kw_only=True)
+class Topic:
+    """One topic.
+
+    Attributes
+    ----------
+    name, title
+        In kebab-case; as a heading.
+    facts
+        Plain values, for machines.
+    sentences
+        The facts in words.
+    table
+        Rows behind the sentences, if they need any; column names are headings.
+    """
+
+    name: str
+    title: str
+    facts: dict[str, Any]
+    sentences: tuple[str, ...]
+    table: pl.DataFrame | None = None
+    findings: tuple[Finding, ...] = field(default=())
+
+    def as_dict(self) -> dict[str, Any]:
+        """The topic as plain values, without its findings: they are listed with all others."""
+        rows = {"rows": self.table.to_dicts()} if self.table is not None else {}
+        return {
+            "name": self.name,
+            "title": self.title,
+            "sentences": list(self.sentences),
+            **self.facts,
+            **rows,
+        }

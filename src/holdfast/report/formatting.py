@@ -1,0 +1,281 @@
+"""Figures as people read them: money in the study's currency, shares in percent, metrics by their
+full name.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from math import isfinite
+from typing import Literal
+
+from holdfast.windows import date_of
+
+SYMBOLS = {
+    "USD": "$",
+    "EUR": "€",
+    "GBP": "£",
+    "JPY": "¥",
+    "CNY": "CN¥",
+    "INR": "₹",
+    "KRW": "₩",
+    "BRL": "R$",
+    "CAD": "CA$",
+    "AUD": "A$",
+    "NZD": "NZ$",
+    "MXN": "MX$",
+    "PLN": "zł ",
+    "TRY": "₺",
+    "UAH": "₴",
+    "ILS": "₪",
+}
+ALGORITHM_NAMES = {
+    "lightgbm": "LightGBM",
+    "logistic": "logistic regression",
+    "ridge": "ridge regression",
+    "random_forest": "random forest",
+    "hist_gradient_boosting": "histogram gradient boosting",
+    "xgboost": "XGBoost",
+    "catboost": "CatBoost",
+}
+NAMED = {"tenure_days": "days as a customer"}
+"""Features whose names say less than these words."""
+STATISTICS = {"mean": "mean", "max": "largest", "sd": "spread of", "last": "latest"}
+NONE = "n/a"
+MINUS = "\N{MINUS SIGN}"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How a metric is called, what it says and which direction is better."""
+
+    label: str
+    meaning: str
+    better: Literal["higher", "lower", "nearer 1"]
+    unit: Literal["ratio", "share", "money"] = "ratio"
+
+
+METRICS = {
+    "roc_auc": Metric(
+        "ROC-AUC", "how often a leaver is ranked above a stayer; 0.5 is a coin flip", "higher"
+    ),
+    "average_precision": Metric("Average precision", "how clean the top of the list is", "higher"),
+    "brier": Metric("Brier score", "mean squared error of the probability", "lower"),
+    "log_loss": Metric("Log loss", "penalty for confident mistakes", "lower"),
+    "ece": Metric(
+        "Calibration error", "mean gap between predicted and actual share", "lower", "share"
+    ),
+    "f1": Metric("F1", "balance of precision and recall at the threshold", "higher"),
+    "precision": Metric("Precision", "share of those flagged who left", "higher", "share"),
+    "recall": Metric("Recall", "share of the leavers who were flagged", "higher", "share"),
+    "top_decile_lift": Metric(
+        "Top 10% lift", "how many times more leavers than at random", "higher"
+    ),
+    "wape": Metric("WAPE", "sum of absolute errors over total revenue", "lower", "share"),
+    "spearman": Metric(
+        "Spearman", "how well customers are ranked by value; 1 is perfect", "higher"
+    ),
+    "r2": Metric("R²", "share of the variance explained", "higher"),
+    "rmse": Metric("RMSE", "typical error, large errors weighing more", "lower", "money"),
+    "mae": Metric("MAE", "mean absolute error per customer", "lower", "money"),
+    "total_ratio": Metric("Total predicted / actual", "1 means the sum came out right", "nearer 1"),
+    "gini": Metric("Normalised Gini", "how well value is ranked; 1 is perfect", "higher"),
+    "top_decile_capture": Metric(
+        "Top 10% capture", "revenue held by the tenth ranked highest", "higher", "share"
+    ),
+}
+
+
+def symbol(currency: str) -> str:
+    """What stands before an amount.
+
+    >>> symbol("GBP"), symbol("CHF")
+    ('£', 'CHF ')
+    """
+    return SYMBOLS.get(currency, f"{currency} ")
+
+
+def money(amount: float | None, currency: str) -> str:
+    """Write an amount with the digits a reader needs.
+
+    >>> money(66780, "USD"), money(4701234.5, "GBP"), money(12.5, "EUR"), money(2.1e9, "CHF")
+    ('$66,780', '£4.70M', '€12.50', 'CHF 2.10B')
+    """
+    if amount is None or not isfinite(amount):
+        return NONE
+    sign, size = (MINUS if amount < 0 else ""), abs(amount)
+    return f"{sign}{symbol(currency)}{_digits(size)}"
+
+
+def _digits(size: float) -> str:
+    if size >= 999_500:
+        power, letter = (1e9, "B") if size >= 999.5e6 else (1e6, "M")
+        scaled = size / power
+        return f"{scaled:,.{2 if scaled < 10 else 1 if scaled < 100 else 0}f}{letter}"
+    return f"{size:,.0f}" if size >= 100 or size == round(size) else f"{size:.2f}"
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """Write a share.
+
+    >>> percent(0.2481), percent(0.5, 0), percent(None)
+    ('24.8%', '50%', 'n/a')
+    """
+    if share is None or not isfinite(share):
+        return NONE
+    # Adding 0 turns the -0.0 of rounding into 0.0.
+    return f"{round(share * 100, digits) + 0:,.{digits}f}%".replace("-", MINUS)
+
+
+def count(number: float | None) -> str:
+    """Write a count.
+
+    >>> count(1067370)
+    '1,067,370'
+    """
+    return NONE if number is None else f"{number:,.0f}"
+
+
+def plural(number: int, noun: str) -> str:
+    """Count things.
+
+    >>> plural(1, "customer"), plural(1200, "customer")
+    ('1 customer', '1,200 customers')
+    """
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def verb(number: int, one: str, many: str) -> str:
+    """Choose the verb that agrees with a count.
+
+    >>> verb(1, "holds", "hold"), verb(0, "holds", "hold")
+    ('holds', 'hold')
+    """
+    return one if number == 1 else many
+
+
+def decimal(number: float | None, digits: int = 3) -> str:
+    """Write a ratio.
+
+    >>> decimal(0.98361), decimal(float("nan"))
+    ('0.984', 'n/a')
+    """
+    # Adding 0 turns the -0.0 of rounding into 0.0.
+    return (
+        NONE
+        if number is None or not isfinite(number)
+        else f"{round(number, digits) + 0:.{digits}f}".replace("-", MINUS)
+    )
+
+
+def metric(name: str, value: float | None, currency: str) -> str:
+    """Write a metric's value in its unit.
+
+    >>> (metric("roc_auc", 0.98361, "USD"), metric("rmse", 2806.2, "USD"),
+    ...  metric("wape", 0.653, "USD"))
+    ('0.984', '$2,806', '65.3%')
+    """
+    unit = METRICS[name].unit if name in METRICS else "ratio"
+    if unit == "money":
+        return money(value, currency)
+    return percent(value) if unit == "share" else decimal(value)
+
+
+def ranged(value: float, low: float, high: float, currency: str) -> str:
+    """Say between what a total may come out, by how far off totals were before; `value` may lie
+    outside.
+
+    >>> ranged(5, 4, 6, "EUR")
+    'Between €4 and €6, if the total is as far off as at the past cutoffs.'
+    >>> ranged(3, 4, 6, "EUR")
+    'Rather €4 to €6: at every past cutoff more came than was predicted.'
+    """
+    ends = money(low, currency), money(high, currency)
+    if low <= value <= high:
+        return (
+            f"Between {ends[0]} and {ends[1]}, if the total is as far off as at the past cutoffs."
+        )
+    came = "more" if value < low else "less"
+    return f"Rather {ends[0]} to {ends[1]}: at every past cutoff {came} came than was predicted."
+
+
+def metric_label(name: str) -> str:
+    """The metric's full name, or its own where it is not known here."""
+    return METRICS[name].label if name in METRICS else name
+
+
+def feature(name: str) -> str:
+    """A feature's or model's name as words.
+
+    >>> feature("days_since_last_purchase"), feature("Avg_Order_Value"), feature("SKU-count")
+    ('days since last purchase', 'avg order value', 'SKU-count')
+    >>> feature("n_purchases_90d"), feature("spend_total"), feature("gap_mean")
+    ('purchases in 90 days', 'spend total', 'mean gap')
+    """
+    if name in NAMED:
+        return NAMED[name]
+    parts = [
+        word if word[1:].lower() != word[1:] else word.lower()
+        for word in name.replace("_", " ").split()
+    ]
+    within = (
+        f" in {window[1]} days" if parts and (window := re.fullmatch(r"(\d+)d", parts[-1])) else ""
+    )
+    parts = parts[1 if len(parts) > 1 and parts[0] == "n" else 0 : -1 if within else None]
+    if len(parts) > 1 and parts[-1] in STATISTICS:
+        parts = [STATISTICS[parts[-1]], *parts[:-1]]
+    return " ".join(parts) + within
+
+
+def algorithm(name: str | None) -> str:
+    """An algorithm's name as its authors write it.
+
+    >>> algorithm("lightgbm"), algorithm(None)
+    ('LightGBM', 'n/a')
+    """
+    return ALGORITHM_NAMES.get(name, name) if name else NONE
+
+
+def baseline(name: str) -> str:
+    """A naive baseline's name without what says that it is one.
+
+    >>> baseline("baseline: recency rank")
+    'recency rank'
+    """
+    return name.removeprefix("baseline: ")
+
+
+def capital(text: str) -> str:
+    """Begin with a capital letter, leaving the rest.
+
+    >>> capital("days since last purchase"), capital("")
+    ('Days since last purchase', '')
+    """
+    return text[:1].upper() + text[1:]
+
+
+def sentence(text: str) -> str:
+    """Begin with a capital letter and end with a full stop; the terminal's backticks are left out.
+
+    >>> sentence("1,069 customers `churned`"), sentence("Why?")
+    ('1,069 customers churned.', 'Why?')
+    """
+    return capital(text.replace("`", "")) + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def day(number: int) -> str:
+    """Write a day.
+
+    >>> day(10)
+    '11 Jan 1970'
+    """
+    when: date = date_of(number)
+    return f"{when.day} {when:%b} {when.year}"
+
+
+def listing(items: list[str]) -> str:
+    """Join words.
+
+    >>> listing(["a", "b", "c"]), listing(["a"]), listing([])
+    ('a, b and c', 'a', '')
+    """
+    return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)

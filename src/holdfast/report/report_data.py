@@ -1,0 +1,70 @@
+"""What a report is made of: the study, the summary of the run and the run's tables. Nothing is
+computed here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from holdfast.report.ranking_curves import cumulative
+from holdfast.study import Study
+from holdfast.tables import DAYS, FORECAST, HORIZON_EVIDENCE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """One run, as a reader sees it. Contracts of the tables are in `holdfast.tables`.
+
+    Attributes
+    ----------
+    summary
+        What `holdfast run --json` prints.
+    contributions
+        Of a sample of customers; without rows where nothing was explained.
+    reasons
+        Of any customers; the report shows those of the riskiest twenty.
+    horizon_evidence
+        How the promises of every horizon held; without rows for a snapshot.
+    forecast, days
+        What is to come, week by week, and what came; without rows for a snapshot.
+    versions
+        Library -> version.
+    """
+
+    study: Study
+    summary: Mapping[str, Any]
+    scores: pl.DataFrame
+    reasons: pl.DataFrame
+    contributions: pl.DataFrame
+    importance: pl.DataFrame
+    segments: pl.DataFrame
+    recovery: pl.DataFrame
+    predictions: pl.DataFrame
+    evidence: pl.DataFrame
+    horizon_evidence: pl.DataFrame = field(default_factory=HORIZON_EVIDENCE.empty)
+    forecast: pl.DataFrame = field(default_factory=FORECAST.empty)
+    days: pl.DataFrame = field(default_factory=DAYS.empty)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def steps(self) -> pl.DataFrame:
+        """`curves.cumulative` of the predictions, which several charts and tables draw on."""
+        return cumulative(self.predictions)
+
+    @property
+    def currency(self) -> str:
+        """ISO 4217, as in the study."""
+        return self.study.currency
+
+    @property
+    def knows_value(self) -> bool:
+        """Whether there is a value model; a snapshot may have no value label."""
+        return bool((self.summary.get("value") or {}).get("algorithm"))
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether the run stands on one row per customer, so that nothing was proved in time."""
+        return self.study.snapshot is not None

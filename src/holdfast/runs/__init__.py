@@ -1,0 +1,1 @@
+"""Runs: from a study to an immutable published folder."""

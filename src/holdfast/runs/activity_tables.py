@@ -1,0 +1,143 @@
+"""Record: what the log itself says, kept with the run so that nobody has to read the log again to
+look at it.
+"""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from holdfast import tables
+from holdfast.io.warehouse import Warehouse
+from holdfast.quality.churn_definition.survival import survival
+from holdfast.study import Study
+from holdfast.windows import date_of
+
+LATEST = 24
+"""Purchase days kept of each scored customer."""
+
+_DATE = "(DATE '1970-01-01' + day)"
+_MONTH = f"(12 * year({_DATE}) + month({_DATE}) - 1)"
+_DAYS = """
+    SELECT CAST(day AS INTEGER) AS day, coalesce(purchases, 0) AS purchases, coalesce(revenue, 0) AS
+        revenue
+    FROM (SELECT unnest(range(?, ?)) AS day) LEFT JOIN (
+        SELECT day, CAST(count(*) FILTER (n_orders > 0) AS BIGINT) AS purchases,
+            CAST(sum(gross_minor + returns_minor) AS BIGINT) / ? AS revenue
+        FROM numbered_activity GROUP BY day) USING (day)
+    ORDER BY day
+"""
+_MONTHS = f"""
+    WITH months AS (
+        SELECT customer_id, {_MONTH} AS month, count(*) FILTER (n_orders > 0) AS purchases,
+            sum(gross_minor + returns_minor) AS minor
+        FROM record_range GROUP BY ALL),
+    firsts AS (SELECT customer_id, min(month) AS cohort FROM months WHERE purchases > 0 GROUP BY
+        customer_id)
+    SELECT CAST(cohort AS BIGINT) AS cohort, CAST(month AS BIGINT) AS month,
+        CAST(count(*) FILTER (purchases > 0) AS BIGINT) AS active, CAST(sum(minor) AS BIGINT) AS
+            minor
+    FROM months JOIN firsts USING (customer_id) WHERE month >= cohort GROUP BY ALL
+"""
+_LIFETIMES = """
+    SELECT CAST(year(DATE '1970-01-01' + first_day) AS VARCHAR) AS cohort,
+        CAST(last_day - first_day AS BIGINT) AS days, ? - last_day >= ? AS left
+    FROM (SELECT customer_id, min(day) AS first_day, max(day) AS last_day
+          FROM record_range WHERE n_orders > 0 GROUP BY customer_id)
+"""
+_PURCHASES = """
+    SELECT names.customer_id, CAST(day AS INTEGER) AS day, CAST(gross_minor + returns_minor AS
+        BIGINT) / ? AS revenue
+    FROM record_range JOIN customer_numbers AS names ON record_range.customer_id = number
+        SEMI JOIN scored ON names.customer_id = scored.customer_id
+    WHERE n_orders > 0
+    QUALIFY row_number() OVER (PARTITION BY record_range.customer_id ORDER BY day DESC) <= ?
+"""
+_CUSTOMERS_PER_RANGE = 100_000
+"""So that memory does not grow with the number of customers."""
+
+
+def log_record(
+    study: Study, warehouse: Warehouse, *, first_day: int, end_day: int, scored: pl.DataFrame
+) -> Mapping[str, pl.DataFrame]:
+    """Sum up the log's activity for those who look at it.
+
+    Parameters
+    ----------
+    first_day, end_day
+        First day of the log; first day after it.
+    scored
+        Has the `customer_id` of everyone whose purchases are kept.
+
+    Returns
+    -------
+    Mapping
+        days, cohorts, survival and purchases, by the contracts of the same names.
+    """
+    unit = float(10**study.minor_digits)
+    found: dict[str, list[pl.DataFrame]] = {"months": [], "lifetimes": [], "purchases": []}
+    with warehouse.working("sum up the log"):
+        warehouse.con.register("scored", scored.select("customer_id").to_arrow())
+        days = _read(warehouse, _DAYS, first_day, end_day, unit)
+        (last,) = warehouse.row("SELECT max(number) FROM customer_numbers")
+        for first in range(1, last + 1, _CUSTOMERS_PER_RANGE):
+            theirs = f"customer_id >= {first} AND customer_id < {first + _CUSTOMERS_PER_RANGE}"
+            warehouse.con.execute(
+                "CREATE OR REPLACE TEMP VIEW record_range AS SELECT * FROM numbered_activity "
+                f"WHERE {theirs}"
+            )
+            found["months"].append(_read(warehouse, _MONTHS))
+            found["lifetimes"].append(
+                _read(warehouse, _LIFETIMES, end_day, study.churn.horizon_days)
+            )
+            found["purchases"].append(_read(warehouse, _PURCHASES, unit, LATEST))
+        warehouse.con.unregister("scored")
+    months = (
+        pl.concat(found["months"]).group_by("cohort", "month").agg(pl.col("active", "minor").sum())
+    )
+    return {
+        "days": tables.DAYS.check(days),
+        "cohorts": cohorts(
+            months.with_columns(revenue=pl.col("minor") / unit).drop("minor"), end_day=end_day
+        ),
+        "survival": survival(pl.concat(found["lifetimes"])),
+        "purchases": tables.PURCHASES.check(
+            pl.concat(found["purchases"]).sort("customer_id", "day")
+        ),
+    }
+
+
+def _read(warehouse: Warehouse, sql: str, *values: float) -> pl.DataFrame:
+    return warehouse.read(warehouse.con.sql(sql, params=list(values)))
+
+
+def cohorts(months: pl.DataFrame, *, end_day: int) -> pl.DataFrame:
+    """Lay out what each cohort did, month after month, the months of nothing among them.
+
+    Parameters
+    ----------
+    months
+        One row per cohort and month in which it did something: cohort, month (both as 12 x year +
+        month - 1), active, revenue.
+    """
+    sizes = months.filter(pl.col("month") == pl.col("cohort")).select("cohort", customers="active")
+    today = date_of(end_day)
+    # The month that holds the first day after the log is not complete.
+    open_month = 12 * today.year + today.month - 1
+    last = open_month - (today.day == 1)
+    grid = sizes.with_columns(month=pl.int_ranges(pl.col("cohort"), last + 1)).explode("month")
+    laid = grid.join(months, on=["cohort", "month"], how="left", maintain_order="left").sort(
+        "cohort", "month"
+    )
+    found = laid.select(
+        cohort=pl.format(
+            "{}-{}",
+            pl.col("cohort") // 12,
+            (pl.col("cohort") % 12 + 1).cast(pl.String).str.zfill(2),
+        ),
+        months_since=(pl.col("month") - pl.col("cohort")).cast(pl.Int32),
+        customers="customers",
+        active=pl.col("active").fill_null(0),
+        revenue=pl.col("revenue").fill_null(0.0),
+        complete=pl.col("month") < open_month,
+    )
+    return tables.COHORTS.check(found)

@@ -1,0 +1,79 @@
+"""Trail: a run among the runs before it, and who moved from segment to segment since."""
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from holdfast.errors import RunError
+from holdfast.io.runs import Registry, Run
+
+FIGURES = ("customers", "share_at_risk", "expected_revenue", "revenue_at_risk")
+
+
+def runs_before(registry: Registry, run: Run) -> Iterator[Run]:
+    """Yield earlier runs of the same study, the latest first; a damaged one is passed over."""
+    for run_id in registry.run_ids():
+        if run_id >= run.run_id:
+            continue
+        try:
+            other = registry.open(run_id)
+            if other.manifest.get("study") == run.manifest.get("study") and other.summary:
+                yield other
+        except RunError:
+            continue
+
+
+def run_before(registry: Registry, run: Run) -> Run | None:
+    """The run before it that stands at another cutoff, or else the run before it."""
+    earlier = list(runs_before(registry, run))[:20]
+    at_another = (
+        other for other in earlier if other.summary["cutoff_day"] < run.summary["cutoff_day"]
+    )
+    return next(at_another, earlier[0] if earlier else None)
+
+
+def trail(registry: Registry, run: Run, *, at_most: int = 12) -> pl.DataFrame:
+    """The headline figures of a run and of those before it, oldest first.
+
+    Columns: run_id, created_at, cutoff_day, customers, share_at_risk, expected_revenue,
+    revenue_at_risk.
+    """
+    seen = [run]
+    for other in runs_before(registry, run):
+        if len(seen) == at_most:
+            break
+        seen.append(other)
+    names = ("run_id", "created_at", "cutoff_day", *FIGURES)
+    return pl.DataFrame(
+        [{name: each.summary.get(name) for name in names} for each in reversed(seen)]
+    )
+
+
+def moves(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+    """Count who went from which segment to which between two runs.
+
+    Parameters
+    ----------
+    before, after
+        customer_id and segment; after also expected_revenue.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row per pair: was and now (a segment, "new" or "gone"), customers, expected_revenue
+        (after, currency).
+    """
+    both = (
+        before.select("customer_id", was=pl.col("segment").cast(pl.String))
+        .join(
+            after.select("customer_id", "expected_revenue", now=pl.col("segment").cast(pl.String)),
+            on="customer_id",
+            how="full",
+            coalesce=True,
+        )
+        .with_columns(pl.col("was").fill_null("new"), pl.col("now").fill_null("gone"))
+    )
+    counted = both.group_by("was", "now").agg(
+        customers=pl.len().cast(pl.Int64), expected_revenue=pl.col("expected_revenue").sum()
+    )
+    return counted.sort("customers", "was", "now", descending=[True, False, False])

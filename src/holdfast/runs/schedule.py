@@ -1,0 +1,100 @@
+"""Schedule: run a study again and again, each time in a process of its own.
+
+A run that fails is tried again after one minute, then two, four, ... up to an hour, as a database
+that restarts would want it; wrong input (exit 2) too, since a source that is not there yet is wrong
+input until it is.
+"""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from holdfast.errors import InputError, MissingExtra
+
+FIRST_PAUSE_SECONDS = 60
+LONGEST_PAUSE_SECONDS = 3600
+
+Say = Callable[[str], None]
+
+
+def due_times(cron: str, *, time_zone: str, now: datetime) -> Iterator[datetime]:
+    """The moments a cron expression names, after `now`, in order, without end.
+
+    Parameters
+    ----------
+    cron
+        Minute, hour, day of month, month, day of week: "0 2 * * *" is every night at two.
+    time_zone
+        Of the clock that the expression means; an hour that a clock change skips does not fire.
+
+    Raises
+    ------
+    InputError
+        The expression is none.
+    """
+    try:
+        from apscheduler.triggers.cron import CronTrigger
+    except ImportError:
+        raise MissingExtra("schedule", needed_for="holdfast schedule") from None
+    try:
+        trigger = CronTrigger.from_crontab(cron, timezone=ZoneInfo(time_zone))
+    except ValueError as error:
+        raise InputError(
+            f"{cron!r} is no schedule: {error}", fix="write it as '0 2 * * *'"
+        ) from None
+    fired: datetime | None = None
+    while (fired := trigger.get_next_fire_time(fired, fired or now)) is not None:
+        yield fired
+
+
+def pauses() -> Iterator[int]:
+    """Seconds to wait after the first failure, the second, and so on.
+
+    >>> from itertools import islice
+    >>> list(islice(pauses(), 8))
+    [60, 120, 240, 480, 960, 1920, 3600, 3600]
+    """
+    seconds = FIRST_PAUSE_SECONDS
+    while True:
+        yield seconds
+        seconds = min(2 * seconds, LONGEST_PAUSE_SECONDS)
+
+
+def run_until_done(
+    command: Sequence[str], *, say: Say, sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """Run a command until it exits with 0, with a longer pause after each failure."""
+    for pause in pauses():
+        code = subprocess.run(command, check=False).returncode
+        if code == 0:
+            return
+        say(f"the run ended with exit code {code}; the next try is in {pause // 60} min")
+        sleep(pause)
+
+
+def run_on_schedule(
+    arguments: Sequence[str], *, cron: str, time_zone: str, now_too: bool, say: Say
+) -> None:
+    """Run `holdfast run` whenever the schedule says so, until the process is stopped.
+
+    Parameters
+    ----------
+    arguments
+        What follows `holdfast run`.
+    now_too
+        Run once before the first due time.
+    """
+    command = [sys.executable, "-m", "holdfast.cli", "run", *arguments]
+    due = due_times(cron, time_zone=time_zone, now=datetime.now(UTC))
+    if now_too:
+        run_until_done(command, say=say)
+    for moment in due:
+        wait = (moment - datetime.now(UTC)).total_seconds()
+        if wait < 0:
+            continue  # It came due while a run was still at work.
+        say(f"the next run is due at {moment:%Y-%m-%d %H:%M %Z}")
+        time.sleep(wait)
+        run_until_done(command, say=say)

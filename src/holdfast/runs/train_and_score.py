@@ -1,0 +1,274 @@
+"""The outcome of a run before it is published: its tables, its models' parts and its summary."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import polars as pl
+
+from holdfast.audits.audit import answer_as_dict, asked_cheaply, cheap, proof_suspicions, table_of
+from holdfast.audits.log_audits import Log, of_log
+from holdfast.audits.table_audits import Answer, of_table
+from holdfast.errors import NotEnoughData, StudyError
+from holdfast.evaluation.evidence import Evidence
+from holdfast.explain import top_reasons
+from holdfast.features import feature_tables
+from holdfast.findings import Finding
+from holdfast.ingest.contract import refuse
+from holdfast.ingest.order_log import Ingested, ingest
+from holdfast.ingest.snapshot import IngestedSnapshot, ingest_snapshot
+from holdfast.io.warehouse import Warehouse
+from holdfast.progress import Steps
+from holdfast.quality.churn_window import ask, shortened
+from holdfast.quality.data_report import attribute_findings, cheap_topics, unused_rules
+from holdfast.quality.gate import log_gate, snapshot_gate
+from holdfast.runs.activity_tables import log_record
+from holdfast.runs.summary import summarise
+from holdfast.serving.score import Model, Scored, explained, no_value_finding, score
+from holdfast.study import Study
+from holdfast.training.backtest import backtest
+from holdfast.training.fit import fit_log
+from holdfast.training.fit_snapshot import fit_snapshot
+from holdfast.training.horizon_tables import look_ahead, with_outlook
+from holdfast.training.training_data import read_history
+from holdfast.windows import date_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """Everything a run found.
+
+    Attributes
+    ----------
+    tables
+        Name -> table: scores, features, reasons, contributions, importance, segments, recovery,
+        predictions, evidence, quarantine; of a log also days, cohorts, survival, purchases.
+    parts
+        Path below the run's folder -> bytes: the models, the segment rule and the wording of
+        reasons.
+    summary
+        What `holdfast run --json` prints, but for what only a published run has.
+    data_fingerprint
+        SHA-256 of the accepted data.
+    """
+
+    tables: Mapping[str, pl.DataFrame]
+    parts: Mapping[str, bytes]
+    summary: Mapping[str, Any]
+    data_fingerprint: str
+
+
+def log_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:
+    """Learn from an order log, prove it on later cutoffs, and score today's customers.
+
+    Raises
+    ------
+    NotEnoughData
+        Nobody is eligible, or nothing can be learnt.
+    """
+    with steps("Read the sources") as step:
+        got = ingest(study, warehouse)
+        refuse(got.failures)
+        step.detail = (
+            f"{got.rows.read:,} rows, {got.n_customers:,} customers, to {date_of(got.end_day - 1)}"
+        )
+        gate = log_gate(study, warehouse, end_day=got.end_day)
+    with steps("What came in, and what is churn in it") as step:
+        topics = tuple(cheap_topics(study, warehouse, got))
+        window = ask(study, warehouse, end_day=got.end_day)
+        noticed = [finding for topic in topics for finding in topic.findings]
+        noticed += [
+            *attribute_findings(study, warehouse),
+            *unused_rules(study, got.judged[0]),
+            *window.findings,
+        ]
+        days = window.window.days
+        step.detail = f"{window.regime.name}, " + (
+            f"window {days} days" if days is not None else "no churn window"
+        )
+    with steps("Features and labels") as step:
+        history = read_history(study, warehouse, first_day=got.first_day, end_day=got.end_day)
+        step.detail = (
+            f"{history.features.height:,} rows at {history.features['cutoff_day'].n_unique()} "
+            "cutoffs"
+        )
+    with steps("Is it honest?") as step:
+        asked = asked_cheaply(of_log(Log(study, warehouse, got, history)), study, step)
+    with steps("Prove on unseen time") as step:
+        proof = backtest(
+            study, warehouse, first_day=got.first_day, end_day=got.end_day, history=history
+        )
+        step.detail = f"{proof.evidence['cutoff_day'].n_unique()} test cutoffs"
+    asked += cheap(proof_suspicions(study, proof, table=None, cross_validated={}))
+    with steps("Learn") as step:
+        fitted = fit_log(study, history, now=got.end_day)
+        step.detail = ", ".join(
+            f"{task}: {model.algorithm}" for task, model in fitted.models.items()
+        )
+    with steps("Features of today") as step:
+        frame = feature_tables.features(study, warehouse, [got.end_day])
+        step.detail = f"{frame.height:,} customers, {frame.width - 2} features"
+    if frame.is_empty():
+        raise NotEnoughData(
+            f"no customer is eligible on {date_of(got.end_day)} ({study.churn.eligible})",
+            fix="widen churn.eligible",
+        )
+    with steps("Purchases, cohorts, survival"):
+        record = log_record(
+            study, warehouse, first_day=got.first_day, end_day=got.end_day, scored=frame
+        )
+    with steps("Count purchases ahead") as step:
+        ahead, counted = look_ahead(study, history, fitted)
+        step.detail = ahead.counts.algorithm
+    outcome = _completed(
+        study,
+        got,
+        frame,
+        fitted.models,
+        proof,
+        steps,
+        findings=[*gate.findings, *noticed, *fitted.findings, *counted],
+        asked=asked,
+    )
+    with steps("Every horizon, week by week") as step:
+        told = with_outlook(
+            study, ahead, frame, outcome.tables["scores"], proof.evidence, record["days"]
+        )
+        step.detail = ", ".join(f"{days}" for days in study.all_horizons) + " days"
+    summary = {
+        **outcome.summary,
+        "sufficiency": gate.as_dict()["counts"],
+        "forecast": told.summary,
+        "data_report": [
+            {"title": topic.title, "sentences": list(topic.sentences)} for topic in topics
+        ],
+        "churn_window": shortened(window),
+    }
+    return replace(
+        outcome,
+        tables={**outcome.tables, **record, **told.tables},
+        parts={**outcome.parts, **{f"models/{name}": data for name, data in ahead.parts().items()}},
+        summary=summary,
+    )
+
+
+def snapshot_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:
+    """Learn from a snapshot, prove it on customers held out, and score them all."""
+    assert study.snapshot is not None
+    with steps("Read the snapshot") as step:
+        got = ingest_snapshot(study, warehouse)
+        refuse(got.failures)
+        step.detail = (
+            f"{got.rows.read:,} rows, {got.frame.height:,} customers, {len(got.columns)} columns"
+        )
+    if study.snapshot.cutoff is not None:
+        raise StudyError(
+            "a table with rows at several cutoffs can be audited, not run", fix="give the order log"
+        )
+    with steps("Is it honest?") as step:
+        table = table_of(study, got)
+        asked = asked_cheaply(of_table(table), study, step)
+    with steps("Learn and prove") as step:
+        fitted = fit_snapshot(study, got.frame, columns=got.columns)
+        step.detail = ", ".join(
+            f"{task}: {model.algorithm}" for task, model in fitted.models.items()
+        )
+    asked += cheap(
+        proof_suspicions(study, fitted.proof, table=table, cross_validated=fitted.cross_validated)
+    )
+    return _completed(
+        study,
+        got,
+        got.frame,
+        fitted.models,
+        fitted.proof,
+        steps,
+        findings=[*snapshot_gate(study, got.frame).findings, *fitted.findings],
+        asked=asked,
+        cross_validated=fitted.cross_validated,
+    )
+
+
+def _completed(
+    study: Study,
+    got: Ingested | IngestedSnapshot,
+    frame: pl.DataFrame,
+    models: Mapping[Any, Model],
+    proof: Evidence,
+    steps: Steps,
+    *,
+    findings: Sequence[Finding],
+    asked: Sequence[Answer],
+    cross_validated: Mapping[Any, Mapping[str, float]] | None = None,
+) -> Outcome:
+    """Score, segment, explain and sum up: the same for a log and a snapshot."""
+    with steps("Score, segment, simulate recovery") as step:
+        scored = score(study, models, frame)
+        step.detail = f"{scored.scores.height:,} customers"
+    with steps("Explain") as step:
+        found, wording = explained(study, models, frame, scored)
+        step.detail = f"{found.reasons['customer_id'].n_unique():,} customers"
+    proving = [
+        replace(finding, evidence=f"in the backtest, {finding.evidence}")
+        for finding in proof.findings
+    ]
+    doubts = [finding for answer in asked for finding in answer.findings]
+    every = [*got.findings, *doubts, *findings, *proving, *scored.rule.findings(), *found.findings]
+    summary = summarise(
+        study,
+        scored,
+        proof.evidence,
+        algorithms={task: model.algorithm for task, model in models.items()},
+        cross_validated=cross_validated or {},
+        top_reasons=top_reasons(found, wording=wording),
+        findings=_distinct(
+            [*every, *no_value_finding(models, snapshot=study.snapshot is not None)]
+        ),
+    )
+    return Outcome(
+        tables={
+            "scores": scored.scores,
+            "segments": scored.segments,
+            "recovery": scored.recovery,
+            "features": frame,
+            "reasons": found.reasons,
+            "contributions": found.contributions,
+            "importance": found.importance,
+            "evidence": proof.evidence,
+            "predictions": proof.predictions,
+            "horizon_evidence": proof.horizon_evidence,
+            "quarantine": pl.read_parquet(got.quarantine),
+        },
+        parts=_parts(models, scored, wording.to_dict()),
+        summary={
+            "rows": asdict(got.rows),
+            "reasons": got.reasons,
+            **summary,
+            "audit": {
+                "acknowledged": study.acknowledge,
+                "suspicions": [answer_as_dict(answer) for answer in asked],
+            },
+        },
+        data_fingerprint=got.fingerprint,
+    )
+
+
+def _distinct(findings: Sequence[Finding]) -> list[Finding]:
+    """Each finding once, the gravest first."""
+    order = {"fatal": 0, "warning": 1, "note": 2}
+    return sorted(dict.fromkeys(findings), key=lambda finding: order[finding.severity])
+
+
+def _parts(
+    models: Mapping[str, Model], scored: Scored, wording: Mapping[str, Any]
+) -> dict[str, bytes]:
+    files = {
+        f"models/{task}/{name}": data
+        for task, model in models.items()
+        for name, data in model.parts().items()
+    }
+    plain = {"segments.json": scored.rule.to_dict(), "wording.json": wording}
+    return files | {
+        name: json.dumps(value, ensure_ascii=False).encode() for name, value in plain.items()
+    }

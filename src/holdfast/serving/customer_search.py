@@ -1,0 +1,61 @@
+"""Lookup: find a customer among a million while somebody types.
+
+Scores are published sorted by customer and uncompressed, so the file is read in a moment and
+searched by halving; only where few names begin as typed are the others looked through.
+"""
+
+from typing import Any
+
+import polars as pl
+
+from holdfast.io.runs import Run
+
+
+def read_scores(run: Run) -> pl.DataFrame:
+    """The scores, one row per customer, sorted by customer_id, from the uncompressed file."""
+    return pl.read_ipc(run.file("scores.arrow"))
+
+
+def find(scores: pl.DataFrame, typed: str, *, at_most: int = 8) -> pl.DataFrame:
+    """Customers whose name begins with what was typed, then those whose name holds it; case matters
+    to the former only.
+
+    Returns
+    -------
+    polars.DataFrame
+        At most `at_most` rows of `scores`.
+    """
+    if not typed:
+        return scores.head(0)
+    begins = _beginning(scores, typed, at_most)
+    if begins.height == at_most:
+        return begins
+    # No pattern: what is typed is text, whatever it looks like.
+    holds = scores["customer_id"].str.to_lowercase().str.contains(typed.lower(), literal=True)
+    others = scores.filter(holds).filter(
+        ~pl.col("customer_id").is_in(begins["customer_id"].to_list())
+    )
+    return pl.concat([begins, others.head(at_most - begins.height)])
+
+
+def _beginning(scores: pl.DataFrame, typed: str, at_most: int) -> pl.DataFrame:
+    start = int(scores["customer_id"].search_sorted(typed, side="left"))
+    return scores[start : start + at_most].filter(pl.col("customer_id").str.starts_with(typed))
+
+
+def scored(scores: pl.DataFrame, customer_id: str) -> dict[str, Any] | None:
+    """One customer's row, or None."""
+    found = _beginning(scores, customer_id, 1)
+    return (
+        found.row(0, named=True)
+        if found.height and found["customer_id"][0] == customer_id
+        else None
+    )
+
+
+def rows_of(run: Run, table: str, customer_id: str) -> pl.DataFrame | None:
+    """One customer's rows of a table, or None where the run has no such table."""
+    if f"tables/{table}.parquet" not in run.manifest["files"]:
+        return None
+    lazy = pl.scan_parquet(run.file(f"tables/{table}.parquet"))
+    return lazy.filter(pl.col("customer_id") == customer_id).collect()

@@ -1,0 +1,285 @@
+"""One customer's raw orders and events become features in milliseconds, by the batch's own
+definitions.
+
+Rows are read by the SQL that reads the batch (times, amounts, returns, rules of the study) and
+features are the same expressions on a Polars frame. Only the roll-up to days is written again,
+without a database: for one customer DuckDB would need longer to plan it than all the rest takes.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, lru_cache
+from threading import Lock
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+
+from holdfast.errors import DataError, StudyError, nearest
+from holdfast.features.build import build_features
+from holdfast.features.catalogue import features_for, sources_of
+from holdfast.ingest.row_mappings import events_reading, transactions_reading, treatments_reading
+from holdfast.ingest.sources import Opened
+from holdfast.ingest.sql import Field, calculator
+from holdfast.ingest.validation import DUPLICATE, Reading, judging_sql, verdicts
+from holdfast.serving.requests import Features, RawHistory, Row
+from holdfast.study import Study, eligible_days
+from holdfast.study.sources import Csv
+from holdfast.tables import ACTIVITY
+from holdfast.windows import date_of
+
+_SUMMED = tuple(
+    name for name in ACTIVITY.schema if name not in ("customer_id", "day", "purchase_gap")
+)
+_PLANS_KEPT = 8
+_KEPT = {
+    "transactions": ("day", "order_id", "product_id", "amount_minor", "is_return"),
+    "events": ("day", "kind", "n"),
+    "treatments": ("day", "treated"),
+}
+
+
+class OnlineHistory:
+    """Builds features of one customer for one study; may be called from any thread."""
+
+    def __init__(self, study: Study) -> None:
+        if study.transactions is None:
+            raise StudyError(
+                "this run was made from a [snapshot]", fix="give the snapshot's columns by name"
+            )
+        self.study = study
+        self._frame, self._lock = ACTIVITY.empty(), Lock()
+        # Writing the query takes ten times as long as running it, so it is written once per cutoff.
+        self._plan = lru_cache(maxsize=_PLANS_KEPT)(self._planned)
+
+    def features(self, history: RawHistory, *, cutoff_day: int) -> Features:
+        """Compute the features at a cutoff.
+
+        Raises
+        ------
+        DataError
+            A row cannot be understood, or the customer is not eligible at the cutoff.
+        """
+        notes: list[str] = []
+        activity = self._activity(history, notes)
+        with self._lock:
+            self._frame = activity
+            built = self._plan(cutoff_day).collect()
+        later = activity.filter(pl.col("day") >= cutoff_day).height
+        if later:
+            notes.append(f"{later} days on or after {date_of(cutoff_day)} were not looked at")
+        if built.is_empty():
+            raise DataError(
+                f"the customer is not eligible on {date_of(cutoff_day)} "
+                f"({self.study.churn.eligible})",
+                fix="give the orders before that day, or nothing can be said of the customer",
+            )
+        return Features(
+            {**built.row(0, named=True), **self._attributes(history.attributes, notes)},
+            tuple(notes),
+        )
+
+    def prepare(self, *, cutoff_day: int) -> None:
+        """Write the query of a cutoff before it is needed."""
+        with self._lock:
+            self._plan(cutoff_day)
+
+    def _planned(self, cutoff_day: int) -> pl.LazyFrame:
+        deferred = pl.defer(lambda: self._frame, schema=ACTIVITY.schema)
+        built: pl.LazyFrame = build_features(
+            nw.from_native(deferred),
+            [cutoff_day],
+            features_for(sources_of(self.study)),
+            eligible_days=eligible_days(self.study.churn.eligible),
+            minor_digits=self.study.minor_digits,
+        ).to_native()
+        return built
+
+    def _attributes(self, given: Row, notes: list[str]) -> dict[str, Any]:
+        known = self.study.customers.attributes if self.study.customers else []
+        for name in given:
+            if name not in known:
+                raise DataError(f"there is no attribute '{name}'", fix=nearest(name, known))
+        if missing := [name for name in known if name not in given]:
+            notes.append(f"not given and taken as unknown: {', '.join(missing)}")
+        return {name: given.get(name) for name in known}
+
+    def _activity(self, history: RawHistory, notes: list[str]) -> pl.DataFrame:
+        days: dict[int, dict[str, int]] = defaultdict(lambda: dict.fromkeys(_SUMMED, 0))
+        _add_lines(days, self._read("transactions", history, history.orders, notes))
+        for row in self._read("events", history, history.events, notes):
+            days[row["day"]][f"n_{row['kind']}s"] += int(row["n"])
+        for row in self._read("treatments", history, history.treatments, notes):
+            days[row["day"]]["n_treatments"] += bool(row["treated"])
+        rows: list[dict[str, Any]] = []
+        before: int | None = None
+        for day, sums in sorted(days.items()):
+            gap = day - before if before is not None and sums["n_lines"] else None
+            before = day if sums["n_lines"] else before
+            rows.append(
+                {"customer_id": history.customer_id, "day": day, "purchase_gap": gap, **sums}
+            )
+        return pl.DataFrame(rows, schema=ACTIVITY.schema)
+
+    def _read(
+        self, name: str, history: RawHistory, rows: Sequence[Row], notes: list[str]
+    ) -> list[dict[str, Any]]:
+        """Give each row its verdict and return the accepted ones as rows of the table."""
+        if not rows:
+            return []
+        if name not in self._readings:
+            raise DataError(f"the study has no [{name}]", fix=f"leave '{name}' out")
+        roles, read = self._readings[name]
+        raw, fields = _as_source(rows, roles, customer_id=history.customer_id, what=name)
+        sql, reading = _query(
+            self, name, tuple((n, f.sql, f.type) for n, f in fields.items()), read
+        )
+        with calculator() as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.register("given", raw.to_arrow())
+            cursor = connection.execute(sql)
+            names = [column[0] for column in cursor.description or []]
+            judged = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return _accepted(judged, verdicts(reading), name, given=rows, notes=notes)
+
+    @cached_property
+    def _readings(self) -> dict[str, tuple[dict[str, str], Callable[[Opened], Reading]]]:
+        """Source -> its columns by role, and how its rows are read: as the study says, but in
+        JSON's own writing.
+        """
+        study, plain = self.study, {"csv": Csv()}
+        found: dict[str, tuple[dict[str, str], Callable[[Opened], Reading]]] = {}
+        if (log := study.transactions) is not None:
+            lines = log.model_copy(update=plain)
+            found["transactions"] = (
+                _roles(log.columns),
+                lambda source: transactions_reading(source, study, lines),
+            )
+        if (log_of_events := study.events) is not None:
+            events = log_of_events.model_copy(update=plain)
+            found["events"] = (
+                _roles(log_of_events.columns),
+                lambda source: events_reading(source, study, events),
+            )
+        if (log_of_treatments := study.treatments) is not None:
+            treated = log_of_treatments.model_copy(update=plain)
+            roles = _roles(log_of_treatments.columns)
+            found["treatments"] = roles, lambda source: treatments_reading(source, study, treated)
+        return found
+
+
+def _roles(columns: Any) -> dict[str, str]:
+    return {role: name for role, name in columns.model_dump().items() if name is not None}
+
+
+@lru_cache(maxsize=256)
+def _query(
+    owner: OnlineHistory,
+    name: str,
+    kinds: tuple[tuple[str, str, str], ...],
+    read: Callable[[Opened], Reading],
+) -> tuple[str, Reading]:
+    fields = {column: Field(sql, kind) for column, sql, kind in kinds}
+    source = Opened(name=name, view="given", fields=fields, labels=["the request"], decimal=".")
+    reading = read(source)
+    digests = ["_digest_1", "_digest_2"] if reading.compared else []
+    # Only what is used is computed: the text of a row, or its time in UTC, is not.
+    kept = ", ".join(["_row", "verdict", *_KEPT[name], *digests])
+    return f"SELECT {kept} FROM ({judging_sql(source, reading)})", reading
+
+
+def _as_source(
+    rows: Sequence[Row], roles: Mapping[str, str], *, customer_id: str, what: str
+) -> tuple[pl.DataFrame, dict[str, Field]]:
+    """Lay the rows out as the study's own source would have them."""
+    for row in rows:
+        for role in row:
+            if role not in roles and role != "raw":
+                raise DataError(
+                    f"the study's [{what}.columns] has no '{role}'", fix=nearest(role, list(roles))
+                )
+    extra = dict.fromkeys(name for row in rows for name in row.get("raw") or {})
+    columns = {name: [(row.get("raw") or {}).get(name) for row in rows] for name in extra}
+    columns |= {
+        name: [row.get(role) for row in rows]
+        for role, name in roles.items()
+        if role != "customer_id"
+    }
+    columns[roles["customer_id"]] = [customer_id] * len(rows)
+    given = {
+        "_file": pl.zeros(len(rows), pl.Int32, eager=True),
+        "_row": pl.Series(range(1, len(rows) + 1)),
+    }
+    fields = {}
+    for index, (name, values) in enumerate(columns.items()):
+        series, kind = _column(values, name)
+        given[f"c{index}"], fields[name] = series, Field(f"c{index}", kind)
+    return pl.DataFrame(given), fields
+
+
+def _column(values: list[Any], name: str) -> tuple[pl.Series, str]:
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {bool}:
+        return pl.Series(values, dtype=pl.Boolean), "BOOLEAN"
+    if kinds and kinds <= {int, float}:
+        return pl.Series(
+            [None if v is None else float(v) for v in values], dtype=pl.Float64
+        ), "DOUBLE"
+    if kinds <= {str}:
+        return pl.Series(values, dtype=pl.String), "VARCHAR"
+    raise DataError(
+        f"'{name}' is a number in one row and a word in another", fix="write it one way"
+    )
+
+
+def _accepted(
+    judged: list[dict[str, Any]],
+    meanings: Sequence[str],
+    name: str,
+    *,
+    given: Sequence[Row],
+    notes: list[str],
+) -> list[dict[str, Any]]:
+    accepted: list[dict[str, Any]] = []
+    seen: set[tuple[Any, Any]] = set()
+    aside: dict[str, int] = defaultdict(int)
+    broken = meanings.index(DUPLICATE)
+    for row in judged:
+        if 0 < row["verdict"] < broken:
+            raise DataError(
+                f"row {row['_row']} of {len(given)} in {name}: {meanings[row['verdict']]}",
+                fix="correct or leave it out",
+            )
+        digest = (row.get("_digest_1"), row.get("_digest_2"))
+        repeated = digest[0] is not None and digest in seen
+        seen.add(digest)
+        if row["verdict"] or repeated:
+            aside[meanings[row["verdict"]] if row["verdict"] else DUPLICATE] += 1
+        else:
+            accepted.append(row)
+    notes += [f"{name}: {count} set aside, {reason}" for reason, count in aside.items()]
+    return accepted
+
+
+def _add_lines(days: dict[int, dict[str, int]], lines: Sequence[Row]) -> None:
+    """Sum order lines up by day, as `ingest.daily_activity` does for all customers."""
+    orders: dict[int, set[str | None]] = defaultdict(set)
+    products: dict[int, set[str]] = defaultdict(set)
+    first_bought: dict[str, int] = {}
+    for line in lines:
+        day, sums = line["day"], days[line["day"]]
+        if line["is_return"]:
+            sums["returns_minor"] += line["amount_minor"]
+            continue
+        sums["n_lines"] += 1
+        sums["gross_minor"] += line["amount_minor"]
+        orders[day].add(line["order_id"])
+        if (product := line["product_id"]) is not None:
+            products[day].add(product)
+            first_bought[product] = min(day, first_bought.get(product, day))
+    for day, names in orders.items():
+        # Lines that name no order are one order together, unless the day has orders with names.
+        days[day]["n_orders"] = max(len(names - {None}), 1)
+        days[day]["n_products"] = len(products[day])
+    for day in first_bought.values():
+        days[day]["n_new_products"] += 1

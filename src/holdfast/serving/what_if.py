@@ -1,0 +1,105 @@
+"""Levers: the same customer with some features changed, scored by the run's own models."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from holdfast.errors import InputError
+from holdfast.features.catalogue import FEATURES_BY_NAME
+from holdfast.io.runs import Run
+from holdfast.serving.customer_profile import Profiles
+from holdfast.serving.customer_search import rows_of
+from holdfast.serving.load import load_study
+from holdfast.serving.predict import predict_features
+from holdfast.study import Study
+
+LEVERS = 5
+_CALENDAR = ("first_purchase_season", "cutoff_season")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lever:
+    """A feature to change: its range over the customer base and the customer's own value (None
+    where unknown).
+    """
+
+    feature: str
+    low: float
+    high: float
+    step: float
+    value: float | None
+
+
+def levers(study: Study, usual: Profiles, features: Mapping[str, Any]) -> list[Lever]:
+    """The strongest features that can be changed by themselves.
+
+    Left out are columns derived from others (they follow), the calendar, and features of one value.
+    """
+    derived = study.snapshot.derived if study.snapshot else {}
+    found: list[Lever] = []
+    for name in usual.features:
+        low, high = float(usual.quantiles[name][1]), float(usual.quantiles[name][99])
+        if name in derived or name in _CALENDAR or low == high or len(found) == LEVERS:
+            continue
+        value = features.get(name)
+        own = float(value) if isinstance(value, int | float) and value == value else None
+        low, high = (
+            min(low, own if own is not None else low),
+            max(high, own if own is not None else high),
+        )
+        step = 1.0 if isinstance(value, int) else _step(low, high, usual.quantiles[name])
+        if step == 1:
+            # Between two customers a quantile of whole numbers need not be whole.
+            low, high = float(np.floor(low)), float(np.ceil(high))
+        found.append(Lever(feature=name, low=low, high=high, step=step, value=own))
+    return found
+
+
+def _step(low: float, high: float, quantiles: np.ndarray) -> float:
+    if np.all(quantiles == np.round(quantiles)):
+        return 1.0
+    # A hundred stops, each a round number apart.
+    return float(10 ** np.floor(np.log10((high - low) / 50)))
+
+
+def features_of(run: Run, customer_id: str) -> dict[str, Any]:
+    """The customer's features as the run's models read them.
+
+    Raises
+    ------
+    InputError
+        The run has no features of the customer.
+    """
+    found = rows_of(run, "features", customer_id)
+    if found is None or found.is_empty():
+        raise InputError(
+            f"run {run.run_id} has no features of {customer_id!r}",
+            fix="choose a customer of the run",
+        )
+    return found.drop("cutoff_day").row(0, named=True)
+
+
+def what_if(
+    run: Run, features: Mapping[str, Any], changes: Mapping[str, float | None]
+) -> dict[str, Any]:
+    """Answer as `predict_features` does for the customer with `changes`; everything else stays as
+    it is.
+
+    What a snapshot derives from other columns is derived anew.
+    """
+    study = load_study(run)
+    derived = (*study.snapshot.derived, "churned", "value") if study.snapshot else ()
+    given = {name: value for name, value in {**features, **changes}.items() if name not in derived}
+    return predict_features(run, {name: _plain(value) for name, value in given.items()})
+
+
+def unit_of(study: Study, feature: str) -> str:
+    """The feature's unit where it is of the catalogue, or nothing."""
+    known = FEATURES_BY_NAME.get(feature) if study.snapshot is None else None
+    return str(known.unit) if known else ""
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and value != value else value

@@ -1,0 +1,83 @@
+"""How an unknown text file is written: found out once, by `holdfast init`, to be written down and
+confirmed.
+"""
+
+import codecs
+import csv
+import gzip
+import io
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import islice
+from typing import Literal
+
+from holdfast.io.files import DataFile
+from holdfast.io.text import reading
+from holdfast.study import Csv
+
+_LOOKED_AT = 64 << 20
+_PARSED = 1 << 20
+_ROWS = 500
+_DELIMITERS = ",;\t|"
+_COMMA_NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+")
+_POINT_NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)\.\d+")
+
+Encoding = Literal["utf-8", "utf-8-sig", "latin-1", "utf-16"]
+
+
+def detected(file: DataFile) -> Csv:
+    """Guess encoding, delimiter, quote and decimal sign from the first 64 MB.
+
+    Bytes that are no UTF-8 are taken for Latin-1, in which nothing is impossible: the guess to look
+    at first.
+    """
+    with (
+        reading(file.path),
+        gzip.open(file.path) if file.kind == "csv.gz" else file.path.open("rb") as raw,
+    ):
+        head = raw.read(_LOOKED_AT)
+    encoding = _encoding(head)
+    text = head[:_PARSED].decode(encoding, "replace").removeprefix("\ufeff")
+    quote = (
+        "'"
+        if text.count("'") > 2 * text.count('"') and re.search(r"(^|[,;\t|])'", text, re.MULTILINE)
+        else '"'
+    )
+    delimiter = max(_DELIMITERS, key=lambda sign: _regularity(_cells(text, sign, quote)))
+    cells = [cell.strip() for row in _cells(text, delimiter, quote)[1:] for cell in row]
+    return Csv(encoding=encoding, delimiter=delimiter, quote=quote, decimal=_decimal(cells))
+
+
+def _encoding(head: bytes) -> Encoding:
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in head[1:400:2]:
+        return "utf-16"
+    try:
+        # Not final: the last character may be cut by the end of what was read.
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return "latin-1"
+    return "utf-8-sig" if head.startswith(codecs.BOM_UTF8) else "utf-8"
+
+
+def _cells(text: str, delimiter: str, quote: str) -> list[list[str]]:
+    whole_lines = text[: text.rfind("\n") + 1] or text
+    rows = csv.reader(io.StringIO(whole_lines, newline=""), delimiter=delimiter, quotechar=quote)
+    try:
+        return [row for row in islice(rows, _ROWS) if row]
+    except csv.Error:
+        return []
+
+
+def _regularity(rows: Sequence[Sequence[str]]) -> tuple[float, int]:
+    """Share of rows as wide as the header, 0 for a single column; then the number of columns."""
+    if not rows or len(rows[0]) < 2:
+        return 0.0, 0
+    widths = Counter(map(len, rows))
+    return widths[len(rows[0])] / len(rows), len(rows[0])
+
+
+def _decimal(cells: Sequence[str]) -> Literal[".", ","]:
+    commas = sum(_COMMA_NUMBER.fullmatch(cell) is not None for cell in cells)
+    points = sum(_POINT_NUMBER.fullmatch(cell) is not None for cell in cells)
+    return "," if commas > points else "."

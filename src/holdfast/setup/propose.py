@@ -1,0 +1,134 @@
+"""Init: from a file that nobody has described to a commented holdfast.toml, with every guess open
+to correction.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from holdfast.errors import DataError, StudyError, nearest
+from holdfast.ingest.sources import common_columns
+from holdfast.io.csv import CsvFiles
+from holdfast.io.files import DataFile, find_files
+from holdfast.setup.column_roles import column_for, log_columns, misnamed
+from holdfast.setup.csv_dialect import detected
+from holdfast.setup.file_sample import Sample
+from holdfast.setup.proposals import file_day, log_study, snapshot_study
+from holdfast.setup.study_writer import Draft, Guess, path_in
+from holdfast.study import Csv, Study
+
+__all__ = ["Guess", "Proposal", "propose"]
+
+_SAMPLE_ROWS = 2_000_000
+_KINDS = ("log", "snapshot")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """A study for a file.
+
+    Attributes
+    ----------
+    toml
+        A commented holdfast.toml; it validates.
+    kind
+        "log" or "snapshot".
+    guesses
+        What was guessed, in the order of the file.
+    """
+
+    toml: str
+    kind: str
+    guesses: tuple[Guess, ...]
+
+
+def propose(path: Path, *, project_dir: Path, given: Mapping[str, str] | None = None) -> Proposal:
+    """Look at a file (or a glob) and propose a study for it. Nothing is asked and nothing is
+    written.
+
+    Parameters
+    ----------
+    project_dir
+        Where holdfast.toml will lie; a file below it is named relative to it.
+    given
+        What is known better or besides, by its dotted key in the study:
+        {"transactions.columns.customer_id": "cust"}. The key "kind" takes "log" or "snapshot".
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, or does not show who the customer, when the purchase or what the
+        label is; the message has the key to give.
+    StudyError
+        What is given has no place in a study, or a wrong value.
+    """
+    known = dict(given or {})
+    files = find_files(str(path))
+    csv = _dialect(files, known)
+    rows, complete = _rows(files, csv)
+    sample = Sample(rows, decimal=csv.decimal if csv else ".", complete=complete)
+    try:
+        kind = known.pop("kind", None) or _kind(sample)
+        if kind not in _KINDS:
+            raise StudyError(f"there is no kind of study '{kind}'", fix=nearest(kind, _KINDS))
+        draft = Draft(known)
+        draft.comment(
+            f"Proposed by `holdfast init` for {path.name}. Look first at the lines marked (?)."
+        )
+        draft.section("study")
+        draft.put("name", project_dir.absolute().name or "shop", "the folder")
+        where = path_in(project_dir, path)
+        if kind == "log":
+            log_study(draft, sample, path=where, csv=csv)
+        else:
+            snapshot_study(draft, sample, path=where, taken_on=file_day(files[0].path), csv=csv)
+    finally:
+        sample.close()
+    Study.from_dict(tomllib.loads(draft.text))
+    return Proposal(toml=draft.text, kind=kind, guesses=tuple(draft.guesses))
+
+
+def _dialect(files: Sequence[DataFile], given: Mapping[str, str]) -> Csv | None:
+    """How the text files are written, what is given before what is detected; None for Parquet."""
+    if files[0].kind == "parquet":
+        return None
+    known = {key.partition(".csv.")[2]: value for key, value in given.items() if ".csv." in key}
+    return Csv.model_validate({**detected(files[0]).model_dump(), **known})
+
+
+def _rows(files: Sequence[DataFile], csv: Csv | None) -> tuple[pl.DataFrame, bool]:
+    """Return the first rows, and whether they are all."""
+    if csv is None:
+        paths = [file.path for file in files]
+        _, total = common_columns(list(map(str, paths)))
+        rows = pl.scan_parquet(paths, glob=False).head(_SAMPLE_ROWS).collect()
+        return rows, total == rows.height
+    stream = CsvFiles(files, csv)
+    batches = (batch for batch in stream.batches() if batch.num_rows)
+    first = next(batches, None)
+    if first is None:
+        raise DataError(f"{files[0].path} has no rows", fix="name a file with rows")
+    cells = pl.DataFrame(first.slice(0, _SAMPLE_ROWS)).drop("_file", "_row")
+    complete = first.num_rows <= _SAMPLE_ROWS and next(batches, None) is None
+    return cells.rename({f"c{i}": name for i, name in enumerate(stream.names)}), complete
+
+
+def _kind(sample: Sample) -> str:
+    """A log has a date, and customers who come back; a snapshot has one row for each, or no date at
+    all.
+    """
+    columns = log_columns(sample, {})
+    customer = columns.get("customer_id")
+    labelled = column_for(sample, "churned") or column_for(sample, "recency")
+    if "occurred_at" not in columns and misnamed(sample, "occurred_at") and not labelled:
+        return "log"
+    if "occurred_at" not in columns or (customer is None and column_for(sample, "churned")):
+        return "snapshot"
+    if customer is None:
+        return "log"
+    return (
+        "snapshot" if sample.repeated([customer]) == 0 and column_for(sample, "churned") else "log"
+    )

@@ -1,0 +1,146 @@
+"""A holdfast.toml under way: what is known better replaces what is guessed, and each line
+says why.
+"""
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from holdfast.errors import StudyError
+
+Value = str | int | list[str] | list[int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guess:
+    """One thing that was guessed about a file.
+
+    Attributes
+    ----------
+    key
+        Where it stands in the study, dotted: transactions.columns.customer_id.
+    value
+        As the study has it, a text without its quotes.
+    because
+        What speaks for it.
+    sure
+        False where something speaks against it, or nothing for it: confirm it.
+    """
+
+    key: str
+    value: str
+    because: str
+    sure: bool
+
+
+@dataclass
+class Draft:
+    """The lines of a study and the guesses in them.
+
+    Parameters
+    ----------
+    given
+        Dotted key -> what is known better than any guess.
+    """
+
+    given: Mapping[str, str]
+    guesses: list[Guess] = field(default_factory=list)
+    _sections: dict[str, list[str]] = field(default_factory=dict)
+    _section: str = ""
+
+    @property
+    def text(self) -> str:
+        """The file; what is given for keys that were not guessed stands at the end of its table."""
+        sections = {name: list(lines) for name, lines in self._sections.items()}
+        guessed = {guess.key for guess in self.guesses}
+        for key, value in self.given.items():
+            if key not in guessed:
+                table, _, last = key.rpartition(".")
+                sections.setdefault(table or "study", []).append(
+                    f"{_key(last)} = {_toml(value)}  # as given"
+                )
+        tables = (
+            "\n".join([f"[{name}]", *lines]) if name else "\n".join(lines)
+            for name, lines in sections.items()
+        )
+        return "\n\n".join(tables) + "\n"
+
+    def comment(self, text: str) -> None:
+        """Add a line that is only read by people."""
+        self._sections.setdefault(self._section, []).append(f"# {_one_line(text)}")
+
+    def section(self, name: str) -> None:
+        """Begin a table."""
+        self._section = name
+        self._sections.setdefault(name, [])
+
+    def put(self, key: str, value: Value | None, because: str, *, sure: bool = True) -> None:
+        """Add a key with what is given for it, or else with the guess; without either, add
+        nothing.
+        """
+        dotted = f"{self._section}.{key}"
+        if dotted in self.given:
+            value, because, sure = _read(self.given[dotted], like=value), "as given", True
+        if value is None:
+            return
+        why = _one_line(because) + ("" if sure else " (?)")
+        self._sections[self._section].append(f"{_key(key)} = {written(value)}  # {why}")
+        told = value if isinstance(value, str) else written(value)
+        self.guesses.append(Guess(key=dotted, value=told, because=because, sure=sure))
+
+
+def written(value: Value) -> str:
+    """A value as TOML has it.
+
+    >>> written('a "b"'), written(["x", "y"]), written(3)
+    ('"a \\\\"b\\\\""', '["x", "y"]', '3')
+    """
+    if isinstance(value, str):
+        # A TOML basic string escapes as JSON does, but for DEL, which JSON leaves alone.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, Sequence):
+        return f"[{', '.join(map(written, value))}]"
+    return str(value)
+
+
+def path_in(project_dir: Path, path: Path) -> str:
+    """A path as the study has it: relative if it lies below the project."""
+    absolute, project = path.absolute(), project_dir.absolute()
+    return (
+        absolute.relative_to(project).as_posix()
+        if absolute.is_relative_to(project)
+        else absolute.as_posix()
+    )
+
+
+def _read(given: str, *, like: Value | None) -> Value:
+    if like is None or isinstance(like, str):
+        return given
+    try:
+        value: Value = tomllib.loads(f"v = {given}")["v"]
+    except tomllib.TOMLDecodeError:
+        raise StudyError(
+            f"{given!r} is no value for {written(like)}", fix="write it as TOML does"
+        ) from None
+    return value
+
+
+def _toml(given: str) -> str:
+    """Return a given value as TOML has it: itself if it is TOML, else as a text."""
+    try:
+        tomllib.loads(f"v = {given}")
+    except tomllib.TOMLDecodeError:
+        return written(given)
+    return _one_line(given)
+
+
+def _one_line(text: str) -> str:
+    # A column or a file may have a line break in its name, and a comment would end there.
+    return re.sub(r"[\x00-\x1f\x7f]+", " ", text)
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else written(name)

@@ -1,0 +1,186 @@
+"""History: the features and labels of every cutoff that a backtest and the final fit need, built
+once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from holdfast.errors import NotEnoughData
+from holdfast.evaluation.evidence import TaskName
+from holdfast.features import feature_tables
+from holdfast.findings import Finding
+from holdfast.io.warehouse import Warehouse
+from holdfast.models.promotions import Promotions, learn_promotions
+from holdfast.models.purchase_counts import CountModel, fit_counts
+from holdfast.models.seasonality import a_year_before
+from holdfast.models.training_set import learning_cutoffs
+from holdfast.study import Study
+from holdfast.windows import backtest_cutoffs, parse_day
+
+ROWS_TO_LEARN_FROM = 400_000
+"""Small trees learn nothing more from more rows; above, customers are sampled by a hash of their
+name.
+"""
+
+CUSTOMERS_TO_COUNT_BY = 25_000
+"""A law of buying has four parameters."""
+
+TASKS: tuple[TaskName, ...] = ("churn", "value")
+
+CountsAndFindings = tuple[CountModel, tuple[Finding, ...]]
+
+
+@dataclass(frozen=True)
+class History:
+    """What was seen of the shop up to `end_day`.
+
+    Attributes
+    ----------
+    features, labels
+        FEATURES and LABELS at the cutoffs of `cutoffs_needed`.
+    purchases
+        customer_id, day, net (currency): each day of purchase of all who ever bought, or of a
+        sample of them.
+    counts
+        (now, horizon) -> the count model fitted then, so that it is fitted once for all that ask.
+    """
+
+    features: pl.DataFrame
+    labels: pl.DataFrame
+    purchases: pl.DataFrame
+    first_day: int
+    end_day: int
+    counts: dict[tuple[int, int], CountsAndFindings] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+
+def horizon_of(study: Study, task: TaskName) -> int:
+    """Length of the task's target window, days."""
+    return study.churn.horizon_days if task == "churn" else study.value.horizon_days
+
+
+def promotions_at(study: Study, history: History, *, now: int) -> Promotions:
+    """What is known of the study's promotions at `now`."""
+    planned = study.calendar.promotions if study.calendar is not None else ()
+    return learn_promotions(planned, history.purchases, first_day=history.first_day, now=now)
+
+
+def counts_at(study: Study, history: History, *, now: int) -> CountsAndFindings:
+    """The count model of what was known at `now`, and what it had to say."""
+    days = study.churn.horizon_days
+    if (now, days) not in history.counts:
+        history.counts[now, days] = fit_counts(
+            history.purchases,
+            now=now,
+            horizon_days=days,
+            first_day=history.first_day,
+            seed=study.seed,
+            promotions=promotions_at(study, history, now=now).purchases,
+        )
+    return history.counts[now, days]
+
+
+def proving_cutoffs(
+    study: Study,
+    task: TaskName,
+    *,
+    first_day: int,
+    end_day: int,
+    asked: Sequence[int] | None = None,
+) -> tuple[int, ...]:
+    """Test cutoffs of a task whose target window is complete, in time order; none where nothing
+    could be learnt before.
+
+    Those asked for, or the study's, or else the last ones, a horizon apart. Of the last ones only
+    those before which a full window had ended are taken, if there are any.
+    """
+    horizon, plan = horizon_of(study, task), study.backtest
+    wanted = tuple(asked or map(parse_day, plan.cutoffs))
+    if wanted:
+        complete = [cutoff for cutoff in sorted(set(wanted)) if cutoff + horizon <= end_day]
+        return tuple(
+            c
+            for c in complete
+            if learning_cutoffs(study, horizon_days=horizon, first_day=first_day, now=c)
+        )
+    last = backtest_cutoffs(
+        end_day=end_day, horizon_days=horizon, step_days=horizon, count=plan.count
+    )
+    learnable = [
+        c for c in last if learning_cutoffs(study, horizon_days=horizon, first_day=first_day, now=c)
+    ]
+    complete = [c for c in learnable if first_day + plan.min_history_days + horizon <= c]
+    return tuple(complete or learnable[-1:])
+
+
+def cutoffs_needed(
+    study: Study, *, first_day: int, end_day: int, asked: Sequence[int] | None = None
+) -> tuple[int, ...]:
+    """Every cutoff that the tests, the learning before each of them and the final fit read, in time
+    order.
+    """
+    needed: set[int] = set()
+    for task in TASKS:
+        tests = proving_cutoffs(study, task, first_day=first_day, end_day=end_day, asked=asked)
+        needed |= set(tests)
+        for now in (*tests, end_day):
+            # Where value is tested, every horizon is, and with them churn.
+            for days in {horizon_of(study, task), horizon_of(study, "churn")}:
+                needed |= set(
+                    learning_cutoffs(study, horizon_days=days, first_day=first_day, now=now)
+                )
+    own = [
+        learning_cutoffs(
+            study, horizon_days=horizon_of(study, task), first_day=first_day, now=end_day
+        )
+        for task in TASKS
+    ]
+    if needed and not all(a_year_before(learnt, end_day) for learnt in own):
+        # The level is then told of the customers who are there in the end.
+        needed.add(end_day)
+    return tuple(sorted(needed))
+
+
+def read_history(
+    study: Study,
+    warehouse: Warehouse,
+    *,
+    first_day: int,
+    end_day: int,
+    cutoffs: Sequence[int] | None = None,
+) -> History:
+    """Build features and labels once for everything that follows.
+
+    Parameters
+    ----------
+    end_day
+        First day after the log.
+    cutoffs
+        Test cutoffs, instead of the study's.
+
+    Raises
+    ------
+    NotEnoughData
+        The log is too short for any cutoff.
+    """
+    needed = cutoffs_needed(study, first_day=first_day, end_day=end_day, asked=cutoffs)
+    if not needed:
+        raise NotEnoughData(
+            f"a log of {end_day - first_day} days has no cutoff to learn from",
+            fix="use a longer log, shorter horizons, or a smaller backtest.min_history_days",
+        )
+    features = feature_tables.features(
+        study, warehouse, needed, customers_at_most=ROWS_TO_LEARN_FROM // len(needed)
+    )
+    return History(
+        features=features,
+        labels=feature_tables.labels(study, warehouse, features, end_day=end_day),
+        purchases=feature_tables.purchases(
+            study, warehouse, customers_at_most=CUSTOMERS_TO_COUNT_BY
+        ),
+        first_day=first_day,
+        end_day=end_day,
+    )

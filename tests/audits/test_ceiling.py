@@ -1,0 +1,97 @@
+"""The ceiling of a figure follows from counts, and a model is held against it and against the naive
+rule.
+"""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from holdfast.audits.ceiling import at_the_ceiling, ceiling_of, too_good
+from holdfast.audits.naive import no_better_than_naive
+from holdfast.audits.table import Table
+from holdfast.tables import PREDICTIONS
+
+
+def grouped(*, inside: int, churned: int, outside: int, told: bool = False) -> Table:
+    """Customers of whom some in one group left; `told`: a column says who."""
+    rng = np.random.default_rng(4)
+    left = np.concatenate(
+        [rng.permutation(np.arange(inside) < churned), np.zeros(outside, dtype=bool)]
+    )
+    group = ["iron"] * inside + ["gold"] * outside
+    hint = left * 1.0 + rng.normal(0, 0.6, len(left)) if told else rng.normal(size=len(left))
+    return Table(
+        columns=pl.DataFrame({"group": group, "hint": hint}),
+        churned=pl.Series(left),
+        customer=pl.Series([f"K{number}" for number in range(len(left))]),
+    )
+
+
+def test_the_ceiling_is_what_one_probability_for_the_group_reaches():
+    found = ceiling_of(grouped(inside=1_000, churned=700, outside=3_000))
+    assert found is not None
+    assert found.group == "group = iron"
+    # Of 3,300 who stayed 300 are inside: they tie with those who left. Precision .7, recall 1.
+    assert found.auc == pytest.approx(1 - 300 / 3_300 / 2)
+    assert found.f1 == pytest.approx(2 * 0.7 / 1.7)
+
+
+def test_where_something_tells_who_leaves_inside_the_group_there_is_no_ceiling():
+    assert ceiling_of(grouped(inside=1_000, churned=700, outside=3_000, told=True)) is None
+
+
+def test_the_ceiling_of_the_original_snapshot_is_the_one_it_was_computed_to_have(bench_data):
+    frame = pl.read_csv(bench_data / "ecommerce_user_segmentation.csv")
+    found = ceiling_of(
+        Table(
+            columns=frame.drop("Customer_ID"),
+            churned=frame["Recency"] > 90,
+            customer=frame["Customer_ID"],
+            hidden={"churn": ["Recency", "Monetary", "Segment_Label"]},
+        )
+    )
+    assert found is not None
+    assert (found.group, found.churned, found.inside) == ("Segment_Label = Iron", 1_069, 1_448)
+    assert (round(found.auc, 3), round(found.f1, 3)) == (0.979, 0.849)
+    (finding,) = at_the_ceiling(found, {"roc_auc": 0.9836, "f1": 0.877})
+    assert (
+        "the ceiling is ROC-AUC 0.979 and F1 0.849, and the test has ROC-AUC 0.9836"
+        in finding.evidence
+    )
+    assert "luck of the split" in finding.meaning
+
+
+def test_figures_that_honest_data_does_not_allow_are_suspect():
+    (finding,) = too_good({"churn": {"roc_auc": 0.991}, "value": {"r2": 0.6}})
+    assert finding.evidence == "churn: ROC-AUC 0.9910 on customers that the model has not seen"
+    assert too_good({"churn": {"roc_auc": 0.9}, "value": {}}) == ()
+
+
+def predictions(said: np.ndarray, naive: np.ndarray, churned: np.ndarray) -> pl.DataFrame:
+    frame = pl.DataFrame(
+        {
+            "customer_id": [f"K{number}" for number in range(len(said))],
+            "cutoff_day": np.full(len(said), 9),
+            "churned": churned,
+            "churn_probability": said,
+            "churn_baseline": naive,
+        }
+    )
+    missing = {name: None for name in PREDICTIONS.schema if name not in frame.columns}
+    return PREDICTIONS.check(
+        frame.with_columns(**missing).select(PREDICTIONS.schema.names()).cast(PREDICTIONS.schema)
+    )
+
+
+def test_a_model_that_says_what_the_naive_rule_says_is_no_better_and_one_that_knows_is():
+    rng = np.random.default_rng(1)
+    chance = rng.uniform(0.05, 0.6, 800)
+    churned = rng.random(800) < chance
+    flat = np.full(800, churned.mean())
+    guessed = np.clip(flat + rng.normal(0, 0.05, 800), 0, 1)
+    asked = {"baselines": {"churn": "base rate"}, "seed": 2}
+    (finding,) = no_better_than_naive(predictions(guessed, flat, churned), **asked)
+    assert (finding.name, finding.severity) == ("no-better-than-naive-churn", "warning")
+    assert "on 800 unseen outcomes" in finding.evidence
+    assert no_better_than_naive(predictions(chance, flat, churned), **asked) == ()
+    assert no_better_than_naive(predictions(guessed, flat, churned)[:20], **asked) == ()

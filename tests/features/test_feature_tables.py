@@ -1,0 +1,189 @@
+"""Features and labels through the warehouse: ranges, attributes, complete windows."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import polars as pl
+import pytest
+
+from holdfast.errors import StudyError
+from holdfast.features import feature_tables
+from holdfast.io.warehouse import Warehouse
+from holdfast.study import Study
+from holdfast.tables import ACTIVITY, FEATURES, LABELS
+
+COLUMNS = {"customer_id": "c", "occurred_at": "t", "order_id": "o", "amount": "a"}
+LOG = {"study": {"name": "shop"}, "transactions": {"path": "orders.csv", "columns": COLUMNS}}
+STUDY = Study.from_dict(LOG)
+
+
+def with_attributes(*names: str) -> Study:
+    columns = {"customer_id": "c", "known_from": "k"}
+    return Study.from_dict(
+        LOG | {"customers": {"path": "c.csv", "columns": columns, "attributes": list(names)}}
+    )
+
+
+def random_activity(*, n_customers: int = 200) -> pl.DataFrame:
+    rng = np.random.default_rng(5)
+    rows = []
+    for number in range(n_customers):
+        days = sorted({int(day) for day in rng.integers(0, 800, 6)})
+        for before, day in zip([None, *days], days, strict=False):
+            gap = None if before is None else day - before
+            money = {
+                "gross_minor": int(rng.integers(100, 9999)),
+                "returns_minor": -int(rng.integers(0, 99)),
+            }
+            rows.append(
+                {
+                    "customer_id": f"C{number}",
+                    "day": day,
+                    "n_orders": 1,
+                    "purchase_gap": gap,
+                    **money,
+                }
+            )
+    frame = pl.DataFrame(rows, schema=ACTIVITY.schema)
+    return frame.with_columns(pl.all().exclude("purchase_gap").fill_null(0))
+
+
+def store(warehouse: Warehouse, name: str, frame: pl.DataFrame) -> None:
+    warehouse.con.register("given", frame)
+    warehouse.con.execute(f"CREATE OR REPLACE TABLE {name} AS FROM given")
+    warehouse.con.unregister("given")
+
+
+def keep(warehouse: Warehouse, activity: pl.DataFrame) -> None:
+    """Keep activity as the rollup does: by the customer's number."""
+    numbers = activity.select(pl.col("customer_id").unique().sort()).with_row_index(
+        "number", offset=1
+    )
+    numbered = activity.join(numbers.cast({"number": pl.Int32}), on="customer_id")
+    store(warehouse, "customer_numbers", numbers)
+    store(
+        warehouse,
+        "numbered_activity",
+        numbered.select(pl.col("number").alias("customer_id"), *activity.columns[1:]),
+    )
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
+    with Warehouse(tmp_path, threads=2) as opened:
+        keep(opened, random_activity())
+        yield opened
+
+
+def test_features_are_sorted_unique_and_named_as_the_catalogue_has_them(
+    warehouse: Warehouse,
+) -> None:
+    frame = FEATURES.check(feature_tables.features(STUDY, warehouse, [700, 400]))
+    assert frame.select("cutoff_day", "customer_id").equals(
+        frame.select("cutoff_day", "customer_id").sort(pl.all())
+    )
+    assert frame.columns[2:] == feature_tables.catalogue(STUDY)["name"].to_list()
+    assert frame["cutoff_day"].unique().sort().to_list() == [400, 700]
+    assert set(frame.dtypes[2:]) == {pl.Int64(), pl.Float64()}
+
+
+def test_customer_ranges_change_nothing(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = feature_tables.features(STUDY, warehouse, [400, 700])
+    labelled = feature_tables.labels(STUDY, warehouse, whole, end_day=800)
+    monkeypatch.setattr(feature_tables, "_ROWS_PER_RANGE", 150)
+    assert len(list(feature_tables.features_in_ranges(STUDY, warehouse, [400, 700]))) > 2
+    assert feature_tables.features(STUDY, warehouse, [400, 700]).equals(whole)
+    assert feature_tables.labels(STUDY, warehouse, whole, end_day=800).equals(labelled)
+
+
+def test_a_sample_holds_the_same_customers_at_every_cutoff(warehouse: Warehouse) -> None:
+    whole = feature_tables.features(STUDY, warehouse, [400, 700])
+    sample = feature_tables.features(STUDY, warehouse, [400, 700], customers_at_most=50)
+    chosen = sample["customer_id"].unique()
+    assert 20 < chosen.len() < 80
+    assert sample.equals(whole.filter(pl.col("customer_id").is_in(chosen.to_list())))
+
+
+def test_nobody_is_eligible_before_the_first_purchase(warehouse: Warehouse) -> None:
+    frame = feature_tables.features(STUDY, warehouse, [0])
+    assert frame.is_empty()
+    assert frame.columns[2:] == feature_tables.catalogue(STUDY)["name"].to_list()
+
+
+def test_attributes_are_what_was_known_before_the_cutoff(warehouse: Warehouse) -> None:
+    activity = random_activity(n_customers=3).filter(pl.col("day") < 400)
+    keep(warehouse, activity.with_columns(day=pl.lit(390, pl.Int32)).unique("customer_id"))
+    known = [
+        ("C0", 100, "north", 7),
+        ("C0", 400, "south", 8),
+        ("C1", 399, "west", None),
+        ("C2", 400, "east", 9),
+    ]
+    schema = {
+        "customer_id": pl.String,
+        "known_from_day": pl.Int32,
+        "region": pl.String,
+        "seats": pl.Int16,
+    }
+    store(warehouse, "customers", pl.DataFrame(known, schema=schema, orient="row"))
+    study = with_attributes("region", "seats")
+    frame = feature_tables.features(study, warehouse, [400, 401]).select(
+        "cutoff_day", "customer_id", "region", "seats"
+    )
+    assert frame.rows() == [
+        (400, "C0", "north", 7),
+        (400, "C1", "west", None),
+        (400, "C2", None, None),
+        (401, "C0", "south", 8),
+        (401, "C1", "west", None),
+        (401, "C2", "east", 9),
+    ]
+    assert frame.schema["seats"] == pl.Int64()
+    assert feature_tables.catalogue(study)["name"].to_list()[-2:] == ["region", "seats"]
+
+
+def test_an_attribute_may_not_take_the_name_of_a_feature(warehouse: Warehouse) -> None:
+    with pytest.raises(StudyError, match="'tenure_days' is named like a feature"):
+        feature_tables.features(with_attributes("tenure_days"), warehouse, [400])
+
+
+def test_labels_exist_for_complete_windows_only(warehouse: Warehouse) -> None:
+    population = feature_tables.features(STUDY, warehouse, [400, 700])
+    labels = LABELS.check(feature_tables.labels(STUDY, warehouse, population, end_day=800))
+    found = labels.group_by("cutoff_day", "horizon_days").len().sort("cutoff_day", "horizon_days")
+    size = dict(population.group_by("cutoff_day").len().iter_rows())
+    assert found.rows() == [(400, days, size[400]) for days in (30, 90, 180, 365)] + [
+        (700, days, size[700]) for days in (30, 90)
+    ]
+    assert feature_tables.labels(STUDY, warehouse, population, end_day=400).is_empty()
+
+
+def test_labels_equal_a_plain_count(warehouse: Warehouse) -> None:
+    population = feature_tables.features(STUDY, warehouse, [400])
+    labels = feature_tables.labels(STUDY, warehouse, population, end_day=800).filter(
+        horizon_days=90
+    )
+    log = random_activity()
+    for customer_id, _, _, churned, n_purchases, revenue in labels.iter_rows():
+        window = log.filter(
+            pl.col("customer_id") == customer_id, pl.col("day").is_between(400, 489)
+        )
+        assert (n_purchases, churned) == (window.height, window.is_empty())
+        assert revenue == window["gross_minor"].sum() + window["returns_minor"].sum()
+
+
+def test_the_printed_query_gives_the_same_features_in_any_duckdb(warehouse: Warehouse) -> None:
+    sql = feature_tables.features_sql(STUDY, 700)
+    with duckdb.connect() as con:
+        con.register("activity", random_activity())
+        theirs = con.sql(sql).pl().sort("customer_id")
+    ours = feature_tables.features(STUDY, warehouse, [700])
+    assert (
+        theirs.drop("customer_id", "cutoff_day")
+        .cast(pl.Float64)
+        .equals(ours.drop("customer_id", "cutoff_day").cast(pl.Float64))
+    )

@@ -1,0 +1,93 @@
+"""An expression means the same whatever type a file gives its columns."""
+
+import duckdb
+import pytest
+
+from holdfast.errors import StudyError
+from holdfast.ingest.sql import Field, expression_sql, number_sql, strict_arithmetic, text_sql
+
+TEXT = {name: Field(f'"{name}"', "VARCHAR") for name in ("Invoice", "Recency", "Price")}
+
+
+def answer(sql: str, row: str) -> object:
+    with duckdb.connect() as connection, strict_arithmetic(connection):
+        return connection.execute(f"SELECT {sql} FROM (SELECT {row})").fetchall()[0][0]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Recency > 90", True),
+        ("Recency > 900", False),
+        ("Recency > '90'", False),
+        ("Recency IN (100, 5)", True),
+        ("Recency BETWEEN 99 AND 101", True),
+        ("Recency + Price = 102.5", True),
+        ("-Recency < -99", True),
+        ("COALESCE(Price, 0) < 3", True),
+        ("Invoice LIKE 'C%'", True),
+        ("lower(Invoice) = 'c1'", True),
+        ("CASE WHEN Recency > 90 THEN 'old' ELSE Invoice END = 'old'", True),
+        ("CAST(Recency AS INTEGER) = 100", True),
+        ("CAST(Invoice AS INTEGER) = 1", None),
+        ("ln(Recency - 100) > 0", None),
+        ("1 / (Recency - 100) > 0", None),
+        ("sqrt(0 - Recency) IS NULL", None),
+        ("Invoice > 5", None),
+    ],
+)
+def test_text_and_numbers_give_the_same_answer(text: str, expected: bool | None) -> None:
+    as_text = "'C1' AS \"Invoice\", '100' AS \"Recency\", ' 2.5' AS \"Price\""
+    as_numbers = '\'C1\' AS "Invoice", 100::INTEGER AS "Recency", 2.5::DOUBLE AS "Price"'
+    typed = TEXT | {"Recency": Field('"Recency"', "INTEGER"), "Price": Field('"Price"', "DOUBLE")}
+    assert answer(expression_sql(text, TEXT), as_text) is expected
+    assert answer(expression_sql(text, typed), as_numbers) is expected
+
+
+def test_an_unknown_column_is_named_with_the_nearest() -> None:
+    with pytest.raises(StudyError, match="did you mean 'Recency'"):
+        expression_sql("Recencyy > 90", TEXT)
+
+
+@pytest.mark.parametrize(
+    ("written", "point", "comma"),
+    [
+        ("1.5", 1.5, None),
+        ("1,5", None, 1.5),
+        ("1,234.5", 1234.5, None),
+        ("1.234,5", None, 1234.5),
+        ("12,34.5", None, None),
+        (" -7 ", -7.0, -7.0),
+        (".5", 0.5, None),
+        ("1e3", 1000.0, 1000.0),
+        ("1_000", None, None),
+        ("0x1F", None, None),
+        ("nan", None, None),
+        ("Infinity", None, None),
+        ("1e999", None, None),
+        ("", None, None),
+        ("€5", None, None),
+    ],
+)
+def test_a_number_is_read_by_its_decimal_sign(
+    written: str, point: float | None, comma: float | None
+) -> None:
+    row = f"'{written}' AS x"
+    assert answer(number_sql(Field("x", "VARCHAR")), row) == point
+    assert answer(number_sql(Field("x", "VARCHAR"), decimal=","), row) == comma
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "shown"),
+    [
+        ("12345.0", "DOUBLE", "12345"),
+        ("12345.5", "DOUBLE", "12345.5"),
+        ("'nan'", "DOUBLE", None),
+        ("12345", "INTEGER", "12345"),
+        ("12345.00", "DECIMAL(10,2)", "12345"),
+        ("'0012'", "VARCHAR", "0012"),
+        ("'ab'", "BLOB", "ab"),
+    ],
+)
+def test_an_id_is_shown_as_the_source_shows_it(value: str, kind: str, shown: str | None) -> None:
+    assert answer(text_sql(Field("x", kind)), f"CAST({value} AS {kind}) AS x") == shown

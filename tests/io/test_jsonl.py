@@ -1,0 +1,30 @@
+"""A journal only grows, and a damaged line is not passed over."""
+
+from pathlib import Path
+
+import pytest
+
+from holdfast.errors import DataError, HoldfastError
+from holdfast.io import jsonl
+
+
+def test_entries_come_back_in_order_whatever_they_hold(tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    assert jsonl.entries(path) == []
+    for entry in ({"a": 1}, {"a": "Zoë\n=1+1"}):
+        jsonl.append(path, entry)
+    assert jsonl.entries(path) == [{"a": 1}, {"a": "Zoë\n=1+1"}]
+    assert path.read_bytes().count(b"\n") == 2
+
+
+def test_a_damaged_line_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    jsonl.append(path, {"a": 1})
+    path.write_text(path.read_text(encoding="utf-8")[:-3], encoding="utf-8")
+    with pytest.raises(DataError, match=r"j\.jsonl is damaged"):
+        jsonl.entries(path)
+
+
+def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(HoldfastError, match="cannot be written: No such file"):
+        jsonl.append(tmp_path / "none" / "j.jsonl", {})

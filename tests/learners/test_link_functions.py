@@ -1,0 +1,17 @@
+"""One customer and many get the same probability."""
+
+import numpy as np
+
+from holdfast.learners.link_functions import logistic
+
+
+def test_one_row_gets_to_the_last_bit_what_many_get() -> None:
+    raw = np.concatenate(
+        [np.random.default_rng(0).normal(0, 5, 20_000), [-800.0, -40.0, 0.0, 40.0, 800.0]]
+    )
+    together = logistic(raw)
+    assert together[-5] == 0.0
+    assert together[-1] == 1.0
+    np.testing.assert_array_equal(
+        np.concatenate([logistic(raw[[i]]) for i in range(len(raw))]), together
+    )

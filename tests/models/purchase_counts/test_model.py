@@ -1,0 +1,143 @@
+"""The count model: one distribution, consistent answers, and numbers whatever comes in."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from holdfast.models.purchase_counts import CountModel, fit_counts
+from holdfast.models.purchase_counts.btyd_pair import LAWS
+from holdfast.models.purchase_counts.histories import histories_at
+from holdfast.models.purchase_counts.mixture_weights import GROUPS
+from holdfast.synthetic import Shop
+from holdfast.windows import day_of
+
+FIRST_DAY = day_of(Shop(n_customers=1).start)
+
+NOW, HORIZON = FIRST_DAY + 400, 90
+
+
+@pytest.fixture(scope="module")
+def fitted(memoryless):
+    return fit_counts(memoryless, now=NOW, horizon_days=HORIZON, first_day=FIRST_DAY, seed=1)
+
+
+@pytest.fixture(scope="module")
+def customers(memoryless):
+    return histories_at(memoryless, NOW)
+
+
+def test_the_answers_are_those_of_one_distribution(fitted, customers):
+    model = fitted[0]
+    pmf = model.pmf(customers, max_purchases=150)
+    np.testing.assert_allclose(pmf.sum(axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(model.p_active(customers, HORIZON), 1 - pmf[:, 0], atol=1e-9)
+    np.testing.assert_allclose(
+        model.expected(customers, HORIZON), pmf @ np.arange(151), rtol=1e-4, atol=1e-6
+    )
+    at_most = np.cumsum(pmf, axis=1)
+    np.testing.assert_array_equal(model.median(customers), (at_most < 0.5).sum(axis=1))
+
+
+def test_purchases_never_shrink_and_silence_never_grows_with_the_horizon(fitted, customers):
+    told = fitted[0].ahead(customers, [1, 7, 30, 90, 180, 365, 1000])
+    expected, silent = np.array([pair[0] for pair in told]), np.array([pair[1] for pair in told])
+    assert (np.diff(expected, axis=0) >= 0).all()
+    assert (np.diff(silent, axis=0) <= 0).all()
+
+
+def test_the_chance_to_be_alive_only_falls(fitted, customers):
+    now, later = (fitted[0].p_alive(customers, days) for days in (0, 200))
+    assert ((now >= 0) & (now <= 1)).all()
+    assert (later <= now + 1e-12).all()
+
+
+def test_the_next_purchase_is_due_when_it_becomes_likelier_than_not(fitted, customers):
+    model = fitted[0]
+    due = model.next_purchase_day(customers, longest_days=365)
+    assert due.dtype == pl.Int32
+    active = model.p_active(customers, 365)
+    assert (due.is_null().to_numpy() == (active < 0.5)).all()
+    waited = (due - customers["cutoff_day"] + 1).drop_nulls().to_numpy()
+    assert ((waited >= 1) & (waited <= 365)).all()
+    known = customers.filter(due.is_not_null())
+    for days in (30, 120):
+        soon = model.p_active(known, days)
+        assert (soon[waited <= 0.8 * days] > 0.5).all()
+        assert (soon[waited > 1.3 * days] < 0.5).all()
+
+
+def test_a_model_rebuilt_from_its_parts_says_the_same(fitted, customers):
+    again = CountModel.from_parts(fitted[0].parts())
+    for ask in (
+        lambda m: m.expected(customers, 365),
+        lambda m: m.p_alive(customers),
+        lambda m: m.median(customers),
+    ):
+        np.testing.assert_array_equal(ask(again), ask(fitted[0]))
+    assert again.router == fitted[0].router
+
+
+def test_what_comes_after_the_cutoff_changes_nothing(memoryless, fitted):
+    before = memoryless.filter(pl.col("day") < NOW)
+    again, _ = fit_counts(before, now=NOW, horizon_days=HORIZON, first_day=FIRST_DAY, seed=1)
+    assert again.parts() == fitted[0].parts()
+
+
+def test_the_router_says_which_member_forecasts_whom_and_why(fitted):
+    model, findings = fitted
+    assert model.router.members[:2] == LAWS
+    assert len(model.router.members) == 3
+    assert {score.group for score in model.router.scores} <= set(GROUPS)
+    assert findings[0].name == "counts-routed"
+    assert "one-time" in findings[0].evidence
+
+
+def test_a_customer_of_the_day_before_is_answered(fitted):
+    newcomer = pl.DataFrame(
+        {
+            "cutoff_day": [NOW],
+            "n_purchases": [1],
+            "days_since_last_purchase": [1],
+            "tenure_days": [1],
+        }
+    )
+    assert 0 < fitted[0].p_active(newcomer, 30)[0] < 1
+
+
+def purchases(*customers):
+    rows = [(f"c{i}", day) for i, days in enumerate(customers) for day in days]
+    return pl.DataFrame(rows, schema={"customer_id": pl.String, "day": pl.Int32}, orient="row")
+
+
+POOR = {
+    "nobody bought again": [[10 * i] for i in range(30)],
+    "all alike": [[0, 50]] * 40,
+    "ten customers": [[i, 20 + 7 * i] if i % 2 else [3 * i] for i in range(10)],
+    "one customer": [[5]],
+    "one day": [[0]] * 20,
+    "bought on the last day": [[299], [0, 299]],
+}
+
+
+@pytest.mark.parametrize("name", list(POOR))
+@pytest.mark.parametrize("horizon", [30, 2_000])
+def test_a_poor_log_gives_numbers_and_says_what_they_are_worth(name, horizon):
+    days = purchases(*POOR[name])
+    model, findings = fit_counts(days, now=300, horizon_days=horizon, first_day=0, seed=1)
+    customers = histories_at(days, 300)
+    (expected, silent), alive = (
+        model.ahead(customers, [horizon])[0],
+        model.p_alive(customers, horizon),
+    )
+    assert np.isfinite(expected).all()
+    assert (expected >= 0).all()
+    for probability in (silent, alive):
+        assert ((probability >= 0) & (probability <= 1)).all()
+    assert "counts-hardly-determined" in [finding.name for finding in findings]
+
+
+def test_a_cohort_with_a_horizon_longer_than_its_history_is_forecast(regulars):
+    model, findings = fit_counts(regulars, now=120, horizon_days=365, first_day=0, seed=1)
+    expected = model.expected(histories_at(regulars, 120), 365)
+    assert np.isfinite(expected).all()
+    assert "no window had ended early enough" in findings[0].evidence

@@ -1,0 +1,171 @@
+"""The tables behind the charts, against hand-made cases and independent code."""
+
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+import pytest
+
+from holdfast import metrics, tables
+from holdfast.evaluation.evidence import DIFFERENCE, INTERVAL, MEDIAN
+from holdfast.report import ranking_curves
+from holdfast.report.charts.ranking import standings
+from holdfast.report.report_data import Report
+from holdfast.study import ALGORITHMS
+
+Proved = Callable[..., pl.DataFrame]
+
+
+def test_areas_are_those_of_the_evidence_also_where_predictions_are_equal(report: Report) -> None:
+    found = ranking_curves.ranking(report.steps)
+    for cutoff, model, column in (
+        (cutoff, model, column)
+        for cutoff in report.predictions["cutoff_day"].unique()
+        for model, column in zip(ranking_curves.NAMES, ranking_curves.MODELS["churn"], strict=True)
+    ):
+        mine = report.predictions.filter(pl.col("cutoff_day") == cutoff)
+        truth, score = mine["churned"].cast(pl.Float64).to_numpy(), mine[column].to_numpy()
+        row = found.filter((pl.col("cutoff_day") == cutoff) & (pl.col("model") == model)).row(
+            0, named=True
+        )
+        assert row["area"] == pytest.approx(metrics.roc_auc(truth, score), abs=1e-12)
+        assert row["average_precision"] == pytest.approx(
+            metrics.average_precision(truth, score), abs=1e-12
+        )
+        assert row["left"] == pytest.approx(mine["churned"].mean())
+
+
+def test_a_perfect_order_finds_every_leaver_first(proved: Proved) -> None:
+    steps = ranking_curves.cumulative(
+        proved([True, False, False, False], [0.9, 0.3, 0.2, 0.1], [0.0] * 4, [0.0] * 4)
+    )
+    assert ranking_curves.caught(ranking_curves.gains(steps), 0.25) == (1.0, None)
+    assert ranking_curves.ranking(steps)["area"].to_list() == [1.0]
+    assert ranking_curves.roc(steps).filter(pl.col("y") == 1.0)["x"].min() == pytest.approx(0.0)
+
+
+def test_equal_predictions_find_in_proportion(proved: Proved) -> None:
+    steps = ranking_curves.cumulative(
+        proved([True, False, True, False], [0.5] * 4, [6.0, 1, 2, 1], [9.0, 8, 7, 6])
+    )
+    gains = ranking_curves.gains(steps)
+    assert ranking_curves.caught(gains.filter(pl.col("task") == "churn"), 0.3)[0] == pytest.approx(
+        0.3
+    )
+    assert ranking_curves.caught(gains.filter(pl.col("task") == "value"), 0.25)[0] == pytest.approx(
+        0.6
+    )
+
+
+def test_gains_of_several_cutoffs_weigh_each_by_what_it_held(proved: Proved) -> None:
+    one = proved([True, False], [0.9, 0.1], [30.0, 10.0], [2.0, 1.0])
+    two = proved([True, False], [0.9, 0.1], [0.0, 60.0], [2.0, 1.0]).with_columns(
+        cutoff_day=pl.lit(200, pl.Int32)
+    )
+    gains = ranking_curves.gains(ranking_curves.cumulative(pl.concat([one, two]))).filter(
+        pl.col("task") == "value"
+    )
+    assert ranking_curves.caught(gains, 0.5)[0] == pytest.approx((30 + 0) / 100)
+
+
+def test_an_outcome_that_does_not_vary_draws_nothing(proved: Proved) -> None:
+    steps = ranking_curves.cumulative(proved([False, False], [0.9, 0.1], [0.0, 0.0], [1.0, 2.0]))
+    assert steps.is_empty()
+    assert steps.schema == ranking_curves.CUMULATIVE
+
+
+def test_reliability_has_wilsons_interval(proved: Proved) -> None:
+    # 1 of 10 at 95 %: 0.0179 to 0.4042 (Newcombe 1998, method 3).
+    table = proved([True] + [False] * 9, [0.25] * 10, [0.0] * 10, [0.0] * 10)
+    row = ranking_curves.reliability(table).row(0, named=True)
+    assert (row["bin"], row["customers"], row["actual"], row["predicted"]) == (2, 10, 0.1, 0.25)
+    assert (round(row["low"], 4), round(row["high"], 4)) == (0.0179, 0.4042)
+
+
+def test_a_probability_of_one_belongs_to_the_last_bin(proved: Proved) -> None:
+    assert ranking_curves.reliability(proved([True], [1.0], [0.0], [0.0]))["bin"].to_list() == [9]
+
+
+def test_samples_keep_the_ends_and_are_the_same_each_time() -> None:
+    frame = pl.DataFrame({"x": range(10_000)})
+    some = ranking_curves.evenly(frame, 7)
+    assert (some.height, some["x"][0], some["x"][-1]) == (7, 0, 9999)
+    assert some.equals(ranking_curves.evenly(frame, 7))
+    assert ranking_curves.evenly(frame.head(3), 7).height == 3
+
+
+def test_the_tiers_cover_all_customers_in_order_of_revenue(report: Report) -> None:
+    tiers = ranking_curves.tiers(report.scores)
+    assert tiers["value_tier"].to_list() == ["low", "mid", "high"]
+    assert tiers["from_share"].to_list() == pytest.approx([0, 0.33, 0.67])
+    assert tiers["end"].to_list() == pytest.approx([1 / 3, 2 / 3, 1])
+    at_risk = report.scores.filter(pl.col("segment") == "Losing Customer")
+    assert tiers["risk"][0] == at_risk["risk_score"].min()
+
+
+def test_ways_say_in_which_direction_a_feature_works(report: Report) -> None:
+    churn = ranking_curves.ways(report.contributions, "churn", ["spend_90d", "never"])
+    assert churn["way"].to_list() == ["high values raise the risk", "no single direction"]
+    assert ranking_curves.ways(report.contributions, "value", ["spend_90d"])["way"].to_list() == [
+        "high values lower the value"
+    ]
+
+
+def test_the_swarm_spreads_equal_effects_and_keeps_each_within_its_row(report: Report) -> None:
+    swarm = ranking_curves.swarm(report.contributions, "churn", ["spend_90d", "never"], n=60)
+    assert swarm.group_by("feature").len()["len"].to_list() == [60, 60]
+    assert swarm["offset"].is_between(-1, 1).all()
+    assert swarm.filter(pl.col("feature") == "never")["offset"].n_unique() == 60
+    assert swarm.filter(pl.col("feature") == "never")["fifth"].null_count() == 60
+
+
+def test_the_trend_keeps_customers_of_one_value_together() -> None:
+    points = pl.DataFrame(
+        {"feature": ["f"] * 6, "value": [0.0] * 5 + [1.0], "contribution": [1.0] * 5 + [3.0]}
+    )
+    assert ranking_curves.trend(points).select("value", "contribution", "customers").rows() == [
+        (0.0, 1.0, 5),
+        (1.0, 3.0, 1),
+    ]
+
+
+def test_the_champion_wins_by_the_metrics_own_direction(report: Report) -> None:
+    contests = ranking_curves.contests(report.evidence, ALGORITHMS)
+    wins = dict(
+        contests.filter(pl.col("cutoff_day") == contests["cutoff_day"][0])
+        .select("metric", "wins")
+        .iter_rows()
+    )
+    # rmse has no figure for the baseline (NaN), so it is no contest.
+    assert wins == {"roc_auc": True, "brier": True, "f1": False, "wape": True, "total_ratio": True}
+
+
+def test_no_candidate_stands_in_for_the_baseline() -> None:
+    rows = [(100, "churn", name, "roc_auc", 0.7, None, None) for name in ("champion", "catboost")]
+    evidence = pl.DataFrame(rows, schema=tables.EVIDENCE.schema, orient="row")
+    assert ranking_curves.contests(evidence, ALGORITHMS).is_empty()
+
+
+def test_a_difference_a_median_and_an_interval_are_no_models() -> None:
+    told = {"champion": 0.2, "baseline: mean": 0.3, DIFFERENCE: -0.1, MEDIAN: 0.15, INTERVAL: 0.8}
+    rows = [
+        (100, "value", name, "wape", value, None, None) for name, value in reversed(told.items())
+    ]
+    evidence = pl.DataFrame(rows, schema=tables.EVIDENCE.schema, orient="row")
+    assert ranking_curves.contests(evidence, ALGORITHMS).select(
+        "value", "baseline", "baseline_value"
+    ).rows() == [(0.2, "baseline: mean", 0.3)]
+    assert sorted(standings(evidence).select("name", "kind").iter_rows()) == [
+        ("Champion", "champion"),
+        ("Mean", "baseline"),
+    ]
+    alone = evidence.filter(pl.col("model") != "baseline: mean")
+    assert ranking_curves.contests(alone, ALGORITHMS).is_empty()
+
+
+def test_an_effect_far_out_does_not_squeeze_the_others() -> None:
+    effects = np.append(np.linspace(-1, 1, 999), 1e6)
+    table = pl.DataFrame({"task": "churn", "feature": "f", "contribution": effects})
+    low, high = ranking_curves.span(table, "churn", ["f"])
+    assert -1.1 < low < -0.9
+    assert 0.9 < high < 1.1

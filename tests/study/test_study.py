@@ -1,0 +1,163 @@
+"""The study: what it accepts, and what it says when it does not."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from holdfast.errors import StudyError
+from holdfast.study import Study
+
+LOG = """
+[study]
+name = "shop"
+currency = "GBP"
+[transactions]
+path = "orders.csv"
+[transactions.columns]
+customer_id = "Customer ID"
+occurred_at = "InvoiceDate"
+amount = "Amount"
+"""
+
+
+@pytest.fixture
+def toml(tmp_path: Path) -> Path:
+    path = tmp_path / "holdfast.toml"
+    path.write_text(LOG, encoding="utf-8")
+    return path
+
+
+def test_a_short_study_gets_the_defaults(toml: Path) -> None:
+    study = Study.from_toml(toml)
+    assert study.currency == "GBP"
+    assert study.churn.horizon_days == 90
+    assert study.value.horizon_days == 180
+    assert study.all_horizons == (30, 90, 180, 365)
+    assert study.project_dir == str(toml.parent)
+
+
+def test_the_folder_is_not_part_of_the_fingerprint(toml: Path, tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    elsewhere = tmp_path / "b" / "holdfast.toml"
+    elsewhere.write_text(LOG, encoding="utf-8")
+    assert Study.from_toml(toml).fingerprint == Study.from_toml(elsewhere).fingerprint
+
+
+def test_an_override_is_read_as_toml_and_else_as_a_word(toml: Path) -> None:
+    study = Study.from_toml(
+        toml,
+        overrides={
+            "churn.horizon_days": "60",
+            "seed": "9",
+            "transactions.path": "a b.csv",
+            "segments.value_tiers": "[0.2, 0.8]",
+        },
+    )
+    assert (study.churn.horizon_days, study.seed, study.segments.value_tiers) == (60, 9, (0.2, 0.8))
+    assert study.transactions is not None
+    assert study.transactions.path == "a b.csv"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"churn.horizn_days": "60"}, "no key 'churn.horizn_days'; did you mean 'horizon_days'"),
+        ({"study.sed": "1"}, "no key 'sed'; did you mean 'seed'"),
+        ({"transactions.columns.customer": "x"}, "did you mean 'customer_id'"),
+        (
+            {"churn.horizon_days": "0"},
+            "churn.horizon_days: input should be greater than or equal to 1",
+        ),
+        ({"churn.eligible": "always"}, "churn.eligible 'always' is not understood"),
+        ({"time_zone": "Mars/Base"}, "time_zone 'Mars/Base' is not known"),
+        ({"churn.algorithm": "lightgmb"}, "no algorithm 'lightgmb'; did you mean 'lightgbm'"),
+        ({"transactions.set_aside.x": "x IN (SELECT 1)"}, "subquery"),
+        ({"transactions.returns.when": "read_csv('a') = 1"}, "calls 'read_csv'"),
+        ({"recovery.VIP.cost": "1"}, "recovery"),
+        ({"segments.value_tiers": "[0.8, 0.2]"}, "do not rise"),
+        ({"currency": "pounds"}, "currency"),
+        ({"backtest.cutoffs": '["2011-13-01"]'}, "2011-13-01 is not a date"),
+        ({"transactions.path.deeper": "1"}, "'path' is a value, not a table"),
+    ],
+)
+def test_what_is_wrong_is_named(toml: Path, overrides: dict[str, str], message: str) -> None:
+    with pytest.raises(StudyError) as refused:
+        Study.from_toml(toml, overrides=overrides)
+    assert message in str(refused.value)
+
+
+def test_a_study_has_a_log_or_a_snapshot(toml: Path) -> None:
+    with pytest.raises(StudyError, match=r"exactly one of \[transactions\] and \[snapshot\]"):
+        Study.from_dict({"study": {"name": "x"}})
+
+
+def test_a_source_has_a_path_or_a_query(toml: Path) -> None:
+    with pytest.raises(StudyError, match="exactly one of 'path' and 'postgres'"):
+        Study.from_toml(toml, overrides={"transactions.postgres.query": "SELECT 1"})
+
+
+def test_a_missing_or_broken_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="holdfast init"):
+        Study.from_toml(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(StudyError, match="cannot be read"):
+        Study.from_toml(tmp_path / "bad.toml")
+
+
+CALENDAR = """
+[calendar]
+promotions = [
+    { name = "Black Friday", first_day = 2023-11-20, last_day = "2023-11-27" },
+    { name = "Black Friday", first_day = %s, last_day = %s },
+]
+"""
+
+
+def calendar(toml: Path, first: str, last: str) -> Study:
+    toml.write_text(LOG + CALENDAR % (first, last), encoding="utf-8")
+    return Study.from_toml(toml)
+
+
+def test_promotions_are_days_of_the_calendar_in_quotes_or_without(toml: Path) -> None:
+    without = Study.from_toml(toml)
+    study = calendar(toml, "2024-11-25", '"2024-12-02"')
+    assert study.calendar is not None
+    assert [(p.first_day, p.end - p.first) for p in study.calendar.promotions] == [
+        ("2023-11-20", 8),
+        ("2024-11-25", 8),
+    ]
+    assert study.fingerprint != without.fingerprint
+
+
+def test_a_study_without_a_calendar_keeps_its_fingerprint(toml: Path) -> None:
+    study = Study.from_toml(toml)
+    fields = study.model_dump_json(exclude={"calendar"})
+    assert study.fingerprint == hashlib.sha256(fields.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [
+        ("2024-12-02", "2024-11-25", "'Black Friday' ends on 2024-11-25, before 2024-12-02"),
+        (
+            "2023-11-27",
+            "2023-12-01",
+            "'Black Friday' from 2023-11-20 and 'Black Friday' from 2023-11-27 overlap",
+        ),
+        ('"soon"', "2023-12-01", "soon is not a date"),
+    ],
+)
+def test_promotions_out_of_order_are_refused(toml: Path, first: str, last: str, said: str) -> None:
+    with pytest.raises(StudyError, match=said):
+        calendar(toml, first, last)
+
+
+def test_a_snapshot_has_no_calendar(toml: Path) -> None:
+    toml.write_text(
+        '[study]\nname = "s"\n[calendar]\n[snapshot]\npath = "s.csv"\nas_of = "2024-01-01"\n'
+        'columns = { customer_id = "id" }\nlabels = { churned = "gone" }\n',
+        encoding="utf-8",
+    )
+    with pytest.raises(StudyError, match="a snapshot has no days for a"):
+        Study.from_toml(toml)

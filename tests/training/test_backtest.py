@@ -1,0 +1,261 @@
+"""Proving: nothing after a cutoff is used before it, and what is claimed is what was predicted."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from holdfast.errors import InputError
+from holdfast.evaluation.evidence import CHAMPION, Evidence
+from holdfast.ingest.order_log import ingest
+from holdfast.io.warehouse import Warehouse
+from holdfast.setup.simulate import simulate_to
+from holdfast.study import Study
+from holdfast.synthetic import Shop
+from holdfast.tables import EVIDENCE, HORIZON_EVIDENCE, PREDICTIONS
+from holdfast.training.backtest import forecasts_by_horizon
+from holdfast.training.look import backtest, compare
+from holdfast.training.training_data import read_history
+from holdfast.windows import date_of, day_of
+
+HORIZON = {"churn": 60, "value": 90}
+SETTINGS = {
+    "churn.horizon_days": "60",
+    "value.horizon_days": "90",
+    "backtest.max_training_cutoffs": "4",
+    "horizons_days": "[30]",
+}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shop") / "full"
+    simulate_to(folder, Shop(n_customers=600, n_days=450, seed=5))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cutoff(shop: Path) -> int:
+    last = pl.read_parquet(shop / "orders.parquet")["occurred_at"].max()
+    return day_of(last.date()) - 120  # type: ignore[union-attr]
+
+
+@pytest.fixture(scope="module")
+def proof(shop: Path, cutoff: int) -> Evidence:
+    return backtest(Study.from_toml(shop / "holdfast.toml", overrides=SETTINGS), cutoffs=[cutoff])
+
+
+def without_rows_from(day: int, shop: Path, folder: Path) -> Path:
+    """A copy of the shop's log as it lay there at the start of a day, plus one order of nobody much
+    later.
+    """
+    folder.mkdir()
+    for name in ("orders", "events", "treatments"):
+        frame = pl.read_parquet(shop / f"{name}.parquet")
+        frame.filter(pl.col("occurred_at").dt.date() < date_of(day)).write_parquet(
+            folder / f"{name}.parquet"
+        )
+    pl.read_parquet(shop / "customers.parquet").write_parquet(folder / "customers.parquet")
+    (folder / "holdfast.toml").write_bytes((shop / "holdfast.toml").read_bytes())
+    return folder
+
+
+def test_the_tables_keep_their_contracts(proof: Evidence) -> None:
+    assert EVIDENCE.check(proof.evidence).height
+    assert PREDICTIONS.check(proof.predictions).height
+
+
+def with_calendar(folder: Path, cutoff: int) -> Study:
+    """A study that knows of one sale before the cutoff, and of one planned after it."""
+    days = [(f"{date_of(first)}", f"{date_of(first + 6)}") for first in (cutoff - 100, cutoff + 20)]
+    planned = ", ".join(
+        f'{{ name = "sale", first_day = "{first}", last_day = "{last}" }}' for first, last in days
+    )
+    return Study.from_toml(
+        folder / "holdfast.toml", overrides=SETTINGS | {"calendar.promotions": f"[{planned}]"}
+    )
+
+
+def with_nothing_after(cutoff: int, shop: Path, folder: Path) -> Path:
+    """The shop's log up to the cutoff; one late order keeps the windows complete, and is all that
+    happens in them.
+    """
+    cut = without_rows_from(cutoff, shop, folder)
+    late = (
+        pl.read_parquet(shop / "orders.parquet")
+        .sort("occurred_at")
+        .tail(1)
+        .with_columns(customer_id=pl.lit("late"))
+    )
+    pl.concat([pl.read_parquet(cut / "orders.parquet"), late]).write_parquet(cut / "orders.parquet")
+    return cut
+
+
+def same_predictions(one: Evidence, other: Evidence) -> None:
+    for column in ("churn_probability", "expected_revenue", "churn_baseline", "value_baseline"):
+        assert np.array_equal(
+            one.predictions[column].to_numpy(), other.predictions[column].to_numpy()
+        ), column
+
+
+def test_what_came_after_the_cutoff_cannot_change_what_was_predicted(
+    shop: Path, cutoff: int, proof: Evidence, tmp_path: Path
+) -> None:
+    cut = with_nothing_after(cutoff, shop, tmp_path / "cut")
+    blind = backtest(Study.from_toml(cut / "holdfast.toml", overrides=SETTINGS), cutoffs=[cutoff])
+    same_predictions(blind, proof)
+    assert blind.predictions["churned"].all()
+    assert not proof.predictions["churned"].all()
+
+
+def promised(study: Study, cutoff: int, scratch: Path) -> dict[int, list[np.ndarray]]:
+    """What a run at the cutoff would have said of every horizon: churn, then revenue."""
+    with Warehouse(scratch) as warehouse:
+        got = ingest(study, warehouse)
+        history = read_history(
+            study, warehouse, first_day=got.first_day, end_day=got.end_day, cutoffs=[cutoff]
+        )
+        told = forecasts_by_horizon(study, history, cutoff, learnt={})
+    return {
+        days: [forecast.said[CHAMPION] for forecast in forecasts]
+        for days, forecasts in told.items()
+    }
+
+
+def test_what_came_after_the_cutoff_cannot_change_what_was_said_of_any_horizon(
+    shop: Path, cutoff: int, tmp_path: Path
+) -> None:
+    cut = with_nothing_after(cutoff, shop, tmp_path / "cut")
+    studies = [
+        Study.from_toml(folder / "holdfast.toml", overrides=SETTINGS) for folder in (shop, cut)
+    ]
+    scratches = [tmp_path / name for name in ("one", "other")]
+    for scratch in scratches:
+        scratch.mkdir()
+    known, blind = (
+        promised(study, cutoff, scratch) for study, scratch in zip(studies, scratches, strict=True)
+    )
+    assert known.keys() == blind.keys() == {30, 60, 90}
+    for days in known:
+        for one, other in zip(known[days], blind[days], strict=True):
+            assert np.array_equal(one, other), days
+
+
+def test_every_horizon_whose_window_has_ended_is_held_against_it(proof: Evidence) -> None:
+    told = HORIZON_EVIDENCE.check(proof.horizon_evidence)
+    assert set(told["horizon_days"]) == {30, 60, 90}
+    for days, task in ((60, "churn"), (90, "value")):
+        # A task's own horizon is proved twice, and both ways to the same figures.
+        both = told.filter(horizon_days=days, task=task).join(
+            proof.evidence, on=["cutoff_day", "task", "model", "metric"], suffix="_own"
+        )
+        assert both.height >= 4
+        assert both["value"].to_list() == pytest.approx(both["value_own"].to_list())
+    assert set(told.filter(horizon_days=30, task="churn")["model"]) == {
+        "champion",
+        "baseline: recency rank",
+    }
+
+
+def test_a_log_without_a_window_a_year_before_takes_the_level_of_churn_from_the_laws(
+    shop: Path, cutoff: int, proof: Evidence
+) -> None:
+    assert "churn-level-by-law" in {finding.name for finding in proof.findings}
+    raw = Study.from_toml(shop / "holdfast.toml", overrides=SETTINGS | {"churn.calibrate": "false"})
+    plain = backtest(raw, cutoffs=[cutoff])
+    assert "churn-level-by-law" not in {finding.name for finding in plain.findings}
+
+
+def test_a_business_older_than_its_log_takes_its_money_from_btyd_until_a_year_is_learnt(
+    tmp_path: Path,
+) -> None:
+    shop = Shop(n_customers=1500, n_days=500, truncated_days=900, seed=5, december_factor=1.0)
+    simulate_to(tmp_path / "shop", shop)
+    study = Study.from_toml(tmp_path / "shop" / "holdfast.toml", overrides=SETTINGS)
+    told = backtest(study, cutoffs=[day_of(shop.start) + 380])
+    (found,) = (finding for finding in told.findings if finding.name == "value-level-by-law")
+    factor = float(found.evidence.split(" times ")[0].split()[-1])
+    (total,) = told.evidence.filter(task="value", model=CHAMPION, metric="total_ratio")["value"]
+    # Without it the total would be off by more.
+    assert abs(total - 1) < 0.2
+    assert abs(total - 1) < abs(total / factor - 1)
+
+
+def test_every_horizon_is_proved_also_where_horizons_and_steps_do_not_fit_together(
+    shop: Path,
+) -> None:
+    odd = {
+        "churn.horizon_days": "45",
+        "value.horizon_days": "100",
+        "horizons_days": "[20]",
+        "backtest.count": "1",
+    }
+    told = backtest(Study.from_toml(shop / "holdfast.toml", overrides=odd)).horizon_evidence
+    assert set(told["horizon_days"]) == {20, 45, 100}
+    assert told.filter(model="baseline: recency rank", metric="brier").height == 3
+
+
+def test_of_a_planned_promotion_the_days_are_known_and_not_what_it_brought(
+    tmp_path: Path, cutoff: int
+) -> None:
+    sales = tuple((date_of(first), 7) for first in (cutoff - 100, cutoff + 20))
+    simulate_to(
+        tmp_path / "full",
+        Shop(n_customers=600, n_days=450, seed=5, promotions=sales, promotion_factor=5.0),
+    )
+    told = backtest(with_calendar(tmp_path / "full", cutoff), cutoffs=[cutoff])
+    cut = with_nothing_after(cutoff, tmp_path / "full", tmp_path / "cut")
+    same_predictions(backtest(with_calendar(cut, cutoff), cutoffs=[cutoff]), told)
+    plain = backtest(
+        Study.from_toml(tmp_path / "full" / "holdfast.toml", overrides=SETTINGS), cutoffs=[cutoff]
+    )
+    promised = [found.predictions["expected_revenue"].sum() for found in (told, plain)]
+    came = told.predictions["future_revenue"].sum()
+    assert abs(promised[0] - came) < abs(promised[1] - came)
+
+
+def test_the_figures_are_those_of_the_predictions(proof: Evidence) -> None:
+    said = proof.predictions.drop_nulls("churned")
+    brier = float(((said["churn_probability"] - said["churned"].cast(pl.Float64)) ** 2).mean())  # type: ignore[arg-type]
+    told = proof.evidence.filter(metric="brier", model="champion")["value"][0]
+    assert told == pytest.approx(brier)
+    money = proof.predictions.drop_nulls("future_revenue")
+    ratio = money["expected_revenue"].sum() / money["future_revenue"].sum()
+    assert proof.evidence.filter(metric="total_ratio", model="champion")["value"][
+        0
+    ] == pytest.approx(ratio)
+
+
+def test_the_truth_is_what_the_log_shows(shop: Path, cutoff: int, proof: Evidence) -> None:
+    orders = pl.read_parquet(shop / "orders.parquet").with_columns(
+        date=pl.col("occurred_at").dt.date()
+    )
+    window = orders.filter(
+        pl.col("date").is_between(date_of(cutoff), date_of(cutoff + HORIZON["churn"] - 1))
+    )
+    buyers = set(window.filter(~pl.col("order_id").str.starts_with("R"))["customer_id"])
+    said = proof.predictions.drop_nulls("churned")
+    assert said["churned"].to_list() == [name not in buyers for name in said["customer_id"]]
+
+
+def test_the_model_beats_the_naive_baseline_where_there_is_something_to_learn(
+    proof: Evidence,
+) -> None:
+    found = proof.evidence.filter(metric="roc_auc").sort("model")["value"].to_list()
+    assert found[1] > found[0], "champion, after baseline in the alphabet"
+
+
+def test_compare_names_the_tasks_it_knows(shop: Path) -> None:
+    with pytest.raises(InputError, match="no task 'valu'; did you mean 'value'"):
+        compare(Study.from_toml(shop / "holdfast.toml"), task="valu")
+
+
+@pytest.mark.slow
+def test_six_algorithms_are_compared_on_the_same_customers(shop: Path, cutoff: int) -> None:
+    settings = SETTINGS | {"backtest.cutoffs": f'["{date_of(cutoff)}"]'}
+    found = compare(Study.from_toml(shop / "holdfast.toml", overrides=settings)).evidence
+    for task in ("churn", "value"):
+        models = found.filter(task=task)["model"].unique()
+        assert models.len() == 7
+        assert sum(name.startswith("baseline") for name in models) == 1
