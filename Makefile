@@ -31,6 +31,7 @@ fuzz: $(STAMP)
 	HOLDFAST_FUZZ_EXAMPLES=$${HOLDFAST_FUZZ_EXAMPLES:-10000} $(BIN)/python -m pytest -m slow tests/api/test_openapi.py
 
 bench: $(STAMP)
+	$(BIN)/python -m bench.house
 	$(BIN)/python -m bench.original
 	$(BIN)/python -m bench.logs
 	$(BIN)/python -m bench.trust

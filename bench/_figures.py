@@ -37,7 +37,10 @@ def show(figures: Iterable[Figure], *, as_json: bool) -> None:
     width = max(len(figure.name) for figure in figures)
     for figure in figures:
         verdict = {True: "holds", False: "FAILS", None: ""}[figure.holds]
-        print(f"{figure.name:<{width}}  {figure.value:>12,.4g}  {figure.goal or '':>10}  {verdict}")
+        value = (
+            f"{figure.value:,.0f}" if float(figure.value).is_integer() else f"{figure.value:,.4g}"
+        )
+        print(f"{figure.name:<{width}}  {value:>12}  {figure.goal or '':>10}  {verdict}")
 
 
 def in_child(*arguments: str) -> tuple[dict[str, float], float]:
