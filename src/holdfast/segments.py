@@ -264,9 +264,8 @@ class SegmentRule:
             return ()
         kept = ", ".join(f"{signal.name} {signal.weight:.2f}" for signal in self.signals) or "none"
         return (
-            Finding(
-                name="risk-signal-dropped",
-                severity="note",
+            Finding.note(
+                "risk-signal-dropped",
                 evidence="; ".join(f"{name} {reason}" for name, reason in self.dropped.items()),
                 meaning="The risk score is made of the others, their weights renormalised: "
                 f"{kept}.",

@@ -16,7 +16,7 @@ from holdfast.audits.table import Table
 from holdfast.audits.table_audits import Answer, Suspicion, answers, of_proof, of_table
 from holdfast.errors import NotHonest, StudyError
 from holdfast.evaluation.evidence import Evidence
-from holdfast.findings import Finding
+from holdfast.findings import Finding, sort_findings
 from holdfast.ingest.order_log import ingest
 from holdfast.ingest.snapshot import IngestedSnapshot, ingest_snapshot
 from holdfast.io.warehouse import Warehouse
@@ -26,8 +26,6 @@ from holdfast.training.backtest import backtest
 from holdfast.training.fit_snapshot import fit_snapshot
 from holdfast.training.training_data import read_history
 from holdfast.windows import parse_day
-
-_ORDER = ("fatal", "warning", "note")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +47,7 @@ class Audit:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """Every finding once, the gravest first."""
-        every = dict.fromkeys(finding for answer in self.answers for finding in answer.findings)
-        return tuple(sorted(every, key=lambda finding: _ORDER.index(finding.severity)))
+        return sort_findings(finding for answer in self.answers for finding in answer.findings)
 
     @property
     def is_honest(self) -> bool:
@@ -63,7 +60,9 @@ class Audit:
             "study": self.study,
             "honest": self.is_honest,
             "acknowledged": list(self.acknowledged),
-            "findings": [finding.told(self.acknowledged) for finding in self.findings],
+            "findings": [
+                finding.with_acknowledgement(self.acknowledged) for finding in self.findings
+            ],
             "suspicions": [answer_as_dict(answer) for answer in self.answers],
         }
 

@@ -128,14 +128,12 @@ def at_the_ceiling(found: Ceiling, figures: Mapping[str, float]) -> tuple[Findin
     f1 = f", F1 {figures['f1']:.3f}" if "f1" in figures else ""
     above = auc > found.auc or figures.get("f1", 0.0) > found.f1
     return (
-        Finding(
-            name="at-the-ceiling",
-            severity="warning",
+        Finding.warning(
+            "at-the-ceiling",
             evidence=f"all {found.churned:,} who left are among the {found.inside:,} customers "
-            f"with {found.group}, and "
-            f"inside nothing tells who (ROC-AUC {found.inside_auc:.3f}); so the ceiling is ROC-AUC "
-            f"{found.auc:.3f} and "
-            f"F1 {found.f1:.3f}, and the test has ROC-AUC {auc:.4f}{f1}",
+            f"with {found.group}, and inside nothing tells who (ROC-AUC {found.inside_auc:.3f}); "
+            f"so the ceiling is ROC-AUC {found.auc:.3f} and F1 {found.f1:.3f}, and the test has "
+            f"ROC-AUC {auc:.4f}{f1}",
             meaning="The figures say that the group was found, not that anybody's leaving is "
             "foreseen"
             + ("; what lies above the ceiling is the luck of the split." if above else "."),
@@ -158,9 +156,8 @@ def too_good(figures: Mapping[str, Mapping[str, float]]) -> tuple[Finding, ...]:
     if not told:
         return ()
     return (
-        Finding(
-            name="too-good",
-            severity="warning",
+        Finding.warning(
+            "too-good",
             evidence="; ".join(told) + " on customers that the model has not seen",
             meaning="What customers do is never known so well beforehand. Some column holds the "
             "outcome.",

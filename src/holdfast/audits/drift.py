@@ -41,9 +41,8 @@ def drift(table: Table) -> tuple[Finding, ...]:
     alone = {name: halves.auc(values[:, None]) for name, values in matrix.items()}
     strongest = sorted(alone, key=lambda name: -alone[name])[:3]
     return (
-        Finding(
-            name="test-is-unlike-learning",
-            severity="warning",
+        Finding.warning(
+            "test-is-unlike-learning",
             evidence="boosted trees tell test rows from learning rows with ROC-AUC "
             f"{together:.3f}; most by "
             + ", ".join(
@@ -51,11 +50,9 @@ def drift(table: Table) -> tuple[Finding, ...]:
                 for name in strongest
             ),
             meaning="The test asks about other customers, or in another unit, than was learnt: its "
-            "figures say little "
-            "about either.",
+            "figures say little about either.",
             fix=f"Compare {listed(strongest)} in both parts: a changed unit, a changed export, or "
-            "another kind of "
-            "customer?",
+            "another kind of customer?",
         ),
     )
 
@@ -90,13 +87,11 @@ def sudden_change(purchases: pl.DataFrame, *, end_day: int) -> tuple[Finding, ..
     if not found:
         return ()
     return (
-        Finding(
-            name="sudden-change",
-            severity="warning",
+        Finding.warning(
+            "sudden-change",
             evidence="; ".join(found),
             meaning="What was learnt before the change and what is predicted after it are not the "
-            "same thing: a "
-            "changed unit, a new till, a part of the shop that is missing.",
+            "same thing: a changed unit, a new till, a part of the shop that is missing.",
             fix="Find out what happened at that time; correct the log, or begin it after the "
             "change.",
         ),

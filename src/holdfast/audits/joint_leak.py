@@ -37,12 +37,10 @@ def telling_together(table: Table) -> tuple[Finding, ...]:
     strongest = sorted(seen, key=lambda name: -table.aucs[name])[:3]
     alone = ", ".join(f"{name} {table.aucs[name]:.3f}" for name in strongest)
     return (
-        Finding(
-            name="telling-together",
-            severity="warning",
+        Finding.warning(
+            "telling-together",
             evidence=f"boosted trees on the columns together have ROC-AUC {together:.4f} among "
-            "customers they have not "
-            f"seen, though none alone comes near (the strongest: {alone})",
+            f"customers they have not seen, though none alone comes near (the strongest: {alone})",
             meaning="Together the columns hold the outcome: one of them was changed when the "
             "customer left.",
             fix=f"Ask when each is written, first {listed(strongest)}; hide what is known only "
@@ -73,14 +71,12 @@ def outshining_column(table: Table, *, among: Collection[str] | None = None) -> 
     low, high = (float(bound) for bound in np.nanquantile(table.coded[best], [0, 1]))
     between = f" (it lies between {low:.3g} and {high:.3g})"
     return (
-        Finding(
-            name="outshining-column",
-            severity="warning",
+        Finding.warning(
+            "outshining-column",
             evidence=f"{best} alone has ROC-AUC {table.aucs[best]:.3f}, all other columns together "
             f"{others:.3f}{between}",
             meaning="A column that tells more than everything else is often a score of another "
-            "model, learnt from this "
-            "very outcome, or a count that runs on after the cutoff.",
+            "model, learnt from this very outcome, or a count that runs on after the cutoff.",
             fix=f"Find out how {best} is made; hide it unless it was computed before the cutoff, "
             "without the outcome.",
         ),
@@ -114,14 +110,12 @@ def lifting_column(table: Table, *, among: Collection[str]) -> tuple[Finding, ..
         return ()
     told = ", ".join(f"with {name} {auc:.3f}" for name, auc in found.items())
     return (
-        Finding(
-            name="lifting-column",
-            severity="warning",
+        Finding.warning(
+            "lifting-column",
             evidence=f"everything that customers did before the cutoff has ROC-AUC {without:.3f}, "
             f"{told}",
             meaning="Nothing that was known before tells so much that purchases do not: the column "
-            "was brought up to "
-            "date after the cutoff.",
+            "was brought up to date after the cutoff.",
             fix="Give the day from which each value was known (customers.columns.known_from), or "
             "leave the column out.",
         ),

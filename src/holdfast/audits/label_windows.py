@@ -21,17 +21,13 @@ def no_gap(table: Table) -> tuple[Finding, ...]:
         return ()
     last = int(cutoff[reaching].max())
     return (
-        Finding(
-            name="no-gap",
-            severity="fatal",
+        Finding.fatal(
+            "no-gap",
             evidence=f"{reaching.sum():,} of {(~table.test).sum():,} rows that are learnt from "
-            "have outcomes that end "
-            f"after the first test cutoff {date_of(first_test)}: those of cutoff {date_of(last)} "
-            "run "
-            f"{last + table.horizon_days - first_test} days into it",
+            f"have outcomes that end after the first test cutoff {date_of(first_test)}: those of "
+            f"cutoff {date_of(last)} run {last + table.horizon_days - first_test} days into it",
             meaning="The days that the test predicts are in the outcomes that the model learnt: it "
-            "was told part of "
-            "the answer, and on the day of the test nobody would know them.",
+            "was told part of the answer, and on the day of the test nobody would know them.",
             fix=f"Learn only from cutoffs {table.horizon_days} days before the first test cutoff, "
             "or earlier.",
         ),
@@ -49,13 +45,11 @@ def immature_labels(table: Table) -> tuple[Finding, ...]:
     left = f"{table.left[open_].mean():.1%} of them count as churned"
     mature = f", of the others {table.left[~open_].mean():.1%}" if not open_.all() else ""
     return (
-        Finding(
-            name="immature-labels",
-            severity="fatal",
+        Finding.fatal(
+            "immature-labels",
             evidence=f"{open_.sum():,} of {len(ends):,} rows have an outcome that ends after "
-            f"{date_of(table.as_of_day)}, "
-            f"the day the table was taken, up to {int(np.max(ends)) - table.as_of_day - 1} days "
-            f"later; {left}{mature}",
+            f"{date_of(table.as_of_day)}, the day the table was taken, up to "
+            f"{int(np.max(ends)) - table.as_of_day - 1} days later; {left}{mature}",
             meaning="Who has not come back yet counts as gone, though the time to come back is not "
             "over.",
             fix=f"Use cutoffs up to {date_of(table.as_of_day + 1 - table.horizon_days)}, or a "

@@ -24,13 +24,11 @@ def late_change(table: Table) -> tuple[Finding, ...]:
     if not found:
         return ()
     return (
-        Finding(
-            name="changed-afterwards",
-            severity="warning",
+        Finding.warning(
+            "changed-afterwards",
             evidence="; ".join(found[:3]),
             meaning="The column was changed when the customer left, so it holds the outcome. "
-            "Nobody has that value on "
-            "the day of a prediction.",
+            "Nobody has that value on the day of a prediction.",
             fix="Give the column as it stood before the outcome, or hide it.",
         ),
     )
@@ -45,9 +43,8 @@ def redundant_columns(table: Table) -> tuple[Finding, ...]:
     if not rules:
         return ()
     return (
-        Finding(
-            name="redundant-columns",
-            severity="note",
+        Finding.note(
+            "redundant-columns",
             evidence="; ".join(list(rules.values())[:5]),
             meaning="They say the same twice. Predictions are as good, but reasons divide between "
             "the columns.",

@@ -26,13 +26,11 @@ def late_date(table: Table) -> tuple[Finding, ...]:
         "the cutoff of its row" if table.cutoff_day is not None else "the day the table was taken"
     )
     return (
-        Finding(
-            name="dated-after-the-cutoff",
-            severity="fatal",
+        Finding.fatal(
+            "dated-after-the-cutoff",
             evidence="; ".join(found),
             meaning=f"A date on or after {bound} was not known on that day: with it the model sees "
-            "part of the "
-            "outcome. The day of the cutoff belongs to the outcome.",
+            "part of the outcome. The day of the cutoff belongs to the outcome.",
             fix="Build every column from the days before the cutoff alone, or hide the column.",
         ),
     )

@@ -50,9 +50,8 @@ def telling_value(table: Table) -> tuple[Finding, ...]:
     row = int(np.argmax(table.value.to_numpy()))
     name = next(iter(found))
     return (
-        Finding(
-            name="telling-value-column",
-            severity="warning",
+        Finding.warning(
+            "telling-value-column",
             evidence="; ".join(
                 f"{name} alone has rank correlation {rank:.3f} with the value"
                 for name, rank in found.items()
@@ -61,11 +60,9 @@ def telling_value(table: Table) -> tuple[Finding, ...]:
             f"has {name} = "
             f"{table.columns[name][row]}",
             meaning="What a customer will be worth is never known so well beforehand: the value "
-            "was made from the "
-            "column, or the column counts what came after the cutoff.",
+            "was made from the column, or the column counts what came after the cutoff.",
             fix=f"Ask when each of them is known ({listed(list(found))}); list what is known only "
-            "afterwards in "
-            "hidden_from_value.",
+            "afterwards in hidden_from_value.",
         ),
     )
 
@@ -158,15 +155,15 @@ def _filled_in(told: list[_Told], table: Table) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            name="filled-in-afterwards",
-            severity=_severity(told, table),
+            "filled-in-afterwards",
+            _severity(told, table),
             evidence="; ".join(each.sentence for each in told[:4]) + _example(told[0], table),
             meaning="A column that is one thing for those who left and another for those who "
-            "stayed was most likely "
-            "written when they left. Nobody has it on the day of a prediction.",
+            "stayed was most likely written when they left. Nobody has it on the day of a "
+            "prediction.",
             fix="Hide it (hidden_from_churn and hidden_from_value: "
-            f"{listed([t.column for t in told])}), or give the "
-            "value as it stood before the outcome.",
+            f"{listed([t.column for t in told])}), or give the value as it stood before the "
+            "outcome.",
         ),
     )
 
@@ -176,15 +173,13 @@ def _telling(told: list[_Told], table: Table) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            name="telling-column",
-            severity=_severity(told, table),
+            "telling-column",
+            _severity(told, table),
             evidence="; ".join(each.sentence for each in told[:8]) + _example(told[0], table),
             meaning="One fact seldom tells so much before a customer leaves: the label was made "
-            "from it, or it was "
-            "written down after the outcome.",
+            "from it, or it was written down after the outcome.",
             fix=f"Ask when each of them is known ({listed([each.column for each in told])}); hide "
-            "what is known only "
-            "afterwards.",
+            "what is known only afterwards.",
         ),
     )
 

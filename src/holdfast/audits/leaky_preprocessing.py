@@ -30,14 +30,12 @@ def encoded_outcome(table: Table) -> tuple[Finding, ...]:
         return ()
     part = " over learning and test rows together" if table.test is not None else " over all rows"
     return (
-        Finding(
-            name="encoded-outcome",
-            severity="fatal",
+        Finding.fatal(
+            "encoded-outcome",
             evidence="; ".join(f"{name}: {how}" for name, how in found.items())
             + f", counted{part}",
             meaning="Each value was computed from the outcomes of the rows that carry it, those to "
-            "be predicted "
-            "included: the model reads the answers.",
+            "be predicted included: the model reads the answers.",
             fix=f"Give the words themselves instead of {listed(list(found))}; Holdfast encodes "
             "them without outcomes.",
         ),
@@ -109,18 +107,15 @@ def scaled_on_all(table: Table) -> tuple[Finding, ...]:
     if not told:
         return ()
     return (
-        Finding(
-            name="scaled-on-all-rows",
-            severity="warning",
+        Finding.warning(
+            "scaled-on-all-rows",
             evidence="; ".join(told)
             + " over all rows, the test rows included"
             + (", and not over the rows that are learnt from" if table.test is not None else ""),
             meaning="The scale was taken from rows that should not have been seen. The figures are "
-            "a little too good, "
-            "and a new customer cannot be scaled the same way.",
+            "a little too good, and a new customer cannot be scaled the same way.",
             fix="Give the columns as they were measured; trees need no scale, and Holdfast learns "
-            "it where one is "
-            "needed.",
+            "it where one is needed.",
         ),
     )
 

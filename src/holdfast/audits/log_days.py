@@ -31,16 +31,13 @@ def backdated_returns(returned: pl.DataFrame) -> tuple[Finding, ...]:
     if returned.height < _LEAST_RETURNS or same.height < _SAME_DAY * returned.height:
         return ()
     return (
-        Finding(
-            name="backdated-returns",
-            severity="warning",
+        Finding.warning(
+            "backdated-returns",
             evidence=f"{same.height:,} of {returned.height:,} returns carry the very day on which "
-            "the goods were "
-            f"bought, as that of customer {same['customer_id'][0]} on "
+            f"the goods were bought, as that of customer {same['customer_id'][0]} on "
             f"{date_of(int(same['day'][0]))}",
             meaning="Goods come back days or weeks later. Written on the day of the purchase, a "
-            "return after the "
-            "cutoff lowers what was spent before it: the past knows the future.",
+            "return after the cutoff lowers what was spent before it: the past knows the future.",
             fix="Give returns the day on which they came back.",
         ),
     )
@@ -61,15 +58,12 @@ def fading_log(purchases: pl.DataFrame, *, end_day: int) -> tuple[Finding, ...]:
     if usual < _LEAST_A_WEEK or weeks[0] >= _FADED * usual:
         return ()
     return (
-        Finding(
-            name="log-fades-out",
-            severity="warning",
+        Finding.warning(
+            "log-fades-out",
             evidence=f"the last seven days, to {date_of(end_day - 1)}, have {weeks[0]:,} "
-            "purchases; the eight weeks "
-            f"before had {usual:,} in the median",
+            f"purchases; the eight weeks before had {usual:,} in the median",
             meaning="Orders of the last days seem not to have arrived. Windows that reach into "
-            "them are not over: "
-            "customers count as gone who have bought.",
+            "them are not over: customers count as gone who have bought.",
             fix="Export again when all orders are in, or end the log before the first day that is "
             "not complete.",
         ),
@@ -96,13 +90,11 @@ def beyond_the_log(late: pl.DataFrame, *, end_day: int) -> tuple[Finding, ...]:
         for source, n, last in rows.iter_rows()
     ]
     return (
-        Finding(
-            name="beyond-the-log",
-            severity="warning",
+        Finding.warning(
+            "beyond-the-log",
             evidence=f"the order log ends on {date_of(end_day - 1)}; later are " + "; ".join(told),
             meaning="The sources were not exported on the same day, or days are wrong. What lies "
-            "beyond the log is not "
-            "used, and customers who are active there may count as gone.",
+            "beyond the log is not used, and customers who are active there may count as gone.",
             fix="Export all sources on the same day, and check dates that lie in the future.",
         ),
     )
@@ -121,12 +113,10 @@ def proving_windows(
     found = []
     if early:
         found.append(
-            Finding(
-                name="immature-cutoffs",
-                severity="warning",
+            Finding.warning(
+                "immature-cutoffs",
                 evidence=f"{task}: the windows of {_dates(early)} need {horizon_days} days, and "
-                "the log ends on "
-                f"{date_of(end_day - 1)}",
+                f"the log ends on {date_of(end_day - 1)}",
                 meaning="Their outcomes have not all come, so nothing is proved at them; they are "
                 "left out.",
                 fix=f"Ask for cutoffs up to {date_of(end_day - horizon_days)}.",
@@ -134,9 +124,8 @@ def proving_windows(
         )
     if windows_overlap(cutoffs, horizon_days=horizon_days):
         found.append(
-            Finding(
-                name="overlapping-tests",
-                severity="warning",
+            Finding.warning(
+                "overlapping-tests",
                 evidence=f"{task}: windows of {horizon_days} days after {_dates(cutoffs)} share "
                 "days",
                 meaning="The same outcomes are counted more than once: several tests agree because "

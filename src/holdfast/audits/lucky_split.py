@@ -40,9 +40,8 @@ def lucky_split(
         for name in flattered
     )
     return (
-        Finding(
-            name=f"lucky-{task}-split",
-            severity="note",
+        Finding.note(
+            f"lucky-{task}-split",
             evidence=f"{task}: {'; '.join(told)}",
             meaning="Part of the better figure is the luck of one split.",
             fix="Quote the figures of cross-validation.",

@@ -62,19 +62,15 @@ def _judged(
     if by_rank[0] > 0:
         return []
     return [
-        Finding(
-            name=f"no-better-than-naive-{task}",
-            severity="warning",
+        Finding.warning(
+            f"no-better-than-naive-{task}",
             evidence=f"on {len(truth):,} unseen outcomes the {task} model's {error} is lower than "
-            "that of the baseline "
-            f"({baseline}) by {saved.mean():.4g} (95 % interval {by_error[0]:.4g} to "
-            f"{by_error[1]:.4g}), and its rank "
-            "correlation with what happened higher by "
-            f"{_rank(truth, said) - _rank(truth, naive):.3f} "
-            f"({by_rank[0]:.3f} to {by_rank[1]:.3f}): neither is certainly more than nothing",
+            f"that of the baseline ({baseline}) by {saved.mean():.4g} (95 % interval "
+            f"{by_error[0]:.4g} to {by_error[1]:.4g}), and its rank correlation with what happened "
+            f"higher by {_rank(truth, said) - _rank(truth, naive):.3f} ({by_rank[0]:.3f} to "
+            f"{by_rank[1]:.3f}): neither is certainly more than nothing",
             meaning="The model adds nothing that can be told from luck. Its probabilities and "
-            "amounts are no better "
-            "than the simple rule.",
+            "amounts are no better than the simple rule.",
             fix="Use the simple rule, or give the model more to see: more history, products, "
             "events.",
         )

@@ -36,13 +36,11 @@ def order_of_outcome(table: Table) -> tuple[Finding, ...]:
     if not found:
         return ()
     return (
-        Finding(
-            name="order-of-the-outcome",
-            severity="warning",
+        Finding.warning(
+            "order-of-the-outcome",
             evidence="; ".join(found.values()),
             meaning="Numbers and days of record carry the order in which outcomes were written "
-            "down. No new customer "
-            "has one that means the same.",
+            "down. No new customer has one that means the same.",
             fix="Hide such columns, and find out in what order the table was put together.",
         ),
     )

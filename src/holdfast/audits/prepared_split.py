@@ -31,12 +31,11 @@ def shared_customers(table: Table) -> tuple[Finding, ...]:
     if known.sum() <= _LEAST_SHARE * table.test.sum():
         return ()
     return (
-        Finding(
-            name="customers-in-both-parts",
-            severity="fatal",
+        Finding.fatal(
+            "customers-in-both-parts",
             evidence=f"{known.sum():,} of {table.test.sum():,} test rows belong to customers who "
-            "are learnt from, "
-            f"customer {table.customer[int(np.flatnonzero(known)[0])]} for example",
+            f"are learnt from, customer {table.customer[int(np.flatnonzero(known)[0])]} for "
+            "example",
             meaning="The model is examined on customers whose answers it was given.",
             fix="Divide customers, not rows; or leave out snapshot.split, and Holdfast divides "
             "them.",
@@ -65,8 +64,8 @@ def shared_rows(table: Table) -> tuple[Finding, ...]:
         whose = "rows are equal in every column and in the outcome to a row of another customer"
     return (
         Finding(
-            name="rows-in-both-parts",
-            severity="warning" if table.test is None else "fatal",
+            "rows-in-both-parts",
+            "warning" if table.test is None else "fatal",
             evidence=f"{copies.sum():,} of {judged:,} {whose}, that of customer {example} for "
             "example",
             meaning="Whoever is in both parts is recognised, not predicted: the figures of the "
@@ -123,13 +122,12 @@ def resampled(table: Table) -> tuple[Finding, ...]:
     if evidence is None:
         return ()
     return (
-        Finding(
-            name="resampled-before-the-split",
-            severity="fatal",
+        Finding.fatal(
+            "resampled-before-the-split",
             evidence=evidence,
             meaning="Copies and mixtures of test customers are learnt from, and the share of "
-            "churned in the test is "
-            "not that of the business: no figure of this test holds for real customers.",
+            "churned in the test is not that of the business: no figure of this test holds for "
+            "real customers.",
             fix="Divide first, and change only the rows that are learnt from; better, do not "
             "resample at all.",
         ),

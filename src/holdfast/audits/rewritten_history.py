@@ -58,14 +58,13 @@ def history_changes(
         else date_of(int(later["cutoff_day"][0]))
     )
     return (
-        Finding(
-            name="history-changes",
-            severity="fatal",
+        Finding.fatal(
+            "history-changes",
             evidence=f"at cutoff {day}, of {earlier.height:,} customers, {what} changes: "
             f"{'; '.join(told)}",
             meaning="Rows of the past were added, dropped or overwritten later. What is learnt "
-            "from them was not known "
-            "on the day of the cutoff, so the proof is better than the predictions will be.",
+            "from them was not known on the day of the cutoff, so the proof is better than the "
+            "predictions will be.",
             fix="Keep corrections as rows of their own day (a return, a credit note); give "
             "customers.columns.known_from for attributes that change.",
         ),

@@ -38,14 +38,12 @@ def chosen_by_the_future(
     if not told:
         return ()
     return (
-        Finding(
-            name="chosen-by-the-future",
-            severity="warning",
+        Finding.warning(
+            "chosen-by-the-future",
             evidence="; ".join(told),
             meaning="The log leaves out customers by what they did later. At a cutoff in the past "
-            "it is certain for "
-            "some of the others that they come back, which no shop knows: churn is too low and the "
-            "model too good.",
+            "it is certain for some of the others that they come back, which no shop knows: churn "
+            "is too low and the model too good.",
             fix="Export every customer who ever bought, also those who bought once and those who "
             "are long gone.",
         ),

@@ -4,7 +4,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from holdfast.cli.output import Config, Json, Set, console, print_json, study_from
+from holdfast.cli.output import (
+    SEVERITY_STYLES,
+    Config,
+    Json,
+    Set,
+    console,
+    print_json,
+    study_from,
+)
+from holdfast.findings import SEVERITIES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -13,9 +22,6 @@ if TYPE_CHECKING:
 
     from holdfast.audits.audit import Audit
     from holdfast.findings import Finding
-
-_SEVERITY = {"fatal": "bold red", "warning": "yellow", "note": "dim"}
-_BORDER = {"fatal": "red", "warning": "yellow", "note": "bright_black"}
 
 
 def audit(
@@ -64,7 +70,7 @@ def print_audit(out: "Console", found: "Audit") -> None:
 
 def verdict(found: "Audit") -> str:
     """The audit in a sentence."""
-    counts = {s: sum(finding.severity == s for finding in found.findings) for s in _SEVERITY}
+    counts = {s: sum(finding.severity == s for finding in found.findings) for s in SEVERITIES}
     known = sum(f.severity == "fatal" and f.name in found.acknowledged for f in found.findings)
     asked = f"{len(found.answers)} questions asked"
     if not found.findings:
@@ -93,14 +99,14 @@ def _panel(finding: "Finding", *, acknowledged: bool) -> "Panel":
         parts.add_row(name, Text(text))
     known = ", acknowledged" if acknowledged else ""
     title = Text.assemble(
-        (f"{finding.severity}{known}", _SEVERITY[finding.severity]), f" {finding.name}"
+        (f"{finding.severity}{known}", SEVERITY_STYLES[finding.severity]), f" {finding.name}"
     )
     return Panel(
         parts,
         title=title,
         title_align="left",
         box=box.ROUNDED,
-        border_style=_BORDER[finding.severity],
+        border_style=SEVERITY_STYLES[finding.severity],
         width=100,
     )
 
@@ -114,12 +120,14 @@ def _questions(found: "Audit") -> "Table":
     for answer in found.answers:
         worst = min(
             (finding.severity for finding in answer.findings),
-            key=list(_SEVERITY).index,
+            key=SEVERITIES.index,
             default=None,
         )
         names = ", ".join(dict.fromkeys(finding.name for finding in answer.findings))
         told = (
-            Text(names, style=_SEVERITY[worst]) if worst else Text("nothing found", style="green")
+            Text(names, style=SEVERITY_STYLES[worst])
+            if worst
+            else Text("nothing found", style="green")
         )
         table.add_row(answer.question, told, f"{answer.seconds:.2f}")
     return table

@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from holdfast.cli.output import Config, Json, Set, console, print_json, study_from
+from holdfast.cli.output import (
+    SEVERITY_STYLES,
+    Config,
+    Json,
+    Set,
+    console,
+    print_json,
+    study_from,
+)
+from holdfast.findings import SEVERITIES
 
 if TYPE_CHECKING:
     import polars as pl
@@ -14,7 +23,6 @@ if TYPE_CHECKING:
 
     from holdfast.quality.check import Check
 
-_SEVERITY = {"fatal": "bold red", "warning": "yellow", "note": "dim"}
 _SHOWN_ROWS = 12
 _TABLE_WIDTH = 110
 
@@ -99,7 +107,7 @@ def print_check(out: "Console", found: "Check") -> None:
     if found.findings:
         out.print("\n[bold]Findings[/bold]")
     for finding in found.findings:
-        severity = (f"  {finding.severity:<8}", _SEVERITY[finding.severity])
+        severity = (f"  {finding.severity:<8}", SEVERITY_STYLES[finding.severity])
         out.print(Text.assemble(severity, (finding.name, "bold"), f": {finding.evidence}"))
         out.print(Text(f"          {finding.meaning} {_sentence(finding.fix)}", style="dim"))
     for failure in found.failures:
@@ -111,7 +119,7 @@ def _sentence(text: str) -> str:
 
 
 def _verdict(found: "Check") -> str:
-    counts = {s: sum(finding.severity == s for finding in found.findings) for s in _SEVERITY}
+    counts = {s: sum(finding.severity == s for finding in found.findings) for s in SEVERITIES}
     told = ", ".join(
         f"{n} {severity}{'s' if n > 1 and severity != 'fatal' else ''}"
         for severity, n in counts.items()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from holdfast.study import Study
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
+SEVERITY_STYLES = {"fatal": "bold red", "warning": "yellow", "note": "dim"}
 Config = Annotated[str, typer.Option("--config", "-c", metavar="FILE", help="The study.")]
 
 

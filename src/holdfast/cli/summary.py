@@ -6,13 +6,13 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from holdfast.cli.output import SEVERITY_STYLES
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from holdfast.io.runs import Run
     from holdfast.study import Study
-
-_SEVERITY = {"fatal": "bold red", "warning": "yellow", "note": "dim"}
 
 
 def print_summary(out: "Console", run: "Run", study: "Study") -> None:
@@ -34,7 +34,7 @@ def print_summary(out: "Console", run: "Run", study: "Study") -> None:
         out.print(line)
     for finding in summary["findings"]:
         known = ", acknowledged" if finding.get("acknowledged") else ""
-        style = _SEVERITY[finding["severity"]]
+        style = SEVERITY_STYLES[finding["severity"]]
         out.print(Text.assemble((f"{finding['severity']}{known}: ", style), finding["evidence"]))
         out.print(Text(f"  {finding['fix']}", style="dim"))
     out.print(f"\nReport: {run.report}")

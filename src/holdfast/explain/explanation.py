@@ -173,9 +173,8 @@ class _Tally:
         if self.gap <= TOLERANCE:
             return ()
         return (
-            Finding(
-                name="contributions-do-not-add-up",
-                severity="warning",
+            Finding.warning(
+                "contributions-do-not-add-up",
                 evidence=f"the contributions to the {task} score miss it by up to {self.gap:.3g}",
                 meaning="The reasons for this task are approximate.",
                 fix="Choose another algorithm for this task.",

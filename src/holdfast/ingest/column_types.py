@@ -106,9 +106,8 @@ def blank_finding(columns: Sequence[Typed], *, source: str) -> list[Finding]:
     if not blank:
         return []
     return [
-        Finding(
-            name="blank-numbers",
-            severity="note",
+        Finding.note(
+            "blank-numbers",
             evidence=f"{', '.join(f'{c.blanks:,} blank {c.name}' for c in blank)} read as missing "
             f"({source})",
             meaning="A missing value stays missing; nothing is filled in.",

@@ -48,9 +48,8 @@ def of_sources(judged: Sequence[Judged], warehouse: Warehouse) -> list[Finding]:
 def _worthless(log: Transactions) -> Finding | None:
     if has_amount(log):
         return None
-    return Finding(
-        name="no-amounts",
-        severity="warning",
+    return Finding.warning(
+        "no-amounts",
         evidence="the log has no amounts: neither `amount` nor `quantity` and `unit_price` are "
         "mapped",
         meaning="Every purchase counts, and each is worth 0: revenue, value tiers and plans say "
@@ -65,9 +64,8 @@ def _zero_amounts(log: Transactions, warehouse: Warehouse) -> Finding | None:
     )[0]
     if not count or not has_amount(log):
         return None
-    return Finding(
-        name="zero-amounts",
-        severity="note",
+    return Finding.note(
+        "zero-amounts",
         evidence=f"{count:,} lines of amount 0",
         meaning="They count as purchases (a sample, a voucher) and bring no revenue.",
         fix='if they are none, add to [transactions.set_aside]: "free of charge" = "amount = 0", '
@@ -79,9 +77,8 @@ def _without_customer(judged: Judged) -> Finding | None:
     count = judged.reasons.get(NO_CUSTOMER, 0)
     if count <= _MANY * judged.rows.read:
         return None
-    return Finding(
-        name="lines-without-customer",
-        severity="note",
+    return Finding.note(
+        "lines-without-customer",
         evidence=f"{count:,} of {judged.rows.read:,} lines ({count / judged.rows.read:.1%}) name "
         "no customer",
         meaning="Their revenue belongs to nobody and is in no figure of this run.",
@@ -97,9 +94,8 @@ def _placeholders(warehouse: Warehouse) -> Finding | None:
     ).fetchall()
     if not found:
         return None
-    return Finding(
-        name="placeholder-customers",
-        severity="warning",
+    return Finding.warning(
+        "placeholder-customers",
         evidence=", ".join(f"'{name}' has {count:,} lines" for name, count in found),
         meaning="That is most likely no customer but many, taken together.",
         fix='add to [transactions.set_aside]: "no real customer" = "customer_id IN (...)", with '
@@ -119,12 +115,10 @@ def _lonely_days(warehouse: Warehouse) -> Finding | None:
     """)
     if not after:
         return None
-    return Finding(
-        name="lonely-last-days",
-        severity="warning",
+    return Finding.warning(
+        "lonely-last-days",
         evidence=f"{after:,} lines are later than {date_of(usual + _LONELY_DAYS)}, up to "
-        f"{date_of(last)}; "
-        f"{1 - _LONELY_SHARE:.1%} are up to {date_of(usual)}",
+        f"{date_of(last)}; {1 - _LONELY_SHARE:.1%} are up to {date_of(usual)}",
         meaning="The log seems to end later than it does, and customers seem to have left.",
         fix=f'if those dates are wrong, set transactions.last_day = "{date_of(usual)}", or correct '
         "them in the source",
@@ -136,16 +130,13 @@ def _strays(judged: Judged) -> Finding | None:
     if not count:
         return None
     more = ", ..." if count > len(judged.strays) else ""
-    return Finding(
-        name="stray-days",
-        severity="warning",
+    return Finding.warning(
+        "stray-days",
         evidence=f"a year or more from all other lines, and set aside: {count:,} of "
-        f"{judged.rows.read:,}, "
-        f"{', '.join(judged.strays)}{more}",
+        f"{judged.rows.read:,}, {', '.join(judged.strays)}{more}",
         meaning="Most likely the year is mistyped; left in, one such line moves an end of the log.",
         fix="correct them in the source; if they are right, set transactions.first_day or "
-        "transactions.last_day so "
-        "that they are in",
+        "transactions.last_day so that they are in",
     )
 
 
@@ -158,8 +149,8 @@ def _not_understood(judged: Judged) -> Finding | None:
         key=lambda row: row[1],
     )
     return Finding(
-        name=f"quarantined-{judged.name}",
-        severity="warning" if count > _MANY * judged.rows.read else "note",
+        f"quarantined-{judged.name}",
+        "warning" if count > _MANY * judged.rows.read else "note",
         evidence=f"{count:,} of {judged.rows.read:,} rows of {judged.name} were not understood, "
         f"{most[1]:,} of them because: {most[0]}",
         meaning="They are in quarantine.parquet with their reason, and in no figure.",
@@ -170,12 +161,10 @@ def _not_understood(judged: Judged) -> Finding | None:
 def _trimmed(judged: Judged) -> Finding | None:
     if not judged.trimmed:
         return None
-    return Finding(
-        name=f"blanks-around-ids-{judged.name}",
-        severity="note",
+    return Finding.note(
+        f"blanks-around-ids-{judged.name}",
         evidence=f"{judged.trimmed:,} rows of {judged.name} had blanks around the customer_id, "
-        "which were removed; "
-        f"{judged.merged:,} customers occur both with and without",
+        f"which were removed; {judged.merged:,} customers occur both with and without",
         meaning="They are taken as the same customer.",
         fix="nothing, unless blanks tell customers apart",
     )
@@ -184,9 +173,8 @@ def _trimmed(judged: Judged) -> Finding | None:
 def _pointed(judged: Judged) -> Finding | None:
     if not judged.pointed:
         return None
-    return Finding(
-        name=f"ids-with-a-point-{judged.name}",
-        severity="note",
+    return Finding.note(
+        f"ids-with-a-point-{judged.name}",
         evidence=f"every customer_id of {judged.name} ends in '.0', which was removed",
         meaning="An export made numbers with a fraction of them; 12345.0 is customer 12345.",
         fix="nothing, unless the ids really end so",
@@ -201,8 +189,8 @@ def _strangers(name: str, warehouse: Warehouse) -> Finding | None:
     if not strange:
         return None
     return Finding(
-        name=f"customers-only-in-{name}",
-        severity="warning" if strange > total / 2 else "note",
+        f"customers-only-in-{name}",
+        "warning" if strange > total / 2 else "note",
         evidence=f"{strange:,} of the {total:,} customers in {name} have no line in the order log",
         meaning="Customers are scored from their first purchase on; if all are missing, the ids do "
         "not match.",

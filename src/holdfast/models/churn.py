@@ -245,25 +245,21 @@ def _from_short_windows(
 def short_windows(task: str, examples: Examples, exponent: float) -> Finding:
     """Say that a task was learnt from windows shorter than its horizon."""
     shortest, longest = int(examples.window.min()), int(examples.window.max())
-    return Finding(
-        name=f"short-windows-{task}",
-        severity="warning",
+    return Finding.warning(
+        f"short-windows-{task}",
         evidence=f"no {examples.horizon_days}-day window has ended yet; learnt from windows of "
-        f"{shortest} to {longest} "
-        f"days and extrapolated by (days / {examples.horizon_days})^{exponent:.2f}, with LightGBM "
-        "and no calibration",
+        f"{shortest} to {longest} days and extrapolated by (days / "
+        f"{examples.horizon_days})^{exponent:.2f}, with LightGBM and no calibration",
         meaning="The order of customers can be trusted more than the level of the predictions.",
         fix=f"ask for {longest} days or fewer, or wait for more log",
     )
 
 
 def _across_customers(examples: Examples) -> Finding:
-    return Finding(
-        name="calibrated-across-customers",
-        severity="note",
+    return Finding.note(
+        "calibrated-across-customers",
         evidence=f"no training cutoff lies {examples.horizon_days} days after another; "
-        "probabilities were calibrated "
-        "on other customers of the same time, not on later time",
+        "probabilities were calibrated on other customers of the same time, not on later time",
         meaning="A change of the season or of the shop is not in the calibration.",
         fix="use a longer log or a shorter churn.horizon_days",
     )

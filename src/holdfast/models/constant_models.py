@@ -25,9 +25,8 @@ def same_churn(examples: Examples) -> tuple[ChurnModel, tuple[Finding, ...]]:
     share = (left + 0.5) / (n + 1)
     design = Design.learn(examples.frame, columns=examples.columns)
     learner = constant("logistic", float(np.log(share / (1 - share))), n_columns=len(design.names))
-    finding = Finding(
-        name="churn-all-alike",
-        severity="warning",
+    finding = Finding.warning(
+        "churn-all-alike",
         evidence=f"{left:,} of {n:,} customers seen at {len(examples.cutoffs)} cutoffs churned",
         meaning=f"Nothing tells who leaves; everyone gets the same probability, {share:.1%}.",
         fix="choose a shorter or longer churn.horizon_days, or use a longer log",
@@ -48,12 +47,10 @@ def no_value(examples: Examples) -> FittedValue:
         constant("ridge", 0.0, n_columns=len(design.names)),
         horizon_days=examples.horizon_days,
     )
-    finding = Finding(
-        name="nothing-earned",
-        severity="warning",
+    finding = Finding.warning(
+        "nothing-earned",
         evidence=f"{len(examples.revenue):,} customers seen at {len(examples.cutoffs)} cutoffs "
-        "brought "
-        f"{examples.revenue.sum():,.2f} in their target windows, net of returns",
+        f"brought {examples.revenue.sum():,.2f} in their target windows, net of returns",
         meaning="No revenue can be expected of anyone: it is put at 0, without intervals.",
         fix="check which column is the amount and which rows are returns, or use a longer log",
     )

@@ -393,14 +393,12 @@ def _extrapolated(rungs: Sequence[Rung]) -> tuple[Finding, ...]:
     if not days:
         return ()
     return (
-        Finding(
-            name="horizons-extrapolated",
-            severity="note",
+        Finding.note(
+            "horizons-extrapolated",
             evidence=f"too few windows of {', '.join(map(str, days))} days have ended to learn "
             "from",
             meaning="Predictions over them are stretched from the nearest horizon that was learnt; "
-            "intervals, if any, "
-            "are those of a law.",
+            "intervals, if any, are those of a law.",
             fix=f"use a longer log, or leave horizons of {min(days)} days and more out of "
             "horizons_days",
         ),

@@ -228,9 +228,8 @@ def _known(
             f"{len(log.occurrences(name))} in the log"
         )
     return (
-        Finding(
-            name="promotions-learnt",
-            severity="note",
+        Finding.note(
+            "promotions-learnt",
             evidence="; ".join(each),
             meaning="The coming windows and weeks are scaled by it where the calendar plans the "
             "promotion.",
@@ -240,9 +239,8 @@ def _known(
 
 
 def _unknown(names: Sequence[str]) -> Finding:
-    return Finding(
-        name="promotion-unknown",
-        severity="warning",
+    return Finding.warning(
+        "promotion-unknown",
         evidence=f"planned, but never seen in the log: {', '.join(names)}",
         meaning="Nothing is known of what it brings, and nothing is assumed: its days are forecast "
         "as any others.",

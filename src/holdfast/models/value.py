@@ -453,12 +453,10 @@ def _law_of(
 
 
 def _no_season(examples: Examples, first_day: int, now: int) -> Finding:
-    return Finding(
-        name="season-unknown",
-        severity="note",
+    return Finding.note(
+        "season-unknown",
         evidence=f"the log covers {now - first_day} days, so no complete window of "
-        f"{examples.horizon_days} days a year "
-        "before the coming one was learnt from",
+        f"{examples.horizon_days} days a year before the coming one was learnt from",
         meaning="If the shop has seasons, the total of expected revenue is that of an average "
         "season.",
         fix=f"use a log of {YEAR_DAYS} days and some months, or raise "

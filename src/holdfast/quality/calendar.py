@@ -151,8 +151,8 @@ def _about_gaps(gaps: list[tuple[int, int, int]], missing: int) -> list[Finding]
     more = f" and {len(gaps) - 3} more" if len(gaps) > 3 else ""
     return [
         Finding(
-            name="gaps-in-the-calendar",
-            severity="warning" if max(n for *_, n in gaps) >= 14 else "note",
+            "gaps-in-the-calendar",
+            "warning" if max(n for *_, n in gaps) >= 14 else "note",
             evidence=f"no line on {told}{more}, all on days the shop is usually open",
             meaning="A closed shop is no loss; an export that failed makes every customer look "
             "silent then.",
@@ -170,9 +170,8 @@ def _about_last_day(whole: dict[str, float | str | None]) -> list[Finding]:
         f" and ends at {whole['last_time']}, usually {whole['usual_last_time']}" if is_short else ""
     )
     return [
-        Finding(
-            name="last-day-incomplete",
-            severity="note",
+        Finding.note(
+            "last-day-incomplete",
             evidence=f"the last day has {share:.0%} of the lines usual on its weekday{times}",
             meaning="The newest day is cut: its customers look silent, and a label that needs it "
             "is a little wrong.",

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from holdfast.findings import Finding
+from holdfast.findings import Finding, sort_findings
 from holdfast.ingest.contract import Violation, kinds_of, named_contract, violations
 from holdfast.ingest.data_contract import DataContract, Kind, contract_of
 from holdfast.ingest.order_log import Ingested, ingest
@@ -27,8 +27,6 @@ from holdfast.quality.sufficiency import Sufficiency
 from holdfast.quality.topics import Topic
 from holdfast.study import Study
 from holdfast.windows import date_of
-
-_GRAVITY = {"fatal": 0, "warning": 1, "note": 2}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,9 +169,7 @@ def _check(
         sufficiency=gate,
         violations=violations(judged),
         failures=failures,
-        findings=tuple(
-            sorted(dict.fromkeys(every), key=lambda finding: _GRAVITY[finding.severity])
-        ),
+        findings=sort_findings(every),
         contract=contract_of(study, others),
     )
 
@@ -204,9 +200,8 @@ def _not_checked(study: Study) -> list[Finding]:
     if contract is None or not contract.not_checked:
         return []
     return [
-        Finding(
-            name="rules-not-run",
-            severity="note",
+        Finding.note(
+            "rules-not-run",
             evidence="the contract has rules that Holdfast does not run: "
             f"{'; '.join(contract.not_checked)}",
             meaning="SQL and other tools' rules are theirs to run; texts are for people.",

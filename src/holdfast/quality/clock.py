@@ -144,9 +144,8 @@ def _without_time(share: float, count: int) -> list[Finding]:
     if share < SOME_WITHOUT_TIME:
         return []
     return [
-        Finding(
-            name="times-missing",
-            severity="note",
+        Finding.note(
+            "times-missing",
             evidence=f"{count:,} lines ({share:.0%}) are at exactly midnight, the others are not",
             meaning="Part of the log has dates without times; in another time zone they would fall "
             "on the day before.",
@@ -159,9 +158,8 @@ def _wrong_zone(start: int, zone: str) -> list[Finding]:
     if (start + QUIET_HOURS // 2) % 24 not in BY_DAY:
         return []
     return [
-        Finding(
-            name="time-zone-looks-wrong",
-            severity="warning",
+        Finding.warning(
+            "time-zone-looks-wrong",
             evidence=f"the quietest six hours are {start:02d}:00 to "
             f"{(start + QUIET_HOURS) % 24:02d}:00 in {zone}",
             meaning="Nobody's customers sleep by day: orders of the evening probably count on the "
@@ -182,9 +180,8 @@ def _stored_in_utc(seen_in: str, zone: str, hours: int, changes: int) -> Finding
         if zone == seen_in
         else "set study.time_zone"
     )
-    return Finding(
-        name="summer-time-not-followed",
-        severity="warning",
+    return Finding.warning(
+        "summer-time-not-followed",
         evidence=f"at {changes} changes of {meant}, the shop's day moves by {abs(hours)} hour in "
         "the log",
         meaning="The times are written in another zone than the one they are read in.",

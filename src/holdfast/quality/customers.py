@@ -55,12 +55,10 @@ def unusual(
             continue
         share = float(found["revenue"].sum()) / revenue if revenue > 0 else 0.0
         findings.append(
-            Finding(
-                name=f"{kind}-customers",
-                severity="note",
+            Finding.note(
+                f"{kind}-customers",
                 evidence=f"{found.height:,} of {customers:,} customers buy like a {_LIKE[kind]} "
-                "and bring "
-                f"{share:.0%} of the revenue: {_named(found, currency)}",
+                f"and bring {share:.0%} of the revenue: {_named(found, currency)}",
                 meaning=meaning,
                 fix=fix,
             )
@@ -160,12 +158,10 @@ def _excess(counts: np.ndarray) -> int:
 
 
 def _closed(first_day: int, last_new: int, end_day: int, total: int) -> Finding:
-    return Finding(
-        name="closed-cohort",
-        severity="note",
+    return Finding.note(
+        "closed-cohort",
         evidence=f"all {total:,} customers were first seen between {date_of(first_day)} and "
-        f"{date_of(last_new)}, none "
-        f"in the {end_day - 1 - last_new:,} days after",
+        f"{date_of(last_new)}, none in the {end_day - 1 - last_new:,} days after",
         meaning="The log follows a group from its beginning; how many customers the shop wins "
         "cannot be read from it.",
         fix="nothing, if the group was chosen so; read totals as those of the group",
@@ -173,12 +169,10 @@ def _closed(first_day: int, last_new: int, end_day: int, total: int) -> Finding:
 
 
 def _truncated(older: int, total: int, first_day: int) -> Finding:
-    return Finding(
-        name="customers-older-than-the-log",
-        severity="note",
+    return Finding.note(
+        "customers-older-than-the-log",
         evidence=f"about {older:,} of {total:,} customers ({older / total:.0%}) are first seen in "
-        "the log's first half "
-        f"year beyond what later months win",
+        "the log's first half year beyond what later months win",
         meaning=f"They bought before {date_of(first_day)}: their tenure and number of purchases "
         "are larger than seen.",
         fix="load a longer log, or read tenure and cohorts of the first months with that in mind",
@@ -213,8 +207,8 @@ def identities(*, customers: int, by_case: int, by_blanks: int, examples: list[s
         sentences=(said + ".",),
         findings=(
             Finding(
-                name="ids-alike",
-                severity="warning" if by_case + by_blanks > 0.01 * customers else "note",
+                "ids-alike",
+                "warning" if by_case + by_blanks > 0.01 * customers else "note",
                 evidence=said,
                 meaning="They count as different customers; if they are one, it seems to leave "
                 "when the other comes.",

@@ -96,9 +96,8 @@ def unused_rules(study: Study, judged: Judged) -> list[Finding]:
     if not unused:
         return []
     return [
-        Finding(
-            name="rules-without-rows",
-            severity="note",
+        Finding.note(
+            "rules-without-rows",
             evidence="[transactions.set_aside] sets no row aside for "
             f"{', '.join(map(repr, unused))}",
             meaning="The rule is for other data, misspelt, or compares with another unit than the "
@@ -344,9 +343,8 @@ def _columns(frame: pl.DataFrame) -> Topic:
     findings = rates(numbers)
     if constant:
         findings.append(
-            Finding(
-                name="constant-columns",
-                severity="note",
+            Finding.note(
+                "constant-columns",
                 evidence=f"{', '.join(constant)} {'is' if len(constant) == 1 else 'are'} the same "
                 "for every customer",
                 meaning="Such a column tells nobody apart, and no model uses it.",

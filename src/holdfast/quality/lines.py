@@ -70,9 +70,8 @@ def _about_giants(rows: pl.DataFrame, back: pl.DataFrame, said: list[str]) -> li
         else "A single line of this size decides means and totals."
     )
     return [
-        Finding(
-            name="giant-lines",
-            severity="warning",
+        Finding.warning(
+            "giant-lines",
             evidence="; ".join(said) + more,
             meaning=meaning,
             fix='if they are no orders, set them aside: [transactions.set_aside] "mistyped" = '
@@ -98,15 +97,12 @@ def returns(facts: dict[str, Any], *, currency: str) -> Topic:
         )
     lost = n - matched
     found = [
-        Finding(
-            name="returns-without-purchase",
-            severity="note",
+        Finding.note(
+            "returns-without-purchase",
             evidence=f"{lost:,} of {n:,} returns ({lost / n:.0%}, {facts['unmatched_amount']:,.0f} "
-            f"{currency}) come "
-            f"without an earlier purchase of the same {facts['key']}",
+            f"{currency}) come without an earlier purchase of the same {facts['key']}",
             meaning="They were bought before the log began, by another customer id, or are no "
-            "returns at all: they "
-            "lower the revenue of customers who never brought it.",
+            "returns at all: they lower the revenue of customers who never brought it.",
             fix="check how returns are marked, [transactions.returns]; discounts and fees may be "
             "set aside by a rule",
         )
@@ -160,12 +156,11 @@ def duplicates(facts: dict[str, Any]) -> Topic:
 
 
 def _many_equal(facts: dict[str, Any]) -> Finding:
-    return Finding(
-        name="lines-occur-twice",
-        severity="note",
+    return Finding.note(
+        "lines-occur-twice",
         evidence=f"{facts['equal']:,} of {facts['accepted']:,} lines "
-        f"({facts['equal'] / facts['accepted']:.1%}) "
-        "equal an earlier one in customer, moment, order, product and amount",
+        f"({facts['equal'] / facts['accepted']:.1%}) equal an earlier one in customer, moment, "
+        "order, product and amount",
         meaning="Two of a thing on one receipt, or an export that overlaps another and counts "
         "purchases twice.",
         fix='if they are double entries, set transactions.exact_duplicates = "drop"',
@@ -173,9 +168,8 @@ def _many_equal(facts: dict[str, Any]) -> Finding:
 
 
 def _across_files(facts: dict[str, Any]) -> Finding:
-    return Finding(
-        name="duplicates-across-files",
-        severity="warning",
+    return Finding.warning(
+        "duplicates-across-files",
         evidence=f"{facts['across_files']:,} of {facts['accepted']:,} lines stand in two of the "
         f"{facts['files']} files",
         meaning="Exports that overlap count the same purchase twice.",

@@ -233,8 +233,8 @@ class _Situation:
 def _finding(count: Count, log: _Situation | None) -> Finding:
     remains, fix = (_ADVICE if log else _SNAPSHOT_ADVICE)[count.name]
     return Finding(
-        name=count.name,
-        severity=_severity(count),
+        count.name,
+        _severity(count),
         evidence=_evidence(count, log) if log else _said(count),
         meaning=f"Withheld: {', '.join(count.withheld)}. {remains}",
         fix=fix.format(longest=max(log.span_days // 2, 1)) if log else fix,

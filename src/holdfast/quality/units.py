@@ -54,9 +54,8 @@ def rates(columns: Mapping[str, pl.Series]) -> list[Finding]:
 
 
 def _mixed(name: str, small: int, n: int, largest: float) -> Finding:
-    return Finding(
-        name=f"mixed-units-{name}",
-        severity="warning",
+    return Finding.warning(
+        f"mixed-units-{name}",
         evidence=f"{small:,} of {n:,} values of {name} lie in 0..1, the others go up to "
         f"{largest:,.0f}",
         meaning="Shares among percents: 0.10 is read as a tenth of a percent.",
@@ -113,12 +112,10 @@ def amounts(
 
 def _about_jumps(moved: pl.DataFrame, of: str) -> list[Finding]:
     return [
-        Finding(
-            name="amounts-change-unit",
-            severity="warning",
+        Finding.warning(
+            "amounts-change-unit",
             evidence=f"a line's usual amount is {row['ratio']:,.3g} times as large in "
-            f"{row['period']} as in "
-            f"{row['before']}",
+            f"{row['period']} as in {row['before']}",
             meaning=f"Cents among units, most likely: every figure that spans the two {of}s is "
             "wrong.",
             fix="write the amounts in one unit in the source",
@@ -133,9 +130,8 @@ def _about_currencies(currencies: Sequence[tuple[str, int]], currency: str) -> l
         return []
     told = ", ".join(f"{word} ({n:,} lines)" for word, n in foreign[:5])
     return [
-        Finding(
-            name="several-currencies" if len(currencies) > 1 else "another-currency",
-            severity="warning",
+        Finding.warning(
+            "several-currencies" if len(currencies) > 1 else "another-currency",
             evidence=f"the study is in {currency}, but the log's currency column has {told}",
             meaning="Amounts are added up as they are written; nothing is converted.",
             fix="convert in the source, or set the other currencies aside by a rule",

@@ -14,6 +14,7 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from holdfast.findings import SEVERITIES
 from holdfast.report import details, formatting, listings
 from holdfast.report.churn_page import churn_page
 from holdfast.report.listings import Listing
@@ -38,7 +39,6 @@ SECTIONS = (
     ("data", "Data"),
     ("made", "How it was made"),
 )
-SEVERITIES = ("fatal", "warning", "note")
 # What HTML cannot hold, and what browsers drop or act on silently.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -152,7 +152,7 @@ def told(
             + (", acknowledged in the study" if finding["name"] in acknowledged else ""),
             "title": formatting.capital(finding["name"].replace("-", " ")),
         }
-        for finding in sorted(findings, key=lambda finding: SEVERITIES.index(finding["severity"]))
+        for finding in sorted(findings, key=lambda each: SEVERITIES.index(each["severity"]))
     ]
 
 

@@ -57,7 +57,7 @@ def summarise(
         "top_reasons": [dict(reason) for reason in top_reasons],
         "segments": json_rows(scored.segments),
         "recovery": {**economics.totals(scored.recovery), "segments": json_rows(scored.recovery)},
-        "findings": [finding.told(study.acknowledge) for finding in findings],
+        "findings": [finding.with_acknowledgement(study.acknowledge) for finding in findings],
     }
 
 

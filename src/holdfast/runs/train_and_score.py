@@ -14,7 +14,7 @@ from holdfast.errors import NotEnoughData, StudyError
 from holdfast.evaluation.evidence import Evidence
 from holdfast.explain import top_reasons
 from holdfast.features import feature_tables
-from holdfast.findings import Finding
+from holdfast.findings import Finding, sort_findings
 from holdfast.ingest.contract import refuse
 from holdfast.ingest.order_log import Ingested, ingest
 from holdfast.ingest.snapshot import IngestedSnapshot, ingest_snapshot
@@ -222,7 +222,7 @@ def _completed(
         algorithms={task: model.algorithm for task, model in models.items()},
         cross_validated=cross_validated or {},
         top_reasons=top_reasons(found, wording=wording),
-        findings=_distinct(
+        findings=sort_findings(
             [*every, *no_value_finding(models, snapshot=study.snapshot is not None)]
         ),
     )
@@ -252,12 +252,6 @@ def _completed(
         },
         data_fingerprint=got.fingerprint,
     )
-
-
-def _distinct(findings: Sequence[Finding]) -> list[Finding]:
-    """Each finding once, the gravest first."""
-    order = {"fatal": 0, "warning": 1, "note": 2}
-    return sorted(dict.fromkeys(findings), key=lambda finding: order[finding.severity])
 
 
 def _parts(

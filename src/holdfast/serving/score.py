@@ -128,9 +128,8 @@ def no_value_finding(models: Mapping[str, Model], *, snapshot: bool) -> tuple[Fi
     if "value" in models:
         return ()
     return (
-        Finding(
-            name="no-value-label",
-            severity="warning",
+        Finding.warning(
+            "no-value-label",
             evidence=f"the {'study names no value label' if snapshot else 'log has no amounts'}: "
             "no revenue was learnt",
             meaning="Expected revenue is 0 for everyone: segments differ by risk alone, and "

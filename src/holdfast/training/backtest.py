@@ -208,12 +208,10 @@ def observed(
 
 def _unproved(study: Study, task: TaskName, history: History) -> Finding:
     horizon = horizon_of(study, task)
-    return Finding(
-        name=f"{task}-not-backtested",
-        severity="warning",
+    return Finding.warning(
+        f"{task}-not-backtested",
         evidence=f"the log covers {history.end_day - history.first_day} days: no cutoff has a "
-        "complete window of "
-        f"{horizon} days after it and anything to learn from before it",
+        f"complete window of {horizon} days after it and anything to learn from before it",
         meaning=f"Nothing proves the {task} predictions.",
         fix=f"use a longer log, or set {task}.horizon_days below {horizon}",
     )

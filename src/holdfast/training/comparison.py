@@ -110,9 +110,8 @@ def _only(study: Study, task: TaskName, algorithm: str) -> Study:
 
 
 def _not_installed(name: str, missing: MissingExtra) -> Finding:
-    return Finding(
-        name=f"{name}-not-compared",
-        severity="note",
+    return Finding.note(
+        f"{name}-not-compared",
         evidence=f"{name} is not installed, so it was not compared",
         meaning="The comparison has fewer algorithms.",
         fix=missing.fix,

@@ -158,13 +158,11 @@ def _money_by_law(found: Examples, *, first_day: int, now: int) -> bool:
 
 
 def _money_level(factor: float) -> Finding:
-    return Finding(
-        name="value-level-by-law",
-        severity="note",
+    return Finding.note(
+        "value-level-by-law",
         evidence="the business is older than its log, and no window a year before the coming one "
-        "was learnt from: "
-        f"expected revenue is put at {factor:.2f} times what those learnt from would suggest, by "
-        "the laws of buying",
+        f"was learnt from: expected revenue is put at {factor:.2f} times what those learnt from "
+        "would suggest, by the laws of buying",
         meaning="Who brings more than whom is learnt; how much all of them bring is mostly what "
         "the laws tell.",
         fix="Nothing; a log that is a few months longer tells the season itself.",
@@ -172,13 +170,11 @@ def _money_level(factor: float) -> Finding:
 
 
 def _level_by_law(learnt: float, told: float) -> Finding:
-    return Finding(
-        name="churn-level-by-law",
-        severity="note",
+    return Finding.note(
+        "churn-level-by-law",
         evidence="no window a year before the coming one was learnt from: at the level of those "
-        "that were, "
-        f"{learnt:.1%} of the customers would churn, and most of the way to what the laws of "
-        f"buying tell {told:.1%}",
+        f"that were, {learnt:.1%} of the customers would churn, and most of the way to what the "
+        f"laws of buying tell {told:.1%}",
         meaning="Who is likelier to churn than whom is learnt; how many will, in all, is mostly "
         "what the laws tell.",
         fix="Nothing; a log that is a year longer tells the season itself.",

@@ -160,9 +160,7 @@ def _findings(run: Opened) -> None:
     found = run.run.summary.get("findings", [])
     if not found:
         components.nothing("No finding.", "Neither the data nor the models gave reason for doubt.")
-    for finding in sorted(
-        found, key=lambda each: ("fatal", "warning", "note").index(each["severity"])
-    ):
+    for finding in found:
         with st.container(border=True):
             known = (
                 ", acknowledged in the study" if finding["name"] in run.study.acknowledge else ""

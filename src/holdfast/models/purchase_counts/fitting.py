@@ -234,9 +234,8 @@ def _how_counts_were_learnt(model: CountModel, calendar: Calendar) -> Finding:
         else "no window had ended early enough to judge by"
     )
     older = "; the shop is older than its log" if calendar.opened is not None else ""
-    return Finding(
-        name="counts-routed",
-        severity="note",
+    return Finding.note(
+        "counts-routed",
         evidence=f"Weights of {', '.join(model.router.members)}: {weights} ({judged}). Level "
         f"{model.speed:.2f}. Season: {calendar.reason}{older}",
         meaning="Expected purchases, P(alive) and the next purchase day are a weighted mean of "
@@ -249,9 +248,8 @@ def _vague(laws: Laws) -> tuple[Finding, ...]:
     if not laws.notes:
         return ()
     return (
-        Finding(
-            name="counts-hardly-determined",
-            severity="warning",
+        Finding.warning(
+            "counts-hardly-determined",
             evidence="; ".join(laws.notes),
             meaning="P(alive) and purchases beyond the length of the log are guesses around the "
             "mean.",

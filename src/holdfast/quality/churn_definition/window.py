@@ -211,12 +211,11 @@ def _findings(
     chance: Chance, window: Window, regime: Regime, *, horizon_days: int, kind: str
 ) -> Iterator[Finding]:
     if regime.name not in ("unknown", kind):
-        yield Finding(
-            name="churn-kind",
-            severity="warning",
+        yield Finding.warning(
+            "churn-kind",
             evidence=f"churn.kind is '{kind}', but the log looks {regime.name}: "
-            f"{regime.clock_customers:,} of "
-            f"{regime.judged_customers:,} customers ({regime.clock_share:.0%}) buy by the clock",
+            f"{regime.clock_customers:,} of {regime.judged_customers:,} customers "
+            f"({regime.clock_share:.0%}) buy by the clock",
             meaning="A contract that ended is over at the first missed renewal; a silent customer "
             "is only silent.",
             fix="set churn.kind to what the business is; where it is mixed, make one study for "
@@ -225,9 +224,8 @@ def _findings(
     if window.days is not None:
         yield from _about_returns(chance, window.days, regime, horizon_days=horizon_days)
     elif len(chance) and chance.value.max() <= UNLIKELY:
-        yield Finding(
-            name="returns-are-rare",
-            severity="warning",
+        yield Finding.warning(
+            "returns-are-rare",
             evidence=f"however short the silence, at most {chance.value.max():.0%} buy within "
             f"{horizon_days} days",
             meaning="Silence tells nothing, and no churn window can be recommended: everybody "
@@ -240,9 +238,8 @@ def _findings(
             if len(chance)
             else "none can be watched"
         )
-        yield Finding(
-            name="churn-window-open",
-            severity="warning",
+        yield Finding.warning(
+            "churn-window-open",
             evidence=f"the log is too short to see when a return within {horizon_days} days "
             f"becomes unlikely: {seen}",
             meaning="No churn window can be recommended, and nobody can be called lost.",
@@ -256,28 +253,24 @@ def _about_returns(
     first_fall = int(np.flatnonzero(chance.value <= UNLIKELY)[0]) + 1
     if regime.name == "non-contractual" and window_days - first_fall > SHIFT_DAYS / 2:
         wave = first_fall + int(np.argmax(chance.value[first_fall - 1 : window_days]))
-        yield Finding(
-            name="return-wave",
-            severity="note",
+        yield Finding.note(
+            "return-wave",
             evidence=f"the chance of a return first falls to {UNLIKELY:.0%} after {first_fall} "
-            "silent days, but rises "
-            f"to {chance.value[wave - 1]:.0%} again after {wave}, and stays below only from "
-            f"{window_days} on",
+            f"silent days, but rises to {chance.value[wave - 1]:.0%} again after {wave}, and stays "
+            f"below only from {window_days} on",
             meaning="Some customers come once a season or once a year.",
             fix=f"take {first_fall} days where being early matters more than those who come back",
         )
     after = chance.at(horizon_days)
     if after is not None and after > OFTEN:
-        yield Finding(
-            name="churn-is-a-pause",
-            severity="warning",
+        yield Finding.warning(
+            "churn-is-a-pause",
             evidence=f"of customers silent for {horizon_days} days, {after:.0%} buy again within "
             f"{horizon_days} more",
             meaning="`churned` is true for many who only pause.",
             fix=f"read churn_probability as 'no purchase in the next {horizon_days} days', not as "
-            "goodbye; or choose a "
-            f"longer churn.horizon_days, since a return is unlikely only after {window_days} "
-            "silent days",
+            "goodbye; or choose a longer churn.horizon_days, since a return is unlikely only after "
+            f"{window_days} silent days",
         )
 
 
@@ -286,15 +279,13 @@ def _about_groups(groups: pl.DataFrame) -> Iterator[Finding]:
     if own.height < 2 or own["window_days"][-1] < RHYTHMS_DIFFER * own["window_days"][0]:
         return
     quickest, slowest = own.row(0, named=True), own.row(-1, named=True)
-    yield Finding(
-        name="rhythms-differ",
-        severity="note",
+    yield Finding.note(
+        "rhythms-differ",
         evidence=f"the window is {quickest['window_days']} days for the group "
-        f"'{quickest['group']}' and "
-        f"{slowest['window_days']} for '{slowest['group']}'",
+        f"'{quickest['group']}' and {slowest['window_days']} for '{slowest['group']}'",
         meaning="One window for all is a mean over every silence of the log: too long for some "
-        "customers, too short "
-        "for others, and the more so the more today's customers differ from yesterday's.",
+        "customers, too short for others, and the more so the more today's customers differ from "
+        "yesterday's.",
         fix="decide about a customer by the window of its group",
     )
 
@@ -306,9 +297,8 @@ def _about_causes(causes: pl.DataFrame) -> Iterator[Finding]:
     left = dict(last.select("cause", "left").iter_rows())
     told = ", ".join(f"{row['incidence']:.0%} {row['cause']}" for row in last.iter_rows(named=True))
     if left.get(INVOLUNTARY):
-        yield Finding(
-            name="involuntary-churn",
-            severity="note",
+        yield Finding.note(
+            "involuntary-churn",
             evidence=f"within {last['day'][0]:,} days of the first purchase have left: {told}",
             meaning="Who is stopped by a failed payment did not decide to leave: a better offer "
             "does not help.",
@@ -317,9 +307,8 @@ def _about_causes(causes: pl.DataFrame) -> Iterator[Finding]:
         )
     unknown = left.get(UNKNOWN, 0) / max(sum(left.values()), 1)
     if unknown > MANY_UNKNOWN and len(left) > 1:
-        yield Finding(
-            name="reasons-missing",
-            severity="warning",
+        yield Finding.warning(
+            "reasons-missing",
             evidence=f"{left[UNKNOWN]:,} of {sum(left.values()):,} contracts ended without a "
             f"reason ({unknown:.0%})",
             meaning="They may be of either kind: each curve is too low by up to that share.",
