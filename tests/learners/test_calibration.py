@@ -37,4 +37,4 @@ def test_a_fold_in_which_everyone_left_stays_finite() -> None:
 
 def test_it_comes_back_from_its_bytes() -> None:
     one = BetaCalibration(a=0.1 + 0.2, b=1.5, c=-0.25)
-    assert BetaCalibration.from_json(one.to_json()) == one
+    assert BetaCalibration.from_parts(one.parts()) == one

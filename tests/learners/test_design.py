@@ -72,7 +72,7 @@ def test_a_column_of_words_that_were_all_unknown_adds_nothing() -> None:
 
 
 def test_it_comes_back_from_its_bytes() -> None:
-    assert Design.from_json(learnt().to_json()) == learnt()
+    assert Design.from_parts(learnt().parts()) == learnt()
 
 
 def test_a_missing_column_is_named() -> None:

@@ -14,9 +14,10 @@ import numpy as np
 from holdfast.arrays import Matrix, Vector
 from holdfast.errors import MissingExtra, StudyError, nearest
 from holdfast.learners import forest_converters
-from holdfast.learners.blend import MARK, Blend, Hinges
+from holdfast.learners.blend import Blend, Hinges
 from holdfast.learners.linear import LinearModel, fit_linear
-from holdfast.learners.link_functions import Link, threads_for
+from holdfast.learners.link_functions import threads_for
+from holdfast.learners.parts import rebuild
 
 Aim = Literal["probability", "mean"]
 Parameters = Mapping[str, bool | int | float | str | None]
@@ -52,36 +53,14 @@ class Predictor(Protocol):
         """Probability or mean, (n_rows,)."""
 
 
-class Learner(Predictor, Protocol):
-    """What every fitted algorithm can do."""
-
-    @property
-    def algorithm(self) -> str:
-        """Its name in a study."""
-
-    @property
-    def link(self) -> Link:
-        """How the raw score becomes the prediction."""
-
-    def raw(self, matrix: Matrix, /) -> Vector:
-        """The score that contributions add up to, (n_rows,)."""
-
-    def contributions(self, matrix: Matrix, /) -> Matrix:
-        """(n_rows, n_columns + 1), base last."""
-
-    def parts(self) -> dict[str, bytes]:
-        """Files, by name."""
+Learner = Blend | LinearModel | forest_converters.TreeEnsemble
+"""What was fitted, by any algorithm; a blend holds the files of both others."""
 
 
 def learner_from_parts(parts: Mapping[str, bytes]) -> Learner:
     """Rebuild what `parts` gave. Check the hashes first: nothing is validated here."""
-    if MARK in parts:
-        return Blend.from_parts(parts)
-    return (
-        LinearModel.from_parts(parts)
-        if "linear.json" in parts
-        else forest_converters.TreeEnsemble.from_parts(parts)
-    )
+    learner: Learner = rebuild(Learner, parts)
+    return learner
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,9 @@ equal weights leave nothing to fit). Each number enters the line with hinges max
 that its effect may bend (Friedman 1991, "MARS", equation 2.8).
 """
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
@@ -18,17 +16,18 @@ from holdfast.arrays import Matrix, Vector
 from holdfast.learners.forest_converters import TreeEnsemble
 from holdfast.learners.linear import LinearModel
 from holdfast.learners.link_functions import Link, inverse
+from holdfast.learners.parts import InFile, Part, Saved
 
-MARK = "blend.json"
 _KNOTS = (0.2, 0.4, 0.6, 0.8)
 _FEWEST_VALUES = 10
 
 
 @dataclass(frozen=True)
-class Hinges:
+class Hinges(Saved):
     """The knots of each column; columns of few values have none."""
 
-    knots: tuple[tuple[float, ...], ...]
+    FILE = "blend.json"
+    knots: Annotated[tuple[tuple[float, ...], ...], InFile("blend.json")]
 
     @classmethod
     def learn(cls, matrix: Matrix) -> "Hinges":
@@ -59,12 +58,13 @@ def _knots(values: Vector) -> tuple[float, ...]:
 
 
 @dataclass(frozen=True)
-class Blend:
+class Blend(Saved):
     """Two fitted classifiers whose raw scores are log-odds."""
 
-    trees: TreeEnsemble
-    line: LinearModel
-    hinges: Hinges
+    FILE = Hinges.FILE
+    trees: Annotated[TreeEnsemble, Part()]
+    line: Annotated[LinearModel, Part()]
+    hinges: Annotated[Hinges, Part()]
     algorithm: ClassVar[str] = "blend"
     link: ClassVar[Link] = "logit"
 
@@ -80,17 +80,3 @@ class Blend:
         """(n_rows, n_columns + 1), base last: the mean of both, which adds up as both do."""
         line = self.hinges.folded(self.line.contributions(self.hinges.apply(matrix)))
         return (self.trees.contributions(matrix) + line) / 2
-
-    def parts(self) -> dict[str, bytes]:
-        """Both models' files, and one with the knots."""
-        return {
-            **self.trees.parts(),
-            **self.line.parts(),
-            MARK: json.dumps(self.hinges.knots).encode(),
-        }
-
-    @classmethod
-    def from_parts(cls, parts: Mapping[str, bytes]) -> "Blend":
-        """Rebuild from `parts`, whose hashes have been checked."""
-        hinges = Hinges(tuple(tuple(knots) for knots in json.loads(parts[MARK])))
-        return cls(TreeEnsemble.from_parts(parts), LinearModel.from_parts(parts), hinges)

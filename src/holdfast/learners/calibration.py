@@ -9,14 +9,14 @@ and then p^season: in a season that is twice as lively, silence is as unlikely a
 windows.
 """
 
-import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from holdfast.arrays import Matrix, Vector
 from holdfast.learners.link_functions import logistic
+from holdfast.learners.parts import Saved
 
 Truths = npt.NDArray[np.bool_]
 
@@ -25,12 +25,13 @@ _LEAST_SLOPE = 0.05
 
 
 @dataclass(frozen=True)
-class BetaCalibration:
+class BetaCalibration(Saved):
     """A fitted calibration map; a = b = season = 1 and c = 0 change nothing.
 
     The slopes are positive, so the order of customers (and with it the AUC) cannot change.
     """
 
+    FILE = "calibration.json"
     a: float = 1.0
     b: float = 1.0
     c: float = 0.0
@@ -94,15 +95,6 @@ class BetaCalibration:
         return np.asarray(
             logistic(self.a * rising + self.b * falling + self.c) ** self.season, dtype=np.float64
         )
-
-    def to_json(self) -> bytes:
-        """The numbers."""
-        return json.dumps(asdict(self)).encode()
-
-    @classmethod
-    def from_json(cls, data: bytes) -> "BetaCalibration":
-        """Rebuild from `to_json`."""
-        return cls(**json.loads(data))
 
 
 def _terms(probability: Vector) -> Matrix:

@@ -2,23 +2,23 @@
 the frame again.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite, nan
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import polars as pl
 
 from holdfast.arrays import Matrix, Vector
 from holdfast.errors import DataError
+from holdfast.learners.parts import InFile, Saved
 
 MAX_LEVELS = 50
 
 
-@dataclass(frozen=True)
-class DesignColumn:
+class DesignColumn(NamedTuple):
     """One column of the frame; `levels` are the words that get a matrix column each, None for a
     number or a truth.
     """
@@ -53,7 +53,7 @@ class Attribution:
 
 
 @dataclass(frozen=True)
-class Design:
+class Design(Saved):
     """How a frame becomes a matrix: learnt on training rows, then fixed.
 
     Numbers pass, truths become 0/1, words become one 0/1 column per level seen in training (the 50
@@ -61,7 +61,8 @@ class Design:
     its columns.
     """
 
-    columns: tuple[DesignColumn, ...]
+    FILE = "design.json"
+    columns: Annotated[tuple[DesignColumn, ...], InFile("design.json")]
 
     @classmethod
     def learn(cls, frame: pl.DataFrame, *, columns: Sequence[str]) -> "Design":
@@ -143,20 +144,6 @@ class Design:
         if kept:
             values[:, kept] = np.add.reduceat(contributions[:, :-1], edges[kept], axis=1)
         return Attribution(self.frame_columns, values, contributions[:, -1].copy())
-
-    def to_json(self) -> bytes:
-        """The design as bytes."""
-        return json.dumps([[c.name, c.levels] for c in self.columns], ensure_ascii=False).encode()
-
-    @classmethod
-    def from_json(cls, data: bytes) -> "Design":
-        """Rebuild a design from `to_json`."""
-        return cls(
-            tuple(
-                DesignColumn(name, None if levels is None else tuple(levels))
-                for name, levels in json.loads(data)
-            )
-        )
 
 
 def _column(frame: pl.DataFrame, name: str) -> pl.Series:

@@ -1,10 +1,9 @@
 """Tree ensembles of five libraries, trained by each and kept as LightGBM text."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from holdfast.arrays import Matrix, Vector
 from holdfast.errors import StudyError, nearest
 from holdfast.learners.lightgbm_text import LightgbmTrees
 from holdfast.learners.link_functions import Link, inverse, threads_for
+from holdfast.learners.parts import InFile, Saved
 from holdfast.learners.tree_ensemble import (
     catboost_trees,
     forest_trees,
@@ -57,7 +57,7 @@ _LOSS_LINKS: dict[str, Link] = {
 
 
 @dataclass(frozen=True)
-class TreeEnsemble:
+class TreeEnsemble(Saved):
     """A fitted ensemble.
 
     Attributes
@@ -73,8 +73,9 @@ class TreeEnsemble:
         Added to the sum of leaves.
     """
 
+    FILE = "trees.json"
     algorithm: str
-    text: str
+    text: Annotated[str, InFile("trees.txt")]
     link: Link
     single_precision: bool = False
     offset: float = 0.0
@@ -115,19 +116,6 @@ class TreeEnsemble:
         else:
             found = self._trees.predict(rows, "contributions", threads=threads_for(matrix))
         return np.column_stack([found[:, :-1], found[:, -1] + self.offset])
-
-    def parts(self) -> dict[str, bytes]:
-        """The model as LightGBM text and a JSON file that says how to read it."""
-        note = {
-            name: getattr(self, name)
-            for name in ("algorithm", "link", "single_precision", "offset")
-        }
-        return {"trees.txt": self.text.encode(), "trees.json": json.dumps(note).encode()}
-
-    @classmethod
-    def from_parts(cls, parts: Mapping[str, bytes]) -> "TreeEnsemble":
-        """Rebuild from `parts`; nothing is parsed before the first prediction."""
-        return cls(text=parts["trees.txt"].decode(), **json.loads(parts["trees.json"]))
 
 
 def from_lightgbm(booster: Any, *, offset: float = 0.0) -> TreeEnsemble:

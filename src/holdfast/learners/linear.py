@@ -5,15 +5,14 @@ logarithmic in the tails, for either sign, and each column still contributes one
 up.
 """
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from holdfast.arrays import Matrix, Vector
 from holdfast.learners.link_functions import Link, inverse
+from holdfast.learners.parts import Saved
 
 
 @dataclass(frozen=True)
@@ -59,15 +58,15 @@ def _middle(column: Vector) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
-class LinearModel:
+class LinearModel(Saved):
     """A fitted linear model; `weights` are per unit of z."""
 
+    FILE = "linear.json"
     algorithm: str
     link: Link
     scaling: Scaling
     weights: list[float]
     intercept: float
-    file_name: str = field(default="linear.json", repr=False)
 
     def raw(self, matrix: Matrix) -> Vector:
         """Log-odds, or the mean; (n_rows,)."""
@@ -85,18 +84,6 @@ class LinearModel:
         """(n_rows, n_columns + 1), base last: weight x z, the Shapley value of a linear model."""
         each = self.scaling.apply(matrix) * np.asarray(self.weights)
         return np.column_stack([each, np.full(len(matrix), self.intercept)])
-
-    def parts(self) -> dict[str, bytes]:
-        """The model as one JSON file."""
-        content = asdict(self)
-        del content["file_name"]
-        return {self.file_name: json.dumps(content).encode()}
-
-    @classmethod
-    def from_parts(cls, parts: Mapping[str, bytes]) -> "LinearModel":
-        """Rebuild from `parts`."""
-        content = json.loads(parts["linear.json"])
-        return cls(**{**content, "scaling": Scaling(**content["scaling"])})
 
 
 def constant(algorithm: str, raw: float, *, n_columns: int) -> LinearModel:

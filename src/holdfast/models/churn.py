@@ -81,21 +81,19 @@ class ChurnModel:
 
     def parts(self) -> dict[str, bytes]:
         """The model as files."""
-        own = {
-            "design.json": self.design.to_json(),
-            "churn.json": json.dumps({"horizon_days": self.horizon_days}).encode(),
-        }
-        calibration = {"calibration.json": self.calibration.to_json()} if self.calibration else {}
-        return {**own, **calibration, **self.learner.parts()}
+        own = {"churn.json": json.dumps({"horizon_days": self.horizon_days}).encode()}
+        calibration = self.calibration.parts() if self.calibration else {}
+        return {**self.design.parts(), **own, **calibration, **self.learner.parts()}
 
     @classmethod
     def from_parts(cls, parts: Mapping[str, bytes]) -> "ChurnModel":
         """Rebuild from `parts`, whose hashes have been checked."""
-        calibration = parts.get("calibration.json")
         return cls(
-            design=Design.from_json(parts["design.json"]),
+            design=Design.from_parts(parts),
             learner=learner_from_parts(parts),
-            calibration=BetaCalibration.from_json(calibration) if calibration is not None else None,
+            calibration=BetaCalibration.from_parts(parts)
+            if BetaCalibration.FILE in parts
+            else None,
             **json.loads(parts["churn.json"]),
         )
 

@@ -153,7 +153,7 @@ class ValueModel:
         spread = self.spread.parts() if self.spread else {}
         law = self.law.parts() if self.law else {}
         return {
-            "design.json": self.design.to_json(),
+            **self.design.parts(),
             "value.json": json.dumps(own).encode(),
             **self.amount.parts(),
             **{f"buys-{name}": data for name, data in buys.items()},
@@ -175,7 +175,7 @@ class ValueModel:
         own = json.loads(parts["value.json"])
         scale = own.pop("scale")
         return cls(
-            design=Design.from_json(parts["design.json"]),
+            design=Design.from_parts(parts),
             amount=learner_from_parts(
                 {n: d for n, d in parts.items() if n in ("trees.txt", "trees.json", "linear.json")}
             ),
