@@ -18,7 +18,7 @@ import polars as pl
 from bench._figures import Figure, at_most
 from holdfast.arrays import Matrix
 from holdfast.features import feature_tables
-from holdfast.ingest.order_log import ingest
+from holdfast.ingest.order_log import read_order_log
 from holdfast.io.warehouse import Warehouse
 from holdfast.models.revenue_forecast import COMPANY
 from holdfast.runs.activity_tables import log_record
@@ -79,7 +79,7 @@ def daily_truth(shop: Shop, customers: pl.Series) -> Matrix:
 def told(study: Study) -> Mapping[str, pl.DataFrame]:
     """SCORES, HORIZONS and FORECAST at the log's end."""
     with TemporaryDirectory() as scratch, Warehouse(Path(scratch)) as warehouse:
-        got = ingest(study, warehouse)
+        got = read_order_log(study, warehouse)
         history = read_history(study, warehouse, first_day=got.first_day, end_day=got.end_day)
         fitted = fit_log(study, history, now=got.end_day)
         frame = feature_tables.features(study, warehouse, [got.end_day])

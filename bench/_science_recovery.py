@@ -26,7 +26,7 @@ from holdfast.arrays import Vector
 from holdfast.btyd import BGNBD
 from holdfast.features import feature_tables
 from holdfast.features.catalogue import FEATURES
-from holdfast.ingest.order_log import ingest
+from holdfast.ingest.order_log import read_order_log
 from holdfast.io.warehouse import Warehouse
 from holdfast.metrics import spearman
 from holdfast.models.purchase_counts import CountModel, fit_counts
@@ -166,7 +166,7 @@ def cold_started(
     with TemporaryDirectory() as place, Warehouse(Path(place)) as warehouse:
         made = simulate_to(Path(place) / "shop", shop)
         study, truth = Study.from_toml(made.study), pl.read_parquet(made.tables["truth"])
-        got = ingest(study, warehouse)
+        got = read_order_log(study, warehouse)
         cutoffs = [got.end_day - LEARNT_FOR]
         history = read_history(
             study, warehouse, first_day=got.first_day, end_day=got.end_day, cutoffs=cutoffs

@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from bench._figures import Figure, at_most, in_child, show
-from holdfast.ingest.order_log import ingest
+from holdfast.ingest.order_log import read_order_log
 from holdfast.io.warehouse import Warehouse
 from holdfast.runs.run import run
 from holdfast.setup.simulate import simulate_to
@@ -55,7 +55,7 @@ def read_in(path: Path) -> dict[str, float]:
         {"study": {"name": "size"}, "transactions": {"path": str(path), "columns": columns}}
     )
     with tempfile.TemporaryDirectory() as scratch, Warehouse(Path(scratch)) as warehouse:
-        return {"rows": ingest(study, warehouse).rows.accepted}
+        return {"rows": read_order_log(study, warehouse).rows.accepted}
 
 
 def run_all(path: Path) -> dict[str, float]:

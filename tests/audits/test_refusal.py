@@ -19,7 +19,7 @@ from holdfast.cli.main import app
 from holdfast.cli.summary import print_summary
 from holdfast.errors import DataError, NotEnoughData, NotHonest, StudyError
 from holdfast.findings import FATAL
-from holdfast.ingest.snapshot import ingest_snapshot
+from holdfast.ingest.snapshot import read_snapshot
 from holdfast.io.warehouse import Warehouse
 from holdfast.runs.run import run
 from holdfast.study import Study
@@ -110,7 +110,7 @@ def test_a_table_with_a_split_of_its_own_is_proved_on_its_own_test(
 ) -> None:
     frame = divided(honest(600))
     study = study_in(tmp_path, snapshot(tmp_path, frame, split="part"))
-    got = ingest_snapshot(study, warehouse)
+    got = read_snapshot(study, warehouse)
     assert "part" not in got.columns
     forecast = prove(study, "churn", got.frame, columns=got.columns)
     assert forecast.customer_id.sort().to_list() == frame.filter(part="test")["id"].sort().to_list()
@@ -122,7 +122,7 @@ def test_of_a_customer_in_both_parts_the_row_that_is_learnt_from_counts(
     frame = divided(honest(600))
     known = frame.filter(part="train")
     both = pl.concat([known.with_columns(part=pl.lit("test")), frame])
-    got = ingest_snapshot(study_in(tmp_path, snapshot(tmp_path, both, split="part")), warehouse)
+    got = read_snapshot(study_in(tmp_path, snapshot(tmp_path, both, split="part")), warehouse)
     assert got.frame.height == 600
     assert got.frame.filter("is_test").height == frame.filter(part="test").height
     assert got.reasons == {"snapshot": {"another row of the same customer": known.height}}
@@ -135,7 +135,7 @@ def test_a_split_that_leaves_nobody_to_prove_on_says_so(
 ) -> None:
     frame = honest(300).with_columns(part=pl.lit("train"))
     study = study_in(tmp_path, snapshot(tmp_path, frame, split="part"))
-    got = ingest_snapshot(study, warehouse)
+    got = read_snapshot(study, warehouse)
     with pytest.raises(NotEnoughData, match="300 customers to learn from and 0 to prove on"):
         prove(study, "churn", got.frame, columns=got.columns)
 

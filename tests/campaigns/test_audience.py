@@ -18,7 +18,7 @@ from holdfast.campaigns.audience import (
     treatments,
 )
 from holdfast.errors import InputError, StudyError
-from holdfast.ingest.order_log import ingest
+from holdfast.ingest.order_log import read_order_log
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study
 from holdfast.windows import day_of
@@ -165,7 +165,7 @@ def test_an_export_is_a_source_of_treatments_that_the_next_run_reads(tmp_path: P
         }
     )
     with Warehouse(tmp_path) as warehouse:
-        ingest(study, warehouse)
+        read_order_log(study, warehouse)
         kept = warehouse.con.execute(
             "SELECT customer_id, day, treated, propensity, cost_minor FROM treatments"
         ).fetchall()

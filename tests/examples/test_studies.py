@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.ingest.order_log import ingest
-from holdfast.ingest.snapshot import ingest_snapshot
+from holdfast.ingest.order_log import read_order_log
+from holdfast.ingest.snapshot import read_snapshot
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study
 
@@ -28,10 +28,10 @@ def test_an_example_reads_every_row_of_its_data_set(
     study = Study.from_toml(path)
     with Warehouse(tmp_path) as warehouse:
         if study.snapshot:
-            snapshot = ingest_snapshot(study, warehouse)
+            snapshot = read_snapshot(study, warehouse)
             rows, customers = snapshot.rows, snapshot.frame.height
         else:
-            log = ingest(study, warehouse)
+            log = read_order_log(study, warehouse)
             rows, customers = log.rows, log.n_customers
     assert rows.read == rows.accepted + rows.set_aside + rows.quarantined
     assert rows.quarantined == 0

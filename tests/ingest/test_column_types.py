@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from holdfast.errors import DataError
-from holdfast.ingest.order_log import Ingested, ingest
+from holdfast.ingest.order_log import OrderLog, read_order_log
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study
 from holdfast.windows import day_of
@@ -21,7 +21,7 @@ Write = Callable[[Path], None]
 
 def read(
     folder: Path, name: str, *, zone: str = "UTC", **log: Any
-) -> tuple[Ingested, list[tuple[Any, ...]]]:
+) -> tuple[OrderLog, list[tuple[Any, ...]]]:
     scratch = folder / f"scratch of {name}"
     scratch.mkdir()
     transactions = {"path": name, "columns": COLUMNS, **log}
@@ -31,7 +31,7 @@ def read(
         "transactions": transactions,
     }
     with Warehouse(scratch) as warehouse:
-        found = ingest(Study.from_dict(raw), warehouse)
+        found = read_order_log(Study.from_dict(raw), warehouse)
         return found, warehouse.con.execute(
             "SELECT customer_id, day, amount_minor FROM transactions"
         ).fetchall()
@@ -94,7 +94,7 @@ def test_an_amount_of_any_type_is_exact_or_quarantined(tmp_path: Path, total: pl
     # A float32 has seven digits: it is 1.00499999523, and no reader can know better.
     assert [row[2] for row in rows] == [100 if total.dtype == pl.Float32 else 101, -250]
     assert found.rows.quarantined == 3
-    assert pl.read_parquet(found.quarantine)["reason"].str.starts_with("amount is").all()
+    assert found.quarantine["reason"].str.starts_with("amount is").all()
 
 
 def test_the_quarantine_shows_an_infinite_number_as_it_is(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_the_quarantine_shows_an_infinite_number_as_it_is(tmp_path: Path) -> Non
     )
     frame.write_parquet(tmp_path / "orders.parquet")
     found, _ = read(tmp_path, "orders.parquet")
-    assert pl.read_parquet(found.quarantine).select("row", "raw").row(0) == (
+    assert found.quarantine.select("row", "raw").row(0) == (
         2,
         '{"who":"b","at":"2011-01-01","total":"inf"}',
     )
@@ -171,5 +171,5 @@ def test_a_wide_mess_of_a_file_is_accounted_for_line_by_line(tmp_path: Path) -> 
     }
     assert found.rows.read == 5000
     assert len(rows) == found.rows.accepted == 5000 - sum(per_kind[i] for i in (3, 5, 7, 11, 13))
-    table = pl.read_parquet(found.quarantine)
+    table = found.quarantine
     assert table["row"].to_list() == [i + 2 for i in range(5000) if i % 19 in (3, 5, 7, 11)]

@@ -75,12 +75,12 @@ def test_json_schema_judges_rows_as_the_contract_does() -> None:
     inputs = {"transactions": InputContract(name="transactions", columns=(TIGHT,))}
     schema = json.loads(json.dumps(to_json_schema(DataContract(name="c", inputs=inputs))))
     jsonschema.Draft202012Validator.check_schema(schema)
-    judge = jsonschema.Draft202012Validator(schema)
-    verdicts = [
-        judge.is_valid({"transactions": [row]})
+    validate_rows = jsonschema.Draft202012Validator(schema)
+    verdict_names = [
+        validate_rows.is_valid({"transactions": [row]})
         for row in ({"n": 5}, {"n": 1000}, {"n": -11}, {"n": 1.5}, {})
     ]
-    assert verdicts == [True, False, False, False, False]
+    assert verdict_names == [True, False, False, False, False]
     (back,) = read_contract(schema, where="c.json").inputs["transactions"].columns
     assert (back.kind, back.required, back.minimum, back.below) == ("integer", True, -10, 1000)
 

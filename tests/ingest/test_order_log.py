@@ -12,7 +12,8 @@ import polars as pl
 import pytest
 
 from holdfast.errors import DataError, StudyError
-from holdfast.ingest.order_log import Ingested, Rows, ingest
+from holdfast.ingest.order_log import OrderLog, read_order_log
+from holdfast.ingest.validation import Rows
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study
 from holdfast.tables import QUARANTINE, TRANSACTIONS
@@ -27,7 +28,7 @@ COLUMNS = {
     "unit_price": "price",
 }
 HEADER = "who,at,order,item,n,price"
-Reader = Callable[..., tuple[Ingested, pl.DataFrame]]
+Reader = Callable[..., tuple[OrderLog, pl.DataFrame]]
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def read(tmp_path: Path) -> Iterator[Reader]:
 
     def reader(
         text: str, *, study: dict[str, Any] | None = None, **log: Any
-    ) -> tuple[Ingested, pl.DataFrame]:
+    ) -> tuple[OrderLog, pl.DataFrame]:
         (tmp_path / "orders.csv").write_text(text, encoding="utf-8")
         scratch = tmp_path / f"scratch-{len(opened)}"
         scratch.mkdir()
@@ -45,7 +46,7 @@ def read(tmp_path: Path) -> Iterator[Reader]:
         columns = log.pop("columns", COLUMNS)
         raw = {"study": {"name": "t", **(study or {})}, "project_dir": str(tmp_path)}
         raw["transactions"] = {"path": "orders.csv", "columns": columns, **log}
-        found = ingest(Study.from_dict(raw), opened[-1])
+        found = read_order_log(Study.from_dict(raw), opened[-1])
         return found, TRANSACTIONS.check(opened[-1].read(opened[-1].table("transactions")))
 
     yield reader
@@ -53,8 +54,8 @@ def read(tmp_path: Path) -> Iterator[Reader]:
         warehouse.close()
 
 
-def quarantined(found: Ingested) -> list[tuple[int, str]]:
-    table = QUARANTINE.check(pl.read_parquet(found.quarantine))
+def quarantined(found: OrderLog) -> list[tuple[int, str]]:
+    table = QUARANTINE.check(found.quarantine)
     return [(row["row"], row["reason"]) for row in table.to_dicts()]
 
 
@@ -169,7 +170,7 @@ def test_every_row_is_accepted_set_aside_or_quarantined_for_its_first_reason(rea
 
 def test_the_quarantine_keeps_the_row_as_it_was_read_with_long_cells_cut(read: Reader) -> None:
     found, _ = read(f'{HEADER}\nb,2011-01-01,1,X,1,5\n  a ,soon,"x""y",{"z" * 5000},1,5\n1,2\n')
-    table = pl.read_parquet(found.quarantine)
+    table = found.quarantine
     first, second = (json.loads(raw) for raw in table["raw"])
     assert first == {
         "who": "  a ",
@@ -475,5 +476,5 @@ def test_a_snapshot_study_is_sent_elsewhere(tmp_path: Path) -> None:
             "labels": {"churned": "x > 1"},
         },
     }
-    with Warehouse(tmp_path) as warehouse, pytest.raises(StudyError, match="ingest_snapshot"):
-        ingest(Study.from_dict(raw), warehouse)
+    with Warehouse(tmp_path) as warehouse, pytest.raises(StudyError, match="read_snapshot"):
+        read_order_log(Study.from_dict(raw), warehouse)

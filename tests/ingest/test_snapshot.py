@@ -9,11 +9,12 @@ import polars as pl
 import pytest
 
 from holdfast.errors import DataError, StudyError
-from holdfast.ingest.order_log import IngestedSnapshot, Rows, ingest_snapshot, snapshot_features
+from holdfast.ingest.snapshot import Snapshot, read_snapshot, snapshot_features
+from holdfast.ingest.validation import Rows
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study
 
-Reader = Callable[..., IngestedSnapshot]
+Reader = Callable[..., Snapshot]
 ORIGINAL = {
     "study": {"name": "original"},
     "snapshot": {
@@ -47,12 +48,12 @@ def read(tmp_path: Path) -> Iterator[Reader]:
     """Ingest CSV text as a snapshot."""
     opened: list[Warehouse] = []
 
-    def reader(text: str, **more: Any) -> IngestedSnapshot:
+    def reader(text: str, **more: Any) -> Snapshot:
         (tmp_path / "base.csv").write_text(text)
         scratch = tmp_path / f"scratch-{len(opened)}"
         scratch.mkdir()
         opened.append(Warehouse(scratch))
-        return ingest_snapshot(study("base.csv", tmp_path, **more), opened[-1])
+        return read_snapshot(study("base.csv", tmp_path, **more), opened[-1])
 
     yield reader
     for warehouse in opened:
@@ -118,7 +119,7 @@ def test_one_bad_number_in_a_hundred_is_quarantined_with_its_row(read: Reader) -
             "no customer": 1,
         }
     }
-    table = pl.read_parquet(found.quarantine)
+    table = found.quarantine
     assert table["row"].to_list() == [9, 11, 14, 15]
 
 
@@ -140,7 +141,7 @@ def test_infinite_numbers_of_a_parquet_file_are_quarantined(tmp_path: Path) -> N
     pl.DataFrame(base).write_parquet(tmp_path / "base.parquet")
     (tmp_path / "scratch").mkdir()
     with Warehouse(tmp_path / "scratch") as warehouse:
-        found = ingest_snapshot(study("base.parquet", tmp_path), warehouse)
+        found = read_snapshot(study("base.parquet", tmp_path), warehouse)
     assert found.reasons["snapshot"] == {"x is not a finite number": 2, "churned is missing": 1}
 
 
@@ -163,7 +164,7 @@ def test_the_original_snapshot_reads_as_its_authors_counted(
 ) -> None:
     original = Study.from_dict(ORIGINAL)
     with Warehouse(tmp_path) as warehouse:
-        found = ingest_snapshot(original, warehouse)
+        found = read_snapshot(original, warehouse)
     assert found.rows == Rows(read=10_000, accepted=10_000, set_aside=0, quarantined=0)
     assert found.frame["churned"].sum() == 1069
     truth = pl.read_csv(bench_data / "ecommerce_user_segmentation.csv").sort("Customer_ID")
@@ -202,7 +203,7 @@ def test_telco_has_eleven_blank_charges(bench_data: Path, tmp_path: Path) -> Non
         },
     }
     with Warehouse(tmp_path) as warehouse:
-        found = ingest_snapshot(Study.from_dict(raw), warehouse)
+        found = read_snapshot(Study.from_dict(raw), warehouse)
     assert found.frame.height == 7043
     assert found.frame["churned"].mean() == pytest.approx(0.2654, abs=5e-5)
     assert found.frame["TotalCharges"].dtype == pl.Float64

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from holdfast.errors import DataError, StudyError
-from holdfast.ingest.sources import Opened, open_source
+from holdfast.ingest.sources import OpenSource, open_source
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Csv, Postgres, Source
 
@@ -22,13 +22,13 @@ def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
         yield opened
 
 
-def opened(warehouse: Warehouse, path: str) -> Opened:
+def opened(warehouse: Warehouse, path: str) -> OpenSource:
     return open_source(
         Source(path=path), warehouse, name="orders", project_dir=str(warehouse.scratch.parent)
     )
 
 
-def cells(source: Opened, warehouse: Warehouse) -> list[tuple[object, ...]]:
+def cells(source: OpenSource, warehouse: Warehouse) -> list[tuple[object, ...]]:
     with source.reading():
         return warehouse.con.execute(f"SELECT * FROM {source.view}").fetchall()
 
@@ -130,7 +130,7 @@ def postgres(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         connection.commit()
 
 
-def asked(warehouse: Warehouse, dsn_env: str, query: str) -> Opened:
+def asked(warehouse: Warehouse, dsn_env: str, query: str) -> OpenSource:
     source = Source(postgres=Postgres(dsn_env=dsn_env, query=query), csv=Csv(decimal=","))
     return open_source(source, warehouse, name="orders", project_dir=".")
 

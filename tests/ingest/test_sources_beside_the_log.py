@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 
 from holdfast.errors import StudyError
-from holdfast.ingest.order_log import Ingested, Rows, ingest
+from holdfast.ingest.order_log import OrderLog, read_order_log
+from holdfast.ingest.validation import Rows
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study
 from holdfast.tables import ACTIVITY, CUSTOMERS, EVENTS, QUARANTINE, TREATMENTS
@@ -24,10 +24,10 @@ def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
         yield opened
 
 
-def read(warehouse: Warehouse, **beside: dict[str, Any]) -> Ingested:
+def read(warehouse: Warehouse, **beside: dict[str, Any]) -> OrderLog:
     project = str(warehouse.scratch.parent)
     log = {"path": "orders.csv", "columns": {**WHO_AND_WHEN, "amount": "total"}}
-    return ingest(
+    return read_order_log(
         Study.from_dict(
             {"study": {"name": "t"}, "project_dir": project, "transactions": log, **beside}
         ),
@@ -77,7 +77,7 @@ def test_events_are_counted_by_customer_day_and_kind(warehouse: Warehouse) -> No
     assert found.rows == Rows(read=12, accepted=6, set_aside=2, quarantined=4)
     strangers = next(f for f in found.findings if f.name == "customers-only-in-events")
     assert strangers.evidence == "1 of the 2 customers in events have no line in the order log"
-    assert QUARANTINE.check(pl.read_parquet(found.quarantine)).height == 4
+    assert QUARANTINE.check(found.quarantine).height == 4
 
 
 def test_treatments_know_who_was_held_out(warehouse: Warehouse) -> None:

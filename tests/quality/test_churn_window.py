@@ -6,7 +6,7 @@ import narwhals as nw
 import pytest
 
 from holdfast.errors import StudyError
-from holdfast.ingest.order_log import ingest
+from holdfast.ingest.order_log import read_order_log
 from holdfast.io.warehouse import Warehouse
 from holdfast.quality.churn_window import churn_window
 from holdfast.quality.sufficiency import sufficiency
@@ -60,7 +60,7 @@ def test_a_snapshot_has_no_gaps_to_ask() -> None:
 
 def test_the_gate_counts_alike_in_the_warehouse_and_in_memory(study: Study, tmp_path: Path) -> None:
     with Warehouse(tmp_path) as warehouse:
-        ingested = ingest(study, warehouse)
+        ingested = read_order_log(study, warehouse)
         lazy = warehouse.table("activity")
         eager = warehouse.read(lazy)
         there, here = (

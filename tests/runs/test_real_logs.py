@@ -8,7 +8,8 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from holdfast.ingest.order_log import Ingested, Rows, ingest
+from holdfast.ingest.order_log import OrderLog, read_order_log
+from holdfast.ingest.validation import Rows
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study
 
@@ -46,11 +47,11 @@ GROCERY: dict[str, Any] = {"columns": {"customer_id": "cust", "occurred_at": "da
 
 def read(
     folder: Path, log: dict[str, Any], *, zone: str = "UTC"
-) -> tuple[Ingested, tuple[Any, ...]]:
+) -> tuple[OrderLog, tuple[Any, ...]]:
     folder.mkdir()
     raw = {"study": {"name": "t", "time_zone": zone}, "transactions": log}
     with Warehouse(folder) as warehouse:
-        found = ingest(Study.from_dict(raw), warehouse)
+        found = read_order_log(Study.from_dict(raw), warehouse)
         totals = warehouse.row("""
             SELECT sum(n_orders), sum(n_lines), sum(n_new_products), sum(gross_minor),
                 sum(returns_minor),
@@ -198,7 +199,7 @@ def test_the_same_input_gives_the_same_tables_whatever_the_threads(
         scratch = tmp_path / str(threads)
         scratch.mkdir()
         with Warehouse(scratch, threads=threads) as warehouse:
-            ingest(Study.from_dict(raw), warehouse)
+            read_order_log(Study.from_dict(raw), warehouse)
             activity = warehouse.read(warehouse.table("activity")).sort("customer_id", "day")
             tables.append([activity, warehouse.read(warehouse.table("transactions"))])
     assert all(one.equals(two) for one, two in zip(*tables, strict=True))

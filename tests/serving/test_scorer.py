@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from holdfast import study as studies
 from holdfast.errors import DataError
 from holdfast.features import feature_tables
-from holdfast.ingest.order_log import ingest
+from holdfast.ingest.order_log import read_order_log
 from holdfast.ingest.snapshot import snapshot_features
 from holdfast.io.warehouse import Warehouse
 from holdfast.segments import SegmentRule
@@ -40,7 +40,7 @@ def compared(folder: Path, *, customers: int, at_most: int) -> int:
     simulate_to(folder, Shop(n_customers=customers, n_days=500, seed=5))
     study = Study.from_toml(folder / "holdfast.toml")
     with Warehouse(folder) as warehouse:
-        got = ingest(study, warehouse)
+        got = read_order_log(study, warehouse)
         batch = feature_tables.features(study, warehouse, [got.end_day]).head(at_most)
     orders, events, treatments = (
         rows_by_customer(folder / f"{name}.parquet") for name in ("orders", "events", "treatments")

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from holdfast.errors import DataError, StudyError
-from holdfast.ingest.order_log import ingest, ingest_snapshot
+from holdfast.ingest.order_log import read_order_log
+from holdfast.ingest.snapshot import read_snapshot
 from holdfast.io.warehouse import Warehouse
 from holdfast.setup.propose import Proposal, propose
 from holdfast.study import Study
@@ -56,7 +57,7 @@ def test_a_german_export_is_recognised_and_reads(tmp_path: Path) -> None:
     (tmp_path / "scratch").mkdir()
     (tmp_path / "holdfast.toml").write_text(proposal.toml, encoding="utf-8")
     with Warehouse(tmp_path / "scratch") as warehouse:
-        found = ingest(Study.from_toml(tmp_path / "holdfast.toml"), warehouse)
+        found = read_order_log(Study.from_toml(tmp_path / "holdfast.toml"), warehouse)
         assert warehouse.row("SELECT min(amount_minor), max(amount_minor) FROM transactions") == (
             100050,
             327150,
@@ -213,6 +214,8 @@ def test_the_public_files_are_recognised_and_read_as_proposed(
     assert sorted(section["columns"]) == sorted(roles)
     study = Study.from_dict(raw)
     with Warehouse(tmp_path) as warehouse:
-        found = ingest(study, warehouse) if kind == "log" else ingest_snapshot(study, warehouse)
+        found = (
+            read_order_log(study, warehouse) if kind == "log" else read_snapshot(study, warehouse)
+        )
     assert found.rows.quarantined == 0
     assert found.rows.accepted > 0.7 * found.rows.read

@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import missing
 
 from holdfast.errors import DataError, InputError
-from holdfast.ingest.order_log import ingest
+from holdfast.ingest.order_log import read_order_log
 from holdfast.io.warehouse import Warehouse
 from holdfast.setup import simulate as room
 from holdfast.setup.simulate import Destination, simulate_to
@@ -120,6 +120,6 @@ def test_a_shop_in_postgres_is_read_back_as_it_was_written(
 def _totals(study: Study, scratch: Path) -> tuple[int, int, int]:
     scratch.mkdir()
     with Warehouse(scratch) as warehouse:
-        got = ingest(study, warehouse)
+        got = read_order_log(study, warehouse)
         (spent,) = warehouse.row("SELECT sum(gross_minor + returns_minor) FROM activity")
     return got.rows.accepted, got.n_customers, spent

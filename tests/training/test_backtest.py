@@ -8,7 +8,7 @@ import pytest
 
 from holdfast.errors import InputError
 from holdfast.evaluation.evidence import CHAMPION, Evidence
-from holdfast.ingest.order_log import ingest
+from holdfast.ingest.order_log import read_order_log
 from holdfast.io.warehouse import Warehouse
 from holdfast.setup.simulate import simulate_to
 from holdfast.study import Study
@@ -112,7 +112,7 @@ def test_what_came_after_the_cutoff_cannot_change_what_was_predicted(
 def promised(study: Study, cutoff: int, scratch: Path) -> dict[int, list[np.ndarray]]:
     """What a run at the cutoff would have said of every horizon: churn, then revenue."""
     with Warehouse(scratch) as warehouse:
-        got = ingest(study, warehouse)
+        got = read_order_log(study, warehouse)
         history = read_history(
             study, warehouse, first_day=got.first_day, end_day=got.end_day, cutoffs=[cutoff]
         )

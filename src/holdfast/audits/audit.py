@@ -17,8 +17,8 @@ from holdfast.audits.table_audits import Answer, Suspicion, answers, of_proof, o
 from holdfast.errors import NotHonest, StudyError
 from holdfast.evaluation.evidence import Evidence
 from holdfast.findings import Finding, sort_findings
-from holdfast.ingest.order_log import ingest
-from holdfast.ingest.snapshot import IngestedSnapshot, ingest_snapshot
+from holdfast.ingest.order_log import read_order_log
+from holdfast.ingest.snapshot import Snapshot, read_snapshot
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Listener, Silence, Step, Steps
 from holdfast.study import Study
@@ -165,7 +165,7 @@ def cheap(suspicions: Sequence[Suspicion]) -> tuple[Answer, ...]:
     return tuple(answers(suspicions, every=False))
 
 
-def table_of(study: Study, got: IngestedSnapshot) -> Table:
+def table_of(study: Study, got: Snapshot) -> Table:
     """The snapshot as the audit looks at it: where it has a split of its own, before repeats were
     set aside.
     """
@@ -228,7 +228,7 @@ def _of_snapshot(
         )
     with _scratch() as warehouse:
         with steps("Read the snapshot") as step:
-            got = ingest_snapshot(study, warehouse)
+            got = read_snapshot(study, warehouse)
             step.detail = f"{got.rows.read:,} rows, {len(got.columns)} columns"
         table = table_of(study, got)
         yield from _asked("Ask the table", of_table(table), steps)
@@ -244,7 +244,7 @@ def _of_snapshot(
 def _of_log(study: Study, earlier: Study | None, prove: bool, steps: Steps) -> Iterator[Answer]:
     with _scratch() as warehouse:
         with steps("Read the sources") as step:
-            got = ingest(study, warehouse)
+            got = read_order_log(study, warehouse)
             step.detail = f"{got.rows.read:,} rows, {got.n_customers:,} customers"
         with steps("Features and labels"):
             history = read_history(study, warehouse, first_day=got.first_day, end_day=got.end_day)
@@ -269,7 +269,7 @@ def _compared(log: Log, earlier: Study, steps: Steps) -> Iterator[Answer]:
         )
     with _scratch() as warehouse:
         with steps("Read the earlier export"):
-            got = ingest(earlier, warehouse)
+            got = read_order_log(earlier, warehouse)
         yield from _asked("Compare the exports", [of_earlier_export(log, got, warehouse)], steps)
 
 

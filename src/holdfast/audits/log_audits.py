@@ -21,7 +21,7 @@ from holdfast.features import feature_tables
 from holdfast.features.catalogue import sources_of
 from holdfast.findings import Finding
 from holdfast.ingest.daily_activity import roll_up
-from holdfast.ingest.order_log import Ingested
+from holdfast.ingest.order_log import OrderLog
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study
 from holdfast.training.fit import tasks_of
@@ -57,7 +57,7 @@ class Log:
 
     study: Study
     warehouse: Warehouse
-    got: Ingested
+    got: OrderLog
     history: History
 
 
@@ -118,7 +118,7 @@ def of_log(log: Log) -> list[Suspicion]:
     ]
 
 
-def of_earlier_export(log: Log, earlier: Ingested, warehouse: Warehouse) -> Suspicion:
+def of_earlier_export(log: Log, earlier: OrderLog, warehouse: Warehouse) -> Suspicion:
     """Compare what is known of the customers at the end of an earlier export with what the log says
     today.
 

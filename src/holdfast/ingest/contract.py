@@ -21,10 +21,10 @@ from holdfast.ingest.data_contract import (
     reasons_of,
 )
 from holdfast.ingest.row_mappings import yes_no_sql
-from holdfast.ingest.sources import Opened
+from holdfast.ingest.sources import OpenSource
 from holdfast.ingest.sql import Field, calculator, number_sql, text_sql
 from holdfast.ingest.timestamps import blank_sql, moment
-from holdfast.ingest.validation import Judged, Reading, Rows, literal
+from holdfast.ingest.validation import RowMapping, Rows, ValidatedSource, literal
 from holdfast.io.files import expanded
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study
@@ -92,13 +92,13 @@ def _kind(found: Field) -> Kind:
     return "string"
 
 
-def held(
-    reading: Reading,
-    source: Opened,
+def with_contract(
+    reading: RowMapping,
+    source: OpenSource,
     study: Study,
     given: InputContract | None,
     warehouse: Warehouse,
-) -> Reading:
+) -> RowMapping:
     """Add a contract to what is quarantined.
 
     Raises
@@ -124,7 +124,7 @@ def held(
     )
 
 
-def _field(source: Opened, column: str) -> Field:
+def _field(source: OpenSource, column: str) -> Field:
     if column not in source.fields:
         raise StudyError(
             f"the contract names a column '{column}' that {source.labels[0]} does not have",
@@ -141,7 +141,7 @@ def _again(fields: Sequence[Field]) -> str:
 
 
 def _promises(
-    rule: ColumnRule, source: Opened, study: Study, warehouse: Warehouse
+    rule: ColumnRule, source: OpenSource, study: Study, warehouse: Warehouse
 ) -> dict[str, str]:
     """Return what a column promises -> SQL of the rows that break it."""
     found = _field(source, rule.name)
@@ -187,7 +187,7 @@ def _blank(rule: ColumnRule, found: Field) -> str:
     return f"({blank_sql(found)} OR {text_sql(found)} IN ({words}))" if words else blank_sql(found)
 
 
-def _typed(rule: ColumnRule, found: Field, source: Opened, study: Study) -> str:
+def _typed(rule: ColumnRule, found: Field, source: OpenSource, study: Study) -> str:
     if rule.kind == "boolean":
         return yes_no_sql(found)
     if rule.kind == "timestamp":
@@ -240,10 +240,10 @@ def _unknown(rule: ColumnRule, text: str, study: Study, warehouse: Warehouse) ->
     return f"trim({text}) NOT IN (SELECT customer_id FROM transactions)"
 
 
-def violations(judged: Sequence[Judged]) -> tuple[Violation, ...]:
+def violations(validated: Sequence[ValidatedSource]) -> tuple[Violation, ...]:
     """Everything that was quarantined, reason by reason, the commonest first."""
     found = []
-    for each in judged:
+    for each in validated:
         counts = (
             each.quarantined["reason"]
             .value_counts()
@@ -269,13 +269,13 @@ def violations(judged: Sequence[Judged]) -> tuple[Violation, ...]:
 
 
 def broken_limits(
-    judged: Sequence[Judged], contract: DataContract | None, study: Study
+    validated: Sequence[ValidatedSource], contract: DataContract | None, study: Study
 ) -> tuple[str, ...]:
     """What fails: the study's threshold on each input, and the contract's own limits; with the
     numbers.
     """
-    said = [broken for each in judged for broken in _over(each.name, each.rows, study)]
-    for each in judged:
+    said = [broken for each in validated for broken in _over(each.name, each.rows, study)]
+    for each in validated:
         given = contract.inputs.get(each.name) if contract else None
         if given is None:
             continue
@@ -303,8 +303,8 @@ def broken_limits(
     return tuple(said)
 
 
-def _count(judged: Judged, reasons: Sequence[str]) -> int:
-    return sum(judged.reasons.get(why, 0) for why in reasons)
+def _count(validated: ValidatedSource, reasons: Sequence[str]) -> int:
+    return sum(validated.reasons.get(why, 0) for why in reasons)
 
 
 def _over(name: str, rows: Rows, study: Study) -> list[str]:

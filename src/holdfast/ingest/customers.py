@@ -13,9 +13,9 @@ from holdfast.ingest.row_mappings import (
     identifier_sql,
     when_parts,
 )
-from holdfast.ingest.sources import Opened
+from holdfast.ingest.sources import OpenSource
 from holdfast.ingest.timestamps import FIRST_DAY, moment
-from holdfast.ingest.validation import Judged, JudgedBy, Reading, row_digest
+from holdfast.ingest.validation import RowMapping, RowValidator, ValidatedSource, row_digest
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Customers, Study
 from holdfast.windows import date_of
@@ -25,8 +25,8 @@ _RESERVED = ("customer_id", "known_from_day", "cutoff_day")
 
 
 def create_customers(
-    source: Opened, study: Study, log: Customers, warehouse: Warehouse, judged_by: JudgedBy
-) -> tuple[Judged, list[Finding]]:
+    source: OpenSource, study: Study, log: Customers, warehouse: Warehouse, judged_by: RowValidator
+) -> tuple[ValidatedSource, list[Finding]]:
     """Create the table CUSTOMERS: one row per customer and day from which its attributes were
     known.
 
@@ -46,21 +46,21 @@ def create_customers(
         )
     source.view = "customers_raw"
     columns = typed_columns(fields, source.view, warehouse, decimal=source.decimal)
-    judged = judged_by(source, _reading(source, study, log, columns))
+    validated = judged_by(source, _reading(source, study, log, columns))
     attributes = "".join(f", a{i} AS {quoted(column.name)}" for i, column in enumerate(columns))
     with warehouse.working("write the table customers"):
         warehouse.con.execute(f"""
             CREATE OR REPLACE TABLE customers AS SELECT customer_id, day AS
                 known_from_day{attributes}
-            FROM {judged.table} WHERE verdict = 0 ORDER BY customer_id, day
+            FROM {validated.table} WHERE verdict = 0 ORDER BY customer_id, day
         """)
         if log.columns.ended_on is not None:
-            warehouse.con.execute(_endings_sql(judged.table))
-        warehouse.con.execute(f"DROP TABLE {judged.table}; DROP TABLE customers_raw")
-    return judged, [*blank_finding(columns, source=source.labels[0]), *_always_known(log)]
+            warehouse.con.execute(_endings_sql(validated.table))
+        warehouse.con.execute(f"DROP TABLE {validated.table}; DROP TABLE customers_raw")
+    return validated, [*blank_finding(columns, source=source.labels[0]), *_always_known(log)]
 
 
-def _reading(source: Opened, study: Study, log: Customers, columns: list[Typed]) -> Reading:
+def _reading(source: OpenSource, study: Study, log: Customers, columns: list[Typed]) -> RowMapping:
     who = customer_sql(source, log.columns.customer_id)
     typed = {f"a{i}": column.sql(decimal=source.decimal) for i, column in enumerate(columns)}
     problems = {column.problem: column.broken(f"a{i}") for i, column in enumerate(columns)}
@@ -74,7 +74,7 @@ def _reading(source: Opened, study: Study, log: Customers, columns: list[Typed])
     first, second, problems = first | ended[0], second | ended[1], problems | ended[2]
     row = row_digest(source.fields)
     same = "OVER (PARTITION BY customer_id, day)"
-    return Reading(
+    return RowMapping(
         layers=[first, second, {"_differ": f"min({row}) {same} <> max({row}) {same}"}],
         quarantine={**problems, REPEATED: "customer_id IS NOT NULL AND _differ"},
         set_aside={NO_CUSTOMER: "customer_id IS NULL"},
@@ -82,7 +82,7 @@ def _reading(source: Opened, study: Study, log: Customers, columns: list[Typed])
     )
 
 
-def _ended(source: Opened, study: Study, log: Customers) -> Parts:
+def _ended(source: OpenSource, study: Study, log: Customers) -> Parts:
     """Read when and why a contract ended; what is not a date there was not understood."""
     if log.columns.ended_on is None:
         return {}, {}, {}

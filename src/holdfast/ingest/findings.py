@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from holdfast.findings import Finding
 from holdfast.ingest.row_mappings import NO_CUSTOMER, has_amount
-from holdfast.ingest.validation import STRAY, Judged
+from holdfast.ingest.validation import STRAY, ValidatedSource
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Transactions
 from holdfast.windows import date_of
@@ -28,20 +28,20 @@ _MANY = 0.01
 _LONELY_SHARE, _LONELY_DAYS = 0.001, 90
 
 
-def of_lines(log: Transactions, judged: Judged, warehouse: Warehouse) -> list[Finding]:
+def of_lines(log: Transactions, validated: ValidatedSource, warehouse: Warehouse) -> list[Finding]:
     """Say what is odd about the order lines."""
-    found = [_worthless(log), _zero_amounts(log, warehouse), _without_customer(judged)]
-    found += [_placeholders(warehouse), _strays(judged), _lonely_days(warehouse)]
+    found = [_worthless(log), _zero_amounts(log, warehouse), _without_customer(validated)]
+    found += [_placeholders(warehouse), _strays(validated), _lonely_days(warehouse)]
     return [finding for finding in found if finding is not None]
 
 
-def of_sources(judged: Sequence[Judged], warehouse: Warehouse) -> list[Finding]:
+def of_sources(validated: Sequence[ValidatedSource], warehouse: Warehouse) -> list[Finding]:
     """Say what is odd about how each source was read, and about who is in one and not in
     another.
     """
-    found = [_not_understood(each) for each in judged]
-    found += [_trimmed(each) for each in judged] + [_pointed(each) for each in judged]
-    found += [_strangers(each.name, warehouse) for each in judged if each.name in _BESIDE]
+    found = [_not_understood(each) for each in validated]
+    found += [_trimmed(each) for each in validated] + [_pointed(each) for each in validated]
+    found += [_strangers(each.name, warehouse) for each in validated if each.name in _BESIDE]
     return [finding for finding in found if finding is not None]
 
 
@@ -73,14 +73,14 @@ def _zero_amounts(log: Transactions, warehouse: Warehouse) -> Finding | None:
     )
 
 
-def _without_customer(judged: Judged) -> Finding | None:
-    count = judged.reasons.get(NO_CUSTOMER, 0)
-    if count <= _MANY * judged.rows.read:
+def _without_customer(validated: ValidatedSource) -> Finding | None:
+    count = validated.reasons.get(NO_CUSTOMER, 0)
+    if count <= _MANY * validated.rows.read:
         return None
     return Finding.note(
         "lines-without-customer",
-        evidence=f"{count:,} of {judged.rows.read:,} lines ({count / judged.rows.read:.1%}) name "
-        "no customer",
+        evidence=f"{count:,} of {validated.rows.read:,} lines "
+        f"({count / validated.rows.read:.1%}) name no customer",
         meaning="Their revenue belongs to nobody and is in no figure of this run.",
         fix="join the customer in the source if it is known there",
     )
@@ -125,57 +125,58 @@ def _lonely_days(warehouse: Warehouse) -> Finding | None:
     )
 
 
-def _strays(judged: Judged) -> Finding | None:
-    count = judged.reasons.get(STRAY, 0)
+def _strays(validated: ValidatedSource) -> Finding | None:
+    count = validated.reasons.get(STRAY, 0)
     if not count:
         return None
-    more = ", ..." if count > len(judged.strays) else ""
+    more = ", ..." if count > len(validated.strays) else ""
     return Finding.warning(
         "stray-days",
         evidence=f"a year or more from all other lines, and set aside: {count:,} of "
-        f"{judged.rows.read:,}, {', '.join(judged.strays)}{more}",
+        f"{validated.rows.read:,}, {', '.join(validated.strays)}{more}",
         meaning="Most likely the year is mistyped; left in, one such line moves an end of the log.",
         fix="correct them in the source; if they are right, set transactions.first_day or "
         "transactions.last_day so that they are in",
     )
 
 
-def _not_understood(judged: Judged) -> Finding | None:
-    count = judged.rows.quarantined
+def _not_understood(validated: ValidatedSource) -> Finding | None:
+    count = validated.rows.quarantined
     if not count:
         return None
     most = max(
-        judged.quarantined["reason"].value_counts().sort("count", "reason").iter_rows(),
+        validated.quarantined["reason"].value_counts().sort("count", "reason").iter_rows(),
         key=lambda row: row[1],
     )
     return Finding(
-        f"quarantined-{judged.name}",
-        "warning" if count > _MANY * judged.rows.read else "note",
-        evidence=f"{count:,} of {judged.rows.read:,} rows of {judged.name} were not understood, "
-        f"{most[1]:,} of them because: {most[0]}",
+        f"quarantined-{validated.name}",
+        "warning" if count > _MANY * validated.rows.read else "note",
+        evidence=f"{count:,} of {validated.rows.read:,} rows of {validated.name} were not "
+        f"understood, {most[1]:,} of them because: {most[0]}",
         meaning="They are in quarantine.parquet with their reason, and in no figure.",
         fix="correct them in the source, or the dialect in the study",
     )
 
 
-def _trimmed(judged: Judged) -> Finding | None:
-    if not judged.trimmed:
+def _trimmed(validated: ValidatedSource) -> Finding | None:
+    if not validated.trimmed:
         return None
     return Finding.note(
-        f"blanks-around-ids-{judged.name}",
-        evidence=f"{judged.trimmed:,} rows of {judged.name} had blanks around the customer_id, "
-        f"which were removed; {judged.merged:,} customers occur both with and without",
+        f"blanks-around-ids-{validated.name}",
+        evidence=f"{validated.trimmed:,} rows of {validated.name} had blanks around the "
+        f"customer_id, which were removed; {validated.merged:,} customers occur both with and "
+        "without",
         meaning="They are taken as the same customer.",
         fix="nothing, unless blanks tell customers apart",
     )
 
 
-def _pointed(judged: Judged) -> Finding | None:
-    if not judged.pointed:
+def _pointed(validated: ValidatedSource) -> Finding | None:
+    if not validated.pointed:
         return None
     return Finding.note(
-        f"ids-with-a-point-{judged.name}",
-        evidence=f"every customer_id of {judged.name} ends in '.0', which was removed",
+        f"ids-with-a-point-{validated.name}",
+        evidence=f"every customer_id of {validated.name} ends in '.0', which was removed",
         meaning="An export made numbers with a fraction of them; 12345.0 is customer 12345.",
         fix="nothing, unless the ids really end so",
     )

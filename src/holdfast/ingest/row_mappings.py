@@ -1,16 +1,16 @@
 """How the rows of the order log, the events, the customers and the treatments are read: one
-`Reading` each.
+`RowMapping` each.
 """
 
 from holdfast.errors import DataError, StudyError
-from holdfast.ingest.sources import Opened
+from holdfast.ingest.sources import OpenSource
 from holdfast.ingest.sql import Field, number_sql, text_sql
 from holdfast.ingest.timestamps import RANGE, blank_sql, in_range, moment
 from holdfast.ingest.validation import (
     DUPLICATE,
     STRAY,
-    Judged,
-    Reading,
+    RowMapping,
+    ValidatedSource,
     checked_expression,
     literal,
 )
@@ -38,7 +38,7 @@ _YES = ("true", "t", "yes", "y", "1", "1.0")
 _NO = ("false", "f", "no", "n", "0", "0.0")
 
 
-def transactions_reading(source: Opened, study: Study, log: Transactions) -> Reading:
+def transaction_mapping(source: OpenSource, study: Study, log: Transactions) -> RowMapping:
     """Read order lines: who, when, what, how much, and whether it came back.
 
     `amount` wins over quantity x unit_price. A line of amount zero is a purchase when the log gives
@@ -67,7 +67,7 @@ def transactions_reading(source: Opened, study: Study, log: Transactions) -> Rea
         if log.returns.when
         else "false"
     )
-    return Reading(
+    return RowMapping(
         layers=[
             {**who, **named, **when[0], **money[0], "_returned": returned},
             {**when[1], **money[1]},
@@ -81,7 +81,7 @@ def transactions_reading(source: Opened, study: Study, log: Transactions) -> Rea
     )
 
 
-def events_reading(source: Opened, study: Study, log: Events) -> Reading:
+def event_mapping(source: OpenSource, study: Study, log: Events) -> RowMapping:
     """Read events: who, when, which of Holdfast's kinds, how many."""
     when = when_parts(source, study, log.columns.occurred_at, log.csv.timestamp_format)
     kind = source.column(log.columns.kind, role="kind")
@@ -93,7 +93,7 @@ def events_reading(source: Opened, study: Study, log: Events) -> Reading:
         n = source.column(log.columns.n, role="n")
         count = number_sql(n, decimal=source.decimal)
         problems = {"n is missing": blank_sql(n), "n is not a whole number >= 0": _not_a_count("n")}
-    return Reading(
+    return RowMapping(
         layers=[
             {
                 **customer_sql(source, log.columns.customer_id),
@@ -111,7 +111,7 @@ def events_reading(source: Opened, study: Study, log: Events) -> Reading:
     )
 
 
-def treatments_reading(source: Opened, study: Study, log: Treatments) -> Reading:
+def treatment_mapping(source: OpenSource, study: Study, log: Treatments) -> RowMapping:
     """Read treatments: who, when, which campaign, treated or held out, how likely, at what cost."""
     columns, decimal = log.columns, source.decimal
     when = when_parts(source, study, columns.occurred_at, log.csv.timestamp_format)
@@ -143,7 +143,7 @@ def treatments_reading(source: Opened, study: Study, log: Treatments) -> Reading
             "true)"
         )
         problems["cost is not an amount >= 0"] = bad
-    return Reading(
+    return RowMapping(
         layers=[values, when[1]],
         quarantine={**when[2], **problems},
         set_aside={NO_CUSTOMER: "customer_id IS NULL"},
@@ -172,7 +172,7 @@ def _words(words: tuple[str, ...]) -> str:
     return f"({', '.join(map(literal, words))})"
 
 
-def customer_sql(source: Opened, column: str) -> dict[str, str]:
+def customer_sql(source: OpenSource, column: str) -> dict[str, str]:
     """Return the columns `customer_id` (NULL where there is none) and `trimmed` (blanks around it
     were removed).
     """
@@ -183,7 +183,7 @@ def customer_sql(source: Opened, column: str) -> dict[str, str]:
 
 
 def when_parts(
-    source: Opened,
+    source: OpenSource,
     study: Study,
     column: str,
     timestamp_format: str | None,
@@ -204,7 +204,7 @@ def when_parts(
     return {"_local": read.local}, found, problems
 
 
-def _money(source: Opened, study: Study, log: Transactions) -> tuple[Parts, dict[str, str]]:
+def _money(source: OpenSource, study: Study, log: Transactions) -> tuple[Parts, dict[str, str]]:
     """Return two layers of quantity and amount with what can be wrong with them, and what bought
     nothing.
     """
@@ -268,7 +268,7 @@ def _not_a_count(name: str) -> str:
     return f"coalesce({name} < 0 OR {name} <> floor({name}) OR {name} > 1e15, true)"
 
 
-def _holds(rule: str, source: Opened, *, where: str) -> str:
+def _holds(rule: str, source: OpenSource, *, where: str) -> str:
     sql = checked_expression(rule, source.fields, decimal=source.decimal, where=where)
     return f"coalesce(TRY_CAST({sql} AS BOOLEAN), false)"
 
@@ -283,7 +283,9 @@ def _check_reasons(log: Transactions) -> None:
             )
 
 
-def refuse_without_sale(judged: Judged, log: Transactions, warehouse: Warehouse) -> None:
+def refuse_without_sale(
+    validated: ValidatedSource, log: Transactions, warehouse: Warehouse
+) -> None:
     """Refuse a log of which no line is a sale: most likely it writes its amounts the other way
     round.
 
@@ -292,8 +294,8 @@ def refuse_without_sale(judged: Judged, log: Transactions, warehouse: Warehouse)
     DataError
         Every price is zero or less, or every line that was accepted is a return.
     """
-    columns, priced = log.columns, judged.reasons.get(NO_PRICE, 0)
-    if 2 * priced > judged.rows.read and not judged.rows.accepted:
+    columns, priced = log.columns, validated.reasons.get(NO_PRICE, 0)
+    if 2 * priced > validated.rows.read and not validated.rows.accepted:
         raise DataError(
             f"the column '{columns.unit_price}' (unit_price) is zero or less in all {priced:,} "
             "lines with a customer",
@@ -303,7 +305,7 @@ def refuse_without_sale(judged: Judged, log: Transactions, warehouse: Warehouse)
             column=columns.unit_price,
         )
     lines, none_sold = warehouse.row(
-        f"SELECT count(*), bool_and(is_return) FROM {judged.table} WHERE verdict = 0"
+        f"SELECT count(*), bool_and(is_return) FROM {validated.table} WHERE verdict = 0"
     )
     if not none_sold:
         return
@@ -329,7 +331,7 @@ def _outside(log: Transactions) -> dict[str, str]:
     }
 
 
-def _compared(source: Opened, log: Transactions) -> list[Field]:
+def _compared(source: OpenSource, log: Transactions) -> list[Field]:
     if log.exact_duplicates == "keep":
         return []
     ignored = {source.column(name, role="provenance").sql for name in log.provenance}

@@ -7,8 +7,7 @@ The same SQL works out the batch and one new customer, so that both get the same
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import duckdb
 import polars as pl
@@ -16,27 +15,25 @@ import polars.selectors as cs
 
 from holdfast.errors import DataError, StudyError
 from holdfast.expressions import parse
-from holdfast.findings import Finding
 from holdfast.ingest.column_types import Typed, blank_finding, typed_columns
-from holdfast.ingest.contract import broken_limits, held, named_contract
+from holdfast.ingest.contract import broken_limits, named_contract, with_contract
 from holdfast.ingest.findings import of_sources
 from holdfast.ingest.row_mappings import NO_CUSTOMER, customer_sql, yes_no_sql
-from holdfast.ingest.sources import OnRows, Opened, open_source
+from holdfast.ingest.sources import OnRows, OpenSource, open_source
 from holdfast.ingest.sql import Field, calculator, expression_sql, text_sql
+from holdfast.ingest.study_data import StudyData
 from holdfast.ingest.timestamps import moment
 from holdfast.ingest.validation import (
-    Judged,
-    Reading,
-    Rows,
+    RowMapping,
+    ValidatedSource,
     checked_expression,
     fingerprint,
-    judge,
+    require_accepted_rows,
     row_digest,
-    usable,
-    written_quarantine,
+    validate_rows,
 )
 from holdfast.io.warehouse import Warehouse
-from holdfast.study import Snapshot, Study
+from holdfast.study import SnapshotSource, Study
 from holdfast.tables import OUTCOMES
 from holdfast.windows import parse_day
 
@@ -51,8 +48,8 @@ _DUCKDB_TYPES: Mapping[pl.DataType, str] = {pl.Float64(): "DOUBLE", pl.Boolean()
 
 
 @dataclass(frozen=True, kw_only=True)
-class IngestedSnapshot:
-    """What came in.
+class Snapshot(StudyData):
+    """One row per customer, taken on the as-of day `end_day`.
 
     Attributes
     ----------
@@ -69,26 +66,23 @@ class IngestedSnapshot:
         customer repeats: the columns of `frame`, `is_test` (bool) and, if the study names a cutoff,
         `row_cutoff_day`. `frame` has `is_test` too, and of each customer one row, one to learn from
         if there is one.
-    rows, reasons, quarantine, findings, fingerprint, judged, failures
-        As in `Ingested`.
     """
 
+    kind: ClassVar[Literal["log", "snapshot"]] = "snapshot"
     frame: pl.DataFrame = field(repr=False)
     columns: tuple[str, ...]
     days: tuple[str, ...] = ()
     prepared: pl.DataFrame | None = field(default=None, repr=False)
-    rows: Rows
-    reasons: dict[str, dict[str, int]]
-    quarantine: Path
-    findings: tuple[Finding, ...]
-    fingerprint: str
-    judged: tuple[Judged, ...] = field(repr=False)
-    failures: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> str:
+        """How much came in, in words."""
+        return f"{super().size}, {len(self.columns)} columns"
 
 
-def ingest_snapshot(
+def read_snapshot(
     study: Study, warehouse: Warehouse, *, on_progress: OnRows | None = None
-) -> IngestedSnapshot:
+) -> Snapshot:
     """Read the study's snapshot.
 
     Raises
@@ -102,12 +96,12 @@ def ingest_snapshot(
     snapshot = study.snapshot
     if snapshot is None:
         raise StudyError(
-            "this study has [transactions], not a [snapshot]", fix="read it with ingest"
+            "this study has [transactions], not a [snapshot]", fix="read it with read_order_log"
         )
     source = open_source(
         snapshot, warehouse, name="snapshot", project_dir=study.project_dir, on_rows=on_progress
     )
-    # Kept, because the content of a column has to be seen before any row can be judged.
+    # Kept, because the content of a column has to be seen before any row can be validated.
     with source.reading():
         warehouse.con.execute(
             f"CREATE OR REPLACE TABLE snapshot_raw AS SELECT * FROM {source.view}"
@@ -130,25 +124,25 @@ def ingest_snapshot(
     columns = typed_columns(given, source.view, warehouse, decimal=snapshot.csv.decimal)
     contract = named_contract(study)
     promised = contract.inputs.get("snapshot") if contract else None
-    reading = held(_reading(source, columns, snapshot), source, study, promised, warehouse)
-    judged = _checked(judge(source, reading, warehouse))
+    reading = with_contract(_reading(source, columns, snapshot), source, study, promised, warehouse)
+    validated = _checked(validate_rows(source, reading, warehouse))
     names = [*given, *snapshot.derived]
-    prepared = _prepared(judged, names, snapshot, warehouse)
-    return IngestedSnapshot(
-        frame=_frame(judged, names, snapshot, warehouse),
+    prepared = _prepared(validated, names, snapshot, warehouse)
+    frame = _frame(validated, names, snapshot, warehouse)
+    return Snapshot(
+        sources=(validated,),
+        frame=frame,
         columns=tuple(names),
         days=tuple(column.name for column in columns if column.kind == "day"),
         prepared=prepared,
-        rows=judged.rows,
-        reasons={judged.name: judged.reasons},
-        quarantine=written_quarantine([judged], warehouse),
+        end_day=parse_day(snapshot.as_of),
+        n_customers=frame.height,
         findings=(
             *blank_finding(columns, source=source.labels[0]),
-            *of_sources([judged], warehouse),
+            *of_sources([validated], warehouse),
         ),
         fingerprint=fingerprint(["snapshot"], warehouse),
-        judged=(judged,),
-        failures=broken_limits([judged], contract, study),
+        failures=broken_limits([validated], contract, study),
     )
 
 
@@ -219,7 +213,7 @@ def _computed(
     return connection.execute(f"SELECT {plan.sql} FROM given").fetchall()
 
 
-def _reading(source: Opened, columns: Sequence[Typed], snapshot: Snapshot) -> Reading:
+def _reading(source: OpenSource, columns: Sequence[Typed], snapshot: SnapshotSource) -> RowMapping:
     """Read given columns as g0, g1, ..., derived ones as d0, d1, ... and the outcome."""
     decimal = snapshot.csv.decimal
     given = customer_sql(source, snapshot.columns.customer_id)
@@ -248,7 +242,7 @@ def _reading(source: Opened, columns: Sequence[Typed], snapshot: Snapshot) -> Re
         return _reading_prepared(source, snapshot, given, {**derived, **outcome}, problems)
     same = "OVER (PARTITION BY customer_id)"
     outcome["_differ"] = f"min({row}) {same} <> max({row}) {same}"
-    return Reading(
+    return RowMapping(
         layers=[given, {**derived, **outcome}],
         quarantine={_REPEATED: "customer_id IS NOT NULL AND _differ", **problems},
         set_aside={NO_CUSTOMER: "customer_id IS NULL"},
@@ -257,12 +251,12 @@ def _reading(source: Opened, columns: Sequence[Typed], snapshot: Snapshot) -> Re
 
 
 def _reading_prepared(
-    source: Opened,
-    snapshot: Snapshot,
+    source: OpenSource,
+    snapshot: SnapshotSource,
     given: Mapping[str, str],
     outcome: Mapping[str, str],
     problems: Mapping[str, str],
-) -> Reading:
+) -> RowMapping:
     """Read a table with a split of its own: of each customer, the first row that is learnt from
     counts.
     """
@@ -286,7 +280,7 @@ def _reading_prepared(
     bad = " OR ".join(f"({condition})" for condition in problems.values())
     order = f"({bad}), {_IS_TEST}, _file, _row"
     nth = {"_nth": f"row_number() OVER (PARTITION BY customer_id ORDER BY {order})"}
-    return Reading(
+    return RowMapping(
         layers=[{**given, **first}, outcome, nth],
         quarantine=problems,
         set_aside={NO_CUSTOMER: "customer_id IS NULL", _ANOTHER_ROW: "_nth > 1"},
@@ -294,25 +288,25 @@ def _reading_prepared(
     )
 
 
-def _checked(judged: Judged) -> Judged:
-    repeated = judged.reasons.get(_REPEATED, 0)
-    if repeated > _MOST_REPEATED * judged.rows.read:
+def _checked(validated: ValidatedSource) -> ValidatedSource:
+    repeated = validated.reasons.get(_REPEATED, 0)
+    if repeated > _MOST_REPEATED * validated.rows.read:
         raise DataError(
-            f"{repeated:,} of the {judged.rows.read:,} rows of the snapshot share a customer_id "
+            f"{repeated:,} of the {validated.rows.read:,} rows of the snapshot share a customer_id "
             "with a different row",
             fix="name the column that tells customers apart, or read an order log as "
             "[transactions]",
         )
-    return usable(judged)
+    return require_accepted_rows(validated)
 
 
-def _outcomes(snapshot: Snapshot) -> tuple[str, ...]:
+def _outcomes(snapshot: SnapshotSource) -> tuple[str, ...]:
     parts = (_IS_TEST,) if snapshot.split is not None else ()
     return (*(OUTCOMES if snapshot.labels.value is not None else OUTCOMES[:1]), *parts)
 
 
 def _prepared(
-    judged: Judged, names: Sequence[str], snapshot: Snapshot, warehouse: Warehouse
+    validated: ValidatedSource, names: Sequence[str], snapshot: SnapshotSource, warehouse: Warehouse
 ) -> pl.DataFrame | None:
     """The rows of a table with a split of its own, also those of customers that were met before."""
     if snapshot.split is None:
@@ -321,7 +315,7 @@ def _prepared(
     columns += [f"d{i}" for i in range(len(snapshot.derived))]
     outcomes = [*_outcomes(snapshot), *([_ROW_CUTOFF] if snapshot.cutoff is not None else [])]
     frame: pl.DataFrame = warehouse.con.sql(
-        f"SELECT {', '.join(['customer_id', *columns, *outcomes])} FROM {judged.table} "
+        f"SELECT {', '.join(['customer_id', *columns, *outcomes])} FROM {validated.table} "
         f"WHERE customer_id IS NOT NULL AND {_IS_TEST} IS NOT NULL AND churned IS NOT NULL AND "
         "_raw IS NULL "
         "ORDER BY _file, _row"
@@ -334,7 +328,7 @@ def _prepared(
 
 
 def _frame(
-    judged: Judged, names: Sequence[str], snapshot: Snapshot, warehouse: Warehouse
+    validated: ValidatedSource, names: Sequence[str], snapshot: SnapshotSource, warehouse: Warehouse
 ) -> pl.DataFrame:
     columns = [f"g{i}" for i in range(len(names) - len(snapshot.derived))]
     columns += [f"d{i}" for i in range(len(snapshot.derived))]
@@ -343,9 +337,9 @@ def _frame(
         warehouse.con.execute(f"""
             CREATE OR REPLACE TABLE snapshot AS SELECT
                 {", ".join(["customer_id", *columns, *outcomes])}
-            FROM {judged.table} WHERE verdict = 0 ORDER BY customer_id
+            FROM {validated.table} WHERE verdict = 0 ORDER BY customer_id
         """)
-        warehouse.con.execute(f"DROP TABLE {judged.table}; DROP TABLE snapshot_raw")
+        warehouse.con.execute(f"DROP TABLE {validated.table}; DROP TABLE snapshot_raw")
     frame: pl.DataFrame = warehouse.con.table("snapshot").pl()
     return frame.select(
         "customer_id",

@@ -49,7 +49,7 @@ class Stream(Protocol):
 
 
 @dataclass
-class Opened:
+class OpenSource:
     """A source that the warehouse can read once, by the name `view`.
 
     The view has `_file` (position in `labels`), `_row` (1-based row; in a text file the number of
@@ -142,7 +142,7 @@ def open_source(
     name: str,
     project_dir: str,
     on_rows: OnRows | None = None,
-) -> Opened:
+) -> OpenSource:
     """Find a source and look at its columns; no row is read yet.
 
     Raises
@@ -171,8 +171,8 @@ def _make_room(n_columns: int, warehouse: Warehouse) -> None:
 
 def _streamed(
     stream: Stream, decimal: str, warehouse: Warehouse, *, name: str, on_rows: OnRows | None
-) -> Opened:
-    opened = Opened(name, f"source_{name}", {}, stream.labels, decimal, stream)
+) -> OpenSource:
+    opened = OpenSource(name, f"source_{name}", {}, stream.labels, decimal, stream)
     reader = pa.RecordBatchReader.from_batches(stream.schema, _watched(stream, opened, on_rows))
     _make_room(len(stream.names), warehouse)
     warehouse.con.register(opened.view, reader)
@@ -185,7 +185,9 @@ def _streamed(
     return opened
 
 
-def _watched(stream: Stream, opened: Opened, on_rows: OnRows | None) -> Iterator[pa.RecordBatch]:
+def _watched(
+    stream: Stream, opened: OpenSource, on_rows: OnRows | None
+) -> Iterator[pa.RecordBatch]:
     try:
         for batch in stream.batches():
             opened.streamed += batch.num_rows
@@ -205,14 +207,14 @@ def _parquet(
     *,
     name: str,
     on_rows: OnRows | None,
-) -> Opened:
+) -> OpenSource:
     paths = [
         _unglobbed(file.path, warehouse.scratch / f"{name}-{i}.parquet")
         for i, file in enumerate(files)
     ]
     labels = [str(file.path) for file in files]
     names, n_rows = common_columns(labels)
-    opened = Opened(name, f"source_{name}", {}, labels, source.csv.decimal, streamed=n_rows)
+    opened = OpenSource(name, f"source_{name}", {}, labels, source.csv.decimal, streamed=n_rows)
     _make_room(len(names), warehouse)
     with opened.reading():
         rows = warehouse.con.read_parquet(paths, file_row_number=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import duckdb
 
 from holdfast.errors import DataError, StudyError
-from holdfast.ingest.sources import Opened
+from holdfast.ingest.sources import OpenSource
 from holdfast.ingest.sql import Field, calculator
 from holdfast.ingest.validation import literal
 from holdfast.windows import date_of
@@ -63,7 +63,7 @@ def blank_sql(column: Field) -> str:
 
 
 def moment(
-    source: Opened, column: str, *, role: str, zone: str, timestamp_format: str | None
+    source: OpenSource, column: str, *, role: str, zone: str, timestamp_format: str | None
 ) -> Moment:
     """Say how a column of times is read.
 

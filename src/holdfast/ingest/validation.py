@@ -8,18 +8,16 @@ then exact duplicates, then the rest.
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import duckdb
 import polars as pl
 from sqlglot import exp
 
 from holdfast.errors import DataError, HoldfastError, StudyError
-from holdfast.ingest.sources import Opened
+from holdfast.ingest.sources import OpenSource
 from holdfast.ingest.sql import Field, calculator, expression_sql, strict_arithmetic
 from holdfast.io.csv import RAW_CHARACTERS
 from holdfast.io.warehouse import Warehouse
-from holdfast.tables import QUARANTINE
 
 DUPLICATE = "exact duplicate"
 STRAY = "a year or more from all other rows"
@@ -47,7 +45,7 @@ class Rows:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class RowMapping:
     """How the rows of a source become rows of a table.
 
     Attributes
@@ -74,7 +72,7 @@ class Reading:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
+class ValidatedSource:
     """The outcome for one source; its accepted rows are in `table`, where `verdict = 0`.
 
     Attributes
@@ -103,12 +101,12 @@ class Judged:
     strays: Sequence[str] = ()
 
 
-JudgedBy = Callable[[Opened, Reading], Judged]
+RowValidator = Callable[[OpenSource, RowMapping], ValidatedSource]
 """Gives every row of a source its verdict, by its reading and by the contract that the study names.
 """
 
 
-def judge(source: Opened, reading: Reading, warehouse: Warehouse) -> Judged:
+def validate_rows(source: OpenSource, reading: RowMapping, warehouse: Warehouse) -> ValidatedSource:
     """Read a source once and give every row its verdict.
 
     Raises
@@ -120,8 +118,8 @@ def judge(source: Opened, reading: Reading, warehouse: Warehouse) -> Judged:
     """
     table = f"judged_{source.name}"
     with source.reading(), strict_arithmetic(warehouse.con):
-        warehouse.con.execute(f"CREATE OR REPLACE TABLE {table} AS {judging_sql(source, reading)}")
-    with warehouse.working(f"judge the rows of {source.name}"):
+        warehouse.con.execute(f"CREATE OR REPLACE TABLE {table} AS {verdict_sql(source, reading)}")
+    with warehouse.working(f"validate_rows the rows of {source.name}"):
         if reading.compared:
             _mark_duplicates(table, len(reading.quarantine) + 1, warehouse)
         _mark_strays(reading, table, len(reading.quarantine) + 2, warehouse)
@@ -130,7 +128,7 @@ def judge(source: Opened, reading: Reading, warehouse: Warehouse) -> Judged:
         )
 
 
-def usable(judged: Judged) -> Judged:
+def require_accepted_rows(validated: ValidatedSource) -> ValidatedSource:
     """Return the outcome if a row of the source was accepted.
 
     Raises
@@ -138,25 +136,18 @@ def usable(judged: Judged) -> Judged:
     DataError
         None was; the message has the commonest reasons.
     """
-    if judged.rows.accepted:
-        return judged
-    most = sorted(judged.reasons.items(), key=lambda item: -item[1])[:3]
+    if validated.rows.accepted:
+        return validated
+    most = sorted(validated.reasons.items(), key=lambda item: -item[1])[:3]
     said = ", ".join(f"{count:,} x {reason}" for reason, count in most)
-    fix = f"check [{judged.name}.columns] and [{judged.name}.csv]"
+    fix = f"check [{validated.name}.columns] and [{validated.name}.csv]"
     if most[0][0].endswith("is not a date"):
-        fix = f"set {judged.name}.csv.timestamp_format, as in '%d/%m/%Y %H:%M'"
+        fix = f"set {validated.name}.csv.timestamp_format, as in '%d/%m/%Y %H:%M'"
     raise DataError(
-        f"none of the {judged.rows.read:,} rows of {judged.name} can be used: {said}",
+        f"none of the {validated.rows.read:,} rows of {validated.name} can be used: {said}",
         fix=fix,
-        reasons=judged.reasons,
+        reasons=validated.reasons,
     )
-
-
-def written_quarantine(judged: Sequence[Judged], warehouse: Warehouse) -> Path:
-    """Write the QUARANTINE table of these sources into the scratch folder."""
-    path = warehouse.scratch / "quarantine.parquet"
-    QUARANTINE.check(pl.concat([each.quarantined for each in judged])).write_parquet(path)
-    return path
 
 
 def fingerprint(tables: Sequence[str], warehouse: Warehouse) -> str:
@@ -203,8 +194,8 @@ def row_digest(fields: Mapping[str, Field]) -> str:
     return f"hash({', '.join(found.sql for found in fields.values())})"
 
 
-def judging_sql(source: Opened, reading: Reading) -> str:
-    """Write the query that gives every row its verdict (see `verdicts`) and the table's columns."""
+def verdict_sql(source: OpenSource, reading: RowMapping) -> str:
+    """Write the query of the table's columns and of each row's verdict: see `verdict_names`."""
     last = len(reading.quarantine)
     conditions = [
         *enumerate(reading.quarantine.values(), 1),
@@ -225,7 +216,7 @@ def judging_sql(source: Opened, reading: Reading) -> str:
     """
 
 
-def verdicts(reading: Reading) -> list[str]:
+def verdict_names(reading: RowMapping) -> list[str]:
     """What each verdict means, by its number."""
     return ["accepted", *reading.quarantine, DUPLICATE, STRAY, *reading.set_aside]
 
@@ -264,7 +255,7 @@ def _mark_duplicates(table: str, code: int, warehouse: Warehouse) -> None:
     """)
 
 
-def _mark_strays(reading: Reading, table: str, code: int, warehouse: Warehouse) -> None:
+def _mark_strays(reading: RowMapping, table: str, code: int, warehouse: Warehouse) -> None:
     """Set aside the few rows beyond a year of silence: one mistyped year would move the end of
     everything.
 
@@ -287,7 +278,7 @@ def _mark_strays(reading: Reading, table: str, code: int, warehouse: Warehouse) 
         warehouse.con.execute(f"UPDATE {table} SET verdict = {code} WHERE verdict = 0 AND {bound}")
 
 
-def _strays(source: Opened, table: str, code: int, warehouse: Warehouse) -> tuple[str, ...]:
+def _strays(source: OpenSource, table: str, code: int, warehouse: Warehouse) -> tuple[str, ...]:
     found = warehouse.con.sql(
         "SELECT _file, _row, customer_id AS reason, CAST(DATE '1970-01-01' + day AS VARCHAR) AS "
         f"raw FROM {table} "
@@ -297,7 +288,7 @@ def _strays(source: Opened, table: str, code: int, warehouse: Warehouse) -> tupl
     return tuple(f"{file} row {row} ({customer} on {day})" for file, row, customer, day in rows)
 
 
-def _without_points(source: Opened, table: str, warehouse: Warehouse) -> bool:
+def _without_points(source: OpenSource, table: str, warehouse: Warehouse) -> bool:
     """Take ".0" off the ids of a text source if all have it: an export of floats, where Parquet has
     12345.
     """
@@ -315,9 +306,9 @@ def _without_points(source: Opened, table: str, warehouse: Warehouse) -> bool:
 
 
 def _counted(
-    source: Opened, reading: Reading, table: str, warehouse: Warehouse, *, pointed: bool
-) -> Judged:
-    names = verdicts(reading)
+    source: OpenSource, reading: RowMapping, table: str, warehouse: Warehouse, *, pointed: bool
+) -> ValidatedSource:
+    names = verdict_names(reading)
     found = dict(
         warehouse.con.execute(
             f"SELECT verdict, count(*) FROM {table} GROUP BY ALL ORDER BY ALL"
@@ -343,7 +334,7 @@ def _counted(
     reasons = dict(rejected.group_by("reason").len().sort("reason").iter_rows())
     reasons |= {names[code]: count for code, count in found.items() if code}
     trimmed, merged = _blanks(table, warehouse)
-    return Judged(
+    return ValidatedSource(
         name=source.name,
         table=table,
         rows=rows,
@@ -370,7 +361,7 @@ def _blanks(table: str, warehouse: Warehouse) -> tuple[int, int]:
 
 
 def _quarantined(
-    source: Opened,
+    source: OpenSource,
     names: Sequence[str],
     last: int,
     table: str,

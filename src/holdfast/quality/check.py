@@ -11,9 +11,9 @@ from typing import Any
 from holdfast.findings import Finding, sort_findings
 from holdfast.ingest.contract import Violation, kinds_of, named_contract, violations
 from holdfast.ingest.data_contract import DataContract, Kind, contract_of
-from holdfast.ingest.order_log import Ingested, ingest
-from holdfast.ingest.snapshot import ingest_snapshot
-from holdfast.ingest.validation import Judged, Rows
+from holdfast.ingest.order_log import OrderLog, read_order_log
+from holdfast.ingest.snapshot import read_snapshot
+from holdfast.ingest.validation import Rows, ValidatedSource
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Listener, Silence, Steps
 from holdfast.quality.data_report import (
@@ -102,11 +102,11 @@ def check(study: Study, *, listener: Listener | None = None) -> Check:
 
 def _log(study: Study, warehouse: Warehouse, steps: Steps) -> Check:
     with steps("Read the sources") as step:
-        got = ingest(study, warehouse)
+        got = read_order_log(study, warehouse)
         step.detail = f"{got.rows.read:,} rows, {got.n_customers:,} customers"
     with steps("Look at them") as step, warehouse.working("describe the log"):
         topics = tuple(all_topics(study, warehouse, got))
-        besides = [*attribute_findings(study, warehouse), *unused_rules(study, got.judged[0])]
+        besides = [*attribute_findings(study, warehouse), *unused_rules(study, got.sources[0])]
         step.detail = f"{len(topics)} topics"
     with steps("Is it enough?") as step:
         gate = log_gate(study, warehouse, end_day=got.end_day)
@@ -116,7 +116,7 @@ def _log(study: Study, warehouse: Warehouse, steps: Steps) -> Check:
     late = tuple(_late(study, warehouse, got))
     return _check(
         study,
-        got.judged,
+        got.sources,
         topics,
         gate,
         kind="log",
@@ -127,7 +127,7 @@ def _log(study: Study, warehouse: Warehouse, steps: Steps) -> Check:
 
 def _snapshot(study: Study, warehouse: Warehouse, steps: Steps) -> Check:
     with steps("Read the snapshot") as step:
-        got = ingest_snapshot(study, warehouse)
+        got = read_snapshot(study, warehouse)
         step.detail = f"{got.rows.read:,} rows, {got.frame.height:,} customers"
     with steps("Look at it") as step:
         topics = tuple(snapshot_topics(study, got, warehouse))
@@ -135,7 +135,7 @@ def _snapshot(study: Study, warehouse: Warehouse, steps: Steps) -> Check:
     gate = snapshot_gate(study, got.frame)
     return _check(
         study,
-        got.judged,
+        got.sources,
         topics,
         gate,
         kind="snapshot",
@@ -146,7 +146,7 @@ def _snapshot(study: Study, warehouse: Warehouse, steps: Steps) -> Check:
 
 def _check(
     study: Study,
-    judged: tuple[Judged, ...],
+    validated: tuple[ValidatedSource, ...],
     topics: tuple[Topic, ...],
     gate: Sufficiency,
     *,
@@ -159,22 +159,22 @@ def _check(
         *(finding for topic in topics for finding in topic.findings),
         *_not_checked(study),
     ]
-    others: dict[str, dict[str, Kind]] = {each.name: kinds_of(each.fields) for each in judged}
+    others: dict[str, dict[str, Kind]] = {each.name: kinds_of(each.fields) for each in validated}
     return Check(
         study=study.name,
         kind=kind,
-        rows={each.name: each.rows for each in judged},
-        reasons={each.name: each.reasons for each in judged},
+        rows={each.name: each.rows for each in validated},
+        reasons={each.name: each.reasons for each in validated},
         topics=topics,
         sufficiency=gate,
-        violations=violations(judged),
+        violations=violations(validated),
         failures=failures,
         findings=sort_findings(every),
         contract=contract_of(study, others),
     )
 
 
-def _late(study: Study, warehouse: Warehouse, got: Ingested) -> Iterator[str]:
+def _late(study: Study, warehouse: Warehouse, got: OrderLog) -> Iterator[str]:
     """Hold each input against its contract's freshness, on the day the study asks about."""
     contract, now = named_contract(study), as_of_day(study)
     if contract is None or now is None:

@@ -8,7 +8,7 @@ import narwhals as nw
 import polars as pl
 
 from holdfast.errors import StudyError
-from holdfast.ingest.order_log import ingest
+from holdfast.ingest.order_log import read_order_log
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Listener, Silence, Steps
 from holdfast.quality.churn_definition.competing_risks import cause_of
@@ -41,7 +41,7 @@ def churn_window(study: Study, *, listener: Listener | None = None) -> ChurnWind
     steps = Steps(listener or Silence())
     with TemporaryDirectory(prefix="holdfast-") as scratch, Warehouse(Path(scratch)) as warehouse:
         with steps("Read the log") as step:
-            ingested = ingest(study, warehouse)
+            ingested = read_order_log(study, warehouse)
             step.detail = f"{ingested.rows.accepted:,} rows, {ingested.n_customers:,} customers"
         with steps("Find the churn window") as step:
             found = ask(study, warehouse, end_day=ingested.end_day)

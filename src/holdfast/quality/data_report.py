@@ -11,11 +11,11 @@ import polars as pl
 import polars.selectors as cs
 
 from holdfast.findings import Finding
-from holdfast.ingest.order_log import Ingested
+from holdfast.ingest.order_log import OrderLog
 from holdfast.ingest.row_mappings import has_amount, identifier_sql
-from holdfast.ingest.snapshot import IngestedSnapshot
+from holdfast.ingest.snapshot import Snapshot
 from holdfast.ingest.sources import open_source
-from holdfast.ingest.validation import DUPLICATE, Judged, literal
+from holdfast.ingest.validation import DUPLICATE, ValidatedSource, literal
 from holdfast.io.warehouse import Warehouse
 from holdfast.quality.calendar import calendar
 from holdfast.quality.clock import clock
@@ -41,7 +41,7 @@ _MOST_GIANTS = 100
 _MOST_UNUSUAL = 200
 
 
-def cheap_topics(study: Study, warehouse: Warehouse, got: Ingested) -> Iterator[Topic]:
+def cheap_topics(study: Study, warehouse: Warehouse, got: OrderLog) -> Iterator[Topic]:
     """Describe the calendar, the giant lines and the new customers."""
     zone = study.time_zone
     yield calendar(warehouse.read(warehouse.con.sql(_days_sql(zone))))
@@ -55,7 +55,7 @@ def cheap_topics(study: Study, warehouse: Warehouse, got: Ingested) -> Iterator[
     )
 
 
-def all_topics(study: Study, warehouse: Warehouse, got: Ingested) -> Iterator[Topic]:
+def all_topics(study: Study, warehouse: Warehouse, got: OrderLog) -> Iterator[Topic]:
     """Describe everything that can be told of the log."""
     yield from cheap_topics(study, warehouse, got)
     halves = warehouse.read(warehouse.con.sql(_halves_sql(study.time_zone)))
@@ -65,15 +65,15 @@ def all_topics(study: Study, warehouse: Warehouse, got: Ingested) -> Iterator[To
     )[0]
     times = clock(halves, at_midnight=at_midnight, zone=study.time_zone)
     yield times
-    yield _duplicates(got.judged[0], warehouse)
+    yield _duplicates(got.sources[0], warehouse)
     if has_amount(_log(study)):
         yield _returns(study, warehouse, with_times=not times.facts["dates_only"])
-        yield from _amounts(study, warehouse, got.judged[0])
+        yield from _amounts(study, warehouse, got.sources[0])
         yield _unusual(study, warehouse)
     yield _identities("transactions", warehouse)
 
 
-def snapshot_topics(study: Study, got: IngestedSnapshot, warehouse: Warehouse) -> Iterator[Topic]:
+def snapshot_topics(study: Study, got: Snapshot, warehouse: Warehouse) -> Iterator[Topic]:
     """Describe the columns of a snapshot, and its ids."""
     yield _columns(got.frame.select(got.columns))
     warehouse.con.register("snapshot_frame", got.frame.select("customer_id"))
@@ -88,11 +88,11 @@ def attribute_findings(study: Study, warehouse: Warehouse) -> list[Finding]:
     return rates(dict(zip(frame.columns, frame.iter_columns(), strict=True)))
 
 
-def unused_rules(study: Study, judged: Judged) -> list[Finding]:
+def unused_rules(study: Study, validated: ValidatedSource) -> list[Finding]:
     """Say which rules of the study hold for no row at all: most likely they are written for other
     data.
     """
-    unused = [rule for rule in _log(study).set_aside if not judged.reasons.get(rule)]
+    unused = [rule for rule in _log(study).set_aside if not validated.reasons.get(rule)]
     if not unused:
         return []
     return [
@@ -180,20 +180,20 @@ def _known_before(study: Study, warehouse: Warehouse, first_day: int) -> int | N
     return int(warehouse.row(f"{sql} WHERE known_from_day < ?", first_day)[0])
 
 
-def _duplicates(judged: Judged, warehouse: Warehouse) -> Topic:
+def _duplicates(validated: ValidatedSource, warehouse: Warehouse) -> Topic:
     equal, across = warehouse.row(f"""
         SELECT CAST(coalesce(sum(n - 1), 0) AS BIGINT), CAST(coalesce(sum(files - 1), 0) AS BIGINT)
-        FROM (SELECT count(*) AS n, count(DISTINCT _file) AS files FROM {judged.table} WHERE verdict
-            = 0
+        FROM (SELECT count(*) AS n, count(DISTINCT _file) AS files
+              FROM {validated.table} WHERE verdict = 0
               GROUP BY hash(customer_id, occurred_at, order_id, product_id, quantity, amount_minor))
     """)
     return duplicates(
         {
-            "set_aside": judged.reasons.get(DUPLICATE, 0),
+            "set_aside": validated.reasons.get(DUPLICATE, 0),
             "equal": equal,
             "across_files": across,
-            "files": len(judged.labels),
-            "accepted": judged.rows.accepted,
+            "files": len(validated.labels),
+            "accepted": validated.rows.accepted,
         }
     )
 
@@ -232,14 +232,14 @@ def _returns(study: Study, warehouse: Warehouse, *, with_times: bool) -> Topic:
     return returns(facts, currency=study.currency)
 
 
-def _amounts(study: Study, warehouse: Warehouse, judged: Judged) -> Iterator[Topic]:
+def _amounts(study: Study, warehouse: Warehouse, validated: ValidatedSource) -> Iterator[Topic]:
     month = "strftime(DATE '1970-01-01' + day, '%Y-%m')"
-    currencies = _currencies(study, warehouse, judged)
+    currencies = _currencies(study, warehouse, validated)
     months = warehouse.read(warehouse.con.sql(_usual_sql(month, "transactions", study)))
     yield amounts(months, of="month", currency=study.currency, currencies=currencies)
-    if len(judged.labels) > 1:
-        files = f"list_extract([{', '.join(map(literal, judged.labels))}], _file + 1)"
-        source = f"(SELECT * FROM {judged.table} WHERE verdict = 0)"
+    if len(validated.labels) > 1:
+        files = f"list_extract([{', '.join(map(literal, validated.labels))}], _file + 1)"
+        source = f"(SELECT * FROM {validated.table} WHERE verdict = 0)"
         found = amounts(
             warehouse.read(warehouse.con.sql(_usual_sql(files, source, study))),
             of="file",
@@ -256,9 +256,11 @@ def _usual_sql(period: str, table: str, study: Study) -> str:
     """
 
 
-def _currencies(study: Study, warehouse: Warehouse, judged: Judged) -> list[tuple[str, int]]:
+def _currencies(
+    study: Study, warehouse: Warehouse, validated: ValidatedSource
+) -> list[tuple[str, int]]:
     """Count the words of a column of currencies, which takes another look at the source."""
-    named = next((name for name in judged.fields if _CURRENCY.match(name.strip())), None)
+    named = next((name for name in validated.fields if _CURRENCY.match(name.strip())), None)
     if named is None:
         return []
     again = open_source(

@@ -16,8 +16,8 @@ from holdfast.explain import top_reasons
 from holdfast.features import feature_tables
 from holdfast.findings import Finding, sort_findings
 from holdfast.ingest.contract import refuse
-from holdfast.ingest.order_log import Ingested, ingest
-from holdfast.ingest.snapshot import IngestedSnapshot, ingest_snapshot
+from holdfast.ingest.order_log import OrderLog, read_order_log
+from holdfast.ingest.snapshot import Snapshot, read_snapshot
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Steps
 from holdfast.quality.churn_window import ask, shortened
@@ -68,7 +68,7 @@ def log_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:
         Nobody is eligible, or nothing can be learnt.
     """
     with steps("Read the sources") as step:
-        got = ingest(study, warehouse)
+        got = read_order_log(study, warehouse)
         refuse(got.failures)
         step.detail = (
             f"{got.rows.read:,} rows, {got.n_customers:,} customers, to {date_of(got.end_day - 1)}"
@@ -80,7 +80,7 @@ def log_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:
         noticed = [finding for topic in topics for finding in topic.findings]
         noticed += [
             *attribute_findings(study, warehouse),
-            *unused_rules(study, got.judged[0]),
+            *unused_rules(study, got.sources[0]),
             *window.findings,
         ]
         days = window.window.days
@@ -157,7 +157,7 @@ def snapshot_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcom
     """Learn from a snapshot, prove it on customers held out, and score them all."""
     assert study.snapshot is not None
     with steps("Read the snapshot") as step:
-        got = ingest_snapshot(study, warehouse)
+        got = read_snapshot(study, warehouse)
         refuse(got.failures)
         step.detail = (
             f"{got.rows.read:,} rows, {got.frame.height:,} customers, {len(got.columns)} columns"
@@ -192,7 +192,7 @@ def snapshot_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcom
 
 def _completed(
     study: Study,
-    got: Ingested | IngestedSnapshot,
+    got: OrderLog | Snapshot,
     frame: pl.DataFrame,
     models: Mapping[Any, Model],
     proof: Evidence,
@@ -238,7 +238,7 @@ def _completed(
             "evidence": proof.evidence,
             "predictions": proof.predictions,
             "horizon_evidence": proof.horizon_evidence,
-            "quarantine": pl.read_parquet(got.quarantine),
+            "quarantine": got.quarantine,
         },
         parts=_parts(models, scored, wording.to_dict()),
         summary={

@@ -18,10 +18,10 @@ import polars as pl
 from holdfast.errors import DataError, StudyError, nearest
 from holdfast.features.build import build_features
 from holdfast.features.catalogue import features_for, sources_of
-from holdfast.ingest.row_mappings import events_reading, transactions_reading, treatments_reading
-from holdfast.ingest.sources import Opened
+from holdfast.ingest.row_mappings import event_mapping, transaction_mapping, treatment_mapping
+from holdfast.ingest.sources import OpenSource
 from holdfast.ingest.sql import Field, calculator
-from holdfast.ingest.validation import DUPLICATE, Reading, judging_sql, verdicts
+from holdfast.ingest.validation import DUPLICATE, RowMapping, verdict_names, verdict_sql
 from holdfast.serving.requests import Features, RawHistory, Row
 from holdfast.study import Study, eligible_days
 from holdfast.study.sources import Csv
@@ -139,32 +139,32 @@ class OnlineHistory:
             connection.register("given", raw.to_arrow())
             cursor = connection.execute(sql)
             names = [column[0] for column in cursor.description or []]
-            judged = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-        return _accepted(judged, verdicts(reading), name, given=rows, notes=notes)
+            validated = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return _accepted(validated, verdict_names(reading), name, given=rows, notes=notes)
 
     @cached_property
-    def _readings(self) -> dict[str, tuple[dict[str, str], Callable[[Opened], Reading]]]:
+    def _readings(self) -> dict[str, tuple[dict[str, str], Callable[[OpenSource], RowMapping]]]:
         """Source -> its columns by role, and how its rows are read: as the study says, but in
         JSON's own writing.
         """
         study, plain = self.study, {"csv": Csv()}
-        found: dict[str, tuple[dict[str, str], Callable[[Opened], Reading]]] = {}
+        found: dict[str, tuple[dict[str, str], Callable[[OpenSource], RowMapping]]] = {}
         if (log := study.transactions) is not None:
             lines = log.model_copy(update=plain)
             found["transactions"] = (
                 _roles(log.columns),
-                lambda source: transactions_reading(source, study, lines),
+                lambda source: transaction_mapping(source, study, lines),
             )
         if (log_of_events := study.events) is not None:
             events = log_of_events.model_copy(update=plain)
             found["events"] = (
                 _roles(log_of_events.columns),
-                lambda source: events_reading(source, study, events),
+                lambda source: event_mapping(source, study, events),
             )
         if (log_of_treatments := study.treatments) is not None:
             treated = log_of_treatments.model_copy(update=plain)
             roles = _roles(log_of_treatments.columns)
-            found["treatments"] = roles, lambda source: treatments_reading(source, study, treated)
+            found["treatments"] = roles, lambda source: treatment_mapping(source, study, treated)
         return found
 
 
@@ -177,15 +177,15 @@ def _query(
     owner: OnlineHistory,
     name: str,
     kinds: tuple[tuple[str, str, str], ...],
-    read: Callable[[Opened], Reading],
-) -> tuple[str, Reading]:
+    read: Callable[[OpenSource], RowMapping],
+) -> tuple[str, RowMapping]:
     fields = {column: Field(sql, kind) for column, sql, kind in kinds}
-    source = Opened(name=name, view="given", fields=fields, labels=["the request"], decimal=".")
+    source = OpenSource(name=name, view="given", fields=fields, labels=["the request"], decimal=".")
     reading = read(source)
     digests = ["_digest_1", "_digest_2"] if reading.compared else []
     # Only what is used is computed: the text of a row, or its time in UTC, is not.
     kept = ", ".join(["_row", "verdict", *_KEPT[name], *digests])
-    return f"SELECT {kept} FROM ({judging_sql(source, reading)})", reading
+    return f"SELECT {kept} FROM ({verdict_sql(source, reading)})", reading
 
 
 def _as_source(
@@ -233,7 +233,7 @@ def _column(values: list[Any], name: str) -> tuple[pl.Series, str]:
 
 
 def _accepted(
-    judged: list[dict[str, Any]],
+    validated: list[dict[str, Any]],
     meanings: Sequence[str],
     name: str,
     *,
@@ -244,7 +244,7 @@ def _accepted(
     seen: set[tuple[Any, Any]] = set()
     aside: dict[str, int] = defaultdict(int)
     broken = meanings.index(DUPLICATE)
-    for row in judged:
+    for row in validated:
         if 0 < row["verdict"] < broken:
             raise DataError(
                 f"row {row['_row']} of {len(given)} in {name}: {meanings[row['verdict']]}",

@@ -232,7 +232,7 @@ class SnapshotLabels(Section):
     """A number; without it no value model is learnt."""
 
 
-class Snapshot(Source):
+class SnapshotSource(Source):
     """One row per customer, already aggregated. It cannot be backtested in time."""
 
     columns: SnapshotColumns

@@ -26,7 +26,7 @@ from holdfast.study.settings import (
     Value,
     Webhook,
 )
-from holdfast.study.sources import Customers, Events, Snapshot, Transactions, Treatments
+from holdfast.study.sources import Customers, Events, SnapshotSource, Transactions, Treatments
 
 
 def _zone(name: str) -> str:
@@ -66,7 +66,7 @@ class Study(Section):
     events: Events | None = None
     customers: Customers | None = None
     treatments: Treatments | None = None
-    snapshot: Snapshot | None = None
+    snapshot: SnapshotSource | None = None
     calendar: Calendar | None = None
     churn: Churn = Churn()
     value: Value = Value()

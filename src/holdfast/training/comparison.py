@@ -9,8 +9,8 @@ from functools import partial
 from holdfast.errors import MissingExtra
 from holdfast.evaluation.evidence import CHAMPION, Evidence, Forecast, TaskName, evidence_of
 from holdfast.findings import Finding
-from holdfast.ingest.order_log import Ingested
-from holdfast.ingest.snapshot import IngestedSnapshot
+from holdfast.ingest.order_log import OrderLog
+from holdfast.ingest.snapshot import Snapshot
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study
 from holdfast.tables import PREDICTIONS
@@ -40,7 +40,7 @@ CANDIDATES: dict[TaskName, tuple[str, ...]] = {
 
 
 def compare_log(
-    study: Study, got: Ingested, warehouse: Warehouse, *, tasks: Sequence[TaskName]
+    study: Study, got: OrderLog, warehouse: Warehouse, *, tasks: Sequence[TaskName]
 ) -> Evidence:
     """Compare the candidates at the study's test cutoffs, each learnt from what was known then."""
     history = read_history(study, warehouse, first_day=got.first_day, end_day=got.end_day)
@@ -59,7 +59,7 @@ def _at_cutoff(study: Study, *, task: TaskName, history: History, cutoff: int) -
     return forecast_at(study, task, history, cutoff, learnt=learn(study, task, history, now=cutoff))
 
 
-def compare_snapshot(study: Study, got: IngestedSnapshot, *, tasks: Sequence[TaskName]) -> Evidence:
+def compare_snapshot(study: Study, got: Snapshot, *, tasks: Sequence[TaskName]) -> Evidence:
     """Compare the candidates on the customers that the study holds out."""
     known = [task for task in tasks if task == "churn" or "value" in got.frame.columns]
     return _compared(

@@ -23,7 +23,7 @@ from holdfast.learners.calibration import BetaCalibration
 from holdfast.models.baselines import Constant
 from holdfast.models.churn import learn_churn
 from holdfast.models.value import learn_value
-from holdfast.study import Snapshot, Study
+from holdfast.study import SnapshotSource, Study
 from holdfast.training.fit import Fitted, Model
 from holdfast.windows import parse_day
 
@@ -89,12 +89,12 @@ def prove(study: Study, task: TaskName, frame: pl.DataFrame, *, columns: Sequenc
     ).on_customers_set_aside()[1]
 
 
-def _snapshot_of(study: Study) -> Snapshot:
+def _snapshot_of(study: Study) -> SnapshotSource:
     assert study.snapshot is not None
     return study.snapshot
 
 
-def _visible(snapshot: Snapshot, task: TaskName, columns: Sequence[str]) -> tuple[str, ...]:
+def _visible(snapshot: SnapshotSource, task: TaskName, columns: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in columns if name not in snapshot.hidden_from(task))
 
 
@@ -110,7 +110,7 @@ class _Proving:
     """One task of one snapshot."""
 
     study: Study
-    snapshot: Snapshot
+    snapshot: SnapshotSource
     task: TaskName
     frame: pl.DataFrame
     columns: tuple[str, ...]

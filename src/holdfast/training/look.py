@@ -7,8 +7,8 @@ from tempfile import TemporaryDirectory
 
 from holdfast.errors import InputError, nearest
 from holdfast.evaluation.evidence import Evidence
-from holdfast.ingest.order_log import Ingested, ingest
-from holdfast.ingest.snapshot import ingest_snapshot
+from holdfast.ingest.order_log import OrderLog, read_order_log
+from holdfast.ingest.snapshot import read_snapshot
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Listener, Silence, Steps
 from holdfast.study import Study
@@ -64,7 +64,7 @@ def compare(study: Study, *, task: str | None = None, listener: Listener | None 
             with steps("Compare"):
                 return comparing.compare_log(study, got, warehouse, tasks=tasks)
         with steps("Read the snapshot"):
-            snapshot = ingest_snapshot(study, warehouse)
+            snapshot = read_snapshot(study, warehouse)
         with steps("Compare"):
             return comparing.compare_snapshot(study, snapshot, tasks=tasks)
 
@@ -75,8 +75,8 @@ def _scratch() -> Iterator[Warehouse]:
         yield warehouse
 
 
-def _read(study: Study, warehouse: Warehouse, steps: Steps) -> Ingested:
+def _read(study: Study, warehouse: Warehouse, steps: Steps) -> OrderLog:
     with steps("Read the sources") as step:
-        got = ingest(study, warehouse)
+        got = read_order_log(study, warehouse)
         step.detail = f"{got.rows.read:,} rows, {got.n_customers:,} customers"
     return got
