@@ -118,6 +118,40 @@ class TreeEnsemble(Saved):
         return np.column_stack([found[:, :-1], found[:, -1] + self.offset])
 
 
+def train_lightgbm(
+    matrix: Matrix,
+    target: Vector,
+    parameters: Mapping[str, Any],
+    *,
+    rounds: int,
+    seed: int,
+    weight: Vector | None = None,
+    start: Vector | None = None,
+    offset: float = 0.0,
+) -> TreeEnsemble:
+    """Train LightGBM so that the same seed and data give the same bytes.
+
+    Parameters
+    ----------
+    matrix, target, weight
+        (n_rows, n_columns), (n_rows,) and (n_rows,).
+    start
+        Raw scores to start from, (n_rows,); `offset` is what every later prediction starts from.
+    """
+    import lightgbm
+
+    settings = {
+        **parameters,
+        "seed": seed,
+        "num_threads": threads_for(matrix),
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbosity": -1,
+    }
+    data = lightgbm.Dataset(matrix, target, weight=weight, init_score=start)
+    return from_lightgbm(lightgbm.train(settings, data, rounds), offset=offset)
+
+
 def from_lightgbm(booster: Any, *, offset: float = 0.0) -> TreeEnsemble:
     """Keep a trained LightGBM booster; `offset` is what its training started from."""
     text = booster.model_to_string()

@@ -22,8 +22,7 @@ import numpy.typing as npt
 import polars as pl
 
 from holdfast.arrays import Matrix, Vector
-from holdfast.learners.forest_converters import TreeEnsemble, from_lightgbm
-from holdfast.learners.link_functions import threads_for
+from holdfast.learners.forest_converters import TreeEnsemble, train_lightgbm
 
 LEVELS = (0.025, 0.1, 0.5, 0.8, 0.9, 0.975)
 COVERAGES = (0.8, 0.95)
@@ -146,7 +145,15 @@ class SpreadModel:
         # The square root of the yardstick: between one customer one vote and one pound one vote.
         weight = np.sqrt(outlook.scale[taught])
         quantiles = tuple(
-            _quantile(matrix[taught], ratio[taught], weight, level, seed) for level in LEVELS
+            train_lightgbm(
+                matrix[taught],
+                ratio[taught],
+                {**_PARAMETERS, "alpha": level},
+                rounds=_ROUNDS,
+                seed=seed,
+                weight=weight,
+            )
+            for level in LEVELS
         )
         edges = np.quantile(outlook.mean[latest], _TIERS)
         floor = 0.0 if (revenue < 0).mean() < _MANY_NEGATIVE else None
@@ -227,25 +234,6 @@ class SpreadModel:
             for level in LEVELS
         )
         return cls(quantiles, **json.loads(parts["own.json"]))
-
-
-def _quantile(
-    matrix: Matrix, ratio: Vector, weight: Vector, level: float, seed: int
-) -> TreeEnsemble:
-    import lightgbm
-
-    settings = {
-        **_PARAMETERS,
-        "alpha": level,
-        "seed": seed,
-        "num_threads": threads_for(matrix),
-        "deterministic": True,
-        "force_row_wise": True,
-        "verbosity": -1,
-    }
-    return from_lightgbm(
-        lightgbm.train(settings, lightgbm.Dataset(matrix, ratio, weight=weight), _ROUNDS)
-    )
 
 
 def _bounds(ratios: Matrix, buys: Vector, coverage: float) -> tuple[Vector, Vector, Truths]:

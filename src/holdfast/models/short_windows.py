@@ -15,8 +15,7 @@ import polars as pl
 
 from holdfast.arrays import Matrix, Vector
 from holdfast.learners.algorithms import Parameters
-from holdfast.learners.forest_converters import TreeEnsemble, from_lightgbm
-from holdfast.learners.link_functions import threads_for
+from holdfast.learners.forest_converters import TreeEnsemble, train_lightgbm
 
 _DEFAULTS: Mapping[str, Any] = {
     "learning_rate": 0.03,
@@ -113,18 +112,8 @@ def _boosted(
     seed: int,
     **fixed: object,
 ) -> TreeEnsemble:
-    import lightgbm
-
-    settings = {
-        **_DEFAULTS,
-        **parameters,
-        **fixed,
-        "seed": seed,
-        "num_threads": threads_for(matrix),
-        "deterministic": True,
-        "force_row_wise": True,
-        "verbosity": -1,
-    }
+    settings = {**_DEFAULTS, **parameters, **fixed}
     rounds = settings.pop("num_iterations")
-    booster = lightgbm.train(settings, lightgbm.Dataset(matrix, target, init_score=start), rounds)
-    return from_lightgbm(booster, offset=base)
+    return train_lightgbm(
+        matrix, target, settings, rounds=rounds, seed=seed, start=start, offset=base
+    )

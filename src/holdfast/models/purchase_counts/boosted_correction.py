@@ -13,18 +13,13 @@ import numpy as np
 import polars as pl
 
 from holdfast.arrays import Matrix, Vector
-from holdfast.learners.forest_converters import TreeEnsemble, from_lightgbm
-from holdfast.learners.link_functions import threads_for
+from holdfast.learners.forest_converters import TreeEnsemble, train_lightgbm
 
 MOST_THRESHOLDS = 12
 _SETTINGS = {
     "objective": "binary",
     "learning_rate": 0.03,
     "num_leaves": 4,
-    "min_data_in_leaf": 1000,
-    "verbosity": -1,
-    "deterministic": True,
-    "force_row_wise": True,
 }
 _ROUNDS = 60
 _EDGE = 1e-6
@@ -71,8 +66,6 @@ class Tilt:
 
 def fit_tilt(windows: Sequence[Window], *, seed: int) -> Tilt:
     """Learn from past windows."""
-    import lightgbm
-
     usual = float(np.quantile(np.concatenate([window.bought for window in windows]), 0.995))
     n = int(np.clip(usual, 1, MOST_THRESHOLDS))
     stacked = [_stacked(window.histories, window.pmf, n) for window in windows]
@@ -84,12 +77,11 @@ def fit_tilt(windows: Sequence[Window], *, seed: int) -> Tilt:
         np.float64
     )
     weight = np.repeat([w.weight for w in windows], [len(w.bought) * n for w in windows])
-    settings = {**_SETTINGS, "seed": seed, "num_threads": threads_for(matrix)}
-    settings["min_data_in_leaf"] = min(1000, max(20, len(matrix) // 20))
-    booster = lightgbm.train(
-        settings, lightgbm.Dataset(matrix, target, weight=weight, init_score=start), _ROUNDS
+    settings = {**_SETTINGS, "min_data_in_leaf": min(1000, max(20, len(matrix) // 20))}
+    trees = train_lightgbm(
+        matrix, target, settings, rounds=_ROUNDS, seed=seed, weight=weight, start=start
     )
-    return Tilt(from_lightgbm(booster), n)
+    return Tilt(trees, n)
 
 
 def _stacked(histories: pl.DataFrame, pmf: Matrix, n: int) -> tuple[Matrix, Vector]:
