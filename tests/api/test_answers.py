@@ -246,8 +246,10 @@ def test_recovery_is_told_with_its_range_and_source(api: Api) -> None:
         s for s in api.get("/segments").json()["segments"] if s["segment"] == "Vulnerable"
     )["total_ltv"]
     assert row["recovered"] == pytest.approx(value * 0.5 * 0.2)
-    assert row["net_low"] == pytest.approx(value * 0.5 * 0.1 - row["invested"])
-    assert row["net_high"] == pytest.approx(value * 0.5 * 0.4 - row["invested"])
+    assert row["net_low"] == pytest.approx(row["recovered_low"] - row["invested"])
+    # The total may be off besides, as it was on customers not learnt from.
+    assert row["recovered_low"] <= value * 0.5 * 0.1
+    assert row["recovered_high"] >= value * 0.5 * 0.4
     assert told["uplift_source"] == "assumed"
 
 

@@ -1,6 +1,4 @@
-"""What the dashboard asks of runs: find customers, compare runs, try other campaigns, sum up a
-base.
-"""
+"""What the dashboard asks of runs: find customers, compare runs, sum up a base."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +6,6 @@ from typing import Any
 import polars as pl
 import pytest
 
-from holdfast.campaigns.recovery import Campaign, simulate_recovery
 from holdfast.evaluation.totals import range_of
 from holdfast.io.runs import Registry, Run
 from holdfast.report import chart_data
@@ -65,25 +62,6 @@ def test_a_sum_is_as_uncertain_as_the_worst_past_cutoff() -> None:
     assert range_of(100, _evidence((0.5, None, None))) == (200.0, 200.0)
     assert range_of(-100, _evidence((1.0, 0.8, 1.25))) == (-125.0, -80.0)
     assert range_of(100, _evidence()) is None
-
-
-def test_reach_scales_what_is_invested_and_recovered_and_no_half_customer_is_contacted() -> None:
-    segments = pl.DataFrame(
-        {"segment": ["Vulnerable"], "customers": [5], "total_ltv": [500.0], "average_ltv": [100.0]}
-    )
-    campaign = {"Vulnerable": Campaign(cost=10, rate=0.5, reach=0.5)}
-    plan = simulate_recovery(segments, campaign, _evidence((1.0, 0.8, 1.25)), margin_rate=0.4).row(
-        0, named=True
-    )
-    # 2 of 5 customers: 20 spent; 200 x 0.4 x 0.5 = 40 back, or 32 to 50.
-    assert (plan["customers"], plan["invested"], plan["recovered"], plan["net"]) == (
-        2,
-        20.0,
-        40.0,
-        20.0,
-    )
-    assert (plan["net_low"], plan["net_high"]) == (12.0, 30.0)
-    assert plan["break_even_rate"] == 0.25
 
 
 def test_moves_name_those_who_came_and_those_who_went() -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import polars as pl
 from fastapi import APIRouter, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import ValidationError
@@ -12,18 +13,16 @@ from holdfast.api.examples import WHAT_IF
 from holdfast.api.problems import Refused
 from holdfast.api.schemas import Anything, SegmentsAnswer, WhatIf
 from holdfast.api.served import Served
-from holdfast.campaigns.what_if import Assumption, recovery_what_if
-from holdfast.tables import SEGMENTS
+from holdfast.campaigns.recovery import Campaign, add_up, campaigns_of, explain_range
+from holdfast.campaigns.recovery import simulate_recovery as simulate
+from holdfast.tables import EVIDENCE, SEGMENTS, Contract
 
 router = APIRouter(tags=["segments"])
 
 
 def _rows(served: Served) -> list[dict[str, Any]]:
-    table = served.table("segments")
     actions = served.scorer.study.actions
-    rows = served.without_zeros(
-        table if table is not None else SEGMENTS.empty(), "average_ltv", "total_ltv"
-    )
+    rows = served.without_zeros(_table(served, "segments", SEGMENTS), "average_ltv", "total_ltv")
     return [{**row, "actions": actions.get(row["segment"], [])} for row in rows.to_dicts()]
 
 
@@ -88,18 +87,31 @@ async def simulate_recovery(asked: AskedNow, served: Current) -> Response:
         raise Refused(
             422, f"{where[:200]}: {first['msg']}", fix="see the example in the documentation"
         ) from None
-    assumed: dict[str, Assumption] = {
-        name: Assumption(**case.model_dump()) for name, case in wanted.segments.items()
-    }
-    table = served.table("segments")
-    found = await run_in_threadpool(
-        recovery_what_if,
-        served.scorer.study,
-        SEGMENTS.empty() if table is None else table,
-        assumed,
-        margin_rate=wanted.margin_rate,
+    study = served.scorer.study
+    given = {name: Campaign(**case.model_dump()) for name, case in wanted.segments.items()}
+    margin = study.value.margin_rate if wanted.margin_rate is None else wanted.margin_rate
+    past = _table(served, "evidence", EVIDENCE)
+    plan = await run_in_threadpool(
+        simulate,
+        _table(served, "segments", SEGMENTS),
+        campaigns_of(study) | given,
+        past,
+        margin_rate=margin,
     )
-    return answer(served, {"currency": served.scorer.study.currency, **found})
+    told = {
+        "currency": study.currency,
+        "segments": plan.to_dicts(),
+        "total": add_up(plan),
+        "margin_rate": margin,
+        "uplift_source": "assumed",
+        "range": explain_range(past),
+    }
+    return answer(served, told)
+
+
+def _table(served: Served, name: str, contract: Contract) -> pl.DataFrame:
+    table = served.table(name)
+    return contract.empty() if table is None else table
 
 
 SCHEMAS = (WhatIf,)

@@ -5,8 +5,13 @@ reader's hand.
 import polars as pl
 import streamlit as st
 
-from holdfast.campaigns.economics import totals
-from holdfast.campaigns.recovery import Campaign, campaigns_of, simulate_recovery
+from holdfast.campaigns.recovery import (
+    Campaign,
+    add_up,
+    campaigns_of,
+    explain_range,
+    simulate_recovery,
+)
 from holdfast.dashboard import components
 from holdfast.dashboard.run_view import Opened
 from holdfast.report import charts, details, formatting
@@ -88,7 +93,7 @@ def _sliders(run: Opened, assumed: dict[str, Campaign]) -> dict[str, Campaign]:
 
 def _totals(run: Opened, plan: pl.DataFrame) -> None:
     """The sum of the campaigns, stamped with where the rates come from."""
-    found, money = totals(plan), run.currency
+    found, money = add_up(plan), run.currency
     source = formatting.listing(sorted(plan["uplift_source"].unique().to_list()))
     roi = found["roi_percent"]
     components.cards(
@@ -105,12 +110,6 @@ def _totals(run: Opened, plan: pl.DataFrame) -> None:
             },
         ]
     )
-    if plan["net_low"].null_count() == 0:
-        low, high = (float(plan[name].sum()) for name in ("net_low", "net_high"))
-        st.caption(
-            f"Net. {formatting.ranged(float(plan['net'].sum()), low, high, money)}".replace(
-                "$", r"\$"
-            )
-        )
-    else:
-        st.caption("No range: nothing could be proved on later time.")
+    low, high = (formatting.money(found[name], money) for name in ("net_low", "net_high"))
+    text = f"Net between {low} and {high}: {explain_range(run.table('evidence'))}."
+    st.caption(text.replace("$", r"\$"))
