@@ -3,8 +3,7 @@ downloads.
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
-from html import escape
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -12,8 +11,8 @@ import streamlit as st
 from holdfast.dashboard.run_view import Opened, Project, opened, project
 from holdfast.errors import HoldfastError, RunNotFound
 from holdfast.report import formatting
-from holdfast.report.listings import Listing
 from holdfast.report.summary import stamps
+from holdfast.report.table_format import Table, to_html
 from holdfast.report.theme import in_dark
 
 if TYPE_CHECKING:
@@ -23,19 +22,18 @@ _NARROW = 320
 """A chart that is no wider keeps its width: it fits a phone, and its shape means something."""
 _CARDS = 4
 """Headline figures that a row has room for."""
-_SHORT, _LONG = 20, 40
-"""Characters of a cell that stays on one line; of one that needs room."""
 _STYLE = """
 <style>
-.hf-scroll { overflow-x: auto; max-width: 100%; }
-.hf-scroll:focus-visible { outline: 2px solid currentColor; }
+.scroll { overflow-x: auto; max-width: 100%; }
+.scroll:focus-visible { outline: 2px solid currentColor; }
 .hf-table { width: 100%; border-collapse: collapse; font-size: .92rem;
     font-variant-numeric: tabular-nums; }
-.hf-caption { font-weight: 600; font-size: .92rem; margin: 0; padding: .2rem 0 .4rem; }
+.hf-table caption { font-weight: 600; text-align: left; color: inherit; padding: .2rem 0 .4rem; }
 .hf-table th, .hf-table td
     { padding: .4rem .65rem; text-align: left; vertical-align: top; border: 0;
   border-bottom: 1px solid color-mix(in srgb, currentColor 18%, transparent); }
-.hf-table td { white-space: pre-line; overflow-wrap: break-word;
+.hf-table tbody th { font-weight: 400; }
+.hf-table :is(td, tbody th) { white-space: pre-line; overflow-wrap: break-word;
     min-width: 5.5rem; max-width: 32rem; }
 .hf-table .s { white-space: nowrap; }
 .hf-table .w { min-width: 15rem; width: 50%; }
@@ -117,7 +115,7 @@ def figure(
     run: Opened,
     name: str,
     make: Callable[[], "ChartType"],
-    table: Callable[[], Listing] | None = None,
+    table: Callable[[], Table] | None = None,
     *,
     keep: bool = True,
 ) -> None:
@@ -140,7 +138,7 @@ def figure(
 
 
 def prepare(
-    run: Opened, name: str, make: Callable[[], "ChartType"], table: Callable[[], Listing]
+    run: Opened, name: str, make: Callable[[], "ChartType"], table: Callable[[], Table]
 ) -> None:
     """Make what `figure` keeps, before anybody looks."""
     _kept_chart(run, name, make)
@@ -189,44 +187,12 @@ def _drawn(told: tuple[str, str], spec: str, name: str) -> bool:
     return True
 
 
-def listing(table: Listing) -> None:
-    """A table in words, as HTML: nothing in a cell is markup."""
+def listing(table: Table) -> None:
+    """A table in words; nothing in a cell is markup."""
     if not table.rows:
         st.caption(f"{plain(table.caption)}: nothing to list.")
         return
-    head = "".join(
-        _cell("th", name, k >= table.n_words, ' scope="col"')
-        for k, name in enumerate(table.columns)
-    )
-    body = "".join(
-        f"<tr>{''.join(_cell('td', value, k >= table.n_words) for k, value in enumerate(row))}</tr>"
-        for row in table.rows
-    )
-    named = escape(table.caption)
-    st.html(
-        f'<p class="hf-caption">{named}</p><div class="hf-scroll" tabindex="0" role="region" '
-        f'aria-label="{named}">'
-        f'<table class="hf-table" aria-label="{named}"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
-
-
-def _cell(tag: str, value: str, is_number: bool, more: str = "") -> str:
-    kind = "n" if is_number else "s" if len(value) <= _SHORT else "w" if len(value) > _LONG else ""
-    named = f' class="{kind}"' if kind else ""
-    return f"<{tag}{named}{more}>{escape(value)}</{tag}>"
-
-
-def rows(
-    caption: str, columns: Sequence[str], cells: Iterable[Sequence[str]], *, n_words: int = 1
-) -> Listing:
-    """A listing made here of words that the charts' tables hold."""
-    return Listing(
-        caption=caption,
-        columns=tuple(columns),
-        rows=tuple(tuple(row) for row in cells),
-        n_words=n_words,
-    )
+    st.html(to_html(table))
 
 
 def cards(found: Sequence[dict[str, Any]]) -> None:

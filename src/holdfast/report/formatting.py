@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from math import isfinite
-from typing import Literal
+from typing import Any, Literal
 
 from holdfast.windows import date_of
 
@@ -51,7 +51,7 @@ class Metric:
     label: str
     meaning: str
     better: Literal["higher", "lower", "nearer 1"]
-    unit: Literal["ratio", "share", "money"] = "ratio"
+    unit: Literal["ratio", "percent", "money"] = "ratio"
 
 
 METRICS = {
@@ -62,15 +62,15 @@ METRICS = {
     "brier": Metric("Brier score", "mean squared error of the probability", "lower"),
     "log_loss": Metric("Log loss", "penalty for confident mistakes", "lower"),
     "ece": Metric(
-        "Calibration error", "mean gap between predicted and actual share", "lower", "share"
+        "Calibration error", "mean gap between predicted and actual share", "lower", "percent"
     ),
     "f1": Metric("F1", "balance of precision and recall at the threshold", "higher"),
-    "precision": Metric("Precision", "share of those flagged who left", "higher", "share"),
-    "recall": Metric("Recall", "share of the leavers who were flagged", "higher", "share"),
+    "precision": Metric("Precision", "share of those flagged who left", "higher", "percent"),
+    "recall": Metric("Recall", "share of the leavers who were flagged", "higher", "percent"),
     "top_decile_lift": Metric(
         "Top 10% lift", "how many times more leavers than at random", "higher"
     ),
-    "wape": Metric("WAPE", "sum of absolute errors over total revenue", "lower", "share"),
+    "wape": Metric("WAPE", "sum of absolute errors over total revenue", "lower", "percent"),
     "spearman": Metric(
         "Spearman", "how well customers are ranked by value; 1 is perfect", "higher"
     ),
@@ -80,7 +80,7 @@ METRICS = {
     "total_ratio": Metric("Total predicted / actual", "1 means the sum came out right", "nearer 1"),
     "gini": Metric("Normalised Gini", "how well value is ranked; 1 is perfect", "higher"),
     "top_decile_capture": Metric(
-        "Top 10% capture", "revenue held by the tenth ranked highest", "higher", "share"
+        "Top 10% capture", "revenue held by the tenth ranked highest", "higher", "percent"
     ),
 }
 
@@ -135,6 +135,30 @@ def count(number: float | None) -> str:
     return NONE if number is None else f"{number:,.0f}"
 
 
+def number(value: float | None) -> str:
+    """Write a figure whose unit is not known here.
+
+    >>> number(1234.5), number(0.12345), number(3.0)
+    ('1,234', '0.123', '3')
+    """
+    if value is None:
+        return NONE
+    return f"{value:,.0f}" if abs(value) >= 1000 or value == round(value) else f"{value:,.3g}"
+
+
+def text(value: Any) -> str:
+    """Write what is no figure.
+
+    >>> text(True), text(["a", "b"]), text(None)
+    ('yes', 'a and b', '')
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return listing(list(map(str, value)))
+    return "" if value is None else str(value)
+
+
 def plural(number: int, noun: str) -> str:
     """Count things.
 
@@ -177,7 +201,7 @@ def metric(name: str, value: float | None, currency: str) -> str:
     unit = METRICS[name].unit if name in METRICS else "ratio"
     if unit == "money":
         return money(value, currency)
-    return percent(value) if unit == "share" else decimal(value)
+    return percent(value) if unit == "percent" else decimal(value)
 
 
 def ranged(value: float, low: float, high: float, currency: str) -> str:
@@ -224,6 +248,15 @@ def feature(name: str) -> str:
     if len(parts) > 1 and parts[-1] in STATISTICS:
         parts = [STATISTICS[parts[-1]], *parts[:-1]]
     return " ".join(parts) + within
+
+
+def feature_title(name: str) -> str:
+    """The same, to begin with.
+
+    >>> feature_title("n_purchases_90d")
+    'Purchases in 90 days'
+    """
+    return capital(feature(name))
 
 
 def algorithm(name: str | None) -> str:

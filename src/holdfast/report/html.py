@@ -6,7 +6,6 @@ through is ours.
 """
 
 import json
-import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -15,12 +14,12 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from holdfast.findings import SEVERITIES
-from holdfast.report import details, formatting, listings
+from holdfast.report import formatting, run_tables
 from holdfast.report.churn_page import churn_page
-from holdfast.report.listings import Listing
 from holdfast.report.render import Drawing
 from holdfast.report.report_data import Report
 from holdfast.report.summary import audited, cards, how_proved, lead, rows, stamps, top_reasons
+from holdfast.report.table_format import CONTROL, Table, to_html
 from holdfast.report.theme import css_variables
 
 if TYPE_CHECKING:
@@ -39,8 +38,6 @@ SECTIONS = (
     ("data", "Data"),
     ("made", "How it was made"),
 )
-# What HTML cannot hold, and what browsers drop or act on silently.
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def render(report: Report, drawn: Sequence[Drawing]) -> str:
@@ -55,7 +52,7 @@ def render(report: Report, drawn: Sequence[Drawing]) -> str:
         report=report,
         page=_page(report),
         drawings={drawing.name: drawing for drawing in drawn},
-        listings=_listings(report),
+        tables=_tables(report),
         **dressing(),
     )
 
@@ -75,6 +72,7 @@ def _resource(name: str) -> str:
 def template(name: str) -> "jinja2.Template":
     """A page's template; whatever it is given is escaped."""
     import jinja2
+    from markupsafe import Markup
 
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_resource),
@@ -84,11 +82,12 @@ def template(name: str) -> "jinja2.Template":
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["table"] = lambda table: Markup(to_html(table))
     return environment.get_template(name)
 
 
 def _printable(value: Any) -> Any:
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", value) if type(value) is str else value
+    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", value) if type(value) is str else value
 
 
 def _style() -> str:
@@ -156,33 +155,45 @@ def told(
     ]
 
 
-def _listings(report: Report) -> dict[str, Listing]:
-    per_task = (listings.metrics, listings.all_metrics, listings.importance, listings.dependence)
-    both = {
-        f"{task}_{make.__name__}": make(report, task)
-        for task in ("churn", "value")
-        for make in per_task
-    }
+def _tables(report: Report) -> dict[str, Table]:
+    currency = report.currency
     whole = (
-        listings.segments,
-        listings.audit,
-        listings.tiers,
-        listings.recovery,
-        listings.riskiest,
-        listings.proof,
-        listings.cross_validated,
-        listings.candidates,
-        listings.calibration,
-        listings.ranking,
-        listings.gains,
-        listings.promises,
-        listings.roles,
-        listings.set_aside,
-        listings.seconds,
-        listings.versions,
+        run_tables.segments,
+        run_tables.audit,
+        run_tables.tiers,
+        run_tables.riskiest,
+        run_tables.proof,
+        run_tables.cross_validated,
+        run_tables.candidates,
+        run_tables.calibration,
+        run_tables.ranking,
+        run_tables.gains,
+        run_tables.roles,
+        run_tables.set_aside,
+        run_tables.seconds,
+        run_tables.versions,
     )
-    horizons = details.horizons_proved(report.horizon_evidence, currency=report.currency)
-    return both | {make.__name__: make(report) for make in whole} | {"horizons_proved": horizons}
+    of_task = (
+        run_tables.metrics,
+        run_tables.all_metrics,
+        run_tables.importance,
+        run_tables.dependence,
+    )
+    return (
+        {make.__name__: make(report) for make in whole}
+        | {
+            f"{task}_{make.__name__}": make(report, task)
+            for task in ("churn", "value")
+            for make in of_task
+        }
+        | {
+            "recovery": run_tables.recovery(report.recovery, currency=currency),
+            "promises": run_tables.promises(report.predictions, currency=currency),
+            "horizons_proved": run_tables.horizons_proved(
+                report.horizon_evidence, currency=currency
+            ),
+        }
+    )
 
 
 def _made(report: Report) -> list[tuple[str, str]]:

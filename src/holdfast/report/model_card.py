@@ -2,71 +2,47 @@
 not be used.
 """
 
-import re
-from collections.abc import Iterable
-
-from holdfast.report import details, formatting, listings
-from holdfast.report.listings import Listing
+from holdfast.report import formatting, run_tables
 from holdfast.report.report_data import Report
 from holdfast.report.summary import how_proved, rows, when
-
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~])")
+from holdfast.report.table_format import Col, Table, make_table, plain, to_markdown
 
 
 def model_card(report: Report) -> str:
     """Write the card in Markdown."""
     parts = (
-        f"# Model card: {_plain(report.study.name)}",
-        _table_of(("", ""), _identity(report)),
+        f"# Model card: {plain(report.study.name)}",
+        to_markdown(_identity(report)),
         "## Intended use",
         _intended(report),
         "## Data",
-        _plain(rows(report)),
-        _table(listings.set_aside(report)),
+        plain(rows(report)),
+        to_markdown(run_tables.set_aside(report)),
         "## How it was proved",
-        _plain(how_proved(report)),
-        *(_table(listings.metrics(report, task)) for task in ("churn", "value")),
-        *(_table(listings.all_metrics(report, task)) for task in ("churn", "value")),
-        _table(details.horizons_proved(report.horizon_evidence, currency=report.currency)),
-        _table(listings.cross_validated(report)),
-        _table(listings.candidates(report)),
+        plain(how_proved(report)),
+        *(to_markdown(run_tables.metrics(report, task)) for task in ("churn", "value")),
+        *(to_markdown(run_tables.all_metrics(report, task)) for task in ("churn", "value")),
+        to_markdown(run_tables.horizons_proved(report.horizon_evidence, currency=report.currency)),
+        to_markdown(run_tables.cross_validated(report)),
+        to_markdown(run_tables.candidates(report)),
         "## Calibration",
-        _table(listings.calibration(report)) or "No probability has met its outcome yet.",
+        to_markdown(run_tables.calibration(report)) or "No probability has met its outcome yet.",
         "## What moves the predictions",
-        *(_table(listings.importance(report, task)) for task in ("churn", "value")),
+        *(to_markdown(run_tables.importance(report, task)) for task in ("churn", "value")),
         "## Limits",
         _limits(report),
         "## Findings",
         _findings(report),
         "## Made with",
-        _table(listings.versions(report)),
+        to_markdown(run_tables.versions(report)),
     )
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _plain(text: str) -> str:
-    """Keep text from being read as Markdown or HTML, on one line."""
-    return _MARKUP.sub(r"\\\1", " ".join(text.split()))
-
-
-def _table_of(head: Iterable[str], body: Iterable[Iterable[str]], *, n_words: int = 2) -> str:
-    head = [_plain(name) for name in head]
-    rule = ["---" if place < n_words else "---:" for place in range(len(head))]
-    lines = [head, rule, *([_plain(cell) for cell in row] for row in body)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _table(listing: Listing) -> str:
-    if not listing.rows:
-        return ""
-    table = _table_of(listing.columns, listing.rows, n_words=listing.n_words)
-    return f"**{_plain(listing.caption)}**\n\n{table}"
-
-
-def _identity(report: Report) -> list[tuple[str, str]]:
+def _identity(report: Report) -> Table:
     summary, study = report.summary, report.study
     models = {task: (summary.get(task) or {}).get("algorithm") for task in ("churn", "value")}
-    return [
+    facts = [
         ("Run", str(summary.get("run_id", formatting.NONE))),
         ("Made", str(summary.get("created_at", formatting.NONE))),
         ("Scored as of", formatting.day(summary["cutoff_day"])),
@@ -80,6 +56,8 @@ def _identity(report: Report) -> list[tuple[str, str]]:
         ("Seed", str(study.seed)),
         ("Study's SHA-256", study.fingerprint),
     ]
+    rows = [{"name": name, "value": value} for name, value in facts]
+    return make_table("", rows, Col("name", " "), Col("value", " "))
 
 
 def _intended(report: Report) -> str:
@@ -125,9 +103,9 @@ def _findings(report: Report) -> str:
     found = report.summary.get("findings", [])
     known = report.study.acknowledge
     lines = (
-        f"- **{formatting.capital(finding['severity'])}, {_plain(finding['name'])}"
+        f"- **{formatting.capital(finding['severity'])}, {plain(finding['name'])}"
         f"{' (acknowledged in the study)' if finding['name'] in known else ''}.** "
-        + _plain(
+        + plain(
             " ".join(formatting.sentence(finding[part]) for part in ("evidence", "meaning", "fix"))
         )
         for finding in found

@@ -21,8 +21,9 @@ from holdfast.campaigns.recovery import Campaign, campaigns_of
 from holdfast.dashboard import components
 from holdfast.dashboard.run_view import Opened, Project
 from holdfast.errors import HoldfastError
-from holdfast.report import details, formatting
+from holdfast.report import formatting, run_tables
 from holdfast.report.exports import write_audience
+from holdfast.report.table_format import make_table
 from holdfast.study import AT_RISK_SEGMENTS, SEGMENT_NAMES
 from holdfast.windows import day_of
 
@@ -172,7 +173,7 @@ def _told(run: Opened, audience: Audience) -> None:
             "Nobody is held out: this campaign can never be measured.", icon=":material/science:"
         )
     with st.container(border=True):
-        components.listing(details.audience(audience.customers, currency=money))
+        components.listing(run_tables.audience(audience.customers, currency=money))
 
 
 def _given_away(found: Project, run: Opened, audience: Audience) -> None:
@@ -238,25 +239,18 @@ def _record(found: Project) -> None:
             "Nothing has been exported yet.", "An export appears here with its rule and run."
         )
         return
-    components.listing(
-        components.rows(
-            f"The latest {min(20, len(known))} of {len(known)}, from exports.jsonl",
-            ("When", "How", "Rule", "Run", "Contacted", "Held out"),
-            (_entry(entry) for entry in known[:20]),
-            n_words=4,
-        )
-    )
+    caption = f"The latest {min(20, len(known))} of {len(known)}, from exports.jsonl"
+    components.listing(make_table(caption, [_entry(entry) for entry in known[:20]]))
 
 
-def _entry(entry: dict[str, Any]) -> tuple[str, ...]:
+def _entry(entry: dict[str, Any]) -> dict[str, Any]:
     rule, figures = entry["rule"], entry["figures"]
     terms = f"cost {rule['cost']:g}, rate {rule['rate']:.0%}, held out {rule['holdout_share']:.0%}"
-    said = f"{', '.join(rule['segments'])}; {terms}"
-    return (
-        entry["at"],
-        entry["how"],
-        said,
-        entry["run_id"],
-        formatting.count(figures["contacted"]),
-        formatting.count(figures["held_out"]),
-    )
+    return {
+        "when": entry["at"],
+        "how": entry["how"],
+        "rule": f"{', '.join(rule['segments'])}; {terms}",
+        "run": entry["run_id"],
+        "contacted": figures["contacted"],
+        "held_out": figures["held_out"],
+    }

@@ -5,7 +5,7 @@ import streamlit as st
 
 from holdfast.dashboard import components
 from holdfast.dashboard.run_view import Opened
-from holdfast.report import chart_data, charts, details, formatting
+from holdfast.report import chart_data, charts, formatting, run_tables
 
 
 def show() -> None:
@@ -25,19 +25,19 @@ def show() -> None:
         )
         return
     components.figure(
-        run, "retention", lambda: charts.retention(cohorts), lambda: details.retention(cohorts)
+        run, "retention", lambda: charts.retention(cohorts), lambda: run_tables.retention(cohorts)
     )
     components.figure(
         run,
         "survival",
         lambda: charts.survival_curves(survival),
-        lambda: details.survival(survival),
+        lambda: run_tables.survival(survival),
     )
     components.figure(
         run,
         "cohort-value",
         lambda: charts.cohort_value(cohorts, currency=money),
-        lambda: details.cohort_value(cohorts, currency=money),
+        lambda: run_tables.cohort_value(cohorts, currency=money),
     )
 
 
@@ -74,7 +74,7 @@ def _forecast(run: Opened) -> None:
         run,
         f"forecast-{chosen}",
         lambda: charts.revenue_forecast(mine, weeks, currency=money),
-        lambda: details.forecast(mine, currency=money),
+        lambda: run_tables.forecast(mine, currency=money),
     )
     totals = run.run.summary.get("forecast") or {}
     if isinstance(totals.get("expected_revenue"), float) and chosen == "all":

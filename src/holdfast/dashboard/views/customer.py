@@ -8,7 +8,7 @@ import streamlit as st
 from holdfast.dashboard import components
 from holdfast.dashboard.run_view import Opened
 from holdfast.errors import HoldfastError
-from holdfast.report import charts, details, formatting
+from holdfast.report import charts, formatting, run_tables
 from holdfast.report.charts.base import label
 from holdfast.serving import customer_search
 from holdfast.serving.predict import predict_customer
@@ -150,7 +150,7 @@ def _reason(run: Opened, mine: pl.DataFrame, task: str) -> None:
             run,
             f"reasons-{task}",
             lambda: charts.reason_bars(mine, task=task),
-            lambda: details.reasons(mine),
+            lambda: run_tables.reasons(mine),
             keep=False,
         )
 
@@ -161,7 +161,7 @@ def _profile(run: Opened, features: dict[str, Any], known: dict[str, Any]) -> No
         run,
         "radar",
         lambda: charts.profile_radar(beside, segment=known["segment"]),
-        lambda: details.profile(beside),
+        lambda: run_tables.profile(beside),
         keep=False,
     )
 
@@ -186,7 +186,7 @@ def _future(run: Opened, known: dict[str, Any]) -> None:
                 run,
                 "horizons",
                 lambda: charts.value_by_horizon(horizons, currency=money),
-                lambda: details.horizons(horizons, currency=money),
+                lambda: run_tables.horizons(horizons, currency=money),
                 keep=False,
             )
     with right:
@@ -206,7 +206,7 @@ def _future(run: Opened, known: dict[str, Any]) -> None:
             lambda: charts.order_timeline(
                 bought, cutoff_day=known["cutoff_day"], next_day=coming, currency=money
             ),
-            lambda: details.purchases(bought, currency=money),
+            lambda: run_tables.purchases(bought, currency=money),
             keep=False,
         )
 

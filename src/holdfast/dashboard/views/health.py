@@ -9,9 +9,10 @@ import streamlit as st
 
 from holdfast.dashboard import components
 from holdfast.dashboard.run_view import Opened
-from holdfast.report import charts, details, formatting, listings
+from holdfast.report import charts, data_tables, formatting, run_tables
 from holdfast.report.churn_page import churn_page
 from holdfast.report.summary import rows
+from holdfast.report.table_format import make_table
 from holdfast.tables import TRANSACTIONS
 
 _HOLDS = {
@@ -32,12 +33,12 @@ def show() -> None:
         run,
         "left-out",
         lambda: charts.quarantined(left_out),
-        lambda: listings.set_aside(run.report),
+        lambda: run_tables.set_aside(run.report),
     )
     quarantined = run.table("quarantine")
     if quarantined.height:
         with st.expander(f"{formatting.plural(quarantined.height, 'quarantined row')}, as read"):
-            components.listing(details.quarantine(quarantined))
+            components.listing(run_tables.quarantine(quarantined))
     _contract(run)
     if run.is_snapshot:
         components.nothing(
@@ -58,9 +59,9 @@ def show() -> None:
             run,
             "weeks",
             lambda: charts.purchases_by_week(days),
-            lambda: details.weeks(days, currency=run.currency),
+            lambda: run_tables.weeks(days, currency=run.currency),
         )
-        quiet = details.quiet(days)
+        quiet = run_tables.quiet(days)
         if quiet.rows:
             with st.container(border=True):
                 components.listing(quiet)
@@ -82,16 +83,12 @@ def _contract(run: Opened) -> None:
     source: Any = run.study.transactions or run.study.snapshot
     mapped = {role: name for role, name in source.columns.model_dump().items() if name}
     units = {column.name: column.unit for column in TRANSACTIONS.columns} | _HOLDS
-    told = ((role, str(name), units.get(role, "")) for role, name in mapped.items())
+    held = [
+        {"role": role, "column": name, "what_it_must_hold": units.get(role, "")}
+        for role, name in mapped.items()
+    ]
     with st.container(border=True):
-        components.listing(
-            components.rows(
-                "The contract: columns of the source",
-                ("Role", "Column", "What it must hold"),
-                told,
-                n_words=3,
-            )
-        )
+        components.listing(make_table("The contract: columns of the source", held))
 
 
 def _gate(run: Opened) -> None:
@@ -112,7 +109,7 @@ def _gate(run: Opened) -> None:
         "below."
     )
     with st.container(border=True):
-        components.listing(details.gate(counts))
+        components.listing(data_tables.gate(counts))
 
 
 def _churn_window(run: Opened) -> None:

@@ -9,8 +9,9 @@ import streamlit as st
 from holdfast.dashboard import components
 from holdfast.dashboard.run_view import Opened
 from holdfast.evaluation.totals import range_of
-from holdfast.report import charts, details, formatting, listings
+from holdfast.report import charts, formatting, run_tables
 from holdfast.report.summary import lead, top_reasons
+from holdfast.report.table_format import Table
 from holdfast.windows import date_of, day_of
 
 if TYPE_CHECKING:
@@ -54,28 +55,28 @@ def prepare(run: Opened) -> None:
 
 def _figures(
     run: Opened,
-) -> dict[str, tuple[Callable[[], "ChartType"], Callable[[], listings.Listing]]]:
+) -> dict[str, tuple[Callable[[], "ChartType"], Callable[[], Table]]]:
     money = run.currency
     found = {
         "cutoffs": (
             lambda: charts.churn_at_cutoffs(run.table("predictions")),
-            lambda: details.churn_by_cutoff(run.table("predictions")),
+            lambda: run_tables.churn_by_cutoff(run.table("predictions")),
         )
     }
     if run.report.knows_value:
         found["revenue"] = (
             lambda: charts.revenue_distribution(run.scores, currency=money),
-            lambda: details.revenue_bins(run.scores, currency=money),
+            lambda: run_tables.revenue_bins(run.scores, currency=money),
         )
         found["violins"] = (
             lambda: charts.value_by_segment(run.scores, currency=money),
-            lambda: details.value_quartiles(run.scores, currency=money),
+            lambda: run_tables.value_quartiles(run.scores, currency=money),
         )
     return found
 
 
-def _riskiest(run: Opened) -> listings.Listing:
-    table: listings.Listing = run.kept("riskiest", lambda: listings.riskiest(run.report, 10))
+def _riskiest(run: Opened) -> Table:
+    table: Table = run.kept("riskiest", lambda: run_tables.riskiest(run.report, 10))
     return table
 
 

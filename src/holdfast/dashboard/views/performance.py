@@ -6,7 +6,7 @@ import streamlit as st
 
 from holdfast.dashboard import components
 from holdfast.dashboard.run_view import Opened
-from holdfast.report import charts, details, formatting, listings
+from holdfast.report import charts, formatting, run_tables
 from holdfast.report.charts.ranking import standings
 from holdfast.report.summary import how_proved
 
@@ -31,33 +31,33 @@ def _churn(run: Opened) -> None:
     report = run.report
     predictions = report.predictions
     with st.container(border=True):
-        components.listing(run.kept("churn metrics", lambda: listings.metrics(report, "churn")))
+        components.listing(run.kept("churn metrics", lambda: run_tables.metrics(report, "churn")))
     components.figure(
-        run, "roc", lambda: charts.roc_pr(report.steps), lambda: listings.ranking(report)
+        run, "roc", lambda: charts.roc_pr(report.steps), lambda: run_tables.ranking(report)
     )
     components.figure(
         run,
         "calibration",
         lambda: charts.calibration(predictions),
-        lambda: listings.calibration(report),
+        lambda: run_tables.calibration(report),
     )
     left, right = st.columns(2)
     with left:
         components.figure(
-            run, "lift", lambda: charts.lift_curve(report.steps), lambda: listings.gains(report)
+            run, "lift", lambda: charts.lift_curve(report.steps), lambda: run_tables.gains(report)
         )
     with right:
         components.figure(
             run,
             "deciles",
             lambda: charts.decile_chart(predictions),
-            lambda: details.deciles(predictions),
+            lambda: run_tables.deciles(predictions),
         )
     components.figure(
         run,
         "cutoffs",
         lambda: charts.churn_at_cutoffs(predictions),
-        lambda: details.churn_by_cutoff(predictions),
+        lambda: run_tables.churn_by_cutoff(predictions),
     )
 
 
@@ -68,7 +68,7 @@ def _value(run: Opened) -> None:
             "This run has no value model.", "Set snapshot.labels.value in the study and run again."
         )
         return
-    metrics = run.kept("value metrics", lambda: listings.metrics(report, "value"))
+    metrics = run.kept("value metrics", lambda: run_tables.metrics(report, "value"))
     if not metrics.rows:
         components.nothing(
             "Nothing proves the value predictions.",
@@ -80,13 +80,13 @@ def _value(run: Opened) -> None:
     with st.container(border=True):
         components.listing(metrics)
     components.figure(
-        run, "gains", lambda: charts.gains(report.steps), lambda: listings.gains(report)
+        run, "gains", lambda: charts.gains(report.steps), lambda: run_tables.gains(report)
     )
     components.figure(
         run,
         "promises",
         lambda: charts.promises(report.predictions, currency=run.currency),
-        lambda: listings.promises(report),
+        lambda: run_tables.promises(report.predictions, currency=run.currency),
     )
 
 
@@ -94,25 +94,25 @@ def _compared(run: Opened) -> None:
     report, evidence = run.report, run.table("evidence")
     components.figure(run, "backtest", lambda: charts.backtest(evidence))
     with st.container(border=True):
-        components.listing(run.kept("backtested", lambda: listings.backtested(report)))
+        components.listing(run.kept("backtested", lambda: run_tables.backtested(report)))
     if report.horizon_evidence.height:
         with st.container(border=True):
             table, currency = report.horizon_evidence, run.currency
             components.listing(
                 run.kept(
-                    "horizons proved", lambda: details.horizons_proved(table, currency=currency)
+                    "horizons proved", lambda: run_tables.horizons_proved(table, currency=currency)
                 )
             )
     for task in ("churn", "value") if report.knows_value else ("churn",):
         with st.expander(f"Every metric of {task} at every cutoff", icon=":material/table_rows:"):
             components.listing(
-                run.kept(("every metric", task), partial(listings.all_metrics, report, task))
+                run.kept(("every metric", task), partial(run_tables.all_metrics, report, task))
             )
     components.figure(
         run,
         "candidates",
         lambda: charts.candidates(evidence),
-        lambda: details.standings(standings(evidence), currency=run.currency),
+        lambda: run_tables.standings(standings(evidence), currency=run.currency),
     )
     if not (standings(evidence)["kind"] == "candidate").any():
         components.nothing(
@@ -123,7 +123,7 @@ def _compared(run: Opened) -> None:
         )
     if run.is_snapshot:
         with st.container(border=True):
-            components.listing(listings.cross_validated(report))
+            components.listing(run_tables.cross_validated(report))
 
 
 def _reasons(run: Opened) -> None:
@@ -132,7 +132,7 @@ def _reasons(run: Opened) -> None:
         run,
         "roles",
         lambda: charts.shap_cross_model(report.importance),
-        lambda: listings.roles(report),
+        lambda: run_tables.roles(report),
     )
     for task in ("churn", "value") if report.knows_value else ("churn",):
         _moves(run, task)
@@ -146,13 +146,13 @@ def _moves(run: Opened, task: str) -> None:
         run,
         f"swarm-{task}",
         lambda: charts.shap_summary(report.contributions, report.importance, task=task),
-        lambda: listings.importance(report, task),
+        lambda: run_tables.importance(report, task),
     )
     components.figure(
         run,
         f"dependence-{task}",
         lambda: charts.shap_dependence(report.contributions, report.importance, task=task),
-        lambda: listings.dependence(report, task),
+        lambda: run_tables.dependence(report, task),
     )
 
 

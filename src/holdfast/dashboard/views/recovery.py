@@ -14,7 +14,7 @@ from holdfast.campaigns.recovery import (
 )
 from holdfast.dashboard import components
 from holdfast.dashboard.run_view import Opened
-from holdfast.report import charts, details, formatting
+from holdfast.report import charts, formatting, run_tables
 
 
 def show() -> None:
@@ -48,14 +48,14 @@ def show() -> None:
         run,
         "net",
         lambda: charts.net_by_rate(plan, currency=run.currency),
-        lambda: details.recovery(plan, currency=run.currency),
+        lambda: run_tables.recovery(plan, currency=run.currency),
         keep=False,
     )
     components.figure(
         run,
         "amounts",
         lambda: charts.revenue_recovery(plan, currency=run.currency),
-        lambda: details.recovery(plan, currency=run.currency),
+        lambda: run_tables.recovery(plan, currency=run.currency),
         keep=False,
     )
 

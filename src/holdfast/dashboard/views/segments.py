@@ -5,7 +5,7 @@ import streamlit as st
 
 from holdfast.dashboard import components
 from holdfast.dashboard.run_view import Opened
-from holdfast.report import charts, details, formatting, listings
+from holdfast.report import charts, formatting, run_tables
 from holdfast.serving.breakdown import breakdown, dimensions
 from holdfast.study import SEGMENT_NAMES
 
@@ -18,20 +18,20 @@ def show() -> None:
         run,
         "segments",
         lambda: charts.segment_analysis(report.segments, currency=money),
-        lambda: listings.segments(report),
+        lambda: run_tables.segments(report),
     )
     components.figure(
         run,
         "quadrant",
         lambda: charts.customer_quadrant(report.scores, report.segments, currency=money),
-        lambda: listings.tiers(report),
+        lambda: run_tables.tiers(report),
     )
     _crowd(run)
     components.figure(
         run,
         "bands",
         lambda: charts.risk_bands(run.scores, currency=money),
-        lambda: details.bands(run.scores, currency=money),
+        lambda: run_tables.bands(run.scores, currency=money),
     )
     _breakdown(run)
     st.subheader("Who moved")
@@ -51,7 +51,7 @@ def show() -> None:
         run,
         "moves",
         lambda: charts.segment_moves(moves),
-        lambda: details.moves(moves, currency=money),
+        lambda: run_tables.moves(moves, currency=money),
     )
 
 
@@ -70,7 +70,7 @@ def _breakdown(run: Opened) -> None:
         lambda: breakdown(run.run, run.scores, chosen, threshold=run.study.churn.threshold),
     )
     with st.container(border=True):
-        components.listing(details.breakdown(table, by=_words(chosen), currency=run.currency))
+        components.listing(run_tables.breakdown(table, by=_words(chosen), currency=run.currency))
 
 
 def _words(name: str) -> str:
@@ -96,5 +96,5 @@ def _crowd(run: Opened) -> None:
         run,
         f"crowd-{'-'.join(key)}",
         lambda: charts.value_against_risk(some, threshold=threshold, currency=money),
-        lambda: details.value_quartiles(some, currency=money),
+        lambda: run_tables.value_quartiles(some, currency=money),
     )

@@ -254,7 +254,7 @@ def _metric(table: pl.DataFrame, name: str, *, width: int) -> "ChartType":
     import altair as alt
 
     names, metric = list(ranking_curves.NAMES), formatting.METRICS[name]
-    form = ".0%" if metric.unit == "share" else ".2f"
+    form = ".0%" if metric.unit == "percent" else ".2f"
     both = ranking_curves.side_by_side(table)
     is_crowded = table.height > 6
     angle = {"labelAngle": -45 if is_crowded else 0, "title": None}
