@@ -24,7 +24,7 @@ from bench._figures import Figure, at_most, show
 from bench._tiled import tiled
 from holdfast.io.runs import Registry
 from holdfast.runs.run import run as run_study
-from holdfast.serving.customer_search import find, read_scores
+from holdfast.serving.customer_search import find_customers, read_scores
 from holdfast.setup.simulate import simulate_to
 from holdfast.study import Study
 from holdfast.synthetic import Shop
@@ -98,7 +98,7 @@ def _figures(study: Path, port: int) -> Iterator[Figure]:
 
 def _searched(scores: Any, typed: str) -> float:
     since = time.perf_counter()
-    find(scores, typed)
+    find_customers(scores, typed)
     return 1000 * (time.perf_counter() - since)
 
 

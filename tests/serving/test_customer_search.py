@@ -11,8 +11,8 @@ from holdfast.io.runs import Registry, Run
 from holdfast.report import chart_data
 from holdfast.runs.run_history import moves, run_before, trail
 from holdfast.serving.customer_profile import Profiles
-from holdfast.serving.customer_search import find, scored
-from holdfast.serving.what_if import levers
+from holdfast.serving.customer_search import find_customer, find_customers
+from holdfast.serving.what_if import find_levers
 from holdfast.study import Study
 
 SCORES = pl.DataFrame({"customer_id": ["*a", "A1", "A10", "A2", "B1", "[x](y)", "a1"]}).sort(
@@ -21,7 +21,7 @@ SCORES = pl.DataFrame({"customer_id": ["*a", "A1", "A10", "A2", "B1", "[x](y)", 
 
 
 def _found(typed: str, at_most: int = 8) -> list[str]:
-    return find(SCORES, typed, at_most=at_most)["customer_id"].to_list()
+    return find_customers(SCORES, typed, at_most=at_most)["customer_id"].to_list()
 
 
 def test_names_that_begin_as_typed_come_first_then_those_that_hold_it() -> None:
@@ -37,9 +37,9 @@ def test_what_is_typed_is_text_and_no_pattern() -> None:
 
 
 def test_only_the_exact_name_is_the_customer() -> None:
-    assert scored(SCORES, "A1") == {"customer_id": "A1"}
-    assert scored(SCORES, "A") is None
-    assert scored(SCORES, "") is None
+    assert find_customer(SCORES, "A1") == {"customer_id": "A1"}
+    assert find_customer(SCORES, "A") is None
+    assert find_customer(SCORES, "") is None
 
 
 def _evidence(*ratios: tuple[float, float | None, float | None]) -> pl.DataFrame:
@@ -152,7 +152,7 @@ def test_a_lever_spans_the_base_and_leaves_the_calendar_alone() -> None:
             },
         }
     )
-    (lever,) = levers(study, _profiles(), {"spend": 150})
+    (lever,) = find_levers(study, _profiles(), {"spend": 150})
     assert (lever.feature, lever.low, lever.high, lever.value, lever.step) == (
         "spend",
         1.0,

@@ -23,12 +23,11 @@ def known(asked: Asked, customer_id: str) -> bytes:
         404: the run has no such customer.
     """
     served = asked.run()
-    answer = served.answer_json(customer_id)
-    if answer is None:
+    score = served.score_of(customer_id)
+    if score is None:
         raise stranger(asked, customer_id)
-    text, churn_probability = answer
-    asked.context.metrics.scored(churn_probability)
-    return text.encode()
+    asked.context.metrics.scored(score["churn_probability"])
+    return served.answers.answer_json(score)
 
 
 def stranger(asked: Asked, customer_id: str) -> Refused:
@@ -67,7 +66,7 @@ def scored(
     served = asked.run()
     score = served.scorer.score(given.values)
     asked.context.metrics.scored(score["churn_probability"])
-    return {**served.answer(customer_id, score), "warnings": list(given.notes)}, score
+    return {**served.answers.answer_now(customer_id, score), "warnings": list(given.notes)}, score
 
 
 def named_columns(asked: Asked, body: Any) -> tuple[str, dict[str, Any]]:

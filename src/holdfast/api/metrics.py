@@ -87,7 +87,7 @@ class _State(Collector):
         info = GaugeMetricFamily(
             "holdfast_run_info", "The run that is served", labels=["run_id", "model_version"]
         )
-        info.add_metric([served.run_id, served.model_version], 1.0)
+        info.add_metric([served.run_id, served.stamp["model_version"]], 1.0)
         yield info
         created = datetime.fromisoformat(served.run.manifest["created_at"])
         age = GaugeMetricFamily("holdfast_run_age_seconds", "Since the run was made")

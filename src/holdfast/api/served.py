@@ -2,14 +2,9 @@
 answer written once.
 """
 
-import hashlib
-import json
 from bisect import bisect_left
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
-from math import isfinite
 from typing import Any
 
 import polars as pl
@@ -17,22 +12,10 @@ import pyarrow as pa
 
 from holdfast.errors import DamagedRun
 from holdfast.io.runs import Run
-from holdfast.segments import churn_level
-from holdfast.serving.predict import evidence_sentence, no_value
+from holdfast.serving.answers import Answers
 from holdfast.serving.scorer import Scorer
-from holdfast.study import SEGMENT_NAMES
-from holdfast.tables import SCORES
 
 _STRIDE = 128
-_OWN = (
-    "customer_id",
-    "cutoff_day",
-    "churn_probability",
-    "expected_revenue",
-    "risk_score",
-    "risk_rank",
-    "value_tier",
-)
 
 
 @dataclass(frozen=True)
@@ -78,7 +61,7 @@ class Served:
         """Work out what is worked out once, before the first request needs it."""
         features = self.run.path / "tables" / "features.parquet"
         self.scorer.warm(pl.scan_parquet(features).head(1).collect().row(0, named=True))
-        _ = self.sparse, self.tails, self.stamp_json, self.headers, self._places, self.no_value
+        _ = self.sparse, self.answers, self.headers, self._columns
 
     @property
     def run_id(self) -> str:
@@ -91,25 +74,14 @@ class Served:
         return self.run.summary
 
     @cached_property
-    def model_version(self) -> str:
-        """Twelve digits of the SHA-256 over the model files: two runs with equal models
-        share it.
-        """
-        files = self.run.manifest["files"]
-        told = "".join(
-            f"{name}{files[name]['sha256']}" for name in sorted(files) if name.startswith("models/")
-        )
-        return hashlib.sha256(told.encode()).hexdigest()[:12]
+    def answers(self) -> Answers:
+        """What it says of its customers."""
+        return Answers(self.run, self.scorer.study)
 
-    @cached_property
+    @property
     def stamp(self) -> dict[str, Any]:
         """What every answer carries."""
-        return {
-            "run_id": self.run_id,
-            "cutoff_day": self.summary["cutoff_day"],
-            "model_version": self.model_version,
-            "scored_at": self.run.manifest["created_at"],
-        }
+        return self.answers.stamp
 
     @cached_property
     def headers(self) -> list[tuple[bytes, bytes]]:
@@ -119,29 +91,14 @@ class Served:
             for name, value in self.stamp.items()
         ]
 
-    @cached_property
-    def no_value(self) -> str | None:
-        """Why nobody's revenue is estimated; None where it is."""
-        return no_value(self.summary)
-
     def without_zeros(self, page: pl.DataFrame, *figures: str) -> pl.DataFrame:
         """Null these figures where nobody's revenue is estimated: 0 would be read as an
         estimate.
         """
-        unknown = [name for name in figures if name in page.columns] if self.no_value else []
+        unknown = (
+            [name for name in figures if name in page.columns] if self.answers.no_value else []
+        )
         return page.with_columns(pl.lit(None, page.schema[name]).alias(name) for name in unknown)
-
-    @cached_property
-    def stamp_json(self) -> str:
-        """The end of an answer from the published scores."""
-        told = {
-            **({"ltv_not_estimated": self.no_value} if self.no_value else {}),
-            "currency": self.scorer.study.currency,
-            "evidence": evidence_sentence(self.summary),
-            "cutoff_date": self.summary["cutoff_date"],
-            **self.stamp,
-        }
-        return json.dumps(told, ensure_ascii=False)[1:]
 
     @cached_property
     def sparse(self) -> list[str]:
@@ -150,27 +107,8 @@ class Served:
         return found
 
     @cached_property
-    def tails(self) -> dict[str, str]:
-        """Segment -> its part of an answer."""
-        actions = self.scorer.study.actions
-        return {
-            name: f'"segment":{json.dumps(name)},"actions":'
-            + json.dumps(actions.get(name, []), ensure_ascii=False)
-            for name in SEGMENT_NAMES
-        }
-
-    @cached_property
-    def _places(self) -> tuple[list[int], int, list[tuple[str, int]]]:
-        """Where a row has what an answer starts with, its segment, and every further column."""
-        columns = self.frame.columns
-        further = [
-            name for name in SCORES.schema if name not in (*_OWN, "segment") and name in columns
-        ]
-        return (
-            [columns.index(name) for name in _OWN],
-            columns.index("segment"),
-            [(name, columns.index(name)) for name in further],
-        )
+    def _columns(self) -> list[str]:
+        return self.frame.columns
 
     def find(self, customer_id: str) -> int | None:
         """The customer's row."""
@@ -185,67 +123,15 @@ class Served:
                 high = middle
         return low if low < self.frame.height and item(low, 0) == customer_id else None
 
-    def answer_json(self, customer_id: str) -> tuple[str, float] | None:
-        """The published answer for one customer, and their churn probability; None for a
-        stranger.
-        """
+    def score_of(self, customer_id: str) -> dict[str, Any] | None:
+        """The published score of one customer; None for a stranger."""
         place = self.find(customer_id)
         if place is None:
             return None
-        row = self.frame.row(place)
-        own, segment, further = self._places
-        name, _, churn, revenue, risk, rank, tier = (row[i] for i in own)
-        more = "".join(f',"{column}":{_json(row[i])}' for column, i in further)
-        ltv, its_tier = (
-            ("null", "null") if self.no_value else (repr(revenue), f'"{tier.capitalize()}"')
-        )
-        text = (
-            f'{{"customer_id":{json.dumps(name, ensure_ascii=False)},"churn_probability":{churn!r},'
-            f'"churn_risk":"{churn_level(churn)}","predicted_ltv":{ltv},"ltv_tier":{its_tier},'
-            f'"risk_score":{risk!r},"risk_rank":{rank!r},{self.tails[row[segment]]}{more},{self.stamp_json}'
-        )
-        return text, churn
-
-    def answer(self, customer_id: str, score: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer for a customer who was scored just now."""
-        segment, churn = score["segment"], score["churn_probability"]
-        return {
-            "customer_id": customer_id,
-            "churn_probability": churn,
-            "churn_risk": churn_level(churn),
-            "predicted_ltv": None if self.no_value else score["expected_revenue"],
-            "ltv_tier": None if self.no_value else score["value_tier"].capitalize(),
-            **({"ltv_not_estimated": self.no_value} if self.no_value else {}),
-            "risk_score": score["risk_score"],
-            "risk_rank": score["risk_rank"],
-            "segment": segment,
-            "actions": self.scorer.study.actions.get(segment, []),
-            "currency": self.scorer.study.currency,
-            "cutoff_date": self.summary["cutoff_date"],
-            **self.stamp,
-            "scored_at": now(),
-        }
+        return dict(zip(self._columns, self.frame.row(place), strict=True))
 
     def table(self, name: str) -> pl.DataFrame | None:
         """One of the run's smaller tables; None where the run has none of that name."""
         if f"tables/{name}.parquet" not in self.run.manifest["files"]:
             return None
-        return pl.read_parquet(self.run.path / "tables" / f"{name}.parquet")
-
-    def rows_of(self, name: str, customer_id: str) -> pl.DataFrame | None:
-        """One customer's rows of a table; None where the run has none of that name."""
-        if f"tables/{name}.parquet" not in self.run.manifest["files"]:
-            return None
-        lazy = pl.scan_parquet(self.run.path / "tables" / f"{name}.parquet")
-        return lazy.filter(pl.col("customer_id") == customer_id).collect()
-
-
-def now() -> str:
-    """UTC, to the second."""
-    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _json(value: Any) -> str:
-    if isinstance(value, float):
-        return repr(value) if isfinite(value) else "null"
-    return json.dumps(value, ensure_ascii=False)
+        return self.run.table(name)

@@ -36,7 +36,7 @@ def predict(
         answer = verb.predict_features(published, verb.read_features(features))
     else:
         answer = verb.predict_customer(
-            published, customer_id if customer_id is not None else verb.anyone(published)
+            published, customer_id if customer_id is not None else verb.pick_customer(published)
         )
     _show(answer, json=json, show=print_prediction)
 

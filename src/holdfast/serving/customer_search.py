@@ -1,4 +1,4 @@
-"""Lookup: find a customer among a million while somebody types.
+"""Find a customer among a million while somebody types, and one customer's rows of a table.
 
 Scores are published sorted by customer and uncompressed, so the file is read in a moment and
 searched by halving; only where few names begin as typed are the others looked through.
@@ -16,7 +16,7 @@ def read_scores(run: Run) -> pl.DataFrame:
     return pl.read_ipc(run.file("scores.arrow"))
 
 
-def find(scores: pl.DataFrame, typed: str, *, at_most: int = 8) -> pl.DataFrame:
+def find_customers(scores: pl.DataFrame, typed: str, *, at_most: int = 8) -> pl.DataFrame:
     """Customers whose name begins with what was typed, then those whose name holds it; case matters
     to the former only.
 
@@ -43,7 +43,7 @@ def _beginning(scores: pl.DataFrame, typed: str, at_most: int) -> pl.DataFrame:
     return scores[start : start + at_most].filter(pl.col("customer_id").str.starts_with(typed))
 
 
-def scored(scores: pl.DataFrame, customer_id: str) -> dict[str, Any] | None:
+def find_customer(scores: pl.DataFrame, customer_id: str) -> dict[str, Any] | None:
     """One customer's row, or None."""
     found = _beginning(scores, customer_id, 1)
     return (
@@ -53,7 +53,7 @@ def scored(scores: pl.DataFrame, customer_id: str) -> dict[str, Any] | None:
     )
 
 
-def rows_of(run: Run, table: str, customer_id: str) -> pl.DataFrame | None:
+def read_rows(run: Run, table: str, customer_id: str) -> pl.DataFrame | None:
     """One customer's rows of a table, or None where the run has no such table."""
     if f"tables/{table}.parquet" not in run.manifest["files"]:
         return None

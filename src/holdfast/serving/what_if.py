@@ -1,4 +1,4 @@
-"""Levers: the same customer with some features changed, scored by the run's own models."""
+"""What if: the same customer with some features changed, scored by the run's own models."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from holdfast.errors import InputError
-from holdfast.features.catalogue import FEATURES_BY_NAME
 from holdfast.io.runs import Run
 from holdfast.serving.customer_profile import Profiles
-from holdfast.serving.customer_search import rows_of
+from holdfast.serving.customer_search import read_rows
 from holdfast.serving.load import load_study
 from holdfast.serving.predict import predict_features
 from holdfast.study import Study
@@ -32,7 +31,7 @@ class Lever:
     value: float | None
 
 
-def levers(study: Study, usual: Profiles, features: Mapping[str, Any]) -> list[Lever]:
+def find_levers(study: Study, usual: Profiles, features: Mapping[str, Any]) -> list[Lever]:
     """The strongest features that can be changed by themselves.
 
     Left out are columns derived from others (they follow), the calendar, and features of one value.
@@ -64,7 +63,7 @@ def _step(low: float, high: float, quantiles: np.ndarray) -> float:
     return float(10 ** np.floor(np.log10((high - low) / 50)))
 
 
-def features_of(run: Run, customer_id: str) -> dict[str, Any]:
+def read_customer_features(run: Run, customer_id: str) -> dict[str, Any]:
     """The customer's features as the run's models read them.
 
     Raises
@@ -72,13 +71,13 @@ def features_of(run: Run, customer_id: str) -> dict[str, Any]:
     InputError
         The run has no features of the customer.
     """
-    found = rows_of(run, "features", customer_id)
-    if found is None or found.is_empty():
+    rows = read_rows(run, "features", customer_id)
+    if rows is None or rows.is_empty():
         raise InputError(
             f"run {run.run_id} has no features of {customer_id!r}",
             fix="choose a customer of the run",
         )
-    return found.drop("cutoff_day").row(0, named=True)
+    return rows.drop("cutoff_day").row(0, named=True)
 
 
 def what_if(
@@ -93,12 +92,6 @@ def what_if(
     derived = (*study.snapshot.derived, "churned", "value") if study.snapshot else ()
     given = {name: value for name, value in {**features, **changes}.items() if name not in derived}
     return predict_features(run, {name: _plain(value) for name, value in given.items()})
-
-
-def unit_of(study: Study, feature: str) -> str:
-    """The feature's unit where it is of the catalogue, or nothing."""
-    known = FEATURES_BY_NAME.get(feature) if study.snapshot is None else None
-    return str(known.unit) if known else ""
 
 
 def _plain(value: Any) -> Any:

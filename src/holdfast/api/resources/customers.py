@@ -17,6 +17,7 @@ from holdfast.api.schemas import Anything, CustomersAnswer, CustomersQuery
 from holdfast.api.served import Served
 from holdfast.errors import nearest
 from holdfast.report.exports import neutralised
+from holdfast.serving.customer_search import read_rows
 from holdfast.tables import json_rows
 
 router = APIRouter(tags=["customers"])
@@ -168,7 +169,9 @@ def customer(customer_id: CustomerId, asked: AskedNow, served: Current) -> Respo
     purchases, rank.
     """
     told = json.loads(fast_path.known(asked, customer_id))
-    purchases, horizons = (served.rows_of(name, customer_id) for name in ("purchases", "horizons"))
+    purchases, horizons = (
+        read_rows(served.run, name, customer_id) for name in ("purchases", "horizons")
+    )
     return answer(
         served,
         {

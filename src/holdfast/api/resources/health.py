@@ -30,7 +30,7 @@ def ready(asked: AskedNow) -> Response:
     served = asked.run()
     name = str(served.frame.item(served.frame.height // 2, 0))
     told = {
-        "ready": served.answer_json(name) is not None,
+        "ready": served.score_of(name) is not None,
         "champion": asked.context.store.wanted,
         "degraded": asked.context.store.trouble or None,
         **served.stamp,

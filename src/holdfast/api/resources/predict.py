@@ -15,8 +15,11 @@ from holdfast.api.deps import AskedNow, Current, problems
 from holdfast.api.examples import BATCH, CUSTOMER, FEATURES, HISTORY
 from holdfast.api.problems import Refused, encoded, problem
 from holdfast.api.schemas import LARGEST_BATCH, Batch, BatchAnswer, History, Prediction
-from holdfast.api.served import Served, now
+from holdfast.api.served import Served
 from holdfast.errors import HoldfastError
+from holdfast.serving.answers import utc_now
+from holdfast.serving.customer_search import read_rows
+from holdfast.serving.predict import read_reasons
 from holdfast.serving.requests import Features, RawHistory
 from holdfast.tables import json_rows
 from holdfast.windows import parse_day
@@ -103,21 +106,13 @@ def predict_customer(
 
 def horizons_of(served: Served, customer_id: str) -> list[dict[str, Any]] | None:
     """The published horizons of a customer; None where the run has none."""
-    kept = served.rows_of("horizons", customer_id)
+    kept = read_rows(served.run, "horizons", customer_id)
     return None if kept is None else json_rows(kept.drop("customer_id").sort("horizon_days"))
 
 
 def reasons_of(served: Served, customer_id: str) -> list[dict[str, Any]]:
-    """The published reasons; where the run kept none for the customer, they are worked out from its
-    features.
-    """
-    kept = served.rows_of("reasons", customer_id)
-    if kept is not None and kept.height:
-        return kept.drop("customer_id").sort("task", "rank").to_dicts()
-    features = served.rows_of("features", customer_id)
-    if features is None or features.is_empty():
-        return []
-    return served.scorer.reasons(features.row(0, named=True))
+    """The published reasons, or those worked out now."""
+    return read_reasons(served.run, customer_id, scorer=served.scorer)
 
 
 @router.post(
@@ -238,7 +233,7 @@ async def predict_batch(
         )
     answers = await run_in_threadpool(_scored, asked, rows, 0, horizons=horizons)
     wrong = sum("error" in answer for answer in answers)
-    told = {"answers": answers, "n_errors": wrong, **served.stamp, "scored_at": now()}
+    told = {"answers": answers, "n_errors": wrong, **served.stamp, "scored_at": utc_now()}
     return Response(encoded(told), media_type="application/json")
 
 
@@ -266,7 +261,7 @@ def _scored(asked: Asked, rows: list[Any], start: int, *, horizons: bool) -> lis
     cutoff_day = int(served.summary["cutoff_day"])
     more = scorer.outlooks(given, scores, cutoff_day=cutoff_day) if horizons else [{}] * len(sound)
     for (place, customer_id, _), score, told in zip(sound, scores, more, strict=True):
-        answers[place]["answer"] = {**served.answer(customer_id, score), **told}
+        answers[place]["answer"] = {**served.answers.answer_now(customer_id, score), **told}
     return answers
 
 

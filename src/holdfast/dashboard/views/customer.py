@@ -12,7 +12,7 @@ from holdfast.report import charts, formatting, run_tables
 from holdfast.report.charts.base import label
 from holdfast.serving import customer_search
 from holdfast.serving.predict import predict_customer
-from holdfast.serving.what_if import Lever, features_of, levers, what_if
+from holdfast.serving.what_if import Lever, find_levers, read_customer_features, what_if
 from holdfast.tables import REASONS
 
 TYPED, LEVER = "customer", "if_"
@@ -31,7 +31,7 @@ def show() -> None:
         placeholder="Type the beginning or any part of a customer's name",
         max_chars=200,
     )
-    known = customer_search.scored(run.scores, typed or "")
+    known = customer_search.find_customer(run.scores, typed or "")
     if known is None:
         _choose(run, typed or "")
     else:
@@ -41,7 +41,7 @@ def show() -> None:
 def _choose(run: Opened, typed: str) -> None:
     """Those whom the typed letters may mean, one click away."""
     found = (
-        customer_search.find(run.scores, typed)
+        customer_search.find_customers(run.scores, typed)
         if typed
         else run.report.scores.top_k(8, by="risk_score")
     )
@@ -103,7 +103,7 @@ def _customer(run: Opened, known: dict[str, Any]) -> None:
     with worth:
         _reason(run, told.filter(pl.col("task") == "value"), "value")
     try:
-        features = features_of(run.run, name)
+        features = read_customer_features(run.run, name)
     except HoldfastError as error:
         components.failed(error)
         return
@@ -171,7 +171,7 @@ def _future(run: Opened, known: dict[str, Any]) -> None:
     money, name = run.currency, known["customer_id"]
     left, right = st.columns(2)
     with left:
-        horizons = customer_search.rows_of(run.run, "horizons", name)
+        horizons = customer_search.read_rows(run.run, "horizons", name)
         if horizons is None or horizons.is_empty():
             why = (
                 "A snapshot says nothing of when"
@@ -190,7 +190,7 @@ def _future(run: Opened, known: dict[str, Any]) -> None:
                 keep=False,
             )
     with right:
-        bought = customer_search.rows_of(run.run, "purchases", name)
+        bought = customer_search.read_rows(run.run, "purchases", name)
         if bought is None or bought.is_empty():
             why = (
                 "A snapshot holds none" if run.is_snapshot else "This run is older than that table"
@@ -214,7 +214,7 @@ def _future(run: Opened, known: dict[str, Any]) -> None:
 def _what_if(run: Opened, features: dict[str, Any], known: dict[str, Any]) -> None:
     """Sliders over the strongest features; the run's own models answer."""
     st.subheader("What if")
-    found = levers(run.study, run.profiles, features)
+    found = find_levers(run.study, run.profiles, features)
     if not found:
         components.nothing(
             "Nothing to change.", "None of the strongest features is a number that varies."
