@@ -19,7 +19,7 @@ from holdfast.metrics import decile_mape, intervals, mae, normalised_gini, roc_a
 from holdfast.models.purchase_counts import CountModel, fit_counts
 from holdfast.models.purchase_counts.histories import histories_at, purchases_in
 from holdfast.study import Study
-from holdfast.training.look import backtest
+from holdfast.training.backtest import backtest
 
 HORIZON_DAYS = 273
 FLOOR_DRAWS = 300

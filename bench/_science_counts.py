@@ -114,7 +114,7 @@ def routed(name: str, found: Told) -> Iterator[Figure]:
     members = found.model.members(found.histories, max_purchases=found.max_purchases)
     ranked = {
         label: crps(pmf, found.bought)
-        for label, pmf in zip(found.model.router.members, members, strict=True)
+        for label, pmf in zip(found.model.mixture.members, members, strict=True)
     }
     for label, score in ranked.items():
         yield Figure(f"{name}: CRPS, {label} alone", float(score.mean()))
@@ -125,7 +125,7 @@ def routed(name: str, found: Told) -> Iterator[Figure]:
         f"{name}: CRPS, pool - best member [{low:.4f}, {high:.4f}]", worse, "low end <= 0", low <= 0
     )
     group = group_of(found.histories["n_purchases"].cast(pl.Float64).to_numpy())
-    for number, (label, weights) in enumerate(found.model.router.weights.items()):
+    for number, (label, weights) in enumerate(found.model.mixture.weights.items()):
         if (rows := group == number).any():
             shares = ", ".join(f"{share:.2f}" for share in weights)
             yield Figure(

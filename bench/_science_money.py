@@ -20,7 +20,7 @@ from holdfast import metrics
 from holdfast.evaluation.evidence import CHAMPION, DIFFERENCE, Evidence
 from holdfast.metrics import intervals, paired_interval
 from holdfast.study import Study
-from holdfast.training.look import backtest
+from holdfast.training.backtest import backtest
 from holdfast.windows import date_of, parse_day
 
 CUTOFFS = (

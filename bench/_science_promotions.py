@@ -31,9 +31,9 @@ from holdfast.synthetic.behaviour import draw_customers, draw_purchases
 from holdfast.synthetic.truth import State
 from holdfast.synthetic.truth import look_ahead as expected_of
 from holdfast.tables import EVIDENCE
-from holdfast.training.fit import fit_log
-from holdfast.training.horizon_tables import look_ahead, with_outlook
-from holdfast.training.training_data import read_history
+from holdfast.training.fit import fit_models
+from holdfast.training.horizon_tables import horizon_tables
+from holdfast.training.training_data import read_training_data
 
 SALE_DAYS, WEEKS = 7, 26
 PAST = (date(2022, 11, 7), date(2024, 2, 5), date(2025, 4, 14))
@@ -80,15 +80,14 @@ def told(study: Study) -> Mapping[str, pl.DataFrame]:
     """SCORES, HORIZONS and FORECAST at the log's end."""
     with TemporaryDirectory() as scratch, Warehouse(Path(scratch)) as warehouse:
         got = read_order_log(study, warehouse)
-        history = read_history(study, warehouse, first_day=got.first_day, end_day=got.end_day)
-        fitted = fit_log(study, history, now=got.end_day)
+        history = read_training_data(study, warehouse, first_day=got.first_day, end_day=got.end_day)
+        models = fit_models(study, history, now=got.end_day)
         frame = feature_tables.features(study, warehouse, [got.end_day])
         record = log_record(
             study, warehouse, first_day=got.first_day, end_day=got.end_day, scored=frame
         )
-        ahead, _ = look_ahead(study, history, fitted)
-        scores = score(study, fitted.models, frame).scores
-        return with_outlook(study, ahead, frame, scores, EVIDENCE.empty(), record["days"]).tables
+        scores = score(study, models.tasks, frame).scores
+        return horizon_tables(study, models, frame, scores, EVIDENCE.empty(), record["days"]).tables
 
 
 def errors(tables: Mapping[str, pl.DataFrame], truth: Matrix) -> dict[str, float]:

@@ -33,14 +33,15 @@ from holdfast.models.purchase_counts import CountModel, fit_counts
 from holdfast.models.purchase_counts.btyd_pair import history_of
 from holdfast.models.purchase_counts.business_time import Clock
 from holdfast.models.purchase_counts.histories import histories_at
+from holdfast.models.training_set import TrainingData
 from holdfast.serving.score import predicted
 from holdfast.setup.simulate import simulate_to
 from holdfast.study import Study
 from holdfast.synthetic import Shop, simulate
 from holdfast.training.backtest import forecast_at
-from holdfast.training.fit import fit_log, learn
-from holdfast.training.horizon_tables import evidence_level, horizons_table, look_ahead
-from holdfast.training.training_data import History, read_history
+from holdfast.training.fit import fit_models, fit_task
+from holdfast.training.horizon_tables import evidence_level, horizons_table
+from holdfast.training.training_data import read_training_data
 from holdfast.windows import day_of
 
 HORIZONS_DAYS = (30, 90, 180, 365)
@@ -99,16 +100,15 @@ GIVEN = ("channel", "country")
 
 
 def told_of_one_order(
-    study: Study, warehouse: Warehouse, history: History, truth: pl.DataFrame, *, basket: bool
+    study: Study, warehouse: Warehouse, history: TrainingData, truth: pl.DataFrame, *, basket: bool
 ) -> dict[str, float]:
     """How well customers with one order are told, with basket and attributes or without."""
     base = feature_tables.features(study, warehouse, [history.end_day])
     of_basket = tuple(f.name for f in FEATURES if f.group == "basket" and f.name in base.columns)
     hidden = () if basket else (*GIVEN, *of_basket)
     seen, frame = replace(history, features=history.features.drop(hidden)), base.drop(hidden)
-    fitted = fit_log(study, seen, now=history.end_day)
-    ahead, _ = look_ahead(study, seen, fitted)
-    told = horizons_table(study, ahead, frame, predicted(fitted.models, frame))
+    models = fit_models(study, seen, now=history.end_day)
+    told = horizons_table(study, models, frame, predicted(models.tasks, frame))
     once = frame.filter(n_purchases=1).select("customer_id").join(truth, on="customer_id")
     rows = {
         days: once.join(told.filter(horizon_days=days), on="customer_id")
@@ -132,16 +132,16 @@ def _rank(rows: pl.DataFrame, name: str, days: int) -> float:
     return spearman(rows[f"{name}_{days}"].to_numpy(), rows[name].to_numpy())
 
 
-def covered(study: Study, history: History) -> dict[str, tuple[float, float]]:
+def covered(study: Study, history: TrainingData) -> dict[str, tuple[float, float]]:
     """Evidence level -> share in the 80 % interval of 180 days, and its width over the median,
     summed.
     """
     cutoff = history.end_day - LEARNT_FOR
     forecast = forecast_at(
-        study, "value", history, cutoff, learnt=learn(study, "value", history, now=cutoff)
+        study, "value", history, cutoff, fitted=fit_task(study, "value", history, now=cutoff)
     )
-    assert forecast.spread is not None
-    spread = forecast.spread
+    assert forecast.intervals is not None
+    spread = forecast.intervals
     level = history.features.filter(cutoff_day=cutoff).select(
         "customer_id", level=evidence_level(horizon_days=study.churn.horizon_days)
     )
@@ -168,7 +168,7 @@ def cold_started(
         study, truth = Study.from_toml(made.study), pl.read_parquet(made.tables["truth"])
         got = read_order_log(study, warehouse)
         cutoffs = [got.end_day - LEARNT_FOR]
-        history = read_history(
+        history = read_training_data(
             study, warehouse, first_day=got.first_day, end_day=got.end_day, cutoffs=cutoffs
         )
         less, more = (
@@ -218,7 +218,7 @@ def recovery(folder: Path) -> Iterator[Figure]:
                 f"shop, {name}: mean error of 4 horizons over that of BG/NBD", mean / naive, 0.5
             )
         yield Figure(f"shop, {name}: mean error of 4 horizons", mean)
-        silent = 1 - model.p_active(customers, LEARNT_FOR)
+        ((_, silent),) = model.ahead(customers, [LEARNT_FOR])
         truth = customers[f"probability_no_purchase_{LEARNT_FOR}"].to_numpy()
         yield Figure(
             f"shop, {name}: mean P(no purchase) told - true", float((silent - truth).mean())

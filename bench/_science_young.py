@@ -18,7 +18,7 @@ from holdfast.learners.selection import tweedie_deviance
 from holdfast.setup.simulate import simulate_to
 from holdfast.study import Study
 from holdfast.synthetic import Shop
-from holdfast.training.look import backtest
+from holdfast.training.backtest import backtest
 from holdfast.windows import day_of
 
 DAYS = (400, 450, 500)

@@ -16,7 +16,7 @@ import polars as pl
 
 from bench._figures import Figure, show
 from holdfast.study import Study
-from holdfast.training.look import backtest
+from holdfast.training.backtest import backtest
 from holdfast.windows import date_of, parse_day
 
 DATA = "${HOLDFAST_BENCH_DATA}"

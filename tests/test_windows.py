@@ -1,13 +1,11 @@
-"""Days, cutoffs and folds."""
+"""Days and cutoffs."""
 
 from datetime import date
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.errors import NotEnoughData, StudyError
-from holdfast.windows import Fold, backtest_cutoffs, date_of, day_of, training_cutoffs
+from holdfast.windows import backtest_cutoffs, date_of, day_of, training_cutoffs
 
 
 @given(st.dates())
@@ -18,17 +16,6 @@ def test_a_day_is_its_date(when: date) -> None:
 def test_the_days_of_known_dates() -> None:
     assert day_of(date(2011, 6, 1)) == 15126
     assert day_of(date(1969, 12, 31)) == -1
-
-
-def test_a_fold_without_a_full_gap_is_refused() -> None:
-    with pytest.raises(StudyError, match="ends 10 days after the test cutoff"):
-        Fold(train_cutoffs=(0, 100), test_cutoff=180, horizon_days=90)
-    assert Fold(train_cutoffs=(0, 90), test_cutoff=180, horizon_days=90).test_cutoff == 180
-
-
-def test_a_fold_without_training_is_not_enough_data() -> None:
-    with pytest.raises(NotEnoughData, match="no training cutoff fits before 1970-06-30"):
-        Fold(train_cutoffs=(), test_cutoff=180, horizon_days=90)
 
 
 @given(

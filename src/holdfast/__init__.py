@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from holdfast.setup.simulate import simulate_to
     from holdfast.study import Study
     from holdfast.synthetic import Shop
-    from holdfast.training.look import backtest, compare
+    from holdfast.training.backtest import backtest
+    from holdfast.training.comparison import compare
 
 __version__ = "0.1.0"
 _HOMES = {
@@ -34,8 +35,8 @@ _HOMES = {
     "audit": "holdfast.audits.audit",
     "check": "holdfast.quality.check",
     "churn_window": "holdfast.quality.churn_window",
-    "backtest": "holdfast.training.look",
-    "compare": "holdfast.training.look",
+    "backtest": "holdfast.training.backtest",
+    "compare": "holdfast.training.comparison",
     "run": "holdfast.runs.run",
     "predict_customer": "holdfast.serving.predict",
     "predict_features": "holdfast.serving.predict",

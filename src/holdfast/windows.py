@@ -6,11 +6,10 @@ horizon_days, the target window.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
 
-from holdfast.errors import NotEnoughData, StudyError
+from holdfast.errors import StudyError
 
 EPOCH = date(1970, 1, 1)
 
@@ -47,35 +46,6 @@ def parse_day(text: str, *, name: str = "cutoff") -> int:
         raise StudyError(
             f"{name} {text} is not a date", fix="write it as YYYY-MM-DD", value=text
         ) from None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fold:
-    """Train cutoffs and one test cutoff, with a full horizon between them.
-
-    Every training label must be complete before the test cutoff: `max(train_cutoffs) + horizon_days
-    <= test_cutoff`. Otherwise the days that are being predicted are in the training labels.
-    """
-
-    train_cutoffs: tuple[int, ...]
-    test_cutoff: int
-    horizon_days: int
-
-    def __post_init__(self) -> None:
-        if not self.train_cutoffs:
-            raise NotEnoughData(
-                f"no training cutoff fits before {date_of(self.test_cutoff)} with a "
-                f"{self.horizon_days}-day horizon",
-                fix="use a longer log or a shorter horizon",
-            )
-        last = max(self.train_cutoffs)
-        if last + self.horizon_days > self.test_cutoff:
-            raise StudyError(
-                f"the label of training cutoff {date_of(last)} ends "
-                f"{last + self.horizon_days - self.test_cutoff} days "
-                f"after the test cutoff {date_of(self.test_cutoff)}",
-                fix=f"keep a gap of {self.horizon_days} days",
-            )
 
 
 def training_cutoffs(

@@ -1,7 +1,4 @@
-"""Level: moved towards what laws tell of today's customers, and nobody overtakes anybody."""
-
-from dataclasses import dataclass
-from typing import cast
+"""Level: moved towards what the BTYD models expect, and nobody overtakes anybody."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,28 +9,11 @@ from holdfast.learners.algorithms import Learner, Recipe
 from holdfast.learners.design import Design
 from holdfast.learners.link_functions import logistic
 from holdfast.models.churn import ChurnModel
-from holdfast.models.horizon_chain import HorizonModel
-from holdfast.models.horizon_link import Rung
-from holdfast.models.level_adjustment import TRUST, Today, livelier, powered, reached
-from holdfast.models.purchase_counts import CountModel
+from holdfast.models.horizon_chain import HorizonLink, HorizonModel
+from holdfast.models.level_adjustment import TRUST, factor_for, power_for
 from holdfast.models.value import ValueModel
 
 N = 2_000
-
-
-@dataclass(frozen=True)
-class Told:
-    """Laws that know the share of the silent, and nothing of anyone."""
-
-    share: dict[int, float]
-
-    def ahead(
-        self, frame: pl.DataFrame, horizons_days: list[int]
-    ) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
-        return tuple(
-            (np.zeros(frame.height), np.full(frame.height, self.share[days]))
-            for days in horizons_days
-        )
 
 
 def line(design: Design, frame: pl.DataFrame, happened: npt.NDArray[np.bool_]) -> Learner:
@@ -56,28 +36,22 @@ def churn(frame: pl.DataFrame) -> ChurnModel:
     return ChurnModel(design, line(design, frame, silent), None, 90)
 
 
-def today(frame: pl.DataFrame, **share: float) -> Today:
-    return Today(
-        frame, cast(CountModel, Told({int(days[1:]): value for days, value in share.items()}))
-    )
-
-
 def test_the_level_goes_most_of_the_way_and_the_order_stays(
     frame: pl.DataFrame, churn: ChurnModel
 ) -> None:
     before = churn.predict(frame)
-    after = churn.at_level(today(frame, d90=0.65)).predict(frame)
+    after = churn.at_level(frame, 0.65).predict(frame)
     assert before.mean() + TRUST / 2 * (0.65 - before.mean()) < after.mean() < 0.65
     assert np.array_equal(np.argsort(before), np.argsort(after))
     # In ratio of the logarithms, the way is exactly as long as it is said to be.
-    whole = powered(before, 0.65)
+    whole = power_for(before, 0.65)
     np.testing.assert_allclose(np.log(after) / np.log(before), whole**TRUST, rtol=1e-6)
 
 
 def test_a_level_that_is_there_already_changes_nothing(
     frame: pl.DataFrame, churn: ChurnModel
 ) -> None:
-    same = churn.at_level(today(frame, d90=float(churn.predict(frame).mean())))
+    same = churn.at_level(frame, float(churn.predict(frame).mean()))
     np.testing.assert_allclose(same.predict(frame), churn.predict(frame), atol=1e-6)
 
 
@@ -87,12 +61,16 @@ def test_every_horizon_follows_and_none_contradicts_its_neighbour(
 ) -> None:
     rng = np.random.default_rng(5)
     learner = line(churn.design, frame, rng.random(N) < 0.5) if learnt else None
-    model = HorizonModel({30: Rung(30, 90, learner), 180: Rung(90, 180, learner)}, {}, {})
-    now = today(frame, d30=0.85, d90=0.65, d180=0.5)
-    levelled = churn.at_level(now)
+    model = HorizonModel(
+        {30: HorizonLink(30, 90, learner), 180: HorizonLink(90, 180, learner)}, {}, {}
+    )
+    expected = {30: 0.85, 90: 0.65, 180: 0.5}
+    levelled = churn.at_level(frame, expected[90])
     before = model.silent(churn, frame, churn.predict(frame))
-    after = model.at_level(levelled, now).silent(levelled, frame, levelled.predict(frame))
-    for days, share in ((30, 0.85), (90, 0.65), (180, 0.5)):
+    after = model.at_level(levelled, frame, expected).silent(
+        levelled, frame, levelled.predict(frame)
+    )
+    for days, share in expected.items():
         assert abs(after[days].mean() - share) < abs(before[days].mean() - share), days
     assert (after[30] >= after[90]).all()
     assert (after[90] >= after[180]).all()
@@ -101,9 +79,9 @@ def test_every_horizon_follows_and_none_contradicts_its_neighbour(
 def test_a_livelier_season_lifts_the_mean(frame: pl.DataFrame, churn: ChurnModel) -> None:
     amount = Recipe("ridge", "mean", seed=1).fit(churn.design.matrix(frame), np.full(N, 7.0))
     usual = ValueModel(churn.design, amount, level=2.0)
-    np.testing.assert_allclose(livelier(usual, 1.5).predict(frame), 1.5 * usual.predict(frame))
+    np.testing.assert_allclose(usual.scaled(1.5).predict(frame), 1.5 * usual.predict(frame))
 
 
-def test_laws_that_are_out_of_reach_are_followed_as_far_as_it_goes() -> None:
-    assert reached(lambda factor: 0.5**factor, 0.0) == 30
-    assert reached(lambda factor: 0.5**factor, 1.0) == pytest.approx(1 / 30)
+def test_a_level_that_is_out_of_reach_is_approached_as_far_as_it_goes() -> None:
+    assert factor_for(lambda factor: 0.5**factor, 0.0) == 30
+    assert factor_for(lambda factor: 0.5**factor, 1.0) == pytest.approx(1 / 30)

@@ -7,10 +7,10 @@ import polars as pl
 import pytest
 
 from holdfast.arrays import Vector
-from holdfast.models.prediction_intervals import Outlook, SpreadModel
+from holdfast.models.prediction_intervals import IntervalInputs, IntervalModel
 
 
-def customers(n: int, seed: int, spread: float = 0.6) -> tuple[Outlook, Vector]:
+def customers(n: int, seed: int, spread: float = 0.6) -> tuple[IntervalInputs, Vector]:
     """Customers whose law is known: they buy with probability p, then spend their yardstick times a
     lognormal.
     """
@@ -25,19 +25,19 @@ def customers(n: int, seed: int, spread: float = 0.6) -> tuple[Outlook, Vector]:
         "n_purchases_365d",
     )
     past = {name: rng.random(n) for name in (*names, "n_purchases", "tenure_days")}
-    return Outlook(buys, buys * scale * np.exp(0.18), scale, pl.DataFrame(past)), revenue
+    return IntervalInputs(buys, buys * scale * np.exp(0.18), scale, pl.DataFrame(past)), revenue
 
 
 @pytest.fixture(scope="module")
-def fitted() -> SpreadModel:
+def fitted() -> IntervalModel:
     outlook, revenue = customers(6000, seed=1)
-    return SpreadModel.fit(
+    return IntervalModel.fit(
         outlook, revenue, cutoff=np.arange(6000) // 4000, horizon_days=90, seed=7
     )
 
 
 def test_intervals_hold_as_often_as_they_promise_overall_and_in_each_tier(
-    fitted: SpreadModel,
+    fitted: IntervalModel,
 ) -> None:
     outlook, revenue = customers(8000, seed=2)
     spread = fitted.predict(outlook)
@@ -60,12 +60,12 @@ def held_after_a_year(*, growth: float, horizon_days: int, seed: int) -> float:
         np.concatenate([getattr(outlook, name) for outlook, _ in parts])
         for name in ("buys", "mean", "scale")
     ]
-    outlook = Outlook(*told, pl.concat([part.frame for part, _ in parts]))
+    outlook = IntervalInputs(*told, pl.concat([part.frame for part, _ in parts]))
     revenue, cutoff = (
         np.concatenate([revenue for _, revenue in parts]),
         np.repeat(np.arange(12) * 30, 2000),
     )
-    model = SpreadModel.fit(outlook, revenue, cutoff=cutoff, horizon_days=horizon_days, seed=7)
+    model = IntervalModel.fit(outlook, revenue, cutoff=cutoff, horizon_days=horizon_days, seed=7)
     coming, truth = customers(8000, seed=100 * seed + 50, spread=0.4 * np.exp(growth * 14))
     said = model.predict(coming)
     return float(((truth >= said.low_95) & (truth <= said.high_95)).mean())
@@ -80,7 +80,7 @@ def test_bounds_follow_a_drift_that_earlier_cutoffs_show_and_stay_where_there_is
     assert steady[0] == pytest.approx(steady[1], abs=0.01)
 
 
-def test_bounds_never_cross_and_nothing_is_below_what_can_be(fitted: SpreadModel) -> None:
+def test_bounds_never_cross_and_nothing_is_below_what_can_be(fitted: IntervalModel) -> None:
     spread = fitted.predict(customers(2000, seed=3)[0])
     ladder = [spread.low_95, spread.low_80, spread.median, spread.high_80, spread.high_95]
     assert all((low <= high).all() for low, high in pairwise(ladder))
@@ -88,7 +88,7 @@ def test_bounds_never_cross_and_nothing_is_below_what_can_be(fitted: SpreadModel
 
 
 def test_who_more_likely_than_not_buys_nothing_brings_nothing_in_the_median(
-    fitted: SpreadModel,
+    fitted: IntervalModel,
 ) -> None:
     outlook, _ = customers(2000, seed=4)
     spread = fitted.predict(outlook)
@@ -98,25 +98,25 @@ def test_who_more_likely_than_not_buys_nothing_brings_nothing_in_the_median(
     assert np.median(spread.median[sure] / outlook.scale[sure]) == pytest.approx(1, abs=0.15)
 
 
-def test_a_lively_season_lifts_everything_in_proportion(fitted: SpreadModel) -> None:
+def test_a_lively_season_lifts_everything_in_proportion(fitted: IntervalModel) -> None:
     outlook, _ = customers(500, seed=5)
     usual = fitted.predict(outlook)
-    lively = SpreadModel(
+    lively = IntervalModel(
         fitted.quantiles, fitted.tier_edges, fitted.widening, 2.0, fitted.floor
     ).predict(outlook)
     assert lively.high_80 == pytest.approx(2 * usual.high_80)
 
 
-def test_the_model_comes_back_from_its_parts(fitted: SpreadModel) -> None:
+def test_the_model_comes_back_from_its_parts(fitted: IntervalModel) -> None:
     outlook, _ = customers(200, seed=6)
-    again = SpreadModel.from_parts(fitted.parts())
+    again = IntervalModel.from_parts(fitted.parts())
     assert (again.predict(outlook).high_95 == fitted.predict(outlook).high_95).all()
 
 
 def test_where_customers_send_goods_back_the_floor_is_open() -> None:
     outlook, revenue = customers(2000, seed=7)
     revenue = np.where(np.arange(2000) % 10 == 0, -outlook.scale, revenue)
-    model = SpreadModel.fit(
+    model = IntervalModel.fit(
         outlook, revenue, cutoff=np.arange(2000) // 1000, horizon_days=90, seed=7
     )
     assert model.floor is None

@@ -4,7 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from holdfast.models.revenue_forecast import Noise, forecast, shape_of, totals
+from holdfast.models.revenue_forecast import Noise, forecast, totals
+from holdfast.models.seasonality import daily_shape
 from holdfast.tables import HORIZONS
 
 
@@ -92,7 +93,7 @@ def test_the_shape_is_that_of_the_same_weekday_a_year_ago() -> None:
     days = pl.DataFrame(
         {"day": np.arange(728), "revenue": np.where(np.arange(728) // 100 == 5, 3.0, 1.0)}
     )
-    shape = shape_of(days, now=728, n_days=364)
+    shape = daily_shape(days, now=728, n_days=364)
     # Days 500 to 599 were three times as lively; 364 days later is day 864, 136 days ahead.
     assert shape[136 + 50] / shape[20] == pytest.approx(3)
 

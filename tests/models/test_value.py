@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from holdfast.arrays import Split
-from holdfast.models.reference_spend import Scale, Yardstick
+from holdfast.models.reference_spend import ReferenceSpend, Scale
 from holdfast.models.value import ValueModel, learn_value
 from holdfast.study import Value
 
@@ -76,18 +76,18 @@ def test_the_candidate_with_the_least_squared_error_becomes_the_champion() -> No
 def test_the_yardstick_is_the_last_years_spend_over_the_horizon_and_a_floor() -> None:
     # 730 in 365 days is 2 a day; 90 days and a floor of 5.
     tenure = np.full(3, 400.0)
-    assert Yardstick(90, 5.0).of(np.array([730.0, 0.0, -80.0]), tenure, 365.0).tolist() == [
+    assert ReferenceSpend(90, 5.0).of(np.array([730.0, 0.0, -80.0]), tenure, 365.0).tolist() == [
         185.0,
         5.0,
         5.0,
     ]
     # Seen for half a year only, the same spend is twice the rate.
-    assert Yardstick(90, 0.0).of(np.array([730.0]), tenure[:1], 182.5).tolist() == [360.0]
+    assert ReferenceSpend(90, 0.0).of(np.array([730.0]), tenure[:1], 182.5).tolist() == [360.0]
 
 
 def test_in_a_young_shop_a_customer_is_measured_alike_in_its_first_year_and_later() -> None:
     yardstick, spent, tenure = (
-        Yardstick(90, 0.0, by_tenure=True),
+        ReferenceSpend(90, 0.0, by_tenure=True),
         np.array([380.0, 380.0]),
         np.array([100.0, 700.0]),
     )
@@ -97,7 +97,7 @@ def test_in_a_young_shop_a_customer_is_measured_alike_in_its_first_year_and_late
 
 
 def test_the_scale_is_shared_between_spending_and_tenure() -> None:
-    scale = Scale(Yardstick(90, 10.0, by_tenure=True), 365.0, usual=100.0, usual_tenure=110.0)
+    scale = Scale(ReferenceSpend(90, 10.0, by_tenure=True), 365.0, usual=100.0, usual_tenure=110.0)
     spent, tenure = np.array([200.0, 200.0, 900.0]), np.array([110.0, 30.0, 210.0])
     of_spent, of_tenure = scale.shares(spent, tenure)
     # The usual scale of 100 is 10 and 90 days' share of 200 in 110 + 90 days.
@@ -134,7 +134,7 @@ def product(frame: pl.DataFrame) -> ValueModel:
         Design.learn(frame, columns=["n", "spend_365d", "tenure_days"]),
         Told([3.0, 1.0], base=2.0),  # type: ignore[arg-type]
         Told([0.5, 0.25], base=0.5),  # type: ignore[arg-type]
-        Scale(Yardstick(365, 0.0), 365.0, usual=100.0, usual_tenure=400.0),
+        Scale(ReferenceSpend(365, 0.0), 365.0, usual=100.0, usual_tenure=400.0),
         level=2.0,
     )
 

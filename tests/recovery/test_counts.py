@@ -44,7 +44,7 @@ def off(told: np.ndarray, truth: pl.Series) -> float:
 def test_the_total_and_the_silence_of_a_shop_are_found(shop: Shop, stated: float) -> None:
     model, customers = recovered(shop)
     assert abs(off(model.expected(customers, 90), customers["expected_purchases_90"])) < stated
-    silent = 1 - model.p_active(customers, 90)
+    ((_, silent),) = model.ahead(customers, [90])
     assert (
         abs(float(silent.mean()) - float(customers["probability_no_purchase_90"].to_numpy().mean()))
         < 0.03

@@ -14,9 +14,9 @@ from holdfast.setup.simulate import simulate_to
 from holdfast.study import Study
 from holdfast.synthetic import Shop
 from holdfast.tables import EVIDENCE, HORIZON_EVIDENCE, PREDICTIONS
-from holdfast.training.backtest import forecasts_by_horizon
-from holdfast.training.look import backtest, compare
-from holdfast.training.training_data import read_history
+from holdfast.training.backtest import backtest, forecasts_by_horizon
+from holdfast.training.comparison import compare
+from holdfast.training.training_data import read_training_data
 from holdfast.windows import date_of, day_of
 
 HORIZON = {"churn": 60, "value": 90}
@@ -113,12 +113,12 @@ def promised(study: Study, cutoff: int, scratch: Path) -> dict[int, list[np.ndar
     """What a run at the cutoff would have said of every horizon: churn, then revenue."""
     with Warehouse(scratch) as warehouse:
         got = read_order_log(study, warehouse)
-        history = read_history(
+        history = read_training_data(
             study, warehouse, first_day=got.first_day, end_day=got.end_day, cutoffs=[cutoff]
         )
-        told = forecasts_by_horizon(study, history, cutoff, learnt={})
+        told = forecasts_by_horizon(study, history, cutoff, fitted={})
     return {
-        days: [forecast.said[CHAMPION] for forecast in forecasts]
+        days: [forecast.predicted[CHAMPION] for forecast in forecasts]
         for days, forecasts in told.items()
     }
 
@@ -158,7 +158,7 @@ def test_every_horizon_whose_window_has_ended_is_held_against_it(proof: Evidence
     }
 
 
-def test_a_log_without_a_window_a_year_before_takes_the_level_of_churn_from_the_laws(
+def test_a_log_without_a_window_a_year_before_takes_the_level_of_churn_from_the_btyd_models(
     shop: Path, cutoff: int, proof: Evidence
 ) -> None:
     assert "churn-level-by-law" in {finding.name for finding in proof.findings}

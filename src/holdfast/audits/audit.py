@@ -22,9 +22,9 @@ from holdfast.ingest.snapshot import Snapshot, read_snapshot
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Listener, Silence, Step, Steps
 from holdfast.study import Study
-from holdfast.training.backtest import backtest
+from holdfast.training.backtest import backtest_data
 from holdfast.training.fit_snapshot import fit_snapshot
-from holdfast.training.training_data import read_history
+from holdfast.training.training_data import read_training_data
 from holdfast.windows import parse_day
 
 
@@ -247,16 +247,16 @@ def _of_log(study: Study, earlier: Study | None, prove: bool, steps: Steps) -> I
             got = read_order_log(study, warehouse)
             step.detail = f"{got.rows.read:,} rows, {got.n_customers:,} customers"
         with steps("Features and labels"):
-            history = read_history(study, warehouse, first_day=got.first_day, end_day=got.end_day)
+            history = read_training_data(
+                study, warehouse, first_day=got.first_day, end_day=got.end_day
+            )
         log = Log(study, warehouse, got, history)
         yield from _asked("Ask the log", of_log(log), steps)
         if earlier is not None:
             yield from _compared(log, earlier, steps)
         if prove:
             with steps("Prove on unseen time"):
-                proof = backtest(
-                    study, warehouse, first_day=got.first_day, end_day=got.end_day, history=history
-                )
+                proof = backtest_data(study, history)
             asked = proof_suspicions(study, proof, table=None, cross_validated={})
             yield from _asked("Ask the models", asked, steps)
 

@@ -23,9 +23,10 @@ from holdfast.findings import Finding
 from holdfast.ingest.daily_activity import roll_up
 from holdfast.ingest.order_log import OrderLog
 from holdfast.io.warehouse import Warehouse
+from holdfast.models.training_set import TrainingData
 from holdfast.study import Study
 from holdfast.training.fit import tasks_of
-from holdfast.training.training_data import History, horizon_of
+from holdfast.training.training_data import horizon_of
 from holdfast.windows import parse_day
 
 _LEAST_CUSTOMERS = 200
@@ -58,7 +59,7 @@ class Log:
     study: Study
     warehouse: Warehouse
     got: OrderLog
-    history: History
+    history: TrainingData
 
 
 def of_log(log: Log) -> list[Suspicion]:

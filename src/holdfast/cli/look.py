@@ -72,7 +72,7 @@ def backtest(
     baselines.
     """
     from holdfast.cli.progress import progress
-    from holdfast.training.look import backtest as verb
+    from holdfast.training.backtest import backtest as verb
     from holdfast.windows import parse_day
 
     study = study_from(config, overrides)
@@ -91,7 +91,7 @@ def compare(
 ) -> None:
     """Benchmark six algorithms for each task on the same folds, with bootstrap intervals."""
     from holdfast.cli.progress import progress
-    from holdfast.training.look import compare as verb
+    from holdfast.training.comparison import compare as verb
 
     study = study_from(config, overrides)
     with progress(silent=json) as listener:

@@ -14,7 +14,7 @@ from holdfast import metrics
 from holdfast.arrays import Vector
 from holdfast.findings import Finding
 from holdfast.metrics import Metric, intervals, paired_interval
-from holdfast.models.prediction_intervals import Spread
+from holdfast.models.prediction_intervals import Intervals
 from holdfast.tables import EVIDENCE, HORIZON_EVIDENCE, PREDICTIONS
 
 TaskName = Literal["churn", "value"]
@@ -59,10 +59,10 @@ class Forecast:
     ----------
     truth
         1 or 0 for churned, or net revenue in currency, (n_customers,).
-    said
+    predicted
         Model's name -> its predictions, (n_customers,): "champion" or algorithms, and a "baseline:
         ..." .
-    spread
+    intervals
         The champion's median and intervals of revenue, where it has them.
     """
 
@@ -70,8 +70,8 @@ class Forecast:
     cutoff_day: int
     customer_id: pl.Series
     truth: Vector
-    said: Mapping[str, Vector]
-    spread: Spread | None = None
+    predicted: Mapping[str, Vector]
+    intervals: Intervals | None = None
 
 
 def churn_metrics(threshold: float) -> dict[str, Metric]:
@@ -151,7 +151,7 @@ def horizon_evidence_of(forecasts: Mapping[int, Sequence[Forecast]], *, seed: in
 
 
 def _figures(forecast: Forecast, wanted: Mapping[str, Metric], seed: int) -> Iterator[_Row]:
-    for model, said in forecast.said.items():
+    for model, said in forecast.predicted.items():
         for metric, found in intervals(wanted, forecast.truth, said, seed=seed).items():
             yield (
                 forecast.cutoff_day,
@@ -166,13 +166,13 @@ def _figures(forecast: Forecast, wanted: Mapping[str, Metric], seed: int) -> Ite
 
 def _paired(forecast: Forecast, seed: int) -> Iterator[_Row]:
     """The champion's figures minus the baseline's, on the same draws of customers."""
-    naive = [said for name, said in forecast.said.items() if name.startswith("baseline")]
-    if CHAMPION not in forecast.said or not naive:
+    naive = [said for name, said in forecast.predicted.items() if name.startswith("baseline")]
+    if CHAMPION not in forecast.predicted or not naive:
         return
     metrics = _COMPARED[forecast.task]
     for name, metric in metrics.items():
         found = paired_interval(
-            metric, forecast.truth, forecast.said[CHAMPION], naive[0], seed=seed
+            metric, forecast.truth, forecast.predicted[CHAMPION], naive[0], seed=seed
         )
         yield (
             forecast.cutoff_day,
@@ -187,7 +187,7 @@ def _paired(forecast: Forecast, seed: int) -> Iterator[_Row]:
 
 def _spread(forecast: Forecast, seed: int) -> Iterator[_Row]:
     """The median by the rule of medians, the intervals by how often they held."""
-    spread, truth = forecast.spread, forecast.truth
+    spread, truth = forecast.intervals, forecast.truth
     if spread is None:
         return
     for name, found in intervals(
@@ -223,21 +223,21 @@ def predictions_of(forecasts: Sequence[Forecast]) -> pl.DataFrame:
 
 def _as_table(forecast: Forecast) -> pl.DataFrame:
     champion, baseline = _PREDICTED[forecast.task]
-    naive = next(said for name, said in forecast.said.items() if name != CHAMPION)
+    naive = next(said for name, said in forecast.predicted.items() if name != CHAMPION)
     truth = forecast.truth > 0 if forecast.task == "churn" else forecast.truth
     table = pl.DataFrame(
         {
             "customer_id": forecast.customer_id,
             "cutoff_day": np.full(len(truth), forecast.cutoff_day, dtype=np.int32),
             _OBSERVED[forecast.task]: truth,
-            champion: forecast.said[CHAMPION],
+            champion: forecast.predicted[CHAMPION],
             baseline: naive,
         }
     )
-    if forecast.spread is not None:
+    if forecast.intervals is not None:
         table = table.with_columns(
-            median_revenue=forecast.spread.median,
-            **{f"revenue_{name}": getattr(forecast.spread, name) for name in _BOUNDS},
+            median_revenue=forecast.intervals.median,
+            **{f"revenue_{name}": getattr(forecast.intervals, name) for name in _BOUNDS},
         )
     return table.cast({name: PREDICTIONS.schema[name] for name in table.columns})
 
@@ -247,7 +247,7 @@ def means(forecasts: Sequence[Forecast], model: str, *, threshold: float) -> dic
     wanted: Mapping[str, Callable[..., float]] = metrics_of(forecasts[0].task, threshold=threshold)
     return {
         name: float(
-            np.mean([metric(forecast.truth, forecast.said[model]) for forecast in forecasts])
+            np.mean([metric(forecast.truth, forecast.predicted[model]) for forecast in forecasts])
         )
         for name, metric in wanted.items()
     }

@@ -15,9 +15,9 @@ from holdfast.learners.algorithms import Learner, Recipe, learner_from_parts
 from holdfast.learners.calibration import BetaCalibration
 from holdfast.learners.design import Attribution, Design
 from holdfast.learners.selection import candidates_of, held_out, log_loss
-from holdfast.models.level_adjustment import Today, powered, towards
+from holdfast.models.level_adjustment import power_for, towards
 from holdfast.models.short_windows import HAZARD, fit_silence, horizon_exponent
-from holdfast.models.training_set import Examples
+from holdfast.models.training_set import TrainingSet
 from holdfast.study import Churn
 
 Truths = npt.NDArray[np.bool_]
@@ -59,20 +59,16 @@ class ChurnModel:
         probability = self.learner.predict(matrix)
         return probability if self.calibration is None else self.calibration.apply(probability)
 
-    def at_level(self, today: Today) -> "ChurnModel":
-        """The same order of customers, most of the way to the level that the laws tell of
-        today's.
+    def at_level(self, frame: pl.DataFrame, share: float) -> "ChurnModel":
+        """The same order of customers, most of the way to the level at which this share of them
+        churns.
         """
-        assert self.horizon_days is not None
-        share = today.silent([self.horizon_days])[self.horizon_days]
-        known = self.calibration or BetaCalibration()
-        power = towards(1.0, powered(self.predict(today.frame), share))
-        return replace(self, calibration=replace(known, season=known.season * power))
+        calibration = self.calibration or BetaCalibration()
+        power = towards(1.0, power_for(self.predict(frame), share))
+        return replace(self, calibration=replace(calibration, season=calibration.season * power))
 
     def raw(self, frame: pl.DataFrame) -> Vector:
-        """The learner's score before calibration, mostly log-odds; it ranks customers as `predict`
-        does.
-        """
+        """The learner's score before calibration, mostly log-odds, in the order of `predict`."""
         return self.learner.raw(self.design.matrix(frame))
 
     def contributions(self, frame: pl.DataFrame) -> Attribution:
@@ -119,7 +115,7 @@ def learn_churn(
         that their share who churned comes out: the level of one later cutoff would be that of one
         season.
     season
-        How lively the coming window should be next to those learnt from.
+        Expected purchases in the coming window beside those learnt from, by their promotions.
 
     Raises
     ------
@@ -143,7 +139,7 @@ def learn_churn(
     if not usable or (len(recipes) == 1 and not settings.calibrate):
         return ChurnModel(design, recipes[0].fit(matrix, truth), None, horizon_days)
     trials = [
-        _tried(recipe, matrix, churned, usable, calibrate=settings.calibrate) for recipe in recipes
+        _trial(recipe, matrix, churned, usable, calibrate=settings.calibrate) for recipe in recipes
     ]
     best = min(trials, key=lambda trial: trial.loss)
     learner = best.recipe.fit(matrix, truth)
@@ -164,18 +160,18 @@ class _Trial:
     loss: float
 
 
-def _tried(
+def _trial(
     recipe: Recipe, matrix: Matrix, churned: Truths, splits: Sequence[Split], *, calibrate: bool
 ) -> _Trial:
     """Predict unseen rows and judge them by log loss, as they would be used: calibrated or not."""
     truth = churned.astype(np.float64)
-    found = held_out(splits, matrix, lambda rows: recipe.trial(matrix[rows], truth[rows]))
+    unseen = held_out(splits, matrix, lambda rows: recipe.trial(matrix[rows], truth[rows]))
     if not calibrate:
-        return _Trial(recipe, None, log_loss(churned[found.rows], found.predicted))
+        return _Trial(recipe, None, log_loss(churned[unseen.rows], unseen.predicted))
     group = np.repeat(np.arange(len(splits)), [len(split.test) for split in splits])
-    calibration = BetaCalibration.fit(found.predicted, churned[found.rows], group=group)
+    calibration = BetaCalibration.fit(unseen.predicted, churned[unseen.rows], group=group)
     losses = [
-        _levelled_loss(calibration, found.predicted[group == k], churned[found.rows[group == k]])
+        _levelled_loss(calibration, unseen.predicted[group == k], churned[unseen.rows[group == k]])
         for k in set(group)
     ]
     return _Trial(recipe, calibration, float(np.mean(losses)))
@@ -193,71 +189,64 @@ def _levelled_loss(calibration: BetaCalibration, probability: Vector, churned: T
 
 
 def fit_churn(
-    examples: Examples, settings: Churn, *, seed: int
+    training: TrainingSet, settings: Churn, *, seed: int
 ) -> tuple[ChurnModel, tuple[Finding, ...]]:
-    """Learn from an order log: at several cutoffs, calibrated on the later ones.
-
-    Raises
-    ------
-    NotEnoughData
-        Everyone churned, or nobody did.
+    """Learn from an order log in which some customers left and others did not: at several cutoffs,
+    calibrated on the later ones.
     """
-    if not examples.complete:
-        return _from_short_windows(examples, settings, seed=seed)
-    lively, coming = examples.lively(examples.promotions.purchases)
+    if not training.situation.complete_windows:
+        return _from_short_windows(training, settings, seed=seed)
+    past, coming = training.lifts_over(training.promotions.purchases)
     model = learn_churn(
-        examples.frame,
-        examples.churned,
-        columns=examples.columns,
+        training.frame,
+        training.churned,
+        columns=training.columns,
         settings=settings,
         seed=seed,
-        splits=examples.splits(seed=seed),
-        horizon_days=examples.horizon_days,
-        season=coming / float(lively.mean()),
+        splits=training.splits(seed=seed),
+        horizon_days=training.horizon_days,
+        season=coming / float(past.mean()),
     )
-    return model, () if examples.split_in_time or not settings.calibrate else (
-        _across_customers(examples),
-    )
+    across = settings.calibrate and not training.split_in_time
+    return model, (_across_customers(training),) if across else ()
 
 
 def _from_short_windows(
-    examples: Examples, settings: Churn, *, seed: int
+    training: TrainingSet, settings: Churn, *, seed: int
 ) -> tuple[ChurnModel, tuple[Finding, ...]]:
-    if not _both(examples.churned):
-        raise NotEnoughData("everyone churned, or nobody did", fix="use a longer log")
-    exponent = horizon_exponent(examples.windows, HAZARD)
-    design = Design.learn(examples.frame, columns=examples.columns)
-    parameters = settings.parameters if settings.algorithm == "lightgbm" else {}
+    exponent = horizon_exponent(training.windows, HAZARD)
+    design = Design.learn(training.frame, columns=training.columns)
     learner = fit_silence(
-        design.matrix(examples.frame),
-        examples.churned,
-        (examples.window / examples.horizon_days) ** exponent,
-        parameters=parameters,
+        design.matrix(training.frame),
+        training.churned,
+        (training.window / training.horizon_days) ** exponent,
+        parameters=settings.parameters if settings.algorithm == "lightgbm" else {},
         seed=seed,
     )
-    return ChurnModel(design, learner, None, examples.horizon_days), (
-        short_windows("churn", examples, exponent),
-    )
+    model = ChurnModel(design, learner, None, training.horizon_days)
+    return model, (short_windows("churn", training, exponent),)
 
 
-def short_windows(task: str, examples: Examples, exponent: float) -> Finding:
+def short_windows(task: str, training: TrainingSet, exponent: float) -> Finding:
     """Say that a task was learnt from windows shorter than its horizon."""
-    shortest, longest = int(examples.window.min()), int(examples.window.max())
+    shortest, longest = int(training.window.min()), int(training.window.max())
     return Finding.warning(
         f"short-windows-{task}",
-        evidence=f"no {examples.horizon_days}-day window has ended yet; learnt from windows of "
-        f"{shortest} to {longest} days and extrapolated by (days / "
-        f"{examples.horizon_days})^{exponent:.2f}, with LightGBM and no calibration",
+        evidence=f"no {training.horizon_days}-day window has ended yet; learnt from windows of "
+        f"{shortest} to {longest} "
+        f"days and extrapolated by (days / {training.horizon_days})^{exponent:.2f}, with LightGBM "
+        "and no calibration",
         meaning="The order of customers can be trusted more than the level of the predictions.",
         fix=f"ask for {longest} days or fewer, or wait for more log",
     )
 
 
-def _across_customers(examples: Examples) -> Finding:
+def _across_customers(training: TrainingSet) -> Finding:
     return Finding.note(
         "calibrated-across-customers",
-        evidence=f"no training cutoff lies {examples.horizon_days} days after another; "
-        "probabilities were calibrated on other customers of the same time, not on later time",
+        evidence=f"no training cutoff lies {training.horizon_days} days after another; "
+        "probabilities were calibrated "
+        "on other customers of the same time, not on later time",
         meaning="A change of the season or of the shop is not in the calibration.",
         fix="use a longer log or a shorter churn.horizon_days",
     )

@@ -1,4 +1,4 @@
-"""Spread: what a customer may bring beside the mean, as a median and two intervals.
+"""Prediction intervals: what a customer may bring beside the mean, a median and two intervals.
 
 Quantile regression (Koenker, Bassett 1978, "Regression Quantiles", Econometrica 46) of the
 revenue's ratio to the yardstick, on a few numbers: what the mean's own model says, and the
@@ -39,15 +39,15 @@ _MANY_NEGATIVE = 0.001
 _STEP, _LEAST_ROWS = 0.5, 100
 
 BOUNDS = ("median", "low_80", "high_80", "low_95", "high_95")
-"""The fields of a Spread."""
+"""The fields of Intervals."""
 
 Truths = npt.NDArray[np.bool_]
 Days = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Outlook:
-    """What is said of the same customers before their spread: each (n_customers,).
+class IntervalInputs:
+    """What is said of the same customers before their intervals: each (n_customers,).
 
     Attributes
     ----------
@@ -64,9 +64,9 @@ class Outlook:
     scale: Vector
     frame: pl.DataFrame
 
-    def rows(self, chosen: Truths) -> "Outlook":
+    def rows(self, chosen: Truths) -> "IntervalInputs":
         """The same of some customers."""
-        return Outlook(
+        return IntervalInputs(
             self.buys[chosen], self.mean[chosen], self.scale[chosen], self.frame.filter(chosen)
         )
 
@@ -85,7 +85,7 @@ class Outlook:
 
 
 @dataclass(frozen=True)
-class Spread:
+class Intervals:
     """Currency, each (n_customers,); low_95 <= low_80 <= median <= high_80 <= high_95."""
 
     median: Vector
@@ -96,7 +96,7 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class SpreadModel:
+class IntervalModel:
     """Quantiles of revenue over yardstick.
 
     Attributes
@@ -122,14 +122,14 @@ class SpreadModel:
     @classmethod
     def fit(
         cls,
-        outlook: Outlook,
+        outlook: IntervalInputs,
         revenue: Vector,
         *,
         cutoff: Days,
         horizon_days: int,
         season: float = 1.0,
         seed: int,
-    ) -> "SpreadModel":
+    ) -> "IntervalModel":
         """Learn from rows of several cutoffs.
 
         Parameters
@@ -163,7 +163,7 @@ class SpreadModel:
         )
 
     def widened(
-        self, outlook: Outlook, ratio: Vector, *, cutoff: Days, horizon_days: int
+        self, outlook: IntervalInputs, ratio: Vector, *, cutoff: Days, horizon_days: int
     ) -> dict[str, tuple[float, float, float]]:
         """What must be added to the bounds, per coverage and tier, for them to hold a horizon after
         the latest row.
@@ -180,8 +180,8 @@ class SpreadModel:
             )
         return found  # type: ignore[return-value]
 
-    def predict(self, outlook: Outlook) -> Spread:
-        """The spread of each customer, in the coming season."""
+    def predict(self, outlook: IntervalInputs) -> Intervals:
+        """The intervals of each customer, in the coming season."""
         tier, ratios, money = (
             self._tier(outlook),
             self._ratios(outlook),
@@ -199,16 +199,16 @@ class SpreadModel:
         # Who more likely than not buys nothing brings nothing, in the median.
         middle = np.where(outlook.buys < 0.5, 0.0, money * ratios[LEVELS.index(0.5)])
         median = np.clip(middle, low_80, high_80)
-        return Spread(
+        return Intervals(
             median, low_80, high_80, np.minimum(low_95, low_80), np.maximum(high_95, high_80)
         )
 
-    def _ratios(self, outlook: Outlook) -> Matrix:
+    def _ratios(self, outlook: IntervalInputs) -> Matrix:
         """(n_levels, n_customers), rising with the level."""
         matrix = outlook.matrix
         return np.sort([quantile.predict(matrix) for quantile in self.quantiles], axis=0)
 
-    def _tier(self, outlook: Outlook) -> npt.NDArray[np.int64]:
+    def _tier(self, outlook: IntervalInputs) -> npt.NDArray[np.int64]:
         return np.searchsorted(self.tier_edges, outlook.mean).astype(np.int64)
 
     def _floored(self, money: Vector) -> Vector:
@@ -225,7 +225,7 @@ class SpreadModel:
         return {"own.json": json.dumps(own).encode(), **trees}
 
     @classmethod
-    def from_parts(cls, parts: Mapping[str, bytes]) -> "SpreadModel":
+    def from_parts(cls, parts: Mapping[str, bytes]) -> "IntervalModel":
         """Rebuild from `parts`, whose hashes have been checked."""
         quantiles = tuple(
             TreeEnsemble.from_parts(

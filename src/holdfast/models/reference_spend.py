@@ -17,7 +17,7 @@ _NEWCOMER_DAYS = 90
 
 
 @dataclass(frozen=True)
-class Yardstick:
+class ReferenceSpend:
     """What a customer's last year suggests for the horizon: spend_365d, per day it could be earned
     in, plus a floor.
 
@@ -60,7 +60,7 @@ class Scale:
         are explained.
     """
 
-    yardstick: Yardstick
+    yardstick: ReferenceSpend
     seen_days: float
     usual: float
     usual_tenure: float

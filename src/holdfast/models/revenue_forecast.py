@@ -17,11 +17,9 @@ from holdfast.arrays import Matrix, Vector
 from holdfast.tables import FORECAST
 
 WEEK_DAYS = 7
-SAME_WEEKDAY_DAYS = 364
 COMPANY = "company"
 _Z_80 = 1.281552
 _Z_SPAN = 2 * _Z_80
-_SMOOTH_DAYS = 21
 _UNPROVED_LEVEL = 0.15
 _LEAST_LEVEL = 0.03
 
@@ -65,29 +63,6 @@ def _weekly_noise(revenue: Vector) -> float:
     return float(np.std(np.log(weeks[known] / smooth[known])))
 
 
-def shape_of(days: pl.DataFrame, *, now: int, n_days: int) -> Vector:
-    """How lively each of the coming days should be, (n_days,): the smoothed day 364 days before; 1
-    where none is known.
-
-    >>> shape_of(pl.DataFrame({"day": [0, 1], "revenue": [1.0, 1.0]}), now=2, n_days=2)
-    array([1., 1.])
-    """
-    first, revenue = int(days["day"][0]), np.maximum(days["revenue"].to_numpy(), 0.0)
-    smooth = np.convolve(
-        np.pad(revenue, _SMOOTH_DAYS // 2, mode="edge"),
-        np.ones(_SMOOTH_DAYS) / _SMOOTH_DAYS,
-        "valid",
-    )
-    places = now + np.arange(n_days) - SAME_WEEKDAY_DAYS - first
-    # More than a year ahead the same days are asked again.
-    places = np.where(places >= len(smooth), places - SAME_WEEKDAY_DAYS, places)
-    usual = float(smooth.mean()) or 1.0
-    known = (places >= 0) & (places < len(smooth))
-    return np.where(
-        known, np.maximum(smooth[np.clip(places, 0, len(smooth) - 1)] / usual, 0.05), 1.0
-    )
-
-
 def forecast(
     horizons: pl.DataFrame,
     groups: Mapping[str, pl.DataFrame],
@@ -107,7 +82,7 @@ def forecast(
     now
         First day of the forecast.
     shape
-        `shape_of` the coming days, as many as the longest horizon.
+        `seasonality.daily_shape` the coming days, as many as the longest horizon.
 
     Returns
     -------

@@ -10,7 +10,7 @@ log opens in the middle of the business: the revenue of a shop that has just ope
 grew, not which season it was.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,25 +18,19 @@ import numpy.typing as npt
 import polars as pl
 
 from holdfast.arrays import Vector
+from holdfast.models.log_situation import (
+    OPENING_DAYS,
+    YEAR_DAYS,
+    a_year_before,
+    opens_midway,
+)
 from holdfast.models.promotions import Lifts
 
-YEAR_DAYS = 365
-_NEAR_DAYS = 20
-_LEAST_LEVEL = 0.1
-_OPENING_DAYS = 90
-_LONGEST_DAYS = 550
-_RUSH, _STILL_COMING = 1.9, 0.15
-_RATIO_LIMITS = (0.5, 2.0)
-
-
-def a_year_before(cutoffs: Sequence[int], now: int) -> bool:
-    """Whether a cutoff, in time order, lies within 20 days of a year before `now`, or some lie on
-    either side of it.
-
-    >>> a_year_before([100, 130], 480), a_year_before([100, 130], 520)
-    (True, False)
-    """
-    return bool(cutoffs) and cutoffs[0] - _NEAR_DAYS <= now - YEAR_DAYS <= cutoffs[-1] + _NEAR_DAYS
+_LEAST_LEVEL = 0.1  # decision 5
+_LONGEST_DAYS = 550  # decision 11
+_RATIO_LIMITS = (0.5, 2.0)  # decision 11
+_SAME_WEEKDAY_DAYS = 364
+_SMOOTH_DAYS, _LEAST_SHAPE = 21, 0.05  # decision 11
 
 
 @dataclass(frozen=True)
@@ -69,17 +63,17 @@ class Turnover:
         day = pl.col("cutoff_day") - pl.col("tenure_days") - first_day
         first = known.select("customer_id", day=day).unique()["day"]
         last_day = int(sums["cutoff_day"][-1]) if sums.height else first_day
-        rest = min(last_day - first_day, YEAR_DAYS) - _OPENING_DAYS
+        rest = min(last_day - first_day, YEAR_DAYS) - OPENING_DAYS
         within = (
-            int(first.is_between(_OPENING_DAYS, _OPENING_DAYS + rest, closed="left").sum())
+            int(first.is_between(OPENING_DAYS, OPENING_DAYS + rest, closed="left").sum())
             if rest > 0
             else 0
         )
         return cls(
             days=np.concatenate([[float(first_day)], sums["cutoff_day"]]),
             revenue=np.concatenate([[0.0], sums["spend_total"]]),
-            early=int((first < _OPENING_DAYS).sum()) / _OPENING_DAYS,
-            later=within / rest if rest >= _OPENING_DAYS else float("nan"),
+            early=int((first < OPENING_DAYS).sum()) / OPENING_DAYS,
+            later=within / rest if rest >= OPENING_DAYS else float("nan"),
         )
 
     def without(self, lifts: Lifts) -> "Turnover":
@@ -93,11 +87,8 @@ class Turnover:
 
     @property
     def opens_midway(self) -> bool:
-        """Whether the log opens in the middle of the business.
-
-        Its old customers then come in at the start as if they were new, and fewer do afterwards.
-        """
-        return bool(self.early >= _RUSH * self.later and self.later >= _STILL_COMING * self.early)
+        """Whether the log opens in the middle of the business."""
+        return opens_midway(self.early, self.later)
 
     @property
     def is_usable(self) -> bool:
@@ -187,3 +178,26 @@ class Season:
         return float(
             np.clip(turnover.per_day(year_ago, year_ago + horizon_days) / usual, *_RATIO_LIMITS)
         )
+
+
+def daily_shape(days: pl.DataFrame, *, now: int, n_days: int) -> Vector:
+    """How lively each of the coming days should be, (n_days,): the smoothed day 364 days before; 1
+    where none is known.
+
+    >>> daily_shape(pl.DataFrame({"day": [0, 1], "revenue": [1.0, 1.0]}), now=2, n_days=2)
+    array([1., 1.])
+    """
+    first, revenue = int(days["day"][0]), np.maximum(days["revenue"].to_numpy(), 0.0)
+    smooth = np.convolve(
+        np.pad(revenue, _SMOOTH_DAYS // 2, mode="edge"),
+        np.ones(_SMOOTH_DAYS) / _SMOOTH_DAYS,
+        "valid",
+    )
+    places = now + np.arange(n_days) - _SAME_WEEKDAY_DAYS - first
+    # More than a year ahead the same days are asked again.
+    places = np.where(places >= len(smooth), places - _SAME_WEEKDAY_DAYS, places)
+    usual = float(smooth.mean()) or 1.0
+    known = (places >= 0) & (places < len(smooth))
+    return np.where(
+        known, np.maximum(smooth[np.clip(places, 0, len(smooth) - 1)] / usual, _LEAST_SHAPE), 1.0
+    )

@@ -1,9 +1,10 @@
-"""Examples: one row per customer and cutoff whose target window had ended by the time of
+"""Training set: one row per customer and cutoff whose target window had ended by the time of
 learning.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +13,16 @@ import polars as pl
 from holdfast.arrays import Rows, Split, Vector
 from holdfast.errors import NotEnoughData
 from holdfast.features.catalogue import FEATURES
-from holdfast.models.promotions import NO_PROMOTIONS, Lifts, Promotions
+from holdfast.findings import Finding
+from holdfast.models.log_situation import LogSituation, a_year_before
+from holdfast.models.promotions import Lifts, Promotions
 from holdfast.models.seasonality import Turnover
 from holdfast.study import Study
 from holdfast.tables import LABELS
 from holdfast.windows import date_of, training_cutoffs
+
+if TYPE_CHECKING:
+    from holdfast.models.purchase_counts import CountModel
 
 _CALENDAR = frozenset(feature.name for feature in FEATURES if feature.group == "calendar")
 _TWO_YEARS_DAYS = 730
@@ -25,8 +31,41 @@ _CUSTOMER_SPLITS = 5
 
 
 @dataclass(frozen=True)
-class Examples:
-    """What one task learns from.
+class TrainingData:
+    """What was seen of the shop up to `end_day`: all that any task learns from at any cutoff.
+
+    Attributes
+    ----------
+    features, labels
+        FEATURES and LABELS at the cutoffs of `training_data.cutoffs_needed`.
+    purchases
+        customer_id, day, net (currency): each day of purchase of all who ever bought, or of a
+        sample of them.
+    counts
+        Cutoff -> the count model fitted then, so that it is fitted once for all that ask.
+    """
+
+    features: pl.DataFrame
+    labels: pl.DataFrame
+    purchases: pl.DataFrame
+    first_day: int
+    end_day: int
+    counts: "dict[int, tuple[CountModel, tuple[Finding, ...]]]" = field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+    def customers_at(self, cutoff: int) -> pl.DataFrame:
+        """The rows of FEATURES at a cutoff."""
+        return self.features.filter(pl.col("cutoff_day") == cutoff)
+
+    def labels_by(self, now: int) -> pl.DataFrame:
+        """The rows of LABELS whose window had ended by then."""
+        return self.labels.filter(pl.col("cutoff_day") + pl.col("horizon_days") <= now)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSet:
+    """What one task learns from at one cutoff.
 
     Attributes
     ----------
@@ -38,14 +77,16 @@ class Examples:
     windows
         LABELS of the same cutoffs over every complete window, shorter ones too.
     horizon_days
-        What the task asks for; the windows in `frame` are no longer than that.
+        The task's own; the windows in `frame` are no longer than that.
     purchases
-        customer_id, day, net (currency): purchases before the time of learning, of customers who
-        are not examples too.
+        customer_id, day, net (currency): purchases before `now`, also of customers who have no
+        row in `frame`.
     turnover
-        Of the shop before the time of learning, where the log knows amounts.
+        Of the shop before `now`, where the log knows amounts.
     promotions
-        As known at the time of learning, `now`.
+        As known at `now`.
+    first_day, now
+        First day of the log; first day that may not be seen.
     """
 
     frame: pl.DataFrame
@@ -53,20 +94,30 @@ class Examples:
     windows: pl.DataFrame
     horizon_days: int
     minor_digits: int
-    purchases: pl.DataFrame | None = None
-    turnover: Turnover | None = None
-    promotions: Promotions = NO_PROMOTIONS
-    now: int = 0
+    purchases: pl.DataFrame
+    turnover: Turnover | None
+    promotions: Promotions
+    first_day: int
+    now: int
+
+    @cached_property
+    def situation(self) -> LogSituation:
+        """What can be learnt from these rows."""
+        midway = self.turnover is not None and self.turnover.opens_midway
+        return LogSituation(
+            history_days=self.now - self.first_day,
+            complete_windows=bool((self.frame["horizon_days"] == self.horizon_days).all()),
+            season_known=a_year_before(self.cutoffs, self.now),
+            older_than_log=midway,
+            newly_opened=self.turnover is not None and not midway,
+            all_alike=bool(self.churned.all() or not self.churned.any()),
+            earns_nothing=self.revenue.sum() <= 0 or not (self.revenue > 0).any(),
+        )
 
     @cached_property
     def cutoffs(self) -> tuple[int, ...]:
         """Cutoffs learnt from, in time order."""
         return tuple(self.frame["cutoff_day"].unique().sort().to_list())
-
-    @property
-    def complete(self) -> bool:
-        """Whether every window is as long as the horizon."""
-        return bool((self.frame["horizon_days"] == self.horizon_days).all())
 
     @cached_property
     def cutoff(self) -> Rows:
@@ -90,9 +141,9 @@ class Examples:
             self.frame["future_revenue_minor"].to_numpy() / 10**self.minor_digits, dtype=np.float64
         )
 
-    def lively(self, lifts: Lifts) -> tuple[Vector, float]:
-        """How much livelier promotions made each row's window, (n_rows,), and make the coming one;
-        1 without any.
+    def lifts_over(self, lifts: Lifts) -> tuple[Vector, float]:
+        """The factor of promotions in each row's window, (n_rows,), and in the coming one; 1
+        without any.
         """
         return lifts.over(self.cutoff, self.window), float(lifts.over(self.now, self.horizon_days))
 
@@ -105,7 +156,7 @@ class Examples:
         """
         later = (
             [c for c in self.cutoffs if self.cutoffs[0] + self.horizon_days <= c]
-            if self.complete
+            if self.situation.complete_windows
             else []
         )
         if not later:
@@ -122,7 +173,10 @@ class Examples:
     @property
     def split_in_time(self) -> bool:
         """Whether `splits` divides time, and not customers."""
-        return self.complete and self.cutoffs[0] + self.horizon_days <= self.cutoffs[-1]
+        return (
+            self.situation.complete_windows
+            and self.cutoffs[0] + self.horizon_days <= self.cutoffs[-1]
+        )
 
 
 def customer_splits(
@@ -166,26 +220,16 @@ def learning_cutoffs(
     return ()
 
 
-def examples(
-    study: Study,
-    features: pl.DataFrame,
-    labels: pl.DataFrame,
-    *,
-    horizon_days: int,
-    first_day: int,
-    now: int,
-    purchases: pl.DataFrame | None = None,
-    promotions: Promotions = NO_PROMOTIONS,
-) -> Examples:
+def training_set_at(
+    study: Study, data: TrainingData, *, horizon_days: int, now: int, promotions: Promotions
+) -> TrainingSet:
     """Choose what a task may learn from at `now`: no feature and no label of it sees `now` or a
     later day.
 
     Parameters
     ----------
-    features, labels
-        FEATURES and LABELS of any cutoffs, those of `learning_cutoffs` among them.
-    purchases
-        customer_id, day and net (currency), of any time.
+    data
+        Has the cutoffs of `learning_cutoffs`.
     promotions
         As known at `now`.
 
@@ -194,6 +238,7 @@ def examples(
     NotEnoughData
         No target window has ended before `now`.
     """
+    features, first_day = data.features, data.first_day
     cutoffs = learning_cutoffs(study, horizon_days=horizon_days, first_day=first_day, now=now)
     if not cutoffs:
         raise NotEnoughData(
@@ -202,9 +247,8 @@ def examples(
             f"of {min(study.all_horizons)} days has ended before {date_of(now)}",
             fix="use a longer log, a shorter horizon, or a smaller backtest.min_history_days",
         )
-    ended = pl.col("cutoff_day") + pl.col("horizon_days") <= now
-    windows = labels.filter(
-        pl.col("cutoff_day").is_in(cutoffs), pl.col("horizon_days") <= horizon_days, ended
+    windows = data.labels_by(now).filter(
+        pl.col("cutoff_day").is_in(cutoffs), pl.col("horizon_days") <= horizon_days
     )
     longest = windows.filter(
         pl.col("horizon_days") == pl.col("horizon_days").max().over("cutoff_day")
@@ -223,15 +267,16 @@ def examples(
         if "spend_total" in features.columns
         else None
     )
-    return Examples(
+    return TrainingSet(
         frame=frame.sort("cutoff_day", "customer_id"),
         columns=_columns(features, cutoffs),
         windows=windows,
         horizon_days=horizon_days,
         minor_digits=study.minor_digits,
-        purchases=None if purchases is None else purchases.filter(pl.col("day") < now),
+        purchases=data.purchases.filter(pl.col("day") < now),
         turnover=turnover and turnover.without(promotions.revenue),
         promotions=promotions,
+        first_day=first_day,
         now=now,
     )
 

@@ -1,9 +1,9 @@
 """Value: expected net revenue = P(buys) x E[net revenue | buys], in totals that add up.
 
 Revenue has a long tail, so the amount is learnt as a ratio to what the customer's own past suggests
-(the yardstick), of windows put on one level by the season, weighted by the yardstick: the ratio is
-then small, and its weighted mean is still the mean of the money. In the end one factor makes the
-predictions of the training rows add up to their revenue.
+(the reference spend), of windows put on one level by the season, weighted by the reference: the
+ratio is then small, and its weighted mean is still the mean of the money. In the end one factor
+makes the predictions of the training rows add up to their revenue.
 """
 
 import json
@@ -21,16 +21,18 @@ from holdfast.learners.algorithms import Learner, Parameters, Recipe, learner_fr
 from holdfast.learners.attribution import explained, mean_of, product
 from holdfast.learners.design import Attribution, Design
 from holdfast.learners.selection import candidates_of, held_out, tweedie_deviance
+from holdfast.models.baselines import TrailingSpend
 from holdfast.models.churn import short_windows
-from holdfast.models.prediction_intervals import Outlook, Spread, SpreadModel
-from holdfast.models.reference_spend import PAST, Scale, Yardstick, past_of
-from holdfast.models.seasonality import YEAR_DAYS, Season
+from holdfast.models.log_situation import YEAR_DAYS
+from holdfast.models.prediction_intervals import IntervalInputs, IntervalModel, Intervals
+from holdfast.models.reference_spend import PAST, ReferenceSpend, Scale, past_of
+from holdfast.models.seasonality import Season
 from holdfast.models.short_windows import REVENUE, fit_spend, horizon_exponent
-from holdfast.models.training_set import Examples, customer_splits
+from holdfast.models.training_set import TrainingSet, customer_splits
 from holdfast.study import Value
 
 if TYPE_CHECKING:
-    from holdfast.models.purchase_counts import SpendLaw
+    from holdfast.models.purchase_counts import BTYDRevenue
 
 RATIO_DEFAULTS: Mapping[str, Parameters] = {
     "lightgbm": {"objective": "tweedie", "tweedie_variance_power": 1.5, "n_estimators": 60},
@@ -59,9 +61,9 @@ class ValueModel:
         P(buys).
     scale, level
         What the amount is a ratio to; season ahead x the factor that makes training totals add up.
-    spread
+    intervals
         Median and intervals; None for a snapshot, and where no full window has ended.
-    law
+    btyd
         Where no whole window has ended: the expected revenue is the mean of the learnt one and of
         this, and median and intervals are its own.
     """
@@ -72,8 +74,8 @@ class ValueModel:
     scale: Scale | None = None
     level: float = 1.0
     horizon_days: int | None = None
-    spread: SpreadModel | None = None
-    law: "SpendLaw | None" = None
+    intervals: IntervalModel | None = None
+    btyd: "BTYDRevenue | None" = None
 
     @property
     def algorithm(self) -> str:
@@ -97,26 +99,33 @@ class ValueModel:
         if self.scale is not None:
             past = (np.nan_to_num(matrix[:, self.design.names.index(name)]) for name in PAST)
             expected = expected * self.scale.of_past(*past)
-        if self.law is None:
+        if self.btyd is None:
             return expected
-        places = {name: matrix[:, self.design.names.index(name)] for name in self.law.inputs}
-        return (expected + self.law.revenue(pl.DataFrame(places).fill_nan(None))) / 2
+        places = {name: matrix[:, self.design.names.index(name)] for name in self.btyd.inputs}
+        return (expected + self.btyd.revenue(pl.DataFrame(places).fill_nan(None))) / 2
 
-    def outlook(self, frame: pl.DataFrame) -> Outlook:
-        """What the spread is predicted from, as in a usual season."""
+    def scaled(self, factor: float) -> "ValueModel":
+        """The model with this factor on its level; its median and intervals follow."""
+        intervals = self.intervals and replace(
+            self.intervals, season=self.intervals.season * factor
+        )
+        return replace(self, level=self.level * factor, intervals=intervals)
+
+    def interval_inputs(self, frame: pl.DataFrame) -> IntervalInputs:
+        """What the intervals are predicted from, as in a usual season."""
         assert self.buys is not None
         assert self.scale is not None
-        assert self.spread is not None
+        assert self.intervals is not None
         matrix = self.design.matrix(frame)
         buys, scale = self.buys.predict(matrix), self.scale.of(frame)
-        mean = self.level / self.spread.season * self.amount.predict(matrix) * buys * scale
-        return Outlook(buys, mean, scale, frame)
+        mean = self.level / self.intervals.season * self.amount.predict(matrix) * buys * scale
+        return IntervalInputs(buys, mean, scale, frame)
 
-    def spread_of(self, frame: pl.DataFrame) -> Spread | None:
+    def intervals_of(self, frame: pl.DataFrame) -> Intervals | None:
         """Median and intervals of revenue, currency; None where they are not known."""
-        if self.spread is not None:
-            return self.spread.predict(self.outlook(frame))
-        return self.law.spread(frame) if self.law is not None else None
+        if self.intervals is not None:
+            return self.intervals.predict(self.interval_inputs(frame))
+        return self.btyd.intervals_of(frame) if self.btyd is not None else None
 
     def raw(self, frame: pl.DataFrame) -> Vector:
         """The expected revenue itself: what is explained is money."""
@@ -138,11 +147,11 @@ class ValueModel:
         if self.scale is not None:
             factors.append(self.scale.factor(frame, self.columns))
         learnt = product(self.columns, factors, level=self.level)
-        return learnt if self.law is None else mean_of(learnt, self.law.attribution(frame))
+        return learnt if self.btyd is None else mean_of(learnt, self.btyd.attribution(frame))
 
     def parts(self) -> dict[str, bytes]:
-        """The model as files; those of P(buys), spread and law start with "buys-", "spread-",
-        "spending-".
+        """The model as files; those of P(buys), intervals and BTYD revenue start with "buys-",
+        "spread-", "spending-".
         """
         own = {
             "scale": asdict(self.scale) if self.scale else None,
@@ -150,21 +159,21 @@ class ValueModel:
             "horizon_days": self.horizon_days,
         }
         buys = self.buys.parts() if self.buys else {}
-        spread = self.spread.parts() if self.spread else {}
-        law = self.law.parts() if self.law else {}
+        intervals = self.intervals.parts() if self.intervals else {}
+        btyd = self.btyd.parts() if self.btyd else {}
         return {
             **self.design.parts(),
             "value.json": json.dumps(own).encode(),
             **self.amount.parts(),
             **{f"buys-{name}": data for name, data in buys.items()},
-            **{f"spread-{name}": data for name, data in spread.items()},
-            **{f"spending-{name}": data for name, data in law.items()},
+            **{f"spread-{name}": data for name, data in intervals.items()},
+            **{f"spending-{name}": data for name, data in btyd.items()},
         }
 
     @classmethod
     def from_parts(cls, parts: Mapping[str, bytes]) -> "ValueModel":
         """Rebuild from `parts`, whose hashes have been checked."""
-        buys, spread, law = (
+        buys, intervals, btyd = (
             {
                 name.removeprefix(prefix): data
                 for name, data in parts.items()
@@ -180,21 +189,21 @@ class ValueModel:
                 {n: d for n, d in parts.items() if n in ("trees.txt", "trees.json", "linear.json")}
             ),
             buys=learner_from_parts(buys) if buys else None,
-            scale=Scale(**{**scale, "yardstick": Yardstick(**scale["yardstick"])})
+            scale=Scale(**{**scale, "yardstick": ReferenceSpend(**scale["yardstick"])})
             if scale
             else None,
-            spread=SpreadModel.from_parts(spread) if spread else None,
-            law=_law_from_parts(law) if law else None,
+            intervals=IntervalModel.from_parts(intervals) if intervals else None,
+            btyd=_btyd_from_parts(btyd) if btyd else None,
             **own,
         )
 
 
-def _law_from_parts(parts: Mapping[str, bytes]) -> "SpendLaw":
-    # Few models have a law, and its special functions would take a third of a server's start to
+def _btyd_from_parts(parts: Mapping[str, bytes]) -> "BTYDRevenue":
+    # Few models have one, and its special functions would take a third of a server's start to
     # import.
-    from holdfast.models.purchase_counts import SpendLaw
+    from holdfast.models.purchase_counts import BTYDRevenue
 
-    return SpendLaw.from_parts(parts)
+    return BTYDRevenue.from_parts(parts)
 
 
 def learn_value(
@@ -232,56 +241,49 @@ class FittedValue:
 
     Attributes
     ----------
-    outlook
-        What fits that had not seen the customer say of each training row; None where no full window
-        has ended.
+    inputs
+        What fits that had not seen the customer predict of each training row; None where no full
+        window has ended.
     """
 
     model: ValueModel
-    outlook: Outlook | None = None
+    inputs: IntervalInputs | None = None
     findings: tuple[Finding, ...] = ()
 
+    @property
+    def baseline(self) -> TrailingSpend:
+        """What the model must beat."""
+        assert self.model.horizon_days is not None
+        return TrailingSpend(self.model.horizon_days)
 
-def fit_value(
-    examples: Examples, settings: Value, *, first_day: int, now: int, seed: int
-) -> FittedValue:
-    """Learn from an order log that starts on `first_day` and is known up to, and without, `now`.
 
-    Raises
-    ------
-    NotEnoughData
-        Nothing was earned in the target windows.
-    """
-    if not (examples.revenue > 0).any():
-        raise NotEnoughData(
-            "no customer brought revenue in a target window",
-            fix="map an amount, or use a longer log",
-        )
-    if not examples.complete:
-        return _from_short_windows(examples, settings, first_day=first_day, now=now, seed=seed)
-    training = Training.of(
-        examples, first_day=first_day, now=now, seed=seed, parameters=settings.parameters
-    )
+def fit_value(training: TrainingSet, settings: Value, *, seed: int) -> FittedValue:
+    """Learn from an order log whose target windows brought revenue."""
+    if not training.situation.complete_windows:
+        return _from_short_windows(training, settings, seed=seed)
+    rows = RatioRows.of(training, seed=seed, parameters=settings.parameters)
     names = candidates_of(settings)
-    splits = examples.splits(seed=seed) if len(names) > 1 else ()
-    best = min(names, key=lambda name: training.loss(name, splits)) if splits else names[0]
-    outlook = training.outlook(best)
-    findings = () if training.ahead is not None else (_no_season(examples, first_day, now),)
-    return FittedValue(training.model(best, outlook), outlook, findings)
+    splits = training.splits(seed=seed) if len(names) > 1 else ()
+    best = min(names, key=lambda name: rows.loss(name, splits)) if splits else names[0]
+    inputs = rows.inputs(best)
+    findings = () if rows.ahead is not None else (_no_season(training),)
+    return FittedValue(rows.model(best, inputs), inputs, findings)
 
 
 @dataclass(frozen=True)
-class Training:
+class RatioRows:
     """The rows of one fit, as arrays.
 
     Attributes
     ----------
     revenue
         Observed, divided by the season and the promotions of its window, (n_rows,).
-    yardstick
-        What the customer's own past suggested, (n_rows,).
+    reference
+        What the customer's own past suggested, currency, (n_rows,).
+    ahead
+        The coming season beside the usual one; None where it is not known.
     coming
-        How much livelier promotions make the coming window.
+        The factor of promotions in the coming window.
     """
 
     design: Design
@@ -289,7 +291,7 @@ class Training:
     matrix: Matrix
     bought: Vector
     revenue: Vector
-    yardstick: Vector
+    reference: Vector
     scale: Scale
     ahead: float | None
     coming: float
@@ -298,43 +300,39 @@ class Training:
     parameters: Parameters
 
     @classmethod
-    def of(
-        cls, examples: Examples, *, first_day: int, now: int, seed: int, parameters: Parameters
-    ) -> "Training":
+    def of(cls, training: TrainingSet, *, seed: int, parameters: Parameters) -> "RatioRows":
         """Prepare the rows."""
-        horizon, frame = examples.horizon_days, examples.frame
+        situation, frame, now = training.situation, training.frame, training.now
         spent, tenure = past_of(frame)
-        seen = np.clip(examples.cutoff - first_day, 1, YEAR_DAYS).astype(np.float64)
-        opens_now = examples.turnover is not None and not examples.turnover.opens_midway
-        yardstick = Yardstick(
-            horizon, _FLOOR_SHARE * _mean_positive(examples.revenue), by_tenure=opens_now
-        )
-        lengths = yardstick.of(spent, tenure, seen)
-        lively, coming = examples.lively(examples.promotions.revenue)
-        revenue = examples.revenue / lively
-        season = Season.learn(examples.cutoff, revenue, lengths)
-        if opens_now and now - first_day < 2 * YEAR_DAYS:
+        past, coming = training.lifts_over(training.promotions.revenue)
+        revenue = training.revenue / past
+        floor = _FLOOR_SHARE * float(training.revenue[training.revenue > 0].mean())
+        spend = ReferenceSpend(training.horizon_days, floor, by_tenure=situation.newly_opened)
+        seen = np.clip(training.cutoff - training.first_day, 1, YEAR_DAYS).astype(np.float64)
+        reference = spend.of(spent, tenure, seen)
+        season = Season.learn(training.cutoff, revenue, reference)
+        if situation.first_years:
             season = season.tempered()
         ahead = season.ahead(now) or season.ahead_by_turnover(
-            now, examples.turnover, horizon_days=horizon
+            now, training.turnover, horizon_days=training.horizon_days
         )
-        design = Design.learn(frame, columns=examples.columns)
+        design = Design.learn(frame, columns=training.columns)
         return cls(
             design=design,
             frame=frame,
             matrix=design.matrix(frame),
-            bought=(~examples.churned).astype(np.float64),
-            revenue=revenue if ahead is None else revenue / season.of(examples.cutoff),
-            yardstick=lengths,
+            bought=(~training.churned).astype(np.float64),
+            revenue=revenue if ahead is None else revenue / season.of(training.cutoff),
+            reference=reference,
             scale=Scale(
-                yardstick,
-                float(min(now - first_day, YEAR_DAYS)),
-                float(lengths.mean()),
+                spend,
+                float(min(situation.history_days, YEAR_DAYS)),
+                float(reference.mean()),
                 float(tenure.mean()),
             ),
             ahead=ahead,
             coming=coming,
-            horizon_days=horizon,
+            horizon_days=training.horizon_days,
             seed=seed,
             parameters=parameters,
         )
@@ -350,9 +348,9 @@ class Training:
         recipe = Recipe(
             algorithm, "mean", seed=self.seed, parameters=self.parameters, defaults=defaults
         )
-        weight = self.yardstick[buyers] / self.yardstick[buyers].mean()
+        weight = self.reference[buyers] / self.reference[buyers].mean()
         # A Tweedie likelihood has no negative revenue; the level takes the returns off again.
-        ratio = np.maximum(self.revenue[buyers], 0) / self.yardstick[buyers]
+        ratio = np.maximum(self.revenue[buyers], 0) / self.reference[buyers]
         return buys, recipe.fit(self.matrix[buyers], ratio, weight)
 
     def loss(self, algorithm: str, splits: Sequence[Split]) -> float:
@@ -361,102 +359,97 @@ class Training:
         def predict(split: Split) -> Vector:
             buys, amount = self.fitted(algorithm, split.train)
             rows = self.matrix[split.test]
-            return self.yardstick[split.test] * buys.predict(rows) * amount.predict(rows)
+            return self.reference[split.test] * buys.predict(rows) * amount.predict(rows)
 
         truth = np.concatenate([self.revenue[split.test] for split in splits])
         return tweedie_deviance(truth, np.concatenate([predict(split) for split in splits]))
 
-    def outlook(self, algorithm: str) -> Outlook | None:
-        """Say of each row what fits that had not seen the customer predict; None for a handful of
+    def inputs(self, algorithm: str) -> IntervalInputs | None:
+        """Predict each row by fits that had not seen the customer; None for a handful of
         customers.
         """
         splits = customer_splits(self.frame["customer_id"], seed=self.seed, parts=2)
         if any(len(np.unique(self.bought[split.train])) < 2 for split in splits):
             return None
-        chance, said = np.empty(len(self.bought)), np.empty(len(self.bought))
+        chance, expected = np.empty(len(self.bought)), np.empty(len(self.bought))
         for split in splits:
             buys, amount = self.fitted(algorithm, split.train)
-            rows = self.matrix[split.test]
+            rows, reference = self.matrix[split.test], self.reference[split.test]
             chance[split.test] = buys.predict(rows)
-            said[split.test] = (
-                self.yardstick[split.test] * chance[split.test] * amount.predict(rows)
-            )
-        return Outlook(chance, said * (self.revenue.sum() / said.sum()), self.yardstick, self.frame)
+            expected[split.test] = reference * chance[split.test] * amount.predict(rows)
+        mean = expected * (self.revenue.sum() / expected.sum())
+        return IntervalInputs(chance, mean, self.reference, self.frame)
 
-    def model(self, algorithm: str, outlook: Outlook | None) -> ValueModel:
-        """Fit on all rows; the spread, around the outlook."""
+    def model(self, algorithm: str, inputs: IntervalInputs | None) -> ValueModel:
+        """Fit on all rows; the intervals, around the inputs."""
         buys, amount = self.fitted(algorithm, np.arange(len(self.bought)))
-        said = self.yardstick * buys.predict(self.matrix) * amount.predict(self.matrix)
-        level, season = float(self.revenue.sum() / said.sum()), (self.ahead or 1.0) * self.coming
-        spread = self._spread(outlook, season) if outlook is not None else None
+        expected = self.reference * buys.predict(self.matrix) * amount.predict(self.matrix)
+        season = (self.ahead or 1.0) * self.coming
+        level = season * float(self.revenue.sum() / expected.sum())
+        intervals = self._intervals(inputs, season) if inputs is not None else None
         return ValueModel(
-            self.design, amount, buys, self.scale, season * level, self.horizon_days, spread
+            self.design, amount, buys, self.scale, level, self.horizon_days, intervals
         )
 
-    def _spread(self, outlook: Outlook, season: float) -> SpreadModel:
-        cutoff = self.frame["cutoff_day"].cast(pl.Int64).to_numpy()
-        return SpreadModel.fit(
-            outlook,
+    def _intervals(self, inputs: IntervalInputs, season: float) -> IntervalModel:
+        return IntervalModel.fit(
+            inputs,
             self.revenue,
-            cutoff=cutoff,
+            cutoff=self.frame["cutoff_day"].cast(pl.Int64).to_numpy(),
             horizon_days=self.horizon_days,
             season=season,
             seed=self.seed,
         )
 
 
-def _mean_positive(revenue: Vector) -> float:
-    return float(revenue[revenue > 0].mean())
-
-
-def _from_short_windows(
-    examples: Examples, settings: Value, *, first_day: int, now: int, seed: int
-) -> FittedValue:
-    exponent = horizon_exponent(examples.windows, REVENUE)
-    design = Design.learn(examples.frame, columns=examples.columns)
-    matrix = design.matrix(examples.frame)
-    exposure = (examples.window / examples.horizon_days) ** exponent
+def _from_short_windows(training: TrainingSet, settings: Value, *, seed: int) -> FittedValue:
+    exponent = horizon_exponent(training.windows, REVENUE)
+    design = Design.learn(training.frame, columns=training.columns)
+    matrix = design.matrix(training.frame)
+    exposure = (training.window / training.horizon_days) ** exponent
     parameters = settings.parameters if settings.algorithm == "lightgbm" else {}
-    amount = fit_spend(matrix, examples.revenue, exposure, parameters=parameters, seed=seed)
-    level = float(examples.revenue.sum() / (exposure * amount.predict(matrix)).sum())
-    model = ValueModel(design, amount, level=level, horizon_days=examples.horizon_days)
-    told = short_windows("value", examples, exponent)
-    law, findings = _law_of(examples, first_day=first_day, now=now, seed=seed)
-    if law is None:
-        return FittedValue(model, findings=(told, *findings))
-    # Trees know who spends more, and a law how much there is to come: its total, at the latest
-    # cutoff, is theirs.
-    latest = examples.frame.filter(pl.col("cutoff_day") == examples.cutoffs[-1])
-    level *= float(law.revenue(latest).sum() / model.predict(latest).sum())
-    return FittedValue(replace(model, level=level, law=law), findings=(told, *findings))
+    amount = fit_spend(matrix, training.revenue, exposure, parameters=parameters, seed=seed)
+    level = float(training.revenue.sum() / (exposure * amount.predict(matrix)).sum())
+    model = ValueModel(design, amount, level=level, horizon_days=training.horizon_days)
+    findings: tuple[Finding, ...] = (short_windows("value", training, exponent),)
+    btyd = fit_btyd_revenue_of(training, seed=seed)
+    if btyd is None:
+        return FittedValue(model, findings=findings)
+    # Trees know who spends more, and the BTYD models how much there is to come: the total, at the
+    # latest cutoff, is theirs.
+    latest = training.frame.filter(pl.col("cutoff_day") == training.cutoffs[-1])
+    level *= float(btyd[0].revenue(latest).sum() / model.predict(latest).sum())
+    return FittedValue(replace(model, level=level, btyd=btyd[0]), findings=(*findings, *btyd[1]))
 
 
-def _law_of(
-    examples: Examples, *, first_day: int, now: int, seed: int
-) -> "tuple[SpendLaw | None, tuple[Finding, ...]]":
-    from holdfast.models.purchase_counts import fit_spend_law
+def fit_btyd_revenue_of(
+    training: TrainingSet, *, seed: int
+) -> "tuple[BTYDRevenue, tuple[Finding, ...]] | None":
+    """Fit the BTYD models of revenue; None where their features are missing, or where all orders
+    are worth the same, so that the trees know as much.
+    """
+    from holdfast.models.purchase_counts import fit_btyd_revenue
     from holdfast.models.purchase_counts.btyd_revenue import INPUTS
 
-    if examples.purchases is None or not set(INPUTS) <= set(examples.columns):
-        return None, ()
+    if not set(INPUTS) <= set(training.columns):
+        return None
     try:
-        return fit_spend_law(
-            examples.purchases,
-            now=now,
-            horizon_days=examples.horizon_days,
-            first_day=first_day,
+        return fit_btyd_revenue(
+            training.purchases,
+            now=training.now,
+            horizon_days=training.horizon_days,
+            first_day=training.first_day,
             seed=seed,
         )
     except NotEnoughData:
-        # All orders are worth the same: the trees know as much as a law would.
-        return None, ()
+        return None
 
 
-def _no_season(examples: Examples, first_day: int, now: int) -> Finding:
+def _no_season(training: TrainingSet) -> Finding:
     return Finding.note(
         "season-unknown",
-        evidence=f"the log covers {now - first_day} days, so no complete window of "
-        f"{examples.horizon_days} days a year before the coming one was learnt from",
+        evidence=f"the log covers {training.situation.history_days} days, so no complete window of "
+        f"{training.horizon_days} days a year before the coming one was learnt from",
         meaning="If the shop has seasons, the total of expected revenue is that of an average "
         "season.",
         fix=f"use a log of {YEAR_DAYS} days and some months, or raise "

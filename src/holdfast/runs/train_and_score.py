@@ -19,19 +19,20 @@ from holdfast.ingest.contract import refuse
 from holdfast.ingest.order_log import OrderLog, read_order_log
 from holdfast.ingest.snapshot import Snapshot, read_snapshot
 from holdfast.io.warehouse import Warehouse
+from holdfast.models.fitted_models import FittedModels
 from holdfast.progress import Steps
 from holdfast.quality.churn_window import ask, shortened
 from holdfast.quality.data_report import attribute_findings, cheap_topics, unused_rules
 from holdfast.quality.gate import log_gate, snapshot_gate
 from holdfast.runs.activity_tables import log_record
 from holdfast.runs.summary import summarise
-from holdfast.serving.score import Model, Scored, explained, no_value_finding, score
+from holdfast.serving.score import Scored, explained, no_value_finding, score
 from holdfast.study import Study
-from holdfast.training.backtest import backtest
-from holdfast.training.fit import fit_log
+from holdfast.training.backtest import backtest_data
+from holdfast.training.fit import fit_models
 from holdfast.training.fit_snapshot import fit_snapshot
-from holdfast.training.horizon_tables import look_ahead, with_outlook
-from holdfast.training.training_data import read_history
+from holdfast.training.horizon_tables import horizon_tables
+from holdfast.training.training_data import read_training_data
 from holdfast.windows import date_of
 
 
@@ -88,24 +89,19 @@ def log_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:
             f"window {days} days" if days is not None else "no churn window"
         )
     with steps("Features and labels") as step:
-        history = read_history(study, warehouse, first_day=got.first_day, end_day=got.end_day)
+        data = read_training_data(study, warehouse, first_day=got.first_day, end_day=got.end_day)
         step.detail = (
-            f"{history.features.height:,} rows at {history.features['cutoff_day'].n_unique()} "
-            "cutoffs"
+            f"{data.features.height:,} rows at {data.features['cutoff_day'].n_unique()} cutoffs"
         )
     with steps("Is it honest?") as step:
-        asked = asked_cheaply(of_log(Log(study, warehouse, got, history)), study, step)
+        asked = asked_cheaply(of_log(Log(study, warehouse, got, data)), study, step)
     with steps("Prove on unseen time") as step:
-        proof = backtest(
-            study, warehouse, first_day=got.first_day, end_day=got.end_day, history=history
-        )
+        proof = backtest_data(study, data)
         step.detail = f"{proof.evidence['cutoff_day'].n_unique()} test cutoffs"
     asked += cheap(proof_suspicions(study, proof, table=None, cross_validated={}))
     with steps("Learn") as step:
-        fitted = fit_log(study, history, now=got.end_day)
-        step.detail = ", ".join(
-            f"{task}: {model.algorithm}" for task, model in fitted.models.items()
-        )
+        models = fit_models(study, data, now=got.end_day)
+        step.detail = models.algorithms
     with steps("Features of today") as step:
         frame = feature_tables.features(study, warehouse, [got.end_day])
         step.detail = f"{frame.height:,} customers, {frame.width - 2} features"
@@ -118,28 +114,25 @@ def log_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:
         record = log_record(
             study, warehouse, first_day=got.first_day, end_day=got.end_day, scored=frame
         )
-    with steps("Count purchases ahead") as step:
-        ahead, counted = look_ahead(study, history, fitted)
-        step.detail = ahead.counts.algorithm
     outcome = _completed(
         study,
         got,
         frame,
-        fitted.models,
+        models,
         proof,
         steps,
-        findings=[*gate.findings, *noticed, *fitted.findings, *counted],
+        findings=[*gate.findings, *noticed, *models.findings],
         asked=asked,
     )
     with steps("Every horizon, week by week") as step:
-        told = with_outlook(
-            study, ahead, frame, outcome.tables["scores"], proof.evidence, record["days"]
+        ahead = horizon_tables(
+            study, models, frame, outcome.tables["scores"], proof.evidence, record["days"]
         )
         step.detail = ", ".join(f"{days}" for days in study.all_horizons) + " days"
     summary = {
         **outcome.summary,
         "sufficiency": gate.as_dict()["counts"],
-        "forecast": told.summary,
+        "forecast": ahead.summary,
         "data_report": [
             {"title": topic.title, "sentences": list(topic.sentences)} for topic in topics
         ],
@@ -147,8 +140,7 @@ def log_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:
     }
     return replace(
         outcome,
-        tables={**outcome.tables, **record, **told.tables},
-        parts={**outcome.parts, **{f"models/{name}": data for name, data in ahead.parts().items()}},
+        tables={**outcome.tables, **record, **ahead.tables},
         summary=summary,
     )
 
@@ -171,9 +163,7 @@ def snapshot_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcom
         asked = asked_cheaply(of_table(table), study, step)
     with steps("Learn and prove") as step:
         fitted = fit_snapshot(study, got.frame, columns=got.columns)
-        step.detail = ", ".join(
-            f"{task}: {model.algorithm}" for task, model in fitted.models.items()
-        )
+        step.detail = fitted.models.algorithms
     asked += cheap(
         proof_suspicions(study, fitted.proof, table=table, cross_validated=fitted.cross_validated)
     )
@@ -184,7 +174,7 @@ def snapshot_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcom
         fitted.models,
         fitted.proof,
         steps,
-        findings=[*snapshot_gate(study, got.frame).findings, *fitted.findings],
+        findings=[*snapshot_gate(study, got.frame).findings],
         asked=asked,
         cross_validated=fitted.cross_validated,
     )
@@ -194,7 +184,7 @@ def _completed(
     study: Study,
     got: OrderLog | Snapshot,
     frame: pl.DataFrame,
-    models: Mapping[Any, Model],
+    models: FittedModels,
     proof: Evidence,
     steps: Steps,
     *,
@@ -204,10 +194,10 @@ def _completed(
 ) -> Outcome:
     """Score, segment, explain and sum up: the same for a log and a snapshot."""
     with steps("Score, segment, simulate recovery") as step:
-        scored = score(study, models, frame)
+        scored = score(study, models.tasks, frame)
         step.detail = f"{scored.scores.height:,} customers"
     with steps("Explain") as step:
-        found, wording = explained(study, models, frame, scored)
+        found, wording = explained(study, models.tasks, frame, scored)
         step.detail = f"{found.reasons['customer_id'].n_unique():,} customers"
     proving = [
         replace(finding, evidence=f"in the backtest, {finding.evidence}")
@@ -219,11 +209,11 @@ def _completed(
         study,
         scored,
         proof.evidence,
-        algorithms={task: model.algorithm for task, model in models.items()},
+        algorithms={task: model.algorithm for task, model in models.tasks.items()},
         cross_validated=cross_validated or {},
         top_reasons=top_reasons(found, wording=wording),
         findings=sort_findings(
-            [*every, *no_value_finding(models, snapshot=study.snapshot is not None)]
+            [*every, *no_value_finding(models.tasks, snapshot=study.snapshot is not None)]
         ),
     )
     return Outcome(
@@ -254,14 +244,8 @@ def _completed(
     )
 
 
-def _parts(
-    models: Mapping[str, Model], scored: Scored, wording: Mapping[str, Any]
-) -> dict[str, bytes]:
-    files = {
-        f"models/{task}/{name}": data
-        for task, model in models.items()
-        for name, data in model.parts().items()
-    }
+def _parts(models: FittedModels, scored: Scored, wording: Mapping[str, Any]) -> dict[str, bytes]:
+    files = {f"models/{name}": data for name, data in models.parts().items()}
     plain = {"segments.json": scored.rule.to_dict(), "wording.json": wording}
     return files | {
         name: json.dumps(value, ensure_ascii=False).encode() for name, value in plain.items()

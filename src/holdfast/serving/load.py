@@ -10,22 +10,17 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import DamagedRun
 from holdfast.explain import Wording
 from holdfast.io.runs import Run
 from holdfast.models.churn import ChurnModel
+from holdfast.models.fitted_models import MODEL_TYPES, FittedModels, Model
 from holdfast.models.value import ValueModel
 from holdfast.segments import SegmentRule
-from holdfast.serving.score import Model
 from holdfast.study import Study
 
-if TYPE_CHECKING:
-    from holdfast.training.horizon_tables import Ahead
-
 MODELS = "models"
-_KINDS: Mapping[str, Any] = {"churn": ChurnModel, "value": ValueModel}
 _CHILD_SECONDS = 120
 
 
@@ -37,7 +32,7 @@ def load_models(run: Run) -> dict[str, Model]:
     DamagedRun
         A file differs from the manifest, or the models cannot be loaded.
     """
-    parts = {task: run.parts(f"{MODELS}/{task}") for task in _KINDS}
+    parts = {task: run.parts(f"{MODELS}/{task}") for task in MODEL_TYPES}
     # A server's copy lies one folder below the runs; what was loaded there is the same, byte for
     # byte.
     if not any(
@@ -50,11 +45,19 @@ def load_models(run: Run) -> dict[str, Model]:
 
 def rebuilt(parts: Mapping[str, Mapping[str, bytes]]) -> dict[str, Model]:
     """Models from task -> file name -> content."""
-    return {task: kind.from_parts(parts[task]) for task, kind in _KINDS.items() if parts.get(task)}
+    return {
+        task: kind.from_parts(parts[task]) for task, kind in MODEL_TYPES.items() if parts.get(task)
+    }
 
 
-def load_ahead(run: Run, models: Mapping[str, Model]) -> "Ahead | None":
-    """What the run says of every horizon; None for a snapshot, and for a run older than that."""
+def load_fitted(run: Run, models: Mapping[str, Model]) -> FittedModels | None:
+    """All models of an order log's run; None for a snapshot, and for a run older than horizons.
+
+    Parameters
+    ----------
+    models
+        Of `load_models`.
+    """
     horizons, counts = (run.parts(f"{MODELS}/{name}") for name in ("horizons", "counts"))
     churn, value = models["churn"], models.get("value")
     if (
@@ -65,9 +68,13 @@ def load_ahead(run: Run, models: Mapping[str, Model]) -> "Ahead | None":
         return None
     from holdfast.models.horizon_chain import HorizonModel
     from holdfast.models.purchase_counts import CountModel
-    from holdfast.training.horizon_tables import Ahead
 
-    return Ahead(churn, value, HorizonModel.from_parts(horizons), CountModel.from_parts(counts))
+    return FittedModels(
+        churn=churn,
+        value=value,
+        horizons=HorizonModel.from_parts(horizons),
+        counts=CountModel.from_parts(counts),
+    )
 
 
 def load_in_child(folder: Path) -> None:
@@ -127,7 +134,7 @@ def _main() -> None:
     rebuilt(
         {
             task: {path.name: path.read_bytes() for path in (folder / task).glob("*")}
-            for task in _KINDS
+            for task in MODEL_TYPES
         }
     )
 

@@ -18,15 +18,15 @@ from holdfast.explain import reasons
 from holdfast.expressions import parse
 from holdfast.io.runs import Run
 from holdfast.serving.formulas import compiled, with_derived
-from holdfast.serving.load import load_ahead, load_models, load_rule, load_study, load_wording
+from holdfast.serving.load import load_fitted, load_models, load_rule, load_study, load_wording
 from holdfast.serving.requests import Features
 from holdfast.serving.score import predicted
 from holdfast.study import Study
 from holdfast.tables import OUTCOMES, json_rows
 
 if TYPE_CHECKING:
+    from holdfast.models.fitted_models import FittedModels
     from holdfast.serving.history_features import OnlineHistory
-    from holdfast.training.horizon_tables import Ahead
 
 _SAMPLE = 20_000
 _LARGEST_INTEGER = 2**63
@@ -126,9 +126,9 @@ class Scorer:
         return OnlineHistory(self.study)
 
     @cached_property
-    def ahead(self) -> "Ahead | None":
+    def ahead(self) -> "FittedModels | None":
         """What looks beyond the tasks' own horizons; None where the run has nothing of the kind."""
-        return load_ahead(self.run, self.models)
+        return load_fitted(self.run, self.models)
 
     def given(self, raw: Mapping[str, Any]) -> Features:
         """Check one customer's columns, add the derived ones and say what looks like a slip.
@@ -171,7 +171,7 @@ class Scorer:
         value_tier, segment.
         """
         said = {
-            task: float(model.predict_matrix(model.design.row(values))[0])  # type: ignore[attr-defined]
+            task: float(model.predict_matrix(model.design.row(values))[0])
             for task, model in self.models.items()
         }
         known = {
@@ -220,7 +220,7 @@ class Scorer:
         """
         if self.ahead is None:
             return [{"horizons": None} for _ in rows]
-        from holdfast.training.horizon_tables import horizons_table, outlook_columns
+        from holdfast.training.horizon_tables import horizon_columns, horizons_table
 
         for row in rows:
             self.foreseeable(row)
@@ -233,7 +233,7 @@ class Scorer:
         )
         table = horizons_table(self.study, self.ahead, frame, said)
         own = (
-            outlook_columns(self.study, self.ahead, frame, table)
+            horizon_columns(self.study, self.ahead, frame, table)
             .sort("customer_id")
             .drop("customer_id")
         )

@@ -3,8 +3,10 @@ happened.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
@@ -21,60 +23,100 @@ from holdfast.evaluation.evidence import (
     predictions_of,
 )
 from holdfast.findings import Finding
+from holdfast.ingest.order_log import OrderLog, read_order_log
 from holdfast.io.warehouse import Warehouse
 from holdfast.models.baselines import Baseline, RecencyRank, TrailingSpend
-from holdfast.models.churn import ChurnModel
-from holdfast.models.prediction_intervals import Spread
-from holdfast.models.training_set import learning_cutoffs
-from holdfast.models.value import ValueModel
+from holdfast.models.prediction_intervals import Intervals
+from holdfast.models.training_set import TrainingData, learning_cutoffs
+from holdfast.models.value import FittedValue
+from holdfast.progress import Listener, Silence, Steps
 from holdfast.study import Study
-from holdfast.training.fit import Learnt, fit_log, learn, tasks_of
-from holdfast.training.training_data import History, horizon_of, proving_cutoffs, read_history
+from holdfast.training.fit import (
+    FittedChurn,
+    FittedTask,
+    fit_horizon_chain,
+    fit_task,
+    tasks_of,
+)
+from holdfast.training.training_data import horizon_of, proving_cutoffs, read_training_data
 from holdfast.windows import date_of
 
 OnFold = Callable[[str], None]
 
 
 def backtest(
+    study: Study, *, cutoffs: Sequence[int] | None = None, listener: Listener | None = None
+) -> Evidence:
+    """Prove a study's models on later cutoffs, without publishing anything.
+
+    Parameters
+    ----------
+    cutoffs
+        Test cutoffs, days since 1970-01-01, instead of the study's.
+
+    Raises
+    ------
+    StudyError
+        The study is a snapshot, which has no time to prove on.
+    """
+    steps = Steps(listener or Silence())
+    with scratch_warehouse() as warehouse:
+        log = read_log(study, warehouse, steps)
+        with steps("Prove on unseen time"):
+            data = read_training_data(
+                study, warehouse, first_day=log.first_day, end_day=log.end_day, cutoffs=cutoffs
+            )
+            return backtest_data(study, data, cutoffs=cutoffs)
+
+
+@contextmanager
+def scratch_warehouse() -> Iterator[Warehouse]:
+    """A warehouse in a scratch folder of its own."""
+    with TemporaryDirectory(prefix="holdfast-") as folder, Warehouse(Path(folder)) as warehouse:
+        yield warehouse
+
+
+def read_log(study: Study, warehouse: Warehouse, steps: Steps) -> OrderLog:
+    """Ingest the study's order log, as a step of its own."""
+    with steps("Read the sources") as step:
+        log = read_order_log(study, warehouse)
+        step.detail = f"{log.rows.read:,} rows, {log.n_customers:,} customers"
+    return log
+
+
+def backtest_data(
     study: Study,
-    warehouse: Warehouse,
+    data: TrainingData,
     *,
-    first_day: int,
-    end_day: int,
     cutoffs: Sequence[int] | None = None,
-    history: History | None = None,
     on_progress: OnFold | None = None,
 ) -> Evidence:
     """Prove the study on time that its models have not seen.
 
     Parameters
     ----------
-    end_day
-        First day after the log.
+    data
+        As `read_training_data` built it for the same cutoffs.
     cutoffs
         Test cutoffs, instead of the study's.
-    history
-        What `read_history` built for the same arguments, if it was built before.
     on_progress
-        Told the task and date of each fold that begins.
+        Receives the task and date of each fold that begins.
     """
-    if history is None:
-        history = read_history(
-            study, warehouse, first_day=first_day, end_day=end_day, cutoffs=cutoffs
-        )
     forecasts, findings = [], []
-    learnt: dict[int, dict[TaskName, Learnt]] = defaultdict(dict)
+    fitted: dict[int, dict[TaskName, FittedTask]] = defaultdict(dict)
     tests: tuple[int, ...] = ()
     for task in tasks_of(study):
-        tests = proving_cutoffs(study, task, first_day=first_day, end_day=end_day, asked=cutoffs)
+        tests = proving_cutoffs(
+            study, task, first_day=data.first_day, end_day=data.end_day, cutoffs=cutoffs
+        )
         if not tests:
-            findings.append(_unproved(study, task, history))
+            findings.append(_unproved(study, task, data))
         for cutoff in tests:
             if on_progress:
                 on_progress(f"{task} at {date_of(cutoff)}")
-            learnt[cutoff][task] = found = learn(study, task, history, now=cutoff)
-            forecasts.append(forecast_at(study, task, history, cutoff, learnt=found))
-            findings.extend(found.findings)
+            model = fitted[cutoff][task] = fit_task(study, task, data, now=cutoff)
+            forecasts.append(forecast_at(study, task, data, cutoff, fitted=model))
+            findings.extend(model.findings)
     by_horizon: dict[int, list[Forecast]] = {days: [] for days in study.all_horizons}
     # Of the last task, value if there is one: its cutoffs lie a horizon apart, further than those
     # of churn.
@@ -83,10 +125,9 @@ def backtest(
             on_progress(f"every horizon at {date_of(cutoff)}")
         # What cannot be fitted at a cutoff is not proved there: such a horizon has no row.
         with suppress(NotEnoughData):
-            for days, told in forecasts_by_horizon(
-                study, history, cutoff, learnt=learnt[cutoff]
-            ).items():
-                by_horizon[days] += told
+            each = forecasts_by_horizon(study, data, cutoff, fitted=fitted[cutoff])
+            for days, forecasts_of_horizon in each.items():
+                by_horizon[days] += forecasts_of_horizon
     return Evidence(
         evidence=evidence_of(forecasts, threshold=study.churn.threshold, seed=study.seed),
         predictions=predictions_of(forecasts),
@@ -96,89 +137,95 @@ def backtest(
 
 
 def forecast_at(
-    study: Study, task: TaskName, history: History, cutoff: int, *, learnt: Learnt
+    study: Study, task: TaskName, data: TrainingData, cutoff: int, *, fitted: FittedTask
 ) -> Forecast:
     """Predict the eligible customers of a cutoff, and look up what they did."""
-    frame, truth = observed(study, task, history, cutoff)
-    said = {
-        CHAMPION: learnt.model.predict(frame),
-        learnt.baseline.name: learnt.baseline.predict(frame),
-    }
-    spread = learnt.model.spread_of(frame) if isinstance(learnt.model, ValueModel) else None
+    frame, truth = observed(study, task, data, cutoff)
+    intervals = fitted.model.intervals_of(frame) if isinstance(fitted, FittedValue) else None
+    return _forecast(
+        task, cutoff, frame, truth, fitted.model.predict(frame), fitted.baseline, intervals
+    )
+
+
+def _forecast(
+    task: TaskName,
+    cutoff: int,
+    frame: pl.DataFrame,
+    truth: Vector,
+    predicted: Vector,
+    baseline: Baseline,
+    intervals: Intervals | None,
+) -> Forecast:
     return Forecast(
         task=task,
         cutoff_day=cutoff,
         customer_id=frame["customer_id"],
         truth=truth,
-        said=said,
-        spread=spread,
+        predicted={CHAMPION: predicted, baseline.name: baseline.predict(frame)},
+        intervals=intervals,
     )
 
 
 def forecasts_by_horizon(
-    study: Study, history: History, cutoff: int, *, learnt: Mapping[TaskName, Learnt]
+    study: Study, data: TrainingData, cutoff: int, *, fitted: Mapping[TaskName, FittedTask]
 ) -> dict[int, list[Forecast]]:
-    """What a run at this cutoff would have said of every horizon whose window has ended since, and
-    what came.
+    """What a run at this cutoff would have predicted over every horizon whose window has ended
+    since, and what came.
 
     Parameters
     ----------
-    learnt
-        What was learnt at the cutoff before.
+    fitted
+        What was fitted at the cutoff before; other tasks are fitted here.
 
     Raises
     ------
     NotEnoughData
         Churn or value cannot be learnt at the cutoff.
     """
-    fitted = fit_log(study, history, now=cutoff, learnt=learnt)
-    churn, value, models = fitted.models["churn"], fitted.models.get("value"), fitted.horizons
-    assert isinstance(churn, ChurnModel)
-    assert models is not None
-    frame = history.features.filter(pl.col("cutoff_day") == cutoff)
-    silent = models.silent(churn, frame, churn.predict(frame))
+    tasks = {
+        task: fitted.get(task) or fit_task(study, task, data, now=cutoff)
+        for task in tasks_of(study)
+    }
+    churn, value = tasks["churn"], tasks.get("value")
+    assert isinstance(churn, FittedChurn)
+    assert value is None or isinstance(value, FittedValue)
+    horizons, _ = fit_horizon_chain(study, data, churn, value, now=cutoff)
+    frame = data.customers_at(cutoff)
+    silent = horizons.silent(churn.model, frame, churn.model.predict(frame))
     earned: Mapping[int, Vector] = {}
-    spread: Mapping[int, Spread] = {}
-    if isinstance(value, ValueModel):
-        earned = models.earned(value, frame, value.predict(frame))
-        spread = models.spread(value, frame, silent)
-    found: dict[int, list[Forecast]] = {}
-    for days in (days for days in study.all_horizons if cutoff + days <= history.end_day):
-        told: dict[TaskName, tuple[Vector, Baseline, Spread | None]]
-        told = {"churn": (silent[days], _recency_rank(study, history, days, cutoff), None)}
+    intervals: Mapping[int, Intervals] = {}
+    if value is not None:
+        earned = horizons.earned(value.model, frame, value.model.predict(frame))
+        intervals = horizons.intervals_of(value.model, frame, silent)
+    forecasts: dict[int, list[Forecast]] = {}
+    for days in (days for days in study.all_horizons if cutoff + days <= data.end_day):
+        rank = _recency_rank(study, data, days, cutoff)
+        rows = observed(study, "churn", data, cutoff, horizon_days=days)
+        forecasts[days] = [_forecast("churn", cutoff, *rows, silent[days], rank, None)]
         if days in earned:
-            told["value"] = earned[days], TrailingSpend(days), spread.get(days)
-        found[days] = []
-        for task, (said, naive, bounds) in told.items():
-            same, truth = observed(study, task, history, cutoff, horizon_days=days)
-            found[days].append(
-                Forecast(
-                    task=task,
-                    cutoff_day=cutoff,
-                    customer_id=same["customer_id"],
-                    truth=truth,
-                    said={CHAMPION: said, naive.name: naive.predict(same)},
-                    spread=bounds,
-                )
+            rows, spend = (
+                observed(study, "value", data, cutoff, horizon_days=days),
+                TrailingSpend(days),
             )
-    return found
+            forecasts[days].append(
+                _forecast("value", cutoff, *rows, earned[days], spend, intervals.get(days))
+            )
+    return forecasts
 
 
-def _recency_rank(study: Study, history: History, horizon_days: int, now: int) -> RecencyRank:
+def _recency_rank(study: Study, data: TrainingData, horizon_days: int, now: int) -> RecencyRank:
     """Silence over a horizon by recency alone, learnt from the churn task's cutoffs.
 
     Where no window of the horizon has ended by then, from the longest that has.
     """
     cutoffs = learning_cutoffs(
-        study, horizon_days=study.churn.horizon_days, first_day=history.first_day, now=now
+        study, horizon_days=study.churn.horizon_days, first_day=data.first_day, now=now
     )
-    ended = history.labels.filter(
-        pl.col("cutoff_day").is_in(cutoffs),
-        pl.col("horizon_days") <= horizon_days,
-        pl.col("cutoff_day") + pl.col("horizon_days") <= now,
+    ended = data.labels_by(now).filter(
+        pl.col("cutoff_day").is_in(cutoffs), pl.col("horizon_days") <= horizon_days
     )
     longest = ended.filter(pl.col("horizon_days") == pl.col("horizon_days").max())
-    seen = history.features.join(longest, on=["customer_id", "cutoff_day"])
+    seen = data.features.join(longest, on=["customer_id", "cutoff_day"])
     days, silent = (
         seen[name].cast(pl.Float64).to_numpy() for name in ("days_since_last_purchase", "churned")
     )
@@ -186,32 +233,34 @@ def _recency_rank(study: Study, history: History, horizon_days: int, now: int) -
 
 
 def observed(
-    study: Study, task: TaskName, history: History, cutoff: int, *, horizon_days: int | None = None
+    study: Study,
+    task: TaskName,
+    data: TrainingData,
+    cutoff: int,
+    *,
+    horizon_days: int | None = None,
 ) -> tuple[pl.DataFrame, Vector]:
     """The features of a cutoff's customers, and what they did over a horizon, by default the
     task's: (n_customers,).
     """
     days = horizon_days or horizon_of(study, task)
-    labels = history.labels.filter(pl.col("cutoff_day") == cutoff, pl.col("horizon_days") == days)
-    frame = history.features.filter(pl.col("cutoff_day") == cutoff).join(
+    labels = data.labels.filter(pl.col("cutoff_day") == cutoff, pl.col("horizon_days") == days)
+    frame = data.customers_at(cutoff).join(
         labels, on=["customer_id", "cutoff_day"], how="inner", maintain_order="left"
     )
-    truth = (
-        pl.col("churned")
-        if task == "churn"
-        else pl.col("future_revenue_minor") / 10**study.minor_digits
-    )
+    money = pl.col("future_revenue_minor") / 10**study.minor_digits
+    truth = pl.col("churned") if task == "churn" else money
     return frame, np.asarray(
         frame.select(truth.cast(pl.Float64)).to_series().to_numpy(), dtype=np.float64
     )
 
 
-def _unproved(study: Study, task: TaskName, history: History) -> Finding:
+def _unproved(study: Study, task: TaskName, data: TrainingData) -> Finding:
     horizon = horizon_of(study, task)
     return Finding.warning(
         f"{task}-not-backtested",
-        evidence=f"the log covers {history.end_day - history.first_day} days: no cutoff has a "
-        f"complete window of {horizon} days after it and anything to learn from before it",
+        evidence=f"the log covers {data.end_day - data.first_day} days: no cutoff has a complete "
+        f"window of {horizon} days after it and anything to learn from before it",
         meaning=f"Nothing proves the {task} predictions.",
         fix=f"use a longer log, or set {task}.horizon_days below {horizon}",
     )

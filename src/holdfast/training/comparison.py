@@ -1,86 +1,97 @@
-"""Compare: six algorithms for each task on the same folds, each with its own bootstrap
+"""Comparison: six algorithms for each task on the same folds, each with its own bootstrap
 intervals.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from holdfast.errors import MissingExtra
+from holdfast.errors import InputError, MissingExtra, nearest
 from holdfast.evaluation.evidence import CHAMPION, Evidence, Forecast, TaskName, evidence_of
 from holdfast.findings import Finding
 from holdfast.ingest.order_log import OrderLog
-from holdfast.ingest.snapshot import Snapshot
+from holdfast.ingest.snapshot import Snapshot, read_snapshot
 from holdfast.io.warehouse import Warehouse
+from holdfast.models.training_set import TrainingData
+from holdfast.progress import Listener, Silence, Steps
 from holdfast.study import Study
 from holdfast.tables import PREDICTIONS
-from holdfast.training.backtest import forecast_at
-from holdfast.training.fit import learn, tasks_of
+from holdfast.training.backtest import forecast_at, read_log, scratch_warehouse
+from holdfast.training.fit import fit_task, tasks_of
 from holdfast.training.fit_snapshot import prove
-from holdfast.training.training_data import History, proving_cutoffs, read_history
+from holdfast.training.training_data import TASKS, proving_cutoffs, read_training_data
 
+_OTHERS = ("random_forest", "hist_gradient_boosting", "xgboost", "lightgbm", "catboost")
 CANDIDATES: dict[TaskName, tuple[str, ...]] = {
-    "churn": (
-        "logistic",
-        "random_forest",
-        "hist_gradient_boosting",
-        "xgboost",
-        "lightgbm",
-        "catboost",
-    ),
-    "value": (
-        "ridge",
-        "random_forest",
-        "hist_gradient_boosting",
-        "xgboost",
-        "lightgbm",
-        "catboost",
-    ),
+    "churn": ("logistic", *_OTHERS),
+    "value": ("ridge", *_OTHERS),
 }
+Fold = tuple[TaskName, Callable[[Study], Forecast]]
 
 
-def compare_log(
-    study: Study, got: OrderLog, warehouse: Warehouse, *, tasks: Sequence[TaskName]
-) -> Evidence:
-    """Compare the candidates at the study's test cutoffs, each learnt from what was known then."""
-    history = read_history(study, warehouse, first_day=got.first_day, end_day=got.end_day)
-    return _compared(
-        study,
-        [
-            (task, partial(_at_cutoff, task=task, history=history, cutoff=cutoff))
-            for task in tasks_of(study)
-            if task in tasks
-            for cutoff in proving_cutoffs(study, task, first_day=got.first_day, end_day=got.end_day)
-        ],
-    )
+def compare(study: Study, *, task: str | None = None, listener: Listener | None = None) -> Evidence:
+    """Benchmark six algorithms on the same folds, without publishing anything.
+
+    Parameters
+    ----------
+    task
+        "churn" or "value"; None: both.
+
+    Raises
+    ------
+    InputError
+        There is no such task.
+    """
+    tasks = [name for name in TASKS if task in (None, name)]
+    if not tasks:
+        raise InputError(f"there is no task {task!r}", fix=nearest(str(task), TASKS))
+    steps = Steps(listener or Silence())
+    with scratch_warehouse() as warehouse:
+        if study.snapshot is None:
+            log = read_log(study, warehouse, steps)
+            with steps("Compare"):
+                return _compare(study, _log_folds(study, log, warehouse, tasks))
+        with steps("Read the snapshot"):
+            snapshot = read_snapshot(study, warehouse)
+        with steps("Compare"):
+            return _compare(study, _snapshot_folds(snapshot, tasks))
 
 
-def _at_cutoff(study: Study, *, task: TaskName, history: History, cutoff: int) -> Forecast:
-    return forecast_at(study, task, history, cutoff, learnt=learn(study, task, history, now=cutoff))
+def _log_folds(
+    study: Study, log: OrderLog, warehouse: Warehouse, tasks: Sequence[TaskName]
+) -> Iterator[Fold]:
+    """The study's test cutoffs, each learnt from what was known then."""
+    first, end = log.first_day, log.end_day
+    data = read_training_data(study, warehouse, first_day=first, end_day=end)
+    for task in tasks_of(study):
+        if task in tasks:
+            for cutoff in proving_cutoffs(study, task, first_day=first, end_day=end):
+                yield task, partial(_at_cutoff, task=task, data=data, cutoff=cutoff)
 
 
-def compare_snapshot(study: Study, got: Snapshot, *, tasks: Sequence[TaskName]) -> Evidence:
-    """Compare the candidates on the customers that the study holds out."""
-    known = [task for task in tasks if task == "churn" or "value" in got.frame.columns]
-    return _compared(
-        study,
-        [(task, partial(prove, task=task, frame=got.frame, columns=got.columns)) for task in known],
-    )
+def _at_cutoff(study: Study, *, task: TaskName, data: TrainingData, cutoff: int) -> Forecast:
+    return forecast_at(study, task, data, cutoff, fitted=fit_task(study, task, data, now=cutoff))
 
 
-def _compared(
-    study: Study, folds: Sequence[tuple[TaskName, Callable[[Study], Forecast]]]
-) -> Evidence:
+def _snapshot_folds(snapshot: Snapshot, tasks: Sequence[TaskName]) -> Iterator[Fold]:
+    """The customers that the study holds out."""
+    frame, columns = snapshot.frame, snapshot.columns
+    for task in tasks:
+        if task == "churn" or "value" in frame.columns:
+            yield task, partial(prove, task=task, frame=frame, columns=columns)
+
+
+def _compare(study: Study, folds: Iterator[Fold]) -> Evidence:
     forecasts: list[Forecast] = []
     findings: dict[str, Finding] = {}
     for task, forecast_of in folds:
-        found: dict[str, Forecast] = {}
+        by_algorithm: dict[str, Forecast] = {}
         for name in CANDIDATES[task]:
             try:
-                found[name] = forecast_of(_only(study, task, name))
+                by_algorithm[name] = forecast_of(_with_algorithm(study, task, name))
             except MissingExtra as missing:
                 findings[name] = _not_installed(name, missing)
-        forecasts.append(_merged(found))
+        forecasts.append(_merged(by_algorithm))
     return Evidence(
         evidence=evidence_of(forecasts, threshold=study.churn.threshold, seed=study.seed),
         predictions=PREDICTIONS.empty(),
@@ -88,25 +99,22 @@ def _compared(
     )
 
 
-def _merged(found: Mapping[str, Forecast]) -> Forecast:
+def _merged(by_algorithm: Mapping[str, Forecast]) -> Forecast:
     """One forecast with every candidate's predictions under its own name, then the baseline's."""
-    one = next(iter(found.values()))
-    candidates = {name: forecast.said[CHAMPION] for name, forecast in found.items()}
-    said = candidates | {name: said for name, said in one.said.items() if name != CHAMPION}
-    return replace(one, said=said, spread=None)
+    first = next(iter(by_algorithm.values()))
+    candidates = {name: forecast.predicted[CHAMPION] for name, forecast in by_algorithm.items()}
+    baselines = {name: each for name, each in first.predicted.items() if name != CHAMPION}
+    return replace(first, predicted=candidates | baselines, intervals=None)
 
 
-def _only(study: Study, task: TaskName, algorithm: str) -> Study:
+def _with_algorithm(study: Study, task: TaskName, algorithm: str) -> Study:
     """The study with one algorithm; its parameters stay with the algorithm that they were written
     for.
     """
     settings = study.churn if task == "churn" else study.value
     parameters = settings.parameters if settings.algorithm == algorithm else {}
-    return study.model_copy(
-        update={
-            task: settings.model_copy(update={"algorithm": algorithm, "parameters": parameters})
-        }
-    )
+    update = {"algorithm": algorithm, "parameters": parameters}
+    return study.model_copy(update={task: settings.model_copy(update=update)})
 
 
 def _not_installed(name: str, missing: MissingExtra) -> Finding:

@@ -1,69 +1,51 @@
-"""Fit: the models of a study, with the naive baselines beside them."""
+"""Fit: the models of a study as known at one cutoff, with the naive baselines beside them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from types import MappingProxyType
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
 
-from holdfast.errors import NotEnoughData
 from holdfast.evaluation.evidence import TaskName
 from holdfast.features.catalogue import sources_of
 from holdfast.findings import Finding
-from holdfast.models.baselines import Baseline, RecencyRank, TrailingSpend
+from holdfast.models.baselines import RecencyRank
 from holdfast.models.churn import ChurnModel, fit_churn
-from holdfast.models.constant_models import churned_alike, earns_nothing, no_value, same_churn
-from holdfast.models.horizon_chain import HorizonModel, Past, fit_horizons
-from holdfast.models.level_adjustment import Today, livelier, money_over, towards
-from holdfast.models.purchase_counts import fit_spend_law
-from holdfast.models.purchase_counts.btyd_revenue import INPUTS
-from holdfast.models.seasonality import YEAR_DAYS, a_year_before
-from holdfast.models.training_set import Examples, examples
-from holdfast.models.value import FittedValue, ValueModel, fit_value
+from holdfast.models.constant_models import no_value, same_churn
+from holdfast.models.fitted_models import FittedModels
+from holdfast.models.horizon_chain import HorizonModel
+from holdfast.models.horizon_fitting import fit_horizons
+from holdfast.models.level_adjustment import money_over, towards
+from holdfast.models.training_set import TrainingData, TrainingSet, training_set_at
+from holdfast.models.value import FittedValue, fit_btyd_revenue_of, fit_value
 from holdfast.study import Study
-from holdfast.training.training_data import History, counts_at, horizon_of, promotions_at
-
-Model = ChurnModel | ValueModel
+from holdfast.training.training_data import counts_at, horizon_of, promotions_at
 
 
 @dataclass(frozen=True)
-class Learnt:
-    """One task's model and baseline, as known at one cutoff.
+class FittedChurn:
+    """What was learnt of churn at one cutoff.
 
     Attributes
     ----------
-    usual, today
-        Of churn whose level the laws of buying tell: the model at the level of the windows learnt
-        from, and of whom they tell it.
+    learnt
+        The model at the level of the windows learnt from; `model` itself where that level stands.
+    silence
+        Horizon -> the share of the customers that the BTYD models expect not to buy; empty where
+        the learnt level stands.
     """
 
-    model: Model
-    baseline: Baseline
-    findings: tuple[Finding, ...] = ()
-    value: FittedValue | None = None
-    usual: ChurnModel | None = None
-    today: Today | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fitted:
-    """The models of a study.
-
-    Attributes
-    ----------
-    models
-        "churn" and, where something was earned, "value".
-    horizons
-        What the other horizons add; None for a snapshot.
-    """
-
-    models: dict[TaskName, Model]
-    horizons: HorizonModel | None = None
+    model: ChurnModel
+    baseline: RecencyRank
     findings: tuple[Finding, ...]
+    learnt: ChurnModel
+    silence: Mapping[int, float] = field(default_factory=dict)
 
 
-def learn(study: Study, task: TaskName, history: History, *, now: int) -> Learnt:
+FittedTask = FittedChurn | FittedValue
+
+
+def fit_task(study: Study, task: TaskName, data: TrainingData, *, now: int) -> FittedTask:
     """Fit one task on what was known at `now`.
 
     Raises
@@ -71,114 +53,49 @@ def learn(study: Study, task: TaskName, history: History, *, now: int) -> Learnt
     NotEnoughData
         Nothing can be learnt by then.
     """
-    found = examples(
-        study,
-        history.features,
-        history.labels,
-        horizon_days=horizon_of(study, task),
-        first_day=history.first_day,
-        now=now,
-        purchases=history.purchases,
-        promotions=promotions_at(study, history, now=now),
-    )
-    if task == "churn":
-        return _churn(study, history, found, now=now)
-    value = _value(study, history, found, now=now)
-    return Learnt(value.model, TrailingSpend(found.horizon_days), value.findings, value)
+    return (_fit_churn if task == "churn" else _fit_value)(study, data, now)
 
 
-def _churn(study: Study, history: History, found: Examples, *, now: int) -> Learnt:
-    days = found.frame["days_since_last_purchase"].cast(pl.Float64).to_numpy()
-    reach = float(found.horizon_days / found.window.mean())
-    baseline = RecencyRank.fit(days, found.churned.astype(np.float64), reach=reach)
-    if churned_alike(found):
-        alike, findings = same_churn(found)
-        return Learnt(alike, baseline, findings)
-    churn, findings = fit_churn(found, study.churn, seed=study.seed)
-    today = _today(study, history, found.cutoffs, now=now)
-    if today is None:
-        return Learnt(churn, baseline, findings)
-    levelled = churn.at_level(today)
-    told = _level_by_law(
-        float(churn.predict(today.frame).mean()), float(levelled.predict(today.frame).mean())
-    )
-    return Learnt(levelled, baseline, (*findings, told), usual=churn, today=today)
+def fit_models(study: Study, data: TrainingData, *, now: int) -> FittedModels:
+    """Fit the models that score customers at `now`, on every window that had ended by then.
 
-
-def _today(study: Study, history: History, cutoffs: Sequence[int], *, now: int) -> Today | None:
-    """Whom the laws of buying tell the level for; None where the windows learnt from tell it."""
-    frame = history.features.filter(pl.col("cutoff_day") == now)
-    if not study.churn.calibrate or a_year_before(cutoffs, now) or frame.is_empty():
-        return None
-    return Today(frame, counts_at(study, history, now=now)[0])
-
-
-def _value(study: Study, history: History, found: Examples, *, now: int) -> FittedValue:
-    if earns_nothing(found):
-        return no_value(found)
-    value = fit_value(found, study.value, first_day=history.first_day, now=now, seed=study.seed)
-    frame = history.features.filter(pl.col("cutoff_day") == now)
-    if (
-        value.outlook is None
-        or frame.is_empty()
-        or not _money_by_law(found, first_day=history.first_day, now=now)
-    ):
-        return value
-    assert found.purchases is not None
-    try:
-        law, _ = fit_spend_law(
-            found.purchases,
-            now=now,
-            horizon_days=found.horizon_days,
-            first_day=history.first_day,
-            seed=study.seed,
-        )
-    except NotEnoughData:
-        # All orders are worth the same: a law of their worth has nothing to learn from.
-        return value
-    factor = towards(1.0, money_over(value.model, law, frame))
-    return replace(
-        value, model=livelier(value.model, factor), findings=(*value.findings, _money_level(factor))
-    )
-
-
-def _money_by_law(found: Examples, *, first_day: int, now: int) -> bool:
-    """Whether the log shows a year of a business that is older than it, but no window of the season
-    to come.
+    Raises
+    ------
+    NotEnoughData
+        Nothing can be learnt by then.
     """
-    return (
-        found.turnover is not None
-        and found.turnover.opens_midway
-        and found.purchases is not None
-        and set(INPUTS) <= set(found.columns)
-        and not found.promotions.revenue.windows
-        and now - first_day >= YEAR_DAYS
-        and not a_year_before(found.cutoffs, now)
+    churn = _fit_churn(study, data, now)
+    value = _fit_value(study, data, now) if "value" in tasks_of(study) else None
+    horizons, extrapolated = fit_horizon_chain(study, data, churn, value, now=now)
+    counts, counted = counts_at(study, data, now=now)
+    promotions = promotions_at(study, data, now=now)
+    return FittedModels(
+        churn=churn.model,
+        value=value.model if value else None,
+        horizons=horizons,
+        counts=counts,
+        promotions=promotions,
+        findings=(
+            *churn.findings,
+            *(value.findings if value else ()),
+            *extrapolated,
+            *promotions.findings,
+            *counted,
+        ),
     )
 
 
-def _money_level(factor: float) -> Finding:
-    return Finding.note(
-        "value-level-by-law",
-        evidence="the business is older than its log, and no window a year before the coming one "
-        f"was learnt from: expected revenue is put at {factor:.2f} times what those learnt from "
-        "would suggest, by the laws of buying",
-        meaning="Who brings more than whom is learnt; how much all of them bring is mostly what "
-        "the laws tell.",
-        fix="Nothing; a log that is a few months longer tells the season itself.",
+def fit_horizon_chain(
+    study: Study, data: TrainingData, churn: FittedChurn, value: FittedValue | None, *, now: int
+) -> tuple[HorizonModel, tuple[Finding, ...]]:
+    """Link every other horizon to the tasks' own, at the level of churn's."""
+    promotions = promotions_at(study, data, now=now)
+    horizons, findings = fit_horizons(
+        study, data, promotions, churn=churn.learnt, value=value, now=now
     )
-
-
-def _level_by_law(learnt: float, told: float) -> Finding:
-    return Finding.note(
-        "churn-level-by-law",
-        evidence="no window a year before the coming one was learnt from: at the level of those "
-        f"that were, {learnt:.1%} of the customers would churn, and most of the way to what the "
-        f"laws of buying tell {told:.1%}",
-        meaning="Who is likelier to churn than whom is learnt; how many will, in all, is mostly "
-        "what the laws tell.",
-        fix="Nothing; a log that is a year longer tells the season itself.",
-    )
+    if churn.silence:
+        horizons = horizons.at_level(churn.model, data.customers_at(now), churn.silence)
+    return horizons, findings
 
 
 def tasks_of(study: Study) -> tuple[TaskName, ...]:
@@ -186,51 +103,73 @@ def tasks_of(study: Study) -> tuple[TaskName, ...]:
     return ("churn", "value") if "amounts" in sources_of(study) else ("churn",)
 
 
-def fit_log(
-    study: Study,
-    history: History,
-    *,
-    now: int,
-    learnt: Mapping[TaskName, Learnt] = MappingProxyType({}),
-) -> Fitted:
-    """Fit the models that score customers at `now`, on every window that had ended by then.
+def _training_set(study: Study, task: TaskName, data: TrainingData, now: int) -> TrainingSet:
+    promotions = promotions_at(study, data, now=now)
+    horizon_days = horizon_of(study, task)
+    return training_set_at(study, data, horizon_days=horizon_days, now=now, promotions=promotions)
 
-    Parameters
-    ----------
-    learnt
-        What was learnt at `now` before; other tasks are learnt here.
 
-    Raises
-    ------
-    NotEnoughData
-        Nothing can be learnt by then.
-    """
-    found = {
-        task: learnt.get(task) or learn(study, task, history, now=now) for task in tasks_of(study)
-    }
-    value = found["value"].value if "value" in found else None
+def _fit_churn(study: Study, data: TrainingData, now: int) -> FittedChurn:
+    training = _training_set(study, "churn", data, now)
+    silent_days = training.frame["days_since_last_purchase"].cast(pl.Float64).to_numpy()
+    reach = float(training.horizon_days / training.window.mean())
+    baseline = RecencyRank.fit(silent_days, training.churned.astype(np.float64), reach=reach)
+    if training.situation.all_alike:
+        model, findings = same_churn(training)
+        return FittedChurn(model, baseline, findings, learnt=model)
+    learnt, findings = fit_churn(training, study.churn, seed=study.seed)
+    frame = data.customers_at(now)
+    if training.situation.season_known or not study.churn.calibrate or frame.is_empty():
+        return FittedChurn(learnt, baseline, findings, learnt=learnt)
+    horizons = study.all_horizons
+    ahead = counts_at(study, data, now=now)[0].ahead(frame, horizons)
+    silence = {days: float(none.mean()) for days, (_, none) in zip(horizons, ahead, strict=True)}
+    model = learnt.at_level(frame, silence[training.horizon_days])
+    level = _churn_level(float(learnt.predict(frame).mean()), float(model.predict(frame).mean()))
+    return FittedChurn(model, baseline, (*findings, level), learnt=learnt, silence=silence)
 
-    churn, today = found["churn"].model, found["churn"].today
-    assert isinstance(churn, ChurnModel)
-    promotions = promotions_at(study, history, now=now)
-    past = Past(
-        features=history.features,
-        labels=history.labels.filter(pl.col("cutoff_day") + pl.col("horizon_days") <= now),
-        now=now,
-        minor_digits=study.minor_digits,
-        seed=study.seed,
-        promotions=promotions,
+
+def _fit_value(study: Study, data: TrainingData, now: int) -> FittedValue:
+    training = _training_set(study, "value", data, now)
+    if training.situation.earns_nothing:
+        return no_value(training)
+    value = fit_value(training, study.value, seed=study.seed)
+    frame = data.customers_at(now)
+    if (
+        not training.situation.a_year_without_season
+        or value.inputs is None
+        or training.promotions.revenue.windows
+        or frame.is_empty()
+    ):
+        return value
+    btyd = fit_btyd_revenue_of(training, seed=study.seed)
+    if btyd is None:
+        return value
+    factor = towards(1.0, money_over(btyd[0].revenue(frame), value.model.predict(frame)))
+    return replace(
+        value, model=value.model.scaled(factor), findings=(*value.findings, _value_level(factor))
     )
-    usual = found["churn"].usual or churn
-    horizons, said = fit_horizons(past, study.all_horizons, churn=usual, value=value)
-    if today is not None:
-        horizons = horizons.at_level(churn, today)
-    return Fitted(
-        models={task: learnt.model for task, learnt in found.items()},
-        horizons=horizons,
-        findings=(
-            *(finding for learnt in found.values() for finding in learnt.findings),
-            *said,
-            *promotions.findings,
-        ),
+
+
+def _churn_level(learnt: float, adjusted: float) -> Finding:
+    return Finding.note(
+        "churn-level-by-law",
+        evidence="no window a year before the coming one was learnt from: at the level of those "
+        f"that were, {learnt:.1%} of the customers would churn; most of the way to what the BTYD "
+        f"models predict, {adjusted:.1%}",
+        meaning="Who is likelier to churn than whom is learnt; how many will, in all, is mostly "
+        "what the BTYD models predict.",
+        fix="Nothing; a log that is a year longer tells the season itself.",
+    )
+
+
+def _value_level(factor: float) -> Finding:
+    return Finding.note(
+        "value-level-by-law",
+        evidence="the business is older than its log, and no window a year before the coming one "
+        f"was learnt from: expected revenue is put at {factor:.2f} times what those learnt from "
+        "would suggest, by the BTYD models",
+        meaning="Who brings more than whom is learnt; how much all of them bring is mostly what "
+        "the BTYD models predict.",
+        fix="Nothing; a log that is a few months longer tells the season itself.",
     )

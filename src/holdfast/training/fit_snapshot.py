@@ -22,16 +22,16 @@ from holdfast.learners.algorithms import Recipe
 from holdfast.learners.calibration import BetaCalibration
 from holdfast.models.baselines import Constant
 from holdfast.models.churn import learn_churn
+from holdfast.models.fitted_models import FittedModels, Model
 from holdfast.models.value import learn_value
 from holdfast.study import SnapshotSource, Study
-from holdfast.training.fit import Fitted, Model
 from holdfast.windows import parse_day
 
 _INNER_FOLDS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class FittedSnapshot(Fitted):
+class FittedSnapshot:
     """The models of a snapshot, and how good they proved on customers set aside.
 
     Attributes
@@ -43,6 +43,7 @@ class FittedSnapshot(Fitted):
         Task -> metric -> its mean over folds of all customers.
     """
 
+    models: FittedModels
     proof: Evidence
     cross_validated: Mapping[TaskName, Mapping[str, float]]
 
@@ -67,21 +68,20 @@ def fit_snapshot(study: Study, frame: pl.DataFrame, *, columns: Sequence[str]) -
         task: _Proving(study, snapshot, task, frame, _visible(snapshot, task, columns)).proved()
         for task in tasks
     }
-    forecasts = [found.forecast for found in proved.values()]
+    forecasts = [each.forecast for each in proved.values()]
     return FittedSnapshot(
-        models={task: found.model for task, found in proved.items()},
-        findings=(),
+        models=FittedModels(**{task: each.model for task, each in proved.items()}),  # type: ignore[arg-type]
         proof=Evidence(
             evidence=evidence_of(forecasts, threshold=study.churn.threshold, seed=study.seed),
             predictions=predictions_of(forecasts),
         ),
-        cross_validated={task: found.cross_validated for task, found in proved.items()},
+        cross_validated={task: each.cross_validated for task, each in proved.items()},
     )
 
 
 def prove(study: Study, task: TaskName, frame: pl.DataFrame, *, columns: Sequence[str]) -> Forecast:
     """Learn one task from most customers and predict those set aside; the champion stands first in
-    `said`.
+    `predicted`.
     """
     snapshot = _snapshot_of(study)
     return _Proving(
@@ -135,8 +135,8 @@ class _Proving:
             "baseline: " + ("base rate" if self.task == "churn" else "mean"), truth[train]
         )
         rows = self.frame[test]
-        said = {CHAMPION: model.predict(rows), naive.name: naive.predict(rows)}
-        return model, self._forecast(test, said)
+        predicted = {CHAMPION: model.predict(rows), naive.name: naive.predict(rows)}
+        return model, self._forecast(test, predicted)
 
     def _divided(self, truth: Vector) -> tuple[Any, Any]:
         """Rows to learn from and rows set aside: those that the table says, or else a share drawn
@@ -190,24 +190,26 @@ class _Proving:
         division = kind(folds, shuffle=True, random_state=self.study.seed)
         return [Split(train, test) for train, test in division.split(np.zeros(len(truth)), truth)]
 
-    def _forecast(self, rows: Any, said: Mapping[str, Vector]) -> Forecast:
+    def _forecast(self, rows: Any, predicted: Mapping[str, Vector]) -> Forecast:
         return Forecast(
             task=self.task,
             cutoff_day=parse_day(self.snapshot.as_of),
             customer_id=self.frame["customer_id"][rows],
             truth=self.truth[rows],
-            said=said,
+            predicted=predicted,
         )
 
     def _cross_validated(self, algorithm: str, proof: Forecast) -> dict[str, float]:
         """Mean metrics of the champion's algorithm over folds of all customers."""
         splits = self._splits(self.truth, self.snapshot.cross_validation_folds)
-        said = self._fold_predictions(algorithm, splits, proof)
+        predicted = self._fold_predictions(algorithm, splits, proof)
         if self.task == "churn" and self.study.churn.calibrate:
-            said = _cross_calibrated(said, [self.truth[split.test] > 0 for split in splits])
+            predicted = _cross_calibrated(
+                predicted, [self.truth[split.test] > 0 for split in splits]
+            )
         folds = [
-            self._forecast(split.test, {CHAMPION: found})
-            for split, found in zip(splits, said, strict=True)
+            self._forecast(split.test, {CHAMPION: each})
+            for split, each in zip(splits, predicted, strict=True)
         ]
         return means(folds, CHAMPION, threshold=self.study.churn.threshold)
 
@@ -223,30 +225,33 @@ class _Proving:
         task = self.study.churn if self.task == "churn" else self.study.value
         aim = "probability" if self.task == "churn" else "mean"
         recipe = Recipe(algorithm, aim, seed=self.study.seed, parameters=task.parameters)  # type: ignore[arg-type]
-        truth, known = self.truth, self._uncalibrated(proof)
+        truth, before = self.truth, self._uncalibrated(proof)
 
         def predict(split: Split) -> Vector:
-            mine = self.frame["customer_id"][split.test].to_list()
-            if known.keys() == set(mine):
-                return np.array([known[customer] for customer in mine])
+            customers = self.frame["customer_id"][split.test].to_list()
+            if before.keys() == set(customers):
+                return np.array([before[customer] for customer in customers])
             return recipe.trial(matrix[split.train], truth[split.train]).predict(matrix[split.test])
 
         return [predict(split) for split in splits]
 
     def _uncalibrated(self, proof: Forecast) -> dict[str, float]:
-        """What the learner said of the customers set aside, unless it was calibrated since."""
+        """What the learner predicted of the customers set aside, unless it was calibrated since."""
         if self.task == "churn" and self.study.churn.calibrate:
             return {}
-        return dict(zip(proof.customer_id.to_list(), proof.said[CHAMPION].tolist(), strict=True))
-
-
-def _cross_calibrated(said: Sequence[Vector], churned: Sequence[Any]) -> list[Vector]:
-    """Calibrate each fold's predictions by what the other folds' customers did."""
-    found = []
-    for k, fold in enumerate(said):
-        others = [i for i in range(len(said)) if i != k]
-        calibration = BetaCalibration.fit(
-            np.concatenate([said[i] for i in others]), np.concatenate([churned[i] for i in others])
+        return dict(
+            zip(proof.customer_id.to_list(), proof.predicted[CHAMPION].tolist(), strict=True)
         )
-        found.append(calibration.apply(fold))
-    return found
+
+
+def _cross_calibrated(predicted: Sequence[Vector], churned: Sequence[Any]) -> list[Vector]:
+    """Calibrate each fold's predictions by what the other folds' customers did."""
+    calibrated = []
+    for k, fold in enumerate(predicted):
+        others = [i for i in range(len(predicted)) if i != k]
+        calibration = BetaCalibration.fit(
+            np.concatenate([predicted[i] for i in others]),
+            np.concatenate([churned[i] for i in others]),
+        )
+        calibrated.append(calibration.apply(fold))
+    return calibrated

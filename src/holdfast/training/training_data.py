@@ -1,21 +1,18 @@
-"""History: the features and labels of every cutoff that a backtest and the final fit need, built
-once.
+"""Training data: the features and labels of every cutoff that a backtest and the final fit need,
+built once.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-
-import polars as pl
 
 from holdfast.errors import NotEnoughData
 from holdfast.evaluation.evidence import TaskName
 from holdfast.features import feature_tables
 from holdfast.findings import Finding
 from holdfast.io.warehouse import Warehouse
+from holdfast.models.log_situation import a_year_before
 from holdfast.models.promotions import Promotions, learn_promotions
 from holdfast.models.purchase_counts import CountModel, fit_counts
-from holdfast.models.seasonality import a_year_before
-from holdfast.models.training_set import learning_cutoffs
+from holdfast.models.training_set import TrainingData, learning_cutoffs
 from holdfast.study import Study
 from holdfast.windows import backtest_cutoffs, parse_day
 
@@ -25,36 +22,9 @@ name.
 """
 
 CUSTOMERS_TO_COUNT_BY = 25_000
-"""A law of buying has four parameters."""
+"""A BTYD model has four parameters."""
 
 TASKS: tuple[TaskName, ...] = ("churn", "value")
-
-CountsAndFindings = tuple[CountModel, tuple[Finding, ...]]
-
-
-@dataclass(frozen=True)
-class History:
-    """What was seen of the shop up to `end_day`.
-
-    Attributes
-    ----------
-    features, labels
-        FEATURES and LABELS at the cutoffs of `cutoffs_needed`.
-    purchases
-        customer_id, day, net (currency): each day of purchase of all who ever bought, or of a
-        sample of them.
-    counts
-        (now, horizon) -> the count model fitted then, so that it is fitted once for all that ask.
-    """
-
-    features: pl.DataFrame
-    labels: pl.DataFrame
-    purchases: pl.DataFrame
-    first_day: int
-    end_day: int
-    counts: dict[tuple[int, int], CountsAndFindings] = field(
-        default_factory=dict, compare=False, repr=False
-    )
 
 
 def horizon_of(study: Study, task: TaskName) -> int:
@@ -62,25 +32,26 @@ def horizon_of(study: Study, task: TaskName) -> int:
     return study.churn.horizon_days if task == "churn" else study.value.horizon_days
 
 
-def promotions_at(study: Study, history: History, *, now: int) -> Promotions:
+def promotions_at(study: Study, data: TrainingData, *, now: int) -> Promotions:
     """What is known of the study's promotions at `now`."""
     planned = study.calendar.promotions if study.calendar is not None else ()
-    return learn_promotions(planned, history.purchases, first_day=history.first_day, now=now)
+    return learn_promotions(planned, data.purchases, first_day=data.first_day, now=now)
 
 
-def counts_at(study: Study, history: History, *, now: int) -> CountsAndFindings:
-    """The count model of what was known at `now`, and what it had to say."""
-    days = study.churn.horizon_days
-    if (now, days) not in history.counts:
-        history.counts[now, days] = fit_counts(
-            history.purchases,
+def counts_at(
+    study: Study, data: TrainingData, *, now: int
+) -> tuple[CountModel, tuple[Finding, ...]]:
+    """The count model of what was known at `now`, and how it was learnt."""
+    if now not in data.counts:
+        data.counts[now] = fit_counts(
+            data.purchases,
             now=now,
-            horizon_days=days,
-            first_day=history.first_day,
+            horizon_days=study.churn.horizon_days,
+            first_day=data.first_day,
             seed=study.seed,
-            promotions=promotions_at(study, history, now=now).purchases,
+            promotions=promotions_at(study, data, now=now).purchases,
         )
-    return history.counts[now, days]
+    return data.counts[now]
 
 
 def proving_cutoffs(
@@ -89,16 +60,16 @@ def proving_cutoffs(
     *,
     first_day: int,
     end_day: int,
-    asked: Sequence[int] | None = None,
+    cutoffs: Sequence[int] | None = None,
 ) -> tuple[int, ...]:
     """Test cutoffs of a task whose target window is complete, in time order; none where nothing
     could be learnt before.
 
-    Those asked for, or the study's, or else the last ones, a horizon apart. Of the last ones only
+    Those given, or the study's, or else the last ones, a horizon apart. Of the last ones only
     those before which a full window had ended are taken, if there are any.
     """
     horizon, plan = horizon_of(study, task), study.backtest
-    wanted = tuple(asked or map(parse_day, plan.cutoffs))
+    wanted = tuple(cutoffs or map(parse_day, plan.cutoffs))
     if wanted:
         complete = [cutoff for cutoff in sorted(set(wanted)) if cutoff + horizon <= end_day]
         return tuple(
@@ -117,14 +88,14 @@ def proving_cutoffs(
 
 
 def cutoffs_needed(
-    study: Study, *, first_day: int, end_day: int, asked: Sequence[int] | None = None
+    study: Study, *, first_day: int, end_day: int, cutoffs: Sequence[int] | None = None
 ) -> tuple[int, ...]:
     """Every cutoff that the tests, the learning before each of them and the final fit read, in time
     order.
     """
     needed: set[int] = set()
     for task in TASKS:
-        tests = proving_cutoffs(study, task, first_day=first_day, end_day=end_day, asked=asked)
+        tests = proving_cutoffs(study, task, first_day=first_day, end_day=end_day, cutoffs=cutoffs)
         needed |= set(tests)
         for now in (*tests, end_day):
             # Where value is tested, every horizon is, and with them churn.
@@ -132,26 +103,26 @@ def cutoffs_needed(
                 needed |= set(
                     learning_cutoffs(study, horizon_days=days, first_day=first_day, now=now)
                 )
-    own = [
+    final = [
         learning_cutoffs(
             study, horizon_days=horizon_of(study, task), first_day=first_day, now=end_day
         )
         for task in TASKS
     ]
-    if needed and not all(a_year_before(learnt, end_day) for learnt in own):
-        # The level is then told of the customers who are there in the end.
+    if needed and not all(a_year_before(learnt, end_day) for learnt in final):
+        # The BTYD models then predict the level of the customers who are there in the end.
         needed.add(end_day)
     return tuple(sorted(needed))
 
 
-def read_history(
+def read_training_data(
     study: Study,
     warehouse: Warehouse,
     *,
     first_day: int,
     end_day: int,
     cutoffs: Sequence[int] | None = None,
-) -> History:
+) -> TrainingData:
     """Build features and labels once for everything that follows.
 
     Parameters
@@ -166,7 +137,7 @@ def read_history(
     NotEnoughData
         The log is too short for any cutoff.
     """
-    needed = cutoffs_needed(study, first_day=first_day, end_day=end_day, asked=cutoffs)
+    needed = cutoffs_needed(study, first_day=first_day, end_day=end_day, cutoffs=cutoffs)
     if not needed:
         raise NotEnoughData(
             f"a log of {end_day - first_day} days has no cutoff to learn from",
@@ -175,7 +146,7 @@ def read_history(
     features = feature_tables.features(
         study, warehouse, needed, customers_at_most=ROWS_TO_LEARN_FROM // len(needed)
     )
-    return History(
+    return TrainingData(
         features=features,
         labels=feature_tables.labels(study, warehouse, features, end_day=end_day),
         purchases=feature_tables.purchases(

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from holdfast.errors import NotEnoughData
-from holdfast.models.purchase_counts import SpendLaw, fit_spend_law
+from holdfast.models.purchase_counts import BTYDRevenue, fit_btyd_revenue
 from holdfast.models.purchase_counts.btyd_revenue import INPUTS
 from holdfast.models.purchase_counts.histories import histories_at
 from holdfast.synthetic import Shop
@@ -29,7 +29,9 @@ def purchases(memoryless):
 
 @pytest.fixture(scope="module")
 def law(purchases):
-    return fit_spend_law(purchases, now=NOW, horizon_days=HORIZON, first_day=FIRST_DAY, seed=1)[0]
+    return fit_btyd_revenue(purchases, now=NOW, horizon_days=HORIZON, first_day=FIRST_DAY, seed=1)[
+        0
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,7 @@ def test_more_money_per_order_is_told_by_the_spending_and_by_nothing_else(law, c
 
 
 def test_a_law_rebuilt_from_its_parts_says_the_same_of_a_customer_without_a_cutoff(law, customers):
-    again = SpendLaw.from_parts(law.parts())
+    again = BTYDRevenue.from_parts(law.parts())
     assert again is not None
     np.testing.assert_array_equal(
         again.revenue(customers.drop("cutoff_day")), law.revenue(customers)
@@ -66,7 +68,7 @@ def test_a_law_rebuilt_from_its_parts_says_the_same_of_a_customer_without_a_cuto
 def test_orders_that_are_all_alike_are_refused(purchases):
     days = pl.DataFrame({"customer_id": ["a", "b"], "day": [NOW - 9, NOW - 9], "net": [5.0, 5.0]})
     with pytest.raises(NotEnoughData, match="none different"):
-        fit_spend_law(
+        fit_btyd_revenue(
             days.with_columns(pl.col("day").cast(pl.Int32)),
             now=NOW,
             horizon_days=90,

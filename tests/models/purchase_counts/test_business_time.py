@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from holdfast.models.promotions import Lifts
-from holdfast.models.purchase_counts.business_time import Clock, learn_calendar
+from holdfast.models.purchase_counts.business_time import Clock, learn_business_time
 from holdfast.synthetic import Shop
 from holdfast.windows import day_of
 
@@ -15,7 +15,7 @@ FIRST_DAY = day_of(Shop(n_customers=1).start)
 
 
 def calendar_of(days, *, n_days):
-    return learn_calendar(days, first_day=FIRST_DAY, now=FIRST_DAY + n_days, seed=1)
+    return learn_business_time(days, first_day=FIRST_DAY, now=FIRST_DAY + n_days, seed=1)
 
 
 def test_the_calendar_itself_is_a_clock():
@@ -32,8 +32,8 @@ def test_a_clock_passes_each_year_in_a_year_and_never_goes_back():
 
 def test_a_december_four_times_as_lively_is_found(shop_days):
     shop = replace(Shop.memoryless(2_000, seed=9), december_factor=4.0)
-    calendar = calendar_of(shop_days(shop), n_days=730)
-    by_day = np.diff(calendar.clock.at(FIRST_DAY + np.arange(731)))
+    time = calendar_of(shop_days(shop), n_days=730)
+    by_day = np.diff(time.clock.at(FIRST_DAY + np.arange(731)))
     dates = pl.Series(np.arange(FIRST_DAY, FIRST_DAY + 730)).cast(pl.Int32).cast(pl.Date)
     december = (
         (dates.dt.month() == 12).to_numpy()
@@ -43,19 +43,19 @@ def test_a_december_four_times_as_lively_is_found(shop_days):
     summer = (dates.dt.month() == 8).to_numpy()
     # Three weeks are taken together: the middle of December keeps its height.
     assert 2.5 < by_day[december].mean() / by_day[summer].mean() < 4.5
-    assert calendar.opened is None
+    assert time.opened is None
 
 
 def test_a_shop_without_season_keeps_the_calendar(memoryless):
-    calendar = calendar_of(memoryless, n_days=500)
-    assert calendar.clock.rates == ()
-    assert "no season" in calendar.reason
+    time = calendar_of(memoryless, n_days=500)
+    assert time.clock.rates == ()
+    assert "no season" in time.reason
 
 
 def test_one_cohort_has_no_season_but_a_decay(regulars):
-    calendar = learn_calendar(regulars, first_day=0, now=400, seed=1)
-    assert calendar.clock.rates == ()
-    assert "one cohort" in calendar.reason
+    time = learn_business_time(regulars, first_day=0, now=400, seed=1)
+    assert time.clock.rates == ()
+    assert "one cohort" in time.reason
 
 
 def test_less_than_a_year_shows_no_season(memoryless):
@@ -69,9 +69,9 @@ def test_a_shop_older_than_its_log_is_recognised(shop_days):
 
 def test_a_growing_shop_older_than_its_log_is_not_taken_for_seasonal(shop_days):
     days = shop_days(replace(Shop.memoryless(1_500, seed=11), truncated_days=182))
-    calendar = calendar_of(days, n_days=728)
-    assert calendar.opened is not None
-    by_week = np.array(calendar.clock.rates or [1.0])
+    time = calendar_of(days, n_days=728)
+    assert time.opened is not None
+    by_week = np.array(time.clock.rates or [1.0])
     months = (
         by_week[: len(by_week) // 4 * 4].reshape(-1, 4).mean(axis=1)
         if len(by_week) > 4
@@ -87,9 +87,9 @@ def test_the_rush_of_old_customers_into_the_log_is_no_quiet_season_before(shop_d
     days = shop_days(
         replace(Shop.memoryless(2_500, seed=5), truncated_days=900, dropouts_per_year=0.5)
     )
-    calendar = calendar_of(days, n_days=380)
-    assert calendar.opened is not None
-    ahead = np.diff(calendar.clock.at(FIRST_DAY + 380 + np.array([0, 30])))
+    time = calendar_of(days, n_days=380)
+    assert time.opened is not None
+    ahead = np.diff(time.clock.at(FIRST_DAY + 380 + np.array([0, 30])))
     assert ahead == pytest.approx(30, rel=0.15)
 
 

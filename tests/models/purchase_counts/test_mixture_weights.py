@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from holdfast.models.purchase_counts.mixture_weights import GROUPS, Router, Trial, crps, route
+from holdfast.models.purchase_counts.mixture_weights import (
+    GROUPS,
+    MixtureWeights,
+    PastWindow,
+    crps,
+    fit_weights,
+)
 
 
 def certain(count: int, n: int) -> np.ndarray:
@@ -18,34 +24,34 @@ def test_the_score_of_a_distribution_is_that_of_the_formula():
 
 
 def test_without_a_window_the_weights_are_those_given():
-    router = route(("a", "b"), (0.25, 0.75), [])
-    assert set(router.weights) == set(GROUPS)
-    assert router.of(np.array([1.0, 50.0])).tolist() == [[0.25, 0.75]] * 2
-    assert router.scores == ()
+    mixture = fit_weights(("a", "b"), (0.25, 0.75), [])
+    assert set(mixture.weights) == set(GROUPS)
+    assert mixture.of(np.array([1.0, 50.0])).tolist() == [[0.25, 0.75]] * 2
+    assert mixture.scores == ()
 
 
 def test_the_member_that_was_right_about_a_group_gets_half_way_to_all_of_its_weight():
     n = 20_000
-    one_timers = Trial(np.ones(n), (certain(0, n), certain(2, n)), np.zeros(n))
-    dense = Trial(np.full(n, 12.0), (certain(0, n), certain(2, n)), np.full(n, 2.0))
-    router = route(("a", "b"), (0.5, 0.5), [one_timers, dense])
-    assert router.weights["one-time"][0] == pytest.approx(0.74, abs=0.02)
-    assert router.weights["dense"][1] == pytest.approx(0.74, abs=0.02)
-    for weights in router.weights.values():
+    one_timers = PastWindow(np.ones(n), (certain(0, n), certain(2, n)), np.zeros(n))
+    dense = PastWindow(np.full(n, 12.0), (certain(0, n), certain(2, n)), np.full(n, 2.0))
+    mixture = fit_weights(("a", "b"), (0.5, 0.5), [one_timers, dense])
+    assert mixture.weights["one-time"][0] == pytest.approx(0.74, abs=0.02)
+    assert mixture.weights["dense"][1] == pytest.approx(0.74, abs=0.02)
+    for weights in mixture.weights.values():
         assert sum(weights) == pytest.approx(1)
 
 
 def test_a_group_of_few_borrows_from_all():
-    many = Trial(np.ones(5_000), (certain(0, 5_000), certain(2, 5_000)), np.zeros(5_000))
-    few = Trial(np.full(3, 12.0), (certain(0, 3), certain(2, 3)), np.full(3, 2.0))
-    assert route(("a", "b"), (0.5, 0.5), [many, few]).weights["dense"][0] > 0.7
+    many = PastWindow(np.ones(5_000), (certain(0, 5_000), certain(2, 5_000)), np.zeros(5_000))
+    few = PastWindow(np.full(3, 12.0), (certain(0, 3), certain(2, 3)), np.full(3, 2.0))
+    assert fit_weights(("a", "b"), (0.5, 0.5), [many, few]).weights["dense"][0] > 0.7
 
 
 def test_each_member_is_told_by_its_scores():
-    trial = Trial(np.array([1.0, 2.0]), (certain(0, 2), certain(1, 2)), np.array([0.0, 1.0]))
+    trial = PastWindow(np.array([1.0, 2.0]), (certain(0, 2), certain(1, 2)), np.array([0.0, 1.0]))
     scores = {
         (score.group, score.member): score
-        for score in route(("a", "b"), (0.5, 0.5), [trial]).scores
+        for score in fit_weights(("a", "b"), (0.5, 0.5), [trial]).scores
     }
     # Certain of 0, rightly: (.9 - 1)^2 + (.95 - 1)^2; the log loss of "buys at all" is -log .9.
     assert scores["one-time", "a"].crps == pytest.approx(0.0125)
@@ -54,4 +60,4 @@ def test_each_member_is_told_by_its_scores():
 
 
 def test_equal_shares_are_everyones():
-    assert Router.equal(("a",), (1.0,)).of(np.array([3.0])).tolist() == [[1.0]]
+    assert MixtureWeights.equal(("a",), (1.0,)).of(np.array([3.0])).tolist() == [[1.0]]

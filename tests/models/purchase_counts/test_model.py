@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from holdfast.models.purchase_counts import CountModel, fit_counts
-from holdfast.models.purchase_counts.btyd_pair import LAWS
+from holdfast.models.purchase_counts.btyd_pair import BTYD_MODELS
 from holdfast.models.purchase_counts.histories import histories_at
 from holdfast.models.purchase_counts.mixture_weights import GROUPS
 from holdfast.synthetic import Shop
@@ -30,12 +30,9 @@ def test_the_answers_are_those_of_one_distribution(fitted, customers):
     model = fitted[0]
     pmf = model.pmf(customers, max_purchases=150)
     np.testing.assert_allclose(pmf.sum(axis=1), 1, atol=1e-6)
-    np.testing.assert_allclose(model.p_active(customers, HORIZON), 1 - pmf[:, 0], atol=1e-9)
-    np.testing.assert_allclose(
-        model.expected(customers, HORIZON), pmf @ np.arange(151), rtol=1e-4, atol=1e-6
-    )
-    at_most = np.cumsum(pmf, axis=1)
-    np.testing.assert_array_equal(model.median(customers), (at_most < 0.5).sum(axis=1))
+    ((expected, silent),) = model.ahead(customers, [HORIZON])
+    np.testing.assert_allclose(silent, pmf[:, 0], atol=1e-9)
+    np.testing.assert_allclose(expected, pmf @ np.arange(151), rtol=1e-4, atol=1e-6)
 
 
 def test_purchases_never_shrink_and_silence_never_grows_with_the_horizon(fitted, customers):
@@ -51,30 +48,15 @@ def test_the_chance_to_be_alive_only_falls(fitted, customers):
     assert (later <= now + 1e-12).all()
 
 
-def test_the_next_purchase_is_due_when_it_becomes_likelier_than_not(fitted, customers):
-    model = fitted[0]
-    due = model.next_purchase_day(customers, longest_days=365)
-    assert due.dtype == pl.Int32
-    active = model.p_active(customers, 365)
-    assert (due.is_null().to_numpy() == (active < 0.5)).all()
-    waited = (due - customers["cutoff_day"] + 1).drop_nulls().to_numpy()
-    assert ((waited >= 1) & (waited <= 365)).all()
-    known = customers.filter(due.is_not_null())
-    for days in (30, 120):
-        soon = model.p_active(known, days)
-        assert (soon[waited <= 0.8 * days] > 0.5).all()
-        assert (soon[waited > 1.3 * days] < 0.5).all()
-
-
 def test_a_model_rebuilt_from_its_parts_says_the_same(fitted, customers):
     again = CountModel.from_parts(fitted[0].parts())
     for ask in (
         lambda m: m.expected(customers, 365),
         lambda m: m.p_alive(customers),
-        lambda m: m.median(customers),
+        lambda m: m.pmf(customers, max_purchases=9),
     ):
         np.testing.assert_array_equal(ask(again), ask(fitted[0]))
-    assert again.router == fitted[0].router
+    assert again.mixture == fitted[0].mixture
 
 
 def test_what_comes_after_the_cutoff_changes_nothing(memoryless, fitted):
@@ -85,9 +67,9 @@ def test_what_comes_after_the_cutoff_changes_nothing(memoryless, fitted):
 
 def test_the_router_says_which_member_forecasts_whom_and_why(fitted):
     model, findings = fitted
-    assert model.router.members[:2] == LAWS
-    assert len(model.router.members) == 3
-    assert {score.group for score in model.router.scores} <= set(GROUPS)
+    assert model.mixture.members[:2] == BTYD_MODELS
+    assert len(model.mixture.members) == 3
+    assert {score.group for score in model.mixture.scores} <= set(GROUPS)
     assert findings[0].name == "counts-routed"
     assert "one-time" in findings[0].evidence
 
@@ -101,7 +83,8 @@ def test_a_customer_of_the_day_before_is_answered(fitted):
             "tenure_days": [1],
         }
     )
-    assert 0 < fitted[0].p_active(newcomer, 30)[0] < 1
+    ((_, silent),) = fitted[0].ahead(newcomer, [30])
+    assert 0 < silent[0] < 1
 
 
 def purchases(*customers):

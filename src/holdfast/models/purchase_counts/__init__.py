@@ -5,8 +5,8 @@ that have already ended say how far off they were, for all (`level`) and for eac
 (`tilt`); the `router` weighs them.
 """
 
-from holdfast.models.purchase_counts.btyd_revenue import SpendLaw, fit_spend_law
+from holdfast.models.purchase_counts.btyd_revenue import BTYDRevenue, fit_btyd_revenue
 from holdfast.models.purchase_counts.fitting import fit_counts
 from holdfast.models.purchase_counts.model import CountModel
 
-__all__ = ["CountModel", "SpendLaw", "fit_counts", "fit_spend_law"]
+__all__ = ["BTYDRevenue", "CountModel", "fit_btyd_revenue", "fit_counts"]

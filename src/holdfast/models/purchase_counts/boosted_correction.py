@@ -26,7 +26,7 @@ _EDGE = 1e-6
 
 
 @dataclass(frozen=True)
-class Window:
+class CorrectionWindow:
     """Customers of a past cutoff, what was told of them and what they then did.
 
     Attributes
@@ -46,7 +46,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Tilt:
+class BoostedCorrection:
     """The learnt correction of P(more than k), k = 0 .. n_thresholds - 1."""
 
     trees: TreeEnsemble
@@ -64,7 +64,7 @@ class Tilt:
         return np.hstack([-np.diff(more, axis=1, prepend=1.0), tail])
 
 
-def fit_tilt(windows: Sequence[Window], *, seed: int) -> Tilt:
+def fit_correction(windows: Sequence[CorrectionWindow], *, seed: int) -> BoostedCorrection:
     """Learn from past windows."""
     usual = float(np.quantile(np.concatenate([window.bought for window in windows]), 0.995))
     n = int(np.clip(usual, 1, MOST_THRESHOLDS))
@@ -81,7 +81,7 @@ def fit_tilt(windows: Sequence[Window], *, seed: int) -> Tilt:
     trees = train_lightgbm(
         matrix, target, settings, rounds=_ROUNDS, seed=seed, weight=weight, start=start
     )
-    return Tilt(trees, n)
+    return BoostedCorrection(trees, n)
 
 
 def _stacked(histories: pl.DataFrame, pmf: Matrix, n: int) -> tuple[Matrix, Vector]:

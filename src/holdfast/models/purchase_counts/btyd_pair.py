@@ -19,14 +19,14 @@ from holdfast.btyd import BuyTillYouDie, MBGCNBDk, ParetoNBD
 from holdfast.errors import NotEnoughData
 from holdfast.models.purchase_counts.business_time import Clock
 
-LAWS = ("Pareto/NBD", "MBG/CNBD-k")
+BTYD_MODELS = ("Pareto/NBD", "MBG/CNBD-k")
 _OLD_DAYS = 90.0
 _OLD = ("seen_early",)
 _NEGLIGIBLE_DAYS = 1e-6
 
 
 @dataclass(frozen=True)
-class Laws:
+class BTYDPair:
     """Both laws with the time they are told in.
 
     Attributes
@@ -106,7 +106,7 @@ class Laws:
         }
 
     @classmethod
-    def from_dict(cls, raw: Mapping[str, Any]) -> "Laws":
+    def from_dict(cls, raw: Mapping[str, Any]) -> "BTYDPair":
         """Rebuild from `to_dict`."""
         return cls(
             pareto=ParetoNBD.from_parameters(**raw["pareto_nbd"]),
@@ -141,9 +141,9 @@ def covariates_of(frame: pl.DataFrame, opened: int | None) -> dict[str, Matrix]:
     return {"covariates": np.exp(-np.maximum(since, 0.0) / _OLD_DAYS)[:, None]}
 
 
-def fit_laws(
+def fit_pair(
     histories: pl.DataFrame, *, clock: Clock, opened: int | None = None, k: int | None = None
-) -> Laws:
+) -> BTYDPair:
     """Learn both laws from the histories of one cutoff, by maximum likelihood.
 
     Parameters
@@ -166,13 +166,15 @@ def fit_laws(
         return _fallback(history, clock, reason)
     notes = tuple(
         f"{name}: {note}"
-        for name, law in zip(LAWS, (pareto, rhythm), strict=True)
+        for name, law in zip(BTYD_MODELS, (pareto, rhythm), strict=True)
         for note in law.notes_
     )
-    return Laws(pareto, rhythm, clock, opened, notes)
+    return BTYDPair(pareto, rhythm, clock, opened, notes)
 
 
-def _fallback(history: tuple[Vector, Vector, Vector], clock: Clock, reason: NotEnoughData) -> Laws:
+def _fallback(
+    history: tuple[Vector, Vector, Vector], clock: Clock, reason: NotEnoughData
+) -> BTYDPair:
     """Half a purchase more than was seen, at rates spread as an exponential, and lifetimes as long
     as the history.
     """
@@ -180,7 +182,7 @@ def _fallback(history: tuple[Vector, Vector, Vector], clock: Clock, reason: NotE
     watched = float(age.sum()) + 1.0
     rate = (float(frequency.sum()) + 0.5) / watched
     life = watched / max(len(age), 1)
-    return Laws(
+    return BTYDPair(
         ParetoNBD.from_parameters(r=1.0, alpha=1 / rate, s=2.0, beta=2 * life),
         MBGCNBDk.from_parameters(k=1, r=1.0, alpha=1 / rate, a=1.0, b=2.0),
         clock,

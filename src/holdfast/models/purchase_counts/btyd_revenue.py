@@ -18,11 +18,11 @@ from holdfast.arrays import Vector
 from holdfast.btyd import GammaGamma
 from holdfast.findings import Finding
 from holdfast.learners.design import Attribution
-from holdfast.models.prediction_intervals import BOUNDS, Spread
+from holdfast.models.prediction_intervals import BOUNDS, Intervals
 from holdfast.models.purchase_counts.fitting import fit_counts
 from holdfast.models.purchase_counts.histories import histories_at, purchases_in
 from holdfast.models.purchase_counts.model import CountModel
-from holdfast.models.purchase_counts.revenue_distribution import takings
+from holdfast.models.purchase_counts.revenue_distribution import revenue_intervals
 
 INPUTS = ("n_purchases", "days_since_last_purchase", "tenure_days", "spend_total")
 """Features that the law reads."""
@@ -34,7 +34,7 @@ _LEVELS = (0.5, 2.0)
 
 
 @dataclass(frozen=True)
-class SpendLaw:
+class BTYDRevenue:
     """Expected purchases over a horizon x the mean value of an order.
 
     Attributes
@@ -65,31 +65,31 @@ class SpendLaw:
         inputs = self._inputs(frame)
         return self.level * self._purchases(inputs) * self._order_value(inputs)
 
-    def spread(self, frame: pl.DataFrame, horizon_days: int | None = None) -> Spread:
+    def intervals_of(self, frame: pl.DataFrame, horizon_days: int | None = None) -> Intervals:
         """Median and intervals of revenue over the law's own horizon or another, currency,
         (n_customers,) each.
         """
         horizon = self.horizon_days if horizon_days is None else horizon_days
         inputs = self._inputs(frame).with_columns(_SILENCE)
-        parts = [self._takings(rows, horizon) for rows in inputs.iter_slices(_CHUNK_ROWS)]
-        return Spread(
+        parts = [self._revenue_intervals(rows, horizon) for rows in inputs.iter_slices(_CHUNK_ROWS)]
+        return Intervals(
             *(
                 self.level * np.concatenate([getattr(part, name) for part in parts])
                 for name in BOUNDS
             )
         )
 
-    def _takings(self, inputs: pl.DataFrame, horizon_days: int) -> Spread:
-        pmf = self.counts.pmf_by_law(inputs, horizon_days)
+    def _revenue_intervals(self, inputs: pl.DataFrame, horizon_days: int) -> Intervals:
+        pmf = self.counts.btyd_pmf(inputs, horizon_days)
         spent = np.maximum(inputs["spend_total"].to_numpy(), _CENT)
-        return takings(pmf, self.orders, inputs["n_purchases"].to_numpy(), spent)
+        return revenue_intervals(pmf, self.orders, inputs["n_purchases"].to_numpy(), spent)
 
     def attribution(self, frame: pl.DataFrame) -> Attribution:
         """What each input adds to the revenue beyond that of the usual customer: exact Shapley
         values.
         """
         inputs = self._inputs(frame)
-        worth = {known: self._known(inputs, known) for known in _subsets(INPUTS)}
+        worth = {known: self._partly(inputs, known) for known in _subsets(INPUTS)}
         values = np.zeros((frame.height, len(INPUTS)))
         for place, name in enumerate(INPUTS):
             for others in _subsets(tuple(other for other in INPUTS if other != name)):
@@ -101,7 +101,7 @@ class SpendLaw:
                 values[:, place] += weight * (worth[others | {name}] - worth[others])
         return Attribution(INPUTS, values, worth[frozenset()])
 
-    def _known(self, inputs: pl.DataFrame, known: frozenset[str]) -> Vector:
+    def _partly(self, inputs: pl.DataFrame, known: frozenset[str]) -> Vector:
         hidden = {
             name: pl.lit(usual)
             for name, usual in zip(INPUTS, self.usual, strict=True)
@@ -143,7 +143,7 @@ class SpendLaw:
         return {**self.counts.parts(), "law.json": json.dumps(own).encode()}
 
     @classmethod
-    def from_parts(cls, parts: Mapping[str, bytes]) -> "SpendLaw":
+    def from_parts(cls, parts: Mapping[str, bytes]) -> "BTYDRevenue":
         """Rebuild from `parts`, whose hashes have been checked."""
         own = json.loads(parts["law.json"])
         orders = GammaGamma.from_parameters(**own.pop("gamma_gamma"))
@@ -160,9 +160,9 @@ def expected_order_value(orders: GammaGamma, n_purchases: Vector, spent: Vector)
     )
 
 
-def fit_spend_law(
+def fit_btyd_revenue(
     purchases: pl.DataFrame, *, now: int, horizon_days: int, first_day: int, seed: int
-) -> tuple[SpendLaw, tuple[Finding, ...]]:
+) -> tuple[BTYDRevenue, tuple[Finding, ...]]:
     """Learn both laws from the purchases before `now`.
 
     Parameters
@@ -190,7 +190,7 @@ def fit_spend_law(
     ]
     levels = [_level(purchases, counts, orders, start=start, now=now) for start in starts]
     level = float(np.clip(np.mean(levels), *_LEVELS)) if levels else 1.0
-    return SpendLaw(counts, orders, horizon_days, now, usual, level), findings
+    return BTYDRevenue(counts, orders, horizon_days, now, usual, level), findings
 
 
 def _spenders_at(purchases: pl.DataFrame, cutoff_day: int) -> pl.DataFrame:

@@ -16,17 +16,16 @@ import polars as pl
 from holdfast.arrays import Vector
 from holdfast.btyd import ParetoNBD
 from holdfast.errors import NotEnoughData
+from holdfast.models.log_situation import sees_old_customers
 from holdfast.models.promotions import NO_LIFTS, Lifts
 from holdfast.models.purchase_counts.histories import histories_at, some_customers
 
 WEEKS, YEAR_DAYS = 52, 364
-_MONTH_DAYS = 28
 _SMOOTHED_BELOW = ((100, 5), (400, 3))
 _LEAST_RATE = 0.05
 _LEAST_SPREAD = 0.1
 _LEAST_OVERDISPERSION = 3.0
 _LATE_SHARE = 0.05
-_OLD_SHOP_FACTOR = 2.0
 _CUSTOMERS_AT_MOST = 3_000
 
 
@@ -86,7 +85,7 @@ class Clock:
 
 
 @dataclass(frozen=True)
-class Calendar:
+class BusinessTime:
     """What the purchase days say of the shop.
 
     Attributes
@@ -105,9 +104,9 @@ class Calendar:
     reason: str
 
 
-def learn_calendar(
+def learn_business_time(
     days: pl.DataFrame, *, first_day: int, now: int, seed: int, promotions: Lifts = NO_LIFTS
-) -> Calendar:
+) -> BusinessTime:
     """Read season and age of the shop off the purchase days before `now`.
 
     A year of log is needed, and customers who keep coming: of one cohort alone, season and decay
@@ -116,13 +115,13 @@ def learn_calendar(
     """
     seen = days.filter(pl.col("day") < now)
     first = seen.group_by("customer_id").agg(pl.col("day").min())["day"].to_numpy().astype(np.int64)
-    opened = first_day if _older_than_its_log(first, first_day=first_day, now=now) else None
+    opened = first_day if sees_old_customers(first, first_day=first_day, now=now) else None
     n_years, plain = (now - first_day) // YEAR_DAYS, Clock(promotions=promotions)
     if not n_years:
-        return Calendar(plain, opened, f"{now - first_day} days of log show no year")
+        return BusinessTime(plain, opened, f"{now - first_day} days of log show no year")
     late = float((first >= now - YEAR_DAYS // 4).mean())
     if late < _LATE_SHARE:
-        return Calendar(
+        return BusinessTime(
             plain,
             opened,
             f"one cohort: {late:.1%} of the customers came in the last quarter of a year",
@@ -145,7 +144,7 @@ def learn_calendar(
     counted = np.sum(weekly, axis=0)
     spread, overdispersion = _spread(counted, usual)
     if spread < _LEAST_SPREAD or overdispersion < _LEAST_OVERDISPERSION:
-        return Calendar(plain, opened, f"no season: the months differ by {spread:.0%}")
+        return BusinessTime(plain, opened, f"no season: the months differ by {spread:.0%}")
     # Few purchases a week are noise on their own; many are told apart, or a busy December is spread
     # over November.
     together = next((n for below, n in _SMOOTHED_BELOW if counted.mean() < below), 1)
@@ -155,19 +154,7 @@ def learn_calendar(
     rates /= rates.mean()
     seen_for = f"{len(starts)} years" if len(starts) > 1 else "1 year"
     learnt = f"{seen_for}; the busiest week runs {rates.max():.2f} times as fast as the mean"
-    return Calendar(Clock(now, tuple(rates.tolist()), promotions), opened, learnt)
-
-
-def _older_than_its_log(first: npt.NDArray[np.int64], *, first_day: int, now: int) -> bool:
-    """Whether the first month shows far more unknown customers than the months after it, and they
-    keep coming.
-    """
-    n_months = (now - first_day) // _MONTH_DAYS
-    if n_months < 4:
-        return False
-    monthly = np.bincount((first - first_day) // _MONTH_DAYS, minlength=n_months)[:n_months]
-    usual = float(np.median(monthly[1:]))
-    return usual > 0 and monthly[0] > _OLD_SHOP_FACTOR * usual
+    return BusinessTime(Clock(now, tuple(rates.tolist()), promotions), opened, learnt)
 
 
 def _growth(weekly: Sequence[Vector]) -> Vector:

@@ -38,7 +38,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Router:
+class MixtureWeights:
     """Weights of the members by group; they sum to 1.
 
     Attributes
@@ -52,7 +52,7 @@ class Router:
     scores: tuple[Score, ...] = ()
 
     @classmethod
-    def equal(cls, members: tuple[str, ...], shares: Sequence[float]) -> "Router":
+    def equal(cls, members: tuple[str, ...], shares: Sequence[float]) -> "MixtureWeights":
         """The same weights for everyone."""
         return cls(members, {group: tuple(shares) for group in GROUPS})
 
@@ -63,7 +63,7 @@ class Router:
 
 
 @dataclass(frozen=True)
-class Trial:
+class PastWindow:
     """What the members said at a past cutoff, `(n_customers, max_purchases + 1)` each, and what
     happened.
     """
@@ -82,7 +82,9 @@ def group_of(n_purchases: Vector) -> npt.NDArray[np.intp]:
     return np.asarray(np.searchsorted(_FROM, n_purchases, side="right"), dtype=np.intp)
 
 
-def route(members: tuple[str, ...], shares: Sequence[float], trials: Sequence[Trial]) -> Router:
+def fit_weights(
+    members: tuple[str, ...], shares: Sequence[float], trials: Sequence[PastWindow]
+) -> MixtureWeights:
     """Learn the weights from past windows.
 
     Parameters
@@ -91,7 +93,7 @@ def route(members: tuple[str, ...], shares: Sequence[float], trials: Sequence[Tr
         The weights where nothing is known, and half of what is used where something is.
     """
     if not trials:
-        return Router.equal(members, shares)
+        return MixtureWeights.equal(members, shares)
     likelihood = np.vstack(
         [np.column_stack([_likelihood(s, t.bought) for s in t.said]) for t in trials]
     )
@@ -104,7 +106,7 @@ def route(members: tuple[str, ...], shares: Sequence[float], trials: Sequence[Tr
         own = _best_weights(rows, prior) if len(rows) else overall
         learnt = (len(rows) * own + _ENOUGH_ROWS * overall) / (len(rows) + _ENOUGH_ROWS)
         weights[name] = tuple((_TRUST * learnt + (1 - _TRUST) * prior).tolist())
-    return Router(members, weights, _scores(members, trials))
+    return MixtureWeights(members, weights, _scores(members, trials))
 
 
 def crps(pmf: Matrix, bought: Vector) -> Vector:
@@ -134,7 +136,7 @@ def _best_weights(likelihood: Matrix, start: Vector) -> Vector:
     return weights
 
 
-def _scores(members: tuple[str, ...], trials: Sequence[Trial]) -> tuple[Score, ...]:
+def _scores(members: tuple[str, ...], trials: Sequence[PastWindow]) -> tuple[Score, ...]:
     found = []
     group = np.concatenate([group_of(trial.n_purchases) for trial in trials])
     for place, member in enumerate(members):

@@ -3,7 +3,7 @@ asked of it.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
@@ -12,14 +12,13 @@ import polars as pl
 
 from holdfast.arrays import Matrix, Vector
 from holdfast.learners.forest_converters import TreeEnsemble
-from holdfast.models.purchase_counts.boosted_correction import Tilt
-from holdfast.models.purchase_counts.btyd_pair import LAWS, Laws
+from holdfast.models.purchase_counts.boosted_correction import BoostedCorrection
+from holdfast.models.purchase_counts.btyd_pair import BTYD_MODELS, BTYDPair
 from holdfast.models.purchase_counts.histories import READ
-from holdfast.models.purchase_counts.mixture_weights import Router, Score
+from holdfast.models.purchase_counts.mixture_weights import MixtureWeights, Score
 
-TILTED = "tilted by past windows"
+CORRECTED = "tilted by past windows"
 _CHUNK_ROWS = 5_000
-_WAITING_STEPS = 24
 _CERTAIN = 1e-12
 
 
@@ -40,41 +39,41 @@ class CountModel:
         What the weights and the tilt were learnt for.
     """
 
-    laws: Laws
-    router: Router
+    pair: BTYDPair
+    mixture: MixtureWeights
     horizon_days: int
     speed: float = 1.0
-    tilt: Tilt | None = None
+    correction: BoostedCorrection | None = None
 
     def members(self, frame: pl.DataFrame, *, max_purchases: int) -> tuple[Matrix, ...]:
         """What each member of the pool says over `horizon_days`, `(n_customers, max_purchases + 1)`
         each.
         """
-        both = self.laws.pmf(
+        both = self.pair.pmf(
             frame, self.horizon_days, speed=self.speed, max_purchases=max_purchases
         )
-        if self.tilt is None:
+        if self.correction is None:
             return both
         # The tilt was learnt from windows told at the laws' own speed: it knows the level.
-        plain = self.laws.pmf(frame, self.horizon_days, speed=1.0, max_purchases=max_purchases)
-        return (*both, self.tilt.apply(frame, (plain[0] + plain[1]) / 2))
+        plain = self.pair.pmf(frame, self.horizon_days, speed=1.0, max_purchases=max_purchases)
+        return (*both, self.correction.apply(frame, (plain[0] + plain[1]) / 2))
 
     def room(self, frame: pl.DataFrame, horizon_days: int) -> int:
         """As many purchases as nobody in these rows is likely to exceed over the horizon."""
         most = max(
-            float(mean.max()) for mean in self.laws.expected(frame, horizon_days, speed=self.speed)
+            float(mean.max()) for mean in self.pair.expected(frame, horizon_days, speed=self.speed)
         )
         return int(np.clip(4 * most + 20, 30, 400))
 
-    def pmf_by_law(self, frame: pl.DataFrame, horizon_days: int) -> Matrix:
+    def btyd_pmf(self, frame: pl.DataFrame, horizon_days: int) -> Matrix:
         """P(0), P(1), ... purchases over any horizon by the laws alone, `(n_customers,
         room + 1)`.
         """
         most = self.room(frame, horizon_days)
 
         def answer(rows: pl.DataFrame) -> Matrix:
-            own = self.router.of(_n_purchases(rows))[:, : len(LAWS)]
-            said = self.laws.pmf(rows, horizon_days, speed=self.speed, max_purchases=most)
+            own = self.mixture.of(_n_purchases(rows))[:, : len(BTYD_MODELS)]
+            said = self.pair.pmf(rows, horizon_days, speed=self.speed, max_purchases=most)
             pooled = sum(own[:, [place]] * pmf for place, pmf in enumerate(said))
             return np.asarray(pooled / own.sum(axis=1, keepdims=True))
 
@@ -84,7 +83,7 @@ class CountModel:
         """P(0), ..., P(max_purchases) purchases in `horizon_days`, `(n_customers, max_purchases +
         1)`.
         """
-        weights = self.router.of(_n_purchases(frame))
+        weights = self.mixture.of(_n_purchases(frame))
         said = self.members(frame, max_purchases=max_purchases)
         return np.asarray(sum(weights[:, [place]] * pmf for place, pmf in enumerate(said)))
 
@@ -101,98 +100,53 @@ class CountModel:
         """Expected purchases over the horizon, (n_customers,)."""
         return self.ahead(frame, [horizon_days])[0][0]
 
-    def p_active(self, frame: pl.DataFrame, horizon_days: int) -> Vector:
-        """P(at least one purchase in the horizon), (n_customers,)."""
-        return 1 - self.ahead(frame, [horizon_days])[0][1]
-
     def p_alive(self, frame: pl.DataFrame, days_ahead: int = 0) -> Vector:
         """P(still alive so many days after the cutoff), (n_customers,); not one minus the chance to
         churn.
         """
 
         def answer(rows: pl.DataFrame) -> Matrix:
-            alive = self.laws.alive(rows, days_ahead, speed=self.speed)
-            weights = self.router.of(_n_purchases(rows))[:, : len(LAWS)]
+            alive = self.pair.alive(rows, days_ahead, speed=self.speed)
+            weights = self.mixture.of(_n_purchases(rows))[:, : len(BTYD_MODELS)]
             return np.asarray((np.column_stack(alive) * weights).sum(axis=1) / weights.sum(axis=1))[
                 :, None
             ]
 
         return _once(frame, answer)[:, 0]
 
-    def median(self, frame: pl.DataFrame) -> Vector:
-        """The median of the purchases in `horizon_days`, (n_customers,)."""
-
-        def answer(rows: pl.DataFrame) -> Matrix:
-            at_most = np.cumsum(
-                self.pmf(rows, max_purchases=self.room(rows, self.horizon_days)), axis=1
-            )
-            return np.asarray((at_most < 0.5).sum(axis=1), dtype=np.float64)[:, None]
-
-        return _once(frame, answer)[:, 0]
-
-    def next_purchase_day(self, frame: pl.DataFrame, *, longest_days: int) -> pl.Series:
-        """First day by the end of which a purchase is more likely than not (Int32); null beyond
-        `longest_days`.
-        """
-        steps = (
-            np.unique(np.geomspace(1, longest_days, _WAITING_STEPS).round()).astype(int).tolist()
-        )
-
-        def answer(rows: pl.DataFrame) -> Matrix:
-            silent = np.column_stack(
-                [np.ones(rows.height), *(p for _, p in self._curve(rows, steps))]
-            )
-            days = np.array([0, *steps])
-            after = np.minimum((silent > 0.5).sum(axis=1), len(steps))
-            before = after - 1
-            row = np.arange(rows.height)
-            high, low = silent[row, before], silent[row, after]
-            share = np.clip((high - 0.5) / np.maximum(high - low, _CERTAIN), 0, 1)
-            waited = np.ceil(days[before] + share * (days[after] - days[before]))
-            return np.where(silent[:, -1] > 0.5, np.nan, waited)[:, None]
-
-        waited = pl.Series(_once(frame, answer)[:, 0]).fill_nan(None)
-        return (frame["cutoff_day"] + waited - 1).cast(pl.Int32).rename("next_purchase_day")
-
     def _ahead(self, rows: pl.DataFrame, horizons_days: Sequence[int]) -> Matrix:
-        return np.column_stack(
-            [column for pair in self._curve(rows, horizons_days) for column in pair]
-        )
-
-    def _curve(
-        self, rows: pl.DataFrame, horizons_days: Sequence[int]
-    ) -> Iterator[tuple[Vector, Vector]]:
-        weights = self.router.of(_n_purchases(rows))
-        more, louder = (
-            (np.ones(rows.height), np.ones(rows.height))
-            if self.tilt is None
-            else self._tilted(rows)
-        )
+        """Expected purchases and P(no purchase) by horizon, `(n_customers, 2 x n_horizons)`."""
+        weights = self.mixture.of(_n_purchases(rows))
+        factors = self._correction_factors(rows) if self.correction else None
+        columns = []
         for horizon in horizons_days:
-            expected = self.laws.expected(rows, horizon, speed=self.speed)
-            silent = self.laws.silent(rows, horizon, speed=self.speed)
-            if self.tilt is not None:
-                plain = self.laws.expected(rows, horizon, speed=1.0)
-                quiet = self.laws.silent(rows, horizon, speed=1.0)
+            expected = self.pair.expected(rows, horizon, speed=self.speed)
+            silent = self.pair.silent(rows, horizon, speed=self.speed)
+            if factors is not None:
+                more, power = factors
+                plain = self.pair.expected(rows, horizon, speed=1.0)
+                quiet = self.pair.silent(rows, horizon, speed=1.0)
                 expected = (*expected, more * (plain[0] + plain[1]) / 2)
-                silent = (*silent, ((quiet[0] + quiet[1]) / 2) ** louder)
-            pooled = ((weights * np.column_stack(said)).sum(axis=1) for said in (expected, silent))
-            mean, nothing = pooled
-            yield np.maximum(mean, 0.0), np.clip(nothing, 0.0, 1.0)
+                silent = (*silent, ((quiet[0] + quiet[1]) / 2) ** power)
+            mean, none = (
+                (weights * np.column_stack(members)).sum(axis=1) for members in (expected, silent)
+            )
+            columns += [np.maximum(mean, 0.0), np.clip(none, 0.0, 1.0)]
+        return np.column_stack(columns)
 
-    def _tilted(self, rows: pl.DataFrame) -> tuple[Vector, Vector]:
+    def _correction_factors(self, rows: pl.DataFrame) -> tuple[Vector, Vector]:
         """By how much the tilt multiplies expected purchases and the logarithm of P(no purchase),
         over `horizon_days`.
 
         >>> round(0.8 ** 1.5, 3)  # a silence of 80 %, made half as loud again
         0.716
         """
-        assert self.tilt is not None
-        both = self.laws.pmf(
+        assert self.correction is not None
+        both = self.pair.pmf(
             rows, self.horizon_days, speed=1.0, max_purchases=self.room(rows, self.horizon_days)
         )
         plain = (both[0] + both[1]) / 2
-        tilted, counts = self.tilt.apply(rows, plain), np.arange(plain.shape[1])
+        tilted, counts = self.correction.apply(rows, plain), np.arange(plain.shape[1])
         more = (tilted @ counts) / np.maximum(plain @ counts, _CERTAIN)
         quiet, heard = (np.clip(pmf[:, 0], _CERTAIN, 1 - _CERTAIN) for pmf in (plain, tilted))
         return more, np.log(heard) / np.log(quiet)
@@ -200,22 +154,22 @@ class CountModel:
     @cached_property
     def algorithm(self) -> str:
         """The members."""
-        return " + ".join(self.router.members)
+        return " + ".join(self.mixture.members)
 
     def parts(self) -> dict[str, bytes]:
         """The model as files: JSON, and LightGBM text where there is a tilt."""
         own = {
-            "laws": self.laws.to_dict(),
+            "laws": self.pair.to_dict(),
             "router": {
-                "members": self.router.members,
-                "weights": self.router.weights,
-                "scores": [asdict(score) for score in self.router.scores],
+                "members": self.mixture.members,
+                "weights": self.mixture.weights,
+                "scores": [asdict(score) for score in self.mixture.scores],
             },
             "horizon_days": self.horizon_days,
             "speed": self.speed,
-            "n_thresholds": self.tilt.n_thresholds if self.tilt else None,
+            "n_thresholds": self.correction.n_thresholds if self.correction else None,
         }
-        trees = self.tilt.trees.parts() if self.tilt else {}
+        trees = self.correction.trees.parts() if self.correction else {}
         return {"counts.json": json.dumps(own).encode(), **trees}
 
     @classmethod
@@ -226,11 +180,13 @@ class CountModel:
         scores = tuple(Score(**score) for score in own["router"]["scores"])
         tilted = own["n_thresholds"] is not None
         return cls(
-            laws=Laws.from_dict(own["laws"]),
-            router=Router(tuple(own["router"]["members"]), weights, scores),
+            pair=BTYDPair.from_dict(own["laws"]),
+            mixture=MixtureWeights(tuple(own["router"]["members"]), weights, scores),
             horizon_days=own["horizon_days"],
             speed=own["speed"],
-            tilt=Tilt(TreeEnsemble.from_parts(parts), own["n_thresholds"]) if tilted else None,
+            correction=BoostedCorrection(TreeEnsemble.from_parts(parts), own["n_thresholds"])
+            if tilted
+            else None,
         )
 
 

@@ -14,10 +14,12 @@ from scipy.special import gammaincinv
 from holdfast.arrays import Matrix, Vector
 from holdfast.btyd import GammaGamma
 from holdfast.btyd.quadrature import spread_points
-from holdfast.models.prediction_intervals import Spread
+from holdfast.models.prediction_intervals import Intervals
 
 
-def takings(pmf: Matrix, orders: GammaGamma, n_purchases: Vector, spent: Vector) -> Spread:
+def revenue_intervals(
+    pmf: Matrix, orders: GammaGamma, n_purchases: Vector, spent: Vector
+) -> Intervals:
     """Median and intervals of what a customer's orders will sum to.
 
     Where silence is so likely that the lower bound cannot miss, all of the room of the 80 %
@@ -37,7 +39,7 @@ def takings(pmf: Matrix, orders: GammaGamma, n_purchases: Vector, spent: Vector)
         drawn, [0.025, 0.1, 0.5, 0.8, 0.9, 0.975], axis=1
     )
     silent = pmf[:, 0] >= 0.1
-    return Spread(
+    return Intervals(
         median, np.where(silent, 0.0, low_80), np.where(silent, bare_80, high_80), low_95, high_95
     )
 

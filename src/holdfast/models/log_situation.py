@@ -1,0 +1,117 @@
+"""The situation of a log at a cutoff, decided once; the models match on it.
+
+No window of the horizon has ended (`complete_windows` is false), decision 10
+    churn: a rate learnt from shorter windows, extrapolated; value: the same, half of it the BTYD
+    models' own, and their intervals.
+No window a year before the coming one is learnt from (`season_known` is false), decisions 11, 25
+    churn: the level mostly by the BTYD models; value: the season by turnover where the log opens
+    midway; counts: half the correction of the level, and none by kind of customer.
+The shop is older than its log (`older_than_log`), decisions 9, 11, 24
+    value: reference spend per day of log; counts: customers first seen early are not new.
+    With a year of log and no season known (`a_year_without_season`), decision 25, value: the level
+    mostly by the BTYD models.
+The shop opens with its log (`newly_opened`), decision 24
+    value: reference spend per day of the customer's tenure; in the first two years half the season.
+All customers did the same (`all_alike`), decision 12
+    churn: one share for everyone; counts: a mean rate.
+Nothing was earned (`earns_nothing`), decision 12
+    value: 0 for everyone.
+A snapshot has no time: none of this is asked, and no other horizon predicted.
+
+Two questions are asked about the age of the shop, and each has one rule (decision 28).
+`opens_midway`: does the turnover of the log show seasons, or growth? It reads the customers in
+FEATURES. `sees_old_customers`: were the first purchases in the log first purchases? It reads the
+purchases of all customers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+YEAR_DAYS = 365
+OPENING_DAYS = 90
+_NEAR_DAYS = 20  # decision 5
+_RUSH, _STILL_COMING = 1.9, 0.15  # decision 11
+_MONTH_DAYS, _LEAST_MONTHS = 28, 4
+_OLD_SHOP_FACTOR = 2.0  # decision 9
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogSituation:
+    """What one task can learn from at one cutoff.
+
+    Attributes
+    ----------
+    history_days
+        Days of log before the cutoff.
+    complete_windows
+        Whether every window learnt from is as long as the horizon.
+    season_known
+        Whether a window about a year before the coming one is learnt from.
+    older_than_log, newly_opened
+        By `opens_midway`; both false where the log knows no amounts.
+    all_alike
+        Whether everyone left in the windows that have ended, or nobody did.
+    earns_nothing
+        Whether these windows brought nothing, net of returns.
+    """
+
+    history_days: int
+    complete_windows: bool
+    season_known: bool
+    older_than_log: bool
+    newly_opened: bool
+    all_alike: bool
+    earns_nothing: bool
+
+    @property
+    def first_years(self) -> bool:
+        """Whether the shop opened less than two years ago."""
+        return self.newly_opened and self.history_days < 2 * YEAR_DAYS
+
+    @property
+    def a_year_without_season(self) -> bool:
+        """Whether a year of a business older than its log is seen, but not the coming season."""
+        return self.older_than_log and self.history_days >= YEAR_DAYS and not self.season_known
+
+
+def a_year_before(cutoffs: Sequence[int], now: int) -> bool:
+    """Whether a cutoff, in time order, lies within 20 days of a year before `now`, or some lie on
+    either side of it.
+
+    >>> a_year_before([100, 130], 480), a_year_before([100, 130], 520)
+    (True, False)
+    """
+    return bool(cutoffs) and cutoffs[0] - _NEAR_DAYS <= now - YEAR_DAYS <= cutoffs[-1] + _NEAR_DAYS
+
+
+def opens_midway(early: float, later: float) -> bool:
+    """Whether a log opens in the middle of the business: its old customers come in at the start as
+    if they were new, and fewer do afterwards.
+
+    Parameters
+    ----------
+    early, later
+        Customers new to the log per day: in its first 90 days, and in the rest of its first year;
+        NaN if not seen.
+    """
+    return bool(early >= _RUSH * later and later >= _STILL_COMING * early)
+
+
+def sees_old_customers(first: npt.NDArray[np.int64], *, first_day: int, now: int) -> bool:
+    """Whether the first month shows far more unknown customers than the months after it, and they
+    keep coming.
+
+    Parameters
+    ----------
+    first
+        Day of each customer's first purchase in the log.
+    """
+    n_months = (now - first_day) // _MONTH_DAYS
+    if n_months < _LEAST_MONTHS:
+        return False
+    monthly = np.bincount((first - first_day) // _MONTH_DAYS, minlength=n_months)[:n_months]
+    usual = float(np.median(monthly[1:]))
+    return usual > 0 and monthly[0] > _OLD_SHOP_FACTOR * usual
