@@ -13,77 +13,19 @@ from sqlglot import exp
 
 from holdfast.errors import StudyError, nearest
 
-_ALLOWED: tuple[type[exp.Expr], ...] = (
-    exp.Column,
-    exp.Identifier,
-    exp.Literal,
-    exp.Boolean,
-    exp.Null,
-    exp.Paren,
-    exp.Tuple,
-    exp.And,
-    exp.Or,
-    exp.Not,
-    exp.EQ,
-    exp.NEQ,
-    exp.GT,
-    exp.GTE,
-    exp.LT,
-    exp.LTE,
-    exp.Is,
-    exp.In,
-    exp.Between,
-    exp.Like,
-    exp.ILike,
-    exp.Add,
-    exp.Sub,
-    exp.Mul,
-    exp.Div,
-    exp.Mod,
-    exp.Neg,
-    exp.Case,
-    exp.If,
-    exp.Coalesce,
-    exp.Abs,
-    exp.Ln,
-    exp.Log,
-    exp.Exp,
-    exp.Sqrt,
-    exp.Pow,
-    exp.Round,
-    exp.Floor,
-    exp.Ceil,
-    exp.Greatest,
-    exp.Least,
-    exp.Nullif,
-    exp.Lower,
-    exp.Upper,
-    exp.Trim,
-    exp.Length,
-    exp.Cast,
-    exp.TryCast,
-    exp.DataType,
+_ALLOWED: tuple[type[exp.Expr], ...] = tuple(
+    getattr(exp, name)
+    for name in """
+    Column Identifier Literal Boolean Null Paren Tuple And Or Not EQ NEQ GT GTE LT LTE Is In
+    Between Like ILike Add Sub Mul Div Mod Neg Case If Coalesce Abs Ln Log Exp Sqrt Pow Round
+    Floor Ceil Greatest Least Nullif Lower Upper Trim Length Cast TryCast DataType
+    """.split()
 )
-FUNCTIONS = (
-    "abs",
-    "case",
-    "cast",
-    "ceil",
-    "coalesce",
-    "exp",
-    "floor",
-    "greatest",
-    "least",
-    "length",
-    "ln",
-    "log",
-    "lower",
-    "nullif",
-    "pow",
-    "round",
-    "sqrt",
-    "trim",
-    "upper",
+FUNCTIONS = tuple(
+    """
+    abs case cast ceil coalesce exp floor greatest least length ln log lower nullif pow round sqrt
+    trim upper
+""".split()
 )
 
 

@@ -49,33 +49,13 @@ _OPTIONS = {
     "pattern": "pattern",
 }
 _ENFORCEMENT = "holdfastEnforcement"
-_PROPERTY_KEYS = (
-    "name",
-    "id",
-    "businessName",
-    "description",
-    "physicalName",
-    "physicalType",
-    "logicalType",
-    "logicalTypeOptions",
-    "required",
-    "unique",
-    "primaryKey",
-    "primaryKeyPosition",
-    "classification",
-    "criticalDataElement",
-    "examples",
-    "tags",
-    "quality",
-    "relationships",
-    "customProperties",
-    "authoritativeDefinitions",
-    "partitioned",
-    "partitionKeyPosition",
-    "encryptedName",
-    "transformLogic",
-    "transformDescription",
-    "transformSourceObjects",
+_PROPERTY_KEYS = tuple(
+    """
+    name id businessName description physicalName physicalType logicalType logicalTypeOptions
+    required unique primaryKey primaryKeyPosition classification criticalDataElement examples tags
+    quality relationships customProperties authoritativeDefinitions partitioned
+    partitionKeyPosition encryptedName transformLogic transformDescription transformSourceObjects
+""".split()
 )
 
 

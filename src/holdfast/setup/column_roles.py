@@ -6,166 +6,55 @@ from collections.abc import Callable, Collection, Mapping
 from holdfast.setup.file_sample import Sample
 
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
-    "customer_id": (
-        "customerid",
-        "customer",
-        "custid",
-        "cust",
-        "customerno",
-        "customernumber",
-        "customerkey",
-        "customeruniqueid",
-        "clientid",
-        "client",
-        "userid",
-        "user",
-        "memberid",
-        "member",
-        "buyerid",
-        "buyer",
-        "shopperid",
-        "accountid",
-        "account",
-        "contactid",
-        "householdkey",
-        "householdid",
-        "visitorid",
-        "customeremail",
-        "email",
-        "kundennummer",
-        "kundennr",
-        "kundenid",
-        "kunde",
-        "idclient",
-        "idcliente",
-        "cliente",
+    "customer_id": tuple(
+        """
+        customerid customer custid cust customerno customernumber customerkey customeruniqueid
+        clientid client userid user memberid member buyerid buyer shopperid accountid account
+        contactid householdkey householdid visitorid customeremail email kundennummer kundennr
+        kundenid kunde idclient idcliente cliente
+    """.split()
     ),
-    "occurred_at": (
-        "occurredat",
-        "invoicedate",
-        "orderdate",
-        "purchasedate",
-        "transactiondate",
-        "saledate",
-        "datetime",
-        "timestamp",
-        "orderpurchasetimestamp",
-        "orderedat",
-        "createdat",
-        "purchasedat",
-        "boughtat",
-        "paidat",
-        "eventtime",
-        "date",
-        "day",
-        "time",
-        "bestelldatum",
-        "rechnungsdatum",
-        "datum",
-        "fecha",
-        "transdate",
+    "occurred_at": tuple(
+        """
+        occurredat invoicedate orderdate purchasedate transactiondate saledate datetime timestamp
+        orderpurchasetimestamp orderedat createdat purchasedat boughtat paidat eventtime date day
+        time bestelldatum rechnungsdatum datum fecha transdate
+    """.split()
     ),
-    "order_id": (
-        "orderid",
-        "order",
-        "invoice",
-        "invoiceno",
-        "invoiceid",
-        "invoicenumber",
-        "ordernumber",
-        "orderno",
-        "orderkey",
-        "basketid",
-        "transactionid",
-        "receiptid",
-        "receipt",
-        "receiptno",
-        "ticketid",
-        "ticket",
-        "checkoutid",
-        "saleid",
-        "bestellnummer",
-        "rechnungsnummer",
+    "order_id": tuple(
+        """
+        orderid order invoice invoiceno invoiceid invoicenumber ordernumber orderno orderkey
+        basketid transactionid receiptid receipt receiptno ticketid ticket checkoutid saleid
+        bestellnummer rechnungsnummer
+    """.split()
     ),
-    "product_id": (
-        "productid",
-        "stockcode",
-        "sku",
-        "itemid",
-        "articleid",
-        "productcode",
-        "itemcode",
-        "article",
-        "product",
-        "item",
-        "asin",
-        "upc",
-        "ean",
-        "artikelnummer",
-        "artikel",
-        "partkey",
-        "productkey",
-        "productname",
+    "product_id": tuple(
+        """
+        productid stockcode sku itemid articleid productcode itemcode article product item asin
+        upc ean artikelnummer artikel partkey productkey productname
+    """.split()
     ),
-    "quantity": (
-        "quantity",
-        "qty",
-        "units",
-        "pieces",
-        "itemcount",
-        "count",
-        "numberofcds",
-        "menge",
-        "anzahl",
-        "cantidad",
+    "quantity": tuple(
+        """
+        quantity qty units pieces itemcount count numberofcds menge anzahl cantidad
+    """.split()
     ),
-    "unit_price": (
-        "unitprice",
-        "price",
-        "itemprice",
-        "priceperunit",
-        "priceeach",
-        "einzelpreis",
-        "preis",
-        "precio",
+    "unit_price": tuple(
+        """
+        unitprice price itemprice priceperunit priceeach einzelpreis preis precio
+    """.split()
     ),
-    "amount": (
-        "amount",
-        "total",
-        "linetotal",
-        "totalamount",
-        "totalprice",
-        "ordertotal",
-        "grandtotal",
-        "subtotal",
-        "revenue",
-        "netrevenue",
-        "sales",
-        "salesamount",
-        "salesvalue",
-        "dollarvalue",
-        "spend",
-        "paymentvalue",
-        "orderamount",
-        "ordervalue",
-        "value",
-        "turnover",
-        "umsatz",
-        "betrag",
-        "gesamt",
-        "importe",
+    "amount": tuple(
+        """
+        amount total linetotal totalamount totalprice ordertotal grandtotal subtotal revenue
+        netrevenue sales salesamount salesvalue dollarvalue spend paymentvalue orderamount
+        ordervalue value turnover umsatz betrag gesamt importe
+    """.split()
     ),
-    "churned": (
-        "churned",
-        "churn",
-        "churnflag",
-        "ischurn",
-        "ischurned",
-        "exited",
-        "attrition",
-        "attritionflag",
-        "left",
-        "gone",
+    "churned": tuple(
+        """
+        churned churn churnflag ischurn ischurned exited attrition attritionflag left gone
+    """.split()
     ),
     "value": (
         "ltv",
