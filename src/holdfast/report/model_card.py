@@ -5,7 +5,8 @@ not be used.
 from holdfast.report import formatting, run_tables
 from holdfast.report.report_data import Report
 from holdfast.report.summary import how_proved, rows, when
-from holdfast.report.table_format import Col, Table, make_table, plain, to_markdown
+from holdfast.report.table_columns import Col
+from holdfast.report.table_format import Table, make_table, plain, to_markdown
 
 
 def model_card(report: Report) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from holdfast.report import formatting
+from holdfast.report.table_columns import COLUMNS, Col
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
@@ -24,12 +25,12 @@ WORDS: Mapping[str, Callable[[Any], str]] = {
     "feature": formatting.feature_title,
     "sentence": formatting.capital,
     "algorithm": formatting.algorithm,
-    "metric name": formatting.metric_label,
+    "metric_name": formatting.metric_label,
 }
 NUMBERS: Mapping[str, Callable[[Any], str]] = {
     "count": formatting.count,
     "percent": formatting.percent,
-    "whole percent": partial(formatting.percent, digits=0),
+    "whole_percent": partial(formatting.percent, digits=0),
     "ratio": formatting.decimal,
     "score": partial(formatting.decimal, digits=2),
     "number": formatting.number,
@@ -42,45 +43,6 @@ SHORT, LONG = 20, 40
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _FIELD = re.compile("{(.+?)}")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")
-
-
-@dataclass(frozen=True)
-class Col:
-    """A column.
-
-    Attributes
-    ----------
-    name
-        Where its values stand in a row.
-    heading
-        By default the name in words.
-    kind
-        How a value is written: one of `WORDS` or `NUMBERS`, "money" (in the table's currency) or
-        "metric" (in the unit of the metric that the row names); by default as the values are.
-    pattern
-        Several values in one cell, as in "{low} to {high}"; where one is missing, the first alone.
-    """
-
-    name: str
-    heading: str = ""
-    kind: str = ""
-    pattern: str = ""
-
-    def cell(self, row: Mapping[str, Any], currency: str) -> str:
-        """One cell in words."""
-        fields = _FIELD.findall(self.pattern) or [self.name]
-        texts = {field: self._write(row, field, currency) for field in fields}
-        if not self.pattern or formatting.NONE in texts.values():
-            return texts[fields[0]]
-        return _FIELD.sub(lambda field: texts[field[1]], self.pattern)
-
-    def _write(self, row: Mapping[str, Any], field: str, currency: str) -> str:
-        value = row.get(field)
-        if self.kind == "money":
-            return formatting.money(value, currency)
-        if self.kind == "metric":
-            return formatting.metric(row["metric"], value, currency)
-        return _WRITE[self.kind](value)
 
 
 @dataclass(frozen=True)
@@ -109,7 +71,7 @@ class Table:
     @cached_property
     def cells(self) -> list[list[str]]:
         """Every row in words."""
-        return [[col.cell(row, self.currency) for col in self.columns] for row in self.rows]
+        return [[_cell(col, row, self.currency) for col in self.columns] for row in self.rows]
 
 
 def make_table(
@@ -117,36 +79,54 @@ def make_table(
     rows: pl.DataFrame | Sequence[Mapping[str, Any]],
     *columns: str | Col,
     currency: str = "",
-    catalogue: Mapping[str, Col] | None = None,
 ) -> Table:
     """Describe a table.
 
     Parameters
     ----------
     columns
-        Names, several in one string, or columns of their own; without any, all that the rows have.
-    catalogue
-        Name -> how the column of that name is headed and written.
+        Names, several in one string, each maybe with how it is written, as in "share:percent"; or
+        columns of their own. Without any, all that the rows have.
     """
     rows = rows.to_dicts() if isinstance(rows, pl.DataFrame) else rows
-    named = columns or tuple(rows[0] if rows else ())
     cols = [
-        (catalogue or {}).get(name, Col(name)) if isinstance(name, str) else name
-        for item in named
-        for name in (item.split() if isinstance(item, str) else [item])
+        _known(word) if isinstance(word, str) else word
+        for item in columns or tuple(rows[0] if rows else ())
+        for word in (item.split() if isinstance(item, str) else [item])
     ]
     return Table(caption, rows, tuple(_completed(col, rows) for col in cols), currency)
 
 
+def _known(word: str) -> Col:
+    name, _, kind = word.partition(":")
+    col = COLUMNS.get(name, Col(name))
+    return replace(col, kind=kind or col.kind)
+
+
 def _completed(col: Col, rows: Sequence[Mapping[str, Any]]) -> Col:
     """The column with the heading and the kind that nobody gave it."""
-    values = [row.get(col.name) for row in rows]
-    plain = [value for value in values if value is not None]
-    kind = "text"
-    if plain and all(isinstance(value, int | float) for value in plain):
-        kind = "text" if isinstance(plain[0], bool) else "number"
+    values = [row[col.name] for row in rows if row.get(col.name) is not None]
+    are_numbers = values and all(type(value) in (int, float) for value in values)
     heading = col.heading or formatting.capital(col.name.replace("_", " "))
-    return replace(col, heading=heading, kind=col.kind or kind)
+    kind = col.kind or ("number" if are_numbers else "text")
+    return replace(col, heading=heading, kind=kind)
+
+
+def _cell(col: Col, row: Mapping[str, Any], currency: str) -> str:
+    fields = _FIELD.findall(col.pattern) or [col.name]
+    texts = {field: _write(col.kind, row, field, currency) for field in fields}
+    if not col.pattern or formatting.NONE in texts.values():
+        return texts[fields[0]]
+    return _FIELD.sub(lambda field: texts[field[1]], col.pattern)
+
+
+def _write(kind: str, row: Mapping[str, Any], field: str, currency: str) -> str:
+    value = row.get(field)
+    if kind == "money":
+        return formatting.money(value, currency)
+    if kind == "metric":
+        return formatting.metric(row["metric"], value, currency)
+    return _WRITE[kind](value)
 
 
 def to_html(table: Table) -> str:
