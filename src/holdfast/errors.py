@@ -1,15 +1,16 @@
 """What can go wrong, as a tree: every error says what is wrong, with the numbers, and what to do.
 
-    HoldfastError                  exit 1   something failed that was asked for correctly ├──
-    InputError                 exit 2   what came in is wrong │   ├── StudyError
-    holdfast.toml, an override, an expression in it │   ├── DataError                       a source
-    that cannot be read, or that breaks its contract │   ├── NotEnoughData                   the
-    data is sound but cannot carry the answer │   └── NotHonest                       the audit
-    found what makes the answer worthless ├── MissingExtra               exit 2   an optional
-    dependency, with its install line └── RunError                   exit 1   the registry of runs
-        ├── RunNotFound            exit 2
-        ├── DamagedRun             exit 1   a file differs from the manifest's SHA-256
-        └── ProjectBusy            exit 2   another run holds the project
+    HoldfastError              exit 1   something failed that was asked for correctly
+    ├── InputError             exit 2   what came in is wrong
+    │   ├── StudyError                  holdfast.toml, an override, an expression in it
+    │   ├── DataError                   a source that cannot be read, or that breaks its contract
+    │   ├── NotEnoughData               the data is sound but cannot carry the answer
+    │   └── NotHonest                   the audit found what makes the answer worthless
+    ├── MissingExtra           exit 2   an optional dependency, with its install line
+    └── RunError               exit 1   the registry of runs
+        ├── RunNotFound        exit 2
+        ├── DamagedRun         exit 1   a file differs from the manifest's SHA-256
+        └── ProjectBusy        exit 2   another run holds the project
 
 The command line prints `problem` and `fix` without a traceback and exits with `exit_code`; the API
 returns the parts as problem JSON.
@@ -119,3 +120,8 @@ def nearest(word: str, known: Sequence[str]) -> str:
     """
     close = get_close_matches(word, known, n=1)
     return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
+
+
+def first_line(error: Exception) -> str:
+    """What an error says first, for the inside of a message of our own."""
+    return str(error).strip().splitlines()[0]

@@ -75,9 +75,9 @@ def test_json_schema_judges_rows_as_the_contract_does() -> None:
     inputs = {"transactions": InputContract(name="transactions", columns=(TIGHT,))}
     schema = json.loads(json.dumps(to_json_schema(DataContract(name="c", inputs=inputs))))
     jsonschema.Draft202012Validator.check_schema(schema)
-    validate_rows = jsonschema.Draft202012Validator(schema)
+    validator = jsonschema.Draft202012Validator(schema)
     verdict_names = [
-        validate_rows.is_valid({"transactions": [row]})
+        validator.is_valid({"transactions": [row]})
         for row in ({"n": 5}, {"n": 1000}, {"n": -11}, {"n": 1.5}, {})
     ]
     assert verdict_names == [True, False, False, False, False]

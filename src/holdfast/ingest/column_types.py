@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from holdfast.findings import Finding
-from holdfast.ingest.row_mappings import BLANKS, identifier_sql
-from holdfast.ingest.sql import Field, number_sql
-from holdfast.ingest.validation import literal
+from holdfast.ingest.row_mappings import Part
+from holdfast.ingest.sql import BLANKS, Field, identifier_sql, literal, literals, number_sql
 from holdfast.io.warehouse import Warehouse
 
 Kind = Literal["number", "flag", "day", "word"]
@@ -27,7 +26,7 @@ _SQL_TYPES: Mapping[Kind, str] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Typed:
+class TypedColumn:
     """What a column holds.
 
     Attributes
@@ -50,66 +49,46 @@ class Typed:
         if self.kind == "flag":
             return f"TRY_CAST({self.field.sql} AS BOOLEAN)"
         if self.kind == "day":
-            return (
-                f"CAST(date_diff('day', DATE '1970-01-01', TRY_CAST({self.field.sql} AS DATE)) AS "
-                "DOUBLE)"
-            )
+            date = f"TRY_CAST({self.field.sql} AS DATE)"
+            return f"CAST(date_diff('day', DATE '1970-01-01', {date}) AS DOUBLE)"
         return identifier_sql(self.field)
 
-    def broken(self, value: str) -> str:
-        """Whether there is something that does not fit, where `value` names the column that holds
-        `sql`.
-        """
-        return (
-            "false"
-            if self.kind == "word"
-            else f"{value} IS NULL AND {_something(self.field)} IS NOT NULL"
+    def part(self, name: str, *, decimal: str) -> Part:
+        """Read the column as `name`; a cell that holds something that does not fit is a problem."""
+        broken = f"{name} IS NULL AND {_content(self.field)} IS NOT NULL"
+        problem = "is not a finite number" if self.kind == "number" else f"is no {self.kind}"
+        return Part(
+            {name: self.sql(decimal=decimal)},
+            {},
+            {f"{self.name} {problem}": "false" if self.kind == "word" else broken},
         )
 
-    @property
-    def problem(self) -> str:
-        """Why a row with a broken cell is not understood."""
-        return (
-            f"{self.name} is not a finite number"
-            if self.kind == "number"
-            else f"{self.name} is no {self.kind}"
-        )
-
-    def as_field(self, value: str) -> Field:
-        """The column named `value` that holds `sql`, for expressions; a date stays as the source
-        has it.
-        """
-        return self.field if self.kind == "day" else Field(value, _SQL_TYPES[self.kind])
+    def as_field(self, name: str) -> Field:
+        """The column that is read as `name`, for expressions; a date stays as the source has it."""
+        return self.field if self.kind == "day" else Field(name, _SQL_TYPES[self.kind])
 
 
 def typed_columns(
     fields: Mapping[str, Field], table: str, warehouse: Warehouse, *, decimal: str
-) -> list[Typed]:
+) -> list[TypedColumn]:
     """Type the columns of a table by their DuckDB type, and text by what it holds throughout."""
-    texts = [name for name, field in fields.items() if field.type == "VARCHAR"]
-    profiles = _profiles([fields[name] for name in texts], table, warehouse, decimal)
-    by_content = {
-        name: Typed(
-            name=name, kind=kind, field=fields[name], blanks=blanks if kind == "number" else 0
-        )
-        for name, (kind, blanks) in zip(texts, profiles, strict=True)
-    }
+    texts = {name: field for name, field in fields.items() if field.is_text}
+    by_content = _types_by_content(texts, table, warehouse, decimal)
     return [
-        by_content.get(name) or Typed(name=name, kind=_kind_by_type(field), field=field)
+        by_content.get(name) or TypedColumn(name=name, kind=_kind_by_type(field), field=field)
         for name, field in fields.items()
     ]
 
 
-def blank_finding(columns: Sequence[Typed], *, source: str) -> list[Finding]:
+def blank_finding(columns: Sequence[TypedColumn], *, source: str) -> list[Finding]:
     """Say which columns of numbers had cells without one."""
-    blank = [column for column in columns if column.blanks]
+    blank = ", ".join(f"{c.blanks:,} blank {c.name}" for c in columns if c.blanks)
     if not blank:
         return []
     return [
         Finding.note(
             "blank-numbers",
-            evidence=f"{', '.join(f'{c.blanks:,} blank {c.name}' for c in blank)} read as missing "
-            f"({source})",
+            evidence=f"{blank} read as missing ({source})",
             meaning="A missing value stays missing; nothing is filled in.",
             fix="Nothing, if blank means unknown; if it means 0, write 0 in the source.",
         )
@@ -124,39 +103,46 @@ def _kind_by_type(field: Field) -> Kind:
     return "day" if field.is_time else "word"
 
 
-def _profiles(
-    fields: Sequence[Field], table: str, warehouse: Warehouse, decimal: str
-) -> list[tuple[Kind, int]]:
-    """Return the kind of each text column and how many of its cells hold nothing, in one pass over
-    the table.
-    """
+def _types_by_content(
+    fields: Mapping[str, Field], table: str, warehouse: Warehouse, decimal: str
+) -> dict[str, TypedColumn]:
+    """Type text columns, in one pass over the table."""
     if not fields:
-        return []
-    counts = ", ".join(
-        f"count({_something(field)}), count({number_sql(field, decimal=decimal)}), "
-        f"count(*) FILTER (lower(trim({field.sql})) IN ('true', 'false')), "
-        f"count(*) FILTER (length({field.sql}) >= 8 AND TRY_CAST({field.sql} AS DATE) IS NOT NULL)"
-        for field in fields
+        return {}
+    counts = ", ".join(_counts_sql(field, decimal) for field in fields.values())
+    rows, *profile = warehouse.row(f"SELECT count(*), {counts} FROM {table}")
+    columns = {}
+    for i, (name, field) in enumerate(fields.items()):
+        filled, *of_kind = profile[4 * i : 4 * i + 4]
+        kind = _kind_by_content(filled, *of_kind)
+        blanks = rows - filled if kind == "number" else 0
+        columns[name] = TypedColumn(name=name, kind=kind, field=field, blanks=blanks)
+    return columns
+
+
+def _counts_sql(field: Field, decimal: str) -> str:
+    """Count the cells that hold something, numbers, yes or no, and dates."""
+    text = field.sql
+    return (
+        f"count({_content(field)}), count({number_sql(field, decimal=decimal)}), "
+        f"count(*) FILTER (lower(trim({text})) IN ('true', 'false')), "
+        f"count(*) FILTER (length({text}) >= 8 AND TRY_CAST({text} AS DATE) IS NOT NULL)"
     )
-    rows, *found = warehouse.row(f"SELECT count(*), {counts} FROM {table}")
-    return [
-        (_kind_by_content(*found[4 * i : 4 * i + 4]), rows - found[4 * i])
-        for i in range(len(fields))
-    ]
 
 
-def _kind_by_content(known: int, numbers: int, flags: int, days: int) -> Kind:
-    if not known:
+def _kind_by_content(filled: int, numbers: int, flags: int, days: int) -> Kind:
+    if not filled:
         return "word"
-    if numbers >= _ENOUGH * known:
+    if numbers >= _ENOUGH * filled:
         return "number"
-    if flags == known:
+    if flags == filled:
         return "flag"
-    return "day" if days == known else "word"
+    return "day" if days == filled else "word"
 
 
-def _something(field: Field) -> str:
-    if field.type != "VARCHAR":
+def _content(field: Field) -> str:
+    """What a cell holds; NULL for blanks and words for nothing."""
+    if not field.is_text:
         return field.sql
     text = f"trim({field.sql}, {literal(BLANKS)})"
-    return f"CASE WHEN lower({text}) NOT IN ({', '.join(map(literal, _NOTHING))}) THEN {text} END"
+    return f"CASE WHEN lower({text}) NOT IN {literals(_NOTHING)} THEN {text} END"

@@ -1,11 +1,10 @@
 """Contracts: read the file that a study names, and hold the rows of each input to it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import polars as pl
 import yaml
 
@@ -20,17 +19,25 @@ from holdfast.ingest.data_contract import (
     reason,
     reasons_of,
 )
-from holdfast.ingest.row_mappings import yes_no_sql
 from holdfast.ingest.sources import OpenSource
-from holdfast.ingest.sql import Field, calculator, number_sql, text_sql
-from holdfast.ingest.timestamps import blank_sql, moment
-from holdfast.ingest.validation import RowMapping, Rows, ValidatedSource, literal
+from holdfast.ingest.sql import (
+    Field,
+    blank_sql,
+    literal,
+    literals,
+    number_sql,
+    text_sql,
+    try_sql,
+    yes_no_sql,
+)
+from holdfast.ingest.timestamps import local_time_sql
+from holdfast.ingest.validation import RowMapping, ValidatedSource
 from holdfast.io.files import expanded
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study
 
 SHOWN = 3
-"""Examples told of each violation."""
+"""Examples shown of each violation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,37 +73,33 @@ def named_contract(study: Study) -> DataContract | None:
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        said = " ".join(str(error).split())
         raise StudyError(
-            f"check.contract: {path} cannot be read: {said}", fix="write ODCS as YAML or JSON"
+            f"check.contract: {path} cannot be read: {' '.join(str(error).split())}",
+            fix="write ODCS as YAML or JSON",
         ) from None
     return read_contract(raw, where=path.name)
 
 
 def kinds_of(fields: Mapping[str, Field]) -> dict[str, Kind]:
     """What a source says its columns are."""
-    return {name: _kind(found) for name, found in fields.items()}
+    return {name: _kind(column) for name, column in fields.items()}
 
 
-def _kind(found: Field) -> Kind:
-    if found.is_time:
+def _kind(column: Field) -> Kind:
+    if column.is_time:
         return "timestamp"
-    if found.type == "BOOLEAN":
+    if column.type == "BOOLEAN":
         return "boolean"
-    if found.is_number:
-        return (
-            "number"
-            if found.type in ("FLOAT", "DOUBLE") or found.type.startswith("DECIMAL")
-            else "integer"
-        )
-    return "string"
+    if column.is_integer:
+        return "integer"
+    return "number" if column.is_number else "string"
 
 
 def with_contract(
-    reading: RowMapping,
+    mapping: RowMapping,
     source: OpenSource,
     study: Study,
-    given: InputContract | None,
+    promised: InputContract,
     warehouse: Warehouse,
 ) -> RowMapping:
     """Add a contract to what is quarantined.
@@ -106,129 +109,111 @@ def with_contract(
     StudyError
         It names a column that is not there, or a pattern that is none.
     """
-    if given is None:
-        return reading
-    keys = {" and ".join(key): [_field(source, column) for column in key] for key in given.keys}
-    keys |= {rule.name: [_field(source, rule.name)] for rule in given.columns if rule.unique}
-    repeats = {f"_again_{i}": _again(fields) for i, fields in enumerate(keys.values())}
+    keys = {" and ".join(key): [_column(source, name) for name in key] for key in promised.keys}
+    keys |= {rule.name: [_column(source, rule.name)] for rule in promised.columns if rule.unique}
     broken = {
         reason(rule.name, promise): sql
-        for rule in given.columns
-        for promise, sql in _promises(rule, source, study, warehouse).items()
+        for rule in promised.columns
+        for promise, sql in _broken(rule, source, study, warehouse).items()
     }
+    repeats = {f"_again_{i}": _repeats(columns) for i, columns in enumerate(keys.values())}
     broken |= {reason(name, "repeats"): column for name, column in zip(keys, repeats, strict=True)}
     return replace(
-        reading,
-        layers=[*reading.layers, repeats] if repeats else reading.layers,
-        quarantine={**reading.quarantine, **broken},
+        mapping,
+        layers=[*mapping.layers, repeats] if repeats else mapping.layers,
+        quarantine={**mapping.quarantine, **broken},
     )
 
 
-def _field(source: OpenSource, column: str) -> Field:
-    if column not in source.fields:
+def _column(source: OpenSource, name: str) -> Field:
+    if name not in source.fields:
         raise StudyError(
-            f"the contract names a column '{column}' that {source.labels[0]} does not have",
-            fix=nearest(column, list(source.fields)),
-            column=column,
+            f"the contract names a column '{name}' that {source.labels[0]} does not have",
+            fix=nearest(name, list(source.fields)),
+            column=name,
         )
-    return source.fields[column]
+    return source.fields[name]
 
 
-def _again(fields: Sequence[Field]) -> str:
-    key = ", ".join(text_sql(found) for found in fields)
-    known = " AND ".join(f"NOT {blank_sql(found)}" for found in fields)
-    return f"({known}) AND row_number() OVER (PARTITION BY {key} ORDER BY _file, _row) > 1"
+def _repeats(columns: Sequence[Field]) -> str:
+    key = ", ".join(map(text_sql, columns))
+    filled = " AND ".join(f"NOT {blank_sql(column)}" for column in columns)
+    return f"({filled}) AND row_number() OVER (PARTITION BY {key} ORDER BY _file, _row) > 1"
 
 
-def _promises(
+def _broken(
     rule: ColumnRule, source: OpenSource, study: Study, warehouse: Warehouse
 ) -> dict[str, str]:
     """Return what a column promises -> SQL of the rows that break it."""
-    found = _field(source, rule.name)
-    blank, text = _blank(rule, found), text_sql(found)
-    broken: dict[str, str] = {}
-    if rule.required:
-        broken["is missing"] = blank
-    value = _typed(rule, found, source, study)
+    column = _column(source, rule.name)
+    text, value = text_sql(column), _typed_sql(rule, column, source, study)
+    blank = blank_sql(column)
+    if rule.missing_words:
+        blank = f"({blank} OR {text} IN {literals(rule.missing_words)})"
+    broken = {
+        f"is {word} {bound}": f"coalesce({value} {sign} {_bound_sql(rule, bound)}, false)"
+        for bound, sign, word in (
+            (rule.minimum, "<", "below"),
+            (rule.maximum, ">", "above"),
+            (rule.above, "<=", "not above"),
+            (rule.below, ">=", "not below"),
+        )
+        if bound is not None
+    }
+    filled = {}
     if rule.kind != "string" and rule.role is None:
-        broken[f"is no {rule.kind}"] = f"NOT {blank} AND {value} IS NULL"
-    for bound, sign, word in (
-        (rule.minimum, "<", "below"),
-        (rule.maximum, ">", "above"),
-        (rule.above, "<=", "not above"),
-        (rule.below, ">=", "not below"),
-    ):
-        if bound is not None:
-            broken[f"is {word} {bound}"] = f"coalesce({value} {sign} {_bound(rule, bound)}, false)"
+        filled[f"is no {rule.kind}"] = f"{value} IS NULL"
+    texts = {}
     if rule.min_length is not None:
-        broken[f"is shorter than {rule.min_length}"] = (
-            f"NOT {blank} AND length({text}) < {int(rule.min_length)}"
-        )
+        texts[f"is shorter than {rule.min_length}"] = f"length({text}) < {int(rule.min_length)}"
     if rule.max_length is not None:
-        broken[f"is longer than {rule.max_length}"] = (
-            f"NOT {blank} AND length({text}) > {int(rule.max_length)}"
-        )
+        texts[f"is longer than {rule.max_length}"] = f"length({text}) > {int(rule.max_length)}"
     if rule.pattern is not None:
-        broken["does not match"] = f"NOT {blank} AND NOT regexp_matches({text}, {_pattern(rule)})"
+        texts["does not match"] = f"NOT regexp_matches({text}, {_pattern_sql(rule)})"
     if rule.one_of:
-        words = ", ".join(map(literal, rule.one_of))
-        broken[f"is not one of {len(rule.one_of)} words"] = (
-            f"NOT {blank} AND {text} NOT IN ({words})"
-        )
+        allowed = literals(rule.one_of)
+        texts[f"is not one of {len(rule.one_of)} words"] = f"{text} NOT IN {allowed}"
     if rule.refers_to and rule.is_enforced:
-        broken[f"is not in {rule.refers_to}"] = (
-            f"NOT {blank} AND {_unknown(rule, text, study, warehouse)}"
-        )
-    return broken
+        texts[f"is not in {rule.refers_to}"] = _unknown_sql(rule, text, study, warehouse)
+    return {
+        **({"is missing": blank} if rule.required else {}),
+        **{promise: f"NOT {blank} AND {sql}" for promise, sql in filled.items()},
+        **broken,
+        **{promise: f"NOT {blank} AND {sql}" for promise, sql in texts.items()},
+    }
 
 
-def _blank(rule: ColumnRule, found: Field) -> str:
-    words = ", ".join(literal(word) for word in rule.missing_words)
-    return f"({blank_sql(found)} OR {text_sql(found)} IN ({words}))" if words else blank_sql(found)
-
-
-def _typed(rule: ColumnRule, found: Field, source: OpenSource, study: Study) -> str:
+def _typed_sql(rule: ColumnRule, column: Field, source: OpenSource, study: Study) -> str:
     if rule.kind == "boolean":
-        return yes_no_sql(found)
+        return yes_no_sql(column)
     if rule.kind == "timestamp":
-        form = getattr(study, source.name).csv.timestamp_format if rule.role else None
-        return moment(
-            source, rule.name, role=rule.name, zone=study.time_zone, timestamp_format=form
-        ).local
+        # The study's own format is that of the columns it names.
+        written = source if rule.role else replace(source, timestamp_format=None)
+        return local_time_sql(written, rule.name, role=rule.name, zone=study.time_zone)
     if rule.kind == "string":
-        return text_sql(found)
-    number = number_sql(found, decimal=source.decimal)
-    return (
-        f"CASE WHEN {number} = floor({number}) THEN {number} END"
-        if rule.kind == "integer"
-        else number
-    )
+        return text_sql(column)
+    number = number_sql(column, decimal=source.decimal)
+    whole = f"CASE WHEN {number} = floor({number}) THEN {number} END"
+    return whole if rule.kind == "integer" else number
 
 
-def _bound(rule: ColumnRule, bound: Bound) -> str:
-    if rule.kind in ("number", "integer"):
-        if isinstance(bound, bool) or not isinstance(bound, int | float):
-            raise StudyError(f"the contract bounds {rule.name} by {bound!r}", fix="write a number")
-        return repr(float(bound))
-    return (
-        f"CAST({literal(str(bound))} AS {'TIMESTAMP' if rule.kind == 'timestamp' else 'VARCHAR'})"
-    )
+def _bound_sql(rule: ColumnRule, bound: Bound) -> str:
+    if rule.kind not in ("number", "integer"):
+        kind = "TIMESTAMP" if rule.kind == "timestamp" else "VARCHAR"
+        return f"CAST({literal(str(bound))} AS {kind})"
+    if isinstance(bound, bool) or not isinstance(bound, int | float):
+        raise StudyError(f"the contract bounds {rule.name} by {bound!r}", fix="write a number")
+    return repr(float(bound))
 
 
-def _pattern(rule: ColumnRule) -> str:
+def _pattern_sql(rule: ColumnRule) -> str:
     pattern = literal(str(rule.pattern))
-    try:
-        with calculator() as connection:
-            connection.execute(f"SELECT regexp_matches('', {pattern})").fetchall()
-    except duckdb.Error as error:
-        said = str(error).strip().splitlines()[0]
-        raise StudyError(
-            f"the contract's pattern of {rule.name} is none: {said}", fix="correct it"
-        ) from None
+    problem = f"the contract's pattern of {rule.name} is none"
+    try_sql(f"SELECT regexp_matches('', {pattern})", problem=problem, fix="correct it")
     return pattern
 
 
-def _unknown(rule: ColumnRule, text: str, study: Study, warehouse: Warehouse) -> str:
+def _unknown_sql(rule: ColumnRule, text: str, study: Study, warehouse: Warehouse) -> str:
     table, _, column = str(rule.refers_to).partition(".")
     log = study.transactions
     if log is None or (table, column) != ("transactions", log.columns.customer_id):
@@ -240,82 +225,71 @@ def _unknown(rule: ColumnRule, text: str, study: Study, warehouse: Warehouse) ->
     return f"trim({text}) NOT IN (SELECT customer_id FROM transactions)"
 
 
-def violations(validated: Sequence[ValidatedSource]) -> tuple[Violation, ...]:
+def violations(sources: Sequence[ValidatedSource]) -> tuple[Violation, ...]:
     """Everything that was quarantined, reason by reason, the commonest first."""
-    found = []
-    for each in validated:
-        counts = (
-            each.quarantined["reason"]
-            .value_counts()
-            .sort(["count", "reason"], descending=[True, False])
+    return tuple(violation for source in sources for violation in _violations(source))
+
+
+def _violations(source: ValidatedSource) -> Iterator[Violation]:
+    counts = source.quarantined["reason"].value_counts()
+    for why, rows in counts.sort(["count", "reason"], descending=[True, False]).iter_rows():
+        examples = source.quarantined.filter(pl.col("reason") == why).head(SHOWN)
+        yield Violation(
+            input=source.name,
+            reason=why,
+            rows=rows,
+            share=rows / source.rows.read,
+            examples=tuple(examples.select("source", "row", "raw").to_dicts()),
         )
-        for why, rows in counts.iter_rows():
-            shown = (
-                each.quarantined.filter(pl.col("reason") == why)
-                .head(SHOWN)
-                .select("source", "row", "raw")
-            )
-            share = rows / each.rows.read
-            found.append(
-                Violation(
-                    input=each.name,
-                    reason=why,
-                    rows=rows,
-                    share=share,
-                    examples=tuple(shown.to_dicts()),
-                )
-            )
-    return tuple(found)
 
 
 def broken_limits(
-    validated: Sequence[ValidatedSource], contract: DataContract | None, study: Study
+    sources: Sequence[ValidatedSource], contract: DataContract | None, study: Study
 ) -> tuple[str, ...]:
     """What fails: the study's threshold on each input, and the contract's own limits; with the
     numbers.
     """
-    said = [broken for each in validated for broken in _over(each.name, each.rows, study)]
-    for each in validated:
-        given = contract.inputs.get(each.name) if contract else None
-        if given is None:
-            continue
-        read = each.rows.read
-        for limit in given.limits:
-            rows = (
-                read
-                if limit.metric == "rowCount"
-                else _count(each, [reason(" and ".join(k), "repeats") for k in given.keys])
-            )
-            said += (
-                []
-                if limit.holds(rows, of=read)
-                else [f"{each.name}: {limit}, found {rows:,} of {read:,} rows"]
-            )
-        for rule in given.columns:
-            for limit in rule.limits:
-                rows = _count(each, reasons_of(rule, limit.metric))
-                where = f"{each.name}.{rule.name}: {limit}"
-                said += (
-                    []
-                    if limit.holds(rows, of=read)
-                    else [f"{where}, found {rows:,} of {read:,} rows"]
-                )
-    return tuple(said)
+    promised = contract.inputs if contract else {}
+    return (
+        *(failure for source in sources for failure in _broken_threshold(source, study)),
+        *(
+            failure
+            for source in sources
+            if source.name in promised
+            for failure in _broken_limits(source, promised[source.name])
+        ),
+    )
 
 
-def _count(validated: ValidatedSource, reasons: Sequence[str]) -> int:
-    return sum(validated.reasons.get(why, 0) for why in reasons)
-
-
-def _over(name: str, rows: Rows, study: Study) -> list[str]:
-    allowed = study.check.violations_at_most
-    if allowed is None or rows.quarantined <= allowed * rows.read:
-        return []
-    share = rows.quarantined / rows.read
-    return [
-        f"{name}: {rows.quarantined:,} of {rows.read:,} rows ({share:.2%}) are quarantined, "
-        f"check.violations_at_most allows {allowed:.2%}"
+def _broken_limits(source: ValidatedSource, promised: InputContract) -> Iterator[str]:
+    read = source.rows.read
+    repeated = [reason(" and ".join(key), "repeats") for key in promised.keys]
+    counted = [
+        (source.name, limit, read if limit.metric == "rowCount" else _count(source, repeated))
+        for limit in promised.limits
     ]
+    counted += [
+        (f"{source.name}.{rule.name}", limit, _count(source, reasons_of(rule, limit.metric)))
+        for rule in promised.columns
+        for limit in rule.limits
+    ]
+    for where, limit, rows in counted:
+        if not limit.holds(rows, of=read):
+            yield f"{where}: {limit}, found {rows:,} of {read:,} rows"
+
+
+def _count(source: ValidatedSource, reasons: Sequence[str]) -> int:
+    return sum(source.reasons.get(why, 0) for why in reasons)
+
+
+def _broken_threshold(source: ValidatedSource, study: Study) -> Iterator[str]:
+    rows, allowed = source.rows, study.check.violations_at_most
+    if allowed is not None and rows.quarantined > allowed * rows.read:
+        yield (
+            f"{source.name}: {rows.quarantined:,} of {rows.read:,} rows "
+            f"({rows.quarantined / rows.read:.2%}) are quarantined, "
+            f"check.violations_at_most allows {allowed:.2%}"
+        )
 
 
 def refuse(failures: Sequence[str]) -> None:

@@ -1,261 +1,215 @@
-"""How the rows of the order log, the events, the customers and the treatments are read: one
-`RowMapping` each.
-"""
+"""How the rows of the order log, the events and the treatments are read: one `RowMapping` each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from holdfast.errors import DataError, StudyError
 from holdfast.ingest.sources import OpenSource
-from holdfast.ingest.sql import Field, number_sql, text_sql
-from holdfast.ingest.timestamps import RANGE, blank_sql, in_range, moment
-from holdfast.ingest.validation import (
-    DUPLICATE,
-    STRAY,
-    RowMapping,
-    ValidatedSource,
+from holdfast.ingest.sql import (
+    Field,
+    blank_sql,
     checked_expression,
+    identifier_sql,
     literal,
+    null_sql,
+    number_sql,
+    text_sql,
+    yes_no_sql,
 )
+from holdfast.ingest.timestamps import RANGE, day_sql, in_range, local_time_sql, utc_sql
+from holdfast.ingest.validation import DUPLICATE, STRAY, RowMapping, ValidatedSource
 from holdfast.io.warehouse import Warehouse
-from holdfast.study import Events, Study, Transactions, Treatments
+from holdfast.study import Study, Transactions
+from holdfast.study.sources import TransactionColumns
 from holdfast.windows import parse_day
 
-BLANKS = " \t\r\n\u00a0"
 LARGEST_MINOR = 2**63 - 1
+_IS_BACK = "_returned OR _negative"
 # A return lowers what was bought, whichever sign its line has.
 _SIGNED = {
-    "is_return": "_returned OR _negative",
-    "quantity": "CAST(CASE WHEN _returned OR _negative THEN -abs(_quantity) ELSE _quantity END AS "
-    "DOUBLE)",
-    "amount_minor": "TRY_CAST(CASE WHEN _returned OR _negative THEN -abs(_minor) ELSE _minor END "
-    "AS BIGINT)",
+    "is_return": _IS_BACK,
+    "quantity": f"CAST(CASE WHEN {_IS_BACK} THEN -abs(_quantity) ELSE _quantity END AS DOUBLE)",
+    "amount_minor": f"TRY_CAST(CASE WHEN {_IS_BACK} THEN -abs(_minor) ELSE _minor END AS BIGINT)",
+}
+_MONEY_TYPES = {
+    "quantity": "DECIMAL(18, 6)",
+    "unit_price": "DECIMAL(20, 8)",
+    "amount": "DECIMAL(38, 10)",
 }
 NO_CUSTOMER = "no customer"
 NO_PRICE = "price is zero or less"
 NO_QUANTITY = "quantity is zero"
 EARLY = "before transactions.first_day"
 LATE = "after transactions.last_day"
-Parts = tuple[dict[str, str], dict[str, str], dict[str, str]]
-_YES = ("true", "t", "yes", "y", "1", "1.0")
-_NO = ("false", "f", "no", "n", "0", "0.0")
+WITHOUT_CUSTOMER = {NO_CUSTOMER: "customer_id IS NULL"}
 
 
-def transaction_mapping(source: OpenSource, study: Study, log: Transactions) -> RowMapping:
+@dataclass(frozen=True)
+class Part:
+    """Part of a mapping: columns read from the source, columns worked out of those, and what can
+    be wrong with either (reason -> SQL condition).
+    """
+
+    read: Mapping[str, str] = field(default_factory=dict)
+    derived: Mapping[str, str] = field(default_factory=dict)
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+    def __or__(self, other: "Part") -> "Part":
+        return Part(
+            {**self.read, **other.read},
+            {**self.derived, **other.derived},
+            {**self.problems, **other.problems},
+        )
+
+
+def transaction_mapping(source: OpenSource, study: Study) -> RowMapping:
     """Read order lines: who, when, what, how much, and whether it came back.
 
     `amount` wins over quantity x unit_price. A line of amount zero is a purchase when the log gives
     the amount itself (a sample, a voucher: CDNOW has 80); where the amount is a product, a price or
     a quantity of zero bought nothing.
     """
-    who = customer_sql(source, log.columns.customer_id)
-    when = when_parts(source, study, log.columns.occurred_at, log.csv.timestamp_format)
-    money, nothing = _money(source, study, log)
+    log = study.transactions
+    assert log is not None
+    columns, returns = log.columns, log.returns.when
+    names = {"order_id": columns.order_id, "product_id": columns.product_id}
+    where = "transactions.returns.when"
+    part = customer_part(source, columns.customer_id)
+    part |= time_part(source, study, columns.occurred_at) | _money_part(source, study, columns)
+    part |= Part({role: _optional_id(source, name, role) for role, name in names.items()})
+    part |= Part({"_returned": _holds(returns, source, where=where) if returns else "false"})
     _check_reasons(log)
-    rules = {
-        reason: _holds(rule, source, where=f"[transactions.set_aside] {reason!r}")
-        for reason, rule in log.set_aside.items()
-    }
-    named = {
-        name: identifier_sql(source.column(column, role=name))
-        if column
-        else "CAST(NULL AS VARCHAR)"
-        for name, column in (
-            ("order_id", log.columns.order_id),
-            ("product_id", log.columns.product_id),
-        )
-    }
-    returned = (
-        _holds(log.returns.when, source, where="transactions.returns.when")
-        if log.returns.when
-        else "false"
-    )
     return RowMapping(
-        layers=[
-            {**who, **named, **when[0], **money[0], "_returned": returned},
-            {**when[1], **money[1]},
-            _SIGNED,
-        ],
-        quarantine={**when[2], **money[2]},
-        set_aside={**rules, NO_CUSTOMER: "customer_id IS NULL", **nothing, **_outside(log)},
+        layers=[part.read, part.derived, _SIGNED],
+        quarantine=part.problems,
+        set_aside={
+            **{
+                reason: _holds(rule, source, where=f"[transactions.set_aside] {reason!r}")
+                for reason, rule in log.set_aside.items()
+            },
+            **WITHOUT_CUSTOMER,
+            **_bought_nothing(columns),
+            **_outside(log),
+        },
         compared=_compared(source, log),
         open_start=log.first_day is None,
         open_end=log.last_day is None,
     )
 
 
-def event_mapping(source: OpenSource, study: Study, log: Events) -> RowMapping:
+def event_mapping(source: OpenSource, study: Study) -> RowMapping:
     """Read events: who, when, which of Holdfast's kinds, how many."""
-    when = when_parts(source, study, log.columns.occurred_at, log.csv.timestamp_format)
-    kind = source.column(log.columns.kind, role="kind")
-    cases = " ".join(
-        f"WHEN {literal(word)} THEN {literal(ours)}" for word, ours in log.kinds.items()
-    )
-    count, problems = "CAST(1 AS BIGINT)", {}
-    if log.columns.n is not None:
-        n = source.column(log.columns.n, role="n")
-        count = number_sql(n, decimal=source.decimal)
-        problems = {"n is missing": blank_sql(n), "n is not a whole number >= 0": _not_a_count("n")}
+    log = study.events
+    assert log is not None
+    columns = log.columns
+    part = customer_part(source, columns.customer_id)
+    part |= time_part(source, study, columns.occurred_at)
+    kind = identifier_sql(source.column(columns.kind, role="kind"))
+    cases = " ".join(f"WHEN {literal(word)} THEN {literal(to)}" for word, to in log.kinds.items())
+    part |= Part({"kind": f"CASE {kind} {cases} END", "n": "CAST(1 AS BIGINT)"})
+    if columns.n is not None:
+        n = source.column(columns.n, role="n")
+        not_a_count = "coalesce(n < 0 OR n <> floor(n) OR n > 1e15, true)"
+        problems = {"n is missing": blank_sql(n), "n is not a whole number >= 0": not_a_count}
+        part |= Part({"n": number_sql(n, decimal=source.decimal)}, {}, problems)
     return RowMapping(
-        layers=[
-            {
-                **customer_sql(source, log.columns.customer_id),
-                **when[0],
-                "kind": f"CASE {identifier_sql(kind)} {cases} END",
-                "n": count,
-            },
-            when[1],
-        ],
-        quarantine={**when[2], **problems},
-        set_aside={
-            NO_CUSTOMER: "customer_id IS NULL",
-            "kind is not in [events.kinds]": "kind IS NULL",
+        layers=[part.read, part.derived],
+        quarantine=part.problems,
+        set_aside={**WITHOUT_CUSTOMER, "kind is not in [events.kinds]": "kind IS NULL"},
+    )
+
+
+def treatment_mapping(source: OpenSource, study: Study) -> RowMapping:
+    """Read treatments: who, when, which campaign, treated or held out, how likely, at what cost."""
+    assert study.treatments is not None
+    columns = study.treatments.columns
+    part = customer_part(source, columns.customer_id)
+    part |= time_part(source, study, columns.occurred_at)
+    part |= Part(
+        {
+            "campaign": identifier_sql(source.column(columns.campaign, role="campaign")),
+            "treated": yes_no_sql(source.column(columns.treated, role="treated")),
+            "propensity": null_sql("DOUBLE"),
+            "cost_minor": null_sql("HUGEINT"),
+        },
+        {},
+        {
+            "campaign is missing": "campaign IS NULL",
+            "treated is not yes or no": "treated IS NULL",
+        },
+    )
+    if columns.propensity is not None:
+        column = source.column(columns.propensity, role="propensity")
+        bad = _out_of_bounds(column, "propensity", 1)
+        number = number_sql(column, decimal=source.decimal)
+        part |= Part({"propensity": number}, {}, {"propensity is not a number in 0..1": bad})
+    if columns.cost is not None:
+        column = source.column(columns.cost, role="cost")
+        bad = _out_of_bounds(column, "cost_minor", LARGEST_MINOR)
+        exact = number_sql(column, decimal=source.decimal, to="DECIMAL(38, 10)")
+        cost = {"cost_minor": _minor(exact, study)}
+        part |= Part(cost, {}, {"cost is not an amount >= 0": bad})
+    return RowMapping(
+        layers=[part.read, part.derived], quarantine=part.problems, set_aside=WITHOUT_CUSTOMER
+    )
+
+
+def customer_part(source: OpenSource, column: str) -> Part:
+    """Read `customer_id` (NULL where there is none) and `trimmed` (blanks around it were
+    removed).
+    """
+    shown = source.column(column, role="customer_id")
+    name = identifier_sql(shown)
+    return Part({"customer_id": name, "trimmed": f"coalesce({text_sql(shown)} <> {name}, false)"})
+
+
+def time_part(source: OpenSource, study: Study, column: str, *, role: str = "occurred_at") -> Part:
+    """Read `day` and `occurred_at` from a column of times."""
+    time = local_time_sql(source, column, role=role, zone=study.time_zone)
+    day, utc = day_sql("_local"), utc_sql("_local", study.time_zone)
+    return Part(
+        {"_local": time},
+        {"day": day, "occurred_at": f"CASE WHEN {in_range(day)} THEN {utc} END"},
+        {
+            f"{role} is missing": blank_sql(source.column(column, role=role)),
+            f"{role} is not a date": "_local IS NULL",
+            f"{role} is outside {RANGE}": f"NOT (isfinite(_local) AND {in_range('day')})",
         },
     )
 
 
-def treatment_mapping(source: OpenSource, study: Study, log: Treatments) -> RowMapping:
-    """Read treatments: who, when, which campaign, treated or held out, how likely, at what cost."""
-    columns, decimal = log.columns, source.decimal
-    when = when_parts(source, study, columns.occurred_at, log.csv.timestamp_format)
-    treated = source.column(columns.treated, role="treated")
-    values = {
-        **customer_sql(source, columns.customer_id),
-        **when[0],
-        "campaign": identifier_sql(source.column(columns.campaign, role="campaign")),
-        "treated": yes_no_sql(treated),
-        "propensity": "CAST(NULL AS DOUBLE)",
-        "cost_minor": "CAST(NULL AS HUGEINT)",
+def _money_part(source: OpenSource, study: Study, columns: TransactionColumns) -> Part:
+    """Read quantity and amount, in minor units and exact."""
+    names = {role: getattr(columns, role) for role in _MONEY_TYPES}
+    fields = {role: source.column(name, role=role) for role, name in names.items() if name}
+    read = {
+        f"_{role}": number_sql(fields[role], decimal=source.decimal, to=kind)
+        if role in fields
+        else null_sql(kind)
+        for role, kind in _MONEY_TYPES.items()
     }
-    problems = {
-        "campaign is missing": "campaign IS NULL",
-        "treated is not yes or no": "treated IS NULL",
-    }
-    if columns.propensity is not None:
-        found = source.column(columns.propensity, role="propensity")
-        values["propensity"] = number_sql(found, decimal=decimal)
-        bad = f"NOT {blank_sql(found)} AND coalesce(propensity NOT BETWEEN 0 AND 1, true)"
-        problems["propensity is not a number in 0..1"] = bad
-    if columns.cost is not None:
-        found = source.column(columns.cost, role="cost")
-        values["cost_minor"] = _minor(
-            number_sql(found, decimal=decimal, to="DECIMAL(38, 10)"), study
-        )
-        bad = (
-            f"NOT {blank_sql(found)} AND coalesce(cost_minor NOT BETWEEN 0 AND {LARGEST_MINOR}, "
-            "true)"
-        )
-        problems["cost is not an amount >= 0"] = bad
-    return RowMapping(
-        layers=[values, when[1]],
-        quarantine={**when[2], **problems},
-        set_aside={NO_CUSTOMER: "customer_id IS NULL"},
-    )
-
-
-def identifier_sql(column: Field) -> str:
-    """An id as the source shows it, blanks around it removed; NULL where nothing is left."""
-    shown = text_sql(column)
-    # Trimming a set of characters is slow, and few cells have any of them.
-    blanks = " OR ".join(f"contains({shown}, {literal(blank)})" for blank in BLANKS)
-    return f"nullif(CASE WHEN {blanks} THEN trim({shown}, {literal(BLANKS)}) ELSE {shown} END, '')"
-
-
-def yes_no_sql(column: Field) -> str:
-    """A yes or no, however it is written; NULL where it is neither."""
-    if column.type == "BOOLEAN":
-        return column.sql
-    word = f"lower({identifier_sql(column)})"
-    return (
-        f"CASE WHEN {word} IN {_words(_YES)} THEN true WHEN {word} IN {_words(_NO)} THEN false END"
-    )
-
-
-def _words(words: tuple[str, ...]) -> str:
-    return f"({', '.join(map(literal, words))})"
-
-
-def customer_sql(source: OpenSource, column: str) -> dict[str, str]:
-    """Return the columns `customer_id` (NULL where there is none) and `trimmed` (blanks around it
-    were removed).
-    """
-    found = source.column(column, role="customer_id")
-    shown = text_sql(found)
-    name = identifier_sql(found)
-    return {"customer_id": name, "trimmed": f"coalesce({shown} <> {name}, false)"}
-
-
-def when_parts(
-    source: OpenSource,
-    study: Study,
-    column: str,
-    timestamp_format: str | None,
-    *,
-    role: str = "occurred_at",
-) -> Parts:
-    """Return two layers that end in `day` and `occurred_at`, and what can be wrong with them."""
-    read = moment(
-        source, column, role=role, zone=study.time_zone, timestamp_format=timestamp_format
-    )
-    day = read.day("_local")
-    found = {"day": day, "occurred_at": f"CASE WHEN {in_range(day)} THEN {read.utc('_local')} END"}
-    problems = {
-        f"{role} is missing": read.blank,
-        f"{role} is not a date": "_local IS NULL",
-        f"{role} is outside {RANGE}": f"NOT (isfinite(_local) AND {in_range('day')})",
-    }
-    return {"_local": read.local}, found, problems
-
-
-def _money(source: OpenSource, study: Study, log: Transactions) -> tuple[Parts, dict[str, str]]:
-    """Return two layers of quantity and amount with what can be wrong with them, and what bought
-    nothing.
-    """
-    columns, decimal = log.columns, source.decimal
-    roles = {
-        "quantity": columns.quantity,
-        "unit_price": columns.unit_price,
-        "amount": columns.amount,
-    }
-    found = {
-        role: source.column(name, role=role) for role, name in roles.items() if name is not None
-    }
-    types = {
-        "quantity": "DECIMAL(18, 6)",
-        "unit_price": "DECIMAL(20, 8)",
-        "amount": "DECIMAL(38, 10)",
-    }
-    values = {
-        f"_{role}": number_sql(found[role], decimal=decimal, to=kind)
-        if role in found
-        else f"CAST(NULL AS {kind})"
-        for role, kind in types.items()
-    }
-    product = "amount" not in found and {"quantity", "unit_price"} <= set(found)
-    needed = {"amount"} if "amount" in found else {"quantity", "unit_price"} if product else set()
+    exact, needed = "CAST(0 AS DECIMAL(38, 10))", list[str]()
+    if columns.amount:
+        exact, needed = "_amount", ["amount"]
+    elif columns.is_priced_by_unit:
+        exact, needed = "_quantity * _unit_price", ["quantity", "unit_price"]
     problems: dict[str, str] = {}
-    for role, field in found.items():
-        problems |= _number_problems(role, field, decimal, needed=role in needed)
-    exact = (
-        "_quantity * _unit_price"
-        if product
-        else "_amount"
-        if "amount" in found
-        else "CAST(0 AS DECIMAL(38, 10))"
-    )
-    worth = {"_minor": _minor(exact, study), "_negative": f"coalesce({exact} < 0, false)"}
+    for role, column in fields.items():
+        problems |= _number_problems(role, column, source.decimal, needed=role in needed)
     problems["amount is beyond 64-bit minor units"] = f"abs(_minor) > {LARGEST_MINOR}"
-    nothing = {NO_PRICE: "_unit_price <= 0"} if "unit_price" in found else {}
-    if product:
-        nothing[NO_QUANTITY] = "_quantity = 0"
-    return (values, worth, problems), nothing
+    worth = {"_minor": _minor(exact, study), "_negative": f"coalesce({exact} < 0, false)"}
+    return Part(read, worth, problems)
 
 
-def _number_problems(role: str, field: Field, decimal: str, *, needed: bool) -> dict[str, str]:
-    blank = blank_sql(field)
-    problems = {f"{role} is missing": blank} if needed else {}
+def _number_problems(role: str, column: Field, decimal: str, *, needed: bool) -> dict[str, str]:
+    blank = blank_sql(column)
     lacking = f"_{role} IS NULL AND NOT {blank}"
-    finite = number_sql(field, decimal=decimal)
-    problems[f"{role} is not a number"] = f"{lacking} AND {finite} IS NULL"
-    problems[f"{role} is too large"] = lacking
-    return problems
+    finite = number_sql(column, decimal=decimal)
+    return {
+        **({f"{role} is missing": blank} if needed else {}),
+        f"{role} is not a number": f"{lacking} AND {finite} IS NULL",
+        f"{role} is too large": lacking,
+    }
 
 
 def _minor(exact: str, study: Study) -> str:
@@ -264,13 +218,34 @@ def _minor(exact: str, study: Study) -> str:
     return f"CAST(round({exact}, {study.minor_digits}) * {10**study.minor_digits} AS HUGEINT)"
 
 
-def _not_a_count(name: str) -> str:
-    return f"coalesce({name} < 0 OR {name} <> floor({name}) OR {name} > 1e15, true)"
+def _out_of_bounds(column: Field, name: str, most: int) -> str:
+    return f"NOT {blank_sql(column)} AND coalesce({name} NOT BETWEEN 0 AND {most}, true)"
+
+
+def _optional_id(source: OpenSource, column: str | None, role: str) -> str:
+    return identifier_sql(source.column(column, role=role)) if column else null_sql("VARCHAR")
 
 
 def _holds(rule: str, source: OpenSource, *, where: str) -> str:
     sql = checked_expression(rule, source.fields, decimal=source.decimal, where=where)
     return f"coalesce(TRY_CAST({sql} AS BOOLEAN), false)"
+
+
+def _bought_nothing(columns: TransactionColumns) -> dict[str, str]:
+    nothing = {NO_PRICE: "_unit_price <= 0"} if columns.unit_price else {}
+    return nothing | ({NO_QUANTITY: "_quantity = 0"} if columns.is_priced_by_unit else {})
+
+
+def _outside(log: Transactions) -> dict[str, str]:
+    bounds = ((EARLY, "<", log.first_day), (LATE, ">", log.last_day))
+    return {reason: f"day {sign} {parse_day(day)}" for reason, sign, day in bounds if day}
+
+
+def _compared(source: OpenSource, log: Transactions) -> list[Field]:
+    if log.exact_duplicates == "keep":
+        return []
+    ignored = {source.column(name, role="provenance").sql for name in log.provenance}
+    return [column for column in source.fields.values() if column.sql not in ignored]
 
 
 def _check_reasons(log: Transactions) -> None:
@@ -283,9 +258,7 @@ def _check_reasons(log: Transactions) -> None:
             )
 
 
-def refuse_without_sale(
-    validated: ValidatedSource, log: Transactions, warehouse: Warehouse
-) -> None:
+def refuse_without_sale(source: ValidatedSource, log: Transactions, warehouse: Warehouse) -> None:
     """Refuse a log of which no line is a sale: most likely it writes its amounts the other way
     round.
 
@@ -294,53 +267,29 @@ def refuse_without_sale(
     DataError
         Every price is zero or less, or every line that was accepted is a return.
     """
-    columns, priced = log.columns, validated.reasons.get(NO_PRICE, 0)
-    if 2 * priced > validated.rows.read and not validated.rows.accepted:
+    columns, priced = log.columns, source.reasons.get(NO_PRICE, 0)
+    if 2 * priced > source.rows.read and not source.rows.accepted:
         raise DataError(
             f"the column '{columns.unit_price}' (unit_price) is zero or less in all {priced:,} "
             "lines with a customer",
             fix="a sale has a price above zero, and a return a quantity below: turn the sign "
-            "around in the source, or "
-            "map another column",
+            "around in the source, or map another column",
             column=columns.unit_price,
         )
     lines, none_sold = warehouse.row(
-        f"SELECT count(*), bool_and(is_return) FROM {validated.table} WHERE verdict = 0"
+        f"SELECT count(*), bool_and(is_return) FROM {source.table} WHERE verdict = 0"
     )
     if not none_sold:
         return
-    amounts = (
-        f"'{columns.amount}'"
-        if columns.amount
-        else f"'{columns.quantity}' x '{columns.unit_price}'"
-    )
-    why = [f"{amounts} is below zero"] if has_amount(log) else []
-    why += ["transactions.returns.when holds"] if log.returns.when else []
+    product = f"'{columns.quantity}' x '{columns.unit_price}'"
+    amounts = f"'{columns.amount}'" if columns.amount else product
+    why = [f"{amounts} is below zero"] if columns.has_amount else []
+    fix = "a sale has an amount above zero, a return one below: turn the sign around in the source"
+    if log.returns.when:
+        why.append("transactions.returns.when holds")
+        fix += ", or correct transactions.returns.when"
     raise DataError(
         f"all {lines:,} lines are returns, and nothing was sold: {' or '.join(why)} in each",
-        fix="a sale has an amount above zero, a return one below: turn the sign around in the "
-        "source" + (", or correct transactions.returns.when" if log.returns.when else ""),
+        fix=fix,
         lines=lines,
-    )
-
-
-def _outside(log: Transactions) -> dict[str, str]:
-    bounds = ((EARLY, "<", log.first_day), (LATE, ">", log.last_day))
-    return {
-        reason: f"day {sign} {parse_day(day)}" for reason, sign, day in bounds if day is not None
-    }
-
-
-def _compared(source: OpenSource, log: Transactions) -> list[Field]:
-    if log.exact_duplicates == "keep":
-        return []
-    ignored = {source.column(name, role="provenance").sql for name in log.provenance}
-    return [column for column in source.fields.values() if column.sql not in ignored]
-
-
-def has_amount(log: Transactions) -> bool:
-    """Whether the lines of the log are worth anything."""
-    columns = log.columns
-    return columns.amount is not None or (
-        columns.quantity is not None and columns.unit_price is not None
     )

@@ -15,22 +15,27 @@ import polars.selectors as cs
 
 from holdfast.errors import DataError, StudyError
 from holdfast.expressions import parse
-from holdfast.ingest.column_types import Typed, blank_finding, typed_columns
-from holdfast.ingest.contract import broken_limits, named_contract, with_contract
-from holdfast.ingest.findings import of_sources
-from holdfast.ingest.row_mappings import NO_CUSTOMER, customer_sql, yes_no_sql
-from holdfast.ingest.sources import OnRows, OpenSource, open_source
-from holdfast.ingest.sql import Field, calculator, expression_sql, text_sql
+from holdfast.ingest.column_types import TypedColumn, blank_finding, typed_columns
+from holdfast.ingest.findings import describe_sources
+from holdfast.ingest.reader import SourceReader
+from holdfast.ingest.row_mappings import WITHOUT_CUSTOMER, Part, customer_part
+from holdfast.ingest.sources import OnRows, OpenSource
+from holdfast.ingest.sql import (
+    Field,
+    calculator,
+    checked_expression,
+    differ_sql,
+    expression_sql,
+    text_sql,
+    yes_no_sql,
+)
 from holdfast.ingest.study_data import StudyData
-from holdfast.ingest.timestamps import moment
+from holdfast.ingest.timestamps import day_sql, local_time_sql
 from holdfast.ingest.validation import (
     RowMapping,
     ValidatedSource,
-    checked_expression,
     fingerprint,
     require_accepted_rows,
-    row_digest,
-    validate_rows,
 )
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import SnapshotSource, Study
@@ -98,51 +103,32 @@ def read_snapshot(
         raise StudyError(
             "this study has [transactions], not a [snapshot]", fix="read it with read_order_log"
         )
-    source = open_source(
-        snapshot, warehouse, name="snapshot", project_dir=study.project_dir, on_rows=on_progress
-    )
-    # Kept, because the content of a column has to be seen before any row can be validated.
-    with source.reading():
-        warehouse.con.execute(
-            f"CREATE OR REPLACE TABLE snapshot_raw AS SELECT * FROM {source.view}"
-        )
-    source.view = "snapshot_raw"
-    customer = source.column(snapshot.columns.customer_id, role="customer_id")
-    roles = [
-        customer,
-        *(
-            source.column(c, role="split")
-            for c in (snapshot.split, snapshot.cutoff)
-            if c is not None
-        ),
-    ]
-    given = {
-        name: found
-        for name, found in source.fields.items()
-        if found not in roles and name not in _RESERVED
-    }
-    columns = typed_columns(given, source.view, warehouse, decimal=snapshot.csv.decimal)
-    contract = named_contract(study)
-    promised = contract.inputs.get("snapshot") if contract else None
-    reading = with_contract(_reading(source, columns, snapshot), source, study, promised, warehouse)
-    validated = _checked(validate_rows(source, reading, warehouse))
-    names = [*given, *snapshot.derived]
-    prepared = _prepared(validated, names, snapshot, warehouse)
-    frame = _frame(validated, names, snapshot, warehouse)
+    reader = SourceReader(study, warehouse, on_progress)
+    source = reader.open("snapshot")
+    # The content of a column has to be seen before any row can be validated.
+    source.keep(warehouse)
+    given = _given_columns(source, snapshot)
+    columns = typed_columns(given, source.view, warehouse, decimal=source.decimal)
+    rows = reader.validate(source, _snapshot_mapping(source, columns, snapshot))
+    _refuse_repeated(rows)
+    names = {f"g{i}": name for i, name in enumerate(given)}
+    names |= {f"d{i}": name for i, name in enumerate(snapshot.derived)}
+    prepared = _read_prepared(rows, names, snapshot, warehouse) if snapshot.split else None
+    frame = _read_frame(rows, names, snapshot, warehouse)
     return Snapshot(
-        sources=(validated,),
+        sources=(rows,),
         frame=frame,
-        columns=tuple(names),
+        columns=tuple(names.values()),
         days=tuple(column.name for column in columns if column.kind == "day"),
         prepared=prepared,
         end_day=parse_day(snapshot.as_of),
         n_customers=frame.height,
         findings=(
             *blank_finding(columns, source=source.labels[0]),
-            *of_sources([validated], warehouse),
+            *describe_sources([rows], warehouse),
         ),
         fingerprint=fingerprint(["snapshot"], warehouse),
-        failures=broken_limits([validated], contract, study),
+        failures=reader.failures([rows]),
     )
 
 
@@ -213,145 +199,142 @@ def _computed(
     return connection.execute(f"SELECT {plan.sql} FROM given").fetchall()
 
 
-def _reading(source: OpenSource, columns: Sequence[Typed], snapshot: SnapshotSource) -> RowMapping:
-    """Read given columns as g0, g1, ..., derived ones as d0, d1, ... and the outcome."""
-    decimal = snapshot.csv.decimal
-    given = customer_sql(source, snapshot.columns.customer_id)
-    given |= {f"g{i}": column.sql(decimal=decimal) for i, column in enumerate(columns)}
-    fields = dict(source.fields) | {
-        column.name: column.as_field(f"g{i}") for i, column in enumerate(columns)
+def _given_columns(source: OpenSource, snapshot: SnapshotSource) -> dict[str, Field]:
+    """The columns that a model may be given: those without a role, and no name of Holdfast's."""
+    roles = [source.column(snapshot.columns.customer_id, role="customer_id")]
+    roles += [source.column(c, role="split") for c in (snapshot.split, snapshot.cutoff) if c]
+    return {
+        name: column
+        for name, column in source.fields.items()
+        if column not in roles and name not in _RESERVED
     }
 
-    def computed(text: str, where: str) -> str:
-        return checked_expression(text, fields, decimal=decimal, where=f"snapshot.{where}")
+
+def _snapshot_mapping(
+    source: OpenSource, columns: Sequence[TypedColumn], snapshot: SnapshotSource
+) -> RowMapping:
+    """Read given columns as g0, g1, ..., derived ones as d0, d1, ... and the outcome."""
+    part = customer_part(source, snapshot.columns.customer_id)
+    fields = dict(source.fields)
+    for i, column in enumerate(columns):
+        part |= column.part(f"g{i}", decimal=source.decimal)
+        fields[column.name] = column.as_field(f"g{i}")
+
+    def compute(text: str, where: str) -> str:
+        return checked_expression(text, fields, decimal=source.decimal, where=f"snapshot.{where}")
 
     derived = {
-        f"d{i}": computed(text, f"derived.{name}")
+        f"d{i}": compute(text, f"derived.{name}")
         for i, (name, text) in enumerate(snapshot.derived.items())
     }
-    churned = computed(snapshot.labels.churned, "labels.churned")
-    outcome = {"churned": yes_no_sql(Field(f"CAST({churned} AS VARCHAR)", "VARCHAR"))}
-    problems = {column.problem: column.broken(f"g{i}") for i, column in enumerate(columns)}
-    problems["churned is missing"] = "churned IS NULL"
+    churned = compute(snapshot.labels.churned, "labels.churned")
+    derived["churned"] = yes_no_sql(Field(f"CAST({churned} AS VARCHAR)", "VARCHAR"))
+    problems = {"churned is missing": "churned IS NULL"}
     if snapshot.labels.value is not None:
-        worth = computed(snapshot.labels.value, "labels.value")
-        outcome["value"] = f"TRY_CAST({worth} AS DOUBLE)"
+        value = compute(snapshot.labels.value, "labels.value")
+        derived["value"] = f"TRY_CAST({value} AS DOUBLE)"
         problems["value is missing or not finite"] = "NOT coalesce(isfinite(value), false)"
-    row = row_digest(source.fields)
+    part |= Part({}, derived, problems)
     if snapshot.split is not None:
-        return _reading_prepared(source, snapshot, given, {**derived, **outcome}, problems)
-    same = "OVER (PARTITION BY customer_id)"
-    outcome["_differ"] = f"min({row}) {same} <> max({row}) {same}"
+        return _prepared_mapping(source, snapshot, part, snapshot.split)
     return RowMapping(
-        layers=[given, {**derived, **outcome}],
-        quarantine={_REPEATED: "customer_id IS NOT NULL AND _differ", **problems},
-        set_aside={NO_CUSTOMER: "customer_id IS NULL"},
+        layers=[part.read, {**part.derived, "_differ": differ_sql(source.fields, "customer_id")}],
+        quarantine={_REPEATED: "customer_id IS NOT NULL AND _differ", **part.problems},
+        set_aside=WITHOUT_CUSTOMER,
         compared=list(source.fields.values()),
     )
 
 
-def _reading_prepared(
-    source: OpenSource,
-    snapshot: SnapshotSource,
-    given: Mapping[str, str],
-    outcome: Mapping[str, str],
-    problems: Mapping[str, str],
+def _prepared_mapping(
+    source: OpenSource, snapshot: SnapshotSource, part: Part, split: str
 ) -> RowMapping:
     """Read a table with a split of its own: of each customer, the first row that is learnt from
     counts.
     """
-    part = text_sql(source.column(str(snapshot.split), role="split"))
-    lower = f"lower(trim({part}))"
-    yes_no = yes_no_sql(Field(part, "VARCHAR"))
-    first = {
-        _IS_TEST: f"CASE {lower} WHEN 'test' THEN true WHEN 'train' THEN false ELSE {yes_no} END"
-    }
-    problems = {**problems, "split is neither train nor test": f"{_IS_TEST} IS NULL"}
+    word = text_sql(source.column(split, role="split"))
+    yes_no = yes_no_sql(Field(word, "VARCHAR"))
+    part |= Part(
+        {
+            _IS_TEST: f"CASE lower(trim({word})) WHEN 'test' THEN true WHEN 'train' THEN false "
+            f"ELSE {yes_no} END"
+        },
+        {},
+        {"split is neither train nor test": f"{_IS_TEST} IS NULL"},
+    )
     if snapshot.cutoff is not None:
-        when = moment(
-            source,
-            snapshot.cutoff,
-            role="cutoff",
-            zone="UTC",
-            timestamp_format=snapshot.csv.timestamp_format,
-        )
-        first[_ROW_CUTOFF] = when.day(when.local)
-        problems["cutoff is not a date"] = f"{_ROW_CUTOFF} IS NULL"
-    bad = " OR ".join(f"({condition})" for condition in problems.values())
+        time = local_time_sql(source, snapshot.cutoff, role="cutoff", zone="UTC")
+        problem = {"cutoff is not a date": f"{_ROW_CUTOFF} IS NULL"}
+        part |= Part({_ROW_CUTOFF: day_sql(time)}, {}, problem)
+    bad = " OR ".join(f"({condition})" for condition in part.problems.values())
     order = f"({bad}), {_IS_TEST}, _file, _row"
     nth = {"_nth": f"row_number() OVER (PARTITION BY customer_id ORDER BY {order})"}
     return RowMapping(
-        layers=[{**given, **first}, outcome, nth],
-        quarantine=problems,
-        set_aside={NO_CUSTOMER: "customer_id IS NULL", _ANOTHER_ROW: "_nth > 1"},
+        layers=[part.read, part.derived, nth],
+        quarantine=part.problems,
+        set_aside={**WITHOUT_CUSTOMER, _ANOTHER_ROW: "_nth > 1"},
         compared=list(source.fields.values()),
     )
 
 
-def _checked(validated: ValidatedSource) -> ValidatedSource:
-    repeated = validated.reasons.get(_REPEATED, 0)
-    if repeated > _MOST_REPEATED * validated.rows.read:
+def _refuse_repeated(source: ValidatedSource) -> None:
+    repeated = source.reasons.get(_REPEATED, 0)
+    if repeated > _MOST_REPEATED * source.rows.read:
         raise DataError(
-            f"{repeated:,} of the {validated.rows.read:,} rows of the snapshot share a customer_id "
+            f"{repeated:,} of the {source.rows.read:,} rows of the snapshot share a customer_id "
             "with a different row",
             fix="name the column that tells customers apart, or read an order log as "
             "[transactions]",
         )
-    return require_accepted_rows(validated)
+    require_accepted_rows(source)
 
 
-def _outcomes(snapshot: SnapshotSource) -> tuple[str, ...]:
-    parts = (_IS_TEST,) if snapshot.split is not None else ()
-    return (*(OUTCOMES if snapshot.labels.value is not None else OUTCOMES[:1]), *parts)
+def _outcomes(snapshot: SnapshotSource) -> list[str]:
+    outcomes = OUTCOMES if snapshot.labels.value is not None else OUTCOMES[:1]
+    return [*outcomes, *([_IS_TEST] if snapshot.split else [])]
 
 
-def _prepared(
-    validated: ValidatedSource, names: Sequence[str], snapshot: SnapshotSource, warehouse: Warehouse
-) -> pl.DataFrame | None:
-    """The rows of a table with a split of its own, also those of customers that were met before."""
-    if snapshot.split is None:
-        return None
-    columns = [f"g{i}" for i in range(len(names) - len(snapshot.derived))]
-    columns += [f"d{i}" for i in range(len(snapshot.derived))]
-    outcomes = [*_outcomes(snapshot), *([_ROW_CUTOFF] if snapshot.cutoff is not None else [])]
-    frame: pl.DataFrame = warehouse.con.sql(
-        f"SELECT {', '.join(['customer_id', *columns, *outcomes])} FROM {validated.table} "
-        f"WHERE customer_id IS NOT NULL AND {_IS_TEST} IS NOT NULL AND churned IS NOT NULL AND "
-        "_raw IS NULL "
-        "ORDER BY _file, _row"
-    ).pl()
-    return frame.select(
-        "customer_id",
-        *_floats(frame.select(columns)).rename(dict(zip(columns, names, strict=True))),
-        *outcomes,
-    )
-
-
-def _frame(
-    validated: ValidatedSource, names: Sequence[str], snapshot: SnapshotSource, warehouse: Warehouse
+def _read_prepared(
+    source: ValidatedSource,
+    names: Mapping[str, str],
+    snapshot: SnapshotSource,
+    warehouse: Warehouse,
 ) -> pl.DataFrame:
-    columns = [f"g{i}" for i in range(len(names) - len(snapshot.derived))]
-    columns += [f"d{i}" for i in range(len(snapshot.derived))]
+    """The rows of a table with a split of its own, also those of customers that were met before."""
+    outcomes = [*_outcomes(snapshot), *([_ROW_CUTOFF] if snapshot.cutoff else [])]
+    rows = warehouse.read(
+        warehouse.con.sql(f"""
+            SELECT {", ".join(["customer_id", *names, *outcomes])} FROM {source.table}
+            WHERE customer_id IS NOT NULL AND {_IS_TEST} IS NOT NULL AND churned IS NOT NULL
+                AND _raw IS NULL
+            ORDER BY _file, _row
+        """)
+    )
+    return rows.select("customer_id", *_named_floats(rows, names), *outcomes)
+
+
+def _read_frame(
+    source: ValidatedSource,
+    names: Mapping[str, str],
+    snapshot: SnapshotSource,
+    warehouse: Warehouse,
+) -> pl.DataFrame:
     outcomes = _outcomes(snapshot)
     with warehouse.working("write the table snapshot"):
         warehouse.con.execute(f"""
-            CREATE OR REPLACE TABLE snapshot AS SELECT
-                {", ".join(["customer_id", *columns, *outcomes])}
-            FROM {validated.table} WHERE verdict = 0 ORDER BY customer_id
+            CREATE OR REPLACE TABLE snapshot AS
+            SELECT {", ".join(["customer_id", *names, *outcomes])}
+            FROM {source.table} WHERE verdict = 0 ORDER BY customer_id
         """)
-        warehouse.con.execute(f"DROP TABLE {validated.table}; DROP TABLE snapshot_raw")
-    frame: pl.DataFrame = warehouse.con.table("snapshot").pl()
-    return frame.select(
-        "customer_id",
-        pl.lit(parse_day(snapshot.as_of), dtype=pl.Int32).alias("cutoff_day"),
-        *_floats(frame.select(columns)).rename(dict(zip(columns, names, strict=True))),
-        *outcomes,
-    )
+        warehouse.con.execute(f"DROP TABLE {source.table}; DROP TABLE snapshot_raw")
+    rows = warehouse.read(warehouse.con.table("snapshot"))
+    cutoff = pl.lit(parse_day(snapshot.as_of), dtype=pl.Int32).alias("cutoff_day")
+    return rows.select("customer_id", cutoff, *_named_floats(rows, names), *outcomes)
+
+
+def _named_floats(rows: pl.DataFrame, names: Mapping[str, str]) -> pl.DataFrame:
+    return _floats(rows.select(list(names))).rename(names)
 
 
 def _floats(frame: pl.DataFrame) -> pl.DataFrame:
     numbers = cs.numeric().cast(pl.Float64)
-    finite: pl.DataFrame = frame.with_columns(
-        pl.when(numbers.is_finite()).then(numbers).otherwise(None)
-    )
-    return finite
+    return frame.with_columns(pl.when(numbers.is_finite()).then(numbers).otherwise(None))

@@ -5,7 +5,7 @@ came from.
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -14,18 +14,18 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from holdfast.errors import DataError, HoldfastError, nearest
+from holdfast.errors import DataError, HoldfastError, first_line, nearest
 from holdfast.expressions import quoted
 from holdfast.ingest.sql import Field
 from holdfast.io.csv import CsvFiles
-from holdfast.io.files import DataFile, expanded, find_files
+from holdfast.io.files import expanded, find_files
 from holdfast.io.postgres import PostgresQuery
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Source
 from holdfast.tables import QUARANTINE
 
 OnRows = Callable[[str, int], None]
-"""Told the name of a source and its rows so far."""
+"""Called with the name of a source and its rows so far."""
 
 
 _WIDE, _MB_PER_COLUMN = 300, 2
@@ -54,6 +54,15 @@ class OpenSource:
 
     The view has `_file` (position in `labels`), `_row` (1-based row; in a text file the number of
     the record) and the columns in `fields`.
+
+    Attributes
+    ----------
+    decimal, timestamp_format
+        How numbers and times are written where they are text.
+    streamed
+        Rows read so far; of Parquet files the rows that they say they have.
+    failure
+        What went wrong in the stream, if anything did.
     """
 
     name: str
@@ -61,6 +70,7 @@ class OpenSource:
     fields: Mapping[str, Field]
     labels: Sequence[str]
     decimal: str
+    timestamp_format: str | None = None
     stream: Stream | None = None
     streamed: int = 0
     failure: HoldfastError | None = None
@@ -95,11 +105,17 @@ class OpenSource:
         except duckdb.Error as error:
             if self.failure is not None:
                 raise self.failure from None
-            where = ", ".join(self.labels[:3])
-            said = str(error).strip().splitlines()[0]
             raise DataError(
-                f"{where} cannot be read: {said}", fix="check that the source is complete"
+                f"{', '.join(self.labels[:3])} cannot be read: {first_line(error)}",
+                fix="check that the source is complete",
             ) from None
+
+    def keep(self, warehouse: Warehouse) -> None:
+        """Copy the source into a table of the warehouse, so that it can be read more than once."""
+        table = f"{self.name}_raw"
+        with self.reading():
+            warehouse.con.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM {self.view}")
+        self.view = table
 
     @property
     def rows_read(self) -> int:
@@ -113,11 +129,11 @@ class OpenSource:
         """Records that were no rows, once the view has been read; columns `_file`, `_row`,
         `reason`, `raw`.
         """
-        found = self.stream.rejected if isinstance(self.stream, CsvFiles) else []
+        records = self.stream.rejected if isinstance(self.stream, CsvFiles) else []
         columns = {"_file": pl.Int32, "_row": pl.Int64, "reason": pl.String, "raw": pl.String}
         rows = [
-            (r.file, r.record, r.reason, json.dumps({"line": r.text}, ensure_ascii=False))
-            for r in found
+            (*where, json.dumps({"line": text}, ensure_ascii=False))
+            for *where, text in map(astuple, records)
         ]
         return pl.DataFrame(rows, schema=columns, orient="row")
 
@@ -150,15 +166,19 @@ def open_source(
     DataError, StudyError, MissingExtra
         It cannot be found, read or understood.
     """
+    csv = source.csv
+    opened = OpenSource(name, f"source_{name}", {}, (), csv.decimal, csv.timestamp_format)
     if source.postgres is not None:
         # An exact number arrives as PostgreSQL's own text of it, whatever a file would have had.
-        return _streamed(PostgresQuery(source.postgres), ".", warehouse, name=name, on_rows=on_rows)
+        opened.decimal = "."
+        _stream(PostgresQuery(source.postgres), opened, warehouse, on_rows)
+        return opened
     files = find_files(expanded(str(source.path), project_dir=project_dir))
     if files[0].kind == "parquet":
-        return _parquet(files, source, warehouse, name=name, on_rows=on_rows)
-    return _streamed(
-        CsvFiles(files, source.csv), source.csv.decimal, warehouse, name=name, on_rows=on_rows
-    )
+        _view_parquet([file.path for file in files], opened, warehouse, on_rows)
+    else:
+        _stream(CsvFiles(files, csv), opened, warehouse, on_rows)
+    return opened
 
 
 def _make_room(n_columns: int, warehouse: Warehouse) -> None:
@@ -169,23 +189,22 @@ def _make_room(n_columns: int, warehouse: Warehouse) -> None:
         warehouse.con.execute(f"SET memory_limit = '{_MB_PER_COLUMN * n_columns}MB'")
 
 
-def _streamed(
-    stream: Stream, decimal: str, warehouse: Warehouse, *, name: str, on_rows: OnRows | None
-) -> OpenSource:
-    opened = OpenSource(name, f"source_{name}", {}, stream.labels, decimal, stream)
-    reader = pa.RecordBatchReader.from_batches(stream.schema, _watched(stream, opened, on_rows))
+def _stream(
+    stream: Stream, opened: OpenSource, warehouse: Warehouse, on_rows: OnRows | None
+) -> None:
+    opened.stream, opened.labels = stream, stream.labels
     _make_room(len(stream.names), warehouse)
-    warehouse.con.register(opened.view, reader)
-    kinds = warehouse.con.execute(
+    batches = _counted_batches(stream, opened, on_rows)
+    warehouse.con.register(opened.view, pa.RecordBatchReader.from_batches(stream.schema, batches))
+    columns = warehouse.con.execute(
         f"SELECT column_name, column_type FROM (DESCRIBE {opened.view})"
     ).fetchall()[2:]
     opened.fields = {
-        label: Field(sql, kind) for label, (sql, kind) in zip(stream.names, kinds, strict=True)
+        name: Field(*column) for name, column in zip(stream.names, columns, strict=True)
     }
-    return opened
 
 
-def _watched(
+def _counted_batches(
     stream: Stream, opened: OpenSource, on_rows: OnRows | None
 ) -> Iterator[pa.RecordBatch]:
     try:
@@ -200,40 +219,26 @@ def _watched(
         raise
 
 
-def _parquet(
-    files: list[DataFile],
-    source: Source,
-    warehouse: Warehouse,
-    *,
-    name: str,
-    on_rows: OnRows | None,
-) -> OpenSource:
-    paths = [
-        _unglobbed(file.path, warehouse.scratch / f"{name}-{i}.parquet")
-        for i, file in enumerate(files)
-    ]
-    labels = [str(file.path) for file in files]
-    names, n_rows = common_columns(labels)
-    opened = OpenSource(name, f"source_{name}", {}, labels, source.csv.decimal, streamed=n_rows)
+def _view_parquet(
+    files: Sequence[Path], opened: OpenSource, warehouse: Warehouse, on_rows: OnRows | None
+) -> None:
+    opened.labels = [str(file) for file in files]
+    names, opened.streamed = common_columns(opened.labels)
     _make_room(len(names), warehouse)
+    links = [warehouse.scratch / f"{opened.name}-{i}.parquet" for i in range(len(files))]
     with opened.reading():
-        rows = warehouse.con.read_parquet(paths, file_row_number=True)
+        rows = warehouse.con.read_parquet(list(map(_unglobbed, files, links)), file_row_number=True)
         # By position: names that differ in case alone are renamed by DuckDB.
-        cells = ", ".join(
-            f"{quoted(column)} AS c{i}" for i, column in enumerate(rows.columns[: len(names)])
-        )
-        view = rows.project(
-            f"CAST(file_index AS INTEGER) AS _file, file_row_number + 1 AS _row, {cells}"
-        )
+        cells = [f"{quoted(name)} AS c{i}" for i, name in enumerate(rows.columns[: len(names)])]
+        where = ["CAST(file_index AS INTEGER) AS _file", "file_row_number + 1 AS _row"]
+        view = rows.project(", ".join([*where, *cells]))
         view.create_view(opened.view, replace=True)
-    kinds = [str(kind) for kind in view.types[2:]]
+    kinds = map(str, view.types[2:])
     opened.fields = {
-        column: Field(f"c{i}", kind)
-        for i, (column, kind) in enumerate(zip(names, kinds, strict=True))
+        name: Field(f"c{i}", kind) for i, (name, kind) in enumerate(zip(names, kinds, strict=True))
     }
     if on_rows is not None:
-        on_rows(name, n_rows)
-    return opened
+        on_rows(opened.name, opened.streamed)
 
 
 def common_columns(paths: Sequence[str]) -> tuple[list[str], int]:
@@ -241,20 +246,17 @@ def common_columns(paths: Sequence[str]) -> tuple[list[str], int]:
     layouts, rows = [], 0
     for path in paths:
         try:
-            layout = pq.read_metadata(path)
-            layouts.append(
-                {field.name: str(field.type) for field in layout.schema.to_arrow_schema()}
-            )
+            metadata = pq.read_metadata(path)
+            schema = metadata.schema.to_arrow_schema()
         except (pa.ArrowException, OSError) as error:
-            said = str(error).splitlines()[0]
             raise DataError(
-                f"{path} is a damaged Parquet file: {said}", fix="fetch or write it again"
+                f"{path} is a damaged Parquet file: {first_line(error)}",
+                fix="fetch or write it again",
             ) from None
-        rows += layout.num_rows
-        if layouts[-1] != layouts[0]:
-            odd = sorted(
-                {f"{name} ({kind})" for name, kind in layouts[-1].items() ^ layouts[0].items()}
-            )
+        layouts.append({column.name: str(column.type) for column in schema})
+        rows += metadata.num_rows
+        odd = sorted(f"{name} ({kind})" for name, kind in layouts[-1].items() ^ layouts[0].items())
+        if odd:
             raise DataError(
                 f"{path} and {paths[0]} differ in their columns: {', '.join(odd)}",
                 fix="read files of one layout together",

@@ -1,68 +1,40 @@
-"""The study's expressions as DuckDB reads them: the same answer whatever type a file gives a
-column.
+"""SQL over the columns of a source: the same answer whatever type a file gives a column.
 
-Each mention of a column is typed by the company it keeps: beside a number or in arithmetic it is
-read as a number, beside a word or in LIKE as text. So `Invoice LIKE 'C%'` and `Recency > 90` mean
-the same in CSV (all text) and in Parquet, and for one customer they give what they gave for all.
-What is no number there is missing, and a condition on something missing does not hold.
+In the study's expressions each mention of a column is typed by the company it keeps: beside a
+number or in arithmetic it is read as a number, beside a word or in LIKE as text. So
+`Invoice LIKE 'C%'` and `Recency > 90` mean the same in CSV (all text) and in Parquet, and for one
+customer they give what they gave for all. What is no number there is missing, and a condition on
+something missing does not hold.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import duckdb
 import sqlglot
 from sqlglot import exp
 
+from holdfast.errors import StudyError, first_line
 from holdfast.expressions import parse
 
+BLANKS = " \t\r\n\u00a0"
+_YES = ("true", "t", "yes", "y", "1", "1.0")
+_NO = ("false", "f", "no", "n", "0", "0.0")
 _ARITHMETIC = (
-    exp.Add,
-    exp.Sub,
-    exp.Mul,
-    exp.Div,
-    exp.Mod,
-    exp.Neg,
-    exp.Abs,
-    exp.Ln,
-    exp.Log,
-    exp.Exp,
-    exp.Sqrt,
-    exp.Pow,
-    exp.Round,
-    exp.Floor,
-    exp.Ceil,
+    *(exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg, exp.Abs, exp.Ln, exp.Log, exp.Exp),
+    *(exp.Sqrt, exp.Pow, exp.Round, exp.Floor, exp.Ceil),
 )
 _TEXT = (exp.Like, exp.ILike, exp.Lower, exp.Upper, exp.Trim, exp.Length)
 _COMPARED = (
-    exp.EQ,
-    exp.NEQ,
-    exp.GT,
-    exp.GTE,
-    exp.LT,
-    exp.LTE,
-    exp.In,
-    exp.Between,
-    exp.Coalesce,
-    exp.Greatest,
-    exp.Least,
-    exp.Nullif,
+    *(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.Between),
+    *(exp.Coalesce, exp.Greatest, exp.Least, exp.Nullif),
 )
 _TRANSPARENT = (exp.Paren, exp.Tuple)
-_INTEGERS = {
-    "TINYINT",
-    "SMALLINT",
-    "INTEGER",
-    "BIGINT",
-    "HUGEINT",
-    "UTINYINT",
-    "USMALLINT",
-    "UINTEGER",
-    "UBIGINT",
-    "UHUGEINT",
-}
+_WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
+_INTEGERS = {*_WHOLE, *(f"U{name}" for name in _WHOLE)}
 
 
 @dataclass(frozen=True)
@@ -73,13 +45,29 @@ class Field:
     type: str
 
     @property
+    def is_integer(self) -> bool:
+        """Whether the source itself has it as a whole number."""
+        return self.type in _INTEGERS
+
+    @property
+    def is_decimal(self) -> bool:
+        """Whether the source itself has it as an exact number with a fraction."""
+        return self.type.startswith("DECIMAL")
+
+    @property
+    def is_float(self) -> bool:
+        """Whether the source itself has it as a floating point number."""
+        return self.type in ("FLOAT", "DOUBLE")
+
+    @property
     def is_number(self) -> bool:
         """Whether the source itself has it as a number."""
-        return (
-            self.type in _INTEGERS
-            or self.type in ("FLOAT", "DOUBLE")
-            or self.type.startswith("DECIMAL")
-        )
+        return self.is_integer or self.is_float or self.is_decimal
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the source itself has it as text."""
+        return self.type == "VARCHAR"
 
     @property
     def is_time(self) -> bool:
@@ -89,11 +77,7 @@ class Field:
 
 @cache
 def _calculator() -> duckdb.DuckDBPyConnection:
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "threads": 1,
-        "ieee_floating_point_ops": False,
-    }
-    return duckdb.connect(config=config)
+    return duckdb.connect(config={"threads": 1, "ieee_floating_point_ops": False})
 
 
 def calculator() -> duckdb.DuckDBPyConnection:
@@ -101,6 +85,21 @@ def calculator() -> duckdb.DuckDBPyConnection:
     few rows out.
     """
     return _calculator().cursor()
+
+
+def try_sql(sql: str, *, problem: str, fix: str) -> list[tuple[Any, ...]]:
+    """Run SQL that reads no table, and return its rows.
+
+    Raises
+    ------
+    StudyError
+        It cannot be run; the message is `problem` and DuckDB's own reason.
+    """
+    try:
+        with calculator() as connection:
+            return connection.execute(sql).fetchall()
+    except duckdb.Error as error:
+        raise StudyError(f"{problem}: {first_line(error)}", fix=fix) from None
 
 
 @contextmanager
@@ -115,17 +114,32 @@ def strict_arithmetic(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         connection.execute("RESET ieee_floating_point_ops")
 
 
+def literal(text: str) -> str:
+    """Write a text so that SQL can only read it as a text."""
+    return exp.Literal.string(text).sql(dialect="duckdb")
+
+
+def literals(words: Collection[str]) -> str:
+    """Write texts as the list behind IN."""
+    return f"({', '.join(map(literal, words))})"
+
+
+def null_sql(kind: str) -> str:
+    """A column that is empty throughout."""
+    return f"CAST(NULL AS {kind})"
+
+
 def number_sql(column: Field, *, decimal: str = ".", to: str = "DOUBLE") -> str:
     """A column as a number of type `to`; NULL where it is none, or not finite. Digits may be
     grouped in threes.
 
     Grouping is `1,234.5` or, where the decimal sign is a comma, `1.234,5`.
     """
-    if column.type == "VARCHAR":
+    if column.is_text:
         number = _text_number(column.sql, decimal, to)
     else:
         number = column.sql if column.type == to else f"TRY_CAST({column.sql} AS {to})"
-    can_be_endless = to == "DOUBLE" and column.type in ("VARCHAR", "FLOAT", "DOUBLE")
+    can_be_endless = to == "DOUBLE" and (column.is_text or column.is_float)
     return f"CASE WHEN isfinite({number}) THEN {number} END" if can_be_endless else number
 
 
@@ -133,22 +147,68 @@ def text_sql(column: Field) -> str:
     """A column as text, as the source shows it; a whole number kept as a float (12345.0) loses its
     point.
     """
-    if column.type == "VARCHAR":
-        return column.sql
-    if column.type in ("FLOAT", "DOUBLE"):
-        whole = (
-            f"isfinite({column.sql}) AND {column.sql} = trunc({column.sql}) AND abs({column.sql}) "
-            "< 9e15"
-        )
-        word = f"CASE WHEN isfinite({column.sql}) THEN CAST({column.sql} AS VARCHAR) END"
-        return (
-            f"CASE WHEN {whole} THEN CAST(CAST({column.sql} AS BIGINT) AS VARCHAR) ELSE {word} END"
-        )
-    if column.type.startswith("DECIMAL"):
-        return f"regexp_replace(CAST({column.sql} AS VARCHAR), '\\.0+$', '')"
+    sql = column.sql
+    if column.is_text:
+        return sql
+    if column.is_float:
+        whole = f"isfinite({sql}) AND {sql} = trunc({sql}) AND abs({sql}) < 9e15"
+        finite = f"CASE WHEN isfinite({sql}) THEN CAST({sql} AS VARCHAR) END"
+        return f"CASE WHEN {whole} THEN CAST(CAST({sql} AS BIGINT) AS VARCHAR) ELSE {finite} END"
+    if column.is_decimal:
+        return f"regexp_replace(CAST({sql} AS VARCHAR), '\\.0+$', '')"
     if column.type == "BLOB":
-        return f"TRY(decode({column.sql}))"
-    return f"CAST({column.sql} AS VARCHAR)"
+        return f"TRY(decode({sql}))"
+    return f"CAST({sql} AS VARCHAR)"
+
+
+def blank_sql(column: Field) -> str:
+    """Whether the source has nothing there: NULL, or a text of blanks."""
+    sql = f"nullif(trim({column.sql}), '')" if column.is_text else column.sql
+    return f"({sql} IS NULL)"
+
+
+def identifier_sql(column: Field) -> str:
+    """An id as the source shows it, blanks around it removed; NULL where nothing is left."""
+    shown = text_sql(column)
+    # Trimming a set of characters is slow, and few cells have any of them.
+    blanks = " OR ".join(f"contains({shown}, {literal(blank)})" for blank in BLANKS)
+    return f"nullif(CASE WHEN {blanks} THEN trim({shown}, {literal(BLANKS)}) ELSE {shown} END, '')"
+
+
+def yes_no_sql(column: Field) -> str:
+    """A yes or no, however it is written; NULL where it is neither."""
+    if column.type == "BOOLEAN":
+        return column.sql
+    word = f"lower({identifier_sql(column)})"
+    yes, no = literals(_YES), literals(_NO)
+    return f"CASE WHEN {word} IN {yes} THEN true WHEN {word} IN {no} THEN false END"
+
+
+def row_digest(fields: Mapping[str, Field]) -> str:
+    """A number that two rows share only if they are equal in all columns (or once in 2**64)."""
+    return f"hash({', '.join(field.sql for field in fields.values())})"
+
+
+def differ_sql(fields: Mapping[str, Field], key: str) -> str:
+    """Whether the rows that share a key are not all equal."""
+    row, same = row_digest(fields), f"OVER (PARTITION BY {key})"
+    return f"min({row}) {same} <> max({row}) {same}"
+
+
+def checked_expression(text: str, fields: Mapping[str, Field], *, decimal: str, where: str) -> str:
+    """Write one of the study's expressions over columns of these types, as `expression_sql` does.
+
+    Raises
+    ------
+    StudyError
+        It reads a column that is not there, or does with one what its type does not allow.
+    """
+    sql = expression_sql(text, fields, decimal=decimal)
+    kinds = {field.sql: field.type for field in fields.values()}
+    columns = ", ".join(f"{null_sql(kind)} AS {name}" for name, kind in kinds.items())
+    problem = f"{where}: the expression {text!r} cannot be computed"
+    try_sql(f"SELECT {sql} FROM (SELECT {columns}) LIMIT 0", problem=problem, fix="correct it")
+    return sql
 
 
 def expression_sql(text: str, fields: Mapping[str, Field], *, decimal: str = ".") -> str:
@@ -160,35 +220,29 @@ def expression_sql(text: str, fields: Mapping[str, Field], *, decimal: str = "."
     Raises
     ------
     StudyError
-            It reads a column that the source does not have.
+        It reads a column that the source does not have.
     """
     parse(text).against(list(fields))
     tree = exp.Paren(this=sqlglot.parse_one(text, dialect="duckdb"))
     columns = list(tree.find_all(exp.Column))
     for column, sql in [(each, _column_sql(each, fields[each.name], decimal)) for each in columns]:
-        column.replace(_raw(sql))
+        # Already written for DuckDB from quoted names; the parser only has to carry it.
+        column.replace(exp.Var(this=f"({sql})"))
     for cast in list(tree.find_all(exp.Cast)):
         cast.replace(exp.TryCast(this=cast.this, to=cast.args["to"]))
     return f"TRY({tree.sql(dialect='duckdb')})"
 
 
 def _text_number(sql: str, decimal: str, to: str) -> str:
-    group = "." if decimal == "," else ","
-    text = f"trim({sql})"
-    grouped = (
-        f"regexp_matches({text}, '^[+-]?[0-9]{{1,3}}([{group}][0-9]{{3}})+([{decimal}][0-9]*)?$')"
-    )
+    text, plain, group = f"trim({sql})", f"trim({sql})", ","
+    if decimal == ",":
+        plain = f"CASE WHEN NOT contains({text}, '.') THEN replace({text}, ',', '.') END"
+        group = "."
+    pattern = f"'^[+-]?[0-9]{{1,3}}([{group}][0-9]{{3}})+([{decimal}][0-9]*)?$'"
     ungrouped = f"replace(replace({text}, '{group}', ''), ',', '.')"
-    plain = (
-        f"CASE WHEN NOT contains({text}, '.') THEN replace({text}, ',', '.') END"
-        if decimal == ","
-        else text
-    )
-    number = (
-        f"coalesce(TRY_CAST({plain} AS {to}), CASE WHEN {grouped} THEN TRY_CAST({ungrouped} AS "
-        f"{to}) END)"
-    )
+    grouped = f"CASE WHEN regexp_matches({text}, {pattern}) THEN TRY_CAST({ungrouped} AS {to}) END"
     # DuckDB would read 1_000, which is no number to anybody else.
+    number = f"coalesce(TRY_CAST({plain} AS {to}), {grouped})"
     return f"CASE WHEN NOT contains({sql}, '_') THEN {number} END"
 
 
@@ -221,11 +275,6 @@ def _kind(node: exp.Expr) -> str | None:
         return "text" if node.is_string else "number"
     if isinstance(node, _ARITHMETIC):
         return "number"
-    if isinstance(node, exp.Paren | exp.Tuple):
+    if isinstance(node, _TRANSPARENT):
         return next(filter(None, map(_kind, node.iter_expressions())), None)
     return "text" if isinstance(node, exp.Lower | exp.Upper | exp.Trim) else None
-
-
-def _raw(sql: str) -> exp.Expr:
-    # Already written for DuckDB from quoted names; the parser only has to carry it.
-    return exp.Var(this=f"({sql})")

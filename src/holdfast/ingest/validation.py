@@ -6,16 +6,14 @@ then exact duplicates, then the rest.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import duckdb
 import polars as pl
-from sqlglot import exp
 
-from holdfast.errors import DataError, HoldfastError, StudyError
+from holdfast.errors import DataError, HoldfastError
 from holdfast.ingest.sources import OpenSource
-from holdfast.ingest.sql import Field, calculator, expression_sql, strict_arithmetic
+from holdfast.ingest.sql import Field, literal, strict_arithmetic
 from holdfast.io.csv import RAW_CHARACTERS
 from holdfast.io.warehouse import Warehouse
 
@@ -36,12 +34,7 @@ class Rows:
     quarantined: int
 
     def __add__(self, other: "Rows") -> "Rows":
-        return Rows(
-            read=self.read + other.read,
-            accepted=self.accepted + other.accepted,
-            set_aside=self.set_aside + other.set_aside,
-            quarantined=self.quarantined + other.quarantined,
-        )
+        return Rows(**{name: count + getattr(other, name) for name, count in vars(self).items()})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +63,50 @@ class RowMapping:
     open_start: bool = False
     open_end: bool = False
 
+    @property
+    def verdicts(self) -> list[str]:
+        """What each verdict means, by its number."""
+        return ["accepted", *self.quarantine, DUPLICATE, STRAY, *self.set_aside]
+
+    @property
+    def duplicate(self) -> int:
+        """The verdict of an exact duplicate: what is quarantined has a lower one."""
+        return len(self.quarantine) + 1
+
+    @property
+    def stray(self) -> int:
+        """The verdict of a stray row: what the mapping sets aside has a higher one."""
+        return len(self.quarantine) + 2
+
+    def sql(self, source: OpenSource) -> str:
+        """Write the query of the table's columns and of each row's verdict."""
+        conditions = [
+            *enumerate(self.quarantine.values(), 1),
+            *enumerate(self.set_aside.values(), self.stray + 1),
+        ]
+        cases = " ".join(f"WHEN {sql} THEN {code}" for code, sql in conditions)
+        verdict = {"verdict": f"CAST(CASE {cases} ELSE 0 END AS USMALLINT)"}
+        rows = source.view
+        for layer in [*self.layers, verdict]:
+            columns = ", ".join(f"{sql} AS {name}" for name, sql in layer.items())
+            rows = f"(SELECT *, {columns} FROM {rows})"
+        names = [name for layer in self.layers for name in layer if not name.startswith("_")]
+        raw = f"CASE WHEN verdict BETWEEN 1 AND {len(self.quarantine)} THEN {_raw_sql(source)} END"
+        columns = ", ".join(["_file, _row, verdict", *names, *self._digests(), f"{raw} AS _raw"])
+        return f"SELECT {columns} FROM {rows}"
+
+    def _digests(self) -> list[str]:
+        if not self.compared:
+            return []
+        cells = [column.sql for column in self.compared]
+        # Two 64-bit hashes in different orders: one alone would merge different rows once in
+        # 100,000 logs of 20 million.
+        backwards = ["0", *reversed(cells)]
+        return [
+            f"hash({', '.join(cells)}) AS _digest_1",
+            f"hash({', '.join(backwards)}) AS _digest_2",
+        ]
+
 
 @dataclass(frozen=True, kw_only=True)
 class ValidatedSource:
@@ -77,6 +114,10 @@ class ValidatedSource:
 
     Attributes
     ----------
+    reasons
+        Reason -> rows that were set aside or quarantined for it.
+    quarantined
+        The source's part of the QUARANTINE table.
     trimmed, merged
         Accepted rows whose customer_id had blanks around it; customers that occur both with and
         without.
@@ -93,20 +134,15 @@ class ValidatedSource:
     rows: Rows
     reasons: dict[str, int]
     quarantined: pl.DataFrame = field(repr=False)
-    trimmed: int = 0
-    merged: int = 0
-    pointed: bool = False
-    labels: Sequence[str] = ()
-    fields: Mapping[str, Field] = field(default_factory=dict, repr=False)
-    strays: Sequence[str] = ()
+    trimmed: int
+    merged: int
+    pointed: bool
+    labels: Sequence[str]
+    fields: Mapping[str, Field] = field(repr=False)
+    strays: Sequence[str]
 
 
-RowValidator = Callable[[OpenSource, RowMapping], ValidatedSource]
-"""Gives every row of a source its verdict, by its reading and by the contract that the study names.
-"""
-
-
-def validate_rows(source: OpenSource, reading: RowMapping, warehouse: Warehouse) -> ValidatedSource:
+def validate_rows(source: OpenSource, mapping: RowMapping, warehouse: Warehouse) -> ValidatedSource:
     """Read a source once and give every row its verdict.
 
     Raises
@@ -116,19 +152,19 @@ def validate_rows(source: OpenSource, reading: RowMapping, warehouse: Warehouse)
     HoldfastError
         The counts do not add up, which would be a defect of Holdfast.
     """
-    table = f"judged_{source.name}"
+    table = f"validated_{source.name}"
     with source.reading(), strict_arithmetic(warehouse.con):
-        warehouse.con.execute(f"CREATE OR REPLACE TABLE {table} AS {verdict_sql(source, reading)}")
-    with warehouse.working(f"validate_rows the rows of {source.name}"):
-        if reading.compared:
-            _mark_duplicates(table, len(reading.quarantine) + 1, warehouse)
-        _mark_strays(reading, table, len(reading.quarantine) + 2, warehouse)
-        return _counted(
-            source, reading, table, warehouse, pointed=_without_points(source, table, warehouse)
-        )
+        warehouse.con.execute(f"CREATE OR REPLACE TABLE {table} AS {mapping.sql(source)}")
+    with warehouse.working(f"validate the rows of {source.name}"):
+        if mapping.compared:
+            _mark_duplicates(table, mapping.duplicate, warehouse)
+        if mapping.open_start or mapping.open_end:
+            _mark_strays(table, mapping, warehouse)
+        pointed = source.is_text and _remove_points(table, warehouse)
+        return _summarise(source, mapping, table, warehouse, pointed=pointed)
 
 
-def require_accepted_rows(validated: ValidatedSource) -> ValidatedSource:
+def require_accepted_rows(source: ValidatedSource) -> ValidatedSource:
     """Return the outcome if a row of the source was accepted.
 
     Raises
@@ -136,17 +172,17 @@ def require_accepted_rows(validated: ValidatedSource) -> ValidatedSource:
     DataError
         None was; the message has the commonest reasons.
     """
-    if validated.rows.accepted:
-        return validated
-    most = sorted(validated.reasons.items(), key=lambda item: -item[1])[:3]
-    said = ", ".join(f"{count:,} x {reason}" for reason, count in most)
-    fix = f"check [{validated.name}.columns] and [{validated.name}.csv]"
-    if most[0][0].endswith("is not a date"):
-        fix = f"set {validated.name}.csv.timestamp_format, as in '%d/%m/%Y %H:%M'"
+    if source.rows.accepted:
+        return source
+    commonest = sorted(source.reasons.items(), key=lambda item: -item[1])[:3]
+    reasons = ", ".join(f"{count:,} x {reason}" for reason, count in commonest)
+    fix = f"check [{source.name}.columns] and [{source.name}.csv]"
+    if commonest[0][0].endswith("is not a date"):
+        fix = f"set {source.name}.csv.timestamp_format, as in '%d/%m/%Y %H:%M'"
     raise DataError(
-        f"none of the {validated.rows.read:,} rows of {validated.name} can be used: {said}",
+        f"none of the {source.rows.read:,} rows of {source.name} can be used: {reasons}",
         fix=fix,
-        reasons=validated.reasons,
+        reasons=source.reasons,
     )
 
 
@@ -154,174 +190,129 @@ def fingerprint(tables: Sequence[str], warehouse: Warehouse) -> str:
     """SHA-256 of the rows of those tables that exist, whatever their order."""
     digest = hashlib.sha256()
     for table in filter(warehouse.has, tables):
-        digest.update(
-            repr(
-                (table, warehouse.row(f"SELECT count(*), sum(hash(t)) FROM {table} AS t"))
-            ).encode()
-        )
+        content = warehouse.row(f"SELECT count(*), sum(hash(t)) FROM {table} AS t")
+        digest.update(repr((table, content)).encode())
     return digest.hexdigest()
 
 
-def checked_expression(text: str, fields: Mapping[str, Field], *, decimal: str, where: str) -> str:
-    """Write one of the study's expressions over columns of these types.
-
-    Raises
-    ------
-    StudyError
-        It reads a column that is not there, or does with one what its type does not allow.
-    """
-    sql = expression_sql(text, fields, decimal=decimal)
-    used = {found.sql: found.type for found in fields.values()}
-    shape = ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in used.items())
-    try:
-        with calculator() as connection:
-            connection.execute(f"SELECT {sql} FROM (SELECT {shape}) LIMIT 0").fetchall()
-    except duckdb.Error as error:
-        said = str(error).strip().splitlines()[0]
-        raise StudyError(
-            f"{where}: the expression {text!r} cannot be computed: {said}", fix="correct it"
-        ) from None
-    return sql
-
-
-def literal(text: str) -> str:
-    """Write a text so that SQL can only read it as a text."""
-    return exp.Literal.string(text).sql(dialect="duckdb")
-
-
-def row_digest(fields: Mapping[str, Field]) -> str:
-    """A number that two rows share only if they are equal in all columns (or once in 2**64)."""
-    return f"hash({', '.join(found.sql for found in fields.values())})"
-
-
-def verdict_sql(source: OpenSource, reading: RowMapping) -> str:
-    """Write the query of the table's columns and of each row's verdict: see `verdict_names`."""
-    last = len(reading.quarantine)
-    conditions = [
-        *enumerate(reading.quarantine.values(), 1),
-        *enumerate(reading.set_aside.values(), last + 3),
-    ]
-    cases = " ".join(f"WHEN {sql} THEN {code}" for code, sql in conditions)
-    kept = ", ".join(name for layer in reading.layers for name in layer if not name.startswith("_"))
-    rows = source.view
-    for layer in [*reading.layers, {"verdict": f"CAST(CASE {cases} ELSE 0 END AS USMALLINT)"}]:
-        rows = (
-            f"(SELECT *, {', '.join(f'{sql} AS {name}' for name, sql in layer.items())} FROM "
-            f"{rows})"
-        )
-    return f"""
-        SELECT _file, _row, verdict, {kept}{_digest_sql(reading.compared)},
-            CASE WHEN verdict BETWEEN 1 AND {last} THEN {_raw_sql(source.fields)} END AS _raw
-        FROM {rows}
-    """
-
-
-def verdict_names(reading: RowMapping) -> list[str]:
-    """What each verdict means, by its number."""
-    return ["accepted", *reading.quarantine, DUPLICATE, STRAY, *reading.set_aside]
-
-
-def _raw_sql(fields: Mapping[str, Field]) -> str:
+def _raw_sql(source: OpenSource) -> str:
     """A row as it was read, as JSON text; long cells are cut."""
     cells = (
-        f"{literal(n)}, left(CAST({column.sql} AS VARCHAR), {RAW_CHARACTERS})"
-        for n, column in fields.items()
+        f"{literal(name)}, left(CAST({column.sql} AS VARCHAR), {RAW_CHARACTERS})"
+        for name, column in source.fields.items()
     )
     return f"CAST(json_object({', '.join(cells)}) AS VARCHAR)"
 
 
-def _digest_sql(compared: Sequence[Field]) -> str:
-    if not compared:
-        return ""
-    cells = [column.sql for column in compared]
-    # Two 64-bit hashes in different orders: one alone would merge different rows once in 100,000
-    # logs of 20 million.
-    return (
-        f", hash({', '.join(cells)}) AS _digest_1, hash({', '.join(['0', *reversed(cells)])}) AS "
-        "_digest_2"
-    )
-
-
 def _mark_duplicates(table: str, code: int, warehouse: Warehouse) -> None:
+    place = "struct_pack(f := _file, r := _row)"
     warehouse.con.execute(f"""
         UPDATE {table} SET verdict = {code}
         FROM (
-            SELECT _digest_1 AS _same_1, _digest_2 AS _same_2, min(struct_pack(f := _file, r :=
-                _row)) AS _first
-            FROM {table} WHERE verdict = 0 OR verdict > {code} GROUP BY ALL HAVING count(*) > 1)
-        WHERE _digest_1 = _same_1 AND _digest_2 = _same_2 AND struct_pack(f := _file, r := _row) >
-            _first
+            SELECT _digest_1 AS _same_1, _digest_2 AS _same_2, min({place}) AS _first
+            FROM {table} WHERE verdict = 0 OR verdict > {code}
+            GROUP BY ALL HAVING count(*) > 1)
+        WHERE _digest_1 = _same_1 AND _digest_2 = _same_2 AND {place} > _first
             AND (verdict = 0 OR verdict > {code})
     """)
 
 
-def _mark_strays(reading: RowMapping, table: str, code: int, warehouse: Warehouse) -> None:
+def _mark_strays(table: str, mapping: RowMapping, warehouse: Warehouse) -> None:
     """Set aside the few rows beyond a year of silence: one mistyped year would move the end of
     everything.
 
     Of at least 100 rows, one in a thousand, and always one, may be so few.
     """
-    if not (reading.open_start or reading.open_end):
-        return
     first, last = warehouse.row(f"""
         WITH days AS (SELECT day, count(*) AS n FROM {table} WHERE verdict = 0 GROUP BY day),
         walked AS (
             SELECT day, day - lag(day) OVER (ORDER BY day) > {_YEAR_DAYS} AS after_silence,
                 sum(n) OVER (ORDER BY day) - n AS before, sum(n) OVER () AS every
             FROM days),
-        few AS (SELECT *, greatest(1, floor(every * {_STRAY_SHARE})) AS few FROM walked
+        few AS (
+            SELECT *, greatest(1, floor(every * {_STRAY_SHARE})) AS few FROM walked
             WHERE every >= {_STRAY_LEAST} AND after_silence)
-        SELECT max(day) FILTER (before <= few AND {reading.open_start}),
-            min(day) FILTER (every - before <= few AND {reading.open_end}) FROM few
+        SELECT max(day) FILTER (before <= few AND {mapping.open_start}),
+            min(day) FILTER (every - before <= few AND {mapping.open_end})
+        FROM few
     """)
-    for bound in [f"day < {first}"] * (first is not None) + [f"day >= {last}"] * (last is not None):
-        warehouse.con.execute(f"UPDATE {table} SET verdict = {code} WHERE verdict = 0 AND {bound}")
+    for sign, day in (("<", first), (">=", last)):
+        if day is not None:
+            warehouse.con.execute(
+                f"UPDATE {table} SET verdict = {mapping.stray} "
+                f"WHERE verdict = 0 AND day {sign} {day}"
+            )
 
 
-def _strays(source: OpenSource, table: str, code: int, warehouse: Warehouse) -> tuple[str, ...]:
-    found = warehouse.con.sql(
-        "SELECT _file, _row, customer_id AS reason, CAST(DATE '1970-01-01' + day AS VARCHAR) AS "
-        f"raw FROM {table} "
-        f"WHERE verdict = {code} ORDER BY day DESC, _file, _row LIMIT {_SHOWN}"
-    ).pl()
-    rows = source.located(found).sort("raw", descending=True).iter_rows()
-    return tuple(f"{file} row {row} ({customer} on {day})" for file, row, customer, day in rows)
+def _describe_strays(
+    source: OpenSource, table: str, code: int, warehouse: Warehouse
+) -> tuple[str, ...]:
+    rows = warehouse.con.sql(f"""
+        SELECT _file, _row, customer_id AS reason,
+            CAST(DATE '1970-01-01' + day AS VARCHAR) AS raw
+        FROM {table} WHERE verdict = {code} ORDER BY day DESC, _file, _row LIMIT {_SHOWN}
+    """).pl()
+    latest_first = source.located(rows).sort("raw", descending=True).iter_rows()
+    return tuple(f"{file} row {row} ({who} on {day})" for file, row, who, day in latest_first)
 
 
-def _without_points(source: OpenSource, table: str, warehouse: Warehouse) -> bool:
+def _remove_points(table: str, warehouse: Warehouse) -> bool:
     """Take ".0" off the ids of a text source if all have it: an export of floats, where Parquet has
     12345.
     """
-    if not source.is_text:
-        return False
-    named = f"FROM {table} WHERE customer_id IS NOT NULL"
-    if not warehouse.row(
-        f"SELECT coalesce(bool_and(regexp_full_match(customer_id, '-?[0-9]+\\.0')), false) {named}"
-    )[0]:
-        return False
-    warehouse.con.execute(
-        f"UPDATE {table} SET customer_id = customer_id[:-3] WHERE customer_id IS NOT NULL"
-    )
-    return True
+    (pointed,) = warehouse.row(f"""
+        SELECT coalesce(bool_and(regexp_full_match(customer_id, '-?[0-9]+\\.0')), false)
+        FROM {table} WHERE customer_id IS NOT NULL
+    """)
+    if pointed:
+        warehouse.con.execute(
+            f"UPDATE {table} SET customer_id = customer_id[:-3] WHERE customer_id IS NOT NULL"
+        )
+    return bool(pointed)
 
 
-def _counted(
-    source: OpenSource, reading: RowMapping, table: str, warehouse: Warehouse, *, pointed: bool
+def _summarise(
+    source: OpenSource,
+    mapping: RowMapping,
+    table: str,
+    warehouse: Warehouse,
+    *,
+    pointed: bool,
 ) -> ValidatedSource:
-    names = verdict_names(reading)
-    found = dict(
+    verdicts = mapping.verdicts
+    counts = dict(
         warehouse.con.execute(
             f"SELECT verdict, count(*) FROM {table} GROUP BY ALL ORDER BY ALL"
         ).fetchall()
     )
     rejected = source.rejected
-    last = len(reading.quarantine)
+    reasons = dict(rejected.group_by("reason").len().sort("reason").iter_rows())
+    reasons |= {verdicts[code]: count for code, count in counts.items() if code}
+    trimmed, merged = _count_blanks(table, warehouse)
+    return ValidatedSource(
+        name=source.name,
+        table=table,
+        rows=_count_rows(source, mapping, counts),
+        reasons=reasons,
+        trimmed=trimmed,
+        merged=merged,
+        pointed=pointed,
+        quarantined=_read_quarantined(source, mapping, table, rejected, warehouse),
+        labels=tuple(source.labels),
+        fields=source.fields,
+        strays=_describe_strays(source, table, mapping.stray, warehouse)
+        if STRAY in reasons
+        else (),
+    )
+
+
+def _count_rows(source: OpenSource, mapping: RowMapping, counts: Mapping[int, int]) -> Rows:
+    rejected = source.rejected.height
     rows = Rows(
         read=source.rows_read,
-        accepted=found.get(0, 0),
-        set_aside=sum(count for code, count in found.items() if code > last),
-        quarantined=sum(count for code, count in found.items() if 0 < code <= last)
-        + rejected.height,
+        accepted=counts.get(0, 0),
+        set_aside=sum(n for code, n in counts.items() if code >= mapping.duplicate),
+        quarantined=rejected + sum(n for code, n in counts.items() if 0 < code < mapping.duplicate),
     )
     if rows.read != rows.accepted + rows.set_aside + rows.quarantined:
         raise HoldfastError(
@@ -331,46 +322,34 @@ def _counted(
         raise DataError(
             f"{', '.join(source.labels[:3])} has no rows", fix="name a source with rows"
         )
-    reasons = dict(rejected.group_by("reason").len().sort("reason").iter_rows())
-    reasons |= {names[code]: count for code, count in found.items() if code}
-    trimmed, merged = _blanks(table, warehouse)
-    return ValidatedSource(
-        name=source.name,
-        table=table,
-        rows=rows,
-        reasons=reasons,
-        trimmed=trimmed,
-        merged=merged,
-        pointed=pointed,
-        quarantined=_quarantined(source, names, last, table, rejected, warehouse),
-        labels=tuple(source.labels),
-        fields=source.fields,
-        strays=_strays(source, table, last + 2, warehouse) if STRAY in reasons else (),
-    )
+    return rows
 
 
-def _blanks(table: str, warehouse: Warehouse) -> tuple[int, int]:
-    trimmed = warehouse.row(f"SELECT count(*) FROM {table} WHERE verdict = 0 AND trimmed")[0]
+def _count_blanks(table: str, warehouse: Warehouse) -> tuple[int, int]:
+    """Count accepted rows whose id was trimmed, and customers both with and without blanks."""
+    (trimmed,) = warehouse.row(f"SELECT count(*) FROM {table} WHERE verdict = 0 AND trimmed")
     if not trimmed:
         return 0, 0
-    merged = (
-        f"SELECT 1 FROM {table} WHERE verdict = 0 GROUP BY customer_id HAVING bool_or(trimmed) AND "
-        "bool_or(NOT trimmed)"
-    )
-    return trimmed, warehouse.row(f"SELECT count(*) FROM ({merged})")[0]
+    (merged,) = warehouse.row(f"""
+        SELECT count(*) FROM (
+            SELECT 1 FROM {table} WHERE verdict = 0
+            GROUP BY customer_id HAVING bool_or(trimmed) AND bool_or(NOT trimmed))
+    """)
+    return trimmed, merged
 
 
-def _quarantined(
+def _read_quarantined(
     source: OpenSource,
-    names: Sequence[str],
-    last: int,
+    mapping: RowMapping,
     table: str,
     rejected: pl.DataFrame,
     warehouse: Warehouse,
 ) -> pl.DataFrame:
-    found = warehouse.con.sql(
-        f"SELECT _file, _row, list_extract(?, verdict + 1) AS reason, _raw AS raw FROM {table} "
-        f"WHERE verdict BETWEEN 1 AND {last} ORDER BY _file, _row",
-        params=[list(names)],
+    rows = warehouse.con.sql(
+        f"""
+        SELECT _file, _row, list_extract(?, verdict + 1) AS reason, _raw AS raw
+        FROM {table} WHERE verdict BETWEEN 1 AND {len(mapping.quarantine)} ORDER BY _file, _row
+        """,
+        params=[mapping.verdicts],
     ).pl()
-    return source.located(pl.concat([found.cast(dict(rejected.schema)), rejected]))
+    return source.located(pl.concat([rows.cast(dict(rejected.schema)), rejected]))

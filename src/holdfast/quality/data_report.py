@@ -12,10 +12,10 @@ import polars.selectors as cs
 
 from holdfast.findings import Finding
 from holdfast.ingest.order_log import OrderLog
-from holdfast.ingest.row_mappings import has_amount, identifier_sql
 from holdfast.ingest.snapshot import Snapshot
 from holdfast.ingest.sources import open_source
-from holdfast.ingest.validation import DUPLICATE, ValidatedSource, literal
+from holdfast.ingest.sql import identifier_sql, literal
+from holdfast.ingest.validation import DUPLICATE, ValidatedSource
 from holdfast.io.warehouse import Warehouse
 from holdfast.quality.calendar import calendar
 from holdfast.quality.clock import clock
@@ -45,7 +45,7 @@ def cheap_topics(study: Study, warehouse: Warehouse, got: OrderLog) -> Iterator[
     """Describe the calendar, the giant lines and the new customers."""
     zone = study.time_zone
     yield calendar(warehouse.read(warehouse.con.sql(_days_sql(zone))))
-    if has_amount(_log(study)):
+    if _log(study).columns.has_amount:
         yield giants(warehouse.read(warehouse.con.sql(_giants_sql(study))), currency=study.currency)
     yield newcomers(
         warehouse.read(warehouse.con.sql(_FIRSTS)),
@@ -66,7 +66,7 @@ def all_topics(study: Study, warehouse: Warehouse, got: OrderLog) -> Iterator[To
     times = clock(halves, at_midnight=at_midnight, zone=study.time_zone)
     yield times
     yield _duplicates(got.sources[0], warehouse)
-    if has_amount(_log(study)):
+    if _log(study).columns.has_amount:
         yield _returns(study, warehouse, with_times=not times.facts["dates_only"])
         yield from _amounts(study, warehouse, got.sources[0])
         yield _unusual(study, warehouse)

@@ -21,10 +21,9 @@ from holdfast.features.catalogue import features_for, sources_of
 from holdfast.ingest.row_mappings import event_mapping, transaction_mapping, treatment_mapping
 from holdfast.ingest.sources import OpenSource
 from holdfast.ingest.sql import Field, calculator
-from holdfast.ingest.validation import DUPLICATE, RowMapping, verdict_names, verdict_sql
+from holdfast.ingest.validation import DUPLICATE, RowMapping
 from holdfast.serving.requests import Features, RawHistory, Row
 from holdfast.study import Study, eligible_days
-from holdfast.study.sources import Csv
 from holdfast.tables import ACTIVITY
 from holdfast.windows import date_of
 
@@ -36,6 +35,13 @@ _KEPT = {
     "transactions": ("day", "order_id", "product_id", "amount_minor", "is_return"),
     "events": ("day", "kind", "n"),
     "treatments": ("day", "treated"),
+}
+
+
+_MAPPINGS: Mapping[str, Callable[[OpenSource, Study], RowMapping]] = {
+    "transactions": transaction_mapping,
+    "events": event_mapping,
+    "treatments": treatment_mapping,
 }
 
 
@@ -127,45 +133,25 @@ class OnlineHistory:
         """Give each row its verdict and return the accepted ones as rows of the table."""
         if not rows:
             return []
-        if name not in self._readings:
+        if name not in self._roles:
             raise DataError(f"the study has no [{name}]", fix=f"leave '{name}' out")
-        roles, read = self._readings[name]
+        roles = self._roles[name]
         raw, fields = _as_source(rows, roles, customer_id=history.customer_id, what=name)
-        sql, reading = _query(
-            self, name, tuple((n, f.sql, f.type) for n, f in fields.items()), read
-        )
+        columns = tuple((column, field.sql, field.type) for column, field in fields.items())
+        sql, verdicts = _query(self, name, columns)
         with calculator() as connection:
             connection.execute("SET TimeZone = 'UTC'")
             connection.register("given", raw.to_arrow())
             cursor = connection.execute(sql)
             names = [column[0] for column in cursor.description or []]
             validated = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-        return _accepted(validated, verdict_names(reading), name, given=rows, notes=notes)
+        return _accepted(validated, verdicts, name, given=rows, notes=notes)
 
     @cached_property
-    def _readings(self) -> dict[str, tuple[dict[str, str], Callable[[OpenSource], RowMapping]]]:
-        """Source -> its columns by role, and how its rows are read: as the study says, but in
-        JSON's own writing.
-        """
-        study, plain = self.study, {"csv": Csv()}
-        found: dict[str, tuple[dict[str, str], Callable[[OpenSource], RowMapping]]] = {}
-        if (log := study.transactions) is not None:
-            lines = log.model_copy(update=plain)
-            found["transactions"] = (
-                _roles(log.columns),
-                lambda source: transaction_mapping(source, study, lines),
-            )
-        if (log_of_events := study.events) is not None:
-            events = log_of_events.model_copy(update=plain)
-            found["events"] = (
-                _roles(log_of_events.columns),
-                lambda source: event_mapping(source, study, events),
-            )
-        if (log_of_treatments := study.treatments) is not None:
-            treated = log_of_treatments.model_copy(update=plain)
-            roles = _roles(log_of_treatments.columns)
-            found["treatments"] = roles, lambda source: treatment_mapping(source, study, treated)
-        return found
+    def _roles(self) -> dict[str, dict[str, str]]:
+        """Source -> its columns by role."""
+        sources = {name: getattr(self.study, name) for name in _MAPPINGS}
+        return {name: _roles(each.columns) for name, each in sources.items() if each is not None}
 
 
 def _roles(columns: Any) -> dict[str, str]:
@@ -174,18 +160,17 @@ def _roles(columns: Any) -> dict[str, str]:
 
 @lru_cache(maxsize=256)
 def _query(
-    owner: OnlineHistory,
-    name: str,
-    kinds: tuple[tuple[str, str, str], ...],
-    read: Callable[[OpenSource], RowMapping],
-) -> tuple[str, RowMapping]:
-    fields = {column: Field(sql, kind) for column, sql, kind in kinds}
+    owner: OnlineHistory, name: str, columns: tuple[tuple[str, str, str], ...]
+) -> tuple[str, list[str]]:
+    """Write the query that reads rows of these columns, and say what each verdict means."""
+    fields = {column: Field(sql, kind) for column, sql, kind in columns}
+    # Numbers and times are written as JSON writes them, whatever the study says of its files.
     source = OpenSource(name=name, view="given", fields=fields, labels=["the request"], decimal=".")
-    reading = read(source)
-    digests = ["_digest_1", "_digest_2"] if reading.compared else []
+    mapping = _MAPPINGS[name](source, owner.study)
+    digests = ["_digest_1", "_digest_2"] if mapping.compared else []
     # Only what is used is computed: the text of a row, or its time in UTC, is not.
     kept = ", ".join(["_row", "verdict", *_KEPT[name], *digests])
-    return f"SELECT {kept} FROM ({verdict_sql(source, reading)})", reading
+    return f"SELECT {kept} FROM ({mapping.sql(source)})", mapping.verdicts
 
 
 def _as_source(

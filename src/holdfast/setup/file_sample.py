@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import duckdb
 import polars as pl
 
-from holdfast.ingest.sql import Field, number_sql
-from holdfast.ingest.validation import literal
+from holdfast.ingest.sql import Field, literal, number_sql
 
 FORMATS = (
     "%d/%m/%Y %H:%M:%S",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from holdfast.errors import DataError
 from holdfast.expressions import quoted
-from holdfast.ingest.validation import literal
+from holdfast.ingest.sql import literal
 from holdfast.setup.column_roles import column_for, log_columns, misnamed
 from holdfast.setup.file_sample import Sample
 from holdfast.setup.study_writer import Draft, written

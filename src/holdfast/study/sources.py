@@ -76,6 +76,16 @@ class TransactionColumns(Section):
     amount: str | None = None
     """Of the line; negative for a return."""
 
+    @property
+    def is_priced_by_unit(self) -> bool:
+        """Whether the amount of a line is its quantity times its unit price."""
+        return self.amount is None and None not in (self.quantity, self.unit_price)
+
+    @property
+    def has_amount(self) -> bool:
+        """Whether the lines of the log are worth anything."""
+        return self.amount is not None or self.is_priced_by_unit
+
 
 class Returns(Section):
     """Which lines are returns, besides those of negative amount."""

@@ -1,0 +1,47 @@
+"""Read the sources of one study: by its own words, and by the contract that it names."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from holdfast.ingest.contract import broken_limits, named_contract, with_contract
+from holdfast.ingest.data_contract import DataContract
+from holdfast.ingest.sources import OnRows, OpenSource, open_source
+from holdfast.ingest.validation import RowMapping, ValidatedSource, validate_rows
+from holdfast.io.warehouse import Warehouse
+from holdfast.study import Study
+
+
+@dataclass(frozen=True)
+class SourceReader:
+    """Opens a study's sources and gives every row of them its verdict."""
+
+    study: Study
+    warehouse: Warehouse
+    on_rows: OnRows | None = None
+
+    @cached_property
+    def contract(self) -> DataContract | None:
+        """The contract that the study names."""
+        return named_contract(self.study)
+
+    def open(self, name: str) -> OpenSource:
+        """Find a source of the study and look at its columns."""
+        return open_source(
+            getattr(self.study, name),
+            self.warehouse,
+            name=name,
+            project_dir=self.study.project_dir,
+            on_rows=self.on_rows,
+        )
+
+    def validate(self, source: OpenSource, mapping: RowMapping) -> ValidatedSource:
+        """Read a source once and give every row its verdict."""
+        promised = self.contract.inputs.get(source.name) if self.contract else None
+        if promised is not None:
+            mapping = with_contract(mapping, source, self.study, promised, self.warehouse)
+        return validate_rows(source, mapping, self.warehouse)
+
+    def failures(self, sources: Sequence[ValidatedSource]) -> tuple[str, ...]:
+        """The limits that are exceeded, with the numbers."""
+        return broken_limits(sources, self.contract, self.study)
