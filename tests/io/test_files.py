@@ -5,21 +5,21 @@ from pathlib import Path
 import pytest
 
 from holdfast.errors import DataError, StudyError
-from holdfast.io.files import expanded, find_files, kind_of
+from holdfast.io.files import expand_path, find_files, kind_of
 
 
 def test_variables_and_home_are_filled_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_DATA", "/data")
     monkeypatch.setenv("HOME", "/home/ada")
-    assert expanded("${SHOP_DATA}/a.csv", project_dir="project") == "/data/a.csv"
-    assert expanded("~/a.csv", project_dir="project") == "/home/ada/a.csv"
-    assert expanded("in/*.csv", project_dir="project") == "project/in/*.csv"
+    assert expand_path("${SHOP_DATA}/a.csv", project_dir="project") == "/data/a.csv"
+    assert expand_path("~/a.csv", project_dir="project") == "/home/ada/a.csv"
+    assert expand_path("in/*.csv", project_dir="project") == "project/in/*.csv"
 
 
 def test_a_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SHOP_DATA", raising=False)
     with pytest.raises(StudyError, match="SHOP_DATA, which is not set"):
-        expanded("${SHOP_DATA}/a.csv", project_dir=".")
+        expand_path("${SHOP_DATA}/a.csv", project_dir=".")
 
 
 def test_a_missing_file_names_the_nearest_one(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from holdfast.io.runs import Run, sha256_of
+from holdfast.io.files import sha256_of
+from holdfast.io.runs import Run
 from holdfast.serving.breakdown import COHORT, EVIDENCE, PURCHASES, breakdown, dimensions
 
 CUTOFF = 19_723  # 2024-01-01

@@ -14,7 +14,7 @@ from holdfast.api.served import Served
 from holdfast.api.settings import Settings
 from holdfast.api.store import Store
 from holdfast.errors import RunError
-from holdfast.io.keys import Key, KeyFile, presented
+from holdfast.io.keys import Key, KeyFile, key_in_headers
 
 LOCAL = Key(key_id="local", role="admin", name="this machine", sha256="", created_at="")
 """Who asks a server on loopback that has no keys."""
@@ -55,7 +55,7 @@ class Context:
                     fix="make keys with `holdfast keys create`",
                 )
             return LOCAL
-        text = presented(
+        text = key_in_headers(
             _text(headers, b"authorization"), _text(headers, b"x-api-key"), basic=method == "GET"
         )
         key = self.keys.holder(text) if text else None

@@ -61,7 +61,7 @@ def fetch(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Download a data set, go on where it stopped, and check it against known counts and totals."""
+    """Download a data set and check it against known counts and totals."""
     from holdfast.cli.progress import download
     from holdfast.io.datasets import fetch as fetch_dataset
 

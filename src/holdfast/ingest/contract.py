@@ -32,7 +32,7 @@ from holdfast.ingest.sql import (
 )
 from holdfast.ingest.timestamps import local_time_sql
 from holdfast.ingest.validation import RowMapping, ValidatedSource
-from holdfast.io.files import expanded
+from holdfast.io.files import expand_path
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study
 
@@ -69,7 +69,7 @@ def named_contract(study: Study) -> DataContract | None:
     """
     if study.check.contract is None:
         return None
-    path = Path(expanded(study.check.contract, project_dir=study.project_dir))
+    path = Path(expand_path(study.check.contract, project_dir=study.project_dir))
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -18,7 +18,7 @@ from holdfast.errors import DataError, HoldfastError, first_line, nearest
 from holdfast.expressions import quoted
 from holdfast.ingest.sql import Field
 from holdfast.io.csv import CsvFiles
-from holdfast.io.files import expanded, find_files
+from holdfast.io.files import expand_path, find_files
 from holdfast.io.postgres import PostgresQuery
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Source
@@ -173,7 +173,7 @@ def open_source(
         opened.decimal = "."
         _stream(PostgresQuery(source.postgres), opened, warehouse, on_rows)
         return opened
-    files = find_files(expanded(str(source.path), project_dir=project_dir))
+    files = find_files(expand_path(str(source.path), project_dir=project_dir))
     if files[0].kind == "parquet":
         _view_parquet([file.path for file in files], opened, warehouse, on_rows)
     else:

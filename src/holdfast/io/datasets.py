@@ -1,18 +1,15 @@
 """Public data sets: where each comes from, how it becomes one Parquet file, and the figures it is
 recognised by.
 
-    provider ─→ NAME.part ─→ the provider's data file ─→ frame ─→ figures ─→ NAME.parquet
-                goes on where   its SHA-256                       all or      appears by
-                it stopped                                        nothing     one rename
+    provider ─→ the provider's data file ─→ frame ─→ figures ─→ NAME.parquet
+                its SHA-256                          all or      appears by
+                                                     nothing     one rename
 
 A copy that differs in one figure of the catalogue is refused and leaves nothing behind.
 """
 
-import fcntl
-import os
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from importlib.util import find_spec
@@ -20,10 +17,10 @@ from pathlib import Path
 
 import polars as pl
 
-from holdfast.errors import DataError, HoldfastError, InputError, MissingExtra, ProjectBusy, nearest
+from holdfast.errors import DataError, HoldfastError, InputError, MissingExtra, first_line, nearest
 from holdfast.io.catalogue import Dataset, catalogue
-from holdfast.io.download import PAUSES_SECONDS, Progress, discard, download
-from holdfast.io.runs import sha256_of
+from holdfast.io.download import PAUSES_SECONDS, Progress, download
+from holdfast.io.files import replace_file, sha256_of
 from holdfast.io.unpack import CHANGED, advice, extract
 
 __all__ = ["Dataset", "FetchedDataset", "catalogue", "fetch", "retrieve"]
@@ -61,18 +58,15 @@ def fetch(
     MissingExtra
         The format needs a package that is not installed.
     HoldfastError
-        The provider cannot be reached or refuses, or `directory` cannot be written. The same call
-        goes on later.
+        The provider cannot be reached or refuses, or `directory` cannot be written.
     DataError
         What came is not the data set we know: expected and found are said, and nothing is left
         behind.
-    ProjectBusy
-        Another process is fetching into `directory`.
     """
-    known = {dataset.name: dataset for dataset in catalogue()}
-    if name not in known:
-        raise InputError(f"no data set is called '{name}'", fix=nearest(name, list(known)))
-    return retrieve(known[name], directory, base_url=base_url, on_progress=on_progress)
+    datasets = {dataset.name: dataset for dataset in catalogue()}
+    if name not in datasets:
+        raise InputError(f"no data set is called '{name}'", fix=nearest(name, list(datasets)))
+    return retrieve(datasets[name], directory, base_url=base_url, on_progress=on_progress)
 
 
 def retrieve(
@@ -89,146 +83,86 @@ def retrieve(
             f"'{dataset.name}' cannot be fetched: {dataset.provider} asks for a login",
             fix=dataset.by_hand,
         )
-    if dataset.needs and find_spec(dataset.needs) is None:
+    if dataset.workbook and find_spec("fastexcel") is None:
         raise MissingExtra("datasets", needed_for=f"reading '{dataset.name}'")
     url = f"{base_url.rstrip('/')}/{dataset.url.rpartition('/')[2]}" if base_url else dataset.url
+    path = directory / f"{dataset.name}.parquet"
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        with _held(directory):
-            return _already_there(dataset, directory) or _fetch(
-                dataset, directory, url, on_progress, pauses
-            )
+        if not _is_sound(dataset, path):
+            content = download(url, on_progress=on_progress, pauses=pauses)
+            replace_file(path, _read(dataset, content).write_parquet)
+    except DataError as error:
+        raise DataError(
+            f"'{dataset.name}': {error.problem} (from {url})", fix=error.fix, **error.parts
+        ) from None
     except OSError as error:
         raise HoldfastError(
             f"cannot write '{dataset.name}' into {directory}: {error.strerror or error}",
             fix="free some space, or choose another directory",
         ) from None
-
-
-def _fetch(
-    dataset: Dataset,
-    directory: Path,
-    url: str,
-    on_progress: Progress | None,
-    pauses: Sequence[float],
-) -> FetchedDataset:
-    part = directory / f"{dataset.name}.part"
-    download(url, part, on_progress=on_progress, pauses=pauses)
-    try:
-        with _scratch(directory / f".{dataset.name}") as scratch:
-            staged = _convert(dataset, part, scratch)
-            fetched = staged.replace(_target(dataset, directory))
-    except DataError as error:
-        discard(part)
-        raise DataError(f"{error.problem} (from {url})", fix=error.fix, **error.parts) from None
-    discard(part)
-    return _described(dataset, fetched)
-
-
-def _already_there(dataset: Dataset, directory: Path) -> FetchedDataset | None:
-    path = _target(dataset, directory)
-    if not path.exists():
-        return None
-    try:
-        _recognise(dataset, pl.read_parquet(path))
-    except (DataError, pl.exceptions.PolarsError):
-        return None
-    return _described(dataset, path)
-
-
-def _described(dataset: Dataset, path: Path) -> FetchedDataset:
     return FetchedDataset(path, dataset.rows, dataset.customers, dataset.total, sha256_of(path))
 
 
-def _convert(dataset: Dataset, part: Path, scratch: Path) -> Path:
-    """Write what was downloaded as Parquet, one row per row of the provider's data file, in its
-    order.
-    """
-    data = part
-    if dataset.member:
-        data = scratch / dataset.member
-        extract(part, member=dataset.member, to=data)
-    _hold_against_sha256(dataset, data)
+def _is_sound(dataset: Dataset, path: Path) -> bool:
+    try:
+        _recognise(dataset, pl.read_parquet(path))
+    except (OSError, DataError, pl.exceptions.PolarsError):
+        return False
+    return True
+
+
+def _read(dataset: Dataset, content: bytes) -> pl.DataFrame:
+    """Return one row per row of the provider's data file, in its order."""
+    data = extract(content, dataset.member) if dataset.member else content
+    _check_sha256(dataset, data)
     try:
         frame = dataset.read(data)
         _recognise(dataset, frame)
     except pl.exceptions.PolarsError as error:
-        reason = str(error).partition("\n")[0]
         raise DataError(
-            f"'{dataset.name}' has not the format we know: {reason}", fix=advice(data)
+            f"not in the format we know: {first_line(error)}", fix=advice(data)
         ) from None
-    staged = scratch / "data.parquet"
-    frame.write_parquet(staged)
-    with staged.open("rb") as written:
-        os.fsync(written.fileno())
-    return staged
+    return frame
 
 
-def _hold_against_sha256(dataset: Dataset, data: Path) -> None:
-    if dataset.sha256 and (found := sha256_of(data)) != dataset.sha256:
+def _check_sha256(dataset: Dataset, data: bytes) -> None:
+    digest = hashlib.sha256(data).hexdigest()
+    if dataset.sha256 not in (None, digest):
         raise DataError(
-            f"'{dataset.name}' is not the file we know: SHA-256 {found}, expected {dataset.sha256}",
+            f"not the file we know: SHA-256 {digest}, expected {dataset.sha256}",
             fix=advice(data),
             expected=dataset.sha256,
-            found=found,
+            found=digest,
         )
 
 
 def _recognise(dataset: Dataset, frame: pl.DataFrame) -> None:
     """Refuse a frame that differs from the catalogue in any figure."""
+    customers = pl.len()
+    if dataset.customer is not None:
+        customers = pl.sql_expr(dataset.customer).drop_nulls().n_unique()
+    total = pl.sql_expr(dataset.amount).sum().round(2)
     figures = {
         "rows": (dataset.rows, pl.len()),
-        "customers": (dataset.customers, dataset.customer.drop_nulls().n_unique()),
-        f"total {dataset.total_of}": (dataset.total, dataset.amount.sum().round(2)),
-        **dataset.figures,
+        "customers": (dataset.customers, customers),
+        f"total {dataset.total_of}": (dataset.total, total),
+        **{what: (count, pl.sql_expr(sql)) for what, (count, sql) in dataset.figures.items()},
     }
-    found = frame.select(measure.alias(what) for what, (_, measure) in figures.items()).row(
-        0, named=True
-    )
+    counts = frame.select(measure.alias(what) for what, (_, measure) in figures.items())
+    counted = counts.row(0, named=True)
     wrong = {
         what: expected
         for what, (expected, _) in figures.items()
-        if Decimal(str(found[what])) != expected
+        if Decimal(str(counted[what])) != expected
     }
     if wrong:
-        said = "; ".join(
-            f"{what} {found[what]:,}, expected {expected:,}" for what, expected in wrong.items()
+        differences = (
+            f"{what} {counted[what]:,}, expected {count:,}" for what, count in wrong.items()
         )
         raise DataError(
-            f"'{dataset.name}' is not the data set we know: {said}",
+            f"not the data set we know: {'; '.join(differences)}",
             fix=CHANGED,
             expected=wrong,
-            found={what: found[what] for what in wrong},
+            found={what: counted[what] for what in wrong},
         )
-
-
-def _target(dataset: Dataset, directory: Path) -> Path:
-    return directory / f"{dataset.name}.parquet"
-
-
-@contextmanager
-def _scratch(folder: Path) -> Iterator[Path]:
-    """An empty folder that does not outlive the block, nor a predecessor that was killed in it."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _held(directory: Path) -> Iterator[None]:
-    """Keep other processes from fetching into the same directory; the lock is on the folder and
-    leaves no file.
-    """
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise ProjectBusy(
-            f"another process is fetching into {directory}", fix="wait for it to end"
-        ) from None
-    finally:
-        os.close(descriptor)

@@ -3,8 +3,10 @@ its first bytes.
 """
 
 import glob
+import hashlib
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -34,7 +36,7 @@ class DataFile:
     kind: Kind
 
 
-def expanded(path: str, *, project_dir: str) -> str:
+def expand_path(path: str, *, project_dir: str) -> str:
     """Fill in `${VAR}` and `~`; a relative path starts at `project_dir`.
 
     Raises
@@ -42,19 +44,30 @@ def expanded(path: str, *, project_dir: str) -> str:
     StudyError
         A variable is not set.
     """
+    filled = fill_variables(path, where=f"the path {path!r}")
+    return str(Path(project_dir) / os.path.expanduser(filled))  # noqa: PTH111 - Path() would normalise a glob
+
+
+def fill_variables(text: str, *, where: str) -> str:
+    """Fill in each `${VAR}` from the environment.
+
+    Raises
+    ------
+    StudyError
+        A variable is not set; the message begins with `where`.
+    """
 
     def value(match: re.Match[str]) -> str:
         name = match[1]
         if not os.environ.get(name):
             raise StudyError(
-                f"the path {path!r} uses the environment variable {name}, which is not set",
-                fix=f"export {name}=... or write the path out",
+                f"{where} uses the environment variable {name}, which is not set",
+                fix=f"export {name}=... or write it out",
                 variable=name,
             )
         return os.environ[name]
 
-    filled = os.path.expanduser(re.sub(r"\$\{(\w+)\}", value, path))  # noqa: PTH111 - Path() would normalise a glob
-    return str(Path(project_dir) / filled)
+    return re.sub(r"\$\{(\w+)\}", value, text)
 
 
 def find_files(path: str) -> list[DataFile]:
@@ -108,8 +121,8 @@ def _matches(path: str) -> list[Path]:
         )
     if plain.exists():
         return [plain]
-    found = sorted(Path(each) for each in glob.glob(path, recursive=True))  # noqa: PTH207 - an absolute glob
-    files = [each for each in found if each.is_file()]
+    matches = glob.glob(path, recursive=True)  # noqa: PTH207 - an absolute glob
+    files = [each for each in sorted(map(Path, matches)) if each.is_file()]
     if not files:
         raise DataError(f"there is no file {path}", fix=_neighbours(plain))
     return files
@@ -119,11 +132,35 @@ def _neighbours(path: Path) -> str:
     if not path.parent.is_dir():
         return f"there is no folder {path.parent} either"
     names = sorted(each.name for each in path.parent.iterdir() if each.is_file())
-    close = get_close_matches(path.name, names, n=1, cutoff=0.5)
-    if close:
+    if close := get_close_matches(path.name, names, n=1, cutoff=0.5):
         return f"did you mean '{close[0]}'?"
-    return (
-        f"the folder holds {', '.join(names[:5])}"
-        if names
-        else f"the folder {path.parent} is empty"
-    )
+    if not names:
+        return f"the folder {path.parent} is empty"
+    return f"the folder holds {', '.join(names[:5])}"
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, 64 hex digits."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def replace_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` make a new file, which gets its name in one step once the disk has it."""
+    new = path.with_name(f".{path.name}-{os.getpid()}")
+    try:
+        write(new)
+        sync(new)
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until the disk has a file, or the names in a folder."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

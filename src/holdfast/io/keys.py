@@ -10,15 +10,16 @@ import fcntl
 import hashlib
 import hmac
 import json
-import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from holdfast.errors import InputError, RunError, nearest
+from holdfast.io.files import replace_file
 
 ROLES = ("reader", "operator", "admin")
 """Each may do what the one before may."""
@@ -93,7 +94,7 @@ class KeyFile:
             return
         with self._changing() as keys:
             for key_id, moment in when.items():
-                text = _written(moment)
+                text = _format(moment)
                 if key_id in keys and (keys[key_id].last_used_at or "") < text:
                     keys[key_id] = replace(keys[key_id], last_used_at=text)
 
@@ -137,24 +138,14 @@ class KeyFile:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 keys = dict(self._read()) if self.path.exists() else {}
                 yield keys
-                self._replace(keys)
+                replace_file(self.path, partial(_write_keys, keys))
         except OSError as error:
             raise RunError(
                 f"{self.path} cannot be written: {error.strerror}", fix="allow it, or use another"
             ) from None
 
-    def _replace(self, keys: Mapping[str, Key]) -> None:
-        new = self.path.with_name(f".keys-{os.getpid()}.json")
-        with os.fdopen(
-            os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
-        ) as out:
-            json.dump([asdict(key) for key in keys.values()], out, indent=1)
-            out.flush()
-            os.fsync(out.fileno())
-        new.replace(self.path)
 
-
-def presented(authorization: str | None, api_key: str | None, *, basic: bool) -> str | None:
+def key_in_headers(authorization: str | None, api_key: str | None, *, basic: bool) -> str | None:
     """The key in a request's headers: X-API-Key, `Bearer KEY` or, where allowed, the password of
     `Basic`.
     """
@@ -171,13 +162,18 @@ def presented(authorization: str | None, api_key: str | None, *, basic: bool) ->
     return None
 
 
+def _write_keys(keys: Mapping[str, Key], path: Path) -> None:
+    path.touch(mode=0o600)
+    path.write_text(json.dumps([asdict(key) for key in keys.values()], indent=1), encoding="utf-8")
+
+
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _now() -> str:
-    return _written(datetime.now(UTC))
+    return _format(datetime.now(UTC))
 
 
-def _written(moment: datetime) -> str:
+def _format(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

@@ -11,7 +11,6 @@ state.
 
 import errno
 import fcntl
-import hashlib
 import json
 import os
 import re
@@ -26,6 +25,7 @@ from typing import Any
 import polars as pl
 
 from holdfast.errors import DamagedRun, ProjectBusy, RunError, RunNotFound, nearest
+from holdfast.io.files import replace_file, sha256_of, sync
 
 MANIFEST = "manifest.json"
 _RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}(-\d+)?")
@@ -205,9 +205,9 @@ class Registry:
             json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8"
         )
         for name in (*names, MANIFEST):
-            _sync(folder / name)
+            sync(folder / name)
         folder.replace(self.folder / run_id)
-        _sync(self.folder)
+        sync(self.folder)
         return Run(self.folder / run_id, manifest)
 
     def run_ids(self) -> list[str]:
@@ -289,11 +289,8 @@ class Registry:
         return [line for line in lines if (self.folder / line / MANIFEST).is_file()]
 
     def _point_at(self, run_ids: list[str]) -> None:
-        new = self.folder / f".champion-{os.getpid()}"
-        new.write_text("\n".join(run_ids) + "\n", encoding="utf-8")
-        _sync(new)
-        new.replace(self.folder / "champion")
-        _sync(self.folder)
+        lines = "".join(f"{run_id}\n" for run_id in run_ids)
+        replace_file(self.folder / "champion", lambda new: new.write_text(lines, encoding="utf-8"))
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
@@ -313,17 +310,3 @@ class Registry:
             handle.write(str(os.getpid()))
             handle.flush()
             yield
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, 64 hex digits."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -4,15 +4,14 @@ No other address can be asked for, and where that one answers with a redirect it
 """
 
 import json
-import os
-import re
 from collections.abc import Sequence
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from holdfast.errors import HoldfastError, StudyError
+from holdfast.errors import HoldfastError
+from holdfast.io.files import fill_variables
 from holdfast.study import Webhook
 
 BATCH = 1000
@@ -42,8 +41,8 @@ def push(webhook: Webhook, head: dict[str, Any], rows: Sequence[dict[str, Any]])
     """
     headers = {"Content-Type": "application/json", "User-Agent": "holdfast"}
     if webhook.token:
-        headers["Authorization"] = f"Bearer {_filled(webhook.token)}"
-    url = _filled(webhook.url)
+        headers["Authorization"] = f"Bearer {fill_variables(webhook.token, where='[webhook]')}"
+    url = fill_variables(webhook.url, where="[webhook]")
     batches = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
     for number, batch in enumerate(batches, start=1):
         body = head | {"batch": number, "batches": len(batches), "customers": batch}
@@ -70,15 +69,3 @@ def _post(request: Request, number: int) -> None:
         raise HoldfastError(
             f"{host} cannot be reached: {getattr(error, 'reason', error)}", fix=fix
         ) from None
-
-
-def _filled(text: str) -> str:
-    def value(match: re.Match[str]) -> str:
-        if not os.environ.get(match[1]):
-            raise StudyError(
-                f"[webhook] uses the environment variable {match[1]}, which is not set",
-                fix="export it",
-            )
-        return os.environ[match[1]]
-
-    return re.sub(r"\$\{(\w+)\}", value, text)
