@@ -15,7 +15,7 @@ RUN /opt/build/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir 
 WORKDIR /opt/holdfast/lib/python3.12/site-packages
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install -y --no-install-recommends binutils && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin \
- && /opt/build/bin/pip --python /opt/holdfast/bin/python uninstall --yes --quiet vl-convert-python altair scikit-learn joblib threadpoolctl \
+ && /opt/build/bin/pip --python /opt/holdfast/bin/python uninstall --yes --quiet vl-convert-python scikit-learn joblib threadpoolctl \
  && rm -f pyarrow/libarrow_flight* pyarrow/_flight* pyarrow/_substrait* pyarrow/libarrow_s3* pyarrow/_s3fs* pyarrow/_gcsfs* pyarrow/_azurefs* pyarrow/libarrow_python*.so pyarrow/libarrow_python*.so.*.*.* fastapi_offline/static/redoc* \
  && find scipy -mindepth 1 -maxdepth 1 -type d ! -name special ! -name linalg ! -name '_*' -exec rm -rf {} + \
  && find . -type f \( -name '*.py[ix]' -o -name '*.px[di]' \) -delete \

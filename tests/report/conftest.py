@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 
 from holdfast import tables
-from holdfast.report.render import Drawing, drawings
+from holdfast.report.charts import drawings
+from holdfast.report.render import Drawing
 from holdfast.report.report_data import Report
 from holdfast.segments import summary as segment_summary
 from holdfast.study import Study

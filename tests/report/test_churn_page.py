@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 
 from holdfast.quality.churn_definition.window import find_churn_window
+from holdfast.report.charts import drawings
 from holdfast.report.check_page import render_check
 from holdfast.report.html import render
-from holdfast.report.render import drawings
 from holdfast.report.report_data import Report
 
 

@@ -11,8 +11,9 @@ from itertools import pairwise
 
 import pytest
 
+from holdfast.report.charts import CHARTS
 from holdfast.report.html import render
-from holdfast.report.render import CHARTS, Drawing
+from holdfast.report.render import Drawing
 from holdfast.report.report_data import Report
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from holdfast.report.render import CHARTS, Drawing, pngs
-from holdfast.report.report_data import Report
+from holdfast.report.charts import CHARTS
+from holdfast.report.render import Drawing
 
 ORIGINAL = {
     "shap_churn_summary.png",
@@ -37,9 +37,9 @@ def test_the_pngs_have_the_names_of_the_original_system_and_six_more(
     assert {f"{each.name}.png" for each in drawn} == ORIGINAL | more
 
 
-def test_a_png_has_its_heading_and_twice_the_size(report: Report, drawn: Sequence[Drawing]) -> None:
-    name, content = next(pngs(report))
-    assert name == "shap_churn_summary.png"
+def test_a_png_has_its_heading_and_twice_the_size(drawn: Sequence[Drawing]) -> None:
+    assert drawn[0].name == "shap_churn_summary"
+    content = drawn[0].png()
     assert content[:8] == b"\x89PNG\r\n\x1a\n"
     width, height = struct.unpack(">II", content[16:24])
     assert width == pytest.approx(2 * (drawn[0].size[0] + 40), abs=2)
@@ -47,10 +47,9 @@ def test_a_png_has_its_heading_and_twice_the_size(report: Report, drawn: Sequenc
 
 
 def test_text_is_drawn_in_the_png(drawn: Sequence[Drawing]) -> None:
-    one = drawn[0]
-    silent = Drawing(name=one.name, title="", subtitle="", svg=one.svg, heading=((" ",), ()))
-    said = Drawing(
-        name=one.name, title="", subtitle="", svg=one.svg, heading=(("Words that need a font",), ())
+    silent, said = (
+        Drawing(name="one", title=title, subtitle="", svg=drawn[0].svg)
+        for title in ("\N{NO-BREAK SPACE}", "Words that need a font")
     )
     assert said.png() != silent.png()
 

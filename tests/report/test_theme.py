@@ -11,7 +11,7 @@ from holdfast.report.theme import (
     SEGMENT_COLOURS,
     SEGMENT_SHAPES,
     as_variables,
-    wrapped,
+    wrap_lines,
 )
 
 TEXT = ("ink", "muted")
@@ -90,11 +90,11 @@ def test_each_light_value_names_one_colour_so_that_a_drawing_can_change_its_them
 
 
 def test_headings_are_broken_into_lines_of_similar_length() -> None:
-    lines = wrapped(
+    lines = wrap_lines(
         "Given a leaver and a stayer, the model picks the leaver 78 times in a hundred cases of "
         "all",
         78,
     )
     assert len(lines) == 2
     assert abs(len(lines[0]) - len(lines[1])) < 12
-    assert wrapped("", 10) == []
+    assert wrap_lines("", 10) == []

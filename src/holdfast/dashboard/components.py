@@ -4,19 +4,17 @@ downloads.
 
 import json
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 
 from holdfast.dashboard.run_view import Opened, Project, opened, project
 from holdfast.errors import HoldfastError, RunNotFound
 from holdfast.report import formatting
+from holdfast.report.render import Chart
 from holdfast.report.summary import stamps
 from holdfast.report.table_format import Table, to_html
 from holdfast.report.theme import in_dark
-
-if TYPE_CHECKING:
-    from altair.typing import ChartType
 
 _NARROW = 320
 """A chart that is no wider keeps its width: it fits a phone, and its shape means something."""
@@ -114,7 +112,7 @@ def nothing(what: str, why: str, command: str = "") -> None:
 def figure(
     run: Opened,
     name: str,
-    make: Callable[[], "ChartType"],
+    make: Callable[[], Chart],
     table: Callable[[], Table] | None = None,
     *,
     keep: bool = True,
@@ -128,63 +126,42 @@ def figure(
     keep
         False where the chart follows a slider.
     """
-    told, spec = _kept_chart(run, name, make) if keep else _laid_out(make())
+    chart = run.kept(("chart", name), make) if keep else make()
     with st.container(border=True, key=f"figure-{name}", height="stretch"):
-        if not _drawn(told, spec, name):
-            return
-        if table is not None:
+        _draw(chart, name)
+        if table is not None and not chart.reason:
             with st.expander("Table", icon=":material/table_rows:"):
                 listing(run.kept(("table of", name), table) if keep else table())
 
 
-def prepare(
-    run: Opened, name: str, make: Callable[[], "ChartType"], table: Callable[[], Table]
-) -> None:
+def prepare(run: Opened, name: str, make: Callable[[], Chart], table: Callable[[], Table]) -> None:
     """Make what `figure` keeps, before anybody looks."""
-    _kept_chart(run, name, make)
+    run.kept(("chart", name), make)
     run.kept(("table of", name), table)
 
 
-def _kept_chart(
-    run: Opened, name: str, make: Callable[[], "ChartType"]
-) -> tuple[tuple[str, str], str]:
-    told: tuple[tuple[str, str], str] = run.kept(("chart", name), lambda: _laid_out(make()))
-    return told
-
-
-def _laid_out(chart: "ChartType") -> tuple[tuple[str, str], str]:
-    """Heading, and the chart without it as JSON: the page writes headings, which wrap and are read
-    aloud.
+def _draw(chart: Chart, name: str) -> None:
+    """A chart below its words: the page writes headings, which wrap and are read aloud; where there
+    is nothing to draw, why.
     """
-    spec = chart.to_dict(validate=False)
-    heading = spec.pop("title")
+    st.markdown(f"**{plain(chart.title)}**")
+    if chart.subtitle or chart.reason:
+        (st.markdown if chart.reason else st.caption)(plain(chart.reason or chart.subtitle))
+    if chart.reason:
+        return
+    spec = chart.without_heading()
     spec["config"]["background"] = "transparent"
-    if not {"hconcat", "vconcat", "concat"} & spec.keys() and spec["width"] > _NARROW:
-        spec |= {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
-    else:
-        spec["autosize"] = {"type": "pad"}
+    fits = spec.get("width", 0) > _NARROW
+    fit = {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
+    spec |= fit if fits else {"autosize": {"type": "pad"}}
     # On a canvas there are no marks for a screen reader to stumble over: words and table say what
     # they show.
     spec["usermeta"] = {"embedOptions": {"actions": False, "renderer": "canvas"}}
-    return (" ".join(heading["text"]), " ".join(heading.get("subtitle") or ())), json.dumps(spec)
-
-
-def _drawn(told: tuple[str, str], spec: str, name: str) -> bool:
-    """Draw a chart with its words; where there is nothing to draw, say why, and give False."""
-    title, subtitle = told
-    st.markdown(f"**{plain(title)}**")
-    if subtitle:
-        st.caption(plain(subtitle))
-    if title.startswith("No ") and '"why"' in spec:
-        (rows,) = json.loads(spec)["datasets"].values()
-        st.markdown(plain(rows[0]["why"]))
-        return False
-    themed = json.loads(in_dark(spec) if st.context.theme.type == "dark" else spec)
-    width: Any = "stretch" if themed.get("width") == "container" else "content"
-    st.vega_lite_chart(
-        spec=themed, theme=None, width=width, alt=f"{title}. {subtitle}", key=f"chart-{name}"
-    )
-    return True
+    if st.context.theme.type == "dark":
+        spec = json.loads(in_dark(json.dumps(spec)))
+    words = f"{chart.title}. {chart.subtitle}"
+    width: Any = "stretch" if fits else "content"
+    st.vega_lite_chart(spec=spec, theme=None, width=width, alt=words, key=f"chart-{name}")
 
 
 def listing(table: Table) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from holdfast.report import formatting
-from holdfast.report.charts import churn_window
+from holdfast.report.charts import data_quality
 from holdfast.report.data_tables import gate, input_rows, set_aside, topic_rows, violations
 from holdfast.report.html import dressing, template, told
 from holdfast.report.render import Drawing, drawing
@@ -88,10 +88,10 @@ def _drawings(found: Mapping[str, Any]) -> list[Drawing]:
     topics = {topic["name"]: topic for topic in found["topics"]}
     drawn = []
     if "calendar" in topics:
-        drawn.append(drawing("weeks", churn_window.weeks(topics["calendar"]["weeks"])))
+        drawn.append(drawing("weeks", data_quality.weeks(topics["calendar"]["weeks"])))
     clock = topics.get("clock", {})
     if clock.get("lines_by_hour"):
         drawn.append(
-            drawing("hours", churn_window.hours(clock["lines_by_hour"], zone=clock["time_zone"]))
+            drawing("hours", data_quality.hours(clock["lines_by_hour"], zone=clock["time_zone"]))
         )
     return drawn

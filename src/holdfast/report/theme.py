@@ -8,12 +8,9 @@ swaps them for CSS variables.
 
 import re
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from holdfast.study import SEGMENT_NAMES
-
-if TYPE_CHECKING:
-    from altair.typing import ChartType
 
 # name: (light, dark)
 COLOURS: dict[str, tuple[str, str]] = {
@@ -64,14 +61,7 @@ def as_variables(svg: str) -> str:
     >>> as_variables('<path fill="#0072b2"/>')
     '<path fill="var(--blue)"/>'
     """
-    names = {values[0]: name for name, values in COLOURS.items()}
-    return re.sub(
-        '"(#[0-9a-fA-F]{6})"',
-        lambda match: (
-            f'"var(--{names[match[1].lower()]})"' if match[1].lower() in names else match[0]
-        ),
-        svg,
-    )
+    return _recolour(svg, {values[0]: f"var(--{name})" for name, values in COLOURS.items()})
 
 
 def in_dark(spec: str) -> str:
@@ -80,9 +70,12 @@ def in_dark(spec: str) -> str:
     >>> in_dark('{"color": "#0072b2"}')
     '{"color": "#56b4e9"}'
     """
-    dark = {light.lower(): dark for light, dark in COLOURS.values()}
+    return _recolour(spec, dict(COLOURS.values()))
+
+
+def _recolour(text: str, colours: dict[str, str]) -> str:
     return re.sub(
-        '"(#[0-9a-fA-F]{6})"', lambda found: f'"{dark.get(found[1].lower(), found[1])}"', spec
+        '"(#[0-9a-fA-F]{6})"', lambda match: f'"{colours.get(match[1].lower(), match[1])}"', text
     )
 
 
@@ -91,18 +84,11 @@ def css_variables(theme: int) -> str:
     return "".join(f"--{name}:{values[theme]};" for name, values in COLOURS.items())
 
 
-def dressed(chart: "ChartType", *, title: str, subtitle: str = "") -> "ChartType":
-    """Give a chart its heading and the common configuration."""
-    heading = {"text": wrapped(title, 78), "subtitle": wrapped(subtitle, 100)}
-    configured: ChartType = chart.properties(title=heading).configure(**_config())
-    return configured
-
-
-def wrapped(text: str, width: int) -> list[str]:
+def wrap_lines(text: str, width: int) -> list[str]:
     """Break text into lines of at most `width` characters and of similar length, because Vega does
     not.
 
-    >>> wrapped("one two three four", 14)
+    >>> wrap_lines("one two three four", 14)
     ['one two', 'three four']
     """
     lines = wrap(text, width)
@@ -111,45 +97,25 @@ def wrapped(text: str, width: int) -> list[str]:
     return lines
 
 
-def _config() -> dict[str, Any]:
-    ink, muted, grid = light("ink"), light("muted"), light("grid")
+def chart_config() -> dict[str, Any]:
+    """What every chart has in common, as Vega-Lite's `config`."""
+    ink, muted = light("ink"), light("muted")
+    titles = {"titleColor": muted, "titleFontSize": 12, "titleFontWeight": "normal"}
     # A limit makes Vega measure each text several times; where a text may be long, its chart sets
     # one.
-    text = {
-        "labelColor": ink,
-        "labelFontSize": 12,
-        "labelLimit": 0,
-        "titleColor": muted,
-        "titleFontSize": 12,
-        "titleFontWeight": "normal",
-        "titleLimit": 0,
-    }
-    axis = text | {
-        "domain": False,
-        "ticks": False,
-        "gridColor": grid,
-        "labelPadding": 6,
-        "labelSeparation": 6,
-        "titlePadding": 10,
-    }
+    text = titles | {"titleLimit": 0, "labelColor": ink, "labelFontSize": 12, "labelLimit": 0}
+    axis = {"domain": False, "ticks": False, "gridColor": light("grid"), "labelFlush": False}
+    spacing = {"labelPadding": 6, "labelSeparation": 6, "titlePadding": 10}
+    title = {"anchor": "start", "frame": "bounds", "color": ink, "fontSize": 16, "limit": 0}
+    subtitle = {"subtitleColor": muted, "subtitleFontSize": 13, "subtitlePadding": 6, "offset": 16}
     return {
         "font": FONT,
         "aria": False,
         "background": light("panel"),
         "view": {"stroke": None},
-        "axis": axis | {"labelFlush": False},
+        "axis": text | axis | spacing,
         "header": text | {"labelFontSize": 13, "labelFontWeight": "bold"},
         "legend": text | {"symbolType": "circle", "symbolStrokeWidth": 0},
-        "title": {
-            "anchor": "start",
-            "frame": "bounds",
-            "color": ink,
-            "fontSize": 16,
-            "subtitleColor": muted,
-            "subtitleFontSize": 13,
-            "subtitlePadding": 6,
-            "offset": 16,
-            "limit": 0,
-        },
+        "title": title | subtitle,
         "text": {"color": ink, "fontSize": 12, "limit": 0},
     }

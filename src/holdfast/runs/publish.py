@@ -47,10 +47,10 @@ def write_papers(folder: Path, study: Study, outcome: Outcome, summary: Mapping[
     """Write what people read: the report, the model card, the list of customers, the charts; and
     the study.
     """
+    from holdfast.report.charts import drawings
     from holdfast.report.exports import write_customer_segments
     from holdfast.report.html import render
     from holdfast.report.model_card import model_card
-    from holdfast.report.render import drawings
 
     shown = {
         name: outcome.tables[name]

@@ -9,7 +9,7 @@ from holdfast.dashboard import components
 from holdfast.dashboard.run_view import Opened
 from holdfast.errors import HoldfastError
 from holdfast.report import charts, formatting, run_tables
-from holdfast.report.charts.base import label
+from holdfast.report.charts.axes import label
 from holdfast.serving import customer_search
 from holdfast.serving.predict import predict_customer
 from holdfast.serving.what_if import Lever, find_levers, read_customer_features, what_if

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 
@@ -10,12 +10,10 @@ from holdfast.dashboard import components
 from holdfast.dashboard.run_view import Opened
 from holdfast.evaluation.totals import range_of
 from holdfast.report import charts, formatting, run_tables
+from holdfast.report.render import Chart
 from holdfast.report.summary import lead, top_reasons
 from holdfast.report.table_format import Table
 from holdfast.windows import date_of, day_of
-
-if TYPE_CHECKING:
-    from altair.typing import ChartType
 
 STALE_DAYS = 31
 
@@ -55,7 +53,7 @@ def prepare(run: Opened) -> None:
 
 def _figures(
     run: Opened,
-) -> dict[str, tuple[Callable[[], "ChartType"], Callable[[], Table]]]:
+) -> dict[str, tuple[Callable[[], Chart], Callable[[], Table]]]:
     money = run.currency
     found = {
         "cutoffs": (

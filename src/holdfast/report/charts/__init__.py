@@ -1,11 +1,14 @@
-"""One pure function per chart: Polars tables in, an Altair chart out.
+"""One pure function per chart: Polars tables in, a chart and its sentence out.
 
 The same functions serve the HTML report, the PNGs, the notebooks and the dashboard. A title states
 what the chart shows; a table without rows gives a chart that says why it is empty.
 """
 
+from collections.abc import Callable, Iterator, Mapping
+
+from holdfast.report.chart_data import weeks as past_weeks
 from holdfast.report.charts.campaigns import net_by_rate
-from holdfast.report.charts.churn_window import causes, hours, reactivation, weeks
+from holdfast.report.charts.churn_window import causes, reactivation
 from holdfast.report.charts.cohorts import (
     cohort_value,
     retention,
@@ -20,6 +23,7 @@ from holdfast.report.charts.customer import (
     value_by_horizon,
 )
 from holdfast.report.charts.customers import customer_quadrant, revenue_recovery, segment_analysis
+from holdfast.report.charts.data_quality import hours, purchases_by_week, quarantined, weeks
 from holdfast.report.charts.evidence import backtest, calibration, gains, roc_pr
 from holdfast.report.charts.explanations import (
     shap_bar,
@@ -28,9 +32,7 @@ from holdfast.report.charts.explanations import (
     shap_summary,
 )
 from holdfast.report.charts.interval_coverage import promises
-from holdfast.report.charts.orders import purchases_by_week
 from holdfast.report.charts.portfolio import (
-    quarantined,
     revenue_distribution,
     risk_bands,
     segment_moves,
@@ -38,6 +40,8 @@ from holdfast.report.charts.portfolio import (
     value_by_segment,
 )
 from holdfast.report.charts.ranking import candidates, churn_at_cutoffs, decile_chart, lift_curve
+from holdfast.report.render import Chart, Drawing, drawing
+from holdfast.report.report_data import Report
 
 __all__ = [
     "backtest",
@@ -78,3 +82,38 @@ __all__ = [
     "value_by_segment",
     "weeks",
 ]
+
+CHARTS: Mapping[str, Callable[[Report], Chart]] = {
+    "shap_churn_summary": lambda r: shap_summary(r.contributions, r.importance, task="churn"),
+    "shap_churn_bar": lambda r: shap_bar(r.importance, task="churn"),
+    "shap_churn_dependence": lambda r: shap_dependence(r.contributions, r.importance, task="churn"),
+    "shap_ltv_summary": lambda r: shap_summary(r.contributions, r.importance, task="value"),
+    "shap_ltv_bar": lambda r: shap_bar(r.importance, task="value"),
+    "shap_ltv_dependence": lambda r: shap_dependence(r.contributions, r.importance, task="value"),
+    "shap_cross_model": lambda r: shap_cross_model(r.importance),
+    "customer_quadrant": lambda r: customer_quadrant(r.scores, r.segments, currency=r.currency),
+    "segment_analysis": lambda r: segment_analysis(r.segments, currency=r.currency),
+    "revenue_recovery": lambda r: revenue_recovery(r.recovery, currency=r.currency),
+    "forecast": lambda r: revenue_forecast(
+        r.forecast.filter(group_kind="company"), past_weeks(r.days), currency=r.currency
+    ),
+    "roc_pr": lambda r: roc_pr(r.steps),
+    "calibration": lambda r: calibration(r.predictions),
+    "gains": lambda r: gains(r.steps),
+    "backtest": lambda r: backtest(r.evidence),
+    "promises": lambda r: promises(r.predictions, currency=r.currency),
+}
+"""The report's charts, each made from the run: a name is the PNG's."""
+
+
+def drawings(report: Report) -> Iterator[Drawing]:
+    """Yield every chart of the report, laid out, in the order of `CHARTS`; then what the run has
+    besides.
+    """
+    for name, make in CHARTS.items():
+        yield drawing(name, make(report))
+    window = report.summary.get("churn_window")
+    if window:
+        yield drawing("reactivation", reactivation(window))
+    if window and window["causes"]:
+        yield drawing("causes", causes(window))

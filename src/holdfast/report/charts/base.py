@@ -1,95 +1,93 @@
-"""What charts share: an empty chart that says why, headings of panels, axes of money and shares."""
+"""What charts share: marks and their channels in Vega-Lite's words, panels, and the chart that says
+why it is empty.
 
-from typing import TYPE_CHECKING, Any
+A chart is plain Vega-Lite: dicts, in which the data of a mark is a table. `fillOpacity` instead of
+`opacity` makes drawing several times faster, because each mark would be a layer of its own.
+"""
+
+from collections.abc import Mapping
+from typing import Any
 
 import polars as pl
 
-from holdfast.report import formatting
-from holdfast.report.theme import WIDTH, dressed, light
+from holdfast.report.render import Chart as Chart
+from holdfast.report.render import Options as Options
+from holdfast.report.theme import COLOURS, WIDTH, light
 
-if TYPE_CHECKING:
-    from altair.typing import ChartType
+_TYPES = {"Q": "quantitative", "N": "nominal", "O": "ordinal", "T": "temporal"}
+DOT: Options = {"filled": True, "opacity": 1}
+MUTED: Options = {"color": "muted"}
+BLUE: Options = {"color": "blue"}
 
 
-Options = dict[str, Any]
-
-
-def empty(what: str, why: str) -> "ChartType":
+def empty(what: str, reason: str) -> Chart:
     """A chart of nothing: a title and the reason."""
-    import altair as alt
+    style = {"align": "left", "fontSize": 13, "color": "muted"}
+    note = mark("text", pl.DataFrame({"why": [reason]}), style, x=0, text="why:N")
+    return Chart(note | {"width": WIDTH, "height": 60}, f"No {what} to show", reason=reason)
 
-    note = mark(
-        pl.DataFrame({"why": [why]}), "text", align="left", fontSize=13, color=light("muted")
+
+def field(shorthand: str, **options: Any) -> Options:
+    """A channel that a column feeds: its name, and whether it is quantitative, nominal, ordinal or
+    temporal.
+
+    >>> field("revenue:Q", title="Revenue")
+    {'field': 'revenue', 'type': 'quantitative', 'title': 'Revenue'}
+    """
+    name, _, kind = shorthand.partition(":")
+    return {"field": name, **({"type": _TYPES[kind]} if kind else {}), **options}
+
+
+def by_name(shorthand: str, values: Mapping[str, Any], legend: Options | None = None) -> Options:
+    """A channel that gives each name its value: a dash, a shape, or a colour of the palette."""
+    shown = [COLOURS.get(str(value), (value,))[0] for value in values.values()]
+    return field(shorthand, scale={"domain": list(values), "range": shown}, legend=legend)
+
+
+def mark(kind: str, table: pl.DataFrame, style: Options | None = None, **channels: Any) -> Options:
+    """A layer of marks.
+
+    Parameters
+    ----------
+    style
+        The mark's properties; colours by their names in the palette.
+    channels
+        Each a `field`, its shorthand, or a number of pixels.
+    """
+    drawn = {
+        name: light(value) if name in ("color", "stroke") else value
+        for name, value in (style or {}).items()
+    }
+    encoding = {name: _channel(given) for name, given in channels.items()}
+    return {"data": table, "mark": {"type": kind, **drawn}, "encoding": encoding}
+
+
+def _channel(given: Any) -> Any:
+    if isinstance(given, str):
+        return field(given)
+    return {"value": given} if isinstance(given, int | float) else given
+
+
+def panel(*marks: Options, size: tuple[int, int], **options: Any) -> Options:
+    """One panel of one mark, or of several upon one another.
+
+    Parameters
+    ----------
+    size
+        Width and height in pixels.
+    """
+    drawn = marks[0] if len(marks) == 1 else {"layer": list(marks)}
+    return drawn | {"width": size[0], "height": size[1], **options}
+
+
+def rule(axis: str, at: float, colour: str = "muted", **style: Any) -> Options:
+    """A line across the panel at one place of the x or y axis."""
+    return mark(
+        "rule", pl.DataFrame({axis: [float(at)]}), {"color": colour, **style}, **{axis: f"{axis}:Q"}
     )
-    drawn = note.encode(text=alt.Text("why:N"), x=alt.value(0)).properties(width=WIDTH, height=60)
-    return dressed(drawn, title=f"No {what} to show")
 
 
-def label(name: str) -> str:
-    """A feature's name as the label of a row, at most 36 characters.
-
-    >>> label("n_purchases_90d"), label("a_long_name_that_somebody_chose_in_the_warehouse")
-    ('Purchases in 90 days', 'A long name that somebod…e warehouse')
-    """
-    text = formatting.capital(formatting.feature(name))
-    return text if len(text) <= 36 else f"{text[:24]}…{text[-11:]}"
-
-
-def mark(table: pl.DataFrame, kind: str, **style: Any) -> Any:
-    """An `alt.Chart` of one mark, without its type: Altair's says that any encoding may turn it
-    into facets.
-
-    Plain dicts instead of Altair's objects, here and for axes and scales, make drawing several
-    times faster, and so does `fillOpacity` instead of `opacity`, which would make each mark a layer
-    of its own.
-    """
-    import altair as alt
-
-    return alt.Chart(table, mark={"type": kind} | style)  # type: ignore[arg-type]
-
-
-def zero(axis: str, **style: Any) -> Any:
-    """The line at 0 of the x or y axis."""
-    import altair as alt
-
-    line = mark(pl.DataFrame({axis: [0.0]}), "rule", color=light("muted"), **style)
-    return line.encode(x=alt.X("x:Q")) if axis == "x" else line.encode(y=alt.Y("y:Q"))
-
-
-def diagonal(**style: Any) -> Any:
+def diagonal(colour: str, **style: Any) -> Options:
     """The line from (0, 0) to (1, 1)."""
-    import altair as alt
-
     ends = pl.DataFrame({"x": [0.0, 1.0], "y": [0.0, 1.0]})
-    return mark(ends, "line", **style).encode(x=alt.X("x:Q"), y=alt.Y("y:Q"))
-
-
-def panel_title(text: str, subtitle: str = "") -> Options:
-    """The heading of one panel among several."""
-    more = {"subtitle": subtitle, "subtitleFontSize": 12, "subtitlePadding": 4} if subtitle else {}
-    return {
-        "text": text,
-        "fontSize": 13,
-        "offset": 10,
-        "anchor": "start",
-        "frame": "group",
-        "limit": 0,
-    } | more
-
-
-def share_axis(title: str | None, **options: Any) -> Options:
-    """An axis in percent."""
-    return {"format": ".0%", "title": title, "tickCount": 5} | options
-
-
-def number_axis(title: str | None, **options: Any) -> Options:
-    """An axis of plain numbers: 0.25, 500, 2k, 1.5M."""
-    thousands = "replace(format(datum.value, '~s'), 'G', 'B')"
-    expression = f"abs(datum.value) >= 1000 ? {thousands} : format(datum.value, '~g')"
-    return {"labelExpr": expression, "title": title, "tickCount": 5} | options
-
-
-HIDDEN_AXIS: Options = {"grid": False, "labels": False, "title": None}
-"""For bars that carry their own labels."""
-WHOLE: Options = {"domain": [0, 1]}
-"""The scale of a share."""
+    return mark("line", ends, {"color": colour, **style}, x="x:Q", y="y:Q")

@@ -1,88 +1,73 @@
 """Plans: what a campaign would bring at other rates, and where it begins to pay."""
 
-from typing import TYPE_CHECKING
-
 import polars as pl
 
-from holdfast.report import formatting, ranking_curves
-from holdfast.report.charts.base import empty, mark, number_axis, share_axis, zero
-from holdfast.report.theme import SEGMENT_COLOURS, WIDTH, dressed, light
-
-if TYPE_CHECKING:
-    from altair.typing import ChartType
+from holdfast.report import formatting
+from holdfast.report.charts.axes import LINE_KEY, highest, number_axis, share_axis, total
+from holdfast.report.charts.base import DOT, Chart, by_name, empty, field, mark, panel, rule
+from holdfast.report.theme import SEGMENT_COLOURS, WIDTH
 
 _DASHES = ([1, 0], [6, 3], [2, 2])
 
 
-def net_by_rate(recovery: pl.DataFrame, *, currency: str) -> "ChartType":
+def net_by_rate(recovery: pl.DataFrame, *, currency: str) -> Chart:
     """Net return of each segment's campaign at every recovery rate, with the assumed one and the
     break-even marked.
 
     Parameters
     ----------
     recovery
-        RECOVERY, with net_low and net_high where they are known.
+        RECOVERY, with net_low and net_high, as `campaigns.recovery` gives it.
     """
-    import altair as alt
-
-    plan = recovery.filter(pl.col("customers") > 0)
+    plan = recovery.filter(pl.col("customers") > 0).with_columns(none=pl.lit(0.0))
     if plan.is_empty():
         return empty("campaign", "Nobody is contacted: raise the reach of a segment.")
     names, lines = plan["segment"].to_list(), net_lines(plan)
-    colours = {"domain": names, "range": [light(SEGMENT_COLOURS[name]) for name in names]}
-    dash = {"domain": names, "range": list(_DASHES[: len(names)])}
-    legend = {"title": None, "orient": "top", "symbolType": "stroke", "symbolStrokeWidth": 3}
-    color = alt.Color("segment:N", scale=colours, legend=None)
-    x = alt.X("rate:Q", axis=share_axis("Recovery rate"))
-    y = alt.Y("net:Q", axis=number_axis(f"Net, {currency}"))
-    even = plan.filter(pl.col("break_even_rate") <= lines["rate"].max()).with_columns(
-        none=pl.lit(0.0)
+    colours, dashes = (
+        {name: SEGMENT_COLOURS[name] for name in names},
+        dict(zip(names, _DASHES, strict=False)),
     )
-    layers = [
-        zero("y"),
-        mark(lines, "line", strokeWidth=2).encode(
-            x=x,
-            y=y,
-            color=alt.Color("segment:N", scale=colours, legend=legend),
-            strokeDash=alt.StrokeDash("segment:N", scale=dash, legend=legend),
-        ),
-        mark(even, "tick", thickness=3, size=18, orient="vertical", color=light("ink")).encode(
-            x=alt.X("break_even_rate:Q"), y=alt.Y("none:Q")
-        ),
-        mark(plan, "point", filled=True, size=120, opacity=1).encode(x=x, y=y, color=color),
-    ]
-    if plan["net_low"].null_count() == 0:
-        layers.append(
-            mark(plan, "rule", strokeWidth=3).encode(
-                x=x, y=alt.Y("net_low:Q"), y2="net_high:Q", color=color
-            )
-        )
-    pays = plan.filter(pl.col("net") > 0)
-    sources = formatting.listing(sorted(plan["uplift_source"].unique().to_list()))
-    net = formatting.money(ranking_curves.total(plan, "net"), currency)
-    return dressed(
-        alt.layer(*layers).properties(width=WIDTH - 80, height=280),
-        title=f"{formatting.capital(sources)}: {pays.height} of "
-        f"{formatting.plural(plan.height, 'campaign')} "
-        f"{formatting.verb(pays.height, 'pays', 'pay')}, net {net}",
-        subtitle="Point: the rate chosen. Tick at 0: break-even. Bar: totals as far off as before.",
+    color, key = by_name("segment:N", colours), by_name("segment:N", colours, LINE_KEY)
+    dash = by_name("segment:N", dashes, LINE_KEY)
+    x, y = (
+        field("rate:Q", axis=share_axis("Recovery rate")),
+        field("net:Q", axis=number_axis(f"Net, {currency}")),
     )
+    even = plan.filter(pl.col("break_even_rate") <= highest(lines["rate"]))
+    tick = {"thickness": 3, "size": 18, "orient": "vertical", "color": "ink"}
+    drawn = panel(
+        rule("y", 0),
+        mark("line", lines, {"strokeWidth": 2}, x=x, y=y, color=key, strokeDash=dash),
+        mark("tick", even, tick, x="break_even_rate:Q", y="none:Q"),
+        mark("point", plan, DOT | {"size": 120}, x=x, y=y, color=color),
+        mark("rule", plan, {"strokeWidth": 3}, x=x, y="net_low:Q", y2="net_high", color=color),
+        size=(WIDTH - 80, 280),
+    )
+    n_paying, campaigns = (
+        plan.filter(pl.col("net") > 0).height,
+        formatting.plural(plan.height, "campaign"),
+    )
+    sources = formatting.capital(formatting.listing(sorted(plan["uplift_source"].unique())))
+    pay, net = (
+        formatting.verb(n_paying, "pays", "pay"),
+        formatting.money(total(plan["net"]), currency),
+    )
+    title = f"{sources}: {n_paying} of {campaigns} {pay}, net {net}"
+    what = (
+        "Point: the rate chosen. Tick at 0: break-even. Bar: low to high rate, totals as far "
+        "off as before."
+    )
+    return Chart(drawn, title, what)
 
 
 def net_lines(plan: pl.DataFrame) -> pl.DataFrame:
     """Where each segment's line begins and ends: segment, rate, net."""
-    worth = pl.when(pl.col("rate") > 0).then(pl.col("recovered") / pl.col("rate"))
-    top = min(
-        1.0,
-        max(0.2, 1.4 * max(*plan["rate"], *plan["break_even_rate"].drop_nulls().clip(0, 1), 0.0)),
+    by_cost = pl.col("invested") / pl.col("break_even_rate")
+    by_rate = pl.when(pl.col("rate") > 0).then(pl.col("recovered") / pl.col("rate"))
+    worth = pl.coalesce(by_rate, by_cost, 0.0)
+    rates = [*plan["rate"], *plan["break_even_rate"].drop_nulls().clip(0, 1), 0.0]
+    ends = (0.0, min(1.0, max(0.2, 1.4 * max(rates))))
+    return pl.concat(
+        plan.select("segment", rate=pl.lit(rate), net=worth * rate - pl.col("invested"))
+        for rate in ends
     )
-    parts = [
-        plan.select(
-            "segment",
-            rate=pl.lit(rate),
-            net=worth.fill_null(pl.col("invested") / pl.col("break_even_rate")).fill_null(0) * rate
-            - pl.col("invested"),
-        )
-        for rate in (0.0, top)
-    ]
-    return pl.concat(parts)

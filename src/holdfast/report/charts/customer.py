@@ -4,21 +4,38 @@ when.
 
 from math import cos, pi, sin
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from holdfast.report import formatting
 from holdfast.report.chart_data import BAND_FROM, BANDS
-from holdfast.report.charts.base import HIDDEN_AXIS, WHOLE, empty, label, mark, number_axis, zero
-from holdfast.report.charts.explanations import OUTCOME
-from holdfast.report.theme import WIDTH, dressed, light
-
-if TYPE_CHECKING:
-    from altair.typing import ChartType
+from holdfast.report.charts.axes import (
+    DAYS,
+    HIDDEN,
+    LINE_KEY,
+    WHOLE,
+    highest,
+    label,
+    number_axis,
+    words,
+)
+from holdfast.report.charts.base import (
+    BLUE,
+    DOT,
+    MUTED,
+    Chart,
+    Options,
+    by_name,
+    empty,
+    field,
+    mark,
+    panel,
+    rule,
+)
+from holdfast.report.charts.explanations import OUTCOME, PUSHES
+from holdfast.report.theme import WIDTH, light
 
 _BAND_COLOURS = ("green", "amber", "vermillion", "vermillion")
-_NARROW = WIDTH // 2
 _RADAR, _LINE = 220, 10
 """Side of the radar and characters in a line of its labels: with labels on both sides it fits a
 phone.
@@ -26,11 +43,10 @@ phone.
 _UPRIGHT = 0.05
 
 
-def risk_gauge(probability: float, *, base_rate: float) -> "ChartType":
+def risk_gauge(probability: float, *, base_rate: float) -> Chart:
     """The churn probability on a bar with its four bands, beside the average customer's."""
-    import altair as alt
-
-    table = pl.DataFrame(
+    figure, usual = formatting.percent(probability), formatting.percent(base_rate, 0)
+    bands = pl.DataFrame(
         {
             "band": BANDS,
             "start": BAND_FROM,
@@ -38,68 +54,38 @@ def risk_gauge(probability: float, *, base_rate: float) -> "ChartType":
             "color": [light(name) for name in _BAND_COLOURS],
             "strength": [0.35, 0.35, 0.35, 0.7],
         }
+    ).with_columns(at=(pl.col("start") + pl.col("end")) / 2)
+    customer = pl.DataFrame({"at": [probability], "text": [figure]})
+    average = pl.DataFrame({"at": [base_rate], "text": [f"average {usual}"]})
+    axis = {"format": ".0%", "title": None, "values": [*BAND_FROM, 1.0], "grid": False}
+    x, at = field("start:Q", scale=WHOLE, axis=axis), field("at:Q", scale=WHOLE)
+    color, strength = field("color:N", scale=None), field("strength:Q", scale=None)
+    tick = MUTED | {"thickness": 2, "size": 36, "orient": "vertical"}
+    arrow = DOT | {"shape": "triangle-down", "size": 220, "color": "ink"}
+    drawn = panel(
+        mark("rect", bands, {"height": 26}, x=x, x2="end", y=45, color=color, fillOpacity=strength),
+        mark("text", bands, x=at, y=45, text="band:N"),
+        mark("tick", average, tick, x=at, y=45),
+        mark("text", average, MUTED, x=at, y=76, text="text:N"),
+        mark("point", customer, arrow, x=at, y=23),
+        mark("text", customer, {"fontSize": 16, "fontWeight": "bold"}, x=at, y=5, text="text:N"),
+        size=(WIDTH - 80, 90),
     )
-    middle = table.with_columns(at=(pl.col("start") + pl.col("end")) / 2)
-    own = pl.DataFrame({"at": [probability], "said": [formatting.percent(probability)]})
-    usual = pl.DataFrame(
-        {"at": [base_rate], "said": [f"average {formatting.percent(base_rate, 0)}"]}
-    )
-    x = alt.X(
-        "start:Q",
-        scale=WHOLE,
-        axis={"format": ".0%", "title": None, "values": [*BAND_FROM, 1.0], "grid": False},
-    )
-    place = alt.X("at:Q", scale=WHOLE)
-    layers = (
-        mark(table, "rect", height=26).encode(
-            x=x,
-            x2=alt.X2("end"),
-            y=alt.value(45),
-            color=alt.Color("color:N", scale=None),
-            fillOpacity=alt.FillOpacity("strength:Q", scale=None),
-        ),
-        mark(middle, "text").encode(x=place, y=alt.value(45), text=alt.Text("band:N")),
-        mark(usual, "tick", thickness=2, size=36, orient="vertical", color=light("muted")).encode(
-            x=place, y=alt.value(45)
-        ),
-        mark(usual, "text", color=light("muted")).encode(
-            x=place, y=alt.value(76), text=alt.Text("said:N")
-        ),
-        mark(
-            own,
-            "point",
-            shape="triangle-down",
-            filled=True,
-            size=220,
-            opacity=1,
-            color=light("ink"),
-        ).encode(x=place, y=alt.value(23)),
-        mark(own, "text", fontSize=16, fontWeight="bold").encode(
-            x=place, y=alt.value(5), text=alt.Text("said:N")
-        ),
-    )
-    band = BANDS[sum(probability >= least for least in BAND_FROM) - 1]
-    return dressed(
-        alt.layer(*layers).properties(width=WIDTH - 80, height=90),
-        title=f"{formatting.capital(band)} risk: "
-        f"{formatting.percent(probability)}{_beside_average(probability, base_rate)}",
-    )
+    band = formatting.capital(BANDS[sum(probability >= least for least in BAND_FROM) - 1])
+    return Chart(drawn, f"{band} risk: {figure}{_beside_average(probability, base_rate)}")
 
 
 def _beside_average(probability: float, base_rate: float) -> str:
-    if base_rate <= 0:
+    times = round(probability / base_rate, 1) if base_rate > 0 else None
+    if times is None:
         return ""
-    times = round(probability / base_rate, 1)
     if times == 1:
         return ", about the average"
-    return (
-        f", {formatting.decimal(times, 1)} times the average"
-        if times
-        else ", far below the average"
-    )
+    much = f"{formatting.decimal(times, 1)} times" if times else "far below"
+    return f", {much} the average"
 
 
-def profile_radar(profile: pl.DataFrame, *, segment: str) -> "ChartType":
+def profile_radar(profile: pl.DataFrame, *, segment: str) -> Chart:
     """The customer's rank among all customers, feature by feature, beside the median of the
     segment.
 
@@ -108,147 +94,100 @@ def profile_radar(profile: pl.DataFrame, *, segment: str) -> "ChartType":
     profile
         feature, rank, median_rank (0..1, null where unknown); at least three rows for a shape.
     """
-    import altair as alt
-
-    known = profile.drop_nulls(["rank", "median_rank"])
-    if known.height < 3:
+    ranks = profile.drop_nulls(["rank", "median_rank"])
+    if ranks.height < 3:
         return empty("profile", "Fewer than three features of this customer are known.")
-    angles = [pi / 2 - 2 * pi * k / known.height for k in range(known.height)]
-    # A name above or below the centre has room.
-    names = [
-        label(name) if abs(cos(a)) <= _UPRIGHT else fill(label(name), _LINE, break_long_words=False)
-        for name, a in zip(known["feature"], angles, strict=True)
-    ]
-    own, usual = (
-        _ring(known[column].to_list(), angles, who)
-        for column, who in (("rank", "This customer"), ("median_rank", segment))
+    angles = [pi / 2 - 2 * pi * k / ranks.height for k in range(ranks.height)]
+    whose, shares = {"This customer": "rank", segment: "median_rank"}, (0.25, 0.5, 0.75, 1.0)
+    shapes = pl.concat(
+        _ring(ranks[column].to_list(), angles, name) for name, column in whose.items()
     )
-    both = pl.concat([own, usual])
-    rings = pl.concat(
-        _ring([share] * known.height, angles, f"{share}") for share in (0.25, 0.5, 0.75, 1.0)
+    rings = pl.concat(_ring([share] * ranks.height, angles, f"{share}") for share in shares)
+    spokes = rings.filter((pl.col("who") == "1.0") & (pl.col("order") > 0)).with_columns(zero=0.0)
+    x, y = (field(f"{name}:Q", axis=None, scale={"domain": [-1.2, 1.2]}) for name in "xy")
+    line, legend = (
+        {"x": x, "y": y, "order": "order:Q", "detail": "who:N"},
+        LINE_KEY | {"orient": "bottom"},
     )
-    spokes = pl.DataFrame(
-        {"x": [cos(a) for a in angles], "y": [sin(a) for a in angles], "zero": 0.0}
+    color = by_name("who:N", {"This customer": "vermillion", segment: "blue"}, legend)
+    dash = by_name("who:N", {"This customer": [1, 0], segment: [5, 4]}, legend)
+    drawn = panel(
+        mark("line", rings, {"color": "grid", "strokeWidth": 1}, **line),
+        mark("rule", spokes, {"color": "grid"}, x=x, y=y, x2="zero", y2="zero"),
+        mark("line", shapes, {"strokeWidth": 2.5}, **line, color=color, strokeDash=dash),
+        *_names(ranks["feature"].to_list(), angles, x, y),
+        size=(_RADAR, _RADAR),
     )
-    far = pl.DataFrame(
-        {"x": [1.1 * cos(a) for a in angles], "y": [1.1 * sin(a) for a in angles], "name": names}
-    )
-    x = alt.X("x:Q", axis=None, scale={"domain": [-1.2, 1.2]})
-    y = alt.Y("y:Q", axis=None, scale={"domain": [-1.2, 1.2]})
-    who = {"domain": ["This customer", segment], "range": [light("vermillion"), light("blue")]}
-    dash = {"domain": ["This customer", segment], "range": [[1, 0], [5, 4]]}
-    legend = {"title": None, "orient": "bottom", "symbolType": "stroke", "symbolStrokeWidth": 3}
-    shape = mark(both, "line", strokeWidth=2.5).encode(
-        x=x,
-        y=y,
-        order=alt.Order("order:Q"),
-        detail="who:N",
-        color=alt.Color("who:N", scale=who, legend=legend),
-        strokeDash=alt.StrokeDash("who:N", scale=dash, legend=legend),
-    )
-    layers = [
-        mark(rings, "line", color=light("grid"), strokeWidth=1).encode(
-            x=x, y=y, order="order:Q", detail="who:N"
-        ),
-        mark(spokes, "rule", color=light("grid")).encode(
-            x=x, y=y, x2=alt.X2("zero"), y2=alt.Y2("zero")
-        ),
-        shape,
-        *_names(far, x, y),
-    ]
-    gap = known.with_columns(gap=(pl.col("rank") - pl.col("median_rank"))).sort(
-        pl.col("gap").abs(), descending=True
-    )
-    name, difference = gap.select("feature", "gap").row(0)
-    side = "above" if difference > 0 else "below"
-    return dressed(
-        alt.layer(*layers).properties(width=_RADAR, height=_RADAR),
-        title=f"Furthest from the segment's median: {formatting.feature(name)} ({side} it)",
-        subtitle="Centre: the lowest of all customers; rim: the highest.",
-    )
+    gaps = ranks.select("feature", gap=pl.col("rank") - pl.col("median_rank"))
+    name, gap = gaps.sort(pl.col("gap").abs(), descending=True).row(0)
+    side = "above" if gap > 0 else "below"
+    title = f"Furthest from the segment's median: {formatting.feature(name)} ({side} it)"
+    return Chart(drawn, title, "Centre: the lowest of all customers; rim: the highest.")
 
 
 def _ring(shares: list[float], angles: list[float], who: str) -> pl.DataFrame:
-    """A closed line around the centre."""
-    points = list(zip([*shares, shares[0]], [*angles, angles[0]], strict=True))
-    return pl.DataFrame(
-        {
-            "x": [share * cos(a) for share, a in points],
-            "y": [share * sin(a) for share, a in points],
-            "order": range(len(points)),
-            "who": who,
-        }
-    )
+    """A closed line around the centre: x, y, order, who."""
+    points = zip([*shares, shares[0]], [*angles, angles[0]], strict=True)
+    rows = [(share * cos(a), share * sin(a), k, who) for k, (share, a) in enumerate(points)]
+    return pl.DataFrame(rows, schema=["x", "y", "order", "who"], orient="row")
 
 
-def _names(far: pl.DataFrame, x: Any, y: Any) -> list[Any]:
+def _names(features: list[str], angles: list[float], x: Options, y: Options) -> list[Options]:
     """Names around the rim, each written away from the centre."""
-    import altair as alt
-
-    sides = {
-        "left": pl.col("x") > _UPRIGHT,
-        "right": pl.col("x") < -_UPRIGHT,
-        "center": pl.col("x").abs() <= _UPRIGHT,
-    }
-    parts = [(align, far.filter(which)) for align, which in sides.items()]
+    rows = []
+    for feature, angle in zip(features, angles, strict=True):
+        # A name above or below the centre has room.
+        is_upright, name = abs(cos(angle)) <= _UPRIGHT, label(feature)
+        text = name if is_upright else fill(name, _LINE, break_long_words=False)
+        align = "center" if is_upright else "left" if cos(angle) > 0 else "right"
+        rows.append((1.1 * cos(angle), 1.1 * sin(angle), text, align))
+    table = pl.DataFrame(rows, schema=["x", "y", "name", "align"], orient="row")
+    style = {"baseline": "middle", "lineBreak": "\n"}
     return [
-        mark(part, "text", align=align, baseline="middle", lineBreak="\n").encode(
-            x=x, y=y, text=alt.Text("name:N")
-        )
-        for align, part in parts
-        if part.height
+        mark("text", part, style | {"align": align}, x=x, y=y, text="name:N")
+        for (align,), part in table.group_by("align", maintain_order=True)
     ]
 
 
-def reason_bars(reasons: pl.DataFrame, *, task: str) -> "ChartType":
-    """The strongest reasons of one customer as bars, each with the customer's own value.
+def reason_bars(reasons: pl.DataFrame, *, task: str) -> Chart:
+    """The strongest reasons of one customer as bars, each with the customer's value.
 
     Parameters
     ----------
     reasons
         REASONS of one customer.
     """
-    import altair as alt
-
-    mine = reasons.filter(pl.col("task") == task).sort("rank")
-    if mine.is_empty():
+    shown, is_churn = reasons.filter(pl.col("task") == task).sort("rank"), task == "churn"
+    if shown.is_empty():
         return empty(
             f"reasons for {OUTCOME[task]}", "Nothing about this customer moves the prediction."
         )
-    told = [
-        f"{label(name)}: {value}" for name, value in mine.select("feature", "value").iter_rows()
+    rows = [
+        f"{label(name)}: {value}" for name, value in shown.select("feature", "value").iter_rows()
     ]
-    bad = pl.col("contribution") > 0 if task == "churn" else pl.col("contribution") < 0
-    table = mine.select(
-        "contribution",
-        row=pl.Series(told),
-        side=pl.when(bad).then(pl.lit("bad")).otherwise(pl.lit("good")),
+    side = (
+        pl.when((pl.col("contribution") > 0) == is_churn)
+        .then(pl.lit("bad"))
+        .otherwise(pl.lit("good"))
     )
-    span = float(table["contribution"].abs().max()) * 1.05  # type: ignore[arg-type]
-    less, more = {"churn": ("keeps", "drives away"), "value": ("worth less", "worth more")}[task]
-    colours = {"domain": ["bad", "good"], "range": [light("vermillion"), light("blue")]}
-    layers = (
-        mark(table, "bar", height=18).encode(
-            x=alt.X(
-                "contribution:Q",
-                axis=HIDDEN_AXIS | {"title": f"← {less} | {more} →"},
-                scale={"domain": [-span, span]},
-            ),
-            y=alt.Y("row:N", sort=told, title=None, axis={"labelLimit": 300}),
-            color=alt.Color("side:N", scale=colours, legend=None),
-        ),
-        zero("x"),
+    table = shown.select("contribution", row=pl.Series(rows), side=side)
+    span = highest(table["contribution"].abs()) * 1.05
+    less, more = ("keeps", "drives away") if is_churn else PUSHES[task]
+    axis = HIDDEN | {"title": f"← {less} | {more} →"}
+    x = field("contribution:Q", axis=axis, scale={"domain": [-span, span]})
+    y = field("row:N", sort=rows, title=None, axis={"labelLimit": 300})
+    color = by_name("side:N", {"bad": "vermillion", "good": "blue"})
+    bars = mark("bar", table, {"height": 18}, x=x, y=y, color=color)
+    verb = "Raises" if shown["contribution"][0] > 0 else "Lowers"
+    outcome, strongest = (
+        "the risk" if is_churn else "the expected revenue",
+        formatting.feature(shown["feature"][0]),
     )
-    strongest = formatting.feature(mine["feature"][0])
-    verb = "Raises" if mine["contribution"][0] > 0 else "Lowers"
-    return dressed(
-        alt.layer(*layers).properties(width=_NARROW + 40, height=32 * table.height),
-        title=f"{verb} {'the risk' if task == 'churn' else 'the expected revenue'} most: "
-        f"{strongest}",
-    )
+    drawn = panel(bars, rule("x", 0), size=(WIDTH // 2 + 40, 32 * table.height))
+    return Chart(drawn, f"{verb} {outcome} most: {strongest}")
 
 
-def value_by_horizon(horizons: pl.DataFrame, *, currency: str) -> "ChartType":
+def value_by_horizon(horizons: pl.DataFrame, *, currency: str) -> Chart:
     """Expected revenue of one customer within each horizon, with 80 % and 95 % intervals.
 
     Parameters
@@ -256,46 +195,35 @@ def value_by_horizon(horizons: pl.DataFrame, *, currency: str) -> "ChartType":
     horizons
         One customer's rows of the run's table `horizons`.
     """
-    import altair as alt
-
-    known = horizons.drop_nulls(["expected_revenue"]).sort("horizon_days")
-    if known.is_empty():
-        return empty(
-            "value by horizon",
-            "This run was not asked for other horizons, or nothing can be estimated.",
-        )
-    table = known.with_columns(
-        when=pl.format("{} days", "horizon_days"),
-        told=pl.Series([formatting.money(value, currency) for value in known["expected_revenue"]]),
+    table = horizons.drop_nulls(["expected_revenue"]).sort("horizon_days")
+    if table.is_empty():
+        reason = "This run was not asked for other horizons, or nothing can be estimated."
+        return empty("value by horizon", reason)
+    text = words(table["expected_revenue"], formatting.money, currency)
+    table = table.with_columns(when=pl.format("{} days", "horizon_days"), text=text)
+    x = field("when:N", sort=table["when"].to_list(), axis={"title": None, "labelAngle": 0})
+    low_95, mean = field("low_95:Q", axis=number_axis(f"Revenue, {currency}")), "expected_revenue:Q"
+    thin, thick = BLUE | {"strokeWidth": 1.5}, BLUE | {"strokeWidth": 6, "strokeOpacity": 0.5}
+    bold = {"align": "left", "dx": 10, "fontWeight": "bold"}
+    drawn = panel(
+        mark("rule", table, thin, x=x, y=low_95, y2="high_95"),
+        mark("rule", table, thick, x=x, y="low_80:Q", y2="high_80"),
+        mark("point", table, DOT | {"size": 90, "color": "ink"}, x=x, y=mean),
+        mark("text", table, bold, x=x, y=mean, text="text:N"),
+        size=(WIDTH - 100, 230),
     )
-    x = alt.X("when:N", sort=table["when"].to_list(), axis={"title": None, "labelAngle": 0})
-    y = number_axis(f"Revenue, {currency}")
-    layers = (
-        mark(table, "rule", color=light("blue"), strokeWidth=1.5).encode(
-            x=x, y=alt.Y("low_95:Q", axis=y), y2="high_95:Q"
-        ),
-        mark(table, "rule", color=light("blue"), strokeWidth=6, strokeOpacity=0.5).encode(
-            x=x, y="low_80:Q", y2="high_80:Q"
-        ),
-        mark(table, "point", filled=True, size=90, opacity=1, color=light("ink")).encode(
-            x=x, y="expected_revenue:Q"
-        ),
-        mark(table, "text", align="left", dx=10, fontWeight="bold").encode(
-            x=x, y="expected_revenue:Q", text="told:N"
-        ),
+    title = (
+        f"{table['text'][-1]} expected within {formatting.count(table['horizon_days'][-1])} days"
     )
-    last = table.row(-1, named=True)
-    return dressed(
-        alt.layer(*layers).properties(width=WIDTH - 100, height=230),
-        title=f"{last['told']} expected within {formatting.count(last['horizon_days'])} days",
-        subtitle="Point: mean. Thick: 80% interval, thin: 95% interval, where the run could "
-        "estimate them.",
+    what = (
+        "Point: mean. Thick: 80% interval, thin: 95% interval, where the run could estimate them."
     )
+    return Chart(drawn, title, what)
 
 
 def order_timeline(
     purchases: pl.DataFrame, *, cutoff_day: int, next_day: int | None, currency: str
-) -> "ChartType":
+) -> Chart:
     """The latest purchases of one customer, the day of scoring, and when the next is expected.
 
     Parameters
@@ -305,49 +233,32 @@ def order_timeline(
     next_day
         None where no purchase is expected.
     """
-    import altair as alt
-
     if purchases.is_empty():
         return empty("purchases", "This run keeps no purchases of this customer.")
-    table = purchases.select(
-        when=(pl.col("day") + 0).cast(pl.Date).cast(pl.Datetime("ms")),
-        revenue="revenue",
-        none=pl.lit(0.0),
+    when = pl.col("day").cast(pl.Int32).cast(pl.Date)
+    table = purchases.select("revenue", when=when, none=0.0)
+    days = {"scored": cutoff_day} | ({} if next_day is None else {"next expected": next_day})
+    marked = pl.DataFrame({"what": list(days), "day": list(days.values())}).select(
+        "what", when=when
     )
-    marks = [(cutoff_day, "scored")] + (
-        [(next_day, "next expected")] if next_day is not None else []
+    x = field("when:T", axis=DAYS | {"tickCount": 6})
+    y = field("revenue:Q", axis=number_axis(f"Revenue, {currency}", tickCount=3))
+    tips = [field("when:T", format="%d %b %Y"), field("revenue:Q", format=",.2f")]
+    dash = by_name("what:N", {"scored": [1, 0], "next expected": [5, 4]})
+    bold, ends = (
+        {"align": "right", "dx": -4, "fontWeight": "bold"},
+        enumerate(marked.iter_slices(1)),
     )
-    lines = pl.DataFrame(marks, schema={"day": pl.Int32, "what": pl.String}, orient="row").select(
-        "what", when=pl.col("day").cast(pl.Date).cast(pl.Datetime("ms"))
+    drawn = panel(
+        mark("rule", table, BLUE | {"strokeWidth": 2}, x=x, y=y, y2="none"),
+        mark("point", table, DOT | BLUE | {"size": 60}, x=x, y=y, tooltip=tips),
+        mark("rule", marked, {"color": "ink"}, x=x, strokeDash=dash),
+        *(mark("text", end, bold, x=x, y=-6 - 14 * k, text="what:N") for k, end in ends),
+        size=(WIDTH - 80, 160),
     )
-    x = alt.X("when:T", axis={"title": None, "grid": False, "tickCount": 6})
-    y = alt.Y("revenue:Q", axis=number_axis(f"Revenue, {currency}", tickCount=3))
-    told = [alt.Tooltip("when:T", format="%d %b %Y"), alt.Tooltip("revenue:Q", format=",.2f")]
-    dash = {"domain": ["scored", "next expected"], "range": [[1, 0], [5, 4]]}
-    layers = (
-        mark(table, "rule", color=light("blue"), strokeWidth=2).encode(x=x, y=y, y2=alt.Y2("none")),
-        mark(table, "point", filled=True, size=60, opacity=1, color=light("blue")).encode(
-            x=x, y=y, tooltip=told
-        ),
-        mark(lines, "rule", color=light("ink")).encode(
-            x=x, strokeDash=alt.StrokeDash("what:N", scale=dash, legend=None)
-        ),
-        *(
-            mark(lines[k], "text", align="right", dx=-4, fontWeight="bold").encode(
-                x=x, y=alt.value(-6 - 14 * k), text="what:N"
-            )
-            for k in range(lines.height)
-        ),
-    )
-    n, last = purchases.height, int(purchases["day"].max())  # type: ignore[arg-type]
-    coming = (
-        f"; the next is expected about {formatting.day(next_day)}" if next_day is not None else ""
-    )
-    return dressed(
-        alt.layer(*layers).properties(width=WIDTH - 80, height=160),
-        title=f"Last bought on {formatting.day(last)}, "
-        f"{formatting.plural(cutoff_day - last, 'day')} before scoring{coming}",
-        subtitle="The only day with a purchase."
-        if n == 1
-        else f"The latest {n} days with a purchase.",
-    )
+    n, last = purchases.height, int(highest(purchases["day"]))
+    silence = formatting.plural(cutoff_day - last, "day")
+    coming = "" if next_day is None else f"; the next is expected about {formatting.day(next_day)}"
+    title = f"Last bought on {formatting.day(last)}, {silence} before scoring{coming}"
+    which = "The only day with a purchase." if n == 1 else f"The latest {n} days with a purchase."
+    return Chart(drawn, title, which)

@@ -1,47 +1,66 @@
 """How good: predictions made before, against what happened after, beside the naive baseline."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from holdfast.report import formatting, ranking_curves
+from holdfast.report.charts.axes import WHOLE, number_axis, panel_title, share_axis, total
 from holdfast.report.charts.base import (
-    WHOLE,
+    BLUE,
+    DOT,
+    Chart,
+    Options,
+    by_name,
     diagonal,
     empty,
+    field,
     mark,
-    number_axis,
-    panel_title,
-    share_axis,
+    panel,
+    rule,
 )
-from holdfast.report.theme import WIDTH, dressed, light
+from holdfast.report.theme import WIDTH, light
 from holdfast.study import ALGORITHMS
-
-if TYPE_CHECKING:
-    from altair.typing import ChartType
 
 PANELS = (("churn", "roc_auc"), ("churn", "brier"), ("value", "wape"), ("value", "spearman"))
 NO_OUTCOME = "No customer has both a prediction and an outcome that varies."
-HALF = WIDTH // 2 - 62
+MODEL, BASELINE = ranking_curves.NAMES
+COLOURS = {MODEL: "blue", BASELINE: "grey"}
+DASHES = {MODEL: [1, 0], BASELINE: [5, 4]}
+_SIZE = (WIDTH // 2 - 62, 250)
+_GAINS = {
+    "churn": (
+        "the riskiest 20% of customers held {} of the leavers",
+        "Leavers found",
+        "Leavers, ranked by risk",
+    ),
+    "value": (
+        "the 20% expected to be worth most held {} of the revenue",
+        "Revenue found",
+        "Revenue, ranked by expected revenue",
+    ),
+}
 
 
-def _lines(table: pl.DataFrame, *, of: str, against: str) -> Any:
+def _lines(table: pl.DataFrame, *, of: str, against: str) -> Options:
     """One line per model and cutoff; the model solid and blue, the baseline dashed and grey."""
-    import altair as alt
-
-    names = list(ranking_curves.NAMES)
-    return mark(table, "line", strokeWidth=2).encode(
-        x=alt.X("x:Q", scale=WHOLE, axis=share_axis(against)),
-        y=alt.Y("y:Q", scale=WHOLE, axis=share_axis(of)),
-        color=alt.Color(
-            "model:N", scale={"domain": names, "range": [light("blue"), light("grey")]}, legend=None
-        ),
-        strokeDash=alt.StrokeDash(
-            "model:N", scale={"domain": names, "range": [[1, 0], [5, 4]]}, legend=None
-        ),
-        detail=alt.Detail("cutoff_day:O") if "cutoff_day" in table.columns else alt.Undefined,
-        order=alt.Order("x:Q"),
+    place = {"x": field("x:Q", scale=WHOLE, axis=share_axis(against)), "order": "x:Q"}
+    if "cutoff_day" in table.columns:
+        place["detail"] = "cutoff_day:O"
+    y, color, dash = (
+        field("y:Q", scale=WHOLE, axis=share_axis(of)),
+        by_name("model:N", COLOURS),
+        DASHES,
+    )
+    return mark(
+        "line",
+        table,
+        {"strokeWidth": 2},
+        **place,
+        y=y,
+        color=color,
+        strokeDash=by_name("model:N", dash),
     )
 
 
@@ -49,16 +68,14 @@ def _key(model: str, baseline: str) -> str:
     return f"solid: model {model}" + (f"; dashed: baseline {baseline}" if baseline else "")
 
 
-def _spread(values: pl.Series) -> str:
-    ends = sorted({formatting.decimal(value, 2) for value in (values.min(), values.max())})  # type: ignore[arg-type]
-    return " to ".join(ends) if values.len() else ""
+def _range(values: pl.Series) -> str:
+    ends = [formatting.decimal(end(values), 2) for end in (min, max)] if values.len() else []
+    return " to ".join(dict.fromkeys(ends))
 
 
-def _seen(n: int, days: pl.Series) -> str:
-    return (
-        f"{formatting.plural(n, 'prediction')} of outcomes that the model had not seen. "
-        f"{_cutoffs(days)}"
-    )
+def _unseen(n: int, days: pl.Series) -> str:
+    predictions = formatting.plural(n, "prediction")
+    return f"{predictions} of outcomes that the model had not seen. {_cutoffs(days)}"
 
 
 def _cutoffs(days: pl.Series) -> str:
@@ -68,7 +85,7 @@ def _cutoffs(days: pl.Series) -> str:
     return f"Cutoff{'s' if len(each) > 1 else ''}: {formatting.listing(each)}."
 
 
-def roc_pr(steps: pl.DataFrame) -> "ChartType":
+def roc_pr(steps: pl.DataFrame) -> Chart:
     """Receiver operating characteristic and precision against recall, one line per cutoff.
 
     Parameters
@@ -76,15 +93,12 @@ def roc_pr(steps: pl.DataFrame) -> "ChartType":
     steps
         `ranking_curves.cumulative(predictions)`.
     """
-    import altair as alt
-
-    found = ranking_curves.ranking(steps)
-    if found.is_empty():
+    ranking = ranking_curves.ranking(steps)
+    if ranking.is_empty():
         return empty("ROC curve", NO_OUTCOME)
-    mine, naive = (found.filter(pl.col("model") == name) for name in ranking_curves.NAMES)
+    model, baseline = (ranking.filter(pl.col("model") == name) for name in (MODEL, BASELINE))
     area, average = (
-        _key(_spread(mine[column]), _spread(naive[column]))
-        for column in ("area", "average_precision")
+        _key(_range(model[name]), _range(baseline[name])) for name in ("area", "average_precision")
     )
     roc = _lines(
         ranking_curves.roc(steps), of="Leavers found", against="Stayers flagged by mistake"
@@ -92,66 +106,44 @@ def roc_pr(steps: pl.DataFrame) -> "ChartType":
     recall = _lines(
         ranking_curves.precision_recall(steps), of="Flagged who left", against="Leavers found"
     )
-    roc_panel = alt.layer(diagonal(color=light("line")), roc)
-    seen = _seen(int(ranking_curves.total(mine, "customers")), mine["cutoff_day"])
-    of_100 = formatting.decimal(100 * float(mine["area"].mean()), 0)  # type: ignore[arg-type]
-    return dressed(
-        alt.hconcat(
-            roc_panel.properties(width=HALF, height=250, title=panel_title("ROC", f"Area; {area}")),
-            recall.properties(
-                width=HALF,
-                height=250,
-                title=panel_title("Precision and recall", f"Average; {average}"),
-            ),
-            spacing=30,
-        ),
-        title=f"Given a leaver and a stayer, the model picks the leaver {of_100} times in 100",
-        subtitle=seen,
-    )
+    panels = [
+        panel(diagonal("line"), roc, size=_SIZE, title=panel_title("ROC", f"Area; {area}")),
+        panel(recall, size=_SIZE, title=panel_title("Precision and recall", f"Average; {average}")),
+    ]
+    of_100 = formatting.decimal(100 * float(np.mean(model["area"].to_numpy())), 0)
+    title = f"Given a leaver and a stayer, the model picks the leaver {of_100} times in 100"
+    what = _unseen(int(total(model["customers"])), model["cutoff_day"])
+    return Chart({"hconcat": panels, "spacing": 30}, title, what)
 
 
-def calibration(predictions: pl.DataFrame) -> "ChartType":
+def calibration(predictions: pl.DataFrame) -> Chart:
     """Does a predicted 30 % happen in 30 of 100 cases: the reliability curve above the count of
     customers.
     """
-    import altair as alt
-
     bins = ranking_curves.reliability(predictions)
     if bins.is_empty():
         return empty("calibration", "No customer has both a predicted probability and an outcome.")
-    x = alt.X("predicted:Q", scale=WHOLE, axis=share_axis(None, labels=False))
-    y = alt.Y("actual:Q", scale=WHOLE, axis=share_axis("Share that left"))
+    x = field("predicted:Q", scale=WHOLE, axis=share_axis(None, labels=False))
+    y = field("actual:Q", scale=WHOLE, axis=share_axis("Share that left"))
     dots = {"size": 50, "filled": True, "color": light("blue")}
-    curve = alt.layer(
-        diagonal(color=light("muted"), strokeDash=[4, 4]),
-        mark(bins, "rule", color=light("blue"), strokeWidth=1.5).encode(
-            x=x, y=alt.Y("low:Q"), y2=alt.Y2("high")
-        ),
-        mark(bins, "line", color=light("blue"), point=dots).encode(x=x, y=y),
+    curve = panel(
+        diagonal("muted", strokeDash=[4, 4]),
+        mark("rule", bins, BLUE | {"strokeWidth": 1.5}, x=x, y="low:Q", y2="high"),
+        mark("line", bins, BLUE | {"point": dots}, x=x, y=y),
+        size=(WIDTH - 80, 280),
     )
-    bars = bins.select(
-        "customers", none=0, start=pl.col("bin") / 10 + 0.005, end=pl.col("bin") / 10 + 0.095
+    start = pl.col("bin") / 10
+    bars = bins.select("customers", none=0, start=start + 0.005, end=start + 0.095)
+    x = field("start:Q", scale=WHOLE, axis=share_axis("Predicted churn probability"))
+    y = field("customers:Q", axis=number_axis("Customers", tickCount=2))
+    counts = mark("rect", bars, {"color": "grey"}, x=x, x2="end", y=y, y2="none")
+    panels = {"vconcat": [curve, panel(counts, size=(WIDTH - 80, 70))], "spacing": 12}
+    days = predictions.drop_nulls(["churned", "churn_probability"])["cutoff_day"]
+    what = (
+        "On the dashed line, predicted = actual. Bars show 95% intervals. "
+        f"{_unseen(days.len(), days)}"
     )
-    counts = mark(bars, "rect", color=light("grey")).encode(
-        x=alt.X("start:Q", scale=WHOLE, axis=share_axis("Predicted churn probability")),
-        x2=alt.X2("end"),
-        y=alt.Y("customers:Q", axis=number_axis("Customers", tickCount=2)),
-        y2=alt.Y2("none"),
-    )
-    width = WIDTH - 80
-    known = predictions.filter(
-        pl.col("churned").is_not_null() & pl.col("churn_probability").is_not_null()
-    )
-    seen = _seen(known.height, known["cutoff_day"])
-    return dressed(
-        alt.vconcat(
-            curve.properties(width=width, height=280),
-            counts.properties(width=width, height=70),
-            spacing=12,
-        ),
-        title=_how_calibrated(bins),
-        subtitle=f"On the dashed line, predicted = actual. Bars show 95% intervals. {seen}",
-    )
+    return Chart(panels, _how_calibrated(bins), what)
 
 
 def _how_calibrated(bins: pl.DataFrame) -> str:
@@ -165,7 +157,7 @@ def _how_calibrated(bins: pl.DataFrame) -> str:
     return f"Predicted probabilities are {points} too {'high' if lean > 0 else 'low'} on average"
 
 
-def gains(steps: pl.DataFrame) -> "ChartType":
+def gains(steps: pl.DataFrame) -> Chart:
     """How many leavers, and how much revenue, lie in the share of customers ranked highest.
 
     Parameters
@@ -173,114 +165,97 @@ def gains(steps: pl.DataFrame) -> "ChartType":
     steps
         `ranking_curves.cumulative(predictions)`.
     """
-    import altair as alt
-
     table = ranking_curves.gains(steps)
-    tasks = [task for task in ranking_curves.MODELS if task in table["task"].to_list()]
+    tasks = [task for task in _GAINS if task in table["task"]]
     if not tasks:
         return empty("gains", NO_OUTCOME)
-    parts = {task: table.filter(pl.col("task") == task) for task in tasks}
-    said = {
-        "churn": "the riskiest 20% of customers held {} of the leavers",
-        "value": "the 20% expected to be worth most held {} of the revenue",
-    }
-    held = [
-        said[task].format(formatting.percent(ranking_curves.caught(part, 0.2)[0], 0))
-        for task, part in parts.items()
-    ]
-    return dressed(
-        alt.hconcat(*(_gain(part, task) for task, part in parts.items()), spacing=30),
-        title=formatting.capital(formatting.listing(held)),
-        subtitle=_cutoffs(steps["cutoff_day"]),
+    panels, sentences = zip(
+        *(_gain(table.filter(pl.col("task") == task), task) for task in tasks), strict=True
     )
+    title = formatting.capital(formatting.listing(list(sentences)))
+    return Chart({"hconcat": list(panels), "spacing": 30}, title, _cutoffs(steps["cutoff_day"]))
 
 
-def _gain(table: pl.DataFrame, task: str) -> "ChartType":
-    import altair as alt
-
-    mine, naive = ranking_curves.caught(table, 0.2)
-    key = _key(
-        formatting.percent(mine, 0), formatting.percent(naive, 0) if naive is not None else ""
+def _gain(table: pl.DataFrame, task: str) -> tuple[Options, str]:
+    """One task's panel and sentence."""
+    sentence, of, heading = _GAINS[task]
+    model, baseline = ranking_curves.caught(table, 0.2)
+    held, naive = (
+        formatting.percent(model, 0),
+        "" if baseline is None else formatting.percent(baseline, 0),
     )
-    is_churn = task == "churn"
-    fifth = mark(
-        pl.DataFrame({"x": [0.2]}), "rule", color=light("muted"), strokeDash=[2, 3]
-    ).encode(x=alt.X("x:Q"))
-    lines = _lines(
-        table,
-        of="Leavers found" if is_churn else "Revenue found",
-        against="Customers, highest first",
+    title = panel_title(heading, f"At 20%; {_key(held, naive)}")
+    lines, fifth = (
+        _lines(table, of=of, against="Customers, highest first"),
+        rule("x", 0.2, strokeDash=[2, 3]),
     )
-    heading = "Leavers, ranked by risk" if is_churn else "Revenue, ranked by expected revenue"
-    panel = alt.layer(diagonal(color=light("line")), fifth, lines)
-    return panel.properties(width=HALF, height=250, title=panel_title(heading, f"At 20%; {key}"))
+    return panel(diagonal("line"), fifth, lines, size=_SIZE, title=title), sentence.format(held)
 
 
-def backtest(evidence: pl.DataFrame) -> "ChartType":
+def backtest(evidence: pl.DataFrame) -> Chart:
     """The champion beside the naive baseline at every cutoff, with bootstrap intervals."""
-    import altair as alt
-
     table = ranking_curves.contests(evidence, ALGORITHMS)
-    parts = [
-        (name, table.filter((pl.col("task") == task) & (pl.col("metric") == name)))
-        for task, name in PANELS
-    ]
-    shown = [(name, part) for name, part in parts if part.height]
+    parts = table.partition_by("task", "metric", as_dict=True)
+    shown = {metric: parts[task, metric] for task, metric in PANELS if (task, metric) in parts}
     if not shown:
         return empty(
             "backtest", "No metric has been computed for both the model and a naive baseline."
         )
-    is_wide = max(part.height for _, part in shown) > 2
+    is_wide = max(part.height for part in shown.values()) > 2
     width = WIDTH - 80 if is_wide else WIDTH // 2 - 50
-    wins, n = (
-        sum(int(part["wins"].sum()) for _, part in shown),
-        sum(part.height for _, part in shown),
+    n, wins = (
+        sum(count)
+        for count in zip(*((p.height, p["wins"].sum()) for p in shown.values()), strict=True)
     )
-    return dressed(
-        alt.concat(
-            *(_metric(part, name, width=width) for name, part in shown),
-            columns=1 if is_wide else 2,
-            spacing={"row": 66 if n <= 6 * len(shown) else 104, "column": 64},
-            bounds="flush",
-        ),
-        title=f"The model beats the naive baseline in {wins} of "
-        f"{formatting.plural(n, 'comparison')}",
-        subtitle="Blue circles: model. Grey squares: naive baseline. Bars: 95% intervals "
-        "(bootstrap of customers). " + _cutoffs(table["cutoff_day"]),
+    spacing = {"row": 66 if n <= 6 * len(shown) else 104, "column": 64}
+    panels = [_metric(part, name, width=width) for name, part in shown.items()]
+    drawn = {
+        "concat": panels,
+        "columns": 1 if is_wide else 2,
+        "spacing": spacing,
+        "bounds": "flush",
+    }
+    title = f"The model beats the naive baseline in {wins} of {formatting.plural(n, 'comparison')}"
+    key = (
+        "Blue circles: model. Grey squares: naive baseline. "
+        "Bars: 95% intervals (bootstrap of customers)."
     )
+    return Chart(drawn, title, f"{key} {_cutoffs(table['cutoff_day'])}")
 
 
-def _metric(table: pl.DataFrame, name: str, *, width: int) -> "ChartType":
-    import altair as alt
-
-    names, metric = list(ranking_curves.NAMES), formatting.METRICS[name]
+def _metric(table: pl.DataFrame, name: str, *, width: int) -> Options:
+    metric, both, is_crowded = (
+        formatting.METRICS[name],
+        ranking_curves.side_by_side(table),
+        table.height > 6,
+    )
     form = ".0%" if metric.unit == "percent" else ".2f"
-    both = ranking_curves.side_by_side(table)
-    is_crowded = table.height > 6
-    angle = {"labelAngle": -45 if is_crowded else 0, "title": None}
-    x = alt.X("cutoff:O", sort=table["cutoff"].to_list(), axis=angle)
-    offset = alt.XOffset("model:N", sort=names)
-    colour = alt.Color(
-        "model:N", scale={"domain": names, "range": [light("blue"), light("grey")]}, legend=None
+    angle, scale = (
+        {"labelAngle": -45 if is_crowded else 0, "title": None},
+        {"zero": False, "padding": 12},
     )
-    scale = {"zero": False, "padding": 12}
-    y = alt.Y("value:Q", scale=scale, axis={"format": form, "tickCount": 4, "title": None})
-    shape = alt.Shape(
-        "model:N", scale={"domain": names, "range": ["circle", "square"]}, legend=None
-    )
-    bars = mark(both, "rule", strokeWidth=2).encode(
-        y=alt.Y("low:Q", scale=scale), y2=alt.Y2("high"), color=colour
-    )
-    dots = mark(both, "point", filled=True, size=70, opacity=1).encode(
-        y=y, shape=shape, color=colour
-    )
-    texts = [
-        mark(both.filter(pl.col("model") == model), "text", fontSize=11, align=align, dx=dx).encode(
-            y=y, text=alt.Text("value:Q", format=form)
-        )
-        for model, align, dx in zip(names, ("right", "left"), (-8, 8), strict=True)
+    x = field("cutoff:O", sort=table["cutoff"].to_list(), axis=angle)
+    place = {"x": x, "xOffset": field("model:N", sort=[MODEL, BASELINE])}
+    y = field("value:Q", scale=scale, axis={"format": form, "tickCount": 4, "title": None})
+    low, color = field("low:Q", scale=scale), by_name("model:N", COLOURS)
+    shape = by_name("model:N", {MODEL: "circle", BASELINE: "square"})
+    marks = [
+        mark("rule", both, {"strokeWidth": 2}, **place, y=low, y2="high", color=color),
+        mark("point", both, DOT | {"size": 70}, **place, y=y, shape=shape, color=color),
     ]
-    layers = [bars, dots, *(texts if not is_crowded else [])]
-    panel = alt.layer(*(layer.encode(x=x, xOffset=offset) for layer in layers))
-    heading = panel_title(f"{metric.label}, {metric.better} is better")
-    return panel.properties(width=width, height=140, title=heading)
+    if not is_crowded:
+        marks += pair_of_texts(both, "model", 11, **place, y=y, text=field("value:Q", format=form))
+    title = panel_title(f"{metric.label}, {metric.better} is better")
+    return panel(*marks, size=(width, 140), title=title)
+
+
+def pair_of_texts(
+    table: pl.DataFrame, column: str, size: int = 12, **channels: Any
+) -> list[Options]:
+    """The figures of two marks side by side: left of the first one, right of the second."""
+    sides = (
+        {"align": "right", "dx": -8, "fontSize": size},
+        {"align": "left", "dx": 8, "fontSize": size},
+    )
+    parts = table.partition_by(column, maintain_order=True)
+    return [mark("text", part, side, **channels) for part, side in zip(parts, sides, strict=True)]
