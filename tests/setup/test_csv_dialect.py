@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from holdfast.io.files import DataFile, kind_of
-from holdfast.setup.csv_dialect import detected
+from holdfast.setup.csv_dialect import detect_dialect
 from holdfast.study import Csv
 
 
 def looked_at(folder: Path, content: bytes) -> Csv:
     (folder / "orders.csv").write_bytes(content)
-    return detected(DataFile(folder / "orders.csv", kind_of(folder / "orders.csv")))
+    return detect_dialect(DataFile(folder / "orders.csv", kind_of(folder / "orders.csv")))
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])

@@ -26,7 +26,7 @@ _POINT_NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)\.\d+")
 Encoding = Literal["utf-8", "utf-8-sig", "latin-1", "utf-16"]
 
 
-def detected(file: DataFile) -> Csv:
+def detect_dialect(file: DataFile) -> Csv:
     """Guess encoding, delimiter, quote and decimal sign from the first 64 MB.
 
     Bytes that are no UTF-8 are taken for Latin-1, in which nothing is impossible: the guess to look

@@ -5,15 +5,21 @@ from pathlib import Path
 
 from holdfast.errors import DataError
 from holdfast.expressions import quoted
-from holdfast.ingest.sql import literal
-from holdfast.setup.column_roles import column_for, log_columns, misnamed
+from holdfast.ingest.sql import literal, literals
+from holdfast.setup.column_roles import LOG_ROLES, column_for, log_columns, misnamed
 from holdfast.setup.file_sample import Sample
-from holdfast.setup.study_writer import Draft, written
+from holdfast.setup.study_writer import Draft, to_toml
 from holdfast.study import Csv
 
 _HORIZONS = (30, 90, 180, 365)
 _LEAST_HISTORY = 90
 _MOSTLY = 0.9
+_YES = ("yes", "true", "1", "y", "t")
+_HOLDS = {
+    "customer_id": "ids",
+    "occurred_at": "dates in nearly all rows",
+    "churned": "two outcomes",
+}
 
 
 def log_study(draft: Draft, sample: Sample, *, path: str, csv: Csv | None) -> None:
@@ -24,57 +30,41 @@ def log_study(draft: Draft, sample: Sample, *, path: str, csv: Csv | None) -> No
     DataError
         No column names the customer, or none says when.
     """
+    prefix = "transactions.columns."
     given = {
-        key.removeprefix("transactions.columns."): name
-        for key, name in draft.given.items()
-        if ".columns." in key
+        key.removeprefix(prefix): name for key, name in draft.given.items() if ".columns." in key
     }
     columns = log_columns(sample, given)
-    for role, meaning in (("customer_id", "names the customer"), ("occurred_at", "says when")):
-        _required(columns.get(role), f"transactions.columns.{role}", meaning, sample)
-    when = columns["occurred_at"]
+    _require(columns.get("customer_id"), f"{prefix}customer_id", "names the customer", sample)
+    when = _require(columns.get("occurred_at"), f"{prefix}occurred_at", "says when", sample)
     formats = sample.time_formats(when)
     chosen = min(formats, key=lambda each: sample.descents(when, each)) if formats else None
-    days = sample.days(when, chosen)
     _general(draft)
-    horizons = _horizons(days) if sample.complete else list(_HORIZONS)
-    why = (
-        f"the log spans {days} days"
-        if sample.complete
-        else "as far as the log goes; only its beginning was looked at"
-    )
+    horizons, why = list(_HORIZONS), "as far as the log goes; only its beginning was looked at"
+    if sample.complete:
+        days = sample.days(when, chosen)
+        horizons, why = _horizons(days), f"the log spans {days} days"
     draft.put("horizons_days", horizons, why, sure=sample.complete)
     draft.section("transactions")
     draft.put("path", path, "the file")
-    again = sample.repeated(sample.names)
-    several = (
-        f"{again:,} of {sample.height:,} rows repeat an earlier one: purchases, or double entries "
-        '("drop")?'
-    )
-    draft.put(
-        "exact_duplicates", "keep", several if again else "no row repeats another", sure=not again
-    )
+    repeated, why = sample.repeated(sample.names), "no row repeats another"
+    if repeated:
+        why = (
+            f"{repeated:,} of {sample.height:,} rows repeat an earlier one: purchases, or double "
+            'entries ("drop")?'
+        )
+    draft.put("exact_duplicates", "keep", why, sure=not repeated)
     if csv is not None:
         _csv(draft, csv, "transactions")
-        ambiguous = f"; {', '.join(str(each) for each in formats if each != chosen)} would do too"
-        draft.put(
-            "timestamp_format",
-            chosen,
-            f"reads every date{ambiguous if len(formats) > 1 else ''}",
-            sure=len(formats) < 2,
-        )
+        others = ", ".join(str(each) for each in formats if each != chosen)
+        why = f"reads every date; {others} would do too" if others else "reads every date"
+        draft.put("timestamp_format", chosen, why, sure=not others)
     _columns(draft, columns)
     _returns_and_rules(draft, sample, columns)
     draft.section("churn")
-    draft.put(
-        "horizon_days",
-        horizons[min(1, len(horizons) - 1)],
-        "a customer who buys nothing for so long has left",
-    )
+    draft.put("horizon_days", horizons[:2][-1], "a customer who buys nothing for so long has left")
     draft.section("value")
-    draft.put(
-        "horizon_days", horizons[min(2, len(horizons) - 1)], "revenue is predicted for so long"
-    )
+    draft.put("horizon_days", horizons[:3][-1], "revenue is predicted for so long")
 
 
 def snapshot_study(
@@ -87,28 +77,21 @@ def snapshot_study(
     DataError
         No column names the customer, or nothing says who left.
     """
-    customer = draft.given.get("snapshot.columns.customer_id") or column_for(sample, "customer_id")
-    customer = _required(customer, "snapshot.columns.customer_id", "names the customer", sample)
+    customer_key, churned_key = "snapshot.columns.customer_id", "snapshot.labels.churned"
+    customer = draft.given.get(customer_key) or column_for(sample, "customer_id")
+    customer = _require(customer, customer_key, "names the customer", sample)
     churned, why, hidden = _churned(sample)
-    churned = _required(
-        draft.given.get("snapshot.labels.churned") or churned,
-        "snapshot.labels.churned",
-        "says who left",
-        sample,
-    )
+    churned = draft.given.get(churned_key) or churned
+    churned = _require(churned, churned_key, "says who left", sample)
     value = column_for(sample, "value")
     _general(draft)
     draft.section("snapshot")
     draft.put("path", path, "the file")
-    draft.put(
-        "as_of",
-        taken_on.isoformat(),
-        "the day on which the file was last changed: when was it taken?",
-        sure=False,
-    )
+    taken = "the day on which the file was last changed: when was it taken?"
+    draft.put("as_of", taken_on.isoformat(), taken, sure=False)
     labels = [*hidden, *([value] if value else [])]
-    draft.put("hidden_from_churn", labels, "what the labels are made of")
-    draft.put("hidden_from_value", labels, "what the labels are made of")
+    for hidden_from in ("hidden_from_churn", "hidden_from_value"):
+        draft.put(hidden_from, labels, "what the labels are made of")
     if csv is not None:
         _csv(draft, csv, "snapshot")
     draft.section("snapshot.columns")
@@ -119,35 +102,31 @@ def snapshot_study(
     draft.put("value", quoted(value) if value else None, "a column of that name")
 
 
-def _required(found: str | None, key: str, meaning: str, sample: Sample) -> str:
-    if not found:
-        role = key.rpartition(".")[2]
-        near = misnamed(sample, role)
-        doubt = f"'{near}' is named so, but {_disagrees(sample, near, role)}" if near else ""
+def _require(column: str | None, key: str, meaning: str, sample: Sample) -> str:
+    if column:
+        return column
+    role = key.rpartition(".")[2]
+    near = misnamed(sample, role)
+    if near is None:
         raise DataError(
-            doubt
-            or f"no column of the file {meaning} by its name; it has {', '.join(sample.names)}",
-            fix=f"correct its cells, or give another with --set {key}=COLUMN"
-            if near
-            else f"give {key}",
+            f"no column of the file {meaning} by its name; it has {', '.join(sample.names)}",
+            fix=f"give {key}",
             key=key,
         )
-    return found
+    raise DataError(
+        f"'{near}' is named so, but {_disagreement(sample, near, role)}",
+        fix=f"correct its cells, or give another with --set {key}=COLUMN",
+        key=key,
+    )
 
 
-def _disagrees(sample: Sample, name: str, role: str) -> str:
+def _disagreement(sample: Sample, name: str, role: str) -> str:
     """How the content of a column disagrees with its name."""
     if role == "customer_id" and sample.distinct(name) == 1:
         return "it holds one customer only: there is nobody to tell apart"
-    shown = ", ".join(
-        value if len(value) <= 30 else f"{value[:29]}…" for value in sample.values(name, at_most=3)
-    )
-    what = {
-        "customer_id": "ids",
-        "occurred_at": "dates in nearly all rows",
-        "churned": "two outcomes",
-    }[role]
-    return f"it does not hold {what}; its commonest are {shown}" if shown else "it is empty"
+    values = sample.values(name)[:3]
+    shown = ", ".join(value if len(value) <= 30 else f"{value[:29]}…" for value in values)
+    return f"it does not hold {_HOLDS[role]}; its commonest are {shown}" if shown else "it is empty"
 
 
 def _general(draft: Draft) -> None:
@@ -177,15 +156,7 @@ def _csv(draft: Draft, csv: Csv, kind: str) -> None:
 
 def _columns(draft: Draft, columns: dict[str, str]) -> None:
     draft.section("transactions.columns")
-    for role in (
-        "customer_id",
-        "occurred_at",
-        "order_id",
-        "product_id",
-        "quantity",
-        "unit_price",
-        "amount",
-    ):
+    for role in LOG_ROLES:
         draft.put(role, columns.get(role), "by its name and content")
     if "amount" not in columns and not {"quantity", "unit_price"} <= set(columns):
         draft.comment(
@@ -196,44 +167,29 @@ def _columns(draft: Draft, columns: dict[str, str]) -> None:
 def _returns_and_rules(draft: Draft, sample: Sample, columns: dict[str, str]) -> None:
     order, product = columns.get("order_id"), columns.get("product_id")
     cancelled = sample.count(order, "C%") if order else 0
-    if order and 0 < cancelled < sample.known(order) / 2:
+    if order and 0 < cancelled < sample.filled(order) / 2:
         draft.section("transactions.returns")
         draft.put(
             "when", f"{quoted(order)} LIKE 'C%'", f"{cancelled:,} rows: cancellations?", sure=False
         )
-    if product:
-        many, bare = sample.without_digits(product)
-        if 0 < many <= (1 - _MOSTLY) * sample.distinct(product):
-            draft.section("transactions.set_aside")
-            listed = ", ".join(map(literal, bare))
-            rule = written(f"{quoted(product)} IN ({listed})")
-            draft.comment(
-                f'"not a product" = {rule}  # codes without a digit: postage and the like? (?)'
-            )
+    bare = sample.values(product, without_digits=True) if product else []
+    if product and 0 < len(bare) <= (1 - _MOSTLY) * sample.distinct(product):
+        draft.section("transactions.set_aside")
+        rule = to_toml(f"{quoted(product)} IN {literals(bare[:10])}")
+        draft.comment(
+            f'"not a product" = {rule}  # codes without a digit: postage and the like? (?)'
+        )
 
 
 def _churned(sample: Sample) -> tuple[str | None, str, list[str]]:
     """Return an expression for who left, why, and the columns it reads."""
     if column := column_for(sample, "churned"):
-        yes = next(
-            (
-                each
-                for each in sample.values(column)
-                if each.lower() in ("yes", "true", "1", "y", "t")
-            ),
-            None,
-        )
-        return (
-            f"{quoted(column)} = {literal(yes)}" if yes else quoted(column),
-            "a column of that name",
-            [column],
-        )
+        yes = next((each for each in sample.values(column)[:20] if each.lower() in _YES), None)
+        rule = f"{quoted(column)} = {literal(yes)}" if yes else quoted(column)
+        return rule, "a column of that name", [column]
     if column := column_for(sample, "recency"):
-        return (
-            f"{quoted(column)} > 90",
-            f"no column says it; '{column}' days without a purchase is a formula",
-            [column],
-        )
+        why = f"no column says it; '{column}' days without a purchase is a formula"
+        return f"{quoted(column)} > 90", why, [column]
     return None, "", []
 
 

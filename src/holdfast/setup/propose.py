@@ -14,7 +14,7 @@ from holdfast.ingest.sources import common_columns
 from holdfast.io.csv import CsvFiles
 from holdfast.io.files import DataFile, find_files
 from holdfast.setup.column_roles import column_for, log_columns, misnamed
-from holdfast.setup.csv_dialect import detected
+from holdfast.setup.csv_dialect import detect_dialect
 from holdfast.setup.file_sample import Sample
 from holdfast.setup.proposals import file_day, log_study, snapshot_study
 from holdfast.setup.study_writer import Draft, Guess, path_in
@@ -96,7 +96,7 @@ def _dialect(files: Sequence[DataFile], given: Mapping[str, str]) -> Csv | None:
     if files[0].kind == "parquet":
         return None
     known = {key.partition(".csv.")[2]: value for key, value in given.items() if ".csv." in key}
-    return Csv.model_validate({**detected(files[0]).model_dump(), **known})
+    return Csv.model_validate({**detect_dialect(files[0]).model_dump(), **known})
 
 
 def _rows(files: Sequence[DataFile], csv: Csv | None) -> tuple[pl.DataFrame, bool]:

@@ -87,22 +87,22 @@ class Draft:
         if value is None:
             return
         why = _one_line(because) + ("" if sure else " (?)")
-        self._sections[self._section].append(f"{_key(key)} = {written(value)}  # {why}")
-        told = value if isinstance(value, str) else written(value)
+        self._sections[self._section].append(f"{_key(key)} = {to_toml(value)}  # {why}")
+        told = value if isinstance(value, str) else to_toml(value)
         self.guesses.append(Guess(key=dotted, value=told, because=because, sure=sure))
 
 
-def written(value: Value) -> str:
+def to_toml(value: Value) -> str:
     """A value as TOML has it.
 
-    >>> written('a "b"'), written(["x", "y"]), written(3)
+    >>> to_toml('a "b"'), to_toml(["x", "y"]), to_toml(3)
     ('"a \\\\"b\\\\""', '["x", "y"]', '3')
     """
     if isinstance(value, str):
         # A TOML basic string escapes as JSON does, but for DEL, which JSON leaves alone.
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, Sequence):
-        return f"[{', '.join(map(written, value))}]"
+        return f"[{', '.join(map(to_toml, value))}]"
     return str(value)
 
 
@@ -123,7 +123,7 @@ def _read(given: str, *, like: Value | None) -> Value:
         value: Value = tomllib.loads(f"v = {given}")["v"]
     except tomllib.TOMLDecodeError:
         raise StudyError(
-            f"{given!r} is no value for {written(like)}", fix="write it as TOML does"
+            f"{given!r} is no value for {to_toml(like)}", fix="write it as TOML does"
         ) from None
     return value
 
@@ -133,7 +133,7 @@ def _toml(given: str) -> str:
     try:
         tomllib.loads(f"v = {given}")
     except tomllib.TOMLDecodeError:
-        return written(given)
+        return to_toml(given)
     return _one_line(given)
 
 
@@ -143,4 +143,4 @@ def _one_line(text: str) -> str:
 
 
 def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else written(name)
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else to_toml(name)
