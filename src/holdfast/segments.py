@@ -35,7 +35,8 @@ _NAMES = {
     "low": ("Hibernating", "Losing Customer"),
 }
 _SCALE = 10_000
-_LEVELS = ((0.70, "🔴 VERY HIGH"), (0.30, "🟠 HIGH"), (0.10, "🟡 MODERATE"))
+RISK_BANDS = ((0.0, "🟢 LOW"), (0.1, "🟡 MODERATE"), (0.3, "🟠 HIGH"), (0.7, "🔴 VERY HIGH"))
+"""From which churn probability on a band begins, and the original system's words for it."""
 
 
 def churn_level(probability: float) -> str:
@@ -44,7 +45,7 @@ def churn_level(probability: float) -> str:
     >>> [churn_level(p) for p in (0.70, 0.30, 0.10, 0.0999)]
     ['🔴 VERY HIGH', '🟠 HIGH', '🟡 MODERATE', '🟢 LOW']
     """
-    return next((level for least, level in _LEVELS if probability >= least), "🟢 LOW")
+    return next(level for least, level in reversed(RISK_BANDS) if probability >= least)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,12 @@ from tests.api.conftest import client_of
 from tests.api.harness import Api
 
 from holdfast.api.app import application
-from holdfast.api.routes import PUBLIC, role_for, template
+from holdfast.api.routes import UNMATCHED, Routes
 from holdfast.io.keys import KeyFile
 
 ROLES = ("reader", "operator", "admin")
+ROUTES = Routes(application())
+PUBLIC = {"/health", "/ready"}
 
 
 def every_route() -> list[tuple[str, str]]:
@@ -35,7 +37,7 @@ def test_the_routes_are_all_found() -> None:
     found = dict.fromkeys(path for _, path in every_route())
     assert {"/docs", "/openapi.json", "/metrics", "/predict", "/rollback", "/keys"} <= set(found)
     assert len(found) >= 20
-    assert all(template(path_of(path)) != "unmatched" for path in found)
+    assert all(ROUTES.find(path_of(path)) != UNMATCHED for path in found)
 
 
 @pytest.fixture
@@ -47,9 +49,10 @@ def guarded(project: Path, keys: dict[str, str]) -> Api:
 def test_every_route_is_closed_to_whoever_may_not(
     guarded: Api, keys: dict[str, str], method: str, path: str
 ) -> None:
-    url, needed = path_of(path), role_for(method, path_of(path))
+    url, needed = path_of(path), ROUTES.find(path_of(path)).role(method)
     with guarded as api:
         if path in PUBLIC:
+            assert needed is None
             assert api.request(method, url).status_code == 200
             return
         assert needed is not None
@@ -75,10 +78,10 @@ def test_an_unknown_route_tells_nothing_without_a_key(guarded: Api) -> None:
 
 
 def test_changes_need_an_operator_and_keys_an_admin() -> None:
-    assert role_for("POST", "/rollback") == "operator"
-    assert role_for("DELETE", "/anything") == "operator"
-    assert role_for("POST", "/predict") == "reader"
-    assert role_for("GET", "/keys") == "admin"
+    assert ROUTES.find("/rollback").role("POST") == "operator"
+    assert ROUTES.find("/anything").role("DELETE") == "operator"
+    assert ROUTES.find("/predict").role("POST") == "reader"
+    assert ROUTES.find("/keys").role("GET") == "admin"
 
 
 def test_a_revoked_key_is_refused_at_once_and_its_last_use_is_known(

@@ -137,5 +137,5 @@ def test_a_change_that_is_still_at_work_is_a_conflict(project: Path) -> None:
             statuses.append(posted(api, "/rollback", b"", **{"idempotency-key": "two"}).status_code)
             return 200, {}
 
-        idempotency.once("two", "rollback\n", holder="local", change=change)
+        idempotency.change_once("two", "rollback\n", holder="local", change=change)
     assert statuses == [409]

@@ -1,6 +1,6 @@
 """The REST API: it reads a published run or calls a verb, and computes nothing itself.
 
-    request → cors → gate (key, rate, size, time, headers, metrics, log) → fast answers
+    request → cors → middleware (key, rate, size, time, headers, metrics, log) → fast answers
                                                                          → FastAPI → a module per
                                                                          resource
 

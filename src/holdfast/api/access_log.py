@@ -1,4 +1,4 @@
-"""The journal: one JSON line per request, without personal data.
+"""The access log: one JSON line per request, without personal data.
 
 Neither the path (it holds a customer's name), nor the query, nor a body, nor an address is written:
 only the route's template. Lines are gathered and written together, because a write per request
@@ -17,7 +17,7 @@ from typing import Any
 _WRITE_EVERY = 0.2
 
 
-class Journal:
+class AccessLog:
     """Writes to standard error; `write` may be called from the event loop's thread only."""
 
     def __init__(self, *, enabled: bool = True) -> None:
@@ -53,13 +53,7 @@ class Journal:
 
     def event(self, level: str, event: str, **facts: Any) -> None:
         """Tell of something that is no request."""
-        told = {
-            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "level": level,
-            "event": event,
-            **facts,
-        }
-        self._lines.append(json.dumps(told, ensure_ascii=False, default=str) + "\n")
+        self._lines.append(_line(level=level, event=event, **facts) + "\n")
 
     def flush(self) -> None:
         """Write what was gathered."""
@@ -80,11 +74,9 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line."""
-        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        told = {
-            "time": moment,
-            "level": record.levelname.lower(),
-            "event": "server",
-            "message": record.getMessage(),
-        }
-        return json.dumps(told, ensure_ascii=False)
+        return _line(level=record.levelname.lower(), event="server", message=record.getMessage())
+
+
+def _line(**facts: Any) -> str:
+    moment = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return json.dumps({"time": moment, **facts}, ensure_ascii=False, default=str)

@@ -1,5 +1,5 @@
-"""The application of one worker: routes, problems, documentation, the gate around them, and what
-runs beside them.
+"""The application of one worker: routes, problems, their description, the middleware around them,
+and what runs beside them.
 """
 
 import asyncio
@@ -10,20 +10,34 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 import holdfast
 from holdfast.api import documentation
-from holdfast.api.context import Asked, Context
-from holdfast.api.examples import ANSWERS
-from holdfast.api.middleware import App, Gate
-from holdfast.api.problems import MEDIA_TYPE, Refused, encoded, problem, status_of
+from holdfast.api.context import Context
+from holdfast.api.middleware import App, Middleware
+from holdfast.api.problems import (
+    MEDIA_TYPE,
+    Refused,
+    encode,
+    headers_of,
+    problem,
+    refuse_defect,
+    refuse_invalid,
+    status_of,
+)
 from holdfast.api.resources import customers, evidence, health, predict, runs, segments
+from holdfast.api.routes import Routes
+from holdfast.api.schemas import Batch, History, WhatIf
 from holdfast.api.settings import Settings
 from holdfast.errors import HoldfastError
 
 _RECORD_USE_EVERY = 30.0
+_BODIES: tuple[type[BaseModel], ...] = (History, Batch, WhatIf)
+"""Described as pydantic does: FastAPI leaves out what it does not read itself, and defaults of
+null."""
 
 
 def create() -> App:
@@ -33,7 +47,7 @@ def create() -> App:
 
 def build(context: Context) -> App:
     """Build the application around a context."""
-    app: App = Gate(application(context), context)
+    app: App = Middleware(application(context), context)
     if context.settings.cors_origins:
         app = CORSMiddleware(
             app,
@@ -50,7 +64,7 @@ def application(context: Context | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         assert context is not None
-        async with _beside(context):
+        async with _run_beside(context):
             yield
 
     app = FastAPI(
@@ -66,24 +80,27 @@ def application(context: Context | None = None) -> FastAPI:
     )
     for resource in (health, predict, customers, segments, evidence, runs, documentation):
         app.include_router(resource.router)
-    app.add_exception_handler(HoldfastError, _on_error)
-    app.add_exception_handler(HTTPException, _on_http)
-    app.add_exception_handler(RequestValidationError, _on_invalid)
-    app.openapi = lambda: _described(app)  # type: ignore[method-assign]
+    for kind in (HoldfastError, HTTPException, RequestValidationError, Exception):
+        app.add_exception_handler(kind, _on_error)
+    app.openapi = lambda: _describe(app)  # type: ignore[method-assign]
     return app
 
 
 @asynccontextmanager
-async def _beside(context: Context) -> AsyncIterator[None]:
-    """Follow the champion, write the journal and the keys' last use, for as long as the worker
+async def _run_beside(context: Context) -> AsyncIterator[None]:
+    """Follow the champion, write the access log and the keys' last use, for as long as the worker
     lives.
     """
     await asyncio.to_thread(context.store.refresh)
     if context.store.trouble:
-        context.journal.event("warning", "degraded", reason=context.store.trouble)
+        context.access_log.event("warning", "degraded", reason=context.store.trouble)
     tasks = [
         asyncio.create_task(work)
-        for work in (context.store.follow(), context.journal.keep_flushing(), _record_use(context))
+        for work in (
+            context.store.follow(),
+            context.access_log.keep_flushing(),
+            _record_use(context),
+        )
     ]
     try:
         yield
@@ -93,55 +110,47 @@ async def _beside(context: Context) -> AsyncIterator[None]:
             with suppress(asyncio.CancelledError):
                 await task
         context.record_use()
-        context.journal.flush()
+        context.access_log.flush()
 
 
 async def _record_use(context: Context) -> None:
-    said = ""
+    last = ""
     while True:
         await asyncio.sleep(_RECORD_USE_EVERY)
-        wrong = await asyncio.to_thread(context.record_use)
-        if wrong and wrong != said:
-            context.journal.event("warning", "last-use-not-recorded", reason=wrong)
-        said = wrong
-
-
-def _reply(request: Request, error: HoldfastError) -> Response:
-    asked: Asked = request.scope["asked"]
-    headers = error.headers if isinstance(error, Refused) else None
-    told = {**problem(error), "request_id": asked.request_id}
-    return Response(
-        encoded(told), status_code=status_of(error), headers=headers, media_type=MEDIA_TYPE
-    )
+        reason = await asyncio.to_thread(context.record_use)
+        if reason and reason != last:
+            context.access_log.event("warning", "last-use-not-recorded", reason=reason)
+        last = reason
 
 
 async def _on_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HoldfastError)
-    return _reply(request, error)
-
-
-async def _on_http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    fix = "see GET /openapi.json for what there is"
-    told = "there is no such route" if error.status_code == 404 else str(error.detail).lower()
-    return _reply(request, Refused(error.status_code, told, fix=fix, headers=error.headers))
-
-
-async def _on_invalid(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    where = ".".join(map(str, first["loc"]))
-    refused = Refused(
-        422,
-        f"{where[:200]}: {first['msg']}",
-        fix="see GET /openapi.json",
-        n_problems=len(error.errors()),
+    request_id = request.scope["request_context"].request_id
+    refused = _as_problem(error, request_id)
+    body = encode(problem(refused, request_id=request_id))
+    return Response(
+        body,
+        status_code=status_of(refused),
+        headers=headers_of(refused),
+        media_type=MEDIA_TYPE,
     )
-    return _reply(request, refused)
 
 
-def _described(app: FastAPI) -> dict[str, Any]:
-    """OpenAPI 3.1 of the routes, with an example for each answer and the ways to send a key."""
+def _as_problem(error: Exception, request_id: str) -> HoldfastError:
+    """What FastAPI refuses, and what is a defect, in the words of all problems."""
+    if isinstance(error, RequestValidationError):
+        return refuse_invalid(error.errors())
+    if isinstance(error, HTTPException):
+        missing = error.status_code == 404
+        what = "there is no such route" if missing else str(error.detail).lower()
+        fix = "see GET /openapi.json for what there is"
+        return Refused(error.status_code, what, fix=fix, headers=error.headers)
+    return error if isinstance(error, HoldfastError) else refuse_defect(request_id)
+
+
+def _describe(app: FastAPI) -> dict[str, Any]:
+    """OpenAPI 3.1 of the routes, with the bodies that are read by hand and the ways to send a
+    key.
+    """
     if app.openapi_schema:
         return app.openapi_schema
     described = get_openapi(
@@ -152,21 +161,19 @@ def _described(app: FastAPI) -> dict[str, Any]:
         openapi_version="3.1.0",
     )
     schemas = described["components"]["schemas"]
-    for model in (*predict.SCHEMAS, *segments.SCHEMAS):
-        own = model.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas.update(own.pop("$defs", {}))
-        schemas[model.__name__] = own
+    for model in _BODIES:
+        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(schema.pop("$defs", {}))
+        schemas[model.__name__] = schema
     described["paths"] = {
         path.replace(":path}", "}"): item for path, item in described["paths"].items()
     }
+    routes = Routes(app)
+    keys: list[dict[str, list[str]]] = [{"bearer": []}, {"header": []}]
     for path, item in described["paths"].items():
         for method, operation in item.items():
-            content = operation["responses"]["200"].get("content", {}).get("application/json")
-            if content is not None and (method, path) in ANSWERS:
-                content["example"] = ANSWERS[method, path]
-            operation["security"] = (
-                [] if path in ("/health", "/ready") else [{"bearer": []}, {"header": []}]
-            )
+            public = routes.find(path).role(method.upper()) is None
+            operation["security"] = [] if public else keys
     described["components"]["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer"},
         "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},

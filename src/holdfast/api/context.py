@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from holdfast.api.access_log import Journal
+from holdfast.api.access_log import AccessLog
 from holdfast.api.idempotency import Idempotency
 from holdfast.api.limits import RateLimit
 from holdfast.api.metrics import Metrics
@@ -19,7 +19,7 @@ from holdfast.io.keys import Key, KeyFile, key_in_headers
 LOCAL = Key(key_id="local", role="admin", name="this machine", sha256="", created_at="")
 """Who asks a server on loopback that has no keys."""
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]", "::1", "")
-_ASK = 'Bearer, Basic realm="holdfast"'
+_ASK = {"www-authenticate": 'Bearer, Basic realm="holdfast"'}
 
 
 class Context:
@@ -31,12 +31,12 @@ class Context:
         self.keys = KeyFile(Path(settings.project))
         self.limit = RateLimit(settings.rate, workers=settings.workers)
         self.metrics = Metrics(self.store)
-        self.journal = Journal(enabled=settings.log)
+        self.access_log = AccessLog(enabled=settings.log)
         self.idempotency = Idempotency(settings.runs)
         self._used: dict[str, datetime] = {}
 
-    def admitted(self, *, role: str, method: str, headers: dict[bytes, bytes]) -> Key:
-        """Who asks.
+    def admit(self, *, role: str, method: str, headers: dict[bytes, bytes]) -> Key:
+        """Find out who asks.
 
         Raises
         ------
@@ -46,33 +46,20 @@ class Context:
             browser).
         """
         if self.settings.loopback and not self.keys.keys():
-            host = headers.get(b"host", b"").decode("latin-1")
-            name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
-            if name not in _LOCAL_NAMES or _foreign(_text(headers, b"origin")):
-                raise Refused(
-                    403,
-                    "this server answers to localhost only",
-                    fix="make keys with `holdfast keys create`",
-                )
-            return LOCAL
-        text = key_in_headers(
-            _text(headers, b"authorization"), _text(headers, b"x-api-key"), basic=method == "GET"
-        )
+            return _admit_local(headers)
+        authorization, x_api_key = _text(headers, b"authorization"), _text(headers, b"x-api-key")
+        text = key_in_headers(authorization, x_api_key, basic=method == "GET")
         key = self.keys.holder(text) if text else None
         if key is None:
-            raise Refused(
-                401,
-                "the key is not valid" if text else "a key is needed",
-                fix="send `Authorization: Bearer KEY`; make one with `holdfast keys create --role "
-                "reader`",
-                headers={"www-authenticate": _ASK},
+            what = "the key is not valid" if text else "a key is needed"
+            fix = (
+                "send `Authorization: Bearer KEY`; make one with `holdfast keys create --role "
+                "reader`"
             )
+            raise Refused(401, what, fix=fix, headers=_ASK)
         if not key.may(role):
-            raise Refused(
-                403,
-                f"this needs the role '{role}', the key is a {key.role}'s",
-                fix="use another key",
-            )
+            what = f"this needs the role '{role}', the key is a {key.role}'s"
+            raise Refused(403, what, fix="use another key")
         self._used[key.key_id] = datetime.now(UTC)
         return key
 
@@ -87,7 +74,7 @@ class Context:
 
 
 @dataclass
-class Asked:
+class RequestContext:
     """One request.
 
     Attributes
@@ -121,7 +108,19 @@ class Asked:
         return self.served
 
 
-def _foreign(origin: str | None) -> bool:
+def _admit_local(headers: dict[bytes, bytes]) -> Key:
+    host = headers.get(b"host", b"").decode("latin-1")
+    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
+    if name not in _LOCAL_NAMES or _is_foreign(_text(headers, b"origin")):
+        raise Refused(
+            403,
+            "this server answers to localhost only",
+            fix="make keys with `holdfast keys create`",
+        )
+    return LOCAL
+
+
+def _is_foreign(origin: str | None) -> bool:
     """Whether a page of another site asks."""
     if origin is None:
         return False

@@ -1,39 +1,61 @@
-"""What the routes ask for, as annotations; and how they answer."""
+"""What the endpoints ask for, as annotations; how they answer and describe what they answer."""
 
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
+from pydantic import BaseModel
 
-from holdfast.api.context import Asked
-from holdfast.api.problems import MEDIA_TYPE, encoded
+from holdfast.api.context import RequestContext
+from holdfast.api.examples import STAMP
+from holdfast.api.problems import MEDIA_TYPE, encode
 from holdfast.api.schemas import Problem
 from holdfast.api.served import Served
 
 
-def _asked(request: Request) -> Asked:
-    found: Asked = request.scope["asked"]
-    return found
+def _request_context(request: Request) -> RequestContext:
+    context: RequestContext = request.scope["request_context"]
+    return context
 
 
-def _served(asked: Annotated[Asked, Depends(_asked)]) -> Served:
-    return asked.run()
+CurrentRequest = Annotated[RequestContext, Depends(_request_context)]
 
 
-AskedNow = Annotated[Asked, Depends(_asked)]
-Current = Annotated[Served, Depends(_served)]
+def _served_run(request: CurrentRequest) -> Served:
+    return request.run()
 
 
-def answer(served: Served, body: dict[str, Any], *, status: int = 200) -> Response:
+CurrentRun = Annotated[Served, Depends(_served_run)]
+
+
+def reply(body: dict[str, Any], *, status: int = 200) -> Response:
+    """A JSON answer."""
+    return Response(encode(body), status_code=status, media_type="application/json")
+
+
+def answer(served: Served, body: dict[str, Any]) -> Response:
     """A JSON answer with the run's stamp."""
-    return Response(
-        encoded({**body, **served.stamp}), status_code=status, media_type="application/json"
-    )
+    return reply({**body, **served.stamp})
 
 
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Document the problems of a route, those that every route has among them."""
+def describe(*statuses: int, example: dict[str, Any] | None = None) -> dict[int | str, Any]:
+    """Describe a route's answers: an example, which the run's stamp is added to, and its problems,
+    those that every route has among them.
+    """
     every = sorted({401, 403, 408, 429, 500, 503, 504, *statuses})
-    return {
-        status: {"model": Problem, "content": {MEDIA_TYPE: {}}, "description": "A problem"}
-        for status in every
-    }
+    problem = {"model": Problem, "content": {MEDIA_TYPE: {}}, "description": "A problem"}
+    shown = {"application/json": {"example": {**(example or {}), **STAMP}}}
+    return {200: {"content": shown}, **dict.fromkeys(every, problem)}
+
+
+def describe_body(
+    schema: dict[str, Any], *examples: dict[str, Any], more: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Describe a body that is read by hand: its JSON schema, its examples, and other forms."""
+    shown = {"schema": schema, "examples": {each["summary"]: each for each in examples}}
+    content = {"application/json": shown, **(more or {})}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def refer_to(model: type[BaseModel]) -> dict[str, str]:
+    """The schema of a model of `schemas`, by its name."""
+    return {"$ref": f"#/components/schemas/{model.__name__}"}

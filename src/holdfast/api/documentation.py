@@ -2,10 +2,9 @@
 from outside.
 """
 
-from functools import cache
 from importlib.resources import files
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, HTTPException, Response
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
@@ -38,6 +37,7 @@ _START = """SwaggerUIBundle({
 """
 _SCRIPT, _STYLE = "text/javascript; charset=utf-8", "text/css; charset=utf-8"
 _KEPT = {"cache-control": "private, max-age=3600"}
+_LOOKS = {"swagger-ui-bundle.js": _SCRIPT, "swagger-ui.css": _STYLE}
 
 router = APIRouter(include_in_schema=False)
 
@@ -56,18 +56,10 @@ def start() -> Response:
     return Response(_START, media_type=_SCRIPT)
 
 
-@router.get("/docs/swagger-ui-bundle.js")
-def script() -> Response:
-    """Swagger UI."""
-    return Response(_file("swagger-ui-bundle.js"), media_type=_SCRIPT, headers=_KEPT)
-
-
-@router.get("/docs/swagger-ui.css")
-def style() -> Response:
-    """Its looks."""
-    return Response(_file("swagger-ui.css"), media_type=_STYLE, headers=_KEPT)
-
-
-@cache
-def _file(name: str) -> bytes:
-    return files("fastapi_offline").joinpath("static", name).read_bytes()
+@router.get("/docs/{name}")
+def file(name: str) -> Response:
+    """Swagger UI and its looks."""
+    if name not in _LOOKS:
+        raise HTTPException(404)
+    content = files("fastapi_offline").joinpath("static", name).read_bytes()
+    return Response(content, media_type=_LOOKS[name], headers=_KEPT)

@@ -1,4 +1,4 @@
-"""One example for each operation, as the documentation shows it."""
+"""Examples that several operations show in the documentation."""
 
 from typing import Any
 
@@ -59,13 +59,13 @@ WHAT_IF: dict[str, Any] = {
         "segments": {"At-Risk VIP": {"cost": 80, "rate": 0.2, "low_rate": 0.1, "high_rate": 0.3}}
     },
 }
-_STAMP = {
+STAMP = {
     "run_id": "20261123T021500Z-ab12cd34",
     "cutoff_day": 19783,
     "model_version": "3f2a90b1c4de",
     "scored_at": "2026-11-23T02:15:00Z",
 }
-_PREDICTION = {
+PREDICTION = {
     "customer_id": CUSTOMER,
     "churn_probability": 0.0821,
     "churn_risk": "🟢 LOW",
@@ -77,9 +77,9 @@ _PREDICTION = {
     "actions": ["Recommend what goes with the last order"],
     "currency": "EUR",
     "cutoff_date": "2024-03-01",
-    **_STAMP,
+    **STAMP,
 }
-_SEGMENT = {
+SEGMENT = {
     "segment": "Promising",
     "customers": 510,
     "average_ltv": 402.1,
@@ -88,8 +88,8 @@ _SEGMENT = {
     "average_risk_score": 0.2,
     "actions": ["Offer free delivery"],
 }
-_SEGMENTS = {"total_customers": 1500, "currency": "EUR", "segments": [_SEGMENT], **_STAMP}
-_REASON = {
+SEGMENTS = {"total_customers": 1500, "currency": "EUR", "segments": [SEGMENT], **STAMP}
+REASON = {
     "task": "churn",
     "rank": 1,
     "feature": "days_since_last_purchase",
@@ -97,53 +97,9 @@ _REASON = {
     "contribution": 0.9,
     "sentence": "no order for 74 days; usually every 21 days, which raises the risk",
 }
-_RUN = {
-    "run_id": _STAMP["run_id"],
+RUN = {
+    "run_id": STAMP["run_id"],
     "created_at": "2026-11-23T02:15:00Z",
     "study": "shop",
     "champion": True,
-}
-ANSWERS: dict[tuple[str, str], Any] = {
-    ("get", "/health"): {"status": "healthy", "version": "0.1.0", **_STAMP},
-    ("get", "/ready"): {"ready": True, "champion": _STAMP["run_id"], "degraded": None, **_STAMP},
-    ("get", "/predict/{customer_id}"): _PREDICTION,
-    ("post", "/predict"): {**_PREDICTION, "warnings": []},
-    ("post", "/predict/batch"): {
-        "answers": [{"index": 0, "answer": _PREDICTION}],
-        "n_errors": 0,
-        **_STAMP,
-    },
-    ("get", "/segment/summary"): _SEGMENTS,
-    ("get", "/segments"): _SEGMENTS,
-    ("get", "/customers"): {
-        "customers": [{"customer_id": CUSTOMER}],
-        "total": 1500,
-        "next_cursor": None,
-        **_STAMP,
-    },
-    ("get", "/customers/{customer_id}"): {
-        **_PREDICTION,
-        "reasons": [_REASON],
-        "rank": {"by_value": 4, "of": 1500},
-    },
-    ("get", "/customers/{customer_id}/reasons"): {
-        "customer_id": CUSTOMER,
-        "reasons": [_REASON],
-        **_STAMP,
-    },
-    ("post", "/simulate/recovery"): {"segments": [], "uplift_source": "assumed", **_STAMP},
-    ("get", "/forecast"): {"weeks": [], **_STAMP},
-    ("get", "/evidence"): {
-        "churn": {"roc_auc": 0.87},
-        "value": {"spearman": 0.62},
-        "evidence": [],
-        "horizon_evidence": [],
-        **_STAMP,
-    },
-    ("get", "/features"): {"features": [{"name": "n_purchases", "unit": "count"}], **_STAMP},
-    ("get", "/runs"): {"runs": [_RUN], **_STAMP},
-    ("get", "/runs/{run_id}"): {"run": _RUN, **_STAMP},
-    ("post", "/runs/{run_id}/promote"): {"champion": _STAMP["run_id"], **_STAMP},
-    ("post", "/rollback"): {"champion": _STAMP["run_id"], **_STAMP},
-    ("get", "/keys"): {"keys": [], **_STAMP},
 }

@@ -1,20 +1,23 @@
 """The two hottest answers, as bytes: one customer of the run, and one customer by features.
 
-The gate calls them before any routing; the application's documented routes call the same functions.
+The middleware calls them before any routing; the documented endpoints call the same functions.
 """
 
 import json
-from typing import Any
+from typing import Any, TypeVar
 
-from holdfast.api.context import Asked
-from holdfast.api.problems import Refused, encoded
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+
+from holdfast.api.context import RequestContext
+from holdfast.api.problems import Refused, encode, refuse_invalid
 from holdfast.serving.requests import Features
 
-_DEEPEST = 8
 _LONGEST_NAME = 256
+Body = TypeVar("Body", bound=BaseModel)
 
 
-def known(asked: Asked, customer_id: str) -> bytes:
+def answer_known(request: RequestContext, customer_id: str) -> bytes:
     """The published answer for a customer of the run.
 
     Raises
@@ -22,24 +25,31 @@ def known(asked: Asked, customer_id: str) -> bytes:
     Refused
         404: the run has no such customer.
     """
-    served = asked.run()
-    score = served.score_of(customer_id)
+    score = find_score(request, customer_id)
+    request.context.metrics.count_score(score["churn_probability"])
+    return request.run().answers.answer_json(score)
+
+
+def find_score(request: RequestContext, customer_id: str) -> dict[str, Any]:
+    """The published score of a customer.
+
+    Raises
+    ------
+    Refused
+        404: the run has no such customer.
+    """
+    score = request.run().score_of(customer_id)
     if score is None:
-        raise stranger(asked, customer_id)
-    asked.context.metrics.scored(score["churn_probability"])
-    return served.answers.answer_json(score)
+        raise Refused(
+            404,
+            f"run {request.run().run_id} has no customer {customer_id[:_LONGEST_NAME]!r}",
+            fix="look names up with GET /customers?text=..., or POST /predict with orders or "
+            "features",
+        )
+    return score
 
 
-def stranger(asked: Asked, customer_id: str) -> Refused:
-    """Say that the run does not know a customer."""
-    return Refused(
-        404,
-        f"run {asked.run().run_id} has no customer {customer_id[:_LONGEST_NAME]!r}",
-        fix="look names up with GET /customers?text=..., or POST /predict with orders or features",
-    )
-
-
-def from_features(asked: Asked) -> bytes:
+def answer_features(request: RequestContext) -> bytes:
     """Score one customer by features.
 
     Raises
@@ -47,44 +57,55 @@ def from_features(asked: Asked) -> bytes:
     Refused, DataError
         The body is no customer, or lacks something.
     """
-    return encoded(features_answer(asked, parsed(asked.body)))
+    customer_id, columns = split_name(request, parse_json(request.body))
+    return encode(score_features(request, customer_id, request.run().scorer.given(columns)))
 
 
-def features_answer(asked: Asked, body: Any) -> dict[str, Any]:
-    """Score a customer given as an object of columns, or as {"customer_id": ..., "features":
-    {...}}.
+def score_features(
+    request: RequestContext,
+    customer_id: str,
+    features: Features,
+    *,
+    reasons: bool = False,
+    horizons: bool = False,
+    cutoff_day: int | None = None,
+) -> dict[str, Any]:
+    """The answer for a customer whom the run need not know.
+
+    Parameters
+    ----------
+    reasons, horizons
+        What is said beside the score.
+    cutoff_day
+        The first day not seen; None: the run's.
     """
-    customer_id, columns = named_columns(asked, body)
-    given = asked.run().scorer.given(columns)
-    return scored(asked, customer_id, given)[0]
+    served = request.run()
+    score = served.scorer.score(features.values)
+    request.context.metrics.count_score(score["churn_probability"])
+    body = {**served.answers.answer_now(customer_id, score), "warnings": list(features.notes)}
+    if reasons:
+        body["reasons"] = served.scorer.reasons(features.values)
+    if horizons:
+        day = int(served.summary["cutoff_day"]) if cutoff_day is None else cutoff_day
+        body |= served.scorer.outlooks([features.values], [score], cutoff_day=day)[0]
+    return body
 
 
-def scored(
-    asked: Asked, customer_id: str, given: Features
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Score a customer by features: the answer, and the score it was made of."""
-    served = asked.run()
-    score = served.scorer.score(given.values)
-    asked.context.metrics.scored(score["churn_probability"])
-    return {**served.answers.answer_now(customer_id, score), "warnings": list(given.notes)}, score
-
-
-def named_columns(asked: Asked, body: Any) -> tuple[str, dict[str, Any]]:
-    """Take a customer's name off the columns."""
+def split_name(request: RequestContext, body: Any) -> tuple[str, dict[str, Any]]:
+    """Take a customer's name off the columns, which may lie in "features"."""
     if not isinstance(body, dict):
         raise Refused(422, "the body is no JSON object", fix='send {"Frequency": 13, ...}')
     columns = dict(body)
-    snapshot = asked.run().scorer.study.snapshot
+    snapshot = request.run().scorer.study.snapshot
     names = ("customer_id", snapshot.columns.customer_id) if snapshot else ("customer_id",)
-    found = [columns.pop(name) for name in names if name in columns]
-    customer_id = found[0] if found else "new"
+    given = [columns.pop(name) for name in names if name in columns]
+    customer_id = given[0] if given else "new"
     if not isinstance(customer_id, str) or not 0 < len(customer_id) <= _LONGEST_NAME:
         raise Refused(
             422, f"customer_id is no text of 1 to {_LONGEST_NAME} characters", fix="send it as text"
         )
-    if "features" in columns and isinstance(columns["features"], dict):
-        inner = columns.pop("features")
-        columns = {**inner, **columns}
+    if isinstance(columns.get("features"), dict):
+        columns = {**columns.pop("features"), **columns}
     for name, value in columns.items():
         if isinstance(value, dict | list):
             raise Refused(
@@ -95,9 +116,8 @@ def named_columns(asked: Asked, body: Any) -> tuple[str, dict[str, Any]]:
     return customer_id, columns
 
 
-def parsed(body: bytes) -> Any:
-    """Read JSON strictly: no NaN, no lone surrogates, no integer beyond 64 bits, not deeper than
-    eight levels.
+def parse_json(body: bytes) -> Any:
+    """Read JSON strictly: no lone surrogates, no endless nesting.
 
     Raises
     ------
@@ -105,54 +125,34 @@ def parsed(body: bytes) -> Any:
         400 where it is no JSON, 422 where it holds what cannot be meant.
     """
     try:
-        value = json.loads(body, parse_constant=_refuse_constant)
-    except RecursionError:
-        raise Refused(
-            422, f"the body is nested deeper than {_DEEPEST} levels", fix="send a flat object"
-        ) from None
+        return from_json(body)
     except ValueError as error:
+        status = 422 if _is_loose_json(body) else 400
         raise Refused(
-            400, f"the body is no JSON: {str(error)[:200]}", fix="send UTF-8 JSON"
+            status, f"the body cannot be read as JSON: {error}", fix="send UTF-8 JSON"
         ) from None
-    _check(value, 1)
-    return value
 
 
-def _refuse_constant(constant: str) -> None:
-    raise Refused(
-        422, f"{constant} is no number of JSON", fix="send null where a value is not known"
-    )
+def validate(model: type[Body], body: Any) -> Body:
+    """Hold a body against its model.
 
-
-def _check(value: Any, depth: int) -> None:
-    kind = type(value)
-    if kind is str:
-        if not value.isascii():
-            _check_text(value)
-    elif kind is int:
-        if not -(2**63) <= value < 2**63:
-            raise Refused(422, "an integer is beyond 64 bits", fix="send a smaller number")
-    elif kind is float:
-        if value - value != 0:
-            raise Refused(422, "a number is too large for a double", fix="send a smaller number")
-    elif kind is dict or kind is list:
-        if depth > _DEEPEST:
-            raise Refused(
-                422, f"the body is nested deeper than {_DEEPEST} levels", fix="send a flat object"
-            )
-        if kind is dict:
-            for name, inner in value.items():
-                _check(name, depth)
-                _check(inner, depth + 1)
-        else:
-            for inner in value:
-                _check(inner, depth + 1)
-
-
-def _check_text(text: str) -> None:
+    Raises
+    ------
+    Refused
+        422, by the first of what is wrong.
+    """
     try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise Refused(
-            422, "a text holds half a character (a lone surrogate)", fix="send valid Unicode"
-        ) from None
+        return model.model_validate(body)
+    except ValidationError as error:
+        raise refuse_invalid(error.errors(include_input=False, include_url=False)) from None
+
+
+def _is_loose_json(body: bytes) -> bool:
+    """Whether it is JSON by the grammar: half a character or very deep, but complete."""
+    try:
+        json.loads(body)
+    except RecursionError:
+        return True
+    except ValueError:
+        return False
+    return True

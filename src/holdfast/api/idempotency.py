@@ -27,7 +27,7 @@ class Idempotency:
     def __init__(self, runs: Path) -> None:
         self._folder = runs / ".idempotency"
 
-    def once(
+    def change_once(
         self, token: str | None, request: str, *, holder: str, change: Callable[[], Answer]
     ) -> Answer:
         """Make a change, unless this token made it before.
@@ -63,7 +63,7 @@ class Idempotency:
         try:
             path.touch(exist_ok=False)
         except FileExistsError:
-            return _remembered(path, asked)
+            return _read_answer(path, asked)
         try:
             status, body = change()
         except BaseException:
@@ -87,7 +87,7 @@ class Idempotency:
                 old.unlink(missing_ok=True)
 
 
-def _remembered(path: Path, asked: str) -> Answer:
+def _read_answer(path: Path, asked: str) -> Answer:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:

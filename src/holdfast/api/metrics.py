@@ -44,7 +44,7 @@ class Metrics:
         # A labelled child is looked up under a lock; the few there are, are kept.
         self._children: dict[tuple[str, int], tuple[Any, Any]] = {}
 
-    def answered(self, route: str, status: int, seconds: float) -> None:
+    def count_answer(self, route: str, status: int, seconds: float) -> None:
         """Count one answer."""
         children = self._children.get((route, status))
         if children is None:
@@ -53,11 +53,11 @@ class Metrics:
         children[0].observe(seconds)
         children[1].inc()
 
-    def scored(self, churn_probability: float) -> None:
+    def count_score(self, churn_probability: float) -> None:
         """Count one score that was answered."""
         self._scores.observe(churn_probability)
 
-    def text(self) -> bytes:
+    def render(self) -> bytes:
         """Everything, over all workers."""
         state = CollectorRegistry()
         state.register(_State(self._store))
@@ -77,22 +77,19 @@ class _State(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Gauges, read when asked."""
         served = self._store.current
-        degraded = GaugeMetricFamily(
-            "holdfast_degraded", "1 where the champion is not served or its files are altered"
-        )
-        degraded.add_metric([], float(bool(self._store.trouble)))
-        yield degraded
+        about = "1 where the champion is not served or its files are altered"
+        yield _gauge("holdfast_degraded", about, bool(self._store.trouble))
         if served is None:
             return
-        info = GaugeMetricFamily(
-            "holdfast_run_info", "The run that is served", labels=["run_id", "model_version"]
-        )
-        info.add_metric([served.run_id, served.stamp["model_version"]], 1.0)
-        yield info
+        labels = {"run_id": served.run_id, "model_version": served.stamp["model_version"]}
+        yield _gauge("holdfast_run_info", "The run that is served", 1, **labels)
         created = datetime.fromisoformat(served.run.manifest["created_at"])
-        age = GaugeMetricFamily("holdfast_run_age_seconds", "Since the run was made")
-        age.add_metric([], (datetime.now(UTC) - created).total_seconds())
-        yield age
-        customers = GaugeMetricFamily("holdfast_customers", "Customers in the run")
-        customers.add_metric([], float(served.frame.height))
-        yield customers
+        age = (datetime.now(UTC) - created).total_seconds()
+        yield _gauge("holdfast_run_age_seconds", "Since the run was made", age)
+        yield _gauge("holdfast_customers", "Customers in the run", served.frame.height)
+
+
+def _gauge(name: str, about: str, value: float, **labels: str) -> GaugeMetricFamily:
+    gauge = GaugeMetricFamily(name, about, labels=list(labels))
+    gauge.add_metric(list(labels.values()), float(value))
+    return gauge

@@ -1,8 +1,8 @@
-"""The gate: everything that holds for every request, in one pass around the application.
+"""Everything that holds for every request, in one pass around the application.
 
-It tells who asks and whether they may, counts against the limit, takes the body in (so much, so
-fast and no more), answers the two hottest routes itself, and adds headers, metrics and the
-journal's line to whatever is answered.
+It finds out who asks and whether they may, counts against the limit, takes the body in (so much, so
+fast and no more), answers the two hottest routes itself, and adds headers, metrics and the access
+log's line to whatever is answered.
 """
 
 import asyncio
@@ -13,10 +13,20 @@ from itertools import count
 from time import perf_counter
 from typing import Any
 
+from fastapi import FastAPI
+
 from holdfast.api import fast_path
-from holdfast.api.context import Asked, Context
-from holdfast.api.problems import MEDIA_TYPE, Refused, encoded, problem, status_of
-from holdfast.api.routes import role_for, template
+from holdfast.api.context import Context, RequestContext
+from holdfast.api.problems import (
+    MEDIA_TYPE,
+    Refused,
+    encode,
+    headers_of,
+    problem,
+    refuse_defect,
+    status_of,
+)
+from holdfast.api.routes import Routes
 from holdfast.errors import HoldfastError
 
 Scope = MutableMapping[str, Any]
@@ -36,11 +46,11 @@ _SECURITY = [
 _JSON, _NDJSON = b"application/json", b"application/x-ndjson"
 
 
-class Gate:
+class Middleware:
     """Around the application."""
 
-    def __init__(self, app: App, context: Context) -> None:
-        self._app, self._context = app, context
+    def __init__(self, app: FastAPI, context: Context) -> None:
+        self._app, self._context, self._routes = app, context, Routes(app)
         self._prefix, self._numbers = os.urandom(6).hex(), count()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,87 +62,65 @@ class Gate:
             await send({"type": "websocket.close", "code": 1008})
             return
         started = perf_counter()
-        context, method, path = self._context, scope["method"], scope["path"]
-        headers = dict(scope["headers"])
-        asked = Asked(context, context.store.current, self._request_id(headers))
-        scope["asked"] = asked
-        reply = _Reply(asked, send)
+        context, headers = self._context, dict(scope["headers"])
+        request = RequestContext(context, context.store.current, self._request_id(headers))
+        route, method = self._routes.find(scope["path"]), scope["method"]
+        scope["request_context"] = request
+        sender = _Sender(request, send)
         try:
-            await self._answered(
-                asked, scope, receive, reply, method=method, path=path, headers=headers
-            )
+            if (role := route.role(method)) is not None:
+                request.key = context.admit(role=role, method=method, headers=headers)
+                context.limit.check(request.key.key_id)
+            await self._answer(request, scope, headers, receive, sender)
         except HoldfastError as error:
-            await reply.problem(error)
+            await sender.send_problem(error)
         except (OSError, asyncio.CancelledError):
             raise
-        except (
-            Exception
-        ) as error:  # a defect: told to the journal, and to the client without its inside
-            context.journal.failure(error, request_id=asked.request_id)
-            await reply.problem(
-                Refused(
-                    500,
-                    "something went wrong here",
-                    fix=f"report it with the request id {asked.request_id}",
-                )
-            )
+        except Exception as error:
+            # A defect: the access log learns where it is, the client nothing of the inside.
+            context.access_log.failure(error, request_id=request.request_id)
+            await sender.send_problem(refuse_defect(request.request_id))
         finally:
-            route, seconds = template(path), perf_counter() - started
-            context.metrics.answered(route, asked.status, seconds)
-            context.journal.request(
-                request_id=asked.request_id,
+            seconds = perf_counter() - started
+            context.metrics.count_answer(route.template, request.status, seconds)
+            context.access_log.request(
+                request_id=request.request_id,
                 method=method if method.isalpha() else "?",
-                route=route,
-                status=asked.status,
+                route=route.template,
+                status=request.status,
                 seconds=seconds,
-                key_id=asked.key.key_id,
-                run_id=asked.served.run_id if asked.served else "",
+                key_id=request.key.key_id,
+                run_id=request.served.run_id if request.served else "",
             )
 
-    async def _answered(
+    async def _answer(
         self,
-        asked: Asked,
+        request: RequestContext,
         scope: Scope,
-        receive: Receive,
-        reply: "_Reply",
-        *,
-        method: str,
-        path: str,
         headers: dict[bytes, bytes],
+        receive: Receive,
+        sender: "_Sender",
     ) -> None:
-        context = self._context
-        if (role := role_for(method, path)) is not None:
-            asked.key = context.admitted(role=role, method=method, headers=headers)
-            context.limit.check(asked.key.key_id)
-        if method == "GET":
-            if path.startswith("/predict/") and not scope["query_string"]:
-                return await reply.json(200, fast_path.known(asked, path[9:]))
-        elif method == "POST":
-            streamed = path == "/predict/batch" and headers.get(b"content-type", b"").startswith(
-                _NDJSON
-            )
-            if streamed:
-                receive = _counted(
-                    receive, context.settings.stream_bytes, context.settings.body_seconds
-                )
+        settings, path, plain = self._context.settings, scope["path"], not scope["query_string"]
+        if scope["method"] == "GET" and plain and path.startswith("/predict/"):
+            return await sender.send_json(200, fast_path.answer_known(request, path[9:]))
+        if scope["method"] == "POST":
+            kind = headers.get(b"content-type", _JSON).lower()
+            if path == "/predict/batch" and kind.startswith(_NDJSON):
+                receive = _limit(receive, settings.stream_bytes, settings.body_seconds)
             else:
-                asked.body = await self._body(receive, headers)
-                if (
-                    path == "/predict"
-                    and not scope["query_string"]
-                    and b'"orders"' not in asked.body
-                ):
-                    return await reply.json(200, fast_path.from_features(asked))
-                receive = _replayed(asked.body, receive)
+                request.body = await self._read_body(receive, headers)
+                if path == "/predict" and plain and b'"orders"' not in request.body:
+                    return await sender.send_json(200, fast_path.answer_features(request))
+                receive = _replay(request.body, receive)
         try:
-            async with asyncio.timeout(context.settings.answer_seconds):
-                await self._app(scope, receive, reply.send)
+            async with asyncio.timeout(settings.answer_seconds):
+                await self._app(scope, receive, sender.send)
         except TimeoutError:
-            raise Refused(
-                504, f"no answer in {context.settings.answer_seconds:g} s", fix="ask for less"
-            ) from None
+            what = f"no answer in {settings.answer_seconds:g} s"
+            raise Refused(504, what, fix="ask for less") from None
 
-    async def _body(self, receive: Receive, headers: dict[bytes, bytes]) -> bytes:
+    async def _read_body(self, receive: Receive, headers: dict[bytes, bytes]) -> bytes:
         """Take the whole body in.
 
         Raises
@@ -140,46 +128,28 @@ class Gate:
         Refused
             413 where it is too large, 408 where it takes too long, 415 where it is no JSON.
         """
-        settings = self._context.settings
+        limit, seconds = self._context.settings.body_bytes, self._context.settings.body_seconds
         length = headers.get(b"content-length", b"0")
-        if not length.isdigit() or int(length[:20]) > settings.body_bytes:
-            raise _too_large(settings.body_bytes)
-        kind = headers.get(b"content-type")
-        if kind is not None and not kind.lower().startswith(_JSON):
-            raise Refused(
-                415,
-                "the body is not JSON",
-                fix="send Content-Type: application/json",
-                headers=_CLOSE,
-            )
-        message = await self._within(receive)
-        body = message.get("body", b"")
-        if not message.get("more_body"):
-            return bytes(body)
-        parts = [body]
-        size = len(body)
-        deadline = asyncio.get_running_loop().time() + settings.body_seconds
-        while message.get("more_body"):
-            try:
-                async with asyncio.timeout_at(deadline):
-                    message = await receive()
-            except TimeoutError:
-                raise _too_slow(settings.body_seconds) from None
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if size > settings.body_bytes:
-                raise _too_large(settings.body_bytes)
-        return b"".join(parts)
-
-    async def _within(self, receive: Receive) -> Message:
+        if not length.isdigit() or int(length[:20]) > limit:
+            raise _too_large(limit)
+        if not headers.get(b"content-type", _JSON).lower().startswith(_JSON):
+            fix = "send Content-Type: application/json"
+            raise Refused(415, "the body is not JSON", fix=fix, headers=_CLOSE)
+        parts: list[bytes] = []
+        size, more = 0, True
         try:
-            async with asyncio.timeout(self._context.settings.body_seconds):
-                message = await receive()
+            async with asyncio.timeout(seconds):
+                while more:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise Refused(400, "the client left before the body was complete")
+                    parts.append(message.get("body", b""))
+                    size, more = size + len(parts[-1]), message.get("more_body", False)
+                    if size > limit:
+                        raise _too_large(limit)
         except TimeoutError:
-            raise _too_slow(self._context.settings.body_seconds) from None
-        if message["type"] == "http.disconnect":
-            raise Refused(400, "the client left before the body was complete")
-        return message
+            raise _too_slow(seconds) from None
+        return b"".join(parts)
 
     def _request_id(self, headers: dict[bytes, bytes]) -> str:
         given = headers.get(b"x-request-id")
@@ -203,7 +173,7 @@ def _too_slow(seconds: float) -> Refused:
     )
 
 
-def _replayed(body: bytes, receive: Receive) -> Receive:
+def _replay(body: bytes, receive: Receive) -> Receive:
     """Hand a body out that was taken in already."""
     messages = iter([{"type": "http.request", "body": body, "more_body": False}])
 
@@ -213,7 +183,7 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-def _counted(receive: Receive, limit: int, seconds: float) -> Receive:
+def _limit(receive: Receive, limit: int, seconds: float) -> Receive:
     """Hand a stream on, as long as it is neither too long nor stands still."""
     size, complete = 0, False
 
@@ -235,47 +205,42 @@ def _counted(receive: Receive, limit: int, seconds: float) -> Receive:
     return take
 
 
-class _Reply:
+class _Sender:
     """Sends an answer with what every answer carries."""
 
-    def __init__(self, asked: Asked, send: Send) -> None:
-        self._asked, self._send = asked, send
+    def __init__(self, request: RequestContext, send: Send) -> None:
+        self._request, self._send = request, send
 
     def _headers(self) -> list[tuple[bytes, bytes]]:
-        asked = self._asked
-        own = [*_SECURITY, (b"x-request-id", asked.request_id.encode())]
-        return [*own, *asked.served.headers] if asked.served is not None else own
+        request = self._request
+        always = [*_SECURITY, (b"x-request-id", request.request_id.encode())]
+        return [*always, *request.served.headers] if request.served is not None else always
 
-    async def json(
+    async def send_json(
         self, status: int, body: bytes, *, media_type: bytes = _JSON, more: Any = ()
     ) -> None:
         """Send a whole JSON answer."""
-        self._asked.status = status
+        self._request.status = status
         length = (b"content-length", str(len(body)).encode())
         headers = [(b"content-type", media_type), length, *self._headers(), *more]
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self._send({"type": "http.response.body", "body": body})
 
-    async def problem(self, error: HoldfastError) -> None:
+    async def send_problem(self, error: HoldfastError) -> None:
         """Send a problem, unless an answer has begun."""
-        if self._asked.status:
+        if self._request.status:
             return
-        told = {**problem(error), "request_id": self._asked.request_id}
-        more = (
-            [(n.encode(), v.encode()) for n, v in error.headers.items()]
-            if isinstance(error, Refused)
-            else ()
-        )
-        await self.json(status_of(error), encoded(told), media_type=MEDIA_TYPE.encode(), more=more)
+        more = [(name.encode(), value.encode()) for name, value in headers_of(error).items()]
+        body = encode(problem(error, request_id=self._request.request_id))
+        media_type = MEDIA_TYPE.encode()
+        await self.send_json(status_of(error), body, media_type=media_type, more=more)
 
     async def send(self, message: Message) -> None:
         """Send on what the application answers."""
         if message["type"] == "http.response.start":
-            self._asked.status = message["status"]
-            theirs = list(message["headers"])
-            named = {name for name, _ in theirs}
-            message = {
-                **message,
-                "headers": [*theirs, *(pair for pair in self._headers() if pair[0] not in named)],
-            }
+            self._request.status = message["status"]
+            given = list(message["headers"])
+            names = {name for name, _ in given}
+            more = (pair for pair in self._headers() if pair[0] not in names)
+            message = {**message, "headers": [*given, *more]}
         await self._send(message)

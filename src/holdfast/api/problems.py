@@ -1,7 +1,7 @@
 """Problems: every error leaves as RFC 9457 problem JSON that says what was wrong and what to do."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -50,25 +50,46 @@ def status_of(error: errors.HoldfastError) -> int:
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
 
 
-def problem(error: errors.HoldfastError) -> dict[str, Any]:
+def headers_of(error: errors.HoldfastError) -> dict[str, str]:
+    """The HTTP headers that an error calls for."""
+    return error.headers if isinstance(error, Refused) else {}
+
+
+def problem(error: errors.HoldfastError, **more: str) -> dict[str, Any]:
     """The error as a problem: type, title, status, detail, fix and its parts."""
     status = status_of(error)
-    code = (
-        "-".join(HTTPStatus(status).phrase.lower().split())
-        if isinstance(error, Refused)
-        else error.code
-    )
+    title = HTTPStatus(status).phrase
+    code = "-".join(title.lower().split()) if isinstance(error, Refused) else error.code
     return {
         "type": f"urn:holdfast:problem:{code}",
-        "title": HTTPStatus(status).phrase,
+        "title": title,
         "status": status,
         "detail": error.problem,
         "fix": error.fix,
         **({"parts": error.parts} if error.parts else {}),
+        **more,
     }
 
 
-def encoded(value: Any) -> bytes:
+def refuse_invalid(errors: Sequence[Any]) -> Refused:
+    """The refusal of what pydantic found wrong, by the first of it."""
+    first = errors[0]
+    where = ".".join(map(str, first["loc"]))
+    return Refused(
+        422,
+        f"{where[:200]}: {first['msg']}",
+        fix="see GET /openapi.json",
+        n_problems=len(errors),
+    )
+
+
+def refuse_defect(request_id: str) -> Refused:
+    """The refusal where the fault is here, without its inside."""
+    fix = f"report it with the request id {request_id}"
+    return Refused(500, "something went wrong here", fix=fix)
+
+
+def encode(value: Any) -> bytes:
     """JSON as it is sent: UTF-8, no NaN; lone surrogates are escaped, not refused."""
     text = json.dumps(
         value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=str

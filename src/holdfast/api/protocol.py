@@ -32,7 +32,7 @@ class Protocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """From here on the gate keeps the time."""
+        """From here on the middleware keeps the time."""
         self._stop_clock()
         super().on_headers_complete()
 

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
+from holdfast import tables
 from holdfast.errors import DamagedRun
 from holdfast.io.runs import Run
 from holdfast.serving.answers import Answers
@@ -91,7 +92,7 @@ class Served:
             for name, value in self.stamp.items()
         ]
 
-    def without_zeros(self, page: pl.DataFrame, *figures: str) -> pl.DataFrame:
+    def hide_unknown_value(self, page: pl.DataFrame, *figures: str) -> pl.DataFrame:
         """Null these figures where nobody's revenue is estimated: 0 would be read as an
         estimate.
         """
@@ -130,8 +131,13 @@ class Served:
             return None
         return dict(zip(self._columns, self.frame.row(place), strict=True))
 
-    def table(self, name: str) -> pl.DataFrame | None:
-        """One of the run's smaller tables; None where the run has none of that name."""
-        if f"tables/{name}.parquet" not in self.run.manifest["files"]:
-            return None
-        return self.run.table(name)
+    def has(self, name: str) -> bool:
+        """Whether the run has a table of that name."""
+        return f"tables/{name}.parquet" in self.run.manifest["files"]
+
+    def table(self, name: str) -> pl.DataFrame:
+        """One of the run's smaller tables; without rows where the run has none of that name."""
+        if self.has(name):
+            return self.run.table(name)
+        empty: pl.DataFrame = getattr(tables, name.upper()).empty()
+        return empty

@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from holdfast.segments import RISK_BANDS
 from holdfast.study import SEGMENT_NAMES
 
 Vector = npt.NDArray[np.float64]
 BANDS = ("low", "moderate", "high", "very high")
-BAND_FROM = (0.0, 0.1, 0.3, 0.7)
+BAND_FROM = tuple(least for least, _ in RISK_BANDS)
 """Where each band of churn probability begins, as in `segments.churn_level`."""
 N_BINS = 40
 _SMOOTH = np.array([1, 2, 3, 2, 1]) / 9

@@ -1,81 +1,87 @@
 """What stands behind the predictions: proofs, features, the forecast of the whole."""
 
+from collections import defaultdict
 from typing import Annotated, Any, Literal
 
 import polars as pl
 from fastapi import APIRouter, Query, Response
 
-from holdfast.api.deps import Current, answer, problems
+from holdfast.api.deps import CurrentRun, answer, describe
 from holdfast.api.problems import Refused
 from holdfast.api.schemas import Anything
 from holdfast.features.catalogue import FEATURES_BY_NAME
 from holdfast.tables import json_rows
 
 router = APIRouter(tags=["evidence"])
+_CARD = "model_card.md"
+_EVIDENCE = {
+    "churn": {"roc_auc": 0.87},
+    "value": {"spearman": 0.62},
+    "evidence": [],
+    "horizon_evidence": [],
+}
 
 
-@router.get("/evidence", response_model=Anything, responses=problems())
-def evidence(served: Current) -> Response:
+@router.get("/evidence", response_model=Anything, responses=describe(example=_EVIDENCE))
+def evidence(served: CurrentRun) -> Response:
     """How good the predictions proved: backtest and calibration beside naive baselines, and the
     model card.
     """
-    summary = served.summary
-    tables = {name: served.table(name) for name in ("evidence", "horizon_evidence")}
-    card = "model_card.md"
-    told = {
+    summary, run = served.summary, served.run
+    body = {
         "kind": summary["study"]["kind"],
-        "churn": summary["churn"],
-        "value": summary["value"],
-        "findings": summary["findings"],
-        **{name: [] if table is None else json_rows(table) for name, table in tables.items()},
-        "model_card": served.run.read(card).decode()
-        if card in served.run.manifest["files"]
-        else None,
+        **{name: summary[name] for name in ("churn", "value", "findings")},
+        **{n: json_rows(served.table(n)) for n in ("evidence", "horizon_evidence")},
+        "model_card": run.read(_CARD).decode() if _CARD in run.manifest["files"] else None,
     }
-    return answer(served, told)
+    return answer(served, body)
 
 
-@router.get("/features", response_model=Anything, responses=problems())
-def features(served: Current) -> Response:
+@router.get(
+    "/features",
+    response_model=Anything,
+    responses=describe(example={"features": [{"name": "n_purchases", "unit": "count"}]}),
+)
+def features(served: CurrentRun) -> Response:
     """What the models read: unit and meaning of each column, and how much it counts."""
-    counts: dict[str, dict[str, float]] = {}
-    table = served.table("importance")
-    for row in [] if table is None else json_rows(table):
-        counts.setdefault(row["feature"], {})[row["task"]] = row["relative"]
-    log = served.scorer.study.snapshot is None
+    importance: dict[str, dict[str, float]] = defaultdict(dict)
+    for row in json_rows(served.table("importance")):
+        importance[row["feature"]][row["task"]] = row["relative"]
+    is_log = served.scorer.study.snapshot is None
     names = dict.fromkeys([*served.scorer.kinds, *served.scorer.formulas])
-    told = [_feature(name, catalogued=log) | {"importance": counts.get(name, {})} for name in names]
-    return answer(served, {"features": told})
+    rows = [
+        {**_describe_feature(name, catalogued=is_log), "importance": importance.get(name, {})}
+        for name in names
+    ]
+    return answer(served, {"features": rows})
 
 
-def _feature(name: str, *, catalogued: bool) -> dict[str, Any]:
-    known = FEATURES_BY_NAME.get(name) if catalogued else None
-    if known is None:
-        return {
-            "name": name,
-            "group": "given",
-            "unit": "as given",
-            "sentence": f"'{name}' of the business's own data",
-        }
-    return {"name": name, "group": known.group, "unit": known.unit, "sentence": known.sentence}
+def _describe_feature(name: str, *, catalogued: bool) -> dict[str, Any]:
+    feature = FEATURES_BY_NAME.get(name) if catalogued else None
+    if feature is None:
+        sentence = f"'{name}' of the business's own data"
+        return {"name": name, "group": "given", "unit": "as given", "sentence": sentence}
+    return {key: getattr(feature, key) for key in ("name", "group", "unit", "sentence")}
 
 
-@router.get("/forecast", response_model=Anything, responses=problems(404, 422))
+@router.get(
+    "/forecast", response_model=Anything, responses=describe(404, 422, example={"weeks": []})
+)
 def forecast(
-    served: Current, kind: Annotated[Literal["company", "cohort", "segment"], Query()] = "company"
+    served: CurrentRun,
+    kind: Annotated[Literal["company", "cohort", "segment"], Query()] = "company",
 ) -> Response:
     """Expected revenue and purchases by week: of the company, of each cohort or of each segment;
     parts add up.
     """
-    table = served.table("forecast")
-    if table is None:
-        raise Refused(
-            404, f"run {served.run_id} has no forecast", fix="run the study again with this version"
-        )
-    rows = table.filter(pl.col("group_kind") == kind).sort("group", "week_start_day")
-    told = {
+    if not served.has("forecast"):
+        what = f"run {served.run_id} has no forecast"
+        raise Refused(404, what, fix="run the study again with this version")
+    rows = served.table("forecast").filter(pl.col("group_kind") == kind)
+    body = {
         "kind": kind,
         "currency": served.scorer.study.currency,
-        "weeks": json_rows(rows.drop("group_kind")),
+        "weeks": json_rows(rows.sort("group", "week_start_day").drop("group_kind")),
+        "totals": served.summary.get("forecast"),
     }
-    return answer(served, {**told, "totals": served.summary.get("forecast")})
+    return answer(served, body)

@@ -5,44 +5,55 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 import holdfast
-from holdfast.api.deps import AskedNow, problems
+from holdfast.api.deps import CurrentRequest, answer, describe, reply
+from holdfast.api.examples import STAMP
 from holdfast.api.metrics import CONTENT_TYPE
-from holdfast.api.problems import encoded
+from holdfast.api.routes import needs
 from holdfast.api.schemas import Anything, Health
 
 router = APIRouter(tags=["operation"])
-_NOTHING = dict.fromkeys(("run_id", "cutoff_day", "model_version", "scored_at"))
+_HEALTHY = {"status": "healthy", "version": "0.1.0", **STAMP}
 
 
-@router.get("/health", response_model=Health)
-def health(asked: AskedNow) -> Response:
+@router.get(
+    "/health",
+    response_model=Health,
+    responses={200: {"content": {"application/json": {"example": _HEALTHY}}}},
+)
+@needs(None)
+def health(request: CurrentRequest) -> Response:
     """The process lives; nothing is asked of the run."""
-    stamp: dict[str, Any] = asked.served.stamp if asked.served else _NOTHING
-    told = {"status": "healthy", "version": holdfast.__version__, **stamp}
-    return Response(encoded(told), media_type="application/json")
+    stamp: dict[str, Any] = request.served.stamp if request.served else dict.fromkeys(STAMP)
+    return reply({"status": "healthy", "version": holdfast.__version__, **stamp})
 
 
-@router.get("/ready", response_model=Anything, responses=problems())
-def ready(asked: AskedNow) -> Response:
+@router.get(
+    "/ready",
+    response_model=Anything,
+    responses=describe(
+        example={"ready": True, "champion": STAMP["run_id"], "degraded": "churn.txt was changed"}
+    ),
+)
+@needs(None)
+def ready(request: CurrentRequest) -> Response:
     """A customer can be looked up; `degraded` says why what is served is not the champion as
     published.
     """
-    served = asked.run()
+    served, store = request.run(), request.context.store
     name = str(served.frame.item(served.frame.height // 2, 0))
-    told = {
+    body = {
         "ready": served.score_of(name) is not None,
-        "champion": asked.context.store.wanted,
-        "degraded": asked.context.store.trouble or None,
-        **served.stamp,
+        "champion": store.wanted,
+        "degraded": store.trouble or None,
     }
-    return Response(encoded(told), media_type="application/json")
+    return answer(served, body)
 
 
 @router.get(
     "/metrics",
     response_class=Response,
-    responses={200: {"content": {"text/plain": {}}}, **problems()},
+    responses={**describe(), 200: {"content": {"text/plain": {}}}},
 )
-def metrics(asked: AskedNow) -> Response:
+def metrics(request: CurrentRequest) -> Response:
     """For Prometheus."""
-    return Response(asked.context.metrics.text(), media_type=CONTENT_TYPE)
+    return Response(request.context.metrics.render(), media_type=CONTENT_TYPE)

@@ -5,11 +5,11 @@ who has a key.
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Response
-from fastapi.concurrency import run_in_threadpool
 
-from holdfast.api.context import Asked
-from holdfast.api.deps import AskedNow, answer, problems
-from holdfast.api.problems import encoded
+from holdfast.api.context import RequestContext
+from holdfast.api.deps import CurrentRequest, answer, describe, reply
+from holdfast.api.examples import RUN, STAMP
+from holdfast.api.routes import needs
 from holdfast.api.schemas import Anything
 from holdfast.errors import DamagedRun
 
@@ -22,59 +22,54 @@ Token = Annotated[
     ),
 ]
 _SHOWN = ("run_id", "created_at", "study", "kind", "cutoff_date", "customers")
+_CHANGE = describe(400, 404, 409, 413, 415, 422, example={"champion": STAMP["run_id"]})
 
 
-@router.get("/runs", response_model=Anything, responses=problems())
-def list_runs(asked: AskedNow) -> Response:
+@router.get("/runs", response_model=Anything, responses=describe(example={"runs": [RUN]}))
+def list_runs(request: CurrentRequest) -> Response:
     """Every published run, newest first."""
-    served, registry = asked.run(), asked.context.store.registry
+    served, registry = request.run(), request.context.store.registry
     champion = registry.champion_id()
-    return answer(
-        served, {"runs": [_row(asked, run_id, champion) for run_id in registry.run_ids()]}
-    )
+    rows = [_row(request, run_id, champion) for run_id in registry.run_ids()]
+    return answer(served, {"runs": rows})
 
 
-def _row(asked: Asked, run_id: str, champion: str | None) -> dict[str, Any]:
-    told = {
-        "champion": run_id == champion,
-        "served": asked.served is not None and run_id == asked.served.run_id,
-    }
+def _row(request: RequestContext, run_id: str, champion: str | None) -> dict[str, Any]:
+    state = {"champion": run_id == champion, "served": run_id == request.run().run_id}
     try:
-        manifest = asked.context.store.registry.open(run_id).manifest
+        manifest = request.context.store.registry.open(run_id).manifest
     except DamagedRun as error:
-        return {"run_id": run_id, "damaged": error.problem, **told}
-    return {**{name: manifest.get(name) for name in _SHOWN}, **told}
+        return {"run_id": run_id, "damaged": error.problem, **state}
+    return {**{name: manifest.get(name) for name in _SHOWN}, **state}
 
 
-@router.get("/runs/{run_id}", response_model=Anything, responses=problems(404, 422))
-def show_run(run_id: RunId, asked: AskedNow) -> Response:
-    """One run: its manifest, with the SHA-256 of each file."""
-    served, registry = asked.run(), asked.context.store.registry
-    run = registry.open(run_id)
-    told = {**run.manifest, "champion": run.run_id == registry.champion_id()}
-    return answer(served, {"run": told})
-
-
-@router.post(
-    "/runs/{run_id}/promote",
-    response_model=Anything,
-    responses=problems(400, 404, 409, 413, 415, 422),
+@router.get(
+    "/runs/{run_id}", response_model=Anything, responses=describe(404, 422, example={"run": RUN})
 )
-async def promote(run_id: RunId, asked: AskedNow, token: Token = None) -> Response:
+def show_run(run_id: RunId, request: CurrentRequest) -> Response:
+    """One run: its manifest, with the SHA-256 of each file."""
+    served, registry = request.run(), request.context.store.registry
+    run = registry.open(run_id)
+    shown = {**run.manifest, "champion": run.run_id == registry.champion_id()}
+    return answer(served, {"run": shown})
+
+
+@router.post("/runs/{run_id}/promote", response_model=Anything, responses=_CHANGE)
+def promote(run_id: RunId, request: CurrentRequest, token: Token = None) -> Response:
     """Make a run the champion; it is checked and loaded first, then served by every worker within a
     second.
     """
-    return await run_in_threadpool(_changed, asked, token, run_id)
+    return _change(request, token, run_id)
 
 
-@router.post("/rollback", response_model=Anything, responses=problems(400, 404, 409, 413, 415, 422))
-async def rollback(asked: AskedNow, token: Token = None) -> Response:
+@router.post("/rollback", response_model=Anything, responses=_CHANGE)
+def rollback(request: CurrentRequest, token: Token = None) -> Response:
     """Go back to the champion before."""
-    return await run_in_threadpool(_changed, asked, token, None)
+    return _change(request, token, None)
 
 
-def _changed(asked: Asked, token: str | None, run_id: str | None) -> Response:
-    store = asked.context.store
+def _change(request: RequestContext, token: str | None, run_id: str | None) -> Response:
+    store = request.context.store
 
     def change() -> tuple[int, dict[str, Any]]:
         if run_id is not None:
@@ -85,18 +80,19 @@ def _changed(asked: Asked, token: str | None, run_id: str | None) -> Response:
         store.refresh()
         return 200, {"champion": served.run_id, **served.stamp}
 
-    request = (
-        f"{'promote ' + run_id if run_id else 'rollback'}\n{asked.body.decode(errors='replace')}"
+    what = f"promote {run_id}" if run_id else "rollback"
+    status, body = request.context.idempotency.change_once(
+        token,
+        f"{what}\n{request.body.decode(errors='replace')}",
+        holder=request.key.key_id,
+        change=change,
     )
-    status, body = asked.context.idempotency.once(
-        token, request, holder=asked.key.key_id, change=change
-    )
-    return Response(encoded(body), status_code=status, media_type="application/json")
+    return reply(body, status=status)
 
 
-@router.get("/keys", response_model=Anything, responses=problems())
-def list_keys(asked: AskedNow) -> Response:
+@router.get("/keys", response_model=Anything, responses=describe(example={"keys": []}))
+@needs("admin")
+def list_keys(request: CurrentRequest) -> Response:
     """Who may ask: every key's role, name and last use."""
-    return answer(
-        asked.run(), {"keys": [key.public() for key in asked.context.keys.keys().values()]}
-    )
+    keys = [key.public() for key in request.context.keys.keys().values()]
+    return answer(request.run(), {"keys": keys})

@@ -2,49 +2,51 @@
 
 from typing import Any
 
-import polars as pl
 from fastapi import APIRouter, Response
-from fastapi.concurrency import run_in_threadpool
-from pydantic import ValidationError
 
 from holdfast.api import fast_path
-from holdfast.api.deps import AskedNow, Current, answer, problems
-from holdfast.api.examples import WHAT_IF
-from holdfast.api.problems import Refused
+from holdfast.api.deps import (
+    CurrentRequest,
+    CurrentRun,
+    answer,
+    describe,
+    describe_body,
+    refer_to,
+)
+from holdfast.api.examples import SEGMENTS, WHAT_IF
+from holdfast.api.routes import needs
 from holdfast.api.schemas import Anything, SegmentsAnswer, WhatIf
 from holdfast.api.served import Served
-from holdfast.campaigns.recovery import Campaign, add_up, campaigns_of, explain_range
-from holdfast.campaigns.recovery import simulate_recovery as simulate
-from holdfast.tables import EVIDENCE, SEGMENTS, Contract
+from holdfast.campaigns import recovery
+from holdfast.campaigns.recovery import Campaign
 
 router = APIRouter(tags=["segments"])
 
 
-def _rows(served: Served) -> list[dict[str, Any]]:
+def _summarise(served: Served) -> dict[str, Any]:
     actions = served.scorer.study.actions
-    rows = served.without_zeros(_table(served, "segments", SEGMENTS), "average_ltv", "total_ltv")
-    return [{**row, "actions": actions.get(row["segment"], [])} for row in rows.to_dicts()]
-
-
-@router.get("/segment/summary", response_model=SegmentsAnswer, responses=problems())
-def segment_summary(served: Current) -> Response:
-    """Every segment: how many, worth what, at which risk, what to do."""
-    told = {
+    rows = served.hide_unknown_value(served.table("segments"), "average_ltv", "total_ltv")
+    return {
         "total_customers": served.frame.height,
         "currency": served.scorer.study.currency,
-        "segments": _rows(served),
+        "segments": [
+            {**row, "actions": actions.get(row["segment"], [])} for row in rows.to_dicts()
+        ],
     }
-    return answer(served, told)
 
 
-@router.get("/segments", response_model=SegmentsAnswer, responses=problems())
-def segments(served: Current) -> Response:
+@router.get("/segment/summary", response_model=SegmentsAnswer, responses=describe(example=SEGMENTS))
+def segment_summary(served: CurrentRun) -> Response:
+    """Every segment: how many, worth what, at which risk, what to do."""
+    return answer(served, _summarise(served))
+
+
+@router.get("/segments", response_model=SegmentsAnswer, responses=describe(example=SEGMENTS))
+def segments(served: CurrentRun) -> Response:
     """The same, with the rule that puts customers there and the recovery that the study assumes."""
-    rule, recovery = served.scorer.rule, served.table("recovery")
-    told = {
-        "total_customers": served.frame.height,
-        "currency": served.scorer.study.currency,
-        "segments": _rows(served),
+    rule = served.scorer.rule
+    body = {
+        **_summarise(served),
         "rule": {
             "mid_above": rule.mid_above,
             "high_above": rule.high_above,
@@ -54,64 +56,38 @@ def segments(served: Current) -> Response:
                 for s in rule.signals
             ],
         },
-        "recovery": recovery.to_dicts() if recovery is not None else [],
+        "recovery": served.table("recovery").to_dicts(),
     }
-    return answer(served, told)
+    return answer(served, body)
 
 
 @router.post(
     "/simulate/recovery",
     response_model=Anything,
-    responses=problems(400, 413, 415, 422),
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {
-                    "schema": {"$ref": "#/components/schemas/WhatIf"},
-                    "examples": {"what-if": WHAT_IF},
-                }
-            },
-        }
-    },
+    responses=describe(400, 413, 415, 422, example={"segments": [], "uplift_source": "assumed"}),
+    openapi_extra=describe_body(refer_to(WhatIf), WHAT_IF),
 )
-async def simulate_recovery(asked: AskedNow, served: Current) -> Response:
+@needs("reader")
+def simulate_recovery(request: CurrentRequest, served: CurrentRun) -> Response:
     """What recovery would cost and bring under other costs and rates: an assumption, told with its
     range.
     """
-    try:
-        wanted = WhatIf.model_validate(fast_path.parsed(asked.body))
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise Refused(
-            422, f"{where[:200]}: {first['msg']}", fix="see the example in the documentation"
-        ) from None
-    study = served.scorer.study
-    given = {name: Campaign(**case.model_dump()) for name, case in wanted.segments.items()}
-    margin = study.value.margin_rate if wanted.margin_rate is None else wanted.margin_rate
-    past = _table(served, "evidence", EVIDENCE)
-    plan = await run_in_threadpool(
-        simulate,
-        _table(served, "segments", SEGMENTS),
-        campaigns_of(study) | given,
-        past,
+    what_if = fast_path.validate(WhatIf, fast_path.parse_json(request.body))
+    study, evidence = served.scorer.study, served.table("evidence")
+    given = {name: Campaign(**case.model_dump()) for name, case in what_if.segments.items()}
+    margin = study.value.margin_rate if what_if.margin_rate is None else what_if.margin_rate
+    plan = recovery.simulate_recovery(
+        served.table("segments"),
+        recovery.campaigns_of(study) | given,
+        evidence,
         margin_rate=margin,
     )
-    told = {
+    body = {
         "currency": study.currency,
         "segments": plan.to_dicts(),
-        "total": add_up(plan),
+        "total": recovery.add_up(plan),
         "margin_rate": margin,
         "uplift_source": "assumed",
-        "range": explain_range(past),
+        "range": recovery.explain_range(evidence),
     }
-    return answer(served, told)
-
-
-def _table(served: Served, name: str, contract: Contract) -> pl.DataFrame:
-    table = served.table(name)
-    return contract.empty() if table is None else table
-
-
-SCHEMAS = (WhatIf,)
+    return answer(served, body)
