@@ -9,10 +9,10 @@ from tests.audits.bank_logs import LOG_LEAKS
 from tests.audits.bank_prepared import PREPARED_LEAKS
 from tests.audits.clean import CLEAN, Clean
 
-from holdfast.audits.audit import Audit, audit
+from holdfast.audits.audit import AuditReport, audit
 
 
-def audited(planted: Planted, folder: Path, real: Path) -> Audit:
+def audited(planted: Planted, folder: Path, real: Path) -> AuditReport:
     raw = planted.build(folder, real)
     return audit(
         study_in(folder, raw), earlier=earlier_study(folder, planted, raw), prove=planted.prove

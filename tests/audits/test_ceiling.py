@@ -6,10 +6,27 @@ import numpy as np
 import polars as pl
 import pytest
 
-from holdfast.audits.ceiling import at_the_ceiling, ceiling_of, too_good
-from holdfast.audits.naive import no_better_than_naive
+from holdfast.audits.ceiling import find_ceiling, find_figures_at_their_ceiling
+from holdfast.audits.naive import find_model_no_better_than_naive
+from holdfast.audits.proof import Proof
 from holdfast.audits.table import Table
+from holdfast.findings import Finding
 from holdfast.tables import PREDICTIONS
+
+
+def proof(
+    figures: dict[str, dict[str, float]],
+    *,
+    table: Table | None = None,
+    predictions: pl.DataFrame | None = None,
+) -> Proof:
+    return Proof(
+        predictions=pl.DataFrame() if predictions is None else predictions,
+        figures=figures,
+        baselines={"churn": "base rate"},
+        table=table,
+        seed=2,
+    )
 
 
 def grouped(*, inside: int, churned: int, outside: int, told: bool = False) -> Table:
@@ -28,7 +45,7 @@ def grouped(*, inside: int, churned: int, outside: int, told: bool = False) -> T
 
 
 def test_the_ceiling_is_what_one_probability_for_the_group_reaches():
-    found = ceiling_of(grouped(inside=1_000, churned=700, outside=3_000))
+    found = find_ceiling(grouped(inside=1_000, churned=700, outside=3_000))
     assert found is not None
     assert found.group == "group = iron"
     # Of 3,300 who stayed 300 are inside: they tie with those who left. Precision .7, recall 1.
@@ -37,34 +54,38 @@ def test_the_ceiling_is_what_one_probability_for_the_group_reaches():
 
 
 def test_where_something_tells_who_leaves_inside_the_group_there_is_no_ceiling():
-    assert ceiling_of(grouped(inside=1_000, churned=700, outside=3_000, told=True)) is None
+    assert find_ceiling(grouped(inside=1_000, churned=700, outside=3_000, told=True)) is None
 
 
 def test_the_ceiling_of_the_original_snapshot_is_the_one_it_was_computed_to_have(bench_data):
     frame = pl.read_csv(bench_data / "ecommerce_user_segmentation.csv")
-    found = ceiling_of(
-        Table(
-            columns=frame.drop("Customer_ID"),
-            churned=frame["Recency"] > 90,
-            customer=frame["Customer_ID"],
-            hidden={"churn": ["Recency", "Monetary", "Segment_Label"]},
-        )
+    table = Table(
+        columns=frame.drop("Customer_ID"),
+        churned=frame["Recency"] > 90,
+        customer=frame["Customer_ID"],
+        hidden={"churn": ["Recency", "Monetary", "Segment_Label"]},
     )
+    found = find_ceiling(table)
     assert found is not None
     assert (found.group, found.churned, found.inside) == ("Segment_Label = Iron", 1_069, 1_448)
     assert (round(found.auc, 3), round(found.f1, 3)) == (0.979, 0.849)
-    (finding,) = at_the_ceiling(found, {"roc_auc": 0.9836, "f1": 0.877})
+    reached = proof({"churn": {"roc_auc": 0.9836, "f1": 0.877}}, table=table)
+    (finding,) = find_figures_at_their_ceiling(reached)
     assert (
         "the ceiling is ROC-AUC 0.979 and F1 0.849, and the test has ROC-AUC 0.9836"
         in finding.evidence
     )
     assert "luck of the split" in finding.meaning
+    below = proof({"churn": {"roc_auc": 0.9}}, table=table)
+    assert list(find_figures_at_their_ceiling(below)) == []
 
 
 def test_figures_that_honest_data_does_not_allow_are_suspect():
-    (finding,) = too_good({"churn": {"roc_auc": 0.991}, "value": {"r2": 0.6}})
+    figures = {"churn": {"roc_auc": 0.991}, "value": {"r2": 0.6}}
+    (finding,) = find_figures_at_their_ceiling(proof(figures))
     assert finding.evidence == "churn: ROC-AUC 0.9910 on customers that the model has not seen"
-    assert too_good({"churn": {"roc_auc": 0.9}, "value": {}}) == ()
+    honest = proof({"churn": {"roc_auc": 0.9}, "value": {}})
+    assert list(find_figures_at_their_ceiling(honest)) == []
 
 
 def predictions(said: np.ndarray, naive: np.ndarray, churned: np.ndarray) -> pl.DataFrame:
@@ -89,9 +110,13 @@ def test_a_model_that_says_what_the_naive_rule_says_is_no_better_and_one_that_kn
     churned = rng.random(800) < chance
     flat = np.full(800, churned.mean())
     guessed = np.clip(flat + rng.normal(0, 0.05, 800), 0, 1)
-    asked = {"baselines": {"churn": "base rate"}, "seed": 2}
-    (finding,) = no_better_than_naive(predictions(guessed, flat, churned), **asked)
+
+    def findings(score: np.ndarray, n: int = 800) -> list[Finding]:
+        rows = predictions(score, flat, churned)[:n]
+        return list(find_model_no_better_than_naive(proof({}, predictions=rows)))
+
+    (finding,) = findings(guessed)
     assert (finding.name, finding.severity) == ("no-better-than-naive-churn", "warning")
     assert "on 800 unseen outcomes" in finding.evidence
-    assert no_better_than_naive(predictions(chance, flat, churned), **asked) == ()
-    assert no_better_than_naive(predictions(guessed, flat, churned)[:20], **asked) == ()
+    assert findings(chance) == []
+    assert findings(guessed, n=20) == []

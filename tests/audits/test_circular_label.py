@@ -6,8 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from holdfast.audits.circular_label import circular_label
-from holdfast.audits.lucky_split import lucky_split
+from holdfast.audits.circular_label import find_circular_label
+from holdfast.audits.lucky_split import find_lucky_split
+from holdfast.audits.proof import Proof
 from holdfast.audits.table import Table
 
 
@@ -34,8 +35,8 @@ def evidence(
 ) -> str:
     if churned is None:
         churned = pl.Series(np.random.default_rng(4).random(columns.height) < 0.2)
-    found = circular_label(table(columns, churned=churned, value=value))
-    return found[0].evidence if found else ""
+    findings = find_circular_label(table(columns, churned=churned, value=value))
+    return next((finding.evidence for finding in findings), "")
 
 
 def table(columns: pl.DataFrame, *, churned: pl.Series, **more) -> Table:
@@ -44,7 +45,7 @@ def table(columns: pl.DataFrame, *, churned: pl.Series, **more) -> Table:
 
 
 def test_both_labels_of_the_original_snapshot_are_named(original):
-    (finding,) = circular_label(
+    (finding,) = find_circular_label(
         table(
             original.drop("Customer_ID"),
             churned=original["Recency"] > 90,
@@ -80,7 +81,7 @@ def test_the_telco_snapshot_is_quiet(bench_data):
 
 def test_a_column_that_the_model_sees_is_called_a_leak():
     frame = shop()
-    (finding,) = circular_label(
+    (finding,) = find_circular_label(
         table(frame, churned=frame["since"] > 90, hidden={"value": ["since"]})
     )
     assert "A model even sees since." in finding.meaning
@@ -153,11 +154,9 @@ def test_a_label_that_was_given_and_is_hidden_is_no_formula():
     frame = shop().with_columns(ended=pl.col("since") > 150, worth=pl.col("spend") * 2)
     frame = frame.with_columns(churn=pl.col("ended").cast(pl.String)).drop("since", "spend")
     hidden = {"churn": ["ended", "churn", "worth"], "value": ["ended", "churn", "worth"]}
-    assert (
-        circular_label(table(frame, churned=frame["ended"], value=frame["worth"], hidden=hidden))
-        == ()
-    )
-    (seen,) = circular_label(table(frame, churned=frame["ended"], value=frame["worth"]))
+    is_hidden = table(frame, churned=frame["ended"], value=frame["worth"], hidden=hidden)
+    assert list(find_circular_label(is_hidden)) == []
+    (seen,) = find_circular_label(table(frame, churned=frame["ended"], value=frame["worth"]))
     assert "A model even sees churn, ended, worth." in seen.meaning
 
 
@@ -167,13 +166,15 @@ def test_too_few_customers_say_nothing():
 
 
 def test_a_split_that_flatters_is_put_beside_cross_validation():
-    (finding,) = lucky_split(
-        "churn",
-        test={"roc_auc": 0.9836, "f1": 0.877, "brier": 0.02},
-        cross_validated={"roc_auc": 0.9781, "f1": 0.8406},
+    proof = Proof(
+        predictions=pl.DataFrame(),
+        baselines={},
+        figures={"churn": {"roc_auc": 0.9836, "f1": 0.877, "brier": 0.02}, "value": {"r2": 0.9226}},
+        cross_validated={"churn": {"roc_auc": 0.9781, "f1": 0.8406}, "value": {"r2": 0.9285}},
     )
+    (finding,) = find_lucky_split(proof)
+    assert finding.name == "lucky-churn-split"
     assert (
         "ROC-AUC is 0.9836 on the test customers and 0.9781 in cross-validation; F1 is 0.8770"
         in finding.evidence
     )
-    assert lucky_split("value", test={"r2": 0.9226}, cross_validated={"r2": 0.9285}) == ()

@@ -3,7 +3,7 @@
 import numpy as np
 from tests.audits.tables import ROWS, customers_of, noise
 
-from holdfast.audits.leaky_preprocessing import encoded_outcome, scaled_on_all
+from holdfast.audits.leaky_preprocessing import find_encoded_outcome, find_scaling_on_all_rows
 
 CITY = np.arange(ROWS) % 5
 # In city k, one in k + 2 left: the rates differ, and so do the numbers of rows below.
@@ -13,7 +13,7 @@ TEST = np.arange(ROWS) >= ROWS // 2
 
 
 def test_words_replaced_by_their_churn_rate_are_found():
-    (finding,) = encoded_outcome(customers_of({"city": RATES[CITY]}, left=LEFT, test=TEST))
+    (finding,) = find_encoded_outcome(customers_of({"city": RATES[CITY]}, left=LEFT, test=TEST))
     assert (finding.name, finding.severity) == ("encoded-outcome", "fatal")
     assert finding.evidence == (
         "city: its 5 values are the churn rates of the rows that have them, "
@@ -27,18 +27,18 @@ def test_smoothed_rates_are_found_with_their_weight():
     left = np.random.default_rng(2).random(ROWS) < 0.1 + 0.15 * city
     n, churned = (np.bincount(city, weights=w) for w in (np.ones(ROWS), left))
     smoothed = (churned + 20 * left.mean()) / (n + 20)
-    (finding,) = encoded_outcome(customers_of({"city": smoothed[city]}, left=left))
+    (finding,) = find_encoded_outcome(customers_of({"city": smoothed[city]}, left=left))
     assert "(as if 20 more), counted over all rows" in finding.evidence
 
 
 def test_a_code_that_is_no_rate_is_fine():
-    assert encoded_outcome(customers_of({"city": CITY * 1.0}, left=LEFT)) == ()
+    assert list(find_encoded_outcome(customers_of({"city": CITY * 1.0}, left=LEFT))) == []
 
 
 def test_a_scale_taken_over_all_rows_is_found():
     values = noise() + TEST
     scaled = (values - values.mean()) / values.std()
-    (finding,) = scaled_on_all(customers_of({"spend": scaled}, left=LEFT, test=TEST))
+    (finding,) = find_scaling_on_all_rows(customers_of({"spend": scaled}, left=LEFT, test=TEST))
     assert (finding.name, finding.severity) == ("scaled-on-all-rows", "warning")
     assert finding.evidence.startswith("spend have mean 0 and standard deviation 1 over all rows")
 
@@ -46,11 +46,17 @@ def test_a_scale_taken_over_all_rows_is_found():
 def test_a_scale_taken_over_the_rows_that_are_learnt_from_is_fine():
     values = noise() + TEST
     scaled = (values - values[~TEST].mean()) / values[~TEST].std()
-    assert scaled_on_all(customers_of({"spend": scaled}, left=LEFT, test=TEST)) == ()
+    assert (
+        list(find_scaling_on_all_rows(customers_of({"spend": scaled}, left=LEFT, test=TEST))) == []
+    )
 
 
 def test_two_columns_from_0_to_1_are_a_scale_and_one_is_a_share():
     first, second = (np.linspace(0, 1, ROWS) ** power for power in (1, 2))
-    assert scaled_on_all(customers_of({"share": first}, left=LEFT, test=TEST)) == ()
-    (finding,) = scaled_on_all(customers_of({"a": first, "b": second}, left=LEFT, test=TEST))
+    assert (
+        list(find_scaling_on_all_rows(customers_of({"share": first}, left=LEFT, test=TEST))) == []
+    )
+    (finding,) = find_scaling_on_all_rows(
+        customers_of({"a": first, "b": second}, left=LEFT, test=TEST)
+    )
     assert "a, b reach from 0 to 1 exactly" in finding.evidence

@@ -2,40 +2,38 @@
 is fatal.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import polars as pl
-
-from holdfast.audits.log_audits import Log, of_earlier_export, of_log
-from holdfast.audits.table import Table
-from holdfast.audits.table_audits import Answer, Suspicion, answers, of_proof, of_table
+from holdfast.audits.log import Export, Log
+from holdfast.audits.proof import Proof
+from holdfast.audits.question import Answer, Audit, Subject, ask_all
+from holdfast.audits.registry import LOG_AUDITS, PROOF_AUDITS, TABLE_AUDITS
+from holdfast.audits.table import snapshot_table
 from holdfast.errors import NotHonest, StudyError
-from holdfast.evaluation.evidence import Evidence
 from holdfast.findings import Finding, sort_findings
 from holdfast.ingest.order_log import read_order_log
-from holdfast.ingest.snapshot import Snapshot, read_snapshot
+from holdfast.ingest.snapshot import read_snapshot
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Listener, Silence, Step, Steps
 from holdfast.study import Study
 from holdfast.training.backtest import backtest_data
 from holdfast.training.fit_snapshot import fit_snapshot
 from holdfast.training.training_data import read_training_data
-from holdfast.windows import parse_day
 
 
 @dataclass(frozen=True, kw_only=True)
-class Audit:
-    """What the audit found.
+class AuditReport:
+    """What the audits found.
 
     Attributes
     ----------
     answers
-        One per suspicion, in the order in which they were asked.
+        One per question, in the order in which they were asked.
     acknowledged
         Names of findings that the study accepts.
     """
@@ -47,34 +45,27 @@ class Audit:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """Every finding once, the gravest first."""
-        return sort_findings(finding for answer in self.answers for finding in answer.findings)
+        return findings_of(self.answers)
 
     @property
     def is_honest(self) -> bool:
         """Whether nothing fatal was found that the study does not acknowledge."""
-        return not unacknowledged(self.findings, self.acknowledged)
+        return not _unacknowledged(self.findings, self.acknowledged)
 
     def as_dict(self) -> dict[str, Any]:
-        """The audit as plain values, as JSON takes it."""
+        """The report as plain values, as JSON takes it."""
         return {
             "study": self.study,
             "honest": self.is_honest,
             "acknowledged": list(self.acknowledged),
-            "findings": [
-                finding.with_acknowledgement(self.acknowledged) for finding in self.findings
-            ],
-            "suspicions": [answer_as_dict(answer) for answer in self.answers],
+            "findings": [each.with_acknowledgement(self.acknowledged) for each in self.findings],
+            "suspicions": [answer.as_dict() for answer in self.answers],
         }
 
 
-def answer_as_dict(answer: Answer) -> dict[str, Any]:
-    """One suspicion as plain values."""
-    return {
-        "name": answer.name,
-        "question": answer.question,
-        "found": [finding.name for finding in answer.findings],
-        "seconds": round(answer.seconds, 4),
-    }
+def findings_of(answers: Iterable[Answer]) -> tuple[Finding, ...]:
+    """Every finding of some answers once, the gravest first."""
+    return sort_findings(finding for answer in answers for finding in answer.findings)
 
 
 def audit(
@@ -83,8 +74,8 @@ def audit(
     earlier: Study | None = None,
     prove: bool = True,
     listener: Listener | None = None,
-) -> Audit:
-    """Ask every suspicion; nothing is published, and nothing is refused.
+) -> AuditReport:
+    """Ask every question; nothing is published, and nothing is refused.
 
     Parameters
     ----------
@@ -102,186 +93,112 @@ def audit(
         Whatever is wrong with the sources.
     """
     steps = Steps(listener or Silence())
-    asked = _of_snapshot if study.snapshot is not None else _of_log
-    return Audit(
-        study=study.name,
-        answers=tuple(asked(study, earlier, prove, steps)),
-        acknowledged=tuple(study.acknowledge),
-    )
-
-
-def unacknowledged(findings: Iterable[Finding], acknowledged: Collection[str]) -> list[Finding]:
-    """The fatal findings that a study does not accept by name."""
-    return [
-        finding
-        for finding in findings
-        if finding.severity == "fatal" and finding.name not in acknowledged
-    ]
-
-
-def refuse(findings: Iterable[Finding], study: Study) -> None:
-    """Raise on a fatal finding that the study does not acknowledge.
-
-    Raises
-    ------
-    NotHonest
-        Naming each of them, and how to acknowledge them.
-    """
-    fatal = unacknowledged(findings, study.acknowledge)
-    if not fatal:
-        return
-    names = list(dict.fromkeys(finding.name for finding in fatal))
-    written = ", ".join(f'"{name}"' for name in dict.fromkeys([*study.acknowledge, *names]))
-    raise NotHonest(
-        "; ".join(f"{finding.name}: {finding.evidence}" for finding in fatal),
-        fix=f"{fatal[0].fix} If it is known and meant, write acknowledge = [{written}] in [study]: "
-        "the report then "
-        "says so on its first page",
-        findings=[finding.as_dict() for finding in fatal],
-    )
-
-
-def asked_cheaply(suspicions: Sequence[Suspicion], study: Study, step: Step) -> tuple[Answer, ...]:
-    """What a run asks before it learns anything; it ends here on what is fatal.
-
-    Raises
-    ------
-    NotHonest
-        A fatal finding that the study does not acknowledge.
-    """
-    asked = cheap(suspicions)
-    findings = [finding for answer in asked for finding in answer.findings]
-    refuse(findings, study)
-    names = (
-        f.name + (" (acknowledged)" if f.is_acknowledged(study.acknowledge) else "")
-        for f in findings
-    )
-    step.detail = ", ".join(dict.fromkeys(names)) or "nothing found"
-    return asked
-
-
-def cheap(suspicions: Sequence[Suspicion]) -> tuple[Answer, ...]:
-    """What a run asks."""
-    return tuple(answers(suspicions, every=False))
-
-
-def table_of(study: Study, got: Snapshot) -> Table:
-    """The snapshot as the audit looks at it: where it has a split of its own, before repeats were
-    set aside.
-    """
-    snapshot = study.snapshot
-    assert snapshot is not None
-    frame = got.frame if got.prepared is None else got.prepared
-    return Table(
-        columns=frame.select(got.columns),
-        churned=frame["churned"],
-        customer=frame["customer_id"],
-        value=frame["value"] if "value" in frame.columns else None,
-        hidden={"churn": snapshot.hidden_from("churn"), "value": snapshot.hidden_from("value")},
-        days=got.days,
-        test=frame["is_test"].to_numpy() if "is_test" in frame.columns else None,
-        cutoff_day=frame["row_cutoff_day"] if "row_cutoff_day" in frame.columns else None,
-        as_of_day=parse_day(snapshot.as_of),
-        horizon_days=snapshot.horizon_days,
-        seed=study.seed,
-    )
-
-
-def proof_suspicions(
-    study: Study,
-    proof: Evidence,
-    *,
-    table: Table | None,
-    cross_validated: Mapping[Any, Mapping[str, float]],
-) -> list[Suspicion]:
-    """What is asked of what a proof says."""
-    figures: dict[str, dict[str, float]] = {}
-    baselines: dict[str, str] = {}
-    for task in ("churn", "value"):
-        rows = proof.evidence.filter(pl.col("task") == task)
-        last = rows.filter(pl.col("cutoff_day") == pl.col("cutoff_day").max())
-        champion = last.filter(pl.col("model") == "champion")
-        figures[task] = dict(champion.select("metric", "value").iter_rows())
-        naive = [
-            name
-            for name in rows["model"].unique(maintain_order=True)
-            if name.startswith("baseline")
-        ]
-        if naive:
-            baselines[task] = naive[0].removeprefix("baseline: ")
-    return of_proof(
-        proof.predictions,
-        figures=figures,
-        baselines=baselines,
-        cross_validated=cross_validated,
-        table=table,
-        seed=study.seed,
-    )
-
-
-def _of_snapshot(
-    study: Study, earlier: Study | None, prove: bool, steps: Steps
-) -> Iterator[Answer]:
-    if earlier is not None:
+    if study.snapshot is None:
+        answers = _audit_log(study, earlier, prove, steps)
+    elif earlier is None:
+        answers = _audit_snapshot(study, prove, steps)
+    else:
         raise StudyError(
             "an earlier export can only be compared with an order log", fix="leave out --earlier"
         )
-    with _scratch() as warehouse:
-        with steps("Read the snapshot") as step:
-            got = read_snapshot(study, warehouse)
-            step.detail = f"{got.rows.read:,} rows, {len(got.columns)} columns"
-        table = table_of(study, got)
-        yield from _asked("Ask the table", of_table(table), steps)
-        if prove and table.cutoff_day is None:
-            with steps("Learn and prove"):
-                fitted = fit_snapshot(study, got.frame, columns=got.columns)
-            proof = proof_suspicions(
-                study, fitted.proof, table=table, cross_validated=fitted.cross_validated
-            )
-            yield from _asked("Ask the models", proof, steps)
+    return AuditReport(
+        study=study.name, answers=tuple(answers), acknowledged=tuple(study.acknowledge)
+    )
 
 
-def _of_log(study: Study, earlier: Study | None, prove: bool, steps: Steps) -> Iterator[Answer]:
-    with _scratch() as warehouse:
-        with steps("Read the sources") as step:
-            got = read_order_log(study, warehouse)
-            step.detail = f"{got.rows.read:,} rows, {got.n_customers:,} customers"
-        with steps("Features and labels"):
-            history = read_training_data(
-                study, warehouse, first_day=got.first_day, end_day=got.end_day
-            )
-        log = Log(study, warehouse, got, history)
-        yield from _asked("Ask the log", of_log(log), steps)
-        if earlier is not None:
-            yield from _compared(log, earlier, steps)
-        if prove:
-            with steps("Prove on unseen time"):
-                proof = backtest_data(study, history)
-            asked = proof_suspicions(study, proof, table=None, cross_validated={})
-            yield from _asked("Ask the models", asked, steps)
+def _audit_snapshot(study: Study, prove: bool, steps: Steps) -> Iterator[Answer]:
+    with _scratch() as warehouse, steps("Read the snapshot") as step:
+        snapshot = read_snapshot(study, warehouse)
+        step.detail = f"{snapshot.rows.read:,} rows, {len(snapshot.columns)} columns"
+    table = snapshot_table(study, snapshot)
+    yield from _ask("Ask the table", TABLE_AUDITS, table, steps)
+    if prove and table.cutoff_day is None:
+        with steps("Learn and prove"):
+            fitted = fit_snapshot(study, snapshot.frame, columns=snapshot.columns)
+        proof = Proof.of(
+            fitted.proof, seed=study.seed, table=table, cross_validated=fitted.cross_validated
+        )
+        yield from _ask("Ask the models", PROOF_AUDITS, proof, steps)
 
 
-def _compared(log: Log, earlier: Study, steps: Steps) -> Iterator[Answer]:
-    if earlier.transactions is None:
+def _audit_log(study: Study, earlier: Study | None, prove: bool, steps: Steps) -> Iterator[Answer]:
+    if earlier is not None and earlier.transactions is None:
         raise StudyError(
             "the earlier export is no order log",
             fix="name an earlier export with transactions.path",
         )
-    with _scratch() as warehouse:
-        with steps("Read the earlier export"):
-            got = read_order_log(earlier, warehouse)
-        yield from _asked("Compare the exports", [of_earlier_export(log, got, warehouse)], steps)
+    with ExitStack() as opened:
+        warehouse = opened.enter_context(_scratch())
+        with steps("Read the sources") as step:
+            ingested = read_order_log(study, warehouse)
+            step.detail = f"{ingested.rows.read:,} rows, {ingested.n_customers:,} customers"
+        first_day, end_day, before = ingested.first_day, ingested.end_day, None
+        if earlier is not None:
+            with steps("Read the earlier export"):
+                beside = opened.enter_context(_scratch())
+                before = Export(study, beside, read_order_log(earlier, beside))
+        with steps("Features and labels"):
+            data = read_training_data(study, warehouse, first_day=first_day, end_day=end_day)
+        log = Log(study, warehouse, ingested, data, before)
+        yield from _ask("Ask the log", LOG_AUDITS, log, steps)
+        if prove:
+            with steps("Prove on unseen time"):
+                evidence = backtest_data(study, data)
+            proof = Proof.of(evidence, seed=study.seed)
+            yield from _ask("Ask the models", PROOF_AUDITS, proof, steps)
 
 
-def _asked(title: str, suspicions: Sequence[Suspicion], steps: Steps) -> tuple[Answer, ...]:
+def _ask(
+    title: str, audits: Iterable[Audit[Subject]], subject: Subject, steps: Steps
+) -> tuple[Answer, ...]:
     with steps(title) as step:
-        asked = tuple(answers(suspicions, every=True))
-        found = sum(bool(answer.findings) for answer in asked)
-        step.detail = f"{len(asked)} questions, {found} with findings"
-    return asked
+        answers = ask_all(audits, subject)
+        with_findings = sum(bool(answer.findings) for answer in answers)
+        step.detail = f"{len(answers)} questions, {with_findings} with findings"
+    return answers
 
 
 @contextmanager
 def _scratch() -> Iterator[Warehouse]:
     with TemporaryDirectory(prefix="holdfast-") as folder, Warehouse(Path(folder)) as warehouse:
         yield warehouse
+
+
+def ask_before_learning(
+    audits: Iterable[Audit[Subject]], subject: Subject, study: Study, step: Step
+) -> tuple[Answer, ...]:
+    """Ask what a run asks before it learns anything; it ends here on what is fatal.
+
+    Raises
+    ------
+    NotHonest
+        Naming each fatal finding that the study does not acknowledge, and how to acknowledge it.
+    """
+    answers = ask_all(audits, subject, cheaply=True)
+    findings = [finding for answer in answers for finding in answer.findings]
+    _refuse(findings, study)
+    names = (
+        each.name + (" (acknowledged)" if each.is_acknowledged(study.acknowledge) else "")
+        for each in findings
+    )
+    step.detail = ", ".join(dict.fromkeys(names)) or "nothing found"
+    return answers
+
+
+def _refuse(findings: Iterable[Finding], study: Study) -> None:
+    fatal = _unacknowledged(findings, study.acknowledge)
+    if not fatal:
+        return
+    names = dict.fromkeys([*study.acknowledge, *(finding.name for finding in fatal)])
+    listed = ", ".join(f'"{name}"' for name in names)
+    raise NotHonest(
+        "; ".join(f"{finding.name}: {finding.evidence}" for finding in fatal),
+        fix=f"{fatal[0].fix} If it is known and meant, write acknowledge = [{listed}] in [study]: "
+        "the report then says so on its first page",
+        findings=[finding.as_dict() for finding in fatal],
+    )
+
+
+def _unacknowledged(findings: Iterable[Finding], names: Collection[str]) -> list[Finding]:
+    fatal = [finding for finding in findings if finding.severity == "fatal"]
+    return [finding for finding in fatal if finding.name not in names]

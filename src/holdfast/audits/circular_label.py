@@ -6,74 +6,61 @@ churn, a shallow tree is fitted on each column, then on all, and judged on the o
 customers. For value, see `circular_value`.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import polars as pl
 
-from holdfast.audits.circular_value import Rule, value_rule
-from holdfast.audits.table import Booleans, Floats, Table, for_trees, is_number, numbers
+from holdfast.audits.circular_value import Rule, find_value_rule
+from holdfast.audits.question import Audit
+from holdfast.audits.table import Table, bound, is_number, numbers
 from holdfast.findings import Finding
 
 NEARLY_CERTAIN = 0.995
 """ROC-AUC on customers whom the tree has not seen."""
 
 
-def circular_label(table: Table) -> tuple[Finding, ...]:
-    """Look for formulas that give the labels of a snapshot.
-
-    Returns
-    -------
-    tuple
-        One finding, `circular-label`, or none.
-    """
-    rng = np.random.default_rng(table.seed)
-    found = {"churn": _churn_rule(table), "value": _value_rule(table, rng)}
-    rules = {task: rule for task, rule in found.items() if rule is not None}
+def find_circular_label(table: Table) -> Iterator[Finding]:
+    """Look for formulas that give the labels of a snapshot."""
+    by_task = {"churn": _churn_rule(table), "value": _value_rule(table)}
+    rules = {task: rule for task, rule in by_task.items() if rule is not None}
     if not rules:
-        return ()
+        return
     seen = {
         name
         for task, rule in rules.items()
         for name in rule.columns
         if name not in table.hidden.get(task, ())
     }
-    return (
-        Finding.fatal(
-            "circular-label",
-            evidence="; ".join(f"the {task} label {rule.sentence}" for task, rule in rules.items()),
-            meaning="What is computed from the same row is no outcome, so nothing here predicts "
-            "the future: the "
-            "figures say how well the other columns guess the formula."
-            + (f" A model even sees {', '.join(sorted(seen))}." if seen else ""),
-            fix="Give an order log, whose outcomes come after the features; or, if the column only "
-            "says once more what the label says, list it in hidden_from_churn and "
-            "hidden_from_value.",
-        ),
+    yield Finding.fatal(
+        "circular-label",
+        evidence="; ".join(f"the {task} label {rule.sentence}" for task, rule in rules.items()),
+        meaning="What is computed from the same row is no outcome, so nothing here predicts the "
+        "future: the figures say how well the other columns guess the formula."
+        + (f" A model even sees {', '.join(sorted(seen))}." if seen else ""),
+        fix="Give an order log, whose outcomes come after the features; or, if the column only "
+        "says once more what the label says, list it in hidden_from_churn and hidden_from_value.",
     )
 
 
 def _churn_rule(table: Table) -> Rule | None:
     if table.halves is None or not table.columns.width:
         return None
-    columns, coded = table.columns, table.coded
     aucs = {name: auc for name, auc in table.aucs.items() if not _restates(name, auc, table)}
     if not aucs:
         return None
     best = max(aucs, key=lambda name: aucs[name])
     if aucs[best] >= NEARLY_CERTAIN:
         also = [name for name in aucs if name != best and aucs[name] >= NEARLY_CERTAIN]
-        told = f"is {_threshold(columns[best], coded[best], table.left)}"
-        return Rule(
-            columns=(best, *also),
-            sentence=told + (f" ({', '.join(also)} tell it too)" if also else ""),
-        )
-    together = table.halves.auc(np.column_stack([coded[name] for name in aucs]))
+        more = f" ({', '.join(also)} tell it too)" if also else ""
+        return Rule((best, *also), f"is {_threshold(best, table)}{more}")
+    together = table.halves.auc(np.column_stack([table.encoded[name] for name in aucs]))
     if together < NEARLY_CERTAIN:
         return None
     strongest = tuple(sorted(aucs, key=lambda name: -aucs[name])[:3])
     return Rule(
-        columns=strongest,
-        sentence=f"follows from {', '.join(strongest)} by a tree of eight leaves: ROC-AUC "
-        f"{together:.4f}",
+        strongest,
+        f"follows from {', '.join(strongest)} by a tree of eight leaves: ROC-AUC {together:.4f}",
     )
 
 
@@ -89,7 +76,7 @@ def _restates(name: str, auc: float, table: Table) -> bool:
     return not is_number(column) or column.n_unique() <= 3 or bool(as_missing >= NEARLY_CERTAIN)
 
 
-def _value_rule(table: Table, rng: np.random.Generator) -> Rule | None:
+def _value_rule(table: Table) -> Rule | None:
     if table.value is None:
         return None
     hidden = table.hidden.get("value", ())
@@ -101,27 +88,26 @@ def _value_rule(table: Table, rng: np.random.Generator) -> Rule | None:
         for name in given.columns
         if name not in hidden or not given[name].equals(value, check_names=False)
     ]
-    return value_rule(given.select(kept), table.value, rng)
+    return find_value_rule(given.select(kept), table.value, np.random.default_rng(table.seed))
 
 
-def _threshold(column: pl.Series, coded: Floats, churned: Booleans) -> str:
+def _threshold(name: str, table: Table) -> str:
     """The best single cut of a column, and for how many customers it is right."""
     from sklearn.tree import DecisionTreeClassifier
 
-    stump = DecisionTreeClassifier(max_depth=1, random_state=0).fit(
-        for_trees(coded)[:, None], churned
-    )
-    above = coded > stump.tree_.threshold[0]
-    right = max(int((above == churned).sum()), int((above != churned).sum()))
-    rises = bool((above == churned).mean() >= 0.5)
+    column, encoded, left = table.columns[name], table.encoded[name], table.left
+    stump = DecisionTreeClassifier(max_depth=1, random_state=0).fit(bound(encoded)[:, None], left)
+    is_above = encoded > stump.tree_.threshold[0]
+    n_right = int((is_above == left).sum())
+    rises = n_right >= len(left) / 2
     if is_number(column):
-        text = (
-            f"{column.name} {'>' if rises else '<='} {np.max(coded[~above & ~np.isnan(coded)]):,g}"
-        )
+        limit = np.max(encoded[~is_above & ~np.isnan(encoded)])
+        rule = f"{name} {'>' if rises else '<='} {limit:,g}"
     else:
-        words = column.filter(pl.Series(above == rises)).cast(pl.String).unique().sort().to_list()
-        text = (
-            f"{column.name} in "
-            f"({', '.join(map(str, words[:5]))}{', ...' if len(words) > 5 else ''})"
-        )
-    return f"{text} for {right:,} of {len(churned):,} customers"
+        words = column.filter(pl.Series(is_above == rises)).cast(pl.String).unique().sort()
+        more = ", ..." if len(words) > 5 else ""
+        rule = f"{name} in ({', '.join(map(str, words[:5]))}{more})"
+    return f"{rule} for {max(n_right, len(left) - n_right):,} of {len(left):,} customers"
+
+
+AUDIT = Audit("circular label", "Is the label a formula of its own row?", find_circular_label)

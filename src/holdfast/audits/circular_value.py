@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from holdfast import metrics
+
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Shape = Callable[[Floats], Floats]
@@ -25,7 +27,7 @@ _LEAST_ROWS = 50
 _MOST_MISSING = 0.05
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Rule:
     """What gives a label: the columns, and a sentence whose subject is the label."""
 
@@ -33,7 +35,7 @@ class Rule:
     sentence: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Formula(Rule):
     """A rule in closed form.
 
@@ -60,7 +62,7 @@ class _Term:
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Fit:
     """The best of one kind of formula: the terms, what is regressed on, and the formula in
     words.
     """
@@ -71,7 +73,9 @@ class _Found:
     text: str
 
 
-def value_rule(columns: pl.DataFrame, value: pl.Series, rng: np.random.Generator) -> Rule | None:
+def find_value_rule(
+    columns: pl.DataFrame, value: pl.Series, rng: np.random.Generator
+) -> Rule | None:
     """Find the formula behind `value`.
 
     Parameters
@@ -110,7 +114,7 @@ def formula_of(
         return None
     best = max(
         (_single(terms, goal), _product(terms, goal), _sum(terms, goal)),
-        key=lambda found: round(found.r2, 9),
+        key=lambda fit: round(fit.r2, 9),
     )
     if best.r2 < least:
         return None
@@ -131,7 +135,7 @@ def _terms(names: Sequence[str], matrix: Floats) -> list[_Term]:
     """Each column under each transformation that is defined for it and does not make it
     constant.
     """
-    found = []
+    terms = []
     for name, x in zip(names, matrix.T, strict=True):
         shapes: dict[str, Shape] = {name: lambda x: x, f"{name}^2": np.square}
         if x.min() >= 0:
@@ -143,8 +147,8 @@ def _terms(names: Sequence[str], matrix: Floats) -> list[_Term]:
         if x.min() > 0:
             shapes |= {f"ln({name})": np.log, f"1 / {name}": np.reciprocal}
         tried = [_Term(name, text, shape(x), shape) for text, shape in shapes.items()]
-        found += [term for term in tried if np.ptp(term.values) > 0]
-    return found
+        terms += [term for term in tried if np.ptp(term.values) > 0]
+    return terms
 
 
 def _one_over_next(x: Floats) -> Floats:
@@ -166,13 +170,13 @@ def _standard(values: Floats) -> Floats:
     return standard
 
 
-def _single(terms: list[_Term], target: Floats) -> _Found:
+def _single(terms: list[_Term], target: Floats) -> _Fit:
     r2 = (_standard(target) @ _standard(np.column_stack([term.values for term in terms]))) ** 2
     best = terms[int(np.argmax(r2))]
-    return _Found(float(r2.max()), (best,), _with_constant, _line(best.text, best.values, target))
+    return _Fit(float(r2.max()), (best,), _with_constant, _line(best.text, best.values, target))
 
 
-def _product(terms: list[_Term], target: Floats) -> _Found:
+def _product(terms: list[_Term], target: Floats) -> _Fit:
     matrix, goal = np.column_stack([term.values for term in terms]), _standard(target)
     best, pair = -1.0, (0, 0)
     for i in range(len(terms)):
@@ -181,10 +185,10 @@ def _product(terms: list[_Term], target: Floats) -> _Found:
             best, pair = float(r2.max()), (i, i + int(np.argmax(r2)))
     one, other = sorted((terms[pair[0]], terms[pair[1]]), key=lambda term: len(term.text))
     text = _line(f"{one.text} * {other.text}", one.values * other.values, target)
-    return _Found(best, (one, other), _times, text)
+    return _Fit(best, (one, other), _times, text)
 
 
-def _sum(terms: list[_Term], target: Floats) -> _Found:
+def _sum(terms: list[_Term], target: Floats) -> _Fit:
     standard, goal = _standard(np.column_stack([term.values for term in terms])), _standard(target)
     alone, between = goal @ standard, standard.T @ standard
     rest = 1 - between**2
@@ -198,7 +202,7 @@ def _sum(terms: list[_Term], target: Floats) -> _Found:
     (a, b, constant), *_ = np.linalg.lstsq(design, target, rcond=None)
     second = f"{'-' if b < 0 else '+'} {_factor(abs(b))}{other.text}"
     text = f"{_factor(a)}{one.text} {second}{_constant(constant, target)}"
-    return _Found(float(r2[i, j]), (one, other), _with_constant, text)
+    return _Fit(float(r2[i, j]), (one, other), _with_constant, text)
 
 
 def _line(text: str, values: Floats, target: Floats) -> str:
@@ -229,20 +233,14 @@ def _boosted(names: list[str], matrix: Floats, target: Floats) -> Rule | None:
         if j != best
     }
     r2 = alone | pairs
-    chosen = max(
-        r2,
-        key=lambda c: (
-            r2[c] >= NEARLY_A_FUNCTION,
-            -len(c) if r2[c] >= NEARLY_A_FUNCTION else 0,
-            r2[c],
-        ),
-    )
-    if r2[chosen] < NEARLY_A_FUNCTION:
+    functions = [chosen for chosen in r2 if r2[chosen] >= NEARLY_A_FUNCTION]
+    if not functions:
         return None
-    found = tuple(names[i] for i in chosen)
+    chosen = max(functions, key=lambda each: (-len(each), r2[each]))
+    columns = tuple(names[i] for i in chosen)
     return Rule(
-        columns=found,
-        sentence=f"is a function of {' and '.join(found)}: boosted trees reach R2 {r2[chosen]:.4f}",
+        columns,
+        f"is a function of {' and '.join(columns)}: boosted trees reach R2 {r2[chosen]:.4f}",
     )
 
 
@@ -253,6 +251,4 @@ def _boosted_r2(matrix: Floats, target: Floats, half: int) -> float:
     goal = np.argsort(np.argsort(target)).astype(np.float64)
     model = LGBMRegressor(n_estimators=60, random_state=0, n_jobs=1, verbosity=-1)
     guess = model.fit(matrix[:half], goal[:half]).predict(matrix[half:])
-    return 1 - float(
-        ((goal[half:] - guess) ** 2).sum() / ((goal[half:] - goal[half:].mean()) ** 2).sum()
-    )
+    return metrics.r2(goal[half:], np.asarray(guess))

@@ -1,27 +1,29 @@
-"""Windows of rows: do the outcomes that are learnt from end before the test begins, and had all
+"""Label windows: do the outcomes that are learnt from end before the test begins, and had all
 outcomes come?
 """
+
+from collections.abc import Iterator
 
 import numpy as np
 import polars as pl
 
+from holdfast.audits.question import Audit
 from holdfast.audits.table import Table
 from holdfast.findings import Finding
 from holdfast.windows import date_of
 
 
-def no_gap(table: Table) -> tuple[Finding, ...]:
+def find_missing_gap(table: Table) -> Iterator[Finding]:
     """Say by how many days the windows that are learnt from reach into the test."""
-    if table.test is None or table.cutoff_day is None or table.horizon_days is None:
-        return ()
+    assert table.test is not None
+    assert table.cutoff_day is not None
+    assert table.horizon_days is not None
     cutoff = table.cutoff_day.cast(pl.Int64).to_numpy()
     first_test = int(cutoff[table.test].min())
     reaching = ~table.test & (cutoff + table.horizon_days > first_test)
-    if not reaching.any():
-        return ()
-    last = int(cutoff[reaching].max())
-    return (
-        Finding.fatal(
+    if reaching.any():
+        last = int(cutoff[reaching].max())
+        yield Finding.fatal(
             "no-gap",
             evidence=f"{reaching.sum():,} of {(~table.test).sum():,} rows that are learnt from "
             f"have outcomes that end after the first test cutoff {date_of(first_test)}: those of "
@@ -30,29 +32,42 @@ def no_gap(table: Table) -> tuple[Finding, ...]:
             "was told part of the answer, and on the day of the test nobody would know them.",
             fix=f"Learn only from cutoffs {table.horizon_days} days before the first test cutoff, "
             "or earlier.",
-        ),
-    )
+        )
 
 
-def immature_labels(table: Table) -> tuple[Finding, ...]:
+def find_immature_labels(table: Table) -> Iterator[Finding]:
     """Say how many outcomes had not come when the table was taken."""
-    if table.cutoff_day is None or table.horizon_days is None or table.as_of_day is None:
-        return ()
+    assert table.cutoff_day is not None
+    assert table.horizon_days is not None
+    assert table.as_of_day is not None
     ends = table.cutoff_day.cast(pl.Int64).to_numpy() + table.horizon_days
-    open_ = ends > table.as_of_day + 1
-    if not open_.any():
-        return ()
-    left = f"{table.left[open_].mean():.1%} of them count as churned"
-    mature = f", of the others {table.left[~open_].mean():.1%}" if not open_.all() else ""
-    return (
-        Finding.fatal(
+    is_open = ends > table.as_of_day + 1
+    if is_open.any():
+        left = f"{table.left[is_open].mean():.1%} of them count as churned"
+        rest = "" if is_open.all() else f", of the others {table.left[~is_open].mean():.1%}"
+        yield Finding.fatal(
             "immature-labels",
-            evidence=f"{open_.sum():,} of {len(ends):,} rows have an outcome that ends after "
+            evidence=f"{is_open.sum():,} of {len(ends):,} rows have an outcome that ends after "
             f"{date_of(table.as_of_day)}, the day the table was taken, up to "
-            f"{int(np.max(ends)) - table.as_of_day - 1} days later; {left}{mature}",
+            f"{int(np.max(ends)) - table.as_of_day - 1} days later; {left}{rest}",
             meaning="Who has not come back yet counts as gone, though the time to come back is not "
             "over.",
             fix=f"Use cutoffs up to {date_of(table.as_of_day + 1 - table.horizon_days)}, or a "
             "shorter horizon.",
-        ),
-    )
+        )
+
+
+AUDITS = (
+    Audit(
+        "no gap",
+        "Do outcomes that are learnt from reach into the test?",
+        find_missing_gap,
+        needs=("test", "cutoff_day", "horizon_days"),
+    ),
+    Audit(
+        "immature labels",
+        "Are there outcomes that had not come?",
+        find_immature_labels,
+        needs=("cutoff_day", "horizon_days", "as_of_day"),
+    ),
+)

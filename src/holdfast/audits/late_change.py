@@ -5,69 +5,81 @@ charge). Where the same rule misses the customers who left, the total was change
 final fee, a refund.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from holdfast.audits.circular_value import Formula
+from holdfast.audits.question import Audit
 from holdfast.audits.table import Table
 from holdfast.findings import Finding
 
-_TELLING = 0.75
+_LEAST_AUC = 0.75
 _LEAD = 0.1
 _SAME = 0.99
 
 
-def late_change(table: Table) -> tuple[Finding, ...]:
+def find_late_change(table: Table) -> Iterator[Finding]:
     """Name the columns whose rule differs between those who left and those who stayed."""
     if table.halves is None:
-        return ()
-    found = [told for name, rule in table.formulas.items() if (told := _told(name, rule, table))]
-    if not found:
-        return ()
-    return (
-        Finding.warning(
+        return
+    compared = (_compare(name, rule, table) for name, rule in table.formulas.items())
+    changed = [sentence for sentence in compared if sentence]
+    if changed:
+        yield Finding.warning(
             "changed-afterwards",
-            evidence="; ".join(found[:3]),
+            evidence="; ".join(changed[:3]),
             meaning="The column was changed when the customer left, so it holds the outcome. "
             "Nobody has that value on the day of a prediction.",
             fix="Give the column as it stood before the outcome, or hide it.",
-        ),
+        )
+
+
+def _compare(name: str, rule: Formula, table: Table) -> str | None:
+    assert table.halves is not None
+    value, left = table.floats(name), table.left
+    off = value - rule.predicted
+    auc = table.halves.auc(off[:, None])
+    alone = max(table.aucs[each] for each in (name, *rule.columns))
+    if auc < max(_LEAST_AUC, alone + _LEAD):
+        return None
+    gone, stayed = (float(np.nanmedian(np.abs(off[rows]))) for rows in (left, ~left))
+    row = int(np.flatnonzero(left)[0])
+    return (
+        f"{name} {rule.sentence} for those who stayed; for those who left it is off by {gone:,.3g} "
+        f"(for those who stayed by {stayed:,.3g}), as for customer {table.customer[row]}: "
+        f"{value[row]:,.6g} instead of {rule.predicted[row]:,.6g}. What it is off by has ROC-AUC "
+        f"{auc:.3f}, the columns alone {alone:.3f}"
     )
 
 
-def redundant_columns(table: Table) -> tuple[Finding, ...]:
+def find_redundant_columns(table: Table) -> Iterator[Finding]:
     """Note the columns that follow from others; each set of columns once."""
     rules: dict[frozenset[str], str] = {}
     for name, rule in sorted(table.formulas.items(), key=lambda item: -item[1].r2):
         if rule.r2 >= _SAME:
             rules.setdefault(frozenset((name, *rule.columns)), f"{name} {rule.sentence}")
-    if not rules:
-        return ()
-    return (
-        Finding.note(
+    if rules:
+        yield Finding.note(
             "redundant-columns",
             evidence="; ".join(list(rules.values())[:5]),
             meaning="They say the same twice. Predictions are as good, but reasons divide between "
             "the columns.",
             fix="Nothing needs to be done; hide one of them for clearer reasons.",
-        ),
-    )
+        )
 
 
-def _told(name: str, rule: Formula, table: Table) -> str | None:
-    off = table.columns[name].cast(float).fill_null(float("nan")).to_numpy() - rule.predicted
-    assert table.halves is not None
-    auc = table.halves.auc(off[:, None])
-    alone = max(table.aucs[each] for each in (name, *rule.columns))
-    if auc < max(_TELLING, alone + _LEAD):
-        return None
-    gone, stayed = (float(np.nanmedian(np.abs(off[rows]))) for rows in (table.left, ~table.left))
-    example = int(np.flatnonzero(table.left)[0])
-    return (
-        f"{name} {rule.sentence} for those who stayed; for those who left it is off by {gone:,.3g} "
-        "(for those who "
-        f"stayed by {stayed:,.3g}), as for customer {table.customer[example]}: "
-        f"{table.columns[name][example]:,.6g} "
-        f"instead of {rule.predicted[example]:,.6g}. What it is off by has ROC-AUC {auc:.3f}, the "
-        "columns alone "
-        f"{alone:.3f}"
-    )
+AUDITS = (
+    Audit(
+        "late change",
+        "Was a column changed when the customer left?",
+        find_late_change,
+        is_cheap=False,
+    ),
+    Audit(
+        "redundant columns",
+        "Do columns say the same twice?",
+        find_redundant_columns,
+        is_cheap=False,
+    ),
+)

@@ -5,33 +5,126 @@ days are not all there calls customers gone who have bought. An event from beyon
 cutoff whose window has not ended, proves nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 
+from holdfast.audits.log import Log
+from holdfast.audits.question import Audit
 from holdfast.findings import Finding
-from holdfast.windows import date_of, windows_overlap
+from holdfast.training.fit import tasks_of
+from holdfast.training.training_data import horizon_of
+from holdfast.windows import date_of, parse_day, windows_overlap
 
 _SAME_DAY = 0.9
 _LEAST_RETURNS = 30
-_WEEK, _WEEKS = 7, 8
+_SAMPLED_CUSTOMERS = 20_000
+_WEEKS = 8
 _FADED = 0.35
 _LEAST_A_WEEK = 20
+_LAST_PURCHASES = """
+    WITH few AS (
+        SELECT customer_id, product_id, day, is_return FROM transactions WHERE {sample})
+    SELECT back.customer_id, back.day, max(bought.day) AS bought_day
+    FROM few AS back
+    JOIN few AS bought ON back.customer_id = bought.customer_id
+        AND back.product_id = bought.product_id AND bought.day <= back.day
+    WHERE back.is_return AND NOT bought.is_return
+    GROUP BY ALL
+    ORDER BY ALL
+"""
 
 
-def backdated_returns(returned: pl.DataFrame) -> tuple[Finding, ...]:
-    """Suspect returns that carry the day of the purchase that they undo.
+def find_fading_log(log: Log) -> Iterator[Finding]:
+    """Suspect that the last days of the log have not all arrived."""
+    purchases = log.query(
+        f"SELECT ({log.end_day} - 1 - day) // 7 AS weeks_ago, count(*) AS n FROM activity "
+        "WHERE n_orders > 0 GROUP BY ALL"
+    )
+    by_week = dict(purchases.iter_rows())
+    last, *before = (by_week.get(week, 0) for week in range(_WEEKS + 1))
+    usual = sorted(before)[_WEEKS // 2]
+    if usual >= _LEAST_A_WEEK and last < _FADED * usual:
+        yield Finding.warning(
+            "log-fades-out",
+            evidence=f"the last seven days, to {date_of(log.end_day - 1)}, have {last:,} "
+            f"purchases; the eight weeks before had {usual:,} in the median",
+            meaning="Orders of the last days seem not to have arrived. Windows that reach into "
+            "them are not over: customers count as gone who have bought.",
+            fix="Export again when all orders are in, or end the log before the first day that is "
+            "not complete.",
+        )
 
-    Parameters
-    ----------
-    returned
-        One row per returned line whose purchase is known: customer_id, day, bought_day.
+
+def find_rows_beyond_the_log(log: Log) -> Iterator[Finding]:
+    """Say which other sources reach beyond the order log."""
+    end = log.end_day
+    later = []
+    for source in ("events", "treatments"):
+        if log.warehouse.has(source):
+            n, last = log.warehouse.row(
+                f"SELECT count(*) FILTER (day >= {end}), max(day) FROM {source}"
+            )
+            later += [f"{n:,} rows of {source}, up to {date_of(last)}"] if n else []
+    if later:
+        yield Finding.warning(
+            "beyond-the-log",
+            evidence=f"the order log ends on {date_of(end - 1)}; later are " + "; ".join(later),
+            meaning="The sources were not exported on the same day, or days are wrong. What lies "
+            "beyond the log is not used, and customers who are active there may count as gone.",
+            fix="Export all sources on the same day, and check dates that lie in the future.",
+        )
+
+
+def find_bad_test_windows(log: Log) -> Iterator[Finding]:
+    """Judge the test cutoffs that the study asks for, task by task."""
+    cutoffs = sorted({parse_day(text) for text in log.study.backtest.cutoffs})
+    for task in tasks_of(log.study):
+        horizon_days = horizon_of(log.study, task)
+        yield from check_test_windows(
+            cutoffs, horizon_days=horizon_days, end_day=log.end_day, task=task
+        )
+
+
+def check_test_windows(
+    cutoffs: Sequence[int], *, horizon_days: int, end_day: int, task: str
+) -> Iterator[Finding]:
+    """Find windows that end after the log, or overlap.
+
+    >>> bad = check_test_windows([0, 50, 90], horizon_days=90, end_day=150, task="churn")
+    >>> [(finding.name, finding.severity) for finding in bad]
+    [('immature-cutoffs', 'warning'), ('overlapping-tests', 'warning')]
     """
+    early = [day for day in cutoffs if day + horizon_days > end_day]
+    if early:
+        yield Finding.warning(
+            "immature-cutoffs",
+            evidence=f"{task}: the windows of {_dates(early)} need {horizon_days} days, and the "
+            f"log ends on {date_of(end_day - 1)}",
+            meaning="Their outcomes have not all come, so nothing is proved at them; they are "
+            "left out.",
+            fix=f"Ask for cutoffs up to {date_of(end_day - horizon_days)}.",
+        )
+    if windows_overlap(cutoffs, horizon_days=horizon_days):
+        yield Finding.warning(
+            "overlapping-tests",
+            evidence=f"{task}: windows of {horizon_days} days after {_dates(cutoffs)} share days",
+            meaning="The same outcomes are counted more than once: several tests agree because "
+            "they are one test.",
+            fix=f"Keep test cutoffs {horizon_days} days apart.",
+        )
+
+
+def _dates(days: Sequence[int]) -> str:
+    return ", ".join(date_of(day).isoformat() for day in days)
+
+
+def find_backdated_returns(log: Log) -> Iterator[Finding]:
+    """Suspect returns that carry the day of the purchase that they undo."""
+    returned = log.query(_LAST_PURCHASES.format(sample=log.sample(_SAMPLED_CUSTOMERS)))
     same = returned.filter(pl.col("day") == pl.col("bought_day"))
-    if returned.height < _LEAST_RETURNS or same.height < _SAME_DAY * returned.height:
-        return ()
-    return (
-        Finding.warning(
+    if returned.height >= _LEAST_RETURNS and same.height >= _SAME_DAY * returned.height:
+        yield Finding.warning(
             "backdated-returns",
             evidence=f"{same.height:,} of {returned.height:,} returns carry the very day on which "
             f"the goods were bought, as that of customer {same['customer_id'][0]} on "
@@ -39,102 +132,21 @@ def backdated_returns(returned: pl.DataFrame) -> tuple[Finding, ...]:
             meaning="Goods come back days or weeks later. Written on the day of the purchase, a "
             "return after the cutoff lowers what was spent before it: the past knows the future.",
             fix="Give returns the day on which they came back.",
-        ),
-    )
-
-
-def fading_log(purchases: pl.DataFrame, *, end_day: int) -> tuple[Finding, ...]:
-    """Suspect that the last days of the log have not all arrived.
-
-    Parameters
-    ----------
-    purchases
-        day, n: purchases per day; days without one may be missing.
-    """
-    weeks = [
-        _count(purchases, end_day - _WEEK * (k + 1), end_day - _WEEK * k) for k in range(_WEEKS + 1)
-    ]
-    usual = sorted(weeks[1:])[_WEEKS // 2]
-    if usual < _LEAST_A_WEEK or weeks[0] >= _FADED * usual:
-        return ()
-    return (
-        Finding.warning(
-            "log-fades-out",
-            evidence=f"the last seven days, to {date_of(end_day - 1)}, have {weeks[0]:,} "
-            f"purchases; the eight weeks before had {usual:,} in the median",
-            meaning="Orders of the last days seem not to have arrived. Windows that reach into "
-            "them are not over: customers count as gone who have bought.",
-            fix="Export again when all orders are in, or end the log before the first day that is "
-            "not complete.",
-        ),
-    )
-
-
-def _count(purchases: pl.DataFrame, start: int, end: int) -> int:
-    return int(purchases.filter(pl.col("day") >= start, pl.col("day") < end)["n"].sum())
-
-
-def beyond_the_log(late: pl.DataFrame, *, end_day: int) -> tuple[Finding, ...]:
-    """Say which other sources reach beyond the order log.
-
-    Parameters
-    ----------
-    late
-        source, n (rows on or after end_day), last_day; one row a source.
-    """
-    rows = late.filter(pl.col("n") > 0)
-    if rows.is_empty():
-        return ()
-    told = [
-        f"{n:,} rows of {source}, up to {date_of(int(last))}"
-        for source, n, last in rows.iter_rows()
-    ]
-    return (
-        Finding.warning(
-            "beyond-the-log",
-            evidence=f"the order log ends on {date_of(end_day - 1)}; later are " + "; ".join(told),
-            meaning="The sources were not exported on the same day, or days are wrong. What lies "
-            "beyond the log is not used, and customers who are active there may count as gone.",
-            fix="Export all sources on the same day, and check dates that lie in the future.",
-        ),
-    )
-
-
-def proving_windows(
-    cutoffs: Sequence[int], *, horizon_days: int, end_day: int, task: str
-) -> tuple[Finding, ...]:
-    """Judge the test cutoffs that a study asks for.
-
-    >>> found = proving_windows([0, 50, 90], horizon_days=90, end_day=150, task="churn")
-    >>> [(finding.name, finding.severity) for finding in found]
-    [('immature-cutoffs', 'warning'), ('overlapping-tests', 'warning')]
-    """
-    early = [day for day in cutoffs if day + horizon_days > end_day]
-    found = []
-    if early:
-        found.append(
-            Finding.warning(
-                "immature-cutoffs",
-                evidence=f"{task}: the windows of {_dates(early)} need {horizon_days} days, and "
-                f"the log ends on {date_of(end_day - 1)}",
-                meaning="Their outcomes have not all come, so nothing is proved at them; they are "
-                "left out.",
-                fix=f"Ask for cutoffs up to {date_of(end_day - horizon_days)}.",
-            )
         )
-    if windows_overlap(cutoffs, horizon_days=horizon_days):
-        found.append(
-            Finding.warning(
-                "overlapping-tests",
-                evidence=f"{task}: windows of {horizon_days} days after {_dates(cutoffs)} share "
-                "days",
-                meaning="The same outcomes are counted more than once: several tests agree because "
-                "they are one test.",
-                fix=f"Keep test cutoffs {horizon_days} days apart.",
-            )
-        )
-    return tuple(found)
 
 
-def _dates(days: Sequence[int]) -> str:
-    return ", ".join(date_of(day).isoformat() for day in days)
+AUDITS = (
+    Audit("fading log", "Are last days of the log missing?", find_fading_log),
+    Audit("beyond the log", "Does a source reach beyond the order log?", find_rows_beyond_the_log),
+    Audit(
+        "proving windows",
+        "Do tests overlap, or ask for what had not come?",
+        find_bad_test_windows,
+    ),
+    Audit(
+        "backdated returns",
+        "Do returns carry the day of the purchase?",
+        find_backdated_returns,
+        needs=("product_id",),
+    ),
+)

@@ -4,46 +4,40 @@ Tables are often put together one outcome after the other, or numbered when a cu
 number that tells who left beyond what every other column tells carries that order.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import polars as pl
 
+from holdfast.audits.question import Audit
 from holdfast.audits.table import Floats, Table, is_number
 from holdfast.findings import Finding
 
-_LEAST = 0.65
+_LEAST_AUC = 0.65
 _LEAD = 0.03
 _UNIQUE = 0.95
 
 
-def order_of_outcome(table: Table) -> tuple[Finding, ...]:
+def find_order_of_outcome(table: Table) -> Iterator[Finding]:
     """Name the customer's number and the running numbers among the columns, where they tell who
     left.
     """
     if table.halves is None:
-        return ()
-    asked = {name: table.coded[name] for name in table.seen if _runs(name, table)}
+        return
+    running = {name: table.encoded[name] for name in table.seen if _runs(name, table)}
     number = _number_in(table.customer)
     if number is not None:
-        asked["the customer's name"] = number
-    suspect = {
-        name: auc for name, v in asked.items() if (auc := table.halves.auc(v[:, None])) >= _LEAST
-    }
-    found = {
-        name: told
-        for name, auc in suspect.items()
-        if (told := _lead(name, auc, asked[name], table))
-    }
-    if not found:
-        return ()
-    return (
-        Finding.warning(
+        running["the customer's name"] = number
+    leads = (_lead(name, values, table) for name, values in running.items())
+    ordered = [sentence for sentence in leads if sentence]
+    if ordered:
+        yield Finding.warning(
             "order-of-the-outcome",
-            evidence="; ".join(found.values()),
+            evidence="; ".join(ordered),
             meaning="Numbers and days of record carry the order in which outcomes were written "
             "down. No new customer has one that means the same.",
             fix="Hide such columns, and find out in what order the table was put together.",
-        ),
-    )
+        )
 
 
 def _runs(name: str, table: Table) -> bool:
@@ -60,17 +54,20 @@ def _runs(name: str, table: Table) -> bool:
 
 
 def _number_in(customer: pl.Series) -> Floats | None:
-    found = customer.str.extract(r"(\d+)\D*$").cast(pl.Float64, strict=False)
-    if found.null_count() > 0.05 * len(found) or found.n_unique() < _UNIQUE * len(found):
+    number = customer.str.extract(r"(\d+)\D*$").cast(pl.Float64, strict=False)
+    if number.null_count() > 0.05 * len(number) or number.n_unique() < _UNIQUE * len(number):
         return None
-    return found.fill_null(float("nan")).to_numpy()
+    return number.fill_null(float("nan")).to_numpy()
 
 
-def _lead(name: str, auc: float, values: Floats, table: Table) -> str | None:
+def _lead(name: str, values: Floats, table: Table) -> str | None:
     """What the number tells beyond all other columns."""
     assert table.halves is not None
+    auc = table.halves.auc(values[:, None])
+    if auc < _LEAST_AUC:
+        return None
     # A day may be told once more by its distance: other days are no part of "the others".
-    others = [table.coded[each] for each in table.seen if each != name and not _runs(each, table)]
+    others = [table.encoded[each] for each in table.seen if each != name and not _runs(each, table)]
     without = table.halves.boosted_auc(np.column_stack(others)) if others else 0.5
     together = table.halves.boosted_auc(np.column_stack([*others, values]))
     if together < without + _LEAD:
@@ -79,3 +76,11 @@ def _lead(name: str, auc: float, values: Floats, table: Table) -> str | None:
         f"{name} alone has ROC-AUC {auc:.3f}; it lifts the other columns from {without:.3f} to "
         f"{together:.3f}"
     )
+
+
+AUDIT = Audit(
+    "order of the outcome",
+    "Does a number or a day carry the order of outcomes?",
+    find_order_of_outcome,
+    is_cheap=False,
+)

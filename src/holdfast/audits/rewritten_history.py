@@ -1,22 +1,60 @@
-"""History changes: does a later export tell another past?
+"""Rewritten history: does the past change when later rows arrive?
 
-What is known of a customer at a cutoff must not depend on when it is asked. Where a later export
-gives other features for the same cutoff, rows were overwritten, and models learn from what nobody
-could see on the day.
+What is known of a customer at a cutoff must not depend on when it is asked. Where later rows, or a
+later export, give other features for the same cutoff, rows were overwritten, and models learn from
+what nobody could see on the day.
 """
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
 import polars.selectors as cs
 
+from holdfast.audits.log import Export, Log
+from holdfast.audits.question import Audit
+from holdfast.features import feature_tables
 from holdfast.findings import Finding
+from holdfast.ingest.daily_activity import roll_up
+from holdfast.io.warehouse import Warehouse
 from holdfast.windows import date_of
 
+_SAMPLED_CUSTOMERS = 3_000
 _RELATIVE = 1e-9
+_DAY_OF = {
+    "transactions": "day",
+    "events": "day",
+    "treatments": "day",
+    "customers": "known_from_day",
+}
 
 
-def history_changes(
-    earlier: pl.DataFrame, later: pl.DataFrame, *, what: str
-) -> tuple[Finding, ...]:
+def find_features_of_the_future(log: Log) -> Iterator[Finding]:
+    """Compute the features of a past day twice: from all rows, and from those that were there on
+    that day.
+    """
+    cutoffs = log.data.features["cutoff_day"].unique().sort()
+    cutoff = int(cutoffs[len(cutoffs) // 2])
+    sample = log.sample(_SAMPLED_CUSTOMERS)
+    then = _features_at(cutoff, log, f"{sample} AND {{day}} < {cutoff}")
+    now = _features_at(cutoff, log, sample)
+    yield from compare_features(then, now, what="a history that includes the days after it")
+
+
+def find_rewritten_history(log: Log) -> Iterator[Finding]:
+    """Compare what is known of the customers at the end of an earlier export with what the log says
+    today.
+    """
+    assert log.earlier is not None
+    cutoff, sample = log.earlier.end_day, log.earlier.sample(_SAMPLED_CUSTOMERS)
+    then = _features_at(cutoff, log.earlier, sample)
+    now = _features_at(cutoff, log, f"{sample} AND {{day}} < {cutoff}")
+    yield from compare_features(then, now, what="the later export")
+
+
+def compare_features(earlier: pl.DataFrame, later: pl.DataFrame, *, what: str) -> Iterator[Finding]:
     """Compare the features of the same customers at the same cutoff.
 
     Parameters
@@ -31,44 +69,62 @@ def history_changes(
     >>> then = pl.DataFrame({"customer_id": ["a", "b"], "cutoff_day": [10, 10],
     ...     "spend_total": [5.0, 7.0]})
     >>> now = then.with_columns(spend_total=pl.Series([5.0, 3.0]))
-    >>> history_changes(then, now, what="the later export")[0].evidence.split(": ")[1]
+    >>> next(compare_features(then, now, what="the later export")).evidence.split(": ")[1]
     'spend_total of 1 (customer b'
-    >>> history_changes(then, then, what="the later export")
-    ()
+    >>> list(compare_features(then, then, what="the later export"))
+    []
     """
-    shared = [
-        name
-        for name in earlier.columns
-        if name in later.columns and name not in ("customer_id", "cutoff_day")
+    keys = ["customer_id", "cutoff_day"]
+    shared = [name for name in earlier.columns if name in later.columns and name not in keys]
+    both = earlier.join(later, on=keys, suffix=":now")
+    changed = [
+        (name, rows) for name in shared if (rows := both.filter(_differs(name, both))).height
     ]
-    both = earlier.join(later, on=["customer_id", "cutoff_day"], suffix=":now")
-    lost, come = earlier.height - both.height, later.height - both.height
-    changed = {name: rows for name in shared if (rows := both.filter(_differs(name, both))).height}
-    if not changed and not lost and not come:
-        return ()
-    told = [
-        _told(name, rows)
-        for name, rows in sorted(changed.items(), key=lambda item: -item[1].height)[:4]
+    differences = [
+        _describe(name, rows)
+        for name, rows in sorted(changed, key=lambda item: -item[1].height)[:4]
     ]
-    told += [f"{lost:,} customers are gone"] if lost else []
-    told += [f"{come:,} customers are new"] if come else []
-    day = (
-        date_of(int(earlier["cutoff_day"][0]))
-        if earlier.height
-        else date_of(int(later["cutoff_day"][0]))
-    )
-    return (
-        Finding.fatal(
+    for frame, change in ((earlier, "gone"), (later, "new")):
+        if frame.height > both.height:
+            differences.append(f"{frame.height - both.height:,} customers are {change}")
+    if differences:
+        day = date_of(int((earlier if earlier.height else later)["cutoff_day"][0]))
+        yield Finding.fatal(
             "history-changes",
             evidence=f"at cutoff {day}, of {earlier.height:,} customers, {what} changes: "
-            f"{'; '.join(told)}",
+            f"{'; '.join(differences)}",
             meaning="Rows of the past were added, dropped or overwritten later. What is learnt "
             "from them was not known on the day of the cutoff, so the proof is better than the "
             "predictions will be.",
             fix="Keep corrections as rows of their own day (a return, a credit note); give "
             "customers.columns.known_from for attributes that change.",
-        ),
-    )
+        )
+
+
+def _features_at(cutoff: int, export: Export, condition: str) -> pl.DataFrame:
+    """Features of a few customers at a cutoff, from those of their rows that meet a condition."""
+    assert export.study.transactions is not None
+    columns = export.study.transactions.columns
+    with _copy(export.warehouse, condition) as copy:
+        roll_up(
+            copy,
+            with_orders=columns.order_id is not None,
+            with_products=columns.product_id is not None,
+        )
+        return feature_tables.features(export.study, copy, [cutoff])
+
+
+@contextmanager
+def _copy(warehouse: Warehouse, condition: str) -> Iterator[Warehouse]:
+    """The rows of the sources that meet a condition, in a warehouse of their own."""
+    with TemporaryDirectory(prefix="holdfast-") as scratch, Warehouse(Path(scratch)) as copy:
+        for table, day in _DAY_OF.items():
+            if warehouse.has(table):
+                rows = warehouse.con.sql(f"FROM {table} WHERE {condition.format(day=day)}").pl()
+                copy.con.register("rows", rows)
+                copy.con.execute(f"CREATE TABLE {table} AS FROM rows")
+                copy.con.unregister("rows")
+        yield copy
 
 
 def _differs(name: str, both: pl.DataFrame) -> pl.Expr:
@@ -79,15 +135,30 @@ def _differs(name: str, both: pl.DataFrame) -> pl.Expr:
     return then.ne_missing(now)
 
 
-def _told(name: str, rows: pl.DataFrame) -> str:
-    then, now = rows[name][0], rows[f"{name}:now"][0]
-    return (
-        f"{name} of {rows.height:,} (customer {rows['customer_id'][0]}: {_shown(then)} then, "
-        f"{_shown(now)} now)"
-    )
+def _describe(name: str, rows: pl.DataFrame) -> str:
+    then, now = _format(rows[name][0]), _format(rows[f"{name}:now"][0])
+    customer = rows["customer_id"][0]
+    return f"{name} of {rows.height:,} (customer {customer}: {then} then, {now} now)"
 
 
-def _shown(value: object) -> str:
-    return (
-        f"{value:,.6g}" if isinstance(value, float) else "nothing" if value is None else str(value)
-    )
+def _format(value: object) -> str:
+    if value is None:
+        return "nothing"
+    return f"{value:,.6g}" if isinstance(value, float) else str(value)
+
+
+AUDITS = (
+    Audit(
+        "features of the future",
+        "Do features change when later rows are appended?",
+        find_features_of_the_future,
+        is_cheap=False,
+    ),
+    Audit(
+        "earlier export",
+        "Does the later export tell another past?",
+        find_rewritten_history,
+        needs=("earlier",),
+        is_cheap=False,
+    ),
+)

@@ -1,16 +1,21 @@
-"""What a suspicion looks at: one row per customer, what is known of them, and what became
-of them.
+"""The table that an audit asks: one row per customer, what is known of them, and what became of
+them.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from holdfast import metrics
 from holdfast.audits.circular_value import Formula, formula_of
+from holdfast.ingest.snapshot import Snapshot
+from holdfast.study import Study
+from holdfast.windows import parse_day
 
 Floats = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
@@ -72,31 +77,41 @@ class Table:
     @cached_property
     def seen(self) -> tuple[str, ...]:
         """The columns that the model of churn sees."""
-        return tuple(
-            name for name in self.columns.columns if name not in self.hidden.get("churn", ())
-        )
+        hidden = self.hidden.get("churn", ())
+        return tuple(name for name in self.columns.columns if name not in hidden)
+
+    def measured(self, *, least_values: int) -> list[str]:
+        """The columns of numbers that the model of churn sees, with so many values or more."""
+        columns = [self.columns[name] for name in self.seen]
+        return [
+            each.name for each in columns if is_number(each) and each.n_unique() >= least_values
+        ]
+
+    def floats(self, name: str) -> Floats:
+        """A column of numbers, (n_rows,), missing as NaN."""
+        return numbers(self.columns.select(name))[name].to_numpy()
 
     @cached_property
     def halves(self) -> "Halves | None":
         """Customers to learn from and to judge on; None where an outcome is too rare."""
-        return halves_of(self.left, np.random.default_rng(self.seed))
+        return halve(self.left, self.seed)
 
     @cached_property
-    def coded(self) -> dict[str, Floats]:
+    def encoded(self) -> dict[str, Floats]:
         """Each column as numbers, (n_rows,): words as the churn rate that each has among the
         customers learnt from.
         """
         assert self.halves is not None
-        return {name: coded(self.columns[name], self.halves) for name in self.columns.columns}
+        return {name: encode(self.columns[name], self.halves) for name in self.columns.columns}
 
     @cached_property
     def aucs(self) -> dict[str, float]:
-        """How well a small tree on one column alone tells who left, per column, among customers it
-        has not seen.
+        """ROC-AUC of a small tree on each column alone, among customers it has not seen; empty
+        where an outcome is too rare.
         """
         if self.halves is None:
             return {}
-        return {name: self.halves.auc(values[:, None]) for name, values in self.coded.items()}
+        return {name: self.halves.auc(values[:, None]) for name, values in self.encoded.items()}
 
     @cached_property
     def formulas(self) -> dict[str, Formula]:
@@ -110,19 +125,46 @@ class Table:
         rows = np.random.default_rng(self.seed).permutation(stayed)[:_FORMULA_ROWS]
         if len(names) < 2 or len(rows) < _FORMULA_ROWS // 4:
             return {}
-        found = {}
+        formulas = {}
         for i, name in enumerate(names):
-            others = [j for j in range(len(names)) if j != i]
-            of = [names[j] for j in others]
-            rule = formula_of(of, matrix[:, others], matrix[:, i], rows=rows, least=_NEARLY)
-            if rule is not None and np.ptp(matrix[rows, i]) > 0:
-                found[name] = rule
-        return found
+            others = np.delete(np.arange(len(names)), i)
+            formula = formula_of(
+                [names[j] for j in others],
+                matrix[:, others],
+                matrix[:, i],
+                rows=rows,
+                least=_NEARLY,
+            )
+            if formula is not None and np.ptp(matrix[rows, i]) > 0:
+                formulas[name] = formula
+        return formulas
 
     def boosted_auc(self, names: Collection[str]) -> float:
-        """The same of boosted trees on these columns together."""
+        """ROC-AUC of boosted trees on these columns together."""
         assert self.halves is not None
-        return self.halves.boosted_auc(np.column_stack([self.coded[name] for name in names]))
+        return self.halves.boosted_auc(np.column_stack([self.encoded[name] for name in names]))
+
+
+def snapshot_table(study: Study, ingested: Snapshot) -> Table:
+    """The snapshot as the audits look at it: where it has a split of its own, before repeats were
+    set aside.
+    """
+    snapshot = study.snapshot
+    assert snapshot is not None
+    frame = ingested.frame if ingested.prepared is None else ingested.prepared
+    return Table(
+        columns=frame.select(ingested.columns),
+        churned=frame["churned"],
+        customer=frame["customer_id"],
+        value=frame["value"] if "value" in frame.columns else None,
+        hidden={"churn": snapshot.hidden_from("churn"), "value": snapshot.hidden_from("value")},
+        days=ingested.days,
+        test=frame["is_test"].to_numpy() if "is_test" in frame.columns else None,
+        cutoff_day=frame["row_cutoff_day"] if "row_cutoff_day" in frame.columns else None,
+        as_of_day=parse_day(snapshot.as_of),
+        horizon_days=snapshot.horizon_days,
+        seed=study.seed,
+    )
 
 
 @dataclass(frozen=True)
@@ -131,70 +173,54 @@ class Halves:
 
     learn: Integers
     judge: Integers
-    churned: Booleans
+    outcome: Booleans
 
     def auc(self, matrix: Floats) -> float:
-        """How well a small tree on (n_customers, n_columns) parts the customers it has not seen:
-        ROC-AUC.
-        """
+        """ROC-AUC of a small tree on (n_customers, n_columns), among customers it has not seen."""
         from sklearn.tree import DecisionTreeClassifier
 
-        matrix = for_trees(matrix)
         tree = DecisionTreeClassifier(max_leaf_nodes=_LEAVES, random_state=0)
-        tree.fit(matrix[self.learn], self.churned[self.learn])
-        return self._judged(tree.predict_proba(matrix[self.judge])[:, 1])
+        return self._auc(tree, bound(matrix))
 
     def boosted_auc(self, matrix: Floats) -> float:
-        """How well boosted trees do."""
+        """ROC-AUC of boosted trees."""
         from lightgbm import LGBMClassifier
 
         model = LGBMClassifier(
             n_estimators=60, num_leaves=_LEAVES, random_state=0, n_jobs=1, verbosity=-1
         )
-        model.fit(matrix[self.learn], self.churned[self.learn])
-        return self._judged(np.asarray(model.predict_proba(matrix[self.judge]))[:, 1])
+        return self._auc(model, matrix)
 
-    def _judged(self, score: Floats) -> float:
-        from sklearn.metrics import roc_auc_score
+    def _auc(self, model: Any, matrix: Floats) -> float:
+        model.fit(matrix[self.learn], self.outcome[self.learn])
+        score = np.asarray(model.predict_proba(matrix[self.judge]))[:, 1]
+        return metrics.roc_auc(self.outcome[self.judge].astype(np.float64), score)
 
-        return float(roc_auc_score(self.churned[self.judge], score))
 
-
-def for_trees(matrix: Floats) -> Floats:
-    """What is infinite as missing; trees count in 32 bits, so what is larger is as large as they
-    can count.
-    """
+def bound(matrix: Floats) -> Floats:
+    """Missing for what is infinite, and nothing beyond what a tree's 32 bits hold."""
     return np.clip(np.where(np.isfinite(matrix), matrix, np.nan), -_LARGEST, _LARGEST)
 
 
-def halves_of(churned: Booleans, rng: np.random.Generator) -> Halves | None:
-    """Divide at most 20,000 customers; None where fewer than 20 had one of the outcomes."""
-    rows = rng.permutation(len(churned))[:_ROWS]
+def halve(outcome: Booleans, seed: int, *, least: int = _LEAST_PER_CLASS) -> Halves | None:
+    """Divide at most 20,000 customers; None where fewer than `least` had one of the outcomes."""
+    rows = np.random.default_rng(seed).permutation(len(outcome))[:_ROWS]
     # Sorted by outcome, every other row has its share of each.
-    rows = rows[np.argsort(churned[rows], kind="stable")]
-    if min(churned[rows].sum(), (~churned[rows]).sum()) < _LEAST_PER_CLASS:
+    rows = rows[np.argsort(outcome[rows], kind="stable")]
+    if min(outcome[rows].sum(), (~outcome[rows]).sum()) < least:
         return None
-    return Halves(learn=rows[::2], judge=rows[1::2], churned=churned)
+    return Halves(learn=rows[::2], judge=rows[1::2], outcome=outcome)
 
 
-def coded(column: pl.Series, halves: Halves) -> Floats:
-    """A column as floats; words as the churn rate that each has among the customers to
-    learn from.
-    """
+def encode(column: pl.Series, halves: Halves) -> Floats:
+    """A column as floats; words as the rate of the outcome among the customers to learn from."""
     if is_number(column):
-        return numbers(pl.DataFrame([column]))[column.name].to_numpy()
-    words = column.cast(pl.String)
-    rates = (
-        pl.DataFrame(
-            {"word": words[halves.learn], "rate": halves.churned[halves.learn].astype(float)}
-        )
-        .group_by("word")
-        .agg(pl.col("rate").mean())
-    )
-    found = pl.DataFrame({"word": words}).join(
-        rates, on="word", how="left", nulls_equal=True, maintain_order="left"
-    )
-    return found["rate"].fill_null(float("nan")).to_numpy()
+        return numbers(column.to_frame()).to_series().to_numpy()
+    rate = np.full(len(column), np.nan)
+    rate[halves.learn] = halves.outcome[halves.learn]
+    words = pl.DataFrame({"word": column.cast(pl.String), "rate": pl.Series(rate).fill_nan(None)})
+    encoded = words.select(pl.col("rate").mean().over("word").fill_null(float("nan")))
+    return encoded.to_series().to_numpy()
 
 
 def is_number(column: pl.Series) -> bool:
@@ -204,25 +230,21 @@ def is_number(column: pl.Series) -> bool:
 
 def numbers(columns: pl.DataFrame) -> pl.DataFrame:
     """The columns of numbers, missing as NaN."""
-    kept = [
-        column.cast(pl.Float64).fill_null(float("nan")) for column in columns if is_number(column)
-    ]
-    return pl.DataFrame(kept)
+    kept = [column.name for column in columns if is_number(column)]
+    return columns.select(pl.col(kept).cast(pl.Float64).fill_null(float("nan")))
 
 
 def _is_dense(column: pl.Series) -> bool:
     """Whether a column (missing = NaN) is measured, and seldom missing."""
-    return column.n_unique() >= _FORMULA_VALUES and float(
-        column.is_nan().sum()
-    ) <= _MOST_MISSING * len(column)
+    missing = float(column.is_nan().sum())
+    return column.n_unique() >= _FORMULA_VALUES and missing <= _MOST_MISSING * len(column)
 
 
-def listed(names: Collection[str], *, at_most: int = 5) -> str:
-    """Names in a row, the first few.
+def join_names(names: Collection[str], *, at_most: int = 5) -> str:
+    """Write names in a row, the first few.
 
-    >>> listed(["a", "b", "c"], at_most=2)
+    >>> join_names(["a", "b", "c"], at_most=2)
     'a, b and 1 more'
     """
-    shown = list(names)[:at_most]
-    more = len(names) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more else "")
+    more = len(names) - at_most
+    return ", ".join(list(names)[:at_most]) + (f" and {more} more" if more > 0 else "")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.panel import Panel
     from rich.table import Table
 
-    from holdfast.audits.audit import Audit
+    from holdfast.audits.audit import AuditReport
     from holdfast.findings import Finding
 
 
@@ -57,7 +57,7 @@ def audit(
         raise typer.Exit(2)
 
 
-def print_audit(out: "Console", found: "Audit") -> None:
+def print_audit(out: "Console", found: "AuditReport") -> None:
     """Print the verdict, the findings and then every question that was asked."""
     from rich.text import Text
 
@@ -68,7 +68,7 @@ def print_audit(out: "Console", found: "Audit") -> None:
     out.print(_questions(found))
 
 
-def verdict(found: "Audit") -> str:
+def verdict(found: "AuditReport") -> str:
     """The audit in a sentence."""
     counts = {s: sum(finding.severity == s for finding in found.findings) for s in SEVERITIES}
     known = sum(f.severity == "fatal" and f.name in found.acknowledged for f in found.findings)
@@ -111,7 +111,7 @@ def _panel(finding: "Finding", *, acknowledged: bool) -> "Panel":
     )
 
 
-def _questions(found: "Audit") -> "Table":
+def _questions(found: "AuditReport") -> "Table":
     from rich.table import Table
     from rich.text import Text
 

@@ -7,9 +7,12 @@ from typing import Any
 
 import polars as pl
 
-from holdfast.audits.audit import answer_as_dict, asked_cheaply, cheap, proof_suspicions, table_of
-from holdfast.audits.log_audits import Log, of_log
-from holdfast.audits.table_audits import Answer, of_table
+from holdfast.audits.audit import ask_before_learning
+from holdfast.audits.log import Log
+from holdfast.audits.proof import Proof
+from holdfast.audits.question import Answer, ask_all
+from holdfast.audits.registry import LOG_AUDITS, PROOF_AUDITS, TABLE_AUDITS
+from holdfast.audits.table import snapshot_table
 from holdfast.errors import NotEnoughData, StudyError
 from holdfast.evaluation.evidence import Evidence
 from holdfast.explain import top_reasons
@@ -94,11 +97,12 @@ def log_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:
             f"{data.features.height:,} rows at {data.features['cutoff_day'].n_unique()} cutoffs"
         )
     with steps("Is it honest?") as step:
-        asked = asked_cheaply(of_log(Log(study, warehouse, got, data)), study, step)
+        log = Log(study, warehouse, got, data)
+        answers = ask_before_learning(LOG_AUDITS, log, study, step)
     with steps("Prove on unseen time") as step:
         proof = backtest_data(study, data)
         step.detail = f"{proof.evidence['cutoff_day'].n_unique()} test cutoffs"
-    asked += cheap(proof_suspicions(study, proof, table=None, cross_validated={}))
+    answers += ask_all(PROOF_AUDITS, Proof.of(proof, seed=study.seed), cheaply=True)
     with steps("Learn") as step:
         models = fit_models(study, data, now=got.end_day)
         step.detail = models.algorithms
@@ -122,7 +126,7 @@ def log_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:
         proof,
         steps,
         findings=[*gate.findings, *noticed, *models.findings],
-        asked=asked,
+        answers=answers,
     )
     with steps("Every horizon, week by week") as step:
         ahead = horizon_tables(
@@ -159,14 +163,15 @@ def snapshot_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcom
             "a table with rows at several cutoffs can be audited, not run", fix="give the order log"
         )
     with steps("Is it honest?") as step:
-        table = table_of(study, got)
-        asked = asked_cheaply(of_table(table), study, step)
+        table = snapshot_table(study, got)
+        answers = ask_before_learning(TABLE_AUDITS, table, study, step)
     with steps("Learn and prove") as step:
         fitted = fit_snapshot(study, got.frame, columns=got.columns)
         step.detail = fitted.models.algorithms
-    asked += cheap(
-        proof_suspicions(study, fitted.proof, table=table, cross_validated=fitted.cross_validated)
+    audited = Proof.of(
+        fitted.proof, seed=study.seed, table=table, cross_validated=fitted.cross_validated
     )
+    answers += ask_all(PROOF_AUDITS, audited, cheaply=True)
     return _completed(
         study,
         got,
@@ -175,7 +180,7 @@ def snapshot_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcom
         fitted.proof,
         steps,
         findings=[*snapshot_gate(study, got.frame).findings],
-        asked=asked,
+        answers=answers,
         cross_validated=fitted.cross_validated,
     )
 
@@ -189,7 +194,7 @@ def _completed(
     steps: Steps,
     *,
     findings: Sequence[Finding],
-    asked: Sequence[Answer],
+    answers: Sequence[Answer],
     cross_validated: Mapping[Any, Mapping[str, float]] | None = None,
 ) -> Outcome:
     """Score, segment, explain and sum up: the same for a log and a snapshot."""
@@ -203,7 +208,7 @@ def _completed(
         replace(finding, evidence=f"in the backtest, {finding.evidence}")
         for finding in proof.findings
     ]
-    doubts = [finding for answer in asked for finding in answer.findings]
+    doubts = [finding for answer in answers for finding in answer.findings]
     every = [*got.findings, *doubts, *findings, *proving, *scored.rule.findings(), *found.findings]
     summary = summarise(
         study,
@@ -237,7 +242,7 @@ def _completed(
             **summary,
             "audit": {
                 "acknowledged": study.acknowledge,
-                "suspicions": [answer_as_dict(answer) for answer in asked],
+                "suspicions": [answer.as_dict() for answer in answers],
             },
         },
         data_fingerprint=got.fingerprint,

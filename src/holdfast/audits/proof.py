@@ -1,0 +1,65 @@
+"""The proof that an audit asks: what trained models said of outcomes that they had not seen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from holdfast.audits.table import Table
+from holdfast.evaluation.evidence import Evidence
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """Predictions and figures on unseen outcomes.
+
+    Attributes
+    ----------
+    predictions
+        PREDICTIONS.
+    figures, cross_validated
+        Task ("churn" or "value") -> metric -> the champion's figure on the last test, and its mean
+        over folds of customers.
+    baselines
+        Task -> name of the naive baseline.
+    table
+        The table that the models learnt from, if it is a snapshot.
+    """
+
+    predictions: pl.DataFrame
+    figures: Mapping[str, Mapping[str, float]]
+    baselines: Mapping[str, str]
+    cross_validated: Mapping[Any, Mapping[str, float]] | None = None
+    table: Table | None = None
+    seed: int = 42
+
+    @classmethod
+    def of(
+        cls,
+        evidence: Evidence,
+        *,
+        seed: int,
+        table: Table | None = None,
+        cross_validated: Mapping[Any, Mapping[str, float]] | None = None,
+    ) -> "Proof":
+        """Take the figures from the evidence of a backtest or of a held-out part."""
+        figures: dict[str, dict[str, float]] = {}
+        baselines: dict[str, str] = {}
+        for task in ("churn", "value"):
+            rows = evidence.evidence.filter(pl.col("task") == task)
+            champion = rows.filter(
+                pl.col("cutoff_day") == pl.col("cutoff_day").max(), pl.col("model") == "champion"
+            )
+            figures[task] = dict(champion.select("metric", "value").iter_rows())
+            naive = rows.filter(pl.col("model").str.starts_with("baseline"))["model"]
+            if len(naive):
+                baselines[task] = naive[0].removeprefix("baseline: ")
+        return cls(
+            predictions=evidence.predictions,
+            figures=figures,
+            baselines=baselines,
+            cross_validated=cross_validated or None,
+            table=table,
+            seed=seed,
+        )

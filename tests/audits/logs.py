@@ -1,0 +1,23 @@
+"""Order logs for the audits' own tests: tables of a warehouse, and the days of the log."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from holdfast.audits.log import Log
+
+
+def log_of(*, end_day: int, first_day: int = 0, study: Any = None, **tables: pl.DataFrame) -> Log:
+    """A log whose warehouse has these tables."""
+    con = duckdb.connect()
+    for name, rows in tables.items():
+        con.register(name, rows)
+    warehouse: Any = SimpleNamespace(
+        con=con,
+        has=tables.__contains__,
+        row=lambda sql: con.execute(sql).fetchone(),
+    )
+    ingested: Any = SimpleNamespace(end_day=end_day, first_day=first_day, n_customers=1)
+    return Log(study, warehouse, ingested, None)  # type: ignore[arg-type]
