@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,20 @@ def simulated_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = simulate_to(folder, Shop(n_customers=500, seed=3))
     run(Study.from_toml(made.study, overrides=ONE_TEST))
     return folder
+
+
+@pytest.fixture(scope="session")
+def _older_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("older")
+    with tarfile.open(Path(__file__).parent / "fixtures" / "published.tar.xz") as archive:
+        archive.extractall(folder, filter="data")
+    return folder
+
+
+@pytest.fixture
+def older_runs(_older_runs: Path, tmp_path: Path) -> Path:
+    """The projects `log` and `snapshot` of tests/fixtures/README.md, to change at will."""
+    return Path(shutil.copytree(_older_runs, tmp_path / "older"))
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ How they were made: `tests/fixtures/README.md`.
 """
 
 import json
-import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -15,28 +14,19 @@ from tests.api.conftest import client_of, posted
 from holdfast.io.runs import Registry
 from holdfast.serving.predict import predict_customer, predict_features
 
-ARCHIVE = Path(__file__).parents[1] / "fixtures" / "published.tar.xz"
 LOG_RUNS = ["20261129T190558Z-6406a92a", "20261129T190534Z-f3b0862c"]
 SNAPSHOT_RUN = "20261129T190620Z-631e8bc6"
 SCORES = ("churn_probability", "predicted_ltv", "risk_score", "risk_rank")
 WORDS = ("customer_id", "churn_risk", "ltv_tier", "segment", "actions", "cutoff_day", "currency")
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """The projects `log` and `snapshot`, as they were published."""
-    with tarfile.open(ARCHIVE) as archive:
-        archive.extractall(tmp_path, filter="data")
-    return tmp_path
-
-
 @pytest.fixture(params=["log", "snapshot"])
-def project(request: pytest.FixtureRequest, folder: Path) -> Path:
-    return folder / str(request.param)
+def project(request: pytest.FixtureRequest, older_runs: Path) -> Path:
+    return older_runs / str(request.param)
 
 
-def test_every_file_is_still_what_the_manifest_names(folder: Path) -> None:
-    registries = [Registry(folder / name / "runs") for name in ("log", "snapshot")]
+def test_every_file_is_still_what_the_manifest_names(older_runs: Path) -> None:
+    registries = [Registry(older_runs / name / "runs") for name in ("log", "snapshot")]
     assert [registry.run_ids() for registry in registries] == [LOG_RUNS, [SNAPSHOT_RUN]]
     for registry in registries:
         for run_id in registry.run_ids():
@@ -58,22 +48,22 @@ def test_every_customer_is_answered_as_scored(project: Path) -> None:
         assert answer["reasons"]
 
 
-def test_the_models_answer_features_as_they_did(folder: Path) -> None:
-    cases = json.loads((folder / "answers.json").read_text(encoding="utf-8"))
+def test_the_models_answer_features_as_they_did(older_runs: Path) -> None:
+    cases = json.loads((older_runs / "answers.json").read_text(encoding="utf-8"))
     assert [case["run_id"] for case in cases[::3]] == [*LOG_RUNS, SNAPSHOT_RUN]
     for case in (cases[1], cases[4], cases[7]):
         name = "snapshot" if case["run_id"] == SNAPSHOT_RUN else "log"
-        run = Registry(folder / name / "runs").open(case["run_id"])
+        run = Registry(older_runs / name / "runs").open(case["run_id"])
         _same_answer(predict_features(run, case["features"]), case["answer"])
 
 
-def test_the_api_serves_a_customer_and_answers_features(folder: Path) -> None:
-    cases = json.loads((folder / "answers.json").read_text(encoding="utf-8"))
+def test_the_api_serves_a_customer_and_answers_features(older_runs: Path) -> None:
+    cases = json.loads((older_runs / "answers.json").read_text(encoding="utf-8"))
     for name, case in (("log", cases[0]), ("snapshot", cases[-1])):
         features = dict(case["features"])
         customer_id = features.pop("customer_id")
         features[{"log": "customer_id", "snapshot": "id"}[name]] = customer_id
-        with client_of(folder / name) as api:
+        with client_of(older_runs / name) as api:
             served = api.get(f"/predict/{customer_id}")
             answer = posted(api, "/predict?reasons=true", features).json()
         assert served.status_code == 200
@@ -82,9 +72,9 @@ def test_the_api_serves_a_customer_and_answers_features(folder: Path) -> None:
         _same_answer(answer, case["answer"])
 
 
-def test_raw_orders_give_the_published_score_and_horizons(folder: Path) -> None:
-    orders = pl.read_csv(folder / "log" / "orders.csv")
-    with client_of(folder / "log") as api:
+def test_raw_orders_give_the_published_score_and_horizons(older_runs: Path) -> None:
+    orders = pl.read_csv(older_runs / "log" / "orders.csv")
+    with client_of(older_runs / "log") as api:
         for customer_id in ("C00", "C05"):
             rows = orders.filter(customer_id=customer_id).rename({"day": "occurred_at"})
             body = {"customer_id": customer_id, "orders": rows.drop("customer_id").to_dicts()}
@@ -99,8 +89,8 @@ def test_raw_orders_give_the_published_score_and_horizons(folder: Path) -> None:
                 assert row == scored
 
 
-def test_rollback_goes_back_to_the_champion_before(folder: Path) -> None:
-    registry = Registry(folder / "log" / "runs")
+def test_rollback_goes_back_to_the_champion_before(older_runs: Path) -> None:
+    registry = Registry(older_runs / "log" / "runs")
     assert registry.champion_id() == LOG_RUNS[0]
     champion = registry.open()
     assert registry.rollback().run_id == LOG_RUNS[1]

@@ -1,0 +1,70 @@
+"""A run as the pages need it: read when asked for, once, and whole though it is older."""
+
+from pathlib import Path
+
+import pytest
+
+from holdfast.dashboard.run_view import opened, project
+from holdfast.errors import RunNotFound, StudyError
+from holdfast.io.runs import Registry
+from holdfast.report.exports import riskiest_first
+
+
+def test_the_project_is_the_one_that_the_environment_names(
+    older_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOLDFAST_STUDY", str(older_runs / "log" / "holdfast.toml"))
+    found = project()
+    assert found.study.name == "tiny-log"
+    assert found.folder == older_runs / "log"
+    assert found.registry.champion_id() == opened(found.registry, "champion").run.run_id
+    monkeypatch.setenv("HOLDFAST_STUDY", str(older_runs / "nowhere.toml"))
+    with pytest.raises(StudyError):
+        project()
+
+
+def test_a_run_is_opened_once_and_by_any_of_its_names(older_runs: Path) -> None:
+    registry = Registry(older_runs / "log" / "runs")
+    run = opened(registry, "champion")
+    assert run is opened(registry, "latest") is opened(registry, run.run.run_id)
+    assert run.table("segments") is run.table("segments")
+    with pytest.raises(RunNotFound):
+        opened(registry, "20200101T000000Z-00000000")
+
+
+def test_what_is_made_is_kept(older_runs: Path) -> None:
+    run = opened(Registry(older_runs / "log" / "runs"), "champion")
+    made: list[int] = []
+    for _ in range(2):
+        run.kept("key", lambda: made.append(1))
+    assert made == [1]
+
+
+def test_a_log_and_a_snapshot_are_told_apart(older_runs: Path) -> None:
+    log, snapshot = (
+        opened(Registry(older_runs / name / "runs"), "champion") for name in ("log", "snapshot")
+    )
+    assert (log.is_snapshot, snapshot.is_snapshot) == (False, True)
+    assert (log.currency, snapshot.currency) == ("USD", "USD")
+    assert log.has("cohorts")
+    assert not snapshot.has("cohorts")
+    # A table that the run does not have is there, without rows, by its contract.
+    assert snapshot.table("cohorts").height == 0
+    assert snapshot.table("cohorts").columns == log.table("cohorts").columns
+
+
+def test_a_run_is_compared_with_the_one_before(older_runs: Path) -> None:
+    registry = Registry(older_runs / "log" / "runs")
+    latest, first = (opened(registry, run_id) for run_id in registry.run_ids())
+    assert latest.before is not None
+    assert latest.before.run_id == first.run.run_id
+    assert latest.trail.height == 2
+    assert latest.moves is not None
+    assert (first.before, first.moves, first.trail.height) == (None, None, 1)
+
+
+def test_the_report_holds_the_reasons_of_the_riskiest_alone(older_runs: Path) -> None:
+    run = opened(Registry(older_runs / "snapshot" / "runs"), "champion")
+    riskiest = riskiest_first(run.scores).head(20)["customer_id"]
+    explained = run.report.reasons["customer_id"].unique()
+    assert explained.sort().to_list() == riskiest.sort().to_list()

@@ -1,0 +1,66 @@
+"""Customer lookup: one customer as scored, their own orders, and what would change the answer."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from tests.dashboard.pages import figures, show, tables, text
+
+from holdfast.io.runs import Registry
+from holdfast.report import formatting
+
+
+def test_a_customer_is_shown_as_scored(older_runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = Registry(older_runs / "log" / "runs").open().scores
+    score = scores.filter(customer_id="C05").row(0, named=True)
+    shown = show("customer", older_runs / "log" / "holdfast.toml", monkeypatch, customer="C05")
+    assert figures(shown) == {
+        "Churn probability": formatting.percent(score["churn_probability"]),
+        "Expected revenue": formatting.money(score["expected_revenue"], "USD"),
+        "Segment": score["segment"],
+        "Risk rank in its tier": f"{100 * score['risk_rank']:.0f} of 100",
+        "Churn probability, what if": formatting.percent(score["churn_probability"]),
+        "Expected revenue, what if": formatting.money(score["expected_revenue"], "USD"),
+        "Segment, what if": score["segment"],
+    }
+
+
+def test_the_latest_purchases_are_the_customers_own(
+    older_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = pl.read_csv(older_runs / "log" / "orders.csv", try_parse_dates=True)
+    mine = orders.filter(customer_id="C05").sort("day", descending=True)
+    shown = show("customer", older_runs / "log" / "holdfast.toml", monkeypatch, customer="C05")
+    assert tables(shown)["Latest purchases"] == [
+        [f"{day.day} {day:%b %Y}", formatting.money(amount, "USD")]
+        for day, amount in mine.select("day", "amount").iter_rows()
+    ]
+    assert "Last bought on 25 Mar 2024, 186 days before scoring" in text(shown)
+
+
+def test_a_lever_changes_the_answer_and_shows_by_how_much(
+    older_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = older_runs / "snapshot" / "holdfast.toml"
+    shown = show("customer", study, monkeypatch, customer="C02")
+    before = figures(shown)
+    lever = next(slider for slider in shown.slider if slider.key == "if_n_orders")
+    assert lever.value == 1
+    after = lever.set_value(lever.max).run()
+    changed = figures(after)
+    assert changed["Churn probability"] == before["Churn probability"]
+    low, high = (
+        float(each["Churn probability, what if"].rstrip("%")) for each in (changed, before)
+    )
+    assert low < high
+    (delta,) = (m.delta for m in after.metric if m.label == "Churn probability, what if")
+    assert float(delta.removesuffix(" points")) == pytest.approx(low - high, abs=0.11)
+
+
+def test_the_riskiest_are_offered_first(older_runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = Registry(older_runs / "snapshot" / "runs").open().scores
+    shown = show("customer", older_runs / "snapshot" / "holdfast.toml", monkeypatch)
+    offered = [button.key.removeprefix("pick-") for button in shown.button]
+    assert offered == scores.top_k(8, by="risk_score")["customer_id"].to_list()
+    picked = shown.button[0].click().run()
+    assert figures(picked)["Segment"] == scores.filter(customer_id=offered[0])["segment"][0]
