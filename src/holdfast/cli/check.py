@@ -33,7 +33,7 @@ def check(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Write the data contract there: ODCS 3.1 as YAML, and JSON Schema.",
+            help="Write the data contract there: ODCS 3.1 as YAML.",
         ),
     ] = None,
     html: Annotated[
@@ -56,8 +56,8 @@ def check(
     with progress(silent=json) as listener:
         found = ask(study, listener=listener)
     written = [
-        *(write_contract(found.contract, contract) if contract else []),
-        *(write_page(found, html) if html else []),
+        *([write_contract(found.contract, contract)] if contract else []),
+        *([write_page(found, html)] if html else []),
     ]
     if json:
         print_json(found.as_dict() | {"written": [str(path) for path in written]})

@@ -9,7 +9,6 @@ import polars as pl
 import yaml
 
 from holdfast.errors import DataError, StudyError, nearest
-from holdfast.ingest.contract_formats import read_contract
 from holdfast.ingest.data_contract import (
     Bound,
     ColumnRule,
@@ -19,6 +18,7 @@ from holdfast.ingest.data_contract import (
     reason,
     reasons_of,
 )
+from holdfast.ingest.odcs import from_odcs
 from holdfast.ingest.sources import OpenSource
 from holdfast.ingest.sql import (
     Field,
@@ -75,9 +75,9 @@ def named_contract(study: Study) -> DataContract | None:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise StudyError(
             f"check.contract: {path} cannot be read: {' '.join(str(error).split())}",
-            fix="write ODCS as YAML or JSON",
+            fix="write ODCS as YAML",
         ) from None
-    return read_contract(raw, where=path.name)
+    return from_odcs(raw, where=path.name)
 
 
 def kinds_of(fields: Mapping[str, Field]) -> dict[str, Kind]:

@@ -5,6 +5,7 @@ A rule of a column says which rows break it: they are quarantined with the rule 
 limit says how many rows may: a file that exceeds it fails.
 """
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -14,6 +15,15 @@ from holdfast.study.sources import Source
 
 Kind = Literal["string", "timestamp", "number", "integer", "boolean"]
 Bound = float | str
+_COMPARISONS = {
+    "mustBe": operator.eq,
+    "mustNotBe": operator.ne,
+    "mustBeGreaterThan": operator.gt,
+    "mustBeGreaterOrEqualTo": operator.ge,
+    "mustBeLessThan": operator.lt,
+    "mustBeLessOrEqualTo": operator.le,
+}
+OPERATORS = (*_COMPARISONS, "mustBeBetween", "mustNotBeBetween")
 INPUTS = ("transactions", "events", "customers", "treatments", "snapshot")
 
 
@@ -43,18 +53,10 @@ class Limit:
         ...     unit="percent").holds(1, of=200)
         True
         """
-        found = 100 * rows / of if self.unit == "percent" and of else rows
-        low, high = self.value[0], self.value[-1]
-        return {
-            "mustBe": found == low,
-            "mustNotBe": found != low,
-            "mustBeGreaterThan": found > low,
-            "mustBeGreaterOrEqualTo": found >= low,
-            "mustBeLessThan": found < low,
-            "mustBeLessOrEqualTo": found <= low,
-            "mustBeBetween": low <= found <= high,
-            "mustNotBeBetween": not low <= found <= high,
-        }[self.operator]
+        n = 100 * rows / of if self.unit == "percent" and of else rows
+        if self.operator in _COMPARISONS:
+            return bool(_COMPARISONS[self.operator](n, self.value[0]))
+        return (self.value[0] <= n <= self.value[-1]) == (self.operator == "mustBeBetween")
 
     def __str__(self) -> str:
         value = " and ".join(f"{each:g}" for each in self.value)

@@ -1,16 +1,15 @@
 """Papers of a check: the data contract as files, and the data report as a page."""
 
-import json
 from pathlib import Path
 
 import yaml
 
 from holdfast.errors import InputError
-from holdfast.ingest.contract_formats import to_json_schema, to_odcs
 from holdfast.ingest.data_contract import DataContract
+from holdfast.ingest.odcs import to_odcs
 from holdfast.quality.check import Check
 
-ODCS_FILE, SCHEMA_FILE = "contract.odcs.yaml", "contract.schema.json"
+ODCS_FILE = "contract.odcs.yaml"
 _HEAD = """\
 # What the study takes for granted of its inputs (Open Data Contract Standard 3.1). Tighten it, and
 # name it there: [check] contract = "contract.odcs.yaml". Ranges, patterns and `required` quarantine
@@ -18,33 +17,29 @@ _HEAD = """\
 """
 
 
-def write_contract(contract: DataContract, folder: Path) -> list[Path]:
-    """Write the contract in both forms.
+def write_contract(contract: DataContract, folder: Path) -> Path:
+    """Write the contract.
 
     Raises
     ------
     InputError
         One is there already, maybe tightened by hand.
     """
+    path = folder / ODCS_FILE
+    if path.exists():
+        raise InputError(f"there is a {path} already", fix="move it away, or name another folder")
     odcs = yaml.safe_dump(to_odcs(contract), sort_keys=False, allow_unicode=True, width=110)
-    schema = json.dumps(to_json_schema(contract), ensure_ascii=False, indent=1) + "\n"
-    paths = [folder / ODCS_FILE, folder / SCHEMA_FILE]
-    for path in paths:
-        if path.exists():
-            raise InputError(
-                f"there is a {path} already", fix="move it away, or name another folder"
-            )
-    return [_written(path, text) for path, text in zip(paths, (_HEAD + odcs, schema), strict=True)]
+    return _write(path, _HEAD + odcs)
 
 
-def write_page(found: Check, path: Path) -> list[Path]:
+def write_page(found: Check, path: Path) -> Path:
     """Write the data report as one HTML file that loads nothing."""
     from holdfast.report.check_page import render_check
 
-    return [_written(path, render_check(found.study, found.as_dict()))]
+    return _write(path, render_check(found.study, found.as_dict()))
 
 
-def _written(path: Path, text: str) -> Path:
+def _write(path: Path, text: str) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

@@ -252,7 +252,7 @@ class Check(Section):
     """What may come in."""
 
     contract: str | None = None
-    """A data contract (ODCS YAML or JSON Schema) to hold the inputs to: `holdfast check --contract`
+    """A data contract (ODCS as YAML) to hold the inputs to: `holdfast check --contract`
     writes one.
     """
     violations_at_most: Share | None = None
