@@ -7,9 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from holdfast import study
 from holdfast.arrays import Matrix, Vector
 from holdfast.errors import StudyError
-from holdfast.learners.algorithms import Recipe, learner_from_parts
+from holdfast.learners.algorithms import ALGORITHMS, Recipe, learner_from_parts
 
 CLASSIFIERS = (
     "logistic",
@@ -194,3 +195,7 @@ def test_a_column_without_any_value_is_taken_and_changes_nothing(
     learner = fitted(name, "probability", (empty, truth, money))
     assert np.isfinite(learner.predict(empty)).all()
     assert learner.contributions(empty[:5])[:, 6] == pytest.approx(0)
+
+
+def test_every_name_that_a_study_may_say_has_a_record() -> None:
+    assert set(ALGORITHMS) == set(study.ALGORITHMS)

@@ -1,49 +1,29 @@
-"""Six algorithms, one interface: a recipe is fitted, and what it learnt predicts, explains itself
-and becomes bytes.
+"""Algorithms: one record each, and the recipe that fits any of them.
+
+An algorithm of one's own is a record here and a name in `study.ALGORITHMS`, which lies below.
 """
 
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
-from types import ModuleType
+from pkgutil import resolve_name
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from holdfast.arrays import Matrix, Vector
 from holdfast.errors import MissingExtra, StudyError, nearest
-from holdfast.learners import forest_converters
+from holdfast.learners import converters
 from holdfast.learners.blend import Blend, Hinges
-from holdfast.learners.linear import LinearModel, fit_linear
+from holdfast.learners.linear import LinearModel, Scaling
 from holdfast.learners.link_functions import threads_for
 from holdfast.learners.parts import rebuild
+from holdfast.learners.tree_ensemble import TreeEnsemble
 
 Aim = Literal["probability", "mean"]
 Parameters = Mapping[str, bool | int | float | str | None]
-
-HOUSE_DEFAULTS: dict[str, dict[str, Any]] = {
-    "lightgbm": {
-        "n_estimators": 150,
-        "learning_rate": 0.03,
-        "num_leaves": 8,
-        "min_child_samples": 20,
-    },
-    "hist_gradient_boosting": {
-        "max_iter": 150,
-        "learning_rate": 0.03,
-        "max_leaf_nodes": 8,
-        "early_stopping": False,
-    },
-    "xgboost": {"n_estimators": 150, "learning_rate": 0.03, "max_depth": 3},
-    "catboost": {"iterations": 150, "learning_rate": 0.06, "depth": 4},
-    "random_forest": {"n_estimators": 200, "min_samples_leaf": 10, "max_features": 0.5},
-    "logistic": {"max_iter": 1000},
-    "ridge": {},
-}
-"""Small, slow trees: customers are few and noisy. A study's parameters go over these."""
-_BLENDED_TREES: Parameters = {"num_leaves": 4, "n_estimators": 300, "learning_rate": 0.05}
-_BLENDED_LINE: Parameters = {"C": 1.0}
+Learner = Blend | LinearModel | TreeEnsemble
+"""What was fitted, by any algorithm; a blend holds the files of both others."""
 
 
 class Predictor(Protocol):
@@ -51,10 +31,6 @@ class Predictor(Protocol):
 
     def predict(self, matrix: Matrix, /) -> Vector:
         """Probability or mean, (n_rows,)."""
-
-
-Learner = Blend | LinearModel | forest_converters.TreeEnsemble
-"""What was fitted, by any algorithm; a blend holds the files of both others."""
 
 
 def learner_from_parts(parts: Mapping[str, bytes]) -> Learner:
@@ -74,7 +50,7 @@ class Recipe:
     parameters
         Passed to the library's estimator, over the defaults.
     defaults
-        The task's own, over the house defaults.
+        The task's own, over the algorithm's.
 
     Raises
     ------
@@ -89,17 +65,16 @@ class Recipe:
     defaults: Parameters = field(default_factory=dict, kw_only=True)
 
     def __post_init__(self) -> None:
-        other = {
-            ("ridge", "probability"): "logistic",
-            ("logistic", "mean"): "ridge",
-            ("blend", "mean"): "lightgbm",
-        }.get((self.algorithm, self.aim))
-        if other:
+        if self.aim not in self._record.aims:
             raise StudyError(
                 f"{self.algorithm} cannot predict a {self.aim}",
-                fix=f"use {other}",
+                fix=f"use {self._record.instead}",
                 value=self.algorithm,
             )
+
+    @property
+    def _record(self) -> "Algorithm":
+        return ALGORITHMS[self.algorithm]
 
     def fit(self, matrix: Matrix, target: Vector, weight: Vector | None = None) -> Learner:
         """Learn `target`, (n_rows,), from (n_rows, n_columns).
@@ -109,37 +84,55 @@ class Recipe:
         MissingExtra
             The library is not installed.
         """
-        return _FITS[self.algorithm](self, matrix, target, weight)
+        return self._record.fit(self, matrix, target, weight)
 
     def trial(self, matrix: Matrix, target: Vector) -> Predictor:
         """Learn as `fit` does, to predict unseen rows and be forgotten: a forest is not
         rewritten.
         """
         if self.algorithm == "random_forest":
-            return _ForestTrial(_forest(self, matrix, target, None))
+            return _ForestTrial(self.train(matrix, target))
         return self.fit(matrix, target)
 
-    def estimator(self, estimator: type, **fixed: object) -> Any:
-        """Build the library's estimator with house defaults, `fixed` settings and the study's
-        parameters.
+    def train(self, matrix: Matrix, target: Vector, weight: Vector | None = None) -> Any:
+        """Fit the library's own estimator; a refused parameter is the study's error."""
+        from lightgbm.basic import LightGBMError
+
+        estimator = self._estimator(threads_for(matrix))
+        try:
+            return estimator.fit(matrix, target, sample_weight=weight)
+        except (LightGBMError, ValueError) as error:
+            raise StudyError(
+                f"{type(estimator).__name__} refuses: {error}", fix="correct its parameters"
+            ) from error
+
+    def _estimator(self, n_threads: int) -> Any:
+        """Build the estimator with defaults, fixed settings and the study's parameters.
 
         An alias in the parameters (LightGBM's num_boost_round for n_estimators) replaces the
         default it stands for.
         """
-        known = _known_parameters(self.algorithm, estimator)
+        record = self._record
+        kind = record.estimator(self.aim)
+        spellings = _spellings(self.algorithm, kind)
         for name in self.parameters:
-            if name not in known:
+            if name not in spellings:
                 raise StudyError(
-                    f"{self.algorithm} has no parameter '{name}'", fix=nearest(name, sorted(known))
+                    f"{self.algorithm} has no parameter '{name}'",
+                    fix=nearest(name, sorted(spellings)),
                 )
-        given = {known[name] for name in self.parameters}
-        ours = {**HOUSE_DEFAULTS[self.algorithm], **self.defaults, **fixed}
-        return estimator(
-            **{k: v for k, v in ours.items() if known.get(k, k) not in given}, **self.parameters
-        )
+        threads = {record.threads: n_threads} if record.threads else {}
+        ours = {**record.defaults, **self.defaults, **record.settings, **threads}
+        given = {spellings[name] for name in self.parameters}
+        kept = {
+            name: value
+            for name, value in {**ours, record.seed: self.seed}.items()
+            if spellings.get(name, name) not in given
+        }
+        return kind(**kept, **self.parameters)
 
 
-def _known_parameters(algorithm: str, estimator: type) -> dict[str, str]:
+def _spellings(algorithm: str, estimator: type) -> dict[str, str]:
     """Every accepted spelling of a parameter -> the one that all its aliases share."""
     inits = [inspect.signature(base.__init__) for base in inspect.getmro(estimator)]  # type: ignore[misc]
     names = {
@@ -156,82 +149,6 @@ def _known_parameters(algorithm: str, estimator: type) -> dict[str, str]:
     return names
 
 
-def _trained(estimator: Any, matrix: Matrix, target: Vector, weight: Vector | None) -> Any:
-    """Fit, and turn a refused parameter value into the study's error."""
-    from lightgbm.basic import LightGBMError
-
-    try:
-        return estimator.fit(matrix, target, sample_weight=weight)
-    except (LightGBMError, ValueError) as error:
-        raise StudyError(
-            f"{type(estimator).__name__} refuses: {error}", fix="correct its parameters"
-        ) from error
-
-
-def _fit_lightgbm(
-    recipe: Recipe, matrix: Matrix, target: Vector, weight: Vector | None
-) -> forest_converters.TreeEnsemble:
-    """Train with LightGBM, deterministically."""
-    import lightgbm
-
-    estimator = recipe.estimator(
-        lightgbm.LGBMClassifier if recipe.aim == "probability" else lightgbm.LGBMRegressor,
-        random_state=recipe.seed,
-        n_jobs=threads_for(matrix),
-        deterministic=True,
-        force_row_wise=True,
-        verbosity=-1,
-    )
-    return forest_converters.from_lightgbm(_trained(estimator, matrix, target, weight).booster_)
-
-
-def _fit_linear(
-    recipe: Recipe, matrix: Matrix, target: Vector, weight: Vector | None
-) -> LinearModel:
-    from sklearn.linear_model import LogisticRegression, Ridge
-
-    estimator = recipe.estimator(
-        LogisticRegression if recipe.algorithm == "logistic" else Ridge, random_state=recipe.seed
-    )
-    return fit_linear(estimator, matrix, target, weight=weight, algorithm=recipe.algorithm)
-
-
-def _forest(recipe: Recipe, matrix: Matrix, target: Vector, weight: Vector | None) -> Any:
-    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
-
-    estimator = recipe.estimator(
-        RandomForestClassifier if recipe.aim == "probability" else RandomForestRegressor,
-        random_state=recipe.seed,
-        n_jobs=2,
-    )
-    return _trained(estimator, matrix, target, weight)
-
-
-def _fit_blend(recipe: Recipe, matrix: Matrix, target: Vector, weight: Vector | None) -> Blend:
-    trees = Recipe(
-        "lightgbm",
-        recipe.aim,
-        seed=recipe.seed,
-        parameters=recipe.parameters,
-        defaults=_BLENDED_TREES,
-    )
-    line = Recipe("logistic", recipe.aim, seed=recipe.seed, defaults=_BLENDED_LINE)
-    hinges = Hinges.learn(matrix)
-    return Blend(
-        _fit_lightgbm(trees, matrix, target, weight),
-        _fit_linear(line, hinges.apply(matrix), target, weight),
-        hinges,
-    )
-
-
-def _fit_forest(
-    recipe: Recipe, matrix: Matrix, target: Vector, weight: Vector | None
-) -> forest_converters.TreeEnsemble:
-    return forest_converters.from_forest(
-        _forest(recipe, matrix, target, weight), n_features=matrix.shape[1]
-    )
-
-
 @dataclass(frozen=True)
 class _ForestTrial:
     """scikit-learn's own forest."""
@@ -242,78 +159,208 @@ class _ForestTrial:
         # Threads would add the trees up in any order, so that the last bits would change from run
         # to run.
         forest = self.forest.set_params(n_jobs=1)
-        found = (
-            forest.predict_proba(matrix)[:, 1]
-            if hasattr(forest, "classes_")
-            else forest.predict(matrix)
-        )
-        return np.asarray(found, dtype=np.float64)
+        if hasattr(forest, "classes_"):
+            return np.asarray(forest.predict_proba(matrix)[:, 1], dtype=np.float64)
+        return np.asarray(forest.predict(matrix), dtype=np.float64)
+
+
+def _fit_trees(
+    recipe: Recipe, matrix: Matrix, target: Vector, weight: Vector | None
+) -> TreeEnsemble:
+    convert = ALGORITHMS[recipe.algorithm].convert
+    assert convert is not None
+    return convert(recipe.train(matrix, target, weight), matrix.shape[1])
 
 
 def _fit_histogram(
     recipe: Recipe, matrix: Matrix, target: Vector, weight: Vector | None
-) -> forest_converters.TreeEnsemble:
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+) -> TreeEnsemble:
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    estimator = recipe.estimator(
-        HistGradientBoostingClassifier
-        if recipe.aim == "probability"
-        else HistGradientBoostingRegressor,
-        random_state=recipe.seed,
-    )
     # A column without any value cannot be binned; as a constant it can, and is never split on.
-    known = np.where(np.isnan(matrix).all(axis=0), 0.0, matrix)
+    filled = np.where(np.isnan(matrix).all(axis=0), 0.0, matrix)
     with threadpool_limits(threads_for(matrix)):
-        return forest_converters.from_histogram(
-            _trained(estimator, known, target, weight), n_features=matrix.shape[1]
-        )
+        return _fit_trees(recipe, filled, target, weight)
 
 
-def _extra(name: str) -> ModuleType:
-    try:
-        return import_module(name)
-    except ImportError:
-        raise MissingExtra("compare", needed_for=f"algorithm '{name}'") from None
-
-
-def _fit_xgboost(
+def _fit_linear(
     recipe: Recipe, matrix: Matrix, target: Vector, weight: Vector | None
-) -> forest_converters.TreeEnsemble:
-    xgboost = _extra("xgboost")
-    estimator = recipe.estimator(
-        xgboost.XGBClassifier if recipe.aim == "probability" else xgboost.XGBRegressor,
-        random_state=recipe.seed,
-        n_jobs=threads_for(matrix),
-    )
-    return forest_converters.from_xgboost(
-        _trained(estimator, matrix, target, weight), n_features=matrix.shape[1]
-    )
-
-
-def _fit_catboost(
-    recipe: Recipe, matrix: Matrix, target: Vector, weight: Vector | None
-) -> forest_converters.TreeEnsemble:
-    catboost = _extra("catboost")
-    estimator = recipe.estimator(
-        catboost.CatBoostClassifier if recipe.aim == "probability" else catboost.CatBoostRegressor,
-        random_seed=recipe.seed,
-        thread_count=threads_for(matrix),
-        allow_writing_files=False,
-        verbose=False,
-    )
-    return forest_converters.from_catboost(
-        _trained(estimator, matrix, target, weight), n_features=matrix.shape[1]
+) -> LinearModel:
+    scaling = Scaling.learn(matrix)
+    model = recipe.train(scaling.apply(matrix), target, weight)
+    return LinearModel(
+        recipe.algorithm,
+        "logit" if recipe.aim == "probability" else "identity",
+        scaling,
+        weights=np.ravel(model.coef_).tolist(),
+        intercept=float(np.ravel(model.intercept_)[0]),
     )
 
 
-_FITS: dict[str, Callable[[Recipe, Matrix, Vector, Vector | None], Learner]] = {
-    "lightgbm": _fit_lightgbm,
-    "blend": _fit_blend,
-    "logistic": _fit_linear,
-    "ridge": _fit_linear,
-    "random_forest": _fit_forest,
-    "hist_gradient_boosting": _fit_histogram,
-    "xgboost": _fit_xgboost,
-    "catboost": _fit_catboost,
-}
+def _fit_blend(recipe: Recipe, matrix: Matrix, target: Vector, weight: Vector | None) -> Blend:
+    trees = Recipe(
+        "lightgbm",
+        recipe.aim,
+        seed=recipe.seed,
+        parameters=recipe.parameters,
+        defaults=ALGORITHMS["blend"].defaults,
+    )
+    line = Recipe("logistic", recipe.aim, seed=recipe.seed)
+    hinges = Hinges.learn(matrix)
+    return Blend(
+        _fit_trees(trees, matrix, target, weight),
+        _fit_linear(line, hinges.apply(matrix), target, weight),
+        hinges,
+    )
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """One algorithm.
+
+    Attributes
+    ----------
+    title
+        As its authors write it.
+    classifier, regressor
+        The library's estimators for a probability and a mean: "module:Class".
+    convert
+        Makes a fitted estimator of so many columns a tree ensemble.
+    defaults
+        Small, slow trees: customers are few and noisy. A study's parameters go over these.
+    ratio_defaults
+        Over them, for ratios of money, which are mostly noise: few rounds and large leaves.
+    settings, seed, threads
+        What no default changes, and what the estimator calls the seed and the threads.
+    instead
+        Who predicts the aim that it does not have.
+    compared
+        Whether the comparison of algorithms shows it.
+    """
+
+    name: str
+    title: str
+    classifier: str = ""
+    regressor: str = ""
+    convert: Callable[[Any, int], TreeEnsemble] | None = None
+    fit: Callable[[Recipe, Matrix, Vector, Vector | None], Learner] = _fit_trees
+    defaults: Parameters = field(default_factory=dict)
+    ratio_defaults: Parameters = field(default_factory=dict)
+    settings: Parameters = field(default_factory=dict)
+    seed: str = "random_state"
+    threads: str = ""
+    aims: tuple[Aim, ...] = ("probability", "mean")
+    instead: str = ""
+    compared: bool = True
+
+    def estimator(self, aim: Aim) -> Any:
+        """The library's class.
+
+        Raises
+        ------
+        MissingExtra
+            The library is not installed.
+        """
+        try:
+            return resolve_name(self.classifier if aim == "probability" else self.regressor)
+        except ImportError:
+            raise MissingExtra("compare", needed_for=f"algorithm '{self.name}'") from None
+
+
+_RECORDS = (
+    Algorithm(
+        "logistic",
+        "logistic regression",
+        classifier="sklearn.linear_model:LogisticRegression",
+        fit=_fit_linear,
+        defaults={"max_iter": 1000},
+        aims=("probability",),
+        instead="ridge",
+    ),
+    Algorithm(
+        "ridge",
+        "ridge regression",
+        regressor="sklearn.linear_model:Ridge",
+        fit=_fit_linear,
+        ratio_defaults={"alpha": 1000.0},
+        aims=("mean",),
+        instead="logistic",
+    ),
+    Algorithm(
+        "random_forest",
+        "random forest",
+        classifier="sklearn.ensemble:RandomForestClassifier",
+        regressor="sklearn.ensemble:RandomForestRegressor",
+        convert=converters.from_forest,
+        defaults={"n_estimators": 200, "min_samples_leaf": 10, "max_features": 0.5},
+        ratio_defaults={"min_samples_leaf": 100},
+        settings={"n_jobs": 2},
+    ),
+    Algorithm(
+        "hist_gradient_boosting",
+        "histogram gradient boosting",
+        classifier="sklearn.ensemble:HistGradientBoostingClassifier",
+        regressor="sklearn.ensemble:HistGradientBoostingRegressor",
+        convert=converters.from_histogram,
+        fit=_fit_histogram,
+        defaults={
+            "max_iter": 150,
+            "learning_rate": 0.03,
+            "max_leaf_nodes": 8,
+            "early_stopping": False,
+        },
+        ratio_defaults={"loss": "poisson", "max_iter": 60},
+    ),
+    Algorithm(
+        "xgboost",
+        "XGBoost",
+        classifier="xgboost:XGBClassifier",
+        regressor="xgboost:XGBRegressor",
+        convert=converters.from_xgboost,
+        defaults={"n_estimators": 150, "learning_rate": 0.03, "max_depth": 3},
+        ratio_defaults={"objective": "reg:tweedie", "n_estimators": 60},
+        threads="n_jobs",
+    ),
+    Algorithm(
+        "lightgbm",
+        "LightGBM",
+        classifier="lightgbm:LGBMClassifier",
+        regressor="lightgbm:LGBMRegressor",
+        convert=converters.from_lightgbm,
+        defaults={
+            "n_estimators": 150,
+            "learning_rate": 0.03,
+            "num_leaves": 8,
+            "min_child_samples": 20,
+        },
+        ratio_defaults={
+            "objective": "tweedie",
+            "tweedie_variance_power": 1.5,
+            "n_estimators": 60,
+        },
+        settings={"deterministic": True, "force_row_wise": True, "verbosity": -1},
+        threads="n_jobs",
+    ),
+    Algorithm(
+        "catboost",
+        "CatBoost",
+        classifier="catboost:CatBoostClassifier",
+        regressor="catboost:CatBoostRegressor",
+        convert=converters.from_catboost,
+        defaults={"iterations": 150, "learning_rate": 0.06, "depth": 4},
+        ratio_defaults={"iterations": 60},
+        settings={"allow_writing_files": False, "verbose": False},
+        seed="random_seed",
+        threads="thread_count",
+    ),
+    Algorithm(
+        "blend",
+        "blend",
+        fit=_fit_blend,
+        defaults={"num_leaves": 4, "n_estimators": 300, "learning_rate": 0.05},
+        aims=("probability",),
+        instead="lightgbm",
+        compared=False,
+    ),
+)
+ALGORITHMS: Mapping[str, Algorithm] = {record.name: record for record in _RECORDS}

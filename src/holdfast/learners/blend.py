@@ -13,10 +13,10 @@ from typing import Annotated, ClassVar
 import numpy as np
 
 from holdfast.arrays import Matrix, Vector
-from holdfast.learners.forest_converters import TreeEnsemble
 from holdfast.learners.linear import LinearModel
 from holdfast.learners.link_functions import Link, inverse
 from holdfast.learners.parts import InFile, Part, Saved
+from holdfast.learners.tree_ensemble import TreeEnsemble
 
 _KNOTS = (0.2, 0.4, 0.6, 0.8)
 _FEWEST_VALUES = 10

@@ -1,128 +1,126 @@
-"""LightGBM's predictions straight from its library, without its Python package.
+"""LightGBM's text: trees of any library, written as LightGBM would have written them."""
 
-Importing the package imports scikit-learn and pandas too: 4 s of CPU and 90 MB in every process
-that only predicts. The functions called here are LightGBM's documented C interface. One row takes a
-path of its own that is prepared once.
-"""
-
-import ctypes
-import weakref
-from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
-from threading import Lock
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from holdfast.arrays import Matrix, Vector
-from holdfast.errors import HoldfastError
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
-_KINDS = {"raw": 1, "contributions": 3}
-_FLOAT64, _ROW_MAJOR, _FIRST_TREE, _ALL_TREES = 1, 1, 0, -1
-
-
-@cache
-def _library() -> ctypes.CDLL:
-    found = find_spec("lightgbm")
-    folder = Path(str(found.origin)).parent if found is not None else Path()
-    names = ("lib_lightgbm.so", "lib_lightgbm.dylib", "lib_lightgbm.dll")
-    path = next(
-        (
-            p
-            for base in (folder / "lib", folder, folder / "bin")
-            for n in names
-            if (p := base / n).exists()
-        ),
-        None,
-    )
-    if path is None:
-        raise HoldfastError(
-            "LightGBM's library is not installed", fix="pip install --force-reinstall lightgbm"
-        )
-    library = ctypes.CDLL(str(path))
-    library.LGBM_GetLastError.restype = ctypes.c_char_p
-    return library
+# LightGBM's decision_type: bits 2-3 = 2 say that NaN is missing, bit 1 that it goes left.
+_NAN_GOES_RIGHT, _NAN_GOES_LEFT = 8, 10
+_LARGEST_COUNT = 1e8
+_INFINITE = 1e300
+_OBJECTIVES = {"identity": "regression", "logit": "binary sigmoid:1", "log": "poisson"}
 
 
-def _call(name: str, *arguments: Any) -> None:
-    if getattr(_library(), name)(*arguments):
-        said = _library().LGBM_GetLastError().decode(errors="replace")
-        raise HoldfastError(f"LightGBM cannot use the model: {said}", fix="run the study again")
+@dataclass(frozen=True)
+class Tree:
+    """One binary tree as arrays over its nodes, the root first; x <= threshold goes left.
 
-
-class LightgbmTrees:
-    """A model in LightGBM's text format; may be asked from any thread.
-
-    A damaged text aborts the interpreter: check its hash first.
+    Attributes
+    ----------
+    left
+        Below 0 at a leaf; `feature`, `threshold`, `right` and `nan_left` are not read there.
+    value
+        Read at leaves only.
+    weight
+        How much of the training data passed; read at leaves only. TreeSHAP weighs branches by it.
     """
 
-    def __init__(self, text: str) -> None:
-        self._handle = ctypes.c_void_p()
-        _call(
-            "LGBM_BoosterLoadModelFromString",
-            text.encode(),
-            ctypes.byref(ctypes.c_int()),
-            ctypes.byref(self._handle),
-        )
-        weakref.finalize(self, _library().LGBM_BoosterFree, self._handle)
-        width = ctypes.c_int()
-        _call("LGBM_BoosterGetNumFeature", self._handle, ctypes.byref(width))
-        self._row, self._found, self._length = (
-            np.empty(width.value),
-            ctypes.c_double(),
-            ctypes.c_int64(),
-        )
-        self._lock, self._prepared = Lock(), self._prepare()
+    feature: Ints
+    threshold: Floats
+    left: Ints
+    right: Ints
+    nan_left: Bools
+    value: Floats
+    weight: Floats
 
-    def _prepare(self) -> tuple[Any, ...]:
-        config = ctypes.c_void_p()
-        _call(
-            "LGBM_BoosterPredictForMatSingleRowFastInit",
-            self._handle,
-            _KINDS["raw"],
-            _FIRST_TREE,
-            _ALL_TREES,
-            _FLOAT64,
-            ctypes.c_int32(len(self._row)),
-            b"num_threads=1",
-            ctypes.byref(config),
-        )
-        weakref.finalize(self, _library().LGBM_FastConfigFree, config)
-        row = self._row.ctypes.data_as(ctypes.c_void_p)
-        return config, row, ctypes.byref(self._length), ctypes.byref(self._found)
 
-    def raw_of_one(self, row: Vector) -> float:
-        """The sum of leaves of one row, (n_features,)."""
-        with self._lock:
-            self._row[:] = row
-            _call("LGBM_BoosterPredictForMatSingleRowFast", *self._prepared)
-            return self._found.value
+def lightgbm_text(trees: Sequence[Tree], *, n_features: int, link: str, base: float = 0.0) -> str:
+    """Write trees whose leaf values add up to the raw score as a LightGBM model.
 
-    def predict(
-        self, matrix: Matrix, kind: Literal["raw", "contributions"], *, threads: int
-    ) -> Matrix:
-        """Raw scores, (n_rows,), or contributions, (n_rows, n_features + 1) with the base last."""
-        rows = np.ascontiguousarray(matrix, dtype=np.float64)
-        shape = (len(rows),) if kind == "raw" else (len(rows), rows.shape[1] + 1)
-        found, length = np.empty(shape), ctypes.c_int64()
-        if rows.shape[1] != len(self._row):
-            raise HoldfastError(
-                f"a model of {len(self._row)} columns was given {rows.shape[1]}", fix="report this"
-            )
-        _call(
-            "LGBM_BoosterPredictForMat",
-            self._handle,
-            rows.ctypes.data_as(ctypes.c_void_p),
-            _FLOAT64,
-            ctypes.c_int32(len(rows)),
-            ctypes.c_int32(rows.shape[1]),
-            _ROW_MAJOR,
-            _KINDS[kind],
-            _FIRST_TREE,
-            _ALL_TREES,
-            f"num_threads={threads}".encode(),
-            ctypes.byref(length),
-            found.ctypes.data_as(ctypes.c_void_p),
-        )
-        return found
+    Parameters
+    ----------
+    link
+        identity, logit or log: how the raw score becomes the prediction.
+    base
+        Added to the raw score of every row.
+    """
+    bodies = [
+        _tree_text(tree, index, base if index == 0 else 0.0) for index, tree in enumerate(trees)
+    ]
+    names = " ".join(f"Column_{index}" for index in range(n_features))
+    head = [
+        "tree",
+        "version=v4",
+        "num_class=1",
+        "num_tree_per_iteration=1",
+        "label_index=0",
+        f"max_feature_idx={n_features - 1}",
+        f"objective={_OBJECTIVES[link]}",
+        f"feature_names={names}",
+        f"feature_infos={' '.join(['[-1e300:1e300]'] * n_features)}",
+        f"tree_sizes={' '.join(str(len(body)) for body in bodies)}",
+    ]
+    return "\n".join(head) + "\n\n" + "".join(bodies) + "end of trees\n"
+
+
+def _tree_text(tree: Tree, index: int, base: float) -> str:
+    leaf = tree.left < 0
+    counts = _counts(tree, leaf)
+    # Inner nodes and leaves are numbered apart, in the order of the arrays; a child that is a leaf
+    # is written ~number.
+    number = np.where(leaf, ~(np.cumsum(leaf) - 1), np.cumsum(~leaf) - 1)
+    inner = ~leaf
+    zeros = np.zeros(int(inner.sum()), dtype=np.int64)
+    rows = {
+        "num_leaves": [int(leaf.sum())],
+        "num_cat": [0],
+        "split_feature": tree.feature[inner],
+        "split_gain": zeros,
+        "threshold": np.clip(tree.threshold[inner], -_INFINITE, _INFINITE),
+        "decision_type": np.where(tree.nan_left[inner], _NAN_GOES_LEFT, _NAN_GOES_RIGHT),
+        "left_child": number[tree.left[inner]],
+        "right_child": number[tree.right[inner]],
+        "leaf_value": tree.value[leaf] + base,
+        "leaf_weight": counts[leaf],
+        "leaf_count": counts[leaf],
+        "internal_value": zeros,
+        "internal_weight": counts[inner],
+        "internal_count": counts[inner],
+        "is_linear": [0],
+        "shrinkage": [1],
+    }
+    lines = [
+        f"{name}={' '.join(map(repr, np.asarray(values).tolist()))}"
+        for name, values in rows.items()
+    ]
+    return "\n".join([f"Tree={index}", *lines]) + "\n\n\n"
+
+
+def _counts(tree: Tree, leaf: Bools) -> Ints:
+    """Whole positive counts per node, children adding up; fractions (class weights, hessians) are
+    scaled first.
+    """
+    weight = tree.weight[leaf]
+    whole = bool(np.all(weight == np.round(weight)))
+    scale = 1.0 if whole else _LARGEST_COUNT / weight.sum()
+    counts = np.zeros(len(leaf), dtype=np.int64)
+    # A leaf that no training row reached still needs a weight: TreeSHAP divides by it.
+    counts[leaf] = np.maximum(np.round(weight * scale), 1)
+    for nodes in reversed(_levels(tree)):
+        counts[nodes] = counts[tree.left[nodes]] + counts[tree.right[nodes]]
+    return counts
+
+
+def _levels(tree: Tree) -> list[Ints]:
+    """The inner nodes of each level, the root's first."""
+    levels, nodes = [], np.array([0])
+    while len(nodes := nodes[tree.left[nodes] >= 0]):
+        levels.append(nodes)
+        nodes = np.concatenate([tree.left[nodes], tree.right[nodes]])
+    return levels

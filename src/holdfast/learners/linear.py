@@ -6,7 +6,6 @@ up.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -93,18 +92,3 @@ def constant(algorithm: str, raw: float, *, n_columns: int) -> LinearModel:
     zero, one = [0.0] * n_columns, [1.0] * n_columns
     link: Link = "logit" if algorithm == "logistic" else "identity"
     return LinearModel(algorithm, link, Scaling(zero, one, zero, one), zero, raw)
-
-
-def fit_linear(
-    estimator: Any, matrix: Matrix, target: Vector, *, weight: Vector | None, algorithm: str
-) -> LinearModel:
-    """Fit scikit-learn's `estimator` (LogisticRegression or Ridge) on scaled columns."""
-    scaling = Scaling.learn(matrix)
-    fitted = estimator.fit(scaling.apply(matrix), target, sample_weight=weight)
-    return LinearModel(
-        algorithm=algorithm,
-        link="logit" if algorithm == "logistic" else "identity",
-        scaling=scaling,
-        weights=np.ravel(fitted.coef_).tolist(),
-        intercept=float(np.ravel(fitted.intercept_)[0]),
-    )

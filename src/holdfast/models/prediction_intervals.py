@@ -22,7 +22,7 @@ import numpy.typing as npt
 import polars as pl
 
 from holdfast.arrays import Matrix, Vector
-from holdfast.learners.forest_converters import TreeEnsemble, train_lightgbm
+from holdfast.learners.tree_ensemble import TreeEnsemble, train_lightgbm
 
 LEVELS = (0.025, 0.1, 0.5, 0.8, 0.9, 0.975)
 COVERAGES = (0.8, 0.95)

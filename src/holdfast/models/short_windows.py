@@ -15,7 +15,7 @@ import polars as pl
 
 from holdfast.arrays import Matrix, Vector
 from holdfast.learners.algorithms import Parameters
-from holdfast.learners.forest_converters import TreeEnsemble, train_lightgbm
+from holdfast.learners.tree_ensemble import TreeEnsemble, train_lightgbm
 
 _DEFAULTS: Mapping[str, Any] = {
     "learning_rate": 0.03,

@@ -17,7 +17,7 @@ import polars as pl
 from holdfast.arrays import Matrix, Rows, Split, Vector
 from holdfast.errors import NotEnoughData
 from holdfast.findings import Finding
-from holdfast.learners.algorithms import Learner, Parameters, Recipe, learner_from_parts
+from holdfast.learners.algorithms import ALGORITHMS, Learner, Parameters, Recipe, learner_from_parts
 from holdfast.learners.attribution import explained, mean_of, product
 from holdfast.learners.design import Attribution, Design
 from holdfast.learners.selection import candidates_of, held_out, tweedie_deviance
@@ -33,18 +33,6 @@ from holdfast.study import Value
 
 if TYPE_CHECKING:
     from holdfast.models.purchase_counts import BTYDRevenue
-
-RATIO_DEFAULTS: Mapping[str, Parameters] = {
-    "lightgbm": {"objective": "tweedie", "tweedie_variance_power": 1.5, "n_estimators": 60},
-    "hist_gradient_boosting": {"loss": "poisson", "max_iter": 60},
-    "xgboost": {"objective": "reg:tweedie", "n_estimators": 60},
-    "catboost": {"iterations": 60},
-    "random_forest": {"min_samples_leaf": 100},
-    "ridge": {"alpha": 1000.0},
-}
-"""Few rounds and large leaves: ratios of money are mostly noise, and a customer's own past says
-most.
-"""
 
 _FLOOR_SHARE = 0.1
 
@@ -344,7 +332,7 @@ class RatioRows:
             self.matrix[rows], self.bought[rows]
         )
         buyers = rows[self.bought[rows] > 0]
-        defaults = RATIO_DEFAULTS.get(algorithm, {})
+        defaults = ALGORITHMS[algorithm].ratio_defaults
         recipe = Recipe(
             algorithm, "mean", seed=self.seed, parameters=self.parameters, defaults=defaults
         )

@@ -8,6 +8,7 @@ from datetime import date
 from math import isfinite
 from typing import Any, Literal
 
+from holdfast.learners.algorithms import ALGORITHMS
 from holdfast.windows import date_of
 
 SYMBOLS = {
@@ -27,15 +28,6 @@ SYMBOLS = {
     "TRY": "₺",
     "UAH": "₴",
     "ILS": "₪",
-}
-ALGORITHM_NAMES = {
-    "lightgbm": "LightGBM",
-    "logistic": "logistic regression",
-    "ridge": "ridge regression",
-    "random_forest": "random forest",
-    "hist_gradient_boosting": "histogram gradient boosting",
-    "xgboost": "XGBoost",
-    "catboost": "CatBoost",
 }
 NAMED = {"tenure_days": "days as a customer"}
 """Features whose names say less than these words."""
@@ -265,7 +257,9 @@ def algorithm(name: str | None) -> str:
     >>> algorithm("lightgbm"), algorithm(None)
     ('LightGBM', 'n/a')
     """
-    return ALGORITHM_NAMES.get(name, name) if name else NONE
+    if not name:
+        return NONE
+    return ALGORITHMS[name].title if name in ALGORITHMS else name
 
 
 def baseline(name: str) -> str:

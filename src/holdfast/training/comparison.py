@@ -12,6 +12,7 @@ from holdfast.findings import Finding
 from holdfast.ingest.order_log import OrderLog
 from holdfast.ingest.snapshot import Snapshot, read_snapshot
 from holdfast.io.warehouse import Warehouse
+from holdfast.learners.algorithms import ALGORITHMS
 from holdfast.models.training_set import TrainingData
 from holdfast.progress import Listener, Silence, Steps
 from holdfast.study import Study
@@ -21,11 +22,6 @@ from holdfast.training.fit import fit_task, tasks_of
 from holdfast.training.fit_snapshot import prove
 from holdfast.training.training_data import TASKS, proving_cutoffs, read_training_data
 
-_OTHERS = ("random_forest", "hist_gradient_boosting", "xgboost", "lightgbm", "catboost")
-CANDIDATES: dict[TaskName, tuple[str, ...]] = {
-    "churn": ("logistic", *_OTHERS),
-    "value": ("ridge", *_OTHERS),
-}
 Fold = tuple[TaskName, Callable[[Study], Forecast]]
 
 
@@ -86,7 +82,7 @@ def _compare(study: Study, folds: Iterator[Fold]) -> Evidence:
     findings: dict[str, Finding] = {}
     for task, forecast_of in folds:
         by_algorithm: dict[str, Forecast] = {}
-        for name in CANDIDATES[task]:
+        for name in _compared_algorithms(task):
             try:
                 by_algorithm[name] = forecast_of(_with_algorithm(study, task, name))
             except MissingExtra as missing:
@@ -124,3 +120,8 @@ def _not_installed(name: str, missing: MissingExtra) -> Finding:
         meaning="The comparison has fewer algorithms.",
         fix=missing.fix,
     )
+
+
+def _compared_algorithms(task: TaskName) -> list[str]:
+    aim = "probability" if task == "churn" else "mean"
+    return [each.name for each in ALGORITHMS.values() if each.compared and aim in each.aims]

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from holdfast.arrays import Matrix, Vector
-from holdfast.learners.forest_converters import TreeEnsemble, train_lightgbm
+from holdfast.learners.tree_ensemble import TreeEnsemble, train_lightgbm
 
 MOST_THRESHOLDS = 12
 _SETTINGS = {

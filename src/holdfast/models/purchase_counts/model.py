@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from holdfast.arrays import Matrix, Vector
-from holdfast.learners.forest_converters import TreeEnsemble
+from holdfast.learners.tree_ensemble import TreeEnsemble
 from holdfast.models.purchase_counts.boosted_correction import BoostedCorrection
 from holdfast.models.purchase_counts.btyd_pair import BTYD_MODELS, BTYDPair
 from holdfast.models.purchase_counts.histories import READ
