@@ -34,9 +34,9 @@ def write_contract(contract: DataContract, folder: Path) -> Path:
 
 def write_page(found: Check, path: Path) -> Path:
     """Write the data report as one HTML file that loads nothing."""
-    from holdfast.report.check_page import render_check
+    from holdfast.report.pages import data_page
 
-    return _write(path, render_check(found.study, found.as_dict()))
+    return _write(path, data_page(found.study, found.as_dict()))
 
 
 def _write(path: Path, text: str) -> Path:

@@ -73,7 +73,7 @@ def gate(counts: Sequence[Mapping[str, Any]]) -> Table:
     return make_table("What the answers need", rows, "count enough withheld found needed")
 
 
-def topic_rows(topic: Mapping[str, Any], *, at_most: int) -> Table:
+def topic_rows(topic: Mapping[str, Any], *, at_most: int = 40) -> Table:
     """The rows behind a topic of the data report."""
     rows = topic.get("rows") or []
     more = f", the first {at_most} of {len(rows):,}" if len(rows) > at_most else ""

@@ -2,22 +2,23 @@
 not be used.
 """
 
-from holdfast.report import formatting, run_tables
+from holdfast.report import run_tables
 from holdfast.report.report_data import Report
-from holdfast.report.summary import how_proved, rows, when
-from holdfast.report.table_columns import Col
-from holdfast.report.table_format import Table, make_table, plain, to_markdown
+from holdfast.report.summary import facts, findings, how_proved, row_counts, when
+from holdfast.report.table_format import make_table, plain, to_markdown
 
 
 def model_card(report: Report) -> str:
     """Write the card in Markdown."""
+    rows = [{"about": name, "the run": text} for name, text in facts(report)]
+    identity = make_table("", rows)
     parts = (
         f"# Model card: {plain(report.study.name)}",
-        to_markdown(_identity(report)),
+        to_markdown(identity),
         "## Intended use",
         _intended(report),
         "## Data",
-        plain(rows(report)),
+        plain(row_counts(report)),
         to_markdown(run_tables.set_aside(report)),
         "## How it was proved",
         plain(how_proved(report)),
@@ -38,27 +39,6 @@ def model_card(report: Report) -> str:
         to_markdown(run_tables.versions(report)),
     )
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _identity(report: Report) -> Table:
-    summary, study = report.summary, report.study
-    models = {task: (summary.get(task) or {}).get("algorithm") for task in ("churn", "value")}
-    facts = [
-        ("Run", str(summary.get("run_id", formatting.NONE))),
-        ("Made", str(summary.get("created_at", formatting.NONE))),
-        ("Scored as of", formatting.day(summary["cutoff_day"])),
-        ("Customers", formatting.count(summary["customers"])),
-        ("Churn", f"{formatting.algorithm(models['churn'])}, {when(report, 'churn')}"),
-        (
-            "Value",
-            f"{formatting.algorithm(models['value'])}, {when(report, 'value')}, in "
-            f"{study.currency}",
-        ),
-        ("Seed", str(study.seed)),
-        ("Study's SHA-256", study.fingerprint),
-    ]
-    rows = [{"name": name, "value": value} for name, value in facts]
-    return make_table("", rows, Col("name", " "), Col("value", " "))
 
 
 def _intended(report: Report) -> str:
@@ -93,7 +73,7 @@ def _limits(report: Report) -> str:
         limits.insert(
             0, "A snapshot has no later time: nothing here is proof of a prediction of the future."
         )
-    if "assumed" in report.recovery["uplift_source"].to_list():
+    if report.is_assumed:
         limits.append(
             "Costs and recovery rates of the recovery simulation are assumed, not measured."
         )
@@ -101,14 +81,9 @@ def _limits(report: Report) -> str:
 
 
 def _findings(report: Report) -> str:
-    found = report.summary.get("findings", [])
-    known = report.study.acknowledge
     lines = (
-        f"- **{formatting.capital(finding['severity'])}, {plain(finding['name'])}"
-        f"{' (acknowledged in the study)' if finding['name'] in known else ''}.** "
-        + plain(
-            " ".join(formatting.sentence(finding[part]) for part in ("evidence", "meaning", "fix"))
-        )
-        for finding in found
+        f"- **{card['badge']}: {plain(card['title'])}.** "
+        + plain(f"{card['evidence']} {card['meaning']} {card['fix']}")
+        for card in findings(report)
     )
     return "\n".join(lines) or "The checks found nothing to object to."

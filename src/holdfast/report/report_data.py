@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from holdfast.report import formatting
 from holdfast.report.ranking_curves import cumulative
 from holdfast.study import Study
 from holdfast.tables import DAYS, FORECAST, HORIZON_EVIDENCE
@@ -68,3 +69,14 @@ class Report:
     def is_snapshot(self) -> bool:
         """Whether the run stands on one row per customer, so that nothing was proved in time."""
         return self.study.snapshot is not None
+
+    @property
+    def is_assumed(self) -> bool:
+        """Whether any recovery rate is the study's word and not measured."""
+        return bool((self.recovery["uplift_source"] == "assumed").any())
+
+    @property
+    def made_at(self) -> str:
+        """When the run was made."""
+        made = str(self.summary.get("created_at", formatting.NONE))
+        return made.replace("T", " ").replace("Z", " UTC")

@@ -2,8 +2,10 @@
 run's summary.
 """
 
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from holdfast.findings import SEVERITIES
 from holdfast.report import formatting
 from holdfast.report.report_data import Report
 
@@ -95,54 +97,105 @@ def how_proved(report: Report) -> str:
     )
 
 
-def stamps(report: Report) -> list[dict[str, str]]:
-    """What must be read before any figure: findings that are fatal, acknowledged or not."""
-    known = report.study.acknowledge
+def finding_cards(
+    findings: Iterable[Mapping[str, str]], acknowledged: Collection[str] = ()
+) -> list[dict[str, str]]:
+    """Findings as sentences, the gravest first."""
     return [
-        {
-            "heading": "Read this first"
-            + (" (acknowledged in the study)" if finding["name"] in known else ""),
-            "text": " ".join(
-                formatting.sentence(finding[part]) for part in ("evidence", "meaning")
-            ),
+        {part: formatting.sentence(finding[part]) for part in ("evidence", "meaning", "fix")}
+        | {
+            "severity": finding["severity"],
+            "badge": formatting.capital(finding["severity"])
+            + ", acknowledged in the study" * (finding["name"] in acknowledged),
+            "title": formatting.capital(finding["name"].replace("-", " ")),
         }
-        for finding in report.summary.get("findings", [])
-        if finding["severity"] == "fatal"
+        for finding in sorted(findings, key=lambda each: SEVERITIES.index(each["severity"]))
     ]
 
 
-def audited(report: Report) -> str:
+def findings(report: Report) -> list[dict[str, str]]:
+    """What the checks found."""
+    return finding_cards(report.summary.get("findings", []), report.study.acknowledge)
+
+
+def stamps(report: Report) -> list[dict[str, str]]:
+    """What must be read before any figure: findings that are fatal, acknowledged or not."""
+    return [
+        {
+            "heading": "Read this first"
+            + " (acknowledged in the study)" * ("acknowledged" in card["badge"]),
+            "text": f"{card['evidence']} {card['meaning']}",
+        }
+        for card in findings(report)
+        if card["severity"] == "fatal"
+    ]
+
+
+def audit(report: Report) -> str:
     """What the audit asked and found, in a sentence; empty for a run that was not audited."""
-    asked = (report.summary.get("audit") or {}).get("suspicions", [])
-    if not asked:
+    answers = (report.summary.get("audit") or {}).get("suspicions", [])
+    if not answers:
         return ""
-    found = [row for row in asked if row["found"]]
-    questions = formatting.plural(len(asked), "question")
-    if not found:
-        return (
-            f"The audit asked {questions} of the data and the models and found nothing to object "
-            "to."
-        )
-    fatal = {
-        finding["name"]
-        for finding in report.summary.get("findings", [])
-        if finding["severity"] == "fatal"
-    }
-    known = sorted(fatal.intersection(name for row in found for name in row["found"]))
-    told = (
-        f"The audit asked {questions} of the data and the models and objects in "
-        f"{formatting.count(len(found))} of them."
+    objections = {name for row in answers for name in row["found"]}
+    questions = formatting.plural(len(answers), "question")
+    start = f"The audit asked {questions} of the data and the models and"
+    if not objections:
+        return f"{start} found nothing to object to."
+    n = formatting.count(sum(bool(row["found"]) for row in answers))
+    fatal = {each["name"] for each in report.summary["findings"] if each["severity"] == "fatal"}
+    names = formatting.listing([name.replace("-", " ") for name in sorted(fatal & objections)])
+    end = (
+        f"The run would have been refused ({names}), had the study not acknowledged it by name."
+        if names
+        else "The findings below say what was seen, what it means and what to do."
     )
-    if not known:
-        return f"{told} The findings below say what was seen, what it means and what to do."
-    names = formatting.listing([name.replace("-", " ") for name in known])
+    return f"{start} objects in {n} of them. {end}"
+
+
+def churn(window: Mapping[str, Any]) -> str:
+    """What leaving means in the log, from a churn window's plain values."""
+    regime, days = window["regime"], window["window"]["days"]
+    by_clock = formatting.percent(regime["clock_share"], 0)
+    looks = (
+        f"The business looks {regime['name']}: {by_clock} of those who bought twice buy at regular "
+        "intervals."
+    )
+    if days is None:
+        return f"{looks} No churn window can be recommended: see the findings."
+    silent, horizon, active = (
+        formatting.plural(n, "day") for n in (days, window["horizon_days"], window["active_days"])
+    )
     return (
-        f"{told} The run would have been refused ({names}), had the study not acknowledged it by "
-        "name."
+        f"{looks} After {silent} of silence at most one customer in five returns within {horizon}: "
+        f"the recommended churn window. Active is who bought in the last {active}, lapsed who is "
+        "silent for longer, lost from the window on."
     )
 
 
-def rows(report: Report) -> str:
+def facts(report: Report) -> list[tuple[str, str]]:
+    """What the run was made of: name and value."""
+    summary, study = report.summary, report.study
+    cutoffs = [formatting.day(day) for day in report.evidence["cutoff_day"].unique().sort()]
+    models = {
+        task: f"{formatting.algorithm((summary.get(task) or {}).get('algorithm'))}, "
+        f"{when(report, task)}"
+        for task in ("churn", "value")
+    }
+    return [
+        ("Run", str(summary.get("run_id", formatting.NONE))),
+        ("Made", report.made_at),
+        ("Scored as of", formatting.day(summary["cutoff_day"])),
+        ("Proved at", formatting.listing(cutoffs) or "no cutoff"),
+        ("Customers", formatting.count(summary["customers"])),
+        ("Churn", models["churn"]),
+        ("Value", f"{models['value']}, in {study.currency}"),
+        ("Seed", str(study.seed)),
+        ("Time zone", study.time_zone),
+        ("Study's SHA-256", study.fingerprint),
+    ]
+
+
+def row_counts(report: Report) -> str:
     """What became of the rows, checked."""
     read = report.summary.get("rows") or {}
     if not read:

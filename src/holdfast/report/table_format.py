@@ -89,9 +89,10 @@ def make_table(
         columns of their own. Without any, all that the rows have.
     """
     rows = rows.to_dicts() if isinstance(rows, pl.DataFrame) else rows
+    every = [COLUMNS.get(name, Col(name)) for name in (rows[0] if rows else ())]
     cols = [
         _known(word) if isinstance(word, str) else word
-        for item in columns or tuple(rows[0] if rows else ())
+        for item in columns or every
         for word in (item.split() if isinstance(item, str) else [item])
     ]
     return Table(caption, rows, tuple(_completed(col, rows) for col in cols), currency)

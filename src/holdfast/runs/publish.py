@@ -49,8 +49,8 @@ def write_papers(folder: Path, study: Study, outcome: Outcome, summary: Mapping[
     """
     from holdfast.report.charts import drawings
     from holdfast.report.exports import write_customer_segments
-    from holdfast.report.html import render
     from holdfast.report.model_card import model_card
+    from holdfast.report.pages import report_page
 
     shown = {
         name: outcome.tables[name]
@@ -58,7 +58,7 @@ def write_papers(folder: Path, study: Study, outcome: Outcome, summary: Mapping[
     }
     report = Report(study=study, summary=summary, versions=versions(), **shown)
     drawn = list(drawings(report))
-    (folder / "report.html").write_text(render(report, drawn), encoding="utf-8")
+    (folder / "report.html").write_text(report_page(report, drawn), encoding="utf-8")
     (folder / "model_card.md").write_text(model_card(report), encoding="utf-8")
     (folder / "charts").mkdir()
     for drawing in drawn:

@@ -10,8 +10,7 @@ import streamlit as st
 from holdfast.dashboard import components
 from holdfast.dashboard.run_view import Opened
 from holdfast.report import charts, data_tables, formatting, run_tables
-from holdfast.report.churn_page import churn_page
-from holdfast.report.summary import rows
+from holdfast.report.summary import churn, row_counts
 from holdfast.report.table_format import make_table
 from holdfast.tables import TRANSACTIONS
 
@@ -27,7 +26,7 @@ _HOLDS = {
 def show() -> None:
     """Draw the page."""
     _, run = components.start("Data health")
-    st.markdown(components.plain(rows(run.report)))
+    st.markdown(components.plain(row_counts(run.report)))
     left_out = _reasons(run)
     components.figure(
         run,
@@ -120,19 +119,21 @@ def _churn_window(run: Opened) -> None:
         "purchase."
     )
     told = run.run.summary.get("churn_window")
-    page = churn_page(told)
-    if told is None or page is None:
+    if told is None:
         components.nothing(
             "The churn window is not kept in this run.",
             "It is older: ask the log itself.",
             "holdfast churn-window",
         )
         return
-    st.markdown(components.plain(page["lead"]))
-    components.figure(run, "silences", lambda: charts.reactivation(told), lambda: page["tradeoff"])
-    if page["causes"].rows:
-        components.figure(run, "causes", lambda: charts.causes(told), lambda: page["causes"])
-    for table in (page[name] for name in ("groups", "counts", "labels")):
+    tables = data_tables.churn_window_tables(told)
+    st.markdown(components.plain(churn(told)))
+    components.figure(
+        run, "silences", lambda: charts.reactivation(told), lambda: tables["tradeoff"]
+    )
+    if tables["causes"].rows:
+        components.figure(run, "causes", lambda: charts.causes(told), lambda: tables["causes"])
+    for table in (tables[name] for name in ("groups", "counts", "labels")):
         if table.rows:
             with st.container(border=True):
                 components.listing(table)

@@ -12,7 +12,7 @@ from itertools import pairwise
 import pytest
 
 from holdfast.report.charts import CHARTS
-from holdfast.report.html import render
+from holdfast.report.pages import report_page
 from holdfast.report.render import Drawing
 from holdfast.report.report_data import Report
 
@@ -50,7 +50,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def html(report: Report, drawn: Sequence[Drawing]) -> str:
-    return render(report, drawn)
+    return report_page(report, drawn)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def page(html: str) -> Page:
 
 @pytest.fixture(scope="module")
 def bare_page(bare: Report, drawn_bare: Sequence[Drawing]) -> Page:
-    return Page(render(bare, drawn_bare))
+    return Page(report_page(bare, drawn_bare))
 
 
 def test_the_file_loads_nothing(html: str, page: Page) -> None:
@@ -144,7 +144,7 @@ def test_rows_read_add_up(page: Page, report: Report, drawn: Sequence[Drawing]) 
     wrong = dict(report.summary) | {
         "rows": {"read": 1001, "accepted": 900, "set_aside": 88, "quarantined": 12}
     }
-    assert "These do not add up" in render(replace(report, summary=wrong), drawn)
+    assert "These do not add up" in report_page(replace(report, summary=wrong), drawn)
 
 
 def test_the_riskiest_customers_come_with_their_reasons(page: Page, report: Report) -> None:
@@ -179,4 +179,4 @@ def test_the_file_stays_small_and_the_same(
     html: str, report: Report, drawn: Sequence[Drawing]
 ) -> None:
     assert len(html.encode()) < 3_000_000
-    assert html == render(report, drawn)
+    assert html == report_page(report, drawn)

@@ -10,8 +10,7 @@ import pytest
 
 from holdfast.quality.churn_definition.window import find_churn_window
 from holdfast.report.charts import drawings
-from holdfast.report.check_page import render_check
-from holdfast.report.html import render
+from holdfast.report.pages import data_page, report_page
 from holdfast.report.report_data import Report
 
 
@@ -52,7 +51,7 @@ def test_a_run_with_a_churn_window_draws_and_tells_it(
     said = [{"title": "Calendar", "sentences": ["closed on Sundays"]}]
     whole = replace(report, summary={**report.summary, "churn_window": window, "data_report": said})
     drawn = list(drawings(whole))
-    page = render(whole, drawn)
+    page = report_page(whole, drawn)
     assert {"reactivation", "causes"} <= {each.name for each in drawn}
     assert "contractual" in page
     assert (
@@ -66,7 +65,7 @@ def test_a_run_with_a_churn_window_draws_and_tells_it(
 def test_a_run_without_one_has_no_such_section(report: Report) -> None:
     drawn = list(drawings(report))
     assert not {"reactivation", "causes"} & {each.name for each in drawn}
-    assert 'id="churn-window"' not in render(report, drawn)
+    assert 'id="churn-window"' not in report_page(report, drawn)
 
 
 def test_what_comes_from_the_data_is_escaped_on_the_data_page() -> None:
@@ -80,7 +79,7 @@ def test_what_comes_from_the_data_is_escaped_on_the_data_page() -> None:
     }
     rows = {"read": 2, "accepted": 1, "set_aside": 0, "quarantined": 1}
     gate = {"enough": False, "withheld": ["churn"], "counts": []}
-    page = render_check(
+    page = data_page(
         bad,
         {
             "rows": {"transactions": rows},
@@ -94,4 +93,4 @@ def test_what_comes_from_the_data_is_escaped_on_the_data_page() -> None:
         },
     )
     assert "<script>alert" not in page
-    assert "not fit to come in" in page
+    assert "not fit to use" in page
