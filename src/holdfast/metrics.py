@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from holdfast.arrays import Vector
 
@@ -23,6 +24,7 @@ _Figure = Callable[[Columns, Vector | None], float]
 DRAWS = 200
 _LARGEST_SAMPLE = 50_000
 _EDGE = 1e-15
+_Z_95 = 1.96
 _BINS = 10
 
 
@@ -290,3 +292,15 @@ def _interval(drawn: Sequence[float], value: float, centre: float, *, narrowed: 
 def _draw(generator: np.random.Generator, size: int) -> Vector:
     """How often each of `size` customers is drawn, (size,)."""
     return np.bincount(generator.integers(0, size, size), minlength=size).astype(np.float64)
+
+
+def wilson_interval(share: pl.Expr, n: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    """Wilson's 95 % interval of a share seen among n (Wilson 1927, equation 4).
+
+    >>> low, high = wilson_interval(pl.lit(0.5), pl.lit(100))
+    >>> pl.select(low=low.round(3), high=high.round(3)).row(0)
+    (0.404, 0.596)
+    """
+    middle = (share + _Z_95**2 / (2 * n)) / (1 + _Z_95**2 / n)
+    half = _Z_95 / (1 + _Z_95**2 / n) * (share * (1 - share) / n + _Z_95**2 / (4 * n**2)).sqrt()
+    return (middle - half).clip(0, 1), (middle + half).clip(0, 1)

@@ -12,6 +12,7 @@ from itertools import pairwise
 from holdfast.errors import StudyError
 
 EPOCH = date(1970, 1, 1)
+YEAR_DAYS = 365
 
 
 def day_of(when: date) -> int:

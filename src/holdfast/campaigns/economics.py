@@ -10,8 +10,7 @@ import polars as pl
 
 from holdfast import study, tables
 from holdfast.arrays import Vector
-
-YEAR_DAYS = 365
+from holdfast.windows import YEAR_DAYS
 
 
 def recovery(

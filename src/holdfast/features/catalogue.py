@@ -24,13 +24,10 @@ def sources_of(study: Study) -> frozenset[str]:
         found.add("treatments")
     if study.transactions is not None:
         columns = study.transactions.columns
-        has_amount = columns.amount is not None or (
-            columns.quantity is not None and columns.unit_price is not None
-        )
         has = {
             "orders": columns.order_id is not None,
             "products": columns.product_id is not None,
-            "amounts": has_amount,
+            "amounts": columns.has_amount,
         }
         found.update(name for name, there in has.items() if there)
     return frozenset(found)

@@ -16,10 +16,10 @@ from holdfast.ingest.sources import OpenSource
 from holdfast.ingest.sql import Field, literal, strict_arithmetic
 from holdfast.io.csv import RAW_CHARACTERS
 from holdfast.io.warehouse import Warehouse
+from holdfast.windows import YEAR_DAYS
 
 DUPLICATE = "exact duplicate"
 STRAY = "a year or more from all other rows"
-_YEAR_DAYS = 365
 _STRAY_SHARE, _STRAY_LEAST = 0.001, 100
 _SHOWN = 3
 
@@ -226,7 +226,7 @@ def _mark_strays(table: str, mapping: RowMapping, warehouse: Warehouse) -> None:
     first, last = warehouse.row(f"""
         WITH days AS (SELECT day, count(*) AS n FROM {table} WHERE verdict = 0 GROUP BY day),
         walked AS (
-            SELECT day, day - lag(day) OVER (ORDER BY day) > {_YEAR_DAYS} AS after_silence,
+            SELECT day, day - lag(day) OVER (ORDER BY day) > {YEAR_DAYS} AS after_silence,
                 sum(n) OVER (ORDER BY day) - n AS before, sum(n) OVER () AS every
             FROM days),
         few AS (

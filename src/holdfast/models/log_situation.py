@@ -30,7 +30,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-YEAR_DAYS = 365
+from holdfast.windows import YEAR_DAYS
+
 OPENING_DAYS = 90
 _NEAR_DAYS = 20  # decision 5
 _RUSH, _STILL_COMING = 1.9, 0.15  # decision 11

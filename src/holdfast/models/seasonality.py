@@ -20,11 +20,11 @@ import polars as pl
 from holdfast.arrays import Vector
 from holdfast.models.log_situation import (
     OPENING_DAYS,
-    YEAR_DAYS,
     a_year_before,
     opens_midway,
 )
 from holdfast.models.promotions import Lifts
+from holdfast.windows import YEAR_DAYS
 
 _LEAST_LEVEL = 0.1  # decision 5
 _LONGEST_DAYS = 550  # decision 11

@@ -23,13 +23,13 @@ from holdfast.learners.design import Attribution, Design
 from holdfast.learners.selection import candidates_of, held_out, tweedie_deviance
 from holdfast.models.baselines import TrailingSpend
 from holdfast.models.churn import short_windows
-from holdfast.models.log_situation import YEAR_DAYS
 from holdfast.models.prediction_intervals import IntervalInputs, IntervalModel, Intervals
 from holdfast.models.reference_spend import PAST, ReferenceSpend, Scale, past_of
 from holdfast.models.seasonality import Season
 from holdfast.models.short_windows import REVENUE, fit_spend, horizon_exponent
 from holdfast.models.training_set import TrainingSet, customer_splits
 from holdfast.study import Value
+from holdfast.windows import YEAR_DAYS
 
 if TYPE_CHECKING:
     from holdfast.models.purchase_counts import BTYDRevenue

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from holdfast import metrics
 from holdfast.segments import RISK_BANDS
 from holdfast.study import SEGMENT_NAMES
 
@@ -174,10 +175,8 @@ def churn_by_cutoff(predictions: pl.DataFrame) -> pl.DataFrame:
         predicted=pl.col("churn_probability").mean(),
         actual=pl.col("left").mean(),
     )
-    z, n, share = 1.96, pl.col("customers"), pl.col("actual")
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * (share * (1 - share) / n + z**2 / (4 * n**2)).sqrt()
-    return found.with_columns(low=middle - half, high=middle + half).sort("cutoff_day")
+    low, high = metrics.wilson_interval(pl.col("actual"), pl.col("customers"))
+    return found.with_columns(low=low, high=high).sort("cutoff_day")
 
 
 def deciles(predictions: pl.DataFrame) -> pl.DataFrame:

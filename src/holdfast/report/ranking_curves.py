@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from holdfast import metrics
 from holdfast.evaluation.evidence import NO_MODELS
 from holdfast.explain import overview
 from holdfast.report import formatting
@@ -158,12 +159,8 @@ def reliability(predictions: pl.DataFrame) -> pl.DataFrame:
         predicted=pl.col("churn_probability").mean(),
         actual=pl.col("left").mean(),
     )
-    z, n, share = 1.96, pl.col("customers"), pl.col("actual")
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * (share * (1 - share) / n + z**2 / (4 * n**2)).sqrt()
-    return bins.with_columns(low=(middle - half).clip(0, 1), high=(middle + half).clip(0, 1)).sort(
-        "bin"
-    )
+    low, high = metrics.wilson_interval(pl.col("actual"), pl.col("customers"))
+    return bins.with_columns(low=low, high=high).sort("bin")
 
 
 def caught(gains: pl.DataFrame, share: float) -> tuple[float | None, float | None]:
