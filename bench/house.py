@@ -23,6 +23,7 @@ from bench._house_source import Module, has_formatter, lines_of_code, read_packa
 ENGINE = {"ingest", "features", "models", "training", "evaluation", "explain", "segments", "runs"}
 LONG_FUNCTION = 30
 LONGEST_LINE = 100
+FULL_FOLDER = 22
 WRITTEN_BY_HAND = ("src", "tests", "bench", "docs")
 
 
@@ -76,7 +77,6 @@ def figures(house: House) -> Iterator[Figure]:
     """What the whole package is held to."""
     modules = house.modules
     lengths = [length for module in modules for length in module.function_lengths]
-    folders = Counter(module.path.parent for module in modules)
     yield Figure("files", len(modules))
     yield Figure("lines", sum(len(module.text.splitlines()) for module in modules))
     yield Figure(
@@ -109,7 +109,7 @@ def figures(house: House) -> Iterator[Figure]:
     )
     yield at_most("import circles", len(list(_circle_places(house))), 0)
     yield at_most("imports against the layers", len(list(_upward_places(house))), 0)
-    yield at_most("files in the largest folder", max(folders.values()), 22)
+    yield at_most("files in the largest folder", max(_folders(house).values()), FULL_FOLDER)
     yield at_most(
         "longest line, characters",
         max(length for *_, length in _line_lengths(house.folder)),
@@ -125,6 +125,7 @@ def places(house: House) -> Iterator[str]:
     yield from _circle_places(house)
     yield from _upward_places(house)
     yield from _long_function_places(house)
+    yield from _full_folder_places(house)
     yield from _long_line_places(house.folder)
 
 
@@ -161,6 +162,16 @@ def _long_function_places(house: House) -> Iterator[str]:
             if length > LONG_FUNCTION:
                 place = f"src/{module.path}:{function.lineno}"
                 yield f"{place}: {function.name} has {length} code lines"
+
+
+def _folders(house: House) -> Counter[Path]:
+    return Counter(module.path.parent for module in house.modules)
+
+
+def _full_folder_places(house: House) -> Iterator[str]:
+    for folder, files in sorted(_folders(house).items()):
+        if files > FULL_FOLDER:
+            yield f"src/{folder}: {files} files"
 
 
 def _long_line_places(folder: Path) -> Iterator[str]:
