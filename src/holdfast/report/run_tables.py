@@ -29,11 +29,11 @@ def recovery(plan: pl.DataFrame, *, currency: str) -> Table:
     """What keeping each segment costs and brings, with where the rate comes from; the net return
     with its range, where one is known.
     """
-    rows = plan.with_columns(roi=pl.col("roi_percent") / 100)
+    rate = pl.format("{}% {}", (100 * pl.col("rate")).round(1), "uplift_source")
+    rows = plan.with_columns(roi=pl.col("roi_percent") / 100, recovery_rate=rate)
     ranged = "net_range" if "net_low" in plan.columns else ""
     names = (
-        "segment customers cost rate uplift_source break_even_rate invested recovered net "
-        f"{ranged} roi"
+        f"segment customers cost recovery_rate break_even_rate invested recovered net {ranged} roi"
     )
     return make_table("Revenue recovery by segment", rows, names, currency=currency)
 
