@@ -3,23 +3,55 @@ where nothing was.
 """
 
 from datetime import date
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from holdfast.quality.calendar import calendar
-from holdfast.quality.clock import clock
-from holdfast.quality.customers import identities, newcomers
-from holdfast.quality.lines import duplicates, returns
-from holdfast.quality.topics import Topic
-from holdfast.quality.units import amounts, rates
+from holdfast.io.warehouse import Warehouse
+from holdfast.quality.calendar import describe_calendar
+from holdfast.quality.clock import describe_clock
+from holdfast.quality.customers import describe_ids_of, describe_new_customers
+from holdfast.quality.lines import describe_duplicates, describe_returns
+from holdfast.quality.topics import CheckedLog, Topic
+from holdfast.quality.units import describe_amounts, find_currencies, find_mixed_units
 from holdfast.windows import day_of
 
 MONDAY = day_of(date(2024, 1, 1))
 
 
-def names(topic: Topic) -> list[str]:
+def names(topic: Topic | None) -> list[str]:
+    assert topic is not None
     return [finding.name for finding in topic.findings]
+
+
+class Answered(CheckedLog):
+    """A log whose queries have been answered: each with the same rows, or the same row."""
+
+    def __init__(self, rows: Any = None, row: tuple[Any, ...] = (), **more: Any) -> None:
+        columns = SimpleNamespace(has_amount=True, product_id="sku")
+        study = SimpleNamespace(
+            time_zone=more.pop("zone", "UTC"),
+            currency=more.pop("currency", "EUR"),
+            minor_digits=2,
+            transactions=SimpleNamespace(columns=columns),
+            customers=None,
+        )
+        source = SimpleNamespace(
+            **{"fields": {}, "labels": ["a"], "reasons": {}, "table": "lines"}
+            | more.pop("source", {})
+        )
+        log = SimpleNamespace(sources=[source], **more)
+        super().__init__(study, None, log)  # type: ignore[arg-type]
+        self.__dict__.update(rows=rows, answer=row, at_midnight=0)
+
+    def query(self, sql: str) -> pl.DataFrame:
+        return self.__dict__["rows"]
+
+    def row(self, sql: str, *values: object) -> tuple[Any, ...]:
+        return self.__dict__["answer"] or (1,)
 
 
 def days(
@@ -40,21 +72,21 @@ def days(
 
 
 def test_a_weekday_without_lines_is_a_closed_day_and_no_gap() -> None:
-    found = calendar(days())
+    found = describe_calendar(Answered(days()))
     assert found.facts["closed_on"] == ["Saturdays"]
     assert found.facts["missing_days"] == 0
     assert names(found) == []
 
 
 def test_a_fortnight_without_lines_is_named_with_its_dates() -> None:
-    found = calendar(days(without=range(MONDAY + 70, MONDAY + 90)))
+    found = describe_calendar(Answered(days(without=range(MONDAY + 70, MONDAY + 90))))
     assert names(found) == ["gaps-in-the-calendar"]
     assert "2024-03-11 to 2024-03-29 (17 days)" in found.findings[0].evidence
     assert found.findings[0].severity == "warning"
 
 
 def test_a_last_day_that_ends_at_noon_is_incomplete() -> None:
-    found = calendar(days(last_lines=20, last_second=12 * 3600))
+    found = describe_calendar(Answered(days(last_lines=20, last_second=12 * 3600)))
     assert names(found) == ["last-day-incomplete"]
     assert (
         "40% of the lines usual on its weekday and ends at 12:00, usually 17:46"
@@ -77,27 +109,32 @@ def halves(*, moved_by: int = 0, opens: int = 9, n_days: int = 365) -> pl.DataFr
 
 
 def test_a_shop_in_its_own_zone_is_quiet_by_night() -> None:
-    found = clock(halves(), at_midnight=0, zone="Europe/London")
+    found = describe_clock(Answered(halves(), zone="Europe/London"))
     assert names(found) == []
     assert found.facts["clock_changes"] == 2
 
 
 def test_times_that_do_not_follow_the_summer_are_seen() -> None:
-    found = clock(halves(moved_by=-1), at_midnight=0, zone="Europe/London")
+    found = describe_clock(Answered(halves(moved_by=-1), zone="Europe/London"))
     assert names(found) == ["summer-time-not-followed"]
     assert found.facts["seen_shift_hours"] == {"Europe/London": -1}
-    assert names(clock(halves(moved_by=-1), at_midnight=0, zone="UTC")) == [
+    assert names(describe_clock(Answered(halves(moved_by=-1), zone="UTC"))) == [
         "summer-time-not-followed"
     ]
 
 
 def test_a_shop_that_sleeps_by_day_has_another_zone() -> None:
-    assert names(clock(halves(opens=21), at_midnight=0, zone="UTC")) == ["time-zone-looks-wrong"]
+    assert names(describe_clock(Answered(halves(opens=21), zone="UTC"))) == [
+        "time-zone-looks-wrong"
+    ]
 
 
 def test_a_log_of_dates_says_so() -> None:
-    table = pl.DataFrame({"day": [1, 2], "half": [0, 0], "lines": [500, 500]})
-    assert clock(table, at_midnight=1000, zone="UTC").facts["dates_only"] is True
+    log = Answered(row=(1_000,))
+    log.__dict__["at_midnight"] = 990
+    assert describe_clock(log).facts["dates_only"] is True
+    log.__dict__["at_midnight"] = 989
+    assert log.has_dates_only is False
 
 
 def firsts(counts: np.ndarray) -> pl.DataFrame:
@@ -109,60 +146,73 @@ def firsts(counts: np.ndarray) -> pl.DataFrame:
 def test_a_crowd_in_the_first_half_year_is_older_than_the_log() -> None:
     steady = np.full(730, 2)
     crowd = steady + np.where(np.arange(730) < 100, 8, 0)
-    found = newcomers(firsts(crowd), first_day=0, end_day=730, known_before=None)
+    found = describe_new_customers(Answered(firsts(crowd), end_day=730))
     assert found.facts["older_than_the_log"] == 800
     assert names(found) == ["customers-older-than-the-log"]
-    assert names(newcomers(firsts(steady), first_day=0, end_day=730, known_before=None)) == []
+    assert names(describe_new_customers(Answered(firsts(steady), end_day=730))) == []
 
 
 def test_a_group_that_nobody_joins_later_is_closed() -> None:
     quarter = np.where(np.arange(540) < 90, 10, 0)
-    assert names(newcomers(firsts(quarter), first_day=0, end_day=540, known_before=None)) == [
+    assert names(describe_new_customers(Answered(firsts(quarter), end_day=540))) == [
         "closed-cohort"
     ]
 
 
-def test_ids_that_differ_by_case_are_named() -> None:
-    found = identities(customers=100, by_case=3, by_blanks=0, examples=["A1 / a1"])
-    assert [finding.severity for finding in found.findings] == ["warning"]
-    assert "A1 / a1" in found.findings[0].evidence
+def test_ids_that_differ_by_case_are_named(tmp_path: Path) -> None:
+    ids = pl.DataFrame({"customer_id": ["A1", "a1", "b-2", "b 2", *map(str, range(96))]})
+    with Warehouse(tmp_path) as warehouse:
+        warehouse.con.register("customers", ids)
+        topic = describe_ids_of("customers", warehouse)
+    assert [finding.severity for finding in topic.findings] == ["warning"]
+    assert topic.findings[0].evidence == (
+        "1 ids differ from another only by case, 1 by blanks or signs within: A1 / a1, b 2 / b-2"
+    )
 
 
 def test_cents_among_pounds_are_seen_where_they_begin() -> None:
     months = pl.DataFrame(
         {"period": ["2024-01", "2024-02", "2024-03"], "lines": 500, "median": [12.0, 11.0, 1150.0]}
     )
-    found = amounts(months, of="month", currency="GBP")
+    found = describe_amounts(Answered(months, currency="GBP"))
     assert names(found) == ["amounts-change-unit"]
+    assert found is not None
     assert "105 times as large in 2024-03 as in 2024-02" in found.findings[0].evidence
-    assert names(amounts(months.head(2), of="month", currency="GBP", currencies=[("GBP", 9)])) == []
-    assert names(
-        amounts(months.head(2), of="month", currency="GBP", currencies=[("GBP", 9), ("EUR", 2)])
-    ) == ["several-currencies"]
+    assert names(describe_amounts(Answered(months.head(2), currency="GBP"))) == []
+
+
+def test_a_currency_that_is_not_the_studys_is_named() -> None:
+    own, several, other = [("GBP", 9)], [("GBP", 9), ("EUR", 2)], [("EUR", 2)]
+    assert list(find_currencies(own, "GBP")) == []
+    assert [each.name for each in find_currencies(several, "GBP")] == ["several-currencies"]
+    (finding,) = find_currencies(other, "GBP")
+    assert finding.name == "another-currency"
+    assert finding.evidence.endswith("the log's currency column has EUR (2 lines)")
 
 
 def test_percents_down_to_zero_are_no_mixture() -> None:
     even = pl.Series(np.random.default_rng(1).uniform(0, 50, 10_000))
     shares = pl.Series(np.random.default_rng(1).uniform(0, 1, 10_000))
     counts = pl.Series([0.0, 1.0, 1.0, 1.0, 1.0, 5.0])
-    assert rates({"Cart_Abandon_Rate": even, "return_share": shares, "rate_count": counts}) == []
+    for name, values in {"Abandon_Rate": even, "share": shares, "rate_count": counts}.items():
+        assert list(find_mixed_units(pl.DataFrame({name: values}))) == []
 
 
-def test_returns_without_a_purchase_are_told_when_they_are_many() -> None:
-    facts = {
-        "returns": 100,
-        "matched": 60,
-        "amount": 900.0,
-        "unmatched_amount": 350.0,
-        "soon": 4,
-        "key": "customer",
-    }
-    assert names(returns(facts, currency="EUR")) == ["returns-without-purchase"]
-    assert names(returns(facts | {"matched": 95}, currency="EUR")) == []
+def test_returns_without_a_purchase_are_named_when_they_are_many() -> None:
+    # Returns, matched, amount, amount of the others, undone within the hour.
+    many, few = (100, 60, 90_000, 35_000, 4), (100, 95, 90_000, 5_000, 4)
+    found = describe_returns(Answered(row=many))
+    assert names(found) == ["returns-without-purchase"]
+    assert found is not None
+    assert "40 of 100 returns (40%, 350 EUR)" in found.findings[0].evidence
+    assert names(describe_returns(Answered(row=few))) == []
 
 
 def test_lines_that_stand_in_two_files_are_a_warning() -> None:
-    facts = {"set_aside": 0, "equal": 7, "across_files": 5, "files": 2, "accepted": 1_000}
-    assert names(duplicates(facts)) == ["duplicates-across-files"]
-    assert names(duplicates(facts | {"files": 1})) == []
-    assert names(duplicates(facts | {"files": 1, "accepted": 600})) == ["lines-occur-twice"]
+    def duplicates(files: int, accepted: int) -> Topic:
+        source = {"labels": ["f"] * files, "rows": SimpleNamespace(accepted=accepted)}
+        return describe_duplicates(Answered(row=(7, 5), source=source))
+
+    assert names(duplicates(2, 1_000)) == ["duplicates-across-files"]
+    assert names(duplicates(1, 1_000)) == []
+    assert names(duplicates(1, 600)) == ["lines-occur-twice"]

@@ -11,20 +11,17 @@ from typing import Any
 from holdfast.findings import Finding, sort_findings
 from holdfast.ingest.contract import Violation, kinds_of, named_contract, violations
 from holdfast.ingest.data_contract import DataContract, Kind, contract_of
-from holdfast.ingest.order_log import OrderLog, read_order_log
+from holdfast.ingest.order_log import read_order_log
 from holdfast.ingest.snapshot import read_snapshot
-from holdfast.ingest.validation import Rows, ValidatedSource
+from holdfast.ingest.study_data import StudyData
+from holdfast.ingest.validation import Rows
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Listener, Silence, Steps
-from holdfast.quality.data_report import (
-    all_topics,
-    attribute_findings,
-    snapshot_topics,
-    unused_rules,
-)
+from holdfast.quality.data_report import CHECK_TOPICS, describe_log, describe_snapshot, find_in_log
 from holdfast.quality.gate import as_of_day, log_gate, snapshot_gate
+from holdfast.quality.rules import find_rules_not_run
 from holdfast.quality.sufficiency import Sufficiency
-from holdfast.quality.topics import Topic
+from holdfast.quality.topics import CheckedLog, Topic
 from holdfast.study import Study
 from holdfast.windows import date_of
 
@@ -97,114 +94,75 @@ def check(study: Study, *, listener: Listener | None = None) -> Check:
     """
     steps = Steps(listener or Silence())
     with TemporaryDirectory(prefix="holdfast-") as scratch, Warehouse(Path(scratch)) as warehouse:
-        return (_log if study.transactions is not None else _snapshot)(study, warehouse, steps)
+        ask = _check_log if study.transactions is not None else _check_snapshot
+        return ask(study, warehouse, steps)
 
 
-def _log(study: Study, warehouse: Warehouse, steps: Steps) -> Check:
+def _check_log(study: Study, warehouse: Warehouse, steps: Steps) -> Check:
     with steps("Read the sources") as step:
-        got = read_order_log(study, warehouse)
-        step.detail = f"{got.rows.read:,} rows, {got.n_customers:,} customers"
+        log = read_order_log(study, warehouse)
+        step.detail = f"{log.rows.read:,} rows, {log.n_customers:,} customers"
     with steps("Look at them") as step, warehouse.working("describe the log"):
-        topics = tuple(all_topics(study, warehouse, got))
-        besides = [*attribute_findings(study, warehouse), *unused_rules(study, got.sources[0])]
+        checked = CheckedLog(study, warehouse, log)
+        topics = describe_log(checked, CHECK_TOPICS)
+        besides = tuple(find_in_log(checked))
         step.detail = f"{len(topics)} topics"
     with steps("Is it enough?") as step:
-        gate = log_gate(study, warehouse, end_day=got.end_day)
-        step.detail = (
-            ", ".join(f"{count.name}" for count in gate.counts if not count.holds) or "yes"
-        )
-    late = tuple(_late(study, warehouse, got))
-    return _check(
-        study,
-        got.sources,
-        topics,
-        gate,
-        kind="log",
-        failures=(*got.failures, *late),
-        findings=[*got.findings, *gate.findings, *besides],
-    )
+        gate = log_gate(study, warehouse, end_day=log.end_day)
+        step.detail = ", ".join(count.name for count in gate.counts if not count.holds) or "yes"
+    stale = tuple(_stale_inputs(study, warehouse))
+    return _check(study, log, topics, gate, findings=besides, failures=stale)
 
 
-def _snapshot(study: Study, warehouse: Warehouse, steps: Steps) -> Check:
+def _check_snapshot(study: Study, warehouse: Warehouse, steps: Steps) -> Check:
     with steps("Read the snapshot") as step:
-        got = read_snapshot(study, warehouse)
-        step.detail = f"{got.rows.read:,} rows, {got.frame.height:,} customers"
+        snapshot = read_snapshot(study, warehouse)
+        step.detail = f"{snapshot.rows.read:,} rows, {snapshot.frame.height:,} customers"
     with steps("Look at it") as step:
-        topics = tuple(snapshot_topics(study, got, warehouse))
+        topics = describe_snapshot(snapshot, warehouse)
         step.detail = f"{len(topics)} topics"
-    gate = snapshot_gate(study, got.frame)
-    return _check(
-        study,
-        got.sources,
-        topics,
-        gate,
-        kind="snapshot",
-        failures=got.failures,
-        findings=[*got.findings, *gate.findings],
-    )
+    return _check(study, snapshot, topics, snapshot_gate(study, snapshot.frame))
 
 
 def _check(
     study: Study,
-    validated: tuple[ValidatedSource, ...],
+    data: StudyData,
     topics: tuple[Topic, ...],
     gate: Sufficiency,
     *,
-    kind: str,
-    failures: tuple[str, ...],
-    findings: list[Finding],
+    findings: tuple[Finding, ...] = (),
+    failures: tuple[str, ...] = (),
 ) -> Check:
-    every = [
-        *findings,
-        *(finding for topic in topics for finding in topic.findings),
-        *_not_checked(study),
-    ]
-    others: dict[str, dict[str, Kind]] = {each.name: kinds_of(each.fields) for each in validated}
+    kinds: dict[str, dict[str, Kind]] = {each.name: kinds_of(each.fields) for each in data.sources}
+    odd = [finding for topic in topics for finding in topic.findings]
     return Check(
         study=study.name,
-        kind=kind,
-        rows={each.name: each.rows for each in validated},
-        reasons={each.name: each.reasons for each in validated},
+        kind=data.kind,
+        rows={each.name: each.rows for each in data.sources},
+        reasons=data.reasons,
         topics=topics,
         sufficiency=gate,
-        violations=violations(validated),
-        failures=failures,
-        findings=sort_findings(every),
-        contract=contract_of(study, others),
+        violations=violations(data.sources),
+        failures=(*data.failures, *failures),
+        findings=sort_findings(
+            [*data.findings, *gate.findings, *findings, *odd, *find_rules_not_run(study)]
+        ),
+        contract=contract_of(study, kinds),
     )
 
 
-def _late(study: Study, warehouse: Warehouse, got: OrderLog) -> Iterator[str]:
+def _stale_inputs(study: Study, warehouse: Warehouse) -> Iterator[str]:
     """Hold each input against its contract's freshness, on the day the study asks about."""
     contract, now = named_contract(study), as_of_day(study)
     if contract is None or now is None:
         return
-    for name, given in contract.inputs.items():
-        if (
-            given.fresh_days is None
-            or not warehouse.has(name)
-            or name not in ("transactions", "events", "treatments")
-        ):
+    for name in ("transactions", "events", "treatments"):
+        promised = contract.inputs.get(name)
+        if promised is None or promised.fresh_days is None or not warehouse.has(name):
             continue
         last = warehouse.row(f"SELECT max(day) FROM {name}")[0]
-        if last is not None and now - last > given.fresh_days:
+        if last is not None and now - last > promised.fresh_days:
             yield (
                 f"{name}: the latest row is of {date_of(last)}, {now - last:,} days before "
-                f"{date_of(now)}; "
-                f"the contract allows {given.fresh_days}"
+                f"{date_of(now)}; the contract allows {promised.fresh_days}"
             )
-
-
-def _not_checked(study: Study) -> list[Finding]:
-    contract = named_contract(study)
-    if contract is None or not contract.not_checked:
-        return []
-    return [
-        Finding.note(
-            "rules-not-run",
-            evidence="the contract has rules that Holdfast does not run: "
-            f"{'; '.join(contract.not_checked)}",
-            meaning="SQL and other tools' rules are theirs to run; texts are for people.",
-            fix="nothing, or write them as ranges, patterns, lists or limits",
-        )
-    ]

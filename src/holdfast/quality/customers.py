@@ -2,162 +2,206 @@
 than the log.
 """
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import polars as pl
 
 from holdfast.findings import Finding
-from holdfast.quality.topics import Topic
+from holdfast.io.warehouse import Warehouse
+from holdfast.quality.topics import CheckedLog, Topic
 from holdfast.windows import date_of
 
 WHOLESALE_SPEND, WHOLESALE_QUANTITY = 50, 5
 """Times the median customer's revenue, and the median customer's mean units a line."""
 BOT_ORDERS_A_DAY = 24
 BOT_HOURS = 22
+MANY_ORDERS = 100
 TOO_EVEN = 0.02
 """Spread of the gaps between 100 orders or more over their mean: no person is so regular."""
-FEW_BUYERS_HOLD = 0.5
 NAMED = 5
-_RAMP_DAYS = 180
 OLDER = 0.2
 CLOSED_AFTER = 0.6
+MANY_ALIKE = 0.01
+_RAMP_DAYS = 180
+_MOST_UNUSUAL = 200
+_KINDS = {
+    "wholesale": (
+        "reseller",
+        "Resellers buy for others: means are theirs, and a model of shoppers does not fit them.",
+        "make a study of their own for them, or set them aside by customer",
+    ),
+    "robot": (
+        "robot",
+        "Test accounts, marketplaces or scripts are no customers, and their orders are no habit.",
+        "set them aside by customer if they are none",
+    ),
+}
 
 
-def unusual(
-    rows: pl.DataFrame, *, customers: int, revenue: float, top_share: float, currency: str
-) -> Topic:
-    """Name customers who buy like a reseller or a robot.
-
-    Parameters
-    ----------
-    rows
-        One row per unusual customer, by revenue: customer_id, kind ("wholesale" or "robot"),
-        revenue, lines, orders, units_per_line, most_orders_a_day, hours_used.
-    top_share
-        Share of the revenue that the largest hundredth of the customers brings.
-    """
-    findings = []
-    for kind, meaning, fix in (
-        (
-            "wholesale",
-            "Resellers buy for others: means are theirs, and a model of shoppers does not fit "
-            "them.",
-            "make a study of their own for them, or set them aside by customer",
-        ),
-        (
-            "robot",
-            "Test accounts, marketplaces or scripts are no customers, and their orders are no "
-            "habit.",
-            "set them aside by customer if they are none",
-        ),
-    ):
-        found = rows.filter(pl.col("kind") == kind)
-        if found.is_empty():
-            continue
-        share = float(found["revenue"].sum()) / revenue if revenue > 0 else 0.0
-        findings.append(
-            Finding.note(
-                f"{kind}-customers",
-                evidence=f"{found.height:,} of {customers:,} customers buy like a {_LIKE[kind]} "
-                f"and bring {share:.0%} of the revenue: {_named(found, currency)}",
-                meaning=meaning,
-                fix=fix,
-            )
-        )
-    kinds = dict(rows["kind"].value_counts().iter_rows())
+def describe_unusual_customers(log: CheckedLog) -> Topic | None:
+    """Name customers who buy like a reseller or a robot."""
+    if not log.columns.has_amount:
+        return None
+    log.warehouse.con.execute(f"""
+        CREATE OR REPLACE TEMP TABLE spenders AS
+        SELECT
+            customer_id,
+            CAST(sum(amount_minor) AS DOUBLE) / {log.scale} AS revenue,
+            count(*) FILTER (NOT is_return) AS lines,
+            coalesce(avg(quantity) FILTER (NOT is_return), 1) AS units_per_line,
+            count(DISTINCT hour({log.local_time})) AS hours_used
+        FROM transactions
+        GROUP BY customer_id
+    """)
+    customers, revenue, top = log.row("""
+        SELECT count(*), sum(revenue), sum(revenue) FILTER (place <= greatest(1, n // 100))
+        FROM (
+            SELECT
+                revenue,
+                row_number() OVER (ORDER BY revenue DESC) AS place,
+                count(*) OVER () AS n
+            FROM spenders)
+    """)
+    rows = log.query(f"""
+        WITH usual AS (
+            SELECT median(revenue) AS revenue, median(units_per_line) AS units FROM spenders),
+        habits AS (
+            SELECT
+                customer_id,
+                CAST(sum(n_orders) AS BIGINT) AS orders,
+                max(n_orders) AS most_orders_a_day,
+                count(purchase_gap) >= {MANY_ORDERS}
+                    AND stddev_pop(purchase_gap) < {TOO_EVEN} * avg(purchase_gap) AS is_even
+            FROM activity
+            WHERE n_orders > 0
+            GROUP BY customer_id),
+        customers AS (
+            SELECT
+                *,
+                most_orders_a_day > {BOT_ORDERS_A_DAY}
+                    OR is_even
+                    OR (hours_used >= {BOT_HOURS} AND orders >= {MANY_ORDERS}) AS is_robot
+            FROM spenders
+            JOIN habits USING (customer_id))
+        SELECT
+            customer_id,
+            CASE WHEN is_robot THEN 'robot' ELSE 'wholesale' END AS kind,
+            c.revenue,
+            lines,
+            orders,
+            units_per_line,
+            most_orders_a_day,
+            hours_used
+        FROM customers AS c, usual
+        WHERE is_robot OR (c.revenue > {WHOLESALE_SPEND} * usual.revenue
+            AND units_per_line > {WHOLESALE_QUANTITY} * usual.units)
+        ORDER BY c.revenue DESC, customer_id
+        LIMIT {_MOST_UNUSUAL}
+    """)
+    revenue = revenue or 0.0
+    share = top / revenue if revenue > 0 else 0.0
+    n = {kind: rows.filter(kind=kind).height for kind in _KINDS}
     return Topic(
-        name="unusual-customers",
-        title="Unusual customers",
-        facts={
-            "customers": customers,
-            "top_hundredth_share": top_share,
-            **{k: kinds.get(k, 0) for k in _LIKE},
-        },
-        sentences=(
-            f"{customers:,} customers; the largest hundredth brings {top_share:.0%} of the "
-            "revenue.",
-            f"{kinds.get('wholesale', 0):,} buy like a reseller, {kinds.get('robot', 0):,} like a "
-            "robot.",
+        "unusual-customers",
+        "Unusual customers",
+        {"customers": customers, "top_hundredth_share": share, **n},
+        (
+            f"{customers:,} customers; the largest hundredth brings {share:.0%} of the revenue.",
+            f"{n['wholesale']:,} buy like a reseller, {n['robot']:,} like a robot.",
         ),
         table=rows.head(2 * NAMED) if rows.height else None,
-        findings=tuple(findings),
+        findings=tuple(_find_unusual(rows, customers, revenue, log.study.currency)),
     )
 
 
-_LIKE = {"wholesale": "reseller", "robot": "robot"}
+def _find_unusual(
+    rows: pl.DataFrame, customers: int, revenue: float, currency: str
+) -> Iterator[Finding]:
+    for kind, (like, meaning, fix) in _KINDS.items():
+        unusual = rows.filter(kind=kind)
+        if unusual.is_empty():
+            continue
+        share = float(unusual["revenue"].sum()) / revenue if revenue > 0 else 0.0
+        names = ", ".join(
+            f"{row['customer_id']} ({row['revenue']:,.0f} {currency}, {row['orders']:,} orders)"
+            for row in unusual.head(NAMED).iter_rows(named=True)
+        )
+        more = f" and {unusual.height - NAMED:,} more" if unusual.height > NAMED else ""
+        yield Finding.note(
+            f"{kind}-customers",
+            evidence=f"{unusual.height:,} of {customers:,} customers buy like a {like} and bring "
+            f"{share:.0%} of the revenue: {names}{more}",
+            meaning=meaning,
+            fix=fix,
+        )
 
 
-def _named(found: pl.DataFrame, currency: str) -> str:
-    told = [
-        f"{row['customer_id']} ({row['revenue']:,.0f} {currency}, {row['orders']:,} orders)"
-        for row in found.head(NAMED).iter_rows(named=True)
-    ]
-    more = f" and {found.height - NAMED:,} more" if found.height > NAMED else ""
-    return ", ".join(told) + more
-
-
-def newcomers(
-    firsts: pl.DataFrame, *, first_day: int, end_day: int, known_before: int | None
-) -> Topic:
+def describe_new_customers(log: CheckedLog) -> Topic:
     """Estimate how many customers bought before the log began: those who only seem new when it
     does.
 
     A steady shop wins as many customers a day at the beginning of its log as later on. What exceeds
     that in the first half year is customers whose earlier purchases lie before the log.
-
-    Parameters
-    ----------
-    firsts
-        One row per day on which customers were first seen: day, customers.
-    known_before
-        Customers whose attributes were known before the log began; None where the study does not
-        say.
     """
-    counts = np.zeros(end_day - first_day)
-    counts[firsts["day"].to_numpy() - first_day] = firsts["customers"].to_numpy()
-    total, findings = int(counts.sum()), []
-    last_new = first_day + int(np.flatnonzero(counts)[-1])
-    closed = (last_new + 1 - first_day) < CLOSED_AFTER * len(counts)
-    older = None if closed or len(counts) < 2 * _RAMP_DAYS else _excess(counts)
+    firsts = log.query("""
+        SELECT CAST(day AS INTEGER) AS day, count(*) AS customers
+        FROM (SELECT min(day) AS day FROM activity WHERE n_orders > 0 GROUP BY customer_id)
+        GROUP BY day
+        ORDER BY day
+    """)
+    days, customers = (firsts[name].to_numpy() for name in ("day", "customers"))
+    first, last, end = int(days[0]), int(days[-1]), log.log.end_day
+    per_day = np.bincount(days - first, weights=customers, minlength=end - first)
+    total, is_closed = int(customers.sum()), last + 1 - first < CLOSED_AFTER * (end - first)
+    older = None if is_closed or len(per_day) < 2 * _RAMP_DAYS else _excess(per_day)
+    known_before = _known_before(log)
+    sentences, findings = [f"The last new customer came on {date_of(last)}."], []
+    if is_closed:
+        sentences.append("None is new after that: the log follows a closed group.")
+        findings.append(_closed_cohort(first, last, end, total))
+    if older is not None:
+        share = f"{older:,} of {total:,} customers ({older / total:.0%})"
+        sentences.append(f"About {share} are older than the log.")
+        findings += [_older_customers(share, first)] if older > OLDER * total else []
+    if known_before is not None:
+        sentences.append(f"{known_before:,} customers were known before the first day of the log.")
     facts = {
         "customers": total,
         "older_than_the_log": older,
         "known_before": known_before,
-        "last_new_customer": date_of(last_new).isoformat(),
-        "closed_cohort": bool(closed),
+        "last_new_customer": date_of(last).isoformat(),
+        "closed_cohort": is_closed,
     }
-    said = [f"The last new customer came on {date_of(last_new)}."]
-    if closed:
-        said.append("None is new after that: the log follows a closed group.")
-        findings.append(_closed(first_day, last_new, end_day, total))
-    if older is not None:
-        said.append(
-            f"About {older:,} of {total:,} customers ({older / total:.0%}) are older than the log."
-        )
-        findings += [_truncated(older, total, first_day)] if older > OLDER * total else []
-    if known_before is not None:
-        said.append(f"{known_before:,} customers were known before the first day of the log.")
-    return Topic(
-        name="newcomers",
-        title="New customers",
-        facts=facts,
-        sentences=tuple(said),
-        findings=tuple(findings),
-    )
+    return Topic("newcomers", "New customers", facts, tuple(sentences), findings=tuple(findings))
 
 
-def _excess(counts: np.ndarray) -> int:
-    usual = (
-        float(
-            np.median(
-                counts[len(counts) // 2 :][: 7 * (len(counts) // 14)].reshape(-1, 7).sum(axis=1)
-            )
-        )
-        / 7
-    )
-    return max(round(float(counts[:_RAMP_DAYS].sum()) - usual * _RAMP_DAYS), 0)
+def _excess(per_day: np.ndarray) -> int:
+    """Customers of the first half year beyond those that the median later week wins."""
+    later = per_day[len(per_day) // 2 :][: 7 * (len(per_day) // 14)]
+    weeks = later.reshape(-1, 7).sum(axis=1)
+    usual = float(np.median(weeks)) / 7
+    return max(round(float(per_day[:_RAMP_DAYS].sum()) - usual * _RAMP_DAYS), 0)
 
 
-def _closed(first_day: int, last_new: int, end_day: int, total: int) -> Finding:
+def _known_before(log: CheckedLog) -> int | None:
+    """Customers whose attributes were known before the log began; None where the study does not
+    say.
+    """
+    customers = log.study.customers
+    if customers is None or customers.columns.known_from is None:
+        return None
+    sql = """
+        SELECT count(DISTINCT customer_id)
+        FROM customers
+        SEMI JOIN transactions USING (customer_id)
+        WHERE known_from_day < ?
+    """
+    return int(log.row(sql, log.log.first_day)[0])
+
+
+def _closed_cohort(first_day: int, last_new: int, end_day: int, total: int) -> Finding:
     return Finding.note(
         "closed-cohort",
         evidence=f"all {total:,} customers were first seen between {date_of(first_day)} and "
@@ -168,51 +212,56 @@ def _closed(first_day: int, last_new: int, end_day: int, total: int) -> Finding:
     )
 
 
-def _truncated(older: int, total: int, first_day: int) -> Finding:
+def _older_customers(share: str, first_day: int) -> Finding:
     return Finding.note(
         "customers-older-than-the-log",
-        evidence=f"about {older:,} of {total:,} customers ({older / total:.0%}) are first seen in "
-        "the log's first half year beyond what later months win",
+        evidence=f"about {share} are first seen in the log's first half year beyond what later "
+        "months win",
         meaning=f"They bought before {date_of(first_day)}: their tenure and number of purchases "
         "are larger than seen.",
         fix="load a longer log, or read tenure and cohorts of the first months with that in mind",
     )
 
 
-def identities(*, customers: int, by_case: int, by_blanks: int, examples: list[str]) -> Topic:
-    """Say how many ids differ only by case, or by blanks or signs within them.
+def describe_ids(log: CheckedLog) -> Topic:
+    """Say how many ids of a log differ only by case, or by blanks or signs within them."""
+    return describe_ids_of("transactions", log.warehouse)
 
-    Parameters
-    ----------
-    by_case, by_blanks
-        Ids that are equal to another one, were it not for case; for blanks, dashes and the like.
-    """
-    facts = {"customers": customers, "differ_by_case": by_case, "differ_by_blanks": by_blanks}
-    if not by_case + by_blanks:
-        return Topic(
-            name="ids",
-            title="Customer ids",
-            facts=facts,
-            sentences=("No two ids differ by case or blanks.",),
-        )
-    said = (
+
+def describe_ids_of(table: str, warehouse: Warehouse) -> Topic:
+    """Say the same of a table of the warehouse."""
+    bare = "regexp_replace(lower(id), '[\\s_.\\-]+', '', 'g')"
+    warehouse.con.execute(
+        "CREATE OR REPLACE TEMP TABLE ids AS "
+        f"SELECT DISTINCT customer_id AS id FROM {table} ORDER BY id"
+    )
+    customers, n_lower, n_bare = warehouse.row(
+        f"SELECT count(*), count(DISTINCT lower(id)), count(DISTINCT {bare}) FROM ids"
+    )
+    pairs = warehouse.con.execute(f"""
+        SELECT string_agg(id, ' / ' ORDER BY id)
+        FROM ids
+        GROUP BY {bare}
+        HAVING count(*) > 1
+        ORDER BY 1
+        LIMIT 3
+    """).fetchall()
+    by_case, by_blanks = customers - n_lower, n_lower - n_bare
+    facts: dict[str, Any] = {"customers": customers}
+    facts |= {"differ_by_case": by_case, "differ_by_blanks": by_blanks}
+    if not pairs:
+        sentences = ("No two ids differ by case or blanks.",)
+        return Topic("ids", "Customer ids", facts, sentences)
+    evidence = (
         f"{by_case:,} ids differ from another only by case, {by_blanks:,} by blanks or signs "
-        "within: "
-        f"{', '.join(examples)}"
+        f"within: {', '.join(pair for (pair,) in pairs)}"
     )
-    return Topic(
-        name="ids",
-        title="Customer ids",
-        facts=facts,
-        sentences=(said + ".",),
-        findings=(
-            Finding(
-                "ids-alike",
-                "warning" if by_case + by_blanks > 0.01 * customers else "note",
-                evidence=said,
-                meaning="They count as different customers; if they are one, it seems to leave "
-                "when the other comes.",
-                fix="write the ids alike in the source, if they mean the same customer",
-            ),
-        ),
+    alike = Finding(
+        "ids-alike",
+        "warning" if by_case + by_blanks > MANY_ALIKE * customers else "note",
+        evidence=evidence,
+        meaning="They count as different customers; if they are one, it seems to leave when the "
+        "other comes.",
+        fix="write the ids alike in the source, if they mean the same customer",
     )
+    return Topic("ids", "Customer ids", facts, (evidence + ".",), findings=(alike,))

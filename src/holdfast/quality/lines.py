@@ -2,12 +2,14 @@
 occur twice.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
 
 from holdfast.findings import Finding
-from holdfast.quality.topics import Topic
+from holdfast.ingest.validation import DUPLICATE
+from holdfast.quality.topics import CheckedLog, Topic
 
 GIANT = 300
 """Times the 99th percentile of a line's quantity or amount from which on a line is named."""
@@ -15,89 +17,150 @@ SOON_MINUTES = 60
 UNMATCHED = 0.2
 MANY_EQUAL = 0.01
 NAMED = 5
+_MOST_GIANTS = 100
 
 
-def giants(rows: pl.DataFrame, *, currency: str) -> Topic:
-    """Name the lines that are far larger than all others.
-
-    Parameters
-    ----------
-    rows
-        One row per giant line, the largest first: order_id, customer_id, product_id, occurred_at,
-        quantity, amount, back_after_minutes (until the customer's return of the same product and
-        quantity; null where there is none).
+def describe_giant_lines(log: CheckedLog) -> Topic | None:
+    """Name the lines that are far larger than all others, and whether they were sent back: the
+    customer's return of the same product and amount.
     """
-    back = rows.filter(pl.col("back_after_minutes").is_not_null())
-    said = [_giant(row, currency) for row in rows.head(NAMED).iter_rows(named=True)]
-    told = tuple(said) or (f"No line exceeds {GIANT} times the 99th percentile.",)
+    if not log.columns.has_amount:
+        return None
+    rows = log.query(f"""
+        WITH usual AS (
+            SELECT
+                quantile_cont(quantity, 0.99) AS quantity,
+                quantile_cont(amount_minor, 0.99) AS amount
+            FROM transactions
+            WHERE NOT is_return AND amount_minor > 0),
+        giant AS (
+            SELECT t.*
+            FROM transactions AS t, usual
+            WHERE NOT is_return AND (t.quantity > {GIANT} * usual.quantity
+                OR t.amount_minor > {GIANT} * usual.amount)
+            ORDER BY t.amount_minor DESC, t.customer_id
+            LIMIT {_MOST_GIANTS})
+        SELECT
+            g.order_id,
+            g.customer_id,
+            g.product_id,
+            g.occurred_at,
+            g.quantity,
+            g.amount_minor / {log.scale} AS amount,
+            CAST(min(date_diff('second', g.occurred_at, r.occurred_at)) / 60 AS DOUBLE)
+                AS back_after_minutes
+        FROM giant AS g
+        LEFT JOIN transactions AS r ON r.is_return
+            AND r.customer_id = g.customer_id
+            AND r.product_id IS NOT DISTINCT FROM g.product_id
+            AND r.amount_minor = -g.amount_minor
+            AND r.occurred_at >= g.occurred_at
+        GROUP BY ALL
+        ORDER BY amount DESC, g.customer_id
+    """)
+    currency = log.study.currency
+    giants = tuple(_describe(row, currency) for row in rows.head(NAMED).iter_rows(named=True))
     return Topic(
-        name="giant-lines",
-        title="Giant lines",
-        facts={"lines": rows.height, "sent_back": back.height},
-        sentences=told,
+        "giant-lines",
+        "Giant lines",
+        {"lines": rows.height, "sent_back": rows["back_after_minutes"].count()},
+        giants or (f"No line exceeds {GIANT} times the 99th percentile.",),
         table=rows.with_columns(pl.col("occurred_at").dt.to_string("%Y-%m-%d %H:%M"))
-        if rows.height
+        if giants
         else None,
-        findings=tuple(_about_giants(rows, back, said)),
+        findings=tuple(_find_giants(rows, giants)),
     )
 
 
-def _giant(row: dict[str, Any], currency: str) -> str:
+def _describe(row: dict[str, Any], currency: str) -> str:
     units = f"{row['quantity']:,.0f} units, " if row["quantity"] is not None else ""
     order = f"order {row['order_id']}" if row["order_id"] else "an order"
     after = row["back_after_minutes"]
-    ends = "" if after is None else f", cancelled {_lasted(after)} later"
+    ends = "" if after is None else f", cancelled {_format_minutes(after)} later"
     return f"{order} of customer {row['customer_id']}: {units}{row['amount']:,.2f} {currency}{ends}"
 
 
-def _lasted(minutes: float) -> str:
+def _format_minutes(minutes: float) -> str:
     for size, name in ((1440, "day"), (60, "hour")):
         if minutes >= 2 * size:
             return f"{minutes / size:,.0f} {name}s"
     return f"{minutes:,.0f} minutes"
 
 
-def _about_giants(rows: pl.DataFrame, back: pl.DataFrame, said: list[str]) -> list[Finding]:
-    if rows.is_empty():
-        return []
-    more = f"; and {rows.height - NAMED} more" if rows.height > NAMED else ""
-    soon = back.filter(pl.col("back_after_minutes") <= SOON_MINUTES).height
-    meaning = (
-        f"{soon} of {rows.height} were undone within the hour: mistyped, most likely. Such a line "
-        "counts as a "
-        "purchase, and between it and its return as revenue."
-        if soon
-        else "A single line of this size decides means and totals."
-    )
-    return [
-        Finding.warning(
+def _find_giants(rows: pl.DataFrame, giants: tuple[str, ...]) -> Iterator[Finding]:
+    if giants:
+        more = f"; and {rows.height - NAMED} more" if rows.height > NAMED else ""
+        soon = rows.filter(pl.col("back_after_minutes") <= SOON_MINUTES).height
+        yield Finding.warning(
             "giant-lines",
-            evidence="; ".join(said) + more,
-            meaning=meaning,
+            evidence="; ".join(giants) + more,
+            meaning=f"{soon} of {rows.height} were undone within the hour: mistyped, most likely. "
+            "Such a line counts as a purchase, and between it and its return as revenue."
+            if soon
+            else "A single line of this size decides means and totals.",
             fix='if they are no orders, set them aside: [transactions.set_aside] "mistyped" = '
             '"quantity > ..."',
         )
-    ]
 
 
-def returns(facts: dict[str, Any], *, currency: str) -> Topic:
-    """Match returns with what was bought before.
-
-    Parameters
-    ----------
-    facts
-        returns, matched (there was a purchase of the same customer and product before), soon (same
-        quantity, within the hour), amount, unmatched_amount (currency, >= 0); `key`: what they were
-        matched by.
+def describe_returns(log: CheckedLog) -> Topic | None:
+    """Match returns with what was bought before, by customer and product or, where there are no
+    products, by customer and amount.
     """
-    n, matched = facts["returns"], facts["matched"]
-    if not n:
-        return Topic(
-            name="returns", title="Returns", facts=facts, sentences=("The log has no returns.",)
+    if not log.columns.has_amount:
+        return None
+    by_product = log.columns.product_id is not None
+    key, other = ("product_id", "product_id") if by_product else ("amount_minor", "-amount_minor")
+    n, matched, amount, unmatched_amount, soon = log.row(f"""
+        WITH back AS (SELECT *, {other} AS key FROM transactions WHERE is_return),
+        sold AS (
+            SELECT customer_id, {key} AS key, -amount_minor AS amount_minor, occurred_at
+            FROM transactions
+            WHERE NOT is_return),
+        bought AS (
+            SELECT customer_id, key, min(occurred_at) AS first FROM sold GROUP BY ALL),
+        matched AS (
+            SELECT back.amount_minor, bought.first <= back.occurred_at AS is_matched
+            FROM back
+            LEFT JOIN bought USING (customer_id, key)),
+        soon AS (
+            SELECT date_diff('minute', sold.occurred_at, back.occurred_at) AS minutes
+            FROM back
+            ASOF JOIN sold ON back.customer_id = sold.customer_id
+                AND back.key = sold.key
+                AND back.amount_minor = sold.amount_minor
+                AND back.occurred_at >= sold.occurred_at)
+        SELECT
+            count(*),
+            count(*) FILTER (is_matched),
+            coalesce(-sum(amount_minor), 0),
+            coalesce(-sum(amount_minor) FILTER (is_matched IS NOT true), 0),
+            (SELECT count(*) FROM soon WHERE minutes <= {SOON_MINUTES})
+        FROM matched
+    """)
+    facts = {
+        "returns": n,
+        "matched": matched,
+        "amount": float(amount) / log.scale,
+        "unmatched_amount": float(unmatched_amount) / log.scale,
+        "soon": 0 if log.has_dates_only else soon,
+        "key": "customer and product" if by_product else "customer and amount",
+    }
+    sentences: tuple[str, ...] = ("The log has no returns.",)
+    if n:
+        sentences = (
+            f"{n:,} returns, {facts['amount']:,.0f} {log.study.currency}; {matched:,} "
+            f"({matched / n:.0%}) after a purchase of the same {facts['key']}.",
+            f"{facts['soon']:,} purchases were undone within the hour.",
         )
-    lost = n - matched
-    found = [
-        Finding.note(
+    findings = tuple(_find_unmatched_returns(facts, log.study.currency))
+    return Topic("returns", "Returns", facts, sentences, findings=findings)
+
+
+def _find_unmatched_returns(facts: dict[str, Any], currency: str) -> Iterator[Finding]:
+    n, lost = facts["returns"], facts["returns"] - facts["matched"]
+    if lost > UNMATCHED * n:
+        yield Finding.note(
             "returns-without-purchase",
             evidence=f"{lost:,} of {n:,} returns ({lost / n:.0%}, {facts['unmatched_amount']:,.0f} "
             f"{currency}) come without an earlier purchase of the same {facts['key']}",
@@ -106,73 +169,59 @@ def returns(facts: dict[str, Any], *, currency: str) -> Topic:
             fix="check how returns are marked, [transactions.returns]; discounts and fees may be "
             "set aside by a rule",
         )
-    ]
-    return Topic(
-        name="returns",
-        title="Returns",
-        facts=facts,
-        sentences=(
-            f"{n:,} returns, {facts['amount']:,.0f} {currency}; {matched:,} ({matched / n:.0%}) "
-            "after a purchase of "
-            f"the same {facts['key']}.",
-            f"{facts['soon']:,} purchases were undone within the hour.",
-        ),
-        findings=tuple(found) if lost > UNMATCHED * n else (),
-    )
 
 
-def duplicates(facts: dict[str, Any]) -> Topic:
-    """Say how many lines occur more than once.
-
-    Parameters
-    ----------
-    facts
-        set_aside (exact duplicates that were), equal (accepted lines equal to an earlier one in
-        customer, moment, order, product, quantity and amount), across_files (of those, with the
-        earlier one in another file), files, accepted.
+def describe_duplicates(log: CheckedLog) -> Topic:
+    """Say how many accepted lines equal an earlier one, and how many of those stand in another
+    file.
     """
-    told = (
-        [f"{facts['set_aside']:,} exact duplicates were set aside."] if facts["set_aside"] else []
-    )
-    told.append(
-        f"{facts['equal']:,} accepted lines equal an earlier one in customer, moment, order, "
-        "product and amount."
-    )
-    found = [_many_equal(facts)] if facts["equal"] > MANY_EQUAL * facts["accepted"] else []
+    source = log.log.sources[0]
+    equal, across_files = log.row(f"""
+        SELECT CAST(coalesce(sum(n - 1), 0) AS BIGINT), CAST(coalesce(sum(files - 1), 0) AS BIGINT)
+        FROM (
+            SELECT count(*) AS n, count(DISTINCT _file) AS files
+            FROM {source.table}
+            WHERE verdict = 0
+            GROUP BY hash(customer_id, occurred_at, order_id, product_id, quantity, amount_minor))
+    """)
+    facts = {
+        "set_aside": source.reasons.get(DUPLICATE, 0),
+        "equal": equal,
+        "across_files": across_files,
+        "files": len(source.labels),
+        "accepted": source.rows.accepted,
+    }
+    sentences = [
+        f"{equal:,} accepted lines equal an earlier one in customer, moment, order, product and "
+        "amount."
+    ]
+    if facts["set_aside"]:
+        sentences.insert(0, f"{facts['set_aside']:,} exact duplicates were set aside.")
     if facts["files"] > 1:
-        told.append(
-            f"{facts['across_files']:,} of them stand in another of the {facts['files']} files."
+        sentences.append(
+            f"{across_files:,} of them stand in another of the {facts['files']} files."
         )
-        if facts["across_files"]:
-            found.append(_across_files(facts))
-    topic = Topic(
-        name="duplicates",
-        title="Duplicates",
-        facts=facts,
-        sentences=tuple(told),
-        findings=tuple(found),
-    )
-    return topic
+    findings = tuple(_find_duplicates(facts))
+    return Topic("duplicates", "Duplicates", facts, tuple(sentences), findings=findings)
 
 
-def _many_equal(facts: dict[str, Any]) -> Finding:
-    return Finding.note(
-        "lines-occur-twice",
-        evidence=f"{facts['equal']:,} of {facts['accepted']:,} lines "
-        f"({facts['equal'] / facts['accepted']:.1%}) equal an earlier one in customer, moment, "
-        "order, product and amount",
-        meaning="Two of a thing on one receipt, or an export that overlaps another and counts "
-        "purchases twice.",
-        fix='if they are double entries, set transactions.exact_duplicates = "drop"',
-    )
-
-
-def _across_files(facts: dict[str, Any]) -> Finding:
-    return Finding.warning(
-        "duplicates-across-files",
-        evidence=f"{facts['across_files']:,} of {facts['accepted']:,} lines stand in two of the "
-        f"{facts['files']} files",
-        meaning="Exports that overlap count the same purchase twice.",
-        fix='set transactions.exact_duplicates = "drop"; name columns that tell the exports apart '
-        "as `provenance`",
-    )
+def _find_duplicates(facts: dict[str, int]) -> Iterator[Finding]:
+    equal, accepted = facts["equal"], facts["accepted"]
+    if equal > MANY_EQUAL * accepted:
+        yield Finding.note(
+            "lines-occur-twice",
+            evidence=f"{equal:,} of {accepted:,} lines ({equal / accepted:.1%}) equal an earlier "
+            "one in customer, moment, order, product and amount",
+            meaning="Two of a thing on one receipt, or an export that overlaps another and counts "
+            "purchases twice.",
+            fix='if they are double entries, set transactions.exact_duplicates = "drop"',
+        )
+    if facts["files"] > 1 and facts["across_files"]:
+        yield Finding.warning(
+            "duplicates-across-files",
+            evidence=f"{facts['across_files']:,} of {accepted:,} lines stand in two of the "
+            f"{facts['files']} files",
+            meaning="Exports that overlap count the same purchase twice.",
+            fix='set transactions.exact_duplicates = "drop"; name columns that tell the exports '
+            "apart as `provenance`",
+        )

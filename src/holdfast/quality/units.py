@@ -1,13 +1,17 @@
 """Units that look wrong: shares among percents, cents among dollars, currencies added up."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
+import polars.selectors as cs
 
 from holdfast.findings import Finding
-from holdfast.quality.topics import Topic
+from holdfast.ingest.sources import open_source
+from holdfast.ingest.sql import identifier_sql, literal
+from holdfast.quality.topics import CheckedLog, Topic
 
 RATE_WORDS = re.compile(r"rate|percent|pct|share|ratio|quote|prozent|conversion", re.IGNORECASE)
 CROWDED = 10
@@ -18,122 +22,151 @@ FEW = 0.005
 JUMP = (50.0, 200.0)
 """A factor of 100, roughly."""
 ENOUGH_LINES = 100
+_CURRENCY = re.compile(
+    r"^(.*[_ ])?(currency|curr|ccy|w(ae|ä)hrung|moneda|devise)([_ ]?code)?$", re.IGNORECASE
+)
 
 
-def rates(columns: Mapping[str, pl.Series]) -> list[Finding]:
+def find_mixed_units(columns: pl.DataFrame) -> Iterator[Finding]:
     """Find columns of percents in which some values are shares: 0.10 where the others say 10.
 
-    Parameters
-    ----------
-    columns
-        Name -> numbers. Looked at are those whose name speaks of a rate.
+    Looked at are columns of numbers whose name speaks of a rate.
 
     >>> mixed = pl.Series([float(x) for x in range(5, 95)] + [0.1, 0.25, 0.4, 0.55])
-    >>> [finding.evidence for finding in rates({"Return_Rate": mixed})]
+    >>> [each.evidence for each in find_mixed_units(pl.DataFrame({"Return_Rate": mixed}))]
     ['4 of 94 values of Return_Rate lie in 0..1, the others go up to 94']
     """
-    found = []
-    for name, values in columns.items():
-        known = values.cast(pl.Float64).drop_nulls()
-        if not RATE_WORDS.search(name) or known.is_empty():
+    for column in columns.select(cs.numeric()):
+        values = column.cast(pl.Float64).drop_nulls()
+        if not RATE_WORDS.search(column.name) or values.is_empty():
             continue
         small, next_up = (
-            int(((known > 0) & (known <= 1)).sum()),
-            int(((known > 1) & (known <= 2)).sum()),
+            int(values.is_between(low, low + 1, closed="right").sum()) for low in (0, 1)
         )
-        largest = float(known.max())  # type: ignore[arg-type]
-        broken = int(((known > 0) & (known < 1)).sum())
-        if (
-            largest > 2
-            and broken > small / 2
-            and small >= FEW * len(known)
-            and small > CROWDED * max(next_up, 0.3)
-        ):
-            found.append(_mixed(name, small, len(known), largest))
-    return found
+        broken = int(values.is_between(0, 1, closed="none").sum())
+        largest, n = float(values.max()), len(values)  # type: ignore[arg-type]
+        is_mixture = small >= FEW * n and small > CROWDED * max(next_up, 0.3)
+        if largest > 2 and broken > small / 2 and is_mixture:
+            yield Finding.warning(
+                f"mixed-units-{column.name}",
+                evidence=f"{small:,} of {n:,} values of {column.name} lie in 0..1, the others go "
+                f"up to {largest:,.0f}",
+                meaning="Shares among percents: 0.10 is read as a tenth of a percent.",
+                fix="write the column in one unit in the source",
+            )
 
 
-def _mixed(name: str, small: int, n: int, largest: float) -> Finding:
-    return Finding.warning(
-        f"mixed-units-{name}",
-        evidence=f"{small:,} of {n:,} values of {name} lie in 0..1, the others go up to "
-        f"{largest:,.0f}",
-        meaning="Shares among percents: 0.10 is read as a tenth of a percent.",
-        fix="write the column in one unit in the source",
+def find_mixed_units_of_attributes(log: CheckedLog) -> Iterator[Finding]:
+    """Find mixed units among the attributes of the customer table."""
+    if log.study.customers is not None and log.study.customers.attributes:
+        yield from find_mixed_units(log.query("FROM customers").select(cs.float()))
+
+
+def describe_amounts(log: CheckedLog) -> Topic | None:
+    """Watch the usual amount of a line from month to month, and count currencies."""
+    if not log.columns.has_amount:
+        return None
+    months = _medians("strftime(DATE '1970-01-01' + day, '%Y-%m')", "transactions", log)
+    currency, counts = log.study.currency, _count_currencies(log)
+    topic = _compare(months, "month", currency)
+    if not counts:
+        return topic
+    words = ", ".join(f"{word} ({n:,} lines)" for word, n in counts[:5])
+    return replace(
+        topic,
+        facts=topic.facts | {"currencies": dict(counts)},
+        sentences=(*topic.sentences, f"The log's currency column has {words}."),
+        findings=(*topic.findings, *find_currencies(counts, currency)),
     )
 
 
-def amounts(
-    periods: pl.DataFrame, *, of: str, currency: str, currencies: Sequence[tuple[str, int]] = ()
-) -> Topic:
-    """Watch the usual amount of a line from month to month, or file to file, and count currencies.
+def describe_amounts_by_file(log: CheckedLog) -> Topic | None:
+    """Watch the usual amount of a line from file to file; None where nothing is odd."""
+    source = log.log.sources[0]
+    if not log.columns.has_amount or len(source.labels) < 2:
+        return None
+    files = f"list_extract([{', '.join(map(literal, source.labels))}], _file + 1)"
+    medians = _medians(files, f"(FROM {source.table} WHERE verdict = 0)", log)
+    topic = _compare(medians, "file", log.study.currency)
+    return topic if topic.findings else None
 
-    Parameters
-    ----------
-    periods
-        One row per period, in order: period, lines, median (of a purchase line's amount, currency).
-    of
-        "month" or "file".
-    currencies
-        Word of the log's own currency column, and its lines; empty where there is no such column.
-    """
-    told = periods.filter(pl.col("lines") >= ENOUGH_LINES, pl.col("median") > 0)
+
+def _medians(period: str, table: str, log: CheckedLog) -> pl.DataFrame:
+    return log.query(f"""
+        SELECT
+            {period} AS period,
+            count(*) AS lines,
+            median(amount_minor) / {log.scale} AS median
+        FROM {table}
+        WHERE NOT is_return AND amount_minor > 0
+        GROUP BY period
+        ORDER BY period
+    """)
+
+
+def _compare(periods: pl.DataFrame, of: str, currency: str) -> Topic:
+    usual = periods.filter(pl.col("lines") >= ENOUGH_LINES, pl.col("median") > 0)
     ratio = pl.col("median") / pl.col("median").shift(1)
-    moved = told.with_columns(ratio=ratio, before=pl.col("period").shift(1)).filter(
-        ratio.is_between(*JUMP) | (1 / ratio).is_between(*JUMP)
+    jumps = usual.select(pl.col("period").shift(1).alias("before"), "period", ratio=ratio).filter(
+        pl.col("ratio").is_between(*JUMP) | (1 / pl.col("ratio")).is_between(*JUMP)
     )
-    medians = told["median"].to_list()
-    low, high = (min(medians), max(medians)) if medians else (None, None)
-    said = (
-        [f"A line's usual amount by {of} is {low:,.2f} to {high:,.2f} {currency}."]
-        if medians
-        else []
-    )
-    if currencies:
-        said.append(
-            "The log's currency column has "
-            f"{', '.join(f'{word} ({n:,} lines)' for word, n in currencies[:5])}."
-        )
-    facts: dict[str, Any] = {
+    low, high = (getattr(usual["median"], end)() for end in ("min", "max"))
+    facts = {
         "currency": currency,
         "lowest_median": low,
         "highest_median": high,
-        "jumps": moved.select("before", "period", "ratio").to_dicts(),
-        "currencies": dict(currencies),
+        "jumps": jumps.to_dicts(),
+        "currencies": {},
     }
-    return Topic(
-        name="amounts",
-        title="Amounts",
-        facts=facts,
-        sentences=tuple(said) or ("The log has no amounts to compare.",),
-        findings=(*_about_jumps(moved, of), *_about_currencies(currencies, currency)),
+    sentence = "The log has no amounts to compare."
+    if usual.height:
+        sentence = f"A line's usual amount by {of} is {low:,.2f} to {high:,.2f} {currency}."
+    findings = tuple(_find_jump(row, of) for row in jumps.head(1).iter_rows(named=True))
+    return Topic("amounts", "Amounts", facts, (sentence,), findings=findings)
+
+
+def _find_jump(row: dict[str, Any], of: str) -> Finding:
+    return Finding.warning(
+        "amounts-change-unit",
+        evidence=f"a line's usual amount is {row['ratio']:,.3g} times as large in "
+        f"{row['period']} as in {row['before']}",
+        meaning=f"Cents among units, most likely: every figure that spans the two {of}s is wrong.",
+        fix="write the amounts in one unit in the source",
     )
 
 
-def _about_jumps(moved: pl.DataFrame, of: str) -> list[Finding]:
-    return [
-        Finding.warning(
-            "amounts-change-unit",
-            evidence=f"a line's usual amount is {row['ratio']:,.3g} times as large in "
-            f"{row['period']} as in {row['before']}",
-            meaning=f"Cents among units, most likely: every figure that spans the two {of}s is "
-            "wrong.",
-            fix="write the amounts in one unit in the source",
-        )
-        for row in moved.head(1).iter_rows(named=True)
-    ]
-
-
-def _about_currencies(currencies: Sequence[tuple[str, int]], currency: str) -> list[Finding]:
-    foreign = [(word, n) for word, n in currencies if word.strip().upper() != currency]
-    if not foreign:
+def _count_currencies(log: CheckedLog) -> list[tuple[str, int]]:
+    """Count the words of a column of currencies, which takes another look at the source."""
+    fields = log.log.sources[0].fields
+    column = next((name for name in fields if _CURRENCY.match(name.strip())), None)
+    if column is None or log.study.transactions is None:
         return []
-    told = ", ".join(f"{word} ({n:,} lines)" for word, n in foreign[:5])
-    return [
-        Finding.warning(
-            "several-currencies" if len(currencies) > 1 else "another-currency",
-            evidence=f"the study is in {currency}, but the log's currency column has {told}",
+    source = open_source(
+        log.study.transactions,
+        log.warehouse,
+        name="transactions_again",
+        project_dir=log.study.project_dir,
+    )
+    with source.reading():
+        counts: list[tuple[str, int]] = log.warehouse.con.execute(f"""
+            SELECT {identifier_sql(source.fields[column])} AS word, count(*) AS n
+            FROM {source.view}
+            GROUP BY word
+            HAVING word IS NOT NULL
+            ORDER BY n DESC, word
+            LIMIT 20
+        """).fetchall()
+    return counts
+
+
+def find_currencies(counts: list[tuple[str, int]], currency: str) -> Iterator[Finding]:
+    """Find currencies in a log, each with its lines, that are not the study's."""
+    foreign = [f"{word} ({n:,} lines)" for word, n in counts if word.strip().upper() != currency]
+    if foreign:
+        yield Finding.warning(
+            "several-currencies" if len(counts) > 1 else "another-currency",
+            evidence=f"the study is in {currency}, but the log's currency column has "
+            f"{', '.join(foreign[:5])}",
             meaning="Amounts are added up as they are written; nothing is converted.",
             fix="convert in the source, or set the other currencies aside by a rule",
         )
-    ]

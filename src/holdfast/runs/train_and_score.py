@@ -25,8 +25,9 @@ from holdfast.io.warehouse import Warehouse
 from holdfast.models.fitted_models import FittedModels
 from holdfast.progress import Steps
 from holdfast.quality.churn_window import ask, shortened
-from holdfast.quality.data_report import attribute_findings, cheap_topics, unused_rules
+from holdfast.quality.data_report import RUN_TOPICS, describe_log, find_in_log
 from holdfast.quality.gate import log_gate, snapshot_gate
+from holdfast.quality.topics import CheckedLog
 from holdfast.runs.activity_tables import log_record
 from holdfast.runs.summary import summarise
 from holdfast.serving.score import Scored, explained, no_value_finding, score
@@ -79,14 +80,11 @@ def log_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:
         )
         gate = log_gate(study, warehouse, end_day=got.end_day)
     with steps("What came in, and what is churn in it") as step:
-        topics = tuple(cheap_topics(study, warehouse, got))
+        checked = CheckedLog(study, warehouse, got)
+        topics = describe_log(checked, RUN_TOPICS)
         window = ask(study, warehouse, end_day=got.end_day)
         noticed = [finding for topic in topics for finding in topic.findings]
-        noticed += [
-            *attribute_findings(study, warehouse),
-            *unused_rules(study, got.sources[0]),
-            *window.findings,
-        ]
+        noticed += [*find_in_log(checked), *window.findings]
         days = window.window.days
         step.detail = f"{window.regime.name}, " + (
             f"window {days} days" if days is not None else "no churn window"

@@ -1,0 +1,39 @@
+"""Rules of the study, and of its contract, that change nothing."""
+
+from collections.abc import Iterator
+
+from holdfast.findings import Finding
+from holdfast.ingest.contract import named_contract
+from holdfast.quality.topics import CheckedLog
+from holdfast.study import Study
+
+
+def find_unused_rules(log: CheckedLog) -> Iterator[Finding]:
+    """Say which rules of the study hold for no row at all: most likely they are written for other
+    data.
+    """
+    assert log.study.transactions is not None
+    reasons = log.log.sources[0].reasons
+    unused = [rule for rule in log.study.transactions.set_aside if not reasons.get(rule)]
+    if unused:
+        yield Finding.note(
+            "rules-without-rows",
+            evidence="[transactions.set_aside] sets no row aside for "
+            f"{', '.join(map(repr, unused))}",
+            meaning="The rule is for other data, misspelt, or compares with another unit than the "
+            "column has.",
+            fix="correct the rule, or drop it",
+        )
+
+
+def find_rules_not_run(study: Study) -> Iterator[Finding]:
+    """Say which rules of the contract Holdfast does not run."""
+    contract = named_contract(study)
+    if contract is not None and contract.not_checked:
+        yield Finding.note(
+            "rules-not-run",
+            evidence="the contract has rules that Holdfast does not run: "
+            f"{'; '.join(contract.not_checked)}",
+            meaning="SQL and other tools' rules are theirs to run; texts are for people.",
+            fix="nothing, or write them as ranges, patterns, lists or limits",
+        )
