@@ -78,7 +78,7 @@ def test_open_silences_are_censored_as_by_kaplan_and_meier() -> None:
             "returned": [True] * len(ended) + [False] * len(censored),
         }
     )
-    silent = Returns.of(table).still_silent
+    silent = Returns.of(table).still_there
     published = {
         6: 0.8571,
         7: 0.8067,

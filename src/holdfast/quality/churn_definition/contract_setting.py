@@ -10,7 +10,8 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from holdfast.quality.churn_definition.gaps import CLOCK_MIN_DAYS, CLOCK_TOLERANCE, Ints
+from holdfast.quality.churn_definition.event_times import Ints
+from holdfast.quality.churn_definition.gaps import CLOCK_MIN_DAYS, CLOCK_TOLERANCE
 
 RegimeName = Literal["contractual", "non-contractual", "mixed", "unknown"]
 

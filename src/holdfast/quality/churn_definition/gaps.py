@@ -7,13 +7,12 @@ long is estimated as by Kaplan and Meier (1958).
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
+from holdfast.quality.churn_definition.event_times import CONFIDENCE_Z, EventTimes, Floats
 
 CLOCK_TOLERANCE = 0.15
 """How far a gap may be from a customer's usual gap, as a share of it, and still be on the clock."""
@@ -33,7 +32,6 @@ MIN_SILENCES = 30
 """Silences still watched at the end of the span a return is looked for in; beyond, the log says
 nothing.
 """
-CONFIDENCE_Z = 1.959964
 
 
 def silences(activity: pl.DataFrame, *, end_day: int) -> pl.DataFrame:
@@ -123,37 +121,13 @@ class Chance:
         return float(self.value[silence_days - 1]) if 1 <= silence_days <= len(self) else None
 
 
-@dataclass(frozen=True)
-class Returns:
-    """How many silences end when.
-
-    Attributes
-    ----------
-    returned
-        Silences that ended with a purchase after exactly so many days, shape (longest + 1,).
-    at_risk
-        Silences of which so many days were watched and none before had a purchase, same shape.
-    """
-
-    returned: Ints
-    at_risk: Ints
+class Returns(EventTimes):
+    """How many silences end when: with a purchase after exactly so many days."""
 
     @classmethod
-    def of(cls, silences: pl.DataFrame) -> "Returns":
+    def of(cls, silences: pl.DataFrame) -> Self:
         """Count the rows of a table of silences."""
-        days, returned = silences["days"].to_numpy(), silences["returned"].to_numpy()
-        if not len(days):
-            return cls(np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64))
-        longest = int(days.max())
-        over = np.bincount(days, minlength=longest + 1)
-        return cls(np.bincount(days[returned], minlength=longest + 1), over[::-1].cumsum()[::-1])
-
-    @cached_property
-    def still_silent(self) -> Floats:
-        """P(no return within so many days)."""
-        return np.asarray(
-            np.cumprod(1 - self.returned / np.maximum(self.at_risk, 1)), dtype=np.float64
-        )
+        return cls.count(silences["days"].to_numpy(), silences["returned"].to_numpy())
 
     def within(self, span_days: int) -> Chance:
         """The chance of a return on one of the next `span_days` days, by silence so far, as far as
@@ -162,16 +136,12 @@ class Returns:
         A silence of w days has had no purchase on w - 1 whole days, so it returns in the span when
         its gap is w .. w + span_days - 1.
         """
-        told = int(np.count_nonzero(self.at_risk >= MIN_SILENCES)) - 1
-        start, stop = (
-            np.arange(0, max(told - span_days + 1, 0)),
-            np.arange(span_days, max(told + 1, span_days)),
-        )
+        longest = int(np.count_nonzero(self.at_risk >= MIN_SILENCES)) - 1
+        start = np.arange(max(longest - span_days + 1, 0))
+        stop = start + span_days
         with np.errstate(divide="ignore", invalid="ignore"):
-            stays = np.nan_to_num(self.still_silent[stop] / self.still_silent[start])
-            terms = self.returned / (self.at_risk * (self.at_risk - self.returned))
-        # Where all who were left returned, the product is 0 whatever the rest of the sum.
-        greenwood = np.where(np.isfinite(terms), terms, 0.0).cumsum()
+            stays = np.nan_to_num(self.still_there[stop] / self.still_there[start])
+        greenwood = self.hazard_variance.cumsum()
         spread = np.exp(CONFIDENCE_Z * np.sqrt(greenwood[stop] - greenwood[start]))
         return Chance(
             value=1 - stays, low=np.clip(1 - stays * spread, 0, 1), high=1 - stays / spread
@@ -181,7 +151,7 @@ class Returns:
         """Days within which half of all silences end; None where fewer do in the time the log was
         watched.
         """
-        ended = np.flatnonzero(self.still_silent <= 0.5)
+        ended = np.flatnonzero(self.still_there <= 0.5)
         return int(ended[0]) if len(ended) else None
 
     @cached_property
@@ -191,7 +161,7 @@ class Returns:
 
         Element i is about a silence of i + 1 days, as in `Chance`.
         """
-        silent = self.still_silent
+        silent = self.still_there
         later: Floats = (silent[:-1] - silent[-1]) / max(1 - float(silent[-1]), 1e-12)
         return later
 

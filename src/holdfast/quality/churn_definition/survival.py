@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 
 from holdfast import tables
+from holdfast.quality.churn_definition.event_times import EventTimes, log_log_limits
 
 ALL = "all"
-_Z = 1.959964
 
 
 def survival(lifetimes: pl.DataFrame, *, step_days: int = 7) -> pl.DataFrame:
@@ -46,26 +46,15 @@ def survival(lifetimes: pl.DataFrame, *, step_days: int = 7) -> pl.DataFrame:
 
 
 def _curve(lifetimes: pl.DataFrame, cohort: str, step_days: int) -> pl.DataFrame:
-    days, left = lifetimes["days"].to_numpy(), lifetimes["left"].to_numpy()
-    size = int(days.max()) + 1
-    seen, gone = np.bincount(days, minlength=size), np.bincount(days[left], minlength=size)
-    at_risk = seen[::-1].cumsum()[::-1]
-    alive = np.cumprod(1 - gone / at_risk)
-    # Greenwood's variance of log survival; where everyone has left there is none.
-    stayed = at_risk - gone
-    variance = np.cumsum(np.divide(gone, at_risk * stayed, out=np.zeros(size), where=stayed > 0))
-    low, high = _interval(alive, variance)
-    shown = np.arange(0, size, step_days)
-    told = {"day": shown.astype(np.int32), "at_risk": at_risk[shown], "survival": alive[shown]}
-    frame = pl.DataFrame({**told, "low": low[shown], "high": high[shown]})
+    times = EventTimes.count(lifetimes["days"].to_numpy(), lifetimes["left"].to_numpy())
+    low, high = log_log_limits(times.still_there, times.hazard_variance.cumsum())
+    shown = slice(None, None, step_days)
+    columns = {
+        "day": np.arange(len(low)),
+        "at_risk": times.at_risk,
+        "survival": times.still_there,
+        "low": low,
+        "high": high,
+    }
+    frame = pl.DataFrame({name: values[shown] for name, values in columns.items()})
     return frame.select(pl.lit(cohort).alias("cohort"), pl.all()).cast(tables.SURVIVAL.schema)
-
-
-def _interval(alive: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """95 % on the log-log scale, which stays within 0..1."""
-    inside = (alive > 0) & (alive < 1)
-    log = np.log(np.where(inside, alive, 0.5))
-    half = _Z * np.sqrt(variance) / log
-    ends = np.stack([np.exp(log * np.exp(-half)), np.exp(log * np.exp(half))])
-    low, high = np.where(inside, ends, alive)
-    return np.minimum(low, high), np.maximum(low, high)

@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 
 from holdfast.quality.churn_definition.competing_risks import incidence
-from holdfast.quality.churn_definition.gaps import GROUPS, Chance, Ints, Returns, Window
+from holdfast.quality.churn_definition.event_times import Ints
+from holdfast.quality.churn_definition.gaps import GROUPS, Chance, Returns, Window
 
 UNLIKELY = 0.2
 """Chance of a return from which on the recommended window takes it as unlikely."""
@@ -16,7 +17,8 @@ listed for.
 """
 SHIFT_DAYS = 30
 """What the window is moved by to show how much hangs on it."""
-_WINDOW_SCHEMA = {"window_days": pl.Int64, "earliest": pl.Int64, "latest": pl.Int64}
+_INT, _SHARE = pl.Int64, pl.Float64
+_WINDOW_SCHEMA = {"window_days": _INT, "earliest": _INT, "latest": _INT}
 
 
 def recommended(chance: Chance) -> Window:
@@ -36,9 +38,9 @@ def silent_now(quiet: pl.DataFrame, *, end_day: int) -> pl.DataFrame:
 
 def gaps_table(returns: Returns) -> pl.DataFrame:
     """Count the gaps by length."""
-    days = np.arange(len(returns.returned))
+    days = np.arange(len(returns.gone))
     frame = pl.DataFrame(
-        {"gap_days": days, "gaps": returns.returned, "share_silent": returns.still_silent}
+        {"gap_days": days, "gaps": returns.gone, "share_silent": returns.still_there}
     )
     return frame.filter(pl.col("gap_days") > 0)
 
@@ -55,9 +57,9 @@ def seasons_table(quiet: pl.DataFrame, *, end_day: int, horizon_days: int) -> pl
         rows.append((month, begun.height, returns.median_gap(), returns.within(horizon_days).at(1)))
     schema = {
         "month": pl.Int8,
-        "silences": pl.Int64,
-        "gap_median_days": pl.Int64,
-        "return_probability": pl.Float64,
+        "silences": _INT,
+        "gap_median_days": _INT,
+        "return_probability": _SHARE,
     }
     n = pl.col("silences").fill_null(0)
     return (
@@ -110,10 +112,10 @@ def tradeoff_table(returns: Returns, chance: Chance, now: pl.DataFrame) -> pl.Da
             later, lost = float(returns.returns_later[window.days - 1]), _lost(now, window.days)
         rows.append((certainty, *_parts(window), later, lost))
     schema = {
-        "certainty": pl.Float64,
+        "certainty": _SHARE,
         **_WINDOW_SCHEMA,
-        "returns_later": pl.Float64,
-        "customers_lost": pl.Int64,
+        "returns_later": _SHARE,
+        "customers_lost": _INT,
     }
     return pl.DataFrame(rows, schema=schema, orient="row")
 
@@ -139,11 +141,11 @@ def groups_table(
     schema = {
         "group": pl.String,
         "rule": pl.String,
-        "silences": pl.Int64,
-        "return_probability": pl.Float64,
+        "silences": _INT,
+        "return_probability": _SHARE,
         **_WINDOW_SCHEMA,
-        "customers": pl.Int64,
-        "lost": pl.Int64,
+        "customers": _INT,
+        "lost": _INT,
     }
     return pl.DataFrame(rows, schema=schema, orient="row")
 
@@ -157,11 +159,11 @@ def counts_table(now: pl.DataFrame, window: Window, active_days: int | None) -> 
             lost, active = _lost(now, days), now.height - _lost(now, min(active_days + 1, days))
             rows.append((days, active, now.height - active - lost, lost, lost / now.height))
     schema = {
-        "window_days": pl.Int64,
-        "active": pl.Int64,
-        "lapsed": pl.Int64,
-        "lost": pl.Int64,
-        "lost_share": pl.Float64,
+        "window_days": _INT,
+        "active": _INT,
+        "lapsed": _INT,
+        "lost": _INT,
+        "lost_share": _SHARE,
     }
     return pl.DataFrame(rows, schema=schema, orient="row")
 
@@ -185,11 +187,11 @@ def labels_table(
         share = churned / at_cutoff.height if at_cutoff.height else None
         rows.append((horizon, cutoff, at_cutoff.height, churned, share))
     schema = {
-        "horizon_days": pl.Int64,
-        "latest_cutoff_day": pl.Int64,
-        "customers": pl.Int64,
-        "churned": pl.Int64,
-        "churned_share": pl.Float64,
+        "horizon_days": _INT,
+        "latest_cutoff_day": _INT,
+        "customers": _INT,
+        "churned": _INT,
+        "churned_share": _SHARE,
     }
     return pl.DataFrame(rows, schema=schema, orient="row")
 
@@ -220,5 +222,5 @@ def causes_table(
     quiet: pl.DataFrame, endings: pl.DataFrame | None, *, end_day: int
 ) -> pl.DataFrame:
     """Follow the customers from their first purchase until their contract ends, cause by cause."""
-    empty = pl.DataFrame(schema={"days": pl.Int64, "cause": pl.String})
+    empty = pl.DataFrame(schema={"days": _INT, "cause": pl.String})
     return incidence(empty if endings is None else lifetimes_of(quiet, endings, end_day=end_day))
