@@ -17,9 +17,8 @@ from holdfast.ingest.order_log import read_order_log
 from holdfast.ingest.snapshot import snapshot_features
 from holdfast.io.warehouse import Warehouse
 from holdfast.segments import SegmentRule
-from holdfast.serving.formulas import compiled
-from holdfast.serving.history_features import OnlineHistory
-from holdfast.serving.requests import RawHistory
+from holdfast.serving.formulas import compile_formula
+from holdfast.serving.history_features import OnlineHistory, RawHistory
 from holdfast.serving.scorer import Range
 from holdfast.setup.simulate import simulate_to
 from holdfast.study import Study
@@ -178,7 +177,7 @@ def test_compiled_formulas_give_what_the_database_gives(a: float | None, b: floa
     frame = pl.DataFrame({"a": [a], "b": [b]}, schema={"a": pl.Float64, "b": pl.Float64})
     expected = snapshot_features(study, frame).row(0, named=True)
     for index, text in enumerate(FORMULAS):
-        formula = compiled(text)
+        formula = compile_formula(text)
         assert formula is not None
         assert formula({"a": a, "b": b}) == expected[f"f{index}"], text
 
@@ -187,7 +186,7 @@ def test_compiled_formulas_give_what_the_database_gives(a: float | None, b: floa
     "text", ["ln(a)", "CASE WHEN a > 1 THEN 1 END", "0.1 + 0.2 + a", "a % 2", "a || 'x'"]
 )
 def test_what_is_not_plain_arithmetic_is_left_to_the_database(text: str) -> None:
-    assert compiled(text) is None
+    assert compile_formula(text) is None
 
 
 def test_one_customer_is_placed_as_among_all() -> None:
@@ -211,8 +210,8 @@ def test_one_customer_is_placed_as_among_all() -> None:
 
 def test_a_value_of_another_unit_is_doubted_and_a_usual_one_is_not() -> None:
     percent = Range(0.5, 2.5, 20.0, 47.5, 49.5)
-    assert percent.doubt("abandoned", 20.0) is None
-    assert "write 10" in str(percent.doubt("abandoned", 0.1))
+    assert percent.question("abandoned", 20.0) is None
+    assert "write 10" in str(percent.question("abandoned", 0.1))
     share = Range(0.01, 0.05, 0.4, 0.95, 0.99)
-    assert "write 0.35" in str(share.doubt("rate", 35.0))
-    assert "seen little like it" in str(percent.doubt("abandoned", -3.0))
+    assert "write 0.35" in str(share.question("rate", 35.0))
+    assert "seen little like it" in str(percent.question("abandoned", -3.0))

@@ -11,7 +11,7 @@ from pydantic_core import from_json
 
 from holdfast.api.context import RequestContext
 from holdfast.api.problems import Refused, encode, refuse_invalid
-from holdfast.serving.requests import Features
+from holdfast.serving.scorer import Features
 
 _LONGEST_NAME = 256
 Body = TypeVar("Body", bound=BaseModel)
@@ -58,7 +58,7 @@ def answer_features(request: RequestContext) -> bytes:
         The body is no customer, or lacks something.
     """
     customer_id, columns = split_name(request, parse_json(request.body))
-    return encode(score_features(request, customer_id, request.run().scorer.given(columns)))
+    return encode(score_features(request, customer_id, request.run().scorer.read_features(columns)))
 
 
 def score_features(
@@ -87,7 +87,7 @@ def score_features(
         body["reasons"] = served.scorer.reasons(features.values)
     if horizons:
         day = int(served.summary["cutoff_day"]) if cutoff_day is None else cutoff_day
-        body |= served.scorer.outlooks([features.values], [score], cutoff_day=day)[0]
+        body |= served.scorer.predict_horizons([features.values], [score], cutoff_day=day)[0]
     return body
 
 

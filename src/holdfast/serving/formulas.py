@@ -5,6 +5,7 @@ all models together, so arithmetic on numbers is compiled: both compute in IEEE 
 value and a division by zero give a missing value. Everything else goes to DuckDB.
 """
 
+import operator
 from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any
@@ -18,23 +19,23 @@ from holdfast.study import Study
 Formula = Callable[[Mapping[str, Any]], float | None]
 
 
-def compiled(text: str) -> Formula | None:
+def compile_formula(text: str) -> Formula | None:
     """Compile a formula of + - * / over columns and numbers; None for any other.
 
-    >>> share = compiled("Clicks / (Pages + 1)")
+    >>> share = compile_formula("Clicks / (Pages + 1)")
     >>> (share({"Clicks": 3, "Pages": 1}), share({"Clicks": 3, "Pages": -1}),
     ...  share({"Clicks": None, "Pages": 1}))
     (1.5, None, None)
-    >>> compiled("ln(Clicks)") is None
+    >>> compile_formula("ln(Clicks)") is None
     True
     """
-    inner = _compiled(sqlglot.parse_one(text, dialect="duckdb"))
+    inner = _compile(sqlglot.parse_one(text, dialect="duckdb"))
     if inner is None:
         return None
     return lambda row: _finite(inner(row))
 
 
-def with_derived(study: Study, given: pl.DataFrame) -> pl.DataFrame:
+def add_derived(study: Study, given: pl.DataFrame) -> pl.DataFrame:
     """Many customers' given columns with the snapshot's derived ones, by the database; a log has
     none.
     """
@@ -51,23 +52,23 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and isfinite(value) else None
 
 
-def _compiled(node: exp.Expr) -> Formula | None:
+def _compile(node: exp.Expr) -> Formula | None:
     if isinstance(node, exp.Paren):
-        return _compiled(node.this)
+        return _compile(node.this)
     if isinstance(node, exp.Column):
-        return _column(node.name)
+        return _read_column(node.name)
     if isinstance(node, exp.Neg):
-        inner = _compiled(node.this)
+        inner = _compile(node.this)
         return (
             None if inner is None else lambda row: None if (value := inner(row)) is None else -value
         )
     if isinstance(node, exp.Literal) and not node.is_string:
         number = float(node.this)
         return lambda row: number
-    return _operation(node)
+    return _compile_operation(node)
 
 
-def _column(name: str) -> Formula:
+def _read_column(name: str) -> Formula:
     def read(row: Mapping[str, Any]) -> float | None:
         value = row[name]
         return None if value is None else float(value)
@@ -75,14 +76,14 @@ def _column(name: str) -> Formula:
     return read
 
 
-def _operation(node: exp.Expr) -> Formula | None:
+def _compile_operation(node: exp.Expr) -> Formula | None:
     # Constants alone are exact decimals in DuckDB; only beside a column are they doubles.
     if type(node) not in _OPERATIONS or node.find(exp.Column) is None:
         return None
     for side in (node.left, node.right):  # type: ignore[attr-defined]
         if side.find(exp.Column) is None and not isinstance(side, exp.Literal):
             return None
-    left, right = _compiled(node.left), _compiled(node.right)  # type: ignore[attr-defined]
+    left, right = _compile(node.left), _compile(node.right)  # type: ignore[attr-defined]
     if left is None or right is None:
         return None
     apply = _OPERATIONS[type(node)]
@@ -94,9 +95,13 @@ def _operation(node: exp.Expr) -> Formula | None:
     return work_out
 
 
+def _divide(a: float, b: float) -> float | None:
+    return a / b if b else None
+
+
 _OPERATIONS: Mapping[type[exp.Expr], Callable[[float, float], float | None]] = {
-    exp.Add: lambda a, b: a + b,
-    exp.Sub: lambda a, b: a - b,
-    exp.Mul: lambda a, b: a * b,
-    exp.Div: lambda a, b: a / b if b else None,
+    exp.Add: operator.add,
+    exp.Sub: operator.sub,
+    exp.Mul: operator.mul,
+    exp.Div: _divide,
 }

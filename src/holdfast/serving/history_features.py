@@ -8,6 +8,7 @@ without a database: for one customer DuckDB would need longer to plan it than al
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from threading import Lock
 from typing import Any
@@ -22,10 +23,12 @@ from holdfast.ingest.row_mappings import event_mapping, transaction_mapping, tre
 from holdfast.ingest.sources import OpenSource
 from holdfast.ingest.sql import Field, calculator
 from holdfast.ingest.validation import DUPLICATE, RowMapping
-from holdfast.serving.requests import Features, RawHistory, Row
+from holdfast.serving.scorer import Features
 from holdfast.study import Study, eligible_days
 from holdfast.tables import ACTIVITY
 from holdfast.windows import date_of
+
+Row = Mapping[str, Any]
 
 _SUMMED = tuple(
     name for name in ACTIVITY.schema if name not in ("customer_id", "day", "purchase_gap")
@@ -45,6 +48,26 @@ _MAPPINGS: Mapping[str, Callable[[OpenSource, Study], RowMapping]] = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class RawHistory:
+    """What a customer did, as the shop's systems tell it: one mapping per row, by role
+    (occurred_at, order_id, ...).
+
+    Attributes
+    ----------
+    orders
+        A row may hold `raw`: further columns of the source that the study's rules read.
+    attributes
+        The columns of [customers], as known before the cutoff.
+    """
+
+    customer_id: str
+    orders: Sequence[Row]
+    events: Sequence[Row] = ()
+    treatments: Sequence[Row] = ()
+    attributes: Row = field(default_factory=dict)
+
+
 class OnlineHistory:
     """Builds features of one customer for one study; may be called from any thread."""
 
@@ -56,7 +79,7 @@ class OnlineHistory:
         self.study = study
         self._frame, self._lock = ACTIVITY.empty(), Lock()
         # Writing the query takes ten times as long as running it, so it is written once per cutoff.
-        self._plan = lru_cache(maxsize=_PLANS_KEPT)(self._planned)
+        self._plan = lru_cache(maxsize=_PLANS_KEPT)(self._write_plan)
 
     def features(self, history: RawHistory, *, cutoff_day: int) -> Features:
         """Compute the features at a cutoff.
@@ -90,7 +113,7 @@ class OnlineHistory:
         with self._lock:
             self._plan(cutoff_day)
 
-    def _planned(self, cutoff_day: int) -> pl.LazyFrame:
+    def _write_plan(self, cutoff_day: int) -> pl.LazyFrame:
         deferred = pl.defer(lambda: self._frame, schema=ACTIVITY.schema)
         built: pl.LazyFrame = build_features(
             nw.from_native(deferred),
@@ -136,30 +159,30 @@ class OnlineHistory:
         if name not in self._roles:
             raise DataError(f"the study has no [{name}]", fix=f"leave '{name}' out")
         roles = self._roles[name]
-        raw, fields = _as_source(rows, roles, customer_id=history.customer_id, what=name)
+        raw, fields = _lay_out(rows, roles, customer_id=history.customer_id, what=name)
         columns = tuple((column, field.sql, field.type) for column, field in fields.items())
-        sql, verdicts = _query(self, name, columns)
+        sql, verdicts = _write_query(self, name, columns)
         with calculator() as connection:
             connection.execute("SET TimeZone = 'UTC'")
             connection.register("given", raw.to_arrow())
             cursor = connection.execute(sql)
             names = [column[0] for column in cursor.description or []]
             validated = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-        return _accepted(validated, verdicts, name, given=rows, notes=notes)
+        return _accept(validated, verdicts, name, given=rows, notes=notes)
 
     @cached_property
     def _roles(self) -> dict[str, dict[str, str]]:
         """Source -> its columns by role."""
         sources = {name: getattr(self.study, name) for name in _MAPPINGS}
-        return {name: _roles(each.columns) for name, each in sources.items() if each is not None}
-
-
-def _roles(columns: Any) -> dict[str, str]:
-    return {role: name for role, name in columns.model_dump().items() if name is not None}
+        return {
+            name: source.columns.model_dump(exclude_none=True)
+            for name, source in sources.items()
+            if source is not None
+        }
 
 
 @lru_cache(maxsize=256)
-def _query(
+def _write_query(
     owner: OnlineHistory, name: str, columns: tuple[tuple[str, str, str], ...]
 ) -> tuple[str, list[str]]:
     """Write the query that reads rows of these columns, and say what each verdict means."""
@@ -173,7 +196,7 @@ def _query(
     return f"SELECT {kept} FROM ({mapping.sql(source)})", mapping.verdicts
 
 
-def _as_source(
+def _lay_out(
     rows: Sequence[Row], roles: Mapping[str, str], *, customer_id: str, what: str
 ) -> tuple[pl.DataFrame, dict[str, Field]]:
     """Lay the rows out as the study's own source would have them."""
@@ -217,7 +240,7 @@ def _column(values: list[Any], name: str) -> tuple[pl.Series, str]:
     )
 
 
-def _accepted(
+def _accept(
     validated: list[dict[str, Any]],
     meanings: Sequence[str],
     name: str,

@@ -17,9 +17,8 @@ from holdfast.errors import DataError, nearest
 from holdfast.explain import reasons
 from holdfast.expressions import parse
 from holdfast.io.runs import Run
-from holdfast.serving.formulas import compiled, with_derived
+from holdfast.serving.formulas import add_derived, compile_formula
 from holdfast.serving.load import load_fitted, load_models, load_rule, load_study, load_wording
-from holdfast.serving.requests import Features
 from holdfast.serving.score import predicted
 from holdfast.study import Study
 from holdfast.tables import OUTCOMES, json_rows
@@ -35,6 +34,16 @@ _SLIPS = (100.0, 0.01, 1000.0, 0.001)
 _LISTED = 5
 _RHYTHM = ("n_purchases", "days_since_last_purchase", "tenure_days")
 _MOST = 1_000_000
+_PREDICTED = ("churn_probability", "expected_revenue")
+_SCORED = (*_PREDICTED, "risk_score", "risk_rank", "value_tier", "segment")
+
+
+@dataclass(frozen=True)
+class Features:
+    """One customer's features, by name, and what the caller should know about them."""
+
+    values: dict[str, Any]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,7 @@ class Range:
     p95: float
     p99: float
 
-    def doubt(self, name: str, value: float) -> str | None:
+    def question(self, name: str, value: float) -> str | None:
         """Say that a value looks like another unit, or like nothing in the run."""
         if self.p1 <= value <= self.p99 or self.p1 == self.p99:
             return None
@@ -81,21 +90,18 @@ class Scorer:
         self.models, self.rule, self.wording = load_models(run), load_rule(run), load_wording(run)
         features = run.file("tables/features.parquet")
         derived = dict(self.study.snapshot.derived) if self.study.snapshot else {}
-        own = {"customer_id", "cutoff_day", *derived, *(OUTCOMES if self.study.snapshot else ())}
-        self.kinds = {n: k for n, k in pl.read_parquet_schema(features).items() if n not in own}
-        self.formulas = {name: compiled(text) for name, text in derived.items()}
+        outcomes = OUTCOMES if self.study.snapshot else ()
+        added = {"customer_id", "cutoff_day", *derived, *outcomes}
+        self.kinds = {n: k for n, k in pl.read_parquet_schema(features).items() if n not in added}
+        self.formulas = {name: compile_formula(text) for name, text in derived.items()}
         self.read_by_formulas = read = {
             column for text in derived.values() for column in parse(text).columns
         }
+        signals = (signal.name for signal in self.rule.signals)
+        predicted_first = ("churn_probability", *OUTCOMES)
         asked = [name for model in self.models.values() for name in model.columns]
-        asked += [
-            signal.name
-            for signal in self.rule.signals
-            if signal.name not in ("churn_probability", *OUTCOMES)
-        ]
-        self.needed = [
-            name for name in dict.fromkeys([*asked, *sorted(read)]) if name in self.kinds
-        ]
+        asked += [name for name in signals if name not in predicted_first]
+        self.needed = [n for n in dict.fromkeys([*asked, *sorted(read)]) if n in self.kinds]
 
     def warm(self, values: Mapping[str, Any]) -> None:
         """Score a customer of the run once: LightGBM and the query of features are prepared now,
@@ -108,12 +114,11 @@ class Scorer:
 
     @cached_property
     def ranges(self) -> dict[str, Range]:
-        """Where the numbers of the run's own customers lie: what is told of one of its customers
-        does not need it.
+        """Where the numbers of the run's customers lie: an answer about one of them does not need
+        it.
         """
-        return _ranges(
-            pl.scan_parquet(self.run.file("tables/features.parquet")).head(_SAMPLE), self.kinds
-        )
+        features = pl.scan_parquet(self.run.file("tables/features.parquet"))
+        return _learn_ranges(features.head(_SAMPLE), self.kinds)
 
     @cached_property
     def history(self) -> "OnlineHistory":
@@ -130,7 +135,7 @@ class Scorer:
         """What looks beyond the tasks' own horizons; None where the run has nothing of the kind."""
         return load_fitted(self.run, self.models)
 
-    def given(self, raw: Mapping[str, Any]) -> Features:
+    def read_features(self, raw: Mapping[str, Any]) -> Features:
         """Check one customer's columns, add the derived ones and say what looks like a slip.
 
         Raises
@@ -138,15 +143,15 @@ class Scorer:
         DataError
             A column is unknown, missing or of another kind.
         """
-        values = self.checked(raw)
+        values = self.check_columns(raw)
         doubts = (
-            self.ranges[n].doubt(n, v)
+            self.ranges[n].question(n, v)
             for n, v in values.items()
             if n in self.ranges and v is not None
         )
-        return Features(self._derived(values), tuple(filter(None, doubts)))
+        return Features(self._derive(values), tuple(filter(None, doubts)))
 
-    def checked(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+    def check_columns(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         """Return one customer's columns, numbers as floats.
 
         Raises
@@ -164,43 +169,29 @@ class Scorer:
             listed = ", ".join(missing[:_LISTED]) + (", ..." if len(missing) > _LISTED else "")
             what = "1 feature is" if len(missing) == 1 else f"{len(missing)} features are"
             raise DataError(f"{what} missing: {listed}", fix="give each of them; null if unknown")
-        return {name: _typed(name, value, self.kinds[name]) for name, value in raw.items()}
+        return {name: _check_value(name, value, self.kinds[name]) for name, value in raw.items()}
 
     def score(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """What the run says: churn_probability, expected_revenue, risk_score, risk_rank,
         value_tier, segment.
         """
-        said = {
+        predictions = {
             task: float(model.predict_matrix(model.design.row(values))[0])
             for task, model in self.models.items()
         }
-        known = {
-            **values,
-            "churn_probability": said["churn"],
-            "expected_revenue": said.get("value", 0.0),
+        both = {
+            "churn_probability": predictions["churn"],
+            "expected_revenue": predictions.get("value", 0.0),
         }
-        placed = self.rule.place(known)
-        return {
-            "churn_probability": known["churn_probability"],
-            "expected_revenue": known["expected_revenue"],
-            **placed._asdict(),
-        }
+        return {**both, **self.rule.place({**values, **both})._asdict()}
 
     def score_many(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Score checked customers at once: the same numbers as one by one."""
-        whole = with_derived(self.study, self._frame(rows))
+        whole = add_derived(self.study, self._frame(rows))
         scored = self.rule.assign(predicted(self.models, whole))
-        names = [
-            "churn_probability",
-            "expected_revenue",
-            "risk_score",
-            "risk_rank",
-            "value_tier",
-            "segment",
-        ]
-        return scored.select(names).to_dicts()
+        return scored.select(_SCORED).to_dicts()
 
-    def outlooks(
+    def predict_horizons(
         self,
         rows: Sequence[Mapping[str, Any]],
         scores: Sequence[Mapping[str, Any]],
@@ -216,34 +207,30 @@ class Scorer:
         Raises
         ------
         DataError
-            As `foreseeable`.
+            As `check_rhythm`.
         """
         if self.ahead is None:
             return [{"horizons": None} for _ in rows]
         from holdfast.training.horizon_tables import horizon_columns, horizons_table
 
         for row in rows:
-            self.foreseeable(row)
+            self.check_rhythm(row)
         # Names in the order of the rows: tables come back sorted by name.
         names = pl.Series("customer_id", [f"{place:06d}" for place in range(len(rows))])
         frame = self._frame(rows).with_columns(names, cutoff_day=pl.lit(cutoff_day, pl.Int32))
-        asked = ("churn_probability", "expected_revenue")
-        said = pl.DataFrame(
-            {"customer_id": names, **{name: [score[name] for score in scores] for name in asked}}
+        predictions = pl.DataFrame(
+            {"customer_id": names, **{n: [score[n] for score in scores] for n in _PREDICTED}}
         )
-        table = horizons_table(self.study, self.ahead, frame, said)
-        own = (
-            horizon_columns(self.study, self.ahead, frame, table)
-            .sort("customer_id")
-            .drop("customer_id")
-        )
+        table = horizons_table(self.study, self.ahead, frame, predictions)
+        columns = horizon_columns(self.study, self.ahead, frame, table)
+        beside = json_rows(columns.sort("customer_id").drop("customer_id"))
         each = table.partition_by("customer_id", maintain_order=True, include_key=False)
         return [
-            {**told, "horizons": json_rows(lengths)}
-            for told, lengths in zip(json_rows(own), each, strict=True)
+            {**row, "horizons": json_rows(lengths)}
+            for row, lengths in zip(beside, each, strict=True)
         ]
 
-    def foreseeable(self, values: Mapping[str, Any]) -> None:
+    def check_rhythm(self, values: Mapping[str, Any]) -> None:
         """Refuse a customer of whom no horizon can be told.
 
         Raises
@@ -254,19 +241,14 @@ class Scorer:
         """
         if self.ahead is None:
             return
-        told = [values.get(name) for name in _RHYTHM]
-        numbers = [float(value) for value in told if value is not None]
-        if len(numbers) == len(_RHYTHM):
-            n_purchases, silent, tenure = numbers
-            once = (n_purchases == 1) == (silent == tenure)
-            if (
-                1 <= n_purchases <= _MOST
-                and n_purchases % 1 == 0
-                and 0 < silent <= tenure <= _MOST
-                and once
-            ):
+        rhythm: list[Any] = [values.get(name) for name in _RHYTHM]
+        if None not in rhythm:
+            n_purchases, silent, tenure = map(float, rhythm)
+            is_count = 1 <= n_purchases <= _MOST and n_purchases % 1 == 0
+            bought_once = (n_purchases == 1) == (silent == tenure)
+            if is_count and 0 < silent <= tenure <= _MOST and bought_once:
                 return
-        listed = ", ".join(f"{name} {value}" for name, value in zip(_RHYTHM, told, strict=True))
+        listed = ", ".join(f"{name} {value}" for name, value in zip(_RHYTHM, rhythm, strict=True))
         raise DataError(
             f"no customer bought like this: {listed}",
             fix="give all three, or do not ask for horizons",
@@ -285,61 +267,58 @@ class Scorer:
             customer_id=pl.lit("new")
         )
         top = self.study.explain.reasons
-        told = pl.concat(
+        table = pl.concat(
             reasons(task, model.contributions(frame), frame, wording=self.wording, top=top)
             for task, model in self.models.items()
         )
-        return told.drop("customer_id").to_dicts()
+        return table.drop("customer_id").to_dicts()
 
-    def _derived(self, values: dict[str, Any]) -> dict[str, Any]:
-        if None not in self.formulas.values() and not any(
-            isinstance(values[n], str) for n in self.read_by_formulas
-        ):
-            return {
-                **values,
-                **{name: formula(values) for name, formula in self.formulas.items() if formula},
-            }
-        return with_derived(self.study, pl.DataFrame([values])).row(0, named=True)
+    def _derive(self, values: dict[str, Any]) -> dict[str, Any]:
+        words = any(isinstance(values[name], str) for name in self.read_by_formulas)
+        if words or None in self.formulas.values():
+            return add_derived(self.study, pl.DataFrame([values])).row(0, named=True)
+        formulas = {name: f for name, f in self.formulas.items() if f is not None}
+        return {**values, **{name: formula(values) for name, formula in formulas.items()}}
 
 
-def _typed(name: str, value: Any, kind: Any) -> Any:
+def _check_value(name: str, value: Any, kind: Any) -> Any:
     if value is None:
         return None
+    if (fault := _find_fault(value, kind)) is not None:
+        problem, fix = fault
+        raise DataError(f"'{name}' {problem}", fix=fix, column=name)
+    return value if kind in (pl.String, pl.Boolean) else float(value)
+
+
+def _find_fault(value: Any, kind: Any) -> tuple[str, str] | None:
+    """What is wrong with a value of a column of this kind, and what to do."""
     if kind == pl.String:
         if not isinstance(value, str):
-            raise DataError(f"'{name}' is a number", fix="give a word, as in the data", column=name)
+            return "is a number", "give a word, as in the data"
         if len(value) > _LONGEST_WORD:
-            raise DataError(
-                f"'{name}' has {len(value):,} characters",
-                fix=f"give at most {_LONGEST_WORD}",
-                column=name,
-            )
-        return value
-    if isinstance(value, str):
-        raise DataError(f"'{name}' is a word", fix="give a number, as in the data", column=name)
-    if kind == pl.Boolean:
+            return f"has {len(value):,} characters", f"give at most {_LONGEST_WORD}"
+    elif isinstance(value, str):
+        return "is a word", "give a number, as in the data"
+    elif kind == pl.Boolean:
         if not isinstance(value, bool):
-            raise DataError(
-                f"'{name}' is a number", fix="give true or false, as in the data", column=name
-            )
-        return value
-    if isinstance(value, int) and not -_LARGEST_INTEGER <= value < _LARGEST_INTEGER:
-        raise DataError(f"'{name}' is beyond 64 bits", fix="give a smaller number", column=name)
-    if not isfinite(value):
-        raise DataError(f"'{name}' is not finite", fix="give a number, or null", column=name)
-    return float(value)
+            return "is a number", "give true or false, as in the data"
+    elif isinstance(value, int) and not -_LARGEST_INTEGER <= value < _LARGEST_INTEGER:
+        return "is beyond 64 bits", "give a smaller number"
+    elif not isfinite(value):
+        return "is not finite", "give a number, or null"
+    return None
 
 
-def _ranges(sample: pl.LazyFrame, kinds: Mapping[str, Any]) -> dict[str, Range]:
+def _learn_ranges(sample: pl.LazyFrame, kinds: Mapping[str, Any]) -> dict[str, Range]:
     numbers = [name for name, kind in kinds.items() if kind.is_numeric()]
     if not numbers:
         return {}
     shares = (0.01, 0.05, 0.5, 0.95, 0.99)
-    found = sample.select(
+    quantiles = sample.select(
         pl.col(name).cast(pl.Float64).quantile(share).alias(f"{i} {share}")
         for i, name in enumerate(numbers)
         for share in shares
     ).collect()
-    row = found.row(0)
+    row = quantiles.row(0)
     five = {name: row[5 * i : 5 * i + 5] for i, name in enumerate(numbers)}
     return {name: Range(*values) for name, values in five.items() if None not in values}

@@ -26,7 +26,6 @@ from holdfast.errors import HoldfastError
 from holdfast.serving.answers import utc_now
 from holdfast.serving.customer_search import read_rows
 from holdfast.serving.predict import read_reasons
-from holdfast.serving.requests import RawHistory
 from holdfast.tables import json_rows
 from holdfast.windows import parse_day
 
@@ -97,7 +96,7 @@ def predict(
     if isinstance(body, dict) and "orders" in body:
         return reply(_score_history(request, body, reasons=reasons, horizons=horizons))
     customer_id, columns = fast_path.split_name(request, body)
-    features = request.run().scorer.given(columns)
+    features = request.run().scorer.read_features(columns)
     return reply(
         fast_path.score_features(request, customer_id, features, reasons=reasons, horizons=horizons)
     )
@@ -106,6 +105,9 @@ def predict(
 def _score_history(
     request: RequestContext, body: dict[str, Any], *, reasons: bool, horizons: bool
 ) -> dict[str, Any]:
+    # It brings a database, which a server of snapshots never needs.
+    from holdfast.serving.history_features import RawHistory
+
     served = request.run()
     history = fast_path.validate(History, body)
     cutoff_day = parse_day(history.as_of) if history.as_of else int(served.summary["cutoff_day"])
@@ -167,9 +169,9 @@ def _score_rows(
             if isinstance(row, Refused):
                 raise row
             customer_id, columns = fast_path.split_name(request, row)
-            values = scorer.checked(columns)
+            values = scorer.check_columns(columns)
             if horizons:
-                scorer.foreseeable(values)
+                scorer.check_rhythm(values)
             sound.append((len(answers), customer_id, values))
             answers.append({"index": index})
         except HoldfastError as error:
@@ -179,7 +181,9 @@ def _score_rows(
     given = [values for *_, values in sound]
     scores = scorer.score_many(given)
     beside = (
-        scorer.outlooks(given, scores, cutoff_day=cutoff_day) if horizons else [{}] * len(sound)
+        scorer.predict_horizons(given, scores, cutoff_day=cutoff_day)
+        if horizons
+        else [{}] * len(sound)
     )
     for (place, customer_id, _), score, more in zip(sound, scores, beside, strict=True):
         answers[place]["answer"] = {**served.answers.answer_now(customer_id, score), **more}
