@@ -83,4 +83,5 @@ def _eligible(eligible_days: int | None) -> nw.Expr:
 
 
 def _value(feature: Feature, *, minor_digits: int) -> nw.Expr:
-    return feature.value / 10**minor_digits if feature.unit == "currency" else feature.value
+    value = feature.expression
+    return value / 10**minor_digits if feature.unit == "currency" else value

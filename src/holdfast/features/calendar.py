@@ -20,31 +20,21 @@ def season_of(day: nw.Expr) -> nw.Expr:
 
 FEATURES = (
     Feature(
-        name="tenure_days",
-        group="tenure",
-        unit="days",
-        sentence="Days since the first purchase",
-        says="a customer for {tenure_days}",
-        parts=SINCE_FIRST,
-        value=nw.col("tenure_days"),
+        "tenure_days", "tenure", "days", "Days since the first purchase",
+        "a customer for {tenure_days}",
+        SINCE_FIRST,
     ),
     Feature(
-        name="first_purchase_season",
-        group="calendar",
-        unit="season",
-        sentence="Time of the year of the first purchase, from 0 = 1 January to 1 = 31 December",
-        says="first bought in {first_purchase_season}",
-        parts=SINCE_FIRST,
-        value=season_of(nw.col("cutoff_day") - nw.col("tenure_days")),
+        "first_purchase_season", "calendar", "season",
+        "Time of the year of the first purchase, from 0 = 1 January to 1 = 31 December",
+        "first bought in {first_purchase_season}",
+        SINCE_FIRST, season_of(nw.col("cutoff_day") - nw.col("tenure_days")),
     ),
     Feature(
-        name="cutoff_season",
-        group="calendar",
-        unit="season",
-        sentence="Time of the year of the cutoff, from 0 = 1 January to 1 = 31 December: the same "
-        "for every customer",
-        says="the time of the year: {cutoff_season}",
-        parts={},
-        value=season_of(nw.col("cutoff_day")),
+        "cutoff_season", "calendar", "season",
+        "Time of the year of the cutoff, from 0 = 1 January to 1 = 31 December: the same "
+        "for every customer", "the time of the year: {cutoff_season}",
+        {},
+        season_of(nw.col("cutoff_day")),
     ),
-)
+)  # fmt: skip

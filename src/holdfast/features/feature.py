@@ -8,7 +8,7 @@ that is not defined is null; NaN and infinity never occur.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -22,7 +22,7 @@ WINDOWS_DAYS = (7, 30, 90, 180, 365)
 days_ago = nw.col("days_ago")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Feature:
     """One feature.
 
@@ -40,7 +40,7 @@ class Feature:
         Level 1: name -> aggregate over the rows of one customer and cutoff. Parts of one name are
         one expression.
     value
-        Level 2: an expression over parts.
+        Level 2: an expression over parts; None: the only part as it is.
     needs
         What the study must have for it: "orders", "amounts", "products", "treatments" or a kind of
         event.
@@ -52,8 +52,16 @@ class Feature:
     sentence: str
     says: str
     parts: Mapping[str, nw.Expr] = field(repr=False)
-    value: nw.Expr = field(repr=False)
+    value: nw.Expr | None = field(default=None, repr=False)
     needs: frozenset[str] = frozenset()
+
+    @property
+    def expression(self) -> nw.Expr:
+        """Level 2, over parts."""
+        if self.value is not None:
+            return self.value
+        (part,) = self.parts
+        return nw.col(part)
 
     @property
     def heading(self) -> str:
@@ -86,20 +94,37 @@ def ratio(numerator: nw.Expr, denominator: nw.Expr) -> nw.Expr:
     return nw.when(denominator != 0).then(numerator / denominator)
 
 
-def window_name(stem: str, within_days: int | None, *, whole: str = "") -> str:
-    """Name the feature of one window.
+def windowed(
+    name: str, group: Group, unit: Unit, sentence: str, says: str,
+    measure: str, windows_days: Iterable[int | None], *, needs: str = "",
+) -> tuple[Feature, ...]:  # fmt: skip
+    """One feature for each trailing window: the sum of a measure in it.
 
-    >>> (window_name("spend", 30), window_name("spend", None, whole="spend_total"),
-    ...  window_name("n_orders", None))
-    ('spend_30d', 'spend_total', 'n_orders')
+    Parameters
+    ----------
+    name
+        As it is for the whole time (None in `windows_days`); a window's is its stem and days.
+    sentence, says
+        With {window} where the window is said; a colon and the value follow what is said.
+
+    >>> spend = windowed("spend_total", "purchases", "currency", "Spent {window}", "spent {window}",
+    ...                  "net_minor", (30, None))
+    >>> [(feature.name, feature.sentence) for feature in spend]
+    [('spend_30d', 'Spent in the last 30 days'), ('spend_total', 'Spent in all')]
     """
-    return f"{stem}_{within_days}d" if within_days is not None else whole or stem
-
-
-def window_words(within_days: int | None) -> str:
-    """Say a window.
-
-    >>> window_words(30), window_words(None)
-    ('in the last 30 days', 'in all')
-    """
-    return f"in the last {within_days} days" if within_days is not None else "in all"
+    features = []
+    for days in windows_days:
+        named = name if days is None else f"{name.removesuffix('_total')}_{days}d"
+        window = "in all" if days is None else f"in the last {days} days"
+        part = f"{named}_minor" if unit == "currency" else named
+        feature = Feature(
+            named,
+            group,
+            unit,
+            sentence.format(window=window),
+            f"{says.format(window=window)}: {{{named}}}",
+            {part: total(measure, within_days=days)},
+            needs=frozenset({needs} if needs else ()),
+        )
+        features.append(feature)
+    return tuple(features)

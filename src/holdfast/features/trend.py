@@ -20,63 +20,37 @@ def _change(recent: nw.Expr, longer: nw.Expr, *, recent_days: int, longer_days: 
     return ratio(now - before, now.abs() + before.abs())
 
 
-def _windows(stem: str, measure: str, pair: tuple[int, int]) -> dict[str, nw.Expr]:
-    return {stem.format(days): total(measure, within_days=days) for days in pair}
+def _change_of(stem: str, measure: str, what: str, says: str, *, needs: str = "") -> list[Feature]:
+    """The change of a measure for each pair of windows; money's parts are in minor units."""
+    features = []
+    part = f"{stem}_{{}}d_minor" if needs == "amounts" else f"{stem}_{{}}d"
+    for recent, longer in _PAIRS_DAYS:
+        feature = Feature(
+            f"{stem.removeprefix('n_').removesuffix('s')}_change_{recent}d",
+            "trend",
+            "change",
+            f"{what} of the last {recent} days against the {longer - recent} days before, -1 to 1",
+            f"{says} in the last {recent} days: {{{stem}_{recent}d}}; "
+            f"in the last {longer} days: {{{stem}_{longer}d}}",
+            {part.format(days): total(measure, within_days=days) for days in (recent, longer)},
+            _change(
+                nw.col(part.format(recent)),
+                nw.col(part.format(longer)),
+                recent_days=recent,
+                longer_days=longer,
+            ),
+            frozenset({needs} if needs else ()),
+        )
+        features.append(feature)
+    return features
 
-
-def _purchase_change(pair: tuple[int, int]) -> Feature:
-    recent, longer = pair
-    return Feature(
-        name=f"purchase_change_{recent}d",
-        group="trend",
-        unit="change",
-        sentence=f"Purchases of the last {recent} days against the {longer - recent} days before, "
-        "-1 to 1",
-        says=f"purchases in the last {recent} days: {{n_purchases_{recent}d}}; "
-        f"in the last {longer} days: {{n_purchases_{longer}d}}",
-        parts=_windows("n_purchases_{}d", "is_purchase", pair),
-        value=_change(
-            nw.col(f"n_purchases_{recent}d"),
-            nw.col(f"n_purchases_{longer}d"),
-            recent_days=recent,
-            longer_days=longer,
-        ),
-    )
-
-
-def _spend_change(pair: tuple[int, int]) -> Feature:
-    recent, longer = pair
-    return Feature(
-        name=f"spend_change_{recent}d",
-        group="trend",
-        unit="change",
-        sentence=f"Net spend of the last {recent} days against the {longer - recent} days before, "
-        "-1 to 1",
-        says=f"spent in the last {recent} days: {{spend_{recent}d}}; in the last {longer} days: "
-        f"{{spend_{longer}d}}",
-        parts=_windows("spend_{}d_minor", "net_minor", pair),
-        value=_change(
-            nw.col(f"spend_{recent}d_minor"),
-            nw.col(f"spend_{longer}d_minor"),
-            recent_days=recent,
-            longer_days=longer,
-        ),
-        needs=frozenset({"amounts"}),
-    )
-
-
-_GAP_CHANGE = Feature(
-    name="gap_change",
-    group="trend",
-    unit="ratio",
-    sentence="The last gap over the usual gap: above 1 = slowing down",
-    says="the last two purchases lay {gap_last} apart; usually {gap_mean}",
-    parts={**GAP_PARTS, **GAP_LAST_PARTS},
-    value=ratio(GAP_LAST, GAP_MEAN),
-)
 
 FEATURES = (
-    *(_purchase_change(pair) for pair in _PAIRS_DAYS),
-    *(_spend_change(pair) for pair in _PAIRS_DAYS),
-    _GAP_CHANGE,
-)
+    *_change_of("n_purchases", "is_purchase", "Purchases", "purchases"),
+    *_change_of("spend", "net_minor", "Net spend", "spent", needs="amounts"),
+    Feature(
+        "gap_change", "trend", "ratio", "The last gap over the usual gap: above 1 = slowing down",
+        "the last two purchases lay {gap_last} apart; usually {gap_mean}",
+        {**GAP_PARTS, **GAP_LAST_PARTS}, ratio(GAP_LAST, GAP_MEAN),
+    ),
+)  # fmt: skip
