@@ -75,9 +75,8 @@ def find_leaky_columns(table: Table) -> Iterator[Finding]:
             evidence=_describe(strong[:8], table),
             meaning="One fact seldom tells so much before a customer leaves: the label was made "
             "from it, or it was written down after the outcome.",
-            fix="Ask when each of them is known "
-            f"({join_names([leak.column for leak in strong])}); hide what is known only "
-            "afterwards.",
+            fix=f"Ask when each of them is known ({join_names([leak.column for leak in strong])}); "
+            "hide what is known only afterwards.",
         )
 
 

@@ -26,12 +26,10 @@ _LAST_PURCHASES = """
     WITH few AS (
         SELECT customer_id, product_id, day, is_return FROM transactions WHERE {sample})
     SELECT back.customer_id, back.day, max(bought.day) AS bought_day
-    FROM few AS back
-    JOIN few AS bought ON back.customer_id = bought.customer_id
+    FROM few AS back JOIN few AS bought ON back.customer_id = bought.customer_id
         AND back.product_id = bought.product_id AND bought.day <= back.day
     WHERE back.is_return AND NOT bought.is_return
-    GROUP BY ALL
-    ORDER BY ALL
+    GROUP BY ALL ORDER BY ALL
 """
 
 

@@ -32,14 +32,11 @@ _Gap = tuple[int, int, int]
 def describe_calendar(log: CheckedLog) -> Topic:
     """Describe the days of a log."""
     days = log.query(f"""
-        SELECT
-            CAST(day AS INTEGER) AS day,
-            count(*) AS lines,
-            -- A log of dates has no last second.
+        -- A log of dates has no last second.
+        SELECT CAST(day AS INTEGER) AS day, count(*) AS lines,
             nullif(max(date_diff('second', date_trunc('day', local), local)), 0) AS last_second
         FROM (SELECT day, {log.local_time} AS local FROM transactions)
-        GROUP BY day
-        ORDER BY day
+        GROUP BY day ORDER BY day
     """)
     present = days["day"].to_numpy().astype(int)
     first, last = int(present[0]), int(present[-1])

@@ -18,9 +18,8 @@ from holdfast.ingest.validation import Rows
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Listener, Silence, Steps
 from holdfast.quality.data_report import CHECK_TOPICS, describe_log, describe_snapshot, find_in_log
-from holdfast.quality.gate import as_of_day, log_gate, snapshot_gate
 from holdfast.quality.rules import find_rules_not_run
-from holdfast.quality.sufficiency import Sufficiency
+from holdfast.quality.sufficiency import Sufficiency, as_of_day, check_log, check_snapshot
 from holdfast.quality.topics import CheckedLog, Topic
 from holdfast.study import Study
 from holdfast.windows import date_of
@@ -108,7 +107,7 @@ def _check_log(study: Study, warehouse: Warehouse, steps: Steps) -> Check:
         besides = tuple(find_in_log(checked))
         step.detail = f"{len(topics)} topics"
     with steps("Is it enough?") as step:
-        gate = log_gate(study, warehouse, end_day=log.end_day)
+        gate = check_log(study, warehouse, end_day=log.end_day)
         step.detail = ", ".join(count.name for count in gate.counts if not count.holds) or "yes"
     stale = tuple(_stale_inputs(study, warehouse))
     return _check(study, log, topics, gate, findings=besides, failures=stale)
@@ -121,7 +120,8 @@ def _check_snapshot(study: Study, warehouse: Warehouse, steps: Steps) -> Check:
     with steps("Look at it") as step:
         topics = describe_snapshot(snapshot, warehouse)
         step.detail = f"{len(topics)} topics"
-    return _check(study, snapshot, topics, snapshot_gate(study, snapshot.frame))
+    gate = check_snapshot(snapshot.frame["churned"], needs=study.check.needs)
+    return _check(study, snapshot, topics, gate)
 
 
 def _check(

@@ -32,11 +32,11 @@ def write_contract(contract: DataContract, folder: Path) -> Path:
     return _write(path, _HEAD + odcs)
 
 
-def write_page(found: Check, path: Path) -> Path:
+def write_page(check: Check, path: Path) -> Path:
     """Write the data report as one HTML file that loads nothing."""
     from holdfast.report.pages import data_page
 
-    return _write(path, data_page(found.study, found.as_dict()))
+    return _write(path, data_page(check.study, check.as_dict()))
 
 
 def _write(path: Path, text: str) -> Path:

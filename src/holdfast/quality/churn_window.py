@@ -44,16 +44,13 @@ def churn_window(study: Study, *, listener: Listener | None = None) -> ChurnWind
             ingested = read_order_log(study, warehouse)
             step.detail = f"{ingested.rows.accepted:,} rows, {ingested.n_customers:,} customers"
         with steps("Find the churn window") as step:
-            found = ask(study, warehouse, end_day=ingested.end_day)
-            step.detail = (
-                f"{found.window.days} days"
-                if found.window.days is not None
-                else "the log is too short"
-            )
-    return found
+            churn = read_churn_window(study, warehouse, end_day=ingested.end_day)
+            days = churn.window.days
+            step.detail = "the log is too short" if days is None else f"{days} days"
+    return churn
 
 
-def ask(study: Study, warehouse: Warehouse, *, end_day: int) -> ChurnWindow:
+def read_churn_window(study: Study, warehouse: Warehouse, *, end_day: int) -> ChurnWindow:
     """Find what churn is in the log that the warehouse holds."""
     bought = warehouse.table("activity").filter(nw.col("n_orders") > 0)
     return find_churn_window(
@@ -67,17 +64,16 @@ def ask(study: Study, warehouse: Warehouse, *, end_day: int) -> ChurnWindow:
     )
 
 
-def shortened(found: ChurnWindow) -> dict[str, Any]:
+def summarise_churn_window(churn: ChurnWindow) -> dict[str, Any]:
     """The churn window as a run keeps it: the curve thinned out for drawing, the single gaps left
     out.
     """
-    told = found.as_dict()
-    step = max(len(told["curve"]) // CURVE_POINTS, 1)
-    return {**told, "curve": told["curve"][::step], "gaps": []}
+    step = max(churn.curve.height // CURVE_POINTS, 1)
+    return churn.as_dict() | {"curve": churn.curve[::step].to_dicts(), "gaps": []}
 
 
 def _endings(study: Study, warehouse: Warehouse) -> pl.DataFrame | None:
     if study.customers is None or not warehouse.has("endings"):
         return None
-    known = warehouse.read(warehouse.table("endings"))
-    return known.with_columns(cause_of("end_reason", involuntary=study.customers.involuntary))
+    endings = warehouse.read(warehouse.table("endings"))
+    return endings.with_columns(cause_of("end_reason", involuntary=study.customers.involuntary))

@@ -33,13 +33,10 @@ def describe_clock(log: CheckedLog) -> Topic:
         facts = {"time_zone": zone, "dates_only": True}
         return Topic("clock", "Time of day", facts, ("The log has dates, no times.",))
     halves = log.query(f"""
-        SELECT
-            CAST(day AS INTEGER) AS day,
-            CAST(2 * hour(local) + minute(local) // 30 AS INTEGER) AS half,
-            count(*) AS lines
+        SELECT CAST(day AS INTEGER) AS day, count(*) AS lines,
+            CAST(2 * hour(local) + minute(local) // 30 AS INTEGER) AS half
         FROM (SELECT day, {log.local_time} AS local FROM transactions)
-        GROUP BY ALL
-        ORDER BY ALL
+        GROUP BY ALL ORDER BY day, half
     """)
     by_hour = _profile(halves).reshape(24, 2).sum(axis=1)
     start = _quietest(by_hour)

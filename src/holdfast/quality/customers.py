@@ -46,21 +46,16 @@ def describe_unusual_customers(log: CheckedLog) -> Topic | None:
         return None
     log.warehouse.con.execute(f"""
         CREATE OR REPLACE TEMP TABLE spenders AS
-        SELECT
-            customer_id,
-            CAST(sum(amount_minor) AS DOUBLE) / {log.scale} AS revenue,
+        SELECT customer_id, CAST(sum(amount_minor) AS DOUBLE) / {log.scale} AS revenue,
             count(*) FILTER (NOT is_return) AS lines,
             coalesce(avg(quantity) FILTER (NOT is_return), 1) AS units_per_line,
             count(DISTINCT hour({log.local_time})) AS hours_used
-        FROM transactions
-        GROUP BY customer_id
+        FROM transactions GROUP BY customer_id
     """)
     customers, revenue, top = log.row("""
         SELECT count(*), sum(revenue), sum(revenue) FILTER (place <= greatest(1, n // 100))
         FROM (
-            SELECT
-                revenue,
-                row_number() OVER (ORDER BY revenue DESC) AS place,
+            SELECT revenue, row_number() OVER (ORDER BY revenue DESC) AS place,
                 count(*) OVER () AS n
             FROM spenders)
     """)
@@ -68,37 +63,21 @@ def describe_unusual_customers(log: CheckedLog) -> Topic | None:
         WITH usual AS (
             SELECT median(revenue) AS revenue, median(units_per_line) AS units FROM spenders),
         habits AS (
-            SELECT
-                customer_id,
-                CAST(sum(n_orders) AS BIGINT) AS orders,
+            SELECT customer_id, CAST(sum(n_orders) AS BIGINT) AS orders,
                 max(n_orders) AS most_orders_a_day,
                 count(purchase_gap) >= {MANY_ORDERS}
                     AND stddev_pop(purchase_gap) < {TOO_EVEN} * avg(purchase_gap) AS is_even
-            FROM activity
-            WHERE n_orders > 0
-            GROUP BY customer_id),
+            FROM activity WHERE n_orders > 0 GROUP BY customer_id),
         customers AS (
-            SELECT
-                *,
-                most_orders_a_day > {BOT_ORDERS_A_DAY}
-                    OR is_even
-                    OR (hours_used >= {BOT_HOURS} AND orders >= {MANY_ORDERS}) AS is_robot
-            FROM spenders
-            JOIN habits USING (customer_id))
-        SELECT
-            customer_id,
-            CASE WHEN is_robot THEN 'robot' ELSE 'wholesale' END AS kind,
-            c.revenue,
-            lines,
-            orders,
-            units_per_line,
-            most_orders_a_day,
-            hours_used
+            SELECT *, most_orders_a_day > {BOT_ORDERS_A_DAY} OR is_even
+                OR (hours_used >= {BOT_HOURS} AND orders >= {MANY_ORDERS}) AS is_robot
+            FROM spenders JOIN habits USING (customer_id))
+        SELECT customer_id, CASE WHEN is_robot THEN 'robot' ELSE 'wholesale' END AS kind,
+            c.revenue, lines, orders, units_per_line, most_orders_a_day, hours_used
         FROM customers AS c, usual
         WHERE is_robot OR (c.revenue > {WHOLESALE_SPEND} * usual.revenue
             AND units_per_line > {WHOLESALE_QUANTITY} * usual.units)
-        ORDER BY c.revenue DESC, customer_id
-        LIMIT {_MOST_UNUSUAL}
+        ORDER BY c.revenue DESC, customer_id LIMIT {_MOST_UNUSUAL}
     """)
     revenue = revenue or 0.0
     share = top / revenue if revenue > 0 else 0.0
@@ -148,8 +127,7 @@ def describe_new_customers(log: CheckedLog) -> Topic:
     firsts = log.query("""
         SELECT CAST(day AS INTEGER) AS day, count(*) AS customers
         FROM (SELECT min(day) AS day FROM activity WHERE n_orders > 0 GROUP BY customer_id)
-        GROUP BY day
-        ORDER BY day
+        GROUP BY day ORDER BY day
     """)
     days, customers = (firsts[name].to_numpy() for name in ("day", "customers"))
     first, last, end = int(days[0]), int(days[-1]), log.log.end_day
@@ -194,8 +172,7 @@ def _known_before(log: CheckedLog) -> int | None:
         return None
     sql = """
         SELECT count(DISTINCT customer_id)
-        FROM customers
-        SEMI JOIN transactions USING (customer_id)
+        FROM customers SEMI JOIN transactions USING (customer_id)
         WHERE known_from_day < ?
     """
     return int(log.row(sql, log.log.first_day)[0])
@@ -240,11 +217,7 @@ def describe_ids_of(table: str, warehouse: Warehouse) -> Topic:
     )
     pairs = warehouse.con.execute(f"""
         SELECT string_agg(id, ' / ' ORDER BY id)
-        FROM ids
-        GROUP BY {bare}
-        HAVING count(*) > 1
-        ORDER BY 1
-        LIMIT 3
+        FROM ids GROUP BY {bare} HAVING count(*) > 1 ORDER BY 1 LIMIT 3
     """).fetchall()
     by_case, by_blanks = customers - n_lower, n_lower - n_bare
     facts: dict[str, Any] = {"customers": customers}

@@ -28,35 +28,23 @@ def describe_giant_lines(log: CheckedLog) -> Topic | None:
         return None
     rows = log.query(f"""
         WITH usual AS (
-            SELECT
-                quantile_cont(quantity, 0.99) AS quantity,
+            SELECT quantile_cont(quantity, 0.99) AS quantity,
                 quantile_cont(amount_minor, 0.99) AS amount
-            FROM transactions
-            WHERE NOT is_return AND amount_minor > 0),
+            FROM transactions WHERE NOT is_return AND amount_minor > 0),
         giant AS (
-            SELECT t.*
-            FROM transactions AS t, usual
+            SELECT t.* FROM transactions AS t, usual
             WHERE NOT is_return AND (t.quantity > {GIANT} * usual.quantity
                 OR t.amount_minor > {GIANT} * usual.amount)
-            ORDER BY t.amount_minor DESC, t.customer_id
-            LIMIT {_MOST_GIANTS})
-        SELECT
-            g.order_id,
-            g.customer_id,
-            g.product_id,
-            g.occurred_at,
-            g.quantity,
+            ORDER BY t.amount_minor DESC, t.customer_id LIMIT {_MOST_GIANTS})
+        SELECT g.order_id, g.customer_id, g.product_id, g.occurred_at, g.quantity,
             g.amount_minor / {log.scale} AS amount,
             CAST(min(date_diff('second', g.occurred_at, r.occurred_at)) / 60 AS DOUBLE)
                 AS back_after_minutes
         FROM giant AS g
-        LEFT JOIN transactions AS r ON r.is_return
-            AND r.customer_id = g.customer_id
+        LEFT JOIN transactions AS r ON r.is_return AND r.customer_id = g.customer_id
             AND r.product_id IS NOT DISTINCT FROM g.product_id
-            AND r.amount_minor = -g.amount_minor
-            AND r.occurred_at >= g.occurred_at
-        GROUP BY ALL
-        ORDER BY amount DESC, g.customer_id
+            AND r.amount_minor = -g.amount_minor AND r.occurred_at >= g.occurred_at
+        GROUP BY ALL ORDER BY amount DESC, g.customer_id
     """)
     currency = log.study.currency
     giants = tuple(_describe(row, currency) for row in rows.head(NAMED).iter_rows(named=True))
@@ -115,25 +103,17 @@ def describe_returns(log: CheckedLog) -> Topic | None:
         WITH back AS (SELECT *, {other} AS key FROM transactions WHERE is_return),
         sold AS (
             SELECT customer_id, {key} AS key, -amount_minor AS amount_minor, occurred_at
-            FROM transactions
-            WHERE NOT is_return),
+            FROM transactions WHERE NOT is_return),
         bought AS (
             SELECT customer_id, key, min(occurred_at) AS first FROM sold GROUP BY ALL),
         matched AS (
             SELECT back.amount_minor, bought.first <= back.occurred_at AS is_matched
-            FROM back
-            LEFT JOIN bought USING (customer_id, key)),
+            FROM back LEFT JOIN bought USING (customer_id, key)),
         soon AS (
             SELECT date_diff('minute', sold.occurred_at, back.occurred_at) AS minutes
-            FROM back
-            ASOF JOIN sold ON back.customer_id = sold.customer_id
-                AND back.key = sold.key
-                AND back.amount_minor = sold.amount_minor
-                AND back.occurred_at >= sold.occurred_at)
-        SELECT
-            count(*),
-            count(*) FILTER (is_matched),
-            coalesce(-sum(amount_minor), 0),
+            FROM back ASOF JOIN sold ON back.customer_id = sold.customer_id AND back.key = sold.key
+                AND back.amount_minor = sold.amount_minor AND back.occurred_at >= sold.occurred_at)
+        SELECT count(*), count(*) FILTER (is_matched), coalesce(-sum(amount_minor), 0),
             coalesce(-sum(amount_minor) FILTER (is_matched IS NOT true), 0),
             (SELECT count(*) FROM soon WHERE minutes <= {SOON_MINUTES})
         FROM matched
@@ -180,8 +160,7 @@ def describe_duplicates(log: CheckedLog) -> Topic:
         SELECT CAST(coalesce(sum(n - 1), 0) AS BIGINT), CAST(coalesce(sum(files - 1), 0) AS BIGINT)
         FROM (
             SELECT count(*) AS n, count(DISTINCT _file) AS files
-            FROM {source.table}
-            WHERE verdict = 0
+            FROM {source.table} WHERE verdict = 0
             GROUP BY hash(customer_id, occurred_at, order_id, product_id, quantity, amount_minor))
     """)
     facts = {

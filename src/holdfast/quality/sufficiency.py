@@ -2,24 +2,73 @@
 below them.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 import narwhals as nw
 import polars as pl
 
 from holdfast.errors import NotEnoughData
-from holdfast.findings import Finding, Severity
-from holdfast.study import Needs
-from holdfast.windows import date_of
+from holdfast.findings import Finding
+from holdfast.io.warehouse import Warehouse
+from holdfast.study import Needs, Study, eligible_days
+from holdfast.windows import date_of, day_of, parse_day
 
 Result = Literal["churn", "value", "backtest", "rhythm", "scores of today"]
 
 RHYTHM_PURCHASES = 3
 """Purchases from which on a customer has two gaps, and so a rhythm."""
+_ADVICE = {
+    "few-customers": (
+        "Totals, gaps and the churn window can still be given, with their ranges; scores of single "
+        "customers cannot.",
+        "collect more customers, or pool shops that sell alike",
+    ),
+    "short-log": (
+        "What was bought can be counted, and the gaps so far; no outcome is old enough to learn "
+        "from and to prove on.",
+        "use a longer log, or a churn.horizon_days of at most {longest}",
+    ),
+    "stale-log": (
+        "The past can be described and proved; who is at risk today cannot, since the latest "
+        "orders are not in the log.",
+        "load the latest orders, or check for a source that stopped",
+    ),
+    "no-rhythm": (
+        "Who buys a second time can be said; how often somebody buys, and who is overdue, cannot.",
+        "use a longer log, or a customer_id that is the same from order to order",
+    ),
+    "few-churned": (
+        "The share that left can be given, not who is next.",
+        "use a longer log, or a shorter churn.horizon_days: more customers are silent for a "
+        "shorter time",
+    ),
+    "few-kept": (
+        "The share that stayed can be given, not who will, nor what they will spend.",
+        "use a longer log, or a longer churn.horizon_days: more customers return within a longer "
+        "time",
+    ),
+}
+_SNAPSHOT_ADVICE = {
+    "few-customers": (
+        "The columns can be described; scores of single customers cannot be trusted.",
+        "collect more customers",
+    ),
+    "few-churned": (
+        "The share that left can be given, not who is next.",
+        "collect more customers who left",
+    ),
+    "few-kept": (
+        "The share that stayed can be given, not who will.",
+        "collect more customers who stayed",
+    ),
+}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Count:
     """One count of the gate.
 
@@ -29,26 +78,33 @@ class Count:
         Of the finding where it fails.
     needed, found
         In `unit`; at least, but for days since the last order: at most.
-    missing
-        By how much it fails; 0 where it holds.
     withheld
-        Results that are not to be told where it fails.
+        Results that are not given where it fails.
     """
 
     name: str
     unit: str
     needed: int
     found: int
-    missing: int
     withheld: tuple[Result, ...]
+
+    @property
+    def missing(self) -> int:
+        """By how much it fails; 0 where it holds."""
+        lack = self.needed - self.found
+        return max(-lack if self.name == "stale-log" else lack, 0)
 
     @property
     def holds(self) -> bool:
         """Whether there is enough."""
         return self.missing == 0
 
+    def as_dict(self) -> dict[str, Any]:
+        """The count as plain values."""
+        return asdict(self) | {"missing": self.missing, "holds": self.holds}
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclass(frozen=True)
 class Sufficiency:
     """The gate's answer: all counts, and a finding for each that fails."""
 
@@ -57,21 +113,38 @@ class Sufficiency:
 
     @property
     def withheld(self) -> tuple[Result, ...]:
-        """Results that are not to be told, in order of the counts that fail."""
-        return tuple(
-            dict.fromkeys(
-                result for count in self.counts if not count.holds for result in count.withheld
-            )
-        )
+        """Results that are not given, in order of the counts that fail."""
+        results = (name for count in self.counts if not count.holds for name in count.withheld)
+        return tuple(dict.fromkeys(results))
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain values."""
         return {
             "enough": not self.withheld,
-            "counts": [asdict(count) | {"holds": count.holds} for count in self.counts],
+            "counts": [count.as_dict() for count in self.counts],
             "withheld": list(self.withheld),
             "findings": [finding.as_dict() for finding in self.findings],
         }
+
+
+def check_log(study: Study, warehouse: Warehouse, *, end_day: int) -> Sufficiency:
+    """Ask whether the log in the warehouse is enough for the study."""
+    return sufficiency(
+        warehouse.table("activity"),
+        end_day=end_day,
+        horizon_days=study.churn.horizon_days,
+        eligible_days=eligible_days(study.churn.eligible),
+        needs=study.check.needs,
+        as_of_day=as_of_day(study),
+    )
+
+
+def as_of_day(study: Study) -> int | None:
+    """The day that the data should reach up to; None where the study names none."""
+    day = study.check.as_of
+    if day == "today":
+        return day_of(datetime.now(ZoneInfo(study.time_zone)).date())
+    return None if day is None else parse_day(day)
 
 
 def sufficiency(
@@ -104,41 +177,58 @@ def sufficiency(
     NotEnoughData
         The log has no order at all.
     """
-    seen = _seen(activity, cutoff_day=end_day - horizon_days, eligible_days=eligible_days)
+    seen = _count_customers(activity, end_day - horizon_days, eligible_days)
     if not seen["customers"]:
         raise NotEnoughData("the log has no order", fix="check which rows were accepted")
-    now_day = end_day if as_of_day is None else as_of_day
-    counts = _counts(
-        seen, needs or Needs(), end_day=end_day, now_day=now_day, horizon_days=horizon_days
+    needs, now_day = needs or Needs(), end_day if as_of_day is None else as_of_day
+    span, since = end_day - seen["first_day"], now_day - seen["last_day"]
+    needed_span = max(needs.span_days, needs.span_horizons * horizon_days)
+    learning: tuple[Result, ...] = ("churn", "value", "backtest")
+    customers, outcomes = seen["customers"], needs.outcomes
+    counts = (
+        Count("few-customers", "customers with an order", needs.customers, customers, learning),
+        Count("short-log", "days of log", needed_span, span, learning),
+        Count(
+            "stale-log",
+            "days since the last order",
+            needs.last_order_days,
+            since,
+            ("scores of today",),
+        ),
+        Count(
+            "no-rhythm",
+            "customers with three purchases",
+            needs.rhythm_customers,
+            seen["rhythm"],
+            ("rhythm",),
+        ),
+        Count("few-churned", "customers who churned", outcomes, seen["churned"], ("churn",)),
+        Count("few-kept", "customers who were kept", outcomes, seen["kept"], ("churn", "value")),
     )
     now = "log's end" if as_of_day is None else f"day asked about, {date_of(now_day)}"
-    span_days = end_day - seen["first_day"]
-    situation = _Situation(end_day=end_day, horizon_days=horizon_days, span_days=span_days, now=now)
-    return Sufficiency(
-        counts=counts,
-        findings=tuple(_finding(count, situation) for count in counts if not count.holds),
-    )
+    over = f"over the {horizon_days} days from {date_of(end_day - horizon_days)}"
+    advice = {
+        name: (remains, fix.format(longest=max(span // 2, 1)))
+        for name, (remains, fix) in _ADVICE.items()
+    }
+    return Sufficiency(counts, tuple(_find_lacks(counts, advice, now=now, over=f" {over}")))
 
 
-def snapshot_sufficiency(churned: pl.Series, *, needs: Needs | None = None) -> Sufficiency:
+def check_snapshot(churned: pl.Series, *, needs: Needs) -> Sufficiency:
     """Hold a snapshot against the counts that it can show: its customers, and how many of them left
     and stayed.
     """
-    left, needs = int(churned.sum()), needs or Needs()
+    n, left = len(churned), int(churned.sum())
     counts = (
-        _at_least("few-customers", "customers", needs.customers, len(churned), "churn", "value"),
-        _at_least("few-churned", "customers who churned", needs.outcomes, left, "churn"),
-        _at_least(
-            "few-kept", "customers who were kept", needs.outcomes, len(churned) - left, "churn"
-        ),
+        Count("few-customers", "customers", needs.customers, n, ("churn", "value")),
+        Count("few-churned", "customers who churned", needs.outcomes, left, ("churn",)),
+        Count("few-kept", "customers who were kept", needs.outcomes, n - left, ("churn",)),
     )
-    return Sufficiency(
-        counts=counts, findings=tuple(_finding(count, None) for count in counts if not count.holds)
-    )
+    return Sufficiency(counts, tuple(_find_lacks(counts, _SNAPSHOT_ADVICE)))
 
 
-def _seen(
-    activity: nw.LazyFrame[Any], *, cutoff_day: int, eligible_days: int | None
+def _count_customers(
+    activity: nw.LazyFrame[Any], cutoff_day: int, eligible_days: int | None
 ) -> dict[str, int]:
     day, last_before = nw.col("day"), nw.col("last_before")
     customers = (
@@ -151,161 +241,47 @@ def _seen(
             last_before=nw.when(day < cutoff_day).then(day).max(),
         )
     )
-    eligible = (
-        ~last_before.is_null()
-        if eligible_days is None
-        else last_before >= cutoff_day - eligible_days
-    )
+    eligible = ~last_before.is_null()
+    if eligible_days is not None:
+        eligible = last_before >= cutoff_day - eligible_days
     kept = nw.col("last_day") >= cutoff_day
     counted = customers.select(
         customers=nw.len(),
         first_day=nw.col("first_day").min(),
         last_day=nw.col("last_day").max(),
-        rhythm=_how_many(nw.col("purchases") >= RHYTHM_PURCHASES),
-        churned=_how_many(eligible & ~kept),
-        kept=_how_many(eligible & kept),
+        rhythm=_count_where(nw.col("purchases") >= RHYTHM_PURCHASES),
+        churned=_count_where(eligible & ~kept),
+        kept=_count_where(eligible & kept),
     )
     row: pl.DataFrame = counted.collect("polars").to_native()
     return {name: int(value or 0) for name, value in row.row(0, named=True).items()}
 
 
-def _how_many(condition: nw.Expr) -> nw.Expr:
+def _count_where(condition: nw.Expr) -> nw.Expr:
     return nw.when(condition).then(nw.lit(1)).otherwise(nw.lit(0)).sum()
 
 
-def _counts(
-    seen: dict[str, int], needs: Needs, *, end_day: int, now_day: int, horizon_days: int
-) -> tuple[Count, ...]:
-    span, since = end_day - seen["first_day"], now_day - seen["last_day"]
-    learning: tuple[Result, ...] = ("churn", "value", "backtest")
-    return (
-        _at_least(
-            "few-customers",
-            "customers with an order",
-            needs.customers,
-            seen["customers"],
-            *learning,
-        ),
-        _at_least(
-            "short-log",
-            "days of log",
-            max(needs.span_days, needs.span_horizons * horizon_days),
-            span,
-            *learning,
-        ),
-        Count(
-            name="stale-log",
-            unit="days since the last order",
-            needed=needs.last_order_days,
-            found=since,
-            missing=max(since - needs.last_order_days, 0),
-            withheld=("scores of today",),
-        ),
-        _at_least(
-            "no-rhythm",
-            "customers with three purchases",
-            needs.rhythm_customers,
-            seen["rhythm"],
-            "rhythm",
-        ),
-        _at_least("few-churned", "customers who churned", needs.outcomes, seen["churned"], "churn"),
-        _at_least(
-            "few-kept", "customers who were kept", needs.outcomes, seen["kept"], "churn", "value"
-        ),
-    )
-
-
-def _at_least(name: str, unit: str, needed: int, found: int, *withheld: Result) -> Count:
-    missing = max(needed - found, 0)
-    return Count(
-        name=name, unit=unit, needed=needed, found=found, missing=missing, withheld=withheld
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Situation:
-    end_day: int
-    horizon_days: int
-    span_days: int
-    now: str
-
-
-def _finding(count: Count, log: _Situation | None) -> Finding:
-    remains, fix = (_ADVICE if log else _SNAPSHOT_ADVICE)[count.name]
-    return Finding(
-        count.name,
-        _severity(count),
-        evidence=_evidence(count, log) if log else _said(count),
-        meaning=f"Withheld: {', '.join(count.withheld)}. {remains}",
-        fix=fix.format(longest=max(log.span_days // 2, 1)) if log else fix,
-    )
-
-
-def _evidence(count: Count, log: _Situation) -> str:
-    if count.name == "stale-log":
-        return (
-            f"the last order is {count.found} days before the {log.now}, at most {count.needed} "
-            "are allowed"
+def _find_lacks(
+    counts: tuple[Count, ...],
+    advice: Mapping[str, tuple[str, str]],
+    *,
+    now: str = "",
+    over: str = "",
+) -> Iterator[Finding]:
+    for count in counts:
+        if count.holds:
+            continue
+        needed, is_outcome = f"{count.needed:,}", count.name in ("few-churned", "few-kept")
+        evidence = f"{count.found:,} {count.unit}, {needed} are needed: {count.missing:,} too few"
+        if count.name == "stale-log":
+            evidence = f"the last order is {count.found} days before the {now}, at most {needed}"
+            evidence += " are allowed"
+        remains, fix = advice[count.name]
+        yield Finding(
+            count.name,
+            # Where nobody left, or nobody stayed, there is nothing to learn from.
+            "fatal" if is_outcome and count.found == 0 else "warning",
+            evidence=evidence + (over if is_outcome else ""),
+            meaning=f"Withheld: {', '.join(count.withheld)}. {remains}",
+            fix=fix,
         )
-    if count.name in ("few-churned", "few-kept"):
-        return (
-            f"{_said(count)} over the {log.horizon_days} days from "
-            f"{date_of(log.end_day - log.horizon_days)}"
-        )
-    return _said(count)
-
-
-def _said(count: Count) -> str:
-    return f"{count.found:,} {count.unit}, {count.needed:,} are needed: {count.missing:,} too few"
-
-
-def _severity(count: Count) -> Severity:
-    # Where nobody left, or nobody stayed, there is nothing to learn from.
-    return "fatal" if count.name in ("few-churned", "few-kept") and count.found == 0 else "warning"
-
-
-_ADVICE = {
-    "few-customers": (
-        "Totals, gaps and the churn window can still be told, with their ranges; scores of single "
-        "customers cannot.",
-        "collect more customers, or pool shops that sell alike",
-    ),
-    "short-log": (
-        "What was bought can be told, and the gaps so far; no outcome is old enough to learn from "
-        "and to prove on.",
-        "use a longer log, or a churn.horizon_days of at most {longest}",
-    ),
-    "stale-log": (
-        "The past can be told and proved; who is at risk today cannot, since the latest orders are "
-        "not in the log.",
-        "load the latest orders, or check for a source that stopped",
-    ),
-    "no-rhythm": (
-        "Who buys a second time can be told; how often somebody buys, and who is overdue, cannot.",
-        "use a longer log, or a customer_id that is the same from order to order",
-    ),
-    "few-churned": (
-        "The share that left can be told, not who is next.",
-        "use a longer log, or a shorter churn.horizon_days: more customers are silent for a "
-        "shorter time",
-    ),
-    "few-kept": (
-        "The share that stayed can be told, not who will, nor what they will spend.",
-        "use a longer log, or a longer churn.horizon_days: more customers return within a longer "
-        "time",
-    ),
-}
-_SNAPSHOT_ADVICE = {
-    "few-customers": (
-        "The columns can be described; scores of single customers cannot be trusted.",
-        "collect more customers",
-    ),
-    "few-churned": (
-        "The share that left can be told, not who is next.",
-        "collect more customers who left",
-    ),
-    "few-kept": (
-        "The share that stayed can be told, not who will.",
-        "collect more customers who stayed",
-    ),
-}

@@ -93,14 +93,10 @@ def describe_amounts_by_file(log: CheckedLog) -> Topic | None:
 
 def _medians(period: str, table: str, log: CheckedLog) -> pl.DataFrame:
     return log.query(f"""
-        SELECT
-            {period} AS period,
-            count(*) AS lines,
+        SELECT {period} AS period, count(*) AS lines,
             median(amount_minor) / {log.scale} AS median
-        FROM {table}
-        WHERE NOT is_return AND amount_minor > 0
-        GROUP BY period
-        ORDER BY period
+        FROM {table} WHERE NOT is_return AND amount_minor > 0
+        GROUP BY period ORDER BY period
     """)
 
 
@@ -150,11 +146,8 @@ def _count_currencies(log: CheckedLog) -> list[tuple[str, int]]:
     with source.reading():
         counts: list[tuple[str, int]] = log.warehouse.con.execute(f"""
             SELECT {identifier_sql(source.fields[column])} AS word, count(*) AS n
-            FROM {source.view}
-            GROUP BY word
-            HAVING word IS NOT NULL
-            ORDER BY n DESC, word
-            LIMIT 20
+            FROM {source.view} GROUP BY word HAVING word IS NOT NULL
+            ORDER BY n DESC, word LIMIT 20
         """).fetchall()
     return counts
 

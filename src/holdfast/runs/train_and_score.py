@@ -24,9 +24,9 @@ from holdfast.ingest.snapshot import Snapshot, read_snapshot
 from holdfast.io.warehouse import Warehouse
 from holdfast.models.fitted_models import FittedModels
 from holdfast.progress import Steps
-from holdfast.quality.churn_window import ask, shortened
+from holdfast.quality.churn_window import read_churn_window, summarise_churn_window
 from holdfast.quality.data_report import RUN_TOPICS, describe_log, find_in_log
-from holdfast.quality.gate import log_gate, snapshot_gate
+from holdfast.quality.sufficiency import check_log, check_snapshot
 from holdfast.quality.topics import CheckedLog
 from holdfast.runs.activity_tables import log_record
 from holdfast.runs.summary import summarise
@@ -78,11 +78,11 @@ def log_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:
         step.detail = (
             f"{got.rows.read:,} rows, {got.n_customers:,} customers, to {date_of(got.end_day - 1)}"
         )
-        gate = log_gate(study, warehouse, end_day=got.end_day)
+        gate = check_log(study, warehouse, end_day=got.end_day)
     with steps("What came in, and what is churn in it") as step:
         checked = CheckedLog(study, warehouse, got)
         topics = describe_log(checked, RUN_TOPICS)
-        window = ask(study, warehouse, end_day=got.end_day)
+        window = read_churn_window(study, warehouse, end_day=got.end_day)
         noticed = [finding for topic in topics for finding in topic.findings]
         noticed += [*find_in_log(checked), *window.findings]
         days = window.window.days
@@ -138,7 +138,7 @@ def log_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:
         "data_report": [
             {"title": topic.title, "sentences": list(topic.sentences)} for topic in topics
         ],
-        "churn_window": shortened(window),
+        "churn_window": summarise_churn_window(window),
     }
     return replace(
         outcome,
@@ -177,7 +177,7 @@ def snapshot_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcom
         fitted.models,
         fitted.proof,
         steps,
-        findings=[*snapshot_gate(study, got.frame).findings],
+        findings=check_snapshot(got.frame["churned"], needs=study.check.needs).findings,
         answers=answers,
         cross_validated=fitted.cross_validated,
     )

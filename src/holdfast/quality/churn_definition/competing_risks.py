@@ -30,12 +30,12 @@ def cause_of(reason: str, *, involuntary: Sequence[str]) -> pl.Expr:
     >>> given.select(cause_of("why", involuntary=["card expired"])).to_series().to_list()
     ['involuntary', 'voluntary', 'no reason given']
     """
-    said = pl.col(reason).str.strip_chars().str.to_lowercase()
-    unwilling = said.is_in([word.strip().lower() for word in involuntary])
+    word = pl.col(reason).str.strip_chars().str.to_lowercase()
+    is_involuntary = word.is_in([each.strip().lower() for each in involuntary])
     return (
-        pl.when(said.is_null() | (said == ""))
+        pl.when(word.is_null() | (word == ""))
         .then(pl.lit(UNKNOWN))
-        .when(unwilling)
+        .when(is_involuntary)
         .then(pl.lit(INVOLUNTARY))
         .otherwise(pl.lit(VOLUNTARY))
         .alias("cause")
@@ -51,7 +51,7 @@ def incidence(lifetimes: pl.DataFrame, *, step_days: int = 30) -> pl.DataFrame:
         One row per customer: days (from the start to the end, or to the last day seen), cause
         (null: still there).
     step_days
-        The curves are told once in so many days, and on the last day.
+        The curves are given once in so many days, and on the last day.
 
     Returns
     -------

@@ -73,14 +73,16 @@ class EventTimes:
         share = np.cumsum(before * left / at_risk)
         # A sum over the days up to t of polynomials in share(t): running sums do.
         spread = self.hazard_variance
-        own = before**2 * left * (at_risk - left) / at_risk**3.0
+        of_cause = before**2 * left * (at_risk - left) / at_risk**3.0
         both = before * left / at_risk**2.0
         squares = (
             share**2 * spread.cumsum()
             - 2 * share * (share * spread).cumsum()
             + (share**2 * spread).cumsum()
         )
-        variance = squares + own.cumsum() - 2 * (share * both.cumsum() - (share * both).cumsum())
+        variance = (
+            squares + of_cause.cumsum() - 2 * (share * both.cumsum() - (share * both).cumsum())
+        )
         return share, np.maximum(variance, 0)
 
 

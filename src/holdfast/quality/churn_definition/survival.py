@@ -22,7 +22,7 @@ def survival(lifetimes: pl.DataFrame, *, step_days: int = 7) -> pl.DataFrame:
     lifetimes
         One row per customer: cohort, days (from the first purchase to the last), left (bool).
     step_days
-        The curve is told once in so many days.
+        The curve is given once in so many days.
 
     Returns
     -------

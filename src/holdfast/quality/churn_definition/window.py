@@ -143,7 +143,7 @@ def find_churn_window(
     horizon_days
         The further time within which a return is looked for.
     horizons_days
-        Horizons whose labels' maturity is told, besides.
+        Horizons whose labels' maturity is given, besides.
     eligible_days
         A label is for customers who bought in the last so many days before its cutoff; None: at any
         time before.
@@ -275,10 +275,12 @@ def _about_returns(
 
 
 def _about_groups(groups: pl.DataFrame) -> Iterator[Finding]:
-    own = groups.filter(pl.col("window_days").is_not_null()).sort("window_days")
-    if own.height < 2 or own["window_days"][-1] < RHYTHMS_DIFFER * own["window_days"][0]:
+    with_window = groups.filter(pl.col("window_days").is_not_null()).sort("window_days")
+    if with_window.height < 2:
         return
-    quickest, slowest = own.row(0, named=True), own.row(-1, named=True)
+    quickest, slowest = with_window.row(0, named=True), with_window.row(-1, named=True)
+    if slowest["window_days"] < RHYTHMS_DIFFER * quickest["window_days"]:
+        return
     yield Finding.note(
         "rhythms-differ",
         evidence=f"the window is {quickest['window_days']} days for the group "
@@ -295,11 +297,13 @@ def _about_causes(causes: pl.DataFrame) -> Iterator[Finding]:
         return
     last = causes.filter(pl.col("day") == pl.col("day").max())
     left = dict(last.select("cause", "left").iter_rows())
-    told = ", ".join(f"{row['incidence']:.0%} {row['cause']}" for row in last.iter_rows(named=True))
+    shares = ", ".join(
+        f"{row['incidence']:.0%} {row['cause']}" for row in last.iter_rows(named=True)
+    )
     if left.get(INVOLUNTARY):
         yield Finding.note(
             "involuntary-churn",
-            evidence=f"within {last['day'][0]:,} days of the first purchase have left: {told}",
+            evidence=f"within {last['day'][0]:,} days of the first purchase have left: {shares}",
             meaning="Who is stopped by a failed payment did not decide to leave: a better offer "
             "does not help.",
             fix="retry the payment and ask for a new card; read what moves the risk of the others "
