@@ -18,7 +18,7 @@ from holdfast.ingest.data_contract import (
     reason,
     reasons_of,
 )
-from holdfast.ingest.odcs import from_odcs
+from holdfast.ingest.odcs import read_contract
 from holdfast.ingest.sources import OpenSource
 from holdfast.ingest.sql import (
     Field,
@@ -75,9 +75,9 @@ def named_contract(study: Study) -> DataContract | None:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise StudyError(
             f"check.contract: {path} cannot be read: {' '.join(str(error).split())}",
-            fix="write ODCS as YAML",
+            fix="write ODCS as YAML or JSON",
         ) from None
-    return from_odcs(raw, where=path.name)
+    return read_contract(raw, where=path.name)
 
 
 def kinds_of(fields: Mapping[str, Field]) -> dict[str, Kind]:

@@ -8,13 +8,13 @@ limit says how many rows may: a file that exceeds it fails.
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from holdfast.study import Study
-from holdfast.study.sources import Source
 
 Kind = Literal["string", "timestamp", "number", "integer", "boolean"]
 Bound = float | str
+INPUTS = ("transactions", "events", "customers", "treatments", "snapshot")
 _COMPARISONS = {
     "mustBe": operator.eq,
     "mustNotBe": operator.ne,
@@ -24,7 +24,6 @@ _COMPARISONS = {
     "mustBeLessOrEqualTo": operator.le,
 }
 OPERATORS = (*_COMPARISONS, "mustBeBetween", "mustNotBeBetween")
-INPUTS = ("transactions", "events", "customers", "treatments", "snapshot")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +52,11 @@ class Limit:
         ...     unit="percent").holds(1, of=200)
         True
         """
-        n = 100 * rows / of if self.unit == "percent" and of else rows
+        measured = 100 * rows / of if self.unit == "percent" and of else rows
+        low, high = self.value[0], self.value[-1]
         if self.operator in _COMPARISONS:
-            return bool(_COMPARISONS[self.operator](n, self.value[0]))
-        return (self.value[0] <= n <= self.value[-1]) == (self.operator == "mustBeBetween")
+            return bool(_COMPARISONS[self.operator](measured, low))
+        return (low <= measured <= high) == (self.operator == "mustBeBetween")
 
     def __str__(self) -> str:
         value = " and ".join(f"{each:g}" for each in self.value)
@@ -141,12 +141,12 @@ def contract_of(
         Input -> column -> kind, of columns that the source has; those without a role are described,
         and nothing more is asked of them.
     """
-    given: dict[str, Source | None] = {name: getattr(study, name) for name in INPUTS}
+    sources = {name: getattr(study, name) for name in INPUTS}
     return DataContract(
         name=study.name,
         inputs={
             name: _input(name, source, study, (others or {}).get(name, {}))
-            for name, source in given.items()
+            for name, source in sources.items()
             if source is not None
         },
     )
@@ -159,79 +159,60 @@ _GRAIN = {
     "treatments": "One row per customer and campaign, those held out included.",
     "snapshot": "One row per customer.",
 }
+_ATTRIBUTE = "An attribute a model may use."
 
 
-def _input(name: str, source: Source, study: Study, others: Mapping[str, Kind]) -> InputContract:
-    roles = {role: column for role, column in dict(source.columns).items() if column is not None}  # type: ignore[attr-defined]
-    mapped = [_column(name, role, column, study) for role, column in roles.items()]
-    attributes = {each for each in getattr(source, "attributes", []) if each not in roles.values()}
+def _input(name: str, source: Any, study: Study, others: Mapping[str, Kind]) -> InputContract:
+    roles = {column: role for role, column in source.columns if column is not None}
+    attributes = getattr(source, "attributes", ())
     described = [
-        ColumnRule(
-            name=column,
-            kind=kind,
-            description="An attribute a model may use." if column in attributes else None,
-        )
+        ColumnRule(name=column, kind=kind, description=_ATTRIBUTE if column in attributes else None)
         for column, kind in others.items()
-        if column not in roles.values()
+        if column not in roles
     ]
     return InputContract(
         name=name,
         description=_GRAIN[name],
-        columns=(*mapped, *described),
-        keys=((roles["customer_id"],),) if name == "snapshot" else (),
+        columns=(*(_rule(name, role, column, study) for column, role in roles.items()), *described),
+        keys=((source.columns.customer_id,),) if name == "snapshot" else (),
         fresh_days=study.check.needs.last_order_days if name == "transactions" else None,
     )
 
 
-def _column(name: str, role: str, column: str, study: Study) -> ColumnRule:
+def _rule(name: str, role: str, column: str, study: Study) -> ColumnRule:
+    """What a column promises by its role: a string, unless it is one of these."""
     money = f"{study.currency}, {study.minor_digits} decimals"
     when = f"in the time zone {study.time_zone} unless it names an offset"
-    rules: dict[str, ColumnRule] = {
-        "customer_id": ColumnRule(
-            name=column,
-            kind="string",
-            required=name == "snapshot",
-            description="The business's own name of the customer; rows without one are set aside.",
-            refers_to=_other(name, study),
-        ),
-        "occurred_at": ColumnRule(name=column, kind="timestamp", required=True, unit=when),
-        "known_from": ColumnRule(name=column, kind="timestamp", required=True, unit=when),
-        "ended_on": ColumnRule(
-            name=column, kind="timestamp", unit=when, description="Blank while the contract runs."
-        ),
-        "quantity": ColumnRule(
-            name=column, kind="number", required=_needed(study, "quantity"), unit="units"
-        ),
-        "unit_price": ColumnRule(
-            name=column, kind="number", required=_needed(study, "unit_price"), unit=money
-        ),
-        "amount": ColumnRule(name=column, kind="number", required=True, unit=money),
-        "n": ColumnRule(name=column, kind="integer", required=True, minimum=0, unit="events"),
-        "treated": ColumnRule(name=column, kind="boolean", required=True),
-        "campaign": ColumnRule(name=column, kind="string", required=True),
-        "propensity": ColumnRule(
-            name=column, kind="number", minimum=0, maximum=1, unit="share, 0..1"
-        ),
-        "cost": ColumnRule(name=column, kind="number", minimum=0, unit=money),
-    }
-    rule = rules.get(role) or ColumnRule(name=column, kind="string")
-    return ColumnRule(**{**vars(rule), "role": role})
-
-
-def _needed(study: Study, role: str) -> bool:
+    share = "share, 0..1"
     log = study.transactions
-    return (
-        log is not None
-        and log.columns.amount is None
-        and bool(log.columns.quantity and log.columns.unit_price)
-    )
-
-
-def _other(name: str, study: Study) -> str | None:
-    """The column that customers beside the log should occur in."""
-    if name in ("events", "customers", "treatments") and study.transactions is not None:
-        return f"transactions.{study.transactions.columns.customer_id}"
-    return None
+    priced = log is not None and log.columns.is_priced_by_unit
+    refers_to = None
+    if log is not None and name in ("events", "customers", "treatments"):
+        refers_to = f"transactions.{log.columns.customer_id}"
+    who = "The business's own name of the customer; rows without one are set aside."
+    promises: dict[str, dict[str, Any]] = {
+        "customer_id": {
+            "required": name == "snapshot",
+            "description": who,
+            "refers_to": refers_to,
+        },
+        "occurred_at": {"kind": "timestamp", "required": True, "unit": when},
+        "known_from": {"kind": "timestamp", "required": True, "unit": when},
+        "ended_on": {
+            "kind": "timestamp",
+            "unit": when,
+            "description": "Blank while the contract runs.",
+        },
+        "quantity": {"kind": "number", "required": priced, "unit": "units"},
+        "unit_price": {"kind": "number", "required": priced, "unit": money},
+        "amount": {"kind": "number", "required": True, "unit": money},
+        "n": {"kind": "integer", "required": True, "minimum": 0, "unit": "events"},
+        "treated": {"kind": "boolean", "required": True},
+        "campaign": {"required": True},
+        "propensity": {"kind": "number", "minimum": 0, "maximum": 1, "unit": share},
+        "cost": {"kind": "number", "minimum": 0, "unit": money},
+    }
+    return ColumnRule(**{"name": column, "kind": "string", "role": role, **promises.get(role, {})})
 
 
 def reason(column: str, promise: str) -> str:
@@ -245,7 +226,5 @@ def reasons_of(rule: ColumnRule, metric: str) -> Sequence[str]:
         return [reason(rule.name, "is missing"), f"{rule.role} is missing"]
     if metric == "duplicateValues":
         return [reason(rule.name, "repeats")]
-    return [
-        reason(rule.name, f"is not one of {len(rule.one_of)} words"),
-        reason(rule.name, "does not match"),
-    ]
+    words = f"is not one of {len(rule.one_of)} words"
+    return [reason(rule.name, words), reason(rule.name, "does not match")]

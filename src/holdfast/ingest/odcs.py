@@ -1,10 +1,10 @@
-"""The contract as a file of the Open Data Contract Standard 3.1, and back.
+"""The contract as a file: Open Data Contract Standard 3.1, and back.
 
 Of a file that users tightened, what Holdfast runs is read, what only describes is passed over, and
 what is misspelt is an error that names the nearest key.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from holdfast.errors import StudyError, nearest
@@ -38,24 +38,19 @@ _OPTIONS = {
     "maxLength": "max_length",
     "pattern": "pattern",
 }
+_OPTION_KEYS = (*_OPTIONS, "format", "multipleOf", "timezone", "defaultTimezone")
 _ENFORCEMENT = "holdfastEnforcement"
-_PROPERTY_KEYS = tuple(
-    """
+_PROPERTY_KEYS = """
     name id businessName description physicalName physicalType logicalType logicalTypeOptions
     required unique primaryKey primaryKeyPosition classification criticalDataElement examples tags
     quality relationships customProperties authoritativeDefinitions partitioned
     partitionKeyPosition encryptedName transformLogic transformDescription transformSourceObjects
 """.split()
-)
-
-
-_OTHER_OPTIONS = ("format", "multipleOf", "timezone", "defaultTimezone")
-_KEY_RULE = {"metric": "duplicateValues", "mustBe": 0, "dimension": "uniqueness"}
-_ROWS_RULE = {"metric": "rowCount", "mustBeGreaterThan": 0, "dimension": "completeness"}
 
 
 def to_odcs(contract: DataContract) -> dict[str, Any]:
     """The contract as ODCS 3.1, to be written as YAML."""
+    purpose = "What the study takes for granted of its inputs. Tighten it, and name it there."
     return {
         "version": "1.0.0",
         "apiVersion": API_VERSION,
@@ -63,73 +58,77 @@ def to_odcs(contract: DataContract) -> dict[str, Any]:
         "id": f"holdfast-{contract.name}",
         "name": contract.name,
         "status": "active",
-        "description": {
-            "purpose": "What the study takes for granted of its inputs. Tighten it, and name it "
-            "there."
-        },
-        "schema": [_object(each) for each in contract.inputs.values()],
+        "description": {"purpose": purpose},
+        "schema": [_object(promised) for promised in contract.inputs.values()],
         "slaProperties": [
-            {"property": "latency", "value": given.fresh_days, "unit": "d", "element": _time(given)}
-            for given in contract.inputs.values()
-            if given.fresh_days is not None
+            {"property": "latency", "value": days, "unit": "d", "element": _time_of(promised)}
+            for promised in contract.inputs.values()
+            if (days := promised.fresh_days) is not None
         ],
     }
 
 
-def _time(given: InputContract) -> str:
-    times = [f"{given.name}.{rule.name}" for rule in given.columns if rule.kind == "timestamp"]
-    return next(iter(times), given.name)
+def _time_of(promised: InputContract) -> str:
+    times = [rule.name for rule in promised.columns if rule.kind == "timestamp"]
+    return ".".join([promised.name, *times[:1]])
 
 
-def _object(given: InputContract) -> dict[str, Any]:
-    keys = [_KEY_RULE | {"arguments": {"properties": list(key)}} for key in given.keys]
+def _object(promised: InputContract) -> dict[str, Any]:
+    unique = {"metric": "duplicateValues", "mustBe": 0, "dimension": "uniqueness"}
+    quality = [{**unique, "arguments": {"properties": list(key)}} for key in promised.keys]
+    quality += [_quality(limit) for limit in promised.limits]
+    not_empty = {"metric": "rowCount", "mustBeGreaterThan": 0, "dimension": "completeness"}
     return {
-        "name": given.name,
+        "name": promised.name,
         "logicalType": "object",
-        "dataGranularityDescription": given.description,
-        "properties": [_property(rule) for rule in given.columns],
-        "quality": [*keys, *(_quality(limit) for limit in given.limits)] or [_ROWS_RULE],
+        "dataGranularityDescription": promised.description,
+        "properties": [_property(rule) for rule in promised.columns],
+        "quality": quality or [not_empty],
     }
 
 
 def _property(rule: ColumnRule) -> dict[str, Any]:
-    options = {key: getattr(rule, name) for key, name in _OPTIONS.items()}
-    property_ = {
+    values = {
         "name": rule.name,
         "logicalType": rule.kind,
         "required": rule.required,
         "unique": rule.unique or None,
         "description": rule.description,
-        "logicalTypeOptions": {k: value for k, value in options.items() if value is not None},
+        "logicalTypeOptions": {
+            key: bound
+            for key, name in _OPTIONS.items()
+            if (bound := getattr(rule, name)) is not None
+        },
         "relationships": [_relationship(rule)] if rule.refers_to else None,
         "quality": [_quality(limit, _arguments(rule, limit)) for limit in rule.limits],
-        "customProperties": _custom(holdfastRole=rule.role, unit=rule.unit),
+        "customProperties": _custom({"holdfastRole": rule.role, "unit": rule.unit}),
     }
-    return {key: value for key, value in property_.items() if value not in (None, {}, [])}
-
-
-def _custom(**values: str | None) -> list[dict[str, str]]:
-    return [{"property": key, "value": value} for key, value in values.items() if value]
+    return {key: value for key, value in values.items() if value not in (None, {}, [])}
 
 
 def _relationship(rule: ColumnRule) -> dict[str, Any]:
-    custom = _custom(**{_ENFORCEMENT: "quarantine" if rule.is_enforced else "report"})
+    enforced = "quarantine" if rule.is_enforced else "report"
+    custom = _custom({_ENFORCEMENT: enforced})
     return {"type": "foreignKey", "to": rule.refers_to, "customProperties": custom}
 
 
+def _custom(properties: Mapping[str, str | None]) -> list[dict[str, str]]:
+    return [{"property": key, "value": value} for key, value in properties.items() if value]
+
+
 def _arguments(rule: ColumnRule, limit: Limit) -> dict[str, Any]:
-    if limit.metric == "invalidValues":
-        return {"validValues": list(rule.one_of)} if rule.one_of else {}
+    if limit.metric == "invalidValues" and rule.one_of:
+        return {"validValues": list(rule.one_of)}
     return {"missingValues": list(rule.missing_words)} if limit.metric == "missingValues" else {}
 
 
 def _quality(limit: Limit, arguments: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    value = list(limit.value) if len(limit.value) > 1 else limit.value[0]
-    rule = {"metric": limit.metric, limit.operator: value, "unit": limit.unit}
-    return rule | ({"arguments": arguments} if arguments else {})
+    value: Any = [*limit.value] if len(limit.value) > 1 else limit.value[0]
+    quality = {"metric": limit.metric, limit.operator: value, "unit": limit.unit}
+    return {**quality, "arguments": dict(arguments)} if arguments else quality
 
 
-def from_odcs(raw: Any, *, where: str) -> DataContract:
+def read_contract(raw: Any, *, where: str) -> DataContract:
     """Read a tightened contract.
 
     Raises
@@ -138,9 +137,8 @@ def from_odcs(raw: Any, *, where: str) -> DataContract:
         It is no ODCS, or says something that cannot be understood.
     """
     if not isinstance(raw, Mapping):
-        raise StudyError(
-            f"{where} is no contract: it holds {type(raw).__name__}", fix="write ODCS as YAML"
-        )
+        problem = f"{where} is no contract: it holds {type(raw).__name__}"
+        raise StudyError(problem, fix="write ODCS")
     if raw.get("kind") != "DataContract" or not isinstance(raw.get("schema"), Sequence):
         raise StudyError(
             f"{where} has no kind 'DataContract' and schema",
@@ -158,46 +156,46 @@ def from_odcs(raw: Any, *, where: str) -> DataContract:
     skipped: list[str] = []
     inputs = {}
     for each in raw["schema"]:
-        name = _require(str(each.get("name")), INPUTS, f"{where}: schema")
+        name = _check(str(each.get("name")), INPUTS, f"{where}: schema")
         inputs[name] = _read_object(each, name, latencies.get(name), f"{where}: {name}", skipped)
     return DataContract(name=str(raw.get("name", where)), inputs=inputs, not_checked=tuple(skipped))
 
 
-def _require(word: str, allowed: Sequence[str], where: str) -> str:
-    if word not in allowed:
-        raise StudyError(f"{where} has '{word}'", fix=nearest(word, allowed))
+def _check(word: str, known: Collection[str], where: str) -> str:
+    if word not in known:
+        raise StudyError(f"{where} has '{word}'", fix=nearest(word, list(known)))
     return word
 
 
 def _read_object(
     raw: Mapping[str, Any], name: str, fresh_days: int | None, where: str, skipped: list[str]
 ) -> InputContract:
-    keys, limits = [], []
-    for rule in _runnable(raw.get("quality"), where, skipped):
-        columns = (rule.get("arguments") or {}).get("properties")
-        if rule["metric"] == "duplicateValues" and columns:
-            keys.append(tuple(map(str, columns)))
-        limits.append(_limit(rule, where))
+    rules = list(_runnable(raw.get("quality"), where, skipped))
+    columns = [(rule.get("arguments") or {}).get("properties") for rule in rules]
     return InputContract(
         name=name,
         description=str(raw.get("dataGranularityDescription", "")),
         columns=tuple(_read_property(each, where, skipped) for each in raw.get("properties") or []),
-        keys=tuple(keys),
+        keys=tuple(
+            tuple(map(str, key))
+            for rule, key in zip(rules, columns, strict=True)
+            if key and rule["metric"] == "duplicateValues"
+        ),
         fresh_days=fresh_days,
-        limits=tuple(limits),
+        limits=tuple(_read_limit(rule, where) for rule in rules),
     )
 
 
 def _runnable(rules: Any, where: str, skipped: list[str]) -> Iterator[Mapping[str, Any]]:
     for rule in rules or []:
-        if rule.get("type", "library") != "library" or "metric" not in rule:
+        if rule.get("type", "library") == "library" and "metric" in rule:
+            _check(str(rule["metric"]), METRICS, f"{where}: quality")
+            yield rule
+        else:
             skipped.append(f"{where}: a rule of type {rule.get('type', 'without a metric')}")
-            continue
-        _require(str(rule["metric"]), METRICS, f"{where}: quality")
-        yield rule
 
 
-def _limit(rule: Mapping[str, Any], where: str) -> Limit:
+def _read_limit(rule: Mapping[str, Any], where: str) -> Limit:
     operators = [key for key in rule if key in OPERATORS]
     if len(operators) != 1:
         raise StudyError(
@@ -207,33 +205,31 @@ def _limit(rule: Mapping[str, Any], where: str) -> Limit:
     (operator,) = operators
     value = rule[operator]
     numbers = value if isinstance(value, list) else [value]
-    if not numbers or any(isinstance(n, bool) or not isinstance(n, int | float) for n in numbers):
+    if not numbers or not all(type(each) in (int, float) for each in numbers):
         raise StudyError(f"{where}: {operator} is {value!r}", fix="write a number")
-    unit = _require(str(rule.get("unit", "rows")), ("rows", "percent"), f"{where}: unit")
-    return Limit(
-        metric=rule["metric"], operator=operator, value=tuple(map(float, numbers)), unit=unit
-    )
+    unit = _check(str(rule.get("unit", "rows")), ("rows", "percent"), f"{where}: unit")
+    value = tuple(map(float, numbers))
+    return Limit(metric=rule["metric"], operator=operator, value=value, unit=unit)
 
 
 def _read_property(raw: Mapping[str, Any], where: str, skipped: list[str]) -> ColumnRule:
     here = f"{where}.{raw.get('name')}"
     for key in raw:
-        _require(key, _PROPERTY_KEYS, here)
-    kind = _require(str(raw.get("logicalType", "string")), tuple(_KINDS), f"{here}: logicalType")
+        _check(key, _PROPERTY_KEYS, here)
     options = raw.get("logicalTypeOptions") or {}
     for key in options:
-        _require(key, (*_OPTIONS, *_OTHER_OPTIONS), f"{here}: logicalTypeOptions")
+        _check(key, _OPTION_KEYS, f"{here}: logicalTypeOptions")
+    kind = _check(str(raw.get("logicalType", "string")), _KINDS, f"{here}: logicalType")
     rules = list(_runnable(raw.get("quality"), here, skipped))
     metrics = {rule["metric"] for rule in rules}
     arguments: dict[str, Any] = {}
     for rule in rules:
         arguments |= rule.get("arguments") or {}
-    if "pattern" in arguments:
-        options = {**options, "pattern": arguments["pattern"]}
-    custom, link = _read_custom(raw), (raw.get("relationships") or [{}])[0]
-    missing_words = (
-        "" if word is None else str(word) for word in arguments.get("missingValues", ())
-    )
+    promised = options | ({"pattern": arguments["pattern"]} if "pattern" in arguments else {})
+    custom = _read_custom(raw)
+    link = (raw.get("relationships") or [{}])[0]
+    enforcement = _read_custom(link).get(_ENFORCEMENT, "quarantine")
+    missing = arguments.get("missingValues", ())
     return ColumnRule(
         name=str(raw["name"]),
         kind=_KINDS[kind],
@@ -243,14 +239,13 @@ def _read_property(raw: Mapping[str, Any], where: str, skipped: list[str]) -> Co
         required=bool(raw.get("required")) or "nullValues" in metrics,
         unique=bool(raw.get("unique") or raw.get("primaryKey")) or "duplicateValues" in metrics,
         one_of=tuple(map(str, arguments.get("validValues", ()))),
-        missing_words=tuple(missing_words),
+        missing_words=tuple("" if word is None else str(word) for word in missing),
         refers_to=link.get("to"),
-        is_enforced="to" in link
-        and _read_custom(link).get(_ENFORCEMENT, "quarantine") == "quarantine",
-        limits=tuple(_limit(rule, here) for rule in rules),
-        **{name: options[key] for key, name in _OPTIONS.items() if key in options},
+        is_enforced="to" in link and enforcement == "quarantine",
+        limits=tuple(_read_limit(rule, here) for rule in rules),
+        **{name: promised[key] for key, name in _OPTIONS.items() if key in promised},
     )
 
 
-def _read_custom(raw: Mapping[str, Any]) -> dict[Any, Any]:
+def _read_custom(raw: Mapping[str, Any]) -> dict[str, Any]:
     return {each.get("property"): each.get("value") for each in raw.get("customProperties") or []}
