@@ -41,8 +41,7 @@ TIGHT = ColumnRule(
     role="quantity",
     unit="units",
     required=True,
-    minimum=-10,
-    below=1000,
+    options={"minimum": -10, "exclusiveMaximum": 1000},
     limits=(
         Limit(metric="nullValues", operator="mustBeLessOrEqualTo", value=(1.0,), unit="percent"),
     ),
@@ -108,7 +107,7 @@ def test_words_patterns_and_keys_are_read() -> None:
     given = contract.inputs["transactions"]
     assert given.keys == (("a", "b"),)
     assert given.columns[0].one_of == ("x", "y")
-    assert (given.columns[1].pattern, given.columns[1].max_length) == ("^B", 4)
+    assert given.columns[1].options == {"pattern": "^B", "maxLength": 4}
     assert contract.not_checked == ("c.yaml: transactions.a: a rule of type sql",)
 
 

@@ -4,14 +4,14 @@ import duckdb
 import pytest
 
 from holdfast.errors import StudyError
-from holdfast.ingest.sql import Field, expression_sql, number_sql, strict_arithmetic, text_sql
+from holdfast.ingest import sql
 
-TEXT = {name: Field(f'"{name}"', "VARCHAR") for name in ("Invoice", "Recency", "Price")}
+TEXT = {name: sql.Field(f'"{name}"', "VARCHAR") for name in ("Invoice", "Recency", "Price")}
 
 
-def answer(sql: str, row: str) -> object:
-    with duckdb.connect() as connection, strict_arithmetic(connection):
-        return connection.execute(f"SELECT {sql} FROM (SELECT {row})").fetchall()[0][0]
+def answer(expression: str, row: str) -> object:
+    with duckdb.connect() as connection, sql.strict_arithmetic(connection):
+        return connection.execute(f"SELECT {expression} FROM (SELECT {row})").fetchall()[0][0]
 
 
 @pytest.mark.parametrize(
@@ -39,14 +39,17 @@ def answer(sql: str, row: str) -> object:
 def test_text_and_numbers_give_the_same_answer(text: str, expected: bool | None) -> None:
     as_text = "'C1' AS \"Invoice\", '100' AS \"Recency\", ' 2.5' AS \"Price\""
     as_numbers = '\'C1\' AS "Invoice", 100::INTEGER AS "Recency", 2.5::DOUBLE AS "Price"'
-    typed = TEXT | {"Recency": Field('"Recency"', "INTEGER"), "Price": Field('"Price"', "DOUBLE")}
-    assert answer(expression_sql(text, TEXT), as_text) is expected
-    assert answer(expression_sql(text, typed), as_numbers) is expected
+    typed = TEXT | {
+        "Recency": sql.Field('"Recency"', "INTEGER"),
+        "Price": sql.Field('"Price"', "DOUBLE"),
+    }
+    assert answer(sql.expression(text, TEXT), as_text) is expected
+    assert answer(sql.expression(text, typed), as_numbers) is expected
 
 
 def test_an_unknown_column_is_named_with_the_nearest() -> None:
     with pytest.raises(StudyError, match="did you mean 'Recency'"):
-        expression_sql("Recencyy > 90", TEXT)
+        sql.expression("Recencyy > 90", TEXT)
 
 
 @pytest.mark.parametrize(
@@ -73,8 +76,8 @@ def test_a_number_is_read_by_its_decimal_sign(
     written: str, point: float | None, comma: float | None
 ) -> None:
     row = f"'{written}' AS x"
-    assert answer(number_sql(Field("x", "VARCHAR")), row) == point
-    assert answer(number_sql(Field("x", "VARCHAR"), decimal=","), row) == comma
+    assert answer(sql.number(sql.Field("x", "VARCHAR")), row) == point
+    assert answer(sql.number(sql.Field("x", "VARCHAR"), decimal=","), row) == comma
 
 
 @pytest.mark.parametrize(
@@ -90,4 +93,4 @@ def test_a_number_is_read_by_its_decimal_sign(
     ],
 )
 def test_an_id_is_shown_as_the_source_shows_it(value: str, kind: str, shown: str | None) -> None:
-    assert answer(text_sql(Field("x", kind)), f"CAST({value} AS {kind}) AS x") == shown
+    assert answer(sql.text(sql.Field("x", kind)), f"CAST({value} AS {kind}) AS x") == shown

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from holdfast.findings import Finding
+from holdfast.ingest import sql
 from holdfast.ingest.row_mappings import Part
-from holdfast.ingest.sql import BLANKS, Field, identifier_sql, literal, literals, number_sql
 from holdfast.io.warehouse import Warehouse
 
 Kind = Literal["number", "flag", "day", "word"]
@@ -37,39 +37,39 @@ class TypedColumn:
 
     name: str
     kind: Kind
-    field: Field
+    field: sql.Field
     blanks: int = 0
 
-    def sql(self, *, decimal: str) -> str:
+    def value_sql(self, *, decimal: str) -> str:
         """The column as DOUBLE, BOOLEAN or VARCHAR, a date as its day since 1970-01-01; NULL where
         it does not fit.
         """
         if self.kind == "number":
-            return number_sql(self.field, decimal=decimal)
+            return sql.number(self.field, decimal=decimal)
         if self.kind == "flag":
             return f"TRY_CAST({self.field.sql} AS BOOLEAN)"
         if self.kind == "day":
             date = f"TRY_CAST({self.field.sql} AS DATE)"
             return f"CAST(date_diff('day', DATE '1970-01-01', {date}) AS DOUBLE)"
-        return identifier_sql(self.field)
+        return sql.identifier(self.field)
 
     def part(self, name: str, *, decimal: str) -> Part:
         """Read the column as `name`; a cell that holds something that does not fit is a problem."""
         broken = f"{name} IS NULL AND {_content(self.field)} IS NOT NULL"
         problem = "is not a finite number" if self.kind == "number" else f"is no {self.kind}"
         return Part(
-            {name: self.sql(decimal=decimal)},
+            {name: self.value_sql(decimal=decimal)},
             {},
             {f"{self.name} {problem}": "false" if self.kind == "word" else broken},
         )
 
-    def as_field(self, name: str) -> Field:
+    def as_field(self, name: str) -> sql.Field:
         """The column that is read as `name`, for expressions; a date stays as the source has it."""
-        return self.field if self.kind == "day" else Field(name, _SQL_TYPES[self.kind])
+        return self.field if self.kind == "day" else sql.Field(name, _SQL_TYPES[self.kind])
 
 
 def typed_columns(
-    fields: Mapping[str, Field], table: str, warehouse: Warehouse, *, decimal: str
+    fields: Mapping[str, sql.Field], table: str, warehouse: Warehouse, *, decimal: str
 ) -> list[TypedColumn]:
     """Type the columns of a table by their DuckDB type, and text by what it holds throughout."""
     texts = {name: field for name, field in fields.items() if field.is_text}
@@ -95,7 +95,7 @@ def blank_finding(columns: Sequence[TypedColumn], *, source: str) -> list[Findin
     ]
 
 
-def _kind_by_type(field: Field) -> Kind:
+def _kind_by_type(field: sql.Field) -> Kind:
     if field.is_number:
         return "number"
     if field.type == "BOOLEAN":
@@ -104,7 +104,7 @@ def _kind_by_type(field: Field) -> Kind:
 
 
 def _types_by_content(
-    fields: Mapping[str, Field], table: str, warehouse: Warehouse, decimal: str
+    fields: Mapping[str, sql.Field], table: str, warehouse: Warehouse, decimal: str
 ) -> dict[str, TypedColumn]:
     """Type text columns, in one pass over the table."""
     if not fields:
@@ -120,11 +120,11 @@ def _types_by_content(
     return columns
 
 
-def _counts_sql(field: Field, decimal: str) -> str:
+def _counts_sql(field: sql.Field, decimal: str) -> str:
     """Count the cells that hold something, numbers, yes or no, and dates."""
     text = field.sql
     return (
-        f"count({_content(field)}), count({number_sql(field, decimal=decimal)}), "
+        f"count({_content(field)}), count({sql.number(field, decimal=decimal)}), "
         f"count(*) FILTER (lower(trim({text})) IN ('true', 'false')), "
         f"count(*) FILTER (length({text}) >= 8 AND TRY_CAST({text} AS DATE) IS NOT NULL)"
     )
@@ -140,9 +140,9 @@ def _kind_by_content(filled: int, numbers: int, flags: int, days: int) -> Kind:
     return "day" if days == filled else "word"
 
 
-def _content(field: Field) -> str:
+def _content(field: sql.Field) -> str:
     """What a cell holds; NULL for blanks and words for nothing."""
     if not field.is_text:
         return field.sql
-    text = f"trim({field.sql}, {literal(BLANKS)})"
-    return f"CASE WHEN lower({text}) NOT IN {literals(_NOTHING)} THEN {text} END"
+    text = f"trim({field.sql}, {sql.literal(sql.BLANKS)})"
+    return f"CASE WHEN lower({text}) NOT IN {sql.literals(_NOTHING)} THEN {text} END"

@@ -9,6 +9,7 @@ import polars as pl
 import yaml
 
 from holdfast.errors import DataError, StudyError, nearest
+from holdfast.ingest import sql
 from holdfast.ingest.data_contract import (
     Bound,
     ColumnRule,
@@ -20,16 +21,6 @@ from holdfast.ingest.data_contract import (
 )
 from holdfast.ingest.odcs import read_contract
 from holdfast.ingest.sources import OpenSource
-from holdfast.ingest.sql import (
-    Field,
-    blank_sql,
-    literal,
-    literals,
-    number_sql,
-    text_sql,
-    try_sql,
-    yes_no_sql,
-)
 from holdfast.ingest.timestamps import local_time_sql
 from holdfast.ingest.validation import RowMapping, ValidatedSource
 from holdfast.io.files import expand_path
@@ -38,6 +29,13 @@ from holdfast.study import Study
 
 SHOWN = 3
 """Examples shown of each violation."""
+_BOUNDS = {
+    "minimum": ("<", "below"),
+    "maximum": (">", "above"),
+    "exclusiveMinimum": ("<=", "not above"),
+    "exclusiveMaximum": (">=", "not below"),
+}
+_LENGTHS = {"minLength": ("<", "shorter"), "maxLength": (">", "longer")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,12 +78,12 @@ def named_contract(study: Study) -> DataContract | None:
     return read_contract(raw, where=path.name)
 
 
-def kinds_of(fields: Mapping[str, Field]) -> dict[str, Kind]:
+def kinds_of(fields: Mapping[str, sql.Field]) -> dict[str, Kind]:
     """What a source says its columns are."""
     return {name: _kind(column) for name, column in fields.items()}
 
 
-def _kind(column: Field) -> Kind:
+def _kind(column: sql.Field) -> Kind:
     if column.is_time:
         return "timestamp"
     if column.type == "BOOLEAN":
@@ -112,9 +110,9 @@ def with_contract(
     keys = {" and ".join(key): [_column(source, name) for name in key] for key in promised.keys}
     keys |= {rule.name: [_column(source, rule.name)] for rule in promised.columns if rule.unique}
     broken = {
-        reason(rule.name, promise): sql
+        reason(rule.name, promise): condition
         for rule in promised.columns
-        for promise, sql in _broken(rule, source, study, warehouse).items()
+        for promise, condition in _broken(rule, source, study, warehouse).items()
     }
     repeats = {f"_again_{i}": _repeats(columns) for i, columns in enumerate(keys.values())}
     broken |= {reason(name, "repeats"): column for name, column in zip(keys, repeats, strict=True)}
@@ -125,7 +123,7 @@ def with_contract(
     )
 
 
-def _column(source: OpenSource, name: str) -> Field:
+def _column(source: OpenSource, name: str) -> sql.Field:
     if name not in source.fields:
         raise StudyError(
             f"the contract names a column '{name}' that {source.labels[0]} does not have",
@@ -135,9 +133,9 @@ def _column(source: OpenSource, name: str) -> Field:
     return source.fields[name]
 
 
-def _repeats(columns: Sequence[Field]) -> str:
-    key = ", ".join(map(text_sql, columns))
-    filled = " AND ".join(f"NOT {blank_sql(column)}" for column in columns)
+def _repeats(columns: Sequence[sql.Field]) -> str:
+    key = ", ".join(map(sql.text, columns))
+    filled = " AND ".join(f"NOT {sql.blank(column)}" for column in columns)
     return f"({filled}) AND row_number() OVER (PARTITION BY {key} ORDER BY _file, _row) > 1"
 
 
@@ -146,53 +144,46 @@ def _broken(
 ) -> dict[str, str]:
     """Return what a column promises -> SQL of the rows that break it."""
     column = _column(source, rule.name)
-    text, value = text_sql(column), _typed_sql(rule, column, source, study)
-    blank = blank_sql(column)
+    text, value = sql.text(column), _typed_sql(rule, column, source, study)
+    blank = sql.blank(column)
     if rule.missing_words:
-        blank = f"({blank} OR {text} IN {literals(rule.missing_words)})"
-    broken = {
+        blank = f"({blank} OR {text} IN {sql.literals(rule.missing_words)})"
+    bounds = {
         f"is {word} {bound}": f"coalesce({value} {sign} {_bound_sql(rule, bound)}, false)"
-        for bound, sign, word in (
-            (rule.minimum, "<", "below"),
-            (rule.maximum, ">", "above"),
-            (rule.above, "<=", "not above"),
-            (rule.below, ">=", "not below"),
-        )
-        if bound is not None
+        for key, (sign, word) in _BOUNDS.items()
+        if (bound := rule.options.get(key)) is not None
     }
-    filled = {}
-    if rule.kind != "string" and rule.role is None:
-        filled[f"is no {rule.kind}"] = f"{value} IS NULL"
-    texts = {}
-    if rule.min_length is not None:
-        texts[f"is shorter than {rule.min_length}"] = f"length({text}) < {int(rule.min_length)}"
-    if rule.max_length is not None:
-        texts[f"is longer than {rule.max_length}"] = f"length({text}) > {int(rule.max_length)}"
-    if rule.pattern is not None:
+    texts = {
+        f"is {word} than {limit}": f"length({text}) {sign} {int(limit)}"
+        for key, (sign, word) in _LENGTHS.items()
+        if (limit := rule.options.get(key)) is not None
+    }
+    if rule.options.get("pattern") is not None:
         texts["does not match"] = f"NOT regexp_matches({text}, {_pattern_sql(rule)})"
     if rule.one_of:
-        allowed = literals(rule.one_of)
-        texts[f"is not one of {len(rule.one_of)} words"] = f"{text} NOT IN {allowed}"
+        words = sql.literals(rule.one_of)
+        texts[f"is not one of {len(rule.one_of)} words"] = f"{text} NOT IN {words}"
     if rule.refers_to and rule.is_enforced:
         texts[f"is not in {rule.refers_to}"] = _unknown_sql(rule, text, study, warehouse)
+    typed = {f"is no {rule.kind}": f"NOT {blank} AND {value} IS NULL"}
     return {
         **({"is missing": blank} if rule.required else {}),
-        **{promise: f"NOT {blank} AND {sql}" for promise, sql in filled.items()},
-        **broken,
-        **{promise: f"NOT {blank} AND {sql}" for promise, sql in texts.items()},
+        **(typed if rule.kind != "string" and rule.role is None else {}),
+        **bounds,
+        **{promise: f"NOT {blank} AND {condition}" for promise, condition in texts.items()},
     }
 
 
-def _typed_sql(rule: ColumnRule, column: Field, source: OpenSource, study: Study) -> str:
+def _typed_sql(rule: ColumnRule, column: sql.Field, source: OpenSource, study: Study) -> str:
     if rule.kind == "boolean":
-        return yes_no_sql(column)
+        return sql.yes_no(column)
     if rule.kind == "timestamp":
         # The study's own format is that of the columns it names.
         written = source if rule.role else replace(source, timestamp_format=None)
         return local_time_sql(written, rule.name, role=rule.name, zone=study.time_zone)
     if rule.kind == "string":
-        return text_sql(column)
-    number = number_sql(column, decimal=source.decimal)
+        return sql.text(column)
+    number = sql.number(column, decimal=source.decimal)
     whole = f"CASE WHEN {number} = floor({number}) THEN {number} END"
     return whole if rule.kind == "integer" else number
 
@@ -200,16 +191,16 @@ def _typed_sql(rule: ColumnRule, column: Field, source: OpenSource, study: Study
 def _bound_sql(rule: ColumnRule, bound: Bound) -> str:
     if rule.kind not in ("number", "integer"):
         kind = "TIMESTAMP" if rule.kind == "timestamp" else "VARCHAR"
-        return f"CAST({literal(str(bound))} AS {kind})"
+        return f"CAST({sql.literal(str(bound))} AS {kind})"
     if isinstance(bound, bool) or not isinstance(bound, int | float):
         raise StudyError(f"the contract bounds {rule.name} by {bound!r}", fix="write a number")
     return repr(float(bound))
 
 
 def _pattern_sql(rule: ColumnRule) -> str:
-    pattern = literal(str(rule.pattern))
+    pattern = sql.literal(str(rule.options["pattern"]))
     problem = f"the contract's pattern of {rule.name} is none"
-    try_sql(f"SELECT regexp_matches('', {pattern})", problem=problem, fix="correct it")
+    sql.try_sql(f"SELECT regexp_matches('', {pattern})", problem=problem, fix="correct it")
     return pattern
 
 

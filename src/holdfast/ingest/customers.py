@@ -5,11 +5,11 @@ contract ended.
 from holdfast.errors import StudyError
 from holdfast.expressions import quoted
 from holdfast.findings import Finding
+from holdfast.ingest import sql
 from holdfast.ingest.column_types import TypedColumn, blank_finding, typed_columns
 from holdfast.ingest.reader import SourceReader
 from holdfast.ingest.row_mappings import WITHOUT_CUSTOMER, Part, customer_part, time_part
 from holdfast.ingest.sources import OpenSource
-from holdfast.ingest.sql import blank_sql, differ_sql, identifier_sql, null_sql
 from holdfast.ingest.timestamps import FIRST_DAY, day_sql, local_time_sql
 from holdfast.ingest.validation import RowMapping, ValidatedSource, require_accepted_rows
 from holdfast.study import Customers, Study
@@ -66,7 +66,7 @@ def _customer_mapping(
         layers=[
             part.read,
             part.derived,
-            {"_differ": differ_sql(source.fields, "customer_id, day")},
+            {"_differ": sql.differ(source.fields, "customer_id, day")},
         ],
         quarantine={**part.problems, REPEATED: "customer_id IS NOT NULL AND _differ"},
         set_aside=WITHOUT_CUSTOMER,
@@ -80,10 +80,10 @@ def _ending_part(source: OpenSource, study: Study, log: Customers) -> Part:
     if ended_on is None:
         return Part()
     time = local_time_sql(source, ended_on, role="ended_on", zone=study.time_zone)
-    why = identifier_sql(source.column(reason, role="end_reason")) if reason else None
-    blank = blank_sql(source.column(ended_on, role="ended_on"))
+    why = sql.identifier(source.column(reason, role="end_reason")) if reason else None
+    blank = sql.blank(source.column(ended_on, role="ended_on"))
     return Part(
-        {"_ended": time, "end_reason": why or null_sql("VARCHAR")},
+        {"_ended": time, "end_reason": why or sql.null("VARCHAR")},
         {"ended_day": day_sql("_ended")},
         {"ended_on is not a date": f"_ended IS NULL AND NOT {blank}"},
     )

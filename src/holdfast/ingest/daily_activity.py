@@ -1,9 +1,14 @@
-"""The customer-day rollup: what every feature and label is later summed from, computed once.
+"""The customer-day roll-up: what every feature and label is later summed from, computed once.
 
 One row per customer and day on which anything happened. Nothing in a row depends on a later day, so
 that any cutoff may use the rows before it as they are. Customers are numbered in the order of their
 names and rolled up in ranges of numbers, so that memory depends on the size of a range and not of
 the log.
+
+Rows are named by a key, the customer's number and the day packed into one integer, because one
+integer is sorted and grouped several times faster than a name and a day. What a customer did first
+or for the first time is found by sorting and comparing neighbours: no distinct counts, and no
+window over groups.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,12 +16,19 @@ from math import ceil
 
 import polars as pl
 
-from holdfast.ingest.customer_days import COUNTED, DAYS, customer_days
+from holdfast.errors import DataError
 from holdfast.io.warehouse import Warehouse
-from holdfast.tables import ENGAGEMENT_KINDS
+from holdfast.tables import ACTIVITY, ENGAGEMENT_KINDS
 
+DAYS = 2**16
+"""key = number * DAYS + day, for 0 <= day < DAYS."""
+COUNTED = {
+    column.name: column.dtype for column in ACTIVITY.columns if column.name not in ACTIVITY.grain
+}
+"""What ACTIVITY has of a customer and day: name -> type."""
 _ROWS_PER_RANGE = 500_000
 _SQL_TYPES: Mapping[pl.DataType, str] = {pl.Int32(): "INTEGER", pl.Int64(): "BIGINT"}
+_KEY = pl.col("key")
 
 _BOUGHT = ", CASE WHEN NOT is_return AND {name}_id IS NOT NULL THEN hash({name}_id) END AS {name}"
 _BESIDE = {
@@ -47,34 +59,32 @@ def roll_up(warehouse: Warehouse, *, with_products: bool, with_orders: bool = Tr
     """
     named = [name for name, there in (("order", with_orders), ("product", with_products)) if there]
     bought = "".join(_BOUGHT.format(name=name) for name in named)
-    rows = {
-        "transactions": f"SELECT customer_id, day, is_return, amount_minor{bought} FROM "
-        "transactions"
-    }
-    rows |= {name: sql for name, sql in _BESIDE.items() if warehouse.has(name)}
+    lines = f"SELECT customer_id, day, is_return, amount_minor{bought} FROM transactions"
+    beside = {name: query for name, query in _BESIDE.items() if warehouse.has(name)}
+    rows = {"transactions": lines, **beside}
     _number_customers(rows, warehouse)
-    for name, sql in rows.items():
+    for name, query in rows.items():
         warehouse.con.execute(f"""
             CREATE OR REPLACE TEMP TABLE keyed_{name} AS
-            SELECT CAST(number AS BIGINT) * {DAYS} + day AS key, * EXCLUDE (customer_id, number,
-                day)
-            FROM ({sql}) JOIN customer_numbers USING (customer_id)
+            SELECT CAST(number AS BIGINT) * {DAYS} + day AS key,
+                * EXCLUDE (customer_id, number, day)
+            FROM ({query}) JOIN customer_numbers USING (customer_id)
         """)
     warehouse.con.execute("DROP TABLE IF EXISTS customer_days")
     for days in _ranges(list(rows), warehouse):
         warehouse.con.register("days_of_range", days.to_arrow())
-        warehouse.con.execute(
-            "CREATE TABLE IF NOT EXISTS customer_days AS FROM days_of_range LIMIT 0"
-        )
-        warehouse.con.execute("INSERT INTO customer_days FROM days_of_range")
+        warehouse.con.execute("""
+            CREATE TABLE IF NOT EXISTS customer_days AS FROM days_of_range LIMIT 0;
+            INSERT INTO customer_days FROM days_of_range
+        """)
         warehouse.con.unregister("days_of_range")
     for name in rows:
         warehouse.con.execute(f"DROP TABLE keyed_{name}")
-    _create_views(told=days.columns, warehouse=warehouse)
+    _create_views(days.columns, warehouse)
 
 
 def _number_customers(rows: Mapping[str, str], warehouse: Warehouse) -> None:
-    ids = " UNION ".join(f"SELECT customer_id FROM ({sql})" for sql in rows.values())
+    ids = " UNION ".join(f"SELECT customer_id FROM ({query})" for query in rows.values())
     warehouse.con.execute(f"""
         CREATE OR REPLACE TABLE customer_numbers AS
         SELECT customer_id, CAST(row_number() OVER (ORDER BY customer_id) AS INTEGER) AS number
@@ -82,15 +92,15 @@ def _number_customers(rows: Mapping[str, str], warehouse: Warehouse) -> None:
     """)
 
 
-def _create_views(*, told: Sequence[str], warehouse: Warehouse) -> None:
-    # What no source tells is 0 and not stored.
+def _create_views(stored: Sequence[str], warehouse: Warehouse) -> None:
+    # What no source has is 0 and not stored.
     counts = ", ".join(
-        name if name in told else f"CAST(0 AS {_SQL_TYPES[dtype]}) AS {name}"
+        name if name in stored else f"CAST(0 AS {_SQL_TYPES[dtype]}) AS {name}"
         for name, dtype in COUNTED.items()
     )
     warehouse.con.execute(f"""
-        CREATE OR REPLACE VIEW numbered_activity AS SELECT number AS customer_id, day, {counts} FROM
-            customer_days;
+        CREATE OR REPLACE VIEW numbered_activity AS
+        SELECT number AS customer_id, day, {counts} FROM customer_days;
         CREATE OR REPLACE VIEW activity AS
         SELECT customer_id, day, {counts} FROM customer_days JOIN customer_numbers USING (number);
     """)
@@ -102,7 +112,114 @@ def _ranges(tables: list[str], warehouse: Warehouse) -> Iterator[pl.DataFrame]:
     n_rows = sum(warehouse.row(f"SELECT count(*) FROM keyed_{name}")[0] for name in tables)
     size = ceil(last / ceil(n_rows / _ROWS_PER_RANGE))
     for first in range(1, last + 1, size):
-        theirs = f"key >= {first * DAYS} AND key < {(first + size) * DAYS}"
-        yield customer_days(
-            {name: warehouse.con.sql(f"FROM keyed_{name} WHERE {theirs}").pl() for name in tables}
+        where = f"WHERE key >= {first * DAYS} AND key < {(first + size) * DAYS}"
+        yield count_days(
+            {name: warehouse.con.sql(f"FROM keyed_{name} {where}").pl() for name in tables}
         )
+
+
+def count_days(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Roll rows up to customer days.
+
+    Parameters
+    ----------
+    tables
+        "transactions": key, is_return, amount_minor and, where lines name them, `order` and
+        `product` (any integer that stands for the name; null for none). Perhaps "events": key, kind
+        (1-based position in ENGAGEMENT_KINDS), n. Perhaps "treatments": key, one row a treatment
+        received. In any order.
+
+    Returns
+    -------
+    pl.DataFrame
+        number, day, then those columns of ACTIVITY that the tables have; sorted by number and
+        day.
+
+    Raises
+    ------
+    DataError
+        What one customer did on one day does not fit the types of ACTIVITY.
+    """
+    parts = [_lines(tables["transactions"])]
+    if "product" in tables["transactions"].columns:
+        parts.append(_products(tables["transactions"]))
+    if "events" in tables:
+        parts.append(_events(tables["events"]))
+    if "treatments" in tables:
+        parts.append(tables["treatments"].group_by("key").agg(n_treatments=pl.len()))
+    days = parts[0]
+    if len(parts) > 1:
+        days = pl.concat(parts, how="diagonal_relaxed").group_by("key").sum().sort("key")
+    stored = [name for name in COUNTED if name in days.columns]
+    try:
+        return days.select(
+            number=(_KEY // DAYS).cast(pl.Int32),
+            day=(_KEY % DAYS).cast(pl.Int32),
+            **{name: pl.col(name).cast(COUNTED[name]) for name in stored},
+            purchase_gap=_purchase_gap(),
+        )
+    except pl.exceptions.InvalidOperationError as error:
+        raise DataError(
+            f"what a customer did on one day is too much to count: {error}",
+            fix="set the rows aside, or correct them",
+        ) from None
+
+
+def _lines(lines: pl.DataFrame) -> pl.DataFrame:
+    bought, amount = (
+        ~pl.col("is_return"),
+        pl.col("amount_minor").cast(_summed_as(lines["amount_minor"])),
+    )
+    named = ["order"] if "order" in lines.columns else []
+    counted = lines.sort("key", *named).with_columns(
+        bought=bought, **{name: _first_of("key", name) for name in named}
+    )
+    days = counted.group_by("key", maintain_order=True).agg(
+        pl.col("bought", *named).sum(),
+        gross_minor=pl.when("bought").then(amount).otherwise(0).sum(),
+        returns_minor=pl.when("bought").then(0).otherwise(amount).sum(),
+    )
+    # Lines that name no order are one order together, unless the day has orders with names.
+    n_orders = pl.max_horizontal(pl.col("bought").clip(upper_bound=1), *named)
+    return days.select("key", "gross_minor", "returns_minor", n_orders=n_orders, n_lines="bought")
+
+
+def _summed_as(amounts: pl.Series) -> type[pl.Int64 | pl.Int128]:
+    """The type that any sum of these fits: the wide one takes twice as long."""
+    least, most = amounts.min(), amounts.max()
+    largest = max(abs(least), abs(most)) if isinstance(least, int) and isinstance(most, int) else 0
+    return pl.Int64 if largest * len(amounts) < 2**63 else pl.Int128
+
+
+def _products(lines: pl.DataFrame) -> pl.DataFrame:
+    bought = lines.lazy().filter(pl.col("product").is_not_null())
+    sorted_ = bought.select("key", "product", number=_KEY // DAYS).sort("number", "product", "key")
+    firsts = sorted_.select(
+        "key", n_products=_first_of("key", "product"), n_new_products=_first_of("number", "product")
+    )
+    return firsts.group_by("key").sum().collect()
+
+
+def _events(events: pl.DataFrame) -> pl.DataFrame:
+    kinds = enumerate(ENGAGEMENT_KINDS, 1)
+    n = {
+        f"n_{kind}s": pl.when(pl.col("kind") == number).then("n").otherwise(0).sum()
+        for number, kind in kinds
+    }
+    return events.sort("key").group_by("key", maintain_order=True).agg(**n)
+
+
+def _first_of(*names: str) -> pl.Expr:
+    """Whether a row of a table sorted by these columns is the first of its kind; never where the
+    last is null.
+    """
+    changes = [pl.col(name).ne_missing(pl.col(name).shift()) for name in names]
+    first = pl.int_range(pl.len()) == 0
+    return pl.any_horizontal(first, *changes) & pl.col(names[-1]).is_not_null()
+
+
+def _purchase_gap() -> pl.Expr:
+    """Days since the purchase day before, of a table sorted by key."""
+    bought = pl.col("n_lines") > 0
+    before = pl.when(bought).then(_KEY).forward_fill().shift()
+    return pl.when(bought & (before // DAYS == _KEY // DAYS)).then(_KEY - before).cast(pl.Int32)

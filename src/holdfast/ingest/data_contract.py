@@ -65,12 +65,15 @@ class Limit:
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnRule:
-    """What a column of an input promises; a bound of a timestamp is an ISO date or time.
+    """What a column of an input promises.
 
     Attributes
     ----------
     name, role
         The column; what the study takes it for, if anything.
+    options
+        As in ODCS: minimum, maximum, exclusiveMinimum, exclusiveMaximum, minLength, maxLength,
+        pattern. A bound of a timestamp is an ISO date or time.
     refers_to
         "input.column" in which each value should occur; `is_enforced` says whether rows where it
         does not are quarantined, or only counted.
@@ -85,13 +88,7 @@ class ColumnRule:
     description: str | None = None
     required: bool = False
     unique: bool = False
-    minimum: Bound | None = None
-    maximum: Bound | None = None
-    above: Bound | None = None
-    below: Bound | None = None
-    min_length: int | None = None
-    max_length: int | None = None
-    pattern: str | None = None
+    options: Mapping[str, Bound] = field(default_factory=dict)
     one_of: tuple[str, ...] = ()
     missing_words: tuple[str, ...] = ()
     refers_to: str | None = None
@@ -206,11 +203,11 @@ def _rule(name: str, role: str, column: str, study: Study) -> ColumnRule:
         "quantity": {"kind": "number", "required": priced, "unit": "units"},
         "unit_price": {"kind": "number", "required": priced, "unit": money},
         "amount": {"kind": "number", "required": True, "unit": money},
-        "n": {"kind": "integer", "required": True, "minimum": 0, "unit": "events"},
+        "n": {"kind": "integer", "required": True, "options": {"minimum": 0}, "unit": "events"},
         "treated": {"kind": "boolean", "required": True},
         "campaign": {"required": True},
-        "propensity": {"kind": "number", "minimum": 0, "maximum": 1, "unit": share},
-        "cost": {"kind": "number", "minimum": 0, "unit": money},
+        "propensity": {"kind": "number", "options": {"minimum": 0, "maximum": 1}, "unit": share},
+        "cost": {"kind": "number", "options": {"minimum": 0}, "unit": money},
     }
     return ColumnRule(**{"name": column, "kind": "string", "role": role, **promises.get(role, {})})
 

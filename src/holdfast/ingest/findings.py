@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from holdfast.findings import Finding
+from holdfast.ingest import sql
 from holdfast.ingest.row_mappings import NO_CUSTOMER
-from holdfast.ingest.sql import literals
 from holdfast.ingest.validation import STRAY, ValidatedSource
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Transactions
@@ -103,7 +103,7 @@ def _amounts(log: Transactions, warehouse: Warehouse) -> Iterator[Finding]:
 def _placeholders(warehouse: Warehouse) -> Iterator[Finding]:
     customers = warehouse.con.execute(f"""
         SELECT customer_id, count(*) FROM transactions
-        WHERE lower(customer_id) IN {literals(_PLACEHOLDERS)} GROUP BY ALL ORDER BY ALL
+        WHERE lower(customer_id) IN {sql.literals(_PLACEHOLDERS)} GROUP BY ALL ORDER BY ALL
     """).fetchall()
     if customers:
         yield Finding.warning(

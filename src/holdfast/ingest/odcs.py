@@ -29,16 +29,8 @@ _KINDS: Mapping[str, Kind] = {
     "integer": "integer",
     "boolean": "boolean",
 }
-_OPTIONS = {
-    "minimum": "minimum",
-    "maximum": "maximum",
-    "exclusiveMinimum": "above",
-    "exclusiveMaximum": "below",
-    "minLength": "min_length",
-    "maxLength": "max_length",
-    "pattern": "pattern",
-}
-_OPTION_KEYS = (*_OPTIONS, "format", "multipleOf", "timezone", "defaultTimezone")
+_OPTIONS = "minimum maximum exclusiveMinimum exclusiveMaximum minLength maxLength pattern".split()
+_IGNORED_OPTIONS = ("format", "multipleOf", "timezone", "defaultTimezone")
 _ENFORCEMENT = "holdfastEnforcement"
 _PROPERTY_KEYS = """
     name id businessName description physicalName physicalType logicalType logicalTypeOptions
@@ -94,11 +86,7 @@ def _property(rule: ColumnRule) -> dict[str, Any]:
         "required": rule.required,
         "unique": rule.unique or None,
         "description": rule.description,
-        "logicalTypeOptions": {
-            key: bound
-            for key, name in _OPTIONS.items()
-            if (bound := getattr(rule, name)) is not None
-        },
+        "logicalTypeOptions": dict(rule.options),
         "relationships": [_relationship(rule)] if rule.refers_to else None,
         "quality": [_quality(limit, _arguments(rule, limit)) for limit in rule.limits],
         "customProperties": _custom({"holdfastRole": rule.role, "unit": rule.unit}),
@@ -218,7 +206,7 @@ def _read_property(raw: Mapping[str, Any], where: str, skipped: list[str]) -> Co
         _check(key, _PROPERTY_KEYS, here)
     options = raw.get("logicalTypeOptions") or {}
     for key in options:
-        _check(key, _OPTION_KEYS, f"{here}: logicalTypeOptions")
+        _check(key, (*_OPTIONS, *_IGNORED_OPTIONS), f"{here}: logicalTypeOptions")
     kind = _check(str(raw.get("logicalType", "string")), _KINDS, f"{here}: logicalType")
     rules = list(_runnable(raw.get("quality"), here, skipped))
     metrics = {rule["metric"] for rule in rules}
@@ -243,7 +231,7 @@ def _read_property(raw: Mapping[str, Any], where: str, skipped: list[str]) -> Co
         refers_to=link.get("to"),
         is_enforced="to" in link and enforcement == "quarantine",
         limits=tuple(_read_limit(rule, here) for rule in rules),
-        **{name: promised[key] for key, name in _OPTIONS.items() if key in promised},
+        options={key: promised[key] for key in _OPTIONS if key in promised},
     )
 
 

@@ -17,7 +17,7 @@ from holdfast.ingest.row_mappings import (
     transaction_mapping,
     treatment_mapping,
 )
-from holdfast.ingest.sources import OnRows, OpenSource
+from holdfast.ingest.sources import OpenSource
 from holdfast.ingest.study_data import StudyData
 from holdfast.ingest.timestamps import FIRST_DAY, LAST_DAY, RANGE
 from holdfast.ingest.validation import (
@@ -54,16 +54,9 @@ class OrderLog(StudyData):
     first_day: int
 
 
-def read_order_log(
-    study: Study, warehouse: Warehouse, *, on_progress: OnRows | None = None
-) -> OrderLog:
+def read_order_log(study: Study, warehouse: Warehouse) -> OrderLog:
     """Read the study's sources and create transactions, events, customers, treatments (as given)
     and activity.
-
-    Parameters
-    ----------
-    on_progress
-        Called with the name of a source and its rows so far, now and then.
 
     Raises
     ------
@@ -77,7 +70,7 @@ def read_order_log(
             "this study has a [snapshot], not [transactions]", fix="read it with read_snapshot"
         )
     columns = study.transactions.columns
-    reader = SourceReader(study, warehouse, on_progress)
+    reader = SourceReader(study, warehouse)
     lines = _read_transactions(reader, study.transactions)
     sources, findings = [lines], list(describe_lines(study.transactions, lines, warehouse))
     if study.events is not None:

@@ -2,22 +2,14 @@
 
 from holdfast.ingest.order_log import OrderLog, read_order_log
 from holdfast.ingest.snapshot import Snapshot, read_snapshot
-from holdfast.ingest.sources import OnRows
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study
 
 __all__ = ["OrderLog", "Snapshot", "read_order_log", "read_snapshot", "read_sources"]
 
 
-def read_sources(
-    study: Study, warehouse: Warehouse, *, on_progress: OnRows | None = None
-) -> OrderLog | Snapshot:
+def read_sources(study: Study, warehouse: Warehouse) -> OrderLog | Snapshot:
     """Read the study's sources, whichever kind of study it is.
-
-    Parameters
-    ----------
-    on_progress
-        Called with the name of a source and its rows so far, now and then.
 
     Raises
     ------
@@ -27,4 +19,4 @@ def read_sources(
         The study names something that the sources do not have.
     """
     read = read_order_log if study.snapshot is None else read_snapshot
-    return read(study, warehouse, on_progress=on_progress)
+    return read(study, warehouse)

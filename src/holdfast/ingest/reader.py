@@ -6,7 +6,7 @@ from functools import cached_property
 
 from holdfast.ingest.contract import broken_limits, named_contract, with_contract
 from holdfast.ingest.data_contract import DataContract
-from holdfast.ingest.sources import OnRows, OpenSource, open_source
+from holdfast.ingest.sources import OpenSource, open_source
 from holdfast.ingest.validation import RowMapping, ValidatedSource, validate_rows
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study
@@ -18,7 +18,6 @@ class SourceReader:
 
     study: Study
     warehouse: Warehouse
-    on_rows: OnRows | None = None
 
     @cached_property
     def contract(self) -> DataContract | None:
@@ -32,7 +31,6 @@ class SourceReader:
             self.warehouse,
             name=name,
             project_dir=self.study.project_dir,
-            on_rows=self.on_rows,
         )
 
     def validate(self, source: OpenSource, mapping: RowMapping) -> ValidatedSource:

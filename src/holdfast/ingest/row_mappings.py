@@ -4,18 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from holdfast.errors import DataError, StudyError
+from holdfast.ingest import sql
 from holdfast.ingest.sources import OpenSource
-from holdfast.ingest.sql import (
-    Field,
-    blank_sql,
-    checked_expression,
-    identifier_sql,
-    literal,
-    null_sql,
-    number_sql,
-    text_sql,
-    yes_no_sql,
-)
 from holdfast.ingest.timestamps import RANGE, day_sql, in_range, local_time_sql, utc_sql
 from holdfast.ingest.validation import DUPLICATE, STRAY, RowMapping, ValidatedSource
 from holdfast.io.warehouse import Warehouse
@@ -104,14 +94,16 @@ def event_mapping(source: OpenSource, study: Study) -> RowMapping:
     columns = log.columns
     part = customer_part(source, columns.customer_id)
     part |= time_part(source, study, columns.occurred_at)
-    kind = identifier_sql(source.column(columns.kind, role="kind"))
-    cases = " ".join(f"WHEN {literal(word)} THEN {literal(to)}" for word, to in log.kinds.items())
+    kind = sql.identifier(source.column(columns.kind, role="kind"))
+    cases = " ".join(
+        f"WHEN {sql.literal(word)} THEN {sql.literal(to)}" for word, to in log.kinds.items()
+    )
     part |= Part({"kind": f"CASE {kind} {cases} END", "n": "CAST(1 AS BIGINT)"})
     if columns.n is not None:
         n = source.column(columns.n, role="n")
         not_a_count = "coalesce(n < 0 OR n <> floor(n) OR n > 1e15, true)"
-        problems = {"n is missing": blank_sql(n), "n is not a whole number >= 0": not_a_count}
-        part |= Part({"n": number_sql(n, decimal=source.decimal)}, {}, problems)
+        problems = {"n is missing": sql.blank(n), "n is not a whole number >= 0": not_a_count}
+        part |= Part({"n": sql.number(n, decimal=source.decimal)}, {}, problems)
     return RowMapping(
         layers=[part.read, part.derived],
         quarantine=part.problems,
@@ -127,10 +119,10 @@ def treatment_mapping(source: OpenSource, study: Study) -> RowMapping:
     part |= time_part(source, study, columns.occurred_at)
     part |= Part(
         {
-            "campaign": identifier_sql(source.column(columns.campaign, role="campaign")),
-            "treated": yes_no_sql(source.column(columns.treated, role="treated")),
-            "propensity": null_sql("DOUBLE"),
-            "cost_minor": null_sql("HUGEINT"),
+            "campaign": sql.identifier(source.column(columns.campaign, role="campaign")),
+            "treated": sql.yes_no(source.column(columns.treated, role="treated")),
+            "propensity": sql.null("DOUBLE"),
+            "cost_minor": sql.null("HUGEINT"),
         },
         {},
         {
@@ -141,12 +133,12 @@ def treatment_mapping(source: OpenSource, study: Study) -> RowMapping:
     if columns.propensity is not None:
         column = source.column(columns.propensity, role="propensity")
         bad = _out_of_bounds(column, "propensity", 1)
-        number = number_sql(column, decimal=source.decimal)
+        number = sql.number(column, decimal=source.decimal)
         part |= Part({"propensity": number}, {}, {"propensity is not a number in 0..1": bad})
     if columns.cost is not None:
         column = source.column(columns.cost, role="cost")
         bad = _out_of_bounds(column, "cost_minor", LARGEST_MINOR)
-        exact = number_sql(column, decimal=source.decimal, to="DECIMAL(38, 10)")
+        exact = sql.number(column, decimal=source.decimal, to="DECIMAL(38, 10)")
         cost = {"cost_minor": _minor(exact, study)}
         part |= Part(cost, {}, {"cost is not an amount >= 0": bad})
     return RowMapping(
@@ -159,8 +151,8 @@ def customer_part(source: OpenSource, column: str) -> Part:
     removed).
     """
     shown = source.column(column, role="customer_id")
-    name = identifier_sql(shown)
-    return Part({"customer_id": name, "trimmed": f"coalesce({text_sql(shown)} <> {name}, false)"})
+    name = sql.identifier(shown)
+    return Part({"customer_id": name, "trimmed": f"coalesce({sql.text(shown)} <> {name}, false)"})
 
 
 def time_part(source: OpenSource, study: Study, column: str, *, role: str = "occurred_at") -> Part:
@@ -171,7 +163,7 @@ def time_part(source: OpenSource, study: Study, column: str, *, role: str = "occ
         {"_local": time},
         {"day": day, "occurred_at": f"CASE WHEN {in_range(day)} THEN {utc} END"},
         {
-            f"{role} is missing": blank_sql(source.column(column, role=role)),
+            f"{role} is missing": sql.blank(source.column(column, role=role)),
             f"{role} is not a date": "_local IS NULL",
             f"{role} is outside {RANGE}": f"NOT (isfinite(_local) AND {in_range('day')})",
         },
@@ -183,9 +175,9 @@ def _money_part(source: OpenSource, study: Study, columns: TransactionColumns) -
     names = {role: getattr(columns, role) for role in _MONEY_TYPES}
     fields = {role: source.column(name, role=role) for role, name in names.items() if name}
     read = {
-        f"_{role}": number_sql(fields[role], decimal=source.decimal, to=kind)
+        f"_{role}": sql.number(fields[role], decimal=source.decimal, to=kind)
         if role in fields
-        else null_sql(kind)
+        else sql.null(kind)
         for role, kind in _MONEY_TYPES.items()
     }
     exact, needed = "CAST(0 AS DECIMAL(38, 10))", list[str]()
@@ -201,10 +193,10 @@ def _money_part(source: OpenSource, study: Study, columns: TransactionColumns) -
     return Part(read, worth, problems)
 
 
-def _number_problems(role: str, column: Field, decimal: str, *, needed: bool) -> dict[str, str]:
-    blank = blank_sql(column)
+def _number_problems(role: str, column: sql.Field, decimal: str, *, needed: bool) -> dict[str, str]:
+    blank = sql.blank(column)
     lacking = f"_{role} IS NULL AND NOT {blank}"
-    finite = number_sql(column, decimal=decimal)
+    finite = sql.number(column, decimal=decimal)
     return {
         **({f"{role} is missing": blank} if needed else {}),
         f"{role} is not a number": f"{lacking} AND {finite} IS NULL",
@@ -218,17 +210,17 @@ def _minor(exact: str, study: Study) -> str:
     return f"CAST(round({exact}, {study.minor_digits}) * {10**study.minor_digits} AS HUGEINT)"
 
 
-def _out_of_bounds(column: Field, name: str, most: int) -> str:
-    return f"NOT {blank_sql(column)} AND coalesce({name} NOT BETWEEN 0 AND {most}, true)"
+def _out_of_bounds(column: sql.Field, name: str, most: int) -> str:
+    return f"NOT {sql.blank(column)} AND coalesce({name} NOT BETWEEN 0 AND {most}, true)"
 
 
 def _optional_id(source: OpenSource, column: str | None, role: str) -> str:
-    return identifier_sql(source.column(column, role=role)) if column else null_sql("VARCHAR")
+    return sql.identifier(source.column(column, role=role)) if column else sql.null("VARCHAR")
 
 
 def _holds(rule: str, source: OpenSource, *, where: str) -> str:
-    sql = checked_expression(rule, source.fields, decimal=source.decimal, where=where)
-    return f"coalesce(TRY_CAST({sql} AS BOOLEAN), false)"
+    condition = sql.checked_expression(rule, source.fields, decimal=source.decimal, where=where)
+    return f"coalesce(TRY_CAST({condition} AS BOOLEAN), false)"
 
 
 def _bought_nothing(columns: TransactionColumns) -> dict[str, str]:
@@ -241,7 +233,7 @@ def _outside(log: Transactions) -> dict[str, str]:
     return {reason: f"day {sign} {parse_day(day)}" for reason, sign, day in bounds if day}
 
 
-def _compared(source: OpenSource, log: Transactions) -> list[Field]:
+def _compared(source: OpenSource, log: Transactions) -> list[sql.Field]:
     if log.exact_duplicates == "keep":
         return []
     ignored = {source.column(name, role="provenance").sql for name in log.provenance}

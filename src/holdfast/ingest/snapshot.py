@@ -15,20 +15,12 @@ import polars.selectors as cs
 
 from holdfast.errors import DataError, StudyError
 from holdfast.expressions import parse
+from holdfast.ingest import sql
 from holdfast.ingest.column_types import TypedColumn, blank_finding, typed_columns
 from holdfast.ingest.findings import describe_sources
 from holdfast.ingest.reader import SourceReader
 from holdfast.ingest.row_mappings import WITHOUT_CUSTOMER, Part, customer_part
-from holdfast.ingest.sources import OnRows, OpenSource
-from holdfast.ingest.sql import (
-    Field,
-    calculator,
-    checked_expression,
-    differ_sql,
-    expression_sql,
-    text_sql,
-    yes_no_sql,
-)
+from holdfast.ingest.sources import OpenSource
 from holdfast.ingest.study_data import StudyData
 from holdfast.ingest.timestamps import day_sql, local_time_sql
 from holdfast.ingest.validation import (
@@ -85,9 +77,7 @@ class Snapshot(StudyData):
         return f"{super().size}, {len(self.columns)} columns"
 
 
-def read_snapshot(
-    study: Study, warehouse: Warehouse, *, on_progress: OnRows | None = None
-) -> Snapshot:
+def read_snapshot(study: Study, warehouse: Warehouse) -> Snapshot:
     """Read the study's snapshot.
 
     Raises
@@ -103,7 +93,7 @@ def read_snapshot(
         raise StudyError(
             "this study has [transactions], not a [snapshot]", fix="read it with read_order_log"
         )
-    reader = SourceReader(study, warehouse, on_progress)
+    reader = SourceReader(study, warehouse)
     source = reader.open("snapshot")
     # The content of a column has to be seen before any row can be validated.
     source.keep(warehouse)
@@ -156,7 +146,7 @@ def snapshot_features(study: Study, raw: pl.DataFrame) -> pl.DataFrame:
         return given
     kinds = tuple((name, _DUCKDB_TYPES.get(kind, "VARCHAR")) for name, kind in given.schema.items())
     plan = _planned(derived, kinds, study.snapshot.csv.decimal)
-    with calculator() as connection:
+    with sql.calculator() as connection:
         found = _computed(given, plan, connection)
     columns = dict(zip(study.snapshot.derived, zip(*found, strict=True), strict=True))
     return given.hstack(_floats(pl.DataFrame(columns, strict=False)).get_columns())
@@ -178,10 +168,10 @@ def _planned(derived: _Types, kinds: _Types, decimal: str) -> _Plan:
     needed = dict.fromkeys(
         c for _, text in derived for c in parse(text).against(list(known)).columns
     )
-    fields = {name: Field(f"c{i}", known[name]) for i, name in enumerate(needed)}
-    found = (expression_sql(text, fields, decimal=decimal) for _, text in derived)
-    sql = ", ".join(f"{sql} AS d{i}" for i, sql in enumerate(found))
-    return _Plan(sql, tuple((name, known[name]) for name in needed))
+    fields = {name: sql.Field(f"c{i}", known[name]) for i, name in enumerate(needed)}
+    found = (sql.expression(text, fields, decimal=decimal) for _, text in derived)
+    columns = ", ".join(f"{value} AS d{i}" for i, value in enumerate(found))
+    return _Plan(columns, tuple((name, known[name]) for name in needed))
 
 
 def _computed(
@@ -199,7 +189,7 @@ def _computed(
     return connection.execute(f"SELECT {plan.sql} FROM given").fetchall()
 
 
-def _given_columns(source: OpenSource, snapshot: SnapshotSource) -> dict[str, Field]:
+def _given_columns(source: OpenSource, snapshot: SnapshotSource) -> dict[str, sql.Field]:
     """The columns that a model may be given: those without a role, and no name of Holdfast's."""
     roles = [source.column(snapshot.columns.customer_id, role="customer_id")]
     roles += [source.column(c, role="split") for c in (snapshot.split, snapshot.cutoff) if c]
@@ -221,14 +211,16 @@ def _snapshot_mapping(
         fields[column.name] = column.as_field(f"g{i}")
 
     def compute(text: str, where: str) -> str:
-        return checked_expression(text, fields, decimal=source.decimal, where=f"snapshot.{where}")
+        return sql.checked_expression(
+            text, fields, decimal=source.decimal, where=f"snapshot.{where}"
+        )
 
     derived = {
         f"d{i}": compute(text, f"derived.{name}")
         for i, (name, text) in enumerate(snapshot.derived.items())
     }
     churned = compute(snapshot.labels.churned, "labels.churned")
-    derived["churned"] = yes_no_sql(Field(f"CAST({churned} AS VARCHAR)", "VARCHAR"))
+    derived["churned"] = sql.yes_no(sql.Field(f"CAST({churned} AS VARCHAR)", "VARCHAR"))
     problems = {"churned is missing": "churned IS NULL"}
     if snapshot.labels.value is not None:
         value = compute(snapshot.labels.value, "labels.value")
@@ -238,7 +230,7 @@ def _snapshot_mapping(
     if snapshot.split is not None:
         return _prepared_mapping(source, snapshot, part, snapshot.split)
     return RowMapping(
-        layers=[part.read, {**part.derived, "_differ": differ_sql(source.fields, "customer_id")}],
+        layers=[part.read, {**part.derived, "_differ": sql.differ(source.fields, "customer_id")}],
         quarantine={_REPEATED: "customer_id IS NOT NULL AND _differ", **part.problems},
         set_aside=WITHOUT_CUSTOMER,
         compared=list(source.fields.values()),
@@ -251,8 +243,8 @@ def _prepared_mapping(
     """Read a table with a split of its own: of each customer, the first row that is learnt from
     counts.
     """
-    word = text_sql(source.column(split, role="split"))
-    yes_no = yes_no_sql(Field(word, "VARCHAR"))
+    word = sql.text(source.column(split, role="split"))
+    yes_no = sql.yes_no(sql.Field(word, "VARCHAR"))
     part |= Part(
         {
             _IS_TEST: f"CASE lower(trim({word})) WHEN 'test' THEN true WHEN 'train' THEN false "

@@ -3,11 +3,11 @@ came from.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
+from itertools import starmap
 from pathlib import Path
-from typing import Protocol
 
 import duckdb
 import polars as pl
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from holdfast.errors import DataError, HoldfastError, first_line, nearest
 from holdfast.expressions import quoted
-from holdfast.ingest.sql import Field
+from holdfast.ingest import sql
 from holdfast.io.csv import CsvFiles
 from holdfast.io.files import expand_path, find_files
 from holdfast.io.postgres import PostgresQuery
@@ -24,28 +24,10 @@ from holdfast.io.warehouse import Warehouse
 from holdfast.study import Source
 from holdfast.tables import QUARANTINE
 
-OnRows = Callable[[str, int], None]
-"""Called with the name of a source and its rows so far."""
-
+Stream = CsvFiles | PostgresQuery
+"""Rows that arrive as Arrow batches: `_file`, `_row`, then c0, c1, ... for its `names`."""
 
 _WIDE, _MB_PER_COLUMN = 300, 2
-
-
-class Stream(Protocol):
-    """Rows that arrive as Arrow batches: a CSV, a query."""
-
-    names: list[str]
-
-    @property
-    def labels(self) -> Sequence[str]:
-        """What each `_file` stands for."""
-
-    @property
-    def schema(self) -> pa.Schema:
-        """`_file`, `_row`, then c0, c1, ... for `names`."""
-
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """The rows, once."""
 
 
 @dataclass
@@ -67,7 +49,7 @@ class OpenSource:
 
     name: str
     view: str
-    fields: Mapping[str, Field]
+    fields: Mapping[str, sql.Field]
     labels: Sequence[str]
     decimal: str
     timestamp_format: str | None = None
@@ -80,7 +62,7 @@ class OpenSource:
         """Whether the source shows everything as text."""
         return isinstance(self.stream, CsvFiles)
 
-    def column(self, column: str, *, role: str) -> Field:
+    def column(self, column: str, *, role: str) -> sql.Field:
         """Return the field of a mapped column.
 
         Raises
@@ -157,7 +139,6 @@ def open_source(
     *,
     name: str,
     project_dir: str,
-    on_rows: OnRows | None = None,
 ) -> OpenSource:
     """Find a source and look at its columns; no row is read yet.
 
@@ -171,13 +152,13 @@ def open_source(
     if source.postgres is not None:
         # An exact number arrives as PostgreSQL's own text of it, whatever a file would have had.
         opened.decimal = "."
-        _stream(PostgresQuery(source.postgres), opened, warehouse, on_rows)
+        _stream(PostgresQuery(source.postgres), opened, warehouse)
         return opened
     files = find_files(expand_path(str(source.path), project_dir=project_dir))
     if files[0].kind == "parquet":
-        _view_parquet([file.path for file in files], opened, warehouse, on_rows)
+        _view_parquet([file.path for file in files], opened, warehouse)
     else:
-        _stream(CsvFiles(files, csv), opened, warehouse, on_rows)
+        _stream(CsvFiles(files, csv), opened, warehouse)
     return opened
 
 
@@ -189,29 +170,21 @@ def _make_room(n_columns: int, warehouse: Warehouse) -> None:
         warehouse.con.execute(f"SET memory_limit = '{_MB_PER_COLUMN * n_columns}MB'")
 
 
-def _stream(
-    stream: Stream, opened: OpenSource, warehouse: Warehouse, on_rows: OnRows | None
-) -> None:
+def _stream(stream: Stream, opened: OpenSource, warehouse: Warehouse) -> None:
     opened.stream, opened.labels = stream, stream.labels
     _make_room(len(stream.names), warehouse)
-    batches = _counted_batches(stream, opened, on_rows)
+    batches = _counted_batches(stream, opened)
     warehouse.con.register(opened.view, pa.RecordBatchReader.from_batches(stream.schema, batches))
     columns = warehouse.con.execute(
         f"SELECT column_name, column_type FROM (DESCRIBE {opened.view})"
     ).fetchall()[2:]
-    opened.fields = {
-        name: Field(*column) for name, column in zip(stream.names, columns, strict=True)
-    }
+    opened.fields = dict(zip(stream.names, starmap(sql.Field, columns), strict=True))
 
 
-def _counted_batches(
-    stream: Stream, opened: OpenSource, on_rows: OnRows | None
-) -> Iterator[pa.RecordBatch]:
+def _counted_batches(stream: Stream, opened: OpenSource) -> Iterator[pa.RecordBatch]:
     try:
         for batch in stream.batches():
             opened.streamed += batch.num_rows
-            if on_rows is not None:
-                on_rows(opened.name, opened.streamed)
             yield batch
     except HoldfastError as error:
         # On its way through DuckDB the error would lose its type.
@@ -219,9 +192,7 @@ def _counted_batches(
         raise
 
 
-def _view_parquet(
-    files: Sequence[Path], opened: OpenSource, warehouse: Warehouse, on_rows: OnRows | None
-) -> None:
+def _view_parquet(files: Sequence[Path], opened: OpenSource, warehouse: Warehouse) -> None:
     opened.labels = [str(file) for file in files]
     names, opened.streamed = common_columns(opened.labels)
     _make_room(len(names), warehouse)
@@ -235,10 +206,9 @@ def _view_parquet(
         view.create_view(opened.view, replace=True)
     kinds = map(str, view.types[2:])
     opened.fields = {
-        name: Field(f"c{i}", kind) for i, (name, kind) in enumerate(zip(names, kinds, strict=True))
+        name: sql.Field(f"c{i}", kind)
+        for i, (name, kind) in enumerate(zip(names, kinds, strict=True))
     }
-    if on_rows is not None:
-        on_rows(opened.name, opened.streamed)
 
 
 def common_columns(paths: Sequence[str]) -> tuple[list[str], int]:

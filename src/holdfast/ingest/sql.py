@@ -124,12 +124,12 @@ def literals(words: Collection[str]) -> str:
     return f"({', '.join(map(literal, words))})"
 
 
-def null_sql(kind: str) -> str:
+def null(kind: str) -> str:
     """A column that is empty throughout."""
     return f"CAST(NULL AS {kind})"
 
 
-def number_sql(column: Field, *, decimal: str = ".", to: str = "DOUBLE") -> str:
+def number(column: Field, *, decimal: str = ".", to: str = "DOUBLE") -> str:
     """A column as a number of type `to`; NULL where it is none, or not finite. Digits may be
     grouped in threes.
 
@@ -143,7 +143,7 @@ def number_sql(column: Field, *, decimal: str = ".", to: str = "DOUBLE") -> str:
     return f"CASE WHEN isfinite({number}) THEN {number} END" if can_be_endless else number
 
 
-def text_sql(column: Field) -> str:
+def text(column: Field) -> str:
     """A column as text, as the source shows it; a whole number kept as a float (12345.0) loses its
     point.
     """
@@ -161,25 +161,25 @@ def text_sql(column: Field) -> str:
     return f"CAST({sql} AS VARCHAR)"
 
 
-def blank_sql(column: Field) -> str:
+def blank(column: Field) -> str:
     """Whether the source has nothing there: NULL, or a text of blanks."""
     sql = f"nullif(trim({column.sql}), '')" if column.is_text else column.sql
     return f"({sql} IS NULL)"
 
 
-def identifier_sql(column: Field) -> str:
+def identifier(column: Field) -> str:
     """An id as the source shows it, blanks around it removed; NULL where nothing is left."""
-    shown = text_sql(column)
+    shown = text(column)
     # Trimming a set of characters is slow, and few cells have any of them.
     blanks = " OR ".join(f"contains({shown}, {literal(blank)})" for blank in BLANKS)
     return f"nullif(CASE WHEN {blanks} THEN trim({shown}, {literal(BLANKS)}) ELSE {shown} END, '')"
 
 
-def yes_no_sql(column: Field) -> str:
+def yes_no(column: Field) -> str:
     """A yes or no, however it is written; NULL where it is neither."""
     if column.type == "BOOLEAN":
         return column.sql
-    word = f"lower({identifier_sql(column)})"
+    word = f"lower({identifier(column)})"
     yes, no = literals(_YES), literals(_NO)
     return f"CASE WHEN {word} IN {yes} THEN true WHEN {word} IN {no} THEN false END"
 
@@ -189,29 +189,29 @@ def row_digest(fields: Mapping[str, Field]) -> str:
     return f"hash({', '.join(field.sql for field in fields.values())})"
 
 
-def differ_sql(fields: Mapping[str, Field], key: str) -> str:
+def differ(fields: Mapping[str, Field], key: str) -> str:
     """Whether the rows that share a key are not all equal."""
     row, same = row_digest(fields), f"OVER (PARTITION BY {key})"
     return f"min({row}) {same} <> max({row}) {same}"
 
 
 def checked_expression(text: str, fields: Mapping[str, Field], *, decimal: str, where: str) -> str:
-    """Write one of the study's expressions over columns of these types, as `expression_sql` does.
+    """Write one of the study's expressions over columns of these types, as `expression` does.
 
     Raises
     ------
     StudyError
         It reads a column that is not there, or does with one what its type does not allow.
     """
-    sql = expression_sql(text, fields, decimal=decimal)
+    sql = expression(text, fields, decimal=decimal)
     kinds = {field.sql: field.type for field in fields.values()}
-    columns = ", ".join(f"{null_sql(kind)} AS {name}" for name, kind in kinds.items())
+    columns = ", ".join(f"{null(kind)} AS {name}" for name, kind in kinds.items())
     problem = f"{where}: the expression {text!r} cannot be computed"
     try_sql(f"SELECT {sql} FROM (SELECT {columns}) LIMIT 0", problem=problem, fix="correct it")
     return sql
 
 
-def expression_sql(text: str, fields: Mapping[str, Field], *, decimal: str = ".") -> str:
+def expression(text: str, fields: Mapping[str, Field], *, decimal: str = ".") -> str:
     """Write one of the study's expressions over a source's columns; what cannot be computed in a
     row is NULL there.
 
@@ -249,9 +249,9 @@ def _text_number(sql: str, decimal: str, to: str) -> str:
 def _column_sql(node: exp.Column, column: Field, decimal: str) -> str:
     kind = _company(node)
     if kind == "number":
-        return number_sql(column, decimal=decimal)
+        return number(column, decimal=decimal)
     if kind == "text" and not column.is_time:
-        return text_sql(column)
+        return text(column)
     return column.sql
 
 

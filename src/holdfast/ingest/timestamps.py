@@ -7,8 +7,8 @@ twice the later one is meant.
 """
 
 from holdfast.errors import DataError
+from holdfast.ingest import sql
 from holdfast.ingest.sources import OpenSource
-from holdfast.ingest.sql import literal, try_sql
 from holdfast.windows import date_of
 
 FIRST_DAY = 0
@@ -59,7 +59,7 @@ def day_sql(time: str) -> str:
 
 def utc_sql(time: str, zone: str) -> str:
     """UTC, without a zone, of a local time."""
-    return time if zone == "UTC" else f"timezone('UTC', timezone({literal(zone)}, {time}))"
+    return time if zone == "UTC" else f"timezone('UTC', timezone({sql.literal(zone)}, {time}))"
 
 
 def in_range(day: str) -> str:
@@ -68,15 +68,15 @@ def in_range(day: str) -> str:
 
 
 def _in_zone(instant: str, zone: str) -> str:
-    return f"timezone({literal(zone)}, {instant})"
+    return f"timezone({sql.literal(zone)}, {instant})"
 
 
 def _by_format(text: str, timestamp_format: str, zone: str) -> str:
-    form = literal(timestamp_format)
-    ((kind,),) = try_sql(
+    form = sql.literal(timestamp_format)
+    ((kind,),) = sql.try_sql(
         f"SELECT typeof(try_strptime('', {form}))",
         problem=f"csv.timestamp_format {timestamp_format!r} is no format",
         fix="write it as '%d/%m/%Y %H:%M'",
     )
-    sql = f"try_strptime({text}, {form})"
-    return _in_zone(sql, zone) if kind.startswith("TIMESTAMP WITH") else sql
+    time = f"try_strptime({text}, {form})"
+    return _in_zone(time, zone) if kind.startswith("TIMESTAMP WITH") else time

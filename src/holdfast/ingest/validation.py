@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from holdfast.errors import DataError, HoldfastError
+from holdfast.ingest import sql
 from holdfast.ingest.sources import OpenSource
-from holdfast.ingest.sql import Field, literal, strict_arithmetic
 from holdfast.io.csv import RAW_CHARACTERS
 from holdfast.io.warehouse import Warehouse
 from holdfast.windows import YEAR_DAYS
@@ -59,7 +59,7 @@ class RowMapping:
     layers: Sequence[Mapping[str, str]]
     quarantine: Mapping[str, str]
     set_aside: Mapping[str, str]
-    compared: Sequence[Field] = ()
+    compared: Sequence[sql.Field] = ()
     open_start: bool = False
     open_end: bool = False
 
@@ -84,11 +84,11 @@ class RowMapping:
             *enumerate(self.quarantine.values(), 1),
             *enumerate(self.set_aside.values(), self.stray + 1),
         ]
-        cases = " ".join(f"WHEN {sql} THEN {code}" for code, sql in conditions)
+        cases = " ".join(f"WHEN {condition} THEN {code}" for code, condition in conditions)
         verdict = {"verdict": f"CAST(CASE {cases} ELSE 0 END AS USMALLINT)"}
         rows = source.view
         for layer in [*self.layers, verdict]:
-            columns = ", ".join(f"{sql} AS {name}" for name, sql in layer.items())
+            columns = ", ".join(f"{value} AS {name}" for name, value in layer.items())
             rows = f"(SELECT *, {columns} FROM {rows})"
         names = [name for layer in self.layers for name in layer if not name.startswith("_")]
         raw = f"CASE WHEN verdict BETWEEN 1 AND {len(self.quarantine)} THEN {_raw_sql(source)} END"
@@ -138,7 +138,7 @@ class ValidatedSource:
     merged: int
     pointed: bool
     labels: Sequence[str]
-    fields: Mapping[str, Field] = field(repr=False)
+    fields: Mapping[str, sql.Field] = field(repr=False)
     strays: Sequence[str]
 
 
@@ -153,7 +153,7 @@ def validate_rows(source: OpenSource, mapping: RowMapping, warehouse: Warehouse)
         The counts do not add up, which would be a defect of Holdfast.
     """
     table = f"validated_{source.name}"
-    with source.reading(), strict_arithmetic(warehouse.con):
+    with source.reading(), sql.strict_arithmetic(warehouse.con):
         warehouse.con.execute(f"CREATE OR REPLACE TABLE {table} AS {mapping.sql(source)}")
     with warehouse.working(f"validate the rows of {source.name}"):
         if mapping.compared:
@@ -198,7 +198,7 @@ def fingerprint(tables: Sequence[str], warehouse: Warehouse) -> str:
 def _raw_sql(source: OpenSource) -> str:
     """A row as it was read, as JSON text; long cells are cut."""
     cells = (
-        f"{literal(name)}, left(CAST({column.sql} AS VARCHAR), {RAW_CHARACTERS})"
+        f"{sql.literal(name)}, left(CAST({column.sql} AS VARCHAR), {RAW_CHARACTERS})"
         for name, column in source.fields.items()
     )
     return f"CAST(json_object({', '.join(cells)}) AS VARCHAR)"

@@ -6,7 +6,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from holdfast.ingest.sql import Field, literal, null_sql, number_sql
+from holdfast.ingest import sql
 
 FORMATS = (
     "%d/%m/%Y %H:%M:%S|%m/%d/%Y %H:%M:%S|%d/%m/%Y %H:%M|%m/%d/%Y %H:%M|%d/%m/%Y|%m/%d/%Y|"
@@ -42,7 +42,9 @@ class Sample:
         columns = {name: f"c{i}" for i, name in enumerate(frame.columns)}
         self._database.register("sample", frame.rename(columns).to_arrow())
         kinds = self._rows("SELECT column_name, column_type FROM (DESCRIBE sample)")
-        self._fields = {name: Field(*kind) for name, kind in zip(frame.columns, kinds, strict=True)}
+        self._fields = {
+            name: sql.Field(*kind) for name, kind in zip(frame.columns, kinds, strict=True)
+        }
 
     def close(self) -> None:
         """Let the rows go."""
@@ -72,20 +74,20 @@ class Sample:
 
     def count(self, name: str, like: str) -> int:
         """How many cells of a column are like a pattern."""
-        return self._count(f"count(*) FILTER ({self._text(name)} LIKE {literal(like)})")
+        return self._count(f"count(*) FILTER ({self._text(name)} LIKE {sql.literal(like)})")
 
     def is_number(self, name: str) -> bool:
         """Whether nearly all cells that hold something are numbers."""
         field = self._fields[name]
         if field.type == "BOOLEAN" or field.is_time:
             return False
-        return self._nearly_all(name, f"{number_sql(field, decimal=self._decimal)} IS NOT NULL")
+        return self._nearly_all(name, f"{sql.number(field, decimal=self._decimal)} IS NOT NULL")
 
     def can_name(self, name: str) -> bool:
         """Whether a column can hold ids: several different ones, no fractions, no dates."""
         if self._fields[name].is_time or self.distinct(name) < 2:
             return False
-        number = number_sql(self._fields[name], decimal=self._decimal)
+        number = sql.number(self._fields[name], decimal=self._decimal)
         return not self.is_number(name) or self._nearly_all(name, f"{number} = floor({number})")
 
     def time_formats(self, name: str) -> list[str | None]:
@@ -95,7 +97,7 @@ class Sample:
         """
         if self._fields[name].is_time:
             return [None]
-        like_a_date = f"regexp_matches({self._text(name)}, {literal(_LIKE_A_DATE)})"
+        like_a_date = f"regexp_matches({self._text(name)}, {sql.literal(_LIKE_A_DATE)})"
         if not self._nearly_all(name, like_a_date):
             return []
         plausible = self._fitting(name, (None, *FORMATS), rows=f"(FROM sample LIMIT {_FIRST_LOOK})")
@@ -127,10 +129,10 @@ class Sample:
     def _time(self, name: str, timestamp_format: str | None) -> str:
         field = self._fields[name]
         if timestamp_format is not None:
-            return f"try_strptime({self._text(name)}, {literal(timestamp_format)})"
+            return f"try_strptime({self._text(name)}, {sql.literal(timestamp_format)})"
         if field.is_time or field.is_text:
             return f"TRY_CAST({field.sql} AS TIMESTAMP)"
-        return null_sql("TIMESTAMP")
+        return sql.null("TIMESTAMP")
 
     def _nearly_all(self, name: str, condition: str) -> bool:
         count = self._count(f"count(*) FILTER ({condition})")
@@ -142,7 +144,7 @@ class Sample:
     def _count(self, what: str, rows: str = "sample") -> int:
         return int(self._rows(f"SELECT {what} FROM {rows}")[0][0])
 
-    def _rows(self, sql: str) -> list[tuple[Any, ...]]:
-        if sql not in self._answers:
-            self._answers[sql] = self._database.execute(sql).fetchall()
-        return self._answers[sql]
+    def _rows(self, query: str) -> list[tuple[Any, ...]]:
+        if query not in self._answers:
+            self._answers[query] = self._database.execute(query).fetchall()
+        return self._answers[query]

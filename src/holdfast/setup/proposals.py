@@ -5,7 +5,7 @@ from pathlib import Path
 
 from holdfast.errors import DataError
 from holdfast.expressions import quoted
-from holdfast.ingest.sql import literal, literals
+from holdfast.ingest import sql
 from holdfast.setup.column_roles import LOG_ROLES, column_for, log_columns, misnamed
 from holdfast.setup.file_sample import Sample
 from holdfast.setup.study_writer import Draft, to_toml
@@ -175,7 +175,7 @@ def _returns_and_rules(draft: Draft, sample: Sample, columns: dict[str, str]) ->
     bare = sample.values(product, without_digits=True) if product else []
     if product and 0 < len(bare) <= (1 - _MOSTLY) * sample.distinct(product):
         draft.section("transactions.set_aside")
-        rule = to_toml(f"{quoted(product)} IN {literals(bare[:10])}")
+        rule = to_toml(f"{quoted(product)} IN {sql.literals(bare[:10])}")
         draft.comment(
             f'"not a product" = {rule}  # codes without a digit: postage and the like? (?)'
         )
@@ -185,7 +185,7 @@ def _churned(sample: Sample) -> tuple[str | None, str, list[str]]:
     """Return an expression for who left, why, and the columns it reads."""
     if column := column_for(sample, "churned"):
         yes = next((each for each in sample.values(column)[:20] if each.lower() in _YES), None)
-        rule = f"{quoted(column)} = {literal(yes)}" if yes else quoted(column)
+        rule = f"{quoted(column)} = {sql.literal(yes)}" if yes else quoted(column)
         return rule, "a column of that name", [column]
     if column := column_for(sample, "recency"):
         why = f"no column says it; '{column}' days without a purchase is a formula"
