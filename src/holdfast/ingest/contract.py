@@ -112,7 +112,7 @@ def with_contract(
     broken = {
         reason(rule.name, promise): condition
         for rule in promised.columns
-        for promise, condition in _broken(rule, source, study, warehouse).items()
+        for promise, condition in _violation_conditions(rule, source, study, warehouse).items()
     }
     repeats = {f"_again_{i}": _repeats(columns) for i, columns in enumerate(keys.values())}
     broken |= {reason(name, "repeats"): column for name, column in zip(keys, repeats, strict=True)}
@@ -139,7 +139,7 @@ def _repeats(columns: Sequence[sql.Field]) -> str:
     return f"({filled}) AND row_number() OVER (PARTITION BY {key} ORDER BY _file, _row) > 1"
 
 
-def _broken(
+def _violation_conditions(
     rule: ColumnRule, source: OpenSource, study: Study, warehouse: Warehouse
 ) -> dict[str, str]:
     """Return what a column promises -> SQL of the rows that break it."""

@@ -49,7 +49,10 @@ def create_customers(reader: SourceReader) -> tuple[ValidatedSource, list[Findin
         if log.columns.ended_on is not None:
             warehouse.con.execute(_endings_sql(rows.table))
         warehouse.con.execute(f"DROP TABLE {rows.table}; DROP TABLE {source.view}")
-    return rows, [*blank_finding(columns, source=source.labels[0]), *_always_known(log)]
+    return rows, [
+        *blank_finding(columns, source=source.labels[0]),
+        *_undated_attributes_finding(log),
+    ]
 
 
 def _customer_mapping(
@@ -111,7 +114,7 @@ def _check_names(attributes: list[str]) -> None:
             raise StudyError(f"the attribute '{name}' is listed more than once", fix="list it once")
 
 
-def _always_known(log: Customers) -> list[Finding]:
+def _undated_attributes_finding(log: Customers) -> list[Finding]:
     if log.columns.known_from is not None or not log.attributes:
         return []
     return [

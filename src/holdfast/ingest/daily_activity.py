@@ -168,7 +168,7 @@ def count_days(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
 def _lines(lines: pl.DataFrame) -> pl.DataFrame:
     bought, amount = (
         ~pl.col("is_return"),
-        pl.col("amount_minor").cast(_summed_as(lines["amount_minor"])),
+        pl.col("amount_minor").cast(_sum_type(lines["amount_minor"])),
     )
     named = ["order"] if "order" in lines.columns else []
     counted = lines.sort("key", *named).with_columns(
@@ -184,7 +184,7 @@ def _lines(lines: pl.DataFrame) -> pl.DataFrame:
     return days.select("key", "gross_minor", "returns_minor", n_orders=n_orders, n_lines="bought")
 
 
-def _summed_as(amounts: pl.Series) -> type[pl.Int64 | pl.Int128]:
+def _sum_type(amounts: pl.Series) -> type[pl.Int64 | pl.Int128]:
     """The type that any sum of these fits: the wide one takes twice as long."""
     least, most = amounts.min(), amounts.max()
     largest = max(abs(least), abs(most)) if isinstance(least, int) and isinstance(most, int) else 0

@@ -51,7 +51,7 @@ def describe_sources(sources: Sequence[ValidatedSource], warehouse: Warehouse) -
     """Say what is odd about how each source was read, and about who is in one and not in
     another.
     """
-    yield from (_not_understood(source) for source in sources if source.rows.quarantined)
+    yield from (_quarantine_finding(source) for source in sources if source.rows.quarantined)
     for source in sources:
         if source.trimmed:
             yield Finding.note(
@@ -136,7 +136,7 @@ def _lonely_days(warehouse: Warehouse) -> Iterator[Finding]:
         )
 
 
-def _not_understood(source: ValidatedSource) -> Finding:
+def _quarantine_finding(source: ValidatedSource) -> Finding:
     count, read = source.rows.quarantined, source.rows.read
     reasons = source.quarantined["reason"].value_counts()
     reason, rows = reasons.sort(["count", "reason"], descending=[True, False]).row(0)

@@ -149,9 +149,9 @@ def read_contract(raw: Any, *, where: str) -> DataContract:
     return DataContract(name=str(raw.get("name", where)), inputs=inputs, not_checked=tuple(skipped))
 
 
-def _check(word: str, known: Collection[str], where: str) -> str:
-    if word not in known:
-        raise StudyError(f"{where} has '{word}'", fix=nearest(word, list(known)))
+def _check(word: str, allowed: Collection[str], where: str) -> str:
+    if word not in allowed:
+        raise StudyError(f"{where} has '{word}'", fix=nearest(word, list(allowed)))
     return word
 
 

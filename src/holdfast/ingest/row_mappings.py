@@ -79,9 +79,9 @@ def transaction_mapping(source: OpenSource, study: Study) -> RowMapping:
             },
             **WITHOUT_CUSTOMER,
             **_bought_nothing(columns),
-            **_outside(log),
+            **_outside_bounds(log),
         },
-        compared=_compared(source, log),
+        compared=_columns_to_compare(source, log),
         open_start=log.first_day is None,
         open_end=log.last_day is None,
     )
@@ -228,12 +228,12 @@ def _bought_nothing(columns: TransactionColumns) -> dict[str, str]:
     return nothing | ({NO_QUANTITY: "_quantity = 0"} if columns.is_priced_by_unit else {})
 
 
-def _outside(log: Transactions) -> dict[str, str]:
+def _outside_bounds(log: Transactions) -> dict[str, str]:
     bounds = ((EARLY, "<", log.first_day), (LATE, ">", log.last_day))
     return {reason: f"day {sign} {parse_day(day)}" for reason, sign, day in bounds if day}
 
 
-def _compared(source: OpenSource, log: Transactions) -> list[sql.Field]:
+def _columns_to_compare(source: OpenSource, log: Transactions) -> list[sql.Field]:
     if log.exact_duplicates == "keep":
         return []
     ignored = {source.column(name, role="provenance").sql for name in log.provenance}

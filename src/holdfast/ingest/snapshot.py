@@ -145,10 +145,10 @@ def snapshot_features(study: Study, raw: pl.DataFrame) -> pl.DataFrame:
     if not derived:
         return given
     kinds = tuple((name, _DUCKDB_TYPES.get(kind, "VARCHAR")) for name, kind in given.schema.items())
-    plan = _planned(derived, kinds, study.snapshot.csv.decimal)
+    plan = _write_plan(derived, kinds, study.snapshot.csv.decimal)
     with sql.calculator() as connection:
-        found = _computed(given, plan, connection)
-    columns = dict(zip(study.snapshot.derived, zip(*found, strict=True), strict=True))
+        rows = _compute(given, plan, connection)
+    columns = dict(zip(study.snapshot.derived, zip(*rows, strict=True), strict=True))
     return given.hstack(_floats(pl.DataFrame(columns, strict=False)).get_columns())
 
 
@@ -163,18 +163,18 @@ class _Plan:
 
 
 @lru_cache(maxsize=64)
-def _planned(derived: _Types, kinds: _Types, decimal: str) -> _Plan:
-    known = dict(kinds)
+def _write_plan(derived: _Types, kinds: _Types, decimal: str) -> _Plan:
+    types = dict(kinds)
     needed = dict.fromkeys(
-        c for _, text in derived for c in parse(text).against(list(known)).columns
+        c for _, text in derived for c in parse(text).against(list(types)).columns
     )
-    fields = {name: sql.Field(f"c{i}", known[name]) for i, name in enumerate(needed)}
-    found = (sql.expression(text, fields, decimal=decimal) for _, text in derived)
-    columns = ", ".join(f"{value} AS d{i}" for i, value in enumerate(found))
-    return _Plan(columns, tuple((name, known[name]) for name in needed))
+    fields = {name: sql.Field(f"c{i}", types[name]) for i, name in enumerate(needed)}
+    values = (sql.expression(text, fields, decimal=decimal) for _, text in derived)
+    columns = ", ".join(f"{value} AS d{i}" for i, value in enumerate(values))
+    return _Plan(columns, tuple((name, types[name]) for name in needed))
 
 
-def _computed(
+def _compute(
     given: pl.DataFrame, plan: _Plan, connection: duckdb.DuckDBPyConnection
 ) -> list[tuple[Any, ...]]:
     if given.height == 1:

@@ -119,12 +119,14 @@ class OpenSource:
         ]
         return pl.DataFrame(rows, schema=columns, orient="row")
 
-    def located(self, rows: pl.DataFrame) -> pl.DataFrame:
+    def locate(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Replace `_file` and `_row` by `source` and `row`, the line that a text editor shows."""
-        parts = [self._located(part) for part in rows.partition_by("_file", maintain_order=True)]
+        parts = [
+            self._locate_in_file(part) for part in rows.partition_by("_file", maintain_order=True)
+        ]
         return pl.concat(parts).sort("source", "row") if parts else QUARANTINE.empty()
 
-    def _located(self, rows: pl.DataFrame) -> pl.DataFrame:
+    def _locate_in_file(self, rows: pl.DataFrame) -> pl.DataFrame:
         file = int(rows["_file"][0])
         if isinstance(self.stream, CsvFiles):
             lines = self.stream.lines(file, rows["_row"].to_list())
@@ -198,7 +200,9 @@ def _view_parquet(files: Sequence[Path], opened: OpenSource, warehouse: Warehous
     _make_room(len(names), warehouse)
     links = [warehouse.scratch / f"{opened.name}-{i}.parquet" for i in range(len(files))]
     with opened.reading():
-        rows = warehouse.con.read_parquet(list(map(_unglobbed, files, links)), file_row_number=True)
+        rows = warehouse.con.read_parquet(
+            list(map(_without_wildcards, files, links)), file_row_number=True
+        )
         # By position: names that differ in case alone are renamed by DuckDB.
         cells = [f"{quoted(name)} AS c{i}" for i, name in enumerate(rows.columns[: len(names)])]
         where = ["CAST(file_index AS INTEGER) AS _file", "file_row_number + 1 AS _row"]
@@ -235,7 +239,7 @@ def common_columns(paths: Sequence[str]) -> tuple[list[str], int]:
     return list(layouts[0]), rows
 
 
-def _unglobbed(path: Path, link: Path) -> str:
+def _without_wildcards(path: Path, link: Path) -> str:
     # DuckDB would take these characters in a file's own name for a glob.
     if not set("*?[") & set(str(path)):
         return str(path)

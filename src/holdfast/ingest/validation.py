@@ -252,7 +252,7 @@ def _describe_strays(
             CAST(DATE '1970-01-01' + day AS VARCHAR) AS raw
         FROM {table} WHERE verdict = {code} ORDER BY day DESC, _file, _row LIMIT {_SHOWN}
     """).pl()
-    latest_first = source.located(rows).sort("raw", descending=True).iter_rows()
+    latest_first = source.locate(rows).sort("raw", descending=True).iter_rows()
     return tuple(f"{file} row {row} ({who} on {day})" for file, row, who, day in latest_first)
 
 
@@ -352,4 +352,4 @@ def _read_quarantined(
         """,
         params=[mapping.verdicts],
     ).pl()
-    return source.located(pl.concat([rows.cast(dict(rejected.schema)), rejected]))
+    return source.locate(pl.concat([rows.cast(dict(rejected.schema)), rejected]))

@@ -79,11 +79,15 @@ class Dataset:
                 content, {name: (start, stop, _TYPES[kind]) for name, (start, stop, kind) in fields}
             )
         if self.workbook:
-            return read_workbook(content, self.workbook["sheets"], _typed(self.workbook["columns"]))
-        return pl.read_csv(content) if self.csv is None else read_csv(content, _typed(self.csv))
+            return read_workbook(
+                content, self.workbook["sheets"], _with_types(self.workbook["columns"])
+            )
+        return (
+            pl.read_csv(content) if self.csv is None else read_csv(content, _with_types(self.csv))
+        )
 
 
-def _typed(columns: Mapping[str, str]) -> dict[str, pl.DataType]:
+def _with_types(columns: Mapping[str, str]) -> dict[str, pl.DataType]:
     return {name: _TYPES[kind] for name, kind in columns.items()}
 
 

@@ -99,7 +99,7 @@ class CsvFiles:
             return {record: header + record for record in records}
         with reading(self.files[file].path), Utf8Stream(self.files[file], self.dialect) as stream:
             stream.header_cells()
-            return _counted(stream, set(records), self.dialect)
+            return _find_lines(stream, set(records), self.dialect)
 
     def reject(self, rejected: Sequence[Rejected]) -> None:
         """Put records on record.
@@ -118,7 +118,7 @@ class CsvFiles:
                 fix="check csv.delimiter, csv.quote and csv.encoding",
             )
 
-    def finished(self, file: int, *, records: int, newlines: int) -> None:
+    def note_end(self, file: int, *, records: int, newlines: int) -> None:
         """Note whether every record of a file took one line."""
         self._one_line_each[file] = newlines in (records, records - 1)
 
@@ -143,7 +143,7 @@ class _Records:
     def __iter__(self) -> Iterator[tuple[NDArray[np.int64], list[pa.Array]]]:
         record = 1
         held: pa.RecordBatch | None = None
-        for batch in self._parsed():
+        for batch in self._parse():
             if held is not None:
                 record, rows = self._rows(held, record)
                 yield rows
@@ -154,11 +154,11 @@ class _Records:
             yield rows
         self._check_dialect(record - 1)
         rejected_after = sum(number >= record for number in self._invalid)
-        self._files.finished(
+        self._files.note_end(
             self._index, records=record - 1 + rejected_after, newlines=self._stream.newlines
         )
 
-    def _parsed(self) -> Iterator[pa.RecordBatch]:
+    def _parse(self) -> Iterator[pa.RecordBatch]:
         names = [f"c{i}" for i in range(self._width)]
         if not self._stream.more:
             return
@@ -220,7 +220,7 @@ class _Records:
     ) -> tuple[int, tuple[NDArray[np.int64], list[pa.Array]]]:
         numbers = record_numbers(record, batch.num_rows, self._invalid)
         bad = self._undecodable(batch)
-        if last and self._swallowed(batch):
+        if last and self._ends_inside_quotes(batch):
             bad[batch.num_rows - 1] = "a quote is never closed"
         for i, reason in sorted(bad.items()):
             cells = (column[i].as_py() or b"" for column in batch.columns)
@@ -246,11 +246,11 @@ class _Records:
                 bad.update(i for i, cell in enumerate(column.to_pylist()) if not _is_utf8(cell))
                 continue
             if not self._stream.is_utf8:
-                found = pac.indices_nonzero(pac.match_substring(text, "\ufffd"))
-                bad.update(found.to_pylist())
+                replaced = pac.indices_nonzero(pac.match_substring(text, "\ufffd"))
+                bad.update(replaced.to_pylist())
         return dict.fromkeys(bad, f"bytes that are not {self._files.dialect.encoding} text")
 
-    def _swallowed(self, batch: pa.RecordBatch) -> bool:
+    def _ends_inside_quotes(self, batch: pa.RecordBatch) -> bool:
         """Whether the last cell of the file runs over line ends up to the end without a closing
         quote.
         """
@@ -304,7 +304,7 @@ def any_cell_size() -> Iterator[None]:
         csv.field_size_limit(before)
 
 
-def _counted(stream: Utf8Stream, wanted: set[int], dialect: Csv) -> dict[int, int]:
+def _find_lines(stream: Utf8Stream, wanted: set[int], dialect: Csv) -> dict[int, int]:
     text = io.TextIOWrapper(
         io.BufferedReader(stream), encoding="utf-8", errors="replace", newline=""
     )

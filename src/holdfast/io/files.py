@@ -45,7 +45,8 @@ def expand_path(path: str, *, project_dir: str) -> str:
         A variable is not set.
     """
     filled = fill_variables(path, where=f"the path {path!r}")
-    return str(Path(project_dir) / os.path.expanduser(filled))  # noqa: PTH111 - Path() would normalise a glob
+    # Path() would normalise a glob.
+    return str(Path(project_dir) / os.path.expanduser(filled))  # noqa: PTH111
 
 
 def fill_variables(text: str, *, where: str) -> str:
@@ -121,7 +122,7 @@ def _matches(path: str) -> list[Path]:
         )
     if plain.exists():
         return [plain]
-    matches = glob.glob(path, recursive=True)  # noqa: PTH207 - an absolute glob
+    matches = glob.glob(path, recursive=True)  # noqa: PTH207 - it may be absolute
     files = [each for each in sorted(map(Path, matches)) if each.is_file()]
     if not files:
         raise DataError(f"there is no file {path}", fix=_neighbours(plain))

@@ -4,6 +4,7 @@ for a demo.
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from holdfast.errors import DataError, MissingExtra, StudyError
+from holdfast.errors import DataError, MissingExtra, StudyError, first_line
 from holdfast.expressions import quoted
 from holdfast.io.batches import provenance
 from holdfast.study import Postgres
@@ -31,12 +32,16 @@ class PostgresQuery:
     labels = ("postgres query",)
 
     def __init__(self, source: Postgres) -> None:
-        self._connection, self._cursor = _asked(source)
+        self._query, self._connection = source.query, _connect(source.dsn_env)
+        self._cursor = self._connection.cursor()
         try:
-            self._reader = self._cursor.fetch_record_batch()
-        except _database_errors() as error:
-            raise _unreadable(source, error) from None
-        self._source = source
+            with self._answering():
+                self._cursor.execute("SET TRANSACTION READ ONLY")
+                self._cursor.execute(source.query)
+                self._reader = self._cursor.fetch_record_batch()
+        except DataError:
+            self.close()
+            raise
         self.names = list(self._reader.schema.names)
 
     @property
@@ -51,13 +56,12 @@ class PostgresQuery:
         """Every row of the answer."""
         row = 1
         try:
-            for batch in self._reader:
-                where = provenance(0, np.arange(row, row + batch.num_rows))
-                cells = [_storage(column) for column in batch.columns]
-                yield pa.RecordBatch.from_arrays([*where, *cells], schema=self.schema)
-                row += batch.num_rows
-        except _database_errors() as error:
-            raise _unreadable(self._source, error) from None
+            with self._answering():
+                for batch in self._reader:
+                    where = provenance(0, np.arange(row, row + batch.num_rows))
+                    cells = [_storage(column) for column in batch.columns]
+                    yield pa.RecordBatch.from_arrays([*where, *cells], schema=self.schema)
+                    row += batch.num_rows
         finally:
             self.close()
 
@@ -65,6 +69,12 @@ class PostgresQuery:
         """End the transaction and the connection."""
         self._cursor.close()
         self._connection.close()
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        problem = f"PostgreSQL refused the query {self._query!r:.200}"
+        with _as_data_error(problem, fix="try the query in psql"):
+            yield
 
 
 def create_tables(tables: Mapping[str, Path], *, dsn_env: str, schema: str) -> None:
@@ -75,38 +85,24 @@ def create_tables(tables: Mapping[str, Path], *, dsn_env: str, schema: str) -> N
     DataError
         PostgreSQL cannot be reached, or has such a schema already.
     """
-    connection = _connected(dsn_env)
+    connection = _connect(dsn_env)
+    problem = f"PostgreSQL did not take the tables of schema {schema!r}"
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(f"CREATE SCHEMA {quoted(schema)}")
-            for name, path in tables.items():
-                with pq.ParquetFile(path) as file:
-                    rows = pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches())
-                    cursor.adbc_ingest(name, rows, mode="create", db_schema_name=schema)
-        connection.commit()
-    except _database_errors() as error:
-        raise DataError(
-            f"PostgreSQL did not take the tables of schema {schema!r}: {_said(error)}",
-            fix="name another schema",
-        ) from None
+        with _as_data_error(problem, fix="name another schema"):
+            with connection.cursor() as cursor:
+                cursor.execute(f"CREATE SCHEMA {quoted(schema)}")
+                for name, path in tables.items():
+                    with pq.ParquetFile(path) as file:
+                        rows = pa.RecordBatchReader.from_batches(
+                            file.schema_arrow, file.iter_batches()
+                        )
+                        cursor.adbc_ingest(name, rows, mode="create", db_schema_name=schema)
+            connection.commit()
     finally:
         connection.close()
 
 
-def _asked(source: Postgres) -> tuple[Any, Any]:
-    connection = _connected(source.dsn_env)
-    cursor = connection.cursor()
-    try:
-        cursor.execute("SET TRANSACTION READ ONLY")
-        cursor.execute(source.query)
-    except _database_errors() as error:
-        cursor.close()
-        connection.close()
-        raise _unreadable(source, error) from None
-    return connection, cursor
-
-
-def _connected(dsn_env: str) -> Any:
+def _connect(dsn_env: str) -> Any:
     try:
         from adbc_driver_postgresql import dbapi
     except ImportError:
@@ -118,30 +114,20 @@ def _connected(dsn_env: str) -> Any:
             fix=f"export {dsn_env}=postgresql://user:password@host:5432/database",
             variable=dsn_env,
         )
-    try:
+    problem = f"PostgreSQL cannot be reached with the connection string in {dsn_env}"
+    with _as_data_error(problem, fix=f"check {dsn_env}"):
         return dbapi.connect(dsn)
-    except _database_errors() as error:
-        raise DataError(
-            f"PostgreSQL cannot be reached with the connection string in {dsn_env}: {_said(error)}",
-            fix=f"check {dsn_env}",
-        ) from None
 
 
-def _database_errors() -> tuple[type[Exception], ...]:
+@contextmanager
+def _as_data_error(problem: str, *, fix: str) -> Iterator[None]:
+    """Turn what goes wrong in the database into a DataError that gives its reason."""
     from adbc_driver_manager import Error
 
-    return (Error, pa.ArrowException, OSError)
-
-
-def _unreadable(source: Postgres, error: Exception) -> DataError:
-    return DataError(
-        f"PostgreSQL refused the query {source.query!r:.200}: {_said(error)}",
-        fix="try the query in psql",
-    )
-
-
-def _said(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+    try:
+        yield
+    except (Error, pa.ArrowException, OSError) as error:
+        raise DataError(f"{problem}: {first_line(error)}", fix=fix) from None
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:

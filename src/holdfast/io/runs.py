@@ -100,12 +100,12 @@ class Run:
 
     def file(self, name: str) -> Path:
         """The path of one file, after its content was found to be what was published."""
-        known = self.manifest["files"]
-        if name not in known:
-            raise RunNotFound(f"run {self.run_id} has no {name}", fix=nearest(name, list(known)))
+        files = self.manifest["files"]
+        if name not in files:
+            raise RunNotFound(f"run {self.run_id} has no {name}", fix=nearest(name, list(files)))
         path = self.path / name
         if name not in self._sound:
-            self._hold_against_manifest(path, known[name]["sha256"])
+            self._check(path, files[name]["sha256"])
             self._sound.add(name)
         return path
 
@@ -114,18 +114,18 @@ class Run:
         for name in self.manifest["files"]:
             self.file(name)
 
-    def _hold_against_manifest(self, path: Path, expected: str) -> None:
+    def _check(self, path: Path, expected: str) -> None:
         fix = "restore the folder from a copy, or `holdfast runs rollback`"
         try:
-            found = sha256_of(path)
+            digest = sha256_of(path)
         except OSError as error:
             raise DamagedRun(
                 f"{path.name} of run {self.run_id} cannot be read: {error.strerror}", fix=fix
             ) from None
-        if found != expected:
+        if digest != expected:
             raise DamagedRun(
-                f"{path.name} of run {self.run_id} is not what was published (SHA-256 {found[:8]}, "
-                f"not {expected[:8]})",
+                f"{path.name} of run {self.run_id} is not what was published (SHA-256 "
+                f"{digest[:8]}, not {expected[:8]})",
                 fix=fix,
             )
 
@@ -233,16 +233,16 @@ class Registry:
         DamagedRun
             Its manifest cannot be read.
         """
-        known = self.run_ids()
-        if not known:
+        published = self.run_ids()
+        if not published:
             raise RunNotFound(
                 f"no run is published in {self.folder}", fix="make one with `holdfast run`"
             )
         if run_id in ("champion", "latest"):
-            run_id = (self.champion_id() if run_id == "champion" else None) or known[0]
-        if run_id not in known:
+            run_id = (self.champion_id() if run_id == "champion" else None) or published[0]
+        if run_id not in published:
             raise RunNotFound(
-                f"there is no run {run_id!r}", fix=nearest(run_id, known), run_id=run_id
+                f"there is no run {run_id!r}", fix=nearest(run_id, published), run_id=run_id
             )
         path = self.folder / run_id
         try:

@@ -42,20 +42,17 @@ def keep(run: Run) -> Run:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / run.run_id / MANIFEST).is_file():
             _copy(run, folder)
-            _forget_old(folder)
-    return _opened(folder / run.run_id)
+            for old in _latest_first(folder)[COPIES:]:
+                shutil.rmtree(old, ignore_errors=True)
+    return _open(folder / run.run_id)
 
 
 def kept_runs(runs: Path) -> list[Run]:
     """The copies there are, the latest made first."""
-    folder = _folder(runs)
-    found = sorted(
-        folder.glob(f"*/{MANIFEST}"), key=lambda path: path.stat().st_mtime_ns, reverse=True
-    )
-    return [_opened(path.parent) for path in found]
+    return [_open(copy) for copy in _latest_first(_folder(runs))]
 
 
-def _opened(folder: Path) -> Run:
+def _open(folder: Path) -> Run:
     return Run(folder, json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
 
 
@@ -76,7 +73,9 @@ def _copy(run: Run, folder: Path) -> None:
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
     files = {
-        name: told for name, told in run.manifest["files"].items() if not name.startswith(_LEFT_OUT)
+        name: facts
+        for name, facts in run.manifest["files"].items()
+        if not name.startswith(_LEFT_OUT)
     }
     try:
         for name in files:
@@ -94,7 +93,7 @@ def _copy(run: Run, folder: Path) -> None:
     part.replace(folder / run.run_id)
 
 
-def _forget_old(folder: Path) -> None:
-    found = sorted(folder.glob(f"*/{MANIFEST}"), key=lambda path: path.stat().st_mtime_ns)
-    for path in found[:-COPIES]:
-        shutil.rmtree(path.parent, ignore_errors=True)
+def _latest_first(folder: Path) -> list[Path]:
+    manifests = folder.glob(f"*/{MANIFEST}")
+    latest_first = sorted(manifests, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    return [manifest.parent for manifest in latest_first]

@@ -46,7 +46,7 @@ class Utf8Stream(io.RawIOBase):
         self.header_lines = self.newlines = 0
         self.tail = self._ahead = b""
         try:
-            self._ahead = self._checked(self._read(), file.path)
+            self._ahead = self._check_mark(self._read(), file.path)
         except (DataError, OSError, EOFError, zlib.error):
             self.close()
             raise
@@ -106,21 +106,21 @@ class Utf8Stream(io.RawIOBase):
     def _next(self) -> bytes:
         while True:
             raw = self._read()
-            block = self._decoded(raw)
+            block = self._decode(raw)
             if block or not raw:
                 return block
 
     def _read(self) -> bytes:
         return self._file.read(BLOCK_BYTES) or b""
 
-    def _decoded(self, raw: bytes) -> bytes:
+    def _decode(self, raw: bytes) -> bytes:
         return (
             raw
             if self._decoder is None
             else self._decoder.decode(raw, final=not raw).encode("utf-8")
         )
 
-    def _checked(self, head: bytes, path: Path) -> bytes:
+    def _check_mark(self, head: bytes, path: Path) -> bytes:
         marked = head.startswith(_UTF16_MARKS)
         if marked and self._dialect.encoding != "utf-16":
             raise DataError(
@@ -134,7 +134,7 @@ class Utf8Stream(io.RawIOBase):
             # byte is 0.
             order = "utf-16-le" if b"\0" in head[1:400:2] else "utf-16-be"
             self._decoder = codecs.getincrementaldecoder(order)("replace")
-        return self._decoded(head).removeprefix(codecs.BOM_UTF8)
+        return self._decode(head).removeprefix(codecs.BOM_UTF8)
 
 
 @contextmanager

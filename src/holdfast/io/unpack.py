@@ -65,12 +65,12 @@ def read_fixed_width(
             raise DataError(f"line {number}: {len(line)} characters, expected {width}", fix=CHANGED)
     text = pl.col("line")
     return pl.DataFrame({"line": lines}).select(
-        _typed(text.str.slice(start, stop - start).str.strip_chars(), kind).alias(name)
+        _parse(text.str.slice(start, stop - start).str.strip_chars(), kind).alias(name)
         for name, (start, stop, kind) in fields.items()
     )
 
 
-def _typed(text: pl.Expr, kind: pl.DataType) -> pl.Expr:
+def _parse(text: pl.Expr, kind: pl.DataType) -> pl.Expr:
     return text.str.strptime(kind, "%Y%m%d") if isinstance(kind, pl.Datetime) else text.cast(kind)
 
 

@@ -12,7 +12,7 @@ import duckdb
 import narwhals as nw
 import polars as pl
 
-from holdfast.errors import DataError, HoldfastError
+from holdfast.errors import DataError, HoldfastError, first_line
 
 _MB_TO_READ, _MB_TO_SUM = 300, 800
 """A thread, of two threads or more; beyond it DuckDB spills to disk."""
@@ -68,10 +68,7 @@ class Warehouse:
 
     def read(self, table: nw.LazyFrame[Any] | duckdb.DuckDBPyRelation) -> pl.DataFrame:
         """Compute a lazy frame or a relation and return its rows."""
-        relation: duckdb.DuckDBPyRelation = (
-            table.to_native() if isinstance(table, nw.LazyFrame) else table
-        )
-        frame: pl.DataFrame = relation.pl()
+        frame: pl.DataFrame = nw.to_native(table, pass_through=True).pl()
         return frame
 
     def has(self, name: str) -> bool:
@@ -83,8 +80,8 @@ class Warehouse:
     def row(self, sql: str, *values: object) -> tuple[Any, ...]:
         """The only row of an answer."""
         # To the end: DuckDB refuses other work on the connection while a result is not fetched out.
-        (found,) = self.con.execute(sql, list(values)).fetchall()
-        return found
+        (row,) = self.con.execute(sql, list(values)).fetchall()
+        return row
 
     @contextmanager
     def working(self, task: str) -> Iterator[None]:
@@ -94,9 +91,9 @@ class Warehouse:
         try:
             yield
         except duckdb.Error as error:
-            said = str(error).strip().splitlines()[0]
             raise HoldfastError(
-                f"the database failed to {task}: {said}", fix=f"free disk space at {self.scratch}"
+                f"the database failed to {task}: {first_line(error)}",
+                fix=f"free disk space at {self.scratch}",
             ) from None
 
     def close(self) -> None:

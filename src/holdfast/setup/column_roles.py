@@ -83,7 +83,7 @@ def column_for(sample: Sample, role: str) -> str | None:
     return _find(sample, role, exact=True, taken=())
 
 
-def misnamed(sample: Sample, role: str) -> str | None:
+def find_misnamed(sample: Sample, role: str) -> str | None:
     """The column that is known by a name for `role`, though its content disagrees."""
     columns = (name for word in SYNONYMS[role] for name in sample.names if plain(name) == word)
     return next((name for name in columns if not _fits(sample, role, name)), None)

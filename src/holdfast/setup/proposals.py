@@ -6,7 +6,7 @@ from pathlib import Path
 from holdfast.errors import DataError
 from holdfast.expressions import quoted
 from holdfast.ingest import sql
-from holdfast.setup.column_roles import LOG_ROLES, column_for, log_columns, misnamed
+from holdfast.setup.column_roles import LOG_ROLES, column_for, find_misnamed, log_columns
 from holdfast.setup.file_sample import Sample
 from holdfast.setup.study_writer import Draft, to_toml
 from holdfast.study import Csv
@@ -80,7 +80,7 @@ def snapshot_study(
     customer_key, churned_key = "snapshot.columns.customer_id", "snapshot.labels.churned"
     customer = draft.given.get(customer_key) or column_for(sample, "customer_id")
     customer = _require(customer, customer_key, "names the customer", sample)
-    churned, why, hidden = _churned(sample)
+    churned, why, hidden = _churn_rule(sample)
     churned = draft.given.get(churned_key) or churned
     churned = _require(churned, churned_key, "says who left", sample)
     value = column_for(sample, "value")
@@ -106,7 +106,7 @@ def _require(column: str | None, key: str, meaning: str, sample: Sample) -> str:
     if column:
         return column
     role = key.rpartition(".")[2]
-    near = misnamed(sample, role)
+    near = find_misnamed(sample, role)
     if near is None:
         raise DataError(
             f"no column of the file {meaning} by its name; it has {', '.join(sample.names)}",
@@ -181,7 +181,7 @@ def _returns_and_rules(draft: Draft, sample: Sample, columns: dict[str, str]) ->
         )
 
 
-def _churned(sample: Sample) -> tuple[str | None, str, list[str]]:
+def _churn_rule(sample: Sample) -> tuple[str | None, str, list[str]]:
     """Return an expression for who left, why, and the columns it reads."""
     if column := column_for(sample, "churned"):
         yes = next((each for each in sample.values(column)[:20] if each.lower() in _YES), None)

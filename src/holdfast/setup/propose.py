@@ -13,7 +13,7 @@ from holdfast.errors import DataError, StudyError, nearest
 from holdfast.ingest.sources import common_columns
 from holdfast.io.csv import CsvFiles
 from holdfast.io.files import DataFile, find_files
-from holdfast.setup.column_roles import column_for, log_columns, misnamed
+from holdfast.setup.column_roles import column_for, find_misnamed, log_columns
 from holdfast.setup.csv_dialect import detect_dialect
 from holdfast.setup.file_sample import Sample
 from holdfast.setup.proposals import file_day, log_study, snapshot_study
@@ -65,16 +65,16 @@ def propose(path: Path, *, project_dir: Path, given: Mapping[str, str] | None = 
     StudyError
         What is given has no place in a study, or a wrong value.
     """
-    known = dict(given or {})
+    given_keys = dict(given or {})
     files = find_files(str(path))
-    csv = _dialect(files, known)
+    csv = _dialect(files, given_keys)
     rows, complete = _rows(files, csv)
     sample = Sample(rows, decimal=csv.decimal if csv else ".", complete=complete)
     try:
-        kind = known.pop("kind", None) or _kind(sample)
+        kind = given_keys.pop("kind", None) or _kind(sample)
         if kind not in _KINDS:
             raise StudyError(f"there is no kind of study '{kind}'", fix=nearest(kind, _KINDS))
-        draft = Draft(known)
+        draft = Draft(given_keys)
         draft.comment(
             f"Proposed by `holdfast init` for {path.name}. Look first at the lines marked (?)."
         )
@@ -95,8 +95,10 @@ def _dialect(files: Sequence[DataFile], given: Mapping[str, str]) -> Csv | None:
     """How the text files are written, what is given before what is detected; None for Parquet."""
     if files[0].kind == "parquet":
         return None
-    known = {key.partition(".csv.")[2]: value for key, value in given.items() if ".csv." in key}
-    return Csv.model_validate({**detect_dialect(files[0]).model_dump(), **known})
+    given_keys = {
+        key.partition(".csv.")[2]: value for key, value in given.items() if ".csv." in key
+    }
+    return Csv.model_validate({**detect_dialect(files[0]).model_dump(), **given_keys})
 
 
 def _rows(files: Sequence[DataFile], csv: Csv | None) -> tuple[pl.DataFrame, bool]:
@@ -123,7 +125,7 @@ def _kind(sample: Sample) -> str:
     columns = log_columns(sample, {})
     customer = columns.get("customer_id")
     labelled = column_for(sample, "churned") or column_for(sample, "recency")
-    if "occurred_at" not in columns and misnamed(sample, "occurred_at") and not labelled:
+    if "occurred_at" not in columns and find_misnamed(sample, "occurred_at") and not labelled:
         return "log"
     if "occurred_at" not in columns or (customer is None and column_for(sample, "churned")):
         return "snapshot"

@@ -88,8 +88,8 @@ class Draft:
             return
         why = _one_line(because) + ("" if sure else " (?)")
         self._sections[self._section].append(f"{_key(key)} = {to_toml(value)}  # {why}")
-        told = value if isinstance(value, str) else to_toml(value)
-        self.guesses.append(Guess(key=dotted, value=told, because=because, sure=sure))
+        text = value if isinstance(value, str) else to_toml(value)
+        self.guesses.append(Guess(key=dotted, value=text, because=because, sure=sure))
 
 
 def to_toml(value: Value) -> str:

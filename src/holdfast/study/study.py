@@ -108,9 +108,9 @@ class Study(Section):
                 )
         for name in self.acknowledge:
             if name not in FATAL:
-                known = dict.fromkeys([nearest(name, FATAL), f"known: {', '.join(FATAL)}"])
+                fixes = dict.fromkeys([nearest(name, FATAL), f"known: {', '.join(FATAL)}"])
                 raise StudyError(
-                    f"acknowledge names '{name}', which is no fatal finding", fix=" ".join(known)
+                    f"acknowledge names '{name}', which is no fatal finding", fix=" ".join(fixes)
                 )
         if not self.segments.value_tiers[0] < self.segments.value_tiers[1]:
             raise StudyError(
@@ -171,7 +171,7 @@ class Study(Section):
                 {**head, **{key: value for key, value in raw.items() if key != "study"}}
             )
         except ValidationError as error:
-            raise _explained(error) from None
+            raise _to_study_error(error) from None
 
 
 def _override(raw: dict[str, Any], key: str, value: str) -> None:
@@ -189,7 +189,7 @@ def _override(raw: dict[str, Any], key: str, value: str) -> None:
         place[last] = value
 
 
-def _explained(error: ValidationError) -> StudyError:
+def _to_study_error(error: ValidationError) -> StudyError:
     problems = [_problem(dict(detail)) for detail in error.errors()]
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return StudyError(

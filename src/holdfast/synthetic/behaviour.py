@@ -107,7 +107,7 @@ def draw_customers(shop: Shop, batch: int, rng: np.random.Generator) -> Customer
         _gamma(shop.dropouts_per_year, shop.dropout_shape, n, rng)
         * _effect(-shop.channel_effect)[channel]
     )
-    acquired = _acquired(shop, n, rng)
+    acquired = _draw_acquisitions(shop, n, rng)
     first_day = np.floor(acquired).astype(np.int64)
     lifetime = np.ceil(rng.standard_exponential(n) / np.maximum(dropout, 1 / NEVER))
     died = first_day + np.clip(lifetime, 1, NEVER).astype(np.int64)
@@ -138,7 +138,7 @@ def _effect(spread: float) -> Floats:
     return np.asarray(factor / (CHANNEL_SHARE @ factor))
 
 
-def _acquired(shop: Shop, n: int, rng: np.random.Generator) -> Floats:
+def _draw_acquisitions(shop: Shop, n: int, rng: np.random.Generator) -> Floats:
     """Times of the first orders: as many in a December as the season says."""
     newcomer = rng.random(n) < shop.newcomer_share
     opening = np.where(
