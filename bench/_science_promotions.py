@@ -24,7 +24,8 @@ from holdfast.models.revenue_forecast import COMPANY
 from holdfast.runs.activity_tables import log_record
 from holdfast.serving.score import score
 from holdfast.setup.simulate import simulate_to
-from holdfast.study import Calendar, Promotion, Study
+from holdfast.study import Promotion, Study
+from holdfast.study.settings import Calendar
 from holdfast.synthetic import Shop
 from holdfast.synthetic.baskets import fill_baskets
 from holdfast.synthetic.behaviour import draw_customers, draw_purchases

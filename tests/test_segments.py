@@ -15,7 +15,8 @@ from holdfast import tables
 from holdfast.campaigns.economics import recovery, totals
 from holdfast.errors import DataError, NotEnoughData
 from holdfast.segments import SegmentRule, churn_level, summary
-from holdfast.study import SEGMENT_NAMES, Segments, Study
+from holdfast.study import SEGMENT_NAMES, Study
+from holdfast.study.settings import Segments
 
 RISK = {"churn_probability": 0.4, "days_since_last_purchase": 0.3, "cart_abandon_rate": 0.3}
 SETTINGS = Segments(risk=RISK)

@@ -13,7 +13,7 @@ from holdfast.explain.reasons import _strongest
 from holdfast.features.catalogue import FEATURES, FEATURES_BY_NAME
 from holdfast.features.words import say
 from holdfast.learners.design import Attribution
-from holdfast.study import Explain
+from holdfast.study.settings import Explain
 
 
 @dataclass

@@ -12,7 +12,8 @@ from holdfast.ingest.row_mappings import WITHOUT_CUSTOMER, Part, customer_part, 
 from holdfast.ingest.sources import OpenSource
 from holdfast.ingest.timestamps import FIRST_DAY, day_sql, local_time_sql
 from holdfast.ingest.validation import RowMapping, ValidatedSource, require_accepted_rows
-from holdfast.study import Customers, Study
+from holdfast.study import Study
+from holdfast.study.sources import Customers
 from holdfast.windows import date_of
 
 REPEATED = "the customer has several different rows known from the same day"

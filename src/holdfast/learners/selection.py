@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from holdfast.arrays import Matrix, Rows, Split, Vector
 from holdfast.learners.algorithms import Predictor
-from holdfast.study import Task
+from holdfast.study.settings import Task
 
 _LEAST = 1e-9
 

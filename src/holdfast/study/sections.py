@@ -1,9 +1,11 @@
 """What every table of the study is made of."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from holdfast.errors import StudyError, nearest
 from holdfast.expressions import parse
 from holdfast.windows import parse_day
 
@@ -16,6 +18,12 @@ def _expression(text: str) -> str:
 def _day(text: str) -> str:
     parse_day(text)
     return text
+
+
+def require_known(word: str, known: Sequence[str], problem: str) -> None:
+    """Raise StudyError, which names the nearest known word, where `word` is none of them."""
+    if word not in known:
+        raise StudyError(problem, fix=nearest(word, known), value=word)
 
 
 Expr = Annotated[str, AfterValidator(_expression)]

@@ -7,8 +7,16 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from holdfast.errors import StudyError, nearest
-from holdfast.study.sections import Amount, DayText, Horizon, Parameters, Section, Share
+from holdfast.errors import StudyError
+from holdfast.study.sections import (
+    Amount,
+    DayText,
+    Horizon,
+    Parameters,
+    Section,
+    Share,
+    require_known,
+)
 from holdfast.windows import parse_day
 
 ALGORITHMS = (
@@ -63,10 +71,7 @@ class Task(Section):
     @model_validator(mode="after")
     def _known(self) -> "Task":
         for name in (*self.candidates, *([] if self.algorithm == "auto" else [self.algorithm])):
-            if name not in ALGORITHMS:
-                raise StudyError(
-                    f"there is no algorithm '{name}'", fix=nearest(name, ALGORITHMS), value=name
-                )
+            require_known(name, ALGORITHMS, f"there is no algorithm '{name}'")
         if self.parameters and self.algorithm == "auto":
             raise StudyError(
                 "parameters need a named algorithm", fix='set algorithm = "lightgbm", say'

@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from holdfast.errors import StudyError, nearest
+from holdfast.errors import StudyError
 from holdfast.expressions import named_outcome
-from holdfast.study.sections import DayText, Expr, Horizon, Section
+from holdfast.study.sections import DayText, Expr, Horizon, Section, require_known
 from holdfast.tables import ENGAGEMENT_KINDS
 from holdfast.windows import parse_day
 
@@ -151,12 +151,7 @@ class Events(Source):
     @model_validator(mode="after")
     def _known(self) -> "Events":
         for kind in self.kinds.values():
-            if kind not in ENGAGEMENT_KINDS:
-                raise StudyError(
-                    f"[events.kinds] maps to '{kind}'",
-                    fix=nearest(kind, ENGAGEMENT_KINDS),
-                    value=kind,
-                )
+            require_known(kind, ENGAGEMENT_KINDS, f"[events.kinds] maps to '{kind}'")
         return self
 
 

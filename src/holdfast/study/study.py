@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_va
 
 from holdfast.errors import StudyError, nearest
 from holdfast.findings import FATAL
-from holdfast.study.sections import Horizon, Section
+from holdfast.study.sections import Horizon, Section, require_known
 from holdfast.study.settings import (
     AT_RISK_SEGMENTS,
     DEFAULT_ACTIONS,
@@ -97,15 +97,9 @@ class Study(Section):
                 "a snapshot has no days for a [calendar]", fix="drop it, or give the order log"
             )
         for name in self.recovery:
-            if name not in AT_RISK_SEGMENTS:
-                raise StudyError(
-                    f"[recovery] names '{name}'", fix=nearest(name, AT_RISK_SEGMENTS), value=name
-                )
+            require_known(name, AT_RISK_SEGMENTS, f"[recovery] names '{name}'")
         for name in self.actions:
-            if name not in SEGMENT_NAMES:
-                raise StudyError(
-                    f"[actions] names '{name}'", fix=nearest(name, SEGMENT_NAMES), value=name
-                )
+            require_known(name, SEGMENT_NAMES, f"[actions] names '{name}'")
         for name in self.acknowledge:
             if name not in FATAL:
                 fixes = dict.fromkeys([nearest(name, FATAL), f"known: {', '.join(FATAL)}"])
@@ -210,11 +204,9 @@ def _problem(detail: dict[str, Any]) -> tuple[str, str]:
 def _keys_at(location: tuple[str | int, ...]) -> list[str]:
     section: Any = Study
     for part in location:
-        field = section.model_fields.get(part) if hasattr(section, "model_fields") else None
+        field = getattr(section, "model_fields", {}).get(part)
         section = _section_in(field.annotation) if field is not None else None
-    return (
-        [key for key in section.model_fields if key != "project_dir"] if section is not None else []
-    )
+    return [key for key in getattr(section, "model_fields", ()) if key != "project_dir"]
 
 
 def _section_in(annotation: Any) -> Any:
