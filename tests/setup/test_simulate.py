@@ -83,7 +83,8 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_what_a_killed_run_left_is_written_anew(tmp_path: Path) -> None:
-    (tmp_path / ".orders.parquet.unfinished").write_text("half")
+    (tmp_path / ".unfinished-simulation").mkdir()
+    (tmp_path / ".unfinished-simulation" / "orders.parquet").write_text("half")
     simulate_to(tmp_path, SHOP)
     assert set(contents(tmp_path)) == set(room.FILES)
 
