@@ -101,23 +101,6 @@ class CsvFiles:
             stream.header_cells()
             return _find_lines(stream, set(records), self.dialect)
 
-    def reject(self, rejected: Sequence[Rejected]) -> None:
-        """Put records on record.
-
-        Raises
-        ------
-        DataError
-            There are so many that the dialect must be wrong.
-        """
-        self.rejected.extend(rejected)
-        if len(self.rejected) > MOST_REJECTED:
-            path = self.files[self.rejected[-1].file].path
-            raise DataError(
-                f"more than {MOST_REJECTED:,} lines up to {path} are not rows: "
-                f"{self.rejected[-1].reason}",
-                fix="check csv.delimiter, csv.quote and csv.encoding",
-            )
-
     def note_end(self, file: int, *, records: int, newlines: int) -> None:
         """Note whether every record of a file took one line."""
         self._one_line_each[file] = newlines in (records, records - 1)
@@ -138,80 +121,80 @@ class _Records:
 
     def __init__(self, files: CsvFiles, index: int, stream: Utf8Stream, *, width: int) -> None:
         self._files, self._index, self._stream, self._width = files, index, stream, width
+        self._dialect, self._path = files.dialect, files.files[index].path
         self._invalid: list[int] = []
 
     def __iter__(self) -> Iterator[tuple[NDArray[np.int64], list[pa.Array]]]:
         record = 1
-        held: pa.RecordBatch | None = None
+        waiting: pa.RecordBatch | None = None
         for batch in self._parse():
-            if held is not None:
-                record, rows = self._rows(held, record)
+            if waiting is not None:
+                record, rows = self._rows(waiting, record)
                 yield rows
-            held = batch
+            waiting = batch
             self._check_dialect(record)
-        if held is not None:
-            record, rows = self._rows(held, record, last=True)
+        if waiting is not None:
+            record, rows = self._rows(waiting, record, last=True)
             yield rows
         self._check_dialect(record - 1)
-        rejected_after = sum(number >= record for number in self._invalid)
-        self._files.note_end(
-            self._index, records=record - 1 + rejected_after, newlines=self._stream.newlines
-        )
+        records = record - 1 + sum(number >= record for number in self._invalid)
+        self._files.note_end(self._index, records=records, newlines=self._stream.newlines)
 
     def _parse(self) -> Iterator[pa.RecordBatch]:
         names = [f"c{i}" for i in range(self._width)]
         if not self._stream.more:
             return
+        read = pacsv.ReadOptions(
+            use_threads=False, block_size=self._stream.block, column_names=names
+        )
+        parse = pacsv.ParseOptions(
+            delimiter=self._dialect.delimiter,
+            quote_char=self._dialect.quote,
+            newlines_in_values=True,
+            invalid_row_handler=self._reject_row,
+        )
+        convert = pacsv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.binary()),
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        )
         try:
-            yield from pacsv.open_csv(
-                self._stream,
-                read_options=pacsv.ReadOptions(
-                    use_threads=False, block_size=self._stream.block, column_names=names
-                ),
-                parse_options=pacsv.ParseOptions(
-                    delimiter=self._files.dialect.delimiter,
-                    quote_char=self._files.dialect.quote,
-                    newlines_in_values=True,
-                    invalid_row_handler=self._reject_row,
-                ),
-                convert_options=pacsv.ConvertOptions(
-                    column_types=dict.fromkeys(names, pa.binary()),
-                    null_values=[""],
-                    strings_can_be_null=True,
-                    quoted_strings_can_be_null=False,
-                ),
-            )
+            yield from pacsv.open_csv(self._stream, read, parse, convert)
         except pa.ArrowInvalid as error:
             if "Empty CSV file" in str(error):
                 return
-            path = self._files.files[self._index].path
-            if "straddling" not in str(error):
-                raise DataError(
-                    f"{path} cannot be read: {error}", fix="check the csv section"
-                ) from None
-            raise DataError(
-                f"{path} has a line longer than {self._stream.block >> 20} MB",
-                fix="look for a quote that is never closed, or set csv.quote",
-            ) from None
+            problem, fix = f"{self._path} cannot be read: {error}", "check the csv section"
+            if "straddling" in str(error):
+                problem = f"{self._path} has a line longer than {self._stream.block >> 20} MB"
+                fix = "look for a quote that is never closed, or set csv.quote"
+            raise DataError(problem, fix=fix) from None
 
     def _reject_row(self, row: "pacsv.InvalidRow") -> str:
-        quote = self._files.dialect.quote
         reason = f"{row.actual_columns} cells where the header has {row.expected_columns}"
-        if row.text.count(quote) % 2:
+        if row.text.count(self._dialect.quote) % 2:
             reason = "a quote is never closed"
         self._invalid.append(row.number)
-        self._files.rejected.append(
-            Rejected(self._index, row.number, reason, row.text[:RAW_CHARACTERS])
-        )
+        self._put_on_record(row.number, reason, row.text)
         return "skip"
 
+    def _put_on_record(self, record: int, reason: str, text: str) -> None:
+        rejected = Rejected(self._index, record, reason, text[:RAW_CHARACTERS])
+        self._files.rejected.append(rejected)
+
     def _check_dialect(self, rows: int) -> None:
-        self._files.reject(())
-        if len(self._invalid) > max(rows, _FEW):
+        """Refuse a dialect that most lines do not fit."""
+        rejected, bad = self._files.rejected, len(self._invalid)
+        if len(rejected) > MOST_REJECTED:
             raise DataError(
-                f"{len(self._invalid):,} of the first {len(self._invalid) + rows:,} lines of "
-                f"{self._files.files[self._index].path} are not rows: "
-                f"{self._files.rejected[-1].reason}",
+                f"more than {MOST_REJECTED:,} lines up to {self._path} are not rows: "
+                f"{rejected[-1].reason}",
+                fix="check csv.delimiter, csv.quote and csv.encoding",
+            )
+        if bad > max(rows, _FEW):
+            raise DataError(
+                f"{bad:,} of the first {bad + rows:,} lines of {self._path} are not rows: "
+                f"{rejected[-1].reason}",
                 fix="check csv.delimiter and csv.quote",
             )
 
@@ -223,13 +206,11 @@ class _Records:
         if last and self._ends_inside_quotes(batch):
             bad[batch.num_rows - 1] = "a quote is never closed"
         for i, reason in sorted(bad.items()):
-            cells = (column[i].as_py() or b"" for column in batch.columns)
-            text = self._files.dialect.delimiter.join(
-                cell.decode("utf-8", "replace") for cell in cells
-            )
-            self._files.reject(
-                [Rejected(self._index, int(numbers[i]), reason, text[:RAW_CHARACTERS])]
-            )
+            cells = [
+                (column[i].as_py() or b"").decode("utf-8", "replace") for column in batch.columns
+            ]
+            self._put_on_record(int(numbers[i]), reason, self._dialect.delimiter.join(cells))
+        self._check_dialect(record + batch.num_rows)
         following = int(numbers[-1]) + 1 if len(numbers) else record
         if bad:
             keep = np.setdiff1d(np.arange(batch.num_rows), list(bad))
@@ -248,16 +229,15 @@ class _Records:
             if not self._stream.is_utf8:
                 replaced = pac.indices_nonzero(pac.match_substring(text, "\ufffd"))
                 bad.update(replaced.to_pylist())
-        return dict.fromkeys(bad, f"bytes that are not {self._files.dialect.encoding} text")
+        return dict.fromkeys(bad, f"bytes that are not {self._dialect.encoding} text")
 
     def _ends_inside_quotes(self, batch: pa.RecordBatch) -> bool:
         """Whether the last cell of the file runs over line ends up to the end without a closing
         quote.
         """
         cell = batch.columns[-1][batch.num_rows - 1].as_py() or b""
-        return b"\n" in cell and not self._stream.tail.rstrip(b"\r\n").endswith(
-            self._files.dialect.quote.encode()
-        )
+        end = self._stream.tail.rstrip(b"\r\n")
+        return b"\n" in cell and not end.endswith(self._dialect.quote.encode())
 
 
 def record_numbers(first: int, count: int, invalid: Sequence[int]) -> NDArray[np.int64]:
