@@ -19,7 +19,7 @@ from holdfast.ingest.data_contract import (
     reason,
     reasons_of,
 )
-from holdfast.ingest.odcs import read_contract
+from holdfast.ingest.odcs import from_odcs
 from holdfast.ingest.sources import OpenSource
 from holdfast.ingest.timestamps import local_time_sql
 from holdfast.ingest.validation import RowMapping, ValidatedSource
@@ -75,7 +75,7 @@ def named_contract(study: Study) -> DataContract | None:
             f"check.contract: {path} cannot be read: {' '.join(str(error).split())}",
             fix="write ODCS as YAML or JSON",
         ) from None
-    return read_contract(raw, where=path.name)
+    return from_odcs(raw, where=path.name)
 
 
 def kinds_of(fields: Mapping[str, sql.Field]) -> dict[str, Kind]:

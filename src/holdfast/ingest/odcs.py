@@ -116,7 +116,7 @@ def _quality(limit: Limit, arguments: Mapping[str, Any] | None = None) -> dict[s
     return {**quality, "arguments": dict(arguments)} if arguments else quality
 
 
-def read_contract(raw: Any, *, where: str) -> DataContract:
+def from_odcs(raw: Any, *, where: str) -> DataContract:
     """Read a tightened contract.
 
     Raises

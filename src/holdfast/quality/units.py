@@ -10,7 +10,7 @@ import polars.selectors as cs
 
 from holdfast.findings import Finding
 from holdfast.ingest.sources import open_source
-from holdfast.ingest.sql import identifier_sql, literal
+from holdfast.ingest.sql import identifier, literal
 from holdfast.quality.topics import CheckedLog, Topic
 
 RATE_WORDS = re.compile(r"rate|percent|pct|share|ratio|quote|prozent|conversion", re.IGNORECASE)
@@ -145,9 +145,18 @@ def _count_currencies(log: CheckedLog) -> list[tuple[str, int]]:
     )
     with source.reading():
         counts: list[tuple[str, int]] = log.warehouse.con.execute(f"""
+<<<<<<< HEAD
             SELECT {identifier_sql(source.fields[column])} AS word, count(*) AS n
             FROM {source.view} GROUP BY word HAVING word IS NOT NULL
             ORDER BY n DESC, word LIMIT 20
+=======
+            SELECT {identifier(source.fields[column])} AS word, count(*) AS n
+            FROM {source.view}
+            GROUP BY word
+            HAVING word IS NOT NULL
+            ORDER BY n DESC, word
+            LIMIT 20
+>>>>>>> ead3001 (Speak of a contract as its file does)
         """).fetchall()
     return counts
 
