@@ -14,7 +14,8 @@ import polars as pl
 from holdfast.errors import NotEnoughData
 from holdfast.findings import Finding
 from holdfast.io.warehouse import Warehouse
-from holdfast.study import Needs, Study, eligible_days
+from holdfast.study import Study, eligible_days
+from holdfast.study.settings import Needs
 from holdfast.windows import date_of, day_of, parse_day
 
 Result = Literal["churn", "value", "backtest", "rhythm", "scores of today"]

@@ -145,18 +145,9 @@ def _count_currencies(log: CheckedLog) -> list[tuple[str, int]]:
     )
     with source.reading():
         counts: list[tuple[str, int]] = log.warehouse.con.execute(f"""
-<<<<<<< HEAD
-            SELECT {identifier_sql(source.fields[column])} AS word, count(*) AS n
+            SELECT {identifier(source.fields[column])} AS word, count(*) AS n
             FROM {source.view} GROUP BY word HAVING word IS NOT NULL
             ORDER BY n DESC, word LIMIT 20
-=======
-            SELECT {identifier(source.fields[column])} AS word, count(*) AS n
-            FROM {source.view}
-            GROUP BY word
-            HAVING word IS NOT NULL
-            ORDER BY n DESC, word
-            LIMIT 20
->>>>>>> ead3001 (Speak of a contract as its file does)
         """).fetchall()
     return counts
 
