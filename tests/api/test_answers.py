@@ -19,7 +19,7 @@ from tests.api.conftest import (
 )
 from tests.api.harness import Api, Transport
 
-from holdfast.cli.summary import print_prediction
+from holdfast.cli.predict import print_prediction
 from holdfast.client import Client, ProblemError
 from holdfast.errors import DataError
 from holdfast.io.runs import Registry

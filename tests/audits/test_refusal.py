@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 import holdfast
 from holdfast.audits.audit import audit
 from holdfast.cli.main import app
-from holdfast.cli.summary import print_summary
+from holdfast.cli.run import print_summary
 from holdfast.errors import DataError, NotEnoughData, NotHonest, StudyError
 from holdfast.findings import FATAL
 from holdfast.ingest.snapshot import read_snapshot

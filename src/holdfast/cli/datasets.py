@@ -62,7 +62,7 @@ def fetch(
     json: Json = False,
 ) -> None:
     """Download a data set and check it against known counts and totals."""
-    from holdfast.cli.progress import download
+    from holdfast.cli.progress_display import download
     from holdfast.io.datasets import fetch as fetch_dataset
 
     with download(name, silent=json) as on_progress:

@@ -5,10 +5,21 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from holdfast.cli.output import Config, Json, RunOption, console, print_json, study_from
+from holdfast.cli.output import (
+    Config,
+    Json,
+    RunOption,
+    console,
+    print_json,
+    print_table,
+    registry_of,
+    study_from,
+)
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from holdfast.report.table_format import Table
 
 _BAR = 24
 
@@ -29,10 +40,8 @@ def forecast(
     in it.
     """
     from holdfast.errors import NotEnoughData
-    from holdfast.io.runs import Registry
 
-    study = study_from(config, None)
-    run = Registry(Path(study.project_dir) / "runs").open(run_id)
+    study, run = study_from(config, None), registry_of(config).open(run_id)
     table = run.table("forecast") if "tables/forecast.parquet" in run.manifest["files"] else None
     if table is None or table.is_empty():
         raise NotEnoughData(
@@ -59,43 +68,39 @@ def forecast(
             }
         )
         return
+    out = console()
     if by == "company":
-        _print_horizons(run.summary["forecast"], study.currency)
+        print_table(out, _horizons(run.summary["forecast"], study.currency))
     for (name,), rows in chosen.group_by("group", maintain_order=True):
-        _print_group(f"{name}, {study.currency}" if by != "company" else study.currency, rows)
+        whose = "All customers" if by == "company" else str(name)
+        print_table(out, _weeks(whose, rows, study.currency))
 
 
-def _print_horizons(told: dict[str, Any], currency: str) -> None:
-    from rich.table import Table
+def _horizons(totals: dict[str, Any], currency: str) -> "Table":
+    from holdfast.report.table_format import make_table
 
-    table = Table("all customers, the next", box=None, padding=(0, 2, 0, 0))
-    for heading in (currency, "80 % interval"):
-        table.add_column(heading, justify="right")
-    for days, total in told["expected_revenue"].items():
-        low, high = told.get("interval_80", {}).get(days, (None, None))
-        table.add_row(
-            f"{days} days", f"{total:,.0f}", "" if low is None else f"{low:,.0f} to {high:,.0f}"
-        )
-    console().print(table)
-    console().print()
+    intervals = totals.get("interval_80", {})
+    rows = [
+        {"horizon_days": days, "expected_revenue": total}
+        | dict(zip(("low_80", "high_80"), intervals.get(days, (None, None)), strict=True))
+        for days, total in totals["expected_revenue"].items()
+    ]
+    names = "horizon_days expected_revenue interval_80"
+    return make_table("Expected revenue of all customers", rows, names, currency=currency)
 
 
-def _print_group(name: str, rows: "pl.DataFrame") -> None:
-    from rich.table import Table
+def _weeks(name: str, rows: "pl.DataFrame", currency: str) -> "Table":
+    """The weeks of a group, with a bar for each."""
+    import polars as pl
 
-    from holdfast.windows import date_of
+    from holdfast.report.formatting import money, plural
+    from holdfast.report.table_columns import Col
+    from holdfast.report.table_format import make_table
 
-    table = Table("week from", box=None, padding=(0, 2, 0, 0))
-    for heading in (name, "80 % interval"):
-        table.add_column(heading, justify="right")
-    table.add_column("")
-    most = max(rows["expected_revenue"].to_list())
-    for row in rows.to_dicts():
-        interval = f"{row['low_80']:,.0f} to {row['high_80']:,.0f}"
-        bar = "▇" * round(_BAR * row["expected_revenue"] / most) if most > 0 else ""
-        table.add_row(
-            str(date_of(row["week_start_day"])), f"{row['expected_revenue']:,.0f}", interval, bar
-        )
-    table.add_row("all", f"{rows['expected_revenue'].sum():,.0f}", "", "")
-    console().print(table)
-    console().print()
+    revenue = pl.col("expected_revenue")
+    bar = pl.lit("▇").repeat_by((_BAR * revenue / revenue.max()).round().fill_nan(0).cast(pl.Int32))
+    total = money(float(rows["expected_revenue"].sum()), currency)
+    caption = f"{name}: {total} in {plural(rows.height, 'week')}"
+    names = "week_start_day expected_revenue interval_80"
+    drawn = rows.with_columns(bar=bar.list.join(""))
+    return make_table(caption, drawn, names, Col("bar", " "), currency=currency)

@@ -9,18 +9,21 @@ import typer
 from holdfast import __version__
 from holdfast.cli import (
     audit,
+    backtest,
     check,
     churn_window,
+    compare,
     dashboard,
     datasets,
+    features,
     forecast,
-    look,
+    init,
     predict,
     run,
     runs,
     schedule,
     serve,
-    start,
+    simulate,
 )
 from holdfast.cli.output import print_error
 from holdfast.errors import HoldfastError
@@ -55,20 +58,20 @@ def _options(
 
 
 for command, example in (
-    (start.init, "holdfast init my-shop --data orders.csv"),
+    (init.init, "holdfast init my-shop --data orders.csv"),
     (run.run, "holdfast run --set churn.horizon_days=60"),
     (schedule.schedule, "holdfast schedule --cron '0 2 * * *'"),
     (forecast.forecast, "holdfast forecast --by segment --weeks 8"),
     (predict.predict, "holdfast predict --customer-id CUST00001"),
-    (look.compare, "holdfast compare --task churn"),
-    (look.backtest, "holdfast backtest --cutoff 2011-06-01"),
+    (compare.compare, "holdfast compare --task churn"),
+    (backtest.backtest, "holdfast backtest --cutoff 2011-06-01"),
     (check.check, "holdfast check --html data.html --contract contract"),
     (audit.audit, "holdfast audit"),
     (churn_window.churn_window, "holdfast churn-window --set churn.horizon_days=60"),
-    (look.features, "holdfast features --sql --cutoff 2011-06-01"),
+    (features.features, "holdfast features --sql --cutoff 2011-06-01"),
     (serve.serve, "holdfast serve --port 8000 --workers 2"),
     (dashboard.dashboard, "holdfast dashboard -c my-shop/holdfast.toml"),
-    (start.simulate, "holdfast simulate shop --customers 3000 --set december_factor=4"),
+    (simulate.simulate, "holdfast simulate shop --customers 3000 --set december_factor=4"),
 ):
     app.command(epilog=f"Example: {example}")(command)
 app.add_typer(runs.app, name="runs")

@@ -2,16 +2,22 @@
 
 import json
 import sys
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from holdfast.errors import HoldfastError
+from holdfast.findings import SEVERITIES
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from holdfast.findings import Finding
+    from holdfast.io.runs import Registry
+    from holdfast.report.table_format import Table
     from holdfast.study import Study
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
@@ -21,14 +27,11 @@ Config = Annotated[str, typer.Option("--config", "-c", metavar="FILE", help="The
 
 def run_ids(ctx: typer.Context, incomplete: str) -> list[str]:
     """What a shell completes a run's id to: the published runs of the study that the line names."""
-    from holdfast.io.runs import Registry
-
     try:
-        study = study_from(ctx.params.get("config") or "holdfast.toml", None)
-        known = Registry(Path(study.project_dir) / "runs").run_ids()
+        published = registry_of(ctx.params.get("config") or "holdfast.toml").run_ids()
     except HoldfastError:
-        known = []
-    return [name for name in ("champion", "latest", *known) if name.startswith(incomplete)]
+        published = []
+    return [name for name in ("champion", "latest", *published) if name.startswith(incomplete)]
 
 
 RunOption = Annotated[
@@ -60,6 +63,51 @@ def print_json(value: Any) -> None:
     sys.stdout.write(
         json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1, default=str) + "\n"
     )
+
+
+def print_table(out: "Console", table: "Table", *, width: int | None = None) -> None:
+    """Print a table and a blank line; without rows, nothing."""
+    from holdfast.report.table_format import to_rich
+
+    if table.rows:
+        out.print(to_rich(table), width=max(width, out.width) if width else None)
+        out.print()
+
+
+def print_findings(
+    out: "Console", findings: Iterable["Finding"], acknowledged: Collection[str] = ()
+) -> None:
+    """Print each finding: what was seen, then its name, what it means and what to do."""
+    print_finding_values(out, [each.with_acknowledgement(acknowledged) for each in findings])
+
+
+def print_finding_values(out: "Console", findings: Iterable[Mapping[str, Any]]) -> None:
+    """The same of findings as a run's summary holds them."""
+    from rich.text import Text
+
+    for each in findings:
+        style = SEVERITY_STYLES[each["severity"]]
+        severity = each["severity"] + ", acknowledged" * bool(each.get("acknowledged"))
+        out.print(Text.assemble((severity, style), f": {each['evidence']}"))
+        fix = each["fix"][:1].upper() + each["fix"][1:]
+        out.print(Text(f"  {each['name']}: {each['meaning']} {fix}", style="dim"))
+
+
+def count_findings(findings: Sequence["Finding"]) -> str:
+    """How many findings there are of each severity, the gravest first.
+
+    >>> from holdfast.findings import Finding
+    >>> count_findings([Finding.note("a-name", evidence="", meaning="", fix="")] * 2)
+    '2 notes'
+    """
+    counts = Counter(each.severity for each in findings)
+    plural = {"fatal": "fatal", "warning": "warnings", "note": "notes"}
+    words = (
+        f"{counts[severity]} {severity if counts[severity] == 1 else plural[severity]}"
+        for severity in SEVERITIES
+        if counts[severity]
+    )
+    return ", ".join(words) or "nothing found"
 
 
 def print_error(error: HoldfastError) -> None:
@@ -96,3 +144,10 @@ def study_from(config: str, overrides: list[str] | None) -> "Study":
     return Study.from_toml(
         config, overrides={key.strip(): value.strip() for key, _, value in pairs}
     )
+
+
+def registry_of(config: str) -> "Registry":
+    """The published runs of a study."""
+    from holdfast.io.runs import Registry
+
+    return Registry(Path(study_from(config, None).project_dir) / "runs")

@@ -1,10 +1,25 @@
 """`holdfast run`: everything, from the source to the report."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from holdfast.cli.output import Config, Json, Set, console, print_json, study_from
+from holdfast.cli.output import (
+    Config,
+    Json,
+    Set,
+    console,
+    print_finding_values,
+    print_json,
+    print_table,
+    study_from,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from holdfast.io.runs import Run
+    from holdfast.study import Study
 
 
 def run(
@@ -14,8 +29,7 @@ def run(
     json: Json = False,
 ) -> None:
     """Ingest, learn, prove, score, explain, segment, simulate and report."""
-    from holdfast.cli.progress import progress
-    from holdfast.cli.summary import print_summary
+    from holdfast.cli.progress_display import progress
     from holdfast.runs.run import run as run_study
 
     study = study_from(config, overrides)
@@ -26,3 +40,49 @@ def run(
         print_json(published.summary | places)
     else:
         print_summary(console(), published, study)
+
+
+def print_summary(out: "Console", run: "Run", study: "Study") -> None:
+    """Print what a run says, in the order a manager asks."""
+    from holdfast.report.run_tables import proof
+    from holdfast.report.table_format import make_table
+
+    summary, currency = run.summary, study.currency
+    knows_value = summary["value"]["algorithm"] is not None
+    out.print(
+        f"\n[bold]{study.name}[/bold], {summary['customers']:,} customers as of "
+        f"{summary['cutoff_date']}"
+    )
+    for label, text in _headline(summary, currency, knows_value=knows_value).items():
+        out.print(f"{label:<20}{text}")
+    out.print()
+    names = f"segment customers {'average_ltv total_ltv' if knows_value else ''}"
+    print_table(out, make_table("", summary["segments"], names, currency=currency))
+    for reason in summary["top_reasons"]:
+        out.print(f"[dim]{reason['task']:<6}[/dim] {reason['sentence']}")
+    out.print()
+    print_table(out, proof(summary, currency=currency))
+    print_finding_values(out, summary["findings"])
+    out.print(f"\nReport: {run.report}")
+
+
+def _headline(summary: dict[str, Any], currency: str, *, knows_value: bool) -> dict[str, str]:
+    from holdfast.report.formatting import money, percent
+
+    rows, recovery = summary["rows"], summary["recovery"]
+    lines = {
+        "Rows": f"{rows['read']:,} read = {rows['accepted']:,} accepted + {rows['set_aside']:,} "
+        f"set aside + {rows['quarantined']:,} quarantined",
+        "Likely to leave": f"{percent(summary['share_at_risk'])} of the customers",
+    }
+    if not knows_value:
+        return lines
+    days = summary["value"]["horizon_days"]
+    horizon = f"next {days} days" if days else "the snapshot's own value label"
+    lines["Expected revenue"] = f"{money(summary['expected_revenue'], currency)} ({horizon})"
+    lines["Revenue at risk"] = money(summary["revenue_at_risk"], currency)
+    if recovery["invested"]:
+        invested, net = (money(recovery[name], currency) for name in ("invested", "net"))
+        roi = percent(recovery["roi_percent"] / 100, 0)
+        lines["Recovery (assumed)"] = f"{invested} spent, net {net}, ROI {roi}"
+    return lines

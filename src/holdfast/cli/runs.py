@@ -1,11 +1,10 @@
 """`holdfast runs`: the published runs and which of them counts."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from holdfast.cli.output import Config, Json, console, print_json, run_ids, study_from
+from holdfast.cli.output import Config, Json, console, print_json, print_table, registry_of, run_ids
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,7 +22,10 @@ RunId = Annotated[
 @app.command(name="list", epilog="Example: holdfast runs list -c my-shop/holdfast.toml")
 def list_runs(config: Config = "holdfast.toml", json: Json = False) -> None:
     """List the published runs, newest first; the champion is marked."""
-    registry = _registry(config)
+    from holdfast.report.table_columns import Col
+    from holdfast.report.table_format import make_table
+
+    registry = registry_of(config)
     champion = registry.champion_id()
     rows = [
         _row(registry.open(run_id).manifest, champion=champion) for run_id in registry.run_ids()
@@ -31,21 +33,18 @@ def list_runs(config: Config = "holdfast.toml", json: Json = False) -> None:
     if json:
         print_json(rows)
         return
-    from rich.table import Table
-
-    table = Table("", "run", "study", "cutoff", "customers", box=None, pad_edge=False)
-    for row in rows:
-        mark = "[green]champion[/green]" if row["champion"] else ""
-        table.add_row(
-            mark, row["run_id"], row["study"], row["cutoff_date"], f"{row['customers']:,}"
-        )
-    console().print(table if rows else "no run is published yet; make one with `holdfast run`")
+    if not rows:
+        console().print("no run is published yet; make one with `holdfast run`")
+        return
+    marked = [row | {"run": row["run_id"], "": "champion" * row["champion"]} for row in rows]
+    columns = Col(""), "run study", Col("cutoff_date", "Cutoff"), "customers"
+    print_table(console(), make_table("", marked, *columns))
 
 
 @app.command(epilog="Example: holdfast runs show champion")
 def show(run_id: RunId = "champion", config: Config = "holdfast.toml", json: Json = False) -> None:
     """Show one run's manifest, after every file of it was checked against its SHA-256."""
-    run = _registry(config).open(run_id)
+    run = registry_of(config).open(run_id)
     run.verify()
     if json:
         print_json(dict(run.manifest))
@@ -61,7 +60,7 @@ def show(run_id: RunId = "champion", config: Config = "holdfast.toml", json: Jso
 @app.command(epilog="Example: holdfast runs promote 20261123T021500Z-ab12cd34")
 def promote(run_id: RunId, config: Config = "holdfast.toml", json: Json = False) -> None:
     """Make a run the champion: the one that predictions come from."""
-    registry = _registry(config)
+    registry = registry_of(config)
     was = registry.champion_id()
     _say(registry.promote(run_id).run_id, was=was, json=json)
 
@@ -69,15 +68,9 @@ def promote(run_id: RunId, config: Config = "holdfast.toml", json: Json = False)
 @app.command(epilog="Example: holdfast runs rollback")
 def rollback(config: Config = "holdfast.toml", json: Json = False) -> None:
     """Go back to the champion before."""
-    registry = _registry(config)
+    registry = registry_of(config)
     was = registry.champion_id()
     _say(registry.rollback().run_id, was=was, json=json)
-
-
-def _registry(config: str) -> Any:
-    from holdfast.io.runs import Registry
-
-    return Registry(Path(study_from(config, None).project_dir) / "runs")
 
 
 def _row(manifest: Any, *, champion: str | None) -> dict[str, Any]:

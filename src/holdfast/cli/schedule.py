@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from holdfast.cli.output import Config, Set, study_from
+from holdfast.cli.output import Config, Set, registry_of, study_from
 
 
 def schedule(
@@ -22,13 +22,10 @@ def schedule(
     """Run the study again and again; a run that fails is tried again, after a minute, two, four, up
     to an hour.
     """
-    from pathlib import Path
-
-    from holdfast.io.runs import Registry
     from holdfast.runs.schedule import run_on_schedule
 
     study = study_from(config, overrides)
-    published = Registry(Path(study.project_dir) / "runs").run_ids()
+    published = registry_of(config).run_ids()
     arguments = [
         "--config",
         config,

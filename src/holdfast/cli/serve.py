@@ -5,12 +5,14 @@ from typing import Annotated
 
 import typer
 
-from holdfast.cli.output import Config, Json, console, print_json
+from holdfast.cli.output import Config, Json, console, print_json, print_table
 
 keys = typer.Typer(
     no_args_is_help=True,
     help="API keys: create, list, revoke. A key is shown once; its hash is kept.",
 )
+
+KEY_TIMES = {"created": "Made", "last_used": "Last used", "revoked": "Revoked"}
 
 
 def serve(
@@ -80,15 +82,14 @@ def list_keys(config: Config = "holdfast.toml", json: Json = False) -> None:
     if json:
         print_json(rows)
         return
-    from rich.table import Table
+    if not rows:
+        console().print("there are no keys; make one with `holdfast keys create --role reader`")
+        return
+    from holdfast.report.table_columns import Col
+    from holdfast.report.table_format import make_table
 
-    table = Table("key", "role", "name", "made", "last used", "revoked", box=None, pad_edge=False)
-    columns = ("key_id", "role", "name", "created_at", "last_used_at", "revoked_at")
-    for row in rows:
-        table.add_row(*(row[column] or "" for column in columns))
-    console().print(
-        table if rows else "there are no keys; make one with `holdfast keys create --role reader`"
-    )
+    times = (Col(f"{what}_at", words) for what, words in KEY_TIMES.items())
+    print_table(console(), make_table("", rows, Col("key_id", "Key"), "role name", *times))
 
 
 @keys.command(epilog="Example: holdfast keys revoke 1f2e3d4c")

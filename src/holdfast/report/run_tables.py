@@ -2,6 +2,7 @@
 the terminal.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -12,11 +13,16 @@ from holdfast.report.charts.cohorts import cumulative_value, latest
 from holdfast.report.exports import riskiest_first
 from holdfast.report.interval_coverage import by_horizon, tenths
 from holdfast.report.report_data import Report
-from holdfast.report.table_columns import Col
+from holdfast.report.table_columns import COLUMNS, Col
 from holdfast.report.table_format import Table, make_table
 from holdfast.study import ALGORITHMS
 
 PROOFS = {"churn": ("roc_auc", "brier"), "value": ("wape", "spearman", "total_ratio")}
+
+COMPARED = {
+    "churn": ["roc_auc", "average_precision", "brier", "log_loss"],
+    "value": "wape spearman top_decile_capture total_ratio coverage_80 coverage_95".split(),
+}
 
 
 def segments(report: Report) -> Table:
@@ -253,9 +259,9 @@ def versions(report: Report) -> Table:
     return make_table("Versions", rows)
 
 
-def proof(report: Report) -> Table:
+def proof(summary: Mapping[str, Any], *, currency: str) -> Table:
     """How good each model proved beside the naive baseline, in the figures that a manager needs."""
-    tasks = {task: report.summary.get(task) or {} for task in PROOFS}
+    tasks = {task: summary.get(task) or {} for task in PROOFS}
     rows = [
         {
             "task": formatting.capital(task),
@@ -273,8 +279,7 @@ def proof(report: Report) -> Table:
     was_folded = any(figures.get("cross_validated") for figures in tasks.values())
     folded = "cross_validated:metric" if was_folded else ""
     names = f"task measure model:metric {folded} naive_baseline:metric better"
-    caption = "How good the predictions proved"
-    return make_table(caption, rows, names, currency=report.currency)
+    return make_table("How good the predictions proved", rows, names, currency=currency)
 
 
 def cross_validated(report: Report) -> Table:
@@ -444,3 +449,26 @@ def horizons_proved(horizon_evidence: pl.DataFrame, *, currency: str) -> Table:
     caption = "Every horizon: the model and, in brackets, the naive baseline"
     names = "horizon_days cutoff_day roc_auc brier wape total_ratio coverage_80 coverage_95"
     return make_table(caption, by_horizon(horizon_evidence), names, currency=currency)
+
+
+def compared(evidence: pl.DataFrame, *, currency: str) -> list[Table]:
+    """A table for each task and cutoff: every model that was measured, with half the width of the
+    95 % interval of each metric.
+    """
+    half = (pl.col("high") - pl.col("low")) / 2
+    groups = evidence.with_columns(half=half).group_by("task", "cutoff_day", maintain_order=True)
+    return [_measured(str(task), day, rows, currency) for (task, day), rows in groups]
+
+
+def _measured(task: str, day: Any, rows: pl.DataFrame, currency: str) -> Table:
+    models: dict[str, dict[str, Any]] = {}
+    for row in rows.iter_rows(named=True):
+        figures = models.setdefault(row["model"], {"model": row["model"]})
+        figures |= {row["metric"]: row["value"], f"{row['metric']}_half": row["half"]}
+    shown = [name for name in COMPARED[task] if name in rows["metric"]]
+    columns = [
+        Col(name, COLUMNS[name].heading, COLUMNS[name].kind, f"{{{name}}} ±{{{name}_half}}")
+        for name in shown
+    ]
+    caption = f"{formatting.capital(task)}, {formatting.day(day)}"
+    return make_table(caption, [*models.values()], "model", *columns, currency=currency)

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from holdfast.cli.summary import print_summary
+from holdfast.cli.run import print_summary
 
 
 def printed(**value: Any) -> str:
@@ -38,12 +38,18 @@ def printed(**value: Any) -> str:
 
 def test_with_a_value_model_revenue_is_told_in_total_at_risk_and_by_segment() -> None:
     text = printed(algorithm="lightgbm")
-    for said in ("80,000 EUR (next 180 days)", "9,000 EUR", "invest 500, net -500 EUR", "mean EUR"):
+    for said in (
+        "€80,000 (next 180 days)",
+        "€9,000",
+        "€500 spent, net −€500, ROI −100%",
+        "Per customer  Expected revenue",
+    ):
         assert said in text
 
 
 def test_without_one_no_zero_is_shown_as_if_it_were_revenue() -> None:
     text = printed(algorithm=None)
     assert "EUR" not in text
+    assert "€" not in text
     assert "Champion" in text
     assert "1,000 read = 980 accepted + 15 set aside + 5 quarantined" in text

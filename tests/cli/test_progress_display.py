@@ -5,12 +5,12 @@ import io
 import pytest
 from rich.console import Console
 
-from holdfast.cli import progress
+from holdfast.cli import progress_display
 from holdfast.progress import Silence, Steps
 
 
 def test_where_there_is_no_terminal_each_step_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress.progress(silent=False) as listener:
+    with progress_display.progress(silent=False) as listener:
         listener.started("Learn")
         listener.finished("Learn", seconds=2.64, detail="churn: lightgbm")
         listener.finished("Publish", seconds=0.05, detail="")
@@ -23,7 +23,7 @@ def test_where_there_is_no_terminal_each_step_is_a_line(capsys: pytest.CaptureFi
 
 
 def test_a_silent_command_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress.progress(silent=True) as listener:
+    with progress_display.progress(silent=True) as listener:
         assert isinstance(listener, Silence)
         with Steps(listener)("Learn") as step:
             step.detail = "churn: lightgbm"
@@ -31,7 +31,7 @@ def test_a_silent_command_says_nothing(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_a_terminal_shows_the_steps_behind_and_the_one_under_way() -> None:
-    steps = progress.LiveSteps()
+    steps = progress_display.LiveSteps()
     steps.started("Learn")
     assert "Learn" in shown(steps)
     assert "✓" not in shown(steps)
@@ -47,15 +47,15 @@ def test_a_terminal_shows_the_steps_behind_and_the_one_under_way() -> None:
 def test_a_bar_of_bytes_and_a_bar_of_things_leave_nothing_behind(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with progress.download("cdnow", silent=True) as show:
+    with progress_display.download("cdnow", silent=True) as show:
         show(10, None)
         show(10, 20)
-    with progress.counting("customers", total=3, silent=True) as count:
+    with progress_display.counting("customers", total=3, silent=True) as count:
         count(2)
     assert capsys.readouterr() == ("", "")
 
 
-def shown(steps: progress.LiveSteps) -> str:
+def shown(steps: progress_display.LiveSteps) -> str:
     out = io.StringIO()
     Console(file=out, width=100, highlight=False).print(steps)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())

@@ -1,0 +1,67 @@
+"""`holdfast backtest`: how good would the predictions have been?"""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from holdfast.cli.output import (
+    Config,
+    Json,
+    Set,
+    console,
+    print_findings,
+    print_json,
+    print_table,
+    study_from,
+)
+
+if TYPE_CHECKING:
+    from holdfast.evaluation.evidence import Evidence
+
+
+def backtest(
+    config: Config = "holdfast.toml",
+    cutoff: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="YYYY-MM-DD", help="A test cutoff; may be repeated. [default: the study's]"
+        ),
+    ] = None,
+    overrides: Set = None,
+    json: Json = False,
+) -> None:
+    """Prove the study cutoff by cutoff on time its models have not seen, beside the naive
+    baselines.
+    """
+    from holdfast.cli.progress_display import progress
+    from holdfast.training.backtest import backtest as backtest_study
+    from holdfast.windows import parse_day
+
+    study = study_from(config, overrides)
+    with progress(silent=json) as listener:
+        cutoffs = [parse_day(day) for day in cutoff or []] or None
+        evidence = backtest_study(study, cutoffs=cutoffs, listener=listener)
+    print_evidence(evidence, study.currency, json=json)
+
+
+def print_evidence(evidence: "Evidence", currency: str, *, json: bool) -> None:
+    """Print each cutoff's metrics, how revenue came by tenths, every horizon, and the findings."""
+    from holdfast.report import run_tables
+    from holdfast.report.interval_coverage import by_horizon, tenths
+    from holdfast.tables import json_rows
+
+    if json:
+        tables = {
+            "evidence": evidence.evidence,
+            "tenths": tenths(evidence.predictions),
+            "horizons": by_horizon(evidence.horizon_evidence),
+        }
+        findings = {"findings": [finding.as_dict() for finding in evidence.findings]}
+        print_json({name: json_rows(table) for name, table in tables.items()} | findings)
+        return
+    out = console()
+    for table in run_tables.compared(evidence.evidence, currency=currency):
+        print_table(out, table)
+    print_table(out, run_tables.promises(evidence.predictions, currency=currency))
+    print_table(out, run_tables.horizons_proved(evidence.horizon_evidence, currency=currency))
+    print_findings(out, evidence.findings)
