@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from holdfast.cli.run import print_summary
+from holdfast.report.formatting import MINUS
 
 
 def printed(**value: Any) -> str:
@@ -41,7 +42,7 @@ def test_with_a_value_model_revenue_is_told_in_total_at_risk_and_by_segment() ->
     for said in (
         "€80,000 (next 180 days)",
         "€9,000",
-        "€500 spent, net −€500, ROI −100%",
+        f"€500 spent, net {MINUS}€500, ROI {MINUS}100%",
         "Per customer  Expected revenue",
     ):
         assert said in text
