@@ -16,7 +16,7 @@ from bench._figures import Figure, at_least, at_most, show
 from bench._hostile import CORPUS, in_process
 from bench._leaks import leak_figures
 from holdfast.quality.check import check
-from holdfast.quality.churn_definition.gaps import silences
+from holdfast.quality.churn_definition.gaps import find_silences
 from holdfast.quality.churn_definition.window import ChurnWindow, find_churn_window
 from holdfast.study import Study
 
@@ -158,7 +158,7 @@ def _returned_near(bought: pl.DataFrame, *, stand: int) -> tuple[float, float]:
         "customer_id"
     ].unique()
     now = (
-        silences(activity(past), end_day=stand)
+        find_silences(activity(past), end_day=stand)
         .filter(~pl.col("returned"))
         .with_columns(pl.col("group").cast(pl.String))
     )

@@ -9,7 +9,7 @@ from holdfast.errors import StudyError
 from holdfast.ingest.order_log import read_order_log
 from holdfast.io.warehouse import Warehouse
 from holdfast.quality.churn_window import churn_window
-from holdfast.quality.sufficiency import sufficiency
+from holdfast.quality.sufficiency import check_activity
 from holdfast.setup.simulate import simulate_to
 from holdfast.study import Study
 from holdfast.synthetic import Shop
@@ -64,7 +64,7 @@ def test_the_gate_counts_alike_in_the_warehouse_and_in_memory(study: Study, tmp_
         lazy = warehouse.table("activity")
         eager = warehouse.read(lazy)
         there, here = (
-            sufficiency(table, end_day=ingested.end_day, horizon_days=90, eligible_days=365)
+            check_activity(table, end_day=ingested.end_day, horizon_days=90, eligible_days=365)
             for table in (lazy, nw.from_native(eager).lazy())
         )
     assert there == here

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from holdfast.errors import NotEnoughData
-from holdfast.quality.sufficiency import Needs, Sufficiency, sufficiency
+from holdfast.quality.sufficiency import Needs, Sufficiency, check_activity
 from holdfast.tables import ACTIVITY
 
 END_DAY = 400
@@ -35,7 +35,7 @@ def log(*, loyal: int = 100, gone: int = 100, once: int = 300) -> pl.DataFrame:
 
 
 def asked(frame: pl.DataFrame, *, horizon_days: int = 90, **needs: int) -> Sufficiency:
-    return sufficiency(
+    return check_activity(
         nw.from_native(frame).lazy(),
         end_day=END_DAY,
         horizon_days=horizon_days,
@@ -138,11 +138,11 @@ def test_only_eligible_customers_have_an_outcome() -> None:
     # Who left more than a year before the cutoff is no longer scored, and so has no label.
     old = log(gone=0, once=400).with_columns(day=pl.col("day") + 1_000)
     frame = pl.concat([old, purchases([0], n=150, name="long gone")])
-    found = sufficiency(
+    found = check_activity(
         nw.from_native(frame).lazy(), end_day=1_400, horizon_days=90, eligible_days=365
     )
     assert next(count for count in found.counts if count.name == "few-churned").found == 0
-    everyone = sufficiency(
+    everyone = check_activity(
         nw.from_native(frame).lazy(), end_day=1_400, horizon_days=90, eligible_days=None
     )
     assert next(count for count in everyone.counts if count.name == "few-churned").found == 150

@@ -11,7 +11,7 @@ from holdfast.errors import StudyError
 from holdfast.ingest.order_log import read_order_log
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Listener, Silence, Steps
-from holdfast.quality.churn_definition.competing_risks import cause_of
+from holdfast.quality.churn_definition.competing_risks import classify_cause
 from holdfast.quality.churn_definition.window import ChurnWindow, find_churn_window
 from holdfast.study import Study, eligible_days
 
@@ -76,4 +76,6 @@ def _endings(study: Study, warehouse: Warehouse) -> pl.DataFrame | None:
     if study.customers is None or not warehouse.has("endings"):
         return None
     endings = warehouse.read(warehouse.table("endings"))
-    return endings.with_columns(cause_of("end_reason", involuntary=study.customers.involuntary))
+    return endings.with_columns(
+        classify_cause("end_reason", involuntary=study.customers.involuntary)
+    )

@@ -130,7 +130,7 @@ class Sufficiency:
 
 def check_log(study: Study, warehouse: Warehouse, *, end_day: int) -> Sufficiency:
     """Ask whether the log in the warehouse is enough for the study."""
-    return sufficiency(
+    return check_activity(
         warehouse.table("activity"),
         end_day=end_day,
         horizon_days=study.churn.horizon_days,
@@ -148,7 +148,7 @@ def as_of_day(study: Study) -> int | None:
     return None if day is None else parse_day(day)
 
 
-def sufficiency(
+def check_activity(
     activity: nw.LazyFrame[Any],
     *,
     end_day: int,

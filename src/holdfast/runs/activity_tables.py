@@ -8,7 +8,7 @@ import polars as pl
 
 from holdfast import tables
 from holdfast.io.warehouse import Warehouse
-from holdfast.quality.churn_definition.survival import survival
+from holdfast.quality.churn_definition.survival import estimate_survival
 from holdfast.study import Study
 from holdfast.windows import date_of
 
@@ -99,7 +99,7 @@ def log_record(
         "cohorts": cohorts(
             months.with_columns(revenue=pl.col("minor") / unit).drop("minor"), end_day=end_day
         ),
-        "survival": survival(pl.concat(found["lifetimes"])),
+        "survival": estimate_survival(pl.concat(found["lifetimes"])),
         "purchases": tables.PURCHASES.check(
             pl.concat(found["purchases"]).sort("customer_id", "day")
         ),

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from holdfast.quality.churn_definition.competing_risks import cause_of, incidence
+from holdfast.quality.churn_definition.competing_risks import classify_cause, estimate_incidence
 
 VOLUNTARY_A_DAY, INVOLUNTARY_A_DAY = 0.002, 0.001
 
@@ -25,7 +25,7 @@ def at(curve: pl.DataFrame, cause: str, day: int) -> dict[str, float]:
 
 
 def test_the_causes_and_those_still_there_sum_to_one_on_every_day() -> None:
-    curve = incidence(contracts(), step_days=1)
+    curve = estimate_incidence(contracts(), step_days=1)
     total = curve.group_by("day").agg(pl.col("incidence").sum(), pl.col("still_there").first())
     assert np.allclose(total["incidence"] + total["still_there"], 1, atol=1e-12)
 
@@ -34,7 +34,7 @@ def test_the_causes_and_those_still_there_sum_to_one_on_every_day() -> None:
     ("cause", "hazard"), [("voluntary", VOLUNTARY_A_DAY), ("involuntary", INVOLUNTARY_A_DAY)]
 )
 def test_the_share_that_left_for_a_cause_is_that_of_its_law(cause: str, hazard: float) -> None:
-    found = at(incidence(contracts()), cause, 360)
+    found = at(estimate_incidence(contracts()), cause, 360)
     stays = (1 - VOLUNTARY_A_DAY) * (1 - INVOLUNTARY_A_DAY)
     # Of those who leave on a day, the share of a cause; a tie counts as a decision.
     of_a_day = hazard if cause == "voluntary" else hazard * (1 - VOLUNTARY_A_DAY)
@@ -47,7 +47,7 @@ def test_a_single_cause_is_one_minus_kaplan_and_meier() -> None:
     seen = pl.DataFrame(
         {"days": [1, 2, 2, 4, 5], "cause": ["voluntary", None, "voluntary", None, "voluntary"]}
     )
-    curve = incidence(seen, step_days=1)
+    curve = estimate_incidence(seen, step_days=1)
     assert at(curve, "voluntary", 2)["incidence"] == pytest.approx(1 - 4 / 5 * 3 / 4)
     assert at(curve, "voluntary", 5)["incidence"] == pytest.approx(1)
 
@@ -55,14 +55,16 @@ def test_a_single_cause_is_one_minus_kaplan_and_meier() -> None:
 def test_the_limits_cover_the_truth_in_nineteen_of_twenty_logs() -> None:
     stays = (1 - VOLUNTARY_A_DAY) * (1 - INVOLUNTARY_A_DAY)
     truth = VOLUNTARY_A_DAY / (1 - stays) * (1 - stays**360)
-    found = [at(incidence(contracts(400, seed=seed)), "voluntary", 360) for seed in range(200)]
+    found = [
+        at(estimate_incidence(contracts(400, seed=seed)), "voluntary", 360) for seed in range(200)
+    ]
     covered = sum(row["low"] <= truth <= row["high"] for row in found)
     assert 180 <= covered <= 199
 
 
 def test_a_reason_is_compared_whatever_its_case_and_blanks() -> None:
     reasons = pl.DataFrame({"why": [" CARD expired ", "moved away", "", None]})
-    said = reasons.select(cause_of("why", involuntary=["card expired"])).to_series().to_list()
+    said = reasons.select(classify_cause("why", involuntary=["card expired"])).to_series().to_list()
     assert said == ["involuntary", "voluntary", "no reason given", "no reason given"]
 
 
@@ -70,5 +72,5 @@ def test_nobody_who_left_gives_no_curve() -> None:
     nobody = pl.DataFrame(
         {"days": [3], "cause": [None]}, schema={"days": pl.Int64, "cause": pl.String}
     )
-    assert incidence(nobody).is_empty()
-    assert incidence(nobody.clear()).is_empty()
+    assert estimate_incidence(nobody).is_empty()
+    assert estimate_incidence(nobody.clear()).is_empty()

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from holdfast.quality.churn_definition.contract_setting import Regime, regime_of
+from holdfast.quality.churn_definition.contract_setting import Regime, find_regime
 
 MONTH = 30.4375
 
@@ -35,32 +35,32 @@ def habits(
 
 @pytest.mark.parametrize("period", [7.0, 14.0, 28.0, MONTH, 91.3, 365.25])
 def test_renewals_by_the_clock_are_contracts_of_their_period(period: float) -> None:
-    found = regime_of(gaps_of(contracts(50, period=period, n_gaps=4)))
+    found = find_regime(gaps_of(contracts(50, period=period, n_gaps=4)))
     assert found.name == "contractual"
     assert found.period_days == pytest.approx(period, abs=0.6)
     assert (found.judged_customers, found.clock_customers, found.clock_share) == (50, 50, 1.0)
 
 
 def test_annual_contracts_show_in_a_log_that_holds_one_renewal_of_each() -> None:
-    found = regime_of(gaps_of(contracts(50, period=365.25, n_gaps=1)))
+    found = find_regime(gaps_of(contracts(50, period=365.25, n_gaps=1)))
     assert (found.name, found.period_days) == ("contractual", 365)
 
 
 @pytest.mark.parametrize("shape", [1.0, 2.0, 4.0, 10.0])
 @pytest.mark.parametrize("n_gaps", [3, 12])
 def test_buyers_however_regular_are_no_subscribers(shape: float, n_gaps: int) -> None:
-    found = regime_of(gaps_of(habits(500, shape=shape, mean=40, n_gaps=n_gaps)))
+    found = find_regime(gaps_of(habits(500, shape=shape, mean=40, n_gaps=n_gaps)))
     assert found.name == "non-contractual"
     assert found.period_days is None
 
 
 def test_one_repeat_purchase_each_at_any_time_is_no_contract() -> None:
-    assert regime_of(gaps_of(habits(500, shape=1.0, mean=90, n_gaps=1))).name == "non-contractual"
+    assert find_regime(gaps_of(habits(500, shape=1.0, mean=90, n_gaps=1))).name == "non-contractual"
 
 
 def test_subscribers_among_buyers_are_mixed_and_have_the_subscribers_period() -> None:
     both = contracts(40, period=MONTH, n_gaps=6) | habits(60, shape=1.5, mean=40, n_gaps=6)
-    found = regime_of(gaps_of(both))
+    found = find_regime(gaps_of(both))
     assert found.name == "mixed"
     assert found.period_days in (30, 31)
 
@@ -70,16 +70,16 @@ def test_a_payment_that_fails_now_and_then_leaves_a_contract_a_contract() -> Non
         who: [*days[:3], days[3] + days[4], *days[5:]]
         for who, days in contracts(50, period=28, n_gaps=9).items()
     }
-    assert regime_of(gaps_of(skipped)).name == "contractual"
+    assert find_regime(gaps_of(skipped)).name == "contractual"
 
 
 def test_daily_buyers_are_no_subscribers_though_their_gaps_agree() -> None:
-    assert regime_of(gaps_of(contracts(50, period=2, n_gaps=20))).name == "non-contractual"
+    assert find_regime(gaps_of(contracts(50, period=2, n_gaps=20))).name == "non-contractual"
 
 
 def test_a_handful_of_repeat_buyers_tells_nothing() -> None:
     unknown = Regime(
         name="unknown", judged_customers=19, clock_customers=19, clock_share=1.0, period_days=None
     )
-    assert regime_of(gaps_of(contracts(19, period=MONTH, n_gaps=6))) == unknown
-    assert regime_of(gaps_of({"a": [], "b": []})).name == "unknown"
+    assert find_regime(gaps_of(contracts(19, period=MONTH, n_gaps=6))) == unknown
+    assert find_regime(gaps_of({"a": [], "b": []})).name == "unknown"

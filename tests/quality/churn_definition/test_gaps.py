@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from holdfast.quality.churn_definition.gaps import GROUPS, Chance, Returns, Window, silences
+from holdfast.quality.churn_definition.gaps import GROUPS, Chance, Returns, Window, find_silences
 from holdfast.tables import ACTIVITY
 
 
@@ -29,7 +29,7 @@ def chance(*values: float, spread: float = 0.0) -> Chance:
 
 
 def test_a_silence_ends_with_the_next_purchase_or_stays_open_until_the_log_ends() -> None:
-    found = silences(activity({"a": [10, 14, 20], "b": [18]}), end_day=21)
+    found = find_silences(activity({"a": [10, 14, 20], "b": [18]}), end_day=21)
     assert found.select("customer_id", "start_day", "days", "returned").rows() == [
         ("a", 10, 4, True),
         ("a", 14, 6, True),
@@ -41,7 +41,7 @@ def test_a_silence_ends_with_the_next_purchase_or_stays_open_until_the_log_ends(
 def test_a_group_is_what_was_known_on_the_day_of_the_purchase() -> None:
     slow = [0, 120, 240, 360, 480]
     dense = [0, 10, 30, 45, 70]
-    found = silences(
+    found = find_silences(
         activity({"dense": dense, "regular": [0, 40, 100, 130], "slow": slow}), end_day=600
     )
     groups = {key[0]: rows["group"].to_list() for key, rows in found.group_by("customer_id")}
@@ -52,7 +52,7 @@ def test_a_group_is_what_was_known_on_the_day_of_the_purchase() -> None:
 
 
 def test_a_customer_is_on_the_clock_once_three_gaps_agree_and_not_after_a_skipped_one() -> None:
-    found = silences(
+    found = find_silences(
         activity({"monthly": [0, 31, 61, 92, 152], "daily": [0, 1, 2, 3, 4]}), end_day=200
     )
     assert found.filter(pl.col("customer_id") == "monthly")["on_clock"].to_list() == [
@@ -99,7 +99,7 @@ def test_the_chance_of_a_return_is_the_share_of_labels_when_nothing_is_censored(
         for i in range(300)
     }
     # So long after the last purchase that every window is complete.
-    found = Returns.of(silences(activity(bought), end_day=200)).within(20)
+    found = Returns.of(find_silences(activity(bought), end_day=200)).within(20)
     for silent in (1, 7, 25):
         outcomes = []
         for days in bought.values():
@@ -142,7 +142,7 @@ def test_returns_later_is_the_share_of_returns_that_a_window_cuts_off() -> None:
 
 
 def test_no_silences_leave_nothing_to_say() -> None:
-    returns = Returns.of(silences(activity({}), end_day=10))
+    returns = Returns.of(find_silences(activity({}), end_day=10))
     assert len(returns.within(5)) == 0
     assert returns.median_gap() is None
     assert len(returns.returns_later) == 0
@@ -185,7 +185,9 @@ def test_the_window_of_equal_memoryless_customers_is_the_one_of_the_closed_form(
     silent = (leaves + buys * np.exp(-total * t)) / (buys + leaves)
     closed = next(w for w in range(1, 700) if 1 - silent[w + 89] / silent[w - 1] <= 0.2)
 
-    found = Window.of(Returns.of(silences(activity(bought), end_day=730)).within(90), unlikely=0.2)
+    found = Window.of(
+        Returns.of(find_silences(activity(bought), end_day=730)).within(90), unlikely=0.2
+    )
     assert found.days == pytest.approx(closed, rel=0.1)
     assert found.earliest is not None
     assert found.latest is not None

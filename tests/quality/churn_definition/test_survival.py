@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from holdfast.quality.churn_definition.survival import survival
+from holdfast.quality.churn_definition.survival import estimate_survival
 
 
 def _lifetimes(*rows: tuple[int, bool], cohort: str = "2010") -> pl.DataFrame:
@@ -37,7 +37,7 @@ SIX_MP = [
 
 
 def test_the_textbook_sample_gives_the_textbook_curve() -> None:
-    curve = survival(_lifetimes(*SIX_MP), step_days=1).filter(pl.col("cohort") == "all")
+    curve = estimate_survival(_lifetimes(*SIX_MP), step_days=1).filter(pl.col("cohort") == "all")
     told = dict(curve.select("day", "survival").iter_rows())
     expected = {6: 0.857, 7: 0.807, 10: 0.753, 13: 0.690, 16: 0.627, 22: 0.538, 23: 0.448}
     assert {day: round(told[day], 3) for day in expected} == expected
@@ -46,7 +46,7 @@ def test_the_textbook_sample_gives_the_textbook_curve() -> None:
 
 
 def test_its_interval_is_the_log_log_one_of_the_textbook() -> None:
-    curve = survival(_lifetimes(*SIX_MP), step_days=1)
+    curve = estimate_survival(_lifetimes(*SIX_MP), step_days=1)
     row = curve.filter((pl.col("cohort") == "all") & (pl.col("day") == 10)).row(0, named=True)
     # Var of log S by Greenwood: 3/(21*18) + 1/(17*16) + 1/(15*14) = .016375; log(.7529) = -.2838.
     assert row["low"] == pytest.approx(0.5032, abs=5e-4)
@@ -55,15 +55,16 @@ def test_its_interval_is_the_log_log_one_of_the_textbook() -> None:
 
 def test_nobody_left_is_a_curve_at_one_and_everybody_at_zero() -> None:
     assert (
-        survival(_lifetimes((0, False), (14, False)))["survival"].to_list() == [1.0, 1.0, 1.0] * 2
+        estimate_survival(_lifetimes((0, False), (14, False)))["survival"].to_list()
+        == [1.0, 1.0, 1.0] * 2
     )
-    gone = survival(_lifetimes((0, True), (7, True))).filter(pl.col("cohort") == "all")
+    gone = estimate_survival(_lifetimes((0, True), (7, True))).filter(pl.col("cohort") == "all")
     assert gone.select("survival", "low", "high").rows()[-1] == (0.0, 0.0, 0.0)
 
 
 def test_each_cohort_has_its_own_curve_beside_everyones() -> None:
     both = pl.concat([_lifetimes((0, True), (7, False)), _lifetimes((7, False), cohort="2011")])
-    ends = survival(both).filter(pl.col("day") == 7)
+    ends = estimate_survival(both).filter(pl.col("day") == 7)
     assert dict(ends.select("cohort", "survival").iter_rows()) == {
         "all": pytest.approx(2 / 3),
         "2010": 0.5,
@@ -72,4 +73,4 @@ def test_each_cohort_has_its_own_curve_beside_everyones() -> None:
 
 
 def test_a_log_without_customers_has_no_curve() -> None:
-    assert survival(_lifetimes((0, True)).clear()).is_empty()
+    assert estimate_survival(_lifetimes((0, True)).clear()).is_empty()

@@ -23,11 +23,11 @@ _SCHEMA = {
 }
 
 
-def cause_of(reason: str, *, involuntary: Sequence[str]) -> pl.Expr:
+def classify_cause(reason: str, *, involuntary: Sequence[str]) -> pl.Expr:
     """The cause that stands behind a column of reasons: one of CAUSES.
 
     >>> given = pl.DataFrame({"why": ["Card expired", "too dear", None]})
-    >>> given.select(cause_of("why", involuntary=["card expired"])).to_series().to_list()
+    >>> given.select(classify_cause("why", involuntary=["card expired"])).to_series().to_list()
     ['involuntary', 'voluntary', 'no reason given']
     """
     word = pl.col(reason).str.strip_chars().str.to_lowercase()
@@ -42,7 +42,7 @@ def cause_of(reason: str, *, involuntary: Sequence[str]) -> pl.Expr:
     )
 
 
-def incidence(lifetimes: pl.DataFrame, *, step_days: int = 30) -> pl.DataFrame:
+def estimate_incidence(lifetimes: pl.DataFrame, *, step_days: int = 30) -> pl.DataFrame:
     """Estimate how many have left by when, cause by cause.
 
     Parameters
@@ -67,7 +67,8 @@ def incidence(lifetimes: pl.DataFrame, *, step_days: int = 30) -> pl.DataFrame:
 
     >>> seen = pl.DataFrame({"days": [1, 2, 2, 3], "cause": ["voluntary", "involuntary", None,
     ...     "voluntary"]})
-    >>> incidence(seen, step_days=3).select("cause", "day", "incidence", "still_there").rows()[1::2]
+    >>> curves = estimate_incidence(seen, step_days=3)
+    >>> curves.select("cause", "day", "incidence", "still_there").rows()[1::2]
     [('voluntary', 3, 0.75, 0.0), ('involuntary', 3, 0.25, 0.0)]
     """
     masks = [
@@ -82,7 +83,7 @@ def incidence(lifetimes: pl.DataFrame, *, step_days: int = 30) -> pl.DataFrame:
 
 
 def _curve(cause: int, times: EventTimes) -> pl.DataFrame:
-    share, variance = times.incidence(cause)
+    share, variance = times.estimate_incidence(cause)
     low, high = log_log_limits(share, variance / np.where(share > 0, share, 1) ** 2)
     columns = {
         "day": np.arange(len(share)),

@@ -49,7 +49,7 @@ class Regime:
     period_days: int | None
 
 
-def regime_of(silences: pl.DataFrame) -> Regime:
+def find_regime(silences: pl.DataFrame) -> Regime:
     """Tell the regime from the gaps: the silences that have ended.
 
     A customer of three gaps or more is by the clock when seven in ten lie within 15 % of its median

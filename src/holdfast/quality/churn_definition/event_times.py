@@ -64,7 +64,7 @@ class EventTimes:
         out = np.zeros(len(stayed))
         return np.divide(self.gone, self.at_risk * stayed, out=out, where=stayed > 0)
 
-    def incidence(self, cause: int) -> tuple[Floats, Floats]:
+    def estimate_incidence(self, cause: int) -> tuple[Floats, Floats]:
         """P(left for the cause within so many days), and its variance by the delta method
         (Marubini and Valsecchi 1995).
         """

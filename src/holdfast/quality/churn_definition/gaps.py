@@ -34,7 +34,7 @@ nothing.
 """
 
 
-def silences(activity: pl.DataFrame, *, end_day: int) -> pl.DataFrame:
+def find_silences(activity: pl.DataFrame, *, end_day: int) -> pl.DataFrame:
     """Take the silences out of a log.
 
     Parameters
@@ -54,7 +54,7 @@ def silences(activity: pl.DataFrame, *, end_day: int) -> pl.DataFrame:
 
     >>> days = pl.DataFrame({"customer_id": ["a", "a"], "day": [10, 14], "n_orders": [1, 2],
     ...     "purchase_gap": [None, 4]})
-    >>> silences(days, end_day=20).select("start_day", "days", "returned", "group").rows()
+    >>> find_silences(days, end_day=20).select("start_day", "days", "returned", "group").rows()
     [(10, 4, True, 'one-time'), (14, 5, False, 'sparse')]
     """
     bought = activity.filter(pl.col("n_orders") > 0).select("customer_id", "day", "purchase_gap")

@@ -14,7 +14,7 @@ from holdfast.quality.churn_definition.event_times import EventTimes, log_log_li
 ALL = "all"
 
 
-def survival(lifetimes: pl.DataFrame, *, step_days: int = 7) -> pl.DataFrame:
+def estimate_survival(lifetimes: pl.DataFrame, *, step_days: int = 7) -> pl.DataFrame:
     """Estimate the survival curve of everyone and of each cohort.
 
     Parameters
@@ -33,7 +33,8 @@ def survival(lifetimes: pl.DataFrame, *, step_days: int = 7) -> pl.DataFrame:
     --------
     >>> seen = pl.DataFrame({"cohort": ["2010"] * 4, "days": [0, 7, 7, 14], "left": [True, True,
     ...     False, False]})
-    >>> survival(seen).filter(pl.col("cohort") == "all").select("day", "at_risk", "survival").rows()
+    >>> everyone = estimate_survival(seen).filter(cohort="all")
+    >>> everyone.select("day", "at_risk", "survival").rows()
     [(0, 4, 0.75), (7, 3, 0.5), (14, 1, 0.5)]
     """
     cohorts = sorted(lifetimes["cohort"].unique().to_list())

@@ -1,11 +1,12 @@
 """The tables that tell a churn window's story; `ChurnWindow` says what each holds."""
 
 from collections.abc import Sequence
+from dataclasses import astuple
 
 import numpy as np
 import polars as pl
 
-from holdfast.quality.churn_definition.competing_risks import incidence
+from holdfast.quality.churn_definition.competing_risks import estimate_incidence
 from holdfast.quality.churn_definition.event_times import Ints
 from holdfast.quality.churn_definition.gaps import GROUPS, Chance, Returns, Window
 
@@ -21,7 +22,7 @@ _INT, _SHARE = pl.Int64, pl.Float64
 _WINDOW_SCHEMA = {"window_days": _INT, "earliest": _INT, "latest": _INT}
 
 
-def recommended(chance: Chance) -> Window:
+def recommend_window(chance: Chance) -> Window:
     """Find the churn window: none where a return is unlikely from the start, since silence tells
     nothing there.
     """
@@ -29,7 +30,7 @@ def recommended(chance: Chance) -> Window:
     return window if (chance.value > UNLIKELY).any() else Window(None)
 
 
-def silent_now(quiet: pl.DataFrame, *, end_day: int) -> pl.DataFrame:
+def measure_silences(quiet: pl.DataFrame, *, end_day: int) -> pl.DataFrame:
     """One row per customer: group, and silence_days as of the first day after the log."""
     return quiet.filter(~pl.col("returned")).select(
         "group", silence_days=end_day - pl.col("start_day").cast(pl.Int64)
@@ -98,7 +99,7 @@ def _silent_for(now: pl.DataFrame, days: Ints) -> Ints:
     return np.asarray(len(ordered) - np.searchsorted(ordered, days, side="left"), dtype=np.int64)
 
 
-def _lost(now: pl.DataFrame, window_days: int) -> int:
+def _count_lost(now: pl.DataFrame, window_days: int) -> int:
     return int((now["silence_days"] >= window_days).sum())
 
 
@@ -109,8 +110,9 @@ def tradeoff_table(returns: Returns, chance: Chance, now: pl.DataFrame) -> pl.Da
         window = Window.of(chance, unlikely=round(1 - certainty, 9))
         later, lost = None, None
         if window.days is not None:
-            later, lost = float(returns.returns_later[window.days - 1]), _lost(now, window.days)
-        rows.append((certainty, *_parts(window), later, lost))
+            later = float(returns.returns_later[window.days - 1])
+            lost = _count_lost(now, window.days)
+        rows.append((certainty, *astuple(window), later, lost))
     schema = {
         "certainty": _SHARE,
         **_WINDOW_SCHEMA,
@@ -118,10 +120,6 @@ def tradeoff_table(returns: Returns, chance: Chance, now: pl.DataFrame) -> pl.Da
         "customers_lost": _INT,
     }
     return pl.DataFrame(rows, schema=schema, orient="row")
-
-
-def _parts(window: Window) -> tuple[int | None, int | None, int | None]:
-    return window.days, window.earliest, window.latest
 
 
 def groups_table(
@@ -134,10 +132,12 @@ def groups_table(
         if begun.is_empty():
             continue
         chance = Returns.of(begun).within(horizon_days)
-        window = recommended(chance)
+        window = recommend_window(chance)
         used = window.days or overall.days
-        lost = _lost(silent, used) if used else None
-        rows.append((group, rule, begun.height, chance.at(1), *_parts(window), silent.height, lost))
+        lost = _count_lost(silent, used) if used else None
+        rows.append(
+            (group, rule, begun.height, chance.at(1), *astuple(window), silent.height, lost)
+        )
     schema = {
         "group": pl.String,
         "rule": pl.String,
@@ -156,7 +156,8 @@ def counts_table(now: pl.DataFrame, window: Window, active_days: int | None) -> 
     if window.days is not None and active_days is not None:
         moved = (window.days - SHIFT_DAYS, window.days, window.days + SHIFT_DAYS)
         for days in (days for days in moved if days > 0):
-            lost, active = _lost(now, days), now.height - _lost(now, min(active_days + 1, days))
+            lost = _count_lost(now, days)
+            active = now.height - _count_lost(now, min(active_days + 1, days))
             rows.append((days, active, now.height - active - lost, lost, lost / now.height))
     schema = {
         "window_days": _INT,
@@ -196,7 +197,7 @@ def labels_table(
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def lifetimes_of(quiet: pl.DataFrame, endings: pl.DataFrame, *, end_day: int) -> pl.DataFrame:
+def find_lifetimes(quiet: pl.DataFrame, endings: pl.DataFrame, *, end_day: int) -> pl.DataFrame:
     """One row per customer with both a purchase and a row in `endings`: days from the first
     purchase, cause.
 
@@ -223,4 +224,6 @@ def causes_table(
 ) -> pl.DataFrame:
     """Follow the customers from their first purchase until their contract ends, cause by cause."""
     empty = pl.DataFrame(schema={"days": _INT, "cause": pl.String})
-    return incidence(empty if endings is None else lifetimes_of(quiet, endings, end_day=end_day))
+    return estimate_incidence(
+        empty if endings is None else find_lifetimes(quiet, endings, end_day=end_day)
+    )

@@ -16,8 +16,8 @@ import polars as pl
 from holdfast.errors import NotEnoughData
 from holdfast.findings import Finding
 from holdfast.quality.churn_definition.competing_risks import INVOLUNTARY, UNKNOWN
-from holdfast.quality.churn_definition.contract_setting import Regime, regime_of
-from holdfast.quality.churn_definition.gaps import Chance, Returns, Window, silences
+from holdfast.quality.churn_definition.contract_setting import Regime, find_regime
+from holdfast.quality.churn_definition.gaps import Chance, Returns, Window, find_silences
 from holdfast.quality.churn_definition.tables import (
     SHIFT_DAYS,
     UNLIKELY,
@@ -27,9 +27,9 @@ from holdfast.quality.churn_definition.tables import (
     gaps_table,
     groups_table,
     labels_table,
-    recommended,
+    measure_silences,
+    recommend_window,
     seasons_table,
-    silent_now,
     tradeoff_table,
 )
 from holdfast.windows import date_of
@@ -158,19 +158,19 @@ def find_churn_window(
     NotEnoughData
         The log has no purchase.
     """
-    quiet = silences(activity, end_day=end_day)
+    quiet = find_silences(activity, end_day=end_day)
     if quiet.is_empty():
         raise NotEnoughData("the log has no purchase", fix="check which rows were accepted")
-    regime = regime_of(quiet)
+    regime = find_regime(quiet)
     if regime.period_days is not None:
         quiet = quiet.with_columns(
             group=pl.when("on_clock").then(pl.lit("by the clock")).otherwise("group")
         )
     returns = Returns.of(quiet)
     chance = returns.within(horizon_days)
-    window = recommended(chance)
+    window = recommend_window(chance)
     active_days = _active_days(chance, window)
-    now = silent_now(quiet, end_day=end_day)
+    now = measure_silences(quiet, end_day=end_day)
     groups = groups_table(quiet, now, horizon_days=horizon_days, overall=window)
     causes = causes_table(quiet, endings, end_day=end_day)
     all_horizons = sorted({horizon_days, *horizons_days, *([window.days] if window.days else [])})
@@ -191,9 +191,9 @@ def find_churn_window(
         labels=labels_table(quiet, all_horizons, end_day=end_day, eligible_days=eligible_days),
         causes=causes,
         findings=(
-            *_findings(chance, window, regime, horizon_days=horizon_days, kind=kind),
-            *_about_groups(groups),
-            *_about_causes(causes),
+            *_find_in_window(chance, window, regime, horizon_days=horizon_days, kind=kind),
+            *_find_in_groups(groups),
+            *_find_in_causes(causes),
         ),
     )
 
@@ -207,7 +207,7 @@ def _active_days(chance: Chance, window: Window) -> int | None:
     return int(np.flatnonzero(before >= (before.max() + UNLIKELY) / 2)[-1]) + 1
 
 
-def _findings(
+def _find_in_window(
     chance: Chance, window: Window, regime: Regime, *, horizon_days: int, kind: str
 ) -> Iterator[Finding]:
     if regime.name not in ("unknown", kind):
@@ -222,7 +222,7 @@ def _findings(
             "each kind of customer",
         )
     if window.days is not None:
-        yield from _about_returns(chance, window.days, regime, horizon_days=horizon_days)
+        yield from _find_in_returns(chance, window.days, regime, horizon_days=horizon_days)
     elif len(chance) and chance.value.max() <= UNLIKELY:
         yield Finding.warning(
             "returns-are-rare",
@@ -247,7 +247,7 @@ def _findings(
         )
 
 
-def _about_returns(
+def _find_in_returns(
     chance: Chance, window_days: int, regime: Regime, *, horizon_days: int
 ) -> Iterator[Finding]:
     first_fall = int(np.flatnonzero(chance.value <= UNLIKELY)[0]) + 1
@@ -274,7 +274,7 @@ def _about_returns(
         )
 
 
-def _about_groups(groups: pl.DataFrame) -> Iterator[Finding]:
+def _find_in_groups(groups: pl.DataFrame) -> Iterator[Finding]:
     with_window = groups.filter(pl.col("window_days").is_not_null()).sort("window_days")
     if with_window.height < 2:
         return
@@ -292,7 +292,7 @@ def _about_groups(groups: pl.DataFrame) -> Iterator[Finding]:
     )
 
 
-def _about_causes(causes: pl.DataFrame) -> Iterator[Finding]:
+def _find_in_causes(causes: pl.DataFrame) -> Iterator[Finding]:
     if causes.is_empty():
         return
     last = causes.filter(pl.col("day") == pl.col("day").max())
