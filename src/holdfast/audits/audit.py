@@ -109,7 +109,7 @@ def audit(
 def _audit_snapshot(study: Study, prove: bool, steps: Steps) -> Iterator[Answer]:
     with _scratch() as warehouse, steps("Read the snapshot") as step:
         snapshot = read_snapshot(study, warehouse)
-        step.detail = f"{snapshot.rows.read:,} rows, {len(snapshot.columns)} columns"
+        step.detail = snapshot.size
     table = snapshot_table(study, snapshot)
     yield from _ask("Ask the table", TABLE_AUDITS, table, steps)
     if prove and table.cutoff_day is None:
@@ -131,7 +131,7 @@ def _audit_log(study: Study, earlier: Study | None, prove: bool, steps: Steps) -
         warehouse = opened.enter_context(_scratch())
         with steps("Read the sources") as step:
             ingested = read_order_log(study, warehouse)
-            step.detail = f"{ingested.rows.read:,} rows, {ingested.n_customers:,} customers"
+            step.detail = ingested.size
         first_day, end_day, before = ingested.first_day, ingested.end_day, None
         if earlier is not None:
             with steps("Read the earlier export"):

@@ -29,6 +29,7 @@ from holdfast.ingest.validation import (
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study, Transactions
 from holdfast.tables import TRANSACTIONS
+from holdfast.windows import date_of
 
 _FACTS = ("transactions", "events", "customers", "treatments")
 _EVENT_COLUMNS = "customer_id, day, kind, CAST(n AS BIGINT) AS n"
@@ -52,6 +53,11 @@ class OrderLog(StudyData):
 
     kind: ClassVar[Literal["log", "snapshot"]] = "log"
     first_day: int
+
+    @property
+    def size(self) -> str:
+        """How much came in, in words."""
+        return f"{super().size}, to {date_of(self.end_day - 1)}"
 
 
 def read_order_log(study: Study, warehouse: Warehouse) -> OrderLog:

@@ -100,7 +100,7 @@ def check(study: Study, *, listener: Listener | None = None) -> Check:
 def _check_log(study: Study, warehouse: Warehouse, steps: Steps) -> Check:
     with steps("Read the sources") as step:
         log = read_order_log(study, warehouse)
-        step.detail = f"{log.rows.read:,} rows, {log.n_customers:,} customers"
+        step.detail = log.size
     with steps("Look at them") as step, warehouse.working("describe the log"):
         checked = CheckedLog(study, warehouse, log)
         topics = describe_log(checked, CHECK_TOPICS)
@@ -116,7 +116,7 @@ def _check_log(study: Study, warehouse: Warehouse, steps: Steps) -> Check:
 def _check_snapshot(study: Study, warehouse: Warehouse, steps: Steps) -> Check:
     with steps("Read the snapshot") as step:
         snapshot = read_snapshot(study, warehouse)
-        step.detail = f"{snapshot.rows.read:,} rows, {snapshot.frame.height:,} customers"
+        step.detail = snapshot.size
     with steps("Look at it") as step:
         topics = describe_snapshot(snapshot, warehouse)
         step.detail = f"{len(topics)} topics"

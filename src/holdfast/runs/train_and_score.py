@@ -75,9 +75,7 @@ def log_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:
     with steps("Read the sources") as step:
         got = read_order_log(study, warehouse)
         refuse(got.failures)
-        step.detail = (
-            f"{got.rows.read:,} rows, {got.n_customers:,} customers, to {date_of(got.end_day - 1)}"
-        )
+        step.detail = got.size
         gate = check_log(study, warehouse, end_day=got.end_day)
     with steps("What came in, and what is churn in it") as step:
         checked = CheckedLog(study, warehouse, got)
@@ -153,9 +151,7 @@ def snapshot_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcom
     with steps("Read the snapshot") as step:
         got = read_snapshot(study, warehouse)
         refuse(got.failures)
-        step.detail = (
-            f"{got.rows.read:,} rows, {got.frame.height:,} customers, {len(got.columns)} columns"
-        )
+        step.detail = got.size
     if study.snapshot.cutoff is not None:
         raise StudyError(
             "a table with rows at several cutoffs can be audited, not run", fix="give the order log"

@@ -80,7 +80,7 @@ def read_log(study: Study, warehouse: Warehouse, steps: Steps) -> OrderLog:
     """Ingest the study's order log, as a step of its own."""
     with steps("Read the sources") as step:
         log = read_order_log(study, warehouse)
-        step.detail = f"{log.rows.read:,} rows, {log.n_customers:,} customers"
+        step.detail = log.size
     return log
 
 
