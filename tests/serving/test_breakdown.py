@@ -7,7 +7,7 @@ import pytest
 
 from holdfast.io.files import sha256_of
 from holdfast.io.runs import Run
-from holdfast.serving.breakdown import COHORT, EVIDENCE, PURCHASES, breakdown, dimensions
+from holdfast.serving.breakdown import COHORT, EVIDENCE, PURCHASES, break_down, list_dimensions
 
 CUTOFF = 19_723  # 2024-01-01
 
@@ -46,29 +46,29 @@ def run(tmp_path: Path) -> Run:
 
 
 def test_what_the_tables_hold_can_be_asked_for(run: Run, scores: pl.DataFrame) -> None:
-    assert dimensions(run, scores) == [COHORT, PURCHASES, EVIDENCE, "channel"]
+    assert list_dimensions(run, scores) == [COHORT, PURCHASES, EVIDENCE, "channel"]
 
 
 def test_each_group_has_its_customers_their_risk_and_their_money(
     run: Run, scores: pl.DataFrame
 ) -> None:
-    told = breakdown(run, scores, "channel", threshold=0.5)
+    told = break_down(run, scores, "channel", threshold=0.5)
     assert told.rows() == [
         ("web", 2, 0.0, pytest.approx(0.15), 70.0, 0.0),
         ("shop", 1, 1.0, 0.9, 10.0, 10.0),
         ("unknown", 1, 1.0, 0.5, 20.0, 20.0),
     ]
-    assert breakdown(run, scores, EVIDENCE, threshold=0.5).select("group", "customers").rows() == [
+    assert break_down(run, scores, EVIDENCE, threshold=0.5).select("group", "customers").rows() == [
         ("solid", 3),
         ("cold start", 1),
     ]
 
 
 def test_counts_and_quarters_stand_in_their_order(run: Run, scores: pl.DataFrame) -> None:
-    bought = breakdown(run, scores, PURCHASES, threshold=0.5)
+    bought = break_down(run, scores, PURCHASES, threshold=0.5)
     assert bought["group"].to_list() == ["one", "two or three", "four to nine", "ten or more"]
     # 400, 100, 10 and 1 days before 2024-01-01
-    joined = breakdown(run, scores, COHORT, threshold=0.5)
+    joined = break_down(run, scores, COHORT, threshold=0.5)
     assert joined.select("group", "customers").rows() == [
         ("2022-Q4", 1),
         ("2023-Q3", 1),
@@ -95,10 +95,10 @@ def test_many_quarters_become_years_and_many_words_twelve_groups(tmp_path: Path)
             "evidence_level": [None] * n,
         }
     )
-    years = breakdown(run, scores, COHORT, threshold=0.6)
+    years = break_down(run, scores, COHORT, threshold=0.6)
     assert years["group"].to_list() == ["2018", "2019", "2020", "2021", "2022", "2023"]
     assert years["customers"].sum() == n
-    by_town = breakdown(run, scores, "town", threshold=0.6)
+    by_town = break_down(run, scores, "town", threshold=0.6)
     assert by_town.height == 12
     assert (by_town["group"][0], by_town["group"][-1]) == ("town 0", "all others")
     assert by_town["expected_revenue"].sum() == n

@@ -134,7 +134,7 @@ def _profiles() -> Profiles:
 def test_a_profile_ranks_customer_and_median_among_all() -> None:
     (row,) = (
         _profiles()
-        .beside({"spend": 75}, "Champion")
+        .compare({"spend": 75}, "Champion")
         .filter(pl.col("feature") == "spend")
         .rows(named=True)
     )

@@ -16,7 +16,7 @@ from holdfast.report.exports import riskiest_first
 from holdfast.report.report_data import Report
 from holdfast.runs.run_history import moves, run_before, trail
 from holdfast.serving import customer_search
-from holdfast.serving.customer_profile import Profiles, profiles
+from holdfast.serving.customer_profile import Profiles, learn_profiles
 from holdfast.serving.load import load_study
 from holdfast.study import Study
 
@@ -69,7 +69,7 @@ class Opened:
     @cached_property
     def profiles(self) -> Profiles:
         """What is usual in each segment."""
-        return profiles(self.run, self.scores, self.table("importance"))
+        return learn_profiles(self.run, self.scores, self.table("importance"))
 
     @cached_property
     def before(self) -> Run | None:

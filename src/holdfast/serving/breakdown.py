@@ -25,7 +25,7 @@ _SILENCES = (
 )
 
 
-def _stepped(column: str, steps: tuple[tuple[str, int | None], ...]) -> pl.Expr:
+def _step_of(column: str, steps: tuple[tuple[str, int | None], ...]) -> pl.Expr:
     """The first step whose end is not passed."""
     names = pl.Enum([name for name, _ in steps])
     value = pl.col(column)
@@ -38,37 +38,34 @@ def _stepped(column: str, steps: tuple[tuple[str, int | None], ...]) -> pl.Expr:
 
 _OF_A_LOG: Mapping[str, pl.Expr] = {
     COHORT: pl.format("{}-Q{}", _FIRST_DAY.dt.year(), _FIRST_DAY.dt.quarter()),
-    PURCHASES: _stepped("n_purchases", _COUNTS),
-    ACTIVITY: _stepped("days_since_last_purchase", _SILENCES),
+    PURCHASES: _step_of("n_purchases", _COUNTS),
+    ACTIVITY: _step_of("days_since_last_purchase", _SILENCES),
 }
 
 
-def dimensions(run: Run, scores: pl.DataFrame) -> list[str]:
+def list_dimensions(run: Run, scores: pl.DataFrame) -> list[str]:
     """What the customers can be broken down by: of a log cohort, purchases and evidence; then each
     column of words.
     """
     columns = pl.read_parquet_schema(run.file("tables/features.parquet"))
-    log = [
-        name for name, group in _OF_A_LOG.items() if set(group.meta.root_names()) <= columns.keys()
-    ]
-    known = (
-        "evidence_level" in scores.columns and scores["evidence_level"].null_count() < scores.height
-    )
+    of_a_log = [n for n, group in _OF_A_LOG.items() if set(group.meta.root_names()) <= set(columns)]
+    levels = scores.get_column("evidence_level", default=None)
+    evidence = [EVIDENCE] if levels is not None and levels.count() else []
     words = [name for name, kind in columns.items() if kind in (pl.String, pl.Boolean)]
     return [
-        *log,
-        *([EVIDENCE] if known else []),
+        *of_a_log,
+        *evidence,
         *(name for name in words if name not in ("customer_id", *OUTCOMES)),
     ]
 
 
-def breakdown(run: Run, scores: pl.DataFrame, dimension: str, *, threshold: float) -> pl.DataFrame:
+def break_down(run: Run, scores: pl.DataFrame, dimension: str, *, threshold: float) -> pl.DataFrame:
     """One row per group of customers; those beyond the twelve largest are one group.
 
     Parameters
     ----------
     dimension
-        One of `dimensions`.
+        One of `list_dimensions`.
     threshold
         From which churn probability on a customer is at risk.
 
@@ -79,20 +76,17 @@ def breakdown(run: Run, scores: pl.DataFrame, dimension: str, *, threshold: floa
         revenue_at_risk (currency). Times and counts stand in their order, others by size; cohorts
         are quarters, or years where there are many.
     """
-    group = _OF_A_LOG.get(
-        dimension, pl.col(dimension if dimension != EVIDENCE else "evidence_level").cast(pl.String)
-    )
     if dimension == EVIDENCE:
-        known = scores
+        grouped = scores.with_columns(group=pl.col("evidence_level").cast(pl.String))
     else:
-        lazy = pl.scan_parquet(run.file("tables/features.parquet"))
-        own = lazy.select("customer_id", group.alias("group")).collect()
-        known = scores.join(own, on="customer_id", how="left", maintain_order="left")
-        group = pl.col("group")
+        group = _OF_A_LOG.get(dimension, pl.col(dimension).cast(pl.String))
+        features = pl.scan_parquet(run.file("tables/features.parquet"))
+        groups = features.select("customer_id", group=group).collect()
+        grouped = scores.join(groups, on="customer_id", how="left", maintain_order="left")
     at_risk = pl.col("churn_probability") >= threshold
-    found = _summed(
-        known.select(
-            group=group,
+    sums = _sum_groups(
+        grouped.select(
+            "group",
             customers=1,
             n_at_risk=at_risk.cast(pl.Int64),
             probabilities="churn_probability",
@@ -100,12 +94,12 @@ def breakdown(run: Run, scores: pl.DataFrame, dimension: str, *, threshold: floa
             revenue_at_risk=pl.col("expected_revenue") * at_risk,
         )
     )
-    if dimension == COHORT and found.height > MOST_GROUPS:
-        found = _summed(found.with_columns(pl.col("group").str.head(4)))
+    if dimension == COHORT and sums.height > MOST_GROUPS:
+        sums = _sum_groups(sums.with_columns(pl.col("group").str.head(4)))
     by, down = ("group", False) if dimension in _OF_A_LOG else ("customers", True)
-    ordered = found.sort(by, descending=down, nulls_last=True)
-    named = _few(ordered.with_columns(pl.col("group").cast(pl.String).fill_null(_UNKNOWN)))
-    return named.select(
+    ordered = sums.sort(by, descending=down, nulls_last=True)
+    named = ordered.with_columns(pl.col("group").cast(pl.String).fill_null(_UNKNOWN))
+    return _join_small(named).select(
         "group",
         "customers",
         share_at_risk=pl.col("n_at_risk") / pl.col("customers"),
@@ -115,18 +109,14 @@ def breakdown(run: Run, scores: pl.DataFrame, dimension: str, *, threshold: floa
     )
 
 
-def _summed(rows: pl.DataFrame) -> pl.DataFrame:
+def _sum_groups(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.group_by("group", maintain_order=True).agg(pl.all().sum())
 
 
-def _few(groups: pl.DataFrame) -> pl.DataFrame:
+def _join_small(groups: pl.DataFrame) -> pl.DataFrame:
     """The largest groups in their order, and all others as one."""
     if groups.height <= MOST_GROUPS:
         return groups
-    largest = groups["customers"].rank("ordinal", descending=True) <= MOST_GROUPS - 1
-    return pl.concat(
-        [
-            groups.filter(largest),
-            _summed(groups.filter(~largest).with_columns(group=pl.lit(_OTHERS))),
-        ]
-    )
+    large = groups["customers"].rank("ordinal", descending=True) <= MOST_GROUPS - 1
+    others = groups.filter(~large).with_columns(group=pl.lit(_OTHERS))
+    return pl.concat([groups.filter(large), _sum_groups(others)])

@@ -27,7 +27,7 @@ def find_customers(scores: pl.DataFrame, typed: str, *, at_most: int = 8) -> pl.
     """
     if not typed:
         return scores.head(0)
-    begins = _beginning(scores, typed, at_most)
+    begins = _find_beginning(scores, typed, at_most)
     if begins.height == at_most:
         return begins
     # No pattern: what is typed is text, whatever it looks like.
@@ -38,19 +38,16 @@ def find_customers(scores: pl.DataFrame, typed: str, *, at_most: int = 8) -> pl.
     return pl.concat([begins, others.head(at_most - begins.height)])
 
 
-def _beginning(scores: pl.DataFrame, typed: str, at_most: int) -> pl.DataFrame:
+def _find_beginning(scores: pl.DataFrame, typed: str, at_most: int) -> pl.DataFrame:
     start = int(scores["customer_id"].search_sorted(typed, side="left"))
     return scores[start : start + at_most].filter(pl.col("customer_id").str.starts_with(typed))
 
 
 def find_customer(scores: pl.DataFrame, customer_id: str) -> dict[str, Any] | None:
     """One customer's row, or None."""
-    found = _beginning(scores, customer_id, 1)
-    return (
-        found.row(0, named=True)
-        if found.height and found["customer_id"][0] == customer_id
-        else None
-    )
+    for row in _find_beginning(scores, customer_id, 1).iter_rows(named=True):
+        return row if row["customer_id"] == customer_id else None
+    return None
 
 
 def read_rows(run: Run, table: str, customer_id: str) -> pl.DataFrame | None:

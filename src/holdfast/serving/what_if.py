@@ -8,7 +8,7 @@ import numpy as np
 
 from holdfast.errors import InputError
 from holdfast.io.runs import Run
-from holdfast.serving.customer_profile import Profiles
+from holdfast.serving.customer_profile import Profiles, as_number
 from holdfast.serving.customer_search import read_rows
 from holdfast.serving.load import load_study
 from holdfast.serving.predict import predict_features
@@ -37,23 +37,20 @@ def find_levers(study: Study, usual: Profiles, features: Mapping[str, Any]) -> l
     Left out are columns derived from others (they follow), the calendar, and features of one value.
     """
     derived = study.snapshot.derived if study.snapshot else {}
-    found: list[Lever] = []
+    levers: list[Lever] = []
     for name in usual.features:
-        low, high = float(usual.quantiles[name][1]), float(usual.quantiles[name][99])
-        if name in derived or name in _CALENDAR or low == high or len(found) == LEVERS:
+        ends = usual.quantiles[name]
+        low, high, value = float(ends[1]), float(ends[99]), as_number(features.get(name))
+        if name in derived or name in _CALENDAR or low == high or len(levers) == LEVERS:
             continue
-        value = features.get(name)
-        own = float(value) if isinstance(value, int | float) and value == value else None
-        low, high = (
-            min(low, own if own is not None else low),
-            max(high, own if own is not None else high),
-        )
-        step = 1.0 if isinstance(value, int) else _step(low, high, usual.quantiles[name])
+        if value is not None:
+            low, high = min(low, value), max(high, value)
+        step = 1.0 if isinstance(features.get(name), int) else _step(low, high, ends)
         if step == 1:
             # Between two customers a quantile of whole numbers need not be whole.
             low, high = float(np.floor(low)), float(np.ceil(high))
-        found.append(Lever(feature=name, low=low, high=high, step=step, value=own))
-    return found
+        levers.append(Lever(feature=name, low=low, high=high, step=step, value=value))
+    return levers
 
 
 def _step(low: float, high: float, quantiles: np.ndarray) -> float:

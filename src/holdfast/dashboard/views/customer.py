@@ -156,7 +156,7 @@ def _reason(run: Opened, mine: pl.DataFrame, task: str) -> None:
 
 
 def _profile(run: Opened, features: dict[str, Any], known: dict[str, Any]) -> None:
-    beside = run.profiles.beside(features, known["segment"])
+    beside = run.profiles.compare(features, known["segment"])
     components.figure(
         run,
         "radar",

@@ -6,7 +6,7 @@ import streamlit as st
 from holdfast.dashboard import components
 from holdfast.dashboard.run_view import Opened
 from holdfast.report import charts, formatting, run_tables
-from holdfast.serving.breakdown import breakdown, dimensions
+from holdfast.serving.breakdown import break_down, list_dimensions
 from holdfast.study import SEGMENT_NAMES
 
 
@@ -57,7 +57,7 @@ def show() -> None:
 
 def _breakdown(run: Opened) -> None:
     """The customers by what is known of them beside value and risk."""
-    names = run.kept("dimensions", lambda: dimensions(run.run, run.scores))
+    names = run.kept("dimensions", lambda: list_dimensions(run.run, run.scores))
     if not names:
         return
     st.subheader("Who they are")
@@ -67,7 +67,7 @@ def _breakdown(run: Opened) -> None:
     )
     table = run.kept(
         ("breakdown", chosen),
-        lambda: breakdown(run.run, run.scores, chosen, threshold=run.study.churn.threshold),
+        lambda: break_down(run.run, run.scores, chosen, threshold=run.study.churn.threshold),
     )
     with st.container(border=True):
         components.listing(run_tables.breakdown(table, by=_words(chosen), currency=run.currency))
