@@ -1,81 +1,103 @@
-"""A table is data, written alike for a page, for Markdown and for a terminal."""
+"""A table is described once, and the page, Markdown and the terminal show the same cells."""
 
-import io
+import re
+from io import StringIO
 
 import polars as pl
 from rich.console import Console
 
 from holdfast.report.table_columns import Col
-from holdfast.report.table_format import make_table, to_html, to_markdown, to_rich
+from holdfast.report.table_format import Table, make_table, to_html, to_markdown, to_rich
 
 ROWS = pl.DataFrame(
     {
-        "customer_id": ["<b>a</b>", "b|c\nd"],
-        "churn_probability": [0.1234, None],
-        "expected_revenue": [1_234.5, -9.0],
-        "cutoff_day": [19_723, 19_724],
+        "customer_id": ["<b>A</b>", "B|C\x00"],
+        "expected_revenue": [1234.5, None],
+        "churn_probability": [0.5, 0.125],
+        "low": [0.1, None],
+        "high": [0.2, None],
+        "first_day": [10, 11],
     }
 )
+NAMES = "customer_id expected_revenue churn_probability interval_95 first_day"
 
 
-def table(caption: str = "Customers"):  # type: ignore[no-untyped-def]
-    columns = "customer_id churn_probability expected_revenue cutoff_day"
-    return make_table(caption, ROWS, columns, currency="USD")
+def customers() -> Table:
+    return make_table("Customers", ROWS, NAMES, currency="EUR")
 
 
-def test_cells_are_written_by_the_kind_of_their_column() -> None:
-    assert [col.heading for col in table().columns] == [
-        "Customer",
-        "Churn probability",
-        "Expected revenue",
-        "Cutoff",
+def on_a_terminal(table: Table, width: int = 80) -> list[str]:
+    out = StringIO()
+    Console(file=out, width=width).print(to_rich(table))
+    return [line.rstrip() for line in out.getvalue().splitlines()]
+
+
+def test_cells_are_written_as_their_columns_say() -> None:
+    assert customers().cells == [
+        ["<b>A</b>", "€1,234", "50.0%", "10.0% to 20.0%", "11 Jan 1970"],
+        ["B|C\x00", "n/a", "12.5%", "n/a", "12 Jan 1970"],
     ]
-    assert table().cells == [
-        ["<b>a</b>", "12.3%", "$1,234", "1 Jan 2024"],
-        ["b|c\nd", "n/a", "−$9", "2 Jan 2024"],  # noqa: RUF001
-    ]
-    assert table().is_number == [False, True, True, False]
 
 
-def test_a_column_may_be_written_in_another_way_or_be_described_on_the_spot() -> None:
-    rows = [{"share": 0.256, "odd_name": 3, "word": "x"}]
-    written = make_table("", rows, "share:whole_percent", Col("odd_name", "Odd"), "word")
-    assert [col.heading for col in written.columns] == ["Share", "Odd", "Word"]
-    assert written.cells == [["26%", "3", "x"]]
+def test_a_column_that_nobody_knows_is_called_and_written_as_it_is() -> None:
+    rows = [{"days open": 1500, "is_closed": True}, {"days open": None, "is_closed": False}]
+    table = make_table("", rows)
+    assert [col.heading for col in table.columns] == ["Days open", "Is closed"]
+    assert table.cells == [["1,500", "yes"], ["n/a", "no"]]
 
 
-def test_without_columns_all_that_the_rows_have_are_shown() -> None:
-    assert make_table("", [{"task": "churn", "n_left": 2}]).cells == [["churn", "2"]]
+def test_a_name_may_say_how_it_is_written() -> None:
+    table = make_table("", [{"group": "all", "part": 0.25}], "group part:whole_percent")
+    assert table.cells == [["all", "25%"]]
 
 
-def test_nothing_from_the_data_is_markup() -> None:
-    html = to_html(table("A & B"))
-    assert "&lt;b&gt;a&lt;/b&gt;" in html
+def test_a_metric_is_written_in_its_own_unit() -> None:
+    rows = [{"metric": "wape", "mean": 0.5}, {"metric": "rmse", "mean": 12.0}]
+    table = make_table("", rows, "metric mean:metric", currency="EUR")
+    assert table.cells == [["WAPE", "50.0%"], ["RMSE", "€12"]]
+
+
+def test_what_is_missing_beside_a_figure_leaves_the_figure_alone() -> None:
+    col = Col("wape", kind="percent", pattern="{wape} ({naive})")
+    rows = [{"wape": 0.5, "naive": 0.75}, {"wape": 0.5}, {"naive": 0.75}]
+    assert make_table("", rows, col).cells == [["50.0% (75.0%)"], ["50.0%"], ["n/a"]]
+
+
+def test_figures_stand_to_the_right_and_what_names_the_row_to_the_left() -> None:
+    assert customers().is_number == [False, True, True, True, False]
+    assert make_table("", [{"tenth": 1, "customers": 5}]).is_number == [False, True]
+
+
+def test_on_a_page_nothing_from_the_data_is_markup() -> None:
+    html = to_html(customers())
+    assert "&lt;b&gt;A&lt;/b&gt;" in html
     assert "<b>" not in html
-    assert "<caption>A &amp; B</caption>" in html
-    assert '<td role="cell" data-label="Expected revenue" class="n">' in html
-    assert "\x00" not in to_html(make_table("", [{"word": "a\x00b"}]))
+    assert "\x00" not in html
+    assert re.findall(r'<th scope="(\w+)"', html) == ["col"] * 5 + ["row"] * 2
+    assert html.count('data-label="Expected revenue" class="n"') == 2
 
 
-def test_markdown_is_one_line_a_row() -> None:
-    assert to_markdown(table()).splitlines() == [
-        "**Customers**",
-        "",
-        "| Customer | Churn probability | Expected revenue | Cutoff |",
-        "| --- | ---: | ---: | --- |",
-        "| \\<b\\>a\\</b\\> | 12.3% | $1,234 | 1 Jan 2024 |",
-        "| b\\|c d | n/a | −$9 | 2 Jan 2024 |",  # noqa: RUF001
-    ]
+def test_in_markdown_every_row_has_as_many_cells() -> None:
+    caption, _, *lines = to_markdown(customers()).splitlines()
+    assert caption == "**Customers**"
+    assert lines[1] == "| --- | ---: | ---: | ---: | --- |"
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {6}
 
 
-def test_a_terminal_shows_the_same_cells() -> None:
-    out = io.StringIO()
-    Console(file=out, width=100).print(to_rich(table()))
-    shown = out.getvalue()
-    assert "<b>a</b>" in shown
-    assert "$1,234" in shown
+def test_on_a_terminal_the_cells_are_the_same() -> None:
+    lines = on_a_terminal(customers(), width=200)
+    assert lines[0] == "Customers"
+    cells = re.split(" {2,}", lines[-2])
+    assert cells == customers().cells[0]
 
 
-def test_without_rows_there_is_no_table() -> None:
-    empty = make_table("Customers", ROWS.clear(), "customer_id")
-    assert (to_html(empty), to_markdown(empty)) == ("", "")
+def test_on_a_narrow_terminal_figures_and_days_stay_whole() -> None:
+    rows = [{"reason": "a long sentence " * 9, "rows": 1234567, "first_day": 10}]
+    text = "\n".join(on_a_terminal(make_table("", rows, "reason rows first_day"), width=50))
+    assert "1,234,567" in text
+    assert "11 Jan 1970" in text
+
+
+def test_without_rows_nothing_is_shown() -> None:
+    table = make_table("Nothing", [], "customer_id")
+    assert (to_html(table), to_markdown(table)) == ("", "")

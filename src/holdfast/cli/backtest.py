@@ -62,6 +62,11 @@ def print_evidence(evidence: "Evidence", currency: str, *, json: bool) -> None:
     out = console()
     for table in run_tables.compared(evidence.evidence, currency=currency):
         print_table(out, table)
-    print_table(out, run_tables.promises(evidence.predictions, currency=currency))
-    print_table(out, run_tables.horizons_proved(evidence.horizon_evidence, currency=currency))
+    for _, rows in evidence.predictions.group_by("cutoff_day", maintain_order=True):
+        print_table(out, run_tables.promises(rows, currency=currency))
+    # Without ROC-AUC a row fits eighty characters.
+    horizons = run_tables.horizons_proved(
+        evidence.horizon_evidence, currency=currency, metrics="brier wape total_ratio"
+    )
+    print_table(out, horizons)
     print_findings(out, evidence.findings)

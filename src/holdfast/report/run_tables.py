@@ -21,7 +21,7 @@ PROOFS = {"churn": ("roc_auc", "brier"), "value": ("wape", "spearman", "total_ra
 
 COMPARED = {
     "churn": ["roc_auc", "average_precision", "brier", "log_loss"],
-    "value": "wape spearman top_decile_capture total_ratio coverage_80 coverage_95".split(),
+    "value": ["wape", "spearman", "total_ratio", "coverage_80", "coverage_95"],
 }
 
 
@@ -171,12 +171,14 @@ def promises(predictions: pl.DataFrame, *, currency: str) -> Table:
     """Predicted against actual revenue, and how often the 80 % interval held, by tenth of predicted
     revenue.
     """
-    caption = "Predicted and actual revenue per customer, by tenth of predicted revenue"
-    names = (
-        "cutoff_day tenth customers predicted:money actual:money baseline:money idle held_80 "
-        "width_80"
-    )
-    return make_table(caption, tenths(predictions), names, currency=currency)
+    rows = tenths(predictions)
+    caption = "Revenue per customer, by tenth of predicted revenue"
+    names = "tenth customers predicted:money actual:money baseline:money idle held_80 width_80"
+    if rows["cutoff_day"].n_unique() == 1:
+        caption = f"{caption}, {formatting.day(rows['cutoff_day'][0])}"
+    else:
+        names = f"cutoff_day {names}"
+    return make_table(caption, rows, names, currency=currency)
 
 
 def tiers(report: Report) -> Table:
@@ -442,12 +444,17 @@ def audience(customers: pl.DataFrame, *, currency: str, at_most: int = 25) -> Ta
     return make_table(caption, shown, names, currency=currency)
 
 
-def horizons_proved(horizon_evidence: pl.DataFrame, *, currency: str) -> Table:
+def horizons_proved(
+    horizon_evidence: pl.DataFrame,
+    *,
+    currency: str,
+    metrics: str = "roc_auc brier wape total_ratio",
+) -> Table:
     """Every horizon at every cutoff whose window has ended: the model and, in brackets, the naive
     baseline.
     """
     caption = "Every horizon: the model and, in brackets, the naive baseline"
-    names = "horizon_days cutoff_day roc_auc brier wape total_ratio coverage_80 coverage_95"
+    names = f"horizon_days cutoff_day {metrics} coverage_80 coverage_95"
     return make_table(caption, by_horizon(horizon_evidence), names, currency=currency)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from html import escape
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -39,6 +40,8 @@ NUMBERS: Mapping[str, Callable[[Any], str]] = {
 _WRITE = {**WORDS, **NUMBERS}
 SHORT, LONG = 20, 40
 """Characters of a cell that stays on one line; of one that needs room."""
+_MANY = 6
+"""More columns than these stand close together on a terminal."""
 # What HTML cannot hold, and what browsers drop or act on silently.
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _FIELD = re.compile("{(.+?)}")
@@ -186,19 +189,28 @@ def plain(text: str) -> str:
 
 
 def to_rich(table: Table) -> "RichTable":
-    """Lay the table out for a terminal."""
+    """Lay the table out for a terminal: figures and short words stay on one line."""
     from rich.table import Table as RichTable
     from rich.text import Text
 
+    is_wide = len(table.columns) > _MANY
     laid = RichTable(
         title=Text(table.caption, "bold") if table.caption else None,
         title_justify="left",
         box=None,
-        padding=(0, 2, 0, 0),
+        padding=(0, 1 if is_wide else 2, 0, 0),
         header_style="dim",
     )
-    for col, is_number in zip(table.columns, table.is_number, strict=True):
-        laid.add_column(col.heading, justify="right" if is_number else "left", overflow="fold")
+    for place, (col, is_number) in enumerate(zip(table.columns, table.is_number, strict=True)):
+        longest = max((len(row[place]) for row in table.cells), default=0)
+        is_short = is_number or longest <= SHORT
+        lines = wrap(col.heading, max(longest, 9 if is_wide else 14), break_long_words=False)
+        laid.add_column(
+            "\n".join(lines) if is_short else col.heading,
+            justify="right" if is_number else "left",
+            overflow="fold",
+            no_wrap=is_short,
+        )
     for row in table.cells:
         laid.add_row(*map(Text, row))
     return laid
