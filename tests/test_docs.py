@@ -1,5 +1,6 @@
 """The documentation says what the code says."""
 
+import doctest
 import re
 import subprocess
 import sys
@@ -18,6 +19,13 @@ def test_the_reference_pages_are_fresh() -> None:
         [sys.executable, ROOT / "docs" / "build.py", "--check"], capture_output=True, check=False
     )
     assert done.returncode == 0, done.stderr.decode()
+
+
+def test_the_examples_of_the_buying_models_give_what_the_page_says() -> None:
+    page = ROOT / "docs" / "reference" / "btyd.md"
+    failed, tried = doctest.testfile(str(page), module_relative=False)
+    assert tried > 20
+    assert not failed
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

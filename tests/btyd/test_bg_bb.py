@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import beta
 
 from holdfast.btyd import BGBB
-from holdfast.btyd.histories import checked
+from holdfast.btyd.histories import check_histories
 from holdfast.errors import DataError
 
 MODEL = BGBB.from_parameters(alpha=1.2, beta=0.75, gamma=0.66, delta=2.8)
@@ -23,8 +23,8 @@ def test_the_likelihood_is_the_story_averaged_over_customers(string, averaged):
         )
 
     by_hand = averaged(story, beta(1.2, 0.75), beta(0.66, 2.8))
-    histories = checked(x, t_x, n)
-    value = MODEL._log_likelihood(histories, MODEL._parameters_of(histories, *MODEL._known()))[0]
+    histories = check_histories(x, t_x, n)
+    value = MODEL._log_likelihood(histories, MODEL._parameters_of(histories, *MODEL._values()))[0]
     assert np.exp(value) == pytest.approx([by_hand], rel=1e-7)
 
 
@@ -32,8 +32,8 @@ def test_all_futures_of_a_customer_add_up():
     histories, horizon = ([2, 0, 5], [4, 0, 5], [5, 5, 5]), 4
 
     def likelihood(x, t_x, n):
-        one = checked(x, t_x, n)
-        return np.exp(MODEL._log_likelihood(one, MODEL._parameters_of(one, *MODEL._known()))[0][0])
+        one = check_histories(x, t_x, n)
+        return np.exp(MODEL._log_likelihood(one, MODEL._parameters_of(one, *MODEL._values()))[0][0])
 
     for row, (x, t_x, n) in enumerate(zip(*histories, strict=True)):
         chances = np.zeros(horizon + 1)
@@ -61,13 +61,6 @@ def test_an_interval_ahead_is_the_difference_of_two():
     ask = ([2, 0], [4, 0], [5, 5])
     far, near = (MODEL.expected_purchases(*ask, end=end) for end in (9, 3))
     np.testing.assert_allclose(MODEL.expected_purchases(*ask, start=3, end=9), far - near)
-
-
-def test_the_wait_counts_opportunities():
-    # Within two opportunities: taken at the first, or at the second.
-    silent = [MODEL.probability_no_purchase(2, 4, 5, horizon=horizon)[0] for horizon in (1, 2)]
-    by_hand = ((1 - silent[0]) * 1 + (silent[0] - silent[1]) * 2) / (1 - silent[1])
-    assert MODEL.expected_next_purchase(2, 4, 5, horizon=2) == pytest.approx([by_hand])
 
 
 def test_only_whole_opportunities_count():

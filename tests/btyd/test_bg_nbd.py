@@ -7,15 +7,15 @@ from scipy.special import hyp2f1
 from scipy.stats import beta, gamma
 
 from holdfast.btyd import BGNBD, MBGNBD
-from holdfast.btyd.histories import checked
+from holdfast.btyd.histories import check_histories
 from holdfast.errors import DataError
 
 PARAMETERS = {"r": 0.8, "alpha": 4.0, "a": 1.7, "b": 2.4}
 
 
 def log_likelihood(model, *history):
-    histories = checked(*history)
-    return model._log_likelihood(histories, model._parameters_of(histories, *model._known()))[0]
+    histories = check_histories(*history)
+    return model._log_likelihood(histories, model._parameters_of(histories, *model._values()))[0]
 
 
 @pytest.mark.parametrize("history", [(0, 0, 20), (1, 3, 20), (6, 18, 20)])

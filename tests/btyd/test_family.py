@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from holdfast.btyd import BGBB, BGNBD, MBGNBD, MBGCNBDk, ParetoNBD
-from holdfast.btyd.histories import checked
+from holdfast.btyd.histories import check_histories
 from holdfast.errors import DataError, HoldfastError, NotEnoughData
 
 MODELS = [
@@ -57,8 +57,6 @@ def test_ten_thousand_random_customers_give_no_nan_and_no_impossible_probability
     assert (later <= now + 1e-12).all()
     assert (pmf.sum(axis=1) <= 1 + 1e-9).all()
     np.testing.assert_allclose(pmf[:, 0], silent, atol=1e-9)
-    waiting = model.expected_next_purchase(*(column[:1000] for column in histories), horizon=52.0)
-    assert ((waiting >= 0) & (waiting <= 52)).all()
 
 
 @pytest.mark.parametrize("model", [*MODELS, *EXTREME], ids=named)
@@ -106,21 +104,7 @@ def test_nothing_happens_in_no_time(model):
     newcomer_and_regular = [0, 3], [0, 8], [0, 9]
     pmf = model.purchase_pmf(*newcomer_and_regular, horizon=0, max_purchases=3)
     np.testing.assert_allclose(pmf, [[1, 0, 0, 0]] * 2, atol=1e-15)
-    assert model.expected_next_purchase(*newcomer_and_regular, horizon=0).tolist() == [0, 0]
     assert model.expected_purchases_new_customer([0]).tolist() == [0]
-
-
-@pytest.mark.parametrize("model", MODELS, ids=named)
-def test_the_mean_wait_is_that_of_the_silence_curve(model):
-    histories, horizon = ([3.0], [30.0], [39.0]), 26.0
-    moments = np.linspace(0, horizon, 20_001)
-    silent = model.probability_no_purchase(
-        *(np.repeat(column, len(moments)) for column in histories), horizon=moments
-    )
-    by_hand = np.trapezoid(silent - silent[-1], moments) / (1 - silent[-1])
-    assert model.expected_next_purchase(*histories, horizon=horizon) == pytest.approx(
-        [by_hand], rel=1e-6
-    )
 
 
 @pytest.mark.parametrize("name", list(TRUTHS))
@@ -165,10 +149,10 @@ def test_the_fit_finds_the_parameters_customers_were_made_with(name, simulate):
 )
 def test_the_gradient_is_that_of_the_likelihood(model):
     if isinstance(model, BGBB):
-        histories = checked([0, 1, 3, 6], [0, 2, 6, 6], [6, 6, 8, 6])
+        histories = check_histories([0, 1, 3, 6], [0, 2, 6, 6], [6, 6, 8, 6])
     else:
-        histories = checked([0, 1, 2, 30, 5], [0, 3, 30, 30, 39], [39, 20, 38, 36, 39])
-    base, effects = model._known()
+        histories = check_histories([0, 1, 2, 30, 5], [0, 3, 30, 30, 39], [39, 20, 38, 36, 39])
+    base, effects = model._values()
     score = model._log_likelihood(histories, model._parameters_of(histories, base, effects))[1]
     for index in range(4):
         ahead, behind = base.copy(), base.copy()
@@ -292,6 +276,5 @@ def test_a_hopeless_fit_ends_in_numbers_and_says_what_they_are_worth(name, histo
         model.expected_purchases(*histories, end=20),
         model.probability_alive(*histories, at=5),
         model.probability_no_purchase(*histories, horizon=5),
-        model.expected_next_purchase(*histories, horizon=30),
     ):
         assert np.isfinite(answer).all()

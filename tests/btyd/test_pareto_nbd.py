@@ -4,15 +4,15 @@ from scipy.integrate import quad
 from scipy.stats import gamma, nbinom
 
 from holdfast.btyd import ParetoNBD
-from holdfast.btyd.histories import checked
+from holdfast.btyd.histories import check_histories
 
 PARAMETERS = {"r": 0.8, "alpha": 4.0, "s": 1.3, "beta": 9.0}
 MODEL = ParetoNBD.from_parameters(**PARAMETERS)
 
 
 def log_likelihood(model, *history):
-    histories = checked(*history)
-    return model._log_likelihood(histories, model._parameters_of(histories, *model._known()))[0]
+    histories = check_histories(*history)
+    return model._log_likelihood(histories, model._parameters_of(histories, *model._values()))[0]
 
 
 @pytest.mark.parametrize("history", [(0, 0, 20), (1, 3, 20), (6, 18, 20), (6, 20, 20)])

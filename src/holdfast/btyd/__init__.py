@@ -24,6 +24,7 @@ from holdfast.btyd.mbg_cnbd_k import MBGCNBDk
 from holdfast.btyd.mbg_nbd import MBGNBD
 from holdfast.btyd.pareto_ggg import ParetoGGG
 from holdfast.btyd.pareto_nbd import ParetoNBD
+from holdfast.btyd.summary import summarise_transactions
 
 __all__ = [
     "BGBB",
@@ -34,4 +35,5 @@ __all__ = [
     "MBGCNBDk",
     "ParetoGGG",
     "ParetoNBD",
+    "summarise_transactions",
 ]

@@ -10,26 +10,24 @@ Time is in whatever unit the caller uses (days, weeks), the same one in `fit` an
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 
-from holdfast.btyd.fitting import LOG_LIMIT, FloatArray, Learnt, Objective, maximise
-from holdfast.btyd.histories import Histories, checked, checked_times, checked_weights
-from holdfast.btyd.quadrature import legendre
+from holdfast.arrays import FloatArray, Numbers
+from holdfast.btyd.fitting import LOG_LIMIT, Estimator, Objective, maximise
+from holdfast.btyd.histories import Histories, check_histories, check_times, check_weights
 from holdfast.errors import DataError, NotEnoughData
 
 Parameters = Mapping[str, FloatArray]
 Question = Callable[..., FloatArray]
 
 CHUNK_ROWS = 2048
-N_WAITING_NODES = 32
 EFFECT_LIMIT = 50.0
 
 
-class BuyTillYouDie(Learnt, ABC):
+class BuyTillYouDie(Estimator, ABC):
     """Estimator of one model of the family."""
 
     TIMES: ClassVar[tuple[str, ...]] = ()
@@ -70,12 +68,12 @@ class BuyTillYouDie(Learnt, ABC):
 
     def fit(
         self,
-        frequency: npt.ArrayLike,
-        recency: npt.ArrayLike,
-        T: npt.ArrayLike,
-        weights: npt.ArrayLike | None = None,
+        frequency: Numbers,
+        recency: Numbers,
+        T: Numbers,
+        weights: Numbers | None = None,
         *,
-        covariates: npt.ArrayLike | None = None,
+        covariates: Numbers | None = None,
     ) -> Self:
         """Learn the parameters by maximum likelihood.
 
@@ -97,18 +95,18 @@ class BuyTillYouDie(Learnt, ABC):
             Without a customer, without a repeat purchase, or when all histories are the same.
         """
         every = self._histories(frequency, recency, T, covariates)
-        histories, counts = every.merged(checked_weights(weights, n_rows=len(every)))
+        histories, counts = every.merge(check_weights(weights, n_rows=len(every)))
         require_variety(histories, counts)
         return self._learn(histories, counts)
 
     def probability_alive(
         self,
-        frequency: npt.ArrayLike,
-        recency: npt.ArrayLike,
-        T: npt.ArrayLike,
+        frequency: Numbers,
+        recency: Numbers,
+        T: Numbers,
         *,
-        at: npt.ArrayLike = 0.0,
-        covariates: npt.ArrayLike | None = None,
+        at: Numbers = 0.0,
+        covariates: Numbers | None = None,
     ) -> FloatArray:
         """P(still alive at age T + at), 0..1, of each customer. It is not 1 minus the chance to
         churn.
@@ -124,12 +122,12 @@ class BuyTillYouDie(Learnt, ABC):
 
     def probability_no_purchase(
         self,
-        frequency: npt.ArrayLike,
-        recency: npt.ArrayLike,
-        T: npt.ArrayLike,
+        frequency: Numbers,
+        recency: Numbers,
+        T: Numbers,
         *,
-        horizon: npt.ArrayLike,
-        covariates: npt.ArrayLike | None = None,
+        horizon: Numbers,
+        covariates: Numbers | None = None,
     ) -> FloatArray:
         """P(no purchase in (T, T + horizon]), 0..1, of each customer, in closed form."""
         histories = self._histories(frequency, recency, T, covariates)
@@ -137,13 +135,13 @@ class BuyTillYouDie(Learnt, ABC):
 
     def expected_purchases(
         self,
-        frequency: npt.ArrayLike,
-        recency: npt.ArrayLike,
-        T: npt.ArrayLike,
+        frequency: Numbers,
+        recency: Numbers,
+        T: Numbers,
         *,
-        end: npt.ArrayLike,
-        start: npt.ArrayLike = 0.0,
-        covariates: npt.ArrayLike | None = None,
+        end: Numbers,
+        start: Numbers = 0.0,
+        covariates: Numbers | None = None,
     ) -> FloatArray:
         """Expected number of purchases in (T + start, T + end] of each customer, given the history
         up to T.
@@ -156,7 +154,7 @@ class BuyTillYouDie(Learnt, ABC):
         return self._ask(question, histories, start=start, end=end)
 
     def expected_purchases_new_customer(
-        self, t: npt.ArrayLike, *, covariates: npt.ArrayLike | None = None
+        self, t: Numbers, *, covariates: Numbers | None = None
     ) -> FloatArray:
         """Expected repeat purchases in the first `t` of a customer of whom nothing else is
         known.
@@ -166,13 +164,13 @@ class BuyTillYouDie(Learnt, ABC):
 
     def purchase_pmf(
         self,
-        frequency: npt.ArrayLike,
-        recency: npt.ArrayLike,
-        T: npt.ArrayLike,
+        frequency: Numbers,
+        recency: Numbers,
+        T: Numbers,
         *,
-        horizon: npt.ArrayLike,
+        horizon: Numbers,
         max_purchases: int,
-        covariates: npt.ArrayLike | None = None,
+        covariates: Numbers | None = None,
     ) -> FloatArray:
         """P(0), P(1), ... P(max_purchases) purchases in (T, T + horizon], shape `(n, max_purchases
         + 1)`.
@@ -191,71 +189,30 @@ class BuyTillYouDie(Learnt, ABC):
             question, self._histories(frequency, recency, T, covariates), horizon=horizon
         )
 
-    def expected_next_purchase(
-        self,
-        frequency: npt.ArrayLike,
-        recency: npt.ArrayLike,
-        T: npt.ArrayLike,
-        *,
-        horizon: npt.ArrayLike,
-        covariates: npt.ArrayLike | None = None,
-    ) -> FloatArray:
-        """Expected time from now to the next purchase, given that it comes within the horizon: in
-        0..horizon.
-
-        Without the condition the mean is infinite, since a customer may never come back.
-        """
-
-        def question(h: Histories, p: Parameters, horizon: FloatArray) -> FloatArray:
-            never = self._silent(h, p, horizon)
-            waited = np.zeros(len(h))
-            for moment, weight in self._waiting_steps(h, horizon):
-                waited += weight * (self._silent(h, p, moment) - never)
-            # Where a purchase is out of the question, rounding is all there is: any moment is as
-            # likely as another.
-            likely = never < 1 - 1e-9
-            return np.clip(
-                np.where(likely, waited / np.where(likely, 1 - never, 1.0), horizon / 2),
-                0.0,
-                horizon,
-            )
-
-        return self._ask(
-            question, self._histories(frequency, recency, T, covariates), horizon=horizon
-        )
-
     def _histories(
         self,
-        frequency: npt.ArrayLike,
-        recency: npt.ArrayLike,
-        T: npt.ArrayLike,
-        covariates: npt.ArrayLike | None,
+        frequency: Numbers,
+        recency: Numbers,
+        T: Numbers,
+        covariates: Numbers | None,
     ) -> Histories:
-        return checked(frequency, recency, T, covariates, names=self.covariates)
+        return check_histories(frequency, recency, T, covariates, names=self.covariates)
 
     def _silent(self, h: Histories, p: Parameters, horizon: FloatArray) -> FloatArray:
         # The history up to T, and then nothing up to T + horizon, is the same history seen at T +
         # horizon.
-        longer, shorter = self._log_likelihood(h.aged(horizon), p)[0], self._log_likelihood(h, p)[0]
+        longer, shorter = (
+            self._log_likelihood(h.age_by(horizon), p)[0],
+            self._log_likelihood(h, p)[0],
+        )
         return np.exp(np.minimum(longer - shorter, 0.0))
 
-    def _waiting_steps(
-        self, h: Histories, horizon: FloatArray
-    ) -> Iterator[tuple[FloatArray, FloatArray]]:
-        """Moments in (0, horizon) and weights that integrate over them, closest together near 0 for
-        a busy customer.
-        """
-        gap = np.maximum((h.T + horizon) / (h.frequency + 1), np.finfo(np.float64).tiny)
-        length = np.log1p(horizon / gap)
-        for node, weight in zip(*legendre(N_WAITING_NODES), strict=True):
-            yield gap * np.expm1(length * node), gap * length * weight * np.exp(length * node)
-
-    def _ask(self, question: Question, h: Histories, **times: npt.ArrayLike) -> FloatArray:
+    def _ask(self, question: Question, h: Histories, **times: Numbers) -> FloatArray:
         """Answer for each customer, a few thousand at a time."""
-        moments = checked_times(times, n_rows=len(h))
+        moments = check_times(times, n_rows=len(h))
         if not len(h):
             raise DataError("there is no customer to answer for", fix="pass at least one history")
-        base, effects = self._known()
+        base, effects = self._values()
         answers = [
             question(
                 piece := h.take(rows),
@@ -285,9 +242,9 @@ class BuyTillYouDie(Learnt, ABC):
             lower=-limit,
             upper=limit,
         )
-        self._adopt(self._in_callers_time(optimum.position, unit))
-        self._take_evidence(optimum)
-        base, effects = self._known()
+        self._set_parameters(self._in_callers_time(optimum.position, unit))
+        self._set_evidence(optimum)
+        base, effects = self._values()
         mean = self._objective(h, weights)(np.concatenate([np.log(base), effects]))[0]
         self.log_likelihood_ = mean * float(weights.sum())
         return self
@@ -335,13 +292,13 @@ class BuyTillYouDie(Learnt, ABC):
             f"{carrier}_{covariate}" for carrier in self.CARRIERS for covariate in self.covariates
         ]
 
-    def _adopt(self, parameters: Mapping[str, float]) -> None:
+    def _set_parameters(self, parameters: Mapping[str, float]) -> None:
         if self.CARRIERS and not self.covariates:
             first = f"{self.CARRIERS[0]}_"
             self.covariates = tuple(
                 name.removeprefix(first) for name in parameters if name.startswith(first)
             )
-        super()._adopt(parameters)
+        super()._set_parameters(parameters)
 
     def _in_callers_time(self, position: FloatArray, unit: float) -> dict[str, float]:
         n_parameters = len(self.PARAMETERS)

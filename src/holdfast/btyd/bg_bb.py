@@ -9,15 +9,14 @@ numbers are theirs.
 Here T, `recency` and every time are numbers of opportunities: whole numbers.
 """
 
-from collections.abc import Iterator
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import betaln, gammaln, psi
 
+from holdfast.arrays import FloatArray, Numbers
 from holdfast.btyd.base import BuyTillYouDie, Parameters, Question
-from holdfast.btyd.fitting import FloatArray
 from holdfast.btyd.histories import Histories
 from holdfast.errors import DataError
 
@@ -40,10 +39,10 @@ class BGBB(BuyTillYouDie):
 
     def _histories(
         self,
-        frequency: npt.ArrayLike,
-        recency: npt.ArrayLike,
-        T: npt.ArrayLike,
-        covariates: npt.ArrayLike | None,
+        frequency: Numbers,
+        recency: Numbers,
+        T: Numbers,
+        covariates: Numbers | None,
     ) -> Histories:
         histories = super()._histories(frequency, recency, T, covariates)
         for name, values in (("recency", histories.recency), ("T", histories.T)):
@@ -57,7 +56,7 @@ class BGBB(BuyTillYouDie):
             )
         return histories
 
-    def _ask(self, question: Question, h: Histories, **times: npt.ArrayLike) -> FloatArray:
+    def _ask(self, question: Question, h: Histories, **times: Numbers) -> FloatArray:
         for name, value in times.items():
             if (np.asarray(value) != np.floor(value)).any():
                 raise DataError(f"{name} holds a fraction", fix="count whole opportunities")
@@ -137,13 +136,6 @@ class BGBB(BuyTillYouDie):
             remains = self._survival(h, p, np.asarray(float(length))) * (length == horizon)
             pmf += (leaves + remains)[:, None] * _beta_binomial(h, p, length, counts)
         return pmf
-
-    def _waiting_steps(
-        self, h: Histories, horizon: FloatArray
-    ) -> Iterator[tuple[FloatArray, FloatArray]]:
-        for opportunity in range(int(horizon.max())):
-            moment = np.full(len(h), float(opportunity))
-            yield moment, (moment < horizon).astype(np.float64)
 
 
 def _lifetimes(h: Histories) -> tuple[FloatArray, FloatArray, npt.NDArray[np.bool_]]:

@@ -10,8 +10,8 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import betaln, expit, gammaln, psi, xlog1py, xlogy
 
+from holdfast.arrays import FloatArray
 from holdfast.btyd.base import BuyTillYouDie, Parameters
-from holdfast.btyd.fitting import FloatArray
 from holdfast.btyd.histories import Histories
 from holdfast.btyd.quadrature import beta_mean, beta_nodes
 
@@ -73,7 +73,7 @@ class BGNBD(BuyTillYouDie):
             - (r + x) * log_T
             + np.logaddexp(0.0, log_odds)
         )
-        log_stayed, stayed_by_a, stayed_by_b = stayed_through(h, p, early_chances=m)
+        log_stayed, stayed_by_a, stayed_by_b = log_chance_to_stay(h, p, early_chances=m)
         by_r = (
             h.by_frequency(lambda x, r: psi(r + x) - psi(r), r)
             + np.log(alpha)
@@ -149,7 +149,7 @@ class BGNBD(BuyTillYouDie):
         return geometric_dropout(without, counts, a=a[:, None], b=b[:, None])
 
 
-def stayed_through(
+def log_chance_to_stay(
     h: Histories, p: Parameters, *, early_chances: int
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """log E[(1 - p)^chances] with p ~ Beta(a, b), x + early chances, and its derivatives by a and

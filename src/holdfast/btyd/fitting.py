@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from holdfast.arrays import FloatArray
 from holdfast.errors import DataError, HoldfastError
 
-FloatArray = npt.NDArray[np.float64]
 Objective = Callable[[FloatArray], tuple[float, FloatArray]]
 
 # A shape or scale this far from 1 (in log, time in units of the mean age) cannot be told from 0 or
@@ -170,14 +170,14 @@ def _covariance(information: FloatArray, *, free: npt.NDArray[np.bool_]) -> Floa
     return covariance
 
 
-class Learnt:
+class Estimator:
     """What a model keeps of a fit, in the manner of scikit-learn: plain numbers and sentences,
     ready for JSON.
 
     Attributes
     ----------
     parameters_
-        Learnt parameters by name, plain floats; `from_parameters(**model.parameters_)` gives the
+        Estimator parameters by name, plain floats; `from_parameters(**model.parameters_)` gives the
         model back.
     standard_errors_
         Their standard errors, from the curvature of the log-likelihood; a parameter the data do not
@@ -214,14 +214,14 @@ class Learnt:
         an earlier fit.
         """
         model = cls()
-        model._adopt(parameters)
+        model._set_parameters(parameters)
         return model
 
     def _effect_names(self) -> list[str]:
         """Parameters besides PARAMETERS that may have either sign."""
         return []
 
-    def _adopt(self, parameters: Mapping[str, float]) -> None:
+    def _set_parameters(self, parameters: Mapping[str, float]) -> None:
         wanted = [*self.PARAMETERS, *self._effect_names()]
         if set(parameters) != set(wanted):
             raise DataError(
@@ -238,7 +238,7 @@ class Learnt:
             )
         self.parameters_ = {name: float(parameters[name]) for name in wanted}
 
-    def _known(self) -> tuple[FloatArray, FloatArray]:
+    def _values(self) -> tuple[FloatArray, FloatArray]:
         if not hasattr(self, "parameters_"):
             raise HoldfastError(
                 f"{type(self).__name__} has no parameters yet",
@@ -247,11 +247,11 @@ class Learnt:
         base = np.array([self.parameters_[name] for name in self.PARAMETERS])
         return base, np.array([self.parameters_[name] for name in self._effect_names()])
 
-    def _take_evidence(self, optimum: Optimum) -> None:
+    def _set_evidence(self, optimum: Optimum) -> None:
         """Standard errors by the delta method, and a sentence on each thing that the data did not
         settle.
         """
-        base, effects = self._known()
+        base, effects = self._values()
         searched = (*self.PARAMETERS, *self._effect_names())
         values = dict(zip(searched, (*base, *effects), strict=True))
         slopes = (*base, *np.ones(len(effects)))
@@ -269,16 +269,14 @@ class Learnt:
             if name not in (*held, *vague) and np.isfinite(deviations[name])
         }
         unconverged = "the search for the maximum did not converge: its end is a fallback"
-        unbounded = (
-            f"the data put no bound on {_listed(values, held)}: held at the limit of the search"
-        )
+        unbounded = f"the data put no bound on {_list(values, held)}: held at the search's limit"
         unsettled = (
-            f"the data hardly determine {_listed(values, vague)}: far larger or smaller ones fit "
+            f"the data hardly determine {_list(values, vague)}: far larger or smaller ones fit "
             "as well"
         )
-        told = ((not optimum.converged, unconverged), (held, unbounded), (vague, unsettled))
-        self.notes_ = tuple(sentence for applies, sentence in told if applies)
+        sentences = ((not optimum.converged, unconverged), (held, unbounded), (vague, unsettled))
+        self.notes_ = tuple(sentence for applies, sentence in sentences if applies)
 
 
-def _listed(values: Mapping[str, float], names: Sequence[str]) -> str:
+def _list(values: Mapping[str, float], names: Sequence[str]) -> str:
     return ", ".join(f"{name} ({values[name]:.4g})" for name in names)

@@ -10,18 +10,18 @@ from collections.abc import Mapping
 from typing import ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import gammaln, psi
 
-from holdfast.btyd.fitting import LOG_LIMIT, FloatArray, Learnt, Objective, maximise
-from holdfast.btyd.histories import checked_weights, merged_rows
+from holdfast.arrays import FloatArray, Numbers
+from holdfast.btyd.fitting import LOG_LIMIT, Estimator, Objective, maximise
+from holdfast.btyd.histories import check_weights, merge_rows
 from holdfast.errors import DataError, NotEnoughData
 
 # At q = 1 the mean order value of the population, and with it that of a new customer, is infinite.
 LEAST_Q = 1.02
 
 
-class GammaGamma(Learnt):
+class GammaGamma(Estimator):
     """Gamma-Gamma model of the mean value of an order.
 
     Money is in whatever unit the caller uses. It may be fitted to repeat purchases or to all orders
@@ -38,9 +38,9 @@ class GammaGamma(Learnt):
 
     def fit(
         self,
-        frequency: npt.ArrayLike,
-        monetary_value: npt.ArrayLike,
-        weights: npt.ArrayLike | None = None,
+        frequency: Numbers,
+        monetary_value: Numbers,
+        weights: Numbers | None = None,
     ) -> Self:
         """Learn the parameters by maximum likelihood.
 
@@ -61,8 +61,8 @@ class GammaGamma(Learnt):
         NotEnoughData
             With fewer than two different customers who ordered.
         """
-        x, m = _checked_orders(frequency, monetary_value)
-        counts = checked_weights(weights, n_rows=len(x)) * (x > 0)
+        x, m = _check_orders(frequency, monetary_value)
+        counts = check_weights(weights, n_rows=len(x)) * (x > 0)
         if (m[counts > 0] <= 0).any():
             n_worthless = int((m[counts > 0] <= 0).sum())
             raise DataError(
@@ -70,7 +70,7 @@ class GammaGamma(Learnt):
                 "0 or less",
                 fix="leave them out: the model knows only orders above 0",
             )
-        firsts, merged = merged_rows((m, x), counts)
+        firsts, merged = merge_rows((m, x), counts)
         if len(firsts) < 2:
             raise NotEnoughData(
                 f"{merged.sum():g} customers with orders, none different from another",
@@ -79,9 +79,7 @@ class GammaGamma(Learnt):
             )
         return self._learn(x[firsts], m[firsts], merged)
 
-    def expected_mean_order_value(
-        self, frequency: npt.ArrayLike, monetary_value: npt.ArrayLike
-    ) -> FloatArray:
+    def expected_mean_order_value(self, frequency: Numbers, monetary_value: Numbers) -> FloatArray:
         """Expected value of a customer's next order, given `frequency` orders of mean
         `monetary_value`.
 
@@ -89,8 +87,8 @@ class GammaGamma(Learnt):
         there are (eq. 5). Without an order it is that of the population, whatever `monetary_value`
         says.
         """
-        (p, q, gamma), _ = self._known()
-        x, m = _checked_orders(frequency, monetary_value)
+        (p, q, gamma), _ = self._values()
+        x, m = _check_orders(frequency, monetary_value)
         return np.asarray(p * (gamma + np.where(x > 0, x * m, 0.0)) / (p * x + q - 1))
 
     def _learn(self, x: FloatArray, m: FloatArray, weights: FloatArray) -> Self:
@@ -104,8 +102,8 @@ class GammaGamma(Learnt):
             upper=np.full(3, LOG_LIMIT),
         )
         p, q, gamma = np.exp(optimum.position)
-        self._adopt({"p": p, "q": q, "gamma": gamma * unit})
-        self._take_evidence(optimum)
+        self._set_parameters({"p": p, "q": q, "gamma": gamma * unit})
+        self._set_evidence(optimum)
         if q < 1.001 * LEAST_Q:
             self.notes_ += (
                 "the values of customers spread so far that their mean is not finite: q is held at "
@@ -115,8 +113,8 @@ class GammaGamma(Learnt):
         self.log_likelihood_ = float(weights @ _log_likelihood(x, m, p, q, gamma * unit)[0])
         return self
 
-    def _adopt(self, parameters: Mapping[str, float]) -> None:
-        super()._adopt(parameters)
+    def _set_parameters(self, parameters: Mapping[str, float]) -> None:
+        super()._set_parameters(parameters)
         if parameters["q"] <= 1:
             raise DataError(
                 f"q is {parameters['q']:g}",
@@ -149,9 +147,7 @@ def _log_likelihood(
     return value, np.array([p * by_p, q * by_q, gamma * by_gamma])
 
 
-def _checked_orders(
-    frequency: npt.ArrayLike, monetary_value: npt.ArrayLike
-) -> tuple[FloatArray, FloatArray]:
+def _check_orders(frequency: Numbers, monetary_value: Numbers) -> tuple[FloatArray, FloatArray]:
     x = np.atleast_1d(np.asarray(frequency, dtype=np.float64))
     m = np.atleast_1d(np.asarray(monetary_value, dtype=np.float64))
     if x.ndim != 1 or x.shape != m.shape:

@@ -7,9 +7,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from holdfast.arrays import FloatArray, Numbers
 from holdfast.errors import DataError
-
-FloatArray = npt.NDArray[np.float64]
 
 NO_COVARIATES: tuple[str, ...] = ()
 
@@ -62,7 +61,7 @@ class Histories:
         """The same histories with time divided by `scale`."""
         return Histories(self.frequency, self.recency / scale, self.T / scale, self.covariates)
 
-    def aged(self, by: FloatArray) -> "Histories":
+    def age_by(self, by: FloatArray) -> "Histories":
         """The same customers `by` later, without another purchase."""
         return Histories(self.frequency, self.recency, self.T + by, self.covariates)
 
@@ -78,17 +77,17 @@ class Histories:
         """
         return (slice(start, start + size) for start in range(0, len(self), size))
 
-    def merged(self, weights: FloatArray) -> tuple["Histories", FloatArray]:
+    def merge(self, weights: FloatArray) -> tuple["Histories", FloatArray]:
         """Distinct histories, sorted, and the summed weight of each; histories of no weight are
         dropped.
         """
-        rows, summed = merged_rows(
+        rows, summed = merge_rows(
             (*self.covariates.T, self.T, self.recency, self.frequency), weights
         )
         return self.take(rows), summed
 
 
-def merged_rows(
+def merge_rows(
     columns: Sequence[FloatArray], weights: FloatArray
 ) -> tuple[npt.NDArray[np.intp], FloatArray]:
     """One row of each distinct combination, sorted by the last column first, and the summed weight
@@ -104,11 +103,11 @@ def merged_rows(
     return order[firsts], np.add.reduceat(weights[order], firsts) if len(firsts) else np.zeros(0)
 
 
-def checked(
-    frequency: npt.ArrayLike,
-    recency: npt.ArrayLike,
-    T: npt.ArrayLike,
-    covariates: npt.ArrayLike | None = None,
+def check_histories(
+    frequency: Numbers,
+    recency: Numbers,
+    T: Numbers,
+    covariates: Numbers | None = None,
     *,
     names: tuple[str, ...] = NO_COVARIATES,
 ) -> Histories:
@@ -156,10 +155,10 @@ def checked(
         "purchases of one moment "
         "count as one",
     )
-    return Histories(x, t_x, age, _checked_covariates(covariates, names=names, n_rows=len(x)))
+    return Histories(x, t_x, age, _check_covariates(covariates, names=names, n_rows=len(x)))
 
 
-def checked_weights(weights: npt.ArrayLike | None, *, n_rows: int) -> FloatArray:
+def check_weights(weights: Numbers | None, *, n_rows: int) -> FloatArray:
     """One weight per history, >= 0 and finite; 1 each when left out."""
     if weights is None:
         return np.ones(n_rows)
@@ -177,7 +176,7 @@ def checked_weights(weights: npt.ArrayLike | None, *, n_rows: int) -> FloatArray
     return values
 
 
-def checked_gaps(values: npt.ArrayLike, *, n_rows: int) -> FloatArray:
+def check_gaps(values: Numbers, *, n_rows: int) -> FloatArray:
     """Sums of the logarithms of the gaps between purchases, finite, one per history."""
     gaps = np.atleast_1d(np.asarray(values, dtype=np.float64))
     if gaps.shape != (n_rows,) or not np.isfinite(gaps).all():
@@ -188,7 +187,7 @@ def checked_gaps(values: npt.ArrayLike, *, n_rows: int) -> FloatArray:
     return gaps
 
 
-def checked_times(times: Mapping[str, npt.ArrayLike], *, n_rows: int) -> dict[str, FloatArray]:
+def check_times(times: Mapping[str, Numbers], *, n_rows: int) -> dict[str, FloatArray]:
     """Moments after T, one per history each; `start` must not lie after `end`."""
     moments = {}
     for name, value in times.items():
@@ -206,9 +205,7 @@ def checked_times(times: Mapping[str, npt.ArrayLike], *, n_rows: int) -> dict[st
     return moments
 
 
-def _checked_covariates(
-    values: npt.ArrayLike | None, *, names: tuple[str, ...], n_rows: int
-) -> FloatArray:
+def _check_covariates(values: Numbers | None, *, names: tuple[str, ...], n_rows: int) -> FloatArray:
     table = np.zeros((n_rows, 0)) if values is None else np.asarray(values, dtype=np.float64)
     if table.ndim == 1:
         table = table[:, None]

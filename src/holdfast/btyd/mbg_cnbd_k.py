@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betainc, betaln, expit, gammaln, psi, xlogy
 
+from holdfast.arrays import FloatArray, Numbers
 from holdfast.btyd.base import BuyTillYouDie, Parameters, require_variety
-from holdfast.btyd.bg_nbd import stayed_through
-from holdfast.btyd.fitting import FloatArray
-from holdfast.btyd.histories import Histories, checked_gaps, checked_weights
+from holdfast.btyd.bg_nbd import log_chance_to_stay
+from holdfast.btyd.histories import Histories, check_gaps, check_weights
 from holdfast.errors import DataError
 
 LARGEST_K = 12
@@ -57,13 +57,13 @@ class MBGCNBDk(BuyTillYouDie):
 
     def fit(
         self,
-        frequency: npt.ArrayLike,
-        recency: npt.ArrayLike,
-        T: npt.ArrayLike,
-        weights: npt.ArrayLike | None = None,
+        frequency: Numbers,
+        recency: Numbers,
+        T: Numbers,
+        weights: Numbers | None = None,
         *,
-        covariates: npt.ArrayLike | None = None,
-        sum_log_gaps: npt.ArrayLike | None = None,
+        covariates: Numbers | None = None,
+        sum_log_gaps: Numbers | None = None,
     ) -> Self:
         """Learn the parameters, and k unless it was given, by maximum likelihood.
 
@@ -77,13 +77,13 @@ class MBGCNBDk(BuyTillYouDie):
             T alone.
         """
         every = self._histories(frequency, recency, T, covariates)
-        counts = checked_weights(weights, n_rows=len(every))
-        gaps = None if sum_log_gaps is None else checked_gaps(sum_log_gaps, n_rows=len(every))
-        histories, merged = every.merged(counts)
+        counts = check_weights(weights, n_rows=len(every))
+        gaps = None if sum_log_gaps is None else check_gaps(sum_log_gaps, n_rows=len(every))
+        histories, merged = every.merge(counts)
         require_variety(histories, merged)
         best: MBGCNBDk | None = None
         for k in [self.k] if self.k is not None else range(1, LARGEST_K + 1):
-            fitted = self._fitted_with(_checked_k(k), histories, merged)
+            fitted = self._fit_with(_check_k(k), histories, merged)
             fitted.log_likelihood_ += float(counts @ _spacing(every, gaps, k=fitted.k_))
             # The likelihood has one peak in k.
             if best is not None and fitted.log_likelihood_ <= best.log_likelihood_:
@@ -97,15 +97,15 @@ class MBGCNBDk(BuyTillYouDie):
             )
         return self
 
-    def _fitted_with(self, k: int, histories: Histories, weights: FloatArray) -> "MBGCNBDk":
+    def _fit_with(self, k: int, histories: Histories, weights: FloatArray) -> "MBGCNBDk":
         model = MBGCNBDk(k=k, covariates=self.covariates)
         model.k_ = k
         return model._learn(histories, weights)
 
-    def _adopt(self, parameters: Mapping[str, float]) -> None:
+    def _set_parameters(self, parameters: Mapping[str, float]) -> None:
         others = dict(parameters)
-        self.k_ = _checked_k(others.pop("k", getattr(self, "k_", 0)))
-        super()._adopt(others)
+        self.k_ = _check_k(others.pop("k", getattr(self, "k_", 0)))
+        super()._set_parameters(others)
         self.parameters_ = {"k": float(self.k_), **self.parameters_}
 
     def _starts(self, h: Histories, weights: FloatArray) -> list[dict[str, float]]:
@@ -156,7 +156,7 @@ class MBGCNBDk(BuyTillYouDie):
         log_silent, share = self._silent_ticks(h, p)
         log_odds = self._log_odds_gone(h, p, log_silent)
         gone = expit(log_odds)
-        log_stayed, stayed_by_a, stayed_by_b = stayed_through(h, p, early_chances=1)
+        log_stayed, stayed_by_a, stayed_by_b = log_chance_to_stay(h, p, early_chances=1)
         value = (
             h.by_frequency(lambda x, r: gammaln(r + k * x) - gammaln(r), r)
             + r * np.log(alpha)
@@ -280,7 +280,7 @@ def _spacing(h: Histories, sum_log_gaps: FloatArray | None, *, k: int) -> FloatA
     )
 
 
-def _checked_k(k: float) -> int:
+def _check_k(k: float) -> int:
     if k != int(k) or k < 1:
         raise DataError(
             f"k is {k:g}, not a whole number >= 1", fix="leave k out to have it chosen from 1 to 12"

@@ -21,10 +21,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import gammainc, gammaincc, gammainccinv, gammaln, psi
 
+from holdfast.arrays import FloatArray, Numbers
 from holdfast.btyd.base import Question, require_variety
-from holdfast.btyd.fitting import LOG_LIMIT, FloatArray, Learnt, Objective, maximise
-from holdfast.btyd.histories import Histories, checked, checked_gaps, checked_times
-from holdfast.btyd.quadrature import legendre, spread_points
+from holdfast.btyd.fitting import LOG_LIMIT, Estimator, Objective, maximise
+from holdfast.btyd.histories import Histories, check_gaps, check_histories, check_times
+from holdfast.btyd.quadrature import even_points, legendre
 
 MOST_LEARNT = 2_000
 CHUNK_ROWS = 250
@@ -69,20 +70,20 @@ class Grid:
         looked for.
         """
         x, gone_days = h.frequency, h.T - h.recency
-        known = x > 0
+        again = x > 0
         reach = 0.3 + 7 / np.sqrt(x + 1)
         slowest, quickest = (
-            np.log(np.where(known, (x + 0.5) / np.where(known, time, 1.0), usual_rate))
+            np.log(np.where(again, (x + 0.5) / np.where(again, time, 1.0), usual_rate))
             for time in (h.T, h.recency)
         )
-        low = slowest - np.where(known, reach, FARTHEST_UNKNOWN)
-        high = quickest + np.where(known, reach, FARTHEST_UNKNOWN)
+        low = slowest - np.where(again, reach, FARTHEST_UNKNOWN)
+        high = quickest + np.where(again, reach, FARTHEST_UNKNOWN)
         step = (high - low) / (N_RATES - 1)
         log_rate = low[:, None] + step[:, None] * np.arange(N_RATES)
         k, ticks = RHYTHMS[None, :, None], RHYTHMS[None, :, None] * np.exp(log_rate)[:, None, :]
         each = x[:, None, None]
-        said = each * (k * np.log(ticks) - gammaln(k)) - ticks * h.recency[:, None, None]
-        said = said + (k - 1) * log_gaps[:, None, None]
+        density = each * (k * np.log(ticks) - gammaln(k)) - ticks * h.recency[:, None, None]
+        density = density + (k - 1) * log_gaps[:, None, None]
         # Moments of death are closest together where the last gap becomes suspicious.
         gap = np.maximum(h.T, _TINY) / (x + 1)
         length = np.log1p(gone_days / gap)
@@ -91,7 +92,7 @@ class Grid:
         return cls(
             log_rate=log_rate,
             log_step=np.log(step) + np.log(np.log(RHYTHMS[1] / RHYTHMS[0])),
-            log_gaps=said,
+            log_gaps=density,
             silent=gammaincc(k, ticks * gone_days[:, None, None]),
             death=h.recency[:, None] + waited,
             weight=(gap * length)[:, None] * shares * np.exp(length[:, None] * nodes),
@@ -107,7 +108,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Posterior:
-    """What is known of customers under some parameters.
+    """Customers under some parameters, given their histories.
 
     Attributes
     ----------
@@ -117,7 +118,7 @@ class Posterior:
         P(k, lambda and alive at T), `(n, n_rhythms, n_rates)`.
     gradient
         Of the log-likelihood by the logarithms of the parameters, `(6, n)`: by Fisher's identity,
-        the mean of the gradient of what would be known with k, lambda and death told.
+        the mean of the gradient if k, lambda and death were known.
     """
 
     log_likelihood: FloatArray
@@ -167,11 +168,11 @@ class Posterior:
         return cls(peak + np.log(total) + grid.log_step, alive, gradient)
 
 
-class ParetoGGG(Learnt):
+class ParetoGGG(Estimator):
     """Pareto / gamma-gamma-gamma.
 
-    It is asked as its siblings, and also for `sum_log_gaps`: the sum over a customer's repeat
-    purchases of log(time since the purchase before), 0 without one. Of more than 2,000 customers at
+    Its methods also take `sum_log_gaps`: the sum over a customer's repeat purchases of log(time
+    since the purchase before), 0 without one. Of more than 2,000 customers at
     most as many are learnt from, evenly chosen; log-likelihood and standard errors are those of
     them.
 
@@ -188,11 +189,11 @@ class ParetoGGG(Learnt):
 
     def fit(
         self,
-        frequency: npt.ArrayLike,
-        recency: npt.ArrayLike,
-        T: npt.ArrayLike,
+        frequency: Numbers,
+        recency: Numbers,
+        T: Numbers,
         *,
-        sum_log_gaps: npt.ArrayLike,
+        sum_log_gaps: Numbers,
     ) -> Self:
         """Learn the parameters by maximum marginal likelihood.
 
@@ -203,9 +204,9 @@ class ParetoGGG(Learnt):
         NotEnoughData
             Without a customer, without a repeat purchase, or when all histories are the same.
         """
-        every = checked(frequency, recency, T)
-        gaps = checked_gaps(sum_log_gaps, n_rows=len(every))
-        require_variety(*every.merged(np.ones(len(every))))
+        every = check_histories(frequency, recency, T)
+        gaps = check_gaps(sum_log_gaps, n_rows=len(every))
+        require_variety(*every.merge(np.ones(len(every))))
         order = np.lexsort((every.T, every.recency, every.frequency))
         rows = order[:: -(-len(every) // MOST_LEARNT)]
         histories, gaps = every.take(rows), gaps[rows]
@@ -228,10 +229,10 @@ class ParetoGGG(Learnt):
             upper=upper,
         )
         t, gamma, r, alpha, s, beta = np.exp(optimum.position)
-        self._adopt(
+        self._set_parameters(
             {"t": t, "gamma": gamma, "r": r, "alpha": alpha * unit, "s": s, "beta": beta * unit}
         )
-        self._take_evidence(optimum)
+        self._set_evidence(optimum)
         mean = _objective(grid, scaled.T)(optimum.position)[0] - float(
             scaled.frequency.mean()
         ) * np.log(unit)
@@ -240,104 +241,84 @@ class ParetoGGG(Learnt):
 
     def probability_alive(
         self,
-        frequency: npt.ArrayLike,
-        recency: npt.ArrayLike,
-        T: npt.ArrayLike,
+        frequency: Numbers,
+        recency: Numbers,
+        T: Numbers,
         *,
-        sum_log_gaps: npt.ArrayLike,
-        at: npt.ArrayLike = 0.0,
+        sum_log_gaps: Numbers,
+        at: Numbers = 0.0,
     ) -> FloatArray:
         """P(still alive at age T + at), 0..1, of each customer. It is not 1 minus the chance to
         churn.
         """
 
-        def question(known: "_Known", at: FloatArray) -> FloatArray:
-            return np.asarray(known.alive * known.lives(at))
-
-        return self._ask(question, checked(frequency, recency, T), sum_log_gaps, at=at)
+        return self._ask(_AliveCustomers.alive_at, (frequency, recency, T), sum_log_gaps, at=at)
 
     def probability_no_purchase(
         self,
-        frequency: npt.ArrayLike,
-        recency: npt.ArrayLike,
-        T: npt.ArrayLike,
+        frequency: Numbers,
+        recency: Numbers,
+        T: Numbers,
         *,
-        sum_log_gaps: npt.ArrayLike,
-        horizon: npt.ArrayLike,
+        sum_log_gaps: Numbers,
+        horizon: Numbers,
     ) -> FloatArray:
         """P(no purchase in (T, T + horizon]), 0..1, of each customer."""
 
-        def question(known: "_Known", horizon: FloatArray) -> FloatArray:
-            return np.asarray(
-                np.clip(1 - known.alive * known.comes(horizon).mean(axis=1), 0.0, 1.0)
-            )
-
-        return self._ask(question, checked(frequency, recency, T), sum_log_gaps, horizon=horizon)
+        return self._ask(
+            _AliveCustomers.no_purchase,
+            (frequency, recency, T),
+            sum_log_gaps,
+            horizon=horizon,
+        )
 
     def expected_purchases(
         self,
-        frequency: npt.ArrayLike,
-        recency: npt.ArrayLike,
-        T: npt.ArrayLike,
+        frequency: Numbers,
+        recency: Numbers,
+        T: Numbers,
         *,
-        sum_log_gaps: npt.ArrayLike,
-        end: npt.ArrayLike,
-        start: npt.ArrayLike = 0.0,
+        sum_log_gaps: Numbers,
+        end: Numbers,
+        start: Numbers = 0.0,
     ) -> FloatArray:
         """Expected number of purchases in (T + start, T + end] of each customer, given the history
         up to T.
         """
 
-        def question(known: "_Known", start: FloatArray, end: FloatArray) -> FloatArray:
-            return np.asarray(known.alive * (known.purchases(end) - known.purchases(start)))
-
         return self._ask(
-            question, checked(frequency, recency, T), sum_log_gaps, start=start, end=end
+            _AliveCustomers.expected,
+            (frequency, recency, T),
+            sum_log_gaps,
+            start=start,
+            end=end,
         )
-
-    def expected_next_purchase(
-        self,
-        frequency: npt.ArrayLike,
-        recency: npt.ArrayLike,
-        T: npt.ArrayLike,
-        *,
-        sum_log_gaps: npt.ArrayLike,
-        horizon: npt.ArrayLike,
-    ) -> FloatArray:
-        """Expected time from now to the next purchase, given that it comes within the horizon: in
-        0..horizon.
-        """
-
-        def question(known: "_Known", horizon: FloatArray) -> FloatArray:
-            comes = known.comes(horizon)
-            likely = comes.sum(axis=1)
-            waited = (comes * np.minimum(known.first, horizon[:, None])).sum(axis=1)
-            # Where no point comes in time, any moment is as likely as another.
-            return np.where(likely > 0, waited / np.where(likely > 0, likely, 1.0), horizon / 2)
-
-        return self._ask(question, checked(frequency, recency, T), sum_log_gaps, horizon=horizon)
 
     def _ask(
-        self, question: Question, h: Histories, sum_log_gaps: npt.ArrayLike, **times: npt.ArrayLike
+        self,
+        question: Question,
+        history: tuple[Numbers, Numbers, Numbers],
+        sum_log_gaps: Numbers,
+        **times: Numbers,
     ) -> FloatArray:
+        h = check_histories(*history)
         gaps, moments = (
-            checked_gaps(sum_log_gaps, n_rows=len(h)),
-            checked_times(times, n_rows=len(h)),
+            check_gaps(sum_log_gaps, n_rows=len(h)),
+            check_times(times, n_rows=len(h)),
         )
-        values, _ = self._known()
+        values, _ = self._values()
         answers = []
         for rows in h.slices(CHUNK_ROWS):
-            known = _Known.of(h.take(rows), gaps[rows], values)
+            customers = _AliveCustomers.of(h.take(rows), gaps[rows], values)
             answers.append(
-                question(known, **{name: moment[rows] for name, moment in moments.items()})
+                question(customers, **{name: moment[rows] for name, moment in moments.items()})
             )
         return np.concatenate(answers) if answers else np.zeros(0)
 
 
 @dataclass(frozen=True)
-class _Known:
-    """What is known of some customers, at points of their posterior given that they are alive,
-    evenly weighted.
+class _AliveCustomers:
+    """Some customers at points of their posterior given that they are alive, evenly weighted.
 
     Attributes
     ----------
@@ -359,10 +340,10 @@ class _Known:
     length: FloatArray
 
     @classmethod
-    def of(cls, h: Histories, gaps: FloatArray, values: FloatArray) -> "_Known":
+    def of(cls, h: Histories, gaps: FloatArray, values: FloatArray) -> "_AliveCustomers":
         grid = Grid.of(h, gaps, usual_rate=float(values[2] / values[3]))
         alive = Posterior.of(grid, h.T, values).alive
-        which, wait, length = spread_points(3)
+        which, wait, length = even_points(3)
         at_most = np.cumsum(alive.reshape(len(h), -1), axis=1)
         there = at_most[:, -1]
         at_most = at_most / np.maximum(there, _TINY)[:, None]
@@ -379,6 +360,18 @@ class _Known:
         return cls(
             np.clip(there, 0.0, 1.0), values[5] + h.T, float(values[4]), first, rhythm, rate, length
         )
+
+    def alive_at(self, at: FloatArray) -> FloatArray:
+        """P(alive at T + at), `(n,)`."""
+        return np.asarray(self.alive * self.lives(at))
+
+    def no_purchase(self, horizon: FloatArray) -> FloatArray:
+        """P(no purchase in (T, T + horizon]), `(n,)`."""
+        return np.asarray(np.clip(1 - self.alive * self.comes(horizon).mean(axis=1), 0.0, 1.0))
+
+    def expected(self, start: FloatArray, end: FloatArray) -> FloatArray:
+        """Expected purchases in (T + start, T + end], `(n,)`."""
+        return np.asarray(self.alive * (self.purchases(end) - self.purchases(start)))
 
     def lives(self, at: FloatArray) -> FloatArray:
         """P(alive at T + at | alive at T); `at` is `(n,)` or `(n, n_points)`."""
@@ -399,15 +392,15 @@ class _Known:
 
 def _objective(grid: Grid, age: FloatArray) -> Objective:
     def objective(position: FloatArray) -> tuple[float, FloatArray]:
-        found = [
+        posteriors = [
             Posterior.of(grid.take(rows), age[rows], np.exp(position))
             for rows in (
                 slice(start, start + CHUNK_ROWS) for start in range(0, len(age), CHUNK_ROWS)
             )
         ]
         return (
-            float(np.concatenate([part.log_likelihood for part in found]).mean()),
-            np.concatenate([part.gradient for part in found], axis=1).mean(axis=1),
+            float(np.concatenate([part.log_likelihood for part in posteriors]).mean()),
+            np.concatenate([part.gradient for part in posteriors], axis=1).mean(axis=1),
         )
 
     return objective

@@ -16,9 +16,9 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import gammaln, psi
 
+from holdfast.arrays import FloatArray
 from holdfast.btyd.base import BuyTillYouDie, Parameters
 from holdfast.btyd.bg_nbd import log_ways, negative_binomial
-from holdfast.btyd.fitting import FloatArray
 from holdfast.btyd.histories import Histories
 from holdfast.btyd.quadrature import LOG_NEGLIGIBLE, legendre
 
@@ -63,7 +63,7 @@ class ParetoNBD(BuyTillYouDie):
         # eq. 18, its two hypergeometric functions left to `died`.
         r, alpha, s, beta = (p[name] for name in self.PARAMETERS)
         x = h.frequency
-        died = died_in_silence(h, p)
+        died = integrate_over_death(h, p)
         log_alive = -(r + x) * np.log(alpha + h.T) - s * np.log(beta + h.T)
         log_either = np.logaddexp(log_alive, died.log_chance)
         alive, dead = np.exp(log_alive - log_either), np.exp(died.log_chance - log_either)
@@ -86,7 +86,7 @@ class ParetoNBD(BuyTillYouDie):
             p["beta"] + h.T
         )
         return np.asarray(
-            np.exp(log_alive - np.logaddexp(log_alive, died_in_silence(h, p).log_chance))
+            np.exp(log_alive - np.logaddexp(log_alive, integrate_over_death(h, p).log_chance))
         )
 
     def _survival(self, h: Histories, p: Parameters, at: FloatArray) -> FloatArray:
@@ -129,7 +129,7 @@ class ParetoNBD(BuyTillYouDie):
 
 
 @dataclass(frozen=True)
-class DiedInSilence:
+class DeathIntegral:
     """The customer died at some y in (t_x, T], and means over that y. Each `(n,)`.
 
     `log_chance` is the log of the integral of s (alpha + y)^-(r + x) (beta + y)^-(s + 1), to be
@@ -143,7 +143,7 @@ class DiedInSilence:
     inverse_beta_at: FloatArray
 
 
-def died_in_silence(h: Histories, p: Parameters) -> DiedInSilence:
+def integrate_over_death(h: Histories, p: Parameters) -> DeathIntegral:
     """Integrate over the moment of death by Gauss-Legendre in v = log((c + y) / (c + t_x)), c =
     min(alpha, beta).
 
@@ -180,7 +180,7 @@ def died_in_silence(h: Histories, p: Parameters) -> DiedInSilence:
         )
     logs = (log_origin + mean(v), mean(log_far_at))
     inverses = (mean(1 / growth) / origin, mean(1 / far_at))
-    return DiedInSilence(
+    return DeathIntegral(
         log_chance,
         np.where(alpha_first, *logs),
         np.where(alpha_first, *logs[::-1]),

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import betaln, expit
 
-FloatArray = npt.NDArray[np.float64]
+from holdfast.arrays import FloatArray
 
 N_BETA_NODES, N_POINTS = 96, 512
 LOG_NEGLIGIBLE = 40.0  # e^-40 is below the rounding of a sum of doubles
@@ -23,7 +22,7 @@ def legendre(n_nodes: int) -> tuple[FloatArray, FloatArray]:
 
 
 @cache
-def spread_points(n_dimensions: int) -> FloatArray:
+def even_points(n_dimensions: int) -> FloatArray:
     """512 points spread evenly over the unit cube, (n_dimensions, 512); always the same, so that
     answers are too.
 
@@ -31,7 +30,7 @@ def spread_points(n_dimensions: int) -> FloatArray:
     g + 1 (Weyl's sequence; Niederreiter 1992, "Random number generation and quasi-Monte Carlo
     methods", theorem 3.2).
 
-    >>> spread_points(1)[0, :3].round(3)
+    >>> even_points(1)[0, :3].round(3)
     array([0.118, 0.736, 0.354])
     """
     g = 1.5

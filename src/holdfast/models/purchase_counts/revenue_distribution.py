@@ -13,7 +13,7 @@ from scipy.special import gammaincinv
 
 from holdfast.arrays import Matrix, Vector
 from holdfast.btyd import GammaGamma
-from holdfast.btyd.quadrature import spread_points
+from holdfast.btyd.quadrature import even_points
 from holdfast.models.prediction_intervals import Intervals
 
 
@@ -47,7 +47,7 @@ def revenue_intervals(
 def _draws(pmf: Matrix, orders: GammaGamma, n_purchases: Vector, spent: Vector) -> Matrix:
     """(n_customers, n_points)."""
     p, q, gamma = (orders.parameters_[name] for name in ("p", "q", "gamma"))
-    how_many, each, whose = spread_points(3)
+    how_many, each, whose = even_points(3)
     counts = _inverse(np.cumsum(pmf, axis=1), how_many)
     sums = np.array(
         [np.zeros_like(each), *(gammaincinv(p * n, each) for n in range(1, counts.max() + 1))]
