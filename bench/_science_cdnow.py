@@ -15,7 +15,7 @@ from bench import _science_logs
 from bench._figures import Figure, at_least, at_most
 from bench.logs import CDNOW, CDNOW_DAY
 from holdfast.arrays import Vector
-from holdfast.metrics import decile_mape, intervals, mae, normalised_gini, roc_auc, total_ratio
+from holdfast.metrics import intervals, mae, normalised_gini, roc_auc, total_ratio
 from holdfast.models.purchase_counts import CountModel, fit_counts
 from holdfast.models.purchase_counts.histories import histories_at, purchases_in
 from holdfast.study import Study
@@ -144,3 +144,16 @@ def _mape_floor(spent: Vector, told: Vector) -> float:
 
 
 SECTIONS = {"cdnow": cdnow}
+
+
+def decile_mape(truth: Vector, score: Vector, weight: Vector | None = None) -> float:
+    """Mean over ten equal groups by score of |mean truth - mean score| / |mean truth|."""
+    n = np.ones(len(truth)) if weight is None else weight
+    order = np.argsort(score, kind="stable")
+    group = np.minimum(
+        ((np.cumsum(n[order]) - n[order] / 2) / n.sum() * 10).astype(np.int64), 10 - 1
+    )
+    observed = np.bincount(group, weights=(n * truth)[order], minlength=10)
+    predicted = np.bincount(group, weights=(n * score)[order], minlength=10)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(np.mean(np.abs(observed - predicted) / np.abs(observed)))

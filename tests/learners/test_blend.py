@@ -14,7 +14,7 @@ def test_a_hinge_starts_at_its_knot_and_few_values_have_none() -> None:
     assert hinges.knots == ((2.0, 4.0, 6.0, 8.0), ())
     assert hinges.apply(np.array([[5.0, 1.0]])).tolist() == [[5.0, 3.0, 1.0, 0.0, 0.0, 1.0]]
     # What a column and its hinges add is one number again; the base stays.
-    assert hinges.folded(np.array([[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]])).tolist() == [
+    assert hinges.fold(np.array([[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]])).tolist() == [
         [15.0, 6.0, 7.0]
     ]
 

@@ -25,7 +25,7 @@ def booster(
     return lightgbm.train(settings, lightgbm.Dataset(matrix, target), rounds)
 
 
-def explained(model: lightgbm.Booster, matrix: np.ndarray) -> np.ndarray:
+def explain(model: lightgbm.Booster, matrix: np.ndarray) -> np.ndarray:
     shap = TreeShap.of_lightgbm(model.model_to_string())
     assert shap is not None
     return shap.contributions(matrix)
@@ -40,7 +40,7 @@ def test_values_equal_those_of_lightgbm_with_missing_numbers_too(leaves, zero_as
     model = booster(
         matrix, target, num_leaves=leaves, min_data_in_leaf=5, zero_as_missing=zero_as_missing
     )
-    found = explained(model, matrix)
+    found = explain(model, matrix)
     np.testing.assert_allclose(found, model.predict(matrix, pred_contrib=True), atol=1e-10)
     np.testing.assert_allclose(found.sum(axis=1), model.predict(matrix, raw_score=True), atol=1e-10)
 
@@ -50,14 +50,14 @@ def test_a_number_missing_only_at_prediction_is_read_as_lightgbm_reads_it():
     model = booster(matrix, target)
     matrix[::3, 0] = np.nan
     np.testing.assert_allclose(
-        explained(model, matrix), model.predict(matrix, pred_contrib=True), atol=1e-10
+        explain(model, matrix), model.predict(matrix, pred_contrib=True), atol=1e-10
     )
 
 
 def test_a_tree_that_never_splits_is_all_base():
     matrix, _ = training(50)
     model = booster(matrix, np.full(50, 3.0), rounds=2)
-    found = explained(model, matrix)
+    found = explain(model, matrix)
     np.testing.assert_allclose(found[:, -1], model.predict(matrix))
     assert not found[:, :-1].any()
 
@@ -90,7 +90,7 @@ def test_the_value_of_one_tree_is_shapleys_by_its_definition():
             for chosen in combinations(others, size)
         )
 
-    found = explained(model, matrix[:5])
+    found = explain(model, matrix[:5])
     expected = [[shapley(feature, row) for feature in range(3)] for row in matrix[:5]]
     np.testing.assert_allclose(found[:, :3], expected, atol=1e-12)
 
@@ -98,10 +98,10 @@ def test_the_value_of_one_tree_is_shapleys_by_its_definition():
 def test_rows_in_several_batches_have_the_values_they_have_alone(monkeypatch):
     matrix, target = training()
     model = booster(matrix, target)
-    together = explained(model, matrix)
+    together = explain(model, matrix)
     monkeypatch.setattr("holdfast.learners.treeshap._ROWS_AT_ONCE", 100)
-    np.testing.assert_array_equal(explained(model, matrix), together)
-    assert explained(model, matrix[:0]).shape == (0, 7)
+    np.testing.assert_array_equal(explain(model, matrix), together)
+    assert explain(model, matrix[:0]).shape == (0, 7)
 
 
 def test_a_tree_far_too_deep_to_be_looked_up_at_once_has_lightgbms_values_too():
@@ -109,7 +109,7 @@ def test_a_tree_far_too_deep_to_be_looked_up_at_once_has_lightgbms_values_too():
     model = booster(matrix, target, rounds=4, num_leaves=400, min_data_in_leaf=2)
     for rows in (matrix, matrix[:150]):
         np.testing.assert_allclose(
-            explained(model, rows), model.predict(rows, pred_contrib=True), atol=1e-10
+            explain(model, rows), model.predict(rows, pred_contrib=True), atol=1e-10
         )
 
 

@@ -32,7 +32,7 @@ def mean_of(one: Attribution, other: Attribution) -> Attribution:
     return Attribution(one.columns, values, (one.base + other.base) / 2)
 
 
-def explained(design: Design, learner: Learner, matrix: Matrix) -> Factor:
+def explain_factor(design: Design, learner: Learner, matrix: Matrix) -> Factor:
     """Explain a learner's prediction: its raw contributions times the mean slope of its link."""
     found = design.attribution(learner.contributions(matrix))
     slope = chord(learner.link, found.base, found.total)

@@ -42,7 +42,7 @@ class Hinges(Saved):
         )
         return np.column_stack(list(chain.from_iterable(columns)))
 
-    def folded(self, contributions: Matrix) -> Matrix:
+    def fold(self, contributions: Matrix) -> Matrix:
         """Sum what a column and its hinges add, (n_rows, n_columns + 1), base last."""
         starts = np.cumsum([0, *(1 + len(knots) for knots in self.knots)])
         return np.asarray(np.add.reduceat(contributions, starts, axis=1))
@@ -78,5 +78,5 @@ class Blend(Saved):
 
     def contributions(self, matrix: Matrix) -> Matrix:
         """(n_rows, n_columns + 1), base last: the mean of both, which adds up as both do."""
-        line = self.hinges.folded(self.line.contributions(self.hinges.apply(matrix)))
+        line = self.hinges.fold(self.line.contributions(self.hinges.apply(matrix)))
         return (self.trees.contributions(matrix) + line) / 2

@@ -71,7 +71,7 @@ class BetaCalibration(Saved):
         best = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
         return cls(float(best[0]), float(best[1]), float(best[2:].mean()))
 
-    def levelled(self, probability: Vector, share: float) -> "BetaCalibration":
+    def with_mean(self, probability: Vector, share: float) -> "BetaCalibration":
         """The same slopes, with the level at which the mean calibrated probability is `share`, 0 <
         share < 1.
         """

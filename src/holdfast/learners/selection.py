@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from holdfast.arrays import Matrix, Rows, Split, Vector
 from holdfast.learners.algorithms import Predictor
@@ -28,18 +27,12 @@ def candidates_of(task: Task) -> tuple[str, ...]:
     return tuple(dict.fromkeys(task.candidates)) if task.algorithm == "auto" else (task.algorithm,)
 
 
-def held_out(
+def predict_held_out(
     splits: Sequence[Split], matrix: Matrix, learn: Callable[[Rows], Predictor]
 ) -> HeldOut:
     """Predict the test rows of each split from its training rows."""
     predicted = [learn(split.train).predict(matrix[split.test]) for split in splits]
     return HeldOut(np.concatenate([split.test for split in splits]), np.concatenate(predicted))
-
-
-def log_loss(happened: npt.NDArray[np.bool_], probability: Vector) -> float:
-    """Mean negative log-likelihood, nats; proper for a probability."""
-    p = np.clip(probability, _LEAST, 1 - _LEAST)
-    return float(-np.mean(np.where(happened, np.log(p), np.log1p(-p))))
 
 
 def tweedie_deviance(truth: Vector, mean: Vector) -> float:

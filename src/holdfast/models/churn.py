@@ -14,7 +14,8 @@ from holdfast.findings import Finding
 from holdfast.learners.algorithms import Learner, Recipe, learner_from_parts
 from holdfast.learners.calibration import BetaCalibration
 from holdfast.learners.design import Attribution, Design
-from holdfast.learners.selection import candidates_of, held_out, log_loss
+from holdfast.learners.selection import candidates_of, predict_held_out
+from holdfast.metrics import log_loss
 from holdfast.models.level_adjustment import power_for, towards
 from holdfast.models.short_windows import HAZARD, fit_silence, horizon_exponent
 from holdfast.models.training_set import TrainingSet
@@ -145,7 +146,7 @@ def learn_churn(
     learner = best.recipe.fit(matrix, truth)
     if best.calibration is None:
         return ChurnModel(design, learner, None, horizon_days)
-    calibration = best.calibration.levelled(learner.predict(matrix), float(truth.mean()))
+    calibration = best.calibration.with_mean(learner.predict(matrix), float(truth.mean()))
     return ChurnModel(design, learner, replace(calibration, season=season), horizon_days)
 
 
@@ -165,9 +166,9 @@ def _trial(
 ) -> _Trial:
     """Predict unseen rows and judge them by log loss, as they would be used: calibrated or not."""
     truth = churned.astype(np.float64)
-    unseen = held_out(splits, matrix, lambda rows: recipe.trial(matrix[rows], truth[rows]))
+    unseen = predict_held_out(splits, matrix, lambda rows: recipe.trial(matrix[rows], truth[rows]))
     if not calibrate:
-        return _Trial(recipe, None, log_loss(churned[unseen.rows], unseen.predicted))
+        return _Trial(recipe, None, log_loss(truth[unseen.rows], unseen.predicted))
     group = np.repeat(np.arange(len(splits)), [len(split.test) for split in splits])
     calibration = BetaCalibration.fit(unseen.predicted, churned[unseen.rows], group=group)
     losses = [
@@ -181,11 +182,10 @@ def _levelled_loss(calibration: BetaCalibration, probability: Vector, churned: T
     """Log loss at the right level, so that candidates are judged by how they tell
     customers apart.
     """
-    if not _both(churned):
-        return log_loss(churned, calibration.apply(probability))
-    return log_loss(
-        churned, calibration.levelled(probability, float(churned.mean())).apply(probability)
-    )
+    truth = churned.astype(np.float64)
+    if _both(churned):
+        calibration = calibration.with_mean(probability, float(truth.mean()))
+    return log_loss(truth, calibration.apply(probability))
 
 
 def fit_churn(

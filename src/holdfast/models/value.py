@@ -18,9 +18,9 @@ from holdfast.arrays import Matrix, Rows, Split, Vector
 from holdfast.errors import NotEnoughData
 from holdfast.findings import Finding
 from holdfast.learners.algorithms import ALGORITHMS, Learner, Parameters, Recipe, learner_from_parts
-from holdfast.learners.attribution import explained, mean_of, product
+from holdfast.learners.attribution import explain_factor, mean_of, product
 from holdfast.learners.design import Attribution, Design
-from holdfast.learners.selection import candidates_of, held_out, tweedie_deviance
+from holdfast.learners.selection import candidates_of, predict_held_out, tweedie_deviance
 from holdfast.models.baselines import TrailingSpend
 from holdfast.models.churn import short_windows
 from holdfast.models.prediction_intervals import IntervalInputs, IntervalModel, Intervals
@@ -116,7 +116,7 @@ class ValueModel:
         return self.btyd.intervals_of(frame) if self.btyd is not None else None
 
     def raw(self, frame: pl.DataFrame) -> Vector:
-        """The expected revenue itself: what is explained is money."""
+        """The expected revenue itself: what is explain_factor is money."""
         return self.predict(frame)
 
     def contributions(self, frame: pl.DataFrame) -> Attribution:
@@ -128,7 +128,7 @@ class ValueModel:
         """
         matrix = self.design.matrix(frame)
         factors = [
-            explained(self.design, learner, matrix)
+            explain_factor(self.design, learner, matrix)
             for learner in (self.amount, self.buys)
             if learner
         ]
@@ -216,8 +216,10 @@ def learn_value(
     ]
 
     def loss(recipe: Recipe) -> float:
-        found = held_out(splits, matrix, lambda rows: recipe.trial(matrix[rows], value[rows]))
-        return float(np.mean((value[found.rows] - found.predicted) ** 2))
+        unseen = predict_held_out(
+            splits, matrix, lambda rows: recipe.trial(matrix[rows], value[rows])
+        )
+        return float(np.mean((value[unseen.rows] - unseen.predicted) ** 2))
 
     best = min(recipes, key=loss) if len(recipes) > 1 else recipes[0]
     return ValueModel(design, best.fit(matrix, value))
