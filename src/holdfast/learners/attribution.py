@@ -1,4 +1,4 @@
-"""Factors: the reasons of a product, shared between the things that are multiplied."""
+"""Attribution of a product: its change is shared between the factors that are multiplied."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,12 +34,12 @@ def mean_of(one: Attribution, other: Attribution) -> Attribution:
 
 def explain_factor(design: Design, learner: Learner, matrix: Matrix) -> Factor:
     """Explain a learner's prediction: its raw contributions times the mean slope of its link."""
-    found = design.attribution(learner.contributions(matrix))
-    slope = chord(learner.link, found.base, found.total)
+    attribution = design.attribution(learner.contributions(matrix))
+    slope = chord(learner.link, attribution.base, attribution.total)
     return Factor(
-        inverse(learner.link, found.total),
-        inverse(learner.link, found.base),
-        found.values * slope[:, None],
+        inverse(learner.link, attribution.total),
+        inverse(learner.link, attribution.base),
+        attribution.values * slope[:, None],
     )
 
 
@@ -62,8 +62,8 @@ def _mean_of_others(others: Sequence[Factor], n: int) -> Vector:
     total, m = np.zeros(n), len(others) + 1
     for size in range(m):
         weight = factorial(size) * factorial(m - 1 - size) / factorial(m)
-        for known in combinations(range(m - 1), size):
+        for already in combinations(range(m - 1), size):
             total += weight * np.prod(
-                [f.value if i in known else f.base for i, f in enumerate(others)], axis=0
+                [f.value if i in already else f.base for i, f in enumerate(others)], axis=0
             )
     return total

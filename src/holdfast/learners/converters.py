@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from holdfast.errors import StudyError
 from holdfast.learners.lightgbm_text import Tree, lightgbm_text
@@ -37,7 +36,7 @@ def from_forest(model: Any, n_features: int) -> TreeEnsemble:
         # Leaves of a classifier hold the shares of both classes.
         mean = value[:, -1] / value.sum(axis=1) if hasattr(model, "classes_") else value[:, 0]
         trees.append(
-            _tree(
+            Tree.of(
                 left=tree.children_left,
                 right=tree.children_right,
                 feature=tree.feature,
@@ -59,7 +58,7 @@ def from_histogram(model: Any, n_features: int) -> TreeEnsemble:
 
 
 def _histogram_tree(nodes: Any) -> Tree:
-    return _tree(
+    return Tree.of(
         left=np.where(nodes["is_leaf"], -1, nodes["left"].astype(np.int64)),
         right=nodes["right"],
         feature=nodes["feature_idx"],
@@ -87,7 +86,7 @@ def from_xgboost(model: Any, n_features: int) -> TreeEnsemble:
 
 def _xgboost_tree(tree: Mapping[str, Any]) -> Tree:
     condition = np.asarray(tree["split_conditions"], dtype=np.float32)
-    return _tree(
+    return Tree.of(
         left=tree["left_children"],
         right=tree["right_children"],
         feature=tree["split_indices"],
@@ -133,7 +132,7 @@ def _catboost_tree(tree: Mapping[str, Any], scale: float, treatment: Mapping[int
     # The path reads the splits from the first (highest bit); CatBoost's index has the first split
     # lowest. An inner node has no path: what it reads is not used.
     leaf = sum(((path >> (depth - 1 - j)) & 1) << j for j in range(depth)) + 0 * path
-    return _tree(
+    return Tree.of(
         left=np.where(inner, 2 * node + 1, -1),
         right=2 * node + 2,
         feature=features,
@@ -141,27 +140,6 @@ def _catboost_tree(tree: Mapping[str, Any], scale: float, treatment: Mapping[int
         nan_left=[treatment.get(index) != "AsTrue" for index in features.tolist()],
         value=np.asarray(tree["leaf_values"])[leaf] * scale,
         weight=np.asarray(tree["leaf_weights"])[leaf],
-    )
-
-
-def _tree(
-    *,
-    left: npt.ArrayLike,
-    right: npt.ArrayLike,
-    feature: npt.ArrayLike,
-    threshold: npt.ArrayLike,
-    nan_left: npt.ArrayLike,
-    value: npt.ArrayLike,
-    weight: npt.ArrayLike,
-) -> Tree:
-    return Tree(
-        feature=np.asarray(feature, dtype=np.int64),
-        threshold=np.asarray(threshold, dtype=np.float64),
-        left=np.asarray(left, dtype=np.int64),
-        right=np.asarray(right, dtype=np.int64),
-        nan_left=np.asarray(nan_left, dtype=bool),
-        value=np.asarray(value, dtype=np.float64),
-        weight=np.asarray(weight, dtype=np.float64),
     )
 
 

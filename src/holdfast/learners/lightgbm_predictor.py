@@ -24,18 +24,14 @@ _FLOAT64, _ROW_MAJOR, _FIRST_TREE, _ALL_TREES = 1, 1, 0, -1
 
 @cache
 def _library() -> ctypes.CDLL:
-    found = find_spec("lightgbm")
-    folder = Path(str(found.origin)).parent if found is not None else Path()
-    names = ("lib_lightgbm.so", "lib_lightgbm.dylib", "lib_lightgbm.dll")
-    path = next(
-        (
-            p
-            for base in (folder / "lib", folder, folder / "bin")
-            for n in names
-            if (p := base / n).exists()
-        ),
-        None,
+    spec = find_spec("lightgbm")
+    folder = Path(str(spec.origin)).parent if spec is not None else Path()
+    files = (
+        base / name
+        for base in (folder / "lib", folder, folder / "bin")
+        for name in ("lib_lightgbm.so", "lib_lightgbm.dylib", "lib_lightgbm.dll")
     )
+    path = next((file for file in files if file.exists()), None)
     if path is None:
         raise HoldfastError(
             "LightGBM's library is not installed", fix="pip install --force-reinstall lightgbm"
@@ -47,8 +43,8 @@ def _library() -> ctypes.CDLL:
 
 def _call(name: str, *arguments: Any) -> None:
     if getattr(_library(), name)(*arguments):
-        said = _library().LGBM_GetLastError().decode(errors="replace")
-        raise HoldfastError(f"LightGBM cannot use the model: {said}", fix="run the study again")
+        reason = _library().LGBM_GetLastError().decode(errors="replace")
+        raise HoldfastError(f"LightGBM cannot use the model: {reason}", fix="run the study again")
 
 
 class LightgbmTrees:
@@ -68,11 +64,8 @@ class LightgbmTrees:
         weakref.finalize(self, _library().LGBM_BoosterFree, self._handle)
         width = ctypes.c_int()
         _call("LGBM_BoosterGetNumFeature", self._handle, ctypes.byref(width))
-        self._row, self._found, self._length = (
-            np.empty(width.value),
-            ctypes.c_double(),
-            ctypes.c_int64(),
-        )
+        self._row = np.empty(width.value)
+        self._score, self._length = ctypes.c_double(), ctypes.c_int64()
         self._lock, self._prepared = Lock(), self._prepare()
 
     def _prepare(self) -> tuple[Any, ...]:
@@ -90,14 +83,14 @@ class LightgbmTrees:
         )
         weakref.finalize(self, _library().LGBM_FastConfigFree, config)
         row = self._row.ctypes.data_as(ctypes.c_void_p)
-        return config, row, ctypes.byref(self._length), ctypes.byref(self._found)
+        return config, row, ctypes.byref(self._length), ctypes.byref(self._score)
 
     def raw_of_one(self, row: Vector) -> float:
         """The sum of leaves of one row, (n_features,)."""
         with self._lock:
             self._row[:] = row
             _call("LGBM_BoosterPredictForMatSingleRowFast", *self._prepared)
-            return self._found.value
+            return self._score.value
 
     def predict(
         self, matrix: Matrix, kind: Literal["raw", "contributions"], *, threads: int
@@ -105,7 +98,7 @@ class LightgbmTrees:
         """Raw scores, (n_rows,), or contributions, (n_rows, n_features + 1) with the base last."""
         rows = np.ascontiguousarray(matrix, dtype=np.float64)
         shape = (len(rows),) if kind == "raw" else (len(rows), rows.shape[1] + 1)
-        found, length = np.empty(shape), ctypes.c_int64()
+        values, length = np.empty(shape), ctypes.c_int64()
         if rows.shape[1] != len(self._row):
             raise HoldfastError(
                 f"a model of {len(self._row)} columns was given {rows.shape[1]}", fix="report this"
@@ -123,6 +116,6 @@ class LightgbmTrees:
             _ALL_TREES,
             f"num_threads={threads}".encode(),
             ctypes.byref(length),
-            found.ctypes.data_as(ctypes.c_void_p),
+            values.ctypes.data_as(ctypes.c_void_p),
         )
-        return found
+        return values

@@ -39,6 +39,17 @@ class Tree:
     value: Floats
     weight: Floats
 
+    @classmethod
+    def of(cls, **arrays: npt.ArrayLike) -> "Tree":
+        """Arrays of whatever type the library has."""
+        types = {"feature": np.int64, "left": np.int64, "right": np.int64, "nan_left": np.bool_}
+        return cls(
+            **{
+                name: np.asarray(values, types.get(name, np.float64))
+                for name, values in arrays.items()
+            }
+        )
+
 
 def lightgbm_text(trees: Sequence[Tree], *, n_features: int, link: str, base: float = 0.0) -> str:
     """Write trees whose leaf values add up to the raw score as a LightGBM model.

@@ -28,11 +28,11 @@ class Scaling:
     @classmethod
     def learn(cls, matrix: Matrix) -> "Scaling":
         """Learn the middle and spread of each column of (n_rows, n_columns)."""
-        known = [column[~np.isnan(column)] for column in matrix.T]
-        middle = [_middle(column) for column in known]
+        present = [column[~np.isnan(column)] for column in matrix.T]
+        middle = [_middle(column) for column in present]
         bent = [
             np.arcsinh((x - centre) / spread)
-            for x, (centre, spread) in zip(known, middle, strict=True)
+            for x, (centre, spread) in zip(present, middle, strict=True)
         ]
         return cls(
             [centre for centre, _ in middle],
@@ -69,11 +69,11 @@ class LinearModel(Saved):
 
     def raw(self, matrix: Matrix) -> Vector:
         """Log-odds, or the mean; (n_rows,)."""
-        found = np.full(len(matrix), self.intercept)
+        raw = np.full(len(matrix), self.intercept)
         # Column by column: a matrix product may round one row otherwise than many.
         for column, weight in zip(self.scaling.apply(matrix).T, self.weights, strict=True):
-            found += weight * column
-        return found
+            raw += weight * column
+        return raw
 
     def predict(self, matrix: Matrix) -> Vector:
         """Probability, or the mean; (n_rows,)."""

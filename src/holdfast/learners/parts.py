@@ -81,8 +81,8 @@ class Saved:
                 plain[name] = kind
         content = json.loads(parts[cls.FILE]) if plain else {}
         # A run of an earlier version lacks the fields that came later.
-        known = {name: _from_json(plain[name], raw) for name, raw in content.items()}
-        return cls(**values, **known)
+        values |= {name: _from_json(plain[name], raw) for name, raw in content.items()}
+        return cls(**values)
 
 
 def rebuild(kind: Any, parts: Mapping[str, bytes]) -> Any:
@@ -98,12 +98,12 @@ def rebuild(kind: Any, parts: Mapping[str, bytes]) -> Any:
 
 def _places(cls: Any) -> list[tuple[str, Any, object]]:
     """Each field's name, type and place."""
-    found = []
+    places = []
     for field in fields(cls):
         annotated = get_origin(field.type) is Annotated
         kind, place = get_args(field.type) if annotated else (field.type, None)
-        found.append((field.name, kind, place))
-    return found
+        places.append((field.name, kind, place))
+    return places
 
 
 def _json(value: object) -> bytes:

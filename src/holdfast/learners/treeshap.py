@@ -136,8 +136,8 @@ def _explain(trees: Sequence[_Tree], columns: Floats) -> Floats:
         lookups = _lookups(tree, n_rows=columns.shape[1])
         for start in range(0, columns.shape[1], _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
-            found = _look_up(tree, lookups, _Rows(tree, columns[:, rows], missing))
-            for feature, values in zip(tree.features, found.T, strict=True):
+            added = _look_up(tree, lookups, _Rows(tree, columns[:, rows], missing))
+            for feature, values in zip(tree.features, added.T, strict=True):
                 total[feature, rows] += values
     return total
 
@@ -156,13 +156,13 @@ def _look_up(tree: _Tree, lookups: Mapping[int, _Lookup], goes_left: "_Rows") ->
     """What one tree says about some rows, (n_rows, n_tree_features)."""
     n_rows = goes_left.columns.shape[1]
     total = np.zeros((n_rows, len(tree.features)))
-    found = np.empty_like(total)
+    room = np.empty_like(total)
     for node, path, case in _walk(tree, goes_left, lookups, case=np.zeros(n_rows, dtype=np.uint16)):
         lookup = lookups[node]
         for bit, inner in enumerate(lookup.nodes, start=len(path)):
             case = case | goes_left(inner) << np.uint16(bit)
         # "raise" would copy; no case is beyond the table.
-        total += lookup.values.take(case.astype(np.intp), axis=0, out=found, mode="clip")
+        total += lookup.values.take(case.astype(np.intp), axis=0, out=room, mode="clip")
     return total
 
 
@@ -171,21 +171,21 @@ def _lookups(tree: _Tree, *, n_rows: int) -> dict[int, _Lookup]:
     rows.
     """
     leaves, inner = _leaves(tree), _inner_nodes(tree)
-    found: dict[int, _Lookup] = {}
+    lookups: dict[int, _Lookup] = {}
     stack: list[tuple[int, Path]] = [(tree.root, ())]
     while stack:
         node, path = stack.pop()
         nodes = inner.get(node, ())
         cases = 1 << len(path) + len(nodes)
         if node < 0 or (cases <= _MOST_CASES and (len(nodes) + 1) * cases <= n_rows):
-            found[node] = _gathered(tree, node, path, nodes, leaves)
+            lookups[node] = _gather(tree, node, path, nodes, leaves)
         else:
             longer = path if tree.feature[node] in path else (*path, int(tree.feature[node]))
             stack += [(int(tree.right[node]), longer), (int(tree.left[node]), longer)]
-    return found
+    return lookups
 
 
-def _gathered(
+def _gather(
     tree: _Tree, node: int, path: Path, nodes: Path, leaves: Mapping[int, Floats]
 ) -> _Lookup:
     """Walk a subtree for every combination of its path's case and its own decisions."""
@@ -263,15 +263,15 @@ class _Rows:
 
 def _inner_nodes(tree: _Tree) -> dict[int, Path]:
     """Inner node -> the inner nodes of its subtree, itself first."""
-    found: dict[int, Path] = {}
+    inner: dict[int, Path] = {}
     # LightGBM numbers a node when it splits it, so children come after their parent.
     for node in range(len(tree.feature) - 1, -1, -1):
-        found[node] = (
+        inner[node] = (
             node,
-            *found.get(int(tree.left[node]), ()),
-            *found.get(int(tree.right[node]), ()),
+            *inner.get(int(tree.left[node]), ()),
+            *inner.get(int(tree.right[node]), ()),
         )
-    return found
+    return inner
 
 
 def _leaves(tree: _Tree) -> dict[int, Floats]:
@@ -281,12 +281,12 @@ def _leaves(tree: _Tree) -> dict[int, Floats]:
     for size in {len(shares) for shares in paths.values()}:
         # Leaves of equally long paths are worked out together.
         group = [leaf for leaf, shares in paths.items() if len(shares) == size]
-        found = _shapley(
+        values = _shapley(
             np.array([list(paths[leaf].values()) for leaf in group]),
             tree.value[[~leaf for leaf in group]],
         )
         place = np.array([list(paths[leaf]) for leaf in group])[:, :, None] == tree.features
-        spread = found.transpose(0, 2, 1) @ place.astype(np.float64)
+        spread = values.transpose(0, 2, 1) @ place.astype(np.float64)
         tables.update(zip(group, spread, strict=True))
     return tables
 
@@ -318,9 +318,9 @@ def _shapley(shares: Floats, values: Floats) -> Floats:
     product = np.empty((n_leaves, len(nodes), 2**size))
     product[:, :, 0] = values[:, None] * weights
     for i in range(size):
-        known, more = product[:, :, : 2**i], product[:, :, 2**i : 2 ** (i + 1)]
-        np.multiply(known, (nodes + off[:, i])[:, :, None], out=more)
-        known *= off[:, i, :, None]
+        without, with_it = product[:, :, : 2**i], product[:, :, 2**i : 2 ** (i + 1)]
+        np.multiply(without, (nodes + off[:, i])[:, :, None], out=with_it)
+        without *= off[:, i, :, None]
     integrals: Floats = (1 / off) @ product
     for i in range(size):
         # The integral leaves feature i out: the cases with and without it share the one in which it
