@@ -49,7 +49,7 @@ class BuyTillYouDie(Estimator, ABC):
         """P(alive at T + at | alive at T)."""
 
     @abstractmethod
-    def _expected(
+    def _mean_purchases(
         self, h: Histories, p: Parameters, start: FloatArray, end: FloatArray
     ) -> FloatArray:
         """Expected purchases in (T + start, T + end] of a customer alive at T."""
@@ -148,7 +148,7 @@ class BuyTillYouDie(Estimator, ABC):
         """
 
         def question(h: Histories, p: Parameters, start: FloatArray, end: FloatArray) -> FloatArray:
-            return np.maximum(self._alive(h, p) * self._expected(h, p, start, end), 0.0)
+            return np.maximum(self._alive(h, p) * self._mean_purchases(h, p, start, end), 0.0)
 
         histories = self._histories(frequency, recency, T, covariates)
         return self._ask(question, histories, start=start, end=end)

@@ -109,7 +109,7 @@ class BGBB(BuyTillYouDie):
         stayed = p["delta"] + h.T
         return np.asarray(np.exp(betaln(p["gamma"], stayed + at) - betaln(p["gamma"], stayed)))
 
-    def _expected(
+    def _mean_purchases(
         self, h: Histories, p: Parameters, start: FloatArray, end: FloatArray
     ) -> FloatArray:
         # eq. 13, as the sum over the opportunities it comes from: its (gamma - 1) has no zero to

@@ -51,7 +51,7 @@ class BGNBD(BuyTillYouDie):
             for a, b in ((0.5, 2.0), (1.0, 10.0))
         ]
 
-    def _log_odds_gone(self, h: Histories, p: Parameters) -> FloatArray:
+    def _log_odds_of_leaving(self, h: Histories, p: Parameters) -> FloatArray:
         """log P(gone) / P(alive) at T: the two terms of the likelihood, eq. 6."""
         x, shape = h.frequency, p["r"] + h.frequency
         chances = p["b"] + x + self.EARLY_CHANCES - 1
@@ -64,7 +64,7 @@ class BGNBD(BuyTillYouDie):
         # eq. 6; with one early chance, Batislam, Denizel & Filiztekin 2007, eq. 3.
         r, alpha, a, b = (p[name] for name in self.PARAMETERS)
         x, m = h.frequency, self.EARLY_CHANCES
-        log_odds = self._log_odds_gone(h, p)
+        log_odds = self._log_odds_of_leaving(h, p)
         gone = expit(log_odds)
         log_T, log_t = np.log(alpha + h.T), np.log(alpha + h.recency)
         value = (
@@ -73,7 +73,7 @@ class BGNBD(BuyTillYouDie):
             - (r + x) * log_T
             + np.logaddexp(0.0, log_odds)
         )
-        log_stayed, stayed_by_a, stayed_by_b = log_chance_to_stay(h, p, early_chances=m)
+        log_stay, stayed_by_a, stayed_by_b = log_chance_to_stay(h, p, early_chances=m)
         by_r = (
             h.by_frequency(lambda x, r: psi(r + x) - psi(r), r)
             + np.log(alpha)
@@ -83,10 +83,10 @@ class BGNBD(BuyTillYouDie):
         by_alpha = r / alpha - (r + x) * ((1 - gone) / (alpha + h.T) + gone / (alpha + h.recency))
         by_a = stayed_by_a + gone / a
         by_b = stayed_by_b - gone / np.where(gone > 0, b + x + m - 1, 1.0)
-        return value + log_stayed, np.array([r * by_r, alpha * by_alpha, a * by_a, b * by_b])
+        return value + log_stay, np.array([r * by_r, alpha * by_alpha, a * by_a, b * by_b])
 
     def _alive(self, h: Histories, p: Parameters) -> FloatArray:
-        return np.asarray(expit(-self._log_odds_gone(h, p)))
+        return np.asarray(expit(-self._log_odds_of_leaving(h, p)))
 
     def _future(
         self, h: Histories, p: Parameters
@@ -121,7 +121,7 @@ class BGNBD(BuyTillYouDie):
             **self._over_dropout(h, p),
         )
 
-    def _expected(
+    def _mean_purchases(
         self, h: Histories, p: Parameters, start: FloatArray, end: FloatArray
     ) -> FloatArray:
         # E[(1 - e^(-lambda p t)) / p], eq. 9 and 10, whose 2F1 has a pole at a = 1 that this mean
@@ -129,7 +129,7 @@ class BGNBD(BuyTillYouDie):
         shape, rate = (value[:, None] for value in self._future(h, p)[:2])
         begin, span = start[:, None], (end - start)[:, None]
 
-        def mean_given(q: FloatArray) -> FloatArray:
+        def mean_at(q: FloatArray) -> FloatArray:
             if not begin.any():
                 return np.asarray(-np.expm1(-shape * np.log1p(q * span / rate)) / q)
             until_start = np.exp(-shape * np.log1p(q * begin / rate))
@@ -137,7 +137,7 @@ class BGNBD(BuyTillYouDie):
                 -until_start * np.expm1(-shape * np.log1p(q * span / (rate + q * begin))) / q
             )
 
-        return beta_mean(mean_given, (shape * span / rate)[:, 0], **self._over_dropout(h, p))
+        return beta_mean(mean_at, (shape * span / rate)[:, 0], **self._over_dropout(h, p))
 
     def _pmf(
         self, h: Histories, p: Parameters, horizon: FloatArray, counts: FloatArray
@@ -157,7 +157,7 @@ def log_chance_to_stay(
     """
     a, b = p["a"], p["b"]
 
-    def log_stayed(x: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
+    def log_stay(x: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
         return np.asarray(betaln(a, b + x + early_chances) - betaln(a, b))
 
     def by_a(x: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
@@ -166,7 +166,7 @@ def log_chance_to_stay(
     def by_b(x: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
         return np.asarray(by_a(x, a, b) + psi(b + x + early_chances) - psi(b))
 
-    return h.by_frequency(log_stayed, a, b), h.by_frequency(by_a, a, b), h.by_frequency(by_b, a, b)
+    return h.by_frequency(log_stay, a, b), h.by_frequency(by_a, a, b), h.by_frequency(by_b, a, b)
 
 
 def negative_binomial(

@@ -131,7 +131,7 @@ class MBGCNBDk(BuyTillYouDie):
         log_T = np.log(p["alpha"] + h.T)[:, None]
         rising = (
             xlogy(ticks, (h.T - h.recency)[:, None])
-            - (self._ticks_bought(h, p)[:, None] + ticks) * log_T
+            - (self._ticks_of_purchases(h, p)[:, None] + ticks) * log_T
         )
         log_weights = h.by_frequency(log_ways, p["r"]) + rising
         peak = log_weights.max(axis=1)
@@ -139,24 +139,26 @@ class MBGCNBDk(BuyTillYouDie):
         total = weights.sum(axis=1)
         return peak + np.log(total), weights / total[:, None]
 
-    def _ticks_bought(self, h: Histories, p: Parameters) -> FloatArray:
+    def _ticks_of_purchases(self, h: Histories, p: Parameters) -> FloatArray:
         return np.asarray(p["r"] + self.k_ * h.frequency)
 
-    def _log_odds_gone(self, h: Histories, p: Parameters, log_silent: FloatArray) -> FloatArray:
+    def _log_odds_of_leaving(
+        self, h: Histories, p: Parameters, log_silent: FloatArray
+    ) -> FloatArray:
         left = np.log(p["a"]) - np.log(p["b"] + h.frequency)
         return np.asarray(
-            left - self._ticks_bought(h, p) * np.log(p["alpha"] + h.recency) - log_silent
+            left - self._ticks_of_purchases(h, p) * np.log(p["alpha"] + h.recency) - log_silent
         )
 
     def _log_likelihood(self, h: Histories, p: Parameters) -> tuple[FloatArray, FloatArray]:
         # But for the spacing of the purchases, which only k bears on (`_spacing`).
         r, alpha, a, b = (p[name] for name in self.PARAMETERS)
-        k, ticks, total = self.k_, np.arange(self.k_), self._ticks_bought(h, p)
+        k, ticks, total = self.k_, np.arange(self.k_), self._ticks_of_purchases(h, p)
         log_T, log_t = np.log(alpha + h.T), np.log(alpha + h.recency)
         log_silent, share = self._silent_ticks(h, p)
-        log_odds = self._log_odds_gone(h, p, log_silent)
+        log_odds = self._log_odds_of_leaving(h, p, log_silent)
         gone = expit(log_odds)
-        log_stayed, stayed_by_a, stayed_by_b = log_chance_to_stay(h, p, early_chances=1)
+        log_stay, stayed_by_a, stayed_by_b = log_chance_to_stay(h, p, early_chances=1)
         value = (
             h.by_frequency(lambda x, r: gammaln(r + k * x) - gammaln(r), r)
             + r * np.log(alpha)
@@ -174,10 +176,10 @@ class MBGCNBDk(BuyTillYouDie):
         )
         by_a, by_b = stayed_by_a + gone / a, stayed_by_b - gone / (b + h.frequency)
         score = np.array([r * by_r, alpha * by_alpha, a * by_a, b * by_b])
-        return value + log_stayed + np.logaddexp(0.0, log_odds), score
+        return value + log_stay + np.logaddexp(0.0, log_odds), score
 
     def _alive(self, h: Histories, p: Parameters) -> FloatArray:
-        return np.asarray(expit(-self._log_odds_gone(h, p, self._silent_ticks(h, p)[0])))
+        return np.asarray(expit(-self._log_odds_of_leaving(h, p, self._silent_ticks(h, p)[0])))
 
     def _survival(self, h: Histories, p: Parameters, at: FloatArray) -> FloatArray:
         survival = np.ones(len(h))
@@ -186,14 +188,12 @@ class MBGCNBDk(BuyTillYouDie):
             survival[rows] -= (np.exp(leaves) * at_least).sum(axis=1)
         return survival
 
-    def _expected(
+    def _mean_purchases(
         self, h: Histories, p: Parameters, start: FloatArray, end: FloatArray
     ) -> FloatArray:
-        return self._expected_until(h, p, end) - (
-            self._expected_until(h, p, start) if start.any() else 0.0
-        )
+        return self._mean_until(h, p, end) - (self._mean_until(h, p, start) if start.any() else 0.0)
 
-    def _expected_until(self, h: Histories, p: Parameters, t: FloatArray) -> FloatArray:
+    def _mean_until(self, h: Histories, p: Parameters, t: FloatArray) -> FloatArray:
         # The n-th purchase happens if its tick comes and the customer survived the n - 1 before.
         expected = np.zeros(len(h))
         for counts, rows, at_least in self._blocks(h, p, t):
@@ -216,7 +216,7 @@ class MBGCNBDk(BuyTillYouDie):
         """P(the clock brings at least `counts` purchases in t, were nobody to leave), shape `(n,
         len(counts))`.
         """
-        share, total = self._silent_ticks(h, p)[1], self._ticks_bought(h, p)[:, None]
+        share, total = self._silent_ticks(h, p)[1], self._ticks_of_purchases(h, p)[:, None]
         come = (t / (p["alpha"] + h.T + t))[:, None]
         at_least = np.zeros((len(h), len(counts)))
         for tick in range(self.k_):

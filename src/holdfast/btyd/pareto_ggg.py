@@ -287,7 +287,7 @@ class ParetoGGG(Estimator):
         """
 
         return self._ask(
-            _AliveCustomers.expected,
+            _AliveCustomers.mean_purchases,
             (frequency, recency, T),
             sum_log_gaps,
             start=start,
@@ -369,7 +369,7 @@ class _AliveCustomers:
         """P(no purchase in (T, T + horizon]), `(n,)`."""
         return np.asarray(np.clip(1 - self.alive * self.comes(horizon).mean(axis=1), 0.0, 1.0))
 
-    def expected(self, start: FloatArray, end: FloatArray) -> FloatArray:
+    def mean_purchases(self, start: FloatArray, end: FloatArray) -> FloatArray:
         """Expected purchases in (T + start, T + end], `(n,)`."""
         return np.asarray(self.alive * (self.purchases(end) - self.purchases(start)))
 

@@ -93,7 +93,7 @@ class ParetoNBD(BuyTillYouDie):
         # Of a customer alive at T, mu ~ Gamma(s, beta + T): the lifetime is Pareto from there on.
         return np.asarray(np.exp(-p["s"] * np.log1p(at / (p["beta"] + h.T))))
 
-    def _expected(
+    def _mean_purchases(
         self, h: Histories, p: Parameters, start: FloatArray, end: FloatArray
     ) -> FloatArray:
         # eq. 41 for (0, t]; its (s - 1) in the denominator cancels, so that s = 1 needs no case of

@@ -56,22 +56,7 @@ def summarise_transactions(
     >>> table.select("who", "frequency", "recency", "T", "monetary_value").rows()
     [('a', 2.0, 30.0, 30.0, 30.0), ('b', 0.0, 0.0, 10.0, 0.0)]
     """
-    frame = pl.DataFrame(transactions)
-    columns = [name for name in (customer, day, amount) if name is not None]
-    if missing := [name for name in columns if name not in frame.columns]:
-        raise DataError(f"there is no column '{missing[0]}'", fix="name a column of the table")
-    if not frame.schema[day].is_temporal():
-        raise DataError(
-            f"'{day}' is {frame.schema[day]}, not a date", fix="parse it as a date first"
-        )
-    spent = pl.col(amount).cast(pl.Float64) if amount else pl.lit(0.0)
-    days = (
-        frame.select(pl.col(customer), pl.col(day).cast(pl.Date).alias("_day"), _spent=spent)
-        .drop_nulls()
-        .group_by(customer, "_day")
-        .agg(pl.col("_spent").sum())
-        .sort(customer, "_day")
-    )
+    days = _purchase_days(pl.DataFrame(transactions), customer, day, amount)
     end = pl.lit(until) if until else days["_day"].max()
     first, last = pl.col("_day").min(), pl.col("_day").max()
 
@@ -90,3 +75,23 @@ def summarise_transactions(
         )
     )
     return table if amount else table.drop("monetary_value")
+
+
+def _purchase_days(
+    frame: pl.DataFrame, customer: str, day: str, amount: str | None
+) -> pl.DataFrame:
+    """Each customer's days of purchase in their order, and what was spent on each."""
+    for name in (customer, day, amount):
+        if name is not None and name not in frame.columns:
+            raise DataError(f"there is no column '{name}'", fix="name a column of the table")
+    if not frame.schema[day].is_temporal():
+        kind = frame.schema[day]
+        raise DataError(f"'{day}' is {kind}, not a date", fix="parse it as a date first")
+    spent = pl.col(amount).cast(pl.Float64) if amount else pl.lit(0.0)
+    return (
+        frame.select(pl.col(customer), pl.col(day).cast(pl.Date).alias("_day"), _spent=spent)
+        .drop_nulls()
+        .group_by(customer, "_day")
+        .agg(pl.col("_spent").sum())
+        .sort(customer, "_day")
+    )

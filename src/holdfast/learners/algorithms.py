@@ -134,13 +134,10 @@ class Recipe:
 
 def _spellings(algorithm: str, estimator: type) -> dict[str, str]:
     """Every accepted spelling of a parameter -> the one that all its aliases share."""
-    inits = [inspect.signature(base.__init__) for base in inspect.getmro(estimator)]  # type: ignore[misc]
-    names = {
-        name: name
-        for init in inits
-        for name in init.parameters
-        if name not in ("self", "args", "kwargs")
-    }
+    names: dict[str, str] = {}
+    for base in inspect.getmro(estimator):
+        parameters = inspect.signature(vars(base).get("__init__", object.__init__)).parameters
+        names |= {name: name for name in parameters if name not in ("self", "args", "kwargs")}
     if algorithm == "lightgbm":
         from lightgbm.basic import _ConfigAliases
 

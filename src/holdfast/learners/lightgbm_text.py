@@ -42,12 +42,9 @@ class Tree:
     @classmethod
     def of(cls, **arrays: npt.ArrayLike) -> "Tree":
         """Arrays of whatever type the library has."""
-        types = {"feature": np.int64, "left": np.int64, "right": np.int64, "nan_left": np.bool_}
+        kinds = {"feature": np.int64, "left": np.int64, "right": np.int64, "nan_left": np.bool_}
         return cls(
-            **{
-                name: np.asarray(values, types.get(name, np.float64))
-                for name, values in arrays.items()
-            }
+            **{name: np.asarray(x, kinds.get(name, np.float64)) for name, x in arrays.items()}
         )
 
 
