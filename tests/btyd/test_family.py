@@ -224,7 +224,7 @@ def test_what_cannot_be_learnt_is_said(name):
         (([1], [3], [2]), r"recency outside 0\.\.T"),
         (([0], [1], [2]), "disagree"),
         (([1], [0], [2]), "disagree"),
-        (([1, 1], [1], [2, 3, 4]), "2, 1, 3 rows"),
+        (([1, 1], [1], [2, 3, 4]), r"shapes \(2,\), \(1,\), \(3,\)"),
     ],
 )
 def test_impossible_histories_are_refused(history, complaint):

@@ -10,8 +10,6 @@ import numpy.typing as npt
 from holdfast.arrays import FloatArray, Numbers
 from holdfast.errors import DataError
 
-NO_COVARIATES: tuple[str, ...] = ()
-
 
 @dataclass(frozen=True)
 class Histories:
@@ -109,7 +107,7 @@ def check_histories(
     T: Numbers,
     covariates: Numbers | None = None,
     *,
-    names: tuple[str, ...] = NO_COVARIATES,
+    names: tuple[str, ...] = (),
 ) -> Histories:
     """Histories from what a caller passed.
 
@@ -122,38 +120,25 @@ def check_histories(
     columns = [
         np.atleast_1d(np.asarray(column, dtype=np.float64)) for column in (frequency, recency, T)
     ]
-    if any(column.ndim != 1 for column in columns):
+    if any(column.ndim != 1 for column in columns) or len({*map(len, columns)} - {1}) > 1:
+        shapes = ", ".join(str(column.shape) for column in columns)
         raise DataError(
-            "frequency, recency and T must have one dimension", fix="pass one value per customer"
+            f"frequency, recency and T have shapes {shapes}", fix="pass one value per customer"
         )
-    try:
-        x, t_x, age = np.broadcast_arrays(*columns)
-    except ValueError:
-        sizes = ", ".join(str(len(column)) for column in columns)
-        raise DataError(
-            f"frequency, recency and T have {sizes} rows", fix="pass one value per customer"
-        ) from None
+    x, t_x, age = np.broadcast_arrays(*columns)
+    finite = np.isfinite(x) & np.isfinite(t_x) & np.isfinite(age)
+    whole = (x >= 0) & (x == np.floor(x))
+    ordered = (t_x >= 0) & (t_x <= age)
+    _refuse(~finite, "a value that is not finite", "remove them")
+    _refuse(~whole, "a frequency that is no whole number >= 0", "count repeat purchases")
     _refuse(
-        ~(np.isfinite(x) & np.isfinite(t_x) & np.isfinite(age)),
-        "a value that is not finite",
-        "remove them",
-    )
-    _refuse(
-        (x < 0) | (x != np.floor(x)),
-        "a frequency that is no whole number >= 0",
-        "count repeat purchases",
-    )
-    _refuse(
-        (t_x < 0) | (t_x > age),
-        "recency outside 0..T",
-        "recency is the age at the last purchase, T the age now",
+        ~ordered, "recency outside 0..T", "recency is the age at the last purchase, T the age now"
     )
     _refuse(
         (x == 0) != (t_x == 0),
         "frequency and recency that disagree on whether there was a repeat purchase",
         "recency runs from the first to the last purchase (not from the last to now), and "
-        "purchases of one moment "
-        "count as one",
+        "purchases of one moment count as one",
     )
     return Histories(x, t_x, age, _check_covariates(covariates, names=names, n_rows=len(x)))
 
@@ -210,11 +195,7 @@ def _check_covariates(values: Numbers | None, *, names: tuple[str, ...], n_rows:
     if table.ndim == 1:
         table = table[:, None]
     if table.shape != (n_rows, len(names)):
-        wanted = (
-            f"({n_rows}, {len(names)}): {', '.join(names)}"
-            if names
-            else f"({n_rows}, 0): the model has none"
-        )
+        wanted = f"({n_rows}, {len(names)}): {', '.join(names) or 'the model has none'}"
         raise DataError(
             f"covariates have shape {table.shape}, expected {wanted}",
             fix="pass one column per name",
