@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from holdfast.errors import DataError, StudyError
-from holdfast.ingest.snapshot import Snapshot, read_snapshot, snapshot_features
+from holdfast.ingest.snapshot import Snapshot, derive_columns, read_snapshot
 from holdfast.ingest.validation import Rows
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study
@@ -97,8 +97,8 @@ def test_a_column_that_is_the_label_under_another_name_is_hidden_from_both_model
     }
     snapshot = Study.from_dict(raw).snapshot
     assert snapshot is not None
-    assert snapshot.hidden_from("churn") == {"Status", "b"}
-    assert snapshot.hidden_from("value") == {"Status"}
+    assert snapshot.columns_hidden_from("churn") == {"Status", "b"}
+    assert snapshot.columns_hidden_from("value") == {"Status"}
 
 
 def test_one_bad_number_in_a_hundred_is_quarantined_with_its_row(read: Reader) -> None:
@@ -172,20 +172,20 @@ def test_the_original_snapshot_reads_as_its_authors_counted(
     assert (found.frame["value"] - value).abs().max() == pytest.approx(0, abs=1e-9)
     given = found.frame.select(name for name in found.columns if name in truth.columns)
     batch = found.frame.select(found.columns)
-    assert snapshot_features(original, given).equals(batch)
+    assert derive_columns(original, given).equals(batch)
     raw = truth.drop("Customer_ID")
     for i in range(0, 10_000, 400):
-        assert snapshot_features(original, raw[i]).equals(batch[i])
+        assert derive_columns(original, raw[i]).equals(batch[i])
 
 
 def test_one_new_customer_is_ready_in_milliseconds(bench_data: Path) -> None:
     original = Study.from_dict(ORIGINAL)
     raw = pl.read_csv(bench_data / "ecommerce_user_segmentation.csv", n_rows=1)
-    snapshot_features(original, raw)
+    derive_columns(original, raw)
     seconds = []
     for _ in range(20):
         begun = perf_counter()
-        snapshot_features(original, raw)
+        derive_columns(original, raw)
         seconds.append(perf_counter() - begun)
     # 3 ms alone on one core; the bound leaves room for a busy machine.
     assert min(seconds) < 0.03

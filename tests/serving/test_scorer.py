@@ -14,7 +14,7 @@ from holdfast import study as studies
 from holdfast.errors import DataError
 from holdfast.features import feature_tables
 from holdfast.ingest.order_log import read_order_log
-from holdfast.ingest.snapshot import snapshot_features
+from holdfast.ingest.snapshot import derive_columns
 from holdfast.io.warehouse import Warehouse
 from holdfast.segments import SegmentRule
 from holdfast.serving.formulas import compile_formula
@@ -175,7 +175,7 @@ def test_compiled_formulas_give_what_the_database_gives(a: float | None, b: floa
         }
     )
     frame = pl.DataFrame({"a": [a], "b": [b]}, schema={"a": pl.Float64, "b": pl.Float64})
-    expected = snapshot_features(study, frame).row(0, named=True)
+    expected = derive_columns(study, frame).row(0, named=True)
     for index, text in enumerate(FORMULAS):
         formula = compile_formula(text)
         assert formula is not None

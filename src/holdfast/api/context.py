@@ -67,7 +67,7 @@ class Context:
         """Write down when keys were last used; returns why it could not, if so."""
         used, self._used = self._used, {}
         try:
-            self.keys.used(used)
+            self.keys.record_use(used)
         except RunError as error:
             return str(error)
         return ""

@@ -157,7 +157,10 @@ def snapshot_table(study: Study, ingested: Snapshot) -> Table:
         churned=frame["churned"],
         customer=frame["customer_id"],
         value=frame["value"] if "value" in frame.columns else None,
-        hidden={"churn": snapshot.hidden_from("churn"), "value": snapshot.hidden_from("value")},
+        hidden={
+            "churn": snapshot.columns_hidden_from("churn"),
+            "value": snapshot.columns_hidden_from("value"),
+        },
         days=ingested.days,
         test=frame["is_test"].to_numpy() if "is_test" in frame.columns else None,
         cutoff_day=frame["row_cutoff_day"] if "row_cutoff_day" in frame.columns else None,

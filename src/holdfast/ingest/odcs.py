@@ -202,25 +202,20 @@ def _read_limit(rule: Mapping[str, Any], where: str) -> Limit:
 
 def _read_property(raw: Mapping[str, Any], where: str, skipped: list[str]) -> ColumnRule:
     here = f"{where}.{raw.get('name')}"
-    for key in raw:
-        _check(key, _PROPERTY_KEYS, here)
-    options = raw.get("logicalTypeOptions") or {}
-    for key in options:
-        _check(key, (*_OPTIONS, *_IGNORED_OPTIONS), f"{here}: logicalTypeOptions")
-    kind = _check(str(raw.get("logicalType", "string")), _KINDS, f"{here}: logicalType")
+    options, custom = raw.get("logicalTypeOptions") or {}, _read_custom(raw)
+    kind = _check_keys(raw, options, here)
     rules = list(_runnable(raw.get("quality"), here, skipped))
     metrics = {rule["metric"] for rule in rules}
     arguments: dict[str, Any] = {}
     for rule in rules:
         arguments |= rule.get("arguments") or {}
-    promised = options | ({"pattern": arguments["pattern"]} if "pattern" in arguments else {})
-    custom = _read_custom(raw)
+    bounds = {**options, **{key: arguments[key] for key in ("pattern",) if key in arguments}}
     link = (raw.get("relationships") or [{}])[0]
     enforcement = _read_custom(link).get(_ENFORCEMENT, "quarantine")
     missing = arguments.get("missingValues", ())
     return ColumnRule(
         name=str(raw["name"]),
-        kind=_KINDS[kind],
+        kind=kind,
         role=custom.get("holdfastRole"),
         unit=custom.get("unit"),
         description=raw.get("description"),
@@ -231,8 +226,17 @@ def _read_property(raw: Mapping[str, Any], where: str, skipped: list[str]) -> Co
         refers_to=link.get("to"),
         is_enforced="to" in link and enforcement == "quarantine",
         limits=tuple(_read_limit(rule, here) for rule in rules),
-        options={key: promised[key] for key in _OPTIONS if key in promised},
+        options={key: bounds[key] for key in _OPTIONS if key in bounds},
     )
+
+
+def _check_keys(raw: Mapping[str, Any], options: Mapping[str, Any], where: str) -> Kind:
+    """Refuse a misspelt key of a column, and return the column's kind."""
+    for key in raw:
+        _check(key, _PROPERTY_KEYS, where)
+    for key in options:
+        _check(key, (*_OPTIONS, *_IGNORED_OPTIONS), f"{where}: logicalTypeOptions")
+    return _KINDS[_check(str(raw.get("logicalType", "string")), _KINDS, f"{where}: logicalType")]
 
 
 def _read_custom(raw: Mapping[str, Any]) -> dict[str, Any]:

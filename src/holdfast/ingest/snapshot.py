@@ -122,7 +122,7 @@ def read_snapshot(study: Study, warehouse: Warehouse) -> Snapshot:
     )
 
 
-def snapshot_features(study: Study, raw: pl.DataFrame) -> pl.DataFrame:
+def derive_columns(study: Study, raw: pl.DataFrame) -> pl.DataFrame:
     """Add the derived columns to given columns of new customers, as the batch worked them out.
 
     Returns

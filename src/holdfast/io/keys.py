@@ -88,7 +88,7 @@ class KeyFile:
             keys[key_id] = replace(keys[key_id], revoked_at=keys[key_id].revoked_at or _now())
             return keys[key_id]
 
-    def used(self, when: Mapping[str, datetime]) -> None:
+    def record_use(self, when: Mapping[str, datetime]) -> None:
         """Record when keys were last used; an earlier time changes nothing."""
         if not when:
             return

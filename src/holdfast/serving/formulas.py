@@ -43,9 +43,9 @@ def add_derived(study: Study, given: pl.DataFrame) -> pl.DataFrame:
         return given
     # A server that answers one by one never needs the database: it is not to wait for it when it
     # starts.
-    from holdfast.ingest.snapshot import snapshot_features
+    from holdfast.ingest.snapshot import derive_columns
 
-    return snapshot_features(study, given)
+    return derive_columns(study, given)
 
 
 def _finite(value: float | None) -> float | None:

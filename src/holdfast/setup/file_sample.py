@@ -50,7 +50,7 @@ class Sample:
         """Let the rows go."""
         self._database.close()
 
-    def filled(self, name: str) -> int:
+    def count_filled(self, name: str) -> int:
         """How many cells of a column hold something."""
         return self._count(f"count({self._text(name)})")
 
@@ -67,7 +67,7 @@ class Sample:
         """)
         return [value for (value,) in rows]
 
-    def repeated(self, names: Sequence[str]) -> int:
+    def count_repeated(self, names: Sequence[str]) -> int:
         """How many rows equal an earlier one in these columns."""
         columns = ", ".join(self._fields[name].sql for name in names)
         return self.height - self._count("count(*)", f"(SELECT DISTINCT {columns} FROM sample)")
@@ -136,7 +136,7 @@ class Sample:
 
     def _nearly_all(self, name: str, condition: str) -> bool:
         count = self._count(f"count(*) FILTER ({condition})")
-        return count > 0 and count >= _MOSTLY * self.filled(name)
+        return count > 0 and count >= _MOSTLY * self.count_filled(name)
 
     def _text(self, name: str) -> str:
         return f"nullif(trim(CAST({self._fields[name].sql} AS VARCHAR)), '')"

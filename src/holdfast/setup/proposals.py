@@ -47,13 +47,7 @@ def log_study(draft: Draft, sample: Sample, *, path: str, csv: Csv | None) -> No
     draft.put("horizons_days", horizons, why, sure=sample.complete)
     draft.section("transactions")
     draft.put("path", path, "the file")
-    repeated, why = sample.repeated(sample.names), "no row repeats another"
-    if repeated:
-        why = (
-            f"{repeated:,} of {sample.height:,} rows repeat an earlier one: purchases, or double "
-            'entries ("drop")?'
-        )
-    draft.put("exact_duplicates", "keep", why, sure=not repeated)
+    _duplicates(draft, sample)
     if csv is not None:
         _csv(draft, csv, "transactions")
         others = ", ".join(str(each) for each in formats if each != chosen)
@@ -65,6 +59,16 @@ def log_study(draft: Draft, sample: Sample, *, path: str, csv: Csv | None) -> No
     draft.put("horizon_days", horizons[:2][-1], "a customer who buys nothing for so long has left")
     draft.section("value")
     draft.put("horizon_days", horizons[:3][-1], "revenue is predicted for so long")
+
+
+def _duplicates(draft: Draft, sample: Sample) -> None:
+    repeated, why = sample.count_repeated(sample.names), "no row repeats another"
+    if repeated:
+        why = (
+            f"{repeated:,} of {sample.height:,} rows repeat an earlier one: purchases, or double "
+            'entries ("drop")?'
+        )
+    draft.put("exact_duplicates", "keep", why, sure=not repeated)
 
 
 def snapshot_study(
@@ -95,7 +99,7 @@ def snapshot_study(
     if csv is not None:
         _csv(draft, csv, "snapshot")
     draft.section("snapshot.columns")
-    unique = sample.repeated([customer]) == 0
+    unique = sample.count_repeated([customer]) == 0
     draft.put("customer_id", customer, "one row each" if unique else "but it repeats", sure=unique)
     draft.section("snapshot.labels")
     draft.put("churned", churned, why, sure=bool(hidden) and why.startswith("a column"))
@@ -167,7 +171,7 @@ def _columns(draft: Draft, columns: dict[str, str]) -> None:
 def _returns_and_rules(draft: Draft, sample: Sample, columns: dict[str, str]) -> None:
     order, product = columns.get("order_id"), columns.get("product_id")
     cancelled = sample.count(order, "C%") if order else 0
-    if order and 0 < cancelled < sample.filled(order) / 2:
+    if order and 0 < cancelled < sample.count_filled(order) / 2:
         draft.section("transactions.returns")
         draft.put(
             "when", f"{quoted(order)} LIKE 'C%'", f"{cancelled:,} rows: cancellations?", sure=False

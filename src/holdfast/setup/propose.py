@@ -122,15 +122,11 @@ def _kind(sample: Sample) -> str:
     """A log has a date, and customers who come back; a snapshot has one row for each, or no date at
     all.
     """
-    columns = log_columns(sample, {})
+    columns, churned = log_columns(sample, {}), column_for(sample, "churned")
     customer = columns.get("customer_id")
-    labelled = column_for(sample, "churned") or column_for(sample, "recency")
-    if "occurred_at" not in columns and find_misnamed(sample, "occurred_at") and not labelled:
-        return "log"
-    if "occurred_at" not in columns or (customer is None and column_for(sample, "churned")):
-        return "snapshot"
+    if "occurred_at" not in columns:
+        labelled = churned or column_for(sample, "recency")
+        return "snapshot" if labelled or not find_misnamed(sample, "occurred_at") else "log"
     if customer is None:
-        return "log"
-    return (
-        "snapshot" if sample.repeated([customer]) == 0 and column_for(sample, "churned") else "log"
-    )
+        return "snapshot" if churned else "log"
+    return "snapshot" if churned and sample.count_repeated([customer]) == 0 else "log"

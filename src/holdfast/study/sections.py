@@ -20,10 +20,10 @@ def _day(text: str) -> str:
     return text
 
 
-def require_known(word: str, known: Sequence[str], problem: str) -> None:
+def require_known(word: str, choices: Sequence[str], problem: str) -> None:
     """Raise StudyError, which names the nearest known word, where `word` is none of them."""
-    if word not in known:
-        raise StudyError(problem, fix=nearest(word, known), value=word)
+    if word not in choices:
+        raise StudyError(problem, fix=nearest(word, choices), value=word)
 
 
 Expr = Annotated[str, AfterValidator(_expression)]

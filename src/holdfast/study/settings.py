@@ -69,7 +69,7 @@ class Task(Section):
     """Passed to the named algorithm."""
 
     @model_validator(mode="after")
-    def _known(self) -> "Task":
+    def _check_algorithms(self) -> "Task":
         for name in (*self.candidates, *([] if self.algorithm == "auto" else [self.algorithm])):
             require_known(name, ALGORITHMS, f"there is no algorithm '{name}'")
         if self.parameters and self.algorithm == "auto":

@@ -149,7 +149,7 @@ class Events(Source):
     """The log's word -> Holdfast's word. Other kinds are set aside."""
 
     @model_validator(mode="after")
-    def _known(self) -> "Events":
+    def _check_kinds(self) -> "Events":
         for kind in self.kinds.values():
             require_known(kind, ENGAGEMENT_KINDS, f"[events.kinds] maps to '{kind}'")
         return self
@@ -263,7 +263,7 @@ class SnapshotSource(Source):
     cross_validation_folds: int = Field(5, ge=2, le=20)
     """Folds over customers, beside the split."""
 
-    def hidden_from(self, task: Literal["churn", "value"]) -> frozenset[str]:
+    def columns_hidden_from(self, task: Literal["churn", "value"]) -> frozenset[str]:
         """Columns that a model may not see: those the study hides, and any column that is itself a
         label.
         """

@@ -95,7 +95,7 @@ def _snapshot_of(study: Study) -> SnapshotSource:
 
 
 def _visible(snapshot: SnapshotSource, task: TaskName, columns: Sequence[str]) -> tuple[str, ...]:
-    return tuple(name for name in columns if name not in snapshot.hidden_from(task))
+    return tuple(name for name in columns if name not in snapshot.columns_hidden_from(task))
 
 
 @dataclass(frozen=True)
