@@ -16,7 +16,7 @@ from holdfast.io.runs import Registry, Run
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Silence, Steps
 from holdfast.runs.publish import facts, write_json, write_tables
-from holdfast.runs.train_and_score import Outcome, log_outcome, snapshot_outcome
+from holdfast.runs.train_and_score import Outcome, train_and_score
 from holdfast.serving.load import mark_loaded
 from holdfast.setup.simulate import simulate_to
 from holdfast.study import Study
@@ -122,9 +122,7 @@ def _published(study: Study, created_at: str, *, customers: int | None) -> Run:
     with registry.staging() as staging:
         (staging / "scratch").mkdir()
         with Warehouse(staging / "scratch") as warehouse:
-            found = (log_outcome if study.transactions else snapshot_outcome)(
-                study, warehouse, Steps(Silence())
-            )
+            found = train_and_score(study, warehouse, Steps(Silence()))
         folder = staging / "run"
         summary = {"created_at": created_at, "seconds": {}, **found.summary}
         write_tables(folder, found)

@@ -34,7 +34,7 @@ from holdfast.models.purchase_counts.btyd_pair import history_of
 from holdfast.models.purchase_counts.business_time import Clock
 from holdfast.models.purchase_counts.histories import histories_at
 from holdfast.models.training_set import TrainingData
-from holdfast.serving.score import predicted
+from holdfast.serving.score import add_predictions
 from holdfast.setup.simulate import simulate_to
 from holdfast.study import Study
 from holdfast.synthetic import Shop, simulate
@@ -108,7 +108,7 @@ def told_of_one_order(
     hidden = () if basket else (*GIVEN, *of_basket)
     seen, frame = replace(history, features=history.features.drop(hidden)), base.drop(hidden)
     models = fit_models(study, seen, now=history.end_day)
-    told = horizons_table(study, models, frame, predicted(models.tasks, frame))
+    told = horizons_table(study, models, frame, add_predictions(models.tasks, frame))
     once = frame.filter(n_purchases=1).select("customer_id").join(truth, on="customer_id")
     rows = {
         days: once.join(told.filter(horizon_days=days), on="customer_id")

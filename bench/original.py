@@ -22,7 +22,7 @@ from bench._figures import Figure, at_most, in_child, show
 from holdfast.io.runs import Registry, Run
 from holdfast.serving.load import load_models, load_rule
 from holdfast.serving.predict import predict_customer
-from holdfast.serving.score import predicted
+from holdfast.serving.score import add_predictions
 from holdfast.study import SEGMENT_NAMES
 
 STUDY = Path(__file__).parents[1] / "examples" / "original" / "holdfast.toml"
@@ -131,7 +131,7 @@ def told(run: Run) -> Iterator[Figure]:
     )
     models = load_models(run)
     rows = features.sample(ALONE, seed=1)
-    differs = unlike((rule.assign(predicted(models, rows[i])) for i in range(ALONE)), scores)
+    differs = unlike((rule.assign(add_predictions(models, rows[i])) for i in range(ALONE)), scores)
     yield Figure(f"the same, through the models, of {ALONE}", differs, "0", differs == 0)
     answer = predict_customer(run, "CUST00001")
     yield Figure("reasons told for CUST00001", len(answer["reasons"]))

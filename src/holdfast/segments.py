@@ -100,9 +100,9 @@ class RankTable:
         """
         distinct, counts, below = self._arrays
         place = np.searchsorted(distinct, scores)
-        known = place < len(distinct)
-        known[known] = distinct[place[known]] == scores[known]
-        equal = np.where(known, counts[place], 0)
+        listed = place < len(distinct)
+        listed[listed] = distinct[place[listed]] == scores[listed]
+        equal = np.where(listed, counts[place], 0)
         ranks: Floats = np.minimum((below[place] + (equal + 1) / 2) / below[-1], 1.0)
         return ranks
 
@@ -332,7 +332,7 @@ def _learn_signals(
     risk: Mapping[str, float], base: pl.DataFrame
 ) -> tuple[tuple[Signal, ...], dict[str, str]]:
     ranges = {name: _range(base, name, weight) for name, weight in risk.items()}
-    kept = {name: found for name, found in ranges.items() if not isinstance(found, str)}
+    kept = {name: limits for name, limits in ranges.items() if not isinstance(limits, str)}
     total = sum(risk[name] for name in kept)
     signals = (
         Signal(name=name, weight=risk[name] / total, low=low, high=high)

@@ -18,7 +18,7 @@ from holdfast.io.runs import Registry, Run
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Silence, Steps
 from holdfast.runs.publish import facts, write_json, write_tables
-from holdfast.runs.train_and_score import snapshot_outcome
+from holdfast.runs.train_and_score import train_and_score
 from holdfast.serving.load import mark_loaded
 from holdfast.study import Study
 
@@ -82,7 +82,7 @@ def publish(study: Study, *, created_at: str) -> Run:
     with registry.staging() as staging:
         (staging / "scratch").mkdir()
         with Warehouse(staging / "scratch") as warehouse:
-            outcome = snapshot_outcome(study, warehouse, Steps(Silence()))
+            outcome = train_and_score(study, warehouse, Steps(Silence()))
         folder = staging / "run"
         summary = {"created_at": created_at, "seconds": {}, **outcome.summary}
         write_tables(folder, outcome)

@@ -10,8 +10,7 @@ import pytest
 from holdfast import tables
 from holdfast.explain import Explanation, Wording, explain, reasons, roles, top_reasons
 from holdfast.explain.reasons import _strongest
-from holdfast.features.catalogue import FEATURES, FEATURES_BY_NAME
-from holdfast.features.words import say
+from holdfast.features.catalogue import FEATURES
 from holdfast.learners.design import Attribution
 from holdfast.study.settings import Explain
 
@@ -102,20 +101,6 @@ def test_a_feature_of_the_catalogue_is_told_in_its_own_words():
         "3 days",
         "8 days",
     ]
-
-
-def test_every_feature_is_told_as_the_catalogue_tells_it_for_one_customer():
-    rng = np.random.default_rng(0)
-    numbers = {
-        f.name: [None, 0.0, *rng.uniform(0, 1 if f.unit in ("share", "season") else 900, 3)]
-        for f in FEATURES
-    }
-    rows = pl.DataFrame(numbers, schema=dict.fromkeys(numbers, pl.Float64))
-    wording = Wording.learn(rows, columns=rows.columns, catalogue=True, currency="GBP")
-    units = {name: feature.unit for name, feature in FEATURES_BY_NAME.items()}
-    for feature in FEATURES:
-        alone = [say(feature, row, units, currency="GBP") for row in rows.iter_rows(named=True)]
-        assert wording.sentences(feature.name, rows).to_list() == alone
 
 
 def test_a_snapshot_column_that_has_a_features_name_keeps_its_own_words():

@@ -10,7 +10,7 @@ import polars as pl
 
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Silence, Steps
-from holdfast.runs.train_and_score import Outcome, log_outcome
+from holdfast.runs.train_and_score import Outcome, train_and_score
 from holdfast.study import Study
 
 START = date(2020, 1, 1)
@@ -38,7 +38,7 @@ def told(orders: Orders, folder: Path, **churn: int) -> Outcome:
     )
     (folder / "scratch").mkdir()
     with Warehouse(folder / "scratch") as warehouse:
-        return log_outcome(study, warehouse, Steps(Silence()))
+        return train_and_score(study, warehouse, Steps(Silence()))
 
 
 def names(outcome: Outcome) -> set[str]:

@@ -1,4 +1,4 @@
-"""Backtest: what was predicted at a cutoff, held against what happened after it, beside the naive
+"""Evidence: what was predicted at a cutoff, held against what happened after it, beside the naive
 baseline.
 """
 
@@ -13,7 +13,7 @@ import polars as pl
 from holdfast import metrics
 from holdfast.arrays import Vector
 from holdfast.findings import Finding
-from holdfast.metrics import Metric, intervals, paired_interval
+from holdfast.metrics import Interval, Metric, intervals, paired_interval
 from holdfast.models.prediction_intervals import Intervals
 from holdfast.tables import EVIDENCE, HORIZON_EVIDENCE, PREDICTIONS
 
@@ -107,14 +107,11 @@ VALUE_METRICS: dict[str, Metric] = {
     "mae": metrics.mae,
 }
 
-
 _COMPARED: Mapping[TaskName, dict[str, Metric]] = {
     "churn": {"roc_auc": metrics.roc_auc, "brier": metrics.brier, "log_loss": metrics.log_loss},
     "value": {"wape": metrics.wape, "spearman": metrics.spearman},
 }
-
-
-_OF_HORIZONS: Mapping[TaskName, dict[str, Metric]] = {
+_BY_HORIZON: Mapping[TaskName, dict[str, Metric]] = {
     "churn": {"roc_auc": metrics.roc_auc, "brier": metrics.brier},
     "value": {name: VALUE_METRICS[name] for name in ("wape", "spearman", "total_ratio")},
 }
@@ -127,10 +124,15 @@ def metrics_of(task: TaskName, *, threshold: float) -> dict[str, Metric]:
 
 def evidence_of(forecasts: Sequence[Forecast], *, threshold: float, seed: int) -> pl.DataFrame:
     """The EVIDENCE table: every metric of every model, with its customer bootstrap."""
-    rows: list[_Row] = []
-    for forecast in forecasts:
-        rows += _figures(forecast, metrics_of(forecast.task, threshold=threshold), seed)
-        rows += [*_paired(forecast, seed), *_spread(forecast, seed)]
+    rows = [
+        row
+        for forecast in forecasts
+        for row in (
+            *_figures(forecast, metrics_of(forecast.task, threshold=threshold), seed),
+            *_differences(forecast, seed),
+            *_interval_figures(forecast, seed),
+        )
+    ]
     return EVIDENCE.check(pl.DataFrame(rows, schema=EVIDENCE.schema, orient="row"))
 
 
@@ -140,67 +142,52 @@ def horizon_evidence_of(forecasts: Mapping[int, Sequence[Forecast]], *, seed: in
     """
     rows = [
         (days, *row)
-        for days, told in forecasts.items()
-        for forecast in told
+        for days, of_horizon in forecasts.items()
+        for forecast in of_horizon
         for row in (
-            *_figures(forecast, _OF_HORIZONS[forecast.task], seed),
-            *_spread(forecast, seed),
+            *_figures(forecast, _BY_HORIZON[forecast.task], seed),
+            *_interval_figures(forecast, seed),
         )
     ]
     return HORIZON_EVIDENCE.check(pl.DataFrame(rows, schema=HORIZON_EVIDENCE.schema, orient="row"))
 
 
+def _row(forecast: Forecast, model: str, metric: str, figure: Interval) -> _Row:
+    ends = figure.value, figure.low, figure.high
+    return forecast.cutoff_day, forecast.task, model, metric, *ends
+
+
 def _figures(forecast: Forecast, wanted: Mapping[str, Metric], seed: int) -> Iterator[_Row]:
-    for model, said in forecast.predicted.items():
-        for metric, found in intervals(wanted, forecast.truth, said, seed=seed).items():
-            yield (
-                forecast.cutoff_day,
-                forecast.task,
-                model,
-                metric,
-                found.value,
-                found.low,
-                found.high,
-            )
+    for model, predicted in forecast.predicted.items():
+        figures = intervals(wanted, forecast.truth, predicted, seed=seed)
+        for metric, figure in figures.items():
+            yield _row(forecast, model, metric, figure)
 
 
-def _paired(forecast: Forecast, seed: int) -> Iterator[_Row]:
+def _differences(forecast: Forecast, seed: int) -> Iterator[_Row]:
     """The champion's figures minus the baseline's, on the same draws of customers."""
-    naive = [said for name, said in forecast.predicted.items() if name.startswith("baseline")]
-    if CHAMPION not in forecast.predicted or not naive:
+    predicted, truth = forecast.predicted, forecast.truth
+    naive = [each for name, each in predicted.items() if name.startswith("baseline")]
+    if CHAMPION not in predicted or not naive:
         return
-    metrics = _COMPARED[forecast.task]
-    for name, metric in metrics.items():
-        found = paired_interval(
-            metric, forecast.truth, forecast.predicted[CHAMPION], naive[0], seed=seed
-        )
-        yield (
-            forecast.cutoff_day,
-            forecast.task,
-            DIFFERENCE,
-            name,
-            found.value,
-            found.low,
-            found.high,
-        )
+    for name, metric in _COMPARED[forecast.task].items():
+        figure = paired_interval(metric, truth, predicted[CHAMPION], naive[0], seed=seed)
+        yield _row(forecast, DIFFERENCE, name, figure)
 
 
-def _spread(forecast: Forecast, seed: int) -> Iterator[_Row]:
+def _interval_figures(forecast: Forecast, seed: int) -> Iterator[_Row]:
     """The median by the rule of medians, the intervals by how often they held."""
-    spread, truth = forecast.intervals, forecast.truth
-    if spread is None:
+    bounds, truth = forecast.intervals, forecast.truth
+    if bounds is None:
         return
-    for name, found in intervals(
-        {"wape": metrics.wape, "mae": metrics.mae}, truth, spread.median, seed=seed
-    ).items():
-        yield forecast.cutoff_day, forecast.task, MEDIAN, name, found.value, found.low, found.high
-    for name, low, high in (
-        ("coverage_80", spread.low_80, spread.high_80),
-        ("coverage_95", spread.low_95, spread.high_95),
-    ):
-        held = ((truth >= low) & (truth <= high)).astype(np.float64)
-        found = intervals({name: metrics.mean}, truth, held, seed=seed)[name]
-        yield forecast.cutoff_day, forecast.task, INTERVAL, name, found.value, found.low, found.high
+    by_median = {"wape": metrics.wape, "mae": metrics.mae}
+    for name, figure in intervals(by_median, truth, bounds.median, seed=seed).items():
+        yield _row(forecast, MEDIAN, name, figure)
+    for percent in (80, 95):
+        name, low, high = (f"{part}_{percent}" for part in ("coverage", "low", "high"))
+        held = (truth >= getattr(bounds, low)) & (truth <= getattr(bounds, high))
+        share = intervals({name: metrics.mean}, truth, held.astype(np.float64), seed=seed)[name]
+        yield _row(forecast, INTERVAL, name, share)
 
 
 def predictions_of(forecasts: Sequence[Forecast]) -> pl.DataFrame:
@@ -208,22 +195,22 @@ def predictions_of(forecasts: Sequence[Forecast]) -> pl.DataFrame:
     where not asked.
     """
     tables = [_as_table(forecast) for forecast in forecasts]
-    found = PREDICTIONS.empty()
-    for task in _OBSERVED:
-        parts = [table for table in tables if _OBSERVED[task] in table.columns]
+    predictions = PREDICTIONS.empty()
+    for column in _OBSERVED.values():
+        parts = [table for table in tables if column in table.columns]
         if parts:
             joined = pl.concat(parts, how="diagonal")
-            found = found.drop(joined.columns[2:]).join(
+            predictions = predictions.drop(joined.columns[2:]).join(
                 joined, on=["customer_id", "cutoff_day"], how="full", coalesce=True
             )
     return PREDICTIONS.check(
-        found.select(PREDICTIONS.schema.names()).sort("cutoff_day", "customer_id")
+        predictions.select(PREDICTIONS.schema.names()).sort("cutoff_day", "customer_id")
     )
 
 
 def _as_table(forecast: Forecast) -> pl.DataFrame:
     champion, baseline = _PREDICTED[forecast.task]
-    naive = next(said for name, said in forecast.predicted.items() if name != CHAMPION)
+    naive = next(each for name, each in forecast.predicted.items() if name != CHAMPION)
     truth = forecast.truth > 0 if forecast.task == "churn" else forecast.truth
     table = pl.DataFrame(
         {

@@ -37,21 +37,21 @@ def range_of(amount: float, evidence: pl.DataFrame) -> Range | None:
     >>> range_of(100.0, pl.DataFrame([row]))
     Range(low=80.0, high=125.0)
     """
-    mine = (
+    of_value = (
         (pl.col("task") == "value")
         & (pl.col("model") == "champion")
         & (pl.col("metric") == "total_ratio")
     )
-    ends = evidence.filter(mine).select(
+    ends = evidence.filter(of_value).select(
         low=pl.coalesce(pl.col("low").fill_nan(None), "value"),
         high=pl.coalesce(pl.col("high").fill_nan(None), "value"),
     )
-    known = ends.filter((pl.col("low") > 0) & pl.col("high").is_finite())
-    if known.is_empty():
+    usable = ends.filter((pl.col("low") > 0) & pl.col("high").is_finite())
+    if usable.is_empty():
         return None
     # A total that came out at 0.8 of what happened promises 1 / 0.8 of what it says.
     sides = sorted(
         amount / float(end)
-        for end in (known["low"].to_numpy().min(), known["high"].to_numpy().max())
+        for end in (usable["low"].to_numpy().min(), usable["high"].to_numpy().max())
     )
     return Range(*sides)

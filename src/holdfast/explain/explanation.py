@@ -82,10 +82,10 @@ def explain(
     everyone = frame.height <= settings.every_customer_up_to
     in_sample = np.zeros(frame.height, dtype=bool)
     in_sample[np.random.default_rng(seed).permutation(frame.height)[:SAMPLE]] = True
-    told = np.ones_like(in_sample) if everyone else at_risk.to_numpy()
+    explained = np.ones_like(in_sample) if everyone else at_risk.to_numpy()
     tallies = {task: _Tally() for task in models}
-    found = [tables.REASONS.empty()]
-    rows = np.flatnonzero(told | in_sample)
+    parts = [tables.REASONS.empty()]
+    rows = np.flatnonzero(explained | in_sample)
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         chunk = rows[start : start + _ROWS_AT_ONCE]
         part = frame[chunk]
@@ -94,11 +94,11 @@ def explain(
             tallies[task].add(
                 attribution, model.raw(part), sample=in_sample[chunk], everyone=everyone
             )
-            kept = np.flatnonzero(told[chunk])
-            mine = Attribution(
+            kept = np.flatnonzero(explained[chunk])
+            shown = Attribution(
                 attribution.columns, attribution.values[kept], attribution.base[kept]
             )
-            found.append(reasons(task, mine, part[kept], wording=wording, top=settings.reasons))
+            parts.append(reasons(task, shown, part[kept], wording=wording, top=settings.reasons))
     sample = frame.filter(pl.Series(in_sample))
     contributions = [
         tables.CONTRIBUTIONS.empty(),
@@ -109,7 +109,7 @@ def explain(
         *(tally.importance(task) for task, tally in tallies.items()),
     ]
     return Explanation(
-        reasons=pl.concat(found),
+        reasons=pl.concat(parts),
         contributions=tables.CONTRIBUTIONS.check(pl.concat(contributions)),
         importance=tables.IMPORTANCE.check(pl.concat(importance)),
         findings=tuple(
@@ -128,14 +128,16 @@ class _Tally:
         self.gap = 0.0
         self.sampled: list[Floats] = []
 
-    def add(self, found: Attribution, raw: Floats, *, sample: Booleans, everyone: bool) -> None:
+    def add(
+        self, attribution: Attribution, raw: Floats, *, sample: Booleans, everyone: bool
+    ) -> None:
         """Count everyone or only the sample; check all; keep the sample."""
-        counted = found.values if everyone else found.values[sample]
-        self.columns = found.columns
+        counted = attribution.values if everyone else attribution.values[sample]
+        self.columns = attribution.columns
         self.total = np.abs(counted).sum(axis=0) + (self.total if self.customers else 0.0)
         self.customers += len(counted)
-        self.gap = max(self.gap, float(np.abs(found.total - raw).max(initial=0.0)))
-        self.sampled.append(found.values[sample])
+        self.gap = max(self.gap, float(np.abs(attribution.total - raw).max(initial=0.0)))
+        self.sampled.append(attribution.values[sample])
 
     def importance(self, task: str) -> pl.DataFrame:
         """Mean |contribution| by column, strongest first."""

@@ -57,21 +57,23 @@ def top_reasons(
         .group_by("task", maintain_order=True)
         .head(top)
     )
-    found: list[dict[str, str | float]] = []
+    strongest_reasons: list[dict[str, str | float]] = []
     for task, feature, relative in strongest.select("task", "feature", "relative").iter_rows():
         sample = explanation.contributions.filter(
             (pl.col("task") == task) & (pl.col("feature") == feature)
         )
         direction = "changes" if feature in wording.words else _direction(sample)
         sentence = f"{wording.title(feature)}: {direction} {EFFECT[task]}"
-        found.append({"task": task, "feature": feature, "sentence": sentence, "relative": relative})
-    return found
+        strongest_reasons.append(
+            {"task": task, "feature": feature, "sentence": sentence, "relative": relative}
+        )
+    return strongest_reasons
 
 
 def _direction(sample: pl.DataFrame) -> str:
     """Read from contributions whether high values raise or lower the score."""
-    known = sample.drop_nulls("value")
-    correlation = known.select(pl.corr("value", "contribution", method="spearman")).item()
+    rows = sample.drop_nulls("value")
+    correlation = rows.select(pl.corr("value", "contribution", method="spearman")).item()
     # Where all values are equal it is NaN, for which the comparison is false.
     if correlation is None or not abs(correlation) >= _DIRECTED:
         return "moves, now up, now down,"

@@ -41,13 +41,15 @@ def reasons(
     customer, rank, column, added = customer[kept], rank[kept], column[kept], added[kept]
     values, sentences = [pl.Series(dtype=pl.String)], [pl.Series(dtype=pl.String)]
     for code, name in enumerate(attribution.columns):
-        mine = np.flatnonzero(column == code)
-        if len(mine):
-            subset = rows[customer[mine]]
+        rows_of_column = np.flatnonzero(column == code)
+        if len(rows_of_column):
+            subset = rows[customer[rows_of_column]]
             values.append(wording.values(name, subset))
-            sentences.append(_with_effect(wording.sentences(name, subset), added[mine], task))
+            sentences.append(
+                _with_effect(wording.sentences(name, subset), added[rows_of_column], task)
+            )
     back = np.argsort(np.argsort(column, kind="stable"), kind="stable")
-    found = pl.DataFrame(
+    table = pl.DataFrame(
         {
             "customer_id": rows["customer_id"].gather(customer),
             "task": pl.repeat(task, len(kept), eager=True),
@@ -58,7 +60,7 @@ def reasons(
             "sentence": pl.concat(sentences).gather(back),
         }
     )
-    return tables.REASONS.check(found)
+    return tables.REASONS.check(table)
 
 
 def _with_effect(sentences: pl.Series, added: Floats, task: str) -> pl.Series:

@@ -10,7 +10,7 @@ import polars as pl
 
 from holdfast.features.catalogue import FEATURES_BY_NAME
 from holdfast.features.feature import Feature
-from holdfast.features.words import shown, unknown
+from holdfast.features.words import format_value, unknown
 
 EFFECT = {"churn": "the risk", "value": "the expected revenue"}
 _UNKNOWN = "not known"
@@ -18,7 +18,7 @@ _UNKNOWN = "not known"
 
 @dataclass(frozen=True, kw_only=True)
 class Wording:
-    """How columns are told: learnt from the customer base, published with the run.
+    """How columns are worded: learnt from the customer base, published with the run.
 
     Attributes
     ----------
@@ -52,10 +52,10 @@ class Wording:
         catalogue
             False for a snapshot, whose columns are the business's own even where a name coincides.
         """
-        known = [name for name in columns if catalogue and name in FEATURES_BY_NAME]
-        usual = {name: _usual(base[name]) for name in columns if name not in known}
+        catalogued = [name for name in columns if catalogue and name in FEATURES_BY_NAME]
+        usual = {name: _usual(base[name]) for name in columns if name not in catalogued}
         words = tuple(name for name in columns if not _is_number(base[name]))
-        return cls(catalogued=tuple(known), usual=usual, words=words, currency=currency)
+        return cls(catalogued=tuple(catalogued), usual=usual, words=words, currency=currency)
 
     def title(self, column: str) -> str:
         """What a column is, without a customer's value."""
@@ -68,25 +68,24 @@ class Wording:
     def values(self, column: str, rows: pl.DataFrame) -> pl.Series:
         """Each row's value as shown."""
         if column in self.catalogued:
-            return self._shown(FEATURES_BY_NAME[column], rows).fill_null("unknown")
+            return self._texts(FEATURES_BY_NAME[column], rows).fill_null("unknown")
         return pl.Series(texts(rows[column]), dtype=pl.String)
 
     def sentences(self, column: str, rows: pl.DataFrame) -> pl.Series:
         """Each row's value in a sentence: "no order for 74 days; usually every 21 days"."""
         if column in self.catalogued:
-            return self._told(FEATURES_BY_NAME[column], rows)
+            return self._fill_in(FEATURES_BY_NAME[column], rows)
         end = f" ({self.usual[column]})"
         return pl.select(
             pl.lit(f"{self.title(column)} is ") + pl.lit(self.values(column, rows)) + end
         ).to_series()
 
-    def _told(self, feature: Feature, rows: pl.DataFrame) -> pl.Series:
-        """Do for all rows at once what `features.words.say` does for one."""
+    def _fill_in(self, feature: Feature, rows: pl.DataFrame) -> pl.Series:
+        """Fill a feature's template in; clauses whose values are missing are left out."""
         clauses = [self._clause(clause, rows) for clause in feature.says.split("; ")]
-        told = pl.concat_str(clauses, separator="; ", ignore_nulls=True)
-        return pl.select(
-            pl.when(told == "").then(pl.lit(unknown(feature))).otherwise(told)
-        ).to_series()
+        text = pl.concat_str(clauses, separator="; ", ignore_nulls=True)
+        nothing = pl.lit(unknown(feature))
+        return pl.select(pl.when(text == "").then(nothing).otherwise(text)).to_series()
 
     def _clause(self, clause: str, rows: pl.DataFrame) -> pl.Series:
         """Fill one clause in; null where a value that it names is."""
@@ -97,18 +96,17 @@ class Wording:
 
     def _field(self, name: str, rows: pl.DataFrame) -> pl.Series | pl.Expr:
         return (
-            self._shown(FEATURES_BY_NAME[name], rows)
+            self._texts(FEATURES_BY_NAME[name], rows)
             if name in rows.columns
             else pl.lit(None, pl.String)
         )
 
-    def _shown(self, feature: Feature, rows: pl.DataFrame) -> pl.Series:
-        known = rows[feature.name].to_list()
-        written = [
-            None if value is None else shown(value, feature.unit, currency=self.currency)
-            for value in known
+    def _texts(self, feature: Feature, rows: pl.DataFrame) -> pl.Series:
+        texts = [
+            None if value is None else format_value(value, feature.unit, currency=self.currency)
+            for value in rows[feature.name].to_list()
         ]
-        return pl.Series(written, dtype=pl.String)
+        return pl.Series(texts, dtype=pl.String)
 
     def to_dict(self) -> dict[str, Any]:
         """Give the wording as plain values, for JSON."""
@@ -149,9 +147,9 @@ def _is_number(column: pl.Series) -> bool:
 
 
 def _usual(column: pl.Series) -> str:
-    known = column.drop_nulls().drop_nans() if column.dtype.is_float() else column.drop_nulls()
-    if known.is_empty():
+    given = column.drop_nulls().drop_nans() if column.dtype.is_float() else column.drop_nulls()
+    if given.is_empty():
         return "known of nobody"
     if column.dtype.is_numeric():
-        return f"the median customer has {number(float(known.cast(pl.Float64).median() or 0.0))}"  # type: ignore[arg-type]
-    return f"most often {texts(known.mode().sort()[:1])[0]}"
+        return f"the median customer has {number(float(given.cast(pl.Float64).median() or 0.0))}"  # type: ignore[arg-type]
+    return f"most often {texts(given.mode().sort()[:1])[0]}"

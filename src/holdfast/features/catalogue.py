@@ -19,9 +19,9 @@ def sources_of(study: Study) -> frozenset[str]:
     """Name what the study's sources tell: "orders", "amounts", "products", "treatments" and kinds
     of event.
     """
-    found = set(study.events.kinds.values()) if study.events is not None else set()
+    names = set(study.events.kinds.values()) if study.events is not None else set()
     if study.treatments is not None:
-        found.add("treatments")
+        names.add("treatments")
     if study.transactions is not None:
         columns = study.transactions.columns
         has = {
@@ -29,8 +29,8 @@ def sources_of(study: Study) -> frozenset[str]:
             "products": columns.product_id is not None,
             "amounts": columns.has_amount,
         }
-        found.update(name for name, there in has.items() if there)
-    return frozenset(found)
+        names.update(name for name, there in has.items() if there)
+    return frozenset(names)
 
 
 def features_for(sources: frozenset[str]) -> tuple[Feature, ...]:

@@ -34,8 +34,8 @@ class Feature:
     sentence
         What it is, in plain words.
     says
-        How a customer's value is told to a marketer: clauses parted by "; ", each with fields that
-        name this or other features. `holdfast.features.words.say` fills it in.
+        How a customer's value is put to a marketer: clauses parted by "; ", each with fields that
+        name this or other features. `holdfast.explain.Wording` fills it in.
     parts
         Level 1: name -> aggregate over the rows of one customer and cutoff. Parts of one name are
         one expression.

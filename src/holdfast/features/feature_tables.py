@@ -86,13 +86,13 @@ def features_in_ranges(
         if n_wanted < n_customers:
             seen += f" AND customer_id IN (SELECT number FROM customer_numbers WHERE {sampled})"
         built = build_features(
-            _days(warehouse, seen) if len(set(cutoff_days)) == 1 else _copied_out(warehouse, seen),
+            _days(warehouse, seen) if len(set(cutoff_days)) == 1 else _copy_out(warehouse, seen),
             cutoff_days,
             wanted,
             eligible_days=eligible_days(study.churn.eligible),
             minor_digits=study.minor_digits,
         )
-        frame = warehouse.read(_with_attributes(study, warehouse, _named(built)))
+        frame = warehouse.read(_with_attributes(study, warehouse, _with_names(built)))
         yield frame.with_columns(
             _INTEGERS.cast(pl.Int64), (cs.float() | cs.decimal()).cast(pl.Float64)
         )
@@ -134,18 +134,18 @@ def labels(
             FROM population JOIN customer_numbers USING (customer_id)
             WHERE number >= {first} AND number < {first + size}
         """)
-        theirs = (
+        of_range = (
             f"customer_id IN (SELECT customer_id FROM asked) AND day >= {cutoff_days[0]} AND day < "
             f"{end_day}"
         )
         observed = build_labels(
-            _copied_out(warehouse, theirs),
+            _copy_out(warehouse, of_range),
             warehouse.table("asked"),
             cutoff_days,
             horizons,
             end_day=end_day,
         )
-        parts.append(warehouse.read(_named(observed)))
+        parts.append(warehouse.read(_with_names(observed)))
     warehouse.con.unregister("population")
     return LABELS.check(pl.concat(parts).sort("cutoff_day", "customer_id", "horizon_days"))
 
@@ -155,15 +155,13 @@ def purchases(study: Study, warehouse: Warehouse, *, customers_at_most: int) -> 
     customers, by a hash.
     """
     share = max(1, round(_count_customers(warehouse) / customers_at_most))
-    found = warehouse.con.sql(f"""
+    days = warehouse.con.sql(f"""
         SELECT customer_id, day, (gross_minor + returns_minor) / {10**study.minor_digits}.0 AS net
             FROM activity
         WHERE n_orders > 0 AND hash(customer_id) % {share} = 0
     """)
     return (
-        warehouse.read(found)
-        .with_columns(pl.col("net").cast(pl.Float64))
-        .sort("customer_id", "day")
+        warehouse.read(days).with_columns(pl.col("net").cast(pl.Float64)).sort("customer_id", "day")
     )
 
 
@@ -213,7 +211,7 @@ def _days(warehouse: Warehouse, condition: str) -> nw.LazyFrame[Any]:
     return relation
 
 
-def _copied_out(warehouse: Warehouse, condition: str) -> nw.LazyFrame[Any]:
+def _copy_out(warehouse: Warehouse, condition: str) -> nw.LazyFrame[Any]:
     """Copy days of activity out once, because every cutoff and window reads them again."""
     warehouse.con.execute(
         "CREATE OR REPLACE TEMP TABLE activity_range AS SELECT * FROM numbered_activity WHERE "
@@ -222,7 +220,7 @@ def _copied_out(warehouse: Warehouse, condition: str) -> nw.LazyFrame[Any]:
     return warehouse.table("activity_range")
 
 
-def _named(built: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+def _with_names(built: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
     """Put customers' names in the place of their numbers."""
     named = (
         "SELECT customer_numbers.customer_id, numbered.* EXCLUDE (customer_id) "

@@ -64,7 +64,7 @@ def build_labels(
             revenue=(nw.col("gross_minor") + nw.col("returns_minor")).sum(),
         )
     )
-    asked = nw.concat(
+    rows = nw.concat(
         [
             _asked(population, days, end_day=end_day)
             for days in sorted({days for _, days in windows})
@@ -72,7 +72,7 @@ def build_labels(
     )
     # Who did nothing at all has no rows to aggregate, and a label all the same.
     n_purchases = nw.col("bought").fill_null(0).cast(nw.Int32)
-    return asked.join(outcomes, on=list(_KEYS), how="left").select(
+    return rows.join(outcomes, on=list(_KEYS), how="left").select(
         *_KEYS,
         churned=n_purchases == 0,
         n_future_purchases=n_purchases,

@@ -150,7 +150,7 @@ def _nested_models(kind: Any, place: Part, parts: Mapping[str, bytes]) -> Any:
     if get_origin(kind) is not Mapping:
         return rebuild(kind, inside)
     of_key, of_model = get_args(kind)
-    keys = sorted({of_key(name.partition("-")[0]) for name in inside})
+    keys = sorted({of_key(name.partition("-")[0]) for name in inside if "-" in name})
     return {key: rebuild(of_model, _below(f"{key}-", inside)) for key in keys}
 
 

@@ -1,8 +1,8 @@
 """Churn: P(no purchase in the target window), calibrated on rows that its learner had not seen."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +11,10 @@ import polars as pl
 from holdfast.arrays import Matrix, Split, Vector
 from holdfast.errors import NotEnoughData
 from holdfast.findings import Finding
-from holdfast.learners.algorithms import Learner, Recipe, learner_from_parts
+from holdfast.learners.algorithms import Learner, Recipe
 from holdfast.learners.calibration import BetaCalibration
 from holdfast.learners.design import Attribution, Design
+from holdfast.learners.parts import Part, Saved
 from holdfast.learners.selection import candidates_of, predict_held_out
 from holdfast.metrics import log_loss
 from holdfast.models.level_adjustment import power_for, towards
@@ -25,7 +26,7 @@ Truths = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class ChurnModel:
+class ChurnModel(Saved):
     """A fitted model of churn.
 
     Attributes
@@ -36,9 +37,10 @@ class ChurnModel:
         None for a snapshot, whose label has no window.
     """
 
-    design: Design
-    learner: Learner
-    calibration: BetaCalibration | None = None
+    FILE = "churn.json"
+    design: Annotated[Design, Part()]
+    learner: Annotated[Learner, Part()]
+    calibration: Annotated[BetaCalibration | None, Part()] = None
     horizon_days: int | None = None
 
     @property
@@ -75,24 +77,6 @@ class ChurnModel:
     def contributions(self, frame: pl.DataFrame) -> Attribution:
         """What each column adds to `raw`."""
         return self.design.attribution(self.learner.contributions(self.design.matrix(frame)))
-
-    def parts(self) -> dict[str, bytes]:
-        """The model as files."""
-        own = {"churn.json": json.dumps({"horizon_days": self.horizon_days}).encode()}
-        calibration = self.calibration.parts() if self.calibration else {}
-        return {**self.design.parts(), **own, **calibration, **self.learner.parts()}
-
-    @classmethod
-    def from_parts(cls, parts: Mapping[str, bytes]) -> "ChurnModel":
-        """Rebuild from `parts`, whose hashes have been checked."""
-        return cls(
-            design=Design.from_parts(parts),
-            learner=learner_from_parts(parts),
-            calibration=BetaCalibration.from_parts(parts)
-            if BetaCalibration.FILE in parts
-            else None,
-            **json.loads(parts["churn.json"]),
-        )
 
 
 def learn_churn(

@@ -14,15 +14,16 @@ Where no window of the longer horizon has ended, both are extrapolated by (h / H
 shorter windows.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 import polars as pl
 
 from holdfast.arrays import Matrix, Vector
-from holdfast.learners.algorithms import Learner, learner_from_parts
+from holdfast.learners.algorithms import Learner
+from holdfast.learners.parts import Part, Saved
 from holdfast.models.churn import ChurnModel
 from holdfast.models.level_adjustment import factor_for, power_for, towards
 from holdfast.models.prediction_intervals import BOUNDS, IntervalModel, Intervals
@@ -33,7 +34,7 @@ _CERTAIN = 1e-12
 
 
 @dataclass(frozen=True)
-class HorizonLink:
+class HorizonLink(Saved):
     """One horizon, linked to the next one towards the task's own.
 
     Attributes
@@ -49,9 +50,10 @@ class HorizonLink:
         For the extrapolation.
     """
 
+    FILE = "rung.json"
     short: int
     long: int
-    learner: Learner | None = None
+    learner: Annotated[Learner | None, Part()] = None
     usual: float = 1.0
     exponent: float = 1.0
 
@@ -111,35 +113,22 @@ class HorizonLink:
 
         return replace(self, usual=towards(self.usual, factor_for(mean, share)))
 
-    def parts(self) -> dict[str, bytes]:
-        """The link as files."""
-        numbers = {name: getattr(self, name) for name in ("short", "long", "usual", "exponent")}
-        learner = self.learner.parts() if self.learner else {}
-        return {"rung.json": json.dumps(numbers).encode(), **learner}
-
-    @classmethod
-    def from_parts(cls, parts: Mapping[str, bytes]) -> "HorizonLink":
-        """Rebuild from `parts`, whose hashes have been checked."""
-        files = {name: data for name, data in parts.items() if name != "rung.json"}
-        learner = learner_from_parts(files) if files else None
-        return cls(**json.loads(parts["rung.json"]), learner=learner)
-
 
 @dataclass(frozen=True)
-class HorizonModel:
+class HorizonModel(Saved):
     """What the other horizons add to the models of churn and value.
 
     Attributes
     ----------
     silence, revenue
-        Links by horizon, the nearest to the task's own first on either side.
+        Links by horizon.
     intervals
         Horizon -> median and intervals, where enough windows have ended.
     """
 
-    silence: Mapping[int, HorizonLink]
-    revenue: Mapping[int, HorizonLink]
-    intervals: Mapping[int, IntervalModel]
+    silence: Annotated[Mapping[int, HorizonLink], Part("silence-")]
+    revenue: Annotated[Mapping[int, HorizonLink], Part("revenue-")]
+    intervals: Annotated[Mapping[int, IntervalModel], Part("spread-")]
 
     def silent(
         self, churn: ChurnModel, frame: pl.DataFrame, probability: Vector
@@ -147,7 +136,7 @@ class HorizonModel:
         """P(no purchase) over each horizon; `probability` is the churn model's own."""
         assert churn.horizon_days is not None
         silent, matrix = {churn.horizon_days: probability}, churn.design.matrix(frame)
-        for days, link in self.silence.items():
+        for days, link in _outwards(self.silence):
             neighbour = silent[link.neighbour(days)]
             silent[days] = link.silent(neighbour, link.chance(matrix), shorter=days == link.short)
         return silent
@@ -168,7 +157,7 @@ class HorizonModel:
         assert churn.horizon_days is not None
         matrix, links = churn.design.matrix(frame), {}
         silent = {churn.horizon_days: churn.predict(frame)}
-        for days, link in self.silence.items():
+        for days, link in _outwards(self.silence):
             shorter, chance = days == link.short, link.chance(matrix)
             neighbour = silent[link.neighbour(days)]
             links[days] = link.at_level(neighbour, chance, silence, shorter=shorter)
@@ -181,7 +170,7 @@ class HorizonModel:
         earned = {value.horizon_days: expected}
         learnt = any(link.learner for link in self.revenue.values())
         matrix = value.interval_inputs(frame).matrix if learnt else np.empty((frame.height, 0))
-        for days, link in self.revenue.items():
+        for days, link in _outwards(self.revenue):
             share = np.full(frame.height, min(link.usual * link.stretch, 1.0))
             if link.learner is not None:
                 share = np.clip(link.usual * link.learner.predict(matrix), LEAST_SHARE, 1.0)
@@ -204,36 +193,7 @@ class HorizonModel:
             inputs = value.interval_inputs(frame)
             for days, model in self.intervals.items():
                 by_horizon[days] = model.predict(replace(inputs, buys=1 - silent[days]))
-        return _nested(by_horizon, value.horizon_days)
-
-    def parts(self) -> dict[str, bytes]:
-        """The model as files; each name starts with a kind and a horizon:
-        "silence-30-rung.json".
-        """
-        kinds: Mapping[str, Mapping[int, HorizonLink | IntervalModel]]
-        kinds = {"silence": self.silence, "revenue": self.revenue, "spread": self.intervals}
-        return {
-            f"{kind}-{days}-{name}": data
-            for kind, models in kinds.items()
-            for days, model in models.items()
-            for name, data in model.parts().items()
-        }
-
-    @classmethod
-    def from_parts(cls, parts: Mapping[str, bytes]) -> "HorizonModel":
-        """Rebuild from `parts`, whose hashes have been checked."""
-        files: dict[str, dict[int, dict[str, bytes]]] = {"silence": {}, "revenue": {}, "spread": {}}
-        for file, data in parts.items():
-            kind, days, name = file.split("-", 2)
-            files[kind].setdefault(int(days), {})[name] = data
-        silence, revenue = (
-            _outwards({days: HorizonLink.from_parts(each) for days, each in files[kind].items()})
-            for kind in ("silence", "revenue")
-        )
-        spread = sorted(files["spread"].items())
-        return cls(
-            silence, revenue, {days: IntervalModel.from_parts(each) for days, each in spread}
-        )
+        return _nest(by_horizon, value.horizon_days)
 
 
 def expected_purchases(
@@ -286,28 +246,28 @@ def waiting_days(silent: Mapping[int, Vector]) -> Vector:
     return np.where(logs[:, -1] > half, np.nan, waited)
 
 
-def _outwards(links: Mapping[int, HorizonLink]) -> dict[int, HorizonLink]:
+def _outwards(links: Mapping[int, HorizonLink]) -> list[tuple[int, HorizonLink]]:
     """The order in which each link finds its neighbour predicted: shorter horizons downwards,
     longer ones upwards.
     """
-    shorter = {days: link for days, link in links.items() if days == link.short}
-    longer = {days: link for days, link in links.items() if days == link.long}
-    return dict(sorted(shorter.items(), reverse=True)) | dict(sorted(longer.items()))
+    rising = sorted(links.items())
+    shorter = [(days, link) for days, link in reversed(rising) if days == link.short]
+    return [*shorter, *((days, link) for days, link in rising if days == link.long)]
 
 
-def _nested(by_horizon: Mapping[int, Intervals], own: int) -> dict[int, Intervals]:
+def _nest(by_horizon: Mapping[int, Intervals], task_days: int) -> dict[int, Intervals]:
     """No bound of a longer window lies below that of a shorter one; the task's own horizon stays as
     it is.
     """
-    nested = {own: by_horizon[own]}
-    for days in sorted(days for days in by_horizon if days > own):
-        nested[days] = _combined(np.maximum, by_horizon[days], nested[max(nested)])
-    for days in sorted((days for days in by_horizon if days < own), reverse=True):
-        nested[days] = _combined(np.minimum, by_horizon[days], nested[min(nested)])
+    nested = {task_days: by_horizon[task_days]}
+    for days in sorted(days for days in by_horizon if days > task_days):
+        nested[days] = _combine(np.maximum, by_horizon[days], nested[max(nested)])
+    for days in sorted((days for days in by_horizon if days < task_days), reverse=True):
+        nested[days] = _combine(np.minimum, by_horizon[days], nested[min(nested)])
     return nested
 
 
-def _combined(
+def _combine(
     choose: Callable[[Vector, Vector], Vector], one: Intervals, other: Intervals
 ) -> Intervals:
     return Intervals(**{name: choose(getattr(one, name), getattr(other, name)) for name in BOUNDS})

@@ -51,15 +51,17 @@ def fit_horizons(
         for days, short, long in _pairs(study.all_horizons, study.churn.horizon_days)
     }
     if value is None:
-        return HorizonModel(silence, {}, {}), _extrapolated([*silence.values()])
+        return HorizonModel(silence, {}, {}), _extrapolated_finding([*silence.values()])
     revenue = {
         days: fit.revenue_link(short, long, value)
         for days, short, long in _pairs(study.all_horizons, study.value.horizon_days)
     }
     model = HorizonModel(silence, revenue, {})
     intervals = {days: fit.intervals(model, days, value) for days in revenue}
-    known = {days: each for days, each in intervals.items() if each is not None}
-    return replace(model, intervals=known), _extrapolated([*silence.values(), *revenue.values()])
+    learnt = {days: each for days, each in intervals.items() if each is not None}
+    return replace(model, intervals=learnt), _extrapolated_finding(
+        [*silence.values(), *revenue.values()]
+    )
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ class _HorizonFit:
         extrapolated = HorizonLink(short, long, usual=coming, exponent=exponent)
         if value.inputs is None:
             return extrapolated
-        seen, inputs = _seen(value.inputs, self._windows(short, long))
+        seen, inputs = _select_seen(value.inputs, self._windows(short, long))
         within, earned = (seen[name].cast(pl.Float64).to_numpy() for name in _MONEY)
         bought = earned > 0
         if bought.sum() < _LEAST_ROWS or within.sum() <= 0:
@@ -126,7 +128,7 @@ class _HorizonFit:
         if value.inputs is None:
             return None
         windows = self.labels.filter(horizon_days=days).select(*_KEYS, "future_revenue_minor")
-        seen, inputs = _seen(value.inputs, windows)
+        seen, inputs = _select_seen(value.inputs, windows)
         if seen.height < _LEAST_ROWS:
             return None
         cutoff, lifts = _days(seen), self.promotions.revenue
@@ -160,18 +162,20 @@ def _days(rows: pl.DataFrame) -> Rows:
     return rows["cutoff_day"].cast(pl.Int64).to_numpy()
 
 
-def _pairs(horizons: Sequence[int], own: int) -> list[tuple[int, int, int]]:
+def _pairs(horizons: Sequence[int], task_days: int) -> list[tuple[int, int, int]]:
     """(horizon, shorter, longer) of each link, outwards from the task's own horizon.
 
     >>> _pairs([30, 90, 180, 365], 90)
     [(30, 30, 90), (180, 90, 180), (365, 180, 365)]
     """
-    steps = list(pairwise(sorted({*horizons, own})))
-    down = [(short, short, long) for short, long in reversed(steps) if long <= own]
-    return down + [(long, short, long) for short, long in steps if short >= own]
+    steps = list(pairwise(sorted({*horizons, task_days})))
+    down = [(short, short, long) for short, long in reversed(steps) if long <= task_days]
+    return down + [(long, short, long) for short, long in steps if short >= task_days]
 
 
-def _seen(inputs: IntervalInputs, windows: pl.DataFrame) -> tuple[pl.DataFrame, IntervalInputs]:
+def _select_seen(
+    inputs: IntervalInputs, windows: pl.DataFrame
+) -> tuple[pl.DataFrame, IntervalInputs]:
     """The rows for which there is a window, with what happened in it."""
     keys = inputs.frame.select(_KEYS).with_row_index("_at")
     seen = keys.join(windows, on=_KEYS, how="inner").sort("_at")
@@ -180,7 +184,7 @@ def _seen(inputs: IntervalInputs, windows: pl.DataFrame) -> tuple[pl.DataFrame, 
     return seen, inputs.rows(chosen)
 
 
-def _extrapolated(links: Sequence[HorizonLink]) -> tuple[Finding, ...]:
+def _extrapolated_finding(links: Sequence[HorizonLink]) -> tuple[Finding, ...]:
     days = sorted({link.long for link in links if link.learner is None})
     if not days:
         return ()

@@ -1,11 +1,11 @@
 """Prediction intervals: what a customer may bring beside the mean, a median and two intervals.
 
 Quantile regression (Koenker, Bassett 1978, "Regression Quantiles", Econometrica 46) of the
-revenue's ratio to the yardstick, on a few numbers: what the mean's own model says, and the
-customer's recent past. What that model says of the training rows comes from fits that had not seen
-the customer. The bounds are then widened, per value tier, until they hold on the latest cutoff
-learnt from, which the quantiles have not seen (Romano, Patterson, Candes 2019, "Conformalized
-Quantile Regression", equations 6 and 8, with scores in units of the yardstick).
+revenue's ratio to the reference spend, on a few numbers: what the mean's own model predicts, and
+the customer's recent past. Predictions of the training rows come from fits that had not seen the
+customer. The bounds are then widened, per value tier, until they hold on the latest cutoff learnt
+from, which the quantiles have not seen (Romano, Patterson, Candes 2019, "Conformalized Quantile
+Regression", equations 6 and 8, with scores in units of the reference spend).
 
 Because a promise is kept a horizon after it was fitted, how often it must hold there is learnt from
 earlier pairs of cutoffs so far apart (Gibbs, Candes 2021, "Adaptive Conformal Inference Under
@@ -13,15 +13,16 @@ Distribution Shift", equation 2, a whole cutoff a step): where bounds that held 
 short on the other, more is asked of the next.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from holdfast.arrays import Matrix, Vector
+from holdfast.learners.parts import Part, Saved
 from holdfast.learners.tree_ensemble import TreeEnsemble, train_lightgbm
 
 LEVELS = (0.025, 0.1, 0.5, 0.8, 0.9, 0.975)
@@ -47,14 +48,14 @@ Days = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class IntervalInputs:
-    """What is said of the same customers before their intervals: each (n_customers,).
+    """What is predicted of the same customers before their intervals: each (n_customers,).
 
     Attributes
     ----------
     buys
         P(at least one purchase), 0..1.
     mean, scale
-        Expected revenue and yardstick, currency, as in a usual season.
+        Expected revenue and reference spend, currency, as in a usual season.
     frame
         The customers' features.
     """
@@ -96,24 +97,25 @@ class Intervals:
 
 
 @dataclass(frozen=True)
-class IntervalModel:
-    """Quantiles of revenue over yardstick.
+class IntervalModel(Saved):
+    """Quantiles of revenue over the reference spend.
 
     Attributes
     ----------
     quantiles
-        One ensemble per level of LEVELS.
+        One ensemble for each of LEVELS.
     tier_edges
         Borders of expected revenue between the value tiers.
     widening
-        Coverage -> per tier, what is added on both sides, in yardsticks.
+        Coverage -> per tier, what is added on both sides, over the reference spend.
     season
-        How lively the coming window should be, 1 = as usual.
+        The coming season, 1 = as usual.
     floor
         The least a customer may bring, currency: 0 where hardly anyone brought less, else None.
     """
 
-    quantiles: tuple[TreeEnsemble, ...]
+    FILE = "own.json"
+    quantiles: Annotated[Mapping[float, TreeEnsemble], Part()]
     tier_edges: tuple[float, float]
     widening: Mapping[str, tuple[float, float, float]]
     season: float = 1.0
@@ -122,7 +124,7 @@ class IntervalModel:
     @classmethod
     def fit(
         cls,
-        outlook: IntervalInputs,
+        inputs: IntervalInputs,
         revenue: Vector,
         *,
         cutoff: Days,
@@ -140,12 +142,12 @@ class IntervalModel:
             Day of each row, (n_rows,): those of the latest widen the bounds, the others teach the
             quantiles. Where there is only one, it does both.
         """
-        ratio, matrix, latest = revenue / outlook.scale, outlook.matrix, cutoff == cutoff.max()
+        ratio, matrix, latest = revenue / inputs.scale, inputs.matrix, cutoff == cutoff.max()
         taught = ~latest if not latest.all() else latest
-        # The square root of the yardstick: between one customer one vote and one pound one vote.
-        weight = np.sqrt(outlook.scale[taught])
-        quantiles = tuple(
-            train_lightgbm(
+        # The square root of the scale: between one customer one vote and one pound one vote.
+        weight = np.sqrt(inputs.scale[taught])
+        quantiles = {
+            level: train_lightgbm(
                 matrix[taught],
                 ratio[taught],
                 {**_PARAMETERS, "alpha": level},
@@ -154,86 +156,57 @@ class IntervalModel:
                 weight=weight,
             )
             for level in LEVELS
-        )
-        edges = np.quantile(outlook.mean[latest], _TIERS)
+        }
+        edges = np.quantile(inputs.mean[latest], _TIERS)
         floor = 0.0 if (revenue < 0).mean() < _MANY_NEGATIVE else None
         model = cls(quantiles, (float(edges[0]), float(edges[1])), {}, season, floor)
-        return replace(
-            model, widening=model.widened(outlook, ratio, cutoff=cutoff, horizon_days=horizon_days)
-        )
+        return replace(model, widening=model._widening(inputs, ratio, cutoff, horizon_days))
 
-    def widened(
-        self, outlook: IntervalInputs, ratio: Vector, *, cutoff: Days, horizon_days: int
+    def _widening(
+        self, inputs: IntervalInputs, ratio: Vector, cutoff: Days, horizon_days: int
     ) -> dict[str, tuple[float, float, float]]:
         """What must be added to the bounds, per coverage and tier, for them to hold a horizon after
         the latest row.
         """
-        tier, ratios = self._tier(outlook), self._ratios(outlook)
-        found = {}
+        tier, ratios = self._tier(inputs), self._ratios(inputs)
+        widening = {}
         for coverage in COVERAGES:
-            low, high, silent = _bounds(ratios, outlook.buys, coverage)
+            low, high, silent = _bounds(ratios, inputs.buys, coverage)
             # A bound that cannot miss is not moved: the other one alone is made to hold.
             missed = np.where(silent, ratio - high, np.maximum(low - ratio, ratio - high))
-            found[str(coverage)] = tuple(
-                _adapted(missed[tier == k], cutoff[tier == k], coverage, horizon_days)
+            widening[str(coverage)] = tuple(
+                _adapt(missed[tier == k], cutoff[tier == k], coverage, horizon_days)
                 for k in range(3)
             )
-        return found  # type: ignore[return-value]
+        return widening  # type: ignore[return-value]
 
-    def predict(self, outlook: IntervalInputs) -> Intervals:
+    def predict(self, inputs: IntervalInputs) -> Intervals:
         """The intervals of each customer, in the coming season."""
-        tier, ratios, money = (
-            self._tier(outlook),
-            self._ratios(outlook),
-            self.season * outlook.scale,
-        )
+        tier, ratios, money = self._tier(inputs), self._ratios(inputs), self.season * inputs.scale
         bounds = []
         for coverage in COVERAGES:
-            low, high, silent = _bounds(ratios, outlook.buys, coverage)
+            low, high, silent = _bounds(ratios, inputs.buys, coverage)
             more = np.array(self.widening[str(coverage)])[tier]
             low = np.where(silent, low, low - more)
-            bounds.append(
-                (self._floored(money * low), self._floored(money * np.maximum(high + more, low)))
-            )
-        (low_80, high_80), (low_95, high_95) = bounds
+            high = np.maximum(high + more, low)
+            bounds += [self._floored(money * low), self._floored(money * high)]
+        low_80, high_80, low_95, high_95 = bounds
         # Who more likely than not buys nothing brings nothing, in the median.
-        middle = np.where(outlook.buys < 0.5, 0.0, money * ratios[LEVELS.index(0.5)])
+        middle = np.where(inputs.buys < 0.5, 0.0, money * ratios[LEVELS.index(0.5)])
         median = np.clip(middle, low_80, high_80)
-        return Intervals(
-            median, low_80, high_80, np.minimum(low_95, low_80), np.maximum(high_95, high_80)
-        )
+        low_95, high_95 = np.minimum(low_95, low_80), np.maximum(high_95, high_80)
+        return Intervals(median, low_80, high_80, low_95, high_95)
 
-    def _ratios(self, outlook: IntervalInputs) -> Matrix:
+    def _ratios(self, inputs: IntervalInputs) -> Matrix:
         """(n_levels, n_customers), rising with the level."""
-        matrix = outlook.matrix
-        return np.sort([quantile.predict(matrix) for quantile in self.quantiles], axis=0)
+        matrix = inputs.matrix
+        return np.sort([self.quantiles[level].predict(matrix) for level in LEVELS], axis=0)
 
-    def _tier(self, outlook: IntervalInputs) -> npt.NDArray[np.int64]:
-        return np.searchsorted(self.tier_edges, outlook.mean).astype(np.int64)
+    def _tier(self, inputs: IntervalInputs) -> npt.NDArray[np.int64]:
+        return np.searchsorted(self.tier_edges, inputs.mean).astype(np.int64)
 
     def _floored(self, money: Vector) -> Vector:
         return money if self.floor is None else np.maximum(money, self.floor)
-
-    def parts(self) -> dict[str, bytes]:
-        """The model as files."""
-        trees = {
-            f"{level}-{name}": data
-            for level, quantile in zip(LEVELS, self.quantiles, strict=True)
-            for name, data in quantile.parts().items()
-        }
-        own = {name: getattr(self, name) for name in ("tier_edges", "widening", "season", "floor")}
-        return {"own.json": json.dumps(own).encode(), **trees}
-
-    @classmethod
-    def from_parts(cls, parts: Mapping[str, bytes]) -> "IntervalModel":
-        """Rebuild from `parts`, whose hashes have been checked."""
-        quantiles = tuple(
-            TreeEnsemble.from_parts(
-                {name: parts[f"{level}-{name}"] for name in ("trees.txt", "trees.json")}
-            )
-            for level in LEVELS
-        )
-        return cls(quantiles, **json.loads(parts["own.json"]))
 
 
 def _bounds(ratios: Matrix, buys: Vector, coverage: float) -> tuple[Vector, Vector, Truths]:
@@ -250,22 +223,22 @@ def _bounds(ratios: Matrix, buys: Vector, coverage: float) -> tuple[Vector, Vect
     return np.where(silent, np.minimum(0.0, low), low), np.where(silent, one_sided, high), silent
 
 
-def _adapted(missed: Vector, cutoff: Days, coverage: float, horizon_days: int) -> float:
+def _adapt(missed: Vector, cutoff: Days, coverage: float, horizon_days: int) -> float:
     """What makes the bounds of the latest cutoff hold a horizon later; below 0 they were
     too wide.
     """
     scores = {int(day): missed[cutoff == day] for day in np.unique(cutoff)}
-    asked = coverage
+    level = coverage
     for day in list(scores)[:-1]:
         before = [past for past in scores if past <= day - horizon_days]
         if before and min(len(scores[before[-1]]), len(scores[day])) >= _LEAST_ROWS:
-            held = float((scores[day] <= _conformal(scores[before[-1]], asked)).mean())
+            share = float((scores[day] <= _conformal(scores[before[-1]], level)).mean())
             # At most half of what may miss is given or taken.
             room = (1 - coverage) / 2
-            asked = float(
-                np.clip(asked + _STEP * (coverage - held), coverage - room, coverage + room)
+            level = float(
+                np.clip(level + _STEP * (coverage - share), coverage - room, coverage + room)
             )
-    return _conformal(missed[cutoff == cutoff.max()], asked) if len(missed) else 0.0
+    return _conformal(missed[cutoff == cutoff.max()], level) if len(missed) else 0.0
 
 
 def _conformal(missed: Vector, coverage: float) -> float:

@@ -110,11 +110,11 @@ def learn_promotions(
     }
     names = dict.fromkeys(promotion.name for promotion in planned)
     lifts = {measure: {name: log.lift(name) for name in names} for measure, log in logs.items()}
-    known = {
-        measure: Lifts(tuple((p.first, p.end, found[p.name] or 1.0) for p in planned))
-        for measure, found in lifts.items()
+    by_measure = {
+        measure: Lifts(tuple((p.first, p.end, by_name[p.name] or 1.0) for p in planned))
+        for measure, by_name in lifts.items()
     }
-    return Promotions(**known, findings=_told(planned, lifts, logs["purchases"], now=now))
+    return Promotions(**by_measure, findings=_findings(planned, lifts, logs["purchases"], now=now))
 
 
 def _by_day(place: Days, amount: Vector, *, n_days: int) -> Vector:
@@ -154,19 +154,21 @@ class _Log:
     def lift(self, name: str) -> float | None:
         """How many times as lively its days are; None where nothing is known of it."""
         places, quiet = self.occurrences(name), self.quiet
-        found = [
+        ratios = [
             ratio
             for start, stop in places
             if (ratio := self._ratio(start, stop, quiet)) is not None
         ]
-        if not found:
+        if not ratios:
             return None
         length = round(float(np.mean([stop - start for start, stop in places])))
         chance = self._chance(length, quiet)
         if chance is None:
             return None
-        variance = max(chance, float(np.var(found, ddof=1)) if len(found) > 1 else 0.0) / len(found)
-        mean = float(np.mean(found))
+        variance = max(chance, float(np.var(ratios, ddof=1)) if len(ratios) > 1 else 0.0) / len(
+            ratios
+        )
+        mean = float(np.mean(ratios))
         kept = max(0.0, 1 - variance / mean**2) if mean else 0.0
         return float(np.clip(np.exp(kept * mean), *_LIFT_LIMITS))
 
@@ -198,33 +200,33 @@ class _Log:
         return float(np.log(brought / suggested)) if min(brought, suggested) > 0 else None
 
 
-def _told(
+def _findings(
     planned: Sequence[Promotion], lifts: dict[str, dict[str, float | None]], log: _Log, *, now: int
 ) -> tuple[Finding, ...]:
     coming = {promotion.name for promotion in planned if promotion.end > now}
-    known = [name for name, lift in lifts["purchases"].items() if lift is not None]
-    unknown = [name for name in lifts["purchases"] if name in coming and name not in known]
+    learnt = [name for name, lift in lifts["purchases"].items() if lift is not None]
+    unknown = [name for name in lifts["purchases"] if name in coming and name not in learnt]
     return (
-        (*_known(known, lifts, log), *(_unknown(unknown),))
+        (*_learnt_finding(learnt, lifts, log), *(_unknown_finding(unknown),))
         if unknown
-        else _known(known, lifts, log)
+        else _learnt_finding(learnt, lifts, log)
     )
 
 
-def _known(
+def _learnt_finding(
     names: Sequence[str], lifts: dict[str, dict[str, float | None]], log: _Log
 ) -> tuple[Finding, ...]:
     if not names:
         return ()
     each = []
     for name in names:
-        said = [
+        measures = [
             f"{lift:.2f} times the {measure}"
             for measure in _MEASURES
             if (lift := lifts[measure][name]) is not None
         ]
         each.append(
-            f"{name}: {' and '.join(said)} of the days around it, from "
+            f"{name}: {' and '.join(measures)} of the days around it, from "
             f"{len(log.occurrences(name))} in the log"
         )
     return (
@@ -238,7 +240,7 @@ def _known(
     )
 
 
-def _unknown(names: Sequence[str]) -> Finding:
+def _unknown_finding(names: Sequence[str]) -> Finding:
     return Finding.warning(
         "promotion-unknown",
         evidence=f"planned, but never seen in the log: {', '.join(names)}",

@@ -59,8 +59,8 @@ def _weekly_noise(revenue: Vector) -> float:
     if len(weeks) < 8 or (weeks <= 0).all():
         return 0.3
     smooth = np.convolve(np.pad(weeks, 2, mode="edge"), np.ones(5) / 5, mode="valid")
-    known = (weeks > 0) & (smooth > 0)
-    return float(np.std(np.log(weeks[known] / smooth[known])))
+    positive = (weeks > 0) & (smooth > 0)
+    return float(np.std(np.log(weeks[positive] / smooth[positive])))
 
 
 def forecast(
@@ -165,10 +165,10 @@ def _group_weeks(
     ):
         revenue = np.diff(group["revenue"].to_numpy(), prepend=0.0) @ weights
         purchases = np.diff(group["purchases"].to_numpy(), prepend=0.0) @ weights
-        own = _own(
+        customers = _own(
             group["variance"].to_numpy().max(keepdims=True), group["revenue"].to_numpy()[-1:]
         )
-        low, high = _interval(revenue, np.sqrt(noise.level**2 + noise.week**2 + own**2))
+        low, high = _interval(revenue, np.sqrt(noise.level**2 + noise.week**2 + customers**2))
         starts = now + WEEK_DAYS * np.arange(len(revenue))
         length = np.minimum(WEEK_DAYS, now + knots[-1] - starts)
         columns = {

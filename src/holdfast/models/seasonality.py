@@ -57,11 +57,11 @@ class Turnover:
         """Sum up FEATURES of the cutoffs up to `now`; customers who no longer count as such are not
         in it.
         """
-        known = features.filter(pl.col("cutoff_day") <= now)
+        before = features.filter(pl.col("cutoff_day") <= now)
         spent = pl.col("spend_total").cast(pl.Float64).sum().round(2)
-        sums = known.group_by("cutoff_day").agg(spent).sort("cutoff_day")
+        sums = before.group_by("cutoff_day").agg(spent).sort("cutoff_day")
         day = pl.col("cutoff_day") - pl.col("tenure_days") - first_day
-        first = known.select("customer_id", day=day).unique()["day"]
+        first = before.select("customer_id", day=day).unique()["day"]
         last_day = int(sums["cutoff_day"][-1]) if sums.height else first_day
         rest = min(last_day - first_day, YEAR_DAYS) - OPENING_DAYS
         within = (
@@ -197,7 +197,7 @@ def daily_shape(days: pl.DataFrame, *, now: int, n_days: int) -> Vector:
     # More than a year ahead the same days are asked again.
     places = np.where(places >= len(smooth), places - _SAME_WEEKDAY_DAYS, places)
     usual = float(smooth.mean()) or 1.0
-    known = (places >= 0) & (places < len(smooth))
+    inside = (places >= 0) & (places < len(smooth))
     return np.where(
-        known, np.maximum(smooth[np.clip(places, 0, len(smooth) - 1)] / usual, _LEAST_SHAPE), 1.0
+        inside, np.maximum(smooth[np.clip(places, 0, len(smooth) - 1)] / usual, _LEAST_SHAPE), 1.0
     )

@@ -207,7 +207,7 @@ def learning_cutoffs(
     """
     plan = study.backtest
     for days in (horizon_days, min(study.all_horizons)):
-        found = training_cutoffs(
+        cutoffs = training_cutoffs(
             first_day=first_day,
             now=now,
             horizon_days=days,
@@ -215,8 +215,8 @@ def learning_cutoffs(
             min_history_days=plan.min_history_days,
             at_most=plan.max_training_cutoffs,
         )
-        if found:
-            return found
+        if cutoffs:
+            return cutoffs
     return ()
 
 

@@ -6,10 +6,9 @@ ratio is then small, and its weighted mean is still the mean of the money. In th
 makes the predictions of the training rows add up to their revenue.
 """
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import polars as pl
@@ -17,9 +16,10 @@ import polars as pl
 from holdfast.arrays import Matrix, Rows, Split, Vector
 from holdfast.errors import NotEnoughData
 from holdfast.findings import Finding
-from holdfast.learners.algorithms import ALGORITHMS, Learner, Parameters, Recipe, learner_from_parts
+from holdfast.learners.algorithms import ALGORITHMS, Learner, Parameters, Recipe
 from holdfast.learners.attribution import explain_factor, mean_of, product
 from holdfast.learners.design import Attribution, Design
+from holdfast.learners.parts import Part, Saved
 from holdfast.learners.selection import candidates_of, predict_held_out, tweedie_deviance
 from holdfast.models.baselines import TrailingSpend
 from holdfast.models.churn import short_windows
@@ -34,11 +34,12 @@ from holdfast.windows import YEAR_DAYS
 if TYPE_CHECKING:
     from holdfast.models.purchase_counts import BTYDRevenue
 
-_FLOOR_SHARE = 0.1
+_FLOOR_SHARE = 0.1  # decision 24
+_BTYD_REVENUE = "holdfast.models.purchase_counts:BTYDRevenue"
 
 
 @dataclass(frozen=True)
-class ValueModel:
+class ValueModel(Saved):
     """A fitted model of value: level x scale x P(buys) x amount.
 
     Attributes
@@ -56,14 +57,17 @@ class ValueModel:
         this, and median and intervals are its own.
     """
 
-    design: Design
-    amount: Learner
-    buys: Learner | None = None
+    FILE = "value.json"
+    design: Annotated[Design, Part()]
+    amount: Annotated[Learner, Part()]
+    buys: Annotated[Learner | None, Part("buys-")] = None
     scale: Scale | None = None
     level: float = 1.0
     horizon_days: int | None = None
-    intervals: IntervalModel | None = None
-    btyd: "BTYDRevenue | None" = None
+    intervals: Annotated[IntervalModel | None, Part("spread-")] = None
+    # Few models have one, and its special functions would take a third of a server's start to
+    # import.
+    btyd: Annotated["BTYDRevenue | None", Part("spending-", _BTYD_REVENUE)] = None
 
     @property
     def algorithm(self) -> str:
@@ -136,62 +140,6 @@ class ValueModel:
             factors.append(self.scale.factor(frame, self.columns))
         learnt = product(self.columns, factors, level=self.level)
         return learnt if self.btyd is None else mean_of(learnt, self.btyd.attribution(frame))
-
-    def parts(self) -> dict[str, bytes]:
-        """The model as files; those of P(buys), intervals and BTYD revenue start with "buys-",
-        "spread-", "spending-".
-        """
-        own = {
-            "scale": asdict(self.scale) if self.scale else None,
-            "level": self.level,
-            "horizon_days": self.horizon_days,
-        }
-        buys = self.buys.parts() if self.buys else {}
-        intervals = self.intervals.parts() if self.intervals else {}
-        btyd = self.btyd.parts() if self.btyd else {}
-        return {
-            **self.design.parts(),
-            "value.json": json.dumps(own).encode(),
-            **self.amount.parts(),
-            **{f"buys-{name}": data for name, data in buys.items()},
-            **{f"spread-{name}": data for name, data in intervals.items()},
-            **{f"spending-{name}": data for name, data in btyd.items()},
-        }
-
-    @classmethod
-    def from_parts(cls, parts: Mapping[str, bytes]) -> "ValueModel":
-        """Rebuild from `parts`, whose hashes have been checked."""
-        buys, intervals, btyd = (
-            {
-                name.removeprefix(prefix): data
-                for name, data in parts.items()
-                if name.startswith(prefix)
-            }
-            for prefix in ("buys-", "spread-", "spending-")
-        )
-        own = json.loads(parts["value.json"])
-        scale = own.pop("scale")
-        return cls(
-            design=Design.from_parts(parts),
-            amount=learner_from_parts(
-                {n: d for n, d in parts.items() if n in ("trees.txt", "trees.json", "linear.json")}
-            ),
-            buys=learner_from_parts(buys) if buys else None,
-            scale=Scale(**{**scale, "yardstick": ReferenceSpend(**scale["yardstick"])})
-            if scale
-            else None,
-            intervals=IntervalModel.from_parts(intervals) if intervals else None,
-            btyd=_btyd_from_parts(btyd) if btyd else None,
-            **own,
-        )
-
-
-def _btyd_from_parts(parts: Mapping[str, bytes]) -> "BTYDRevenue":
-    # Few models have one, and its special functions would take a third of a server's start to
-    # import.
-    from holdfast.models.purchase_counts import BTYDRevenue
-
-    return BTYDRevenue.from_parts(parts)
 
 
 def learn_value(
@@ -327,7 +275,7 @@ class RatioRows:
             parameters=parameters,
         )
 
-    def fitted(self, algorithm: str, rows: Rows) -> tuple[Learner, Learner]:
+    def fit_on(self, algorithm: str, rows: Rows) -> tuple[Learner, Learner]:
         """Fit P(buys) and the amount on some rows."""
         chance = "logistic" if algorithm == "ridge" else algorithm
         buys = Recipe(chance, "probability", seed=self.seed).fit(
@@ -347,7 +295,7 @@ class RatioRows:
         """Deviance of unseen rows, in the season of their own windows."""
 
         def predict(split: Split) -> Vector:
-            buys, amount = self.fitted(algorithm, split.train)
+            buys, amount = self.fit_on(algorithm, split.train)
             rows = self.matrix[split.test]
             return self.reference[split.test] * buys.predict(rows) * amount.predict(rows)
 
@@ -363,7 +311,7 @@ class RatioRows:
             return None
         chance, expected = np.empty(len(self.bought)), np.empty(len(self.bought))
         for split in splits:
-            buys, amount = self.fitted(algorithm, split.train)
+            buys, amount = self.fit_on(algorithm, split.train)
             rows, reference = self.matrix[split.test], self.reference[split.test]
             chance[split.test] = buys.predict(rows)
             expected[split.test] = reference * chance[split.test] * amount.predict(rows)
@@ -372,7 +320,7 @@ class RatioRows:
 
     def model(self, algorithm: str, inputs: IntervalInputs | None) -> ValueModel:
         """Fit on all rows; the intervals, around the inputs."""
-        buys, amount = self.fitted(algorithm, np.arange(len(self.bought)))
+        buys, amount = self.fit_on(algorithm, np.arange(len(self.bought)))
         expected = self.reference * buys.predict(self.matrix) * amount.predict(self.matrix)
         season = (self.ahead or 1.0) * self.coming
         level = season * float(self.revenue.sum() / expected.sum())

@@ -74,34 +74,34 @@ def log_record(
         days, cohorts, survival and purchases, by the contracts of the same names.
     """
     unit = float(10**study.minor_digits)
-    found: dict[str, list[pl.DataFrame]] = {"months": [], "lifetimes": [], "purchases": []}
+    parts: dict[str, list[pl.DataFrame]] = {"months": [], "lifetimes": [], "purchases": []}
     with warehouse.working("sum up the log"):
         warehouse.con.register("scored", scored.select("customer_id").to_arrow())
         days = _read(warehouse, _DAYS, first_day, end_day, unit)
         (last,) = warehouse.row("SELECT max(number) FROM customer_numbers")
         for first in range(1, last + 1, _CUSTOMERS_PER_RANGE):
-            theirs = f"customer_id >= {first} AND customer_id < {first + _CUSTOMERS_PER_RANGE}"
+            in_range = f"customer_id >= {first} AND customer_id < {first + _CUSTOMERS_PER_RANGE}"
             warehouse.con.execute(
                 "CREATE OR REPLACE TEMP VIEW record_range AS SELECT * FROM numbered_activity "
-                f"WHERE {theirs}"
+                f"WHERE {in_range}"
             )
-            found["months"].append(_read(warehouse, _MONTHS))
-            found["lifetimes"].append(
+            parts["months"].append(_read(warehouse, _MONTHS))
+            parts["lifetimes"].append(
                 _read(warehouse, _LIFETIMES, end_day, study.churn.horizon_days)
             )
-            found["purchases"].append(_read(warehouse, _PURCHASES, unit, LATEST))
+            parts["purchases"].append(_read(warehouse, _PURCHASES, unit, LATEST))
         warehouse.con.unregister("scored")
     months = (
-        pl.concat(found["months"]).group_by("cohort", "month").agg(pl.col("active", "minor").sum())
+        pl.concat(parts["months"]).group_by("cohort", "month").agg(pl.col("active", "minor").sum())
     )
     return {
         "days": tables.DAYS.check(days),
         "cohorts": cohorts(
             months.with_columns(revenue=pl.col("minor") / unit).drop("minor"), end_day=end_day
         ),
-        "survival": estimate_survival(pl.concat(found["lifetimes"])),
+        "survival": estimate_survival(pl.concat(parts["lifetimes"])),
         "purchases": tables.PURCHASES.check(
-            pl.concat(found["purchases"]).sort("customer_id", "day")
+            pl.concat(parts["purchases"]).sort("customer_id", "day")
         ),
     }
 
@@ -128,7 +128,7 @@ def cohorts(months: pl.DataFrame, *, end_day: int) -> pl.DataFrame:
     laid = grid.join(months, on=["cohort", "month"], how="left", maintain_order="left").sort(
         "cohort", "month"
     )
-    found = laid.select(
+    table = laid.select(
         cohort=pl.format(
             "{}-{}",
             pl.col("cohort") // 12,
@@ -140,4 +140,4 @@ def cohorts(months: pl.DataFrame, *, end_day: int) -> pl.DataFrame:
         revenue=pl.col("revenue").fill_null(0.0),
         complete=pl.col("month") < open_month,
     )
-    return tables.COHORTS.check(found)
+    return tables.COHORTS.check(table)

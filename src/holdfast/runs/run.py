@@ -9,7 +9,7 @@ from holdfast.io.runs import Registry, Run
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Listener, Silence, Steps
 from holdfast.runs.publish import facts, write_papers, write_tables
-from holdfast.runs.train_and_score import Outcome, log_outcome, snapshot_outcome
+from holdfast.runs.train_and_score import Outcome, train_and_score
 from holdfast.serving.load import load_in_child, mark_loaded
 from holdfast.study import Study
 
@@ -38,7 +38,10 @@ def run(study: Study, *, listener: Listener | None = None, promote: bool = True)
     created_at = datetime.now(UTC)
     registry = Registry(Path(study.project_dir) / "runs")
     with registry.staging() as staging:
-        outcome = _found(study, staging, steps)
+        scratch = staging / "scratch"
+        scratch.mkdir()
+        with Warehouse(scratch) as warehouse:
+            outcome = train_and_score(study, warehouse, steps)
         folder = staging / "run"
         run_id = f"{created_at:%Y%m%dT%H%M%SZ}-{_short(study, outcome)}"
         summary = {
@@ -64,13 +67,6 @@ def run(study: Study, *, listener: Listener | None = None, promote: bool = True)
                 registry.promote(published.run_id)
             step.detail = published.run_id
     return published
-
-
-def _found(study: Study, staging: Path, steps: Steps) -> Outcome:
-    scratch = staging / "scratch"
-    scratch.mkdir()
-    with Warehouse(scratch) as warehouse:
-        return (log_outcome if study.transactions else snapshot_outcome)(study, warehouse, steps)
 
 
 def _short(study: Study, outcome: Outcome) -> str:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import polars as pl
@@ -19,8 +19,7 @@ from holdfast.explain import top_reasons
 from holdfast.features import feature_tables
 from holdfast.findings import Finding, sort_findings
 from holdfast.ingest.contract import refuse
-from holdfast.ingest.order_log import OrderLog, read_order_log
-from holdfast.ingest.snapshot import Snapshot, read_snapshot
+from holdfast.ingest.read import OrderLog, Snapshot, read_sources
 from holdfast.io.warehouse import Warehouse
 from holdfast.models.fitted_models import FittedModels
 from holdfast.progress import Steps
@@ -30,7 +29,7 @@ from holdfast.quality.sufficiency import check_log, check_snapshot
 from holdfast.quality.topics import CheckedLog
 from holdfast.runs.activity_tables import log_record
 from holdfast.runs.summary import summarise
-from holdfast.serving.score import Scored, explained, no_value_finding, score
+from holdfast.serving.score import explain_scores, no_value_finding, score
 from holdfast.study import Study
 from holdfast.training.backtest import backtest_data
 from holdfast.training.fit import fit_models
@@ -64,8 +63,23 @@ class Outcome:
     data_fingerprint: str
 
 
-def log_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:
-    """Learn from an order log, prove it on later cutoffs, and score today's customers.
+@dataclass(frozen=True, kw_only=True)
+class _Fit:
+    """What was fitted, and all that was found on the way; `frame` has the customers to score."""
+
+    frame: pl.DataFrame
+    models: FittedModels
+    proof: Evidence
+    findings: Sequence[Finding]
+    answers: tuple[Answer, ...]
+    cross_validated: Mapping[Any, Mapping[str, float]] = field(default_factory=dict)
+    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    summary: Mapping[str, Any] = field(default_factory=dict)
+
+
+def train_and_score(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:
+    """Learn from a study's data, prove it on customers or time not learnt from, and score today's
+    customers.
 
     Raises
     ------
@@ -73,179 +87,153 @@ def log_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:
         Nobody is eligible, or nothing can be learnt.
     """
     with steps("Read the sources") as step:
-        got = read_order_log(study, warehouse)
-        refuse(got.failures)
-        step.detail = got.size
-        gate = check_log(study, warehouse, end_day=got.end_day)
+        data = read_sources(study, warehouse)
+        refuse(data.failures)
+        step.detail = data.size
+    fit = (
+        _fit_log(study, data, warehouse, steps)
+        if isinstance(data, OrderLog)
+        else _fit_snapshot(study, data, steps)
+    )
+    with steps("Score, segment, simulate recovery") as step:
+        scored = score(study, fit.models.tasks, fit.frame)
+        step.detail = f"{scored.scores.height:,} customers"
+    with steps("Explain") as step:
+        explanation, wording = explain_scores(study, fit.models.tasks, fit.frame, scored)
+        step.detail = f"{explanation.reasons['customer_id'].n_unique():,} customers"
+    tables = {
+        "scores": scored.scores,
+        "segments": scored.segments,
+        "recovery": scored.recovery,
+        "features": fit.frame,
+        "reasons": explanation.reasons,
+        "contributions": explanation.contributions,
+        "importance": explanation.importance,
+        "evidence": fit.proof.evidence,
+        "predictions": fit.proof.predictions,
+        "horizon_evidence": fit.proof.horizon_evidence,
+        "quarantine": data.quarantine,
+        **fit.tables,
+    }
+    suspicions = [finding for answer in fit.answers for finding in answer.findings]
+    proving = [
+        replace(finding, evidence=f"in the backtest, {finding.evidence}")
+        for finding in fit.proof.findings
+    ]
+    findings = [*data.findings, *suspicions, *fit.findings, *proving, *scored.rule.findings()]
+    findings += [*explanation.findings, *no_value_finding(fit.models.tasks, study)]
+    summary = {
+        "rows": asdict(data.rows),
+        "reasons": data.reasons,
+        **summarise(
+            study,
+            scored,
+            fit.proof.evidence,
+            algorithms={task: model.algorithm for task, model in fit.models.tasks.items()},
+            cross_validated=fit.cross_validated,
+            top_reasons=top_reasons(explanation, wording=wording),
+            findings=sort_findings(findings),
+        ),
+        "audit": {
+            "acknowledged": study.acknowledge,
+            "suspicions": [answer.as_dict() for answer in fit.answers],
+        },
+        **fit.summary,
+    }
+    if isinstance(data, OrderLog):
+        with steps("Every horizon, week by week") as step:
+            ahead = horizon_tables(
+                study, fit.models, fit.frame, scored.scores, fit.proof.evidence, tables["days"]
+            )
+            step.detail = ", ".join(f"{days}" for days in study.all_horizons) + " days"
+        tables, summary = {**tables, **ahead.tables}, {**summary, "forecast": ahead.summary}
+    plain = {"segments.json": scored.rule.to_dict(), "wording.json": wording.to_dict()}
+    files = {name: json.dumps(each, ensure_ascii=False).encode() for name, each in plain.items()}
+    return Outcome(
+        tables=tables,
+        parts={f"models/{name}": part for name, part in fit.models.parts().items()} | files,
+        summary=summary,
+        data_fingerprint=data.fingerprint,
+    )
+
+
+def _fit_log(study: Study, log: OrderLog, warehouse: Warehouse, steps: Steps) -> _Fit:
     with steps("What came in, and what is churn in it") as step:
-        checked = CheckedLog(study, warehouse, got)
+        sufficiency = check_log(study, warehouse, end_day=log.end_day)
+        checked = CheckedLog(study, warehouse, log)
         topics = describe_log(checked, RUN_TOPICS)
-        window = read_churn_window(study, warehouse, end_day=got.end_day)
-        noticed = [finding for topic in topics for finding in topic.findings]
-        noticed += [*find_in_log(checked), *window.findings]
+        window = read_churn_window(study, warehouse, end_day=log.end_day)
         days = window.window.days
-        step.detail = f"{window.regime.name}, " + (
-            f"window {days} days" if days is not None else "no churn window"
-        )
+        length = f"window {days} days" if days is not None else "no churn window"
+        step.detail = f"{window.regime.name}, {length}"
     with steps("Features and labels") as step:
-        data = read_training_data(study, warehouse, first_day=got.first_day, end_day=got.end_day)
-        step.detail = (
-            f"{data.features.height:,} rows at {data.features['cutoff_day'].n_unique()} cutoffs"
-        )
+        data = read_training_data(study, warehouse, first_day=log.first_day, end_day=log.end_day)
+        n_cutoffs = data.features["cutoff_day"].n_unique()
+        step.detail = f"{data.features.height:,} rows at {n_cutoffs} cutoffs"
     with steps("Is it honest?") as step:
-        log = Log(study, warehouse, got, data)
-        answers = ask_before_learning(LOG_AUDITS, log, study, step)
+        audited = Log(study, warehouse, log, data)
+        answers = ask_before_learning(LOG_AUDITS, audited, study, step)
     with steps("Prove on unseen time") as step:
         proof = backtest_data(study, data)
         step.detail = f"{proof.evidence['cutoff_day'].n_unique()} test cutoffs"
     answers += ask_all(PROOF_AUDITS, Proof.of(proof, seed=study.seed), cheaply=True)
     with steps("Learn") as step:
-        models = fit_models(study, data, now=got.end_day)
+        models = fit_models(study, data, now=log.end_day)
         step.detail = models.algorithms
     with steps("Features of today") as step:
-        frame = feature_tables.features(study, warehouse, [got.end_day])
+        frame = feature_tables.features(study, warehouse, [log.end_day])
         step.detail = f"{frame.height:,} customers, {frame.width - 2} features"
     if frame.is_empty():
         raise NotEnoughData(
-            f"no customer is eligible on {date_of(got.end_day)} ({study.churn.eligible})",
+            f"no customer is eligible on {date_of(log.end_day)} ({study.churn.eligible})",
             fix="widen churn.eligible",
         )
     with steps("Purchases, cohorts, survival"):
-        record = log_record(
-            study, warehouse, first_day=got.first_day, end_day=got.end_day, scored=frame
+        tables = log_record(
+            study, warehouse, first_day=log.first_day, end_day=log.end_day, scored=frame
         )
-    outcome = _completed(
-        study,
-        got,
-        frame,
-        models,
-        proof,
-        steps,
-        findings=[*gate.findings, *noticed, *models.findings],
-        answers=answers,
-    )
-    with steps("Every horizon, week by week") as step:
-        ahead = horizon_tables(
-            study, models, frame, outcome.tables["scores"], proof.evidence, record["days"]
-        )
-        step.detail = ", ".join(f"{days}" for days in study.all_horizons) + " days"
-    summary = {
-        **outcome.summary,
-        "sufficiency": gate.as_dict()["counts"],
-        "forecast": ahead.summary,
-        "data_report": [
-            {"title": topic.title, "sentences": list(topic.sentences)} for topic in topics
+    return _Fit(
+        frame=frame,
+        models=models,
+        proof=proof,
+        findings=[
+            *sufficiency.findings,
+            *(finding for topic in topics for finding in topic.findings),
+            *find_in_log(checked),
+            *window.findings,
+            *models.findings,
         ],
-        "churn_window": summarise_churn_window(window),
-    }
-    return replace(
-        outcome,
-        tables={**outcome.tables, **record, **ahead.tables},
-        summary=summary,
+        answers=answers,
+        tables=tables,
+        summary={
+            "sufficiency": sufficiency.as_dict()["counts"],
+            "data_report": [
+                {"title": topic.title, "sentences": list(topic.sentences)} for topic in topics
+            ],
+            "churn_window": summarise_churn_window(window),
+        },
     )
 
 
-def snapshot_outcome(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:
-    """Learn from a snapshot, prove it on customers held out, and score them all."""
-    assert study.snapshot is not None
-    with steps("Read the snapshot") as step:
-        got = read_snapshot(study, warehouse)
-        refuse(got.failures)
-        step.detail = got.size
-    if study.snapshot.cutoff is not None:
+def _fit_snapshot(study: Study, snapshot: Snapshot, steps: Steps) -> _Fit:
+    if study.snapshot is not None and study.snapshot.cutoff is not None:
         raise StudyError(
             "a table with rows at several cutoffs can be audited, not run", fix="give the order log"
         )
     with steps("Is it honest?") as step:
-        table = snapshot_table(study, got)
+        table = snapshot_table(study, snapshot)
         answers = ask_before_learning(TABLE_AUDITS, table, study, step)
     with steps("Learn and prove") as step:
-        fitted = fit_snapshot(study, got.frame, columns=got.columns)
+        fitted = fit_snapshot(study, snapshot.frame, columns=snapshot.columns)
         step.detail = fitted.models.algorithms
-    audited = Proof.of(
-        fitted.proof, seed=study.seed, table=table, cross_validated=fitted.cross_validated
-    )
+    proof, cross_validated = fitted.proof, fitted.cross_validated
+    audited = Proof.of(proof, seed=study.seed, table=table, cross_validated=cross_validated)
     answers += ask_all(PROOF_AUDITS, audited, cheaply=True)
-    return _completed(
-        study,
-        got,
-        got.frame,
-        fitted.models,
-        fitted.proof,
-        steps,
-        findings=check_snapshot(got.frame["churned"], needs=study.check.needs).findings,
+    return _Fit(
+        frame=snapshot.frame,
+        models=fitted.models,
+        proof=proof,
+        findings=check_snapshot(snapshot.frame["churned"], needs=study.check.needs).findings,
         answers=answers,
-        cross_validated=fitted.cross_validated,
+        cross_validated=cross_validated,
     )
-
-
-def _completed(
-    study: Study,
-    got: OrderLog | Snapshot,
-    frame: pl.DataFrame,
-    models: FittedModels,
-    proof: Evidence,
-    steps: Steps,
-    *,
-    findings: Sequence[Finding],
-    answers: Sequence[Answer],
-    cross_validated: Mapping[Any, Mapping[str, float]] | None = None,
-) -> Outcome:
-    """Score, segment, explain and sum up: the same for a log and a snapshot."""
-    with steps("Score, segment, simulate recovery") as step:
-        scored = score(study, models.tasks, frame)
-        step.detail = f"{scored.scores.height:,} customers"
-    with steps("Explain") as step:
-        found, wording = explained(study, models.tasks, frame, scored)
-        step.detail = f"{found.reasons['customer_id'].n_unique():,} customers"
-    proving = [
-        replace(finding, evidence=f"in the backtest, {finding.evidence}")
-        for finding in proof.findings
-    ]
-    doubts = [finding for answer in answers for finding in answer.findings]
-    every = [*got.findings, *doubts, *findings, *proving, *scored.rule.findings(), *found.findings]
-    summary = summarise(
-        study,
-        scored,
-        proof.evidence,
-        algorithms={task: model.algorithm for task, model in models.tasks.items()},
-        cross_validated=cross_validated or {},
-        top_reasons=top_reasons(found, wording=wording),
-        findings=sort_findings(
-            [*every, *no_value_finding(models.tasks, snapshot=study.snapshot is not None)]
-        ),
-    )
-    return Outcome(
-        tables={
-            "scores": scored.scores,
-            "segments": scored.segments,
-            "recovery": scored.recovery,
-            "features": frame,
-            "reasons": found.reasons,
-            "contributions": found.contributions,
-            "importance": found.importance,
-            "evidence": proof.evidence,
-            "predictions": proof.predictions,
-            "horizon_evidence": proof.horizon_evidence,
-            "quarantine": got.quarantine,
-        },
-        parts=_parts(models, scored, wording.to_dict()),
-        summary={
-            "rows": asdict(got.rows),
-            "reasons": got.reasons,
-            **summary,
-            "audit": {
-                "acknowledged": study.acknowledge,
-                "suspicions": [answer.as_dict() for answer in answers],
-            },
-        },
-        data_fingerprint=got.fingerprint,
-    )
-
-
-def _parts(models: FittedModels, scored: Scored, wording: Mapping[str, Any]) -> dict[str, bytes]:
-    files = {f"models/{name}": data for name, data in models.parts().items()}
-    plain = {"segments.json": scored.rule.to_dict(), "wording.json": wording}
-    return files | {
-        name: json.dumps(value, ensure_ascii=False).encode() for name, value in plain.items()
-    }

@@ -40,10 +40,10 @@ def load_models(run: Run) -> dict[str, Model]:
     ):
         load_in_child(run.path)
         mark_loaded(run)
-    return rebuilt(parts)
+    return rebuild_models(parts)
 
 
-def rebuilt(parts: Mapping[str, Mapping[str, bytes]]) -> dict[str, Model]:
+def rebuild_models(parts: Mapping[str, Mapping[str, bytes]]) -> dict[str, Model]:
     """Models from task -> file name -> content."""
     return {
         task: kind.from_parts(parts[task]) for task, kind in MODEL_TYPES.items() if parts.get(task)
@@ -131,7 +131,7 @@ def load_wording(run: Run) -> Wording:
 
 def _main() -> None:
     folder = Path(sys.argv[1]) / MODELS
-    rebuilt(
+    rebuild_models(
         {
             task: {path.name: path.read_bytes() for path in (folder / task).glob("*")}
             for task in MODEL_TYPES

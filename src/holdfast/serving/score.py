@@ -4,43 +4,17 @@ bring.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import polars as pl
 
 from holdfast import explain
-from holdfast.arrays import Vector
 from holdfast.campaigns import economics
 from holdfast.explain import Explanation, Wording
 from holdfast.findings import Finding
-from holdfast.learners.design import Attribution
+from holdfast.models.fitted_models import Model
 from holdfast.segments import SegmentRule, summary
 from holdfast.study import Study
 from holdfast.tables import RECOVERY, SCORES, SEGMENTS
-
-
-class Model(Protocol):
-    """What scoring asks of a model."""
-
-    @property
-    def algorithm(self) -> str:
-        """The champion's name."""
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The frame's columns that it reads."""
-
-    def predict(self, frame: pl.DataFrame, /) -> Vector:
-        """(n_customers,), in the label's unit."""
-
-    def raw(self, frame: pl.DataFrame, /) -> Vector:
-        """The score that contributions add up to."""
-
-    def contributions(self, frame: pl.DataFrame, /) -> Attribution:
-        """What each column adds to it."""
-
-    def parts(self) -> dict[str, bytes]:
-        """Files, by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +33,7 @@ class Scored:
     rule: SegmentRule
 
 
-def predicted(models: Mapping[str, Model], frame: pl.DataFrame) -> pl.DataFrame:
+def add_predictions(models: Mapping[str, Model], frame: pl.DataFrame) -> pl.DataFrame:
     """Add `churn_probability` and `expected_revenue` to features; without a value model nothing is
     expected.
     """
@@ -81,7 +55,7 @@ def score(study: Study, models: Mapping[str, Model], frame: pl.DataFrame) -> Sco
     frame
         One row per customer: customer_id, cutoff_day and what the models read.
     """
-    base = predicted(models, frame)
+    base = add_predictions(models, frame)
     rule = SegmentRule.learn(study.segments, base)
     assigned = rule.assign(base)
     unknown = [
@@ -99,7 +73,7 @@ def score(study: Study, models: Mapping[str, Model], frame: pl.DataFrame) -> Sco
     return Scored(scores=scores, segments=segments, recovery=recovery, rule=rule)
 
 
-def explained(
+def explain_scores(
     study: Study, models: Mapping[str, Model], frame: pl.DataFrame, scored: Scored
 ) -> tuple[Explanation, Wording]:
     """Give the reasons behind the scores, and the wording that one customer's reasons will be told
@@ -123,19 +97,21 @@ def explained(
     return found, wording
 
 
-def no_value_finding(models: Mapping[str, Model], *, snapshot: bool) -> tuple[Finding, ...]:
+def no_value_finding(models: Mapping[str, Model], study: Study) -> tuple[Finding, ...]:
     """Say that nothing is known of value, if nothing is."""
     if "value" in models:
         return ()
+    lacking, fix = (
+        ("study names no value label", "set snapshot.labels.value to a column or a formula")
+        if study.snapshot is not None
+        else ("log has no amounts", "map an amount, if there is one")
+    )
     return (
         Finding.warning(
             "no-value-label",
-            evidence=f"the {'study names no value label' if snapshot else 'log has no amounts'}: "
-            "no revenue was learnt",
+            evidence=f"the {lacking}: no revenue was learnt",
             meaning="Expected revenue is 0 for everyone: segments differ by risk alone, and "
             "nothing can be recovered.",
-            fix="set snapshot.labels.value to a column or a formula"
-            if snapshot
-            else "map an amount, if there is one",
+            fix=fix,
         ),
     )

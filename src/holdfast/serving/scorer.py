@@ -19,7 +19,7 @@ from holdfast.expressions import parse
 from holdfast.io.runs import Run
 from holdfast.serving.formulas import add_derived, compile_formula
 from holdfast.serving.load import load_fitted, load_models, load_rule, load_study, load_wording
-from holdfast.serving.score import predicted
+from holdfast.serving.score import add_predictions
 from holdfast.study import Study
 from holdfast.tables import OUTCOMES, json_rows
 
@@ -188,7 +188,7 @@ class Scorer:
     def score_many(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Score checked customers at once: the same numbers as one by one."""
         whole = add_derived(self.study, self._frame(rows))
-        scored = self.rule.assign(predicted(self.models, whole))
+        scored = self.rule.assign(add_predictions(self.models, whole))
         return scored.select(_SCORED).to_dicts()
 
     def predict_horizons(

@@ -140,7 +140,7 @@ def forecast_at(
     study: Study, task: TaskName, data: TrainingData, cutoff: int, *, fitted: FittedTask
 ) -> Forecast:
     """Predict the eligible customers of a cutoff, and look up what they did."""
-    frame, truth = observed(study, task, data, cutoff)
+    frame, truth = observe(study, task, data, cutoff)
     intervals = fitted.model.intervals_of(frame) if isinstance(fitted, FittedValue) else None
     return _forecast(
         task, cutoff, frame, truth, fitted.model.predict(frame), fitted.baseline, intervals
@@ -200,11 +200,11 @@ def forecasts_by_horizon(
     forecasts: dict[int, list[Forecast]] = {}
     for days in (days for days in study.all_horizons if cutoff + days <= data.end_day):
         rank = _recency_rank(study, data, days, cutoff)
-        rows = observed(study, "churn", data, cutoff, horizon_days=days)
+        rows = observe(study, "churn", data, cutoff, horizon_days=days)
         forecasts[days] = [_forecast("churn", cutoff, *rows, silent[days], rank, None)]
         if days in earned:
             rows, spend = (
-                observed(study, "value", data, cutoff, horizon_days=days),
+                observe(study, "value", data, cutoff, horizon_days=days),
                 TrailingSpend(days),
             )
             forecasts[days].append(
@@ -232,7 +232,7 @@ def _recency_rank(study: Study, data: TrainingData, horizon_days: int, now: int)
     return RecencyRank.fit(days, silent, reach=horizon_days / int(seen["horizon_days"][0]))
 
 
-def observed(
+def observe(
     study: Study,
     task: TaskName,
     data: TrainingData,

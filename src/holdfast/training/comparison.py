@@ -87,7 +87,7 @@ def _compare(study: Study, folds: Iterator[Fold]) -> Evidence:
                 by_algorithm[name] = forecast_of(_with_algorithm(study, task, name))
             except MissingExtra as missing:
                 findings[name] = _not_installed(name, missing)
-        forecasts.append(_merged(by_algorithm))
+        forecasts.append(_merge(by_algorithm))
     return Evidence(
         evidence=evidence_of(forecasts, threshold=study.churn.threshold, seed=study.seed),
         predictions=PREDICTIONS.empty(),
@@ -95,7 +95,7 @@ def _compare(study: Study, folds: Iterator[Fold]) -> Evidence:
     )
 
 
-def _merged(by_algorithm: Mapping[str, Forecast]) -> Forecast:
+def _merge(by_algorithm: Mapping[str, Forecast]) -> Forecast:
     """One forecast with every candidate's predictions under its own name, then the baseline's."""
     first = next(iter(by_algorithm.values()))
     candidates = {name: forecast.predicted[CHAMPION] for name, forecast in by_algorithm.items()}

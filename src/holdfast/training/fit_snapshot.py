@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from holdfast.evaluation.evidence import (
 )
 from holdfast.learners.algorithms import Recipe
 from holdfast.learners.calibration import BetaCalibration
+from holdfast.learners.design import Design
 from holdfast.models.baselines import Constant
 from holdfast.models.churn import learn_churn
 from holdfast.models.fitted_models import FittedModels, Model
@@ -62,20 +64,17 @@ def fit_snapshot(study: Study, frame: pl.DataFrame, *, columns: Sequence[str]) -
     NotEnoughData
         Everyone churned, or nobody did.
     """
-    snapshot = _snapshot_of(study)
-    tasks: list[TaskName] = ["churn", *(["value"] if "value" in frame.columns else [])]  # type: ignore[list-item]
-    proved = {
-        task: _Proving(study, snapshot, task, frame, _visible(snapshot, task, columns)).proved()
-        for task in tasks
-    }
-    forecasts = [each.forecast for each in proved.values()]
+    names: tuple[TaskName, ...] = ("churn", "value") if "value" in frame.columns else ("churn",)
+    tasks = {name: _SnapshotTask(study, name, frame, columns) for name in names}
+    proved = {name: task.prove() for name, task in tasks.items()}
+    forecasts = [forecast for _, forecast in proved.values()]
     return FittedSnapshot(
-        models=FittedModels(**{task: each.model for task, each in proved.items()}),  # type: ignore[arg-type]
+        models=FittedModels(**{name: model for name, (model, _) in proved.items()}),  # type: ignore[arg-type]
         proof=Evidence(
             evidence=evidence_of(forecasts, threshold=study.churn.threshold, seed=study.seed),
             predictions=predictions_of(forecasts),
         ),
-        cross_validated={task: each.cross_validated for task, each in proved.items()},
+        cross_validated={name: tasks[name].cross_validate(*proved[name]) for name in names},
     )
 
 
@@ -83,62 +82,46 @@ def prove(study: Study, task: TaskName, frame: pl.DataFrame, *, columns: Sequenc
     """Learn one task from most customers and predict those set aside; the champion stands first in
     `predicted`.
     """
-    snapshot = _snapshot_of(study)
-    return _Proving(
-        study, snapshot, task, frame, _visible(snapshot, task, columns)
-    ).on_customers_set_aside()[1]
-
-
-def _snapshot_of(study: Study) -> SnapshotSource:
-    assert study.snapshot is not None
-    return study.snapshot
-
-
-def _visible(snapshot: SnapshotSource, task: TaskName, columns: Sequence[str]) -> tuple[str, ...]:
-    return tuple(name for name in columns if name not in snapshot.columns_hidden_from(task))
+    return _SnapshotTask(study, task, frame, columns).prove()[1]
 
 
 @dataclass(frozen=True)
-class _Proved:
-    model: Model
-    forecast: Forecast
-    cross_validated: dict[str, float]
-
-
-@dataclass(frozen=True)
-class _Proving:
+class _SnapshotTask:
     """One task of one snapshot."""
 
     study: Study
-    snapshot: SnapshotSource
     task: TaskName
     frame: pl.DataFrame
-    columns: tuple[str, ...]
+    given: Sequence[str]
 
     @property
+    def snapshot(self) -> SnapshotSource:
+        """The study's."""
+        assert self.study.snapshot is not None
+        return self.study.snapshot
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the task may see."""
+        hidden = self.snapshot.columns_hidden_from(self.task)
+        return tuple(name for name in self.given if name not in hidden)
+
+    @cached_property
     def truth(self) -> Vector:
         """1 or 0 for churned, or the value, (n_customers,)."""
         name = "churned" if self.task == "churn" else "value"
         return np.asarray(self.frame[name].cast(pl.Float64).to_numpy(), dtype=np.float64)
 
-    def proved(self) -> _Proved:
-        """Prove on customers set aside, and cross-validate the champion."""
-        model, forecast = self.on_customers_set_aside()
-        return _Proved(model, forecast, self._cross_validated(model.algorithm, forecast))
-
-    def on_customers_set_aside(self) -> tuple[Model, Forecast]:
+    def prove(self) -> tuple[Model, Forecast]:
         """Set customers aside, learn from the others, predict those set aside."""
-        truth = self.truth
-        train, test = self._divided(truth)
-        model = self._learnt(train)
-        naive = Constant.fit(
-            "baseline: " + ("base rate" if self.task == "churn" else "mean"), truth[train]
-        )
-        rows = self.frame[test]
-        predicted = {CHAMPION: model.predict(rows), naive.name: naive.predict(rows)}
+        train, test = self._divide()
+        model = self._learn(train)
+        name = "baseline: " + ("base rate" if self.task == "churn" else "mean")
+        baseline, rows = Constant.fit(name, self.truth[train]), self.frame[test]
+        predicted = {CHAMPION: model.predict(rows), name: baseline.predict(rows)}
         return model, self._forecast(test, predicted)
 
-    def _divided(self, truth: Vector) -> tuple[Any, Any]:
+    def _divide(self) -> tuple[Any, Any]:
         """Rows to learn from and rows set aside: those that the table says, or else a share drawn
         by the seed.
         """
@@ -149,39 +132,29 @@ class _Proving:
             if test.all() or not test.any():
                 raise NotEnoughData(
                     f"snapshot.split leaves {int((~test).sum()):,} customers to learn from and "
-                    f"{int(test.sum()):,} to "
-                    "prove on",
+                    f"{int(test.sum()):,} to prove on",
                     fix="mark some as train and others, of other customers, as test; or leave out "
                     "snapshot.split",
                 )
             return np.flatnonzero(~test), np.flatnonzero(test)
         train, test = train_test_split(
-            np.arange(len(truth)),
+            np.arange(len(self.truth)),
             test_size=self.snapshot.test_share,
             random_state=self.study.seed,
-            stratify=truth if self.task == "churn" else None,
+            stratify=self.truth if self.task == "churn" else None,
         )
         return train, test
 
-    def _learnt(self, train: Any) -> Model:
+    def _learn(self, train: Any) -> Model:
         rows, truth = self.frame[train], self.truth[train]
+        how: dict[str, Any] = {
+            "columns": self.columns,
+            "seed": self.study.seed,
+            "splits": self._splits(truth, _INNER_FOLDS),
+        }
         if self.task == "churn":
-            return learn_churn(
-                rows,
-                truth > 0,
-                columns=self.columns,
-                settings=self.study.churn,
-                seed=self.study.seed,
-                splits=self._splits(truth, _INNER_FOLDS),
-            )
-        return learn_value(
-            rows,
-            truth,
-            columns=self.columns,
-            settings=self.study.value,
-            seed=self.study.seed,
-            splits=self._splits(truth, _INNER_FOLDS),
-        )
+            return learn_churn(rows, truth > 0, settings=self.study.churn, **how)
+        return learn_value(rows, truth, settings=self.study.value, **how)
 
     def _splits(self, truth: Vector, folds: int) -> list[Split]:
         from sklearn.model_selection import KFold, StratifiedKFold
@@ -199,52 +172,44 @@ class _Proving:
             predicted=predicted,
         )
 
-    def _cross_validated(self, algorithm: str, proof: Forecast) -> dict[str, float]:
-        """Mean metrics of the champion's algorithm over folds of all customers."""
+    def cross_validate(self, model: Model, proof: Forecast) -> dict[str, float]:
+        """Mean metrics of the champion's algorithm over folds of all customers; a fold of the very
+        customers set aside has been predicted already.
+        """
         splits = self._splits(self.truth, self.snapshot.cross_validation_folds)
-        predicted = self._fold_predictions(algorithm, splits, proof)
-        if self.task == "churn" and self.study.churn.calibrate:
-            predicted = _cross_calibrated(
-                predicted, [self.truth[split.test] > 0 for split in splits]
-            )
+        matrix = Design.learn(self.frame, columns=self.columns).matrix(self.frame)
+        settings = self.study.churn if self.task == "churn" else self.study.value
+        recipe = Recipe(
+            model.algorithm,
+            "probability" if self.task == "churn" else "mean",
+            seed=self.study.seed,
+            parameters=settings.parameters,
+        )
+        calibrate = self.task == "churn" and self.study.churn.calibrate
+        before = (
+            {}
+            if calibrate
+            else dict(zip(proof.customer_id, proof.predicted[CHAMPION].tolist(), strict=True))
+        )
+
+        def predict(split: Split) -> Vector:
+            customers = self.frame["customer_id"][split.test].to_list()
+            if before.keys() == set(customers):
+                return np.array([before[customer] for customer in customers])
+            learner = recipe.trial(matrix[split.train], self.truth[split.train])
+            return learner.predict(matrix[split.test])
+
+        predicted = [predict(split) for split in splits]
+        if calibrate:
+            predicted = _cross_calibrate(predicted, [self.truth[s.test] > 0 for s in splits])
         folds = [
             self._forecast(split.test, {CHAMPION: each})
             for split, each in zip(splits, predicted, strict=True)
         ]
         return means(folds, CHAMPION, threshold=self.study.churn.threshold)
 
-    def _fold_predictions(
-        self, algorithm: str, splits: Sequence[Split], proof: Forecast
-    ) -> list[Vector]:
-        """Predict each fold from the others; a fold of the very customers set aside has been
-        predicted already.
-        """
-        from holdfast.learners.design import Design
 
-        matrix = Design.learn(self.frame, columns=self.columns).matrix(self.frame)
-        task = self.study.churn if self.task == "churn" else self.study.value
-        aim = "probability" if self.task == "churn" else "mean"
-        recipe = Recipe(algorithm, aim, seed=self.study.seed, parameters=task.parameters)  # type: ignore[arg-type]
-        truth, before = self.truth, self._uncalibrated(proof)
-
-        def predict(split: Split) -> Vector:
-            customers = self.frame["customer_id"][split.test].to_list()
-            if before.keys() == set(customers):
-                return np.array([before[customer] for customer in customers])
-            return recipe.trial(matrix[split.train], truth[split.train]).predict(matrix[split.test])
-
-        return [predict(split) for split in splits]
-
-    def _uncalibrated(self, proof: Forecast) -> dict[str, float]:
-        """What the learner predicted of the customers set aside, unless it was calibrated since."""
-        if self.task == "churn" and self.study.churn.calibrate:
-            return {}
-        return dict(
-            zip(proof.customer_id.to_list(), proof.predicted[CHAMPION].tolist(), strict=True)
-        )
-
-
-def _cross_calibrated(predicted: Sequence[Vector], churned: Sequence[Any]) -> list[Vector]:
+def _cross_calibrate(predicted: Sequence[Vector], churned: Sequence[Any]) -> list[Vector]:
     """Calibrate each fold's predictions by what the other folds' customers did."""
     calibrated = []
     for k, fold in enumerate(predicted):

@@ -89,13 +89,15 @@ def horizon_columns(
     waited = pl.Series(
         waiting_days({days: wide[str(days)].to_numpy() for days in study.all_horizons})
     ).fill_nan(None)
-    own = frame.select(
+    by_customer = frame.select(
         "customer_id",
         pl.Series("p_alive", models.counts.p_alive(frame), dtype=pl.Float64),
         next_purchase_day=(pl.col("cutoff_day") + waited.ceil() - 1).cast(pl.Int32),
         evidence_level=evidence_level(horizon_days=study.churn.horizon_days),
     )
-    return own.join(value, on="customer_id", how="left").join(churn, on="customer_id", how="left")
+    return by_customer.join(value, on="customer_id", how="left").join(
+        churn, on="customer_id", how="left"
+    )
 
 
 def evidence_level(*, horizon_days: int) -> pl.Expr:

@@ -1,8 +1,8 @@
 """Counts: how many purchases a customer will make, as a distribution, over any horizon.
 
-Two laws of the buy-till-you-die family tell it in the shop's own time (`laws`, `clock`); windows
-that have already ended say how far off they were, for all (`level`) and for each kind of customer
-(`tilt`); the `router` weighs them.
+Two models of the buy-till-you-die family predict it in business time (`btyd_pair`); windows
+that have already ended show how far off they were, for all (the level) and for each kind of
+customer (`boosted_correction`); the `mixture_weights` weigh them.
 """
 
 from holdfast.models.purchase_counts.btyd_revenue import BTYDRevenue, fit_btyd_revenue

@@ -1,7 +1,7 @@
-"""The tilt: what windows that have ended say about whom the laws misjudge.
+"""A correction of the BTYD pair, boosted on windows that have ended.
 
 One small LightGBM on rows of customer and threshold k learns 1{more than k purchases} and starts
-from the laws' log-odds of it, so that it learns only what they do not know, and minimises the
+from the pair's log-odds of it, so that it learns only what they do not know, and minimises the
 ranked probability score by minimising each of its terms. Its features have no age in them but as
 ratios: in a young log ages grow from cutoff to cutoff.
 """
@@ -27,12 +27,12 @@ _EDGE = 1e-6
 
 @dataclass(frozen=True)
 class CorrectionWindow:
-    """Customers of a past cutoff, what was told of them and what they then did.
+    """Customers of a past cutoff, what was predicted of them and what they then did.
 
     Attributes
     ----------
     pmf
-        Told, `(n_customers, max_purchases + 1)`.
+        Predicted, `(n_customers, max_purchases + 1)`.
     bought
         Purchases in the window, (n_customers,).
     weight
@@ -56,7 +56,7 @@ class BoostedCorrection:
         """Correct a distribution; purchases beyond the last threshold keep their proportions."""
         if not len(pmf):
             return pmf
-        matrix, odds = _stacked(histories, pmf, self.n_thresholds)
+        matrix, odds = _stack(histories, pmf, self.n_thresholds)
         more = 1 / (1 + np.exp(-(odds + self.trees.raw(matrix)).reshape(-1, self.n_thresholds)))
         more = np.minimum.accumulate(more, axis=1)
         beyond = pmf[:, self.n_thresholds :]
@@ -68,7 +68,7 @@ def fit_correction(windows: Sequence[CorrectionWindow], *, seed: int) -> Boosted
     """Learn from past windows."""
     usual = float(np.quantile(np.concatenate([window.bought for window in windows]), 0.995))
     n = int(np.clip(usual, 1, MOST_THRESHOLDS))
-    stacked = [_stacked(window.histories, window.pmf, n) for window in windows]
+    stacked = [_stack(window.histories, window.pmf, n) for window in windows]
     matrix, start = (
         np.vstack([rows for rows, _ in stacked]),
         np.concatenate([odds for _, odds in stacked]),
@@ -84,15 +84,15 @@ def fit_correction(windows: Sequence[CorrectionWindow], *, seed: int) -> Boosted
     return BoostedCorrection(trees, n)
 
 
-def _stacked(histories: pl.DataFrame, pmf: Matrix, n: int) -> tuple[Matrix, Vector]:
-    """Rows of customer and threshold, and the laws' log-odds of more purchases than it."""
+def _stack(histories: pl.DataFrame, pmf: Matrix, n: int) -> tuple[Matrix, Vector]:
+    """Rows of customer and threshold, and the pair's log-odds of more purchases than it."""
     more = np.clip(1 - np.cumsum(pmf[:, :n], axis=1), _EDGE, 1 - _EDGE)
     bought, silence, tenure = (
         histories[name].cast(pl.Float64).to_numpy()
         for name in ("n_purchases", "days_since_last_purchase", "tenure_days")
     )
-    known = np.column_stack([bought, silence, silence / tenure, silence * bought / tenure])
+    customers = np.column_stack([bought, silence, silence / tenure, silence * bought / tenure])
     matrix = np.column_stack(
-        [np.repeat(known, n, axis=0), np.tile(np.arange(n, dtype=np.float64), len(known))]
+        [np.repeat(customers, n, axis=0), np.tile(np.arange(n, dtype=np.float64), len(customers))]
     )
     return matrix, (np.log(more) - np.log1p(-more)).ravel()

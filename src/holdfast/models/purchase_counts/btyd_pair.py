@@ -1,10 +1,10 @@
-"""The two laws of buying, learnt at one cutoff and asked in business time.
+"""Two buy-till-you-die models, fitted at one cutoff, in business time.
 
 The Pareto/NBD lets customers leave at any moment and buy at random; the MBG/CNBD-k lets them leave
 after a purchase and buy with a rhythm. Where the shop is older than its log, customers first seen
-early are mostly not new: both laws take exp(-days since the log began / 90) as a covariate of rate
-and lifetime (Fader & Hardie 2007), so that a customer acquired today is not promised the loyalty of
-one who had been there for years.
+early are mostly not new: both take exp(-days since the log began / 90) as a covariate of rate and
+lifetime (Fader & Hardie 2007), so that a customer acquired today is not promised the loyalty of one
+who had been there for years.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from holdfast.arrays import Matrix, Vector
-from holdfast.btyd import BuyTillYouDie, MBGCNBDk, ParetoNBD
+from holdfast.btyd import MBGCNBDk, ParetoNBD
 from holdfast.errors import NotEnoughData
 from holdfast.models.purchase_counts.business_time import Clock
 
@@ -27,7 +27,7 @@ _NEGLIGIBLE_DAYS = 1e-6
 
 @dataclass(frozen=True)
 class BTYDPair:
-    """Both laws with the time they are told in.
+    """Both models with the time that they count in.
 
     Attributes
     ----------
@@ -43,16 +43,6 @@ class BTYDPair:
     opened: int | None = None
     notes: tuple[str, ...] = ()
 
-    @property
-    def both(self) -> tuple[BuyTillYouDie, BuyTillYouDie]:
-        """In the order of LAWS."""
-        return self.pareto, self.rhythm
-
-    def _asked(
-        self, frame: pl.DataFrame
-    ) -> tuple[tuple[Vector, Vector, Vector], dict[str, Matrix]]:
-        return history_of(frame, self.clock), covariates_of(frame, self.opened)
-
     def ahead(self, frame: pl.DataFrame, horizon_days: float, *, speed: float = 1.0) -> Vector:
         """The horizon in business days, (n_customers,)."""
         cutoff = frame["cutoff_day"].to_numpy().astype(np.float64)
@@ -63,37 +53,35 @@ class BTYDPair:
     def pmf(
         self, frame: pl.DataFrame, horizon_days: float, *, speed: float, max_purchases: int
     ) -> tuple[Matrix, ...]:
-        """P(0), ..., P(max_purchases) by each law, `(n_customers, max_purchases + 1)`."""
-        history, more = self._asked(frame)
+        """P(0), ..., P(max_purchases) by each model, `(n_customers, max_purchases + 1)`."""
         horizon = self.ahead(frame, horizon_days, speed=speed)
-        return tuple(
-            law.purchase_pmf(*history, horizon=horizon, max_purchases=max_purchases, **more)
-            for law in self.both
-        )
+        return self._by_each("purchase_pmf", frame, horizon=horizon, max_purchases=max_purchases)
 
     def expected(
         self, frame: pl.DataFrame, horizon_days: float, *, speed: float
     ) -> tuple[Vector, ...]:
-        """Expected purchases by each law, (n_customers,)."""
-        history, more = self._asked(frame)
+        """Expected purchases by each model, (n_customers,)."""
         end = self.ahead(frame, horizon_days, speed=speed)
-        return tuple(law.expected_purchases(*history, end=end, **more) for law in self.both)
+        return self._by_each("expected_purchases", frame, end=end)
 
     def silent(
         self, frame: pl.DataFrame, horizon_days: float, *, speed: float
     ) -> tuple[Vector, ...]:
-        """P(no purchase) by each law, (n_customers,)."""
-        history, more = self._asked(frame)
+        """P(no purchase) by each model, (n_customers,)."""
         horizon = self.ahead(frame, horizon_days, speed=speed)
-        return tuple(
-            law.probability_no_purchase(*history, horizon=horizon, **more) for law in self.both
-        )
+        return self._by_each("probability_no_purchase", frame, horizon=horizon)
 
     def alive(self, frame: pl.DataFrame, days_ahead: float, *, speed: float) -> tuple[Vector, ...]:
-        """P(alive so many days after the cutoff) by each law, (n_customers,)."""
-        history, more = self._asked(frame)
+        """P(alive so many days after the cutoff) by each model, (n_customers,)."""
         at = self.ahead(frame, days_ahead, speed=speed)
-        return tuple(law.probability_alive(*history, at=at, **more) for law in self.both)
+        return self._by_each("probability_alive", frame, at=at)
+
+    def _by_each(self, method: str, frame: pl.DataFrame, **when: object) -> tuple[Matrix, ...]:
+        history, covariates = history_of(frame, self.clock), covariates_of(frame, self.opened)
+        return tuple(
+            getattr(model, method)(*history, **when, **covariates)
+            for model in (self.pareto, self.rhythm)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers."""
@@ -134,7 +122,7 @@ def history_of(frame: pl.DataFrame, clock: Clock) -> tuple[Vector, Vector, Vecto
 
 
 def covariates_of(frame: pl.DataFrame, opened: int | None) -> dict[str, Matrix]:
-    """The argument `covariates` of the laws, where they have any."""
+    """The argument `covariates` of both models, where they have any."""
     if opened is None:
         return {}
     since = (frame["cutoff_day"] - frame["tenure_days"]).cast(pl.Float64).to_numpy() - opened
@@ -144,7 +132,7 @@ def covariates_of(frame: pl.DataFrame, opened: int | None) -> dict[str, Matrix]:
 def fit_pair(
     histories: pl.DataFrame, *, clock: Clock, opened: int | None = None, k: int | None = None
 ) -> BTYDPair:
-    """Learn both laws from the histories of one cutoff, by maximum likelihood.
+    """Learn both models from the histories of one cutoff, by maximum likelihood.
 
     Parameters
     ----------
@@ -166,8 +154,8 @@ def fit_pair(
         return _fallback(history, clock, reason)
     notes = tuple(
         f"{name}: {note}"
-        for name, law in zip(BTYD_MODELS, (pareto, rhythm), strict=True)
-        for note in law.notes_
+        for name, model in zip(BTYD_MODELS, (pareto, rhythm), strict=True)
+        for note in model.notes_
     )
     return BTYDPair(pareto, rhythm, clock, opened, notes)
 

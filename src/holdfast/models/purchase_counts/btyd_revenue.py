@@ -1,15 +1,15 @@
-"""Spending by law: expected purchases times what an order of the customer is worth.
+"""Revenue by the BTYD models: expected purchases times what an order of the customer is worth.
 
 The Gamma-Gamma model is fitted to all orders and not to repeat orders alone: what a one-time buyer
 spent says most of what the next order will be worth. Used where no window of the horizon has ended,
-so that nothing but a law can extrapolate to it.
+so that nothing but such models can extrapolate to it.
 """
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 from math import factorial
+from typing import Annotated
 
 import numpy as np
 import polars as pl
@@ -18,6 +18,7 @@ from holdfast.arrays import Vector
 from holdfast.btyd import GammaGamma
 from holdfast.findings import Finding
 from holdfast.learners.design import Attribution
+from holdfast.learners.parts import Part, Saved
 from holdfast.models.prediction_intervals import BOUNDS, Intervals
 from holdfast.models.purchase_counts.fitting import fit_counts
 from holdfast.models.purchase_counts.histories import histories_at, purchases_in
@@ -25,7 +26,7 @@ from holdfast.models.purchase_counts.model import CountModel
 from holdfast.models.purchase_counts.revenue_distribution import revenue_intervals
 
 INPUTS = ("n_purchases", "days_since_last_purchase", "tenure_days", "spend_total")
-"""Features that the law reads."""
+"""Features that are read."""
 _SILENCE = pl.col("days_since_last_purchase").clip(1, pl.col("tenure_days"))
 _CHUNK_ROWS = 20_000
 _CENT = 0.01
@@ -34,7 +35,7 @@ _LEVELS = (0.5, 2.0)
 
 
 @dataclass(frozen=True)
-class BTYDRevenue:
+class BTYDRevenue(Saved):
     """Expected purchases over a horizon x the mean value of an order.
 
     Attributes
@@ -44,12 +45,13 @@ class BTYDRevenue:
     usual
         INPUTS of the customer against whom others are explained.
     level
-        Money over what the two laws tell of past windows, their counts put right: those who buy
-        again spend more.
+        Revenue over what is expected of past windows, their counts put right: those who buy again
+        spend more.
     """
 
-    counts: CountModel
-    orders: GammaGamma
+    FILE = "law.json"
+    counts: Annotated[CountModel, Part()]
+    gamma_gamma: GammaGamma
     horizon_days: int
     now: int
     usual: tuple[float, ...]
@@ -66,7 +68,7 @@ class BTYDRevenue:
         return self.level * self._purchases(inputs) * self._order_value(inputs)
 
     def intervals_of(self, frame: pl.DataFrame, horizon_days: int | None = None) -> Intervals:
-        """Median and intervals of revenue over the law's own horizon or another, currency,
+        """Median and intervals of revenue over its own horizon or another, currency,
         (n_customers,) each.
         """
         horizon = self.horizon_days if horizon_days is None else horizon_days
@@ -82,14 +84,14 @@ class BTYDRevenue:
     def _revenue_intervals(self, inputs: pl.DataFrame, horizon_days: int) -> Intervals:
         pmf = self.counts.btyd_pmf(inputs, horizon_days)
         spent = np.maximum(inputs["spend_total"].to_numpy(), _CENT)
-        return revenue_intervals(pmf, self.orders, inputs["n_purchases"].to_numpy(), spent)
+        return revenue_intervals(pmf, self.gamma_gamma, inputs["n_purchases"].to_numpy(), spent)
 
     def attribution(self, frame: pl.DataFrame) -> Attribution:
         """What each input adds to the revenue beyond that of the usual customer: exact Shapley
         values.
         """
         inputs = self._inputs(frame)
-        worth = {known: self._partly(inputs, known) for known in _subsets(INPUTS)}
+        worth = {subset: self._partly(inputs, subset) for subset in _subsets(INPUTS)}
         values = np.zeros((frame.height, len(INPUTS)))
         for place, name in enumerate(INPUTS):
             for others in _subsets(tuple(other for other in INPUTS if other != name)):
@@ -101,11 +103,11 @@ class BTYDRevenue:
                 values[:, place] += weight * (worth[others | {name}] - worth[others])
         return Attribution(INPUTS, values, worth[frozenset()])
 
-    def _partly(self, inputs: pl.DataFrame, known: frozenset[str]) -> Vector:
+    def _partly(self, inputs: pl.DataFrame, subset: frozenset[str]) -> Vector:
         hidden = {
             name: pl.lit(usual)
             for name, usual in zip(INPUTS, self.usual, strict=True)
-            if name not in known
+            if name not in subset
         }
         return self.revenue(inputs.with_columns(**hidden))
 
@@ -128,27 +130,8 @@ class BTYDRevenue:
 
     def _order_value(self, inputs: pl.DataFrame) -> Vector:
         return expected_order_value(
-            self.orders, inputs["n_purchases"].to_numpy(), inputs["spend_total"].to_numpy()
+            self.gamma_gamma, inputs["n_purchases"].to_numpy(), inputs["spend_total"].to_numpy()
         )
-
-    def parts(self) -> dict[str, bytes]:
-        """The law as files: those of the count model, and one of its own."""
-        own = {
-            "gamma_gamma": self.orders.parameters_,
-            "horizon_days": self.horizon_days,
-            "now": self.now,
-            "usual": list(self.usual),
-            "level": self.level,
-        }
-        return {**self.counts.parts(), "law.json": json.dumps(own).encode()}
-
-    @classmethod
-    def from_parts(cls, parts: Mapping[str, bytes]) -> "BTYDRevenue":
-        """Rebuild from `parts`, whose hashes have been checked."""
-        own = json.loads(parts["law.json"])
-        orders = GammaGamma.from_parameters(**own.pop("gamma_gamma"))
-        counts, usual = CountModel.from_parts(parts), tuple(own["usual"])
-        return cls(counts, orders, own["horizon_days"], own["now"], usual, own["level"])
 
 
 def expected_order_value(orders: GammaGamma, n_purchases: Vector, spent: Vector) -> Vector:
@@ -163,7 +146,7 @@ def expected_order_value(orders: GammaGamma, n_purchases: Vector, spent: Vector)
 def fit_btyd_revenue(
     purchases: pl.DataFrame, *, now: int, horizon_days: int, first_day: int, seed: int
 ) -> tuple[BTYDRevenue, tuple[Finding, ...]]:
-    """Learn both laws from the purchases before `now`.
+    """Learn counts and order values from the purchases before `now`.
 
     Parameters
     ----------
@@ -178,11 +161,11 @@ def fit_btyd_revenue(
     counts, findings = fit_counts(
         purchases, now=now, horizon_days=horizon_days, first_day=first_day, seed=seed
     )
-    known = _spenders_at(purchases, now)
-    bought = known["n_purchases"].cast(pl.Float64).to_numpy()
-    mean = known["spend_total"].to_numpy() / bought
+    spenders = _spenders_at(purchases, now)
+    bought = spenders["n_purchases"].cast(pl.Float64).to_numpy()
+    mean = spenders["spend_total"].to_numpy() / bought
     orders = GammaGamma().fit(bought[mean > 0], mean[mean > 0])
-    usual = known.select(pl.col(INPUTS).cast(pl.Float64).median()).row(0)
+    usual = spenders.select(pl.col(INPUTS).cast(pl.Float64).median()).row(0)
     starts = [
         now - horizon_days // part
         for part in _PAST_PARTS
@@ -208,22 +191,22 @@ def _spenders_at(purchases: pl.DataFrame, cutoff_day: int) -> pl.DataFrame:
 def _level(
     purchases: pl.DataFrame, counts: CountModel, orders: GammaGamma, *, start: int, now: int
 ) -> float:
-    """Revenue of start <= day < now over what is told, the told purchases having been brought to
-    the total made.
+    """Revenue of start <= day < now over what is expected, the expected purchases having been
+    brought to the total made.
     """
-    known = _spenders_at(purchases, start)
+    spenders = _spenders_at(purchases, start)
     worth = expected_order_value(
-        orders, known["n_purchases"].to_numpy(), known["spend_total"].to_numpy()
+        orders, spenders["n_purchases"].to_numpy(), spenders["spend_total"].to_numpy()
     )
     expected, made = (
-        counts.expected(known, now - start),
-        purchases_in(purchases, known, now - start),
+        counts.expected(spenders, now - start),
+        purchases_in(purchases, spenders, now - start),
     )
     inside = purchases.filter(pl.col("day").is_between(start, now - 1)).join(
-        known, on="customer_id", how="semi"
+        spenders, on="customer_id", how="semi"
     )
-    told = float(expected @ worth) * float(made.sum()) / max(float(expected.sum()), _CENT)
-    return float(inside["net"].sum()) / told if told > 0 else 1.0
+    revenue = float(expected @ worth) * float(made.sum()) / max(float(expected.sum()), _CENT)
+    return float(inside["net"].sum()) / revenue if revenue > 0 else 1.0
 
 
 def _subsets(names: tuple[str, ...]) -> Iterator[frozenset[str]]:

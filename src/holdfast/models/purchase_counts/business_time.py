@@ -1,8 +1,8 @@
-"""The shop's own time: a December that is four times as lively takes four times as long.
+"""Business time: a December that is four times as busy takes four times as long.
 
-The laws of buying know no season. Told in business time, in which every week is as lively as
-another, they need not: histories and horizons are measured by the clock, which runs ahead as it ran
-a year before.
+The BTYD models know no season. In business time, in which every week is as busy as another, they
+need not: histories and horizons are measured by the clock, which runs ahead as it ran a year
+before.
 """
 
 from collections.abc import Mapping, Sequence
@@ -111,7 +111,8 @@ def learn_business_time(
 
     A year of log is needed, and customers who keep coming: of one cohort alone, season and decay
     look the same. In a shop older than its log the repeat purchases of a week are its season; in a
-    young one they grow with the customers, and are held against what a law without season expects.
+    young one they grow with the customers, and are held against what a BTYD model without season
+    expects.
     """
     seen = days.filter(pl.col("day") < now)
     first = seen.group_by("customer_id").agg(pl.col("day").min())["day"].to_numpy().astype(np.int64)
@@ -200,14 +201,14 @@ def _expected(seen: pl.DataFrame, starts: Sequence[int], *, now: int, seed: int)
         frequency > 0, tenure + 1 - histories["days_since_last_purchase"].to_numpy(), 0.0
     )
     try:
-        law = ParetoNBD().fit(frequency, recency, tenure)
+        model = ParetoNBD().fit(frequency, recency, tenure)
     except NotEnoughData:
         return [np.ones(WEEKS) for _ in starts]
     first, customers = np.unique(now - histories["tenure_days"].to_numpy(), return_counts=True)
-    found = []
+    expected = []
     for start in starts:
         edges = start + np.arange(WEEKS + 1) * YEAR_DAYS // WEEKS
         age = np.maximum(edges[:, None] - first, 0.0)
-        curve = law.expected_purchases_new_customer(age.ravel()).reshape(age.shape) @ customers
-        found.append(np.diff(curve))
-    return found
+        curve = model.expected_purchases_new_customer(age.ravel()).reshape(age.shape) @ customers
+        expected.append(np.diff(curve))
+    return expected

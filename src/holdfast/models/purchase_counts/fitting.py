@@ -1,13 +1,13 @@
-"""Fit the count model on what was known at a cutoff: the laws, their level, the tilt and the
-weights of the pool.
+"""Fit the count model on what was known at a cutoff: the BTYD pair, its level, its correction and
+the weights of the mixture.
 
 All corrections are learnt from development windows: earlier cutoffs whose windows had ended by
-then, told by laws fitted before them. The weights come from whole models fitted at such cutoffs, so
-nothing is judged by what it learnt from.
+then, predicted by models fitted before them. The weights come from whole models fitted at such
+cutoffs, so that nothing is measured on what it learnt from.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -36,25 +36,14 @@ _DEVELOP_ON = 2_500
 _WINDOWS_AT_MOST = 4
 _LEAST_HISTORY_DAYS = 90
 _LEAST_WINDOW_DAYS = 28
-_SAME_SEASON_DAYS = 45
+_SAME_SEASON_DAYS = 45  # decision 9
 _LEAST_PURCHASES = 100
-_NEARLY_WHOLE = 0.75
-_PAST_PARTS, _PAST_WINDOWS_AT_MOST = (1, 2, 3), 2
+_NEARLY_WHOLE = 0.75  # decision 9
+_WEIGHED_PARTS, _WEIGHED_AT_MOST = (1, 2, 3), 2
 _SPEEDS = (0.5, 2.0)
 _CLOSE, _LEAST_SLOPE = 1e-6, 0.25
 _PMF_ROOM = 60
-_SHARES = {2: (0.5, 0.5), 3: (0.25, 0.25, 0.5)}
-
-
-@dataclass(frozen=True)
-class _DevelopmentWindow:
-    """One development window: what the laws fitted before it say, and what happened."""
-
-    pair: BTYDPair
-    histories: pl.DataFrame
-    cutoff_day: int
-    window_days: int
-    bought: Vector
+_SHARES = {2: (0.5, 0.5), 3: (0.25, 0.25, 0.5)}  # decision 9
 
 
 def fit_counts(
@@ -74,7 +63,7 @@ def fit_counts(
         customer_id and day, one row per customer and day of purchase; all customers who ever
         bought, not only those who are scored.
     horizon_days
-        What the tilt and the weights are learnt for; any horizon can be asked afterwards.
+        What the correction and the weights are learnt for; the model predicts any horizon.
     first_day
         First day of the log.
     promotions
@@ -84,153 +73,144 @@ def fit_counts(
     time = learn_business_time(days, first_day=first_day, now=now, seed=seed, promotions=promotions)
     few = some_customers(days, at_most=_DEVELOP_ON, seed=seed)
     many = some_customers(days, at_most=_FIT_ON, seed=seed)
-    model = _fitted(
-        many, few, time, now=now, horizon_days=horizon_days, first_day=first_day, seed=seed
-    )
-    trials: list[PastWindow] = []
-    for window in dict.fromkeys(horizon_days // part for part in _PAST_PARTS):
-        if len(trials) == _PAST_WINDOWS_AT_MOST:
-            break
-        judged = _judged(few, time, model, now=now, window=window, first_day=first_day, seed=seed)
-        trials += [judged] if judged else []
+    fit = _CountFit(many, few, time, now, horizon_days, first_day, seed)
+    model = fit.model()
+    windows: list[PastWindow] = []
+    for length in dict.fromkeys(horizon_days // part for part in _WEIGHED_PARTS):
+        if len(windows) < _WEIGHED_AT_MOST:
+            windows += fit.past_window(length, model.mixture.members)
     members = model.mixture.members
-    routed = fit_weights(members, _SHARES[len(members)], trials)
-    model = CountModel(model.pair, routed, horizon_days, model.speed, model.correction)
-    return model, (_how_counts_were_learnt(model, time), *_vague_finding(model.pair))
+    model = replace(model, mixture=fit_weights(members, _SHARES[len(members)], windows))
+    return model, (_how_counts_were_learnt(model, time), *_hardly_determined(model.pair))
 
 
-def _fitted(
-    many: pl.DataFrame,
-    few: pl.DataFrame,
-    time: BusinessTime,
-    *,
-    now: int,
-    horizon_days: int,
-    first_day: int,
-    seed: int,
-) -> CountModel:
-    pair = fit_pair(histories_at(many, now), clock=time.clock, opened=time.opened)
-    past = _windows(
-        few, time, k=pair.rhythm.k_, now=now, horizon_days=horizon_days, first_day=first_day
-    )
-    a_year_ago = any(
-        abs(now - YEAR_DAYS - window.cutoff_day) <= _SAME_SEASON_DAYS for window in past
-    )
-    correction, speed = None, _speed(past, horizon_days)
-    if a_year_ago or not time.clock.rates:
-        correction = _correction(past, horizon_days=horizon_days, seed=seed)
-    else:
-        # What was learnt in one season is not taken for granted in another.
-        speed = float(np.sqrt(speed))
-    members = BTYD_MODELS if correction is None else (*BTYD_MODELS, CORRECTED)
-    mixture = MixtureWeights.equal(members, _SHARES[len(members)])
-    return CountModel(pair, mixture, horizon_days, speed, correction)
+@dataclass(frozen=True)
+class _DevelopmentWindow:
+    """What the models fitted before a window predict of it, and what happened."""
+
+    pair: BTYDPair
+    histories: pl.DataFrame
+    cutoff_day: int
+    window_days: int
+    bought: Vector
+
+    def expected_total(self, speed: float) -> float:
+        """The purchases of all customers, in the mean of both models."""
+        both = self.pair.expected(self.histories, self.window_days, speed=speed)
+        return float(np.mean(both, 0).sum())
 
 
-def _windows(
-    days: pl.DataFrame, time: BusinessTime, *, k: int, now: int, horizon_days: int, first_day: int
-) -> tuple[_DevelopmentWindow, ...]:
-    """Development windows: of at least half the horizon, ended by `now`, spread evenly over what
-    the log allows.
-    """
-    latest = now - max(horizon_days // 2, _LEAST_WINDOW_DAYS)
-    earliest = max(first_day + _LEAST_HISTORY_DAYS, now - YEAR_DAYS - horizon_days)
-    if latest < earliest:
-        return ()
-    n = min(_WINDOWS_AT_MOST, 1 + (latest - earliest) // _LEAST_WINDOW_DAYS)
-    found = []
-    for cutoff in np.unique(np.linspace(latest, earliest, n).round().astype(int)).tolist():
-        histories, window = histories_at(days, cutoff), min(horizon_days, now - cutoff)
-        bought = purchases_in(days, histories, window)
-        if bought.sum() >= _LEAST_PURCHASES:
-            pair = fit_pair(histories, clock=time.clock, opened=time.opened, k=k)
-            found.append(_DevelopmentWindow(pair, histories, cutoff, window, bought))
-    return tuple(found)
+@dataclass(frozen=True)
+class _CountFit:
+    """One fit: `many` customers for the BTYD pair, a `few` for what corrects it."""
+
+    many: pl.DataFrame
+    few: pl.DataFrame
+    time: BusinessTime
+    now: int
+    horizon_days: int
+    first_day: int
+    seed: int
+
+    def model(self) -> CountModel:
+        """The model with equal weights."""
+        clock = self.time.clock
+        pair = fit_pair(histories_at(self.many, self.now), clock=clock, opened=self.time.opened)
+        windows = self._development_windows(k=pair.rhythm.k_)
+        same_season = any(
+            abs(self.now - YEAR_DAYS - window.cutoff_day) <= _SAME_SEASON_DAYS for window in windows
+        )
+        correction, speed = None, _speed(windows, self.horizon_days)
+        if same_season or not clock.rates:
+            correction = self._correction(windows)
+        else:
+            # What was learnt in one season is not taken for granted in another.
+            speed = float(np.sqrt(speed))
+        members = BTYD_MODELS if correction is None else (*BTYD_MODELS, CORRECTED)
+        mixture = MixtureWeights.equal(members, _SHARES[len(members)])
+        return CountModel(pair, mixture, self.horizon_days, speed, correction)
+
+    def _development_windows(self, *, k: int) -> tuple[_DevelopmentWindow, ...]:
+        """Windows of at least half the horizon, ended by `now`, spread evenly over what the log
+        allows.
+        """
+        latest = self.now - max(self.horizon_days // 2, _LEAST_WINDOW_DAYS)
+        earliest = max(
+            self.first_day + _LEAST_HISTORY_DAYS, self.now - YEAR_DAYS - self.horizon_days
+        )
+        if latest < earliest:
+            return ()
+        n = min(_WINDOWS_AT_MOST, 1 + (latest - earliest) // _LEAST_WINDOW_DAYS)
+        windows = []
+        for cutoff in np.unique(np.linspace(latest, earliest, n).round().astype(int)).tolist():
+            histories = histories_at(self.few, cutoff)
+            length = min(self.horizon_days, self.now - cutoff)
+            bought = purchases_in(self.few, histories, length)
+            if bought.sum() >= _LEAST_PURCHASES:
+                clock, opened = self.time.clock, self.time.opened
+                pair = fit_pair(histories, clock=clock, opened=opened, k=k)
+                windows.append(_DevelopmentWindow(pair, histories, cutoff, length, bought))
+        return tuple(windows)
+
+    def _correction(self, windows: Sequence[_DevelopmentWindow]) -> BoostedCorrection | None:
+        # What trees learn from short windows does not carry over to long ones; the pair does.
+        if not any(w.window_days >= _NEARLY_WHOLE * self.horizon_days for w in windows):
+            return None
+        rows = []
+        for window in windows:
+            room = int(max(window.bought.max(), _PMF_ROOM))
+            both = window.pair.pmf(
+                window.histories, window.window_days, speed=1.0, max_purchases=room
+            )
+            weight = window.window_days / self.horizon_days
+            pmf = np.mean(both, axis=0)
+            rows.append(CorrectionWindow(window.histories, pmf, window.bought, weight))
+        return fit_correction(rows, seed=self.seed)
+
+    def past_window(self, length: int, members: tuple[str, ...]) -> list[PastWindow]:
+        """What the same members, fitted so many days ago, predicted of the days since; none where
+        they cannot be fitted.
+        """
+        then = self.now - length
+        if length < _LEAST_WINDOW_DAYS or then < self.first_day + _LEAST_HISTORY_DAYS + length // 2:
+            return []
+        seen = self.few.filter(pl.col("day") < then)
+        if seen.is_empty():
+            return []
+        model = replace(self, many=seen, few=seen, now=then, horizon_days=length).model()
+        if len(model.mixture.members) < len(members):
+            return []
+        histories = histories_at(self.few, then)
+        bought = purchases_in(self.few, histories, length)
+        pmfs = model.members(histories, max_purchases=int(max(bought.max(), _PMF_ROOM)))
+        n_purchases = histories["n_purchases"].cast(pl.Float64).to_numpy()
+        return [PastWindow(n_purchases, pmfs[: len(members)], bought)]
 
 
-def _speed(past: Sequence[_DevelopmentWindow], horizon_days: int) -> float:
-    """Business days ahead per day at which the laws tell the totals of past windows, in their
+def _speed(windows: Sequence[_DevelopmentWindow], horizon_days: int) -> float:
+    """Business days ahead per day at which the pair predicts the totals of past windows, in their
     geometric mean.
 
     A window counts by its length over the horizon. Purchases slow down as customers leave, so that
     a speed acts on the total by less than itself: by how much, a first correction shows (secant, in
     logarithms).
     """
-    if not past:
+    if not windows:
         return 1.0
     low, high = np.log(_SPEEDS)
-    missing = _shortfall(past, horizon_days, 1.0)
+    missing = _shortfall(windows, horizon_days, 1.0)
     first = float(np.clip(missing, low, high))
     if abs(first) < _CLOSE:
         return 1.0
-    slope = (missing - _shortfall(past, horizon_days, float(np.exp(first)))) / first
+    slope = (missing - _shortfall(windows, horizon_days, float(np.exp(first)))) / first
     return float(np.exp(np.clip(missing / max(slope, _LEAST_SLOPE), low, high)))
 
 
-def _shortfall(past: Sequence[_DevelopmentWindow], horizon_days: int, speed: float) -> float:
-    """Logarithm of what happened over what is told at a speed."""
-    ratio = [
-        np.log(
-            window.bought.sum()
-            / np.mean(
-                window.pair.expected(window.histories, window.window_days, speed=speed), 0
-            ).sum()
-        )
-        for window in past
-    ]
-    weight = [window.window_days / horizon_days for window in past]
-    return float(np.average(ratio, weights=weight))
-
-
-def _correction(
-    past: Sequence[_DevelopmentWindow], *, horizon_days: int, seed: int
-) -> BoostedCorrection | None:
-    # What trees learn from short windows does not carry over to long ones; the laws do.
-    if not any(window.window_days >= _NEARLY_WHOLE * horizon_days for window in past):
-        return None
-    windows = []
-    for window in past:
-        room = int(max(window.bought.max(), _PMF_ROOM))
-        pmf = np.mean(
-            window.pair.pmf(window.histories, window.window_days, speed=1.0, max_purchases=room),
-            axis=0,
-        )
-        windows.append(
-            CorrectionWindow(
-                window.histories, pmf, window.bought, window.window_days / horizon_days
-            )
-        )
-    return fit_correction(windows, seed=seed)
-
-
-def _judged(
-    days: pl.DataFrame,
-    time: BusinessTime,
-    model: CountModel,
-    *,
-    now: int,
-    window: int,
-    first_day: int,
-    seed: int,
-) -> PastWindow | None:
-    """Fit the same model `window` days ago, and hear what its members said of the days since."""
-    then = now - window
-    if window < _LEAST_WINDOW_DAYS or then < first_day + _LEAST_HISTORY_DAYS + window // 2:
-        return None
-    seen = days.filter(pl.col("day") < then)
-    if seen.is_empty():
-        return None
-    fitted = _fitted(
-        seen, seen, time, now=then, horizon_days=window, first_day=first_day, seed=seed
-    )
-    if len(fitted.mixture.members) < len(model.mixture.members):
-        return None
-    histories = histories_at(days, then)
-    bought = purchases_in(days, histories, window)
-    said = fitted.members(histories, max_purchases=int(max(bought.max(), _PMF_ROOM)))[
-        : len(model.mixture.members)
-    ]
-    return PastWindow(histories["n_purchases"].cast(pl.Float64).to_numpy(), said, bought)
+def _shortfall(windows: Sequence[_DevelopmentWindow], horizon_days: int, speed: float) -> float:
+    """Logarithm of what happened over what is expected at a speed."""
+    ratios = [np.log(window.bought.sum() / window.expected_total(speed)) for window in windows]
+    weights = [window.window_days / horizon_days for window in windows]
+    return float(np.average(ratios, weights=weights))
 
 
 def _how_counts_were_learnt(model: CountModel, time: BusinessTime) -> Finding:
@@ -238,7 +218,7 @@ def _how_counts_were_learnt(model: CountModel, time: BusinessTime) -> Finding:
         f"{group} {', '.join(f'{share:.0%}' for share in shares)}"
         for group, shares in model.mixture.weights.items()
     )
-    judged = (
+    how = (
         "judged on windows that had ended"
         if model.mixture.scores
         else "no window had ended early enough to judge by"
@@ -246,7 +226,7 @@ def _how_counts_were_learnt(model: CountModel, time: BusinessTime) -> Finding:
     older = "; the shop is older than its log" if time.opened is not None else ""
     return Finding.note(
         "counts-routed",
-        evidence=f"Weights of {', '.join(model.mixture.members)}: {weights} ({judged}). Level "
+        evidence=f"Weights of {', '.join(model.mixture.members)}: {weights} ({how}). Level "
         f"{model.speed:.2f}. Season: {time.reason}{older}",
         meaning="Expected purchases, P(alive) and the next purchase day are a weighted mean of "
         "these models.",
@@ -254,7 +234,7 @@ def _how_counts_were_learnt(model: CountModel, time: BusinessTime) -> Finding:
     )
 
 
-def _vague_finding(pair: BTYDPair) -> tuple[Finding, ...]:
+def _hardly_determined(pair: BTYDPair) -> tuple[Finding, ...]:
     if not pair.notes:
         return ()
     return (

@@ -51,8 +51,8 @@ def purchases_in(days: pl.DataFrame, histories: pl.DataFrame, horizon_days: int)
         (pl.col("cutoff_day") <= _DAY) & (pl.col("cutoff_day") + horizon_days > _DAY)
     )
     counted = inside.group_by("customer_id").agg(n=pl.len())
-    found = histories.join(counted, on="customer_id", how="left", maintain_order="left")["n"]
-    return np.asarray(found.fill_null(0).cast(pl.Float64).to_numpy(), dtype=np.float64)
+    per_row = histories.join(counted, on="customer_id", how="left", maintain_order="left")["n"]
+    return np.asarray(per_row.fill_null(0).cast(pl.Float64).to_numpy(), dtype=np.float64)
 
 
 def some_customers(days: pl.DataFrame, *, at_most: int, seed: int) -> pl.DataFrame:

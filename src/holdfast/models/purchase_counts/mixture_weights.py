@@ -1,5 +1,5 @@
-"""The router: which members forecast which customers, by how well they did on windows that had
-ended.
+"""Mixture weights: which members forecast which customers, by how well they did on windows that
+had ended.
 
 A linear pool of distributions, its weights learnt per group of customers by maximum likelihood of
 what happened (Hall & Mitchell 2007, Combining density forecasts, International Journal of
@@ -19,7 +19,7 @@ GROUPS = ("one-time", "sparse", "regular", "dense")
 """1 purchase; 2 or 3; 4 to 9; 10 and more."""
 _FROM = (2, 4, 10)
 _ROUNDS = 200
-_TRUST = 0.5
+_TRUST = 0.5  # decision 9
 _ENOUGH_ROWS = 1_000
 _LEAST = 1e-12
 
@@ -64,12 +64,12 @@ class MixtureWeights:
 
 @dataclass(frozen=True)
 class PastWindow:
-    """What the members said at a past cutoff, `(n_customers, max_purchases + 1)` each, and what
-    happened.
+    """What the members predicted at a past cutoff, `(n_customers, max_purchases + 1)` each, and
+    what happened.
     """
 
     n_purchases: Vector
-    said: tuple[Matrix, ...]
+    pmfs: tuple[Matrix, ...]
     bought: Vector
 
 
@@ -83,7 +83,7 @@ def group_of(n_purchases: Vector) -> npt.NDArray[np.intp]:
 
 
 def fit_weights(
-    members: tuple[str, ...], shares: Sequence[float], trials: Sequence[PastWindow]
+    members: tuple[str, ...], shares: Sequence[float], windows: Sequence[PastWindow]
 ) -> MixtureWeights:
     """Learn the weights from past windows.
 
@@ -92,21 +92,21 @@ def fit_weights(
     shares
         The weights where nothing is known, and half of what is used where something is.
     """
-    if not trials:
+    if not windows:
         return MixtureWeights.equal(members, shares)
     likelihood = np.vstack(
-        [np.column_stack([_likelihood(s, t.bought) for s in t.said]) for t in trials]
+        [np.column_stack([_likelihood(pmf, w.bought) for pmf in w.pmfs]) for w in windows]
     )
-    group = np.concatenate([group_of(trial.n_purchases) for trial in trials])
+    group = np.concatenate([group_of(window.n_purchases) for window in windows])
     prior = np.asarray(shares, dtype=np.float64)
     overall = _best_weights(likelihood, prior)
     weights = {}
     for number, name in enumerate(GROUPS):
         rows = likelihood[group == number]
-        own = _best_weights(rows, prior) if len(rows) else overall
-        learnt = (len(rows) * own + _ENOUGH_ROWS * overall) / (len(rows) + _ENOUGH_ROWS)
+        group_weights = _best_weights(rows, prior) if len(rows) else overall
+        learnt = (len(rows) * group_weights + _ENOUGH_ROWS * overall) / (len(rows) + _ENOUGH_ROWS)
         weights[name] = tuple((_TRUST * learnt + (1 - _TRUST) * prior).tolist())
-    return MixtureWeights(members, weights, _scores(members, trials))
+    return MixtureWeights(members, weights, _scores(members, windows))
 
 
 def crps(pmf: Matrix, bought: Vector) -> Vector:
@@ -136,17 +136,19 @@ def _best_weights(likelihood: Matrix, start: Vector) -> Vector:
     return weights
 
 
-def _scores(members: tuple[str, ...], trials: Sequence[PastWindow]) -> tuple[Score, ...]:
-    found = []
-    group = np.concatenate([group_of(trial.n_purchases) for trial in trials])
+def _scores(members: tuple[str, ...], windows: Sequence[PastWindow]) -> tuple[Score, ...]:
+    scores = []
+    group = np.concatenate([group_of(window.n_purchases) for window in windows])
     for place, member in enumerate(members):
-        ranked = np.concatenate([crps(trial.said[place], trial.bought) for trial in trials])
-        active = np.concatenate([1 - trial.said[place][:, 0] for trial in trials])
-        happened = np.concatenate([trial.bought > 0 for trial in trials])
-        told = np.clip(np.where(happened, active, 1 - active), _LEAST, 1)
+        ranked = np.concatenate([crps(window.pmfs[place], window.bought) for window in windows])
+        active = np.concatenate([1 - window.pmfs[place][:, 0] for window in windows])
+        happened = np.concatenate([window.bought > 0 for window in windows])
+        likelihood = np.clip(np.where(happened, active, 1 - active), _LEAST, 1)
         for number, name in enumerate(GROUPS):
             rows = group == number
             if rows.any():
-                loss = float(-np.log(told[rows]).mean())
-                found.append(Score(name, member, int(rows.sum()), float(ranked[rows].mean()), loss))
-    return tuple(found)
+                loss = float(-np.log(likelihood[rows]).mean())
+                scores.append(
+                    Score(name, member, int(rows.sum()), float(ranked[rows].mean()), loss)
+                )
+    return tuple(scores)

@@ -1,6 +1,4 @@
-"""The fitted count model: one predictive distribution of purchases, and every question that is
-asked of it.
-"""
+"""The fitted count model: one predictive distribution of purchases over any horizon."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -26,19 +24,20 @@ _CERTAIN = 1e-12
 class CountModel:
     """A fitted model of counts.
 
-    The members of the pool are the two laws and, where past windows could teach one, their tilted
-    mean. Questions take a frame with the columns READ, which features and histories have; horizons
-    other than `horizon_days` carry the tilt over in proportion, so that purchases never fall and
-    silence never grows as the horizon does.
+    The members of the mixture are the BTYD pair and, where past windows could teach one, its
+    corrected mean. Frames have the columns READ, as features and histories do; horizons other than
+    `horizon_days` carry the correction over in proportion, so that purchases never fall and silence
+    never grows as the horizon does.
 
     Attributes
     ----------
     speed
-        Business days ahead that count as one: what windows that have ended say of the level.
+        Business days ahead that count as one: the level, by windows that have ended.
     horizon_days
-        What the weights and the tilt were learnt for.
+        What the weights and the correction were learnt for.
     """
 
+    FILE = "counts.json"
     pair: BTYDPair
     mixture: MixtureWeights
     horizon_days: int
@@ -46,7 +45,7 @@ class CountModel:
     correction: BoostedCorrection | None = None
 
     def members(self, frame: pl.DataFrame, *, max_purchases: int) -> tuple[Matrix, ...]:
-        """What each member of the pool says over `horizon_days`, `(n_customers, max_purchases + 1)`
+        """What each member predicts over `horizon_days`, `(n_customers, max_purchases + 1)`
         each.
         """
         both = self.pair.pmf(
@@ -54,7 +53,7 @@ class CountModel:
         )
         if self.correction is None:
             return both
-        # The tilt was learnt from windows told at the laws' own speed: it knows the level.
+        # The correction was learnt at the pair's own speed: it knows the level.
         plain = self.pair.pmf(frame, self.horizon_days, speed=1.0, max_purchases=max_purchases)
         return (*both, self.correction.apply(frame, (plain[0] + plain[1]) / 2))
 
@@ -66,16 +65,16 @@ class CountModel:
         return int(np.clip(4 * most + 20, 30, 400))
 
     def btyd_pmf(self, frame: pl.DataFrame, horizon_days: int) -> Matrix:
-        """P(0), P(1), ... purchases over any horizon by the laws alone, `(n_customers,
+        """P(0), P(1), ... purchases over any horizon by the BTYD pair alone, `(n_customers,
         room + 1)`.
         """
         most = self.room(frame, horizon_days)
 
         def answer(rows: pl.DataFrame) -> Matrix:
-            own = self.mixture.of(_n_purchases(rows))[:, : len(BTYD_MODELS)]
-            said = self.pair.pmf(rows, horizon_days, speed=self.speed, max_purchases=most)
-            pooled = sum(own[:, [place]] * pmf for place, pmf in enumerate(said))
-            return np.asarray(pooled / own.sum(axis=1, keepdims=True))
+            weights = self.mixture.of(_n_purchases(rows))[:, : len(BTYD_MODELS)]
+            pmfs = self.pair.pmf(rows, horizon_days, speed=self.speed, max_purchases=most)
+            pooled = sum(weights[:, [place]] * pmf for place, pmf in enumerate(pmfs))
+            return np.asarray(pooled / weights.sum(axis=1, keepdims=True))
 
         return _once(frame, answer)
 
@@ -84,17 +83,15 @@ class CountModel:
         1)`.
         """
         weights = self.mixture.of(_n_purchases(frame))
-        said = self.members(frame, max_purchases=max_purchases)
-        return np.asarray(sum(weights[:, [place]] * pmf for place, pmf in enumerate(said)))
+        pmfs = self.members(frame, max_purchases=max_purchases)
+        return np.asarray(sum(weights[:, [place]] * pmf for place, pmf in enumerate(pmfs)))
 
     def ahead(
         self, frame: pl.DataFrame, horizons_days: Sequence[int]
     ) -> tuple[tuple[Vector, Vector], ...]:
         """Expected purchases and P(no purchase) over each horizon, (n_customers,) each."""
-        found = _once(frame, lambda rows: self._ahead(rows, horizons_days))
-        return tuple(
-            (found[:, 2 * place], found[:, 2 * place + 1]) for place in range(len(horizons_days))
-        )
+        columns = _once(frame, lambda rows: self._ahead(rows, horizons_days)).T
+        return tuple(zip(columns[::2], columns[1::2], strict=True))
 
     def expected(self, frame: pl.DataFrame, horizon_days: int) -> Vector:
         """Expected purchases over the horizon, (n_customers,)."""
@@ -135,8 +132,8 @@ class CountModel:
         return np.column_stack(columns)
 
     def _correction_factors(self, rows: pl.DataFrame) -> tuple[Vector, Vector]:
-        """By how much the tilt multiplies expected purchases and the logarithm of P(no purchase),
-        over `horizon_days`.
+        """By how much the correction multiplies expected purchases and the logarithm of P(no
+        purchase), over `horizon_days`.
 
         >>> round(0.8 ** 1.5, 3)  # a silence of 80 %, made half as loud again
         0.716
@@ -146,10 +143,10 @@ class CountModel:
             rows, self.horizon_days, speed=1.0, max_purchases=self.room(rows, self.horizon_days)
         )
         plain = (both[0] + both[1]) / 2
-        tilted, counts = self.correction.apply(rows, plain), np.arange(plain.shape[1])
-        more = (tilted @ counts) / np.maximum(plain @ counts, _CERTAIN)
-        quiet, heard = (np.clip(pmf[:, 0], _CERTAIN, 1 - _CERTAIN) for pmf in (plain, tilted))
-        return more, np.log(heard) / np.log(quiet)
+        corrected, counts = self.correction.apply(rows, plain), np.arange(plain.shape[1])
+        more = (corrected @ counts) / np.maximum(plain @ counts, _CERTAIN)
+        before, after = (np.clip(pmf[:, 0], _CERTAIN, 1 - _CERTAIN) for pmf in (plain, corrected))
+        return more, np.log(after) / np.log(before)
 
     @cached_property
     def algorithm(self) -> str:
@@ -157,8 +154,8 @@ class CountModel:
         return " + ".join(self.mixture.members)
 
     def parts(self) -> dict[str, bytes]:
-        """The model as files: JSON, and LightGBM text where there is a tilt."""
-        own = {
+        """The model as files: JSON, and LightGBM text where there is a correction."""
+        content = {
             "laws": self.pair.to_dict(),
             "router": {
                 "members": self.mixture.members,
@@ -170,22 +167,22 @@ class CountModel:
             "n_thresholds": self.correction.n_thresholds if self.correction else None,
         }
         trees = self.correction.trees.parts() if self.correction else {}
-        return {"counts.json": json.dumps(own).encode(), **trees}
+        return {"counts.json": json.dumps(content).encode(), **trees}
 
     @classmethod
     def from_parts(cls, parts: Mapping[str, bytes]) -> "CountModel":
         """Rebuild from `parts`, whose hashes have been checked."""
-        own = json.loads(parts["counts.json"])
-        weights = {group: tuple(shares) for group, shares in own["router"]["weights"].items()}
-        scores = tuple(Score(**score) for score in own["router"]["scores"])
-        tilted = own["n_thresholds"] is not None
+        content = json.loads(parts["counts.json"])
+        weights = {group: tuple(shares) for group, shares in content["router"]["weights"].items()}
+        scores = tuple(Score(**score) for score in content["router"]["scores"])
+        corrected = content["n_thresholds"] is not None
         return cls(
-            pair=BTYDPair.from_dict(own["laws"]),
-            mixture=MixtureWeights(tuple(own["router"]["members"]), weights, scores),
-            horizon_days=own["horizon_days"],
-            speed=own["speed"],
-            correction=BoostedCorrection(TreeEnsemble.from_parts(parts), own["n_thresholds"])
-            if tilted
+            pair=BTYDPair.from_dict(content["laws"]),
+            mixture=MixtureWeights(tuple(content["router"]["members"]), weights, scores),
+            horizon_days=content["horizon_days"],
+            speed=content["speed"],
+            correction=BoostedCorrection(TreeEnsemble.from_parts(parts), content["n_thresholds"])
+            if corrected
             else None,
         )
 
@@ -196,8 +193,8 @@ def _n_purchases(frame: pl.DataFrame) -> Vector:
 
 def _once(frame: pl.DataFrame, answer: Callable[[pl.DataFrame], Matrix]) -> Matrix:
     """Answer once for each distinct history, a few thousand at a time, alike ones together."""
-    asked = frame.select(pl.col(READ).cast(pl.Int64))
-    distinct = asked.unique().sort(
+    histories = frame.select(pl.col(READ).cast(pl.Int64))
+    distinct = histories.unique().sort(
         "n_purchases", "tenure_days", "days_since_last_purchase", "cutoff_day"
     )
     parts = [
@@ -206,7 +203,7 @@ def _once(frame: pl.DataFrame, answer: Callable[[pl.DataFrame], Matrix]) -> Matr
     ]
     if not parts:
         return answer(distinct)
-    places = asked.join(
+    places = histories.join(
         distinct.with_row_index("place"), on=READ, how="left", maintain_order="left"
     )["place"]
     return np.asarray(np.concatenate(parts)[places.to_numpy()])

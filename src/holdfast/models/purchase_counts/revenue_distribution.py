@@ -1,10 +1,9 @@
-"""Takings: how the revenue of a customer spreads, where laws say how many orders come and what each
-is worth.
+"""How the revenue of a customer is distributed, given how many orders come and what each is worth.
 
 n orders of one customer, each Gamma(p, nu), sum to Gamma(p n, nu), and nu given x orders that
 summed to s is Gamma(q + p x, gamma + s) (Fader & Hardie 2013, note 025, equations 1 and 4). The sum
-is thus (gamma + s) times a quotient of two standard gammas. Every customer is asked at the same
-evenly spread points: what is said of one does not depend on who is asked beside it.
+is thus (gamma + s) times a quotient of two standard gammas. Every customer is evaluated at the same
+evenly spread points: no prediction depends on who is predicted beside it.
 """
 
 import numpy as np
@@ -64,10 +63,10 @@ def _inverse(at_most: Matrix, chance: Vector) -> npt.NDArray[np.int64]:
     n_rows, most = at_most.shape[0], at_most.shape[1] - 1
     # One sorted sequence for all rows: row r holds the numbers from r to r + 1.
     steps = np.minimum(at_most, 1.0) + np.arange(n_rows)[:, None]
-    found = np.searchsorted(
+    places = np.searchsorted(
         steps.ravel(), (chance + np.arange(n_rows)[:, None]).ravel(), side="left"
     )
-    counts: npt.NDArray[np.int64] = found.reshape(n_rows, -1) - np.arange(n_rows)[:, None] * (
+    counts: npt.NDArray[np.int64] = places.reshape(n_rows, -1) - np.arange(n_rows)[:, None] * (
         most + 1
     )
     return np.asarray(np.minimum(counts, most))
