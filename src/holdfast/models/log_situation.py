@@ -34,9 +34,9 @@ from holdfast.windows import YEAR_DAYS
 
 OPENING_DAYS = 90
 _NEAR_DAYS = 20  # decision 5
-_RUSH, _STILL_COMING = 1.9, 0.15  # decision 11
+_RUSH, _STILL_COMING = 1.9, 0.15  # decisions 11, 28
 _MONTH_DAYS, _LEAST_MONTHS = 28, 4
-_OLD_SHOP_FACTOR = 2.0  # decision 9
+_OLD_SHOP_FACTOR = 2.0  # decisions 9, 28
 
 
 @dataclass(frozen=True, kw_only=True)
