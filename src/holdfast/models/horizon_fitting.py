@@ -22,7 +22,7 @@ from holdfast.models.value import FittedValue
 from holdfast.study import Study
 
 _SMALL = {"n_estimators": 80, "learning_rate": 0.06, "min_child_samples": 50}  # decision 13
-_LEAST_ROWS = 200
+_LEAST_ROWS = 200  # decision 13
 _KEYS = ["customer_id", "cutoff_day"]
 _MONEY = ("future_revenue_minor", "future_revenue_minor_long")
 

@@ -27,7 +27,7 @@ from holdfast.learners.tree_ensemble import TreeEnsemble, train_lightgbm
 
 LEVELS = (0.025, 0.1, 0.5, 0.8, 0.9, 0.975)
 COVERAGES = (0.8, 0.95)
-_TIERS = (1 / 3, 2 / 3)
+_TIERS = (1 / 3, 2 / 3)  # decision 13
 _PARAMETERS = {
     "objective": "quantile",
     "learning_rate": 0.08,
@@ -35,9 +35,9 @@ _PARAMETERS = {
     "min_data_in_leaf": 60,
     "max_bin": 127,
 }
-_ROUNDS = 80
-_MANY_NEGATIVE = 0.001
-_STEP, _LEAST_ROWS = 0.5, 100
+_ROUNDS = 80  # decision 13
+_MANY_NEGATIVE = 0.001  # decision 13
+_STEP, _LEAST_ROWS = 0.5, 100  # decision 13
 
 BOUNDS = ("median", "low_80", "high_80", "low_95", "high_95")
 """The fields of Intervals."""

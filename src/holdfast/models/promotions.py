@@ -19,10 +19,10 @@ from holdfast.arrays import Vector
 from holdfast.findings import Finding
 from holdfast.study import Promotion
 
-_AROUND_DAYS = 28
+_AROUND_DAYS = 28  # decision 23
 _WEEK_DAYS = 7
-_LEAST_PLACEBOS = 10
-_LIFT_LIMITS = (0.2, 10.0)
+_LEAST_PLACEBOS = 10  # decision 23
+_LIFT_LIMITS = (0.2, 10.0)  # decision 23
 _MEASURES = ("purchases", "revenue")
 
 Days = npt.NDArray[np.int64]

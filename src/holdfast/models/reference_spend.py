@@ -13,7 +13,7 @@ from holdfast.learners.attribution import Factor
 
 PAST = ("spend_365d", "tenure_days")
 """The features that are read."""
-_NEWCOMER_DAYS = 90
+_NEWCOMER_DAYS = 90  # decision 24
 
 
 @dataclass(frozen=True)

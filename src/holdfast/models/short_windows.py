@@ -23,7 +23,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "min_data_in_leaf": 20,
     "num_iterations": 200,
 }
-_EXPONENTS = (0.25, 1.25)
+_EXPONENTS = (0.25, 1.25)  # decision 10
 _LEAST = 1e-12
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _CALENDAR = frozenset(feature.name for feature in FEATURES if feature.group == "calendar")
 _TWO_YEARS_DAYS = 730
-_SPLITS_AT_MOST = 6
+_SPLITS_AT_MOST = 6  # decision 5
 _CUSTOMER_SPLITS = 5
 
 

@@ -15,13 +15,13 @@ import polars as pl
 from holdfast.arrays import Matrix, Vector
 from holdfast.learners.tree_ensemble import TreeEnsemble, train_lightgbm
 
-MOST_THRESHOLDS = 12
+MOST_THRESHOLDS = 12  # decision 9
 _SETTINGS = {
     "objective": "binary",
     "learning_rate": 0.03,
     "num_leaves": 4,
 }
-_ROUNDS = 60
+_ROUNDS = 60  # decision 9
 _EDGE = 1e-6
 
 

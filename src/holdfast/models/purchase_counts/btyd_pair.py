@@ -20,7 +20,7 @@ from holdfast.errors import NotEnoughData
 from holdfast.models.purchase_counts.business_time import Clock
 
 BTYD_MODELS = ("Pareto/NBD", "MBG/CNBD-k")
-_OLD_DAYS = 90.0
+_OLD_DAYS = 90.0  # decision 9
 _OLD = ("seen_early",)
 _NEGLIGIBLE_DAYS = 1e-6
 

@@ -30,8 +30,8 @@ INPUTS = ("n_purchases", "days_since_last_purchase", "tenure_days", "spend_total
 _SILENCE = pl.col("days_since_last_purchase").clip(1, pl.col("tenure_days"))
 _CHUNK_ROWS = 20_000
 _CENT = 0.01
-_PAST_PARTS, _HISTORY_DAYS = (2, 3), 90
-_LEVELS = (0.5, 2.0)
+_PAST_PARTS, _HISTORY_DAYS = (2, 3), 90  # decision 10
+_LEVELS = (0.5, 2.0)  # decision 10
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,11 @@ from holdfast.models.promotions import NO_LIFTS, Lifts
 from holdfast.models.purchase_counts.histories import histories_at, some_customers
 
 WEEKS, YEAR_DAYS = 52, 364
-_SMOOTHED_BELOW = ((100, 5), (400, 3))
-_LEAST_RATE = 0.05
-_LEAST_SPREAD = 0.1
-_LEAST_OVERDISPERSION = 3.0
-_LATE_SHARE = 0.05
+_SMOOTHED_BELOW = ((100, 5), (400, 3))  # decision 9
+_LEAST_RATE = 0.05  # decision 9
+_LEAST_SPREAD = 0.1  # decision 9
+_LEAST_OVERDISPERSION = 3.0  # decision 9
+_LATE_SHARE = 0.05  # decision 9
 _CUSTOMERS_AT_MOST = 3_000
 
 

@@ -30,17 +30,17 @@ from holdfast.models.purchase_counts.histories import histories_at, purchases_in
 from holdfast.models.purchase_counts.mixture_weights import MixtureWeights, PastWindow, fit_weights
 from holdfast.models.purchase_counts.model import CORRECTED, CountModel
 
-_FIT_ON = 20_000
-_DEVELOP_ON = 2_500
+_FIT_ON = 20_000  # decision 9
+_DEVELOP_ON = 2_500  # decision 9
 """Customers: more of them teach four parameters, or sixty small trees, nothing new."""
-_WINDOWS_AT_MOST = 4
-_LEAST_HISTORY_DAYS = 90
-_LEAST_WINDOW_DAYS = 28
+_WINDOWS_AT_MOST = 4  # decision 9
+_LEAST_HISTORY_DAYS = 90  # decision 9
+_LEAST_WINDOW_DAYS = 28  # decision 9
 _SAME_SEASON_DAYS = 45  # decision 9
-_LEAST_PURCHASES = 100
+_LEAST_PURCHASES = 100  # decision 9
 _NEARLY_WHOLE = 0.75  # decision 9
-_WEIGHED_PARTS, _WEIGHED_AT_MOST = (1, 2, 3), 2
-_SPEEDS = (0.5, 2.0)
+_WEIGHED_PARTS, _WEIGHED_AT_MOST = (1, 2, 3), 2  # decision 9
+_SPEEDS = (0.5, 2.0)  # decision 9
 _CLOSE, _LEAST_SLOPE = 1e-6, 0.25
 _PMF_ROOM = 60
 _SHARES = {2: (0.5, 0.5), 3: (0.25, 0.25, 0.5)}  # decision 9

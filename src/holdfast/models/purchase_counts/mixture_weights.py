@@ -17,10 +17,10 @@ from holdfast.arrays import Matrix, Vector
 
 GROUPS = ("one-time", "sparse", "regular", "dense")
 """1 purchase; 2 or 3; 4 to 9; 10 and more."""
-_FROM = (2, 4, 10)
+_FROM = (2, 4, 10)  # decision 9
 _ROUNDS = 200
 _TRUST = 0.5  # decision 9
-_ENOUGH_ROWS = 1_000
+_ENOUGH_ROWS = 1_000  # decision 9
 _LEAST = 1e-12
 
 
