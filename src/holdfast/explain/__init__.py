@@ -1,4 +1,4 @@
-"""Reasons: what each column adds to a customer's score, kept as numbers and told in plain words."""
+"""Reasons: what each column adds to a customer's score, kept as numbers and put in plain words."""
 
 from holdfast.explain.explanation import Explainable, Explanation, explain
 from holdfast.explain.overview import roles, top_reasons

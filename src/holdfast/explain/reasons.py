@@ -1,4 +1,4 @@
-"""Reasons: the columns that add most to a customer's score, told in words."""
+"""Reasons: the columns that add most to a customer's score, in words."""
 
 import numpy as np
 import numpy.typing as npt

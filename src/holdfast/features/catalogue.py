@@ -16,7 +16,7 @@ FEATURES_BY_NAME = {feature.name: feature for feature in FEATURES}
 
 
 def sources_of(study: Study) -> frozenset[str]:
-    """Name what the study's sources tell: "orders", "amounts", "products", "treatments" and kinds
+    """Name what the study's sources hold: "orders", "amounts", "products", "treatments" and kinds
     of event.
     """
     names = set(study.events.kinds.values()) if study.events is not None else set()

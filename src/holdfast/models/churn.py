@@ -148,7 +148,7 @@ class _Trial:
 def _trial(
     recipe: Recipe, matrix: Matrix, churned: Truths, splits: Sequence[Split], *, calibrate: bool
 ) -> _Trial:
-    """Predict unseen rows and judge them by log loss, as they would be used: calibrated or not."""
+    """Predict unseen rows, as they would be used, calibrated or not, and take their log loss."""
     truth = churned.astype(np.float64)
     unseen = predict_held_out(splits, matrix, lambda rows: recipe.trial(matrix[rows], truth[rows]))
     if not calibrate:
@@ -163,8 +163,8 @@ def _trial(
 
 
 def _levelled_loss(calibration: BetaCalibration, probability: Vector, churned: Truths) -> float:
-    """Log loss at the right level, so that candidates are judged by how they tell
-    customers apart.
+    """Log loss at the right level, so that candidates compete in how they tell customers
+    apart.
     """
     truth = churned.astype(np.float64)
     if _both(churned):

@@ -16,9 +16,9 @@ All customers did the same (`all_alike`), decision 12
     churn: one share for everyone; counts: a mean rate.
 Nothing was earned (`earns_nothing`), decision 12
     value: 0 for everyone.
-A snapshot has no time: none of this is asked, and no other horizon predicted.
+A snapshot has no time: none of this applies, and no other horizon is predicted.
 
-Two questions are asked about the age of the shop, and each has one rule (decision 28).
+There are two questions about the age of the shop, and each has one rule (decision 28).
 `opens_midway`: does the turnover of the log show seasons, or growth? It reads the customers in
 FEATURES. `sees_old_customers`: were the first purchases in the log first purchases? It reads the
 purchases of all customers.

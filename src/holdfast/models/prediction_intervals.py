@@ -10,7 +10,7 @@ Regression", equations 6 and 8, with scores in units of the reference spend).
 Because a promise is kept a horizon after it was fitted, how often it must hold there is learnt from
 earlier pairs of cutoffs so far apart (Gibbs, Candes 2021, "Adaptive Conformal Inference Under
 Distribution Shift", equation 2, a whole cutoff a step): where bounds that held on the one fell
-short on the other, more is asked of the next.
+short on the other, the next must hold more often.
 """
 
 from collections.abc import Mapping

@@ -2,7 +2,7 @@
 
 The effect of a promotion is the ratio of what customers who had bought before did in its days to
 what the same weekdays of the four weeks on either side suggest. How far stretches of days without
-any promotion stray from their own surroundings says what such a ratio is worth; the mean of its
+any promotion stray from their own surroundings shows what such a ratio is worth; the mean of its
 logarithms is then shrunk to none by the positive part of the James-Stein factor, 1 - 1/z^2 (Efron,
 Morris 1973, "Stein's estimation rule and its competitors", equation 1.9 for one mean), where z is
 the mean over its standard error.
@@ -31,7 +31,7 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Lifts:
-    """How much livelier the days of promotions are, for one measure.
+    """The factors of the days of promotions, for one measure.
 
     Attributes
     ----------
@@ -152,7 +152,7 @@ class _Log:
         ]
 
     def lift(self, name: str) -> float | None:
-        """How many times as lively its days are; None where nothing is known of it."""
+        """The factor of its days; None where nothing is known of it."""
         places, quiet = self.occurrences(name), self.quiet
         ratios = [
             ratio

@@ -1,4 +1,4 @@
-"""Yardstick: what a customer's own past suggests for the horizon, to which learnt amounts are
+"""Reference spend: what a customer's own past suggests for the horizon, to which learnt amounts are
 ratios.
 """
 
@@ -28,7 +28,7 @@ class ReferenceSpend:
     Attributes
     ----------
     horizon_days, floor
-        Of what is told, currency; what is told at least, currency.
+        Of the reference, days; the least it can be, currency.
     by_tenure
         Whether it is the customer's own tenure that counts.
     """
@@ -49,7 +49,7 @@ class ReferenceSpend:
 
 @dataclass(frozen=True)
 class Scale:
-    """The yardstick at the model's own cutoff.
+    """The reference spend at the model's own cutoff.
 
     Attributes
     ----------

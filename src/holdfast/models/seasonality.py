@@ -1,12 +1,12 @@
-"""Season: how lively target windows were, and how lively the next one will be.
+"""Season: how busy target windows were, and how busy the coming one should be.
 
 The level of a cutoff is what its customers then spent over what their own past suggested. It moves
 with the calendar and with the shop, but not with the number of customers, so a growing shop is not
-mistaken for a busy one. The next window is expected to be as lively as the one a year ago: a model
+mistaken for a busy one. The coming window is expected to be as busy as the one a year ago: a model
 that learnt from summers alone promises a summer at Christmas.
 
-Where no window a year ago was learnt from, the shop's own revenue speaks for it, but only if the
-log opens in the middle of the business: the revenue of a shop that has just opened tells how it
+Where no window a year ago was learnt from, the shop's own revenue gives the season, but only if the
+log opens in the middle of the business: the revenue of a shop that has just opened shows how it
 grew, not which season it was.
 """
 
@@ -77,7 +77,7 @@ class Turnover:
         )
 
     def without(self, lifts: Lifts) -> "Turnover":
-        """What would have been earned had no promotion made days livelier."""
+        """What would have been earned without promotions."""
         if not lifts.windows:
             return self
         earned = np.diff(self.revenue) / lifts.over(
@@ -92,7 +92,7 @@ class Turnover:
 
     @property
     def is_usable(self) -> bool:
-        """Whether its revenue tells of seasons: it opens midway, and no customer has dropped out of
+        """Whether its revenue shows seasons: it opens midway, and no customer has dropped out of
         it yet.
         """
         return self.opens_midway and self.days[-1] - self.days[0] <= _LONGEST_DAYS
@@ -115,7 +115,7 @@ class Season:
     Attributes
     ----------
     levels
-        Cutoff -> revenue of its window over the yardstick, both summed over its customers; in time
+        Cutoff -> revenue of its window over the reference spend, both summed over its customers; in time
         order.
     usual
         The same over all cutoffs.
@@ -125,15 +125,15 @@ class Season:
     usual: float
 
     @classmethod
-    def learn(cls, cutoff: npt.NDArray[np.int64], revenue: Vector, yardstick: Vector) -> "Season":
+    def learn(cls, cutoff: npt.NDArray[np.int64], revenue: Vector, reference: Vector) -> "Season":
         """Take the level of each cutoff from its rows, all (n_rows,)."""
-        usual = float(revenue.sum() / yardstick.sum())
+        usual = float(revenue.sum() / reference.sum())
         cutoffs, place = np.unique(cutoff, return_inverse=True)
-        levels = np.bincount(place, weights=revenue) / np.bincount(place, weights=yardstick)
+        levels = np.bincount(place, weights=revenue) / np.bincount(place, weights=reference)
         return cls(dict(zip(cutoffs.tolist(), levels.tolist(), strict=True)), usual)
 
     def tempered(self) -> "Season":
-        """The same half-way to no season, in ratio: a shop's first year tells its age as much as
+        """The same half-way to no season, in ratio: a shop's first year shows its age as much as
         the calendar.
         """
         return Season(
@@ -142,12 +142,12 @@ class Season:
         )
 
     def of(self, cutoff: npt.NDArray[np.int64]) -> Vector:
-        """How lively each row's window was, (n_rows,), 1 = as usual; at least 0.1."""
+        """The season of each row's window, (n_rows,), 1 = as usual; at least 0.1."""
         of_cutoff = {c: max(level / self.usual, _LEAST_LEVEL) for c, level in self.levels.items()}
         return np.array([of_cutoff[c] for c in cutoff.tolist()])
 
     def ahead(self, now: int) -> float | None:
-        """How lively the window at `now` should be, 1 = as usual; None where no cutoff lies about a
+        """The season of the window at `now`, 1 = as usual; None where no cutoff lies about a
         year before.
         """
         cutoffs = list(self.levels)
@@ -181,7 +181,7 @@ class Season:
 
 
 def daily_shape(days: pl.DataFrame, *, now: int, n_days: int) -> Vector:
-    """How lively each of the coming days should be, (n_days,): the smoothed day 364 days before; 1
+    """The season of each of the coming days, (n_days,): the smoothed day 364 days before; 1
     where none is known.
 
     >>> daily_shape(pl.DataFrame({"day": [0, 1], "revenue": [1.0, 1.0]}), now=2, n_days=2)
@@ -194,7 +194,7 @@ def daily_shape(days: pl.DataFrame, *, now: int, n_days: int) -> Vector:
         "valid",
     )
     places = now + np.arange(n_days) - _SAME_WEEKDAY_DAYS - first
-    # More than a year ahead the same days are asked again.
+    # More than a year ahead the same days are taken again.
     places = np.where(places >= len(smooth), places - _SAME_WEEKDAY_DAYS, places)
     usual = float(smooth.mean()) or 1.0
     inside = (places >= 0) & (places < len(smooth))

@@ -1,4 +1,4 @@
-"""Record: what the log itself says, kept with the run so that nobody has to read the log again to
+"""Activity tables: what the log itself shows, kept with the run so that nobody has to read the log again to
 look at it.
 """
 

@@ -77,7 +77,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def facts(study: Study, outcome: Outcome, summary: Mapping[str, Any]) -> dict[str, Any]:
-    """What the manifest says besides the run's id and files."""
+    """What the manifest holds besides the run's id and files."""
     return {
         "created_at": summary["created_at"],
         "study": study.name,

@@ -125,7 +125,7 @@ def load_rule(run: Run) -> SegmentRule:
 
 
 def load_wording(run: Run) -> Wording:
-    """The words that reasons are told in."""
+    """The wording of reasons."""
     return Wording.from_dict(json.loads(run.read("wording.json")))
 
 

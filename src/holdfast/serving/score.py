@@ -76,9 +76,7 @@ def score(study: Study, models: Mapping[str, Model], frame: pl.DataFrame) -> Sco
 def explain_scores(
     study: Study, models: Mapping[str, Model], frame: pl.DataFrame, scored: Scored
 ) -> tuple[Explanation, Wording]:
-    """Give the reasons behind the scores, and the wording that one customer's reasons will be told
-    in later.
-    """
+    """Give the reasons behind the scores, and the wording for one customer's reasons later."""
     columns = list(dict.fromkeys(name for model in models.values() for name in model.columns))
     wording = Wording.learn(
         frame, columns=columns, catalogue=study.snapshot is None, currency=study.currency

@@ -159,7 +159,7 @@ def _churn_level(learnt: float, adjusted: float) -> Finding:
         f"models predict, {adjusted:.1%}",
         meaning="Who is likelier to churn than whom is learnt; how many will, in all, is mostly "
         "what the BTYD models predict.",
-        fix="Nothing; a log that is a year longer tells the season itself.",
+        fix="Nothing; a log that is a year longer shows the season itself.",
     )
 
 
@@ -171,5 +171,5 @@ def _value_level(factor: float) -> Finding:
         "would suggest, by the BTYD models",
         meaning="Who brings more than whom is learnt; how much all of them bring is mostly what "
         "the BTYD models predict.",
-        fix="Nothing; a log that is a few months longer tells the season itself.",
+        fix="Nothing; a log that is a few months longer shows the season itself.",
     )

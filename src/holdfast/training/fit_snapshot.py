@@ -122,7 +122,7 @@ class _SnapshotTask:
         return model, self._forecast(test, predicted)
 
     def _divide(self) -> tuple[Any, Any]:
-        """Rows to learn from and rows set aside: those that the table says, or else a share drawn
+        """Rows to learn from and rows set aside: those that the table marks, or else a share drawn
         by the seed.
         """
         from sklearn.model_selection import train_test_split

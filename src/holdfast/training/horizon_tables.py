@@ -73,7 +73,7 @@ def horizons_table(
 def horizon_columns(
     study: Study, models: FittedModels, frame: pl.DataFrame, horizons: pl.DataFrame
 ) -> pl.DataFrame:
-    """What SCORES says of each customer beside the two models: one row per customer."""
+    """The columns of SCORES beside those of the two models: one row per customer."""
     assert models.counts is not None
     value = horizons.filter(horizon_days=study.value.horizon_days).select(
         "customer_id", "median_revenue", revenue_low_80="low_80", revenue_high_80="high_80"

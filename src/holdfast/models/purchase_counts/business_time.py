@@ -146,7 +146,7 @@ def learn_business_time(
     spread, overdispersion = _spread(counted, usual)
     if spread < _LEAST_SPREAD or overdispersion < _LEAST_OVERDISPERSION:
         return BusinessTime(plain, opened, f"no season: the months differ by {spread:.0%}")
-    # Few purchases a week are noise on their own; many are told apart, or a busy December is spread
+    # Few purchases a week are noise on their own; many stand alone, or a busy December is spread
     # over November.
     together = next((n for below, n in _SMOOTHED_BELOW if counted.mean() < below), 1)
     rates = np.maximum(

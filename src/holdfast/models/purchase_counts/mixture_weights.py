@@ -3,7 +3,7 @@ had ended.
 
 A linear pool of distributions, its weights learnt per group of customers by maximum likelihood of
 what happened (Hall & Mitchell 2007, Combining density forecasts, International Journal of
-Forecasting 23, eq. 9), drawn half-way to equal weights: past windows overlap, and tell less than
+Forecasting 23, eq. 9), drawn half-way to equal weights: past windows overlap, and teach less than
 their rows would suggest.
 """
 
