@@ -130,13 +130,14 @@ def labels(
     parts = []
     for first in range(1, n_customers + 1, size):
         warehouse.con.execute(f"""
-            CREATE OR REPLACE TEMP TABLE population_range AS SELECT number AS customer_id, cutoff_day
+            CREATE OR REPLACE TEMP TABLE population_range AS
+            SELECT number AS customer_id, cutoff_day
             FROM population JOIN customer_numbers USING (customer_id)
             WHERE number >= {first} AND number < {first + size}
         """)
         of_range = (
-            f"customer_id IN (SELECT customer_id FROM population_range) AND day >= {cutoff_days[0]} AND day < "
-            f"{end_day}"
+            "customer_id IN (SELECT customer_id FROM population_range) "
+            f"AND day >= {cutoff_days[0]} AND day < {end_day}"
         )
         observed = build_labels(
             _copy_out(warehouse, of_range),

@@ -115,8 +115,8 @@ class Season:
     Attributes
     ----------
     levels
-        Cutoff -> revenue of its window over the reference spend, both summed over its customers; in time
-        order.
+        Cutoff -> revenue of its window over the reference spend, both summed over its customers;
+        in time order.
     usual
         The same over all cutoffs.
     """

@@ -1,5 +1,5 @@
-"""Activity tables: what the log itself shows, kept with the run so that nobody has to read the log again to
-look at it.
+"""Activity tables: what the log itself shows, kept with the run so that nobody has to read the log
+again to look at it.
 """
 
 from collections.abc import Mapping
