@@ -115,4 +115,4 @@ def sees_old_customers(first: npt.NDArray[np.int64], *, first_day: int, now: int
         return False
     monthly = np.bincount((first - first_day) // _MONTH_DAYS, minlength=n_months)[:n_months]
     usual = float(np.median(monthly[1:]))
-    return usual > 0 and monthly[0] > _OLD_SHOP_FACTOR * usual
+    return bool(usual > 0 and monthly[0] > _OLD_SHOP_FACTOR * usual)
