@@ -34,7 +34,7 @@ def test_a_customer_of_the_run_has_one_answer(
     testing = pytest.importorskip("streamlit.testing.v1")
     monkeypatch.setenv("HOLDFAST_STUDY", str(simulated_shop / "holdfast.toml"))
     page = testing.AppTest.from_string(
-        "from holdfast.dashboard.views import customer\ncustomer.show()\n", default_timeout=120
+        "from holdfast.dashboard.views import customer\ncustomer.PAGE.show()\n", default_timeout=120
     )
     page.query_params["customer"] = name
     cards = {metric.label: metric.value for metric in page.run().metric}

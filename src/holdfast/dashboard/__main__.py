@@ -9,7 +9,7 @@ from pathlib import Path
 from streamlit import config
 from streamlit.web import bootstrap
 
-from holdfast.dashboard.preload import warm
+from holdfast.dashboard.preload import preload
 from holdfast.dashboard.run_view import STUDY
 from holdfast.dashboard.settings import options
 
@@ -19,7 +19,7 @@ def main(study: str, host: str, port: str) -> None:
     os.environ[STUDY] = study
     for name, value in options(host=host, port=int(port)).items():
         config.set_option(name, value)
-    warm()
+    preload()
     sys.stderr.write(f"Dashboard: http://{host}:{port} (stop with Ctrl-C)\n")
     bootstrap.run(str(Path(__file__).with_name("app.py")), False, [], {})
 

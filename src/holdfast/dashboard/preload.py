@@ -1,10 +1,8 @@
-"""Warm: what the first reader would wait for is made before the address is told."""
+"""What the first reader would wait for is made before the address is told."""
 
 from importlib import import_module
-from pkgutil import iter_modules
 
-from holdfast.dashboard import views
-from holdfast.dashboard.run_view import opened, project
+from holdfast.dashboard.run_view import open_registry, open_run
 from holdfast.dashboard.views import overview
 from holdfast.errors import HoldfastError
 from holdfast.serving.load import load_models
@@ -13,15 +11,12 @@ _STREAMLIT_USES = ("PIL.Image", "pandas")
 """What it imports itself when the first figure is shown."""
 
 
-def warm() -> None:
+def preload() -> None:
     """Import every page, open the champion, make its first page and load its models."""
-    for name in (
-        *(f"{views.__name__}.{page.name}" for page in iter_modules(views.__path__)),
-        *_STREAMLIT_USES,
-    ):
+    for name in _STREAMLIT_USES:
         import_module(name)
     try:
-        run = opened(project().registry, "champion")
+        run = open_run(open_registry(), "champion")
         overview.prepare(run)
         load_models(run.run)
     except (HoldfastError, OSError):

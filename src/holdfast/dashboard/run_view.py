@@ -1,12 +1,11 @@
 """What the pages show: the project's runs, opened through the verbs and kept by run id."""
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
 from functools import cached_property, lru_cache
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -15,35 +14,33 @@ from holdfast.io.runs import Registry, Run
 from holdfast.report.exports import riskiest_first
 from holdfast.report.report_data import Report
 from holdfast.runs.run_history import moves, run_before, trail
-from holdfast.serving import customer_search
 from holdfast.serving.customer_profile import Profiles, learn_profiles
+from holdfast.serving.customer_search import read_scores
 from holdfast.serving.load import load_study
 from holdfast.study import Study
 
 STUDY = "HOLDFAST_STUDY"
 """Environment variable that names the study's file; set by `holdfast dashboard`."""
+_SHOWN = (
+    "contributions",
+    "importance",
+    "segments",
+    "recovery",
+    "predictions",
+    "evidence",
+    "horizon_evidence",
+)
+T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Project:
-    """The study as its file reads now, and the registry of its runs."""
-
-    study: Study
-    registry: Registry
-
-    @property
-    def folder(self) -> Path:
-        """Where holdfast.toml lies."""
-        return Path(self.study.project_dir)
-
-
-class Opened:
+class RunView:
     """One run as the pages need it; everything is read when it is first asked for, and once."""
 
     def __init__(self, run: Run, registry: Registry) -> None:
         self.run = run
+        self.summary = run.summary
         self.registry = registry
-        self._kept: dict[Any, Any] = {}
+        self._kept: dict[Hashable, Any] = {}
         self._making = RLock()
 
     @cached_property
@@ -64,7 +61,7 @@ class Opened:
     @cached_property
     def scores(self) -> pl.DataFrame:
         """SCORES, sorted by customer."""
-        return customer_search.read_scores(self.run)
+        return read_scores(self.run)
 
     @cached_property
     def profiles(self) -> Profiles:
@@ -84,9 +81,7 @@ class Opened:
     @cached_property
     def moves(self) -> pl.DataFrame | None:
         """Who moved since the run before; None where there is none."""
-        if self.before is None:
-            return None
-        return moves(customer_search.read_scores(self.before), self.scores)
+        return None if self.before is None else moves(read_scores(self.before), self.scores)
 
     def has(self, name: str) -> bool:
         """Whether the run has a table of that name."""
@@ -96,50 +91,39 @@ class Opened:
         """A table of the run; without rows where the run is older than the table or the data cannot
         fill it.
         """
-        found: pl.DataFrame = self.kept(
+        return self.keep(
             ("table", name), lambda: self.run.table(name) if self.has(name) else _empty(name)
         )
-        return found
 
     @cached_property
     def report(self) -> Report:
-        """The run as the report's listings and sentences read it, with the reasons of the riskiest
+        """The run as the report's tables and sentences read it, with the reasons of the riskiest
         customers only.
         """
-        names = (
-            "contributions",
-            "importance",
-            "segments",
-            "recovery",
-            "predictions",
-            "evidence",
-            "horizon_evidence",
-        )
         return Report(
             study=self.study,
-            summary=self.run.summary,
+            summary=self.summary,
             scores=self.scores,
             reasons=self._reasons(),
             versions=self.run.manifest.get("versions", {}),
-            **{name: self.table(name) for name in names},
+            **{name: self.table(name) for name in _SHOWN},
         )
 
     def _reasons(self) -> pl.DataFrame:
         least = self.scores["risk_score"].top_k(min(20, self.scores.height)).min()
-        top = (
-            riskiest_first(self.scores.filter(pl.col("risk_score") >= least))
-            .head(20)["customer_id"]
-            .to_list()
-        )
-        lazy = pl.scan_parquet(self.run.file("tables/reasons.parquet"))
-        return lazy.filter(pl.col("customer_id").is_in(top)).collect()
+        riskiest = riskiest_first(self.scores.filter(pl.col("risk_score") >= least)).head(20)
+        reasons = pl.scan_parquet(self.run.file("tables/reasons.parquet"))
+        return reasons.filter(
+            pl.col("customer_id").is_in(riskiest["customer_id"].to_list())
+        ).collect()
 
-    def kept(self, key: Any, make: Callable[[], Any]) -> Any:
+    def keep(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make` gives, made once per run."""
         with self._making:
             if key not in self._kept:
                 self._kept[key] = make()
-            return self._kept[key]
+            kept: T = self._kept[key]
+            return kept
 
 
 def _empty(name: str) -> pl.DataFrame:
@@ -147,19 +131,29 @@ def _empty(name: str) -> pl.DataFrame:
     return contract.empty() if contract is not None else pl.DataFrame()
 
 
-def project() -> Project:
-    """The study's project.
+def read_study() -> Study:
+    """The study as its file reads now.
 
     Raises
     ------
     StudyError
         The study's file is missing or wrong.
     """
-    study = Study.from_toml(os.environ.get(STUDY, "holdfast.toml"))
-    return Project(study, Registry(Path(study.project_dir) / "runs"))
+    return Study.from_toml(os.environ.get(STUDY, "holdfast.toml"))
 
 
-def opened(registry: Registry, run_id: str) -> Opened:
+def open_registry() -> Registry:
+    """The runs of the project.
+
+    Raises
+    ------
+    StudyError
+        The study's file is missing or wrong.
+    """
+    return Registry(Path(read_study().project_dir) / "runs")
+
+
+def open_run(registry: Registry, run_id: str) -> RunView:
     """A run by its id, `champion` or `latest`.
 
     Raises
@@ -167,10 +161,10 @@ def opened(registry: Registry, run_id: str) -> Opened:
     RunNotFound
         There is none.
     """
-    return _opened(registry.open(run_id).path.resolve())
+    return _open(registry.open(run_id).path.resolve())
 
 
 @lru_cache(maxsize=2)
-def _opened(path: Path) -> Opened:
+def _open(path: Path) -> RunView:
     registry = Registry(path.parent)
-    return Opened(registry.open(path.name), registry)
+    return RunView(registry.open(path.name), registry)

@@ -3,244 +3,191 @@ it.
 """
 
 from datetime import UTC, datetime
+from functools import partial
 from io import BytesIO
+from pathlib import Path
 from typing import Any, Literal
 
 import streamlit as st
 
-from holdfast.campaigns.audience import (
-    Audience,
-    Rule,
-    build_audience,
-    exports,
-    push_audience,
-    record_export,
-    resting,
-)
+from holdfast.campaigns import audience as audiences
+from holdfast.campaigns.audience import Audience, Rule
 from holdfast.campaigns.recovery import Campaign, campaigns_of
-from holdfast.dashboard import components
-from holdfast.dashboard.run_view import Opened, Project
+from holdfast.dashboard.components import Page, box, cards, explain, fail
+from holdfast.dashboard.run_view import RunView, read_study
 from holdfast.errors import HoldfastError
 from holdfast.report import formatting, run_tables
 from holdfast.report.exports import write_audience
 from holdfast.report.table_format import make_table
-from holdfast.study import AT_RISK_SEGMENTS, SEGMENT_NAMES
+from holdfast.study import AT_RISK_SEGMENTS, SEGMENT_NAMES, Study
 from holdfast.windows import day_of
 
 Form = Literal["csv", "parquet"]
 
 
-def show() -> None:
-    """Draw the page."""
-    found, run = components.start("Action centre")
-    try:
-        rule = _rule(run)
-        tired = resting(found.folder, day=_today(), rest_days=rule.rest_days)
-        audience = build_audience(
-            run.scores, rule, run_id=run.run.run_id, study=run.study, resting=tired
-        )
-    except HoldfastError as error:
-        components.failed(error)
-        return
-    _told(run, audience)
+def _draw(run: RunView) -> None:
+    study, rule = read_study(), _rule(run)
+    folder, today = Path(study.project_dir), day_of(datetime.now(UTC).date())
+    resting = audiences.resting(folder, day=today, rest_days=rule.rest_days)
+    audience = audiences.build_audience(
+        run.scores, rule, run_id=run.run.run_id, study=run.study, resting=resting
+    )
+    st.subheader("What it would come to")
     if audience.customers.height:
-        _given_away(found, run, audience)
-    _record(found)
+        _figures(run, audience)
+        _give_away(study, audience)
+    else:
+        _nobody(audience)
+    _exports(folder)
 
 
-def _today() -> int:
-    return day_of(datetime.now(UTC).date())
-
-
-def _rule(run: Opened) -> Rule:
+def _rule(run: RunView) -> Rule:
+    """The rule as the fields have it."""
     terms = campaigns_of(run.study).get(AT_RISK_SEGMENTS[0], Campaign(cost=0.0, rate=0.0))
     who, terms_of, limits = (
         place.container(border=True, height="stretch") for place in st.columns(3)
     )
-    money = run.currency
+    bind: Any = {"bind": "query-params"}
+    slider, money = partial(st.slider, min_value=0, **bind), run.currency
+    amount, number = (
+        partial(st.number_input, min_value=0.0, **bind),
+        partial(st.number_input, min_value=0, **bind),
+    )
     with who:
         st.markdown("**Who**")
-        chosen = st.multiselect(
-            "Segments",
-            list(SEGMENT_NAMES),
-            default=list(AT_RISK_SEGMENTS),
-            key="segments",
-            bind="query-params",
+        at_risk = list(AT_RISK_SEGMENTS)
+        segments = st.multiselect(
+            "Segments", list(SEGMENT_NAMES), default=at_risk, key="segments", **bind
         )
-        risk = st.slider("Churn probability from, %", 0, 100, 0, key="risk", bind="query-params")
-        value = st.number_input(
-            f"Expected revenue from, {money}",
-            min_value=0.0,
-            value=0.0,
-            key="revenue",
-            bind="query-params",
+        risk = slider("Churn probability from, %", max_value=100, value=0, key="risk")
+        revenue = amount(f"Expected revenue from, {money}", value=0.0, key="revenue")
+        excluded = (
+            st.text_area("Leave out these customers, one a line", key="out", height=100) or ""
         )
-        typed = st.text_area("Leave out these customers, one a line", key="out", height=100)
     with terms_of:
         st.markdown("**Terms (assumed)**")
-        cost = st.number_input(
-            f"Cost per customer, {money}",
-            min_value=0.0,
-            value=terms.cost,
-            key="cost",
-            bind="query-params",
+        cost = amount(f"Cost per customer, {money}", value=terms.cost, key="cost")
+        rate = slider(
+            "Value recovered, %", max_value=100, value=round(100 * terms.rate), key="rate"
         )
-        rate = st.slider(
-            "Value recovered, %", 0, 100, round(100 * terms.rate), key="rate", bind="query-params"
-        )
-        pays = st.toggle(
-            "Only where it is expected to pay", value=True, key="pays", bind="query-params"
-        )
+        pays = st.toggle("Only where it is expected to pay", value=True, key="pays", **bind)
     with limits:
         st.markdown("**Limits**")
-        budget = st.number_input(
-            f"Budget, {money} (0: none)",
-            min_value=0.0,
-            value=0.0,
-            key="budget",
-            bind="query-params",
-        )
-        size = st.number_input(
-            "Contact at most (0: no limit)", min_value=0, value=0, key="size", bind="query-params"
-        )
-        held = st.slider("Hold out, %", 0, 50, 10, key="holdout", bind="query-params")
-        rest = st.number_input(
-            "Not again within days (0: off)",
-            min_value=0,
-            max_value=3650,
-            value=0,
-            key="rest",
-            bind="query-params",
-        )
+        budget = amount(f"Budget, {money} (0: none)", value=0.0, key="budget")
+        at_most = number("Contact at most (0: no limit)", value=0, key="size")
+        holdout = slider("Hold out, %", max_value=50, value=10, key="holdout")
+        rest_days = number("Not again within days (0: off)", max_value=3650, value=0, key="rest")
     return Rule(
-        segments=tuple(chosen),
+        segments=tuple(segments),
         least_churn_probability=risk / 100,
-        least_revenue=value,
+        least_revenue=revenue,
         cost=cost,
         rate=rate / 100,
         budget=budget or None,
-        at_most=int(size) or None,
-        holdout_share=held / 100,
+        at_most=int(at_most) or None,
+        holdout_share=holdout / 100,
         only_paying=pays,
-        rest_days=int(rest),
-        excluded=tuple(
-            sorted({line.strip() for line in (typed or "").splitlines() if line.strip()})
-        ),
+        rest_days=int(rest_days),
+        excluded=tuple(sorted({line.strip() for line in excluded.splitlines() if line.strip()})),
     )
 
 
-def _told(run: Opened, audience: Audience) -> None:
-    figures, money = audience.figures, run.currency
-    source = figures["uplift_source"]
-    st.subheader("What it would come to")
-    if not audience.customers.height:
-        components.nothing(
-            "Nobody is in this audience.",
-            f"{formatting.plural(figures['candidates'], 'customer')} match before the limits. "
-            "Choose more segments, a lower "
-            "threshold or cost, or a larger budget"
-            + (
-                ", or leave those in who are not expected to pay."
-                if audience.rule.only_paying
-                else "."
-            ),
-        )
-        return
-    components.cards(
-        [
-            {
-                "label": "Contacted",
-                "value": formatting.count(figures["contacted"]),
-                "help": f"{formatting.count(figures['candidates'])} match before the limits",
-            },
-            {
-                "label": "Held out",
-                "value": formatting.count(figures["held_out"]),
-                "help": "Drawn at random, not contacted: the comparison",
-            },
-            {
-                "label": f"Expected saves ({source})",
-                "value": formatting.decimal(figures["saves"], 1),
-                "help": "Churn probability x rate, summed over those contacted",
-            },
-            {"label": f"Cost ({source})", "value": formatting.money(figures["invested"], money)},
-            {"label": f"Return ({source})", "value": formatting.money(figures["recovered"], money)},
-            {"label": f"Net ({source})", "value": formatting.money(figures["net"], money)},
+def _nobody(audience: Audience) -> None:
+    n = formatting.plural(audience.figures["candidates"], "customer")
+    more = ", or leave those in who are not expected to pay" if audience.rule.only_paying else ""
+    why = (
+        f"{n} match before the limits. "
+        f"Choose more segments, a lower threshold or cost, or a larger budget{more}."
+    )
+    explain("Nobody is in this audience.", why)
+
+
+def _figures(run: RunView, audience: Audience) -> None:
+    figures, money, source = audience.figures, run.currency, audience.figures["uplift_source"]
+    match = f"{formatting.count(figures['candidates'])} match before the limits"
+    counts = (
+        ("Contacted", formatting.count(figures["contacted"]), match),
+        (
+            "Held out",
+            formatting.count(figures["held_out"]),
+            "Drawn at random, not contacted: the comparison",
+        ),
+        (
+            f"Expected saves ({source})",
+            formatting.decimal(figures["saves"], 1),
+            "Churn probability x rate, summed over those contacted",
+        ),
+    )
+    amounts = {"Cost": "invested", "Return": "recovered", "Net": "net"}
+    cards(
+        [{"label": label, "value": value, "help": note} for label, value, note in counts]
+        + [
+            {"label": f"{label} ({source})", "value": formatting.money(figures[name], money)}
+            for label, name in amounts.items()
         ]
     )
     if not figures["held_out"]:
         st.warning(
             "Nobody is held out: this campaign can never be measured.", icon=":material/science:"
         )
-    with st.container(border=True):
-        components.listing(run_tables.audience(audience.customers, currency=money))
+    box(run_tables.audience(audience.customers, currency=money))
 
 
-def _given_away(found: Project, run: Opened, audience: Audience) -> None:
+def _give_away(study: Study, audience: Audience) -> None:
     st.subheader("Give it away")
     st.caption(
         "Every export is recorded with its rule and run; both arms are kept, so that the effect "
         "can be measured."
     )
-    forms: tuple[Form, Form] = ("csv", "parquet")
-    for place, form in zip(st.columns(2), forms, strict=True):
+    forms: dict[Form, str] = {"csv": "CSV", "parquet": "Parquet"}
+    for place, (form, name) in zip(st.columns(2), forms.items(), strict=True):
         place.download_button(
-            f"Download {form.upper() if form == 'csv' else 'Parquet'}",
+            f"Download {name}",
             data=_file(audience, form),
             file_name=f"audience-{audience.rule.fingerprint}.{form}",
             on_click=_export,
-            args=(found, audience, form),
+            args=(study, audience, form),
             icon=":material/download:",
             key=f"download-{form}",
         )
-    target = found.study.webhook
-    if target is None:
+    if study.webhook is None:
         st.caption("No webhook: the study names none under [webhook].")
     elif st.button("Push to the webhook", icon=":material/send:", key="push"):
-        _push(found, audience)
+        _push(study, audience)
+
+
+def _push(study: Study, audience: Audience) -> None:
+    try:
+        n = audiences.push_audience(audience, study.webhook)
+    except HoldfastError as error:
+        fail(error)
+        return
+    _export(study, audience, "webhook")
+    customers = formatting.plural(audience.figures["contacted"], "customer")
+    st.success(f"Pushed {customers} in {formatting.plural(n, 'request')}.")
 
 
 def _file(audience: Audience, form: Form) -> bytes:
-    out = BytesIO()
-    write_audience(
-        audience.customers,
-        out,
-        form=form,
-        facts={"rule_id": audience.rule.fingerprint, "run_id": audience.run_id},
-    )
+    out, facts = BytesIO(), {"rule_id": audience.rule.fingerprint, "run_id": audience.run_id}
+    write_audience(audience.customers, out, form=form, facts=facts)
     return out.getvalue()
 
 
-def _export(found: Project, audience: Audience, how: str) -> None:
+def _export(study: Study, audience: Audience, how: str) -> None:
     try:
-        record_export(audience, found.folder, at=datetime.now(UTC), how=how)
+        audiences.record_export(audience, Path(study.project_dir), at=datetime.now(UTC), how=how)
     except HoldfastError as error:
-        components.failed(error)
+        fail(error)
 
 
-def _push(found: Project, audience: Audience) -> None:
-    try:
-        n = push_audience(audience, found.study.webhook)
-    except HoldfastError as error:
-        components.failed(error)
-        return
-    _export(found, audience, "webhook")
-    st.success(
-        f"Pushed {formatting.plural(audience.figures['contacted'], 'customer')} in "
-        f"{formatting.plural(n, 'request')}."
-    )
-
-
-def _record(found: Project) -> None:
+def _exports(folder: Path) -> None:
     st.subheader("Exports so far")
-    known = exports(found.folder)
-    if not known:
-        components.nothing(
-            "Nothing has been exported yet.", "An export appears here with its rule and run."
-        )
+    entries = audiences.exports(folder)
+    if not entries:
+        explain("Nothing has been exported yet.", "An export appears here with its rule and run.")
         return
-    caption = f"The latest {min(20, len(known))} of {len(known)}, from exports.jsonl"
-    components.listing(make_table(caption, [_entry(entry) for entry in known[:20]]))
+    caption = f"The latest {min(20, len(entries))} of {len(entries)}, from exports.jsonl"
+    box(make_table(caption, [_entry(entry) for entry in entries[:20]]))
 
 
 def _entry(entry: dict[str, Any]) -> dict[str, Any]:
@@ -254,3 +201,6 @@ def _entry(entry: dict[str, Any]) -> dict[str, Any]:
         "contacted": figures["contacted"],
         "held_out": figures["held_out"],
     }
+
+
+PAGE = Page("Action centre", "campaign", "actions", _draw)

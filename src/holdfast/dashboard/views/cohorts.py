@@ -3,37 +3,35 @@
 import polars as pl
 import streamlit as st
 
-from holdfast.dashboard import components
-from holdfast.dashboard.run_view import Opened
+from holdfast.dashboard.components import Page, explain, figure, plain
+from holdfast.dashboard.run_view import RunView
 from holdfast.report import chart_data, charts, formatting, run_tables
 
 
-def show() -> None:
-    """Draw the page."""
-    _, run = components.start("Cohorts and forecast")
+def _draw(run: RunView) -> None:
     money, cohorts, survival = run.currency, run.table("cohorts"), run.table("survival")
     _forecast(run)
-    if cohorts.is_empty():
+    if cohorts.is_empty() and run.is_snapshot:
         why = (
-            "A snapshot has one row per customer and no purchases: give an order log as "
-            "[transactions]."
-            if run.is_snapshot
-            else "This run was made before cohorts were kept: run the study again."
+            "A snapshot has one row per customer and no purchases: "
+            "give an order log as [transactions]."
         )
-        components.nothing(
-            "There are no cohorts to show.", why, "" if run.is_snapshot else "holdfast run"
-        )
+        explain("There are no cohorts to show.", why)
         return
-    components.figure(
+    if cohorts.is_empty():
+        why = "This run was made before cohorts were kept: run the study again."
+        explain("There are no cohorts to show.", why, "holdfast run")
+        return
+    figure(
         run, "retention", lambda: charts.retention(cohorts), lambda: run_tables.retention(cohorts)
     )
-    components.figure(
+    figure(
         run,
         "survival",
         lambda: charts.survival_curves(survival),
         lambda: run_tables.survival(survival),
     )
-    components.figure(
+    figure(
         run,
         "cohort-value",
         lambda: charts.cohort_value(cohorts, currency=money),
@@ -41,43 +39,39 @@ def show() -> None:
     )
 
 
-def _forecast(run: Opened) -> None:
+def _forecast(run: RunView) -> None:
     """The coming weeks of everyone, or of one cohort or segment."""
     forecast, money = run.table("forecast"), run.currency
     if forecast.is_empty():
-        why = (
-            "A snapshot says nothing of when customers buy."
-            if run.is_snapshot
-            else "This run was made before forecasts were kept: run the study again."
-        )
-        components.nothing("There is no forecast to show.", why)
+        old = "This run was made before forecasts were kept: run the study again."
+        why = "A snapshot says nothing of when customers buy." if run.is_snapshot else old
+        explain("There is no forecast to show.", why)
         return
-    groups = forecast.select("group_kind", "group").unique(maintain_order=True)
-    names = ["all", *(name for kind, name in groups.iter_rows() if kind != "company")]
-    chosen = (
-        st.selectbox(
-            "Forecast of",
-            names,
-            key="group",
-            bind="query-params",
-            format_func=lambda name: "All customers" if name == "all" else name,
-        )
-        or "all"
+    others = forecast.filter(pl.col("group_kind") != "company")["group"]
+    names = {"all": "All customers"} | {name: name for name in others.unique(maintain_order=True)}
+    group = st.selectbox(
+        "Forecast of", list(names), key="group", bind="query-params", format_func=names.__getitem__
     )
-    mine = forecast.filter(pl.col("group") == chosen)
-    weeks = (
-        chart_data.weeks(run.table("days"))
-        if chosen == "all"
-        else chart_data.weeks(run.table("days").clear())
-    )
-    components.figure(
+    shown, days = forecast.filter(group=group or "all"), run.table("days")
+    weeks = chart_data.weeks(days if group == "all" else days.clear())
+    figure(
         run,
-        f"forecast-{chosen}",
-        lambda: charts.revenue_forecast(mine, weeks, currency=money),
-        lambda: run_tables.forecast(mine, currency=money),
+        f"forecast-{group}",
+        lambda: charts.revenue_forecast(shown, weeks, currency=money),
+        lambda: run_tables.forecast(shown, currency=money),
     )
-    totals = run.run.summary.get("forecast") or {}
-    if isinstance(totals.get("expected_revenue"), float) and chosen == "all":
-        st.caption(
-            f"In all {formatting.money(totals['expected_revenue'], money)}.".replace("$", r"\$")
-        )
+    if group == "all":
+        st.caption(plain(_totals(run)))
+
+
+def _totals(run: RunView) -> str:
+    """What all customers bring within each horizon, and between what it lies."""
+    forecast, money, texts = run.summary.get("forecast") or {}, run.currency, []
+    for days, total in forecast.get("expected_revenue", {}).items():
+        ends = forecast.get("interval_80", {}).get(days, ())
+        interval = " to ".join(formatting.money(end, money) for end in ends) or formatting.NONE
+        texts.append(f"{formatting.money(total, money)} ({interval}) within {days} days")
+    return f"In all {formatting.listing(texts)}; in brackets the 80% interval."
+
+
+PAGE = Page("Cohorts and forecast", "timeline", "cohorts", _draw)

@@ -1,16 +1,17 @@
 """Customer lookup: one customer among all, and what would change the prediction."""
 
+from functools import partial
 from typing import Any
 
 import polars as pl
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from holdfast.dashboard import components
-from holdfast.dashboard.run_view import Opened
-from holdfast.errors import HoldfastError
+from holdfast.dashboard.components import Page, bullets, cards, explain, figure, plain
+from holdfast.dashboard.run_view import RunView
 from holdfast.report import charts, formatting, run_tables
 from holdfast.report.charts.axes import label
-from holdfast.serving import customer_search
+from holdfast.serving.customer_search import find_customer, find_customers, read_rows
 from holdfast.serving.predict import predict_customer
 from holdfast.serving.what_if import Lever, find_levers, read_customer_features, what_if
 from holdfast.tables import REASONS
@@ -18,9 +19,7 @@ from holdfast.tables import REASONS
 TYPED, LEVER = "customer", "if_"
 
 
-def show() -> None:
-    """Draw the page."""
-    _, run = components.start("Customer lookup")
+def _draw(run: RunView) -> None:
     typed = st.text_input(
         "Customer",
         key=TYPED,
@@ -31,43 +30,30 @@ def show() -> None:
         placeholder="Type the beginning or any part of a customer's name",
         max_chars=200,
     )
-    known = customer_search.find_customer(run.scores, typed or "")
-    if known is None:
+    customer = find_customer(run.scores, typed or "")
+    if customer is None:
         _choose(run, typed or "")
     else:
-        _customer(run, known)
+        _customer(run, customer)
 
 
-def _choose(run: Opened, typed: str) -> None:
+def _choose(run: RunView, typed: str) -> None:
     """Those whom the typed letters may mean, one click away."""
-    found = (
-        customer_search.find_customers(run.scores, typed)
-        if typed
-        else run.report.scores.top_k(8, by="risk_score")
-    )
-    if found.is_empty():
-        fix = (
-            "Type the beginning of a name, or check whether the customer was eligible "
-            "(churn.eligible in the study)."
+    riskiest = run.scores.top_k(8, by="risk_score")
+    matches = find_customers(run.scores, typed) if typed else riskiest
+    if matches.is_empty():
+        customers = formatting.plural(run.scores.height, "customer")
+        why = (
+            f"None of {customers} has '{typed}'. Type the beginning of a name, "
+            "or check whether the customer was eligible (churn.eligible in the study)."
         )
-        components.nothing(
-            "No customer matches.",
-            f"None of {formatting.plural(run.scores.height, 'customer')} has '{typed}'. {fix}",
-        )
+        explain("No customer matches.", why)
         return
     st.caption("Those who match" if typed else "The riskiest customers, to begin with")
-    for row in found.iter_rows(named=True):
-        told = (
-            f"{row['customer_id']}: {row['segment']}, "
-            f"{formatting.percent(row['churn_probability'], 0)} risk"
-        )
-        st.button(
-            components.plain(told),
-            key=f"pick-{row['customer_id']}",
-            on_click=_pick,
-            args=(row["customer_id"],),
-            width="stretch",
-        )
+    for row in matches.iter_rows(named=True):
+        name, risk = row["customer_id"], formatting.percent(row["churn_probability"], 0)
+        text = plain(f"{name}: {row['segment']}, {risk} risk")
+        st.button(text, key=f"pick-{name}", on_click=_pick, args=(name,), width="stretch")
 
 
 def _pick(customer_id: str) -> None:
@@ -81,194 +67,154 @@ def _forget() -> None:
         del st.session_state[key]
 
 
-def _customer(run: Opened, known: dict[str, Any]) -> None:
-    name, money = known["customer_id"], run.currency
+def _customer(run: RunView, customer: dict[str, Any]) -> None:
+    name, risk = customer["customer_id"], customer["churn_probability"]
     answer = predict_customer(run.run, name)
-    components.cards(_cards(known, answer, money))
+    cards(_cards(customer, answer, run.currency))
     st.caption(f"Evidence, {answer['evidence']}.")
-    told = pl.DataFrame(answer["reasons"], schema=REASONS.schema)
-    base = float(run.kept("base rate", lambda: run.scores["churn_probability"].mean()))
-    risk, why = st.columns(2)
-    with risk:
-        components.figure(
-            run,
-            "gauge",
-            lambda: charts.risk_gauge(known["churn_probability"], base_rate=base),
-            keep=False,
-        )
+    reasons = pl.DataFrame(answer["reasons"], schema=REASONS.schema)
+    base_rate = run.keep(
+        "base rate", lambda: float(run.scores["churn_probability"].to_numpy().mean())
+    )
+    left, right = st.columns(2)
+    with left:
+        figure(run, "gauge", lambda: charts.risk_gauge(risk, base_rate=base_rate), keep=False)
         _actions(answer)
-    with why:
-        _reason(run, told.filter(pl.col("task") == "churn"), "churn")
-    profile, worth = st.columns(2)
-    with worth:
-        _reason(run, told.filter(pl.col("task") == "value"), "value")
-    try:
-        features = read_customer_features(run.run, name)
-    except HoldfastError as error:
-        components.failed(error)
-        return
-    with profile:
-        _profile(run, features, known)
-    _future(run, known)
-    _what_if(run, features, known)
+    with right:
+        _reasons(run, reasons, "churn")
+    left, right = st.columns(2)
+    with right:
+        _reasons(run, reasons, "value")
+    features = read_customer_features(run.run, name)
+    with left:
+        _profile(run, features, customer["segment"])
+    left, right = st.columns(2)
+    with left:
+        _horizons(run, name)
+    with right:
+        _purchases(run, customer)
+    _what_if(run, features, customer)
 
 
-def _cards(known: dict[str, Any], answer: dict[str, Any], money: str) -> list[dict[str, Any]]:
-    unknown = answer.get("ltv_not_estimated")
-    worth = "not estimated" if unknown else formatting.money(known["expected_revenue"], money)
-    found = [
-        {"label": "Churn probability", "value": formatting.percent(known["churn_probability"])},
-        {"label": "Expected revenue", "value": worth, **({"help": unknown} if unknown else {})},
-        {"label": "Segment", "value": known["segment"]},
+def _cards(customer: dict[str, Any], answer: dict[str, Any], currency: str) -> list[dict[str, Any]]:
+    names = ("expected_revenue", "revenue_low_80", "revenue_high_80")
+    worth, low, high = (formatting.money(customer.get(name), currency) for name in names)
+    missing, level = answer.get("ltv_not_estimated"), customer.get("evidence_level")
+    interval = f"80% interval: {low} to {high}" if formatting.NONE not in (low, high) else None
+    risk, rank = (
+        formatting.percent(customer["churn_probability"]),
+        formatting.count(100 * answer["risk_rank"]),
+    )
+    return [
         {
-            "label": "Risk rank in its tier",
-            "value": f"{formatting.count(100 * answer['risk_rank'])} of 100",
+            "label": "Churn probability",
+            "value": risk,
+            "help": level and f"Evidence on this customer: {level}",
         },
+        {
+            "label": "Expected revenue",
+            "value": "not estimated" if missing else worth,
+            "help": interval or missing,
+        },
+        {"label": "Segment", "value": customer["segment"]},
+        {"label": "Risk rank in its tier", "value": f"{rank} of 100"},
     ]
-    low, high = known.get("revenue_low_80"), known.get("revenue_high_80")
-    if low is not None and high is not None:
-        found[1]["help"] = (
-            f"80% interval: {formatting.money(low, money)} to {formatting.money(high, money)}"
-        )
-    if known.get("evidence_level"):
-        found[0]["help"] = f"Evidence on this customer: {known['evidence_level']}"
-    return found
 
 
 def _actions(answer: dict[str, Any]) -> None:
+    none = f"The study names no action for {answer['segment']}: write one under [actions]."
     with st.container(border=True, height="stretch"):
-        st.markdown("**What to do**")
-        told = answer["actions"] or [
-            f"The study names no action for {answer['segment']}: write one under [actions]."
-        ]
-        st.markdown("".join(f"\n- {components.plain(action)}" for action in told))
+        bullets(answer["actions"] or [none], "What to do")
 
 
-def _reason(run: Opened, mine: pl.DataFrame, task: str) -> None:
-    if mine.height:
-        components.figure(
-            run,
-            f"reasons-{task}",
-            lambda: charts.reason_bars(mine, task=task),
-            lambda: run_tables.reasons(mine),
-            keep=False,
-        )
+def _reasons(run: RunView, reasons: pl.DataFrame, task: str) -> None:
+    shown = reasons.filter(task=task)
+    if shown.height:
+        bars = partial(charts.reason_bars, shown, task=task)
+        figure(run, f"reasons-{task}", bars, lambda: run_tables.reasons(shown), keep=False)
 
 
-def _profile(run: Opened, features: dict[str, Any], known: dict[str, Any]) -> None:
-    beside = run.profiles.compare(features, known["segment"])
-    components.figure(
-        run,
-        "radar",
-        lambda: charts.profile_radar(beside, segment=known["segment"]),
-        lambda: run_tables.profile(beside),
-        keep=False,
-    )
+def _profile(run: RunView, features: dict[str, Any], segment: str) -> None:
+    beside = run.profiles.compare(features, segment)
+    radar = partial(charts.profile_radar, beside, segment=segment)
+    figure(run, "radar", radar, lambda: run_tables.profile(beside), keep=False)
 
 
-def _future(run: Opened, known: dict[str, Any]) -> None:
-    """Value at every horizon, and when the next order is expected."""
-    money, name = run.currency, known["customer_id"]
-    left, right = st.columns(2)
-    with left:
-        horizons = customer_search.read_rows(run.run, "horizons", name)
-        if horizons is None or horizons.is_empty():
-            why = (
-                "A snapshot says nothing of when"
-                if run.is_snapshot
-                else "This run is older than that table"
-            )
-            components.nothing(
-                "No value by horizon.", f"{why}: a new run of an order log shows it."
-            )
-        else:
-            components.figure(
-                run,
-                "horizons",
-                lambda: charts.value_by_horizon(horizons, currency=money),
-                lambda: run_tables.horizons(horizons, currency=money),
-                keep=False,
-            )
-    with right:
-        bought = customer_search.read_rows(run.run, "purchases", name)
-        if bought is None or bought.is_empty():
-            why = (
-                "A snapshot holds none" if run.is_snapshot else "This run is older than that table"
-            )
-            components.nothing(
-                "No purchases.", f"{why}: a new run of an order log shows the latest."
-            )
-            return
-        coming = known.get("next_purchase_day")
-        components.figure(
-            run,
-            "timeline",
-            lambda: charts.order_timeline(
-                bought, cutoff_day=known["cutoff_day"], next_day=coming, currency=money
-            ),
-            lambda: run_tables.purchases(bought, currency=money),
-            keep=False,
-        )
+def _horizons(run: RunView, name: str) -> None:
+    horizons, money = read_rows(run.run, "horizons", name), {"currency": run.currency}
+    if horizons is None or horizons.is_empty():
+        old = "This run is older than that table"
+        why = "A snapshot says nothing of when" if run.is_snapshot else old
+        explain("No value by horizon.", f"{why}: a new run of an order log shows it.")
+        return
+    points = partial(charts.value_by_horizon, horizons, **money)
+    figure(run, "horizons", points, partial(run_tables.horizons, horizons, **money), keep=False)
 
 
-def _what_if(run: Opened, features: dict[str, Any], known: dict[str, Any]) -> None:
+def _purchases(run: RunView, customer: dict[str, Any]) -> None:
+    """The latest purchases, and when the next is expected."""
+    purchases = read_rows(run.run, "purchases", customer["customer_id"])
+    money = {"currency": run.currency}
+    if purchases is None or purchases.is_empty():
+        why = "A snapshot holds none" if run.is_snapshot else "This run is older than that table"
+        explain("No purchases.", f"{why}: a new run of an order log shows the latest.")
+        return
+    days = (customer["cutoff_day"], customer.get("next_purchase_day"))
+    line = partial(charts.order_timeline, purchases, *days, currency=run.currency)
+    figure(run, "timeline", line, partial(run_tables.purchases, purchases, **money), keep=False)
+
+
+def _what_if(run: RunView, features: dict[str, Any], customer: dict[str, Any]) -> None:
     """Sliders over the strongest features; the run's own models answer."""
     st.subheader("What if")
-    found = find_levers(run.study, run.profiles, features)
-    if not found:
-        components.nothing(
-            "Nothing to change.", "None of the strongest features is a number that varies."
-        )
+    levers = find_levers(run.study, run.profiles, features)
+    if not levers:
+        explain("Nothing to change.", "None of the strongest features is a number that varies.")
         return
     st.caption("Everything else stays as it is, so a combination may be one that no customer has.")
-    changes = {}
-    for place, lever in zip(st.columns(len(found)), found, strict=True):
-        moved = place.slider(
-            label(lever.feature) + ("" if lever.value is not None else " (now unknown)"),
-            lever.low,
-            lever.high,
-            _start(lever),
-            lever.step,
-            format="%.0f"
-            if (lever.step % 1, lever.low % 1, _start(lever) % 1) == (0, 0, 0)
-            else "%.2f",
-            key=LEVER + lever.feature,
-            bind="query-params",
-        )
-        if moved != _start(lever):
-            changes[lever.feature] = moved
-    try:
-        after = what_if(run.run, features, changes)
-    except HoldfastError as error:
-        components.failed(error)
-        return
-    components.cards(_changed(known, after, run.currency))
-    st.caption(
-        "Scored now by the run's models"
-        + ("." if changes else "; nothing is changed yet, so these are the published figures.")
+    places = zip(st.columns(len(levers)), levers, strict=True)
+    values = {lever: _slider(place, lever) for place, lever in places}
+    changes = {lever.feature: value for lever, value in values.items() if value != _start(lever)}
+    cards(_changed(customer, what_if(run.run, features, changes), run.currency))
+    same = "; nothing is changed yet, so these are the published figures."
+    st.caption("Scored now by the run's models" + ("." if changes else same))
+
+
+def _slider(place: DeltaGenerator, lever: Lever) -> float:
+    start = _start(lever)
+    is_whole = all(number % 1 == 0 for number in (lever.step, lever.low, start))
+    text = label(lever.feature) + ("" if lever.value is not None else " (now unknown)")
+    moved: float = place.slider(
+        text,
+        lever.low,
+        lever.high,
+        start,
+        lever.step,
+        format="%.0f" if is_whole else "%.2f",
+        key=LEVER + lever.feature,
+        bind="query-params",
     )
+    return moved
 
 
 def _start(lever: Lever) -> float:
     return lever.value if lever.value is not None else lever.low
 
 
-def _changed(known: dict[str, Any], after: dict[str, Any], money: str) -> list[dict[str, Any]]:
-    risk = after["churn_probability"] - known["churn_probability"]
-    churn = {
-        "label": "Churn probability, what if",
-        "value": formatting.percent(after["churn_probability"]),
-    }
-    if abs(risk) >= 0.0005:
-        churn |= {"delta": f"{100 * risk:+.1f} points", "delta_color": "inverse"}
+def _changed(customer: dict[str, Any], after: dict[str, Any], money: str) -> list[dict[str, Any]]:
+    churn, value = after["churn_probability"], after["predicted_ltv"]
+    risk = {"label": "Churn probability, what if", "value": formatting.percent(churn)}
+    change = churn - customer["churn_probability"]
+    if abs(change) >= 0.0005:
+        risk |= {"delta": f"{100 * change:+.1f} points", "delta_color": "inverse"}
     segment = {"label": "Segment, what if", "value": after["segment"]}
-    if after["predicted_ltv"] is None:
-        return [churn, segment]
-    value = after["predicted_ltv"] - known["expected_revenue"]
-    worth = {
-        "label": "Expected revenue, what if",
-        "value": formatting.money(after["predicted_ltv"], money),
-    }
-    if abs(value) >= 0.005:
-        worth |= {"delta": f"{value:+,.2f}"}
-    return [churn, worth, segment]
+    if value is None:
+        return [risk, segment]
+    worth = {"label": "Expected revenue, what if", "value": formatting.money(value, money)}
+    change = value - customer["expected_revenue"]
+    if abs(change) >= 0.005:
+        worth |= {"delta": f"{change:+,.2f}"}
+    return [risk, worth, segment]
+
+
+PAGE = Page("Customer lookup", "person_search", "customer", _draw)

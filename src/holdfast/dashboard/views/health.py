@@ -7,8 +7,8 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from holdfast.dashboard import components
-from holdfast.dashboard.run_view import Opened
+from holdfast.dashboard.components import Page, box, bullets, explain, figure, plain, write_table
+from holdfast.dashboard.run_view import RunView
 from holdfast.report import charts, data_tables, formatting, run_tables
 from holdfast.report.summary import churn, row_counts
 from holdfast.report.table_format import make_table
@@ -21,122 +21,104 @@ _HOLDS = {
     "unit_price": "currency, for one unit",
     "amount": "currency, for the line; negative for returns",
 }
+_OLD = "It was made before they were: run the study again."
 
 
-def show() -> None:
-    """Draw the page."""
-    _, run = components.start("Data health")
-    st.markdown(components.plain(row_counts(run.report)))
-    left_out = _reasons(run)
-    components.figure(
+def _draw(run: RunView) -> None:
+    st.markdown(plain(row_counts(run.report)))
+    reasons, quarantined = _reasons(run), run.table("quarantine")
+    figure(
         run,
         "left-out",
-        lambda: charts.quarantined(left_out),
+        lambda: charts.quarantined(reasons),
         lambda: run_tables.set_aside(run.report),
     )
-    quarantined = run.table("quarantine")
     if quarantined.height:
         with st.expander(f"{formatting.plural(quarantined.height, 'quarantined row')}, as read"):
-            components.listing(run_tables.quarantine(quarantined))
+            write_table(run_tables.quarantine(quarantined))
     _contract(run)
     if run.is_snapshot:
-        components.nothing(
-            "No gaps, gate or churn window.",
-            "A snapshot has no days: give an order log as [transactions] for these.",
-        )
+        why = "A snapshot has no days: give an order log as [transactions] for these."
+        explain("No gaps, gate or churn window.", why)
         return
     _gate(run)
-    days = run.table("days")
-    if days.is_empty():
-        components.nothing(
-            "Gaps are not kept in this run.",
-            "It was made before they were: run the study again.",
-            "holdfast run",
-        )
-    else:
-        components.figure(
-            run,
-            "weeks",
-            lambda: charts.purchases_by_week(days),
-            lambda: run_tables.weeks(days, currency=run.currency),
-        )
-        quiet = run_tables.quiet(days)
-        if quiet.rows:
-            with st.container(border=True):
-                components.listing(quiet)
+    _gaps(run)
     _churn_window(run)
 
 
-def _reasons(run: Opened) -> pl.DataFrame:
-    told = run.run.summary.get("reasons") or {}
-    found = [
-        (source, reason, n) for source, reasons in told.items() for reason, n in reasons.items()
+def _reasons(run: RunView) -> pl.DataFrame:
+    reasons = run.summary.get("reasons") or {}
+    rows = [
+        (source, reason, n) for source, counts in reasons.items() for reason, n in counts.items()
     ]
-    return pl.DataFrame(
-        found, schema={"source": pl.String, "reason": pl.String, "rows": pl.Int64}, orient="row"
-    )
+    schema = {"source": pl.String, "reason": pl.String, "rows": pl.Int64}
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def _contract(run: Opened) -> None:
+def _contract(run: RunView) -> None:
     """Which column of the source became which, and what it must hold."""
     source: Any = run.study.transactions or run.study.snapshot
-    mapped = {role: name for role, name in source.columns.model_dump().items() if name}
-    units = {column.name: column.unit for column in TRANSACTIONS.columns} | _HOLDS
-    held = [
-        {"role": role, "column": name, "what_it_must_hold": units.get(role, "")}
-        for role, name in mapped.items()
+    holds = {column.name: column.unit for column in TRANSACTIONS.columns} | _HOLDS
+    mapped = [
+        {"role": role, "column": name, "what_it_must_hold": holds.get(role, "")}
+        for role, name in source.columns.model_dump().items()
+        if name
     ]
-    with st.container(border=True):
-        components.listing(make_table("The contract: columns of the source", held))
+    box(make_table("The contract: columns of the source", mapped))
 
 
-def _gate(run: Opened) -> None:
-    counts = run.run.summary.get("sufficiency")
+def _gate(run: RunView) -> None:
     st.subheader("Is it enough?")
+    counts = run.summary.get("sufficiency")
     if not counts:
-        components.nothing(
-            "The gate's counts are not kept in this run.",
-            "It was made before they were: run the study again.",
-            "holdfast run",
-        )
+        explain("The gate's counts are not kept in this run.", _OLD, "holdfast run")
         return
-    failed = [count for count in counts if not count["holds"]]
-    st.markdown(
-        "Enough for every answer."
-        if not failed
-        else f"{formatting.plural(len(failed), 'count')} too low: what they withhold is named "
-        "below."
+    n_low = sum(not count["holds"] for count in counts)
+    low = f"{formatting.plural(n_low, 'count')} too low: what they withhold is named below."
+    st.markdown(low if n_low else "Enough for every answer.")
+    box(data_tables.gate(counts))
+
+
+def _gaps(run: RunView) -> None:
+    days, money = run.table("days"), run.currency
+    if days.is_empty():
+        explain("Gaps are not kept in this run.", _OLD, "holdfast run")
+        return
+    figure(
+        run,
+        "weeks",
+        lambda: charts.purchases_by_week(days),
+        lambda: run_tables.weeks(days, currency=money),
     )
-    with st.container(border=True):
-        components.listing(data_tables.gate(counts))
+    quiet = run_tables.quiet(days)
+    if quiet.rows:
+        box(quiet)
 
 
-def _churn_window(run: Opened) -> None:
+def _churn_window(run: RunView) -> None:
     """What leaving means in this log, as the run found it."""
     st.subheader("When is a silence a goodbye?")
-    st.caption(
-        f"The study says: {formatting.plural(run.study.churn.horizon_days, 'day')} without a "
-        "purchase."
-    )
-    told = run.run.summary.get("churn_window")
-    if told is None:
-        components.nothing(
-            "The churn window is not kept in this run.",
-            "It is older: ask the log itself.",
-            "holdfast churn-window",
-        )
+    horizon = formatting.plural(run.study.churn.horizon_days, "day")
+    st.caption(f"The study says: {horizon} without a purchase.")
+    window = run.summary.get("churn_window")
+    if window is None:
+        why = "It is older: ask the log itself."
+        explain("The churn window is not kept in this run.", why, "holdfast churn-window")
         return
-    tables = data_tables.churn_window_tables(told)
-    st.markdown(components.plain(churn(told)))
-    components.figure(
-        run, "silences", lambda: charts.reactivation(told), lambda: tables["tradeoff"]
-    )
+    tables = data_tables.churn_window_tables(window)
+    st.markdown(plain(churn(window)))
+    figure(run, "silences", lambda: charts.reactivation(window), lambda: tables["tradeoff"])
     if tables["causes"].rows:
-        components.figure(run, "causes", lambda: charts.causes(told), lambda: tables["causes"])
-    for table in (tables[name] for name in ("groups", "counts", "labels")):
-        if table.rows:
-            with st.container(border=True):
-                components.listing(table)
-    for finding in told["findings"]:
-        said = f"{formatting.sentence(finding['evidence'])} {formatting.sentence(finding['fix'])}"
-        st.markdown(f"- {components.plain(said)}")
+        figure(run, "causes", lambda: charts.causes(window), lambda: tables["causes"])
+    for name in ("groups", "counts", "labels"):
+        if tables[name].rows:
+            box(tables[name])
+    bullets(
+        [
+            formatting.sentence(f"{each['evidence']} {formatting.sentence(each['fix'])}")
+            for each in window["findings"]
+        ]
+    )
+
+
+PAGE = Page("Data health", "health_and_safety", "health", _draw)

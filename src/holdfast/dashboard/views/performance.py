@@ -1,41 +1,32 @@
 """Model performance: what was predicted before, and what happened."""
 
+from collections.abc import Callable
 from functools import partial
 
 import streamlit as st
 
-from holdfast.dashboard import components
-from holdfast.dashboard.run_view import Opened
+from holdfast.dashboard.components import Page, box, explain, figure, plain, write_table
+from holdfast.dashboard.run_view import RunView
 from holdfast.report import charts, formatting, run_tables
 from holdfast.report.charts.ranking import standings
 from holdfast.report.summary import how_proved
 
-TABS = ("Churn", "Value", "Compared", "Reasons", "Findings")
+
+def _draw(run: RunView) -> None:
+    st.markdown(plain(how_proved(run.report)))
+    chosen = st.radio("Show", list(_PARTS), key="part", bind="query-params", horizontal=True)
+    _PARTS[chosen or "Churn"](run)
 
 
-def show() -> None:
-    """Draw the page."""
-    _, run = components.start("Model performance")
-    st.markdown(components.plain(how_proved(run.report)))
-    chosen = st.radio("Show", TABS, key="part", bind="query-params", horizontal=True)
-    {
-        "Churn": _churn,
-        "Value": _value,
-        "Compared": _compared,
-        "Reasons": _reasons,
-        "Findings": _findings,
-    }[chosen or TABS[0]](run)
+def _tasks(run: RunView) -> tuple[str, ...]:
+    return ("churn", "value") if run.report.knows_value else ("churn",)
 
 
-def _churn(run: Opened) -> None:
-    report = run.report
-    predictions = report.predictions
-    with st.container(border=True):
-        components.listing(run.kept("churn metrics", lambda: run_tables.metrics(report, "churn")))
-    components.figure(
-        run, "roc", lambda: charts.roc_pr(report.steps), lambda: run_tables.ranking(report)
-    )
-    components.figure(
+def _churn(run: RunView) -> None:
+    report, predictions = run.report, run.report.predictions
+    box(run.keep("churn metrics", lambda: run_tables.metrics(report, "churn")))
+    figure(run, "roc", lambda: charts.roc_pr(report.steps), lambda: run_tables.ranking(report))
+    figure(
         run,
         "calibration",
         lambda: charts.calibration(predictions),
@@ -43,133 +34,99 @@ def _churn(run: Opened) -> None:
     )
     left, right = st.columns(2)
     with left:
-        components.figure(
+        figure(
             run, "lift", lambda: charts.lift_curve(report.steps), lambda: run_tables.gains(report)
         )
     with right:
-        components.figure(
+        figure(
             run,
             "deciles",
             lambda: charts.decile_chart(predictions),
             lambda: run_tables.deciles(predictions),
         )
-    components.figure(
-        run,
-        "cutoffs",
-        lambda: charts.churn_at_cutoffs(predictions),
-        lambda: run_tables.churn_by_cutoff(predictions),
-    )
+    cutoffs = partial(run_tables.churn_by_cutoff, predictions)
+    figure(run, "cutoffs", lambda: charts.churn_at_cutoffs(predictions), cutoffs)
 
 
-def _value(run: Opened) -> None:
-    report = run.report
+def _value(run: RunView) -> None:
+    report, predictions, money = run.report, run.report.predictions, {"currency": run.currency}
     if not report.knows_value:
-        components.nothing(
+        explain(
             "This run has no value model.", "Set snapshot.labels.value in the study and run again."
         )
         return
-    metrics = run.kept("value metrics", lambda: run_tables.metrics(report, "value"))
+    metrics = run.keep("value metrics", lambda: run_tables.metrics(report, "value"))
     if not metrics.rows:
-        components.nothing(
-            "Nothing proves the value predictions.",
+        why = (
             "No past cutoff has a complete window of outcomes after it: use a longer log or a "
-            "shorter "
-            "value.horizon_days.",
+            "shorter value.horizon_days."
         )
+        explain("Nothing proves the value predictions.", why)
         return
-    with st.container(border=True):
-        components.listing(metrics)
-    components.figure(
-        run, "gains", lambda: charts.gains(report.steps), lambda: run_tables.gains(report)
-    )
-    components.figure(
-        run,
-        "promises",
-        lambda: charts.promises(report.predictions, currency=run.currency),
-        lambda: run_tables.promises(report.predictions, currency=run.currency),
-    )
+    box(metrics)
+    figure(run, "gains", lambda: charts.gains(report.steps), lambda: run_tables.gains(report))
+    table = partial(run_tables.promises, predictions, **money)
+    figure(run, "promises", lambda: charts.promises(predictions, **money), table)
 
 
-def _compared(run: Opened) -> None:
-    report, evidence = run.report, run.table("evidence")
-    components.figure(run, "backtest", lambda: charts.backtest(evidence))
-    with st.container(border=True):
-        components.listing(run.kept("backtested", lambda: run_tables.backtested(report)))
-    if report.horizon_evidence.height:
-        with st.container(border=True):
-            table, currency = report.horizon_evidence, run.currency
-            components.listing(
-                run.kept(
-                    "horizons proved", lambda: run_tables.horizons_proved(table, currency=currency)
-                )
-            )
-    for task in ("churn", "value") if report.knows_value else ("churn",):
+def _compared(run: RunView) -> None:
+    report, evidence, horizons = run.report, run.table("evidence"), run.report.horizon_evidence
+    figure(run, "backtest", lambda: charts.backtest(evidence))
+    box(run.keep("backtested", lambda: run_tables.backtested(report)))
+    if horizons.height:
+        table = partial(run_tables.horizons_proved, horizons, currency=run.currency)
+        box(run.keep("horizons proved", table))
+    for task in _tasks(run):
         with st.expander(f"Every metric of {task} at every cutoff", icon=":material/table_rows:"):
-            components.listing(
-                run.kept(("every metric", task), partial(run_tables.all_metrics, report, task))
+            write_table(
+                run.keep(("every metric", task), partial(run_tables.all_metrics, report, task))
             )
-    components.figure(
-        run,
-        "candidates",
-        lambda: charts.candidates(evidence),
-        lambda: run_tables.standings(standings(evidence), currency=run.currency),
-    )
-    if not (standings(evidence)["kind"] == "candidate").any():
-        components.nothing(
-            "No other algorithm was tried in this run.",
-            "Compare six on the same cutoffs, or name some in churn.candidates and "
-            "value.candidates.",
-            "holdfast compare",
+    compared = standings(evidence)
+    table = partial(run_tables.standings, compared, currency=run.currency)
+    figure(run, "candidates", lambda: charts.candidates(evidence), table)
+    if "candidate" not in compared["kind"]:
+        why = (
+            "Compare six on the same cutoffs, "
+            "or name some in churn.candidates and value.candidates."
         )
+        explain("No other algorithm was tried in this run.", why, "holdfast compare")
     if run.is_snapshot:
+        box(run_tables.cross_validated(report))
+
+
+def _reasons(run: RunView) -> None:
+    report, contributions, importance = run.report, run.report.contributions, run.report.importance
+    figure(
+        run, "roles", lambda: charts.shap_cross_model(importance), lambda: run_tables.roles(report)
+    )
+    for task in _tasks(run):
+        st.subheader(f"What moves {task}")
+        swarm = partial(charts.shap_summary, contributions, importance, task=task)
+        figure(run, f"swarm-{task}", swarm, partial(run_tables.importance, report, task))
+        effects = partial(charts.shap_dependence, contributions, importance, task=task)
+        figure(run, f"dependence-{task}", effects, partial(run_tables.dependence, report, task))
+
+
+def _findings(run: RunView) -> None:
+    findings = run.summary.get("findings", [])
+    if not findings:
+        explain("No finding.", "Neither the data nor the models gave reason for doubt.")
+    for finding in findings:
+        is_known = finding["name"] in run.study.acknowledge
+        severity = finding["severity"].capitalize() + (
+            ", acknowledged in the study" if is_known else ""
+        )
         with st.container(border=True):
-            components.listing(run_tables.cross_validated(report))
-
-
-def _reasons(run: Opened) -> None:
-    report = run.report
-    components.figure(
-        run,
-        "roles",
-        lambda: charts.shap_cross_model(report.importance),
-        lambda: run_tables.roles(report),
-    )
-    for task in ("churn", "value") if report.knows_value else ("churn",):
-        _moves(run, task)
-
-
-def _moves(run: Opened, task: str) -> None:
-    """Which features move one model, and how."""
-    report = run.report
-    st.subheader(f"What moves {task}")
-    components.figure(
-        run,
-        f"swarm-{task}",
-        lambda: charts.shap_summary(report.contributions, report.importance, task=task),
-        lambda: run_tables.importance(report, task),
-    )
-    components.figure(
-        run,
-        f"dependence-{task}",
-        lambda: charts.shap_dependence(report.contributions, report.importance, task=task),
-        lambda: run_tables.dependence(report, task),
-    )
-
-
-def _findings(run: Opened) -> None:
-    found = run.run.summary.get("findings", [])
-    if not found:
-        components.nothing("No finding.", "Neither the data nor the models gave reason for doubt.")
-    for finding in found:
-        with st.container(border=True):
-            known = (
-                ", acknowledged in the study" if finding["name"] in run.study.acknowledge else ""
-            )
-            st.markdown(
-                f"**{finding['severity'].capitalize()}{known}: "
-                f"{finding['name'].replace('-', ' ')}**"
-            )
+            st.markdown(f"**{severity}: {finding['name'].replace('-', ' ')}**")
             for part in ("evidence", "meaning", "fix"):
-                st.markdown(
-                    f"{part.capitalize()}: {components.plain(formatting.sentence(finding[part]))}"
-                )
+                st.markdown(f"{part.capitalize()}: {plain(formatting.sentence(finding[part]))}")
+
+
+_PARTS: dict[str, Callable[[RunView], None]] = {
+    "Churn": _churn,
+    "Value": _value,
+    "Compared": _compared,
+    "Reasons": _reasons,
+    "Findings": _findings,
+}
+PAGE = Page("Model performance", "monitoring", "performance", _draw)

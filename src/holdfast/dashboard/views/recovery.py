@@ -2,8 +2,12 @@
 reader's hand.
 """
 
+from functools import partial
+from typing import Any
+
 import polars as pl
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from holdfast.campaigns.recovery import (
     Campaign,
@@ -12,104 +16,74 @@ from holdfast.campaigns.recovery import (
     explain_range,
     simulate_recovery,
 )
-from holdfast.dashboard import components
-from holdfast.dashboard.run_view import Opened
+from holdfast.dashboard.components import Page, cards, explain, figure, plain
+from holdfast.dashboard.run_view import RunView
 from holdfast.report import charts, formatting, run_tables
 
 
-def show() -> None:
-    """Draw the page."""
-    _, run = components.start("Revenue recovery")
-    study = run.study
-    assumed = campaigns_of(study)
+def _draw(run: RunView) -> None:
+    assumed, money = campaigns_of(run.study), run.currency
     if not run.report.knows_value:
-        components.nothing(
-            "Nothing can be recovered.",
-            "This run knows no value: set snapshot.labels.value in the study and run again.",
-        )
+        why = "This run knows no value: set snapshot.labels.value in the study and run again."
+        explain("Nothing can be recovered.", why)
         return
     if not assumed:
-        components.nothing(
-            "The study has no [recovery].",
-            "Give a cost and a rate for an at-risk segment, then run again.",
-        )
+        why = "Give a cost and a rate for an at-risk segment, then run again."
+        explain("The study has no [recovery].", why)
         return
     st.markdown(
         "Rates are **assumed** until an experiment measures them: change them and see from where "
         "on a campaign pays. "
         "Hold customers out in the action centre, and the next runs can measure."
     )
-    chosen = _sliders(run, assumed)
-    plan = simulate_recovery(
-        run.table("segments"), chosen, run.table("evidence"), margin_rate=study.value.margin_rate
-    )
-    _totals(run, plan)
-    components.figure(
-        run,
-        "net",
-        lambda: charts.net_by_rate(plan, currency=run.currency),
-        lambda: run_tables.recovery(plan, currency=run.currency),
-        keep=False,
-    )
-    components.figure(
-        run,
-        "amounts",
-        lambda: charts.revenue_recovery(plan, currency=run.currency),
-        lambda: run_tables.recovery(plan, currency=run.currency),
-        keep=False,
-    )
+    places = zip(st.columns(len(assumed)), assumed.items(), strict=True)
+    campaigns = {name: _sliders(place, name, campaign, money) for place, (name, campaign) in places}
+    margin, evidence = run.study.value.margin_rate, run.table("evidence")
+    plan = simulate_recovery(run.table("segments"), campaigns, evidence, margin_rate=margin)
+    _totals(plan, evidence, money)
+    for name, make in (("net", charts.net_by_rate), ("amounts", charts.revenue_recovery)):
+        figure(
+            run,
+            name,
+            partial(make, plan, currency=money),
+            partial(run_tables.recovery, plan, currency=money),
+            keep=False,
+        )
 
 
-def _sliders(run: Opened, assumed: dict[str, Campaign]) -> dict[str, Campaign]:
-    chosen = {}
-    for place, (name, campaign) in zip(st.columns(len(assumed)), assumed.items(), strict=True):
-        slug = name.lower().replace(" ", "_")
-        most = max(100.0, 2 * campaign.cost)
-        with place.container(border=True):
-            st.markdown(f"**{name}**")
-            cost = st.slider(
-                f"Cost per customer, {run.currency}",
-                0.0,
-                most,
-                campaign.cost,
-                0.5,
-                key=f"cost_{slug}",
-                bind="query-params",
-            )
-            rate = st.slider(
-                "Rate recovered, %",
-                0,
-                100,
-                round(100 * campaign.rate),
-                key=f"rate_{slug}",
-                bind="query-params",
-            )
-            reach = st.slider(
-                "Reach, % of the segment", 0, 100, 100, key=f"reach_{slug}", bind="query-params"
-            )
-        chosen[name] = Campaign(cost=cost, rate=rate / 100, reach=reach / 100)
-    return chosen
+def _sliders(place: DeltaGenerator, name: str, campaign: Campaign, money: str) -> Campaign:
+    """One segment's campaign as the sliders have it."""
+    key, most = name.lower().replace(" ", "_"), max(100.0, 2 * campaign.cost)
+    bind: Any = {"bind": "query-params"}
+    with place.container(border=True):
+        st.markdown(f"**{name}**")
+        cost = st.slider(
+            f"Cost per customer, {money}", 0.0, most, campaign.cost, 0.5, key=f"cost_{key}", **bind
+        )
+        rate = st.slider(
+            "Rate recovered, %", 0, 100, round(100 * campaign.rate), key=f"rate_{key}", **bind
+        )
+        reach = st.slider("Reach, % of the segment", 0, 100, 100, key=f"reach_{key}", **bind)
+    return Campaign(cost=cost, rate=rate / 100, reach=reach / 100)
 
 
-def _totals(run: Opened, plan: pl.DataFrame) -> None:
+def _totals(plan: pl.DataFrame, evidence: pl.DataFrame, money: str) -> None:
     """The sum of the campaigns, stamped with where the rates come from."""
-    found, money = add_up(plan), run.currency
-    source = formatting.listing(sorted(plan["uplift_source"].unique().to_list()))
-    roi = found["roi_percent"]
-    components.cards(
-        [
-            {"label": f"Invested ({source})", "value": formatting.money(found["invested"], money)},
-            {
-                "label": f"Recovered ({source})",
-                "value": formatting.money(found["recovered"], money),
-            },
-            {"label": f"Net ({source})", "value": formatting.money(found["net"], money)},
-            {
-                "label": f"ROI ({source})",
-                "value": formatting.percent(None if roi is None else roi / 100, 0),
-            },
-        ]
+    total = add_up(plan)
+    source = formatting.listing(sorted(plan["uplift_source"].unique()))
+    invested, recovered, net, low, high = (
+        formatting.money(total[name], money)
+        for name in ("invested", "recovered", "net", "net_low", "net_high")
     )
-    low, high = (formatting.money(found[name], money) for name in ("net_low", "net_high"))
-    text = f"Net between {low} and {high}: {explain_range(run.table('evidence'))}."
-    st.caption(text.replace("$", r"\$"))
+    roi = None if total["roi_percent"] is None else total["roi_percent"] / 100
+    figures = {
+        "Invested": invested,
+        "Recovered": recovered,
+        "Net": net,
+        "ROI": formatting.percent(roi, 0),
+    }
+    cards([{"label": f"{name} ({source})", "value": value} for name, value in figures.items()])
+    st.caption(plain(f"Net between {low} and {high}: {explain_range(evidence)}."))
+
+
+PAGE = Page("Revenue recovery", "savings", "recovery", _draw)

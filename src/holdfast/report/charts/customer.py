@@ -222,7 +222,7 @@ def value_by_horizon(horizons: pl.DataFrame, *, currency: str) -> Chart:
 
 
 def order_timeline(
-    purchases: pl.DataFrame, *, cutoff_day: int, next_day: int | None, currency: str
+    purchases: pl.DataFrame, cutoff_day: int, next_day: int | None, *, currency: str
 ) -> Chart:
     """The latest purchases of one customer, the day of scoring, and when the next is expected.
 
