@@ -166,7 +166,7 @@ def test_an_export_downloads_what_the_table_shows_and_is_written_down(
     before = len(exports(log_project.parent))
     _go(page, f"{server}/actions?size=5")
     shown = page.locator("table.hf-table").first.locator("tbody tr")
-    cells = [[cell.inner_text() for cell in row.locator("td").all()[:3]] for row in shown.all()]
+    cells = [[cell.inner_text() for cell in row.locator("th, td").all()[:3]] for row in shown.all()]
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Download CSV").click()
     rows = list(csv.DictReader(io.StringIO(Path(waiting.value.path()).read_text(encoding="utf-8"))))

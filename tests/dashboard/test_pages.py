@@ -332,7 +332,8 @@ def test_performance_shows_the_metrics_that_the_predictions_give(
 
     value = _show("performance", log_project, monkeypatch, part="Value")
     inside = pl.col("future_revenue").is_between("revenue_low_80", "revenue_high_80")
-    held = formatting.percent(predictions.drop_nulls("revenue_low_80").select(inside.mean()).item())
+    came = _table(log_project, "predictions").drop_nulls(["future_revenue", "revenue_low_80"])
+    held = formatting.percent(came.select(inside.mean()).item())
     assert f"What came lay in the 80% interval for {held} of customers" in _said(value)
 
     reasons = _show("performance", log_project, monkeypatch, part="Reasons")
