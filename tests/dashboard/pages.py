@@ -1,14 +1,15 @@
-"""A page of the dashboard as a reader has it: its figures by label, its tables by caption."""
+"""A page as a reader has it: its figures by label, tables by caption, charts by words."""
 
 import html
 import re
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 testing = pytest.importorskip("streamlit.testing.v1")
-SCRIPT = "from holdfast.dashboard.views import {page}\n{page}.show()\n"
+SCRIPT = "from holdfast.dashboard.views import {page}\n{page}.PAGE.show()\n"
 TEXTS = ("title", "markdown", "caption", "info", "warning", "error", "subheader")
 
 
@@ -49,3 +50,19 @@ def tables(shown: Any) -> dict[str, list[list[str]]]:
 def _cells(row: str) -> list[str]:
     cells = re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)
     return [html.unescape(re.sub(r"<[^>]+>", "", cell)) for cell in cells]
+
+
+def charts(shown: Any) -> dict[str, list[list[dict[str, Any]]]]:
+    """Title and subtitle -> the rows behind the marks, table by table."""
+    return {
+        element.proto.alt: [
+            pl.read_ipc_stream(table.data.data).to_dicts() for table in element.proto.datasets
+        ]
+        for element in shown.get("vega_lite_chart") or shown.get("arrow_vega_lite_chart")
+    }
+
+
+def chart(shown: Any, words: str) -> list[list[dict[str, Any]]]:
+    """The rows behind the one chart whose words hold these."""
+    (rows,) = (rows for title, rows in charts(shown).items() if words in title)
+    return rows

@@ -17,8 +17,8 @@ def _errors() -> None:
     from holdfast.dashboard import components
     from holdfast.errors import DataError
 
-    components.failed(DataError("no column '*'", fix="name one"))
-    components.nothing("Nothing.", "Give [transactions].", "holdfast run")
+    components.fail(DataError("no column '*'", fix="name one"))
+    components.explain("Nothing.", "Give [transactions].", "holdfast run")
 
 
 def test_errors_and_empty_states_say_what_to_do() -> None:
@@ -42,9 +42,11 @@ def test_five_cards_lie_in_rows_of_three() -> None:
 
 
 def _pages_head() -> None:
-    from holdfast.dashboard import components
+    import streamlit as st
 
-    components.start("A page", "What it is for.")
+    from holdfast.dashboard.components import Page
+
+    Page("A page", "home", "page", lambda run: st.write(f"{run.scores.height} scored")).show()
 
 
 def test_a_page_begins_with_the_run_it_is_about(
@@ -54,4 +56,4 @@ def test_a_page_begins_with_the_run_it_is_about(
     shown = testing.AppTest.from_function(_pages_head, default_timeout=60).run()
     assert shown.title[0].value == "A page"
     assert "tiny-log, scored as of 27 Sep 2024. Run 20261129T190558Z-6406a92a." in text(shown)
-    assert "What it is for." in text(shown)
+    assert "27 scored" in text(shown)

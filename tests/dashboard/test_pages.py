@@ -3,22 +3,18 @@ nothing, and never breaks. Expected figures are computed here from the run's own
 """
 
 import json
-import re
 from collections.abc import Callable
-from html import unescape
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 from sklearn.metrics import roc_auc_score
+from tests.dashboard.pages import chart, charts, figures, show, tables, text
 
 from holdfast.campaigns.audience import exports
 from holdfast.io.runs import Registry
 from holdfast.report import formatting
-
-testing = pytest.importorskip("streamlit.testing.v1")
 
 PAGES = (
     "overview",
@@ -34,89 +30,40 @@ AT_RISK = ("At-Risk VIP", "Vulnerable", "Losing Customer")
 PROJECTS = ("empty", "tiny", "snapshot", "log", pytest.param("large", marks=pytest.mark.slow))
 
 
-def _script(page: str) -> str:
-    return f"from holdfast.dashboard.views import {page}\n{page}.PAGE.show()\n"
-
-
-def _show(page: str, study: Path, monkeypatch: pytest.MonkeyPatch, **query: str):  # type: ignore[no-untyped-def]
-    monkeypatch.setenv("HOLDFAST_STUDY", str(study))
-    shown = testing.AppTest.from_string(_script(page), default_timeout=120)
-    for key, value in query.items():
-        shown.query_params[key] = value
-    return shown.run()
-
-
-def _said(shown) -> str:  # type: ignore[no-untyped-def]
-    kinds = ("title", "markdown", "caption", "info", "warning", "error", "subheader")
-    text = "\n".join(str(element.value) for kind in kinds for element in getattr(shown, kind))
-    return re.sub(r"\\(.)", r"\1", text)
-
-
-def _tables(shown) -> dict[str, list[list[str]]]:  # type: ignore[no-untyped-def]
-    """Caption -> rows of cells, the headings first."""
-    tables = {}
-    for element in shown.get("html"):
-        body = element.proto.body
-        caption = re.search("<caption>(.*?)</caption>", body)
-        if caption:
-            rows = [
-                re.findall("<t[hd].*?>(.*?)</t[hd]>", row, re.S) for row in body.split("<tr")[1:]
-            ]
-            cells = [[unescape(re.sub("<.*?>", "", cell)) for cell in row] for row in rows]
-            tables[unescape(caption[1])] = cells
-    return tables
-
-
-def _charts(shown) -> dict[str, list[list[dict[str, Any]]]]:  # type: ignore[no-untyped-def]
-    """Words of a chart -> the rows of its marks, table by table."""
-    return {
-        element.proto.alt: [
-            pl.read_ipc_stream(table.data.data).to_dicts() for table in element.proto.datasets
-        ]
-        for element in shown.get("vega_lite_chart") or shown.get("arrow_vega_lite_chart")
-    }
-
-
-def _cards(shown) -> dict[str, str]:  # type: ignore[no-untyped-def]
-    return {metric.label: metric.value for metric in shown.metric}
-
-
 @pytest.mark.parametrize("project", PROJECTS)
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_shows_every_kind_of_project(
     page: str, project: str, project_of: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shown = _show(page, project_of(project), monkeypatch)
-    assert not shown.exception, shown.exception
+    shown = show(page, project_of(project), monkeypatch)
     assert not shown.error
     assert len(shown.title) == 1
     if project == "empty":
-        assert "No run is published yet." in _said(shown)
+        assert "No run is published yet." in text(shown)
         assert [code.value for code in shown.code] == ["holdfast run"]
     else:
-        assert "scored as of" in _said(shown)
+        assert "scored as of" in text(shown)
 
 
 def test_value_that_no_past_cutoff_could_prove_is_said_to_be_unproved(
     tiny_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shown = _show("performance", tiny_project, monkeypatch, part="Value")
-    assert "Nothing proves the value predictions." in _said(shown)
+    shown = show("performance", tiny_project, monkeypatch, part="Value")
+    assert "Nothing proves the value predictions." in text(shown)
 
 
 def test_nothing_left_out_offers_no_empty_table(
     log_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shown = _show("health", log_project, monkeypatch)
-    assert "No left-out rows to show" in _said(shown)
-    assert "nothing to list" not in _said(shown)
+    shown = show("health", log_project, monkeypatch)
+    assert "No left-out rows to show" in text(shown)
+    assert "nothing to list" not in text(shown)
 
 
 def test_a_study_that_cannot_be_read_is_an_error_with_a_fix(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shown = _show("overview", tmp_path / "holdfast.toml", monkeypatch)
-    assert not shown.exception
+    shown = show("overview", tmp_path / "holdfast.toml", monkeypatch)
     assert "holdfast init" in shown.error[0].value
 
 
@@ -128,7 +75,7 @@ def test_a_customer_is_found_and_told_as_the_run_scored(
     log_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = _open(log_project).scores.row(7, named=True)
-    shown = _show("customer", log_project, monkeypatch, customer=row["customer_id"])
+    shown = show("customer", log_project, monkeypatch, customer=row["customer_id"])
     told = {metric.label: metric.value for metric in shown.metric}
     assert told["Churn probability"] == formatting.percent(row["churn_probability"])
     assert told["Segment"] == row["segment"]
@@ -140,12 +87,12 @@ def test_a_customer_is_found_and_told_as_the_run_scored(
 def test_part_of_a_name_offers_customers_and_nonsense_says_what_to_do(
     snapshot_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    offered = _show("customer", snapshot_project, monkeypatch, customer="K00")
+    offered = show("customer", snapshot_project, monkeypatch, customer="K00")
     assert len(offered.button) == 8
     picked = offered.button[0].click().run()
     assert "Churn probability" in [metric.label for metric in picked.metric]
-    assert "Type the beginning of a name" in _said(
-        _show("customer", snapshot_project, monkeypatch, customer="zzz")
+    assert "Type the beginning of a name" in text(
+        show("customer", snapshot_project, monkeypatch, customer="zzz")
     )
 
 
@@ -153,8 +100,7 @@ def test_part_of_a_name_offers_customers_and_nonsense_says_what_to_do(
 def test_a_name_that_is_markup_is_only_a_name(
     name: str, snapshot_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shown = _show("customer", snapshot_project, monkeypatch, customer=name)
-    assert not shown.exception
+    shown = show("customer", snapshot_project, monkeypatch, customer=name)
     assert "Churn probability" in [metric.label for metric in shown.metric]
 
 
@@ -164,7 +110,7 @@ def test_the_cost_slider_changes_what_is_invested_by_customers_times_cost(
     run = _open(log_project)
     plan = run.table("recovery")
     n = plan.filter(pl.col("segment") == "At-Risk VIP")["customers"][0]
-    shown = _show("recovery", log_project, monkeypatch)
+    shown = show("recovery", log_project, monkeypatch)
     cost = next(slider for slider in shown.slider if slider.key == "cost_at-risk_vip")
     moved = cost.set_value(cost.value + 10).run()
     invested = next(metric.value for metric in moved.metric if metric.label == "Invested (assumed)")
@@ -177,8 +123,7 @@ def test_an_export_is_written_down_with_its_rule_and_run(
     log_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = len(exports(log_project.parent))
-    shown = _show("actions", log_project, monkeypatch)
-    assert not shown.exception
+    shown = show("actions", log_project, monkeypatch)
     contacted = next(metric.value for metric in shown.metric if metric.label == "Contacted")
     shown.download_button[0].click().run() if hasattr(shown, "download_button") else pytest.skip(
         "no download in AppTest"
@@ -195,7 +140,7 @@ def test_an_export_is_written_down_with_its_rule_and_run(
 def test_every_figure_of_a_campaign_says_that_it_is_assumed(
     log_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shown = _show("recovery", log_project, monkeypatch)
+    shown = show("recovery", log_project, monkeypatch)
     assert {metric.label for metric in shown.metric} == {
         f"{name} (assumed)" for name in ("Invested", "Recovered", "Net", "ROI")
     }
@@ -213,31 +158,31 @@ def _euro(amount: float) -> str:
 def test_the_overview_shows_how_many_what_they_hold_and_who_is_riskiest(
     log_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shown, scores = _show("overview", log_project, monkeypatch), _table(log_project, "scores")
+    shown, scores = show("overview", log_project, monkeypatch), _table(log_project, "scores")
     leaving = scores.filter(pl.col("churn_probability") >= 0.5)
     share = formatting.percent(leaving.height / scores.height)
     money, held = (table["expected_revenue"].sum() for table in (scores, leaving))
-    assert _cards(shown) == {
+    assert figures(shown) == {
         "Customers": f"{scores.height:,}",
         "Likely to leave": share,
         "Expected revenue": _euro(money),
         "Revenue at risk": _euro(held),
     }
     lead = f"Of {scores.height:,} customers, {share} are likely to leave"
-    assert lead in _said(shown)
-    assert f"They hold {_euro(held)} of expected revenue" in _said(shown)
+    assert lead in text(shown)
+    assert f"They hold {_euro(held)} of expected revenue" in text(shown)
     top = scores.sort("expected_revenue", descending=True).head(scores.height // 10)
     tenth = formatting.percent(top["expected_revenue"].sum() / money, 0)
-    assert f"A tenth of the customers holds {tenth} of the expected revenue" in _said(shown)
+    assert f"A tenth of the customers holds {tenth} of the expected revenue" in text(shown)
     past = (
         _table(log_project, "predictions")
         .group_by("cutoff_day")
         .agg(pl.col("churn_probability").mean(), pl.col("churned").mean())
     )
     off = (past["churn_probability"] - past["churned"]).abs().mean()
-    assert f"Predicted churn was {100 * off:.1f} points off what happened" in _said(shown)
+    assert f"Predicted churn was {100 * off:.1f} points off what happened" in text(shown)
     riskiest = scores.sort("risk_score", descending=True).head(10)
-    rows = _tables(shown)["The 10 riskiest customers"][1:]
+    rows = tables(shown)["The 10 riskiest customers"]
     assert [row[0] for row in rows] == riskiest["customer_id"].to_list()
     assert {row[0]: row[3] for row in rows} == {
         name: formatting.percent(risk)
@@ -249,39 +194,33 @@ def test_a_customers_page_shows_reasons_horizons_and_purchases_of_the_run(
     log_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = _table(log_project, "purchases")["customer_id"][0]
-    shown = _show("customer", log_project, monkeypatch, customer=name)
+    shown = show("customer", log_project, monkeypatch, customer=name)
     own = {
         table: _table(log_project, table).filter(customer_id=name)
         for table in ("scores", "reasons", "horizons", "purchases")
     }
-    bars = {title: rows for title, rows in _charts(shown).items() if " most: " in title}
-    shown_effects = [row["contribution"] for tables in bars.values() for row in tables[0]]
+    bars = [rows for title, rows in charts(shown).items() if " most: " in title]
+    shown_effects = [row["contribution"] for marks in bars for row in marks[0]]
     effects = own["reasons"].sort("task", "rank")["contribution"].to_list()
     assert shown_effects == pytest.approx(effects)
     horizons = own["horizons"].drop_nulls("expected_revenue").sort("horizon_days")
-    (values,) = (
-        [row["text"] for row in rows[0]]
-        for title, rows in _charts(shown).items()
-        if "expected within" in title
-    )
+    values = [row["text"] for row in chart(shown, "expected within")[0]]
     assert values == [_euro(value) for value in horizons["expected_revenue"]]
-    (days,) = (rows[0] for title, rows in _charts(shown).items() if "Last bought on" in title)
+    days = chart(shown, "Last bought on")[0]
     assert [row["revenue"] for row in days] == own["purchases"]["revenue"].to_list()
-    assert _cards(shown)["Expected revenue"] == _euro(own["scores"]["expected_revenue"][0])
+    assert figures(shown)["Expected revenue"] == _euro(own["scores"]["expected_revenue"][0])
 
 
 def test_the_segments_show_customers_and_revenue_of_each(
     log_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shown, scores = _show("segments", log_project, monkeypatch), _table(log_project, "scores")
+    shown, scores = show("segments", log_project, monkeypatch), _table(log_project, "scores")
     by_segment = scores.group_by("segment").agg(pl.len(), pl.col("expected_revenue").sum())
-    rows = _tables(shown)["The six segments"][1:]
+    rows = tables(shown)["The six segments"]
     assert {row[0]: row[1:3] for row in rows} == {
         name: [f"{n:,}", _euro(money)] for name, n, money in by_segment.iter_rows()
     }
-    cells = next(
-        rows for title, rows in _charts(shown).items() if "high or very high risk" in title
-    )
+    cells = chart(shown, "high or very high risk")
     very_high = scores.filter(pl.col("churn_probability") >= 0.7, value_tier="high").height
     is_cell = {"value_tier": "high", "band": "very high"}.items()
     assert [row["n"] for row in cells[0] if is_cell <= row.items()] == [f"{very_high:,}"]
@@ -289,108 +228,76 @@ def test_the_segments_show_customers_and_revenue_of_each(
         pl.col("segment").is_in(["At-Risk VIP", "Vulnerable", "Losing Customer"])
     )
     held = _euro(at_risk["expected_revenue"].sum())
-    assert f"{at_risk.height:,} customers in at-risk segments hold {held}" in _said(shown)
-
-
-def test_recovery_shows_the_runs_campaigns_until_a_slider_moves(
-    log_project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shown, plan = _show("recovery", log_project, monkeypatch), _table(log_project, "recovery")
-    invested, recovered = (float(plan[name].sum()) for name in ("invested", "recovered"))
-    assert _cards(shown) == {
-        "Invested (assumed)": _euro(invested),
-        "Recovered (assumed)": _euro(recovered),
-        "Net (assumed)": _euro(recovered - invested),
-        "ROI (assumed)": formatting.percent((recovered - invested) / invested, 0),
-    }
-    rows = _tables(shown)["Revenue recovery by segment"][1:]
-    assert [row[0] for row in rows] == plan["segment"].to_list()
-    assert [row[8] for row in rows] == [_euro(net) for net in plan["net"]]
-    pays = plan.filter(pl.col("net") > 0).height
-    assert f"Assumed: {pays} of {plan.height} campaigns pay" in _said(shown)
+    assert f"{at_risk.height:,} customers in at-risk segments hold {held}" in text(shown)
 
 
 def test_performance_shows_the_metrics_that_the_predictions_give(
     log_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     predictions = _table(log_project, "predictions").drop_nulls(["churned", "churn_probability"])
-    shown = _show("performance", log_project, monkeypatch)
+    shown = show("performance", log_project, monkeypatch)
     areas = [
         roc_auc_score(part["churned"], part["churn_probability"])
         for part in predictions.partition_by("cutoff_day")
     ]
-    assert f"the model picks the leaver {100 * np.mean(areas):.0f} times in 100" in _said(shown)
-    (caption,) = (name for name in _tables(shown) if name.startswith("Churn"))
-    (row,) = (row for row in _tables(shown)[caption] if "ROC-AUC" in row)
+    assert f"the model picks the leaver {100 * np.mean(areas):.0f} times in 100" in text(shown)
+    (caption,) = (name for name in tables(shown) if name.startswith("Churn"))
+    (row,) = (row for row in tables(shown)[caption] if "ROC-AUC" in row)
     assert row[3].startswith(f"{areas[-1]:.3f} (")
     worst = predictions.with_columns(
         place=pl.col("churn_probability").rank("ordinal", descending=True).over("cutoff_day"),
         n=pl.len().over("cutoff_day"),
     ).filter(pl.col("place") - 1 < pl.col("n") / 10)
     left = formatting.percent(worst["churned"].mean(), 0)
-    assert f"Of the riskiest tenth {left} left" in _said(shown)
+    assert f"Of the riskiest tenth {left} left" in text(shown)
 
-    value = _show("performance", log_project, monkeypatch, part="Value")
+    value = show("performance", log_project, monkeypatch, part="Value")
     inside = pl.col("future_revenue").is_between("revenue_low_80", "revenue_high_80")
     came = _table(log_project, "predictions").drop_nulls(["future_revenue", "revenue_low_80"])
     held = formatting.percent(came.select(inside.mean()).item())
-    assert f"What came lay in the 80% interval for {held} of customers" in _said(value)
+    assert f"What came lay in the 80% interval for {held} of customers" in text(value)
 
-    reasons = _show("performance", log_project, monkeypatch, part="Reasons")
+    reasons = show("performance", log_project, monkeypatch, part="Reasons")
     weights = _table(log_project, "importance").filter(task="churn")
     strongest = weights.sort("mean_abs_contribution", descending=True)["feature"][0]
-    assert f"Who leaves depends most on {formatting.feature(strongest)}" in _said(reasons)
-
-
-def test_findings_are_shown_with_what_was_seen_and_what_to_do(
-    log_project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shown = _said(_show("performance", log_project, monkeypatch, part="Findings"))
-    findings = _open(log_project).summary["findings"]
-    assert findings or "No finding." in shown
-    for finding in findings:
-        assert f"**{finding['severity'].capitalize()}" in shown
-        for part in ("evidence", "meaning", "fix"):
-            assert formatting.sentence(finding[part]) in shown
+    assert f"Who leaves depends most on {formatting.feature(strongest)}" in text(reasons)
 
 
 def test_an_audience_is_the_customers_whose_campaign_pays(
     log_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shown = _show("actions", log_project, monkeypatch, cost="5", rate="50", holdout="0")
+    shown = show("actions", log_project, monkeypatch, cost="5", rate="50", holdout="0")
     at_stake = pl.col("churn_probability") * pl.col("expected_revenue")
     at_risk = pl.col("segment").is_in(AT_RISK)
     scores = _table(log_project, "scores").filter(at_risk, 0.5 * pl.col("expected_revenue") > 5)
-    cards = _cards(shown)
+    cards = figures(shown)
     assert (cards["Contacted"], cards["Held out"]) == (f"{scores.height:,}", "0")
     assert cards["Cost (assumed)"] == _euro(5.0 * scores.height)
     saves = 0.5 * float(scores["churn_probability"].sum())
     assert cards["Expected saves (assumed)"] == formatting.decimal(saves, 1)
-    (rows,) = (
-        rows[1:] for caption, rows in _tables(shown).items() if caption.startswith("The first")
-    )
+    (rows,) = (rows for caption, rows in tables(shown).items() if caption.startswith("The first"))
     first = scores.sort(at_stake, descending=True).head(25)["customer_id"].to_list()
     assert [row[0] for row in rows] == first
-    assert "Nobody is held out" in _said(shown)
+    assert "Nobody is held out" in text(shown)
 
 
 def test_cohorts_show_who_came_back_and_what_all_will_bring(
     log_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shown, cohorts = _show("cohorts", log_project, monkeypatch), _table(log_project, "cohorts")
+    shown, cohorts = show("cohorts", log_project, monkeypatch), _table(log_project, "cohorts")
     latest = cohorts["cohort"].unique().sort().tail(18).to_list()
     at = cohorts.filter(pl.col("complete"), pl.col("cohort").is_in(latest), months_since=6)
     share = formatting.percent(at["active"].sum() / at["customers"].sum(), 0)
     forecast = _table(log_project, "forecast").filter(group_kind="company")
     total = _euro(float(forecast["expected_revenue"].sum()))
     days = forecast["days"].sum()
-    assert f"{share} of customers buy in the sixth month" in _said(shown)
-    assert f"{total} expected in the next {days} days from today's customers" in _said(shown)
-    captions = [caption for caption in _said(shown).splitlines() if caption.startswith("In all")]
+    assert f"{share} of customers buy in the sixth month" in text(shown)
+    assert f"{total} expected in the next {days} days from today's customers" in text(shown)
+    captions = [caption for caption in text(shown).splitlines() if caption.startswith("In all")]
     (caption,) = captions
     assert f"{total} (" in caption
     assert f"within {days} days" in caption
-    (rows,) = (tables[0] for title, tables in _charts(shown).items() if "sixth month" in title)
+    rows = chart(shown, "sixth month")[0]
     later = cohorts.filter(pl.col("months_since") > 0)
     assert {(row["cohort"], row["months_since"]): row["active"] for row in rows}.items() <= {
         (cohort, month): active
@@ -401,16 +308,14 @@ def test_cohorts_show_who_came_back_and_what_all_will_bring(
 def test_data_health_shows_what_was_read_and_every_week_of_it(
     log_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shown, days = _show("health", log_project, monkeypatch), _table(log_project, "days")
+    shown, days = show("health", log_project, monkeypatch), _table(log_project, "days")
     rows = _open(log_project).summary["rows"]
-    assert f"{rows['read']:,} rows read = {rows['accepted']:,} accepted" in _said(shown)
-    mapped = {row[0]: row[1] for row in _tables(shown)["The contract: columns of the source"][1:]}
+    assert f"{rows['read']:,} rows read = {rows['accepted']:,} accepted" in text(shown)
+    mapped = {row[0]: row[1] for row in tables(shown)["The contract: columns of the source"]}
     assert mapped["customer_id"] == "customer_id"
-    (tables,) = (
-        tables for title, tables in _charts(shown).items() if "Shaded: two days or more" in title
-    )
-    drawn = [row["purchases"] for row in max(tables, key=len)]
+    weeks = max(chart(shown, "Shaded: two days or more"), key=len)
+    drawn = [row["purchases"] for row in weeks]
     whole = days.sort("day").head(days.height // 7 * 7)["purchases"].to_numpy().reshape(-1, 7)
     assert drawn == whole.sum(axis=1).tolist()
-    counts = _tables(shown)["What the answers need"][1:]
+    counts = tables(shown)["What the answers need"]
     assert f"{days.height:,}" in {cell for row in counts for cell in row}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.dashboard.run_view import opened, project
+from holdfast.dashboard.run_view import open_registry, open_run, read_study
 from holdfast.errors import RunNotFound, StudyError
 from holdfast.io.runs import Registry
 from holdfast.report.exports import riskiest_first
@@ -14,35 +14,34 @@ def test_the_project_is_the_one_that_the_environment_names(
     older_runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOLDFAST_STUDY", str(older_runs / "log" / "holdfast.toml"))
-    found = project()
-    assert found.study.name == "tiny-log"
-    assert found.folder == older_runs / "log"
-    assert found.registry.champion_id() == opened(found.registry, "champion").run.run_id
+    assert read_study().name == "tiny-log"
+    registry = open_registry()
+    assert registry.champion_id() == open_run(registry, "champion").run.run_id
     monkeypatch.setenv("HOLDFAST_STUDY", str(older_runs / "nowhere.toml"))
     with pytest.raises(StudyError):
-        project()
+        open_registry()
 
 
 def test_a_run_is_opened_once_and_by_any_of_its_names(older_runs: Path) -> None:
     registry = Registry(older_runs / "log" / "runs")
-    run = opened(registry, "champion")
-    assert run is opened(registry, "latest") is opened(registry, run.run.run_id)
+    run = open_run(registry, "champion")
+    assert run is open_run(registry, "latest") is open_run(registry, run.run.run_id)
     assert run.table("segments") is run.table("segments")
     with pytest.raises(RunNotFound):
-        opened(registry, "20200101T000000Z-00000000")
+        open_run(registry, "20200101T000000Z-00000000")
 
 
 def test_what_is_made_is_kept(older_runs: Path) -> None:
-    run = opened(Registry(older_runs / "log" / "runs"), "champion")
+    run = open_run(Registry(older_runs / "log" / "runs"), "champion")
     made: list[int] = []
     for _ in range(2):
-        run.kept("key", lambda: made.append(1))
+        run.keep("key", lambda: made.append(1))
     assert made == [1]
 
 
 def test_a_log_and_a_snapshot_are_told_apart(older_runs: Path) -> None:
     log, snapshot = (
-        opened(Registry(older_runs / name / "runs"), "champion") for name in ("log", "snapshot")
+        open_run(Registry(older_runs / name / "runs"), "champion") for name in ("log", "snapshot")
     )
     assert (log.is_snapshot, snapshot.is_snapshot) == (False, True)
     assert (log.currency, snapshot.currency) == ("USD", "USD")
@@ -55,7 +54,7 @@ def test_a_log_and_a_snapshot_are_told_apart(older_runs: Path) -> None:
 
 def test_a_run_is_compared_with_the_one_before(older_runs: Path) -> None:
     registry = Registry(older_runs / "log" / "runs")
-    latest, first = (opened(registry, run_id) for run_id in registry.run_ids())
+    latest, first = (open_run(registry, run_id) for run_id in registry.run_ids())
     assert latest.before is not None
     assert latest.before.run_id == first.run.run_id
     assert latest.trail.height == 2
@@ -64,7 +63,7 @@ def test_a_run_is_compared_with_the_one_before(older_runs: Path) -> None:
 
 
 def test_the_report_holds_the_reasons_of_the_riskiest_alone(older_runs: Path) -> None:
-    run = opened(Registry(older_runs / "snapshot" / "runs"), "champion")
+    run = open_run(Registry(older_runs / "snapshot" / "runs"), "champion")
     riskiest = riskiest_first(run.scores).head(20)["customer_id"]
     explained = run.report.reasons["customer_id"].unique()
     assert explained.sort().to_list() == riskiest.sort().to_list()
