@@ -32,10 +32,10 @@ Cases = npt.NDArray[np.uint16]
 Path = tuple[int, ...]
 Decisions = Callable[[int], Cases]
 
-MAX_PATH_FEATURES = 14
-MANY_ROWS = 100
+MAX_PATH_FEATURES = 14  # decision 8
+MANY_ROWS = 100  # decision 8
 """From so many rows on, working out every case first is quicker than LightGBM's row by row."""
-_MOST_CASES = 2_048
+_MOST_CASES = 2_048  # decision 8
 _ROWS_AT_ONCE = 5_000
 _THREADS = 2
 _NEARLY_ZERO = 1e-35
