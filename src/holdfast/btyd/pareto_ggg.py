@@ -132,11 +132,9 @@ class Posterior:
         rate = np.exp(grid.log_rate)
         prior_k = t * np.log(gamma) - gammaln(t) + t * np.log(RHYTHMS) - gamma * RHYTHMS
         prior_rate = r * np.log(alpha) - gammaln(r) + r * grid.log_rate - alpha * rate
-        survives = np.exp(s * np.log(beta / (beta + age)))
-        dies = (
-            grid.weight * s / (beta + grid.death) * np.exp(s * np.log(beta / (beta + grid.death)))
-        )
-        still = survives[:, None, None] * grid.silent
+        log_lived, log_died = np.log(beta / (beta + age)), np.log(beta / (beta + grid.death))
+        dies = grid.weight * s / (beta + grid.death) * np.exp(s * log_died)
+        still = np.exp(s * log_lived)[:, None, None] * grid.silent
         either = still + np.einsum("nkld,nd->nkl", grid.silent_until, dies)
         log_joint = (
             grid.log_gaps
@@ -153,7 +151,6 @@ class Posterior:
         dead = dies * np.einsum("nkld,nkl->nd", grid.silent_until, over)
         there = alive.sum(axis=(1, 2))
         of_k, of_rate = share.sum(axis=2), share.sum(axis=1)
-        log_lived, log_died = np.log(beta / (beta + age)), np.log(beta / (beta + grid.death))
         gradient = np.array(
             [
                 t * (np.log(gamma) - psi(t) + of_k @ np.log(RHYTHMS)),
@@ -228,10 +225,9 @@ class ParetoGGG(Estimator):
             lower=np.full(6, -LOG_LIMIT),
             upper=upper,
         )
-        t, gamma, r, alpha, s, beta = np.exp(optimum.position)
-        self._set_parameters(
-            {"t": t, "gamma": gamma, "r": r, "alpha": alpha * unit, "s": s, "beta": beta * unit}
-        )
+        # alpha and beta are times.
+        values = np.exp(optimum.position) * [1, 1, 1, unit, 1, unit]
+        self._set_parameters(dict(zip(self.PARAMETERS, values.tolist(), strict=True)))
         self._set_evidence(optimum)
         mean = _objective(grid, scaled.T)(optimum.position)[0] - float(
             scaled.frequency.mean()
