@@ -6,7 +6,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from holdfast.audits.log import Log
+from holdfast.audits.subjects import Log
 
 
 def log_of(*, end_day: int, first_day: int = 0, study: Any = None, **tables: pl.DataFrame) -> Log:

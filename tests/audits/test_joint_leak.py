@@ -3,8 +3,7 @@
 import numpy as np
 from tests.audits.tables import customers_of, noise
 
-from holdfast.audits.joint_leak import find_joint_leak, find_outshining_column
-from holdfast.audits.late_attributes import find_lifting_column
+from holdfast.audits.joint_leak import find_joint_leak, find_lifting_column, find_outshining_column
 
 ROWS = 4_000
 RNG = np.random.default_rng(3)

@@ -13,10 +13,12 @@ import polars as pl
 from holdfast.io.warehouse import Warehouse
 from holdfast.quality.calendar import describe_calendar
 from holdfast.quality.clock import describe_clock
+from holdfast.quality.columns import describe_columns
 from holdfast.quality.customers import describe_ids_of, describe_new_customers
 from holdfast.quality.lines import describe_duplicates, describe_returns
 from holdfast.quality.topics import CheckedLog, Topic
 from holdfast.quality.units import describe_amounts, find_currencies, find_mixed_units
+from holdfast.study.sources import TransactionColumns
 from holdfast.windows import day_of
 
 MONDAY = day_of(date(2024, 1, 1))
@@ -31,7 +33,9 @@ class Answered(CheckedLog):
     """A log whose queries have been answered: each with the same rows, or the same row."""
 
     def __init__(self, rows: Any = None, row: tuple[Any, ...] = (), **more: Any) -> None:
-        columns = SimpleNamespace(has_amount=True, product_id="sku")
+        columns = TransactionColumns(
+            customer_id="who", occurred_at="at", amount="price", product_id="sku"
+        )
         study = SimpleNamespace(
             time_zone=more.pop("zone", "UTC"),
             currency=more.pop("currency", "EUR"),
@@ -216,3 +220,21 @@ def test_lines_that_stand_in_two_files_are_a_warning() -> None:
     assert names(duplicates(2, 1_000)) == ["duplicates-across-files"]
     assert names(duplicates(1, 1_000)) == []
     assert names(duplicates(1, 600)) == ["lines-occur-twice"]
+
+
+def test_a_column_that_is_the_same_for_everyone_is_named() -> None:
+    frame = pl.DataFrame(
+        {
+            "plan": ["a", "a", "b"],
+            "country": ["NL"] * 3,
+            "spend": [1.0, None, 5.0],
+            "vip": [True] * 3,
+        }
+    )
+    topic = describe_columns(frame)
+    assert names(topic) == ["constant-columns"]
+    assert topic.findings[0].evidence == "country, vip are the same for every customer"
+    assert topic.sentences == ("3 customers, 4 columns, 1 cells missing.",)
+    assert topic.table is not None
+    assert topic.table.filter(column="spend").row(0) == ("spend", "number", 1, 3, 1.0, 3.0, 5.0)
+    assert topic.table["holds"].to_list() == ["words", "words", "number", "yes or no"]

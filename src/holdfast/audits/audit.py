@@ -9,11 +9,27 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from holdfast.audits.log import Export, Log
-from holdfast.audits.proof import Proof
+from holdfast.audits import (
+    ceiling,
+    circular_label,
+    drift,
+    joint_leak,
+    label_windows,
+    late_change,
+    late_date,
+    leaky_column,
+    leaky_preprocessing,
+    log_days,
+    lucky_split,
+    naive,
+    order_of_outcome,
+    prepared_split,
+    rewritten_history,
+    survivorship,
+)
 from holdfast.audits.question import Answer, Audit, Subject, ask_all
-from holdfast.audits.registry import LOG_AUDITS, PROOF_AUDITS, TABLE_AUDITS
-from holdfast.audits.table import snapshot_table
+from holdfast.audits.subjects import Export, Log, Proof
+from holdfast.audits.table import Table, snapshot_table
 from holdfast.errors import NotHonest, StudyError
 from holdfast.findings import Finding, sort_findings
 from holdfast.ingest.order_log import read_order_log
@@ -24,6 +40,28 @@ from holdfast.study import Study
 from holdfast.training.backtest import backtest_data
 from holdfast.training.fit_snapshot import fit_snapshot
 from holdfast.training.training_data import read_training_data
+
+# In the order in which they are asked: a new one is a file, and a line here.
+TABLE_AUDITS: tuple[Audit[Table], ...] = (
+    circular_label.AUDIT,
+    *leaky_column.AUDITS,
+    late_date.AUDIT,
+    *leaky_preprocessing.AUDITS,
+    *prepared_split.AUDITS,
+    drift.AUDIT,
+    *label_windows.AUDITS,
+    *joint_leak.AUDITS,
+    *late_change.AUDITS,
+    order_of_outcome.AUDIT,
+)
+LOG_AUDITS: tuple[Audit[Log], ...] = (
+    survivorship.AUDIT,
+    *log_days.AUDITS,
+    joint_leak.LOG_AUDIT,
+    *rewritten_history.AUDITS,
+    drift.LOG_AUDIT,
+)
+PROOF_AUDITS: tuple[Audit[Proof], ...] = (ceiling.AUDIT, naive.AUDIT, lucky_split.AUDIT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +83,12 @@ class AuditReport:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """Every finding once, the gravest first."""
-        return findings_of(self.answers)
+        return sort_findings(finding for answer in self.answers for finding in answer.findings)
 
     @property
     def is_honest(self) -> bool:
         """Whether nothing fatal was found that the study does not acknowledge."""
-        return not _unacknowledged(self.findings, self.acknowledged)
+        return all(_is_accepted(each, self.acknowledged) for each in self.findings)
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain values, as JSON takes it."""
@@ -61,11 +99,6 @@ class AuditReport:
             "findings": [each.with_acknowledgement(self.acknowledged) for each in self.findings],
             "suspicions": [answer.as_dict() for answer in self.answers],
         }
-
-
-def findings_of(answers: Iterable[Answer]) -> tuple[Finding, ...]:
-    """Every finding of some answers once, the gravest first."""
-    return sort_findings(finding for answer in answers for finding in answer.findings)
 
 
 def audit(
@@ -186,7 +219,7 @@ def ask_before_learning(
 
 
 def _refuse(findings: Iterable[Finding], study: Study) -> None:
-    fatal = _unacknowledged(findings, study.acknowledge)
+    fatal = [each for each in findings if not _is_accepted(each, study.acknowledge)]
     if not fatal:
         return
     names = dict.fromkeys([*study.acknowledge, *(finding.name for finding in fatal)])
@@ -199,6 +232,5 @@ def _refuse(findings: Iterable[Finding], study: Study) -> None:
     )
 
 
-def _unacknowledged(findings: Iterable[Finding], names: Collection[str]) -> list[Finding]:
-    fatal = [finding for finding in findings if finding.severity == "fatal"]
-    return [finding for finding in fatal if finding.name not in names]
+def _is_accepted(finding: Finding, acknowledged: Collection[str]) -> bool:
+    return finding.severity != "fatal" or finding.name in acknowledged

@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 
 from holdfast.audits.circular_label import NEARLY_CERTAIN
-from holdfast.audits.proof import Proof
 from holdfast.audits.question import Audit
+from holdfast.audits.subjects import Proof
 from holdfast.audits.table import Booleans, Table, halve, is_number
 from holdfast.findings import Finding
 

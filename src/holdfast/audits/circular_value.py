@@ -83,14 +83,17 @@ def find_value_rule(
     columns
         Numbers only, missing as NaN.
     """
-    dense = [name for name in columns.columns if columns[name].is_nan().mean() <= _MOST_MISSING]  # type: ignore[operator]
+    missing = columns.select(pl.all().is_nan().mean()).row(0, named=True)
+    dense = [name for name, share in missing.items() if share <= _MOST_MISSING]
     matrix = columns.select(dense).to_numpy()
     target = value.cast(pl.Float64).fill_null(float("nan")).to_numpy()
     rows = rng.permutation(np.flatnonzero(np.isfinite(target) & np.isfinite(matrix).all(axis=1)))
     if len(rows) < _LEAST_ROWS or not dense or np.ptp(target[rows]) == 0:
         return None
     exact = formula_of(dense, matrix, target, rows=rows[:_FORMULA_ROWS], least=NEARLY_EXACT)
-    return exact or _boosted(dense, matrix[rows[:_BOOSTED_ROWS]], target[rows[:_BOOSTED_ROWS]])
+    return exact or _find_function(
+        dense, matrix[rows[:_BOOSTED_ROWS]], target[rows[:_BOOSTED_ROWS]]
+    )
 
 
 def formula_of(
@@ -222,7 +225,7 @@ def _constant(constant: float, target: Floats) -> str:
     return f" {'-' if constant < 0 else '+'} {abs(constant):.4g}"
 
 
-def _boosted(names: list[str], matrix: Floats, target: Floats) -> Rule | None:
+def _find_function(names: list[str], matrix: Floats, target: Floats) -> Rule | None:
     """Boosted trees on each column, then on the best one with each other."""
     half = len(target) // 2
     alone = {(i,): _boosted_r2(matrix[:, [i]], target, half) for i in range(len(names))}

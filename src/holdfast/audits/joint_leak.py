@@ -3,15 +3,21 @@ the rest?
 
 A score of another model, a total that was corrected when the customer left: each alone looks like
 any other column. Together with the rest, or held against it, it does not.
+
+Of a log, attributes of customers are held against what became of them at the last cutoff whose
+window has ended. Features come from the days before that cutoff; an attribute that lifts them by
+more than a fact of the past can was brought up to date after it.
 """
 
 from collections.abc import Collection, Iterator
 
 import numpy as np
+import polars as pl
 
 from holdfast.audits.circular_label import NEARLY_CERTAIN
-from holdfast.audits.leaky_column import LEAKY_AUC
+from holdfast.audits.leaky_column import LEAKY_AUC, find_leaky_columns
 from holdfast.audits.question import Audit
+from holdfast.audits.subjects import Log
 from holdfast.audits.table import Table, join_names
 from holdfast.findings import Finding
 
@@ -20,6 +26,8 @@ TOGETHER = 0.98
 _LEAD = 0.05
 _LEAST_AUC = 0.7
 _LEAST_VALUES = 30
+_LEAST_CUSTOMERS, _MOST_CUSTOMERS = 200, 10_000
+_LIFT = 0.06
 
 
 def find_joint_leak(table: Table) -> Iterator[Finding]:
@@ -55,7 +63,7 @@ def find_outshining_column(
     """
     measured = [
         name
-        for name in table.measured(least_values=_LEAST_VALUES)
+        for name in table.select_measured(least_values=_LEAST_VALUES)
         if table.aucs and (among is None or name in among)
     ]
     if not measured or len(table.seen) < 4:
@@ -78,6 +86,52 @@ def find_outshining_column(
         )
 
 
+def find_late_attributes(log: Log) -> Iterator[Finding]:
+    """Look for attributes that give the outcome away, alone or together with the features."""
+    names, data = log.attributes or [], log.data
+    labels = data.labels.filter(pl.col("horizon_days") == log.study.churn.horizon_days)
+    last = labels.filter(pl.col("cutoff_day") == pl.col("cutoff_day").max())
+    rows = data.features.join(last, on=["customer_id", "cutoff_day"], how="inner")
+    if rows.height < _LEAST_CUSTOMERS:
+        return
+    rows = rows.sample(min(rows.height, _MOST_CUSTOMERS), seed=log.study.seed)
+    features = [n for n in data.features.columns if n not in ("customer_id", "cutoff_day")]
+    alone, whole = (
+        Table(
+            columns=rows.select(chosen),
+            churned=rows["churned"],
+            customer=rows["customer_id"],
+            seed=log.study.seed,
+        )
+        for chosen in (names, features)
+    )
+    yield from find_leaky_columns(alone)
+    yield from find_outshining_column(whole, among=names)
+    yield from find_lifting_column(whole, among=names)
+
+
+def find_lifting_column(table: Table, *, among: Collection[str]) -> Iterator[Finding]:
+    """Suspect columns `among` those seen that lift the others by more than a fact of the past
+    can.
+    """
+    others = [name for name in table.seen if name not in among]
+    if table.halves is None or not among or not others:
+        return
+    without = table.boosted_auc(others)
+    aucs = {name: table.boosted_auc([*others, name]) for name in table.seen if name in among}
+    lifting = [f"with {name} {auc:.3f}" for name, auc in aucs.items() if auc >= without + _LIFT]
+    if lifting:
+        yield Finding.warning(
+            "lifting-column",
+            evidence=f"everything that customers did before the cutoff has ROC-AUC {without:.3f}, "
+            f"{', '.join(lifting)}",
+            meaning="Nothing that was known before tells so much that purchases do not: the column "
+            "was brought up to date after the cutoff.",
+            fix="Give the day from which each value was known (customers.columns.known_from), or "
+            "leave the column out.",
+        )
+
+
 AUDITS = (
     Audit(
         "telling together",
@@ -91,4 +145,10 @@ AUDITS = (
         find_outshining_column,
         is_cheap=False,
     ),
+)
+LOG_AUDIT = Audit(
+    "late attributes",
+    "Do attributes give the outcome away?",
+    find_late_attributes,
+    needs=("attributes",),
 )

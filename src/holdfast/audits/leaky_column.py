@@ -5,7 +5,7 @@ Customers who leave are seldom told apart by one fact that was known before. Whe
 fact was mostly written down afterwards: a status, a reason for leaving, a last amount.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,14 +48,7 @@ def find_leaky_columns(table: Table) -> Iterator[Finding]:
         return
     groups = (_pure_group(name, table) for name in table.columns.columns)
     pure = [leak for leak in groups if leak is not None]
-    first = int(np.flatnonzero(table.left)[0])
-    # What is certain is a circular label, and named there; a hidden one is the label as it was
-    # given.
-    strong = [
-        _Leak(name, f"{name} alone has ROC-AUC {auc:.3f}", first)
-        for name, auc in sorted(table.aucs.items(), key=lambda item: -item[1])
-        if LEAKY_AUC <= auc < NEARLY_CERTAIN and name not in {leak.column for leak in pure}
-    ]
+    strong = _strong_columns(table, besides={leak.column for leak in pure})
     if pure:
         yield Finding(
             "filled-in-afterwards",
@@ -78,6 +71,17 @@ def find_leaky_columns(table: Table) -> Iterator[Finding]:
             fix=f"Ask when each of them is known ({join_names([leak.column for leak in strong])}); "
             "hide what is known only afterwards.",
         )
+
+
+def _strong_columns(table: Table, *, besides: Collection[str]) -> list[_Leak]:
+    # What is certain is a circular label, and named there; a hidden one is the label as it was
+    # given.
+    first = int(np.flatnonzero(table.left)[0])
+    return [
+        _Leak(name, f"{name} alone has ROC-AUC {auc:.3f}", first)
+        for name, auc in sorted(table.aucs.items(), key=lambda item: -item[1])
+        if LEAKY_AUC <= auc < NEARLY_CERTAIN and name not in besides
+    ]
 
 
 def _severity(leaks: Sequence[_Leak], table: Table) -> Severity:

@@ -24,7 +24,7 @@ def find_encoded_outcome(table: Table) -> Iterator[Finding]:
 
     A smoothed mean, (n * mean + m * prior) / (n + m), is recognised too.
     """
-    encodings = {name: _encoding(name, table) for name in table.measured(least_values=2)}
+    encodings = {name: _encoding(name, table) for name in table.select_measured(least_values=2)}
     encoded = {name: how for name, how in encodings.items() if how}
     if encoded:
         part = "over all rows" if table.test is None else "over learning and test rows together"
@@ -86,7 +86,7 @@ def find_scaling_on_all_rows(table: Table) -> Iterator[Finding]:
     """Name the columns that were scaled with the mean and spread, or the least and greatest value,
     of all rows.
     """
-    names = table.measured(least_values=_LEAST_SCALED_VALUES)
+    names = table.select_measured(least_values=_LEAST_SCALED_VALUES)
     scales = {name: _scale(table.floats(name), table) for name in names}
     standard = [name for name, scale in scales.items() if scale == "standard"]
     ranged = [name for name, scale in scales.items() if scale == "range"]

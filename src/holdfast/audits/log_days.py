@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
-from holdfast.audits.log import Log
 from holdfast.audits.question import Audit
+from holdfast.audits.subjects import Log
 from holdfast.findings import Finding
 from holdfast.training.fit import tasks_of
 from holdfast.training.training_data import horizon_of

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from holdfast.audits.proof import Proof
 from holdfast.audits.question import Audit
+from holdfast.audits.subjects import Proof
 from holdfast.findings import Finding
 
 _LUCK = 0.002

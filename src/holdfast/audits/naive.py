@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 
 from holdfast.arrays import Vector
-from holdfast.audits.proof import Proof
 from holdfast.audits.question import Audit
+from holdfast.audits.subjects import Proof
 from holdfast.findings import Finding
 from holdfast.metrics import brier, mae, paired_interval, spearman
 

@@ -139,7 +139,7 @@ def _resampled_by_mixing(table: Table) -> str | None:
     stray = (abs(table.left[part].mean() - 0.5) > 2 / np.sqrt(part.sum()) for part in _parts(table))
     if abs(table.left.mean() - 0.5) > _BALANCED or any(stray):
         return None
-    stayed, left = (_distance_to_learnt(table, outcome) for outcome in (False, True))
+    stayed, left = (_nearest_distance(table, outcome) for outcome in (False, True))
     if min(left, stayed) > _DISTANT * max(left, stayed):
         return None
     return (
@@ -155,7 +155,7 @@ def _parts(table: Table) -> tuple[Booleans, Booleans]:
     return table.test, ~table.test
 
 
-def _distance_to_learnt(table: Table, outcome: bool) -> float:
+def _nearest_distance(table: Table, outcome: bool) -> float:
     """Median distance from a test row of an outcome to the nearest row of that outcome that is
     learnt from.
     """

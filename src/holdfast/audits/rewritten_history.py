@@ -13,8 +13,8 @@ from tempfile import TemporaryDirectory
 import polars as pl
 import polars.selectors as cs
 
-from holdfast.audits.log import Export, Log
 from holdfast.audits.question import Audit
+from holdfast.audits.subjects import Export, Log
 from holdfast.features import feature_tables
 from holdfast.findings import Finding
 from holdfast.ingest.daily_activity import roll_up

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from holdfast.audits.log import Log
 from holdfast.audits.question import Audit
+from holdfast.audits.subjects import Log
 from holdfast.findings import Finding
 from holdfast.windows import date_of
 

@@ -80,7 +80,7 @@ class Table:
         hidden = self.hidden.get("churn", ())
         return tuple(name for name in self.columns.columns if name not in hidden)
 
-    def measured(self, *, least_values: int) -> list[str]:
+    def select_measured(self, *, least_values: int) -> list[str]:
         """The columns of numbers that the model of churn sees, with so many values or more."""
         columns = [self.columns[name] for name in self.seen]
         return [

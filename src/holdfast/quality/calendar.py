@@ -55,19 +55,25 @@ def describe_calendar(log: CheckedLog) -> Topic:
         "last_day": last_day,
         "weeks": _weeks(days),
     }
-    sentences = [f"{date_of(first)} to {date_of(last)}: {len(every):,} days."]
+    sentences = _sentences(facts)
+    findings = (*_find_gaps(gaps), *_find_incomplete_last_day(last_day))
+    return Topic("calendar", "Calendar", facts, sentences, findings=findings)
+
+
+def _sentences(facts: dict[str, Any]) -> tuple[str, ...]:
+    closed, missing, last_day = facts["closed_on"], facts["missing_days"], facts["last_day"]
+    sentences = [f"{facts['first_date']} to {facts['last_date']}: {facts['span_days']:,} days."]
     if closed:
         sentences.append(f"Closed on {' and '.join(closed)}.")
-    without = f"{'other ' if closed else ''}day{'' if len(missing) <= 1 else 's'} without a line."
-    sentences.append(f"{len(missing):,} {without}" if len(missing) else f"No {without}")
+    without = f"{'other ' if closed else ''}day{'' if missing <= 1 else 's'} without a line."
+    sentences.append(f"{missing:,} {without}" if missing else f"No {without}")
     if last_day["share"] is not None:
         time = f", the last at {last_day['last_time']}" if last_day["last_time"] else ""
         sentences.append(
             f"The last day has {last_day['lines']:,} lines{time}; usual on its weekday: "
             f"{last_day['usual_lines']:,.0f}."
         )
-    findings = (*_find_gaps(gaps), *_find_incomplete_last_day(last_day))
-    return Topic("calendar", "Calendar", facts, tuple(sentences), findings=findings)
+    return tuple(sentences)
 
 
 def _open_days(every: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, list[str]]:

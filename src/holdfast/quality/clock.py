@@ -32,12 +32,7 @@ def describe_clock(log: CheckedLog) -> Topic:
     if log.has_dates_only:
         facts = {"time_zone": zone, "dates_only": True}
         return Topic("clock", "Time of day", facts, ("The log has dates, no times.",))
-    halves = log.query(f"""
-        SELECT CAST(day AS INTEGER) AS day, count(*) AS lines,
-            CAST(2 * hour(local) + minute(local) // 30 AS INTEGER) AS half
-        FROM (SELECT day, {log.local_time} AS local FROM transactions)
-        GROUP BY ALL ORDER BY day, half
-    """)
+    halves = _read_halves(log)
     by_hour = _profile(halves).reshape(24, 2).sum(axis=1)
     start = _quietest(by_hour)
     quiet = f"{start:02d}:00 to {(start + QUIET_HOURS) % 24:02d}:00"
@@ -65,6 +60,16 @@ def describe_clock(log: CheckedLog) -> Topic:
         else "No clock change falls into the log.",
     )
     return Topic("clock", "Time of day", facts, sentences, findings=tuple(findings))
+
+
+def _read_halves(log: CheckedLog) -> pl.DataFrame:
+    """One row per day and half hour of the local day (0..47) with a line: day, half, lines."""
+    return log.query(f"""
+        SELECT CAST(day AS INTEGER) AS day, count(*) AS lines,
+            CAST(2 * hour(local) + minute(local) // 30 AS INTEGER) AS half
+        FROM (SELECT day, {log.local_time} AS local FROM transactions)
+        GROUP BY ALL ORDER BY day, half
+    """)
 
 
 def _clock_changes(halves: pl.DataFrame, zone: str) -> Iterator[tuple[int, int]]:

@@ -59,7 +59,25 @@ def describe_unusual_customers(log: CheckedLog) -> Topic | None:
                 count(*) OVER () AS n
             FROM spenders)
     """)
-    rows = log.query(f"""
+    rows = _read_unusual(log)
+    revenue = revenue or 0.0
+    share = top / revenue if revenue > 0 else 0.0
+    n = {kind: rows.filter(kind=kind).height for kind in _KINDS}
+    return Topic(
+        "unusual-customers",
+        "Unusual customers",
+        {"customers": customers, "top_hundredth_share": share, **n},
+        (
+            f"{customers:,} customers; the largest hundredth brings {share:.0%} of the revenue.",
+            f"{n['wholesale']:,} buy like a reseller, {n['robot']:,} like a robot.",
+        ),
+        table=rows.head(2 * NAMED) if rows.height else None,
+        findings=tuple(_find_unusual(rows, customers, revenue, log.study.currency)),
+    )
+
+
+def _read_unusual(log: CheckedLog) -> pl.DataFrame:
+    return log.query(f"""
         WITH usual AS (
             SELECT median(revenue) AS revenue, median(units_per_line) AS units FROM spenders),
         habits AS (
@@ -79,20 +97,6 @@ def describe_unusual_customers(log: CheckedLog) -> Topic | None:
             AND units_per_line > {WHOLESALE_QUANTITY} * usual.units)
         ORDER BY c.revenue DESC, customer_id LIMIT {_MOST_UNUSUAL}
     """)
-    revenue = revenue or 0.0
-    share = top / revenue if revenue > 0 else 0.0
-    n = {kind: rows.filter(kind=kind).height for kind in _KINDS}
-    return Topic(
-        "unusual-customers",
-        "Unusual customers",
-        {"customers": customers, "top_hundredth_share": share, **n},
-        (
-            f"{customers:,} customers; the largest hundredth brings {share:.0%} of the revenue.",
-            f"{n['wholesale']:,} buy like a reseller, {n['robot']:,} like a robot.",
-        ),
-        table=rows.head(2 * NAMED) if rows.height else None,
-        findings=tuple(_find_unusual(rows, customers, revenue, log.study.currency)),
-    )
 
 
 def _find_unusual(

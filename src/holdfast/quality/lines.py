@@ -26,7 +26,23 @@ def describe_giant_lines(log: CheckedLog) -> Topic | None:
     """
     if not log.columns.has_amount:
         return None
-    rows = log.query(f"""
+    rows = _read_giants(log)
+    currency = log.study.currency
+    giants = tuple(_describe(row, currency) for row in rows.head(NAMED).iter_rows(named=True))
+    return Topic(
+        "giant-lines",
+        "Giant lines",
+        {"lines": rows.height, "sent_back": rows["back_after_minutes"].count()},
+        giants or (f"No line exceeds {GIANT} times the 99th percentile.",),
+        table=rows.with_columns(pl.col("occurred_at").dt.to_string("%Y-%m-%d %H:%M"))
+        if giants
+        else None,
+        findings=tuple(_find_giants(rows, giants)),
+    )
+
+
+def _read_giants(log: CheckedLog) -> pl.DataFrame:
+    return log.query(f"""
         WITH usual AS (
             SELECT quantile_cont(quantity, 0.99) AS quantity,
                 quantile_cont(amount_minor, 0.99) AS amount
@@ -46,18 +62,6 @@ def describe_giant_lines(log: CheckedLog) -> Topic | None:
             AND r.amount_minor = -g.amount_minor AND r.occurred_at >= g.occurred_at
         GROUP BY ALL ORDER BY amount DESC, g.customer_id
     """)
-    currency = log.study.currency
-    giants = tuple(_describe(row, currency) for row in rows.head(NAMED).iter_rows(named=True))
-    return Topic(
-        "giant-lines",
-        "Giant lines",
-        {"lines": rows.height, "sent_back": rows["back_after_minutes"].count()},
-        giants or (f"No line exceeds {GIANT} times the 99th percentile.",),
-        table=rows.with_columns(pl.col("occurred_at").dt.to_string("%Y-%m-%d %H:%M"))
-        if giants
-        else None,
-        findings=tuple(_find_giants(rows, giants)),
-    )
 
 
 def _describe(row: dict[str, Any], currency: str) -> str:
@@ -97,6 +101,20 @@ def describe_returns(log: CheckedLog) -> Topic | None:
     """
     if not log.columns.has_amount:
         return None
+    facts = _count_returns(log)
+    n, matched = facts["returns"], facts["matched"]
+    sentences: tuple[str, ...] = ("The log has no returns.",)
+    if n:
+        sentences = (
+            f"{n:,} returns, {facts['amount']:,.0f} {log.study.currency}; {matched:,} "
+            f"({matched / n:.0%}) after a purchase of the same {facts['key']}.",
+            f"{facts['soon']:,} purchases were undone within the hour.",
+        )
+    findings = tuple(_find_unmatched_returns(facts, log.study.currency))
+    return Topic("returns", "Returns", facts, sentences, findings=findings)
+
+
+def _count_returns(log: CheckedLog) -> dict[str, Any]:
     by_product = log.columns.product_id is not None
     key, other = ("product_id", "product_id") if by_product else ("amount_minor", "-amount_minor")
     n, matched, amount, unmatched_amount, soon = log.row(f"""
@@ -118,7 +136,7 @@ def describe_returns(log: CheckedLog) -> Topic | None:
             (SELECT count(*) FROM soon WHERE minutes <= {SOON_MINUTES})
         FROM matched
     """)
-    facts = {
+    return {
         "returns": n,
         "matched": matched,
         "amount": float(amount) / log.scale,
@@ -126,15 +144,6 @@ def describe_returns(log: CheckedLog) -> Topic | None:
         "soon": 0 if log.has_dates_only else soon,
         "key": "customer and product" if by_product else "customer and amount",
     }
-    sentences: tuple[str, ...] = ("The log has no returns.",)
-    if n:
-        sentences = (
-            f"{n:,} returns, {facts['amount']:,.0f} {log.study.currency}; {matched:,} "
-            f"({matched / n:.0%}) after a purchase of the same {facts['key']}.",
-            f"{facts['soon']:,} purchases were undone within the hour.",
-        )
-    findings = tuple(_find_unmatched_returns(facts, log.study.currency))
-    return Topic("returns", "Returns", facts, sentences, findings=findings)
 
 
 def _find_unmatched_returns(facts: dict[str, Any], currency: str) -> Iterator[Finding]:

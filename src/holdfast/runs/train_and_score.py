@@ -7,11 +7,9 @@ from typing import Any
 
 import polars as pl
 
-from holdfast.audits.audit import ask_before_learning
-from holdfast.audits.log import Log
-from holdfast.audits.proof import Proof
+from holdfast.audits.audit import LOG_AUDITS, PROOF_AUDITS, TABLE_AUDITS, ask_before_learning
 from holdfast.audits.question import Answer, ask_all
-from holdfast.audits.registry import LOG_AUDITS, PROOF_AUDITS, TABLE_AUDITS
+from holdfast.audits.subjects import Log, Proof
 from holdfast.audits.table import snapshot_table
 from holdfast.errors import NotEnoughData, StudyError
 from holdfast.evaluation.evidence import Evidence
