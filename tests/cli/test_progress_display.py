@@ -47,10 +47,10 @@ def test_a_terminal_shows_the_steps_behind_and_the_one_under_way() -> None:
 def test_a_bar_of_bytes_and_a_bar_of_things_leave_nothing_behind(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with progress_display.download("cdnow", silent=True) as show:
+    with progress_display.bar("cdnow", in_bytes=True, silent=True) as show:
         show(10, None)
         show(10, 20)
-    with progress_display.counting("customers", total=3, silent=True) as count:
+    with progress_display.bar("customers", total=3, silent=True) as count:
         count(2)
     assert capsys.readouterr() == ("", "")
 

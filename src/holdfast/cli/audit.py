@@ -4,17 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from holdfast.cli.output import (
-    Config,
-    Json,
-    Set,
-    console,
-    count_findings,
-    print_findings,
-    print_json,
-    print_table,
-    study_from,
-)
+from holdfast.cli import output
+from holdfast.cli.output import Config, Json, Set
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,14 +34,14 @@ def audit(
     from holdfast.audits.audit import audit as audit_study
     from holdfast.cli.progress_display import progress
 
-    study = study_from(config, overrides)
-    before = study_from(config, [*(overrides or []), *earlier]) if earlier else None
+    study = output.study_from(config, overrides)
+    before = output.study_from(config, [*(overrides or []), *earlier]) if earlier else None
     with progress(silent=json) as listener:
         report = audit_study(study, earlier=before, prove=prove, listener=listener)
     if json:
-        print_json(report.as_dict())
+        output.print_json(report.as_dict())
     else:
-        print_audit(console(), report)
+        print_audit(output.console(), report)
     if not report.is_honest:
         raise typer.Exit(2)
 
@@ -59,32 +50,24 @@ def print_audit(out: "Console", report: "AuditReport") -> None:
     """Print the verdict, the findings and then every question that was asked."""
     from rich.text import Text
 
-    from holdfast.report.table_format import make_table
+    from holdfast.report.run_tables import audit_answers
 
+    values = report.as_dict()
     out.print()
     out.print(Text.assemble((report.study, "bold"), ": ", verdict(report)))
     out.print()
-    print_findings(out, report.findings, report.acknowledged)
-    rows = [
-        {
-            "question": answer.question,
-            "answer": sorted({each.name for each in answer.findings}) or "nothing found",
-            "seconds": answer.seconds,
-        }
-        for answer in report.answers
-    ]
-    print_table(out, make_table("What the audit asked", rows, "question answer seconds:score"))
+    output.print_findings(out, values["findings"])
+    output.print_table(out, audit_answers(values["suspicions"]))
 
 
 def verdict(report: "AuditReport") -> str:
     """The audit in a sentence."""
-    sentence = f"{len(report.answers)} questions asked: {count_findings(report.findings)}."
-    fatal = [each.name for each in report.findings if each.severity == "fatal"]
-    if not fatal:
-        return sentence
-    if report.is_honest:
-        return (
-            f"{sentence} What is fatal is acknowledged ({len(fatal)}), and the report says so on "
-            "its first page."
-        )
-    return f"{sentence} A run is refused until it is put right or acknowledged by name."
+    n_fatal = sum(each.severity == "fatal" for each in report.findings)
+    if not n_fatal:
+        end = ""
+    elif report.is_honest:
+        end = f" What is fatal is acknowledged ({n_fatal}): the report says so on its first page."
+    else:
+        end = " A run is refused until it is put right or acknowledged by name."
+    counts = output.count_findings(report.as_dict()["findings"])
+    return f"{len(report.answers)} questions asked: {counts}.{end}"

@@ -4,16 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from holdfast.cli.output import (
-    Config,
-    Json,
-    Set,
-    console,
-    print_findings,
-    print_json,
-    print_table,
-    study_from,
-)
+from holdfast.cli import output
+from holdfast.cli.output import Config, Json, Set
 
 if TYPE_CHECKING:
     from holdfast.evaluation.evidence import Evidence
@@ -37,7 +29,7 @@ def backtest(
     from holdfast.training.backtest import backtest as backtest_study
     from holdfast.windows import parse_day
 
-    study = study_from(config, overrides)
+    study = output.study_from(config, overrides)
     with progress(silent=json) as listener:
         cutoffs = [parse_day(day) for day in cutoff or []] or None
         evidence = backtest_study(study, cutoffs=cutoffs, listener=listener)
@@ -50,23 +42,24 @@ def print_evidence(evidence: "Evidence", currency: str, *, json: bool) -> None:
     from holdfast.report.interval_coverage import by_horizon, tenths
     from holdfast.tables import json_rows
 
+    findings = [finding.as_dict() for finding in evidence.findings]
     if json:
         tables = {
             "evidence": evidence.evidence,
             "tenths": tenths(evidence.predictions),
             "horizons": by_horizon(evidence.horizon_evidence),
         }
-        findings = {"findings": [finding.as_dict() for finding in evidence.findings]}
-        print_json({name: json_rows(table) for name, table in tables.items()} | findings)
+        values = {name: json_rows(table) for name, table in tables.items()}
+        output.print_json(values | {"findings": findings})
         return
-    out = console()
+    out = output.console()
     for table in run_tables.compared(evidence.evidence, currency=currency):
-        print_table(out, table)
+        output.print_table(out, table)
     for _, rows in evidence.predictions.group_by("cutoff_day", maintain_order=True):
-        print_table(out, run_tables.promises(rows, currency=currency))
+        output.print_table(out, run_tables.promises(rows, currency=currency))
     # Without ROC-AUC a row fits eighty characters.
     horizons = run_tables.horizons_proved(
         evidence.horizon_evidence, currency=currency, metrics="brier wape total_ratio"
     )
-    print_table(out, horizons)
-    print_findings(out, evidence.findings)
+    output.print_table(out, horizons)
+    output.print_findings(out, findings)

@@ -5,17 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from holdfast.cli.output import (
-    Config,
-    Json,
-    Set,
-    console,
-    count_findings,
-    print_findings,
-    print_json,
-    print_table,
-    study_from,
-)
+from holdfast.cli import output
+from holdfast.cli.output import Config, Json, Set
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -53,7 +44,7 @@ def check(
     from holdfast.quality.check import check as check_study
     from holdfast.quality.check_files import write_contract, write_page
 
-    study = study_from(config, overrides)
+    study = output.study_from(config, overrides)
     with progress(silent=json) as listener:
         result = check_study(study, listener=listener)
     written = [
@@ -61,11 +52,11 @@ def check(
         *([write_page(result, html)] if html else []),
     ]
     if json:
-        print_json(result.as_dict() | {"written": [str(path) for path in written]})
+        output.print_json(result.as_dict() | {"written": [str(path) for path in written]})
     else:
-        print_check(console(), result)
+        print_check(output.console(), result)
         for path in written:
-            console().print(f"Written: {path}")
+            output.console().print(f"Written: {path}")
     if not result.passed:
         raise typer.Exit(2)
 
@@ -82,9 +73,10 @@ def print_check(out: "Console", result: "Check") -> None:
     values = result.as_dict()
     fit = "fit to use" if result.passed else "not fit to use"
     out.print()
-    out.print(Text.assemble((result.study, "bold"), f": {fit}; {count_findings(result.findings)}."))
+    counts = output.count_findings(values["findings"])
+    out.print(Text.assemble((result.study, "bold"), f": {fit}; {counts}."))
     out.print()
-    print_table(out, data_tables.input_rows(values["rows"]))
+    output.print_table(out, data_tables.input_rows(values["rows"]))
     for topic in result.topics:
         out.print(Text(topic.title, "bold"))
         for sentence in topic.sentences:
@@ -92,9 +84,9 @@ def print_check(out: "Console", result: "Check") -> None:
         out.print()
         if topic.table is not None and topic.name in TOPICS_WITH_ROWS:
             rows = topic.table.head(TOPICS_WITH_ROWS[topic.name] or topic.table.height)
-            print_table(out, make_table("", rows), width=WIDE)
-    print_table(out, data_tables.gate(values["sufficiency"]["counts"]))
-    print_table(out, data_tables.violations(values), width=WIDE)
-    print_findings(out, result.findings)
+            output.print_table(out, make_table("", rows), width=WIDE)
+    output.print_table(out, data_tables.gate(values["sufficiency"]["counts"]))
+    output.print_table(out, data_tables.violations(values), width=WIDE)
+    output.print_findings(out, values["findings"])
     for failure in result.failures:
         out.print(Text.assemble(("\nNot fit: ", "bold red"), failure))

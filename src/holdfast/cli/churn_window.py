@@ -2,16 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from holdfast.cli.output import (
-    Config,
-    Json,
-    Set,
-    console,
-    print_findings,
-    print_json,
-    print_table,
-    study_from,
-)
+from holdfast.cli import output
+from holdfast.cli.output import Config, Json, Set
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,13 +20,13 @@ def churn_window(
     from holdfast.cli.progress_display import progress
     from holdfast.quality.churn_window import churn_window as find_window
 
-    study = study_from(config, overrides)
+    study = output.study_from(config, overrides)
     with progress(silent=json) as listener:
         window = find_window(study, listener=listener)
     if json:
-        print_json(window.as_dict())
+        output.print_json(window.as_dict())
     else:
-        print_churn_window(console(), window)
+        print_churn_window(output.console(), window)
 
 
 def print_churn_window(out: "Console", window: "ChurnWindow") -> None:
@@ -46,8 +38,8 @@ def print_churn_window(out: "Console", window: "ChurnWindow") -> None:
     out.print(f"\n{churn(values)}\n")
     out.print(_draw(window))
     for table in churn_window_tables(values).values():
-        print_table(out, table)
-    print_findings(out, window.findings)
+        output.print_table(out, table)
+    output.print_findings(out, values["findings"])
 
 
 def _draw(window: "ChurnWindow") -> str:

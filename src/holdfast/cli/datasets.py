@@ -19,18 +19,7 @@ def list_datasets(json: Json = False) -> None:
     """List the data sets, their size, licence and source."""
     from holdfast.io.datasets import catalogue
 
-    keys = (
-        "name",
-        "title",
-        "kind",
-        "rows",
-        "customers",
-        "provider",
-        "page",
-        "licence",
-        "citation",
-        "by_hand",
-    )
+    keys = "name title kind rows customers provider page licence citation by_hand".split()
     rows = [{key: getattr(dataset, key) for key in keys} for dataset in catalogue()]
     if json:
         print_json(rows)
@@ -62,10 +51,10 @@ def fetch(
     json: Json = False,
 ) -> None:
     """Download a data set and check it against known counts and totals."""
-    from holdfast.cli.progress_display import download
+    from holdfast.cli.progress_display import bar
     from holdfast.io.datasets import fetch as fetch_dataset
 
-    with download(name, silent=json) as on_progress:
+    with bar(name, in_bytes=True, silent=json) as on_progress:
         found = fetch_dataset(name, to, base_url=mirror, on_progress=on_progress)
     facts = {
         "path": str(found.path),

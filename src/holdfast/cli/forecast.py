@@ -5,16 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from holdfast.cli.output import (
-    Config,
-    Json,
-    RunOption,
-    console,
-    print_json,
-    print_table,
-    registry_of,
-    study_from,
-)
+from holdfast.cli import output
+from holdfast.cli.output import Config, Json, RunOption
 
 if TYPE_CHECKING:
     import polars as pl
@@ -41,7 +33,7 @@ def forecast(
     """
     from holdfast.errors import NotEnoughData
 
-    study, run = study_from(config, None), registry_of(config).open(run_id)
+    study, run = output.study_from(config, None), output.registry_of(config).open(run_id)
     table = run.table("forecast") if "tables/forecast.parquet" in run.manifest["files"] else None
     if table is None or table.is_empty():
         raise NotEnoughData(
@@ -59,7 +51,7 @@ def forecast(
             drawing("forecast", revenue_forecast(company, past, currency=study.currency)).png()
         )
     if json:
-        print_json(
+        output.print_json(
             {
                 "run_id": run.run_id,
                 "currency": study.currency,
@@ -68,12 +60,12 @@ def forecast(
             }
         )
         return
-    out = console()
+    out = output.console()
     if by == "company":
-        print_table(out, _horizons(run.summary["forecast"], study.currency))
+        output.print_table(out, _horizons(run.summary["forecast"], study.currency))
     for (name,), rows in chosen.group_by("group", maintain_order=True):
         whose = "All customers" if by == "company" else str(name)
-        print_table(out, _weeks(whose, rows, study.currency))
+        output.print_table(out, _weeks(whose, rows, study.currency))
 
 
 def _horizons(totals: dict[str, Any], currency: str) -> "Table":

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +15,6 @@ from holdfast.findings import SEVERITIES
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from holdfast.findings import Finding
     from holdfast.io.runs import Registry
     from holdfast.report.table_format import Table
     from holdfast.study import Study
@@ -74,15 +73,10 @@ def print_table(out: "Console", table: "Table", *, width: int | None = None) -> 
         out.print()
 
 
-def print_findings(
-    out: "Console", findings: Iterable["Finding"], acknowledged: Collection[str] = ()
-) -> None:
-    """Print each finding: what was seen, then its name, what it means and what to do."""
-    print_finding_values(out, [each.with_acknowledgement(acknowledged) for each in findings])
-
-
-def print_finding_values(out: "Console", findings: Iterable[Mapping[str, Any]]) -> None:
-    """The same of findings as a run's summary holds them."""
+def print_findings(out: "Console", findings: Iterable[Mapping[str, Any]]) -> None:
+    """Print findings from their plain values: what was seen, then the name, what it means and what
+    to do.
+    """
     from rich.text import Text
 
     for each in findings:
@@ -93,21 +87,17 @@ def print_finding_values(out: "Console", findings: Iterable[Mapping[str, Any]]) 
         out.print(Text(f"  {each['name']}: {each['meaning']} {fix}", style="dim"))
 
 
-def count_findings(findings: Sequence["Finding"]) -> str:
+def count_findings(findings: Iterable[Mapping[str, Any]]) -> str:
     """How many findings there are of each severity, the gravest first.
 
-    >>> from holdfast.findings import Finding
-    >>> count_findings([Finding.note("a-name", evidence="", meaning="", fix="")] * 2)
-    '2 notes'
+    >>> count_findings([{"severity": "note"}, {"severity": "fatal"}, {"severity": "note"}])
+    '1 fatal, 2 notes'
     """
-    counts = Counter(each.severity for each in findings)
-    plural = {"fatal": "fatal", "warning": "warnings", "note": "notes"}
-    words = (
-        f"{counts[severity]} {severity if counts[severity] == 1 else plural[severity]}"
-        for severity in SEVERITIES
-        if counts[severity]
-    )
-    return ", ".join(words) or "nothing found"
+    counts = Counter(each["severity"] for each in findings)
+    several = {"warning": "warnings", "note": "notes"}
+    words = {name: name if counts[name] == 1 else several.get(name, name) for name in SEVERITIES}
+    parts = (f"{counts[name]} {word}" for name, word in words.items() if counts[name])
+    return ", ".join(parts) or "nothing found"
 
 
 def print_error(error: HoldfastError) -> None:

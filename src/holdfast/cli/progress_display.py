@@ -6,15 +6,7 @@ from time import perf_counter
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
+from rich.progress import DownloadColumn, MofNCompleteColumn, Progress
 from rich.spinner import Spinner
 from rich.text import Text
 
@@ -78,29 +70,12 @@ def progress(*, silent: bool) -> Iterator[Listener]:
 
 
 @contextmanager
-def download(name: str, *, silent: bool) -> Iterator[Callable[[int, int | None], None]]:
-    """A bar of bytes."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), disable=silent, transient=True) as bar:
-        task = bar.add_task(name, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-@contextmanager
-def counting(what: str, *, total: int, silent: bool) -> Iterator[Callable[[int], None]]:
-    """A bar of things made so far."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), disable=silent, transient=True) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda done: bar.update(task, completed=done)
+def bar(
+    what: str, *, total: int | None = None, in_bytes: bool = False, silent: bool
+) -> Iterator[Callable[..., None]]:
+    """A bar that fills as the callback is told how much is done, and of how much."""
+    amount = DownloadColumn() if in_bytes else MofNCompleteColumn()
+    columns = (*Progress.get_default_columns(), amount)
+    with Progress(*columns, console=Console(stderr=True), disable=silent, transient=True) as shown:
+        task = shown.add_task(what, total=total)
+        yield lambda done, of=total: shown.update(task, completed=done, total=of)

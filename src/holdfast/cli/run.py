@@ -4,16 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from holdfast.cli.output import (
-    Config,
-    Json,
-    Set,
-    console,
-    print_finding_values,
-    print_json,
-    print_table,
-    study_from,
-)
+from holdfast.cli import output
+from holdfast.cli.output import Config, Json, Set
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,14 +24,14 @@ def run(
     from holdfast.cli.progress_display import progress
     from holdfast.runs.run import run as run_study
 
-    study = study_from(config, overrides)
+    study = output.study_from(config, overrides)
     with progress(silent=json) as listener:
         published = run_study(study, listener=listener, promote=promote)
     if json:
         places = {"path": str(published.path.resolve()), "report": str(published.report.resolve())}
-        print_json(published.summary | places)
+        output.print_json(published.summary | places)
     else:
-        print_summary(console(), published, study)
+        print_summary(output.console(), published, study)
 
 
 def print_summary(out: "Console", run: "Run", study: "Study") -> None:
@@ -57,12 +49,12 @@ def print_summary(out: "Console", run: "Run", study: "Study") -> None:
         out.print(f"{label:<20}{text}")
     out.print()
     names = f"segment customers {'average_ltv total_ltv' if knows_value else ''}"
-    print_table(out, make_table("", summary["segments"], names, currency=currency))
+    output.print_table(out, make_table("", summary["segments"], names, currency=currency))
     for reason in summary["top_reasons"]:
         out.print(f"[dim]{reason['task']:<6}[/dim] {reason['sentence']}")
     out.print()
-    print_table(out, proof(summary, currency=currency))
-    print_finding_values(out, summary["findings"])
+    output.print_table(out, proof(summary, currency=currency))
+    output.print_findings(out, summary["findings"])
     out.print(f"\nReport: {run.report}")
 
 

@@ -36,7 +36,7 @@ def simulate(
     """Write a simulated shop: orders, events, customers, randomised campaigns, the truth, and a
     study over them.
     """
-    from holdfast.cli.progress_display import counting
+    from holdfast.cli.progress_display import bar
     from holdfast.setup.simulate import Destination, simulate_to
     from holdfast.synthetic import Shop
 
@@ -44,7 +44,7 @@ def simulate(
     shop = replace(
         Shop(n_customers=customers, n_days=days, seed=seed), **_numbers(overrides, names)
     )
-    with counting("customers", total=customers, silent=json) as on_progress:
+    with bar("customers", total=customers, silent=json) as on_progress:
         target = Destination(postgres, schema) if postgres else None
         written = simulate_to(directory, shop, postgres=target, on_progress=on_progress)
     if json:

@@ -7,36 +7,18 @@ import polars as pl
 from holdfast.evaluation.evidence import CHAMPION, INTERVAL, MEDIAN
 
 TENTHS = pl.Schema(
-    {
-        "cutoff_day": pl.Int32(),
-        "tenth": pl.Int32(),
-        "customers": pl.Int64(),
-        "predicted": pl.Float64(),
-        "actual": pl.Float64(),
-        "baseline": pl.Float64(),
-        "idle": pl.Float64(),
-        "held_80": pl.Float64(),
-        "width_80": pl.Float64(),
-    }
+    {"cutoff_day": pl.Int32(), "tenth": pl.Int32(), "customers": pl.Int64()}
+    | dict.fromkeys(
+        ("predicted", "actual", "baseline", "idle", "held_80", "width_80"), pl.Float64()
+    )
+)
+_BESIDE_NAIVE = ("roc_auc", "brier", "wape", "spearman", "total_ratio")
+_FIGURES = (
+    *(f"{whose}{metric}" for metric in _BESIDE_NAIVE for whose in ("", "naive_")),
+    *("median_wape", "coverage_80", "coverage_95"),
 )
 HORIZONS_PROVED = pl.Schema(
-    {
-        "horizon_days": pl.Int32(),
-        "cutoff_day": pl.Int32(),
-        "roc_auc": pl.Float64(),
-        "naive_roc_auc": pl.Float64(),
-        "brier": pl.Float64(),
-        "naive_brier": pl.Float64(),
-        "wape": pl.Float64(),
-        "naive_wape": pl.Float64(),
-        "spearman": pl.Float64(),
-        "naive_spearman": pl.Float64(),
-        "total_ratio": pl.Float64(),
-        "naive_total_ratio": pl.Float64(),
-        "median_wape": pl.Float64(),
-        "coverage_80": pl.Float64(),
-        "coverage_95": pl.Float64(),
-    }
+    {"horizon_days": pl.Int32(), "cutoff_day": pl.Int32()} | dict.fromkeys(_FIGURES, pl.Float64())
 )
 _LOW, _HIGH = "revenue_low_80", "revenue_high_80"
 
@@ -94,9 +76,7 @@ def by_horizon(horizon_evidence: pl.DataFrame) -> pl.DataFrame:
         pl.col("value").fill_nan(None), name=whose + pl.col("metric")
     )
     wanted = [
-        pl.col("value").filter(pl.col("name") == name).first().alias(name)
-        for name in HORIZONS_PROVED.names()
-        if name not in ("horizon_days", "cutoff_day")
+        pl.col("value").filter(pl.col("name") == name).first().alias(name) for name in _FIGURES
     ]
     return (
         named.group_by("horizon_days", "cutoff_day").agg(wanted).sort("horizon_days", "cutoff_day")

@@ -2,7 +2,7 @@
 the terminal.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import polars as pl
@@ -106,14 +106,14 @@ def _beside_naive(task: str, metric: str) -> Col:
     return Col(name, heading, described.unit, f"{{{name}}} ({{naive {name}}})")
 
 
-def audit(report: Report) -> Table:
-    """Every question of the audit with its answer."""
+def audit_answers(suspicions: Iterable[Mapping[str, Any]]) -> Table:
+    """Every question of an audit with its answer, from the audit's plain values."""
     rows = [
         {
             "question": row["question"],
             "answer": [name.replace("-", " ") for name in row["found"]] or "nothing found",
         }
-        for row in (report.summary.get("audit") or {}).get("suspicions", [])
+        for row in suspicions
     ]
     return make_table("What the audit asked", rows)
 
