@@ -65,12 +65,11 @@ class BatchItem(TypedDict):
 class ProblemError(HoldfastError):
     """The API refused; `status`, `problem`, `fix` and `request_id` say why and what to do."""
 
-    def __init__(self, told: Mapping[str, Any]) -> None:
-        super().__init__(
-            str(told.get("detail", told)), fix=str(told.get("fix", "")), **told.get("parts", {})
-        )
-        self.status = int(told.get("status", 0))
-        self.request_id = str(told.get("request_id", ""))
+    def __init__(self, problem: Mapping[str, Any]) -> None:
+        what, fix = str(problem.get("detail", problem)), str(problem.get("fix", ""))
+        super().__init__(what, fix=fix, **problem.get("parts", {}))
+        self.status = int(problem.get("status", 0))
+        self.request_id = str(problem.get("request_id", ""))
 
 
 class Client:
@@ -107,12 +106,8 @@ class Client:
         self, customer_id: str, *, reasons: bool = False, horizons: bool = False
     ) -> Prediction:
         """One customer of the run."""
-        return cast(
-            Prediction,
-            self._get(
-                f"/predict/{_name(customer_id)}", **_flags(reasons=reasons, horizons=horizons)
-            ),
-        )
+        path = f"/predict/{_quote(customer_id)}"
+        return cast(Prediction, self._get(path, **_flags(reasons=reasons, horizons=horizons)))
 
     def predict_features(
         self, features: Mapping[str, Any], *, reasons: bool = False, horizons: bool = False
@@ -139,14 +134,13 @@ class Client:
         self, customers: Sequence[Mapping[str, Any]], *, horizons: bool = False
     ) -> list[BatchItem]:
         """Up to 1,000 customers by features; each has an answer or an error."""
-        told = self._post(
-            "/predict/batch", {"customers": list(customers)}, params=_flags(horizons=horizons)
-        )
-        return cast(list[BatchItem], told["answers"])
+        body = {"customers": list(customers)}
+        answer = self._post("/predict/batch", body, params=_flags(horizons=horizons))
+        return cast(list[BatchItem], answer["answers"])
 
     def customer(self, customer_id: str) -> JSON:
         """Everything about one customer."""
-        return self._get(f"/customers/{_name(customer_id)}")
+        return self._get(f"/customers/{_quote(customer_id)}")
 
     def customers(self, **query: Any) -> Iterator[JSON]:
         """Every customer that the query (segment, tier, risk, min_value, text, sort, ...) asks for,
@@ -189,7 +183,7 @@ class Client:
     def promote(self, run_id: str, *, idempotency_key: str | None = None) -> str:
         """Make a run the champion; returns its id."""
         return str(
-            self._post(f"/runs/{_name(run_id)}/promote", None, token=idempotency_key)["champion"]
+            self._post(f"/runs/{_quote(run_id)}/promote", None, token=idempotency_key)["champion"]
         )
 
     def rollback(self, *, idempotency_key: str | None = None) -> str:
@@ -201,13 +195,13 @@ class Client:
         return self._get("/ready")
 
     def _get(self, path: str, **params: Any) -> JSON:
-        return _told(self._http.get(path, params=params))
+        return _read(self._http.get(path, params=params))
 
     def _post(
         self, path: str, body: JSON | None, *, params: JSON | None = None, token: str | None = None
     ) -> JSON:
         headers = {"Idempotency-Key": token} if token else {}
-        return _told(self._http.post(path, json=body, params=params, headers=headers))
+        return _read(self._http.post(path, json=body, params=params, headers=headers))
 
     def close(self) -> None:
         """Close the connections."""
@@ -225,15 +219,15 @@ class Client:
         self.close()
 
 
-def _flags(**asked: bool) -> JSON:
-    return {name: "true" for name, value in asked.items() if value}
+def _flags(**flags: bool) -> JSON:
+    return {name: "true" for name, value in flags.items() if value}
 
 
-def _name(text: str) -> str:
+def _quote(text: str) -> str:
     return quote(text, safe="")
 
 
-def _told(response: "httpx.Response") -> JSON:
+def _read(response: "httpx.Response") -> JSON:
     if response.is_success:
         return cast(JSON, response.json())
     try:

@@ -58,7 +58,9 @@ def answer_features(request: RequestContext) -> bytes:
         The body is no customer, or lacks something.
     """
     customer_id, columns = split_name(request, parse_json(request.body))
-    return encode(score_features(request, customer_id, request.run().scorer.read_features(columns)))
+    return encode(
+        score_features(request, customer_id, request.run().scorer.prepare_features(columns))
+    )
 
 
 def score_features(

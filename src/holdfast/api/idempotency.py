@@ -59,18 +59,18 @@ class Idempotency:
             / f"{hashlib.sha256(json.dumps([holder, token]).encode()).hexdigest()}.json"
         )
         self._forget(path)
-        asked = hashlib.sha256(request.encode()).hexdigest()
+        digest = hashlib.sha256(request.encode()).hexdigest()
         try:
             path.touch(exist_ok=False)
         except FileExistsError:
-            return _read_answer(path, asked)
+            return _read_answer(path, digest)
         try:
             status, body = change()
         except BaseException:
             # What failed may be tried again under the same token.
             path.unlink(missing_ok=True)
             raise
-        _write(path, {"asked": asked, "status": status, "body": body})
+        _write(path, {"request": digest, "status": status, "body": body})
         return status, body
 
     def _forget(self, path: Path) -> None:
@@ -87,23 +87,20 @@ class Idempotency:
                 old.unlink(missing_ok=True)
 
 
-def _read_answer(path: Path, asked: str) -> Answer:
+def _read_answer(path: Path, digest: str) -> Answer:
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        text = ""
-    if not text:
+        answer = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
         raise Refused(
             409,
             "a request with this Idempotency-Key is still at work",
             fix="wait, then send it again",
-        )
-    known = json.loads(text)
-    if known["asked"] != asked:
+        ) from None
+    if answer["request"] != digest:
         raise Refused(
             422, "this Idempotency-Key was used for another request", fix="send a new key"
         )
-    return known["status"], known["body"]
+    return answer["status"], answer["body"]
 
 
 def _write(path: Path, value: dict[str, Any]) -> None:

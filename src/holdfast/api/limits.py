@@ -51,13 +51,13 @@ def read_rate(rate: str, *, workers: int = 1) -> RateLimitItem:
         It is no rate, or too small a one to give each worker a share.
     """
     try:
-        told = parse(rate)
+        limit = parse(rate)
     except ValueError:
         raise InputError(
             f"{rate!r} is no rate", fix='write it as "100/second" or "6000/minute"'
         ) from None
-    if told.amount < workers:
+    if limit.amount < workers:
         raise InputError(
-            f"{told} leaves nothing to each of {workers} workers", fix=f"give at least {workers}"
+            f"{limit} leaves nothing to each of {workers} workers", fix=f"give at least {workers}"
         )
-    return told
+    return limit

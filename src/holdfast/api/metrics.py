@@ -27,18 +27,18 @@ class Metrics:
 
     def __init__(self, store: Store) -> None:
         self._registry = CollectorRegistry()
-        own: dict[str, Any] = {"registry": self._registry}
+        here: dict[str, Any] = {"registry": self._registry}
         self._latency = Histogram(
-            "holdfast_request_seconds", "Time to answer", ["route"], buckets=_SECONDS, **own
+            "holdfast_request_seconds", "Time to answer", ["route"], buckets=_SECONDS, **here
         )
         self._answers = Counter(
-            "holdfast_answers", "Answers by route and status", ["route", "status"], **own
+            "holdfast_answers", "Answers by route and status", ["route", "status"], **here
         )
         self._scores = Histogram(
             "holdfast_answered_churn_probability",
             "Churn probabilities answered",
             buckets=_SHARES,
-            **own,
+            **here,
         )
         self._store = store
         # A labelled child is looked up under a lock; the few there are, are kept.

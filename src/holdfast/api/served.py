@@ -96,16 +96,16 @@ class Served:
         """Null these figures where nobody's revenue is estimated: 0 would be read as an
         estimate.
         """
-        unknown = (
-            [name for name in figures if name in page.columns] if self.answers.no_value else []
-        )
-        return page.with_columns(pl.lit(None, page.schema[name]).alias(name) for name in unknown)
+        if not self.answers.no_value:
+            return page
+        schema = page.schema
+        return page.with_columns(pl.lit(None, schema[n]).alias(n) for n in figures if n in schema)
 
     @cached_property
     def sparse(self) -> list[str]:
         """Every 128th customer: the first steps of a search without touching the file."""
-        found: list[str] = self.frame["customer_id"].gather_every(_STRIDE).to_list()
-        return found
+        names: list[str] = self.frame["customer_id"].gather_every(_STRIDE).to_list()
+        return names
 
     @cached_property
     def _columns(self) -> list[str]:

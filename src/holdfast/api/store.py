@@ -90,15 +90,14 @@ class Store:
         if self.current is None:
             return
         run = Run(self.registry.folder / self.current.run_id, self.current.run.manifest)
-        found = _files(run)
+        files, published = _stat_files(run), run.manifest["files"]
         if self._inspected is None or self._inspected[0] != run.run_id:
-            self._inspected = run.run_id, found
-        known = run.manifest["files"]
+            self._inspected = run.run_id, files
         altered = [
             name
-            for name, (size, _) in found.items()
-            if found[name] != self._inspected[1][name]
-            or (name in known and size != known[name]["bytes"])
+            for name, (size, _) in files.items()
+            if files[name] != self._inspected[1][name]
+            or (name in published and size != published[name]["bytes"])
         ]
         self._altered = (
             f"{altered[0]} of run {run.run_id} is gone or was changed; its checked copy is served"
@@ -129,13 +128,13 @@ def _signature(path: Path) -> object:
     return stat.st_mtime_ns, stat.st_ino
 
 
-def _files(run: Run) -> dict[str, tuple[int, int]]:
+def _stat_files(run: Run) -> dict[str, tuple[int, int]]:
     """Size and time of change of each published file; -1 where it is not there."""
-    found = {}
+    files = {}
     for name in (MANIFEST, *run.manifest["files"]):
         try:
             stat = (run.path / name).stat()
-            found[name] = stat.st_size, stat.st_mtime_ns
+            files[name] = stat.st_size, stat.st_mtime_ns
         except OSError:
-            found[name] = -1, -1
-    return found
+            files[name] = -1, -1
+    return files

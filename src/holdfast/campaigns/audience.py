@@ -156,10 +156,10 @@ def _candidates(
 
 def _most(rule: Rule) -> int:
     """How many may be contacted."""
-    affordable = (
-        [int(rule.budget // rule.cost)] if rule.budget is not None and rule.cost > 0 else []
-    )
-    return min([*affordable, *([rule.at_most] if rule.at_most is not None else [])], default=2**62)
+    limits = [2**62 if rule.at_most is None else rule.at_most]
+    if rule.budget is not None and rule.cost > 0:
+        limits.append(int(rule.budget // rule.cost))
+    return min(limits)
 
 
 def _figures(customers: pl.DataFrame, rule: Rule, study: Study) -> dict[str, Any]:
@@ -181,12 +181,12 @@ def resting(project: Path, *, day: int, rest_days: int) -> list[str]:
     """Customers of the audiences that were given away in the last so many days before `day`."""
     if not rest_days:
         return []
-    found = [
+    audiences = [
         pl.read_parquet(project / FOLDER / f"{entry['export_id']}.parquet", columns=["customer_id"])
         for entry in jsonl.entries(project / JOURNAL)
         if entry["day"] > day - rest_days
     ]
-    return pl.concat(found)["customer_id"].unique().sort().to_list() if found else []
+    return pl.concat(audiences)["customer_id"].unique().sort().to_list() if audiences else []
 
 
 def record_export(audience: Audience, project: Path, *, at: datetime, how: str) -> str:
@@ -226,13 +226,11 @@ def record_export(audience: Audience, project: Path, *, at: datetime, how: str) 
         "at": f"{at:%Y-%m-%dT%H:%M:%SZ}",
         "day": day_of(at.date()),
         "how": how,
-    }
-    told = {
         "run_id": audience.run_id,
         "rule": asdict(audience.rule),
         "figures": dict(audience.figures),
     }
-    jsonl.append(project / JOURNAL, entry | told)
+    jsonl.append(project / JOURNAL, entry)
     return export_id
 
 

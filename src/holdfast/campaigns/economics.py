@@ -39,8 +39,9 @@ def recovery(
 
     Examples
     --------
-    >>> found = pl.DataFrame({"segment": ["Vulnerable"], "customers": [10], "total_ltv": [1000.0]})
-    >>> recovery(found, {"Vulnerable": study.Recovery(cost=25, rate=0.35)}).row(0)[4:]
+    >>> row = {"segment": "Vulnerable", "customers": 10, "total_ltv": 1000.0}
+    >>> terms = {"Vulnerable": study.Recovery(cost=25, rate=0.35)}
+    >>> recovery(pl.DataFrame([row]), terms).row(0)[4:]
     (250.0, 350.0, 100.0, 40.0, 0.25, 'assumed')
     """
     assumed = pl.DataFrame(
@@ -61,17 +62,17 @@ def recovery(
         )
         .with_columns(net=pl.col("recovered") - pl.col("invested"))
         .with_columns(
-            roi_percent=_known(
+            roi_percent=_defined(
                 100 * pl.col("net") / pl.col("invested"), where=pl.col("invested") > 0
             ),
-            break_even_rate=_known(pl.col("invested") / value, where=value > 0),
+            break_even_rate=_defined(pl.col("invested") / value, where=value > 0),
             uplift_source=pl.lit("assumed"),
         )
     )
     return tables.RECOVERY.check(plan.select(tables.RECOVERY.schema.names()))
 
 
-def _known(ratio: pl.Expr, *, where: pl.Expr) -> pl.Expr:
+def _defined(ratio: pl.Expr, *, where: pl.Expr) -> pl.Expr:
     """The ratio; null where it is not defined, or beyond what a number can hold."""
     return pl.when(where & ratio.is_finite()).then(ratio)
 
@@ -83,12 +84,11 @@ def totals(plan: pl.DataFrame) -> dict[str, float | None]:
     """
     invested, recovered = (float(sum(plan[column])) for column in ("invested", "recovered"))
     roi_percent = 100 * (recovered - invested) / invested if invested > 0 else math.inf
-    known = roi_percent if math.isfinite(roi_percent) else None
     return {
         "invested": invested,
         "recovered": recovered,
         "net": recovered - invested,
-        "roi_percent": known,
+        "roi_percent": roi_percent if math.isfinite(roi_percent) else None,
     }
 
 

@@ -125,13 +125,13 @@ class OnlineHistory:
         return built
 
     def _attributes(self, given: Row, notes: list[str]) -> dict[str, Any]:
-        known = self.study.customers.attributes if self.study.customers else []
+        names = self.study.customers.attributes if self.study.customers else []
         for name in given:
-            if name not in known:
-                raise DataError(f"there is no attribute '{name}'", fix=nearest(name, known))
-        if missing := [name for name in known if name not in given]:
+            if name not in names:
+                raise DataError(f"there is no attribute '{name}'", fix=nearest(name, names))
+        if missing := [name for name in names if name not in given]:
             notes.append(f"not given and taken as unknown: {', '.join(missing)}")
-        return {name: given.get(name) for name in known}
+        return {name: given.get(name) for name in names}
 
     def _activity(self, history: RawHistory, notes: list[str]) -> pl.DataFrame:
         days: dict[int, dict[str, int]] = defaultdict(lambda: dict.fromkeys(_SUMMED, 0))

@@ -84,7 +84,7 @@ def predict_features(run: Run, raw: Mapping[str, Any]) -> dict[str, Any]:
     name = scorer.study.snapshot.columns.customer_id if scorer.study.snapshot else "customer_id"
     customer_id = str(raw.get(name, raw.get("customer_id", "new")))
     beside = (name, "customer_id", "cutoff_day")
-    given = scorer.read_features({key: value for key, value in raw.items() if key not in beside})
+    given = scorer.prepare_features({key: value for key, value in raw.items() if key not in beside})
     answer = Answers(run, scorer.study).answer_now(customer_id, scorer.score(given.values))
     reasons = scorer.reasons(given.values)
     return {**answer, "reasons": reasons, "warnings": list(given.notes)}

@@ -99,9 +99,9 @@ class Scorer:
         }
         signals = (signal.name for signal in self.rule.signals)
         predicted_first = ("churn_probability", *OUTCOMES)
-        asked = [name for model in self.models.values() for name in model.columns]
-        asked += [name for name in signals if name not in predicted_first]
-        self.needed = [n for n in dict.fromkeys([*asked, *sorted(read)]) if n in self.kinds]
+        columns = [name for model in self.models.values() for name in model.columns]
+        columns += [name for name in signals if name not in predicted_first]
+        self.needed = [n for n in dict.fromkeys([*columns, *sorted(read)]) if n in self.kinds]
 
     def warm(self, values: Mapping[str, Any]) -> None:
         """Score a customer of the run once: LightGBM and the query of features are prepared now,
@@ -135,7 +135,7 @@ class Scorer:
         """What looks beyond the tasks' own horizons; None where the run has nothing of the kind."""
         return load_fitted(self.run, self.models)
 
-    def read_features(self, raw: Mapping[str, Any]) -> Features:
+    def prepare_features(self, raw: Mapping[str, Any]) -> Features:
         """Check one customer's columns, add the derived ones and say what looks like a slip.
 
         Raises

@@ -96,7 +96,7 @@ def predict(
     if isinstance(body, dict) and "orders" in body:
         return reply(_score_history(request, body, reasons=reasons, horizons=horizons))
     customer_id, columns = fast_path.split_name(request, body)
-    features = request.run().scorer.read_features(columns)
+    features = request.run().scorer.prepare_features(columns)
     return reply(
         fast_path.score_features(request, customer_id, features, reasons=reasons, horizons=horizons)
     )
