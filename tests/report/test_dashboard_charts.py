@@ -9,7 +9,7 @@ import pytest
 
 from holdfast import tables
 from holdfast.report import charts
-from holdfast.report.charts.cohorts import cumulative_value
+from holdfast.report.chart_data import cumulative_value
 from holdfast.report.report_data import Report
 from holdfast.report.theme import in_dark
 

@@ -2,14 +2,12 @@
 
 from collections.abc import Callable
 
-import numpy as np
 import polars as pl
 import pytest
 
 from holdfast import metrics, tables
 from holdfast.evaluation.evidence import DIFFERENCE, INTERVAL, MEDIAN
 from holdfast.report import ranking_curves
-from holdfast.report.charts.ranking import standings
 from holdfast.report.report_data import Report
 from holdfast.study import ALGORITHMS
 
@@ -39,7 +37,7 @@ def test_a_perfect_order_finds_every_leaver_first(proved: Proved) -> None:
     steps = ranking_curves.cumulative(
         proved([True, False, False, False], [0.9, 0.3, 0.2, 0.1], [0.0] * 4, [0.0] * 4)
     )
-    assert ranking_curves.caught(ranking_curves.gains(steps), 0.25) == (1.0, None)
+    assert ranking_curves.capture_at(ranking_curves.gains(steps), 0.25) == (1.0, None)
     assert ranking_curves.ranking(steps)["area"].to_list() == [1.0]
     assert ranking_curves.roc(steps).filter(pl.col("y") == 1.0)["x"].min() == pytest.approx(0.0)
 
@@ -49,12 +47,12 @@ def test_equal_predictions_find_in_proportion(proved: Proved) -> None:
         proved([True, False, True, False], [0.5] * 4, [6.0, 1, 2, 1], [9.0, 8, 7, 6])
     )
     gains = ranking_curves.gains(steps)
-    assert ranking_curves.caught(gains.filter(pl.col("task") == "churn"), 0.3)[0] == pytest.approx(
-        0.3
-    )
-    assert ranking_curves.caught(gains.filter(pl.col("task") == "value"), 0.25)[0] == pytest.approx(
-        0.6
-    )
+    assert ranking_curves.capture_at(gains.filter(pl.col("task") == "churn"), 0.3)[
+        0
+    ] == pytest.approx(0.3)
+    assert ranking_curves.capture_at(gains.filter(pl.col("task") == "value"), 0.25)[
+        0
+    ] == pytest.approx(0.6)
 
 
 def test_gains_of_several_cutoffs_weigh_each_by_what_it_held(proved: Proved) -> None:
@@ -65,7 +63,7 @@ def test_gains_of_several_cutoffs_weigh_each_by_what_it_held(proved: Proved) -> 
     gains = ranking_curves.gains(ranking_curves.cumulative(pl.concat([one, two]))).filter(
         pl.col("task") == "value"
     )
-    assert ranking_curves.caught(gains, 0.5)[0] == pytest.approx((30 + 0) / 100)
+    assert ranking_curves.capture_at(gains, 0.5)[0] == pytest.approx((30 + 0) / 100)
 
 
 def test_an_outcome_that_does_not_vary_draws_nothing(proved: Proved) -> None:
@@ -84,49 +82,6 @@ def test_reliability_has_wilsons_interval(proved: Proved) -> None:
 
 def test_a_probability_of_one_belongs_to_the_last_bin(proved: Proved) -> None:
     assert ranking_curves.reliability(proved([True], [1.0], [0.0], [0.0]))["bin"].to_list() == [9]
-
-
-def test_samples_keep_the_ends_and_are_the_same_each_time() -> None:
-    frame = pl.DataFrame({"x": range(10_000)})
-    some = ranking_curves.evenly(frame, 7)
-    assert (some.height, some["x"][0], some["x"][-1]) == (7, 0, 9999)
-    assert some.equals(ranking_curves.evenly(frame, 7))
-    assert ranking_curves.evenly(frame.head(3), 7).height == 3
-
-
-def test_the_tiers_cover_all_customers_in_order_of_revenue(report: Report) -> None:
-    tiers = ranking_curves.tiers(report.scores)
-    assert tiers["value_tier"].to_list() == ["low", "mid", "high"]
-    assert tiers["from_share"].to_list() == pytest.approx([0, 0.33, 0.67])
-    assert tiers["end"].to_list() == pytest.approx([1 / 3, 2 / 3, 1])
-    at_risk = report.scores.filter(pl.col("segment") == "Losing Customer")
-    assert tiers["risk"][0] == at_risk["risk_score"].min()
-
-
-def test_ways_say_in_which_direction_a_feature_works(report: Report) -> None:
-    churn = ranking_curves.ways(report.contributions, "churn", ["spend_90d", "never"])
-    assert churn["way"].to_list() == ["high values raise the risk", "no single direction"]
-    assert ranking_curves.ways(report.contributions, "value", ["spend_90d"])["way"].to_list() == [
-        "high values lower the value"
-    ]
-
-
-def test_the_swarm_spreads_equal_effects_and_keeps_each_within_its_row(report: Report) -> None:
-    swarm = ranking_curves.swarm(report.contributions, "churn", ["spend_90d", "never"], n=60)
-    assert swarm.group_by("feature").len()["len"].to_list() == [60, 60]
-    assert swarm["offset"].is_between(-1, 1).all()
-    assert swarm.filter(pl.col("feature") == "never")["offset"].n_unique() == 60
-    assert swarm.filter(pl.col("feature") == "never")["fifth"].null_count() == 60
-
-
-def test_the_trend_keeps_customers_of_one_value_together() -> None:
-    points = pl.DataFrame(
-        {"feature": ["f"] * 6, "value": [0.0] * 5 + [1.0], "contribution": [1.0] * 5 + [3.0]}
-    )
-    assert ranking_curves.trend(points).select("value", "contribution", "customers").rows() == [
-        (0.0, 1.0, 5),
-        (1.0, 3.0, 1),
-    ]
 
 
 def test_the_champion_wins_by_the_metrics_own_direction(report: Report) -> None:
@@ -155,17 +110,9 @@ def test_a_difference_a_median_and_an_interval_are_no_models() -> None:
     assert ranking_curves.contests(evidence, ALGORITHMS).select(
         "value", "baseline", "baseline_value"
     ).rows() == [(0.2, "baseline: mean", 0.3)]
-    assert sorted(standings(evidence).select("name", "kind").iter_rows()) == [
+    assert sorted(ranking_curves.standings(evidence).select("name", "kind").iter_rows()) == [
         ("Champion", "champion"),
         ("Mean", "baseline"),
     ]
     alone = evidence.filter(pl.col("model") != "baseline: mean")
     assert ranking_curves.contests(alone, ALGORITHMS).is_empty()
-
-
-def test_an_effect_far_out_does_not_squeeze_the_others() -> None:
-    effects = np.append(np.linspace(-1, 1, 999), 1e6)
-    table = pl.DataFrame({"task": "churn", "feature": "f", "contribution": effects})
-    low, high = ranking_curves.span(table, "churn", ["f"])
-    assert -1.1 < low < -0.9
-    assert 0.9 < high < 1.1

@@ -8,7 +8,7 @@ import pytest
 
 from holdfast.evaluation.totals import range_of
 from holdfast.io.runs import Registry, Run
-from holdfast.report import chart_data
+from holdfast.report import chart_data, ranking_curves
 from holdfast.runs.run_history import moves, run_before, trail
 from holdfast.serving.customer_profile import Profiles
 from holdfast.serving.customer_search import find_customer, find_customers
@@ -204,7 +204,7 @@ def test_deciles_are_of_each_cutoff_and_lift_is_over_everyone() -> None:
     both = pl.concat(
         [one, one.with_columns(cutoff_day=2, churn_probability=pl.col("churn_probability") / 2)]
     )
-    table = chart_data.deciles(both)
+    table = ranking_curves.deciles(both)
     assert table["customers"].to_list() == [4] * 10
     # A tenth of everyone left, and all of them are in the first tenth.
     assert table.select("actual", "lift").row(0) == (1.0, 10.0)

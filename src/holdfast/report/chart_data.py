@@ -1,5 +1,5 @@
-"""The tables behind charts of the whole base: distributions, grids and quartiles, as small for a
-million as for a few.
+"""The tables behind charts of the whole base, by worth, risk and time: as small for a million as
+for a few. Samples are evenly spaced in a sorted order, so that the extremes stay.
 
 Amounts are laid out on an axis of log(1 + amount), on which customers of small and of large value
 can both be seen.
@@ -9,14 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from holdfast import metrics
 from holdfast.segments import RISK_BANDS
-from holdfast.study import SEGMENT_NAMES
+from holdfast.study import AT_RISK_SEGMENTS, SEGMENT_NAMES
 
 Vector = npt.NDArray[np.float64]
-BANDS = ("low", "moderate", "high", "very high")
+BANDS = tuple(level.split(maxsplit=1)[1].lower() for _, level in RISK_BANDS)
 BAND_FROM = tuple(least for least, _ in RISK_BANDS)
-"""Where each band of churn probability begins, as in `segments.churn_level`."""
+"""The bands of churn probability, and where each begins."""
 N_BINS = 40
 _SMOOTH = np.array([1, 2, 3, 2, 1]) / 9
 
@@ -161,45 +160,6 @@ def bands(scores: pl.DataFrame) -> pl.DataFrame:
     return laid.with_columns(share=pl.col("customers") / max(scores.height, 1))
 
 
-def churn_by_cutoff(predictions: pl.DataFrame) -> pl.DataFrame:
-    """Predicted beside actual churn at each past cutoff.
-
-    Columns: cutoff_day, customers, predicted, actual, low, high (Wilson's 95 % interval of the
-    actual share).
-    """
-    known = predictions.select(
-        "cutoff_day", "churn_probability", left=pl.col("churned").cast(pl.Float64)
-    ).drop_nulls()
-    found = known.group_by("cutoff_day").agg(
-        customers=pl.len().cast(pl.Int64),
-        predicted=pl.col("churn_probability").mean(),
-        actual=pl.col("left").mean(),
-    )
-    low, high = metrics.wilson_interval(pl.col("actual"), pl.col("customers"))
-    return found.with_columns(low=low, high=high).sort("cutoff_day")
-
-
-def deciles(predictions: pl.DataFrame) -> pl.DataFrame:
-    """Ten groups of customers, the riskiest first, within each cutoff: what was predicted and what
-    happened.
-
-    Columns: decile (1..10), customers, predicted, actual, lift (actual over the actual share of
-    everyone).
-    """
-    known = predictions.select(
-        "cutoff_day", "churn_probability", left=pl.col("churned").cast(pl.Float64)
-    ).drop_nulls()
-    place = pl.col("churn_probability").rank("ordinal", descending=True).over("cutoff_day")
-    tenth = ((place - 1) * 10 / pl.len().over("cutoff_day")).floor().cast(pl.Int32) + 1
-    found = known.group_by(decile=tenth).agg(
-        customers=pl.len().cast(pl.Int64),
-        predicted=pl.col("churn_probability").mean(),
-        actual=pl.col("left").mean(),
-    )
-    base = known["left"].mean()
-    return found.with_columns(lift=pl.col("actual") / (base or None)).sort("decile")
-
-
 def weeks(days: pl.DataFrame) -> pl.DataFrame:
     """Purchases and revenue of each whole week of the log.
 
@@ -227,3 +187,72 @@ def silent_stretches(days: pl.DataFrame, *, at_least: int = 2) -> pl.DataFrame:
         .drop("run")
         .sort(["days", "first_day"], descending=[True, False])
     )
+
+
+def evenly(frame: pl.DataFrame, n: int) -> pl.DataFrame:
+    """Keep at most `n` rows, evenly spaced, the first and the last among them."""
+    return (
+        frame
+        if frame.height <= n
+        else frame[np.linspace(0, frame.height - 1, n).round().astype(np.int64)]
+    )
+
+
+def quadrant(scores: pl.DataFrame, *, n: int) -> pl.DataFrame:
+    """At most `n` customers, evenly spaced by rising expected revenue, with a `place` on an axis
+    from 0 to 1.
+
+    The axis gives each value tier of `tiers` the same width, however many customers it has, and
+    orders them in it.
+    """
+    order = np.argsort(scores["expected_revenue"].to_numpy(), kind="stable")
+    shares = evenly(
+        pl.DataFrame(
+            {"at": order, "share": (np.arange(scores.height) + 0.5) / max(1, scores.height)}
+        ),
+        n,
+    )
+    inside = (
+        (pl.col("share") - pl.col("from_share")) / (pl.col("to_share") - pl.col("from_share"))
+    ).clip(0, 1)
+    some = scores[shares["at"]].with_columns(shares["share"])
+    return some.join(tiers(scores), on="value_tier", maintain_order="left").with_columns(
+        place=pl.col("start") + inside * (pl.col("end") - pl.col("start"))
+    )
+
+
+def tiers(scores: pl.DataFrame) -> pl.DataFrame:
+    """The value tiers, lowest first: how many customers, from which revenue, and from which score
+    their risk is high.
+
+    Columns: value_tier, customers, from_revenue, to_revenue, risk (null where nobody is at risk),
+    from_share and to_share (of all customers in order of revenue, 0..1), start and end (on the axis
+    of `quadrant`, 0..1).
+    """
+    at_risk = pl.col("segment").is_in(AT_RISK_SEGMENTS)
+    return (
+        scores.group_by("value_tier")
+        .agg(
+            customers=pl.len(),
+            from_revenue=pl.col("expected_revenue").min(),
+            to_revenue=pl.col("expected_revenue").max(),
+            risk=pl.col("risk_score").filter(at_risk).min(),
+        )
+        .sort("from_revenue", "to_revenue")
+        .with_columns(
+            to_share=pl.col("customers").cum_sum() / pl.col("customers").sum(),
+            start=pl.int_range(pl.len()) / pl.len(),
+            end=pl.int_range(1, pl.len() + 1) / pl.len(),
+        )
+        .with_columns(from_share=pl.col("to_share").shift(1, fill_value=0.0))
+    )
+
+
+def cumulative_value(cohorts: pl.DataFrame) -> pl.DataFrame:
+    """Net revenue per customer up to each month, by year: year, months_since, customers, value."""
+    done = cohorts.filter("complete").sort("cohort", "months_since")
+    done = done.select(pl.col("cohort").str.slice(0, 4).alias("year"), pl.exclude("cohort"))
+    months = done.group_by("year", "months_since").agg(pl.col("customers", "revenue").sum())
+    months = months.sort("year", "months_since")
+    each = pl.col("revenue") / pl.col("customers")
+    return months.select("year", "months_since", "customers", value=each.cum_sum().over("year"))

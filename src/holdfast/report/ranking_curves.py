@@ -1,8 +1,5 @@
-"""The tables behind the charts: curves, bins and samples, each computed once and shown as a table
-beside its chart.
-
-Samples are deterministic: rows evenly spaced in a sorted order, so that the extremes stay and a
-million customers draw as fast as a thousand.
+"""Predictions made before against what happened after: curves, bins and comparisons, each computed
+once and shown as a table beside its chart.
 """
 
 from collections.abc import Iterator
@@ -10,12 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from polars.dataframe.group_by import GroupBy
 
 from holdfast import metrics
 from holdfast.evaluation.evidence import NO_MODELS
-from holdfast.explain import overview
 from holdfast.report import formatting
-from holdfast.study import AT_RISK_SEGMENTS
+from holdfast.study import ALGORITHMS
 
 Vector = npt.NDArray[np.float64]
 MODELS = {
@@ -24,6 +21,8 @@ MODELS = {
 }
 TRUTH = {"churn": "churned", "value": "future_revenue"}
 NAMES = ("Model", "Naive baseline")
+SHOWN = {"churn": ("roc_auc", "brier"), "value": ("wape", "spearman")}
+"""Metrics by which models are compared at a glance."""
 CUMULATIVE = pl.Schema(
     {
         "task": pl.String(),
@@ -37,20 +36,6 @@ CUMULATIVE = pl.Schema(
         "average_precision": pl.Float64(),
     }
 )
-
-
-def evenly(frame: pl.DataFrame, n: int) -> pl.DataFrame:
-    """Keep at most `n` rows, evenly spaced, the first and the last among them."""
-    return (
-        frame
-        if frame.height <= n
-        else frame[np.linspace(0, frame.height - 1, n).round().astype(np.int64)]
-    )
-
-
-def total(table: pl.DataFrame, column: str) -> float:
-    """Sum a column."""
-    return float(table[column].cast(pl.Float64).sum())
 
 
 def cumulative(predictions: pl.DataFrame) -> pl.DataFrame:
@@ -144,198 +129,13 @@ def gains(steps: pl.DataFrame) -> pl.DataFrame:
     return steps.group_by("task", "model", x="share", maintain_order=True).agg(y=found)
 
 
-def reliability(predictions: pl.DataFrame) -> pl.DataFrame:
-    """Predicted against actual churn in ten bins of probability, all cutoffs together, with
-    Wilson's 95 % interval.
-
-    One row per bin that has customers: bin (0..9), customers, predicted, actual, low, high (all
-    shares 0..1).
-    """
-    known = predictions.select(
-        "churn_probability", left=pl.col("churned").cast(pl.Float64)
-    ).drop_nulls()
-    bins = known.group_by(bin=(pl.col("churn_probability") * 10).cast(pl.Int32).clip(0, 9)).agg(
-        customers=pl.len().cast(pl.Int64),
-        predicted=pl.col("churn_probability").mean(),
-        actual=pl.col("left").mean(),
-    )
-    low, high = metrics.wilson_interval(pl.col("actual"), pl.col("customers"))
-    return bins.with_columns(low=low, high=high).sort("bin")
-
-
-def caught(gains: pl.DataFrame, share: float) -> tuple[float | None, float | None]:
+def capture_at(gains: pl.DataFrame, share: float) -> tuple[float | None, float | None]:
     """What the model and the baseline find in this share of customers, from one task's `gains`;
     None without one.
     """
     at = gains.filter((pl.col("x") - share).abs() < 1e-9)
     found = dict(at.select("model", "y").iter_rows())
     return found.get(NAMES[0]), found.get(NAMES[1])
-
-
-def strongest(importance: pl.DataFrame, task: str, n: int) -> list[str]:
-    """The task's `n` most important features, strongest first."""
-    mine = importance.filter((pl.col("task") == task) & (pl.col("mean_abs_contribution") > 0))
-    return (
-        mine.sort(["mean_abs_contribution", "feature"], descending=[True, False])["feature"]
-        .head(n)
-        .to_list()
-    )
-
-
-def swarm(contributions: pl.DataFrame, task: str, features: list[str], *, n: int) -> pl.DataFrame:
-    """At most `n` customers of each feature, each with the fifth its value lies in and a place
-    beside its equals.
-
-    Columns: feature, contribution, value, fifth (0..4, null where the value is missing), offset
-    (-1..1).
-    """
-    mine = contributions.filter(pl.col("task") == task)
-    low, high = span(contributions, task, features)
-    parts = []
-    for name in features:
-        rows = mine.filter(pl.col("feature") == name).sort("contribution", "customer_id")
-        share = pl.col("value").rank("average") / pl.col("value").count()
-        rows = rows.with_columns(fifth=(share * 5).ceil().clip(1, 5).cast(pl.Int32) - 1)
-        some = evenly(rows, n)
-        parts.append(
-            some.with_columns(
-                offset=_beside(some["contribution"].clip(low, high).to_numpy(), (high - low) / 70)
-            )
-        )
-    return pl.concat(parts).select("feature", "contribution", "value", "fifth", "offset")
-
-
-def _beside(sorted_values: Vector, width: float) -> pl.Series:
-    """Spread values of the same narrow bin to both sides of the line, -1..1, in no order that draws
-    a pattern.
-    """
-    bins = np.floor(sorted_values / width) if width > 0 else np.zeros(len(sorted_values))
-    starts = np.flatnonzero(np.diff(bins, prepend=np.nan) != 0)
-    place = np.arange(len(bins)) - np.repeat(starts, np.diff(np.append(starts, len(bins))))
-    place = place[np.lexsort((np.random.default_rng(0).random(len(bins)), bins))]
-    side = np.where(place % 2 == 0, 1, -1) * np.ceil(place / 2)
-    return pl.Series(side / max(8.0, np.abs(side).max()))
-
-
-def span(contributions: pl.DataFrame, task: str, features: list[str]) -> list[float]:
-    """From the lowest first to the highest last percentile of any feature's effects, 0 included."""
-    mine = contributions.filter(
-        (pl.col("task") == task) & pl.col("feature").is_in(features)
-    ).group_by("feature")
-    ends = mine.agg(
-        low=pl.col("contribution").quantile(0.01), high=pl.col("contribution").quantile(0.99)
-    )
-    low, high = min([0.0, *ends["low"]]), max([0.0, *ends["high"]])
-    room = 0.03 * (high - low) or 1.0
-    return [low - room, high + room]
-
-
-def ways(contributions: pl.DataFrame, task: str, features: list[str]) -> pl.DataFrame:
-    """Which way each feature pushes, in words: one row per feature, in the given order.
-
-    Columns: feature, correlation (Spearman's, of value and contribution, -1..1), way.
-    """
-    mine = contributions.filter((pl.col("task") == task) & pl.col("value").is_not_null())
-    found = mine.group_by("feature").agg(
-        correlation=pl.corr("value", "contribution", method="spearman").fill_nan(0.0)
-    )
-    what, strength = ("risk" if task == "churn" else "value"), pl.col("correlation")
-    # As strong as `explain.overview.top_reasons` asks for.
-    way = (
-        pl.when(strength >= 0.3)
-        .then(pl.lit(f"high values raise the {what}"))
-        .when(strength <= -0.3)
-        .then(pl.lit(f"high values lower the {what}"))
-        .otherwise(pl.lit("no single direction"))
-    )
-    named = pl.DataFrame({"feature": features}, schema={"feature": pl.String})
-    return named.join(found, on="feature", how="left").with_columns(way=way)
-
-
-def dependence(contributions: pl.DataFrame, task: str, feature: str) -> pl.DataFrame:
-    """One feature's value and contribution per customer, without the outermost percent of values on
-    each side.
-    """
-    mine = contributions.filter(
-        (pl.col("task") == task) & (pl.col("feature") == feature) & pl.col("value").is_finite()
-    )
-    inner = mine.filter(
-        pl.col("value").is_between(pl.col("value").quantile(0.01), pl.col("value").quantile(0.99))
-    )
-    return inner.select("feature", "value", "contribution").sort("value", "contribution")
-
-
-def trend(points: pl.DataFrame) -> pl.DataFrame:
-    """Mean value and contribution in at most ten groups of equally many customers.
-
-    Customers of the same value stay in one group.
-    """
-    place = (pl.col("value").rank("min") * 10 / (pl.len() + 1)).floor()
-    grouped = points.group_by("feature", group=place).agg(
-        pl.col("value").mean(), pl.col("contribution").mean(), customers=pl.len().cast(pl.Int64)
-    )
-    return grouped.sort("group").drop("group")
-
-
-def quadrant(scores: pl.DataFrame, *, n: int) -> pl.DataFrame:
-    """At most `n` customers, evenly spaced by rising expected revenue, with a `place` on an axis
-    from 0 to 1.
-
-    The axis gives each value tier of `tiers` the same width, however many customers it has, and
-    orders them in it.
-    """
-    order = np.argsort(scores["expected_revenue"].to_numpy(), kind="stable")
-    shares = evenly(
-        pl.DataFrame(
-            {"at": order, "share": (np.arange(scores.height) + 0.5) / max(1, scores.height)}
-        ),
-        n,
-    )
-    inside = (
-        (pl.col("share") - pl.col("from_share")) / (pl.col("to_share") - pl.col("from_share"))
-    ).clip(0, 1)
-    some = scores[shares["at"]].with_columns(shares["share"])
-    return some.join(tiers(scores), on="value_tier", maintain_order="left").with_columns(
-        place=pl.col("start") + inside * (pl.col("end") - pl.col("start"))
-    )
-
-
-def tiers(scores: pl.DataFrame) -> pl.DataFrame:
-    """The value tiers, lowest first: how many customers, from which revenue, and from which score
-    their risk is high.
-
-    Columns: value_tier, customers, from_revenue, to_revenue, risk (null where nobody is at risk),
-    from_share and to_share (of all customers in order of revenue, 0..1), start and end (on the axis
-    of `quadrant`, 0..1).
-    """
-    at_risk = pl.col("segment").is_in(AT_RISK_SEGMENTS)
-    return (
-        scores.group_by("value_tier")
-        .agg(
-            customers=pl.len(),
-            from_revenue=pl.col("expected_revenue").min(),
-            to_revenue=pl.col("expected_revenue").max(),
-            risk=pl.col("risk_score").filter(at_risk).min(),
-        )
-        .sort("from_revenue", "to_revenue")
-        .with_columns(
-            to_share=pl.col("customers").cum_sum() / pl.col("customers").sum(),
-            start=pl.int_range(pl.len()) / pl.len(),
-            end=pl.int_range(1, pl.len() + 1) / pl.len(),
-        )
-        .with_columns(from_share=pl.col("to_share").shift(1, fill_value=0.0))
-    )
-
-
-def roles(importance: pl.DataFrame) -> pl.DataFrame:
-    """`explain.overview.roles` without the features that matter for neither task: those for both
-    first.
-    """
-    order = pl.col("role").replace_strict({"both": 0, "churn only": 1, "value only": 2})
-    named = overview.roles(importance).filter(pl.col("role") != "neither")
-    return named.sort(
-        order, pl.max_horizontal("churn", "value"), "feature", descending=[False, True, False]
-    )
 
 
 def contests(evidence: pl.DataFrame, candidates: tuple[str, ...]) -> pl.DataFrame:
@@ -382,3 +182,75 @@ def side_by_side(contests: pl.DataFrame) -> pl.DataFrame:
         )
         for name, prefix in zip(NAMES, ("", "baseline_"), strict=True)
     )
+
+
+def reliability(predictions: pl.DataFrame) -> pl.DataFrame:
+    """Predicted against actual churn in ten bins of probability, all cutoffs together.
+
+    One row per bin that has customers: bin (0..9), customers, predicted, actual, low, high (all
+    shares 0..1).
+    """
+    bins = (pl.col("churn_probability") * 10).cast(pl.Int32).clip(0, 9)
+    return _compare(_with_outcome(predictions).group_by(bin=bins)).sort("bin")
+
+
+def churn_by_cutoff(predictions: pl.DataFrame) -> pl.DataFrame:
+    """Predicted beside actual churn at each past cutoff: cutoff_day, customers, predicted, actual,
+    low, high.
+    """
+    return _compare(_with_outcome(predictions).group_by("cutoff_day")).sort("cutoff_day")
+
+
+def deciles(predictions: pl.DataFrame) -> pl.DataFrame:
+    """Ten groups of customers, the riskiest first, within each cutoff: what was predicted and what
+    happened.
+
+    Columns: decile (1..10), customers, predicted, actual, low, high, lift (actual over the actual
+    share of everyone).
+    """
+    customers = _with_outcome(predictions)
+    place = pl.col("churn_probability").rank("ordinal", descending=True).over("cutoff_day")
+    tenth = ((place - 1) * 10 / pl.len().over("cutoff_day")).floor().cast(pl.Int32) + 1
+    base = customers["left"].mean()
+    tenths = _compare(customers.group_by(decile=tenth))
+    return tenths.with_columns(lift=pl.col("actual") / (base or None)).sort("decile")
+
+
+def _with_outcome(predictions: pl.DataFrame) -> pl.DataFrame:
+    """Those whose outcome is known: cutoff_day, churn_probability, left (0 or 1)."""
+    left = pl.col("churned").cast(pl.Float64)
+    return predictions.select("cutoff_day", "churn_probability", left=left).drop_nulls()
+
+
+def _compare(groups: GroupBy) -> pl.DataFrame:
+    """Customers, predicted and actual churn of each group, with Wilson's 95 % interval of the
+    actual share.
+    """
+    actual, predicted = pl.col("left").mean(), pl.col("churn_probability").mean()
+    table = groups.agg(customers=pl.len().cast(pl.Int64), predicted=predicted, actual=actual)
+    low, high = metrics.wilson_interval(pl.col("actual"), pl.col("customers"))
+    return table.with_columns(low=low, high=high)
+
+
+def standings(evidence: pl.DataFrame) -> pl.DataFrame:
+    """Every model's mean over the cutoffs: task, metric, name, kind, value, low, high."""
+    metrics = [metric for metrics in SHOWN.values() for metric in metrics]
+    is_shown = pl.col("value").is_finite() & pl.col("metric").is_in(metrics)
+    shown = evidence.filter(is_shown, ~pl.col("model").is_in(NO_MODELS))
+    by_model = shown.group_by("task", "model", "metric", maintain_order=True)
+    means = by_model.agg(pl.col("value", "low", "high").mean())
+    others = {"champion": "champion"} | dict.fromkeys(ALGORITHMS, "candidate")
+    kind = pl.col("model").replace_strict(others, default="baseline", return_dtype=pl.String)
+    return means.select(
+        "task",
+        "metric",
+        "value",
+        "low",
+        "high",
+        name=pl.Series([_name(model) for model in means["model"]], dtype=pl.String),
+        kind=kind,
+    )
+
+
+def _name(model: str) -> str:
+    return formatting.capital(formatting.algorithm(formatting.baseline(model)))

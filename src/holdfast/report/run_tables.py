@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 
 from holdfast.evaluation.evidence import INTERVAL
-from holdfast.report import chart_data, formatting, ranking_curves
-from holdfast.report.charts.cohorts import cumulative_value, latest
+from holdfast.report import chart_data, feature_effects, formatting, ranking_curves
+from holdfast.report.charts.cohorts import latest
 from holdfast.report.exports import riskiest_first
 from holdfast.report.interval_coverage import by_horizon, tenths
 from holdfast.report.report_data import Report
@@ -155,7 +155,7 @@ def gains(report: Report) -> Table:
             for task, what in holds.items()
             for model, value in zip(
                 ("model", "baseline"),
-                ranking_curves.caught(curves.filter(task=task), share),
+                ranking_curves.capture_at(curves.filter(task=task), share),
                 strict=True,
             )
         }
@@ -183,7 +183,7 @@ def promises(predictions: pl.DataFrame, *, currency: str) -> Table:
 
 def tiers(report: Report) -> Table:
     """Where the value tiers begin and from which score their risk is high."""
-    rows = ranking_curves.tiers(report.scores)
+    rows = chart_data.tiers(report.scores)
     names = "value_tier customers from_revenue high_risk_from_score:score"
     renamed = rows.rename({"risk": "high_risk_from_score"})
     return make_table("Value tiers", renamed, names, currency=report.currency)
@@ -194,7 +194,7 @@ def importance(report: Report, task: str) -> Table:
     weights = report.importance.filter(task=task).sort(
         "relative", "feature", descending=[True, False]
     )
-    ways = ranking_curves.ways(report.contributions, task, weights["feature"].to_list())
+    ways = feature_effects.ways(report.contributions, task, weights["feature"].to_list())
     rows = weights.with_columns(direction=ways["way"])
     return make_table(f"What moves the {task} model", rows, "feature direction relative")
 
@@ -202,8 +202,8 @@ def importance(report: Report, task: str) -> Table:
 def dependence(report: Report, task: str) -> Table:
     """Mean effect of the strongest features in groups of rising value."""
     trends = [
-        ranking_curves.trend(ranking_curves.dependence(report.contributions, task, name))
-        for name in ranking_curves.strongest(report.importance, task, 4)
+        feature_effects.trend(feature_effects.dependence(report.contributions, task, name))
+        for name in feature_effects.strongest(report.importance, task, 4)
     ]
     rows = pl.concat(trends).rename({"value": "mean_value"}).to_dicts() if trends else []
     names = "feature customers mean_value contribution"
@@ -212,7 +212,7 @@ def dependence(report: Report, task: str) -> Table:
 
 def roles(report: Report) -> Table:
     """Which features matter for churn, for value, for both."""
-    rows = ranking_curves.roles(report.importance).rename({"role": "matters_for"})
+    rows = feature_effects.roles(report.importance).rename({"role": "matters_for"})
     names = "feature matters_for churn:whole_percent value:whole_percent"
     return make_table("Features across the models", rows, names)
 
@@ -314,19 +314,19 @@ def value_quartiles(scores: pl.DataFrame, *, currency: str) -> Table:
 
 def churn_by_cutoff(predictions: pl.DataFrame) -> Table:
     """Predicted and actual churn of the past."""
-    rows = chart_data.churn_by_cutoff(predictions)
+    rows = ranking_curves.churn_by_cutoff(predictions)
     return make_table("Past cutoffs", rows, "cutoff_day customers predicted actual interval_95")
 
 
 def deciles(predictions: pl.DataFrame) -> Table:
     """Ten groups, the riskiest first."""
-    rows = chart_data.deciles(predictions).rename({"decile": "tenth"})
+    rows = ranking_curves.deciles(predictions).rename({"decile": "tenth"})
     names = "tenth customers predicted actual lift:score"
     return make_table("Tenths of the customers, riskiest first", rows, names)
 
 
 def standings(compared: pl.DataFrame, *, currency: str) -> Table:
-    """Champion, candidates and baselines, from `charts.ranking.standings`."""
+    """Champion, candidates and baselines, from `ranking_curves.standings`."""
     rows = compared.select("task", "metric", model="name", role="kind", mean="value")
     names = "task metric model role mean:metric"
     return make_table("Models compared, mean over the cutoffs", rows, names, currency=currency)
@@ -403,7 +403,7 @@ def survival(curves: pl.DataFrame) -> Table:
 
 def cohort_value(cohorts: pl.DataFrame, *, currency: str) -> Table:
     """Cumulative revenue per customer, quarter by quarter of life."""
-    rows = cumulative_value(cohorts).filter(pl.col("months_since") % 3 == 0)
+    rows = chart_data.cumulative_value(cohorts).filter(pl.col("months_since") % 3 == 0)
     renamed = rows.rename({"year": "first_purchase_in", "value": "revenue_per_customer_so_far"})
     names = "first_purchase_in:text months_since customers revenue_per_customer_so_far:money"
     return make_table("Cumulative revenue", renamed, names, currency=currency)

@@ -7,8 +7,7 @@ import streamlit as st
 
 from holdfast.dashboard.components import Page, box, explain, figure, plain, write_table
 from holdfast.dashboard.run_view import RunView
-from holdfast.report import charts, formatting, run_tables
-from holdfast.report.charts.ranking import standings
+from holdfast.report import charts, formatting, ranking_curves, run_tables
 from holdfast.report.summary import how_proved
 
 
@@ -81,7 +80,7 @@ def _compared(run: RunView) -> None:
             write_table(
                 run.keep(("every metric", task), partial(run_tables.all_metrics, report, task))
             )
-    compared = standings(evidence)
+    compared = ranking_curves.standings(evidence)
     table = partial(run_tables.standings, compared, currency=run.currency)
     figure(run, "candidates", lambda: charts.candidates(evidence), table)
     if "candidate" not in compared["kind"]:

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from holdfast.report import formatting
+from holdfast.report import chart_data, formatting
 from holdfast.report.charts.axes import (
     DAYS,
     LINE_KEY,
@@ -142,7 +142,7 @@ def _survived(everyone: pl.DataFrame) -> str:
 
 def cohort_value(cohorts: pl.DataFrame, *, currency: str) -> Chart:
     """Cumulative net revenue per customer of the cohorts, by months since the first purchase."""
-    table = cumulative_value(cohorts)
+    table = chart_data.cumulative_value(cohorts)
     if table.is_empty():
         return empty("value by cohort", NO_LOG)
     x = field("months_since:Q", axis=_MONTHS | {"tickMinStep": 1})
@@ -160,16 +160,6 @@ def cohort_value(cohorts: pl.DataFrame, *, currency: str) -> Chart:
         "Net revenue, complete months only. A point counts the year's cohorts that are old enough."
     )
     return Chart(panel(line, size=(WIDTH - 80, 260)), title, what)
-
-
-def cumulative_value(cohorts: pl.DataFrame) -> pl.DataFrame:
-    """Net revenue per customer up to each month, by year: year, months_since, customers, value."""
-    done = cohorts.filter("complete").sort("cohort", "months_since")
-    done = done.select(pl.col("cohort").str.slice(0, 4).alias("year"), pl.exclude("cohort"))
-    months = done.group_by("year", "months_since").agg(pl.col("customers", "revenue").sum())
-    months = months.sort("year", "months_since")
-    each = pl.col("revenue") / pl.col("customers")
-    return months.select("year", "months_since", "customers", value=each.cum_sum().over("year"))
 
 
 def revenue_forecast(forecast: pl.DataFrame, weeks: pl.DataFrame, *, currency: str) -> Chart:

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from holdfast.report import formatting, ranking_curves
+from holdfast.report import chart_data, formatting
 from holdfast.report.charts.axes import HIDDEN, WHOLE, highest, panel_title, text_axis, total, words
 from holdfast.report.charts.base import DOT, Chart, Options, by_name, empty, field, mark, panel
 from holdfast.report.theme import SEGMENT_COLOURS, SEGMENT_SHAPES, WIDTH
@@ -18,7 +18,7 @@ def customer_quadrant(scores: pl.DataFrame, segments: pl.DataFrame, *, currency:
     """
     if scores.is_empty():
         return empty("customers", NOBODY)
-    tiers, shown = ranking_curves.tiers(scores), ranking_curves.quadrant(scores, n=1000)
+    tiers, shown = chart_data.tiers(scores), chart_data.quadrant(scores, n=1000)
     low, high = -highest(-scores["risk_score"]), highest(scores["risk_score"])
     pad = max(0.16 * (high - low), 0.02)
     scale = {"domain": [low - pad, high + pad], "nice": False}

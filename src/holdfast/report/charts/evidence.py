@@ -179,7 +179,7 @@ def gains(steps: pl.DataFrame) -> Chart:
 def _gain(table: pl.DataFrame, task: str) -> tuple[Options, str]:
     """One task's panel and sentence."""
     sentence, of, heading = _GAINS[task]
-    model, baseline = ranking_curves.caught(table, 0.2)
+    model, baseline = ranking_curves.capture_at(table, 0.2)
     held, naive = (
         formatting.percent(model, 0),
         "" if baseline is None else formatting.percent(baseline, 0),

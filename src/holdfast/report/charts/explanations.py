@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from holdfast.explain import overview
-from holdfast.report import formatting, ranking_curves
+from holdfast.report import chart_data, feature_effects, formatting
 from holdfast.report.charts.axes import HIDDEN, KEY, WHOLE, label, number_axis, panel_title
 from holdfast.report.charts.base import (
     BLUE,
@@ -48,10 +48,10 @@ def _row(table: pl.DataFrame, **options: Any) -> Options:
 
 def shap_summary(contributions: pl.DataFrame, importance: pl.DataFrame, *, task: str) -> Chart:
     """How each of the strongest features moves each customer: a point per customer (a beeswarm)."""
-    features = ranking_curves.strongest(importance, task, 8)
+    features = feature_effects.strongest(importance, task, 8)
     if contributions.filter(pl.col("task") == task).is_empty() or not features:
         return empty("effects of features", "No customer of this run has been explained.")
-    ways = _with_labels(ranking_curves.ways(contributions, task, features))
+    ways = _with_labels(feature_effects.ways(contributions, task, features))
     row, right = _row(ways), {"value": "width"}
     style = {"align": "left", "dx": 20, "color": "muted"}
     drawn = panel(
@@ -75,13 +75,13 @@ def _depends_on(features: list[str], task: str) -> str:
 
 
 def _swarm(contributions: pl.DataFrame, task: str, features: list[str], row: Options) -> Options:
-    points = ranking_curves.swarm(contributions, task, features, n=120)
+    points = feature_effects.swarm(contributions, task, features, n=120)
     fifth = pl.col("fifth").replace_strict(
         range(5), FIFTHS, default="missing", return_dtype=pl.String
     )
     table = _with_labels(points).select("label", "contribution", "value", "offset", fifth)
     less, more = PUSHES[task]
-    span = {"domain": ranking_curves.span(contributions, task, features), "clamp": True}
+    span = {"domain": feature_effects.span(contributions, task, features), "clamp": True}
     legend = {"title": "Customer's value, by fifths", "values": list(FIFTHS), "symbolOpacity": 1}
     color = by_name("fifth:N", {name: name for name in FIFTHS} | {"missing": "line"}, KEY | legend)
     x = field("contribution:Q", axis=number_axis(f"← {less} | {more} →"), scale=span)
@@ -93,7 +93,7 @@ def _swarm(contributions: pl.DataFrame, task: str, features: list[str], row: Opt
 
 def shap_bar(importance: pl.DataFrame, *, task: str) -> Chart:
     """Which features weigh most, as shares of the strongest."""
-    names = ranking_curves.strongest(importance, task, 12)
+    names = feature_effects.strongest(importance, task, 12)
     if not names:
         return empty("important features", f"No feature moves this model, {_EXPLAINED}")
     shares = importance.filter(pl.col("task") == task).select("feature", "relative")
@@ -117,8 +117,8 @@ def shap_bar(importance: pl.DataFrame, *, task: str) -> Chart:
 
 def shap_dependence(contributions: pl.DataFrame, importance: pl.DataFrame, *, task: str) -> Chart:
     """How the effect changes with the value, for the four strongest features."""
-    strongest = ranking_curves.strongest(importance, task, 4)
-    parts = [ranking_curves.dependence(contributions, task, name) for name in strongest]
+    strongest = feature_effects.strongest(importance, task, 4)
+    parts = [feature_effects.dependence(contributions, task, name) for name in strongest]
     varied = {points["feature"][0]: points for points in parts if points["value"].n_unique() > 1}
     if not varied:
         return empty("dependence", "No explained feature takes more than one value.")
@@ -137,7 +137,7 @@ def shap_dependence(contributions: pl.DataFrame, importance: pl.DataFrame, *, ta
 
 
 def _dependence(name: str, points: pl.DataFrame) -> Options:
-    cloud, trend = ranking_curves.evenly(points, 220).drop("feature"), ranking_curves.trend(points)
+    cloud, trend = chart_data.evenly(points, 220).drop("feature"), feature_effects.trend(points)
     x = field("value:Q", scale={"zero": False}, axis=number_axis(None, grid=False))
     y = field("contribution:Q", axis=number_axis("Effect on the raw score"))
     return panel(
@@ -151,7 +151,7 @@ def _dependence(name: str, points: pl.DataFrame) -> Options:
 
 def shap_cross_model(importance: pl.DataFrame) -> Chart:
     """Which features matter for churn, for value and for both, side by side."""
-    table = _with_labels(ranking_curves.roles(importance).head(14))
+    table = _with_labels(feature_effects.roles(importance).head(14))
     if table.is_empty():
         return empty("features across the models", f"No feature moves either model, {_EXPLAINED}")
     panels = [_role(table, "churn", "vermillion"), _role(table, "value", "blue")]

@@ -2,8 +2,7 @@
 
 import polars as pl
 
-from holdfast.evaluation.evidence import NO_MODELS
-from holdfast.report import chart_data, formatting, ranking_curves
+from holdfast.report import formatting, ranking_curves
 from holdfast.report.charts.axes import (
     KEY,
     LINE_KEY,
@@ -27,9 +26,7 @@ from holdfast.report.charts.base import (
 )
 from holdfast.report.charts.evidence import COLOURS, DASHES, NO_OUTCOME, pair_of_texts
 from holdfast.report.theme import WIDTH
-from holdfast.study import ALGORITHMS
 
-SHOWN = {"churn": ("roc_auc", "brier"), "value": ("wape", "spearman")}
 _PREDICTED = {
     "color": by_name("what:N", {"Predicted": "blue", "Actual": "vermillion"}, KEY),
     "shape": by_name("what:N", {"Predicted": "circle", "Actual": "square"}, KEY),
@@ -50,7 +47,7 @@ def _predicted_and_actual(table: pl.DataFrame, index: str) -> pl.DataFrame:
 
 def decile_chart(predictions: pl.DataFrame) -> Chart:
     """Predicted and actual churn of ten groups, the riskiest first."""
-    table = chart_data.deciles(predictions)
+    table = ranking_curves.deciles(predictions)
     if table.is_empty():
         return empty("deciles", NO_OUTCOME)
     long = _predicted_and_actual(table, "decile")
@@ -87,7 +84,8 @@ def lift_curve(steps: pl.DataFrame) -> Chart:
     color, dash = by_name("model:N", COLOURS, LINE_KEY), by_name("model:N", DASHES, LINE_KEY)
     line = mark("line", table, {"strokeWidth": 2.5}, x=x, y=y, color=color, strokeDash=dash)
     model, baseline = (
-        share and formatting.decimal(share / 0.1, 2) for share in ranking_curves.caught(table, 0.1)
+        share and formatting.decimal(share / 0.1, 2)
+        for share in ranking_curves.capture_at(table, 0.1)
     )
     beside = f" (naive baseline {baseline})" if baseline else ""
     title = f"The riskiest tenth holds {model} times the leavers of a random tenth{beside}"
@@ -97,7 +95,7 @@ def lift_curve(steps: pl.DataFrame) -> Chart:
 
 def churn_at_cutoffs(predictions: pl.DataFrame) -> Chart:
     """Predicted beside actual churn, past cutoff by past cutoff."""
-    table = chart_data.churn_by_cutoff(predictions)
+    table = ranking_curves.churn_by_cutoff(predictions)
     if table.is_empty():
         return empty("past cutoffs", NO_OUTCOME)
     table = table.with_columns(cutoff=words(table["cutoff_day"], formatting.day))
@@ -124,13 +122,13 @@ def churn_at_cutoffs(predictions: pl.DataFrame) -> Chart:
 
 def candidates(evidence: pl.DataFrame) -> Chart:
     """The champion beside every other candidate and the naive baseline, mean over the cutoffs."""
-    table = standings(evidence)
+    table = ranking_curves.standings(evidence)
     if table.is_empty():
         return empty("comparison", "Nothing could be proved, so nothing can be compared.")
     parts = table.partition_by("task", "metric", as_dict=True)
     shown = [
         (task, metric)
-        for task, metrics in SHOWN.items()
+        for task, metrics in ranking_curves.SHOWN.items()
         for metric in metrics
         if (task, metric) in parts
     ]
@@ -155,21 +153,3 @@ def _standing(table: pl.DataFrame, task: str, metric: str) -> Options:
     bars = mark("rule", table, MUTED, x="low:Q", x2="high", y=y)
     title = panel_title(f"{formatting.capital(task)}: {shown.label}, {shown.better} is better")
     return panel(bars, dots, size=(WIDTH - 260, 30 * table.height + 6), title=title)
-
-
-def standings(evidence: pl.DataFrame) -> pl.DataFrame:
-    """Every model's mean over the cutoffs: task, metric, name, kind, value, low, high."""
-    metrics = [metric for metrics in SHOWN.values() for metric in metrics]
-    is_shown = pl.col("value").is_finite() & pl.col("metric").is_in(metrics)
-    shown = evidence.filter(is_shown, ~pl.col("model").is_in(NO_MODELS))
-    by_model = shown.group_by("task", "model", "metric", maintain_order=True)
-    means = by_model.agg(pl.col("value", "low", "high").mean())
-    others = {"champion": "champion"} | dict.fromkeys(ALGORITHMS, "candidate")
-    kind = pl.col("model").replace_strict(others, default="baseline", return_dtype=pl.String)
-    return means.select(
-        "task", "metric", "value", "low", "high", name=words(means["model"], _name), kind=kind
-    )
-
-
-def _name(model: str) -> str:
-    return formatting.capital(formatting.algorithm(formatting.baseline(model)))
