@@ -11,33 +11,12 @@ _POLICY = (
     "style-src 'self' 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """Swagger UI writes styles into its elements; scripts come from this server's files only."""
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Holdfast</title>
-<link rel="icon" href="data:,">
-<link rel="stylesheet" href="/docs/swagger-ui.css">
-</head>
-<body>
-<div id="docs"></div>
-<script src="/docs/swagger-ui-bundle.js"></script>
-<script src="/docs/start.js"></script>
-</body>
-</html>
-"""
-_START = """SwaggerUIBundle({
-  url: "/openapi.json",
-  dom_id: "#docs",
-  deepLinking: true,
-  presets: [SwaggerUIBundle.presets.apis],
-  validatorUrl: null,
-});
-"""
 _SCRIPT, _STYLE = "text/javascript; charset=utf-8", "text/css; charset=utf-8"
-_KEPT = {"cache-control": "private, max-age=3600"}
-_LOOKS = {"swagger-ui-bundle.js": _SCRIPT, "swagger-ui.css": _STYLE}
+_FILES = {
+    "start.js": ("holdfast.api", _SCRIPT),
+    "swagger-ui-bundle.js": ("fastapi_offline", _SCRIPT),
+    "swagger-ui.css": ("fastapi_offline", _STYLE),
+}
 
 router = APIRouter(include_in_schema=False)
 
@@ -46,20 +25,21 @@ router = APIRouter(include_in_schema=False)
 def docs() -> Response:
     """The page."""
     return Response(
-        _PAGE, media_type="text/html; charset=utf-8", headers={"content-security-policy": _POLICY}
+        _read("holdfast.api", "docs.html"),
+        media_type="text/html; charset=utf-8",
+        headers={"content-security-policy": _POLICY},
     )
 
 
-@router.get("/docs/start.js")
-def start() -> Response:
-    """The page's own script: no script stands in the page itself."""
-    return Response(_START, media_type=_SCRIPT)
-
-
 @router.get("/docs/{name}")
-def file(name: str) -> Response:
-    """Swagger UI and its looks."""
-    if name not in _LOOKS:
+def docs_file(name: str) -> Response:
+    """The page's script, which starts Swagger UI, Swagger UI itself and its looks."""
+    if name not in _FILES:
         raise HTTPException(404)
-    content = files("fastapi_offline").joinpath("static", name).read_bytes()
-    return Response(content, media_type=_LOOKS[name], headers=_KEPT)
+    package, media_type = _FILES[name]
+    headers = {"cache-control": "private, max-age=3600"}
+    return Response(_read(package, name), media_type=media_type, headers=headers)
+
+
+def _read(package: str, name: str) -> bytes:
+    return files(package).joinpath("static", name).read_bytes()

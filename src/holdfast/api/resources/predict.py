@@ -18,7 +18,7 @@ from holdfast.api.deps import (
     refer_to,
     reply,
 )
-from holdfast.api.examples import BATCH, CUSTOMER, FEATURES, HISTORY, PREDICTION
+from holdfast.api.examples import BATCH, CUSTOMER, FEATURES, HISTORY, PREDICTION, STAMP
 from holdfast.api.problems import Refused, encode, problem
 from holdfast.api.routes import needs
 from holdfast.api.schemas import LARGEST_BATCH, Batch, BatchAnswer, History, Prediction
@@ -128,7 +128,11 @@ def _score_history(
     "/predict/batch",
     response_model=BatchAnswer,
     responses=describe(
-        400, 413, 415, 422, example={"answers": [{"index": 0, "answer": PREDICTION}], "n_errors": 0}
+        400,
+        413,
+        415,
+        422,
+        example={"answers": [{"index": 0, "answer": {**PREDICTION, **STAMP}}], "n_errors": 0},
     ),
     openapi_extra=describe_body(refer_to(Batch), BATCH, more=_LINES),
 )
