@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.ingest.order_log import read_order_log
-from holdfast.ingest.snapshot import read_snapshot
+from holdfast.ingest.read import read_sources
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study
 
@@ -27,12 +26,8 @@ def test_an_example_reads_every_row_of_its_data_set(
     monkeypatch.setenv("HOLDFAST_BENCH_DATA", str(bench_data))
     study = Study.from_toml(path)
     with Warehouse(tmp_path) as warehouse:
-        if study.snapshot:
-            snapshot = read_snapshot(study, warehouse)
-            rows, customers = snapshot.rows, snapshot.frame.height
-        else:
-            log = read_order_log(study, warehouse)
-            rows, customers = log.rows, log.n_customers
+        data = read_sources(study, warehouse)
+    rows = data.rows
     assert rows.read == rows.accepted + rows.set_aside + rows.quarantined
     assert rows.quarantined == 0
-    assert (rows.read, rows.accepted, customers) == ACCEPTED[study.name]
+    assert (rows.read, rows.accepted, data.n_customers) == ACCEPTED[study.name]

@@ -11,8 +11,7 @@ from typing import Any
 from holdfast.findings import Finding, sort_findings
 from holdfast.ingest.contract import Violation, kinds_of, named_contract, violations
 from holdfast.ingest.data_contract import DataContract, Kind, contract_of
-from holdfast.ingest.order_log import read_order_log
-from holdfast.ingest.snapshot import read_snapshot
+from holdfast.ingest.read import OrderLog, Snapshot, read_sources
 from holdfast.ingest.study_data import StudyData
 from holdfast.ingest.validation import Rows
 from holdfast.io.warehouse import Warehouse
@@ -93,14 +92,15 @@ def check(study: Study, *, listener: Listener | None = None) -> Check:
     """
     steps = Steps(listener or Silence())
     with TemporaryDirectory(prefix="holdfast-") as scratch, Warehouse(Path(scratch)) as warehouse:
-        ask = _check_log if study.transactions is not None else _check_snapshot
-        return ask(study, warehouse, steps)
+        with steps("Read the sources") as step:
+            data = read_sources(study, warehouse)
+            step.detail = data.size
+        if isinstance(data, OrderLog):
+            return _check_log(study, data, warehouse, steps)
+        return _check_snapshot(study, data, warehouse, steps)
 
 
-def _check_log(study: Study, warehouse: Warehouse, steps: Steps) -> Check:
-    with steps("Read the sources") as step:
-        log = read_order_log(study, warehouse)
-        step.detail = log.size
+def _check_log(study: Study, log: OrderLog, warehouse: Warehouse, steps: Steps) -> Check:
     with steps("Look at them") as step, warehouse.working("describe the log"):
         checked = CheckedLog(study, warehouse, log)
         topics = describe_log(checked, CHECK_TOPICS)
@@ -113,10 +113,7 @@ def _check_log(study: Study, warehouse: Warehouse, steps: Steps) -> Check:
     return _check(study, log, topics, gate, findings=besides, failures=stale)
 
 
-def _check_snapshot(study: Study, warehouse: Warehouse, steps: Steps) -> Check:
-    with steps("Read the snapshot") as step:
-        snapshot = read_snapshot(study, warehouse)
-        step.detail = snapshot.size
+def _check_snapshot(study: Study, snapshot: Snapshot, warehouse: Warehouse, steps: Steps) -> Check:
     with steps("Look at it") as step:
         topics = describe_snapshot(snapshot, warehouse)
         step.detail = f"{len(topics)} topics"

@@ -23,7 +23,7 @@ from holdfast.evaluation.evidence import (
     predictions_of,
 )
 from holdfast.findings import Finding
-from holdfast.ingest.order_log import OrderLog, read_order_log
+from holdfast.ingest.order_log import read_order_log
 from holdfast.io.warehouse import Warehouse
 from holdfast.models.baselines import Baseline, RecencyRank, TrailingSpend
 from holdfast.models.prediction_intervals import Intervals
@@ -61,7 +61,9 @@ def backtest(
     """
     steps = Steps(listener or Silence())
     with scratch_warehouse() as warehouse:
-        log = read_log(study, warehouse, steps)
+        with steps("Read the sources") as step:
+            log = read_order_log(study, warehouse)
+            step.detail = log.size
         with steps("Prove on unseen time"):
             data = read_training_data(
                 study, warehouse, first_day=log.first_day, end_day=log.end_day, cutoffs=cutoffs
@@ -74,14 +76,6 @@ def scratch_warehouse() -> Iterator[Warehouse]:
     """A warehouse in a scratch folder of its own."""
     with TemporaryDirectory(prefix="holdfast-") as folder, Warehouse(Path(folder)) as warehouse:
         yield warehouse
-
-
-def read_log(study: Study, warehouse: Warehouse, steps: Steps) -> OrderLog:
-    """Ingest the study's order log, as a step of its own."""
-    with steps("Read the sources") as step:
-        log = read_order_log(study, warehouse)
-        step.detail = log.size
-    return log
 
 
 def backtest_data(

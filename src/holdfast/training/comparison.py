@@ -9,15 +9,14 @@ from functools import partial
 from holdfast.errors import InputError, MissingExtra, nearest
 from holdfast.evaluation.evidence import CHAMPION, Evidence, Forecast, TaskName, evidence_of
 from holdfast.findings import Finding
-from holdfast.ingest.order_log import OrderLog
-from holdfast.ingest.snapshot import Snapshot, read_snapshot
+from holdfast.ingest.read import OrderLog, Snapshot, read_sources
 from holdfast.io.warehouse import Warehouse
 from holdfast.learners.algorithms import ALGORITHMS
 from holdfast.models.training_set import TrainingData
 from holdfast.progress import Listener, Silence, Steps
 from holdfast.study import Study
 from holdfast.tables import PREDICTIONS
-from holdfast.training.backtest import forecast_at, read_log, scratch_warehouse
+from holdfast.training.backtest import forecast_at, scratch_warehouse
 from holdfast.training.fit import fit_task, tasks_of
 from holdfast.training.fit_snapshot import prove
 from holdfast.training.training_data import TASKS, proving_cutoffs, read_training_data
@@ -43,14 +42,13 @@ def compare(study: Study, *, task: str | None = None, listener: Listener | None 
         raise InputError(f"there is no task {task!r}", fix=nearest(str(task), TASKS))
     steps = Steps(listener or Silence())
     with scratch_warehouse() as warehouse:
-        if study.snapshot is None:
-            log = read_log(study, warehouse, steps)
-            with steps("Compare"):
-                return _compare(study, _log_folds(study, log, warehouse, tasks))
-        with steps("Read the snapshot"):
-            snapshot = read_snapshot(study, warehouse)
+        with steps("Read the sources") as step:
+            data = read_sources(study, warehouse)
+            step.detail = data.size
         with steps("Compare"):
-            return _compare(study, _snapshot_folds(snapshot, tasks))
+            if isinstance(data, OrderLog):
+                return _compare(study, _log_folds(study, data, warehouse, tasks))
+            return _compare(study, _snapshot_folds(data, tasks))
 
 
 def _log_folds(
