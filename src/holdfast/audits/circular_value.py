@@ -25,6 +25,7 @@ NEARLY_A_FUNCTION = 0.98
 _FORMULA_ROWS, _BOOSTED_ROWS = 2_000, 5_000
 _LEAST_ROWS = 50
 _MOST_MISSING = 0.05
+_NO_CONSTANT = 1e-6
 
 
 @dataclass(frozen=True)
@@ -63,14 +64,11 @@ class _Term:
 
 @dataclass(frozen=True)
 class _Fit:
-    """The best of one kind of formula: the terms, what is regressed on, and the formula in
-    words.
-    """
+    """The best of one kind of formula: its one or two terms, multiplied or added."""
 
     r2: float
     terms: tuple[_Term, ...]
-    factors: Callable[[Sequence[Floats]], Floats]
-    text: str
+    is_product: bool = False
 
 
 def find_value_rule(
@@ -90,13 +88,13 @@ def find_value_rule(
     rows = rng.permutation(np.flatnonzero(np.isfinite(target) & np.isfinite(matrix).all(axis=1)))
     if len(rows) < _LEAST_ROWS or not dense or np.ptp(target[rows]) == 0:
         return None
-    exact = formula_of(dense, matrix, target, rows=rows[:_FORMULA_ROWS], least=NEARLY_EXACT)
+    exact = find_formula(dense, matrix, target, rows=rows[:_FORMULA_ROWS], least=NEARLY_EXACT)
     return exact or _find_function(
         dense, matrix[rows[:_BOOSTED_ROWS]], target[rows[:_BOOSTED_ROWS]]
     )
 
 
-def formula_of(
+def find_formula(
     names: Sequence[str], matrix: Floats, target: Floats, *, rows: Integers, least: float
 ) -> Formula | None:
     """Find the best of a * f(x), a * f(x) * g(y) and a * f(x) + b * g(y), each plus a constant.
@@ -124,14 +122,34 @@ def formula_of(
     place = {name: i for i, name in enumerate(names)}
     # Where a row has nothing, or less than any row that the formula was found on, it gives nothing.
     with np.errstate(all="ignore"):
-        design = best.factors([term.shape(matrix[:, place[term.column]]) for term in best.terms])
+        factors = [term.shape(matrix[:, place[term.column]]) for term in best.terms]
+    texts = [term.text for term in best.terms]
+    if best.is_product:
+        factors, texts = [factors[0] * factors[1]], [" * ".join(texts)]
+    design = np.column_stack([*factors, np.ones(len(target))])
     solved, *_ = np.linalg.lstsq(design[rows], goal, rcond=None)
+    text, r2 = _write(texts, solved.tolist(), float(np.ptp(goal))), min(best.r2, 1.0)
     return Formula(
         columns=tuple(dict.fromkeys(term.column for term in best.terms)),
-        sentence=f"is {best.text} (R2 {min(best.r2, 1.0):.5f})",
-        r2=min(best.r2, 1.0),
+        sentence=f"is {text} (R2 {r2:.5f})",
+        r2=r2,
         predicted=design @ solved,
     )
+
+
+def _write(texts: Sequence[str], solved: Sequence[float], spread: float) -> str:
+    """A formula in words: terms with their factors, and a constant where it is one."""
+    *factors, constant = solved
+    formula = f"{_factor(factors[0])}{texts[0]}"
+    for text, factor in zip(texts[1:], factors[1:], strict=True):
+        formula += f" {'-' if factor < 0 else '+'} {_factor(abs(factor))}{text}"
+    if abs(constant) < _NO_CONSTANT * spread:
+        return formula
+    return f"{formula} {'-' if constant < 0 else '+'} {abs(constant):.4g}"
+
+
+def _factor(factor: float) -> str:
+    return "" if abs(factor - 1) < _NO_CONSTANT else f"{factor:.4g} * "
 
 
 def _terms(names: Sequence[str], matrix: Floats) -> list[_Term]:
@@ -158,14 +176,6 @@ def _one_over_next(x: Floats) -> Floats:
     return 1 / (1 + x)
 
 
-def _with_constant(columns: Sequence[Floats]) -> Floats:
-    return np.column_stack([*columns, np.ones(len(columns[0]))])
-
-
-def _times(columns: Sequence[Floats]) -> Floats:
-    return _with_constant([columns[0] * columns[1]])
-
-
 def _standard(values: Floats) -> Floats:
     centred = values - values.mean(axis=0)
     size = np.sqrt((centred**2).sum(axis=0))
@@ -175,8 +185,7 @@ def _standard(values: Floats) -> Floats:
 
 def _single(terms: list[_Term], target: Floats) -> _Fit:
     r2 = (_standard(target) @ _standard(np.column_stack([term.values for term in terms]))) ** 2
-    best = terms[int(np.argmax(r2))]
-    return _Fit(float(r2.max()), (best,), _with_constant, _line(best.text, best.values, target))
+    return _Fit(float(r2.max()), (terms[int(np.argmax(r2))],))
 
 
 def _product(terms: list[_Term], target: Floats) -> _Fit:
@@ -186,9 +195,8 @@ def _product(terms: list[_Term], target: Floats) -> _Fit:
         r2 = (goal @ _standard(matrix[:, i : i + 1] * matrix[:, i:])) ** 2
         if r2.max() > best + 1e-12:
             best, pair = float(r2.max()), (i, i + int(np.argmax(r2)))
-    one, other = sorted((terms[pair[0]], terms[pair[1]]), key=lambda term: len(term.text))
-    text = _line(f"{one.text} * {other.text}", one.values * other.values, target)
-    return _Fit(best, (one, other), _times, text)
+    shortest_first = sorted((terms[i] for i in pair), key=lambda term: len(term.text))
+    return _Fit(best, tuple(shortest_first), is_product=True)
 
 
 def _sum(terms: list[_Term], target: Floats) -> _Fit:
@@ -200,29 +208,7 @@ def _sum(terms: list[_Term], target: Floats) -> _Fit:
     joint = alone[:, None] ** 2 + alone**2 - 2 * np.outer(alone, alone) * between
     r2 = np.divide(joint, rest, out=np.zeros_like(rest), where=rest > 1e-6)
     i, j = np.unravel_index(int(np.argmax(r2)), r2.shape)
-    one, other = terms[i], terms[j]
-    design = np.column_stack([one.values, other.values, np.ones(len(target))])
-    (a, b, constant), *_ = np.linalg.lstsq(design, target, rcond=None)
-    second = f"{'-' if b < 0 else '+'} {_factor(abs(b))}{other.text}"
-    text = f"{_factor(a)}{one.text} {second}{_constant(constant, target)}"
-    return _Fit(float(r2[i, j]), (one, other), _with_constant, text)
-
-
-def _line(text: str, values: Floats, target: Floats) -> str:
-    centred = values - values.mean()
-    slope = float(centred @ target / (centred @ centred))
-    constant = float(target.mean() - slope * values.mean())
-    return f"{_factor(slope)}{text}{_constant(constant, target)}"
-
-
-def _factor(slope: float) -> str:
-    return "" if abs(slope - 1) < 1e-6 else f"{slope:.4g} * "
-
-
-def _constant(constant: float, target: Floats) -> str:
-    if abs(constant) < 1e-6 * np.ptp(target):
-        return ""
-    return f" {'-' if constant < 0 else '+'} {abs(constant):.4g}"
+    return _Fit(float(r2[i, j]), (terms[i], terms[j]))
 
 
 def _find_function(names: list[str], matrix: Floats, target: Floats) -> Rule | None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from holdfast import metrics
-from holdfast.audits.circular_value import Formula, formula_of
+from holdfast.audits.circular_value import Formula, find_formula
 from holdfast.ingest.snapshot import Snapshot
 from holdfast.study import Study
 from holdfast.windows import parse_day
@@ -128,7 +128,7 @@ class Table:
         formulas = {}
         for i, name in enumerate(names):
             others = np.delete(np.arange(len(names)), i)
-            formula = formula_of(
+            formula = find_formula(
                 [names[j] for j in others],
                 matrix[:, others],
                 matrix[:, i],
