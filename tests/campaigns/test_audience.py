@@ -11,11 +11,11 @@ from holdfast.campaigns.audience import (
     Audience,
     Rule,
     build_audience,
-    exports,
+    find_resting,
+    list_treatments,
     push_audience,
+    read_exports,
     record_export,
-    resting,
-    treatments,
 )
 from holdfast.errors import InputError, StudyError
 from holdfast.ingest.order_log import read_order_log
@@ -125,7 +125,7 @@ def test_every_export_is_kept_with_rule_run_and_both_arms(tmp_path: Path) -> Non
         record_export(given, tmp_path, at=AT.replace(minute=m), how=how)
         for m, how in ((1, "csv"), (2, "webhook"))
     )
-    latest, earlier = exports(tmp_path)
+    latest, earlier = read_exports(tmp_path)
     assert (earlier["export_id"], latest["export_id"]) == (first, second)
     assert (latest["how"], latest["run_id"], latest["rule"]["rate"], latest["day"]) == (
         "webhook",
@@ -141,9 +141,9 @@ def test_every_export_is_kept_with_rule_run_and_both_arms(tmp_path: Path) -> Non
 def test_who_was_exported_lately_can_be_left_alone(tmp_path: Path) -> None:
     record_export(_built(rate=0.4, at_most=1), tmp_path, at=AT, how="csv")
     today = day_of(AT.date())
-    assert resting(tmp_path, day=today + 9, rest_days=10) == ["ann"]
-    assert resting(tmp_path, day=today + 10, rest_days=10) == []
-    assert resting(tmp_path, day=today, rest_days=0) == []
+    assert find_resting(tmp_path, day=today + 9, rest_days=10) == ["ann"]
+    assert find_resting(tmp_path, day=today + 10, rest_days=10) == []
+    assert find_resting(tmp_path, day=today, rest_days=0) == []
     tired = build_audience(
         SCORES, Rule(rate=0.4, holdout_share=0), run_id="r1", study=STUDY, resting=["ann"]
     )
@@ -176,7 +176,7 @@ def test_treatments_say_what_was_done_at_what_cost() -> None:
     given = build_audience(
         _crowd(100), Rule(cost=3, rate=0.4, holdout_share=0.2), run_id="r1", study=STUDY
     )
-    told = treatments(given, at=AT, campaign="spring")
+    told = list_treatments(given, at=AT, campaign="spring")
     assert told["propensity"].unique().to_list() == [0.8]
     assert told["cost"].sum() == 3.0 * given.figures["contacted"]
 

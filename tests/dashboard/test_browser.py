@@ -17,7 +17,7 @@ from urllib.request import urlopen
 import polars as pl
 import pytest
 
-from holdfast.campaigns.audience import exports
+from holdfast.campaigns.audience import read_exports
 from holdfast.io.runs import Registry, Run
 from holdfast.report import formatting
 
@@ -163,7 +163,7 @@ def test_a_slider_changes_the_figures_by_the_right_amount_and_is_shared(
 def test_an_export_downloads_what_the_table_shows_and_is_written_down(
     server: str, page: Any, log_project: Path, run: Run
 ) -> None:
-    before = len(exports(log_project.parent))
+    before = len(read_exports(log_project.parent))
     _go(page, f"{server}/actions?size=5")
     shown = page.locator("table.hf-table").first.locator("tbody tr")
     cells = [[cell.inner_text() for cell in row.locator("th, td").all()[:3]] for row in shown.all()]
@@ -175,8 +175,8 @@ def test_an_export_downloads_what_the_table_shows_and_is_written_down(
     assert sum(arm == "contact" for *_, arm in got) == 5
     assert {row["run_id"] for row in rows} == {run.run_id}
     _settle(page)
-    (latest, *_) = exports(log_project.parent)
-    assert len(exports(log_project.parent)) == before + 1
+    (latest, *_) = read_exports(log_project.parent)
+    assert len(read_exports(log_project.parent)) == before + 1
     assert latest["figures"]["contacted"] == 5
 
 

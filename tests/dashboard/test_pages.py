@@ -12,7 +12,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from tests.dashboard.pages import chart, charts, figures, show, tables, text
 
-from holdfast.campaigns.audience import exports
+from holdfast.campaigns.audience import read_exports
 from holdfast.io.runs import Registry
 from holdfast.report import formatting
 
@@ -122,14 +122,14 @@ def test_the_cost_slider_changes_what_is_invested_by_customers_times_cost(
 def test_an_export_is_written_down_with_its_rule_and_run(
     log_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = len(exports(log_project.parent))
+    before = len(read_exports(log_project.parent))
     shown = show("actions", log_project, monkeypatch)
     contacted = next(metric.value for metric in shown.metric if metric.label == "Contacted")
     shown.download_button[0].click().run() if hasattr(shown, "download_button") else pytest.skip(
         "no download in AppTest"
     )
-    (entry, *_) = exports(log_project.parent)
-    assert len(exports(log_project.parent)) == before + 1
+    (entry, *_) = read_exports(log_project.parent)
+    assert len(read_exports(log_project.parent)) == before + 1
     assert entry["run_id"] == _open(log_project).run_id
     assert formatting.count(entry["figures"]["contacted"]) == contacted
     assert (

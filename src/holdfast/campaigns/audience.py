@@ -115,17 +115,17 @@ def build_audience(
     resting
         Customers of earlier audiences who are to be left alone.
     """
-    chosen = _candidates(
+    candidates = _find_candidates(
         scores, rule, margin_rate=study.value.margin_rate, out=[*rule.excluded, *resting]
     )
     arms = (
-        np.random.default_rng([study.seed, int(rule.fingerprint, 16)]).random(chosen.height)
+        np.random.default_rng([study.seed, int(rule.fingerprint, 16)]).random(candidates.height)
         < rule.holdout_share
     )
-    ranked = chosen.with_columns(held=pl.Series(arms)).sort(
+    ranked = candidates.with_columns(held=pl.Series(arms)).sort(
         "at_stake", "customer_id", descending=[True, False]
     )
-    within = ranked.filter((~pl.col("held")).cum_sum() <= _most(rule))
+    within = ranked.filter((~pl.col("held")).cum_sum() <= _contact_limit(rule))
     customers = within.with_columns(
         arm=pl.when("held").then(pl.lit(ARMS[1])).otherwise(pl.lit(ARMS[0]))
     ).drop("held")
@@ -134,11 +134,11 @@ def build_audience(
         run_id=run_id,
         cutoff_day=int(scores["cutoff_day"][0]) if scores.height else 0,
         customers=customers,
-        figures={"candidates": chosen.height, **_figures(customers, rule, study)},
+        figures={"candidates": candidates.height, **_figures(customers, rule, study)},
     )
 
 
-def _candidates(
+def _find_candidates(
     scores: pl.DataFrame, rule: Rule, *, margin_rate: float, out: Sequence[str]
 ) -> pl.DataFrame:
     worth = pl.col("expected_revenue") * margin_rate * rule.rate
@@ -154,7 +154,7 @@ def _candidates(
     return kept.select(*names, at_stake=at_stake).sort("customer_id").collect()
 
 
-def _most(rule: Rule) -> int:
+def _contact_limit(rule: Rule) -> int:
     """How many may be contacted."""
     limits = [2**62 if rule.at_most is None else rule.at_most]
     if rule.budget is not None and rule.cost > 0:
@@ -177,7 +177,7 @@ def _figures(customers: pl.DataFrame, rule: Rule, study: Study) -> dict[str, Any
     }
 
 
-def resting(project: Path, *, day: int, rest_days: int) -> list[str]:
+def find_resting(project: Path, *, day: int, rest_days: int) -> list[str]:
     """Customers of the audiences that were given away in the last so many days before `day`."""
     if not rest_days:
         return []
@@ -214,7 +214,7 @@ def record_export(audience: Audience, project: Path, *, at: datetime, how: str) 
     folder = project / FOLDER
     try:
         folder.mkdir(exist_ok=True)
-        treatments(audience, at=at, campaign=export_id).write_parquet(
+        list_treatments(audience, at=at, campaign=export_id).write_parquet(
             folder / f"{export_id}.parquet"
         )
     except OSError as error:
@@ -234,7 +234,7 @@ def record_export(audience: Audience, project: Path, *, at: datetime, how: str) 
     return export_id
 
 
-def treatments(audience: Audience, *, at: datetime, campaign: str) -> pl.DataFrame:
+def list_treatments(audience: Audience, *, at: datetime, campaign: str) -> pl.DataFrame:
     """Who was contacted and who was held out, laid out as a study reads [treatments].
 
     Columns: customer_id, occurred_at (UTC), campaign, treated, propensity (chance of being
@@ -251,7 +251,7 @@ def treatments(audience: Audience, *, at: datetime, campaign: str) -> pl.DataFra
     )
 
 
-def exports(project: Path) -> list[dict[str, Any]]:
+def read_exports(project: Path) -> list[dict[str, Any]]:
     """Every export so far, the latest first."""
     return jsonl.entries(project / JOURNAL)[::-1]
 

@@ -28,7 +28,7 @@ Form = Literal["csv", "parquet"]
 def _draw(run: RunView) -> None:
     study, rule = read_study(), _rule(run)
     folder, today = Path(study.project_dir), day_of(datetime.now(UTC).date())
-    resting = audiences.resting(folder, day=today, rest_days=rule.rest_days)
+    resting = audiences.find_resting(folder, day=today, rest_days=rule.rest_days)
     audience = audiences.build_audience(
         run.scores, rule, run_id=run.run.run_id, study=run.study, resting=resting
     )
@@ -182,7 +182,7 @@ def _export(study: Study, audience: Audience, how: str) -> None:
 
 def _exports(folder: Path) -> None:
     st.subheader("Exports so far")
-    entries = audiences.exports(folder)
+    entries = audiences.read_exports(folder)
     if not entries:
         explain("Nothing has been exported yet.", "An export appears here with its rule and run.")
         return
