@@ -42,11 +42,8 @@ def revenue_bins(scores: pl.DataFrame, *, n: int = 24) -> pl.DataFrame:
     (sum).
     """
     placed = on_axis(scores["expected_revenue"])
-    edges = (
-        np.linspace(0, max(float(placed.max()), 1e-9), n + 1)
-        if len(placed)
-        else np.linspace(0, 1, n + 1)
-    )
+    top = max(float(placed.max()), 1e-9) if len(placed) else 1.0
+    edges = np.linspace(0, top, n + 1)
     where = np.clip(np.searchsorted(edges, placed, side="right") - 1, 0, n - 1)
     revenue = scores["expected_revenue"].to_numpy()
     return pl.DataFrame(
@@ -99,11 +96,11 @@ def value_quartiles(scores: pl.DataFrame) -> pl.DataFrame:
         "three_quarters": 0.75,
         "nine_tenths": 0.9,
     }
-    found = scores.group_by(pl.col("segment").cast(pl.String)).agg(
+    quartiles = scores.group_by(pl.col("segment").cast(pl.String)).agg(
         customers=pl.len().cast(pl.Int64),
         **{name: value.quantile(share, "linear") for name, share in shares.items()},
     )
-    return found.sort(
+    return quartiles.sort(
         pl.col("segment").replace_strict(list(SEGMENT_NAMES), range(len(SEGMENT_NAMES)))
     )
 
@@ -166,27 +163,25 @@ def weeks(days: pl.DataFrame) -> pl.DataFrame:
     Columns: week_start_day, purchases, revenue.
     """
     start = (pl.col("day") - pl.col("day").min()) // 7 * 7 + pl.col("day").min()
-    found = days.group_by(week_start_day=start, maintain_order=True).agg(
-        pl.len().alias("n"), pl.col("purchases").sum(), pl.col("revenue").sum()
-    )
-    return found.filter(pl.col("n") == 7).drop("n").sort("week_start_day")
+    whole = days.filter((pl.len() == 7).over(start))
+    sums = whole.group_by(week_start_day=start).agg(pl.col("purchases", "revenue").sum())
+    return sums.sort("week_start_day")
 
 
 def silent_stretches(days: pl.DataFrame, *, at_least: int = 2) -> pl.DataFrame:
     """Stretches of days on which nobody bought, the longest first: first_day, last_day, days."""
-    quiet = (
-        days.sort("day")
-        .with_columns(run=(pl.col("purchases") > 0).cum_sum())
-        .filter(pl.col("purchases") == 0)
+    quiet = days.sort("day").with_columns(run=(pl.col("purchases") > 0).cum_sum())
+    stretches = (
+        quiet.filter(pl.col("purchases") == 0)
+        .group_by("run")
+        .agg(
+            first_day=pl.col("day").min(),
+            last_day=pl.col("day").max(),
+            days=pl.len().cast(pl.Int64),
+        )
     )
-    found = quiet.group_by("run").agg(
-        first_day=pl.col("day").min(), last_day=pl.col("day").max(), days=pl.len().cast(pl.Int64)
-    )
-    return (
-        found.filter(pl.col("days") >= at_least)
-        .drop("run")
-        .sort(["days", "first_day"], descending=[True, False])
-    )
+    longest = stretches.sort(["days", "first_day"], descending=[True, False]).drop("run")
+    return longest.filter(pl.col("days") >= at_least)
 
 
 def evenly(frame: pl.DataFrame, n: int) -> pl.DataFrame:

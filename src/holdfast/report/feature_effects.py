@@ -14,12 +14,9 @@ Vector = npt.NDArray[np.float64]
 
 def strongest(importance: pl.DataFrame, task: str, n: int) -> list[str]:
     """The task's `n` most important features, strongest first."""
-    mine = importance.filter((pl.col("task") == task) & (pl.col("mean_abs_contribution") > 0))
-    return (
-        mine.sort(["mean_abs_contribution", "feature"], descending=[True, False])["feature"]
-        .head(n)
-        .to_list()
-    )
+    used = importance.filter((pl.col("task") == task) & (pl.col("mean_abs_contribution") > 0))
+    ordered = used.sort(["mean_abs_contribution", "feature"], descending=[True, False])
+    return ordered["feature"].head(n).to_list()
 
 
 def swarm(contributions: pl.DataFrame, task: str, features: list[str], *, n: int) -> pl.DataFrame:
@@ -29,23 +26,20 @@ def swarm(contributions: pl.DataFrame, task: str, features: list[str], *, n: int
     Columns: feature, contribution, value, fifth (0..4, null where the value is missing), offset
     (-1..1).
     """
-    mine = contributions.filter(pl.col("task") == task)
+    of_task = contributions.filter(task=task)
     low, high = span(contributions, task, features)
     parts = []
     for name in features:
-        rows = mine.filter(pl.col("feature") == name).sort("contribution", "customer_id")
+        rows = of_task.filter(feature=name).sort("contribution", "customer_id")
         share = pl.col("value").rank("average") / pl.col("value").count()
         rows = rows.with_columns(fifth=(share * 5).ceil().clip(1, 5).cast(pl.Int32) - 1)
-        some = evenly(rows, n)
-        parts.append(
-            some.with_columns(
-                offset=_beside(some["contribution"].clip(low, high).to_numpy(), (high - low) / 70)
-            )
-        )
+        sample = evenly(rows, n)
+        effects = sample["contribution"].clip(low, high).to_numpy()
+        parts.append(sample.with_columns(offset=_spread_out(effects, (high - low) / 70)))
     return pl.concat(parts).select("feature", "contribution", "value", "fifth", "offset")
 
 
-def _beside(sorted_values: Vector, width: float) -> pl.Series:
+def _spread_out(sorted_values: Vector, width: float) -> pl.Series:
     """Spread values of the same narrow bin to both sides of the line, -1..1, in no order that draws
     a pattern.
     """
@@ -59,10 +53,10 @@ def _beside(sorted_values: Vector, width: float) -> pl.Series:
 
 def span(contributions: pl.DataFrame, task: str, features: list[str]) -> list[float]:
     """From the lowest first to the highest last percentile of any feature's effects, 0 included."""
-    mine = contributions.filter(
+    effects = contributions.filter(
         (pl.col("task") == task) & pl.col("feature").is_in(features)
     ).group_by("feature")
-    ends = mine.agg(
+    ends = effects.agg(
         low=pl.col("contribution").quantile(0.01), high=pl.col("contribution").quantile(0.99)
     )
     low, high = min([0.0, *ends["low"]]), max([0.0, *ends["high"]])
@@ -75,8 +69,8 @@ def ways(contributions: pl.DataFrame, task: str, features: list[str]) -> pl.Data
 
     Columns: feature, correlation (Spearman's, of value and contribution, -1..1), way.
     """
-    mine = contributions.filter((pl.col("task") == task) & pl.col("value").is_not_null())
-    found = mine.group_by("feature").agg(
+    effects = contributions.filter((pl.col("task") == task) & pl.col("value").is_not_null())
+    correlations = effects.group_by("feature").agg(
         correlation=pl.corr("value", "contribution", method="spearman").fill_nan(0.0)
     )
     what, strength = ("risk" if task == "churn" else "value"), pl.col("correlation")
@@ -89,17 +83,17 @@ def ways(contributions: pl.DataFrame, task: str, features: list[str]) -> pl.Data
         .otherwise(pl.lit("no single direction"))
     )
     named = pl.DataFrame({"feature": features}, schema={"feature": pl.String})
-    return named.join(found, on="feature", how="left").with_columns(way=way)
+    return named.join(correlations, on="feature", how="left").with_columns(way=way)
 
 
 def dependence(contributions: pl.DataFrame, task: str, feature: str) -> pl.DataFrame:
     """One feature's value and contribution per customer, without the outermost percent of values on
     each side.
     """
-    mine = contributions.filter(
+    effects = contributions.filter(
         (pl.col("task") == task) & (pl.col("feature") == feature) & pl.col("value").is_finite()
     )
-    inner = mine.filter(
+    inner = effects.filter(
         pl.col("value").is_between(pl.col("value").quantile(0.01), pl.col("value").quantile(0.99))
     )
     return inner.select("feature", "value", "contribution").sort("value", "contribution")

@@ -68,30 +68,27 @@ def _cases(predictions: pl.DataFrame, task: str) -> Iterator[tuple[int, str, Vec
     for day in predictions["cutoff_day"].unique().sort():
         group = predictions.filter(pl.col("cutoff_day") == day).select(columns)
         for name, column in zip(NAMES, MODELS[task], strict=True):
-            known = group.select("truth", column).drop_nulls()
-            if known["truth"].n_unique() > 1 and known["truth"].sum() > 0:
-                yield day, name, known["truth"].to_numpy(), known[column].to_numpy()
+            case = group.select("truth", column).drop_nulls()
+            if case["truth"].n_unique() > 1 and case["truth"].sum() > 0:
+                yield day, name, case["truth"].to_numpy(), case[column].to_numpy()
 
 
 def _steps(truth: Vector, score: Vector, *, is_churn: bool) -> pl.DataFrame:
     order = np.argsort(-score, kind="stable")
     ends = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
-    n, found = np.append(0.0, ends + 1.0), np.append(0.0, np.cumsum(truth[order])[ends])
-    stayed = n - found
-    # Trapezoids count equal predictions half, as the ROC area does; average precision takes each
-    # group at its end.
-    area = (
-        float(np.trapezoid(found, stayed) / (found[-1] * stayed[-1])) if is_churn else float("nan")
-    )
-    precision = (
-        float(np.sum(np.diff(found) * found[1:] / n[1:]) / found[-1]) if is_churn else float("nan")
-    )
+    n, captured = np.append(0.0, ends + 1.0), np.append(0.0, np.cumsum(truth[order])[ends])
+    stayed = n - captured
+    area = precision = float("nan")
+    if is_churn:
+        # Trapezoids count equal predictions half, as the ROC area does; average precision takes
+        # each group at its end.
+        area = float(np.trapezoid(captured, stayed) / (captured[-1] * stayed[-1]))
+        precision = float(np.sum(np.diff(captured) * captured[1:] / n[1:]) / captured[-1])
     shares = np.linspace(0, 1, 201)
-    return pl.DataFrame(
-        {"share": shares, "found": np.interp(shares, n / n[-1], found / found[-1])}
-    ).with_columns(
+    found = np.interp(shares, n / n[-1], captured / captured[-1])
+    return pl.DataFrame({"share": shares, "found": found}).with_columns(
         customers=pl.lit(len(score), pl.Int64),
-        total=float(found[-1]),
+        total=float(captured[-1]),
         area=area,
         average_precision=precision,
     )
@@ -125,8 +122,8 @@ def gains(steps: pl.DataFrame) -> pl.DataFrame:
     """What is found (y) in the share of customers ranked highest (x), all cutoffs together, per
     task and model.
     """
-    found = (pl.col("found") * pl.col("total")).sum() / pl.col("total").sum()
-    return steps.group_by("task", "model", x="share", maintain_order=True).agg(y=found)
+    share = (pl.col("found") * pl.col("total")).sum() / pl.col("total").sum()
+    return steps.group_by("task", "model", x="share", maintain_order=True).agg(y=share)
 
 
 def capture_at(gains: pl.DataFrame, share: float) -> tuple[float | None, float | None]:
@@ -134,8 +131,8 @@ def capture_at(gains: pl.DataFrame, share: float) -> tuple[float | None, float |
     None without one.
     """
     at = gains.filter((pl.col("x") - share).abs() < 1e-9)
-    found = dict(at.select("model", "y").iter_rows())
-    return found.get(NAMES[0]), found.get(NAMES[1])
+    by_model = dict(at.select("model", "y").iter_rows())
+    return by_model.get(NAMES[0]), by_model.get(NAMES[1])
 
 
 def contests(evidence: pl.DataFrame, candidates: tuple[str, ...]) -> pl.DataFrame:
@@ -147,11 +144,11 @@ def contests(evidence: pl.DataFrame, candidates: tuple[str, ...]) -> pl.DataFram
     one).
     """
     key = ["cutoff_day", "task", "metric"]
-    known = evidence.filter(pl.col("value").is_finite()).with_columns(
+    figures = evidence.filter(pl.col("value").is_finite()).with_columns(
         pl.col("low", "high").fill_nan(None)
     )
-    champion = known.filter(pl.col("model") == "champion").drop("model")
-    naive = known.filter(~pl.col("model").is_in(["champion", *candidates, *NO_MODELS]))
+    champion = figures.filter(pl.col("model") == "champion").drop("model")
+    naive = figures.filter(~pl.col("model").is_in(["champion", *candidates, *NO_MODELS]))
     naive = naive.unique(key, keep="first", maintain_order=True).rename(
         {"model": "baseline"}
         | {column: f"baseline_{column}" for column in ("value", "low", "high")}

@@ -175,7 +175,7 @@ def _what_if(run: RunView, features: dict[str, Any], customer: dict[str, Any]) -
     places = zip(st.columns(len(levers)), levers, strict=True)
     values = {lever: _slider(place, lever) for place, lever in places}
     changes = {lever.feature: value for lever, value in values.items() if value != _start(lever)}
-    cards(_changed(customer, what_if(run.run, features, changes), run.currency))
+    cards(_what_if_cards(customer, what_if(run.run, features, changes), run.currency))
     same = "; nothing is changed yet, so these are the published figures."
     st.caption("Scored now by the run's models" + ("." if changes else same))
 
@@ -201,7 +201,9 @@ def _start(lever: Lever) -> float:
     return lever.value if lever.value is not None else lever.low
 
 
-def _changed(customer: dict[str, Any], after: dict[str, Any], money: str) -> list[dict[str, Any]]:
+def _what_if_cards(
+    customer: dict[str, Any], after: dict[str, Any], money: str
+) -> list[dict[str, Any]]:
     churn, value = after["churn_probability"], after["predicted_ltv"]
     risk = {"label": "Churn probability, what if", "value": formatting.percent(churn)}
     change = churn - customer["churn_probability"]

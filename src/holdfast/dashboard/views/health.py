@@ -30,7 +30,7 @@ def _draw(run: RunView) -> None:
     figure(
         run,
         "left-out",
-        lambda: charts.quarantined(reasons),
+        lambda: charts.unused_rows(reasons),
         lambda: run_tables.set_aside(run.report),
     )
     if quarantined.height:

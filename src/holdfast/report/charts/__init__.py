@@ -23,7 +23,7 @@ from holdfast.report.charts.customer import (
     value_by_horizon,
 )
 from holdfast.report.charts.customers import customer_quadrant, revenue_recovery, segment_analysis
-from holdfast.report.charts.data_quality import hours, purchases_by_week, quarantined, weeks
+from holdfast.report.charts.data_quality import hours, purchases_by_week, unused_rows, weeks
 from holdfast.report.charts.evidence import backtest, calibration, gains, roc_pr
 from holdfast.report.charts.explanations import (
     shap_bar,
@@ -60,7 +60,6 @@ __all__ = [
     "profile_radar",
     "promises",
     "purchases_by_week",
-    "quarantined",
     "reactivation",
     "reason_bars",
     "retention",
@@ -77,6 +76,7 @@ __all__ = [
     "shap_dependence",
     "shap_summary",
     "survival_curves",
+    "unused_rows",
     "value_against_risk",
     "value_by_horizon",
     "value_by_segment",

@@ -58,10 +58,10 @@ def retention(cohorts: pl.DataFrame) -> Chart:
         size=(WIDTH - 90, 24 * len(names) + 20),
     )
     what = "Share of a cohort that bought in the month. Hatched: not over yet."
-    return Chart(drawn, _retained(done), f"{what} The latest {len(names)} cohorts.")
+    return Chart(drawn, _say_retention(done), f"{what} The latest {len(names)} cohorts.")
 
 
-def _retained(done: pl.DataFrame) -> str:
+def _say_retention(done: pl.DataFrame) -> str:
     for month, ordinal in ((6, "sixth"), (3, "third"), (1, "first")):
         at = done.filter(pl.col("months_since") == month)
         if at.height:
@@ -106,7 +106,7 @@ def survival_curves(survival: pl.DataFrame) -> Chart:
         "Kaplan-Meier, with the 95% interval of everyone. "
         "Below: customers still seen; drawn from ten on."
     )
-    return Chart({"vconcat": [curve, numbers], "spacing": 14}, _survived(everyone), what)
+    return Chart({"vconcat": [curve, numbers], "spacing": 14}, _say_survival(everyone), what)
 
 
 def _by_line(shorthand: str, names: list[str]) -> Options:
@@ -134,7 +134,7 @@ def numbers_at_risk(
     return pl.concat(counts).select("cohort", "day", pl.col("at_risk").fill_null(0))
 
 
-def _survived(everyone: pl.DataFrame) -> str:
+def _say_survival(everyone: pl.DataFrame) -> str:
     row = everyone.sort("day").filter(pl.col("day") <= 365).row(-1, named=True)
     after = formatting.plural(row["day"], "day")
     return f"After {after}, {formatting.percent(row['survival'], 0)} of customers still buy"

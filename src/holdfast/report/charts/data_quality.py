@@ -75,7 +75,7 @@ def purchases_by_week(days: pl.DataFrame) -> Chart:
     return Chart(drawn, title, what)
 
 
-def quarantined(reasons: pl.DataFrame) -> Chart:
+def unused_rows(reasons: pl.DataFrame) -> Chart:
     """Why rows were not used.
 
     Parameters
