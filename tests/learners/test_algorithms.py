@@ -10,7 +10,8 @@ import pytest
 from holdfast import study
 from holdfast.arrays import Matrix, Vector
 from holdfast.errors import StudyError
-from holdfast.learners.algorithms import ALGORITHMS, Recipe, learner_from_parts
+from holdfast.learners.algorithms import ALGORITHMS, Learner, Recipe
+from holdfast.learners.parts import rebuild
 
 CLASSIFIERS = (
     "logistic",
@@ -60,7 +61,7 @@ def test_a_classifier_predicts_explains_and_comes_back_from_its_parts(
     assert ((probability >= 0) & (probability <= 1)).all()
     assert np.corrcoef(probability, data[1])[0, 1] > 0.7
     assert np.abs(learner.contributions(data[0]).sum(axis=1) - learner.raw(data[0])).max() < 1e-6
-    again = learner_from_parts(learner.parts())
+    again = rebuild(Learner, learner.parts())
     assert np.array_equal(again.predict(data[0]), probability)
     assert again.algorithm == name
 
@@ -73,7 +74,7 @@ def test_a_regressor_predicts_explains_and_comes_back_from_its_parts(
     said = learner.predict(data[0])
     assert np.corrcoef(said, data[2])[0, 1] > 0.7
     assert np.abs(learner.contributions(data[0]).sum(axis=1) - learner.raw(data[0])).max() < 1e-6
-    assert np.array_equal(learner_from_parts(learner.parts()).predict(data[0]), said)
+    assert np.array_equal(rebuild(Learner, learner.parts()).predict(data[0]), said)
 
 
 def own_prediction(name: str, aim: str, data: tuple[Matrix, Vector, Vector]) -> Vector:

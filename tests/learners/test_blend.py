@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from holdfast.errors import StudyError
-from holdfast.learners.algorithms import Recipe, learner_from_parts
+from holdfast.learners.algorithms import Learner, Recipe
 from holdfast.learners.blend import Hinges
+from holdfast.learners.parts import rebuild
 
 
 def test_a_hinge_starts_at_its_knot_and_few_values_have_none() -> None:
@@ -27,7 +28,7 @@ def test_reasons_add_up_and_the_model_comes_back_from_its_parts() -> None:
     learner = Recipe("blend", "probability", seed=1, parameters={"n_estimators": 20}).fit(
         matrix, truth
     )
-    again = learner_from_parts(learner.parts())
+    again = rebuild(Learner, learner.parts())
     assert again.algorithm == "blend"
     assert (again.predict(matrix) == learner.predict(matrix)).all()
     assert learner.contributions(matrix).sum(axis=1) == pytest.approx(learner.raw(matrix), abs=1e-9)

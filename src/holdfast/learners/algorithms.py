@@ -17,7 +17,6 @@ from holdfast.learners import converters
 from holdfast.learners.blend import Blend, Hinges
 from holdfast.learners.linear import LinearModel, Scaling
 from holdfast.learners.link_functions import threads_for
-from holdfast.learners.parts import rebuild
 from holdfast.learners.tree_ensemble import TreeEnsemble
 
 Aim = Literal["probability", "mean"]
@@ -31,12 +30,6 @@ class Predictor(Protocol):
 
     def predict(self, matrix: Matrix, /) -> Vector:
         """Probability or mean, (n_rows,)."""
-
-
-def learner_from_parts(parts: Mapping[str, bytes]) -> Learner:
-    """Rebuild what `parts` gave. Check the hashes first: nothing is validated here."""
-    learner: Learner = rebuild(Learner, parts)
-    return learner
 
 
 @dataclass(frozen=True)

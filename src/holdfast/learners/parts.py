@@ -111,16 +111,12 @@ def _json(value: object) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON holds of a value: its own dictionary, a fitted model's parameters or its fields."""
-    if hasattr(value, "to_dict"):
-        return value.to_dict()
+    """What JSON holds of a value: a fitted model's parameters, or its fields."""
     return value.parameters_ if hasattr(value, "parameters_") else asdict(value)
 
 
 def _from_json(kind: Any, raw: Any) -> Any:
     """A field's value, its tuples and dataclasses made again."""
-    if hasattr(kind, "from_dict"):
-        return kind.from_dict(raw)
     if hasattr(kind, "from_parameters"):
         return kind.from_parameters(**raw)
     return _adapter(kind).validate_python(raw)
