@@ -3,7 +3,7 @@ stop.
 
 In this package, and nowhere else, the names are those of the literature: `frequency` is the number
 of repeat purchases, `recency` the age at the last one, `T` the age now, `monetary_value` the mean
-value of an order.
+value of an order. `summarise_transactions` makes them of a table of orders.
 
 | model | who leaves | when they buy |
 |---|---|---|
