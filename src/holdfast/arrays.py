@@ -11,7 +11,9 @@ Matrix = npt.NDArray[np.float64]
 """Shape (n_rows, n_columns)."""
 Rows = npt.NDArray[np.int64]
 """Positions of rows, shape (n_rows,)."""
-FloatArray = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Booleans = npt.NDArray[np.bool_]
 """Any shape."""
 Numbers = npt.ArrayLike
 """What a caller passes: one number for all, or one each."""

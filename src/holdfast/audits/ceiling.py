@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from holdfast.arrays import Booleans
 from holdfast.audits.circular_label import NEARLY_CERTAIN
 from holdfast.audits.question import Audit
 from holdfast.audits.subjects import Proof
-from holdfast.audits.table import Booleans, Table, halve, is_number
+from holdfast.audits.table import Table, halve, is_number
 from holdfast.findings import Finding
 
 TOO_GOOD_AUC, TOO_GOOD_R2 = 0.98, 0.98

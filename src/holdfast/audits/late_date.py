@@ -9,8 +9,9 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
+from holdfast.arrays import Floats
 from holdfast.audits.question import Audit
-from holdfast.audits.table import Floats, Table
+from holdfast.audits.table import Table
 from holdfast.findings import Finding
 from holdfast.windows import date_of
 

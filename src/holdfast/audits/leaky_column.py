@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from holdfast.arrays import Booleans
 from holdfast.audits.circular_label import NEARLY_CERTAIN
 from holdfast.audits.question import Audit
-from holdfast.audits.table import Booleans, Table, is_number, join_names
+from holdfast.audits.table import Table, is_number, join_names
 from holdfast.findings import Finding, Severity
 from holdfast.metrics import spearman
 

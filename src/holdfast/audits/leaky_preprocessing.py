@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
+from holdfast.arrays import Floats
 from holdfast.audits.question import Audit
-from holdfast.audits.table import Floats, Table, join_names
+from holdfast.audits.table import Table, join_names
 from holdfast.findings import Finding
 
 _EXACT = 1e-6

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
+from holdfast.arrays import Floats
 from holdfast.audits.question import Audit
-from holdfast.audits.table import Floats, Table, is_number
+from holdfast.audits.table import Table, is_number
 from holdfast.findings import Finding
 
 _LEAST_AUC = 0.65

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
+from holdfast.arrays import Booleans
 from holdfast.audits.question import Audit
-from holdfast.audits.table import Booleans, Table
+from holdfast.audits.table import Table
 from holdfast.findings import Finding
 
 _LEAST_SHARE = 0.01

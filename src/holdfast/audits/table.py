@@ -8,18 +8,14 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from holdfast import metrics
+from holdfast.arrays import Booleans, Floats, Integers
 from holdfast.audits.circular_value import Formula, find_formula
 from holdfast.ingest.snapshot import Snapshot
 from holdfast.study import Study
 from holdfast.windows import parse_day
-
-Floats = npt.NDArray[np.float64]
-Booleans = npt.NDArray[np.bool_]
-Integers = npt.NDArray[np.int64]
 
 _ROWS = 20_000
 _LEAST_PER_CLASS = 20

@@ -15,13 +15,13 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from holdfast.arrays import FloatArray, Numbers
+from holdfast.arrays import Floats, Numbers
 from holdfast.btyd.fitting import LOG_LIMIT, Estimator, Objective, maximise
 from holdfast.btyd.histories import Histories, check_histories, check_times, check_weights
 from holdfast.errors import DataError, NotEnoughData
 
-Parameters = Mapping[str, FloatArray]
-Question = Callable[..., FloatArray]
+Parameters = Mapping[str, Floats]
+Question = Callable[..., Floats]
 
 CHUNK_ROWS = 2048
 EFFECT_LIMIT = 50.0
@@ -35,35 +35,31 @@ class BuyTillYouDie(Estimator, ABC):
     covariates: tuple[str, ...] = ()
 
     @abstractmethod
-    def _log_likelihood(self, h: Histories, p: Parameters) -> tuple[FloatArray, FloatArray]:
+    def _log_likelihood(self, h: Histories, p: Parameters) -> tuple[Floats, Floats]:
         """Log-likelihood `(n,)` and its derivatives by the logarithms of PARAMETERS `(n_parameters,
         n)`.
         """
 
     @abstractmethod
-    def _alive(self, h: Histories, p: Parameters) -> FloatArray:
+    def _alive(self, h: Histories, p: Parameters) -> Floats:
         """P(alive at T)."""
 
     @abstractmethod
-    def _survival(self, h: Histories, p: Parameters, at: FloatArray) -> FloatArray:
+    def _survival(self, h: Histories, p: Parameters, at: Floats) -> Floats:
         """P(alive at T + at | alive at T)."""
 
     @abstractmethod
-    def _mean_purchases(
-        self, h: Histories, p: Parameters, start: FloatArray, end: FloatArray
-    ) -> FloatArray:
+    def _mean_purchases(self, h: Histories, p: Parameters, start: Floats, end: Floats) -> Floats:
         """Expected purchases in (T + start, T + end] of a customer alive at T."""
 
     @abstractmethod
-    def _pmf(
-        self, h: Histories, p: Parameters, horizon: FloatArray, counts: FloatArray
-    ) -> FloatArray:
+    def _pmf(self, h: Histories, p: Parameters, horizon: Floats, counts: Floats) -> Floats:
         """P(`counts` purchases in (T, T + horizon]) of a customer alive at T, shape `(n,
         len(counts))`.
         """
 
     @abstractmethod
-    def _starts(self, h: Histories, weights: FloatArray) -> list[dict[str, float]]:
+    def _starts(self, h: Histories, weights: Floats) -> list[dict[str, float]]:
         """Parameters to start the search from; time is in units of the mean age."""
 
     def fit(
@@ -107,7 +103,7 @@ class BuyTillYouDie(Estimator, ABC):
         *,
         at: Numbers = 0.0,
         covariates: Numbers | None = None,
-    ) -> FloatArray:
+    ) -> Floats:
         """P(still alive at age T + at), 0..1, of each customer. It is not 1 minus the chance to
         churn.
 
@@ -115,7 +111,7 @@ class BuyTillYouDie(Estimator, ABC):
         will not come back.
         """
 
-        def question(h: Histories, p: Parameters, at: FloatArray) -> FloatArray:
+        def question(h: Histories, p: Parameters, at: Floats) -> Floats:
             return _probability(self._alive(h, p) * self._survival(h, p, at))
 
         return self._ask(question, self._histories(frequency, recency, T, covariates), at=at)
@@ -128,7 +124,7 @@ class BuyTillYouDie(Estimator, ABC):
         *,
         horizon: Numbers,
         covariates: Numbers | None = None,
-    ) -> FloatArray:
+    ) -> Floats:
         """P(no purchase in (T, T + horizon]), 0..1, of each customer, in closed form."""
         histories = self._histories(frequency, recency, T, covariates)
         return self._ask(self._silent, histories, horizon=horizon)
@@ -142,12 +138,12 @@ class BuyTillYouDie(Estimator, ABC):
         end: Numbers,
         start: Numbers = 0.0,
         covariates: Numbers | None = None,
-    ) -> FloatArray:
+    ) -> Floats:
         """Expected number of purchases in (T + start, T + end] of each customer, given the history
         up to T.
         """
 
-        def question(h: Histories, p: Parameters, start: FloatArray, end: FloatArray) -> FloatArray:
+        def question(h: Histories, p: Parameters, start: Floats, end: Floats) -> Floats:
             return np.maximum(self._alive(h, p) * self._mean_purchases(h, p, start, end), 0.0)
 
         histories = self._histories(frequency, recency, T, covariates)
@@ -155,7 +151,7 @@ class BuyTillYouDie(Estimator, ABC):
 
     def expected_purchases_new_customer(
         self, t: Numbers, *, covariates: Numbers | None = None
-    ) -> FloatArray:
+    ) -> Floats:
         """Expected repeat purchases in the first `t` of a customer of whom nothing else is
         known.
         """
@@ -171,7 +167,7 @@ class BuyTillYouDie(Estimator, ABC):
         horizon: Numbers,
         max_purchases: int,
         covariates: Numbers | None = None,
-    ) -> FloatArray:
+    ) -> Floats:
         """P(0), P(1), ... P(max_purchases) purchases in (T, T + horizon], shape `(n, max_purchases
         + 1)`.
 
@@ -179,7 +175,7 @@ class BuyTillYouDie(Estimator, ABC):
         """
         counts = np.arange(max_purchases + 1, dtype=np.float64)
 
-        def question(h: Histories, p: Parameters, horizon: FloatArray) -> FloatArray:
+        def question(h: Histories, p: Parameters, horizon: Floats) -> Floats:
             alive = self._alive(h, p)
             pmf = alive[:, None] * self._pmf(h, p, horizon, counts)
             pmf[:, 0] += 1 - alive
@@ -198,7 +194,7 @@ class BuyTillYouDie(Estimator, ABC):
     ) -> Histories:
         return check_histories(frequency, recency, T, covariates, names=self.covariates)
 
-    def _silent(self, h: Histories, p: Parameters, horizon: FloatArray) -> FloatArray:
+    def _silent(self, h: Histories, p: Parameters, horizon: Floats) -> Floats:
         # The history up to T, and then nothing up to T + horizon, is the same history seen at T +
         # horizon.
         longer, shorter = (
@@ -207,7 +203,7 @@ class BuyTillYouDie(Estimator, ABC):
         )
         return np.exp(np.minimum(longer - shorter, 0.0))
 
-    def _ask(self, question: Question, h: Histories, **times: Numbers) -> FloatArray:
+    def _ask(self, question: Question, h: Histories, **times: Numbers) -> Floats:
         """Answer for each customer, a few thousand at a time."""
         moments = check_times(times, n_rows=len(h))
         if not len(h):
@@ -223,7 +219,7 @@ class BuyTillYouDie(Estimator, ABC):
         ]
         return np.concatenate(answers)
 
-    def _learn(self, h: Histories, weights: FloatArray) -> Self:
+    def _learn(self, h: Histories, weights: Floats) -> Self:
         unit = self._unit_of_time(h, weights)
         scaled = h.in_units_of(unit)
         n_effects = len(self.CARRIERS) * len(self.covariates)
@@ -249,16 +245,16 @@ class BuyTillYouDie(Estimator, ABC):
         self.log_likelihood_ = mean * float(weights.sum())
         return self
 
-    def _unit_of_time(self, h: Histories, weights: FloatArray) -> float:
+    def _unit_of_time(self, h: Histories, weights: Floats) -> float:
         # Mean age 1 makes the search, its limits and its end the same in days and in years.
         return float(weights @ h.T / weights.sum())
 
-    def _objective(self, h: Histories, weights: FloatArray) -> Objective:
+    def _objective(self, h: Histories, weights: Floats) -> Objective:
         pieces = [(h.take(rows), weights[rows]) for rows in h.slices(CHUNK_ROWS)]
         carriers = [self.PARAMETERS.index(name) for name in self.CARRIERS]
         n_parameters, total = len(self.PARAMETERS), float(weights.sum())
 
-        def objective(position: FloatArray) -> tuple[float, FloatArray]:
+        def objective(position: Floats) -> tuple[float, Floats]:
             base, effects = np.exp(position[:n_parameters]), position[n_parameters:]
             value, gradient = 0.0, np.zeros(len(position))
             for piece, weight in pieces:
@@ -273,11 +269,11 @@ class BuyTillYouDie(Estimator, ABC):
 
         return objective
 
-    def _parameters_of(self, h: Histories, base: FloatArray, effects: FloatArray) -> Parameters:
+    def _parameters_of(self, h: Histories, base: Floats, effects: Floats) -> Parameters:
         """Parameters of these customers: shared scalars, but where a covariate multiplies one, an
         array `(n,)`.
         """
-        parameters: dict[str, FloatArray] = dict(
+        parameters: dict[str, Floats] = dict(
             zip(self.PARAMETERS, map(np.asarray, base), strict=True)
         )
         if len(effects):
@@ -300,7 +296,7 @@ class BuyTillYouDie(Estimator, ABC):
             )
         super()._set_parameters(parameters)
 
-    def _in_callers_time(self, position: FloatArray, unit: float) -> dict[str, float]:
+    def _in_callers_time(self, position: Floats, unit: float) -> dict[str, float]:
         n_parameters = len(self.PARAMETERS)
         values = dict(zip(self.PARAMETERS, np.exp(position[:n_parameters]), strict=True))
         for name in self.TIMES:
@@ -309,7 +305,7 @@ class BuyTillYouDie(Estimator, ABC):
         return values
 
 
-def require_variety(h: Histories, weights: FloatArray) -> None:
+def require_variety(h: Histories, weights: Floats) -> None:
     """Refuse merged histories from which no model of the family can be learnt."""
     n_customers = f"{weights.sum():g}"
     if not len(h):
@@ -333,5 +329,5 @@ def require_variety(h: Histories, weights: FloatArray) -> None:
         )
 
 
-def _probability(value: FloatArray) -> FloatArray:
+def _probability(value: Floats) -> Floats:
     return np.clip(value, 0.0, 1.0)

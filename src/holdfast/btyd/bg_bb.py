@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betaln, gammaln, psi
 
-from holdfast.arrays import FloatArray, Numbers
+from holdfast.arrays import Floats, Numbers
 from holdfast.btyd.base import BuyTillYouDie, Parameters, Question
 from holdfast.btyd.histories import Histories
 from holdfast.errors import DataError
@@ -56,23 +56,23 @@ class BGBB(BuyTillYouDie):
             )
         return histories
 
-    def _ask(self, question: Question, h: Histories, **times: Numbers) -> FloatArray:
+    def _ask(self, question: Question, h: Histories, **times: Numbers) -> Floats:
         for name, value in times.items():
             if (np.asarray(value) != np.floor(value)).any():
                 raise DataError(f"{name} holds a fraction", fix="count whole opportunities")
         return super()._ask(question, h, **times)
 
-    def _unit_of_time(self, h: Histories, weights: FloatArray) -> float:
+    def _unit_of_time(self, h: Histories, weights: Floats) -> float:
         return 1.0  # an opportunity has no other
 
-    def _starts(self, h: Histories, weights: FloatArray) -> list[dict[str, float]]:
+    def _starts(self, h: Histories, weights: Floats) -> list[dict[str, float]]:
         return [
             {"alpha": alpha, "beta": beta, "gamma": gamma, "delta": delta}
             for alpha, beta in ((1.0, 1.0), (0.5, 3.0))
             for gamma, delta in ((0.5, 3.0), (1.0, 20.0))
         ]
 
-    def _log_likelihood(self, h: Histories, p: Parameters) -> tuple[FloatArray, FloatArray]:
+    def _log_likelihood(self, h: Histories, p: Parameters) -> tuple[Floats, Floats]:
         # eq. 5: alive through T, or gone after t_x, t_x + 1, ... T - 1 opportunities.
         alpha, beta, gamma, delta = (p[name] for name in self.PARAMETERS)
         x = h.frequency[:, None]
@@ -85,7 +85,7 @@ class BGBB(BuyTillYouDie):
         share /= total
         value = (peak + np.log(total))[:, 0] - betaln(alpha, beta) - betaln(gamma, delta)
 
-        def mean(values: FloatArray) -> FloatArray:
+        def mean(values: Floats) -> Floats:
             return np.asarray((share * values).sum(axis=1))
 
         bought = mean(psi(alpha + beta + length))
@@ -98,20 +98,18 @@ class BGBB(BuyTillYouDie):
             [alpha * by_alpha, beta * by_beta, gamma * by_gamma, delta * by_delta]
         )
 
-    def _alive(self, h: Histories, p: Parameters) -> FloatArray:
+    def _alive(self, h: Histories, p: Parameters) -> Floats:
         # eq. A10 with m = 0
         alpha, beta, gamma, delta = (p[name] for name in self.PARAMETERS)
         log_alive = betaln(alpha + h.frequency, beta + h.T - h.frequency) - betaln(alpha, beta)
         log_alive = log_alive + betaln(gamma, delta + h.T) - betaln(gamma, delta)
         return np.asarray(np.exp(np.minimum(log_alive - self._log_likelihood(h, p)[0], 0.0)))
 
-    def _survival(self, h: Histories, p: Parameters, at: FloatArray) -> FloatArray:
+    def _survival(self, h: Histories, p: Parameters, at: Floats) -> Floats:
         stayed = p["delta"] + h.T
         return np.asarray(np.exp(betaln(p["gamma"], stayed + at) - betaln(p["gamma"], stayed)))
 
-    def _mean_purchases(
-        self, h: Histories, p: Parameters, start: FloatArray, end: FloatArray
-    ) -> FloatArray:
+    def _mean_purchases(self, h: Histories, p: Parameters, start: Floats, end: Floats) -> Floats:
         # eq. 13, as the sum over the opportunities it comes from: its (gamma - 1) has no zero to
         # divide by here.
         chance = (p["alpha"] + h.frequency) / (p["alpha"] + p["beta"] + h.T)
@@ -123,9 +121,7 @@ class BGBB(BuyTillYouDie):
             expected += there * ((opportunity >= start) & (opportunity < end))
         return np.asarray(chance * expected)
 
-    def _pmf(
-        self, h: Histories, p: Parameters, horizon: FloatArray, counts: FloatArray
-    ) -> FloatArray:
+    def _pmf(self, h: Histories, p: Parameters, horizon: Floats, counts: Floats) -> Floats:
         # eq. 7 with the parameters of a customer alive at T.
         gamma, stayed = p["gamma"], p["delta"] + h.T
         pmf = np.zeros((len(h), len(counts)))
@@ -138,7 +134,7 @@ class BGBB(BuyTillYouDie):
         return pmf
 
 
-def _lifetimes(h: Histories) -> tuple[FloatArray, FloatArray, npt.NDArray[np.bool_]]:
+def _lifetimes(h: Histories) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
     """Opportunities a customer may have been there for, 1 where it then left, and whether a row has
     the case.
 
@@ -152,7 +148,7 @@ def _lifetimes(h: Histories) -> tuple[FloatArray, FloatArray, npt.NDArray[np.boo
     return np.where(possible, length, h.T[:, None]), gone, possible
 
 
-def _beta_binomial(h: Histories, p: Parameters, length: int, counts: FloatArray) -> FloatArray:
+def _beta_binomial(h: Histories, p: Parameters, length: int, counts: Floats) -> Floats:
     """P(counts purchases at `length` opportunities) of a customer alive all along, shape `(n,
     len(counts))`.
     """

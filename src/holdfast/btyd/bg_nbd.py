@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import betaln, expit, gammaln, psi, xlog1py, xlogy
 
-from holdfast.arrays import FloatArray
+from holdfast.arrays import Floats
 from holdfast.btyd.base import BuyTillYouDie, Parameters
 from holdfast.btyd.histories import Histories
 from holdfast.btyd.quadrature import beta_mean, beta_nodes
@@ -43,7 +43,7 @@ class BGNBD(BuyTillYouDie):
     def __init__(self, *, covariates: tuple[str, ...] = ()) -> None:
         self.covariates = covariates
 
-    def _starts(self, h: Histories, weights: FloatArray) -> list[dict[str, float]]:
+    def _starts(self, h: Histories, weights: Floats) -> list[dict[str, float]]:
         rate = float(weights @ h.frequency / (weights @ h.T))
         return [
             {"r": r, "alpha": r / rate, "a": a, "b": b}
@@ -51,7 +51,7 @@ class BGNBD(BuyTillYouDie):
             for a, b in ((0.5, 2.0), (1.0, 10.0))
         ]
 
-    def _log_odds_of_leaving(self, h: Histories, p: Parameters) -> FloatArray:
+    def _log_odds_of_leaving(self, h: Histories, p: Parameters) -> Floats:
         """log P(gone) / P(alive) at T: the two terms of the likelihood, eq. 6."""
         x, shape = h.frequency, p["r"] + h.frequency
         chances = p["b"] + x + self.EARLY_CHANCES - 1
@@ -60,7 +60,7 @@ class BGNBD(BuyTillYouDie):
         odds = odds + shape * (np.log(p["alpha"] + h.T) - np.log(p["alpha"] + h.recency))
         return np.where(possible, odds, -np.inf)
 
-    def _log_likelihood(self, h: Histories, p: Parameters) -> tuple[FloatArray, FloatArray]:
+    def _log_likelihood(self, h: Histories, p: Parameters) -> tuple[Floats, Floats]:
         # eq. 6; with one early chance, Batislam, Denizel & Filiztekin 2007, eq. 3.
         r, alpha, a, b = (p[name] for name in self.PARAMETERS)
         x, m = h.frequency, self.EARLY_CHANCES
@@ -85,12 +85,10 @@ class BGNBD(BuyTillYouDie):
         by_b = stayed_by_b - gone / np.where(gone > 0, b + x + m - 1, 1.0)
         return value + log_stay, np.array([r * by_r, alpha * by_alpha, a * by_a, b * by_b])
 
-    def _alive(self, h: Histories, p: Parameters) -> FloatArray:
+    def _alive(self, h: Histories, p: Parameters) -> Floats:
         return np.asarray(expit(-self._log_odds_of_leaving(h, p)))
 
-    def _future(
-        self, h: Histories, p: Parameters
-    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    def _future(self, h: Histories, p: Parameters) -> tuple[Floats, Floats, Floats, Floats]:
         """Of a customer alive at T: lambda ~ Gamma(shape, rate), p ~ Beta(a, b), each `(n,)`."""
         shape, rate, b = (
             p["r"] + h.frequency,
@@ -99,7 +97,7 @@ class BGNBD(BuyTillYouDie):
         )
         return shape, rate, np.broadcast_to(p["a"], b.shape), b
 
-    def _over_dropout(self, h: Histories, p: Parameters) -> dict[str, FloatArray]:
+    def _over_dropout(self, h: Histories, p: Parameters) -> dict[str, Floats]:
         """Quadrature over p ~ Beta(a, b) of customers alive at T."""
         early = self.EARLY_CHANCES
         nodes = h.by_frequency(
@@ -112,7 +110,7 @@ class BGNBD(BuyTillYouDie):
         _, _, a, b = self._future(h, p)
         return {"a": a, "b": b, "points": nodes[:, 0], "weights": nodes[:, 1]}
 
-    def _survival(self, h: Histories, p: Parameters, at: FloatArray) -> FloatArray:
+    def _survival(self, h: Histories, p: Parameters, at: Floats) -> Floats:
         # Departures are purchases thinned by p: P(none in `at`) = E[(rate / (rate + p at))^shape].
         shape, rate = (value[:, None] for value in self._future(h, p)[:2])
         return beta_mean(
@@ -121,15 +119,13 @@ class BGNBD(BuyTillYouDie):
             **self._over_dropout(h, p),
         )
 
-    def _mean_purchases(
-        self, h: Histories, p: Parameters, start: FloatArray, end: FloatArray
-    ) -> FloatArray:
+    def _mean_purchases(self, h: Histories, p: Parameters, start: Floats, end: Floats) -> Floats:
         # E[(1 - e^(-lambda p t)) / p], eq. 9 and 10, whose 2F1 has a pole at a = 1 that this mean
         # has not.
         shape, rate = (value[:, None] for value in self._future(h, p)[:2])
         begin, span = start[:, None], (end - start)[:, None]
 
-        def mean_at(q: FloatArray) -> FloatArray:
+        def mean_at(q: Floats) -> Floats:
             if not begin.any():
                 return np.asarray(-np.expm1(-shape * np.log1p(q * span / rate)) / q)
             until_start = np.exp(-shape * np.log1p(q * begin / rate))
@@ -139,9 +135,7 @@ class BGNBD(BuyTillYouDie):
 
         return beta_mean(mean_at, (shape * span / rate)[:, 0], **self._over_dropout(h, p))
 
-    def _pmf(
-        self, h: Histories, p: Parameters, horizon: FloatArray, counts: FloatArray
-    ) -> FloatArray:
+    def _pmf(self, h: Histories, p: Parameters, horizon: Floats, counts: Floats) -> Floats:
         # eq. 8 with the parameters of a customer alive at T; its bracket is P(at least k purchases
         # without dropout).
         shape, rate, a, b = self._future(h, p)
@@ -151,27 +145,25 @@ class BGNBD(BuyTillYouDie):
 
 def log_chance_to_stay(
     h: Histories, p: Parameters, *, early_chances: int
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+) -> tuple[Floats, Floats, Floats]:
     """log E[(1 - p)^chances] with p ~ Beta(a, b), x + early chances, and its derivatives by a and
     b.
     """
     a, b = p["a"], p["b"]
 
-    def log_stay(x: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
+    def log_stay(x: Floats, a: Floats, b: Floats) -> Floats:
         return np.asarray(betaln(a, b + x + early_chances) - betaln(a, b))
 
-    def by_a(x: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
+    def by_a(x: Floats, a: Floats, b: Floats) -> Floats:
         return np.asarray(psi(a + b) - psi(a + b + x + early_chances))
 
-    def by_b(x: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
+    def by_b(x: Floats, a: Floats, b: Floats) -> Floats:
         return np.asarray(by_a(x, a, b) + psi(b + x + early_chances) - psi(b))
 
     return h.by_frequency(log_stay, a, b), h.by_frequency(by_a, a, b), h.by_frequency(by_b, a, b)
 
 
-def negative_binomial(
-    counts: FloatArray, *, shape: FloatArray, rate: FloatArray, t: FloatArray
-) -> FloatArray:
+def negative_binomial(counts: Floats, *, shape: Floats, rate: Floats, t: Floats) -> Floats:
     """P(k events in t) when they come at a rate ~ Gamma(shape, rate): `(n, len(counts))` from three
     of `(n,)`.
     """
@@ -183,16 +175,14 @@ def negative_binomial(
     )
 
 
-def log_ways(counts: FloatArray, *, shape: FloatArray) -> FloatArray:
+def log_ways(counts: Floats, *, shape: Floats) -> Floats:
     """log C(shape + k - 1, k), by the beta function: gamma functions of large shapes lose the
     digits that count.
     """
     return np.asarray(-np.log(shape[:, None] + counts) - betaln(shape[:, None], counts + 1))
 
 
-def geometric_dropout(
-    without: FloatArray, counts: FloatArray, *, a: FloatArray, b: FloatArray
-) -> FloatArray:
+def geometric_dropout(without: Floats, counts: Floats, *, a: Floats, b: Floats) -> Floats:
     """P(k purchases) when the customer may leave after each, p ~ Beta(a, b), from P(k) when none
     leaves.
 

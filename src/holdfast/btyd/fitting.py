@@ -10,10 +10,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from holdfast.arrays import FloatArray
+from holdfast.arrays import Floats
 from holdfast.errors import DataError, HoldfastError
 
-Objective = Callable[[FloatArray], tuple[float, FloatArray]]
+Objective = Callable[[Floats], tuple[float, Floats]]
 
 # A shape or scale this far from 1 (in log, time in units of the mean age) cannot be told from 0 or
 # infinity.
@@ -36,20 +36,20 @@ class Optimum:
     limit, or that the data do not determine, are infinite.
     """
 
-    position: FloatArray
-    covariance: FloatArray
+    position: Floats
+    covariance: Floats
     at_limit: npt.NDArray[np.bool_]
     converged: bool
 
 
 def maximise(
     objective_on: Callable[[slice], Objective],
-    starts: Sequence[FloatArray],
+    starts: Sequence[Floats],
     *,
     n_rows: int,
     n_customers: float,
-    lower: FloatArray,
-    upper: FloatArray,
+    lower: Floats,
+    upper: Floats,
 ) -> Optimum:
     """Climb from every start and keep the highest end.
 
@@ -83,8 +83,8 @@ def maximise(
 
 
 def _climb(
-    objective: Objective, start: FloatArray, *, lower: FloatArray, upper: FloatArray, goal: float
-) -> FloatArray:
+    objective: Objective, start: Floats, *, lower: Floats, upper: Floats, goal: float
+) -> Floats:
     """Newton's method with steps that are damped until they climb, within limits.
 
     A quasi-Newton method of a library would do; with four parameters this one needs as few
@@ -121,13 +121,13 @@ def _climb(
 
 
 def _step(
-    information: FloatArray,
-    gradient: FloatArray,
+    information: Floats,
+    gradient: Floats,
     held: npt.NDArray[np.bool_],
     damping: float,
     *,
-    room: tuple[FloatArray, FloatArray],
-) -> FloatArray:
+    room: tuple[Floats, Floats],
+) -> Floats:
     """A Newton step uphill that ends at the first limit it meets, so that it keeps its direction
     along a ridge.
     """
@@ -153,15 +153,15 @@ def _step(
 
 
 def _information(
-    objective: Objective, position: FloatArray, gradient: FloatArray, *, width: float = DIFFERENCE
-) -> FloatArray:
+    objective: Objective, position: Floats, gradient: Floats, *, width: float = DIFFERENCE
+) -> Floats:
     """Minus the Hessian of the mean log-likelihood, by differences of its exact gradient."""
     offsets = width * np.eye(len(position))
     matrix = np.array([(gradient - objective(position + offset)[1]) / width for offset in offsets])
     return np.asarray((matrix + matrix.T) / 2)
 
 
-def _covariance(information: FloatArray, *, free: npt.NDArray[np.bool_]) -> FloatArray:
+def _covariance(information: Floats, *, free: npt.NDArray[np.bool_]) -> Floats:
     """Inverse of the information among the free parameters; infinite where there is none."""
     covariance = np.full_like(information, np.inf)
     inner = information[np.ix_(free, free)]
@@ -238,7 +238,7 @@ class Estimator:
             )
         self.parameters_ = {name: float(parameters[name]) for name in wanted}
 
-    def _values(self) -> tuple[FloatArray, FloatArray]:
+    def _values(self) -> tuple[Floats, Floats]:
         if not hasattr(self, "parameters_"):
             raise HoldfastError(
                 f"{type(self).__name__} has no parameters yet",

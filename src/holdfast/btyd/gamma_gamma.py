@@ -12,7 +12,7 @@ from typing import ClassVar, Self
 import numpy as np
 from scipy.special import gammaln, psi
 
-from holdfast.arrays import FloatArray, Numbers
+from holdfast.arrays import Floats, Numbers
 from holdfast.btyd.fitting import LOG_LIMIT, Estimator, Objective, maximise
 from holdfast.btyd.histories import check_weights, merge_rows
 from holdfast.errors import DataError, NotEnoughData
@@ -79,7 +79,7 @@ class GammaGamma(Estimator):
             )
         return self._learn(x[firsts], m[firsts], merged)
 
-    def expected_mean_order_value(self, frequency: Numbers, monetary_value: Numbers) -> FloatArray:
+    def expected_mean_order_value(self, frequency: Numbers, monetary_value: Numbers) -> Floats:
         """Expected value of a customer's next order, given `frequency` orders of mean
         `monetary_value`.
 
@@ -91,7 +91,7 @@ class GammaGamma(Estimator):
         x, m = _check_orders(frequency, monetary_value)
         return np.asarray(p * (gamma + np.where(x > 0, x * m, 0.0)) / (p * x + q - 1))
 
-    def _learn(self, x: FloatArray, m: FloatArray, weights: FloatArray) -> Self:
+    def _learn(self, x: Floats, m: Floats, weights: Floats) -> Self:
         unit = float(weights @ m / weights.sum())
         optimum = maximise(
             lambda rows: _objective(x[rows], m[rows] / unit, weights[rows]),
@@ -122,10 +122,10 @@ class GammaGamma(Estimator):
             )
 
 
-def _objective(x: FloatArray, m: FloatArray, weights: FloatArray) -> Objective:
+def _objective(x: Floats, m: Floats, weights: Floats) -> Objective:
     total = float(weights.sum())
 
-    def objective(position: FloatArray) -> tuple[float, FloatArray]:
+    def objective(position: Floats) -> tuple[float, Floats]:
         logs, score = _log_likelihood(x, m, *np.exp(position))
         return float(weights @ logs) / total, score @ weights / total
 
@@ -133,8 +133,8 @@ def _objective(x: FloatArray, m: FloatArray, weights: FloatArray) -> Objective:
 
 
 def _log_likelihood(
-    x: FloatArray, m: FloatArray, p: float, q: float, gamma: float
-) -> tuple[FloatArray, FloatArray]:
+    x: Floats, m: Floats, p: float, q: float, gamma: float
+) -> tuple[Floats, Floats]:
     """Of mean m over x orders (eq. 1a), and its derivatives by the logarithms of p, q and gamma
     `(3, n)`.
     """
@@ -147,7 +147,7 @@ def _log_likelihood(
     return value, np.array([p * by_p, q * by_q, gamma * by_gamma])
 
 
-def _check_orders(frequency: Numbers, monetary_value: Numbers) -> tuple[FloatArray, FloatArray]:
+def _check_orders(frequency: Numbers, monetary_value: Numbers) -> tuple[Floats, Floats]:
     x = np.atleast_1d(np.asarray(frequency, dtype=np.float64))
     m = np.atleast_1d(np.asarray(monetary_value, dtype=np.float64))
     if x.ndim != 1 or x.shape != m.shape:

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from holdfast.arrays import FloatArray, Numbers
+from holdfast.arrays import Floats, Numbers
 from holdfast.errors import DataError
 
 
@@ -28,22 +28,20 @@ class Histories:
         What is known of the customer besides, shape `(n, n_covariates)`.
     """
 
-    frequency: FloatArray
-    recency: FloatArray
-    T: FloatArray
-    covariates: FloatArray
+    frequency: Floats
+    recency: Floats
+    T: Floats
+    covariates: Floats
 
     def __len__(self) -> int:
         return len(self.frequency)
 
     @cached_property
-    def _levels(self) -> tuple[FloatArray, npt.NDArray[np.intp]]:
+    def _levels(self) -> tuple[Floats, npt.NDArray[np.intp]]:
         levels, index = np.unique(self.frequency, return_inverse=True)
         return levels, index
 
-    def by_frequency(
-        self, function: Callable[..., FloatArray], *parameters: FloatArray
-    ) -> FloatArray:
+    def by_frequency(self, function: Callable[..., Floats], *parameters: Floats) -> Floats:
         """Evaluate `function(frequency, *parameters)`, once per distinct frequency where the
         parameters are shared.
 
@@ -59,7 +57,7 @@ class Histories:
         """The same histories with time divided by `scale`."""
         return Histories(self.frequency, self.recency / scale, self.T / scale, self.covariates)
 
-    def age_by(self, by: FloatArray) -> "Histories":
+    def age_by(self, by: Floats) -> "Histories":
         """The same customers `by` later, without another purchase."""
         return Histories(self.frequency, self.recency, self.T + by, self.covariates)
 
@@ -75,7 +73,7 @@ class Histories:
         """
         return (slice(start, start + size) for start in range(0, len(self), size))
 
-    def merge(self, weights: FloatArray) -> tuple["Histories", FloatArray]:
+    def merge(self, weights: Floats) -> tuple["Histories", Floats]:
         """Distinct histories, sorted, and the summed weight of each; histories of no weight are
         dropped.
         """
@@ -85,9 +83,7 @@ class Histories:
         return self.take(rows), summed
 
 
-def merge_rows(
-    columns: Sequence[FloatArray], weights: FloatArray
-) -> tuple[npt.NDArray[np.intp], FloatArray]:
+def merge_rows(columns: Sequence[Floats], weights: Floats) -> tuple[npt.NDArray[np.intp], Floats]:
     """One row of each distinct combination, sorted by the last column first, and the summed weight
     of each.
     """
@@ -143,7 +139,7 @@ def check_histories(
     return Histories(x, t_x, age, _check_covariates(covariates, names=names, n_rows=len(x)))
 
 
-def check_weights(weights: Numbers | None, *, n_rows: int) -> FloatArray:
+def check_weights(weights: Numbers | None, *, n_rows: int) -> Floats:
     """One weight per history, >= 0 and finite; 1 each when left out."""
     if weights is None:
         return np.ones(n_rows)
@@ -161,7 +157,7 @@ def check_weights(weights: Numbers | None, *, n_rows: int) -> FloatArray:
     return values
 
 
-def check_gaps(values: Numbers, *, n_rows: int) -> FloatArray:
+def check_gaps(values: Numbers, *, n_rows: int) -> Floats:
     """Sums of the logarithms of the gaps between purchases, finite, one per history."""
     gaps = np.atleast_1d(np.asarray(values, dtype=np.float64))
     if gaps.shape != (n_rows,) or not np.isfinite(gaps).all():
@@ -172,7 +168,7 @@ def check_gaps(values: Numbers, *, n_rows: int) -> FloatArray:
     return gaps
 
 
-def check_times(times: Mapping[str, Numbers], *, n_rows: int) -> dict[str, FloatArray]:
+def check_times(times: Mapping[str, Numbers], *, n_rows: int) -> dict[str, Floats]:
     """Moments after T, one per history each; `start` must not lie after `end`."""
     moments = {}
     for name, value in times.items():
@@ -190,7 +186,7 @@ def check_times(times: Mapping[str, Numbers], *, n_rows: int) -> dict[str, Float
     return moments
 
 
-def _check_covariates(values: Numbers | None, *, names: tuple[str, ...], n_rows: int) -> FloatArray:
+def _check_covariates(values: Numbers | None, *, names: tuple[str, ...], n_rows: int) -> Floats:
     table = np.zeros((n_rows, 0)) if values is None else np.asarray(values, dtype=np.float64)
     if table.ndim == 1:
         table = table[:, None]

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betainc, betaln, expit, gammaln, psi, xlogy
 
-from holdfast.arrays import FloatArray, Numbers
+from holdfast.arrays import Floats, Numbers
 from holdfast.btyd.base import BuyTillYouDie, Parameters, require_variety
 from holdfast.btyd.bg_nbd import log_chance_to_stay
 from holdfast.btyd.histories import Histories, check_gaps, check_weights
@@ -97,7 +97,7 @@ class MBGCNBDk(BuyTillYouDie):
             )
         return self
 
-    def _fit_with(self, k: int, histories: Histories, weights: FloatArray) -> "MBGCNBDk":
+    def _fit_with(self, k: int, histories: Histories, weights: Floats) -> "MBGCNBDk":
         model = MBGCNBDk(k=k, covariates=self.covariates)
         model.k_ = k
         return model._learn(histories, weights)
@@ -108,7 +108,7 @@ class MBGCNBDk(BuyTillYouDie):
         super()._set_parameters(others)
         self.parameters_ = {"k": float(self.k_), **self.parameters_}
 
-    def _starts(self, h: Histories, weights: FloatArray) -> list[dict[str, float]]:
+    def _starts(self, h: Histories, weights: Floats) -> list[dict[str, float]]:
         tick_rate = self.k_ * float(weights @ h.frequency / (weights @ h.T))
         return [
             {"r": r, "alpha": r / tick_rate, "a": a, "b": b}
@@ -116,7 +116,7 @@ class MBGCNBDk(BuyTillYouDie):
             for a, b in ((0.5, 1.0), (1.0, 5.0))
         ]
 
-    def _silent_ticks(self, h: Histories, p: Parameters) -> tuple[FloatArray, FloatArray]:
+    def _silent_ticks(self, h: Histories, p: Parameters) -> tuple[Floats, Floats]:
         """Of a customer alive at T: log-weight of no purchase since t_x `(n,)`, share of 0..k-1
         ticks since `(n, k)`.
 
@@ -124,7 +124,7 @@ class MBGCNBDk(BuyTillYouDie):
         """
         ticks = np.arange(self.k_)
 
-        def log_ways(x: FloatArray, r: FloatArray) -> FloatArray:
+        def log_ways(x: Floats, r: Floats) -> Floats:
             total = (r + self.k_ * x)[:, None]
             return np.asarray(gammaln(total + ticks) - gammaln(total) - gammaln(ticks + 1))
 
@@ -139,18 +139,16 @@ class MBGCNBDk(BuyTillYouDie):
         total = weights.sum(axis=1)
         return peak + np.log(total), weights / total[:, None]
 
-    def _ticks_of_purchases(self, h: Histories, p: Parameters) -> FloatArray:
+    def _ticks_of_purchases(self, h: Histories, p: Parameters) -> Floats:
         return np.asarray(p["r"] + self.k_ * h.frequency)
 
-    def _log_odds_of_leaving(
-        self, h: Histories, p: Parameters, log_silent: FloatArray
-    ) -> FloatArray:
+    def _log_odds_of_leaving(self, h: Histories, p: Parameters, log_silent: Floats) -> Floats:
         left = np.log(p["a"]) - np.log(p["b"] + h.frequency)
         return np.asarray(
             left - self._ticks_of_purchases(h, p) * np.log(p["alpha"] + h.recency) - log_silent
         )
 
-    def _log_likelihood(self, h: Histories, p: Parameters) -> tuple[FloatArray, FloatArray]:
+    def _log_likelihood(self, h: Histories, p: Parameters) -> tuple[Floats, Floats]:
         # But for the spacing of the purchases, which only k bears on (`_spacing`).
         r, alpha, a, b = (p[name] for name in self.PARAMETERS)
         k, ticks, total = self.k_, np.arange(self.k_), self._ticks_of_purchases(h, p)
@@ -178,22 +176,20 @@ class MBGCNBDk(BuyTillYouDie):
         score = np.array([r * by_r, alpha * by_alpha, a * by_a, b * by_b])
         return value + log_stay + np.logaddexp(0.0, log_odds), score
 
-    def _alive(self, h: Histories, p: Parameters) -> FloatArray:
+    def _alive(self, h: Histories, p: Parameters) -> Floats:
         return np.asarray(expit(-self._log_odds_of_leaving(h, p, self._silent_ticks(h, p)[0])))
 
-    def _survival(self, h: Histories, p: Parameters, at: FloatArray) -> FloatArray:
+    def _survival(self, h: Histories, p: Parameters, at: Floats) -> Floats:
         survival = np.ones(len(h))
         for counts, rows, at_least in self._blocks(h, p, at):
             leaves = _log_mean_leave(h.take(rows), _rows(p, rows), counts)
             survival[rows] -= (np.exp(leaves) * at_least).sum(axis=1)
         return survival
 
-    def _mean_purchases(
-        self, h: Histories, p: Parameters, start: FloatArray, end: FloatArray
-    ) -> FloatArray:
+    def _mean_purchases(self, h: Histories, p: Parameters, start: Floats, end: Floats) -> Floats:
         return self._mean_until(h, p, end) - (self._mean_until(h, p, start) if start.any() else 0.0)
 
-    def _mean_until(self, h: Histories, p: Parameters, t: FloatArray) -> FloatArray:
+    def _mean_until(self, h: Histories, p: Parameters, t: Floats) -> Floats:
         # The n-th purchase happens if its tick comes and the customer survived the n - 1 before.
         expected = np.zeros(len(h))
         for counts, rows, at_least in self._blocks(h, p, t):
@@ -201,18 +197,14 @@ class MBGCNBDk(BuyTillYouDie):
             expected[rows] += (np.exp(stays) * at_least).sum(axis=1)
         return expected
 
-    def _pmf(
-        self, h: Histories, p: Parameters, horizon: FloatArray, counts: FloatArray
-    ) -> FloatArray:
+    def _pmf(self, h: Histories, p: Parameters, horizon: Floats, counts: Floats) -> Floats:
         more = np.append(counts, counts[-1] + 1)
         at_least = self._at_least(h, p, horizon, more)
         without = -np.diff(at_least, axis=1)
         leave = np.exp(_log_mean_leave(h, p, np.maximum(counts, 1))) * (counts > 0)
         return np.asarray(np.exp(_log_mean_stay(h, p, counts)) * without + leave * at_least[:, :-1])
 
-    def _at_least(
-        self, h: Histories, p: Parameters, t: FloatArray, counts: FloatArray
-    ) -> FloatArray:
+    def _at_least(self, h: Histories, p: Parameters, t: Floats, counts: Floats) -> Floats:
         """P(the clock brings at least `counts` purchases in t, were nobody to leave), shape `(n,
         len(counts))`.
         """
@@ -230,8 +222,8 @@ class MBGCNBDk(BuyTillYouDie):
         return at_least
 
     def _blocks(
-        self, h: Histories, p: Parameters, t: FloatArray
-    ) -> Iterator[tuple[FloatArray, npt.NDArray[np.intp], FloatArray]]:
+        self, h: Histories, p: Parameters, t: Floats
+    ) -> Iterator[tuple[Floats, npt.NDArray[np.intp], Floats]]:
         """1, 2, 3, ... purchases in t and their chance, `(len(rows), n_counts)`, for customers who
         may come so far.
 
@@ -248,13 +240,13 @@ class MBGCNBDk(BuyTillYouDie):
             stride = max(1, before // (2 * BLOCK_COUNTS))
 
 
-def _log_mean_stay(h: Histories, p: Parameters, counts: FloatArray) -> FloatArray:
+def _log_mean_stay(h: Histories, p: Parameters, counts: Floats) -> Floats:
     """log E[(1 - p)^counts] of a customer alive at T, shape `(n, len(counts))`."""
     a, b = np.reshape(p["a"], (-1, 1)), (p["b"] + h.frequency + 1)[:, None]
     return np.asarray(betaln(a, b + counts) - betaln(a, b))
 
 
-def _log_mean_leave(h: Histories, p: Parameters, counts: FloatArray) -> FloatArray:
+def _log_mean_leave(h: Histories, p: Parameters, counts: Floats) -> Floats:
     """log E[p (1 - p)^(counts - 1)] of a customer alive at T, shape `(n, len(counts))`."""
     a, b = np.reshape(p["a"], (-1, 1)), (p["b"] + h.frequency + 1)[:, None]
     return np.asarray(betaln(a + 1, b + counts - 1) - betaln(a, b))
@@ -264,7 +256,7 @@ def _rows(p: Parameters, rows: npt.NDArray[np.intp]) -> Parameters:
     return {name: value[rows] if np.ndim(value) else value for name, value in p.items()}
 
 
-def _spacing(h: Histories, sum_log_gaps: FloatArray | None, *, k: int) -> FloatArray:
+def _spacing(h: Histories, sum_log_gaps: Floats | None, *, k: int) -> Floats:
     """What k says of the times between purchases, relative to k = 1: the part of the log-likelihood
     without r..b.
     """

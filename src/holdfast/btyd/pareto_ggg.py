@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import gammainc, gammaincc, gammainccinv, gammaln, psi
 
-from holdfast.arrays import FloatArray, Numbers
+from holdfast.arrays import Floats, Numbers
 from holdfast.btyd.base import Question, require_variety
 from holdfast.btyd.fitting import LOG_LIMIT, Estimator, Objective, maximise
 from holdfast.btyd.histories import Histories, check_gaps, check_histories, check_times
@@ -56,16 +56,16 @@ class Grid:
         P(no purchase from t_x to the moment of death), `(n, n_rhythms, n_rates, n_deaths)`.
     """
 
-    log_rate: FloatArray
-    log_step: FloatArray
-    log_gaps: FloatArray
-    silent: FloatArray
-    death: FloatArray
-    weight: FloatArray
+    log_rate: Floats
+    log_step: Floats
+    log_gaps: Floats
+    silent: Floats
+    death: Floats
+    weight: Floats
     silent_until: npt.NDArray[np.float32]
 
     @classmethod
-    def of(cls, h: Histories, log_gaps: FloatArray, *, usual_rate: float) -> "Grid":
+    def of(cls, h: Histories, log_gaps: Floats, *, usual_rate: float) -> "Grid":
         """The points of each customer; `usual_rate` is where those without a repeat purchase are
         looked for.
         """
@@ -121,12 +121,12 @@ class Posterior:
         the mean of the gradient if k, lambda and death were known.
     """
 
-    log_likelihood: FloatArray
-    alive: FloatArray
-    gradient: FloatArray
+    log_likelihood: Floats
+    alive: Floats
+    gradient: Floats
 
     @classmethod
-    def of(cls, grid: Grid, age: FloatArray, values: FloatArray) -> "Posterior":
+    def of(cls, grid: Grid, age: Floats, values: Floats) -> "Posterior":
         """By Bayes' rule; `values` are those of PARAMETERS."""
         t, gamma, r, alpha, s, beta = values
         rate = np.exp(grid.log_rate)
@@ -243,7 +243,7 @@ class ParetoGGG(Estimator):
         *,
         sum_log_gaps: Numbers,
         at: Numbers = 0.0,
-    ) -> FloatArray:
+    ) -> Floats:
         """P(still alive at age T + at), 0..1, of each customer. It is not 1 minus the chance to
         churn.
         """
@@ -258,7 +258,7 @@ class ParetoGGG(Estimator):
         *,
         sum_log_gaps: Numbers,
         horizon: Numbers,
-    ) -> FloatArray:
+    ) -> Floats:
         """P(no purchase in (T, T + horizon]), 0..1, of each customer."""
 
         return self._ask(
@@ -277,7 +277,7 @@ class ParetoGGG(Estimator):
         sum_log_gaps: Numbers,
         end: Numbers,
         start: Numbers = 0.0,
-    ) -> FloatArray:
+    ) -> Floats:
         """Expected number of purchases in (T + start, T + end] of each customer, given the history
         up to T.
         """
@@ -296,7 +296,7 @@ class ParetoGGG(Estimator):
         history: tuple[Numbers, Numbers, Numbers],
         sum_log_gaps: Numbers,
         **times: Numbers,
-    ) -> FloatArray:
+    ) -> Floats:
         h = check_histories(*history)
         gaps, moments = (
             check_gaps(sum_log_gaps, n_rows=len(h)),
@@ -327,16 +327,16 @@ class _AliveCustomers:
         `(n_points,)`.
     """
 
-    alive: FloatArray
-    life: FloatArray
+    alive: Floats
+    life: Floats
     s: float
-    first: FloatArray
+    first: Floats
     rhythm: npt.NDArray[np.int64]
-    rate: FloatArray
-    length: FloatArray
+    rate: Floats
+    length: Floats
 
     @classmethod
-    def of(cls, h: Histories, gaps: FloatArray, values: FloatArray) -> "_AliveCustomers":
+    def of(cls, h: Histories, gaps: Floats, values: Floats) -> "_AliveCustomers":
         grid = Grid.of(h, gaps, usual_rate=float(values[2] / values[3]))
         alive = Posterior.of(grid, h.T, values).alive
         which, wait, length = even_points(3)
@@ -357,28 +357,28 @@ class _AliveCustomers:
             np.clip(there, 0.0, 1.0), values[5] + h.T, float(values[4]), first, rhythm, rate, length
         )
 
-    def alive_at(self, at: FloatArray) -> FloatArray:
+    def alive_at(self, at: Floats) -> Floats:
         """P(alive at T + at), `(n,)`."""
         return np.asarray(self.alive * self.lives(at))
 
-    def no_purchase(self, horizon: FloatArray) -> FloatArray:
+    def no_purchase(self, horizon: Floats) -> Floats:
         """P(no purchase in (T, T + horizon]), `(n,)`."""
         return np.asarray(np.clip(1 - self.alive * self.comes(horizon).mean(axis=1), 0.0, 1.0))
 
-    def mean_purchases(self, start: FloatArray, end: FloatArray) -> FloatArray:
+    def mean_purchases(self, start: Floats, end: Floats) -> Floats:
         """Expected purchases in (T + start, T + end], `(n,)`."""
         return np.asarray(self.alive * (self.purchases(end) - self.purchases(start)))
 
-    def lives(self, at: FloatArray) -> FloatArray:
+    def lives(self, at: Floats) -> Floats:
         """P(alive at T + at | alive at T); `at` is `(n,)` or `(n, n_points)`."""
         life = self.life if at.ndim == 1 else self.life[:, None]
         return np.exp(-self.s * np.log1p(at / life))
 
-    def comes(self, horizon: FloatArray) -> FloatArray:
+    def comes(self, horizon: Floats) -> Floats:
         """P(the next purchase comes in time and in life) at each point."""
         return np.where(self.first <= horizon[:, None], self.lives(self.first), 0.0)
 
-    def purchases(self, end: FloatArray) -> FloatArray:
+    def purchases(self, end: Floats) -> Floats:
         """Expected purchases in (T, T + end] of a customer alive at T, `(n,)`."""
         dies = self.life[:, None] * np.expm1(-np.log(self.length) / self.s)
         left = np.minimum(end[:, None], dies) - self.first
@@ -386,8 +386,8 @@ class _AliveCustomers:
         return np.asarray(np.where(left >= 0, 1 + more, 0.0).mean(axis=1))
 
 
-def _objective(grid: Grid, age: FloatArray) -> Objective:
-    def objective(position: FloatArray) -> tuple[float, FloatArray]:
+def _objective(grid: Grid, age: Floats) -> Objective:
+    def objective(position: Floats) -> tuple[float, Floats]:
         posteriors = [
             Posterior.of(grid.take(rows), age[rows], np.exp(position))
             for rows in (
@@ -402,7 +402,7 @@ def _objective(grid: Grid, age: FloatArray) -> Objective:
     return objective
 
 
-def renewals(rhythm: npt.NDArray[np.int64], mean_gaps: FloatArray) -> FloatArray:
+def renewals(rhythm: npt.NDArray[np.int64], mean_gaps: Floats) -> Floats:
     """Expected purchases in a time of so many mean gaps, just after a purchase, of the same shape
     as both.
 
@@ -419,7 +419,7 @@ def renewals(rhythm: npt.NDArray[np.int64], mean_gaps: FloatArray) -> FloatArray
 
 
 @cache
-def _renewal_table() -> tuple[FloatArray, FloatArray]:
+def _renewal_table() -> tuple[Floats, Floats]:
     steps = np.linspace(0.0, 12.0, 481)
     n = np.arange(1, 96)[:, None]
     return steps, np.array([gammainc(n * k, k * steps).sum(axis=0) for k in RHYTHMS])

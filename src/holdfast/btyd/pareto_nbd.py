@@ -16,7 +16,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import gammaln, psi
 
-from holdfast.arrays import FloatArray
+from holdfast.arrays import Floats
 from holdfast.btyd.base import BuyTillYouDie, Parameters
 from holdfast.btyd.bg_nbd import log_ways, negative_binomial
 from holdfast.btyd.histories import Histories
@@ -51,7 +51,7 @@ class ParetoNBD(BuyTillYouDie):
     def __init__(self, *, covariates: tuple[str, ...] = ()) -> None:
         self.covariates = covariates
 
-    def _starts(self, h: Histories, weights: FloatArray) -> list[dict[str, float]]:
+    def _starts(self, h: Histories, weights: Floats) -> list[dict[str, float]]:
         rate = float(weights @ h.frequency / (weights @ h.T))
         return [
             {"r": r, "alpha": r / rate, "s": s, "beta": beta}
@@ -59,7 +59,7 @@ class ParetoNBD(BuyTillYouDie):
             for s, beta in ((0.5, 0.5), (2.0, 4.0))
         ]
 
-    def _log_likelihood(self, h: Histories, p: Parameters) -> tuple[FloatArray, FloatArray]:
+    def _log_likelihood(self, h: Histories, p: Parameters) -> tuple[Floats, Floats]:
         # eq. 18, its two hypergeometric functions left to `died`.
         r, alpha, s, beta = (p[name] for name in self.PARAMETERS)
         x = h.frequency
@@ -80,7 +80,7 @@ class ParetoNBD(BuyTillYouDie):
         by_beta = s / beta - s * alive / (beta + h.T) - (s + 1) * dead * died.inverse_beta_at
         return value, np.array([r * by_r, alpha * by_alpha, s * by_s, beta * by_beta])
 
-    def _alive(self, h: Histories, p: Parameters) -> FloatArray:
+    def _alive(self, h: Histories, p: Parameters) -> Floats:
         # eq. 36
         log_alive = -(p["r"] + h.frequency) * np.log(p["alpha"] + h.T) - p["s"] * np.log(
             p["beta"] + h.T
@@ -89,13 +89,11 @@ class ParetoNBD(BuyTillYouDie):
             np.exp(log_alive - np.logaddexp(log_alive, integrate_over_death(h, p).log_chance))
         )
 
-    def _survival(self, h: Histories, p: Parameters, at: FloatArray) -> FloatArray:
+    def _survival(self, h: Histories, p: Parameters, at: Floats) -> Floats:
         # Of a customer alive at T, mu ~ Gamma(s, beta + T): the lifetime is Pareto from there on.
         return np.asarray(np.exp(-p["s"] * np.log1p(at / (p["beta"] + h.T))))
 
-    def _mean_purchases(
-        self, h: Histories, p: Parameters, start: FloatArray, end: FloatArray
-    ) -> FloatArray:
+    def _mean_purchases(self, h: Histories, p: Parameters, start: Floats, end: Floats) -> Floats:
         # eq. 41 for (0, t]; its (s - 1) in the denominator cancels, so that s = 1 needs no case of
         # its own.
         left, growth = 1 - p["s"], p["beta"] + h.T
@@ -103,9 +101,7 @@ class ParetoNBD(BuyTillYouDie):
         alive_time = growth * np.exp(left * shorter) * _expm1_over(left, longer - shorter)
         return np.asarray((p["r"] + h.frequency) / (p["alpha"] + h.T) * alive_time)
 
-    def _pmf(
-        self, h: Histories, p: Parameters, horizon: FloatArray, counts: FloatArray
-    ) -> FloatArray:
+    def _pmf(self, h: Histories, p: Parameters, horizon: Floats, counts: Floats) -> Floats:
         # Fader & Hardie 2014, Deriving the conditional PMF of the Pareto/NBD model (note 028, eq.
         # 16), as an integral: buying stops at the end of the horizon or at death before it,
         # whichever comes first.
@@ -136,11 +132,11 @@ class DeathIntegral:
     compared with (alpha + T)^-(r + x) (beta + T)^-s of a customer still alive.
     """
 
-    log_chance: FloatArray
-    log_alpha_at: FloatArray
-    log_beta_at: FloatArray
-    inverse_alpha_at: FloatArray
-    inverse_beta_at: FloatArray
+    log_chance: Floats
+    log_alpha_at: Floats
+    log_beta_at: Floats
+    inverse_alpha_at: Floats
+    inverse_beta_at: Floats
 
 
 def integrate_over_death(h: Histories, p: Parameters) -> DeathIntegral:
@@ -168,7 +164,7 @@ def integrate_over_death(h: Histories, p: Parameters) -> DeathIntegral:
     mass = np.exp(log_height - start[:, None]) * weights
     total = mass.sum(axis=1)
 
-    def mean(values: FloatArray) -> FloatArray:
+    def mean(values: Floats) -> Floats:
         return np.asarray(np.einsum("ij,ij->i", mass, values) / total)
 
     log_origin = np.log(origin)
@@ -190,8 +186,8 @@ def integrate_over_death(h: Histories, p: Parameters) -> DeathIntegral:
 
 
 def _noticeable_length(
-    length: FloatArray, *, near: FloatArray, far: FloatArray, origin: FloatArray, apart: FloatArray
-) -> FloatArray:
+    length: Floats, *, near: Floats, far: Floats, origin: Floats, apart: Floats
+) -> Floats:
     """The part of (0, length) in v after which the integrand stays below e^-40 of its start."""
     for _ in range(5):
         near_at = origin * np.exp(length)
@@ -208,7 +204,7 @@ def _noticeable_length(
     return length
 
 
-def _expm1_over(rate: FloatArray, time: FloatArray) -> FloatArray:
+def _expm1_over(rate: Floats, time: Floats) -> Floats:
     """(e^(rate time) - 1) / rate, which is `time` where the rate is 0."""
     product = rate * time
     tiny = np.abs(product) < 1e-8

@@ -8,21 +8,21 @@ from functools import cache
 import numpy as np
 from scipy.special import betaln, expit
 
-from holdfast.arrays import FloatArray
+from holdfast.arrays import Floats
 
 N_BETA_NODES, N_POINTS = 96, 512
 LOG_NEGLIGIBLE = 40.0  # e^-40 is below the rounding of a sum of doubles
 
 
 @cache
-def legendre(n_nodes: int) -> tuple[FloatArray, FloatArray]:
+def legendre(n_nodes: int) -> tuple[Floats, Floats]:
     """Nodes and weights of Gauss-Legendre quadrature on [0, 1]."""
     nodes, weights = np.polynomial.legendre.leggauss(n_nodes)
     return (nodes + 1) / 2, weights / 2
 
 
 @cache
-def even_points(n_dimensions: int) -> FloatArray:
+def even_points(n_dimensions: int) -> Floats:
     """512 points spread evenly over the unit cube, (n_dimensions, 512); always the same, so that
     answers are too.
 
@@ -40,7 +40,7 @@ def even_points(n_dimensions: int) -> FloatArray:
     return np.asarray((0.5 + steps[:, None] * np.arange(1, N_POINTS + 1)) % 1)
 
 
-def beta_nodes(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
+def beta_nodes(a: Floats, b: Floats) -> tuple[Floats, Floats]:
     """Points p and weights for sums over a Beta(a, b) of functions that vanish at p = 0 and p = 1.
 
     The trapezoidal rule in logit(p). There the integrand is analytic in a strip of half-width pi
@@ -61,14 +61,14 @@ def beta_nodes(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def beta_mean(
-    function: Callable[[FloatArray], FloatArray],
-    at_zero: FloatArray,
+    function: Callable[[Floats], Floats],
+    at_zero: Floats,
     *,
-    a: FloatArray,
-    b: FloatArray,
-    points: FloatArray,
-    weights: FloatArray,
-) -> FloatArray:
+    a: Floats,
+    b: Floats,
+    points: Floats,
+    weights: Floats,
+) -> Floats:
     """Mean of `function(p)` over p ~ Beta(a, b), its value `at_zero` given as a limit.
 
     The straight line between the ends is integrated exactly, so that the sum sees a function that
@@ -79,11 +79,11 @@ def beta_mean(
     return np.asarray(at_zero + slope * a / (a + b) + (weights * bent).sum(axis=1))
 
 
-def _negligible_beyond(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _negligible_beyond(a: Floats, b: Floats) -> tuple[Floats, Floats]:
     """Where p^a (1-p)^b has fallen by e^-40 on either side of its mode, in logit(p)."""
     mode = np.log(a) - np.log(b)
 
-    def log_height(logit: FloatArray) -> FloatArray:
+    def log_height(logit: Floats) -> Floats:
         return np.asarray(-a * np.logaddexp(0.0, -logit) - b * np.logaddexp(0.0, logit))
 
     floor = log_height(mode) - LOG_NEGLIGIBLE

@@ -7,17 +7,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from holdfast import study, tables
+from holdfast.arrays import Booleans, Floats
 from holdfast.explain.reasons import reasons
 from holdfast.explain.wording import Wording
 from holdfast.findings import Finding
 from holdfast.learners.design import Attribution
-
-Floats = npt.NDArray[np.float64]
-Booleans = npt.NDArray[np.bool_]
 
 SAMPLE = 2_000
 """Customers whose contributions are published, for charts."""

@@ -1,15 +1,12 @@
 """Reasons: the columns that add most to a customer's score, in words."""
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from holdfast import tables
+from holdfast.arrays import Floats, Integers
 from holdfast.explain.wording import EFFECT, Wording
 from holdfast.learners.design import Attribution
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 
 def reasons(

@@ -14,11 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from holdfast.arrays import Matrix, Vector
+from holdfast.arrays import Booleans, Matrix, Vector
 from holdfast.learners.link_functions import logistic
 from holdfast.learners.parts import Saved
-
-Truths = npt.NDArray[np.bool_]
 
 _EDGE = 1e-9
 _LEAST_SLOPE = 0.05
@@ -39,7 +37,7 @@ class BetaCalibration(Saved):
 
     @classmethod
     def fit(
-        cls, probability: Vector, happened: Truths, *, group: npt.NDArray[np.int64] | None = None
+        cls, probability: Vector, happened: Booleans, *, group: npt.NDArray[np.int64] | None = None
     ) -> "BetaCalibration":
         """Maximise the likelihood of what happened, (n,), given raw probabilities, (n,).
 

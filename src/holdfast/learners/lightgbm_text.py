@@ -6,9 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
+from holdfast.arrays import Booleans, Floats, Integers
 
 # LightGBM's decision_type: bits 2-3 = 2 say that NaN is missing, bit 1 that it goes left.
 _NAN_GOES_RIGHT, _NAN_GOES_LEFT = 8, 10
@@ -31,11 +29,11 @@ class Tree:
         How much of the training data passed; read at leaves only. TreeSHAP weighs branches by it.
     """
 
-    feature: Ints
+    feature: Integers
     threshold: Floats
-    left: Ints
-    right: Ints
-    nan_left: Bools
+    left: Integers
+    right: Integers
+    nan_left: Booleans
     value: Floats
     weight: Floats
 
@@ -110,7 +108,7 @@ def _tree_text(tree: Tree, index: int, base: float) -> str:
     return "\n".join([f"Tree={index}", *lines]) + "\n\n\n"
 
 
-def _counts(tree: Tree, leaf: Bools) -> Ints:
+def _counts(tree: Tree, leaf: Booleans) -> Integers:
     """Whole positive counts per node, children adding up; fractions (class weights, hessians) are
     scaled first.
     """
@@ -125,7 +123,7 @@ def _counts(tree: Tree, leaf: Bools) -> Ints:
     return counts
 
 
-def _levels(tree: Tree) -> list[Ints]:
+def _levels(tree: Tree) -> list[Integers]:
     """The inner nodes of each level, the root's first."""
     levels, nodes = [], np.array([0])
     while len(nodes := nodes[tree.left[nodes] >= 0]):

@@ -26,8 +26,8 @@ from functools import cache, cached_property
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+from holdfast.arrays import Floats, Integers
+
 Cases = npt.NDArray[np.uint16]
 Path = tuple[int, ...]
 Decisions = Callable[[int], Cases]

@@ -6,13 +6,12 @@ can both be seen.
 """
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from holdfast.arrays import Vector
 from holdfast.segments import RISK_BANDS
 from holdfast.study import AT_RISK_SEGMENTS, SEGMENT_NAMES
 
-Vector = npt.NDArray[np.float64]
 BANDS = tuple(level.split(maxsplit=1)[1].lower() for _, level in RISK_BANDS)
 BAND_FROM = tuple(least for least, _ in RISK_BANDS)
 """The bands of churn probability, and where each begins."""

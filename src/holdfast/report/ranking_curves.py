@@ -5,16 +5,15 @@ once and shown as a table beside its chart.
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 from polars.dataframe.group_by import GroupBy
 
 from holdfast import metrics
+from holdfast.arrays import Vector
 from holdfast.evaluation.evidence import NO_MODELS
 from holdfast.report import formatting
 from holdfast.study import ALGORITHMS
 
-Vector = npt.NDArray[np.float64]
 MODELS = {
     "churn": ("churn_probability", "churn_baseline"),
     "value": ("expected_revenue", "value_baseline"),
