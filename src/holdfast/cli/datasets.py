@@ -55,16 +55,16 @@ def fetch(
     from holdfast.io.datasets import fetch as fetch_dataset
 
     with bar(name, in_bytes=True, silent=json) as on_progress:
-        found = fetch_dataset(name, to, base_url=mirror, on_progress=on_progress)
+        data = fetch_dataset(name, to, base_url=mirror, on_progress=on_progress)
     facts = {
-        "path": str(found.path),
-        "rows": found.rows,
-        "customers": found.customers,
-        "total": str(found.total),
+        "path": str(data.path),
+        "rows": data.rows,
+        "customers": data.customers,
+        "total": str(data.total),
     }
     if json:
-        print_json(facts | {"sha256": found.sha256})
+        print_json(facts | {"sha256": data.sha256})
     else:
         console().print(
-            f"{found.path}: {found.rows:,} rows, {found.customers:,} customers, as expected"
+            f"{data.path}: {data.rows:,} rows, {data.customers:,} customers, as expected"
         )

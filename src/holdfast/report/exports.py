@@ -19,11 +19,11 @@ def customer_segments(scores: pl.DataFrame) -> pl.DataFrame:
     does, so that the same scores give the same file.
     """
     return riskiest_first(scores).select(
-        neutralised("customer_id").alias("Customer_ID"),
+        neutralise("customer_id").alias("Customer_ID"),
         Churn_Probability="churn_probability",
         Predicted_LTV="expected_revenue",
         Composite_Risk_Score="risk_score",
-        Segment=neutralised("segment"),
+        Segment=neutralise("segment"),
     )
 
 
@@ -34,11 +34,11 @@ def riskiest_first(scores: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def neutralised(column: str) -> pl.Expr:
+def neutralise(column: str) -> pl.Expr:
     """Words with an apostrophe before what a spreadsheet would take for a formula. Numbers need
     none.
 
-    >>> pl.DataFrame({"name": ["=1+1", "Ann", "-2"]}).select(neutralised("name"))["name"].to_list()
+    >>> pl.DataFrame({"name": ["=1+1", "Ann", "-2"]}).select(neutralise("name"))["name"].to_list()
     ["'=1+1", 'Ann', "'-2"]
     """
     word = pl.col(column)
@@ -75,8 +75,8 @@ def write_audience(
         Name -> value, the same in every row: the export's id and the run's.
     """
     words = ("customer_id", "segment", "arm")
-    told = customers.with_columns(pl.lit(value).alias(name) for name, value in facts.items())
+    rows = customers.with_columns(pl.lit(value).alias(name) for name, value in facts.items())
     if form == "parquet":
-        told.write_parquet(out)
+        rows.write_parquet(out)
     else:
-        told.with_columns(neutralised(name) for name in (*words, *facts)).write_csv(out)
+        rows.with_columns(neutralise(name) for name in (*words, *facts)).write_csv(out)

@@ -196,13 +196,13 @@ def metric(name: str, value: float | None, currency: str) -> str:
     return percent(value) if unit == "percent" else decimal(value)
 
 
-def ranged(value: float, low: float, high: float, currency: str) -> str:
+def total_range(value: float, low: float, high: float, currency: str) -> str:
     """Say between what a total may come out, by how far off totals were before; `value` may lie
     outside.
 
-    >>> ranged(5, 4, 6, "EUR")
+    >>> total_range(5, 4, 6, "EUR")
     'Between €4 and €6, if the total is as far off as at the past cutoffs.'
-    >>> ranged(3, 4, 6, "EUR")
+    >>> total_range(3, 4, 6, "EUR")
     'Rather €4 to €6: at every past cutoff more came than was predicted.'
     """
     ends = money(low, currency), money(high, currency)

@@ -36,16 +36,16 @@ def tenths(predictions: pl.DataFrame) -> pl.DataFrame:
     predictions
         PREDICTIONS; those of an older run may lack the intervals.
     """
-    known = predictions.filter(
+    predicted = predictions.filter(
         pl.col("future_revenue").is_not_null() & pl.col("expected_revenue").is_not_null()
     )
     for name in (_LOW, _HIGH):
-        if name not in known.columns:
-            known = known.with_columns(pl.lit(None, pl.Float64).alias(name))
+        if name not in predicted.columns:
+            predicted = predicted.with_columns(pl.lit(None, pl.Float64).alias(name))
     place = pl.col("expected_revenue").rank("ordinal").over("cutoff_day") - 1
     tenth = (10 * place // pl.len().over("cutoff_day") + 1).cast(pl.Int32)
     came = pl.col("future_revenue")
-    grouped = known.with_columns(tenth=tenth).group_by("cutoff_day", "tenth")
+    grouped = predicted.with_columns(tenth=tenth).group_by("cutoff_day", "tenth")
     table = grouped.agg(
         customers=pl.len().cast(pl.Int64),
         predicted=pl.col("expected_revenue").mean(),

@@ -16,7 +16,7 @@ def model_card(report: Report) -> str:
         f"# Model card: {plain(report.study.name)}",
         to_markdown(identity),
         "## Intended use",
-        _intended(report),
+        _intended_use(report),
         "## Data",
         plain(row_counts(report)),
         to_markdown(run_tables.set_aside(report)),
@@ -24,8 +24,8 @@ def model_card(report: Report) -> str:
         plain(how_proved(report)),
         *(to_markdown(run_tables.metrics(report, task)) for task in ("churn", "value")),
         *(to_markdown(run_tables.all_metrics(report, task)) for task in ("churn", "value")),
-        to_markdown(run_tables.horizons_proved(report.horizon_evidence, currency=report.currency)),
-        to_markdown(run_tables.cross_validated(report)),
+        to_markdown(run_tables.horizon_proof(report.horizon_evidence, currency=report.currency)),
+        to_markdown(run_tables.cross_validation(report)),
         to_markdown(run_tables.candidates(report)),
         "## Calibration",
         to_markdown(run_tables.calibration(report)) or "No probability has met its outcome yet.",
@@ -41,7 +41,7 @@ def model_card(report: Report) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _intended(report: Report) -> str:
+def _intended_use(report: Report) -> str:
     churned = (
         "that the snapshot's churn label is true"
         if report.is_snapshot

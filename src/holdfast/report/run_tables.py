@@ -77,7 +77,7 @@ def _contests(report: Report, contests: pl.DataFrame, what: str) -> Table:
     )
 
 
-def backtested(report: Report) -> Table:
+def every_cutoff(report: Report) -> Table:
     """Each cutoff in a row: the model and, in brackets, the naive baseline; then how often the
     intervals held.
     """
@@ -167,7 +167,7 @@ def gains(report: Report) -> Table:
     return make_table(caption, rows if columns else [], "customers", *columns)
 
 
-def promises(predictions: pl.DataFrame, *, currency: str) -> Table:
+def revenue_by_tenth(predictions: pl.DataFrame, *, currency: str) -> Table:
     """Predicted against actual revenue, and how often the 80 % interval held, by tenth of predicted
     revenue.
     """
@@ -284,7 +284,7 @@ def proof(summary: Mapping[str, Any], *, currency: str) -> Table:
     return make_table("How good the predictions proved", rows, names, currency=currency)
 
 
-def cross_validated(report: Report) -> Table:
+def cross_validation(report: Report) -> Table:
     """The means over the folds of a snapshot, where there was a cross-validation."""
     rows = [
         {"task": task, "metric": metric, "mean": value}
@@ -444,7 +444,7 @@ def audience(customers: pl.DataFrame, *, currency: str, at_most: int = 25) -> Ta
     return make_table(caption, shown, names, currency=currency)
 
 
-def horizons_proved(
+def horizon_proof(
     horizon_evidence: pl.DataFrame,
     *,
     currency: str,
@@ -458,16 +458,16 @@ def horizons_proved(
     return make_table(caption, by_horizon(horizon_evidence), names, currency=currency)
 
 
-def compared(evidence: pl.DataFrame, *, currency: str) -> list[Table]:
+def model_comparisons(evidence: pl.DataFrame, *, currency: str) -> list[Table]:
     """A table for each task and cutoff: every model that was measured, with half the width of the
     95 % interval of each metric.
     """
     half = (pl.col("high") - pl.col("low")) / 2
     groups = evidence.with_columns(half=half).group_by("task", "cutoff_day", maintain_order=True)
-    return [_measured(str(task), day, rows, currency) for (task, day), rows in groups]
+    return [_measured_models(str(task), day, rows, currency) for (task, day), rows in groups]
 
 
-def _measured(task: str, day: Any, rows: pl.DataFrame, currency: str) -> Table:
+def _measured_models(task: str, day: Any, rows: pl.DataFrame, currency: str) -> Table:
     models: dict[str, dict[str, Any]] = {}
     for row in rows.iter_rows(named=True):
         figures = models.setdefault(row["model"], {"model": row["model"]})

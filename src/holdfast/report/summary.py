@@ -20,54 +20,54 @@ def when(report: Report, task: str) -> str:
 
 def lead(report: Report) -> str:
     """One paragraph: who is at risk and what they hold."""
-    summary, money = report.summary, report.currency
-    n, share = (
-        formatting.plural(summary["customers"], "customer"),
-        formatting.percent(summary["share_at_risk"]),
-    )
-    leaving = f"Of {n}, {share} are likely to leave {when(report, 'churn')}."
-    if report.is_snapshot:
-        leaving = f"Of {n}, {share} count as likely to leave, {when(report, 'churn')}."
+    summary, currency = report.summary, report.currency
+    n = formatting.plural(summary["customers"], "customer")
+    share = formatting.percent(summary["share_at_risk"])
+    verb = "count as likely to leave," if report.is_snapshot else "are likely to leave"
+    leaving = f"Of {n}, {share} {verb} {when(report, 'churn')}."
     if not report.knows_value:
         return leaving
-    held, all_revenue = summary["revenue_at_risk"], summary["expected_revenue"]
-    part = f", {formatting.percent(held / all_revenue)} of the total" if all_revenue > 0 else ""
-    return f"{leaving} They hold {formatting.money(held, money)} of expected revenue{part}."
+    at_risk, total = summary["revenue_at_risk"], summary["expected_revenue"]
+    part = f", {formatting.percent(at_risk / total)} of the total" if total > 0 else ""
+    return f"{leaving} They hold {formatting.money(at_risk, currency)} of expected revenue{part}."
 
 
 def cards(report: Report) -> list[dict[str, str]]:
     """The headline figures: name, figure and note."""
-    summary = report.summary
-    n, share = formatting.count(summary["customers"]), formatting.percent(summary["share_at_risk"])
+    summary, currency = report.summary, report.currency
     at = formatting.percent(report.study.churn.threshold, 0)
-    found = [
-        ("Customers", n, f"scored as of {formatting.day(summary['cutoff_day'])}"),
-        ("Likely to leave", share, f"churn probability of {at} or more"),
+    as_of = f"scored as of {formatting.day(summary['cutoff_day'])}"
+    figures = [
+        ("Customers", formatting.count(summary["customers"]), as_of),
+        (
+            "Likely to leave",
+            formatting.percent(summary["share_at_risk"]),
+            f"churn probability of {at} or more",
+        ),
     ]
     if report.knows_value:
-        expected, held = (
-            formatting.money(summary[k], report.currency)
-            for k in ("expected_revenue", "revenue_at_risk")
-        )
-        found += [
-            ("Expected revenue", expected, when(report, "value")),
-            ("Revenue at risk", held, "held by those likely to leave"),
+        total, at_risk = summary["expected_revenue"], summary["revenue_at_risk"]
+        figures += [
+            ("Expected revenue", formatting.money(total, currency), when(report, "value")),
+            (
+                "Revenue at risk",
+                formatting.money(at_risk, currency),
+                "held by those likely to leave",
+            ),
         ]
-    return [{"name": name, "figure": figure, "note": note} for name, figure, note in found]
+    return [{"name": name, "figure": figure, "note": note} for name, figure, note in figures]
 
 
 def top_reasons(report: Report) -> list[dict[str, Any]]:
     """The strongest reasons of each task, in words."""
     reasons = report.summary.get("top_reasons", [])
     headings = {"churn": "What moves the risk", "value": "What moves the value"}
-    found = {
+    sentences = {
         task: [reason["sentence"] for reason in reasons if reason["task"] == task]
         for task in headings
     }
     return [
-        {"name": headings[task], "sentences": sentences}
-        for task, sentences in found.items()
-        if sentences
+        {"name": headings[task], "sentences": lines} for task, lines in sentences.items() if lines
     ]
 
 
@@ -78,10 +78,8 @@ def how_proved(report: Report) -> str:
         share = formatting.percent(snapshot.test_share if snapshot else None, 0)
         return (
             f"Measured on {share} of the customers, held out from learning. A snapshot has no "
-            "later time to be proved "
-            "on: these figures say how well the labels of the snapshot are recovered, not how well "
-            "the future is "
-            "predicted."
+            "later time to be proved on: these figures say how well the labels of the snapshot "
+            "are recovered, not how well the future is predicted."
         )
     cutoffs = [formatting.day(day) for day in report.evidence["cutoff_day"].unique().sort()]
     if not cutoffs:

@@ -94,20 +94,20 @@ def make_table(
     rows = rows.to_dicts() if isinstance(rows, pl.DataFrame) else rows
     every = [COLUMNS.get(name, Col(name)) for name in (rows[0] if rows else ())]
     cols = [
-        _known(word) if isinstance(word, str) else word
+        _parse_name(word) if isinstance(word, str) else word
         for item in columns or every
         for word in (item.split() if isinstance(item, str) else [item])
     ]
-    return Table(caption, rows, tuple(_completed(col, rows) for col in cols), currency)
+    return Table(caption, rows, tuple(_complete(col, rows) for col in cols), currency)
 
 
-def _known(word: str) -> Col:
+def _parse_name(word: str) -> Col:
     name, _, kind = word.partition(":")
     col = COLUMNS.get(name, Col(name))
     return replace(col, kind=kind or col.kind)
 
 
-def _completed(col: Col, rows: Sequence[Mapping[str, Any]]) -> Col:
+def _complete(col: Col, rows: Sequence[Mapping[str, Any]]) -> Col:
     """The column with the heading and the kind that nobody gave it."""
     values = [row[col.name] for row in rows if row.get(col.name) is not None]
     are_numbers = values and all(type(value) in (int, float) for value in values)

@@ -21,7 +21,7 @@ from holdfast.api.resources.predict import CustomerId
 from holdfast.api.schemas import Anything, CustomersAnswer, CustomersQuery
 from holdfast.api.served import Served
 from holdfast.errors import nearest
-from holdfast.report.exports import neutralised
+from holdfast.report.exports import neutralise
 from holdfast.segments import RISK_BANDS
 from holdfast.serving.customer_search import read_rows
 from holdfast.serving.predict import read_reasons
@@ -141,7 +141,7 @@ def _choose_columns(fields: str | None, columns: list[str]) -> list[str]:
 
 def _csv(page: pl.DataFrame) -> bytes:
     words = [name for name, kind in page.schema.items() if kind == pl.String]
-    return page.with_columns(neutralised(name) for name in words).write_csv().encode()
+    return page.with_columns(neutralise(name) for name in words).write_csv().encode()
 
 
 def _arrow(page: pl.DataFrame) -> bytes:

@@ -130,7 +130,7 @@ def _revenue_at_risk(run: RunView) -> None:
     held, text = run.summary["revenue_at_risk"], _NO_RANGE
     ends = range_of(held, run.table("evidence"))
     if ends is not None:
-        text = f"{formatting.ranged(held, *ends, run.currency)} 95% intervals are included."
+        text = f"{formatting.total_range(held, *ends, run.currency)} 95% intervals are included."
     st.markdown(
         f"**Revenue at risk: {plain(formatting.money(held, run.currency))}.** {plain(text)}"
     )

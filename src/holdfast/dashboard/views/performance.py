@@ -64,16 +64,16 @@ def _value(run: RunView) -> None:
         return
     box(metrics)
     figure(run, "gains", lambda: charts.gains(report.steps), lambda: run_tables.gains(report))
-    table = partial(run_tables.promises, predictions, **money)
+    table = partial(run_tables.revenue_by_tenth, predictions, **money)
     figure(run, "promises", lambda: charts.promises(predictions, **money), table)
 
 
 def _compared(run: RunView) -> None:
     report, evidence, horizons = run.report, run.table("evidence"), run.report.horizon_evidence
     figure(run, "backtest", lambda: charts.backtest(evidence))
-    box(run.keep("backtested", lambda: run_tables.backtested(report)))
+    box(run.keep("backtested", lambda: run_tables.every_cutoff(report)))
     if horizons.height:
-        table = partial(run_tables.horizons_proved, horizons, currency=run.currency)
+        table = partial(run_tables.horizon_proof, horizons, currency=run.currency)
         box(run.keep("horizons proved", table))
     for task in _tasks(run):
         with st.expander(f"Every metric of {task} at every cutoff", icon=":material/table_rows:"):
@@ -90,7 +90,7 @@ def _compared(run: RunView) -> None:
         )
         explain("No other algorithm was tried in this run.", why, "holdfast compare")
     if run.is_snapshot:
-        box(run_tables.cross_validated(report))
+        box(run_tables.cross_validation(report))
 
 
 def _reasons(run: RunView) -> None:
