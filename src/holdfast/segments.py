@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from pydantic import TypeAdapter
 
 from holdfast import study, tables
 from holdfast.errors import DataError, NotEnoughData
@@ -281,17 +282,7 @@ class SegmentRule:
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> "SegmentRule":
         """Rebuild the rule from the plain values of a published run."""
-        ranks = {
-            name: {key: tuple(values) for key, values in table.items()}
-            for name, table in raw["ranks"].items()
-        }
-        return cls(
-            **{
-                **raw,
-                "signals": tuple(Signal(**signal) for signal in raw["signals"]),
-                "ranks": {name: RankTable(**table) for name, table in ranks.items()},
-            }
-        )
+        return TypeAdapter(cls).validate_python(raw)
 
 
 def summary(scores: pl.DataFrame) -> pl.DataFrame:

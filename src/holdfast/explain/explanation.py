@@ -4,7 +4,6 @@ memory stays bounded.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import polars as pl
@@ -15,22 +14,13 @@ from holdfast.explain.reasons import reasons
 from holdfast.explain.wording import Wording
 from holdfast.findings import Finding
 from holdfast.learners.design import Attribution
+from holdfast.models.fitted_models import Model
 
 SAMPLE = 2_000
 """Customers whose contributions are published, for charts."""
 TOLERANCE = 1e-6
 """How far contributions may miss the raw score, in its unit."""
 _ROWS_AT_ONCE = 50_000
-
-
-class Explainable(Protocol):
-    """A fitted model, as far as its explanation needs it."""
-
-    def raw(self, frame: pl.DataFrame, /) -> Floats:
-        """The score that contributions add up to, (n_customers,)."""
-
-    def contributions(self, frame: pl.DataFrame, /) -> Attribution:
-        """What each column of the frame adds to it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +43,7 @@ class Explanation:
 
 
 def explain(
-    models: Mapping[str, Explainable],
+    models: Mapping[str, Model],
     frame: pl.DataFrame,
     *,
     wording: Wording,

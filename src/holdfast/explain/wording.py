@@ -7,6 +7,7 @@ from string import Formatter
 from typing import Any
 
 import polars as pl
+from pydantic import TypeAdapter
 
 from holdfast.features.catalogue import FEATURES_BY_NAME
 from holdfast.features.feature import Feature
@@ -115,7 +116,7 @@ class Wording:
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> "Wording":
         """Rebuild the wording of a published run."""
-        return cls(**{**raw, "catalogued": tuple(raw["catalogued"]), "words": tuple(raw["words"])})
+        return TypeAdapter(cls).validate_python(raw)
 
 
 def texts(column: pl.Series) -> list[str]:

@@ -2,24 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import polars as pl
 
 from holdfast.arrays import Vector
 from holdfast.features.feature import WINDOWS_DAYS
-
-
-class Baseline(Protocol):
-    """A rule with a name, which starts with "baseline: "."""
-
-    @property
-    def name(self) -> str:
-        """What it does."""
-
-    def predict(self, frame: pl.DataFrame, /) -> Vector:
-        """(n_customers,), in the label's unit."""
 
 
 @dataclass(frozen=True)
@@ -94,3 +82,7 @@ class Constant:
     def predict(self, frame: pl.DataFrame) -> Vector:
         """The number, (n_customers,)."""
         return np.full(frame.height, self.value)
+
+
+Baseline = RecencyRank | TrailingSpend | Constant
+"""A rule with a name, which starts with "baseline: ", and predictions in the label's unit."""

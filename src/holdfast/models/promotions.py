@@ -8,7 +8,7 @@ Morris 1973, "Stein's estimation rule and its competitors", equation 1.9 for one
 the mean over its standard error.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,7 +114,8 @@ def learn_promotions(
         measure: Lifts(tuple((p.first, p.end, by_name[p.name] or 1.0) for p in planned))
         for measure, by_name in lifts.items()
     }
-    return Promotions(**by_measure, findings=_findings(planned, lifts, logs["purchases"], now=now))
+    findings = tuple(_findings(planned, lifts, logs["purchases"], now=now))
+    return Promotions(**by_measure, findings=findings)
 
 
 def _by_day(place: Days, amount: Vector, *, n_days: int) -> Vector:
@@ -202,49 +203,35 @@ class _Log:
 
 def _findings(
     planned: Sequence[Promotion], lifts: dict[str, dict[str, float | None]], log: _Log, *, now: int
-) -> tuple[Finding, ...]:
+) -> Iterator[Finding]:
     coming = {promotion.name for promotion in planned if promotion.end > now}
     learnt = [name for name, lift in lifts["purchases"].items() if lift is not None]
     unknown = [name for name in lifts["purchases"] if name in coming and name not in learnt]
-    return (
-        (*_learnt_finding(learnt, lifts, log), *(_unknown_finding(unknown),))
-        if unknown
-        else _learnt_finding(learnt, lifts, log)
-    )
-
-
-def _learnt_finding(
-    names: Sequence[str], lifts: dict[str, dict[str, float | None]], log: _Log
-) -> tuple[Finding, ...]:
-    if not names:
-        return ()
-    each = []
-    for name in names:
-        measures = [
-            f"{lift:.2f} times the {measure}"
-            for measure in _MEASURES
-            if (lift := lifts[measure][name]) is not None
-        ]
-        each.append(
-            f"{name}: {' and '.join(measures)} of the days around it, from "
-            f"{len(log.occurrences(name))} in the log"
-        )
-    return (
-        Finding.note(
+    if learnt:
+        yield Finding.note(
             "promotions-learnt",
-            evidence="; ".join(each),
+            evidence="; ".join(_effect(name, lifts, log) for name in learnt),
             meaning="The coming windows and weeks are scaled by it where the calendar plans the "
             "promotion.",
             fix="Nothing, unless a figure surprises you: then correct the days in [calendar].",
-        ),
-    )
+        )
+    if unknown:
+        yield Finding.warning(
+            "promotion-unknown",
+            evidence=f"planned, but never seen in the log: {', '.join(unknown)}",
+            meaning="Nothing is known of what it brings, and nothing is assumed: its days are "
+            "forecast as any others.",
+            fix="add its past days to [calendar] under the same name, or allow for it by hand",
+        )
 
 
-def _unknown_finding(names: Sequence[str]) -> Finding:
-    return Finding.warning(
-        "promotion-unknown",
-        evidence=f"planned, but never seen in the log: {', '.join(names)}",
-        meaning="Nothing is known of what it brings, and nothing is assumed: its days are forecast "
-        "as any others.",
-        fix="add its past days to [calendar] under the same name, or allow for it by hand",
+def _effect(name: str, lifts: dict[str, dict[str, float | None]], log: _Log) -> str:
+    measures = [
+        f"{lift:.2f} times the {measure}"
+        for measure in _MEASURES
+        if (lift := lifts[measure][name]) is not None
+    ]
+    return (
+        f"{name}: {' and '.join(measures)} of the days around it, from "
+        f"{len(log.occurrences(name))} in the log"
     )
