@@ -3,6 +3,7 @@
 import json
 import platform
 from collections.abc import Mapping
+from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,18 +14,6 @@ from holdfast.runs.train_and_score import Outcome
 from holdfast.study import Study
 
 LIBRARIES = ("duckdb", "polars", "numpy", "scikit-learn", "lightgbm", "narwhals", "pyarrow")
-_SHOWN = (
-    "reasons",
-    "contributions",
-    "importance",
-    "segments",
-    "recovery",
-    "predictions",
-    "evidence",
-    "horizon_evidence",
-    "scores",
-)
-_OF_A_LOG = ("forecast", "days")
 
 
 def write_tables(folder: Path, outcome: Outcome) -> None:
@@ -52,10 +41,8 @@ def write_papers(folder: Path, study: Study, outcome: Outcome, summary: Mapping[
     from holdfast.report.model_card import model_card
     from holdfast.report.pages import report_page
 
-    shown = {
-        name: outcome.tables[name]
-        for name in (*_SHOWN, *(name for name in _OF_A_LOG if name in outcome.tables))
-    }
+    names = [field.name for field in fields(Report)]
+    shown = {name: outcome.tables[name] for name in names if name in outcome.tables}
     report = Report(study=study, summary=summary, versions=versions(), **shown)
     drawn = list(drawings(report))
     (folder / "report.html").write_text(report_page(report, drawn), encoding="utf-8")

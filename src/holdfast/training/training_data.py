@@ -69,20 +69,18 @@ def proving_cutoffs(
     those before which a full window had ended are taken, if there are any.
     """
     horizon, plan = horizon_of(study, task), study.backtest
-    wanted = tuple(cutoffs or map(parse_day, plan.cutoffs))
-    if wanted:
-        complete = [cutoff for cutoff in sorted(set(wanted)) if cutoff + horizon <= end_day]
-        return tuple(
-            c
-            for c in complete
-            if learning_cutoffs(study, horizon_days=horizon, first_day=first_day, now=c)
-        )
+    wanted = sorted(set(cutoffs or map(parse_day, plan.cutoffs)))
     last = backtest_cutoffs(
         end_day=end_day, horizon_days=horizon, step_days=horizon, count=plan.count
     )
     learnable = [
-        c for c in last if learning_cutoffs(study, horizon_days=horizon, first_day=first_day, now=c)
+        c
+        for c in wanted or last
+        if c + horizon <= end_day
+        and learning_cutoffs(study, horizon_days=horizon, first_day=first_day, now=c)
     ]
+    if wanted:
+        return tuple(learnable)
     complete = [c for c in learnable if first_day + plan.min_history_days + horizon <= c]
     return tuple(complete or learnable[-1:])
 
