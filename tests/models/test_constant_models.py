@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from holdfast.models.constant_models import no_value, same_churn
+from holdfast.models.constant_models import fit_no_value, fit_same_churn
 from holdfast.models.promotions import NO_PROMOTIONS
 from holdfast.models.training_set import TrainingSet
 
@@ -41,7 +41,7 @@ def test_everyone_gets_the_share_with_half_a_customer_more_on_either_side(
 ) -> None:
     rows = training(churned=churned, revenue_minor=0)
     assert rows.situation.all_alike
-    model, (finding,) = same_churn(rows)
+    model, (finding,) = fit_same_churn(rows)
     assert model.predict(rows.frame).tolist() == pytest.approx([share] * 9)
     assert (finding.name, finding.severity) == ("churn-all-alike", "warning")
     assert finding.evidence.startswith(f"{9 * churned} of 9 customers seen at 1 cutoffs churned")
@@ -51,7 +51,7 @@ def test_everyone_gets_the_share_with_half_a_customer_more_on_either_side(
 def test_where_nothing_was_earned_nothing_is_expected() -> None:
     rows = training(churned=False, revenue_minor=-150)
     assert rows.situation.earns_nothing
-    fitted = no_value(rows)
+    fitted = fit_no_value(rows)
     assert fitted.model.predict(rows.frame).tolist() == [0.0] * 9
     (finding,) = fitted.findings
     assert finding.name == "nothing-earned"

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from tests.models.test_constant_models import training
 
-from holdfast.models.constant_models import same_churn
+from holdfast.models.constant_models import fit_same_churn
 from holdfast.models.horizon_fitting import fit_horizons
 from holdfast.models.promotions import NO_PROMOTIONS
 from holdfast.models.training_set import TrainingData
@@ -47,7 +47,7 @@ def data(*, customers: int = N) -> TrainingData:
 
 
 def test_who_is_silent_over_the_shorter_window_follows_from_those_who_bought_early() -> None:
-    churn, _ = same_churn(training(churned=True, revenue_minor=0, horizon_days=90))
+    churn, _ = fit_same_churn(training(churned=True, revenue_minor=0, horizon_days=90))
     model, findings = fit_horizons(
         study([30, 90]), data(), NO_PROMOTIONS, churn=churn, value=None, now=200
     )
@@ -62,7 +62,7 @@ def test_who_is_silent_over_the_shorter_window_follows_from_those_who_bought_ear
 
 @pytest.mark.parametrize("horizons", [[30, 90], [90, 180]])
 def test_too_few_windows_are_stretched_and_it_is_said(horizons: list[int]) -> None:
-    churn, _ = same_churn(training(churned=True, revenue_minor=0, horizon_days=90))
+    churn, _ = fit_same_churn(training(churned=True, revenue_minor=0, horizon_days=90))
     few = data(customers=150)
     model, (finding,) = fit_horizons(
         study(horizons), few, NO_PROMOTIONS, churn=churn, value=None, now=200

@@ -10,7 +10,7 @@ from holdfast.learners.design import Design
 from holdfast.learners.link_functions import logistic
 from holdfast.models.churn import ChurnModel
 from holdfast.models.horizon_chain import HorizonLink, HorizonModel
-from holdfast.models.level_adjustment import TRUST, factor_for, power_for
+from holdfast.models.level_adjustment import TRUST, find_factor, find_power
 from holdfast.models.value import ValueModel
 
 N = 2_000
@@ -44,7 +44,7 @@ def test_the_level_goes_most_of_the_way_and_the_order_stays(
     assert before.mean() + TRUST / 2 * (0.65 - before.mean()) < after.mean() < 0.65
     assert np.array_equal(np.argsort(before), np.argsort(after))
     # In ratio of the logarithms, the way is exactly as long as it is said to be.
-    whole = power_for(before, 0.65)
+    whole = find_power(before, 0.65)
     np.testing.assert_allclose(np.log(after) / np.log(before), whole**TRUST, rtol=1e-6)
 
 
@@ -83,5 +83,5 @@ def test_a_livelier_season_lifts_the_mean(frame: pl.DataFrame, churn: ChurnModel
 
 
 def test_a_level_that_is_out_of_reach_is_approached_as_far_as_it_goes() -> None:
-    assert factor_for(lambda factor: 0.5**factor, 0.0) == 30
-    assert factor_for(lambda factor: 0.5**factor, 1.0) == pytest.approx(1 / 30)
+    assert find_factor(lambda factor: 0.5**factor, 0.0) == 30
+    assert find_factor(lambda factor: 0.5**factor, 1.0) == pytest.approx(1 / 30)

@@ -17,7 +17,7 @@ from holdfast.learners.design import Attribution, Design
 from holdfast.learners.parts import Part, Saved
 from holdfast.learners.selection import candidates_of, predict_held_out
 from holdfast.metrics import log_loss
-from holdfast.models.level_adjustment import power_for, towards
+from holdfast.models.level_adjustment import find_power, move_towards
 from holdfast.models.short_windows import HAZARD, fit_silence, horizon_exponent
 from holdfast.models.training_set import TrainingSet
 from holdfast.study import Churn
@@ -67,7 +67,7 @@ class ChurnModel(Saved):
         churns.
         """
         calibration = self.calibration or BetaCalibration()
-        power = towards(1.0, power_for(self.predict(frame), share))
+        power = move_towards(1.0, find_power(self.predict(frame), share))
         return replace(self, calibration=replace(calibration, season=calibration.season * power))
 
     def raw(self, frame: pl.DataFrame) -> Vector:
@@ -208,10 +208,10 @@ def _from_short_windows(
         seed=seed,
     )
     model = ChurnModel(design, learner, None, training.horizon_days)
-    return model, (short_windows("churn", training, exponent),)
+    return model, (describe_short_windows("churn", training, exponent),)
 
 
-def short_windows(task: str, training: TrainingSet, exponent: float) -> Finding:
+def describe_short_windows(task: str, training: TrainingSet, exponent: float) -> Finding:
     """Say that a task was learnt from windows shorter than its horizon."""
     shortest, longest = int(training.window.min()), int(training.window.max())
     return Finding.warning(

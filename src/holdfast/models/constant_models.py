@@ -10,7 +10,7 @@ from holdfast.models.training_set import TrainingSet
 from holdfast.models.value import FittedValue, ValueModel
 
 
-def same_churn(training: TrainingSet) -> tuple[ChurnModel, tuple[Finding, ...]]:
+def fit_same_churn(training: TrainingSet) -> tuple[ChurnModel, tuple[Finding, ...]]:
     """The share that churned, as if half a customer more had stayed and half a customer more had
     left.
     """
@@ -27,7 +27,7 @@ def same_churn(training: TrainingSet) -> tuple[ChurnModel, tuple[Finding, ...]]:
     return ChurnModel(design, learner, None, training.horizon_days), (finding,)
 
 
-def no_value(training: TrainingSet) -> FittedValue:
+def fit_no_value(training: TrainingSet) -> FittedValue:
     """Expect nothing of anyone."""
     design = Design.learn(training.frame, columns=training.columns)
     learner = constant("ridge", 0.0, n_columns=len(design.names))

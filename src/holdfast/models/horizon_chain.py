@@ -25,7 +25,7 @@ from holdfast.arrays import Matrix, Vector
 from holdfast.learners.algorithms import Learner
 from holdfast.learners.parts import Part, Saved
 from holdfast.models.churn import ChurnModel
-from holdfast.models.level_adjustment import factor_for, power_for, towards
+from holdfast.models.level_adjustment import find_factor, find_power, move_towards
 from holdfast.models.prediction_intervals import BOUNDS, IntervalModel, Intervals
 from holdfast.models.value import ValueModel
 
@@ -100,8 +100,8 @@ class HorizonLink(Saved):
         else:
             share = float(neighbour.mean()) * long / max(short, _CERTAIN)
         if chance is None:
-            power = towards(
-                self.stretch if shorter else 1 / self.stretch, power_for(neighbour, share)
+            power = move_towards(
+                self.stretch if shorter else 1 / self.stretch, find_power(neighbour, share)
             )
             within = min(power, 1.0) if shorter else max(power, 1.0)
             exponent = abs(float(np.log(within) / np.log(self.short / self.long)))
@@ -111,7 +111,7 @@ class HorizonLink(Saved):
             adjusted = replace(self, usual=factor)
             return float(adjusted.silent(neighbour, chance, shorter=shorter).mean())
 
-        return replace(self, usual=towards(self.usual, factor_for(mean, share)))
+        return replace(self, usual=move_towards(self.usual, find_factor(mean, share)))
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ _LIMIT = 30.0
 _EXACT = 1e-9
 
 
-def money_over(expected: Vector, learnt: Vector) -> float:
+def revenue_ratio(expected: Vector, learnt: Vector) -> float:
     """The revenue that the BTYD models expect of the customers, in all, over the learnt one, within
     0.5 and 2.
 
@@ -31,11 +31,11 @@ def money_over(expected: Vector, learnt: Vector) -> float:
     return min(max(total / learnt_total, _MONEY_LIMITS[0]), _MONEY_LIMITS[1])
 
 
-def factor_for(mean: Callable[[float], float], share: float) -> float:
+def find_factor(mean: Callable[[float], float], share: float) -> float:
     """The factor between 1/30 and 30 at which a falling mean is `share`; the nearer end where none
     of them is.
 
-    >>> round(factor_for(lambda factor: 0.5**factor, 0.25), 6)
+    >>> round(find_factor(lambda factor: 0.5**factor, 0.25), 6)
     2.0
     """
     from scipy.optimize import brentq
@@ -48,15 +48,15 @@ def factor_for(mean: Callable[[float], float], share: float) -> float:
     return float(brentq(lambda factor: mean(factor) - share, low, high, xtol=_EXACT))
 
 
-def power_for(probability: Vector, share: float) -> float:
+def find_power(probability: Vector, share: float) -> float:
     """The power of the probabilities, (n,), at which their mean is `share`."""
-    return factor_for(lambda power: float((probability**power).mean()), share)
+    return find_factor(lambda power: float((probability**power).mean()), share)
 
 
-def towards(learnt: float, expected: float) -> float:
+def move_towards(learnt: float, expected: float) -> float:
     """A factor most of the way from the learnt one to the one that the BTYD models expect.
 
-    >>> towards(1.0, 16.0)
+    >>> move_towards(1.0, 16.0)
     8.0
     """
     return float(learnt ** (1 - TRUST) * expected**TRUST)

@@ -67,7 +67,7 @@ class Scale:
 
     def of(self, frame: pl.DataFrame) -> Vector:
         """Currency over the horizon, (n_customers,)."""
-        return self.of_past(*past_of(frame))
+        return self.of_past(*read_past(frame))
 
     def of_past(self, spent: Vector, tenure: Vector) -> Vector:
         """The same, of spend_365d and tenure_days, (n_customers,) each."""
@@ -87,14 +87,14 @@ class Scale:
 
     def factor(self, frame: pl.DataFrame, columns: Sequence[str]) -> Factor:
         """The scale as a factor of a prediction, shared between its columns among `columns`."""
-        past = past_of(frame)
+        past = read_past(frame)
         shares = np.zeros((frame.height, len(columns)))
         for name, share in zip(PAST, self.shares(*past), strict=True):
             shares[:, columns.index(name)] = share
         return Factor(self.of_past(*past), np.full(frame.height, self.usual), shares)
 
 
-def past_of(frame: pl.DataFrame) -> tuple[Vector, Vector]:
+def read_past(frame: pl.DataFrame) -> tuple[Vector, Vector]:
     """PAST of customers, (n_customers,) each; what is not known counts as none."""
     spent, tenure = (frame[name].cast(pl.Float64).fill_null(0).to_numpy() for name in PAST)
     return spent, tenure

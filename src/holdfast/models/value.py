@@ -22,9 +22,9 @@ from holdfast.learners.design import Attribution, Design
 from holdfast.learners.parts import Part, Saved
 from holdfast.learners.selection import candidates_of, predict_held_out, tweedie_deviance
 from holdfast.models.baselines import TrailingSpend
-from holdfast.models.churn import short_windows
+from holdfast.models.churn import describe_short_windows
 from holdfast.models.prediction_intervals import IntervalInputs, IntervalModel, Intervals
-from holdfast.models.reference_spend import PAST, ReferenceSpend, Scale, past_of
+from holdfast.models.reference_spend import PAST, ReferenceSpend, Scale, read_past
 from holdfast.models.seasonality import Season
 from holdfast.models.short_windows import REVENUE, fit_spend, horizon_exponent
 from holdfast.models.training_set import TrainingSet, customer_splits
@@ -241,7 +241,7 @@ class RatioRows:
     def of(cls, training: TrainingSet, *, seed: int, parameters: Parameters) -> "RatioRows":
         """Prepare the rows."""
         situation, frame, now = training.situation, training.frame, training.now
-        spent, tenure = past_of(frame)
+        spent, tenure = read_past(frame)
         past, coming = training.lifts_over(training.promotions.revenue)
         revenue = training.revenue / past
         floor = _FLOOR_SHARE * float(training.revenue[training.revenue > 0].mean())
@@ -349,7 +349,7 @@ def _from_short_windows(training: TrainingSet, settings: Value, *, seed: int) ->
     amount = fit_spend(matrix, training.revenue, exposure, parameters=parameters, seed=seed)
     level = float(training.revenue.sum() / (exposure * amount.predict(matrix)).sum())
     model = ValueModel(design, amount, level=level, horizon_days=training.horizon_days)
-    findings: tuple[Finding, ...] = (short_windows("value", training, exponent),)
+    findings: tuple[Finding, ...] = (describe_short_windows("value", training, exponent),)
     btyd = fit_btyd_revenue_of(training, seed=seed)
     if btyd is None:
         return FittedValue(model, findings=findings)

@@ -11,11 +11,11 @@ from holdfast.features.catalogue import sources_of
 from holdfast.findings import Finding
 from holdfast.models.baselines import RecencyRank
 from holdfast.models.churn import ChurnModel, fit_churn
-from holdfast.models.constant_models import no_value, same_churn
+from holdfast.models.constant_models import fit_no_value, fit_same_churn
 from holdfast.models.fitted_models import FittedModels
 from holdfast.models.horizon_chain import HorizonModel
 from holdfast.models.horizon_fitting import fit_horizons
-from holdfast.models.level_adjustment import money_over, towards
+from holdfast.models.level_adjustment import move_towards, revenue_ratio
 from holdfast.models.training_set import TrainingData, TrainingSet, training_set_at
 from holdfast.models.value import FittedValue, fit_btyd_revenue_of, fit_value
 from holdfast.study import Study
@@ -115,7 +115,7 @@ def _fit_churn(study: Study, data: TrainingData, now: int) -> FittedChurn:
     reach = float(training.horizon_days / training.window.mean())
     baseline = RecencyRank.fit(silent_days, training.churned.astype(np.float64), reach=reach)
     if training.situation.all_alike:
-        model, findings = same_churn(training)
+        model, findings = fit_same_churn(training)
         return FittedChurn(model, baseline, findings, learnt=model)
     learnt, findings = fit_churn(training, study.churn, seed=study.seed)
     frame = data.customers_at(now)
@@ -132,7 +132,7 @@ def _fit_churn(study: Study, data: TrainingData, now: int) -> FittedChurn:
 def _fit_value(study: Study, data: TrainingData, now: int) -> FittedValue:
     training = _training_set(study, "value", data, now)
     if training.situation.earns_nothing:
-        return no_value(training)
+        return fit_no_value(training)
     value = fit_value(training, study.value, seed=study.seed)
     frame = data.customers_at(now)
     if (
@@ -145,7 +145,7 @@ def _fit_value(study: Study, data: TrainingData, now: int) -> FittedValue:
     btyd = fit_btyd_revenue_of(training, seed=study.seed)
     if btyd is None:
         return value
-    factor = towards(1.0, money_over(btyd[0].revenue(frame), value.model.predict(frame)))
+    factor = move_towards(1.0, revenue_ratio(btyd[0].revenue(frame), value.model.predict(frame)))
     return replace(
         value, model=value.model.scaled(factor), findings=(*value.findings, _value_level(factor))
     )
