@@ -110,7 +110,7 @@ def _intervals(name: str, rows: pl.DataFrame) -> Iterator[Figure]:
 def _of_counts(name: str, model: CountModel, days: pl.DataFrame) -> Iterator[Figure]:
     histories = histories_at(days, CDNOW_DAY)
     made = purchases_in(days, histories, HORIZON_DAYS)
-    expected = model.expected(histories, HORIZON_DAYS)
+    expected = model.expected_purchases(histories, HORIZON_DAYS)
     yield at_most(
         f"CDNOW {name}: MAE of the median count", mae(made, model.median(histories)), GOALS[name][2]
     )

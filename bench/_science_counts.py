@@ -102,7 +102,9 @@ def scored(name: str, found: Told, goals: tuple[float, float, float]) -> Iterato
     yield at_most(f"{name}: ECE of active, everyone", ece(happened, active), goals[2])
     yield Figure(f"{name}: ECE of active, naive Poisson", ece(happened, 1 - naive[:, 0]))
     yield Figure(f"{name}: ECE, floor of a perfect forecaster", _floor(active))
-    total = float(found.model.expected(found.histories, HORIZON_DAYS).sum() / found.bought.sum())
+    total = float(
+        found.model.expected_purchases(found.histories, HORIZON_DAYS).sum() / found.bought.sum()
+    )
     yield Figure(f"{name}: predicted total / realised", total)
 
 

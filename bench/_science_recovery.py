@@ -199,7 +199,7 @@ def recovery(folder: Path) -> Iterator[Figure]:
     del folder
     for name, (shop, goal) in SHOPS.items():
         model, customers = recovered(shop)
-        told = {days: model.expected(customers, days) for days in HORIZONS_DAYS}
+        told = {days: model.expected_purchases(customers, days) for days in HORIZONS_DAYS}
         errors = {
             days: off(told[days], customers[f"expected_purchases_{days}"]) for days in HORIZONS_DAYS
         }

@@ -58,7 +58,7 @@ class Signal:
     low: float
     high: float
 
-    def scaled(self, values: Floats) -> Floats:
+    def scale(self, values: Floats) -> Floats:
         """Scale to 0..1 over the base; beyond its range is clipped, missing stays NaN."""
         return (np.clip(values, self.low, self.high) - self.low) / (self.high - self.low)
 
@@ -252,7 +252,7 @@ class SegmentRule:
     def _risk(self, frame: pl.DataFrame) -> Integers:
         total, weights = np.zeros(frame.height), np.zeros(frame.height)
         for signal in self.signals:
-            scaled = signal.scaled(_numbers(frame, signal.name))
+            scaled = signal.scale(_numbers(frame, signal.name))
             present = ~np.isnan(scaled)
             total += np.where(present, signal.weight * scaled, 0.0)
             weights += np.where(present, signal.weight, 0.0)
@@ -349,7 +349,7 @@ def _range(base: pl.DataFrame, name: str, weight: float) -> tuple[float, float] 
 
 def _one_number(values: Mapping[str, bool | float | str | None], name: str) -> float | None:
     if name not in values:
-        raise _unscored(name)
+        raise _missing_column(name)
     value = values[name]
     if isinstance(value, str):
         raise DataError(
@@ -358,7 +358,7 @@ def _one_number(values: Mapping[str, bool | float | str | None], name: str) -> f
     return None if value is None or value != value else float(value)
 
 
-def _unscored(name: str) -> DataError:
+def _missing_column(name: str) -> DataError:
     return DataError(
         f"the segments need the column '{name}'",
         fix="score the customers with the run's own features",
@@ -367,7 +367,7 @@ def _unscored(name: str) -> DataError:
 
 def _numbers(frame: pl.DataFrame, name: str) -> Floats:
     if name not in frame.columns:
-        raise _unscored(name)
+        raise _missing_column(name)
     column = frame[name]
     if not (column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null)):
         raise DataError(

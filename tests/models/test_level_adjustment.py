@@ -79,7 +79,7 @@ def test_every_horizon_follows_and_none_contradicts_its_neighbour(
 def test_a_livelier_season_lifts_the_mean(frame: pl.DataFrame, churn: ChurnModel) -> None:
     amount = Recipe("ridge", "mean", seed=1).fit(churn.design.matrix(frame), np.full(N, 7.0))
     usual = ValueModel(churn.design, amount, level=2.0)
-    np.testing.assert_allclose(usual.scaled(1.5).predict(frame), 1.5 * usual.predict(frame))
+    np.testing.assert_allclose(usual.scale_level(1.5).predict(frame), 1.5 * usual.predict(frame))
 
 
 def test_a_level_that_is_out_of_reach_is_approached_as_far_as_it_goes() -> None:

@@ -57,8 +57,8 @@ def log(customers: list[int], revenue: list[float]) -> Turnover:
 
 
 def test_a_tempered_season_is_half_as_strong_and_as_usual_as_before() -> None:
-    tempered = Season({200: 0.5, 230: 2.0}, usual=0.5).tempered()
-    assert tempered.of(np.array([200, 230])).tolist() == pytest.approx([1.0, 2.0])
+    temper = Season({200: 0.5, 230: 2.0}, usual=0.5).temper()
+    assert temper.of(np.array([200, 230])).tolist() == pytest.approx([1.0, 2.0])
 
 
 def test_where_a_log_opens_midway_its_turnover_speaks_for_the_season() -> None:

@@ -43,11 +43,16 @@ def off(told: np.ndarray, truth: pl.Series) -> float:
 )
 def test_the_total_and_the_silence_of_a_shop_are_found(shop: Shop, stated: float) -> None:
     model, customers = recovered(shop)
-    assert abs(off(model.expected(customers, 90), customers["expected_purchases_90"])) < stated
+    assert (
+        abs(off(model.expected_purchases(customers, 90), customers["expected_purchases_90"]))
+        < stated
+    )
     ((_, silent),) = model.ahead(customers, [90])
     assert (
         abs(float(silent.mean()) - float(customers["probability_no_purchase_90"].to_numpy().mean()))
         < 0.03
     )
-    order = np.corrcoef(model.expected(customers, 90), customers["expected_purchases_90"])[0, 1]
+    order = np.corrcoef(
+        model.expected_purchases(customers, 90), customers["expected_purchases_90"]
+    )[0, 1]
     assert order > 0.8

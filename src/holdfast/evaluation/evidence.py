@@ -77,7 +77,7 @@ class Forecast:
 def churn_metrics(threshold: float) -> dict[str, Metric]:
     """The metrics of a probability of churn; a customer is flagged from `threshold` on."""
 
-    def flagged(metric: Metric) -> Metric:
+    def flag(metric: Metric) -> Metric:
         def of_flags(truth: Vector, score: Vector, weight: Vector | None = None) -> float:
             return metric(truth, (score >= threshold).astype(np.float64), weight)
 
@@ -89,9 +89,9 @@ def churn_metrics(threshold: float) -> dict[str, Metric]:
         "brier": metrics.brier,
         "log_loss": metrics.log_loss,
         "ece": metrics.ece,
-        "f1": flagged(metrics.f1),
-        "precision": flagged(metrics.precision),
-        "recall": flagged(metrics.recall),
+        "f1": flag(metrics.f1),
+        "precision": flag(metrics.precision),
+        "recall": flag(metrics.recall),
         "top_decile_lift": partial(metrics.lift, share=0.1),
     }
 

@@ -142,7 +142,7 @@ class _Tally:
     def long(self, task: str, sample: pl.DataFrame) -> pl.DataFrame:
         """One row per sampled customer and column."""
         values = np.concatenate(self.sampled) if self.sampled else np.zeros((0, 0))
-        coded = _coded(sample, self.columns)
+        coded = _as_numbers(sample, self.columns)
         parts = [
             pl.DataFrame(
                 {
@@ -171,7 +171,7 @@ class _Tally:
         )
 
 
-def _coded(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+def _as_numbers(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
     """Every column as floats; words, which no scale puts in order, as null."""
     numeric = {
         name

@@ -152,5 +152,6 @@ def _usual(column: pl.Series) -> str:
     if given.is_empty():
         return "known of nobody"
     if column.dtype.is_numeric():
-        return f"the median customer has {number(float(given.cast(pl.Float64).median() or 0.0))}"  # type: ignore[arg-type]
+        median: Any = given.cast(pl.Float64).median()
+        return f"the median customer has {number(float(median or 0.0))}"
     return f"most often {texts(given.mode().sort()[:1])[0]}"

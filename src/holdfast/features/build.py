@@ -46,13 +46,13 @@ def build_features(
     """
     parts = {name: part for feature in features for name, part in feature.parts.items()}
     parts |= SINCE_LAST  # Eligibility needs it, whatever features are asked for.
-    aggregated = _seen(activity, cutoff_days).group_by(*KEYS).agg(**parts)
+    aggregated = _rows_before(activity, cutoff_days).group_by(*KEYS).agg(**parts)
     return aggregated.filter(_eligible(eligible_days)).select(
         *KEYS, **{feature.name: _value(feature, minor_digits=minor_digits) for feature in features}
     )
 
 
-def _seen(activity: nw.LazyFrame[Any], cutoff_days: Sequence[int]) -> nw.LazyFrame[Any]:
+def _rows_before(activity: nw.LazyFrame[Any], cutoff_days: Sequence[int]) -> nw.LazyFrame[Any]:
     """Give each cutoff the rows before it; one row per customer, day and cutoff."""
     bought = nw.col("n_orders") > 0
     in_cart = nw.col("n_cart_adds") > 0

@@ -4,7 +4,7 @@ treatment logs.
 
 import narwhals as nw
 
-from holdfast.features.feature import Feature, days_since_last, ratio, total, windowed
+from holdfast.features.feature import Feature, days_since_last, ratio, total, window_features
 from holdfast.tables import ENGAGEMENT_KINDS
 
 _WINDOWS_DAYS = (30, 90, 365)
@@ -20,7 +20,7 @@ def _days_since(name: str, measure: str, needs: str, words: str) -> Feature:
 def _n_events(kind: str) -> tuple[Feature, ...]:
     words, measure = kind.replace("_", " ") + "s", f"n_{kind}s"
     sentence, says = f"{words.capitalize()} {{window}}", f"{words} {{window}}"
-    return windowed(
+    return window_features(
         measure, "engagement", "count", sentence, says, measure, _WINDOWS_DAYS, needs=kind
     )
 
@@ -42,7 +42,7 @@ FEATURES = (
     *(feature for kind in ENGAGEMENT_KINDS for feature in _n_events(kind)),
     _days_since("days_since_last_session", "n_sessions", "session", "session"),
     _CART_ABANDON_RATE,
-    *windowed(
+    *window_features(
         "n_treatments", "engagement", "count", "Campaigns received {window}",
         "campaigns received {window}", "n_treatments", _WINDOWS_DAYS, needs="treatments",
     ),

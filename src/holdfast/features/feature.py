@@ -94,7 +94,7 @@ def ratio(numerator: nw.Expr, denominator: nw.Expr) -> nw.Expr:
     return nw.when(denominator != 0).then(numerator / denominator)
 
 
-def windowed(
+def window_features(
     name: str, group: Group, unit: Unit, sentence: str, says: str,
     measure: str, windows_days: Iterable[int | None], *, needs: str = "",
 ) -> tuple[Feature, ...]:  # fmt: skip

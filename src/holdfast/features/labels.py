@@ -66,7 +66,7 @@ def build_labels(
     )
     rows = nw.concat(
         [
-            _asked(population, days, end_day=end_day)
+            _population_over(population, days, end_day=end_day)
             for days in sorted({days for _, days in windows})
         ]
     )
@@ -92,6 +92,8 @@ def _inside(activity: nw.LazyFrame[Any], cutoff_day: int, horizon_days: int) -> 
     )
 
 
-def _asked(population: nw.LazyFrame[Any], horizon_days: int, *, end_day: int) -> nw.LazyFrame[Any]:
+def _population_over(
+    population: nw.LazyFrame[Any], horizon_days: int, *, end_day: int
+) -> nw.LazyFrame[Any]:
     complete = population.filter(nw.col("cutoff_day") <= end_day - horizon_days)
     return complete.select(*_POPULATION, horizon_days=nw.lit(horizon_days, dtype=nw.Int32))

@@ -4,24 +4,24 @@ A purchase is a day with at least one order. Spend is net: returns reduce it on 
 are no purchase.
 """
 
-from holdfast.features.feature import WINDOWS_DAYS, windowed
+from holdfast.features.feature import WINDOWS_DAYS, window_features
 
 _WINDOWS = (*WINDOWS_DAYS, None)
 
 FEATURES = (
-    *windowed(
+    *window_features(
         "n_purchases", "purchases", "count", "Days with a purchase {window}", "purchases {window}",
         "is_purchase", _WINDOWS,
     ),
-    *windowed(
+    *window_features(
         "n_orders", "purchases", "count", "Orders {window}; several of one day are one purchase",
         "orders {window}", "n_orders", _WINDOWS, needs="orders",
     ),
-    *windowed(
+    *window_features(
         "spend_total", "purchases", "currency", "Spent {window}, net of returns", "spent {window}",
         "net_minor", _WINDOWS, needs="amounts",
     ),
-    *windowed(
+    *window_features(
         "returns_total", "purchases", "currency", "Value of goods returned {window}",
         "returned {window}", "returned_minor", _WINDOWS, needs="amounts",
     ),

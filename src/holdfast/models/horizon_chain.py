@@ -164,7 +164,9 @@ class HorizonModel(Saved):
             silent[days] = links[days].silent(neighbour, chance, shorter=shorter)
         return replace(self, silence=links)
 
-    def earned(self, value: ValueModel, frame: pl.DataFrame, expected: Vector) -> dict[int, Vector]:
+    def predict_revenue(
+        self, value: ValueModel, frame: pl.DataFrame, expected: Vector
+    ) -> dict[int, Vector]:
         """Expected revenue over each horizon, currency; `expected` is the value model's own."""
         assert value.horizon_days is not None
         earned = {value.horizon_days: expected}

@@ -189,7 +189,7 @@ class IntervalModel(Saved):
             more = np.array(self.widening[str(coverage)])[tier]
             low = np.where(silent, low, low - more)
             high = np.maximum(high + more, low)
-            bounds += [self._floored(money * low), self._floored(money * high)]
+            bounds += [self._apply_floor(money * low), self._apply_floor(money * high)]
         low_80, high_80, low_95, high_95 = bounds
         # Who more likely than not buys nothing brings nothing, in the median.
         middle = np.where(inputs.buys < 0.5, 0.0, money * ratios[LEVELS.index(0.5)])
@@ -205,7 +205,7 @@ class IntervalModel(Saved):
     def _tier(self, inputs: IntervalInputs) -> npt.NDArray[np.int64]:
         return np.searchsorted(self.tier_edges, inputs.mean).astype(np.int64)
 
-    def _floored(self, money: Vector) -> Vector:
+    def _apply_floor(self, money: Vector) -> Vector:
         return money if self.floor is None else np.maximum(money, self.floor)
 
 

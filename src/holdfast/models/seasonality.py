@@ -132,7 +132,7 @@ class Season:
         levels = np.bincount(place, weights=revenue) / np.bincount(place, weights=reference)
         return cls(dict(zip(cutoffs.tolist(), levels.tolist(), strict=True)), usual)
 
-    def tempered(self) -> "Season":
+    def temper(self) -> "Season":
         """The same half-way to no season, in ratio: a shop's first year shows its age as much as
         the calendar.
         """

@@ -75,7 +75,7 @@ def fit_silence(
     def objective(raw: Vector, _data: object) -> tuple[Vector, Vector]:
         return _silence_slopes(silent, np.exp(-raw))
 
-    return _boosted(
+    return _boost(
         matrix, silent, base - np.log(exposure), base, parameters, seed, objective=objective
     )
 
@@ -100,10 +100,10 @@ def fit_spend(
     base = float(np.log(max(spent.sum() / exposure.sum(), _LEAST)))
     start = base + np.log(exposure)
     tweedie: dict[str, Any] = {"objective": "tweedie", "tweedie_variance_power": 1.5}
-    return _boosted(matrix, spent, start, base, {**tweedie, **parameters}, seed)
+    return _boost(matrix, spent, start, base, {**tweedie, **parameters}, seed)
 
 
-def _boosted(
+def _boost(
     matrix: Matrix,
     target: Vector,
     start: Vector,

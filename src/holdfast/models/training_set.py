@@ -37,7 +37,7 @@ class TrainingData:
     Attributes
     ----------
     features, labels
-        FEATURES and LABELS at the cutoffs of `training_data.cutoffs_needed`.
+        FEATURES and LABELS at the cutoffs of `training_data.list_cutoffs`.
     purchases
         customer_id, day, net (currency): each day of purchase of all who ever bought, or of a
         sample of them.

@@ -96,7 +96,7 @@ class ValueModel(Saved):
         places = {name: matrix[:, self.design.names.index(name)] for name in self.btyd.inputs}
         return (expected + self.btyd.revenue(pl.DataFrame(places).fill_nan(None))) / 2
 
-    def scaled(self, factor: float) -> "ValueModel":
+    def scale_level(self, factor: float) -> "ValueModel":
         """The model with this factor on its level; its median and intervals follow."""
         intervals = self.intervals and replace(
             self.intervals, season=self.intervals.season * factor
@@ -250,7 +250,7 @@ class RatioRows:
         reference = spend.of(spent, tenure, seen)
         season = Season.learn(training.cutoff, revenue, reference)
         if situation.first_years:
-            season = season.tempered()
+            season = season.temper()
         ahead = season.ahead(now) or season.ahead_by_turnover(
             now, training.turnover, horizon_days=training.horizon_days
         )

@@ -13,7 +13,7 @@ from holdfast.audits.subjects import Log, Proof
 from holdfast.audits.table import snapshot_table
 from holdfast.errors import NotEnoughData, StudyError
 from holdfast.evaluation.evidence import Evidence
-from holdfast.explain import top_reasons
+from holdfast.explain import Explanation, top_reasons
 from holdfast.features import feature_tables
 from holdfast.findings import Finding, sort_findings
 from holdfast.ingest.contract import refuse
@@ -27,7 +27,7 @@ from holdfast.quality.sufficiency import check_log, check_snapshot
 from holdfast.quality.topics import CheckedLog
 from holdfast.runs.activity_tables import log_record
 from holdfast.runs.summary import summarise
-from holdfast.serving.score import explain_scores, no_value_finding, score
+from holdfast.serving.score import Scored, explain_scores, no_value_finding, score
 from holdfast.study import Study
 from holdfast.training.backtest import backtest_data
 from holdfast.training.fit import fit_models
@@ -99,45 +99,11 @@ def train_and_score(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome
     with steps("Explain") as step:
         explanation, wording = explain_scores(study, fit.models.tasks, fit.frame, scored)
         step.detail = f"{explanation.reasons['customer_id'].n_unique():,} customers"
-    tables = {
-        "scores": scored.scores,
-        "segments": scored.segments,
-        "recovery": scored.recovery,
-        "features": fit.frame,
-        "reasons": explanation.reasons,
-        "contributions": explanation.contributions,
-        "importance": explanation.importance,
-        "evidence": fit.proof.evidence,
-        "predictions": fit.proof.predictions,
-        "horizon_evidence": fit.proof.horizon_evidence,
-        "quarantine": data.quarantine,
-        **fit.tables,
-    }
-    suspicions = [finding for answer in fit.answers for finding in answer.findings]
-    proving = [
-        replace(finding, evidence=f"in the backtest, {finding.evidence}")
-        for finding in fit.proof.findings
-    ]
-    findings = [*data.findings, *suspicions, *fit.findings, *proving, *scored.rule.findings()]
-    findings += [*explanation.findings, *no_value_finding(fit.models.tasks, study)]
-    summary = {
-        "rows": asdict(data.rows),
-        "reasons": data.reasons,
-        **summarise(
-            study,
-            scored,
-            fit.proof.evidence,
-            algorithms={task: model.algorithm for task, model in fit.models.tasks.items()},
-            cross_validated=fit.cross_validated,
-            top_reasons=top_reasons(explanation, wording=wording),
-            findings=sort_findings(findings),
-        ),
-        "audit": {
-            "acknowledged": study.acknowledge,
-            "suspicions": [answer.as_dict() for answer in fit.answers],
-        },
-        **fit.summary,
-    }
+    tables = {**_tables(data, fit, scored, explanation), **fit.tables}
+    of_scores = [*scored.rule.findings(), *explanation.findings]
+    findings = sort_findings(_findings(study, data, fit, of_scores))
+    reasons = top_reasons(explanation, wording=wording)
+    summary = {**_summary(study, data, fit, scored, reasons, findings), **fit.summary}
     if isinstance(data, OrderLog):
         with steps("Every horizon, week by week") as step:
             ahead = horizon_tables(
@@ -153,6 +119,63 @@ def train_and_score(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome
         summary=summary,
         data_fingerprint=data.fingerprint,
     )
+
+
+def _tables(
+    data: OrderLog | Snapshot, fit: _Fit, scored: Scored, explanation: Explanation
+) -> dict[str, pl.DataFrame]:
+    return {
+        "scores": scored.scores,
+        "segments": scored.segments,
+        "recovery": scored.recovery,
+        "features": fit.frame,
+        "reasons": explanation.reasons,
+        "contributions": explanation.contributions,
+        "importance": explanation.importance,
+        "evidence": fit.proof.evidence,
+        "predictions": fit.proof.predictions,
+        "horizon_evidence": fit.proof.horizon_evidence,
+        "quarantine": data.quarantine,
+    }
+
+
+def _findings(
+    study: Study, data: OrderLog | Snapshot, fit: _Fit, of_scores: Sequence[Finding]
+) -> list[Finding]:
+    suspicions = [finding for answer in fit.answers for finding in answer.findings]
+    proving = [
+        replace(finding, evidence=f"in the backtest, {finding.evidence}")
+        for finding in fit.proof.findings
+    ]
+    nothing = no_value_finding(fit.models.tasks, study)
+    return [*data.findings, *suspicions, *fit.findings, *proving, *of_scores, *nothing]
+
+
+def _summary(
+    study: Study,
+    data: OrderLog | Snapshot,
+    fit: _Fit,
+    scored: Scored,
+    reasons: Sequence[Mapping[str, Any]],
+    findings: Sequence[Finding],
+) -> dict[str, Any]:
+    return {
+        "rows": asdict(data.rows),
+        "reasons": data.reasons,
+        **summarise(
+            study,
+            scored,
+            fit.proof.evidence,
+            algorithms={task: model.algorithm for task, model in fit.models.tasks.items()},
+            cross_validated=fit.cross_validated,
+            top_reasons=reasons,
+            findings=findings,
+        ),
+        "audit": {
+            "acknowledged": study.acknowledge,
+            "suspicions": [answer.as_dict() for answer in fit.answers],
+        },
+    }
 
 
 def _fit_log(study: Study, log: OrderLog, warehouse: Warehouse, steps: Steps) -> _Fit:

@@ -84,7 +84,7 @@ def explain_scores(
     rank = frame.select("customer_id").join(scored.scores, on="customer_id", maintain_order="left")[
         "risk_rank"
     ]
-    found = explain.explain(
+    explanation = explain.explain(
         models,
         frame,
         wording=wording,
@@ -92,7 +92,7 @@ def explain_scores(
         at_risk=rank >= study.segments.high_risk_rank,
         seed=study.seed,
     )
-    return found, wording
+    return explanation, wording
 
 
 def no_value_finding(models: Mapping[str, Model], study: Study) -> tuple[Finding, ...]:

@@ -104,7 +104,7 @@ def backtest_data(
             study, task, first_day=data.first_day, end_day=data.end_day, cutoffs=cutoffs
         )
         if not tests:
-            findings.append(_unproved(study, task, data))
+            findings.append(_unproved_finding(study, task, data))
         for cutoff in tests:
             if on_progress:
                 on_progress(f"{task} at {date_of(cutoff)}")
@@ -189,7 +189,7 @@ def forecasts_by_horizon(
     earned: Mapping[int, Vector] = {}
     intervals: Mapping[int, Intervals] = {}
     if value is not None:
-        earned = horizons.earned(value.model, frame, value.model.predict(frame))
+        earned = horizons.predict_revenue(value.model, frame, value.model.predict(frame))
         intervals = horizons.intervals_of(value.model, frame, silent)
     forecasts: dict[int, list[Forecast]] = {}
     for days in (days for days in study.all_horizons if cutoff + days <= data.end_day):
@@ -249,7 +249,7 @@ def observe(
     )
 
 
-def _unproved(study: Study, task: TaskName, data: TrainingData) -> Finding:
+def _unproved_finding(study: Study, task: TaskName, data: TrainingData) -> Finding:
     horizon = horizon_of(study, task)
     return Finding.warning(
         f"{task}-not-backtested",

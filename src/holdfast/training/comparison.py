@@ -84,7 +84,7 @@ def _compare(study: Study, folds: Iterator[Fold]) -> Evidence:
             try:
                 by_algorithm[name] = forecast_of(_with_algorithm(study, task, name))
             except MissingExtra as missing:
-                findings[name] = _not_installed(name, missing)
+                findings[name] = _not_installed_finding(name, missing)
         forecasts.append(_merge(by_algorithm))
     return Evidence(
         evidence=evidence_of(forecasts, threshold=study.churn.threshold, seed=study.seed),
@@ -111,7 +111,7 @@ def _with_algorithm(study: Study, task: TaskName, algorithm: str) -> Study:
     return study.model_copy(update={task: settings.model_copy(update=update)})
 
 
-def _not_installed(name: str, missing: MissingExtra) -> Finding:
+def _not_installed_finding(name: str, missing: MissingExtra) -> Finding:
     return Finding.note(
         f"{name}-not-compared",
         evidence=f"{name} is not installed, so it was not compared",

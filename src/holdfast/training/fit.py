@@ -147,7 +147,9 @@ def _fit_value(study: Study, data: TrainingData, now: int) -> FittedValue:
         return value
     factor = move_towards(1.0, revenue_ratio(btyd[0].revenue(frame), value.model.predict(frame)))
     return replace(
-        value, model=value.model.scaled(factor), findings=(*value.findings, _value_level(factor))
+        value,
+        model=value.model.scale_level(factor),
+        findings=(*value.findings, _value_level(factor)),
     )
 
 

@@ -67,9 +67,10 @@ def fit_snapshot(study: Study, frame: pl.DataFrame, *, columns: Sequence[str]) -
     names: tuple[TaskName, ...] = ("churn", "value") if "value" in frame.columns else ("churn",)
     tasks = {name: _SnapshotTask(study, name, frame, columns) for name in names}
     proved = {name: task.prove() for name, task in tasks.items()}
+    models: dict[str, Any] = {name: model for name, (model, _) in proved.items()}
     forecasts = [forecast for _, forecast in proved.values()]
     return FittedSnapshot(
-        models=FittedModels(**{name: model for name, (model, _) in proved.items()}),  # type: ignore[arg-type]
+        models=FittedModels(**models),
         proof=Evidence(
             evidence=evidence_of(forecasts, threshold=study.churn.threshold, seed=study.seed),
             predictions=predictions_of(forecasts),

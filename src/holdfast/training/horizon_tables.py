@@ -46,7 +46,7 @@ def horizons_table(
     intervals: Mapping[int, Intervals] = {}
     if models.value is not None:
         expected = ordered["expected_revenue"].to_numpy()
-        earned = models.horizons.earned(models.value, frame, expected)
+        earned = models.horizons.predict_revenue(models.value, frame, expected)
         intervals = models.horizons.intervals_of(models.value, frame, silent)
     margin = {days: money * study.value.margin_rate for days, money in earned.items()}
     worth = present_value(margin, rate_per_year=study.value.discount_rate_per_year)
@@ -180,7 +180,8 @@ def _weeks(
     usual: pl.DataFrame,
     lifts: Lifts,
 ) -> pl.DataFrame:
-    now, longest = int(frame["cutoff_day"][0]), int(horizons["horizon_days"].max())  # type: ignore[arg-type]
+    now = int(frame["cutoff_day"][0])
+    longest = int(horizons["horizon_days"].to_numpy().max())
     first = pl.from_epoch(pl.col("cutoff_day") - pl.col("tenure_days"), time_unit="d")
     quarter = pl.format("{}-Q{}", first.dt.year(), first.dt.quarter())
     groups = {

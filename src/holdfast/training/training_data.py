@@ -85,7 +85,7 @@ def proving_cutoffs(
     return tuple(complete or learnable[-1:])
 
 
-def cutoffs_needed(
+def list_cutoffs(
     study: Study, *, first_day: int, end_day: int, cutoffs: Sequence[int] | None = None
 ) -> tuple[int, ...]:
     """Every cutoff that the tests, the learning before each of them and the final fit read, in time
@@ -135,7 +135,7 @@ def read_training_data(
     NotEnoughData
         The log is too short for any cutoff.
     """
-    needed = cutoffs_needed(study, first_day=first_day, end_day=end_day, cutoffs=cutoffs)
+    needed = list_cutoffs(study, first_day=first_day, end_day=end_day, cutoffs=cutoffs)
     if not needed:
         raise NotEnoughData(
             f"a log of {end_day - first_day} days has no cutoff to learn from",

@@ -51,7 +51,7 @@ def test_the_chance_to_be_alive_only_falls(fitted, customers):
 def test_a_model_rebuilt_from_its_parts_says_the_same(fitted, customers):
     again = CountModel.from_parts(fitted[0].parts())
     for ask in (
-        lambda m: m.expected(customers, 365),
+        lambda m: m.expected_purchases(customers, 365),
         lambda m: m.p_alive(customers),
         lambda m: m.pmf(customers, max_purchases=9),
     ):
@@ -121,6 +121,6 @@ def test_a_poor_log_gives_numbers_and_says_what_they_are_worth(name, horizon):
 
 def test_a_cohort_with_a_horizon_longer_than_its_history_is_forecast(regulars):
     model, findings = fit_counts(regulars, now=120, horizon_days=365, first_day=0, seed=1)
-    expected = model.expected(histories_at(regulars, 120), 365)
+    expected = model.expected_purchases(histories_at(regulars, 120), 365)
     assert np.isfinite(expected).all()
     assert "no window had ended early enough" in findings[0].evidence

@@ -57,7 +57,7 @@ class BTYDPair:
         horizon = self.ahead(frame, horizon_days, speed=speed)
         return self._by_each("purchase_pmf", frame, horizon=horizon, max_purchases=max_purchases)
 
-    def expected(
+    def expected_purchases(
         self, frame: pl.DataFrame, horizon_days: float, *, speed: float
     ) -> tuple[Vector, ...]:
         """Expected purchases by each model, (n_customers,)."""

@@ -126,7 +126,7 @@ class BTYDRevenue(Saved):
         )
 
     def _purchases(self, inputs: pl.DataFrame) -> Vector:
-        return self.counts.expected(inputs.with_columns(_SILENCE), self.horizon_days)
+        return self.counts.expected_purchases(inputs.with_columns(_SILENCE), self.horizon_days)
 
     def _order_value(self, inputs: pl.DataFrame) -> Vector:
         return expected_order_value(
@@ -199,7 +199,7 @@ def _level(
         orders, spenders["n_purchases"].to_numpy(), spenders["spend_total"].to_numpy()
     )
     expected, made = (
-        counts.expected(spenders, now - start),
+        counts.expected_purchases(spenders, now - start),
         purchases_in(purchases, spenders, now - start),
     )
     inside = purchases.filter(pl.col("day").is_between(start, now - 1)).join(

@@ -140,7 +140,7 @@ def learn_business_time(
         ]
     evenly = [max(float(count.mean()), 1e-9) * _growth(weekly) for count in weekly]
     usual = np.sum(
-        evenly if opened is not None else _expected(seen, starts, now=now, seed=seed), axis=0
+        evenly if opened is not None else _expect_repeats(seen, starts, now=now, seed=seed), axis=0
     )
     counted = np.sum(weekly, axis=0)
     spread, overdispersion = _spread(counted, usual)
@@ -192,7 +192,9 @@ def _smooth(index: Vector, n_weeks: int) -> Vector:
     return np.convolve(wrapped, np.full(n_weeks, 1 / n_weeks), "valid")
 
 
-def _expected(seen: pl.DataFrame, starts: Sequence[int], *, now: int, seed: int) -> list[Vector]:
+def _expect_repeats(
+    seen: pl.DataFrame, starts: Sequence[int], *, now: int, seed: int
+) -> list[Vector]:
     """Repeat purchases per week that a Pareto/NBD without season expects of the same customers."""
     histories = histories_at(some_customers(seen, at_most=_CUSTOMERS_AT_MOST, seed=seed), now)
     frequency = histories["n_purchases"].to_numpy() - 1.0

@@ -81,7 +81,7 @@ def fit_counts(
             windows += fit.past_window(length, model.mixture.members)
     members = model.mixture.members
     model = replace(model, mixture=fit_weights(members, _SHARES[len(members)], windows))
-    return model, (_how_counts_were_learnt(model, time), *_hardly_determined(model.pair))
+    return model, (_how_counts_were_learnt(model, time), *_hardly_determined_finding(model.pair))
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class _DevelopmentWindow:
 
     def expected_total(self, speed: float) -> float:
         """The purchases of all customers, in the mean of both models."""
-        both = self.pair.expected(self.histories, self.window_days, speed=speed)
+        both = self.pair.expected_purchases(self.histories, self.window_days, speed=speed)
         return float(np.mean(both, 0).sum())
 
 
@@ -234,7 +234,7 @@ def _how_counts_were_learnt(model: CountModel, time: BusinessTime) -> Finding:
     )
 
 
-def _hardly_determined(pair: BTYDPair) -> tuple[Finding, ...]:
+def _hardly_determined_finding(pair: BTYDPair) -> tuple[Finding, ...]:
     if not pair.notes:
         return ()
     return (

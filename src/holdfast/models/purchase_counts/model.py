@@ -60,7 +60,8 @@ class CountModel:
     def room(self, frame: pl.DataFrame, horizon_days: int) -> int:
         """As many purchases as nobody in these rows is likely to exceed over the horizon."""
         most = max(
-            float(mean.max()) for mean in self.pair.expected(frame, horizon_days, speed=self.speed)
+            float(mean.max())
+            for mean in self.pair.expected_purchases(frame, horizon_days, speed=self.speed)
         )
         return int(np.clip(4 * most + 20, 30, 400))
 
@@ -93,7 +94,7 @@ class CountModel:
         columns = _once(frame, lambda rows: self._ahead(rows, horizons_days)).T
         return tuple(zip(columns[::2], columns[1::2], strict=True))
 
-    def expected(self, frame: pl.DataFrame, horizon_days: int) -> Vector:
+    def expected_purchases(self, frame: pl.DataFrame, horizon_days: int) -> Vector:
         """Expected purchases over the horizon, (n_customers,)."""
         return self.ahead(frame, [horizon_days])[0][0]
 
@@ -117,11 +118,11 @@ class CountModel:
         factors = self._correction_factors(rows) if self.correction else None
         columns = []
         for horizon in horizons_days:
-            expected = self.pair.expected(rows, horizon, speed=self.speed)
+            expected = self.pair.expected_purchases(rows, horizon, speed=self.speed)
             silent = self.pair.silent(rows, horizon, speed=self.speed)
             if factors is not None:
                 more, power = factors
-                plain = self.pair.expected(rows, horizon, speed=1.0)
+                plain = self.pair.expected_purchases(rows, horizon, speed=1.0)
                 quiet = self.pair.silent(rows, horizon, speed=1.0)
                 expected = (*expected, more * (plain[0] + plain[1]) / 2)
                 silent = (*silent, ((quiet[0] + quiet[1]) / 2) ** power)
