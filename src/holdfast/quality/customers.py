@@ -44,6 +44,26 @@ def describe_unusual_customers(log: CheckedLog) -> Topic | None:
     """Name customers who buy like a reseller or a robot."""
     if not log.columns.has_amount:
         return None
+    customers, revenue, share = _sum_spenders(log)
+    rows = _read_unusual(log)
+    n = {kind: rows.filter(kind=kind).height for kind in _KINDS}
+    return Topic(
+        "unusual-customers",
+        "Unusual customers",
+        {"customers": customers, "top_hundredth_share": share, **n},
+        (
+            f"{customers:,} customers; the largest hundredth brings {share:.0%} of the revenue.",
+            f"{n['wholesale']:,} buy like a reseller, {n['robot']:,} like a robot.",
+        ),
+        table=rows.head(2 * NAMED) if rows.height else None,
+        findings=tuple(_find_unusual(rows, customers, revenue, log.study.currency)),
+    )
+
+
+def _sum_spenders(log: CheckedLog) -> tuple[int, float, float]:
+    """Customers, their revenue, and the share of it that the largest hundredth brings; what each
+    spends is in the table `spenders`.
+    """
     log.warehouse.con.execute(f"""
         CREATE OR REPLACE TEMP TABLE spenders AS
         SELECT customer_id, CAST(sum(amount_minor) AS DOUBLE) / {log.scale} AS revenue,
@@ -59,21 +79,8 @@ def describe_unusual_customers(log: CheckedLog) -> Topic | None:
                 count(*) OVER () AS n
             FROM spenders)
     """)
-    rows = _read_unusual(log)
     revenue = revenue or 0.0
-    share = top / revenue if revenue > 0 else 0.0
-    n = {kind: rows.filter(kind=kind).height for kind in _KINDS}
-    return Topic(
-        "unusual-customers",
-        "Unusual customers",
-        {"customers": customers, "top_hundredth_share": share, **n},
-        (
-            f"{customers:,} customers; the largest hundredth brings {share:.0%} of the revenue.",
-            f"{n['wholesale']:,} buy like a reseller, {n['robot']:,} like a robot.",
-        ),
-        table=rows.head(2 * NAMED) if rows.height else None,
-        findings=tuple(_find_unusual(rows, customers, revenue, log.study.currency)),
-    )
+    return customers, revenue, top / revenue if revenue > 0 else 0.0
 
 
 def _read_unusual(log: CheckedLog) -> pl.DataFrame:

@@ -233,18 +233,20 @@ def _find_in_window(
             fix="ask over a longer churn.horizon_days",
         )
     else:
-        seen = (
-            f"{chance.value[-1]:.0%} return after {len(chance)} silent days"
-            if len(chance)
-            else "none can be watched"
-        )
-        yield Finding.warning(
-            "churn-window-open",
-            evidence=f"the log is too short to see when a return within {horizon_days} days "
-            f"becomes unlikely: {seen}",
-            meaning="No churn window can be recommended, and nobody can be called lost.",
-            fix="use a longer log, or a shorter churn.horizon_days",
-        )
+        yield _open_window(chance, horizon_days)
+
+
+def _open_window(chance: Chance, horizon_days: int) -> Finding:
+    seen = "none can be watched"
+    if len(chance):
+        seen = f"{chance.value[-1]:.0%} return after {len(chance)} silent days"
+    return Finding.warning(
+        "churn-window-open",
+        evidence=f"the log is too short to see when a return within {horizon_days} days becomes "
+        f"unlikely: {seen}",
+        meaning="No churn window can be recommended, and nobody can be called lost.",
+        fix="use a longer log, or a shorter churn.horizon_days",
+    )
 
 
 def _find_in_returns(
