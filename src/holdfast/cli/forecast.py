@@ -42,14 +42,8 @@ def forecast(
     first = table["week_start_day"].unique().sort()[:weeks]
     chosen = table.filter(group_kind=by).join(first.to_frame(), on="week_start_day", how="semi")
     if png is not None:
-        from holdfast.report.chart_data import weeks as past_weeks
-        from holdfast.report.charts import revenue_forecast
-        from holdfast.report.render import drawing
-
-        company, past = table.filter(group_kind="company"), past_weeks(run.table("days"))
-        png.write_bytes(
-            drawing("forecast", revenue_forecast(company, past, currency=study.currency)).png()
-        )
+        company = table.filter(group_kind="company")
+        png.write_bytes(_draw(company, run.table("days"), study.currency))
     if json:
         output.print_json(
             {
@@ -66,6 +60,15 @@ def forecast(
     for (name,), rows in chosen.group_by("group", maintain_order=True):
         whose = "All customers" if by == "company" else str(name)
         output.print_table(out, _weeks(whose, rows, study.currency))
+
+
+def _draw(weeks: "pl.DataFrame", days: "pl.DataFrame", currency: str) -> bytes:
+    from holdfast.report import chart_data
+    from holdfast.report.charts import revenue_forecast
+    from holdfast.report.render import drawing
+
+    chart = revenue_forecast(weeks, chart_data.weeks(days), currency=currency)
+    return drawing("forecast", chart).png()
 
 
 def _horizons(totals: dict[str, Any], currency: str) -> "Table":

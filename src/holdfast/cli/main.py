@@ -2,13 +2,29 @@
 
 import os
 import sys
-from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from holdfast import __version__
-from holdfast.cli import datasets, runs, serve
+from holdfast.cli import (
+    audit,
+    backtest,
+    check,
+    churn_window,
+    compare,
+    dashboard,
+    datasets,
+    features,
+    forecast,
+    init,
+    predict,
+    run,
+    runs,
+    schedule,
+    serve,
+    simulate,
+)
 from holdfast.cli.output import print_error
 from holdfast.errors import HoldfastError
 
@@ -41,25 +57,22 @@ def _options(
 ) -> None: ...
 
 
-EXAMPLES = {
-    "init": "holdfast init my-shop --data orders.csv",
-    "run": "holdfast run --set churn.horizon_days=60",
-    "schedule": "holdfast schedule --cron '0 2 * * *'",
-    "forecast": "holdfast forecast --by segment --weeks 8",
-    "predict": "holdfast predict --customer-id CUST00001",
-    "compare": "holdfast compare --task churn",
-    "backtest": "holdfast backtest --cutoff 2011-06-01",
-    "check": "holdfast check --html data.html --contract contract",
-    "audit": "holdfast audit",
-    "churn_window": "holdfast churn-window --set churn.horizon_days=60",
-    "features": "holdfast features --sql --cutoff 2011-06-01",
-    "serve": "holdfast serve --port 8000 --workers 2",
-    "dashboard": "holdfast dashboard -c my-shop/holdfast.toml",
-    "simulate": "holdfast simulate shop --customers 3000 --set december_factor=4",
-}
-"""Each command, which is the function of its name in the module of its name."""
-for name, example in EXAMPLES.items():
-    command = getattr(import_module(f"holdfast.cli.{name}"), name)
+for command, example in (
+    (init.init, "holdfast init my-shop --data orders.csv"),
+    (run.run, "holdfast run --set churn.horizon_days=60"),
+    (schedule.schedule, "holdfast schedule --cron '0 2 * * *'"),
+    (forecast.forecast, "holdfast forecast --by segment --weeks 8"),
+    (predict.predict, "holdfast predict --customer-id CUST00001"),
+    (compare.compare, "holdfast compare --task churn"),
+    (backtest.backtest, "holdfast backtest --cutoff 2011-06-01"),
+    (check.check, "holdfast check --html data.html --contract contract"),
+    (audit.audit, "holdfast audit"),
+    (churn_window.churn_window, "holdfast churn-window --set churn.horizon_days=60"),
+    (features.features, "holdfast features --sql --cutoff 2011-06-01"),
+    (serve.serve, "holdfast serve --port 8000 --workers 2"),
+    (dashboard.dashboard, "holdfast dashboard -c my-shop/holdfast.toml"),
+    (simulate.simulate, "holdfast simulate shop --customers 3000 --set december_factor=4"),
+):
     app.command(epilog=f"Example: {example}")(command)
 app.add_typer(runs.app, name="runs")
 app.add_typer(serve.keys, name="keys")

@@ -12,7 +12,6 @@ from holdfast.report.table_format import Table, make_table
 
 def churn_window_tables(window: Mapping[str, Any]) -> dict[str, Table]:
     """Every table of a churn window, from its plain values, by name."""
-    last = max((row["day"] for row in window["causes"]), default=0)
     return {
         "tradeoff": make_table(
             "Early or certain: what each window would cost",
@@ -39,13 +38,19 @@ def churn_window_tables(window: Mapping[str, Any]) -> dict[str, Table]:
             window["seasons"],
             "month purchase_index silences gap_median_days return_probability",
         ),
-        "causes": make_table(
-            f"Contracts that ended within {formatting.plural(last, 'day')} of the first purchase, "
-            "by cause",
-            [row for row in window["causes"] if row["day"] == last],
-            "cause left incidence low high still_there",
-        ),
+        "causes": _causes(window["causes"]),
     }
+
+
+def _causes(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Why contracts ended, up to the last day that is known."""
+    last = max((row["day"] for row in rows), default=0)
+    return make_table(
+        f"Contracts that ended within {formatting.plural(last, 'day')} of the first purchase, by "
+        "cause",
+        [row for row in rows if row["day"] == last],
+        "cause left incidence low high still_there",
+    )
 
 
 def input_rows(rows: Mapping[str, Mapping[str, int]]) -> Table:

@@ -4,7 +4,7 @@ not be used.
 
 from holdfast.report import run_tables
 from holdfast.report.report_data import Report
-from holdfast.report.summary import facts, findings, how_proved, row_counts, when
+from holdfast.report.summary import facts, findings, proof_sentence, row_counts, when
 from holdfast.report.table_format import make_table, plain, to_markdown
 
 
@@ -21,7 +21,7 @@ def model_card(report: Report) -> str:
         plain(row_counts(report)),
         to_markdown(run_tables.set_aside(report)),
         "## How it was proved",
-        plain(how_proved(report)),
+        plain(proof_sentence(report)),
         *(to_markdown(run_tables.metrics(report, task)) for task in ("churn", "value")),
         *(to_markdown(run_tables.all_metrics(report, task)) for task in ("churn", "value")),
         to_markdown(run_tables.horizon_proof(report.horizon_evidence, currency=report.currency)),

@@ -71,7 +71,7 @@ def top_reasons(report: Report) -> list[dict[str, Any]]:
     ]
 
 
-def how_proved(report: Report) -> str:
+def proof_sentence(report: Report) -> str:
     """What the evidence is worth, in one paragraph."""
     if report.is_snapshot:
         snapshot = report.study.snapshot

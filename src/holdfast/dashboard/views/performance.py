@@ -8,11 +8,11 @@ import streamlit as st
 from holdfast.dashboard.components import Page, box, explain, figure, plain, write_table
 from holdfast.dashboard.run_view import RunView
 from holdfast.report import charts, formatting, ranking_curves, run_tables
-from holdfast.report.summary import how_proved
+from holdfast.report.summary import proof_sentence
 
 
 def _draw(run: RunView) -> None:
-    st.markdown(plain(how_proved(run.report)))
+    st.markdown(plain(proof_sentence(run.report)))
     chosen = st.radio("Show", list(_PARTS), key="part", bind="query-params", horizontal=True)
     _PARTS[chosen or "Churn"](run)
 
