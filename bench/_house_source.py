@@ -1,13 +1,13 @@
 """A package as text: its modules laid out alike, and their lines, functions and names counted.
 
 A code line holds a token that is no comment and no docstring, once the file is laid out at 120
-columns with trailing commas ignored. So breaking a line costs nothing, and joining two gains
-nothing.
+columns with trailing commas ignored, so that breaking a line costs nothing and joining two gains
+nothing. Tables laid out by hand (`# fmt: skip`) count as they stand: 25,811 lines at commit
+5217db1, counted the same way.
 """
 
 import ast
 import io
-import re
 import shutil
 import subprocess
 import sys
@@ -29,7 +29,6 @@ NO_CODE = {
     tokenize.ENCODING,
     tokenize.ENDMARKER,
 }
-_LAYOUT_MARKER = re.compile(r"[ \t]*#[ \t]*fmt:[ \t]*(skip|off|on)\b.*")
 _LAYOUT = ["--config", "line-length=120", "--config", "format.skip-magic-trailing-comma=true"]
 
 
@@ -142,7 +141,7 @@ def _lay_out(source: Path, paths: list[Path], scratch: Path) -> list[Path]:
     copies = [scratch / path.relative_to(source) for path in paths]
     for path, copy in zip(paths, copies, strict=True):
         copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text(_LAYOUT_MARKER.sub("", path.read_text(encoding="utf-8")), encoding="utf-8")
+        copy.write_bytes(path.read_bytes())
     if has_formatter():
         ruff = [sys.executable, "-m", "ruff"] if find_spec("ruff") else ["ruff"]
         command = [*ruff, "format", "--quiet", "--isolated", "--no-cache", *_LAYOUT, str(scratch)]

@@ -42,22 +42,10 @@ _HOMES = {
     "predict_features": "holdfast.serving.predict",
 }
 __all__ = [
-    "HoldfastError",
-    "Registry",
-    "Run",
-    "Shop",
-    "Study",
-    "__version__",
-    "audit",
-    "backtest",
-    "check",
-    "churn_window",
-    "compare",
-    "predict_customer",
-    "predict_features",
-    "run",
+    "HoldfastError", "Registry", "Run", "Shop", "Study", "__version__", "audit", "backtest",
+    "check", "churn_window", "compare", "predict_customer", "predict_features", "run",
     "simulate_to",
-]
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -11,18 +11,10 @@ SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 """The gravest first."""
 
 FATAL = (
-    "circular-label",
-    "customers-in-both-parts",
-    "dated-after-the-cutoff",
-    "encoded-outcome",
-    "few-churned",
-    "few-kept",
-    "history-changes",
-    "immature-labels",
-    "no-gap",
-    "resampled-before-the-split",
-    "rows-in-both-parts",
-)
+    "circular-label", "customers-in-both-parts", "dated-after-the-cutoff", "encoded-outcome",
+    "few-churned", "few-kept", "history-changes", "immature-labels", "no-gap",
+    "resampled-before-the-split", "rows-in-both-parts",
+)  # fmt: skip
 """Names of the findings that can be fatal: what a study may acknowledge."""
 
 

@@ -93,13 +93,8 @@ CUSTOMER = Column("customer_id", pl.String(), "the business's own name of the cu
 CUTOFF = Column("cutoff_day", pl.Int32(), "days since 1970-01-01; first day not seen")
 
 ENGAGEMENT_KINDS = (
-    "session",
-    "page_view",
-    "click",
-    "wishlist_add",
-    "cart_add",
-    "campaign_response",
-)
+    "session", "page_view", "click", "wishlist_add", "cart_add", "campaign_response",
+)  # fmt: skip
 
 TRANSACTIONS = Contract(
     "transactions",

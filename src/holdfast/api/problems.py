@@ -9,13 +9,9 @@ from holdfast import errors
 
 MEDIA_TYPE = "application/problem+json"
 _STATUS: tuple[tuple[type[errors.HoldfastError], int], ...] = (
-    (errors.RunNotFound, 404),
-    (errors.DamagedRun, 503),
-    (errors.ProjectBusy, 409),
-    (errors.MissingExtra, 501),
-    (errors.InputError, 422),
-    (errors.RunError, 409),
-)
+    (errors.RunNotFound, 404), (errors.DamagedRun, 503), (errors.ProjectBusy, 409),
+    (errors.MissingExtra, 501), (errors.InputError, 422), (errors.RunError, 409),
+)  # fmt: skip
 
 
 class Refused(errors.HoldfastError):

@@ -43,17 +43,10 @@ from holdfast.training.training_data import read_training_data
 
 # In the order in which they are asked: a new one is a file, and a line here.
 TABLE_AUDITS: tuple[Audit[Table], ...] = (
-    circular_label.AUDIT,
-    *leaky_column.AUDITS,
-    late_date.AUDIT,
-    *leaky_preprocessing.AUDITS,
-    *prepared_split.AUDITS,
-    drift.AUDIT,
-    *label_windows.AUDITS,
-    *joint_leak.AUDITS,
-    *late_change.AUDITS,
-    order_of_outcome.AUDIT,
-)
+    circular_label.AUDIT, *leaky_column.AUDITS, late_date.AUDIT, *leaky_preprocessing.AUDITS,
+    *prepared_split.AUDITS, drift.AUDIT, *label_windows.AUDITS, *joint_leak.AUDITS,
+    *late_change.AUDITS, order_of_outcome.AUDIT,
+)  # fmt: skip
 LOG_AUDITS: tuple[Audit[Log], ...] = (
     survivorship.AUDIT,
     *log_days.AUDITS,

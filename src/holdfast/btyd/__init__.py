@@ -27,13 +27,6 @@ from holdfast.btyd.pareto_nbd import ParetoNBD
 from holdfast.btyd.summary import summarise_transactions
 
 __all__ = [
-    "BGBB",
-    "BGNBD",
-    "MBGNBD",
-    "BuyTillYouDie",
-    "GammaGamma",
-    "MBGCNBDk",
-    "ParetoGGG",
-    "ParetoNBD",
+    "BGBB", "BGNBD", "MBGNBD", "BuyTillYouDie", "GammaGamma", "MBGCNBDk", "ParetoGGG", "ParetoNBD",
     "summarise_transactions",
-]
+]  # fmt: skip

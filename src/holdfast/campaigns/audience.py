@@ -222,14 +222,10 @@ def record_export(audience: Audience, project: Path, *, at: datetime, how: str) 
             f"{folder} cannot be written: {error.strerror}", fix="free the folder or the disk"
         ) from None
     entry = {
-        "export_id": export_id,
-        "at": f"{at:%Y-%m-%dT%H:%M:%SZ}",
-        "day": day_of(at.date()),
-        "how": how,
-        "run_id": audience.run_id,
-        "rule": asdict(audience.rule),
+        "export_id": export_id, "at": f"{at:%Y-%m-%dT%H:%M:%SZ}", "day": day_of(at.date()),
+        "how": how, "run_id": audience.run_id, "rule": asdict(audience.rule),
         "figures": dict(audience.figures),
-    }
+    }  # fmt: skip
     jsonl.append(project / JOURNAL, entry)
     return export_id
 

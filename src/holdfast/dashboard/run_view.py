@@ -22,14 +22,9 @@ from holdfast.study import Study
 STUDY = "HOLDFAST_STUDY"
 """Environment variable that names the study's file; set by `holdfast dashboard`."""
 _SHOWN = (
-    "contributions",
-    "importance",
-    "segments",
-    "recovery",
-    "predictions",
-    "evidence",
+    "contributions", "importance", "segments", "recovery", "predictions", "evidence",
     "horizon_evidence",
-)
+)  # fmt: skip
 T = TypeVar("T")
 
 

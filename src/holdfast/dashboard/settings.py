@@ -16,20 +16,13 @@ def options(*, host: str, port: int) -> dict[str, Any]:
     `report.exports` prevents that.
     """
     fixed = {
-        "server.address": host,
-        "server.port": port,
-        "server.headless": True,
-        "server.fileWatcherType": "none",
-        "server.enableStaticServing": False,
-        "server.maxUploadSize": 5,
-        "server.showEmailPrompt": False,
-        "browser.gatherUsageStats": False,
-        "client.toolbarMode": "minimal",
-        "client.disableDataExport": True,
-        "client.showErrorDetails": "none",
-        "client.showErrorLinks": False,
-        "logger.hideWelcomeMessage": True,
-    }
+        "server.address": host, "server.port": port, "server.headless": True,
+        "server.fileWatcherType": "none", "server.enableStaticServing": False,
+        "server.maxUploadSize": 5, "server.showEmailPrompt": False,
+        "browser.gatherUsageStats": False, "client.toolbarMode": "minimal",
+        "client.disableDataExport": True, "client.showErrorDetails": "none",
+        "client.showErrorLinks": False, "logger.hideWelcomeMessage": True,
+    }  # fmt: skip
     return fixed | _theme()
 
 
@@ -40,13 +33,9 @@ def _theme() -> dict[str, Any]:
         "theme.headingFontSizes": ["1.9rem", "1.35rem", "1.1rem"],
     }
     names = {
-        "primaryColor": "blue",
-        "backgroundColor": "ground",
-        "secondaryBackgroundColor": "panel",
-        "textColor": "ink",
-        "borderColor": "line",
-        "linkColor": "blue",
-    }
+        "primaryColor": "blue", "backgroundColor": "ground", "secondaryBackgroundColor": "panel",
+        "textColor": "ink", "borderColor": "line", "linkColor": "blue",
+    }  # fmt: skip
     modes = ("light", "dark")
     colours = {
         f"theme.{mode}.{key}": COLOURS[name][k]

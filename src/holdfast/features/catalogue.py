@@ -5,13 +5,9 @@ from holdfast.features.feature import Feature
 from holdfast.study import Study
 
 FEATURES: tuple[Feature, ...] = (
-    *purchases.FEATURES,
-    *rhythm.FEATURES,
-    *trend.FEATURES,
-    *basket.FEATURES,
-    *engagement.FEATURES,
+    *purchases.FEATURES, *rhythm.FEATURES, *trend.FEATURES, *basket.FEATURES, *engagement.FEATURES,
     *calendar.FEATURES,
-)
+)  # fmt: skip
 FEATURES_BY_NAME = {feature.name: feature for feature in FEATURES}
 
 

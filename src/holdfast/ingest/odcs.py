@@ -21,14 +21,9 @@ from holdfast.ingest.data_contract import (
 API_VERSION = "v3.1.0"
 METRICS = ("nullValues", "missingValues", "invalidValues", "duplicateValues", "rowCount")
 _KINDS: Mapping[str, Kind] = {
-    "string": "string",
-    "date": "timestamp",
-    "timestamp": "timestamp",
-    "time": "string",
-    "number": "number",
-    "integer": "integer",
-    "boolean": "boolean",
-}
+    "string": "string", "date": "timestamp", "timestamp": "timestamp", "time": "string",
+    "number": "number", "integer": "integer", "boolean": "boolean",
+}  # fmt: skip
 _OPTIONS = "minimum maximum exclusiveMinimum exclusiveMaximum minLength maxLength pattern".split()
 _IGNORED_OPTIONS = ("format", "multipleOf", "timezone", "defaultTimezone")
 _ENFORCEMENT = "holdfastEnforcement"

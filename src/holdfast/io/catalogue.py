@@ -13,14 +13,9 @@ import polars as pl
 from holdfast.io.unpack import read_csv, read_fixed_width, read_workbook
 
 _TYPES: Mapping[str, pl.DataType] = {
-    "int16": pl.Int16(),
-    "int32": pl.Int32(),
-    "int64": pl.Int64(),
-    "float64": pl.Float64(),
-    "string": pl.String(),
-    "datetime[ms]": pl.Datetime("ms"),
-    "datetime[us]": pl.Datetime("us"),
-}
+    "int16": pl.Int16(), "int32": pl.Int32(), "int64": pl.Int64(), "float64": pl.Float64(),
+    "string": pl.String(), "datetime[ms]": pl.Datetime("ms"), "datetime[us]": pl.Datetime("us"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,14 +19,9 @@ from holdfast.io.runs import MANIFEST, Run
 
 COPIES = 3
 _LEFT_OUT = (
-    "charts/",
-    "report.html",
-    "customer_segments.csv",
-    "tables/scores.parquet",
-    "tables/contributions.parquet",
-    "tables/predictions.parquet",
-    "tables/quarantine.parquet",
-)
+    "charts/", "report.html", "customer_segments.csv", "tables/scores.parquet",
+    "tables/contributions.parquet", "tables/predictions.parquet", "tables/quarantine.parquet",
+)  # fmt: skip
 
 
 def keep(run: Run) -> Run:

@@ -136,12 +136,8 @@ def train_lightgbm(
     import lightgbm
 
     settings = {
-        **parameters,
-        "seed": seed,
-        "num_threads": threads_for(matrix),
-        "deterministic": True,
-        "force_row_wise": True,
-        "verbosity": -1,
-    }
+        **parameters, "seed": seed, "num_threads": threads_for(matrix), "deterministic": True,
+        "force_row_wise": True, "verbosity": -1,
+    }  # fmt: skip
     data = lightgbm.Dataset(matrix, target, weight=weight, init_score=start)
     return TreeEnsemble.of_booster(lightgbm.train(settings, data, rounds), offset=offset)

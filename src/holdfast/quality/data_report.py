@@ -34,15 +34,9 @@ RUN_TOPICS: tuple[Describe, ...] = (
     describe_new_customers,
 )
 CHECK_TOPICS: tuple[Describe, ...] = (
-    *RUN_TOPICS,
-    describe_clock,
-    describe_duplicates,
-    describe_returns,
-    describe_amounts,
-    describe_amounts_by_file,
-    describe_unusual_customers,
-    describe_ids,
-)
+    *RUN_TOPICS, describe_clock, describe_duplicates, describe_returns, describe_amounts,
+    describe_amounts_by_file, describe_unusual_customers, describe_ids,
+)  # fmt: skip
 FINDINGS: tuple[Callable[[CheckedLog], Iterable[Finding]], ...] = (
     find_mixed_units_of_attributes,
     find_unused_rules,

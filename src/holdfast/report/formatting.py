@@ -12,23 +12,10 @@ from holdfast.learners.algorithms import ALGORITHMS
 from holdfast.windows import date_of
 
 SYMBOLS = {
-    "USD": "$",
-    "EUR": "€",
-    "GBP": "£",
-    "JPY": "¥",
-    "CNY": "CN¥",
-    "INR": "₹",
-    "KRW": "₩",
-    "BRL": "R$",
-    "CAD": "CA$",
-    "AUD": "A$",
-    "NZD": "NZ$",
-    "MXN": "MX$",
-    "PLN": "zł ",
-    "TRY": "₺",
-    "UAH": "₴",
-    "ILS": "₪",
-}
+    "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "CN¥", "INR": "₹", "KRW": "₩",
+    "BRL": "R$", "CAD": "CA$", "AUD": "A$", "NZD": "NZ$", "MXN": "MX$", "PLN": "zł ", "TRY": "₺",
+    "UAH": "₴", "ILS": "₪",
+}  # fmt: skip
 NAMED = {"tenure_days": "days as a customer"}
 """Features whose names say less than these words."""
 STATISTICS = {"mean": "mean", "max": "largest", "sd": "spread of", "last": "latest"}

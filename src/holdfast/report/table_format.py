@@ -20,14 +20,10 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
 WORDS: Mapping[str, Callable[[Any], str]] = {
-    "text": formatting.text,
-    "day": formatting.day,
-    "month": calendar.month_name.__getitem__,
-    "feature": formatting.feature_title,
-    "sentence": formatting.capital,
-    "algorithm": formatting.algorithm,
-    "metric_name": formatting.metric_label,
-}
+    "text": formatting.text, "day": formatting.day, "month": calendar.month_name.__getitem__,
+    "feature": formatting.feature_title, "sentence": formatting.capital,
+    "algorithm": formatting.algorithm, "metric_name": formatting.metric_label,
+}  # fmt: skip
 NUMBERS: Mapping[str, Callable[[Any], str]] = {
     "count": formatting.count,
     "percent": formatting.percent,

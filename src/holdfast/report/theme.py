@@ -14,24 +14,15 @@ from holdfast.study import SEGMENT_NAMES
 
 # name: (light, dark)
 COLOURS: dict[str, tuple[str, str]] = {
-    "ground": ("#f6f7f9", "#12161c"),
-    "panel": ("#ffffff", "#1a2029"),
-    "ink": ("#18202b", "#e8ecf2"),
-    "muted": ("#556070", "#a7b1c0"),
-    "line": ("#d5dae1", "#343d4a"),
-    "grid": ("#e6e9ee", "#2a323d"),
-    "blue": ("#0072b2", "#56b4e9"),
-    "vermillion": ("#b84600", "#f08a4b"),
-    "green": ("#007f5c", "#2fc79a"),
-    "amber": ("#bd8400", "#f0c24a"),
-    "purple": ("#c262a0", "#f2b8dd"),
-    "grey": ("#4c5666", "#8593a6"),
-    "lowest": ("#0072b1", "#56b4e8"),
-    "low": ("#5686ab", "#86b2d0"),
-    "middle": ("#7e7e86", "#b3b3ba"),
-    "high": ("#a66b45", "#d6a283"),
+    "ground": ("#f6f7f9", "#12161c"), "panel": ("#ffffff", "#1a2029"),
+    "ink": ("#18202b", "#e8ecf2"), "muted": ("#556070", "#a7b1c0"), "line": ("#d5dae1", "#343d4a"),
+    "grid": ("#e6e9ee", "#2a323d"), "blue": ("#0072b2", "#56b4e9"),
+    "vermillion": ("#b84600", "#f08a4b"), "green": ("#007f5c", "#2fc79a"),
+    "amber": ("#bd8400", "#f0c24a"), "purple": ("#c262a0", "#f2b8dd"),
+    "grey": ("#4c5666", "#8593a6"), "lowest": ("#0072b1", "#56b4e8"), "low": ("#5686ab", "#86b2d0"),
+    "middle": ("#7e7e86", "#b3b3ba"), "high": ("#a66b45", "#d6a283"),
     "highest": ("#b94600", "#f18a4b"),
-}
+}  # fmt: skip
 SEGMENT_COLOURS = dict(
     zip(SEGMENT_NAMES, ("blue", "vermillion", "green", "amber", "grey", "purple"), strict=True)
 )

@@ -66,17 +66,11 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 def facts(study: Study, outcome: Outcome, summary: Mapping[str, Any]) -> dict[str, Any]:
     """What the manifest holds besides the run's id and files."""
     return {
-        "created_at": summary["created_at"],
-        "study": study.name,
-        "kind": summary["study"]["kind"],
-        "cutoff_date": summary["cutoff_date"],
-        "customers": summary["customers"],
-        "study_sha256": study.fingerprint,
-        "data_sha256": outcome.data_fingerprint,
-        "seed": study.seed,
-        "versions": versions(),
-        "seconds": summary["seconds"],
-    }
+        "created_at": summary["created_at"], "study": study.name, "kind": summary["study"]["kind"],
+        "cutoff_date": summary["cutoff_date"], "customers": summary["customers"],
+        "study_sha256": study.fingerprint, "data_sha256": outcome.data_fingerprint,
+        "seed": study.seed, "versions": versions(), "seconds": summary["seconds"],
+    }  # fmt: skip
 
 
 def versions() -> dict[str, str]:

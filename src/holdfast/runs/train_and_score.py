@@ -125,18 +125,12 @@ def _tables(
     data: OrderLog | Snapshot, fit: _Fit, scored: Scored, explanation: Explanation
 ) -> dict[str, pl.DataFrame]:
     return {
-        "scores": scored.scores,
-        "segments": scored.segments,
-        "recovery": scored.recovery,
-        "features": fit.frame,
-        "reasons": explanation.reasons,
-        "contributions": explanation.contributions,
-        "importance": explanation.importance,
-        "evidence": fit.proof.evidence,
-        "predictions": fit.proof.predictions,
-        "horizon_evidence": fit.proof.horizon_evidence,
-        "quarantine": data.quarantine,
-    }
+        "scores": scored.scores, "segments": scored.segments, "recovery": scored.recovery,
+        "features": fit.frame, "reasons": explanation.reasons,
+        "contributions": explanation.contributions, "importance": explanation.importance,
+        "evidence": fit.proof.evidence, "predictions": fit.proof.predictions,
+        "horizon_evidence": fit.proof.horizon_evidence, "quarantine": data.quarantine,
+    }  # fmt: skip
 
 
 def _findings(

@@ -28,21 +28,7 @@ from holdfast.study.sources import (
 from holdfast.study.study import Study
 
 __all__ = [
-    "ALGORITHMS",
-    "AT_RISK_SEGMENTS",
-    "SEGMENT_NAMES",
-    "Churn",
-    "Csv",
-    "Explain",
-    "Postgres",
-    "Promotion",
-    "Recovery",
-    "Segments",
-    "SnapshotSource",
-    "Source",
-    "Study",
-    "Transactions",
-    "Value",
-    "Webhook",
-    "eligible_days",
-]
+    "ALGORITHMS", "AT_RISK_SEGMENTS", "SEGMENT_NAMES", "Churn", "Csv", "Explain", "Postgres",
+    "Promotion", "Recovery", "Segments", "SnapshotSource", "Source", "Study", "Transactions",
+    "Value", "Webhook", "eligible_days",
+]  # fmt: skip

@@ -20,23 +20,12 @@ from holdfast.study.sections import (
 from holdfast.windows import parse_day
 
 ALGORITHMS = (
-    "lightgbm",
-    "blend",
-    "logistic",
-    "ridge",
-    "random_forest",
-    "hist_gradient_boosting",
-    "xgboost",
+    "lightgbm", "blend", "logistic", "ridge", "random_forest", "hist_gradient_boosting", "xgboost",
     "catboost",
-)
+)  # fmt: skip
 SEGMENT_NAMES = (
-    "Champion",
-    "At-Risk VIP",
-    "Promising",
-    "Vulnerable",
-    "Hibernating",
-    "Losing Customer",
-)
+    "Champion", "At-Risk VIP", "Promising", "Vulnerable", "Hibernating", "Losing Customer",
+)  # fmt: skip
 AT_RISK_SEGMENTS = ("At-Risk VIP", "Vulnerable", "Losing Customer")
 
 

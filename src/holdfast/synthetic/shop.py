@@ -195,21 +195,11 @@ class Shop:
 
 
 _RANGES = (
-    ("n_customers", 1, 10**8 - 1),
-    ("n_days", 1, 36_500),
-    ("seed", 0, 2**31 - 1),
-    ("truncated_days", 0, 36_500),
-    ("purchases_per_year", 0, 1_000),
-    ("purchase_shape", 0.01, 1_000),
-    ("dropouts_per_year", 0, 1_000),
-    ("dropout_shape", 0.01, 1_000),
-    ("rhythm", 1, 10),
-    ("december_factor", 0, 20),
-    ("promotion_factor", 0, 20),
-    ("dormancy", 0, 0.9),
-    ("return_rate", 0, 1),
-    ("campaign_uplift", 0, 5),
-    ("channel_effect", 0, 2),
-    ("events_per_purchase", 0, 100),
+    ("n_customers", 1, 10**8 - 1), ("n_days", 1, 36_500), ("seed", 0, 2**31 - 1),
+    ("truncated_days", 0, 36_500), ("purchases_per_year", 0, 1_000),
+    ("purchase_shape", 0.01, 1_000), ("dropouts_per_year", 0, 1_000),
+    ("dropout_shape", 0.01, 1_000), ("rhythm", 1, 10), ("december_factor", 0, 20),
+    ("promotion_factor", 0, 20), ("dormancy", 0, 0.9), ("return_rate", 0, 1),
+    ("campaign_uplift", 0, 5), ("channel_effect", 0, 2), ("events_per_purchase", 0, 100),
     ("newcomer_share", 0, 1),
-)
+)  # fmt: skip

@@ -12,15 +12,9 @@ from holdfast.quality.churn_definition.event_times import EventTimes, log_log_li
 VOLUNTARY, INVOLUNTARY, UNKNOWN = "voluntary", "involuntary", "no reason given"
 CAUSES = (VOLUNTARY, INVOLUNTARY, UNKNOWN)
 _SCHEMA = {
-    "cause": pl.String,
-    "day": pl.Int64,
-    "at_risk": pl.Int64,
-    "left": pl.Int64,
-    "incidence": pl.Float64,
-    "low": pl.Float64,
-    "high": pl.Float64,
-    "still_there": pl.Float64,
-}
+    "cause": pl.String, "day": pl.Int64, "at_risk": pl.Int64, "left": pl.Int64,
+    "incidence": pl.Float64, "low": pl.Float64, "high": pl.Float64, "still_there": pl.Float64,
+}  # fmt: skip
 
 
 def classify_cause(reason: str, *, involuntary: Sequence[str]) -> pl.Expr:
@@ -86,13 +80,8 @@ def _curve(cause: int, times: EventTimes) -> pl.DataFrame:
     share, variance = times.estimate_incidence(cause)
     low, high = log_log_limits(share, variance / np.where(share > 0, share, 1) ** 2)
     columns = {
-        "day": np.arange(len(share)),
-        "at_risk": times.at_risk,
-        "left": times.left[cause].cumsum(),
-        "incidence": share,
-        "low": low,
-        "high": high,
-        "still_there": times.still_there,
-    }
+        "day": np.arange(len(share)), "at_risk": times.at_risk, "left": times.left[cause].cumsum(),
+        "incidence": share, "low": low, "high": high, "still_there": times.still_there,
+    }  # fmt: skip
     frame = pl.DataFrame(columns).select(pl.lit(CAUSES[cause]).alias("cause"), pl.all())
     return frame.cast(_SCHEMA)  # type: ignore[arg-type]

@@ -139,14 +139,9 @@ def groups_table(
             (group, rule, begun.height, chance.at(1), *astuple(window), silent.height, lost)
         )
     schema = {
-        "group": pl.String,
-        "rule": pl.String,
-        "silences": _INT,
-        "return_probability": _SHARE,
-        **_WINDOW_SCHEMA,
-        "customers": _INT,
-        "lost": _INT,
-    }
+        "group": pl.String, "rule": pl.String, "silences": _INT, "return_probability": _SHARE,
+        **_WINDOW_SCHEMA, "customers": _INT, "lost": _INT,
+    }  # fmt: skip
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 

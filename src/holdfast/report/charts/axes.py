@@ -41,13 +41,8 @@ def text_axis(texts: Mapping[float, str], **options: Any) -> Options:
 def panel_title(text: str, subtitle: str = "") -> Options:
     """The heading of one panel among several."""
     title = {
-        "text": text,
-        "fontSize": 13,
-        "offset": 10,
-        "anchor": "start",
-        "frame": "group",
-        "limit": 0,
-    }
+        "text": text, "fontSize": 13, "offset": 10, "anchor": "start", "frame": "group", "limit": 0,
+    }  # fmt: skip
     return title | (
         {"subtitle": subtitle, "subtitleFontSize": 12, "subtitlePadding": 4} if subtitle else {}
     )
