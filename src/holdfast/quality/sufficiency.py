@@ -12,7 +12,7 @@ import narwhals as nw
 import polars as pl
 
 from holdfast.errors import NotEnoughData
-from holdfast.findings import Finding
+from holdfast.findings import Finding, Severity
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study, eligible_days
 from holdfast.study.settings import Needs
@@ -280,9 +280,13 @@ def _find_lacks(
         remains, fix = advice[count.name]
         yield Finding(
             count.name,
-            # Where nobody left, or nobody stayed, there is nothing to learn from.
-            "fatal" if is_outcome and count.found == 0 else "warning",
+            _severity(count),
             evidence=evidence + (over if is_outcome else ""),
             meaning=f"Withheld: {', '.join(count.withheld)}. {remains}",
             fix=fix,
         )
+
+
+def _severity(count: Count) -> Severity:
+    # Where nobody left, or nobody stayed, there is nothing to learn from.
+    return "fatal" if count.name in ("few-churned", "few-kept") and count.found == 0 else "warning"
