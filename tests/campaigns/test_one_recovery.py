@@ -9,6 +9,7 @@ import pytest
 from tests.api.conftest import client_of, posted
 
 from holdfast.campaigns.recovery import Campaign, add_up, campaigns_of, simulate_recovery
+from holdfast.errors import DataError
 from holdfast.io.runs import Registry
 from holdfast.report import formatting
 from holdfast.serving.load import load_study
@@ -65,3 +66,14 @@ def test_other_campaigns_have_the_same_range_in_the_api_and_the_dashboard(
         told = posted(api, "/simulate/recovery", body).json()
     assert told["segments"] == plan.to_dicts()
     assert (told["total"], told["margin_rate"]) == (add_up(plan), 0.5)
+
+
+def test_a_campaign_for_a_segment_that_is_not_at_risk_is_refused(simulated_shop: Path) -> None:
+    run = Registry(simulated_shop / "runs").open()
+    with pytest.raises(DataError, match=r"'Champion' is no segment at risk; known: At-Risk VIP"):
+        simulate_recovery(
+            run.table("segments"),
+            {"Champion": Campaign(cost=1.0, rate=0.1)},
+            run.table("evidence"),
+            margin_rate=1.0,
+        )

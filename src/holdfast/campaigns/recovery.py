@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from holdfast.campaigns import economics
-from holdfast.errors import DataError
+from holdfast.errors import DataError, nearest
 from holdfast.evaluation.totals import Range, range_of
 from holdfast.study import AT_RISK_SEGMENTS, Recovery, Study
 
@@ -85,8 +85,12 @@ def simulate_recovery(
     Raises
     ------
     DataError
-        A range does not hold its rate.
+        A segment is not one at risk, or a range does not hold its rate.
     """
+    for name in campaigns:
+        if name not in AT_RISK_SEGMENTS:
+            fix = nearest(name, AT_RISK_SEGMENTS)
+            raise DataError(f"'{name}' is no segment at risk", fix=fix, segment=name)
     contacted = _contact(segments, campaigns)
     rates = {name: (each.rate, *_check_range(name, each)) for name, each in campaigns.items()}
     plan, low, high = (

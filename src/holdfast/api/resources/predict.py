@@ -93,7 +93,7 @@ def predict(
 ) -> Response:
     """A customer whom the run need not know, by features or by raw orders and events."""
     body = fast_path.parse_json(request.body)
-    if isinstance(body, dict) and "orders" in body:
+    if isinstance(body, dict) and isinstance(body.get("orders"), list):
         return reply(_score_history(request, body, reasons=reasons, horizons=horizons))
     customer_id, columns = fast_path.split_name(request, body)
     features = request.run().scorer.prepare_features(columns)
