@@ -117,7 +117,7 @@ def frame(n: int = N) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "customer": [f"c{i % 9}" for i in range(n)],
-            "at": [datetime(2024, 1 + i % 9, 1 + i % 28, 10) for i in range(n)],  # noqa: DTZ001 - as files have it
+            "at": [datetime(2024, 1 + i % 9, 1 + i % 28, 10) for i in range(n)],  # noqa: DTZ001
             "order": [f"o{i}" for i in range(n)],
             "product": [f"p{i % 4}" for i in range(n)],
             "qty": [1 + i % 3 for i in range(n)],

@@ -142,13 +142,15 @@ def _weeks_held(weeks: pl.DataFrame, came: pl.DataFrame, cutoff: int) -> float:
         week_start_day=(cutoff + (pl.col("day") - cutoff) // 7 * 7).cast(pl.Int32)
     ).agg(pl.col("net").sum())
     both = whole.join(earned, on="week_start_day", how="left").fill_null(0)
-    return float(both["net"].is_between(both["low_80"], both["high_80"]).mean())  # type: ignore[arg-type]
+    inside = both["net"].is_between(both["low_80"], both["high_80"])
+    return inside.sum() / max(inside.len(), 1)
 
 
 def _largest_gap(weeks: pl.DataFrame) -> float:
     sums = weeks.group_by("group_kind", "week_start_day").agg(pl.col("expected_revenue").sum())
     wide = sums.pivot("group_kind", index="week_start_day", values="expected_revenue")
-    return max(float((wide["company"] - wide[kind]).abs().max()) for kind in ("cohort", "segment"))  # type: ignore[arg-type]
+    off = [(wide["company"] - wide[kind]).abs().to_numpy() for kind in ("cohort", "segment")]
+    return float(np.max(off))
 
 
 SECTIONS = {"portfolio": portfolio}

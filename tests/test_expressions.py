@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.errors import StudyError
-from holdfast.expressions import parse, quoted
+from holdfast.expressions import parse, quote
 
 
 @pytest.mark.parametrize(
@@ -83,6 +83,6 @@ def test_no_text_gets_through_unparsed(text: str) -> None:
 
 @given(st.text(min_size=1, max_size=30).filter(lambda name: "\0" not in name))
 def test_a_quoted_name_is_only_ever_a_name(name: str) -> None:
-    written = quoted(name)
+    written = quote(name)
     assert written[0] == written[-1] == '"'
     assert written[1:-1].replace('""', "") == name.replace('"', "")

@@ -110,16 +110,16 @@ class ProjectBusy(RunError):
     exit_code = 2
 
 
-def nearest(word: str, known: Sequence[str]) -> str:
-    """Say which known word is meant, for the end of an error message.
+def nearest(word: str, words: Sequence[str]) -> str:
+    """Say which of some words is meant, for the end of an error message.
 
     >>> nearest("horizn_days", ["horizon_days", "seed"])
     "did you mean 'horizon_days'?"
     >>> nearest("x", ["horizon_days", "seed"])
     'known: horizon_days, seed'
     """
-    close = get_close_matches(word, known, n=1)
-    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
+    close = get_close_matches(word, words, n=1)
+    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(words)}"
 
 
 def first_line(error: Exception) -> str:

@@ -47,15 +47,15 @@ class Expression:
     sql: str
     columns: tuple[str, ...]
 
-    def against(self, known: Sequence[str]) -> "Expression":
-        """Return itself if every column is in `known`; raise StudyError naming the first that is
+    def against(self, names: Sequence[str]) -> "Expression":
+        """Return itself if every column is in `names`; raise StudyError naming the first that is
         not.
         """
         for column in self.columns:
-            if column not in known:
+            if column not in names:
                 raise StudyError(
                     f"the expression {self.text!r} reads a column '{column}' that is not there",
-                    fix=nearest(column, known),
+                    fix=nearest(column, names),
                     column=column,
                 )
         return self
@@ -78,7 +78,7 @@ def parse(text: str) -> Expression:
     holdfast.errors.StudyError: the expression "getenv('HOME')" calls 'getenv'; known: abs, case,
     ...
     """
-    tree = _tree(text, told=text)
+    tree = _tree(text, original=text)
     for node in tree.walk():
         _refuse_foreign(node, text)
     quoted = tree.transform(
@@ -87,17 +87,17 @@ def parse(text: str) -> Expression:
     columns = tuple(dict.fromkeys(column.name for column in tree.find_all(exp.Column)))
     sql = quoted.sql(dialect="duckdb")
     # An operator without its operand, such as "@", is read, but what it is written as is not.
-    _tree(sql, told=text)
+    _tree(sql, original=text)
     return Expression(text=text, sql=sql, columns=columns)
 
 
-def _tree(sql: str, *, told: str) -> exp.Expr:
+def _tree(sql: str, *, original: str) -> exp.Expr:
     try:
         return sqlglot.parse_one(sql, dialect="duckdb")
     except (sqlglot.errors.SqlglotError, RecursionError) as error:
         reason = str(error).splitlines()[0].rstrip(". ")
         raise StudyError(
-            f"the expression {told!r} cannot be read: {reason}", fix="write one SQL condition"
+            f"the expression {original!r} cannot be read: {reason}", fix="write one SQL condition"
         ) from None
 
 
@@ -117,10 +117,10 @@ def named_outcome(text: str) -> str | None:
     return tree.name if isinstance(tree, exp.Column) else None
 
 
-def quoted(name: str) -> str:
+def quote(name: str) -> str:
     """Write a column's or table's name so that it can only be a name.
 
-    >>> quoted('a"b')
+    >>> quote('a"b')
     '"a""b"'
     """
     return exp.to_identifier(name, quoted=True).sql(dialect="duckdb")

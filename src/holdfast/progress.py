@@ -10,20 +10,20 @@ from typing import Protocol
 class Listener(Protocol):
     """Who wants to hear of steps: a terminal, a log, nobody."""
 
-    def started(self, step: str) -> None:
+    def start(self, step: str) -> None:
         """A step begins."""
 
-    def finished(self, step: str, *, seconds: float, detail: str) -> None:
+    def finish(self, step: str, *, seconds: float, detail: str) -> None:
         """A step has ended well."""
 
 
 class Silence:
     """Hears nothing."""
 
-    def started(self, step: str) -> None:
+    def start(self, step: str) -> None:
         """Ignore it."""
 
-    def finished(self, step: str, *, seconds: float, detail: str) -> None:
+    def finish(self, step: str, *, seconds: float, detail: str) -> None:
         """Ignore it."""
 
 
@@ -46,8 +46,8 @@ class Steps:
     def __call__(self, name: str) -> Iterator[Step]:
         """Time one step and tell the listener."""
         step = Step(name)
-        self.listener.started(name)
+        self.listener.start(name)
         begun = perf_counter()
         yield step
         self.seconds[name] = round(perf_counter() - begun, 3)
-        self.listener.finished(name, seconds=self.seconds[name], detail=step.detail)
+        self.listener.finish(name, seconds=self.seconds[name], detail=step.detail)

@@ -79,9 +79,9 @@ class Contract:
             raise DataError(
                 f"{self.name} lacks the column '{column.name}'", fix=f"add it as {column.dtype}"
             )
-        found = frame.schema[column.name]
-        if found != column.dtype:
-            raise DataError(f"{self.name}.{column.name} is {found}", fix=f"make it {column.dtype}")
+        dtype = frame.schema[column.name]
+        if dtype != column.dtype:
+            raise DataError(f"{self.name}.{column.name} is {dtype}", fix=f"make it {column.dtype}")
         missing = frame[column.name].null_count()
         if missing and not column.nullable:
             raise DataError(

@@ -174,7 +174,7 @@ def test_a_defect_is_told_by_its_place_and_not_by_its_message(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("C0042 is in here")
 
-    monkeypatch.setattr("holdfast.api.fast_path.answer_known", broken)
+    monkeypatch.setattr("holdfast.api.fast_path.answer_by_id", broken)
     with client_of(published) as api:
         refused = api.get("/predict/C0042")
     assert refused.status_code == 500

@@ -11,9 +11,9 @@ from holdfast.progress import Silence, Steps
 
 def test_where_there_is_no_terminal_each_step_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     with progress_display.progress(silent=False) as listener:
-        listener.started("Learn")
-        listener.finished("Learn", seconds=2.64, detail="churn: lightgbm")
-        listener.finished("Publish", seconds=0.05, detail="")
+        listener.start("Learn")
+        listener.finish("Learn", seconds=2.64, detail="churn: lightgbm")
+        listener.finish("Publish", seconds=0.05, detail="")
     output = capsys.readouterr()
     assert output.out == ""
     assert output.err.splitlines() == [
@@ -32,15 +32,15 @@ def test_a_silent_command_says_nothing(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_a_terminal_shows_the_steps_behind_and_the_one_under_way() -> None:
     steps = progress_display.LiveSteps()
-    steps.started("Learn")
+    steps.start("Learn")
     assert "Learn" in shown(steps)
     assert "✓" not in shown(steps)
-    steps.finished("Learn", seconds=2.64, detail="churn: lightgbm")
-    steps.started("Publish")
+    steps.finish("Learn", seconds=2.64, detail="churn: lightgbm")
+    steps.start("Publish")
     behind, under_way = shown(steps).splitlines()
     assert behind == "✓ Learn                                 2.6 s  churn: lightgbm"
     assert "Publish" in under_way
-    steps.finished("Publish", seconds=0.2, detail="")
+    steps.finish("Publish", seconds=0.2, detail="")
     assert shown(steps).count("✓") == 2
 
 

@@ -97,8 +97,8 @@ def test_a_column_that_is_the_label_under_another_name_is_hidden_from_both_model
     }
     snapshot = Study.from_dict(raw).snapshot
     assert snapshot is not None
-    assert snapshot.columns_hidden_from("churn") == {"Status", "b"}
-    assert snapshot.columns_hidden_from("value") == {"Status"}
+    assert snapshot.hidden_columns("churn") == {"Status", "b"}
+    assert snapshot.hidden_columns("value") == {"Status"}
 
 
 def test_one_bad_number_in_a_hundred_is_quarantined_with_its_row(read: Reader) -> None:

@@ -18,7 +18,8 @@ class Receiver(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.got.append((self.path, self.headers.get("Authorization"), json.loads(body)))  # type: ignore[attr-defined]
+        request = (self.path, self.headers.get("Authorization"), json.loads(body))
+        self.server.got.append(request)  # type: ignore[attr-defined]
         self.send_response({"/moved": 302, "/broken": 500}.get(self.path, 204))
         if self.path == "/moved":
             self.send_header("Location", "/elsewhere")

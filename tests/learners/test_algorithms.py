@@ -3,6 +3,7 @@ add up.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,9 +47,9 @@ def data() -> tuple[Matrix, Vector, Vector]:
     return matrix, (target > 0).astype(np.float64), 50 + 10 * target
 
 
-def fitted(name: str, aim: str, data: tuple[Matrix, Vector, Vector], **parameters: float):  # type: ignore[no-untyped-def]
+def fitted(name: str, aim: Any, data: tuple[Matrix, Vector, Vector], **parameters: float) -> Any:
     matrix, truth, money = data
-    recipe = Recipe(name, aim, seed=1, parameters={**SMALL.get(name, {}), **parameters})  # type: ignore[arg-type]
+    recipe = Recipe(name, aim, seed=1, parameters={**SMALL.get(name, {}), **parameters})
     return recipe.fit(matrix, truth if aim == "probability" else money)
 
 
@@ -108,7 +109,8 @@ def own_prediction(name: str, aim: str, data: tuple[Matrix, Vector, Vector]) -> 
             **k,
         ),
     }
-    model = makers[name](**SMALL[name]).fit(matrix, truth if probability else money)  # type: ignore[attr-defined]
+    model: Any = makers[name](**SMALL[name])
+    model.fit(matrix, truth if probability else money)
     found = model.predict_proba(matrix)[:, 1] if probability else model.predict(matrix)
     return np.asarray(found, dtype=np.float64)
 

@@ -21,10 +21,10 @@ class Heard:
     def __init__(self) -> None:
         self.steps: list[str] = []
 
-    def started(self, step: str) -> None:
+    def start(self, step: str) -> None:
         self.steps.append(step)
 
-    def finished(self, step: str, *, seconds: float, detail: str) -> None:
+    def finish(self, step: str, *, seconds: float, detail: str) -> None:
         self.steps.append(detail)
 
 

@@ -46,7 +46,7 @@ def test_the_riskiest_come_first_and_of_equals_the_one_worth_more() -> None:
     assert table.columns == NAMES
 
 
-@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])  # noqa: RUF001
+@pytest.mark.parametrize("begin", [*"=+-@\t\r\n＝＋－＠"])  # noqa: RUF001
 def test_a_name_that_a_spreadsheet_would_run_is_neutralised(begin: str) -> None:
     assert _read(_scores([f"{begin}cmd|' /C calc'!A0"]))[1][0] == f"'{begin}cmd|' /C calc'!A0"
 

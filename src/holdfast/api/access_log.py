@@ -37,9 +37,10 @@ class AccessLog:
     ) -> None:
         """Tell of one request; every value is one of ours or was checked to be a plain word."""
         if self.enabled:
+            now = datetime.now(UTC).isoformat(timespec="milliseconds")
             self._lines.append(
-                f'{{"time":"{datetime.now(UTC).isoformat(timespec="milliseconds")}","level":"info","event":"request",'
-                f'"request_id":"{request_id}","method":"{method}","route":"{route}","status":{status},'
+                f'{{"time":"{now}","level":"info","event":"request","request_id":"{request_id}",'
+                f'"method":"{method}","route":"{route}","status":{status},'
                 f'"ms":{seconds * 1000:.2f},"key_id":"{key_id}","run_id":"{run_id}"}}\n'
             )
 

@@ -17,7 +17,7 @@ _LONGEST_NAME = 256
 Body = TypeVar("Body", bound=BaseModel)
 
 
-def answer_known(request: RequestContext, customer_id: str) -> bytes:
+def answer_by_id(request: RequestContext, customer_id: str) -> bytes:
     """The published answer for a customer of the run.
 
     Raises

@@ -103,7 +103,7 @@ class Middleware:
     ) -> None:
         settings, path, plain = self._context.settings, scope["path"], not scope["query_string"]
         if scope["method"] == "GET" and plain and path.startswith("/predict/"):
-            return await sender.send_json(200, fast_path.answer_known(request, path[9:]))
+            return await sender.send_json(200, fast_path.answer_by_id(request, path[9:]))
         if scope["method"] == "POST":
             kind = headers.get(b"content-type", _JSON).lower()
             if path == "/predict/batch" and kind.startswith(_NDJSON):

@@ -154,8 +154,8 @@ def snapshot_table(study: Study, ingested: Snapshot) -> Table:
         customer=frame["customer_id"],
         value=frame["value"] if "value" in frame.columns else None,
         hidden={
-            "churn": snapshot.columns_hidden_from("churn"),
-            "value": snapshot.columns_hidden_from("value"),
+            "churn": snapshot.hidden_columns("churn"),
+            "value": snapshot.hidden_columns("value"),
         },
         days=ingested.days,
         test=frame["is_test"].to_numpy() if "is_test" in frame.columns else None,

@@ -19,10 +19,10 @@ class PlainLines:
     def __init__(self, out: Console) -> None:
         self._out = out
 
-    def started(self, step: str) -> None:
+    def start(self, step: str) -> None:
         """Say nothing yet."""
 
-    def finished(self, step: str, *, seconds: float, detail: str) -> None:
+    def finish(self, step: str, *, seconds: float, detail: str) -> None:
         """Print the step."""
         self._out.print(Text(f"{step:<34} {seconds:6.1f} s  {detail}".rstrip()))
 
@@ -35,11 +35,11 @@ class LiveSteps:
         self._step = ""
         self._since = perf_counter()
 
-    def started(self, step: str) -> None:
+    def start(self, step: str) -> None:
         """Show the step as under way."""
         self._step, self._since = step, perf_counter()
 
-    def finished(self, step: str, *, seconds: float, detail: str) -> None:
+    def finish(self, step: str, *, seconds: float, detail: str) -> None:
         """Move the step above."""
         self._step = ""
         self._done.append(

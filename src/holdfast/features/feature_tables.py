@@ -14,7 +14,7 @@ import polars as pl
 import polars.selectors as cs
 
 from holdfast.errors import StudyError
-from holdfast.expressions import quoted
+from holdfast.expressions import quote
 from holdfast.features.build import build_features
 from holdfast.features.catalogue import FEATURES_BY_NAME, features_for, sources_of
 from holdfast.features.labels import build_labels
@@ -240,7 +240,7 @@ def _with_attributes(
     names = _attributes(study)
     if not names:
         return built
-    given = ", ".join(f"known.{quoted(name)}" for name in names)
+    given = ", ".join(f"known.{quote(name)}" for name in names)
     joined = (
         f"SELECT built.*, {given} FROM built ASOF LEFT JOIN customers AS known "
         "ON built.customer_id = known.customer_id AND built.cutoff_day > known.known_from_day"

@@ -3,7 +3,7 @@ contract ended.
 """
 
 from holdfast.errors import StudyError
-from holdfast.expressions import quoted
+from holdfast.expressions import quote
 from holdfast.findings import Finding
 from holdfast.ingest import sql
 from holdfast.ingest.column_types import TypedColumn, blank_finding, typed_columns
@@ -40,7 +40,7 @@ def create_customers(reader: SourceReader) -> tuple[ValidatedSource, list[Findin
     columns = typed_columns(fields, source.view, warehouse, decimal=source.decimal)
     mapping = _customer_mapping(source, reader.study, log, columns)
     rows = require_accepted_rows(reader.validate(source, mapping))
-    names = [f"a{i} AS {quoted(column.name)}" for i, column in enumerate(columns)]
+    names = [f"a{i} AS {quote(column.name)}" for i, column in enumerate(columns)]
     with warehouse.working("write the table customers"):
         warehouse.con.execute(f"""
             CREATE OR REPLACE TABLE customers AS

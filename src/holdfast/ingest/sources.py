@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from holdfast.errors import DataError, HoldfastError, first_line, nearest
-from holdfast.expressions import quoted
+from holdfast.expressions import quote
 from holdfast.ingest import sql
 from holdfast.io.csv import CsvFiles
 from holdfast.io.files import expand_path, find_files
@@ -204,7 +204,7 @@ def _view_parquet(files: Sequence[Path], opened: OpenSource, warehouse: Warehous
             list(map(_without_wildcards, files, links)), file_row_number=True
         )
         # By position: names that differ in case alone are renamed by DuckDB.
-        cells = [f"{quoted(name)} AS c{i}" for i, name in enumerate(rows.columns[: len(names)])]
+        cells = [f"{quote(name)} AS c{i}" for i, name in enumerate(rows.columns[: len(names)])]
         where = ["CAST(file_index AS INTEGER) AS _file", "file_row_number + 1 AS _row"]
         view = rows.project(", ".join([*where, *cells]))
         view.create_view(opened.view, replace=True)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from holdfast.errors import DataError, MissingExtra, StudyError, first_line
-from holdfast.expressions import quoted
+from holdfast.expressions import quote
 from holdfast.io.batches import provenance
 from holdfast.study import Postgres
 
@@ -90,7 +90,7 @@ def create_tables(tables: Mapping[str, Path], *, dsn_env: str, schema: str) -> N
     try:
         with _as_data_error(problem, fix="name another schema"):
             with connection.cursor() as cursor:
-                cursor.execute(f"CREATE SCHEMA {quoted(schema)}")
+                cursor.execute(f"CREATE SCHEMA {quote(schema)}")
                 for name, path in tables.items():
                     with pq.ParquetFile(path) as file:
                         rows = pa.RecordBatchReader.from_batches(

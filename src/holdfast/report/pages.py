@@ -125,12 +125,12 @@ def _printable(value: Any) -> Any:
 
 
 def _style() -> str:
-    light, dark = css_variables(0), css_variables(1)
+    light = f"color-scheme:light;{css_variables(0)}"
+    dark = f"color-scheme:dark;{css_variables(1)}"
     return (
-        f":root{{color-scheme:light;{light}}}"
-        f"@media(prefers-color-scheme:dark){{:root:not([data-theme=light]){{color-scheme:dark;{dark}}}}}"
-        f":root[data-theme=dark]{{color-scheme:dark;{dark}}}"
+        f":root{{{light}}}"
+        f"@media(prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}"
+        f":root[data-theme=dark]{{{dark}}}"
         f"{_resource('report.css')}"
-        "@media "
-        f"print{{:root,:root[data-theme],:root:not([data-theme=light]){{color-scheme:light;{light}}}}}"
+        f"@media print{{:root,:root[data-theme],:root:not([data-theme=light]){{{light}}}}}"
     )

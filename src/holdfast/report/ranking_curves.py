@@ -84,8 +84,8 @@ def _steps(truth: Vector, score: Vector, *, is_churn: bool) -> pl.DataFrame:
         area = float(np.trapezoid(captured, stayed) / (captured[-1] * stayed[-1]))
         precision = float(np.sum(np.diff(captured) * captured[1:] / n[1:]) / captured[-1])
     shares = np.linspace(0, 1, 201)
-    found = np.interp(shares, n / n[-1], captured / captured[-1])
-    return pl.DataFrame({"share": shares, "found": found}).with_columns(
+    leavers_found = np.interp(shares, n / n[-1], captured / captured[-1])
+    return pl.DataFrame({"share": shares, "found": leavers_found}).with_columns(
         customers=pl.lit(len(score), pl.Int64),
         total=float(captured[-1]),
         area=area,

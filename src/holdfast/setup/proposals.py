@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from holdfast.errors import DataError
-from holdfast.expressions import quoted
+from holdfast.expressions import quote
 from holdfast.ingest import sql
 from holdfast.setup.column_roles import LOG_ROLES, column_for, find_misnamed, log_columns
 from holdfast.setup.file_sample import Sample
@@ -103,7 +103,7 @@ def snapshot_study(
     draft.put("customer_id", customer, "one row each" if unique else "but it repeats", sure=unique)
     draft.section("snapshot.labels")
     draft.put("churned", churned, why, sure=bool(hidden) and why.startswith("a column"))
-    draft.put("value", quoted(value) if value else None, "a column of that name")
+    draft.put("value", quote(value) if value else None, "a column of that name")
 
 
 def _require(column: str | None, key: str, meaning: str, sample: Sample) -> str:
@@ -174,12 +174,12 @@ def _returns_and_rules(draft: Draft, sample: Sample, columns: dict[str, str]) ->
     if order and 0 < cancelled < sample.count_filled(order) / 2:
         draft.section("transactions.returns")
         draft.put(
-            "when", f"{quoted(order)} LIKE 'C%'", f"{cancelled:,} rows: cancellations?", sure=False
+            "when", f"{quote(order)} LIKE 'C%'", f"{cancelled:,} rows: cancellations?", sure=False
         )
     bare = sample.values(product, without_digits=True) if product else []
     if product and 0 < len(bare) <= (1 - _MOSTLY) * sample.distinct(product):
         draft.section("transactions.set_aside")
-        rule = to_toml(f"{quoted(product)} IN {sql.literals(bare[:10])}")
+        rule = to_toml(f"{quote(product)} IN {sql.literals(bare[:10])}")
         draft.comment(
             f'"not a product" = {rule}  # codes without a digit: postage and the like? (?)'
         )
@@ -189,11 +189,11 @@ def _churn_rule(sample: Sample) -> tuple[str | None, str, list[str]]:
     """Return an expression for who left, why, and the columns it reads."""
     if column := column_for(sample, "churned"):
         yes = next((each for each in sample.values(column)[:20] if each.lower() in _YES), None)
-        rule = f"{quoted(column)} = {sql.literal(yes)}" if yes else quoted(column)
+        rule = f"{quote(column)} = {sql.literal(yes)}" if yes else quote(column)
         return rule, "a column of that name", [column]
     if column := column_for(sample, "recency"):
         why = f"no column says it; '{column}' days without a purchase is a formula"
-        return f"{quoted(column)} > 90", why, [column]
+        return f"{quote(column)} > 90", why, [column]
     return None, "", []
 
 

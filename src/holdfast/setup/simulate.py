@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from holdfast.errors import InputError
-from holdfast.expressions import quoted
+from holdfast.expressions import quote
 from holdfast.io.postgres import create_tables
 from holdfast.synthetic import Shop, simulate
 
@@ -135,6 +135,6 @@ def _study_text(shop: Shop, rows: Mapping[str, int], postgres: Destination | Non
 def _source(table: str, postgres: Destination | None) -> str:
     if postgres is None:
         return f'path = "{table}.parquet"'
-    query = f"SELECT * FROM {quoted(postgres.schema)}.{quoted(table)}"
+    query = f"SELECT * FROM {quote(postgres.schema)}.{quote(table)}"
     # JSON writes a word as TOML reads it.
     return f"postgres = {{ dsn_env = {json.dumps(postgres.dsn_env)}, query = {json.dumps(query)} }}"

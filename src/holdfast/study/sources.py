@@ -263,7 +263,7 @@ class SnapshotSource(Source):
     cross_validation_folds: int = Field(5, ge=2, le=20)
     """Folds over customers, beside the split."""
 
-    def columns_hidden_from(self, task: Literal["churn", "value"]) -> frozenset[str]:
+    def hidden_columns(self, task: Literal["churn", "value"]) -> frozenset[str]:
         """Columns that a model may not see: those the study hides, and any column that is itself a
         label.
         """

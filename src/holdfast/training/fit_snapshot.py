@@ -104,7 +104,7 @@ class _SnapshotTask:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that the task may see."""
-        hidden = self.snapshot.columns_hidden_from(self.task)
+        hidden = self.snapshot.hidden_columns(self.task)
         return tuple(name for name in self.given if name not in hidden)
 
     @cached_property

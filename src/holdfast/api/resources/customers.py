@@ -173,7 +173,7 @@ def customer(customer_id: CustomerId, request: CurrentRequest, served: CurrentRu
     """Everything about one customer: scores, all horizons with intervals, reasons, latest
     purchases, rank.
     """
-    body = json.loads(fast_path.answer_known(request, customer_id))
+    body = json.loads(fast_path.answer_by_id(request, customer_id))
     parts = {"horizons": "horizons", "history": "purchases"}
     tables = {part: read_rows(served.run, name, customer_id) for part, name in parts.items()}
     body |= {

@@ -70,7 +70,7 @@ def predict_customer(
     horizons: WithHorizons = False,
 ) -> Response:
     """One customer of the run: risk, value, segment, what to do."""
-    body = json.loads(fast_path.answer_known(request, customer_id))
+    body = json.loads(fast_path.answer_by_id(request, customer_id))
     if reasons:
         body["reasons"] = read_reasons(served.run, customer_id, scorer=served.scorer)
     if horizons:

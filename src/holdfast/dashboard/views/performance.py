@@ -68,7 +68,7 @@ def _value(run: RunView) -> None:
     figure(run, "promises", lambda: charts.promises(predictions, **money), table)
 
 
-def _compared(run: RunView) -> None:
+def _compare(run: RunView) -> None:
     report, evidence, horizons = run.report, run.table("evidence"), run.report.horizon_evidence
     figure(run, "backtest", lambda: charts.backtest(evidence))
     box(run.keep("backtested", lambda: run_tables.every_cutoff(report)))
@@ -124,7 +124,7 @@ def _findings(run: RunView) -> None:
 _PARTS: dict[str, Callable[[RunView], None]] = {
     "Churn": _churn,
     "Value": _value,
-    "Compared": _compared,
+    "Compared": _compare,
     "Reasons": _reasons,
     "Findings": _findings,
 }

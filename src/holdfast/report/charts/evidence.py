@@ -143,10 +143,10 @@ def calibration(predictions: pl.DataFrame) -> Chart:
         "On the dashed line, predicted = actual. Bars show 95% intervals. "
         f"{_unseen(days.len(), days)}"
     )
-    return Chart(panels, _how_calibrated(bins), what)
+    return Chart(panels, _describe_calibration(bins), what)
 
 
-def _how_calibrated(bins: pl.DataFrame) -> str:
+def _describe_calibration(bins: pl.DataFrame) -> str:
     gaps = bins["predicted"] - bins["actual"]
     size, lean = (float(np.average(gap, weights=bins["customers"])) for gap in (gaps.abs(), gaps))
     points = f"{formatting.decimal(100 * size, 1)} points"

@@ -48,10 +48,10 @@ def promises(predictions: pl.DataFrame, *, currency: str) -> Chart:
     panels = [_totals(table, currency), *([_coverage(covered)] if covered.height else [])]
     lines = f"One line per cutoff ({table['cutoff_day'].n_unique()})."
     what = f"Customers in ten equal groups by expected revenue, 10 = most. {lines}"
-    return Chart({"hconcat": panels, "spacing": 30}, _how_it_held(covered, table), what)
+    return Chart({"hconcat": panels, "spacing": 30}, _describe_coverage(covered, table), what)
 
 
-def _how_it_held(covered: pl.DataFrame, table: pl.DataFrame) -> str:
+def _describe_coverage(covered: pl.DataFrame, table: pl.DataFrame) -> str:
     if covered.height:
         share = float(np.average(covered["held_80"], weights=covered["customers"]))
         return f"What came lay in the 80% interval for {formatting.percent(share)} of customers"
