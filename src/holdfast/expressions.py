@@ -75,8 +75,7 @@ def parse(text: str) -> Expression:
     >>> parse("getenv('HOME')")
     Traceback (most recent call last):
         ...
-    holdfast.errors.StudyError: the expression "getenv('HOME')" calls 'getenv'; known: abs, case,
-    ...
+    holdfast.errors.StudyError: the expression "getenv('HOME')" calls 'getenv'; known: abs, ...
     """
     tree = _tree(text, original=text)
     for node in tree.walk():

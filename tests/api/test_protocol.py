@@ -1,6 +1,7 @@
 """A client that dawdles over its headers loses its connection; one that does not keeps it."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from uvicorn import Config
@@ -41,7 +42,9 @@ def closed_after(*, headers: bytes) -> bool:
         connection.connection_lost(None)
         return closed
 
-    return asyncio.run(connect())
+    # A thread of its own: a browser's test may have left an event loop in this one.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, connect()).result()
 
 
 @pytest.fixture(autouse=True)

@@ -121,9 +121,11 @@ def find_formula(
     # Where a row has nothing, or less than any row that the formula was found on, it gives nothing.
     with np.errstate(all="ignore"):
         factors = [term.shape(matrix[:, place[term.column]]) for term in best.terms]
+        if best.is_product:
+            factors = [factors[0] * factors[1]]
     texts = [term.text for term in best.terms]
     if best.is_product:
-        factors, texts = [factors[0] * factors[1]], [" * ".join(texts)]
+        texts = [" * ".join(texts)]
     design = np.column_stack([*factors, np.ones(len(target))])
     solved, *_ = np.linalg.lstsq(design[rows], goal, rcond=None)
     text, r2 = _write(texts, solved.tolist(), float(np.ptp(goal))), min(best.r2, 1.0)

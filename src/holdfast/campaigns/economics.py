@@ -62,17 +62,17 @@ def recovery(
         )
         .with_columns(net=pl.col("recovered") - pl.col("invested"))
         .with_columns(
-            roi_percent=_null_where_undefined(
+            roi_percent=_null_unless(
                 100 * pl.col("net") / pl.col("invested"), where=pl.col("invested") > 0
             ),
-            break_even_rate=_null_where_undefined(pl.col("invested") / value, where=value > 0),
+            break_even_rate=_null_unless(pl.col("invested") / value, where=value > 0),
             uplift_source=pl.lit("assumed"),
         )
     )
     return tables.RECOVERY.check(plan.select(tables.RECOVERY.schema.names()))
 
 
-def _null_where_undefined(ratio: pl.Expr, *, where: pl.Expr) -> pl.Expr:
+def _null_unless(ratio: pl.Expr, *, where: pl.Expr) -> pl.Expr:
     """The ratio; null where it is not defined, or beyond what a number can hold."""
     return pl.when(where & ratio.is_finite()).then(ratio)
 

@@ -107,8 +107,8 @@ def window_features(
     sentence, says
         With {window} where the window is said; a colon and the value follow what is said.
 
-    >>> spend = windowed("spend_total", "purchases", "currency", "Spent {window}", "spent {window}",
-    ...                  "net_minor", (30, None))
+    >>> spend = window_features("spend_total", "purchases", "currency", "Spent {window}",
+    ...                         "spent {window}", "net_minor", (30, None))
     >>> [(feature.name, feature.sentence) for feature in spend]
     [('spend_30d', 'Spent in the last 30 days'), ('spend_total', 'Spent in all')]
     """
