@@ -8,7 +8,8 @@ from scipy.special import gammaincc, gammaln
 
 from holdfast.btyd import ParetoGGG, ParetoNBD
 from holdfast.btyd.histories import check_histories
-from holdfast.btyd.pareto_ggg import RHYTHMS, Grid, Posterior, renewals
+from holdfast.btyd.pareto_ggg import Grid, Posterior
+from holdfast.btyd.renewals import RHYTHMS, count_renewals
 from holdfast.errors import DataError, NotEnoughData
 
 VALUES = np.array([1.77, 0.4, 1.0, 5.46, 0.42, 3.87])
@@ -84,8 +85,8 @@ def test_renewals_are_a_poisson_clock_at_k_of_1_and_tend_to_a_line() -> None:
     one = np.argmin(np.abs(np.log(RHYTHMS)))
     k = RHYTHMS[[one, 15]]
     near, far = (
-        renewals(np.array([one, 15]), np.array([3.0, 3.0])),
-        renewals(np.array([one, 15]), np.array([40.0, 40.0])),
+        count_renewals(np.array([one, 15]), np.array([3.0, 3.0])),
+        count_renewals(np.array([one, 15]), np.array([40.0, 40.0])),
     )
     np.testing.assert_allclose(near, 3.0 + (1 / k - 1) / 2, atol=0.02)
     np.testing.assert_allclose(far, 40.0 + (1 / k - 1) / 2, atol=1e-9)

@@ -49,7 +49,7 @@ def test_a_log_that_is_just_enough_passes_without_a_word() -> None:
     assert all(count.holds for count in found.counts)
     assert found.findings == ()
     assert found.withheld == ()
-    assert {count.name: count.found for count in found.counts} == {
+    assert {count.name: count.actual for count in found.counts} == {
         "few-customers": 500,
         "short-log": 400,
         "stale-log": 1,
@@ -90,7 +90,7 @@ def test_one_customer_short_is_said_with_the_numbers(
 def test_a_log_must_hold_the_horizon_twice() -> None:
     found = asked(log(), horizon_days=201)
     short = next(count for count in found.counts if count.name == "short-log")
-    assert (short.needed, short.found, short.missing) == (402, 400, 2)
+    assert (short.needed, short.actual, short.missing) == (402, 400, 2)
     assert {"churn", "value", "backtest"} <= set(found.withheld)
     assert "at most 200" in next(
         finding.fix for finding in found.findings if finding.name == "short-log"
@@ -111,7 +111,7 @@ def test_a_log_whose_orders_stopped_cannot_tell_who_is_at_risk_today() -> None:
     stopped = log().with_columns(day=pl.col("day") - 30)
     found = asked(stopped.filter(pl.col("day") >= 0))
     stale = next(count for count in found.counts if count.name == "stale-log")
-    assert (stale.found, stale.missing) == (31, 1)
+    assert (stale.actual, stale.missing) == (31, 1)
     assert "scores of today" in found.withheld
 
 
@@ -141,11 +141,11 @@ def test_only_eligible_customers_have_an_outcome() -> None:
     found = check_activity(
         nw.from_native(frame).lazy(), end_day=1_400, horizon_days=90, eligible_days=365
     )
-    assert next(count for count in found.counts if count.name == "few-churned").found == 0
+    assert next(count for count in found.counts if count.name == "few-churned").actual == 0
     everyone = check_activity(
         nw.from_native(frame).lazy(), end_day=1_400, horizon_days=90, eligible_days=None
     )
-    assert next(count for count in everyone.counts if count.name == "few-churned").found == 150
+    assert next(count for count in everyone.counts if count.name == "few-churned").actual == 150
 
 
 def test_what_is_needed_can_be_set() -> None:

@@ -14,22 +14,21 @@ done once.
 """
 
 from dataclasses import dataclass
-from functools import cache
 from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammainc, gammaincc, gammainccinv, gammaln, psi
+from scipy.special import gammaincc, gammainccinv, gammaln, psi
 
 from holdfast.arrays import Floats, Numbers
 from holdfast.btyd.base import Question, require_variety
 from holdfast.btyd.fitting import LOG_LIMIT, Estimator, Objective, maximise
 from holdfast.btyd.histories import Histories, check_gaps, check_histories, check_times
 from holdfast.btyd.quadrature import even_points, legendre
+from holdfast.btyd.renewals import RHYTHMS, count_renewals
 
 MOST_LEARNT = 2_000
 CHUNK_ROWS = 250
-RHYTHMS = np.exp(np.linspace(np.log(0.25), np.log(64.0), 22))
 N_RATES, N_DEATHS = 40, 12
 FARTHEST_UNKNOWN = 9.0
 # Where the density of a shape is as narrow as the points are apart.
@@ -247,7 +246,6 @@ class ParetoGGG(Estimator):
         """P(still alive at age T + at), 0..1, of each customer. It is not 1 minus the chance to
         churn.
         """
-
         return self._ask(_AliveCustomers.alive_at, (frequency, recency, T), sum_log_gaps, at=at)
 
     def probability_no_purchase(
@@ -260,7 +258,6 @@ class ParetoGGG(Estimator):
         horizon: Numbers,
     ) -> Floats:
         """P(no purchase in (T, T + horizon]), 0..1, of each customer."""
-
         return self._ask(
             _AliveCustomers.no_purchase,
             (frequency, recency, T),
@@ -281,7 +278,6 @@ class ParetoGGG(Estimator):
         """Expected number of purchases in (T + start, T + end] of each customer, given the history
         up to T.
         """
-
         return self._ask(
             _AliveCustomers.mean_purchases,
             (frequency, recency, T),
@@ -382,7 +378,7 @@ class _AliveCustomers:
         """Expected purchases in (T, T + end] of a customer alive at T, `(n,)`."""
         dies = self.life[:, None] * np.expm1(-np.log(self.length) / self.s)
         left = np.minimum(end[:, None], dies) - self.first
-        more = renewals(self.rhythm, self.rate * np.maximum(left, 0.0))
+        more = count_renewals(self.rhythm, self.rate * np.maximum(left, 0.0))
         return np.asarray(np.where(left >= 0, 1 + more, 0.0).mean(axis=1))
 
 
@@ -400,26 +396,3 @@ def _objective(grid: Grid, age: Floats) -> Objective:
         )
 
     return objective
-
-
-def renewals(rhythm: npt.NDArray[np.int64], mean_gaps: Floats) -> Floats:
-    """Expected purchases in a time of so many mean gaps, just after a purchase, of the same shape
-    as both.
-
-    The sum over n of P(the n-th purchase has come) (Cox 1962, Renewal theory, section 4.2); far
-    away, what it tends to.
-    """
-    steps, table = _renewal_table()
-    far = mean_gaps + (1 / RHYTHMS[rhythm] - 1) / 2
-    place = np.minimum(mean_gaps / steps[1], len(steps) - 1.001)
-    before = place.astype(np.int64)
-    share = place - before
-    near = (1 - share) * table[rhythm, before] + share * table[rhythm, before + 1]
-    return np.where(mean_gaps < steps[-1], near, np.maximum(far, 0.0))
-
-
-@cache
-def _renewal_table() -> tuple[Floats, Floats]:
-    steps = np.linspace(0.0, 12.0, 481)
-    n = np.arange(1, 96)[:, None]
-    return steps, np.array([gammainc(n * k, k * steps).sum(axis=0) for k in RHYTHMS])

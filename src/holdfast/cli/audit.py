@@ -50,7 +50,7 @@ def print_audit(out: "Console", report: "AuditReport") -> None:
     """Print the verdict, the findings and then every question that was asked."""
     from rich.text import Text
 
-    from holdfast.report.run_tables import audit_answers
+    from holdfast.report.evidence_tables import audit_answers
 
     values = report.as_dict()
     out.print()

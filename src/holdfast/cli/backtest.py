@@ -38,7 +38,7 @@ def backtest(
 
 def print_evidence(evidence: "Evidence", currency: str, *, json: bool) -> None:
     """Print each cutoff's metrics, how revenue came by tenths, every horizon, and the findings."""
-    from holdfast.report import run_tables
+    from holdfast.report import evidence_tables
     from holdfast.report.interval_coverage import by_horizon, tenths
     from holdfast.tables import json_rows
 
@@ -53,12 +53,12 @@ def print_evidence(evidence: "Evidence", currency: str, *, json: bool) -> None:
         output.print_json(values | {"findings": findings})
         return
     out = output.console()
-    for table in run_tables.model_comparisons(evidence.evidence, currency=currency):
+    for table in evidence_tables.model_comparisons(evidence.evidence, currency=currency):
         output.print_table(out, table)
     for _, rows in evidence.predictions.group_by("cutoff_day", maintain_order=True):
-        output.print_table(out, run_tables.revenue_by_tenth(rows, currency=currency))
+        output.print_table(out, evidence_tables.revenue_by_tenth(rows, currency=currency))
     # Without ROC-AUC a row fits eighty characters.
-    horizons = run_tables.horizon_proof(
+    horizons = evidence_tables.horizon_proof(
         evidence.horizon_evidence, currency=currency, metrics="brier wape total_ratio"
     )
     output.print_table(out, horizons)

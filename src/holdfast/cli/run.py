@@ -36,7 +36,7 @@ def run(
 
 def print_summary(out: "Console", run: "Run", study: "Study") -> None:
     """Print what a run says, in the order a manager asks."""
-    from holdfast.report.run_tables import proof
+    from holdfast.report.evidence_tables import proof
     from holdfast.report.table_format import make_table
 
     summary, currency = run.summary, study.currency

@@ -133,7 +133,7 @@ def _check_sha256(dataset: Dataset, data: bytes) -> None:
             f"not the file we know: SHA-256 {digest}, expected {dataset.sha256}",
             fix=advice(data),
             expected=dataset.sha256,
-            found=digest,
+            actual=digest,
         )
 
 
@@ -164,5 +164,5 @@ def _recognise(dataset: Dataset, frame: pl.DataFrame) -> None:
             f"not the data set we know: {'; '.join(differences)}",
             fix=CHANGED,
             expected=wrong,
-            found={what: counted[what] for what in wrong},
+            actual={what: counted[what] for what in wrong},
         )

@@ -77,7 +77,7 @@ class Count:
     ----------
     name
         Of the finding where it fails.
-    needed, found
+    needed, actual
         In `unit`; at least, but for days since the last order: at most.
     withheld
         Results that are not given where it fails.
@@ -86,13 +86,13 @@ class Count:
     name: str
     unit: str
     needed: int
-    found: int
+    actual: int
     withheld: tuple[Result, ...]
 
     @property
     def missing(self) -> int:
         """By how much it fails; 0 where it holds."""
-        lack = self.needed - self.found
+        lack = self.needed - self.actual
         return max(-lack if self.name == "stale-log" else lack, 0)
 
     @property
@@ -102,7 +102,10 @@ class Count:
 
     def as_dict(self) -> dict[str, Any]:
         """The count as plain values."""
-        return asdict(self) | {"missing": self.missing, "holds": self.holds}
+        plain = asdict(self)
+        # "found" is the name in the JSON of `holdfast check`.
+        plain["found"] = plain.pop("actual")
+        return plain | {"missing": self.missing, "holds": self.holds}
 
 
 @dataclass(frozen=True)
@@ -273,9 +276,9 @@ def _find_lacks(
         if count.holds:
             continue
         needed, is_outcome = f"{count.needed:,}", count.name in ("few-churned", "few-kept")
-        evidence = f"{count.found:,} {count.unit}, {needed} are needed: {count.missing:,} too few"
+        evidence = f"{count.actual:,} {count.unit}, {needed} are needed: {count.missing:,} too few"
         if count.name == "stale-log":
-            evidence = f"the last order is {count.found} days before the {now}, at most {needed}"
+            evidence = f"the last order is {count.actual} days before the {now}, at most {needed}"
             evidence += " are allowed"
         remains, fix = advice[count.name]
         yield Finding(
@@ -289,4 +292,4 @@ def _find_lacks(
 
 def _severity(count: Count) -> Severity:
     # Where nobody left, or nobody stayed, there is nothing to learn from.
-    return "fatal" if count.name in ("few-churned", "few-kept") and count.found == 0 else "warning"
+    return "fatal" if count.name in ("few-churned", "few-kept") and count.actual == 0 else "warning"

@@ -2,7 +2,7 @@
 not be used.
 """
 
-from holdfast.report import run_tables
+from holdfast.report import evidence_tables, run_tables
 from holdfast.report.report_data import Report
 from holdfast.report.summary import facts, findings, proof_sentence, row_counts, when
 from holdfast.report.table_format import make_table, plain, to_markdown
@@ -22,13 +22,16 @@ def model_card(report: Report) -> str:
         to_markdown(run_tables.set_aside(report)),
         "## How it was proved",
         plain(proof_sentence(report)),
-        *(to_markdown(run_tables.metrics(report, task)) for task in ("churn", "value")),
-        *(to_markdown(run_tables.all_metrics(report, task)) for task in ("churn", "value")),
-        to_markdown(run_tables.horizon_proof(report.horizon_evidence, currency=report.currency)),
-        to_markdown(run_tables.cross_validation(report)),
-        to_markdown(run_tables.candidates(report)),
+        *(to_markdown(evidence_tables.metrics(report, task)) for task in ("churn", "value")),
+        *(to_markdown(evidence_tables.all_metrics(report, task)) for task in ("churn", "value")),
+        to_markdown(
+            evidence_tables.horizon_proof(report.horizon_evidence, currency=report.currency)
+        ),
+        to_markdown(evidence_tables.cross_validation(report)),
+        to_markdown(evidence_tables.candidates(report)),
         "## Calibration",
-        to_markdown(run_tables.calibration(report)) or "No probability has met its outcome yet.",
+        to_markdown(evidence_tables.calibration(report))
+        or "No probability has met its outcome yet.",
         "## What moves the predictions",
         *(to_markdown(run_tables.importance(report, task)) for task in ("churn", "value")),
         "## Limits",

@@ -1,28 +1,17 @@
-"""The tables of a run: which columns each has, for the report, the model card, the dashboard and
-the terminal.
+"""The tables of what a run says: which columns each has, for the report, the model card, the
+dashboard and the terminal. How good that proved stands in `evidence_tables`.
 """
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 import polars as pl
 
-from holdfast.evaluation.evidence import INTERVAL
-from holdfast.report import chart_data, feature_effects, formatting, ranking_curves
+from holdfast.report import chart_data, feature_effects, formatting
 from holdfast.report.charts.cohorts import latest
 from holdfast.report.exports import riskiest_first
-from holdfast.report.interval_coverage import by_horizon, tenths
 from holdfast.report.report_data import Report
-from holdfast.report.table_columns import COLUMNS, Col
+from holdfast.report.table_columns import Col
 from holdfast.report.table_format import Table, make_table
-from holdfast.study import ALGORITHMS
-
-PROOFS = {"churn": ("roc_auc", "brier"), "value": ("wape", "spearman", "total_ratio")}
-
-COMPARED = {
-    "churn": ["roc_auc", "average_precision", "brier", "log_loss"],
-    "value": ["wape", "spearman", "total_ratio", "coverage_80", "coverage_95"],
-}
 
 
 def segments(report: Report) -> Table:
@@ -42,143 +31,6 @@ def recovery(plan: pl.DataFrame, *, currency: str) -> Table:
         f"segment customers cost recovery_rate break_even_rate invested recovered net {ranged} roi"
     )
     return make_table("Revenue recovery by segment", rows, names, currency=currency)
-
-
-def metrics(report: Report, task: str) -> Table:
-    """The champion beside the naive baseline at the last cutoff that has figures, with 95 %
-    intervals.
-    """
-    contests = ranking_curves.contests(report.evidence, ALGORITHMS).filter(task=task)
-    last = contests.filter(pl.col("cutoff_day") == pl.col("cutoff_day").max())
-    when = f" at the last cutoff, {last['cutoff'][0]}" if last.height < contests.height else ""
-    return _contests(report, last, f"{formatting.capital(task)}{when}")
-
-
-def all_metrics(report: Report, task: str) -> Table:
-    """The same at every cutoff; without rows where there is only one."""
-    contests = ranking_curves.contests(report.evidence, ALGORITHMS).filter(task=task)
-    several = contests if contests["cutoff_day"].n_unique() > 1 else contests.clear()
-    return _contests(report, several, f"{formatting.capital(task)}, every cutoff")
-
-
-def _contests(report: Report, contests: pl.DataFrame, what: str) -> Table:
-    better = {name: metric.better for name, metric in formatting.METRICS.items()}
-    names = contests["baseline"].unique(maintain_order=True).to_list()
-    naive = f" ({formatting.listing(list(map(formatting.baseline, names)))})" if names else ""
-    interval = "{baseline_value} ({baseline_low} to {baseline_high})"
-    model = Col("value", "Model", "metric", "{value} ({low} to {high})")
-    baseline = Col("baseline_value", f"Naive baseline{naive}", "metric", interval)
-    rows = contests.with_columns(
-        better=pl.col("metric").replace_strict(better, default="", return_dtype=pl.String)
-    )
-    caption, money = f"{what}: the model against the naive baseline", report.currency
-    return make_table(
-        caption, rows, "cutoff metric better", model, baseline, "wins", currency=money
-    )
-
-
-def every_cutoff(report: Report) -> Table:
-    """Each cutoff in a row: the model and, in brackets, the naive baseline; then how often the
-    intervals held.
-    """
-    contests = ranking_curves.contests(report.evidence, ALGORITHMS)
-    rows: dict[int, dict[str, Any]] = {day: {"cutoff_day": day} for day in contests["cutoff_day"]}
-    for row in contests.iter_rows(named=True):
-        name = f"{row['task']} {row['metric']}"
-        rows[row["cutoff_day"]] |= {name: row["value"], f"naive {name}": row["baseline_value"]}
-    held = report.evidence.filter(pl.col("cutoff_day").is_in(list(rows)), model=INTERVAL)
-    for day, metric, share in held.select("cutoff_day", "metric", "value").iter_rows():
-        rows[day][metric] = share
-    compared = set(contests.select("task", "metric").iter_rows())
-    shown = [(task, metric) for task, names in PROOFS.items() for metric in names]
-    columns = [_beside_naive(*pair) for pair in shown if pair in compared]
-    caption = "Every cutoff: the model and, in brackets, the naive baseline"
-    coverage = held["metric"].unique(maintain_order=True)
-    return make_table(
-        caption, [*rows.values()], "cutoff_day", *columns, *coverage, currency=report.currency
-    )
-
-
-def _beside_naive(task: str, metric: str) -> Col:
-    """A metric of the model with, in brackets, that of the naive baseline."""
-    name, described = f"{task} {metric}", formatting.METRICS[metric]
-    heading = f"{formatting.capital(task)}: {described.label}"
-    return Col(name, heading, described.unit, f"{{{name}}} ({{naive {name}}})")
-
-
-def audit_answers(suspicions: Iterable[Mapping[str, Any]]) -> Table:
-    """Every question of an audit with its answer, from the audit's plain values."""
-    rows = [
-        {
-            "question": row["question"],
-            "answer": [name.replace("-", " ") for name in row["found"]] or "nothing found",
-        }
-        for row in suspicions
-    ]
-    return make_table("What the audit asked", rows)
-
-
-def candidates(report: Report) -> Table:
-    """Every algorithm that was compared: the mean of each metric over the cutoffs."""
-    compared = report.evidence.filter(pl.col("model").is_in(ALGORITHMS))
-    means = compared.group_by("task", "metric", algorithm="model", maintain_order=True).agg(
-        mean=pl.col("value").mean()
-    )
-    names = "task algorithm metric mean:metric"
-    caption = "Algorithms compared, mean over the cutoffs"
-    return make_table(caption, means, names, currency=report.currency)
-
-
-def ranking(report: Report) -> Table:
-    """How well leavers are ranked, per cutoff and model."""
-    rows = ranking_curves.ranking(report.steps)
-    names = "cutoff_day model customers left area average_precision"
-    return make_table("Ranking of leavers", rows, names)
-
-
-def calibration(report: Report) -> Table:
-    """Predicted against actual churn, per bin of probability."""
-    bins = ranking_curves.reliability(report.predictions)
-    percent = pl.format("{}% to {}%", 10 * pl.col("bin"), 10 * pl.col("bin") + 10)
-    names = "probability customers predicted actual interval_95"
-    return make_table("Predicted and actual churn", bins.with_columns(probability=percent), names)
-
-
-def gains(report: Report) -> Table:
-    """What the customers ranked highest hold."""
-    curves = ranking_curves.gains(report.steps)
-    holds = {"churn": "leavers", "value": "revenue"}
-    rows = [
-        {"customers": f"top {share:.0%}"}
-        | {
-            f"{what}_{model}": value
-            for task, what in holds.items()
-            for model, value in zip(
-                ("model", "baseline"),
-                ranking_curves.capture_at(curves.filter(task=task), share),
-                strict=True,
-            )
-        }
-        for share in (0.05, 0.1, 0.2, 0.3, 0.5)
-    ]
-    tasks = curves["task"].unique(maintain_order=True)
-    columns = [f"{holds[task]}_model:percent {holds[task]}_baseline:percent" for task in tasks]
-    caption = "Share found in the customers ranked highest"
-    return make_table(caption, rows if columns else [], "customers", *columns)
-
-
-def revenue_by_tenth(predictions: pl.DataFrame, *, currency: str) -> Table:
-    """Predicted against actual revenue, and how often the 80 % interval held, by tenth of predicted
-    revenue.
-    """
-    rows = tenths(predictions)
-    caption = "Revenue per customer, by tenth of predicted revenue"
-    names = "tenth customers predicted:money actual:money baseline:money idle held_80 width_80"
-    if rows["cutoff_day"].n_unique() == 1:
-        caption = f"{caption}, {formatting.day(rows['cutoff_day'][0])}"
-    else:
-        names = f"cutoff_day {names}"
-    return make_table(caption, rows, names, currency=currency)
 
 
 def tiers(report: Report) -> Table:
@@ -261,41 +113,6 @@ def versions(report: Report) -> Table:
     return make_table("Versions", rows)
 
 
-def proof(summary: Mapping[str, Any], *, currency: str) -> Table:
-    """How good each model proved beside the naive baseline, in the figures that a manager needs."""
-    tasks = {task: summary.get(task) or {} for task in PROOFS}
-    rows = [
-        {
-            "task": formatting.capital(task),
-            "measure": f"{formatting.METRICS[metric].label}: {formatting.METRICS[metric].meaning}",
-            "metric": metric,
-            "model": tasks[task][metric],
-            "cross_validated": (tasks[task].get("cross_validated") or {}).get(metric),
-            "naive_baseline": (tasks[task].get("baseline") or {}).get(metric),
-            "better": formatting.METRICS[metric].better,
-        }
-        for task, metrics in PROOFS.items()
-        for metric in metrics
-        if tasks[task].get(metric) is not None
-    ]
-    was_folded = any(figures.get("cross_validated") for figures in tasks.values())
-    folded = "cross_validated:metric" if was_folded else ""
-    names = f"task measure model:metric {folded} naive_baseline:metric better"
-    return make_table("How good the predictions proved", rows, names, currency=currency)
-
-
-def cross_validation(report: Report) -> Table:
-    """The means over the folds of a snapshot, where there was a cross-validation."""
-    rows = [
-        {"task": task, "metric": metric, "mean": value}
-        for task in PROOFS
-        for metric, value in ((report.summary.get(task) or {}).get("cross_validated") or {}).items()
-        if isinstance(value, float)
-    ]
-    caption = "Cross-validation, mean over the folds"
-    return make_table(caption, rows, "task metric mean:metric", currency=report.currency)
-
-
 def revenue_bins(scores: pl.DataFrame, *, currency: str) -> Table:
     """Customers by what they are expected to bring."""
     bins = chart_data.revenue_bins(scores, n=12).filter(pl.col("customers") > 0)
@@ -310,26 +127,6 @@ def value_quartiles(scores: pl.DataFrame, *, currency: str) -> Table:
     names = "segment customers tenth_value quarter median three_quarters nine_tenths"
     renamed = rows.rename({"tenth": "tenth_value"})
     return make_table("Expected revenue by segment", renamed, names, currency=currency)
-
-
-def churn_by_cutoff(predictions: pl.DataFrame) -> Table:
-    """Predicted and actual churn of the past."""
-    rows = ranking_curves.churn_by_cutoff(predictions)
-    return make_table("Past cutoffs", rows, "cutoff_day customers predicted actual interval_95")
-
-
-def deciles(predictions: pl.DataFrame) -> Table:
-    """Ten groups, the riskiest first."""
-    rows = ranking_curves.deciles(predictions).rename({"decile": "tenth"})
-    names = "tenth customers predicted actual lift:score"
-    return make_table("Tenths of the customers, riskiest first", rows, names)
-
-
-def standings(compared: pl.DataFrame, *, currency: str) -> Table:
-    """Champion, candidates and baselines, from `ranking_curves.standings`."""
-    rows = compared.select("task", "metric", model="name", role="kind", mean="value")
-    names = "task metric model role mean:metric"
-    return make_table("Models compared, mean over the cutoffs", rows, names, currency=currency)
 
 
 def bands(scores: pl.DataFrame, *, currency: str) -> Table:
@@ -442,40 +239,3 @@ def audience(customers: pl.DataFrame, *, currency: str, at_most: int = 25) -> Ta
     caption = f"The first {shown.height} of {formatting.count(customers.height)}"
     names = "customer_id segment arm churn_probability expected_revenue at_stake"
     return make_table(caption, shown, names, currency=currency)
-
-
-def horizon_proof(
-    horizon_evidence: pl.DataFrame,
-    *,
-    currency: str,
-    metrics: str = "roc_auc brier wape total_ratio",
-) -> Table:
-    """Every horizon at every cutoff whose window has ended: the model and, in brackets, the naive
-    baseline.
-    """
-    caption = "Every horizon: the model and, in brackets, the naive baseline"
-    names = f"horizon_days cutoff_day {metrics} coverage_80 coverage_95"
-    return make_table(caption, by_horizon(horizon_evidence), names, currency=currency)
-
-
-def model_comparisons(evidence: pl.DataFrame, *, currency: str) -> list[Table]:
-    """A table for each task and cutoff: every model that was measured, with half the width of the
-    95 % interval of each metric.
-    """
-    half = (pl.col("high") - pl.col("low")) / 2
-    groups = evidence.with_columns(half=half).group_by("task", "cutoff_day", maintain_order=True)
-    return [_measured_models(str(task), day, rows, currency) for (task, day), rows in groups]
-
-
-def _measured_models(task: str, day: Any, rows: pl.DataFrame, currency: str) -> Table:
-    models: dict[str, dict[str, Any]] = {}
-    for row in rows.iter_rows(named=True):
-        figures = models.setdefault(row["model"], {"model": row["model"]})
-        figures |= {row["metric"]: row["value"], f"{row['metric']}_half": row["half"]}
-    shown = [name for name in COMPARED[task] if name in rows["metric"]]
-    columns = [
-        Col(name, COLUMNS[name].heading, COLUMNS[name].kind, f"{{{name}}} ±{{{name}_half}}")
-        for name in shown
-    ]
-    caption = f"{formatting.capital(task)}, {formatting.day(day)}"
-    return make_table(caption, [*models.values()], "model", *columns, currency=currency)

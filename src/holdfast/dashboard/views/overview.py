@@ -11,7 +11,7 @@ from holdfast.dashboard.components import Page, box, bullets, cards, figure, pla
 from holdfast.dashboard.components import prepare as prepare_figure
 from holdfast.dashboard.run_view import RunView
 from holdfast.evaluation.totals import range_of
-from holdfast.report import charts, formatting, run_tables
+from holdfast.report import charts, evidence_tables, formatting, run_tables
 from holdfast.report.render import Chart
 from holdfast.report.summary import lead, top_reasons
 from holdfast.report.table_format import Table
@@ -52,7 +52,7 @@ def _figures(run: RunView) -> dict[str, tuple[Callable[[], Chart], Callable[[], 
     scores, predictions, money = run.scores, run.table("predictions"), {"currency": run.currency}
     cutoffs = (
         partial(charts.churn_at_cutoffs, predictions),
-        partial(run_tables.churn_by_cutoff, predictions),
+        partial(evidence_tables.churn_by_cutoff, predictions),
     )
     if not run.report.knows_value:
         return {"cutoffs": cutoffs}

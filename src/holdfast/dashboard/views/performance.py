@@ -7,7 +7,7 @@ import streamlit as st
 
 from holdfast.dashboard.components import Page, box, explain, figure, plain, write_table
 from holdfast.dashboard.run_view import RunView
-from holdfast.report import charts, formatting, ranking_curves, run_tables
+from holdfast.report import charts, evidence_tables, formatting, ranking_curves, run_tables
 from holdfast.report.summary import proof_sentence
 
 
@@ -23,27 +23,30 @@ def _tasks(run: RunView) -> tuple[str, ...]:
 
 def _churn(run: RunView) -> None:
     report, predictions = run.report, run.report.predictions
-    box(run.keep("churn metrics", lambda: run_tables.metrics(report, "churn")))
-    figure(run, "roc", lambda: charts.roc_pr(report.steps), lambda: run_tables.ranking(report))
+    box(run.keep("churn metrics", lambda: evidence_tables.metrics(report, "churn")))
+    figure(run, "roc", lambda: charts.roc_pr(report.steps), lambda: evidence_tables.ranking(report))
     figure(
         run,
         "calibration",
         lambda: charts.calibration(predictions),
-        lambda: run_tables.calibration(report),
+        lambda: evidence_tables.calibration(report),
     )
     left, right = st.columns(2)
     with left:
         figure(
-            run, "lift", lambda: charts.lift_curve(report.steps), lambda: run_tables.gains(report)
+            run,
+            "lift",
+            lambda: charts.lift_curve(report.steps),
+            lambda: evidence_tables.gains(report),
         )
     with right:
         figure(
             run,
             "deciles",
             lambda: charts.decile_chart(predictions),
-            lambda: run_tables.deciles(predictions),
+            lambda: evidence_tables.deciles(predictions),
         )
-    cutoffs = partial(run_tables.churn_by_cutoff, predictions)
+    cutoffs = partial(evidence_tables.churn_by_cutoff, predictions)
     figure(run, "cutoffs", lambda: charts.churn_at_cutoffs(predictions), cutoffs)
 
 
@@ -54,7 +57,7 @@ def _value(run: RunView) -> None:
             "This run has no value model.", "Set snapshot.labels.value in the study and run again."
         )
         return
-    metrics = run.keep("value metrics", lambda: run_tables.metrics(report, "value"))
+    metrics = run.keep("value metrics", lambda: evidence_tables.metrics(report, "value"))
     if not metrics.rows:
         why = (
             "No past cutoff has a complete window of outcomes after it: use a longer log or a "
@@ -63,25 +66,25 @@ def _value(run: RunView) -> None:
         explain("Nothing proves the value predictions.", why)
         return
     box(metrics)
-    figure(run, "gains", lambda: charts.gains(report.steps), lambda: run_tables.gains(report))
-    table = partial(run_tables.revenue_by_tenth, predictions, **money)
+    figure(run, "gains", lambda: charts.gains(report.steps), lambda: evidence_tables.gains(report))
+    table = partial(evidence_tables.revenue_by_tenth, predictions, **money)
     figure(run, "promises", lambda: charts.promises(predictions, **money), table)
 
 
 def _compare(run: RunView) -> None:
     report, evidence, horizons = run.report, run.table("evidence"), run.report.horizon_evidence
     figure(run, "backtest", lambda: charts.backtest(evidence))
-    box(run.keep("backtested", lambda: run_tables.every_cutoff(report)))
+    box(run.keep("backtested", lambda: evidence_tables.every_cutoff(report)))
     if horizons.height:
-        table = partial(run_tables.horizon_proof, horizons, currency=run.currency)
+        table = partial(evidence_tables.horizon_proof, horizons, currency=run.currency)
         box(run.keep("horizons proved", table))
     for task in _tasks(run):
         with st.expander(f"Every metric of {task} at every cutoff", icon=":material/table_rows:"):
             write_table(
-                run.keep(("every metric", task), partial(run_tables.all_metrics, report, task))
+                run.keep(("every metric", task), partial(evidence_tables.all_metrics, report, task))
             )
     compared = ranking_curves.standings(evidence)
-    table = partial(run_tables.standings, compared, currency=run.currency)
+    table = partial(evidence_tables.standings, compared, currency=run.currency)
     figure(run, "candidates", lambda: charts.candidates(evidence), table)
     if "candidate" not in compared["kind"]:
         why = (
@@ -90,7 +93,7 @@ def _compare(run: RunView) -> None:
         )
         explain("No other algorithm was tried in this run.", why, "holdfast compare")
     if run.is_snapshot:
-        box(run_tables.cross_validation(report))
+        box(evidence_tables.cross_validation(report))
 
 
 def _reasons(run: RunView) -> None:
