@@ -98,6 +98,12 @@ def test_on_a_narrow_terminal_figures_and_days_stay_whole() -> None:
     assert "11 Jan 1970" in text
 
 
+def test_on_a_narrow_terminal_what_names_the_row_stays_whole() -> None:
+    rows = [{"key": "transactions.columns.customer_id", "value": "id", "because": "a reason " * 9}]
+    lines = on_a_terminal(make_table("", rows))
+    assert any(line.startswith("transactions.columns.customer_id ") for line in lines)
+
+
 def test_without_rows_nothing_is_shown() -> None:
     table = make_table("Nothing", [], "customer_id")
     assert (to_html(table), to_markdown(table)) == ("", "")

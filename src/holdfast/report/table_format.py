@@ -36,6 +36,8 @@ NUMBERS: Mapping[str, Callable[[Any], str]] = {
 _WRITE = {**WORDS, **NUMBERS}
 SHORT, LONG = 20, 40
 """Characters of a cell that stays on one line; of one that needs room."""
+_LONGEST_NAME = 32
+"""Characters of a row's name that stays on one line of a terminal."""
 _MANY = 6
 """More columns than these stand close together on a terminal."""
 # What HTML cannot hold, and what browsers drop or act on silently.
@@ -199,7 +201,8 @@ def to_rich(table: Table) -> "RichTable":
     )
     for place, (col, is_number) in enumerate(zip(table.columns, table.is_number, strict=True)):
         longest = max((len(row[place]) for row in table.cells), default=0)
-        is_short = is_number or longest <= SHORT
+        # The first column names the row: a key broken in two cannot be copied.
+        is_short = is_number or longest <= (_LONGEST_NAME if place == 0 else SHORT)
         lines = wrap(col.heading, max(longest, 9 if is_wide else 14), break_long_words=False)
         laid.add_column(
             "\n".join(lines) if is_short else col.heading,
