@@ -1,45 +1,17 @@
-"""The contract as a file: ODCS comes back as it went."""
+"""The contract as a file of ODCS: what is read of it."""
 
 from typing import Any
 
 import pytest
-import yaml
 
 from holdfast.errors import StudyError
-from holdfast.ingest.data_contract import (
-    ColumnRule,
-    DataContract,
-    InputContract,
-    Limit,
-    contract_of,
-)
-from holdfast.ingest.odcs import from_odcs, to_odcs
-from holdfast.study import Study
+from holdfast.ingest.data_contract import ColumnRule, Limit
+from holdfast.ingest.odcs import from_odcs
 
-STUDY = Study.from_dict(
-    {
-        "study": {"name": "shop", "currency": "GBP", "time_zone": "Europe/London"},
-        "transactions": {
-            "path": "orders.csv",
-            "columns": {
-                "customer_id": "who",
-                "occurred_at": "at",
-                "quantity": "n",
-                "unit_price": "price",
-            },
-        },
-        "customers": {
-            "path": "c.csv",
-            "columns": {"customer_id": "id", "known_from": "since"},
-            "attributes": ["town"],
-        },
-    }
-)
 TIGHT = ColumnRule(
     name="n",
     kind="integer",
     role="quantity",
-    unit="units",
     required=True,
     options={"minimum": -10, "exclusiveMaximum": 1000},
     limits=(
@@ -48,20 +20,29 @@ TIGHT = ColumnRule(
 )
 
 
-def test_a_study_takes_its_times_and_amounts_for_granted() -> None:
-    given = contract_of(STUDY, {"transactions": {"note": "string"}}).inputs
-    by_name = {rule.name: rule for rule in given["transactions"].columns}
-    assert {name for name, rule in by_name.items() if rule.required} == {"at", "n", "price"}
-    assert by_name["price"].unit == "GBP, 2 decimals"
-    assert by_name["note"].role is None
-    assert given["customers"].columns[0].refers_to == "transactions.who"
-    assert given["transactions"].fresh_days == 30
-
-
-def test_odcs_comes_back_as_it_went() -> None:
-    inputs = {"transactions": InputContract(name="transactions", columns=(TIGHT,), fresh_days=7)}
-    raw = yaml.safe_load(yaml.safe_dump(to_odcs(DataContract(name="c", inputs=inputs))))
-    assert raw["apiVersion"] == "v3.1.0"
+def test_what_a_column_promises_is_read() -> None:
+    quantity = {
+        "name": "n",
+        "logicalType": "integer",
+        "required": True,
+        "logicalTypeOptions": {"minimum": -10, "exclusiveMaximum": 1000},
+        "quality": [{"metric": "nullValues", "mustBeLessOrEqualTo": 1, "unit": "percent"}],
+        "customProperties": [{"property": "holdfastRole", "value": "quantity"}],
+    }
+    raw: dict[str, Any] = {
+        "apiVersion": "v3.1.0",
+        "kind": "DataContract",
+        "schema": [
+            {
+                "name": "transactions",
+                "properties": [quantity],
+                "quality": [{"metric": "rowCount", "mustBeGreaterThan": 0}],
+            }
+        ],
+        "slaProperties": [
+            {"property": "latency", "value": 7, "unit": "d", "element": "transactions.at"}
+        ],
+    }
     back = from_odcs(raw, where="c.yaml").inputs["transactions"]
     assert back.columns == (TIGHT,)
     assert back.fresh_days == 7

@@ -17,7 +17,6 @@ from holdfast.ingest.data_contract import (
     InputContract,
     Kind,
     reason,
-    reasons_of,
 )
 from holdfast.ingest.odcs import from_odcs
 from holdfast.ingest.sources import OpenSource
@@ -161,9 +160,8 @@ def _violation_conditions(
     if rule.options.get("pattern") is not None:
         texts["does not match"] = f"NOT regexp_matches({text}, {_pattern_sql(rule)})"
     if rule.one_of:
-        words = sql.literals(rule.one_of)
-        texts[f"is not one of {len(rule.one_of)} words"] = f"{text} NOT IN {words}"
-    if rule.refers_to and rule.is_enforced:
+        texts[rule.is_not_listed] = f"{text} NOT IN {sql.literals(rule.one_of)}"
+    if rule.refers_to:
         texts[f"is not in {rule.refers_to}"] = _unknown_sql(rule, text, study, warehouse)
     typed = {f"is no {rule.kind}": f"NOT {blank} AND {value} IS NULL"}
     return {
@@ -260,7 +258,7 @@ def _broken_limits(source: ValidatedSource, promised: InputContract) -> Iterator
         for limit in promised.limits
     ]
     counted += [
-        (f"{source.name}.{rule.name}", limit, _count(source, reasons_of(rule, limit.metric)))
+        (f"{source.name}.{rule.name}", limit, _count(source, rule.reasons(limit.metric)))
         for rule in promised.columns
         for limit in rule.limits
     ]

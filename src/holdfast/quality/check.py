@@ -2,7 +2,7 @@
 reader would see.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,12 +10,12 @@ from typing import Any
 
 from holdfast.findings import Finding, sort_findings
 from holdfast.ingest.contract import Violation, kinds_of, named_contract, violations
-from holdfast.ingest.data_contract import DataContract, Kind, contract_of
 from holdfast.ingest.read import OrderLog, Snapshot, read_sources
 from holdfast.ingest.study_data import StudyData
 from holdfast.ingest.validation import Rows
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Listener, Silence, Steps
+from holdfast.quality.contract_draft import draft_contract
 from holdfast.quality.data_report import CHECK_TOPICS, describe_log, describe_snapshot, find_in_log
 from holdfast.quality.rules import find_rules_not_run
 from holdfast.quality.sufficiency import Sufficiency, as_of_day, check_log, check_snapshot
@@ -39,8 +39,7 @@ class Check:
     failures
         Limits that are exceeded, in words; `passed` is whether there are none.
     contract
-        What the study takes for granted, in the terms of a contract; the file it names has the last
-        word.
+        What the study takes for granted, as ODCS; the file it names has the last word.
     findings
         Of every topic, the gravest first.
     """
@@ -54,7 +53,7 @@ class Check:
     violations: tuple[Violation, ...]
     failures: tuple[str, ...]
     findings: tuple[Finding, ...]
-    contract: DataContract = field(repr=False)
+    contract: Mapping[str, Any] = field(repr=False)
 
     @property
     def passed(self) -> bool:
@@ -130,7 +129,6 @@ def _check(
     findings: tuple[Finding, ...] = (),
     failures: tuple[str, ...] = (),
 ) -> Check:
-    kinds: dict[str, dict[str, Kind]] = {each.name: kinds_of(each.fields) for each in data.sources}
     odd = [finding for topic in topics for finding in topic.findings]
     return Check(
         study=study.name,
@@ -144,7 +142,7 @@ def _check(
         findings=sort_findings(
             [*data.findings, *gate.findings, *findings, *odd, *find_rules_not_run(study)]
         ),
-        contract=contract_of(study, kinds),
+        contract=draft_contract(study, {each.name: kinds_of(each.fields) for each in data.sources}),
     )
 
 

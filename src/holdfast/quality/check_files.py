@@ -1,12 +1,12 @@
 """Papers of a check: the data contract as files, and the data report as a page."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from holdfast.errors import InputError
-from holdfast.ingest.data_contract import DataContract
-from holdfast.ingest.odcs import to_odcs
 from holdfast.quality.check import Check
 
 ODCS_FILE = "contract.odcs.yaml"
@@ -17,7 +17,7 @@ _HEAD = """\
 """
 
 
-def write_contract(contract: DataContract, folder: Path) -> Path:
+def write_contract(contract: Mapping[str, Any], folder: Path) -> Path:
     """Write the contract.
 
     Raises
@@ -28,7 +28,7 @@ def write_contract(contract: DataContract, folder: Path) -> Path:
     path = folder / ODCS_FILE
     if path.exists():
         raise InputError(f"there is a {path} already", fix="move it away, or name another folder")
-    odcs = yaml.safe_dump(to_odcs(contract), sort_keys=False, allow_unicode=True, width=110)
+    odcs = yaml.safe_dump(dict(contract), sort_keys=False, allow_unicode=True, width=110)
     return _write(path, _HEAD + odcs)
 
 
