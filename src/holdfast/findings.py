@@ -1,26 +1,25 @@
 """A finding: something about the data, the study or the models that the reader must know before
 trusting a figure.
+
+What is found in data is worded in findings.toml; where it is looked for says only what was seen.
 """
 
+import tomllib
 from collections.abc import Collection, Iterable
 from dataclasses import KW_ONLY, asdict, dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 Severity = Literal["fatal", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 """The gravest first."""
 
-FATAL = (
-    "circular-label", "customers-in-both-parts", "dated-after-the-cutoff", "encoded-outcome",
-    "few-churned", "few-kept", "history-changes", "immature-labels", "no-gap",
-    "resampled-before-the-split", "rows-in-both-parts",
-)  # fmt: skip
-"""Names of the findings that can be fatal: what a study may acknowledge."""
-
 
 @dataclass(frozen=True)
 class Finding:
-    """One finding; `Finding.fatal`, `.warning` and `.note` make one of that severity.
+    """One finding: `Finding.of` takes its words from findings.toml, `Finding.warning` and
+    `Finding.note` are given them.
 
     Attributes
     ----------
@@ -40,9 +39,23 @@ class Finding:
     fix: str
 
     @classmethod
-    def fatal(cls, name: str, *, evidence: str, meaning: str, fix: str) -> "Finding":
-        """Make a finding that refuses a run until its name is acknowledged."""
-        return cls(name, "fatal", evidence=evidence, meaning=meaning, fix=fix)
+    def of(
+        cls, key: str, evidence: str, severity: Severity | None = None, /, **values: object
+    ) -> "Finding":
+        """Take the words of findings.toml under `key`, filled in with `values`; a milder case of
+        it names its severity.
+
+        >>> Finding.of("quarantined-{name}", "2 of 9 rows", name="events").name
+        'quarantined-events'
+        """
+        words = _words()[key]
+        return cls(
+            words.get("name", key).format(**values),
+            severity or words["severity"],
+            evidence=evidence,
+            meaning=words["meaning"].format(**values),
+            fix=words["fix"].format(**values),
+        )
 
     @classmethod
     def warning(cls, name: str, *, evidence: str, meaning: str, fix: str) -> "Finding":
@@ -65,6 +78,18 @@ class Finding:
     def as_dict(self) -> dict[str, str]:
         """The finding as plain values."""
         return asdict(self)
+
+
+@cache
+def _words() -> dict[str, Any]:
+    path = Path(__file__).with_name("findings.toml")
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def fatal_names() -> list[str]:
+    """Names of the findings that can be fatal: what a study may acknowledge."""
+    fatal = (key for key, words in _words().items() if words["severity"] == "fatal")
+    return sorted({_words()[key].get("name", key) for key in fatal})
 
 
 def sort_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:

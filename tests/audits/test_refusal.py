@@ -3,6 +3,7 @@
 import ast
 import io
 import json
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from holdfast.audits.audit import audit
 from holdfast.cli.main import app
 from holdfast.cli.run import print_summary
 from holdfast.errors import DataError, NotEnoughData, NotHonest, StudyError
-from holdfast.findings import FATAL
+from holdfast.findings import fatal_names
 from holdfast.ingest.snapshot import read_snapshot
 from holdfast.io.warehouse import Warehouse
 from holdfast.runs.run import run
@@ -70,16 +71,21 @@ def test_a_name_that_no_fatal_finding_has_cannot_be_acknowledged(
     assert refused.value.exit_code == 2
 
 
-def test_every_finding_that_can_be_fatal_can_be_acknowledged() -> None:
-    found = set()
-    for path in Path(holdfast.__file__).parent.rglob("*.py"):
+def test_every_finding_has_its_words_and_what_can_be_fatal_can_be_acknowledged() -> None:
+    package = Path(holdfast.__file__).parent
+    words = tomllib.loads((package / "findings.toml").read_text(encoding="utf-8"))
+    keys = set()
+    for path in package.rglob("*.py"):
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(call, ast.Call) and ast.unparse(call).startswith("Finding"):
-                severity = ast.unparse(call.args[1]) if call.args[1:] else ast.unparse(call.func)
-                if severity == "Finding.fatal" or "'fatal'" in severity:
-                    found.add(ast.literal_eval(call.args[0]))
-    # Whoever has nobody who left, or nobody who stayed, is told so by a count.
-    assert found | {"few-churned", "few-kept"} == set(FATAL)
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == "Finding.of":
+                chosen = ast.walk(call.args[0])
+                constants = {node.value for node in chosen if isinstance(node, ast.Constant)}
+                keys |= {each for each in constants if str(each) in words}
+    # Named by a count of the gate, or by the kind of customer.
+    rest = {key for key in words if key.startswith(("few-", "wholesale", "robot"))}
+    assert keys | rest | {"short-log", "stale-log", "no-rhythm"} == set(words)
+    fatal = {words[key].get("name", key) for key in words if words[key]["severity"] == "fatal"}
+    assert fatal == set(fatal_names())
 
 
 def test_what_is_acknowledged_runs_and_stands_first_in_the_report(tmp_path: Path) -> None:

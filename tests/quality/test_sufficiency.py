@@ -1,13 +1,16 @@
 """The sufficiency gate: each count at its edge, and what is withheld below it."""
 
 import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-import narwhals as nw
 import polars as pl
 import pytest
 
 from holdfast.errors import NotEnoughData
-from holdfast.quality.sufficiency import Needs, Sufficiency, check_activity
+from holdfast.io.warehouse import Warehouse
+from holdfast.quality.sufficiency import Sufficiency, check_log
+from holdfast.study import Study
 from holdfast.tables import ACTIVITY
 
 END_DAY = 400
@@ -34,14 +37,25 @@ def log(*, loyal: int = 100, gone: int = 100, once: int = 300) -> pl.DataFrame:
     return pl.concat(kinds)
 
 
-def asked(frame: pl.DataFrame, *, horizon_days: int = 90, **needs: int) -> Sufficiency:
-    return check_activity(
-        nw.from_native(frame).lazy(),
-        end_day=END_DAY,
-        horizon_days=horizon_days,
-        eligible_days=365,
-        needs=Needs(**needs),
+def asked(
+    frame: pl.DataFrame,
+    *,
+    horizon_days: int = 90,
+    end_day: int = END_DAY,
+    eligible: str = "bought in the last 365 days",
+    **needs: int,
+) -> Sufficiency:
+    study = Study.from_dict(
+        {
+            "study": {"name": "t"},
+            "transactions": {"path": "o", "columns": {"customer_id": "c", "occurred_at": "t"}},
+            "churn": {"horizon_days": horizon_days, "eligible": eligible},
+            "check": {"needs": needs},
+        }
     )
+    with TemporaryDirectory() as scratch, Warehouse(Path(scratch)) as warehouse:
+        warehouse.con.register("activity", frame)
+        return check_log(study, warehouse, end_day=end_day)
 
 
 def test_a_log_that_is_just_enough_passes_without_a_word() -> None:
@@ -138,13 +152,9 @@ def test_only_eligible_customers_have_an_outcome() -> None:
     # Who left more than a year before the cutoff is no longer scored, and so has no label.
     old = log(gone=0, once=400).with_columns(day=pl.col("day") + 1_000)
     frame = pl.concat([old, purchases([0], n=150, name="long gone")])
-    found = check_activity(
-        nw.from_native(frame).lazy(), end_day=1_400, horizon_days=90, eligible_days=365
-    )
+    found = asked(frame, end_day=1_400)
     assert next(count for count in found.counts if count.name == "few-churned").actual == 0
-    everyone = check_activity(
-        nw.from_native(frame).lazy(), end_day=1_400, horizon_days=90, eligible_days=None
-    )
+    everyone = asked(frame, end_day=1_400, eligible="ever bought")
     assert next(count for count in everyone.counts if count.name == "few-churned").actual == 150
 
 

@@ -99,16 +99,13 @@ def find_figures_at_their_ceiling(proof: Proof) -> Iterator[Finding]:
         return
     f1 = f", F1 {figures['f1']:.3f}" if "f1" in figures else ""
     is_above = auc > ceiling.auc or figures.get("f1", 0.0) > ceiling.f1
-    yield Finding.warning(
+    yield Finding.of(
         "at-the-ceiling",
-        evidence=f"all {ceiling.churned:,} who left are among the {ceiling.inside:,} customers "
-        f"with {ceiling.group}, and inside nothing tells who (ROC-AUC {ceiling.inside_auc:.3f}); "
-        f"so the ceiling is ROC-AUC {ceiling.auc:.3f} and F1 {ceiling.f1:.3f}, and the test has "
+        f"all {ceiling.churned:,} who left are among the {ceiling.inside:,} customers with "
+        f"{ceiling.group}, and inside nothing tells who (ROC-AUC {ceiling.inside_auc:.3f}); so "
+        f"the ceiling is ROC-AUC {ceiling.auc:.3f} and F1 {ceiling.f1:.3f}, and the test has "
         f"ROC-AUC {auc:.4f}{f1}",
-        meaning="The figures say that the group was found, not that anybody's leaving is foreseen"
-        + ("; what lies above the ceiling is the luck of the split." if is_above else "."),
-        fix="Report what is predicted inside the group; ask how the group and the outcome came "
-        "about.",
+        luck="; what lies above the ceiling is the luck of the split." if is_above else ".",
     )
 
 
@@ -123,12 +120,8 @@ def _too_good(proof: Proof) -> Iterator[Finding]:
         if proof.figures.get(task, {}).get(metric, 0.0) >= limit
     ]
     if figures:
-        yield Finding.warning(
-            "too-good",
-            evidence="; ".join(figures) + " on customers that the model has not seen",
-            meaning="What customers do is never known so well beforehand. Some column holds the "
-            "outcome.",
-            fix="Look at the strongest reasons: hide the columns that are known only afterwards.",
+        yield Finding.of(
+            "too-good", "; ".join(figures) + " on customers that the model has not seen"
         )
 
 

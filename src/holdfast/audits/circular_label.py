@@ -32,14 +32,10 @@ def find_circular_label(table: Table) -> Iterator[Finding]:
         for name in rule.columns
         if name not in table.hidden.get(task, ())
     }
-    yield Finding.fatal(
+    yield Finding.of(
         "circular-label",
-        evidence="; ".join(f"the {task} label {rule.sentence}" for task, rule in rules.items()),
-        meaning="What is computed from the same row is no outcome, so nothing here predicts the "
-        "future: the figures say how well the other columns guess the formula."
-        + (f" A model even sees {', '.join(sorted(seen))}." if seen else ""),
-        fix="Give an order log, whose outcomes come after the features; or, if the column only "
-        "says once more what the label says, list it in hidden_from_churn and hidden_from_value.",
+        "; ".join(f"the {task} label {rule.sentence}" for task, rule in rules.items()),
+        seen=f" A model even sees {', '.join(sorted(seen))}." if seen else "",
     )
 
 

@@ -39,14 +39,11 @@ def find_drift(table: Table) -> Iterator[Finding]:
     alone = {name: halves.auc(values[:, None]) for name, values in matrix.items()}
     strongest = sorted(alone, key=lambda name: -alone[name])[:3]
     by = ", ".join(f"{name} ({alone[name]:.3f}, {_means(name, table)})" for name in strongest)
-    yield Finding.warning(
+    yield Finding.of(
         "test-is-unlike-learning",
-        evidence="boosted trees tell test rows from learning rows with ROC-AUC "
-        f"{together:.3f}; most by {by}",
-        meaning="The test asks about other customers, or in another unit, than was learnt: its "
-        "figures say little about either.",
-        fix=f"Compare {join_names(strongest)} in both parts: a changed unit, a changed export, or "
-        "another kind of customer?",
+        f"boosted trees tell test rows from learning rows with ROC-AUC {together:.3f}; most by "
+        f"{by}",
+        columns=join_names(strongest),
     )
 
 
@@ -76,14 +73,7 @@ def find_sudden_change(log: Log) -> Iterator[Finding]:
     months = [month for month in parts if month.height >= _LEAST_PURCHASES]
     changes = [_largest_jump(name, months) for name in measures if len(months) >= _LEAST_MONTHS]
     if any(changes):
-        yield Finding.warning(
-            "sudden-change",
-            evidence="; ".join(change for change in changes if change),
-            meaning="What was learnt before the change and what is predicted after it are not the "
-            "same thing: a changed unit, a new till, a part of the shop that is missing.",
-            fix="Find out what happened at that time; correct the log, or begin it after the "
-            "change.",
-        )
+        yield Finding.of("sudden-change", "; ".join(change for change in changes if change))
 
 
 def _largest_jump(name: str, months: Sequence[pl.DataFrame]) -> str | None:

@@ -39,14 +39,11 @@ def find_joint_leak(table: Table) -> Iterator[Finding]:
     if together >= TOGETHER:
         strongest = sorted(aucs, key=lambda name: -aucs[name])[:3]
         alone = ", ".join(f"{name} {aucs[name]:.3f}" for name in strongest)
-        yield Finding.warning(
+        yield Finding.of(
             "telling-together",
-            evidence=f"boosted trees on the columns together have ROC-AUC {together:.4f} among "
-            f"customers they have not seen, though none alone comes near (the strongest: {alone})",
-            meaning="Together the columns hold the outcome: one of them was changed when the "
-            "customer left.",
-            fix=f"Ask when each is written, first {join_names(strongest)}; hide what is known only "
-            "afterwards.",
+            f"boosted trees on the columns together have ROC-AUC {together:.4f} among customers "
+            f"they have not seen, though none alone comes near (the strongest: {alone})",
+            columns=join_names(strongest),
         )
 
 
@@ -75,14 +72,11 @@ def find_outshining_column(
     others = table.boosted_auc([name for name in table.seen if name != best])
     if auc >= others + _LEAD:
         low, high = np.nanquantile(table.encoded[best], [0, 1])
-        yield Finding.warning(
+        yield Finding.of(
             "outshining-column",
-            evidence=f"{best} alone has ROC-AUC {auc:.3f}, all other columns together "
-            f"{others:.3f} (it lies between {low:.3g} and {high:.3g})",
-            meaning="A column that tells more than everything else is often a score of another "
-            "model, learnt from this very outcome, or a count that runs on after the cutoff.",
-            fix=f"Find out how {best} is made; hide it unless it was computed before the cutoff, "
-            "without the outcome.",
+            f"{best} alone has ROC-AUC {auc:.3f}, all other columns together {others:.3f} (it "
+            f"lies between {low:.3g} and {high:.3g})",
+            best=best,
         )
 
 
@@ -121,14 +115,10 @@ def find_lifting_column(table: Table, *, among: Collection[str]) -> Iterator[Fin
     aucs = {name: table.boosted_auc([*others, name]) for name in table.seen if name in among}
     lifting = [f"with {name} {auc:.3f}" for name, auc in aucs.items() if auc >= without + _LIFT]
     if lifting:
-        yield Finding.warning(
+        yield Finding.of(
             "lifting-column",
-            evidence=f"everything that customers did before the cutoff has ROC-AUC {without:.3f}, "
+            f"everything that customers did before the cutoff has ROC-AUC {without:.3f}, "
             f"{', '.join(lifting)}",
-            meaning="Nothing that was known before tells so much that purchases do not: the column "
-            "was brought up to date after the cutoff.",
-            fix="Give the day from which each value was known (customers.columns.known_from), or "
-            "leave the column out.",
         )
 
 

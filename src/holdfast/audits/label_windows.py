@@ -23,15 +23,12 @@ def find_missing_gap(table: Table) -> Iterator[Finding]:
     reaching = ~table.test & (cutoff + table.horizon_days > first_test)
     if reaching.any():
         last = int(cutoff[reaching].max())
-        yield Finding.fatal(
+        yield Finding.of(
             "no-gap",
-            evidence=f"{reaching.sum():,} of {(~table.test).sum():,} rows that are learnt from "
-            f"have outcomes that end after the first test cutoff {date_of(first_test)}: those of "
+            f"{reaching.sum():,} of {(~table.test).sum():,} rows that are learnt from have "
+            f"outcomes that end after the first test cutoff {date_of(first_test)}: those of "
             f"cutoff {date_of(last)} run {last + table.horizon_days - first_test} days into it",
-            meaning="The days that the test predicts are in the outcomes that the model learnt: it "
-            "was told part of the answer, and on the day of the test nobody would know them.",
-            fix=f"Learn only from cutoffs {table.horizon_days} days before the first test cutoff, "
-            "or earlier.",
+            horizon_days=table.horizon_days,
         )
 
 
@@ -45,15 +42,12 @@ def find_immature_labels(table: Table) -> Iterator[Finding]:
     if is_open.any():
         left = f"{table.left[is_open].mean():.1%} of them count as churned"
         rest = "" if is_open.all() else f", of the others {table.left[~is_open].mean():.1%}"
-        yield Finding.fatal(
+        yield Finding.of(
             "immature-labels",
-            evidence=f"{is_open.sum():,} of {len(ends):,} rows have an outcome that ends after "
+            f"{is_open.sum():,} of {len(ends):,} rows have an outcome that ends after "
             f"{date_of(table.as_of_day)}, the day the table was taken, up to "
             f"{int(np.max(ends)) - table.as_of_day - 1} days later; {left}{rest}",
-            meaning="Who has not come back yet counts as gone, though the time to come back is not "
-            "over.",
-            fix=f"Use cutoffs up to {date_of(table.as_of_day + 1 - table.horizon_days)}, or a "
-            "shorter horizon.",
+            latest=date_of(table.as_of_day + 1 - table.horizon_days),
         )
 
 

@@ -26,13 +26,7 @@ def find_late_change(table: Table) -> Iterator[Finding]:
     compared = (_compare(name, rule, table) for name, rule in table.formulas.items())
     changed = [sentence for sentence in compared if sentence]
     if changed:
-        yield Finding.warning(
-            "changed-afterwards",
-            evidence="; ".join(changed[:3]),
-            meaning="The column was changed when the customer left, so it holds the outcome. "
-            "Nobody has that value on the day of a prediction.",
-            fix="Give the column as it stood before the outcome, or hide it.",
-        )
+        yield Finding.of("changed-afterwards", "; ".join(changed[:3]))
 
 
 def _compare(name: str, rule: Formula, table: Table) -> str | None:
@@ -60,13 +54,7 @@ def find_redundant_columns(table: Table) -> Iterator[Finding]:
         if rule.r2 >= _SAME:
             rules.setdefault(frozenset((name, *rule.columns)), f"{name} {rule.sentence}")
     if rules:
-        yield Finding.note(
-            "redundant-columns",
-            evidence="; ".join(list(rules.values())[:5]),
-            meaning="They say the same twice. Predictions are as good, but reasons divide between "
-            "the columns.",
-            fix="Nothing needs to be done; hide one of them for clearer reasons.",
-        )
+        yield Finding.of("redundant-columns", "; ".join(list(rules.values())[:5]))
 
 
 AUDITS = (

@@ -34,13 +34,7 @@ def find_late_date(table: Table) -> Iterator[Finding]:
     days = (_late_days(name, first_unseen, table) for name in table.days if name in table.seen)
     late = [sentence for sentence in days if sentence]
     if late:
-        yield Finding.fatal(
-            "dated-after-the-cutoff",
-            evidence="; ".join(late),
-            meaning=f"A date on or after {bound} was not known on that day: with it the model sees "
-            "part of the outcome. The day of the cutoff belongs to the outcome.",
-            fix="Build every column from the days before the cutoff alone, or hide the column.",
-        )
+        yield Finding.of("dated-after-the-cutoff", "; ".join(late), bound=bound)
 
 
 def _late_days(name: str, first_unseen: Floats, table: Table) -> str | None:

@@ -51,26 +51,18 @@ def find_leaky_columns(table: Table) -> Iterator[Finding]:
     pure = [leak for leak in groups if leak is not None]
     strong = _strong_columns(table, besides={leak.column for leak in pure})
     if pure:
-        yield Finding(
+        yield Finding.of(
             "filled-in-afterwards",
+            _describe(pure[:4], table),
             _severity(pure, table),
-            evidence=_describe(pure[:4], table),
-            meaning="A column that is one thing for those who left and another for those who "
-            "stayed was most likely written when they left. Nobody has it on the day of a "
-            "prediction.",
-            fix="Hide it (hidden_from_churn and hidden_from_value: "
-            f"{join_names([leak.column for leak in pure])}), or give the value as it stood before "
-            "the outcome.",
+            columns=join_names([leak.column for leak in pure]),
         )
     if strong:
-        yield Finding(
+        yield Finding.of(
             "telling-column",
+            _describe(strong[:8], table),
             _severity(strong, table),
-            evidence=_describe(strong[:8], table),
-            meaning="One fact seldom tells so much before a customer leaves: the label was made "
-            "from it, or it was written down after the outcome.",
-            fix=f"Ask when each of them is known ({join_names([leak.column for leak in strong])}); "
-            "hide what is known only afterwards.",
+            columns=join_names([leak.column for leak in strong]),
         )
 
 
@@ -148,18 +140,15 @@ def find_leaky_value_columns(table: Table) -> Iterator[Finding]:
     leaky = {name: rank for name, rank in ranks.items() if abs(rank) >= _SAME_ORDER}
     if leaky:
         first, row = next(iter(leaky)), int(np.argmax(table.value.to_numpy()))
-        yield Finding.warning(
+        alone = "; ".join(
+            f"{name} alone has rank correlation {rank:.3f} with the value"
+            for name, rank in leaky.items()
+        )
+        yield Finding.of(
             "telling-value-column",
-            evidence="; ".join(
-                f"{name} alone has rank correlation {rank:.3f} with the value"
-                for name, rank in leaky.items()
-            )
-            + f"; for example customer {table.customer[row]} is worth {table.value[row]:,.6g} and "
-            f"has {first} = {table.columns[first][row]}",
-            meaning="What a customer will be worth is never known so well beforehand: the value "
-            "was made from the column, or the column counts what came after the cutoff.",
-            fix=f"Ask when each of them is known ({join_names(leaky)}); list what is known only "
-            "afterwards in hidden_from_value.",
+            f"{alone}; for example customer {table.customer[row]} is worth "
+            f"{table.value[row]:,.6g} and has {first} = {table.columns[first][row]}",
+            columns=join_names(leaky),
         )
 
 

@@ -29,14 +29,10 @@ def find_encoded_outcome(table: Table) -> Iterator[Finding]:
     encoded = {name: how for name, how in encodings.items() if how}
     if encoded:
         part = "over all rows" if table.test is None else "over learning and test rows together"
-        yield Finding.fatal(
+        yield Finding.of(
             "encoded-outcome",
-            evidence="; ".join(f"{name}: {how}" for name, how in encoded.items())
-            + f", counted {part}",
-            meaning="Each value was computed from the outcomes of the rows that carry it, those to "
-            "be predicted included: the model reads the answers.",
-            fix=f"Give the words themselves instead of {join_names(encoded)}; Holdfast encodes "
-            "them without outcomes.",
+            ("; ".join(f"{name}: {how}" for name, how in encoded.items()) + f", counted {part}"),
+            columns=join_names(encoded),
         )
 
 
@@ -96,13 +92,9 @@ def find_scaling_on_all_rows(table: Table) -> Iterator[Finding]:
     scaled += [f"{join_names(ranged)} reach from 0 to 1 exactly"] if len(ranged) > 1 else []
     if scaled:
         beside = ", and not over the rows that are learnt from" if table.test is not None else ""
-        yield Finding.warning(
+        yield Finding.of(
             "scaled-on-all-rows",
-            evidence=f"{'; '.join(scaled)} over all rows, the test rows included{beside}",
-            meaning="The scale was taken from rows that should not have been seen. The figures are "
-            "a little too good, and a new customer cannot be scaled the same way.",
-            fix="Give the columns as they were measured; trees need no scale, and Holdfast learns "
-            "it where one is needed.",
+            f"{'; '.join(scaled)} over all rows, the test rows included{beside}",
         )
 
 

@@ -43,14 +43,10 @@ def find_fading_log(log: Log) -> Iterator[Finding]:
     last, *before = (by_week.get(week, 0) for week in range(_WEEKS + 1))
     usual = sorted(before)[_WEEKS // 2]
     if usual >= _LEAST_A_WEEK and last < _FADED * usual:
-        yield Finding.warning(
+        yield Finding.of(
             "log-fades-out",
-            evidence=f"the last seven days, to {date_of(log.end_day - 1)}, have {last:,} "
-            f"purchases; the eight weeks before had {usual:,} in the median",
-            meaning="Orders of the last days seem not to have arrived. Windows that reach into "
-            "them are not over: customers count as gone who have bought.",
-            fix="Export again when all orders are in, or end the log before the first day that is "
-            "not complete.",
+            f"the last seven days, to {date_of(log.end_day - 1)}, have {last:,} purchases; the "
+            f"eight weeks before had {usual:,} in the median",
         )
 
 
@@ -65,12 +61,9 @@ def find_rows_beyond_the_log(log: Log) -> Iterator[Finding]:
             )
             later += [f"{n:,} rows of {source}, up to {date_of(last)}"] if n else []
     if later:
-        yield Finding.warning(
+        yield Finding.of(
             "beyond-the-log",
-            evidence=f"the order log ends on {date_of(end - 1)}; later are " + "; ".join(later),
-            meaning="The sources were not exported on the same day, or days are wrong. What lies "
-            "beyond the log is not used, and customers who are active there may count as gone.",
-            fix="Export all sources on the same day, and check dates that lie in the future.",
+            f"the order log ends on {date_of(end - 1)}; later are " + "; ".join(later),
         )
 
 
@@ -95,21 +88,17 @@ def check_test_windows(
     """
     early = [day for day in cutoffs if day + horizon_days > end_day]
     if early:
-        yield Finding.warning(
+        yield Finding.of(
             "immature-cutoffs",
-            evidence=f"{task}: the windows of {_dates(early)} need {horizon_days} days, and the "
-            f"log ends on {date_of(end_day - 1)}",
-            meaning="Their outcomes have not all come, so nothing is proved at them; they are "
-            "left out.",
-            fix=f"Ask for cutoffs up to {date_of(end_day - horizon_days)}.",
+            f"{task}: the windows of {_dates(early)} need {horizon_days} days, and the log ends "
+            f"on {date_of(end_day - 1)}",
+            latest=date_of(end_day - horizon_days),
         )
     if windows_overlap(cutoffs, horizon_days=horizon_days):
-        yield Finding.warning(
+        yield Finding.of(
             "overlapping-tests",
-            evidence=f"{task}: windows of {horizon_days} days after {_dates(cutoffs)} share days",
-            meaning="The same outcomes are counted more than once: several tests agree because "
-            "they are one test.",
-            fix=f"Keep test cutoffs {horizon_days} days apart.",
+            f"{task}: windows of {horizon_days} days after {_dates(cutoffs)} share days",
+            horizon_days=horizon_days,
         )
 
 
@@ -122,14 +111,11 @@ def find_backdated_returns(log: Log) -> Iterator[Finding]:
     returned = log.query(_LAST_PURCHASES.format(sample=log.sample(_SAMPLED_CUSTOMERS)))
     same = returned.filter(pl.col("day") == pl.col("bought_day"))
     if returned.height >= _LEAST_RETURNS and same.height >= _SAME_DAY * returned.height:
-        yield Finding.warning(
+        yield Finding.of(
             "backdated-returns",
-            evidence=f"{same.height:,} of {returned.height:,} returns carry the very day on which "
-            f"the goods were bought, as that of customer {same['customer_id'][0]} on "
+            f"{same.height:,} of {returned.height:,} returns carry the very day on which the "
+            f"goods were bought, as that of customer {same['customer_id'][0]} on "
             f"{date_of(int(same['day'][0]))}",
-            meaning="Goods come back days or weeks later. Written on the day of the purchase, a "
-            "return after the cutoff lowers what was spent before it: the past knows the future.",
-            fix="Give returns the day on which they came back.",
         )
 
 

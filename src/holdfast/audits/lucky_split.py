@@ -31,12 +31,7 @@ def find_lucky_split(proof: Proof) -> Iterator[Finding]:
             if name in test and name in folds and test[name] - folds[name] > _LUCK
         ]
         if flattered:
-            yield Finding.note(
-                f"lucky-{task}-split",
-                evidence=f"{task}: {'; '.join(flattered)}",
-                meaning="Part of the better figure is the luck of one split.",
-                fix="Quote the figures of cross-validation.",
-            )
+            yield Finding.of("lucky-{task}-split", f"{task}: {'; '.join(flattered)}", task=task)
 
 
 AUDIT = Audit("lucky split", "Does the test flatter?", find_lucky_split, needs=("cross_validated",))

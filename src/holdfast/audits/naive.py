@@ -34,17 +34,14 @@ def find_model_no_better_than_naive(proof: Proof) -> Iterator[Finding]:
             continue
         rank = paired_interval(_rank, truth, score, naive, seed=proof.seed)
         if rank.low <= 0:
-            yield Finding.warning(
-                f"no-better-than-naive-{task}",
-                evidence=f"on {len(truth):,} unseen outcomes the {task} model's {error} is lower "
-                f"than that of the baseline ({proof.baselines[task]}) by {saved.value:.4g} (95 % "
-                f"interval {saved.low:.4g} to {saved.high:.4g}), and its rank correlation with "
-                f"what happened higher by {rank.value:.3f} ({rank.low:.3f} to {rank.high:.3f}): "
+            yield Finding.of(
+                "no-better-than-naive-{task}",
+                f"on {len(truth):,} unseen outcomes the {task} model's {error} is lower than that "
+                f"of the baseline ({proof.baselines[task]}) by {saved.value:.4g} (95 % interval "
+                f"{saved.low:.4g} to {saved.high:.4g}), and its rank correlation with what "
+                f"happened higher by {rank.value:.3f} ({rank.low:.3f} to {rank.high:.3f}): "
                 "neither is certainly more than nothing",
-                meaning="The model adds nothing that can be told from luck. Its probabilities and "
-                "amounts are no better than the simple rule.",
-                fix="Use the simple rule, or give the model more to see: more history, products, "
-                "events.",
+                task=task,
             )
 
 

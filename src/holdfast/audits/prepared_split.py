@@ -39,13 +39,10 @@ def find_shared_rows(table: Table) -> Iterator[Finding]:
     whose = "test rows are equal in every column and in the outcome to a row that is learnt from"
     if table.test is None:
         whose = "rows are equal in every column and in the outcome to a row of another customer"
-    yield Finding(
+    yield Finding.of(
         "rows-in-both-parts",
+        f"{n:,} of {of:,} {whose}, that of customer {_example(table, copies)} for example",
         "warning" if table.test is None else "fatal",
-        evidence=f"{n:,} of {of:,} {whose}, that of customer {_example(table, copies)} for example",
-        meaning="Whoever is in both parts is recognised, not predicted: the figures of the test "
-        "are too good.",
-        fix="Remove repeated rows before the table is divided.",
     )
 
 
@@ -88,13 +85,10 @@ def find_shared_customers(table: Table) -> Iterator[Finding]:
     learnt = table.customer.filter(pl.Series(~table.test)).unique()
     shared = table.customer.is_in(learnt.implode()).to_numpy() & table.test
     if table.cutoff_day is None and shared.sum() > _LEAST_SHARE * table.test.sum():
-        yield Finding.fatal(
+        yield Finding.of(
             "customers-in-both-parts",
-            evidence=f"{shared.sum():,} of {table.test.sum():,} test rows belong to customers who "
-            f"are learnt from, customer {_example(table, shared)} for example",
-            meaning="The model is examined on customers whose answers it was given.",
-            fix="Divide customers, not rows; or leave out snapshot.split, and Holdfast divides "
-            "them.",
+            f"{shared.sum():,} of {table.test.sum():,} test rows belong to customers who are "
+            f"learnt from, customer {_example(table, shared)} for example",
         )
 
 
@@ -108,15 +102,7 @@ def find_resampling(table: Table) -> Iterator[Finding]:
     """
     evidence = table.halves and (_resampled_by_copying(table) or _resampled_by_mixing(table))
     if evidence:
-        yield Finding.fatal(
-            "resampled-before-the-split",
-            evidence=evidence,
-            meaning="Copies and mixtures of test customers are learnt from, and the share of "
-            "churned in the test is not that of the business: no figure of this test holds for "
-            "real customers.",
-            fix="Divide first, and change only the rows that are learnt from; better, do not "
-            "resample at all.",
-        )
+        yield Finding.of("resampled-before-the-split", evidence)
 
 
 def _resampled_by_copying(table: Table) -> str | None:

@@ -89,15 +89,10 @@ def compare_features(earlier: pl.DataFrame, later: pl.DataFrame, *, what: str) -
             differences.append(f"{frame.height - both.height:,} customers are {change}")
     if differences:
         day = date_of(int((earlier if earlier.height else later)["cutoff_day"][0]))
-        yield Finding.fatal(
+        yield Finding.of(
             "history-changes",
-            evidence=f"at cutoff {day}, of {earlier.height:,} customers, {what} changes: "
+            f"at cutoff {day}, of {earlier.height:,} customers, {what} changes: "
             f"{'; '.join(differences)}",
-            meaning="Rows of the past were added, dropped or overwritten later. What is learnt "
-            "from them was not known on the day of the cutoff, so the proof is better than the "
-            "predictions will be.",
-            fix="Keep corrections as rows of their own day (a return, a credit note); give "
-            "customers.columns.known_from for attributes that change.",
         )
 
 

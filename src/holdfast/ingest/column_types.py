@@ -85,14 +85,7 @@ def blank_finding(columns: Sequence[TypedColumn], *, source: str) -> list[Findin
     blank = ", ".join(f"{c.blanks:,} blank {c.name}" for c in columns if c.blanks)
     if not blank:
         return []
-    return [
-        Finding.note(
-            "blank-numbers",
-            evidence=f"{blank} read as missing ({source})",
-            meaning="A missing value stays missing; nothing is filled in.",
-            fix="Nothing, if blank means unknown; if it means 0, write 0 in the source.",
-        )
-    ]
+    return [Finding.of("blank-numbers", f"{blank} read as missing ({source})")]
 
 
 def _kind_by_type(field: sql.Field) -> Kind:

@@ -119,10 +119,8 @@ def _undated_attributes_finding(log: Customers) -> list[Finding]:
     if log.columns.known_from is not None or not log.attributes:
         return []
     return [
-        Finding.warning(
+        Finding.of(
             "attributes-without-a-day",
-            evidence=f"{', '.join(log.attributes)} count as known from {date_of(FIRST_DAY)} on",
-            meaning="If they were written down later than the cutoff, the models see the future.",
-            fix="set customers.columns.known_from, or list only attributes that never change",
+            f"{', '.join(log.attributes)} count as known from {date_of(FIRST_DAY)} on",
         )
     ]

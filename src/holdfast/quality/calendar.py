@@ -134,13 +134,10 @@ def _find_gaps(gaps: list[_Gap]) -> Iterator[Finding]:
             f"{date_of(a)} to {date_of(b)} ({n} days)" for a, b, n in longest[:_NAMED]
         )
         more = f" and {len(gaps) - _NAMED} more" if len(gaps) > _NAMED else ""
-        yield Finding(
+        yield Finding.of(
             "gaps-in-the-calendar",
+            f"no line on {spans}{more}, all on days the shop is usually open",
             "warning" if longest[0][2] >= LONG_GAP_DAYS else "note",
-            evidence=f"no line on {spans}{more}, all on days the shop is usually open",
-            meaning="A closed shop is no loss; an export that failed makes every customer look "
-            "silent then.",
-            fix="check whether the shop was closed; if not, load the missing days",
         )
 
 
@@ -148,11 +145,10 @@ def _find_incomplete_last_day(last_day: dict[str, Any]) -> Iterator[Finding]:
     share, is_short = last_day["share"], (last_day["hours_short"] or 0) >= _HOURS_SHORT
     if share is not None and (share < HALF_A_DAY or (is_short and share < 1)):
         times = f" and ends at {last_day['last_time']}, usually {last_day['usual_last_time']}"
-        yield Finding.note(
+        yield Finding.of(
             "last-day-incomplete",
-            evidence=f"the last day has {share:.0%} of the lines usual on its weekday"
-            + (times if is_short else ""),
-            meaning="The newest day is cut: its customers look silent, and a label that needs it "
-            "is a little wrong.",
-            fix="load the rest of the day, or set it aside",
+            (
+                f"the last day has {share:.0%} of the lines usual on its weekday"
+                + (times if is_short else "")
+            ),
         )

@@ -121,35 +121,21 @@ def _profile(part: pl.DataFrame) -> np.ndarray:
 def _find_missing_times(at_midnight: int, lines: int) -> Iterator[Finding]:
     share = at_midnight / max(lines, 1)
     if share >= SOME_WITHOUT_TIME:
-        yield Finding.note(
+        yield Finding.of(
             "times-missing",
-            evidence=f"{at_midnight:,} lines ({share:.0%}) are at exactly midnight, the others are "
-            "not",
-            meaning="Part of the log has dates without times; in another time zone they would fall "
-            "on the day before.",
-            fix="nothing, if the time zone is the shop's own",
+            (f"{at_midnight:,} lines ({share:.0%}) are at exactly midnight, the others are not"),
         )
 
 
 def _wrong_zone(quiet: str, zone: str) -> Finding:
-    return Finding.warning(
-        "time-zone-looks-wrong",
-        evidence=f"the quietest six hours are {quiet} in {zone}",
-        meaning="Nobody's customers sleep by day: orders of the evening probably count on the "
-        "wrong day.",
-        fix="set study.time_zone to the shop's own",
-    )
+    return Finding.of("time-zone-looks-wrong", f"the quietest six hours are {quiet} in {zone}")
 
 
 def _stored_in_utc(seen_in: str, zone: str, hours: int, changes: int) -> Finding:
     clocks = f"the clocks of {seen_in}"
-    fix = "write the times with an offset (Z), so that they are converted"
     if zone != seen_in:
-        clocks, fix = f"clocks that change like those of {seen_in}", "set study.time_zone"
-    return Finding.warning(
-        "summer-time-not-followed",
-        evidence=f"at {changes} changes of {clocks}, the shop's day moves by {abs(hours)} hour in "
-        "the log",
-        meaning="The times are written in another zone than the one they are read in.",
-        fix=fix,
+        clocks = f"clocks that change like those of {seen_in}"
+    return Finding.of(
+        "summer-time-not-followed" if zone == seen_in else "summer-time-elsewhere",
+        (f"at {changes} changes of {clocks}, the shop's day moves by {abs(hours)} hour in the log"),
     )

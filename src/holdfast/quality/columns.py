@@ -42,10 +42,8 @@ def _describe(column: pl.Series) -> dict[str, Any]:
 def _find_constants(rows: list[dict[str, Any]]) -> Iterator[Finding]:
     constant = [row["column"] for row in rows if row["different"] <= 1]
     if constant:
-        yield Finding.note(
+        yield Finding.of(
             "constant-columns",
-            evidence=f"{', '.join(constant)} {'is' if len(constant) == 1 else 'are'} the same for "
-            "every customer",
-            meaning="Such a column tells nobody apart, and no model uses it.",
-            fix="nothing, unless it should differ",
+            f"{', '.join(constant)} {'is' if len(constant) == 1 else 'are'} the same for every "
+            "customer",
         )

@@ -26,18 +26,7 @@ CLOSED_AFTER = 0.6
 MANY_ALIKE = 0.01
 _RAMP_DAYS = 180
 _MOST_UNUSUAL = 200
-_KINDS = {
-    "wholesale": (
-        "reseller",
-        "Resellers buy for others: means are theirs, and a model of shoppers does not fit them.",
-        "make a study of their own for them, or set them aside by customer",
-    ),
-    "robot": (
-        "robot",
-        "Test accounts, marketplaces or scripts are no customers, and their orders are no habit.",
-        "set them aside by customer if they are none",
-    ),
-}
+_KINDS = {"wholesale": "reseller", "robot": "robot"}
 
 
 def describe_unusual_customers(log: CheckedLog) -> Topic | None:
@@ -109,7 +98,7 @@ def _read_unusual(log: CheckedLog) -> pl.DataFrame:
 def _find_unusual(
     rows: pl.DataFrame, customers: int, revenue: float, currency: str
 ) -> Iterator[Finding]:
-    for kind, (like, meaning, fix) in _KINDS.items():
+    for kind, like in _KINDS.items():
         unusual = rows.filter(kind=kind)
         if unusual.is_empty():
             continue
@@ -119,12 +108,10 @@ def _find_unusual(
             for row in unusual.head(NAMED).iter_rows(named=True)
         )
         more = f" and {unusual.height - NAMED:,} more" if unusual.height > NAMED else ""
-        yield Finding.note(
+        yield Finding.of(
             f"{kind}-customers",
-            evidence=f"{unusual.height:,} of {customers:,} customers buy like a {like} and bring "
+            f"{unusual.height:,} of {customers:,} customers buy like a {like} and bring "
             f"{share:.0%} of the revenue: {names}{more}",
-            meaning=meaning,
-            fix=fix,
         )
 
 
@@ -190,24 +177,18 @@ def _known_before(log: CheckedLog) -> int | None:
 
 
 def _closed_cohort(first_day: int, last_new: int, end_day: int, total: int) -> Finding:
-    return Finding.note(
+    return Finding.of(
         "closed-cohort",
-        evidence=f"all {total:,} customers were first seen between {date_of(first_day)} and "
+        f"all {total:,} customers were first seen between {date_of(first_day)} and "
         f"{date_of(last_new)}, none in the {end_day - 1 - last_new:,} days after",
-        meaning="The log follows a group from its beginning; how many customers the shop wins "
-        "cannot be read from it.",
-        fix="nothing, if the group was chosen so; read totals as those of the group",
     )
 
 
 def _older_customers(share: str, first_day: int) -> Finding:
-    return Finding.note(
+    return Finding.of(
         "customers-older-than-the-log",
-        evidence=f"about {share} are first seen in the log's first half year beyond what later "
-        "months win",
-        meaning=f"They bought before {date_of(first_day)}: their tenure and number of purchases "
-        "are larger than seen.",
-        fix="load a longer log, or read tenure and cohorts of the first months with that in mind",
+        (f"about {share} are first seen in the log's first half year beyond what later months win"),
+        first_day=date_of(first_day),
     )
 
 
@@ -240,12 +221,7 @@ def describe_ids_of(table: str, warehouse: Warehouse) -> Topic:
         f"{by_case:,} ids differ from another only by case, {by_blanks:,} by blanks or signs "
         f"within: {', '.join(pair for (pair,) in pairs)}"
     )
-    alike = Finding(
-        "ids-alike",
-        "warning" if by_case + by_blanks > MANY_ALIKE * customers else "note",
-        evidence=evidence,
-        meaning="They count as different customers; if they are one, it seems to leave when the "
-        "other comes.",
-        fix="write the ids alike in the source, if they mean the same customer",
+    alike = Finding.of(
+        "ids-alike", evidence, "warning" if by_case + by_blanks > MANY_ALIKE * customers else "note"
     )
     return Topic("ids", "Customer ids", facts, (evidence + ".",), findings=(alike,))

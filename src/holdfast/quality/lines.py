@@ -83,15 +83,11 @@ def _find_giants(rows: pl.DataFrame, giants: tuple[str, ...]) -> Iterator[Findin
     if giants:
         more = f"; and {rows.height - NAMED} more" if rows.height > NAMED else ""
         soon = rows.filter(pl.col("back_after_minutes") <= SOON_MINUTES).height
-        yield Finding.warning(
-            "giant-lines",
-            evidence="; ".join(giants) + more,
-            meaning=f"{soon} of {rows.height} were undone within the hour: mistyped, most likely. "
-            "Such a line counts as a purchase, and between it and its return as revenue."
-            if soon
-            else "A single line of this size decides means and totals.",
-            fix='if they are no orders, set them aside: [transactions.set_aside] "mistyped" = '
-            '"quantity > ..."',
+        yield Finding.of(
+            "giant-lines-undone" if soon else "giant-lines",
+            "; ".join(giants) + more,
+            soon=soon,
+            n=rows.height,
         )
 
 
@@ -149,14 +145,10 @@ def _count_returns(log: CheckedLog) -> dict[str, Any]:
 def _find_unmatched_returns(facts: dict[str, Any], currency: str) -> Iterator[Finding]:
     n, lost = facts["returns"], facts["returns"] - facts["matched"]
     if lost > UNMATCHED * n:
-        yield Finding.note(
+        yield Finding.of(
             "returns-without-purchase",
-            evidence=f"{lost:,} of {n:,} returns ({lost / n:.0%}, {facts['unmatched_amount']:,.0f} "
+            f"{lost:,} of {n:,} returns ({lost / n:.0%}, {facts['unmatched_amount']:,.0f} "
             f"{currency}) come without an earlier purchase of the same {facts['key']}",
-            meaning="They were bought before the log began, by another customer id, or are no "
-            "returns at all: they lower the revenue of customers who never brought it.",
-            fix="check how returns are marked, [transactions.returns]; discounts and fees may be "
-            "set aside by a rule",
         )
 
 
@@ -196,20 +188,14 @@ def describe_duplicates(log: CheckedLog) -> Topic:
 def _find_duplicates(facts: dict[str, int]) -> Iterator[Finding]:
     equal, accepted = facts["equal"], facts["accepted"]
     if equal > MANY_EQUAL * accepted:
-        yield Finding.note(
+        yield Finding.of(
             "lines-occur-twice",
-            evidence=f"{equal:,} of {accepted:,} lines ({equal / accepted:.1%}) equal an earlier "
-            "one in customer, moment, order, product and amount",
-            meaning="Two of a thing on one receipt, or an export that overlaps another and counts "
-            "purchases twice.",
-            fix='if they are double entries, set transactions.exact_duplicates = "drop"',
+            f"{equal:,} of {accepted:,} lines ({equal / accepted:.1%}) equal an earlier one in "
+            "customer, moment, order, product and amount",
         )
     if facts["files"] > 1 and facts["across_files"]:
-        yield Finding.warning(
+        yield Finding.of(
             "duplicates-across-files",
-            evidence=f"{facts['across_files']:,} of {accepted:,} lines stand in two of the "
+            f"{facts['across_files']:,} of {accepted:,} lines stand in two of the "
             f"{facts['files']} files",
-            meaning="Exports that overlap count the same purchase twice.",
-            fix='set transactions.exact_duplicates = "drop"; name columns that tell the exports '
-            "apart as `provenance`",
         )

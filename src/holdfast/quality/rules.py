@@ -16,13 +16,9 @@ def find_unused_rules(log: CheckedLog) -> Iterator[Finding]:
     reasons = log.log.sources[0].reasons
     unused = [rule for rule in log.study.transactions.set_aside if not reasons.get(rule)]
     if unused:
-        yield Finding.note(
+        yield Finding.of(
             "rules-without-rows",
-            evidence="[transactions.set_aside] sets no row aside for "
-            f"{', '.join(map(repr, unused))}",
-            meaning="The rule is for other data, misspelt, or compares with another unit than the "
-            "column has.",
-            fix="correct the rule, or drop it",
+            (f"[transactions.set_aside] sets no row aside for {', '.join(map(repr, unused))}"),
         )
 
 
@@ -30,10 +26,7 @@ def find_rules_not_run(study: Study) -> Iterator[Finding]:
     """Say which rules of the contract Holdfast does not run."""
     contract = named_contract(study)
     if contract is not None and contract.not_checked:
-        yield Finding.note(
+        yield Finding.of(
             "rules-not-run",
-            evidence="the contract has rules that Holdfast does not run: "
-            f"{'; '.join(contract.not_checked)}",
-            meaning="SQL and other tools' rules are theirs to run; texts are for people.",
-            fix="nothing, or write them as ranges, patterns, lists or limits",
+            f"the contract has rules that Holdfast does not run: {'; '.join(contract.not_checked)}",
         )

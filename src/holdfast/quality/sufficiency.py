@@ -2,13 +2,12 @@
 below them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-import narwhals as nw
 import polars as pl
 
 from holdfast.errors import NotEnoughData
@@ -22,51 +21,6 @@ Result = Literal["churn", "value", "backtest", "rhythm", "scores of today"]
 
 RHYTHM_PURCHASES = 3
 """Purchases from which on a customer has two gaps, and so a rhythm."""
-_ADVICE = {
-    "few-customers": (
-        "Totals, gaps and the churn window can still be given, with their ranges; scores of single "
-        "customers cannot.",
-        "collect more customers, or pool shops that sell alike",
-    ),
-    "short-log": (
-        "What was bought can be counted, and the gaps so far; no outcome is old enough to learn "
-        "from and to prove on.",
-        "use a longer log, or a churn.horizon_days of at most {longest}",
-    ),
-    "stale-log": (
-        "The past can be described and proved; who is at risk today cannot, since the latest "
-        "orders are not in the log.",
-        "load the latest orders, or check for a source that stopped",
-    ),
-    "no-rhythm": (
-        "Who buys a second time can be said; how often somebody buys, and who is overdue, cannot.",
-        "use a longer log, or a customer_id that is the same from order to order",
-    ),
-    "few-churned": (
-        "The share that left can be given, not who is next.",
-        "use a longer log, or a shorter churn.horizon_days: more customers are silent for a "
-        "shorter time",
-    ),
-    "few-kept": (
-        "The share that stayed can be given, not who will, nor what they will spend.",
-        "use a longer log, or a longer churn.horizon_days: more customers return within a longer "
-        "time",
-    ),
-}
-_SNAPSHOT_ADVICE = {
-    "few-customers": (
-        "The columns can be described; scores of single customers cannot be trusted.",
-        "collect more customers",
-    ),
-    "few-churned": (
-        "The share that left can be given, not who is next.",
-        "collect more customers who left",
-    ),
-    "few-kept": (
-        "The share that stayed can be given, not who will.",
-        "collect more customers who stayed",
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -131,18 +85,6 @@ class Sufficiency:
         }
 
 
-def check_log(study: Study, warehouse: Warehouse, *, end_day: int) -> Sufficiency:
-    """Ask whether the log in the warehouse is enough for the study."""
-    return check_activity(
-        warehouse.table("activity"),
-        end_day=end_day,
-        horizon_days=study.churn.horizon_days,
-        eligible_days=eligible_days(study.churn.eligible),
-        needs=study.check.needs,
-        as_of_day=as_of_day(study),
-    )
-
-
 def as_of_day(study: Study) -> int | None:
     """The day that the data should reach up to; None where the study names none."""
     day = study.check.as_of
@@ -151,41 +93,26 @@ def as_of_day(study: Study) -> int | None:
     return None if day is None else parse_day(day)
 
 
-def check_activity(
-    activity: nw.LazyFrame[Any],
-    *,
-    end_day: int,
-    horizon_days: int,
-    eligible_days: int | None,
-    needs: Needs | None = None,
-    as_of_day: int | None = None,
-) -> Sufficiency:
-    """Hold a log against what its answers need.
+def check_log(study: Study, warehouse: Warehouse, *, end_day: int) -> Sufficiency:
+    """Hold the log in the warehouse against what its answers need.
 
     Parameters
     ----------
-    activity
-        The ACTIVITY table. Of it are read: customer_id, day, n_orders.
     end_day
         First day after the log.
-    horizon_days
-        Length of the target window.
-    eligible_days
-        An outcome counts for customers who bought in the last so many days before the cutoff; None:
-        at any time before.
-    as_of_day
-        The day from which the age of the last order is counted; None: the log's end.
 
     Raises
     ------
     NotEnoughData
         The log has no order at all.
     """
-    seen = _count_customers(activity, end_day - horizon_days, eligible_days)
+    needs, horizon_days, now_day = study.check.needs, study.churn.horizon_days, as_of_day(study)
+    seen = _count_customers(study, warehouse, end_day - horizon_days)
     if not seen["customers"]:
         raise NotEnoughData("the log has no order", fix="check which rows were accepted")
-    needs, now_day = needs or Needs(), end_day if as_of_day is None else as_of_day
-    span, since = end_day - seen["first_day"], now_day - seen["last_day"]
+    now = "log's end" if now_day is None else f"day asked about, {date_of(now_day)}"
+    since = (end_day if now_day is None else now_day) - seen["last_day"]
+    span = end_day - seen["first_day"]
     needed_span = max(needs.span_days, needs.span_horizons * horizon_days)
     learning: tuple[Result, ...] = ("churn", "value", "backtest")
     customers, outcomes = seen["customers"], needs.outcomes
@@ -209,13 +136,9 @@ def check_activity(
         Count("few-churned", "customers who churned", outcomes, seen["churned"], ("churn",)),
         Count("few-kept", "customers who were kept", outcomes, seen["kept"], ("churn", "value")),
     )
-    now = "log's end" if as_of_day is None else f"day asked about, {date_of(now_day)}"
-    over = f"over the {horizon_days} days from {date_of(end_day - horizon_days)}"
-    advice = {
-        name: (remains, fix.format(longest=max(span // 2, 1)))
-        for name, (remains, fix) in _ADVICE.items()
-    }
-    return Sufficiency(counts, tuple(_find_lacks(counts, advice, now=now, over=f" {over}")))
+    over = f" over the {horizon_days} days from {date_of(end_day - horizon_days)}"
+    longest = max(span // 2, 1)
+    return Sufficiency(counts, tuple(_find_lacks(counts, now=now, over=over, longest=longest)))
 
 
 def check_snapshot(churned: pl.Series, *, needs: Needs) -> Sufficiency:
@@ -228,68 +151,43 @@ def check_snapshot(churned: pl.Series, *, needs: Needs) -> Sufficiency:
         Count("few-churned", "customers who churned", needs.outcomes, left, ("churn",)),
         Count("few-kept", "customers who were kept", needs.outcomes, n - left, ("churn",)),
     )
-    return Sufficiency(counts, tuple(_find_lacks(counts, _SNAPSHOT_ADVICE)))
+    return Sufficiency(counts, tuple(_find_lacks(counts, of=" of a snapshot")))
 
 
-def _count_customers(
-    activity: nw.LazyFrame[Any], cutoff_day: int, eligible_days: int | None
-) -> dict[str, int]:
-    day, last_before = nw.col("day"), nw.col("last_before")
-    customers = (
-        activity.filter(nw.col("n_orders") > 0)
-        .group_by("customer_id")
-        .agg(
-            purchases=nw.len(),
-            first_day=day.min(),
-            last_day=day.max(),
-            last_before=nw.when(day < cutoff_day).then(day).max(),
-        )
-    )
-    eligible = ~last_before.is_null()
-    if eligible_days is not None:
-        eligible = last_before >= cutoff_day - eligible_days
-    kept = nw.col("last_day") >= cutoff_day
-    counted = customers.select(
-        customers=nw.len(),
-        first_day=nw.col("first_day").min(),
-        last_day=nw.col("last_day").max(),
-        rhythm=_count_where(nw.col("purchases") >= RHYTHM_PURCHASES),
-        churned=_count_where(eligible & ~kept),
-        kept=_count_where(eligible & kept),
-    )
-    row: pl.DataFrame = counted.collect("polars").to_native()
-    return {name: int(value or 0) for name, value in row.row(0, named=True).items()}
-
-
-def _count_where(condition: nw.Expr) -> nw.Expr:
-    return nw.when(condition).then(nw.lit(1)).otherwise(nw.lit(0)).sum()
+def _count_customers(study: Study, warehouse: Warehouse, cutoff_day: int) -> dict[str, int]:
+    days = eligible_days(study.churn.eligible)
+    is_eligible = f"last_before {'IS NOT NULL' if days is None else f'>= {cutoff_day - days}'}"
+    counted = warehouse.con.sql(f"""
+        SELECT count(*) AS customers, min(first_day) AS first_day, max(last_day) AS last_day,
+            count(*) FILTER (purchases >= {RHYTHM_PURCHASES}) AS rhythm,
+            count(*) FILTER ({is_eligible} AND last_day < {cutoff_day}) AS churned,
+            count(*) FILTER ({is_eligible} AND last_day >= {cutoff_day}) AS kept
+        FROM (
+            SELECT count(*) AS purchases, min(day) AS first_day, max(day) AS last_day,
+                max(day) FILTER (day < {cutoff_day}) AS last_before
+            FROM activity WHERE n_orders > 0 GROUP BY customer_id)
+    """)
+    return dict(zip(counted.columns, counted.fetchall()[0], strict=True))
 
 
 def _find_lacks(
-    counts: tuple[Count, ...],
-    advice: Mapping[str, tuple[str, str]],
-    *,
-    now: str = "",
-    over: str = "",
+    counts: tuple[Count, ...], *, of: str = "", now: str = "", over: str = "", longest: int = 0
 ) -> Iterator[Finding]:
     for count in counts:
         if count.holds:
             continue
-        needed, is_outcome = f"{count.needed:,}", count.name in ("few-churned", "few-kept")
-        evidence = f"{count.actual:,} {count.unit}, {needed} are needed: {count.missing:,} too few"
-        if count.name == "stale-log":
-            evidence = f"the last order is {count.actual} days before the {now}, at most {needed}"
-            evidence += " are allowed"
-        remains, fix = advice[count.name]
-        yield Finding(
-            count.name,
-            _severity(count),
-            evidence=evidence + (over if is_outcome else ""),
-            meaning=f"Withheld: {', '.join(count.withheld)}. {remains}",
-            fix=fix,
+        evidence = (
+            f"{count.actual:,} {count.unit}, {count.needed:,} are needed: {count.missing:,} too few"
         )
-
-
-def _severity(count: Count) -> Severity:
-    # Where nobody left, or nobody stayed, there is nothing to learn from.
-    return "fatal" if count.name in ("few-churned", "few-kept") and count.actual == 0 else "warning"
+        severity: Severity = "warning"
+        if count.name == "stale-log":
+            evidence = (
+                f"the last order is {count.actual} days before the {now}, at most "
+                f"{count.needed:,} are allowed"
+            )
+        if count.name in ("few-churned", "few-kept"):
+            evidence += over
+            # Where nobody left, or nobody stayed, there is nothing to learn from.
+            severity = "warning" if count.actual else "fatal"
+        withheld = ", ".join(count.withheld)
+        yield Finding.of(count.name + of, evidence, severity, withheld=withheld, longest=longest)

@@ -47,12 +47,11 @@ def find_mixed_units(columns: pl.DataFrame) -> Iterator[Finding]:
         largest, n = float(values.max()), len(values)  # type: ignore[arg-type]
         is_mixture = small >= FEW * n and small > CROWDED * max(next_up, 0.3)
         if largest > 2 and broken > small / 2 and is_mixture:
-            yield Finding.warning(
-                f"mixed-units-{column.name}",
-                evidence=f"{small:,} of {n:,} values of {column.name} lie in 0..1, the others go "
-                f"up to {largest:,.0f}",
-                meaning="Shares among percents: 0.10 is read as a tenth of a percent.",
-                fix="write the column in one unit in the source",
+            yield Finding.of(
+                "mixed-units-{name}",
+                f"{small:,} of {n:,} values of {column.name} lie in 0..1, the others go up to "
+                f"{largest:,.0f}",
+                name=column.name,
             )
 
 
@@ -122,12 +121,11 @@ def _compare(periods: pl.DataFrame, of: str, currency: str) -> Topic:
 
 
 def _find_jump(row: dict[str, Any], of: str) -> Finding:
-    return Finding.warning(
+    return Finding.of(
         "amounts-change-unit",
-        evidence=f"a line's usual amount is {row['ratio']:,.3g} times as large in "
-        f"{row['period']} as in {row['before']}",
-        meaning=f"Cents among units, most likely: every figure that spans the two {of}s is wrong.",
-        fix="write the amounts in one unit in the source",
+        f"a line's usual amount is {row['ratio']:,.3g} times as large in {row['period']} as in "
+        f"{row['before']}",
+        of=of,
     )
 
 
@@ -156,10 +154,8 @@ def find_currencies(counts: list[tuple[str, int]], currency: str) -> Iterator[Fi
     """Find currencies in a log, each with its lines, that are not the study's."""
     foreign = [f"{word} ({n:,} lines)" for word, n in counts if word.strip().upper() != currency]
     if foreign:
-        yield Finding.warning(
+        yield Finding.of(
             "several-currencies" if len(counts) > 1 else "another-currency",
-            evidence=f"the study is in {currency}, but the log's currency column has "
+            f"the study is in {currency}, but the log's currency column has "
             f"{', '.join(foreign[:5])}",
-            meaning="Amounts are added up as they are written; nothing is converted.",
-            fix="convert in the source, or set the other currencies aside by a rule",
         )

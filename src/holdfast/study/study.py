@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
 from holdfast.errors import StudyError, nearest
-from holdfast.findings import FATAL
+from holdfast.findings import fatal_names
 from holdfast.study.sections import Horizon, Section, require_known
 from holdfast.study.settings import (
     AT_RISK_SEGMENTS,
@@ -101,8 +101,9 @@ class Study(Section):
         for name in self.actions:
             require_known(name, SEGMENT_NAMES, f"[actions] names '{name}'")
         for name in self.acknowledge:
-            if name not in FATAL:
-                fixes = dict.fromkeys([nearest(name, FATAL), f"known: {', '.join(FATAL)}"])
+            fatal = fatal_names()
+            if name not in fatal:
+                fixes = dict.fromkeys([nearest(name, fatal), f"known: {', '.join(fatal)}"])
                 raise StudyError(
                     f"acknowledge names '{name}', which is no fatal finding", fix=" ".join(fixes)
                 )

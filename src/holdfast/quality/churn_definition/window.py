@@ -211,26 +211,18 @@ def _find_in_window(
     chance: Chance, window: Window, regime: Regime, *, horizon_days: int, kind: str
 ) -> Iterator[Finding]:
     if regime.name not in ("unknown", kind):
-        yield Finding.warning(
+        yield Finding.of(
             "churn-kind",
-            evidence=f"churn.kind is '{kind}', but the log looks {regime.name}: "
-            f"{regime.clock_customers:,} of {regime.judged_customers:,} customers "
-            f"({regime.clock_share:.0%}) buy by the clock",
-            meaning="A contract that ended is over at the first missed renewal; a silent customer "
-            "is only silent.",
-            fix="set churn.kind to what the business is; where it is mixed, make one study for "
-            "each kind of customer",
+            f"churn.kind is '{kind}', but the log looks {regime.name}: {regime.clock_customers:,} "
+            f"of {regime.judged_customers:,} customers ({regime.clock_share:.0%}) buy by the clock",
         )
     if window.days is not None:
         yield from _find_in_returns(chance, window.days, regime, horizon_days=horizon_days)
     elif len(chance) and chance.value.max() <= UNLIKELY:
-        yield Finding.warning(
+        yield Finding.of(
             "returns-are-rare",
-            evidence=f"however short the silence, at most {chance.value.max():.0%} buy within "
+            f"however short the silence, at most {chance.value.max():.0%} buy within "
             f"{horizon_days} days",
-            meaning="Silence tells nothing, and no churn window can be recommended: everybody "
-            "would be lost at once.",
-            fix="ask over a longer churn.horizon_days",
         )
     else:
         yield _open_window(chance, horizon_days)
@@ -240,12 +232,10 @@ def _open_window(chance: Chance, horizon_days: int) -> Finding:
     seen = "none can be watched"
     if len(chance):
         seen = f"{chance.value[-1]:.0%} return after {len(chance)} silent days"
-    return Finding.warning(
+    return Finding.of(
         "churn-window-open",
-        evidence=f"the log is too short to see when a return within {horizon_days} days becomes "
-        f"unlikely: {seen}",
-        meaning="No churn window can be recommended, and nobody can be called lost.",
-        fix="use a longer log, or a shorter churn.horizon_days",
+        f"the log is too short to see when a return within {horizon_days} days becomes unlikely: "
+        f"{seen}",
     )
 
 
@@ -255,24 +245,21 @@ def _find_in_returns(
     first_fall = int(np.flatnonzero(chance.value <= UNLIKELY)[0]) + 1
     if regime.name == "non-contractual" and window_days - first_fall > SHIFT_DAYS / 2:
         wave = first_fall + int(np.argmax(chance.value[first_fall - 1 : window_days]))
-        yield Finding.note(
+        yield Finding.of(
             "return-wave",
-            evidence=f"the chance of a return first falls to {UNLIKELY:.0%} after {first_fall} "
-            f"silent days, but rises to {chance.value[wave - 1]:.0%} again after {wave}, and stays "
-            f"below only from {window_days} on",
-            meaning="Some customers come once a season or once a year.",
-            fix=f"take {first_fall} days where being early matters more than those who come back",
+            f"the chance of a return first falls to {UNLIKELY:.0%} after {first_fall} silent "
+            f"days, but rises to {chance.value[wave - 1]:.0%} again after {wave}, and stays below "
+            f"only from {window_days} on",
+            first_fall=first_fall,
         )
     after = chance.at(horizon_days)
     if after is not None and after > OFTEN:
-        yield Finding.warning(
+        yield Finding.of(
             "churn-is-a-pause",
-            evidence=f"of customers silent for {horizon_days} days, {after:.0%} buy again within "
+            f"of customers silent for {horizon_days} days, {after:.0%} buy again within "
             f"{horizon_days} more",
-            meaning="`churned` is true for many who only pause.",
-            fix=f"read churn_probability as 'no purchase in the next {horizon_days} days', not as "
-            "goodbye; or choose a longer churn.horizon_days, since a return is unlikely only after "
-            f"{window_days} silent days",
+            horizon_days=horizon_days,
+            window_days=window_days,
         )
 
 
@@ -283,14 +270,10 @@ def _find_in_groups(groups: pl.DataFrame) -> Iterator[Finding]:
     quickest, slowest = with_window.row(0, named=True), with_window.row(-1, named=True)
     if slowest["window_days"] < RHYTHMS_DIFFER * quickest["window_days"]:
         return
-    yield Finding.note(
+    yield Finding.of(
         "rhythms-differ",
-        evidence=f"the window is {quickest['window_days']} days for the group "
-        f"'{quickest['group']}' and {slowest['window_days']} for '{slowest['group']}'",
-        meaning="One window for all is a mean over every silence of the log: too long for some "
-        "customers, too short for others, and the more so the more today's customers differ from "
-        "yesterday's.",
-        fix="decide about a customer by the window of its group",
+        f"the window is {quickest['window_days']} days for the group '{quickest['group']}' and "
+        f"{slowest['window_days']} for '{slowest['group']}'",
     )
 
 
@@ -303,20 +286,14 @@ def _find_in_causes(causes: pl.DataFrame) -> Iterator[Finding]:
         f"{row['incidence']:.0%} {row['cause']}" for row in last.iter_rows(named=True)
     )
     if left.get(INVOLUNTARY):
-        yield Finding.note(
+        yield Finding.of(
             "involuntary-churn",
-            evidence=f"within {last['day'][0]:,} days of the first purchase have left: {shares}",
-            meaning="Who is stopped by a failed payment did not decide to leave: a better offer "
-            "does not help.",
-            fix="retry the payment and ask for a new card; read what moves the risk of the others "
-            "apart from them",
+            f"within {last['day'][0]:,} days of the first purchase have left: {shares}",
         )
     unknown = left.get(UNKNOWN, 0) / max(sum(left.values()), 1)
     if unknown > MANY_UNKNOWN and len(left) > 1:
-        yield Finding.warning(
+        yield Finding.of(
             "reasons-missing",
-            evidence=f"{left[UNKNOWN]:,} of {sum(left.values()):,} contracts ended without a "
-            f"reason ({unknown:.0%})",
-            meaning="They may be of either kind: each curve is too low by up to that share.",
-            fix="fill customers.columns.end_reason in the source",
+            f"{left[UNKNOWN]:,} of {sum(left.values()):,} contracts ended without a reason "
+            f"({unknown:.0%})",
         )
