@@ -7,6 +7,7 @@ import duckdb
 import polars as pl
 
 from holdfast.audits.subjects import Log
+from holdfast.ingest.order_log import OrderLog
 
 
 def log_of(*, end_day: int, first_day: int = 0, study: Any = None, **tables: pl.DataFrame) -> Log:
@@ -17,7 +18,17 @@ def log_of(*, end_day: int, first_day: int = 0, study: Any = None, **tables: pl.
     warehouse: Any = SimpleNamespace(
         con=con,
         has=tables.__contains__,
+        read=lambda rows: rows.pl(),
         row=lambda sql: con.execute(sql).fetchone(),
     )
-    ingested: Any = SimpleNamespace(end_day=end_day, first_day=first_day, n_customers=1)
-    return Log(study, warehouse, ingested, None)  # type: ignore[arg-type]
+    orders = OrderLog(
+        study=study,
+        warehouse=warehouse,
+        first_day=first_day,
+        end_day=end_day,
+        n_customers=1,
+        sources=(),
+        findings=(),
+        fingerprint="",
+    )
+    return Log(orders, None)  # type: ignore[arg-type]

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from holdfast.ingest.order_log import OrderLog
 from holdfast.io.warehouse import Warehouse
 from holdfast.quality.calendar import describe_calendar
 from holdfast.quality.clock import describe_clock
 from holdfast.quality.columns import describe_columns
 from holdfast.quality.customers import describe_ids_of, describe_new_customers
 from holdfast.quality.lines import describe_duplicates, describe_returns
-from holdfast.quality.topics import CheckedLog, Topic
+from holdfast.quality.topics import Topic
 from holdfast.quality.units import describe_amounts, find_currencies, find_mixed_units
 from holdfast.study.sources import TransactionColumns
 from holdfast.windows import day_of
@@ -29,7 +30,7 @@ def names(topic: Topic | None) -> list[str]:
     return [finding.name for finding in topic.findings]
 
 
-class Answered(CheckedLog):
+class Answered(OrderLog):
     """A log whose queries have been answered: each with the same rows, or the same row."""
 
     def __init__(self, rows: Any = None, row: tuple[Any, ...] = (), **more: Any) -> None:
@@ -44,18 +45,22 @@ class Answered(CheckedLog):
             customers=None,
         )
         source = SimpleNamespace(
-            **{"fields": {}, "labels": ["a"], "reasons": {}, "table": "lines"}
+            **{
+                "fields": {},
+                "labels": ["a"],
+                "reasons": {},
+                "table": "lines",
+                "rows": SimpleNamespace(accepted=1),
+            }
             | more.pop("source", {})
         )
-        log = SimpleNamespace(sources=[source], **more)
-        super().__init__(study, None, log)  # type: ignore[arg-type]
-        self.__dict__.update(rows=rows, answer=row, at_midnight=0)
+        warehouse = SimpleNamespace(row=lambda *_: row or (0,))
+        self.__dict__.update(
+            study=study, warehouse=warehouse, sources=[source], answer=rows, **more
+        )
 
     def query(self, sql: str) -> pl.DataFrame:
-        return self.__dict__["rows"]
-
-    def row(self, sql: str, *values: object) -> tuple[Any, ...]:
-        return self.__dict__["answer"] or (1,)
+        return self.__dict__["answer"]
 
 
 def days(
@@ -134,11 +139,10 @@ def test_a_shop_that_sleeps_by_day_has_another_zone() -> None:
 
 
 def test_a_log_of_dates_says_so() -> None:
-    log = Answered(row=(1_000,))
-    log.__dict__["at_midnight"] = 990
+    lines = {"rows": SimpleNamespace(accepted=1_000)}
+    log = Answered(row=(990,), source=lines)
     assert describe_clock(log).facts["dates_only"] is True
-    log.__dict__["at_midnight"] = 989
-    assert log.has_dates_only is False
+    assert Answered(row=(989,), source=lines).has_dates_only is False
 
 
 def firsts(counts: np.ndarray) -> pl.DataFrame:

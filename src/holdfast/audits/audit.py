@@ -28,7 +28,7 @@ from holdfast.audits import (
     survivorship,
 )
 from holdfast.audits.question import Answer, Audit, Subject, ask_all
-from holdfast.audits.subjects import Export, Log, Proof
+from holdfast.audits.subjects import Log, Proof
 from holdfast.audits.table import Table, snapshot_table
 from holdfast.errors import NotHonest, StudyError
 from holdfast.findings import Finding, sort_findings
@@ -162,10 +162,10 @@ def _audit_log(study: Study, earlier: Study | None, prove: bool, steps: Steps) -
         if earlier is not None:
             with steps("Read the earlier export"):
                 beside = opened.enter_context(_scratch())
-                before = Export(study, beside, read_order_log(earlier, beside))
+                before = read_order_log(earlier, beside)
         with steps("Features and labels"):
             data = read_training_data(study, warehouse, first_day=first_day, end_day=end_day)
-        log = Log(study, warehouse, ingested, data, before)
+        log = Log(ingested, data, before)
         yield from _ask("Ask the log", LOG_AUDITS, log, steps)
         if prove:
             with steps("Prove on unseen time"):

@@ -60,14 +60,14 @@ def find_sudden_change(log: Log) -> Iterator[Finding]:
     month's do.
     """
     measures = {}
-    if "amounts" in sources_of(log.study):
-        measures["amount"] = f"gross_minor / {10**log.study.minor_digits}"
+    if "amounts" in sources_of(log.orders.study):
+        measures["amount"] = f"gross_minor / {10**log.orders.study.minor_digits}"
     if log.product_id is not None:
         measures["lines"] = "n_lines"
     selected = "".join(f", {sql} AS {name}" for name, sql in measures.items())
-    purchases = log.query(
-        f"SELECT day, ({log.end_day} - 1 - day) // {_MONTH_DAYS} AS months_ago{selected} "
-        f"FROM activity WHERE n_orders > 0 AND {log.sample(_SAMPLED_CUSTOMERS)}"
+    purchases = log.orders.query(
+        f"SELECT day, ({log.orders.end_day} - 1 - day) // {_MONTH_DAYS} AS months_ago{selected} "
+        f"FROM activity WHERE n_orders > 0 AND {log.orders.sample(_SAMPLED_CUSTOMERS)}"
     )
     parts = purchases.sort("months_ago", descending=True).partition_by("months_ago")
     months = [month for month in parts if month.height >= _LEAST_PURCHASES]

@@ -83,19 +83,19 @@ def find_outshining_column(
 def find_late_attributes(log: Log) -> Iterator[Finding]:
     """Look for attributes that give the outcome away, alone or together with the features."""
     names, data = log.attributes or [], log.data
-    labels = data.labels.filter(pl.col("horizon_days") == log.study.churn.horizon_days)
+    labels = data.labels.filter(pl.col("horizon_days") == log.orders.study.churn.horizon_days)
     last = labels.filter(pl.col("cutoff_day") == pl.col("cutoff_day").max())
     rows = data.features.join(last, on=["customer_id", "cutoff_day"], how="inner")
     if rows.height < _LEAST_CUSTOMERS:
         return
-    rows = rows.sample(min(rows.height, _MOST_CUSTOMERS), seed=log.study.seed)
+    rows = rows.sample(min(rows.height, _MOST_CUSTOMERS), seed=log.orders.study.seed)
     features = [n for n in data.features.columns if n not in ("customer_id", "cutoff_day")]
     alone, whole = (
         Table(
             columns=rows.select(chosen),
             churned=rows["churned"],
             customer=rows["customer_id"],
-            seed=log.study.seed,
+            seed=log.orders.study.seed,
         )
         for chosen in (names, features)
     )

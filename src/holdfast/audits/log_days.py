@@ -35,8 +35,8 @@ _LAST_PURCHASES = """
 
 def find_fading_log(log: Log) -> Iterator[Finding]:
     """Suspect that the last days of the log have not all arrived."""
-    purchases = log.query(
-        f"SELECT ({log.end_day} - 1 - day) // 7 AS weeks_ago, count(*) AS n FROM activity "
+    purchases = log.orders.query(
+        f"SELECT ({log.orders.end_day} - 1 - day) // 7 AS weeks_ago, count(*) AS n FROM activity "
         "WHERE n_orders > 0 GROUP BY ALL"
     )
     by_week = dict(purchases.iter_rows())
@@ -45,18 +45,18 @@ def find_fading_log(log: Log) -> Iterator[Finding]:
     if usual >= _LEAST_A_WEEK and last < _FADED * usual:
         yield Finding.of(
             "log-fades-out",
-            f"the last seven days, to {date_of(log.end_day - 1)}, have {last:,} purchases; the "
-            f"eight weeks before had {usual:,} in the median",
+            f"the last seven days, to {date_of(log.orders.end_day - 1)}, have {last:,} purchases; "
+            f"the eight weeks before had {usual:,} in the median",
         )
 
 
 def find_rows_beyond_the_log(log: Log) -> Iterator[Finding]:
     """Say which other sources reach beyond the order log."""
-    end = log.end_day
+    end = log.orders.end_day
     later = []
     for source in ("events", "treatments"):
-        if log.warehouse.has(source):
-            n, last = log.warehouse.row(
+        if log.orders.warehouse.has(source):
+            n, last = log.orders.warehouse.row(
                 f"SELECT count(*) FILTER (day >= {end}), max(day) FROM {source}"
             )
             later += [f"{n:,} rows of {source}, up to {date_of(last)}"] if n else []
@@ -69,11 +69,11 @@ def find_rows_beyond_the_log(log: Log) -> Iterator[Finding]:
 
 def find_bad_test_windows(log: Log) -> Iterator[Finding]:
     """Judge the test cutoffs that the study asks for, task by task."""
-    cutoffs = sorted({parse_day(text) for text in log.study.backtest.cutoffs})
-    for task in tasks_of(log.study):
-        horizon_days = horizon_of(log.study, task)
+    cutoffs = sorted({parse_day(text) for text in log.orders.study.backtest.cutoffs})
+    for task in tasks_of(log.orders.study):
+        horizon_days = horizon_of(log.orders.study, task)
         yield from check_test_windows(
-            cutoffs, horizon_days=horizon_days, end_day=log.end_day, task=task
+            cutoffs, horizon_days=horizon_days, end_day=log.orders.end_day, task=task
         )
 
 
@@ -108,7 +108,9 @@ def _dates(days: Sequence[int]) -> str:
 
 def find_backdated_returns(log: Log) -> Iterator[Finding]:
     """Suspect returns that carry the day of the purchase that they undo."""
-    returned = log.query(_LAST_PURCHASES.format(sample=log.sample(_SAMPLED_CUSTOMERS)))
+    returned = log.orders.query(
+        _LAST_PURCHASES.format(sample=log.orders.sample(_SAMPLED_CUSTOMERS))
+    )
     same = returned.filter(pl.col("day") == pl.col("bought_day"))
     if returned.height >= _LEAST_RETURNS and same.height >= _SAME_DAY * returned.height:
         yield Finding.of(

@@ -14,11 +14,13 @@ import polars as pl
 import polars.selectors as cs
 
 from holdfast.audits.question import Audit
-from holdfast.audits.subjects import Export, Log
+from holdfast.audits.subjects import Log
 from holdfast.features import feature_tables
 from holdfast.findings import Finding
 from holdfast.ingest.daily_activity import roll_up
+from holdfast.ingest.order_log import OrderLog
 from holdfast.io.warehouse import Warehouse
+from holdfast.study import Study
 from holdfast.windows import date_of
 
 _SAMPLED_CUSTOMERS = 3_000
@@ -37,9 +39,9 @@ def find_features_of_the_future(log: Log) -> Iterator[Finding]:
     """
     cutoffs = log.data.features["cutoff_day"].unique().sort()
     cutoff = int(cutoffs[len(cutoffs) // 2])
-    sample = log.sample(_SAMPLED_CUSTOMERS)
-    then = _features_at(cutoff, log, f"{sample} AND {{day}} < {cutoff}")
-    now = _features_at(cutoff, log, sample)
+    sample = log.orders.sample(_SAMPLED_CUSTOMERS)
+    then = _features_at(cutoff, log.orders.study, log.orders, f"{sample} AND {{day}} < {cutoff}")
+    now = _features_at(cutoff, log.orders.study, log.orders, sample)
     yield from compare_features(then, now, what="a history that includes the days after it")
 
 
@@ -49,8 +51,8 @@ def find_rewritten_history(log: Log) -> Iterator[Finding]:
     """
     assert log.earlier is not None
     cutoff, sample = log.earlier.end_day, log.earlier.sample(_SAMPLED_CUSTOMERS)
-    then = _features_at(cutoff, log.earlier, sample)
-    now = _features_at(cutoff, log, f"{sample} AND {{day}} < {cutoff}")
+    then = _features_at(cutoff, log.orders.study, log.earlier, sample)
+    now = _features_at(cutoff, log.orders.study, log.orders, f"{sample} AND {{day}} < {cutoff}")
     yield from compare_features(then, now, what="the later export")
 
 
@@ -96,17 +98,16 @@ def compare_features(earlier: pl.DataFrame, later: pl.DataFrame, *, what: str) -
         )
 
 
-def _features_at(cutoff: int, export: Export, condition: str) -> pl.DataFrame:
+def _features_at(cutoff: int, study: Study, export: OrderLog, condition: str) -> pl.DataFrame:
     """Features of a few customers at a cutoff, from those of their rows that meet a condition."""
-    assert export.study.transactions is not None
-    columns = export.study.transactions.columns
+    columns = export.columns
     with _copy(export.warehouse, condition) as copy:
         roll_up(
             copy,
             with_orders=columns.order_id is not None,
             with_products=columns.product_id is not None,
         )
-        return feature_tables.features(export.study, copy, [cutoff])
+        return feature_tables.features(study, copy, [cutoff])
 
 
 @contextmanager

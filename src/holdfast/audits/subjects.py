@@ -9,51 +9,27 @@ import polars as pl
 from holdfast.audits.table import Table
 from holdfast.evaluation.evidence import Evidence
 from holdfast.ingest.order_log import OrderLog
-from holdfast.io.warehouse import Warehouse
 from holdfast.models.training_set import TrainingData
-from holdfast.study import Study
 
 
 @dataclass(frozen=True)
-class Export:
-    """An order log, ingested into a warehouse, under the study that asks."""
-
-    study: Study
-    warehouse: Warehouse
-    ingested: OrderLog
-
-    @property
-    def end_day(self) -> int:
-        """First day after the log."""
-        return self.ingested.end_day
-
-    def sample(self, customers: int) -> str:
-        """Write the SQL condition of about so many customers."""
-        return f"hash(customer_id) % {max(1, self.ingested.n_customers // customers)} = 0"
-
-    def query(self, sql: str) -> pl.DataFrame:
-        """Rows of the warehouse."""
-        rows: pl.DataFrame = self.warehouse.con.sql(sql).pl()
-        return rows
-
-
-@dataclass(frozen=True)
-class Log(Export):
+class Log:
     """An order log with its features and labels, and an earlier export of it if there is one."""
 
+    orders: OrderLog
     data: TrainingData
-    earlier: Export | None = None
+    earlier: OrderLog | None = None
 
     @property
     def product_id(self) -> str | None:
         """The column of products."""
-        assert self.study.transactions is not None
-        return self.study.transactions.columns.product_id
+        return self.orders.columns.product_id
 
     @property
     def attributes(self) -> list[str] | None:
         """Attributes of customers, if there is a source of them."""
-        return list(self.study.customers.attributes) if self.study.customers else None
+        customers = self.orders.study.customers
+        return list(customers.attributes) if customers else None
 
 
 @dataclass(frozen=True, kw_only=True)

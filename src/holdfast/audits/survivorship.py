@@ -24,10 +24,10 @@ _LIVES = """
 
 def find_survivorship(log: Log) -> Iterator[Finding]:
     """Look for traces of a choice: nobody bought only once, or nobody has been silent for long."""
-    lives = log.query(_LIVES)
+    lives = log.orders.query(_LIVES)
     marks = (
         _nobody_bought_once(lives),
-        _nobody_is_lost(lives, log.ingested.first_day, log.end_day),
+        _nobody_is_lost(lives, log.orders.first_day, log.orders.end_day),
     )
     if lives.height >= _LEAST_CUSTOMERS and any(marks):
         yield Finding.of("chosen-by-the-future", "; ".join(mark for mark in marks if mark))

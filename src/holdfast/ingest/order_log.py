@@ -3,8 +3,10 @@ for.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
+
+import polars as pl
 
 from holdfast.errors import DataError, StudyError
 from holdfast.ingest.customers import create_customers
@@ -18,6 +20,7 @@ from holdfast.ingest.row_mappings import (
     treatment_mapping,
 )
 from holdfast.ingest.sources import OpenSource
+from holdfast.ingest.sql import literal
 from holdfast.ingest.study_data import StudyData
 from holdfast.ingest.timestamps import FIRST_DAY, LAST_DAY, RANGE
 from holdfast.ingest.validation import (
@@ -28,9 +31,11 @@ from holdfast.ingest.validation import (
 )
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study, Transactions
+from holdfast.study.sources import TransactionColumns
 from holdfast.tables import TRANSACTIONS
 from holdfast.windows import date_of
 
+_DATES_ONLY = 0.99
 _FACTS = ("transactions", "events", "customers", "treatments")
 _EVENT_COLUMNS = "customer_id, day, kind, CAST(n AS BIGINT) AS n"
 _TREATMENT_COLUMNS = (
@@ -45,6 +50,8 @@ class OrderLog(StudyData):
 
     Attributes
     ----------
+    study, warehouse
+        What it was read by; what holds it.
     first_day, end_day
         First day of the order log; first day after it.
     n_customers
@@ -52,12 +59,52 @@ class OrderLog(StudyData):
     """
 
     kind: ClassVar[Literal["log", "snapshot"]] = "log"
+    study: Study = field(repr=False)
+    warehouse: Warehouse = field(repr=False, compare=False)
     first_day: int
 
     @property
     def size(self) -> str:
         """How much came in, in words."""
         return f"{super().size}, to {date_of(self.end_day - 1)}"
+
+    @property
+    def columns(self) -> TransactionColumns:
+        """The columns of the order log."""
+        assert self.study.transactions is not None
+        return self.study.transactions.columns
+
+    @property
+    def scale(self) -> int:
+        """Minor units in a unit of the currency."""
+        return int(10**self.study.minor_digits)
+
+    @property
+    def local_time(self) -> str:
+        """SQL of a line's moment in the study's time zone."""
+        zone = self.study.time_zone
+        if zone == "UTC":
+            return "occurred_at"
+        return f"timezone({literal(zone)}, timezone('UTC', occurred_at))"
+
+    def count_at_midnight(self) -> int:
+        """Lines at exactly 00:00:00, of all lines."""
+        local = self.local_time
+        sql = f"SELECT count(*) FROM transactions WHERE {local} = date_trunc('day', {local})"
+        return int(self.warehouse.row(sql)[0])
+
+    @property
+    def has_dates_only(self) -> bool:
+        """Whether all but all lines are at midnight."""
+        return self.count_at_midnight() >= _DATES_ONLY * self.sources[0].rows.accepted
+
+    def query(self, sql: str) -> pl.DataFrame:
+        """Rows of the warehouse."""
+        return self.warehouse.read(self.warehouse.con.sql(sql))
+
+    def sample(self, customers: int) -> str:
+        """Write the SQL condition of about so many customers."""
+        return f"hash(customer_id) % {max(1, self.n_customers // customers)} = 0"
 
 
 def read_order_log(study: Study, warehouse: Warehouse) -> OrderLog:
@@ -97,6 +144,8 @@ def read_order_log(study: Study, warehouse: Warehouse) -> OrderLog:
         )
     _refuse_impossible_days(first, last, lines)
     return OrderLog(
+        study=study,
+        warehouse=warehouse,
         sources=tuple(sources),
         first_day=first,
         end_day=last + 1,

@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 
 from holdfast.findings import Finding
-from holdfast.quality.topics import CheckedLog, Topic
+from holdfast.ingest.order_log import OrderLog
+from holdfast.quality.topics import Topic
 from holdfast.windows import date_of
 
 WEEKDAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
@@ -29,7 +30,7 @@ _Gap = tuple[int, int, int]
 """First day, last day, days on which the shop is usually open."""
 
 
-def describe_calendar(log: CheckedLog) -> Topic:
+def describe_calendar(log: OrderLog) -> Topic:
     """Describe the days of a log."""
     days = log.query(f"""
         -- A log of dates has no last second.

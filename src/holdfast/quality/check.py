@@ -19,7 +19,7 @@ from holdfast.quality.contract_draft import draft_contract
 from holdfast.quality.data_report import CHECK_TOPICS, describe_log, describe_snapshot, find_in_log
 from holdfast.quality.rules import find_rules_not_run
 from holdfast.quality.sufficiency import Sufficiency, as_of_day, check_log, check_snapshot
-from holdfast.quality.topics import CheckedLog, Topic
+from holdfast.quality.topics import Topic
 from holdfast.study import Study
 from holdfast.windows import date_of
 
@@ -101,9 +101,8 @@ def check(study: Study, *, listener: Listener | None = None) -> Check:
 
 def _check_log(study: Study, log: OrderLog, warehouse: Warehouse, steps: Steps) -> Check:
     with steps("Look at them") as step, warehouse.working("describe the log"):
-        checked = CheckedLog(study, warehouse, log)
-        topics = describe_log(checked, CHECK_TOPICS)
-        besides = tuple(find_in_log(checked))
+        topics = describe_log(log, CHECK_TOPICS)
+        besides = tuple(find_in_log(log))
         step.detail = f"{len(topics)} topics"
     with steps("Is it enough?") as step:
         gate = check_log(study, warehouse, end_day=log.end_day)

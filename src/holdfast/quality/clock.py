@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 
 from holdfast.findings import Finding
-from holdfast.quality.topics import CheckedLog, Topic
+from holdfast.ingest.order_log import OrderLog
+from holdfast.quality.topics import Topic
 from holdfast.windows import date_of
 
 SOME_WITHOUT_TIME = 0.05
@@ -26,7 +27,7 @@ _CLEARLY = 0.7
 _EXAMPLES = ("Europe/London", "America/New_York")
 
 
-def describe_clock(log: CheckedLog) -> Topic:
+def describe_clock(log: OrderLog) -> Topic:
     """Describe the times of day."""
     zone = log.study.time_zone
     if log.has_dates_only:
@@ -40,14 +41,15 @@ def describe_clock(log: CheckedLog) -> Topic:
     shifts = {name: _shift(halves, name) for name in zones}
     busy = ", ".join(f"{hour:02d}:00" for hour in sorted(np.argsort(-by_hour)[:3]))
     changes = len(list(_clock_changes(halves, zone)))
-    findings = [*_find_missing_times(log.at_midnight, int(by_hour.sum()))]
+    at_midnight = log.count_at_midnight()
+    findings = [*_find_missing_times(at_midnight, int(by_hour.sum()))]
     if by_hour.sum() >= ENOUGH_LINES and (start + QUIET_HOURS // 2) % 24 in BY_DAY:
         findings.append(_wrong_zone(quiet, zone))
     findings += [_stored_in_utc(name, zone, *shift) for name, shift in shifts.items() if shift[0]]
     facts = {
         "time_zone": zone,
         "dates_only": False,
-        "at_midnight": log.at_midnight,
+        "at_midnight": at_midnight,
         "clock_changes": changes,
         "lines_by_hour": by_hour.astype(int).tolist(),
         "quietest_from_hour": start,
@@ -62,7 +64,7 @@ def describe_clock(log: CheckedLog) -> Topic:
     return Topic("clock", "Time of day", facts, sentences, findings=tuple(findings))
 
 
-def _read_halves(log: CheckedLog) -> pl.DataFrame:
+def _read_halves(log: OrderLog) -> pl.DataFrame:
     """One row per day and half hour of the local day (0..47) with a line: day, half, lines."""
     return log.query(f"""
         SELECT CAST(day AS INTEGER) AS day, count(*) AS lines,

@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 
 from holdfast.findings import Finding
+from holdfast.ingest.order_log import OrderLog
 from holdfast.io.warehouse import Warehouse
-from holdfast.quality.topics import CheckedLog, Topic
+from holdfast.quality.topics import Topic
 from holdfast.windows import date_of
 
 WHOLESALE_SPEND, WHOLESALE_QUANTITY = 50, 5
@@ -29,7 +30,7 @@ _MOST_UNUSUAL = 200
 _KINDS = {"wholesale": "reseller", "robot": "robot"}
 
 
-def describe_unusual_customers(log: CheckedLog) -> Topic | None:
+def describe_unusual_customers(log: OrderLog) -> Topic | None:
     """Name customers who buy like a reseller or a robot."""
     if not log.columns.has_amount:
         return None
@@ -49,7 +50,7 @@ def describe_unusual_customers(log: CheckedLog) -> Topic | None:
     )
 
 
-def _sum_spenders(log: CheckedLog) -> tuple[int, float, float]:
+def _sum_spenders(log: OrderLog) -> tuple[int, float, float]:
     """Customers, their revenue, and the share of it that the largest hundredth brings; what each
     spends is in the table `spenders`.
     """
@@ -61,7 +62,7 @@ def _sum_spenders(log: CheckedLog) -> tuple[int, float, float]:
             count(DISTINCT hour({log.local_time})) AS hours_used
         FROM transactions GROUP BY customer_id
     """)
-    customers, revenue, top = log.row("""
+    customers, revenue, top = log.warehouse.row("""
         SELECT count(*), sum(revenue), sum(revenue) FILTER (place <= greatest(1, n // 100))
         FROM (
             SELECT revenue, row_number() OVER (ORDER BY revenue DESC) AS place,
@@ -72,7 +73,7 @@ def _sum_spenders(log: CheckedLog) -> tuple[int, float, float]:
     return customers, revenue, top / revenue if revenue > 0 else 0.0
 
 
-def _read_unusual(log: CheckedLog) -> pl.DataFrame:
+def _read_unusual(log: OrderLog) -> pl.DataFrame:
     return log.query(f"""
         WITH usual AS (
             SELECT median(revenue) AS revenue, median(units_per_line) AS units FROM spenders),
@@ -115,7 +116,7 @@ def _find_unusual(
         )
 
 
-def describe_new_customers(log: CheckedLog) -> Topic:
+def describe_new_customers(log: OrderLog) -> Topic:
     """Estimate how many customers bought before the log began: those who only seem new when it
     does.
 
@@ -128,7 +129,7 @@ def describe_new_customers(log: CheckedLog) -> Topic:
         GROUP BY day ORDER BY day
     """)
     days, customers = (firsts[name].to_numpy() for name in ("day", "customers"))
-    first, last, end = int(days[0]), int(days[-1]), log.log.end_day
+    first, last, end = int(days[0]), int(days[-1]), log.end_day
     per_day = np.bincount(days - first, weights=customers, minlength=end - first)
     total, is_closed = int(customers.sum()), last + 1 - first < CLOSED_AFTER * (end - first)
     older = None if is_closed or len(per_day) < 2 * _RAMP_DAYS else _excess(per_day)
@@ -161,7 +162,7 @@ def _excess(per_day: np.ndarray) -> int:
     return max(round(float(per_day[:_RAMP_DAYS].sum()) - usual * _RAMP_DAYS), 0)
 
 
-def _known_before(log: CheckedLog) -> int | None:
+def _known_before(log: OrderLog) -> int | None:
     """Customers whose attributes were known before the log began; None where the study does not
     say.
     """
@@ -173,7 +174,7 @@ def _known_before(log: CheckedLog) -> int | None:
         FROM customers SEMI JOIN transactions USING (customer_id)
         WHERE known_from_day < ?
     """
-    return int(log.row(sql, log.log.first_day)[0])
+    return int(log.warehouse.row(sql, log.first_day)[0])
 
 
 def _closed_cohort(first_day: int, last_new: int, end_day: int, total: int) -> Finding:
@@ -192,7 +193,7 @@ def _older_customers(share: str, first_day: int) -> Finding:
     )
 
 
-def describe_ids(log: CheckedLog) -> Topic:
+def describe_ids(log: OrderLog) -> Topic:
     """Say how many ids of a log differ only by case, or by blanks or signs within them."""
     return describe_ids_of("transactions", log.warehouse)
 

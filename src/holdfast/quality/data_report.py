@@ -7,6 +7,7 @@ for which every line is read several times.
 from collections.abc import Callable, Iterable, Iterator
 
 from holdfast.findings import Finding
+from holdfast.ingest.order_log import OrderLog
 from holdfast.ingest.snapshot import Snapshot
 from holdfast.io.warehouse import Warehouse
 from holdfast.quality.calendar import describe_calendar
@@ -20,14 +21,14 @@ from holdfast.quality.customers import (
 )
 from holdfast.quality.lines import describe_duplicates, describe_giant_lines, describe_returns
 from holdfast.quality.rules import find_unused_rules
-from holdfast.quality.topics import CheckedLog, Topic
+from holdfast.quality.topics import Topic
 from holdfast.quality.units import (
     describe_amounts,
     describe_amounts_by_file,
     find_mixed_units_of_attributes,
 )
 
-Describe = Callable[[CheckedLog], Topic | None]
+Describe = Callable[[OrderLog], Topic | None]
 RUN_TOPICS: tuple[Describe, ...] = (
     describe_calendar,
     describe_giant_lines,
@@ -37,19 +38,19 @@ CHECK_TOPICS: tuple[Describe, ...] = (
     *RUN_TOPICS, describe_clock, describe_duplicates, describe_returns, describe_amounts,
     describe_amounts_by_file, describe_unusual_customers, describe_ids,
 )  # fmt: skip
-FINDINGS: tuple[Callable[[CheckedLog], Iterable[Finding]], ...] = (
+FINDINGS: tuple[Callable[[OrderLog], Iterable[Finding]], ...] = (
     find_mixed_units_of_attributes,
     find_unused_rules,
 )
 
 
-def describe_log(log: CheckedLog, topics: Iterable[Describe]) -> tuple[Topic, ...]:
+def describe_log(log: OrderLog, topics: Iterable[Describe]) -> tuple[Topic, ...]:
     """Describe a log; a topic that it does not have is left out."""
     described = (describe(log) for describe in topics)
     return tuple(topic for topic in described if topic is not None)
 
 
-def find_in_log(log: CheckedLog) -> Iterator[Finding]:
+def find_in_log(log: OrderLog) -> Iterator[Finding]:
     """Yield what is odd about a log besides its topics."""
     for find in FINDINGS:
         yield from find(log)

@@ -8,8 +8,9 @@ from typing import Any
 import polars as pl
 
 from holdfast.findings import Finding
+from holdfast.ingest.order_log import OrderLog
 from holdfast.ingest.validation import DUPLICATE
-from holdfast.quality.topics import CheckedLog, Topic
+from holdfast.quality.topics import Topic
 
 GIANT = 300
 """Times the 99th percentile of a line's quantity or amount from which on a line is named."""
@@ -20,7 +21,7 @@ NAMED = 5
 _MOST_GIANTS = 100
 
 
-def describe_giant_lines(log: CheckedLog) -> Topic | None:
+def describe_giant_lines(log: OrderLog) -> Topic | None:
     """Name the lines that are far larger than all others, and whether they were sent back: the
     customer's return of the same product and amount.
     """
@@ -41,7 +42,7 @@ def describe_giant_lines(log: CheckedLog) -> Topic | None:
     )
 
 
-def _read_giants(log: CheckedLog) -> pl.DataFrame:
+def _read_giants(log: OrderLog) -> pl.DataFrame:
     return log.query(f"""
         WITH usual AS (
             SELECT quantile_cont(quantity, 0.99) AS quantity,
@@ -91,7 +92,7 @@ def _find_giants(rows: pl.DataFrame, giants: tuple[str, ...]) -> Iterator[Findin
         )
 
 
-def describe_returns(log: CheckedLog) -> Topic | None:
+def describe_returns(log: OrderLog) -> Topic | None:
     """Match returns with what was bought before, by customer and product or, where there are no
     products, by customer and amount.
     """
@@ -110,10 +111,10 @@ def describe_returns(log: CheckedLog) -> Topic | None:
     return Topic("returns", "Returns", facts, sentences, findings=findings)
 
 
-def _count_returns(log: CheckedLog) -> dict[str, Any]:
+def _count_returns(log: OrderLog) -> dict[str, Any]:
     by_product = log.columns.product_id is not None
     key, other = ("product_id", "product_id") if by_product else ("amount_minor", "-amount_minor")
-    n, matched, amount, unmatched_amount, soon = log.row(f"""
+    n, matched, amount, unmatched_amount, soon = log.warehouse.row(f"""
         WITH back AS (SELECT *, {other} AS key FROM transactions WHERE is_return),
         sold AS (
             SELECT customer_id, {key} AS key, -amount_minor AS amount_minor, occurred_at
@@ -152,12 +153,12 @@ def _find_unmatched_returns(facts: dict[str, Any], currency: str) -> Iterator[Fi
         )
 
 
-def describe_duplicates(log: CheckedLog) -> Topic:
+def describe_duplicates(log: OrderLog) -> Topic:
     """Say how many accepted lines equal an earlier one, and how many of those stand in another
     file.
     """
-    source = log.log.sources[0]
-    equal, across_files = log.row(f"""
+    source = log.sources[0]
+    equal, across_files = log.warehouse.row(f"""
         SELECT CAST(coalesce(sum(n - 1), 0) AS BIGINT), CAST(coalesce(sum(files - 1), 0) AS BIGINT)
         FROM (
             SELECT count(*) AS n, count(DISTINCT _file) AS files

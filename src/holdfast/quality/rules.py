@@ -4,16 +4,16 @@ from collections.abc import Iterator
 
 from holdfast.findings import Finding
 from holdfast.ingest.contract import named_contract
-from holdfast.quality.topics import CheckedLog
+from holdfast.ingest.order_log import OrderLog
 from holdfast.study import Study
 
 
-def find_unused_rules(log: CheckedLog) -> Iterator[Finding]:
+def find_unused_rules(log: OrderLog) -> Iterator[Finding]:
     """Say which rules of the study hold for no row at all: most likely they are written for other
     data.
     """
     assert log.study.transactions is not None
-    reasons = log.log.sources[0].reasons
+    reasons = log.sources[0].reasons
     unused = [rule for rule in log.study.transactions.set_aside if not reasons.get(rule)]
     if unused:
         yield Finding.of(

@@ -9,9 +9,10 @@ import polars as pl
 import polars.selectors as cs
 
 from holdfast.findings import Finding
+from holdfast.ingest.order_log import OrderLog
 from holdfast.ingest.sources import open_source
 from holdfast.ingest.sql import identifier, literal
-from holdfast.quality.topics import CheckedLog, Topic
+from holdfast.quality.topics import Topic
 
 RATE_WORDS = re.compile(r"rate|percent|pct|share|ratio|quote|prozent|conversion", re.IGNORECASE)
 CROWDED = 10
@@ -55,13 +56,13 @@ def find_mixed_units(columns: pl.DataFrame) -> Iterator[Finding]:
             )
 
 
-def find_mixed_units_of_attributes(log: CheckedLog) -> Iterator[Finding]:
+def find_mixed_units_of_attributes(log: OrderLog) -> Iterator[Finding]:
     """Find mixed units among the attributes of the customer table."""
     if log.study.customers is not None and log.study.customers.attributes:
         yield from find_mixed_units(log.query("FROM customers").select(cs.float()))
 
 
-def describe_amounts(log: CheckedLog) -> Topic | None:
+def describe_amounts(log: OrderLog) -> Topic | None:
     """Watch the usual amount of a line from month to month, and count currencies."""
     if not log.columns.has_amount:
         return None
@@ -79,9 +80,9 @@ def describe_amounts(log: CheckedLog) -> Topic | None:
     )
 
 
-def describe_amounts_by_file(log: CheckedLog) -> Topic | None:
+def describe_amounts_by_file(log: OrderLog) -> Topic | None:
     """Watch the usual amount of a line from file to file; None where nothing is odd."""
-    source = log.log.sources[0]
+    source = log.sources[0]
     if not log.columns.has_amount or len(source.labels) < 2:
         return None
     files = f"list_extract([{', '.join(map(literal, source.labels))}], _file + 1)"
@@ -90,7 +91,7 @@ def describe_amounts_by_file(log: CheckedLog) -> Topic | None:
     return topic if topic.findings else None
 
 
-def _medians(period: str, table: str, log: CheckedLog) -> pl.DataFrame:
+def _medians(period: str, table: str, log: OrderLog) -> pl.DataFrame:
     return log.query(f"""
         SELECT {period} AS period, count(*) AS lines,
             median(amount_minor) / {log.scale} AS median
@@ -129,9 +130,9 @@ def _find_jump(row: dict[str, Any], of: str) -> Finding:
     )
 
 
-def _count_currencies(log: CheckedLog) -> list[tuple[str, int]]:
+def _count_currencies(log: OrderLog) -> list[tuple[str, int]]:
     """Count the words of a column of currencies, which takes another look at the source."""
-    fields = log.log.sources[0].fields
+    fields = log.sources[0].fields
     column = next((name for name in fields if _CURRENCY.match(name.strip())), None)
     if column is None or log.study.transactions is None:
         return []

@@ -24,7 +24,6 @@ from holdfast.progress import Steps
 from holdfast.quality.churn_window import read_churn_window, summarise_churn_window
 from holdfast.quality.data_report import RUN_TOPICS, describe_log, find_in_log
 from holdfast.quality.sufficiency import check_log, check_snapshot
-from holdfast.quality.topics import CheckedLog
 from holdfast.runs.activity_tables import log_record
 from holdfast.runs.summary import summarise
 from holdfast.serving.score import Scored, explain_scores, no_value_finding, score
@@ -175,8 +174,7 @@ def _summary(
 def _fit_log(study: Study, log: OrderLog, warehouse: Warehouse, steps: Steps) -> _Fit:
     with steps("What came in, and what is churn in it") as step:
         sufficiency = check_log(study, warehouse, end_day=log.end_day)
-        checked = CheckedLog(study, warehouse, log)
-        topics = describe_log(checked, RUN_TOPICS)
+        topics = describe_log(log, RUN_TOPICS)
         window = read_churn_window(study, warehouse, end_day=log.end_day)
         days = window.window.days
         length = f"window {days} days" if days is not None else "no churn window"
@@ -186,7 +184,7 @@ def _fit_log(study: Study, log: OrderLog, warehouse: Warehouse, steps: Steps) ->
         n_cutoffs = data.features["cutoff_day"].n_unique()
         step.detail = f"{data.features.height:,} rows at {n_cutoffs} cutoffs"
     with steps("Is it honest?") as step:
-        audited = Log(study, warehouse, log, data)
+        audited = Log(log, data)
         answers = ask_before_learning(LOG_AUDITS, audited, study, step)
     with steps("Prove on unseen time") as step:
         proof = backtest_data(study, data)
@@ -214,7 +212,7 @@ def _fit_log(study: Study, log: OrderLog, warehouse: Warehouse, steps: Steps) ->
         findings=[
             *sufficiency.findings,
             *(finding for topic in topics for finding in topic.findings),
-            *find_in_log(checked),
+            *find_in_log(log),
             *window.findings,
             *models.findings,
         ],
