@@ -1,7 +1,7 @@
 """A finding: something about the data, the study or the models that the reader must know before
 trusting a figure.
 
-What is found in data is worded in findings.toml; where it is looked for says only what was seen.
+What is found in data is worded in findings.toml; where it is looked for gives the facts.
 """
 
 import tomllib
@@ -40,21 +40,20 @@ class Finding:
 
     @classmethod
     def of(
-        cls, key: str, evidence: str, severity: Severity | None = None, /, **values: object
+        cls, key: str, /, *, evidence: str = "", severity: Severity | None = None, **facts: object
     ) -> "Finding":
-        """Take the words of findings.toml under `key`, filled in with `values`; a milder case of
-        it names its severity.
+        """Fill in the words of findings.toml under `key`; a milder case of it names its severity.
 
-        >>> Finding.of("quarantined-{name}", "2 of 9 rows", name="events").name
-        'quarantined-events'
+        >>> Finding.of("ids-with-a-point-{name}", name="events").name
+        'ids-with-a-point-events'
         """
         words = _words()[key]
         return cls(
-            words.get("name", key).format(**values),
+            words.get("name", key).format(**facts),
             severity or words["severity"],
-            evidence=evidence,
-            meaning=words["meaning"].format(**values),
-            fix=words["fix"].format(**values),
+            evidence=evidence or words["evidence"].format(**facts),
+            meaning=words["meaning"].format(**facts),
+            fix=words["fix"].format(**facts),
         )
 
     @classmethod

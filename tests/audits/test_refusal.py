@@ -6,6 +6,7 @@ import json
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from string import Formatter
 
 import polars as pl
 import pytest
@@ -25,6 +26,8 @@ from holdfast.io.warehouse import Warehouse
 from holdfast.runs.run import run
 from holdfast.study import Study
 from holdfast.training.fit_snapshot import prove
+
+PARTS = ("evidence", "meaning", "fix")
 
 
 def circular(folder: Path, **more: object) -> Study:
@@ -71,6 +74,15 @@ def test_a_name_that_no_fatal_finding_has_cannot_be_acknowledged(
     assert refused.value.exit_code == 2
 
 
+def _fields(key: str, words: dict[str, str]) -> set[str]:
+    """What a finding's words leave open."""
+    texts = [words.get("name", key), *(words.get(each, "") for each in PARTS)]
+    fields = {field for text in texts for _, field, *_ in Formatter().parse(text) if field}
+    return {field.split(".")[0].split("[")[0] for field in fields} | (
+        set() if "evidence" in words else {"evidence"}
+    )
+
+
 def test_every_finding_has_its_words_and_what_can_be_fatal_can_be_acknowledged() -> None:
     package = Path(holdfast.__file__).parent
     words = tomllib.loads((package / "findings.toml").read_text(encoding="utf-8"))
@@ -80,7 +92,10 @@ def test_every_finding_has_its_words_and_what_can_be_fatal_can_be_acknowledged()
             if isinstance(call, ast.Call) and ast.unparse(call.func) == "Finding.of":
                 chosen = ast.walk(call.args[0])
                 constants = {node.value for node in chosen if isinstance(node, ast.Constant)}
-                keys |= {each for each in constants if str(each) in words}
+                of_call = {each for each in constants if str(each) in words}
+                keys |= of_call
+                facts = {keyword.arg for keyword in call.keywords}
+                assert all(_fields(each, words[each]) <= facts for each in of_call), of_call
     # Named by a count of the gate, or by the kind of customer.
     rest = {key for key in words if key.startswith(("few-", "wholesale", "robot"))}
     assert keys | rest | {"short-log", "stale-log", "no-rhythm"} == set(words)

@@ -101,10 +101,9 @@ def find_figures_at_their_ceiling(proof: Proof) -> Iterator[Finding]:
     is_above = auc > ceiling.auc or figures.get("f1", 0.0) > ceiling.f1
     yield Finding.of(
         "at-the-ceiling",
-        f"all {ceiling.churned:,} who left are among the {ceiling.inside:,} customers with "
-        f"{ceiling.group}, and inside nothing tells who (ROC-AUC {ceiling.inside_auc:.3f}); so "
-        f"the ceiling is ROC-AUC {ceiling.auc:.3f} and F1 {ceiling.f1:.3f}, and the test has "
-        f"ROC-AUC {auc:.4f}{f1}",
+        ceiling=ceiling,
+        auc=auc,
+        f1=f1,
         luck="; what lies above the ceiling is the luck of the split." if is_above else ".",
     )
 
@@ -121,7 +120,7 @@ def _too_good(proof: Proof) -> Iterator[Finding]:
     ]
     if figures:
         yield Finding.of(
-            "too-good", "; ".join(figures) + " on customers that the model has not seen"
+            "too-good", evidence="; ".join(figures) + " on customers that the model has not seen"
         )
 
 

@@ -34,7 +34,7 @@ def find_circular_label(table: Table) -> Iterator[Finding]:
     }
     yield Finding.of(
         "circular-label",
-        "; ".join(f"the {task} label {rule.sentence}" for task, rule in rules.items()),
+        evidence="; ".join(f"the {task} label {rule.sentence}" for task, rule in rules.items()),
         seen=f" A model even sees {', '.join(sorted(seen))}." if seen else "",
     )
 

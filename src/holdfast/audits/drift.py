@@ -40,10 +40,7 @@ def find_drift(table: Table) -> Iterator[Finding]:
     strongest = sorted(alone, key=lambda name: -alone[name])[:3]
     by = ", ".join(f"{name} ({alone[name]:.3f}, {_means(name, table)})" for name in strongest)
     yield Finding.of(
-        "test-is-unlike-learning",
-        f"boosted trees tell test rows from learning rows with ROC-AUC {together:.3f}; most by "
-        f"{by}",
-        columns=join_names(strongest),
+        "test-is-unlike-learning", together=together, by=by, columns=join_names(strongest)
     )
 
 
@@ -73,7 +70,9 @@ def find_sudden_change(log: Log) -> Iterator[Finding]:
     months = [month for month in parts if month.height >= _LEAST_PURCHASES]
     changes = [_largest_jump(name, months) for name in measures if len(months) >= _LEAST_MONTHS]
     if any(changes):
-        yield Finding.of("sudden-change", "; ".join(change for change in changes if change))
+        yield Finding.of(
+            "sudden-change", evidence="; ".join(change for change in changes if change)
+        )
 
 
 def _largest_jump(name: str, months: Sequence[pl.DataFrame]) -> str | None:

@@ -40,10 +40,7 @@ def find_joint_leak(table: Table) -> Iterator[Finding]:
         strongest = sorted(aucs, key=lambda name: -aucs[name])[:3]
         alone = ", ".join(f"{name} {aucs[name]:.3f}" for name in strongest)
         yield Finding.of(
-            "telling-together",
-            f"boosted trees on the columns together have ROC-AUC {together:.4f} among customers "
-            f"they have not seen, though none alone comes near (the strongest: {alone})",
-            columns=join_names(strongest),
+            "telling-together", together=together, alone=alone, columns=join_names(strongest)
         )
 
 
@@ -72,12 +69,7 @@ def find_outshining_column(
     others = table.boosted_auc([name for name in table.seen if name != best])
     if auc >= others + _LEAD:
         low, high = np.nanquantile(table.encoded[best], [0, 1])
-        yield Finding.of(
-            "outshining-column",
-            f"{best} alone has ROC-AUC {auc:.3f}, all other columns together {others:.3f} (it "
-            f"lies between {low:.3g} and {high:.3g})",
-            best=best,
-        )
+        yield Finding.of("outshining-column", best=best, auc=auc, others=others, low=low, high=high)
 
 
 def find_late_attributes(log: Log) -> Iterator[Finding]:
@@ -115,11 +107,7 @@ def find_lifting_column(table: Table, *, among: Collection[str]) -> Iterator[Fin
     aucs = {name: table.boosted_auc([*others, name]) for name in table.seen if name in among}
     lifting = [f"with {name} {auc:.3f}" for name, auc in aucs.items() if auc >= without + _LIFT]
     if lifting:
-        yield Finding.of(
-            "lifting-column",
-            f"everything that customers did before the cutoff has ROC-AUC {without:.3f}, "
-            f"{', '.join(lifting)}",
-        )
+        yield Finding.of("lifting-column", without=without, columns=", ".join(lifting))
 
 
 AUDITS = (

@@ -25,9 +25,11 @@ def find_missing_gap(table: Table) -> Iterator[Finding]:
         last = int(cutoff[reaching].max())
         yield Finding.of(
             "no-gap",
-            f"{reaching.sum():,} of {(~table.test).sum():,} rows that are learnt from have "
-            f"outcomes that end after the first test cutoff {date_of(first_test)}: those of "
-            f"cutoff {date_of(last)} run {last + table.horizon_days - first_test} days into it",
+            n=reaching.sum(),
+            learnt=(~table.test).sum(),
+            first_test=date_of(first_test),
+            last=date_of(last),
+            days=last + table.horizon_days - first_test,
             horizon_days=table.horizon_days,
         )
 
@@ -44,9 +46,12 @@ def find_immature_labels(table: Table) -> Iterator[Finding]:
         rest = "" if is_open.all() else f", of the others {table.left[~is_open].mean():.1%}"
         yield Finding.of(
             "immature-labels",
-            f"{is_open.sum():,} of {len(ends):,} rows have an outcome that ends after "
-            f"{date_of(table.as_of_day)}, the day the table was taken, up to "
-            f"{int(np.max(ends)) - table.as_of_day - 1} days later; {left}{rest}",
+            n=is_open.sum(),
+            of=len(ends),
+            taken=date_of(table.as_of_day),
+            days=int(np.max(ends)) - table.as_of_day - 1,
+            left=left,
+            rest=rest,
             latest=date_of(table.as_of_day + 1 - table.horizon_days),
         )
 

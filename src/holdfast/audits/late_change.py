@@ -26,7 +26,7 @@ def find_late_change(table: Table) -> Iterator[Finding]:
     compared = (_compare(name, rule, table) for name, rule in table.formulas.items())
     changed = [sentence for sentence in compared if sentence]
     if changed:
-        yield Finding.of("changed-afterwards", "; ".join(changed[:3]))
+        yield Finding.of("changed-afterwards", evidence="; ".join(changed[:3]))
 
 
 def _compare(name: str, rule: Formula, table: Table) -> str | None:
@@ -54,7 +54,7 @@ def find_redundant_columns(table: Table) -> Iterator[Finding]:
         if rule.r2 >= _SAME:
             rules.setdefault(frozenset((name, *rule.columns)), f"{name} {rule.sentence}")
     if rules:
-        yield Finding.of("redundant-columns", "; ".join(list(rules.values())[:5]))
+        yield Finding.of("redundant-columns", evidence="; ".join(list(rules.values())[:5]))
 
 
 AUDITS = (

@@ -53,15 +53,15 @@ def find_leaky_columns(table: Table) -> Iterator[Finding]:
     if pure:
         yield Finding.of(
             "filled-in-afterwards",
-            _describe(pure[:4], table),
-            _severity(pure, table),
+            evidence=_describe(pure[:4], table),
+            severity=_severity(pure, table),
             columns=join_names([leak.column for leak in pure]),
         )
     if strong:
         yield Finding.of(
             "telling-column",
-            _describe(strong[:8], table),
-            _severity(strong, table),
+            evidence=_describe(strong[:8], table),
+            severity=_severity(strong, table),
             columns=join_names([leak.column for leak in strong]),
         )
 
@@ -146,7 +146,7 @@ def find_leaky_value_columns(table: Table) -> Iterator[Finding]:
         )
         yield Finding.of(
             "telling-value-column",
-            f"{alone}; for example customer {table.customer[row]} is worth "
+            evidence=f"{alone}; for example customer {table.customer[row]} is worth "
             f"{table.value[row]:,.6g} and has {first} = {table.columns[first][row]}",
             columns=join_names(leaky),
         )

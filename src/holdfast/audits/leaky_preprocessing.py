@@ -31,7 +31,8 @@ def find_encoded_outcome(table: Table) -> Iterator[Finding]:
         part = "over all rows" if table.test is None else "over learning and test rows together"
         yield Finding.of(
             "encoded-outcome",
-            ("; ".join(f"{name}: {how}" for name, how in encoded.items()) + f", counted {part}"),
+            evidence="; ".join(f"{name}: {how}" for name, how in encoded.items())
+            + f", counted {part}",
             columns=join_names(encoded),
         )
 
@@ -92,10 +93,7 @@ def find_scaling_on_all_rows(table: Table) -> Iterator[Finding]:
     scaled += [f"{join_names(ranged)} reach from 0 to 1 exactly"] if len(ranged) > 1 else []
     if scaled:
         beside = ", and not over the rows that are learnt from" if table.test is not None else ""
-        yield Finding.of(
-            "scaled-on-all-rows",
-            f"{'; '.join(scaled)} over all rows, the test rows included{beside}",
-        )
+        yield Finding.of("scaled-on-all-rows", scaled="; ".join(scaled), beside=beside)
 
 
 def _scale(values: Floats, table: Table) -> str | None:

@@ -44,9 +44,7 @@ def find_fading_log(log: Log) -> Iterator[Finding]:
     usual = sorted(before)[_WEEKS // 2]
     if usual >= _LEAST_A_WEEK and last < _FADED * usual:
         yield Finding.of(
-            "log-fades-out",
-            f"the last seven days, to {date_of(log.orders.end_day - 1)}, have {last:,} purchases; "
-            f"the eight weeks before had {usual:,} in the median",
+            "log-fades-out", end=date_of(log.orders.end_day - 1), last=last, usual=usual
         )
 
 
@@ -63,7 +61,7 @@ def find_rows_beyond_the_log(log: Log) -> Iterator[Finding]:
     if later:
         yield Finding.of(
             "beyond-the-log",
-            f"the order log ends on {date_of(end - 1)}; later are " + "; ".join(later),
+            evidence=f"the order log ends on {date_of(end - 1)}; later are " + "; ".join(later),
         )
 
 
@@ -90,15 +88,15 @@ def check_test_windows(
     if early:
         yield Finding.of(
             "immature-cutoffs",
-            f"{task}: the windows of {_dates(early)} need {horizon_days} days, and the log ends "
-            f"on {date_of(end_day - 1)}",
+            task=task,
+            cutoffs=_dates(early),
+            horizon_days=horizon_days,
+            end=date_of(end_day - 1),
             latest=date_of(end_day - horizon_days),
         )
     if windows_overlap(cutoffs, horizon_days=horizon_days):
         yield Finding.of(
-            "overlapping-tests",
-            f"{task}: windows of {horizon_days} days after {_dates(cutoffs)} share days",
-            horizon_days=horizon_days,
+            "overlapping-tests", task=task, horizon_days=horizon_days, cutoffs=_dates(cutoffs)
         )
 
 
@@ -115,9 +113,10 @@ def find_backdated_returns(log: Log) -> Iterator[Finding]:
     if returned.height >= _LEAST_RETURNS and same.height >= _SAME_DAY * returned.height:
         yield Finding.of(
             "backdated-returns",
-            f"{same.height:,} of {returned.height:,} returns carry the very day on which the "
-            f"goods were bought, as that of customer {same['customer_id'][0]} on "
-            f"{date_of(int(same['day'][0]))}",
+            same=same,
+            returned=returned,
+            customer=same["customer_id"][0],
+            day=date_of(int(same["day"][0])),
         )
 
 

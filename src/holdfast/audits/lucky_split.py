@@ -31,7 +31,7 @@ def find_lucky_split(proof: Proof) -> Iterator[Finding]:
             if name in test and name in folds and test[name] - folds[name] > _LUCK
         ]
         if flattered:
-            yield Finding.of("lucky-{task}-split", f"{task}: {'; '.join(flattered)}", task=task)
+            yield Finding.of("lucky-{task}-split", task=task, figures="; ".join(flattered))
 
 
 AUDIT = Audit("lucky split", "Does the test flatter?", find_lucky_split, needs=("cross_validated",))

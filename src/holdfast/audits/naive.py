@@ -36,12 +36,12 @@ def find_model_no_better_than_naive(proof: Proof) -> Iterator[Finding]:
         if rank.low <= 0:
             yield Finding.of(
                 "no-better-than-naive-{task}",
-                f"on {len(truth):,} unseen outcomes the {task} model's {error} is lower than that "
-                f"of the baseline ({proof.baselines[task]}) by {saved.value:.4g} (95 % interval "
-                f"{saved.low:.4g} to {saved.high:.4g}), and its rank correlation with what "
-                f"happened higher by {rank.value:.3f} ({rank.low:.3f} to {rank.high:.3f}): "
-                "neither is certainly more than nothing",
+                n=len(truth),
                 task=task,
+                error=error,
+                baseline=proof.baselines[task],
+                saved=saved,
+                rank=rank,
             )
 
 

@@ -32,7 +32,7 @@ def find_order_of_outcome(table: Table) -> Iterator[Finding]:
     leads = (_lead(name, values, table) for name, values in running.items())
     ordered = [sentence for sentence in leads if sentence]
     if ordered:
-        yield Finding.of("order-of-the-outcome", "; ".join(ordered))
+        yield Finding.of("order-of-the-outcome", evidence="; ".join(ordered))
 
 
 def _runs(name: str, table: Table) -> bool:

@@ -41,8 +41,11 @@ def find_shared_rows(table: Table) -> Iterator[Finding]:
         whose = "rows are equal in every column and in the outcome to a row of another customer"
     yield Finding.of(
         "rows-in-both-parts",
-        f"{n:,} of {of:,} {whose}, that of customer {_example(table, copies)} for example",
-        "warning" if table.test is None else "fatal",
+        severity="warning" if table.test is None else "fatal",
+        n=n,
+        of=of,
+        whose=whose,
+        example=_example(table, copies),
     )
 
 
@@ -87,8 +90,9 @@ def find_shared_customers(table: Table) -> Iterator[Finding]:
     if table.cutoff_day is None and shared.sum() > _LEAST_SHARE * table.test.sum():
         yield Finding.of(
             "customers-in-both-parts",
-            f"{shared.sum():,} of {table.test.sum():,} test rows belong to customers who are "
-            f"learnt from, customer {_example(table, shared)} for example",
+            n=shared.sum(),
+            of=table.test.sum(),
+            example=_example(table, shared),
         )
 
 
@@ -102,7 +106,7 @@ def find_resampling(table: Table) -> Iterator[Finding]:
     """
     evidence = table.halves and (_resampled_by_copying(table) or _resampled_by_mixing(table))
     if evidence:
-        yield Finding.of("resampled-before-the-split", evidence)
+        yield Finding.of("resampled-before-the-split", evidence=evidence)
 
 
 def _resampled_by_copying(table: Table) -> str | None:

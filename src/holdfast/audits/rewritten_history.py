@@ -93,8 +93,10 @@ def compare_features(earlier: pl.DataFrame, later: pl.DataFrame, *, what: str) -
         day = date_of(int((earlier if earlier.height else later)["cutoff_day"][0]))
         yield Finding.of(
             "history-changes",
-            f"at cutoff {day}, of {earlier.height:,} customers, {what} changes: "
-            f"{'; '.join(differences)}",
+            day=day,
+            earlier=earlier,
+            what=what,
+            differences="; ".join(differences),
         )
 
 

@@ -85,7 +85,7 @@ def blank_finding(columns: Sequence[TypedColumn], *, source: str) -> list[Findin
     blank = ", ".join(f"{c.blanks:,} blank {c.name}" for c in columns if c.blanks)
     if not blank:
         return []
-    return [Finding.of("blank-numbers", f"{blank} read as missing ({source})")]
+    return [Finding.of("blank-numbers", blank=blank, source=source)]
 
 
 def _kind_by_type(field: sql.Field) -> Kind:

@@ -121,6 +121,7 @@ def _undated_attributes_finding(log: Customers) -> list[Finding]:
     return [
         Finding.of(
             "attributes-without-a-day",
-            f"{', '.join(log.attributes)} count as known from {date_of(FIRST_DAY)} on",
+            attributes=", ".join(log.attributes),
+            first=date_of(FIRST_DAY),
         )
     ]

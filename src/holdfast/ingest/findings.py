@@ -27,16 +27,13 @@ def describe_lines(
     read, nameless = lines.rows.read, lines.reasons.get(NO_CUSTOMER, 0)
     if nameless > _MANY * read:
         yield Finding.of(
-            "lines-without-customer",
-            f"{nameless:,} of {read:,} lines ({nameless / read:.1%}) name no customer",
+            "lines-without-customer", nameless=nameless, read=read, share=nameless / read
         )
     yield from _placeholders(warehouse)
     if count := lines.reasons.get(STRAY):
         more = ", ..." if count > len(lines.strays) else ""
         yield Finding.of(
-            "stray-days",
-            f"a year or more from all other lines, and set aside: {count:,} of {read:,}, "
-            f"{', '.join(lines.strays)}{more}",
+            "stray-days", count=count, read=read, strays=", ".join(lines.strays), more=more
         )
     yield from _lonely_days(warehouse)
 
@@ -48,19 +45,10 @@ def describe_sources(sources: Sequence[ValidatedSource], warehouse: Warehouse) -
     yield from (_quarantine_finding(source) for source in sources if source.rows.quarantined)
     for source in sources:
         if source.trimmed:
-            yield Finding.of(
-                "blanks-around-ids-{name}",
-                f"{source.trimmed:,} rows of {source.name} had blanks around the customer_id, "
-                f"which were removed; {source.merged:,} customers occur both with and without",
-                name=source.name,
-            )
+            yield Finding.of("blanks-around-ids-{name}", source=source, name=source.name)
     for source in sources:
         if source.pointed:
-            yield Finding.of(
-                "ids-with-a-point-{name}",
-                f"every customer_id of {source.name} ends in '.0', which was removed",
-                name=source.name,
-            )
+            yield Finding.of("ids-with-a-point-{name}", source=source, name=source.name)
     for source in sources:
         if source.name in _BESIDE:
             yield from _strangers(source.name, warehouse)
@@ -68,16 +56,13 @@ def describe_sources(sources: Sequence[ValidatedSource], warehouse: Warehouse) -
 
 def _amounts(log: Transactions, warehouse: Warehouse) -> Iterator[Finding]:
     if not log.columns.has_amount:
-        yield Finding.of(
-            "no-amounts",
-            ("the log has no amounts: neither `amount` nor `quantity` and `unit_price` are mapped"),
-        )
+        yield Finding.of("no-amounts")
         return
     (count,) = warehouse.row(
         "SELECT count(*) FROM transactions WHERE amount_minor = 0 AND NOT is_return"
     )
     if count:
-        yield Finding.of("zero-amounts", f"{count:,} lines of amount 0")
+        yield Finding.of("zero-amounts", count=count)
 
 
 def _placeholders(warehouse: Warehouse) -> Iterator[Finding]:
@@ -88,7 +73,7 @@ def _placeholders(warehouse: Warehouse) -> Iterator[Finding]:
     if customers:
         yield Finding.of(
             "placeholder-customers",
-            ", ".join(f"'{name}' has {count:,} lines" for name, count in customers),
+            evidence=", ".join(f"'{name}' has {count:,} lines" for name, count in customers),
         )
 
 
@@ -105,8 +90,10 @@ def _lonely_days(warehouse: Warehouse) -> Iterator[Finding]:
     if after:
         yield Finding.of(
             "lonely-last-days",
-            f"{after:,} lines are later than {date_of(usual + _LONELY_DAYS)}, up to "
-            f"{date_of(last)}; {1 - _LONELY_SHARE:.1%} are up to {date_of(usual)}",
+            after=after,
+            later_than=date_of(usual + _LONELY_DAYS),
+            last=date_of(last),
+            share=1 - _LONELY_SHARE,
             usual=date_of(usual),
         )
 
@@ -117,9 +104,12 @@ def _quarantine_finding(source: ValidatedSource) -> Finding:
     reason, rows = reasons.sort(["count", "reason"], descending=[True, False]).row(0)
     return Finding.of(
         "quarantined-{name}",
-        f"{count:,} of {read:,} rows of {source.name} were not understood, {rows:,} of them "
-        f"because: {reason}",
-        "warning" if count > _MANY * read else "note",
+        severity="warning" if count > _MANY * read else "note",
+        count=count,
+        read=read,
+        source=source,
+        rows=rows,
+        reason=reason,
         name=source.name,
     )
 
@@ -132,7 +122,8 @@ def _strangers(name: str, warehouse: Warehouse) -> Iterator[Finding]:
     if strange:
         yield Finding.of(
             "customers-only-in-{name}",
-            (f"{strange:,} of the {total:,} customers in {name} have no line in the order log"),
-            "warning" if strange > total / 2 else "note",
+            severity="warning" if strange > total / 2 else "note",
+            strange=strange,
+            total=total,
             name=name,
         )

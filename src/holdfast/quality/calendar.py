@@ -137,8 +137,9 @@ def _find_gaps(gaps: list[_Gap]) -> Iterator[Finding]:
         more = f" and {len(gaps) - _NAMED} more" if len(gaps) > _NAMED else ""
         yield Finding.of(
             "gaps-in-the-calendar",
-            f"no line on {spans}{more}, all on days the shop is usually open",
-            "warning" if longest[0][2] >= LONG_GAP_DAYS else "note",
+            severity="warning" if longest[0][2] >= LONG_GAP_DAYS else "note",
+            spans=spans,
+            more=more,
         )
 
 
@@ -148,8 +149,6 @@ def _find_incomplete_last_day(last_day: dict[str, Any]) -> Iterator[Finding]:
         times = f" and ends at {last_day['last_time']}, usually {last_day['usual_last_time']}"
         yield Finding.of(
             "last-day-incomplete",
-            (
-                f"the last day has {share:.0%} of the lines usual on its weekday"
-                + (times if is_short else "")
-            ),
+            evidence=f"the last day has {share:.0%} of the lines usual on its weekday"
+            + (times if is_short else ""),
         )

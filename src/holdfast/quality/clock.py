@@ -123,14 +123,11 @@ def _profile(part: pl.DataFrame) -> np.ndarray:
 def _find_missing_times(at_midnight: int, lines: int) -> Iterator[Finding]:
     share = at_midnight / max(lines, 1)
     if share >= SOME_WITHOUT_TIME:
-        yield Finding.of(
-            "times-missing",
-            (f"{at_midnight:,} lines ({share:.0%}) are at exactly midnight, the others are not"),
-        )
+        yield Finding.of("times-missing", at_midnight=at_midnight, share=share)
 
 
 def _wrong_zone(quiet: str, zone: str) -> Finding:
-    return Finding.of("time-zone-looks-wrong", f"the quietest six hours are {quiet} in {zone}")
+    return Finding.of("time-zone-looks-wrong", quiet=quiet, zone=zone)
 
 
 def _stored_in_utc(seen_in: str, zone: str, hours: int, changes: int) -> Finding:
@@ -139,5 +136,7 @@ def _stored_in_utc(seen_in: str, zone: str, hours: int, changes: int) -> Finding
         clocks = f"clocks that change like those of {seen_in}"
     return Finding.of(
         "summer-time-not-followed" if zone == seen_in else "summer-time-elsewhere",
-        (f"at {changes} changes of {clocks}, the shop's day moves by {abs(hours)} hour in the log"),
+        changes=changes,
+        clocks=clocks,
+        hours=abs(hours),
     )

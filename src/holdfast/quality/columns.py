@@ -44,6 +44,6 @@ def _find_constants(rows: list[dict[str, Any]]) -> Iterator[Finding]:
     if constant:
         yield Finding.of(
             "constant-columns",
-            f"{', '.join(constant)} {'is' if len(constant) == 1 else 'are'} the same for every "
-            "customer",
+            columns=", ".join(constant),
+            verb="is" if len(constant) == 1 else "are",
         )

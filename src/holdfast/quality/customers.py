@@ -111,8 +111,12 @@ def _find_unusual(
         more = f" and {unusual.height - NAMED:,} more" if unusual.height > NAMED else ""
         yield Finding.of(
             f"{kind}-customers",
-            f"{unusual.height:,} of {customers:,} customers buy like a {like} and bring "
-            f"{share:.0%} of the revenue: {names}{more}",
+            unusual=unusual,
+            customers=customers,
+            like=like,
+            share=share,
+            names=names,
+            more=more,
         )
 
 
@@ -180,17 +184,15 @@ def _known_before(log: OrderLog) -> int | None:
 def _closed_cohort(first_day: int, last_new: int, end_day: int, total: int) -> Finding:
     return Finding.of(
         "closed-cohort",
-        f"all {total:,} customers were first seen between {date_of(first_day)} and "
-        f"{date_of(last_new)}, none in the {end_day - 1 - last_new:,} days after",
+        total=total,
+        first=date_of(first_day),
+        last=date_of(last_new),
+        days=end_day - 1 - last_new,
     )
 
 
 def _older_customers(share: str, first_day: int) -> Finding:
-    return Finding.of(
-        "customers-older-than-the-log",
-        (f"about {share} are first seen in the log's first half year beyond what later months win"),
-        first_day=date_of(first_day),
-    )
+    return Finding.of("customers-older-than-the-log", share=share, first_day=date_of(first_day))
 
 
 def describe_ids(log: OrderLog) -> Topic:
@@ -223,6 +225,8 @@ def describe_ids_of(table: str, warehouse: Warehouse) -> Topic:
         f"within: {', '.join(pair for (pair,) in pairs)}"
     )
     alike = Finding.of(
-        "ids-alike", evidence, "warning" if by_case + by_blanks > MANY_ALIKE * customers else "note"
+        "ids-alike",
+        evidence=evidence,
+        severity="warning" if by_case + by_blanks > MANY_ALIKE * customers else "note",
     )
     return Topic("ids", "Customer ids", facts, (evidence + ".",), findings=(alike,))

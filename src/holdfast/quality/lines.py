@@ -86,7 +86,7 @@ def _find_giants(rows: pl.DataFrame, giants: tuple[str, ...]) -> Iterator[Findin
         soon = rows.filter(pl.col("back_after_minutes") <= SOON_MINUTES).height
         yield Finding.of(
             "giant-lines-undone" if soon else "giant-lines",
-            "; ".join(giants) + more,
+            evidence="; ".join(giants) + more,
             soon=soon,
             n=rows.height,
         )
@@ -148,8 +148,11 @@ def _find_unmatched_returns(facts: dict[str, Any], currency: str) -> Iterator[Fi
     if lost > UNMATCHED * n:
         yield Finding.of(
             "returns-without-purchase",
-            f"{lost:,} of {n:,} returns ({lost / n:.0%}, {facts['unmatched_amount']:,.0f} "
-            f"{currency}) come without an earlier purchase of the same {facts['key']}",
+            lost=lost,
+            n=n,
+            share=lost / n,
+            facts=facts,
+            currency=currency,
         )
 
 
@@ -190,13 +193,7 @@ def _find_duplicates(facts: dict[str, int]) -> Iterator[Finding]:
     equal, accepted = facts["equal"], facts["accepted"]
     if equal > MANY_EQUAL * accepted:
         yield Finding.of(
-            "lines-occur-twice",
-            f"{equal:,} of {accepted:,} lines ({equal / accepted:.1%}) equal an earlier one in "
-            "customer, moment, order, product and amount",
+            "lines-occur-twice", equal=equal, accepted=accepted, share=equal / accepted
         )
     if facts["files"] > 1 and facts["across_files"]:
-        yield Finding.of(
-            "duplicates-across-files",
-            f"{facts['across_files']:,} of {accepted:,} lines stand in two of the "
-            f"{facts['files']} files",
-        )
+        yield Finding.of("duplicates-across-files", facts=facts, accepted=accepted)

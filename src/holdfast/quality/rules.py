@@ -16,17 +16,11 @@ def find_unused_rules(log: OrderLog) -> Iterator[Finding]:
     reasons = log.sources[0].reasons
     unused = [rule for rule in log.study.transactions.set_aside if not reasons.get(rule)]
     if unused:
-        yield Finding.of(
-            "rules-without-rows",
-            (f"[transactions.set_aside] sets no row aside for {', '.join(map(repr, unused))}"),
-        )
+        yield Finding.of("rules-without-rows", rules=", ".join(map(repr, unused)))
 
 
 def find_rules_not_run(study: Study) -> Iterator[Finding]:
     """Say which rules of the contract Holdfast does not run."""
     contract = named_contract(study)
     if contract is not None and contract.not_checked:
-        yield Finding.of(
-            "rules-not-run",
-            f"the contract has rules that Holdfast does not run: {'; '.join(contract.not_checked)}",
-        )
+        yield Finding.of("rules-not-run", rules="; ".join(contract.not_checked))

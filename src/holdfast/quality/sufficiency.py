@@ -190,4 +190,10 @@ def _find_lacks(
             # Where nobody left, or nobody stayed, there is nothing to learn from.
             severity = "warning" if count.actual else "fatal"
         withheld = ", ".join(count.withheld)
-        yield Finding.of(count.name + of, evidence, severity, withheld=withheld, longest=longest)
+        yield Finding.of(
+            count.name + of,
+            evidence=evidence,
+            severity=severity,
+            withheld=withheld,
+            longest=longest,
+        )

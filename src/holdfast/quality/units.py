@@ -50,8 +50,10 @@ def find_mixed_units(columns: pl.DataFrame) -> Iterator[Finding]:
         if largest > 2 and broken > small / 2 and is_mixture:
             yield Finding.of(
                 "mixed-units-{name}",
-                f"{small:,} of {n:,} values of {column.name} lie in 0..1, the others go up to "
-                f"{largest:,.0f}",
+                small=small,
+                n=n,
+                column=column,
+                largest=largest,
                 name=column.name,
             )
 
@@ -122,12 +124,7 @@ def _compare(periods: pl.DataFrame, of: str, currency: str) -> Topic:
 
 
 def _find_jump(row: dict[str, Any], of: str) -> Finding:
-    return Finding.of(
-        "amounts-change-unit",
-        f"a line's usual amount is {row['ratio']:,.3g} times as large in {row['period']} as in "
-        f"{row['before']}",
-        of=of,
-    )
+    return Finding.of("amounts-change-unit", row=row, of=of)
 
 
 def _count_currencies(log: OrderLog) -> list[tuple[str, int]]:
@@ -157,6 +154,6 @@ def find_currencies(counts: list[tuple[str, int]], currency: str) -> Iterator[Fi
     if foreign:
         yield Finding.of(
             "several-currencies" if len(counts) > 1 else "another-currency",
-            f"the study is in {currency}, but the log's currency column has "
-            f"{', '.join(foreign[:5])}",
+            currency=currency,
+            currencies=", ".join(foreign[:5]),
         )

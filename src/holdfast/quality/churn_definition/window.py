@@ -211,19 +211,11 @@ def _find_in_window(
     chance: Chance, window: Window, regime: Regime, *, horizon_days: int, kind: str
 ) -> Iterator[Finding]:
     if regime.name not in ("unknown", kind):
-        yield Finding.of(
-            "churn-kind",
-            f"churn.kind is '{kind}', but the log looks {regime.name}: {regime.clock_customers:,} "
-            f"of {regime.judged_customers:,} customers ({regime.clock_share:.0%}) buy by the clock",
-        )
+        yield Finding.of("churn-kind", kind=kind, regime=regime)
     if window.days is not None:
         yield from _find_in_returns(chance, window.days, regime, horizon_days=horizon_days)
     elif len(chance) and chance.value.max() <= UNLIKELY:
-        yield Finding.of(
-            "returns-are-rare",
-            f"however short the silence, at most {chance.value.max():.0%} buy within "
-            f"{horizon_days} days",
-        )
+        yield Finding.of("returns-are-rare", highest=chance.value.max(), horizon_days=horizon_days)
     else:
         yield _open_window(chance, horizon_days)
 
@@ -232,11 +224,7 @@ def _open_window(chance: Chance, horizon_days: int) -> Finding:
     seen = "none can be watched"
     if len(chance):
         seen = f"{chance.value[-1]:.0%} return after {len(chance)} silent days"
-    return Finding.of(
-        "churn-window-open",
-        f"the log is too short to see when a return within {horizon_days} days becomes unlikely: "
-        f"{seen}",
-    )
+    return Finding.of("churn-window-open", horizon_days=horizon_days, seen=seen)
 
 
 def _find_in_returns(
@@ -247,19 +235,16 @@ def _find_in_returns(
         wave = first_fall + int(np.argmax(chance.value[first_fall - 1 : window_days]))
         yield Finding.of(
             "return-wave",
-            f"the chance of a return first falls to {UNLIKELY:.0%} after {first_fall} silent "
-            f"days, but rises to {chance.value[wave - 1]:.0%} again after {wave}, and stays below "
-            f"only from {window_days} on",
+            unlikely=UNLIKELY,
             first_fall=first_fall,
+            risen=chance.value[wave - 1],
+            wave=wave,
+            window_days=window_days,
         )
     after = chance.at(horizon_days)
     if after is not None and after > OFTEN:
         yield Finding.of(
-            "churn-is-a-pause",
-            f"of customers silent for {horizon_days} days, {after:.0%} buy again within "
-            f"{horizon_days} more",
-            horizon_days=horizon_days,
-            window_days=window_days,
+            "churn-is-a-pause", horizon_days=horizon_days, after=after, window_days=window_days
         )
 
 
@@ -270,11 +255,7 @@ def _find_in_groups(groups: pl.DataFrame) -> Iterator[Finding]:
     quickest, slowest = with_window.row(0, named=True), with_window.row(-1, named=True)
     if slowest["window_days"] < RHYTHMS_DIFFER * quickest["window_days"]:
         return
-    yield Finding.of(
-        "rhythms-differ",
-        f"the window is {quickest['window_days']} days for the group '{quickest['group']}' and "
-        f"{slowest['window_days']} for '{slowest['group']}'",
-    )
+    yield Finding.of("rhythms-differ", quickest=quickest, slowest=slowest)
 
 
 def _find_in_causes(causes: pl.DataFrame) -> Iterator[Finding]:
@@ -286,14 +267,9 @@ def _find_in_causes(causes: pl.DataFrame) -> Iterator[Finding]:
         f"{row['incidence']:.0%} {row['cause']}" for row in last.iter_rows(named=True)
     )
     if left.get(INVOLUNTARY):
-        yield Finding.of(
-            "involuntary-churn",
-            f"within {last['day'][0]:,} days of the first purchase have left: {shares}",
-        )
+        yield Finding.of("involuntary-churn", days=last["day"][0], shares=shares)
     unknown = left.get(UNKNOWN, 0) / max(sum(left.values()), 1)
     if unknown > MANY_UNKNOWN and len(left) > 1:
         yield Finding.of(
-            "reasons-missing",
-            f"{left[UNKNOWN]:,} of {sum(left.values()):,} contracts ended without a reason "
-            f"({unknown:.0%})",
+            "reasons-missing", n=left[UNKNOWN], total=sum(left.values()), unknown=unknown
         )
