@@ -92,24 +92,33 @@ class Contract:
 CUSTOMER = Column("customer_id", pl.String(), "the business's own name of the customer")
 CUTOFF = Column("cutoff_day", pl.Int32(), "days since 1970-01-01; first day not seen")
 
+DAY = Column("day", pl.Int32(), "days since 1970-01-01 in the business's time zone")
+TASK = Column("task", pl.String(), "churn or value")
+FEATURE = Column("feature", pl.String(), "name of the feature")
+HORIZON = Column("horizon_days", pl.Int32(), "length of the target window, days")
+
+
+def number(name: str, unit: str) -> Column:
+    """A number that may be missing."""
+    return Column(name, pl.Float64(), unit, nullable=True)
+
+
 ENGAGEMENT_KINDS = (
     "session", "page_view", "click", "wishlist_add", "cart_add", "campaign_response",
 )  # fmt: skip
 
 TRANSACTIONS = Contract("transactions", (), (
-    CUSTOMER,
-    Column("day", pl.Int32(), "days since 1970-01-01 in the business's time zone"),
+    CUSTOMER, DAY,
     Column("occurred_at", pl.Datetime("us"), "UTC"),
     Column("order_id", pl.String(), "the business's own", nullable=True),
     Column("product_id", pl.String(), "the business's own", nullable=True),
-    Column("quantity", pl.Float64(), "units; negative where goods came back", nullable=True),
+    number("quantity", "units; negative where goods came back"),
     Column("amount_minor", pl.Int64(), "minor units of the currency; negative for a return"),
     Column("is_return", pl.Boolean(), "reduces net revenue and is no purchase"),
 ))  # fmt: skip
 
 EVENTS = Contract("events", (), (
-    CUSTOMER,
-    Column("day", pl.Int32(), "days since 1970-01-01 in the business's time zone"),
+    CUSTOMER, DAY,
     Column("kind", pl.String(), f"one of {', '.join(ENGAGEMENT_KINDS)}"),
     Column("n", pl.Int64(), "how many"),
 ))  # fmt: skip
@@ -120,17 +129,15 @@ CUSTOMERS = Contract("customers", (), (
 ), open_ended=True)  # fmt: skip
 
 TREATMENTS = Contract("treatments", (), (
-    CUSTOMER,
-    Column("day", pl.Int32(), "days since 1970-01-01 in the business's time zone"),
+    CUSTOMER, DAY,
     Column("campaign", pl.String(), "name of the campaign"),
     Column("treated", pl.Boolean(), "false for a customer held out"),
-    Column("propensity", pl.Float64(), "P(treated given x), 0..1", nullable=True),
+    number("propensity", "P(treated given x), 0..1"),
     Column("cost_minor", pl.Int64(), "minor units of the currency", nullable=True),
 ))  # fmt: skip
 
 ACTIVITY = Contract("activity", ("customer_id", "day"), (
-    CUSTOMER,
-    Column("day", pl.Int32(), "days since 1970-01-01 in the business's time zone"),
+    CUSTOMER, DAY,
     Column("n_orders", pl.Int32(), "orders; a purchase day has at least one"),
     Column("n_lines", pl.Int32(), "order lines bought"),
     Column("n_products", pl.Int32(), "distinct products bought on the day"),
@@ -146,17 +153,14 @@ ACTIVITY = Contract("activity", ("customer_id", "day"), (
 FEATURES = Contract("features", ("customer_id", "cutoff_day"), (CUSTOMER, CUTOFF), open_ended=True)
 
 LABELS = Contract("labels", ("customer_id", "cutoff_day", "horizon_days"), (
-    CUSTOMER,
-    CUTOFF,
-    Column("horizon_days", pl.Int32(), "length of the target window, days"),
+    CUSTOMER, CUTOFF, HORIZON,
     Column("churned", pl.Boolean(), "no purchase in the target window"),
     Column("n_future_purchases", pl.Int32(), "purchase days in the target window"),
     Column("future_revenue_minor", pl.Int64(), "net revenue in the target window, minor units"),
 ))  # fmt: skip
 
 SCORES = Contract("scores", ("customer_id",), (
-    CUSTOMER,
-    CUTOFF,
+    CUSTOMER, CUTOFF,
     Column("churn_probability", pl.Float64(),
            "P(churned over churn.horizon_days), 0..1, calibrated"),
     Column("expected_revenue", pl.Float64(),
@@ -165,38 +169,29 @@ SCORES = Contract("scores", ("customer_id",), (
     Column("risk_rank", pl.Float64(), "rank of the risk score within the value tier, 0..1"),
     Column("value_tier", pl.String(), "low, mid or high"),
     Column("segment", pl.String(), "one of six names"),
-    Column("median_revenue", pl.Float64(), "predicted median over value.horizon_days, currency",
-           nullable=True),
-    Column("revenue_low_80", pl.Float64(), "lower end of its 80 % interval, currency",
-           nullable=True),
-    Column("revenue_high_80", pl.Float64(), "upper end of its 80 % interval, currency",
-           nullable=True),
-    Column("p_alive", pl.Float64(), "P(still a customer); not 1 - churn_probability",
-           nullable=True),
-    Column("expected_purchases", pl.Float64(), "over churn.horizon_days, count", nullable=True),
+    number("median_revenue", "predicted median over value.horizon_days, currency"),
+    number("revenue_low_80", "lower end of its 80 % interval, currency"),
+    number("revenue_high_80", "upper end of its 80 % interval, currency"),
+    number("p_alive", "P(still a customer); not 1 - churn_probability"),
+    number("expected_purchases", "over churn.horizon_days, count"),
     Column("next_purchase_day", pl.Int32(), "day by which one is more likely than not",
            nullable=True),
     Column("evidence_level", pl.String(), "cold start, thin or solid", nullable=True),
 ))  # fmt: skip
 
 HORIZONS = Contract("horizons", ("customer_id", "horizon_days"), (
-    CUSTOMER,
-    Column("horizon_days", pl.Int32(), "length of the target window, days"),
+    CUSTOMER, HORIZON,
     Column("churn_probability", pl.Float64(),
            "P(no purchase in the window), 0..1; never rises with the horizon"),
-    Column("expected_purchases", pl.Float64(), "count; never falls with the horizon",
-           nullable=True),
-    Column("expected_revenue", pl.Float64(), "mean net revenue, currency; never falls",
-           nullable=True),
-    Column("median_revenue", pl.Float64(), "median, currency", nullable=True),
-    Column("low_80", pl.Float64(), "lower end of the 80 % interval, currency", nullable=True),
-    Column("high_80", pl.Float64(), "upper end of the 80 % interval, currency", nullable=True),
-    Column("low_95", pl.Float64(), "lower end of the 95 % interval, currency", nullable=True),
-    Column("high_95", pl.Float64(), "upper end of the 95 % interval, currency", nullable=True),
-    Column("expected_margin", pl.Float64(), "expected revenue x value.margin_rate, currency",
-           nullable=True),
-    Column("clv", pl.Float64(), "expected margin discounted to the cutoff, currency",
-           nullable=True),
+    number("expected_purchases", "count; never falls with the horizon"),
+    number("expected_revenue", "mean net revenue, currency; never falls"),
+    number("median_revenue", "median, currency"),
+    number("low_80", "lower end of the 80 % interval, currency"),
+    number("high_80", "upper end of the 80 % interval, currency"),
+    number("low_95", "lower end of the 95 % interval, currency"),
+    number("high_95", "upper end of the 95 % interval, currency"),
+    number("expected_margin", "expected revenue x value.margin_rate, currency"),
+    number("clv", "expected margin discounted to the cutoff, currency"),
 ))  # fmt: skip
 
 FORECAST = Contract("forecast", ("group_kind", "group", "week_start_day"), (
@@ -208,30 +203,26 @@ FORECAST = Contract("forecast", ("group_kind", "group", "week_start_day"), (
            "of the customers scored, currency; parts add up to the whole"),
     Column("low_80", pl.Float64(), "lower end of the 80 % interval, currency"),
     Column("high_80", pl.Float64(), "upper end of the 80 % interval, currency"),
-    Column("expected_purchases", pl.Float64(), "count", nullable=True),
+    number("expected_purchases", "count"),
 ))  # fmt: skip
 
 REASONS = Contract("reasons", ("customer_id", "task", "rank"), (
-    CUSTOMER,
-    Column("task", pl.String(), "churn or value"),
+    CUSTOMER, TASK,
     Column("rank", pl.Int32(), "1 = the strongest"),
-    Column("feature", pl.String(), "name of the feature"),
+    FEATURE,
     Column("value", pl.String(), "the customer's value, as shown"),
     Column("contribution", pl.Float64(), "TreeSHAP, in the model's raw score"),
     Column("sentence", pl.String(), "the reason in plain words"),
 ))  # fmt: skip
 
 CONTRIBUTIONS = Contract("contributions", ("customer_id", "task", "feature"), (
-    CUSTOMER,
-    Column("task", pl.String(), "churn or value"),
-    Column("feature", pl.String(), "name of the feature"),
-    Column("value", pl.Float64(), "the customer's value; null where it is a word", nullable=True),
+    CUSTOMER, TASK, FEATURE,
+    number("value", "the customer's value; null where it is a word"),
     Column("contribution", pl.Float64(), "TreeSHAP, in the model's raw score"),
 ))  # fmt: skip
 
 IMPORTANCE = Contract("importance", ("task", "feature"), (
-    Column("task", pl.String(), "churn or value"),
-    Column("feature", pl.String(), "name of the feature"),
+    TASK, FEATURE,
     Column("mean_abs_contribution", pl.Float64(), "mean |contribution| over customers, raw score"),
     Column("relative", pl.Float64(), "share of the task's strongest feature, 0..1"),
 ))  # fmt: skip
@@ -253,9 +244,8 @@ RECOVERY = Contract("recovery", ("segment",), (
     Column("invested", pl.Float64(), "currency"),
     Column("recovered", pl.Float64(), "currency"),
     Column("net", pl.Float64(), "currency"),
-    Column("roi_percent", pl.Float64(), "net over invested, percent", nullable=True),
-    Column("break_even_rate", pl.Float64(), "rate at which net is 0; null where there is no value",
-           nullable=True),
+    number("roi_percent", "net over invested, percent"),
+    number("break_even_rate", "rate at which net is 0; null where there is no value"),
     Column("uplift_source", pl.String(), "experiment or assumed"),
 ))  # fmt: skip
 
@@ -298,41 +288,32 @@ QUARANTINE = Contract("quarantine", (), (
 ))  # fmt: skip
 
 PREDICTIONS = Contract("predictions", ("customer_id", "cutoff_day"), (
-    CUSTOMER,
-    CUTOFF,
+    CUSTOMER, CUTOFF,
     Column("churned", pl.Boolean(), "observed; null where the churn label is not complete",
            nullable=True),
-    Column("churn_probability", pl.Float64(), "predicted before, 0..1", nullable=True),
-    Column("churn_baseline", pl.Float64(), "the naive baseline's probability, 0..1",
-           nullable=True),
-    Column("future_revenue", pl.Float64(), "observed, currency; null where not complete",
-           nullable=True),
-    Column("expected_revenue", pl.Float64(), "predicted before, currency", nullable=True),
-    Column("value_baseline", pl.Float64(), "the naive baseline's prediction, currency",
-           nullable=True),
-    Column("median_revenue", pl.Float64(), "predicted before: median, currency", nullable=True),
-    Column("revenue_low_80", pl.Float64(), "lower end of its 80 % interval, currency",
-           nullable=True),
-    Column("revenue_high_80", pl.Float64(), "upper end of its 80 % interval, currency",
-           nullable=True),
-    Column("revenue_low_95", pl.Float64(), "lower end of its 95 % interval, currency",
-           nullable=True),
-    Column("revenue_high_95", pl.Float64(), "upper end of its 95 % interval, currency",
-           nullable=True),
+    number("churn_probability", "predicted before, 0..1"),
+    number("churn_baseline", "the naive baseline's probability, 0..1"),
+    number("future_revenue", "observed, currency; null where not complete"),
+    number("expected_revenue", "predicted before, currency"),
+    number("value_baseline", "the naive baseline's prediction, currency"),
+    number("median_revenue", "predicted before: median, currency"),
+    number("revenue_low_80", "lower end of its 80 % interval, currency"),
+    number("revenue_high_80", "upper end of its 80 % interval, currency"),
+    number("revenue_low_95", "lower end of its 95 % interval, currency"),
+    number("revenue_high_95", "upper end of its 95 % interval, currency"),
 ))  # fmt: skip
 
 EVIDENCE = Contract("evidence", ("cutoff_day", "task", "model", "metric"), (
-    CUTOFF,
-    Column("task", pl.String(), "churn or value"),
+    CUTOFF, TASK,
     Column("model", pl.String(), "champion, or the name of a baseline or candidate"),
     Column("metric", pl.String(), "name of the metric"),
     Column("value", pl.Float64(), "in the metric's unit"),
-    Column("low", pl.Float64(), "2.5 % of the customer bootstrap", nullable=True),
-    Column("high", pl.Float64(), "97.5 % of the customer bootstrap", nullable=True),
+    number("low", "2.5 % of the customer bootstrap"),
+    number("high", "97.5 % of the customer bootstrap"),
 ))  # fmt: skip
 
 HORIZON_EVIDENCE = Contract("horizon_evidence", ("horizon_days", *EVIDENCE.grain), (
-    Column("horizon_days", pl.Int32(), "length of the target window, days"),
+    HORIZON,
     *EVIDENCE.columns,
 ))  # fmt: skip
 

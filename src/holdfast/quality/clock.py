@@ -42,10 +42,16 @@ def describe_clock(log: OrderLog) -> Topic:
     busy = ", ".join(f"{hour:02d}:00" for hour in sorted(np.argsort(-by_hour)[:3]))
     changes = len(list(_clock_changes(halves, zone)))
     at_midnight = log.count_at_midnight()
-    findings = [*_find_missing_times(at_midnight, int(by_hour.sum()))]
+    share = at_midnight / max(by_hour.sum(), 1)
+    findings = []
+    if share >= SOME_WITHOUT_TIME:
+        findings.append(Finding.of("times-missing", at_midnight=at_midnight, share=share))
     if by_hour.sum() >= ENOUGH_LINES and (start + QUIET_HOURS // 2) % 24 in BY_DAY:
-        findings.append(_wrong_zone(quiet, zone))
-    findings += [_stored_in_utc(name, zone, *shift) for name, shift in shifts.items() if shift[0]]
+        findings.append(Finding.of("time-zone-looks-wrong", quiet=quiet, zone=zone))
+    for name, (hours, seen) in shifts.items():
+        if hours:
+            key = "summer-time-not-followed" if name == zone else "summer-time-elsewhere"
+            findings.append(Finding.of(key, zone=name, hours=abs(hours), changes=seen))
     facts = {
         "time_zone": zone,
         "dates_only": False,
@@ -118,25 +124,3 @@ def _shift(halves: pl.DataFrame, zone: str) -> tuple[int, int]:
 def _profile(part: pl.DataFrame) -> np.ndarray:
     """Lines by half hour of the day, (48,)."""
     return np.bincount(part["half"].to_numpy(), weights=part["lines"].to_numpy(), minlength=48)
-
-
-def _find_missing_times(at_midnight: int, lines: int) -> Iterator[Finding]:
-    share = at_midnight / max(lines, 1)
-    if share >= SOME_WITHOUT_TIME:
-        yield Finding.of("times-missing", at_midnight=at_midnight, share=share)
-
-
-def _wrong_zone(quiet: str, zone: str) -> Finding:
-    return Finding.of("time-zone-looks-wrong", quiet=quiet, zone=zone)
-
-
-def _stored_in_utc(seen_in: str, zone: str, hours: int, changes: int) -> Finding:
-    clocks = f"the clocks of {seen_in}"
-    if zone != seen_in:
-        clocks = f"clocks that change like those of {seen_in}"
-    return Finding.of(
-        "summer-time-not-followed" if zone == seen_in else "summer-time-elsewhere",
-        changes=changes,
-        clocks=clocks,
-        hours=abs(hours),
-    )

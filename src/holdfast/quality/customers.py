@@ -137,15 +137,21 @@ def describe_new_customers(log: OrderLog) -> Topic:
     per_day = np.bincount(days - first, weights=customers, minlength=end - first)
     total, is_closed = int(customers.sum()), last + 1 - first < CLOSED_AFTER * (end - first)
     older = None if is_closed or len(per_day) < 2 * _RAMP_DAYS else _excess(per_day)
-    known_before = _known_before(log)
+    known_before, begins = _known_before(log), date_of(first)
     sentences, findings = [f"The last new customer came on {date_of(last)}."], []
     if is_closed:
         sentences.append("None is new after that: the log follows a closed group.")
-        findings.append(_closed_cohort(first, last, end, total))
+        closed = Finding.of(
+            "closed-cohort", total=total, first=begins, last=date_of(last), days=end - 1 - last
+        )
+        findings.append(closed)
     if older is not None:
         share = f"{older:,} of {total:,} customers ({older / total:.0%})"
         sentences.append(f"About {share} are older than the log.")
-        findings += [_older_customers(share, first)] if older > OLDER * total else []
+        if older > OLDER * total:
+            findings.append(
+                Finding.of("customers-older-than-the-log", share=share, first_day=begins)
+            )
     if known_before is not None:
         sentences.append(f"{known_before:,} customers were known before the first day of the log.")
     facts = {
@@ -179,20 +185,6 @@ def _known_before(log: OrderLog) -> int | None:
         WHERE known_from_day < ?
     """
     return int(log.warehouse.row(sql, log.first_day)[0])
-
-
-def _closed_cohort(first_day: int, last_new: int, end_day: int, total: int) -> Finding:
-    return Finding.of(
-        "closed-cohort",
-        total=total,
-        first=date_of(first_day),
-        last=date_of(last_new),
-        days=end_day - 1 - last_new,
-    )
-
-
-def _older_customers(share: str, first_day: int) -> Finding:
-    return Finding.of("customers-older-than-the-log", share=share, first_day=date_of(first_day))
 
 
 def describe_ids(log: OrderLog) -> Topic:
