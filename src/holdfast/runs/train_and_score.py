@@ -11,6 +11,7 @@ from holdfast.audits.audit import LOG_AUDITS, PROOF_AUDITS, TABLE_AUDITS, ask_be
 from holdfast.audits.question import Answer, ask_all
 from holdfast.audits.subjects import Log, Proof
 from holdfast.audits.table import snapshot_table
+from holdfast.campaigns import economics
 from holdfast.errors import NotEnoughData, StudyError
 from holdfast.evaluation.evidence import Evidence
 from holdfast.explain import Explanation, top_reasons
@@ -25,9 +26,9 @@ from holdfast.quality.churn_window import read_churn_window, summarise_churn_win
 from holdfast.quality.data_report import RUN_TOPICS, describe_log, find_in_log
 from holdfast.quality.sufficiency import check_log, check_snapshot
 from holdfast.runs.activity_tables import log_record
-from holdfast.runs.summary import summarise
 from holdfast.serving.score import Scored, explain_scores, no_value_finding, score
 from holdfast.study import Study
+from holdfast.tables import json_rows
 from holdfast.training.backtest import backtest_data
 from holdfast.training.fit import fit_models
 from holdfast.training.fit_snapshot import fit_snapshot
@@ -102,7 +103,8 @@ def train_and_score(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome
     of_scores = [*scored.rule.findings(), *explanation.findings]
     findings = sort_findings(_findings(study, data, fit, of_scores))
     reasons = top_reasons(explanation, wording=wording)
-    summary = {**_summary(study, data, fit, scored, reasons, findings), **fit.summary}
+    listed = [finding.with_acknowledgement(study.acknowledge) for finding in findings]
+    summary = {**_summary(study, data, fit, scored, reasons), "findings": listed, **fit.summary}
     if isinstance(data, OrderLog):
         with steps("Every horizon, week by week") as step:
             ahead = horizon_tables(
@@ -150,25 +152,60 @@ def _summary(
     fit: _Fit,
     scored: Scored,
     reasons: Sequence[Mapping[str, Any]],
-    findings: Sequence[Finding],
 ) -> dict[str, Any]:
+    """A run in one object, for a manager's terminal and for machines.
+
+    At risk is a customer whose churn probability reaches `churn.threshold`; revenue at risk is
+    their expected revenue.
+    """
+    scores = scored.scores
+    at_risk = scores.filter(pl.col("churn_probability") >= study.churn.threshold)
+    cutoff_day = int(scores["cutoff_day"][0])
     return {
         "rows": asdict(data.rows),
         "reasons": data.reasons,
-        **summarise(
-            study,
-            scored,
-            fit.proof.evidence,
-            algorithms={task: model.algorithm for task, model in fit.models.tasks.items()},
-            cross_validated=fit.cross_validated,
-            top_reasons=reasons,
-            findings=findings,
-        ),
+        "study": {"name": study.name, "currency": study.currency, "kind": data.kind},
+        "customers": scores.height,
+        "cutoff_day": cutoff_day,
+        "cutoff_date": date_of(cutoff_day).isoformat(),
+        "churn": _task_summary(study, "churn", fit),
+        "value": _task_summary(study, "value", fit),
+        "share_at_risk": at_risk.height / scores.height,
+        "expected_revenue": float(scores["expected_revenue"].sum()),
+        "revenue_at_risk": float(at_risk["expected_revenue"].sum()),
+        "top_reasons": list(reasons),
+        "segments": json_rows(scored.segments),
+        "recovery": economics.totals(scored.recovery) | {"segments": json_rows(scored.recovery)},
         "audit": {
             "acknowledged": study.acknowledge,
             "suspicions": [answer.as_dict() for answer in fit.answers],
         },
     }
+
+
+def _task_summary(study: Study, task: str, fit: _Fit) -> dict[str, Any]:
+    """A model's figures at the last cutoff that has one."""
+    proved = fit.proof.evidence.filter(pl.col("task") == task)
+    last = proved.filter(pl.col("cutoff_day") == pl.col("cutoff_day").max())
+    naive = [
+        name for name in last["model"].unique(maintain_order=True) if name.startswith("baseline")
+    ]
+    model, folds = fit.models.tasks.get(task), fit.cross_validated.get(task)
+    horizon_days = (study.churn if task == "churn" else study.value).horizon_days
+    return {
+        "algorithm": model and model.algorithm,
+        "horizon_days": horizon_days if study.transactions else None,
+        **({"threshold": study.churn.threshold} if task == "churn" else {}),
+        "test_cutoff": date_of(int(last["cutoff_day"][0])).isoformat() if last.height else None,
+        **_metrics(last, "champion"),
+        "cross_validated": folds and json_rows(pl.DataFrame([folds]))[0],
+        "baseline": {"name": naive[0], **_metrics(last, naive[0])} if naive else None,
+    }
+
+
+def _metrics(evidence: pl.DataFrame, model: str) -> dict[str, float | None]:
+    rows = json_rows(evidence.filter(pl.col("model") == model).select("metric", "value"))
+    return {row["metric"]: row["value"] for row in rows}
 
 
 def _fit_log(study: Study, log: OrderLog, warehouse: Warehouse, steps: Steps) -> _Fit:
