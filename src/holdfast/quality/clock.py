@@ -50,8 +50,13 @@ def describe_clock(log: OrderLog) -> Topic:
         findings.append(Finding.of("time-zone-looks-wrong", quiet=quiet, zone=zone))
     for name, (hours, seen) in shifts.items():
         if hours:
-            key = "summer-time-not-followed" if name == zone else "summer-time-elsewhere"
-            findings.append(Finding.of(key, zone=name, hours=abs(hours), changes=seen))
+            finding = Finding.of(
+                "summer-time-not-followed" if name == zone else "summer-time-elsewhere",
+                zone=name,
+                hours=abs(hours),
+                changes=seen,
+            )
+            findings.append(finding)
     facts = {
         "time_zone": zone,
         "dates_only": False,
