@@ -8,6 +8,7 @@ import numpy as np
 
 from holdfast.arrays import Matrix, Vector
 
+_EDGE = 1e-6
 Link = Literal["identity", "logit", "log", "cloglog"]
 
 
@@ -30,6 +31,16 @@ def _logistic(raw: float) -> float:
         return 1 / (1 + exp(-raw))
     except OverflowError:
         return 0.0
+
+
+def log_odds(probability: Vector) -> Vector:
+    """log(p / (1 - p)), of probabilities no nearer to 0 and 1 than 1e-6.
+
+    >>> log_odds(np.array([0.5, 0.0])).round(2)
+    array([  0.  , -13.82])
+    """
+    p = np.clip(probability, _EDGE, 1 - _EDGE)
+    return np.asarray(np.log(p) - np.log1p(-p))
 
 
 _INVERSES: dict[Link, Callable[[Vector], Vector]] = {
@@ -57,13 +68,18 @@ def chord(link: Link, start: Vector, end: Vector) -> Vector:
     >>> chord("log", np.array([0.0]), np.array([1.0])).round(4)
     array([1.7183])
     """
+    return mean_slope(lambda raw: inverse(link, raw), start, end)
+
+
+def mean_slope(function: Callable[[Vector], Vector], start: Vector, end: Vector) -> Vector:
+    """Mean slope of a smooth function between two points, each (n,)."""
     step = end - start
     near = np.abs(step) < 1e-4
     # Where the points meet, the difference of two nearly equal numbers is noise: step a little to
     # both sides instead.
     middle = (start + end) / 2
     low, high = np.where(near, middle - 5e-5, start), np.where(near, middle + 5e-5, end)
-    return np.asarray((inverse(link, high) - inverse(link, low)) / (high - low), dtype=np.float64)
+    return np.asarray((function(high) - function(low)) / (high - low), dtype=np.float64)
 
 
 _MANY_ROWS = 100_000

@@ -1,8 +1,13 @@
-"""Churn: P(no purchase in the target window), calibrated on rows that its learner had not seen."""
+"""Churn: P(no purchase in the target window).
+
+Two members, pooled by the mean of their log-odds: one learnt from the windows that have ended,
+calibrated on rows that its learner had not seen, and the BTYD models' own. They err in different
+ways: the one where time moves on, the other where a history says less than the rest that is known.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +17,10 @@ from holdfast.arrays import Matrix, Split, Vector
 from holdfast.errors import NotEnoughData
 from holdfast.findings import Finding
 from holdfast.learners.algorithms import Learner, Recipe
+from holdfast.learners.attribution import mean_of
 from holdfast.learners.calibration import BetaCalibration
 from holdfast.learners.design import Attribution, Design
+from holdfast.learners.link_functions import inverse, log_odds, logistic, mean_slope
 from holdfast.learners.parts import Part, Saved
 from holdfast.learners.selection import candidates_of, predict_held_out
 from holdfast.metrics import log_loss
@@ -21,6 +28,11 @@ from holdfast.models.level_adjustment import find_power, move_towards
 from holdfast.models.short_windows import HAZARD, fit_silence, horizon_exponent
 from holdfast.models.training_set import TrainingSet
 from holdfast.study import Churn
+
+if TYPE_CHECKING:
+    from holdfast.models.purchase_counts import BTYDSilence
+
+_BTYD_SILENCE = "holdfast.models.purchase_counts:BTYDSilence"
 
 Truths = npt.NDArray[np.bool_]
 
@@ -35,6 +47,8 @@ class ChurnModel(Saved):
         None: the learner's probabilities stand as they are.
     horizon_days
         None for a snapshot, whose label has no window.
+    btyd
+        The other member of the pool; None for a snapshot, and where all customers did the same.
     """
 
     FILE = "churn.json"
@@ -42,6 +56,8 @@ class ChurnModel(Saved):
     learner: Annotated[Learner, Part()]
     calibration: Annotated[BetaCalibration | None, Part()] = None
     horizon_days: int | None = None
+    # A server of snapshots never needs its special functions.
+    btyd: Annotated["BTYDSilence | None", Part("btyd-", _BTYD_SILENCE)] = None
 
     @property
     def algorithm(self) -> str:
@@ -55,28 +71,62 @@ class ChurnModel(Saved):
 
     def predict(self, frame: pl.DataFrame) -> Vector:
         """P(churned), calibrated, (n_customers,)."""
-        return self.predict_matrix(self.design.matrix(frame))
+        return self.pool(self.predict_learnt(frame), frame)
 
     def predict_matrix(self, matrix: Matrix) -> Vector:
-        """As `predict`, of the design's matrix."""
-        probability = self.learner.predict(matrix)
-        return probability if self.calibration is None else self.calibration.apply(probability)
+        """As `predict`, of the design's matrix, of customers as of the model's own cutoff."""
+        learnt = self._calibrate(self.learner.predict(matrix))
+        if self.btyd is None:
+            return learnt
+        return self.pool(learnt, self.design.columns_of(matrix, self.btyd.inputs))
+
+    def predict_learnt(self, frame: pl.DataFrame) -> Vector:
+        """What the learnt member predicts, (n_customers,)."""
+        return self._calibrate(self.learner.predict(self.design.matrix(frame)))
+
+    def pool(self, learnt: Vector, frame: pl.DataFrame, horizon_days: int | None = None) -> Vector:
+        """The learnt member's predictions over a horizon, by default the model's own, pooled with
+        the BTYD models'.
+        """
+        if self.btyd is None:
+            return learnt
+        silent = self.btyd.silent(frame, horizon_days)
+        return logistic((log_odds(learnt) + log_odds(silent)) / 2)
 
     def at_level(self, frame: pl.DataFrame, share: float) -> "ChurnModel":
         """The same order of customers, most of the way to the level at which this share of them
-        churns.
+        churns by the learnt member.
         """
         calibration = self.calibration or BetaCalibration()
-        power = move_towards(1.0, find_power(self.predict(frame), share))
+        power = move_towards(1.0, find_power(self.predict_learnt(frame), share))
         return replace(self, calibration=replace(calibration, season=calibration.season * power))
 
     def raw(self, frame: pl.DataFrame) -> Vector:
-        """The learner's score before calibration, mostly log-odds, in the order of `predict`."""
-        return self.learner.raw(self.design.matrix(frame))
+        """What is explained, in the order of `predict`: the learner's score before calibration,
+        mostly log-odds; of a pool, its log-odds.
+        """
+        if self.btyd is None:
+            return self.learner.raw(self.design.matrix(frame))
+        silent = self.btyd.silent(frame)
+        return (log_odds(self.predict_learnt(frame)) + log_odds(silent)) / 2
 
     def contributions(self, frame: pl.DataFrame) -> Attribution:
         """What each column adds to `raw`."""
-        return self.design.attribution(self.learner.contributions(self.design.matrix(frame)))
+        matrix = self.design.matrix(frame)
+        learnt = self.design.attribution(self.learner.contributions(matrix))
+        if self.btyd is None:
+            return learnt
+
+        def calibrated(raw: Vector) -> Vector:
+            return log_odds(self._calibrate(inverse(self.learner.link, raw)))
+
+        slope = mean_slope(calibrated, learnt.base, learnt.total)
+        base = calibrated(learnt.base)
+        in_log_odds = Attribution(learnt.columns, learnt.values * slope[:, None], base)
+        return mean_of(in_log_odds, self.btyd.attribution(frame))
+
+    def _calibrate(self, probability: Vector) -> Vector:
+        return probability if self.calibration is None else self.calibration.apply(probability)
 
 
 def learn_churn(

@@ -26,7 +26,7 @@ from holdfast.learners.algorithms import Learner
 from holdfast.learners.parts import Part, Saved
 from holdfast.models.churn import ChurnModel
 from holdfast.models.level_adjustment import find_factor, find_power, move_towards
-from holdfast.models.prediction_intervals import BOUNDS, IntervalModel, Intervals
+from holdfast.models.prediction_intervals import BOUNDS, Intervals
 from holdfast.models.value import ValueModel
 
 LEAST_SHARE = 0.02  # decision 13
@@ -122,24 +122,27 @@ class HorizonModel(Saved):
     ----------
     silence, revenue
         Links by horizon.
-    intervals
-        Horizon -> median and intervals, where enough windows have ended.
     """
 
     silence: Annotated[Mapping[int, HorizonLink], Part("silence-")]
     revenue: Annotated[Mapping[int, HorizonLink], Part("revenue-")]
-    intervals: Annotated[Mapping[int, IntervalModel], Part("spread-")]
 
     def silent(
         self, churn: ChurnModel, frame: pl.DataFrame, probability: Vector
     ) -> dict[int, Vector]:
-        """P(no purchase) over each horizon; `probability` is the churn model's own."""
+        """P(no purchase) over each horizon; `probability` is the churn model's own.
+
+        The learnt member is linked from horizon to horizon, and pooled with the BTYD models' at
+        each.
+        """
         assert churn.horizon_days is not None
-        silent, matrix = {churn.horizon_days: probability}, churn.design.matrix(frame)
+        matrix = churn.design.matrix(frame)
+        learnt = {churn.horizon_days: churn.predict_learnt(frame)}
         for days, link in _outwards(self.silence):
-            neighbour = silent[link.neighbour(days)]
-            silent[days] = link.silent(neighbour, link.chance(matrix), shorter=days == link.short)
-        return silent
+            neighbour = learnt[link.neighbour(days)]
+            learnt[days] = link.silent(neighbour, link.chance(matrix), shorter=days == link.short)
+        pooled = {days: churn.pool(each, frame, days) for days, each in learnt.items()}
+        return {**pooled, churn.horizon_days: probability}
 
     def at_level(
         self, churn: ChurnModel, frame: pl.DataFrame, silence: Mapping[int, float]
@@ -156,7 +159,7 @@ class HorizonModel(Saved):
         """
         assert churn.horizon_days is not None
         matrix, links = churn.design.matrix(frame), {}
-        silent = {churn.horizon_days: churn.predict(frame)}
+        silent = {churn.horizon_days: churn.predict_learnt(frame)}
         for days, link in _outwards(self.silence):
             shorter, chance = days == link.short, link.chance(matrix)
             neighbour = silent[link.neighbour(days)]
@@ -169,33 +172,31 @@ class HorizonModel(Saved):
     ) -> dict[int, Vector]:
         """Expected revenue over each horizon, currency; `expected` is the value model's own."""
         assert value.horizon_days is not None
-        earned = {value.horizon_days: expected}
+        earned = {value.horizon_days: value.predict_learnt(frame)}
         learnt = any(link.learner for link in self.revenue.values())
-        matrix = value.interval_inputs(frame).matrix if learnt else np.empty((frame.height, 0))
+        matrix = value.spend_inputs(frame).matrix if learnt else np.empty((frame.height, 0))
         for days, link in _outwards(self.revenue):
             share = np.full(frame.height, min(link.usual * link.stretch, 1.0))
             if link.learner is not None:
                 share = np.clip(link.usual * link.learner.predict(matrix), LEAST_SHARE, 1.0)
             neighbour = earned[link.neighbour(days)]
             earned[days] = neighbour * share if days == link.short else neighbour / share
-        return earned
+        pooled = {days: value.pool(each, frame, days) for days, each in earned.items()}
+        return {**pooled, value.horizon_days: expected}
 
     def intervals_of(
-        self, value: ValueModel, frame: pl.DataFrame, silent: Mapping[int, Vector]
+        self,
+        value: ValueModel,
+        frame: pl.DataFrame,
+        silent: Mapping[int, Vector],
+        earned: Mapping[int, Vector],
     ) -> dict[int, Intervals]:
-        """Median and intervals over each horizon for which they are known."""
-        first = value.intervals_of(frame)
-        if first is None or value.horizon_days is None:
-            return {}
-        by_horizon = {value.horizon_days: first}
-        if value.btyd is not None:
-            others = [days for days in silent if days != value.horizon_days]
-            by_horizon |= {days: value.btyd.intervals_of(frame, days) for days in others}
-        else:
-            inputs = value.interval_inputs(frame)
-            for days, model in self.intervals.items():
-                by_horizon[days] = model.predict(replace(inputs, buys=1 - silent[days]))
-        return _nest(by_horizon, value.horizon_days)
+        """Median and intervals over each horizon; none where they are not known."""
+        by_horizon = {
+            days: value.intervals_of(frame, 1 - silent[days], mean) for days, mean in earned.items()
+        }
+        intervals = {days: each for days, each in by_horizon.items() if each is not None}
+        return _nest(intervals, value.horizon_days) if value.horizon_days in intervals else {}
 
 
 def expected_purchases(

@@ -1,7 +1,7 @@
 """Fit the links from each task's own horizon to the others, on windows that have ended."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -13,8 +13,8 @@ from holdfast.findings import Finding
 from holdfast.learners.algorithms import Recipe
 from holdfast.models.churn import ChurnModel
 from holdfast.models.horizon_chain import HorizonLink, HorizonModel
-from holdfast.models.prediction_intervals import IntervalInputs, IntervalModel
 from holdfast.models.promotions import Promotions
+from holdfast.models.reference_spend import SpendInputs
 from holdfast.models.seasonality import Season
 from holdfast.models.short_windows import HAZARD, REVENUE, horizon_exponent
 from holdfast.models.training_set import TrainingData
@@ -51,15 +51,12 @@ def fit_horizons(
         for days, short, long in _pairs(study.all_horizons, study.churn.horizon_days)
     }
     if value is None:
-        return HorizonModel(silence, {}, {}), _extrapolated_finding([*silence.values()])
+        return HorizonModel(silence, {}), _extrapolated_finding([*silence.values()])
     revenue = {
         days: fit.revenue_link(short, long, value)
         for days, short, long in _pairs(study.all_horizons, study.value.horizon_days)
     }
-    model = HorizonModel(silence, revenue, {})
-    intervals = {days: fit.intervals(model, days, value) for days in revenue}
-    learnt = {days: each for days, each in intervals.items() if each is not None}
-    return replace(model, intervals=learnt), _extrapolated_finding(
+    return HorizonModel(silence, revenue), _extrapolated_finding(
         [*silence.values(), *revenue.values()]
     )
 
@@ -123,30 +120,6 @@ class _HorizonFit:
         usual = season.usual * (season.ahead(self.now) or 1.0) * coming
         return HorizonLink(short, long, learner, usual)
 
-    def intervals(self, model: HorizonModel, days: int, value: FittedValue) -> IntervalModel | None:
-        """Median and intervals over another horizon; None where too few windows have ended."""
-        if value.inputs is None:
-            return None
-        windows = self.labels.filter(horizon_days=days).select(*_KEYS, "future_revenue_minor")
-        seen, inputs = _select_seen(value.inputs, windows)
-        if seen.height < _LEAST_ROWS:
-            return None
-        cutoff, lifts = _days(seen), self.promotions.revenue
-        money = seen["future_revenue_minor"].to_numpy() / 10**self.study.minor_digits
-        revenue = money / lifts.over(cutoff, days)
-        season = Season.learn(cutoff, revenue, inputs.scale)
-        ahead = season.ahead(self.now)
-        probability = self.churn.predict(inputs.frame)
-        silent = model.silent(self.churn, inputs.frame, probability)[days]
-        return IntervalModel.fit(
-            replace(inputs, buys=1 - silent),
-            revenue if ahead is None else revenue / season.of(cutoff),
-            cutoff=cutoff,
-            horizon_days=days,
-            season=(ahead or 1.0) * float(lifts.over(self.now, days)),
-            seed=self.study.seed,
-        )
-
     def _windows(self, short: int, long: int) -> pl.DataFrame:
         """What happened in both windows of a customer and cutoff, where the longer one has
         ended.
@@ -173,9 +146,7 @@ def _pairs(horizons: Sequence[int], task_days: int) -> list[tuple[int, int, int]
     return down + [(long, short, long) for short, long in steps if short >= task_days]
 
 
-def _select_seen(
-    inputs: IntervalInputs, windows: pl.DataFrame
-) -> tuple[pl.DataFrame, IntervalInputs]:
+def _select_seen(inputs: SpendInputs, windows: pl.DataFrame) -> tuple[pl.DataFrame, SpendInputs]:
     """The rows for which there is a window, with what happened in it."""
     keys = inputs.frame.select(_KEYS).with_row_index("_at")
     seen = keys.join(windows, on=_KEYS, how="inner").sort("_at")
@@ -193,8 +164,8 @@ def _extrapolated_finding(links: Sequence[HorizonLink]) -> tuple[Finding, ...]:
             "horizons-extrapolated",
             evidence=f"too few windows of {', '.join(map(str, days))} days have ended to learn "
             "from",
-            meaning="Predictions over them are stretched from the nearest horizon that was learnt; "
-            "intervals, if any, are those of the BTYD models.",
+            meaning="The learnt half of their predictions is stretched from the nearest horizon "
+            "that was learnt; the other half is that of the BTYD models.",
             fix=f"use a longer log, or leave horizons of {min(days)} days and more out of "
             "horizons_days",
         ),

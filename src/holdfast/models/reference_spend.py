@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from holdfast.arrays import Vector
+from holdfast.arrays import Booleans, Matrix, Vector
 from holdfast.learners.attribution import Factor
 
 PAST = ("spend_365d", "tenure_days")
@@ -31,20 +31,23 @@ class ReferenceSpend:
         Of the reference, days; the least it can be, currency.
     by_tenure
         Whether it is the customer's own tenure that counts.
+    highest
+        The most it can be, currency: the highest that was learnt from, so that nobody beyond it is
+        a multiple of what nobody has shown yet. None: no limit.
     """
 
     horizon_days: int
     floor: float
     by_tenure: bool = False
+    highest: float | None = None
 
     def of(self, spent: Vector, tenure: Vector, seen_days: Vector | float) -> Vector:
         """Currency over the horizon, (n_customers,), of spend_365d, tenure_days and the last year's
         days in the log.
         """
         days = np.minimum(tenure, seen_days) + _NEWCOMER_DAYS if self.by_tenure else seen_days
-        return np.asarray(
-            np.maximum(spent, 0) * self.horizon_days / days + self.floor, dtype=np.float64
-        )
+        reference = np.maximum(spent, 0) * self.horizon_days / days + self.floor
+        return np.asarray(np.minimum(reference, self.highest or np.inf), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,46 @@ class Scale:
         for name, share in zip(PAST, self.shares(*past), strict=True):
             shares[:, columns.index(name)] = share
         return Factor(self.of_past(*past), np.full(frame.height, self.usual), shares)
+
+
+@dataclass(frozen=True)
+class SpendInputs:
+    """What is predicted of the same customers before their revenue is shared between horizons: each
+    (n_customers,).
+
+    Attributes
+    ----------
+    buys
+        P(at least one purchase), 0..1.
+    mean, scale
+        Expected revenue and reference spend, currency, as in a usual season.
+    frame
+        The customers' features.
+    """
+
+    buys: Vector
+    mean: Vector
+    scale: Vector
+    frame: pl.DataFrame
+
+    def rows(self, chosen: Booleans) -> "SpendInputs":
+        """The same of some customers."""
+        return SpendInputs(
+            self.buys[chosen], self.mean[chosen], self.scale[chosen], self.frame.filter(chosen)
+        )
+
+    @property
+    def matrix(self) -> Matrix:
+        """What shares are learnt from, (n_customers, 10)."""
+        money = [self._feature(f"spend_{days}d") / self.scale for days in (90, 180, 365)]
+        plain = ("days_since_last_purchase", "n_purchases_365d", "n_purchases", "tenure_days")
+        past = [self._feature(name) for name in plain]
+        return np.column_stack(
+            [self.buys, self.mean / self.scale, np.log(self.scale), *money, *past]
+        )
+
+    def _feature(self, name: str) -> Vector:
+        return self.frame[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
 
 
 def read_past(frame: pl.DataFrame) -> tuple[Vector, Vector]:

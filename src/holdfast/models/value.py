@@ -1,4 +1,7 @@
-"""Value: expected net revenue = P(buys) x E[net revenue | buys], in totals that add up.
+"""Value: expected net revenue, in totals that add up.
+
+Two members, of which the mean is taken: P(buys) x E[net revenue | buys], learnt from the windows
+that have ended, and purchases x order value by the BTYD models.
 
 Revenue has a long tail, so the amount is learnt as a ratio to what the customer's own past suggests
 (the reference spend), of windows put on one level by the season, weighted by the reference: the
@@ -19,12 +22,14 @@ from holdfast.findings import Finding
 from holdfast.learners.algorithms import ALGORITHMS, Learner, Parameters, Recipe
 from holdfast.learners.attribution import explain_factor, mean_of, product
 from holdfast.learners.design import Attribution, Design
+from holdfast.learners.link_functions import log_odds, logistic
 from holdfast.learners.parts import Part, Saved
 from holdfast.learners.selection import candidates_of, predict_held_out, tweedie_deviance
 from holdfast.models.baselines import TrailingSpend
 from holdfast.models.churn import describe_short_windows
-from holdfast.models.prediction_intervals import IntervalInputs, IntervalModel, Intervals
-from holdfast.models.reference_spend import PAST, ReferenceSpend, Scale, read_past
+from holdfast.models.level_adjustment import move_towards, revenue_ratio
+from holdfast.models.prediction_intervals import IntervalModel, Intervals
+from holdfast.models.reference_spend import PAST, ReferenceSpend, Scale, SpendInputs, read_past
 from holdfast.models.seasonality import Season
 from holdfast.models.short_windows import REVENUE, fit_spend, horizon_exponent
 from holdfast.models.training_set import TrainingSet, customer_splits
@@ -32,9 +37,10 @@ from holdfast.study import Value
 from holdfast.windows import YEAR_DAYS
 
 if TYPE_CHECKING:
-    from holdfast.models.purchase_counts import BTYDRevenue
+    from holdfast.models.purchase_counts import BTYDRevenue, CountModel
 
 _FLOOR_SHARE = 0.1  # decision 24
+_SPREAD_ROWS = 20_000  # decision 33
 _BTYD_REVENUE = "holdfast.models.purchase_counts:BTYDRevenue"
 
 
@@ -49,12 +55,14 @@ class ValueModel(Saved):
     buys
         P(buys).
     scale, level
-        What the amount is a ratio to; season ahead x the factor that makes training totals add up.
+        What the amount is a ratio to; season ahead x the factor that makes training totals add up
+        and brings the level most of the way to that of the BTYD models.
     intervals
-        Median and intervals; None for a snapshot, and where no full window has ended.
+        How revenue is spread around its mean; None for a snapshot.
     btyd
-        Where no whole window has ended: the expected revenue is the mean of the learnt one and of
-        this, and median and intervals are its own.
+        The other member; None for a snapshot, and where orders do not differ.
+    season
+        What of the level is the coming window's: its season, its promotions, the adjustment.
     """
 
     FILE = "value.json"
@@ -64,10 +72,11 @@ class ValueModel(Saved):
     scale: Scale | None = None
     level: float = 1.0
     horizon_days: int | None = None
-    intervals: Annotated[IntervalModel | None, Part("spread-")] = None
-    # Few models have one, and its special functions would take a third of a server's start to
+    intervals: Annotated[IntervalModel | None, Part("intervals-")] = None
+    # Snapshots have none, and its special functions would take a third of a server's start to
     # import.
     btyd: Annotated["BTYDRevenue | None", Part("spending-", _BTYD_REVENUE)] = None
+    season: float = 1.0
 
     @property
     def algorithm(self) -> str:
@@ -81,43 +90,70 @@ class ValueModel(Saved):
 
     def predict(self, frame: pl.DataFrame) -> Vector:
         """Expected revenue, currency, (n_customers,)."""
-        return self.predict_matrix(self.design.matrix(frame))
+        return self.pool(self.predict_learnt(frame), frame)
 
     def predict_matrix(self, matrix: Matrix) -> Vector:
-        """As `predict`, of the design's matrix."""
+        """As `predict`, of the design's matrix, of customers as of the model's own cutoff."""
+        learnt = self._learnt(matrix)
+        if self.btyd is None:
+            return learnt
+        return self.pool(learnt, self.design.columns_of(matrix, self.btyd.inputs))
+
+    def predict_learnt(self, frame: pl.DataFrame) -> Vector:
+        """What the learnt member predicts, currency, (n_customers,)."""
+        return self._learnt(self.design.matrix(frame))
+
+    def pool(self, learnt: Vector, frame: pl.DataFrame, horizon_days: int | None = None) -> Vector:
+        """The mean of the learnt member's predictions over a horizon, by default the model's own,
+        and the BTYD models'.
+        """
+        if self.btyd is None:
+            return learnt
+        return (learnt + self.btyd.revenue(frame, horizon_days)) / 2
+
+    def _learnt(self, matrix: Matrix) -> Vector:
         expected = self.level * self.amount.predict(matrix)
         if self.buys is not None:
             expected = expected * self.buys.predict(matrix)
         if self.scale is not None:
             past = (np.nan_to_num(matrix[:, self.design.names.index(name)]) for name in PAST)
             expected = expected * self.scale.of_past(*past)
-        if self.btyd is None:
-            return expected
-        places = {name: matrix[:, self.design.names.index(name)] for name in self.btyd.inputs}
-        return (expected + self.btyd.revenue(pl.DataFrame(places).fill_nan(None))) / 2
+        return expected
 
     def scale_level(self, factor: float) -> "ValueModel":
-        """The model with this factor on its level; its median and intervals follow."""
-        intervals = self.intervals and replace(
-            self.intervals, season=self.intervals.season * factor
-        )
-        return replace(self, level=self.level * factor, intervals=intervals)
+        """The model with this factor on the level of its learnt member."""
+        return replace(self, level=self.level * factor, season=self.season * factor)
 
-    def interval_inputs(self, frame: pl.DataFrame) -> IntervalInputs:
-        """What the intervals are predicted from, as in a usual season."""
+    def spend_inputs(self, frame: pl.DataFrame) -> SpendInputs:
+        """What shares of the revenue are predicted from, as in a usual season."""
         assert self.buys is not None
         assert self.scale is not None
-        assert self.intervals is not None
-        matrix = self.design.matrix(frame)
-        buys, scale = self.buys.predict(matrix), self.scale.of(frame)
-        mean = self.level / self.intervals.season * self.amount.predict(matrix) * buys * scale
-        return IntervalInputs(buys, mean, scale, frame)
+        buys = self.buys.predict(self.design.matrix(frame))
+        mean = self.predict_learnt(frame) / self.season
+        return SpendInputs(buys, mean, self.scale.of(frame), frame)
 
-    def intervals_of(self, frame: pl.DataFrame) -> Intervals | None:
-        """Median and intervals of revenue, currency; None where they are not known."""
-        if self.intervals is not None:
-            return self.intervals.predict(self.interval_inputs(frame))
-        return self.btyd.intervals_of(frame) if self.btyd is not None else None
+    def intervals_of(
+        self, frame: pl.DataFrame, buys: Vector | None = None, mean: Vector | None = None
+    ) -> Intervals | None:
+        """Median and intervals of revenue, currency; None where they are not known.
+
+        Parameters
+        ----------
+        buys, mean
+            P(buys) and expected revenue over another horizon; the model's own when left out.
+        """
+        if self.intervals is None:
+            return None
+        buys = self._p_buys(frame) if buys is None else buys
+        return self.intervals.predict(buys, self.predict(frame) if mean is None else mean)
+
+    def _p_buys(self, frame: pl.DataFrame) -> Vector:
+        assert self.horizon_days is not None
+        by_btyd = self.btyd.buys(frame, self.horizon_days) if self.btyd is not None else None
+        if self.buys is None:
+            assert by_btyd is not None
+            return by_btyd
+        return pool_chances(self.buys.predict(self.design.matrix(frame)), by_btyd)
 
     def raw(self, frame: pl.DataFrame) -> Vector:
         """The expected revenue itself: what is explain_factor is money."""
@@ -140,6 +176,13 @@ class ValueModel(Saved):
             factors.append(self.scale.factor(frame, self.columns))
         learnt = product(self.columns, factors, level=self.level)
         return learnt if self.btyd is None else mean_of(learnt, self.btyd.attribution(frame))
+
+
+def pool_chances(learnt: Vector, by_btyd: Vector | None) -> Vector:
+    """The probability whose log-odds are the mean of both; the learnt one alone without the
+    other.
+    """
+    return learnt if by_btyd is None else logistic((log_odds(learnt) + log_odds(by_btyd)) / 2)
 
 
 def learn_value(
@@ -185,7 +228,7 @@ class FittedValue:
     """
 
     model: ValueModel
-    inputs: IntervalInputs | None = None
+    inputs: SpendInputs | None = None
     findings: tuple[Finding, ...] = ()
 
     @property
@@ -195,17 +238,67 @@ class FittedValue:
         return TrailingSpend(self.model.horizon_days)
 
 
-def fit_value(training: TrainingSet, settings: Value, *, seed: int) -> FittedValue:
-    """Learn from an order log whose target windows brought revenue."""
-    if not training.situation.complete_windows:
-        return _from_short_windows(training, settings, seed=seed)
-    rows = RatioRows.of(training, seed=seed, parameters=settings.parameters)
-    names = candidates_of(settings)
-    splits = training.splits(seed=seed) if len(names) > 1 else ()
-    best = min(names, key=lambda name: rows.loss(name, splits)) if splits else names[0]
-    inputs = rows.inputs(best)
-    findings = () if rows.ahead is not None else (_no_season(training),)
-    return FittedValue(rows.model(best, inputs), inputs, findings)
+def fit_value(
+    training: TrainingSet,
+    settings: Value,
+    *,
+    counts: "CountModel",
+    today: pl.DataFrame,
+    seed: int,
+) -> FittedValue:
+    """Learn from an order log whose target windows brought revenue.
+
+    Parameters
+    ----------
+    counts
+        The count model of the same cutoff.
+    today
+        Features of the customers at the cutoff, whose total the level is adjusted to.
+    """
+    fit = _fit_on_windows if training.situation.complete_windows else _fit_on_short_windows
+    learnt, rows = fit(training, settings, seed=seed)
+    btyd = fit_btyd_revenue_of(training, counts)
+    if btyd is None:
+        spread = rows.intervals(None, seed=seed) if rows is not None else None
+        return replace(learnt, model=replace(learnt.model, intervals=spread))
+    factor = 1.0
+    if not today.is_empty():
+        expected, predicted = btyd.revenue(today), learnt.model.predict(today)
+        factor = move_towards(1.0, revenue_ratio(expected, predicted))
+    rows = rows or _short_window_rows(training, learnt.model, counts)
+    model = replace(
+        learnt.model.scale_level(factor), btyd=btyd, intervals=rows.intervals(btyd, seed=seed)
+    )
+    return replace(learnt, model=model)
+
+
+@dataclass(frozen=True)
+class _KnownRows:
+    """Rows whose outcome is known, as the learnt member predicts them unseen: (n_rows,) each."""
+
+    frame: pl.DataFrame
+    buys: Vector
+    mean: Vector
+    revenue: Vector
+    bought: Vector
+    horizon_days: int | None
+
+    def intervals(self, btyd: "BTYDRevenue | None", *, seed: int) -> IntervalModel:
+        """Learn how revenue is spread around the mean of the pool.
+
+        Parameters
+        ----------
+        btyd
+            The other member; None where the learnt one stands alone.
+        """
+        n = len(self.buys)
+        some = np.sort(np.random.default_rng(seed).permutation(n)[:_SPREAD_ROWS])
+        buys, mean = self.buys[some], self.mean[some]
+        if btyd is not None and self.horizon_days is not None:
+            rows = self.frame[some]
+            mean = (mean + btyd.revenue(rows, self.horizon_days)) / 2
+            buys = pool_chances(buys, btyd.buys(rows, self.horizon_days))
+        return IntervalModel.fit(buys, mean, self.revenue[some], self.bought[some])
 
 
 @dataclass(frozen=True)
@@ -248,6 +341,7 @@ class RatioRows:
         spend = ReferenceSpend(training.horizon_days, floor, by_tenure=situation.newly_opened)
         seen = np.clip(training.cutoff - training.first_day, 1, YEAR_DAYS).astype(np.float64)
         reference = spend.of(spent, tenure, seen)
+        spend = replace(spend, highest=float(reference.max()))
         season = Season.learn(training.cutoff, revenue, reference)
         if situation.first_years:
             season = season.temper()
@@ -302,7 +396,7 @@ class RatioRows:
         truth = np.concatenate([self.revenue[split.test] for split in splits])
         return tweedie_deviance(truth, np.concatenate([predict(split) for split in splits]))
 
-    def inputs(self, algorithm: str) -> IntervalInputs | None:
+    def inputs(self, algorithm: str) -> SpendInputs | None:
         """Predict each row by fits that had not seen the customer; None for a handful of
         customers.
         """
@@ -316,31 +410,42 @@ class RatioRows:
             chance[split.test] = buys.predict(rows)
             expected[split.test] = reference * chance[split.test] * amount.predict(rows)
         mean = expected * (self.revenue.sum() / expected.sum())
-        return IntervalInputs(chance, mean, self.reference, self.frame)
+        return SpendInputs(chance, mean, self.reference, self.frame)
 
-    def model(self, algorithm: str, inputs: IntervalInputs | None) -> ValueModel:
-        """Fit on all rows; the intervals, around the inputs."""
+    def known(self, inputs: SpendInputs | None) -> _KnownRows | None:
+        """What came of the rows that were predicted unseen."""
+        if inputs is None:
+            return None
+        return _KnownRows(
+            self.frame, inputs.buys, inputs.mean, self.revenue, self.bought, self.horizon_days
+        )
+
+    def model(self, algorithm: str) -> ValueModel:
+        """Fit on all rows."""
         buys, amount = self.fit_on(algorithm, np.arange(len(self.bought)))
         expected = self.reference * buys.predict(self.matrix) * amount.predict(self.matrix)
         season = (self.ahead or 1.0) * self.coming
         level = season * float(self.revenue.sum() / expected.sum())
-        intervals = self._intervals(inputs, season) if inputs is not None else None
         return ValueModel(
-            self.design, amount, buys, self.scale, level, self.horizon_days, intervals
-        )
-
-    def _intervals(self, inputs: IntervalInputs, season: float) -> IntervalModel:
-        return IntervalModel.fit(
-            inputs,
-            self.revenue,
-            cutoff=self.frame["cutoff_day"].cast(pl.Int64).to_numpy(),
-            horizon_days=self.horizon_days,
-            season=season,
-            seed=self.seed,
+            self.design, amount, buys, self.scale, level, self.horizon_days, season=season
         )
 
 
-def _from_short_windows(training: TrainingSet, settings: Value, *, seed: int) -> FittedValue:
+def _fit_on_windows(
+    training: TrainingSet, settings: Value, *, seed: int
+) -> tuple[FittedValue, _KnownRows | None]:
+    rows = RatioRows.of(training, seed=seed, parameters=settings.parameters)
+    names = candidates_of(settings)
+    splits = training.splits(seed=seed) if len(names) > 1 else ()
+    best = min(names, key=lambda name: rows.loss(name, splits)) if splits else names[0]
+    inputs = rows.inputs(best)
+    findings = () if rows.ahead is not None else (_no_season(training),)
+    return FittedValue(rows.model(best), inputs, findings), rows.known(inputs)
+
+
+def _fit_on_short_windows(
+    training: TrainingSet, settings: Value, *, seed: int
+) -> tuple[FittedValue, None]:
     exponent = horizon_exponent(training.windows, REVENUE)
     design = Design.learn(training.frame, columns=training.columns)
     matrix = design.matrix(training.frame)
@@ -349,35 +454,43 @@ def _from_short_windows(training: TrainingSet, settings: Value, *, seed: int) ->
     amount = fit_spend(matrix, training.revenue, exposure, parameters=parameters, seed=seed)
     level = float(training.revenue.sum() / (exposure * amount.predict(matrix)).sum())
     model = ValueModel(design, amount, level=level, horizon_days=training.horizon_days)
-    findings: tuple[Finding, ...] = (describe_short_windows("value", training, exponent),)
-    btyd = fit_btyd_revenue_of(training, seed=seed)
-    if btyd is None:
-        return FittedValue(model, findings=findings)
-    # Trees know who spends more, and the BTYD models how much there is to come: the total, at the
-    # latest cutoff, is theirs.
-    latest = training.frame.filter(pl.col("cutoff_day") == training.cutoffs[-1])
-    level *= float(btyd[0].revenue(latest).sum() / model.predict(latest).sum())
-    return FittedValue(replace(model, level=level, btyd=btyd[0]), findings=(*findings, *btyd[1]))
+    return FittedValue(model, findings=(describe_short_windows("value", training, exponent),)), None
 
 
-def fit_btyd_revenue_of(
-    training: TrainingSet, *, seed: int
-) -> "tuple[BTYDRevenue, tuple[Finding, ...]] | None":
+def _short_window_rows(
+    training: TrainingSet, model: ValueModel, counts: "CountModel"
+) -> _KnownRows:
+    """The rows over their own windows: P(buys) by the BTYD models, and the learnt revenue in
+    proportion.
+    """
+    from holdfast.models.purchase_counts.btyd_forecast import read_history
+
+    frame, buys = training.frame, np.empty(len(training.window))
+    for days in np.unique(training.window):
+        rows = training.window == days
+        buys[rows] = 1 - counts.silent(read_history(frame.filter(rows), training.now), int(days))
+    exponent = horizon_exponent(training.windows, REVENUE)
+    mean = model.predict(frame) * (training.window / training.horizon_days) ** exponent
+    bought = (~training.churned).astype(np.float64)
+    return _KnownRows(frame, buys, mean, training.revenue, bought, None)
+
+
+def fit_btyd_revenue_of(training: TrainingSet, counts: "CountModel") -> "BTYDRevenue | None":
     """Fit the BTYD models of revenue; None where their features are missing, or where all orders
     are worth the same, so that the trees know as much.
     """
     from holdfast.models.purchase_counts import fit_btyd_revenue
-    from holdfast.models.purchase_counts.btyd_revenue import INPUTS
+    from holdfast.models.purchase_counts.btyd_forecast import HISTORY, SPENT
 
-    if not set(INPUTS) <= set(training.columns):
+    if not {*HISTORY, SPENT} <= set(training.columns):
         return None
     try:
         return fit_btyd_revenue(
             training.purchases,
+            counts,
             now=training.now,
             horizon_days=training.horizon_days,
             first_day=training.first_day,
-            seed=seed,
         )
     except NotEnoughData:
         return None

@@ -190,7 +190,7 @@ def forecasts_by_horizon(
     intervals: Mapping[int, Intervals] = {}
     if value is not None:
         earned = horizons.predict_revenue(value.model, frame, value.model.predict(frame))
-        intervals = horizons.intervals_of(value.model, frame, silent)
+        intervals = horizons.intervals_of(value.model, frame, silent, earned)
     forecasts: dict[int, list[Forecast]] = {}
     for days in (days for days in study.all_horizons if cutoff + days <= data.end_day):
         rank = _recency_rank(study, data, days, cutoff)

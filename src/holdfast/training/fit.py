@@ -15,9 +15,10 @@ from holdfast.models.constant_models import fit_no_value, fit_same_churn
 from holdfast.models.fitted_models import FittedModels
 from holdfast.models.horizon_chain import HorizonModel
 from holdfast.models.horizon_fitting import fit_horizons
-from holdfast.models.level_adjustment import move_towards, revenue_ratio
+from holdfast.models.purchase_counts import fit_btyd_silence
+from holdfast.models.purchase_counts.btyd_forecast import HISTORY
 from holdfast.models.training_set import TrainingData, TrainingSet, training_set_at
-from holdfast.models.value import FittedValue, fit_btyd_revenue_of, fit_value
+from holdfast.models.value import FittedValue, fit_value
 from holdfast.study import Study
 from holdfast.training.training_data import counts_at, horizon_of, promotions_at
 
@@ -29,10 +30,10 @@ class FittedChurn:
     Attributes
     ----------
     learnt
-        The model at the level of the windows learnt from; `model` itself where that level stands.
+        The learnt member at the level of the windows learnt from, without the BTYD models.
     silence
         Horizon -> the share of the customers that the BTYD models expect not to buy; empty where
-        the learnt level stands.
+        the learnt member stands alone.
     """
 
     model: ChurnModel
@@ -118,60 +119,33 @@ def _fit_churn(study: Study, data: TrainingData, now: int) -> FittedChurn:
         model, findings = fit_same_churn(training)
         return FittedChurn(model, baseline, findings, learnt=model)
     learnt, findings = fit_churn(training, study.churn, seed=study.seed)
-    frame = data.customers_at(now)
-    if training.situation.season_known or not study.churn.calibrate or frame.is_empty():
+    today = data.customers_at(now)
+    if today.is_empty() or not set(HISTORY) <= set(training.columns):
         return FittedChurn(learnt, baseline, findings, learnt=learnt)
-    horizons = study.all_horizons
-    ahead = counts_at(study, data, now=now)[0].ahead(frame, horizons)
-    silence = {days: float(none.mean()) for days, (_, none) in zip(horizons, ahead, strict=True)}
-    model = learnt.at_level(frame, silence[training.horizon_days])
-    level = _churn_level(float(learnt.predict(frame).mean()), float(model.predict(frame).mean()))
-    return FittedChurn(model, baseline, (*findings, level), learnt=learnt, silence=silence)
+    counts, _ = counts_at(study, data, now=now)
+    btyd = fit_btyd_silence(counts, today, horizon_days=training.horizon_days, now=now)
+    silence = {days: float(btyd.silent(today, days).mean()) for days in study.all_horizons}
+    model = learnt.at_level(today, silence[training.horizon_days])
+    level = _churn_level(*(float(each.predict_learnt(today).mean()) for each in (learnt, model)))
+    pooled = replace(model, btyd=btyd)
+    return FittedChurn(pooled, baseline, (*findings, level), learnt=learnt, silence=silence)
 
 
 def _fit_value(study: Study, data: TrainingData, now: int) -> FittedValue:
     training = _training_set(study, "value", data, now)
     if training.situation.earns_nothing:
         return fit_no_value(training)
-    value = fit_value(training, study.value, seed=study.seed)
-    frame = data.customers_at(now)
-    if (
-        not training.situation.a_year_without_season
-        or value.inputs is None
-        or training.promotions.revenue.windows
-        or frame.is_empty()
-    ):
-        return value
-    btyd = fit_btyd_revenue_of(training, seed=study.seed)
-    if btyd is None:
-        return value
-    factor = move_towards(1.0, revenue_ratio(btyd[0].revenue(frame), value.model.predict(frame)))
-    return replace(
-        value,
-        model=value.model.scale_level(factor),
-        findings=(*value.findings, _value_level(factor)),
-    )
+    counts, _ = counts_at(study, data, now=now)
+    today = data.customers_at(now)
+    return fit_value(training, study.value, counts=counts, today=today, seed=study.seed)
 
 
 def _churn_level(learnt: float, adjusted: float) -> Finding:
     return Finding.note(
         "churn-level-by-law",
-        evidence="no window a year before the coming one was learnt from: at the level of those "
-        f"that were, {learnt:.1%} of the customers would churn; most of the way to what the BTYD "
-        f"models predict, {adjusted:.1%}",
-        meaning="Who is likelier to churn than whom is learnt; how many will, in all, is mostly "
-        "what the BTYD models predict.",
-        fix="Nothing; a log that is a year longer shows the season itself.",
-    )
-
-
-def _value_level(factor: float) -> Finding:
-    return Finding.note(
-        "value-level-by-law",
-        evidence="the business is older than its log, and no window a year before the coming one "
-        f"was learnt from: expected revenue is put at {factor:.2f} times what those learnt from "
-        "would suggest, by the BTYD models",
-        meaning="Who brings more than whom is learnt; how much all of them bring is mostly what "
-        "the BTYD models predict.",
-        fix="Nothing; a log that is a few months longer shows the season itself.",
+        evidence=f"at the level of the windows learnt from, {learnt:.1%} of the customers would "
+        f"churn; most of the way to what the BTYD models predict, {adjusted:.1%}",
+        meaning="Who is likelier to churn than whom is half learnt and half the BTYD models'; how "
+        "many will, in all, is mostly what the BTYD models predict.",
+        fix="Nothing.",
     )

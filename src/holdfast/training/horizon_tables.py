@@ -47,7 +47,7 @@ def horizons_table(
     if models.value is not None:
         expected = ordered["expected_revenue"].to_numpy()
         earned = models.horizons.predict_revenue(models.value, frame, expected)
-        intervals = models.horizons.intervals_of(models.value, frame, silent)
+        intervals = models.horizons.intervals_of(models.value, frame, silent, earned)
     margin = {days: money * study.value.margin_rate for days, money in earned.items()}
     worth = present_value(margin, rate_per_year=study.value.discount_rate_per_year)
     names = dict(zip(BOUNDS, ("median_revenue", *BOUNDS[1:]), strict=True))

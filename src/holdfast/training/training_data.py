@@ -9,7 +9,6 @@ from holdfast.evaluation.evidence import TaskName
 from holdfast.features import feature_tables
 from holdfast.findings import Finding
 from holdfast.io.warehouse import Warehouse
-from holdfast.models.log_situation import a_year_before
 from holdfast.models.promotions import Promotions, learn_promotions
 from holdfast.models.purchase_counts import CountModel, fit_counts
 from holdfast.models.training_set import TrainingData, learning_cutoffs
@@ -101,14 +100,8 @@ def list_cutoffs(
                 needed |= set(
                     learning_cutoffs(study, horizon_days=days, first_day=first_day, now=now)
                 )
-    final = [
-        learning_cutoffs(
-            study, horizon_days=horizon_of(study, task), first_day=first_day, now=end_day
-        )
-        for task in TASKS
-    ]
-    if needed and not all(a_year_before(learnt, end_day) for learnt in final):
-        # The BTYD models then predict the level of the customers who are there in the end.
+    if needed:
+        # The BTYD models predict the level of the customers who are there in the end.
         needed.add(end_day)
     return tuple(sorted(needed))
 

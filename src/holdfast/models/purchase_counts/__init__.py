@@ -5,8 +5,16 @@ that have already ended show how far off they were, for all (the level) and for 
 customer (`boosted_correction`); the `mixture_weights` weigh them.
 """
 
-from holdfast.models.purchase_counts.btyd_revenue import BTYDRevenue, fit_btyd_revenue
+from holdfast.models.purchase_counts.btyd_forecast import (
+    BTYDRevenue,
+    BTYDSilence,
+    fit_btyd_revenue,
+    fit_btyd_silence,
+)
 from holdfast.models.purchase_counts.fitting import fit_counts
 from holdfast.models.purchase_counts.model import CountModel
 
-__all__ = ["BTYDRevenue", "CountModel", "fit_btyd_revenue", "fit_counts"]
+__all__ = [
+    "BTYDRevenue", "BTYDSilence", "CountModel", "fit_btyd_revenue", "fit_btyd_silence",
+    "fit_counts",
+]  # fmt: skip

@@ -64,6 +64,14 @@ class BTYDPair:
         end = self.ahead(frame, horizon_days, speed=speed)
         return self._by_each("expected_purchases", frame, end=end)
 
+    def expected_by_pareto(
+        self, frame: pl.DataFrame, horizon_days: float, *, speed: float
+    ) -> Vector:
+        """Expected purchases by the Pareto/NBD, (n_customers,)."""
+        history, covariates = history_of(frame, self.clock), covariates_of(frame, self.opened)
+        end = self.ahead(frame, horizon_days, speed=speed)
+        return np.asarray(self.pareto.expected_purchases(*history, end=end, **covariates))
+
     def silent(
         self, frame: pl.DataFrame, horizon_days: float, *, speed: float
     ) -> tuple[Vector, ...]:

@@ -120,12 +120,10 @@ class _CountFit:
         same_season = any(
             abs(self.now - YEAR_DAYS - window.cutoff_day) <= _SAME_SEASON_DAYS for window in windows
         )
-        correction, speed = None, _speed(windows, self.horizon_days)
-        if same_season or not clock.rates:
-            correction = self._correction(windows)
-        else:
-            # What was learnt in one season is not taken for granted in another.
-            speed = float(np.sqrt(speed))
+        # What was learnt in one season is not taken for granted in another.
+        correction = self._correction(windows) if same_season or not clock.rates else None
+        # Half-way in ratio: windows that overlap are few, and one of them may have been a campaign.
+        speed = float(np.sqrt(_speed(windows, self.horizon_days)))  # decision 29
         members = BTYD_MODELS if correction is None else (*BTYD_MODELS, CORRECTED)
         mixture = MixtureWeights.equal(members, _SHARES[len(members)])
         return CountModel(pair, mixture, self.horizon_days, speed, correction)

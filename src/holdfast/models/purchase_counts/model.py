@@ -65,20 +65,6 @@ class CountModel:
         )
         return int(np.clip(4 * most + 20, 30, 400))
 
-    def btyd_pmf(self, frame: pl.DataFrame, horizon_days: int) -> Matrix:
-        """P(0), P(1), ... purchases over any horizon by the BTYD pair alone, `(n_customers,
-        room + 1)`.
-        """
-        most = self.room(frame, horizon_days)
-
-        def answer(rows: pl.DataFrame) -> Matrix:
-            weights = self.mixture.of(_n_purchases(rows))[:, : len(BTYD_MODELS)]
-            pmfs = self.pair.pmf(rows, horizon_days, speed=self.speed, max_purchases=most)
-            pooled = sum(weights[:, [place]] * pmf for place, pmf in enumerate(pmfs))
-            return np.asarray(pooled / weights.sum(axis=1, keepdims=True))
-
-        return _once(frame, answer)
-
     def pmf(self, frame: pl.DataFrame, *, max_purchases: int) -> Matrix:
         """P(0), ..., P(max_purchases) purchases in `horizon_days`, `(n_customers, max_purchases +
         1)`.
@@ -97,6 +83,37 @@ class CountModel:
     def expected_purchases(self, frame: pl.DataFrame, horizon_days: int) -> Vector:
         """Expected purchases over the horizon, (n_customers,)."""
         return self.ahead(frame, [horizon_days])[0][0]
+
+    def quick_purchases(self, frame: pl.DataFrame, horizon_days: int) -> Vector:
+        """Expected purchases over the horizon by the Pareto/NBD alone, which has them in closed
+        form, (n_customers,).
+        """
+        return self.pair.expected_by_pareto(frame, horizon_days, speed=self.speed)
+
+    def silent(self, frame: pl.DataFrame, horizon_days: int) -> Vector:
+        """P(no purchase) over the horizon, (n_customers,): that of `ahead`, in closed form."""
+
+        def answer(rows: pl.DataFrame) -> Matrix:
+            members = self.pair.silent(rows, horizon_days, speed=self.speed)
+            if self.correction is not None:
+                quiet = self.pair.silent(rows, horizon_days, speed=1.0)
+                power = self._silence_power(rows, self.correction)
+                members = (*members, ((quiet[0] + quiet[1]) / 2) ** power)
+            weights = self.mixture.of(_n_purchases(rows))
+            none = (weights * np.column_stack(members)).sum(axis=1)
+            return np.asarray(np.clip(none, 0.0, 1.0)[:, None])
+
+        return (_once(frame, answer) if frame.height > 1 else answer(frame))[:, 0]
+
+    def _silence_power(self, rows: pl.DataFrame, correction: BoostedCorrection) -> Vector:
+        """By how much the correction multiplies the logarithm of P(no purchase)."""
+        both = self.pair.pmf(
+            rows, self.horizon_days, speed=1.0, max_purchases=correction.n_thresholds
+        )
+        plain = (both[0] + both[1]) / 2
+        corrected = correction.apply(rows, plain)
+        before, after = (np.clip(pmf[:, 0], _CERTAIN, 1 - _CERTAIN) for pmf in (plain, corrected))
+        return np.asarray(np.log(after) / np.log(before))
 
     def p_alive(self, frame: pl.DataFrame, days_ahead: int = 0) -> Vector:
         """P(still alive so many days after the cutoff), (n_customers,); not one minus the chance to
