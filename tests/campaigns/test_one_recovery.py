@@ -36,7 +36,7 @@ def test_the_studys_own_campaigns_are_the_runs_recovery_table_everywhere(
     assert {name: told["total"][name] for name in summary if name != "segments"} == {
         name: value for name, value in summary.items() if name != "segments"
     }
-    assert "past cutoffs" in told["range"]
+    assert "past totals" in told["range"]
 
     testing = pytest.importorskip("streamlit.testing.v1")
     monkeypatch.setenv("HOLDFAST_STUDY", str(simulated_shop / "holdfast.toml"))

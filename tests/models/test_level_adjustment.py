@@ -61,9 +61,7 @@ def test_every_horizon_follows_and_none_contradicts_its_neighbour(
 ) -> None:
     rng = np.random.default_rng(5)
     learner = line(churn.design, frame, rng.random(N) < 0.5) if learnt else None
-    model = HorizonModel(
-        {30: HorizonLink(30, 90, learner), 180: HorizonLink(90, 180, learner)}, {}, {}
-    )
+    model = HorizonModel({30: HorizonLink(30, 90, learner), 180: HorizonLink(90, 180, learner)}, {})
     expected = {30: 0.85, 90: 0.65, 180: 0.5}
     levelled = churn.at_level(frame, expected[90])
     before = model.silent(churn, frame, churn.predict(frame))

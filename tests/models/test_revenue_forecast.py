@@ -37,7 +37,7 @@ def horizons() -> pl.DataFrame:
 GROUPS = {
     "segment": pl.DataFrame({"customer_id": ["a", "b", "c"], "group": ["VIP", "VIP", "Other"]})
 }
-NOISE = Noise(level=0.1, week=0.2)
+NOISE = Noise(level={30: 0.1, 91: 0.1}, week=0.2)
 
 
 def test_parts_add_up_to_the_whole_and_weeks_to_the_horizon() -> None:
@@ -59,14 +59,14 @@ def test_parts_add_up_to_the_whole_and_weeks_to_the_horizon() -> None:
 
 
 def test_a_total_over_a_horizon_is_as_uncertain_as_its_level_and_its_customers() -> None:
-    found = totals(horizons(), Noise(level=0.1, week=9.0))
+    found = totals(horizons(), Noise(level={30: 0.1, 91: 0.2}, week=9.0))
     assert found["horizon_days"].to_list() == [30, 91]
     assert found["expected_revenue"].to_list() == pytest.approx([30.0, 60.0])
     # Over 91 days a and b spread by 80 / 2.563 and 40 / 2.563, so that the sum's deviation is 34.9,
     # .58 of 60.
-    sd = np.hypot(0.1, np.hypot(80, 40) / (2 * 1.281552) / 60)
-    assert found["low_80"][1] == pytest.approx(60 * np.exp(-1.281552 * sd))
-    assert found["high_80"][1] == pytest.approx(60 * np.exp(1.281552 * sd))
+    width = np.hypot(0.2, np.hypot(80, 40) / 2 / 60)
+    assert found["low_80"][1] == pytest.approx(60 * np.exp(-width))
+    assert found["high_80"][1] == pytest.approx(60 * np.exp(width))
 
 
 def test_a_busier_part_of_last_year_draws_the_same_money_to_its_weeks() -> None:
@@ -80,7 +80,7 @@ def test_a_busier_part_of_last_year_draws_the_same_money_to_its_weeks() -> None:
 
 def test_the_interval_lies_around_the_mean_and_widens_with_the_noise() -> None:
     narrow, wide = (
-        forecast(horizons(), {}, now=0, shape=np.ones(91), noise=Noise(level=level, week=0.0))
+        forecast(horizons(), {}, now=0, shape=np.ones(91), noise=Noise({30: level, 91: level}, 0.0))
         for level in (0.05, 0.5)
     )
     for found in (narrow, wide):
@@ -98,8 +98,13 @@ def test_the_shape_is_that_of_the_same_weekday_a_year_ago() -> None:
     assert shape[136 + 50] / shape[20] == pytest.approx(3)
 
 
-def test_totals_that_were_off_make_the_level_as_uncertain() -> None:
+def test_a_week_is_as_uncertain_as_the_horizon_that_it_lies_in() -> None:
+    noise = Noise(level={30: 0.1, 91: 0.9}, week=0.0)
+    weeks = forecast(horizons(), {}, now=0, shape=np.ones(91), noise=noise).sort("week_start_day")
+    width = (weeks["high_80"] / weeks["expected_revenue"]).log()
+    assert width[3] < width[5]
+
+
+def test_even_weeks_have_no_noise_of_their_own() -> None:
     quiet = pl.DataFrame({"day": np.arange(140), "revenue": np.ones(140)})
-    assert Noise.learn([1.2, 1 / 1.2], quiet).level == pytest.approx(np.log(1.2))
-    assert Noise.learn([], quiet).level == 0.15
-    assert Noise.learn([1.0], quiet).week == pytest.approx(0, abs=1e-12)
+    assert Noise.learn({}, quiet).week == pytest.approx(0, abs=1e-12)

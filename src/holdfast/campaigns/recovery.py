@@ -14,7 +14,7 @@ import polars as pl
 
 from holdfast.campaigns import economics
 from holdfast.errors import DataError, nearest
-from holdfast.evaluation.totals import Range, range_of
+from holdfast.evaluation.totals import Range, range_of, total_ratios
 from holdfast.study import AT_RISK_SEGMENTS, Recovery, Study
 
 _SPREAD = 0.5
@@ -126,9 +126,9 @@ def explain_range(evidence: pl.DataFrame) -> str:
     rates = (
         "from the low to the high rate (where none is given, half the rate and half as much again)"
     )
-    if range_of(1.0, evidence) is None:
-        return f"{rates}; how far off the total may be could not be proved"
-    return f"{rates}, with the total of expected revenue as far off as at the past cutoffs"
+    if not total_ratios(evidence):
+        return f"{rates}, with the total of expected revenue as far off as on other logs"
+    return f"{rates}, with the total of expected revenue as far off as past totals suggest"
 
 
 def _contact(segments: pl.DataFrame, campaigns: Mapping[str, Campaign]) -> pl.DataFrame:
@@ -152,5 +152,5 @@ def _check_range(name: str, campaign: Campaign) -> Range:
 
 def _span(amounts: tuple[float, float], evidence: pl.DataFrame) -> Range:
     """The lowest and the highest that one of the amounts may come out at."""
-    ends = [end for amount in amounts for end in range_of(amount, evidence) or (amount,)]
+    ends = [end for amount in amounts for end in range_of(amount, evidence)]
     return Range(min(ends), max(ends))

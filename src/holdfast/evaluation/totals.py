@@ -1,12 +1,22 @@
-"""Totals: how far a predicted sum has been off on time that the model had not seen.
+"""Totals: between what a predicted sum may come out.
 
 Intervals of single customers do not add up to the interval of their sum: what a sum misses is the
-level, for everyone at once. The past cutoffs show by how much.
+level, for everyone at once. How far levels miss differs from log to log, so a log's own past
+cutoffs are taken together with what other logs showed: logarithms of realised over predicted totals
+are normal around 0 with a variance that is drawn for each log (scaled inverse chi-square), and the
+next one follows Student's t (Gelman et al. 2013, "Bayesian Data Analysis", section 2.6).
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
+
+PRIOR_SPREAD, PRIOR_WINDOWS = 0.12, 1.5  # decision 34
+"""How far totals missed on other logs, in logarithms, and how many past windows that counts for."""
+COVERAGE = 0.8
+_LEAST_RATIO, _MOST_RATIO = 1e-3, 1e3
 
 
 class Range(NamedTuple):
@@ -16,42 +26,86 @@ class Range(NamedTuple):
     high: float
 
 
-def range_of(amount: float, evidence: pl.DataFrame) -> Range | None:
-    """Divide a predicted sum by the ratios of predicted to actual that past cutoffs showed, their
-    intervals included.
+class LevelError(NamedTuple):
+    """How far the level of predicted totals may be off.
+
+    Attributes
+    ----------
+    spread, windows
+        Scale of Student's t, in logarithms, and its degrees of freedom.
+    """
+
+    spread: float
+    windows: float
+
+    def log_width(self, coverage: float = COVERAGE) -> float:
+        """Half the width of the interval, in logarithms."""
+        from scipy.stats import t
+
+        return float(t.ppf((1 + coverage) / 2, self.windows)) * self.spread
+
+    def range_of(self, amount: float, coverage: float = COVERAGE) -> Range:
+        """Between what an amount may come out."""
+        factor = float(np.exp(self.log_width(coverage)))
+        return Range(*sorted((amount / factor, amount * factor)))
+
+
+def level_error(total_ratios: Sequence[float], *, stretch: float = 1.0) -> LevelError:
+    """Learn from predicted over realised totals of past cutoffs, if there are any.
+
+    Parameters
+    ----------
+    stretch
+        The horizon over the longest one that could be tried, at least 1: what is off by one window
+        is off by the root of that over more.
+
+    Examples
+    --------
+    >>> never_tried = level_error([])
+    >>> off_by_a_tenth = level_error([1.1, 0.9, 1.1, 0.9])
+    >>> never_tried.range_of(100.0).high > off_by_a_tenth.range_of(100.0).high > 110
+    True
+    """
+    ratios = np.array([ratio for ratio in total_ratios if ratio > 0 and np.isfinite(ratio)])
+    off = np.log(np.clip(ratios, _LEAST_RATIO, _MOST_RATIO))
+    windows = PRIOR_WINDOWS + len(off)
+    variance = (PRIOR_WINDOWS * PRIOR_SPREAD**2 + float((off**2).sum())) / windows
+    return LevelError(float(np.sqrt(variance * max(stretch, 1.0))), windows)
+
+
+def range_of(amount: float, evidence: pl.DataFrame) -> Range:
+    """The 80 % interval of a predicted sum over the value task's horizon.
 
     Parameters
     ----------
     evidence
         EVIDENCE; read are the champion's `total_ratio` for value.
-
-    Returns
-    -------
-    Range or None
-        None where no cutoff has such a ratio.
-
-    Examples
-    --------
-    >>> row = {"task": "value", "model": "champion", "metric": "total_ratio", "value": 1.0,
-    ...     "low": 0.8, "high": 1.25}
-    >>> range_of(100.0, pl.DataFrame([row]))
-    Range(low=80.0, high=125.0)
     """
-    of_value = (
-        (pl.col("task") == "value")
-        & (pl.col("model") == "champion")
-        & (pl.col("metric") == "total_ratio")
-    )
-    ends = evidence.filter(of_value).select(
-        low=pl.coalesce(pl.col("low").fill_nan(None), "value"),
-        high=pl.coalesce(pl.col("high").fill_nan(None), "value"),
-    )
-    usable = ends.filter((pl.col("low") > 0) & pl.col("high").is_finite())
-    if usable.is_empty():
-        return None
-    # A total that came out at 0.8 of what happened promises 1 / 0.8 of what it says.
-    sides = sorted(
-        amount / float(end)
-        for end in (usable["low"].to_numpy().min(), usable["high"].to_numpy().max())
-    )
-    return Range(*sides)
+    return level_error(total_ratios(evidence)).range_of(amount)
+
+
+def total_ratios(evidence: pl.DataFrame) -> list[float]:
+    """The champion's predicted over realised totals at the test cutoffs.
+
+    Parameters
+    ----------
+    evidence
+        EVIDENCE, or HORIZON_EVIDENCE of one horizon.
+    """
+    rows = evidence.filter(task="value", model="champion", metric="total_ratio")
+    return rows["value"].drop_nulls().drop_nans().to_list()
+
+
+def level_errors(
+    horizon_evidence: pl.DataFrame, horizons_days: Sequence[int]
+) -> dict[int, LevelError]:
+    """The same for each horizon: by its own past totals, or by those of the longest that could be
+    tried.
+    """
+    errors, ratios, tried = {}, list[float](), 0
+    for days in sorted(horizons_days):
+        of_horizon = total_ratios(horizon_evidence.filter(horizon_days=days))
+        if of_horizon:
+            ratios, tried = of_horizon, days
+        errors[days] = level_error(ratios, stretch=days / tried if tried else 1.0)
+    return errors

@@ -137,7 +137,8 @@ class HorizonModel(Saved):
         """
         assert churn.horizon_days is not None
         matrix = churn.design.matrix(frame)
-        learnt = {churn.horizon_days: churn.predict_learnt(frame)}
+        own = probability if churn.btyd is None else churn.predict_learnt(frame)
+        learnt = {churn.horizon_days: own}
         for days, link in _outwards(self.silence):
             neighbour = learnt[link.neighbour(days)]
             learnt[days] = link.silent(neighbour, link.chance(matrix), shorter=days == link.short)
@@ -192,11 +193,14 @@ class HorizonModel(Saved):
         earned: Mapping[int, Vector],
     ) -> dict[int, Intervals]:
         """Median and intervals over each horizon; none where they are not known."""
-        by_horizon = {
-            days: value.intervals_of(frame, 1 - silent[days], mean) for days, mean in earned.items()
-        }
-        intervals = {days: each for days, each in by_horizon.items() if each is not None}
-        return _nest(intervals, value.horizon_days) if value.horizon_days in intervals else {}
+        own = value.intervals_of(frame)
+        if own is None or value.horizon_days is None:
+            return {}
+        by_horizon = {value.horizon_days: own}
+        for days in earned.keys() - by_horizon.keys():
+            others = value.intervals_of(frame, 1 - silent[days], earned[days])
+            by_horizon |= {days: others} if others is not None else {}
+        return _nest(by_horizon, value.horizon_days)
 
 
 def expected_purchases(

@@ -20,37 +20,32 @@ WEEK_DAYS = 7
 COMPANY = "company"
 _Z_80 = 1.281552
 _Z_SPAN = 2 * _Z_80
-_UNPROVED_LEVEL = 0.15
-_LEAST_LEVEL = 0.03
 
 
 @dataclass(frozen=True)
 class Noise:
-    """How wrong totals prove, as standard deviations of logarithms.
+    """How wrong totals prove, in logarithms.
 
     Attributes
     ----------
     level
-        Of a total over a whole window.
+        Horizon -> half the width of the 80 % interval of a total over it.
     week
-        Of one week around the shape of its season.
+        Standard deviation of one week around the shape of its season.
     """
 
-    level: float
+    level: Mapping[int, float]
     week: float
 
     @classmethod
-    def learn(cls, total_ratios: Sequence[float], days: pl.DataFrame) -> "Noise":
-        """Take the level from predicted over realised totals of past cutoffs, the weeks from the
-        log's days.
+    def learn(cls, level: Mapping[int, float], days: pl.DataFrame) -> "Noise":
+        """Take the weeks from the log's days.
 
         Parameters
         ----------
         days
             DAYS: revenue of every day of the log.
         """
-        off = np.log([ratio for ratio in total_ratios if ratio > 0])
-        level = max(float(np.sqrt(np.mean(off**2))), _LEAST_LEVEL) if len(off) else _UNPROVED_LEVEL
         return cls(level, _weekly_noise(days["revenue"].to_numpy()))
 
 
@@ -111,9 +106,9 @@ def totals(horizons: pl.DataFrame, noise: Noise) -> pl.DataFrame:
     """
     sums = _sums(horizons, "horizon_days").sort("horizon_days")
     revenue = sums["revenue"].to_numpy()
-    low, high = _interval(
-        revenue, np.hypot(noise.level, _own(sums["variance"].to_numpy(), revenue))
-    )
+    level = np.array([noise.level[days] for days in sums["horizon_days"].to_list()])
+    customers = _Z_80 * _own(sums["variance"].to_numpy(), revenue)
+    low, high = _interval(revenue, np.hypot(level, customers))
     return sums.select("horizon_days", expected_revenue="revenue").with_columns(
         low_80=pl.Series(low, dtype=pl.Float64), high_80=pl.Series(high, dtype=pl.Float64)
     )
@@ -136,9 +131,9 @@ def _own(variance: Vector, revenue: Vector) -> Vector:
     )
 
 
-def _interval(revenue: Vector, sd: Vector) -> tuple[Vector, Vector]:
-    """Where 80 % of a lognormal around the mean lies."""
-    ends = np.sort([revenue * np.exp(-_Z_80 * sd), revenue * np.exp(_Z_80 * sd)], axis=0)
+def _interval(revenue: Vector, width: Vector) -> tuple[Vector, Vector]:
+    """So far to both sides, in logarithms."""
+    ends = np.sort([revenue * np.exp(-width), revenue * np.exp(width)], axis=0)
     return ends[0], ends[1]
 
 
@@ -168,8 +163,10 @@ def _group_weeks(
         customers = _own(
             group["variance"].to_numpy().max(keepdims=True), group["revenue"].to_numpy()[-1:]
         )
-        low, high = _interval(revenue, np.sqrt(noise.level**2 + noise.week**2 + customers**2))
         starts = now + WEEK_DAYS * np.arange(len(revenue))
+        lengths = np.searchsorted(knots, starts - now, side="right")
+        level = np.array([noise.level[knots[place]] for place in lengths])
+        low, high = _interval(revenue, np.hypot(level, _Z_80 * np.hypot(noise.week, customers)))
         length = np.minimum(WEEK_DAYS, now + knots[-1] - starts)
         columns = {
             "group_kind": [kind] * len(revenue),

@@ -183,22 +183,14 @@ def metric(name: str, value: float | None, currency: str) -> str:
     return percent(value) if unit == "percent" else decimal(value)
 
 
-def total_range(value: float, low: float, high: float, currency: str) -> str:
-    """Say between what a total may come out, by how far off totals were before; `value` may lie
-    outside.
+def total_range(low: float, high: float, currency: str) -> str:
+    """Say between what a total may come out, by how far off totals were before.
 
-    >>> total_range(5, 4, 6, "EUR")
-    'Between €4 and €6, if the total is as far off as at the past cutoffs.'
-    >>> total_range(3, 4, 6, "EUR")
-    'Rather €4 to €6: at every past cutoff more came than was predicted.'
+    >>> total_range(4, 6, "EUR")
+    'Four times out of five between €4 and €6, by how far off past totals were.'
     """
-    ends = money(low, currency), money(high, currency)
-    if low <= value <= high:
-        return (
-            f"Between {ends[0]} and {ends[1]}, if the total is as far off as at the past cutoffs."
-        )
-    came = "more" if value < low else "less"
-    return f"Rather {ends[0]} to {ends[1]}: at every past cutoff {came} came than was predicted."
+    ends = f"{money(low, currency)} and {money(high, currency)}"
+    return f"Four times out of five between {ends}, by how far off past totals were."
 
 
 def metric_label(name: str) -> str:

@@ -13,7 +13,8 @@ from holdfast.audits.subjects import Log, Proof
 from holdfast.audits.table import snapshot_table
 from holdfast.campaigns import economics
 from holdfast.errors import NotEnoughData, StudyError
-from holdfast.evaluation.evidence import Evidence
+from holdfast.evaluation.evidence import CHAMPION, Evidence
+from holdfast.evaluation.expectation import expect
 from holdfast.explain import Explanation, top_reasons
 from holdfast.features import feature_tables
 from holdfast.findings import Finding, sort_findings
@@ -108,7 +109,12 @@ def train_and_score(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome
     if isinstance(data, OrderLog):
         with steps("Every horizon, week by week") as step:
             ahead = horizon_tables(
-                study, fit.models, fit.frame, scored.scores, fit.proof.evidence, tables["days"]
+                study,
+                fit.models,
+                fit.frame,
+                scored.scores,
+                fit.proof.horizon_evidence,
+                tables["days"],
             )
             step.detail = ", ".join(f"{days}" for days in study.all_horizons) + " days"
         tables, summary = {**tables, **ahead.tables}, {**summary, "forecast": ahead.summary}
@@ -184,28 +190,42 @@ def _summary(
 
 
 def _task_summary(study: Study, task: str, fit: _Fit) -> dict[str, Any]:
-    """A model's figures at the last cutoff that has one."""
+    """A model's figures: their means over the test cutoffs, their range and number, and between
+    what they should come out at the next one.
+    """
     proved = fit.proof.evidence.filter(pl.col("task") == task)
-    last = proved.filter(pl.col("cutoff_day") == pl.col("cutoff_day").max())
-    naive = [
-        name for name in last["model"].unique(maintain_order=True) if name.startswith("baseline")
-    ]
+    cutoffs = proved["cutoff_day"].unique().sort().to_list()
+    naive = [name for name in proved["model"].unique(maintain_order=True) if "baseline:" in name]
     model, folds = fit.models.tasks.get(task), fit.cross_validated.get(task)
     horizon_days = (study.churn if task == "churn" else study.value).horizon_days
+    champion = proved.filter(model=CHAMPION)
     return {
         "algorithm": model and model.algorithm,
         "horizon_days": horizon_days if study.transactions else None,
         **({"threshold": study.churn.threshold} if task == "churn" else {}),
-        "test_cutoff": date_of(int(last["cutoff_day"][0])).isoformat() if last.height else None,
-        **_metrics(last, "champion"),
+        "test_cutoff": date_of(cutoffs[-1]).isoformat() if cutoffs else None,
+        "test_cutoffs": [date_of(cutoff).isoformat() for cutoff in cutoffs],
+        **_means(champion),
+        "range": _ranges(champion),
+        "expected": {name: list(ends) for name, ends in expect(proved).items()}
+        if study.transactions
+        else {},
         "cross_validated": folds and json_rows(pl.DataFrame([folds]))[0],
-        "baseline": {"name": naive[0], **_metrics(last, naive[0])} if naive else None,
+        "baseline": {"name": naive[0], **_means(proved.filter(model=naive[0]))} if naive else None,
     }
 
 
-def _metrics(evidence: pl.DataFrame, model: str) -> dict[str, float | None]:
-    rows = json_rows(evidence.filter(pl.col("model") == model).select("metric", "value"))
-    return {row["metric"]: row["value"] for row in rows}
+def _means(evidence: pl.DataFrame) -> dict[str, float | None]:
+    means = evidence.group_by("metric", maintain_order=True).agg(pl.col("value").mean())
+    return {row["metric"]: row["value"] for row in json_rows(means)}
+
+
+def _ranges(evidence: pl.DataFrame) -> dict[str, list[float | None]]:
+    """Metric -> least and most at a cutoff."""
+    ends = evidence.group_by("metric", maintain_order=True).agg(
+        low=pl.col("value").min(), high=pl.col("value").max()
+    )
+    return {row["metric"]: [row["low"], row["high"]] for row in json_rows(ends)}
 
 
 def _fit_log(study: Study, log: OrderLog, warehouse: Warehouse, steps: Steps) -> _Fit:

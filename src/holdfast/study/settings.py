@@ -78,7 +78,8 @@ class Churn(Task):
     threshold: Share = 0.5
     """Above it a customer counts as predicted to churn in precision, recall and F1."""
     calibrate: bool = True
-    """Fit probabilities to outcomes on a later cutoff."""
+    """Fit probabilities to outcomes on a later cutoff, and pool those of a log with the BTYD
+    models'."""
 
     @model_validator(mode="after")
     def _readable(self) -> "Churn":

@@ -120,15 +120,16 @@ def _fit_churn(study: Study, data: TrainingData, now: int) -> FittedChurn:
         return FittedChurn(model, baseline, findings, learnt=model)
     learnt, findings = fit_churn(training, study.churn, seed=study.seed)
     today = data.customers_at(now)
-    if today.is_empty() or not set(HISTORY) <= set(training.columns):
+    pooled = study.churn.calibrate and set(HISTORY) <= set(training.columns)
+    if today.is_empty() or not pooled:
         return FittedChurn(learnt, baseline, findings, learnt=learnt)
     counts, _ = counts_at(study, data, now=now)
     btyd = fit_btyd_silence(counts, today, horizon_days=training.horizon_days, now=now)
     silence = {days: float(btyd.silent(today, days).mean()) for days in study.all_horizons}
     model = learnt.at_level(today, silence[training.horizon_days])
     level = _churn_level(*(float(each.predict_learnt(today).mean()) for each in (learnt, model)))
-    pooled = replace(model, btyd=btyd)
-    return FittedChurn(pooled, baseline, (*findings, level), learnt=learnt, silence=silence)
+    model = replace(model, btyd=btyd)
+    return FittedChurn(model, baseline, (*findings, level), learnt=learnt, silence=silence)
 
 
 def _fit_value(study: Study, data: TrainingData, now: int) -> FittedValue:

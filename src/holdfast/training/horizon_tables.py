@@ -9,7 +9,7 @@ import polars as pl
 
 from holdfast.arrays import Vector
 from holdfast.campaigns.economics import present_value
-from holdfast.evaluation.evidence import CHAMPION
+from holdfast.evaluation.totals import level_errors
 from holdfast.models.fitted_models import FittedModels
 from holdfast.models.horizon_chain import expected_purchases, waiting_days
 from holdfast.models.prediction_intervals import BOUNDS, Intervals
@@ -129,15 +129,15 @@ def horizon_tables(
     models: FittedModels,
     frame: pl.DataFrame,
     scores: pl.DataFrame,
-    evidence: pl.DataFrame,
+    horizon_evidence: pl.DataFrame,
     days: pl.DataFrame,
 ) -> HorizonTables:
     """Add what is expected over every horizon to the scores, and sum it up week by week.
 
     Parameters
     ----------
-    evidence
-        EVIDENCE: how far off totals were gives the interval of the forecast.
+    horizon_evidence
+        HORIZON_EVIDENCE: how far off totals were gives the interval of the forecast.
     days
         DAYS of the log.
     """
@@ -147,12 +147,12 @@ def horizon_tables(
     enriched = kept.join(added, on="customer_id", how="left", maintain_order="left").select(
         SCORES.schema.names()
     )
-    ratios = evidence.filter(task="value", model=CHAMPION, metric="total_ratio")["value"].to_list()
     lifts = models.promotions.revenue
     usual = days.with_columns(
         revenue=pl.col("revenue") / lifts.of(days["day"].cast(pl.Int64).to_numpy())
     )
-    noise = Noise.learn(ratios, usual)
+    errors = level_errors(horizon_evidence, study.all_horizons)
+    noise = Noise.learn({length: error.log_width() for length, error in errors.items()}, usual)
     weeks, whole = FORECAST.empty(), []
     if models.value:
         weeks = _weeks(frame, enriched, horizons, noise, usual, lifts)

@@ -18,9 +18,6 @@ from holdfast.report.table_format import Table
 from holdfast.windows import date_of, day_of
 
 STALE_DAYS = 31
-_NO_RANGE = (
-    "No range: nothing could be proved on later time, so nobody knows how far such a sum is off."
-)
 
 
 def _draw(run: RunView) -> None:
@@ -127,10 +124,8 @@ def _freshness(run: RunView) -> None:
 
 def _revenue_at_risk(run: RunView) -> None:
     """The revenue at risk with the range that past totals give it."""
-    held, text = run.summary["revenue_at_risk"], _NO_RANGE
-    ends = range_of(held, run.table("evidence"))
-    if ends is not None:
-        text = f"{formatting.total_range(held, *ends, run.currency)} 95% intervals are included."
+    held = run.summary["revenue_at_risk"]
+    text = formatting.total_range(*range_of(held, run.table("evidence")), run.currency)
     st.markdown(
         f"**Revenue at risk: {plain(formatting.money(held, run.currency))}.** {plain(text)}"
     )
