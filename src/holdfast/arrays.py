@@ -25,3 +25,12 @@ class Split:
 
     train: Rows
     test: Rows
+
+
+def share_of(part: float, whole: float) -> float:
+    """`part / whole` of two sums; 1, which changes nothing, where one of them is 0 or less.
+
+    >>> share_of(3.0, 2.0), share_of(3.0, 0.0), share_of(-1.0, 2.0)
+    (1.5, 1.0, 1.0)
+    """
+    return part / whole if min(part, whole) > 0 else 1.0

@@ -39,20 +39,11 @@ def situation(**changed: object) -> LogSituation:
     usual = {
         "history_days": 400,
         "complete_windows": True,
-        "season_known": False,
-        "older_than_log": True,
         "newly_opened": False,
         "all_alike": False,
         "earns_nothing": False,
     }
     return LogSituation(**(usual | changed))  # type: ignore[arg-type]
-
-
-def test_only_an_older_shop_with_a_year_of_log_lacks_the_season_alone() -> None:
-    assert situation().a_year_without_season
-    assert not situation(history_days=364).a_year_without_season
-    assert not situation(season_known=True).a_year_without_season
-    assert not situation(older_than_log=False, newly_opened=True).a_year_without_season
 
 
 def test_a_shop_is_in_its_first_years_until_two_years_after_it_opened() -> None:

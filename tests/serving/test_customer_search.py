@@ -6,7 +6,6 @@ from typing import Any
 import polars as pl
 import pytest
 
-from holdfast.evaluation.totals import range_of
 from holdfast.io.runs import Registry, Run
 from holdfast.report import chart_data, ranking_curves
 from holdfast.runs.run_history import moves, run_before, trail
@@ -54,14 +53,6 @@ def _evidence(*ratios: tuple[float, float | None, float | None]) -> pl.DataFrame
         "high": pl.Float64,
     }
     return pl.DataFrame(rows, schema=schema)
-
-
-def test_a_sum_is_as_uncertain_as_the_worst_past_cutoff() -> None:
-    # Predicted 0.8 of what came at the lowest, 1.25 of it at the highest.
-    assert range_of(100, _evidence((0.9, 0.8, 1.0), (1.1, 1.0, 1.25))) == (80.0, 125.0)
-    assert range_of(100, _evidence((0.5, None, None))) == (200.0, 200.0)
-    assert range_of(-100, _evidence((1.0, 0.8, 1.25))) == (-125.0, -80.0)
-    assert range_of(100, _evidence()) is None
 
 
 def test_moves_name_those_who_came_and_those_who_went() -> None:

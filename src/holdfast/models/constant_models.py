@@ -7,7 +7,8 @@ from holdfast.learners.design import Design
 from holdfast.learners.linear import constant
 from holdfast.models.churn import ChurnModel
 from holdfast.models.training_set import TrainingSet
-from holdfast.models.value import FittedValue, ValueModel
+from holdfast.models.value import ValueModel
+from holdfast.models.value_fitting import FittedValue
 
 
 def fit_same_churn(training: TrainingSet) -> tuple[ChurnModel, tuple[Finding, ...]]:

@@ -18,7 +18,7 @@ from holdfast.models.reference_spend import SpendInputs
 from holdfast.models.seasonality import Season
 from holdfast.models.short_windows import HAZARD, REVENUE, horizon_exponent
 from holdfast.models.training_set import TrainingData
-from holdfast.models.value import FittedValue
+from holdfast.models.value_fitting import FittedValue
 from holdfast.study import Study
 
 _SMALL = {"n_estimators": 80, "learning_rate": 0.06, "min_child_samples": 50}  # decision 13

@@ -2,10 +2,10 @@
 models.
 
 The learnt models know who is likelier to come back than whom, and how many came back in the windows
-learnt from. Where none of these lay a year before the coming one, that is the level of another
-season; and in a young log whatever adds up with time (orders, spend, tenure) promises more than it
-did of those learnt from. The BTYD models read histories of any length, in business time: their mean
-is most of the level then, and the order of the customers stays as it was learnt.
+learnt from. That is the level of another season, and in a young log whatever adds up with time
+(orders, spend, tenure) promises more than it did of those learnt from. The BTYD models read
+histories of any length, in business time: their mean is most of the level, and the order of the
+customers stays as it was learnt.
 """
 
 from collections.abc import Callable

@@ -1,17 +1,18 @@
 """The situation of a log at a cutoff, decided once; the models match on it.
 
+In every situation the level is mostly that of the BTYD models, and half of each prediction theirs
+(decisions 25, 29).
+
 No window of the horizon has ended (`complete_windows` is false), decision 10
-    churn: a rate learnt from shorter windows, extrapolated; value: the same, half of it the BTYD
-    models' own, and their intervals.
-No window a year before the coming one is learnt from (`season_known` is false), decisions 11, 25
-    churn: the level mostly by the BTYD models; value: the season by turnover where the log opens
-    midway; counts: half the correction of the level, and none by kind of customer.
-The shop is older than its log (`older_than_log`), decisions 9, 11, 24
-    value: reference spend per day of log; counts: customers first seen early are not new.
-    With a year of log and no season known (`a_year_without_season`), decision 25, value: the level
-    mostly by the BTYD models.
+    churn, value: the learnt half comes from shorter windows, extrapolated.
+No window a year before the coming one is learnt from (`Season.ahead` is None), decision 11
+    value: the season by turnover where the log opens midway; counts: no correction by kind of
+    customer.
+The shop is older than its log (`sees_old_customers`), decision 9
+    counts: customers first seen early are not new.
 The shop opens with its log (`newly_opened`), decision 24
-    value: reference spend per day of the customer's tenure; in the first two years half the season.
+    value: reference spend per day of the customer's tenure, else per day of log; in the first two
+    years half the season.
 All customers did the same (`all_alike`), decision 12
     churn: one share for everyone; counts: a mean rate.
 Nothing was earned (`earns_nothing`), decision 12
@@ -49,10 +50,8 @@ class LogSituation:
         Days of log before the cutoff.
     complete_windows
         Whether every window learnt from is as long as the horizon.
-    season_known
-        Whether a window about a year before the coming one is learnt from.
-    older_than_log, newly_opened
-        By `opens_midway`; both false where the log knows no amounts.
+    newly_opened
+        By `opens_midway`; false where the log knows no amounts.
     all_alike
         Whether everyone left in the windows that have ended, or nobody did.
     earns_nothing
@@ -61,8 +60,6 @@ class LogSituation:
 
     history_days: int
     complete_windows: bool
-    season_known: bool
-    older_than_log: bool
     newly_opened: bool
     all_alike: bool
     earns_nothing: bool
@@ -71,11 +68,6 @@ class LogSituation:
     def first_years(self) -> bool:
         """Whether the shop opened less than two years ago."""
         return self.newly_opened and self.history_days < 2 * YEAR_DAYS
-
-    @property
-    def a_year_without_season(self) -> bool:
-        """Whether a year of a business older than its log is seen, but not the coming season."""
-        return self.older_than_log and self.history_days >= YEAR_DAYS and not self.season_known
 
 
 def a_year_before(cutoffs: Sequence[int], now: int) -> bool:

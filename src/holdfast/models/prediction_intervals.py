@@ -20,9 +20,9 @@ from holdfast.learners.parts import Saved
 
 BOUNDS = ("median", "low_80", "high_80", "low_95", "high_95")
 """The fields of Intervals."""
-_EDGES = (0.15, 0.35, 0.6, 0.85)  # decision 33
+_EDGES = (0.15, 0.35, 0.6, 0.85)  # decision 35
 _GRID = np.linspace(0.0, 1.0, 201)
-_LEAST_ROWS = 200  # decision 33
+_LEAST_ROWS = 200  # decision 35
 _LEAST = 1e-9
 
 Groups = npt.NDArray[np.int64]

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from holdfast.arrays import Vector
+from holdfast.arrays import Vector, share_of
 from holdfast.models.log_situation import (
     OPENING_DAYS,
     a_year_before,
@@ -127,9 +127,11 @@ class Season:
     @classmethod
     def learn(cls, cutoff: npt.NDArray[np.int64], revenue: Vector, reference: Vector) -> "Season":
         """Take the level of each cutoff from its rows, all (n_rows,)."""
-        usual = float(revenue.sum() / reference.sum())
+        usual = share_of(float(revenue.sum()), float(reference.sum()))
         cutoffs, place = np.unique(cutoff, return_inverse=True)
-        levels = np.bincount(place, weights=revenue) / np.bincount(place, weights=reference)
+        earned, suggested = (np.bincount(place, weights=each) for each in (revenue, reference))
+        # A cutoff whose customers suggest nothing says nothing of its season.
+        levels = np.divide(earned, suggested, out=np.full(len(cutoffs), usual), where=suggested > 0)
         return cls(dict(zip(cutoffs.tolist(), levels.tolist(), strict=True)), usual)
 
     def temper(self) -> "Season":

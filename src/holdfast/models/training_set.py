@@ -14,7 +14,7 @@ from holdfast.arrays import Rows, Split, Vector
 from holdfast.errors import NotEnoughData
 from holdfast.features.catalogue import FEATURES
 from holdfast.findings import Finding
-from holdfast.models.log_situation import LogSituation, a_year_before
+from holdfast.models.log_situation import LogSituation
 from holdfast.models.promotions import Lifts, Promotions
 from holdfast.models.seasonality import Turnover
 from holdfast.study import Study
@@ -107,8 +107,6 @@ class TrainingSet:
         return LogSituation(
             history_days=self.now - self.first_day,
             complete_windows=bool((self.frame["horizon_days"] == self.horizon_days).all()),
-            season_known=a_year_before(self.cutoffs, self.now),
-            older_than_log=midway,
             newly_opened=self.turnover is not None and not midway,
             all_alike=bool(self.churned.all() or not self.churned.any()),
             earns_nothing=self.revenue.sum() <= 0 or not (self.revenue > 0).any(),

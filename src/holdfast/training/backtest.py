@@ -28,7 +28,7 @@ from holdfast.io.warehouse import Warehouse
 from holdfast.models.baselines import Baseline, RecencyRank, TrailingSpend
 from holdfast.models.prediction_intervals import Intervals
 from holdfast.models.training_set import TrainingData, learning_cutoffs
-from holdfast.models.value import FittedValue
+from holdfast.models.value_fitting import FittedValue
 from holdfast.progress import Listener, Silence, Steps
 from holdfast.study import Study
 from holdfast.training.fit import (

@@ -18,7 +18,7 @@ from holdfast.models.horizon_fitting import fit_horizons
 from holdfast.models.purchase_counts import fit_btyd_silence
 from holdfast.models.purchase_counts.btyd_forecast import HISTORY
 from holdfast.models.training_set import TrainingData, TrainingSet, training_set_at
-from holdfast.models.value import FittedValue, fit_value
+from holdfast.models.value_fitting import FittedValue, fit_value
 from holdfast.study import Study
 from holdfast.training.training_data import counts_at, horizon_of, promotions_at
 
