@@ -161,10 +161,12 @@ def test_every_horizon_whose_window_has_ended_is_held_against_it(proof: Evidence
 def test_churn_is_pooled_with_the_btyd_models_unless_it_is_left_uncalibrated(
     shop: Path, cutoff: int, proof: Evidence
 ) -> None:
-    assert "churn-level-by-law" in {finding.name for finding in proof.findings}
     raw = Study.from_toml(shop / "holdfast.toml", overrides=SETTINGS | {"churn.calibrate": "false"})
-    plain = backtest(raw, cutoffs=[cutoff])
-    assert "churn-level-by-law" not in {finding.name for finding in plain.findings}
+    learnt = backtest(raw, cutoffs=[cutoff]).evidence
+    pooled = proof.evidence.filter(cutoff_day=cutoff)
+    brier = [each.filter(model=CHAMPION, metric="brier")["value"][0] for each in (learnt, pooled)]
+    naive = pooled.filter(model="baseline: recency rank", metric="brier")["value"][0]
+    assert brier[0] != brier[1] < naive
 
 
 def test_a_business_older_than_its_log_has_its_total_before_a_year_is_learnt(

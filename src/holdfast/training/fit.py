@@ -127,9 +127,8 @@ def _fit_churn(study: Study, data: TrainingData, now: int) -> FittedChurn:
     btyd = fit_btyd_silence(counts, today, horizon_days=training.horizon_days, now=now)
     silence = {days: float(btyd.silent(today, days).mean()) for days in study.all_horizons}
     model = learnt.at_level(today, silence[training.horizon_days])
-    level = _churn_level(*(float(each.predict_learnt(today).mean()) for each in (learnt, model)))
     model = replace(model, btyd=btyd)
-    return FittedChurn(model, baseline, (*findings, level), learnt=learnt, silence=silence)
+    return FittedChurn(model, baseline, findings, learnt=learnt, silence=silence)
 
 
 def _fit_value(study: Study, data: TrainingData, now: int) -> FittedValue:
@@ -139,14 +138,3 @@ def _fit_value(study: Study, data: TrainingData, now: int) -> FittedValue:
     counts, _ = counts_at(study, data, now=now)
     today = data.customers_at(now)
     return fit_value(training, study.value, counts=counts, today=today, seed=study.seed)
-
-
-def _churn_level(learnt: float, adjusted: float) -> Finding:
-    return Finding.note(
-        "churn-level-by-law",
-        evidence=f"at the level of the windows learnt from, {learnt:.1%} of the customers would "
-        f"churn; most of the way to what the BTYD models predict, {adjusted:.1%}",
-        meaning="Who is likelier to churn than whom is half learnt and half the BTYD models'; how "
-        "many will, in all, is mostly what the BTYD models predict.",
-        fix="Nothing.",
-    )

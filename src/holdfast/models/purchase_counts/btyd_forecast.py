@@ -233,9 +233,11 @@ def _usual(frame: pl.DataFrame, names: tuple[str, ...]) -> dict[str, float]:
 
 def _spenders_at(purchases: pl.DataFrame, cutoff_day: int) -> pl.DataFrame:
     """Histories with `spend_total`."""
+    # In order: the last digits of a sum of floats depend on it.
     spent = (
         purchases.filter(pl.col("day") < cutoff_day)
-        .group_by("customer_id")
+        .sort("customer_id", "day")
+        .group_by("customer_id", maintain_order=True)
         .agg(spend_total=pl.col("net").sum())
     )
     return histories_at(purchases, cutoff_day).join(
@@ -262,7 +264,8 @@ def _log_level(
     inside = purchases.filter(pl.col("day").is_between(start, now - 1)).join(
         spenders, on="customer_id", how="semi"
     )
-    each = inside.group_by("customer_id").agg(pl.col("net").sum())["net"].sort().to_numpy()
+    by_customer = inside.sort("customer_id", "day").group_by("customer_id", maintain_order=True)
+    each = by_customer.agg(pl.col("net").sum())["net"].to_numpy()
     revenue = float(expected @ worth) * float(made.sum()) / max(float(expected.sum()), _CENT)
     came = float(each.sum())
     if min(revenue, came) <= 0:
