@@ -38,6 +38,7 @@ bench: $(STAMP)
 	$(BIN)/python -m bench.features
 	$(BIN)/python -m bench.dashboard
 	$(BIN)/python -m bench.size
+	$(BIN)/python -m bench.bank
 	$(BIN)/python -m bench.science
 	$(BIN)/python -m bench.api
 
