@@ -76,9 +76,8 @@ class Design(Saved):
         return cls(tuple(DesignColumn(name, _levels(_column(frame, name))) for name in columns))
 
     def columns_of(self, matrix: Matrix, names: Sequence[str]) -> pl.DataFrame:
-        """Some numbers of the frame again, from the matrix; null where they are missing."""
-        places = {name: matrix[:, self.names.index(name)] for name in names}
-        return pl.DataFrame(places).fill_nan(None)
+        """Some numbers of the frame again, from the matrix; NaN where they are missing."""
+        return pl.DataFrame({name: matrix[:, self.names.index(name)] for name in names})
 
     @cached_property
     def names(self) -> tuple[str, ...]:

@@ -117,11 +117,11 @@ class ChurnModel(Saved):
         if self.btyd is None:
             return learnt
 
-        def calibrated(raw: Vector) -> Vector:
+        def calibrate(raw: Vector) -> Vector:
             return log_odds(self._calibrate(inverse(self.learner.link, raw)))
 
-        slope = mean_slope(calibrated, learnt.base, learnt.total)
-        base = calibrated(learnt.base)
+        slope = mean_slope(calibrate, learnt.base, learnt.total)
+        base = calibrate(learnt.base)
         in_log_odds = Attribution(learnt.columns, learnt.values * slope[:, None], base)
         return mean_of(in_log_odds, self.btyd.attribution(frame))
 

@@ -137,8 +137,8 @@ class HorizonModel(Saved):
         """
         assert churn.horizon_days is not None
         matrix = churn.design.matrix(frame)
-        own = probability if churn.btyd is None else churn.predict_learnt(frame)
-        learnt = {churn.horizon_days: own}
+        start = probability if churn.btyd is None else churn.predict_learnt(frame)
+        learnt = {churn.horizon_days: start}
         for days, link in _outwards(self.silence):
             neighbour = learnt[link.neighbour(days)]
             learnt[days] = link.silent(neighbour, link.chance(matrix), shorter=days == link.short)
@@ -193,10 +193,10 @@ class HorizonModel(Saved):
         earned: Mapping[int, Vector],
     ) -> dict[int, Intervals]:
         """Median and intervals over each horizon; none where they are not known."""
-        own = value.intervals_of(frame)
-        if own is None or value.horizon_days is None:
+        of_task = value.intervals_of(frame)
+        if of_task is None or value.horizon_days is None:
             return {}
-        by_horizon = {value.horizon_days: own}
+        by_horizon = {value.horizon_days: of_task}
         for days in earned.keys() - by_horizon.keys():
             others = value.intervals_of(frame, 1 - silent[days], earned[days])
             by_horizon |= {days: others} if others is not None else {}

@@ -83,14 +83,14 @@ class ValueModel(Saved):
 
     def predict_matrix(self, matrix: Matrix) -> Vector:
         """As `predict`, of the design's matrix, of customers as of the model's own cutoff."""
-        learnt = self._learnt(matrix)
+        learnt = self._multiply(matrix)
         if self.btyd is None:
             return learnt
         return self.pool(learnt, self.design.columns_of(matrix, self.btyd.inputs))
 
     def predict_learnt(self, frame: pl.DataFrame) -> Vector:
         """What the learnt member predicts, currency, (n_customers,)."""
-        return self._learnt(self.design.matrix(frame))
+        return self._multiply(self.design.matrix(frame))
 
     def pool(self, learnt: Vector, frame: pl.DataFrame, horizon_days: int | None = None) -> Vector:
         """The mean of the learnt member's predictions over a horizon, by default the model's own,
@@ -100,7 +100,7 @@ class ValueModel(Saved):
             return learnt
         return (learnt + self.btyd.revenue(frame, horizon_days)) / 2
 
-    def _learnt(self, matrix: Matrix) -> Vector:
+    def _multiply(self, matrix: Matrix) -> Vector:
         expected = self.level * self.amount.predict(matrix)
         if self.buys is not None:
             expected = expected * self.buys.predict(matrix)

@@ -233,7 +233,7 @@ class RatioRows:
         mean = expected * share_of(float(self.revenue.sum()), float(expected.sum()))
         return SpendInputs(chance, mean, self.reference, self.frame)
 
-    def known(self, inputs: SpendInputs | None) -> _KnownRows | None:
+    def outcomes(self, inputs: SpendInputs | None) -> _KnownRows | None:
         """What came of the rows that were predicted unseen."""
         if inputs is None:
             return None
@@ -261,7 +261,7 @@ def _fit_on_windows(
     best = min(names, key=lambda name: rows.loss(name, splits)) if splits else names[0]
     inputs = rows.inputs(best)
     findings = () if rows.ahead is not None else (_no_season(training),)
-    return FittedValue(rows.model(best), inputs, findings), rows.known(inputs)
+    return FittedValue(rows.model(best), inputs, findings), rows.outcomes(inputs)
 
 
 def _fit_on_short_windows(

@@ -133,18 +133,26 @@ def read_history(frame: pl.DataFrame, now: int) -> pl.DataFrame:
     now
         The cutoff of frames that name none.
     """
-    known = pl.col("cutoff_day") if "cutoff_day" in frame.columns else pl.lit(now)
-    spent = pl.col(SPENT) if SPENT in frame.columns else pl.lit(0.0)
-    bought, silence, tenure = (
-        pl.col(name).cast(pl.Float64).fill_null(1).clip(lower_bound=1) for name in HISTORY
+    bought, silence, tenure = (np.fmax(_numbers(frame, name), 1.0) for name in HISTORY)
+    has_cutoff, has_spent = (name in frame.columns for name in ("cutoff_day", SPENT))
+    cutoff = _numbers(frame, "cutoff_day") if has_cutoff else np.full(frame.height, now)
+    spent = np.nan_to_num(_numbers(frame, SPENT)) if has_spent else np.zeros(frame.height)
+    # Not as a query: one customer would wait for it longer than for the models.
+    return pl.DataFrame(
+        {
+            "cutoff_day": cutoff.astype(np.int64),
+            "n_purchases": bought,
+            "days_since_last_purchase": np.minimum(silence, tenure),
+            "tenure_days": tenure,
+            SPENT: spent,
+        }
     )
-    return frame.select(
-        cutoff_day=known.cast(pl.Int64),
-        n_purchases=bought,
-        days_since_last_purchase=pl.min_horizontal(silence, tenure),
-        tenure_days=tenure,
-        spend_total=spent.cast(pl.Float64).fill_null(0),
-    )
+
+
+def _numbers(frame: pl.DataFrame, name: str) -> Vector:
+    """A column, NaN where it is missing."""
+    column = frame[name].cast(pl.Float64)
+    return (column.fill_null(float("nan")) if column.null_count() else column).to_numpy()
 
 
 def shapley(history: pl.DataFrame, usual: Mapping[str, float], worth: Worth) -> Attribution:
@@ -153,8 +161,8 @@ def shapley(history: pl.DataFrame, usual: Mapping[str, float], worth: Worth) -> 
     """
     names = tuple(usual)
 
-    def partly(known: frozenset[str]) -> Vector:
-        hidden = {name: pl.lit(value) for name, value in usual.items() if name not in known}
+    def partly(subset: frozenset[str]) -> Vector:
+        hidden = {name: pl.lit(value) for name, value in usual.items() if name not in subset}
         rows = history.with_columns(**hidden)
         silence = pl.min_horizontal("days_since_last_purchase", "tenure_days")
         distinct = rows.with_columns(days_since_last_purchase=silence)
