@@ -14,9 +14,13 @@ value of an order. `summarise_transactions` makes them of a table of orders.
 | `ParetoGGG` | at any moment | each with its own rhythm |
 | `BGBB` | between opportunities | at set opportunities |
 | `GammaGamma` | - | what an order is worth |
+
+Contracts, whose end is seen: `ShiftedBetaGeometric` and `BetaDiscreteWeibull` of the number of
+renewals.
 """
 
 from holdfast.btyd.base import BuyTillYouDie
+from holdfast.btyd.beta_discrete_weibull import BetaDiscreteWeibull, ShiftedBetaGeometric
 from holdfast.btyd.bg_bb import BGBB
 from holdfast.btyd.bg_nbd import BGNBD
 from holdfast.btyd.gamma_gamma import GammaGamma
@@ -27,6 +31,6 @@ from holdfast.btyd.pareto_nbd import ParetoNBD
 from holdfast.btyd.summary import summarise_transactions
 
 __all__ = [
-    "BGBB", "BGNBD", "MBGNBD", "BuyTillYouDie", "GammaGamma", "MBGCNBDk", "ParetoGGG", "ParetoNBD",
-    "summarise_transactions",
+    "BGBB", "BGNBD", "MBGNBD", "BetaDiscreteWeibull", "BuyTillYouDie", "GammaGamma", "MBGCNBDk",
+    "ParetoGGG", "ParetoNBD", "ShiftedBetaGeometric", "summarise_transactions",
 ]  # fmt: skip
