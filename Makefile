@@ -13,10 +13,10 @@ demo: $(STAMP)
 	@$(BIN)/holdfast run -c demo/holdfast.toml
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-slow: $(STAMP)
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n auto --dist loadfile
 
 check: $(STAMP)
 	$(BIN)/ruff check .
