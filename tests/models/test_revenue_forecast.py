@@ -5,7 +5,6 @@ import polars as pl
 import pytest
 
 from holdfast.models.revenue_forecast import Noise, forecast, totals
-from holdfast.models.seasonality import daily_shape
 from holdfast.tables import HORIZONS
 
 
@@ -87,15 +86,6 @@ def test_the_interval_lies_around_the_mean_and_widens_with_the_noise() -> None:
         assert (found["low_80"] < found["expected_revenue"]).all()
         assert (found["high_80"] > found["expected_revenue"]).all()
     assert (wide["high_80"] > narrow["high_80"]).all()
-
-
-def test_the_shape_is_that_of_the_same_weekday_a_year_ago() -> None:
-    days = pl.DataFrame(
-        {"day": np.arange(728), "revenue": np.where(np.arange(728) // 100 == 5, 3.0, 1.0)}
-    )
-    shape = daily_shape(days, now=728, n_days=364)
-    # Days 500 to 599 were three times as lively; 364 days later is day 864, 136 days ahead.
-    assert shape[136 + 50] / shape[20] == pytest.approx(3)
 
 
 def test_a_week_is_as_uncertain_as_the_horizon_that_it_lies_in() -> None:

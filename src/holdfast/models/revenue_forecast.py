@@ -2,7 +2,7 @@
 its parts.
 
 Each customer's expected revenue over the horizons is a staircase of increments. Within an increment
-the days of last year give the shape. Every group's week is a sum over the same customers'
+business time gives the shape. Every group's week is a sum over the same customers'
 increments, so parts add up to the whole.
 """
 
@@ -77,7 +77,7 @@ def forecast(
     now
         First day of the forecast.
     shape
-        `seasonality.daily_shape` the coming days, as many as the longest horizon.
+        How busy each of the coming days should be, as many as the longest horizon: (n_days,).
 
     Returns
     -------

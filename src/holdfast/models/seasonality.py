@@ -29,8 +29,6 @@ from holdfast.windows import YEAR_DAYS
 _LEAST_LEVEL = 0.1  # decision 5
 _LONGEST_DAYS = 550  # decision 11
 _RATIO_LIMITS = (0.5, 2.0)  # decision 11
-_SAME_WEEKDAY_DAYS = 364
-_SMOOTH_DAYS, _LEAST_SHAPE = 21, 0.05  # decision 11
 
 
 @dataclass(frozen=True)
@@ -180,26 +178,3 @@ class Season:
         return float(
             np.clip(turnover.per_day(year_ago, year_ago + horizon_days) / usual, *_RATIO_LIMITS)
         )
-
-
-def daily_shape(days: pl.DataFrame, *, now: int, n_days: int) -> Vector:
-    """The season of each of the coming days, (n_days,): the smoothed day 364 days before; 1
-    where none is known.
-
-    >>> daily_shape(pl.DataFrame({"day": [0, 1], "revenue": [1.0, 1.0]}), now=2, n_days=2)
-    array([1., 1.])
-    """
-    first, revenue = int(days["day"][0]), np.maximum(days["revenue"].to_numpy(), 0.0)
-    smooth = np.convolve(
-        np.pad(revenue, _SMOOTH_DAYS // 2, mode="edge"),
-        np.ones(_SMOOTH_DAYS) / _SMOOTH_DAYS,
-        "valid",
-    )
-    places = now + np.arange(n_days) - _SAME_WEEKDAY_DAYS - first
-    # More than a year ahead the same days are taken again.
-    places = np.where(places >= len(smooth), places - _SAME_WEEKDAY_DAYS, places)
-    usual = float(smooth.mean()) or 1.0
-    inside = (places >= 0) & (places < len(smooth))
-    return np.where(
-        inside, np.maximum(smooth[np.clip(places, 0, len(smooth) - 1)] / usual, _LEAST_SHAPE), 1.0
-    )

@@ -13,9 +13,7 @@ from holdfast.evaluation.totals import level_errors
 from holdfast.models.fitted_models import FittedModels
 from holdfast.models.horizon_chain import expected_purchases, waiting_days
 from holdfast.models.prediction_intervals import BOUNDS, Intervals
-from holdfast.models.promotions import Lifts
 from holdfast.models.revenue_forecast import COMPANY, Noise, forecast, totals
-from holdfast.models.seasonality import daily_shape
 from holdfast.study import Study
 from holdfast.tables import FORECAST, HORIZONS, SCORES
 
@@ -155,7 +153,7 @@ def horizon_tables(
     noise = Noise.learn({length: error.log_width() for length, error in errors.items()}, usual)
     weeks, whole = FORECAST.empty(), []
     if models.value:
-        weeks = _weeks(frame, enriched, horizons, noise, usual, lifts)
+        weeks = _weeks(models, frame, enriched, horizons, noise)
         whole = totals(horizons, noise).to_dicts()
     return HorizonTables(
         tables={"scores": SCORES.check(enriched), "horizons": horizons, "forecast": weeks},
@@ -173,20 +171,20 @@ def horizon_tables(
 
 
 def _weeks(
+    models: FittedModels,
     frame: pl.DataFrame,
     scores: pl.DataFrame,
     horizons: pl.DataFrame,
     noise: Noise,
-    usual: pl.DataFrame,
-    lifts: Lifts,
 ) -> pl.DataFrame:
+    assert models.counts is not None
     now = int(frame["cutoff_day"][0])
-    longest = int(horizons["horizon_days"].to_numpy().max())
+    days = now + np.arange(int(horizons["horizon_days"].to_numpy().max()))
     first = pl.from_epoch(pl.col("cutoff_day") - pl.col("tenure_days"), time_unit="d")
     quarter = pl.format("{}-Q{}", first.dt.year(), first.dt.quarter())
     groups = {
         "cohort": frame.select("customer_id", group=quarter),
         "segment": scores.select("customer_id", group="segment"),
     }
-    shape = daily_shape(usual, now=now, n_days=longest) * lifts.of(now + np.arange(longest))
+    shape = models.counts.pair.clock.pace(days) * models.promotions.revenue.of(days)
     return forecast(horizons, groups, now=now, shape=shape, noise=noise)

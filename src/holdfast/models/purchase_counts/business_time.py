@@ -62,6 +62,14 @@ class Clock:
             )
         return time
 
+    def pace(self, day: npt.NDArray[np.int64]) -> Vector:
+        """Business days of each day by the season alone, (n,): 1 on a usual day.
+
+        >>> Clock(0, (2.0, *[50 / 51] * 51)).pace(np.array([3, 10])).round(2)
+        array([2.  , 0.98])
+        """
+        return self._of_season(day + 1) - self._of_season(day)
+
     def _of_season(self, day: npt.NDArray[Any]) -> Vector:
         since = np.asarray(day - self.anchor_day, dtype=np.float64)
         if not self.rates:
