@@ -22,7 +22,7 @@ EMPTY: dict[str, Callable[[], Any]] = {
     "bands": lambda: charts.risk_bands(tables.SCORES.empty(), currency="GBP"),
     "cutoffs": lambda: charts.churn_at_cutoffs(tables.PREDICTIONS.empty()),
     "deciles": lambda: charts.decile_chart(tables.PREDICTIONS.empty()),
-    "candidates": lambda: charts.candidates(tables.EVIDENCE.empty()),
+    "candidates": lambda: charts.candidates(tables.EVIDENCE.empty(), currency="GBP"),
     "reasons": lambda: charts.reason_bars(tables.REASONS.empty(), task="churn"),
     "horizons": lambda: charts.value_by_horizon(tables.HORIZONS.empty(), currency="GBP"),
     "timeline": lambda: charts.order_timeline(
@@ -31,7 +31,7 @@ EMPTY: dict[str, Callable[[], Any]] = {
     "retention": lambda: charts.retention(tables.COHORTS.empty()),
     "survival": lambda: charts.survival_curves(tables.SURVIVAL.empty()),
     "cohort value": lambda: charts.cohort_value(tables.COHORTS.empty(), currency="GBP"),
-    "weeks": lambda: charts.purchases_by_week(tables.DAYS.empty()),
+    "weeks": lambda: charts.purchases_by_week(tables.DAYS.empty(), currency="GBP"),
 }
 
 
@@ -51,7 +51,7 @@ def test_each_chart_of_the_base_keeps_the_schema_and_stays_small(report: Report)
         charts.churn_at_cutoffs(report.predictions),
         charts.decile_chart(report.predictions),
         charts.lift_curve(report.steps),
-        charts.candidates(report.evidence),
+        charts.candidates(report.evidence, currency="GBP"),
     ]
     for chart in drawn:
         spec = chart.to_dict()

@@ -88,14 +88,7 @@ def explain(what: str, why: str, command: str = "") -> None:
         st.code(command, language="bash")
 
 
-def figure(
-    run: RunView,
-    name: str,
-    make: Callable[[], Chart],
-    table: Callable[[], Table] | None = None,
-    *,
-    keep: bool = True,
-) -> None:
+def figure(run: RunView, name: str, make: Callable[[], Chart], *, keep: bool = True) -> None:
     """A chart with its words above and its table below.
 
     Parameters
@@ -108,15 +101,9 @@ def figure(
     chart = run.keep(("chart", name), make) if keep else make()
     with st.container(border=True, key=f"figure-{name}", height="stretch"):
         _draw(chart, name)
-        if table is not None and not chart.reason:
+        if chart.table is not None:
             with st.expander("Table", icon=":material/table_rows:"):
-                write_table(run.keep(("table of", name), table) if keep else table())
-
-
-def prepare(run: RunView, name: str, make: Callable[[], Chart], table: Callable[[], Table]) -> None:
-    """Make what `figure` keeps, before anybody looks."""
-    run.keep(("chart", name), make)
-    run.keep(("table of", name), table)
+                write_table(chart.table)
 
 
 def _draw(chart: Chart, name: str) -> None:

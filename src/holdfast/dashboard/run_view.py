@@ -11,7 +11,7 @@ import polars as pl
 
 from holdfast import tables
 from holdfast.io.runs import Registry, Run
-from holdfast.report.exports import riskiest_first
+from holdfast.report.exports import riskiest_customers
 from holdfast.report.report_data import Report
 from holdfast.runs.run_history import moves, run_before, trail
 from holdfast.serving.customer_profile import Profiles, learn_profiles
@@ -105,12 +105,9 @@ class RunView:
         )
 
     def _reasons(self) -> pl.DataFrame:
-        least = self.scores["risk_score"].top_k(min(20, self.scores.height)).min()
-        riskiest = riskiest_first(self.scores.filter(pl.col("risk_score") >= least)).head(20)
+        riskiest = riskiest_customers(self.scores, 20)["customer_id"].to_list()
         reasons = pl.scan_parquet(self.run.file("tables/reasons.parquet"))
-        return reasons.filter(
-            pl.col("customer_id").is_in(riskiest["customer_id"].to_list())
-        ).collect()
+        return reasons.filter(pl.col("customer_id").is_in(riskiest)).collect()
 
     def keep(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make` gives, made once per run."""

@@ -1,6 +1,7 @@
 """The tables of evidence: how good the predictions proved, beside what, and at which cutoffs."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -58,29 +59,24 @@ def every_cutoff(report: Report) -> Table:
     """Each cutoff in a row: the model and, in brackets, the naive baseline; then how often the
     intervals held.
     """
-    contests = ranking_curves.contests(report.evidence, ALGORITHMS)
-    rows: dict[int, dict[str, Any]] = {day: {"cutoff_day": day} for day in contests["cutoff_day"]}
-    for row in contests.iter_rows(named=True):
-        name = f"{row['task']} {row['metric']}"
-        rows[row["cutoff_day"]] |= {name: row["value"], f"naive {name}": row["baseline_value"]}
-    held = report.evidence.filter(pl.col("cutoff_day").is_in(list(rows)), model=INTERVAL)
-    for day, metric, share in held.select("cutoff_day", "metric", "value").iter_rows():
-        rows[day][metric] = share
-    compared = set(contests.select("task", "metric").iter_rows())
+    named = pl.format("{} {}", "task", "metric")
+    contests = ranking_curves.contests(report.evidence, ALGORITHMS).with_columns(name=named)
+    both = contests.pivot("name", index="cutoff_day", values=["value", "baseline_value"])
+    held = report.evidence.filter(model=INTERVAL)
+    shares = held.pivot("metric", index="cutoff_day", values="value")
+    rows = both.join(shares, on="cutoff_day", how="left", maintain_order="left")
     shown = [(task, metric) for task, names in PROOFS.items() for metric in names]
-    columns = [_beside_naive(*pair) for pair in shown if pair in compared]
+    columns = [_beside_naive(*pair) for pair in shown if " ".join(pair) in contests["name"]]
+    coverage = shares.columns[1:] if contests.height else ()
     caption = "Every cutoff: the model and, in brackets, the naive baseline"
-    coverage = held["metric"].unique(maintain_order=True)
-    return make_table(
-        caption, [*rows.values()], "cutoff_day", *columns, *coverage, currency=report.currency
-    )
+    return make_table(caption, rows, "cutoff_day", *columns, *coverage, currency=report.currency)
 
 
 def _beside_naive(task: str, metric: str) -> Col:
     """A metric of the model with, in brackets, that of the naive baseline."""
     name, described = f"{task} {metric}", formatting.METRICS[metric]
     heading = f"{formatting.capital(task)}: {described.label}"
-    return Col(name, heading, described.unit, f"{{{name}}} ({{naive {name}}})")
+    return Col(name, heading, described.unit, f"{{value_{name}}} ({{baseline_value_{name}}})")
 
 
 def audit_answers(suspicions: Iterable[Mapping[str, Any]]) -> Table:
@@ -106,42 +102,31 @@ def candidates(report: Report) -> Table:
     return make_table(caption, means, names, currency=report.currency)
 
 
-def ranking(report: Report) -> Table:
-    """How well leavers are ranked, per cutoff and model."""
-    rows = ranking_curves.ranking(report.steps)
-    names = "cutoff_day model customers left area average_precision"
-    return make_table("Ranking of leavers", rows, names)
-
-
-def calibration(report: Report) -> Table:
-    """Predicted against actual churn, per bin of probability."""
-    bins = ranking_curves.reliability(report.predictions)
+def calibration(bins: pl.DataFrame) -> Table:
+    """Predicted against actual churn, per bin of probability, of `ranking_curves.reliability`."""
     percent = pl.format("{}% to {}%", 10 * pl.col("bin"), 10 * pl.col("bin") + 10)
     names = "probability customers predicted actual interval_95"
     return make_table("Predicted and actual churn", bins.with_columns(probability=percent), names)
 
 
-def gains(report: Report) -> Table:
-    """What the customers ranked highest hold."""
-    curves = ranking_curves.gains(report.steps)
+def gains(steps: pl.DataFrame) -> Table:
+    """What the customers ranked highest hold, of `ranking_curves.cumulative`."""
     holds = {"churn": "leavers", "value": "revenue"}
-    rows = [
-        {"customers": f"top {share:.0%}"}
-        | {
-            f"{what}_{model}": value
-            for task, what in holds.items()
-            for model, value in zip(
-                ("model", "baseline"),
-                ranking_curves.capture_at(curves.filter(task=task), share),
-                strict=True,
-            )
-        }
-        for share in (0.05, 0.1, 0.2, 0.3, 0.5)
+    whose = dict(zip(ranking_curves.NAMES, ("model", "baseline"), strict=True))
+    curves = ranking_curves.gains(steps).with_columns(
+        name=pl.format("{}_{}", pl.col("task").replace(holds), pl.col("model").replace(whose)),
+        half_percents=(200 * pl.col("x")).round().cast(pl.Int32),
+    )
+    shown = curves.filter(pl.col("half_percents").is_in([10, 20, 40, 60, 100]))
+    rows = shown.pivot("name", index="half_percents", values="y").with_columns(
+        customers=pl.format("top {}%", pl.col("half_percents") // 2)
+    )
+    columns = [
+        f"{holds[task]}_{each}:percent"
+        for task in curves["task"].unique(maintain_order=True)
+        for each in whose.values()
     ]
-    tasks = curves["task"].unique(maintain_order=True)
-    columns = [f"{holds[task]}_model:percent {holds[task]}_baseline:percent" for task in tasks]
-    caption = "Share found in the customers ranked highest"
-    return make_table(caption, rows if columns else [], "customers", *columns)
+    return make_table("Share found in the customers ranked highest", rows, "customers", *columns)
 
 
 def revenue_by_tenth(predictions: pl.DataFrame, *, currency: str) -> Table:
@@ -193,26 +178,6 @@ def cross_validation(report: Report) -> Table:
     return make_table(caption, rows, "task metric mean:metric", currency=report.currency)
 
 
-def churn_by_cutoff(predictions: pl.DataFrame) -> Table:
-    """Predicted and actual churn of the past."""
-    rows = ranking_curves.churn_by_cutoff(predictions)
-    return make_table("Past cutoffs", rows, "cutoff_day customers predicted actual interval_95")
-
-
-def deciles(predictions: pl.DataFrame) -> Table:
-    """Ten groups, the riskiest first."""
-    rows = ranking_curves.deciles(predictions).rename({"decile": "tenth"})
-    names = "tenth customers predicted actual lift:score"
-    return make_table("Tenths of the customers, riskiest first", rows, names)
-
-
-def standings(compared: pl.DataFrame, *, currency: str) -> Table:
-    """Champion, candidates and baselines, from `ranking_curves.standings`."""
-    rows = compared.select("task", "metric", model="name", role="kind", mean="value")
-    names = "task metric model role mean:metric"
-    return make_table("Models compared, mean over the cutoffs", rows, names, currency=currency)
-
-
 def horizon_proof(
     horizon_evidence: pl.DataFrame,
     *,
@@ -237,14 +202,11 @@ def model_comparisons(evidence: pl.DataFrame, *, currency: str) -> list[Table]:
 
 
 def _measured_models(task: str, day: Any, rows: pl.DataFrame, currency: str) -> Table:
-    models: dict[str, dict[str, Any]] = {}
-    for row in rows.iter_rows(named=True):
-        figures = models.setdefault(row["model"], {"model": row["model"]})
-        figures |= {row["metric"]: row["value"], f"{row['metric']}_half": row["half"]}
-    shown = [name for name in COMPARED[task] if name in rows["metric"]]
+    models = rows.pivot("metric", index="model", values=["value", "half"])
     columns = [
-        Col(name, COLUMNS[name].heading, COLUMNS[name].kind, f"{{{name}}} ±{{{name}_half}}")
-        for name in shown
+        replace(COLUMNS[name], pattern=f"{{value_{name}}} ±{{half_{name}}}")
+        for name in COMPARED[task]
+        if name in rows["metric"]
     ]
     caption = f"{formatting.capital(task)}, {formatting.day(day)}"
-    return make_table(caption, [*models.values()], "model", *columns, currency=currency)
+    return make_table(caption, models, "model", *columns, currency=currency)

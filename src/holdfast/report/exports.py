@@ -34,6 +34,12 @@ def riskiest_first(scores: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def riskiest_customers(scores: pl.DataFrame, n: int) -> pl.DataFrame:
+    """The first `n` of that order."""
+    least = scores["risk_score"].top_k(min(n, scores.height)).min()
+    return riskiest_first(scores.filter(pl.col("risk_score") >= least)).head(n)
+
+
 def neutralise(column: str) -> pl.Expr:
     """Words with an apostrophe before what a spreadsheet would take for a formula. Numbers need
     none.

@@ -3,6 +3,7 @@ not be used.
 """
 
 from holdfast.report import evidence_tables, run_tables
+from holdfast.report.ranking_curves import reliability
 from holdfast.report.report_data import Report
 from holdfast.report.summary import facts, findings, proof_sentence, row_counts, when
 from holdfast.report.table_format import make_table, plain, to_markdown
@@ -30,10 +31,13 @@ def model_card(report: Report) -> str:
         to_markdown(evidence_tables.cross_validation(report)),
         to_markdown(evidence_tables.candidates(report)),
         "## Calibration",
-        to_markdown(evidence_tables.calibration(report))
+        to_markdown(evidence_tables.calibration(reliability(report.predictions)))
         or "No probability has met its outcome yet.",
         "## What moves the predictions",
-        *(to_markdown(run_tables.importance(report, task)) for task in ("churn", "value")),
+        *(
+            to_markdown(run_tables.importance(report.importance, report.contributions, task))
+            for task in ("churn", "value")
+        ),
         "## Limits",
         _limits(report),
         "## Findings",

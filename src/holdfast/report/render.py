@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 import polars.selectors as cs
 
+from holdfast.report.table_format import Table
 from holdfast.report.theme import FONT, as_variables, chart_config, light, wrap_lines
 
 MARGIN = 20
@@ -20,12 +21,14 @@ _SIZE = re.compile(r'<svg[^>]* width="([\d.]+)" height="([\d.]+)"')
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart in Vega-Lite, and its sentence.
+    """A chart in Vega-Lite, its sentence, and its figures as a table.
 
     Attributes
     ----------
     panel
         The specification without heading and configuration; the data of its marks are tables.
+    table
+        Its figures in words, where they are not told elsewhere.
     reason
         Why there is nothing to draw; empty where there is something.
     """
@@ -33,12 +36,8 @@ class Chart:
     panel: Options
     title: str
     subtitle: str = ""
+    table: Table | None = None
     reason: str = ""
-
-    @property
-    def heading(self) -> tuple[list[str], list[str]]:
-        """Title and subtitle, broken into lines."""
-        return wrap_lines(self.title, 78), wrap_lines(self.subtitle, 100)
 
     def without_heading(self) -> Options:
         """The Vega-Lite specification for a page that writes the heading itself."""
@@ -50,12 +49,17 @@ class Chart:
     def to_dict(self) -> Options:
         """The whole as Vega-Lite, for any program that draws it."""
         schema = "https://vega.github.io/schema/vega-lite/v6.json"
-        titles, subtitles = self.heading
+        titles, subtitles = _break_heading(self.title, self.subtitle)
         title = {"text": titles, "subtitle": subtitles}
         return {"$schema": schema, "title": title, **self.without_heading()}
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         return {"image/svg+xml": drawing("chart", self).with_heading()}
+
+
+def _break_heading(title: str, subtitle: str) -> tuple[list[str], list[str]]:
+    """Title and subtitle in lines."""
+    return wrap_lines(title, 78), wrap_lines(subtitle, 100)
 
 
 def _with_named_data(part: Any, tables: dict[int, pl.DataFrame]) -> Any:
@@ -86,6 +90,7 @@ class Drawing:
     title: str
     subtitle: str
     svg: str
+    table: Table | None = None
 
     @property
     def size(self) -> tuple[float, float]:
@@ -110,7 +115,7 @@ class Drawing:
     def with_heading(self) -> str:
         """The drawing as SVG, its heading above it."""
         width, height = self.size
-        titles, subtitles = wrap_lines(self.title, 78), wrap_lines(self.subtitle, 100)
+        titles, subtitles = _break_heading(self.title, self.subtitle)
         below = MARGIN + 14 + 21 * len(titles)
         top = below + 18 * len(subtitles)
         lines = [_text(line, MARGIN + 14 + 21 * k, 16, "ink") for k, line in enumerate(titles)]
@@ -134,5 +139,7 @@ def drawing(name: str, chart: Chart) -> Drawing:
     import vl_convert
 
     spec = chart.without_heading() | {"background": "transparent"}
-    svg = vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
-    return Drawing(name=name, title=chart.title, subtitle=chart.subtitle, svg=_NOISE.sub("", svg))
+    svg = _NOISE.sub("", vl_convert.vegalite_to_svg(spec, allowed_base_urls=[]))
+    return Drawing(
+        name=name, title=chart.title, subtitle=chart.subtitle, svg=svg, table=chart.table
+    )

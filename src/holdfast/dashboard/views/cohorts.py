@@ -5,11 +5,11 @@ import streamlit as st
 
 from holdfast.dashboard.components import Page, explain, figure, plain
 from holdfast.dashboard.run_view import RunView
-from holdfast.report import chart_data, charts, formatting, run_tables
+from holdfast.report import chart_data, charts, formatting
 
 
 def _draw(run: RunView) -> None:
-    money, cohorts, survival = run.currency, run.table("cohorts"), run.table("survival")
+    cohorts, survival = run.table("cohorts"), run.table("survival")
     _forecast(run)
     if cohorts.is_empty() and run.is_snapshot:
         why = (
@@ -22,26 +22,14 @@ def _draw(run: RunView) -> None:
         why = "This run was made before cohorts were kept: run the study again."
         explain("There are no cohorts to show.", why, "holdfast run")
         return
-    figure(
-        run, "retention", lambda: charts.retention(cohorts), lambda: run_tables.retention(cohorts)
-    )
-    figure(
-        run,
-        "survival",
-        lambda: charts.survival_curves(survival),
-        lambda: run_tables.survival(survival),
-    )
-    figure(
-        run,
-        "cohort-value",
-        lambda: charts.cohort_value(cohorts, currency=money),
-        lambda: run_tables.cohort_value(cohorts, currency=money),
-    )
+    figure(run, "retention", lambda: charts.retention(cohorts))
+    figure(run, "survival", lambda: charts.survival_curves(survival))
+    figure(run, "cohort-value", lambda: charts.cohort_value(cohorts, currency=run.currency))
 
 
 def _forecast(run: RunView) -> None:
     """The coming weeks of everyone, or of one cohort or segment."""
-    forecast, money = run.table("forecast"), run.currency
+    forecast = run.table("forecast")
     if forecast.is_empty():
         old = "This run was made before forecasts were kept: run the study again."
         why = "A snapshot says nothing of when customers buy." if run.is_snapshot else old
@@ -57,8 +45,7 @@ def _forecast(run: RunView) -> None:
     figure(
         run,
         f"forecast-{group}",
-        lambda: charts.revenue_forecast(shown, weeks, currency=money),
-        lambda: run_tables.forecast(shown, currency=money),
+        lambda: charts.revenue_forecast(shown, weeks, currency=run.currency),
     )
     if group == "all":
         st.caption(plain(_totals(run)))

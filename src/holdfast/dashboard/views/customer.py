@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from holdfast.dashboard.components import Page, bullets, cards, explain, figure, plain
 from holdfast.dashboard.run_view import RunView
-from holdfast.report import charts, formatting, run_tables
+from holdfast.report import charts, formatting
 from holdfast.report.charts.axes import label
 from holdfast.serving.customer_search import find_customer, find_customers, read_rows
 from holdfast.serving.predict import predict_customer
@@ -131,37 +131,35 @@ def _reasons(run: RunView, reasons: pl.DataFrame, task: str) -> None:
     shown = reasons.filter(task=task)
     if shown.height:
         bars = partial(charts.reason_bars, shown, task=task)
-        figure(run, f"reasons-{task}", bars, lambda: run_tables.reasons(shown), keep=False)
+        figure(run, f"reasons-{task}", bars, keep=False)
 
 
 def _profile(run: RunView, features: dict[str, Any], segment: str) -> None:
     beside = run.profiles.compare(features, segment)
-    radar = partial(charts.profile_radar, beside, segment=segment)
-    figure(run, "radar", radar, lambda: run_tables.profile(beside), keep=False)
+    figure(run, "radar", partial(charts.profile_radar, beside, segment=segment), keep=False)
 
 
 def _horizons(run: RunView, name: str) -> None:
-    horizons, money = read_rows(run.run, "horizons", name), {"currency": run.currency}
+    horizons = read_rows(run.run, "horizons", name)
     if horizons is None or horizons.is_empty():
         old = "This run is older than that table"
         why = "A snapshot says nothing of when" if run.is_snapshot else old
         explain("No value by horizon.", f"{why}: a new run of an order log shows it.")
         return
-    points = partial(charts.value_by_horizon, horizons, **money)
-    figure(run, "horizons", points, partial(run_tables.horizons, horizons, **money), keep=False)
+    points = partial(charts.value_by_horizon, horizons, currency=run.currency)
+    figure(run, "horizons", points, keep=False)
 
 
 def _purchases(run: RunView, customer: dict[str, Any]) -> None:
     """The latest purchases, and when the next is expected."""
     purchases = read_rows(run.run, "purchases", customer["customer_id"])
-    money = {"currency": run.currency}
     if purchases is None or purchases.is_empty():
         why = "A snapshot holds none" if run.is_snapshot else "This run is older than that table"
         explain("No purchases.", f"{why}: a new run of an order log shows the latest.")
         return
     days = (customer["cutoff_day"], customer.get("next_purchase_day"))
     line = partial(charts.order_timeline, purchases, *days, currency=run.currency)
-    figure(run, "timeline", line, partial(run_tables.purchases, purchases, **money), keep=False)
+    figure(run, "timeline", line, keep=False)
 
 
 def _what_if(run: RunView, features: dict[str, Any], customer: dict[str, Any]) -> None:

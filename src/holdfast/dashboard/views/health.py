@@ -27,12 +27,7 @@ _OLD = "It was made before they were: run the study again."
 def _draw(run: RunView) -> None:
     st.markdown(plain(row_counts(run.report)))
     reasons, quarantined = _reasons(run), run.table("quarantine")
-    figure(
-        run,
-        "left-out",
-        lambda: charts.unused_rows(reasons),
-        lambda: run_tables.set_aside(run.report),
-    )
+    figure(run, "left-out", lambda: charts.unused_rows(reasons))
     if quarantined.height:
         with st.expander(f"{formatting.plural(quarantined.height, 'quarantined row')}, as read"):
             write_table(run_tables.quarantine(quarantined))
@@ -80,16 +75,11 @@ def _gate(run: RunView) -> None:
 
 
 def _gaps(run: RunView) -> None:
-    days, money = run.table("days"), run.currency
+    days = run.table("days")
     if days.is_empty():
         explain("Gaps are not kept in this run.", _OLD, "holdfast run")
         return
-    figure(
-        run,
-        "weeks",
-        lambda: charts.purchases_by_week(days),
-        lambda: run_tables.weeks(days, currency=money),
-    )
+    figure(run, "weeks", lambda: charts.purchases_by_week(days, currency=run.currency))
     quiet = run_tables.quiet(days)
     if quiet.rows:
         box(quiet)
@@ -107,9 +97,9 @@ def _churn_window(run: RunView) -> None:
         return
     tables = data_tables.churn_window_tables(window)
     st.markdown(plain(churn(window)))
-    figure(run, "silences", lambda: charts.reactivation(window), lambda: tables["tradeoff"])
+    figure(run, "silences", lambda: charts.reactivation(window))
     if tables["causes"].rows:
-        figure(run, "causes", lambda: charts.causes(window), lambda: tables["causes"])
+        figure(run, "causes", lambda: charts.causes(window))
     for name in ("groups", "counts", "labels"):
         if tables[name].rows:
             box(tables[name])

@@ -1,6 +1,6 @@
 """Overview: how the business stands, how that has changed, and how far to trust it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -8,10 +8,9 @@ from typing import Any
 import streamlit as st
 
 from holdfast.dashboard.components import Page, box, bullets, cards, figure, plain
-from holdfast.dashboard.components import prepare as prepare_figure
 from holdfast.dashboard.run_view import RunView
 from holdfast.evaluation.totals import range_of
-from holdfast.report import charts, evidence_tables, formatting, run_tables
+from holdfast.report import charts, formatting, run_tables
 from holdfast.report.render import Chart
 from holdfast.report.summary import lead, top_reasons
 from holdfast.report.table_format import Table
@@ -29,8 +28,8 @@ def _draw(run: RunView) -> None:
         _revenue_at_risk(run)
         for place, name in zip(st.columns(2), ("revenue", "violins"), strict=True):
             with place:
-                figure(run, name, *figures[name])
-    figure(run, "cutoffs", *figures["cutoffs"])
+                figure(run, name, figures[name])
+    figure(run, "cutoffs", figures["cutoffs"])
     st.subheader("Why, and who first")
     for task in top_reasons(run.report):
         bullets(task["sentences"], task["name"])
@@ -41,27 +40,19 @@ def prepare(run: RunView) -> None:
     """Make what this page shows, before anybody looks."""
     _cards(run)
     _riskiest(run)
-    for name, (make, table) in _figures(run).items():
-        prepare_figure(run, name, make, table)
+    for name, make in _figures(run).items():
+        run.keep(("chart", name), make)
 
 
-def _figures(run: RunView) -> dict[str, tuple[Callable[[], Chart], Callable[[], Table]]]:
-    scores, predictions, money = run.scores, run.table("predictions"), {"currency": run.currency}
-    cutoffs = (
-        partial(charts.churn_at_cutoffs, predictions),
-        partial(evidence_tables.churn_by_cutoff, predictions),
-    )
+def _figures(run: RunView) -> Mapping[str, Callable[[], Chart]]:
+    scores, money = run.scores, {"currency": run.currency}
+    cutoffs = {"cutoffs": partial(charts.churn_at_cutoffs, run.table("predictions"))}
     if not run.report.knows_value:
-        return {"cutoffs": cutoffs}
-    spread = (
-        partial(charts.revenue_distribution, scores, **money),
-        partial(run_tables.revenue_bins, scores, **money),
-    )
-    violins = (
-        partial(charts.value_by_segment, scores, **money),
-        partial(run_tables.value_quartiles, scores, **money),
-    )
-    return {"cutoffs": cutoffs, "revenue": spread, "violins": violins}
+        return cutoffs
+    return cutoffs | {
+        "revenue": partial(charts.revenue_distribution, scores, **money),
+        "violins": partial(charts.value_by_segment, scores, **money),
+    }
 
 
 def _riskiest(run: RunView) -> Table:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from holdfast.dashboard.components import Page, box, explain, figure, plain, write_table
 from holdfast.dashboard.run_view import RunView
-from holdfast.report import charts, evidence_tables, formatting, ranking_curves, run_tables
+from holdfast.report import charts, evidence_tables, formatting, ranking_curves
 from holdfast.report.summary import proof_sentence
 
 
@@ -24,34 +24,18 @@ def _tasks(run: RunView) -> tuple[str, ...]:
 def _churn(run: RunView) -> None:
     report, predictions = run.report, run.report.predictions
     box(run.keep("churn metrics", lambda: evidence_tables.metrics(report, "churn")))
-    figure(run, "roc", lambda: charts.roc_pr(report.steps), lambda: evidence_tables.ranking(report))
-    figure(
-        run,
-        "calibration",
-        lambda: charts.calibration(predictions),
-        lambda: evidence_tables.calibration(report),
-    )
+    figure(run, "roc", lambda: charts.roc_pr(report.steps))
+    figure(run, "calibration", lambda: charts.calibration(predictions))
     left, right = st.columns(2)
     with left:
-        figure(
-            run,
-            "lift",
-            lambda: charts.lift_curve(report.steps),
-            lambda: evidence_tables.gains(report),
-        )
+        figure(run, "lift", lambda: charts.lift_curve(report.steps))
     with right:
-        figure(
-            run,
-            "deciles",
-            lambda: charts.decile_chart(predictions),
-            lambda: evidence_tables.deciles(predictions),
-        )
-    cutoffs = partial(evidence_tables.churn_by_cutoff, predictions)
-    figure(run, "cutoffs", lambda: charts.churn_at_cutoffs(predictions), cutoffs)
+        figure(run, "deciles", lambda: charts.decile_chart(predictions))
+    figure(run, "cutoffs", lambda: charts.churn_at_cutoffs(predictions))
 
 
 def _value(run: RunView) -> None:
-    report, predictions, money = run.report, run.report.predictions, {"currency": run.currency}
+    report = run.report
     if not report.knows_value:
         explain(
             "This run has no value model.", "Set snapshot.labels.value in the study and run again."
@@ -66,9 +50,8 @@ def _value(run: RunView) -> None:
         explain("Nothing proves the value predictions.", why)
         return
     box(metrics)
-    figure(run, "gains", lambda: charts.gains(report.steps), lambda: evidence_tables.gains(report))
-    table = partial(evidence_tables.revenue_by_tenth, predictions, **money)
-    figure(run, "promises", lambda: charts.promises(predictions, **money), table)
+    figure(run, "gains", lambda: charts.gains(report.steps))
+    figure(run, "promises", lambda: charts.promises(report.predictions, currency=run.currency))
 
 
 def _compare(run: RunView) -> None:
@@ -83,9 +66,8 @@ def _compare(run: RunView) -> None:
             write_table(
                 run.keep(("every metric", task), partial(evidence_tables.all_metrics, report, task))
             )
+    figure(run, "candidates", lambda: charts.candidates(evidence, currency=run.currency))
     compared = ranking_curves.standings(evidence)
-    table = partial(evidence_tables.standings, compared, currency=run.currency)
-    figure(run, "candidates", lambda: charts.candidates(evidence), table)
     if "candidate" not in compared["kind"]:
         why = (
             "Compare six on the same cutoffs, "
@@ -97,16 +79,14 @@ def _compare(run: RunView) -> None:
 
 
 def _reasons(run: RunView) -> None:
-    report, contributions, importance = run.report, run.report.contributions, run.report.importance
-    figure(
-        run, "roles", lambda: charts.shap_cross_model(importance), lambda: run_tables.roles(report)
-    )
+    contributions, importance = run.table("contributions"), run.table("importance")
+    figure(run, "roles", lambda: charts.shap_cross_model(importance))
     for task in _tasks(run):
         st.subheader(f"What moves {task}")
         swarm = partial(charts.shap_summary, contributions, importance, task=task)
-        figure(run, f"swarm-{task}", swarm, partial(run_tables.importance, report, task))
+        figure(run, f"swarm-{task}", swarm)
         effects = partial(charts.shap_dependence, contributions, importance, task=task)
-        figure(run, f"dependence-{task}", effects, partial(run_tables.dependence, report, task))
+        figure(run, f"dependence-{task}", effects)
 
 
 def _findings(run: RunView) -> None:

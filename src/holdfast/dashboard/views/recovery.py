@@ -18,7 +18,7 @@ from holdfast.campaigns.recovery import (
 )
 from holdfast.dashboard.components import Page, cards, explain, figure, plain
 from holdfast.dashboard.run_view import RunView
-from holdfast.report import charts, formatting, run_tables
+from holdfast.report import charts, formatting
 
 
 def _draw(run: RunView) -> None:
@@ -42,13 +42,7 @@ def _draw(run: RunView) -> None:
     plan = simulate_recovery(run.table("segments"), campaigns, evidence, margin_rate=margin)
     _totals(plan, evidence, money)
     for name, make in (("net", charts.net_by_rate), ("amounts", charts.revenue_recovery)):
-        figure(
-            run,
-            name,
-            partial(make, plan, currency=money),
-            partial(run_tables.recovery, plan, currency=money),
-            keep=False,
-        )
+        figure(run, name, partial(make, plan, currency=money), keep=False)
 
 
 def _sliders(place: DeltaGenerator, name: str, campaign: Campaign, money: str) -> Campaign:

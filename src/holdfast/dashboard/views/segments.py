@@ -11,26 +11,11 @@ from holdfast.study import SEGMENT_NAMES
 
 
 def _draw(run: RunView) -> None:
-    report, scores, money = run.report, run.scores, run.currency
-    figure(
-        run,
-        "segments",
-        lambda: charts.segment_analysis(report.segments, currency=money),
-        lambda: run_tables.segments(report),
-    )
-    figure(
-        run,
-        "quadrant",
-        lambda: charts.customer_quadrant(scores, report.segments, currency=money),
-        lambda: run_tables.tiers(report),
-    )
+    scores, segments, money = run.scores, run.table("segments"), {"currency": run.currency}
+    figure(run, "segments", lambda: charts.segment_analysis(segments, **money))
+    figure(run, "quadrant", lambda: charts.customer_quadrant(scores, segments, **money))
     _crowd(run)
-    figure(
-        run,
-        "bands",
-        lambda: charts.risk_bands(scores, currency=money),
-        lambda: run_tables.bands(scores, currency=money),
-    )
+    figure(run, "bands", lambda: charts.risk_bands(scores, **money))
     _breakdown(run)
     _moves(run)
 
@@ -50,7 +35,6 @@ def _crowd(run: RunView) -> None:
         run,
         f"crowd-{'-'.join(sorted(chosen))}",
         lambda: charts.value_against_risk(scores, threshold=threshold, currency=money),
-        lambda: run_tables.value_quartiles(scores, currency=money),
     )
 
 
@@ -76,7 +60,7 @@ def _words(name: str) -> str:
 
 def _moves(run: RunView) -> None:
     st.subheader("Who moved")
-    flows, money = run.moves, run.currency
+    flows = run.moves
     if flows is None or run.before is None:
         why = "Run the study again when new orders have come in."
         explain("There is no earlier run to compare with.", why, "holdfast run")
@@ -84,12 +68,7 @@ def _moves(run: RunView) -> None:
     st.caption(
         f"Since {formatting.day(run.before.summary['cutoff_day'])}, run {run.before.run_id}."
     )
-    figure(
-        run,
-        "moves",
-        lambda: charts.segment_moves(flows),
-        lambda: run_tables.moves(flows, currency=money),
-    )
+    figure(run, "moves", lambda: charts.segment_moves(flows, currency=run.currency))
 
 
 PAGE = Page("Segments", "grid_view", "segments", _draw)

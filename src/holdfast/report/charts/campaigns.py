@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from holdfast.report import formatting
+from holdfast.report import formatting, run_tables
 from holdfast.report.charts.axes import LINE_KEY, highest, number_axis, share_axis, total
 from holdfast.report.charts.base import DOT, Chart, by_name, empty, field, mark, panel, rule
 from holdfast.report.theme import SEGMENT_COLOURS, WIDTH
@@ -23,16 +23,11 @@ def net_by_rate(recovery: pl.DataFrame, *, currency: str) -> Chart:
     if plan.is_empty():
         return empty("campaign", "Nobody is contacted: raise the reach of a segment.")
     names, lines = plan["segment"].to_list(), net_lines(plan)
-    colours, dashes = (
-        {name: SEGMENT_COLOURS[name] for name in names},
-        dict(zip(names, _DASHES, strict=False)),
-    )
+    colours = {name: SEGMENT_COLOURS[name] for name in names}
     color, key = by_name("segment:N", colours), by_name("segment:N", colours, LINE_KEY)
-    dash = by_name("segment:N", dashes, LINE_KEY)
-    x, y = (
-        field("rate:Q", axis=share_axis("Recovery rate")),
-        field("net:Q", axis=number_axis(f"Net, {currency}")),
-    )
+    dash = by_name("segment:N", dict(zip(names, _DASHES, strict=False)), LINE_KEY)
+    x = field("rate:Q", axis=share_axis("Recovery rate"))
+    y = field("net:Q", axis=number_axis(f"Net, {currency}"))
     even = plan.filter(pl.col("break_even_rate") <= highest(lines["rate"]))
     tick = {"thickness": 3, "size": 18, "orient": "vertical", "color": "ink"}
     drawn = panel(
@@ -48,16 +43,14 @@ def net_by_rate(recovery: pl.DataFrame, *, currency: str) -> Chart:
         formatting.plural(plan.height, "campaign"),
     )
     sources = formatting.capital(formatting.listing(sorted(plan["uplift_source"].unique())))
-    pay, net = (
-        formatting.verb(n_paying, "pays", "pay"),
-        formatting.money(total(plan["net"]), currency),
-    )
+    net = formatting.money(total(plan["net"]), currency)
+    pay = formatting.verb(n_paying, "pays", "pay")
     title = f"{sources}: {n_paying} of {campaigns} {pay}, net {net}"
     what = (
         "Point: the rate chosen. Tick at 0: break-even. Bar: low to high rate, totals as far "
         "off as before."
     )
-    return Chart(drawn, title, what)
+    return Chart(drawn, title, what, run_tables.recovery(recovery, currency=currency))
 
 
 def net_lines(plan: pl.DataFrame) -> pl.DataFrame:

@@ -8,6 +8,7 @@ import polars as pl
 from holdfast.report import formatting
 from holdfast.report.charts.axes import KEY, WHOLE, number_axis, share_axis
 from holdfast.report.charts.base import BLUE, Chart, by_name, empty, field, mark, panel, rule
+from holdfast.report.data_tables import churn_window_tables
 from holdfast.report.theme import WIDTH
 
 CAUSE_COLOURS = {"voluntary": "blue", "involuntary": "vermillion", "no reason given": "grey"}
@@ -51,7 +52,8 @@ def reactivation(window: Mapping[str, Any]) -> Chart:
         "Dashed: share of all "
         "returns that come later, and that a window there would cut off."
     )
-    return Chart(panel(*marks, size=(_WIDE, 280)), title, what)
+    tradeoff = churn_window_tables(window)["tradeoff"]
+    return Chart(panel(*marks, size=(_WIDE, 280)), title, what, tradeoff)
 
 
 def causes(window: Mapping[str, Any]) -> Chart:
@@ -76,4 +78,5 @@ def causes(window: Mapping[str, Any]) -> Chart:
         "Competing risks (Aalen and Johansen): the curves sum to all who left; "
         "what is above is still there."
     )
-    return Chart(panel(areas, size=(_WIDE, 240)), title, what)
+    listed = churn_window_tables(window)["causes"]
+    return Chart(panel(areas, size=(_WIDE, 240)), title, what, listed)

@@ -14,6 +14,7 @@ from holdfast.report.charts.axes import (
     words,
 )
 from holdfast.report.charts.base import BLUE, Chart, Options, by_name, empty, field, mark, panel
+from holdfast.report.table_format import Table, make_table
 from holdfast.report.theme import WIDTH
 
 NO_LOG = "A snapshot has one row per customer and no purchases; a run of an order log shows this."
@@ -58,7 +59,19 @@ def retention(cohorts: pl.DataFrame) -> Chart:
         size=(WIDTH - 90, 24 * len(names) + 20),
     )
     what = "Share of a cohort that bought in the month. Hatched: not over yet."
-    return Chart(drawn, _say_retention(done), f"{what} The latest {len(names)} cohorts.")
+    what = f"{what} The latest {len(names)} cohorts."
+    return Chart(drawn, _say_retention(done), what, _shares_by_month(cohorts))
+
+
+def _shares_by_month(cohorts: pl.DataFrame) -> Table:
+    """Each cohort's size and share of buyers in some months after the first."""
+    share = pl.when("complete").then(pl.col("active") / pl.col("customers"))
+    month, cohort = pl.format("month_{}", "months_since"), {"first_purchase": "cohort"}
+    shares = latest(cohorts).sort("cohort").select("customers", month=month, share=share, **cohort)
+    rows = shares.pivot("month", index=["first_purchase", "customers"], values="share")
+    months = " ".join(f"month_{month}:whole_percent" for month in (1, 2, 3, 6, 9, 12))
+    caption = "Share that bought in the month"
+    return make_table(caption, rows, f"first_purchase customers {months}")
 
 
 def _say_retention(done: pl.DataFrame) -> str:
@@ -106,7 +119,12 @@ def survival_curves(survival: pl.DataFrame) -> Chart:
         "Kaplan-Meier, with the 95% interval of everyone. "
         "Below: customers still seen; drawn from ten on."
     )
-    return Chart({"vconcat": [curve, numbers], "spacing": 14}, _say_survival(everyone), what)
+    rounded = survival.filter(pl.col("day") % 91 == 0, cohort="all")
+    since = "days_since_the_first_purchase"
+    table = make_table(
+        "Everyone", rounded.rename({"day": since}), f"{since} at_risk survival interval_95"
+    )
+    return Chart({"vconcat": [curve, numbers], "spacing": 14}, _say_survival(everyone), what, table)
 
 
 def _by_line(shorthand: str, names: list[str]) -> Options:
@@ -151,15 +169,18 @@ def cohort_value(cohorts: pl.DataFrame, *, currency: str) -> Chart:
     tips = [field(name) for name in ("year:N", "months_since:Q", "customers:Q", "value:Q")]
     line = mark("line", table, {"strokeWidth": 2}, x=x, y=y, tooltip=tips, **look)
     end = table.sort("months_since").row(-1, named=True)
-    worth, months = (
-        formatting.money(end["value"], currency),
-        formatting.plural(end["months_since"], "month"),
-    )
+    worth = formatting.money(end["value"], currency)
+    months = formatting.plural(end["months_since"], "month")
     title = f"Customers of {end['year']} have brought {worth} each after {months}"
     what = (
         "Net revenue, complete months only. A point counts the year's cohorts that are old enough."
     )
-    return Chart(panel(line, size=(WIDTH - 80, 260)), title, what)
+    quarters = table.filter(pl.col("months_since") % 3 == 0).rename(
+        {"year": "first_purchase_in", "value": "revenue_per_customer_so_far"}
+    )
+    names = "first_purchase_in:text months_since customers revenue_per_customer_so_far:money"
+    rows = make_table("Cumulative revenue", quarters, names, currency=currency)
+    return Chart(panel(line, size=(WIDTH - 80, 260)), title, what, rows)
 
 
 def revenue_forecast(forecast: pl.DataFrame, weeks: pl.DataFrame, *, currency: str) -> Chart:
@@ -180,30 +201,24 @@ def revenue_forecast(forecast: pl.DataFrame, weeks: pl.DataFrame, *, currency: s
     coming = forecast.filter(pl.col("days") == 7).sort("week_start_day").with_columns(when=when)
     past = weeks.sort("week_start_day").tail(26).with_columns(when=when)
     coming = coming.rename({"expected_revenue": "revenue"})
-    x, y = (
-        field("when:T", axis=DAYS),
-        field("revenue:Q", axis=number_axis(f"Revenue a week, {currency}")),
-    )
+    x = field("when:T", axis=DAYS)
+    y = field("revenue:Q", axis=number_axis(f"Revenue a week, {currency}"))
     tips = [field("when:T", format="%d %b %Y"), field("revenue:Q", format=",.0f")]
-    grey, dashed = (
-        {"color": "grey", "strokeWidth": 2},
-        BLUE | {"strokeWidth": 2.5, "strokeDash": [6, 3]},
-    )
+    grey = {"color": "grey", "strokeWidth": 2}
+    dashed = BLUE | {"strokeWidth": 2.5, "strokeDash": [6, 3]}
     drawn = panel(
         mark("area", coming, BLUE | {"fillOpacity": 0.2}, x=x, y="low_80:Q", y2="high_80"),
         mark("line", past, grey, x=x, y=y, tooltip=tips),
         mark("line", coming, dashed, x=x, y=y, tooltip=tips),
         size=(WIDTH - 80, 260),
     )
-    revenue, days = (
-        total(forecast[("expected_revenue")]),
-        formatting.plural(int(total(forecast["days"])), "day"),
-    )
-    title = (
-        f"{formatting.money(revenue, currency)} expected in the next {days} from today's customers"
-    )
+    revenue = formatting.money(total(forecast["expected_revenue"]), currency)
+    days = formatting.plural(int(total(forecast["days"])), "day")
+    title = f"{revenue} expected in the next {days} from today's customers"
     what = (
         "Grey: past weeks, all customers. "
         "Dashed: expected of customers known today, with the 80% interval."
     )
-    return Chart(drawn, title, what)
+    names = "week_start_day expected_revenue interval_80 expected_purchases:count"
+    rows = forecast.sort("week_start_day")
+    return Chart(drawn, title, what, make_table("Weeks to come", rows, names, currency=currency))

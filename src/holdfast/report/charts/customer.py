@@ -7,6 +7,7 @@ from textwrap import fill
 
 import polars as pl
 
+from holdfast.explain.wording import EFFECT
 from holdfast.report import formatting
 from holdfast.report.chart_data import BAND_FROM, BANDS
 from holdfast.report.charts.axes import (
@@ -33,6 +34,7 @@ from holdfast.report.charts.base import (
     rule,
 )
 from holdfast.report.charts.explanations import OUTCOME, PUSHES
+from holdfast.report.table_format import make_table
 from holdfast.report.theme import WIDTH, light
 
 _BAND_COLOURS = ("green", "amber", "vermillion", "vermillion")
@@ -105,10 +107,8 @@ def profile_radar(profile: pl.DataFrame, *, segment: str) -> Chart:
     rings = pl.concat(_ring([share] * ranks.height, angles, f"{share}") for share in shares)
     spokes = rings.filter((pl.col("who") == "1.0") & (pl.col("order") > 0)).with_columns(zero=0.0)
     x, y = (field(f"{name}:Q", axis=None, scale={"domain": [-1.2, 1.2]}) for name in "xy")
-    line, legend = (
-        {"x": x, "y": y, "order": "order:Q", "detail": "who:N"},
-        LINE_KEY | {"orient": "bottom"},
-    )
+    line = {"x": x, "y": y, "order": "order:Q", "detail": "who:N"}
+    legend = LINE_KEY | {"orient": "bottom"}
     color = by_name("who:N", {"This customer": "vermillion", segment: "blue"}, legend)
     dash = by_name("who:N", {"This customer": [1, 0], segment: [5, 4]}, legend)
     drawn = panel(
@@ -122,7 +122,10 @@ def profile_radar(profile: pl.DataFrame, *, segment: str) -> Chart:
     name, gap = gaps.sort(pl.col("gap").abs(), descending=True).row(0)
     side = "above" if gap > 0 else "below"
     title = f"Furthest from the segment's median: {formatting.feature(name)} ({side} it)"
-    return Chart(drawn, title, "Centre: the lowest of all customers; rim: the highest.")
+    beside = profile.rename({"value": "this_customer", "median": "segment_median"})
+    ranked = "feature this_customer segment_median rank:whole_percent median_rank:whole_percent"
+    what = "Centre: the lowest of all customers; rim: the highest."
+    return Chart(drawn, title, what, make_table("Profile", beside, ranked))
 
 
 def _ring(shares: list[float], angles: list[float], who: str) -> pl.DataFrame:
@@ -165,26 +168,19 @@ def reason_bars(reasons: pl.DataFrame, *, task: str) -> Chart:
     rows = [
         f"{label(name)}: {value}" for name, value in shown.select("feature", "value").iter_rows()
     ]
-    side = (
-        pl.when((pl.col("contribution") > 0) == is_churn)
-        .then(pl.lit("bad"))
-        .otherwise(pl.lit("good"))
-    )
-    table = shown.select("contribution", row=pl.Series(rows), side=side)
+    is_bad = (pl.col("contribution") > 0) == is_churn
+    table = shown.select("contribution", row=pl.Series(rows), is_bad=is_bad.cast(pl.String))
     span = highest(table["contribution"].abs()) * 1.05
     less, more = ("keeps", "drives away") if is_churn else PUSHES[task]
     axis = HIDDEN | {"title": f"← {less} | {more} →"}
     x = field("contribution:Q", axis=axis, scale={"domain": [-span, span]})
     y = field("row:N", sort=rows, title=None, axis={"labelLimit": 300})
-    color = by_name("side:N", {"bad": "vermillion", "good": "blue"})
+    color = by_name("is_bad:N", {"true": "vermillion", "false": "blue"})
     bars = mark("bar", table, {"height": 18}, x=x, y=y, color=color)
     verb = "Raises" if shown["contribution"][0] > 0 else "Lowers"
-    outcome, strongest = (
-        "the risk" if is_churn else "the expected revenue",
-        formatting.feature(shown["feature"][0]),
-    )
+    title = f"{verb} {EFFECT[task]} most: {formatting.feature(shown['feature'][0])}"
     drawn = panel(bars, rule("x", 0), size=(WIDTH // 2 + 40, 32 * table.height))
-    return Chart(drawn, f"{verb} {outcome} most: {strongest}")
+    return Chart(drawn, title, "", make_table("Reasons", shown, "task sentence contribution"))
 
 
 def value_by_horizon(horizons: pl.DataFrame, *, currency: str) -> Chart:
@@ -218,7 +214,12 @@ def value_by_horizon(horizons: pl.DataFrame, *, currency: str) -> Chart:
     what = (
         "Point: mean. Thick: 80% interval, thin: 95% interval, where the run could estimate them."
     )
-    return Chart(drawn, title, what)
+    names = (
+        "horizon_days churn_probability expected_purchases expected_revenue median_revenue "
+        "interval_80 expected_margin clv"
+    )
+    rows = horizons.sort("horizon_days")
+    return Chart(drawn, title, what, make_table("Every horizon", rows, names, currency=currency))
 
 
 def order_timeline(
@@ -245,10 +246,8 @@ def order_timeline(
     y = field("revenue:Q", axis=number_axis(f"Revenue, {currency}", tickCount=3))
     tips = [field("when:T", format="%d %b %Y"), field("revenue:Q", format=",.2f")]
     dash = by_name("what:N", {"scored": [1, 0], "next expected": [5, 4]})
-    bold, ends = (
-        {"align": "right", "dx": -4, "fontWeight": "bold"},
-        enumerate(marked.iter_slices(1)),
-    )
+    bold = {"align": "right", "dx": -4, "fontWeight": "bold"}
+    ends = enumerate(marked.iter_slices(1))
     drawn = panel(
         mark("rule", table, BLUE | {"strokeWidth": 2}, x=x, y=y, y2="none"),
         mark("point", table, DOT | BLUE | {"size": 60}, x=x, y=y, tooltip=tips),
@@ -261,4 +260,6 @@ def order_timeline(
     coming = "" if next_day is None else f"; the next is expected about {formatting.day(next_day)}"
     title = f"Last bought on {formatting.day(last)}, {silence} before scoring{coming}"
     which = "The only day with a purchase." if n == 1 else f"The latest {n} days with a purchase."
-    return Chart(drawn, title, which)
+    rows = purchases.sort("day", descending=True)
+    listed = make_table("Latest purchases", rows, "day:day revenue", currency=currency)
+    return Chart(drawn, title, which, listed)

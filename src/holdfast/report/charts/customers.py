@@ -2,9 +2,10 @@
 
 import polars as pl
 
-from holdfast.report import chart_data, formatting
+from holdfast.report import chart_data, formatting, run_tables
 from holdfast.report.charts.axes import HIDDEN, WHOLE, highest, panel_title, text_axis, total, words
 from holdfast.report.charts.base import DOT, Chart, Options, by_name, empty, field, mark, panel
+from holdfast.report.table_format import make_table
 from holdfast.report.theme import SEGMENT_COLOURS, SEGMENT_SHAPES, WIDTH
 from holdfast.study import AT_RISK_SEGMENTS, SEGMENT_NAMES
 
@@ -35,34 +36,25 @@ def customer_quadrant(scores: pl.DataFrame, segments: pl.DataFrame, *, currency:
     tips = [field(name) for name in ("segment:N", "expected_revenue:Q", "churn_probability:Q")]
     small = DOT | {"size": 18 if shown.height > 300 else 70, "fillOpacity": 0.65}
     dashed = {"color": "ink", "strokeWidth": 1.5, "strokeDash": [5, 3]}
-    name, note = (
-        {"align": "left", "dx": 10, "dy": -7, "fontWeight": "bold"},
-        {"align": "left", "dx": 10, "dy": 8},
-    )
+    note = {"align": "left", "dx": 10, "dy": 8}
+    name = note | {"dy": -7, "fontWeight": "bold"}
+    large = DOT | {"size": 90, "fillOpacity": 1.0}
     drawn = panel(
         mark("rule", walls, {"color": "line"}, x=x),
         mark("point", points, small, x=x, y=y, color=color, shape=shape, tooltip=tips),
         mark("rule", limits, dashed, x=x, x2="end", y=y),
-        mark(
-            "point",
-            names,
-            DOT | {"size": 90, "fillOpacity": 1.0},
-            x=x,
-            y=y,
-            color=color,
-            shape=shape,
-        ),
+        mark("point", names, large, x=x, y=y, color=color, shape=shape),
         mark("text", names, name, x=x, y=y, text="segment:N"),
         mark("text", names, note, x=x, y=y, text="note:N"),
         size=(WIDTH - 60, 380),
     )
     part = f"{formatting.count(shown.height)} of " if shown.height < scores.height else ""
     customers = f"{part}{formatting.plural(scores.height, 'customer')}"
-    return Chart(
-        drawn,
-        _at_risk(segments, currency),
-        f"{customers}. High risk is above the dashed line of the tier.",
-    )
+    what = f"{customers}. High risk is above the dashed line of the tier."
+    columns = "value_tier customers from_revenue high_risk_from_score:score"
+    named = tiers.rename({"risk": "high_risk_from_score"})
+    table = make_table("Value tiers", named, columns, currency=currency)
+    return Chart(drawn, _at_risk(segments, currency), what, table)
 
 
 def _risk_axis(low: float, high: float) -> Options:
@@ -129,7 +121,8 @@ def segment_analysis(segments: pl.DataFrame, *, currency: str) -> Chart:
     what = (
         "At-Risk VIP, Vulnerable and Losing Customer are the riskiest quarter of their value tier."
     )
-    return Chart({"hconcat": panels, "spacing": 20}, title, what)
+    table = run_tables.segments(segments, currency=currency)
+    return Chart({"hconcat": panels, "spacing": 20}, title, what, table)
 
 
 def _segment_panel(
@@ -169,9 +162,8 @@ def revenue_recovery(recovery: pl.DataFrame, *, currency: str) -> Chart:
         )
     source = formatting.capital(formatting.listing(sources))
     title = f"{source}: {invested} spent {verb} {recovered} (net {net})"
-    return Chart(
-        {"hconcat": [_amounts(recovery, currency), _rates(recovery)], "spacing": 36}, title, what
-    )
+    drawn = {"hconcat": [_amounts(recovery, currency), _rates(recovery)], "spacing": 36}
+    return Chart(drawn, title, what, run_tables.recovery(recovery, currency=currency))
 
 
 def _amounts(recovery: pl.DataFrame, currency: str) -> Options:

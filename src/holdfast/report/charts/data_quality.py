@@ -8,6 +8,7 @@ import polars as pl
 from holdfast.report import chart_data, formatting
 from holdfast.report.charts.axes import DAYS, HIDDEN, highest, number_axis, share_axis, total
 from holdfast.report.charts.base import BLUE, Chart, empty, field, mark, panel
+from holdfast.report.table_format import make_table
 from holdfast.report.theme import WIDTH, light
 
 _WIDE = WIDTH - 70
@@ -47,7 +48,7 @@ def hours(by_hour: Sequence[int], *, zone: str) -> Chart:
     return Chart(panel(mark("bar", table, BLUE, x=x, y=y), size=(_WIDE, 160)), title, what)
 
 
-def purchases_by_week(days: pl.DataFrame) -> Chart:
+def purchases_by_week(days: pl.DataFrame, *, currency: str) -> Chart:
     """Purchases of each week; stretches of two days or more on which nobody bought are marked."""
     table, quiet = chart_data.weeks(days), chart_data.silent_stretches(days)
     if table.is_empty():
@@ -64,15 +65,16 @@ def purchases_by_week(days: pl.DataFrame) -> Chart:
         size=(WIDTH - 80, 200),
     )
     stretches = "1 stretch" if quiet.height == 1 else f"{formatting.count(quiet.height)} stretches"
-    silent = (
-        f"On {formatting.plural(int(total(quiet['days'])), 'day')} in {stretches} nobody bought"
-    )
+    n_silent = formatting.plural(int(total(quiet["days"])), "day")
+    silent = f"On {n_silent} in {stretches} nobody bought"
     title = silent if quiet.height else "There is no stretch of two days without a purchase"
     what = (
         "Shaded: two days or more without a purchase. Holidays look like this, and so do "
         "missing files."
     )
-    return Chart(drawn, title, what)
+    names = "week_start_day purchases revenue"
+    latest = make_table("The latest weeks", table.tail(26), names, currency=currency)
+    return Chart(drawn, title, what, latest)
 
 
 def unused_rows(reasons: pl.DataFrame) -> Chart:
@@ -85,6 +87,7 @@ def unused_rows(reasons: pl.DataFrame) -> Chart:
     """
     if reasons.is_empty():
         return empty("left-out rows", "Every row was used.")
+    listed = make_table("Rows not used", reasons)
     table = reasons.sort("rows", descending=True).head(12)
     table = table.with_columns(row=pl.format("{}: {}", "source", "reason"))
     x = field("rows:Q", axis=HIDDEN, scale={"domain": [0, 1.2 * highest(table["rows"])]})
@@ -97,4 +100,4 @@ def unused_rows(reasons: pl.DataFrame) -> Chart:
     n = int(total(reasons["rows"]))
     title = f"{formatting.plural(n, 'row')} {formatting.verb(n, 'was', 'were')} not used"
     what = "Set aside by a rule of the study, or quarantined because they could not be understood."
-    return Chart(bars, title, what)
+    return Chart(bars, title, what, listed)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from holdfast.report import formatting, ranking_curves
+from holdfast.report import evidence_tables, formatting, ranking_curves
 from holdfast.report.charts.axes import WHOLE, number_axis, panel_title, share_axis, total
 from holdfast.report.charts.base import (
     BLUE,
@@ -20,6 +20,7 @@ from holdfast.report.charts.base import (
     panel,
     rule,
 )
+from holdfast.report.table_format import make_table
 from holdfast.report.theme import WIDTH, light
 from holdfast.study import ALGORITHMS
 
@@ -48,20 +49,9 @@ def _lines(table: pl.DataFrame, *, of: str, against: str) -> Options:
     place = {"x": field("x:Q", scale=WHOLE, axis=share_axis(against)), "order": "x:Q"}
     if "cutoff_day" in table.columns:
         place["detail"] = "cutoff_day:O"
-    y, color, dash = (
-        field("y:Q", scale=WHOLE, axis=share_axis(of)),
-        by_name("model:N", COLOURS),
-        DASHES,
-    )
-    return mark(
-        "line",
-        table,
-        {"strokeWidth": 2},
-        **place,
-        y=y,
-        color=color,
-        strokeDash=by_name("model:N", dash),
-    )
+    look = {"color": by_name("model:N", COLOURS), "strokeDash": by_name("model:N", DASHES)}
+    y = field("y:Q", scale=WHOLE, axis=share_axis(of))
+    return mark("line", table, {"strokeWidth": 2}, **place, y=y, **look)
 
 
 def _key(model: str, baseline: str) -> str:
@@ -113,7 +103,9 @@ def roc_pr(steps: pl.DataFrame) -> Chart:
     of_100 = formatting.decimal(100 * float(np.mean(model["area"].to_numpy())), 0)
     title = f"Given a leaver and a stayer, the model picks the leaver {of_100} times in 100"
     what = _unseen(int(total(model["customers"])), model["cutoff_day"])
-    return Chart({"hconcat": panels, "spacing": 30}, title, what)
+    names = "cutoff_day model customers left area average_precision"
+    table = make_table("Ranking of leavers", ranking, names)
+    return Chart({"hconcat": panels, "spacing": 30}, title, what, table)
 
 
 def calibration(predictions: pl.DataFrame) -> Chart:
@@ -143,7 +135,7 @@ def calibration(predictions: pl.DataFrame) -> Chart:
         "On the dashed line, predicted = actual. Bars show 95% intervals. "
         f"{_unseen(days.len(), days)}"
     )
-    return Chart(panels, _describe_calibration(bins), what)
+    return Chart(panels, _describe_calibration(bins), what, evidence_tables.calibration(bins))
 
 
 def _describe_calibration(bins: pl.DataFrame) -> str:
@@ -173,23 +165,20 @@ def gains(steps: pl.DataFrame) -> Chart:
         *(_gain(table.filter(pl.col("task") == task), task) for task in tasks), strict=True
     )
     title = formatting.capital(formatting.listing(list(sentences)))
-    return Chart({"hconcat": list(panels), "spacing": 30}, title, _cutoffs(steps["cutoff_day"]))
+    drawn, what = {"hconcat": list(panels), "spacing": 30}, _cutoffs(steps["cutoff_day"])
+    return Chart(drawn, title, what, evidence_tables.gains(steps))
 
 
 def _gain(table: pl.DataFrame, task: str) -> tuple[Options, str]:
     """One task's panel and sentence."""
     sentence, of, heading = _GAINS[task]
     model, baseline = ranking_curves.capture_at(table, 0.2)
-    held, naive = (
-        formatting.percent(model, 0),
-        "" if baseline is None else formatting.percent(baseline, 0),
-    )
+    held = formatting.percent(model, 0)
+    naive = "" if baseline is None else formatting.percent(baseline, 0)
     title = panel_title(heading, f"At 20%; {_key(held, naive)}")
-    lines, fifth = (
-        _lines(table, of=of, against="Customers, highest first"),
-        rule("x", 0.2, strokeDash=[2, 3]),
-    )
-    return panel(diagonal("line"), fifth, lines, size=_SIZE, title=title), sentence.format(held)
+    lines = _lines(table, of=of, against="Customers, highest first")
+    marks = diagonal("line"), rule("x", 0.2, strokeDash=[2, 3]), lines
+    return panel(*marks, size=_SIZE, title=title), sentence.format(held)
 
 
 def backtest(evidence: pl.DataFrame) -> Chart:
@@ -203,37 +192,24 @@ def backtest(evidence: pl.DataFrame) -> Chart:
         )
     is_wide = max(part.height for part in shown.values()) > 2
     width = WIDTH - 80 if is_wide else WIDTH // 2 - 50
-    n, wins = (
-        sum(count)
-        for count in zip(*((p.height, p["wins"].sum()) for p in shown.values()), strict=True)
-    )
-    spacing = {"row": 66 if n <= 6 * len(shown) else 104, "column": 64}
+    wins = pl.concat([part["wins"] for part in shown.values()])
+    spacing = {"row": 66 if wins.len() <= 6 * len(shown) else 104, "column": 64}
     panels = [_metric(part, name, width=width) for name, part in shown.items()]
-    drawn = {
-        "concat": panels,
-        "columns": 1 if is_wide else 2,
-        "spacing": spacing,
-        "bounds": "flush",
-    }
-    title = f"The model beats the naive baseline in {wins} of {formatting.plural(n, 'comparison')}"
+    layout = {"columns": 1 if is_wide else 2, "spacing": spacing, "bounds": "flush"}
+    comparisons = formatting.plural(wins.len(), "comparison")
+    title = f"The model beats the naive baseline in {wins.sum()} of {comparisons}"
     key = (
         "Blue circles: model. Grey squares: naive baseline. "
         "Bars: 95% intervals (bootstrap of customers)."
     )
-    return Chart(drawn, title, f"{key} {_cutoffs(table['cutoff_day'])}")
+    return Chart({"concat": panels, **layout}, title, f"{key} {_cutoffs(table['cutoff_day'])}")
 
 
 def _metric(table: pl.DataFrame, name: str, *, width: int) -> Options:
-    metric, both, is_crowded = (
-        formatting.METRICS[name],
-        ranking_curves.side_by_side(table),
-        table.height > 6,
-    )
+    metric, is_crowded = formatting.METRICS[name], table.height > 6
+    both, scale = ranking_curves.side_by_side(table), {"zero": False, "padding": 12}
     form = ".0%" if metric.unit == "percent" else ".2f"
-    angle, scale = (
-        {"labelAngle": -45 if is_crowded else 0, "title": None},
-        {"zero": False, "padding": 12},
-    )
+    angle = {"labelAngle": -45 if is_crowded else 0, "title": None}
     x = field("cutoff:O", sort=table["cutoff"].to_list(), axis=angle)
     place = {"x": x, "xOffset": field("model:N", sort=[MODEL, BASELINE])}
     y = field("value:Q", scale=scale, axis={"format": form, "tickCount": 4, "title": None})
@@ -253,9 +229,8 @@ def pair_of_texts(
     table: pl.DataFrame, column: str, size: int = 12, **channels: Any
 ) -> list[Options]:
     """The figures of two marks side by side: left of the first one, right of the second."""
-    sides = (
-        {"align": "right", "dx": -8, "fontSize": size},
-        {"align": "left", "dx": 8, "fontSize": size},
-    )
     parts = table.partition_by(column, maintain_order=True)
-    return [mark("text", part, side, **channels) for part, side in zip(parts, sides, strict=True)]
+    return [
+        mark("text", part, {"align": align, "dx": dx, "fontSize": size}, **channels)
+        for part, (align, dx) in zip(parts, (("right", -8), ("left", 8)), strict=True)
+    ]

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from holdfast.explain import overview
-from holdfast.report import chart_data, feature_effects, formatting
+from holdfast.report import chart_data, feature_effects, formatting, run_tables
 from holdfast.report.charts.axes import HIDDEN, KEY, WHOLE, label, number_axis, panel_title
 from holdfast.report.charts.base import (
     BLUE,
@@ -19,6 +19,7 @@ from holdfast.report.charts.base import (
     panel,
     rule,
 )
+from holdfast.report.table_format import make_table
 from holdfast.report.theme import FIFTHS, WIDTH
 
 OUTCOME = {"churn": "who leaves", "value": "what a customer is worth"}
@@ -66,7 +67,7 @@ def shap_summary(contributions: pl.DataFrame, importance: pl.DataFrame, *, task:
         "Each point is a customer, placed by the feature's effect on the model's raw score (SHAP). "
         "The outermost 1% of effects is drawn at the edge."
     )
-    return Chart(drawn, title, what)
+    return Chart(drawn, title, what, run_tables.importance(importance, contributions, task))
 
 
 def _depends_on(features: list[str], task: str) -> str:
@@ -99,16 +100,10 @@ def shap_bar(importance: pl.DataFrame, *, task: str) -> Chart:
     shares = importance.filter(pl.col("task") == task).select("feature", "relative")
     table = _with_labels(pl.DataFrame({"feature": names}).join(shares, on="feature", how="left"))
     x, y = field("relative:Q", axis=HIDDEN, scale=WHOLE), _row(table)
+    share = field("relative:Q", format=".0%")
     drawn = panel(
         mark("bar", table, BLUE | {"height": 16}, x=x, y=y),
-        mark(
-            "text",
-            table,
-            {"align": "left", "dx": 6},
-            x=x,
-            y=y,
-            text=field("relative:Q", format=".0%"),
-        ),
+        mark("text", table, {"align": "left", "dx": 6}, x=x, y=y, text=share),
         size=(WIDTH - 180, 26 * len(names)),
     )
     what = "Mean size of a feature's effect (SHAP), as a share of the strongest feature's."
@@ -133,7 +128,10 @@ def shap_dependence(contributions: pl.DataFrame, importance: pl.DataFrame, *, ta
         "groups of equal size. "
         "The outermost 1% of values on each side is left out."
     )
-    return Chart(drawn, title, what)
+    trends = pl.concat(map(feature_effects.trend, parts)).rename({"value": "mean_value"})
+    names = "feature customers mean_value contribution"
+    table = make_table(f"Effect on the {task} model by value", trends, names)
+    return Chart(drawn, title, what, table)
 
 
 def _dependence(name: str, points: pl.DataFrame) -> Options:
@@ -164,23 +162,23 @@ def shap_cross_model(importance: pl.DataFrame) -> Chart:
         "Share of each model's strongest feature. "
         f"Shown: features with at least {least} in one of the models."
     )
-    return Chart({"hconcat": panels, "spacing": 16}, title, what)
+    rows = feature_effects.roles(importance).rename({"role": "matters_for"})
+    names = "feature matters_for churn:whole_percent value:whole_percent"
+    listed = make_table("Features across the models", rows, names)
+    return Chart({"hconcat": panels, "spacing": 16}, title, what, listed)
 
 
 def _role(table: pl.DataFrame, task: str, colour: str) -> Options:
     opacity = pl.when(pl.col(task) >= overview.MATTERS).then(1.0).otherwise(0.4)
     shares = table.select("label", "role", share=task, opacity=opacity)
-    x, y = (
-        field("share:Q", axis=HIDDEN, scale=WHOLE),
-        _row(table, axis={} if task == "churn" else None),
-    )
+    x = field("share:Q", axis=HIDDEN, scale=WHOLE)
+    y = _row(table, axis={} if task == "churn" else None)
     faint, text = field("opacity:Q", scale=None, legend=None), field("share:Q", format=".0%")
     marks = [
         mark("bar", shares, {"color": colour, "height": 15}, x=x, y=y, opacity=faint),
         mark("text", shares, {"align": "left", "dx": 5}, x=x, y=y, text=text),
     ]
     if task == "value":
-        marks.append(
-            mark("text", shares, {"align": "left", "color": "muted"}, y=y, x=228, text="role:N")
-        )
+        style = {"align": "left", "color": "muted"}
+        marks.append(mark("text", shares, style, y=y, x=228, text="role:N"))
     return panel(*marks, size=(175, 25 * table.height), title=panel_title(label(task)))

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from holdfast.report import formatting
+from holdfast.report import evidence_tables, formatting
 from holdfast.report.chart_data import ticks
 from holdfast.report.charts.axes import (
     LINE_KEY,
@@ -48,7 +48,9 @@ def promises(predictions: pl.DataFrame, *, currency: str) -> Chart:
     panels = [_totals(table, currency), *([_coverage(covered)] if covered.height else [])]
     lines = f"One line per cutoff ({table['cutoff_day'].n_unique()})."
     what = f"Customers in ten equal groups by expected revenue, 10 = most. {lines}"
-    return Chart({"hconcat": panels, "spacing": 30}, _describe_coverage(covered, table), what)
+    drawn, title = {"hconcat": panels, "spacing": 30}, _describe_coverage(covered, table)
+    tenths_ = evidence_tables.revenue_by_tenth(predictions, currency=currency)
+    return Chart(drawn, title, what, tenths_)
 
 
 def _describe_coverage(covered: pl.DataFrame, table: pl.DataFrame) -> str:

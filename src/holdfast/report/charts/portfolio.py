@@ -27,6 +27,7 @@ from holdfast.report.charts.base import (
     rule,
 )
 from holdfast.report.charts.customers import NOBODY
+from holdfast.report.table_format import Table, make_table
 from holdfast.report.theme import SEGMENT_COLOURS, WIDTH
 from holdfast.study import SEGMENT_NAMES
 
@@ -63,7 +64,13 @@ def revenue_distribution(scores: pl.DataFrame, *, currency: str) -> Chart:
         f"{formatting.plural(scores.height, 'customer')}; the median customer is expected to "
         f"bring {median}."
     )
-    return Chart(panel(bars, size=(WIDTH - 60, 320)), title, what)
+    coarse = chart_data.revenue_bins(scores, n=12).filter(pl.col("customers") > 0)
+    rows, names = (
+        coarse.rename({"expected_revenue": "in_all"}),
+        "revenue_each customers in_all:money",
+    )
+    counted = make_table("Customers by expected revenue", rows, names, currency=currency)
+    return Chart(panel(bars, size=(WIDTH - 60, 320)), title, what, counted)
 
 
 def _median(values: pl.Series) -> float:
@@ -96,7 +103,14 @@ def value_by_segment(scores: pl.DataFrame, *, currency: str) -> Chart:
     best = middle.sort("at", descending=True).row(0, named=True)
     title = f"{best['segment']} customers are worth most: {best['text']} at the median"
     what = "Width: how many customers of the segment. Point: median. Bar: the middle half."
-    return Chart(drawn, title, what)
+    return Chart(drawn, title, what, _quartiles(scores, currency))
+
+
+def _quartiles(scores: pl.DataFrame, currency: str) -> Table:
+    """The spread of each segment."""
+    rows = chart_data.value_quartiles(scores).rename({"tenth": "tenth_value"})
+    names = "segment customers tenth_value quarter median three_quarters nine_tenths"
+    return make_table("Expected revenue by segment", rows, names, currency=currency)
 
 
 def _middles(scores: pl.DataFrame, currency: str) -> pl.DataFrame:
@@ -134,7 +148,8 @@ def value_against_risk(scores: pl.DataFrame, *, threshold: float, currency: str)
         f"Dashed: churn probability of {formatting.percent(threshold, 0)}. "
         "Dotted: the median customer's expected revenue."
     )
-    return Chart(drawn, _likely_to_leave(scores.filter(is_likely & is_valuable), currency), what)
+    title = _likely_to_leave(scores.filter(is_likely & is_valuable), currency)
+    return Chart(drawn, title, what, _quartiles(scores, currency))
 
 
 def _likely_to_leave(both: pl.DataFrame, currency: str) -> str:
@@ -166,7 +181,11 @@ def risk_bands(scores: pl.DataFrame, *, currency: str) -> Chart:
     who = formatting.plural(n, "customer") if n else "Nobody"
     title = f"{who} of high value {'has' if n < 2 else 'have'} a high or very high risk"
     bands = "Moderate from 10%, high from 30%, very high from 70%."
-    return Chart(drawn, title, f"Customers and the revenue expected of them. {bands}")
+    what = f"Customers and the revenue expected of them. {bands}"
+    names = "value_tier band customers share expected_revenue"
+    return Chart(
+        drawn, title, what, make_table("Value tier by risk", cells, names, currency=currency)
+    )
 
 
 def _cells(table: pl.DataFrame, x: Options, y: Options) -> Options:
@@ -176,13 +195,13 @@ def _cells(table: pl.DataFrame, x: Options, y: Options) -> Options:
     return mark("rect", table, _CELL | {"strokeWidth": 2}, x=x, y=y, fillOpacity=shade)
 
 
-def segment_moves(moves: pl.DataFrame) -> Chart:
+def segment_moves(moves: pl.DataFrame, *, currency: str) -> Chart:
     """From which segment to which, since the run before.
 
     Parameters
     ----------
     moves
-        was, now, customers, as of `runs.run_history.moves`.
+        was, now, customers, expected_revenue, as of `runs.run_history.moves`.
     """
     if moves.is_empty():
         return empty("moves", "There is no earlier run of this study to compare with.")
@@ -204,4 +223,6 @@ def segment_moves(moves: pl.DataFrame) -> Chart:
         "Grey: stayed. New: not scored before. "
         "Gone: no longer scored, mostly because of a long silence."
     )
-    return Chart(drawn, title, what)
+    rows = moves.filter(has_moved).rename({"now": "is_now"})
+    names, caption = "was is_now customers expected_revenue", "Moves since the run before"
+    return Chart(drawn, title, what, make_table(caption, rows, names, currency=currency))

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from holdfast.report import formatting, ranking_curves
+from holdfast.report import evidence_tables, formatting, ranking_curves
 from holdfast.report.charts.axes import (
     KEY,
     LINE_KEY,
@@ -25,6 +25,7 @@ from holdfast.report.charts.base import (
     rule,
 )
 from holdfast.report.charts.evidence import COLOURS, DASHES, NO_OUTCOME, pair_of_texts
+from holdfast.report.table_format import make_table
 from holdfast.report.theme import WIDTH
 
 _PREDICTED = {
@@ -52,10 +53,8 @@ def decile_chart(predictions: pl.DataFrame) -> Chart:
         return empty("deciles", NO_OUTCOME)
     long = _predicted_and_actual(table, "decile")
     x = field("decile:O", axis={"title": "Tenth of the customers, riskiest first", "labelAngle": 0})
-    y, bars = (
-        field("share:Q", axis=share_axis("Share that leaves")),
-        long.filter(pl.col("what") == "Actual"),
-    )
+    y = field("share:Q", axis=share_axis("Share that leaves"))
+    bars = long.filter(pl.col("what") == "Actual")
     drawn = panel(
         mark("bar", bars, {"color": "vermillion", "fillOpacity": 0.3}, x=x, y=y),
         mark("point", long, DOT | {"size": 80}, x=x, y=y, **_PREDICTED),
@@ -64,7 +63,9 @@ def decile_chart(predictions: pl.DataFrame) -> Chart:
     first, last = (formatting.percent(table["actual"][k], 0) for k in (0, -1))
     title = f"Of the riskiest tenth {first} left, of the safest {last}"
     what = "All past cutoffs; tenths within each. Bars and squares: happened. Circles: predicted."
-    return Chart(drawn, title, what)
+    rows, names = table.rename({"decile": "tenth"}), "tenth customers predicted actual lift:score"
+    listed = make_table("Tenths of the customers, riskiest first", rows, names)
+    return Chart(drawn, title, what, listed)
 
 
 def lift_curve(steps: pl.DataFrame) -> Chart:
@@ -90,7 +91,8 @@ def lift_curve(steps: pl.DataFrame) -> Chart:
     beside = f" (naive baseline {baseline})" if baseline else ""
     title = f"The riskiest tenth holds {model} times the leavers of a random tenth{beside}"
     drawn = panel(rule("y", 1, strokeDash=[2, 3]), line, size=(WIDTH - 80, 240))
-    return Chart(drawn, title, "All past cutoffs together. Dotted: a list in random order.")
+    what = "All past cutoffs together. Dotted: a list in random order."
+    return Chart(drawn, title, what, evidence_tables.gains(steps))
 
 
 def churn_at_cutoffs(predictions: pl.DataFrame) -> Chart:
@@ -98,16 +100,15 @@ def churn_at_cutoffs(predictions: pl.DataFrame) -> Chart:
     table = ranking_curves.churn_by_cutoff(predictions)
     if table.is_empty():
         return empty("past cutoffs", NO_OUTCOME)
+    listed = make_table("Past cutoffs", table, "cutoff_day customers predicted actual interval_95")
     table = table.with_columns(cutoff=words(table["cutoff_day"], formatting.day))
     long, actual = _predicted_and_actual(table, "cutoff"), table.with_columns(what=pl.lit("Actual"))
     gap, scale = {"paddingInner": 0.6, "paddingOuter": 0.5}, {"zero": False, "padding": 20}
     axis = {"title": None, "labelAngle": 0}
     x = field("cutoff:N", sort=table["cutoff"].to_list(), axis=axis, scale=gap)
     place = {"x": x, "xOffset": field("what:N", sort=["Predicted", "Actual"])}
-    y, low = (
-        field("share:Q", axis=share_axis("Share that leaves"), scale=scale),
-        field("low:Q", scale=scale),
-    )
+    y = field("share:Q", axis=share_axis("Share that leaves"), scale=scale)
+    low = field("low:Q", scale=scale)
     drawn = panel(
         mark("rule", actual, {"color": "vermillion", "strokeWidth": 2}, **place, y=low, y2="high"),
         mark("point", long, DOT | {"size": 110}, **place, y=y, **_PREDICTED),
@@ -117,10 +118,10 @@ def churn_at_cutoffs(predictions: pl.DataFrame) -> Chart:
     points = table.select((pl.col("predicted") - pl.col("actual")).abs().mean()).item()
     title = f"Predicted churn was {formatting.decimal(100 * points, 1)} points off what happened"
     what = "Predicted before, observed after. Bars: 95% interval of the actual share."
-    return Chart(drawn, title + (", on average" if table.height > 1 else ""), what)
+    return Chart(drawn, title + ", on average" * (table.height > 1), what, listed)
 
 
-def candidates(evidence: pl.DataFrame) -> Chart:
+def candidates(evidence: pl.DataFrame, *, currency: str) -> Chart:
     """The champion beside every other candidate and the naive baseline, mean over the cutoffs."""
     table = ranking_curves.standings(evidence)
     if table.is_empty():
@@ -140,7 +141,10 @@ def candidates(evidence: pl.DataFrame) -> Chart:
         "Mean over the cutoffs, mean 95% interval. Circle: champion, diamond: candidate, "
         "square: naive."
     )
-    return Chart({"vconcat": panels, "spacing": 34}, title, what)
+    rows = table.select("task", "metric", model="name", role="kind", mean="value")
+    names, caption = "task metric model role mean:metric", "Models compared, mean over the cutoffs"
+    listed = make_table(caption, rows, names, currency=currency)
+    return Chart({"vconcat": panels, "spacing": 34}, title, what, listed)
 
 
 def _standing(table: pl.DataFrame, task: str, metric: str) -> Options:
