@@ -2,7 +2,7 @@
 
 import re
 
-from holdfast.report.model_card import model_card
+from holdfast.report.pages import model_card
 from holdfast.report.report_data import Report
 
 

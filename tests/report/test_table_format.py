@@ -6,8 +6,9 @@ from io import StringIO
 import polars as pl
 from rich.console import Console
 
+from holdfast.report.pages import to_html
 from holdfast.report.table_columns import Col
-from holdfast.report.table_format import Table, make_table, to_html, to_markdown, to_rich
+from holdfast.report.table_format import Table, make_table, to_markdown, to_rich
 
 ROWS = pl.DataFrame(
     {

@@ -11,9 +11,10 @@ import streamlit as st
 from holdfast.dashboard.run_view import RunView, open_registry, open_run
 from holdfast.errors import HoldfastError, RunNotFound
 from holdfast.report import formatting
+from holdfast.report.pages import to_html
 from holdfast.report.render import Chart
 from holdfast.report.summary import stamps
-from holdfast.report.table_format import Table, to_html
+from holdfast.report.table_format import Table
 from holdfast.report.theme import in_dark
 
 _NARROW = 320

@@ -102,8 +102,9 @@ def candidates(report: Report) -> Table:
     return make_table(caption, means, names, currency=report.currency)
 
 
-def calibration(bins: pl.DataFrame) -> Table:
-    """Predicted against actual churn, per bin of probability, of `ranking_curves.reliability`."""
+def calibration(predictions: pl.DataFrame) -> Table:
+    """Predicted against actual churn, per bin of probability."""
+    bins = ranking_curves.reliability(predictions)
     percent = pl.format("{}% to {}%", 10 * pl.col("bin"), 10 * pl.col("bin") + 10)
     names = "probability customers predicted actual interval_95"
     return make_table("Predicted and actual churn", bins.with_columns(probability=percent), names)

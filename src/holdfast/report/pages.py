@@ -1,11 +1,12 @@
 """Pages: the report of a run and the data report, each one HTML file that loads nothing, light and
-dark, for a manager first and for whoever checks the figures.
+dark, for a manager first and for whoever checks the figures; and the model card in Markdown.
 
 Everything that comes from data or study is escaped by the templates; the only markup that is passed
 through is ours.
 """
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -17,18 +18,19 @@ from holdfast.report import data_tables, evidence_tables, formatting, run_tables
 from holdfast.report.charts import data_quality
 from holdfast.report.render import Drawing, drawing
 from holdfast.report.report_data import Report
-from holdfast.report.table_format import CONTROL, to_html
+from holdfast.report.table_format import Table, plain, to_markdown
 from holdfast.report.theme import css_variables
 
 if TYPE_CHECKING:
     import jinja2
 
-PARTS = {
-    "read": ("Rows read", "from all inputs"),
-    "accepted": ("Accepted", "what everything is learnt from"),
-    "set_aside": ("Set aside", "understood, and not wanted"),
-    "quarantined": ("Quarantined", "not understood, or against the contract"),
-}
+# What HTML cannot hold, and what browsers drop or act on silently.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def to_html(table: Table) -> str:
+    """Write the table as HTML, in which nothing from the data is markup; without rows, nothing."""
+    return _template("table.html.j2").render(table=table).rstrip() if table.rows else ""
 
 
 def report_page(report: Report, drawn: Sequence[Drawing]) -> str:
@@ -48,30 +50,19 @@ def report_page(report: Report, drawn: Sequence[Drawing]) -> str:
     )
 
 
+def model_card(report: Report) -> str:
+    """Write the model card: what the models are, what they stand on, how good they proved and where
+    they must not be used.
+    """
+    card = _template("model_card.md.j2").render(report=report)
+    return re.sub(r"\n{3,}", "\n\n", card).rstrip("\n") + "\n"
+
+
 def data_page(study: str, check: Mapping[str, Any]) -> str:
     """Write the data report from a check's plain values."""
-    total = {part: sum(rows[part] for rows in check["rows"].values()) for part in PARTS}
-    totals = [
-        {"name": name, "figure": formatting.count(total[part]), "note": note}
-        for part, (name, note) in PARTS.items()
-    ]
-    return _template("check.html.j2").render(
-        study=study,
-        check=check,
-        lead=_data_lead(check, total),
-        totals=totals,
-        drawings=_data_drawings({topic["name"]: topic for topic in check["topics"]}),
-        **_dress(),
-    )
-
-
-def _data_lead(check: Mapping[str, Any], total: Mapping[str, int]) -> str:
-    fit = "fit to use" if check["passed"] else "not fit to use"
-    share = formatting.percent(total["accepted"] / total["read"] if total["read"] else None)
-    n = len(check["findings"])
-    noticed = f"{formatting.plural(n, 'thing')} to know before using them" if n else "no objection"
-    verb = formatting.verb(n or 1, "is", "are")
-    return f"The inputs are {fit}: {share} of the rows are accepted, and there {verb} {noticed}."
+    drawn = _data_drawings({topic["name"]: topic for topic in check["topics"]})
+    page = _template("check.html.j2")
+    return page.render(study=study, check=check, drawings=drawn, **_dress())
 
 
 def _data_drawings(topics: Mapping[str, Any]) -> list[Drawing]:
@@ -87,13 +78,13 @@ def _data_drawings(topics: Mapping[str, Any]) -> list[Drawing]:
 
 @cache
 def _template(name: str) -> "jinja2.Template":
-    """A page's template; whatever it is given is escaped."""
+    """A page's template; whatever a page is given is escaped."""
     import jinja2
     from markupsafe import Markup
 
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_resource),
-        autoescape=True,
+        autoescape=name.endswith(".html.j2"),
         undefined=jinja2.StrictUndefined,
         finalize=_printable,
         trim_blocks=True,
@@ -106,6 +97,8 @@ def _template(name: str) -> "jinja2.Template":
         "summary": summary,
         "words": formatting,
         "table": lambda table: Markup(to_html(table)),
+        "markdown": to_markdown,
+        "plain": plain,
     }
     return environment.get_template(name)
 
@@ -122,7 +115,7 @@ def _resource(name: str) -> str:
 
 
 def _printable(value: Any) -> Any:
-    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", value) if type(value) is str else value
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", value) if type(value) is str else value
 
 
 def _style() -> str:

@@ -7,6 +7,7 @@ import polars as pl
 from holdfast.report import chart_data, feature_effects, formatting
 from holdfast.report.exports import riskiest_customers
 from holdfast.report.report_data import Report
+from holdfast.report.summary import facts
 from holdfast.report.table_columns import Col
 from holdfast.report.table_format import Table, make_table
 
@@ -65,6 +66,12 @@ def set_aside(report: Report) -> Table:
         for reason, n in sorted(reasons.items(), key=lambda item: -item[1])
     ]
     return make_table("Rows not used", rows)
+
+
+def identity(report: Report) -> Table:
+    """What the run was made of."""
+    rows = [{"about": name, "the run": text} for name, text in facts(report)]
+    return make_table("", rows)
 
 
 def seconds(report: Report) -> Table:

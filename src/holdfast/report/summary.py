@@ -32,32 +32,6 @@ def lead(report: Report) -> str:
     return f"{leaving} They hold {formatting.money(at_risk, currency)} of expected revenue{part}."
 
 
-def cards(report: Report) -> list[dict[str, str]]:
-    """The headline figures: name, figure and note."""
-    summary, currency = report.summary, report.currency
-    at = formatting.percent(report.study.churn.threshold, 0)
-    as_of = f"scored as of {formatting.day(summary['cutoff_day'])}"
-    figures = [
-        ("Customers", formatting.count(summary["customers"]), as_of),
-        (
-            "Likely to leave",
-            formatting.percent(summary["share_at_risk"]),
-            f"churn probability of {at} or more",
-        ),
-    ]
-    if report.knows_value:
-        total, at_risk = summary["expected_revenue"], summary["revenue_at_risk"]
-        figures += [
-            ("Expected revenue", formatting.money(total, currency), when(report, "value")),
-            (
-                "Revenue at risk",
-                formatting.money(at_risk, currency),
-                "held by those likely to leave",
-            ),
-        ]
-    return [{"name": name, "figure": figure, "note": note} for name, figure, note in figures]
-
-
 def top_reasons(report: Report) -> list[dict[str, Any]]:
     """The strongest reasons of each task, in words."""
     reasons = report.summary.get("top_reasons", [])
@@ -127,27 +101,6 @@ def stamps(report: Report) -> list[dict[str, str]]:
         for card in findings(report)
         if card["severity"] == "fatal"
     ]
-
-
-def audit(report: Report) -> str:
-    """What the audit asked and found, in a sentence; empty for a run that was not audited."""
-    answers = (report.summary.get("audit") or {}).get("suspicions", [])
-    if not answers:
-        return ""
-    objections = {name for row in answers for name in row["found"]}
-    questions = formatting.plural(len(answers), "question")
-    start = f"The audit asked {questions} of the data and the models and"
-    if not objections:
-        return f"{start} found nothing to object to."
-    n = formatting.count(sum(bool(row["found"]) for row in answers))
-    fatal = {each["name"] for each in report.summary["findings"] if each["severity"] == "fatal"}
-    names = formatting.listing([name.replace("-", " ") for name in sorted(fatal & objections)])
-    end = (
-        f"The run would have been refused ({names}), had the study not acknowledged it by name."
-        if names
-        else "The findings below say what was seen, what it means and what to do."
-    )
-    return f"{start} objects in {n} of them. {end}"
 
 
 def churn(window: Mapping[str, Any]) -> str:

@@ -1,5 +1,5 @@
-"""A table that people read: a caption, columns and rows; one renderer each for a page, for Markdown
-and for a terminal.
+"""A table that people read: a caption, columns and rows; written for Markdown and for a terminal
+here, for a page by `pages.to_html`.
 """
 
 import calendar
@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from html import escape
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
@@ -34,14 +33,12 @@ NUMBERS: Mapping[str, Callable[[Any], str]] = {
     "effect": "{:+,.3g}".format,
 }
 _WRITE = {**WORDS, **NUMBERS}
-SHORT, LONG = 20, 40
-"""Characters of a cell that stays on one line; of one that needs room."""
+_SHORT = 20
+"""Characters of a cell that stays on one line."""
 _LONGEST_NAME = 32
 """Characters of a row's name that stays on one line of a terminal."""
 _MANY = 6
 """More columns than these stand close together on a terminal."""
-# What HTML cannot hold, and what browsers drop or act on silently.
-CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _FIELD = re.compile("{(.+?)}")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
@@ -131,45 +128,6 @@ def _write(kind: str, row: Mapping[str, Any], field: str, currency: str) -> str:
     return _WRITE[kind](value)
 
 
-def to_html(table: Table) -> str:
-    """Write the table as HTML, in which nothing from the data is markup; without rows, nothing.
-
-    Classes of cells: n, a figure; s, short; w, wide.
-    """
-    if not table.rows:
-        return ""
-    caption = _escape(table.caption)
-    head = " ".join(
-        f'<th scope="col" role="columnheader"{" class=n" * is_number}>{_escape(col.heading)}</th>'
-        for col, is_number in zip(table.columns, table.is_number, strict=True)
-    )
-    rows = (
-        " ".join(_html_cell(table, row, place) for place in range(len(row))) for row in table.cells
-    )
-    body = "\n".join(f'<tr role="row">{row}</tr>' for row in rows)
-    return (
-        f'<div class="scroll" tabindex="0" role="group" aria-label="{caption}">'
-        f'<table class="hf-table" role="table"><caption>{caption}</caption>'
-        f'<thead role="rowgroup"><tr role="row">{head}</tr></thead>'
-        f'<tbody role="rowgroup">\n{body}\n</tbody></table></div>'
-    )
-
-
-def _html_cell(table: Table, row: Sequence[str], place: int) -> str:
-    text, size = row[place], len(row[place])
-    kind = "n" if table.is_number[place] else "s" if size <= SHORT else "w" if size > LONG else ""
-    named = f' class="{kind}"' if kind else ""
-    written = f"<bdi>{_escape(text)}</bdi>" if text else ""
-    if place == 0:
-        return f'<th scope="row" role="rowheader"{named}>{written}</th>'
-    heading = _escape(table.columns[place].heading)
-    return f'<td role="cell" data-label="{heading}"{named}>{written}</td>'
-
-
-def _escape(text: str) -> str:
-    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", escape(text))
-
-
 def to_markdown(table: Table) -> str:
     """Write the table as Markdown under its caption; without rows, nothing."""
     if not table.rows:
@@ -202,7 +160,7 @@ def to_rich(table: Table) -> "RichTable":
     for place, (col, is_number) in enumerate(zip(table.columns, table.is_number, strict=True)):
         longest = max((len(row[place]) for row in table.cells), default=0)
         # The first column names the row: a key broken in two cannot be copied.
-        is_short = is_number or longest <= (_LONGEST_NAME if place == 0 else SHORT)
+        is_short = is_number or longest <= (_LONGEST_NAME if place == 0 else _SHORT)
         lines = wrap(col.heading, max(longest, 9 if is_wide else 14), break_long_words=False)
         laid.add_column(
             "\n".join(lines) if is_short else col.heading,

@@ -38,8 +38,7 @@ def write_papers(folder: Path, study: Study, outcome: Outcome, summary: Mapping[
     """
     from holdfast.report.charts import drawings
     from holdfast.report.exports import write_customer_segments
-    from holdfast.report.model_card import model_card
-    from holdfast.report.pages import report_page
+    from holdfast.report.pages import model_card, report_page
 
     names = [field.name for field in fields(Report)]
     shown = {name: outcome.tables[name] for name in names if name in outcome.tables}

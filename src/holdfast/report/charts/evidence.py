@@ -135,7 +135,9 @@ def calibration(predictions: pl.DataFrame) -> Chart:
         "On the dashed line, predicted = actual. Bars show 95% intervals. "
         f"{_unseen(days.len(), days)}"
     )
-    return Chart(panels, _describe_calibration(bins), what, evidence_tables.calibration(bins))
+    return Chart(
+        panels, _describe_calibration(bins), what, evidence_tables.calibration(predictions)
+    )
 
 
 def _describe_calibration(bins: pl.DataFrame) -> str:
