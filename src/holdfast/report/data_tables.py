@@ -9,37 +9,37 @@ from typing import Any
 from holdfast.report import formatting
 from holdfast.report.table_format import Table, make_table
 
+_OF_A_WINDOW = {
+    "tradeoff": (
+        "Early or certain: what each window would cost",
+        "certainty window_days earliest latest returns_later customers_lost",
+    ),
+    "groups": (
+        "The window by rhythm",
+        "group return_probability window_days earliest latest customers lost",
+    ),
+    "counts": (
+        "Customers today, and with a window 30 days shorter or longer",
+        "window_days active lapsed lost lost_share",
+    ),
+    "labels": (
+        "Up to which day outcomes are complete",
+        "horizon_days latest_cutoff_day customers churned churned_share",
+    ),
+    "seasons": (
+        "Silences by the month they begin in",
+        "month purchase_index silences gap_median_days return_probability",
+    ),
+}
+
 
 def churn_window_tables(window: Mapping[str, Any]) -> dict[str, Table]:
     """Every table of a churn window, from its plain values, by name."""
-    return {
-        "tradeoff": make_table(
-            "Early or certain: what each window would cost",
-            window["tradeoff"],
-            "certainty window_days earliest latest returns_later customers_lost",
-        ),
-        "groups": make_table(
-            "The window by rhythm",
-            window["groups"],
-            "group return_probability window_days earliest latest customers lost",
-        ),
-        "counts": make_table(
-            "Customers today, and with a window 30 days shorter or longer",
-            window["counts"],
-            "window_days active lapsed lost lost_share",
-        ),
-        "labels": make_table(
-            "Up to which day outcomes are complete",
-            window["labels"],
-            "horizon_days latest_cutoff_day customers churned churned_share",
-        ),
-        "seasons": make_table(
-            "Silences by the month they begin in",
-            window["seasons"],
-            "month purchase_index silences gap_median_days return_probability",
-        ),
-        "causes": _causes(window["causes"]),
+    tables = {
+        name: make_table(caption, window[name], names)
+        for name, (caption, names) in _OF_A_WINDOW.items()
     }
+    return tables | {"causes": _causes(window["causes"])}
 
 
 def _causes(rows: Sequence[Mapping[str, Any]]) -> Table:

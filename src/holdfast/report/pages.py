@@ -46,7 +46,7 @@ def report_page(report: Report, drawn: Sequence[Drawing]) -> str:
         report=report,
         drawings={drawing.name: drawing for drawing in drawn},
         study=json.dumps(study, indent=1, ensure_ascii=False),
-        **_dress(),
+        **_script(),
     )
 
 
@@ -62,7 +62,7 @@ def data_page(study: str, check: Mapping[str, Any]) -> str:
     """Write the data report from a check's plain values."""
     drawn = _data_drawings({topic["name"]: topic for topic in check["topics"]})
     page = _template("check.html.j2")
-    return page.render(study=study, check=check, drawings=drawn, **_dress())
+    return page.render(study=study, check=check, drawings=drawn, **_script())
 
 
 def _data_drawings(topics: Mapping[str, Any]) -> list[Drawing]:
@@ -97,17 +97,18 @@ def _template(name: str) -> "jinja2.Template":
         "summary": summary,
         "words": formatting,
         "table": lambda table: Markup(to_html(table)),
+        "css_variables": css_variables,
         "markdown": to_markdown,
         "plain": plain,
     }
     return environment.get_template(name)
 
 
-def _dress() -> dict[str, str]:
-    """The style that every page wears, and the script with the hash that its policy names."""
+def _script() -> dict[str, str]:
+    """The script of every page, with the hash that its policy names."""
     script = _resource("report.js")
     digest = b64encode(sha256(script.encode()).digest()).decode()
-    return {"style": _style(), "script": script, "script_hash": digest}
+    return {"script": script, "script_hash": digest}
 
 
 def _resource(name: str) -> str:
@@ -116,15 +117,3 @@ def _resource(name: str) -> str:
 
 def _printable(value: Any) -> Any:
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", value) if type(value) is str else value
-
-
-def _style() -> str:
-    light = f"color-scheme:light;{css_variables(0)}"
-    dark = f"color-scheme:dark;{css_variables(1)}"
-    return (
-        f":root{{{light}}}"
-        f"@media(prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}"
-        f":root[data-theme=dark]{{{dark}}}"
-        f"{_resource('report.css')}"
-        f"@media print{{:root,:root[data-theme],:root:not([data-theme=light]){{{light}}}}}"
-    )

@@ -31,88 +31,51 @@ class Col:
     pattern: str = ""
 
 
+_KINDS = {
+    "day": "cutoff_day first_day last_day latest_cutoff_day week_start_day",
+    "money": "at_stake average_ltv clv cost expected_margin expected_revenue from_revenue "
+    "interval_80 invested median median_revenue net net_range nine_tenths quarter recovered "
+    "revenue revenue_at_risk revenue_each tenth_value three_quarters total_ltv width_80",
+    "percent": "actual average_churn_probability break_even_rate churn_probability churned_share "
+    "high incidence interval_95 left lost_share low predicted relative return_probability "
+    "returns_later share share_at_risk still_there survival",
+    "whole_percent": "certainty coverage_80 coverage_95 held_80 idle roi",
+    "ratio": "area average_precision risk_score",
+    "score": "average_risk_score purchase_index",
+    "number": "expected_purchases", "effect": "contribution", "algorithm": "algorithm",
+    "feature": "feature", "metric_name": "metric", "month": "month", "sentence": "sentence",
+}  # fmt: skip
+_HEADINGS = {
+    "area": "ROC-AUC", "at_stake": "Revenue at stake", "average_ltv": "Per customer",
+    "average_churn_probability": "Mean churn probability", "average_risk_score": "Mean risk score",
+    "band": "Churn probability", "baseline": "Naive baseline", "better": "Better is",
+    "break_even_rate": "Break-even rate", "certainty": "Sure that they are lost",
+    "churned_share": "Share", "clv": "CLV", "contribution": "Effect on the raw score",
+    "cost": "Cost each", "coverage_80": "In the 80% interval", "coverage_95": "In the 95% interval",
+    "customer_id": "Customer", "cutoff_day": "Cutoff", "earliest": "At the earliest",
+    "expected_margin": "Margin", "expected_purchases": "Purchases", "first_day": "From",
+    "from_revenue": "Expected revenue from", "gap_median_days": "Half return within, days",
+    "held_80": "In the 80% interval", "horizon_days": "Days ahead", "idle": "Brought nothing",
+    "incidence": "Share that left", "interval_80": "80% interval", "interval_95": "95% interval",
+    "last_day": "To", "latest": "At the latest", "latest_cutoff_day": "Latest cutoff",
+    "lost_share": "Share lost", "median_revenue": "Median", "months_since": "Months after",
+    "net_range": "Net, range", "nine_tenths": "90%", "purchase_index": "Purchases a day, mean 1",
+    "quarter": "25%", "relative": "Share of the strongest", "revenue": "Net revenue",
+    "return_probability": "Chance of a return", "returns_later": "Returns that come later",
+    "revenue_each": "Expected revenue each", "roi": "ROI", "sentence": "Why",
+    "share_at_risk": "Likely to leave", "survival": "Still buying", "task": "Prediction",
+    "tenth_value": "10% are below", "three_quarters": "75%", "total_ltv": "Expected revenue",
+    "week_start_day": "Week from", "width_80": "Its width", "window_days": "Window, days",
+}  # fmt: skip
+_PATTERNS = {
+    "interval_80": "{low_80} to {high_80}", "interval_95": "{low} to {high}",
+    "net_range": "{net_low} to {net_high}", "revenue_each": "{least} to {most}",
+}  # fmt: skip
+_KIND_OF = {name: kind for kind, names in _KINDS.items() for name in names.split()}
 COLUMNS = {
-    col.name: col
-    for col in (
-        Col("actual", kind="percent"),
-        Col("algorithm", kind="algorithm"),
-        Col("area", "ROC-AUC", "ratio"),
-        Col("at_stake", "Revenue at stake", "money"),
-        Col("average_churn_probability", "Mean churn probability", "percent"),
-        Col("average_ltv", "Per customer", "money"),
-        Col("average_precision", kind="ratio"),
-        Col("average_risk_score", "Mean risk score", "score"),
-        Col("band", "Churn probability"),
-        Col("baseline", "Naive baseline"),
-        Col("better", "Better is"),
-        Col("break_even_rate", "Break-even rate", "percent"),
-        Col("certainty", "Sure that they are lost", "whole_percent"),
-        Col("churn_probability", kind="percent"),
-        Col("churned_share", "Share", "percent"),
-        Col("clv", "CLV", "money"),
-        Col("contribution", "Effect on the raw score", "effect"),
-        Col("cost", "Cost each", "money"),
-        Col("coverage_80", "In the 80% interval", "whole_percent"),
-        Col("coverage_95", "In the 95% interval", "whole_percent"),
-        Col("customer_id", "Customer"),
-        Col("cutoff_day", "Cutoff", "day"),
-        Col("earliest", "At the earliest"),
-        Col("expected_margin", "Margin", "money"),
-        Col("expected_purchases", "Purchases", "number"),
-        Col("expected_revenue", kind="money"),
-        Col("feature", kind="feature"),
-        Col("first_day", "From", "day"),
-        Col("from_revenue", "Expected revenue from", "money"),
-        Col("gap_median_days", "Half return within, days"),
-        Col("held_80", "In the 80% interval", "whole_percent"),
-        Col("high", kind="percent"),
-        Col("horizon_days", "Days ahead"),
-        Col("idle", "Brought nothing", "whole_percent"),
-        Col("incidence", "Share that left", "percent"),
-        Col("interval_80", "80% interval", "money", "{low_80} to {high_80}"),
-        Col("interval_95", "95% interval", "percent", "{low} to {high}"),
-        Col("invested", kind="money"),
-        Col("last_day", "To", "day"),
-        Col("latest", "At the latest"),
-        Col("latest_cutoff_day", "Latest cutoff", "day"),
-        Col("left", kind="percent"),
-        Col("lost_share", "Share lost", "percent"),
-        Col("low", kind="percent"),
-        Col("median", kind="money"),
-        Col("median_revenue", "Median", "money"),
-        Col("metric", kind="metric_name"),
-        Col("month", kind="month"),
-        Col("months_since", "Months after"),
-        Col("net", kind="money"),
-        Col("net_range", "Net, range", "money", "{net_low} to {net_high}"),
-        Col("nine_tenths", "90%", "money"),
-        Col("predicted", kind="percent"),
-        Col("purchase_index", "Purchases a day, mean 1", "score"),
-        Col("quarter", "25%", "money"),
-        Col("recovered", kind="money"),
-        Col("relative", "Share of the strongest", "percent"),
-        Col("return_probability", "Chance of a return", "percent"),
-        Col("returns_later", "Returns that come later", "percent"),
-        Col("revenue", "Net revenue", "money"),
-        Col("revenue_at_risk", kind="money"),
-        Col("revenue_each", "Expected revenue each", "money", "{least} to {most}"),
-        Col("risk_score", kind="ratio"),
-        Col("roi", "ROI", "whole_percent"),
-        Col("sentence", "Why", "sentence"),
-        Col("share", kind="percent"),
-        Col("share_at_risk", "Likely to leave", "percent"),
-        Col("still_there", kind="percent"),
-        Col("survival", "Still buying", "percent"),
-        Col("task", "Prediction"),
-        Col("tenth_value", "10% are below", "money"),
-        Col("three_quarters", "75%", "money"),
-        Col("total_ltv", "Expected revenue", "money"),
-        Col("week_start_day", "Week from", "day"),
-        Col("width_80", "Its width", "money"),
-        Col("window_days", "Window, days"),
-        *(
-            Col(name, metric.label, metric.unit, f"{{{name}}} ({{naive_{name}}})")
-            for name, metric in METRICS.items()
-        ),
-    )
+    name: Col(name, _HEADINGS.get(name, ""), _KIND_OF.get(name, ""), _PATTERNS.get(name, ""))
+    for name in _KIND_OF | _HEADINGS
+} | {
+    name: Col(name, metric.label, metric.unit, f"{{{name}}} ({{naive_{name}}})")
+    for name, metric in METRICS.items()
 }
