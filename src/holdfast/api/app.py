@@ -9,7 +9,6 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -67,7 +66,7 @@ def application(context: Context | None = None) -> FastAPI:
         async with _run_beside(context):
             yield
 
-    app = FastAPI(
+    app = _Application(
         title="Holdfast",
         version=holdfast.__version__,
         description="Will they leave, what are they worth, why, which group are they in, and is "
@@ -82,7 +81,6 @@ def application(context: Context | None = None) -> FastAPI:
         app.include_router(resource.router)
     for kind in (HoldfastError, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, _on_error)
-    app.openapi = lambda: _describe(app)  # type: ignore[method-assign]
     return app
 
 
@@ -147,19 +145,15 @@ def _as_problem(error: Exception, request_id: str) -> HoldfastError:
     return error if isinstance(error, HoldfastError) else refuse_defect(request_id)
 
 
-def _describe(app: FastAPI) -> dict[str, Any]:
-    """OpenAPI 3.1 of the routes, with the bodies that are read by hand and the ways to send a
-    key.
-    """
-    if app.openapi_schema:
-        return app.openapi_schema
-    described = get_openapi(
-        title=app.title,
-        version=app.version,
-        description=app.description,
-        routes=app.routes,
-        openapi_version="3.1.0",
-    )
+class _Application(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        """OpenAPI 3.1 of the routes, with the bodies that are read by hand and the ways to send a
+        key.
+        """
+        return self.openapi_schema or _complete(super().openapi(), Routes(self))
+
+
+def _complete(described: dict[str, Any], routes: Routes) -> dict[str, Any]:
     schemas = described["components"]["schemas"]
     for model in _BODIES:
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
@@ -168,7 +162,6 @@ def _describe(app: FastAPI) -> dict[str, Any]:
     described["paths"] = {
         path.replace(":path}", "}"): item for path, item in described["paths"].items()
     }
-    routes = Routes(app)
     keys: list[dict[str, list[str]]] = [{"bearer": []}, {"header": []}]
     for path, item in described["paths"].items():
         for method, operation in item.items():
@@ -178,5 +171,4 @@ def _describe(app: FastAPI) -> dict[str, Any]:
         "bearer": {"type": "http", "scheme": "bearer"},
         "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     }
-    app.openapi_schema = described
     return described

@@ -1,14 +1,16 @@
 """What the endpoints ask for, as annotations; how they answer and describe what they answer."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import Depends, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
 from holdfast.api.context import RequestContext
 from holdfast.api.examples import STAMP
 from holdfast.api.problems import MEDIA_TYPE, encode
-from holdfast.api.schemas import Problem
+from holdfast.api.routes import Endpoint
+from holdfast.api.schemas import Anything, Problem
 from holdfast.api.served import Served
 
 
@@ -45,6 +47,22 @@ def describe(*statuses: int, example: dict[str, Any] | None = None) -> dict[int 
     problem = {"model": Problem, "content": {MEDIA_TYPE: {}}, "description": "A problem"}
     shown = {"application/json": {"example": {**(example or {}), **STAMP}}}
     return {200: {"content": shown}, **dict.fromkeys(every, problem)}
+
+
+def route(
+    router: APIRouter,
+    method: str,
+    path: str,
+    *statuses: int,
+    model: type[BaseModel] = Anything,
+    example: dict[str, Any] | None = None,
+    **more: Any,
+) -> Callable[[Endpoint], Endpoint]:
+    """Declare an endpoint with the answers that `describe` knows."""
+    responses = describe(*statuses, example=example)
+    return router.api_route(
+        path, methods=[method], response_model=model, responses=responses, **more
+    )
 
 
 def describe_body(

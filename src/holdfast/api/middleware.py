@@ -13,7 +13,8 @@ from itertools import count
 from time import perf_counter
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from starlette.requests import ClientDisconnect
 
 from holdfast.api import fast_path
 from holdfast.api.context import Context, RequestContext
@@ -109,7 +110,7 @@ class Middleware:
             if path == "/predict/batch" and kind.startswith(_NDJSON):
                 receive = _limit(receive, settings.stream_bytes, settings.body_seconds)
             else:
-                request.body = await self._read_body(receive, headers)
+                request.body = await self._read_body(scope, headers, receive)
                 if path == "/predict" and plain and b'"orders"' not in request.body:
                     return await sender.send_json(200, fast_path.answer_features(request))
                 receive = _replay(request.body, receive)
@@ -120,7 +121,9 @@ class Middleware:
             what = f"no answer in {settings.answer_seconds:g} s"
             raise Refused(504, what, fix="ask for less") from None
 
-    async def _read_body(self, receive: Receive, headers: dict[bytes, bytes]) -> bytes:
+    async def _read_body(
+        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive
+    ) -> bytes:
         """Take the whole body in.
 
         Raises
@@ -135,21 +138,13 @@ class Middleware:
         if not headers.get(b"content-type", _JSON).lower().startswith(_JSON):
             fix = "send Content-Type: application/json"
             raise Refused(415, "the body is not JSON", fix=fix, headers=_CLOSE)
-        parts: list[bytes] = []
-        size, more = 0, True
         try:
             async with asyncio.timeout(seconds):
-                while more:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise Refused(400, "the client left before the body was complete")
-                    parts.append(message.get("body", b""))
-                    size, more = size + len(parts[-1]), message.get("more_body", False)
-                    if size > limit:
-                        raise _too_large(limit)
+                return await Request(scope, _limit(receive, limit, seconds)).body()
+        except ClientDisconnect:
+            raise Refused(400, "the client left before the body was complete") from None
         except TimeoutError:
             raise _too_slow(seconds) from None
-        return b"".join(parts)
 
     def _request_id(self, headers: dict[bytes, bytes]) -> str:
         given = headers.get(b"x-request-id")

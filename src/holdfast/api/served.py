@@ -16,8 +16,6 @@ from holdfast.io.runs import Run
 from holdfast.serving.answers import Answers
 from holdfast.serving.scorer import Scorer
 
-_STRIDE = 128
-
 
 @dataclass(frozen=True)
 class Served:
@@ -62,7 +60,7 @@ class Served:
         """Work out what is worked out once, before the first request needs it."""
         features = self.run.path / "tables" / "features.parquet"
         self.scorer.warm(pl.scan_parquet(features).head(1).collect().row(0, named=True))
-        _ = self.sparse, self.answers, self.headers, self._columns
+        _ = self.answers, self.headers, self._columns
 
     @property
     def run_id(self) -> str:
@@ -102,27 +100,14 @@ class Served:
         return page.with_columns(pl.lit(None, schema[n]).alias(n) for n in figures if n in schema)
 
     @cached_property
-    def sparse(self) -> list[str]:
-        """Every 128th customer: the first steps of a search without touching the file."""
-        names: list[str] = self.frame["customer_id"].gather_every(_STRIDE).to_list()
-        return names
-
-    @cached_property
     def _columns(self) -> list[str]:
         return self.frame.columns
 
     def find(self, customer_id: str) -> int | None:
         """The customer's row."""
-        low = max(bisect_left(self.sparse, customer_id) - 1, 0) * _STRIDE
-        high = min(low + _STRIDE + 1, self.frame.height)
-        item = self.frame.item
-        while low < high:
-            middle = (low + high) // 2
-            if item(middle, 0) < customer_id:
-                low = middle + 1
-            else:
-                high = middle
-        return low if low < self.frame.height and item(low, 0) == customer_id else None
+        item, n = self.frame.item, self.frame.height
+        place = bisect_left(range(n), customer_id, key=lambda row: item(row, 0))
+        return place if place < n and item(place, 0) == customer_id else None
 
     def score_of(self, customer_id: str) -> dict[str, Any] | None:
         """The published score of one customer; None for a stranger."""

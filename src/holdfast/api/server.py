@@ -92,7 +92,6 @@ def serve(
             port=port,
             workers=workers,
             http="holdfast.api.protocol:Protocol",
-            loop="uvloop" if _has_uvloop() else "asyncio",
             ws="none",
             access_log=False,
             server_header=False,
@@ -120,14 +119,6 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _has_uvloop() -> bool:
-    try:
-        import uvloop  # noqa: F401
-    except ImportError:
-        return False
-    return True
 
 
 def _say(text: str) -> None:

@@ -14,11 +14,11 @@ from fastapi import APIRouter, Header, Query, Response
 from pydantic import TypeAdapter
 
 from holdfast.api import fast_path
-from holdfast.api.deps import CurrentRequest, CurrentRun, answer, describe
+from holdfast.api.deps import CurrentRequest, CurrentRun, answer, describe, route
 from holdfast.api.examples import CUSTOMER, PREDICTION, REASON
 from holdfast.api.problems import Refused
 from holdfast.api.resources.predict import CustomerId
-from holdfast.api.schemas import Anything, CustomersAnswer, CustomersQuery
+from holdfast.api.schemas import CustomersAnswer, CustomersQuery
 from holdfast.api.served import Served
 from holdfast.errors import nearest
 from holdfast.report.exports import neutralise
@@ -150,11 +150,7 @@ def _arrow(page: pl.DataFrame) -> bytes:
     return out.getvalue()
 
 
-@router.get(
-    "/customers/{customer_id:path}/reasons",
-    response_model=Anything,
-    responses=describe(404, 422, example=_REASONS),
-)
+@route(router, "GET", "/customers/{customer_id:path}/reasons", 404, 422, example=_REASONS)
 def customer_reasons(
     customer_id: CustomerId, request: CurrentRequest, served: CurrentRun
 ) -> Response:
@@ -164,11 +160,7 @@ def customer_reasons(
     return answer(served, {"customer_id": customer_id, "reasons": reasons})
 
 
-@router.get(
-    "/customers/{customer_id:path}",
-    response_model=Anything,
-    responses=describe(404, 422, example=_ONE),
-)
+@route(router, "GET", "/customers/{customer_id:path}", 404, 422, example=_ONE)
 def customer(customer_id: CustomerId, request: CurrentRequest, served: CurrentRun) -> Response:
     """Everything about one customer: scores, all horizons with intervals, reasons, latest
     purchases, rank.

@@ -6,9 +6,8 @@ from typing import Annotated, Any, Literal
 import polars as pl
 from fastapi import APIRouter, Query, Response
 
-from holdfast.api.deps import CurrentRun, answer, describe
+from holdfast.api.deps import CurrentRun, answer, route
 from holdfast.api.problems import Refused
-from holdfast.api.schemas import Anything
 from holdfast.features.catalogue import FEATURES_BY_NAME
 from holdfast.tables import json_rows
 
@@ -22,7 +21,7 @@ _EVIDENCE = {
 }
 
 
-@router.get("/evidence", response_model=Anything, responses=describe(example=_EVIDENCE))
+@route(router, "GET", "/evidence", example=_EVIDENCE)
 def evidence(served: CurrentRun) -> Response:
     """How good the predictions proved: backtest and calibration beside naive baselines, and the
     model card.
@@ -37,10 +36,11 @@ def evidence(served: CurrentRun) -> Response:
     return answer(served, body)
 
 
-@router.get(
+@route(
+    router,
+    "GET",
     "/features",
-    response_model=Anything,
-    responses=describe(example={"features": [{"name": "n_purchases", "unit": "count"}]}),
+    example={"features": [{"name": "n_purchases", "unit": "count"}]},
 )
 def features(served: CurrentRun) -> Response:
     """What the models read: unit and meaning of each column, and how much it counts."""
@@ -64,9 +64,7 @@ def _describe_feature(name: str, *, catalogued: bool) -> dict[str, Any]:
     return {key: getattr(feature, key) for key in ("name", "group", "unit", "sentence")}
 
 
-@router.get(
-    "/forecast", response_model=Anything, responses=describe(404, 422, example={"weeks": []})
-)
+@route(router, "GET", "/forecast", 404, 422, example={"weeks": []})
 def forecast(
     served: CurrentRun,
     kind: Annotated[Literal["company", "cohort", "segment"], Query()] = "company",

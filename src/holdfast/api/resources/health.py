@@ -5,13 +5,14 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 import holdfast
-from holdfast.api.deps import CurrentRequest, answer, describe, reply
+from holdfast.api.deps import CurrentRequest, answer, describe, reply, route
 from holdfast.api.examples import STAMP
 from holdfast.api.metrics import CONTENT_TYPE
 from holdfast.api.routes import needs
-from holdfast.api.schemas import Anything, Health
+from holdfast.api.schemas import Health
 
 router = APIRouter(tags=["operation"])
+_READY = {"ready": True, "champion": STAMP["run_id"], "degraded": "churn.txt was changed"}
 _HEALTHY = {"status": "healthy", "version": "0.1.0", **STAMP}
 
 
@@ -27,13 +28,7 @@ def health(request: CurrentRequest) -> Response:
     return reply({"status": "healthy", "version": holdfast.__version__, **stamp})
 
 
-@router.get(
-    "/ready",
-    response_model=Anything,
-    responses=describe(
-        example={"ready": True, "champion": STAMP["run_id"], "degraded": "churn.txt was changed"}
-    ),
-)
+@route(router, "GET", "/ready", example=_READY)
 @needs(None)
 def ready(request: CurrentRequest) -> Response:
     """A customer can be looked up; `degraded` says why what is served is not the champion as

@@ -13,10 +13,10 @@ from holdfast.api.context import RequestContext
 from holdfast.api.deps import (
     CurrentRequest,
     CurrentRun,
-    describe,
     describe_body,
     refer_to,
     reply,
+    route,
 )
 from holdfast.api.examples import BATCH, CUSTOMER, FEATURES, HISTORY, PREDICTION, STAMP
 from holdfast.api.problems import Refused, encode, problem
@@ -44,6 +44,7 @@ WithHorizons = Annotated[
         "30 ms more"
     ),
 ]
+_REFUSALS = (400, 413, 415, 422)
 _NDJSON = "application/x-ndjson"
 _LONGEST_LINE = 2**20
 _STREAMED_AT_ONCE = 200
@@ -57,11 +58,7 @@ _ONE = {"anyOf": [refer_to(History), _COLUMNS]}
 _LINES = {_NDJSON: {"schema": {"type": "string", "description": "One customer's features a line"}}}
 
 
-@router.get(
-    "/predict/{customer_id:path}",
-    response_model=Prediction,
-    responses=describe(404, 422, example=PREDICTION),
-)
+@route(router, "GET", "/predict/{customer_id:path}", 404, 422, model=Prediction, example=PREDICTION)
 def predict_customer(
     customer_id: CustomerId,
     request: CurrentRequest,
@@ -81,10 +78,13 @@ def predict_customer(
     return reply(body)
 
 
-@router.post(
+@route(
+    router,
+    "POST",
     "/predict",
-    response_model=Prediction,
-    responses=describe(400, 413, 415, 422, example={**PREDICTION, "warnings": []}),
+    *_REFUSALS,
+    model=Prediction,
+    example={**PREDICTION, "warnings": []},
     openapi_extra=describe_body(_ONE, FEATURES, HISTORY),
 )
 @needs("reader")
@@ -124,16 +124,13 @@ def _score_history(
     return {**answer, "cutoff_day": cutoff_day}
 
 
-@router.post(
+@route(
+    router,
+    "POST",
     "/predict/batch",
-    response_model=BatchAnswer,
-    responses=describe(
-        400,
-        413,
-        415,
-        422,
-        example={"answers": [{"index": 0, "answer": {**PREDICTION, **STAMP}}], "n_errors": 0},
-    ),
+    *_REFUSALS,
+    model=BatchAnswer,
+    example={"answers": [{"index": 0, "answer": {**PREDICTION, **STAMP}}], "n_errors": 0},
     openapi_extra=describe_body(refer_to(Batch), BATCH, more=_LINES),
 )
 @needs("reader")

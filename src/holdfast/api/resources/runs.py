@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Path, Response
 
 from holdfast.api.context import RequestContext
-from holdfast.api.deps import CurrentRequest, answer, describe, reply
+from holdfast.api.deps import CurrentRequest, answer, describe, reply, route
 from holdfast.api.examples import RUN, STAMP
 from holdfast.api.routes import needs
 from holdfast.api.schemas import Anything
@@ -25,7 +25,7 @@ _SHOWN = ("run_id", "created_at", "study", "kind", "cutoff_date", "customers")
 _CHANGE = describe(400, 404, 409, 413, 415, 422, example={"champion": STAMP["run_id"]})
 
 
-@router.get("/runs", response_model=Anything, responses=describe(example={"runs": [RUN]}))
+@route(router, "GET", "/runs", example={"runs": [RUN]})
 def list_runs(request: CurrentRequest) -> Response:
     """Every published run, newest first."""
     served, registry = request.run(), request.context.store.registry
@@ -43,9 +43,7 @@ def _row(request: RequestContext, run_id: str, champion: str | None) -> dict[str
     return {**{name: manifest.get(name) for name in _SHOWN}, **state}
 
 
-@router.get(
-    "/runs/{run_id}", response_model=Anything, responses=describe(404, 422, example={"run": RUN})
-)
+@route(router, "GET", "/runs/{run_id}", 404, 422, example={"run": RUN})
 def show_run(run_id: RunId, request: CurrentRequest) -> Response:
     """One run: its manifest, with the SHA-256 of each file."""
     served, registry = request.run(), request.context.store.registry
@@ -90,7 +88,7 @@ def _change(request: RequestContext, token: str | None, run_id: str | None) -> R
     return reply(body, status=status)
 
 
-@router.get("/keys", response_model=Anything, responses=describe(example={"keys": []}))
+@route(router, "GET", "/keys", example={"keys": []})
 @needs("admin")
 def list_keys(request: CurrentRequest) -> Response:
     """Who may ask: every key's role, name and last use."""

@@ -1,5 +1,6 @@
 """Segments, and what keeping those at risk would bring."""
 
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -9,13 +10,13 @@ from holdfast.api.deps import (
     CurrentRequest,
     CurrentRun,
     answer,
-    describe,
     describe_body,
     refer_to,
+    route,
 )
 from holdfast.api.examples import SEGMENTS, WHAT_IF
 from holdfast.api.routes import needs
-from holdfast.api.schemas import Anything, SegmentsAnswer, WhatIf
+from holdfast.api.schemas import SegmentsAnswer, WhatIf
 from holdfast.api.served import Served
 from holdfast.campaigns import recovery
 from holdfast.campaigns.recovery import Campaign
@@ -35,13 +36,13 @@ def _summarise(served: Served) -> dict[str, Any]:
     }
 
 
-@router.get("/segment/summary", response_model=SegmentsAnswer, responses=describe(example=SEGMENTS))
+@route(router, "GET", "/segment/summary", model=SegmentsAnswer, example=SEGMENTS)
 def segment_summary(served: CurrentRun) -> Response:
     """Every segment: how many, worth what, at which risk, what to do."""
     return answer(served, _summarise(served))
 
 
-@router.get("/segments", response_model=SegmentsAnswer, responses=describe(example=SEGMENTS))
+@route(router, "GET", "/segments", model=SegmentsAnswer, example=SEGMENTS)
 def segments(served: CurrentRun) -> Response:
     """The same, with the rule that puts customers there and the recovery that the study assumes."""
     rule = served.scorer.rule
@@ -51,20 +52,19 @@ def segments(served: CurrentRun) -> Response:
             "mid_above": rule.mid_above,
             "high_above": rule.high_above,
             "high_risk_rank": rule.high_risk_rank,
-            "signals": [
-                {"name": s.name, "weight": s.weight, "low": s.low, "high": s.high}
-                for s in rule.signals
-            ],
+            "signals": [asdict(signal) for signal in rule.signals],
         },
         "recovery": served.table("recovery").to_dicts(),
     }
     return answer(served, body)
 
 
-@router.post(
+@route(
+    router,
+    "POST",
     "/simulate/recovery",
-    response_model=Anything,
-    responses=describe(400, 413, 415, 422, example={"segments": [], "uplift_source": "assumed"}),
+    *(400, 413, 415, 422),
+    example={"segments": [], "uplift_source": "assumed"},
     openapi_extra=describe_body(refer_to(WhatIf), WHAT_IF),
 )
 @needs("reader")
