@@ -14,7 +14,7 @@ import polars as pl
 
 from bench._figures import Figure, at_most
 from holdfast.io.runs import Run
-from holdfast.report.interval_coverage import by_horizon
+from holdfast.report.ranking_curves import by_horizon
 from holdfast.runs.run import run
 from holdfast.setup.simulate import simulate_to
 from holdfast.study import Study

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from holdfast.report.interval_coverage import HORIZONS_PROVED, TENTHS, by_horizon, tenths
+from holdfast.report.ranking_curves import HORIZONS_PROVED, TENTHS, by_horizon, tenths
 from holdfast.tables import HORIZON_EVIDENCE, PREDICTIONS
 
 

@@ -1,4 +1,6 @@
-"""`holdfast backtest`: how good would the predictions have been?"""
+"""`holdfast backtest` and `compare`: how good would the predictions have been, and by which
+algorithm?
+"""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,10 +38,26 @@ def backtest(
     print_evidence(evidence, study.currency, json=json)
 
 
+def compare(
+    config: Config = "holdfast.toml",
+    task: Annotated[str | None, typer.Option(help="churn or value. [default: both]")] = None,
+    overrides: Set = None,
+    json: Json = False,
+) -> None:
+    """Benchmark six algorithms for each task on the same folds, with bootstrap intervals."""
+    from holdfast.cli.progress_display import progress
+    from holdfast.training.comparison import compare as compare_algorithms
+
+    study = output.study_from(config, overrides)
+    with progress(silent=json) as listener:
+        evidence = compare_algorithms(study, task=task, listener=listener)
+    print_evidence(evidence, study.currency, json=json)
+
+
 def print_evidence(evidence: "Evidence", currency: str, *, json: bool) -> None:
     """Print each cutoff's metrics, how revenue came by tenths, every horizon, and the findings."""
     from holdfast.report import evidence_tables
-    from holdfast.report.interval_coverage import by_horizon, tenths
+    from holdfast.report.ranking_curves import by_horizon, tenths
     from holdfast.tables import json_rows
 
     findings = [finding.as_dict() for finding in evidence.findings]

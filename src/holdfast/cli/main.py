@@ -7,24 +7,7 @@ from typing import Annotated
 import typer
 
 from holdfast import __version__
-from holdfast.cli import (
-    audit,
-    backtest,
-    check,
-    churn_window,
-    compare,
-    dashboard,
-    datasets,
-    features,
-    forecast,
-    init,
-    predict,
-    run,
-    runs,
-    schedule,
-    serve,
-    simulate,
-)
+from holdfast.cli import backtest, checks, predict, run, runs, serve, setup
 from holdfast.cli.output import print_error
 from holdfast.errors import HoldfastError
 
@@ -58,25 +41,25 @@ def _options(
 
 
 for command, example in (
-    (init.init, "holdfast init my-shop --data orders.csv"),
+    (setup.init, "holdfast init my-shop --data orders.csv"),
     (run.run, "holdfast run --set churn.horizon_days=60"),
-    (schedule.schedule, "holdfast schedule --cron '0 2 * * *'"),
-    (forecast.forecast, "holdfast forecast --by segment --weeks 8"),
+    (run.schedule, "holdfast schedule --cron '0 2 * * *'"),
+    (predict.forecast, "holdfast forecast --by segment --weeks 8"),
     (predict.predict, "holdfast predict --customer-id CUST00001"),
-    (compare.compare, "holdfast compare --task churn"),
+    (backtest.compare, "holdfast compare --task churn"),
     (backtest.backtest, "holdfast backtest --cutoff 2011-06-01"),
-    (check.check, "holdfast check --html data.html --contract contract"),
-    (audit.audit, "holdfast audit"),
-    (churn_window.churn_window, "holdfast churn-window --set churn.horizon_days=60"),
-    (features.features, "holdfast features --sql --cutoff 2011-06-01"),
+    (checks.check, "holdfast check --html data.html --contract contract"),
+    (checks.audit, "holdfast audit"),
+    (checks.churn_window, "holdfast churn-window --set churn.horizon_days=60"),
+    (checks.features, "holdfast features --sql --cutoff 2011-06-01"),
     (serve.serve, "holdfast serve --port 8000 --workers 2"),
-    (dashboard.dashboard, "holdfast dashboard -c my-shop/holdfast.toml"),
-    (simulate.simulate, "holdfast simulate shop --customers 3000 --set december_factor=4"),
+    (serve.dashboard, "holdfast dashboard -c my-shop/holdfast.toml"),
+    (setup.simulate, "holdfast simulate shop --customers 3000 --set december_factor=4"),
 ):
     app.command(epilog=f"Example: {example}")(command)
 app.add_typer(runs.app, name="runs")
 app.add_typer(serve.keys, name="keys")
-app.add_typer(datasets.app, name="datasets")
+app.add_typer(setup.datasets, name="datasets")
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from holdfast.io.runs import Registry
+    from holdfast.report.table_columns import Col
     from holdfast.report.table_format import Table
     from holdfast.study import Study
 
@@ -71,6 +72,29 @@ def print_table(out: "Console", table: "Table", *, width: int | None = None) -> 
     if table.rows:
         out.print(to_rich(table), width=max(width, out.width) if width else None)
         out.print()
+
+
+def print_rows(
+    rows: Sequence[Mapping[str, Any]], *columns: "str | Col", json: bool, none: str = ""
+) -> None:
+    """Print a list: as JSON, as a table, or what to do where there is nothing in it."""
+    from holdfast.report.table_format import make_table
+
+    if json:
+        print_json(rows)
+    elif rows or not none:
+        print_table(console(), make_table("", rows, *columns))
+    else:
+        console().print(none)
+
+
+def print_verdict(out: "Console", study: str, text: str) -> None:
+    """Print what was found of a study in a sentence."""
+    from rich.text import Text
+
+    out.print()
+    out.print(Text.assemble((study, "bold"), f": {text}"))
+    out.print()
 
 
 def print_findings(out: "Console", findings: Iterable[Mapping[str, Any]]) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from holdfast.cli.output import Config, Json, console, print_json, print_table, registry_of, run_ids
+from holdfast.cli.output import Config, Json, console, print_json, print_rows, registry_of, run_ids
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,22 +23,16 @@ RunId = Annotated[
 def list_runs(config: Config = "holdfast.toml", json: Json = False) -> None:
     """List the published runs, newest first; the champion is marked."""
     from holdfast.report.table_columns import Col
-    from holdfast.report.table_format import make_table
 
     registry = registry_of(config)
     champion = registry.champion_id()
     rows = [
         _row(registry.open(run_id).manifest, champion=champion) for run_id in registry.run_ids()
     ]
-    if json:
-        print_json(rows)
-        return
-    if not rows:
-        console().print("no run is published yet; make one with `holdfast run`")
-        return
     marked = [row | {"run": row["run_id"], "": "champion" * row["champion"]} for row in rows]
     columns = Col(""), "run study", Col("cutoff_date", "Cutoff"), "customers"
-    print_table(console(), make_table("", marked, *columns))
+    none = "no run is published yet; make one with `holdfast run`"
+    print_rows(rows if json else marked, *columns, json=json, none=none)
 
 
 @app.command(epilog="Example: holdfast runs show champion")

@@ -1,11 +1,16 @@
-"""`holdfast serve` and `holdfast keys`: the REST API, and who may ask it."""
+"""`holdfast serve`, `keys` and `dashboard`: the REST API, who may ask it, and the runs in a
+browser.
+"""
 
+import os
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from holdfast.cli.output import Config, Json, console, print_json, print_table
+from holdfast.cli.output import Config, Json, console, print_json, print_rows, study_from
 
 keys = typer.Typer(
     no_args_is_help=True,
@@ -49,6 +54,27 @@ def serve(
     )
 
 
+def dashboard(
+    config: Config = "holdfast.toml",
+    host: Annotated[
+        str, typer.Option(help="Address to listen at; the default is this machine only.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")] = 8501,
+) -> None:
+    """Look at the published runs in a browser: eight pages, from the overview to the
+    data's health.
+    """
+    from holdfast.errors import MissingExtra
+
+    if find_spec("streamlit") is None:
+        raise MissingExtra("dashboard", needed_for="holdfast dashboard")
+    study_from(config, None)
+    # The surfaces do not know one another: this process becomes the other one.
+    arguments = ["-m", "holdfast.dashboard", str(Path(config).resolve()), host, str(port)]
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, *arguments])
+
+
 @keys.command(epilog="Example: holdfast keys create --role reader --name dashboard")
 def create(
     role: Annotated[
@@ -77,19 +103,12 @@ def create(
 def list_keys(config: Config = "holdfast.toml", json: Json = False) -> None:
     """List the keys: role, name, made, last used, revoked."""
     from holdfast.io.keys import KeyFile
+    from holdfast.report.table_columns import Col
 
     rows = [key.public() for key in KeyFile(Path(config).parent).keys().values()]
-    if json:
-        print_json(rows)
-        return
-    if not rows:
-        console().print("there are no keys; make one with `holdfast keys create --role reader`")
-        return
-    from holdfast.report.table_columns import Col
-    from holdfast.report.table_format import make_table
-
     times = (Col(f"{what}_at", words) for what, words in KEY_TIMES.items())
-    print_table(console(), make_table("", rows, Col("key_id", "Key"), "role name", *times))
+    none = "there are no keys; make one with `holdfast keys create --role reader`"
+    print_rows(rows, Col("key_id", "Key"), "role name", *times, json=json, none=none)
 
 
 @keys.command(epilog="Example: holdfast keys revoke 1f2e3d4c")

@@ -8,7 +8,7 @@ import polars as pl
 
 from holdfast.evaluation.evidence import INTERVAL
 from holdfast.report import formatting, ranking_curves
-from holdfast.report.interval_coverage import by_horizon, tenths
+from holdfast.report.ranking_curves import by_horizon, tenths
 from holdfast.report.report_data import Report
 from holdfast.report.table_columns import COLUMNS, Col
 from holdfast.report.table_format import Table, make_table

@@ -38,6 +38,17 @@ FIFTHS = ("lowest", "low", "middle", "high", "highest")
 # another of them.
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 WIDTH = 640
+DOT: dict[str, Any] = {"filled": True, "opacity": 1}
+MUTED: dict[str, Any] = {"color": "muted"}
+BLUE: dict[str, Any] = {"color": "blue"}
+HIDDEN: dict[str, Any] = {"grid": False, "labels": False, "title": None}
+"""An axis for bars that carry their own labels."""
+DAYS: dict[str, Any] = {"title": None, "grid": False, "tickCount": 8}
+"""An axis of dates."""
+WHOLE: dict[str, Any] = {"domain": [0, 1]}
+"""The scale of a share."""
+KEY: dict[str, Any] = {"title": None, "orient": "top"}
+LINE_KEY: dict[str, Any] = KEY | {"symbolType": "stroke", "symbolStrokeWidth": 3}
 
 
 def light(name: str) -> str:

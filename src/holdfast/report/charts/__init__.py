@@ -7,8 +7,6 @@ what the chart shows; a table without rows gives a chart that says why it is emp
 from collections.abc import Callable, Iterator, Mapping
 
 from holdfast.report.chart_data import weeks as past_weeks
-from holdfast.report.charts.campaigns import net_by_rate
-from holdfast.report.charts.churn_window import causes, reactivation
 from holdfast.report.charts.cohorts import (
     cohort_value,
     retention,
@@ -22,8 +20,20 @@ from holdfast.report.charts.customer import (
     risk_gauge,
     value_by_horizon,
 )
-from holdfast.report.charts.customers import customer_quadrant, revenue_recovery, segment_analysis
-from holdfast.report.charts.data_quality import hours, purchases_by_week, unused_rows, weeks
+from holdfast.report.charts.customers import (
+    customer_quadrant,
+    net_by_rate,
+    revenue_recovery,
+    segment_analysis,
+)
+from holdfast.report.charts.data_quality import (
+    causes,
+    hours,
+    purchases_by_week,
+    reactivation,
+    unused_rows,
+    weeks,
+)
 from holdfast.report.charts.evidence import backtest, calibration, gains, roc_pr
 from holdfast.report.charts.explanations import (
     shap_bar,
@@ -31,7 +41,6 @@ from holdfast.report.charts.explanations import (
     shap_dependence,
     shap_summary,
 )
-from holdfast.report.charts.interval_coverage import promises
 from holdfast.report.charts.portfolio import (
     revenue_distribution,
     risk_bands,
@@ -39,7 +48,13 @@ from holdfast.report.charts.portfolio import (
     value_against_risk,
     value_by_segment,
 )
-from holdfast.report.charts.ranking import candidates, churn_at_cutoffs, decile_chart, lift_curve
+from holdfast.report.charts.ranking import (
+    candidates,
+    churn_at_cutoffs,
+    decile_chart,
+    lift_curve,
+    promises,
+)
 from holdfast.report.render import Chart, Drawing, drawing
 from holdfast.report.report_data import Report
 

@@ -8,15 +8,6 @@ import polars as pl
 from holdfast.report import formatting
 from holdfast.report.render import Options
 
-HIDDEN: Options = {"grid": False, "labels": False, "title": None}
-"""An axis for bars that carry their own labels."""
-DAYS: Options = {"title": None, "grid": False, "tickCount": 8}
-"""An axis of dates."""
-WHOLE: Options = {"domain": [0, 1]}
-"""The scale of a share."""
-KEY: Options = {"title": None, "orient": "top"}
-LINE_KEY: Options = KEY | {"symbolType": "stroke", "symbolStrokeWidth": 3}
-
 
 def share_axis(title: str | None, **options: Any) -> Options:
     """An axis in percent."""

@@ -15,9 +15,6 @@ from holdfast.report.render import Options as Options
 from holdfast.report.theme import COLOURS, WIDTH, light
 
 _TYPES = {"Q": "quantitative", "N": "nominal", "O": "ordinal", "T": "temporal"}
-DOT: Options = {"filled": True, "opacity": 1}
-MUTED: Options = {"color": "muted"}
-BLUE: Options = {"color": "blue"}
 
 
 def empty(what: str, reason: str) -> Chart:

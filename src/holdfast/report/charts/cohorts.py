@@ -3,19 +3,10 @@
 import polars as pl
 
 from holdfast.report import chart_data, formatting
-from holdfast.report.charts.axes import (
-    DAYS,
-    LINE_KEY,
-    WHOLE,
-    highest,
-    number_axis,
-    share_axis,
-    total,
-    words,
-)
-from holdfast.report.charts.base import BLUE, Chart, Options, by_name, empty, field, mark, panel
+from holdfast.report.charts.axes import highest, number_axis, share_axis, total, words
+from holdfast.report.charts.base import Chart, Options, by_name, empty, field, mark, panel
 from holdfast.report.table_format import Table, make_table
-from holdfast.report.theme import WIDTH
+from holdfast.report.theme import BLUE, DAYS, LINE_KEY, WHOLE, WIDTH
 
 NO_LOG = "A snapshot has one row per customer and no purchases; a run of an order log shows this."
 SHOWN = 18

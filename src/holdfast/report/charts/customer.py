@@ -10,32 +10,11 @@ import polars as pl
 from holdfast.explain.wording import EFFECT
 from holdfast.report import formatting
 from holdfast.report.chart_data import BAND_FROM, BANDS
-from holdfast.report.charts.axes import (
-    DAYS,
-    HIDDEN,
-    LINE_KEY,
-    WHOLE,
-    highest,
-    label,
-    number_axis,
-    words,
-)
-from holdfast.report.charts.base import (
-    BLUE,
-    DOT,
-    MUTED,
-    Chart,
-    Options,
-    by_name,
-    empty,
-    field,
-    mark,
-    panel,
-    rule,
-)
+from holdfast.report.charts.axes import highest, label, number_axis, words
+from holdfast.report.charts.base import Chart, Options, by_name, empty, field, mark, panel, rule
 from holdfast.report.charts.explanations import OUTCOME, PUSHES
 from holdfast.report.table_format import make_table
-from holdfast.report.theme import WIDTH, light
+from holdfast.report.theme import BLUE, DAYS, DOT, HIDDEN, LINE_KEY, MUTED, WHOLE, WIDTH, light
 
 _BAND_COLOURS = ("green", "amber", "vermillion", "vermillion")
 _RADAR, _LINE = 220, 10

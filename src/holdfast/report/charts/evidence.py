@@ -6,10 +6,8 @@ import numpy as np
 import polars as pl
 
 from holdfast.report import evidence_tables, formatting, ranking_curves
-from holdfast.report.charts.axes import WHOLE, number_axis, panel_title, share_axis, total
+from holdfast.report.charts.axes import number_axis, panel_title, share_axis, total
 from holdfast.report.charts.base import (
-    BLUE,
-    DOT,
     Chart,
     Options,
     by_name,
@@ -21,7 +19,7 @@ from holdfast.report.charts.base import (
     rule,
 )
 from holdfast.report.table_format import make_table
-from holdfast.report.theme import WIDTH, light
+from holdfast.report.theme import BLUE, DOT, WHOLE, WIDTH, light
 from holdfast.study import ALGORITHMS
 
 PANELS = (("churn", "roc_auc"), ("churn", "brier"), ("value", "wape"), ("value", "spearman"))

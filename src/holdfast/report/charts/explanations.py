@@ -7,20 +7,10 @@ import polars as pl
 
 from holdfast.explain import overview
 from holdfast.report import chart_data, feature_effects, formatting, run_tables
-from holdfast.report.charts.axes import HIDDEN, KEY, WHOLE, label, number_axis, panel_title
-from holdfast.report.charts.base import (
-    BLUE,
-    Chart,
-    Options,
-    by_name,
-    empty,
-    field,
-    mark,
-    panel,
-    rule,
-)
+from holdfast.report.charts.axes import label, number_axis, panel_title
+from holdfast.report.charts.base import Chart, Options, by_name, empty, field, mark, panel, rule
 from holdfast.report.table_format import make_table
-from holdfast.report.theme import FIFTHS, WIDTH
+from holdfast.report.theme import BLUE, FIFTHS, HIDDEN, KEY, WHOLE, WIDTH
 
 OUTCOME = {"churn": "who leaves", "value": "what a customer is worth"}
 PUSHES = {

@@ -5,30 +5,11 @@ from typing import Any
 import polars as pl
 
 from holdfast.report import chart_data, formatting
-from holdfast.report.charts.axes import (
-    WHOLE,
-    highest,
-    number_axis,
-    share_axis,
-    text_axis,
-    total,
-    words,
-)
-from holdfast.report.charts.base import (
-    BLUE,
-    DOT,
-    Chart,
-    Options,
-    by_name,
-    empty,
-    field,
-    mark,
-    panel,
-    rule,
-)
+from holdfast.report.charts.axes import highest, number_axis, share_axis, text_axis, total, words
+from holdfast.report.charts.base import Chart, Options, by_name, empty, field, mark, panel, rule
 from holdfast.report.charts.customers import NOBODY
 from holdfast.report.table_format import Table, make_table
-from holdfast.report.theme import SEGMENT_COLOURS, WIDTH
+from holdfast.report.theme import BLUE, DOT, SEGMENT_COLOURS, WHOLE, WIDTH
 from holdfast.study import SEGMENT_NAMES
 
 NO_REVENUE = "No customer of this run is expected to spend."
