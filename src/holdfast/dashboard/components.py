@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from holdfast.dashboard.run_view import RunView, open_registry, open_run
-from holdfast.errors import HoldfastError, RunNotFound
+from holdfast.errors import HoldfastError
 from holdfast.report import formatting
 from holdfast.report.pages import to_html
 from holdfast.report.render import Chart
@@ -63,11 +63,8 @@ class Page:
 def _open_chosen() -> RunView | None:
     try:
         registry = open_registry()
-        try:
+        if registry.run_ids():
             return open_run(registry, st.session_state.get("run") or "champion")
-        except RunNotFound:
-            if registry.run_ids():
-                raise
     except HoldfastError as error:
         fail(error)
         return None
@@ -146,12 +143,17 @@ def box(table: Table) -> None:
         write_table(table)
 
 
-def cards(figures: Sequence[dict[str, Any]]) -> None:
+def card(label: str, value: str, note: str | None = None, **more: Any) -> dict[str, Any]:
+    """A headline figure with its explanation; `more` as `st.metric` takes it."""
+    return {"label": label, "value": value, "help": note, **more}
+
+
+def cards(*figures: dict[str, Any]) -> None:
     """Headline figures, at most four side by side; on a phone, below one another."""
     per_row = len(figures) if len(figures) <= _CARDS else _CARDS - 1
     for k in range(0, len(figures), per_row):
-        for place, card in zip(st.columns(per_row), figures[k : k + per_row], strict=False):
-            place.metric(border=True, height="stretch", **card)
+        for place, figure in zip(st.columns(per_row), figures[k : k + per_row], strict=False):
+            place.metric(border=True, height="stretch", **figure)
 
 
 def bullets(lines: Sequence[str], heading: str = "") -> None:

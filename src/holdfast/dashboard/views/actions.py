@@ -13,11 +13,12 @@ import streamlit as st
 from holdfast.campaigns import audience as audiences
 from holdfast.campaigns.audience import Audience, Rule
 from holdfast.campaigns.recovery import Campaign, campaigns_of
-from holdfast.dashboard.components import Page, box, cards, explain, fail
+from holdfast.dashboard.components import Page, box, card, cards, explain, fail
 from holdfast.dashboard.run_view import RunView, read_study
 from holdfast.errors import HoldfastError
 from holdfast.report import formatting, run_tables
 from holdfast.report.exports import write_audience
+from holdfast.report.table_columns import Col
 from holdfast.report.table_format import make_table
 from holdfast.study import AT_RISK_SEGMENTS, SEGMENT_NAMES, Study
 from holdfast.windows import day_of
@@ -49,21 +50,15 @@ def _rule(run: RunView) -> Rule:
     )
     bind: Any = {"bind": "query-params"}
     slider, money = partial(st.slider, min_value=0, **bind), run.currency
-    amount, number = (
-        partial(st.number_input, min_value=0.0, **bind),
-        partial(st.number_input, min_value=0, **bind),
-    )
+    amount = partial(st.number_input, min_value=0.0, **bind)
+    number = partial(st.number_input, min_value=0, **bind)
     with who:
         st.markdown("**Who**")
-        at_risk = list(AT_RISK_SEGMENTS)
-        segments = st.multiselect(
-            "Segments", list(SEGMENT_NAMES), default=at_risk, key="segments", **bind
-        )
+        names, at_risk = list(SEGMENT_NAMES), list(AT_RISK_SEGMENTS)
+        segments = st.multiselect("Segments", names, default=at_risk, key="segments", **bind)
         risk = slider("Churn probability from, %", max_value=100, value=0, key="risk")
         revenue = amount(f"Expected revenue from, {money}", value=0.0, key="revenue")
-        excluded = (
-            st.text_area("Leave out these customers, one a line", key="out", height=100) or ""
-        )
+        out = st.text_area("Leave out these customers, one a line", key="out", height=100)
     with terms_of:
         st.markdown("**Terms (assumed)**")
         cost = amount(f"Cost per customer, {money}", value=terms.cost, key="cost")
@@ -88,7 +83,7 @@ def _rule(run: RunView) -> Rule:
         holdout_share=holdout / 100,
         only_paying=pays,
         rest_days=int(rest_days),
-        excluded=tuple(sorted({line.strip() for line in excluded.splitlines() if line.strip()})),
+        excluded=tuple(sorted({line.strip() for line in (out or "").splitlines()} - {""})),
     )
 
 
@@ -104,27 +99,18 @@ def _nobody(audience: Audience) -> None:
 
 def _figures(run: RunView, audience: Audience) -> None:
     figures, money, source = audience.figures, run.currency, audience.figures["uplift_source"]
+    drawn = "Drawn at random, not contacted: the comparison"
+    saved = "Churn probability x rate, summed over those contacted"
     match = f"{formatting.count(figures['candidates'])} match before the limits"
-    counts = (
-        ("Contacted", formatting.count(figures["contacted"]), match),
-        (
-            "Held out",
-            formatting.count(figures["held_out"]),
-            "Drawn at random, not contacted: the comparison",
-        ),
-        (
-            f"Expected saves ({source})",
-            formatting.decimal(figures["saves"], 1),
-            "Churn probability x rate, summed over those contacted",
-        ),
-    )
     amounts = {"Cost": "invested", "Return": "recovered", "Net": "net"}
     cards(
-        [{"label": label, "value": value, "help": note} for label, value, note in counts]
-        + [
-            {"label": f"{label} ({source})", "value": formatting.money(figures[name], money)}
+        card("Contacted", formatting.count(figures["contacted"]), match),
+        card("Held out", formatting.count(figures["held_out"]), drawn),
+        card(f"Expected saves ({source})", formatting.decimal(figures["saves"], 1), saved),
+        *(
+            card(f"{label} ({source})", formatting.money(figures[name], money))
             for label, name in amounts.items()
-        ]
+        ),
     )
     if not figures["held_out"]:
         st.warning(
@@ -186,21 +172,20 @@ def _exports(folder: Path) -> None:
     if not entries:
         explain("Nothing has been exported yet.", "An export appears here with its rule and run.")
         return
-    caption = f"The latest {min(20, len(entries))} of {len(entries)}, from exports.jsonl"
-    box(make_table(caption, [_entry(entry) for entry in entries[:20]]))
+    rows = [
+        {name: entry[name] for name in ("at", "how", "run_id")}
+        | {"rule": _describe_rule(entry["rule"])}
+        | {name: entry["figures"][name] for name in ("contacted", "held_out")}
+        for entry in entries[:20]
+    ]
+    caption = f"The latest {len(rows)} of {len(entries)}, from exports.jsonl"
+    columns = Col("at", "When"), "how rule", Col("run_id", "Run"), "contacted held_out"
+    box(make_table(caption, rows, *columns))
 
 
-def _entry(entry: dict[str, Any]) -> dict[str, Any]:
-    rule, figures = entry["rule"], entry["figures"]
+def _describe_rule(rule: dict[str, Any]) -> str:
     terms = f"cost {rule['cost']:g}, rate {rule['rate']:.0%}, held out {rule['holdout_share']:.0%}"
-    return {
-        "when": entry["at"],
-        "how": entry["how"],
-        "rule": f"{', '.join(rule['segments'])}; {terms}",
-        "run": entry["run_id"],
-        "contacted": figures["contacted"],
-        "held_out": figures["held_out"],
-    }
+    return f"{', '.join(rule['segments'])}; {terms}"
 
 
 PAGE = Page("Action centre", "campaign", "actions", _draw)

@@ -7,7 +7,7 @@ import polars as pl
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from holdfast.dashboard.components import Page, bullets, cards, explain, figure, plain
+from holdfast.dashboard.components import Page, bullets, card, cards, explain, figure, plain
 from holdfast.dashboard.run_view import RunView
 from holdfast.report import charts, formatting
 from holdfast.report.charts.axes import label
@@ -70,7 +70,7 @@ def _forget() -> None:
 def _customer(run: RunView, customer: dict[str, Any]) -> None:
     name, risk = customer["customer_id"], customer["churn_probability"]
     answer = predict_customer(run.run, name)
-    cards(_cards(customer, answer, run.currency))
+    cards(*_cards(customer, answer, run.currency))
     st.caption(f"Evidence, {answer['evidence']}.")
     reasons = pl.DataFrame(answer["reasons"], schema=REASONS.schema)
     base_rate = run.keep(
@@ -101,23 +101,12 @@ def _cards(customer: dict[str, Any], answer: dict[str, Any], currency: str) -> l
     worth, low, high = (formatting.money(customer.get(name), currency) for name in names)
     missing, level = answer.get("ltv_not_estimated"), customer.get("evidence_level")
     interval = f"80% interval: {low} to {high}" if formatting.NONE not in (low, high) else None
-    risk, rank = (
-        formatting.percent(customer["churn_probability"]),
-        formatting.count(100 * answer["risk_rank"]),
-    )
+    risk, rank = formatting.percent(customer["churn_probability"]), 100 * answer["risk_rank"]
     return [
-        {
-            "label": "Churn probability",
-            "value": risk,
-            "help": level and f"Evidence on this customer: {level}",
-        },
-        {
-            "label": "Expected revenue",
-            "value": "not estimated" if missing else worth,
-            "help": interval or missing,
-        },
-        {"label": "Segment", "value": customer["segment"]},
-        {"label": "Risk rank in its tier", "value": f"{rank} of 100"},
+        card("Churn probability", risk, level and f"Evidence on this customer: {level}"),
+        card("Expected revenue", "not estimated" if missing else worth, interval or missing),
+        card("Segment", customer["segment"]),
+        card("Risk rank in its tier", f"{formatting.count(rank)} of 100"),
     ]
 
 
@@ -170,10 +159,12 @@ def _what_if(run: RunView, features: dict[str, Any], customer: dict[str, Any]) -
         explain("Nothing to change.", "None of the strongest features is a number that varies.")
         return
     st.caption("Everything else stays as it is, so a combination may be one that no customer has.")
-    places = zip(st.columns(len(levers)), levers, strict=True)
-    values = {lever: _slider(place, lever) for place, lever in places}
+    values = {
+        lever: _slider(place, lever)
+        for place, lever in zip(st.columns(len(levers)), levers, strict=True)
+    }
     changes = {lever.feature: value for lever, value in values.items() if value != _start(lever)}
-    cards(_what_if_cards(customer, what_if(run.run, features, changes), run.currency))
+    cards(*_what_if_cards(customer, what_if(run.run, features, changes), run.currency))
     same = "; nothing is changed yet, so these are the published figures."
     st.caption("Scored now by the run's models" + ("." if changes else same))
 
@@ -203,18 +194,20 @@ def _what_if_cards(
     customer: dict[str, Any], after: dict[str, Any], money: str
 ) -> list[dict[str, Any]]:
     churn, value = after["churn_probability"], after["predicted_ltv"]
-    risk = {"label": "Churn probability, what if", "value": formatting.percent(churn)}
     change = churn - customer["churn_probability"]
-    if abs(change) >= 0.0005:
-        risk |= {"delta": f"{100 * change:+.1f} points", "delta_color": "inverse"}
-    segment = {"label": "Segment, what if", "value": after["segment"]}
-    if value is None:
-        return [risk, segment]
-    worth = {"label": "Expected revenue, what if", "value": formatting.money(value, money)}
-    change = value - customer["expected_revenue"]
-    if abs(change) >= 0.005:
-        worth |= {"delta": f"{change:+,.2f}"}
-    return [risk, worth, segment]
+    moved = {"delta": f"{100 * change:+.1f} points", "delta_color": "inverse"}
+    shown = [
+        card(
+            "Churn probability, what if",
+            formatting.percent(churn),
+            **(moved if abs(change) >= 0.0005 else {}),
+        )
+    ]
+    if value is not None:
+        change = value - customer["expected_revenue"]
+        delta = {"delta": f"{change:+,.2f}"} if abs(change) >= 0.005 else {}
+        shown.append(card("Expected revenue, what if", formatting.money(value, money), **delta))
+    return [*shown, card("Segment, what if", after["segment"])]
 
 
 PAGE = Page("Customer lookup", "person_search", "customer", _draw)

@@ -42,12 +42,8 @@ def _draw(run: RunView) -> None:
 
 
 def _reasons(run: RunView) -> pl.DataFrame:
-    reasons = run.summary.get("reasons") or {}
-    rows = [
-        (source, reason, n) for source, counts in reasons.items() for reason, n in counts.items()
-    ]
     schema = {"source": pl.String, "reason": pl.String, "rows": pl.Int64}
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    return pl.DataFrame(run_tables.set_aside(run.report).rows, schema=schema)
 
 
 def _contract(run: RunView) -> None:

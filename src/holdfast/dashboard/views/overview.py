@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from holdfast.dashboard.components import Page, box, bullets, cards, figure, plain
+from holdfast.dashboard.components import Page, box, bullets, card, cards, figure, plain
 from holdfast.dashboard.run_view import RunView
 from holdfast.evaluation.totals import range_of
 from holdfast.report import charts, formatting, run_tables
@@ -21,7 +21,7 @@ STALE_DAYS = 31
 
 def _draw(run: RunView) -> None:
     st.markdown(f"#### {plain(lead(run.report))}")
-    cards(_cards(run))
+    cards(*_cards(run))
     _freshness(run)
     figures = _figures(run)
     if run.report.knows_value:
@@ -71,8 +71,7 @@ def _cards(run: RunView) -> list[dict[str, Any]]:
             "revenue_at_risk": ("Revenue at risk", money),
         }
     return [
-        {"label": label, "value": write(run.trail[name][-1])}
-        | _change(run.trail[name].to_list(), name, write)
+        card(label, write(run.trail[name][-1]), **_change(run.trail[name].to_list(), name, write))
         for name, (label, write) in figures.items()
     ]
 
@@ -99,10 +98,8 @@ def _change(values: list[float], name: str, write: Callable[[float], str]) -> di
 
 def _freshness(run: RunView) -> None:
     """How old data and model are, and what to do where they are old."""
-    cutoff_day, created_at = (
-        run.summary["cutoff_day"],
-        datetime.fromisoformat(run.summary["created_at"]),
-    )
+    cutoff_day = run.summary["cutoff_day"]
+    created_at = datetime.fromisoformat(run.summary["created_at"])
     age = max(0, (datetime.now(UTC).date() - date_of(cutoff_day)).days)
     data = f"Data up to {formatting.day(cutoff_day - 1)}, {formatting.plural(age, 'day')} old."
     text = f"{data} Models learnt on {formatting.day(day_of(created_at.date()))}."

@@ -7,8 +7,8 @@ import streamlit as st
 
 from holdfast.dashboard.components import Page, box, explain, figure, plain, write_table
 from holdfast.dashboard.run_view import RunView
-from holdfast.report import charts, evidence_tables, formatting, ranking_curves
-from holdfast.report.summary import proof_sentence
+from holdfast.report import charts, evidence_tables, ranking_curves
+from holdfast.report.summary import findings, proof_sentence
 
 
 def _draw(run: RunView) -> None:
@@ -90,18 +90,14 @@ def _reasons(run: RunView) -> None:
 
 
 def _findings(run: RunView) -> None:
-    findings = run.summary.get("findings", [])
-    if not findings:
+    cards = findings(run.report)
+    if not cards:
         explain("No finding.", "Neither the data nor the models gave reason for doubt.")
-    for finding in findings:
-        is_known = finding["name"] in run.study.acknowledge
-        severity = finding["severity"].capitalize() + (
-            ", acknowledged in the study" if is_known else ""
-        )
+    for finding in cards:
         with st.container(border=True):
-            st.markdown(f"**{severity}: {finding['name'].replace('-', ' ')}**")
+            st.markdown(f"**{finding['badge']}: {finding['title']}**")
             for part in ("evidence", "meaning", "fix"):
-                st.markdown(f"{part.capitalize()}: {plain(formatting.sentence(finding[part]))}")
+                st.markdown(f"{part.capitalize()}: {plain(finding[part])}")
 
 
 _PARTS: dict[str, Callable[[RunView], None]] = {

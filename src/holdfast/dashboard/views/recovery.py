@@ -16,7 +16,7 @@ from holdfast.campaigns.recovery import (
     explain_range,
     simulate_recovery,
 )
-from holdfast.dashboard.components import Page, cards, explain, figure, plain
+from holdfast.dashboard.components import Page, card, cards, explain, figure, plain
 from holdfast.dashboard.run_view import RunView
 from holdfast.report import charts, formatting
 
@@ -69,14 +69,11 @@ def _totals(plan: pl.DataFrame, evidence: pl.DataFrame, money: str) -> None:
         formatting.money(total[name], money)
         for name in ("invested", "recovered", "net", "net_low", "net_high")
     )
-    roi = None if total["roi_percent"] is None else total["roi_percent"] / 100
-    figures = {
-        "Invested": invested,
-        "Recovered": recovered,
-        "Net": net,
-        "ROI": formatting.percent(roi, 0),
-    }
-    cards([{"label": f"{name} ({source})", "value": value} for name, value in figures.items()])
+    roi = formatting.percent(
+        None if total["roi_percent"] is None else total["roi_percent"] / 100, 0
+    )
+    figures = {"Invested": invested, "Recovered": recovered, "Net": net, "ROI": roi}
+    cards(*(card(f"{name} ({source})", value) for name, value in figures.items()))
     st.caption(plain(f"Net between {low} and {high}: {explain_range(evidence)}."))
 
 
