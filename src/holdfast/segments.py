@@ -10,11 +10,9 @@ each rank table at 10,001 rows whatever the number of customers, and equal table
 not hang on the last bit of a float.
 """
 
-from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -106,18 +104,6 @@ class RankTable:
         equal = np.where(listed, counts[place], 0)
         ranks: Floats = np.minimum((below[place] + (equal + 1) / 2) / below[-1], 1.0)
         return ranks
-
-    def rank_of(self, score: int) -> float:
-        """The rank of one score, as `rank` gives it."""
-        place = bisect_left(self.scores, score)
-        equal = (
-            self.customers[place] if place < len(self.scores) and self.scores[place] == score else 0
-        )
-        return min((self._below[place] + (equal + 1) / 2) / self._below[-1], 1.0)
-
-    @cached_property
-    def _below(self) -> tuple[int, ...]:
-        return tuple(accumulate(self.customers, initial=0))
 
 
 class Placed(NamedTuple):
@@ -242,7 +228,7 @@ class SegmentRule:
         risk = round(total / weights * _SCALE) if weights else 0
         revenue = _one_number(values, "expected_revenue") or 0.0
         tier = VALUE_TIERS[(revenue > self.mid_above) + (revenue > self.high_above)]
-        rank = self.ranks[tier].rank_of(risk)
+        rank = float(self.ranks[tier].rank(np.array([risk]))[0])
         return Placed(risk / _SCALE, rank, tier, _NAMES[tier][rank >= self.high_risk_rank])
 
     def _tier(self, frame: pl.DataFrame) -> Integers:

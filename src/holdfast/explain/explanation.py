@@ -141,21 +141,14 @@ class _Tally:
 
     def long(self, task: str, sample: pl.DataFrame) -> pl.DataFrame:
         """One row per sampled customer and column."""
-        values = np.concatenate(self.sampled) if self.sampled else np.zeros((0, 0))
-        coded = _as_numbers(sample, self.columns)
-        parts = [
-            pl.DataFrame(
-                {
-                    "customer_id": sample["customer_id"],
-                    "task": pl.repeat(task, sample.height, eager=True),
-                    "feature": pl.repeat(name, sample.height, eager=True),
-                    "value": coded[name],
-                    "contribution": values[:, index],
-                }
-            )
-            for index, name in enumerate(self.columns)
-        ]
-        return pl.concat([tables.CONTRIBUTIONS.empty(), *parts])
+        values = np.concatenate(self.sampled) if self.sampled else np.zeros((0, len(self.columns)))
+        added = pl.DataFrame(values, schema=self.columns).unpivot(
+            variable_name="feature", value_name="contribution"
+        )
+        value = _as_numbers(sample, self.columns).unpivot(value_name="value")["value"]
+        ids = sample["customer_id"]
+        customers = pl.concat([ids.clear(), *[ids] * len(self.columns)])
+        return added.select(customers, pl.lit(task).alias("task"), "feature", value, "contribution")
 
     def findings(self, task: str) -> tuple[Finding, ...]:
         """A finding if contributions miss the raw score."""

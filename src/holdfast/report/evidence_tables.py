@@ -40,18 +40,14 @@ def all_metrics(report: Report, task: str) -> Table:
 
 
 def _contests(report: Report, contests: pl.DataFrame, what: str) -> Table:
-    better = {name: metric.better for name, metric in formatting.METRICS.items()}
     names = contests["baseline"].unique(maintain_order=True).to_list()
     naive = f" ({formatting.listing(list(map(formatting.baseline, names)))})" if names else ""
     interval = "{baseline_value} ({baseline_low} to {baseline_high})"
     model = Col("value", "Model", "metric", "{value} ({low} to {high})")
     baseline = Col("baseline_value", f"Naive baseline{naive}", "metric", interval)
-    rows = contests.with_columns(
-        better=pl.col("metric").replace_strict(better, default="", return_dtype=pl.String)
-    )
     caption, money = f"{what}: the model against the naive baseline", report.currency
     return make_table(
-        caption, rows, "cutoff metric better", model, baseline, "wins", currency=money
+        caption, contests, "cutoff metric better", model, baseline, "wins", currency=money
     )
 
 

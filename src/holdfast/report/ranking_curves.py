@@ -140,7 +140,7 @@ def contests(evidence: pl.DataFrame, candidates: tuple[str, ...]) -> pl.DataFram
 
     Columns: cutoff_day, cutoff, task, metric, value, low, high, baseline (its name),
     baseline_value, baseline_low, baseline_high, wins (whether the champion's value is the better
-    one).
+    one), better (higher, lower or nearer 1).
     """
     key = ["cutoff_day", "task", "metric"]
     figures = evidence.filter(pl.col("value").is_finite()).with_columns(
@@ -156,16 +156,17 @@ def contests(evidence: pl.DataFrame, candidates: tuple[str, ...]) -> pl.DataFram
         "cutoff_day", maintain_order=True
     )
     better = {name: metric.better for name, metric in formatting.METRICS.items()}
-    direction = pl.col("metric").replace_strict(better, default="higher", return_dtype=pl.String)
+    direction = pl.col("metric").replace_strict(better, default="", return_dtype=pl.String)
+    value, other = pl.col("value"), pl.col("baseline_value")
     wins = (
-        pl.when(direction == "higher")
-        .then(pl.col("value") > pl.col("baseline_value"))
-        .when(direction == "lower")
-        .then(pl.col("value") < pl.col("baseline_value"))
-        .otherwise((pl.col("value") - 1).abs() < (pl.col("baseline_value") - 1).abs())
+        pl.when(direction == "lower")
+        .then(value < other)
+        .when(direction == "nearer 1")
+        .then((value - 1).abs() < (other - 1).abs())
+        .otherwise(value > other)
     )
     cutoff = pl.Series([formatting.day(day) for day in both["cutoff_day"]], dtype=pl.String)
-    return both.with_columns(cutoff=cutoff, wins=wins)
+    return both.with_columns(cutoff=cutoff, wins=wins, better=direction)
 
 
 def side_by_side(contests: pl.DataFrame) -> pl.DataFrame:

@@ -1,6 +1,6 @@
 """Breakdown: the customers of a run by what is known of them beside value and risk."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
@@ -16,30 +16,25 @@ COHORT, PURCHASES, ACTIVITY, EVIDENCE = (
 MOST_GROUPS = 12
 _UNKNOWN, _OTHERS = "unknown", "all others"
 _FIRST_DAY = pl.from_epoch(pl.col("cutoff_day") - pl.col("tenure_days"), time_unit="d")
-_COUNTS = (("one", 1), ("two or three", 3), ("four to nine", 9), ("ten or more", None))
-_SILENCES = (
-    ("within 30 days", 30),
-    ("31 to 90 days ago", 90),
-    ("91 to 365 days ago", 365),
-    ("longer ago", None),
-)
 
 
-def _step_of(column: str, steps: tuple[tuple[str, int | None], ...]) -> pl.Expr:
+def _step_of(column: str, ends: Sequence[int], names: Sequence[str]) -> pl.Expr:
     """The first step whose end is not passed."""
-    names = pl.Enum([name for name, _ in steps])
-    value = pl.col(column)
-    within = (value.is_not_null() if end is None else value <= end for _, end in steps)
-    return pl.coalesce(
-        pl.when(fits).then(pl.lit(name, names))
-        for fits, (name, _) in zip(within, steps, strict=True)
-    )
+    place = pl.sum_horizontal((pl.col(column) > end).cast(pl.Int32) for end in ends)
+    named = place.replace_strict(range(len(names)), names, return_dtype=pl.Enum(names))
+    return pl.when(pl.col(column).is_not_null()).then(named)
 
 
 _OF_A_LOG: Mapping[str, pl.Expr] = {
     COHORT: pl.format("{}-Q{}", _FIRST_DAY.dt.year(), _FIRST_DAY.dt.quarter()),
-    PURCHASES: _step_of("n_purchases", _COUNTS),
-    ACTIVITY: _step_of("days_since_last_purchase", _SILENCES),
+    PURCHASES: _step_of(
+        "n_purchases", (1, 3, 9), ("one", "two or three", "four to nine", "ten or more")
+    ),
+    ACTIVITY: _step_of(
+        "days_since_last_purchase",
+        (30, 90, 365),
+        ("within 30 days", "31 to 90 days ago", "91 to 365 days ago", "longer ago"),
+    ),
 }
 
 

@@ -29,10 +29,20 @@ def compile_formula(text: str) -> Formula | None:
     >>> compile_formula("ln(Clicks)") is None
     True
     """
-    inner = _compile(sqlglot.parse_one(text, dialect="duckdb"))
-    if inner is None:
+    try:
+        inner = _compile(sqlglot.parse_one(text, dialect="duckdb"))
+    except _NotArithmetic:
         return None
-    return lambda row: _finite(inner(row))
+
+    def work_out(row: Mapping[str, Any]) -> float | None:
+        # float(None) is a missing value: whatever it takes part in is missing too.
+        try:
+            value = inner(row)
+        except (TypeError, ZeroDivisionError):
+            return None
+        return value if isfinite(value) else None
+
+    return work_out
 
 
 def add_derived(study: Study, given: pl.DataFrame) -> pl.DataFrame:
@@ -48,60 +58,36 @@ def add_derived(study: Study, given: pl.DataFrame) -> pl.DataFrame:
     return derive_columns(study, given)
 
 
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and isfinite(value) else None
+class _NotArithmetic(Exception):
+    """A formula that only the database can work out."""
 
 
-def _compile(node: exp.Expr) -> Formula | None:
+def _compile(node: exp.Expr) -> Callable[[Mapping[str, Any]], float]:
     if isinstance(node, exp.Paren):
         return _compile(node.this)
     if isinstance(node, exp.Column):
-        return _read_column(node.name)
+        name = node.name
+        return lambda row: float(row[name])
     if isinstance(node, exp.Neg):
         inner = _compile(node.this)
-        return (
-            None if inner is None else lambda row: None if (value := inner(row)) is None else -value
-        )
+        return lambda row: -inner(row)
     if isinstance(node, exp.Literal) and not node.is_string:
         number = float(node.this)
         return lambda row: number
-    return _compile_operation(node)
-
-
-def _read_column(name: str) -> Formula:
-    def read(row: Mapping[str, Any]) -> float | None:
-        value = row[name]
-        return None if value is None else float(value)
-
-    return read
-
-
-def _compile_operation(node: exp.Expr) -> Formula | None:
     # Constants alone are exact decimals in DuckDB; only beside a column are they doubles.
-    if type(node) not in _OPERATIONS or node.find(exp.Column) is None:
-        return None
-    for side in (node.left, node.right):  # type: ignore[attr-defined]
-        if side.find(exp.Column) is None and not isinstance(side, exp.Literal):
-            return None
-    left, right = _compile(node.left), _compile(node.right)  # type: ignore[attr-defined]
-    if left is None or right is None:
-        return None
-    apply = _OPERATIONS[type(node)]
-
-    def work_out(row: Mapping[str, Any]) -> float | None:
-        a, b = left(row), right(row)
-        return None if a is None or b is None else apply(a, b)
-
-    return work_out
+    if type(node) not in _OPERATIONS or not all(map(_is_double, (node.left, node.right))):  # type: ignore[attr-defined]
+        raise _NotArithmetic
+    apply, left, right = _OPERATIONS[type(node)], _compile(node.left), _compile(node.right)  # type: ignore[attr-defined]
+    return lambda row: apply(left(row), right(row))
 
 
-def _divide(a: float, b: float) -> float | None:
-    return a / b if b else None
+def _is_double(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Literal) or node.find(exp.Column) is not None
 
 
-_OPERATIONS: Mapping[type[exp.Expr], Callable[[float, float], float | None]] = {
+_OPERATIONS: Mapping[type[exp.Expr], Callable[[float, float], float]] = {
     exp.Add: operator.add,
     exp.Sub: operator.sub,
     exp.Mul: operator.mul,
-    exp.Div: _divide,
+    exp.Div: operator.truediv,
 }
