@@ -2,7 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from holdfast.serving.answers import SHOWN_OTHERWISE
+from holdfast.tables import HORIZONS, REASONS, SCORES, SEGMENTS, Contract
 
 Scalar = Annotated[
     bool | float | str | None, Field(description="A number, a word, true, false or null")
@@ -138,34 +141,26 @@ class Stamp(BaseModel):
     scored_at: str
 
 
-class Reason(BaseModel):
+def _row_of(contract: Contract, *left_out: str) -> Any:
+    """A model of a table's rows: type, unit and meaning of each column, null where it may be."""
+    fields: dict[str, Any] = {}
+    for column in contract.columns:
+        kind: Any = column.dtype.to_python()
+        default, kind = (None, kind | None) if column.nullable else (..., kind)
+        if column.name not in left_out:
+            fields[column.name] = kind, Field(default, description=column.unit)
+    return create_model(contract.name, **fields)
+
+
+class Reason(_row_of(REASONS, "customer_id")):  # type: ignore[misc]
     """One reason, in words."""
 
-    task: Literal["churn", "value"]
-    rank: int
-    feature: str
-    value: str
-    contribution: float
-    sentence: str
 
-
-class Horizon(BaseModel):
+class Horizon(_row_of(HORIZONS, "customer_id")):  # type: ignore[misc]
     """What is expected within some days; null where the run does not know it."""
 
-    horizon_days: int
-    churn_probability: Share
-    expected_purchases: float | None
-    expected_revenue: float | None
-    median_revenue: float | None
-    low_80: float | None
-    high_80: float | None
-    low_95: float | None
-    high_95: float | None
-    expected_margin: float | None
-    clv: float | None
 
-
-class Prediction(Stamp):
+class Prediction(Stamp, _row_of(SCORES, *SHOWN_OTHERWISE)):  # type: ignore[misc]
     """One customer: the original system's fields, then what stands behind them."""
 
     customer_id: str
@@ -176,20 +171,11 @@ class Prediction(Stamp):
     ltv_not_estimated: Annotated[
         str | None, Field(description="Why `predicted_ltv` and `ltv_tier` are null")
     ] = None
-    risk_score: Share
-    risk_rank: Share
     segment: Segment
     actions: list[str]
     currency: str
     cutoff_date: str
     evidence: str | None = None
-    median_revenue: float | None = None
-    revenue_low_80: float | None = None
-    revenue_high_80: float | None = None
-    p_alive: Share | None = None
-    expected_purchases: float | None = None
-    next_purchase_day: int | None = None
-    evidence_level: Literal["cold start", "thin", "solid"] | None = None
     reasons: list[Reason] | None = None
     horizons: list[Horizon] | None = None
     warnings: list[str] | None = None
@@ -210,15 +196,11 @@ class BatchAnswer(Stamp):
     n_errors: int
 
 
-class SegmentRow(BaseModel):
-    """One segment."""
+class SegmentRow(_row_of(SEGMENTS)):  # type: ignore[misc]
+    """One segment; its revenue is null where nobody's is estimated."""
 
-    segment: Segment
-    customers: int
     average_ltv: float | None
     total_ltv: float | None
-    average_churn_probability: float
-    average_risk_score: float
     actions: list[str]
 
 

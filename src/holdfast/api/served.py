@@ -10,10 +10,10 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from holdfast import tables
 from holdfast.errors import DamagedRun
 from holdfast.io.runs import Run
 from holdfast.serving.answers import Answers
+from holdfast.serving.load import read_table
 from holdfast.serving.scorer import Scorer
 
 
@@ -116,13 +116,6 @@ class Served:
             return None
         return dict(zip(self._columns, self.frame.row(place), strict=True))
 
-    def has(self, name: str) -> bool:
-        """Whether the run has a table of that name."""
-        return f"tables/{name}.parquet" in self.run.manifest["files"]
-
     def table(self, name: str) -> pl.DataFrame:
         """One of the run's smaller tables; without rows where the run has none of that name."""
-        if self.has(name):
-            return self.run.table(name)
-        empty: pl.DataFrame = getattr(tables, name.upper()).empty()
-        return empty
+        return read_table(self.run, name)

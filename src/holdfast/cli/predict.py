@@ -111,10 +111,11 @@ def forecast(
     in it.
     """
     from holdfast.errors import NotEnoughData
+    from holdfast.serving.load import read_table
 
     study, run = study_from(config, None), registry_of(config).open(run_id)
-    table = run.table("forecast") if "tables/forecast.parquet" in run.manifest["files"] else None
-    if table is None or table.is_empty():
+    table = read_table(run, "forecast")
+    if table.is_empty():
         raise NotEnoughData(
             f"run {run.run_id} has no forecast", fix="a forecast needs an order log with amounts"
         )

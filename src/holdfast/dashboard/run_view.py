@@ -9,14 +9,13 @@ from typing import Any, TypeVar
 
 import polars as pl
 
-from holdfast import tables
 from holdfast.io.runs import Registry, Run
 from holdfast.report.exports import riskiest_customers
 from holdfast.report.report_data import Report
 from holdfast.runs.run_history import moves, run_before, trail
 from holdfast.serving.customer_profile import Profiles, learn_profiles
 from holdfast.serving.customer_search import read_scores
-from holdfast.serving.load import load_study
+from holdfast.serving.load import load_study, read_table
 from holdfast.study import Study
 
 STUDY = "HOLDFAST_STUDY"
@@ -78,17 +77,9 @@ class RunView:
         """Who moved since the run before; None where there is none."""
         return None if self.before is None else moves(read_scores(self.before), self.scores)
 
-    def has(self, name: str) -> bool:
-        """Whether the run has a table of that name."""
-        return f"tables/{name}.parquet" in self.run.manifest["files"]
-
     def table(self, name: str) -> pl.DataFrame:
-        """A table of the run; without rows where the run is older than the table or the data cannot
-        fill it.
-        """
-        return self.keep(
-            ("table", name), lambda: self.run.table(name) if self.has(name) else _empty(name)
-        )
+        """A table of the run, read once; without rows where the run has none of that name."""
+        return self.keep(("table", name), lambda: read_table(self.run, name))
 
     @cached_property
     def report(self) -> Report:
@@ -116,11 +107,6 @@ class RunView:
                 self._kept[key] = make()
             kept: T = self._kept[key]
             return kept
-
-
-def _empty(name: str) -> pl.DataFrame:
-    contract = getattr(tables, name.upper(), None)
-    return contract.empty() if contract is not None else pl.DataFrame()
 
 
 def read_study() -> Study:

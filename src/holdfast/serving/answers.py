@@ -14,10 +14,10 @@ from holdfast.segments import churn_level
 from holdfast.study import SEGMENT_NAMES, Study
 from holdfast.tables import SCORES
 
-_SHOWN_OTHERWISE = (
+SHOWN_OTHERWISE = (
     "customer_id", "cutoff_day", "churn_probability", "expected_revenue", "value_tier", "segment",
 )  # fmt: skip
-_AS_THEY_ARE = tuple(name for name in SCORES.schema if name not in _SHOWN_OTHERWISE)
+_AS_THEY_ARE = tuple(name for name in SCORES.schema if name not in SHOWN_OTHERWISE)
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 

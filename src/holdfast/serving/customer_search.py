@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from holdfast.io.runs import Run
+from holdfast.serving.load import has_table
 
 
 def read_scores(run: Run) -> pl.DataFrame:
@@ -52,7 +53,7 @@ def find_customer(scores: pl.DataFrame, customer_id: str) -> dict[str, Any] | No
 
 def read_rows(run: Run, table: str, customer_id: str) -> pl.DataFrame | None:
     """One customer's rows of a table, or None where the run has no such table."""
-    if f"tables/{table}.parquet" not in run.manifest["files"]:
+    if not has_table(run, table):
         return None
     lazy = pl.scan_parquet(run.file(f"tables/{table}.parquet"))
     return lazy.filter(pl.col("customer_id") == customer_id).collect()

@@ -11,6 +11,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import polars as pl
+
+from holdfast import tables
 from holdfast.errors import DamagedRun
 from holdfast.explain import Wording
 from holdfast.io.runs import Run
@@ -112,6 +115,21 @@ def _marker(run: Run, folder: Path) -> Path:
     return (
         folder / ".loaded" / f"{run.run_id}-{run.manifest['files']['summary.json']['sha256'][:16]}"
     )
+
+
+def has_table(run: Run, name: str) -> bool:
+    """Whether the run has a table of that name."""
+    return f"tables/{name}.parquet" in run.manifest["files"]
+
+
+def read_table(run: Run, name: str) -> pl.DataFrame:
+    """A table of the run; without rows where the run is older than the table or the data cannot
+    fill it.
+    """
+    if has_table(run, name):
+        return run.table(name)
+    contract = getattr(tables, name.upper(), None)
+    return pl.DataFrame() if contract is None else contract.empty()
 
 
 def load_study(run: Run) -> Study:

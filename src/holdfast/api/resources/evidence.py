@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Response
 from holdfast.api.deps import CurrentRun, answer, route
 from holdfast.api.problems import Refused
 from holdfast.features.catalogue import FEATURES_BY_NAME
+from holdfast.serving.load import has_table
 from holdfast.tables import json_rows
 
 router = APIRouter(tags=["evidence"])
@@ -72,7 +73,7 @@ def forecast(
     """Expected revenue and purchases by week: of the company, of each cohort or of each segment;
     parts add up.
     """
-    if not served.has("forecast"):
+    if not has_table(served.run, "forecast"):
         what = f"run {served.run_id} has no forecast"
         raise Refused(404, what, fix="run the study again with this version")
     rows = served.table("forecast").filter(pl.col("group_kind") == kind)
