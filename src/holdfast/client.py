@@ -117,18 +117,14 @@ class Client:
         return cast(Prediction, self._post("/predict", dict(features), params=params))
 
     def predict_history(
-        self,
-        customer_id: str,
-        orders: Sequence[Mapping[str, Any]],
-        *,
-        reasons: bool = False,
-        horizons: bool = False,
-        **more: Any,
+        self, customer_id: str, orders: Sequence[Mapping[str, Any]], **more: Any
     ) -> Prediction:
-        """A customer by raw orders and, as `more`, events, treatments, attributes and as_of."""
+        """A customer by raw orders and, as `more`, events, treatments, attributes and as_of; and
+        reasons and horizons, as `predict_features` takes them.
+        """
+        flags = {name: more.pop(name) for name in ("reasons", "horizons") if name in more}
         body = {"customer_id": customer_id, "orders": list(orders), **more}
-        params = _flags(reasons=reasons, horizons=horizons)
-        return cast(Prediction, self._post("/predict", body, params=params))
+        return self.predict_features(body, **flags)
 
     def predict_batch(
         self, customers: Sequence[Mapping[str, Any]], *, horizons: bool = False

@@ -7,7 +7,6 @@ import sys
 import tempfile
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
 
 from holdfast.api.limits import read_rate
 from holdfast.api.settings import Settings
@@ -15,19 +14,7 @@ from holdfast.errors import InputError, MissingExtra
 from holdfast.io.keys import KeyFile
 
 _GRACE_SECONDS = 10
-_LOGGING: dict[str, Any] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "holdfast.api.access_log.JsonFormatter"}},
-    "handlers": {
-        "stderr": {
-            "class": "logging.StreamHandler",
-            "formatter": "json",
-            "stream": "ext://sys.stderr",
-        }
-    },
-    "loggers": {"uvicorn": {"handlers": ["stderr"], "level": "INFO", "propagate": False}},
-}
+_LOGGING = Path(__file__).with_name("static") / "logging.json"
 
 
 def serve(
@@ -96,7 +83,7 @@ def serve(
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            log_config=_LOGGING,
+            log_config=str(_LOGGING),
             timeout_graceful_shutdown=_GRACE_SECONDS,
             timeout_keep_alive=75,
             lifespan="on",

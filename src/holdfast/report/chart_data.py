@@ -40,21 +40,20 @@ def revenue_bins(scores: pl.DataFrame, *, n: int = 24) -> pl.DataFrame:
     Columns: start and end (on the axis), least and most (currency), customers, expected_revenue
     (sum).
     """
-    placed = on_axis(scores["expected_revenue"])
-    top = max(float(placed.max()), 1e-9) if len(placed) else 1.0
-    edges = np.linspace(0, top, n + 1)
-    where = np.clip(np.searchsorted(edges, placed, side="right") - 1, 0, n - 1)
-    revenue = scores["expected_revenue"].to_numpy()
-    return pl.DataFrame(
-        {
-            "start": edges[:-1],
-            "end": edges[1:],
-            "least": np.expm1(edges[:-1]),
-            "most": np.expm1(edges[1:]),
-            "customers": np.bincount(where, minlength=n).astype(np.int64),
-            "expected_revenue": np.bincount(where, weights=revenue, minlength=n),
-        }
+    place, width = _steps_of_revenue(scores, n)
+    bins = scores.group_by(bin=place).agg(
+        customers=pl.len().cast(pl.Int64), expected_revenue=pl.col("expected_revenue").sum()
     )
+    start, end = pl.col("bin") * width, (pl.col("bin") + 1) * width
+    amounts = {"least": start.exp() - 1, "most": end.exp() - 1}
+    return bins.sort("bin").select("customers", "expected_revenue", start=start, end=end, **amounts)
+
+
+def _steps_of_revenue(scores: pl.DataFrame, n: int) -> tuple[pl.Expr, float]:
+    """Which of `n` equal steps on the axis a customer stands on, and their width."""
+    revenue = pl.col("expected_revenue").clip(0).log1p()
+    width = max(scores.select(revenue.max()).item() or 0.0, 1e-9) / n
+    return (revenue / width).floor().clip(0, n - 1), width
 
 
 def value_density(scores: pl.DataFrame) -> pl.DataFrame:
@@ -111,27 +110,14 @@ def crowd(scores: pl.DataFrame, *, columns: int = 48, rows: int = 32) -> pl.Data
     Columns: left, right (on the axis), bottom, top (probability), customers, expected_revenue
     (sum).
     """
-    placed, risk = on_axis(scores["expected_revenue"]), scores["churn_probability"].to_numpy()
-    width = max(float(placed.max()) if len(placed) else 0.0, 1e-9) / columns
-    across = np.minimum((placed / width).astype(np.int64), columns - 1)
-    up = np.clip((risk * rows).astype(np.int64), 0, rows - 1)
-    cell = up * columns + across
-    counts = np.bincount(cell, minlength=rows * columns)
-    sums = np.bincount(
-        cell, weights=scores["expected_revenue"].to_numpy(), minlength=rows * columns
+    across, width = _steps_of_revenue(scores, columns)
+    up = (pl.col("churn_probability") * rows).floor().clip(0, rows - 1)
+    cells = scores.group_by(row=up, column=across).agg(
+        customers=pl.len().cast(pl.Int64), expected_revenue=pl.col("expected_revenue").sum()
     )
-    taken = np.flatnonzero(counts)
-    row, column = np.divmod(taken, columns)
-    return pl.DataFrame(
-        {
-            "left": column * width,
-            "right": (column + 1) * width,
-            "bottom": row / rows,
-            "top": (row + 1) / rows,
-            "customers": counts[taken].astype(np.int64),
-            "expected_revenue": sums[taken],
-        }
-    )
+    left, bottom = pl.col("column") * width, pl.col("row") / rows
+    sides = {"left": left, "right": left + width, "bottom": bottom, "top": bottom + 1 / rows}
+    return cells.sort("row", "column").select("customers", "expected_revenue", **sides)
 
 
 def bands(scores: pl.DataFrame) -> pl.DataFrame:

@@ -23,17 +23,10 @@ NAMES = ("Model", "Naive baseline")
 SHOWN = {"churn": ("roc_auc", "brier"), "value": ("wape", "spearman")}
 """Metrics by which models are compared at a glance."""
 CUMULATIVE = pl.Schema(
-    {
-        "task": pl.String(),
-        "cutoff_day": pl.Int32(),
-        "model": pl.String(),
-        "share": pl.Float64(),
-        "found": pl.Float64(),
-        "customers": pl.Int64(),
-        "total": pl.Float64(),
-        "area": pl.Float64(),
-        "average_precision": pl.Float64(),
-    }
+    {"task": pl.String(), "cutoff_day": pl.Int32(), "model": pl.String()}
+    | dict.fromkeys(("share", "found"), pl.Float64())
+    | {"customers": pl.Int64()}
+    | dict.fromkeys(("total", "area", "average_precision"), pl.Float64())
 )
 
 
@@ -238,15 +231,8 @@ def standings(evidence: pl.DataFrame) -> pl.DataFrame:
     means = by_model.agg(pl.col("value", "low", "high").mean())
     others = {"champion": "champion"} | dict.fromkeys(ALGORITHMS, "candidate")
     kind = pl.col("model").replace_strict(others, default="baseline", return_dtype=pl.String)
-    return means.select(
-        "task",
-        "metric",
-        "value",
-        "low",
-        "high",
-        name=pl.Series([_name(model) for model in means["model"]], dtype=pl.String),
-        kind=kind,
-    )
+    names = pl.Series([_name(model) for model in means["model"]], dtype=pl.String)
+    return means.select("task", "metric", "value", "low", "high", name=names, kind=kind)
 
 
 def _name(model: str) -> str:

@@ -206,14 +206,15 @@ def _lay_out(
                 raise DataError(
                     f"the study's [{what}.columns] has no '{role}'", fix=nearest(role, list(roles))
                 )
-    extra = dict.fromkeys(name for row in rows for name in row.get("raw") or {})
-    columns = {name: [(row.get("raw") or {}).get(name) for row in rows] for name in extra}
-    columns |= {
-        name: [row.get(role) for row in rows]
-        for role, name in roles.items()
-        if role != "customer_id"
-    }
-    columns[roles["customer_id"]] = [customer_id] * len(rows)
+    flat = [
+        dict.fromkeys(roles.values())
+        | (row.get("raw") or {})
+        | {roles[role]: value for role, value in row.items() if role != "raw"}
+        | {roles["customer_id"]: customer_id}
+        for row in rows
+    ]
+    names = dict.fromkeys(name for row in flat for name in row)
+    columns = {name: [row.get(name) for row in flat] for name in names}
     given = {
         "_file": pl.zeros(len(rows), pl.Int32, eager=True),
         "_row": pl.Series(range(1, len(rows) + 1)),
