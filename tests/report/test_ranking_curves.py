@@ -9,7 +9,6 @@ from holdfast import metrics, tables
 from holdfast.evaluation.evidence import DIFFERENCE, INTERVAL, MEDIAN
 from holdfast.report import ranking_curves
 from holdfast.report.report_data import Report
-from holdfast.study import ALGORITHMS
 
 Proved = Callable[..., pl.DataFrame]
 
@@ -85,7 +84,7 @@ def test_a_probability_of_one_belongs_to_the_last_bin(proved: Proved) -> None:
 
 
 def test_the_champion_wins_by_the_metrics_own_direction(report: Report) -> None:
-    contests = ranking_curves.contests(report.evidence, ALGORITHMS)
+    contests = ranking_curves.contests(report.evidence)
     wins = dict(
         contests.filter(pl.col("cutoff_day") == contests["cutoff_day"][0])
         .select("metric", "wins")
@@ -98,7 +97,7 @@ def test_the_champion_wins_by_the_metrics_own_direction(report: Report) -> None:
 def test_no_candidate_stands_in_for_the_baseline() -> None:
     rows = [(100, "churn", name, "roc_auc", 0.7, None, None) for name in ("champion", "catboost")]
     evidence = pl.DataFrame(rows, schema=tables.EVIDENCE.schema, orient="row")
-    assert ranking_curves.contests(evidence, ALGORITHMS).is_empty()
+    assert ranking_curves.contests(evidence).is_empty()
 
 
 def test_a_difference_a_median_and_an_interval_are_no_models() -> None:
@@ -107,7 +106,7 @@ def test_a_difference_a_median_and_an_interval_are_no_models() -> None:
         (100, "value", name, "wape", value, None, None) for name, value in reversed(told.items())
     ]
     evidence = pl.DataFrame(rows, schema=tables.EVIDENCE.schema, orient="row")
-    assert ranking_curves.contests(evidence, ALGORITHMS).select(
+    assert ranking_curves.contests(evidence).select(
         "value", "baseline", "baseline_value"
     ).rows() == [(0.2, "baseline: mean", 0.3)]
     assert sorted(ranking_curves.standings(evidence).select("name", "kind").iter_rows()) == [
@@ -115,4 +114,4 @@ def test_a_difference_a_median_and_an_interval_are_no_models() -> None:
         ("Mean", "baseline"),
     ]
     alone = evidence.filter(pl.col("model") != "baseline: mean")
-    assert ranking_curves.contests(alone, ALGORITHMS).is_empty()
+    assert ranking_curves.contests(alone).is_empty()

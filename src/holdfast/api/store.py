@@ -38,7 +38,7 @@ class Store:
         self._inspected: tuple[str, dict[str, tuple[int, int]]] | None = None
         self._ready: OrderedDict[str, Served] = OrderedDict()
         self._lock = Lock()
-        self._signature: object = None
+        self._signature = (-1, -1)
 
     @property
     def trouble(self) -> str:
@@ -90,7 +90,8 @@ class Store:
         if self.current is None:
             return
         run = Run(self.registry.folder / self.current.run_id, self.current.run.manifest)
-        files, published = _stat_files(run), run.manifest["files"]
+        published = run.manifest["files"]
+        files = {name: _stat(run.path / name) for name in (MANIFEST, *published)}
         if self._inspected is None or self._inspected[0] != run.run_id:
             self._inspected = run.run_id, files
         altered = [
@@ -111,7 +112,7 @@ class Store:
         while True:
             await asyncio.sleep(_LOOK_EVERY)
             looks += 1
-            signature = _signature(self.registry.folder / "champion")
+            signature = _stat(self.registry.folder / "champion")
             again = bool(self._unserved or self.current is None) and looks % _INSPECT_EVERY == 0
             if signature != self._signature or again:
                 self._signature = signature
@@ -120,21 +121,10 @@ class Store:
                 await asyncio.to_thread(self.inspect)
 
 
-def _signature(path: Path) -> object:
+def _stat(path: Path) -> tuple[int, int]:
+    """Size and time of change; -1 where there is nothing."""
     try:
         stat = path.stat()
     except OSError:
-        return None
-    return stat.st_mtime_ns, stat.st_ino
-
-
-def _stat_files(run: Run) -> dict[str, tuple[int, int]]:
-    """Size and time of change of each published file; -1 where it is not there."""
-    files = {}
-    for name in (MANIFEST, *run.manifest["files"]):
-        try:
-            stat = (run.path / name).stat()
-            files[name] = stat.st_size, stat.st_mtime_ns
-        except OSError:
-            files[name] = -1, -1
-    return files
+        return -1, -1
+    return stat.st_size, stat.st_mtime_ns

@@ -23,16 +23,9 @@ def roles(importance: pl.DataFrame) -> pl.DataFrame:
         importance.filter(pl.col("task") == task).select("feature", pl.col("relative").alias(task))
         for task in EFFECT
     )
-    for_churn, for_value = pl.col("churn") >= MATTERS, pl.col("value") >= MATTERS
-    role = (
-        pl.when(for_churn & for_value)
-        .then(pl.lit("both"))
-        .when(for_churn)
-        .then(pl.lit("churn only"))
-        .when(for_value)
-        .then(pl.lit("value only"))
-        .otherwise(pl.lit("neither"))
-    )
+    matters = 2 * (pl.col("churn") >= MATTERS).cast(pl.Int8) + (pl.col("value") >= MATTERS)
+    names = ["both", "churn only", "value only", "neither"]
+    role = matters.replace_strict([3, 2, 1, 0], names, return_dtype=pl.String)
     return (
         churn.join(value, on="feature", how="full", coalesce=True)
         .with_columns(pl.col("churn", "value").fill_null(0.0))

@@ -26,7 +26,7 @@ def metrics(report: Report, task: str) -> Table:
     """The champion beside the naive baseline at the last cutoff that has figures, with 95 %
     intervals.
     """
-    contests = ranking_curves.contests(report.evidence, ALGORITHMS).filter(task=task)
+    contests = ranking_curves.contests(report.evidence).filter(task=task)
     last = contests.filter(pl.col("cutoff_day") == pl.col("cutoff_day").max())
     when = f" at the last cutoff, {last['cutoff'][0]}" if last.height < contests.height else ""
     return _contests(report, last, f"{formatting.capital(task)}{when}")
@@ -34,7 +34,7 @@ def metrics(report: Report, task: str) -> Table:
 
 def all_metrics(report: Report, task: str) -> Table:
     """The same at every cutoff; without rows where there is only one."""
-    contests = ranking_curves.contests(report.evidence, ALGORITHMS).filter(task=task)
+    contests = ranking_curves.contests(report.evidence).filter(task=task)
     several = contests if contests["cutoff_day"].n_unique() > 1 else contests.clear()
     return _contests(report, several, f"{formatting.capital(task)}, every cutoff")
 
@@ -56,7 +56,7 @@ def every_cutoff(report: Report) -> Table:
     intervals held.
     """
     named = pl.format("{} {}", "task", "metric")
-    contests = ranking_curves.contests(report.evidence, ALGORITHMS).with_columns(name=named)
+    contests = ranking_curves.contests(report.evidence).with_columns(name=named)
     both = contests.pivot("name", index="cutoff_day", values=["value", "baseline_value"])
     held = report.evidence.filter(model=INTERVAL)
     shares = held.pivot("metric", index="cutoff_day", values="value")

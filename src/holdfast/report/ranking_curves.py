@@ -127,7 +127,7 @@ def capture_at(gains: pl.DataFrame, share: float) -> tuple[float | None, float |
     return by_model.get(NAMES[0]), by_model.get(NAMES[1])
 
 
-def contests(evidence: pl.DataFrame, candidates: tuple[str, ...]) -> pl.DataFrame:
+def contests(evidence: pl.DataFrame) -> pl.DataFrame:
     """The champion beside the naive baseline: one row per cutoff, task and metric that both have,
     in time order.
 
@@ -140,7 +140,7 @@ def contests(evidence: pl.DataFrame, candidates: tuple[str, ...]) -> pl.DataFram
         pl.col("low", "high").fill_nan(None)
     )
     champion = figures.filter(pl.col("model") == "champion").drop("model")
-    naive = figures.filter(~pl.col("model").is_in(["champion", *candidates, *NO_MODELS]))
+    naive = figures.filter(~pl.col("model").is_in(["champion", *ALGORITHMS, *NO_MODELS]))
     naive = naive.unique(key, keep="first", maintain_order=True).rename(
         {"model": "baseline"}
         | {column: f"baseline_{column}" for column in ("value", "low", "high")}
@@ -269,9 +269,7 @@ def tenths(predictions: pl.DataFrame) -> pl.DataFrame:
     predictions
         PREDICTIONS; those of an older run may lack the intervals.
     """
-    predicted = predictions.filter(
-        pl.col("future_revenue").is_not_null() & pl.col("expected_revenue").is_not_null()
-    )
+    predicted = predictions.drop_nulls(["future_revenue", "expected_revenue"])
     for name in (_LOW, _HIGH):
         if name not in predicted.columns:
             predicted = predicted.with_columns(pl.lit(None, pl.Float64).alias(name))
@@ -298,13 +296,8 @@ def by_horizon(horizon_evidence: pl.DataFrame) -> pl.DataFrame:
     intervals held. Null where something was not told, or is not defined: a ratio to customers who
     brought nothing.
     """
-    whose = (
-        pl.when(pl.col("model").is_in([CHAMPION, INTERVAL]))
-        .then(pl.lit(""))
-        .when(pl.col("model") == MEDIAN)
-        .then(pl.lit("median_"))
-        .otherwise(pl.lit("naive_"))
-    )
+    prefixes = {CHAMPION: "", INTERVAL: "", MEDIAN: "median_"}
+    whose = pl.col("model").replace_strict(prefixes, default="naive_", return_dtype=pl.String)
     named = horizon_evidence.with_columns(
         pl.col("value").fill_nan(None), name=whose + pl.col("metric")
     )

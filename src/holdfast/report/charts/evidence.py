@@ -20,7 +20,6 @@ from holdfast.report.charts.base import (
 )
 from holdfast.report.table_format import make_table
 from holdfast.report.theme import BLUE, DOT, WHOLE, WIDTH, light
-from holdfast.study import ALGORITHMS
 
 PANELS = (("churn", "roc_auc"), ("churn", "brier"), ("value", "wape"), ("value", "spearman"))
 NO_OUTCOME = "No customer has both a prediction and an outcome that varies."
@@ -183,7 +182,7 @@ def _gain(table: pl.DataFrame, task: str) -> tuple[Options, str]:
 
 def backtest(evidence: pl.DataFrame) -> Chart:
     """The champion beside the naive baseline at every cutoff, with bootstrap intervals."""
-    table = ranking_curves.contests(evidence, ALGORITHMS)
+    table = ranking_curves.contests(evidence)
     parts = table.partition_by("task", "metric", as_dict=True)
     shown = {metric: parts[task, metric] for task, metric in PANELS if (task, metric) in parts}
     if not shown:
