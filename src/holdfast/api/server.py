@@ -5,11 +5,12 @@ import shutil
 import signal
 import sys
 import tempfile
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 
 from holdfast.api.limits import read_rate
-from holdfast.api.settings import Settings
+from holdfast.api.settings import Settings as Settings
 from holdfast.errors import InputError, MissingExtra
 from holdfast.io.keys import KeyFile
 
@@ -17,16 +18,7 @@ _GRACE_SECONDS = 10
 _LOGGING = Path(__file__).with_name("static") / "logging.json"
 
 
-def serve(
-    project: Path,
-    *,
-    host: str,
-    port: int,
-    workers: int,
-    rate: str,
-    cors_origins: tuple[str, ...],
-    log: bool,
-) -> None:
+def serve(settings: Settings, *, host: str, port: int) -> None:
     """Serve the champion run of a project until asked to stop.
 
     Without any key the server listens on this machine only, whatever `host` says, and says so.
@@ -42,31 +34,25 @@ def serve(
         import uvicorn
     except ImportError:
         raise MissingExtra("api", needed_for="`holdfast serve`") from None
+    project, workers = Path(settings.project), settings.workers
     if not (project / "holdfast.toml").is_file() and not (project / "runs").is_dir():
         raise InputError(
-            f"{project.resolve()} holds neither holdfast.toml nor runs/",
+            f"{project} holds neither holdfast.toml nor runs/",
             fix="name the study with -c",
         )
-    read_rate(rate, workers=workers)
+    read_rate(settings.rate, workers=workers)
     if not KeyFile(project).keys() and not is_loopback(host):
         _say(
             f"no keys: listening on 127.0.0.1 instead of {host}; make one with `holdfast keys "
             "create --role reader`"
         )
         host = "127.0.0.1"
-    Settings(
-        project=str(project.resolve()),
-        loopback=is_loopback(host),
-        rate=rate,
-        workers=workers,
-        cors_origins=cors_origins,
-        log=log,
-    ).to_environment()
+    replace(settings, loopback=is_loopback(host)).to_environment()
     counted = tempfile.mkdtemp(prefix="holdfast-metrics-") if workers > 1 else None
     if counted:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = counted
     _say(
-        f"serving {project.resolve()} on http://{host}:{port} with {workers} "
+        f"serving {project} on http://{host}:{port} with {workers} "
         f"worker{'s' * (workers > 1)}; docs at /docs"
     )
     # Asked to end before uvicorn listens for it, the process still ends in order.

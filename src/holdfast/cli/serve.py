@@ -43,15 +43,14 @@ def serve(
     """
     from holdfast.api import server
 
-    server.serve(
-        Path(config).parent,
-        host=host,
-        port=port,
+    settings = server.Settings(
+        project=str(Path(config).parent.resolve()),
         workers=workers,
         rate=rate,
         cors_origins=tuple(cors_origin or ()),
         log=log,
     )
+    server.serve(settings, host=host, port=port)
 
 
 def dashboard(

@@ -209,22 +209,17 @@ def tiers(scores: pl.DataFrame) -> pl.DataFrame:
     from_share and to_share (of all customers in order of revenue, 0..1), start and end (on the axis
     of `quadrant`, 0..1).
     """
-    at_risk = pl.col("segment").is_in(AT_RISK_SEGMENTS)
-    return (
-        scores.group_by("value_tier")
-        .agg(
-            customers=pl.len(),
-            from_revenue=pl.col("expected_revenue").min(),
-            to_revenue=pl.col("expected_revenue").max(),
-            risk=pl.col("risk_score").filter(at_risk).min(),
-        )
-        .sort("from_revenue", "to_revenue")
-        .with_columns(
-            to_share=pl.col("customers").cum_sum() / pl.col("customers").sum(),
-            start=pl.int_range(pl.len()) / pl.len(),
-            end=pl.int_range(1, pl.len() + 1) / pl.len(),
-        )
-        .with_columns(from_share=pl.col("to_share").shift(1, fill_value=0.0))
+    revenue, at_risk = pl.col("expected_revenue"), pl.col("segment").is_in(AT_RISK_SEGMENTS)
+    rows = scores.group_by("value_tier").agg(
+        customers=pl.len(),
+        from_revenue=revenue.min(),
+        to_revenue=revenue.max(),
+        risk=pl.col("risk_score").filter(at_risk).min(),
+    )
+    place, to_share = pl.int_range(pl.len()), pl.col("customers").cum_sum() / pl.sum("customers")
+    shares = {"to_share": to_share, "from_share": to_share.shift(1, fill_value=0.0)}
+    return rows.sort("from_revenue", "to_revenue").with_columns(
+        start=place / pl.len(), end=(place + 1) / pl.len(), **shares
     )
 
 
