@@ -50,9 +50,8 @@ def test_every_finding_is_told_with_its_evidence_meaning_and_fix(
     said = text(show("performance", study, monkeypatch, part="Findings"))
     assert said.count("Evidence: ") == len(findings) == 13
     for finding in findings:
-        assert (
-            f"**{finding['severity'].capitalize()}: {finding['name'].replace('-', ' ')}**" in said
-        )
+        title = finding["name"].replace("-", " ").capitalize()
+        assert f"**{finding['severity'].capitalize()}: {title}**" in said
         assert finding["fix"][1:] in said
 
 
