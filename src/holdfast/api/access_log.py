@@ -24,24 +24,18 @@ class AccessLog:
         self.enabled = enabled
         self._lines: list[str] = []
 
-    def request(
-        self,
-        *,
-        request_id: str,
-        method: str,
-        route: str,
-        status: int,
-        seconds: float,
-        key_id: str,
-        run_id: str,
-    ) -> None:
-        """Tell of one request; every value is one of ours or was checked to be a plain word."""
+    def request(self, **facts: str | int | float) -> None:
+        """Tell of one request; every word is one of ours or was checked to be plain, so that
+        nothing is escaped.
+        """
         if self.enabled:
             now = datetime.now(UTC).isoformat(timespec="milliseconds")
+            parts = (
+                f'"{name}":"{fact}"' if isinstance(fact, str) else f'"{name}":{fact}'
+                for name, fact in facts.items()
+            )
             self._lines.append(
-                f'{{"time":"{now}","level":"info","event":"request","request_id":"{request_id}",'
-                f'"method":"{method}","route":"{route}","status":{status},'
-                f'"ms":{seconds * 1000:.2f},"key_id":"{key_id}","run_id":"{run_id}"}}\n'
+                f'{{"time":"{now}","level":"info","event":"request",{",".join(parts)}}}\n'
             )
 
     def failure(self, error: BaseException, *, request_id: str) -> None:

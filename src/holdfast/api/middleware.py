@@ -89,7 +89,7 @@ class Middleware:
                 method=method if method.isalpha() else "?",
                 route=route.template,
                 status=request.status,
-                seconds=seconds,
+                ms=round(seconds * 1000, 2),
                 key_id=request.key.key_id,
                 run_id=request.served.run_id if request.served else "",
             )

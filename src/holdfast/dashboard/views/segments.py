@@ -45,17 +45,13 @@ def _breakdown(run: RunView) -> None:
         return
     st.subheader("Who they are")
     chosen = st.selectbox(
-        "Broken down by", names, key="by", bind="query-params", format_func=_words
+        "Broken down by", names, key="by", bind="query-params", format_func=formatting.feature_title
     )
     by, threshold = chosen or names[0], run.study.churn.threshold
     groups = run.keep(
         ("breakdown", by), lambda: break_down(run.run, run.scores, by, threshold=threshold)
     )
-    box(run_tables.breakdown(groups, by=_words(by), currency=run.currency))
-
-
-def _words(name: str) -> str:
-    return formatting.capital(formatting.feature(name))
+    box(run_tables.breakdown(groups, by=formatting.feature_title(by), currency=run.currency))
 
 
 def _moves(run: RunView) -> None:

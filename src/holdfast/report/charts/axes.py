@@ -45,7 +45,7 @@ def label(name: str) -> str:
     >>> label("n_purchases_90d"), label("a_long_name_that_somebody_chose_in_the_warehouse")
     ('Purchases in 90 days', 'A long name that somebod…e warehouse')
     """
-    text = formatting.capital(formatting.feature(name))
+    text = formatting.feature_title(name)
     return text if len(text) <= 36 else f"{text[:24]}…{text[-11:]}"
 
 
