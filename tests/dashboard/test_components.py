@@ -31,7 +31,7 @@ def test_errors_and_empty_states_say_what_to_do() -> None:
 def _cards() -> None:
     from holdfast.dashboard import components
 
-    components.cards([{"label": f"Figure {k}", "value": str(k)} for k in range(5)])
+    components.cards(*(components.card(f"Figure {k}", str(k)) for k in range(5)))
 
 
 def test_five_cards_lie_in_rows_of_three() -> None:
