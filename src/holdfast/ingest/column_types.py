@@ -5,9 +5,9 @@ but one cell in a hundred: those few rows are then not understood, instead of tu
 amounts into a column of words.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from holdfast.findings import Finding
 from holdfast.ingest import sql
@@ -15,6 +15,8 @@ from holdfast.ingest.row_mappings import Part
 from holdfast.io.warehouse import Warehouse
 
 Kind = Literal["number", "flag", "day", "word"]
+Item = TypeVar("Item")
+_AT_ONCE = 40
 _ENOUGH = 0.99
 _NOTHING = ("", "na", "n/a", "null", "none", "-", "?")
 _SQL_TYPES: Mapping[Kind, str] = {
@@ -68,6 +70,14 @@ class TypedColumn:
         return self.field if self.kind == "day" else sql.Field(name, _SQL_TYPES[self.kind])
 
 
+def batches(columns: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    """So many columns as one query converts: its memory and its planning grow faster than they
+    do.
+    """
+    for start in range(0, len(columns), _AT_ONCE):
+        yield columns[start : start + _AT_ONCE]
+
+
 def typed_columns(
     fields: Mapping[str, sql.Field], table: str, warehouse: Warehouse, *, decimal: str
 ) -> list[TypedColumn]:
@@ -99,17 +109,16 @@ def _kind_by_type(field: sql.Field) -> Kind:
 def _types_by_content(
     fields: Mapping[str, sql.Field], table: str, warehouse: Warehouse, decimal: str
 ) -> dict[str, TypedColumn]:
-    """Type text columns, in one pass over the table."""
-    if not fields:
-        return {}
-    counts = ", ".join(_counts_sql(field, decimal) for field in fields.values())
-    rows, *profile = warehouse.row(f"SELECT count(*), {counts} FROM {table}")
+    """Type text columns, so many in one pass over the table."""
     columns = {}
-    for i, (name, field) in enumerate(fields.items()):
-        filled, *of_kind = profile[4 * i : 4 * i + 4]
-        kind = _kind_by_content(filled, *of_kind)
-        blanks = rows - filled if kind == "number" else 0
-        columns[name] = TypedColumn(name=name, kind=kind, field=field, blanks=blanks)
+    for some in batches(list(fields.items())):
+        counts = ", ".join(_counts_sql(field, decimal) for _, field in some)
+        rows, *profile = warehouse.row(f"SELECT count(*), {counts} FROM {table}")
+        for i, (name, field) in enumerate(some):
+            filled, *of_kind = profile[4 * i : 4 * i + 4]
+            kind = _kind_by_content(filled, *of_kind)
+            blanks = rows - filled if kind == "number" else 0
+            columns[name] = TypedColumn(name=name, kind=kind, field=field, blanks=blanks)
     return columns
 
 

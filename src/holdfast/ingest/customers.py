@@ -70,7 +70,7 @@ def _customer_mapping(
         layers=[
             part.read,
             part.derived,
-            {"_differ": sql.differ(source.fields, "customer_id, day")},
+            {"_differ": sql.differ(source.fields.values(), "customer_id, day")},
         ],
         quarantine={**part.problems, REPEATED: "customer_id IS NOT NULL AND _differ"},
         set_aside=WITHOUT_CUSTOMER,

@@ -17,6 +17,7 @@ from holdfast.errors import DataError, StudyError
 from holdfast.expressions import parse
 from holdfast.ingest import sql
 from holdfast.ingest.column_types import TypedColumn, blank_finding, typed_columns
+from holdfast.ingest.converted_columns import ConvertedColumns, convert_columns
 from holdfast.ingest.findings import describe_sources
 from holdfast.ingest.reader import SourceReader
 from holdfast.ingest.row_mappings import WITHOUT_CUSTOMER, Part, customer_part
@@ -99,7 +100,9 @@ def read_snapshot(study: Study, warehouse: Warehouse) -> Snapshot:
     source.keep(warehouse)
     given = _given_columns(source, snapshot)
     columns = typed_columns(given, source.view, warehouse, decimal=source.decimal)
-    rows = reader.validate(source, _snapshot_mapping(source, columns, snapshot))
+    converted = convert_columns(source, columns, warehouse)
+    rows = reader.validate(source, _snapshot_mapping(source, columns, converted, snapshot))
+    converted.drop(warehouse)
     _refuse_repeated(rows)
     names = {f"g{i}": name for i, name in enumerate(given)}
     names |= {f"d{i}": name for i, name in enumerate(snapshot.derived)}
@@ -201,14 +204,15 @@ def _given_columns(source: OpenSource, snapshot: SnapshotSource) -> dict[str, sq
 
 
 def _snapshot_mapping(
-    source: OpenSource, columns: Sequence[TypedColumn], snapshot: SnapshotSource
+    source: OpenSource,
+    columns: Sequence[TypedColumn],
+    converted: ConvertedColumns,
+    snapshot: SnapshotSource,
 ) -> RowMapping:
     """Read given columns as g0, g1, ..., derived ones as d0, d1, ... and the outcome."""
-    part = customer_part(source, snapshot.columns.customer_id)
+    part = customer_part(source, snapshot.columns.customer_id) | converted.part
     fields = dict(source.fields)
-    for i, column in enumerate(columns):
-        part |= column.part(f"g{i}", decimal=source.decimal)
-        fields[column.name] = column.as_field(f"g{i}")
+    fields |= {column.name: column.as_field(f"g{i}") for i, column in enumerate(columns)}
 
     def compute(text: str, where: str) -> str:
         return sql.checked_expression(
@@ -228,17 +232,22 @@ def _snapshot_mapping(
         problems["value is missing or not finite"] = "NOT coalesce(isfinite(value), false)"
     part |= Part({}, derived, problems)
     if snapshot.split is not None:
-        return _prepared_mapping(source, snapshot, part, snapshot.split)
+        return _prepared_mapping(source, snapshot, part, converted, snapshot.split)
+    differ = sql.differ(converted.digests, "customer_id")
     return RowMapping(
-        layers=[part.read, {**part.derived, "_differ": sql.differ(source.fields, "customer_id")}],
+        layers=[part.read, {**part.derived, "_differ": differ}],
         quarantine={_REPEATED: "customer_id IS NOT NULL AND _differ", **part.problems},
         set_aside=WITHOUT_CUSTOMER,
-        compared=list(source.fields.values()),
+        compared=converted.digests,
     )
 
 
 def _prepared_mapping(
-    source: OpenSource, snapshot: SnapshotSource, part: Part, split: str
+    source: OpenSource,
+    snapshot: SnapshotSource,
+    part: Part,
+    converted: ConvertedColumns,
+    split: str,
 ) -> RowMapping:
     """Read a table with a split of its own: of each customer, the first row that is learnt from
     counts.
@@ -264,7 +273,7 @@ def _prepared_mapping(
         layers=[part.read, part.derived, nth],
         quarantine=part.problems,
         set_aside={**WITHOUT_CUSTOMER, _ANOTHER_ROW: "_nth > 1"},
-        compared=list(source.fields.values()),
+        compared=converted.digests,
     )
 
 

@@ -20,14 +20,14 @@ from holdfast.ingest import sql
 from holdfast.io.csv import CsvFiles
 from holdfast.io.files import expand_path, find_files
 from holdfast.io.postgres import PostgresQuery
-from holdfast.io.warehouse import Warehouse
+from holdfast.io.warehouse import Warehouse, too_little_memory
 from holdfast.study import Source
 from holdfast.tables import QUARANTINE
 
 Stream = CsvFiles | PostgresQuery
 """Rows that arrive as Arrow batches: `_file`, `_row`, then c0, c1, ... for its `names`."""
 
-_WIDE, _MB_PER_COLUMN = 300, 2
+_MB_PER_COLUMN = 2
 
 
 @dataclass
@@ -87,6 +87,8 @@ class OpenSource:
         except duckdb.Error as error:
             if self.failure is not None:
                 raise self.failure from None
+            if isinstance(error, duckdb.OutOfMemoryException):
+                raise too_little_memory(f"read {', '.join(self.labels[:3])}", error) from None
             raise DataError(
                 f"{', '.join(self.labels[:3])} cannot be read: {first_line(error)}",
                 fix="check that the source is complete",
@@ -168,8 +170,7 @@ def _make_room(n_columns: int, warehouse: Warehouse) -> None:
     """Let the database hold a block of every column: the limit that suits an order log is too low
     for a wide table.
     """
-    if n_columns > _WIDE:
-        warehouse.con.execute(f"SET memory_limit = '{_MB_PER_COLUMN * n_columns}MB'")
+    warehouse.hold_at_least(_MB_PER_COLUMN * n_columns)
 
 
 def _stream(stream: Stream, opened: OpenSource, warehouse: Warehouse) -> None:

@@ -18,6 +18,15 @@ _MB_TO_READ, _MB_TO_SUM = 300, 800
 """A thread, of two threads or more; beyond it DuckDB spills to disk."""
 
 
+def too_little_memory(task: str, error: duckdb.Error) -> HoldfastError:
+    """Say that the memory was too little: the data may be in order."""
+    return HoldfastError(
+        f"the database has too little memory to {task}: {first_line(error)}",
+        fix="leave out columns that no model needs, read Parquet instead of CSV, or use a machine "
+        "with more cores: each may use some memory",
+    )
+
+
 class Warehouse:
     """The tables of one run.
 
@@ -37,6 +46,7 @@ class Warehouse:
 
     def __init__(self, scratch: Path, *, threads: int | None = None) -> None:
         self.scratch = scratch
+        self._least_mb, self._mb_a_thread = 0, _MB_TO_READ
         config: dict[str, str | bool | int | float | list[str]] = {
             "temp_directory": str(scratch / "spill"),
             "autoinstall_known_extensions": False,
@@ -58,9 +68,16 @@ class Warehouse:
         """Let features be summed up in twice the memory that sources are read in."""
         self._hold(_MB_TO_SUM)
 
+    def hold_at_least(self, mb: int) -> None:
+        """Raise the limit of memory for what needs more than others do."""
+        self._least_mb = max(self._least_mb, mb)
+        self._hold(self._mb_a_thread)
+
     def _hold(self, mb_a_thread: int) -> None:
+        self._mb_a_thread = mb_a_thread
         (running,) = self.row("SELECT current_setting('threads')")
-        self.con.execute(f"SET memory_limit = '{mb_a_thread * max(2, running)}MB'")
+        mb = max(mb_a_thread * max(2, running), self._least_mb)
+        self.con.execute(f"SET memory_limit = '{mb}MB'")
 
     def table(self, name: str) -> nw.LazyFrame[Any]:
         """A table as a lazy frame that computes in DuckDB."""
@@ -90,6 +107,8 @@ class Warehouse:
         """
         try:
             yield
+        except duckdb.OutOfMemoryException as error:
+            raise too_little_memory(task, error) from None
         except duckdb.Error as error:
             raise HoldfastError(
                 f"the database failed to {task}: {first_line(error)}",
