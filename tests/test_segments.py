@@ -109,6 +109,15 @@ def test_customers_the_base_never_saw_get_a_rank_that_rises_with_the_score(custo
         assert tier["risk_rank"].is_sorted()
 
 
+def test_without_any_value_customers_differ_by_risk_alone_and_nobody_is_called_worth_little():
+    base = base_of(*[(share / 8, 3, 0.1, 0.0) for share in range(8)])
+    rule = SegmentRule.learn(SETTINGS, base)
+    again = SegmentRule.from_dict(json.loads(json.dumps(rule.to_dict())))
+    found = again.assign(base)["segment"].to_list()
+    assert set(found) == {"Promising", "Vulnerable"}
+    assert (found[0], found[7]) == ("Promising", "Vulnerable")
+
+
 def test_a_single_customer_and_equal_customers_have_segments():
     one = SegmentRule.learn(SETTINGS, base_of((0.5, 3, 0.1, 10.0)))
     assert one.assign(base_of((0.5, 3, 0.1, 10.0)))["segment"].to_list() == ["Losing Customer"]

@@ -162,10 +162,9 @@ class SegmentRule:
             raise NotEnoughData(
                 "there are no customers to learn segments from", fix="widen churn.eligible"
             )
-        low, high = settings.value_tiers
-        mid_above, high_above = np.quantile(
-            _numbers(base, "expected_revenue"), [low, high]
-        ).tolist()
+        mid_above, high_above = _tier_boundaries(
+            _numbers(base, "expected_revenue"), settings.value_tiers
+        )
         signals, dropped = _learn_signals(settings.risk, base)
         rule = cls(
             mid_above=mid_above,
@@ -303,6 +302,16 @@ def _totals(name: str, scores: pl.DataFrame) -> dict[str, str | int | float]:
         "average_churn_probability": churn / size,
         "average_risk_score": risk / size,
     }
+
+
+def _tier_boundaries(value: Floats, shares: tuple[float, float]) -> tuple[float, float]:
+    """Where the middle and the high tier begin; without any value everyone is in the middle, for
+    nobody is known to be worth little.
+    """
+    if not value.any():
+        return -1.0, 0.0
+    mid_above, high_above = np.quantile(value, shares).tolist()
+    return mid_above, high_above
 
 
 def _learn_signals(

@@ -108,8 +108,8 @@ def no_value_finding(models: Mapping[str, Model], study: Study) -> tuple[Finding
         Finding.warning(
             "no-value-label",
             evidence=f"the {lacking}: no revenue was learnt",
-            meaning="Expected revenue is 0 for everyone: segments differ by risk alone, and "
-            "nothing can be recovered.",
+            meaning="Expected revenue is 0 for everyone: segments differ by risk alone (Promising "
+            "and Vulnerable, of the middle tier), and nothing can be recovered.",
             fix=fix,
         ),
     )
