@@ -1,11 +1,13 @@
 """Blend: two models, one score that adds up and comes back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from holdfast.errors import StudyError
 from holdfast.learners.algorithms import Learner, Recipe
-from holdfast.learners.blend import Hinges
+from holdfast.learners.blend import BlendWeights, Hinges
 from holdfast.learners.parts import rebuild
 
 
@@ -35,6 +37,25 @@ def test_reasons_add_up_and_the_model_comes_back_from_its_parts() -> None:
     # |x| bends: a straight line could not tell both ends from the middle.
     ends, middle = np.array([[-2.5, 0, 0, 0], [2.5, 0, 0, 0]]), np.zeros((1, 4))
     assert (learner.predict(ends) > learner.predict(middle) + 0.2).all()
+
+
+def test_weights_are_learnt_and_none_of_an_earlier_version_mean_halves() -> None:
+    rng = np.random.default_rng(3)
+    odds = rng.normal(size=4_000)
+    truth = (rng.random(4_000) < 1 / (1 + np.exp(-odds))).astype(np.float64)
+    weights = BlendWeights.learn(2 * odds, rng.normal(size=4_000), truth)
+    # Twice the log-odds count half, noise counts nothing.
+    assert weights.trees == pytest.approx(0.5, abs=0.05)
+    assert weights.line == pytest.approx(0.0, abs=0.05)
+    assert weights.intercept == pytest.approx(0.0, abs=0.1)
+    matrix = rng.normal(size=(200, 2))
+    learner = Recipe("blend", "probability", seed=1, parameters={"n_estimators": 5}).fit(
+        matrix, (matrix[:, 0] > 0).astype(np.float64)
+    )
+    halves = replace(learner, weights=BlendWeights())
+    assert "blend_weights.json" not in learner.parts()
+    assert (halves.predict(matrix) == learner.predict(matrix)).all()
+    assert rebuild(Learner, halves.parts()) == halves
 
 
 def test_money_is_not_blended() -> None:

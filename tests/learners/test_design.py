@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from holdfast.arrays import Split
 from holdfast.errors import DataError
 from holdfast.learners.design import MAX_LEVELS, Design
 
@@ -94,3 +95,43 @@ def test_a_number_where_words_were_and_words_where_numbers_were_are_refused(
 def test_a_date_is_neither_number_nor_word() -> None:
     with pytest.raises(DataError, match="'day' is Date; a model takes numbers, truths and words"):
         Design.learn(pl.DataFrame({"day": [date(2024, 1, 1)]}), columns=["day"])
+
+
+def many_words(n: int = 600) -> tuple[pl.DataFrame, np.ndarray]:
+    """Sixteen towns, in the first of which everyone left; the last row has no town."""
+    towns = [f"t{i % 16:02d}" for i in range(n)]
+    left = np.array([1.0 if town == "t00" else float(i % 5 == 0) for i, town in enumerate(towns)])
+    return pl.DataFrame({"town": [*towns[:-1], None], "orders": np.arange(n)}), left
+
+
+def test_of_many_words_each_becomes_the_share_of_those_with_it_who_left() -> None:
+    frame, left = many_words()
+    design = Design.learn(frame, columns=["town", "orders"], outcome=left)
+    assert design.names == ("town", "orders")
+    in_town = np.array([town == "t00" for town in frame["town"]])
+    n, mean = in_town.sum(), left.mean()
+    rows = pl.DataFrame({"town": ["t00", "nowhere", None], "orders": [1, 2, 3]})
+    # Twenty customers of the usual kind more.
+    expected = [(n + 20 * mean) / (n + 20), mean, (left[-1] + 20 * mean) / 21]
+    np.testing.assert_allclose(design.matrix(rows)[:, 0], expected)
+    again = Design.from_parts(design.parts())
+    assert again == design
+    for i in range(rows.height):
+        np.testing.assert_array_equal(again.row(rows.row(i, named=True)), design.matrix(rows[i]))
+
+
+def test_what_a_word_says_of_a_row_learnt_from_comes_from_other_rows() -> None:
+    frame, left = many_words()
+    rows = np.arange(len(left))
+    splits = [Split(rows[rows % 2 != k], rows[rows % 2 == k]) for k in (0, 1)]
+    design = Design.learn(frame, columns=["town", "orders"], outcome=left)
+    matrix = design.training_matrix(frame, left, splits)
+    changed = left.copy()
+    changed[4] = 1 - changed[4]
+    again = Design.learn(frame, columns=["town", "orders"], outcome=changed)
+    np.testing.assert_array_equal(again.training_matrix(frame, changed, splits)[4], matrix[4])
+
+
+def test_a_design_of_an_earlier_version_has_no_rates() -> None:
+    files = {"design.json": b'[["plan", ["month", "year"]], ["spend", null]]'}
+    assert [column.rates for column in Design.from_parts(files).columns] == [None, None]

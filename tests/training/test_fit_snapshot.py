@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from holdfast.learners.algorithms import Recipe
+from holdfast.models.churn import ChurnModel
 from holdfast.study import Study
 from holdfast.training.fit_snapshot import FittedSnapshot, fit_snapshot
 
@@ -87,3 +88,90 @@ def test_cross_validation_is_what_scikit_learn_says_of_the_same_folds(frame: pl.
     expected = cross_val_score(forest, inputs, value, cv=folds, scoring="r2").mean()
     found = fitted(frame, cross_validation_folds=4, test_share=0.2).cross_validated
     assert found["value"]["r2"] == pytest.approx(expected, abs=1e-12)
+
+
+def shoppers(n: int = 3_000) -> pl.DataFrame:
+    """Who leaves hangs on where they live, on two facts together, and steadily on a third."""
+    rng = np.random.default_rng(11)
+    town, plan = rng.integers(0, 80, n), rng.choice(["month", "year"], n)
+    visits, age = rng.poisson(4, n).astype(float), rng.normal(size=n)
+    odds = rng.normal(size=80)[town] + 2 * ((plan == "month") & (visits < 4)) + age - 1.5
+    return pl.DataFrame(
+        {
+            "customer_id": [f"C{i:04d}" for i in range(n)],
+            "town": [f"town {t}" for t in town],
+            "plan": plan,
+            "visits": visits,
+            "age": age,
+            "churned": rng.random(n) < 1 / (1 + np.exp(-odds)),
+            "value": (100 * np.exp(rng.normal(size=80))[town] + 20 * visits) * rng.gamma(2, 0.5, n),
+        }
+    )
+
+
+def test_where_no_algorithm_is_named_a_snapshot_is_learnt_better_than_by_lightgbms_defaults() -> (
+    None
+):
+    from lightgbm import LGBMClassifier, LGBMRegressor
+
+    frame = shoppers()
+    names = ["town", "plan", "visits", "age"]
+    study = Study.from_dict(
+        {
+            "study": {"name": "t", "currency": "USD", "seed": 42},
+            "snapshot": {
+                "path": "x.csv",
+                "as_of": "2024-12-31",
+                "columns": {"customer_id": "customer_id"},
+                "labels": {"churned": "churned", "value": "value"},
+            },
+        }
+    )
+    fitted = fit_snapshot(study, frame, columns=names)
+    inputs = frame.select(names).to_pandas().astype({"town": "category", "plan": "category"})
+    for outcome, predicted, kind in (
+        ("churned", "churn_probability", LGBMClassifier),
+        ("future_revenue", "expected_revenue", LGBMRegressor),
+    ):
+        proof = fitted.proof.predictions.drop_nulls(predicted).sort("customer_id")
+        test = frame["customer_id"].is_in(proof["customer_id"].implode()).to_numpy()
+        truth = frame["churned" if kind is LGBMClassifier else "value"].to_numpy().astype(float)
+        model = kind(verbosity=-1, n_jobs=1).fit(inputs[~test], truth[~test])
+        other = (
+            model.predict_proba(inputs[test])[:, 1]
+            if kind is LGBMClassifier
+            else model.predict(inputs[test])
+        )
+        ours = proof[predicted].to_numpy()
+        assert (proof[outcome].cast(pl.Float64).to_numpy() == truth[test]).all()
+        assert ((ours - truth[test]) ** 2).mean() < ((other - truth[test]) ** 2).mean()
+    churn = fitted.models.churn
+    assert churn is not None
+    again = ChurnModel.from_parts(churn.parts())
+    assert (again.predict(frame) == churn.predict(frame)).all()
+    reasons = churn.contributions(frame)
+    np.testing.assert_allclose(reasons.total, churn.raw(frame), atol=1e-9)
+    unseen = fitted.cross_validated["churn"]["brier"]
+    figures = fitted.proof.evidence.filter(
+        pl.col("task") == "churn", pl.col("model") == "champion", pl.col("metric") == "brier"
+    )
+    assert unseen == pytest.approx(figures["value"][0], abs=0.02)
+
+
+def test_a_snapshot_in_which_hardly_anybody_left_is_learnt_all_the_same() -> None:
+    frame = shoppers(400).with_columns(churned=pl.int_range(400) < 3)
+    study = Study.from_dict(
+        {
+            "study": {"name": "t", "currency": "USD"},
+            "snapshot": {
+                "path": "x.csv",
+                "as_of": "2024-12-31",
+                "columns": {"customer_id": "customer_id"},
+                "labels": {"churned": "churned"},
+                "cross_validation_folds": 2,
+            },
+        }
+    )
+    with pytest.warns(UserWarning, match="least populated class"):
+        fitted = fit_snapshot(study, frame, columns=["town", "plan", "visits", "age"])
+    assert fitted.proof.predictions["churn_probability"].mean() < 0.1

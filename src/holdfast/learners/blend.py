@@ -1,9 +1,10 @@
 """Blend: the mean log-odds of boosted trees and a logistic regression on bent lines.
 
 Trees see thresholds and interactions, the line sees what goes on steadily; on small tables their
-errors differ enough for the mean to be better than either (Breiman 1996, "Stacked Regressions";
-equal weights leave nothing to fit). Each number enters the line with hinges max(0, x - knot), so
-that its effect may bend (Friedman 1991, "MARS", equation 2.8).
+errors differ enough for the mean to be better than either. Equal weights leave nothing to fit;
+others are learnt from what both predict of rows that they had not seen (Breiman 1996, "Stacked
+Regressions"), which calibrates the sum, too. Each number enters the line with hinges
+max(0, x - knot), so that its effect may bend (Friedman 1991, "MARS", equation 2.8).
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 
-from holdfast.arrays import Matrix, Vector
+from holdfast.arrays import Floats, Matrix, Vector
 from holdfast.learners.linear import LinearModel
 from holdfast.learners.link_functions import Link, inverse
 from holdfast.learners.parts import InFile, Part, Saved
@@ -20,6 +21,8 @@ from holdfast.learners.tree_ensemble import TreeEnsemble
 
 _KNOTS = (0.2, 0.4, 0.6, 0.8)
 _FEWEST_VALUES = 10
+_MOST_COLUMNS = 1_000
+_PRIOR = 5.0  # decision 32
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,11 @@ class Hinges(Saved):
 
     @classmethod
     def learn(cls, matrix: Matrix) -> "Hinges":
-        """Put knots at the fifths of each column of (n_rows, n_columns)."""
+        """Put knots at the fifths of each column of (n_rows, n_columns); none where the columns are
+        so many that the line would have more of them than it can learn.
+        """
+        if matrix.shape[1] * (1 + len(_KNOTS)) > _MOST_COLUMNS:
+            return cls(((),) * matrix.shape[1])
         return cls(tuple(_knots(column[~np.isnan(column)]) for column in matrix.T))
 
     def apply(self, matrix: Matrix) -> Matrix:
@@ -58,25 +65,68 @@ def _knots(values: Vector) -> tuple[float, ...]:
 
 
 @dataclass(frozen=True)
+class BlendWeights(Saved):
+    """What each raw score counts for, neither less than nothing, and what is added."""
+
+    FILE = "blend_weights.json"
+    trees: float = 0.5
+    line: float = 0.5
+    intercept: float = 0.0
+
+    @classmethod
+    def learn(cls, trees: Vector, line: Vector, truth: Vector) -> "BlendWeights":
+        """Maximise the likelihood of `truth`, given both raw scores of unseen rows, (n_rows,).
+
+        A prior of a few observations draws towards equal weights where rows are few.
+        """
+        from scipy.optimize import minimize
+        from scipy.special import expit
+
+        terms = np.column_stack([trees, line, np.ones(len(truth))])
+        start = np.array([0.5, 0.5, 0.0])
+
+        def loss(weights: Vector) -> tuple[float, Vector]:
+            odds, away = terms @ weights, weights - start
+            value = np.logaddexp(0, odds).sum() - truth @ odds + _PRIOR * (away @ away) / 2
+            return float(value), terms.T @ (expit(odds) - truth) + _PRIOR * away
+
+        bounds = [(0, None), (0, None), (None, None)]
+        best = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
+        return cls(*map(float, best))
+
+
+@dataclass(frozen=True)
 class Blend(Saved):
-    """Two fitted classifiers whose raw scores are log-odds."""
+    """Two fitted classifiers whose raw scores are log-odds; without weights, their mean."""
 
     FILE = Hinges.FILE
     trees: Annotated[TreeEnsemble, Part()]
     line: Annotated[LinearModel, Part()]
     hinges: Annotated[Hinges, Part()]
+    weights: Annotated[BlendWeights | None, Part()] = None
     algorithm: ClassVar[str] = "blend"
     link: ClassVar[Link] = "logit"
 
     def raw(self, matrix: Matrix) -> Vector:
         """Log-odds, (n_rows,)."""
-        return (self.trees.raw(matrix) + self.line.raw(self.hinges.apply(matrix))) / 2
+        line = self.line.raw(self.hinges.apply(matrix))
+        return self._weigh(self.trees.raw(matrix), line) + self._weights.intercept
 
     def predict(self, matrix: Matrix) -> Vector:
         """Probability, (n_rows,)."""
         return inverse(self.link, self.raw(matrix))
 
     def contributions(self, matrix: Matrix) -> Matrix:
-        """(n_rows, n_columns + 1), base last: the mean of both, which adds up as both do."""
+        """(n_rows, n_columns + 1), base last: that of both, weighted, which adds up as both do."""
         line = self.hinges.fold(self.line.contributions(self.hinges.apply(matrix)))
-        return (self.trees.contributions(matrix) + line) / 2
+        both = self._weigh(self.trees.contributions(matrix), line)
+        both[:, -1] += self._weights.intercept
+        return both
+
+    @property
+    def _weights(self) -> BlendWeights:
+        return self.weights or BlendWeights()
+
+    def _weigh(self, trees: Floats, line: Floats) -> Floats:
+        both: Floats = self._weights.trees * trees + self._weights.line * line
+        return both

@@ -2,7 +2,8 @@
 the frame again.
 """
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite, nan
@@ -11,20 +12,32 @@ from typing import Annotated, NamedTuple
 import numpy as np
 import polars as pl
 
-from holdfast.arrays import Matrix, Vector
+from holdfast.arrays import Matrix, Split, Vector
 from holdfast.errors import DataError
 from holdfast.learners.parts import InFile, Saved
 
 MAX_LEVELS = 50
+MANY_LEVELS = 15  # decision 32
+_WEIGHT_OF_ALL = 20.0  # decision 32
+_FEWEST_ROWS = 2
+
+
+class Rates(NamedTuple):
+    """The mean outcome of each of a column's words, of no word and of an unknown one."""
+
+    of_level: tuple[float, ...]
+    missing: float
+    unknown: float
 
 
 class DesignColumn(NamedTuple):
-    """One column of the frame; `levels` are the words that get a matrix column each, None for a
-    number or a truth.
+    """One column of the frame; `levels` are the words that get a matrix column each, or, with
+    `rates`, a number each; None for a number or a truth.
     """
 
     name: str
     levels: tuple[str, ...] | None = None
+    rates: Rates | None = None
 
 
 @dataclass(frozen=True)
@@ -58,22 +71,46 @@ class Design(Saved):
 
     Numbers pass, truths become 0/1, words become one 0/1 column per level seen in training (the 50
     most frequent). Missing and infinite numbers are NaN; a missing or unknown word is 0 in each of
-    its columns.
+    its columns. Where the outcome is given, a column of many words becomes one number: the mean
+    outcome of the customers who share the word.
     """
 
     FILE = "design.json"
     columns: Annotated[tuple[DesignColumn, ...], InFile("design.json")]
 
     @classmethod
-    def learn(cls, frame: pl.DataFrame, *, columns: Sequence[str]) -> "Design":
+    def learn(
+        cls, frame: pl.DataFrame, *, columns: Sequence[str], outcome: Vector | None = None
+    ) -> "Design":
         """Learn the levels of words from `frame`.
+
+        Parameters
+        ----------
+        outcome
+            Of each row, (n_rows,), for columns of many words; learn from `training_matrix` then.
 
         Raises
         ------
         DataError
             A column is neither a number, nor a truth, nor a word.
         """
-        return cls(tuple(DesignColumn(name, _levels(_column(frame, name))) for name in columns))
+        return cls(tuple(_learn_column(_column(frame, name), outcome) for name in columns))
+
+    def training_matrix(
+        self, frame: pl.DataFrame, outcome: Vector, splits: Iterable[Split]
+    ) -> Matrix:
+        """As `matrix`, for the rows learnt from: what a word says of a row comes from the outcomes
+        of other splits, never from the row's own.
+        """
+        matrix = self.matrix(frame)
+        with_rates = [column for column in self.columns if column.rates is not None]
+        for split in splits if with_rates else ():
+            for column in with_rates:
+                words, rates = frame[column.name], np.empty((len(split.test), 1))
+                learnt = _learn_rates(words[split.train], outcome[split.train])
+                _write(learnt, words[split.test], rates)
+                matrix[split.test, self.names.index(column.name)] = rates[:, 0]
+        return matrix
 
     def columns_of(self, matrix: Matrix, names: Sequence[str]) -> pl.DataFrame:
         """Some numbers of the frame again, from the matrix; NaN where they are missing."""
@@ -85,7 +122,9 @@ class Design(Saved):
         return tuple(
             column.name if level is None else f"{column.name}={level}"
             for column in self.columns
-            for level in (column.levels if column.levels is not None else (None,))
+            for level in (
+                column.levels if column.levels is not None and not column.rates else (None,)
+            )
         )
 
     @cached_property
@@ -131,6 +170,9 @@ class Design(Saved):
             if column.levels is None:
                 cells[place] = _number(column.name, value)
                 place += 1
+            elif column.rates is not None:
+                cells[place] = _rate(column.levels, column.rates, _word(column.name, value))
+                place += 1
             else:
                 word = _word(column.name, value)
                 if word in column.levels:
@@ -175,7 +217,45 @@ def _word(name: str, value: bool | float | str | None) -> str | None:
 
 
 def _width(column: DesignColumn) -> int:
-    return 1 if column.levels is None else len(column.levels)
+    return 1 if column.levels is None or column.rates is not None else len(column.levels)
+
+
+def _rate(levels: tuple[str, ...], rates: Rates, word: str | None) -> float:
+    if word is None:
+        return rates.missing
+    place = bisect_left(levels, word)
+    is_level = place < len(levels) and levels[place] == word
+    return rates.of_level[place] if is_level else rates.unknown
+
+
+def _learn_column(series: pl.Series, outcome: Vector | None) -> DesignColumn:
+    levels = _levels(series)
+    if levels is None or outcome is None or len(levels) <= MANY_LEVELS:
+        return DesignColumn(series.name, levels)
+    return _learn_rates(series, outcome)
+
+
+def _learn_rates(series: pl.Series, outcome: Vector) -> DesignColumn:
+    """The mean outcome of each word, drawn towards that of all as by so many customers more."""
+    mean = float(outcome.mean())
+    rates = (
+        pl.DataFrame({"word": series.cast(pl.String), "outcome": outcome})
+        .group_by("word")
+        .agg(n=pl.len(), total=pl.col("outcome").sum())
+        .filter((pl.col("n") >= _FEWEST_ROWS) | pl.col("word").is_null())
+        .select(
+            "word",
+            rate=(pl.col("total") + _WEIGHT_OF_ALL * mean) / (pl.col("n") + _WEIGHT_OF_ALL),
+        )
+        .sort("word")
+    )
+    of_missing = rates.filter(pl.col("word").is_null())["rate"].to_list()
+    words = rates.drop_nulls("word")
+    return DesignColumn(
+        series.name,
+        tuple(words["word"].to_list()),
+        Rates(tuple(words["rate"].to_list()), of_missing[0] if of_missing else mean, mean),
+    )
 
 
 def _is_number(series: pl.Series) -> bool:
@@ -210,5 +290,13 @@ def _write(column: DesignColumn, series: pl.Series, out: Matrix) -> None:
     if not _is_word(series) and series.dtype != pl.Null():
         raise DataError(f"'{column.name}' is {series.dtype}", fix="give words, as in training")
     words = series.cast(pl.String)
+    if column.rates is not None:
+        of_level = zip(column.levels, column.rates.of_level, strict=True)
+        table: dict[str | None, float] = {None: column.rates.missing}
+        table.update(of_level)
+        out[:, 0] = words.replace_strict(
+            table, default=column.rates.unknown, return_dtype=pl.Float64
+        ).to_numpy()
+        return
     for index, level in enumerate(column.levels):
         out[:, index] = (words == level).fill_null(False).to_numpy()

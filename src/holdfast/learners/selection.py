@@ -24,6 +24,8 @@ class HeldOut:
 
 def candidates_of(task: Task) -> tuple[str, ...]:
     """The named algorithm, or those that "auto" chooses from."""
+    if task.is_open:
+        return ("lightgbm",)
     return tuple(dict.fromkeys(task.candidates)) if task.algorithm == "auto" else (task.algorithm,)
 
 

@@ -19,6 +19,7 @@ from holdfast.findings import Finding
 from holdfast.learners.algorithms import Learner, Recipe
 from holdfast.learners.attribution import mean_of
 from holdfast.learners.calibration import BetaCalibration
+from holdfast.learners.cross_fitting import CrossFittedBlend
 from holdfast.learners.design import Attribution, Design
 from holdfast.learners.link_functions import inverse, log_odds, logistic, mean_slope
 from holdfast.learners.parts import Part, Saved
@@ -157,12 +158,7 @@ def learn_churn(
     NotEnoughData
         Everyone churned, or nobody did.
     """
-    if churned.all() or not churned.any():
-        raise NotEnoughData(
-            f"{int(churned.sum()):,} of {len(churned):,} customers churned: there is nothing to "
-            "tell apart",
-            fix="choose a shorter or longer churn.horizon_days, or another label",
-        )
+    _require_both(churned)
     design = Design.learn(frame, columns=columns)
     matrix = design.matrix(frame)
     recipes = [
@@ -182,6 +178,40 @@ def learn_churn(
         return ChurnModel(design, learner, None, horizon_days)
     calibration = best.calibration.with_mean(learner.predict(matrix), float(truth.mean()))
     return ChurnModel(design, learner, replace(calibration, season=season), horizon_days)
+
+
+def cross_fit_churn(
+    frame: pl.DataFrame,
+    churned: Truths,
+    *,
+    columns: Sequence[str],
+    seed: int,
+    splits: Sequence[Split],
+) -> tuple[ChurnModel, CrossFittedBlend]:
+    """Fit a blend to a snapshot, its size and its calibration learnt from unseen customers; and how
+    it was fitted.
+
+    Raises
+    ------
+    NotEnoughData
+        Everyone churned, or nobody did.
+    """
+    _require_both(churned)
+    truth = churned.astype(np.float64)
+    design = Design.learn(frame, columns=columns, outcome=truth)
+    matrix = design.training_matrix(frame, truth, splits)
+    usable = [s for s in splits if _both(churned[s.train]) and _both(churned[s.test])]
+    blend = CrossFittedBlend.learn(matrix, truth, usable, seed=seed)
+    return ChurnModel(design, blend.fit(matrix, truth)), blend
+
+
+def _require_both(churned: Truths) -> None:
+    if not _both(churned):
+        raise NotEnoughData(
+            f"{int(churned.sum()):,} of {len(churned):,} customers churned: there is nothing to "
+            "tell apart",
+            fix="choose a shorter or longer churn.horizon_days, or another label",
+        )
 
 
 def _both(churned: Truths) -> bool:

@@ -19,6 +19,7 @@ import polars as pl
 from holdfast.arrays import Matrix, Split, Vector
 from holdfast.learners.algorithms import Learner, Recipe
 from holdfast.learners.attribution import explain_factor, mean_of, product
+from holdfast.learners.cross_fitting import Boosting, find_rounds
 from holdfast.learners.design import Attribution, Design
 from holdfast.learners.link_functions import log_odds, logistic
 from holdfast.learners.parts import Part, Saved
@@ -203,3 +204,18 @@ def learn_value(
 
     best = min(recipes, key=loss) if len(recipes) > 1 else recipes[0]
     return ValueModel(design, best.fit(matrix, value))
+
+
+def cross_fit_value(
+    frame: pl.DataFrame,
+    value: Vector,
+    *,
+    columns: Sequence[str],
+    seed: int,
+    splits: Sequence[Split],
+) -> tuple[ValueModel, Boosting]:
+    """Boost as many trees as predict unseen customers of a snapshot best; and how that was done."""
+    design = Design.learn(frame, columns=columns, outcome=value)
+    matrix = design.training_matrix(frame, value, splits)
+    boosting, _ = find_rounds("regression", matrix, value, splits, seed=seed)
+    return ValueModel(design, boosting.fit(matrix, value)), boosting

@@ -52,10 +52,17 @@ class Task(Section):
     """Length of the target window."""
     algorithm: str = "auto"
     """"auto": the best of `candidates` by a proper score on the validation fold."""
-    candidates: list[str] = ["lightgbm"]
-    """Algorithms that "auto" chooses from."""
+    candidates: list[str] = []
+    """Algorithms that "auto" chooses from. None: LightGBM; of a snapshot, as many trees as predict
+    unseen customers best, for churn blended with a logistic regression.
+    """
     parameters: Parameters = {}
     """Passed to the named algorithm."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether no algorithm is named, neither one nor several to choose from."""
+        return self.algorithm == "auto" and not self.candidates
 
     @model_validator(mode="after")
     def _check_algorithms(self) -> "Task":

@@ -1,6 +1,6 @@
 """Fit a snapshot: learn from most customers, prove on the others; there is no time to prove on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from holdfast.arrays import Split, Vector
+from holdfast.arrays import Matrix, Split, Vector
 from holdfast.errors import NotEnoughData
 from holdfast.evaluation.evidence import (
     CHAMPION,
@@ -19,14 +19,15 @@ from holdfast.evaluation.evidence import (
     means,
     predictions_of,
 )
-from holdfast.learners.algorithms import Recipe
+from holdfast.learners.algorithms import Aim, Predictor, Recipe
 from holdfast.learners.calibration import BetaCalibration
 from holdfast.learners.design import Design
 from holdfast.models.baselines import Constant
-from holdfast.models.churn import learn_churn
+from holdfast.models.churn import cross_fit_churn, learn_churn
 from holdfast.models.fitted_models import FittedModels, Model
-from holdfast.models.value import learn_value
+from holdfast.models.value import cross_fit_value, learn_value
 from holdfast.study import SnapshotSource, Study
+from holdfast.study.settings import Task
 from holdfast.windows import parse_day
 
 _INNER_FOLDS = 5
@@ -67,15 +68,15 @@ def fit_snapshot(study: Study, frame: pl.DataFrame, *, columns: Sequence[str]) -
     names: tuple[TaskName, ...] = ("churn", "value") if "value" in frame.columns else ("churn",)
     tasks = {name: _SnapshotTask(study, name, frame, columns) for name in names}
     proved = {name: task.prove() for name, task in tasks.items()}
-    models: dict[str, Any] = {name: model for name, (model, _) in proved.items()}
-    forecasts = [forecast for _, forecast in proved.values()]
+    models: dict[str, Any] = {name: each.model for name, each in proved.items()}
+    forecasts = [each.forecast for each in proved.values()]
     return FittedSnapshot(
         models=FittedModels(**models),
         proof=Evidence(
             evidence=evidence_of(forecasts, threshold=study.churn.threshold, seed=study.seed),
             predictions=predictions_of(forecasts),
         ),
-        cross_validated={name: tasks[name].cross_validate(*proved[name]) for name in names},
+        cross_validated={name: tasks[name].cross_validate(proved[name]) for name in names},
     )
 
 
@@ -83,7 +84,19 @@ def prove(study: Study, task: TaskName, frame: pl.DataFrame, *, columns: Sequenc
     """Learn one task from most customers and predict those set aside; the champion stands first in
     `predicted`.
     """
-    return _SnapshotTask(study, task, frame, columns).prove()[1]
+    return _SnapshotTask(study, task, frame, columns).prove().forecast
+
+
+Fit = Callable[[Matrix, Vector], Predictor]
+
+
+@dataclass(frozen=True)
+class _Proved:
+    """A model, how it is fitted to other rows, and what it predicted of those set aside."""
+
+    model: Model
+    fit: Fit
+    forecast: Forecast
 
 
 @dataclass(frozen=True)
@@ -113,14 +126,19 @@ class _SnapshotTask:
         name = "churned" if self.task == "churn" else "value"
         return np.asarray(self.frame[name].cast(pl.Float64).to_numpy(), dtype=np.float64)
 
-    def prove(self) -> tuple[Model, Forecast]:
+    @property
+    def settings(self) -> Task:
+        """The study's."""
+        return self.study.churn if self.task == "churn" else self.study.value
+
+    def prove(self) -> _Proved:
         """Set customers aside, learn from the others, predict those set aside."""
         train, test = self._divide()
-        model = self._learn(train)
+        model, fit = self._learn(train)
         name = "baseline: " + ("base rate" if self.task == "churn" else "mean")
         baseline, rows = Constant.fit(name, self.truth[train]), self.frame[test]
         predicted = {CHAMPION: model.predict(rows), name: baseline.predict(rows)}
-        return model, self._forecast(test, predicted)
+        return _Proved(model, fit, self._forecast(test, predicted))
 
     def _divide(self) -> tuple[Any, Any]:
         """Rows to learn from and rows set aside: those that the table marks, or else a share drawn
@@ -146,16 +164,37 @@ class _SnapshotTask:
         )
         return train, test
 
-    def _learn(self, train: Any) -> Model:
+    def _learn(self, train: Any) -> tuple[Model, Fit]:
         rows, truth = self.frame[train], self.truth[train]
         how: dict[str, Any] = {
             "columns": self.columns,
             "seed": self.study.seed,
             "splits": self._splits(truth, _INNER_FOLDS),
         }
+        fitted: tuple[Model, Fit]
+        if not self.settings.is_open:
+            fitted = self._learn_named(rows, truth, how)
+        elif self.task == "churn":
+            churn, blend = cross_fit_churn(rows, truth > 0, **how)
+            fitted = churn, blend.fit
+        else:
+            value, boosting = cross_fit_value(rows, truth, **how)
+            fitted = value, boosting.fit
+        return fitted
+
+    def _learn_named(
+        self, rows: pl.DataFrame, truth: Vector, how: Mapping[str, Any]
+    ) -> tuple[Model, Fit]:
+        model: Model
+        aim: Aim = "probability"
         if self.task == "churn":
-            return learn_churn(rows, truth > 0, settings=self.study.churn, **how)
-        return learn_value(rows, truth, settings=self.study.value, **how)
+            model = learn_churn(rows, truth > 0, settings=self.study.churn, **how)
+        else:
+            model, aim = learn_value(rows, truth, settings=self.study.value, **how), "mean"
+        parameters = self.settings.parameters
+        return model, Recipe(
+            model.algorithm, aim, seed=self.study.seed, parameters=parameters
+        ).trial
 
     def _splits(self, truth: Vector, folds: int) -> list[Split]:
         from sklearn.model_selection import KFold, StratifiedKFold
@@ -173,20 +212,15 @@ class _SnapshotTask:
             predicted=predicted,
         )
 
-    def cross_validate(self, model: Model, proof: Forecast) -> dict[str, float]:
+    def cross_validate(self, proved: _Proved) -> dict[str, float]:
         """Mean metrics of the champion's algorithm over folds of all customers; a fold of the very
         customers set aside has been predicted already.
         """
         splits = self._splits(self.truth, self.snapshot.cross_validation_folds)
-        matrix = Design.learn(self.frame, columns=self.columns).matrix(self.frame)
-        settings = self.study.churn if self.task == "churn" else self.study.value
-        recipe = Recipe(
-            model.algorithm,
-            "probability" if self.task == "churn" else "mean",
-            seed=self.study.seed,
-            parameters=settings.parameters,
+        calibrate = (
+            self.task == "churn" and self.study.churn.calibrate and not self.settings.is_open
         )
-        calibrate = self.task == "churn" and self.study.churn.calibrate
+        proof = proved.forecast
         before = (
             {}
             if calibrate
@@ -197,8 +231,7 @@ class _SnapshotTask:
             customers = self.frame["customer_id"][split.test].to_list()
             if before.keys() == set(customers):
                 return np.array([before[customer] for customer in customers])
-            learner = recipe.trial(matrix[split.train], self.truth[split.train])
-            return learner.predict(matrix[split.test])
+            return self._predict_unseen(split, proved.fit)
 
         predicted = [predict(split) for split in splits]
         if calibrate:
@@ -208,6 +241,13 @@ class _SnapshotTask:
             for split, each in zip(splits, predicted, strict=True)
         ]
         return means(folds, CHAMPION, threshold=self.study.churn.threshold)
+
+    def _predict_unseen(self, split: Split, fit: Fit) -> Vector:
+        rows, truth = self.frame[split.train], self.truth[split.train]
+        outcome = truth if self.settings.is_open else None
+        design = Design.learn(rows, columns=self.columns, outcome=outcome)
+        matrix = design.training_matrix(rows, truth, self._splits(truth, _INNER_FOLDS))
+        return fit(matrix, truth).predict(design.matrix(self.frame[split.test]))
 
 
 def _cross_calibrate(predicted: Sequence[Vector], churned: Sequence[Any]) -> list[Vector]:
