@@ -21,7 +21,7 @@ def printed(**value: Any) -> str:
         "rows": {"read": 1000, "accepted": 980, "set_aside": 15, "quarantined": 5},
         "expected_revenue": 80_000.0,
         "revenue_at_risk": 9_000.0,
-        "churn": {"baseline": None},
+        "churn": {"baseline": None, "past_error": {"least": 0.031, "most": 0.128}},
         "value": {"baseline": None, "horizon_days": 180, **value},
         "segments": [
             {"segment": "Champion", "customers": 400, "average_ltv": 200.0, "total_ltv": 80_000.0}
@@ -55,3 +55,9 @@ def test_without_one_no_zero_is_shown_as_if_it_were_revenue() -> None:
     assert "€" not in text
     assert "Champion" in text
     assert "1,000 read = 980 accepted + 15 set aside + 5 quarantined" in text
+
+
+def test_the_share_who_leave_carries_how_far_past_forecasts_were_off() -> None:
+    assert "25.0% of the customers; past forecasts were off by 3 to 13 points" in printed(
+        algorithm="lightgbm"
+    )

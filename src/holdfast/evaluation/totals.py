@@ -109,3 +109,33 @@ def level_errors(
             ratios, tried = of_horizon, days
         errors[days] = level_error(ratios, stretch=days / tried if tried else 1.0)
     return errors
+
+
+def past_error(predictions: pl.DataFrame) -> dict[str, float] | None:
+    """How far the mean probability of churn was from the share who left, where it was tried.
+
+    Parameters
+    ----------
+    predictions
+        PREDICTIONS, of the test cutoffs or of the customers set aside.
+
+    Returns
+    -------
+    dict or None
+        The least and the most of the distances, shares; None where nothing was tried.
+
+    Examples
+    --------
+    >>> tried = {"cutoff_day": [1, 1, 2], "churned": [True, False, True],
+    ...     "churn_probability": [0.5, 0.75, 0.75]}
+    >>> past_error(pl.DataFrame(tried))
+    {'least': 0.125, 'most': 0.25}
+    """
+    tried = predictions.drop_nulls(["churned", "churn_probability"])
+    off = tried.group_by("cutoff_day").agg(
+        off=(pl.col("churn_probability").mean() - pl.col("churned").mean()).abs()
+    )["off"]
+    if off.is_empty():
+        return None
+    each = off.to_list()
+    return {"least": min(each), "most": max(each)}

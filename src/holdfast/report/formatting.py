@@ -3,6 +3,7 @@ full name.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from math import isfinite
@@ -103,6 +104,22 @@ def percent(share: float | None, digits: int = 1) -> str:
         return NONE
     # Adding 0 turns the -0.0 of rounding into 0.0.
     return f"{round(share * 100, digits) + 0:,.{digits}f}%".replace("-", MINUS)
+
+
+def past_error(error: Mapping[str, float] | None) -> str:
+    """Write how far past forecasts of a share were off; empty where none was tried.
+
+    >>> past_error({"least": 0.031, "most": 0.128}), past_error({"least": 0.004, "most": 0.004})
+    ('past forecasts were off by 3 to 13 points', 'past forecasts were off by 0.4 points')
+    """
+    if not error:
+        return ""
+    least, most = (_points(100 * error[end]) for end in ("least", "most"))
+    return f"past forecasts were off by {least if least == most else f'{least} to {most}'} points"
+
+
+def _points(points: float) -> str:
+    return f"{points:.0f}" if points >= 1 else f"{points:.1f}"
 
 
 def count(number: float | None) -> str:

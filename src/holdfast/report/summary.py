@@ -24,7 +24,9 @@ def lead(report: Report) -> str:
     n = formatting.plural(summary["customers"], "customer")
     share = formatting.percent(summary["share_at_risk"])
     verb = "count as likely to leave," if report.is_snapshot else "are likely to leave"
-    leaving = f"Of {n}, {share} {verb} {when(report, 'churn')}."
+    error = formatting.past_error((summary.get("churn") or {}).get("past_error"))
+    past = f"; {error}" if error else ""
+    leaving = f"Of {n}, {share} {verb} {when(report, 'churn')}{past}."
     if not report.knows_value:
         return leaving
     at_risk, total = summary["revenue_at_risk"], summary["expected_revenue"]

@@ -15,6 +15,7 @@ from holdfast.campaigns import economics
 from holdfast.errors import NotEnoughData, StudyError
 from holdfast.evaluation.evidence import CHAMPION, Evidence
 from holdfast.evaluation.expectation import expect
+from holdfast.evaluation.totals import past_error
 from holdfast.explain import Explanation, top_reasons
 from holdfast.features import feature_tables
 from holdfast.findings import Finding, sort_findings
@@ -174,7 +175,10 @@ def _summary(
         "customers": scores.height,
         "cutoff_day": cutoff_day,
         "cutoff_date": date_of(cutoff_day).isoformat(),
-        "churn": _task_summary(study, "churn", fit),
+        "churn": {
+            **_task_summary(study, "churn", fit),
+            "past_error": past_error(fit.proof.predictions),
+        },
         "value": _task_summary(study, "value", fit),
         "share_at_risk": at_risk.height / scores.height,
         "expected_revenue": float(scores["expected_revenue"].sum()),
