@@ -13,9 +13,10 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-PRIOR_SPREAD, PRIOR_WINDOWS = 0.12, 1.5  # decision 34
+PRIOR_SPREAD, PRIOR_WINDOWS = 0.08, 2.0  # decision 34
 """How far totals missed on other logs, in logarithms, and how many past windows that counts for."""
 COVERAGE = 0.8
+_NEVER_TRIED = 4.0  # decision 34
 _LEAST_RATIO, _MOST_RATIO = 1e-3, 1e3
 
 
@@ -57,7 +58,7 @@ def level_error(total_ratios: Sequence[float], *, stretch: float = 1.0) -> Level
     ----------
     stretch
         The horizon over the longest one that could be tried, at least 1: what is off by one window
-        is off by the root of that over more.
+        is off by the root of that over more. Where none could be tried it counts as four.
 
     Examples
     --------
@@ -69,8 +70,9 @@ def level_error(total_ratios: Sequence[float], *, stretch: float = 1.0) -> Level
     ratios = np.array([ratio for ratio in total_ratios if ratio > 0 and np.isfinite(ratio)])
     off = np.log(np.clip(ratios, _LEAST_RATIO, _MOST_RATIO))
     windows = PRIOR_WINDOWS + len(off)
+    stretch = max(stretch, 1.0) if len(off) else max(stretch, _NEVER_TRIED)
     variance = (PRIOR_WINDOWS * PRIOR_SPREAD**2 + float((off**2).sum())) / windows
-    return LevelError(float(np.sqrt(variance * max(stretch, 1.0))), windows)
+    return LevelError(float(np.sqrt(variance * stretch)), windows)
 
 
 def range_of(amount: float, evidence: pl.DataFrame) -> Range:
