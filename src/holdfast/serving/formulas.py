@@ -75,9 +75,12 @@ def _compile(node: exp.Expr) -> Callable[[Mapping[str, Any]], float]:
         number = float(node.this)
         return lambda row: number
     # Constants alone are exact decimals in DuckDB; only beside a column are they doubles.
-    if type(node) not in _OPERATIONS or not all(map(_is_double, (node.left, node.right))):  # type: ignore[attr-defined]
+    apply = _OPERATIONS.get(type(node))
+    if apply is None or not isinstance(node, exp.Binary):
         raise _NotArithmetic
-    apply, left, right = _OPERATIONS[type(node)], _compile(node.left), _compile(node.right)  # type: ignore[attr-defined]
+    if not (_is_double(node.left) and _is_double(node.right)):
+        raise _NotArithmetic
+    left, right = _compile(node.left), _compile(node.right)
     return lambda row: apply(left(row), right(row))
 
 
