@@ -21,6 +21,8 @@ from holdfast.models.purchase_counts.histories import histories_at, purchases_in
 from holdfast.study import Study
 from holdfast.training.backtest import backtest
 
+_MOST = 100
+"""Purchases that hardly anyone exceeds."""
 HORIZON_DAYS = 273
 FLOOR_DRAWS = 300
 GOALS = {"master": (0.769, 0.722, 0.71), "sample": (0.778, 0.700, 0.68)}
@@ -111,9 +113,9 @@ def _of_counts(name: str, model: CountModel, days: pl.DataFrame) -> Iterator[Fig
     histories = histories_at(days, CDNOW_DAY)
     made = purchases_in(days, histories, HORIZON_DAYS)
     expected = model.expected_purchases(histories, HORIZON_DAYS)
-    yield at_most(
-        f"CDNOW {name}: MAE of the median count", mae(made, model.median(histories)), GOALS[name][2]
-    )
+    at_most_so_many = np.cumsum(model.pmf(histories, max_purchases=_MOST), axis=1)
+    median = (at_most_so_many < 0.5).sum(axis=1).astype(np.float64)
+    yield at_most(f"CDNOW {name}: MAE of the median count", mae(made, median), GOALS[name][2])
     yield Figure(f"CDNOW {name}: MAE, zero for everyone", float(made.mean()))
     yield _within(f"CDNOW {name}: purchases total / realised", float(expected.sum() / made.sum()))
 
