@@ -25,7 +25,7 @@ from holdfast.learners.link_functions import inverse, log_odds, logistic, mean_s
 from holdfast.learners.parts import Part, Saved
 from holdfast.learners.selection import candidates_of, predict_held_out
 from holdfast.metrics import log_loss
-from holdfast.models.level_adjustment import find_power, move_towards
+from holdfast.models.level_adjustment import TRUST, find_power, move_towards
 from holdfast.models.short_windows import HAZARD, fit_silence, horizon_exponent
 from holdfast.models.training_set import TrainingSet
 from holdfast.study import Churn
@@ -94,12 +94,12 @@ class ChurnModel(Saved):
         silent = self.btyd.silent(frame, horizon_days)
         return logistic((log_odds(learnt) + log_odds(silent)) / 2)
 
-    def at_level(self, frame: pl.DataFrame, share: float) -> "ChurnModel":
+    def at_level(self, frame: pl.DataFrame, share: float, trust: float = TRUST) -> "ChurnModel":
         """The same order of customers, most of the way to the level at which this share of them
         churns by the learnt member.
         """
         calibration = self.calibration or BetaCalibration()
-        power = move_towards(1.0, find_power(self.predict_learnt(frame), share))
+        power = move_towards(1.0, find_power(self.predict_learnt(frame), share), trust)
         return replace(self, calibration=replace(calibration, season=calibration.season * power))
 
     def raw(self, frame: pl.DataFrame) -> Vector:

@@ -14,6 +14,8 @@ from holdfast.arrays import Vector
 
 TRUST = 0.75  # decision 25
 """How far the level goes from the learnt one to that of the BTYD models, in ratio."""
+EXTRAPOLATED = 1.0  # decision 10
+"""The same where the learnt level is itself stretched from shorter windows."""
 _MONEY_LIMITS = (0.5, 2.0)  # decision 25
 _LIMIT = 30.0
 _EXACT = 1e-9
@@ -53,10 +55,10 @@ def find_power(probability: Vector, share: float) -> float:
     return find_factor(lambda power: float((probability**power).mean()), share)
 
 
-def move_towards(learnt: float, expected: float) -> float:
+def move_towards(learnt: float, expected: float, trust: float = TRUST) -> float:
     """A factor most of the way from the learnt one to the one that the BTYD models expect.
 
-    >>> move_towards(1.0, 16.0)
-    8.0
+    >>> move_towards(1.0, 16.0), move_towards(1.0, 16.0, trust=EXTRAPOLATED)
+    (8.0, 16.0)
     """
-    return float(learnt ** (1 - TRUST) * expected**TRUST)
+    return float(learnt ** (1 - trust) * expected**trust)

@@ -18,7 +18,12 @@ from holdfast.learners.linear import constant
 from holdfast.learners.selection import candidates_of, tweedie_deviance
 from holdfast.models.baselines import TrailingSpend
 from holdfast.models.churn import describe_short_windows
-from holdfast.models.level_adjustment import move_towards, revenue_ratio
+from holdfast.models.level_adjustment import (
+    EXTRAPOLATED,
+    TRUST,
+    move_towards,
+    revenue_ratio,
+)
 from holdfast.models.prediction_intervals import IntervalModel
 from holdfast.models.reference_spend import ReferenceSpend, Scale, SpendInputs, read_past
 from holdfast.models.seasonality import Season
@@ -83,7 +88,8 @@ def fit_value(
     factor = 1.0
     if not today.is_empty():
         expected, predicted = btyd.revenue(today), learnt.model.predict(today)
-        factor = move_towards(1.0, revenue_ratio(expected, predicted))
+        trust = TRUST if training.situation.complete_windows else EXTRAPOLATED
+        factor = move_towards(1.0, revenue_ratio(expected, predicted), trust)
     rows = rows or _short_window_rows(training, learnt.model, counts)
     model = replace(
         learnt.model.scale_level(factor), btyd=btyd, intervals=rows.intervals(btyd, seed=seed)

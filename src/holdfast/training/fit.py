@@ -15,6 +15,7 @@ from holdfast.models.constant_models import fit_no_value, fit_same_churn
 from holdfast.models.fitted_models import FittedModels
 from holdfast.models.horizon_chain import HorizonModel
 from holdfast.models.horizon_fitting import fit_horizons
+from holdfast.models.level_adjustment import EXTRAPOLATED, TRUST
 from holdfast.models.purchase_counts import fit_btyd_silence
 from holdfast.models.purchase_counts.btyd_forecast import HISTORY
 from holdfast.models.training_set import TrainingData, TrainingSet, training_set_at
@@ -126,7 +127,8 @@ def _fit_churn(study: Study, data: TrainingData, now: int) -> FittedChurn:
     counts, _ = counts_at(study, data, now=now)
     btyd = fit_btyd_silence(counts, today, horizon_days=training.horizon_days, now=now)
     silence = {days: float(btyd.silent(today, days).mean()) for days in study.all_horizons}
-    model = learnt.at_level(today, silence[training.horizon_days])
+    trust = TRUST if training.situation.complete_windows else EXTRAPOLATED
+    model = learnt.at_level(today, silence[training.horizon_days], trust)
     model = replace(model, btyd=btyd)
     return FittedChurn(model, baseline, findings, learnt=learnt, silence=silence)
 
