@@ -125,7 +125,7 @@ class ShiftedBetaGeometric(BetaDiscreteWeibull):
     Examples
     --------
     >>> ShiftedBetaGeometric.from_parameters(alpha=0.668, beta=3.806).survival([1, 7, 12]).round(3)
-    array([0.851, 0.502, 0.381])
+    array([0.851, 0.489, 0.378])
     """
 
     PARAMETERS: ClassVar[tuple[str, ...]] = ("alpha", "beta")
