@@ -16,9 +16,9 @@ from holdfast.ingest.data_contract import (
     DataContract,
     InputContract,
     Kind,
+    from_odcs,
     reason,
 )
-from holdfast.ingest.odcs import from_odcs
 from holdfast.ingest.sources import OpenSource
 from holdfast.ingest.timestamps import local_time_sql
 from holdfast.ingest.validation import RowMapping, ValidatedSource

@@ -15,9 +15,14 @@ from holdfast.ingest.study_data import StudyData
 from holdfast.ingest.validation import Rows
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Listener, Silence, Steps
-from holdfast.quality.contract_draft import draft_contract
-from holdfast.quality.data_report import CHECK_TOPICS, describe_log, describe_snapshot, find_in_log
-from holdfast.quality.rules import find_rules_not_run
+from holdfast.quality.check_files import draft_contract
+from holdfast.quality.data_report import (
+    CHECK_TOPICS,
+    describe_log,
+    describe_snapshot,
+    find_in_log,
+    find_rules_not_run,
+)
 from holdfast.quality.sufficiency import Sufficiency, as_of_day, check_log, check_snapshot
 from holdfast.quality.topics import Topic
 from holdfast.study import Study

@@ -11,7 +11,7 @@ from holdfast.errors import StudyError
 from holdfast.ingest.order_log import read_order_log
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Listener, Silence, Steps
-from holdfast.quality.churn_definition.competing_risks import classify_cause
+from holdfast.quality.churn_definition.survival import classify_cause
 from holdfast.quality.churn_definition.window import ChurnWindow, find_churn_window
 from holdfast.study import Study, eligible_days
 

@@ -5,19 +5,21 @@ to correction.
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
 
 from holdfast.errors import DataError, StudyError, nearest
+from holdfast.expressions import quote
+from holdfast.ingest import sql
 from holdfast.ingest.sources import common_columns
 from holdfast.io.csv import CsvFiles
 from holdfast.io.files import DataFile, find_files
-from holdfast.setup.column_roles import column_for, find_misnamed, log_columns
+from holdfast.setup.column_roles import LOG_ROLES, column_for, find_misnamed, log_columns
 from holdfast.setup.csv_dialect import detect_dialect
 from holdfast.setup.file_sample import Sample
-from holdfast.setup.proposals import file_day, log_study, snapshot_study
-from holdfast.setup.study_writer import Draft, Guess, path_in
+from holdfast.setup.study_writer import Draft, Guess, path_in, to_toml
 from holdfast.study import Csv, Study
 
 __all__ = ["Guess", "Proposal", "propose"]
@@ -130,3 +132,194 @@ def _kind(sample: Sample) -> str:
     if customer is None:
         return "snapshot" if churned else "log"
     return "snapshot" if churned and sample.count_repeated([customer]) == 0 else "log"
+
+
+_HORIZONS = (30, 90, 180, 365)
+_LEAST_HISTORY = 90
+_MOSTLY = 0.9
+_YES = ("yes", "true", "1", "y", "t")
+_HOLDS = {
+    "customer_id": "ids",
+    "occurred_at": "dates in nearly all rows",
+    "churned": "two outcomes",
+}
+
+
+def log_study(draft: Draft, sample: Sample, *, path: str, csv: Csv | None) -> None:
+    """Propose a study of an order log.
+
+    Raises
+    ------
+    DataError
+        No column names the customer, or none says when.
+    """
+    prefix = "transactions.columns."
+    given = {
+        key.removeprefix(prefix): name for key, name in draft.given.items() if ".columns." in key
+    }
+    columns = log_columns(sample, given)
+    _require(columns.get("customer_id"), f"{prefix}customer_id", "names the customer", sample)
+    when = _require(columns.get("occurred_at"), f"{prefix}occurred_at", "says when", sample)
+    formats = sample.time_formats(when)
+    chosen = min(formats, key=lambda each: sample.descents(when, each)) if formats else None
+    _general(draft)
+    horizons, why = list(_HORIZONS), "as far as the log goes; only its beginning was looked at"
+    if sample.complete:
+        days = sample.days(when, chosen)
+        horizons, why = _horizons(days), f"the log spans {days} days"
+    draft.put("horizons_days", horizons, why, sure=sample.complete)
+    draft.section("transactions")
+    draft.put("path", path, "the file")
+    _duplicates(draft, sample)
+    if csv is not None:
+        _csv(draft, csv, "transactions")
+        others = ", ".join(str(each) for each in formats if each != chosen)
+        why = f"reads every date; {others} would do too" if others else "reads every date"
+        draft.put("timestamp_format", chosen, why, sure=not others)
+    _columns(draft, columns)
+    _returns_and_rules(draft, sample, columns)
+    draft.section("churn")
+    draft.put("horizon_days", horizons[:2][-1], "a customer who buys nothing for so long has left")
+    draft.section("value")
+    draft.put("horizon_days", horizons[:3][-1], "revenue is predicted for so long")
+
+
+def _duplicates(draft: Draft, sample: Sample) -> None:
+    repeated, why = sample.count_repeated(sample.names), "no row repeats another"
+    if repeated:
+        why = (
+            f"{repeated:,} of {sample.height:,} rows repeat an earlier one: purchases, or double "
+            'entries ("drop")?'
+        )
+    draft.put("exact_duplicates", "keep", why, sure=not repeated)
+
+
+def snapshot_study(
+    draft: Draft, sample: Sample, *, path: str, taken_on: date, csv: Csv | None
+) -> None:
+    """Propose a study of a snapshot.
+
+    Raises
+    ------
+    DataError
+        No column names the customer, or nothing says who left.
+    """
+    customer_key, churned_key = "snapshot.columns.customer_id", "snapshot.labels.churned"
+    customer = draft.given.get(customer_key) or column_for(sample, "customer_id")
+    customer = _require(customer, customer_key, "names the customer", sample)
+    churned, why, hidden = _churn_rule(sample)
+    churned = draft.given.get(churned_key) or churned
+    churned = _require(churned, churned_key, "says who left", sample)
+    value = column_for(sample, "value")
+    _general(draft)
+    draft.section("snapshot")
+    draft.put("path", path, "the file")
+    taken = "the day on which the file was last changed: when was it taken?"
+    draft.put("as_of", taken_on.isoformat(), taken, sure=False)
+    labels = [*hidden, *([value] if value else [])]
+    for hidden_from in ("hidden_from_churn", "hidden_from_value"):
+        draft.put(hidden_from, labels, "what the labels are made of")
+    if csv is not None:
+        _csv(draft, csv, "snapshot")
+    draft.section("snapshot.columns")
+    unique = sample.count_repeated([customer]) == 0
+    draft.put("customer_id", customer, "one row each" if unique else "but it repeats", sure=unique)
+    draft.section("snapshot.labels")
+    draft.put("churned", churned, why, sure=bool(hidden) and why.startswith("a column"))
+    draft.put("value", quote(value) if value else None, "a column of that name")
+
+
+def _require(column: str | None, key: str, meaning: str, sample: Sample) -> str:
+    if column:
+        return column
+    role = key.rpartition(".")[2]
+    near = find_misnamed(sample, role)
+    if near is None:
+        raise DataError(
+            f"no column of the file {meaning} by its name; it has {', '.join(sample.names)}",
+            fix=f"give {key}",
+            key=key,
+        )
+    raise DataError(
+        f"'{near}' is named so, but {_disagreement(sample, near, role)}",
+        fix=f"correct its cells, or give another with --set {key}=COLUMN",
+        key=key,
+    )
+
+
+def _disagreement(sample: Sample, name: str, role: str) -> str:
+    """How the content of a column disagrees with its name."""
+    if role == "customer_id" and sample.distinct(name) == 1:
+        return "it holds one customer only: there is nobody to tell apart"
+    values = sample.values(name)[:3]
+    shown = ", ".join(value if len(value) <= 30 else f"{value[:29]}…" for value in values)
+    return f"it does not hold {_HOLDS[role]}; its commonest are {shown}" if shown else "it is empty"
+
+
+def _general(draft: Draft) -> None:
+    draft.put("currency", "USD", "the file does not say", sure=False)
+    draft.put("time_zone", "UTC", "of the business; the file does not say", sure=False)
+
+
+def _horizons(days: int) -> list[int]:
+    # A label in training and one in testing, and some history before both.
+    return [each for each in _HORIZONS if 2 * each + _LEAST_HISTORY <= days] or [_HORIZONS[0]]
+
+
+def _csv(draft: Draft, csv: Csv, kind: str) -> None:
+    draft.section(f"{kind}.csv")
+    latin = csv.encoding == "latin-1"
+    draft.put(
+        "encoding",
+        csv.encoding,
+        "the bytes are no UTF-8" if latin else "so the bytes read",
+        sure=not latin,
+    )
+    draft.put("delimiter", csv.delimiter, "gives every row the header's number of cells")
+    if csv.quote != '"':
+        draft.put("quote", csv.quote, "stands around cells")
+    draft.put("decimal", csv.decimal, "as the numbers have it")
+
+
+def _columns(draft: Draft, columns: dict[str, str]) -> None:
+    draft.section("transactions.columns")
+    for role in LOG_ROLES:
+        draft.put(role, columns.get(role), "by its name and content")
+    if "amount" not in columns and not {"quantity", "unit_price"} <= set(columns):
+        draft.comment(
+            "amount = ...  # no amounts were found: purchases count, revenue does not (?)"
+        )
+
+
+def _returns_and_rules(draft: Draft, sample: Sample, columns: dict[str, str]) -> None:
+    order, product = columns.get("order_id"), columns.get("product_id")
+    cancelled = sample.count(order, "C%") if order else 0
+    if order and 0 < cancelled < sample.count_filled(order) / 2:
+        draft.section("transactions.returns")
+        draft.put(
+            "when", f"{quote(order)} LIKE 'C%'", f"{cancelled:,} rows: cancellations?", sure=False
+        )
+    bare = sample.values(product, without_digits=True) if product else []
+    if product and 0 < len(bare) <= (1 - _MOSTLY) * sample.distinct(product):
+        draft.section("transactions.set_aside")
+        rule = to_toml(f"{quote(product)} IN {sql.literals(bare[:10])}")
+        draft.comment(
+            f'"not a product" = {rule}  # codes without a digit: postage and the like? (?)'
+        )
+
+
+def _churn_rule(sample: Sample) -> tuple[str | None, str, list[str]]:
+    """Return an expression for who left, why, and the columns it reads."""
+    if column := column_for(sample, "churned"):
+        yes = next((each for each in sample.values(column)[:20] if each.lower() in _YES), None)
+        rule = f"{quote(column)} = {sql.literal(yes)}" if yes else quote(column)
+        return rule, "a column of that name", [column]
+    if column := column_for(sample, "recency"):
+        why = f"no column says it; '{column}' days without a purchase is a formula"
+        return f"{quote(column)} > 90", why, [column]
+    return None, "", []
+
+
+def file_day(path: Path) -> date:
+    """The day on which a file was last changed."""
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC).date()

@@ -6,9 +6,9 @@ from dataclasses import astuple
 import numpy as np
 import polars as pl
 
-from holdfast.quality.churn_definition.competing_risks import estimate_incidence
 from holdfast.quality.churn_definition.event_times import Ints
 from holdfast.quality.churn_definition.gaps import GROUPS, Chance, Returns, Window
+from holdfast.quality.churn_definition.survival import estimate_incidence
 
 UNLIKELY = 0.2
 """Chance of a return from which on the recommended window takes it as unlikely."""

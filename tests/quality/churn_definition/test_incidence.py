@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from holdfast.quality.churn_definition.competing_risks import classify_cause, estimate_incidence
+from holdfast.quality.churn_definition.survival import classify_cause, estimate_incidence
 
 VOLUNTARY_A_DAY, INVOLUNTARY_A_DAY = 0.002, 0.001
 

@@ -2,8 +2,8 @@
 
 import yaml
 
-from holdfast.ingest.odcs import from_odcs
-from holdfast.quality.contract_draft import draft_contract
+from holdfast.ingest.data_contract import from_odcs
+from holdfast.quality.check_files import draft_contract
 from holdfast.study import Study
 
 STUDY = Study.from_dict(
