@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from holdfast.errors import DataError, StudyError
-from holdfast.quality.check import Check, check
-from holdfast.quality.check_files import write_contract, write_page
+from holdfast.quality.check import Check, check, write_page
+from holdfast.quality.check_files import write_contract
 from holdfast.quality.churn_window import churn_window
 from holdfast.runs.run import run
 from holdfast.study import Study

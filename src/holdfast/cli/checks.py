@@ -47,7 +47,8 @@ def check(
     """
     from holdfast.cli.progress_display import progress
     from holdfast.quality.check import check as check_study
-    from holdfast.quality.check_files import write_contract, write_page
+    from holdfast.quality.check import write_page
+    from holdfast.quality.check_files import write_contract
 
     study = output.study_from(config, overrides)
     with progress(silent=json) as listener:

@@ -15,7 +15,7 @@ from holdfast.ingest.study_data import StudyData
 from holdfast.ingest.validation import Rows
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Listener, Silence, Steps
-from holdfast.quality.check_files import draft_contract
+from holdfast.quality.check_files import draft_contract, write_text
 from holdfast.quality.data_report import (
     CHECK_TOPICS,
     describe_log,
@@ -148,6 +148,13 @@ def _check(
         ),
         contract=draft_contract(study, {each.name: kinds_of(each.fields) for each in data.sources}),
     )
+
+
+def write_page(check: Check, path: Path) -> Path:
+    """Write the data report as one HTML file that loads nothing."""
+    from holdfast.report.pages import data_page
+
+    return write_text(path, data_page(check.study, check.as_dict()))
 
 
 def _stale_inputs(study: Study, warehouse: Warehouse) -> Iterator[str]:

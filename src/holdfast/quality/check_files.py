@@ -1,5 +1,5 @@
-"""Papers of a check: the first contract of a study, open to be tightened, as ODCS 3.1; and the data
-report as a page.
+"""The first contract of a study, open to be tightened: what it takes for granted of its inputs, as
+ODCS 3.1.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,6 @@ import yaml
 
 from holdfast.errors import InputError
 from holdfast.ingest.data_contract import API_VERSION, ENFORCEMENT, INPUTS, ROLE, Kind
-from holdfast.quality.check import Check
 from holdfast.study import Study
 
 ODCS_FILE = "contract.odcs.yaml"
@@ -33,17 +32,11 @@ def write_contract(contract: Mapping[str, Any], folder: Path) -> Path:
     if path.exists():
         raise InputError(f"there is a {path} already", fix="move it away, or name another folder")
     odcs = yaml.safe_dump(dict(contract), sort_keys=False, allow_unicode=True, width=110)
-    return _write(path, _HEAD + odcs)
+    return write_text(path, _HEAD + odcs)
 
 
-def write_page(check: Check, path: Path) -> Path:
-    """Write the data report as one HTML file that loads nothing."""
-    from holdfast.report.pages import data_page
-
-    return _write(path, data_page(check.study, check.as_dict()))
-
-
-def _write(path: Path, text: str) -> Path:
+def write_text(path: Path, text: str) -> Path:
+    """Write a file of a check, in a folder that is made if there is none."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
