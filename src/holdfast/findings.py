@@ -5,7 +5,7 @@ What is found in data is worded in findings.toml; where it is looked for gives t
 """
 
 import tomllib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import KW_ONLY, asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -40,7 +40,7 @@ class Finding:
 
     @classmethod
     def of(
-        cls, key: str, /, *, evidence: str = "", severity: Severity | None = None, **facts: object
+        cls, key: str, /, *, evidence: str = "", severity: Severity | None = None, **facts: Any
     ) -> "Finding":
         """Fill in the words of findings.toml under `key`; a milder case of it names its severity.
 
@@ -57,6 +57,13 @@ class Finding:
         )
 
     @classmethod
+    def listing(cls, key: str, seen: Iterable[str | None], /, **facts: Any) -> Iterator["Finding"]:
+        """Make one finding that lists what was seen; none where nothing was."""
+        sentences = [each for each in seen if each]
+        if sentences:
+            yield cls.of(key, evidence="; ".join(sentences), **facts)
+
+    @classmethod
     def warning(cls, name: str, *, evidence: str, meaning: str, fix: str) -> "Finding":
         """Make a finding that puts figures in doubt."""
         return cls(name, "warning", evidence=evidence, meaning=meaning, fix=fix)
@@ -66,13 +73,14 @@ class Finding:
         """Make a finding that is good to know."""
         return cls(name, "note", evidence=evidence, meaning=meaning, fix=fix)
 
-    def is_acknowledged(self, names: Collection[str]) -> bool:
-        """Whether it is fatal and accepted by its name."""
-        return self.severity == "fatal" and self.name in names
+    def refuses(self, acknowledged: Collection[str]) -> bool:
+        """Whether it is fatal, and its name is not one of those that the study accepts."""
+        return self.severity == "fatal" and self.name not in acknowledged
 
     def with_acknowledgement(self, acknowledged: Collection[str]) -> dict[str, Any]:
         """The finding as plain values, with whether the study acknowledges it."""
-        return {**self.as_dict(), "acknowledged": self.is_acknowledged(acknowledged)}
+        is_accepted = self.severity == "fatal" and not self.refuses(acknowledged)
+        return {**self.as_dict(), "acknowledged": is_accepted}
 
     def as_dict(self) -> dict[str, str]:
         """The finding as plain values."""

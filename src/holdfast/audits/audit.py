@@ -2,11 +2,8 @@
 is fatal.
 """
 
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from holdfast.audits import (
@@ -57,7 +54,7 @@ LOG_AUDITS: tuple[Audit[Log], ...] = (
 PROOF_AUDITS: tuple[Audit[Proof], ...] = (ceiling.AUDIT, naive.AUDIT, lucky_split.AUDIT)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class AuditReport:
     """What the audits found.
 
@@ -81,7 +78,7 @@ class AuditReport:
     @property
     def is_honest(self) -> bool:
         """Whether nothing fatal was found that the study does not acknowledge."""
-        return all(_is_accepted(each, self.acknowledged) for each in self.findings)
+        return not any(each.refuses(self.acknowledged) for each in self.findings)
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain values, as JSON takes it."""
@@ -127,13 +124,11 @@ def audit(
         raise StudyError(
             "an earlier export can only be compared with an order log", fix="leave out --earlier"
         )
-    return AuditReport(
-        study=study.name, answers=tuple(answers), acknowledged=tuple(study.acknowledge)
-    )
+    return AuditReport(study.name, tuple(answers), tuple(study.acknowledge))
 
 
 def _audit_snapshot(study: Study, prove: bool, steps: Steps) -> Iterator[Answer]:
-    with _scratch() as warehouse, steps("Read the snapshot") as step:
+    with Warehouse.temporary() as warehouse, steps("Read the snapshot") as step:
         snapshot = read_snapshot(study, warehouse)
         step.detail = snapshot.size
     table = snapshot_table(study, snapshot)
@@ -153,24 +148,22 @@ def _audit_log(study: Study, earlier: Study | None, prove: bool, steps: Steps) -
             "the earlier export is no order log",
             fix="name an earlier export with transactions.path",
         )
-    with ExitStack() as opened:
-        warehouse = opened.enter_context(_scratch())
+    with Warehouse.temporary() as warehouse, Warehouse.temporary() as beside:
         with steps("Read the sources") as step:
             ingested = read_order_log(study, warehouse)
             step.detail = ingested.size
-        first_day, end_day, before = ingested.first_day, ingested.end_day, None
+        before = None
         if earlier is not None:
             with steps("Read the earlier export"):
-                beside = opened.enter_context(_scratch())
                 before = read_order_log(earlier, beside)
         with steps("Features and labels"):
-            data = read_training_data(study, warehouse, first_day=first_day, end_day=end_day)
-        log = Log(ingested, data, before)
-        yield from _ask("Ask the log", LOG_AUDITS, log, steps)
+            data = read_training_data(
+                study, warehouse, first_day=ingested.first_day, end_day=ingested.end_day
+            )
+        yield from _ask("Ask the log", LOG_AUDITS, Log(ingested, data, before), steps)
         if prove:
             with steps("Prove on unseen time"):
-                evidence = backtest_data(study, data)
-            proof = Proof.of(evidence, seed=study.seed)
+                proof = Proof.of(backtest_data(study, data), seed=study.seed)
             yield from _ask("Ask the models", PROOF_AUDITS, proof, steps)
 
 
@@ -182,12 +175,6 @@ def _ask(
         with_findings = sum(bool(answer.findings) for answer in answers)
         step.detail = f"{len(answers)} questions, {with_findings} with findings"
     return answers
-
-
-@contextmanager
-def _scratch() -> Iterator[Warehouse]:
-    with TemporaryDirectory(prefix="holdfast-") as folder, Warehouse(Path(folder)) as warehouse:
-        yield warehouse
 
 
 def ask_before_learning(
@@ -202,28 +189,18 @@ def ask_before_learning(
     """
     answers = ask_all(audits, subject, cheaply=True)
     findings = [finding for answer in answers for finding in answer.findings]
-    _refuse(findings, study)
-    names = (
-        each.name + (" (acknowledged)" if each.is_acknowledged(study.acknowledge) else "")
-        for each in findings
+    fatal = [each for each in findings if each.refuses(study.acknowledge)]
+    if fatal:
+        names = dict.fromkeys([*study.acknowledge, *(each.name for each in fatal)])
+        listed = ", ".join(f'"{name}"' for name in names)
+        raise NotHonest(
+            "; ".join(f"{each.name}: {each.evidence}" for each in fatal),
+            fix=f"{fatal[0].fix} If it is known and meant, write acknowledge = [{listed}] in "
+            "[study]: the report then says so on its first page",
+            findings=[each.as_dict() for each in fatal],
+        )
+    seen = (
+        each.name + (" (acknowledged)" if each.severity == "fatal" else "") for each in findings
     )
-    step.detail = ", ".join(dict.fromkeys(names)) or "nothing found"
+    step.detail = ", ".join(dict.fromkeys(seen)) or "nothing found"
     return answers
-
-
-def _refuse(findings: Iterable[Finding], study: Study) -> None:
-    fatal = [each for each in findings if not _is_accepted(each, study.acknowledge)]
-    if not fatal:
-        return
-    names = dict.fromkeys([*study.acknowledge, *(finding.name for finding in fatal)])
-    listed = ", ".join(f'"{name}"' for name in names)
-    raise NotHonest(
-        "; ".join(f"{finding.name}: {finding.evidence}" for finding in fatal),
-        fix=f"{fatal[0].fix} If it is known and meant, write acknowledge = [{listed}] in [study]: "
-        "the report then says so on its first page",
-        findings=[finding.as_dict() for finding in fatal],
-    )
-
-
-def _is_accepted(finding: Finding, acknowledged: Collection[str]) -> bool:
-    return finding.severity != "fatal" or finding.name in acknowledged

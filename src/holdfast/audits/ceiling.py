@@ -119,9 +119,7 @@ def _too_good(proof: Proof) -> Iterator[Finding]:
         if proof.figures.get(task, {}).get(metric, 0.0) >= limit
     ]
     if figures:
-        yield Finding.of(
-            "too-good", evidence="; ".join(figures) + " on customers that the model has not seen"
-        )
+        yield Finding.of("too-good", figures="; ".join(figures))
 
 
 AUDIT = Audit("ceiling", "Is a figure at its ceiling, or too good?", find_figures_at_their_ceiling)

@@ -68,11 +68,8 @@ def find_sudden_change(log: Log) -> Iterator[Finding]:
     )
     parts = purchases.sort("months_ago", descending=True).partition_by("months_ago")
     months = [month for month in parts if month.height >= _LEAST_PURCHASES]
-    changes = [_largest_jump(name, months) for name in measures if len(months) >= _LEAST_MONTHS]
-    if any(changes):
-        yield Finding.of(
-            "sudden-change", evidence="; ".join(change for change in changes if change)
-        )
+    changes = (_largest_jump(name, months) for name in measures if len(months) >= _LEAST_MONTHS)
+    yield from Finding.listing("sudden-change", changes)
 
 
 def _largest_jump(name: str, months: Sequence[pl.DataFrame]) -> str | None:

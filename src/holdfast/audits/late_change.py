@@ -6,6 +6,7 @@ final fee, a refund.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 
@@ -24,9 +25,7 @@ def find_late_change(table: Table) -> Iterator[Finding]:
     if table.halves is None:
         return
     compared = (_compare(name, rule, table) for name, rule in table.formulas.items())
-    changed = [sentence for sentence in compared if sentence]
-    if changed:
-        yield Finding.of("changed-afterwards", evidence="; ".join(changed[:3]))
+    yield from Finding.listing("changed-afterwards", islice(filter(None, compared), 3))
 
 
 def _compare(name: str, rule: Formula, table: Table) -> str | None:
@@ -53,8 +52,7 @@ def find_redundant_columns(table: Table) -> Iterator[Finding]:
     for name, rule in sorted(table.formulas.items(), key=lambda item: -item[1].r2):
         if rule.r2 >= _SAME:
             rules.setdefault(frozenset((name, *rule.columns)), f"{name} {rule.sentence}")
-    if rules:
-        yield Finding.of("redundant-columns", evidence="; ".join(list(rules.values())[:5]))
+    yield from Finding.listing("redundant-columns", islice(rules.values(), 5))
 
 
 AUDITS = (

@@ -32,9 +32,7 @@ def find_late_date(table: Table) -> Iterator[Finding]:
     else:
         return
     days = (_late_days(name, first_unseen, table) for name in table.days if name in table.seen)
-    late = [sentence for sentence in days if sentence]
-    if late:
-        yield Finding.of("dated-after-the-cutoff", evidence="; ".join(late), bound=bound)
+    yield from Finding.listing("dated-after-the-cutoff", days, bound=bound)
 
 
 def _late_days(name: str, first_unseen: Floats, table: Table) -> str | None:

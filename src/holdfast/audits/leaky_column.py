@@ -5,7 +5,7 @@ Customers who leave are seldom told apart by one fact that was known before. Whe
 fact was mostly written down afterwards: a status, a reason for leaving, a last amount.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,36 +49,19 @@ def find_leaky_columns(table: Table) -> Iterator[Finding]:
         return
     groups = (_pure_group(name, table) for name in table.columns.columns)
     pure = [leak for leak in groups if leak is not None]
-    strong = _strong_columns(table, besides={leak.column for leak in pure})
-    if pure:
-        yield Finding.of(
-            "filled-in-afterwards",
-            evidence=_describe(pure[:4], table),
-            severity=_severity(pure, table),
-            columns=join_names([leak.column for leak in pure]),
-        )
-    if strong:
-        yield Finding.of(
-            "telling-column",
-            evidence=_describe(strong[:8], table),
-            severity=_severity(strong, table),
-            columns=join_names([leak.column for leak in strong]),
-        )
-
-
-def _strong_columns(table: Table, *, besides: Collection[str]) -> list[_Leak]:
     # What is certain is a circular label, and named there; a hidden one is the label as it was
     # given.
-    first = int(np.flatnonzero(table.left)[0])
-    return [
-        _Leak(name, f"{name} alone has ROC-AUC {auc:.3f}", first)
+    strong = [
+        _Leak(name, f"{name} alone has ROC-AUC {auc:.3f}", int(np.flatnonzero(table.left)[0]))
         for name, auc in sorted(table.aucs.items(), key=lambda item: -item[1])
-        if LEAKY_AUC <= auc < NEARLY_CERTAIN and name not in besides
+        if LEAKY_AUC <= auc < NEARLY_CERTAIN and name not in [leak.column for leak in pure]
     ]
-
-
-def _severity(leaks: Sequence[_Leak], table: Table) -> Severity:
-    return "warning" if any(leak.column in table.seen for leak in leaks) else "note"
+    for key, leaks, n in (("filled-in-afterwards", pure, 4), ("telling-column", strong, 8)):
+        columns = [leak.column for leak in leaks]
+        severity: Severity = "warning" if set(columns) & set(table.seen) else "note"
+        if leaks:
+            seen = _describe(leaks[:n], table)
+            yield Finding.of(key, evidence=seen, severity=severity, columns=join_names(columns))
 
 
 def _describe(leaks: Sequence[_Leak], table: Table) -> str:
@@ -140,14 +123,13 @@ def find_leaky_value_columns(table: Table) -> Iterator[Finding]:
     leaky = {name: rank for name, rank in ranks.items() if abs(rank) >= _SAME_ORDER}
     if leaky:
         first, row = next(iter(leaky)), int(np.argmax(table.value.to_numpy()))
-        alone = "; ".join(
-            f"{name} alone has rank correlation {rank:.3f} with the value"
-            for name, rank in leaky.items()
-        )
+        each = (f"{name} alone has rank correlation {rank:.3f}" for name, rank in leaky.items())
         yield Finding.of(
             "telling-value-column",
-            evidence=f"{alone}; for example customer {table.customer[row]} is worth "
-            f"{table.value[row]:,.6g} and has {first} = {table.columns[first][row]}",
+            alone=" with the value; ".join(each),
+            customer=table.customer[row],
+            value=table.value[row],
+            example=f"{first} = {table.columns[first][row]}",
             columns=join_names(leaky),
         )
 

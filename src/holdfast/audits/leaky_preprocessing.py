@@ -29,12 +29,8 @@ def find_encoded_outcome(table: Table) -> Iterator[Finding]:
     encoded = {name: how for name, how in encodings.items() if how}
     if encoded:
         part = "over all rows" if table.test is None else "over learning and test rows together"
-        yield Finding.of(
-            "encoded-outcome",
-            evidence="; ".join(f"{name}: {how}" for name, how in encoded.items())
-            + f", counted {part}",
-            columns=join_names(encoded),
-        )
+        how = "; ".join(f"{name}: {how}" for name, how in encoded.items())
+        yield Finding.of("encoded-outcome", how=how, part=part, columns=join_names(encoded))
 
 
 def _encoding(name: str, table: Table) -> str | None:

@@ -59,10 +59,7 @@ def find_rows_beyond_the_log(log: Log) -> Iterator[Finding]:
             )
             later += [f"{n:,} rows of {source}, up to {date_of(last)}"] if n else []
     if later:
-        yield Finding.of(
-            "beyond-the-log",
-            evidence=f"the order log ends on {date_of(end - 1)}; later are " + "; ".join(later),
-        )
+        yield Finding.of("beyond-the-log", end=date_of(end - 1), later="; ".join(later))
 
 
 def find_bad_test_windows(log: Log) -> Iterator[Finding]:

@@ -30,9 +30,7 @@ def find_order_of_outcome(table: Table) -> Iterator[Finding]:
     if number is not None:
         running["the customer's name"] = number
     leads = (_lead(name, values, table) for name, values in running.items())
-    ordered = [sentence for sentence in leads if sentence]
-    if ordered:
-        yield Finding.of("order-of-the-outcome", evidence="; ".join(ordered))
+    yield from Finding.listing("order-of-the-outcome", leads)
 
 
 def _runs(name: str, table: Table) -> bool:

@@ -6,9 +6,6 @@ what nobody could see on the day.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import polars as pl
 import polars.selectors as cs
@@ -103,26 +100,18 @@ def compare_features(earlier: pl.DataFrame, later: pl.DataFrame, *, what: str) -
 def _features_at(cutoff: int, study: Study, export: OrderLog, condition: str) -> pl.DataFrame:
     """Features of a few customers at a cutoff, from those of their rows that meet a condition."""
     columns = export.columns
-    with _copy(export.warehouse, condition) as copy:
+    with Warehouse.temporary() as copy:
+        for table, day in _DAY_OF.items():
+            if export.warehouse.has(table):
+                rows = export.query(f"FROM {table} WHERE {condition.format(day=day)}")
+                copy.con.register("rows", rows)
+                copy.con.execute(f"CREATE TABLE {table} AS FROM rows")
         roll_up(
             copy,
             with_orders=columns.order_id is not None,
             with_products=columns.product_id is not None,
         )
         return feature_tables.features(study, copy, [cutoff])
-
-
-@contextmanager
-def _copy(warehouse: Warehouse, condition: str) -> Iterator[Warehouse]:
-    """The rows of the sources that meet a condition, in a warehouse of their own."""
-    with TemporaryDirectory(prefix="holdfast-") as scratch, Warehouse(Path(scratch)) as copy:
-        for table, day in _DAY_OF.items():
-            if warehouse.has(table):
-                rows = warehouse.con.sql(f"FROM {table} WHERE {condition.format(day=day)}").pl()
-                copy.con.register("rows", rows)
-                copy.con.execute(f"CREATE TABLE {table} AS FROM rows")
-                copy.con.unregister("rows")
-        yield copy
 
 
 def _differs(name: str, both: pl.DataFrame) -> pl.Expr:

@@ -29,8 +29,8 @@ def find_survivorship(log: Log) -> Iterator[Finding]:
         _nobody_bought_once(lives),
         _nobody_is_lost(lives, log.orders.first_day, log.orders.end_day),
     )
-    if lives.height >= _LEAST_CUSTOMERS and any(marks):
-        yield Finding.of("chosen-by-the-future", evidence="; ".join(mark for mark in marks if mark))
+    if lives.height >= _LEAST_CUSTOMERS:
+        yield from Finding.listing("chosen-by-the-future", marks)
 
 
 def _nobody_bought_once(lives: pl.DataFrame) -> str | None:

@@ -5,6 +5,7 @@ memory.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 
@@ -63,6 +64,13 @@ class Warehouse:
             raise DataError(
                 f"no database can be opened in {scratch}: {error}", fix="free the folder"
             ) from None
+
+    @classmethod
+    @contextmanager
+    def temporary(cls) -> Iterator[Self]:
+        """Open a warehouse in a scratch folder of its own, which is gone afterwards."""
+        with TemporaryDirectory(prefix="holdfast-") as folder, cls(Path(folder)) as warehouse:
+            yield warehouse
 
     def make_room(self) -> None:
         """Let features be summed up in twice the memory that sources are read in."""

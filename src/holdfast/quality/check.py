@@ -5,7 +5,6 @@ reader would see.
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from holdfast.findings import Finding, sort_findings
@@ -95,7 +94,7 @@ def check(study: Study, *, listener: Listener | None = None) -> Check:
         A source, or the contract, cannot be read at all.
     """
     steps = Steps(listener or Silence())
-    with TemporaryDirectory(prefix="holdfast-") as scratch, Warehouse(Path(scratch)) as warehouse:
+    with Warehouse.temporary() as warehouse:
         with steps("Read the sources") as step:
             data = read_sources(study, warehouse)
             step.detail = data.size

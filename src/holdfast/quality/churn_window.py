@@ -1,7 +1,5 @@
 """Churn window: read a study's order log and ask it what churn is."""
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import narwhals as nw
@@ -39,7 +37,7 @@ def churn_window(study: Study, *, listener: Listener | None = None) -> ChurnWind
             fix="give the order log as [transactions]",
         )
     steps = Steps(listener or Silence())
-    with TemporaryDirectory(prefix="holdfast-") as scratch, Warehouse(Path(scratch)) as warehouse:
+    with Warehouse.temporary() as warehouse:
         with steps("Read the log") as step:
             ingested = read_order_log(study, warehouse)
             step.detail = f"{ingested.rows.accepted:,} rows, {ingested.n_customers:,} customers"
