@@ -18,8 +18,12 @@ listed for.
 """
 SHIFT_DAYS = 30
 """What the window is moved by to show how much hangs on it."""
-_INT, _SHARE = pl.Int64, pl.Float64
-_WINDOW_SCHEMA = {"window_days": _INT, "earliest": _INT, "latest": _INT}
+_TYPES = {
+    "certainty": pl.Float64, "returns_later": pl.Float64, "return_probability": pl.Float64,
+    "lost_share": pl.Float64, "churned_share": pl.Float64, "month": pl.Int8, "group": pl.String,
+    "rule": pl.String,
+}  # fmt: skip
+"""Of the columns that are no whole numbers."""
 
 
 def recommend_window(chance: Chance) -> Window:
@@ -35,6 +39,11 @@ def measure_silences(quiet: pl.DataFrame, *, end_day: int) -> pl.DataFrame:
     return quiet.filter(~pl.col("returned")).select(
         "group", silence_days=end_day - pl.col("start_day").cast(pl.Int64)
     )
+
+
+def _table(names: str, rows: Sequence[Sequence[object]]) -> pl.DataFrame:
+    schema = {name: _TYPES.get(name, pl.Int64) for name in names.split()}
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def gaps_table(returns: Returns) -> pl.DataFrame:
@@ -56,15 +65,10 @@ def seasons_table(quiet: pl.DataFrame, *, end_day: int, horizon_days: int) -> pl
     for (month,), begun in quiet.group_by(month=_month("start_day")):
         returns = Returns.of(begun)
         rows.append((month, begun.height, returns.median_gap(), returns.within(horizon_days).at(1)))
-    schema = {
-        "month": pl.Int8,
-        "silences": _INT,
-        "gap_median_days": _INT,
-        "return_probability": _SHARE,
-    }
+    months = _table("month silences gap_median_days return_probability", rows)
     n = pl.col("silences").fill_null(0)
     return (
-        calendar.join(pl.DataFrame(rows, schema=schema, orient="row"), on="month", how="left")
+        calendar.join(months, on="month", how="left")
         .with_columns(
             silences=n, purchase_index=n / pl.col("days") / (n.sum() / pl.col("days").sum())
         )
@@ -113,13 +117,7 @@ def tradeoff_table(returns: Returns, chance: Chance, now: pl.DataFrame) -> pl.Da
             later = float(returns.returns_later[window.days - 1])
             lost = _count_lost(now, window.days)
         rows.append((certainty, *astuple(window), later, lost))
-    schema = {
-        "certainty": _SHARE,
-        **_WINDOW_SCHEMA,
-        "returns_later": _SHARE,
-        "customers_lost": _INT,
-    }
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    return _table("certainty window_days earliest latest returns_later customers_lost", rows)
 
 
 def groups_table(
@@ -138,11 +136,8 @@ def groups_table(
         rows.append(
             (group, rule, begun.height, chance.at(1), *astuple(window), silent.height, lost)
         )
-    schema = {
-        "group": pl.String, "rule": pl.String, "silences": _INT, "return_probability": _SHARE,
-        **_WINDOW_SCHEMA, "customers": _INT, "lost": _INT,
-    }  # fmt: skip
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    names = "group rule silences return_probability window_days earliest latest customers lost"
+    return _table(names, rows)
 
 
 def counts_table(now: pl.DataFrame, window: Window, active_days: int | None) -> pl.DataFrame:
@@ -154,14 +149,7 @@ def counts_table(now: pl.DataFrame, window: Window, active_days: int | None) -> 
             lost = _count_lost(now, days)
             active = now.height - _count_lost(now, min(active_days + 1, days))
             rows.append((days, active, now.height - active - lost, lost, lost / now.height))
-    schema = {
-        "window_days": _INT,
-        "active": _INT,
-        "lapsed": _INT,
-        "lost": _INT,
-        "lost_share": _SHARE,
-    }
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    return _table("window_days active lapsed lost lost_share", rows)
 
 
 def labels_table(
@@ -182,14 +170,7 @@ def labels_table(
         churned = int((~at_cutoff["returned"]).sum())
         share = churned / at_cutoff.height if at_cutoff.height else None
         rows.append((horizon, cutoff, at_cutoff.height, churned, share))
-    schema = {
-        "horizon_days": _INT,
-        "latest_cutoff_day": _INT,
-        "customers": _INT,
-        "churned": _INT,
-        "churned_share": _SHARE,
-    }
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    return _table("horizon_days latest_cutoff_day customers churned churned_share", rows)
 
 
 def find_lifetimes(quiet: pl.DataFrame, endings: pl.DataFrame, *, end_day: int) -> pl.DataFrame:
@@ -218,7 +199,7 @@ def causes_table(
     quiet: pl.DataFrame, endings: pl.DataFrame | None, *, end_day: int
 ) -> pl.DataFrame:
     """Follow the customers from their first purchase until their contract ends, cause by cause."""
-    empty = pl.DataFrame(schema={"days": _INT, "cause": pl.String})
+    empty = pl.DataFrame(schema={"days": pl.Int64, "cause": pl.String})
     return estimate_incidence(
         empty if endings is None else find_lifetimes(quiet, endings, end_day=end_day)
     )

@@ -212,50 +212,43 @@ def _find_in_window(
 ) -> Iterator[Finding]:
     if regime.name not in ("unknown", kind):
         yield Finding.of("churn-kind", kind=kind, regime=regime)
-    if window.days is not None:
-        yield from _find_in_returns(chance, window.days, regime, horizon_days=horizon_days)
-    elif len(chance) and chance.value.max() <= UNLIKELY:
-        yield Finding.of("returns-are-rare", highest=chance.value.max(), horizon_days=horizon_days)
-    else:
-        yield _open_window(chance, horizon_days)
-
-
-def _open_window(chance: Chance, horizon_days: int) -> Finding:
-    seen = "none can be watched"
-    if len(chance):
-        seen = f"{chance.value[-1]:.0%} return after {len(chance)} silent days"
-    return Finding.of("churn-window-open", horizon_days=horizon_days, seen=seen)
-
-
-def _find_in_returns(
-    chance: Chance, window_days: int, regime: Regime, *, horizon_days: int
-) -> Iterator[Finding]:
+    if window.days is None:
+        yield _no_window(chance, horizon_days)
+        return
     first_fall = int(np.flatnonzero(chance.value <= UNLIKELY)[0]) + 1
-    if regime.name == "non-contractual" and window_days - first_fall > SHIFT_DAYS / 2:
-        wave = first_fall + int(np.argmax(chance.value[first_fall - 1 : window_days]))
+    if regime.name == "non-contractual" and window.days - first_fall > SHIFT_DAYS / 2:
+        wave = first_fall + int(np.argmax(chance.value[first_fall - 1 : window.days]))
         yield Finding.of(
             "return-wave",
             unlikely=UNLIKELY,
             first_fall=first_fall,
             risen=chance.value[wave - 1],
             wave=wave,
-            window_days=window_days,
+            window_days=window.days,
         )
     after = chance.at(horizon_days)
     if after is not None and after > OFTEN:
         yield Finding.of(
-            "churn-is-a-pause", horizon_days=horizon_days, after=after, window_days=window_days
+            "churn-is-a-pause", horizon_days=horizon_days, after=after, window_days=window.days
         )
+
+
+def _no_window(chance: Chance, horizon_days: int) -> Finding:
+    if len(chance) and chance.value.max() <= UNLIKELY:
+        highest = chance.value.max()
+        return Finding.of("returns-are-rare", highest=highest, horizon_days=horizon_days)
+    seen = "none can be watched"
+    if len(chance):
+        seen = f"{chance.value[-1]:.0%} return after {len(chance)} silent days"
+    return Finding.of("churn-window-open", horizon_days=horizon_days, seen=seen)
 
 
 def _find_in_groups(groups: pl.DataFrame) -> Iterator[Finding]:
     with_window = groups.filter(pl.col("window_days").is_not_null()).sort("window_days")
-    if with_window.height < 2:
-        return
-    quickest, slowest = with_window.row(0, named=True), with_window.row(-1, named=True)
-    if slowest["window_days"] < RHYTHMS_DIFFER * quickest["window_days"]:
-        return
-    yield Finding.of("rhythms-differ", quickest=quickest, slowest=slowest)
+    if with_window.height > 1:
+        quickest, slowest = with_window.row(0, named=True), with_window.row(-1, named=True)
+        if slowest["window_days"] >= RHYTHMS_DIFFER * quickest["window_days"]:
+            yield Finding.of("rhythms-differ", quickest=quickest, slowest=slowest)
 
 
 def _find_in_causes(causes: pl.DataFrame) -> Iterator[Finding]:
@@ -268,8 +261,6 @@ def _find_in_causes(causes: pl.DataFrame) -> Iterator[Finding]:
     )
     if left.get(INVOLUNTARY):
         yield Finding.of("involuntary-churn", days=last["day"][0], shares=shares)
-    unknown = left.get(UNKNOWN, 0) / max(sum(left.values()), 1)
-    if unknown > MANY_UNKNOWN and len(left) > 1:
-        yield Finding.of(
-            "reasons-missing", n=left[UNKNOWN], total=sum(left.values()), unknown=unknown
-        )
+    n, total = left.get(UNKNOWN, 0), sum(left.values())
+    if n > MANY_UNKNOWN * total and len(left) > 1:
+        yield Finding.of("reasons-missing", n=n, total=total, unknown=n / total)
