@@ -66,21 +66,22 @@ class Proof:
         cross_validated: Mapping[Any, Mapping[str, float]] | None = None,
     ) -> "Proof":
         """Take the figures from the evidence of a backtest or of a held-out part."""
-        figures: dict[str, dict[str, float]] = {}
-        baselines: dict[str, str] = {}
+        rows = evidence.evidence
+        last = pl.col("cutoff_day") == pl.col("cutoff_day").max()
+        naive = rows.filter(pl.col("model").str.starts_with("baseline"))
+        baselines = naive.unique("task", keep="first", maintain_order=True)
+        figures = {}
         for task in ("churn", "value"):
-            rows = evidence.evidence.filter(pl.col("task") == task)
-            champion = rows.filter(
-                pl.col("cutoff_day") == pl.col("cutoff_day").max(), pl.col("model") == "champion"
-            )
+            proved = rows.filter(pl.col("task") == task)
+            champion = proved.filter(last, pl.col("model") == "champion")
             figures[task] = dict(champion.select("metric", "value").iter_rows())
-            naive = rows.filter(pl.col("model").str.starts_with("baseline"))["model"]
-            if len(naive):
-                baselines[task] = naive[0].removeprefix("baseline: ")
         return cls(
             predictions=evidence.predictions,
             figures=figures,
-            baselines=baselines,
+            baselines={
+                task: model.removeprefix("baseline: ")
+                for task, model in baselines.select("task", "model").iter_rows()
+            },
             cross_validated=cross_validated or None,
             table=table,
             seed=seed,

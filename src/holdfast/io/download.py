@@ -44,7 +44,7 @@ def download(
         raise InputError(f"{url} is no web address", fix="write it as https://...")
     for pause in (*pauses, None):
         try:
-            return _attempt(url, on_progress or _ignore)
+            return _attempt(url, on_progress or (lambda done, total: None))
         except HTTPError as error:
             error.close()
             reason = f"HTTP {error.code} {error.reason}"
@@ -89,7 +89,3 @@ def _check_size(url: str, n_bytes: int) -> None:
         raise DataError(
             f"{url} is larger than {MAX_DOWNLOAD_BYTES:,} bytes", fix="it is not the file we know"
         )
-
-
-def _ignore(done: int, total: int | None) -> None:
-    """Nobody watches the progress."""

@@ -49,7 +49,11 @@ class PostgresQuery:
         """`_file`, `_row` (from 1, in the order of the answer) and a column c0, c1, ... for each
         name.
         """
-        cells = [(f"c{i}", _plain(kind)) for i, kind in enumerate(self._reader.schema.types)]
+        # numeric arrives as an extension type over its exact text.
+        cells = [
+            (f"c{i}", getattr(kind, "storage_type", kind))
+            for i, kind in enumerate(self._reader.schema.types)
+        ]
         return pa.schema([("_file", pa.int32()), ("_row", pa.int64()), *cells])
 
     def batches(self) -> Iterator[pa.RecordBatch]:
@@ -59,7 +63,7 @@ class PostgresQuery:
             with self._answering():
                 for batch in self._reader:
                     where = provenance(0, np.arange(row, row + batch.num_rows))
-                    cells = [_storage(column) for column in batch.columns]
+                    cells = [getattr(column, "storage", column) for column in batch.columns]
                     yield pa.RecordBatch.from_arrays([*where, *cells], schema=self.schema)
                     row += batch.num_rows
         finally:
@@ -128,12 +132,3 @@ def _as_data_error(problem: str, *, fix: str) -> Iterator[None]:
         yield
     except (Error, pa.ArrowException, OSError) as error:
         raise DataError(f"{problem}: {first_line(error)}", fix=fix) from None
-
-
-def _plain(kind: pa.DataType) -> pa.DataType:
-    # numeric arrives as an extension type over its exact text.
-    return kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
-
-
-def _storage(column: pa.Array) -> pa.Array:
-    return column.storage if isinstance(column, pa.ExtensionArray) else column

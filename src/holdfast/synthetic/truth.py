@@ -6,8 +6,7 @@ asleep or wake; on each waking day a Poisson number of phases passes, and every 
 purchase. All expectations here are exact sums over that chain; nothing is sampled.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -27,8 +26,7 @@ from holdfast.synthetic.shop import (
 from holdfast.windows import day_of
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """Where customers stand at the log's end, shape (n,) each; rates are per day, `phase` is
     0..k-1.
     """
@@ -45,25 +43,12 @@ class State:
         """The state on the last day of the log."""
         alive = customers.died >= shop.n_days
         dormant = customers.dormant(np.arange(customers.n), np.full(customers.n, shop.n_days - 1))
-        return cls(
-            alive,
-            alive & dormant,
-            phase,
-            customers.purchase_rate,
-            customers.dropout_rate,
-            customers.k,
-        )
+        rates = (customers.purchase_rate, customers.dropout_rate, customers.k)
+        return cls(alive, alive & dormant, phase, *rates)
 
     def of(self, who: Ints) -> "State":
         """The state of some customers."""
-        return State(
-            self.alive[who],
-            self.dormant[who],
-            self.phase[who],
-            self.purchase_rate[who],
-            self.dropout_rate[who],
-            self.k[who],
-        )
+        return State._make(values[who] for values in self)
 
 
 class Ahead(NamedTuple):
@@ -102,21 +87,16 @@ def truth_table(
             "dropout_rate_per_day": state.dropout_rate,
             "regularity_k": state.k.astype(np.int32),
             "mean_order_value": baskets.mean_order_value,
-            **{
-                f"expected_purchases_{days}": ahead.purchases[:days].sum(axis=0)
-                for days in HORIZONS_DAYS
-            },
-            **{
-                f"expected_revenue_{days}": _net_revenue(shop, baskets, ahead, days)
-                for days in HORIZONS_DAYS
-            },
-            **{
-                f"probability_no_purchase_{days}": ahead.nothing_yet[days - 1]
-                for days in HORIZONS_DAYS
-            },
+            **_over("expected_purchases", lambda days: ahead.purchases[:days].sum(axis=0)),
+            **_over("expected_revenue", lambda days: _net_revenue(shop, baskets, ahead, days)),
+            **_over("probability_no_purchase", lambda days: ahead.nothing_yet[days - 1]),
             "uplift": _uplift(shop, customers, baskets, state, ahead),
         }
     )
+
+
+def _over(name: str, value: Callable[[int], Floats]) -> dict[str, Floats]:
+    return {f"{name}_{days}": value(days) for days in HORIZONS_DAYS}
 
 
 def _season_ahead(shop: Shop) -> Floats:
@@ -160,7 +140,7 @@ def _uplift(
     shop: Shop, customers: Customers, baskets: Baskets, state: State, ahead: Ahead
 ) -> Floats:
     treated = look_ahead(
-        replace(state, purchase_rate=state.purchase_rate * customers.boost(shop)),
+        state._replace(purchase_rate=state.purchase_rate * customers.boost(shop)),
         _season_ahead(shop)[:CAMPAIGN_WINDOW_DAYS],
         nightly_dormancy=shop.nightly_dormancy,
     )
