@@ -86,13 +86,13 @@ def features_in_ranges(
         if n_wanted < n_customers:
             seen += f" AND customer_id IN (SELECT number FROM customer_numbers WHERE {sampled})"
         built = build_features(
-            _days(warehouse, seen) if len(set(cutoff_days)) == 1 else _copy_out(warehouse, seen),
+            _activity(warehouse, seen, copied=len(set(cutoff_days)) > 1),
             cutoff_days,
             wanted,
             eligible_days=eligible_days(study.churn.eligible),
             minor_digits=study.minor_digits,
         )
-        frame = warehouse.read(_with_attributes(study, warehouse, _with_names(built)))
+        frame = warehouse.read(_add_attributes(study, _name_customers(built)))
         yield frame.with_columns(
             _INTEGERS.cast(pl.Int64), (cs.float() | cs.decimal()).cast(pl.Float64)
         )
@@ -140,13 +140,13 @@ def labels(
             f"AND day >= {cutoff_days[0]} AND day < {end_day}"
         )
         observed = build_labels(
-            _copy_out(warehouse, of_range),
+            _activity(warehouse, of_range),
             warehouse.table("population_range"),
             cutoff_days,
             horizons,
             end_day=end_day,
         )
-        parts.append(warehouse.read(_with_names(observed)))
+        parts.append(warehouse.read(_name_customers(observed)))
     warehouse.con.unregister("population")
     return LABELS.check(pl.concat(parts).sort("cutoff_day", "customer_id", "horizon_days"))
 
@@ -156,14 +156,12 @@ def purchases(study: Study, warehouse: Warehouse, *, customers_at_most: int) -> 
     customers, by a hash.
     """
     share = max(1, round(_count_customers(warehouse) / customers_at_most))
-    days = warehouse.con.sql(f"""
-        SELECT customer_id, day, (gross_minor + returns_minor) / {10**study.minor_digits}.0 AS net
-            FROM activity
-        WHERE n_orders > 0 AND hash(customer_id) % {share} = 0
+    return warehouse.query(f"""
+        SELECT customer_id, day,
+            CAST((gross_minor + returns_minor) / {10**study.minor_digits}.0 AS DOUBLE) AS net
+        FROM activity WHERE n_orders > 0 AND hash(customer_id) % {share} = 0
+        ORDER BY customer_id, day
     """)
-    return (
-        warehouse.read(days).with_columns(pl.col("net").cast(pl.Float64)).sort("customer_id", "day")
-    )
 
 
 def catalogue(study: Study) -> pl.DataFrame:
@@ -205,35 +203,26 @@ def _count_customers(warehouse: Warehouse) -> int:
     return int(warehouse.row("SELECT count(*) FROM customer_numbers")[0])
 
 
-def _days(warehouse: Warehouse, condition: str) -> nw.LazyFrame[Any]:
-    relation: nw.LazyFrame[Any] = nw.from_native(
-        warehouse.con.sql(f"SELECT * FROM numbered_activity WHERE {condition}")
-    )
-    return relation
-
-
-def _copy_out(warehouse: Warehouse, condition: str) -> nw.LazyFrame[Any]:
-    """Copy days of activity out once, because every cutoff and window reads them again."""
+def _activity(warehouse: Warehouse, condition: str, *, copied: bool = True) -> nw.LazyFrame[Any]:
+    """Days of activity, copied out once where several cutoffs and windows read them again."""
+    kind = "TABLE" if copied else "VIEW"
     warehouse.con.execute(
-        "CREATE OR REPLACE TEMP TABLE activity_range AS SELECT * FROM numbered_activity WHERE "
-        f"{condition}"
+        f"CREATE OR REPLACE TEMP {kind} activity_{kind} AS "
+        f"SELECT * FROM numbered_activity WHERE {condition}"
     )
-    return warehouse.table("activity_range")
+    return warehouse.table(f"activity_{kind}")
 
 
-def _with_names(built: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+def _name_customers(built: nw.LazyFrame[Any]) -> Any:
     """Put customers' names in the place of their numbers."""
-    named = (
+    return built.to_native().query(
+        "numbered",
         "SELECT customer_numbers.customer_id, numbered.* EXCLUDE (customer_id) "
-        "FROM numbered JOIN customer_numbers ON numbered.customer_id = number"
+        "FROM numbered JOIN customer_numbers ON numbered.customer_id = number",
     )
-    relation: nw.LazyFrame[Any] = nw.from_native(built.to_native().query("numbered", named))
-    return relation
 
 
-def _with_attributes(
-    study: Study, warehouse: Warehouse, built: nw.LazyFrame[Any]
-) -> nw.LazyFrame[Any]:
+def _add_attributes(study: Study, built: Any) -> Any:
     """Add what was known of the customer on the days before the cutoff: the latest known_from_day <
     cutoff_day.
     """
@@ -241,13 +230,11 @@ def _with_attributes(
     if not names:
         return built
     given = ", ".join(f"known.{quote(name)}" for name in names)
-    joined = (
+    return built.query(
+        "built",
         f"SELECT built.*, {given} FROM built ASOF LEFT JOIN customers AS known "
-        "ON built.customer_id = known.customer_id AND built.cutoff_day > known.known_from_day"
+        "ON built.customer_id = known.customer_id AND built.cutoff_day > known.known_from_day",
     )
-    relation = built.to_native().query("built", joined)
-    with_attributes: nw.LazyFrame[Any] = nw.from_native(relation)
-    return with_attributes
 
 
 def _attributes(study: Study) -> tuple[str, ...]:

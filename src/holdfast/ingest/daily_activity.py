@@ -113,9 +113,7 @@ def _ranges(tables: list[str], warehouse: Warehouse) -> Iterator[pl.DataFrame]:
     size = ceil(last / ceil(n_rows / _ROWS_PER_RANGE))
     for first in range(1, last + 1, size):
         where = f"WHERE key >= {first * DAYS} AND key < {(first + size) * DAYS}"
-        yield count_days(
-            {name: warehouse.con.sql(f"FROM keyed_{name} {where}").pl() for name in tables}
-        )
+        yield count_days({name: warehouse.query(f"FROM keyed_{name} {where}") for name in tables})
 
 
 def count_days(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:

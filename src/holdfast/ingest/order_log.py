@@ -100,7 +100,7 @@ class OrderLog(StudyData):
 
     def query(self, sql: str) -> pl.DataFrame:
         """Rows of the warehouse."""
-        return self.warehouse.read(self.warehouse.con.sql(sql))
+        return self.warehouse.query(sql)
 
     def sample(self, customers: int) -> str:
         """Write the SQL condition of about so many customers."""

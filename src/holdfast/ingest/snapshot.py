@@ -302,14 +302,12 @@ def _read_prepared(
 ) -> pl.DataFrame:
     """The rows of a table with a split of its own, also those of customers that were met before."""
     outcomes = [*_outcomes(snapshot), *([_ROW_CUTOFF] if snapshot.cutoff else [])]
-    rows = warehouse.read(
-        warehouse.con.sql(f"""
-            SELECT {", ".join(["customer_id", *names, *outcomes])} FROM {source.table}
-            WHERE customer_id IS NOT NULL AND {_IS_TEST} IS NOT NULL AND churned IS NOT NULL
-                AND _raw IS NULL
-            ORDER BY _file, _row
-        """)
-    )
+    rows = warehouse.query(f"""
+        SELECT {", ".join(["customer_id", *names, *outcomes])} FROM {source.table}
+        WHERE customer_id IS NOT NULL AND {_IS_TEST} IS NOT NULL AND churned IS NOT NULL
+            AND _raw IS NULL
+        ORDER BY _file, _row
+    """)
     return rows.select("customer_id", *_named_floats(rows, names), *outcomes)
 
 
@@ -327,7 +325,7 @@ def _read_frame(
             FROM {source.table} WHERE verdict = 0 ORDER BY customer_id
         """)
         warehouse.con.execute(f"DROP TABLE {source.table}; DROP TABLE snapshot_raw")
-    rows = warehouse.read(warehouse.con.table("snapshot"))
+    rows = warehouse.query("FROM snapshot")
     cutoff = pl.lit(parse_day(snapshot.as_of), dtype=pl.Int32).alias("cutoff_day")
     return rows.select("customer_id", cutoff, *_named_floats(rows, names), *outcomes)
 

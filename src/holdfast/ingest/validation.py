@@ -247,11 +247,11 @@ def _mark_strays(table: str, mapping: RowMapping, warehouse: Warehouse) -> None:
 def _describe_strays(
     source: OpenSource, table: str, code: int, warehouse: Warehouse
 ) -> tuple[str, ...]:
-    rows = warehouse.con.sql(f"""
+    rows = warehouse.query(f"""
         SELECT _file, _row, customer_id AS reason,
             CAST(DATE '1970-01-01' + day AS VARCHAR) AS raw
         FROM {table} WHERE verdict = {code} ORDER BY day DESC, _file, _row LIMIT {_SHOWN}
-    """).pl()
+    """)
     latest_first = source.locate(rows).sort("raw", descending=True).iter_rows()
     return tuple(f"{file} row {row} ({who} on {day})" for file, row, who, day in latest_first)
 
@@ -345,11 +345,11 @@ def _read_quarantined(
     rejected: pl.DataFrame,
     warehouse: Warehouse,
 ) -> pl.DataFrame:
-    rows = warehouse.con.sql(
+    rows = warehouse.query(
         f"""
         SELECT _file, _row, list_extract(?, verdict + 1) AS reason, _raw AS raw
         FROM {table} WHERE verdict BETWEEN 1 AND {len(mapping.quarantine)} ORDER BY _file, _row
         """,
-        params=[mapping.verdicts],
-    ).pl()
-    return source.locate(pl.concat([rows.cast(dict(rejected.schema)), rejected]))
+        mapping.verdicts,
+    )
+    return source.locate(pl.concat([rows.cast(rejected.schema), rejected]))

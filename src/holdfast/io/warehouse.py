@@ -96,6 +96,10 @@ class Warehouse:
         frame: pl.DataFrame = nw.to_native(table, pass_through=True).pl()
         return frame
 
+    def query(self, sql: str, *values: object) -> pl.DataFrame:
+        """The rows of an answer."""
+        return self.read(self.con.sql(sql, params=list(values)))
+
     def has(self, name: str) -> bool:
         """Whether there is a table or view of that name."""
         return bool(

@@ -157,7 +157,7 @@ def check_snapshot(churned: pl.Series, *, needs: Needs) -> Sufficiency:
 def _count_customers(study: Study, warehouse: Warehouse, cutoff_day: int) -> dict[str, int]:
     days = eligible_days(study.churn.eligible)
     is_eligible = f"last_before {'IS NOT NULL' if days is None else f'>= {cutoff_day - days}'}"
-    counted = warehouse.con.sql(f"""
+    counted = warehouse.query(f"""
         SELECT count(*) AS customers, min(first_day) AS first_day, max(last_day) AS last_day,
             count(*) FILTER (purchases >= {RHYTHM_PURCHASES}) AS rhythm,
             count(*) FILTER ({is_eligible} AND last_day < {cutoff_day}) AS churned,
@@ -167,7 +167,7 @@ def _count_customers(study: Study, warehouse: Warehouse, cutoff_day: int) -> dic
                 max(day) FILTER (day < {cutoff_day}) AS last_before
             FROM activity WHERE n_orders > 0 GROUP BY customer_id)
     """)
-    return dict(zip(counted.columns, counted.fetchall()[0], strict=True))
+    return counted.row(0, named=True)
 
 
 def _find_lacks(

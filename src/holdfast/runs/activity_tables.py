@@ -77,7 +77,7 @@ def log_record(
     parts: dict[str, list[pl.DataFrame]] = {"months": [], "lifetimes": [], "purchases": []}
     with warehouse.working("sum up the log"):
         warehouse.con.register("scored", scored.select("customer_id").to_arrow())
-        days = _read(warehouse, _DAYS, first_day, end_day, unit)
+        days = warehouse.query(_DAYS, first_day, end_day, unit)
         (last,) = warehouse.row("SELECT max(number) FROM customer_numbers")
         for first in range(1, last + 1, _CUSTOMERS_PER_RANGE):
             in_range = f"customer_id >= {first} AND customer_id < {first + _CUSTOMERS_PER_RANGE}"
@@ -85,11 +85,11 @@ def log_record(
                 "CREATE OR REPLACE TEMP VIEW record_range AS SELECT * FROM numbered_activity "
                 f"WHERE {in_range}"
             )
-            parts["months"].append(_read(warehouse, _MONTHS))
+            parts["months"].append(warehouse.query(_MONTHS))
             parts["lifetimes"].append(
-                _read(warehouse, _LIFETIMES, end_day, study.churn.horizon_days)
+                warehouse.query(_LIFETIMES, end_day, study.churn.horizon_days)
             )
-            parts["purchases"].append(_read(warehouse, _PURCHASES, unit, LATEST))
+            parts["purchases"].append(warehouse.query(_PURCHASES, unit, LATEST))
         warehouse.con.unregister("scored")
     months = (
         pl.concat(parts["months"]).group_by("cohort", "month").agg(pl.col("active", "minor").sum())
@@ -104,10 +104,6 @@ def log_record(
             pl.concat(parts["purchases"]).sort("customer_id", "day")
         ),
     }
-
-
-def _read(warehouse: Warehouse, sql: str, *values: float) -> pl.DataFrame:
-    return warehouse.read(warehouse.con.sql(sql, params=list(values)))
 
 
 def cohorts(months: pl.DataFrame, *, end_day: int) -> pl.DataFrame:
