@@ -1,39 +1,15 @@
 """Which column is what: by a known name, and only where the content agrees."""
 
 import re
+import tomllib
 from collections.abc import Collection, Mapping
+from pathlib import Path
 
 from holdfast.setup.file_sample import Sample
 from holdfast.study.sources import TransactionColumns
 
-_NAMES = {
-    "customer_id": """
-        customerid customer custid cust customerno customernumber customerkey customeruniqueid
-        clientid client userid user memberid member buyerid buyer shopperid accountid account
-        contactid householdkey householdid visitorid customeremail email kundennummer kundennr
-        kundenid kunde idclient idcliente cliente""",
-    "occurred_at": """
-        occurredat invoicedate orderdate purchasedate transactiondate saledate datetime timestamp
-        orderpurchasetimestamp orderedat createdat purchasedat boughtat paidat eventtime date day
-        time bestelldatum rechnungsdatum datum fecha transdate""",
-    "order_id": """
-        orderid order invoice invoiceno invoiceid invoicenumber ordernumber orderno orderkey
-        basketid transactionid receiptid receipt receiptno ticketid ticket checkoutid saleid
-        bestellnummer rechnungsnummer""",
-    "product_id": """
-        productid stockcode sku itemid articleid productcode itemcode article product item asin
-        upc ean artikelnummer artikel partkey productkey productname""",
-    "quantity": "quantity qty units pieces itemcount count numberofcds menge anzahl cantidad",
-    "unit_price": "unitprice price itemprice priceperunit priceeach einzelpreis preis precio",
-    "amount": """
-        amount total linetotal totalamount totalprice ordertotal grandtotal subtotal revenue
-        netrevenue sales salesamount salesvalue dollarvalue spend paymentvalue orderamount
-        ordervalue value turnover umsatz betrag gesamt importe""",
-    "churned": "churned churn churnflag ischurn ischurned exited attrition attritionflag left gone",
-    "value": "ltv clv cltv lifetimevalue customerlifetimevalue futurerevenue futurevalue",
-    "recency": "recency dayssincelastpurchase dayssincelastorder dayssincelastvisit",
-}
-SYNONYMS = {role: tuple(names.split()) for role, names in _NAMES.items()}
+_KNOWN = tomllib.loads(Path(__file__).with_name("known.toml").read_text(encoding="utf-8"))
+SYNONYMS = {role: tuple(names.split()) for role, names in _KNOWN["names"].items()}
 """Role -> the names that its column is known by, the surest first, as `plain` writes them."""
 LOG_ROLES = tuple(TransactionColumns.model_fields)
 

@@ -1,6 +1,8 @@
 """Some rows of a file that nobody has described yet, and what its columns could be."""
 
+import tomllib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -8,14 +10,8 @@ import polars as pl
 
 from holdfast.ingest import sql
 
-FORMATS = (
-    "%d/%m/%Y %H:%M:%S|%m/%d/%Y %H:%M:%S|%d/%m/%Y %H:%M|%m/%d/%Y %H:%M|%d/%m/%Y|%m/%d/%Y|"
-    "%m/%d/%Y %I:%M:%S %p|%m/%d/%Y %I:%M %p|%d.%m.%Y %H:%M:%S|%d.%m.%Y %H:%M|%d.%m.%Y|"
-    "%d-%m-%Y %H:%M:%S|%d-%m-%Y %H:%M|%d-%m-%Y|%m-%d-%Y|%d/%m/%y %H:%M|%m/%d/%y %H:%M|"
-    "%d/%m/%y|%m/%d/%y|%d.%m.%y|%Y/%m/%d %H:%M:%S|%Y/%m/%d %H:%M|%Y/%m/%d|%Y.%m.%d|"
-    "%Y%m%d|%Y%m%d%H%M%S|%d %b %Y|%d-%b-%Y|%d-%b-%y|%d %B %Y|%b %d, %Y|%B %d, %Y|"
-    "%a %b %d %H:%M:%S %Y"
-).split("|")
+_KNOWN = tomllib.loads(Path(__file__).with_name("known.toml").read_text(encoding="utf-8"))
+FORMATS = _KNOWN["formats"]["of_times"].splitlines()
 # Eight or fourteen digits, or three groups; most columns are told apart by this alone.
 _LIKE_A_DATE = r"^[0-9]{8}([0-9]{6})?$|[0-9A-Za-z]{1,9}[-/. ,]+[0-9A-Za-z]{1,9}[-/. ,]+[0-9]{1,4}"
 _MOSTLY = 0.95
