@@ -44,8 +44,8 @@ class Finding:
     ) -> "Finding":
         """Fill in the words of findings.toml under `key`; a milder case of it names its severity.
 
-        >>> Finding.of("ids-with-a-point-{name}", name="events").name
-        'ids-with-a-point-events'
+        >>> Finding.of("zero-amounts", count=1_200).evidence
+        '1,200 lines of amount 0'
         """
         words = _words()[key]
         return cls(

@@ -158,7 +158,10 @@ def _violation_conditions(
         if (limit := rule.options.get(key)) is not None
     }
     if rule.options.get("pattern") is not None:
-        texts["does not match"] = f"NOT regexp_matches({text}, {_pattern_sql(rule)})"
+        pattern = sql.literal(str(rule.options["pattern"]))
+        problem = f"the contract's pattern of {rule.name} is none"
+        sql.try_sql(f"SELECT regexp_matches('', {pattern})", problem=problem, fix="correct it")
+        texts["does not match"] = f"NOT regexp_matches({text}, {pattern})"
     if rule.one_of:
         texts[rule.is_not_listed] = f"{text} NOT IN {sql.literals(rule.one_of)}"
     if rule.refers_to:
@@ -195,13 +198,6 @@ def _bound_sql(rule: ColumnRule, bound: Bound) -> str:
     return repr(float(bound))
 
 
-def _pattern_sql(rule: ColumnRule) -> str:
-    pattern = sql.literal(str(rule.options["pattern"]))
-    problem = f"the contract's pattern of {rule.name} is none"
-    sql.try_sql(f"SELECT regexp_matches('', {pattern})", problem=problem, fix="correct it")
-    return pattern
-
-
 def _unknown_sql(rule: ColumnRule, text: str, study: Study, warehouse: Warehouse) -> str:
     table, _, column = str(rule.refers_to).partition(".")
     log = study.transactions
@@ -215,21 +211,23 @@ def _unknown_sql(rule: ColumnRule, text: str, study: Study, warehouse: Warehouse
 
 
 def violations(sources: Sequence[ValidatedSource]) -> tuple[Violation, ...]:
-    """Everything that was quarantined, reason by reason, the commonest first."""
-    return tuple(violation for source in sources for violation in _violations(source))
-
-
-def _violations(source: ValidatedSource) -> Iterator[Violation]:
-    counts = source.quarantined["reason"].value_counts()
-    for why, rows in counts.sort(["count", "reason"], descending=[True, False]).iter_rows():
-        examples = source.quarantined.filter(pl.col("reason") == why).head(SHOWN)
-        yield Violation(
+    """Everything that was quarantined, source by source, the commonest reason first."""
+    return tuple(
+        Violation(
             input=source.name,
             reason=why,
             rows=rows,
             share=rows / source.rows.read,
-            examples=tuple(examples.select("source", "row", "raw").to_dicts()),
+            examples=tuple(
+                source.quarantined.filter(pl.col("reason") == why)
+                .head(SHOWN)
+                .select("source", "row", "raw")
+                .to_dicts()
+            ),
         )
+        for source in sources
+        for why, rows in source.count_reasons()
+    )
 
 
 def broken_limits(
@@ -238,47 +236,35 @@ def broken_limits(
     """What fails: the study's threshold on each input, and the contract's own limits; with the
     numbers.
     """
-    promised = contract.inputs if contract else {}
-    return (
-        *(failure for source in sources for failure in _broken_threshold(source, study)),
-        *(
-            failure
-            for source in sources
-            if source.name in promised
-            for failure in _broken_limits(source, promised[source.name])
-        ),
-    )
+    failures: list[str] = []
+    for source in sources:
+        rows, allowed = source.rows, study.check.violations_at_most
+        if allowed is not None and rows.quarantined > allowed * rows.read:
+            failures.append(
+                f"{source.name}: {rows.quarantined:,} of {rows.read:,} rows "
+                f"({rows.quarantined / rows.read:.2%}) are quarantined, "
+                f"check.violations_at_most allows {allowed:.2%}"
+            )
+        if contract is not None and source.name in contract.inputs:
+            failures += _broken_limits(source, contract.inputs[source.name])
+    return tuple(failures)
 
 
 def _broken_limits(source: ValidatedSource, promised: InputContract) -> Iterator[str]:
     read = source.rows.read
     repeated = [reason(" and ".join(key), "repeats") for key in promised.keys]
-    counted = [
-        (source.name, limit, read if limit.metric == "rowCount" else _count(source, repeated))
-        for limit in promised.limits
-    ]
-    counted += [
-        (f"{source.name}.{rule.name}", limit, _count(source, rule.reasons(limit.metric)))
+    limits = [(source.name, limit, repeated) for limit in promised.limits]
+    limits += [
+        (f"{source.name}.{rule.name}", limit, list(rule.reasons(limit.metric)))
         for rule in promised.columns
         for limit in rule.limits
     ]
-    for where, limit, rows in counted:
+    for where, limit, reasons in limits:
+        rows = sum(source.reasons.get(why, 0) for why in reasons)
+        if limit.metric == "rowCount":
+            rows = read
         if not limit.holds(rows, of=read):
             yield f"{where}: {limit}, found {rows:,} of {read:,} rows"
-
-
-def _count(source: ValidatedSource, reasons: Sequence[str]) -> int:
-    return sum(source.reasons.get(why, 0) for why in reasons)
-
-
-def _broken_threshold(source: ValidatedSource, study: Study) -> Iterator[str]:
-    rows, allowed = source.rows, study.check.violations_at_most
-    if allowed is not None and rows.quarantined > allowed * rows.read:
-        yield (
-            f"{source.name}: {rows.quarantined:,} of {rows.read:,} rows "
-            f"({rows.quarantined / rows.read:.2%}) are quarantined, "
-            f"check.violations_at_most allows {allowed:.2%}"
-        )
 
 
 def refuse(failures: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from holdfast.findings import Finding
+from holdfast.findings import Finding, Severity
 from holdfast.ingest import sql
 from holdfast.ingest.row_mappings import NO_CUSTOMER
 from holdfast.ingest.validation import STRAY, ValidatedSource
@@ -42,13 +42,18 @@ def describe_sources(sources: Sequence[ValidatedSource], warehouse: Warehouse) -
     """Say what is odd about how each source was read, and about who is in one and not in
     another.
     """
-    yield from (_quarantine_finding(source) for source in sources if source.rows.quarantined)
+    for source in sources:
+        if count := source.rows.quarantined:
+            reason, rows = source.count_reasons()[0]
+            severity: Severity = "warning" if count > _MANY * source.rows.read else "note"
+            key = "quarantined-{source.name}"
+            yield Finding.of(key, severity=severity, source=source, rows=rows, reason=reason)
     for source in sources:
         if source.trimmed:
-            yield Finding.of("blanks-around-ids-{name}", source=source, name=source.name)
+            yield Finding.of("blanks-around-ids-{source.name}", source=source)
     for source in sources:
         if source.pointed:
-            yield Finding.of("ids-with-a-point-{name}", source=source, name=source.name)
+            yield Finding.of("ids-with-a-point-{source.name}", source=source)
     for source in sources:
         if source.name in _BESIDE:
             yield from _strangers(source.name, warehouse)
@@ -96,22 +101,6 @@ def _lonely_days(warehouse: Warehouse) -> Iterator[Finding]:
             share=1 - _LONELY_SHARE,
             usual=date_of(usual),
         )
-
-
-def _quarantine_finding(source: ValidatedSource) -> Finding:
-    count, read = source.rows.quarantined, source.rows.read
-    reasons = source.quarantined["reason"].value_counts()
-    reason, rows = reasons.sort(["count", "reason"], descending=[True, False]).row(0)
-    return Finding.of(
-        "quarantined-{name}",
-        severity="warning" if count > _MANY * read else "note",
-        count=count,
-        read=read,
-        source=source,
-        rows=rows,
-        reason=reason,
-        name=source.name,
-    )
 
 
 def _strangers(name: str, warehouse: Warehouse) -> Iterator[Finding]:

@@ -141,6 +141,11 @@ class ValidatedSource:
     fields: Mapping[str, sql.Field] = field(repr=False)
     strays: Sequence[str]
 
+    def count_reasons(self) -> list[tuple[str, int]]:
+        """Why rows were quarantined, and how many, the commonest reason first."""
+        counts = self.quarantined["reason"].value_counts()
+        return counts.sort(["count", "reason"], descending=[True, False]).rows()
+
 
 def validate_rows(source: OpenSource, mapping: RowMapping, warehouse: Warehouse) -> ValidatedSource:
     """Read a source once and give every row its verdict.
@@ -281,9 +286,14 @@ def _summarise(
 ) -> ValidatedSource:
     verdicts = mapping.verdicts
     counts = dict(
-        warehouse.con.execute(
-            f"SELECT verdict, count(*) FROM {table} GROUP BY ALL ORDER BY ALL"
-        ).fetchall()
+        warehouse.query(
+            f"SELECT verdict, count(*) AS n FROM {table} GROUP BY ALL ORDER BY ALL"
+        ).iter_rows()
+    )
+    quarantined = warehouse.query(
+        f"SELECT _file, _row, list_extract(?, verdict + 1) AS reason, _raw AS raw FROM {table} "
+        f"WHERE verdict BETWEEN 1 AND {len(mapping.quarantine)} ORDER BY _file, _row",
+        verdicts,
     )
     rejected = source.rejected
     reasons = dict(rejected.group_by("reason").len().sort("reason").iter_rows())
@@ -297,7 +307,7 @@ def _summarise(
         trimmed=trimmed,
         merged=merged,
         pointed=pointed,
-        quarantined=_read_quarantined(source, mapping, table, rejected, warehouse),
+        quarantined=source.locate(pl.concat([quarantined.cast(rejected.schema), rejected])),
         labels=tuple(source.labels),
         fields=source.fields,
         strays=_describe_strays(source, table, mapping.stray, warehouse)
@@ -336,20 +346,3 @@ def _count_blanks(table: str, warehouse: Warehouse) -> tuple[int, int]:
             GROUP BY customer_id HAVING bool_or(trimmed) AND bool_or(NOT trimmed))
     """)
     return trimmed, merged
-
-
-def _read_quarantined(
-    source: OpenSource,
-    mapping: RowMapping,
-    table: str,
-    rejected: pl.DataFrame,
-    warehouse: Warehouse,
-) -> pl.DataFrame:
-    rows = warehouse.query(
-        f"""
-        SELECT _file, _row, list_extract(?, verdict + 1) AS reason, _raw AS raw
-        FROM {table} WHERE verdict BETWEEN 1 AND {len(mapping.quarantine)} ORDER BY _file, _row
-        """,
-        mapping.verdicts,
-    )
-    return source.locate(pl.concat([rows.cast(rejected.schema), rejected]))
