@@ -17,7 +17,7 @@ from holdfast.io.keys import KeyFile
 from holdfast.io.runs import Registry, Run
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Silence, Steps
-from holdfast.runs.publish import facts, write_json, write_tables
+from holdfast.runs.run import facts, write_json, write_tables
 from holdfast.runs.train_and_score import train_and_score
 from holdfast.serving.load import mark_loaded
 from holdfast.study import Study

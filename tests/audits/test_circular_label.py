@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from holdfast.audits.circular_label import find_circular_label
-from holdfast.audits.lucky_split import find_lucky_split
+from holdfast.audits.figures import find_lucky_split
 from holdfast.audits.subjects import Proof
 from holdfast.audits.table import Table
 

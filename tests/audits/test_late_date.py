@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 from tests.audits.tables import customers_of
 
-from holdfast.audits.late_date import find_late_date
+from holdfast.audits.label_windows import find_late_date
 
 DAY = 19_723  # 2024-01-01
 

@@ -14,11 +14,15 @@ from holdfast.ingest.order_log import OrderLog
 from holdfast.io.warehouse import Warehouse
 from holdfast.quality.calendar import describe_calendar
 from holdfast.quality.clock import describe_clock
-from holdfast.quality.columns import describe_columns
+from holdfast.quality.columns import (
+    describe_amounts,
+    describe_columns,
+    find_currencies,
+    find_mixed_units,
+)
 from holdfast.quality.customers import describe_ids_of, describe_new_customers
 from holdfast.quality.lines import describe_duplicates, describe_returns
 from holdfast.quality.topics import Topic
-from holdfast.quality.units import describe_amounts, find_currencies, find_mixed_units
 from holdfast.study.sources import TransactionColumns
 from holdfast.windows import day_of
 

@@ -7,18 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from holdfast.audits import (
-    ceiling,
     circular_label,
     drift,
+    figures,
     joint_leak,
     label_windows,
     late_change,
-    late_date,
     leaky_column,
     leaky_preprocessing,
     log_days,
-    lucky_split,
-    naive,
     order_of_outcome,
     prepared_split,
     rewritten_history,
@@ -40,9 +37,9 @@ from holdfast.training.training_data import read_training_data
 
 # In the order in which they are asked: a new one is a file, and a line here.
 TABLE_AUDITS: tuple[Audit[Table], ...] = (
-    circular_label.AUDIT, *leaky_column.AUDITS, late_date.AUDIT, *leaky_preprocessing.AUDITS,
-    *prepared_split.AUDITS, drift.AUDIT, *label_windows.AUDITS, *joint_leak.AUDITS,
-    *late_change.AUDITS, order_of_outcome.AUDIT,
+    circular_label.AUDIT, *leaky_column.AUDITS, label_windows.LATE_DATE,
+    *leaky_preprocessing.AUDITS, *prepared_split.AUDITS, drift.AUDIT, *label_windows.AUDITS,
+    *joint_leak.AUDITS, *late_change.AUDITS, order_of_outcome.AUDIT,
 )  # fmt: skip
 LOG_AUDITS: tuple[Audit[Log], ...] = (
     survivorship.AUDIT,
@@ -51,7 +48,7 @@ LOG_AUDITS: tuple[Audit[Log], ...] = (
     *rewritten_history.AUDITS,
     drift.LOG_AUDIT,
 )
-PROOF_AUDITS: tuple[Audit[Proof], ...] = (ceiling.AUDIT, naive.AUDIT, lucky_split.AUDIT)
+PROOF_AUDITS: tuple[Audit[Proof], ...] = figures.AUDITS
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,12 @@ from holdfast.ingest.snapshot import Snapshot
 from holdfast.io.warehouse import Warehouse
 from holdfast.quality.calendar import describe_calendar
 from holdfast.quality.clock import describe_clock
-from holdfast.quality.columns import describe_columns
+from holdfast.quality.columns import (
+    describe_amounts,
+    describe_amounts_by_file,
+    describe_columns,
+    find_mixed_units_of_attributes,
+)
 from holdfast.quality.customers import (
     describe_ids,
     describe_ids_of,
@@ -22,11 +27,6 @@ from holdfast.quality.customers import (
 )
 from holdfast.quality.lines import describe_duplicates, describe_giant_lines, describe_returns
 from holdfast.quality.topics import Topic
-from holdfast.quality.units import (
-    describe_amounts,
-    describe_amounts_by_file,
-    find_mixed_units_of_attributes,
-)
 from holdfast.study import Study
 
 

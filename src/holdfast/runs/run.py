@@ -1,17 +1,88 @@
 """Run: everything, from the source to a published run."""
 
 import hashlib
+import json
+import platform
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+import holdfast
 from holdfast.io.runs import Registry, Run
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Listener, Silence, Steps
-from holdfast.runs.publish import facts, write_papers, write_tables
+from holdfast.report.report_data import Report
 from holdfast.runs.train_and_score import Outcome, train_and_score
 from holdfast.serving.load import load_in_child, mark_loaded
 from holdfast.study import Study
+
+LIBRARIES = ("duckdb", "polars", "numpy", "scikit-learn", "lightgbm", "narwhals", "pyarrow")
+
+
+def write_tables(folder: Path, outcome: Outcome) -> None:
+    """Write the tables, the scores once more for memory mapping, the models' parts and the segment
+    rule.
+    """
+    (folder / "tables").mkdir(parents=True)
+    for name, table in outcome.tables.items():
+        table.write_parquet(
+            folder / "tables" / f"{name}.parquet", compression="zstd", statistics=True
+        )
+    outcome.tables["scores"].write_ipc(folder / "scores.arrow", compression="uncompressed")
+    for name, content in outcome.parts.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def write_papers(folder: Path, study: Study, outcome: Outcome, summary: Mapping[str, Any]) -> None:
+    """Write what people read: the report, the model card, the list of customers, the charts; and
+    the study.
+    """
+    from holdfast.report.charts import drawings
+    from holdfast.report.exports import write_customer_segments
+    from holdfast.report.pages import model_card, report_page
+
+    names = [field.name for field in fields(Report)]
+    shown = {name: outcome.tables[name] for name in names if name in outcome.tables}
+    report = Report(study=study, summary=summary, versions=versions(), **shown)
+    drawn = list(drawings(report))
+    (folder / "report.html").write_text(report_page(report, drawn), encoding="utf-8")
+    (folder / "model_card.md").write_text(model_card(report), encoding="utf-8")
+    (folder / "charts").mkdir()
+    for drawing in drawn:
+        (folder / "charts" / f"{drawing.name}.png").write_bytes(drawing.png())
+    with (folder / "customer_segments.csv").open("wb") as out:
+        write_customer_segments(outcome.tables["scores"], out, knows_value=report.knows_value)
+    write_json(folder / "study.json", study.model_dump(mode="json"))
+    write_json(folder / "summary.json", summary)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write one JSON object; NaN is refused rather than written."""
+    path.write_text(
+        json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1), encoding="utf-8"
+    )
+
+
+def facts(study: Study, outcome: Outcome, summary: Mapping[str, Any]) -> dict[str, Any]:
+    """What the manifest holds besides the run's id and files."""
+    return {
+        "created_at": summary["created_at"], "study": study.name, "kind": summary["study"]["kind"],
+        "cutoff_date": summary["cutoff_date"], "customers": summary["customers"],
+        "study_sha256": study.fingerprint, "data_sha256": outcome.data_fingerprint,
+        "seed": study.seed, "versions": versions(), "seconds": summary["seconds"],
+    }  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """What computed the run."""
+    ours = {"holdfast": holdfast.__version__, "python": platform.python_version()}
+    return ours | {name: version(name) for name in LIBRARIES}
 
 
 def run(study: Study, *, listener: Listener | None = None, promote: bool = True) -> Run:

@@ -1,4 +1,5 @@
-"""Ceiling: how good can any model be here, and does the figure reach it?
+"""Figures: how good can any model be here, does the figure reach it, is it more than a naive
+baseline's, and does it hang on the luck of one split?
 
 Where churn happens only inside one group and nothing known tells who of the group leaves, the best
 score is the same for the whole group. Its ROC-AUC and F1 are the ceiling: a model that reaches them
@@ -11,12 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from holdfast.arrays import Booleans
+from holdfast.arrays import Booleans, Vector
 from holdfast.audits.circular_label import NEARLY_CERTAIN
 from holdfast.audits.question import Audit
 from holdfast.audits.subjects import Proof
 from holdfast.audits.table import Table, halve, is_number
 from holdfast.findings import Finding
+from holdfast.metrics import brier, mae, paired_interval, spearman
 
 TOO_GOOD_AUC, TOO_GOOD_R2 = 0.98, 0.98
 _COIN = 0.05
@@ -122,4 +124,79 @@ def _too_good(proof: Proof) -> Iterator[Finding]:
         yield Finding.of("too-good", figures="; ".join(figures))
 
 
-AUDIT = Audit("ceiling", "Is a figure at its ceiling, or too good?", find_figures_at_their_ceiling)
+_LEAST_ROWS = 50
+_TASKS = (
+    ("churn", "churned", "churn_probability", "churn_baseline", "Brier score", brier),
+    ("value", "future_revenue", "expected_revenue", "value_baseline", "absolute error", mae),
+)
+
+
+def find_model_no_better_than_naive(proof: Proof) -> Iterator[Finding]:
+    """Hold each model against its baseline on the same customers, drawn again with replacement.
+
+    It is found where the 95 % interval of the difference does not exclude that the baseline is as
+    good, neither in the ranking of customers nor in the size of the error.
+    """
+    for task, *columns, error, cost in _TASKS:
+        rows = proof.predictions.drop_nulls(columns)
+        if rows.height < _LEAST_ROWS or task not in proof.baselines:
+            continue
+        truth, score, naive = (rows[name].cast(pl.Float64).to_numpy() for name in columns)
+        saved = paired_interval(cost, truth, naive, score, seed=proof.seed)
+        if saved.low > 0:
+            continue
+        rank = paired_interval(_rank, truth, score, naive, seed=proof.seed)
+        if rank.low <= 0:
+            yield Finding.of(
+                "no-better-than-naive-{task}",
+                n=len(truth),
+                task=task,
+                error=error,
+                baseline=proof.baselines[task],
+                saved=saved,
+                rank=rank,
+            )
+
+
+def _rank(truth: Vector, score: Vector, weight: Vector | None) -> float:
+    """Spearman's correlation; 0 where one of them is constant."""
+    return float(np.nan_to_num(spearman(truth, score, weight)))
+
+
+_LUCK = 0.002
+"""A smaller difference is not worth a reader's time."""
+_NAMES = {"roc_auc": "ROC-AUC", "f1": "F1", "r2": "R2"}
+
+
+def find_lucky_split(proof: Proof) -> Iterator[Finding]:
+    """Put the figures of the test split beside those of cross-validation where the split flatters.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> proof = Proof(predictions=pl.DataFrame(), baselines={},
+    ...     figures={"churn": {"roc_auc": 0.9836}}, cross_validated={"churn": {"roc_auc": 0.9781}})
+    >>> next(find_lucky_split(proof)).evidence
+    'churn: ROC-AUC is 0.9836 on the test customers and 0.9781 in cross-validation'
+    """
+    for task, folds in (proof.cross_validated or {}).items():
+        test = proof.figures.get(task, {})
+        flattered = [
+            f"{_NAMES[name]} is {test[name]:.4f} on the test customers and {folds[name]:.4f} in "
+            "cross-validation"
+            for name in _NAMES
+            if name in test and name in folds and test[name] - folds[name] > _LUCK
+        ]
+        if flattered:
+            yield Finding.of("lucky-{task}-split", task=task, figures="; ".join(flattered))
+
+
+AUDITS = (
+    Audit("ceiling", "Is a figure at its ceiling, or too good?", find_figures_at_their_ceiling),
+    Audit(
+        "naive",
+        "Is the model no better than the naive baseline?",
+        find_model_no_better_than_naive,
+    ),
+    Audit("lucky split", "Does the test flatter?", find_lucky_split, needs=("cross_validated",)),
+)

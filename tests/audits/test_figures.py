@@ -6,8 +6,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from holdfast.audits.ceiling import find_ceiling, find_figures_at_their_ceiling
-from holdfast.audits.naive import find_model_no_better_than_naive
+from holdfast.audits.figures import (
+    find_ceiling,
+    find_figures_at_their_ceiling,
+    find_model_no_better_than_naive,
+)
 from holdfast.audits.subjects import Proof
 from holdfast.audits.table import Table
 from holdfast.findings import Finding
