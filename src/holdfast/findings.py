@@ -102,3 +102,13 @@ def fatal_names() -> list[str]:
 def sort_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Each finding once, the gravest first."""
     return tuple(sorted(dict.fromkeys(findings), key=lambda each: SEVERITIES.index(each.severity)))
+
+
+def join_names(names: Collection[str], *, at_most: int = 5) -> str:
+    """Write names in a row, the first few.
+
+    >>> join_names(["a", "b", "c"], at_most=2)
+    'a, b and 1 more'
+    """
+    more = len(names) - at_most
+    return ", ".join(list(names)[:at_most]) + (f" and {more:,} more" if more > 0 else "")

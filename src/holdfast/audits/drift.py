@@ -13,9 +13,9 @@ import polars as pl
 
 from holdfast.audits.question import Audit
 from holdfast.audits.subjects import Log
-from holdfast.audits.table import Table, encode, halve, join_names
+from holdfast.audits.table import Table, encode, halve
 from holdfast.features.catalogue import sources_of
-from holdfast.findings import Finding
+from holdfast.findings import Finding, join_names
 from holdfast.windows import date_of
 
 _DISTINCT_AUC = 0.8

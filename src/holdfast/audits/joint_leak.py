@@ -18,8 +18,8 @@ from holdfast.audits.circular_label import NEARLY_CERTAIN
 from holdfast.audits.leaky_column import LEAKY_AUC, find_leaky_columns
 from holdfast.audits.question import Audit
 from holdfast.audits.subjects import Log
-from holdfast.audits.table import Table, join_names
-from holdfast.findings import Finding
+from holdfast.audits.table import Table
+from holdfast.findings import Finding, join_names
 
 TOGETHER = 0.98
 """ROC-AUC of boosted trees on unseen customers that no honest churn is known to allow."""

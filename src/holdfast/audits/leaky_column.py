@@ -14,8 +14,8 @@ import polars as pl
 from holdfast.arrays import Booleans
 from holdfast.audits.circular_label import NEARLY_CERTAIN
 from holdfast.audits.question import Audit
-from holdfast.audits.table import Table, is_number, join_names
-from holdfast.findings import Finding, Severity
+from holdfast.audits.table import Table, is_number
+from holdfast.findings import Finding, Severity, join_names
 from holdfast.metrics import spearman
 
 LEAKY_AUC = 0.9

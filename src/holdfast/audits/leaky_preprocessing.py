@@ -9,8 +9,8 @@ import polars as pl
 
 from holdfast.arrays import Floats
 from holdfast.audits.question import Audit
-from holdfast.audits.table import Table, join_names
-from holdfast.findings import Finding
+from holdfast.audits.table import Table
+from holdfast.findings import Finding, join_names
 
 _EXACT = 1e-6
 _NEAR = 1e-4

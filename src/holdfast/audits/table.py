@@ -237,13 +237,3 @@ def _is_dense(column: pl.Series) -> bool:
     """Whether a column (missing = NaN) is measured, and seldom missing."""
     missing = float(column.is_nan().sum())
     return column.n_unique() >= _FORMULA_VALUES and missing <= _MOST_MISSING * len(column)
-
-
-def join_names(names: Collection[str], *, at_most: int = 5) -> str:
-    """Write names in a row, the first few.
-
-    >>> join_names(["a", "b", "c"], at_most=2)
-    'a, b and 1 more'
-    """
-    more = len(names) - at_most
-    return ", ".join(list(names)[:at_most]) + (f" and {more} more" if more > 0 else "")

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from holdfast.features.feature import Feature, days_ago, ratio, total
+from holdfast.features.feature import Feature, days_ago, total
 from holdfast.features.rhythm import N_PURCHASES, SINCE_LAST
 
 _AMOUNTS = frozenset({"amounts"})
@@ -25,15 +25,12 @@ FEATURES = (
         "purchase_value_mean", "basket", "currency",
         "Mean value of a purchase (all orders of one day), before returns",
         "spends {purchase_value_mean} a purchase",
-        {**_GROSS, **N_PURCHASES},
-        ratio(nw.col("gross_minor_total"), nw.col("n_purchases")),
-        _AMOUNTS,
+        {**_GROSS, **N_PURCHASES}, needs=_AMOUNTS,
     ),
     Feature(
         "order_value_mean", "basket", "currency", "Mean value of an order, before returns",
         "spends {order_value_mean} an order", {**_GROSS, "n_orders": total("n_orders")},
-        ratio(nw.col("gross_minor_total"), nw.col("n_orders")),
-        _AMOUNTS | _ORDERS,
+        needs=_AMOUNTS | _ORDERS,
     ),
     Feature(
         "purchase_value_max", "basket", "currency",
@@ -53,23 +50,17 @@ FEATURES = (
     Feature(
         "return_share", "basket", "share", "Value returned over value bought",
         "returned {return_share} of what was bought",
-        {**_GROSS, "returns_total_minor": total("returned_minor")},
-        ratio(nw.col("returns_total_minor"), nw.col("gross_minor_total")),
-        _AMOUNTS,
+        {"returns_total_minor": total("returned_minor"), **_GROSS}, needs=_AMOUNTS,
     ),
     Feature(
         "lines_per_order", "basket", "ratio", "Order lines in an order",
         "{lines_per_order} lines an order",
-        {"n_lines": total("n_lines"), "n_orders": total("n_orders")},
-        ratio(nw.col("n_lines"), nw.col("n_orders")),
-        _ORDERS,
+        {"n_lines": total("n_lines"), "n_orders": total("n_orders")}, needs=_ORDERS,
     ),
     Feature(
         "products_per_purchase", "basket", "ratio", "Different products in a purchase",
         "{products_per_purchase} different products a purchase",
-        {"products_bought": total("n_products"), **N_PURCHASES},
-        ratio(nw.col("products_bought"), nw.col("n_purchases")),
-        _PRODUCTS,
+        {"products_bought": total("n_products"), **N_PURCHASES}, needs=_PRODUCTS,
     ),
     Feature(
         "variety", "basket", "count", "Different products ever bought",
@@ -84,7 +75,6 @@ FEATURES = (
             "new_products_365d": total("n_new_products", within_days=365),
             "products_365d": total("n_products", within_days=365),
         },
-        ratio(nw.col("new_products_365d"), nw.col("products_365d")),
-        _PRODUCTS,
+        needs=_PRODUCTS,
     ),
 )  # fmt: skip

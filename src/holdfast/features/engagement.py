@@ -2,9 +2,7 @@
 treatment logs.
 """
 
-import narwhals as nw
-
-from holdfast.features.feature import Feature, days_since_last, ratio, total, window_features
+from holdfast.features.feature import Feature, days_since_last, total, window_features
 from holdfast.tables import ENGAGEMENT_KINDS
 
 _WINDOWS_DAYS = (30, 90, 365)
@@ -31,11 +29,10 @@ _CART_ABANDON_RATE = Feature(
     "without a purchase",
     "left {cart_abandon_rate} of carts without buying",
     {
-        "cart_days_365d": total("is_cart_day", within_days=365),
         "abandoned_cart_days_365d": total("is_abandoned_cart_day", within_days=365),
+        "cart_days_365d": total("is_cart_day", within_days=365),
     },
-    ratio(nw.col("abandoned_cart_days_365d"), nw.col("cart_days_365d")),
-    frozenset({"cart_add"}),
+    needs=frozenset({"cart_add"}),
 )  # fmt: skip
 
 FEATURES = (

@@ -40,7 +40,8 @@ class Feature:
         Level 1: name -> aggregate over the rows of one customer and cutoff. Parts of one name are
         one expression.
     value
-        Level 2: an expression over parts; None: the only part as it is.
+        Level 2: an expression over parts; None: the only part as it is, or the first of two over
+        the second.
     needs
         What the study must have for it: "orders", "amounts", "products", "treatments" or a kind of
         event.
@@ -60,8 +61,8 @@ class Feature:
         """Level 2, over parts."""
         if self.value is not None:
             return self.value
-        (part,) = self.parts
-        return nw.col(part)
+        part, *below = (nw.col(name) for name in self.parts)
+        return ratio(part, *below) if below else part
 
     @property
     def heading(self) -> str:

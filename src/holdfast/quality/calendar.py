@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from holdfast.findings import Finding
+from holdfast.findings import Finding, join_names
 from holdfast.ingest.order_log import OrderLog
 from holdfast.quality.topics import Topic
 from holdfast.windows import date_of
@@ -131,15 +131,11 @@ def _weeks(days: pl.DataFrame) -> list[dict[str, str | int]]:
 def _find_gaps(gaps: list[_Gap]) -> Iterator[Finding]:
     if gaps:
         longest = sorted(gaps, key=lambda gap: -gap[2])
-        spans = ", ".join(
-            f"{date_of(a)} to {date_of(b)} ({n} days)" for a, b, n in longest[:_NAMED]
-        )
-        more = f" and {len(gaps) - _NAMED} more" if len(gaps) > _NAMED else ""
+        spans = [f"{date_of(a)} to {date_of(b)} ({n} days)" for a, b, n in longest]
         yield Finding.of(
             "gaps-in-the-calendar",
             severity="warning" if longest[0][2] >= LONG_GAP_DAYS else "note",
-            spans=spans,
-            more=more,
+            spans=join_names(spans, at_most=_NAMED),
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from holdfast.findings import Finding
+from holdfast.findings import Finding, join_names
 from holdfast.ingest.order_log import OrderLog
 from holdfast.io.warehouse import Warehouse
 from holdfast.quality.topics import Topic
@@ -104,19 +104,17 @@ def _find_unusual(
         if unusual.is_empty():
             continue
         share = float(unusual["revenue"].sum()) / revenue if revenue > 0 else 0.0
-        names = ", ".join(
+        names = [
             f"{row['customer_id']} ({row['revenue']:,.0f} {currency}, {row['orders']:,} orders)"
-            for row in unusual.head(NAMED).iter_rows(named=True)
-        )
-        more = f" and {unusual.height - NAMED:,} more" if unusual.height > NAMED else ""
+            for row in unusual.iter_rows(named=True)
+        ]
         yield Finding.of(
             f"{kind}-customers",
             unusual=unusual,
             customers=customers,
             like=like,
             share=share,
-            names=names,
-            more=more,
+            names=join_names(names, at_most=NAMED),
         )
 
 

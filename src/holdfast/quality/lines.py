@@ -28,8 +28,8 @@ def describe_giant_lines(log: OrderLog) -> Topic | None:
     if not log.columns.has_amount:
         return None
     rows = _read_giants(log)
-    currency = log.study.currency
-    giants = tuple(_describe(row, currency) for row in rows.head(NAMED).iter_rows(named=True))
+    named = rows.head(NAMED).iter_rows(named=True)
+    giants = tuple(_describe(row, log.study.currency) for row in named)
     return Topic(
         "giant-lines",
         "Giant lines",
