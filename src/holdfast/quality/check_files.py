@@ -47,8 +47,6 @@ def write_text(path: Path, text: str) -> Path:
     return path
 
 
-Promises = dict[str, Any]
-
 _GRAIN = {
     "transactions": "One row per order line.",
     "events": "One row per event of a customer, or per customer, moment and kind with a count.",
@@ -58,7 +56,21 @@ _GRAIN = {
 }
 _PURPOSE = "What the study takes for granted of its inputs. Tighten it, and name it there."
 _WHO = "The business's own name of the customer; rows without one are set aside."
-_NOT_NEGATIVE = {"logicalTypeOptions": {"minimum": 0}}
+_MONEY = "{study.currency}, {study.minor_digits} decimals"
+_WHEN = "in the time zone {study.time_zone} unless it names an offset"
+_ROLES: Mapping[str, tuple[str, bool, str]] = {
+    "occurred_at": ("timestamp", True, _WHEN), "known_from": ("timestamp", True, _WHEN),
+    "ended_on": ("timestamp", False, _WHEN), "quantity": ("number", False, "units"),
+    "unit_price": ("number", False, _MONEY), "amount": ("number", True, _MONEY),
+    "n": ("integer", True, "events"), "treated": ("boolean", True, ""),
+    "campaign": ("string", True, ""), "propensity": ("number", False, "share, 0..1"),
+    "cost": ("number", False, _MONEY),
+}  # fmt: skip
+"""Role -> kind, whether it is required, and unit; a string, and nothing more, where it is not
+here.
+"""
+_BOUNDS = {"n": {"minimum": 0}, "propensity": {"minimum": 0, "maximum": 1}, "cost": {"minimum": 0}}
+_DESCRIPTIONS = {"customer_id": _WHO, "ended_on": "Blank while the contract runs."}
 
 
 def draft_contract(study: Study, kinds: Mapping[str, Mapping[str, Kind]]) -> dict[str, Any]:
@@ -93,22 +105,27 @@ def draft_contract(study: Study, kinds: Mapping[str, Mapping[str, Kind]]) -> dic
 
 def _object(name: str, source: Any, study: Study, kinds: Mapping[str, Kind]) -> dict[str, Any]:
     roles = {column: role for role, column in source.columns if column is not None}
-    attributes = dict.fromkeys(getattr(source, "attributes", ()), "An attribute a model may use.")
-    promised = _promises(name, study)
-    properties = [
-        _property(column, role, {"logicalType": "string", **promised.get(role, {})})
-        for column, role in roles.items()
-    ]
+    attributes = getattr(source, "attributes", ())
+    properties = [_property(name, column, role, study) for column, role in roles.items()]
     properties += [
-        _property(column, None, {"logicalType": kind, "description": attributes.get(column)})
+        {"name": column, "logicalType": kind, "required": False}
+        | ({"description": "An attribute a model may use."} if column in attributes else {})
         for column, kind in kinds.items()
         if column not in roles
     ]
-    quality = {"metric": "rowCount", "mustBeGreaterThan": 0, "dimension": "completeness"}
+    quality: dict[str, Any] = {
+        "metric": "rowCount",
+        "mustBeGreaterThan": 0,
+        "dimension": "completeness",
+    }
     if name == "snapshot":
         key = {"properties": [source.columns.customer_id]}
-        quality = {"metric": "duplicateValues", "mustBe": 0, "dimension": "uniqueness"}
-        quality["arguments"] = key
+        quality = {
+            "metric": "duplicateValues",
+            "mustBe": 0,
+            "dimension": "uniqueness",
+            "arguments": key,
+        }
     return {
         "name": name,
         "logicalType": "object",
@@ -118,47 +135,28 @@ def _object(name: str, source: Any, study: Study, kinds: Mapping[str, Kind]) -> 
     }
 
 
-def _property(column: str, role: str | None, promises: Promises) -> Promises:
-    unit = promises.pop("unit", None)
-    custom = [
-        {"property": key, "value": value} for key, value in ((ROLE, role), ("unit", unit)) if value
-    ]
-    kind = promises.pop("logicalType")
-    values = {"name": column, "logicalType": kind, "required": False, **promises}
-    return {key: value for key, value in values.items() if value is not None} | (
-        {"customProperties": custom} if custom else {}
-    )
-
-
-def _promises(name: str, study: Study) -> dict[str, Promises]:
-    """Role -> what its column promises: a string, unless it is one of these."""
-    log = study.transactions
-    money = {"logicalType": "number", "unit": f"{study.currency}, {study.minor_digits} decimals"}
-    zone = f"in the time zone {study.time_zone} unless it names an offset"
-    when = {"logicalType": "timestamp", "unit": zone}
-    needed = {"required": True}
-    priced = {"required": log is not None and log.columns.is_priced_by_unit}
-    customer: Promises = {"required": name == "snapshot", "description": _WHO}
-    if log is not None and name in ("events", "customers", "treatments"):
-        custom = [{"property": ENFORCEMENT, "value": "report"}]
-        to = f"transactions.{log.columns.customer_id}"
-        link = {"type": "foreignKey", "to": to, "customProperties": custom}
-        customer["relationships"] = [link]
-    return {
-        "customer_id": customer,
-        "occurred_at": when | needed,
-        "known_from": when | needed,
-        "ended_on": when | {"description": "Blank while the contract runs."},
-        "quantity": {"logicalType": "number", "unit": "units"} | priced,
-        "unit_price": money | priced,
-        "amount": money | needed,
-        "n": {"logicalType": "integer", "unit": "events"} | needed | _NOT_NEGATIVE,
-        "treated": {"logicalType": "boolean"} | needed,
-        "campaign": needed,
-        "propensity": {
-            "logicalType": "number",
-            "logicalTypeOptions": {"minimum": 0, "maximum": 1},
-            "unit": "share, 0..1",
-        },
-        "cost": money | _NOT_NEGATIVE,
+def _property(name: str, column: str, role: str, study: Study) -> dict[str, Any]:
+    """What a column promises by its role."""
+    log, links = study.transactions, []
+    kind, required, unit = _ROLES.get(role, ("string", False, ""))
+    if role in ("quantity", "unit_price"):
+        required = log is not None and log.columns.is_priced_by_unit
+    if role == "customer_id":
+        required = name == "snapshot"
+        if log is not None and name != "transactions":
+            to = f"transactions.{log.columns.customer_id}"
+            custom = [{"property": ENFORCEMENT, "value": "report"}]
+            links = [{"type": "foreignKey", "to": to, "customProperties": custom}]
+    custom_values = {ROLE: role, "unit": unit.format(study=study)}
+    values = {
+        "name": column,
+        "logicalType": kind,
+        "required": required,
+        "description": _DESCRIPTIONS.get(role),
+        "logicalTypeOptions": _BOUNDS.get(role),
+        "relationships": links,
+        "customProperties": [
+            {"property": key, "value": text} for key, text in custom_values.items() if text
+        ],
     }
+    return {key: value for key, value in values.items() if value not in (None, [])}
