@@ -20,7 +20,6 @@ Metric = Callable[[Vector, Vector, Vector | None], float]
 
 Rows = slice | npt.NDArray[np.int64]
 Columns = tuple[Vector, ...]
-_Figure = Callable[[Columns, Vector | None], float]
 
 DRAWS = 200
 _LARGEST_SAMPLE = 50_000
@@ -216,9 +215,7 @@ def intervals(
     Every metric sees the same draws. The model stays as it is, so the interval leaves out the noise
     of refitting.
     """
-    return _intervals(
-        {name: _of_columns(metric) for name, metric in metrics.items()}, (truth, score), seed, draws
-    )
+    return _intervals(metrics, (truth, score), seed, draws)
 
 
 def paired_interval(
@@ -226,19 +223,14 @@ def paired_interval(
 ) -> Interval:
     """Metric of `score` minus metric of `other`, on the same draws of customers."""
 
-    def difference(columns: Columns, weight: Vector | None) -> float:
-        truth, score, other = columns
+    def difference(truth: Vector, score: Vector, other: Vector, weight: Vector | None) -> float:
         return metric(truth, score, weight) - metric(truth, other, weight)
 
     return _intervals({"difference": difference}, (truth, score, other), seed, draws)["difference"]
 
 
-def _of_columns(metric: Metric) -> _Figure:
-    return lambda columns, weight: metric(columns[0], columns[1], weight)
-
-
 def _intervals(
-    figures: Mapping[str, _Figure], columns: Columns, seed: int, draws: int
+    figures: Mapping[str, Callable[..., float]], columns: Columns, seed: int, draws: int
 ) -> dict[str, Interval]:
     """Percentiles of the bootstrap; above 50,000 customers from a sample, narrowed by the root of
     its share.
@@ -257,12 +249,12 @@ def _intervals(
     for _ in range(draws):
         weight = _draw(generator, size)[order]
         for name, figure in figures.items():
-            values[name].append(figure(drawn, weight))
+            values[name].append(figure(*drawn, weight))
     return {
         name: _interval(
             values[name],
-            figure(columns, None),
-            figure(drawn, None),
+            figure(*columns, None),
+            figure(*drawn, None),
             narrowed=float(np.sqrt(size / n)),
         )
         for name, figure in figures.items()
