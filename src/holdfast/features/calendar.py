@@ -19,22 +19,11 @@ def season_of(day: nw.Expr) -> nw.Expr:
 
 
 FEATURES = (
-    Feature(
-        "tenure_days", "tenure", "days", "Days since the first purchase",
-        "a customer for {tenure_days}",
+    Feature.of("tenure_days", SINCE_FIRST),
+    Feature.of(
+        "first_purchase_season",
         SINCE_FIRST,
+        value=season_of(nw.col("cutoff_day") - nw.col("tenure_days")),
     ),
-    Feature(
-        "first_purchase_season", "calendar", "season",
-        "Time of the year of the first purchase, from 0 = 1 January to 1 = 31 December",
-        "first bought in {first_purchase_season}",
-        SINCE_FIRST, season_of(nw.col("cutoff_day") - nw.col("tenure_days")),
-    ),
-    Feature(
-        "cutoff_season", "calendar", "season",
-        "Time of the year of the cutoff, from 0 = 1 January to 1 = 31 December: the same "
-        "for every customer", "the time of the year: {cutoff_season}",
-        {},
-        season_of(nw.col("cutoff_day")),
-    ),
-)  # fmt: skip
+    Feature.of("cutoff_season", {}, value=season_of(nw.col("cutoff_day"))),
+)

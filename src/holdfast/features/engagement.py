@@ -8,40 +8,28 @@ from holdfast.tables import ENGAGEMENT_KINDS
 _WINDOWS_DAYS = (30, 90, 365)
 
 
-def _days_since(name: str, measure: str, needs: str, words: str) -> Feature:
-    sentence = f"Days since the last {words}; empty where there was none"
-    says = f"last {words}: {{{name}}} ago"
+def _days_since(name: str, measure: str, needs: str, event: str) -> Feature:
     parts = {name: days_since_last(measure)}
-    return Feature(name, "engagement", "days", sentence, says, parts, needs=frozenset({needs}))
+    return Feature.of("days_since_last", parts, needs, name=name, event=event)
 
 
 def _n_events(kind: str) -> tuple[Feature, ...]:
-    words, measure = kind.replace("_", " ") + "s", f"n_{kind}s"
-    sentence, says = f"{words.capitalize()} {{window}}", f"{words} {{window}}"
-    return window_features(
-        measure, "engagement", "count", sentence, says, measure, _WINDOWS_DAYS, needs=kind
-    )
+    stem, events = f"n_{kind}s", kind.replace("_", " ") + "s"
+    said = {"stem": stem, "events": events, "Events": events.capitalize()}
+    return window_features("n_events", stem, _WINDOWS_DAYS, kind, **said)
 
-
-_CART_ABANDON_RATE = Feature(
-    "cart_abandon_rate", "engagement", "share",
-    "Of the days in the last 365 on which something was put into the cart, the share "
-    "without a purchase",
-    "left {cart_abandon_rate} of carts without buying",
-    {
-        "abandoned_cart_days_365d": total("is_abandoned_cart_day", within_days=365),
-        "cart_days_365d": total("is_cart_day", within_days=365),
-    },
-    needs=frozenset({"cart_add"}),
-)  # fmt: skip
 
 FEATURES = (
     *(feature for kind in ENGAGEMENT_KINDS for feature in _n_events(kind)),
     _days_since("days_since_last_session", "n_sessions", "session", "session"),
-    _CART_ABANDON_RATE,
-    *window_features(
-        "n_treatments", "engagement", "count", "Campaigns received {window}",
-        "campaigns received {window}", "n_treatments", _WINDOWS_DAYS, needs="treatments",
+    Feature.of(
+        "cart_abandon_rate",
+        {
+            "abandoned_cart_days_365d": total("is_abandoned_cart_day", within_days=365),
+            "cart_days_365d": total("is_cart_day", within_days=365),
+        },
+        "cart_add",
     ),
+    *window_features("n_treatments", "n_treatments", _WINDOWS_DAYS, "treatments"),
     _days_since("days_since_last_treatment", "n_treatments", "treatments", "campaign"),
-)  # fmt: skip
+)

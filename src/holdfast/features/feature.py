@@ -8,9 +8,11 @@ that is not defined is null; NaN and infinity never occur.
 """
 
 import re
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import narwhals as nw
 
@@ -18,6 +20,10 @@ Unit = Literal["count", "days", "currency", "share", "change", "ratio", "season"
 Group = Literal["purchases", "rhythm", "trend", "basket", "engagement", "tenure", "calendar"]
 
 WINDOWS_DAYS = (7, 30, 90, 180, 365)
+
+WORDS: Mapping[str, Any] = tomllib.loads(
+    Path(__file__).with_name("words.toml").read_text(encoding="utf-8")
+)
 
 days_ago = nw.col("days_ago")
 
@@ -55,6 +61,24 @@ class Feature:
     parts: Mapping[str, nw.Expr] = field(repr=False)
     value: nw.Expr | None = field(default=None, repr=False)
     needs: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(
+        cls,
+        key: str,
+        parts: Mapping[str, nw.Expr],
+        *needs: str,
+        value: nw.Expr | None = None,
+        **said: object,
+    ) -> "Feature":
+        """Take the words of words.toml under `key`; `said` fills in what stands in < > there."""
+        words = {**WORDS[key]}
+        for place, text in said.items():
+            words = {part: each.replace(f"<{place}>", str(text)) for part, each in words.items()}
+        name = str(said.get("name", key))
+        sentence, says = words["sentence"], words["says"]
+        group, unit = words["group"], words["unit"]
+        return cls(name, group, unit, sentence, says, parts, value, frozenset(needs))
 
     @property
     def expression(self) -> nw.Expr:
@@ -96,36 +120,27 @@ def ratio(numerator: nw.Expr, denominator: nw.Expr) -> nw.Expr:
 
 
 def window_features(
-    name: str, group: Group, unit: Unit, sentence: str, says: str,
-    measure: str, windows_days: Iterable[int | None], *, needs: str = "",
-) -> tuple[Feature, ...]:  # fmt: skip
-    """One feature for each trailing window: the sum of a measure in it.
+    key: str, measure: str, windows_days: Iterable[int | None], *needs: str, **said: str
+) -> tuple[Feature, ...]:
+    """One feature for each trailing window (None: the whole time): the sum of a measure in it.
 
     Parameters
     ----------
-    name
-        As it is for the whole time (None in `windows_days`); a window's is its stem and days.
-    sentence, says
-        With {window} where the window is said; a colon and the value follow what is said.
+    key
+        Of the words, and the name for the whole time unless `said` has another `stem`; a window's
+        name is its stem and days.
 
-    >>> spend = window_features("spend_total", "purchases", "currency", "Spent {window}",
-    ...                         "spent {window}", "net_minor", (30, None))
-    >>> [(feature.name, feature.sentence) for feature in spend]
-    [('spend_30d', 'Spent in the last 30 days'), ('spend_total', 'Spent in all')]
+    >>> spend = window_features("spend_total", "net_minor", (30, None))
+    >>> [(feature.name, feature.heading) for feature in spend][0]
+    ('spend_30d', 'Spent in the last 30 days, net of returns')
     """
-    features = []
+    features, stem = [], said.pop("stem", key)
     for days in windows_days:
-        named = name if days is None else f"{name.removesuffix('_total')}_{days}d"
+        name = stem if days is None else f"{stem.removesuffix('_total')}_{days}d"
         window = "in all" if days is None else f"in the last {days} days"
-        part = f"{named}_minor" if unit == "currency" else named
-        feature = Feature(
-            named,
-            group,
-            unit,
-            sentence.format(window=window),
-            f"{says.format(window=window)}: {{{named}}}",
-            {part: total(measure, within_days=days)},
-            needs=frozenset({needs} if needs else ()),
+        part = f"{name}_minor" if WORDS[key]["unit"] == "currency" else name
+        parts = {part: total(measure, within_days=days)}
+        features.append(
+            Feature.of(key, parts, *needs, value=None, name=name, window=window, **said)
         )
-        features.append(feature)
     return tuple(features)

@@ -44,39 +44,14 @@ GAP_PARTS = {**N_PURCHASES, **SINCE_LAST, **SINCE_FIRST}
 GAP_LAST_PARTS = {**_last_gap_packed, **SINCE_LAST}
 
 FEATURES = (
-    Feature(
-        "days_since_last_purchase", "rhythm", "days", "Days since the last purchase",
-        "no order for {days_since_last_purchase}; usually every {gap_mean}",
-        SINCE_LAST,
-    ),
-    Feature(
-        "gap_mean", "rhythm", "days", "Mean days from one purchase to the next: the usual gap",
-        "usually buys every {gap_mean}",
+    Feature.of("days_since_last_purchase", SINCE_LAST),
+    Feature.of("gap_mean", GAP_PARTS, value=GAP_MEAN),
+    Feature.of("gap_sd", {**GAP_PARTS, **_gap_squares}, value=_gap_variance.sqrt()),
+    Feature.of("gap_last", GAP_LAST_PARTS, value=GAP_LAST),
+    Feature.of("gap_max", {"gap_max": nw.col("purchase_gap").max().cast(nw.Int64)}),
+    Feature.of(
+        "overdue_ratio",
         GAP_PARTS,
-        GAP_MEAN,
+        value=ratio(nw.col("days_since_last_purchase") * _n_gaps, _gap_total),
     ),
-    Feature(
-        "gap_sd", "rhythm", "days",
-        "Spread of the gaps (sample standard deviation; from three purchases on)",
-        "gaps between purchases vary by {gap_sd} around {gap_mean}",
-        {**GAP_PARTS, **_gap_squares},
-        _gap_variance.sqrt(),
-    ),
-    Feature(
-        "gap_last", "rhythm", "days", "Days between the last two purchases",
-        "the last two purchases lay {gap_last} apart; usually {gap_mean}",
-        GAP_LAST_PARTS,
-        GAP_LAST,
-    ),
-    Feature(
-        "gap_max", "rhythm", "days", "The longest gap after which the customer came back",
-        "never away for more than {gap_max} before; now {days_since_last_purchase}",
-        {"gap_max": nw.col("purchase_gap").max().cast(nw.Int64)},
-    ),
-    Feature(
-        "overdue_ratio", "rhythm", "ratio",
-        "Days since the last purchase over the usual gap: 1 = due, 2 = a whole gap late",
-        "silent for {overdue_ratio} times the usual gap of {gap_mean}",
-        GAP_PARTS, ratio(nw.col("days_since_last_purchase") * _n_gaps, _gap_total),
-    ),
-)  # fmt: skip
+)

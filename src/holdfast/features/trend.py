@@ -20,37 +20,30 @@ def _change(recent: nw.Expr, longer: nw.Expr, *, recent_days: int, longer_days: 
     return ratio(now - before, now.abs() + before.abs())
 
 
-def _change_of(stem: str, measure: str, what: str, says: str, *, needs: str = "") -> list[Feature]:
+def _change_of(stem: str, measure: str, *needs: str) -> list[Feature]:
     """The change of a measure for each pair of windows; money's parts are in minor units."""
     features = []
-    part = f"{stem}_{{}}d_minor" if needs == "amounts" else f"{stem}_{{}}d"
+    part = f"{stem}_{{}}d_minor" if needs else f"{stem}_{{}}d"
     for recent, longer in _PAIRS_DAYS:
-        feature = Feature(
-            f"{stem.removeprefix('n_').removesuffix('s')}_change_{recent}d",
-            "trend",
-            "change",
-            f"{what} of the last {recent} days against the {longer - recent} days before, -1 to 1",
-            f"{says} in the last {recent} days: {{{stem}_{recent}d}}; "
-            f"in the last {longer} days: {{{stem}_{longer}d}}",
-            {part.format(days): total(measure, within_days=days) for days in (recent, longer)},
-            _change(
-                nw.col(part.format(recent)),
-                nw.col(part.format(longer)),
-                recent_days=recent,
-                longer_days=longer,
-            ),
-            frozenset({needs} if needs else ()),
+        names = [part.format(days) for days in (recent, longer)]
+        totals = [total(measure, within_days=days) for days in (recent, longer)]
+        change = _change(*map(nw.col, names), recent_days=recent, longer_days=longer)
+        feature = Feature.of(
+            f"{stem}_change",
+            dict(zip(names, totals, strict=True)),
+            *needs,
+            value=change,
+            name=f"{stem.removeprefix('n_').removesuffix('s')}_change_{recent}d",
+            recent=recent,
+            longer=longer,
+            before=longer - recent,
         )
         features.append(feature)
     return features
 
 
 FEATURES = (
-    *_change_of("n_purchases", "is_purchase", "Purchases", "purchases"),
-    *_change_of("spend", "net_minor", "Net spend", "spent", needs="amounts"),
-    Feature(
-        "gap_change", "trend", "ratio", "The last gap over the usual gap: above 1 = slowing down",
-        "the last two purchases lay {gap_last} apart; usually {gap_mean}",
-        {**GAP_PARTS, **GAP_LAST_PARTS}, ratio(GAP_LAST, GAP_MEAN),
-    ),
-)  # fmt: skip
+    *_change_of("n_purchases", "is_purchase"),
+    *_change_of("spend", "net_minor", "amounts"),
+    Feature.of("gap_change", {**GAP_PARTS, **GAP_LAST_PARTS}, value=ratio(GAP_LAST, GAP_MEAN)),
+)
