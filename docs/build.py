@@ -1,17 +1,19 @@
-"""Write docs/reference from the code itself: the study's keys, the features and the tables of a
-run.
+"""Write docs/reference from the code itself: the study's keys, the features, the tables of a run
+and the findings.
 
 `python docs/build.py --check` exits 1 when a page differs from what the code says; a test runs it.
 """
 
 import inspect
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from holdfast import findings
 from holdfast.study import Study
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -100,6 +102,26 @@ def tables_page() -> str:
     return "\n".join(lines)
 
 
+def findings_page() -> str:
+    """Every finding about data or honesty: what it means and what to do."""
+    lines = [
+        "# Findings",
+        "",
+        "Made from the code by `make docs`: what `holdfast check`, `audit`, `churn-window` and "
+        "`run` may find in",
+        "data. A fatal finding refuses a run until the study acknowledges its name. Where … stands,"
+        " facts are filled in.",
+        "",
+        "| finding | severity | what it means | what to do |",
+        "|---|---|---|---|",
+    ]
+    for key, words in findings.words().items():
+        name = words.get("name", key)
+        cells = (f"`{name}`", words["severity"], words["meaning"], words["fix"])
+        lines.append(f"| {' | '.join(re.sub('{.*?}', '…', each) for each in cells)} |")
+    return "\n".join([*lines, ""])
+
+
 def _sections(model: type[BaseModel], name: str) -> dict[type[BaseModel], list[str]]:
     """Each table of the study once, with every place where it may stand."""
     found = {model: [name]}
@@ -143,6 +165,7 @@ def main() -> int:
         ("study.md", study_page()),
         ("features.md", features_page()),
         ("tables.md", tables_page()),
+        ("findings.md", findings_page()),
         ("openapi.json", openapi_page()),
     ):
         path = REFERENCE / name

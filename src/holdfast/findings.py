@@ -47,13 +47,13 @@ class Finding:
         >>> Finding.of("zero-amounts", count=1_200).evidence
         '1,200 lines of amount 0'
         """
-        words = _words()[key]
+        text = words()[key]
         return cls(
-            words.get("name", key).format(**facts),
-            severity or words["severity"],
-            evidence=evidence or words["evidence"].format(**facts),
-            meaning=words["meaning"].format(**facts),
-            fix=words["fix"].format(**facts),
+            text.get("name", key).format(**facts),
+            severity or text["severity"],
+            evidence=evidence or text["evidence"].format(**facts),
+            meaning=text["meaning"].format(**facts),
+            fix=text["fix"].format(**facts),
         )
 
     @classmethod
@@ -88,15 +88,16 @@ class Finding:
 
 
 @cache
-def _words() -> dict[str, Any]:
+def words() -> dict[str, Any]:
+    """The words of every finding in findings.toml, by key."""
     path = Path(__file__).with_name("findings.toml")
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 def fatal_names() -> list[str]:
     """Names of the findings that can be fatal: what a study may acknowledge."""
-    fatal = (key for key, words in _words().items() if words["severity"] == "fatal")
-    return sorted({_words()[key].get("name", key) for key in fatal})
+    fatal = (key for key, text in words().items() if text["severity"] == "fatal")
+    return sorted({words()[key].get("name", key) for key in fatal})
 
 
 def sort_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
