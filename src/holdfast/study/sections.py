@@ -1,9 +1,9 @@
 """What every table of the study is made of."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from holdfast.errors import StudyError, nearest
 from holdfast.expressions import parse
@@ -38,3 +38,11 @@ class Section(BaseModel):
     """A table of the study: frozen, and closed to unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    @model_validator(mode="after")
+    def _require_sound(self) -> Self:
+        self._check()
+        return self
+
+    def _check(self) -> None:
+        """Raise StudyError where the keys do not go together."""

@@ -5,7 +5,7 @@ from datetime import date
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from holdfast.errors import StudyError
 from holdfast.study.sections import (
@@ -64,15 +64,13 @@ class Task(Section):
         """Whether no algorithm is named, neither one nor several to choose from."""
         return self.algorithm == "auto" and not self.candidates
 
-    @model_validator(mode="after")
-    def _check_algorithms(self) -> "Task":
+    def _check(self) -> None:
         for name in (*self.candidates, *([] if self.algorithm == "auto" else [self.algorithm])):
             require_known(name, ALGORITHMS, f"there is no algorithm '{name}'")
         if self.parameters and self.algorithm == "auto":
             raise StudyError(
                 "parameters need a named algorithm", fix='set algorithm = "lightgbm", say'
             )
-        return self
 
 
 class Churn(Task):
@@ -88,10 +86,9 @@ class Churn(Task):
     """Fit probabilities to outcomes on a later cutoff, and pool those of a log with the BTYD
     models'."""
 
-    @model_validator(mode="after")
-    def _readable(self) -> "Churn":
+    def _check(self) -> None:
+        super()._check()
         eligible_days(self.eligible)
-        return self
 
 
 class Value(Task):
@@ -161,14 +158,12 @@ class Promotion(Section):
         """First day after it, as a number."""
         return parse_day(self.last_day) + 1
 
-    @model_validator(mode="after")
-    def _in_order(self) -> "Promotion":
+    def _check(self) -> None:
         if self.end <= self.first:
             raise StudyError(
                 f"'{self.name}' ends on {self.last_day}, before {self.first_day}",
                 fix="swap its days",
             )
-        return self
 
 
 class Calendar(Section):
@@ -179,8 +174,7 @@ class Calendar(Section):
 
     promotions: list[Promotion] = []
 
-    @model_validator(mode="after")
-    def _apart(self) -> "Calendar":
+    def _check(self) -> None:
         for one, other in pairwise(sorted(self.promotions, key=lambda promotion: promotion.first)):
             if other.first < one.end:
                 raise StudyError(
@@ -188,7 +182,6 @@ class Calendar(Section):
                     "overlap",
                     fix="give the days that they share to one of them, or to a third name",
                 )
-        return self
 
 
 class Webhook(Section):
@@ -200,8 +193,7 @@ class Webhook(Section):
     """Sent as `Authorization: Bearer ...`; write "${VAR}" and keep the secret in the environment.
     """
 
-    @model_validator(mode="after")
-    def _safe(self) -> "Webhook":
+    def _check(self) -> None:
         if not re.match(
             r"https://[^/\s@]+(/|$)|http://(127\.0\.0\.1|localhost|\[::1\])([:/]|$)|\$\{\w+\}$",
             self.url,
@@ -212,7 +204,6 @@ class Webhook(Section):
             )
         if self.token and not re.fullmatch(r"\$\{\w+\}", self.token):
             raise StudyError("webhook.token is written out", fix='write "${NAME}" and export NAME')
-        return self
 
 
 class Backtest(Section):
@@ -267,11 +258,9 @@ class Check(Section):
     """
     needs: Needs = Needs()
 
-    @model_validator(mode="after")
-    def _known_day(self) -> "Check":
+    def _check(self) -> None:
         if self.as_of not in (None, "today"):
             parse_day(str(self.as_of), name="check.as_of")
-        return self
 
 
 class Explain(Section):

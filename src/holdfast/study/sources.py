@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from holdfast.errors import StudyError
 from holdfast.expressions import named_outcome
@@ -50,13 +50,11 @@ class Source(Section):
     """Instead of a path."""
     csv: Csv = Csv()
 
-    @model_validator(mode="after")
-    def _one_source(self) -> "Source":
+    def _check(self) -> None:
         if (self.path is None) == (self.postgres is None):
             raise StudyError(
                 "a source needs exactly one of 'path' and 'postgres'", fix="keep one of them"
             )
-        return self
 
 
 class TransactionColumns(Section):
@@ -118,8 +116,8 @@ class Transactions(Source):
     others are.
     """
 
-    @model_validator(mode="after")
-    def _days_in_order(self) -> "Transactions":
+    def _check(self) -> None:
+        super()._check()
         if (
             self.first_day
             and self.last_day
@@ -129,7 +127,6 @@ class Transactions(Source):
                 f"transactions.first_day {self.first_day} is after last_day {self.last_day}",
                 fix="exchange them",
             )
-        return self
 
 
 class EventColumns(Section):
@@ -148,11 +145,10 @@ class Events(Source):
     kinds: dict[str, str] = {kind: kind for kind in ENGAGEMENT_KINDS}
     """The log's word -> Holdfast's word. Other kinds are set aside."""
 
-    @model_validator(mode="after")
-    def _check_kinds(self) -> "Events":
+    def _check(self) -> None:
+        super()._check()
         for kind in self.kinds.values():
             require_known(kind, ENGAGEMENT_KINDS, f"[events.kinds] maps to '{kind}'")
-        return self
 
 
 class CustomerColumns(Section):
@@ -186,8 +182,8 @@ class Customers(Source):
     case.
     """
 
-    @model_validator(mode="after")
-    def _of_use(self) -> "Customers":
+    def _check(self) -> None:
+        super()._check()
         if not self.attributes and self.columns.ended_on is None:
             raise StudyError(
                 "[customers] lists no attributes",
@@ -202,7 +198,6 @@ class Customers(Source):
             raise StudyError(
                 f"the attribute '{column}' is filled in when a customer leaves", fix="drop it"
             )
-        return self
 
 
 class TreatmentColumns(Section):

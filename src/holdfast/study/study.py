@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from holdfast.errors import StudyError, nearest
 from holdfast.findings import fatal_names
@@ -86,8 +86,7 @@ class Study(Section):
     acknowledge: list[str] = []
     """Fatal findings that are known and accepted, by name."""
 
-    @model_validator(mode="after")
-    def _consistent(self) -> "Study":
+    def _check(self) -> None:
         if (self.transactions is None) == (self.snapshot is None):
             raise StudyError(
                 "a study needs exactly one of [transactions] and [snapshot]", fix="keep one of them"
@@ -111,7 +110,6 @@ class Study(Section):
             raise StudyError(
                 f"value_tiers {self.segments.value_tiers} do not rise", fix="write [0.33, 0.67]"
             )
-        return self
 
     @property
     def fingerprint(self) -> str:
