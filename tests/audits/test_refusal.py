@@ -97,11 +97,14 @@ def test_every_finding_has_its_words_and_what_can_be_fatal_can_be_acknowledged()
                 of_call = {each for each in constants if str(each) in words}
                 facts = {keyword.arg for keyword in call.keywords}
                 assert all(_fields(each, words[each]) <= facts for each in of_call), of_call
+                if any("fatal" in ast.unparse(keyword.value) for keyword in call.keywords):
+                    assert all(words[each]["severity"] == "fatal" for each in of_call), of_call
     # Named by a count of the gate, or by the kind of customer.
     rest = {key for key in words if key.startswith(("few-", "wholesale", "robot"))}
     assert keys | rest | {"short-log", "stale-log", "no-rhythm"} == set(words)
     fatal = {words[key].get("name", key) for key in words if words[key]["severity"] == "fatal"}
-    assert fatal == set(fatal_names())
+    # Whoever has nobody who left, or nobody who stayed, is told so by a count.
+    assert {"few-churned", "few-kept"} <= fatal == set(fatal_names())
 
 
 def test_what_is_acknowledged_runs_and_stands_first_in_the_report(tmp_path: Path) -> None:
