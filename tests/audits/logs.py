@@ -18,7 +18,7 @@ def log_of(*, end_day: int, first_day: int = 0, study: Any = None, **tables: pl.
     warehouse: Any = SimpleNamespace(
         con=con,
         has=tables.__contains__,
-        read=lambda rows: rows.pl(),
+        query=lambda sql: con.sql(sql).pl(),
         row=lambda sql: con.execute(sql).fetchone(),
     )
     orders = OrderLog(
