@@ -2,6 +2,8 @@
 alone.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -178,3 +180,24 @@ def test_a_split_that_flatters_is_put_beside_cross_validation():
         "ROC-AUC is 0.9836 on the test customers and 0.9781 in cross-validation; F1 is 0.8770"
         in finding.evidence
     )
+
+
+def test_to_hide_a_score_of_the_label_as_advised_ends_the_refusal():
+    base = shop()
+    left = pl.Series(np.random.default_rng(4).random(base.height) < 0.2)
+    noisy = np.random.default_rng(5).beta(1, 60, base.height)
+    score = np.where(left.to_numpy(), 1 - noisy, noisy)
+    seen = table(base.with_columns(score=score, risk=1 - score), churned=left)
+    (finding,) = find_circular_label(seen)
+    assert finding.severity == "fatal"
+    assert "if score and risk only says once more" in finding.fix
+    hidden = {"churn": ("score", "risk")}
+    assert list(find_circular_label(replace(seen, hidden=hidden))) == []
+
+
+def test_a_measurement_that_the_label_cuts_in_two_stays_a_formula_and_nobody_is_told_to_hide_it():
+    base = shop()
+    seen = table(base, churned=base["since"] > 90)
+    (finding,) = find_circular_label(replace(seen, hidden={"churn": ("since",)}))
+    assert finding.severity == "fatal"
+    assert finding.fix == "Give an order log, whose outcomes come after the features."

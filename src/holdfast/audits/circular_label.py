@@ -6,7 +6,7 @@ churn, a shallow tree is fitted on each column, then on all, and judged on the o
 customers. For value, see `circular_value`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -18,6 +18,7 @@ from holdfast.findings import Finding
 
 NEARLY_CERTAIN = 0.995
 """ROC-AUC on customers whom the tree has not seen."""
+_FAR_APART = 0.5  # decision 33
 
 
 def find_circular_label(table: Table) -> Iterator[Finding]:
@@ -36,6 +37,26 @@ def find_circular_label(table: Table) -> Iterator[Finding]:
         "circular-label",
         evidence="; ".join(f"the {task} label {rule.sentence}" for task, rule in rules.items()),
         seen=f" A model even sees {', '.join(sorted(seen))}." if seen else "",
+        or_hide=_or_hide(_restating(rules, table)),
+    )
+
+
+def _restating(rules: Mapping[str, Rule], table: Table) -> list[str]:
+    """The columns that say the label of churn again, so that it is enough to hide them."""
+    columns = rules["churn"].columns if "churn" in rules else ()
+    return [
+        name
+        for name in columns
+        if table.aucs[name] >= NEARLY_CERTAIN and _says_the_label_again(name, table)
+    ]
+
+
+def _or_hide(columns: Sequence[str]) -> str:
+    if not columns:
+        return ""
+    return (
+        f"; or, if {' and '.join(columns)} only says once more what the label says, list it in "
+        "hidden_from_churn and hidden_from_value"
     )
 
 
@@ -66,10 +87,23 @@ def _restates(name: str, auc: float, table: Table) -> bool:
     """
     if auc < NEARLY_CERTAIN or name not in table.hidden.get("churn", ()):
         return False
+    return _says_the_label_again(name, table)
+
+
+def _says_the_label_again(name: str, table: Table) -> bool:
+    """Whether a column that tells all is no measurement that the label cuts in two: words, truths,
+    that it is empty, or a score, whose values for both outcomes lie far apart or overlap.
+    """
     column = table.columns[name]
     missing = column.is_null().to_numpy()
     as_missing = max((missing == table.left).mean(), (missing != table.left).mean())
-    return not is_number(column) or column.n_unique() <= 3 or bool(as_missing >= NEARLY_CERTAIN)
+    if not is_number(column) or column.n_unique() <= 3 or as_missing >= NEARLY_CERTAIN:
+        return True
+    values = table.floats(name)
+    present = ~np.isnan(values)
+    left, stayed = values[present & table.left], values[present & ~table.left]
+    gap = max(left.min() - stayed.max(), stayed.min() - left.max())
+    return bool(gap <= 0 or gap >= _FAR_APART * np.ptp(values[present]))
 
 
 def _value_rule(table: Table) -> Rule | None:

@@ -24,6 +24,9 @@ below.
 """
 _EXPECTED_OTHERS = 20
 _PURE = 0.99
+_LEAST_PART = 0.05  # decision 33
+_MANY_TIMES = 10  # decision 33
+_MISSING = ("is empty", "is filled in")
 _SPIKE = 0.05
 _SAME_ORDER = 0.95
 _LEAST_ROWS = 100
@@ -47,7 +50,7 @@ def find_leaky_columns(table: Table) -> Iterator[Finding]:
     """
     if table.halves is None:
         return
-    groups = (_pure_group(name, table) for name in table.columns.columns)
+    groups = (_telling_groups(name, table) for name in table.columns.columns)
     pure = [leak for leak in groups if leak is not None]
     # What is certain is a circular label, and named there; a hidden one is the label as it was
     # given.
@@ -77,31 +80,66 @@ def _format(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _pure_group(name: str, table: Table) -> _Leak | None:
-    """The group of rows that share a value (or have none), all but all of whom left, or stayed."""
-    left, churn_rate = table.left, table.left.mean()
+def _telling_groups(name: str, table: Table) -> _Leak | None:
+    """The groups of rows that share a value (or have none) of which nearly all left, or stayed."""
     is_given_label = table.aucs[name] >= NEARLY_CERTAIN and name in table.hidden.get("churn", ())
-    if is_given_label or not _FRACTION_OF_BOTH < churn_rate < 1 - _FRACTION_OF_BOTH:
+    if is_given_label or not _FRACTION_OF_BOTH < table.left.mean() < 1 - _FRACTION_OF_BOTH:
         return None
-    for which, group in _groups(table.columns[name]):
-        share, size = float(left[group].mean()), int(group.sum())
-        expected_others = size * (churn_rate if share < 0.5 else 1 - churn_rate)
-        if expected_others >= _EXPECTED_OTHERS and max(share, 1 - share) >= _PURE:
-            part = {0.0: "none of", 1.0: "all"}.get(share, f"{share:.1%} of")
-            return _Leak(
-                name,
-                f"{part} {size:,} customers whose {name} {which} left (of all customers "
-                f"{churn_rate:.1%})",
-                int(np.flatnonzero(group)[0]),
-            )
-    return None
+    telling = [
+        (which, group)
+        for which, group in _groups(table.columns[name])
+        if _is_pure(group, table.left) or (which in _MISSING and _is_far(group, table.left))
+    ]
+    if not telling:
+        return None
+    sentences = (_describe_group(name, which, group, table) for which, group in telling[:2])
+    return _Leak(name, " and ".join(sentences), int(np.flatnonzero(telling[0][1])[0]))
+
+
+def _describe_group(name: str, which: str, group: Booleans, table: Table) -> str:
+    share, size = float(table.left[group].mean()), int(group.sum())
+    part = {0.0: "none of", 1.0: "all"}.get(share, f"{share:.1%} of")
+    return (
+        f"{part} {size:,} customers whose {name} {which} left (of all customers "
+        f"{table.left.mean():.1%})"
+    )
+
+
+def _is_pure(group: Booleans, left: Booleans) -> bool:
+    """Whether hardly anybody of the group had the other outcome, and the group has a good part of
+    all with the one: a few blanks are no reason to hide what a column says of everyone else.
+    """
+    share = float(left[group].mean())
+    same = left if share >= 0.5 else ~left
+    expected_others = group.sum() * (1 - same.mean())
+    return bool(
+        expected_others >= _EXPECTED_OTHERS
+        and max(share, 1 - share) >= _PURE
+        and (group & same).sum() >= _LEAST_PART * same.sum()
+    )
+
+
+def _is_far(group: Booleans, left: Booleans) -> bool:
+    """Whether the odds of leaving are many times those of everybody else, by a cautious bound, in a
+    good part of all who left: rows that were emptied, or filled in, when they did.
+
+    The bound is the lower end of the 95 % interval of the odds ratio (Woolf 1955), half a customer
+    added to each count.
+    """
+    counts = np.array(
+        [(group & left).sum(), (~group & ~left).sum(), (group & ~left).sum(), (~group & left).sum()]
+    )
+    if counts[0] < _LEAST_PART * left.sum():
+        return False
+    logs = np.log(counts + 0.5)
+    ratio = logs[0] + logs[1] - logs[2] - logs[3] - 1.96 * np.sqrt((1 / (counts + 0.5)).sum())
+    return bool(ratio >= np.log(_MANY_TIMES))
 
 
 def _groups(column: pl.Series) -> Iterator[tuple[str, Booleans]]:
     missing = column.is_null().to_numpy()
     if missing.any() and not missing.all():
-        yield "is empty", missing
-        yield "is filled in", ~missing
+        yield from zip(_MISSING, (missing, ~missing), strict=True)
     values = column.drop_nulls().value_counts(sort=True, name="n").head(8)
     if is_number(column):
         # A number that many share stands for something: nothing, never, closed.
