@@ -33,6 +33,7 @@ fuzz: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m bench.house
 	$(BIN)/python -m bench.original
+	$(BIN)/python -m bench.snapshots
 	$(BIN)/python -m bench.logs
 	$(BIN)/python -m bench.trust
 	$(BIN)/python -m bench.features

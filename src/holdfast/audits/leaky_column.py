@@ -85,11 +85,14 @@ def _telling_groups(name: str, table: Table) -> _Leak | None:
     is_given_label = table.aucs[name] >= NEARLY_CERTAIN and name in table.hidden.get("churn", ())
     if is_given_label or not _FRACTION_OF_BOTH < table.left.mean() < 1 - _FRACTION_OF_BOTH:
         return None
-    telling = [
-        (which, group)
-        for which, group in _groups(table.columns[name])
-        if _is_pure(group, table.left) or (which in _MISSING and _is_far(group, table.left))
-    ]
+    pure, far = [], []
+    for which, group in _groups(table.columns[name]):
+        if _is_pure(group, table.left):
+            pure.append((which, group))
+        elif which in _MISSING and _is_far(group, table.left):
+            far.append((which, group))
+    # What tells nearly all by itself is named for that.
+    telling = [*far, *pure] if pure or table.aucs[name] < LEAKY_AUC else []
     if not telling:
         return None
     sentences = (_describe_group(name, which, group, table) for which, group in telling[:2])
