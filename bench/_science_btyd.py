@@ -13,7 +13,7 @@ import polars as pl
 from bench._figures import Figure, at_least, at_most
 from bench._science_logs import cdnow, grocery
 from holdfast.arrays import Vector
-from holdfast.btyd import BGNBD, MBGNBD, BuyTillYouDie, GammaGamma, MBGCNBDk, ParetoGGG, ParetoNBD
+from holdfast.btyd import BGNBD, MBGNBD, BuyTillYouDie, GammaGamma, MBGCNBDk, ParetoNBD
 from holdfast.windows import parse_day
 
 CALIBRATION_END = parse_day("1997-10-01")
@@ -106,21 +106,17 @@ def regular_rhythm(folder: Path) -> Iterator[Figure]:
     )
     histories = tuple(known[name].to_numpy() for name in ("frequency", "recency", "T"))
     gaps = {"sum_log_gaps": known["gaps"].to_numpy()}
-    start = time.process_time()
-    ggg = ParetoGGG().fit(*histories, **gaps)
-    yield Figure("grocery, Pareto/GGG: processor seconds to fit", time.process_time() - start)
     regular, pareto = MBGCNBDk().fit(*histories, **gaps), ParetoNBD().fit(*histories)
-    for name, model in (("Pareto/GGG", ggg), ("MBG/CNBD-k", regular), ("Pareto/NBD", pareto)):
+    for name, model in (("MBG/CNBD-k", regular), ("Pareto/NBD", pareto)):
         yield Figure(f"grocery, {name}: log-likelihood", model.log_likelihood_)
     off = {
         name: float(np.abs(told - made).sum() / made.sum())
         for name, told in (
-            ("Pareto/GGG", ggg.expected_purchases(*histories, end=weeks, **gaps)),
             ("MBG/CNBD-k", regular.expected_purchases(*histories, end=weeks)),
             ("Pareto/NBD", pareto.expected_purchases(*histories, end=weeks)),
         )
     }
-    for name, printed in (("Pareto/GGG", 0.621), ("MBG/CNBD-k", 0.644), ("Pareto/NBD", 0.688)):
+    for name, printed in (("MBG/CNBD-k", 0.644), ("Pareto/NBD", 0.688)):
         title = (
             f"grocery, {name}: error of 52 weeks over what was bought (BTYDplus prints {printed})"
         )

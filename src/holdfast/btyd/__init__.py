@@ -11,7 +11,6 @@ value of an order. `summarise_transactions` makes them of a table of orders.
 | `MBGNBD` | after any purchase, the first included | at random |
 | `MBGCNBDk` | after any purchase, the first included | with a rhythm |
 | `ParetoNBD` | at any moment | at random |
-| `ParetoGGG` | at any moment | each with its own rhythm |
 | `BGBB` | between opportunities | at set opportunities |
 | `GammaGamma` | - | what an order is worth |
 
@@ -26,11 +25,10 @@ from holdfast.btyd.bg_nbd import BGNBD
 from holdfast.btyd.gamma_gamma import GammaGamma
 from holdfast.btyd.mbg_cnbd_k import MBGCNBDk
 from holdfast.btyd.mbg_nbd import MBGNBD
-from holdfast.btyd.pareto_ggg import ParetoGGG
 from holdfast.btyd.pareto_nbd import ParetoNBD
 from holdfast.btyd.summary import summarise_transactions
 
 __all__ = [
     "BGBB", "BGNBD", "MBGNBD", "BetaDiscreteWeibull", "BuyTillYouDie", "GammaGamma", "MBGCNBDk",
-    "ParetoGGG", "ParetoNBD", "ShiftedBetaGeometric", "summarise_transactions",
+    "ParetoNBD", "ShiftedBetaGeometric", "summarise_transactions",
 ]  # fmt: skip

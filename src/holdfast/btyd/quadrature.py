@@ -10,7 +10,7 @@ from scipy.special import betaln, expit
 
 from holdfast.arrays import Floats
 
-N_BETA_NODES, N_POINTS = 96, 512
+N_BETA_NODES = 96
 LOG_NEGLIGIBLE = 40.0  # e^-40 is below the rounding of a sum of doubles
 
 
@@ -19,25 +19,6 @@ def legendre(n_nodes: int) -> tuple[Floats, Floats]:
     """Nodes and weights of Gauss-Legendre quadrature on [0, 1]."""
     nodes, weights = np.polynomial.legendre.leggauss(n_nodes)
     return (nodes + 1) / 2, weights / 2
-
-
-@cache
-def even_points(n_dimensions: int) -> Floats:
-    """512 points spread evenly over the unit cube, (n_dimensions, 512); always the same, so that
-    answers are too.
-
-    Multiples of powers of 1/g without their whole part, where g is the root above 1 of g^(n + 1) =
-    g + 1 (Weyl's sequence; Niederreiter 1992, "Random number generation and quasi-Monte Carlo
-    methods", theorem 3.2).
-
-    >>> even_points(1)[0, :3].round(3)
-    array([0.118, 0.736, 0.354])
-    """
-    g = 1.5
-    for _ in range(60):
-        g = (1 + g) ** (1 / (n_dimensions + 1))
-    steps = g ** -np.arange(1.0, n_dimensions + 1)
-    return np.asarray((0.5 + steps[:, None] * np.arange(1, N_POINTS + 1)) % 1)
 
 
 def beta_nodes(a: Floats, b: Floats) -> tuple[Floats, Floats]:
