@@ -148,7 +148,9 @@ def _segment_panel(
     order = [name for name in SEGMENT_NAMES if name in table["segment"].to_list()]
     ends = [min(0.0, *table["amount"]), max(0.0, *table["amount"]) * 1.45 or 1.0]
     x = field("amount:Q", axis=HIDDEN, scale={"domain": ends, "nice": False})
-    y = field("segment:N", sort=order, title=None, axis={} if heading == "Customers" else None)
+    # Room for the longest name, also in a font wider than the one that was measured.
+    axis = {"minExtent": 116} if heading == "Customers" else None
+    y = field("segment:N", sort=order, title=None, axis=axis)
     color = by_name("segment:N", {name: SEGMENT_COLOURS[name] for name in order})
     return panel(
         mark("bar", table, {"height": 20}, x=x, y=y, color=color),
