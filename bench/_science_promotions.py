@@ -31,7 +31,7 @@ from holdfast.synthetic.baskets import fill_baskets
 from holdfast.synthetic.behaviour import draw_customers, draw_purchases
 from holdfast.synthetic.truth import State
 from holdfast.synthetic.truth import look_ahead as expected_of
-from holdfast.tables import EVIDENCE
+from holdfast.tables import HORIZON_EVIDENCE
 from holdfast.training.fit import fit_models
 from holdfast.training.horizon_tables import horizon_tables
 from holdfast.training.training_data import read_training_data
@@ -88,7 +88,9 @@ def told(study: Study) -> Mapping[str, pl.DataFrame]:
             study, warehouse, first_day=got.first_day, end_day=got.end_day, scored=frame
         )
         scores = score(study, models.tasks, frame).scores
-        return horizon_tables(study, models, frame, scores, EVIDENCE.empty(), record["days"]).tables
+        return horizon_tables(
+            study, models, frame, scores, HORIZON_EVIDENCE.empty(), record["days"]
+        ).tables
 
 
 def errors(tables: Mapping[str, pl.DataFrame], truth: Matrix) -> dict[str, float]:
