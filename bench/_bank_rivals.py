@@ -91,8 +91,13 @@ def predict_all(rows: pl.DataFrame, cut: Cut) -> dict[str, Prediction]:
     return {
         "LightGBM on RFM windows": _lightgbm(seen, customers, cut),
         "MBG/NBD + Gamma-Gamma": _mbg_nbd(seen, customers, cut),
-        "naive": Prediction(_recency_bins(seen, customers, cut), _trailing(customers, seen, cut)),
+        "naive": predict_naively(seen, customers, cut),
     }
+
+
+def predict_naively(seen: pl.DataFrame, customers: pl.DataFrame, cut: Cut) -> Prediction:
+    """By the silence alone, and what was spent in the horizon before."""
+    return Prediction(_recency_bins(seen, customers, cut), _trailing(customers, seen, cut))
 
 
 def _matrix(customers: pl.DataFrame) -> Matrix:

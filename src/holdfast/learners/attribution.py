@@ -24,12 +24,14 @@ class Factor:
     shares: Matrix
 
 
-def mean_of(one: Attribution, other: Attribution) -> Attribution:
-    """The mean of two scores of one unit; the other's columns are among the one's."""
-    values = one.values / 2
+def mean_of(one: Attribution, other: Attribution, weight: float) -> Attribution:
+    """The mean of two scores of one unit, the other's with this weight; its columns are among the
+    one's.
+    """
+    values = one.values * (1 - weight)
     for name, share in zip(other.columns, other.values.T, strict=True):
-        values[:, one.columns.index(name)] += share / 2
-    return Attribution(one.columns, values, (one.base + other.base) / 2)
+        values[:, one.columns.index(name)] += share * weight
+    return Attribution(one.columns, values, one.base * (1 - weight) + other.base * weight)
 
 
 def explain_factor(design: Design, learner: Learner, matrix: Matrix) -> Factor:

@@ -43,6 +43,15 @@ def log_odds(probability: Vector) -> Vector:
     return np.asarray(np.log(p) - np.log1p(-p))
 
 
+def pool_chances(one: Vector, other: Vector, weight: float) -> Vector:
+    """The probability whose log-odds are the mean of both, the other's with this weight.
+
+    >>> pool_chances(np.array([0.2]), np.array([0.8]), 0.5)
+    array([0.5])
+    """
+    return logistic(log_odds(one) * (1 - weight) + log_odds(other) * weight)
+
+
 _INVERSES: dict[Link, Callable[[Vector], Vector]] = {
     "identity": lambda raw: raw,
     "logit": logistic,

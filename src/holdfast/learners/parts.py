@@ -117,8 +117,11 @@ def _plain(value: Any) -> Any:
 
 def _from_json(kind: Any, raw: Any) -> Any:
     """A field's value, its tuples and dataclasses made again."""
-    if hasattr(kind, "from_parameters"):
-        return kind.from_parameters(**raw)
+    if raw is None:
+        return None
+    for one in (kind, *get_args(kind)):
+        if hasattr(one, "from_parameters"):
+            return one.from_parameters(**raw)
     return _adapter(kind).validate_python(raw)
 
 

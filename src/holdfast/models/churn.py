@@ -21,7 +21,7 @@ from holdfast.learners.attribution import mean_of
 from holdfast.learners.calibration import BetaCalibration
 from holdfast.learners.cross_fitting import CrossFittedBlend
 from holdfast.learners.design import Attribution, Design
-from holdfast.learners.link_functions import inverse, log_odds, logistic, mean_slope
+from holdfast.learners.link_functions import inverse, log_odds, mean_slope, pool_chances
 from holdfast.learners.parts import Part, Saved
 from holdfast.learners.selection import candidates_of, predict_held_out
 from holdfast.metrics import log_loss
@@ -63,6 +63,8 @@ class ChurnModel(Saved):
     @property
     def algorithm(self) -> str:
         """The champion's name."""
+        if self.btyd is not None and self.btyd.weight == 1:
+            return self.btyd.counts.algorithm
         return self.learner.algorithm
 
     @property
@@ -91,8 +93,7 @@ class ChurnModel(Saved):
         """
         if self.btyd is None:
             return learnt
-        silent = self.btyd.silent(frame, horizon_days)
-        return logistic((log_odds(learnt) + log_odds(silent)) / 2)
+        return pool_chances(learnt, self.btyd.silent(frame, horizon_days), self.btyd.weight)
 
     def at_level(self, frame: pl.DataFrame, share: float, trust: float = TRUST) -> "ChurnModel":
         """The same order of customers, most of the way to the level at which this share of them
@@ -108,8 +109,7 @@ class ChurnModel(Saved):
         """
         if self.btyd is None:
             return self.learner.raw(self.design.matrix(frame))
-        silent = self.btyd.silent(frame)
-        return (log_odds(self.predict_learnt(frame)) + log_odds(silent)) / 2
+        return log_odds(self.predict(frame))
 
     def contributions(self, frame: pl.DataFrame) -> Attribution:
         """What each column adds to `raw`."""
@@ -124,7 +124,7 @@ class ChurnModel(Saved):
         slope = mean_slope(calibrate, learnt.base, learnt.total)
         base = calibrate(learnt.base)
         in_log_odds = Attribution(learnt.columns, learnt.values * slope[:, None], base)
-        return mean_of(in_log_odds, self.btyd.attribution(frame))
+        return mean_of(in_log_odds, self.btyd.attribution(frame), self.btyd.weight)
 
     def _calibrate(self, probability: Vector) -> Vector:
         return probability if self.calibration is None else self.calibration.apply(probability)

@@ -11,7 +11,7 @@ from holdfast.models.value import ValueModel
 
 if TYPE_CHECKING:
     from holdfast.models.horizon_chain import HorizonModel
-    from holdfast.models.purchase_counts import CountModel
+    from holdfast.models.purchase_counts import CountModel, RenewalModel
 
 Model = ChurnModel | ValueModel
 MODEL_TYPES: Mapping[str, type[ChurnModel] | type[ValueModel]] = {
@@ -39,7 +39,7 @@ class FittedModels:
     churn: ChurnModel
     value: ValueModel | None = None
     horizons: "HorizonModel | None" = None
-    counts: "CountModel | None" = None
+    counts: "CountModel | RenewalModel | None" = None
     promotions: Promotions = NO_PROMOTIONS
     findings: tuple[Finding, ...] = ()
 

@@ -13,6 +13,8 @@ The shop is older than its log (`sees_old_customers`), decision 9
 The shop opens with its log (`newly_opened`), decision 24
     value: reference spend per day of the customer's tenure, else per day of log; in the first two
     years half the season.
+Customers are charged by the clock (`contract_setting`), decision 37
+    churn, value, counts: renewals alone.
 All customers did the same (`all_alike`), decision 12
     churn: one share for everyone; counts: a mean rate.
 Nothing was earned (`earns_nothing`), decision 12

@@ -24,6 +24,7 @@ _EDGES = (0.15, 0.35, 0.6, 0.85)  # decision 35
 _GRID = np.linspace(0.0, 1.0, 201)
 _LEAST_ROWS = 200  # decision 35
 _LEAST = 1e-9
+_CLOSE = 0.005  # decision 37
 
 Groups = npt.NDArray[np.int64]
 
@@ -95,6 +96,11 @@ class IntervalModel(Saved):
             bounds.append((np.where(silent, np.minimum(low, 0.0), low), high))
         (low_80, high_80), (low_95, high_95) = bounds
         median = np.clip(quantile(0.5), low_80, high_80)
+        # Where all pay the same the law is narrower than the mean is known.
+        low_80, high_80 = (
+            np.minimum(low_80, (1 - _CLOSE) * median),
+            np.maximum(high_80, (1 + _CLOSE) * median),
+        )
         low_95, high_95 = np.minimum(low_95, low_80), np.maximum(high_95, high_80)
         return Intervals(median, low_80, high_80, low_95, high_95)
 

@@ -22,7 +22,7 @@ from holdfast.tables import LABELS
 from holdfast.windows import date_of, training_cutoffs
 
 if TYPE_CHECKING:
-    from holdfast.models.purchase_counts import CountModel
+    from holdfast.models.purchase_counts import CountModel, RenewalModel
 
 _CALENDAR = frozenset(feature.name for feature in FEATURES if feature.group == "calendar")
 _TWO_YEARS_DAYS = 730
@@ -50,7 +50,7 @@ class TrainingData:
     purchases: pl.DataFrame
     first_day: int
     end_day: int
-    counts: "dict[int, tuple[CountModel, tuple[Finding, ...]]]" = field(
+    counts: "dict[int, tuple[CountModel | RenewalModel, tuple[Finding, ...]]]" = field(
         default_factory=dict, compare=False, repr=False
     )
 

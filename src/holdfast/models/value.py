@@ -21,7 +21,7 @@ from holdfast.learners.algorithms import Learner, Recipe
 from holdfast.learners.attribution import explain_factor, mean_of, product
 from holdfast.learners.cross_fitting import Boosting, find_rounds
 from holdfast.learners.design import Attribution, Design
-from holdfast.learners.link_functions import log_odds, logistic
+from holdfast.learners.link_functions import pool_chances
 from holdfast.learners.parts import Part, Saved
 from holdfast.learners.selection import candidates_of, predict_held_out
 from holdfast.models.prediction_intervals import IntervalModel, Intervals
@@ -71,6 +71,8 @@ class ValueModel(Saved):
     @property
     def algorithm(self) -> str:
         """The champion's name."""
+        if self.btyd is not None and self.btyd.weight == 1:
+            return self.btyd.counts.algorithm
         return self.amount.algorithm
 
     @property
@@ -99,7 +101,8 @@ class ValueModel(Saved):
         """
         if self.btyd is None:
             return learnt
-        return (learnt + self.btyd.revenue(frame, horizon_days)) / 2
+        weight = self.btyd.weight
+        return learnt * (1 - weight) + self.btyd.revenue(frame, horizon_days) * weight
 
     def _multiply(self, matrix: Matrix) -> Vector:
         expected = self.level * self.amount.predict(matrix)
@@ -139,11 +142,12 @@ class ValueModel(Saved):
 
     def _p_buys(self, frame: pl.DataFrame) -> Vector:
         assert self.horizon_days is not None
-        by_btyd = self.btyd.buys(frame, self.horizon_days) if self.btyd is not None else None
-        if self.buys is None:
-            assert by_btyd is not None
-            return by_btyd
-        return pool_chances(self.buys.predict(self.design.matrix(frame)), by_btyd)
+        learnt = self.buys.predict(self.design.matrix(frame)) if self.buys is not None else None
+        if self.btyd is None:
+            assert learnt is not None
+            return learnt
+        by_btyd = self.btyd.buys(frame, self.horizon_days)
+        return by_btyd if learnt is None else pool_chances(learnt, by_btyd, self.btyd.weight)
 
     def raw(self, frame: pl.DataFrame) -> Vector:
         """The expected revenue itself: what is explain_factor is money."""
@@ -165,14 +169,11 @@ class ValueModel(Saved):
         if self.scale is not None:
             factors.append(self.scale.factor(frame, self.columns))
         learnt = product(self.columns, factors, level=self.level)
-        return learnt if self.btyd is None else mean_of(learnt, self.btyd.attribution(frame))
-
-
-def pool_chances(learnt: Vector, by_btyd: Vector | None) -> Vector:
-    """The probability whose log-odds are the mean of both; the learnt one alone without the
-    other.
-    """
-    return learnt if by_btyd is None else logistic((log_odds(learnt) + log_odds(by_btyd)) / 2)
+        return (
+            learnt
+            if self.btyd is None
+            else mean_of(learnt, self.btyd.attribution(frame), self.btyd.weight)
+        )
 
 
 def learn_value(

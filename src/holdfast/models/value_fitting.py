@@ -15,6 +15,7 @@ from holdfast.findings import Finding
 from holdfast.learners.algorithms import ALGORITHMS, Learner, Parameters, Recipe
 from holdfast.learners.design import Design
 from holdfast.learners.linear import constant
+from holdfast.learners.link_functions import pool_chances
 from holdfast.learners.selection import candidates_of, tweedie_deviance
 from holdfast.models.baselines import TrailingSpend
 from holdfast.models.churn import describe_short_windows
@@ -29,12 +30,12 @@ from holdfast.models.reference_spend import ReferenceSpend, Scale, SpendInputs, 
 from holdfast.models.seasonality import Season
 from holdfast.models.short_windows import REVENUE, fit_spend, horizon_exponent
 from holdfast.models.training_set import TrainingSet, customer_splits
-from holdfast.models.value import ValueModel, pool_chances
+from holdfast.models.value import ValueModel
 from holdfast.study import Value
 from holdfast.windows import YEAR_DAYS
 
 if TYPE_CHECKING:
-    from holdfast.models.purchase_counts import BTYDRevenue, CountModel
+    from holdfast.models.purchase_counts import BTYDRevenue, CountModel, RenewalModel
 
 _FLOOR_SHARE = 0.1  # decision 24
 _SPREAD_ROWS = 20_000  # decision 35
@@ -66,7 +67,7 @@ def fit_value(
     training: TrainingSet,
     settings: Value,
     *,
-    counts: "CountModel",
+    counts: "CountModel | RenewalModel",
     today: pl.DataFrame,
     seed: int,
 ) -> FittedValue:
@@ -121,8 +122,9 @@ class _KnownRows:
         buys, mean = self.buys[some], self.mean[some]
         if btyd is not None and self.horizon_days is not None:
             rows = self.frame[some]
-            mean = (mean + btyd.revenue(rows, self.horizon_days)) / 2
-            buys = pool_chances(buys, btyd.buys(rows, self.horizon_days))
+            expected = btyd.revenue(rows, self.horizon_days)
+            mean = mean * (1 - btyd.weight) + expected * btyd.weight
+            buys = pool_chances(buys, btyd.buys(rows, self.horizon_days), btyd.weight)
         return IntervalModel.fit(buys, mean, self.revenue[some], self.bought[some])
 
 
@@ -286,7 +288,7 @@ def _fit_on_short_windows(
 
 
 def _short_window_rows(
-    training: TrainingSet, model: ValueModel, counts: "CountModel"
+    training: TrainingSet, model: ValueModel, counts: "CountModel | RenewalModel"
 ) -> _KnownRows:
     """The rows over their own windows: P(buys) by the BTYD models, and the learnt revenue in
     proportion.
@@ -303,14 +305,16 @@ def _short_window_rows(
     return _KnownRows(frame, buys, mean, training.revenue, bought, None)
 
 
-def fit_btyd_revenue_of(training: TrainingSet, counts: "CountModel") -> "BTYDRevenue | None":
+def fit_btyd_revenue_of(
+    training: TrainingSet, counts: "CountModel | RenewalModel"
+) -> "BTYDRevenue | None":
     """Fit the BTYD models of revenue; None where their features are missing, or where all orders
     are worth the same, so that the trees know as much.
     """
     from holdfast.models.purchase_counts import fit_btyd_revenue
-    from holdfast.models.purchase_counts.btyd_forecast import HISTORY, SPENT
+    from holdfast.models.purchase_counts.btyd_forecast import HISTORY, LAST, SPENT
 
-    if not {*HISTORY, SPENT} <= set(training.columns):
+    if not {*HISTORY, SPENT, LAST} <= set(training.columns):
         return None
     try:
         return fit_btyd_revenue(

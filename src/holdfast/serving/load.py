@@ -17,6 +17,7 @@ from holdfast import tables
 from holdfast.errors import DamagedRun
 from holdfast.explain import Wording
 from holdfast.io.runs import Run
+from holdfast.learners.parts import rebuild
 from holdfast.models.churn import ChurnModel
 from holdfast.models.fitted_models import MODEL_TYPES, FittedModels, Model
 from holdfast.models.value import ValueModel
@@ -70,13 +71,13 @@ def load_fitted(run: Run, models: Mapping[str, Model]) -> FittedModels | None:
     ):
         return None
     from holdfast.models.horizon_chain import HorizonModel
-    from holdfast.models.purchase_counts import CountModel
+    from holdfast.models.purchase_counts import CountModel, RenewalModel
 
     return FittedModels(
         churn=churn,
         value=value,
         horizons=HorizonModel.from_parts(horizons),
-        counts=CountModel.from_parts(counts),
+        counts=rebuild(CountModel | RenewalModel, counts),
     )
 
 

@@ -13,6 +13,7 @@ from holdfast.evaluation.totals import level_errors
 from holdfast.models.fitted_models import FittedModels
 from holdfast.models.horizon_chain import expected_purchases, waiting_days
 from holdfast.models.prediction_intervals import BOUNDS, Intervals
+from holdfast.models.purchase_counts import CountModel, RenewalModel
 from holdfast.models.revenue_forecast import COMPANY, Noise, forecast, totals
 from holdfast.study import Study
 from holdfast.tables import FORECAST, HORIZONS, SCORES
@@ -84,18 +85,26 @@ def horizon_columns(
         on="customer_id",
         maintain_order="left",
     )
-    waited = pl.Series(
-        waiting_days({days: wide[str(days)].to_numpy() for days in study.all_horizons})
-    ).fill_nan(None)
+    silent = {days: wide[str(days)].to_numpy() for days in study.all_horizons}
     by_customer = frame.select(
         "customer_id",
         pl.Series("p_alive", models.counts.p_alive(frame), dtype=pl.Float64),
-        next_purchase_day=(pl.col("cutoff_day") + waited.ceil() - 1).cast(pl.Int32),
+        next_purchase_day=pl.Series(_next_days(models.counts, frame, silent))
+        .fill_nan(None)
+        .cast(pl.Int32),
         evidence_level=evidence_level(horizon_days=study.churn.horizon_days),
     )
     return by_customer.join(value, on="customer_id", how="left").join(
         churn, on="customer_id", how="left"
     )
+
+
+def _next_days(
+    counts: CountModel | RenewalModel, frame: pl.DataFrame, silent: Mapping[int, Vector]
+) -> Vector:
+    if isinstance(counts, RenewalModel):
+        return counts.due_day(frame)
+    return frame["cutoff_day"].to_numpy() + np.ceil(waiting_days(silent)) - 1
 
 
 def evidence_level(*, horizon_days: int) -> pl.Expr:
@@ -186,5 +195,5 @@ def _weeks(
         "cohort": frame.select("customer_id", group=quarter),
         "segment": scores.select("customer_id", group="segment"),
     }
-    shape = models.counts.pair.clock.pace(days) * models.promotions.revenue.of(days)
+    shape = models.counts.pace(days) * models.promotions.revenue.of(days)
     return forecast(horizons, groups, now=now, shape=shape, noise=noise)

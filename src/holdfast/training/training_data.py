@@ -10,7 +10,12 @@ from holdfast.features import feature_tables
 from holdfast.findings import Finding
 from holdfast.io.warehouse import Warehouse
 from holdfast.models.promotions import Promotions, learn_promotions
-from holdfast.models.purchase_counts import CountModel, fit_counts
+from holdfast.models.purchase_counts import (
+    CountModel,
+    RenewalModel,
+    fit_counts,
+    fit_renewals,
+)
 from holdfast.models.training_set import TrainingData, learning_cutoffs
 from holdfast.study import Study
 from holdfast.windows import backtest_cutoffs, parse_day
@@ -39,10 +44,14 @@ def promotions_at(study: Study, data: TrainingData, *, now: int) -> Promotions:
 
 def counts_at(
     study: Study, data: TrainingData, *, now: int
-) -> tuple[CountModel, tuple[Finding, ...]]:
-    """The count model of what was known at `now`, and how it was learnt."""
+) -> tuple[CountModel | RenewalModel, tuple[Finding, ...]]:
+    """The count model of what was known at `now`, of contracts that of renewals, and how it was
+    learnt.
+    """
     if now not in data.counts:
-        data.counts[now] = fit_counts(
+        data.counts[now] = fit_renewals(
+            data.purchases, now=now, first_day=data.first_day
+        ) or fit_counts(
             data.purchases,
             now=now,
             horizon_days=study.churn.horizon_days,

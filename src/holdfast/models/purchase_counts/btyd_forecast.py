@@ -25,10 +25,12 @@ from holdfast.learners.link_functions import log_odds
 from holdfast.learners.parts import Part, Saved
 from holdfast.models.purchase_counts.histories import READ, histories_at, purchases_in
 from holdfast.models.purchase_counts.model import CountModel
+from holdfast.models.purchase_counts.renewals import RenewalModel
 
 HISTORY = ("n_purchases", "days_since_last_purchase", "tenure_days")
-SPENT = "spend_total"
-"""The features that are read; money reads SPENT too."""
+SPENT, LAST = "spend_total", "purchase_value_last"
+"""The features that are read; money reads SPENT too, of contracts LAST instead."""
+_HALF, _ALONE = 0.5, 1.0  # decisions 29, 37
 _CENT = 0.01
 _PAST_PARTS, _HISTORY_DAYS = (2, 3), 90  # decision 10
 _LEVEL_SPREAD, _LEVEL_DRIFT = 0.25, 0.15  # decision 29
@@ -49,7 +51,7 @@ class BTYDSilence(Saved):
     """
 
     FILE = "law.json"
-    counts: Annotated[CountModel, Part()]
+    counts: Annotated[CountModel | RenewalModel, Part()]
     horizon_days: int
     now: int
     usual: Mapping[str, float]
@@ -58,6 +60,11 @@ class BTYDSilence(Saved):
     def inputs(self) -> tuple[str, ...]:
         """The features that are read."""
         return tuple(self.usual)
+
+    @property
+    def weight(self) -> float:
+        """In the pool with what was learnt: a half; of contracts, all of it."""
+        return _weight(self.counts)
 
     def silent(self, frame: pl.DataFrame, horizon_days: int | None = None) -> Vector:
         """P(no purchase) over its own horizon or another, (n_customers,)."""
@@ -79,6 +86,8 @@ class BTYDRevenue(Saved):
 
     Attributes
     ----------
+    gamma_gamma
+        Of the order values; None: the next is worth as much as the last, as a contract's is.
     now, usual
         As those of `BTYDSilence`.
     level
@@ -87,8 +96,8 @@ class BTYDRevenue(Saved):
     """
 
     FILE = "law.json"
-    counts: Annotated[CountModel, Part()]
-    gamma_gamma: GammaGamma
+    counts: Annotated[CountModel | RenewalModel, Part()]
+    gamma_gamma: GammaGamma | None
     horizon_days: int
     now: int
     usual: Mapping[str, float] | tuple[float, ...]
@@ -97,7 +106,12 @@ class BTYDRevenue(Saved):
     @property
     def inputs(self) -> tuple[str, ...]:
         """The features that are read."""
-        return (*HISTORY, SPENT)
+        return (*HISTORY, SPENT if self.gamma_gamma else LAST)
+
+    @property
+    def weight(self) -> float:
+        """As that of `BTYDSilence`."""
+        return _weight(self.counts)
 
     def revenue(self, frame: pl.DataFrame, horizon_days: int | None = None) -> Vector:
         """Expected net revenue over its own horizon or another, currency, (n_customers,)."""
@@ -119,9 +133,7 @@ class BTYDRevenue(Saved):
         return shapley(history, named, lambda rows: self._revenue(rows, self.horizon_days))
 
     def _revenue(self, history: pl.DataFrame, horizon_days: int) -> Vector:
-        orders = expected_order_value(
-            self.gamma_gamma, history["n_purchases"].to_numpy(), history[SPENT].to_numpy()
-        )
+        orders = expected_order_value(self.gamma_gamma, history)
         return self.level * self.counts.quick_purchases(history, horizon_days) * orders
 
 
@@ -134,9 +146,9 @@ def read_history(frame: pl.DataFrame, now: int) -> pl.DataFrame:
         The cutoff of frames that name none.
     """
     bought, silence, tenure = (np.fmax(_numbers(frame, name), 1.0) for name in HISTORY)
-    has_cutoff, has_spent = (name in frame.columns for name in ("cutoff_day", SPENT))
+    has_cutoff = "cutoff_day" in frame.columns
     cutoff = _numbers(frame, "cutoff_day") if has_cutoff else np.full(frame.height, now)
-    spent = np.nan_to_num(_numbers(frame, SPENT)) if has_spent else np.zeros(frame.height)
+    money = [name for name in (SPENT, LAST) if name in frame.columns]
     # Not as a query: one customer would wait for it longer than for the models.
     return pl.DataFrame(
         {
@@ -144,7 +156,7 @@ def read_history(frame: pl.DataFrame, now: int) -> pl.DataFrame:
             "n_purchases": bought,
             "days_since_last_purchase": np.minimum(silence, tenure),
             "tenure_days": tenure,
-            SPENT: spent,
+            **{name: np.nan_to_num(_numbers(frame, name)) for name in money},
         }
     )
 
@@ -182,17 +194,24 @@ def _subsets(names: tuple[str, ...]) -> Iterator[frozenset[str]]:
     return (frozenset(some) for size in range(len(names) + 1) for some in combinations(names, size))
 
 
-def expected_order_value(orders: GammaGamma, n_purchases: Vector, spent: Vector) -> Vector:
+def _weight(counts: CountModel | RenewalModel) -> float:
+    return _ALONE if isinstance(counts, RenewalModel) else _HALF
+
+
+def expected_order_value(orders: GammaGamma | None, history: pl.DataFrame) -> Vector:
     """Expected value of the next order, currency; what came back or was free says as much as an
     order of a cent.
     """
+    if orders is None:
+        return history[LAST].to_numpy()
+    n_purchases, spent = history["n_purchases"].to_numpy(), history[SPENT].to_numpy()
     return orders.expected_mean_order_value(
         n_purchases, np.maximum(spent / np.maximum(n_purchases, 1), _CENT)
     )
 
 
 def fit_btyd_silence(
-    counts: CountModel, histories: pl.DataFrame, *, horizon_days: int, now: int
+    counts: CountModel | RenewalModel, histories: pl.DataFrame, *, horizon_days: int, now: int
 ) -> BTYDSilence:
     """Take the count model's P(no purchase) over a horizon.
 
@@ -205,7 +224,12 @@ def fit_btyd_silence(
 
 
 def fit_btyd_revenue(
-    purchases: pl.DataFrame, counts: CountModel, *, now: int, horizon_days: int, first_day: int
+    purchases: pl.DataFrame,
+    counts: CountModel | RenewalModel,
+    *,
+    now: int,
+    horizon_days: int,
+    first_day: int,
 ) -> BTYDRevenue:
     """Learn order values from the purchases before `now`.
 
@@ -220,18 +244,47 @@ def fit_btyd_revenue(
         Order values that do not differ.
     """
     spenders = _spenders_at(purchases, now)
-    bought = spenders["n_purchases"].cast(pl.Float64).to_numpy()
-    mean = spenders[SPENT].to_numpy() / bought
-    orders = GammaGamma().fit(bought[mean > 0], mean[mean > 0])
+    orders = None if isinstance(counts, RenewalModel) else _fit_orders(spenders)
+    level = (
+        _price_change(purchases, now)
+        if orders is None
+        else _past_level(purchases, counts, orders, horizon_days, first_day=first_day, now=now)
+    )
+    usual = _usual(spenders, (*HISTORY, SPENT if orders else LAST))
+    return BTYDRevenue(counts, orders, horizon_days, now, usual, level)
+
+
+def _price_change(purchases: pl.DataFrame, now: int) -> float:
+    """What customers' charges are worth over what the ones before them were, net of returns."""
+    charges = purchases.filter(pl.col("day") < now).sort("customer_id", "day")
+    before = pl.col("net").shift(1).over("customer_id")
+    pairs = charges.with_columns(before=before).drop_nulls("before")
+    paid, former = (float(pairs[name].to_numpy().sum()) for name in ("net", "before"))
+    return paid / former if min(paid, former) > 0 else 1.0
+
+
+def _past_level(
+    purchases: pl.DataFrame,
+    counts: CountModel | RenewalModel,
+    orders: GammaGamma,
+    horizon_days: int,
+    *,
+    first_day: int,
+    now: int,
+) -> float:
     starts = [
         now - horizon_days // part
         for part in _PAST_PARTS
         if now - horizon_days // part >= first_day + _HISTORY_DAYS
     ]
     levels = [_log_level(purchases, counts, orders, start=start, now=now) for start in starts]
-    level = float(np.exp(np.mean(levels))) if levels else 1.0
-    usual = _usual(spenders, (*HISTORY, SPENT))
-    return BTYDRevenue(counts, orders, horizon_days, now, usual, level)
+    return float(np.exp(np.mean(levels))) if levels else 1.0
+
+
+def _fit_orders(spenders: pl.DataFrame) -> GammaGamma:
+    bought = spenders["n_purchases"].cast(pl.Float64).to_numpy()
+    mean = spenders[SPENT].to_numpy() / bought
+    return GammaGamma().fit(bought[mean > 0], mean[mean > 0])
 
 
 def _usual(frame: pl.DataFrame, names: tuple[str, ...]) -> dict[str, float]:
@@ -240,13 +293,13 @@ def _usual(frame: pl.DataFrame, names: tuple[str, ...]) -> dict[str, float]:
 
 
 def _spenders_at(purchases: pl.DataFrame, cutoff_day: int) -> pl.DataFrame:
-    """Histories with `spend_total`."""
+    """Histories with what was spent in all, and last."""
     # In order: the last digits of a sum of floats depend on it.
     spent = (
         purchases.filter(pl.col("day") < cutoff_day)
         .sort("customer_id", "day")
         .group_by("customer_id", maintain_order=True)
-        .agg(spend_total=pl.col("net").sum())
+        .agg(pl.col("net").sum().alias(SPENT), pl.col("net").last().alias(LAST))
     )
     return histories_at(purchases, cutoff_day).join(
         spent, on="customer_id", how="left", maintain_order="left"
@@ -254,7 +307,12 @@ def _spenders_at(purchases: pl.DataFrame, cutoff_day: int) -> pl.DataFrame:
 
 
 def _log_level(
-    purchases: pl.DataFrame, counts: CountModel, orders: GammaGamma, *, start: int, now: int
+    purchases: pl.DataFrame,
+    counts: CountModel | RenewalModel,
+    orders: GammaGamma,
+    *,
+    start: int,
+    now: int,
 ) -> float:
     """Logarithm of the revenue of start <= day < now over what is expected, the expected purchases
     having been brought to the total made.
@@ -264,9 +322,7 @@ def _log_level(
     come.
     """
     spenders = _spenders_at(purchases, start)
-    worth = expected_order_value(
-        orders, spenders["n_purchases"].to_numpy(), spenders[SPENT].to_numpy()
-    )
+    worth = expected_order_value(orders, spenders)
     expected = counts.quick_purchases(spenders.select(READ), now - start)
     made = purchases_in(purchases, spenders, now - start)
     inside = purchases.filter(pl.col("day").is_between(start, now - 1)).join(

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from holdfast.arrays import Matrix, Vector
+from holdfast.arrays import Matrix, Rows, Vector
 from holdfast.learners.tree_ensemble import TreeEnsemble
 from holdfast.models.purchase_counts.boosted_correction import BoostedCorrection
 from holdfast.models.purchase_counts.btyd_pair import BTYD_MODELS, BTYDPair
@@ -57,6 +57,10 @@ class CountModel:
         plain = self.pair.pmf(frame, self.horizon_days, speed=1.0, max_purchases=max_purchases)
         return (*both, self.correction.apply(frame, (plain[0] + plain[1]) / 2))
 
+    def pace(self, days: Rows) -> Vector:
+        """How busy each day is beside a usual one, (n_days,)."""
+        return self.pair.clock.pace(days)
+
     def room(self, frame: pl.DataFrame, horizon_days: int) -> int:
         """As many purchases as nobody in these rows is likely to exceed over the horizon."""
         most = max(
@@ -77,7 +81,7 @@ class CountModel:
         self, frame: pl.DataFrame, horizons_days: Sequence[int]
     ) -> tuple[tuple[Vector, Vector], ...]:
         """Expected purchases and P(no purchase) over each horizon, (n_customers,) each."""
-        columns = _once(frame, lambda rows: self._ahead(rows, horizons_days)).T
+        columns = once_per_history(frame, lambda rows: self._ahead(rows, horizons_days)).T
         return tuple(zip(columns[::2], columns[1::2], strict=True))
 
     def expected_purchases(self, frame: pl.DataFrame, horizon_days: int) -> Vector:
@@ -103,7 +107,7 @@ class CountModel:
             none = (weights * np.column_stack(members)).sum(axis=1)
             return np.asarray(np.clip(none, 0.0, 1.0)[:, None])
 
-        return (_once(frame, answer) if frame.height > 1 else answer(frame))[:, 0]
+        return (once_per_history(frame, answer) if frame.height > 1 else answer(frame))[:, 0]
 
     def _silence_power(self, rows: pl.DataFrame, correction: BoostedCorrection) -> Vector:
         """By how much the correction multiplies the logarithm of P(no purchase)."""
@@ -127,7 +131,7 @@ class CountModel:
                 :, None
             ]
 
-        return _once(frame, answer)[:, 0]
+        return once_per_history(frame, answer)[:, 0]
 
     def _ahead(self, rows: pl.DataFrame, horizons_days: Sequence[int]) -> Matrix:
         """Expected purchases and P(no purchase) by horizon, `(n_customers, 2 x n_horizons)`."""
@@ -209,7 +213,7 @@ def _n_purchases(frame: pl.DataFrame) -> Vector:
     return np.asarray(frame["n_purchases"].cast(pl.Float64).to_numpy())
 
 
-def _once(frame: pl.DataFrame, answer: Callable[[pl.DataFrame], Matrix]) -> Matrix:
+def once_per_history(frame: pl.DataFrame, answer: Callable[[pl.DataFrame], Matrix]) -> Matrix:
     """Answer once for each distinct history, a few thousand at a time, alike ones together."""
     histories = frame.select(pl.col(READ).cast(pl.Int64))
     distinct = histories.unique().sort(

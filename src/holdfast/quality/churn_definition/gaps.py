@@ -12,12 +12,9 @@ from typing import Self
 import numpy as np
 import polars as pl
 
+from holdfast.models.contract_setting import CLOCK_MIN_DAYS, CLOCK_TOLERANCE
 from holdfast.quality.churn_definition.event_times import CONFIDENCE_Z, EventTimes, Floats
 
-CLOCK_TOLERANCE = 0.15
-"""How far a gap may be from a customer's usual gap, as a share of it, and still be on the clock."""
-CLOCK_MIN_DAYS = 6
-"""Shorter gaps agree by rounding; nobody renews a contract more often than once a week."""
 DENSE_GAP_DAYS, SPARSE_GAP_DAYS = 30, 90
 GROUPS = {
     "one-time": "one purchase so far",

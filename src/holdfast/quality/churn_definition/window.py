@@ -15,7 +15,7 @@ import polars as pl
 
 from holdfast.errors import NotEnoughData
 from holdfast.findings import Finding
-from holdfast.quality.churn_definition.contract_setting import Regime, find_regime
+from holdfast.models.contract_setting import Regime, find_regime
 from holdfast.quality.churn_definition.gaps import Chance, Returns, Window, find_silences
 from holdfast.quality.churn_definition.survival import INVOLUNTARY, UNKNOWN
 from holdfast.quality.churn_definition.tables import (

@@ -10,11 +10,14 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from holdfast.quality.churn_definition.event_times import Ints
-from holdfast.quality.churn_definition.gaps import CLOCK_MIN_DAYS, CLOCK_TOLERANCE
+from holdfast.arrays import Rows
 
 RegimeName = Literal["contractual", "non-contractual", "mixed", "unknown"]
 
+CLOCK_TOLERANCE = 0.15
+"""How far a gap may be from a customer's usual gap, as a share of it, and still be on the clock."""
+CLOCK_MIN_DAYS = 6
+"""Shorter gaps agree by rounding; nobody renews a contract more often than once a week."""
 ENOUGH_GAPS = 3
 """Gaps from which on a customer is judged by its own rhythm."""
 SHARE_ON_CLOCK = 0.7
@@ -99,7 +102,7 @@ def _name(share: float, *, judged: int) -> RegimeName:
     return "mixed" if share >= MIXED_FROM else "non-contractual"
 
 
-def _fullest_range(gaps: Ints) -> int:
+def _fullest_range(gaps: Rows) -> int:
     """The m >= CLOCK_MIN_DAYS for which most gaps lie in m .. 1.15 m."""
     if not len(gaps):
         return CLOCK_MIN_DAYS

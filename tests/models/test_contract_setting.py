@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from holdfast.quality.churn_definition.contract_setting import Regime, find_regime
+from holdfast.models.contract_setting import Regime, find_regime
 
 MONTH = 30.4375
 
