@@ -23,7 +23,7 @@ from holdfast.arrays import Vector
 from holdfast.windows import date_of
 
 N_DAYS = 730
-_CUTS = ((400, 30), (520, 90), (600, 30), (640, 90))
+_CUTS = ((400, 30), (520, 90))
 """Day of the log, and the days to predict from there."""
 _PRICES = (9.0, 15.0, 29.0)
 
