@@ -31,9 +31,11 @@ def test_three_factors_add_up_too() -> None:
 def test_the_mean_of_two_attributions_is_halfway_between_them() -> None:
     one = Attribution(("a", "b"), np.array([[2.0, 4.0]]), np.array([1.0]))
     other = Attribution(("b",), np.array([[6.0]]), np.array([3.0]))
-    both = mean_of(one, other)
+    both = mean_of(one, other, 0.5)
     assert both.values.tolist() == [[1, 5]]
     assert both.base.tolist() == [2]
+    alone = mean_of(one, other, 1.0)
+    assert (alone.values.tolist(), alone.base.tolist()) == ([[0, 6]], [3])
 
 
 def test_a_learners_reasons_are_in_the_unit_of_its_prediction() -> None:
