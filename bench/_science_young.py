@@ -14,7 +14,7 @@ import polars as pl
 
 from bench._figures import Figure, at_least, at_most
 from holdfast import metrics
-from holdfast.learners.selection import tweedie_deviance
+from holdfast.metrics import tweedie_deviance
 from holdfast.setup.simulate import simulate_to
 from holdfast.study import Study
 from holdfast.synthetic import Shop

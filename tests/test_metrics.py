@@ -1,5 +1,7 @@
 """Metrics, against scikit-learn and scipy and against a hand; weights are repeated rows."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
@@ -26,6 +28,7 @@ ORACLES = {
     "f1": (oracle.f1_score, CHURNED, (RISK > 0.4).astype(float)),
     "precision": (oracle.precision_score, CHURNED, (RISK > 0.4).astype(float)),
     "recall": (oracle.recall_score, CHURNED, (RISK > 0.4).astype(float)),
+    "tweedie_deviance": (partial(oracle.mean_tweedie_deviance, power=1.5), SPENT, EXPECTED + 1),
     "r2": (oracle.r2_score, SPENT, EXPECTED),
     "mae": (oracle.mean_absolute_error, SPENT, EXPECTED),
     "rmse": (oracle.root_mean_squared_error, SPENT, EXPECTED),

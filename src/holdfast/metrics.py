@@ -24,6 +24,7 @@ Columns = tuple[Vector, ...]
 DRAWS = 200
 _LARGEST_SAMPLE = 50_000
 _EDGE = 1e-15
+_LEAST = 1e-9
 _Z_95 = 1.96
 _BINS = 10
 
@@ -146,6 +147,28 @@ def total_ratio(truth: Vector, score: Vector, weight: Vector | None = None) -> f
     return _ratio(float(np.sum(n * score)), float(np.sum(n * truth)))
 
 
+def total_error(truth: Vector, score: Vector, weight: Vector | None = None) -> float:
+    """How far the predicted total is off, over the observed one: errors of several cutoffs do not
+    cancel in its mean.
+    """
+    return abs(total_ratio(truth, score, weight) - 1)
+
+
+def tweedie_deviance(truth: Vector, score: Vector, weight: Vector | None = None) -> float:
+    """Mean deviance of power 1.5, proper for a mean and less ruled by the largest customers than
+    squared error.
+
+    2 (y^(2-p) / ((1-p)(2-p)) - y m^(1-p) / (1-p) + m^(2-p) / (2-p)) with p = 1.5: Jorgensen 1997,
+    "The Theory of Dispersion Models". Negative truth counts as 0, as it does in training, and a
+    mean counts as a thousandth of the mean truth at least.
+    """
+    y = np.maximum(truth, 0)
+    n = _counts(truth, weight)
+    m = np.maximum(score, 1e-3 * np.average(y, weights=n) + _LEAST)
+    each = 2 * (-4 * np.sqrt(y) + 2 * y / np.sqrt(m) + 2 * np.sqrt(m))
+    return float(np.average(each, weights=n))
+
+
 def rmse(truth: Vector, score: Vector, weight: Vector | None = None) -> float:
     """Root of the mean squared error, in the unit of the truth."""
     return float(np.sqrt(np.average((truth - score) ** 2, weights=_counts(truth, weight))))
@@ -222,11 +245,40 @@ def paired_interval(
     metric: Metric, truth: Vector, score: Vector, other: Vector, *, seed: int, draws: int = DRAWS
 ) -> Interval:
     """Metric of `score` minus metric of `other`, on the same draws of customers."""
+    return mean_paired_interval(metric, [(truth, score, other)], seed=seed, draws=draws)
 
-    def difference(truth: Vector, score: Vector, other: Vector, weight: Vector | None) -> float:
-        return metric(truth, score, weight) - metric(truth, other, weight)
 
-    return _intervals({"difference": difference}, (truth, score, other), seed, draws)["difference"]
+def mean_paired_interval(
+    metric: Metric,
+    cutoffs: Sequence[tuple[Vector, Vector, Vector | None]],
+    *,
+    seed: int,
+    draws: int = DRAWS,
+) -> Interval:
+    """The mean over cutoffs of the metric of `score`, minus that of `other` where there is one.
+
+    Parameters
+    ----------
+    cutoffs
+        (truth, score, other) of the same customers at each, NaN where a customer was not there: who
+        is drawn is drawn with all their cutoffs.
+    """
+    columns = [column for parts in cutoffs for column in parts if column is not None]
+    width = len(columns) // len(cutoffs)
+
+    def figure(*parts: Vector | None) -> float:
+        *columns, weight = parts
+        figures = []
+        for start in range(0, len(columns), width):
+            truth, score, *other = columns[start : start + width]
+            seen = ~np.isnan(truth)
+            n = None if weight is None else weight[seen]
+            value = metric(truth[seen], score[seen], n)
+            figures.append(value - sum(metric(truth[seen], naive[seen], n) for naive in other))
+        finite = [value for value in figures if np.isfinite(value)]
+        return float(np.mean(finite)) if finite else float("nan")
+
+    return _intervals({"mean": figure}, tuple(columns), seed, draws)["mean"]
 
 
 def _intervals(

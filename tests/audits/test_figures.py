@@ -13,6 +13,7 @@ from holdfast.audits.figures import (
 )
 from holdfast.audits.subjects import Proof
 from holdfast.audits.table import Table
+from holdfast.evaluation.verdict import judge
 from holdfast.findings import Finding
 from holdfast.tables import PREDICTIONS
 
@@ -25,6 +26,7 @@ def proof(
 ) -> Proof:
     return Proof(
         predictions=pl.DataFrame() if predictions is None else predictions,
+        verdicts={} if predictions is None else judge(predictions, seed=2),
         figures=figures,
         baselines={"churn": "base rate"},
         table=table,
@@ -118,8 +120,24 @@ def test_a_model_that_says_what_the_naive_rule_says_is_no_better_and_one_that_kn
         rows = predictions(score, flat, churned)[:n]
         return list(find_model_no_better_than_naive(proof({}, predictions=rows)))
 
-    (finding,) = findings(guessed)
+    finding, by_lot = findings(guessed)
     assert (finding.name, finding.severity) == ("no-better-than-naive-churn", "warning")
-    assert "on 800 unseen outcomes" in finding.evidence
+    assert "1 test on 800 customers" in finding.evidence
+    assert by_lot.name == "ranked-by-chance-churn"
     assert findings(chance) == []
     assert findings(guessed, n=20) == []
+
+
+def test_a_model_that_is_certainly_worse_is_called_worse_and_one_by_lot_is_said_to_rank_by_lot():
+    rng = np.random.default_rng(3)
+    chance = rng.uniform(0.05, 0.6, 800)
+    churned = rng.random(800) < chance
+
+    def names(score: np.ndarray, naive: np.ndarray) -> list[str]:
+        rows = predictions(score, naive, churned)
+        return [each.name for each in find_model_no_better_than_naive(proof({}, predictions=rows))]
+
+    # Ranks as well as can be, at a level that is far off: only the error is worse.
+    assert names(chance**0.2, chance) == ["worse-than-naive-churn"]
+    by_lot = rng.permutation(chance)
+    assert names(by_lot, chance) == ["worse-than-naive-churn", "ranked-by-chance-churn"]

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pytest
-from sklearn.metrics import mean_tweedie_deviance
 
 from holdfast.arrays import Matrix, Rows, Split, Vector
-from holdfast.learners.selection import candidates_of, predict_held_out, tweedie_deviance
+from holdfast.learners.selection import candidates_of, predict_held_out
 from holdfast.study import Churn
 
 
@@ -39,10 +37,3 @@ def test_candidates_are_the_named_algorithm_or_each_of_autos_once() -> None:
         "lightgbm",
         "blend",
     )
-
-
-def test_the_deviance_is_that_of_scikit_learn_and_returns_count_as_nothing() -> None:
-    truth, mean = np.array([0.0, 1.0, 9.0]), np.array([0.5, 2.0, 4.0])
-    expected = mean_tweedie_deviance(truth, mean, power=1.5)
-    assert tweedie_deviance(truth, mean) == pytest.approx(expected)
-    assert tweedie_deviance(np.array([-3.0, 1.0, 9.0]), mean) == pytest.approx(expected)

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from holdfast import tables
+from holdfast.evaluation.evidence import DIFFERENCE
 from holdfast.report.charts import drawings
 from holdfast.report.render import Drawing
 from holdfast.report.report_data import Report
@@ -140,6 +141,11 @@ def _evidence() -> pl.DataFrame:
         )
         for metric, value in values.items()
     ]
+    rows += [
+        (cutoff, "churn", DIFFERENCE, metric, 0.1, 0.02, 0.2)
+        for cutoff in CUTOFFS
+        for metric in ("roc_auc", "brier")
+    ]
     return tables.EVIDENCE.check(pl.DataFrame(rows, schema=tables.EVIDENCE.schema, orient="row"))
 
 
@@ -170,6 +176,12 @@ def _reasons(scores: pl.DataFrame) -> pl.DataFrame:
 
 def _summary(scores: pl.DataFrame) -> dict[str, Any]:
     learnt = {"algorithm": "lightgbm", "cross_validated": None}
+    proved = {
+        "test_cutoffs": ["2024-01-01", "2024-04-01"],
+        "range": {"roc_auc": [0.75, 0.85], "brier": [0.15, 0.15]},
+        "expected": {"roc_auc": [0.7, 0.9]},
+        "against_baseline": {"roc_auc": {"verdict": "better"}, "brier": {"verdict": "worse"}},
+    }
     naive = {"name": "baseline: recency rank", "roc_auc": 0.7, "brier": 0.2}
     reason = {
         "task": "churn",
@@ -200,7 +212,9 @@ def _summary(scores: pl.DataFrame) -> dict[str, Any]:
         "customers": scores.height,
         "cutoff_day": CUTOFF,
         "cutoff_date": "2024-07-01",
-        "churn": learnt | {"horizon_days": 90, "roc_auc": 0.8, "brier": 0.15, "baseline": naive},
+        "churn": learnt
+        | proved
+        | {"horizon_days": 90, "roc_auc": 0.8, "brier": 0.15, "baseline": naive},
         "value": learnt | {"horizon_days": 180, "wape": 0.6, "spearman": None, "baseline": None},
         "share_at_risk": 0.25,
         "expected_revenue": 100_000.0,

@@ -122,9 +122,19 @@ def test_a_manager_reads_the_headline_first(page: Page) -> None:
         "expected revenue" in said
     )
     assert (
-        "ROC-AUC: how often a leaver is ranked above a stayer; 0.5 is a coin flip 0.800 0.700 "
-        "higher" in said
+        "Churn, mean of 2 tests ROC-AUC: how often a leaver is ranked above a stayer; 0.5 is a "
+        "coin flip 0.800 (0.750 to 0.850) 0.700 better" in said
     )
+
+
+def test_an_order_by_lot_is_said_beside_segments_and_reasons(
+    report: Report, drawn: Sequence[Drawing]
+) -> None:
+    churn = {**report.summary["churn"], "ranks_by_chance": True}
+    html = report_page(replace(report, summary={**report.summary, "churn": churn}), drawn)
+    warning = "customers ordered by risk came out no better than by lot"
+    assert html.count(warning) == 2
+    assert warning not in report_page(report, drawn)
 
 
 def test_a_fatal_finding_is_stamped_at_the_top_also_when_acknowledged(page: Page) -> None:

@@ -83,15 +83,39 @@ def test_a_probability_of_one_belongs_to_the_last_bin(proved: Proved) -> None:
     assert ranking_curves.reliability(proved([True], [1.0], [0.0], [0.0]))["bin"].to_list() == [9]
 
 
-def test_the_champion_wins_by_the_metrics_own_direction(report: Report) -> None:
+def test_a_verdict_goes_by_the_metrics_own_direction(report: Report) -> None:
     contests = ranking_curves.contests(report.evidence)
-    wins = dict(
+    verdicts = dict(
         contests.filter(pl.col("cutoff_day") == contests["cutoff_day"][0])
-        .select("metric", "wins")
+        .select("metric", "verdict")
         .iter_rows()
     )
-    # rmse has no figure for the baseline (NaN), so it is no contest.
-    assert wins == {"roc_auc": True, "brier": True, "f1": False, "wape": True, "total_ratio": True}
+    # Both differences are certainly above 0. rmse has no figure for the baseline (NaN), so it is no
+    # contest; of the others no difference was measured.
+    assert verdicts == {
+        "roc_auc": "better",
+        "brier": "worse",
+        "f1": None,
+        "wape": None,
+        "total_ratio": None,
+    }
+
+
+def test_cutoffs_are_averaged_with_their_range(report: Report) -> None:
+    contests = ranking_curves.contests(report.evidence)
+    later = pl.col("cutoff_day") == contests["cutoff_day"].max()
+    moved = contests.with_columns(value=pl.col("value") + pl.when(later).then(0.1).otherwise(0.0))
+    row = ranking_curves.average(moved).row(0, named=True)
+    assert (row["metric"], row["baseline_value"]) == ("roc_auc", pytest.approx(0.7))
+    assert (row["value"], row["low"], row["high"]) == pytest.approx((0.85, 0.8, 0.9))
+
+
+def test_what_is_too_high_at_one_cutoff_does_not_make_up_for_the_other(proved: Proved) -> None:
+    high = proved([False] * 10, [0.25] * 10, [0.0] * 10, [0.0] * 10)
+    low = proved([True] * 5 + [False] * 5, [0.25] * 10, [0.0] * 10, [0.0] * 10)
+    both = pl.concat([high, low.with_columns(cutoff_day=pl.lit(200, pl.Int32))])
+    row = ranking_curves.reliability(both).row(0, named=True)
+    assert (row["predicted"], row["actual"], row["gap"]) == (0.25, 0.25, 0.25)
 
 
 def test_no_candidate_stands_in_for_the_baseline() -> None:

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from holdfast.arrays import Booleans, Vector
+from holdfast.arrays import Booleans
 from holdfast.audits.circular_label import NEARLY_CERTAIN
 from holdfast.audits.question import Audit
 from holdfast.audits.subjects import Proof
 from holdfast.audits.table import Table, halve, is_number
+from holdfast.evaluation.verdict import Verdict
 from holdfast.findings import Finding
-from holdfast.metrics import brier, mae, paired_interval, spearman
+from holdfast.report import formatting
 
 TOO_GOOD_AUC, TOO_GOOD_R2 = 0.98, 0.98
 _COIN = 0.05
@@ -124,43 +125,54 @@ def _too_good(proof: Proof) -> Iterator[Finding]:
         yield Finding.of("too-good", figures="; ".join(figures))
 
 
-_LEAST_ROWS = 50
-_TASKS = (
-    ("churn", "churned", "churn_probability", "churn_baseline", "Brier score", brier),
-    ("value", "future_revenue", "expected_revenue", "value_baseline", "absolute error", mae),
-)
+_LEAST_CUSTOMERS = 50
+_ORDER = {
+    "better": "its order of customers is better",
+    "no difference": "nothing shows that its order of customers is better",
+    "worse": "its order of customers is worse",
+}
 
 
 def find_model_no_better_than_naive(proof: Proof) -> Iterator[Finding]:
-    """Hold each model against its baseline on the same customers, drawn again with replacement.
-
-    It is found where the 95 % interval of the difference does not exclude that the baseline is as
-    good, neither in the ranking of customers nor in the size of the error.
+    """Say where the model's error is certainly larger than the baseline's, where nothing shows that
+    it is better, and where the order of customers is that of chance.
     """
-    for task, *columns, error, cost in _TASKS:
-        rows = proof.predictions.drop_nulls(columns)
-        if rows.height < _LEAST_ROWS or task not in proof.baselines:
+    for verdict in proof.verdicts.values():
+        if verdict.customers < _LEAST_CUSTOMERS:
             continue
-        truth, score, naive = (rows[name].cast(pl.Float64).to_numpy() for name in columns)
-        saved = paired_interval(cost, truth, naive, score, seed=proof.seed)
-        if saved.low > 0:
-            continue
-        rank = paired_interval(_rank, truth, score, naive, seed=proof.seed)
-        if rank.low <= 0:
+        if verdict.is_worse:
+            yield _beside_naive("worse-than-naive-{task}", verdict, proof)
+        elif "better" not in (verdict.word(verdict.error), verdict.word(verdict.rank_metric)):
+            yield _beside_naive("no-better-than-naive-{task}", verdict, proof)
+        if verdict.ranks_by_chance:
             yield Finding.of(
-                "no-better-than-naive-{task}",
-                n=len(truth),
-                task=task,
-                error=error,
-                baseline=proof.baselines[task],
-                saved=saved,
-                rank=rank,
+                "ranked-by-chance-{task}",
+                task=verdict.task,
+                tests=_tests(verdict),
+                rank=formatting.metric_label(verdict.rank_metric),
+                ranking=verdict.ranking,
+                chance=verdict.chance,
             )
 
 
-def _rank(truth: Vector, score: Vector, weight: Vector | None) -> float:
-    """Spearman's correlation; 0 where one of them is constant."""
-    return float(np.nan_to_num(spearman(truth, score, weight)))
+def _beside_naive(key: str, verdict: Verdict, proof: Proof) -> Finding:
+    error, rank = verdict.error, verdict.rank_metric
+    return Finding.of(
+        key,
+        task=verdict.task,
+        tests=_tests(verdict),
+        baseline=proof.baselines.get(verdict.task, "base rate"),
+        error=formatting.metric_label(error),
+        difference=verdict.differences[error],
+        order=_ORDER[verdict.word(rank)],
+        rank=formatting.metric_label(rank),
+        ranks=verdict.differences[rank],
+    )
+
+
+def _tests(verdict: Verdict) -> str:
+    tests, customers = verdict.cutoffs, verdict.customers
+    return f"{formatting.plural(tests, 'test')} on {formatting.plural(customers, 'customer')}"
 
 
 _LUCK = 0.002

@@ -1,13 +1,14 @@
 """What an audit asks besides a `Table`: a log with its features, and the proof of the models."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 
 from holdfast.audits.table import Table
-from holdfast.evaluation.evidence import Evidence
+from holdfast.evaluation.evidence import Evidence, TaskName
+from holdfast.evaluation.verdict import Verdict
 from holdfast.ingest.order_log import OrderLog
 from holdfast.models.training_set import TrainingData
 
@@ -45,6 +46,8 @@ class Proof:
         over folds of customers.
     baselines
         Task -> name of the naive baseline.
+    verdicts
+        How the models stand beside them.
     table
         The table that the models learnt from, if it is a snapshot.
     """
@@ -52,6 +55,7 @@ class Proof:
     predictions: pl.DataFrame
     figures: Mapping[str, Mapping[str, float]]
     baselines: Mapping[str, str]
+    verdicts: Mapping[TaskName, Verdict] = field(default_factory=dict)
     cross_validated: Mapping[Any, Mapping[str, float]] | None = None
     table: Table | None = None
     seed: int = 42
@@ -82,6 +86,7 @@ class Proof:
                 task: model.removeprefix("baseline: ")
                 for task, model in baselines.select("task", "model").iter_rows()
             },
+            verdicts=evidence.verdicts,
             cross_validated=cross_validated or None,
             table=table,
             seed=seed,

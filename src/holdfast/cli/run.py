@@ -39,6 +39,7 @@ def run(
 def print_summary(out: "Console", run: "Run", study: "Study") -> None:
     """Print what a run says, in the order a manager asks."""
     from holdfast.report.evidence_tables import proof
+    from holdfast.report.summary import order_warning
     from holdfast.report.table_format import make_table
 
     summary, currency = run.summary, study.currency
@@ -52,6 +53,8 @@ def print_summary(out: "Console", run: "Run", study: "Study") -> None:
     out.print()
     names = f"segment customers {'average_ltv total_ltv' if knows_value else ''}"
     output.print_table(out, make_table("", summary["segments"], names, currency=currency))
+    if warning := order_warning(summary):
+        out.print(f"[yellow]{warning}[/yellow]")
     for reason in summary["top_reasons"]:
         out.print(f"[dim]{reason['task']:<6}[/dim] {reason['sentence']}")
     out.print()

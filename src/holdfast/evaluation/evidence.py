@@ -5,7 +5,7 @@ baseline.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import polars as pl
@@ -17,6 +17,9 @@ from holdfast.metrics import Interval, Metric, intervals, paired_interval
 from holdfast.models.prediction_intervals import Intervals
 from holdfast.tables import EVIDENCE, HORIZON_EVIDENCE, PREDICTIONS
 
+if TYPE_CHECKING:
+    from holdfast.evaluation.verdict import Verdict
+
 TaskName = Literal["churn", "value"]
 
 CHAMPION = "champion"
@@ -25,11 +28,11 @@ MEDIAN = "median"
 INTERVAL = "interval"
 NO_MODELS = (DIFFERENCE, MEDIAN, INTERVAL)
 """What EVIDENCE holds beside the champion, the candidates and the baselines."""
-_PREDICTED = {
+PREDICTED: Mapping[TaskName, tuple[str, str]] = {
     "churn": ("churn_probability", "churn_baseline"),
     "value": ("expected_revenue", "value_baseline"),
 }
-_OBSERVED = {"churn": "churned", "value": "future_revenue"}
+OBSERVED: Mapping[TaskName, str] = {"churn": "churned", "value": "future_revenue"}
 _Row = tuple[int, str, str, str, float, float, float]
 _BOUNDS = ("low_80", "high_80", "low_95", "high_95")
 
@@ -43,10 +46,13 @@ class Evidence:
     evidence, predictions, horizon_evidence
         By the contracts of the same names; the last one without rows for a snapshot, which knows no
         horizon.
+    verdicts
+        Task -> how the model stands beside the naive baseline over all cutoffs.
     """
 
     evidence: pl.DataFrame
     predictions: pl.DataFrame
+    verdicts: "Mapping[TaskName, Verdict]" = field(default_factory=dict)
     horizon_evidence: pl.DataFrame = field(default_factory=HORIZON_EVIDENCE.empty)
     findings: tuple[Finding, ...] = ()
 
@@ -99,7 +105,9 @@ def churn_metrics(threshold: float) -> dict[str, Metric]:
 VALUE_METRICS: dict[str, Metric] = {
     "wape": metrics.wape,
     "spearman": metrics.spearman,
+    "tweedie_deviance": metrics.tweedie_deviance,
     "total_ratio": metrics.total_ratio,
+    "total_error": metrics.total_error,
     "top_decile_capture": partial(metrics.capture, share=0.1),
     "gini": metrics.normalised_gini,
     "r2": metrics.r2,
@@ -107,9 +115,13 @@ VALUE_METRICS: dict[str, Metric] = {
     "mae": metrics.mae,
 }
 
-_COMPARED: Mapping[TaskName, dict[str, Metric]] = {
+COMPARED: Mapping[TaskName, dict[str, Metric]] = {
     "churn": {"roc_auc": metrics.roc_auc, "brier": metrics.brier, "log_loss": metrics.log_loss},
-    "value": {"wape": metrics.wape, "spearman": metrics.spearman},
+    "value": {
+        "spearman": metrics.spearman,
+        "tweedie_deviance": metrics.tweedie_deviance,
+        "wape": metrics.wape,
+    },
 }
 _BY_HORIZON: Mapping[TaskName, dict[str, Metric]] = {
     "churn": {"roc_auc": metrics.roc_auc, "brier": metrics.brier},
@@ -170,7 +182,7 @@ def _differences(forecast: Forecast, seed: int) -> Iterator[_Row]:
     naive = [each for name, each in predicted.items() if name.startswith("baseline")]
     if CHAMPION not in predicted or not naive:
         return
-    for name, metric in _COMPARED[forecast.task].items():
+    for name, metric in COMPARED[forecast.task].items():
         figure = paired_interval(metric, truth, predicted[CHAMPION], naive[0], seed=seed)
         yield _row(forecast, DIFFERENCE, name, figure)
 
@@ -196,7 +208,7 @@ def predictions_of(forecasts: Sequence[Forecast]) -> pl.DataFrame:
     """
     tables = [_as_table(forecast) for forecast in forecasts]
     predictions = PREDICTIONS.empty()
-    for column in _OBSERVED.values():
+    for column in OBSERVED.values():
         parts = [table for table in tables if column in table.columns]
         if parts:
             joined = pl.concat(parts, how="diagonal")
@@ -209,14 +221,14 @@ def predictions_of(forecasts: Sequence[Forecast]) -> pl.DataFrame:
 
 
 def _as_table(forecast: Forecast) -> pl.DataFrame:
-    champion, baseline = _PREDICTED[forecast.task]
+    champion, baseline = PREDICTED[forecast.task]
     naive = next(each for name, each in forecast.predicted.items() if name != CHAMPION)
     truth = forecast.truth > 0 if forecast.task == "churn" else forecast.truth
     table = pl.DataFrame(
         {
             "customer_id": forecast.customer_id,
             "cutoff_day": np.full(len(truth), forecast.cutoff_day, dtype=np.int32),
-            _OBSERVED[forecast.task]: truth,
+            OBSERVED[forecast.task]: truth,
             champion: forecast.predicted[CHAMPION],
             baseline: naive,
         }

@@ -11,8 +11,6 @@ from holdfast.arrays import Matrix, Rows, Split, Vector
 from holdfast.learners.algorithms import Predictor
 from holdfast.study.settings import Task
 
-_LEAST = 1e-9
-
 
 @dataclass(frozen=True)
 class HeldOut:
@@ -35,15 +33,3 @@ def predict_held_out(
     """Predict the test rows of each split from its training rows."""
     predicted = [learn(split.train).predict(matrix[split.test]) for split in splits]
     return HeldOut(np.concatenate([split.test for split in splits]), np.concatenate(predicted))
-
-
-def tweedie_deviance(truth: Vector, mean: Vector) -> float:
-    """Mean deviance of power 1.5, proper for a mean and less ruled by the largest customers than
-    squared error.
-
-    2 (y^(2-p) / ((1-p)(2-p)) - y m^(1-p) / (1-p) + m^(2-p) / (2-p)) with p = 1.5: Jorgensen 1997,
-    "The Theory of Dispersion Models". Negative truth counts as 0, as it does in training.
-    """
-    y = np.maximum(truth, 0)
-    m = np.maximum(mean, 1e-3 * y.mean() + _LEAST)
-    return float(np.mean(2 * (-4 * np.sqrt(y) + 2 * y / np.sqrt(m) + 2 * np.sqrt(m))))

@@ -16,7 +16,8 @@ from holdfast.learners.algorithms import ALGORITHMS, Learner, Parameters, Recipe
 from holdfast.learners.design import Design
 from holdfast.learners.linear import constant
 from holdfast.learners.link_functions import pool_chances
-from holdfast.learners.selection import candidates_of, tweedie_deviance
+from holdfast.learners.selection import candidates_of
+from holdfast.metrics import tweedie_deviance
 from holdfast.models.baselines import TrailingSpend
 from holdfast.models.churn import describe_short_windows
 from holdfast.models.level_adjustment import (

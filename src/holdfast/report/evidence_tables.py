@@ -14,41 +14,65 @@ from holdfast.report.table_columns import COLUMNS, Col
 from holdfast.report.table_format import Table, make_table
 from holdfast.study import ALGORITHMS
 
-PROOFS = {"churn": ("roc_auc", "brier"), "value": ("wape", "spearman", "total_ratio")}
+PROOFS = {
+    "churn": ("roc_auc", "brier", "ece"),
+    "value": ("spearman", "tweedie_deviance", "wape", "total_error"),
+}
 
 COMPARED = {
     "churn": ["roc_auc", "average_precision", "brier", "log_loss"],
-    "value": ["wape", "spearman", "total_ratio", "coverage_80", "coverage_95"],
+    "value": "wape tweedie_deviance spearman total_ratio coverage_80 coverage_95".split(),
 }
 
 
 def metrics(report: Report, task: str) -> Table:
-    """The champion beside the naive baseline at the last cutoff that has figures, with 95 %
-    intervals.
+    """The champion beside the naive baseline: the means over all test cutoffs with their range, of
+    a single one with its 95 % interval.
     """
     contests = ranking_curves.contests(report.evidence).filter(task=task)
-    last = contests.filter(pl.col("cutoff_day") == pl.col("cutoff_day").max())
-    when = f" at the last cutoff, {last['cutoff'][0]}" if last.height < contests.height else ""
-    return _contests(report, last, f"{formatting.capital(task)}{when}")
+    cutoffs = contests["cutoff_day"].n_unique()
+    if cutoffs < 2:
+        return _contests(report, contests, formatting.capital(task))
+    figures = report.summary.get(task) or {}
+    next_one = figures.get("expected") or {}
+    verdicts = figures.get("against_baseline") or {}
+    rows = [
+        {
+            **row,
+            "verdict": (verdicts.get(row["metric"]) or {}).get("verdict"),
+            **dict(zip(("next_low", "next_high"), next_one.get(row["metric"], ()), strict=False)),
+        }
+        for row in ranking_curves.average(contests).iter_rows(named=True)
+    ]
+    caption = f"{formatting.capital(task)}, mean over {formatting.plural(cutoffs, 'test cutoff')}"
+    expected = Col("next_low", "Next time, 9 of 10", "metric", "{next_low} to {next_high}")
+    columns = (_MODEL, expected, _baseline(contests, "{baseline_value}"), "verdict")
+    return make_table(
+        f"{caption}, with range", rows, "metric better", *columns, currency=report.currency
+    )
 
 
 def all_metrics(report: Report, task: str) -> Table:
-    """The same at every cutoff; without rows where there is only one."""
+    """The same at every cutoff, with 95 % intervals; without rows where there is only one."""
     contests = ranking_curves.contests(report.evidence).filter(task=task)
     several = contests if contests["cutoff_day"].n_unique() > 1 else contests.clear()
     return _contests(report, several, f"{formatting.capital(task)}, every cutoff")
 
 
-def _contests(report: Report, contests: pl.DataFrame, what: str) -> Table:
+_MODEL = Col("value", "Model", "metric", "{value} ({low} to {high})")
+
+
+def _baseline(contests: pl.DataFrame, pattern: str) -> Col:
     names = contests["baseline"].unique(maintain_order=True).to_list()
     naive = f" ({formatting.listing(list(map(formatting.baseline, names)))})" if names else ""
-    interval = "{baseline_value} ({baseline_low} to {baseline_high})"
-    model = Col("value", "Model", "metric", "{value} ({low} to {high})")
-    baseline = Col("baseline_value", f"Naive baseline{naive}", "metric", interval)
-    caption, money = f"{what}: the model against the naive baseline", report.currency
-    return make_table(
-        caption, contests, "cutoff metric better", model, baseline, "wins", currency=money
-    )
+    return Col("baseline_value", f"Naive baseline{naive}", "metric", pattern)
+
+
+def _contests(report: Report, contests: pl.DataFrame, what: str) -> Table:
+    baseline = _baseline(contests, "{baseline_value} ({baseline_low} to {baseline_high})")
+    caption = f"{what}: the model against the naive baseline"
+    columns = ("cutoff metric better", _MODEL, baseline, "verdict")
+    return make_table(caption, contests, *columns, currency=report.currency)
 
 
 def every_cutoff(report: Report) -> Table:
@@ -102,7 +126,7 @@ def calibration(predictions: pl.DataFrame) -> Table:
     """Predicted against actual churn, per bin of probability."""
     bins = ranking_curves.reliability(predictions)
     percent = pl.format("{}% to {}%", 10 * pl.col("bin"), 10 * pl.col("bin") + 10)
-    names = "probability customers predicted actual interval_95"
+    names = "probability customers predicted actual interval_95 gap"
     return make_table("Predicted and actual churn", bins.with_columns(probability=percent), names)
 
 
@@ -141,26 +165,38 @@ def revenue_by_tenth(predictions: pl.DataFrame, *, currency: str) -> Table:
 
 
 def proof(summary: Mapping[str, Any], *, currency: str) -> Table:
-    """How good each model proved beside the naive baseline, in the figures that a manager needs."""
-    tasks = {task: summary.get(task) or {} for task in PROOFS}
+    """How good each model proved beside the naive baseline, in the figures that a manager needs:
+    means over all test cutoffs, with their range.
+    """
     rows = [
-        {
-            "task": formatting.capital(task),
-            "measure": f"{formatting.METRICS[metric].label}: {formatting.METRICS[metric].meaning}",
-            "metric": metric,
-            "model": tasks[task][metric],
-            "cross_validated": (tasks[task].get("cross_validated") or {}).get(metric),
-            "naive_baseline": (tasks[task].get("baseline") or {}).get(metric),
-            "better": formatting.METRICS[metric].better,
-        }
+        _proof_row(task, metric, summary[task])
         for task, metrics in PROOFS.items()
         for metric in metrics
-        if tasks[task].get(metric) is not None
+        if (summary.get(task) or {}).get(metric) is not None
     ]
-    was_folded = any(figures.get("cross_validated") for figures in tasks.values())
+    was_folded = any(row["cross_validated"] is not None for row in rows)
     folded = "cross_validated:metric" if was_folded else ""
-    names = f"task measure model:metric {folded} naive_baseline:metric better"
-    return make_table("How good the predictions proved", rows, names, currency=currency)
+    model = Col("model", "Model", "metric", "{model} ({low} to {high})")
+    names = f"{folded} naive_baseline:metric verdict"
+    caption = "How good the predictions proved, beside a naive rule"
+    return make_table(caption, rows, "task measure", model, names, currency=currency)
+
+
+def _proof_row(task: str, metric: str, figures: Mapping[str, Any]) -> dict[str, Any]:
+    described, tests = formatting.METRICS[metric], len(figures.get("test_cutoffs") or ())
+    low, high = (figures.get("range") or {}).get(metric, (None, None))
+    verdict = (figures.get("against_baseline") or {}).get(metric) or {}
+    return {
+        "task": formatting.capital(task) + (f", mean of {tests} tests" if tests > 1 else ""),
+        "measure": f"{described.label}: {described.meaning}",
+        "metric": metric,
+        "model": figures[metric],
+        "low": low if low != high else None,
+        "high": high,
+        "cross_validated": (figures.get("cross_validated") or {}).get(metric),
+        "naive_baseline": (figures.get("baseline") or {}).get(metric),
+        "verdict": verdict.get("verdict"),
+    }
 
 
 def cross_validation(report: Report) -> Table:

@@ -50,13 +50,22 @@ METRICS = {
     "top_decile_lift": Metric(
         "Top 10% lift", "how many times more leavers than at random", "higher"
     ),
-    "wape": Metric("WAPE", "sum of absolute errors over total revenue", "lower", "percent"),
+    "wape": Metric(
+        "WAPE",
+        "sum of absolute errors over total revenue; predicting 0 scores 100%",
+        "lower",
+        "percent",
+    ),
     "spearman": Metric(
         "Spearman", "how well customers are ranked by value; 1 is perfect", "higher"
     ),
     "r2": Metric("R²", "share of the variance explained", "higher"),
     "rmse": Metric("RMSE", "typical error, large errors weighing more", "lower", "money"),
     "mae": Metric("MAE", "mean absolute error per customer", "lower", "money"),
+    "tweedie_deviance": Metric(
+        "Tweedie deviance", "how far amounts are off, judged fairly for a mean", "lower"
+    ),
+    "total_error": Metric("Total off by", "miss of the sum over the actual", "lower", "percent"),
     "total_ratio": Metric("Total predicted / actual", "1 means the sum came out right", "nearer 1"),
     "gini": Metric("Normalised Gini", "how well value is ranked; 1 is perfect", "higher"),
     "top_decile_capture": Metric(

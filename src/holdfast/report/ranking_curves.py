@@ -10,7 +10,7 @@ from polars.dataframe.group_by import GroupBy
 
 from holdfast import metrics
 from holdfast.arrays import Vector
-from holdfast.evaluation.evidence import CHAMPION, INTERVAL, MEDIAN, NO_MODELS
+from holdfast.evaluation.evidence import CHAMPION, DIFFERENCE, INTERVAL, MEDIAN, NO_MODELS
 from holdfast.report import formatting
 from holdfast.study import ALGORITHMS
 
@@ -132,8 +132,9 @@ def contests(evidence: pl.DataFrame) -> pl.DataFrame:
     in time order.
 
     Columns: cutoff_day, cutoff, task, metric, value, low, high, baseline (its name),
-    baseline_value, baseline_low, baseline_high, wins (whether the champion's value is the better
-    one), better (higher, lower or nearer 1).
+    baseline_value, baseline_low, baseline_high, better (higher, lower or nearer 1), verdict
+    (better, no difference or worse, by the 95 % interval of the difference on the same customers;
+    null where it was not measured).
     """
     key = ["cutoff_day", "task", "metric"]
     figures = evidence.filter(pl.col("value").is_finite()).with_columns(
@@ -150,16 +151,34 @@ def contests(evidence: pl.DataFrame) -> pl.DataFrame:
     )
     better = {name: metric.better for name, metric in formatting.METRICS.items()}
     direction = pl.col("metric").replace_strict(better, default="", return_dtype=pl.String)
-    value, other = pl.col("value"), pl.col("baseline_value")
-    wins = (
-        pl.when(direction == "lower")
-        .then(value < other)
-        .when(direction == "nearer 1")
-        .then((value - 1).abs() < (other - 1).abs())
-        .otherwise(value > other)
+    differences = evidence.filter(model=DIFFERENCE).select(
+        *key, smaller=pl.col("high") < 0, larger=pl.col("low") > 0
     )
+    is_surer = pl.when(direction == "lower").then("smaller").otherwise("larger")
+    verdict = (
+        pl.when(pl.col("larger").is_null())
+        .then(None)
+        .when(is_surer)
+        .then(pl.lit("better"))
+        .when(pl.col("larger") | pl.col("smaller"))
+        .then(pl.lit("worse"))
+        .otherwise(pl.lit("no difference"))
+    )
+    both = both.join(differences, on=key, how="left", maintain_order="left")
     cutoff = pl.Series([formatting.day(day) for day in both["cutoff_day"]], dtype=pl.String)
-    return both.with_columns(cutoff=cutoff, wins=wins, better=direction)
+    both = both.with_columns(cutoff=cutoff, verdict=verdict, better=direction)
+    return both.drop("smaller", "larger")
+
+
+def average(contests: pl.DataFrame) -> pl.DataFrame:
+    """`contests` over all cutoffs: one row per metric with the means, and the least and most of the
+    champion's values as low and high.
+    """
+    value = pl.col("value")
+    by_metric = contests.group_by("task", "metric", "baseline", "better", maintain_order=True)
+    return by_metric.agg(
+        pl.col("value", "baseline_value").mean(), low=value.min(), high=value.max()
+    )
 
 
 def side_by_side(contests: pl.DataFrame) -> pl.DataFrame:
@@ -178,10 +197,17 @@ def reliability(predictions: pl.DataFrame) -> pl.DataFrame:
     """Predicted against actual churn in ten bins of probability, all cutoffs together.
 
     One row per bin that has customers: bin (0..9), customers, predicted, actual, low, high (all
-    shares 0..1).
+    shares 0..1), gap (mean distance of predicted and actual at a cutoff: what is too high at one
+    does not make up for what is too low at another).
     """
-    bins = (pl.col("churn_probability") * 10).cast(pl.Int32).clip(0, 9)
-    return _compare(_with_outcome(predictions).group_by(bin=bins)).sort("bin")
+    bins = (pl.col("churn_probability") * 10).cast(pl.Int32).clip(0, 9).alias("bin")
+    rows = _with_outcome(predictions).with_columns(bins)
+    at_cutoff = _compare(rows.group_by("bin", "cutoff_day")).select(
+        "bin", "customers", off=(pl.col("predicted") - pl.col("actual")).abs()
+    )
+    weighted = (pl.col("off") * pl.col("customers")).sum() / pl.col("customers").sum()
+    gaps = at_cutoff.group_by("bin").agg(gap=weighted)
+    return _compare(rows.group_by("bin")).join(gaps, on="bin").sort("bin")
 
 
 def churn_by_cutoff(predictions: pl.DataFrame) -> pl.DataFrame:

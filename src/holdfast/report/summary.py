@@ -34,6 +34,21 @@ def lead(report: Report) -> str:
     return f"{leaving} They hold {formatting.money(at_risk, currency)} of expected revenue{part}."
 
 
+def order_warning(summary: Mapping[str, Any]) -> str:
+    """What to know of the order of customers before choosing by it; empty where it was proved."""
+    by_lot = [
+        word
+        for task, word in (("churn", "risk"), ("value", "expected revenue"))
+        if (summary.get(task) or {}).get("ranks_by_chance")
+    ]
+    if not by_lot:
+        return ""
+    return (
+        f"In the tests, customers ordered by {formatting.listing(by_lot)} came out no better than "
+        "by lot. What stands here says how the model sees them, not who is next."
+    )
+
+
 def top_reasons(report: Report) -> list[dict[str, Any]]:
     """The strongest reasons of each task, in words."""
     reasons = report.summary.get("top_reasons", [])

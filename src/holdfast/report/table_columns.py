@@ -37,7 +37,7 @@ _KINDS = {
     "interval_80 invested median median_revenue net net_range nine_tenths quarter recovered "
     "revenue revenue_at_risk revenue_each tenth_value three_quarters total_ltv width_80",
     "percent": "actual average_churn_probability break_even_rate churn_probability churned_share "
-    "high incidence interval_95 left lost_share low predicted relative return_probability "
+    "gap high incidence interval_95 left lost_share low predicted relative return_probability "
     "returns_later share share_at_risk still_there survival",
     "whole_percent": "certainty coverage_80 coverage_95 held_80 idle roi",
     "ratio": "area average_precision risk_score",
@@ -54,7 +54,8 @@ _HEADINGS = {
     "cost": "Cost each", "coverage_80": "In the 80% interval", "coverage_95": "In the 95% interval",
     "customer_id": "Customer", "cutoff_day": "Cutoff", "earliest": "At the earliest",
     "expected_margin": "Margin", "expected_purchases": "Purchases", "first_day": "From",
-    "from_revenue": "Expected revenue from", "gap_median_days": "Half return within, days",
+    "from_revenue": "Expected revenue from", "gap": "Off at a cutoff",
+    "gap_median_days": "Half return within, days",
     "held_80": "In the 80% interval", "horizon_days": "Days ahead", "idle": "Brought nothing",
     "incidence": "Share that left", "interval_80": "80% interval", "interval_95": "95% interval",
     "last_day": "To", "latest": "At the latest", "latest_cutoff_day": "Latest cutoff",
@@ -65,6 +66,7 @@ _HEADINGS = {
     "revenue_each": "Expected revenue each", "roi": "ROI", "sentence": "Why",
     "share_at_risk": "Likely to leave", "survival": "Still buying", "task": "Prediction",
     "tenth_value": "10% are below", "three_quarters": "75%", "total_ltv": "Expected revenue",
+    "verdict": "The model is",
     "week_start_day": "Week from", "width_80": "Its width", "window_days": "Window, days",
 }  # fmt: skip
 _PATTERNS = {

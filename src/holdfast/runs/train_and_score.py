@@ -13,7 +13,7 @@ from holdfast.audits.subjects import Log, Proof
 from holdfast.audits.table import snapshot_table
 from holdfast.campaigns import economics
 from holdfast.errors import NotEnoughData, StudyError
-from holdfast.evaluation.evidence import CHAMPION, Evidence
+from holdfast.evaluation.evidence import CHAMPION, Evidence, TaskName
 from holdfast.evaluation.expectation import expect
 from holdfast.evaluation.totals import past_error
 from holdfast.explain import Explanation, top_reasons
@@ -193,9 +193,9 @@ def _summary(
     }
 
 
-def _task_summary(study: Study, task: str, fit: _Fit) -> dict[str, Any]:
-    """A model's figures: their means over the test cutoffs, their range and number, and between
-    what they should come out at the next one.
+def _task_summary(study: Study, task: TaskName, fit: _Fit) -> dict[str, Any]:
+    """A model's figures: their means over the test cutoffs, their range and number, between what
+    they should come out at the next one, and how they stand beside the naive baseline's.
     """
     proved = fit.proof.evidence.filter(pl.col("task") == task)
     cutoffs = proved["cutoff_day"].unique().sort().to_list()
@@ -203,6 +203,7 @@ def _task_summary(study: Study, task: str, fit: _Fit) -> dict[str, Any]:
     model, folds = fit.models.tasks.get(task), fit.cross_validated.get(task)
     horizon_days = (study.churn if task == "churn" else study.value).horizon_days
     champion = proved.filter(model=CHAMPION)
+    verdict = fit.proof.verdicts.get(task)
     return {
         "algorithm": model and model.algorithm,
         "horizon_days": horizon_days if study.transactions else None,
@@ -216,6 +217,8 @@ def _task_summary(study: Study, task: str, fit: _Fit) -> dict[str, Any]:
         else {},
         "cross_validated": folds and json_rows(pl.DataFrame([folds]))[0],
         "baseline": {"name": naive[0], **_means(proved.filter(model=naive[0]))} if naive else None,
+        "against_baseline": verdict.as_dict() if verdict else {},
+        "ranks_by_chance": verdict.ranks_by_chance if verdict else None,
     }
 
 

@@ -99,22 +99,36 @@ def explain_no_value(summary: Mapping[str, Any]) -> str | None:
 
 
 def summarise_evidence(summary: Mapping[str, Any]) -> str:
-    """One sentence on how good such predictions proved."""
-    parts = []
-    for task, metric, name in (
-        ("churn", "roc_auc", "AUC"),
-        ("churn", "brier", "Brier"),
-        ("value", "spearman", "Spearman"),
-    ):
-        value, naive = summary[task].get(metric), (summary[task]["baseline"] or {}).get(metric)
-        if value is not None and isfinite(value):
-            beside = f" (naive {naive:.3f})" if naive is not None else ""
-            parts.append(f"{task} {name} {value:.3f}{beside}")
-    if not parts:
+    """One sentence on how good such predictions proved, mean over all test cutoffs."""
+    parts = [
+        _describe_metric(summary[task], metric, f"{task} {name}")
+        for task, metric, name in (
+            ("churn", "roc_auc", "AUC"),
+            ("churn", "brier", "Brier"),
+            ("value", "spearman", "Spearman"),
+        )
+    ]
+    described = [part for part in parts if part]
+    if not described:
         return "nothing could be proved: see the report's findings"
     snapshot = summary["study"]["kind"] == "snapshot"
     where = "on customers not learnt from" if snapshot else "on time not seen"
-    return f"{where}: {', '.join(parts)}"
+    tests = max(len(summary[task].get("test_cutoffs", [])) for task in ("churn", "value"))
+    mean = f", mean of {tests} tests" if tests > 1 else ""
+    return f"{where}{mean}: {', '.join(described)}"
+
+
+def _describe_metric(task: Mapping[str, Any], metric: str, name: str) -> str:
+    """A figure with its range, that of the naive baseline and the verdict; empty without it."""
+    value, naive = task.get(metric), (task["baseline"] or {}).get(metric)
+    if value is None or not isfinite(value):
+        return ""
+    low, high = task.get("range", {}).get(metric, (value, value))
+    verdict = task.get("against_baseline", {}).get(metric, {}).get("verdict")
+    notes = [f"{low:.3f} to {high:.3f}"] if low < high else []
+    if naive is not None:
+        notes.append(f"naive {naive:.3f}" + (f": {verdict}" if verdict else ""))
+    return f"{name} {value:.3f}" + (f" ({'; '.join(notes)})" if notes else "")
 
 
 def utc_now() -> str:

@@ -22,6 +22,7 @@ from holdfast.evaluation.evidence import (
     horizon_evidence_of,
     predictions_of,
 )
+from holdfast.evaluation.verdict import judge
 from holdfast.findings import Finding
 from holdfast.ingest.order_log import read_order_log
 from holdfast.io.warehouse import Warehouse
@@ -122,9 +123,11 @@ def backtest_data(
             each = forecasts_by_horizon(study, data, cutoff, fitted=fitted[cutoff])
             for days, forecasts_of_horizon in each.items():
                 by_horizon[days] += forecasts_of_horizon
+    predictions = predictions_of(forecasts)
     return Evidence(
         evidence=evidence_of(forecasts, threshold=study.churn.threshold, seed=study.seed),
-        predictions=predictions_of(forecasts),
+        predictions=predictions,
+        verdicts=judge(predictions, seed=study.seed),
         horizon_evidence=horizon_evidence_of(by_horizon, seed=study.seed),
         findings=tuple({finding.name: finding for finding in findings}.values()),
     )

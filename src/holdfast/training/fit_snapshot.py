@@ -19,6 +19,7 @@ from holdfast.evaluation.evidence import (
     means,
     predictions_of,
 )
+from holdfast.evaluation.verdict import judge
 from holdfast.learners.algorithms import Aim, Predictor, Recipe
 from holdfast.learners.calibration import BetaCalibration
 from holdfast.learners.design import Design
@@ -70,11 +71,13 @@ def fit_snapshot(study: Study, frame: pl.DataFrame, *, columns: Sequence[str]) -
     proved = {name: task.prove() for name, task in tasks.items()}
     models: dict[str, Any] = {name: each.model for name, each in proved.items()}
     forecasts = [each.forecast for each in proved.values()]
+    predictions = predictions_of(forecasts)
     return FittedSnapshot(
         models=FittedModels(**models),
         proof=Evidence(
             evidence=evidence_of(forecasts, threshold=study.churn.threshold, seed=study.seed),
-            predictions=predictions_of(forecasts),
+            predictions=predictions,
+            verdicts=judge(predictions, seed=study.seed),
         ),
         cross_validated={name: tasks[name].cross_validate(proved[name]) for name in names},
     )

@@ -21,7 +21,9 @@ from holdfast.report.charts.base import (
 from holdfast.report.table_format import make_table
 from holdfast.report.theme import BLUE, DOT, WHOLE, WIDTH, light
 
-PANELS = (("churn", "roc_auc"), ("churn", "brier"), ("value", "wape"), ("value", "spearman"))
+PANELS = (
+    ("churn", "roc_auc"), ("churn", "brier"), ("value", "tweedie_deviance"), ("value", "spearman"),
+)  # fmt: skip
 NO_OUTCOME = "No customer has both a prediction and an outcome that varies."
 MODEL, BASELINE = ranking_curves.NAMES
 COLOURS = {MODEL: "blue", BASELINE: "grey"}
@@ -139,7 +141,7 @@ def calibration(predictions: pl.DataFrame) -> Chart:
 
 def _describe_calibration(bins: pl.DataFrame) -> str:
     gaps = bins["predicted"] - bins["actual"]
-    size, lean = (float(np.average(gap, weights=bins["customers"])) for gap in (gaps.abs(), gaps))
+    size, lean = (float(np.average(gap, weights=bins["customers"])) for gap in (bins["gap"], gaps))
     points = f"{formatting.decimal(100 * size, 1)} points"
     if size <= 0.03:
         return f"Predicted probabilities come true, within {points} on average"
@@ -191,12 +193,15 @@ def backtest(evidence: pl.DataFrame) -> Chart:
         )
     is_wide = max(part.height for part in shown.values()) > 2
     width = WIDTH - 80 if is_wide else WIDTH // 2 - 50
-    wins = pl.concat([part["wins"] for part in shown.values()])
-    spacing = {"row": 66 if wins.len() <= 6 * len(shown) else 104, "column": 64}
+    verdicts = pl.concat(part["verdict"] for part in shown.values())
+    n, better, worse = len(verdicts), (verdicts == "better").sum(), (verdicts == "worse").sum()
+    spacing = {"row": 66 if n <= 6 * len(shown) else 104, "column": 64}
     panels = [_metric(part, name, width=width) for name, part in shown.items()]
     layout = {"columns": 1 if is_wide else 2, "spacing": spacing, "bounds": "flush"}
-    comparisons = formatting.plural(wins.len(), "comparison")
-    title = f"The model beats the naive baseline in {wins.sum()} of {comparisons}"
+    compared = formatting.plural(n, "comparison")
+    title = (
+        f"Of {compared} with the naive baseline the model is better in {better}, worse in {worse}"
+    )
     key = (
         "Blue circles: model. Grey squares: naive baseline. "
         "Bars: 95% intervals (bootstrap of customers)."
