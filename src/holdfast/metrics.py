@@ -9,6 +9,7 @@ bootstrap in a tenth of the time, and importing them costs a server nothing.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -266,7 +267,7 @@ def mean_paired_interval(
     columns = [column for parts in cutoffs for column in parts if column is not None]
     width = len(columns) // len(cutoffs)
 
-    def figure(*parts: Vector | None) -> float:
+    def figure(*parts: Any) -> float:
         *columns, weight = parts
         figures = []
         for start in range(0, len(columns), width):

@@ -272,3 +272,49 @@ def test_100_000_customers_and_60_features_take_seconds():
     )
     assert found.reasons.height == 1_000_000
     assert time.process_time() - start < 30
+
+
+def customers(n: int = 41) -> pl.DataFrame:
+    days = np.arange(n, dtype=np.int64)
+    return pl.DataFrame(
+        {
+            "customer_id": [f"C{day:02}" for day in days],
+            "days_since_last_purchase": days,
+            "overdue_ratio": [None if day % 2 else day / 10 for day in days.tolist()],
+            "gap_mean": np.full(n, 10.0),
+        }
+    )
+
+
+def told(weights: dict[str, float], place: int, *, task: str = "churn") -> list[tuple]:
+    """The reasons of one customer of 41, silent for as many days as their place."""
+    frame = customers()
+    columns = frame.columns[1:]
+    wording = Wording.learn(frame, columns=columns, catalogue=True, currency="GBP")
+    added = [weights.get(name, 0.0) for name in columns]
+    row = frame[[place]]
+    attribution = Attribution(tuple(columns), np.array([added]), np.zeros(1))
+    found = reasons(task, attribution, row, wording=wording, top=5)
+    return found.select("feature", "contribution").rows()
+
+
+def test_features_that_tell_one_fact_are_one_reason_named_by_the_strongest():
+    silence = {"days_since_last_purchase": 3.0, "overdue_ratio": -1.0, "gap_mean": 1.0}
+    assert told(silence, 40) == [("days_since_last_purchase", 2.0), ("gap_mean", 1.0)]
+    assert told({**silence, "overdue_ratio": 4.0}, 40)[0] == ("overdue_ratio", 7.0)
+
+
+def test_what_is_not_known_is_no_reason():
+    assert told({"overdue_ratio": 4.0, "days_since_last_purchase": 1.0}, 39) == [
+        ("days_since_last_purchase", 5.0)
+    ]
+    assert told({"overdue_ratio": 4.0}, 39) == []
+
+
+def test_a_reason_does_not_contradict_what_everyone_knows_of_it():
+    long_silent, just_here = 40, 2
+    assert told({"days_since_last_purchase": -3.0}, long_silent) == []
+    assert told({"days_since_last_purchase": 3.0}, just_here) == []
+    assert told({"days_since_last_purchase": -3.0}, just_here) != []
+    assert told({"days_since_last_purchase": -3.0}, long_silent, task="value") != []
+    assert told({"days_since_last_purchase": 3.0}, long_silent, task="value") == []

@@ -45,29 +45,44 @@ def top_reasons(
     list
         Of {task, feature, sentence, relative}, strongest first within the task.
     """
-    strongest = (
-        explanation.importance.filter(pl.col("relative") > 0)
-        .group_by("task", maintain_order=True)
-        .head(top)
+    by_task = explanation.importance.filter(pl.col("relative") > 0).partition_by(
+        "task", maintain_order=True
     )
-    strongest_reasons: list[dict[str, str | float]] = []
-    for task, feature, relative in strongest.select("task", "feature", "relative").iter_rows():
-        sample = explanation.contributions.filter(
-            (pl.col("task") == task) & (pl.col("feature") == feature)
-        )
-        direction = "changes" if feature in wording.words else _direction(sample)
+    return [
+        reason for rows in by_task for reason in _reasons_of_task(explanation, rows, wording)[:top]
+    ]
+
+
+def _reasons_of_task(
+    explanation: Explanation, importance: pl.DataFrame, wording: Wording
+) -> list[dict[str, str | float]]:
+    """The strongest feature of each fact that does not work against what everyone knows of it."""
+    by_fact: dict[str, dict[str, str | float]] = {}
+    for task, feature, relative in importance.select("task", "feature", "relative").iter_rows():
+        sample = explanation.contributions.filter(task=task, feature=feature)
+        sign = _sign(sample)
+        if wording.fact(feature) in by_fact or sign * wording.direction(feature, task) < 0:
+            continue
+        direction = "changes" if feature in wording.words else _DIRECTIONS[sign]
         sentence = f"{wording.title(feature)}: {direction} {EFFECT[task]}"
-        strongest_reasons.append(
-            {"task": task, "feature": feature, "sentence": sentence, "relative": relative}
-        )
-    return strongest_reasons
+        by_fact[wording.fact(feature)] = {
+            "task": task, "feature": feature, "sentence": sentence, "relative": relative,
+        }  # fmt: skip
+    return list(by_fact.values())
 
 
-def _direction(sample: pl.DataFrame) -> str:
-    """Read from contributions whether high values raise or lower the score."""
+_DIRECTIONS = {
+    1: "the higher it is, the higher",
+    0: "moves, now up, now down,",
+    -1: "the higher it is, the lower",
+}
+
+
+def _sign(sample: pl.DataFrame) -> int:
+    """Whether high values raise (1) or lower (-1) the score, read from contributions."""
     rows = sample.drop_nulls("value")
     correlation = rows.select(pl.corr("value", "contribution", method="spearman")).item()
     # Where all values are equal it is NaN, for which the comparison is false.
     if correlation is None or not abs(correlation) >= _DIRECTED:
-        return "moves, now up, now down,"
-    return f"the higher it is, the {'higher' if correlation > 0 else 'lower'}"
+        return 0
+    return 1 if correlation > 0 else -1

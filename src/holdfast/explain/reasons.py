@@ -1,4 +1,9 @@
-"""Reasons: the columns that add most to a customer's score, in words."""
+"""Reasons: the facts that add most to a customer's score, in words.
+
+Columns that tell one fact (how long silent, how often, how much) share it in the model, some up,
+some down. What they add together is the reason, and the strongest of those that speak for it names
+it.
+"""
 
 import numpy as np
 import polars as pl
@@ -12,8 +17,8 @@ from holdfast.learners.design import Attribution
 def reasons(
     task: str, attribution: Attribution, rows: pl.DataFrame, *, wording: Wording, top: int
 ) -> pl.DataFrame:
-    """Tell the strongest reasons of each customer, at most `top`; a column that adds nothing is no
-    reason.
+    """Tell the strongest reasons of each customer, at most `top`; a fact that adds nothing is no
+    reason, nor one that no column can be named for: what is not known, or says the opposite.
 
     Sentences are written column by column, and only for the reasons that are kept.
 
@@ -30,10 +35,11 @@ def reasons(
     polars.DataFrame
         By the contract `tables.REASONS`.
     """
-    order = _strongest(attribution.values, top)
+    sums, speakers = _facts(task, attribution, rows, wording)
+    order = _strongest(sums, top)
     customer, rank = np.divmod(np.arange(order.size), max(order.shape[1], 1))
-    column = order.ravel()
-    added = attribution.values[customer, column]
+    fact = order.ravel()
+    added, column = sums[customer, fact], speakers[customer, fact]
     kept = np.flatnonzero(added)
     customer, rank, column, added = customer[kept], rank[kept], column[kept], added[kept]
     values, sentences = [pl.Series(dtype=pl.String)], [pl.Series(dtype=pl.String)]
@@ -58,6 +64,29 @@ def reasons(
         }
     )
     return tables.REASONS.check(table)
+
+
+def _facts(
+    task: str, attribution: Attribution, rows: pl.DataFrame, wording: Wording
+) -> tuple[Floats, Integers]:
+    """What each fact adds, 0 where nothing can be told of it, and the column that is named for it:
+    (n_customers, n_facts) each.
+    """
+    names = [wording.fact(name) for name in attribution.columns]
+    facts = list(dict.fromkeys(names))
+    sums = np.zeros((rows.height, len(facts)))
+    strongest, speakers = np.zeros_like(sums), np.zeros(sums.shape, dtype=np.int64)
+    places = [facts.index(name) for name in names]
+    # Column by column: a sum over many may round one row otherwise than many.
+    for place, added in zip(places, attribution.values.T, strict=True):
+        sums[:, place] += added
+    for code, (place, added) in enumerate(zip(places, attribution.values.T, strict=True)):
+        plausible = wording.is_plausible(attribution.columns[code], rows, added, task=task)
+        size = np.where(plausible & (added * sums[:, place] > 0), np.abs(added), 0.0)
+        is_stronger = size > strongest[:, place]
+        speakers[is_stronger, place] = code
+        strongest[:, place] = np.maximum(size, strongest[:, place])
+    return np.where(strongest > 0, sums, 0.0), speakers
 
 
 def _with_effect(sentences: pl.Series, added: Floats, task: str) -> pl.Series:

@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from string import Formatter
 from typing import Any
 
+import numpy as np
 import polars as pl
 from pydantic import TypeAdapter
 
-from holdfast.features.catalogue import FEATURES_BY_NAME
+from holdfast.arrays import Booleans, Floats
+from holdfast.features.catalogue import FEATURES_BY_NAME, fact_of, liveliness
 from holdfast.features.feature import Feature
 from holdfast.features.words import format_value, unknown
 
@@ -31,12 +33,15 @@ class Wording:
         Columns of words: "high" and "low" mean nothing there.
     currency
         Written before amounts.
+    middle
+        Of features whose direction is known, the median of those who have one.
     """
 
     catalogued: tuple[str, ...]
     usual: Mapping[str, str]
     words: tuple[str, ...]
     currency: str
+    middle: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def learn(
@@ -56,7 +61,43 @@ class Wording:
         catalogued = [name for name in columns if catalogue and name in FEATURES_BY_NAME]
         usual = {name: _usual(base[name]) for name in columns if name not in catalogued}
         words = tuple(name for name in columns if not _is_number(base[name]))
-        return cls(catalogued=tuple(catalogued), usual=usual, words=words, currency=currency)
+        medians = {
+            name: base[name].cast(pl.Float64).median()
+            for name in catalogued
+            if liveliness(FEATURES_BY_NAME[name])
+        }
+        return cls(
+            catalogued=tuple(catalogued),
+            usual=usual,
+            words=words,
+            currency=currency,
+            middle={name: x for name, x in medians.items() if isinstance(x, float)},
+        )
+
+    def fact(self, column: str) -> str:
+        """What a column tells: features of one fact are one reason, any other column is its own."""
+        return fact_of(FEATURES_BY_NAME[column]) if column in self.catalogued else column
+
+    def direction(self, column: str, task: str) -> int:
+        """1 where more of it is known to raise the task's score, -1 where it is to lower it."""
+        if column not in self.catalogued:
+            return 0
+        lively = liveliness(FEATURES_BY_NAME[column])
+        return -lively if task == "churn" else lively
+
+    def is_plausible(
+        self, column: str, rows: pl.DataFrame, added: Floats, *, task: str
+    ) -> Booleans:
+        """Whether each row's value can be told as the reason for what it adds: it is known, and its
+        direction is not the opposite of what everyone knows of it.
+        """
+        if column not in self.catalogued:
+            return np.ones(len(added), dtype=bool)
+        values = rows[column].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        if column not in self.middle:
+            return np.asarray(~np.isnan(values))
+        known = self.direction(column, task) * np.sign(values - self.middle[column])
+        return np.asarray(known * added >= 0)
 
     def title(self, column: str) -> str:
         """What a column is, without a customer's value."""
