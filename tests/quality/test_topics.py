@@ -164,6 +164,16 @@ def test_a_crowd_in_the_first_half_year_is_older_than_the_log() -> None:
     assert names(describe_new_customers(Answered(firsts(steady), end_day=730))) == []
 
 
+def test_a_business_that_grew_or_shrank_many_times_over_is_told_so() -> None:
+    growing = np.round(np.exp(np.linspace(0, np.log(20), 600))).astype(int)
+    for counts in (growing, growing[::-1] ** 2):
+        found = describe_new_customers(Answered(firsts(counts), end_day=600))
+        assert "acquisition-has-moved" in names(found)
+    newcomers = np.full(600, 4) + np.where(np.arange(600) < 60, 100, 0)
+    older = describe_new_customers(Answered(firsts(newcomers), end_day=600))
+    assert "acquisition-has-moved" not in names(older)
+
+
 def test_a_group_that_nobody_joins_later_is_closed() -> None:
     quarter = np.where(np.arange(540) < 90, 10, 0)
     assert names(describe_new_customers(Answered(firsts(quarter), end_day=540))) == [

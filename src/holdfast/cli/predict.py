@@ -133,13 +133,15 @@ def forecast(
         return
     out = console()
     if by == "company":
-        print_table(out, _horizons(run.summary["forecast"], study.currency))
+        evidence = read_table(run, "horizon_evidence")
+        print_table(out, _horizons(run.summary["forecast"], evidence, study.currency))
     for (name,), rows in chosen.group_by("group", maintain_order=True):
         whose = "All customers" if by == "company" else str(name)
         print_table(out, _weeks(whose, rows, study.currency))
 
 
-def _horizons(totals: dict[str, Any], currency: str) -> "Table":
+def _horizons(totals: dict[str, Any], evidence: "pl.DataFrame", currency: str) -> "Table":
+    from holdfast.evaluation.totals import untested
     from holdfast.report.table_format import make_table
 
     intervals = totals.get("interval_80", {})
@@ -149,7 +151,9 @@ def _horizons(totals: dict[str, Any], currency: str) -> "Table":
         for days, total in totals["expected_revenue"].items()
     ]
     names = "horizon_days expected_revenue interval_80"
-    return make_table("Expected revenue of all customers", rows, names, currency=currency)
+    caption = "Expected revenue of all customers"
+    longest = max(int(days) for days in totals["expected_revenue"])
+    return make_table(caption + untested(longest, evidence), rows, names, currency=currency)
 
 
 def _weeks(name: str, rows: "pl.DataFrame", currency: str) -> "Table":

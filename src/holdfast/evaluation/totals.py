@@ -98,6 +98,28 @@ def total_ratios(evidence: pl.DataFrame) -> list[float]:
     return rows["value"].drop_nulls().drop_nans().to_list()
 
 
+def untested(days: int, horizon_evidence: pl.DataFrame) -> str:
+    """What to add to a forecast of so many days that reaches beyond what past windows could test;
+    empty where it does not.
+
+    Parameters
+    ----------
+    horizon_evidence
+        HORIZON_EVIDENCE.
+
+    Examples
+    --------
+    >>> from holdfast.tables import HORIZON_EVIDENCE
+    >>> untested(365, HORIZON_EVIDENCE.empty())
+    '; nothing of it could be tested'
+    """
+    rows = horizon_evidence.filter(task="value", model="champion", metric="total_ratio")
+    longest = rows.drop_nulls("value").drop_nans("value")["horizon_days"].max()
+    if not isinstance(longest, int):
+        return "; nothing of it could be tested"
+    return f"; beyond {longest} days nothing could be tested" if longest < days else ""
+
+
 def level_errors(
     horizon_evidence: pl.DataFrame, horizons_days: Sequence[int]
 ) -> dict[int, LevelError]:

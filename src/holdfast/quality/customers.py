@@ -24,6 +24,8 @@ TOO_EVEN = 0.02
 NAMED = 5
 OLDER = 0.2
 CLOSED_AFTER = 0.6
+MOVED = 2.5
+"""Times as many new customers a day as earlier in the log."""
 MANY_ALIKE = 0.01
 _RAMP_DAYS = 180
 _MOST_UNUSUAL = 200
@@ -150,6 +152,8 @@ def describe_new_customers(log: OrderLog) -> Topic:
             findings.append(
                 Finding.of("customers-older-than-the-log", share=share, first_day=begins)
             )
+    moved = None if is_closed else _moved_acquisition(per_day)
+    findings += [moved] if moved else []
     if known_before is not None:
         sentences.append(f"{known_before:,} customers were known before the first day of the log.")
     facts = {
@@ -160,6 +164,23 @@ def describe_new_customers(log: OrderLog) -> Topic:
         "closed_cohort": is_closed,
     }
     return Topic("newcomers", "New customers", facts, tuple(sentences), findings=tuple(findings))
+
+
+def _moved_acquisition(per_day: np.ndarray) -> Finding | None:
+    """A finding where the business wins many times as many new customers as before, or as few.
+
+    Whoever bought before the log began is new in its first third: fewer are judged by the second.
+    """
+    third = len(per_day) // 3
+    if not third:
+        return None
+    first, middle, last = (
+        float(part.mean()) for part in (per_day[:third], per_day[third:-third], per_day[-third:])
+    )
+    before, when = (first, "first") if last > middle else (middle, "second")
+    if not before or 1 / MOVED < last / before < MOVED:
+        return None
+    return Finding.of("acquisition-has-moved", before=before, after=last, when=when)
 
 
 def _excess(per_day: np.ndarray) -> int:

@@ -175,20 +175,22 @@ def proof(summary: Mapping[str, Any], *, currency: str) -> Table:
         if (summary.get(task) or {}).get(metric) is not None
     ]
     was_folded = any(row["cross_validated"] is not None for row in rows)
-    folded = "cross_validated:metric" if was_folded else ""
+    folded = ["cross_validated:metric"] if was_folded else []
     model = Col("model", "Model", "metric", "{model} ({low} to {high})")
-    names = f"{folded} naive_baseline:metric verdict"
-    caption = "How good the predictions proved, beside a naive rule"
-    return make_table(caption, rows, "task measure", model, names, currency=currency)
+    naive = Col("naive_baseline", "Naive rule", "metric")
+    tests = {task: len((summary.get(task) or {}).get("test_cutoffs") or ()) for task in PROOFS}
+    n = formatting.listing(sorted({str(n) for n in tests.values() if n}))
+    several = f": mean and range of {n} tests" if max(tests.values()) > 1 else ""
+    caption = f"How good the predictions proved, beside a naive rule{several}"
+    return make_table(caption, rows, "measure", model, *folded, naive, "verdict", currency=currency)
 
 
 def _proof_row(task: str, metric: str, figures: Mapping[str, Any]) -> dict[str, Any]:
-    described, tests = formatting.METRICS[metric], len(figures.get("test_cutoffs") or ())
+    described = formatting.METRICS[metric]
     low, high = (figures.get("range") or {}).get(metric, (None, None))
     verdict = (figures.get("against_baseline") or {}).get(metric) or {}
     return {
-        "task": formatting.capital(task) + (f", mean of {tests} tests" if tests > 1 else ""),
-        "measure": f"{described.label}: {described.meaning}",
+        "measure": f"{formatting.capital(task)}, {described.label}: {described.meaning}",
         "metric": metric,
         "model": figures[metric],
         "low": low if low != high else None,

@@ -45,7 +45,9 @@ def _forecast(run: RunView) -> None:
     figure(
         run,
         f"forecast-{group}",
-        lambda: charts.revenue_forecast(shown, weeks, currency=run.currency),
+        lambda: charts.revenue_forecast(
+            shown, weeks, run.table("horizon_evidence"), currency=run.currency
+        ),
     )
     if group == "all":
         st.caption(plain(_totals(run)))

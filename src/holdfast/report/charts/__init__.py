@@ -80,7 +80,10 @@ CHARTS: Mapping[str, Callable[[Report], Chart]] = {
     "segment_analysis": lambda r: segment_analysis(r.segments, currency=r.currency),
     "revenue_recovery": lambda r: revenue_recovery(r.recovery, currency=r.currency),
     "forecast": lambda r: revenue_forecast(
-        r.forecast.filter(group_kind="company"), past_weeks(r.days), currency=r.currency
+        r.forecast.filter(group_kind="company"),
+        past_weeks(r.days),
+        r.horizon_evidence,
+        currency=r.currency,
     ),
     "roc_pr": lambda r: roc_pr(r.steps),
     "calibration": lambda r: calibration(r.predictions),

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from holdfast.evaluation.totals import untested
 from holdfast.report import chart_data, formatting
 from holdfast.report.charts.axes import highest, number_axis, share_axis, total, words
 from holdfast.report.charts.base import Chart, Options, by_name, empty, field, mark, panel
@@ -174,7 +175,9 @@ def cohort_value(cohorts: pl.DataFrame, *, currency: str) -> Chart:
     return Chart(panel(line, size=(WIDTH - 80, 260)), title, what, rows)
 
 
-def revenue_forecast(forecast: pl.DataFrame, weeks: pl.DataFrame, *, currency: str) -> Chart:
+def revenue_forecast(
+    forecast: pl.DataFrame, weeks: pl.DataFrame, horizon_evidence: pl.DataFrame, *, currency: str
+) -> Chart:
     """Revenue of the coming weeks with its interval, after that of the past.
 
     Parameters
@@ -183,6 +186,8 @@ def revenue_forecast(forecast: pl.DataFrame, weeks: pl.DataFrame, *, currency: s
         One group's rows of the run's table `forecast`.
     weeks
         `chart_data.weeks` of the log; its latest half year is drawn.
+    horizon_evidence
+        How far ahead forecasts could be tested.
     """
     if forecast.is_empty():
         reason = "This run has no forecast: it stands on a snapshot, or is older than the forecast."
@@ -204,12 +209,14 @@ def revenue_forecast(forecast: pl.DataFrame, weeks: pl.DataFrame, *, currency: s
         size=(WIDTH - 80, 260),
     )
     revenue = formatting.money(total(forecast["expected_revenue"]), currency)
-    days = formatting.plural(int(total(forecast["days"])), "day")
-    title = f"{revenue} expected in the next {days} from today's customers"
+    days = int(total(forecast["days"]))
+    ahead = formatting.plural(days, "day")
+    title = f"{revenue} expected in the next {ahead} from today's customers"
     what = (
         "Grey: past weeks, all customers. "
         "Dashed: expected of customers known today, with the 80% interval."
     )
     names = "week_start_day expected_revenue interval_80 expected_purchases:count"
     rows = forecast.sort("week_start_day")
+    title += untested(days, horizon_evidence)
     return Chart(drawn, title, what, make_table("Weeks to come", rows, names, currency=currency))
