@@ -1,6 +1,7 @@
 """A file that nobody has described becomes a study that runs, and every guess can be corrected."""
 
 import tomllib
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,20 @@ def test_columns_are_known_by_many_names(
     names = header.split(",")
     wanted = {role: name for role, name in zip(expected, names, strict=True) if role}
     assert columns_of(proposed(tmp_path, f"{header}\n{rows}")) == wanted
+
+
+@pytest.mark.parametrize(("gap", "horizon"), [(31, 60), (7, 30), (100, 180)])
+def test_the_churn_horizon_is_two_usual_gaps_of_the_log(
+    tmp_path: Path, gap: int, horizon: int
+) -> None:
+    begins = date(2011, 1, 1)
+    rows = "".join(
+        f"C{customer},{begins + timedelta(days=customer + gap * turn)},5.5\n"
+        for customer in range(30)
+        for turn in range(900 // gap)
+    )
+    raw = tomllib.loads(proposed(tmp_path, f"customer,date,amount\n{rows}").toml)
+    assert raw["churn"]["horizon_days"] == horizon
 
 
 def test_a_name_alone_is_not_enough(tmp_path: Path) -> None:

@@ -110,6 +110,19 @@ class Sample:
         time = self._time(name, timestamp_format)
         return self._count(f"coalesce(date_diff('day', min({time}), max({time})), 0)")
 
+    def usual_gap(self, customer: str, when: str, timestamp_format: str | None) -> float | None:
+        """Days between two visits: the median over those who came back of their mean; None where
+        nobody did.
+        """
+        visits = f"SELECT {self._text(customer)} AS who, {self._time(when, timestamp_format)} AS t"
+        gaps = f"""
+            SELECT date_diff('day', min(t), max(t)) / (count(DISTINCT CAST(t AS DATE)) - 1) AS gap
+            FROM ({visits} FROM sample) WHERE who IS NOT NULL
+            GROUP BY who HAVING count(DISTINCT CAST(t AS DATE)) > 1
+        """
+        ((gap,),) = self._rows(f"SELECT median(gap) FROM ({gaps})")
+        return None if gap is None else float(gap)
+
     def _fitting(self, name: str, formats: Sequence[str | None], *, rows: str) -> list[str | None]:
         if not formats:
             return []

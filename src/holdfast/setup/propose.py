@@ -135,6 +135,7 @@ def _kind(sample: Sample) -> str:
 
 
 _HORIZONS = (30, 90, 180, 365)
+_CHURN_HORIZONS = (30, 60, 90, 120, 180, 365)
 _LEAST_HISTORY = 90
 _MOSTLY = 0.9
 _YES = ("yes", "true", "1", "y", "t")
@@ -158,7 +159,9 @@ def log_study(draft: Draft, sample: Sample, *, path: str, csv: Csv | None) -> No
         key.removeprefix(prefix): name for key, name in draft.given.items() if ".columns." in key
     }
     columns = log_columns(sample, given)
-    _require(columns.get("customer_id"), f"{prefix}customer_id", "names the customer", sample)
+    customer = _require(
+        columns.get("customer_id"), f"{prefix}customer_id", "names the customer", sample
+    )
     when = _require(columns.get("occurred_at"), f"{prefix}occurred_at", "says when", sample)
     formats = sample.time_formats(when)
     chosen = min(formats, key=lambda each: sample.descents(when, each)) if formats else None
@@ -179,7 +182,9 @@ def log_study(draft: Draft, sample: Sample, *, path: str, csv: Csv | None) -> No
     _columns(draft, columns)
     _returns_and_rules(draft, sample, columns)
     draft.section("churn")
-    draft.put("horizon_days", horizons[:2][-1], "a customer who buys nothing for so long has left")
+    knows_gaps = sample.complete and {customer, when} <= set(sample.names)
+    gap = sample.usual_gap(customer, when, chosen) if knows_gaps else None
+    draft.put("horizon_days", *_churn_horizon(gap, horizons))
     draft.section("value")
     draft.put("horizon_days", horizons[:3][-1], "revenue is predicted for so long")
 
@@ -264,6 +269,17 @@ def _general(draft: Draft) -> None:
 def _horizons(days: int) -> list[int]:
     # A label in training and one in testing, and some history before both.
     return [each for each in _HORIZONS if 2 * each + _LEAST_HISTORY <= days] or [_HORIZONS[0]]
+
+
+def _churn_horizon(gap: float | None, horizons: list[int]) -> tuple[int, str]:
+    """Two usual gaps, as the nearest length that people plan by and that the log can prove."""
+    if gap is None:
+        return horizons[:2][-1], "a customer who buys nothing for so long has left"
+    provable = [days for days in _CHURN_HORIZONS if days <= horizons[-1]]
+    days = min(provable, key=lambda each: abs(each - 2 * gap))
+    if days < 1.5 * gap:
+        return days, f"the usual gap is {gap:,.0f} days; the log is too short for twice as long"
+    return days, f"the usual gap is {gap:,.0f} days: silent for about twice as long has left"
 
 
 def _csv(draft: Draft, csv: Csv, kind: str) -> None:
