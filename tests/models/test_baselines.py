@@ -4,7 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from holdfast.models.baselines import Constant, RecencyRank, TrailingSpend
+from holdfast.learners.design import Design
+from holdfast.models.baselines import RECENCY, Constant, RecencyRank, RecencyRule, TrailingSpend
+from holdfast.models.churn import ChurnModel
 
 
 def silent(*days: int) -> pl.DataFrame:
@@ -47,3 +49,19 @@ def test_trailing_spend_is_scaled_to_the_horizon_and_never_negative() -> None:
 def test_the_constant_is_the_mean_for_everyone() -> None:
     rule = Constant.fit("baseline: base rate", np.array([1.0, 0, 0, 0]))
     assert rule.predict(pl.DataFrame({"any": [1, 2, 3]})).tolist() == [0.25, 0.25, 0.25]
+
+
+def test_the_rule_in_a_learners_place_says_what_the_rank_says_and_is_saved() -> None:
+    days = np.array([1.0, 5, 9, 20, 40, 80])
+    frame = pl.DataFrame({"n_purchases": [3, 1, 2, 1, 1, 1], RECENCY: days})
+    rank = RecencyRank.fit(days, np.array([0.0, 1, 0, 1, 0, 1]))
+    design = Design.learn(frame, columns=frame.columns)
+    rule = RecencyRule.of(rank, design, frame)
+    matrix = design.matrix(frame)
+    assert rule.predict(matrix) == pytest.approx(rank.predict(frame), abs=1e-5)
+    assert RecencyRule.from_parts(rule.parts()) == rule
+    added = rule.contributions(matrix)
+    assert added.sum(axis=1) == pytest.approx(rule.raw(matrix))
+    assert not added[:, 0].any()
+    model = ChurnModel(design, rule, None, 90)
+    assert ChurnModel.from_parts(model.parts()) == model

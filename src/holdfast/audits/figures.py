@@ -17,7 +17,7 @@ from holdfast.audits.circular_label import NEARLY_CERTAIN
 from holdfast.audits.question import Audit
 from holdfast.audits.subjects import Proof
 from holdfast.audits.table import Table, halve, is_number
-from holdfast.evaluation.verdict import Verdict
+from holdfast.evaluation.verdict import LEAST_CUSTOMERS, Verdict
 from holdfast.findings import Finding
 from holdfast.report import formatting
 
@@ -125,7 +125,6 @@ def _too_good(proof: Proof) -> Iterator[Finding]:
         yield Finding.of("too-good", figures="; ".join(figures))
 
 
-_LEAST_CUSTOMERS = 50
 _ORDER = {
     "better": "its order of customers is better",
     "no difference": "nothing shows that its order of customers is better",
@@ -138,7 +137,7 @@ def find_model_no_better_than_naive(proof: Proof) -> Iterator[Finding]:
     it is better, and where the order of customers is that of chance.
     """
     for verdict in proof.verdicts.values():
-        if verdict.customers < _LEAST_CUSTOMERS:
+        if verdict.customers < LEAST_CUSTOMERS:
             continue
         if verdict.is_worse:
             yield _beside_naive("worse-than-naive-{task}", verdict, proof)

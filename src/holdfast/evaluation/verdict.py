@@ -15,6 +15,8 @@ from holdfast.arrays import Vector
 from holdfast.evaluation.evidence import COMPARED, OBSERVED, PREDICTED, TaskName
 from holdfast.metrics import Interval, mean_paired_interval
 
+LEAST_CUSTOMERS = 50
+"""Fewer say nothing."""
 Word = Literal["better", "no difference", "worse"]
 
 _RANKS: Mapping[str, float] = {"roc_auc": 0.5, "spearman": 0.0}

@@ -6,8 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from holdfast.arrays import Vector
+from holdfast.arrays import Matrix, Vector
 from holdfast.features.feature import WINDOWS_DAYS
+from holdfast.learners.design import Design
+from holdfast.learners.link_functions import Link, log_odds, logistic
+from holdfast.learners.parts import Saved
+
+RECENCY = "days_since_last_purchase"
 
 
 @dataclass(frozen=True)
@@ -37,8 +42,50 @@ class RecencyRank:
 
     def predict(self, frame: pl.DataFrame) -> Vector:
         """Probabilities, (n_customers,)."""
-        days = frame["days_since_last_purchase"].cast(pl.Float64).to_numpy()
+        days = frame[RECENCY].cast(pl.Float64).to_numpy()
         return np.asarray(np.interp(days, self.days, self.probability), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class RecencyRule(Saved):
+    """The recency rank in a learner's place: what is published where the learnt model proved worse.
+
+    Attributes
+    ----------
+    column
+        Which column of the design holds the days since the last purchase.
+    usual
+        Mean log-odds of the rows learnt from, against whom customers are explained.
+    """
+
+    FILE = "recency-rule.json"
+    column: int
+    days: tuple[float, ...]
+    probability: tuple[float, ...]
+    usual: float
+    algorithm: str = "rule: recency"
+    link: Link = "logit"
+
+    @classmethod
+    def of(cls, rank: RecencyRank, design: Design, frame: pl.DataFrame) -> "RecencyRule":
+        """The rule for the rows of a design, usual in `frame`."""
+        usual = float(log_odds(rank.predict(frame)).mean())
+        return cls(design.names.index(RECENCY), rank.days, rank.probability, usual)
+
+    def raw(self, matrix: Matrix) -> Vector:
+        """Log-odds, (n_rows,)."""
+        days = np.nan_to_num(matrix[:, self.column], nan=self.days[-1])
+        return log_odds(np.interp(days, self.days, self.probability))
+
+    def predict(self, matrix: Matrix) -> Vector:
+        """P(churned), (n_rows,)."""
+        return logistic(self.raw(matrix))
+
+    def contributions(self, matrix: Matrix) -> Matrix:
+        """(n_rows, n_columns + 1), base last: all is due to the one column."""
+        added = np.zeros((len(matrix), matrix.shape[1] + 1))
+        added[:, self.column], added[:, -1] = self.raw(matrix) - self.usual, self.usual
+        return added
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from holdfast.learners.link_functions import inverse, log_odds, mean_slope, pool
 from holdfast.learners.parts import Part, Saved
 from holdfast.learners.selection import candidates_of, predict_held_out
 from holdfast.metrics import log_loss
+from holdfast.models.baselines import RecencyRule
 from holdfast.models.level_adjustment import TRUST, find_power, move_towards
 from holdfast.models.short_windows import HAZARD, fit_silence, horizon_exponent
 from holdfast.models.training_set import TrainingSet
@@ -54,7 +55,7 @@ class ChurnModel(Saved):
 
     FILE = "churn.json"
     design: Annotated[Design, Part()]
-    learner: Annotated[Learner, Part()]
+    learner: Annotated[Learner | RecencyRule, Part()]
     calibration: Annotated[BetaCalibration | None, Part()] = None
     horizon_days: int | None = None
     # A server of snapshots never needs its special functions.

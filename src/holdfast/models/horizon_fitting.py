@@ -11,6 +11,7 @@ import polars as pl
 from holdfast.arrays import Rows, Vector
 from holdfast.findings import Finding
 from holdfast.learners.algorithms import Recipe
+from holdfast.models.baselines import RecencyRule
 from holdfast.models.churn import ChurnModel
 from holdfast.models.horizon_chain import HorizonLink, HorizonModel
 from holdfast.models.promotions import Promotions
@@ -50,15 +51,14 @@ def fit_horizons(
         days: fit.silence_link(short, long, days)
         for days, short, long in _pairs(study.all_horizons, study.churn.horizon_days)
     }
+    learnt = [] if isinstance(churn.learner, RecencyRule) else [*silence.values()]
     if value is None:
-        return HorizonModel(silence, {}), _extrapolated_finding([*silence.values()])
+        return HorizonModel(silence, {}), _extrapolated_finding(learnt)
     revenue = {
         days: fit.revenue_link(short, long, value)
         for days, short, long in _pairs(study.all_horizons, study.value.horizon_days)
     }
-    return HorizonModel(silence, revenue), _extrapolated_finding(
-        [*silence.values(), *revenue.values()]
-    )
+    return HorizonModel(silence, revenue), _extrapolated_finding([*learnt, *revenue.values()])
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,11 @@ class _HorizonFit:
     churn: ChurnModel
 
     def silence_link(self, short: int, long: int, days: int) -> HorizonLink:
-        """Downwards, who of the buyers bought early; upwards, who of the silent stayed silent."""
+        """Downwards, who of the buyers bought early; upwards, who of the silent stayed silent; by
+        the rule, silence at a steady rate.
+        """
+        if isinstance(self.churn.learner, RecencyRule):
+            return HorizonLink(short, long)
         down = days == short
         within = ~pl.col("churned_long") if down else pl.col("churned")
         happened = ~pl.col("churned") if down else pl.col("churned_long")

@@ -16,6 +16,7 @@ from holdfast.errors import NotEnoughData, StudyError
 from holdfast.evaluation.evidence import CHAMPION, Evidence, TaskName
 from holdfast.evaluation.expectation import expect
 from holdfast.evaluation.totals import past_error
+from holdfast.evaluation.verdict import LEAST_CUSTOMERS
 from holdfast.explain import Explanation, top_reasons
 from holdfast.features import feature_tables
 from holdfast.findings import Finding, sort_findings
@@ -204,6 +205,9 @@ def _task_summary(study: Study, task: TaskName, fit: _Fit) -> dict[str, Any]:
     horizon_days = (study.churn if task == "churn" else study.value).horizon_days
     champion = proved.filter(model=CHAMPION)
     verdict = fit.proof.verdicts.get(task)
+    published = proved
+    if model and model.algorithm.startswith("rule"):
+        published = proved.filter(model=naive[0]).with_columns(model=pl.lit(CHAMPION))
     return {
         "algorithm": model and model.algorithm,
         "horizon_days": horizon_days if study.transactions else None,
@@ -212,7 +216,7 @@ def _task_summary(study: Study, task: TaskName, fit: _Fit) -> dict[str, Any]:
         "test_cutoffs": [date_of(cutoff).isoformat() for cutoff in cutoffs],
         **_means(champion),
         "range": _ranges(champion),
-        "expected": {name: list(ends) for name, ends in expect(proved).items()}
+        "expected": {name: list(ends) for name, ends in expect(published).items()}
         if study.transactions
         else {},
         "cross_validated": folds and json_rows(pl.DataFrame([folds]))[0],
@@ -255,7 +259,9 @@ def _fit_log(study: Study, log: OrderLog, warehouse: Warehouse, steps: Steps) ->
         step.detail = f"{proof.evidence['cutoff_day'].n_unique()} test cutoffs"
     answers += ask_all(PROOF_AUDITS, Proof.of(proof, seed=study.seed), cheaply=True)
     with steps("Learn") as step:
-        models = fit_models(study, data, now=log.end_day)
+        worse = proof.verdicts.get("churn")
+        by_rule = worse is not None and worse.is_worse and worse.customers >= LEAST_CUSTOMERS
+        models = fit_models(study, data, now=log.end_day, churn_by_rule=by_rule)
         step.detail = models.algorithms
     with steps("Features of today") as step:
         frame = feature_tables.features(study, warehouse, [log.end_day])
@@ -274,7 +280,7 @@ def _fit_log(study: Study, log: OrderLog, warehouse: Warehouse, steps: Steps) ->
         models=models,
         proof=proof,
         findings=[
-            *sufficiency.findings,
+            *_given_all_the_same(sufficiency.findings),
             *(finding for topic in topics for finding in topic.findings),
             *find_in_log(log),
             *window.findings,
@@ -310,7 +316,17 @@ def _fit_snapshot(study: Study, snapshot: Snapshot, steps: Steps) -> _Fit:
         frame=snapshot.frame,
         models=fitted.models,
         proof=proof,
-        findings=check_snapshot(snapshot.frame["churned"], needs=study.check.needs).findings,
+        findings=_given_all_the_same(
+            check_snapshot(snapshot.frame["churned"], needs=study.check.needs).findings
+        ),
         answers=answers,
         cross_validated=cross_validated,
     )
+
+
+def _given_all_the_same(findings: Sequence[Finding]) -> list[Finding]:
+    """What too little data leaves in doubt: `check` withholds it, a run gives it and says so."""
+    in_doubt = "Given all the same, and not to be relied on: "
+    return [
+        replace(each, meaning=each.meaning.replace("Withheld: ", in_doubt)) for each in findings
+    ]

@@ -9,7 +9,8 @@ import polars as pl
 from holdfast.evaluation.evidence import TaskName
 from holdfast.features.catalogue import sources_of
 from holdfast.findings import Finding
-from holdfast.models.baselines import RecencyRank
+from holdfast.learners.design import Design
+from holdfast.models.baselines import RECENCY, RecencyRank, RecencyRule
 from holdfast.models.churn import ChurnModel, fit_churn
 from holdfast.models.constant_models import fit_no_value, fit_same_churn
 from holdfast.models.fitted_models import FittedModels
@@ -58,15 +59,22 @@ def fit_task(study: Study, task: TaskName, data: TrainingData, *, now: int) -> F
     return (_fit_churn if task == "churn" else _fit_value)(study, data, now)
 
 
-def fit_models(study: Study, data: TrainingData, *, now: int) -> FittedModels:
+def fit_models(
+    study: Study, data: TrainingData, *, now: int, churn_by_rule: bool = False
+) -> FittedModels:
     """Fit the models that score customers at `now`, on every window that had ended by then.
+
+    Parameters
+    ----------
+    churn_by_rule
+        The learnt churn model proved worse than recency alone, which is put in its place.
 
     Raises
     ------
     NotEnoughData
         Nothing can be learnt by then.
     """
-    churn = _fit_churn(study, data, now)
+    churn = (_churn_by_rule if churn_by_rule else _fit_churn)(study, data, now)
     value = _fit_value(study, data, now) if "value" in tasks_of(study) else None
     horizons, extrapolated = fit_horizon_chain(study, data, churn, value, now=now)
     counts, counted = counts_at(study, data, now=now)
@@ -111,11 +119,25 @@ def _training_set(study: Study, task: TaskName, data: TrainingData, now: int) ->
     return training_set_at(study, data, horizon_days=horizon_days, now=now, promotions=promotions)
 
 
+def _churn_by_rule(study: Study, data: TrainingData, now: int) -> FittedChurn:
+    """Publish the naive baseline: decision 36."""
+    training = _training_set(study, "churn", data, now)
+    baseline = _recency_rank(training)
+    design = Design.learn(training.frame, columns=training.columns)
+    rule = RecencyRule.of(baseline, design, training.frame)
+    model = ChurnModel(design, rule, None, training.horizon_days)
+    return FittedChurn(model, baseline, (Finding.of("churn-by-rule"),), learnt=model)
+
+
+def _recency_rank(training: TrainingSet) -> RecencyRank:
+    silent_days = training.frame[RECENCY].cast(pl.Float64).to_numpy()
+    reach = float(training.horizon_days / training.window.mean())
+    return RecencyRank.fit(silent_days, training.churned.astype(np.float64), reach=reach)
+
+
 def _fit_churn(study: Study, data: TrainingData, now: int) -> FittedChurn:
     training = _training_set(study, "churn", data, now)
-    silent_days = training.frame["days_since_last_purchase"].cast(pl.Float64).to_numpy()
-    reach = float(training.horizon_days / training.window.mean())
-    baseline = RecencyRank.fit(silent_days, training.churned.astype(np.float64), reach=reach)
+    baseline = _recency_rank(training)
     if training.situation.all_alike:
         model, findings = fit_same_churn(training)
         return FittedChurn(model, baseline, findings, learnt=model)
