@@ -63,11 +63,21 @@ def subscribers(n: int = 300, *, seed: int = 5) -> pl.DataFrame:
 
 
 def test_a_subscriber_is_lost_the_day_after_the_missed_renewal() -> None:
-    said = found(subscribers(), kind="contractual")
+    said = found(subscribers(), kind="contractual", horizon_days=60)
     assert said.regime.name == "contractual"
     assert said.window.days == 31
     assert said.active_days == 30
     assert said.findings == ()
+
+
+def test_the_horizon_of_subscribers_follows_their_rhythm() -> None:
+    def advice(horizon_days: int) -> list[str]:
+        said = found(subscribers(), kind="contractual", horizon_days=horizon_days)
+        return [each.fix for each in said.findings if each.name == "horizon-off-the-rhythm"]
+
+    assert advice(90) == ["set churn.horizon_days to about 60: silent for two gaps"]
+    assert advice(14) == advice(90)
+    assert advice(60) == []
 
 
 def test_subscribers_have_a_group_and_a_window_of_their_own_in_a_mixed_business() -> None:

@@ -41,6 +41,8 @@ MANY_UNKNOWN = 0.1
 """Share of ends without a reason from which on the curves of the causes mislead."""
 RHYTHMS_DIFFER = 2.0
 """The groups' longest window over their shortest from which on one window for all is misleading."""
+PERIODS = 2.5
+"""Gaps of customers who buy by the clock, in which they are seen to leave."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,6 +214,11 @@ def _find_in_window(
 ) -> Iterator[Finding]:
     if regime.name not in ("unknown", kind):
         yield Finding.of("churn-kind", kind=kind, regime=regime)
+    due = regime.period_days if regime.name == "contractual" else None
+    if due is not None and not due <= horizon_days <= PERIODS * due:
+        yield Finding.of(
+            "horizon-off-the-rhythm", due=due, horizon_days=horizon_days, two_gaps=2 * due
+        )
     if window.days is None:
         yield _no_window(chance, horizon_days)
         return
