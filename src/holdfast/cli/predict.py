@@ -141,7 +141,7 @@ def forecast(
 
 
 def _horizons(totals: dict[str, Any], evidence: "pl.DataFrame", currency: str) -> "Table":
-    from holdfast.evaluation.totals import untested
+    from holdfast.evaluation.totals import explain_reach
     from holdfast.report.table_format import make_table
 
     intervals = totals.get("interval_80", {})
@@ -153,7 +153,7 @@ def _horizons(totals: dict[str, Any], evidence: "pl.DataFrame", currency: str) -
     names = "horizon_days expected_revenue interval_80"
     caption = "Expected revenue of all customers"
     longest = max(int(days) for days in totals["expected_revenue"])
-    return make_table(caption + untested(longest, evidence), rows, names, currency=currency)
+    return make_table(caption + explain_reach(longest, evidence), rows, names, currency=currency)
 
 
 def _weeks(name: str, rows: "pl.DataFrame", currency: str) -> "Table":

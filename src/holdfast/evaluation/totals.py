@@ -98,7 +98,7 @@ def total_ratios(evidence: pl.DataFrame) -> list[float]:
     return rows["value"].drop_nulls().drop_nans().to_list()
 
 
-def untested(days: int, horizon_evidence: pl.DataFrame) -> str:
+def explain_reach(days: int, horizon_evidence: pl.DataFrame) -> str:
     """What to add to a forecast of so many days that reaches beyond what past windows could test;
     empty where it does not.
 
@@ -110,7 +110,7 @@ def untested(days: int, horizon_evidence: pl.DataFrame) -> str:
     Examples
     --------
     >>> from holdfast.tables import HORIZON_EVIDENCE
-    >>> untested(365, HORIZON_EVIDENCE.empty())
+    >>> explain_reach(365, HORIZON_EVIDENCE.empty())
     '; nothing of it could be tested'
     """
     rows = horizon_evidence.filter(task="value", model="champion", metric="total_ratio")

@@ -96,8 +96,8 @@ class Wording:
         values = rows[column].cast(pl.Float64).fill_null(float("nan")).to_numpy()
         if column not in self.middle:
             return np.asarray(~np.isnan(values))
-        known = self.direction(column, task) * np.sign(values - self.middle[column])
-        return np.asarray(known * added >= 0)
+        direction = self.direction(column, task) * np.sign(values - self.middle[column])
+        return np.asarray(direction * added >= 0)
 
     def title(self, column: str) -> str:
         """What a column is, without a customer's value."""

@@ -15,8 +15,8 @@ def _days_since(name: str, measure: str, needs: str, event: str) -> Feature:
 
 def _n_events(kind: str) -> tuple[Feature, ...]:
     stem, events = f"n_{kind}s", kind.replace("_", " ") + "s"
-    said = {"stem": stem, "events": events, "Events": events.capitalize()}
-    return window_features("n_events", stem, _WINDOWS_DAYS, kind, **said)
+    words = {"stem": stem, "events": events, "Events": events.capitalize()}
+    return window_features("n_events", stem, _WINDOWS_DAYS, kind, **words)
 
 
 FEATURES = (

@@ -69,13 +69,13 @@ class Feature:
         parts: Mapping[str, nw.Expr],
         *needs: str,
         value: nw.Expr | None = None,
-        **said: object,
+        **facts: object,
     ) -> "Feature":
-        """Take the words of words.toml under `key`; `said` fills in what stands in < > there."""
+        """Take the words of words.toml under `key`; `facts` fills in what stands in < > there."""
         words = {**WORDS[key]}
-        for place, text in said.items():
+        for place, text in facts.items():
             words = {part: each.replace(f"<{place}>", str(text)) for part, each in words.items()}
-        name = str(said.get("name", key))
+        name = str(facts.get("name", key))
         sentence, says = words["sentence"], words["says"]
         group, unit = words["group"], words["unit"]
         return cls(name, group, unit, sentence, says, parts, value, frozenset(needs))
@@ -120,27 +120,27 @@ def ratio(numerator: nw.Expr, denominator: nw.Expr) -> nw.Expr:
 
 
 def window_features(
-    key: str, measure: str, windows_days: Iterable[int | None], *needs: str, **said: str
+    key: str, measure: str, windows_days: Iterable[int | None], *needs: str, **facts: str
 ) -> tuple[Feature, ...]:
     """One feature for each trailing window (None: the whole time): the sum of a measure in it.
 
     Parameters
     ----------
     key
-        Of the words, and the name for the whole time unless `said` has another `stem`; a window's
+        Of the words, and the name for the whole time unless `facts` has another `stem`; a window's
         name is its stem and days.
 
     >>> spend = window_features("spend_total", "net_minor", (30, None))
     >>> [(feature.name, feature.heading) for feature in spend][0]
     ('spend_30d', 'Spent in the last 30 days, net of returns')
     """
-    features, stem = [], said.pop("stem", key)
+    features, stem = [], facts.pop("stem", key)
     for days in windows_days:
         name = stem if days is None else f"{stem.removesuffix('_total')}_{days}d"
         window = "in all" if days is None else f"in the last {days} days"
         part = f"{name}_minor" if WORDS[key]["unit"] == "currency" else name
         parts = {part: total(measure, within_days=days)}
         features.append(
-            Feature.of(key, parts, *needs, value=None, name=name, window=window, **said)
+            Feature.of(key, parts, *needs, value=None, name=name, window=window, **facts)
         )
     return tuple(features)

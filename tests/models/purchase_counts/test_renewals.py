@@ -140,7 +140,7 @@ def test_the_fit_sees_months_and_what_comes_late(fitted):
     (monthly,) = fitted.plans
     assert fitted.monthly
     assert monthly.period == 31
-    assert monthly.reached(np.array([30, 31, 41])) == pytest.approx([0.04, 0.95, 1], abs=0.03)
+    assert monthly.gap_within(np.array([30, 31, 41])) == pytest.approx([0.04, 0.95, 1], abs=0.03)
     # Beta(1, 12) leavers: a 13th leave at the first renewal.
     assert monthly.retention[0] == pytest.approx(12 / 13, abs=0.02)
     assert monthly.retention[11] > monthly.retention[0]

@@ -198,8 +198,8 @@ def _describe(plan: Plan) -> str:
     """
     first = float(plan.retention[0])
     day = plan.period + np.arange(len(plan.gaps) - plan.period)
-    missing = 1 - first * plan.reached(day)
-    back = first * (1 - plan.reached(day)) / missing
+    missing = 1 - first * plan.gap_within(day)
+    back = first * (1 - plan.gap_within(day)) / missing
     grace = int((back < 0.5).argmax())
     return (
         f"every {plan.period} ({plan.share:.0%} of the customers) {first:.0%} renew for the first "

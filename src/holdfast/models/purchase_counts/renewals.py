@@ -96,7 +96,7 @@ class Plan:
     def _reached(self) -> Vector:
         return np.concatenate([[0.0], np.cumsum(self.gaps)])
 
-    def reached(self, gap: Rows) -> Vector:
+    def gap_within(self, gap: Rows) -> Vector:
         """P(a gap of at most so much), same shape."""
         return np.asarray(self._reached[np.clip(gap, 0, len(self.gaps))])
 
@@ -106,9 +106,9 @@ class Plan:
 
     def quiet(self, renewals: Rows, silence: Rows) -> Vector:
         """P(no charge in so long a silence), of which the last day is not over, (n,)."""
-        return 1 - self.renews(renewals) * self.reached(silence - 1)
+        return 1 - self.renews(renewals) * self.gap_within(silence - 1)
 
-    def expected(self, renewals: Rows, silence: Rows, ahead: int) -> Vector:
+    def charges(self, renewals: Rows, silence: Rows, ahead: int) -> Vector:
         """Expected charges in so much time ahead, (n,)."""
         gap = silence[:, None] + np.arange(ahead)
         chances = np.append(self.gaps, 0.0)
@@ -124,8 +124,8 @@ def _charges_after(plan: Plan, ahead: int) -> Matrix:
     + 1)`: the renewal equation, from the last row up.
     """
     gaps = np.zeros(ahead + 1)
-    known = min(ahead, len(plan.gaps))
-    gaps[1 : known + 1] = plan.gaps[:known]
+    n_gaps = min(ahead, len(plan.gaps))
+    gaps[1 : n_gaps + 1] = plan.gaps[:n_gaps]
     table = np.zeros((_MOST_RENEWALS, ahead + 1))
     for end in range(1, ahead + 1):
         later = 1 + table[-1, end - 1 :: -1]
@@ -198,7 +198,7 @@ class RenewalModel(Saved):
             for length in np.unique(ahead):
                 some = ahead == length
                 by_plan = [
-                    plan.expected(renewals[some], customers.silence[some], int(length))
+                    plan.charges(renewals[some], customers.silence[some], int(length))
                     for plan, renewals in zip(self.plans, customers.renewals, strict=True)
                 ]
                 weights = customers.weights[some]

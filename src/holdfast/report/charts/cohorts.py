@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from holdfast.evaluation.totals import untested
+from holdfast.evaluation.totals import explain_reach
 from holdfast.report import chart_data, formatting
 from holdfast.report.charts.axes import highest, number_axis, share_axis, total, words
 from holdfast.report.charts.base import Chart, Options, by_name, empty, field, mark, panel
@@ -218,5 +218,5 @@ def revenue_forecast(
     )
     names = "week_start_day expected_revenue interval_80 expected_purchases:count"
     rows = forecast.sort("week_start_day")
-    title += untested(days, horizon_evidence)
+    title += explain_reach(days, horizon_evidence)
     return Chart(drawn, title, what, make_table("Weeks to come", rows, names, currency=currency))
