@@ -27,6 +27,7 @@ _LEAST_SHARE, _LEAST_GAPS = 0.05, 20  # decision 37
 _LEAST_AT_RISK = 10  # decision 37
 _RENEWED_BEFORE = (0, 1, 2, 3, 5, 8, 13, 21, 34)  # decision 37
 _ROUNDS = 3
+_NEAR_DAYS, _UNSEEN_NEAR, _UNSEEN_GAPS = 14, 0.5, 0.1  # decision 37
 _ON_TIME_DAYS = 2
 
 
@@ -156,8 +157,8 @@ class _Charges:
         return Plan(int(period), share, before=before, gaps=tuple(gaps.tolist()), **parameters)
 
     def _gaps(self, period: int, weight: Vector) -> Vector:
-        """P(a gap of 1, 2, ... | the next charge comes): as if one gap more had been seen, of any
-        length up to two periods.
+        """P(a gap of 1, 2, ... | the next charge comes): as if half a gap more had been seen within
+        two weeks of the due day, and a tenth of one of any length up to two periods.
         """
         longest = int(max(self.gap.max(), 2 * period))
         ended = np.bincount(self.gap, weight[self.of_gap], longest + 1)[: longest + 1]
@@ -170,7 +171,9 @@ class _Charges:
         come = np.append(0.0, there[:-1] * hazard[1:])
         n = float(weight[self.of_gap].sum())
         come = come * n / max(float(come.sum()), 1e-12)
-        come[1 : 2 * period + 1] += 1 / (2 * period)
+        near = min(_NEAR_DAYS, period // 2)
+        come[period - near : period + near + 1] += _UNSEEN_NEAR / (2 * near + 1)
+        come[1 : 2 * period + 1] += _UNSEEN_GAPS / (2 * period)
         return np.asarray(come[1:] / come.sum())
 
 
