@@ -139,8 +139,9 @@ def told(run: Run) -> Iterator[Figure]:
 
 def unlike(answers: Iterator[pl.DataFrame], scores: pl.DataFrame) -> int:
     """Count the customers whose answer is not, bit for bit, the published one."""
-    found = pl.concat(answer.select(scores.columns) for answer in answers)
-    return found.join(scores, on=scores.columns, how="anti").height
+    alone = pl.concat(answers)
+    both = [name for name in scores.columns if name in alone.columns]
+    return alone.select(both).join(scores, on=both, how="anti").height
 
 
 def main() -> None:
