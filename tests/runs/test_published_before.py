@@ -4,6 +4,7 @@ How they were made: `tests/fixtures/README.md`.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ import polars as pl
 import pytest
 from tests.api.conftest import client_of, posted
 
-from holdfast.io.runs import Registry
+from holdfast.features.catalogue import FEATURES_BY_NAME, fact_of
+from holdfast.io.runs import Registry, Run
+from holdfast.serving.formulas import add_derived
+from holdfast.serving.load import load_models, load_study
 from holdfast.serving.predict import predict_customer, predict_features
 
 LOG_RUNS = ["20261129T190558Z-6406a92a", "20261129T190534Z-f3b0862c"]
@@ -54,7 +58,8 @@ def test_the_models_answer_features_as_they_did(older_runs: Path) -> None:
     for case in (cases[1], cases[4], cases[7]):
         name = "snapshot" if case["run_id"] == SNAPSHOT_RUN else "log"
         run = Registry(older_runs / name / "runs").open(case["run_id"])
-        _same_answer(predict_features(run, case["features"]), case["answer"])
+        answer = predict_features(run, case["features"])
+        _same_answer(run, case["features"], answer, case["answer"])
 
 
 def test_the_api_serves_a_customer_and_answers_features(older_runs: Path) -> None:
@@ -69,7 +74,8 @@ def test_the_api_serves_a_customer_and_answers_features(older_runs: Path) -> Non
         assert served.status_code == 200
         assert served.json()["run_id"] == answer["run_id"] == case["run_id"]
         assert served.json()["churn_probability"] == pytest.approx(answer["churn_probability"])
-        _same_answer(answer, case["answer"])
+        run = Registry(older_runs / name / "runs").open(case["run_id"])
+        _same_answer(run, case["features"], answer, case["answer"])
 
 
 def test_raw_orders_give_the_published_score_and_horizons_without_the_older_intervals(
@@ -106,14 +112,27 @@ def test_rollback_goes_back_to_the_champion_before(older_runs: Path) -> None:
     assert registry.promote(LOG_RUNS[0]).run_id == registry.champion_id() == LOG_RUNS[0]
 
 
-def _same_answer(answer: dict[str, Any], expected: dict[str, Any]) -> None:
+def _same_answer(
+    run: Run, features: Mapping[str, Any], answer: dict[str, Any], expected: dict[str, Any]
+) -> None:
     assert {key: answer[key] for key in WORDS} == {key: expected[key] for key in WORDS}
     assert [answer[key] for key in SCORES] == pytest.approx([expected[key] for key in SCORES])
-    if answer["run_id"] != SNAPSHOT_RUN:
-        # Features that tell one fact are one reason by now: the strongest of them names their sum.
-        assert {each["task"] for each in answer["reasons"]} == {"churn", "value"}
-        assert all(each["sentence"] and each["contribution"] for each in answer["reasons"])
-        return
-    for reason, reason_before in zip(answer["reasons"], expected["reasons"], strict=True):
-        assert reason["feature"] == reason_before["feature"]
-        assert reason["contribution"] == pytest.approx(reason_before["contribution"])
+    given = pl.DataFrame([{**features, "customer_id": "new"}], infer_schema_length=None)
+    frame = add_derived(load_study(run), given)
+    explained = {task: each.contributions(frame) for task, each in load_models(run).items()}
+
+    def added(reason: Mapping[str, Any], *, of_fact: bool) -> float:
+        """What the feature of a reason adds, or all features that tell the same fact."""
+        columns, values = explained[reason["task"]].columns, explained[reason["task"]].values[0]
+        same = {reason["feature"]}
+        if of_fact and run.run_id != SNAPSHOT_RUN:
+            fact = fact_of(FEATURES_BY_NAME[reason["feature"]])
+            same = {name for name in columns if fact_of(FEATURES_BY_NAME[name]) == fact}
+        return sum(value for name, value in zip(columns, values, strict=True) if name in same)
+
+    # The models add what they added; features that tell one fact are one reason by now.
+    for reason in expected["reasons"]:
+        assert added(reason, of_fact=False) == pytest.approx(reason["contribution"])
+    assert {each["task"] for each in answer["reasons"]} == set(explained)
+    for reason in answer["reasons"]:
+        assert added(reason, of_fact=True) == pytest.approx(reason["contribution"])

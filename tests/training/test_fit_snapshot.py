@@ -28,11 +28,8 @@ def frame() -> pl.DataFrame:
     )
 
 
-def fitted(
-    frame: pl.DataFrame, algorithm: str = "random_forest", **snapshot: object
-) -> FittedSnapshot:
-    task = {"algorithm": algorithm, "parameters": FEW if algorithm == "random_forest" else {}}
-    study = Study.from_dict(
+def study_of(tasks: dict[str, object], **snapshot: object) -> Study:
+    return Study.from_dict(
         {
             "study": {"name": "t", "currency": "USD", "seed": 42},
             "snapshot": {
@@ -42,10 +39,16 @@ def fitted(
                 "labels": {"churned": "churned", "value": "value"},
                 **snapshot,
             },
-            "churn": {**task, "calibrate": False},
-            "value": task,
+            **tasks,
         }
     )
+
+
+def fitted(
+    frame: pl.DataFrame, algorithm: str = "random_forest", **snapshot: object
+) -> FittedSnapshot:
+    task = {"algorithm": algorithm, "parameters": FEW if algorithm == "random_forest" else {}}
+    study = study_of({"churn": {**task, "calibrate": False}, "value": task}, **snapshot)
     return fit_snapshot(study, frame, columns=["visits", "basket"])
 
 
@@ -116,18 +119,7 @@ def test_where_no_algorithm_is_named_a_snapshot_is_learnt_better_than_by_lightgb
 
     frame = shoppers()
     names = ["town", "plan", "visits", "age"]
-    study = Study.from_dict(
-        {
-            "study": {"name": "t", "currency": "USD", "seed": 42},
-            "snapshot": {
-                "path": "x.csv",
-                "as_of": "2024-12-31",
-                "columns": {"customer_id": "customer_id"},
-                "labels": {"churned": "churned", "value": "value"},
-            },
-        }
-    )
-    fitted = fit_snapshot(study, frame, columns=names)
+    fitted = fit_snapshot(study_of({}), frame, columns=names)
     inputs = frame.select(names).to_pandas().astype({"town": "category", "plan": "category"})
     for outcome, predicted, kind in (
         ("churned", "churn_probability", LGBMClassifier),

@@ -15,6 +15,7 @@ import polars as pl
 from holdfast.arrays import Vector
 from holdfast.evaluation.evidence import CHAMPION
 from holdfast.evaluation.totals import Range, level_error, total_ratios
+from holdfast.learners.link_functions import log_odds, logistic
 
 COVERAGE = 0.9
 _PRIOR_WINDOWS = 2.0  # decision 34
@@ -30,15 +31,10 @@ class _Scale:
     moves: float
 
 
-def _logit(share: Vector) -> Vector:
-    p = np.clip(share, 1e-3, 1 - 1e-3)
-    return np.asarray(np.log(p / (1 - p)))
-
-
 _SCALES: Mapping[str, _Scale] = {
-    "roc_auc": _Scale(_logit, lambda x: np.asarray(1 / (1 + np.exp(-x))), 0.15),  # decision 34
-    "brier": _Scale(lambda x: np.log(np.maximum(x, 1e-6)), np.exp, 0.12),  # decision 34
-}
+    "roc_auc": _Scale(lambda x: log_odds(np.clip(x, 1e-3, 1 - 1e-3)), logistic, 0.15),
+    "brier": _Scale(lambda x: np.log(np.maximum(x, 1e-6)), np.exp, 0.12),
+}  # decision 34
 
 
 def expect(evidence: pl.DataFrame) -> dict[str, Range]:

@@ -126,7 +126,9 @@ def level_errors(
     """The same for each horizon: by its own past totals, or by those of the longest that could be
     tried.
     """
-    errors, ratios, tried = {}, list[float](), 0
+    errors: dict[int, LevelError] = {}
+    ratios: list[float] = []
+    tried = 0
     for days in sorted(horizons_days):
         of_horizon = total_ratios(horizon_evidence.filter(horizon_days=days))
         if of_horizon:

@@ -62,7 +62,7 @@ def find_rounds(
         **_parameters(matrix), "objective": objective, "seed": seed, "verbosity": -1,
         "num_threads": threads_for(matrix), "deterministic": True, "force_row_wise": True,
     }  # fmt: skip
-    rounds = lightgbm.cv(
+    scores = lightgbm.cv(
         settings,
         lightgbm.Dataset(matrix, target),
         _MOST_ROUNDS,
@@ -70,8 +70,8 @@ def find_rounds(
         return_cvbooster=True,
         callbacks=[lightgbm.early_stopping(_PATIENCE, verbose=False)],
     )
-    boosters = rounds.pop("cvbooster").boosters
-    rounds = len(next(iter(rounds.values())))
+    boosters = scores.pop("cvbooster").boosters
+    rounds = len(next(iter(scores.values())))
     raw = [
         booster.predict(matrix[split.test], num_iteration=rounds, raw_score=True)
         for booster, split in zip(boosters, splits, strict=True)

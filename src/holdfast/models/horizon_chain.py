@@ -173,9 +173,10 @@ class HorizonModel(Saved):
     ) -> dict[int, Vector]:
         """Expected revenue over each horizon, currency; `expected` is the value model's own."""
         assert value.horizon_days is not None
-        earned = {value.horizon_days: value.predict_learnt(frame)}
-        learnt = any(link.learner for link in self.revenue.values())
-        matrix = value.spend_inputs(frame).matrix if learnt else np.empty((frame.height, 0))
+        learnt = value.predict_learnt(frame)
+        earned, matrix = {value.horizon_days: learnt}, np.empty((frame.height, 0))
+        if any(link.learner for link in self.revenue.values()):
+            matrix = value.spend_inputs(frame, learnt).matrix
         for days, link in _outwards(self.revenue):
             share = np.full(frame.height, min(link.usual * link.stretch, 1.0))
             if link.learner is not None:
@@ -193,13 +194,15 @@ class HorizonModel(Saved):
         earned: Mapping[int, Vector],
     ) -> dict[int, Intervals]:
         """Median and intervals over each horizon; none where they are not known."""
-        of_task = value.intervals_of(frame)
-        if of_task is None or value.horizon_days is None:
-            return {}
-        by_horizon = {value.horizon_days: of_task}
-        for days in earned.keys() - by_horizon.keys():
-            others = value.intervals_of(frame, 1 - silent[days], earned[days])
-            by_horizon |= {days: others} if others is not None else {}
+        assert value.horizon_days is not None
+        by_horizon = {}
+        for days, mean in earned.items():
+            # Of its own horizon the model has a P(buys) of its own.
+            buys = None if days == value.horizon_days else 1 - silent[days]
+            intervals = value.intervals_of(frame, mean, buys)
+            if intervals is None:
+                return {}
+            by_horizon[days] = intervals
         return _nest(by_horizon, value.horizon_days)
 
 

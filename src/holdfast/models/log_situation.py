@@ -33,6 +33,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from holdfast.models.level_adjustment import EXTRAPOLATED, TRUST
 from holdfast.windows import YEAR_DAYS
 
 OPENING_DAYS = 90
@@ -70,6 +71,13 @@ class LogSituation:
     def first_years(self) -> bool:
         """Whether the shop opened less than two years ago."""
         return self.newly_opened and self.history_days < 2 * YEAR_DAYS
+
+    @property
+    def level_trust(self) -> float:
+        """How far the learnt level goes to that of the BTYD models: all of the way where it is
+        itself stretched from shorter windows.
+        """
+        return TRUST if self.complete_windows else EXTRAPOLATED
 
 
 def a_year_before(cutoffs: Sequence[int], now: int) -> bool:

@@ -36,7 +36,8 @@ _BTYD_REVENUE = "holdfast.models.purchase_counts:BTYDRevenue"
 
 @dataclass(frozen=True)
 class ValueModel(Saved):
-    """A fitted model of value: level x scale x P(buys) x amount.
+    """A fitted model of value: the mean of level x scale x P(buys) x amount, and of what the BTYD
+    models expect.
 
     Attributes
     ----------
@@ -117,40 +118,44 @@ class ValueModel(Saved):
         """The model with this factor on the level of its learnt member."""
         return replace(self, level=self.level * factor, season=self.season * factor)
 
-    def spend_inputs(self, frame: pl.DataFrame) -> SpendInputs:
-        """What shares of the revenue are predicted from, as in a usual season."""
+    def spend_inputs(self, frame: pl.DataFrame, learnt: Vector) -> SpendInputs:
+        """What shares of the revenue are predicted from, as in a usual season; `learnt` is
+        `predict_learnt`.
+        """
         assert self.buys is not None
         assert self.scale is not None
         buys = self.buys.predict(self.design.matrix(frame))
-        mean = self.predict_learnt(frame) / self.season
-        return SpendInputs(buys, mean, self.scale.of(frame), frame)
+        return SpendInputs(buys, learnt / self.season, self.scale.of(frame), frame)
 
     def intervals_of(
-        self, frame: pl.DataFrame, buys: Vector | None = None, mean: Vector | None = None
+        self, frame: pl.DataFrame, mean: Vector, buys: Vector | None = None
     ) -> Intervals | None:
         """Median and intervals of revenue, currency; None where they are not known.
 
         Parameters
         ----------
-        buys, mean
-            P(buys) and expected revenue over another horizon; the model's own when left out.
+        mean, buys
+            Expected revenue and P(buys); the latter over the model's own horizon when left out.
         """
         if self.intervals is None:
             return None
-        buys = self._p_buys(frame) if buys is None else buys
-        return self.intervals.predict(buys, self.predict(frame) if mean is None else mean)
+        return self.intervals.predict(self._p_buys(frame) if buys is None else buys, mean)
 
-    def _p_buys(self, frame: pl.DataFrame) -> Vector:
-        assert self.horizon_days is not None
-        learnt = self.buys.predict(self.design.matrix(frame)) if self.buys is not None else None
+    def pool_buys(self, learnt: Vector | None, frame: pl.DataFrame) -> Vector:
+        """P(buys) as learnt, pooled with the BTYD models'; None where nothing was learnt of it."""
         if self.btyd is None:
             assert learnt is not None
             return learnt
+        assert self.horizon_days is not None
         by_btyd = self.btyd.buys(frame, self.horizon_days)
         return by_btyd if learnt is None else pool_chances(learnt, by_btyd, self.btyd.weight)
 
+    def _p_buys(self, frame: pl.DataFrame) -> Vector:
+        learnt = self.buys.predict(self.design.matrix(frame)) if self.buys is not None else None
+        return self.pool_buys(learnt, frame)
+
     def raw(self, frame: pl.DataFrame) -> Vector:
-        """The expected revenue itself: what is explain_factor is money."""
+        """The expected revenue itself: what is explained is money."""
         return self.predict(frame)
 
     def contributions(self, frame: pl.DataFrame) -> Attribution:

@@ -15,17 +15,11 @@ from holdfast.findings import Finding
 from holdfast.learners.algorithms import ALGORITHMS, Learner, Parameters, Recipe
 from holdfast.learners.design import Design
 from holdfast.learners.linear import constant
-from holdfast.learners.link_functions import pool_chances
 from holdfast.learners.selection import candidates_of
 from holdfast.metrics import tweedie_deviance
 from holdfast.models.baselines import TrailingSpend
 from holdfast.models.churn import describe_short_windows
-from holdfast.models.level_adjustment import (
-    EXTRAPOLATED,
-    TRUST,
-    move_towards,
-    revenue_ratio,
-)
+from holdfast.models.level_adjustment import move_towards, revenue_ratio
 from holdfast.models.prediction_intervals import IntervalModel
 from holdfast.models.reference_spend import ReferenceSpend, Scale, SpendInputs, read_past
 from holdfast.models.seasonality import Season
@@ -84,48 +78,43 @@ def fit_value(
     fit = _fit_on_windows if training.situation.complete_windows else _fit_on_short_windows
     learnt, rows = fit(training, settings, seed=seed)
     btyd = fit_btyd_revenue_of(training, counts)
-    if btyd is None:
-        spread = rows.intervals(None, seed=seed) if rows is not None else None
-        return replace(learnt, model=replace(learnt.model, intervals=spread))
-    factor = 1.0
-    if not today.is_empty():
-        expected, predicted = btyd.revenue(today), learnt.model.predict(today)
-        trust = TRUST if training.situation.complete_windows else EXTRAPOLATED
-        factor = move_towards(1.0, revenue_ratio(expected, predicted), trust)
-    rows = rows or _short_window_rows(training, learnt.model, counts)
-    model = replace(
-        learnt.model.scale_level(factor), btyd=btyd, intervals=rows.intervals(btyd, seed=seed)
-    )
-    return replace(learnt, model=model)
+    model = learnt.model
+    if btyd is not None:
+        rows = rows or _short_window_rows(training, model, counts)
+        factor = 1.0
+        if not today.is_empty():
+            ratio = revenue_ratio(btyd.revenue(today), model.predict(today))
+            factor = move_towards(1.0, ratio, training.situation.level_trust)
+        model = replace(model.scale_level(factor), btyd=btyd)
+    spread = rows.intervals(model, seed=seed) if rows is not None else None
+    return replace(learnt, model=replace(model, intervals=spread))
 
 
 @dataclass(frozen=True)
 class _KnownRows:
-    """Rows whose outcome is known, as the learnt member predicts them unseen: (n_rows,) each."""
+    """Rows whose outcome is known, as the learnt member predicts them unseen: (n_rows,) each.
+
+    Attributes
+    ----------
+    of_horizon
+        Whether all windows are as long as the task's horizon, so that the rows can be pooled.
+    """
 
     frame: pl.DataFrame
     buys: Vector
     mean: Vector
     revenue: Vector
     bought: Vector
-    horizon_days: int | None
+    of_horizon: bool
 
-    def intervals(self, btyd: "BTYDRevenue | None", *, seed: int) -> IntervalModel:
-        """Learn how revenue is spread around the mean of the pool.
-
-        Parameters
-        ----------
-        btyd
-            The other member; None where the learnt one stands alone.
-        """
+    def intervals(self, model: ValueModel, *, seed: int) -> IntervalModel:
+        """Learn how revenue is spread around the mean of the model's pool."""
         n = len(self.buys)
         some = np.sort(np.random.default_rng(seed).permutation(n)[:_SPREAD_ROWS])
         buys, mean = self.buys[some], self.mean[some]
-        if btyd is not None and self.horizon_days is not None:
+        if self.of_horizon:
             rows = self.frame[some]
-            expected = btyd.revenue(rows, self.horizon_days)
-            mean = mean * (1 - btyd.weight) + expected * btyd.weight
-            buys = pool_chances(buys, btyd.buys(rows, self.horizon_days), btyd.weight)
+            mean, buys = model.pool(mean, rows), model.pool_buys(buys, rows)
         return IntervalModel.fit(buys, mean, self.revenue[some], self.bought[some])
 
 
@@ -246,9 +235,7 @@ class RatioRows:
         """What came of the rows that were predicted unseen."""
         if inputs is None:
             return None
-        return _KnownRows(
-            self.frame, inputs.buys, inputs.mean, self.revenue, self.bought, self.horizon_days
-        )
+        return _KnownRows(self.frame, inputs.buys, inputs.mean, self.revenue, self.bought, True)
 
     def model(self, algorithm: str) -> ValueModel:
         """Fit on all rows."""
@@ -303,7 +290,7 @@ def _short_window_rows(
     exponent = horizon_exponent(training.windows, REVENUE)
     mean = model.predict(frame) * (training.window / training.horizon_days) ** exponent
     bought = (~training.churned).astype(np.float64)
-    return _KnownRows(frame, buys, mean, training.revenue, bought, None)
+    return _KnownRows(frame, buys, mean, training.revenue, bought, False)
 
 
 def fit_btyd_revenue_of(

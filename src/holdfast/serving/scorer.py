@@ -1,4 +1,4 @@
-"""Online: one customer scored in less than a millisecond by a published run, exactly as the batch
+"""Online: one customer scored in about a millisecond by a published run, exactly as the batch
 would.
 
 What does not depend on the customer (models, rule, formulas, ranges of the data) is prepared once

@@ -138,10 +138,10 @@ def forecast_at(
 ) -> Forecast:
     """Predict the eligible customers of a cutoff, and look up what they did."""
     frame, truth = observe(study, task, data, cutoff)
-    intervals = fitted.model.intervals_of(frame) if isinstance(fitted, FittedValue) else None
-    return _forecast(
-        task, cutoff, frame, truth, fitted.model.predict(frame), fitted.baseline, intervals
-    )
+    predicted, intervals = fitted.model.predict(frame), None
+    if isinstance(fitted, FittedValue):
+        intervals = fitted.model.intervals_of(frame, predicted)
+    return _forecast(task, cutoff, frame, truth, predicted, fitted.baseline, intervals)
 
 
 def _forecast(

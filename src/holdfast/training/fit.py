@@ -16,7 +16,6 @@ from holdfast.models.constant_models import fit_no_value, fit_same_churn
 from holdfast.models.fitted_models import FittedModels
 from holdfast.models.horizon_chain import HorizonModel
 from holdfast.models.horizon_fitting import fit_horizons
-from holdfast.models.level_adjustment import EXTRAPOLATED, TRUST
 from holdfast.models.purchase_counts import fit_btyd_silence
 from holdfast.models.purchase_counts.btyd_forecast import HISTORY
 from holdfast.models.training_set import TrainingData, TrainingSet, training_set_at
@@ -143,16 +142,15 @@ def _fit_churn(study: Study, data: TrainingData, now: int) -> FittedChurn:
         return FittedChurn(model, baseline, findings, learnt=model)
     learnt, findings = fit_churn(training, study.churn, seed=study.seed)
     today = data.customers_at(now)
-    pooled = study.churn.calibrate and set(HISTORY) <= set(training.columns)
-    if today.is_empty() or not pooled:
+    if today.is_empty() or not study.churn.calibrate or not set(HISTORY) <= set(training.columns):
         return FittedChurn(learnt, baseline, findings, learnt=learnt)
     counts, _ = counts_at(study, data, now=now)
     btyd = fit_btyd_silence(counts, today, horizon_days=training.horizon_days, now=now)
     silence = {days: float(btyd.silent(today, days).mean()) for days in study.all_horizons}
-    trust = TRUST if training.situation.complete_windows else EXTRAPOLATED
-    model = learnt.at_level(today, silence[training.horizon_days], trust)
-    model = replace(model, btyd=btyd)
-    return FittedChurn(model, baseline, findings, learnt=learnt, silence=silence)
+    share = silence[training.horizon_days]
+    model = learnt.at_level(today, share, training.situation.level_trust)
+    pooled = replace(model, btyd=btyd)
+    return FittedChurn(pooled, baseline, findings, learnt=learnt, silence=silence)
 
 
 def _fit_value(study: Study, data: TrainingData, now: int) -> FittedValue:

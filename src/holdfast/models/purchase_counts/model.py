@@ -98,16 +98,20 @@ class CountModel:
         """P(no purchase) over the horizon, (n_customers,): that of `ahead`, in closed form."""
 
         def answer(rows: pl.DataFrame) -> Matrix:
-            members = self.pair.silent(rows, horizon_days, speed=self.speed)
-            if self.correction is not None:
-                quiet = self.pair.silent(rows, horizon_days, speed=1.0)
-                power = self._silence_power(rows, self.correction)
-                members = (*members, ((quiet[0] + quiet[1]) / 2) ** power)
-            weights = self.mixture.of(_n_purchases(rows))
-            none = (weights * np.column_stack(members)).sum(axis=1)
-            return np.asarray(np.clip(none, 0.0, 1.0)[:, None])
+            power = self._silence_power(rows, self.correction) if self.correction else None
+            return self._silent(rows, horizon_days, power)[:, None]
 
         return (once_per_history(frame, answer) if frame.height > 1 else answer(frame))[:, 0]
+
+    def _silent(self, rows: pl.DataFrame, horizon_days: int, power: Vector | None) -> Vector:
+        """P(no purchase) of the mixture; `power` is what the correction makes of its member's."""
+        members = self.pair.silent(rows, horizon_days, speed=self.speed)
+        if power is not None:
+            quiet = self.pair.silent(rows, horizon_days, speed=1.0)
+            members = (*members, ((quiet[0] + quiet[1]) / 2) ** power)
+        weights = self.mixture.of(_n_purchases(rows))
+        none = (weights * np.column_stack(members)).sum(axis=1)
+        return np.asarray(np.clip(none, 0.0, 1.0))
 
     def _silence_power(self, rows: pl.DataFrame, correction: BoostedCorrection) -> Vector:
         """By how much the correction multiplies the logarithm of P(no purchase)."""
@@ -115,9 +119,7 @@ class CountModel:
             rows, self.horizon_days, speed=1.0, max_purchases=correction.n_thresholds
         )
         plain = (both[0] + both[1]) / 2
-        corrected = correction.apply(rows, plain)
-        before, after = (np.clip(pmf[:, 0], _CERTAIN, 1 - _CERTAIN) for pmf in (plain, corrected))
-        return np.asarray(np.log(after) / np.log(before))
+        return _power_of(plain, correction.apply(rows, plain))
 
     def p_alive(self, frame: pl.DataFrame, days_ahead: int = 0) -> Vector:
         """P(still alive so many days after the cutoff), (n_customers,); not one minus the chance to
@@ -136,21 +138,15 @@ class CountModel:
     def _ahead(self, rows: pl.DataFrame, horizons_days: Sequence[int]) -> Matrix:
         """Expected purchases and P(no purchase) by horizon, `(n_customers, 2 x n_horizons)`."""
         weights = self.mixture.of(_n_purchases(rows))
-        factors = self._correction_factors(rows) if self.correction else None
+        more, power = self._correction_factors(rows) if self.correction else (None, None)
         columns = []
         for horizon in horizons_days:
             expected = self.pair.expected_purchases(rows, horizon, speed=self.speed)
-            silent = self.pair.silent(rows, horizon, speed=self.speed)
-            if factors is not None:
-                more, power = factors
+            if more is not None:
                 plain = self.pair.expected_purchases(rows, horizon, speed=1.0)
-                quiet = self.pair.silent(rows, horizon, speed=1.0)
                 expected = (*expected, more * (plain[0] + plain[1]) / 2)
-                silent = (*silent, ((quiet[0] + quiet[1]) / 2) ** power)
-            mean, none = (
-                (weights * np.column_stack(members)).sum(axis=1) for members in (expected, silent)
-            )
-            columns += [np.maximum(mean, 0.0), np.clip(none, 0.0, 1.0)]
+            mean = (weights * np.column_stack(expected)).sum(axis=1)
+            columns += [np.maximum(mean, 0.0), self._silent(rows, horizon, power)]
         return np.column_stack(columns)
 
     def _correction_factors(self, rows: pl.DataFrame) -> tuple[Vector, Vector]:
@@ -167,8 +163,7 @@ class CountModel:
         plain = (both[0] + both[1]) / 2
         corrected, counts = self.correction.apply(rows, plain), np.arange(plain.shape[1])
         more = (corrected @ counts) / np.maximum(plain @ counts, _CERTAIN)
-        before, after = (np.clip(pmf[:, 0], _CERTAIN, 1 - _CERTAIN) for pmf in (plain, corrected))
-        return more, np.log(after) / np.log(before)
+        return more, _power_of(plain, corrected)
 
     @cached_property
     def algorithm(self) -> str:
@@ -207,6 +202,12 @@ class CountModel:
             if corrected
             else None,
         )
+
+
+def _power_of(plain: Matrix, corrected: Matrix) -> Vector:
+    """What a correction multiplies the logarithm of P(no purchase) by, given both distributions."""
+    before, after = (np.clip(pmf[:, 0], _CERTAIN, 1 - _CERTAIN) for pmf in (plain, corrected))
+    return np.asarray(np.log(after) / np.log(before))
 
 
 def _n_purchases(frame: pl.DataFrame) -> Vector:

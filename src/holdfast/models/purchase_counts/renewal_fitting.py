@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from holdfast.arrays import Matrix, Rows, Vector
+from holdfast.arrays import Rows, Vector
 from holdfast.btyd import BetaDiscreteWeibull, ShiftedBetaGeometric
 from holdfast.findings import Finding
 from holdfast.models.contract_setting import find_regime
@@ -19,6 +19,7 @@ from holdfast.models.purchase_counts.renewals import (
     BillingTime,
     Plan,
     RenewalModel,
+    nearest_period,
     weigh_plans,
 )
 
@@ -98,7 +99,8 @@ class _Charges:
         """Fit every period that is common; who was charged once is shared out a few times."""
         periods = self._periods()
         share = np.full(len(periods), 1 / len(periods))
-        weights = np.where(self.n[:, None] > 1, self._nearest(periods), share)
+        nearest = nearest_period(self.mean_gap, periods)[:, None] == np.arange(len(periods))
+        weights = np.where(self.n[:, None] > 1, nearest, share)
         plans: tuple[Plan, ...] = ()
         for _ in range(_ROUNDS if len(periods) > 1 else 1):
             share = weights.mean(axis=0)
@@ -106,19 +108,15 @@ class _Charges:
                 self._plan(period, float(share[place]), weights[:, place])
                 for place, period in enumerate(periods)
             )
-            renewals = [self._renewals(plan.period, plan.before) for plan in plans]
-            weights = weigh_plans(
-                plans, self.n, self.mean_gap, self.silence, [n - 1 + m for n, m in renewals]
-            )
+            renewals = [self.n - 1 + self._before(plan.period, plan.before) for plan in plans]
+            weights = weigh_plans(plans, self.n, self.mean_gap, self.silence, renewals)
         return plans
 
     def _periods(self) -> Rows:
         """The usual gap of every kind of period that many customers have."""
         unit = MONTH_UNITS / 30 if self.monthly else 1.0
         kinds, again = np.array(_PERIODS) * unit, self.n > 1
-        distance = np.abs(np.log(self.mean_gap[again])[:, None] - np.log(kinds))
-        kind = np.zeros(len(self.n), dtype=np.int64)
-        kind[again] = distance.argmin(axis=1)
+        kind = nearest_period(self.mean_gap, kinds)
         of_gap, common = kind[self.of_gap], []
         for each in range(len(kinds)):
             gaps = self.gap[of_gap == each]
@@ -127,13 +125,9 @@ class _Charges:
                 common.append(round(float(np.median(gaps))))
         return np.unique(common or [round(float(np.median(self.gap)))])
 
-    def _nearest(self, periods: Rows) -> Matrix:
-        distance = np.abs(np.log(np.maximum(self.mean_gap, 1))[:, None] - np.log(periods))
-        return np.asarray(distance.argmin(axis=1)[:, None] == np.arange(len(periods)), np.float64)
-
-    def _renewals(self, period: int, before: int) -> tuple[Rows, Rows]:
-        """Charges of each customer, and the renewals before the log's first period."""
-        return self.n, np.where(self.since < period, before, 0)
+    def _before(self, period: int, before: int) -> Rows:
+        """Renewals of each customer before the log's first period."""
+        return np.where(self.since < period, before, 0)
 
     def _plan(self, period: int, share: float, weight: Vector) -> Plan:
         gaps = self._gaps(int(period), weight)
@@ -141,14 +135,14 @@ class _Charges:
         overdue = reached[np.minimum(self.silence - 1, len(gaps))].clip(0, 1)
         fits = {
             before: ShiftedBetaGeometric().fit(
-                self.n - 1, overdue, weight, before=self._renewals(period, before)[1]
+                self.n - 1, overdue, weight, before=self._before(period, before)
             )
             for before in _RENEWED_BEFORE
         }
         before = max(fits, key=lambda each: fits[each].log_likelihood_)
         law: BetaDiscreteWeibull = fits[before]
         bent = BetaDiscreteWeibull().fit(
-            self.n - 1, overdue, weight, before=self._renewals(period, before)[1]
+            self.n - 1, overdue, weight, before=self._before(period, before)
         )
         # By the Bayesian information criterion: one parameter more.
         if bent.log_likelihood_ - law.log_likelihood_ > np.log(weight.sum()) / 2:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from holdfast.arrays import Matrix, Rows, Vector
@@ -277,17 +278,21 @@ def weigh_plans(
     n, gap, silence
         Charges, their mean gap, and the time since the last one.
     """
-    periods = np.array([plan.period for plan in plans], dtype=np.float64)
-    distance = np.abs(np.log(np.maximum(gap, 1.0))[:, None] - np.log(periods))
-    nearest = distance.argmin(axis=1)[:, None] == np.arange(len(plans))
+    nearest = nearest_period(gap, np.array([plan.period for plan in plans]))
     likely = np.column_stack(
         [
             plan.share * np.maximum(plan.quiet(each, silence), _LEAST_CHANCE)
             for plan, each in zip(plans, renewals, strict=True)
         ]
     )
-    weights = np.where(n[:, None] > 1, nearest, likely)
+    weights = np.where(n[:, None] > 1, nearest[:, None] == np.arange(len(plans)), likely)
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+
+def nearest_period(gap: Vector, periods: npt.ArrayLike) -> Rows:
+    """The place of the period that each gap, at least 1, is nearest to in ratio, (n,)."""
+    distance = np.abs(np.log(np.maximum(gap, 1.0))[:, None] - np.log(periods))
+    return np.asarray(distance.argmin(axis=1))
 
 
 def _whole(frame: pl.DataFrame, name: str) -> Rows:
