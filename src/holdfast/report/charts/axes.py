@@ -29,8 +29,8 @@ def text_axis(texts: Mapping[float, str], **options: Any) -> Options:
     return {"values": list(texts), "labelExpr": f"{choice}''", **options}
 
 
-def panel_title(text: str, subtitle: str = "") -> Options:
-    """The heading of one panel among several."""
+def panel_title(text: str, subtitle: str | list[str] = "") -> Options:
+    """The heading of one panel among several; a list of subtitles is a line of text each."""
     title = {
         "text": text, "fontSize": 13, "offset": 10, "anchor": "start", "frame": "group", "limit": 0,
     }  # fmt: skip

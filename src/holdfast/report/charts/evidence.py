@@ -53,8 +53,10 @@ def _lines(table: pl.DataFrame, *, of: str, against: str) -> Options:
     return mark("line", table, {"strokeWidth": 2}, **place, y=y, **look)
 
 
-def _key(model: str, baseline: str) -> str:
-    return f"solid: model {model}" + (f"; dashed: baseline {baseline}" if baseline else "")
+def _key(figure: str, model: str, baseline: str) -> list[str]:
+    """What the two lines are, a line of text each: half a card is too narrow for both in one."""
+    first = f"{figure}; solid: model {model}"
+    return [first, f"dashed: baseline {baseline}"] if baseline else [first]
 
 
 def _range(values: pl.Series) -> str:
@@ -87,7 +89,8 @@ def roc_pr(steps: pl.DataFrame) -> Chart:
         return empty("ROC curve", NO_OUTCOME)
     model, baseline = (ranking.filter(pl.col("model") == name) for name in (MODEL, BASELINE))
     area, average = (
-        _key(_range(model[name]), _range(baseline[name])) for name in ("area", "average_precision")
+        _key(figure, _range(model[name]), _range(baseline[name]))
+        for figure, name in (("Area", "area"), ("Average", "average_precision"))
     )
     roc = _lines(
         ranking_curves.roc(steps), of="Leavers found", against="Stayers flagged by mistake"
@@ -96,8 +99,8 @@ def roc_pr(steps: pl.DataFrame) -> Chart:
         ranking_curves.precision_recall(steps), of="Flagged who left", against="Leavers found"
     )
     panels = [
-        panel(diagonal("line"), roc, size=_SIZE, title=panel_title("ROC", f"Area; {area}")),
-        panel(recall, size=_SIZE, title=panel_title("Precision and recall", f"Average; {average}")),
+        panel(diagonal("line"), roc, size=_SIZE, title=panel_title("ROC", area)),
+        panel(recall, size=_SIZE, title=panel_title("Precision and recall", average)),
     ]
     of_100 = formatting.decimal(100 * float(np.mean(model["area"].to_numpy())), 0)
     title = f"Given a leaver and a stayer, the model picks the leaver {of_100} times in 100"
@@ -176,7 +179,7 @@ def _gain(table: pl.DataFrame, task: str) -> tuple[Options, str]:
     model, baseline = ranking_curves.capture_at(table, 0.2)
     held = formatting.percent(model, 0)
     naive = "" if baseline is None else formatting.percent(baseline, 0)
-    title = panel_title(heading, f"At 20%; {_key(held, naive)}")
+    title = panel_title(heading, _key("At 20%", held, naive))
     lines = _lines(table, of=of, against="Customers, highest first")
     marks = diagonal("line"), rule("x", 0.2, strokeDash=[2, 3]), lines
     return panel(*marks, size=_SIZE, title=title), sentence.format(held)
