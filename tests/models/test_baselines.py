@@ -5,8 +5,16 @@ import polars as pl
 import pytest
 
 from holdfast.learners.design import Design
-from holdfast.models.baselines import RECENCY, Constant, RecencyRank, RecencyRule, TrailingSpend
+from holdfast.models.baselines import (
+    RECENCY,
+    Constant,
+    RecencyRank,
+    RecencyRule,
+    TrailingSpend,
+    TrailingSpendRule,
+)
 from holdfast.models.churn import ChurnModel
+from holdfast.models.value import ValueModel
 
 
 def silent(*days: int) -> pl.DataFrame:
@@ -65,3 +73,18 @@ def test_the_rule_in_a_learners_place_says_what_the_rank_says_and_is_saved() -> 
     assert not added[:, 0].any()
     model = ChurnModel(design, rule, None, 90)
     assert ChurnModel.from_parts(model.parts()) == model
+
+
+def test_trailing_spend_in_the_learners_place_goes_on_at_its_rate_and_is_saved() -> None:
+    days = np.array([1.0, 5, 9, 20, 40, 80])
+    frame = pl.DataFrame({RECENCY: days, "spend_90d": [30.0, -5, 0, 60, 9, 3]})
+    rank = RecencyRank.fit(days, np.array([0.0, 1, 0, 1, 0, 1]))
+    design = Design.learn(frame, columns=frame.columns)
+    rule = TrailingSpendRule.of(TrailingSpend(120), rank, design, frame)
+    matrix = design.matrix(frame)
+    assert rule.predict(matrix) == pytest.approx([40, 0, 0, 80, 12, 4])
+    added = rule.contributions(matrix)
+    assert added.sum(axis=1) == pytest.approx([40, 0, 0, 80, 12, 4])
+    assert not added[:, 0].any()
+    model = ValueModel(design, rule, horizon_days=120)
+    assert ValueModel.from_parts(model.parts()) == model

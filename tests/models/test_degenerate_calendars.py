@@ -78,7 +78,7 @@ def test_no_calendar_brings_a_nan_to_the_end(calendar, days_after: int, tmp_path
     columns = {"customer_id": "who", "occurred_at": "day", "amount": "paid"}
     study = Study.from_dict(
         {
-            "study": {"name": "odd"},
+            "study": {"name": "odd", "acknowledge": ["few-churned", "few-kept"]},
             "transactions": {
                 "path": str(tmp_path / "orders.parquet"),
                 "last_day": last.isoformat(),

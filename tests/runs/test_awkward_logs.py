@@ -2,12 +2,15 @@
 impossible.
 """
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 
+from holdfast.errors import NotEnoughData
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Silence, Steps
 from holdfast.runs.train_and_score import Outcome, train_and_score
@@ -17,7 +20,12 @@ START = date(2020, 1, 1)
 Orders = list[tuple[str, int, float]]
 
 
-def told(orders: Orders, folder: Path, **churn: int) -> Outcome:
+FATAL = ("few-churned", "few-kept")
+
+
+def told(
+    orders: Orders, folder: Path, *, acknowledge: Sequence[str] = FATAL, **churn: int
+) -> Outcome:
     """Everything but the papers of a run over (customer, day, amount)."""
     log = pl.DataFrame(orders, schema=["customer", "day", "amount"], orient="row")
     when = pl.col("day").map_elements(lambda day: START + timedelta(days=day), return_dtype=pl.Date)
@@ -25,7 +33,12 @@ def told(orders: Orders, folder: Path, **churn: int) -> Outcome:
     horizon = churn.get("horizon_days", 60)
     study = Study.from_dict(
         {
-            "study": {"name": "awkward", "project_dir": str(folder), "horizons_days": [30, 90]},
+            "study": {
+                "name": "awkward",
+                "project_dir": str(folder),
+                "horizons_days": [30, 90],
+                "acknowledge": list(acknowledge),
+            },
             "transactions": {
                 "path": "orders.parquet",
                 "columns": {"customer_id": "customer", "occurred_at": "when", "amount": "amount"},
@@ -120,3 +133,11 @@ def test_without_a_repeat_buyer_everyone_is_told_to_leave_and_why(tmp_path: Path
     possible(found)
     assert {"churn-all-alike", "nothing-earned"} <= names(found)
     assert found.tables["scores"]["churn_probability"].min() > 0.99
+    acknowledged = {each["name"] for each in found.summary["findings"] if each["acknowledged"]}
+    assert acknowledged == {"few-kept"}
+
+
+def test_where_nobody_came_back_a_run_ends_until_that_is_acknowledged(tmp_path: Path) -> None:
+    with pytest.raises(NotEnoughData, match="few-kept: 0 customers who were kept") as error:
+        told([(f"c{i}", i % 390, 10.0 + i % 7) for i in range(200)], tmp_path, acknowledge=())
+    assert 'acknowledge = ["few-kept"]' in error.value.fix

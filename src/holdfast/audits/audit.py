@@ -24,7 +24,7 @@ from holdfast.audits import (
 from holdfast.audits.question import Answer, Audit, Subject, ask_all
 from holdfast.audits.subjects import Log, Proof
 from holdfast.audits.table import Table, snapshot_table
-from holdfast.errors import NotHonest, StudyError
+from holdfast.errors import NotEnoughData, NotHonest, StudyError
 from holdfast.findings import Finding, sort_findings
 from holdfast.ingest.order_log import read_order_log
 from holdfast.ingest.snapshot import read_snapshot
@@ -182,22 +182,32 @@ def ask_before_learning(
     Raises
     ------
     NotHonest
-        Naming each fatal finding that the study does not acknowledge, and how to acknowledge it.
+        Something fatal was found that the study does not acknowledge.
     """
     answers = ask_all(audits, subject, cheaply=True)
     findings = [finding for answer in answers for finding in answer.findings]
-    fatal = [each for each in findings if each.refuses(study.acknowledge)]
-    if fatal:
-        names = dict.fromkeys([*study.acknowledge, *(each.name for each in fatal)])
-        listed = ", ".join(f'"{name}"' for name in names)
-        raise NotHonest(
-            "; ".join(f"{each.name}: {each.evidence}" for each in fatal),
-            fix=f"{fatal[0].fix} If it is known and meant, write acknowledge = [{listed}] in "
-            "[study]: the report then says so on its first page",
-            findings=[each.as_dict() for each in fatal],
-        )
+    refuse_fatal(findings, study, NotHonest)
     seen = (
         each.name + (" (acknowledged)" if each.severity == "fatal" else "") for each in findings
     )
     step.detail = ", ".join(dict.fromkeys(seen)) or "nothing found"
     return answers
+
+
+def refuse_fatal(
+    findings: Iterable[Finding], study: Study, error: type[NotHonest] | type[NotEnoughData]
+) -> None:
+    """Raise the error, naming each fatal finding that the study does not acknowledge, and how to
+    acknowledge it.
+    """
+    fatal = [each for each in findings if each.refuses(study.acknowledge)]
+    if not fatal:
+        return
+    names = dict.fromkeys([*study.acknowledge, *(each.name for each in fatal)])
+    listed = ", ".join(f'"{name}"' for name in names)
+    raise error(
+        "; ".join(f"{each.name}: {each.evidence}" for each in fatal),
+        fix=f"{fatal[0].fix} If it is known and meant, write acknowledge = [{listed}] in "
+        "[study]: the report then says so on its first page",
+        findings=[each.as_dict() for each in fatal],
+    )

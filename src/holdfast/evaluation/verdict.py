@@ -87,6 +87,11 @@ class Verdict:
         words = {self.word(name) for name in _ERRORS[self.task]}
         return "worse" in words and "better" not in words
 
+    @property
+    def prefers_rule(self) -> bool:
+        """Whether the model is worse, on customers enough to say so."""
+        return self.is_worse and self.customers >= LEAST_CUSTOMERS
+
     def as_dict(self) -> dict[str, dict[str, Any]]:
         """Metric -> difference, its interval and the word for it; None for what is not known."""
         return {

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import polars as pl
@@ -10,7 +11,7 @@ from holdfast.arrays import Matrix, Vector
 from holdfast.features.feature import WINDOWS_DAYS
 from holdfast.learners.design import Design
 from holdfast.learners.link_functions import Link, log_odds, logistic
-from holdfast.learners.parts import Saved
+from holdfast.learners.parts import Part, Saved
 
 RECENCY = "days_since_last_purchase"
 
@@ -83,9 +84,7 @@ class RecencyRule(Saved):
 
     def contributions(self, matrix: Matrix) -> Matrix:
         """(n_rows, n_columns + 1), base last: all is due to the one column."""
-        added = np.zeros((len(matrix), matrix.shape[1] + 1))
-        added[:, self.column], added[:, -1] = self.raw(matrix) - self.usual, self.usual
-        return added
+        return _all_due_to(self.column, self.raw(matrix), matrix, usual=self.usual)
 
 
 @dataclass(frozen=True)
@@ -102,13 +101,18 @@ class TrailingSpend:
         return min(WINDOWS_DAYS, key=lambda days: abs(days - self.horizon_days))
 
     @property
+    def column(self) -> str:
+        """The feature that holds the spend of that window."""
+        return f"spend_{self.window_days}d"
+
+    @property
     def name(self) -> str:
         """Which window."""
         return f"baseline: spend of the last {self.window_days} days"
 
     def predict(self, frame: pl.DataFrame) -> Vector:
         """Net revenue over the horizon, currency, (n_customers,); never below 0."""
-        spent = frame[f"spend_{self.window_days}d"].cast(pl.Float64).to_numpy()
+        spent = frame[self.column].cast(pl.Float64).to_numpy()
         return np.asarray(
             np.maximum(spent, 0) * self.horizon_days / self.window_days, dtype=np.float64
         )
@@ -129,6 +133,62 @@ class Constant:
     def predict(self, frame: pl.DataFrame) -> Vector:
         """The number, (n_customers,)."""
         return np.full(frame.height, self.value)
+
+
+@dataclass(frozen=True)
+class TrailingSpendRule(Saved):
+    """Trailing spend in the place of the learners of value: what is published where the learnt
+    model proved worse.
+
+    Attributes
+    ----------
+    column
+        Which column of the design holds the trailing spend.
+    scale
+        The horizon over the trailing window.
+    usual
+        Mean prediction of the rows learnt from, against whom customers are explained.
+    silence
+        P(no purchase) over the horizon, which the intervals need.
+    """
+
+    FILE = "trailing-spend-rule.json"
+    column: int
+    scale: float
+    usual: float
+    silence: Annotated[RecencyRule, Part("silence-")]
+    algorithm: str = "rule: trailing spend"
+    link: Link = "identity"
+
+    @classmethod
+    def of(
+        cls, spend: TrailingSpend, rank: RecencyRank, design: Design, frame: pl.DataFrame
+    ) -> "TrailingSpendRule":
+        """The rule for the rows of a design, usual in `frame`."""
+        return cls(
+            design.names.index(spend.column),
+            spend.horizon_days / spend.window_days,
+            float(spend.predict(frame).mean()),
+            RecencyRule.of(rank, design, frame),
+        )
+
+    def raw(self, matrix: Matrix) -> Vector:
+        """Net revenue over the horizon, currency, (n_rows,); never below 0."""
+        return np.asarray(np.maximum(np.nan_to_num(matrix[:, self.column]), 0) * self.scale)
+
+    def predict(self, matrix: Matrix) -> Vector:
+        """As `raw`: the link is the identity."""
+        return self.raw(matrix)
+
+    def contributions(self, matrix: Matrix) -> Matrix:
+        """(n_rows, n_columns + 1), base last: all is due to the one column."""
+        return _all_due_to(self.column, self.raw(matrix), matrix, usual=self.usual)
+
+
+def _all_due_to(column: int, raw: Vector, matrix: Matrix, *, usual: float) -> Matrix:
+    added = np.zeros((len(matrix), matrix.shape[1] + 1))
+    added[:, column], added[:, -1] = raw - usual, usual
+    return added
 
 
 Baseline = RecencyRank | TrailingSpend | Constant

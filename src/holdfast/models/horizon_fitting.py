@@ -11,7 +11,7 @@ import polars as pl
 from holdfast.arrays import Rows, Vector
 from holdfast.findings import Finding
 from holdfast.learners.algorithms import Recipe
-from holdfast.models.baselines import RecencyRule
+from holdfast.models.baselines import RecencyRule, TrailingSpendRule
 from holdfast.models.churn import ChurnModel
 from holdfast.models.horizon_chain import HorizonLink, HorizonModel
 from holdfast.models.promotions import Promotions
@@ -58,7 +58,9 @@ def fit_horizons(
         days: fit.revenue_link(short, long, value)
         for days, short, long in _pairs(study.all_horizons, study.value.horizon_days)
     }
-    return HorizonModel(silence, revenue), _extrapolated_finding([*learnt, *revenue.values()])
+    if not isinstance(value.model.amount, TrailingSpendRule):
+        learnt += revenue.values()
+    return HorizonModel(silence, revenue), _extrapolated_finding(learnt)
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,11 @@ class _HorizonFit:
         return lifts.over(first + short, long - short)
 
     def revenue_link(self, short: int, long: int, value: FittedValue) -> HorizonLink:
-        """How much of the long window's revenue comes in the short one."""
+        """How much of the long window's revenue comes in the short one; by the rule, revenue at a
+        steady rate.
+        """
+        if isinstance(value.model.amount, TrailingSpendRule):
+            return HorizonLink(short, long)
         lifts = self.promotions.revenue
         coming = float(lifts.over(self.now, short) / lifts.over(self.now, long))
         exponent = horizon_exponent(self.labels, REVENUE)

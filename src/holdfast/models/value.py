@@ -24,6 +24,7 @@ from holdfast.learners.design import Attribution, Design
 from holdfast.learners.link_functions import pool_chances
 from holdfast.learners.parts import Part, Saved
 from holdfast.learners.selection import candidates_of, predict_held_out
+from holdfast.models.baselines import TrailingSpendRule
 from holdfast.models.prediction_intervals import IntervalModel, Intervals
 from holdfast.models.reference_spend import PAST, Scale, SpendInputs
 from holdfast.study import Value
@@ -58,7 +59,7 @@ class ValueModel(Saved):
 
     FILE = "value.json"
     design: Annotated[Design, Part()]
-    amount: Annotated[Learner, Part()]
+    amount: Annotated[Learner | TrailingSpendRule, Part()]
     buys: Annotated[Learner | None, Part("buys-")] = None
     scale: Scale | None = None
     level: float = 1.0
@@ -151,6 +152,8 @@ class ValueModel(Saved):
         return by_btyd if learnt is None else pool_chances(learnt, by_btyd, self.btyd.weight)
 
     def _p_buys(self, frame: pl.DataFrame) -> Vector:
+        if isinstance(self.amount, TrailingSpendRule):
+            return 1 - self.amount.silence.predict(self.design.matrix(frame))
         learnt = self.buys.predict(self.design.matrix(frame)) if self.buys is not None else None
         return self.pool_buys(learnt, frame)
 
@@ -166,6 +169,8 @@ class ValueModel(Saved):
         values.
         """
         matrix = self.design.matrix(frame)
+        if isinstance(self.amount, TrailingSpendRule):
+            return self.design.attribution(self.amount.contributions(matrix))
         factors = [
             explain_factor(self.design, learner, matrix)
             for learner in (self.amount, self.buys)

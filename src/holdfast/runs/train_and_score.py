@@ -7,7 +7,13 @@ from typing import Any
 
 import polars as pl
 
-from holdfast.audits.audit import LOG_AUDITS, PROOF_AUDITS, TABLE_AUDITS, ask_before_learning
+from holdfast.audits.audit import (
+    LOG_AUDITS,
+    PROOF_AUDITS,
+    TABLE_AUDITS,
+    ask_before_learning,
+    refuse_fatal,
+)
 from holdfast.audits.question import Answer, ask_all
 from holdfast.audits.subjects import Log, Proof
 from holdfast.audits.table import snapshot_table
@@ -16,7 +22,6 @@ from holdfast.errors import NotEnoughData, StudyError
 from holdfast.evaluation.evidence import CHAMPION, Evidence, TaskName
 from holdfast.evaluation.expectation import expect
 from holdfast.evaluation.totals import past_error
-from holdfast.evaluation.verdict import LEAST_CUSTOMERS
 from holdfast.explain import Explanation, top_reasons
 from holdfast.features import feature_tables
 from holdfast.findings import Finding, sort_findings
@@ -242,6 +247,7 @@ def _ranges(evidence: pl.DataFrame) -> dict[str, list[float | None]]:
 def _fit_log(study: Study, log: OrderLog, warehouse: Warehouse, steps: Steps) -> _Fit:
     with steps("What came in, and what is churn in it") as step:
         sufficiency = check_log(study, warehouse, end_day=log.end_day)
+        refuse_fatal(sufficiency.findings, study, NotEnoughData)
         topics = describe_log(log, RUN_TOPICS)
         window = read_churn_window(study, warehouse, end_day=log.end_day)
         days = window.window.days
@@ -259,9 +265,8 @@ def _fit_log(study: Study, log: OrderLog, warehouse: Warehouse, steps: Steps) ->
         step.detail = f"{proof.evidence['cutoff_day'].n_unique()} test cutoffs"
     answers += ask_all(PROOF_AUDITS, Proof.of(proof, seed=study.seed), cheaply=True)
     with steps("Learn") as step:
-        worse = proof.verdicts.get("churn")
-        by_rule = worse is not None and worse.is_worse and worse.customers >= LEAST_CUSTOMERS
-        models = fit_models(study, data, now=log.end_day, churn_by_rule=by_rule)
+        by_rule = [task for task, verdict in proof.verdicts.items() if verdict.prefers_rule]
+        models = fit_models(study, data, now=log.end_day, by_rule=by_rule)
         step.detail = models.algorithms
     with steps("Features of today") as step:
         frame = feature_tables.features(study, warehouse, [log.end_day])
@@ -303,6 +308,8 @@ def _fit_snapshot(study: Study, snapshot: Snapshot, steps: Steps) -> _Fit:
         raise StudyError(
             "a table with rows at several cutoffs can be audited, not run", fix="give the order log"
         )
+    sufficiency = check_snapshot(snapshot.frame["churned"], needs=study.check.needs)
+    refuse_fatal(sufficiency.findings, study, NotEnoughData)
     with steps("Is it honest?") as step:
         table = snapshot_table(study, snapshot)
         answers = ask_before_learning(TABLE_AUDITS, table, study, step)
@@ -316,9 +323,7 @@ def _fit_snapshot(study: Study, snapshot: Snapshot, steps: Steps) -> _Fit:
         frame=snapshot.frame,
         models=fitted.models,
         proof=proof,
-        findings=_given_all_the_same(
-            check_snapshot(snapshot.frame["churned"], needs=study.check.needs).findings
-        ),
+        findings=_given_all_the_same(sufficiency.findings),
         answers=answers,
         cross_validated=cross_validated,
     )

@@ -1,6 +1,6 @@
 """Fit: the models of a study as known at one cutoff, with the naive baselines beside them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,15 +10,23 @@ from holdfast.evaluation.evidence import TaskName
 from holdfast.features.catalogue import sources_of
 from holdfast.findings import Finding
 from holdfast.learners.design import Design
-from holdfast.models.baselines import RECENCY, RecencyRank, RecencyRule
+from holdfast.models.baselines import (
+    RECENCY,
+    RecencyRank,
+    RecencyRule,
+    TrailingSpend,
+    TrailingSpendRule,
+)
 from holdfast.models.churn import ChurnModel, fit_churn
 from holdfast.models.constant_models import fit_no_value, fit_same_churn
 from holdfast.models.fitted_models import FittedModels
 from holdfast.models.horizon_chain import HorizonModel
 from holdfast.models.horizon_fitting import fit_horizons
+from holdfast.models.prediction_intervals import IntervalModel
 from holdfast.models.purchase_counts import fit_btyd_silence
 from holdfast.models.purchase_counts.btyd_forecast import HISTORY
 from holdfast.models.training_set import TrainingData, TrainingSet, training_set_at
+from holdfast.models.value import ValueModel
 from holdfast.models.value_fitting import FittedValue, fit_value
 from holdfast.study import Study
 from holdfast.training.training_data import counts_at, horizon_of, promotions_at
@@ -59,22 +67,23 @@ def fit_task(study: Study, task: TaskName, data: TrainingData, *, now: int) -> F
 
 
 def fit_models(
-    study: Study, data: TrainingData, *, now: int, churn_by_rule: bool = False
+    study: Study, data: TrainingData, *, now: int, by_rule: Collection[TaskName] = ()
 ) -> FittedModels:
     """Fit the models that score customers at `now`, on every window that had ended by then.
 
     Parameters
     ----------
-    churn_by_rule
-        The learnt churn model proved worse than recency alone, which is put in its place.
+    by_rule
+        Tasks whose model proved worse than the naive baseline, which is put in its place.
 
     Raises
     ------
     NotEnoughData
         Nothing can be learnt by then.
     """
-    churn = (_churn_by_rule if churn_by_rule else _fit_churn)(study, data, now)
-    value = _fit_value(study, data, now) if "value" in tasks_of(study) else None
+    churn = (_churn_by_rule if "churn" in by_rule else _fit_churn)(study, data, now)
+    fit_one = _value_by_rule if "value" in by_rule else _fit_value
+    value = fit_one(study, data, now) if "value" in tasks_of(study) else None
     horizons, extrapolated = fit_horizon_chain(study, data, churn, value, now=now)
     counts, counted = counts_at(study, data, now=now)
     promotions = promotions_at(study, data, now=now)
@@ -126,6 +135,22 @@ def _churn_by_rule(study: Study, data: TrainingData, now: int) -> FittedChurn:
     rule = RecencyRule.of(baseline, design, training.frame)
     model = ChurnModel(design, rule, None, training.horizon_days)
     return FittedChurn(model, baseline, (Finding.of("churn-by-rule"),), learnt=model)
+
+
+def _value_by_rule(study: Study, data: TrainingData, now: int) -> FittedValue:
+    """Publish the naive baseline, with intervals of its own: decision 36."""
+    training = _training_set(study, "value", data, now)
+    design = Design.learn(training.frame, columns=training.columns)
+    spend, rank = TrailingSpend(training.horizon_days), _recency_rank(training)
+    rule = TrailingSpendRule.of(spend, rank, design, training.frame)
+    intervals = IntervalModel.fit(
+        1 - rank.predict(training.frame),
+        spend.predict(training.frame),
+        training.revenue * training.horizon_days / training.window,
+        (~training.churned).astype(np.float64),
+    )
+    model = ValueModel(design, rule, horizon_days=training.horizon_days, intervals=intervals)
+    return FittedValue(model, findings=(Finding.of("value-by-rule"),))
 
 
 def _recency_rank(training: TrainingSet) -> RecencyRank:
