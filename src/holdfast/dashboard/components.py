@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from holdfast.dashboard.run_view import RunView, open_registry, open_run
 from holdfast.errors import HoldfastError
 from holdfast.report import formatting
 from holdfast.report.pages import to_html
 from holdfast.report.render import Chart
-from holdfast.report.summary import stamps
+from holdfast.report.summary import order_warning, stamps
 from holdfast.report.table_format import Table
 from holdfast.report.theme import in_dark
 
@@ -77,6 +78,15 @@ def fail(error: HoldfastError) -> None:
     """An error as the command line prints it: what is wrong, and what to do."""
     fix = f"\n\n{formatting.sentence(plain(error.fix))}" if error.fix else ""
     st.error(f"**{formatting.sentence(plain(error.problem))}**{fix}", icon=":material/error:")
+
+
+def show_order(run: RunView) -> DeltaGenerator:
+    """A place for what follows from the order of the customers: under a warning and grey where that
+    order did not prove better than chance.
+    """
+    if warning := order_warning(run.summary):
+        st.warning(warning, icon=":material/warning:")
+    return st.container(key="unproved" if warning else "proved")
 
 
 def explain(what: str, why: str, command: str = "") -> None:

@@ -5,10 +5,18 @@ from functools import partial
 
 import streamlit as st
 
-from holdfast.dashboard.components import Page, box, explain, figure, plain, write_table
+from holdfast.dashboard.components import (
+    Page,
+    box,
+    explain,
+    figure,
+    plain,
+    show_order,
+    write_table,
+)  # fmt: skip
 from holdfast.dashboard.run_view import RunView
 from holdfast.report import charts, evidence_tables, ranking_curves
-from holdfast.report.summary import findings, order_warning, proof_sentence
+from holdfast.report.summary import findings, proof_sentence
 
 
 def _draw(run: RunView) -> None:
@@ -80,15 +88,14 @@ def _compare(run: RunView) -> None:
 
 def _reasons(run: RunView) -> None:
     contributions, importance = run.table("contributions"), run.table("importance")
-    if warning := order_warning(run.summary):
-        st.warning(warning)
-    figure(run, "roles", lambda: charts.shap_cross_model(importance))
-    for task in _tasks(run):
-        st.subheader(f"What moves {task}")
-        swarm = partial(charts.shap_summary, contributions, importance, task=task)
-        figure(run, f"swarm-{task}", swarm)
-        effects = partial(charts.shap_dependence, contributions, importance, task=task)
-        figure(run, f"dependence-{task}", effects)
+    with show_order(run):
+        figure(run, "roles", lambda: charts.shap_cross_model(importance))
+        for task in _tasks(run):
+            st.subheader(f"What moves {task}")
+            swarm = partial(charts.shap_summary, contributions, importance, task=task)
+            figure(run, f"swarm-{task}", swarm)
+            effects = partial(charts.shap_dependence, contributions, importance, task=task)
+            figure(run, f"dependence-{task}", effects)
 
 
 def _findings(run: RunView) -> None:

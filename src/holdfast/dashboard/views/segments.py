@@ -3,24 +3,22 @@
 import polars as pl
 import streamlit as st
 
-from holdfast.dashboard.components import Page, box, explain, figure
+from holdfast.dashboard.components import Page, box, explain, figure, show_order
 from holdfast.dashboard.run_view import RunView
 from holdfast.report import charts, formatting, run_tables
-from holdfast.report.summary import order_warning
 from holdfast.serving.breakdown import break_down, list_dimensions
 from holdfast.study import SEGMENT_NAMES
 
 
 def _draw(run: RunView) -> None:
     scores, segments, money = run.scores, run.table("segments"), {"currency": run.currency}
-    if warning := order_warning(run.summary):
-        st.warning(warning)
-    figure(run, "segments", lambda: charts.segment_analysis(segments, **money))
-    figure(run, "quadrant", lambda: charts.customer_quadrant(scores, segments, **money))
-    _crowd(run)
-    figure(run, "bands", lambda: charts.risk_bands(scores, **money))
-    _breakdown(run)
-    _moves(run)
+    with show_order(run):
+        figure(run, "segments", lambda: charts.segment_analysis(segments, **money))
+        figure(run, "quadrant", lambda: charts.customer_quadrant(scores, segments, **money))
+        _crowd(run)
+        figure(run, "bands", lambda: charts.risk_bands(scores, **money))
+        _breakdown(run)
+        _moves(run)
 
 
 def _crowd(run: RunView) -> None:
