@@ -148,6 +148,15 @@ def total_ratio(truth: Vector, score: Vector, weight: Vector | None = None) -> f
     return _ratio(float(np.sum(n * score)), float(np.sum(n * truth)))
 
 
+def top_ratio(truth: Vector, score: Vector, weight: Vector | None = None, *, share: float) -> float:
+    """Predicted over observed total of the `share` of customers with the highest predictions.
+
+    >>> top_ratio(np.array([6.0, 1, 2, 1]), np.array([9.0, 8, 7, 6]), share=0.25)
+    1.5
+    """
+    return _ratio(_top(score, score, weight, share), _top(truth, score, weight, share))
+
+
 def total_error(truth: Vector, score: Vector, weight: Vector | None = None) -> float:
     """How far the predicted total is off, over the observed one: errors of several cutoffs do not
     cancel in its mean.

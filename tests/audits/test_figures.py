@@ -2,6 +2,8 @@
 rule.
 """
 
+import re
+
 import numpy as np
 import polars as pl
 import pytest
@@ -10,6 +12,7 @@ from holdfast.audits.figures import (
     find_ceiling,
     find_figures_at_their_ceiling,
     find_model_no_better_than_naive,
+    find_top_tenth_off,
 )
 from holdfast.audits.subjects import Proof
 from holdfast.audits.table import Table
@@ -141,3 +144,33 @@ def test_a_model_that_is_certainly_worse_is_called_worse_and_one_by_lot_is_said_
     assert names(chance**0.2, chance) == ["worse-than-naive-churn"]
     by_lot = rng.permutation(chance)
     assert names(by_lot, chance) == ["worse-than-naive-churn", "ranked-by-chance-churn"]
+
+
+def test_best_customers_who_bring_half_of_what_they_promise_are_a_finding():
+    rng = np.random.default_rng(7)
+    promised = rng.gamma(1.0, 100.0, 1_000)
+    best = promised >= np.sort(promised)[-100]
+
+    def found(kept: float) -> list[Finding]:
+        came = promised * rng.gamma(4, 1 / 4, 1_000) * np.where(best, kept, 1.0)
+        frame = pl.DataFrame(
+            {
+                "customer_id": [f"K{number}" for number in range(1_000)],
+                "cutoff_day": np.full(1_000, 9),
+                "future_revenue": came,
+                "expected_revenue": promised,
+                "value_baseline": promised,
+            }
+        )
+        missing = {name: None for name in PREDICTIONS.schema if name not in frame.columns}
+        rows = frame.with_columns(**missing).select(PREDICTIONS.schema.names())
+        return list(find_top_tenth_off(proof({}, predictions=rows.cast(PREDICTIONS.schema))))
+
+    (finding,) = found(0.5)
+    assert finding.name == "top-tenth-off"
+    assert "1 test on 1,000 customers" in finding.evidence
+    # 100 customers, each off by half: 1 / .5, give or take 5 %.
+    said = re.search(r"to bring ([0-9.]+) times", finding.evidence)
+    assert said is not None
+    assert float(said[1]) == pytest.approx(2.0, rel=0.15)
+    assert found(0.8) == []

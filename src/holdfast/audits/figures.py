@@ -174,6 +174,23 @@ def _tests(verdict: Verdict) -> str:
     return f"{formatting.plural(tests, 'test')} on {formatting.plural(customers, 'customer')}"
 
 
+_TOP_HOLDS = (0.75, 1.33)
+"""Promised over realised, within which a campaign can be planned for the best tenth."""
+
+
+def find_top_tenth_off(proof: Proof) -> Iterator[Finding]:
+    """Say where the customers of the highest expected revenue certainly brought far less, or far
+    more, than was expected of them.
+    """
+    for verdict in proof.verdicts.values():
+        top = verdict.top_tenth
+        if top is None or verdict.customers < LEAST_CUSTOMERS:
+            continue
+        low, high = _TOP_HOLDS
+        if top.low > high or top.high < low:
+            yield Finding.of("top-tenth-off", tests=_tests(verdict), ratio=top)
+
+
 _LUCK = 0.002
 """A smaller difference is not worth a reader's time."""
 _NAMES = {"roc_auc": "ROC-AUC", "f1": "F1", "r2": "R2"}
@@ -209,5 +226,6 @@ AUDITS = (
         "Is the model no better than the naive baseline?",
         find_model_no_better_than_naive,
     ),
+    Audit("top tenth", "Do the best customers bring what they promise?", find_top_tenth_off),
     Audit("lucky split", "Does the test flatter?", find_lucky_split, needs=("cross_validated",)),
 )

@@ -6,6 +6,7 @@ no second proof.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from math import isfinite
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ import polars as pl
 
 from holdfast.arrays import Vector
 from holdfast.evaluation.evidence import COMPARED, OBSERVED, PREDICTED, TaskName
-from holdfast.metrics import Interval, mean_paired_interval
+from holdfast.metrics import Interval, mean_paired_interval, top_ratio
 
 LEAST_CUSTOMERS = 50
 """Fewer say nothing."""
@@ -26,6 +27,7 @@ _ERRORS: Mapping[TaskName, tuple[str, ...]] = {
     "value": ("tweedie_deviance",),
 }
 """The proper scores that decide whether the model is worse than the rule."""
+_TOP_TENTH = partial(top_ratio, share=0.1)
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,9 @@ class Verdict:
         The model's own ROC-AUC or Spearman.
     customers, cutoffs
         How many the verdict stands on.
+    top_tenth
+        Predicted over observed revenue of the tenth of customers with the highest predictions; None
+        for churn.
     """
 
     task: TaskName
@@ -47,6 +52,7 @@ class Verdict:
     ranking: Interval
     customers: int
     cutoffs: int
+    top_tenth: Interval | None = None
 
     def word(self, metric: str) -> Word:
         """Better or worse only where the interval says so."""
@@ -118,17 +124,17 @@ def judge(predictions: pl.DataFrame, *, seed: int) -> dict[TaskName, Verdict]:
         if not cutoffs:
             continue
         rank = next(name for name in compared if name in _RANKS)
+        alone = [(truth, score, None) for truth, score, _ in cutoffs]
         verdicts[task] = Verdict(
             task,
             {
                 name: mean_paired_interval(metric, cutoffs, seed=seed)
                 for name, metric in compared.items()
             },
-            mean_paired_interval(
-                compared[rank], [(truth, score, None) for truth, score, _ in cutoffs], seed=seed
-            ),
+            mean_paired_interval(compared[rank], alone, seed=seed),
             rows["customer_id"].n_unique(),
             len(cutoffs),
+            mean_paired_interval(_TOP_TENTH, alone, seed=seed) if task == "value" else None,
         )
     return verdicts
 
