@@ -123,7 +123,7 @@ def test_where_refunds_exceed_purchases_nothing_is_expected_and_that_is_said(
 
 
 def test_a_horizon_longer_than_the_history_is_said(tmp_path: Path) -> None:
-    found = told(shoppers(150, n_days=200, seed=4), tmp_path, horizon_days=300)
+    found = told(shoppers(150, n_days=200, seed=4), tmp_path, acknowledge=(), horizon_days=300)
     possible(found)
     assert names(found) & {"short-windows-churn", "horizons-extrapolated"}
 

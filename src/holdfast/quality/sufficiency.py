@@ -19,6 +19,7 @@ from holdfast.windows import date_of, day_of, parse_day
 
 Result = Literal["churn", "value", "backtest", "rhythm", "scores of today"]
 
+_OUTCOMES = ("few-churned", "few-kept")
 RHYTHM_PURCHASES = 3
 """Purchases from which on a customer has two gaps, and so a rhythm."""
 
@@ -173,6 +174,8 @@ def _count_customers(study: Study, warehouse: Warehouse, cutoff_day: int) -> dic
 def _find_lacks(
     counts: tuple[Count, ...], *, of: str = "", now: str = "", over: str = "", longest: int = 0
 ) -> Iterator[Finding]:
+    # Without a whole window nobody was seen to leave or to stay, which is no outcome of its own.
+    outcomes = sum(count.actual for count in counts if count.name in _OUTCOMES)
     for count in counts:
         if count.holds:
             continue
@@ -185,10 +188,10 @@ def _find_lacks(
                 f"the last order is {count.actual} days before the {now}, at most "
                 f"{count.needed:,} are allowed"
             )
-        if count.name in ("few-churned", "few-kept"):
+        if count.name in _OUTCOMES:
             evidence += over
             # Where nobody left, or nobody stayed, there is nothing to learn from.
-            severity = "warning" if count.actual else "fatal"
+            severity = "fatal" if outcomes and not count.actual else "warning"
         withheld = ", ".join(count.withheld)
         yield Finding.of(
             count.name + of,
