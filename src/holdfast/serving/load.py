@@ -6,8 +6,10 @@ place.
 """
 
 import json
+import os
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -90,7 +92,20 @@ def load_in_child(folder: Path) -> None:
         The process failed or died.
     """
     command = [sys.executable, "-m", "holdfast.serving.load", str(folder)]
-    done = subprocess.run(command, capture_output=True, timeout=_CHILD_SECONDS, check=False)
+    # The child reads from this pipe: when we are killed it ends, and the child with it.
+    watched, held = os.pipe()
+    try:
+        done = subprocess.run(
+            command, stdin=watched, capture_output=True, timeout=_CHILD_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise DamagedRun(
+            f"the models of {folder.name} were not loaded within {_CHILD_SECONDS} seconds",
+            fix="run again, or `holdfast runs rollback`",
+        ) from None
+    finally:
+        os.close(watched)
+        os.close(held)
     if done.returncode:
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
         raise DamagedRun(
@@ -148,7 +163,13 @@ def load_wording(run: Run) -> Wording:
     return Wording.from_dict(json.loads(run.read("wording.json")))
 
 
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
 def _main() -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     folder = Path(sys.argv[1]) / MODELS
     rebuild_models(
         {
