@@ -103,6 +103,7 @@ def test_a_server_that_starts_beside_a_damaged_champion_serves_the_copy_of_an_ea
 def test_without_a_run_it_lives_waits_and_serves_the_first(project: Path) -> None:
     runs, away = project / "runs", project / "away"
     runs.rename(away)
+    runs.mkdir()
     with client_of(project) as api:
         assert api.get("/health").json()["run_id"] is None
         refused = api.get("/ready")

@@ -11,7 +11,7 @@ import re
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from io import BufferedReader
@@ -171,20 +171,19 @@ def open_inside(folder: Path, name: str) -> BufferedReader:
     """
     plain = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
     *parents, last = name.split("/")
-    place = os.open(folder, plain | os.O_DIRECTORY)
     try:
-        for parent in parents:
-            below = os.open(parent, plain | os.O_DIRECTORY, dir_fd=place)
-            os.close(place)
-            place = below
-        # A pipe without a writer would otherwise be waited for here.
-        descriptor = os.open(last, plain | os.O_NONBLOCK, dir_fd=place)
+        with ExitStack() as opened:
+            place = os.open(folder, plain | os.O_DIRECTORY)
+            opened.callback(os.close, place)
+            for parent in parents:
+                place = os.open(parent, plain | os.O_DIRECTORY, dir_fd=place)
+                opened.callback(os.close, place)
+            # A pipe without a writer would otherwise be waited for here.
+            descriptor = os.open(last, plain | os.O_NONBLOCK, dir_fd=place)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.ENXIO):
             error.strerror = _NOT_PLAIN
         raise
-    finally:
-        os.close(place)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, _NOT_PLAIN, name)

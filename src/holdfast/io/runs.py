@@ -65,10 +65,7 @@ class Run:
     @cached_property
     def summary(self) -> dict[str, Any]:
         """What `holdfast run --json` printed."""
-        try:
-            return dict(json.loads(self.read("summary.json")))
-        except (ValueError, TypeError, RecursionError):
-            raise self._damage("summary.json", "holds no summary") from None
+        return self.read_json("summary.json")
 
     @property
     def scores(self) -> pl.DataFrame:
@@ -111,6 +108,13 @@ class Run:
             content = file.read()
         self._compare(name, hashlib.sha256(content).hexdigest())
         return content
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """The JSON object that one file holds, checked."""
+        try:
+            return dict(json.loads(self.read(name)))
+        except (ValueError, TypeError, RecursionError):
+            raise self._damage(name, "holds no JSON object") from None
 
     def file(self, name: str) -> Path:
         """The path of one file, after its content was found to be what was published; it is checked
@@ -504,8 +508,9 @@ def _signature(file: Path | int) -> tuple[int, ...]:
 
 
 def _refuse(path: Path, error: OSError, what: str) -> RunError:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return RunError(
-        f"{path} cannot be {what}: {error.strerror or error}",
-        fix="free some space" if full else "see that it is there and that you may write it",
-    )
+    fix = "see that it is there, and that you may read and write it"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        fix = "free some space"
+    elif what == "read":
+        fix = "restore it, or move it away and `holdfast runs promote RUN_ID`"
+    return RunError(f"{path} cannot be {what}: {error.strerror or error}", fix=fix)

@@ -5,7 +5,6 @@ hashes are checked first, and the first load of a run happens in a child process
 place.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -150,21 +149,21 @@ def read_table(run: Run, name: str) -> pl.DataFrame:
 
 def load_study(run: Run) -> Study:
     """The study that the run was made with."""
-    return Study.from_dict(json.loads(run.read("study.json")))
+    return Study.from_dict(run.read_json("study.json"))
 
 
 def load_rule(run: Run) -> SegmentRule:
     """The segment rule that the run learnt."""
-    return SegmentRule.from_dict(json.loads(run.read("segments.json")))
+    return SegmentRule.from_dict(run.read_json("segments.json"))
 
 
 def load_wording(run: Run) -> Wording:
     """The wording of reasons."""
-    return Wording.from_dict(json.loads(run.read("wording.json")))
+    return Wording.from_dict(run.read_json("wording.json"))
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    os.read(sys.stdin.fileno(), 1)
     os._exit(1)
 
 
