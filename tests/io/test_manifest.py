@@ -49,7 +49,7 @@ def test_a_manifest_comes_with_the_digest_of_its_bytes(folder: Path) -> None:
         "../keys.json", "tables/../../keys.json", "/etc/passwd", "tables//a.parquet", "",
         "tables/", "tables/./a", "tables\\a.parquet", "tables/a\0.parquet", "tables/.hidden",
         "manifest.json", "keys.json", "scripts/a.sh", "models/churn/tre\u0301es.txt", ".", "tables",
-        "tables/a\n", "scores.arrow/", "C:/a", "summary.json ",
+        "tables/a\n", "scores.arrow/", "C:/a", "summary.json ", f"tables/{300 * 'a'}",
     ],
 )  # fmt: skip
 def test_a_name_that_no_run_holds_is_refused(folder: Path, name: str) -> None:

@@ -23,7 +23,9 @@ _FILES = (
     "customer_segments.csv", "model_card.md", "report.html", "scores.arrow", "segments.json",
     "study.json", "summary.json", "wording.json",
 )  # fmt: skip
-_IN_FOLDER = re.compile(r"(tables|charts|models)(/[A-Za-z0-9_][A-Za-z0-9_.+-]*){1,4}", re.ASCII)
+_IN_FOLDER = re.compile(
+    r"(tables|charts|models)(/[A-Za-z0-9_][A-Za-z0-9_.+-]{0,199}){1,4}", re.ASCII
+)
 
 
 def _name(name: str) -> str:

@@ -195,11 +195,11 @@ def _use(copy: Run) -> None:
 
 def _forget_old(folder: Path) -> None:
     copies = [path for path in folder.iterdir() if RUN_ID.fullmatch(path.name)]
-    for copy in sorted(copies, key=_last_used)[:-COPIES]:
+    for copy in sorted(copies, key=_moment_of_use)[:-COPIES]:
         _remove_unused(copy)
 
 
-def _last_used(copy: Path) -> int:
+def _moment_of_use(copy: Path) -> int:
     """Nanoseconds; 0 for one that is half removed."""
     manifest = copy / MANIFEST
     return manifest.stat().st_mtime_ns if manifest.is_file() else 0
