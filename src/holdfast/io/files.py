@@ -233,6 +233,7 @@ def hold(path: Path, *, wait: bool = True) -> Iterator[TextIO]:
     BlockingIOError
         Another holds it and `wait` is false.
     """
-    with path.open("a+", encoding="utf-8") as handle:
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "a+", encoding="utf-8") as handle:  # noqa: PTH123 - a descriptor
         fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield handle
