@@ -36,6 +36,7 @@ bench: $(STAMP)
 	$(BIN)/python -m bench.snapshots
 	$(BIN)/python -m bench.logs
 	$(BIN)/python -m bench.trust
+	$(BIN)/python -m bench.faults
 	$(BIN)/python -m bench.features
 	$(BIN)/python -m bench.dashboard
 	$(BIN)/python -m bench.size

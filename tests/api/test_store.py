@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.api.conftest import client_of, posted
 from tests.api.harness import Api
 
 from holdfast.io.runs import Registry
+from holdfast.io.serving_copy import keep
 
 FIRST, SECOND = "20260101T000000Z-00000001", "20260102T000000Z-00000002"
 
@@ -103,6 +105,7 @@ def test_a_server_that_starts_beside_a_damaged_champion_serves_the_copy_of_an_ea
 def test_without_a_run_it_lives_waits_and_serves_the_first(project: Path) -> None:
     runs, away = project / "runs", project / "away"
     runs.rename(away)
+    runs.mkdir()
     with client_of(project) as api:
         assert api.get("/health").json()["run_id"] is None
         refused = api.get("/ready")
@@ -139,3 +142,135 @@ def test_a_change_that_is_still_at_work_is_a_conflict(project: Path) -> None:
 
         idempotency.change_once("two", "rollback\n", holder="local", change=change)
     assert statuses == [409]
+
+
+def damage_copy(project: Path, name: str) -> Path:
+    path = project / "runs" / ".serving" / SECOND / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("name", ["scores.arrow", "tables/segments.parquet", "summary.json"])
+def test_a_copy_that_was_altered_while_no_server_ran_is_not_served(
+    project: Path, name: str
+) -> None:
+    with client_of(project) as api:
+        before = [api.get(path).json() for path in ("/customers/C0001", "/segments")]
+    altered = damage_copy(project, name).read_bytes()
+    with client_of(project) as api:
+        assert [api.get(path).json() for path in ("/customers/C0001", "/segments")] == before
+        assert api.get("/ready").json()["degraded"] is None
+    assert (project / "runs" / ".serving" / SECOND / name).read_bytes() != altered
+
+
+def test_a_copy_that_is_altered_or_vanishes_under_the_server_is_made_again(project: Path) -> None:
+    with client_of(project) as api:
+        before = api.get("/segments").json()
+        damage_copy(project, "tables/segments.parquet")
+        assert api.get("/segments").status_code == 503
+        assert api.get("/ready").status_code == 503
+        eventually(lambda: api.get("/ready").status_code, 200)
+        assert api.get("/segments").json() == before
+        shutil.rmtree(project / "runs" / ".serving" / SECOND)
+        assert api.get("/segments").status_code == 503
+        eventually(lambda: api.get("/ready").status_code, 200)
+        assert api.get("/segments").json() == before
+
+
+def test_failed_promotions_do_not_take_the_copy_of_the_run_that_is_served(project: Path) -> None:
+    runs = project / "runs"
+    others = [clone(runs, FIRST, f"2026020{n}T000000Z-0000000{n}") for n in range(1, 5)]
+    with client_of(project) as api:
+        before = api.get("/segments").json()
+        for run_id in others:
+            keep(Registry(runs).open(run_id))
+            (runs / run_id / "study.json").write_text("{}", encoding="utf-8")
+            shutil.rmtree(runs / ".serving" / run_id)
+            assert posted(api, f"/runs/{run_id}/promote", b"").status_code == 503
+        assert api.get("/segments").json() == before
+        assert api.get("/ready").json()["degraded"] is None
+
+
+def test_promotions_and_rollbacks_never_leave_a_run_without_its_copy(project: Path) -> None:
+    runs = project / "runs"
+    third = clone(runs, FIRST, "20260201T000000Z-00000001")
+    fourth = clone(runs, FIRST, "20260202T000000Z-00000001")
+    with client_of(project) as api:
+        for run_id in (FIRST, third):
+            assert posted(api, f"/runs/{run_id}/promote", b"").status_code == 200
+        for _ in range(2):
+            assert posted(api, "/rollback", b"").status_code == 200
+        Registry(runs).promote(fourth)
+        eventually(lambda: served(api), fourth)
+        assert posted(api, "/rollback", b"").json()["champion"] == SECOND
+        for path in ("/segments", "/features", "/evidence", "/customers/C0001", "/ready"):
+            assert api.get(path).status_code == 200, path
+
+
+def clone(runs: Path, run_id: str, name: str) -> str:
+    """Publish a run again, under another name."""
+    registry = Registry(runs)
+    run = registry.open(run_id)
+    facts = {key: value for key, value in run.manifest.items() if key not in ("run_id", "files")}
+    with registry.staging() as staging:
+        shutil.copytree(run.path, staging / "run")
+        (staging / "run" / "manifest.json").unlink()
+        return registry.publish(staging / "run", run_id=name, facts=facts).run_id
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "null", '{"run_id": 1}', "\ud800", ""])
+def test_no_manifest_ends_the_following_of_the_champion(project: Path, content: str) -> None:
+    with client_of(project) as api:
+        manifest = project / "runs" / FIRST / "manifest.json"
+        published = manifest.read_bytes()
+        manifest.write_bytes(content.encode("utf-8", "surrogatepass"))
+        (project / "runs" / "champion").write_text(f"{FIRST}\n{SECOND}\n", encoding="utf-8")
+        eventually(lambda: "manifest" in (api.get("/ready").json().get("degraded") or ""), True)
+        assert served(api) == SECOND
+        manifest.write_bytes(published)
+        eventually(lambda: served(api), FIRST)
+        assert api.get("/ready").json()["degraded"] is None
+
+
+def test_what_runs_beside_the_answers_is_journalled_reddens_readiness_and_starts_again(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with client_of(project) as api:
+        with monkeypatch.context() as broken:
+            broken.setattr(api.context.store, "refresh", fail)
+            Registry(project / "runs").promote(FIRST)
+            eventually(lambda: api.get("/ready").status_code, 503)
+            refused = api.get("/ready").json()
+            assert refused["detail"] == (
+                "the server cannot follow the champion (RuntimeError); it keeps trying"
+            )
+            assert "holdfast_degraded 1.0" in api.get("/metrics").text
+            assert api.get("/predict/C0001").status_code == 200
+        Registry(project / "runs").promote(SECOND)
+        Registry(project / "runs").promote(FIRST)
+        eventually(lambda: served(api), FIRST)
+        eventually(lambda: api.get("/ready").status_code, 200)
+    lines = [line for line in capsys.readouterr().err.splitlines() if '"failure"' in line]
+    assert len(lines) == 1
+    assert "RuntimeError" in lines[0]
+    assert "follow the champion" in lines[0]
+
+
+def fail(*_: object) -> None:
+    raise RuntimeError
+
+
+def test_without_a_champion_nothing_is_served_and_the_reason_is_given(project: Path) -> None:
+    (project / "runs" / "champion").unlink()
+    with client_of(project) as api:
+        refused = api.get("/ready")
+        assert refused.status_code == 503
+        assert "is the champion" in refused.json()["detail"]
+        assert api.get("/predict/C0001").status_code == 503
+        Registry(project / "runs").promote(FIRST)
+        eventually(lambda: api.get("/ready").status_code, 200)
+        (project / "runs" / "champion").unlink()
+        eventually(lambda: "is the champion" in (api.get("/ready").json()["degraded"] or ""), True)
+        assert served(api) == FIRST

@@ -184,3 +184,13 @@ def test_treatments_say_what_was_done_at_what_cost() -> None:
 def test_without_a_webhook_in_the_study_nothing_is_pushed() -> None:
     with pytest.raises(StudyError, match=r"write \[webhook\]"):
         push_audience(_built(rate=0.4), None)
+
+
+def test_what_was_given_away_can_be_read_by_its_owner_only(tmp_path: Path) -> None:
+    (tmp_path / "exports").mkdir(mode=0o755)
+    export_id = record_export(_built(rate=0.4, at_most=1), tmp_path, at=AT, how="csv")
+    modes = [
+        (tmp_path / name).stat().st_mode & 0o777
+        for name in ("exports", f"exports/{export_id}.parquet", "exports.jsonl")
+    ]
+    assert modes == [0o700, 0o600, 0o600]

@@ -173,6 +173,31 @@ def test_runs_are_listed_and_rolled_back(shop: Path) -> None:
     assert "all as published" in holdfast("runs", "show", cwd=shop)
 
 
+def test_a_damaged_run_is_listed_as_such_and_old_runs_are_pruned(
+    shop: Path, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(shop, tmp_path / "shop"))
+    rows = json.loads(holdfast("runs", "list", "--json", cwd=copy))
+    (champion,) = (row["run_id"] for row in rows if row["champion"])
+    old = "20200101T000000Z-00000001"
+    (copy / "runs" / old).mkdir()
+    (copy / "runs" / old / "manifest.json").write_text("{}", encoding="utf-8")
+    rows = json.loads(holdfast("runs", "list", "--json", cwd=copy))
+    assert rows[-1]["run_id"] == old
+    assert "'run_id': Field required" in rows[-1]["damaged"]
+    assert f"Warning: the manifest of run {old} cannot be" in holdfast("runs", "list", cwd=copy)
+    assert "give --keep N" in holdfast("runs", "prune", cwd=copy, code=2)
+    with (copy / "holdfast.toml").open("a", encoding="utf-8") as study:
+        study.write("\n[schedule]\nkeep = 1\n")
+    assert f"{old} (0.0 MB)" in holdfast("runs", "prune", "--dry-run", cwd=copy)
+    pruned = json.loads(holdfast("runs", "prune", "--older-than", "30", "--json", cwd=copy))
+    assert [run["run_id"] for run in pruned["runs"]][-1] == old
+    assert champion in holdfast("runs", "list", cwd=copy)
+    (copy / "runs" / "champion").unlink()
+    assert "runs promote latest" in holdfast("runs", "list", cwd=copy)
+    assert "is the champion" in holdfast("predict", "--random", cwd=copy, code=2)
+
+
 def test_features_are_listed_and_their_query_printed(shop: Path) -> None:
     names = [row["name"] for row in json.loads(holdfast("features", "--json", cwd=shop))]
     assert {"n_purchases", "days_since_last_purchase", "tenure_days", "channel"} <= set(names)

@@ -1,11 +1,13 @@
 """A path names files, and an error names what is nearest to it."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from holdfast.errors import DataError, StudyError
-from holdfast.io.files import expand_path, find_files, kind_of
+from holdfast.io.files import expand_path, find_files, kind_of, replace_file
+from holdfast.io.keys import KeyFile
 
 
 def test_variables_and_home_are_filled_in(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,3 +69,34 @@ def test_a_file_with_a_star_in_its_own_name_is_that_file(tmp_path: Path) -> None
     (tmp_path / "a[1].csv").write_text("x\n1\n")
     (tmp_path / "a1.csv").write_text("x\n1\n")
     assert [file.path.name for file in find_files(str(tmp_path / "a[1].csv"))] == ["a[1].csv"]
+
+
+def test_a_file_is_replaced_in_one_step_and_is_its_owner_s_only(tmp_path: Path) -> None:
+    path = tmp_path / "champion"
+    path.write_text("old", encoding="utf-8")
+
+    def fail(new: Path) -> None:
+        new.write_text("half", encoding="utf-8")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        replace_file(path, fail)
+    assert [each.name for each in tmp_path.iterdir()] == ["champion"]
+    assert path.read_text(encoding="utf-8") == "old"
+    replace_file(path, lambda new: new.write_text("new", encoding="utf-8"))
+    assert path.read_text(encoding="utf-8") == "new"
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_threads_that_replace_one_file_do_not_meet(tmp_path: Path) -> None:
+    path = tmp_path / "champion"
+    with ThreadPoolExecutor(8) as pool:
+        for each in [pool.submit(replace_file, path, Path.touch) for _ in range(80)]:
+            each.result()
+    assert [each.name for each in tmp_path.iterdir()] == ["champion"]
+
+
+def test_what_killed_processes_left_of_the_keys_goes_with_the_next_change(tmp_path: Path) -> None:
+    (tmp_path / ".keys.json-4711").write_text("[", encoding="utf-8")
+    KeyFile(tmp_path).create(role="reader", name="a")
+    assert sorted(each.name for each in tmp_path.iterdir()) == [".keys.lock", "keys.json"]

@@ -1,10 +1,13 @@
 """The registry: a run appears whole or not at all, and never changes."""
 
+import hashlib
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
@@ -57,6 +60,17 @@ def test_a_changed_file_is_refused_before_it_is_opened(registry: Registry) -> No
         handle.write(b"x")
     with pytest.raises(DamagedRun, match=r"scores\.parquet .* is not what was published"):
         registry.open("latest").table("scores")
+
+
+def test_a_file_that_is_changed_after_it_was_checked_is_checked_again(registry: Registry) -> None:
+    run = registry.open(publish(registry).run_id)
+    assert run.table("scores").height == 1
+    path = run.path / "tables" / "scores.parquet"
+    content = bytearray(path.read_bytes())
+    content[40] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DamagedRun, match="SHA-256"):
+        run.table("scores")
 
 
 def test_a_missing_file_is_a_damaged_run(registry: Registry) -> None:
@@ -139,6 +153,165 @@ def test_a_killed_run_leaves_nothing_and_the_next_works(registry: Registry, tmp_
     time.sleep(0.05)
     assert registry.run_ids() == []
     assert publish(registry).run_id in registry.run_ids()
+
+
+def edit_manifest(run: Run, **changes: object) -> None:
+    path = run.path / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(manifest | changes), encoding="utf-8")
+
+
+@pytest.mark.parametrize("promoted", [True, False])
+def test_a_manifest_that_is_changed_is_not_the_run_that_was_published(
+    registry: Registry, promoted: bool
+) -> None:
+    run = publish(registry)
+    if promoted:
+        registry.promote(run.run_id)
+    edit_manifest(run, created_at="2026-01-02T00:00:00Z")
+    for name in ("champion" if promoted else "latest", run.run_id):
+        with pytest.raises(DamagedRun, match=r"manifest of run .* is not what was published"):
+            registry.open(name)
+    with pytest.raises(DamagedRun, match="manifest"):
+        registry.promote(run.run_id)
+
+
+def test_both_lists_name_the_digest_of_the_manifest(registry: Registry) -> None:
+    run = publish(registry)
+    registry.promote(run.run_id)
+    digest = hashlib.sha256((run.path / "manifest.json").read_bytes()).hexdigest()
+    for name in ("champion", "published"):
+        assert (registry.folder / name).read_text(encoding="utf-8") == f"{run.run_id} {digest}\n"
+
+
+def test_a_run_without_a_digest_is_checked_once_said_and_then_held_to_it(
+    registry: Registry,
+) -> None:
+    first, second = publish(registry), publish(registry)
+    (registry.folder / "published").unlink()
+    (registry.folder / "champion").write_text(f"{first.run_id}\n", encoding="utf-8")
+    heard: list[str] = []
+    registry = Registry(registry.folder, tell=heard.append)
+    assert registry.open().run_id == first.run_id
+    registry.promote(second.run_id)
+    assert [line.split()[1] for line in heard] == [second.run_id, first.run_id]
+    assert "its 2 files were checked" in heard[0]
+    registry.promote(first.run_id)
+    assert len(heard) == 2
+    edit_manifest(first, customers=2)
+    with pytest.raises(DamagedRun, match="is not what was published"):
+        registry.open()
+
+
+def test_a_new_run_gives_the_champion_of_an_older_version_its_digest(registry: Registry) -> None:
+    first = publish(registry)
+    (registry.folder / "published").unlink()
+    (registry.folder / "champion").write_text(f"{first.run_id}\n", encoding="utf-8")
+    publish(registry)
+    assert registry.champions() == [(first.run_id, first.digest)]
+
+
+def test_without_a_champion_the_newest_run_does_not_stand_in(registry: Registry) -> None:
+    run = publish(registry)
+    with pytest.raises(RunNotFound, match=r"is the champion; .*runs promote latest"):
+        registry.open()
+    for content in (f"{run.run_id[:-1]}9\n", "../elsewhere", "\0\xff", f"{run.run_id}x"):
+        (registry.folder / "champion").write_text(content, encoding="latin-1")
+        with pytest.raises(RunNotFound, match=r"the champion .* is not in"):
+            registry.open()
+    assert registry.open("latest").run_id == run.run_id
+    assert registry.promote("latest").run_id == registry.open().run_id == run.run_id
+
+
+@pytest.mark.parametrize("name", ["champion", "published"])
+def test_a_list_that_is_no_plain_file_is_said_and_not_waited_for(
+    registry: Registry, name: str
+) -> None:
+    publish(registry)
+    (registry.folder / name).unlink(missing_ok=True)
+    os.mkfifo(registry.folder / name)
+    with pytest.raises(RunError, match=f"{name} cannot be read: it is no plain file"):
+        registry.open()
+
+
+def test_the_latest_run_is_the_last_published_whatever_the_clock_said(registry: Registry) -> None:
+    future = publish(registry, run_id="20991231T000000Z-00000001")
+    now = publish(registry)
+    assert registry.run_ids() == [now.run_id, future.run_id]
+    assert registry.open("latest").run_id == now.run_id
+
+
+def test_what_killed_promotions_left_is_cleaned_up(registry: Registry) -> None:
+    run = publish(registry)
+    for name in (".champion-123", ".champion-a_b", ".published-9"):
+        (registry.folder / name).write_text("half", encoding="utf-8")
+    registry.promote(run.run_id)
+    publish(registry)
+    assert sorted(path.name for path in registry.folder.glob(".*-*")) == []
+
+
+def test_simultaneous_promotions_lose_nothing(registry: Registry) -> None:
+    runs = [publish(registry, run_id=f"20260101T000000Z-0000000{n}") for n in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        for result in [pool.submit(registry.promote, run.run_id) for run in runs * 5]:
+            result.result()
+    assert sorted(registry.champions()) == sorted((run.run_id, run.digest) for run in runs)
+    with ThreadPoolExecutor(7) as pool:
+        back = [pool.submit(registry.rollback) for _ in range(7)]
+        assert len({each.result().run_id for each in back}) == 7
+    assert len(registry.champions()) == 1
+
+
+def test_nobody_else_may_read_a_run(registry: Registry) -> None:
+    run = publish(registry)
+    registry.promote(run.run_id)
+    modes = {path: path.stat().st_mode & 0o777 for path in (run.path, *run.path.rglob("*"))}
+    assert {mode for path, mode in modes.items() if path.is_dir()} == {0o700}
+    assert {mode for path, mode in modes.items() if path.is_file()} == {0o600}
+    assert (registry.folder / "champion").stat().st_mode & 0o777 == 0o600
+
+
+def test_every_file_and_folder_of_a_run_is_on_the_disk_before_it_appears(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+
+    def sync(path: Path) -> None:
+        assert registry.run_ids() == []
+        synced.append(path.name)
+
+    with registry.staging() as staging:
+        (staging / "run" / "tables").mkdir(parents=True)
+        (staging / "run" / "tables" / "a.parquet").write_bytes(b"x")
+        with monkeypatch.context() as patch:
+            patch.setattr("holdfast.io.runs.sync", sync)
+            patch.setattr(Path, "replace", lambda *_: None)
+            registry.publish(staging / "run", run_id="20260101T000000Z-00000001", facts=FACTS)
+    assert sorted(synced[:-1]) == ["a.parquet", "manifest.json", "run", "tables"]
+
+
+def test_the_champion_is_never_removed_and_a_removed_run_leaves_the_lists(
+    registry: Registry,
+) -> None:
+    first, second = publish(registry), publish(registry)
+    registry.promote(first.run_id)
+    registry.promote(second.run_id)
+    with pytest.raises(RunError, match="the champion is not removed"):
+        registry.remove([second.run_id])
+    registry.remove([first.run_id])
+    assert registry.run_ids() == [second.run_id]
+    assert registry.champions() == [(second.run_id, second.digest)]
+    assert not (registry.folder / ".removed").exists()
+    listed = (registry.folder / "published").read_text(encoding="utf-8")
+    assert listed == f"{second.run_id} {second.digest}\n"
+
+
+def test_a_folder_that_may_not_be_written_is_said(registry: Registry) -> None:
+    run = publish(registry)
+    (registry.folder / ".lists.lock").unlink()
+    (registry.folder / ".lists.lock").mkdir()
+    with pytest.raises(RunError, match=r"runs cannot be changed: Is a directory; see that"):
+        registry.promote(run.run_id)
 
 
 def test_a_full_disk_is_said_and_publishes_nothing(registry: Registry) -> None:

@@ -4,11 +4,12 @@ import sys
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
 from holdfast.errors import InputError
-from holdfast.runs.schedule import due_times, run_until_done
+from holdfast.runs.schedule import due_times, run_on_schedule, run_until_done
 
 
 def test_the_clock_is_the_business_s_own_in_summer_and_in_winter() -> None:
@@ -52,3 +53,37 @@ def test_a_command_that_fails_twice_is_run_three_times_with_growing_pauses(tmp_p
     assert said == [
         f"the run ended with exit code 1; the next try is in {minutes} min" for minutes in (1, 2)
     ]
+
+
+def test_after_each_run_that_ended_well_old_runs_are_pruned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    called: list[list[str]] = []
+
+    def run(command: list[str], *, check: bool) -> CompletedProcess[str]:
+        assert not check
+        called.append(command[3:])
+        return CompletedProcess(command, 0)
+
+    now = datetime.now(UTC)
+    monkeypatch.setattr("holdfast.runs.schedule.subprocess.run", run)
+    monkeypatch.setattr("holdfast.runs.schedule.time.sleep", lambda _: None)
+    monkeypatch.setattr("holdfast.runs.schedule.due_times", lambda *_, **__: [now, now])
+    monkeypatch.setattr("holdfast.runs.schedule.datetime", Clock(now))
+    run_on_schedule(
+        ["--config", "a"],
+        cron="",
+        time_zone="UTC",
+        now_too=True,
+        say=lambda _: None,
+        afterwards=["runs", "prune"],
+    )
+    assert called == 3 * [["run", "--config", "a"], ["runs", "prune"]]
+
+
+class Clock:
+    def __init__(self, moment: datetime) -> None:
+        self.moment = moment
+
+    def now(self, _: object) -> datetime:
+        return self.moment

@@ -16,9 +16,8 @@ def run_of(folder: Path, features: pl.DataFrame) -> Run:
     (folder / "tables").mkdir()
     path = folder / "tables" / "features.parquet"
     features.write_parquet(path)
-    return Run(
-        folder, {"run_id": "x", "files": {"tables/features.parquet": {"sha256": sha256_of(path)}}}
-    )
+    facts = {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+    return Run(folder, {"run_id": "x", "files": {"tables/features.parquet": facts}})
 
 
 @pytest.fixture

@@ -74,6 +74,9 @@ def test_moves_name_those_who_came_and_those_who_went() -> None:
     ]
 
 
+FACTS = {"created_at": "2024-07-01T00:00:00Z", "cutoff_date": "2024-07-01", "customers": 1}
+
+
 def _publish(registry: Registry, run_id: str, *, study: str = "shop", cutoff_day: int) -> Run:
     summary = {
         "run_id": run_id,
@@ -88,7 +91,7 @@ def _publish(registry: Registry, run_id: str, *, study: str = "shop", cutoff_day
         (folder / "summary.json").write_text(
             pl.Series([summary]).struct.json_encode()[0], encoding="utf-8"
         )
-        return registry.publish(folder, run_id=run_id, facts={"study": study})
+        return registry.publish(folder, run_id=run_id, facts=FACTS | {"study": study})
 
 
 def test_a_run_is_compared_with_the_one_at_the_cutoff_before(tmp_path: Path) -> None:

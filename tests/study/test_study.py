@@ -76,6 +76,7 @@ def test_an_override_is_read_as_toml_and_else_as_a_word(toml: Path) -> None:
         ({"transactions.returns.when": "read_csv('a') = 1"}, "calls 'read_csv'"),
         ({"recovery.VIP.cost": "1"}, "recovery"),
         ({"segments.value_tiers": "[0.8, 0.2]"}, "do not rise"),
+        ({"schedule.keep": "30", "schedule.older_than_days": "90"}, "two rules for what to keep"),
         ({"currency": "pounds"}, "currency"),
         ({"backtest.cutoffs": '["2011-13-01"]'}, "2011-13-01 is not a date"),
         ({"transactions.path.deeper": "1"}, "'path' is a value, not a table"),

@@ -5,7 +5,6 @@ only the route's template. Lines are gathered and written together, because a wr
 costs as much as the answer.
 """
 
-import asyncio
 import json
 import logging
 import sys
@@ -13,8 +12,6 @@ import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-_WRITE_EVERY = 0.2
 
 
 class AccessLog:
@@ -50,18 +47,16 @@ class AccessLog:
         """Tell of something that is no request."""
         self._lines.append(_line(level=level, event=event, **facts) + "\n")
 
+    async def write(self) -> None:
+        """As `flush`, for what runs beside the answers."""
+        self.flush()
+
     def flush(self) -> None:
         """Write what was gathered."""
         lines, self._lines = self._lines, []
         if lines:
             sys.stderr.write("".join(lines))
             sys.stderr.flush()
-
-    async def keep_flushing(self) -> None:
-        """Write now and then, for as long as the server lives."""
-        while True:
-            await asyncio.sleep(_WRITE_EVERY)
-            self.flush()
 
 
 class JsonFormatter(logging.Formatter):

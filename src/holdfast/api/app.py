@@ -3,8 +3,9 @@ and what runs beside them.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -31,9 +32,13 @@ from holdfast.api.resources import customers, evidence, health, predict, runs, s
 from holdfast.api.routes import Routes
 from holdfast.api.schemas import Batch, History, WhatIf
 from holdfast.api.settings import Settings
+from holdfast.api.store import LOOK_EVERY
 from holdfast.errors import HoldfastError
 
 _RECORD_USE_EVERY = 30.0
+_WRITE_EVERY = 0.2
+_FOLLOW = "follow the champion"
+_Work = Callable[[], Awaitable[object]]
 _BODIES: tuple[type[BaseModel], ...] = (History, Batch, WhatIf)
 """Described as pydantic does: FastAPI leaves out what it does not read itself, and defaults of
 null."""
@@ -89,15 +94,15 @@ async def _run_beside(context: Context) -> AsyncIterator[None]:
     """Follow the champion, write the access log and the keys' last use, for as long as the worker
     lives.
     """
-    await asyncio.to_thread(context.store.refresh)
+    await _attempt(context, _FOLLOW, partial(asyncio.to_thread, context.store.refresh))
     if context.store.trouble:
         context.access_log.event("warning", "degraded", reason=context.store.trouble)
     tasks = [
-        asyncio.create_task(work)
+        asyncio.create_task(_repeat(context, *work))
         for work in (
-            context.store.follow(),
-            context.access_log.keep_flushing(),
-            _record_use(context),
+            (_FOLLOW, context.store.look, LOOK_EVERY),
+            ("write its log", context.access_log.write, _WRITE_EVERY),
+            ("record when keys are used", _recorder(context), _RECORD_USE_EVERY),
         )
     ]
     try:
@@ -111,14 +116,41 @@ async def _run_beside(context: Context) -> AsyncIterator[None]:
         context.access_log.flush()
 
 
-async def _record_use(context: Context) -> None:
-    last = ""
+async def _repeat(context: Context, name: str, work: _Work, every: float) -> None:
+    """Do something again and again, whatever becomes of it, for as long as the server lives."""
     while True:
-        await asyncio.sleep(_RECORD_USE_EVERY)
+        await asyncio.sleep(every)
+        await _attempt(context, name, work)
+
+
+async def _attempt(context: Context, name: str, work: _Work) -> None:
+    """Do it once; that it failed is journalled, and the server is not ready until it works again.
+
+    No error may end what runs beside the answers: nobody would see that it is gone.
+    """
+    failures = context.store.failures
+    try:
+        await work()
+    except Exception as error:
+        problem = f"the server cannot {name} ({type(error).__name__}); it keeps trying"
+        if failures.get(name) != problem:
+            context.access_log.failure(error, request_id=name)
+        failures[name] = problem
+    else:
+        failures.pop(name, None)
+
+
+def _recorder(context: Context) -> _Work:
+    last = ""
+
+    async def record() -> None:
+        nonlocal last
         reason = await asyncio.to_thread(context.record_use)
         if reason and reason != last:
             context.access_log.event("warning", "last-use-not-recorded", reason=reason)
         last = reason
+
+    return record
 
 
 async def _on_error(request: Request, error: Exception) -> Response:

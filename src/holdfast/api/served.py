@@ -42,9 +42,11 @@ class Served:
         DamagedRun
             A file differs from the manifest or cannot be read.
         """
-        path = run.path / "scores.arrow"
+        path = run.file("scores.arrow")
         try:
             table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+            # An offset that leads out of the file would end the process, not the request.
+            table.validate(full=True)
         except (pa.ArrowException, OSError) as error:
             raise DamagedRun(
                 f"the scores of run {run.run_id} cannot be read: {error}", fix="roll back"
@@ -58,7 +60,7 @@ class Served:
 
     def warm(self) -> None:
         """Work out what is worked out once, before the first request needs it."""
-        features = self.run.path / "tables" / "features.parquet"
+        features = self.run.file("tables/features.parquet")
         self.scorer.warm(pl.scan_parquet(features).head(1).collect().row(0, named=True))
         _ = self.answers, self.headers, self._columns
 
@@ -115,6 +117,22 @@ class Served:
         if place is None:
             return None
         return dict(zip(self._columns, self.frame.row(place), strict=True))
+
+    def is_whole(self) -> bool:
+        """Whether every file of the copy still is the one that was checked."""
+        return self.run.is_untouched()
+
+    def probe(self) -> None:
+        """Read what requests read: a score that is mapped, and a table that lies on disk.
+
+        Raises
+        ------
+        DamagedRun
+            It cannot be read.
+        """
+        name = str(self.frame.item(self.frame.height // 2, 0))
+        if self.score_of(name) is None or self.table("segments").is_empty():
+            raise DamagedRun(f"run {self.run_id} answers for nobody", fix="roll back")
 
     def table(self, name: str) -> pl.DataFrame:
         """One of the run's smaller tables; without rows where the run has none of that name."""

@@ -20,6 +20,7 @@ from holdfast import segments
 from holdfast.campaigns import economics
 from holdfast.errors import HoldfastError, InputError, StudyError
 from holdfast.io import jsonl, webhook
+from holdfast.io.files import replace_file
 from holdfast.study import AT_RISK_SEGMENTS, SEGMENT_NAMES, Recovery, Study, Webhook
 from holdfast.windows import day_of
 
@@ -213,10 +214,10 @@ def record_export(audience: Audience, project: Path, *, at: datetime, how: str) 
     export_id = f"{at:%Y%m%dT%H%M%S%fZ}-{audience.rule.fingerprint}-{how}"
     folder = project / FOLDER
     try:
-        folder.mkdir(exist_ok=True)
-        list_treatments(audience, at=at, campaign=export_id).write_parquet(
-            folder / f"{export_id}.parquet"
-        )
+        folder.mkdir(mode=0o700, exist_ok=True)
+        folder.chmod(0o700)
+        treatments = list_treatments(audience, at=at, campaign=export_id)
+        replace_file(folder / f"{export_id}.parquet", treatments.write_parquet)
     except OSError as error:
         raise HoldfastError(
             f"{folder} cannot be written: {error.strerror}", fix="free the folder or the disk"

@@ -162,6 +162,14 @@ def study_from(config: str, overrides: list[str] | None) -> "Study":
 
 def registry_of(config: str) -> "Registry":
     """The published runs of a study."""
+    return registry_in(study_from(config, None))
+
+
+def registry_in(study: "Study") -> "Registry":
+    """As `registry_of`, of a study that was read."""
     from holdfast.io.runs import Registry
 
-    return Registry(Path(study_from(config, None).project_dir) / "runs")
+    def tell(text: str) -> None:
+        console(stderr=True).print(f"Note: {text}", markup=False)
+
+    return Registry(Path(study.project_dir) / "runs", tell=tell)

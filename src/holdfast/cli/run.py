@@ -118,4 +118,5 @@ def schedule(
         time_zone=study.time_zone,
         now_too=not published if now is None else now,
         say=lambda text: print(text, flush=True),  # noqa: T201
+        afterwards=["runs", "prune", "--config", config] if study.schedule.prunes else [],
     )

@@ -1,16 +1,32 @@
 """`holdfast runs`: the published runs and which of them counts."""
 
-from typing import Annotated, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from holdfast.cli.output import Config, Json, console, print_json, print_rows, registry_of, run_ids
+from holdfast.cli.output import (
+    Config,
+    Json,
+    console,
+    print_json,
+    print_rows,
+    registry_in,
+    registry_of,
+    run_ids,
+    study_from,
+)
+from holdfast.errors import DamagedRun, RunError
+
+if TYPE_CHECKING:
+    from holdfast.io.runs import Registry
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="The published runs: list, show, promote, rollback.",
+    help="The published runs: list, show, promote, rollback, prune.",
     epilog="Example: holdfast runs list",
 )
+_SHOWN = ("run_id", "created_at", "study", "cutoff_date", "customers")
 RunId = Annotated[
     str,
     typer.Argument(
@@ -25,14 +41,16 @@ def list_runs(config: Config = "holdfast.toml", json: Json = False) -> None:
     from holdfast.report.table_columns import Col
 
     registry = registry_of(config)
-    champion = registry.champion_id()
-    rows = [
-        _row(registry.open(run_id).manifest, champion=champion) for run_id in registry.run_ids()
+    rows = [_row(registry, run_id) for run_id in registry.run_ids()]
+    marked = [
+        dict.fromkeys(_SHOWN) | row | {"run": row["run_id"], "": "champion" * row["champion"]}
+        for row in rows
     ]
-    marked = [row | {"run": row["run_id"], "": "champion" * row["champion"]} for row in rows]
     columns = Col(""), "run study", Col("cutoff_date", "Cutoff"), "customers"
     none = "no run is published yet; make one with `holdfast run`"
     print_rows(rows if json else marked, *columns, json=json, none=none)
+    if rows and not json:
+        _warn(registry, rows)
 
 
 @app.command(epilog="Example: holdfast runs show champion")
@@ -67,9 +85,66 @@ def rollback(config: Config = "holdfast.toml", json: Json = False) -> None:
     _say(registry.rollback().run_id, was=was, json=json)
 
 
-def _row(manifest: Any, *, champion: str | None) -> dict[str, Any]:
-    keys = ("run_id", "created_at", "study", "cutoff_date", "customers")
-    return {key: manifest[key] for key in keys} | {"champion": manifest["run_id"] == champion}
+@app.command(epilog="Example: holdfast runs prune --keep 30 --dry-run")
+def prune(
+    config: Config = "holdfast.toml",
+    keep: Annotated[int | None, typer.Option(min=1, help="The last so many runs stay.")] = None,
+    older_than: Annotated[
+        int | None, typer.Option(min=1, help="Runs made more than so many days ago go.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    json: Json = False,
+) -> None:
+    """Remove old runs for good, by --keep or --older-than or what [schedule] says; the champion
+    stays, and so does a run that a server has loaded.
+    """
+    from holdfast.runs.prune import prune as prune_runs
+
+    study = study_from(config, None)
+    if keep is None and older_than is None:
+        keep, older_than = study.schedule.keep, study.schedule.older_than_days
+    pruned = prune_runs(registry_in(study), keep=keep, older_than_days=older_than, dry_run=dry_run)
+    removed = [each for each in pruned if each.outcome == "removed"]
+    freed = sum(each.bytes for each in removed)
+    if json:
+        runs = [asdict(each) for each in pruned]
+        print_json({"dry_run": dry_run, "freed_bytes": freed, "runs": runs})
+        return
+    out = console()
+    for each in pruned:
+        stays = " stays: a server has it loaded"
+        end = f" ({_size(each.bytes)})" if each.outcome == "removed" else stays
+        out.print(f"{each.run_id}{end}")
+    count = "1 run" if len(removed) == 1 else f"{len(removed)} runs"
+    done = "would be removed, {} freed" if dry_run else "removed, {} freed"
+    out.print(f"{count} {done.format(_size(freed))}")
+
+
+def _size(n_bytes: int) -> str:
+    return f"{n_bytes / 1e6:,.1f} MB"
+
+
+def _row(registry: "Registry", run_id: str) -> dict[str, Any]:
+    state = {"champion": run_id == registry.champion_id()}
+    try:
+        manifest = registry.open(run_id).manifest
+    except DamagedRun as error:
+        return {"run_id": run_id, "damaged": error.problem, **state}
+    return {key: manifest[key] for key in _SHOWN} | state
+
+
+def _warn(registry: "Registry", rows: list[dict[str, Any]]) -> None:
+    """Say which runs are damaged, and that none is the champion where none is."""
+    from rich.text import Text
+
+    lines = [row["damaged"] for row in rows if "damaged" in row]
+    if not any(row["champion"] for row in rows):
+        try:
+            registry.open()
+        except RunError as error:
+            lines.append(str(error))
+    for line in lines:
+        console().print(Text.assemble(("Warning: ", "yellow"), line))
 
 
 def _say(run_id: str, *, was: str | None, json: bool) -> None:

@@ -139,10 +139,11 @@ def open_run(registry: Registry, run_id: str) -> RunView:
     RunNotFound
         There is none.
     """
-    return _open(registry.open(run_id).path.resolve())
+    run = registry.open(run_id)
+    return _open(run.path.resolve(), run.digest)
 
 
 @lru_cache(maxsize=2)
-def _open(path: Path) -> RunView:
+def _open(path: Path, _: str) -> RunView:
     registry = Registry(path.parent)
     return RunView(registry.open(path.name), registry)

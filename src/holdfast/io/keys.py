@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from holdfast.errors import InputError, RunError, nearest
-from holdfast.io.files import replace_file
+from holdfast.io.files import remove_leftovers, replace_file
 
 ROLES = ("reader", "operator", "admin")
 """Each may do what the one before may."""
@@ -138,6 +138,7 @@ class KeyFile:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 keys = dict(self._read()) if self.path.exists() else {}
                 yield keys
+                remove_leftovers(self.path)
                 replace_file(self.path, partial(_write_keys, keys))
         except OSError as error:
             raise RunError(

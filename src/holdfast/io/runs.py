@@ -2,132 +2,33 @@
 
     runs/
       20261123T021500Z-ab12cd34/   appears by one rename, never changes
-      champion                     run ids, the current one first; replaced by one rename
+      champion                     the run that counts, then those before it; replaced by one rename
+      published                    every run in the order of publication; replaced by one rename
       .lock  .staging/             held and emptied by the process that is running
+      .lists.lock                  held while champion or published change
 
-Every file of a run is held against the manifest's SHA-256 before anything opens it. Nothing else is
-state.
+Both lists name the SHA-256 of each run's manifest, and the manifest that of each file: nothing is
+read that differs. Nothing else is state.
 """
 
 import errno
-import fcntl
+import hashlib
 import json
 import os
-import re
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from holdfast.errors import DamagedRun, ProjectBusy, RunError, RunNotFound, nearest
-from holdfast.io.files import replace_file, sha256_of, sync
+from holdfast.io.files import hold, sha256_of, sync
+from holdfast.io.manifest import FIX, MANIFEST, RUN_ID, parse_manifest
+from holdfast.io.run_folder import Run, read_run
+from holdfast.io.run_lists import Entry, read_list, write_list
 
-MANIFEST = "manifest.json"
-_RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}(-\d+)?")
-
-
-@dataclass(frozen=True)
-class Run:
-    """One published run: its tables, its models' parts and its papers.
-
-    Attributes
-    ----------
-    path
-        The run's folder.
-    manifest
-        `run_id`, `created_at`, fingerprints, versions, seconds and, for each file, its size and
-        SHA-256.
-    """
-
-    path: Path
-    manifest: Mapping[str, Any]
-    _sound: set[str] = field(default_factory=set, repr=False, compare=False)
-
-    @property
-    def run_id(self) -> str:
-        """The folder's name."""
-        return str(self.manifest["run_id"])
-
-    @property
-    def report(self) -> Path:
-        """The HTML report."""
-        return self.path / "report.html"
-
-    @cached_property
-    def summary(self) -> dict[str, Any]:
-        """What `holdfast run --json` printed."""
-        return dict(json.loads(self.read("summary.json")))
-
-    @property
-    def scores(self) -> pl.DataFrame:
-        """One row per customer: SCORES of `holdfast.tables`."""
-        return self.table("scores")
-
-    @property
-    def reasons(self) -> pl.DataFrame:
-        """One row per customer, task and rank: REASONS of `holdfast.tables`."""
-        return self.table("reasons")
-
-    def table(self, name: str) -> pl.DataFrame:
-        """Read one of the run's tables.
-
-        Raises
-        ------
-        RunNotFound
-            The run has no such table.
-        DamagedRun
-            Its file differs from the manifest.
-        """
-        return pl.read_parquet(self.file(f"tables/{name}.parquet"))
-
-    def parts(self, folder: str) -> dict[str, bytes]:
-        """The files below `folder`, name -> content, checked."""
-        prefix = f"{folder}/"
-        return {
-            name.removeprefix(prefix): self.read(name)
-            for name in self.manifest["files"]
-            if name.startswith(prefix)
-        }
-
-    def read(self, name: str) -> bytes:
-        """The content of one file, checked."""
-        return self.file(name).read_bytes()
-
-    def file(self, name: str) -> Path:
-        """The path of one file, after its content was found to be what was published."""
-        files = self.manifest["files"]
-        if name not in files:
-            raise RunNotFound(f"run {self.run_id} has no {name}", fix=nearest(name, list(files)))
-        path = self.path / name
-        if name not in self._sound:
-            self._check(path, files[name]["sha256"])
-            self._sound.add(name)
-        return path
-
-    def verify(self) -> None:
-        """Check every file of the run."""
-        for name in self.manifest["files"]:
-            self.file(name)
-
-    def _check(self, path: Path, expected: str) -> None:
-        fix = "restore the folder from a copy, or `holdfast runs rollback`"
-        try:
-            digest = sha256_of(path)
-        except OSError as error:
-            raise DamagedRun(
-                f"{path.name} of run {self.run_id} cannot be read: {error.strerror}", fix=fix
-            ) from None
-        if digest != expected:
-            raise DamagedRun(
-                f"{path.name} of run {self.run_id} is not what was published (SHA-256 "
-                f"{digest[:8]}, not {expected[:8]})",
-                fix=fix,
-            )
+__all__ = ["Registry", "Run", "read_run"]
 
 
 @dataclass(frozen=True)
@@ -138,9 +39,12 @@ class Registry:
     ----------
     folder
         The project's runs/, as a path or a word; made when the first run is staged.
+    tell
+        Is told in a sentence when a run of an older Holdfast gets its digest.
     """
 
     folder: Path
+    tell: Callable[[str], object] = field(default=lambda _: None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "folder", Path(self.folder))
@@ -158,7 +62,7 @@ class Registry:
             Another process holds the project.
         """
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise RunError(
                 f"{self.folder} cannot be made: {error.strerror}",
@@ -167,7 +71,7 @@ class Registry:
         with self._lock():
             staging = self.folder / ".staging"
             shutil.rmtree(staging, ignore_errors=True)
-            staging.mkdir()
+            staging.mkdir(mode=0o700)
             try:
                 yield staging
             except OSError as error:
@@ -193,35 +97,49 @@ class Registry:
         while (self.folder / run_id).exists():
             base, _, number = run_id.partition("-")[2].partition("-")
             run_id = f"{run_id.partition('-')[0]}-{base}-{int(number or 1) + 1}"
-        names = sorted(
-            path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+        content = _write_manifest(folder, {"run_id": run_id, **facts})
+        for path in (*folder.rglob("*"), folder):
+            path.chmod(0o700 if path.is_dir() else 0o600)
+            sync(path)
+        run = Run(
+            self.folder / run_id, parse_manifest(content), hashlib.sha256(content).hexdigest()
         )
-        files = {
-            name: {"bytes": (folder / name).stat().st_size, "sha256": sha256_of(folder / name)}
-            for name in names
-        }
-        manifest = {"run_id": run_id, **facts, "files": files}
-        (folder / MANIFEST).write_text(
-            json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8"
-        )
-        for name in (*names, MANIFEST):
-            sync(folder / name)
-        folder.replace(self.folder / run_id)
-        sync(self.folder)
-        return Run(self.folder / run_id, manifest)
+        with self._changing():
+            # Listed first: a process that is killed here leaves a line that means nothing, and not
+            # a run that nothing vouches for.
+            self._list_published(
+                [*self._read_published(), Entry(run_id, run.digest)], about_to=run_id
+            )
+            folder.replace(run.path)
+            sync(self.folder)
+            champions = self._champions()
+            if not all(entry.digest for entry in champions):
+                self._point_at(champions)
+        return run
 
     def run_ids(self) -> list[str]:
-        """Every published run, newest first."""
-        if not self.folder.is_dir():
+        """Every published run, the last published first; those of an older Holdfast, which kept no
+        order, by name after them.
+        """
+        try:
+            names = {path.name for path in self.folder.iterdir() if RUN_ID.fullmatch(path.name)}
+        except FileNotFoundError:
             return []
-        return sorted(
-            (path.name for path in self.folder.iterdir() if _RUN_ID.fullmatch(path.name)),
-            reverse=True,
-        )
+        except OSError as error:
+            raise _refuse(self.folder, error, "read") from None
+        listed = [
+            entry.run_id for entry in reversed(self._read_published()) if entry.run_id in names
+        ]
+        return [*dict.fromkeys(listed), *sorted(names.difference(listed), reverse=True)]
 
     def champion_id(self) -> str | None:
         """The run that counts, if one does."""
-        return next(iter(self._champions()), None)
+        entries = self.champions()
+        return entries[0].run_id if entries else None
+
+    def champions(self) -> list[Entry]:
+        """The run that counts, then those before it, whether they are there or not."""
+        return self._read("champion")
 
     def open(self, run_id: str = "champion") -> Run:
         """Open a run by its id, or the `champion`, or the `latest`.
@@ -231,32 +149,51 @@ class Registry:
         RunNotFound
             There is none.
         DamagedRun
-            Its manifest cannot be read.
+            Its manifest cannot be read, or is not the one that was published.
         """
         published = self.run_ids()
         if not published:
             raise RunNotFound(
                 f"no run is published in {self.folder}", fix="make one with `holdfast run`"
             )
-        if run_id in ("champion", "latest"):
-            run_id = (self.champion_id() if run_id == "champion" else None) or published[0]
+        if run_id == "champion":
+            run_id = self._find_champion(published)
+        elif run_id == "latest":
+            run_id = published[0]
         if run_id not in published:
             raise RunNotFound(
                 f"there is no run {run_id!r}", fix=nearest(run_id, published), run_id=run_id
             )
-        path = self.folder / run_id
-        try:
-            return Run(path, json.loads((path / MANIFEST).read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
+        run = read_run(self.folder / run_id)
+        expected = self.digest_of(run_id)
+        if expected and run.digest != expected:
             raise DamagedRun(
-                f"the manifest of run {run_id} cannot be read: {error}", fix="restore it"
-            ) from None
+                f"the manifest of run {run_id} is not what was published (SHA-256 "
+                f"{run.digest[:8]}, not {expected[:8]})",
+                fix=FIX,
+            )
+        return run
+
+    def digest_of(self, run_id: str) -> str:
+        """SHA-256 of the manifest that was promoted or published under this id; empty where none
+        was kept.
+        """
+        entries = (*self.champions(), *reversed(self._read_published()))
+        kept = (entry.digest for entry in entries if entry.run_id == run_id and entry.digest)
+        return next(kept, "")
 
     def promote(self, run_id: str) -> Run:
         """Make a run the champion, after every file of it was checked."""
         run = self.open(run_id)
         run.verify()
-        self._point_at([run.run_id, *(other for other in self._champions() if other != run.run_id)])
+        with self._changing():
+            # It may have been removed or renewed while it was checked.
+            if self.open(run.run_id).digest != run.digest:
+                raise DamagedRun(f"run {run.run_id} changed while it was checked", fix="try again")
+            others = [entry for entry in self._champions() if entry.run_id != run.run_id]
+            if not self.digest_of(run.run_id):
+                self._tell_checked(run)
+            self._point_at([Entry(run.run_id, run.digest), *others])
         return run
 
     def rollback(self) -> Run:
@@ -267,46 +204,153 @@ class Registry:
         RunNotFound
             There was none before.
         """
-        champions = self._champions()
-        before = champions[1:]
+        self._champions_before()
+        with self._changing():
+            before = self._champions_before()
+            run = self.open(before[0].run_id)
+            run.verify()
+            self._point_at(before)
+        return run
+
+    def _champions_before(self) -> list[Entry]:
+        current = self.champion_id()
+        before = [entry for entry in self._champions() if entry.run_id != current]
         if not before:
             raise RunNotFound(
                 "there is no champion to go back to"
-                + (f": none came before {champions[0]}" if champions else ""),
+                + (f": none came before {current}" if current else ""),
                 fix="choose one with `holdfast runs promote RUN_ID`; published: "
                 f"{', '.join(self.run_ids()) or 'none'}",
             )
-        run = self.open(before[0])
-        run.verify()
-        self._point_at(before)
-        return run
+        return before
 
-    def _champions(self) -> list[str]:
+    def remove(self, run_ids: Collection[str]) -> None:
+        """Remove runs for good; each vanishes by one rename.
+
+        Raises
+        ------
+        RunError
+            The champion is among them, or a folder cannot be removed.
+        """
+        removed = self.folder / ".removed"
+        with self._changing():
+            if self.champion_id() in run_ids:
+                raise RunError("the champion is not removed", fix="promote another run first")
+            shutil.rmtree(removed, ignore_errors=True)
+            removed.mkdir(mode=0o700)
+            for run_id in run_ids:
+                (self.folder / run_id).rename(removed / run_id)
+            sync(self.folder)
+            self._point_at([entry for entry in self.champions() if entry.run_id not in run_ids])
+            self._list_published(self._read_published())
+            shutil.rmtree(removed)
+
+    def _find_champion(self, published: list[str]) -> str:
+        """The champion's id; the newest run never stands in for it."""
+        champion = self.champion_id()
+        if champion is None:
+            raise RunNotFound(
+                f"no run in {self.folder} is the champion",
+                fix="make one the champion with `holdfast runs promote latest`; published: "
+                f"{', '.join(published[:5])}",
+            )
+        if champion not in published:
+            raise RunNotFound(
+                f"the champion {champion!r:.80} is not in {self.folder}",
+                fix="restore its folder, or `holdfast runs rollback`",
+                run_id=champion[:80],
+            )
+        return champion
+
+    def _read(self, name: str) -> list[Entry]:
         try:
-            lines = (self.folder / "champion").read_text(encoding="utf-8").split()
-        except FileNotFoundError:
-            return []
-        return [line for line in lines if (self.folder / line / MANIFEST).is_file()]
+            return read_list(self.folder / name)
+        except OSError as error:
+            raise _refuse(self.folder / name, error, "read") from None
 
-    def _point_at(self, run_ids: list[str]) -> None:
-        lines = "".join(f"{run_id}\n" for run_id in run_ids)
-        replace_file(self.folder / "champion", lambda new: new.write_text(lines, encoding="utf-8"))
+    def _read_published(self) -> list[Entry]:
+        return self._read("published")
+
+    def _champions(self) -> list[Entry]:
+        """Those of the pointer that are there."""
+        return [entry for entry in self.champions() if self._is_there(entry)]
+
+    def _is_there(self, entry: Entry) -> bool:
+        return bool(RUN_ID.fullmatch(entry.run_id)) and (self.folder / entry.run_id).is_dir()
+
+    def _list_published(self, entries: list[Entry], *, about_to: str = "") -> None:
+        kept = [each for each in entries if each.run_id == about_to or self._is_there(each)]
+        write_list(self.folder / "published", kept)
+
+    def _point_at(self, entries: list[Entry]) -> None:
+        write_list(self.folder / "champion", [self._vouch(entry) for entry in entries])
+
+    def _vouch(self, entry: Entry) -> Entry:
+        """Give a line of an older Holdfast its digest, once every file was checked."""
+        if entry.digest:
+            return entry
+        try:
+            run = self.open(entry.run_id)
+            run.verify()
+        except RunError:
+            return entry
+        self._tell_checked(run)
+        return Entry(run.run_id, run.digest)
+
+    def _tell_checked(self, run: Run) -> None:
+        self.tell(
+            f"run {run.run_id} was published without a digest of its manifest: its "
+            f"{len(run.manifest['files'])} files were checked, and it is held to the digest from "
+            "now on"
+        )
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Let one thread of one process at a time change the lists."""
+        try:
+            with hold(self.folder / ".lists.lock"):
+                yield
+        except OSError as error:
+            raise _refuse(self.folder, error, "changed") from None
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        # The kernel drops the lock with the process, so a kill leaves nothing to clear by hand.
-        with (self.folder / ".lock").open("a+", encoding="utf-8") as handle:
+        path = self.folder / ".lock"
+        with ExitStack() as held:
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                handle = held.enter_context(hold(path, wait=False))
+                handle.truncate(0)
+                handle.write(str(os.getpid()))
+                handle.flush()
             except BlockingIOError:
-                handle.seek(0)
-                holder = handle.read().strip() or "unknown"
+                holder = path.read_text(encoding="utf-8").strip() or "unknown"
                 raise ProjectBusy(
                     f"another run is at work in {self.folder} (process {holder})",
                     fix="wait for it to end",
                     process=holder,
                 ) from None
-            handle.truncate(0)
-            handle.write(str(os.getpid()))
-            handle.flush()
+            except OSError as error:
+                raise _refuse(self.folder, error, "written") from None
             yield
+
+
+def _write_manifest(folder: Path, facts: Mapping[str, Any]) -> bytes:
+    names = sorted(
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+    )
+    files = {
+        name: {"bytes": (folder / name).stat().st_size, "sha256": sha256_of(folder / name)}
+        for name in names
+    }
+    content = json.dumps({**facts, "files": files}, indent=1, ensure_ascii=False).encode()
+    (folder / MANIFEST).write_bytes(content)
+    return content
+
+
+def _refuse(path: Path, error: OSError, what: str) -> RunError:
+    fix = "see that it is there, and that you may read and write it"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        fix = "free some space"
+    elif what == "read":
+        fix = "restore it, or move it away and `holdfast runs promote RUN_ID`"
+    return RunError(f"{path} cannot be {what}: {error.strerror or error}", fix=fix)

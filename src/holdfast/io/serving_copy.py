@@ -1,21 +1,32 @@
 """Kept runs: a private, checked copy of what a server reads of a run.
 
 A published folder may be overwritten, truncated or removed under a running server, and a truncated
-file that is mapped into memory kills the process. So a server maps a copy: checked once, shared by
-all its processes, and still there when the run is not. Copies lie in runs/.serving; where that
-cannot be written, in the system's temporary folder.
+file that is mapped into memory kills the process. So a server maps a copy: checked, shared by all
+its processes, and still there when the run is not. Copies lie in runs/.serving; where that cannot
+be written, in a folder of the system's temporary one that nobody else may enter.
+
+A copy holds the manifest as it was published, so the digest that vouches for the run vouches for
+the copy. Whoever serves a copy holds a lock on it, and a copy that is held is never removed.
 """
 
+import atexit
 import fcntl
 import hashlib
-import json
 import os
 import shutil
+import stat
 import tempfile
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
-from holdfast.errors import DamagedRun
-from holdfast.io.runs import MANIFEST, Run
+from holdfast.errors import DamagedRun, RunError
+from holdfast.io.files import hold, open_inside, sha256_of
+from holdfast.io.manifest import MANIFEST, RUN_ID
+from holdfast.io.runs import Run, read_run
 
 COPIES = 3
 _LEFT_OUT = (
@@ -25,70 +36,193 @@ _LEFT_OUT = (
 
 
 def keep(run: Run) -> Run:
-    """Return the run's copy; make it first if there is none.
+    """Return the run's copy; make it first if there is none, or none that is sound.
+
+    The copy is held against removal for as long as what is returned lives.
 
     Raises
     ------
     DamagedRun
         A file is missing or differs from the manifest.
     """
-    folder = _folder(run.path.parent)
-    with (folder / ".lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / run.run_id / MANIFEST).is_file():
-            _copy(run, folder)
-            for old in _latest_first(folder)[COPIES:]:
-                shutil.rmtree(old, ignore_errors=True)
-    return _open(folder / run.run_id)
+    with _hold_copies(run.path.parent) as folder:
+        try:
+            copy = _open(folder / run.run_id, run.digest)
+        except DamagedRun:
+            copy = _copy(run, folder)
+        _use(copy)
+        _forget_old(folder)
+    return copy
 
 
-def kept_runs(runs: Path) -> list[Run]:
-    """The copies there are, the latest made first."""
-    return [_open(copy) for copy in _latest_first(_folder(runs))]
+def reopen(runs: Path, run_id: str, digest: str) -> Run:
+    """Return a copy that an earlier server made, where the run itself is gone or damaged.
+
+    Parameters
+    ----------
+    digest
+        Of the manifest that was promoted; empty where an older Holdfast kept none.
+
+    Raises
+    ------
+    DamagedRun
+        There is none, or it differs.
+    """
+    if not RUN_ID.fullmatch(run_id):
+        raise DamagedRun(f"{run_id!r:.80} is no run's id", fix="promote a run")
+    with _hold_copies(runs) as folder:
+        copy = _open(folder / run_id, digest)
+        _use(copy)
+    return copy
 
 
-def _open(folder: Path) -> Run:
-    return Run(folder, json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
+def forget(runs: Path, run_id: str) -> bool:
+    """Remove a run's copy unless it is in use; whether there is none now."""
+    if not (runs / ".serving" / run_id).exists():
+        return True
+    with _hold_copies(runs) as folder:
+        return _remove_unused(folder / run_id)
+
+
+def is_in_use(runs: Path, run_id: str) -> bool:
+    """Whether a server has the run's copy loaded."""
+    try:
+        descriptor = os.open(runs / ".serving" / run_id / MANIFEST, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        return not _is_free(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _hold_copies(runs: Path) -> Iterator[Path]:
+    folder = runs
+    try:
+        folder = _folder(runs)
+        with hold(folder / ".lock"):
+            yield folder
+    except OSError as error:
+        raise RunError(
+            f"the server's copies in {folder} cannot be written: {error.strerror}",
+            fix="free some space, or let the server write there",
+        ) from None
 
 
 def _folder(runs: Path) -> Path:
+    folder = runs / ".serving"
     try:
-        folder = runs / ".serving"
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.lstat().st_uid == os.getuid() and not folder.is_symlink():
+            folder.chmod(0o700)
         (folder / ".lock").touch()
     except OSError:
-        name = hashlib.sha256(str(runs.resolve()).encode()).hexdigest()[:16]
-        folder = Path(tempfile.gettempdir()) / f"holdfast-{os.getuid()}-{name}"
-        folder.mkdir(mode=0o700, exist_ok=True)
+        return _elsewhere(runs.resolve())
+    return folder if _is_private(folder) else _elsewhere(runs.resolve())
+
+
+@cache
+def _elsewhere(runs: Path) -> Path:
+    """A folder that all servers of this user share; one of this process where somebody else made
+    that one, or opened it to others.
+    """
+    name = hashlib.sha256(str(runs).encode()).hexdigest()[:16]
+    folder = Path(tempfile.gettempdir()) / f"holdfast-{os.getuid()}-{name}"
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        if not _is_private(folder):
+            folder = Path(tempfile.mkdtemp(prefix="holdfast-"))
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
 
-def _copy(run: Run, folder: Path) -> None:
-    part = folder / ".part"
+def _is_private(folder: Path) -> bool:
+    """Whether it is a folder of this user, no link, which nobody else may enter."""
+    facts = folder.lstat()
+    return (
+        stat.S_ISDIR(facts.st_mode)
+        and facts.st_uid == os.getuid()
+        and stat.S_IMODE(facts.st_mode) == 0o700
+    )
+
+
+def _open(folder: Path, digest: str) -> Run:
+    """Open a copy and check every file of it."""
+    copy = read_run(folder)
+    if digest and copy.digest != digest:
+        raise DamagedRun(f"the copy of run {copy.run_id} is another's", fix="start again")
+    copy = _without_papers(copy)
+    copy.verify()
+    return copy
+
+
+def _without_papers(run: Run) -> Run:
+    files = run.manifest["files"]
+    kept = {name: facts for name, facts in files.items() if not name.startswith(_LEFT_OUT)}
+    return replace(run, manifest={**run.manifest, "files": kept})
+
+
+def _copy(run: Run, folder: Path) -> Run:
+    part, place = folder / ".part", folder / run.run_id
     shutil.rmtree(part, ignore_errors=True)
-    part.mkdir()
-    files = {
-        name: facts
-        for name, facts in run.manifest["files"].items()
-        if not name.startswith(_LEFT_OUT)
-    }
-    try:
-        for name in files:
-            (part / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(run.path / name, part / name)
-    except OSError as error:
-        raise DamagedRun(
-            f"{error.filename} of run {run.run_id} cannot be read: {error.strerror}",
-            fix="restore it, or roll back",
-        ) from None
-    copy = Run(part, {**run.manifest, "files": files})
+    part.mkdir(mode=0o700)
+    copy = replace(_without_papers(run), path=part, _sound={})
+    for name in copy.manifest["files"]:
+        (part / name).parent.mkdir(parents=True, exist_ok=True)
+        with run.open_file(name) as published, (part / name).open("xb") as ours:
+            shutil.copyfileobj(published, ours)
     # The copy is checked, not the original: what was checked is what is served.
     copy.verify()
-    (part / MANIFEST).write_text(json.dumps(copy.manifest), encoding="utf-8")
-    part.replace(folder / run.run_id)
+    with open_inside(run.path, MANIFEST) as published, (part / MANIFEST).open("xb") as ours:
+        shutil.copyfileobj(published, ours)
+    if sha256_of(part / MANIFEST) != run.digest:
+        raise DamagedRun(f"the manifest of run {run.run_id} has changed", fix="try again")
+    # Nothing is lost with an unsound copy: what others have mapped of it stays theirs.
+    shutil.rmtree(place, ignore_errors=True)
+    part.replace(place)
+    return replace(copy, path=place)
 
 
-def _latest_first(folder: Path) -> list[Path]:
-    manifests = folder.glob(f"*/{MANIFEST}")
-    latest_first = sorted(manifests, key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    return [manifest.parent for manifest in latest_first]
+def _use(copy: Run) -> None:
+    """Hold a copy against removal until `copy` is no more, and make it the last used."""
+    descriptor = os.open(copy.path / MANIFEST, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    weakref.finalize(copy, os.close, descriptor)
+    os.utime(copy.path / MANIFEST)
+
+
+def _forget_old(folder: Path) -> None:
+    copies = [path for path in folder.iterdir() if RUN_ID.fullmatch(path.name)]
+    for copy in sorted(copies, key=_moment_of_use)[:-COPIES]:
+        _remove_unused(copy)
+
+
+def _moment_of_use(copy: Path) -> int:
+    """Nanoseconds; 0 for one that is half removed."""
+    manifest = copy / MANIFEST
+    return manifest.stat().st_mtime_ns if manifest.is_file() else 0
+
+
+def _remove_unused(copy: Path) -> bool:
+    try:
+        descriptor = os.open(copy / MANIFEST, os.O_RDWR)
+    except FileNotFoundError:
+        shutil.rmtree(copy, ignore_errors=True)
+        return True
+    try:
+        free = _is_free(descriptor)
+        if free:
+            shutil.rmtree(copy, ignore_errors=True)
+        return free
+    finally:
+        os.close(descriptor)
+
+
+def _is_free(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -107,7 +107,8 @@ def run(study: Study, *, listener: Listener | None = None, promote: bool = True)
     """
     steps = Steps(listener or Silence())
     created_at = datetime.now(UTC)
-    registry = Registry(Path(study.project_dir) / "runs")
+    notes: list[str] = []
+    registry = Registry(Path(study.project_dir) / "runs", tell=notes.append)
     with registry.staging() as staging:
         scratch = staging / "scratch"
         scratch.mkdir()
@@ -136,7 +137,7 @@ def run(study: Study, *, listener: Listener | None = None, promote: bool = True)
             mark_loaded(published)
             if promote:
                 registry.promote(published.run_id)
-            step.detail = published.run_id
+            step.detail = "; ".join([published.run_id, *notes])
     return published
 
 

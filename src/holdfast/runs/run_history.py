@@ -12,9 +12,9 @@ FIGURES = ("customers", "share_at_risk", "expected_revenue", "revenue_at_risk")
 
 def runs_before(registry: Registry, run: Run) -> Iterator[Run]:
     """Yield earlier runs of the same study, the latest first; a damaged one is passed over."""
-    for run_id in registry.run_ids():
-        if run_id >= run.run_id:
-            continue
+    run_ids = registry.run_ids()
+    place = run_ids.index(run.run_id) if run.run_id in run_ids else -1
+    for run_id in run_ids[place + 1 :]:
         try:
             other = registry.open(run_id)
             if other.manifest.get("study") == run.manifest.get("study") and other.summary:

@@ -76,7 +76,13 @@ def run_until_done(
 
 
 def run_on_schedule(
-    arguments: Sequence[str], *, cron: str, time_zone: str, now_too: bool, say: Say
+    arguments: Sequence[str],
+    *,
+    cron: str,
+    time_zone: str,
+    now_too: bool,
+    say: Say,
+    afterwards: Sequence[str] = (),
 ) -> None:
     """Run `holdfast run` whenever the schedule says so, until the process is stopped.
 
@@ -86,15 +92,23 @@ def run_on_schedule(
         What follows `holdfast run`.
     now_too
         Run once before the first due time.
+    afterwards
+        What follows `holdfast` after each run that ended well; empty: nothing.
     """
-    command = [sys.executable, "-m", "holdfast.cli", "run", *arguments]
+    holdfast = [sys.executable, "-m", "holdfast.cli"]
+
+    def run_once() -> None:
+        run_until_done([*holdfast, "run", *arguments], say=say)
+        if afterwards:
+            subprocess.run([*holdfast, *afterwards], check=False)
+
     due = due_times(cron, time_zone=time_zone, now=datetime.now(UTC))
     if now_too:
-        run_until_done(command, say=say)
+        run_once()
     for moment in due:
         wait = (moment - datetime.now(UTC)).total_seconds()
         if wait < 0:
             continue  # It came due while a run was still at work.
         say(f"the next run is due at {moment:%Y-%m-%d %H:%M %Z}")
         time.sleep(wait)
-        run_until_done(command, say=say)
+        run_once()

@@ -5,9 +5,10 @@ hashes are checked first, and the first load of a run happens in a child process
 place.
 """
 
-import json
+import os
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -90,7 +91,20 @@ def load_in_child(folder: Path) -> None:
         The process failed or died.
     """
     command = [sys.executable, "-m", "holdfast.serving.load", str(folder)]
-    done = subprocess.run(command, capture_output=True, timeout=_CHILD_SECONDS, check=False)
+    # The child reads from this pipe: when we are killed it ends, and the child with it.
+    watched, held = os.pipe()
+    try:
+        done = subprocess.run(
+            command, stdin=watched, capture_output=True, timeout=_CHILD_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise DamagedRun(
+            f"the models of {folder.name} were not loaded within {_CHILD_SECONDS} seconds",
+            fix="run again, or `holdfast runs rollback`",
+        ) from None
+    finally:
+        os.close(watched)
+        os.close(held)
     if done.returncode:
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
         raise DamagedRun(
@@ -135,20 +149,26 @@ def read_table(run: Run, name: str) -> pl.DataFrame:
 
 def load_study(run: Run) -> Study:
     """The study that the run was made with."""
-    return Study.from_dict(json.loads(run.read("study.json")))
+    return Study.from_dict(run.read_json("study.json"))
 
 
 def load_rule(run: Run) -> SegmentRule:
     """The segment rule that the run learnt."""
-    return SegmentRule.from_dict(json.loads(run.read("segments.json")))
+    return SegmentRule.from_dict(run.read_json("segments.json"))
 
 
 def load_wording(run: Run) -> Wording:
     """The wording of reasons."""
-    return Wording.from_dict(json.loads(run.read("wording.json")))
+    return Wording.from_dict(run.read_json("wording.json"))
+
+
+def _end_with_parent() -> None:
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
 
 
 def _main() -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     folder = Path(sys.argv[1]) / MODELS
     rebuild_models(
         {

@@ -206,6 +206,29 @@ class Webhook(Section):
             raise StudyError("webhook.token is written out", fix='write "${NAME}" and export NAME')
 
 
+class Schedule(Section):
+    """What `holdfast schedule` keeps after each run, and `holdfast runs prune` by itself: one of
+    the two, or everything. The champion always stays.
+    """
+
+    keep: int | None = Field(None, ge=1)
+    """The last so many runs."""
+    older_than_days: int | None = Field(None, ge=1)
+    """Runs made more than so many days ago are removed."""
+
+    @property
+    def prunes(self) -> bool:
+        """Whether anything is removed."""
+        return self.keep is not None or self.older_than_days is not None
+
+    def _check(self) -> None:
+        if self.keep is not None and self.older_than_days is not None:
+            raise StudyError(
+                "[schedule] has two rules for what to keep",
+                fix="write keep or older_than_days, not both",
+            )
+
+
 class Backtest(Section):
     """Which cutoffs are learnt from and which are proved on."""
 

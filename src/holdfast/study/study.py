@@ -22,6 +22,7 @@ from holdfast.study.settings import (
     Churn,
     Explain,
     Recovery,
+    Schedule,
     Segments,
     Value,
     Webhook,
@@ -83,6 +84,8 @@ class Study(Section):
     check: Check = Check()
     webhook: Webhook | None = Field(None, exclude=True)
     """Where an audience may be pushed. Not part of the fingerprint: no figure depends on it."""
+    schedule: Schedule = Field(Schedule(), exclude=True)
+    """Which runs stay. Not part of the fingerprint: no figure depends on it."""
     acknowledge: list[str] = []
     """Fatal findings that are known and accepted, by name."""
 

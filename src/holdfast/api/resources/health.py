@@ -8,6 +8,7 @@ import holdfast
 from holdfast.api.deps import CurrentRequest, answer, describe, reply, route
 from holdfast.api.examples import STAMP
 from holdfast.api.metrics import CONTENT_TYPE
+from holdfast.api.problems import Refused
 from holdfast.api.routes import needs
 from holdfast.api.schemas import Health
 
@@ -31,13 +32,15 @@ def health(request: CurrentRequest) -> Response:
 @route(router, "GET", "/ready", example=_READY)
 @needs(None)
 def ready(request: CurrentRequest) -> Response:
-    """A customer can be looked up; `degraded` says why what is served is not the champion as
-    published.
+    """What is served can be read, and the champion is followed; `degraded` says why what is served
+    is not the champion as published.
     """
     served, store = request.run(), request.context.store
-    name = str(served.frame.item(served.frame.height // 2, 0))
+    served.probe()
+    if store.failures:
+        raise Refused(503, store.trouble, fix="see the server's log, and restart it")
     body = {
-        "ready": served.score_of(name) is not None,
+        "ready": True,
         "champion": store.wanted,
         "degraded": store.trouble or None,
     }

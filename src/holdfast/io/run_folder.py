@@ -1,0 +1,182 @@
+"""A run's folder: its tables, its models' parts and its papers, each read only as it was
+published.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from io import BufferedReader
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from holdfast.errors import DamagedRun, RunNotFound, nearest
+from holdfast.io.files import open_inside
+from holdfast.io.manifest import FIX, read_manifest
+
+
+@dataclass(frozen=True)
+class Run:
+    """One published run: its tables, its models' parts and its papers.
+
+    Attributes
+    ----------
+    path
+        The run's folder.
+    manifest
+        `run_id`, `created_at`, fingerprints, versions, seconds and, for each file, its size and
+        SHA-256.
+    digest
+        SHA-256 of the manifest as it lies on disk.
+    """
+
+    path: Path
+    manifest: Mapping[str, Any]
+    digest: str = ""
+    _sound: dict[str, tuple[int, ...]] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def run_id(self) -> str:
+        """The folder's name."""
+        return str(self.manifest["run_id"])
+
+    @property
+    def report(self) -> Path:
+        """The HTML report."""
+        return self.path / "report.html"
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """What `holdfast run --json` printed."""
+        return self.read_json("summary.json")
+
+    @property
+    def scores(self) -> pl.DataFrame:
+        """One row per customer: SCORES of `holdfast.tables`."""
+        return self.table("scores")
+
+    @property
+    def reasons(self) -> pl.DataFrame:
+        """One row per customer, task and rank: REASONS of `holdfast.tables`."""
+        return self.table("reasons")
+
+    def table(self, name: str) -> pl.DataFrame:
+        """Read one of the run's tables.
+
+        Raises
+        ------
+        RunNotFound
+            The run has no such table.
+        DamagedRun
+            Its file differs from the manifest, or holds no table.
+        """
+        path = self.file(f"tables/{name}.parquet")
+        try:
+            return pl.read_parquet(path)
+        except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            raise self._damage(path.name, f"cannot be read: {error}") from None
+
+    def parts(self, folder: str) -> dict[str, bytes]:
+        """The files below `folder`, name -> content, checked."""
+        prefix = f"{folder}/"
+        return {
+            name.removeprefix(prefix): self.read(name)
+            for name in self.manifest["files"]
+            if name.startswith(prefix)
+        }
+
+    def read(self, name: str) -> bytes:
+        """The content of one file; what was checked is what is returned."""
+        with self.open_file(name) as file:
+            content = file.read()
+        self._compare(name, hashlib.sha256(content).hexdigest())
+        return content
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """The JSON object that one file holds, checked."""
+        try:
+            return dict(json.loads(self.read(name)))
+        except (ValueError, TypeError, RecursionError):
+            raise self._damage(name, "holds no JSON object") from None
+
+    def file(self, name: str) -> Path:
+        """The path of one file, after its content was found to be what was published; it is checked
+        again only when the disk says that it was touched.
+        """
+        path = self.path / name
+        if name not in self._sound or self._sound[name] != _signature(path):
+            with self.open_file(name) as file:
+                signature = _signature(file.fileno())
+                self._compare(name, hashlib.file_digest(file, "sha256").hexdigest())
+            self._sound[name] = signature
+        return path
+
+    def verify(self) -> None:
+        """Check every file of the run, whatever was checked before."""
+        self._sound.clear()
+        for name in self.manifest["files"]:
+            self.file(name)
+
+    def is_untouched(self) -> bool:
+        """Whether every file that was checked still is the one that was."""
+        return all(
+            signature == _signature(self.path / name) for name, signature in self._sound.items()
+        )
+
+    def open_file(self, name: str) -> BufferedReader:
+        """Open a file that has the kind and size it should have, so that reading it ends; its
+        content is not checked.
+        """
+        files = self.manifest["files"]
+        if name not in files:
+            raise RunNotFound(f"run {self.run_id} has no {name}", fix=nearest(name, list(files)))
+        try:
+            file = open_inside(self.path, name)
+        except OSError as error:
+            raise self._damage(name, f"cannot be read: {error.strerror}") from None
+        size = os.fstat(file.fileno()).st_size
+        if size != files[name]["bytes"]:
+            file.close()
+            raise self._damage(
+                name, f"is not what was published ({size:,} bytes, not {files[name]['bytes']:,})"
+            )
+        return file
+
+    def _compare(self, name: str, digest: str) -> None:
+        expected = self.manifest["files"][name]["sha256"]
+        if digest != expected:
+            raise self._damage(
+                name, f"is not what was published (SHA-256 {digest[:8]}, not {expected[:8]})"
+            )
+
+    def _damage(self, name: str, what: str) -> DamagedRun:
+        return DamagedRun(f"{Path(name).name} of run {self.run_id} {what}", fix=FIX)
+
+
+def read_run(folder: Path) -> Run:
+    """Open the run that lies in a folder, whatever the lists say of it.
+
+    Raises
+    ------
+    DamagedRun
+        Its manifest cannot be read.
+    """
+    return Run(folder, *read_manifest(folder))
+
+
+def _signature(file: Path | int) -> tuple[int, ...]:
+    """What changes when a file is touched; a link in its place has another. Nothing for one that
+    is gone.
+    """
+    try:
+        facts = os.fstat(file) if isinstance(file, int) else file.lstat()
+    except OSError:
+        return ()
+    return (
+        facts.st_dev, facts.st_ino, facts.st_mode, facts.st_size, facts.st_mtime_ns,
+        facts.st_ctime_ns,
+    )  # fmt: skip
