@@ -29,7 +29,7 @@ def opened(warehouse: Warehouse, path: str) -> OpenSource:
 
 
 def cells(source: OpenSource, warehouse: Warehouse) -> list[tuple[object, ...]]:
-    with source.reading():
+    with source.reading(warehouse):
         return warehouse.con.execute(f"SELECT * FROM {source.view}").fetchall()
 
 
@@ -146,7 +146,7 @@ def test_a_postgres_query_keeps_exact_amounts_and_offsets(
         "total": "VARCHAR",
         "name": "VARCHAR",
     }
-    with source.reading():
+    with source.reading(warehouse):
         found = warehouse.con.execute(
             f"SELECT _row, c0, CAST(c1 AS VARCHAR), c2, c3 FROM {source.view}"
         ).fetchall()

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from holdfast.errors import HoldfastError
+from holdfast.errors import MachineError
 from holdfast.ingest.snapshot import Snapshot, read_snapshot
 from holdfast.ingest.sources import OpenSource
 from holdfast.io.warehouse import Warehouse
@@ -65,11 +65,12 @@ def test_very_many_columns_are_read_on_two_cores(n_columns: int, tmp_path: Path)
     check(tmp_path, n_columns)
 
 
-def test_where_memory_is_short_the_source_is_not_blamed() -> None:
+def test_where_memory_is_short_the_source_is_not_blamed(tmp_path: Path) -> None:
     source = OpenSource("snapshot", "source_snapshot", {}, ["base.csv"], ".")
     with (
-        pytest.raises(HoldfastError, match=r"too little memory to read base\.csv") as raised,
-        source.reading(),
+        Warehouse(tmp_path) as warehouse,
+        pytest.raises(MachineError, match=r"too little memory to read base\.csv") as raised,
+        source.reading(warehouse),
     ):
         raise duckdb.OutOfMemoryException("Out of Memory Error: 1 MiB")
     assert "leave out columns" in raised.value.fix

@@ -51,14 +51,14 @@ def convert_columns(
         The source cannot be read to its end.
     """
     part, tables = Part(), []
-    with source.reading():
+    with source.reading(warehouse):
         for k, some in enumerate(batches(list(enumerate(columns)))):
             tables.append(f"{source.name}_typed_{k}")
             part |= _convert_some(source, some, tables[-1], warehouse)
         digests = [sql.Field(f"_digest_{name}", "UBIGINT") for name in _digests(source)]
         hashes = (f"{value} AS _digest_{name}" for name, value in _digests(source).items())
         tables.append(f"{source.name}_digests")
-        warehouse.con.execute(
+        warehouse.execute(
             f"CREATE OR REPLACE TABLE {tables[-1]} AS SELECT {', '.join(hashes)} FROM {source.view}"
         )
         beside = "".join(f" POSITIONAL JOIN {table}" for table in tables)
@@ -82,7 +82,7 @@ def _convert_some(
     reasons = {reason: wrong for each in reads for reason, wrong in each.problems.items()}
     cases = " ".join(f"WHEN {wrong} THEN {i}" for i, wrong in enumerate(reasons.values()))
     layer = ", ".join(f"{value} AS {name}" for name, value in values.items())
-    warehouse.con.execute(
+    warehouse.execute(
         f"CREATE OR REPLACE TABLE {table} AS "
         f"SELECT {', '.join(values)}, CASE {cases} END AS _broken_{columns[0][0]} "
         f"FROM (SELECT *, {layer} FROM {source.view})"

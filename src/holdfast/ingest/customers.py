@@ -42,7 +42,7 @@ def create_customers(reader: SourceReader) -> tuple[ValidatedSource, list[Findin
     rows = require_accepted_rows(reader.validate(source, mapping))
     names = [f"a{i} AS {quote(column.name)}" for i, column in enumerate(columns)]
     with warehouse.working("write the table customers"):
-        warehouse.con.execute(f"""
+        warehouse.execute(f"""
             CREATE OR REPLACE TABLE customers AS
             SELECT {", ".join(["customer_id", "day AS known_from_day", *names])}
             FROM {rows.table} WHERE verdict = 0 ORDER BY customer_id, day

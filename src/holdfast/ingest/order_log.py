@@ -123,7 +123,7 @@ def read_order_log(study: Study, warehouse: Warehouse) -> OrderLog:
             "this study has a [snapshot], not [transactions]", fix="read it with read_snapshot"
         )
     columns = study.transactions.columns
-    reader = SourceReader(study, warehouse)
+    reader = SourceReader.of(study, warehouse)
     lines = _read_transactions(reader, study.transactions)
     sources, findings = [lines], list(describe_lines(study.transactions, lines, warehouse))
     if study.events is not None:

@@ -139,8 +139,8 @@ def _count_currencies(log: OrderLog) -> list[tuple[str, int]]:
         name="transactions_again",
         project_dir=log.study.project_dir,
     )
-    with source.reading():
-        counts: list[tuple[str, int]] = log.warehouse.con.execute(f"""
+    with source.reading(log.warehouse):
+        counts: list[tuple[str, int]] = log.warehouse.execute(f"""
             SELECT {identifier(source.fields[column])} AS word, count(*) AS n
             FROM {source.view} GROUP BY word HAVING word IS NOT NULL
             ORDER BY n DESC, word LIMIT 20

@@ -56,7 +56,7 @@ def _sum_spenders(log: OrderLog) -> tuple[int, float, float]:
     """Customers, their revenue, and the share of it that the largest hundredth brings; what each
     spends is in the table `spenders`.
     """
-    log.warehouse.con.execute(f"""
+    log.warehouse.execute(f"""
         CREATE OR REPLACE TEMP TABLE spenders AS
         SELECT customer_id, CAST(sum(amount_minor) AS DOUBLE) / {log.scale} AS revenue,
             count(*) FILTER (NOT is_return) AS lines,
@@ -214,14 +214,14 @@ def describe_ids(log: OrderLog) -> Topic:
 def describe_ids_of(table: str, warehouse: Warehouse) -> Topic:
     """Say the same of a table of the warehouse."""
     bare = "regexp_replace(lower(id), '[\\s_.\\-]+', '', 'g')"
-    warehouse.con.execute(
+    warehouse.execute(
         "CREATE OR REPLACE TEMP TABLE ids AS "
         f"SELECT DISTINCT customer_id AS id FROM {table} ORDER BY id"
     )
     customers, n_lower, n_bare = warehouse.row(
         f"SELECT count(*), count(DISTINCT lower(id)), count(DISTINCT {bare}) FROM ids"
     )
-    pairs = warehouse.con.execute(f"""
+    pairs = warehouse.execute(f"""
         SELECT string_agg(id, ' / ' ORDER BY id)
         FROM ids GROUP BY {bare} HAVING count(*) > 1 ORDER BY 1 LIMIT 3
     """).fetchall()
