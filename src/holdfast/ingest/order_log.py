@@ -143,6 +143,7 @@ def read_order_log(study: Study, warehouse: Warehouse) -> OrderLog:
             "SELECT min(day), max(day), count(DISTINCT customer_id) FROM transactions"
         )
     _refuse_impossible_days(first, last, lines)
+    warehouse.give_back()
     return OrderLog(
         study=study,
         warehouse=warehouse,

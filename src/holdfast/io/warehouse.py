@@ -21,6 +21,8 @@ _OF_ALL, _OF_BUDGET = 0.8, 0.4
 """A process may take so much of what is available, and of that the database: the rest is for the
 tables that are learnt from.
 """
+_FOR_RANGES = 2e9
+"""What works on a range of customers at a time needs no more."""
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
@@ -82,7 +84,12 @@ class Warehouse:
         the database spills to disk. None: most of what is available.
         """
         self._budget = budget or 0
-        self._hold((budget or _OF_ALL * available_bytes()) * _OF_BUDGET)
+        self._limit = (budget or _OF_ALL * available_bytes()) * _OF_BUDGET
+        self._hold(self._limit)
+
+    def give_back(self) -> None:
+        """Let memory go that only the reading of whole sources needed."""
+        self._hold(min(self._limit, _FOR_RANGES))
 
     def confine(self, readable: Sequence[Path]) -> None:
         """Let the database read these files and its own, and nothing else, from now on."""

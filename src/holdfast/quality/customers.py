@@ -61,7 +61,7 @@ def _sum_spenders(log: OrderLog) -> tuple[int, float, float]:
         SELECT customer_id, CAST(sum(amount_minor) AS DOUBLE) / {log.scale} AS revenue,
             count(*) FILTER (NOT is_return) AS lines,
             coalesce(avg(quantity) FILTER (NOT is_return), 1) AS units_per_line,
-            count(DISTINCT hour({log.local_time})) AS hours_used
+            bit_count(bit_or(1 << hour({log.local_time}))) AS hours_used
         FROM transactions GROUP BY customer_id
     """)
     customers, revenue, top = log.warehouse.row("""
