@@ -28,6 +28,9 @@ from holdfast.tables import QUARANTINE
 Stream = CsvFiles | PostgresQuery
 """Rows that arrive as Arrow batches: `_file`, `_row`, then c0, c1, ... for its `names`."""
 
+_PLACES = {"file_index", "file_row_number"}
+"""What DuckDB calls where a row of a Parquet file stands."""
+
 
 @dataclass
 class OpenSource:
@@ -213,19 +216,31 @@ def _view_parquet(files: Sequence[Path], opened: OpenSource, warehouse: Warehous
     names, opened.streamed = common_columns(opened.labels)
     links = [warehouse.scratch / f"{opened.name}-{i}.parquet" for i in range(len(files))]
     with opened.reading(warehouse):
-        rows = warehouse.con.read_parquet(
-            list(map(_without_wildcards, files, links)), file_row_number=True
-        )
-        # By position: names that differ in case alone are renamed by DuckDB.
-        cells = [f"{quote(name)} AS c{i}" for i, name in enumerate(rows.columns[: len(names)])]
-        where = ["CAST(file_index AS INTEGER) AS _file", "file_row_number + 1 AS _row"]
-        view = rows.project(", ".join([*where, *cells]))
+        paths = list(map(_without_wildcards, files, links))
+        if {name.lower() for name in names} & _PLACES:
+            view = warehouse.con.sql(_numbered_sql(paths, len(names)))
+        else:
+            rows = warehouse.con.read_parquet(paths, file_row_number=True, hive_partitioning=False)
+            # By position: names that differ in case alone are renamed by DuckDB.
+            cells = [f"{quote(name)} AS c{i}" for i, name in enumerate(rows.columns[: len(names)])]
+            where = ["CAST(file_index AS INTEGER) AS _file", "file_row_number + 1 AS _row"]
+            view = rows.project(", ".join([*where, *cells]))
         view.create_view(opened.view, replace=True)
     kinds = map(str, view.types[2:])
     opened.fields = {
         name: sql.Field(f"c{i}", kind)
         for i, (name, kind) in enumerate(zip(names, kinds, strict=True))
     }
+
+
+def _numbered_sql(paths: Sequence[str], n_columns: int) -> str:
+    """Number the rows of files that have a column of the name by which DuckDB would number them."""
+    cells = ", ".join(f"c{i}" for i in range(n_columns))
+    return " UNION ALL ".join(
+        f"SELECT CAST({i} AS INTEGER) AS _file, row_number() OVER () AS _row, * FROM (SELECT * "
+        f"FROM read_parquet({sql.literal(path)}, hive_partitioning = false)) AS t({cells})"
+        for i, path in enumerate(paths)
+    )
 
 
 def common_columns(paths: Sequence[str]) -> tuple[list[str], int]:
