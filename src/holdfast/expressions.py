@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlglot
-from sqlglot import exp
+from sqlglot import TokenType, exp, tokenize
 
 from holdfast.errors import StudyError, nearest
 
@@ -104,6 +104,7 @@ def parse(text: str) -> Expression:
             fix="shorten it, or write the column into the source",
         )
     tree = _read(text, original=text)
+    _refuse_quoted_types(tree, text)
     quoted = tree.transform(
         lambda n: exp.to_identifier(n.name, quoted=True) if isinstance(n, exp.Identifier) else n
     )
@@ -199,6 +200,17 @@ def _refuse_foreign(node: exp.Expr, text: str) -> None:
         f"the expression {text} holds {type(node).__name__.lower()}",
         fix="use comparisons, arithmetic, AND, OR, NOT, IN, LIKE, BETWEEN, CASE",
     )
+
+
+def _refuse_quoted_types(tree: exp.Expr, text: str) -> None:
+    """Refuse what stands in quotes and became no name: a type is read from the beginning of such a
+    text, and the rest of it falls away.
+    """
+    quoted = sum(token.token_type == TokenType.IDENTIFIER for token in tokenize(text, "duckdb"))
+    if quoted != sum(bool(name.args.get("quoted")) for name in tree.find_all(exp.Identifier)):
+        raise StudyError(
+            f"the expression {_shorten(text)} has a type in quotes", fix="write it without"
+        )
 
 
 def _refuse_foreign_type(node: exp.DataType, text: str) -> None:
