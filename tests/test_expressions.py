@@ -1,10 +1,10 @@
 """Expressions: a row's own columns, and nothing else."""
 
 import pytest
-from bench import faults_expressions
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench import faults_expressions
 from holdfast.errors import StudyError
 from holdfast.expressions import DEEPEST, LONGEST, parse, quote
 

@@ -107,7 +107,7 @@ class OpenSource:
             warehouse.execute(
                 f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM {self.view}", again=self.restart
             )
-        self.view = table
+        self.view, self.restart = table, lambda: None
 
     @property
     def rows_read(self) -> int:

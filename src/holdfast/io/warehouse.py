@@ -100,6 +100,7 @@ class Warehouse:
         self.con.execute("SET lock_configuration = true")
 
     def _hold(self, n_bytes: float) -> None:
+        self._held = n_bytes
         self.con.execute(f"SET memory_limit = '{int(n_bytes / 1e6)}MB'")
 
     def execute(
@@ -123,9 +124,8 @@ class Warehouse:
         try:
             return work()
         except duckdb.OutOfMemoryException:
-            threads, limit = self.row(
-                "SELECT current_setting('threads'), current_setting('memory_limit')"
-            )
+            (threads,) = self.row("SELECT current_setting('threads')")
+        limit = self._held
         try:
             self.con.execute("SET threads = 1")
             again()
@@ -140,7 +140,7 @@ class Warehouse:
             return work()
         finally:
             self.con.execute(f"SET threads = {threads}")
-            self.con.execute(f"SET memory_limit = '{limit}'")
+            self._hold(limit)
 
     def table(self, name: str) -> nw.LazyFrame[Any]:
         """A table as a lazy frame that computes in DuckDB."""
