@@ -132,3 +132,15 @@ def test_a_full_disk_is_no_defect_of_the_data(tmp_path: Path) -> None:
         warehouse.working("add up"),
     ):
         raise error
+
+
+def test_a_piece_of_work_is_named_wherever_the_memory_ends(tmp_path: Path) -> None:
+    with Warehouse(tmp_path) as warehouse:
+        warehouse.limit_memory(40_000_000)
+        with pytest.raises(MachineError, match="too little memory to work on its tables"):
+            warehouse.query(IN_ONE_PIECE)
+        with (
+            pytest.raises(MachineError, match="too little memory to read the log"),
+            warehouse.working("read the log"),
+        ):
+            warehouse.read(warehouse.con.sql(IN_ONE_PIECE))

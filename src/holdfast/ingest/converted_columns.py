@@ -35,9 +35,9 @@ class ConvertedColumns:
 
     def drop(self, warehouse: Warehouse) -> None:
         """Remove the tables, once the view has been read."""
-        warehouse.con.execute(f"DROP VIEW {self.view}")
+        warehouse.execute(f"DROP VIEW {self.view}")
         for table in self.tables:
-            warehouse.con.execute(f"DROP TABLE {table}")
+            warehouse.execute(f"DROP TABLE {table}")
 
 
 def convert_columns(
@@ -63,9 +63,7 @@ def convert_columns(
         )
         beside = "".join(f" POSITIONAL JOIN {table}" for table in tables)
         view = f"{source.name}_converted"
-        warehouse.con.execute(
-            f"CREATE OR REPLACE VIEW {view} AS SELECT * FROM {source.view}{beside}"
-        )
+        warehouse.execute(f"CREATE OR REPLACE VIEW {view} AS SELECT * FROM {source.view}{beside}")
     source.view = view
     return ConvertedColumns(part, digests, view, tables)
 

@@ -48,8 +48,8 @@ def create_customers(reader: SourceReader) -> tuple[ValidatedSource, list[Findin
             FROM {rows.table} WHERE verdict = 0 ORDER BY customer_id, day
         """)
         if log.columns.ended_on is not None:
-            warehouse.con.execute(_endings_sql(rows.table))
-        warehouse.con.execute(f"DROP TABLE {rows.table}; DROP TABLE {source.view}")
+            warehouse.execute(_endings_sql(rows.table))
+        warehouse.execute(f"DROP TABLE {rows.table}; DROP TABLE {source.view}")
     return rows, [
         *blank_finding(columns, source=source.labels[0]),
         *_undated_attributes_finding(log),

@@ -70,7 +70,7 @@ def roll_up(warehouse: Warehouse, *, with_products: bool, with_orders: bool = Tr
                 * EXCLUDE (customer_id, number, day)
             FROM ({query}) JOIN customer_numbers USING (customer_id)
         """)
-    warehouse.con.execute("DROP TABLE IF EXISTS customer_days")
+    warehouse.execute("DROP TABLE IF EXISTS customer_days")
     for days in _ranges(list(rows), warehouse):
         warehouse.con.register("days_of_range", days.to_arrow())
         warehouse.execute("""
@@ -79,7 +79,7 @@ def roll_up(warehouse: Warehouse, *, with_products: bool, with_orders: bool = Tr
         """)
         warehouse.con.unregister("days_of_range")
     for name in rows:
-        warehouse.con.execute(f"DROP TABLE keyed_{name}")
+        warehouse.execute(f"DROP TABLE keyed_{name}")
     _create_views(days.columns, warehouse)
 
 

@@ -71,7 +71,7 @@ def _amounts(log: Transactions, warehouse: Warehouse) -> Iterator[Finding]:
 
 
 def _placeholders(warehouse: Warehouse) -> Iterator[Finding]:
-    customers = warehouse.con.execute(f"""
+    customers = warehouse.execute(f"""
         SELECT customer_id, count(*) FROM transactions
         WHERE lower(customer_id) IN {sql.literals(_PLACEHOLDERS)} GROUP BY ALL ORDER BY ALL
     """).fetchall()

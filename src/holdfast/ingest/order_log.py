@@ -183,7 +183,7 @@ def _name_accepted(source: ValidatedSource, columns: str, warehouse: Warehouse) 
     worth writing twice.
     """
     with warehouse.working(f"name the table {source.name}"):
-        warehouse.con.execute(
+        warehouse.execute(
             f"CREATE OR REPLACE VIEW {source.name} AS "
             f"SELECT {columns} FROM {source.table} WHERE verdict = 0"
         )

@@ -324,7 +324,7 @@ def _read_frame(
             SELECT {", ".join(["customer_id", *names, *outcomes])}
             FROM {source.table} WHERE verdict = 0 ORDER BY customer_id
         """)
-        warehouse.con.execute(f"DROP TABLE {source.table}; DROP TABLE snapshot_raw")
+        warehouse.execute(f"DROP TABLE {source.table}; DROP TABLE snapshot_raw")
     rows = warehouse.query("FROM snapshot")
     cutoff = pl.lit(parse_day(snapshot.as_of), dtype=pl.Int32).alias("cutoff_day")
     return rows.select("customer_id", cutoff, *_named_floats(rows, names), *outcomes)

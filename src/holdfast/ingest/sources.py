@@ -14,7 +14,14 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from holdfast.errors import DataError, HoldfastError, first_line, nearest, system_error
+from holdfast.errors import (
+    DataError,
+    HoldfastError,
+    MachineError,
+    first_line,
+    nearest,
+    system_error,
+)
 from holdfast.expressions import quote
 from holdfast.ingest import sql
 from holdfast.ingest.data_contract import INPUTS
@@ -88,17 +95,18 @@ class OpenSource:
     def reading(self, warehouse: Warehouse) -> Iterator[None]:
         """Turn what goes wrong while the view is read into a DataError that names the source."""
         names = ", ".join(self.labels[:3])
-        try:
-            yield
-        except duckdb.Error as error:
-            if self.failure is not None:
-                raise self.failure from None
-            if system_error(error) is not None:
-                raise warehouse.explain(error, f"read {names}") from None
-            raise DataError(
-                f"{names} cannot be read: {first_line(error)}",
-                fix="check that the source is complete",
-            ) from None
+        with warehouse.working(f"read {names}"):
+            try:
+                yield
+            except (duckdb.Error, MachineError) as error:
+                if self.failure is not None:
+                    raise self.failure from None
+                if system_error(error) is not None or isinstance(error, MachineError):
+                    raise
+                raise DataError(
+                    f"{names} cannot be read: {first_line(error)}",
+                    fix="check that the source is complete",
+                ) from None
 
     def keep(self, warehouse: Warehouse) -> None:
         """Copy the source into a table of the warehouse, so that it can be read more than once."""

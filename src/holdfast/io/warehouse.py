@@ -3,7 +3,7 @@ memory.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self, TypeVar
@@ -59,7 +59,8 @@ class Warehouse:
     """
 
     def __init__(self, scratch: Path, *, threads: int | None = None) -> None:
-        self.scratch, self._budget = scratch, 0
+        self.scratch, self._task = scratch, "work on its tables"
+        self._budget, self._held, self._limit = 0, 0.0, 0.0
         config = {**_SETTINGS, "temp_directory": str(scratch / "spill")}
         if threads is not None:
             config["threads"] = threads
@@ -100,8 +101,10 @@ class Warehouse:
         self.con.execute("SET lock_configuration = true")
 
     def _hold(self, n_bytes: float) -> None:
-        self._held = n_bytes
-        self.con.execute(f"SET memory_limit = '{int(n_bytes / 1e6)}MB'")
+        # Where more is in use than can be let go, the limit stays until the next time.
+        with suppress(duckdb.OutOfMemoryException):
+            self.con.execute(f"SET memory_limit = '{int(n_bytes / 1e6)}MB'")
+            self._held = n_bytes
 
     def execute(
         self, sql: str, *values: object, again: Callable[[], object] = lambda: None
@@ -118,6 +121,15 @@ class Warehouse:
     def _with_room(
         self, work: Callable[[], Result], again: Callable[[], object] = lambda: None
     ) -> Result:
+        """Do a piece of work, and say in a sentence what the machine refuses."""
+        try:
+            return self._in_more_room(work, again)
+        except duckdb.Error as error:
+            if system_error(error) is None:
+                raise
+            raise self._explain(error) from None
+
+    def _in_more_room(self, work: Callable[[], Result], again: Callable[[], object]) -> Result:
         """Do a piece of work; where the memory is too little, on one thread, which needs less at
         once, and then with all memory that there is.
         """
@@ -174,14 +186,16 @@ class Warehouse:
         """Turn what goes wrong in the database (a full disk, too little memory) into an error that
         names the task.
         """
+        before, self._task = self._task, task
         try:
             yield
         except duckdb.Error as error:
-            raise self.explain(error, task) from None
+            raise self._explain(error) from None
+        finally:
+            self._task = before
 
-    def explain(self, error: duckdb.Error, task: str) -> HoldfastError:
-        """Say what went wrong in the database; where it was the memory, how much there was."""
-        machine = system_error(error)
+    def _explain(self, error: duckdb.Error) -> HoldfastError:
+        machine, task = system_error(error), self._task
         if machine is None:
             return HoldfastError(
                 f"the database failed to {task}: {first_line(error)}",
