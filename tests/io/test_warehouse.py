@@ -128,7 +128,7 @@ def test_a_full_disk_is_no_defect_of_the_data(tmp_path: Path) -> None:
     error = duckdb.IOException('IO Error: Could not write file "x": No space left on device')
     with (
         Warehouse(tmp_path) as warehouse,
-        pytest.raises(MachineError, match="the disk is full, so the database could not add up"),
+        pytest.raises(MachineError, match="the disk is full, so the database could not add up; "),
         warehouse.working("add up"),
     ):
         raise error

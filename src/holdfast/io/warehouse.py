@@ -202,6 +202,8 @@ class Warehouse:
                 fix="report this, with the study",
             )
         problem, fix = f"{machine.problem}, so the database could not {task}", machine.fix
+        if machine.parts["cause"] == "disk full":
+            fix = f"free some space at {self.scratch}, and try again"
         if machine.parts["cause"] == "memory":
             problem = f"the database has too little memory to {task}: {first_line(error)}"
             fix = "leave out columns that no model needs, read fewer rows, or use a machine with "
