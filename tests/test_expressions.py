@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from bench import faults_expressions
 from holdfast.errors import StudyError
 from holdfast.expressions import DEEPEST, LONGEST, parse, quote
+from holdfast.io.warehouse import memory_database
 
 
 @pytest.mark.parametrize(
@@ -68,6 +69,22 @@ def test_everything_else_is_refused(text: str) -> None:
 
 def test_no_way_past_the_list_passes_and_honest_expressions_keep_their_values() -> None:
     assert [row["holds"] for row in faults_expressions.expressions()] == [True] * 4
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("CHAR", "VARCHAR(10)", "TEXT", "STRING", "NUMERIC", "DECIMAL(10, 2)", "REAL", "FLOAT"),
+        *("DOUBLE PRECISION", "BOOL", "TINYINT", "INT2", "INTEGER", "LONG", "HUGEINT", "UBIGINT"),
+        *("DATE", "TIME", "DATETIME", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP WITH TIME ZONE"),
+        *("TIMETZ", "UUID"),
+    ],
+)
+def test_a_cast_to_a_common_type_is_what_the_database_computes(name: str) -> None:
+    sql = parse(f"TRY_CAST(x AS {name})").sql
+    with memory_database() as database:
+        rows = database.execute(f"SELECT {sql} FROM (SELECT CAST(NULL AS VARCHAR) AS x)")
+        assert rows.fetchall() == [(None,)]
 
 
 def test_what_is_executed_is_the_tree_that_was_checked() -> None:

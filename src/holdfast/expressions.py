@@ -35,8 +35,9 @@ FUNCTIONS = tuple(
 )
 TYPES = tuple(
     """
-    bigint boolean date decimal double float int int128 smallint text time timestamp timestamptz
-    tinyint ubigint uint usmallint utinyint varchar
+    bigint boolean date decimal double float int int128 smallint text time timestamp timestamp_ms
+    timestamp_ns timestamp_s timestampntz timestamptz timetz tinyint ubigint uint uint128 usmallint
+    utinyint uuid varchar
 """.split()
 )
 _SHOWN = 120
