@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench import faults_expressions
 from holdfast.errors import StudyError
-from holdfast.expressions import parse, quote
+from holdfast.expressions import DEEPEST, LONGEST, parse, quote
+from holdfast.io.warehouse import memory_database
 
 
 @pytest.mark.parametrize(
@@ -63,6 +65,56 @@ def test_columns_constants_and_arithmetic_pass(
 def test_everything_else_is_refused(text: str) -> None:
     with pytest.raises(StudyError):
         parse(text)
+
+
+def test_no_way_past_the_list_passes_and_honest_expressions_keep_their_values() -> None:
+    assert [row["holds"] for row in faults_expressions.expressions()] == [True] * 4
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("CHAR", "VARCHAR(10)", "TEXT", "STRING", "NUMERIC", "DECIMAL(10, 2)", "REAL", "FLOAT"),
+        *("DOUBLE PRECISION", "BOOL", "TINYINT", "INT2", "INTEGER", "LONG", "HUGEINT", "UBIGINT"),
+        *("DATE", "TIME", "DATETIME", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP WITH TIME ZONE"),
+        *("TIMETZ", "UUID"),
+    ],
+)
+def test_a_cast_to_a_common_type_is_what_the_database_computes(name: str) -> None:
+    sql = parse(f"TRY_CAST(x AS {name})").sql
+    with memory_database() as database:
+        rows = database.execute(f"SELECT {sql} FROM (SELECT CAST(NULL AS VARCHAR) AS x)")
+        assert rows.fetchall() == [(None,)]
+
+
+def test_what_is_executed_is_the_tree_that_was_checked() -> None:
+    expression = parse("x /* SELECT 1 */ > 90 -- and more")
+    assert expression.sql == '"x" > 90'
+    assert expression.tree().sql(dialect="duckdb") == expression.sql
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("'" + "a" * LONGEST + "' = x", f"{LONGEST + 6:,} characters, more than {LONGEST:,}"),
+        (" OR ".join(["x = 1"] * (DEEPEST + 1)), f"more than {DEEPEST} levels deep"),
+        ("(" * 3000 + "x" + ")" * 3000, f"more than {DEEPEST} levels deep"),
+        ('CAST(x AS "int")', "a type in quotes"),
+        ("CAST(x AS INT[])", "casts to 'array'"),
+        ("CAST(x AS JSON)", "casts to 'json'"),
+    ],
+    ids=["long", "a chain", "nested", "quoted type", "array", "json"],
+)
+def test_the_bounds_of_an_expression_are_said(text: str, reason: str) -> None:
+    with pytest.raises(StudyError, match=reason) as raised:
+        parse(text)
+    assert raised.value.fix
+    assert len(str(raised.value)) < 500
+
+
+def test_as_many_terms_as_are_allowed_pass() -> None:
+    assert parse(" OR ".join(["x = 1"] * (DEEPEST - 3))).columns == ("x",)
+    assert parse(f"x IN ({', '.join(map(str, range(3000)))})").columns == ("x",)
 
 
 def test_an_unknown_column_names_the_nearest() -> None:

@@ -29,7 +29,7 @@ def opened(warehouse: Warehouse, path: str) -> OpenSource:
 
 
 def cells(source: OpenSource, warehouse: Warehouse) -> list[tuple[object, ...]]:
-    with source.reading():
+    with source.reading(warehouse):
         return warehouse.con.execute(f"SELECT * FROM {source.view}").fetchall()
 
 
@@ -146,7 +146,7 @@ def test_a_postgres_query_keeps_exact_amounts_and_offsets(
         "total": "VARCHAR",
         "name": "VARCHAR",
     }
-    with source.reading():
+    with source.reading(warehouse):
         found = warehouse.con.execute(
             f"SELECT _row, c0, CAST(c1 AS VARCHAR), c2, c3 FROM {source.view}"
         ).fetchall()
@@ -187,3 +187,36 @@ def test_an_unreachable_server_names_the_variable_and_not_the_password(
     monkeypatch.delenv("TEST_SHOP_DSN")
     with pytest.raises(StudyError, match="TEST_SHOP_DSN is not set"):
         asked(warehouse, "TEST_SHOP_DSN", "SELECT 1")
+
+
+@pytest.mark.parametrize("name", ["file_row_number", "file_index", "File_Index", "filename"])
+def test_a_parquet_column_may_have_any_name(
+    warehouse: Warehouse, tmp_path: Path, name: str
+) -> None:
+    for file, values in (("a", [7, 8]), ("b", [9])):
+        pl.DataFrame({name: values, "x": ["y"] * len(values)}).write_parquet(
+            tmp_path / f"{file}.parquet"
+        )
+    source = opened(warehouse, str(tmp_path / "*.parquet"))
+    assert list(source.fields) == [name, "x"]
+    assert cells(source, warehouse) == [(0, 1, 7, "y"), (0, 2, 8, "y"), (1, 1, 9, "y")]
+
+
+def test_a_folder_named_like_a_column_does_not_take_its_place(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    (tmp_path / "x=other").mkdir()
+    pl.DataFrame({"x": ["own"]}).write_parquet(tmp_path / "x=other" / "a.parquet")
+    source = opened(warehouse, str(tmp_path / "*" / "a.parquet"))
+    assert cells(source, warehouse) == [(0, 1, "own")]
+
+
+def test_a_stream_is_begun_again_where_the_memory_was_too_little(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text("x,y\n1,2\n3\n4,5\n")
+    source = opened(warehouse, str(tmp_path / "a.csv"))
+    for _ in range(2):
+        assert cells(source, warehouse) == [(0, 1, "1", "2"), (0, 3, "4", "5")]
+        assert (source.rows_read, source.rejected.height) == (3, 1)
+        source.restart()

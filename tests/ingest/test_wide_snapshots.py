@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from holdfast.errors import HoldfastError
+from holdfast.errors import MachineError
 from holdfast.ingest.snapshot import Snapshot, read_snapshot
 from holdfast.ingest.sources import OpenSource
 from holdfast.io.warehouse import Warehouse
@@ -16,7 +16,9 @@ from holdfast.study import Study
 N = 10_000
 
 
-def read(folder: Path, n_columns: int) -> tuple[pl.DataFrame, Snapshot]:
+def read(
+    folder: Path, n_columns: int, *, threads: int = 2, memory: str | None = None
+) -> tuple[pl.DataFrame, Snapshot]:
     rng = np.random.default_rng(1)
     given = pl.DataFrame(
         {"id": [f"c{i:05d}" for i in range(N)], "gone": rng.random(N) < 0.2}
@@ -37,14 +39,19 @@ def read(folder: Path, n_columns: int) -> tuple[pl.DataFrame, Snapshot]:
         "labels": {"churned": "gone"},
     }
     study = Study.from_dict(
-        {"study": {"name": "t"}, "project_dir": str(folder), "snapshot": source}
+        {
+            "study": {"name": "t"},
+            "project_dir": str(folder),
+            "engine": {"memory": memory},
+            "snapshot": source,
+        }
     )
-    with Warehouse(folder, threads=2) as warehouse:
+    with Warehouse(folder, threads=threads) as warehouse:
         return given, read_snapshot(study, warehouse)
 
 
-def check(folder: Path, n_columns: int) -> None:
-    given, snapshot = read(folder, n_columns)
+def check(folder: Path, n_columns: int, *, threads: int = 2, memory: str | None = None) -> None:
+    given, snapshot = read(folder, n_columns, threads=threads, memory=memory)
     assert snapshot.reasons == {
         "snapshot": {"exact duplicate": 1, f"x{n_columns - 1} is not a finite number": 1}
     }
@@ -55,8 +62,9 @@ def check(folder: Path, n_columns: int) -> None:
     )
 
 
-def test_64_columns_of_numbers_are_read_on_two_cores(tmp_path: Path) -> None:
-    check(tmp_path, 64)
+@pytest.mark.parametrize("threads", [1, 2, 8])
+def test_64_columns_of_numbers_are_read_in_the_least_memory(threads: int, tmp_path: Path) -> None:
+    check(tmp_path, 64, threads=threads, memory="500 MB")
 
 
 @pytest.mark.slow
@@ -65,11 +73,12 @@ def test_very_many_columns_are_read_on_two_cores(n_columns: int, tmp_path: Path)
     check(tmp_path, n_columns)
 
 
-def test_where_memory_is_short_the_source_is_not_blamed() -> None:
+def test_where_memory_is_short_the_source_is_not_blamed(tmp_path: Path) -> None:
     source = OpenSource("snapshot", "source_snapshot", {}, ["base.csv"], ".")
     with (
-        pytest.raises(HoldfastError, match=r"too little memory to read base\.csv") as raised,
-        source.reading(),
+        Warehouse(tmp_path) as warehouse,
+        pytest.raises(MachineError, match=r"too little memory to read base\.csv") as raised,
+        source.reading(warehouse),
     ):
         raise duckdb.OutOfMemoryException("Out of Memory Error: 1 MiB")
     assert "leave out columns" in raised.value.fix

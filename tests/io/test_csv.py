@@ -8,7 +8,7 @@ import pytest
 from holdfast.errors import DataError
 from holdfast.io import csv as csv_module
 from holdfast.io.csv import CsvFiles
-from holdfast.io.files import find_files
+from holdfast.io.files import DataFile, find_files
 from holdfast.study import Csv
 
 
@@ -182,3 +182,20 @@ def test_a_header_may_hold_quoted_line_breaks_and_blanks(tmp_path: Path) -> None
     assert files.names == ["a\nb", "c", "column 3"]
     assert [row[1] for row in rows(files)] == [1]
     assert files.lines(0, [1, 2]) == {1: 4, 2: 5}
+
+
+def test_more_columns_than_any_table_has_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"," * 1_000_000 + b"\n")
+    with pytest.raises(DataError, match=r"has 1,000,001 columns, more than 10,000") as raised:
+        CsvFiles([DataFile(path, "csv")], Csv())
+    assert "csv.delimiter" in raised.value.fix
+
+
+def test_files_whose_columns_stand_in_another_order_are_read_by_name(tmp_path: Path) -> None:
+    names = [f"n{i}" for i in range(3_000)]
+    for name, order in (("a.csv", names), ("b.csv", names[::-1])):
+        (tmp_path / name).write_text(f"{','.join(order)}\n{','.join(order)}\n")
+    files = CsvFiles([DataFile(tmp_path / name, "csv") for name in ("a.csv", "b.csv")], Csv())
+    for batch in files.batches():
+        assert [column[0].as_py() for column in batch.columns[2:]] == names

@@ -100,3 +100,50 @@ def test_what_killed_processes_left_of_the_keys_goes_with_the_next_change(tmp_pa
     (tmp_path / ".keys.json-4711").write_text("[", encoding="utf-8")
     KeyFile(tmp_path).create(role="reader", name="a")
     assert sorted(each.name for each in tmp_path.iterdir()) == [".keys.lock", "keys.json"]
+
+
+def names(folder: Path, pattern: str) -> list[str]:
+    files = find_files(f"{folder}/{pattern}")
+    return [file.path.relative_to(folder).as_posix() for file in files]
+
+
+def test_a_file_that_several_links_lead_to_is_read_once(tmp_path: Path) -> None:
+    (tmp_path / "2024").mkdir()
+    for name in ("2024/z.csv", "b.csv"):
+        (tmp_path / name).write_text("x\n1\n")
+    (tmp_path / "a.csv").symlink_to(tmp_path / "2024" / "z.csv")
+    (tmp_path / "c.csv").hardlink_to(tmp_path / "b.csv")
+    (tmp_path / "2024" / "self").symlink_to(tmp_path)
+    assert names(tmp_path, "**/*.csv") == ["a.csv", "b.csv"]
+    assert names(tmp_path, "*.csv") == ["a.csv", "b.csv"]
+    assert names(tmp_path, "2024/*.csv") == ["2024/z.csv"]
+
+
+def test_folders_that_lead_back_to_themselves_end(tmp_path: Path) -> None:
+    (tmp_path / "deep" / "deeper").mkdir(parents=True)
+    (tmp_path / "deep" / "deeper" / "a.csv").write_text("x\n1\n")
+    # Followed again and again these would be 3 ** 40 ways.
+    for i in range(3):
+        (tmp_path / f"self{i}").symlink_to(tmp_path)
+    assert names(tmp_path, "**/*.csv") == ["deep/deeper/a.csv"]
+    assert names(tmp_path, "**/deeper/**") == ["deep/deeper/a.csv"]
+    assert names(tmp_path, "self0/**/a.csv") == ["self0/deep/deeper/a.csv"]
+
+
+def test_a_linked_folder_is_looked_into_and_a_hidden_one_is_not(tmp_path: Path) -> None:
+    for folder in ("far", "in", "in/.hidden"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.csv").write_text("x\n1\n")
+    (tmp_path / "in" / "linked").symlink_to(tmp_path / "far")
+    assert names(tmp_path, "in/**/*.csv") == ["in/a.csv", "in/linked/a.csv"]
+
+
+def test_a_folder_that_may_not_be_looked_into_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    with pytest.raises(DataError, match="Permission denied; check its permissions"):
+        find_files(str(tmp_path / "a.csv"))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pytest
 
 from holdfast.ingest.order_log import OrderLog
 from holdfast.io.warehouse import Warehouse
@@ -22,6 +23,7 @@ from holdfast.quality.columns import (
 )
 from holdfast.quality.customers import describe_ids_of, describe_new_customers
 from holdfast.quality.lines import describe_duplicates, describe_returns
+from holdfast.quality.quantiles import quantile_sql
 from holdfast.quality.topics import Topic
 from holdfast.study.sources import TransactionColumns
 from holdfast.windows import day_of
@@ -82,6 +84,49 @@ def days(
         lines=pl.when(last).then(last_lines).otherwise("lines"),
         last_second=pl.when(last).then(last_second).otherwise("last_second"),
     )
+
+
+@pytest.mark.parametrize(("share", "by"), [(0.5, "shop"), (0.99, "1"), (0.123, "shop")])
+def test_a_counted_quantile_is_that_of_the_database(share: float, by: str, tmp_path: Path) -> None:
+    with Warehouse(tmp_path) as warehouse:
+        warehouse.execute("SELECT setseed(0.5)")
+        warehouse.execute(
+            "CREATE TABLE lines AS SELECT CAST(random() * 900 AS BIGINT) AS amount, "
+            "CAST(random() * 3 AS INTEGER) AS shop FROM range(10007)"
+        )
+        rows = "lines WHERE amount > 3"
+        counted = warehouse.query(
+            f"FROM ({quantile_sql('amount', share, rows=rows, by=by)}) ORDER BY period"
+        )
+        held = warehouse.query(
+            f"SELECT {by} AS period, count(*) AS lines, quantile_cont(amount, {share}) AS value "
+            f"FROM {rows} GROUP BY period ORDER BY period"
+        )
+    assert counted.select("period", "lines").equals(held.select("period", "lines"))
+    np.testing.assert_allclose(counted["value"], held["value"], rtol=1e-12)
+
+
+def test_ids_that_only_a_computer_tells_apart_are_named(tmp_path: Path) -> None:
+    ids = ["ada", "ad\u200ba", "ada\0", "zo\u00eb", "zoe\u0308", "\ufeffbob", "Bob", "plain"]
+    with Warehouse(tmp_path) as warehouse:
+        warehouse.con.register("lines", pl.DataFrame({"customer_id": ids}).to_arrow())
+        topic = describe_ids_of("lines", warehouse)
+    # ada three times and zoe twice; Bob and bob differ by case besides.
+    assert topic.facts["differ_unseen"] == 3
+    assert topic.facts["differ_by_case"] == 1
+    unseen = next(each for each in topic.findings if each.name == "ids-differ-unseen")
+    assert unseen.severity == "warning"
+    assert "4 ids hold signs that nobody sees" in unseen.evidence
+    assert "3 differ from another by them alone" in unseen.evidence
+    assert r"'ada' / 'ada\x00'; 'zoe\u0308' / 'zo\xeb'; '\ufeffbob'" in unseen.evidence
+
+
+def test_ids_without_a_twin_that_hold_unseen_signs_are_a_note(tmp_path: Path) -> None:
+    with Warehouse(tmp_path) as warehouse:
+        rows = pl.DataFrame({"customer_id": ["a\u200b", "b"]})
+        warehouse.con.register("lines", rows.to_arrow())
+        (finding,) = describe_ids_of("lines", warehouse).findings
+    assert (finding.name, finding.severity) == ("ids-differ-unseen", "note")
 
 
 def test_a_weekday_without_lines_is_a_closed_day_and_no_gap() -> None:

@@ -162,3 +162,38 @@ def test_a_snapshot_has_no_calendar(toml: Path) -> None:
     )
     with pytest.raises(StudyError, match="a snapshot has no days for a"):
         Study.from_toml(toml)
+
+
+def test_memory_is_written_as_people_write_it_and_changes_no_figure(toml: Path) -> None:
+    plain = Study.from_toml(toml)
+    assert plain.engine.memory is None
+    for text, size in (("2 GB", 2_000_000_000), ("1.5GiB", 1_610_612_736), ("800MB", 800_000_000)):
+        held = Study.from_toml(toml, overrides={"engine.memory": f'"{text}"'})
+        assert held.engine.memory == size
+        assert held.fingerprint == plain.fingerprint
+    assert "engine" not in plain.model_dump()
+
+
+@pytest.mark.parametrize("text", ['"much"', '"2 bananas"', '"100 MB"', "-1", "true", "[1]"])
+def test_memory_that_is_none_is_refused(toml: Path, text: str) -> None:
+    with pytest.raises(StudyError, match=r"engine\.memory"):
+        Study.from_toml(toml, overrides={"engine.memory": text})
+
+
+@pytest.mark.parametrize("depth", [21, 900, 3_000])
+def test_lists_within_lists_within_lists_are_refused_in_a_sentence(toml: Path, depth: int) -> None:
+    nested = "[" * depth + "]" * depth
+    for text, key in ((LOG + f"provenance = {nested}\n", ""), (LOG, nested)):
+        toml.write_text(text, encoding="utf-8")
+        with pytest.raises(StudyError, match="nested more than 20 levels deep"):
+            Study.from_toml(toml, overrides={"churn.candidates": key} if key else None)
+
+
+def test_a_study_of_plain_values_is_not_nested_deeply_either() -> None:
+    nested: list[object] = []
+    for _ in range(100_000):
+        nested = [nested]
+    with pytest.raises(StudyError, match="nested more than 20 levels deep"):
+        Study.from_dict({"study": {"name": "x"}, "acknowledge": nested})
+    while nested:  # Python itself cannot take down so deep a list at once.
+        nested = nested.pop()  # type: ignore[assignment]

@@ -18,7 +18,7 @@ from holdfast.expressions import quote
 from holdfast.features.build import build_features
 from holdfast.features.catalogue import FEATURES_BY_NAME, features_for, sources_of
 from holdfast.features.labels import build_labels
-from holdfast.io.warehouse import Warehouse
+from holdfast.io.warehouse import Warehouse, memory_database
 from holdfast.study import Study, eligible_days
 from holdfast.tables import ACTIVITY, FEATURES, LABELS
 
@@ -56,8 +56,11 @@ def features(
         float64, then the study's attributes as they were known on the days before the cutoff;
         sorted by cutoff_day, customer_id.
     """
+    # Ranges are in the order of names: of one cutoff each is sorted alone, which needs less memory.
+    order = ["cutoff_day", "customer_id"]
     parts = features_in_ranges(study, warehouse, cutoff_days, customers_at_most=customers_at_most)
-    return FEATURES.check(pl.concat(parts).sort("cutoff_day", "customer_id"))
+    table = pl.concat(part.sort(order) for part in parts)
+    return FEATURES.check(table if len(set(cutoff_days)) == 1 else table.sort(order))
 
 
 def features_in_ranges(
@@ -70,7 +73,6 @@ def features_in_ranges(
     """Compute the same rows as `features` one range of customers at a time, for logs whose features
     exceed memory.
     """
-    warehouse.make_room()
     wanted = features_for(sources_of(study))
     n_customers = _count_customers(warehouse)
     n_wanted = min(n_customers, customers_at_most or n_customers)
@@ -129,7 +131,7 @@ def labels(
     warehouse.con.register("population", complete.to_arrow())
     parts = []
     for first in range(1, n_customers + 1, size):
-        warehouse.con.execute(f"""
+        warehouse.execute(f"""
             CREATE OR REPLACE TEMP TABLE population_range AS
             SELECT number AS customer_id, cutoff_day
             FROM population JOIN customer_numbers USING (customer_id)
@@ -180,10 +182,9 @@ def features_sql(study: Study, cutoff_day: int) -> str:
     """Write the query behind `features` at one cutoff, without the attributes, as DuckDB runs it on
     ACTIVITY.
     """
-    import duckdb
     import sqlglot
 
-    with duckdb.connect() as con:
+    with memory_database() as con:
         con.register("empty", ACTIVITY.empty())
         con.execute("CREATE TABLE activity AS FROM empty")
         built = build_features(
@@ -206,7 +207,7 @@ def _count_customers(warehouse: Warehouse) -> int:
 def _activity(warehouse: Warehouse, condition: str, *, copied: bool = True) -> nw.LazyFrame[Any]:
     """Days of activity, copied out once where several cutoffs and windows read them again."""
     kind = "TABLE" if copied else "VIEW"
-    warehouse.con.execute(
+    warehouse.execute(
         f"CREATE OR REPLACE TEMP {kind} activity_{kind} AS "
         f"SELECT * FROM numbered_activity WHERE {condition}"
     )

@@ -35,9 +35,9 @@ class ConvertedColumns:
 
     def drop(self, warehouse: Warehouse) -> None:
         """Remove the tables, once the view has been read."""
-        warehouse.con.execute(f"DROP VIEW {self.view}")
+        warehouse.execute(f"DROP VIEW {self.view}")
         for table in self.tables:
-            warehouse.con.execute(f"DROP TABLE {table}")
+            warehouse.execute(f"DROP TABLE {table}")
 
 
 def convert_columns(
@@ -51,21 +51,19 @@ def convert_columns(
         The source cannot be read to its end.
     """
     part, tables = Part(), []
-    with source.reading():
+    with source.reading(warehouse):
         for k, some in enumerate(batches(list(enumerate(columns)))):
             tables.append(f"{source.name}_typed_{k}")
             part |= _convert_some(source, some, tables[-1], warehouse)
         digests = [sql.Field(f"_digest_{name}", "UBIGINT") for name in _digests(source)]
         hashes = (f"{value} AS _digest_{name}" for name, value in _digests(source).items())
         tables.append(f"{source.name}_digests")
-        warehouse.con.execute(
+        warehouse.execute(
             f"CREATE OR REPLACE TABLE {tables[-1]} AS SELECT {', '.join(hashes)} FROM {source.view}"
         )
         beside = "".join(f" POSITIONAL JOIN {table}" for table in tables)
         view = f"{source.name}_converted"
-        warehouse.con.execute(
-            f"CREATE OR REPLACE VIEW {view} AS SELECT * FROM {source.view}{beside}"
-        )
+        warehouse.execute(f"CREATE OR REPLACE VIEW {view} AS SELECT * FROM {source.view}{beside}")
     source.view = view
     return ConvertedColumns(part, digests, view, tables)
 
@@ -82,7 +80,7 @@ def _convert_some(
     reasons = {reason: wrong for each in reads for reason, wrong in each.problems.items()}
     cases = " ".join(f"WHEN {wrong} THEN {i}" for i, wrong in enumerate(reasons.values()))
     layer = ", ".join(f"{value} AS {name}" for name, value in values.items())
-    warehouse.con.execute(
+    warehouse.execute(
         f"CREATE OR REPLACE TABLE {table} AS "
         f"SELECT {', '.join(values)}, CASE {cases} END AS _broken_{columns[0][0]} "
         f"FROM (SELECT *, {layer} FROM {source.view})"

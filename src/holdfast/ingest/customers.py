@@ -42,14 +42,14 @@ def create_customers(reader: SourceReader) -> tuple[ValidatedSource, list[Findin
     rows = require_accepted_rows(reader.validate(source, mapping))
     names = [f"a{i} AS {quote(column.name)}" for i, column in enumerate(columns)]
     with warehouse.working("write the table customers"):
-        warehouse.con.execute(f"""
+        warehouse.execute(f"""
             CREATE OR REPLACE TABLE customers AS
             SELECT {", ".join(["customer_id", "day AS known_from_day", *names])}
             FROM {rows.table} WHERE verdict = 0 ORDER BY customer_id, day
         """)
         if log.columns.ended_on is not None:
-            warehouse.con.execute(_endings_sql(rows.table))
-        warehouse.con.execute(f"DROP TABLE {rows.table}; DROP TABLE {source.view}")
+            warehouse.execute(_endings_sql(rows.table))
+        warehouse.execute(f"DROP TABLE {rows.table}; DROP TABLE {source.view}")
     return rows, [
         *blank_finding(columns, source=source.labels[0]),
         *_undated_attributes_finding(log),

@@ -64,28 +64,28 @@ def roll_up(warehouse: Warehouse, *, with_products: bool, with_orders: bool = Tr
     rows = {"transactions": lines, **beside}
     _number_customers(rows, warehouse)
     for name, query in rows.items():
-        warehouse.con.execute(f"""
+        warehouse.execute(f"""
             CREATE OR REPLACE TEMP TABLE keyed_{name} AS
             SELECT CAST(number AS BIGINT) * {DAYS} + day AS key,
                 * EXCLUDE (customer_id, number, day)
             FROM ({query}) JOIN customer_numbers USING (customer_id)
         """)
-    warehouse.con.execute("DROP TABLE IF EXISTS customer_days")
+    warehouse.execute("DROP TABLE IF EXISTS customer_days")
     for days in _ranges(list(rows), warehouse):
         warehouse.con.register("days_of_range", days.to_arrow())
-        warehouse.con.execute("""
+        warehouse.execute("""
             CREATE TABLE IF NOT EXISTS customer_days AS FROM days_of_range LIMIT 0;
             INSERT INTO customer_days FROM days_of_range
         """)
         warehouse.con.unregister("days_of_range")
     for name in rows:
-        warehouse.con.execute(f"DROP TABLE keyed_{name}")
+        warehouse.execute(f"DROP TABLE keyed_{name}")
     _create_views(days.columns, warehouse)
 
 
 def _number_customers(rows: Mapping[str, str], warehouse: Warehouse) -> None:
     ids = " UNION ".join(f"SELECT customer_id FROM ({query})" for query in rows.values())
-    warehouse.con.execute(f"""
+    warehouse.execute(f"""
         CREATE OR REPLACE TABLE customer_numbers AS
         SELECT customer_id, CAST(row_number() OVER (ORDER BY customer_id) AS INTEGER) AS number
         FROM (SELECT DISTINCT customer_id FROM ({ids}))
@@ -98,7 +98,7 @@ def _create_views(stored: Sequence[str], warehouse: Warehouse) -> None:
         name if name in stored else f"CAST(0 AS {_SQL_TYPES[dtype]}) AS {name}"
         for name, dtype in COUNTED.items()
     )
-    warehouse.con.execute(f"""
+    warehouse.execute(f"""
         CREATE OR REPLACE VIEW numbered_activity AS
         SELECT number AS customer_id, day, {counts} FROM customer_days;
         CREATE OR REPLACE VIEW activity AS

@@ -71,7 +71,7 @@ def _amounts(log: Transactions, warehouse: Warehouse) -> Iterator[Finding]:
 
 
 def _placeholders(warehouse: Warehouse) -> Iterator[Finding]:
-    customers = warehouse.con.execute(f"""
+    customers = warehouse.execute(f"""
         SELECT customer_id, count(*) FROM transactions
         WHERE lower(customer_id) IN {sql.literals(_PLACEHOLDERS)} GROUP BY ALL ORDER BY ALL
     """).fetchall()
@@ -87,10 +87,14 @@ def _lonely_days(warehouse: Warehouse) -> Iterator[Finding]:
     the log.
     """
     usual, last, after = warehouse.row(f"""
-        WITH usual AS (SELECT quantile_disc(day, {1 - _LONELY_SHARE}) AS day FROM transactions)
-        SELECT any_value(usual.day), max(t.day),
-            count(*) FILTER (t.day > usual.day + {_LONELY_DAYS})
-        FROM transactions AS t, usual
+        WITH days AS (
+            SELECT day, n, sum(n) OVER (ORDER BY day) AS upto, sum(n) OVER () AS every
+            FROM (SELECT day, count(*) AS n FROM transactions GROUP BY day)),
+        usual AS (
+            SELECT min(day) AS day FROM days WHERE upto >= {1 - _LONELY_SHARE} * every)
+        SELECT any_value(usual.day), max(days.day),
+            CAST(sum(n) FILTER (days.day > usual.day + {_LONELY_DAYS}) AS BIGINT)
+        FROM days, usual
     """)
     if after:
         yield Finding.of(

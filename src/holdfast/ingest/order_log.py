@@ -123,7 +123,7 @@ def read_order_log(study: Study, warehouse: Warehouse) -> OrderLog:
             "this study has a [snapshot], not [transactions]", fix="read it with read_snapshot"
         )
     columns = study.transactions.columns
-    reader = SourceReader(study, warehouse)
+    reader = SourceReader.of(study, warehouse)
     lines = _read_transactions(reader, study.transactions)
     sources, findings = [lines], list(describe_lines(study.transactions, lines, warehouse))
     if study.events is not None:
@@ -143,6 +143,7 @@ def read_order_log(study: Study, warehouse: Warehouse) -> OrderLog:
             "SELECT min(day), max(day), count(DISTINCT customer_id) FROM transactions"
         )
     _refuse_impossible_days(first, last, lines)
+    warehouse.give_back()
     return OrderLog(
         study=study,
         warehouse=warehouse,
@@ -182,7 +183,7 @@ def _name_accepted(source: ValidatedSource, columns: str, warehouse: Warehouse) 
     worth writing twice.
     """
     with warehouse.working(f"name the table {source.name}"):
-        warehouse.con.execute(
+        warehouse.execute(
             f"CREATE OR REPLACE VIEW {source.name} AS "
             f"SELECT {columns} FROM {source.table} WHERE verdict = 0"
         )

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from holdfast.ingest.contract import broken_limits, named_contract, with_contract
 from holdfast.ingest.data_contract import DataContract
-from holdfast.ingest.sources import OpenSource, open_source
+from holdfast.ingest.sources import OpenSource, files_of, open_source
 from holdfast.ingest.validation import RowMapping, ValidatedSource, validate_rows
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study
@@ -18,6 +18,15 @@ class SourceReader:
 
     study: Study
     warehouse: Warehouse
+
+    @classmethod
+    def of(cls, study: Study, warehouse: Warehouse) -> "SourceReader":
+        """Show the warehouse the study's files, close it to all others, and hold it to the study's
+        memory.
+        """
+        warehouse.limit_memory(study.engine.memory)
+        warehouse.confine([file.path for file in files_of(study) if file.kind == "parquet"])
+        return cls(study, warehouse)
 
     @cached_property
     def contract(self) -> DataContract | None:

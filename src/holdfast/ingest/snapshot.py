@@ -94,7 +94,7 @@ def read_snapshot(study: Study, warehouse: Warehouse) -> Snapshot:
         raise StudyError(
             "this study has [transactions], not a [snapshot]", fix="read it with read_order_log"
         )
-    reader = SourceReader(study, warehouse)
+    reader = SourceReader.of(study, warehouse)
     source = reader.open("snapshot")
     # The content of a column has to be seen before any row can be validated.
     source.keep(warehouse)
@@ -319,12 +319,12 @@ def _read_frame(
 ) -> pl.DataFrame:
     outcomes = _outcomes(snapshot)
     with warehouse.working("write the table snapshot"):
-        warehouse.con.execute(f"""
+        warehouse.execute(f"""
             CREATE OR REPLACE TABLE snapshot AS
             SELECT {", ".join(["customer_id", *names, *outcomes])}
             FROM {source.table} WHERE verdict = 0 ORDER BY customer_id
         """)
-        warehouse.con.execute(f"DROP TABLE {source.table}; DROP TABLE snapshot_raw")
+        warehouse.execute(f"DROP TABLE {source.table}; DROP TABLE snapshot_raw")
     rows = warehouse.query("FROM snapshot")
     cutoff = pl.lit(parse_day(snapshot.as_of), dtype=pl.Int32).alias("cutoff_day")
     return rows.select("customer_id", cutoff, *_named_floats(rows, names), *outcomes)

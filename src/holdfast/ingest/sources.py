@@ -3,7 +3,7 @@ came from.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from itertools import starmap
@@ -14,20 +14,29 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from holdfast.errors import DataError, HoldfastError, first_line, nearest
+from holdfast.errors import (
+    DataError,
+    HoldfastError,
+    MachineError,
+    first_line,
+    nearest,
+    system_error,
+)
 from holdfast.expressions import quote
 from holdfast.ingest import sql
+from holdfast.ingest.data_contract import INPUTS
 from holdfast.io.csv import CsvFiles
-from holdfast.io.files import expand_path, find_files
+from holdfast.io.files import DataFile, expand_path, find_files
 from holdfast.io.postgres import PostgresQuery
-from holdfast.io.warehouse import Warehouse, too_little_memory
-from holdfast.study import Source
+from holdfast.io.warehouse import Warehouse
+from holdfast.study import Source, Study
 from holdfast.tables import QUARANTINE
 
 Stream = CsvFiles | PostgresQuery
 """Rows that arrive as Arrow batches: `_file`, `_row`, then c0, c1, ... for its `names`."""
 
-_MB_PER_COLUMN = 2
+_PLACES = {"file_index", "file_row_number"}
+"""What DuckDB calls where a row of a Parquet file stands."""
 
 
 @dataclass
@@ -45,6 +54,8 @@ class OpenSource:
         Rows read so far; of Parquet files the rows that they say they have.
     failure
         What went wrong in the stream, if anything did.
+    restart
+        Begins the stream again: it can be read once only.
     """
 
     name: str
@@ -56,6 +67,7 @@ class OpenSource:
     stream: Stream | None = None
     streamed: int = 0
     failure: HoldfastError | None = None
+    restart: Callable[[], object] = lambda: None
 
     @property
     def is_text(self) -> bool:
@@ -80,26 +92,30 @@ class OpenSource:
         return self.fields[column]
 
     @contextmanager
-    def reading(self) -> Iterator[None]:
+    def reading(self, warehouse: Warehouse) -> Iterator[None]:
         """Turn what goes wrong while the view is read into a DataError that names the source."""
-        try:
-            yield
-        except duckdb.Error as error:
-            if self.failure is not None:
-                raise self.failure from None
-            if isinstance(error, duckdb.OutOfMemoryException):
-                raise too_little_memory(f"read {', '.join(self.labels[:3])}", error) from None
-            raise DataError(
-                f"{', '.join(self.labels[:3])} cannot be read: {first_line(error)}",
-                fix="check that the source is complete",
-            ) from None
+        names = ", ".join(self.labels[:3])
+        with warehouse.working(f"read {names}"):
+            try:
+                yield
+            except (duckdb.Error, MachineError) as error:
+                if self.failure is not None:
+                    raise self.failure from None
+                if system_error(error) is not None or isinstance(error, MachineError):
+                    raise
+                raise DataError(
+                    f"{names} cannot be read: {first_line(error)}",
+                    fix="check that the source is complete",
+                ) from None
 
     def keep(self, warehouse: Warehouse) -> None:
         """Copy the source into a table of the warehouse, so that it can be read more than once."""
         table = f"{self.name}_raw"
-        with self.reading():
-            warehouse.con.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM {self.view}")
-        self.view = table
+        with self.reading(warehouse):
+            warehouse.execute(
+                f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM {self.view}", again=self.restart
+            )
+        self.view, self.restart = table, lambda: None
 
     @property
     def rows_read(self) -> int:
@@ -155,27 +171,35 @@ def open_source(
     opened = OpenSource(name, f"source_{name}", {}, (), csv.decimal, csv.timestamp_format)
     if source.postgres is not None:
         # An exact number arrives as PostgreSQL's own text of it, whatever a file would have had.
-        opened.decimal = "."
-        _stream(PostgresQuery(source.postgres), opened, warehouse)
+        opened.decimal, postgres = ".", source.postgres
+        _stream(lambda: PostgresQuery(postgres), opened, warehouse)
         return opened
     files = find_files(expand_path(str(source.path), project_dir=project_dir))
     if files[0].kind == "parquet":
         _view_parquet([file.path for file in files], opened, warehouse)
     else:
-        _stream(CsvFiles(files, csv), opened, warehouse)
+        _stream(lambda: CsvFiles(files, csv), opened, warehouse)
     return opened
 
 
-def _make_room(n_columns: int, warehouse: Warehouse) -> None:
-    """Let the database hold a block of every column: the limit that suits an order log is too low
-    for a wide table.
+def files_of(study: Study) -> Iterator[DataFile]:
+    """Every file that a study's sources name.
+
+    Raises
+    ------
+    DataError, StudyError
+        One cannot be found or is of a foreign kind.
     """
-    warehouse.hold_at_least(_MB_PER_COLUMN * n_columns)
+    for name in INPUTS:
+        source: Source | None = getattr(study, name)
+        if source is not None and source.path is not None:
+            yield from find_files(expand_path(source.path, project_dir=study.project_dir))
 
 
-def _stream(stream: Stream, opened: OpenSource, warehouse: Warehouse) -> None:
-    opened.stream, opened.labels = stream, stream.labels
-    _make_room(len(stream.names), warehouse)
+def _stream(begin: Callable[[], Stream], opened: OpenSource, warehouse: Warehouse) -> None:
+    stream = begin()
+    opened.stream, opened.labels, opened.streamed = stream, stream.labels, 0
+    opened.restart = lambda: _stream(begin, opened, warehouse)
     batches = _counted_batches(stream, opened)
     warehouse.con.register(opened.view, pa.RecordBatchReader.from_batches(stream.schema, batches))
     columns = warehouse.con.execute(
@@ -198,22 +222,33 @@ def _counted_batches(stream: Stream, opened: OpenSource) -> Iterator[pa.RecordBa
 def _view_parquet(files: Sequence[Path], opened: OpenSource, warehouse: Warehouse) -> None:
     opened.labels = [str(file) for file in files]
     names, opened.streamed = common_columns(opened.labels)
-    _make_room(len(names), warehouse)
     links = [warehouse.scratch / f"{opened.name}-{i}.parquet" for i in range(len(files))]
-    with opened.reading():
-        rows = warehouse.con.read_parquet(
-            list(map(_without_wildcards, files, links)), file_row_number=True
-        )
-        # By position: names that differ in case alone are renamed by DuckDB.
-        cells = [f"{quote(name)} AS c{i}" for i, name in enumerate(rows.columns[: len(names)])]
-        where = ["CAST(file_index AS INTEGER) AS _file", "file_row_number + 1 AS _row"]
-        view = rows.project(", ".join([*where, *cells]))
+    with opened.reading(warehouse):
+        paths = list(map(_without_wildcards, files, links))
+        if {name.lower() for name in names} & _PLACES:
+            view = warehouse.con.sql(_numbered_sql(paths, len(names)))
+        else:
+            rows = warehouse.con.read_parquet(paths, file_row_number=True, hive_partitioning=False)
+            # By position: names that differ in case alone are renamed by DuckDB.
+            cells = [f"{quote(name)} AS c{i}" for i, name in enumerate(rows.columns[: len(names)])]
+            where = ["CAST(file_index AS INTEGER) AS _file", "file_row_number + 1 AS _row"]
+            view = rows.project(", ".join([*where, *cells]))
         view.create_view(opened.view, replace=True)
     kinds = map(str, view.types[2:])
     opened.fields = {
         name: sql.Field(f"c{i}", kind)
         for i, (name, kind) in enumerate(zip(names, kinds, strict=True))
     }
+
+
+def _numbered_sql(paths: Sequence[str], n_columns: int) -> str:
+    """Number the rows of files that have a column of the name by which DuckDB would number them."""
+    cells = ", ".join(f"c{i}" for i in range(n_columns))
+    return " UNION ALL ".join(
+        f"SELECT CAST({i} AS INTEGER) AS _file, row_number() OVER () AS _row, * FROM (SELECT * "
+        f"FROM read_parquet({sql.literal(path)}, hive_partitioning = false)) AS t({cells})"
+        for i, path in enumerate(paths)
+    )
 
 
 def common_columns(paths: Sequence[str]) -> tuple[list[str], int]:

@@ -14,11 +14,11 @@ from functools import cache
 from typing import Any
 
 import duckdb
-import sqlglot
 from sqlglot import exp
 
 from holdfast.errors import StudyError, first_line
 from holdfast.expressions import parse
+from holdfast.io.warehouse import memory_database
 
 BLANKS = " \t\r\n\u00a0"
 _YES = ("true", "t", "yes", "y", "1", "1.0")
@@ -77,7 +77,7 @@ class Field:
 
 @cache
 def _calculator() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(config={"threads": 1, "ieee_floating_point_ops": False})
+    return memory_database(threads=1, ieee_floating_point_ops=False)
 
 
 def calculator() -> duckdb.DuckDBPyConnection:
@@ -222,8 +222,7 @@ def expression(text: str, fields: Mapping[str, Field], *, decimal: str = ".") ->
     StudyError
         It reads a column that the source does not have.
     """
-    parse(text).against(list(fields))
-    tree = exp.Paren(this=sqlglot.parse_one(text, dialect="duckdb"))
+    tree = exp.Paren(this=parse(text).against(list(fields)).tree())
     columns = list(tree.find_all(exp.Column))
     for column, sql in [(each, _column_sql(each, fields[each.name], decimal)) for each in columns]:
         # Already written for DuckDB from quoted names; the parser only has to carry it.

@@ -158,8 +158,10 @@ def validate_rows(source: OpenSource, mapping: RowMapping, warehouse: Warehouse)
         The counts do not add up, which would be a defect of Holdfast.
     """
     table = f"validated_{source.name}"
-    with source.reading(), sql.strict_arithmetic(warehouse.con):
-        warehouse.con.execute(f"CREATE OR REPLACE TABLE {table} AS {mapping.sql(source)}")
+    with source.reading(warehouse), sql.strict_arithmetic(warehouse.con):
+        warehouse.execute(
+            f"CREATE OR REPLACE TABLE {table} AS {mapping.sql(source)}", again=source.restart
+        )
     with warehouse.working(f"validate the rows of {source.name}"):
         if mapping.compared:
             _mark_duplicates(table, mapping.duplicate, warehouse)
@@ -211,7 +213,7 @@ def _raw_sql(source: OpenSource) -> str:
 
 def _mark_duplicates(table: str, code: int, warehouse: Warehouse) -> None:
     place = "struct_pack(f := _file, r := _row)"
-    warehouse.con.execute(f"""
+    warehouse.execute(f"""
         UPDATE {table} SET verdict = {code}
         FROM (
             SELECT _digest_1 AS _same_1, _digest_2 AS _same_2, min({place}) AS _first
@@ -243,7 +245,7 @@ def _mark_strays(table: str, mapping: RowMapping, warehouse: Warehouse) -> None:
     """)
     for sign, day in (("<", first), (">=", last)):
         if day is not None:
-            warehouse.con.execute(
+            warehouse.execute(
                 f"UPDATE {table} SET verdict = {mapping.stray} "
                 f"WHERE verdict = 0 AND day {sign} {day}"
             )
@@ -270,7 +272,7 @@ def _remove_points(table: str, warehouse: Warehouse) -> bool:
         FROM {table} WHERE customer_id IS NOT NULL
     """)
     if pointed:
-        warehouse.con.execute(
+        warehouse.execute(
             f"UPDATE {table} SET customer_id = customer_id[:-3] WHERE customer_id IS NOT NULL"
         )
     return bool(pointed)

@@ -8,6 +8,8 @@ is missing. A record is what lies between two line ends outside quotes; blank li
 
 import csv
 import io
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +30,7 @@ from holdfast.study import Csv
 RAW_CHARACTERS = 1000
 """What is kept of a line or cell that was not understood."""
 MOST_REJECTED = 1_000_000
+MOST_COLUMNS = 10_000
 _FEW = 1000
 
 
@@ -113,7 +116,8 @@ class CsvFiles:
                 fix="read files of one layout together",
                 columns=odd,
             )
-        return [names.index(name) for name in self.names]
+        place = {name: i for i, name in enumerate(names)}
+        return [place[name] for name in self.names]
 
 
 class _Records:
@@ -246,7 +250,8 @@ def record_numbers(first: int, count: int, invalid: Sequence[int]) -> NDArray[np
     >>> record_numbers(5, 3, [2, 6]).tolist()
     [5, 7, 8]
     """
-    skipped = [number for number in invalid if number >= first]
+    # They are in order: looking through all of them for every block would take hours.
+    skipped = invalid[bisect_left(invalid, first) :]
     if not skipped:
         return np.arange(first, first + count)
     return np.setdiff1d(np.arange(first, first + count + len(skipped)), skipped)[:count]
@@ -258,17 +263,23 @@ def column_names(cells: Sequence[str], path: Path) -> list[str]:
     Raises
     ------
     DataError
-        There is no header, or a name occurs twice.
+        There is no header, a name occurs twice, or there are more than 10,000 columns.
     """
     names = [cell.strip() or f"column {i + 1}" for i, cell in enumerate(cells)]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    counts = Counter(names)
+    twice = sorted(name for name, n in counts.items() if n > 1)
+    if len(names) > MOST_COLUMNS:
+        raise DataError(
+            f"{path} has {len(names):,} columns, more than {MOST_COLUMNS:,}",
+            fix="check csv.delimiter, or leave out columns that no model needs",
+        )
     if not names:
         raise DataError(
             f"{path} has no header line", fix="name a file whose first line names the columns"
         )
     if twice:
         raise DataError(
-            f"{path} has the column '{twice[0]}' {names.count(twice[0])} times",
+            f"{path} has the column '{twice[0]}' {counts[twice[0]]} times",
             fix="rename one of them",
         )
     return names

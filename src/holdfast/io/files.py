@@ -10,7 +10,8 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -87,7 +88,12 @@ def find_files(path: str) -> list[DataFile]:
         There are none, one cannot be read, is empty or of a foreign kind, or CSV and Parquet are
         mixed.
     """
-    files = [DataFile(each, kind_of(each)) for each in _matches(path)]
+    try:
+        files = [DataFile(each, kind_of(each)) for each in _matches(path)]
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be looked for: {error.strerror or error}", fix="check its permissions"
+        ) from None
     kinds = {"parquet" if each.kind == "parquet" else "csv" for each in files}
     if len(kinds) > 1:
         raise DataError(
@@ -129,11 +135,46 @@ def _matches(path: str) -> list[Path]:
         )
     if plain.exists():
         return [plain]
-    matches = glob.glob(path, recursive=True)  # noqa: PTH207 - it may be absolute
-    files = [each for each in sorted(map(Path, matches)) if each.is_file()]
-    if not files:
+    matches = [each for each in map(Path, _expand_glob(path)) if each.is_file()]
+    if not matches:
         raise DataError(f"there is no file {path}", fix=_neighbours(plain))
-    return files
+    # A link shows a file once more; of its names, the one nearest to the top is kept.
+    named = {_identity(each): each for each in sorted(matches, key=_depth_and_name, reverse=True)}
+    return sorted(named.values())
+
+
+def _expand_glob(pattern: str) -> Iterator[str]:
+    """What a glob matches; below `**` each folder once, however many links lead to it."""
+    match = re.search(r"(^|/)\*\*(/|$)", pattern)
+    if match is None:
+        yield from glob.glob(pattern)  # noqa: PTH207 - it may be absolute
+        return
+    top = pattern[: match.end(1)] or "./"
+    for folder in _folders_below(glob.glob(top)):  # noqa: PTH207
+        below = glob.escape(str(folder)) + "/" + (pattern[match.end() :] or "*")
+        yield from _expand_glob(below)
+
+
+def _folders_below(tops: Iterable[str]) -> Iterator[Path]:
+    """These folders and all that are in them, but for hidden ones; the nearest first."""
+    waiting, seen = deque(map(Path, sorted(tops))), set[tuple[int, int]]()
+    while waiting:
+        folder = waiting.popleft()
+        if not folder.is_dir() or _identity(folder) in seen:
+            continue
+        seen.add(_identity(folder))
+        yield folder
+        if os.access(folder, os.R_OK | os.X_OK):
+            waiting.extend(sorted(p for p in folder.iterdir() if not p.name.startswith(".")))
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def _depth_and_name(path: Path) -> tuple[int, Path]:
+    return len(path.parts), path
 
 
 def _neighbours(path: Path) -> str:

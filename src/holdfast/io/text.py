@@ -17,6 +17,7 @@ from holdfast.study import Csv
 
 BLOCK_BYTES = 8 << 20
 """What is parsed at once, and so the longest line that can be read."""
+MOST_HEADER_BYTES = 1 << 20
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -45,6 +46,7 @@ class Utf8Stream(io.RawIOBase):
         )
         self.header_lines = self.newlines = 0
         self.tail = self._ahead = b""
+        self._at, self._path = 0, file.path
         try:
             self._ahead = self._check_mark(self._read(), file.path)
         except (DataError, OSError, EOFError, zlib.error):
@@ -58,8 +60,8 @@ class Utf8Stream(io.RawIOBase):
     @property
     def more(self) -> bool:
         """Whether there is anything left."""
-        self._ahead = self._ahead or self._next()
-        return bool(self._ahead)
+        self._fill()
+        return self._at < len(self._ahead)
 
     def readinto(self, buffer: object) -> int:
         """Fill a buffer; what io's text wrapper calls."""
@@ -70,38 +72,73 @@ class Utf8Stream(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         """Return up to `size` bytes; an empty answer is the end."""
-        self._ahead = self._ahead or self._next()
-        size = len(self._ahead) if size < 0 else size
-        block, self._ahead = self._ahead[:size], self._ahead[size:]
+        self._fill()
+        end = len(self._ahead) if size < 0 else min(self._at + size, len(self._ahead))
+        # Cutting what is left off each time would copy a block for every line of it.
+        block, self._at = self._ahead[self._at : end], end
         self.newlines += block.count(b"\n")
         self.tail = (self.tail + block)[-4:]
         return block
 
     def header_cells(self) -> list[str]:
-        """Take the first record off the stream and return its cells."""
-        quote = self._dialect.quote.encode()
-        taken = b""
-        while line := self._line():
-            taken += line
-            if taken.strip() and taken.count(quote) % 2 == 0:
-                break
-        text = taken.decode("utf-8", "replace")
-        self.header_lines, self.newlines = len(re.findall(r"\r\n|\n|\r", text)), 0
+        """Take the first record off the stream, blank lines before it too, and return its cells.
+
+        Raises
+        ------
+        DataError
+            It is longer than 1 MB, or a quote in it is never closed.
+        """
+        head = self._ahead[self._at :]
+        while len(head) <= MOST_HEADER_BYTES and (block := self._next()):
+            head += block
+        begin = _end_of_blanks(head)
+        end = self._end_of_record(head, begin)
+        self._ahead, self._at, self.newlines = head, end, 0
+        text = head[:end].decode("utf-8", "replace")
+        self.header_lines = len(re.findall(r"\r\n|\n|\r", text))
         rows = csv.reader(
-            io.StringIO(text, newline=""),
+            io.StringIO(head[begin:end].decode("utf-8", "replace"), newline=""),
             delimiter=self._dialect.delimiter,
             quotechar=self._dialect.quote,
         )
         return next((row for row in rows if row), [])
+
+    def _end_of_record(self, head: bytes, begin: int) -> int:
+        """Where the record that begins there ends, its line end included; each byte is looked at
+        once.
+        """
+        quote, delimiter = self._dialect.quote.encode(), self._dialect.delimiter.encode()
+        ends = re.compile(re.escape(delimiter) + rb"|\r\n|\n|\r")
+        at, is_open = begin, False
+        while at <= MOST_HEADER_BYTES:
+            # As in the body, a quote within a cell is a sign like any other.
+            if head.startswith(quote, at):
+                at, is_open = _after_quotes(head, at, quote)
+            match = None if is_open else ends.search(head, at)
+            if match is None and not is_open and len(head) <= MOST_HEADER_BYTES:
+                return len(head)
+            if match is None:
+                break
+            at = match.end()
+            if match[0] != delimiter:
+                return at
+        raise DataError(
+            f"a quote in the header of {self._path} is never closed"
+            if is_open
+            else f"the header of {self._path} is longer than {MOST_HEADER_BYTES >> 20} MB",
+            fix="close or remove it, or set csv.quote to a sign that does not occur"
+            if is_open
+            else "check csv.delimiter and csv.quote, and that the file has lines",
+        )
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
         super().close()
 
-    def _line(self) -> bytes:
-        match = re.search(rb"\r\n|\n|\r", self._ahead)
-        return self.read(match.end() if match else -1)
+    def _fill(self) -> None:
+        if self._at >= len(self._ahead):
+            self._ahead, self._at = self._next(), 0
 
     def _next(self) -> bytes:
         while True:
@@ -135,6 +172,25 @@ class Utf8Stream(io.RawIOBase):
             order = "utf-16-le" if b"\0" in head[1:400:2] else "utf-16-be"
             self._decoder = codecs.getincrementaldecoder(order)("replace")
         return self._decode(head).removeprefix(codecs.BOM_UTF8)
+
+
+def _end_of_blanks(head: bytes) -> int:
+    """Where the first line begins that is not blank."""
+    begin = len(head) - len(head.lstrip())
+    return max(head.rfind(b"\n", 0, begin), head.rfind(b"\r", 0, begin)) + 1
+
+
+def _after_quotes(head: bytes, at: int, quote: bytes) -> tuple[int, bool]:
+    """Where the quoted text that begins there ends, and whether it does not; doubled quotes are
+    part of it.
+    """
+    at += len(quote)
+    while (closing := head.find(quote, at)) >= 0:
+        at = closing + len(quote)
+        if not head.startswith(quote, at):
+            return at, False
+        at += len(quote)
+    return len(head), True
 
 
 @contextmanager

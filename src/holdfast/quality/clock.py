@@ -68,7 +68,8 @@ def describe_clock(log: OrderLog) -> Topic:
     }
     sentences = (
         f"In {zone}: busiest at {busy}, quietest from {quiet}.",
-        f"{changes} clock changes fall into the log."
+        f"{changes} clock changes fall into the log; a time in an hour that was skipped counts as "
+        "an hour later."
         if changes
         else "No clock change falls into the log.",
     )

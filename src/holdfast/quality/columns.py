@@ -12,6 +12,7 @@ from holdfast.findings import Finding
 from holdfast.ingest.order_log import OrderLog
 from holdfast.ingest.sources import open_source
 from holdfast.ingest.sql import identifier, literal
+from holdfast.quality.quantiles import quantile_sql
 from holdfast.quality.topics import Topic
 
 RATE_WORDS = re.compile(r"rate|percent|pct|share|ratio|quote|prozent|conversion", re.IGNORECASE)
@@ -94,11 +95,10 @@ def describe_amounts_by_file(log: OrderLog) -> Topic | None:
 
 
 def _medians(period: str, table: str, log: OrderLog) -> pl.DataFrame:
+    rows = f"{table} WHERE NOT is_return AND amount_minor > 0"
     return log.query(f"""
-        SELECT {period} AS period, count(*) AS lines,
-            median(amount_minor) / {log.scale} AS median
-        FROM {table} WHERE NOT is_return AND amount_minor > 0
-        GROUP BY period ORDER BY period
+        SELECT period, lines, value / {log.scale} AS median
+        FROM ({quantile_sql("amount_minor", 0.5, rows=rows, by=period)}) ORDER BY period
     """)
 
 
@@ -139,8 +139,8 @@ def _count_currencies(log: OrderLog) -> list[tuple[str, int]]:
         name="transactions_again",
         project_dir=log.study.project_dir,
     )
-    with source.reading():
-        counts: list[tuple[str, int]] = log.warehouse.con.execute(f"""
+    with source.reading(log.warehouse):
+        counts: list[tuple[str, int]] = log.warehouse.execute(f"""
             SELECT {identifier(source.fields[column])} AS word, count(*) AS n
             FROM {source.view} GROUP BY word HAVING word IS NOT NULL
             ORDER BY n DESC, word LIMIT 20

@@ -29,6 +29,12 @@ MOVED = 2.5
 MANY_ALIKE = 0.01
 _RAMP_DAYS = 180
 _MOST_UNUSUAL = 200
+_SHOWN_UNSEEN = 3
+_SEEN = (
+    "nfc_normalize(regexp_replace(id, '[\\x00\\x{AD}\\x{180E}\\x{200B}-\\x{200F}"
+    "\\x{202A}-\\x{202E}\\x{2060}-\\x{2064}\\x{FEFF}]', '', 'g'))"
+)
+"""An id as it looks: without zero width signs, marks of direction and NUL, its accents composed."""
 _KINDS = {"wholesale": "reseller", "robot": "robot"}
 
 
@@ -56,12 +62,12 @@ def _sum_spenders(log: OrderLog) -> tuple[int, float, float]:
     """Customers, their revenue, and the share of it that the largest hundredth brings; what each
     spends is in the table `spenders`.
     """
-    log.warehouse.con.execute(f"""
+    log.warehouse.execute(f"""
         CREATE OR REPLACE TEMP TABLE spenders AS
         SELECT customer_id, CAST(sum(amount_minor) AS DOUBLE) / {log.scale} AS revenue,
             count(*) FILTER (NOT is_return) AS lines,
             coalesce(avg(quantity) FILTER (NOT is_return), 1) AS units_per_line,
-            count(DISTINCT hour({log.local_time})) AS hours_used
+            bit_count(bit_or(1 << hour({log.local_time}))) AS hours_used
         FROM transactions GROUP BY customer_id
     """)
     customers, revenue, top = log.warehouse.row("""
@@ -207,30 +213,36 @@ def _known_before(log: OrderLog) -> int | None:
 
 
 def describe_ids(log: OrderLog) -> Topic:
-    """Say how many ids of a log differ only by case, or by blanks or signs within them."""
+    """Say how many ids of a log differ only by case, by blanks or signs within them, or by signs
+    that nobody sees.
+    """
     return describe_ids_of("transactions", log.warehouse)
 
 
 def describe_ids_of(table: str, warehouse: Warehouse) -> Topic:
     """Say the same of a table of the warehouse."""
-    bare = "regexp_replace(lower(id), '[\\s_.\\-]+', '', 'g')"
-    warehouse.con.execute(
+    bare = "regexp_replace(lower(seen), '[\\s_.\\-]+', '', 'g')"
+    warehouse.execute(
         "CREATE OR REPLACE TEMP TABLE ids AS "
-        f"SELECT DISTINCT customer_id AS id FROM {table} ORDER BY id"
+        f"SELECT id, {_SEEN} AS seen FROM (SELECT DISTINCT customer_id AS id FROM {table}) "
+        "ORDER BY id"
     )
-    customers, n_lower, n_bare = warehouse.row(
-        f"SELECT count(*), count(DISTINCT lower(id)), count(DISTINCT {bare}) FROM ids"
+    customers, n_seen, n_lower, n_bare = warehouse.row(
+        "SELECT count(*), count(DISTINCT seen), count(DISTINCT lower(seen)), "
+        f"count(DISTINCT {bare}) FROM ids"
     )
-    pairs = warehouse.con.execute(f"""
+    pairs = warehouse.execute(f"""
         SELECT string_agg(id, ' / ' ORDER BY id)
-        FROM ids GROUP BY {bare} HAVING count(*) > 1 ORDER BY 1 LIMIT 3
+        FROM (SELECT min(id) AS id, seen FROM ids GROUP BY seen)
+        GROUP BY {bare} HAVING count(*) > 1 ORDER BY 1 LIMIT 3
     """).fetchall()
-    by_case, by_blanks = customers - n_lower, n_lower - n_bare
-    facts: dict[str, Any] = {"customers": customers}
+    by_case, by_blanks = n_seen - n_lower, n_lower - n_bare
+    unseen = _find_unseen(customers - n_seen, warehouse)
+    facts: dict[str, Any] = {"customers": customers, "differ_unseen": customers - n_seen}
     facts |= {"differ_by_case": by_case, "differ_by_blanks": by_blanks}
     if not pairs:
-        sentences = ("No two ids differ by case or blanks.",)
-        return Topic("ids", "Customer ids", facts, sentences)
+        sentences = ("No two ids differ by case or blanks.", *(each.evidence for each in unseen))
+        return Topic("ids", "Customer ids", facts, sentences, findings=unseen)
     evidence = (
         f"{by_case:,} ids differ from another only by case, {by_blanks:,} by blanks or signs "
         f"within: {', '.join(pair for (pair,) in pairs)}"
@@ -240,4 +252,26 @@ def describe_ids_of(table: str, warehouse: Warehouse) -> Topic:
         evidence=evidence,
         severity="warning" if by_case + by_blanks > MANY_ALIKE * customers else "note",
     )
-    return Topic("ids", "Customer ids", facts, (evidence + ".",), findings=(alike,))
+    sentences = (f"{evidence}.", *(each.evidence for each in unseen))
+    return Topic("ids", "Customer ids", facts, sentences, findings=(alike, *unseen))
+
+
+def _find_unseen(twins: int, warehouse: Warehouse) -> tuple[Finding, ...]:
+    """A finding where ids hold signs that nobody sees; an example shows them written out."""
+    holding = warehouse.row("SELECT count(*) FROM ids WHERE id <> seen")[0]
+    if not holding:
+        return ()
+    examples = warehouse.execute(f"""
+        SELECT list(id ORDER BY id)[:2] FROM ids
+        GROUP BY seen HAVING bool_or(id <> seen) ORDER BY count(*) DESC, seen LIMIT {_SHOWN_UNSEEN}
+    """).fetchall()
+    named = "; ".join(" / ".join(map(ascii, ids)) for (ids,) in examples)
+    return (
+        Finding.of(
+            "ids-differ-unseen",
+            holding=holding,
+            twins=twins,
+            examples=named,
+            severity="warning" if twins else "note",
+        ),
+    )

@@ -3,6 +3,7 @@ occur twice.
 """
 
 from collections.abc import Iterator
+from math import ceil
 from typing import Any
 
 import polars as pl
@@ -10,6 +11,7 @@ import polars as pl
 from holdfast.findings import Finding
 from holdfast.ingest.order_log import OrderLog
 from holdfast.ingest.validation import DUPLICATE
+from holdfast.quality.quantiles import quantile_sql
 from holdfast.quality.topics import Topic
 
 GIANT = 300
@@ -19,6 +21,7 @@ UNMATCHED = 0.2
 MANY_EQUAL = 0.01
 NAMED = 5
 _MOST_GIANTS = 100
+_LINES_PER_RANGE = 20_000_000
 
 
 def describe_giant_lines(log: OrderLog) -> Topic | None:
@@ -45,9 +48,7 @@ def describe_giant_lines(log: OrderLog) -> Topic | None:
 def _read_giants(log: OrderLog) -> pl.DataFrame:
     return log.query(f"""
         WITH usual AS (
-            SELECT quantile_cont(quantity, 0.99) AS quantity,
-                quantile_cont(amount_minor, 0.99) AS amount
-            FROM transactions WHERE NOT is_return AND amount_minor > 0),
+            SELECT ({_usual("quantity")}) AS quantity, ({_usual("amount_minor")}) AS amount),
         giant AS (
             SELECT t.* FROM transactions AS t, usual
             WHERE NOT is_return AND (t.quantity > {GIANT} * usual.quantity
@@ -63,6 +64,11 @@ def _read_giants(log: OrderLog) -> pl.DataFrame:
             AND r.amount_minor = -g.amount_minor AND r.occurred_at >= g.occurred_at
         GROUP BY ALL ORDER BY amount DESC, g.customer_id
     """)
+
+
+def _usual(column: str) -> str:
+    rows = "transactions WHERE NOT is_return AND amount_minor > 0"
+    return f"SELECT value FROM ({quantile_sql(column, 0.99, rows=rows)})"
 
 
 def _describe(row: dict[str, Any], currency: str) -> str:
@@ -114,11 +120,29 @@ def describe_returns(log: OrderLog) -> Topic | None:
 def _count_returns(log: OrderLog) -> dict[str, Any]:
     by_product = log.columns.product_id is not None
     key, other = ("product_id", "product_id") if by_product else ("amount_minor", "-amount_minor")
-    n, matched, amount, unmatched_amount, soon = log.warehouse.row(f"""
-        WITH back AS (SELECT *, {other} AS key FROM transactions WHERE is_return),
+    ranges = ceil(log.sources[0].rows.accepted / _LINES_PER_RANGE)
+    parts = [
+        log.warehouse.row(_returns_sql(key, other, f"hash(customer_id) % {ranges} = {i}"))
+        for i in range(ranges)
+    ]
+    n, matched, amount, unmatched_amount, soon = map(sum, zip(*parts, strict=True))
+    return {
+        "returns": n,
+        "matched": matched,
+        "amount": float(amount) / log.scale,
+        "unmatched_amount": float(unmatched_amount) / log.scale,
+        "soon": 0 if log.has_dates_only else soon,
+        "key": "customer and product" if by_product else "customer and amount",
+    }
+
+
+def _returns_sql(key: str, other: str, in_range: str) -> str:
+    return f"""
+        WITH back AS (
+            SELECT *, {other} AS key FROM transactions WHERE is_return AND {in_range}),
         sold AS (
             SELECT customer_id, {key} AS key, -amount_minor AS amount_minor, occurred_at
-            FROM transactions WHERE NOT is_return),
+            FROM transactions WHERE NOT is_return AND {in_range}),
         bought AS (
             SELECT customer_id, key, min(occurred_at) AS first FROM sold GROUP BY ALL),
         matched AS (
@@ -132,15 +156,7 @@ def _count_returns(log: OrderLog) -> dict[str, Any]:
             coalesce(-sum(amount_minor) FILTER (is_matched IS NOT true), 0),
             (SELECT count(*) FROM soon WHERE minutes <= {SOON_MINUTES})
         FROM matched
-    """)
-    return {
-        "returns": n,
-        "matched": matched,
-        "amount": float(amount) / log.scale,
-        "unmatched_amount": float(unmatched_amount) / log.scale,
-        "soon": 0 if log.has_dates_only else soon,
-        "key": "customer and product" if by_product else "customer and amount",
-    }
+    """
 
 
 def _find_unmatched_returns(facts: dict[str, Any], currency: str) -> Iterator[Finding]:
@@ -164,9 +180,13 @@ def describe_duplicates(log: OrderLog) -> Topic:
     equal, across_files = log.warehouse.row(f"""
         SELECT CAST(coalesce(sum(n - 1), 0) AS BIGINT), CAST(coalesce(sum(files - 1), 0) AS BIGINT)
         FROM (
-            SELECT count(*) AS n, count(DISTINCT _file) AS files
-            FROM {source.table} WHERE verdict = 0
-            GROUP BY hash(customer_id, occurred_at, order_id, product_id, quantity, amount_minor))
+            SELECT sum(n) AS n, count(*) AS files
+            FROM (
+                SELECT count(*) AS n, _file,
+                    hash(customer_id, occurred_at, order_id, product_id, quantity, amount_minor)
+                        AS line
+                FROM {source.table} WHERE verdict = 0 GROUP BY ALL)
+            GROUP BY line)
     """)
     facts = {
         "set_aside": source.reasons.get(DUPLICATE, 0),

@@ -11,9 +11,9 @@ from math import isfinite
 from typing import Any
 
 import polars as pl
-import sqlglot
 from sqlglot import exp
 
+from holdfast.expressions import parse
 from holdfast.study import Study
 
 Formula = Callable[[Mapping[str, Any]], float | None]
@@ -30,7 +30,7 @@ def compile_formula(text: str) -> Formula | None:
     True
     """
     try:
-        inner = _compile(sqlglot.parse_one(text, dialect="duckdb"))
+        inner = _compile(parse(text).tree())
     except _NotArithmetic:
         return None
 

@@ -163,7 +163,6 @@ class OnlineHistory:
         columns = tuple((column, field.sql, field.type) for column, field in fields.items())
         sql, verdicts = _write_query(self, name, columns)
         with calculator() as connection:
-            connection.execute("SET TimeZone = 'UTC'")
             connection.register("given", raw.to_arrow())
             cursor = connection.execute(sql)
             names = [column[0] for column in cursor.description or []]

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import polars as pl
 
 from holdfast.ingest import sql
+from holdfast.io.warehouse import memory_database
 
 _KNOWN = tomllib.loads(Path(__file__).with_name("known.toml").read_text(encoding="utf-8"))
 FORMATS = _KNOWN["formats"]["of_times"].splitlines()
@@ -33,8 +33,7 @@ class Sample:
         self.complete, self.names, self.height = complete, frame.columns, frame.height
         self._decimal = decimal
         self._answers: dict[str, list[tuple[Any, ...]]] = {}
-        self._database = duckdb.connect()
-        self._database.execute("SET TimeZone = 'UTC'")
+        self._database = memory_database()
         columns = {name: f"c{i}" for i, name in enumerate(frame.columns)}
         self._database.register("sample", frame.rename(columns).to_arrow())
         kinds = self._rows("SELECT column_name, column_type FROM (DESCRIBE sample)")

@@ -5,7 +5,7 @@ from datetime import date
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, ByteSize, Field
 
 from holdfast.errors import StudyError
 from holdfast.study.sections import (
@@ -284,6 +284,15 @@ class Check(Section):
     def _check(self) -> None:
         if self.as_of not in (None, "today"):
             parse_day(str(self.as_of), name="check.as_of")
+
+
+class Engine(Section):
+    """What a run may use of the machine; no figure depends on it."""
+
+    memory: Annotated[ByteSize, Field(ge=500_000_000)] | None = None
+    """Memory that a run aims to keep to, "2 GB" say: beyond it the database works on disk. Without
+    it, four fifths of what the container, or the machine, has available.
+    """
 
 
 class Explain(Section):

@@ -20,6 +20,7 @@ from holdfast.study.settings import (
     Calendar,
     Check,
     Churn,
+    Engine,
     Explain,
     Recovery,
     Schedule,
@@ -28,6 +29,8 @@ from holdfast.study.settings import (
     Webhook,
 )
 from holdfast.study.sources import Customers, Events, SnapshotSource, Transactions, Treatments
+
+_DEEPEST = 20
 
 
 def _zone(name: str) -> str:
@@ -82,6 +85,8 @@ class Study(Section):
     backtest: Backtest = Backtest()
     explain: Explain = Explain()
     check: Check = Check()
+    engine: Engine = Field(Engine(), exclude=True)
+    """What a run may use of the machine. Not part of the fingerprint: no figure depends on it."""
     webhook: Webhook | None = Field(None, exclude=True)
     """Where an audience may be pushed. Not part of the fingerprint: no figure depends on it."""
     schedule: Schedule = Field(Schedule(), exclude=True)
@@ -150,6 +155,8 @@ class Study(Section):
             raise StudyError(
                 f"there is no {path}", fix="write one with `holdfast init`, or name it with -c"
             ) from None
+        except RecursionError:
+            raise _too_deep(str(path)) from None
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise StudyError(f"{path} cannot be read: {error}", fix="correct the file") from None
         for key, value in (overrides or {}).items():
@@ -159,6 +166,7 @@ class Study(Section):
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> "Study":
         """Build a study from plain values, laid out as in holdfast.toml."""
+        _require_shallow(raw)
         head = raw.get("study", {})
         if not isinstance(head, Mapping):
             raise StudyError("[study] is not a table", fix="write [study] on a line of its own")
@@ -168,6 +176,23 @@ class Study(Section):
             )
         except ValidationError as error:
             raise _to_study_error(error) from None
+
+
+def _require_shallow(raw: Mapping[str, Any]) -> None:
+    level: list[Any] = [raw]
+    for _ in range(_DEEPEST):
+        groups = [each.values() if isinstance(each, Mapping) else each for each in level]
+        level = [each for group in groups for each in group if isinstance(each, Mapping | list)]
+        if not level:
+            return
+    raise _too_deep("the study")
+
+
+def _too_deep(where: str) -> StudyError:
+    return StudyError(
+        f"{where} has lists or tables nested more than {_DEEPEST} levels deep",
+        fix="no key of a study is nested so deeply: correct it",
+    )
 
 
 def _override(raw: dict[str, Any], key: str, value: str) -> None:
@@ -181,6 +206,8 @@ def _override(raw: dict[str, Any], key: str, value: str) -> None:
             )
     try:
         place[last] = tomllib.loads(f"v = {value}")["v"]
+    except RecursionError:
+        raise _too_deep(f"--set {key}") from None
     except tomllib.TOMLDecodeError:
         place[last] = value
 
