@@ -7,6 +7,7 @@
     │   ├── NotEnoughData               the data is sound but cannot carry the answer
     │   └── NotHonest                   the audit found what makes the answer worthless
     ├── MissingExtra           exit 2   an optional dependency, with its install line
+    ├── MachineError           exit 1   the disk, the memory or a permission, not the data
     └── RunError               exit 1   the registry of runs
         ├── RunNotFound        exit 2
         ├── DamagedRun         exit 1   a file differs from the manifest's SHA-256
@@ -16,7 +17,10 @@ The command line prints `problem` and `fix` without a traceback and exits with `
 returns the parts as problem JSON.
 """
 
-from collections.abc import Sequence
+import errno
+import os
+import re
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
 
@@ -90,6 +94,17 @@ class MissingExtra(HoldfastError):
         )
 
 
+class MachineError(HoldfastError):
+    """The machine cannot: its disk, its memory, or what it lets us do; the data may be in order.
+
+    Attributes
+    ----------
+    parts
+        `cause` is "disk full", "read-only", "permission", "damaged disk", "memory" or "open files";
+        `path` is the file, where the system names one.
+    """
+
+
 class RunError(HoldfastError):
     """The registry of runs cannot do what was asked."""
 
@@ -125,3 +140,61 @@ def nearest(word: str, words: Sequence[str]) -> str:
 def first_line(error: Exception) -> str:
     """What an error says first, for the inside of a message of our own."""
     return str(error).strip().splitlines()[0]
+
+
+_FREE = "free some space, and try again"
+_WORDS: Mapping[str, tuple[str, str]] = {
+    "disk full": ("the disk is full", _FREE),
+    "read-only": ("the file system is read-only", "mount it for writing, or name another folder"),
+    "permission": ("permission is denied", "let this user read and write there"),
+    "damaged disk": ("the disk failed to read or write", "check the disk, and try again"),
+    "memory": (
+        "the memory is not enough",
+        "close other programs, read fewer rows or columns, or use a machine with more memory",
+    ),
+    "open files": ("too many files are open", "raise the limit, as in `ulimit -n 4096`"),
+}
+_CAUSES: Mapping[int, str] = {
+    errno.ENOSPC: "disk full", errno.EDQUOT: "disk full", errno.EFBIG: "disk full",
+    errno.EROFS: "read-only", errno.EACCES: "permission", errno.EPERM: "permission",
+    errno.EIO: "damaged disk", errno.ENOMEM: "memory", errno.EMFILE: "open files",
+    errno.ENFILE: "open files",
+}  # fmt: skip
+_LIBRARIES = ("duckdb", "_duckdb", "polars", "pyarrow", "lightgbm")
+
+
+def system_error(error: BaseException) -> MachineError | None:
+    """Say in a sentence what the machine refused; None where the error is of another kind.
+
+    Read are the numbers of the system's own errors and, where a library keeps them to itself
+    (Polars, DuckDB, Arrow), its words.
+
+    >>> print(system_error(OSError(28, "No space left on device", "scores.parquet")))
+    the disk is full (scores.parquet); free some space, and try again
+    >>> system_error(KeyError("No space left on device")) is None
+    True
+    """
+    cause = _cause(error)
+    if cause is None:
+        return None
+    problem, fix = _WORDS[cause]
+    path = getattr(error, "filename", None)
+    where = f" ({path})" if path is not None else ""
+    return MachineError(problem + where, fix=fix, cause=cause, path=path)
+
+
+def _cause(error: BaseException) -> str | None:
+    if isinstance(error, MemoryError):
+        return "memory"
+    if isinstance(error, OSError) and error.errno is not None:
+        return _CAUSES.get(error.errno)
+    if not isinstance(error, OSError) and type(error).__module__.split(".")[0] not in _LIBRARIES:
+        return None
+    text = str(error)
+    if match := re.search(r"(?:os error|errno) (\d+)", text):
+        return _CAUSES.get(int(match[1]))
+    if "max_temp_directory_size" in text:
+        return "disk full"
+    if re.search(r"Out of Memory|bad alloc|malloc of size|cannot allocate", text, re.IGNORECASE):
+        return "memory"
+    return next((cause for number, cause in _CAUSES.items() if os.strerror(number) in text), None)
