@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from holdfast.errors import DataError, HoldfastError
+from holdfast.errors import DataError, HoldfastError, system_error
 
 
 def append(path: Path, entry: Mapping[str, Any]) -> None:
@@ -28,7 +28,7 @@ def append(path: Path, entry: Mapping[str, Any]) -> None:
             handle.flush()
             os.fsync(handle.fileno())
     except OSError as error:
-        raise HoldfastError(
+        raise system_error(error) or HoldfastError(
             f"{path} cannot be written: {error.strerror}", fix="free the folder or the disk"
         ) from None
 
