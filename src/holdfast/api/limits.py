@@ -14,7 +14,6 @@ from limits.strategies import FixedWindowRateLimiter
 from holdfast.api.problems import Refused
 from holdfast.errors import InputError
 
-
 _BYTES_A_REQUEST = 16 * 1024
 _REFUSED = 4
 """A body that was refused counts as so many bodies."""

@@ -99,7 +99,8 @@ class Protocol(HttpToolsProtocol):
         body = encode(problem(Refused(431, what, fix="send fewer or shorter headers")))
         head = (
             "HTTP/1.1 431 Request Header Fields Too Large\r\n"
-            f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\n"
+            "connection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)
         self.transport.close()

@@ -2,6 +2,7 @@
 against later.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -24,13 +25,23 @@ def append(path: Path, entry: Mapping[str, Any]) -> None:
     try:
         with path.open("ab") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
-            handle.write(line.encode())
-            handle.flush()
-            os.fsync(handle.fileno())
+            _write_whole(handle.fileno(), line.encode())
     except OSError as error:
         raise system_error(error) or HoldfastError(
             f"{path} cannot be written: {error.strerror}", fix="free the folder or the disk"
         ) from None
+
+
+def _write_whole(descriptor: int, line: bytes) -> None:
+    """Write a line, or nothing: half a line would make the next one unreadable as well."""
+    end = os.lseek(descriptor, 0, os.SEEK_END)
+    try:
+        if os.write(descriptor, line) < len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(descriptor)
+    except OSError:
+        os.ftruncate(descriptor, end)
+        raise
 
 
 def entries(path: Path) -> list[dict[str, Any]]:

@@ -5,12 +5,15 @@ nothing else.
 """
 
 import re
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 FORWARDING = ("forwarded", "via", "x-real-ip", "x-forwarded-")
 """How the headers begin that a proxy adds: who asks through one is not on this machine."""
 _HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([0-9a-z_.-]+))(?::\d{1,5})?", re.ASCII)
+_NAT64 = IPv6Network("64:ff9b::/96")
+_NOBODYS = [ip_network(each) for each in ("192.0.0.0/24", "64:ff9b:1::/48", "2001::/32")]
+"""Of protocols, clouds' own machines and tunnels; Python calls some of them global."""
 
 Address = IPv4Address | IPv6Address
 
@@ -55,8 +58,15 @@ def read_address(host: str) -> Address | None:
         address = ip_address(host)
     except ValueError:
         return None
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return mapped or address
+    return _unwrap(address)
+
+
+def _unwrap(address: Address) -> Address:
+    """The IPv4 address that an IPv6 one stands for, where it does."""
+    if isinstance(address, IPv4Address):
+        return address
+    translated = IPv4Address(int(address) & 0xFFFFFFFF) if address in _NAT64 else None
+    return address.ipv4_mapped or address.sixtofour or translated or address
 
 
 def is_public(address: Address) -> bool:
@@ -66,4 +76,5 @@ def is_public(address: Address) -> bool:
     >>> [is_public(ip_address(each)) for each in ("169.254.169.254", "10.1.2.3", "1.1.1.1")]
     [False, False, True]
     """
-    return address.is_global and not address.is_multicast
+    at = _unwrap(address)
+    return at.is_global and not at.is_multicast and not any(at in net for net in _NOBODYS)

@@ -16,6 +16,7 @@ from holdfast.campaigns.recovery import Campaign, campaigns_of
 from holdfast.dashboard.components import Page, box, card, cards, explain, fail
 from holdfast.dashboard.run_view import RunView, read_study
 from holdfast.errors import HoldfastError
+from holdfast.io import webhook
 from holdfast.report import formatting, run_tables
 from holdfast.report.exports import write_audience
 from holdfast.report.table_columns import Col
@@ -147,6 +148,9 @@ def _push(study: Study, audience: Audience) -> None:
         n = audiences.push_audience(audience, study.webhook)
     except HoldfastError as error:
         fail(error)
+        if accepted := int(str(error.parts.get("accepted", 0))):
+            done = audiences.first_contacted(audience, accepted * webhook.BATCH)
+            _export(study, done, "webhook", batches=f"{accepted} of {error.parts['batches']}")
         return
     _export(study, audience, "webhook")
     customers = formatting.plural(audience.figures["contacted"], "customer")
@@ -159,9 +163,10 @@ def _file(audience: Audience, form: Form) -> bytes:
     return out.getvalue()
 
 
-def _export(study: Study, audience: Audience, how: str) -> None:
+def _export(study: Study, audience: Audience, how: str, *, batches: str = "") -> None:
+    folder, at = Path(study.project_dir), datetime.now(UTC)
     try:
-        audiences.record_export(audience, Path(study.project_dir), at=datetime.now(UTC), how=how)
+        audiences.record_export(audience, folder, at=at, how=how, batches=batches)
     except HoldfastError as error:
         fail(error)
 
@@ -173,7 +178,8 @@ def _exports(folder: Path) -> None:
         explain("Nothing has been exported yet.", "An export appears here with its rule and run.")
         return
     rows = [
-        {name: entry[name] for name in ("at", "how", "run_id")}
+        {name: entry[name] for name in ("at", "run_id")}
+        | {"how": ", ".join(filter(None, (entry["how"], entry.get("batches"))))}
         | {"rule": _describe_rule(entry["rule"])}
         | {name: entry["figures"][name] for name in ("contacted", "held_out")}
         for entry in entries[:20]
