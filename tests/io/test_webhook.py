@@ -99,7 +99,7 @@ def test_an_address_that_is_not_https_is_refused_written_out_and_filled_in(
 
 
 @pytest.fixture
-def looked_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def looked_up(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What names lead to, one answer for each time one is looked up."""
     answers: list[str] = []
 
@@ -107,7 +107,7 @@ def looked_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         return [(None, None, 0, "", (answers.pop(0), port))]
 
     monkeypatch.setattr("holdfast.io.webhook.socket.getaddrinfo", look_up)
-    yield answers
+    return answers
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,9 @@ def test_a_name_that_leads_inside_a_network_is_refused_unless_it_is_listed(
         push(Webhook(url=url), {}, [{"customer_id": "c"}])
     assert reached == []
     for listed in ("crm.example.com", address):
-        with pytest.raises(HoldfastError, match=r"crm\.example\.com cannot be reached: refused here"):
+        with pytest.raises(
+            HoldfastError, match=r"crm\.example\.com cannot be reached: refused here"
+        ):
             push(Webhook(url=url, allow=[listed]), {}, [{"customer_id": "c"}])
     assert reached == [(address, 443)] * 2
 

@@ -13,6 +13,7 @@ import streamlit as st
 from holdfast.campaigns import audience as audiences
 from holdfast.campaigns.audience import Audience, Rule
 from holdfast.campaigns.recovery import Campaign, campaigns_of
+from holdfast.dashboard.access import may_export
 from holdfast.dashboard.components import Page, box, card, cards, explain, fail
 from holdfast.dashboard.run_view import RunView, read_study
 from holdfast.errors import HoldfastError
@@ -122,6 +123,10 @@ def _figures(run: RunView, audience: Audience) -> None:
 
 def _give_away(study: Study, audience: Audience) -> None:
     st.subheader("Give it away")
+    if not may_export():
+        why = "A reader looks; who gives customers away signs in with a key of the role operator."
+        explain("You may not export.", why, "holdfast keys create --role operator")
+        return
     st.caption(
         "Every export is recorded with its rule and run; both arms are kept, so that the effect "
         "can be measured."
