@@ -5,7 +5,10 @@ hashes are checked first, and the first load of a run happens in a child process
 place.
 """
 
+import ctypes
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -89,7 +92,7 @@ def load_in_child(folder: Path) -> None:
     DamagedRun
         The process failed or died.
     """
-    command = [sys.executable, "-m", "holdfast.serving.load", str(folder)]
+    command = [sys.executable, "-m", "holdfast.serving.load", str(folder), str(os.getpid())]
     done = subprocess.run(command, capture_output=True, timeout=_CHILD_SECONDS, check=False)
     if done.returncode:
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
@@ -148,7 +151,17 @@ def load_wording(run: Run) -> Wording:
     return Wording.from_dict(json.loads(run.read("wording.json")))
 
 
+def _end_with_parent(parent: int) -> None:
+    """Die when the parent does: it may be killed, and nobody would wait for this process."""
+    if sys.platform == "linux":
+        set_death_signal = 1
+        ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit(1)
+
+
 def _main() -> None:
+    _end_with_parent(int(sys.argv[2]))
     folder = Path(sys.argv[1]) / MODELS
     rebuild_models(
         {
