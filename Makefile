@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
-.PHONY: demo test test-slow check fuzz bench docs lock clean
+.PHONY: demo test test-slow check audit fuzz bench docs lock clean
 
 demo: $(STAMP)
 	@rm -rf demo
@@ -25,6 +25,10 @@ check: $(STAMP)
 	$(BIN)/lint-imports
 	$(BIN)/hadolint docker/*.Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+# What the images hold (build/sbom) and whether a pin is known to be vulnerable.
+audit: $(STAMP)
+	$(BIN)/python .ci/audit
 
 # For the night: strange requests to each operation of the API, other ones every time.
 fuzz: $(STAMP)

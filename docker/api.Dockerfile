@@ -1,5 +1,7 @@
 # The API alone: it serves published runs and makes none.
-FROM python:3.12-slim AS build
+# By tag, or by digest where a build must be the same next year: --build-arg BASE=python:3.12-slim@sha256:...
+ARG BASE=docker.io/library/python:3.12-slim
+FROM ${BASE} AS build
 WORKDIR /src
 RUN python -m venv /opt/build && python -m venv --without-pip /opt/holdfast
 COPY requirements/build.txt requirements/api.txt requirements/
@@ -23,7 +25,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends binutils && rm 
  && strip --strip-unneeded _polars_runtime_32/*.so uvloop/*.so pyarrow/*.so pyarrow/*.so.* \
  && /opt/holdfast/bin/python -c "import uvicorn, scipy.special, holdfast.cli.main, holdfast.api.server, holdfast.api.app, holdfast.serving.history_features, holdfast.training.horizon_tables, holdfast.models.purchase_counts.revenue_distribution"
 
-FROM python:3.12-slim
+FROM ${BASE}
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin \
  && useradd --no-log-init --uid 10001 --create-home holdfast && install -d -o 10001 -g 10001 /data

@@ -1,5 +1,7 @@
 # The dashboard and the scheduler: everything that makes a run or shows one.
-FROM python:3.12-slim AS build
+# By tag, or by digest where a build must be the same next year: --build-arg BASE=python:3.12-slim@sha256:...
+ARG BASE=docker.io/library/python:3.12-slim
+FROM ${BASE} AS build
 WORKDIR /src
 RUN python -m venv /opt/build && python -m venv --without-pip /opt/holdfast
 COPY requirements/build.txt requirements/app.txt requirements/
@@ -14,7 +16,7 @@ RUN /opt/build/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir 
 RUN find /opt/holdfast -type d \( -name tests -o -name include \) -path '*site-packages*' -prune -exec rm -rf {} + \
  && find /opt/holdfast -type d -name __pycache__ -prune -exec rm -rf {} +
 
-FROM python:3.12-slim
+FROM ${BASE}
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin \
  && useradd --no-log-init --uid 10001 --create-home holdfast && install -d -o 10001 -g 10001 /data

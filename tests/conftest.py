@@ -2,8 +2,9 @@
 
 import os
 import shutil
+import subprocess
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,25 @@ def bench_data() -> Path:
     if not path.is_dir():
         missing("HOLDFAST_BENCH_DATA is not a folder")
     return path
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
+    """A disk of so many KiB, in memory."""
+    mounted: list[Path] = []
+
+    def mount(kib: int, options: str = "") -> Path:
+        folder = tmp_path / f"disk-{len(mounted)}"
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={kib}k{options}", "tmpfs", str(folder)]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("a disk can be mounted by root only, where the container allows it")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "-l", str(folder)], capture_output=True, check=False)
 
 
 ONE_TEST = {"backtest.count": "1"}

@@ -125,6 +125,10 @@ class ProjectBusy(RunError):
     exit_code = 2
 
 
+_COMPARED = 100
+"""Characters of a word: the comparison takes the square of them, and it comes from outside."""
+
+
 def nearest(word: str, words: Sequence[str]) -> str:
     """Say which of some words is meant, for the end of an error message.
 
@@ -133,7 +137,7 @@ def nearest(word: str, words: Sequence[str]) -> str:
     >>> nearest("x", ["horizon_days", "seed"])
     'known: horizon_days, seed'
     """
-    close = get_close_matches(word, words, n=1)
+    close = get_close_matches(word[:_COMPARED], words, n=1)
     return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(words)}"
 
 

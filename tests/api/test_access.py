@@ -9,6 +9,7 @@ from tests.api.harness import Api
 
 from holdfast.api.app import application
 from holdfast.api.routes import UNMATCHED, Routes
+from holdfast.errors import InputError
 from holdfast.io.keys import KeyFile
 
 ROLES = ("reader", "operator", "admin")
@@ -112,6 +113,96 @@ def test_without_keys_only_this_machine_may_ask_even_through_a_browser(published
         assert api.post("/rollback", headers={"origin": "https://evil.example"}).status_code == 403
     with client_of(published, loopback=False) as api:
         assert api.get("/segments").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"],
+)
+def test_without_keys_nobody_may_ask_through_a_proxy(api: Api, header: str) -> None:
+    refused = api.get("/segments", headers={header: "203.0.113.9"})
+    assert refused.status_code == 403
+    assert "came through a proxy" in refused.json()["detail"]
+    assert "holdfast keys create" in refused.json()["fix"]
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "status"),
+    [
+        ("localhost:8000", "http://localhost:8000", 404),
+        ("127.0.0.1:8000", "http://127.0.0.1:8000", 404),
+        ("[::1]:8000", "http://[::1]:8000", 404),
+        ("LOCALHOST:8000", "http://localhost:8000", 404),
+        ("localhost:8000", "http://localhost:3000", 403),
+        ("localhost:8000", "http://localhost", 403),
+        ("localhost:8000", "http://127.0.0.1:8000", 403),
+        ("localhost:8000", "null", 403),
+        ("localhost:1@evil.example", None, 403),
+        ("localhost:1@evil.example", "http://localhost:1@evil.example", 403),
+        ("localhost.evil.example", None, 403),
+        ("localhost:8000/x", None, 403),
+        ("evil.example#localhost", None, 403),
+    ],
+)
+def test_without_keys_a_page_of_another_port_or_name_changes_nothing(
+    api: Api, host: str, origin: str | None, status: int
+) -> None:
+    headers = {"host": host} | ({"origin": origin} if origin else {})
+    path = "/runs/20260101T000000Z-ffffffff/promote"
+    assert api.post(path, headers=headers).status_code == status
+
+
+def test_without_keys_a_page_that_the_operator_named_may_ask(project: Path) -> None:
+    with client_of(project, cors_origins=("http://localhost:3000",)) as api:
+        headers = {"host": "localhost:8000", "origin": "http://localhost:3000"}
+        assert api.get("/segments", headers=headers).status_code == 200
+
+
+def test_keys_that_vanish_let_nobody_in_and_new_ones_open_again(
+    project: Path, keys: dict[str, str]
+) -> None:
+    with client_of(project) as api:
+        assert api.get("/segments").status_code == 401
+        (project / "keys.json").unlink()
+        for headers in ({}, {"authorization": f"Bearer {keys['admin']}"}):
+            refused = api.get("/segments", headers=headers)
+            assert refused.status_code == 409
+            assert "keys.json is gone" in refused.json()["detail"]
+    with client_of(project) as api:  # started anew, it has never seen them
+        assert api.get("/segments").status_code == 409
+        text, _ = KeyFile(project).create(role="reader", name="new")
+        assert api.get("/segments", headers={"x-api-key": text}).status_code == 200
+        assert api.get("/segments").status_code == 401
+
+
+def test_an_emptied_key_file_lets_nobody_in(project: Path, keys: dict[str, str]) -> None:
+    with client_of(project) as api:
+        (project / "keys.json").write_text("[]", encoding="utf-8")
+        assert api.get("/segments").status_code == 401
+
+
+def test_revoking_a_key_that_never_was_locks_nobody_out(project: Path) -> None:
+    with pytest.raises(InputError, match="no key '00000000'"):
+        KeyFile(project).revoke("00000000")
+    with client_of(project) as api:
+        assert api.get("/segments").status_code == 200
+
+
+def test_what_a_killed_writer_left_of_the_keys_is_removed(project: Path) -> None:
+    (project / ".keys.json-4711").write_text("[", encoding="utf-8")
+    KeyFile(project).create(role="reader", name="a")
+    assert sorted(path.name for path in project.glob(".keys*")) == [".keys.lock"]
+
+
+@pytest.mark.parametrize("header", ["x-api-key", "authorization", "idempotency-key", "host"])
+def test_a_header_that_counts_may_not_come_twice(
+    project: Path, keys: dict[str, str], header: str
+) -> None:
+    both = [(header, f"Bearer {keys['reader']}"), (header, f"Bearer {keys['admin']}")]
+    with client_of(project) as api:
+        refused = api.get("/segments", headers=both)
+    assert refused.status_code == 400
+    assert refused.json()["detail"] == f"the header {header} is given more than once"
 
 
 def test_keys_are_not_in_their_file(project: Path, keys: dict[str, str]) -> None:

@@ -24,7 +24,8 @@ def test_a_reply_has_its_status() -> None:
 
 def test_every_route_is_described_with_the_problems_that_every_route_has() -> None:
     described = describe(404, example={"n": 1})
-    assert set(described) == {200, 401, 403, 404, 408, 429, 500, 503, 504}
+    always = {400, 401, 403, 408, 429, 431, 500, 503, 504, 507}
+    assert set(described) == {200, 404, *always}
     assert described[200]["content"]["application/json"]["example"] == {"n": 1, **STAMP}
     assert described[404]["model"] is Problem
     assert list(described[404]["content"]) == ["application/problem+json"]

@@ -18,7 +18,7 @@ def request_for(*, customer_id: str | None) -> RequestContext:
     """A request to a run of a snapshot whose customers are named so; None: of a log."""
     columns = SimpleNamespace(columns=SimpleNamespace(customer_id=customer_id))
     study = SimpleNamespace(snapshot=columns if customer_id else None)
-    served = SimpleNamespace(scorer=SimpleNamespace(study=study))
+    served = SimpleNamespace(scorer=SimpleNamespace(study=study, kinds={}))
     return cast(RequestContext, SimpleNamespace(run=lambda: served))
 
 

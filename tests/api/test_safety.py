@@ -1,5 +1,6 @@
 """No input breaks the server, and none of it reaches the logs."""
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,8 @@ def test_a_bad_body_is_refused_with_its_reason(
     api: Api, path: str, body: bytes, status: int
 ) -> None:
     refused = posted(api, path, body)
-    assert refused.status_code in (status, 422)
+    too_large = path == "/simulate/recovery" and len(body) > 64 * 1024
+    assert refused.status_code in ((413,) if too_large else (status, 422))
     assert refused.json()["detail"]
     assert refused.json()["request_id"] == refused.headers["x-request-id"]
 
@@ -181,6 +183,102 @@ def test_a_defect_is_told_by_its_place_and_not_by_its_message(
     said = capfd.readouterr().err
     assert "ZeroDivisionError" in said
     assert "C0042" not in said + refused.text
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "detail"),
+    [
+        (OSError(errno.ENOSPC, "No space left", "/data/secret"), 507, "the disk is full"),
+        (OSError(errno.EROFS, "Read-only", "/data/secret"), 503, "the file system is read-only"),
+        (PermissionError(errno.EACCES, "No", "/data/secret"), 503, "permission is denied"),
+        (OSError(errno.EMFILE, "Too many", "/data/secret"), 503, "too many files are open"),
+        (MemoryError(), 503, "the memory is not enough"),
+        (OSError("of no number"), 500, "something went wrong here"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("place", "path"),
+    [
+        ("holdfast.api.fast_path.answer_by_id", "/predict/C0042"),
+        ("holdfast.api.served.Served.table", "/segments"),
+        ("holdfast.io.keys.KeyFile.keys", "/predict/C0042"),
+    ],
+)
+def test_what_the_machine_refuses_is_a_problem_that_says_what_to_do(
+    published: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    status: int,
+    detail: str,
+    place: str,
+    path: str,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise error
+
+    with client_of(published) as api:
+        monkeypatch.setattr(place, refuse)
+        refused = api.get(path)
+        monkeypatch.undo()
+    assert refused.status_code == status
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert refused.json()["detail"] == detail
+    assert refused.json()["fix"]
+    assert "secret" not in refused.text
+    asked = refused.headers["x-request-id"]
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    (failure,) = [f for f in lines if f.get("request_id") == asked and f["event"] == "failure"]
+    assert failure["kind"] == type(error).__name__
+    assert any("refuse" in at for at in failure["places"])
+    assert "secret" not in json.dumps(lines)
+
+
+MANY = {f"k{i}": 1 for i in range(20_000)}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "detail"),
+    [
+        ("/predict", {**FEATURES, **MANY}, 422, "names are given, more than 1,0"),
+        ("/predict", {"features": MANY}, 422, "names are given, more than 1,0"),
+        ("/predict", {"k" * 600_000: 1}, 413, "larger than 524,288 bytes"),
+        ("/predict", {"orders": [{}], **MANY}, 422, "the body has 20,001 problems"),
+        ("/predict", {"orders": [MANY]}, 422, "the body has 20,001 problems"),
+        ("/simulate/recovery", MANY, 413, "larger than 65,536 bytes"),
+        ("/rollback", MANY, 413, "larger than 65,536 bytes"),
+    ],
+)
+def test_many_names_are_refused_before_any_is_looked_at(
+    api: Api, path: str, body: Any, status: int, detail: str
+) -> None:
+    refused = posted(api, path, body)
+    assert refused.status_code == status
+    assert detail in refused.json()["detail"]
+    assert len(refused.content) < 1_000
+
+
+def test_a_name_of_any_length_is_repeated_by_its_beginning_only(api: Api) -> None:
+    batch = posted(api, "/predict/batch", {"customers": [{"k" * 4_000: 1}] * 50})
+    assert batch.json()["n_errors"] == 50
+    assert len(batch.content) < 50 * 1_000
+
+
+def test_a_large_body_counts_as_several_requests_and_as_more_where_it_is_refused() -> None:
+    limit = RateLimit("100/minute")
+    for _ in range(4):
+        limit.check("a", size=24 * 16 * 1024)  # 25 each
+    with pytest.raises(Refused):
+        limit.check("a")
+    limit.check("b", size=10 * 16 * 1024)  # 11, and 30 more
+    limit.count_refused("b", size=10 * 16 * 1024)
+    for _ in range(59):
+        limit.check("b")
+    with pytest.raises(Refused):
+        limit.check("b")
+    limit.count_refused("c", size=2**30)
+    with pytest.raises(Refused):
+        limit.check("c")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Audiences: who is in, who is held out, what it comes to, and what is kept of it."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,13 @@ from holdfast.campaigns.audience import (
     Rule,
     build_audience,
     find_resting,
+    first_contacted,
     list_treatments,
     push_audience,
     read_exports,
     record_export,
 )
-from holdfast.errors import InputError, StudyError
+from holdfast.errors import InputError, MachineError, StudyError
 from holdfast.ingest.order_log import read_order_log
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study
@@ -136,6 +138,31 @@ def test_every_export_is_kept_with_rule_run_and_both_arms(tmp_path: Path) -> Non
     kept = pl.read_parquet(tmp_path / "exports" / f"{first}.parquet")
     assert kept["customer_id"].to_list() == given.customers["customer_id"].to_list()
     assert kept["treated"].sum() == given.figures["contacted"] == latest["figures"]["contacted"]
+
+
+def test_a_push_that_stopped_is_kept_as_far_as_it_came_with_its_comparison(tmp_path: Path) -> None:
+    whole = build_audience(_crowd(300), Rule(rate=0.4, holdout_share=0.5), run_id="r1", study=STUDY)
+    done = first_contacted(whole, 20)
+    arms = done.customers["arm"].to_list()
+    assert arms == whole.customers["arm"].to_list()[: len(arms)]
+    assert arms.count("contact") == done.figures["contacted"] == 20
+    assert arms.count("hold out") == done.figures["held_out"] > 5
+    assert arms[-1] == "contact"  # who is held out further down is no comparison to those before
+    record_export(done, tmp_path, at=AT, how="webhook", batches="2 of 3")
+    (entry,) = read_exports(tmp_path)
+    assert (entry["batches"], entry["figures"]["contacted"]) == ("2 of 3", 20)
+
+
+@pytest.mark.parametrize("kib", [8, 40])
+def test_an_export_that_the_disk_has_no_room_for_leaves_no_half_of_it(
+    kib: int, small_disk: Callable[[int], Path]
+) -> None:
+    disk = small_disk(kib)
+    given = build_audience(_crowd(20_000), Rule(rate=0.4), run_id="r1", study=STUDY)
+    with pytest.raises(MachineError, match="the disk is full"):
+        record_export(given, disk, at=AT, how="csv")
+    assert [path.name for path in disk.rglob("*") if path.is_file()] in ([], ["exports.jsonl"])
+    assert read_exports(disk) == []
 
 
 def test_who_was_exported_lately_can_be_left_alone(tmp_path: Path) -> None:

@@ -13,9 +13,17 @@ SCRIPT = "from holdfast.dashboard.views import {page}\n{page}.PAGE.show()\n"
 TEXTS = ("title", "markdown", "caption", "info", "warning", "error", "subheader")
 
 
-def show(page: str, study: Path, monkeypatch: pytest.MonkeyPatch, **query: str) -> Any:
-    """Run a page, with these parameters in its address; it may not fail."""
+def show(
+    page: str,
+    study: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    role: str | None = "operator",
+    **query: str,
+) -> Any:
+    """Run a page in a role, with these parameters in its address; it may not fail."""
     monkeypatch.setenv("HOLDFAST_STUDY", str(study))
+    monkeypatch.setattr("holdfast.dashboard.access._role", lambda: role)
     shown = testing.AppTest.from_string(SCRIPT.format(page=page), default_timeout=120)
     for key, value in query.items():
         shown.query_params[key] = value

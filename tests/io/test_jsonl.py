@@ -1,10 +1,11 @@
 """A journal only grows, and a damaged line is not passed over."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from holdfast.errors import DataError, HoldfastError
+from holdfast.errors import DataError, HoldfastError, MachineError
 from holdfast.io import jsonl
 
 
@@ -28,3 +29,15 @@ def test_a_damaged_line_is_said(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(HoldfastError, match="cannot be written: No such file"):
         jsonl.append(tmp_path / "none" / "j.jsonl", {})
+
+
+def test_a_line_that_the_disk_has_no_room_for_leaves_nothing(
+    small_disk: Callable[[int], Path],
+) -> None:
+    path = small_disk(64) / "j.jsonl"
+    jsonl.append(path, {"a": 1})
+    with pytest.raises(MachineError, match="the disk is full"):
+        jsonl.append(path, {"a": "x" * 2**17})
+    assert jsonl.entries(path) == [{"a": 1}]
+    jsonl.append(path, {"a": 2})
+    assert jsonl.entries(path) == [{"a": 1}, {"a": 2}]

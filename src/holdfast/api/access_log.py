@@ -35,13 +35,14 @@ class AccessLog:
                 f'{{"time":"{now}","level":"info","event":"request",{",".join(parts)}}}\n'
             )
 
-    def failure(self, error: BaseException, *, request_id: str) -> None:
-        """Tell of a defect by its type and place; its message may hold a customer's data."""
+    def failure(self, error: BaseException, *, request_id: str, cause: object) -> None:
+        """Tell of a defect, or of what the machine refused, by its type and place; its message may
+        hold a customer's data.
+        """
         frames = traceback.extract_tb(error.__traceback__)[-6:]
         places = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
-        self.event(
-            "error", "failure", request_id=request_id, kind=type(error).__name__, places=places
-        )
+        kind = type(error).__name__
+        self.event("error", "failure", request_id=request_id, cause=cause, kind=kind, places=places)
 
     def event(self, level: str, event: str, **facts: Any) -> None:
         """Tell of something that is no request."""

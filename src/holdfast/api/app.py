@@ -16,7 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 import holdfast
 from holdfast.api import documentation
-from holdfast.api.context import Context
+from holdfast.api.context import Context, RequestContext
 from holdfast.api.middleware import App, Middleware
 from holdfast.api.problems import (
     MEDIA_TYPE,
@@ -24,7 +24,6 @@ from holdfast.api.problems import (
     encode,
     headers_of,
     problem,
-    refuse_defect,
     refuse_invalid,
     status_of,
 )
@@ -154,9 +153,9 @@ def _recorder(context: Context) -> _Work:
 
 
 async def _on_error(request: Request, error: Exception) -> Response:
-    request_id = request.scope["request_context"].request_id
-    refused = _as_problem(error, request_id)
-    body = encode(problem(refused, request_id=request_id))
+    context: RequestContext = request.scope["request_context"]
+    refused = _as_problem(error, context)
+    body = encode(problem(refused, request_id=context.request_id))
     return Response(
         body,
         status_code=status_of(refused),
@@ -165,7 +164,7 @@ async def _on_error(request: Request, error: Exception) -> Response:
     )
 
 
-def _as_problem(error: Exception, request_id: str) -> HoldfastError:
+def _as_problem(error: Exception, context: RequestContext) -> HoldfastError:
     """What FastAPI refuses, and what is a defect, in the words of all problems."""
     if isinstance(error, RequestValidationError):
         return refuse_invalid(error.errors())
@@ -174,7 +173,7 @@ def _as_problem(error: Exception, request_id: str) -> HoldfastError:
         what = "there is no such route" if missing else str(error.detail).lower()
         fix = "see GET /openapi.json for what there is"
         return Refused(error.status_code, what, fix=fix, headers=error.headers)
-    return error if isinstance(error, HoldfastError) else refuse_defect(request_id)
+    return context.explain(error)
 
 
 class _Application(FastAPI):

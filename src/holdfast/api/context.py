@@ -3,22 +3,22 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from holdfast.api.access_log import AccessLog
 from holdfast.api.idempotency import Idempotency
 from holdfast.api.limits import RateLimit
 from holdfast.api.metrics import Metrics
-from holdfast.api.problems import Refused
+from holdfast.api.problems import Refused, refuse_defect
 from holdfast.api.served import Served
 from holdfast.api.settings import Settings
 from holdfast.api.store import Store
-from holdfast.errors import RunError
+from holdfast.errors import HoldfastError, MachineError, RunError, system_error
 from holdfast.io.keys import Key, KeyFile, key_in_headers
+from holdfast.io.network import FORWARDING, LOCAL_NAMES, host_name, is_same_origin
 
 LOCAL = Key(key_id="local", role="admin", name="this machine", sha256="", created_at="")
 """Who asks a server on loopback that has no keys."""
-_LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]", "::1", "")
+_FORWARDING = tuple(name.encode() for name in FORWARDING)
 _ASK = {"www-authenticate": 'Bearer, Basic realm="holdfast"'}
 
 
@@ -41,12 +41,11 @@ class Context:
         Raises
         ------
         Refused
-            401 without a valid key, 403 without the role or, where no keys are used, for a name or
-            a page that is not this machine's (another site could otherwise ask through the
-            browser).
+            401 without a valid key, 403 without the role or, where no keys are used, for what does
+            not come from this machine.
         """
-        if self.settings.loopback and not self.keys.keys():
-            return _admit_local(headers)
+        if self.settings.loopback and not self.keys.are_used():
+            return _admit_local(headers, allowed_origins=self.settings.cors_origins)
         authorization, x_api_key = _text(headers, b"authorization"), _text(headers, b"x-api-key")
         text = key_in_headers(authorization, x_api_key, basic=method == "GET")
         key = self.keys.holder(text) if text else None
@@ -68,7 +67,7 @@ class Context:
         used, self._used = self._used, {}
         try:
             self.keys.record_use(used)
-        except RunError as error:
+        except (RunError, MachineError) as error:
             return str(error)
         return ""
 
@@ -89,6 +88,7 @@ class RequestContext:
     key: Key = LOCAL
     status: int = 0
     body: bytes = field(default=b"", repr=False)
+    _explained: Exception | None = field(default=None, repr=False)
 
     def run(self) -> Served:
         """The run, or the reason why there is none.
@@ -107,27 +107,42 @@ class RequestContext:
             )
         return self.served
 
+    def explain(self, error: Exception) -> HoldfastError:
+        """What the client is told of an error: of a defect, and of the machine's inside, nothing.
 
-def _admit_local(headers: dict[bytes, bytes]) -> Key:
-    host = headers.get(b"host", b"").decode("latin-1")
-    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
-    if name not in _LOCAL_NAMES or _is_foreign(_text(headers, b"origin")):
-        raise Refused(
-            403,
-            "this server answers to localhost only",
-            fix="make keys with `holdfast keys create`",
-        )
-    return LOCAL
+        The access log learns where those are, once.
+        """
+        if isinstance(error, HoldfastError) and not isinstance(error, MachineError):
+            return error
+        answer = system_error(error) or refuse_defect(self.request_id)
+        answer = error if isinstance(error, MachineError) else answer
+        if error is not self._explained:
+            self._explained = error
+            cause = answer.parts.get("cause", "defect")
+            self.context.access_log.failure(error, request_id=self.request_id, cause=cause)
+        return answer
 
 
-def _is_foreign(origin: str | None) -> bool:
-    """Whether a page of another site asks."""
-    if origin is None:
-        return False
-    try:
-        return urlsplit(origin).hostname not in _LOCAL_NAMES
-    except ValueError:
-        return True
+def _admit_local(headers: dict[bytes, bytes], *, allowed_origins: tuple[str, ...]) -> Key:
+    """Let in what this machine asks itself: not another machine through a proxy, not another site
+    through the browser, and not another program's page on another port.
+
+    Raises
+    ------
+    Refused
+        403.
+    """
+    host, origin = _text(headers, b"host") or "", _text(headers, b"origin")
+    if any(name.startswith(_FORWARDING) for name in headers):
+        what = "the request came through a proxy, and without keys only this machine may ask"
+    elif host and host_name(host) not in LOCAL_NAMES:
+        what = f"this server answers to localhost only, not to {host[:80]!r}"
+    elif origin and not (origin in allowed_origins or is_same_origin(origin, host)):
+        what = f"without keys a page of {origin[:80]!r} may not ask"
+    else:
+        return LOCAL
+    fix = "make a key with `holdfast keys create --role reader`, and send it with each request"
+    raise Refused(403, what, fix=fix)
 
 
 def _text(headers: dict[bytes, bytes], name: bytes) -> str | None:

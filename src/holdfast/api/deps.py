@@ -43,7 +43,7 @@ def describe(*statuses: int, example: dict[str, Any] | None = None) -> dict[int 
     """Describe a route's answers: an example, which the run's stamp is added to, and its problems,
     those that every route has among them.
     """
-    every = sorted({401, 403, 408, 429, 500, 503, 504, *statuses})
+    every = sorted({400, 401, 403, 408, 429, 431, 500, 503, 504, 507, *statuses})
     problem = {"model": Problem, "content": {MEDIA_TYPE: {}}, "description": "A problem"}
     shown = {"application/json": {"example": {**(example or {}), **STAMP}}}
     return {200: {"content": shown}, **dict.fromkeys(every, problem)}

@@ -14,6 +14,10 @@ from holdfast.api.problems import Refused, encode, refuse_invalid
 from holdfast.serving.scorer import Features
 
 _LONGEST_NAME = 256
+_MOST_NAMES = 1_000
+"""Names beyond those that the run knows; more are not looked at one by one."""
+_FEATURE_BYTES = 512 * 1024
+_MOST_PROBLEMS = 100
 Body = TypeVar("Body", bound=BaseModel)
 
 
@@ -57,6 +61,12 @@ def answer_features(request: RequestContext) -> bytes:
     Refused, DataError
         The body is no customer, or lacks something.
     """
+    if len(request.body) > _FEATURE_BYTES:
+        raise Refused(
+            413,
+            f"one customer's features are larger than {_FEATURE_BYTES:,} bytes",
+            fix="send one customer, by the columns that the run knows",
+        )
     customer_id, columns = split_name(request, parse_json(request.body))
     return encode(
         score_features(request, customer_id, request.run().scorer.prepare_features(columns))
@@ -108,6 +118,12 @@ def split_name(request: RequestContext, body: Any) -> tuple[str, dict[str, Any]]
         )
     if isinstance(columns.get("features"), dict):
         columns = {**columns.pop("features"), **columns}
+    if len(columns) > (most := len(request.run().scorer.kinds) + _MOST_NAMES):
+        raise Refused(
+            422,
+            f"{len(columns):,} names are given, more than {most:,}",
+            fix="send the columns that the run knows: see GET /features",
+        )
     for name, value in columns.items():
         if isinstance(value, dict | list):
             raise Refused(
@@ -146,6 +162,10 @@ def validate(model: type[Body], body: Any) -> Body:
     try:
         return model.model_validate(body)
     except ValidationError as error:
+        if error.error_count() > _MOST_PROBLEMS:
+            raise Refused(
+                422, f"the body has {error.error_count():,} problems", fix="see GET /openapi.json"
+            ) from None
         raise refuse_invalid(error.errors(include_input=False, include_url=False)) from None
 
 

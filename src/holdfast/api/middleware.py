@@ -18,16 +18,9 @@ from starlette.requests import ClientDisconnect
 
 from holdfast.api import fast_path
 from holdfast.api.context import Context, RequestContext
-from holdfast.api.problems import (
-    MEDIA_TYPE,
-    Refused,
-    encode,
-    headers_of,
-    problem,
-    refuse_defect,
-    status_of,
-)
+from holdfast.api.problems import MEDIA_TYPE, Refused, encode, headers_of, problem, status_of
 from holdfast.api.routes import Routes
+from holdfast.api.settings import MEGABYTE
 from holdfast.errors import HoldfastError
 
 Scope = MutableMapping[str, Any]
@@ -69,19 +62,18 @@ class Middleware:
         scope["request_context"] = request
         sender = _Sender(request, send)
         try:
+            _refuse_repeated(scope["headers"])
             if (role := route.role(method)) is not None:
                 request.key = context.admit(role=role, method=method, headers=headers)
-                context.limit.check(request.key.key_id)
+                context.limit.check(request.key.key_id, size=_length_of(headers))
             await self._answer(request, scope, headers, receive, sender)
-        except HoldfastError as error:
-            await sender.send_problem(error)
-        except (OSError, asyncio.CancelledError):
-            raise
+        except ConnectionError:
+            raise  # the client has left
         except Exception as error:
-            # A defect: the access log learns where it is, the client nothing of the inside.
-            context.access_log.failure(error, request_id=request.request_id)
-            await sender.send_problem(refuse_defect(request.request_id))
+            await sender.send_problem(request.explain(error))
         finally:
+            if 400 <= request.status < 500:
+                context.limit.count_refused(request.key.key_id, size=len(request.body))
             seconds = perf_counter() - started
             context.metrics.count_answer(route.template, request.status, seconds)
             context.access_log.request(
@@ -110,7 +102,8 @@ class Middleware:
             if path == "/predict/batch" and kind.startswith(_NDJSON):
                 receive = _limit(receive, settings.stream_bytes, settings.body_seconds)
             else:
-                request.body = await self._read_body(scope, headers, receive)
+                most = _MOST_BYTES.get(path, _FEW_BYTES)
+                request.body = await self._read_body(scope, headers, receive, most=most)
                 if path == "/predict" and plain and b'"orders"' not in request.body:
                     return await sender.send_json(200, fast_path.answer_features(request))
                 receive = _replay(request.body, receive)
@@ -122,7 +115,7 @@ class Middleware:
             raise Refused(504, what, fix="ask for less") from None
 
     async def _read_body(
-        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive
+        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, *, most: int
     ) -> bytes:
         """Take the whole body in.
 
@@ -131,9 +124,9 @@ class Middleware:
         Refused
             413 where it is too large, 408 where it takes too long, 415 where it is no JSON.
         """
-        limit, seconds = self._context.settings.body_bytes, self._context.settings.body_seconds
-        length = headers.get(b"content-length", b"0")
-        if not length.isdigit() or int(length[:20]) > limit:
+        limit = min(most, self._context.settings.body_bytes)
+        seconds = self._context.settings.body_seconds
+        if _length_of(headers) > limit:
             raise _too_large(limit)
         if not headers.get(b"content-type", _JSON).lower().startswith(_JSON):
             fix = "send Content-Type: application/json"
@@ -154,6 +147,33 @@ class Middleware:
 
 
 _CLOSE = {"connection": "close"}
+_FEW_BYTES = 64 * 1024
+_MOST_BYTES = {"/predict": 4 * MEGABYTE, "/predict/batch": 4 * MEGABYTE}
+"""What a route has use for; what the others are sent is small."""
+_ONCE = {
+    b"authorization", b"x-api-key", b"host", b"origin", b"content-type", b"content-length",
+    b"idempotency-key",
+}  # fmt: skip
+
+
+def _refuse_repeated(headers: list[tuple[bytes, bytes]]) -> None:
+    """Refuse a header that counts and comes twice: a proxy may have looked at the other one.
+
+    Raises
+    ------
+    Refused
+        400.
+    """
+    names = [name for name, _ in headers if name in _ONCE]
+    if len(names) > len(set(names)):
+        name = next(name for name in names if names.count(name) > 1).decode()
+        raise Refused(400, f"the header {name} is given more than once", fix="send it once")
+
+
+def _length_of(headers: dict[bytes, bytes]) -> int:
+    """The body's length as announced; 0 where it is not."""
+    length = headers.get(b"content-length", b"0")
+    return int(length[:20]) if length.isdigit() else 2**63
 
 
 def _too_large(limit: int) -> Refused:

@@ -43,6 +43,8 @@ def status_of(error: errors.HoldfastError) -> int:
     """The HTTP status of an error."""
     if isinstance(error, Refused):
         return error.status
+    if isinstance(error, errors.MachineError):
+        return 507 if error.parts.get("cause") == "disk full" else 503
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
 
 
@@ -56,13 +58,17 @@ def problem(error: errors.HoldfastError, **more: str) -> dict[str, Any]:
     status = status_of(error)
     title = HTTPStatus(status).phrase
     code = "-".join(title.lower().split()) if isinstance(error, Refused) else error.code
+    detail, parts = error.problem, error.parts
+    if isinstance(error, errors.MachineError):
+        # Which of its files the server could not write is its own affair, and in its access log.
+        detail, parts = detail.removesuffix(f" ({parts.get('path')})"), {"cause": parts["cause"]}
     return {
         "type": f"urn:holdfast:problem:{code}",
         "title": title,
         "status": status,
-        "detail": error.problem,
+        "detail": detail,
         "fix": error.fix,
-        **({"parts": error.parts} if error.parts else {}),
+        **({"parts": parts} if parts else {}),
         **more,
     }
 

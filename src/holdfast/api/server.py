@@ -6,15 +6,17 @@ import signal
 import sys
 import tempfile
 from dataclasses import replace
-from ipaddress import ip_address
 from pathlib import Path
 
 from holdfast.api.limits import read_rate
 from holdfast.api.settings import Settings as Settings
 from holdfast.errors import InputError, MissingExtra
 from holdfast.io.keys import KeyFile
+from holdfast.io.network import is_loopback
 
 _GRACE_SECONDS = 10
+_CONNECTIONS = 1000
+"""Of one worker, at once; what comes beyond them is answered 503 at the door."""
 _LOGGING = Path(__file__).with_name("static") / "logging.json"
 
 
@@ -27,6 +29,8 @@ def serve(settings: Settings, *, host: str, port: int) -> None:
     ------
     InputError
         There is no project, or the rate is none that the workers can share.
+    RunError
+        The keys are damaged, or were lost.
     MissingExtra
         The extra `api` is not installed.
     """
@@ -41,7 +45,7 @@ def serve(settings: Settings, *, host: str, port: int) -> None:
             fix="name the study with -c",
         )
     read_rate(settings.rate, workers=workers)
-    if not KeyFile(project).keys() and not is_loopback(host):
+    if not KeyFile(project).are_used() and not is_loopback(host):
         _say(
             f"no keys: listening on 127.0.0.1 instead of {host}; make one with `holdfast keys "
             "create --role reader`"
@@ -72,26 +76,12 @@ def serve(settings: Settings, *, host: str, port: int) -> None:
             log_config=str(_LOGGING),
             timeout_graceful_shutdown=_GRACE_SECONDS,
             timeout_keep_alive=75,
+            limit_concurrency=_CONNECTIONS,
             lifespan="on",
         )
     finally:
         if counted:
             shutil.rmtree(counted, ignore_errors=True)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address.
-
-    >>> (is_loopback("127.0.0.1"), is_loopback("::1"), is_loopback("localhost"),
-    ...  is_loopback("0.0.0.0"))
-    (True, True, True, False)
-    """
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _say(text: str) -> None:

@@ -8,7 +8,7 @@ also kept as a table of treatments, so that the next runs can measure what it di
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import polars as pl
 
 from holdfast import segments
 from holdfast.campaigns import economics
-from holdfast.errors import HoldfastError, InputError, StudyError
+from holdfast.errors import HoldfastError, InputError, StudyError, first_line, system_error
 from holdfast.io import jsonl, webhook
 from holdfast.io.files import replace_file
 from holdfast.study import AT_RISK_SEGMENTS, SEGMENT_NAMES, Recovery, Study, Webhook
@@ -190,7 +190,20 @@ def find_resting(project: Path, *, day: int, rest_days: int) -> list[str]:
     return pl.concat(audiences)["customer_id"].unique().sort().to_list() if audiences else []
 
 
-def record_export(audience: Audience, project: Path, *, at: datetime, how: str) -> str:
+def first_contacted(audience: Audience, n: int) -> Audience:
+    """The audience down to the n-th customer to be contacted, with those held out before that one:
+    what a push that stopped came to, and still a fair comparison.
+    """
+    contacted = (pl.col("arm") == ARMS[0]).cum_sum()
+    customers = audience.customers.filter(contacted.shift(1, fill_value=0) < n)
+    done = customers.filter(pl.col("arm") == ARMS[0]).height
+    counts = {"contacted": done, "held_out": customers.height - done}
+    return replace(audience, customers=customers, figures={**audience.figures, **counts})
+
+
+def record_export(
+    audience: Audience, project: Path, *, at: datetime, how: str, batches: str = ""
+) -> str:
     """Keep who was given away, in which arm and by which rule of which run.
 
     Parameters
@@ -199,6 +212,8 @@ def record_export(audience: Audience, project: Path, *, at: datetime, how: str) 
         The moment of the export, in UTC.
     how
         csv, parquet or webhook.
+    batches
+        Of a push that stopped, how many were accepted: "2 of 3".
 
     Returns
     -------
@@ -213,21 +228,25 @@ def record_export(audience: Audience, project: Path, *, at: datetime, how: str) 
     """
     export_id = f"{at:%Y%m%dT%H%M%S%fZ}-{audience.rule.fingerprint}-{how}"
     folder = project / FOLDER
+    treatments = list_treatments(audience, at=at, campaign=export_id)
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         folder.chmod(0o700)
-        treatments = list_treatments(audience, at=at, campaign=export_id)
         replace_file(folder / f"{export_id}.parquet", treatments.write_parquet)
-    except OSError as error:
-        raise HoldfastError(
-            f"{folder} cannot be written: {error.strerror}", fix="free the folder or the disk"
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise system_error(error) or HoldfastError(
+            f"{folder} cannot be written: {first_line(error)}", fix="free the folder or the disk"
         ) from None
     entry = {
         "export_id": export_id, "at": f"{at:%Y-%m-%dT%H:%M:%SZ}", "day": day_of(at.date()),
         "how": how, "run_id": audience.run_id, "rule": asdict(audience.rule),
-        "figures": dict(audience.figures),
+        "figures": dict(audience.figures), **({"batches": batches} if batches else {}),
     }  # fmt: skip
-    jsonl.append(project / JOURNAL, entry)
+    try:
+        jsonl.append(project / JOURNAL, entry)
+    except HoldfastError:
+        (folder / f"{export_id}.parquet").unlink(missing_ok=True)
+        raise
     return export_id
 
 

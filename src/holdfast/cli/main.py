@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from holdfast import __version__
-from holdfast.cli import backtest, checks, predict, run, runs, serve, setup
+from holdfast.cli import backtest, checks, interruption, predict, run, runs, serve, setup
 from holdfast.cli.output import print_error
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, system_error
 
 app = typer.Typer(
     name="holdfast",
@@ -29,15 +29,22 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit()
 
 
+_SERVERS = ("serve", "dashboard", "schedule")
+"""They end in their own way, and in their own time."""
+
+
 @app.callback()
 def _options(
+    ctx: typer.Context,
     version: Annotated[
         bool,
         typer.Option(
             "--version", help="Show the version and exit.", is_eager=True, callback=_show_version
         ),
     ] = False,
-) -> None: ...
+) -> None:
+    if ctx.invoked_subcommand not in _SERVERS:
+        interruption.listen()
 
 
 for command, example in (
@@ -66,23 +73,33 @@ def main() -> None:
     """Run a command; no traceback reaches a user."""
     try:
         app()
-    except HoldfastError as error:
-        print_error(error)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("interrupted; nothing was published", file=sys.stderr)  # noqa: T201
-        sys.exit(130)
-    except BrokenPipeError:
+    except BaseException as error:
+        # A library that was interrupted may say so with an error of its own.
+        if (code := interruption.exit_code()) is None:
+            code = _explain(error)
+        else:
+            interruption.say()
+        sys.exit(code)
+
+
+def _explain(error: BaseException) -> int:
+    """Say what went wrong; returns the exit code."""
+    if isinstance(error, BrokenPipeError):
         # The reader of a pipe has left; Python would complain once more when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except Exception as error:
-        if os.environ.get("HOLDFAST_DEBUG"):
-            raise
-        print_error(
-            HoldfastError(
-                f"something went wrong that Holdfast did not expect: {type(error).__name__}: "
-                f"{error}",
-                fix="set HOLDFAST_DEBUG=1 to see where, and report it",
-            )
+        return 0
+    if not isinstance(error, Exception):
+        raise error
+    if isinstance(error, HoldfastError):
+        print_error(error)
+        return error.exit_code
+    if os.environ.get("HOLDFAST_DEBUG"):
+        raise error
+    print_error(
+        system_error(error)
+        or HoldfastError(
+            f"something went wrong that Holdfast did not expect: {type(error).__name__}: {error}",
+            fix="set HOLDFAST_DEBUG=1 to see where, and report it",
         )
-        sys.exit(1)
+    )
+    return 1

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from holdfast.cli import output
+from holdfast.cli import interruption, output
 from holdfast.cli.output import Config, Json, Set
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def run(
     from holdfast.runs.run import run as run_study
 
     study = output.study_from(config, overrides)
+    interruption.watch_runs(output.registry_of(config))
     with progress(silent=json) as listener:
         published = run_study(study, listener=listener, promote=promote)
     if json:
@@ -112,6 +113,7 @@ def schedule(
     # A container is stopped by SIGTERM, which Python would otherwise leave without a word to the
     # run at work.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGINT, interruption.interrupt)
     run_on_schedule(
         arguments,
         cron=cron,

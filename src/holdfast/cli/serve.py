@@ -59,9 +59,15 @@ def dashboard(
         str, typer.Option(help="Address to listen at; the default is this machine only.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")] = 8501,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(help="A name that a proxy asks it by; may be repeated. Asks for a sign-in."),
+    ] = None,
 ) -> None:
-    """Look at the published runs in a browser: eight pages, from the overview to the
-    data's health.
+    """Look at the published runs in a browser: eight pages, from the overview to the data's health.
+
+    On this machine nobody signs in. Listening anywhere else, or behind a proxy (--allowed-host), it
+    asks for an API key of the project or for the token that it prints.
     """
     from holdfast.errors import MissingExtra
 
@@ -70,6 +76,7 @@ def dashboard(
     study_from(config, None)
     # The surfaces do not know one another: this process becomes the other one.
     arguments = ["-m", "holdfast.dashboard", str(Path(config).resolve()), host, str(port)]
+    arguments += allowed_host or []
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, *arguments])
 

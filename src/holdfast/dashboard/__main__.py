@@ -1,27 +1,53 @@
-"""Start the dashboard: `python -m holdfast.dashboard STUDY HOST PORT`, which is what `holdfast
-dashboard` becomes.
+"""Start the dashboard: `python -m holdfast.dashboard STUDY HOST PORT [ALLOWED_HOST ...]`, which is
+what `holdfast dashboard` becomes.
 """
 
 import os
 import sys
 from pathlib import Path
 
-from streamlit import config
+import streamlit as st
+from starlette.middleware import Middleware
 from streamlit.web import bootstrap
 
+from holdfast.dashboard.gate import Gate
 from holdfast.dashboard.preload import preload
 from holdfast.dashboard.run_view import STUDY
 from holdfast.dashboard.settings import options
+from holdfast.dashboard.sign_in import SignIn
+from holdfast.io.network import is_loopback
 
 
-def main(study: str, host: str, port: str) -> None:
+def main(study: str, host: str, port: str, *allowed_hosts: str) -> None:
     """Serve until it is stopped."""
     os.environ[STUDY] = study
-    for name, value in options(host=host, port=int(port)).items():
-        config.set_option(name, value)
+    project = Path(study).parent
+    config = options(host=host, port=int(port), project=project)
+    bootstrap.load_config_options(config)
     preload()
-    sys.stderr.write(f"Dashboard: http://{host}:{port} (stop with Ctrl-C)\n")
-    bootstrap.run(str(Path(__file__).with_name("app.py")), False, [], {})
+    elsewhere = bool(allowed_hosts) or not is_loopback(host)
+    sign_in = SignIn(project) if elsewhere else None
+    by_provider = elsewhere and _has_provider()
+    shown = f"{host}:{port}" if is_loopback(host) else f"127.0.0.1:{port}"
+    address = f"https://{allowed_hosts[0]}" if allowed_hosts else f"http://{shown}"
+    _say(f"Dashboard: {address} (stop with Ctrl-C)")
+    if by_provider:
+        _say("Sign in with the provider that .streamlit/secrets.toml names.")
+    elif sign_in is not None:
+        _say("Sign in with an API key (`holdfast keys create --role reader`), or as an operator at")
+        _say(f"  {address}/?token={sign_in.token}")
+    gate = Middleware(Gate, hosts=[host, *allowed_hosts], sign_in=sign_in, by_provider=by_provider)
+    app = st.App(Path(__file__).with_name("app.py"), middleware=[gate])
+    app.run(config=config)
+
+
+def _has_provider() -> bool:
+    """Whether the secrets name an OpenID Connect provider."""
+    return st.secrets.load_if_toml_exists() and "auth" in st.secrets
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
 
 
 if __name__ == "__main__":

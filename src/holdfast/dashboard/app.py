@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from holdfast.dashboard.access import ask_to_sign_in, offer_to_sign_out
 from holdfast.dashboard.components import Page
 from holdfast.dashboard.run_view import open_registry
 from holdfast.dashboard.views import PAGES
@@ -16,8 +17,11 @@ from holdfast.report.theme import light
 def main() -> None:
     """Show the page that the address names."""
     st.set_page_config(page_title="Holdfast", page_icon=_icon(), layout="wide")
+    if ask_to_sign_in():
+        return
     chosen = st.navigation([_page(page) for page in PAGES])
     _choose_run()
+    offer_to_sign_out()
     chosen.run()
 
 

@@ -2,6 +2,7 @@
 dark.
 """
 
+from pathlib import Path
 from typing import Any
 
 from holdfast.report.theme import COLOURS, FONT
@@ -9,7 +10,7 @@ from holdfast.report.theme import COLOURS, FONT
 PORT = 8501
 
 
-def options(*, host: str, port: int) -> dict[str, Any]:
+def options(*, host: str, port: int, project: Path) -> dict[str, Any]:
     """Streamlit's options, by their names.
 
     Its own exporter is off: cells that begin like a formula would run in a spreadsheet, and
@@ -22,6 +23,7 @@ def options(*, host: str, port: int) -> dict[str, Any]:
         "browser.gatherUsageStats": False, "client.toolbarMode": "minimal",
         "client.disableDataExport": True, "client.showErrorDetails": "none",
         "client.showErrorLinks": False, "logger.hideWelcomeMessage": True,
+        "secrets.files": [str(project / ".streamlit" / "secrets.toml")],
     }  # fmt: skip
     return fixed | _theme()
 

@@ -2,6 +2,7 @@
 against later.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from holdfast.errors import DataError, HoldfastError
+from holdfast.errors import DataError, HoldfastError, system_error
 
 
 def append(path: Path, entry: Mapping[str, Any]) -> None:
@@ -26,13 +27,23 @@ def append(path: Path, entry: Mapping[str, Any]) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         with open(descriptor, "ab") as handle:  # noqa: PTH123 - a descriptor
             fcntl.flock(handle, fcntl.LOCK_EX)
-            handle.write(line.encode())
-            handle.flush()
-            os.fsync(handle.fileno())
+            _write_whole(handle.fileno(), line.encode())
     except OSError as error:
-        raise HoldfastError(
+        raise system_error(error) or HoldfastError(
             f"{path} cannot be written: {error.strerror}", fix="free the folder or the disk"
         ) from None
+
+
+def _write_whole(descriptor: int, line: bytes) -> None:
+    """Write a line, or nothing: half a line would make the next one unreadable as well."""
+    end = os.lseek(descriptor, 0, os.SEEK_END)
+    try:
+        if os.write(descriptor, line) < len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(descriptor)
+    except OSError:
+        os.ftruncate(descriptor, end)
+        raise
 
 
 def entries(path: Path) -> list[dict[str, Any]]:

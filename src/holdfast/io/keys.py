@@ -2,7 +2,8 @@
 step.
 
 A key reads `hf_<id>_<secret>`: the id finds the entry, the secret proves it. keys.json lies beside
-holdfast.toml.
+holdfast.toml, and beside it the lock that was made with the first key: where there is a lock but no
+keys.json, the keys were lost, and nobody is let in.
 """
 
 import base64
@@ -18,7 +19,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from holdfast.errors import InputError, RunError, nearest
+from holdfast.errors import InputError, RunError, nearest, system_error
 from holdfast.io.files import remove_leftovers, replace_file
 
 ROLES = ("reader", "operator", "admin")
@@ -52,6 +53,8 @@ class KeyFile:
 
     def __init__(self, project: Path) -> None:
         self.path = project / "keys.json"
+        self._lock = project / ".keys.lock"
+        self._existed = False
         self._seen: tuple[int, int] | None = None
         self._keys: dict[str, Key] = {}
 
@@ -80,17 +83,16 @@ class KeyFile:
         InputError
             There is no such key.
         """
+        if key_id not in (keys := self.keys()):
+            fix = nearest(key_id, list(keys)) if keys else "there is no key yet"
+            raise InputError(f"there is no key '{key_id}'", fix=fix, key_id=key_id)
         with self._changing() as keys:
-            if key_id not in keys:
-                raise InputError(
-                    f"there is no key '{key_id}'", fix=nearest(key_id, list(keys)), key_id=key_id
-                )
             keys[key_id] = replace(keys[key_id], revoked_at=keys[key_id].revoked_at or _now())
             return keys[key_id]
 
     def record_use(self, when: Mapping[str, datetime]) -> None:
         """Record when keys were last used; an earlier time changes nothing."""
-        if not when:
+        if not when or not self.path.exists():
             return
         with self._changing() as keys:
             for key_id, moment in when.items():
@@ -104,16 +106,33 @@ class KeyFile:
         Raises
         ------
         RunError
-            The file is damaged. Nobody is let in then.
+            The file is damaged, or there was one and it is gone. Nobody is let in then.
         """
         try:
             stat = self.path.stat()
         except FileNotFoundError:
             self._seen, self._keys = None, {}
+            if self._existed or self._lock.exists():
+                raise RunError(
+                    f"{self.path.name} is gone, and this project had keys; nobody is let in",
+                    fix=f"restore it, or make new keys with `holdfast keys create`; to go without "
+                    f"keys again, remove {self._lock.name} too and start anew",
+                ) from None
             return self._keys
+        self._existed = True
         if self._seen != (stat.st_mtime_ns, stat.st_ino):
             self._keys, self._seen = self._read(), (stat.st_mtime_ns, stat.st_ino)
         return self._keys
+
+    def are_used(self) -> bool:
+        """Whether a key is asked for: from the first one made on, also when none is left.
+
+        Raises
+        ------
+        RunError
+            As `keys`.
+        """
+        return bool(self.keys()) or self._existed
 
     def holder(self, text: str) -> Key | None:
         """The key that was presented, if it is one and not revoked; compared in constant time."""
@@ -126,22 +145,22 @@ class KeyFile:
         try:
             rows = json.loads(self.path.read_text(encoding="utf-8"))
             return {row["key_id"]: Key(**row) for row in rows}
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise RunError(
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise system_error(error) or RunError(
                 f"{self.path} cannot be read: {error}", fix="restore it, or make new keys"
             ) from None
 
     @contextmanager
     def _changing(self) -> Iterator[dict[str, Key]]:
         try:
-            with self.path.with_name(".keys.lock").open("a") as lock:
+            with self._lock.open("a") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 keys = dict(self._read()) if self.path.exists() else {}
                 yield keys
                 remove_leftovers(self.path)
                 replace_file(self.path, partial(_write_keys, keys))
         except OSError as error:
-            raise RunError(
+            raise system_error(error) or RunError(
                 f"{self.path} cannot be written: {error.strerror}", fix="allow it, or use another"
             ) from None
 
@@ -165,6 +184,7 @@ def key_in_headers(authorization: str | None, api_key: str | None, *, basic: boo
 
 def _write_keys(keys: Mapping[str, Key], path: Path) -> None:
     path.touch(mode=0o600)
+    path.chmod(0o600)
     path.write_text(json.dumps([asdict(key) for key in keys.values()], indent=1), encoding="utf-8")
 
 

@@ -1,31 +1,37 @@
 """A webhook: rows are posted as JSON to the one address that the study names.
 
-No other address can be asked for, and where that one answers with a redirect it is not followed.
+No other address can be asked for: a redirect is not followed, the address that is connected to is
+the one that was checked (a name may be answered differently the next time it is looked up), and a
+private one must be listed in the study.
 """
 
+import hashlib
 import json
+import socket
+import ssl
 from collections.abc import Sequence
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from ipaddress import ip_address
 from typing import Any
-from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.parse import SplitResult
 
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, StudyError
 from holdfast.io.files import fill_variables
+from holdfast.io.network import LOCAL_NAMES, is_public
 from holdfast.study import Webhook
+from holdfast.study.settings import read_push_url
 
 BATCH = 1000
 """Rows in one request."""
 _SECONDS = 10
 
 
-class _NoRedirect(HTTPRedirectHandler):
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        return None
-
-
 def push(webhook: Webhook, head: dict[str, Any], rows: Sequence[dict[str, Any]]) -> int:
     """Post the rows, a thousand at a time, each batch with `head`, `batch` and `batches`.
+
+    Each has an Idempotency-Key of its content: pushed again, the same batch has the same key, and a
+    receiver that keeps the keys takes it once.
 
     Returns
     -------
@@ -35,37 +41,88 @@ def push(webhook: Webhook, head: dict[str, Any], rows: Sequence[dict[str, Any]])
     Raises
     ------
     StudyError
-        The address uses an environment variable that is not set.
+        The address uses a variable that is not set, or is none that may be pushed to.
     HoldfastError
-        A batch was refused, or nobody answers. Batches before it were accepted.
+        A batch was refused, or nobody answers. `parts` has the batches `accepted` before it.
     """
+    parts = read_push_url(fill_variables(webhook.url, where="[webhook]"))
     headers = {"Content-Type": "application/json", "User-Agent": "holdfast"}
     if webhook.token:
         headers["Authorization"] = f"Bearer {fill_variables(webhook.token, where='[webhook]')}"
-    url = fill_variables(webhook.url, where="[webhook]")
     batches = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
     for number, batch in enumerate(batches, start=1):
-        body = head | {"batch": number, "batches": len(batches), "customers": batch}
-        _post(
-            Request(
-                url, data=json.dumps(body, allow_nan=False).encode(), headers=headers, method="POST"
-            ),
-            number,
-        )
+        content = head | {"batch": number, "batches": len(batches), "customers": batch}
+        body = json.dumps(content, allow_nan=False).encode()
+        key = {"Idempotency-Key": hashlib.sha256(body).hexdigest()}
+        if trouble := _post(parts, body, headers | key, allow=webhook.allow):
+            raise HoldfastError(
+                f"{parts.hostname} {trouble} (batch {number} of {len(batches)})",
+                fix=f"{number - 1} of {len(batches)} batches were accepted; push again once the "
+                "receiver is well",
+                accepted=number - 1,
+                batches=len(batches),
+            )
     return len(batches)
 
 
-def _post(request: Request, number: int) -> None:
-    host = urlsplit(request.full_url).hostname
-    fix = "nothing after this batch was sent; push again once the receiver is well"
+def _post(parts: SplitResult, body: bytes, headers: dict[str, str], *, allow: Sequence[str]) -> str:
+    """Post one batch; returns what went wrong, if something did."""
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    kind = HTTPConnection if parts.scheme == "http" else HTTPSConnection
+    connection = kind(str(parts.hostname), _port(parts), timeout=_SECONDS)
     try:
-        with build_opener(_NoRedirect).open(request, timeout=_SECONDS):
-            pass
-    except HTTPError as error:
-        raise HoldfastError(
-            f"{host} answered batch {number} with HTTP {error.code}", fix=fix
-        ) from None
-    except (URLError, OSError) as error:
-        raise HoldfastError(
-            f"{host} cannot be reached: {getattr(error, 'reason', error)}", fix=fix
-        ) from None
+        # It sends on a socket that is open, and looks nothing up.
+        connection.sock = _connect(parts, allow=allow)
+        connection.request("POST", path, body=body, headers=headers)
+        status = connection.getresponse().status
+    except (OSError, HTTPException, ValueError) as error:
+        return f"cannot be reached: {getattr(error, 'strerror', None) or error}"
+    finally:
+        connection.close()
+    return "" if 200 <= status < 300 else f"answered with HTTP {status}"
+
+
+def _connect(parts: SplitResult, *, allow: Sequence[str]) -> socket.socket:
+    """Connect to an address that was checked.
+
+    Raises
+    ------
+    StudyError
+        The name leads to an address inside a network, which the study does not list.
+    """
+    host, port = str(parts.hostname), _port(parts)
+    looked_up = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = list(dict.fromkeys(str(each[4][0]) for each in looked_up))
+    for address in addresses:
+        if not _is_allowed(host, address, allow):
+            raise StudyError(
+                f"webhook.url leads to {address}, an address inside a network",
+                fix=f'if it is yours, write allow = ["{host}"] under [webhook]',
+            )
+    plain = _reach(addresses, port)
+    if parts.scheme == "http":
+        return plain
+    try:
+        return ssl.create_default_context().wrap_socket(plain, server_hostname=host)
+    except BaseException:
+        plain.close()
+        raise
+
+
+def _reach(addresses: Sequence[str], port: int) -> socket.socket:
+    """Connect to the first address that answers."""
+    *others, last = addresses
+    for address in others:
+        with suppress(OSError):
+            return socket.create_connection((address, port), timeout=_SECONDS)
+    return socket.create_connection((last, port), timeout=_SECONDS)
+
+
+def _is_allowed(host: str, address: str, allow: Sequence[str]) -> bool:
+    at = ip_address(address.partition("%")[0])
+    local = host in LOCAL_NAMES and at.is_loopback
+    return local or host in allow or address in allow or is_public(at)
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or (443 if parts.scheme == "https" else 80)

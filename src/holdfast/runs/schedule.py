@@ -68,11 +68,23 @@ def run_until_done(
 ) -> None:
     """Run a command until it exits with 0, with a longer pause after each failure."""
     for pause in pauses():
-        code = subprocess.run(command, check=False).returncode
+        code = _run(command)
         if code == 0:
             return
         say(f"the run ended with exit code {code}; the next try is in {pause // 60} min")
         sleep(pause)
+
+
+def _run(command: Sequence[str]) -> int:
+    """Run a command; where we are stopped meanwhile, it is asked to end, not killed: it has files
+    to remove.
+    """
+    with subprocess.Popen(command) as child:
+        try:
+            return child.wait()
+        except BaseException:
+            child.terminate()
+            raise
 
 
 def run_on_schedule(

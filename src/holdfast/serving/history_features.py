@@ -30,6 +30,8 @@ from holdfast.windows import date_of
 
 Row = Mapping[str, Any]
 
+_MOST_COLUMNS = 200
+"""Different ones over all rows: each row is laid out with each."""
 _SUMMED = tuple(
     name for name in ACTIVITY.schema if name not in ("customer_id", "day", "purchase_gap")
 )
@@ -213,6 +215,11 @@ def _lay_out(
         for row in rows
     ]
     names = dict.fromkeys(name for row in flat for name in row)
+    if len(names) > _MOST_COLUMNS:
+        raise DataError(
+            f"the {what} name {len(names):,} different columns, more than {_MOST_COLUMNS}",
+            fix="give under 'raw' only what the study's rules read",
+        )
     columns = {name: [row.get(name) for row in flat] for name in names}
     given = {
         "_file": pl.zeros(len(rows), pl.Int32, eager=True),

@@ -32,6 +32,8 @@ _LARGEST_INTEGER = 2**63
 _LONGEST_WORD = 1_000
 _SLIPS = (100.0, 0.01, 1000.0, 0.001)
 _LISTED = 5
+_SHOWN = 80
+"""Characters of a name from outside that a message repeats."""
 _RHYTHM = ("n_purchases", "days_since_last_purchase", "tenure_days")
 _MOST = 1_000_000
 _PREDICTED = ("churn_probability", "expected_revenue")
@@ -162,7 +164,9 @@ class Scorer:
         for name in raw:
             if name not in self.kinds:
                 raise DataError(
-                    f"there is no column '{name}'", fix=nearest(name, list(self.kinds)), column=name
+                    f"there is no column '{name[:_SHOWN]}'",
+                    fix=nearest(name, list(self.kinds)),
+                    column=name[:_SHOWN],
                 )
         missing = [name for name in self.needed if name not in raw]
         if missing:

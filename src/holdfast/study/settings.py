@@ -4,6 +4,7 @@ import re
 from datetime import date
 from itertools import pairwise
 from typing import Annotated, Literal
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BeforeValidator, ByteSize, Field
 
@@ -192,16 +193,14 @@ class Webhook(Section):
     token: str = ""
     """Sent as `Authorization: Bearer ...`; write "${VAR}" and keep the secret in the environment.
     """
+    allow: list[str] = []
+    """Names or addresses of receivers inside your own network; any other private address is
+    refused.
+    """
 
     def _check(self) -> None:
-        if not re.match(
-            r"https://[^/\s@]+(/|$)|http://(127\.0\.0\.1|localhost|\[::1\])([:/]|$)|\$\{\w+\}$",
-            self.url,
-        ):
-            raise StudyError(
-                f"webhook.url {self.url!r} is not an https address",
-                fix="write it as https://host/path",
-            )
+        if "${" not in self.url:
+            read_push_url(self.url)
         if self.token and not re.fullmatch(r"\$\{\w+\}", self.token):
             raise StudyError("webhook.token is written out", fix='write "${NAME}" and export NAME')
 
@@ -227,6 +226,29 @@ class Schedule(Section):
                 "[schedule] has two rules for what to keep",
                 fix="write keep or older_than_days, not both",
             )
+
+
+def read_push_url(url: str) -> SplitResult:
+    """Read the address that rows are pushed to, its variables filled in.
+
+    Raises
+    ------
+    StudyError
+        It is not https (or http on this machine), names a user, or is no address.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        parts, host = SplitResult("", "", "", "", ""), None
+    on_this_machine = parts.scheme == "http" and host in ("localhost", "127.0.0.1", "::1")
+    plain = "@" not in parts.netloc and not re.search(r"[\s\x00-\x1f\x7f\\]", url)
+    if not (host and plain and (parts.scheme == "https" or on_this_machine)):
+        raise StudyError(
+            f"webhook.url {url.partition('?')[0]!r} is not an https address",
+            fix="write it as https://host/path, without a user's name",
+        )
+    return parts
 
 
 class Backtest(Section):

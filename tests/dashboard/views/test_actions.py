@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 from tests.dashboard.pages import figures, show, tables, text
 
+from holdfast.campaigns.audience import read_exports
 from holdfast.io.runs import Registry
 from holdfast.report import formatting
 from holdfast.study import AT_RISK_SEGMENTS
@@ -60,6 +61,38 @@ def test_who_is_named_is_left_out(older_runs: Path, monkeypatch: pytest.MonkeyPa
     without = shown.text_area(key="out").set_value(f"{first}\n").run()
     assert figures(without)["Contacted"] == "10"
     assert first not in [row[0] for row in next(iter(tables(without).values()))]
+
+
+@pytest.mark.parametrize("role", ["reader", None])
+def test_a_reader_sees_the_audience_and_has_nothing_to_give_it_away_with(
+    role: str | None, older_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = older_runs / "snapshot" / "holdfast.toml"
+    with study.open("a", encoding="utf-8") as handle:
+        handle.write('\n[webhook]\nurl = "https://crm.example.com/in"\n')
+    shown = show("actions", study, monkeypatch, role=role, **EVERYONE)
+    assert figures(shown)["Contacted"] == "11"
+    assert "You may not export." in text(shown)
+    assert [button.label for button in shown.button] == []
+    assert len(shown.get("download_button")) == 0
+    allowed = show("actions", study, monkeypatch, **EVERYONE)
+    assert [button.label for button in allowed.button] == ["Push to the webhook"]
+    assert len(allowed.get("download_button")) == 2
+
+
+def test_a_push_that_stops_is_recorded_as_far_as_it_came(
+    older_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = older_runs / "snapshot" / "holdfast.toml"
+    with study.open("a", encoding="utf-8") as handle:
+        handle.write('\n[webhook]\nurl = "https://crm.example.com/in"\n')
+    monkeypatch.setattr("holdfast.io.webhook.BATCH", 4)
+    answers = iter(["", "", "answered with HTTP 503"])
+    monkeypatch.setattr("holdfast.io.webhook._post", lambda *_, **__: next(answers))
+    shown = show("actions", study, monkeypatch, **EVERYONE).button(key="push").click().run()
+    assert "2 of 3 batches were accepted" in text(shown)
+    (entry,) = read_exports(study.parent)
+    assert (entry["batches"], entry["figures"]["contacted"]) == ("2 of 3", 8)
 
 
 def test_before_the_first_export_there_is_no_record(

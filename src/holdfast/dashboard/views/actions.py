@@ -13,9 +13,11 @@ import streamlit as st
 from holdfast.campaigns import audience as audiences
 from holdfast.campaigns.audience import Audience, Rule
 from holdfast.campaigns.recovery import Campaign, campaigns_of
+from holdfast.dashboard.access import may_export
 from holdfast.dashboard.components import Page, box, card, cards, explain, fail
 from holdfast.dashboard.run_view import RunView, read_study
 from holdfast.errors import HoldfastError
+from holdfast.io import webhook
 from holdfast.report import formatting, run_tables
 from holdfast.report.exports import write_audience
 from holdfast.report.table_columns import Col
@@ -121,6 +123,10 @@ def _figures(run: RunView, audience: Audience) -> None:
 
 def _give_away(study: Study, audience: Audience) -> None:
     st.subheader("Give it away")
+    if not may_export():
+        why = "A reader looks; who gives customers away signs in with a key of the role operator."
+        explain("You may not export.", why, "holdfast keys create --role operator")
+        return
     st.caption(
         "Every export is recorded with its rule and run; both arms are kept, so that the effect "
         "can be measured."
@@ -147,6 +153,9 @@ def _push(study: Study, audience: Audience) -> None:
         n = audiences.push_audience(audience, study.webhook)
     except HoldfastError as error:
         fail(error)
+        if accepted := int(str(error.parts.get("accepted", 0))):
+            done = audiences.first_contacted(audience, accepted * webhook.BATCH)
+            _export(study, done, "webhook", batches=f"{accepted} of {error.parts['batches']}")
         return
     _export(study, audience, "webhook")
     customers = formatting.plural(audience.figures["contacted"], "customer")
@@ -159,9 +168,10 @@ def _file(audience: Audience, form: Form) -> bytes:
     return out.getvalue()
 
 
-def _export(study: Study, audience: Audience, how: str) -> None:
+def _export(study: Study, audience: Audience, how: str, *, batches: str = "") -> None:
+    folder, at = Path(study.project_dir), datetime.now(UTC)
     try:
-        audiences.record_export(audience, Path(study.project_dir), at=datetime.now(UTC), how=how)
+        audiences.record_export(audience, folder, at=at, how=how, batches=batches)
     except HoldfastError as error:
         fail(error)
 
@@ -173,7 +183,8 @@ def _exports(folder: Path) -> None:
         explain("Nothing has been exported yet.", "An export appears here with its rule and run.")
         return
     rows = [
-        {name: entry[name] for name in ("at", "how", "run_id")}
+        {name: entry[name] for name in ("at", "run_id")}
+        | {"how": ", ".join(filter(None, (entry["how"], entry.get("batches"))))}
         | {"rule": _describe_rule(entry["rule"])}
         | {name: entry["figures"][name] for name in ("contacted", "held_out")}
         for entry in entries[:20]

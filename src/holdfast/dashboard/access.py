@@ -1,0 +1,71 @@
+"""What whoever looks may do: a reader looks, an operator also exports and pushes."""
+
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+import streamlit as st
+
+ROLE = "Holdfast-Role"
+"""The header in which the gate says the role; what a browser sends under this name is dropped."""
+BY_PROVIDER = "by-provider"
+_OPERATORS = ("operator", "admin")
+
+
+def may_export() -> bool:
+    """Whether audiences may be exported and pushed; not where nobody says so."""
+    return _role() in _OPERATORS
+
+
+def ask_to_sign_in() -> bool:
+    """Ask the provider that `.streamlit/secrets.toml` names, where it has to be asked; True while
+    whoever looks is not let in.
+    """
+    if st.context.headers.get(ROLE) != BY_PROVIDER or _role() is not None:
+        return False
+    st.title("Holdfast")
+    if not st.user.is_logged_in:
+        st.markdown("Sign in to look at this shop's customers.")
+        st.button("Sign in", on_click=st.login, type="primary")
+        return True
+    st.error(
+        f"**{st.user.get('email')} may not look at this dashboard.** Add the address under "
+        "[roles] in .streamlit/secrets.toml.",
+        icon=":material/error:",
+    )
+    st.button("Sign out", on_click=st.logout)
+    return True
+
+
+def offer_to_sign_out() -> None:
+    """In the sidebar, where somebody signed in."""
+    if st.context.headers.get(ROLE) == BY_PROVIDER:
+        st.sidebar.button("Sign out", on_click=st.logout, icon=":material/logout:")
+    elif "holdfast-session" in st.context.cookies:
+        st.sidebar.link_button("Sign out", "/sign-out", icon=":material/logout:")
+
+
+def role_of(user: Mapping[str, Any], roles: Mapping[str, Sequence[str]]) -> str | None:
+    """The role of whom the provider knows: the highest that lists the address; None where none
+    does, or where the provider did not verify it.
+
+    >>> roles = {"reader": ["*@shop.example"], "operator": ["ann@shop.example"]}
+    >>> role_of({"email": "Ann@shop.example"}, roles), role_of({"email": "bob@shop.example"}, roles)
+    ('operator', 'reader')
+    >>> role_of({"email": "eve@else.example"}, roles) is None
+    True
+    """
+    email = str(user.get("email") or "").lower()
+    if not email or user.get("email_verified") is False:
+        return None
+    for role in ("operator", "reader"):
+        if any(fnmatchcase(email, pattern.lower()) for pattern in roles.get(role, ())):
+            return role
+    return None
+
+
+def _role() -> str | None:
+    given = st.context.headers.get(ROLE)
+    if given != BY_PROVIDER:
+        return given
+    return role_of(st.user.to_dict(), st.secrets.get("roles", {})) if st.user.is_logged_in else None
