@@ -133,7 +133,7 @@ async def _attempt(context: Context, name: str, work: _Work) -> None:
     except Exception as error:
         problem = f"the server cannot {name} ({type(error).__name__}); it keeps trying"
         if failures.get(name) != problem:
-            context.access_log.failure(error, request_id=name)
+            context.access_log.failure(error, request_id=name, cause=None)
         failures[name] = problem
     else:
         failures.pop(name, None)
