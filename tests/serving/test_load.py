@@ -21,7 +21,7 @@ def endless(tmp_path: Path) -> Path:
 
 def test_the_child_ends_when_its_parent_is_killed(endless: Path) -> None:
     watched, held = os.pipe()
-    command = [sys.executable, "-m", "holdfast.serving.load", str(endless)]
+    command = [sys.executable, "-c", load._CHILD, str(endless / "models")]
     with subprocess.Popen(command, stdin=watched) as child:
         os.close(watched)
         with pytest.raises(subprocess.TimeoutExpired):

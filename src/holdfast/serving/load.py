@@ -8,7 +8,6 @@ place.
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -27,6 +26,13 @@ from holdfast.study import Study
 
 MODELS = "models"
 _CHILD_SECONDS = 120
+_CHILD = """
+import os, sys, threading
+# We read from a pipe of our parent's: when it is killed the pipe ends, and we with it.
+threading.Thread(target=lambda: (os.read(0, 1), os._exit(1)), daemon=True).start()
+from holdfast.serving.load import load_folder
+load_folder(sys.argv[1])
+"""
 
 
 def load_models(run: Run) -> dict[str, Model]:
@@ -90,8 +96,7 @@ def load_in_child(folder: Path) -> None:
     DamagedRun
         The process failed or died.
     """
-    command = [sys.executable, "-m", "holdfast.serving.load", str(folder)]
-    # The child reads from this pipe: when we are killed it ends, and the child with it.
+    command = [sys.executable, "-c", _CHILD, str(folder / MODELS)]
     watched, held = os.pipe()
     try:
         done = subprocess.run(
@@ -162,21 +167,11 @@ def load_wording(run: Run) -> Wording:
     return Wording.from_dict(run.read_json("wording.json"))
 
 
-def _end_with_parent() -> None:
-    os.read(sys.stdin.fileno(), 1)
-    os._exit(1)
-
-
-def _main() -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    folder = Path(sys.argv[1]) / MODELS
+def load_folder(folder: str) -> None:
+    """Load the models that lie in a folder, unchecked: what a child process does."""
     rebuild_models(
         {
-            task: {path.name: path.read_bytes() for path in (folder / task).glob("*")}
+            task: {path.name: path.read_bytes() for path in (Path(folder) / task).glob("*")}
             for task in MODEL_TYPES
         }
     )
-
-
-if __name__ == "__main__":
-    _main()
