@@ -1,7 +1,7 @@
 """Expressions: a row's own columns, and nothing else."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench import faults_expressions
@@ -124,6 +124,7 @@ def test_an_unknown_column_names_the_nearest() -> None:
         parse("Recensy > 90").against(["Recency", "Frequency"])
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_no_text_gets_through_unparsed(text: str) -> None:
     try:
