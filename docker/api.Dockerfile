@@ -23,7 +23,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends binutils && rm 
  && find . -type f \( -name '*.py[ix]' -o -name '*.px[di]' \) -delete \
  && find . -type d \( -name tests -o -name include -o -name __pycache__ \) -prune -exec rm -rf {} + \
  && strip --strip-unneeded _polars_runtime_32/*.so uvloop/*.so pyarrow/*.so pyarrow/*.so.* \
- && /opt/holdfast/bin/python -c "import uvicorn, scipy.special, holdfast.cli.main, holdfast.api.server, holdfast.api.app, holdfast.serving.history_features, holdfast.training.horizon_tables, holdfast.models.purchase_counts.revenue_distribution"
+ && /opt/holdfast/bin/python -c "import uvicorn, scipy.special, holdfast.cli.main, holdfast.api.server, holdfast.api.app, holdfast.serving.history_features, holdfast.training.horizon_tables, holdfast.models.purchase_counts"
 
 FROM ${BASE}
 # hadolint ignore=DL3008

@@ -3,7 +3,8 @@ takes a key or the token.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,12 @@ async def inside(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b",".join(roles)})
 
 
+def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    # A thread of its own: a browser's test may have left an event loop in this one.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
+
+
 class Visitor:
     """A browser without JavaScript: keeps cookies, follows no redirect by itself."""
 
@@ -46,7 +53,8 @@ class Visitor:
                 self.cookies = client.cookies
                 return reply
 
-        return asyncio.run(asked())
+        reply: httpx.Response = _run(asked())
+        return reply
 
     def connect(self, *between: Callable[[], object], **headers: str) -> list[str]:
         """Open a WebSocket and send a click, and one more after each of these; what came back."""
@@ -69,7 +77,7 @@ class Visitor:
             "type": "websocket", "path": "/_stcore/stream", "query_string": b"", "scheme": "ws",
             "headers": [(name.encode(), value.encode()) for name, value in given.items()],
         }  # fmt: skip
-        asyncio.run(self.gate(scope, receive, send))
+        _run(self.gate(scope, receive, send))
         return back
 
 
