@@ -13,8 +13,11 @@ import pytest
 from holdfast.errors import NotEnoughData
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Silence, Steps
+from holdfast.runs.run import run
 from holdfast.runs.train_and_score import Outcome, train_and_score
+from holdfast.setup.simulate import simulate_to
 from holdfast.study import Study
+from holdfast.synthetic import Shop
 
 START = date(2020, 1, 1)
 Orders = list[tuple[str, int, float]]
@@ -141,3 +144,14 @@ def test_where_nobody_came_back_a_run_ends_until_that_is_acknowledged(tmp_path: 
     with pytest.raises(NotEnoughData, match="few-kept: 0 customers who were kept") as error:
         told([(f"c{i}", i % 390, 10.0 + i % 7) for i in range(200)], tmp_path, acknowledge=())
     assert 'acknowledge = ["few-kept"]' in error.value.fix
+
+
+def test_two_or_three_customers_get_figures_or_a_reason(tmp_path: Path) -> None:
+    """Of so few a part that is set aside may hold nobody, and one that is learnt from one buyer."""
+    for seed in range(6):
+        made = simulate_to(tmp_path / str(seed), Shop(n_customers=2 + seed % 2, seed=seed))
+        try:
+            published = run(Study.from_toml(made.study, overrides={"backtest.count": "1"}))
+        except NotEnoughData:
+            continue
+        assert published.scores["churn_probability"].is_between(0, 1).all()

@@ -166,7 +166,7 @@ def learn_churn(
         Recipe(name, "probability", seed=seed, parameters=settings.parameters)
         for name in candidates_of(settings)
     ]
-    usable = [split for split in splits if _both(churned[split.train])]
+    usable = [split for split in splits if len(split.test) and _both(churned[split.train])]
     truth = churned.astype(np.float64)
     if not usable or (len(recipes) == 1 and not settings.calibrate):
         return ChurnModel(design, recipes[0].fit(matrix, truth), None, horizon_days)

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 _FLOOR_SHARE = 0.1  # decision 24
 _SPREAD_ROWS = 20_000  # decision 35
+_LEAST_BUYERS = 2
+"""Of one there is nothing to learn but what that one paid."""
 
 
 @dataclass(frozen=True)
@@ -200,8 +202,9 @@ class RatioRows:
         weight = self.reference[buyers] / self.reference[buyers].mean()
         # A Tweedie likelihood has no negative revenue; the level takes the returns off again.
         ratio = np.maximum(self.revenue[buyers], 0) / self.reference[buyers]
-        if not ratio.any():
-            return buys, constant("ridge", 0.0, n_columns=self.matrix.shape[1])
+        if len(ratio) < _LEAST_BUYERS or not ratio.any():
+            same = float(np.average(ratio, weights=weight)) if len(ratio) else 0.0
+            return buys, constant("ridge", same, n_columns=self.matrix.shape[1])
         return buys, recipe.fit(self.matrix[buyers], ratio, weight)
 
     def loss(self, algorithm: str, splits: Sequence[Split]) -> float:

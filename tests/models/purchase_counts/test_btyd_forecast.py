@@ -142,3 +142,18 @@ def test_orders_that_are_all_alike_are_refused(counts):
             horizon_days=90,
             first_day=NOW - 20,
         )
+
+
+def test_between_one_purchase_and_two_the_usual_customer_made_one(counts):
+    # Half of them bought once: the median is a purchase and a half, of which nothing can be told.
+    days = [
+        (f"c{i}", FIRST_DAY + i + 30 * j, 10.0 + i % 9)
+        for i in range(100)
+        for j in range(i % 2 + 1)
+    ]
+    bought = pl.DataFrame(days, schema=["customer_id", "day", "net"], orient="row")
+    law = fit_btyd_revenue(bought, counts, now=NOW, horizon_days=HORIZON, first_day=FIRST_DAY)
+    assert law.usual["n_purchases"] == 1
+    spent = bought.group_by("customer_id").agg(spend_total=pl.col("net").sum())
+    customers = histories_at(bought, NOW).join(spent, on="customer_id", maintain_order="left")
+    np.testing.assert_allclose(law.attribution(customers).total, law.revenue(customers), rtol=1e-9)

@@ -288,8 +288,9 @@ def _fit_orders(spenders: pl.DataFrame) -> GammaGamma:
 
 
 def _usual(frame: pl.DataFrame, names: tuple[str, ...]) -> dict[str, float]:
-    medians = frame.select(pl.col(names).cast(pl.Float64).median().fill_null(1.0)).row(0)
-    return dict(zip(names, medians, strict=True))
+    # The lower of two middle values: half a purchase is nobody's history.
+    medians = pl.col(names).cast(pl.Float64).quantile(0.5, "lower").fill_null(1.0)
+    return dict(zip(names, frame.select(medians).row(0), strict=True))
 
 
 def _spenders_at(purchases: pl.DataFrame, cutoff_day: int) -> pl.DataFrame:
