@@ -195,7 +195,8 @@ def test_what_cannot_be_guessed_is_asked_for_by_its_key(
 
 def test_odd_names_and_values_are_written_as_toml(tmp_path: Path) -> None:
     rows = "".join(
-        f"{i % 5},2011-01-{i % 28 + 1:02},{'C' if i % 10 == 0 else ''}{i},{i}.5\n"
+        f"{i % 5},2011-01-{i % 28 + 1:02},{'C' if i % 10 == 0 else ''}{i},"
+        f"{'-' if i % 10 == 0 else ''}{i}.5\n"
         for i in range(60)
     )
     proposal = proposed(tmp_path, f'"customer ""id"" #1",date,order,amount\n{rows}')

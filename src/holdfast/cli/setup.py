@@ -5,11 +5,14 @@ everything on, and the public data behind our figures, from the providers' own a
 import sys
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from holdfast.cli.output import Json, console, print_json, print_table
+
+if TYPE_CHECKING:
+    from holdfast.setup.propose import Proposal
 
 datasets = typer.Typer(
     no_args_is_help=True,
@@ -29,16 +32,20 @@ def init(
     ] = None,
     overrides: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="What you know better than a guess."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="What you know better than a guess; - for nothing."
+        ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Write without asking.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Write without asking: take every guess.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Look at a file and write a commented holdfast.toml: columns mapped, encoding, delimiter and
-    dates recognised.
+    dates recognised, refunds and cancelled orders found. What is doubtful is marked (?), and asked
+    on a terminal.
     """
-    from holdfast.errors import InputError
-    from holdfast.report.table_format import make_table
+    from holdfast.errors import InputError, NotEnoughData
     from holdfast.setup.propose import propose
 
     target = Path("holdfast.toml")
@@ -47,27 +54,71 @@ def init(
             "there is a holdfast.toml here already", fix="go to another folder, or remove it"
         )
     given = {key: value for key, _, value in (item.partition("=") for item in overrides or [])}
-    proposal = propose(
-        data or _only_file(), project_dir=Path(), given={"study.name": name, **given}
-    )
+    given, file = {"study.name": name, **given}, data or _only_file()
+    proposal = propose(file, project_dir=Path(), given=given)
+    is_asked = not (yes or json) and sys.stdin.isatty()
+    if not json:
+        _print_proposal(proposal)
+    while is_asked and (answers := _ask(proposal)):
+        given |= answers
+        proposal = propose(file, project_dir=Path(), given=given)
+        _print_proposal(proposal)
+    if proposal.lacks:
+        raise NotEnoughData(
+            f"holdfast.toml is not written, for a run would refuse it: {'; '.join(proposal.lacks)}",
+            fix="export a longer log, or one of more customers",
+        )
     if json:
         guesses = [asdict(guess) for guess in proposal.guesses]
         print_json({"study": str(target), "kind": proposal.kind, "guesses": guesses})
-    else:
-        rows = [
-            asdict(guess) | {"because": guess.because + ("" if guess.sure else " (?)")}
-            for guess in proposal.guesses
-        ]
-        print_table(console(), make_table("", rows, "key value:text because"))
-    if (
-        not (yes or json)
-        and sys.stdin.isatty()
-        and not typer.confirm("Write holdfast.toml?", default=True)
-    ):
+    elif is_asked and not typer.confirm("Write holdfast.toml?", default=True):
         raise typer.Exit(1)
     target.write_text(proposal.toml, encoding="utf-8")
     if not json:
         console().print("holdfast.toml is written. Next: holdfast run")
+
+
+def _print_proposal(proposal: "Proposal") -> None:
+    """Print which column is what, with what it holds, and then all other guesses."""
+    from holdfast.report.table_columns import Col
+    from holdfast.report.table_format import make_table
+
+    rows = [
+        asdict(guess)
+        | {
+            "because": guess.because + ("" if guess.sure else " (?)"),
+            "examples": ", ".join(guess.examples),
+        }
+        for guess in proposal.guesses
+    ]
+    columns = [
+        row | {"key": row["key"].rpartition(".")[2]} for row in rows if row["readable"] is not None
+    ]
+    others = [row for row in rows if row["readable"] is None]
+    readable, next_best = Col("readable", kind="whole_percent"), Col("runner_up", "Next best")
+    shown = (Col("value", "Column", "text"), "examples", readable, next_best, "because")
+    print_table(console(), make_table("", columns, "key", *shown))
+    print_table(console(), make_table("", others, "key", "value:text", "because"))
+
+
+def _ask(proposal: "Proposal") -> dict[str, str]:
+    """Ask for each guess that is doubtful; return the answers."""
+    from holdfast.setup.study_writer import NOTHING
+
+    answers, out = {}, console()
+    doubtful = [guess for guess in proposal.guesses if not guess.sure]
+    if doubtful:
+        out.print(f"Enter keeps what stands in brackets; {NOTHING} leaves it out.", markup=False)
+    for guess in doubtful:
+        out.print(f"{guess.key}: {guess.because}", markup=False)
+        if guess.readable is not None:
+            out.print(f"  the file has {', '.join(proposal.columns)}", markup=False)
+        kept = guess.value or NOTHING
+        answer = str(typer.prompt("  value", default=kept)).strip()
+        while guess.readable is not None and answer not in (*proposal.columns, NOTHING):
+            answer = str(typer.prompt(f"  no column is '{answer}'; value", default=kept)).strip()
+        answers[guess.key] = answer
+    return answers
 
 
 def _only_file() -> Path:

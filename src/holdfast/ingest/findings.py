@@ -3,17 +3,13 @@
 from collections.abc import Iterator, Sequence
 
 from holdfast.findings import Finding, Severity
-from holdfast.ingest import sql
+from holdfast.ingest.placeholders import placeholder_sql
 from holdfast.ingest.row_mappings import NO_CUSTOMER
 from holdfast.ingest.validation import STRAY, ValidatedSource
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Transactions
 from holdfast.windows import date_of
 
-_PLACEHOLDERS = (
-    *("unknown", "guest", "anonymous", "null", "none", "nan", "n/a", "na", "undefined"),
-    *("0", "-1", "test"),
-)
 _BESIDE = ("events", "customers", "treatments")
 _MANY = 0.01
 _LONELY_SHARE, _LONELY_DAYS = 0.001, 90
@@ -63,6 +59,9 @@ def _amounts(log: Transactions, warehouse: Warehouse) -> Iterator[Finding]:
     if not log.columns.has_amount:
         yield Finding.of("no-amounts")
         return
+    if log.amount_of == "order":
+        # All lines of an order but one have no amount of their own.
+        return
     (count,) = warehouse.row(
         "SELECT count(*) FROM transactions WHERE amount_minor = 0 AND NOT is_return"
     )
@@ -73,7 +72,7 @@ def _amounts(log: Transactions, warehouse: Warehouse) -> Iterator[Finding]:
 def _placeholders(warehouse: Warehouse) -> Iterator[Finding]:
     customers = warehouse.execute(f"""
         SELECT customer_id, count(*) FROM transactions
-        WHERE lower(customer_id) IN {sql.literals(_PLACEHOLDERS)} GROUP BY ALL ORDER BY ALL
+        WHERE {placeholder_sql("customer_id")} GROUP BY ALL ORDER BY ALL
     """).fetchall()
     if customers:
         yield Finding.of(

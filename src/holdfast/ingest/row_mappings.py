@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 from holdfast.errors import DataError, StudyError
 from holdfast.ingest import sql
+from holdfast.ingest.order_lines import carry_over_lines
 from holdfast.ingest.sources import OpenSource
 from holdfast.ingest.timestamps import RANGE, day_sql, in_range, local_time_sql, utc_sql
 from holdfast.ingest.validation import DUPLICATE, STRAY, RowMapping, ValidatedSource
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study, Transactions
-from holdfast.study.sources import TransactionColumns
 from holdfast.windows import parse_day
 
 LARGEST_MINOR = 2**63 - 1
@@ -25,6 +25,7 @@ _MONEY_TYPES = {
     "quantity": "DECIMAL(18, 6)",
     "unit_price": "DECIMAL(20, 8)",
     "amount": "DECIMAL(38, 10)",
+    "refunded": "DECIMAL(38, 10)",
 }
 NO_CUSTOMER = "no customer"
 NO_PRICE = "price is zero or less"
@@ -64,13 +65,14 @@ def transaction_mapping(source: OpenSource, study: Study) -> RowMapping:
     columns, returns = log.columns, log.returns.when
     names = {"order_id": columns.order_id, "product_id": columns.product_id}
     where = "transactions.returns.when"
+    source, carried = carry_over_lines(source, log)
     part = customer_part(source, columns.customer_id)
-    part |= time_part(source, study, columns.occurred_at) | _money_part(source, study, columns)
+    part |= time_part(source, study, columns.occurred_at) | _money_part(source, study, log)
     part |= Part({role: _optional_id(source, name, role) for role, name in names.items()})
     part |= Part({"_returned": _holds(returns, source, where=where) if returns else "false"})
     _check_reasons(log)
     return RowMapping(
-        layers=[part.read, part.derived, _SIGNED],
+        layers=[*carried, part.read, part.derived, _SIGNED],
         quarantine=part.problems,
         set_aside={
             **{
@@ -78,7 +80,7 @@ def transaction_mapping(source: OpenSource, study: Study) -> RowMapping:
                 for reason, rule in log.set_aside.items()
             },
             **WITHOUT_CUSTOMER,
-            **_bought_nothing(columns),
+            **_bought_nothing(log),
             **_outside_bounds(log),
         },
         compared=_columns_to_compare(source, log),
@@ -139,7 +141,7 @@ def treatment_mapping(source: OpenSource, study: Study) -> RowMapping:
         column = source.column(columns.cost, role="cost")
         bad = _out_of_bounds(column, "cost_minor", LARGEST_MINOR)
         exact = sql.number(column, decimal=source.decimal, to="DECIMAL(38, 10)")
-        cost = {"cost_minor": _minor(exact, study)}
+        cost = {"cost_minor": _minor(exact, study.minor_digits)}
         part |= Part(cost, {}, {"cost is not an amount >= 0": bad})
     return RowMapping(
         layers=[part.read, part.derived], quarantine=part.problems, set_aside=WITHOUT_CUSTOMER
@@ -170,8 +172,9 @@ def time_part(source: OpenSource, study: Study, column: str, *, role: str = "occ
     )
 
 
-def _money_part(source: OpenSource, study: Study, columns: TransactionColumns) -> Part:
-    """Read quantity and amount, in minor units and exact."""
+def _money_part(source: OpenSource, study: Study, log: Transactions) -> Part:
+    """Read quantity and amount, less what was given back of it, in minor units and exact."""
+    columns = log.columns
     names = {role: getattr(columns, role) for role in _MONEY_TYPES}
     fields = {role: source.column(name, role=role) for role, name in names.items() if name}
     read = {
@@ -189,7 +192,10 @@ def _money_part(source: OpenSource, study: Study, columns: TransactionColumns) -
     for role, column in fields.items():
         problems |= _number_problems(role, column, source.decimal, needed=role in needed)
     problems["amount is beyond 64-bit minor units"] = f"abs(_minor) > {LARGEST_MINOR}"
-    worth = {"_minor": _minor(exact, study), "_negative": f"coalesce({exact} < 0, false)"}
+    if columns.refunded:
+        exact = f"greatest({exact} - abs(coalesce(_refunded, 0)), least({exact}, 0))"
+    digits = 0 if log.amounts_in == "minor" else study.minor_digits
+    worth = {"_minor": _minor(exact, digits), "_negative": f"coalesce({exact} < 0, false)"}
     return Part(read, worth, problems)
 
 
@@ -204,10 +210,10 @@ def _number_problems(role: str, column: sql.Field, decimal: str, *, needed: bool
     }
 
 
-def _minor(exact: str, study: Study) -> str:
-    # round() of a decimal goes half away from zero, and a decimal of minor_digits places times its
+def _minor(exact: str, digits: int) -> str:
+    # round() of a decimal goes half away from zero, and a decimal of so many places times its
     # power is whole.
-    return f"CAST(round({exact}, {study.minor_digits}) * {10**study.minor_digits} AS HUGEINT)"
+    return f"CAST(round({exact}, {digits}) * {10**digits} AS HUGEINT)"
 
 
 def _out_of_bounds(column: sql.Field, name: str, most: int) -> str:
@@ -223,7 +229,11 @@ def _holds(rule: str, source: OpenSource, *, where: str) -> str:
     return f"coalesce(TRY_CAST({condition} AS BOOLEAN), false)"
 
 
-def _bought_nothing(columns: TransactionColumns) -> dict[str, str]:
+def _bought_nothing(log: Transactions) -> dict[str, str]:
+    columns = log.columns
+    if log.amount_of == "order":
+        # A gift on the line that carries the order's amount takes nothing from the order.
+        return {}
     nothing = {NO_PRICE: "_unit_price <= 0"} if columns.unit_price else {}
     return nothing | ({NO_QUANTITY: "_quantity = 0"} if columns.is_priced_by_unit else {})
 

@@ -249,9 +249,19 @@ def _column_sql(node: exp.Column, column: Field, decimal: str) -> str:
     kind = _company(node)
     if kind == "number":
         return number(column, decimal=decimal)
+    if kind == "text" and column.type == "BOOLEAN":
+        # Whatever way the source writes a yes, 'True', 'TRUE' and 'true' all mean it.
+        return column.sql if isinstance(_parent(node), _COMPARED) else text(column)
     if kind == "text" and not column.is_time:
         return text(column)
     return column.sql
+
+
+def _parent(node: exp.Expr) -> exp.Expr | None:
+    parent = node.parent
+    while isinstance(parent, _TRANSPARENT):
+        parent = parent.parent
+    return parent
 
 
 def _company(node: exp.Expr) -> str | None:

@@ -26,6 +26,7 @@ from holdfast.quality.customers import (
     describe_unusual_customers,
 )
 from holdfast.quality.lines import describe_duplicates, describe_giant_lines, describe_returns
+from holdfast.quality.statuses import describe_statuses
 from holdfast.quality.topics import Topic
 from holdfast.study import Study
 
@@ -55,8 +56,8 @@ RUN_TOPICS: tuple[Describe, ...] = (
     describe_new_customers,
 )
 CHECK_TOPICS: tuple[Describe, ...] = (
-    *RUN_TOPICS, describe_clock, describe_duplicates, describe_returns, describe_amounts,
-    describe_amounts_by_file, describe_unusual_customers, describe_ids,
+    *RUN_TOPICS, describe_clock, describe_duplicates, describe_returns, describe_statuses,
+    describe_amounts, describe_amounts_by_file, describe_unusual_customers, describe_ids,
 )  # fmt: skip
 FINDINGS: tuple[Callable[[OrderLog], Iterable[Finding]], ...] = (
     find_mixed_units_of_attributes,

@@ -14,6 +14,11 @@ _KNOWN = tomllib.loads(Path(__file__).with_name("known.toml").read_text(encoding
 FORMATS = _KNOWN["formats"]["of_times"].splitlines()
 # Eight or fourteen digits, or three groups; most columns are told apart by this alone.
 _LIKE_A_DATE = r"^[0-9]{8}([0-9]{6})?$|[0-9A-Za-z]{1,9}[-/. ,]+[0-9A-Za-z]{1,9}[-/. ,]+[0-9]{1,4}"
+_MONEY = (
+    "[(+-]?([A-Z]{3}|[A-Z]{0,2}\\p{Sc}|kr|zł|Fr\\.)?[ \u00a0]?[-+]?[0-9][0-9., \u00a0'\u2019]*"
+    "[ \u00a0]?([A-Z]{3}|\\p{Sc}|kr|zł)?[)-]?"
+).replace("'", "''")
+NUMBERS = ("quantity", "unit_price", "amount", "refunded")
 _MOSTLY = 0.95
 _FIRST_LOOK = 2000
 
@@ -36,7 +41,7 @@ class Sample:
         self._database = memory_database()
         columns = {name: f"c{i}" for i, name in enumerate(frame.columns)}
         self._database.register("sample", frame.rename(columns).to_arrow())
-        kinds = self._rows("SELECT column_name, column_type FROM (DESCRIBE sample)")
+        kinds = self.rows("SELECT column_name, column_type FROM (DESCRIBE sample)")
         self._fields = {
             name: sql.Field(*kind) for name, kind in zip(frame.columns, kinds, strict=True)
         }
@@ -47,16 +52,16 @@ class Sample:
 
     def count_filled(self, name: str) -> int:
         """How many cells of a column hold something."""
-        return self._count(f"count({self._text(name)})")
+        return self._count(f"count({self.text_sql(name)})")
 
     def distinct(self, name: str) -> int:
         """How many different things a column holds."""
-        return self._count(f"count(DISTINCT {self._text(name)})")
+        return self._count(f"count(DISTINCT {self.text_sql(name)})")
 
     def values(self, name: str, *, without_digits: bool = False) -> list[str]:
         """The different things that a column holds, the commonest first."""
-        rows = self._rows(f"""
-            SELECT {self._text(name)} AS shown FROM sample WHERE shown IS NOT NULL
+        rows = self.rows(f"""
+            SELECT {self.text_sql(name)} AS shown FROM sample WHERE shown IS NOT NULL
                 AND NOT ({without_digits} AND regexp_matches(shown, '[0-9]'))
             GROUP BY shown ORDER BY count(*) DESC, shown
         """)
@@ -69,21 +74,78 @@ class Sample:
 
     def count(self, name: str, like: str) -> int:
         """How many cells of a column are like a pattern."""
-        return self._count(f"count(*) FILTER ({self._text(name)} LIKE {sql.literal(like)})")
+        return self._count(f"count(*) FILTER ({self.text_sql(name)} LIKE {sql.literal(like)})")
 
     def is_number(self, name: str) -> bool:
         """Whether nearly all cells that hold something are numbers."""
         field = self._fields[name]
         if field.type == "BOOLEAN" or field.is_time:
             return False
-        return self._nearly_all(name, f"{sql.number(field, decimal=self._decimal)} IS NOT NULL")
+        return self._nearly_all(name, f"{self.number_sql(name)} IS NOT NULL")
+
+    def is_text(self, name: str) -> bool:
+        """Whether the source itself has a column as text."""
+        return self._fields[name].is_text
+
+    def is_whole(self, name: str) -> bool:
+        """Whether nearly all cells that hold something are whole numbers."""
+        number = self.number_sql(name)
+        return self._nearly_all(name, f"{number} = floor({number})")
+
+    def is_running_number(self, name: str) -> bool:
+        """Whether whole numbers are all different, lie close together and go up (or down) from row
+        to row: they count rows.
+        """
+        if not self.is_whole(name):
+            return False
+        number = self.number_sql(name)
+        ((filled, distinct, span, up, down),) = self.rows(f"""
+            SELECT count(number), count(DISTINCT number), max(number) - min(number),
+                count(*) FILTER (number > before), count(*) FILTER (number < before)
+            FROM (SELECT {number} AS number, lag({number}) OVER () AS before FROM sample)
+        """)
+        is_dense = 2 < filled == distinct and span < 2 * filled
+        return bool(is_dense and max(up, down) >= _MOSTLY * (filled - 1))
+
+    def counts_rows(self, name: str) -> bool:
+        """Whether a column goes up by one from row to row."""
+        number = self.number_sql(name)
+        steps = f"SELECT {number} - lag({number}) OVER () AS step FROM sample"
+        return self._count("count(*) FILTER (step <> 1)", f"({steps})") == 0
+
+    def middle_day(self, name: str) -> str | None:
+        """The median day of a column of dates."""
+        day = f"CAST({self.time_sql(name, None)} AS DATE)"
+        ((middle,),) = self.rows(f"SELECT CAST(quantile_disc({day}, 0.5) AS VARCHAR) FROM sample")
+        return None if middle is None else str(middle)
+
+    def looks_like_money(self, name: str) -> bool:
+        """Whether nearly all cells are a number beside a sign or code of a currency, or in
+        parentheses, and cannot be read as they are.
+        """
+        return not self.is_number(name) and self._nearly_all(
+            name, f"regexp_full_match({self.text_sql(name)}, '{_MONEY}')"
+        )
+
+    def median(self, name: str) -> float:
+        """The median of a column of numbers, whatever their sign."""
+        ((median,),) = self.rows(f"SELECT median(abs({self.number_sql(name)})) FROM sample")
+        return float(median or 0)
+
+    def readable(self, name: str, role: str, timestamp_format: str | None) -> float:
+        """Share of the rows in which a column can be read as what its role needs."""
+        reads = self.text_sql(name)
+        if role == "occurred_at":
+            reads = self.time_sql(name, timestamp_format)
+        elif role in NUMBERS:
+            reads = self.number_sql(name)
+        return self._count(f"count({reads})") / max(self.height, 1)
 
     def can_name(self, name: str) -> bool:
         """Whether a column can hold ids: several different ones, no fractions, no dates."""
         if self._fields[name].is_time or self.distinct(name) < 2:
             return False
-        number = sql.number(self._fields[name], decimal=self._decimal)
-        return not self.is_number(name) or self._nearly_all(name, f"{number} = floor({number})")
+        return not self.is_number(name) or self.is_whole(name)
 
     def time_formats(self, name: str) -> list[str | None]:
         """The formats by which most cells, and nearly all, are dates in 1970..2100.
@@ -92,7 +154,7 @@ class Sample:
         """
         if self._fields[name].is_time:
             return [None]
-        like_a_date = f"regexp_matches({self._text(name)}, {sql.literal(_LIKE_A_DATE)})"
+        like_a_date = f"regexp_matches({self.text_sql(name)}, {sql.literal(_LIKE_A_DATE)})"
         if not self._nearly_all(name, like_a_date):
             return []
         plausible = self._fitting(name, (None, *FORMATS), rows=f"(FROM sample LIMIT {_FIRST_LOOK})")
@@ -100,59 +162,100 @@ class Sample:
 
     def descents(self, name: str, timestamp_format: str | None) -> int:
         """How often a column of times falls from one row to the next."""
-        times = f"SELECT {self._time(name, timestamp_format)} AS t FROM sample"
+        times = f"SELECT {self.time_sql(name, timestamp_format)} AS t FROM sample"
         pairs = f"(SELECT t, lag(t) OVER () AS before FROM ({times}))"
         return self._count("count(*) FILTER (t < before)", pairs)
 
     def days(self, name: str, timestamp_format: str | None) -> int:
         """Days from the first to the last date of a column."""
-        time = self._time(name, timestamp_format)
+        time = self.time_sql(name, timestamp_format)
         return self._count(f"coalesce(date_diff('day', min({time}), max({time})), 0)")
 
     def usual_gap(self, customer: str, when: str, timestamp_format: str | None) -> float | None:
         """Days between two visits: the median over those who came back of their mean; None where
         nobody did.
         """
-        visits = f"SELECT {self._text(customer)} AS who, {self._time(when, timestamp_format)} AS t"
+        visits = self._visits_sql(customer, when, timestamp_format)
         gaps = f"""
             SELECT date_diff('day', min(t), max(t)) / (count(DISTINCT CAST(t AS DATE)) - 1) AS gap
-            FROM ({visits} FROM sample) WHERE who IS NOT NULL
+            FROM ({visits}) WHERE who IS NOT NULL
             GROUP BY who HAVING count(DISTINCT CAST(t AS DATE)) > 1
         """
-        ((gap,),) = self._rows(f"SELECT median(gap) FROM ({gaps})")
+        ((gap,),) = self.rows(f"SELECT median(gap) FROM ({gaps})")
         return None if gap is None else float(gap)
+
+    def outcomes(
+        self, customer: str, when: str, timestamp_format: str | None, days: Sequence[int]
+    ) -> dict[int, tuple[int, int]]:
+        """Days -> customers seen before the last so many days who were not seen in them, and who
+        were.
+        """
+        visits = self._visits_sql(customer, when, timestamp_format)
+        counted = {}
+        for each in days:
+            ((left, stayed),) = self.rows(f"""
+                WITH visits AS ({visits}),
+                cutoff AS (SELECT max(t) - INTERVAL {int(each)} DAY AS cut FROM visits),
+                seen AS (
+                    SELECT min(t) <= any_value(cut) AS before, max(t) > any_value(cut) AS after
+                    FROM visits, cutoff WHERE who IS NOT NULL GROUP BY who)
+                SELECT count(*) FILTER (before AND NOT after), count(*) FILTER (before AND after)
+                FROM seen
+            """)
+            counted[each] = (int(left), int(stayed))
+        return counted
+
+    def examples(self, name: str, n: int = 3) -> tuple[str, ...]:
+        """A few different things that a column holds, as they come."""
+        cells = f"SELECT {self.text_sql(name)} AS shown FROM sample"
+        rows = self.rows(f"SELECT shown FROM ({cells}) WHERE shown IS NOT NULL LIMIT {_FIRST_LOOK}")
+        return tuple(dict.fromkeys(value for (value,) in rows))[:n]
+
+    def _visits_sql(self, customer: str, when: str, timestamp_format: str | None) -> str:
+        time = self.time_sql(when, timestamp_format)
+        return f"SELECT {self.text_sql(customer)} AS who, {time} AS t FROM sample"
 
     def _fitting(self, name: str, formats: Sequence[str | None], *, rows: str) -> list[str | None]:
         if not formats:
             return []
         within = "BETWEEN DATE '1970-01-01' AND DATE '2100-12-31'"
         dates = ", ".join(
-            f"count(*) FILTER (CAST({self._time(name, each)} AS DATE) {within})" for each in formats
+            f"count(*) FILTER (CAST({self.time_sql(name, each)} AS DATE) {within})"
+            for each in formats
         )
-        ((filled, *counts),) = self._rows(f"SELECT count({self._text(name)}), {dates} FROM {rows}")
+        ((filled, *counts),) = self.rows(
+            f"SELECT count({self.text_sql(name)}), {dates} FROM {rows}"
+        )
         if max(counts) < max(1, _MOSTLY * filled):
             return []
         return [each for each, count in zip(formats, counts, strict=True) if count == max(counts)]
 
-    def _time(self, name: str, timestamp_format: str | None) -> str:
+    def time_sql(self, name: str, timestamp_format: str | None) -> str:
+        """A column as TIMESTAMP; NULL where it is none."""
         field = self._fields[name]
         if timestamp_format is not None:
-            return f"try_strptime({self._text(name)}, {sql.literal(timestamp_format)})"
+            return f"try_strptime({self.text_sql(name)}, {sql.literal(timestamp_format)})"
         if field.is_time or field.is_text:
             return f"TRY_CAST({field.sql} AS TIMESTAMP)"
         return sql.null("TIMESTAMP")
+
+    def number_sql(self, name: str) -> str:
+        """A column as DOUBLE; NULL where it is no number."""
+        return sql.number(self._fields[name], decimal=self._decimal)
 
     def _nearly_all(self, name: str, condition: str) -> bool:
         count = self._count(f"count(*) FILTER ({condition})")
         return count > 0 and count >= _MOSTLY * self.count_filled(name)
 
-    def _text(self, name: str) -> str:
+    def text_sql(self, name: str) -> str:
+        """A column as text; NULL where it is blank."""
         return f"nullif(trim(CAST({self._fields[name].sql} AS VARCHAR)), '')"
 
     def _count(self, what: str, rows: str = "sample") -> int:
-        return int(self._rows(f"SELECT {what} FROM {rows}")[0][0])
+        return int(self.rows(f"SELECT {what} FROM {rows}")[0][0])
 
-    def _rows(self, query: str) -> list[tuple[Any, ...]]:
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Answer a query of the table `sample`."""
         if query not in self._answers:
             self._answers[query] = self._database.execute(query).fetchall()
         return self._answers[query]

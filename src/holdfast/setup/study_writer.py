@@ -8,9 +8,12 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from holdfast.errors import StudyError
 
+NOTHING = "-"
+"""What is given for a key that shall not be in the study."""
 Value = str | int | list[str] | list[int]
 
 
@@ -28,12 +31,18 @@ class Guess:
         What speaks for it.
     sure
         False where something speaks against it, or nothing for it: confirm it.
+    examples, readable, runner_up
+        Of a column: a few of its values, the share of rows in which it can be read, and the column
+        that would be next.
     """
 
     key: str
     value: str
     because: str
     sure: bool
+    examples: tuple[str, ...] = ()
+    readable: float | None = None
+    runner_up: str | None = None
 
 
 @dataclass
@@ -44,10 +53,16 @@ class Draft:
     ----------
     given
         Dotted key -> what is known better than any guess.
+
+    Attributes
+    ----------
+    lacks
+        What the file lacks so that a run could answer at all.
     """
 
     given: Mapping[str, str]
     guesses: list[Guess] = field(default_factory=list)
+    lacks: list[str] = field(default_factory=list)
     _sections: dict[str, list[str]] = field(default_factory=dict)
     _section: str = ""
 
@@ -57,7 +72,7 @@ class Draft:
         sections = {name: list(lines) for name, lines in self._sections.items()}
         guessed = {guess.key for guess in self.guesses}
         for key, value in self.given.items():
-            if key not in guessed:
+            if key not in guessed and value != NOTHING:
                 table, _, last = key.rpartition(".")
                 sections.setdefault(table or "study", []).append(
                     f"{_key(last)} = {_toml(value)}  # as given"
@@ -65,6 +80,7 @@ class Draft:
         tables = (
             "\n".join([f"[{name}]", *lines]) if name else "\n".join(lines)
             for name, lines in sections.items()
+            if lines
         )
         return "\n\n".join(tables) + "\n"
 
@@ -77,19 +93,29 @@ class Draft:
         self._section = name
         self._sections.setdefault(name, [])
 
-    def put(self, key: str, value: Value | None, because: str, *, sure: bool = True) -> None:
-        """Add a key with what is given for it, or else with the guess; without either, add
-        nothing.
+    def doubt(self, key: str, because: str) -> None:
+        """Say what was not found for a key, and leave it out."""
+        dotted = f"{self._section}.{key}"
+        if dotted in self.given:
+            return
+        self.comment(f"{key}: {because} (?)")
+        self.guesses.append(Guess(key=dotted, value="", because=because, sure=False))
+
+    def put(
+        self, key: str, value: Value | None, because: str, *, sure: bool = True, **seen: Any
+    ) -> None:
+        """Add a key with what is given for it, or else with the guess; without either, or where it
+        is given as nothing, add nothing. `seen` is what a Guess says of a column besides.
         """
         dotted = f"{self._section}.{key}"
         if dotted in self.given:
             value, because, sure = _read(self.given[dotted], like=value), "as given", True
-        if value is None:
+        if value is None or value == NOTHING:
             return
         why = _one_line(because) + ("" if sure else " (?)")
         self._sections[self._section].append(f"{_key(key)} = {to_toml(value)}  # {why}")
         text = value if isinstance(value, str) else to_toml(value)
-        self.guesses.append(Guess(key=dotted, value=text, because=because, sure=sure))
+        self.guesses.append(Guess(key=dotted, value=text, because=because, sure=sure, **seen))
 
 
 def to_toml(value: Value) -> str:

@@ -72,7 +72,11 @@ class TransactionColumns(Section):
     quantity: str | None = None
     unit_price: str | None = None
     amount: str | None = None
-    """Of the line; negative for a return."""
+    """Of the line (or of the order: `amount_of`); negative for a return."""
+    refunded: str | None = None
+    """What of the amount was given back later. It lowers the amount on the line's own day, to no
+    less than zero.
+    """
 
     @property
     def is_priced_by_unit(self) -> bool:
@@ -96,6 +100,12 @@ class Transactions(Source):
     """The order log."""
 
     columns: TransactionColumns
+    amount_of: Literal["line", "order"] = "line"
+    """What `amount` is of. An order's amount, on each of its lines or on the first alone, counts
+    once, and what else its other lines leave blank is as in the line above.
+    """
+    amounts_in: Literal["units", "minor"] = "units"
+    """Units of the currency, or minor ones: whole cents, as some payment systems write them."""
     exact_duplicates: Literal["keep", "drop"] = "keep"
     """Lines equal in every column: real purchases, or double entries."""
     provenance: list[str] = []
@@ -118,6 +128,11 @@ class Transactions(Source):
 
     def _check(self) -> None:
         super()._check()
+        if self.amount_of == "order" and None in (self.columns.order_id, self.columns.amount):
+            raise StudyError(
+                'transactions.amount_of is "order", but no column names the order or its amount',
+                fix="name transactions.columns.order_id and amount, or leave amount_of out",
+            )
         if (
             self.first_day
             and self.last_day

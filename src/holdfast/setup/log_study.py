@@ -1,0 +1,250 @@
+"""A study of an order log, from a look at its rows."""
+
+from holdfast.errors import DataError
+from holdfast.expressions import quote
+from holdfast.ingest import sql
+from holdfast.setup.amounts import Amounts, weigh_amounts
+from holdfast.setup.column_roles import (
+    LOG_ROLES,
+    Candidate,
+    find_misnamed,
+    log_columns,
+    names_role,
+    runner_up,
+)
+from holdfast.setup.file_sample import Sample
+from holdfast.setup.horizons import (
+    HISTORY,
+    UNKNOWN,
+    Horizons,
+    candidate_lengths,
+    churn_horizon,
+    find_lacks,
+    horizons_for,
+)
+from holdfast.setup.row_rules import count_partly_refunded, find_rules
+from holdfast.setup.study_writer import Draft, to_toml
+from holdfast.study import Csv
+
+_PREFIX = "transactions.columns."
+_MOSTLY = 0.9
+_READABLE = 0.99
+_HOLDS = {
+    "customer_id": "ids",
+    "occurred_at": "dates in nearly all rows",
+    "churned": "two outcomes",
+}
+
+
+def log_study(draft: Draft, sample: Sample, *, path: str, csv: Csv | None) -> None:
+    """Propose a study of an order log.
+
+    Raises
+    ------
+    DataError
+        No column names the customer, or none says when.
+    """
+    given = {
+        key.removeprefix(_PREFIX): name
+        for key, name in draft.given.items()
+        if key.startswith(_PREFIX)
+    }
+    columns = log_columns(sample, given)
+    customer = require(
+        columns.get("customer_id"), f"{_PREFIX}customer_id", "names the customer", sample
+    )
+    when = require(columns.get("occurred_at"), f"{_PREFIX}occurred_at", "says when", sample)
+    formats = sample.time_formats(when) if when in sample.names else []
+    chosen = min(formats, key=lambda each: sample.descents(when, each)) if formats else None
+    is_known = set(sample.names) >= {each.column for each in columns.values()}
+    amounts = (
+        weigh_amounts(sample, columns)
+        if is_known
+        else Amounts(columns=columns, of="line", because="")
+    )
+    describe_business(draft)
+    horizons, why = UNKNOWN, "as far as the log goes; only its beginning was looked at"
+    if sample.complete and when in sample.names:
+        days = sample.days(when, chosen) + 1
+        horizons, why = horizons_for(days), f"the log spans {days} days"
+    draft.put("horizons_days", horizons.days, why, sure=sample.complete)
+    draft.section("transactions")
+    draft.put("path", path, "the file")
+    _duplicates(draft, sample)
+    _units(draft, amounts)
+    if csv is not None:
+        describe_csv(draft, csv, "transactions")
+        others = ", ".join(str(each) for each in formats if each != chosen)
+        why = f"reads every date; {others} would do too" if others else "reads every date"
+        draft.put("timestamp_format", chosen, why, sure=not others)
+    _columns(draft, sample, amounts, chosen)
+    if is_known:
+        _rules(draft, sample, amounts, chosen)
+    _targets(draft, sample, horizons, customer, when, chosen)
+
+
+def require(chosen: Candidate | str | None, key: str, meaning: str, sample: Sample) -> str:
+    """Return the column of a role that a study cannot do without.
+
+    Raises
+    ------
+    DataError
+        There is none; the message says what the nearest one lacks.
+    """
+    if chosen:
+        return chosen if isinstance(chosen, str) else chosen.column
+    role = key.rpartition(".")[2]
+    near = find_misnamed(sample, role)
+    if near is None:
+        raise DataError(
+            f"no column of the file {meaning} by its name; it has {', '.join(sample.names)}",
+            fix=f"give {key}",
+            key=key,
+        )
+    raise DataError(
+        f"'{near}' is named so, but {_disagreement(sample, near, role)}",
+        fix=f"correct its cells, or give another with --set {key}=COLUMN",
+        key=key,
+    )
+
+
+def describe_business(draft: Draft) -> None:
+    """Put what no file says."""
+    draft.put("currency", "USD", "the file does not say", sure=False)
+    draft.put("time_zone", "UTC", "of the business; the file does not say", sure=False)
+
+
+def describe_csv(draft: Draft, csv: Csv, kind: str) -> None:
+    """Put how the text is written."""
+    draft.section(f"{kind}.csv")
+    latin = csv.encoding == "latin-1"
+    draft.put(
+        "encoding",
+        csv.encoding,
+        "the bytes are no UTF-8" if latin else "so the bytes read",
+        sure=not latin,
+    )
+    draft.put("delimiter", csv.delimiter, "gives every row the header's number of cells")
+    if csv.quote != '"':
+        draft.put("quote", csv.quote, "stands around cells")
+    draft.put("decimal", csv.decimal, "as the numbers have it")
+
+
+def _disagreement(sample: Sample, name: str, role: str) -> str:
+    """How the content of a column disagrees with its name."""
+    if role == "customer_id" and sample.distinct(name) == 1:
+        return "it holds one customer only: there is nobody to tell apart"
+    values = sample.values(name)[:3]
+    shown = ", ".join(value if len(value) <= 30 else f"{value[:29]}…" for value in values)
+    return f"it does not hold {_HOLDS[role]}; its commonest are {shown}" if shown else "it is empty"
+
+
+def _duplicates(draft: Draft, sample: Sample) -> None:
+    repeated, why = sample.count_repeated(sample.names), "no row repeats another"
+    if repeated:
+        why = (
+            f"{repeated:,} of {sample.height:,} rows repeat an earlier one: purchases, or double "
+            'entries ("drop")?'
+        )
+    draft.put("exact_duplicates", "keep", why, sure=not repeated)
+
+
+def _units(draft: Draft, amounts: Amounts) -> None:
+    if amounts.of == "order":
+        draft.put("amount_of", "order", amounts.because, sure=amounts.sure)
+    if amounts.in_minor_units:
+        draft.put("amounts_in", "minor", "its name says cents, and they are whole", sure=False)
+
+
+def _columns(
+    draft: Draft,
+    sample: Sample,
+    amounts: Amounts,
+    timestamp_format: str | None,
+) -> None:
+    columns = amounts.columns
+    draft.section("transactions.columns")
+    may_be_blank = {"refunded", "product_id"}
+    if amounts.of == "order":
+        may_be_blank |= {"amount", "customer_id", "occurred_at"}
+    for role in LOG_ROLES:
+        chosen = columns.get(role)
+        if chosen is None or chosen.column not in sample.names:
+            draft.put(role, chosen.column if chosen else None, "by its name and content")
+            continue
+        readable = sample.readable(chosen.column, role, timestamp_format)
+        against = amounts.contradicted if role == "amount" else ""
+        draft.put(
+            role,
+            chosen.column,
+            against or _reason(chosen, role),
+            sure=chosen.is_sure and not against and (readable >= _READABLE or role in may_be_blank),
+            examples=sample.examples(chosen.column),
+            readable=readable,
+            runner_up=runner_up(sample, chosen),
+        )
+    if "amount" not in columns and not {"quantity", "unit_price"} <= set(columns):
+        money = [
+            name
+            for name in sample.names
+            if names_role(name, "amount") and sample.looks_like_money(name)
+        ]
+        why = "no amounts were found: purchases count, revenue does not"
+        if money:
+            written = sample.examples(money[0])[0]
+            why = f"'{money[0]}' is written as {written}, which is not read as a number"
+        draft.doubt("amount", why)
+
+
+def _reason(chosen: Candidate, role: str) -> str:
+    if chosen.is_sure:
+        return "by its name and content"
+    if chosen.role != role:
+        return "the price, for no column says how many were bought"
+    return "by a part of its name, and its content"
+
+
+def _rules(draft: Draft, sample: Sample, amounts: Amounts, timestamp_format: str | None) -> None:
+    if partly := count_partly_refunded(sample, amounts):
+        why = f"no column says how much was refunded; these orders count in full: {partly}"
+        draft.doubt("refunded", why)
+    rules = find_rules(sample, amounts, timestamp_format)
+    for section in ("transactions.returns", "transactions.set_aside"):
+        for rule in rules:
+            if rule.section == section:
+                draft.section(section)
+                draft.put(rule.key, rule.condition, rule.because, sure=False)
+    product = amounts.columns.get("product_id")
+    bare = sample.values(product.column, without_digits=True) if product else []
+    if product and 0 < len(bare) <= (1 - _MOSTLY) * sample.distinct(product.column):
+        draft.section("transactions.set_aside")
+        taken = to_toml(f"{quote(product.column)} IN {sql.literals(bare[:10])}")
+        draft.comment(
+            f'"not a product" = {taken}  # codes without a digit: postage and the like? (?)'
+        )
+
+
+def _targets(
+    draft: Draft,
+    sample: Sample,
+    horizons: Horizons,
+    customer: str,
+    when: str,
+    timestamp_format: str | None,
+) -> None:
+    gap, outcomes = None, dict[int, tuple[int, int]]()
+    if sample.complete and {customer, when} <= set(sample.names):
+        gap = sample.usual_gap(customer, when, timestamp_format)
+        lengths = candidate_lengths(horizons)
+        outcomes = sample.outcomes(customer, when, timestamp_format, lengths)
+    draft.section("churn")
+    days, why = churn_horizon(gap, horizons, outcomes)
+    draft.put("horizon_days", days, why)
+    if outcomes:
+        span_days = sample.days(when, timestamp_format) + 1
+        draft.lacks.extend(find_lacks(span_days, days, outcomes))
+    draft.section("value")
+    draft.put("horizon_days", horizons.days[:3][-1], "revenue is predicted for so long")
+    if horizons.history_days != HISTORY:
+        draft.section("backtest")
+        draft.put("min_history_days", horizons.history_days, "the log is short")
