@@ -227,7 +227,10 @@ def _problem(detail: dict[str, Any]) -> tuple[str, str]:
             str(detail["loc"][-1]), _keys_at(detail["loc"][:-1])
         )
     message = detail["msg"][0].lower() + detail["msg"][1:]
-    return f"{where or 'study'}: {message} (found {detail['input']!r:.80})", "correct it"
+    fix = "correct it"
+    if detail["type"].startswith("byte_size"):
+        message, fix = "it is no amount of memory", 'write a number with its unit, "2 GB" say'
+    return f"{where or 'study'}: {message} (found {detail['input']!r:.80})", fix
 
 
 def _keys_at(location: tuple[str | int, ...]) -> list[str]:
