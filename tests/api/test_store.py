@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.api.conftest import client_of, posted
+from tests.api.conftest import client_of, posted, snapshot_study
 from tests.api.harness import Api
 
 from holdfast.io.runs import Registry
 from holdfast.io.serving_copy import keep
+from holdfast.runs.erase import erase, find_places
 
 FIRST, SECOND = "20260101T000000Z-00000001", "20260102T000000Z-00000002"
 
@@ -35,6 +36,22 @@ def test_a_promotion_by_another_process_is_followed(project: Path) -> None:
         eventually(lambda: served(api), FIRST)
         Registry(project / "runs").rollback()
         eventually(lambda: served(api), SECOND)
+
+
+def test_a_running_server_stops_answering_for_who_was_erased(project: Path) -> None:
+    study = snapshot_study(project)
+    with client_of(project) as api:
+        assert api.get("/predict/C0002").status_code == 200
+        other = api.get("/predict/C0001").json()
+        erase(study, ["C0002"], registry=Registry(project / "runs"))
+        eventually(lambda: api.get("/predict/C0002").status_code, 404)
+        again = api.get("/predict/C0001").json()
+        assert again["run_id"] == f"{SECOND}-2"
+        assert again["churn_probability"] == other["churn_probability"]
+        eventually(lambda: api.get("/ready").json()["degraded"], None)
+        assert find_places(study, ["C0002"], project=project) == []
+        # What was ready to be served before is not kept for later.
+        assert set(api.context.store._ready) == {f"{SECOND}-2"}
 
 
 def test_promote_and_rollback_answer_with_the_run_that_is_served_from_then_on(

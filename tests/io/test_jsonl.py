@@ -1,6 +1,7 @@
 """A journal only grows, and a damaged line is not passed over."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest

@@ -158,6 +158,6 @@ def _say_done(out: "Console", count: str, done: "Erased") -> None:
     out.print(f"{count} erased: {runs}, {done.exports} exports, {done.copies} servers' copies")
     if done.unknown:
         shown = ", ".join(done.unknown[:5]) + (", ..." if len(done.unknown) > 5 else "")
-        out.print(f"In no file: {shown}", markup=False)
+        out.print(f"They were in no file, and stay out from now on: {shown}", markup=False)
     out.print("Counts, totals and evidence of the runs stay what they were.")
     out.print(_SOURCE)

@@ -76,7 +76,7 @@ def verify(project: Path) -> int:
         entry = _parse(line, number)
         if (entry.get("n"), entry.get("before")) != (number, before):
             raise _break(number, "does not follow from the line before it")
-        before = hashlib.sha256(line).hexdigest()
+        before = _digest(line)
         if number == count and before != last:
             raise _break(number, f"is not the one that {END} names as the {number:,}th")
     if len(lines) < count:
@@ -89,14 +89,15 @@ def verify(project: Path) -> int:
 
 def _append(project: Path, facts: dict[str, Any]) -> None:
     path = project / LOG
-    lines, end = _lines(project), _read_end(project)
+    lines = _lines(project)
+    count, last = _read_end(project) or (0, "")
     # A log that was cut is gone on with, and what its end should be stays as it was: the gap is to
     # be seen for ever.
-    follows = len(lines) - (end or (0, ""))[0] in (0, 1)
+    follows = len(lines) in (count, count + 1) and (not count or _digest(lines[count - 1]) == last)
     line = json.dumps(
         {
             "n": len(lines) + 1, "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", **facts,
-            "before": hashlib.sha256(lines[-1]).hexdigest() if lines else _FIRST,
+            "before": _digest(lines[-1]) if lines else _FIRST,
         },
         ensure_ascii=False, allow_nan=False, default=str,
     ).encode()  # fmt: skip
@@ -107,7 +108,7 @@ def _append(project: Path, facts: dict[str, Any]) -> None:
         handle.write(line + b"\n")
     sync(path)
     if follows:
-        text = f"{len(lines) + 1} {hashlib.sha256(line).hexdigest()}\n"
+        text = f"{len(lines) + 1} {_digest(line)}\n"
         remove_leftovers(project / END)
         replace_file(project / END, lambda new: new.write_text(text, encoding="ascii"))
 
@@ -127,6 +128,10 @@ def _read_end(project: Path) -> tuple[int, str] | None:
         return int(count), last
     except (FileNotFoundError, ValueError):
         return None
+
+
+def _digest(line: bytes) -> str:
+    return hashlib.sha256(line).hexdigest()
 
 
 def _parse(line: bytes, number: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ made with: with another key they would come back.
 import hashlib
 import hmac
 import os
+import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from holdfast.study import Privacy, Study
 
 KEY, LIST = "privacy.key", "erased.txt"
 _LEAST_BYTES = 16
-_PSEUDONYM = "p_"
+_PSEUDONYM, _IS_PSEUDONYM = "p_", re.compile("p_[0-9a-f]{32}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,15 @@ class Pseudonyms:
         return self._hash("erased", customer_id)
 
     def pseudonym(self, customer_id: str) -> str:
-        """What somebody is known by: `p_` and 32 hex digits."""
+        """What somebody is known by: `p_` and 32 hex digits; a pseudonym stays what it is."""
+        if _IS_PSEUDONYM.fullmatch(customer_id):
+            return customer_id
         return _PSEUDONYM + self._hash("id", customer_id)[:32]
 
     def names(self, customer_id: str) -> list[str]:
         """The id, and the pseudonym where there are pseudonyms: a run may hold either."""
-        return [customer_id, *([self.pseudonym(customer_id)] if self.changes_ids else [])]
+        other = [self.pseudonym(customer_id)] if self.changes_ids else []
+        return list(dict.fromkeys([customer_id, *other]))
 
     def find_erased(self, customer_ids: Iterable[str]) -> list[str]:
         """Those of the ids whose customers were erased."""
