@@ -15,7 +15,7 @@ import pytest
 
 from holdfast.campaigns.audience import Audience, Rule, record_export
 from holdfast.errors import HoldfastError, InputError, ProjectBusy, StudyError
-from holdfast.ingest.read import read_sources
+from holdfast.ingest.read import Snapshot, read_sources
 from holdfast.io import audit_log
 from holdfast.io.runs import Registry
 from holdfast.io.serving_copy import keep
@@ -358,6 +358,26 @@ def test_runs_of_an_older_holdfast_are_followed_too(older_runs: Path) -> None:
         predict_customer(registry.open(), gone)
     registry.rollback()
     registry.promote(registry.run_ids()[0])
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_a_snapshot_does_not_bring_the_customer_back_either(older_runs: Path, split: bool) -> None:
+    project = older_runs / "snapshot"
+    path, toml = project / "customers.csv", project / "holdfast.toml"
+    if split:
+        table = pl.read_csv(path)
+        parts = pl.Series("part", ["test", "train"] * (table.height // 2))
+        table.with_columns(parts).write_csv(path)
+        text = toml.read_text(encoding="utf-8").replace("as_of", 'split = "part"\nas_of')
+        toml.write_text(text, encoding="utf-8")
+    study = Study.from_toml(toml)
+    erase(study, ["C05"], registry=Registry(project / "runs"))
+    with Warehouse.temporary() as warehouse:
+        data = read_sources(study, warehouse)
+    assert isinstance(data, Snapshot)
+    assert (data.rows.read, data.rows.accepted, data.rows.set_aside) == (40, 39, 1)
+    for frame in (data.frame, data.prepared):
+        assert frame is None or (frame.height == 39 and "C05" not in frame["customer_id"])
 
 
 def test_everything_held_about_a_customer_is_given(project: Path) -> None:

@@ -84,17 +84,34 @@ def forget(runs: Path, run_id: str) -> bool:
         return _remove_unused(folder / run_id)
 
 
+def copy_folders(runs: Path) -> list[Path]:
+    """The folders in which this user's servers have copies of these runs."""
+    folders = [runs / ".serving", _name_elsewhere(runs.resolve())]
+    return [
+        folder for folder in folders if folder.is_dir() and folder.lstat().st_uid == os.getuid()
+    ]
+
+
 def forget_copies(runs: Path, is_unwanted: Callable[[Path], bool]) -> int:
     """Remove the copies that must not be there, in use or not; how many there were. A server goes
     on from memory until it has loaded the run that is the champion now.
     """
-    if not (runs / ".serving").exists() and not _elsewhere_name(runs.resolve()).exists():
-        return 0
-    with _hold_copies(runs) as folder:
-        unwanted = [path for path in folder.iterdir() if path.is_dir() and is_unwanted(path)]
-        for path in unwanted:
-            shutil.rmtree(path)
-    return len(unwanted)
+    count = 0
+    for folder in copy_folders(runs):
+        try:
+            with hold(folder / ".lock"):
+                unwanted = [
+                    path for path in folder.iterdir() if path.is_dir() and is_unwanted(path)
+                ]
+                for path in unwanted:
+                    shutil.rmtree(path)
+                    count += 1
+        except OSError as error:
+            raise RunError(
+                f"the server's copies in {folder} cannot be removed: {error.strerror}",
+                fix="remove that folder, and start the server again",
+            ) from None
+    return count
 
 
 def is_in_use(runs: Path, run_id: str) -> bool:
@@ -140,7 +157,7 @@ def _elsewhere(runs: Path) -> Path:
     """A folder that all servers of this user share; one of this process where somebody else made
     that one, or opened it to others.
     """
-    folder = _elsewhere_name(runs)
+    folder = _name_elsewhere(runs)
     try:
         folder.mkdir(mode=0o700)
     except FileExistsError:
@@ -150,7 +167,7 @@ def _elsewhere(runs: Path) -> Path:
     return folder
 
 
-def _elsewhere_name(runs: Path) -> Path:
+def _name_elsewhere(runs: Path) -> Path:
     name = hashlib.sha256(str(runs).encode()).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"holdfast-{os.getuid()}-{name}"
 

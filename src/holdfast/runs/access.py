@@ -42,7 +42,7 @@ def collect(
         Nothing is held.
     """
     project = registry.folder.parent
-    known = Pseudonyms.of(study)
+    known = Pseudonyms.of(study, make_key=True)
     names = known.names(customer_id)
     opened = (registry.open(run_id) for run_id in run_ids or registry.run_ids())
     runs = [facts for run in opened if (facts := _of_run(run, names))]

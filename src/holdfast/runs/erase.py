@@ -23,7 +23,7 @@ from holdfast.io import audit_log, jsonl
 from holdfast.io.files import replace_file
 from holdfast.io.pseudonyms import Pseudonyms
 from holdfast.io.runs import Registry, Run
-from holdfast.io.serving_copy import forget_copies
+from holdfast.io.serving_copy import copy_folders, forget_copies
 from holdfast.runs.personal_data import ID, People, files_below
 from holdfast.serving.load import load_study, mark_loaded
 from holdfast.study import Study
@@ -139,8 +139,11 @@ def _read_ids(path: Path) -> set[str]:
 
 
 def _look_through_project(project: Path, people: People) -> Iterator[Place]:
-    for name in ("runs", FOLDER):
-        yield from _look_through(project / name, people)
+    runs = project / "runs"
+    # A server that may not write among the runs has its copies elsewhere.
+    elsewhere = [each for each in copy_folders(runs) if each.parent != runs]
+    for folder in (runs, project / FOLDER, *elsewhere):
+        yield from _look_through(folder, people)
     for journal in (JOURNAL, audit_log.LOG):
         yield from _look_into(project / journal, people)
 
