@@ -10,6 +10,7 @@ import pytest
 from tests.api.conftest import client_of, posted, snapshot_study
 from tests.api.harness import Api
 
+from holdfast.io import audit_log
 from holdfast.io.runs import Registry
 from holdfast.io.serving_copy import keep
 from holdfast.runs.erase import erase, find_places
@@ -62,6 +63,10 @@ def test_promote_and_rollback_answer_with_the_run_that_is_served_from_then_on(
         assert served(api) == FIRST
         assert posted(api, "/rollback", b"").json()["champion"] == SECOND
         assert served(api) == SECOND
+        *_, promoted, back = audit_log.entries(project)
+        assert (promoted["what"], promoted["run_id"]) == ("promote", FIRST)
+        assert (back["what"], back["run_id"]) == ("rollback", SECOND)
+        assert back["who"] == "key local (this machine)"
         assert posted(api, "/runs/20990101T000000Z-00000009/promote", b"").status_code == 404
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from holdfast.errors import DataError
 from holdfast.io.audit_log import entries, record, verify
+from holdfast.io.keys import KeyFile
 
 
 @pytest.fixture
@@ -116,3 +117,13 @@ def test_several_processes_write_one_chain(tmp_path: Path) -> None:
         list(pool.map(partial(_record_ten, tmp_path), "abc"))
     assert verify(tmp_path) == 30
     assert json.loads(_lines(tmp_path)[29])["n"] == 30
+
+
+def test_keys_that_are_made_and_revoked_are_written_down_without_their_hash(tmp_path: Path) -> None:
+    keys = KeyFile(tmp_path)
+    _, key = keys.create(role="reader", name="shop window")
+    keys.revoke(key.key_id)
+    made, revoked = entries(tmp_path)
+    assert (made["what"], made["key_id"], made["role"]) == ("key created", key.key_id, "reader")
+    assert (revoked["what"], revoked["key_id"]) == ("key revoked", key.key_id)
+    assert key.sha256 not in (tmp_path / "audit.jsonl").read_text(encoding="utf-8")

@@ -208,6 +208,7 @@ def test_neither_list_nor_audit_log_holds_a_name(project: Path) -> None:
         assert (project / name).stat().st_mode & 0o777 == 0o600
     last = audit_log.entries(project)[-1]
     listed = (project / "erased.txt").read_text(encoding="utf-8").split("\n")[1]
+    assert [entry["what"] for entry in audit_log.entries(project)] == ["export", "erase"]
     assert (last["what"], last["customers"]) == ("erase", [listed[:16]])
     assert audit_log.verify(project) == 2
 

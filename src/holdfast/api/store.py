@@ -77,14 +77,14 @@ class Store:
             run = self.registry.open()
             if self.current is None or not _is_of(self.current, run):
                 self.current = self.prepare(run.run_id)
-            self._let_go_of_removed()
+            self._forget_removed_runs()
             self._unserved = ""
         except (HoldfastError, OSError) as error:
             self._unserved = str(error)
             if self.current is None:
                 self._fall_back()
 
-    def _let_go_of_removed(self) -> None:
+    def _forget_removed_runs(self) -> None:
         """A run that is gone may name customers who were erased."""
         with self._lock:
             for run_id in set(self._ready).difference(self.registry.run_ids()):

@@ -59,7 +59,7 @@ def erase(
     if json:
         print_json({"customers": len(ids), **vars(done)})
     else:
-        _say_done(console(), count, done)
+        _print_outcome(console(), count, done)
     if done.damaged:
         raise typer.Exit(1)
 
@@ -149,7 +149,7 @@ def _show_places(places: "list[Place]", *, json: bool) -> None:
         out.print(f"  {place.path}: {what}", markup=False)
 
 
-def _say_done(out: "Console", count: str, done: "Erased") -> None:
+def _print_outcome(out: "Console", count: str, done: "Erased") -> None:
     for old, new in done.runs.items():
         out.print(f"{old} is now {new}")
     for run_id, why in done.damaged.items():

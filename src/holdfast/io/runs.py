@@ -121,9 +121,9 @@ class Registry:
         run = self._finish(folder, self.free_id(old.run_id), {**facts, "replaces": old.digest})
         with self._changing():
             # Runs of an older Holdfast are in no list; from now on their order is.
-            known = [Entry(each, self.digest_of(each)) for each in reversed(self.run_ids())]
-            place = [each.run_id for each in known].index(old.run_id)
-            self._put_in_place(folder, run, [*known[:place], _entry(run), *known[place:]])
+            ordered = [Entry(each, self.digest_of(each)) for each in reversed(self.run_ids())]
+            place = [each.run_id for each in ordered].index(old.run_id)
+            self._put_in_place(folder, run, [*ordered[:place], _entry(run), *ordered[place:]])
         return run
 
     def supersede(self, old: Run, new: Run) -> None:

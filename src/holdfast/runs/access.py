@@ -42,15 +42,15 @@ def collect(
         Nothing is held.
     """
     project = registry.folder.parent
-    known = Pseudonyms.of(study, make_key=True)
-    names = known.names(customer_id)
+    pseudonyms = Pseudonyms.of(study, make_key=True)
+    names = pseudonyms.names(customer_id)
     opened = (registry.open(run_id) for run_id in run_ids or registry.run_ids())
     runs = [facts for run in opened if (facts := _of_run(run, names))]
-    digest = known.digest(customer_id)
+    digest = pseudonyms.digest(customer_id)
     held = {
         "customer_id": customer_id,
         "known_as": names,
-        "erased": digest in known.erased,
+        "erased": digest in pseudonyms.erased,
         "runs": runs,
         "exports": list(_of_exports(project, People.of(names, study))),
         "audit_log": [

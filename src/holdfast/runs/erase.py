@@ -81,19 +81,19 @@ def erase(study: Study, customer_ids: Sequence[str], *, registry: Registry) -> E
         The key of the project is gone, or something cannot be written.
     """
     project = registry.folder.parent
-    known = Pseudonyms.of(study, make_key=True)
-    names = {each: known.names(each) for each in customer_ids}
+    pseudonyms = Pseudonyms.of(study, make_key=True)
+    names = {each: pseudonyms.names(each) for each in customer_ids}
     everybody = [name for several in names.values() for name in several]
     with registry.staging() as staging:
         unknown = tuple(_find_unknown(names, study, project))
-        known.suppress(everybody)
+        pseudonyms.suppress(everybody)
         _complete(registry)
         exports = _clean_exports(project, People.of(everybody, study))
         runs, damaged = _clean_runs(registry, staging, everybody)
         copies = forget_copies(
             registry.folder, lambda folder: any(_look_through(folder, People.of(everybody, study)))
         )
-    hashes = [known.digest(each)[:16] for each in customer_ids]
+    hashes = [pseudonyms.digest(each)[:16] for each in customer_ids]
     counts = {"runs": len(runs), "exports": exports, "copies": copies}
     audit_log.record(project, "erase", customers=hashes, removed_from=counts)
     return Erased(runs=runs, exports=exports, copies=copies, unknown=unknown, damaged=damaged)
@@ -103,8 +103,8 @@ def find_places(study: Study, customer_ids: Iterable[str], *, project: Path) -> 
     """Every file of a project's runs, exports, copies and journals that is about these customers,
     or cannot be read.
     """
-    known = Pseudonyms.of(study)
-    people = People.of([name for each in customer_ids for name in known.names(each)], study)
+    pseudonyms = Pseudonyms.of(study)
+    people = People.of([name for each in customer_ids for name in pseudonyms.names(each)], study)
     return list(_look_through_project(project, people))
 
 
