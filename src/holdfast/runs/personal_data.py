@@ -98,7 +98,10 @@ class People:
 
     def is_in_raw(self, raw: str | None) -> bool:
         """Whether a row of the quarantine, which may be a line that was no row, names them."""
-        cells = json.loads(raw) if raw else {}
+        try:
+            cells = dict(json.loads(raw or "{}"))
+        except (ValueError, TypeError):
+            cells = {"line": raw}
         if list(cells) == ["line"]:
             return bool(self._in_a_line.search(str(cells["line"])))
         ids = {name: cell for name, cell in cells.items() if name in self.columns} or cells
