@@ -306,11 +306,12 @@ def _kills(project: Path, tmp_path: Path, *, step: int = 1) -> Iterator[Path]:
     pytest.fail("erasing never came to its end")
 
 
+@pytest.mark.parametrize("step", [11, pytest.param(1, marks=pytest.mark.slow)])
 def test_whatever_moment_it_is_killed_at_the_runs_are_whole_and_the_next_completes_it(
-    project: Path, tmp_path: Path
+    project: Path, tmp_path: Path, step: int
 ) -> None:
     kills = 0
-    for place in _kills(project, tmp_path):
+    for place in _kills(project, tmp_path, step=step):
         kills += 1
         registry = Registry(place / "runs")
         for run_id in registry.run_ids():
@@ -329,7 +330,7 @@ def test_whatever_moment_it_is_killed_at_the_runs_are_whole_and_the_next_complet
         assert audit_log.entries(place)[-1]["what"] == "erase"
         assert audit_log.verify(place) >= 2
     # At least: key, list, journal, export, and for each of three runs four renames.
-    assert kills > 20
+    assert kills > 20 // step
 
 
 def test_another_customer_may_be_erased_after_a_kill(project: Path, tmp_path: Path) -> None:
