@@ -117,7 +117,7 @@ def _find_unknown(names: dict[str, list[str]], study: Study, project: Path) -> I
             rest = {each for each in rest if seen.isdisjoint(names[each])}
     # Somebody who is in no table may still be in quarantine, or in a sentence.
     everybody = People.of([name for each in rest for name in names[each]], study)
-    if any(place.count for place in _look_through_project(project, everybody)):
+    if rest and any(place.count for place in _look_through_project(project, everybody)):
         rest = {
             each
             for each in rest
