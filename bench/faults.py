@@ -6,6 +6,7 @@
 import argparse
 from collections.abc import Callable, Iterator
 
+from bench._erasure import erasure_figures
 from bench._figures import Figure, show
 from bench._kills import kill_figures, promotion_figures
 from bench._mutants import mutant_figures
@@ -16,6 +17,7 @@ SECTIONS: dict[str, Section] = {
         count=chosen.mutants, seed=chosen.seed, verbose=not chosen.json
     ),
     "promotions": lambda _: promotion_figures(),
+    "erasure": lambda _: erasure_figures(),
     "kills": lambda chosen: kill_figures(seed=chosen.seed, verbose=not chosen.json),
 }
 """Name -> what it measures; the figures of the others do not depend on it."""

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.api.conftest import client_of, posted
+from tests.api.conftest import client_of, posted, snapshot_study
 from tests.api.harness import Api
 
+from holdfast.io import audit_log
 from holdfast.io.runs import Registry
 from holdfast.io.serving_copy import keep
+from holdfast.runs.erase import erase, find_places
 
 FIRST, SECOND = "20260101T000000Z-00000001", "20260102T000000Z-00000002"
 
@@ -37,6 +39,22 @@ def test_a_promotion_by_another_process_is_followed(project: Path) -> None:
         eventually(lambda: served(api), SECOND)
 
 
+def test_a_running_server_stops_answering_for_who_was_erased(project: Path) -> None:
+    study = snapshot_study(project)
+    with client_of(project) as api:
+        assert api.get("/predict/C0002").status_code == 200
+        other = api.get("/predict/C0001").json()
+        erase(study, ["C0002"], registry=Registry(project / "runs"))
+        eventually(lambda: api.get("/predict/C0002").status_code, 404)
+        again = api.get("/predict/C0001").json()
+        assert again["run_id"] == f"{SECOND}-2"
+        assert again["churn_probability"] == other["churn_probability"]
+        eventually(lambda: api.get("/ready").json()["degraded"], None)
+        assert find_places(study, ["C0002"], project=project) == []
+        # What was ready to be served before is not kept for later.
+        assert set(api.context.store._ready) == {f"{SECOND}-2"}
+
+
 def test_promote_and_rollback_answer_with_the_run_that_is_served_from_then_on(
     project: Path,
 ) -> None:
@@ -45,6 +63,10 @@ def test_promote_and_rollback_answer_with_the_run_that_is_served_from_then_on(
         assert served(api) == FIRST
         assert posted(api, "/rollback", b"").json()["champion"] == SECOND
         assert served(api) == SECOND
+        *_, promoted, back = audit_log.entries(project)
+        assert (promoted["what"], promoted["run_id"]) == ("promote", FIRST)
+        assert (back["what"], back["run_id"]) == ("rollback", SECOND)
+        assert back["who"] == "key local (this machine)"
         assert posted(api, "/runs/20990101T000000Z-00000009/promote", b"").status_code == 404
 
 

@@ -14,6 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from holdfast.dashboard.gate import Gate
 from holdfast.dashboard.sign_in import SignIn
+from holdfast.io import audit_log
 from holdfast.io.keys import KeyFile
 
 HTML = {"accept": "text/html", "host": "127.0.0.1:8501"}
@@ -161,10 +162,12 @@ def test_from_elsewhere_it_answers_to_its_names_and_to_addresses_written_out(
 
 
 def test_the_token_in_the_address_signs_in_and_leaves_the_address(
-    elsewhere: tuple[Visitor, SignIn],
+    elsewhere: tuple[Visitor, SignIn], tmp_path: Path
 ) -> None:
     visitor, sign_in = elsewhere
     reply = visitor.ask(f"/customer?customer=C1&token={sign_in.token}")
+    (line,) = audit_log.entries(tmp_path)
+    assert (line["what"], line["who"]) == ("sign-in", "the token of the start")
     assert (reply.status_code, reply.headers["location"]) == (303, "/customer?customer=C1")
     cookie = reply.headers["set-cookie"].lower()
     assert "httponly" in cookie

@@ -1,6 +1,7 @@
 """A journal only grows, and a damaged line is not passed over."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,20 @@ def test_a_line_that_the_disk_has_no_room_for_leaves_nothing(
     assert jsonl.entries(path) == [{"a": 1}]
     jsonl.append(path, {"a": 2})
     assert jsonl.entries(path) == [{"a": 1}, {"a": 2}]
+
+
+def test_a_line_that_waited_while_the_journal_was_replaced_is_in_the_new_one(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "journal.jsonl"
+    jsonl.append(path, {"name": "ann"})
+    with ThreadPoolExecutor(1) as beside:
+
+        def change(text: str) -> str:
+            waiting = beside.submit(jsonl.append, path, {"name": "bob"})
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.2)
+            return text.replace("ann", "[erased]")
+
+        jsonl.rewrite(path, change)
+    assert [entry["name"] for entry in jsonl.entries(path)] == ["[erased]", "bob"]

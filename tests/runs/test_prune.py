@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.errors import InputError, RunNotFound
+from holdfast.io.audit_log import entries
 from holdfast.io.runs import Registry
 from holdfast.io.serving_copy import keep
 from holdfast.runs.prune import Pruned, prune
@@ -43,6 +44,8 @@ def test_the_last_runs_and_the_champion_stay(registry: Registry) -> None:
     assert registry.run_ids() == [IDS[4], IDS[3], IDS[1]]
     assert [entry.run_id for entry in registry.champions()] == [IDS[1]]
     assert prune(registry, keep=2) == []
+    (line,) = entries(registry.folder.parent)
+    assert (line["what"], line["run_ids"]) == ("prune", [IDS[2], IDS[0]])
 
 
 def test_runs_beyond_an_age_go(registry: Registry) -> None:

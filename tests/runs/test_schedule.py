@@ -4,7 +4,6 @@ import sys
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from subprocess import CompletedProcess
 
 import pytest
 
@@ -60,13 +59,12 @@ def test_after_each_run_that_ended_well_old_runs_are_pruned(
 ) -> None:
     called: list[list[str]] = []
 
-    def run(command: list[str], *, check: bool) -> CompletedProcess[str]:
-        assert not check
+    def run(command: list[str]) -> int:
         called.append(command[3:])
-        return CompletedProcess(command, 0)
+        return 0
 
     now = datetime.now(UTC)
-    monkeypatch.setattr("holdfast.runs.schedule.subprocess.run", run)
+    monkeypatch.setattr("holdfast.runs.schedule._run", run)
     monkeypatch.setattr("holdfast.runs.schedule.time.sleep", lambda _: None)
     monkeypatch.setattr("holdfast.runs.schedule.due_times", lambda *_, **__: [now, now])
     monkeypatch.setattr("holdfast.runs.schedule.datetime", Clock(now))

@@ -77,11 +77,18 @@ class Store:
             run = self.registry.open()
             if self.current is None or not _is_of(self.current, run):
                 self.current = self.prepare(run.run_id)
+            self._forget_removed_runs()
             self._unserved = ""
         except (HoldfastError, OSError) as error:
             self._unserved = str(error)
             if self.current is None:
                 self._fall_back()
+
+    def _forget_removed_runs(self) -> None:
+        """A run that is gone may name customers who were erased."""
+        with self._lock:
+            for run_id in set(self._ready).difference(self.registry.run_ids()):
+                del self._ready[run_id]
 
     def _fall_back(self) -> None:
         """After a start without a sound champion, serve the copy that an earlier server made of it,

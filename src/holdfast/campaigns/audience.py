@@ -19,7 +19,7 @@ import polars as pl
 from holdfast import segments
 from holdfast.campaigns import economics
 from holdfast.errors import HoldfastError, InputError, StudyError, first_line, system_error
-from holdfast.io import jsonl, webhook
+from holdfast.io import audit_log, jsonl, webhook
 from holdfast.io.files import replace_file
 from holdfast.study import AT_RISK_SEGMENTS, SEGMENT_NAMES, Recovery, Study, Webhook
 from holdfast.windows import day_of
@@ -202,7 +202,13 @@ def first_contacted(audience: Audience, n: int) -> Audience:
 
 
 def record_export(
-    audience: Audience, project: Path, *, at: datetime, how: str, batches: str = ""
+    audience: Audience,
+    project: Path,
+    *,
+    at: datetime,
+    how: str,
+    batches: str = "",
+    who: str = "",
 ) -> str:
     """Keep who was given away, in which arm and by which rule of which run.
 
@@ -214,6 +220,8 @@ def record_export(
         csv, parquet or webhook.
     batches
         Of a push that stopped, how many were accepted: "2 of 3".
+    who
+        For the audit log; without it, the user of the operating system.
 
     Returns
     -------
@@ -247,6 +255,9 @@ def record_export(
     except HoldfastError:
         (folder / f"{export_id}.parquet").unlink(missing_ok=True)
         raise
+    contacted = int(audience.figures["contacted"])
+    what = "push" if how == "webhook" else "export"
+    audit_log.record(project, what, who=who, export_id=export_id, contacted=contacted)
     return export_id
 
 

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -53,10 +54,16 @@ def listen() -> None:
         return  # another program runs the command inside itself, and keeps its signals
     for number in _SIGNALS:
         signal.signal(number, interrupt)
+    signal.set_wakeup_fd(_start_listener())
+
+
+@cache
+def _start_listener() -> int:
+    """Start the thread that listens, once; returns the file by which signals wake it."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    signal.set_wakeup_fd(writer)
     threading.Thread(target=_wait, args=(reader,), daemon=True).start()
+    return writer
 
 
 def interrupt(number: int, _: object) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from holdfast import __version__
-from holdfast.cli import backtest, checks, interruption, predict, run, runs, serve, setup
+from holdfast.cli import backtest, checks, interruption, predict, privacy, run, runs, serve, setup
 from holdfast.cli.output import print_error
 from holdfast.errors import HoldfastError, system_error
 
@@ -61,11 +61,14 @@ for command, example in (
     (checks.features, "holdfast features --sql --cutoff 2011-06-01"),
     (serve.serve, "holdfast serve --port 8000 --workers 2"),
     (serve.dashboard, "holdfast dashboard -c my-shop/holdfast.toml"),
+    (privacy.erase, "holdfast erase CUST00001 --yes"),
     (setup.simulate, "holdfast simulate shop --customers 3000 --set december_factor=4"),
 ):
     app.command(epilog=f"Example: {example}")(command)
 app.add_typer(runs.app, name="runs")
 app.add_typer(serve.keys, name="keys")
+app.add_typer(privacy.customer, name="customer")
+app.add_typer(privacy.audit_log, name="audit-log")
 app.add_typer(setup.datasets, name="datasets")
 
 

@@ -14,6 +14,7 @@ from holdfast.cli.output import (
     console,
     print_json,
     print_table,
+    registry_in,
     registry_of,
     study_from,
 )
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     import polars as pl
     from rich.console import Console
 
+    from holdfast.io.runs import Run
     from holdfast.report.table_format import Table
+    from holdfast.study import Study
 
 _BAR = 24
 
@@ -48,17 +51,30 @@ def predict(
             "the customer is named in more than one way" if n_named else "no customer is named",
             fix="give one of --customer-id ID, --random and --features FILE",
         )
-    published = registry_of(config).open(run)
+    study = study_from(config, None)
+    published = registry_in(study).open(run)
     if features is not None:
         answer = serving.predict_features(published, serving.read_features(features))
     else:
-        answer = serving.predict_customer(
-            published, customer_id if customer_id is not None else serving.pick_customer(published)
-        )
+        chosen = serving.pick_customer(published) if customer_id is None else customer_id
+        if study.privacy is not None and study.privacy.pseudonymise:
+            chosen = _find_name(chosen, study, published)
+        answer = serving.predict_customer(published, chosen)
     if json:
         print_json(answer)
     else:
         print_prediction(console(), answer)
+
+
+def _find_name(customer_id: str, study: "Study", run: "Run") -> str:
+    """What the run knows a customer by: the pseudonym, or the id in a run from before there were
+    pseudonyms.
+    """
+    from holdfast.io.pseudonyms import Pseudonyms
+
+    in_run = set(run.scores["customer_id"])
+    names = Pseudonyms.of(study).names(customer_id)
+    return next((name for name in reversed(names) if name in in_run), customer_id)
 
 
 def print_prediction(out: "Console", answer: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from holdfast.cli.output import (
     study_from,
 )
 from holdfast.errors import DamagedRun, RunError
+from holdfast.io import audit_log
 
 if TYPE_CHECKING:
     from holdfast.io.runs import Registry
@@ -74,7 +75,9 @@ def promote(run_id: RunId, config: Config = "holdfast.toml", json: Json = False)
     """Make a run the champion: the one that predictions come from."""
     registry = registry_of(config)
     was = registry.champion_id()
-    _say(registry.promote(run_id).run_id, was=was, json=json)
+    promoted = registry.promote(run_id).run_id
+    audit_log.record(registry.folder.parent, "promote", run_id=promoted)
+    _say(promoted, was=was, json=json)
 
 
 @app.command(epilog="Example: holdfast runs rollback")
@@ -82,7 +85,9 @@ def rollback(config: Config = "holdfast.toml", json: Json = False) -> None:
     """Go back to the champion before."""
     registry = registry_of(config)
     was = registry.champion_id()
-    _say(registry.rollback().run_id, was=was, json=json)
+    champion = registry.rollback().run_id
+    audit_log.record(registry.folder.parent, "rollback", run_id=champion)
+    _say(champion, was=was, json=json)
 
 
 @app.command(epilog="Example: holdfast runs prune --keep 30 --dry-run")

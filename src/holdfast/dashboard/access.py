@@ -17,6 +17,13 @@ def may_export() -> bool:
     return _role() in _OPERATORS
 
 
+def describe_viewer() -> str:
+    """Whoever looks, for the audit log: the address that a provider knows, or the role."""
+    if st.context.headers.get(ROLE) == BY_PROVIDER:
+        return str(st.user.get("email"))
+    return f"{_role()} at the dashboard"
+
+
 def ask_to_sign_in() -> bool:
     """Ask the provider that `.streamlit/secrets.toml` names, where it has to be asked; True while
     whoever looks is not let in.

@@ -11,6 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
+from holdfast.io import audit_log
 from holdfast.io.keys import KeyFile
 
 SESSION_SECONDS = 12 * 3600
@@ -37,7 +38,7 @@ class SignIn:
 
     def __init__(self, project: Path) -> None:
         self.token = secrets.token_urlsafe(32)
-        self._keys = KeyFile(project)
+        self._keys, self._project = KeyFile(project), project
         self._sessions: dict[str, _Session] = {}
         self._failures: dict[str, deque[float]] = {}
 
@@ -52,12 +53,14 @@ class SignIn:
         Raises
         ------
         HoldfastError
-            The keys cannot be read.
+            The keys cannot be read, or the audit log cannot be written.
         """
         key_id = self._find_key_id(secret)
         if key_id is None:
             self._note_failure(address)
             return None
+        who = f"key {key_id}" if key_id else "the token of the start"
+        audit_log.record(self._project, "sign-in", who=who)
         now = time.monotonic()
         self._sessions = {name: s for name, s in self._sessions.items() if s.ends_at > now}
         name = secrets.token_urlsafe(32)

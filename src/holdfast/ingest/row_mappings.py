@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from holdfast.errors import DataError, StudyError
 from holdfast.ingest import sql
+from holdfast.ingest.door import ERASED
 from holdfast.ingest.order_lines import carry_over_lines
 from holdfast.ingest.sources import OpenSource
 from holdfast.ingest.timestamps import RANGE, day_sql, in_range, local_time_sql, utc_sql
@@ -253,7 +254,7 @@ def _columns_to_compare(source: OpenSource, log: Transactions) -> list[sql.Field
 def _check_reasons(log: Transactions) -> None:
     """A rule that is named like a reason of Holdfast would hide which of the two it was."""
     for reason in log.set_aside:
-        if reason in (NO_CUSTOMER, NO_PRICE, NO_QUANTITY, DUPLICATE, STRAY, EARLY, LATE):
+        if reason in (NO_CUSTOMER, NO_PRICE, NO_QUANTITY, DUPLICATE, STRAY, EARLY, LATE, ERASED):
             raise StudyError(
                 f"[transactions.set_aside] has a rule named {reason!r}",
                 fix="Holdfast uses that name: rename",

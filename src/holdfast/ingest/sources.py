@@ -54,6 +54,8 @@ class OpenSource:
         Rows read so far; of Parquet files the rows that they say they have.
     failure
         What went wrong in the stream, if anything did.
+    dropped, unshown
+        Columns that nothing may read; columns of which quarantine keeps nothing.
     restart
         Begins the stream again: it can be read once only.
     """
@@ -67,6 +69,8 @@ class OpenSource:
     stream: Stream | None = None
     streamed: int = 0
     failure: HoldfastError | None = None
+    dropped: frozenset[str] = frozenset()
+    unshown: frozenset[str] = frozenset()
     restart: Callable[[], object] = lambda: None
 
     @property

@@ -13,6 +13,7 @@ import polars as pl
 
 from holdfast.errors import DataError, HoldfastError
 from holdfast.ingest import sql
+from holdfast.ingest.door import ERASED, Door
 from holdfast.ingest.sources import OpenSource
 from holdfast.io.csv import RAW_CHARACTERS
 from holdfast.io.warehouse import Warehouse
@@ -66,7 +67,7 @@ class RowMapping:
     @property
     def verdicts(self) -> list[str]:
         """What each verdict means, by its number."""
-        return ["accepted", *self.quarantine, DUPLICATE, STRAY, *self.set_aside]
+        return ["accepted", *self.quarantine, DUPLICATE, STRAY, *self.set_aside, ERASED]
 
     @property
     def duplicate(self) -> int:
@@ -147,7 +148,9 @@ class ValidatedSource:
         return counts.sort(["count", "reason"], descending=[True, False]).rows()
 
 
-def validate_rows(source: OpenSource, mapping: RowMapping, warehouse: Warehouse) -> ValidatedSource:
+def validate_rows(
+    source: OpenSource, mapping: RowMapping, warehouse: Warehouse, door: Door
+) -> ValidatedSource:
     """Read a source once and give every row its verdict.
 
     Raises
@@ -168,7 +171,9 @@ def validate_rows(source: OpenSource, mapping: RowMapping, warehouse: Warehouse)
         if mapping.open_start or mapping.open_end:
             _mark_strays(table, mapping, warehouse)
         pointed = source.is_text and _remove_points(table, warehouse)
-        return _summarise(source, mapping, table, warehouse, pointed=pointed)
+        door.let_in(table, len(mapping.verdicts) - 1, warehouse)
+        rejected = door.withhold(source.rejected, source)
+        return _summarise(source, mapping, table, warehouse, pointed=pointed, rejected=rejected)
 
 
 def require_accepted_rows(source: ValidatedSource) -> ValidatedSource:
@@ -207,6 +212,7 @@ def _raw_sql(source: OpenSource) -> str:
     cells = (
         f"{sql.literal(name)}, left(CAST({column.sql} AS VARCHAR), {RAW_CHARACTERS})"
         for name, column in source.fields.items()
+        if name not in source.unshown
     )
     return f"CAST(json_object({', '.join(cells)}) AS VARCHAR)"
 
@@ -285,6 +291,7 @@ def _summarise(
     warehouse: Warehouse,
     *,
     pointed: bool,
+    rejected: pl.DataFrame,
 ) -> ValidatedSource:
     verdicts = mapping.verdicts
     counts = dict(
@@ -297,7 +304,6 @@ def _summarise(
         f"WHERE verdict BETWEEN 1 AND {len(mapping.quarantine)} ORDER BY _file, _row",
         verdicts,
     )
-    rejected = source.rejected
     reasons = dict(rejected.group_by("reason").len().sort("reason").iter_rows())
     reasons |= {verdicts[code]: count for code, count in counts.items() if code}
     trimmed, merged = _count_blanks(table, warehouse)

@@ -1,16 +1,18 @@
 """A journal: an append-only file of JSON lines. What is in it is never changed, so it can be held
-against later.
+against later; only a customer who was erased is taken out.
 """
 
 import errno
 import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from holdfast.errors import DataError, HoldfastError, system_error
+from holdfast.io.files import remove_leftovers, replace_file
 
 
 def append(path: Path, entry: Mapping[str, Any]) -> None:
@@ -23,15 +25,45 @@ def append(path: Path, entry: Mapping[str, Any]) -> None:
     """
     line = json.dumps(entry, ensure_ascii=False, allow_nan=False) + "\n"
     try:
-        # It names customers or campaigns: nobody else may read it.
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        with open(descriptor, "ab") as handle:  # noqa: PTH123 - a descriptor
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            _write_whole(handle.fileno(), line.encode())
+        with _hold(path) as descriptor:
+            _write_whole(descriptor, line.encode())
     except OSError as error:
         raise system_error(error) or HoldfastError(
             f"{path} cannot be written: {error.strerror}", fix="free the folder or the disk"
         ) from None
+
+
+def rewrite(path: Path, change: Callable[[str], str]) -> None:
+    """Replace the lines of a journal, where there is one, in one step; whoever appends waits.
+
+    Raises
+    ------
+    OSError
+        It cannot be written.
+    """
+    if not path.exists():
+        return
+    with _hold(path):
+        before = path.read_text(encoding="utf-8")
+        after = change(before)
+        if after != before:
+            remove_leftovers(path)
+            replace_file(path, lambda new: new.write_text(after, encoding="utf-8"))
+
+
+@contextmanager
+def _hold(path: Path) -> Iterator[int]:
+    """Hold the journal that has the name now: it may be replaced while it is waited for."""
+    while True:
+        # It names customers or campaigns: nobody else may read it.
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if path.exists() and os.path.samestat(path.stat(), os.fstat(descriptor)):
+                yield descriptor
+                return
+        finally:
+            os.close(descriptor)
 
 
 def _write_whole(descriptor: int, line: bytes) -> None:

@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from holdfast.errors import InputError, RunError, nearest, system_error
+from holdfast.io import audit_log
 from holdfast.io.files import remove_leftovers, replace_file
 
 ROLES = ("reader", "operator", "admin")
@@ -73,6 +74,7 @@ class KeyFile:
         key = Key(key_id=key_id, role=role, name=name, sha256=_digest(text), created_at=_now())
         with self._changing() as keys:
             keys[key_id] = key
+        audit_log.record(self.path.parent, "key created", key_id=key_id, role=role, name=name)
         return text, key
 
     def revoke(self, key_id: str) -> Key:
@@ -87,8 +89,10 @@ class KeyFile:
             fix = nearest(key_id, list(keys)) if keys else "there is no key yet"
             raise InputError(f"there is no key '{key_id}'", fix=fix, key_id=key_id)
         with self._changing() as keys:
-            keys[key_id] = replace(keys[key_id], revoked_at=keys[key_id].revoked_at or _now())
-            return keys[key_id]
+            key = replace(keys[key_id], revoked_at=keys[key_id].revoked_at or _now())
+            keys[key_id] = key
+        audit_log.record(self.path.parent, "key revoked", key_id=key_id)
+        return key
 
     def record_use(self, when: Mapping[str, datetime]) -> None:
         """Record when keys were last used; an earlier time changes nothing."""
@@ -163,6 +167,11 @@ class KeyFile:
             raise system_error(error) or RunError(
                 f"{self.path} cannot be written: {error.strerror}", fix="allow it, or use another"
             ) from None
+
+
+def describe_key(key: Key) -> str:
+    """A key's holder, for the audit log."""
+    return f"key {key.key_id}" + (f" ({key.name})" if key.name else "")
 
 
 def key_in_headers(authorization: str | None, api_key: str | None, *, basic: bool) -> str | None:

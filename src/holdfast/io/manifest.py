@@ -73,6 +73,10 @@ class Manifest(_Strict):
     seed: int | None = None
     versions: dict[str, str] = {}
     seconds: dict[str, Seconds] = {}
+    erased: int = Field(0, ge=0)
+    """Customers who were taken out since it was made; counts and evidence are those of before."""
+    replaces: Sha256 | None = None
+    """The manifest of the run that it was made from by taking them out."""
     files: dict[Annotated[str, AfterValidator(_name)], FileFacts]
 
 

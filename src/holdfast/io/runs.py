@@ -94,28 +94,67 @@ class Registry:
         facts
             What the manifest says besides the run's id and its files.
         """
-        while (self.folder / run_id).exists():
-            base, _, number = run_id.partition("-")[2].partition("-")
-            run_id = f"{run_id.partition('-')[0]}-{base}-{int(number or 1) + 1}"
-        content = _write_manifest(folder, {"run_id": run_id, **facts})
-        for path in (*folder.rglob("*"), folder):
-            path.chmod(0o700 if path.is_dir() else 0o600)
-            sync(path)
-        run = Run(
-            self.folder / run_id, parse_manifest(content), hashlib.sha256(content).hexdigest()
-        )
+        run = self._finish(folder, self.free_id(run_id), facts)
         with self._changing():
-            # Listed first: a process that is killed here leaves a line that means nothing, and not
-            # a run that nothing vouches for.
-            self._list_published(
-                [*self._read_published(), Entry(run_id, run.digest)], about_to=run_id
-            )
-            folder.replace(run.path)
-            sync(self.folder)
+            self._put_in_place(folder, run, [*self._read_published(), _entry(run)])
             champions = self._champions()
             if not all(entry.digest for entry in champions):
                 self._point_at(champions)
         return run
+
+    def free_id(self, run_id: str) -> str:
+        """The id, or the first after it that no run has: `<id>-2`."""
+        while (self.folder / run_id).exists():
+            base, _, number = run_id.partition("-")[2].partition("-")
+            run_id = f"{run_id.partition('-')[0]}-{base}-{int(number or 1) + 1}"
+        return run_id
+
+    def publish_beside(self, folder: Path, old: Run, *, facts: Mapping[str, Any]) -> Run:
+        """Publish what was made from a run, in the next free id and just before it in every order;
+        `supersede` then takes the old one away. A process that is killed in between leaves both.
+
+        Parameters
+        ----------
+        folder, facts
+            As for `publish`.
+        """
+        run = self._finish(folder, self.free_id(old.run_id), {**facts, "replaces": old.digest})
+        with self._changing():
+            # Runs of an older Holdfast are in no list; from now on their order is.
+            ordered = [Entry(each, self.digest_of(each)) for each in reversed(self.run_ids())]
+            place = [each.run_id for each in ordered].index(old.run_id)
+            self._put_in_place(folder, run, [*ordered[:place], _entry(run), *ordered[place:]])
+        return run
+
+    def supersede(self, old: Run, new: Run) -> None:
+        """Put a run into an older one's place among champions and published runs, and remove that
+        one.
+        """
+        with self._changing():
+            champions = self.champions()
+            if old.run_id in [entry.run_id for entry in champions]:
+                swapped = [_entry(new) if e.run_id == old.run_id else e for e in champions]
+                self._point_at(list({entry.run_id: entry for entry in swapped}.values()))
+            self._take_away([old.run_id])
+
+    def _finish(self, folder: Path, run_id: str, facts: Mapping[str, Any]) -> Run:
+        """Write the manifest of a folder that is to be published, and wait for the disk."""
+        content = _write_manifest(folder, {"run_id": run_id, **facts})
+        for path in (*folder.rglob("*"), folder):
+            path.chmod(0o700 if path.is_dir() else 0o600)
+            sync(path)
+        digest = hashlib.sha256(content).hexdigest()
+        return Run(self.folder / run_id, parse_manifest(content), digest)
+
+    def _put_in_place(self, folder: Path, run: Run, published: list[Entry]) -> None:
+        # Listed first: a process that is killed here leaves a line that means nothing, and not a
+        # run that nothing vouches for.
+        others = [
+            entry for entry in published if entry.run_id != run.run_id or entry == _entry(run)
+        ]
+        self._list_published(others, about_to=run.run_id)
+        folder.replace(run.path)
+        sync(self.folder)
 
     def run_ids(self) -> list[str]:
         """Every published run, the last published first; those of an older Holdfast, which kept no
@@ -232,18 +271,21 @@ class Registry:
         RunError
             The champion is among them, or a folder cannot be removed.
         """
-        removed = self.folder / ".removed"
         with self._changing():
             if self.champion_id() in run_ids:
                 raise RunError("the champion is not removed", fix="promote another run first")
-            shutil.rmtree(removed, ignore_errors=True)
-            removed.mkdir(mode=0o700)
-            for run_id in run_ids:
-                (self.folder / run_id).rename(removed / run_id)
-            sync(self.folder)
-            self._point_at([entry for entry in self.champions() if entry.run_id not in run_ids])
-            self._list_published(self._read_published())
-            shutil.rmtree(removed)
+            self._take_away(run_ids)
+
+    def _take_away(self, run_ids: Collection[str]) -> None:
+        removed = self.folder / ".removed"
+        shutil.rmtree(removed, ignore_errors=True)
+        removed.mkdir(mode=0o700)
+        for run_id in run_ids:
+            (self.folder / run_id).rename(removed / run_id)
+        sync(self.folder)
+        self._point_at([entry for entry in self.champions() if entry.run_id not in run_ids])
+        self._list_published(self._read_published())
+        shutil.rmtree(removed)
 
     def _find_champion(self, published: list[str]) -> str:
         """The champion's id; the newest run never stands in for it."""
@@ -332,6 +374,10 @@ class Registry:
             except OSError as error:
                 raise _refuse(self.folder, error, "written") from None
             yield
+
+
+def _entry(run: Run) -> Entry:
+    return Entry(run.run_id, run.digest)
 
 
 def _write_manifest(folder: Path, facts: Mapping[str, Any]) -> bytes:

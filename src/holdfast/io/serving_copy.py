@@ -17,7 +17,7 @@ import shutil
 import stat
 import tempfile
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -84,6 +84,36 @@ def forget(runs: Path, run_id: str) -> bool:
         return _remove_unused(folder / run_id)
 
 
+def copy_folders(runs: Path) -> list[Path]:
+    """The folders in which this user's servers have copies of these runs."""
+    folders = [runs / ".serving", _name_elsewhere(runs.resolve())]
+    return [
+        folder for folder in folders if folder.is_dir() and folder.lstat().st_uid == os.getuid()
+    ]
+
+
+def forget_copies(runs: Path, is_unwanted: Callable[[Path], bool]) -> int:
+    """Remove the copies that must not be there, in use or not; how many there were. A server goes
+    on from memory until it has loaded the run that is the champion now.
+    """
+    count = 0
+    for folder in copy_folders(runs):
+        try:
+            with hold(folder / ".lock"):
+                unwanted = [
+                    path for path in folder.iterdir() if path.is_dir() and is_unwanted(path)
+                ]
+                for path in unwanted:
+                    shutil.rmtree(path)
+                    count += 1
+        except OSError as error:
+            raise RunError(
+                f"the server's copies in {folder} cannot be removed: {error.strerror}",
+                fix="remove that folder, and start the server again",
+            ) from None
+    return count
+
+
 def is_in_use(runs: Path, run_id: str) -> bool:
     """Whether a server has the run's copy loaded."""
     try:
@@ -127,8 +157,7 @@ def _elsewhere(runs: Path) -> Path:
     """A folder that all servers of this user share; one of this process where somebody else made
     that one, or opened it to others.
     """
-    name = hashlib.sha256(str(runs).encode()).hexdigest()[:16]
-    folder = Path(tempfile.gettempdir()) / f"holdfast-{os.getuid()}-{name}"
+    folder = _name_elsewhere(runs)
     try:
         folder.mkdir(mode=0o700)
     except FileExistsError:
@@ -136,6 +165,11 @@ def _elsewhere(runs: Path) -> Path:
             folder = Path(tempfile.mkdtemp(prefix="holdfast-"))
             atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
+
+
+def _name_elsewhere(runs: Path) -> Path:
+    name = hashlib.sha256(str(runs).encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"holdfast-{os.getuid()}-{name}"
 
 
 def _is_private(folder: Path) -> bool:

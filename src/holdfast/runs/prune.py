@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from holdfast.errors import InputError
+from holdfast.io import audit_log
 from holdfast.io.runs import Registry
 from holdfast.io.serving_copy import forget, is_in_use
 
@@ -78,6 +79,7 @@ def _remove(registry: Registry, run_ids: list[str]) -> None:
     if not run_ids:
         return
     registry.remove(run_ids)
+    audit_log.record(registry.folder.parent, "prune", run_ids=run_ids)
     for run_id in run_ids:
         forget(registry.folder, run_id)
         for marker in (registry.folder / ".loaded").glob(f"{run_id}-*"):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import holdfast
+from holdfast.io import audit_log
 from holdfast.io.runs import Registry, Run
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Listener, Silence, Steps
@@ -137,6 +138,7 @@ def run(study: Study, *, listener: Listener | None = None, promote: bool = True)
             mark_loaded(published)
             if promote:
                 registry.promote(published.run_id)
+                audit_log.record(Path(study.project_dir), "promote", run_id=published.run_id)
             step.detail = "; ".join([published.run_id, *notes])
     return published
 

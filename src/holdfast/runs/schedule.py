@@ -112,7 +112,7 @@ def run_on_schedule(
     def run_once() -> None:
         run_until_done([*holdfast, "run", *arguments], say=say)
         if afterwards:
-            subprocess.run([*holdfast, *afterwards], check=False)
+            _run([*holdfast, *afterwards])
 
     due = due_times(cron, time_zone=time_zone, now=datetime.now(UTC))
     if now_too:

@@ -11,6 +11,7 @@ from holdfast.study.settings import (
     SEGMENT_NAMES,
     Churn,
     Explain,
+    Privacy,
     Promotion,
     Recovery,
     Segments,
@@ -29,6 +30,6 @@ from holdfast.study.study import Study
 
 __all__ = [
     "ALGORITHMS", "AT_RISK_SEGMENTS", "SEGMENT_NAMES", "Churn", "Csv", "Explain", "Postgres",
-    "Promotion", "Recovery", "Segments", "SnapshotSource", "Source", "Study", "Transactions",
-    "Value", "Webhook", "eligible_days",
+    "Privacy", "Promotion", "Recovery", "Segments", "SnapshotSource", "Source", "Study",
+    "Transactions", "Value", "Webhook", "eligible_days",
 ]  # fmt: skip

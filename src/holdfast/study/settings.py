@@ -317,6 +317,21 @@ class Engine(Section):
     """
 
 
+class Privacy(Section):
+    """What a run may keep of a person."""
+
+    pseudonymise: bool = False
+    """Whether customers are known by keyed hashes of their ids (`p_` and 32 hex digits), from the
+    door on.
+    """
+    key_env: str = ""
+    """Environment variable that holds the key of the hashes; without it the key is made on first
+    use in `privacy.key`, beside holdfast.toml.
+    """
+    drop: list[str] = []
+    """Columns of the sources that are never kept: nothing reads them, not even the quarantine."""
+
+
 class Explain(Section):
     """Up to `every_customer_up_to`, each customer is explained; above it, those at risk."""
 

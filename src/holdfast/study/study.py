@@ -22,6 +22,7 @@ from holdfast.study.settings import (
     Churn,
     Engine,
     Explain,
+    Privacy,
     Recovery,
     Schedule,
     Segments,
@@ -85,6 +86,7 @@ class Study(Section):
     backtest: Backtest = Backtest()
     explain: Explain = Explain()
     check: Check = Check()
+    privacy: Privacy | None = None
     engine: Engine = Field(Engine(), exclude=True)
     """What a run may use of the machine. Not part of the fingerprint: no figure depends on it."""
     webhook: Webhook | None = Field(None, exclude=True)
@@ -122,8 +124,8 @@ class Study(Section):
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the study's content, 64 hex digits."""
-        # A study without a calendar is what it was before there were any.
-        absent = {"calendar"} if self.calendar is None else None
+        # A study without a section is what it was before there was any such section.
+        absent = {name for name in ("calendar", "privacy") if getattr(self, name) is None}
         return hashlib.sha256(self.model_dump_json(exclude=absent).encode()).hexdigest()
 
     @property

@@ -2,6 +2,7 @@
 who has a key.
 """
 
+from pathlib import Path as Folder
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Response
@@ -12,6 +13,8 @@ from holdfast.api.examples import RUN, STAMP
 from holdfast.api.routes import needs
 from holdfast.api.schemas import Anything
 from holdfast.errors import DamagedRun
+from holdfast.io import audit_log
+from holdfast.io.keys import describe_key
 
 router = APIRouter(tags=["runs"])
 RunId = Annotated[str, Path(max_length=80, examples=["20261123T021500Z-ab12cd34"])]
@@ -75,6 +78,12 @@ def _change(request: RequestContext, token: str | None, run_id: str | None) -> R
             store.registry.promote(run_id)
         else:
             served = store.prepare(store.registry.rollback().run_id)
+        audit_log.record(
+            Folder(request.context.settings.project),
+            "promote" if run_id is not None else "rollback",
+            who=describe_key(request.key),
+            run_id=served.run_id,
+        )
         store.refresh()
         return 200, {"champion": served.run_id, **served.stamp}
 

@@ -13,7 +13,7 @@ import streamlit as st
 from holdfast.campaigns import audience as audiences
 from holdfast.campaigns.audience import Audience, Rule
 from holdfast.campaigns.recovery import Campaign, campaigns_of
-from holdfast.dashboard.access import may_export
+from holdfast.dashboard.access import describe_viewer, may_export
 from holdfast.dashboard.components import Page, box, card, cards, explain, fail
 from holdfast.dashboard.run_view import RunView, read_study
 from holdfast.errors import HoldfastError
@@ -171,7 +171,8 @@ def _file(audience: Audience, form: Form) -> bytes:
 def _export(study: Study, audience: Audience, how: str, *, batches: str = "") -> None:
     folder, at = Path(study.project_dir), datetime.now(UTC)
     try:
-        audiences.record_export(audience, folder, at=at, how=how, batches=batches)
+        who = describe_viewer()
+        audiences.record_export(audience, folder, at=at, how=how, batches=batches, who=who)
     except HoldfastError as error:
         fail(error)
 

@@ -1,0 +1,124 @@
+"""Access: everything that a project holds about one customer, for who has a right to see it."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from holdfast.campaigns.audience import FOLDER, read_exports
+from holdfast.errors import InputError
+from holdfast.io import audit_log
+from holdfast.io.pseudonyms import Pseudonyms
+from holdfast.io.runs import Registry, Run
+from holdfast.runs.personal_data import ID, People
+from holdfast.serving.load import load_study
+from holdfast.study import Study
+from holdfast.tables import json_rows
+from holdfast.windows import date_of
+
+
+def collect(
+    study: Study, customer_id: str, *, registry: Registry, run_ids: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Everything held about a customer, as plain values for one JSON document.
+
+    Parameters
+    ----------
+    run_ids
+        Runs to look into; without them, every published one.
+
+    Returns
+    -------
+    dict
+        `customer_id`, `known_as` (the id and its pseudonym), `erased` (whether the customer is kept
+        out), `runs` (of each: its id and cutoff; `tables`, name -> rows; `quarantine`; `sentences`
+        that name the customer), `exports` (audiences the customer was in), `audit_log` (lines about
+        the customer).
+
+    Raises
+    ------
+    InputError
+        Nothing is held.
+    """
+    project = registry.folder.parent
+    pseudonyms = Pseudonyms.of(study, make_key=True)
+    names = pseudonyms.names(customer_id)
+    opened = (registry.open(run_id) for run_id in run_ids or registry.run_ids())
+    runs = [facts for run in opened if (facts := _of_run(run, names))]
+    digest = pseudonyms.digest(customer_id)
+    held = {
+        "customer_id": customer_id,
+        "known_as": names,
+        "erased": digest in pseudonyms.erased,
+        "runs": runs,
+        "exports": list(_of_exports(project, People.of(names, study))),
+        "audit_log": [
+            entry
+            for entry in audit_log.entries(project)
+            if digest[:16] in entry.get("customers", [])
+        ],
+    }
+    if not (held["runs"] or held["exports"] or held["audit_log"] or held["erased"]):
+        raise InputError(
+            f"nothing is held about customer {customer_id!r}",
+            fix="check the id: it is written as in the source, without blanks around it",
+        )
+    return held
+
+
+def _of_run(run: Run, names: Sequence[str]) -> dict[str, Any] | None:
+    people = People.of(names, load_study(run))
+    tables = dict(_tables(run, people))
+    sentences = [text for text in _sentences(run.summary) if people.strip_text(text)[1]]
+    if not (tables or sentences):
+        return None
+    return {
+        "run_id": run.run_id, "created_at": run.manifest["created_at"],
+        "cutoff_date": run.manifest["cutoff_date"], "quarantine": tables.pop("quarantine", []),
+        "tables": tables, "sentences": sentences,
+    }  # fmt: skip
+
+
+def _tables(run: Run, people: People) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    for name in run.manifest["files"]:
+        if name.startswith("tables/"):
+            table = run.table(Path(name).stem)
+            about = table.filter(people.rows_about(table).fill_null(False))
+            if about.height:
+                yield Path(name).stem, json_rows(_with_dates(about))
+
+
+def _with_dates(table: pl.DataFrame) -> pl.DataFrame:
+    """Days as dates, beside the numbers that the tables hold."""
+    days = [name for name in ("day", "cutoff_day") if name in table.columns]
+    return table.with_columns(
+        pl.Series(
+            name.replace("day", "date"),
+            [None if day is None else date_of(day).isoformat() for day in table[name]],
+            dtype=pl.String,
+        )
+        for name in days
+    )
+
+
+def _sentences(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _sentences(each)
+
+
+def _of_exports(project: Path, people: People) -> Iterator[dict[str, Any]]:
+    for entry in read_exports(project):
+        path = project / FOLDER / f"{entry['export_id']}.parquet"
+        table = pl.read_parquet(path) if path.is_file() else pl.DataFrame({ID: []})
+        about = table.filter(people.rows_about(table).fill_null(False))
+        named = people.names.intersection(entry["rule"].get("excluded", ()))
+        if about.height or named:
+            yield {
+                **{name: entry[name] for name in ("export_id", "at", "how", "run_id")},
+                "excluded_by_rule": bool(named),
+                "treatments": json_rows(about),
+            }
