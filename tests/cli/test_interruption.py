@@ -100,25 +100,3 @@ finally:
     ended = start(code, str(older_runs / "log" / "runs"), cwd=older_runs)
     _, said = ended.communicate(timeout=30)
     assert said.splitlines()[0] == "interrupted; run 20271129T190558Z-0badcafe was published"
-
-
-def test_the_process_that_tries_a_model_does_not_outlive_its_parent(tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    (folder / "models" / "churn").mkdir(parents=True)
-    os.mkfifo(folder / "models" / "churn" / "never.txt")  # reading it waits for ever
-    code = "import sys; from holdfast.serving.load import load_in_child as l; l(sys.argv[1])"
-    with start(code, str(folder), cwd=tmp_path) as parent:
-        children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
-        wait_for(lambda: children.read_text().split())
-        (child,) = children.read_text().split()
-        time.sleep(0.2)  # it may still be starting: then it finds its parent gone
-        parent.kill()
-    wait_for(lambda: _has_ended(child))
-
-
-def _has_ended(pid: str) -> bool:
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return True
-    return stat.rpartition(")")[2].split()[0] == "Z"
