@@ -1,6 +1,5 @@
 """Ctrl-C and SIGTERM end a command with a sentence, and nothing is left behind."""
 
-import os
 import shutil
 import signal
 import subprocess
