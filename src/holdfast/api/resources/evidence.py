@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 import polars as pl
 from fastapi import APIRouter, Query, Response
 
+from holdfast.api.answer_schemas import EvidenceAnswer, FeaturesAnswer, ForecastAnswer
 from holdfast.api.deps import CurrentRun, answer, route
 from holdfast.api.problems import Refused
 from holdfast.features.catalogue import FEATURES_BY_NAME
@@ -15,14 +16,28 @@ from holdfast.tables import json_rows
 router = APIRouter(tags=["evidence"])
 _CARD = "model_card.md"
 _EVIDENCE = {
-    "churn": {"roc_auc": 0.87},
-    "value": {"spearman": 0.62},
+    "kind": "log",
+    "churn": {"algorithm": "lightgbm", "roc_auc": 0.87},
+    "value": {"algorithm": "lightgbm", "spearman": 0.62},
+    "findings": [],
     "evidence": [],
     "horizon_evidence": [],
+    "model_card": "# Model card",
 }
+_FEATURE = {
+    "name": "n_purchases",
+    "group": "purchases",
+    "unit": "count",
+    "sentence": "Days with a purchase in all",
+    "kind": "number",
+    "needed": True,
+    "importance": {"churn": 0.4, "value": 1.0},
+}
+_TOTALS = {"expected_revenue": {"30": 2750.0}, "customers": 1500, "weeks": 53}
+_FORECAST = {"kind": "company", "currency": "EUR", "weeks": [], "totals": _TOTALS}
 
 
-@route(router, "GET", "/evidence", example=_EVIDENCE)
+@route(router, "GET", "/evidence", model=EvidenceAnswer, example=_EVIDENCE)
 def evidence(served: CurrentRun) -> Response:
     """How good the predictions proved: backtest and calibration beside naive baselines, and the
     model card.
@@ -41,7 +56,8 @@ def evidence(served: CurrentRun) -> Response:
     router,
     "GET",
     "/features",
-    example={"features": [{"name": "n_purchases", "unit": "count"}]},
+    model=FeaturesAnswer,
+    example={"features": [_FEATURE]},
 )
 def features(served: CurrentRun) -> Response:
     """What the models read: unit and meaning of each column, and how much it counts."""
@@ -50,11 +66,22 @@ def features(served: CurrentRun) -> Response:
         importance[row["feature"]][row["task"]] = row["relative"]
     is_log = served.scorer.study.snapshot is None
     names = dict.fromkeys([*served.scorer.kinds, *served.scorer.formulas])
+    scorer = served.scorer
     rows = [
-        {**_describe_feature(name, catalogued=is_log), "importance": importance.get(name, {})}
+        {
+            **_describe_feature(name, catalogued=is_log),
+            "kind": _kind_of(scorer.kinds.get(name)),
+            "needed": name in scorer.needed,
+            "importance": importance.get(name, {}),
+        }
         for name in names
     ]
     return answer(served, {"features": rows})
+
+
+def _kind_of(dtype: pl.DataType | None) -> str:
+    """What a value is; the study's own formulas, which have no type here, give numbers."""
+    return "word" if dtype == pl.String else "yes or no" if dtype == pl.Boolean else "number"
 
 
 def _describe_feature(name: str, *, catalogued: bool) -> dict[str, Any]:
@@ -65,7 +92,7 @@ def _describe_feature(name: str, *, catalogued: bool) -> dict[str, Any]:
     return {key: getattr(feature, key) for key in ("name", "group", "unit", "sentence")}
 
 
-@route(router, "GET", "/forecast", 404, 422, example={"weeks": []})
+@route(router, "GET", "/forecast", 404, 422, model=ForecastAnswer, example=_FORECAST)
 def forecast(
     served: CurrentRun,
     kind: Annotated[Literal["company", "cohort", "segment"], Query()] = "company",

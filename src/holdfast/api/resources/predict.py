@@ -9,6 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from holdfast.api import fast_path
+from holdfast.api.answer_schemas import BatchAnswer, Prediction
 from holdfast.api.context import RequestContext
 from holdfast.api.deps import (
     CurrentRequest,
@@ -21,7 +22,7 @@ from holdfast.api.deps import (
 from holdfast.api.examples import BATCH, CUSTOMER, FEATURES, HISTORY, PREDICTION, STAMP
 from holdfast.api.problems import Refused, encode, problem
 from holdfast.api.routes import needs
-from holdfast.api.schemas import LARGEST_BATCH, Batch, BatchAnswer, History, Prediction
+from holdfast.api.schemas import LARGEST_BATCH, Batch, History
 from holdfast.errors import HoldfastError
 from holdfast.serving.answers import utc_now
 from holdfast.serving.customer_search import read_rows

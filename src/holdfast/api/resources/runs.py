@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Response
 
+from holdfast.api.answer_schemas import ChampionAnswer, KeysAnswer, RunAnswer, RunsAnswer
 from holdfast.api.context import RequestContext
 from holdfast.api.deps import CurrentRequest, answer, describe, reply, route
 from holdfast.api.examples import RUN, STAMP
 from holdfast.api.routes import needs
-from holdfast.api.schemas import Anything
 from holdfast.errors import DamagedRun
 
 router = APIRouter(tags=["runs"])
@@ -25,7 +25,7 @@ _SHOWN = ("run_id", "created_at", "study", "kind", "cutoff_date", "customers")
 _CHANGE = describe(400, 404, 409, 413, 415, 422, example={"champion": STAMP["run_id"]})
 
 
-@route(router, "GET", "/runs", example={"runs": [RUN]})
+@route(router, "GET", "/runs", model=RunsAnswer, example={"runs": [RUN]})
 def list_runs(request: CurrentRequest) -> Response:
     """Every published run, newest first."""
     served, registry = request.run(), request.context.store.registry
@@ -43,7 +43,15 @@ def _row(request: RequestContext, run_id: str, champion: str | None) -> dict[str
     return {**{name: manifest.get(name) for name in _SHOWN}, **state}
 
 
-@route(router, "GET", "/runs/{run_id}", 404, 422, example={"run": RUN})
+@route(
+    router,
+    "GET",
+    "/runs/{run_id}",
+    404,
+    422,
+    model=RunAnswer,
+    example={"run": {**RUN, "files": {}}},
+)
 def show_run(run_id: RunId, request: CurrentRequest) -> Response:
     """One run: its manifest, with the SHA-256 of each file."""
     served, registry = request.run(), request.context.store.registry
@@ -52,7 +60,7 @@ def show_run(run_id: RunId, request: CurrentRequest) -> Response:
     return answer(served, {"run": shown})
 
 
-@router.post("/runs/{run_id}/promote", response_model=Anything, responses=_CHANGE)
+@router.post("/runs/{run_id}/promote", response_model=ChampionAnswer, responses=_CHANGE)
 def promote(run_id: RunId, request: CurrentRequest, token: Token = None) -> Response:
     """Make a run the champion; it is checked and loaded first, then served by every worker within a
     second.
@@ -60,7 +68,7 @@ def promote(run_id: RunId, request: CurrentRequest, token: Token = None) -> Resp
     return _change(request, token, run_id)
 
 
-@router.post("/rollback", response_model=Anything, responses=_CHANGE)
+@router.post("/rollback", response_model=ChampionAnswer, responses=_CHANGE)
 def rollback(request: CurrentRequest, token: Token = None) -> Response:
     """Go back to the champion before."""
     return _change(request, token, None)
@@ -88,7 +96,7 @@ def _change(request: RequestContext, token: str | None, run_id: str | None) -> R
     return reply(body, status=status)
 
 
-@route(router, "GET", "/keys", example={"keys": []})
+@route(router, "GET", "/keys", model=KeysAnswer, example={"keys": []})
 @needs("admin")
 def list_keys(request: CurrentRequest) -> Response:
     """Who may ask: every key's role, name and last use."""
