@@ -65,7 +65,11 @@ def test_after_each_run_that_ended_well_old_runs_are_pruned(
         called.append(command[3:])
         return CompletedProcess(command, 0)
 
+    def run_beside(command: list[str]) -> int:
+        return run(command, check=False).returncode
+
     now = datetime.now(UTC)
+    monkeypatch.setattr("holdfast.runs.schedule._run", run_beside)
     monkeypatch.setattr("holdfast.runs.schedule.subprocess.run", run)
     monkeypatch.setattr("holdfast.runs.schedule.time.sleep", lambda _: None)
     monkeypatch.setattr("holdfast.runs.schedule.due_times", lambda *_, **__: [now, now])
@@ -87,3 +91,10 @@ class Clock:
 
     def now(self, _: object) -> datetime:
         return self.moment
+
+
+def test_what_is_no_schedule_is_refused_before_the_first_run() -> None:
+    with pytest.raises(InputError, match="is no schedule"):
+        run_on_schedule(
+            ["--no-such-option"], cron="often", time_zone="UTC", now_too=True, say=print
+        )

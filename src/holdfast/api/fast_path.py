@@ -47,7 +47,11 @@ def find_score(request: RequestContext, customer_id: str) -> dict[str, Any]:
     score = served.score_of(customer_id)
     if score is None:
         raise explain_absence(
-            served.run, served.scorer.study, served.frame, customer_id[:_LONGEST_NAME]
+            served.run,
+            served.scorer.study,
+            served.frame,
+            customer_id[:_LONGEST_NAME],
+            otherwise="look names up with GET /customers?text=...",
         )
     return score
 

@@ -5,6 +5,7 @@ searched by halving; only where few names begin as typed are the others looked t
 """
 
 from difflib import get_close_matches
+from itertools import takewhile
 from typing import Any
 
 import polars as pl
@@ -67,7 +68,13 @@ def read_rows(run: Run, table: str, customer_id: str) -> pl.DataFrame | None:
 
 
 def explain_absence(
-    run: Run, study: Study, scores: pl.DataFrame, customer_id: str, *, reach: int = 100
+    run: Run,
+    study: Study,
+    scores: pl.DataFrame,
+    customer_id: str,
+    *,
+    reach: int = 100,
+    otherwise: str = "write the name as it stands in the data",
 ) -> InputError:
     """Say why a customer has no score: known but not eligible, or unknown.
 
@@ -75,6 +82,8 @@ def explain_absence(
     ----------
     reach
         How many names on either side, in their order, are compared with an unknown one.
+    otherwise
+        What to do where none is near.
 
     Returns
     -------
@@ -98,7 +107,7 @@ def explain_absence(
     near = _near_names(scores, customer_id, reach)
     return CustomerNotFound(
         f"run {run.run_id} has no customer {name}",
-        fix=f"near it: {', '.join(near)}" if near else "write the name as it stands in the data",
+        fix=f"near it: {', '.join(near)}" if near else otherwise,
         customer_id=customer_id[:_SHOWN],
         near=near,
     )
@@ -108,4 +117,9 @@ def _near_names(scores: pl.DataFrame, customer_id: str, reach: int) -> list[str]
     place = int(scores["customer_id"].search_sorted(customer_id, side="left"))
     around = scores["customer_id"][max(0, place - reach) : place + reach].to_list()
     short = [name for name in around if len(name) <= _SHOWN]
-    return get_close_matches(customer_id[:_SHOWN], short, n=_NEAR)
+    close = get_close_matches(customer_id[:_SHOWN], short, n=len(short) or 1)
+    return sorted(close, key=lambda name: -_same_beginning(customer_id, name))[:_NEAR]
+
+
+def _same_beginning(one: str, other: str) -> int:
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

@@ -1,7 +1,6 @@
 """What stands behind the predictions: proofs, features, the forecast of the whole."""
 
-from collections import defaultdict
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import polars as pl
 from fastapi import APIRouter, Query, Response
@@ -9,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 from holdfast.api.answer_schemas import EvidenceAnswer, FeaturesAnswer, ForecastAnswer
 from holdfast.api.deps import CurrentRun, answer, route
 from holdfast.api.problems import Refused
-from holdfast.features.catalogue import FEATURES_BY_NAME
+from holdfast.serving.feature_list import list_features
 from holdfast.serving.load import has_table
 from holdfast.tables import json_rows
 
@@ -61,35 +60,7 @@ def evidence(served: CurrentRun) -> Response:
 )
 def features(served: CurrentRun) -> Response:
     """What the models read: unit and meaning of each column, and how much it counts."""
-    importance: dict[str, dict[str, float]] = defaultdict(dict)
-    for row in json_rows(served.table("importance")):
-        importance[row["feature"]][row["task"]] = row["relative"]
-    is_log = served.scorer.study.snapshot is None
-    names = dict.fromkeys([*served.scorer.kinds, *served.scorer.formulas])
-    scorer = served.scorer
-    rows = [
-        {
-            **_describe_feature(name, catalogued=is_log),
-            "kind": _kind_of(scorer.kinds.get(name)),
-            "needed": name in scorer.needed,
-            "importance": importance.get(name, {}),
-        }
-        for name in names
-    ]
-    return answer(served, {"features": rows})
-
-
-def _kind_of(dtype: pl.DataType | None) -> str:
-    """What a value is; the study's own formulas, which have no type here, give numbers."""
-    return "word" if dtype == pl.String else "yes or no" if dtype == pl.Boolean else "number"
-
-
-def _describe_feature(name: str, *, catalogued: bool) -> dict[str, Any]:
-    feature = FEATURES_BY_NAME.get(name) if catalogued else None
-    if feature is None:
-        sentence = f"'{name}' of the business's own data"
-        return {"name": name, "group": "given", "unit": "as given", "sentence": sentence}
-    return {key: getattr(feature, key) for key in ("name", "group", "unit", "sentence")}
+    return answer(served, {"features": list_features(served.scorer)})
 
 
 @route(router, "GET", "/forecast", 404, 422, model=ForecastAnswer, example=_FORECAST)

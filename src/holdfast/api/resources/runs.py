@@ -22,6 +22,7 @@ Token = Annotated[
     ),
 ]
 _SHOWN = ("run_id", "created_at", "study", "kind", "cutoff_date", "customers")
+_MANIFEST = {**RUN, "files": {}}
 _CHANGE = describe(400, 404, 409, 413, 415, 422, example={"champion": STAMP["run_id"]})
 
 
@@ -43,15 +44,7 @@ def _row(request: RequestContext, run_id: str, champion: str | None) -> dict[str
     return {**{name: manifest.get(name) for name in _SHOWN}, **state}
 
 
-@route(
-    router,
-    "GET",
-    "/runs/{run_id}",
-    404,
-    422,
-    model=RunAnswer,
-    example={"run": {**RUN, "files": {}}},
-)
+@route(router, "GET", "/runs/{run_id}", 404, 422, model=RunAnswer, example={"run": _MANIFEST})
 def show_run(run_id: RunId, request: CurrentRequest) -> Response:
     """One run: its manifest, with the SHA-256 of each file."""
     served, registry = request.run(), request.context.store.registry
