@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from holdfast.errors import DataError, system_error
+from holdfast.errors import DataError, nearest, system_error
 
 FULL = Path("/dev/full")
 
@@ -100,3 +100,12 @@ def test_spilling_onto_a_full_disk_is_no_lack_of_memory() -> None:
 )
 def test_every_other_error_is_left_alone(error: Exception) -> None:
     assert system_error(error) is None
+
+
+def test_a_list_of_a_thousand_known_names_is_cut_and_says_how_many_more() -> None:
+    names = [f"column_{number:04d}" for number in range(2_000)]
+    said = nearest("zzz", names)
+    assert said.startswith("known: column_0000, column_0001, ")
+    assert len(said) < 1_100
+    listed = said.count("column_")
+    assert said.endswith(f" and {2_000 - listed:,} more")

@@ -5,8 +5,11 @@
     │   ├── StudyError                  holdfast.toml, an override, an expression in it
     │   ├── DataError                   a source that cannot be read, or that breaks its contract
     │   ├── NotEnoughData               the data is sound but cannot carry the answer
-    │   └── NotHonest                   the audit found what makes the answer worthless
+    │   ├── NotHonest                   the audit found what makes the answer worthless
+    │   ├── CustomerNotFound            the run has heard of no such customer
+    │   └── CustomerNotEligible         it has, and the customer is outside `churn.eligible`
     ├── MissingExtra           exit 2   an optional dependency, with its install line
+    ├── NotFittedError         exit 1   an estimator was asked before `fit`
     ├── MachineError           exit 1   the disk, the memory or a permission, not the data
     └── RunError               exit 1   the registry of runs
         ├── RunNotFound        exit 2
@@ -22,6 +25,10 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from itertools import accumulate, takewhile
+
+DISTRIBUTION = "holdfast-clv"
+"""What is installed; `holdfast` on PyPI is somebody else's project."""
 
 
 class HoldfastError(Exception):
@@ -73,13 +80,39 @@ class NotHonest(InputError):
     """The audit has a fatal finding that the study does not acknowledge."""
 
 
+class CustomerNotFound(InputError):
+    """The run has heard of no customer of that name."""
+
+
+class CustomerNotEligible(InputError):
+    """The run knows the customer, who is not among those it predicts for.
+
+    Attributes
+    ----------
+    parts
+        `customer_id`, `last_purchase_date` (None: never bought) and `eligible`, the study's rule.
+    """
+
+
+class NotFittedError(HoldfastError, ValueError, AttributeError):
+    """An estimator was asked something before it was fitted; of the kinds that scikit-learn's own
+    error of that name has.
+    """
+
+    def __init__(self, estimator: object) -> None:
+        super().__init__(
+            f"{type(estimator).__name__} has no parameters yet",
+            fix="call fit or from_parameters first",
+        )
+
+
 class MissingExtra(HoldfastError):
     """An optional dependency is not installed.
 
     Parameters
     ----------
     extra
-        Name of the extra in `pip install 'holdfast[extra]'`.
+        Name of the extra in `pip install 'holdfast-clv[extra]'`.
     needed_for
         What the user asked for.
     """
@@ -89,7 +122,7 @@ class MissingExtra(HoldfastError):
     def __init__(self, extra: str, *, needed_for: str) -> None:
         super().__init__(
             f"{needed_for} needs the extra '{extra}'",
-            fix=f"pip install 'holdfast[{extra}]'",
+            fix=f"pip install '{DISTRIBUTION}[{extra}]'",
             extra=extra,
         )
 
@@ -127,6 +160,8 @@ class ProjectBusy(RunError):
 
 _COMPARED = 100
 """Characters of a word: the comparison takes the square of them, and it comes from outside."""
+_LISTED = 1_000
+"""Characters of a list of words: a table may have thousands of columns."""
 
 
 def nearest(word: str, words: Sequence[str]) -> str:
@@ -138,7 +173,15 @@ def nearest(word: str, words: Sequence[str]) -> str:
     'known: horizon_days, seed'
     """
     close = get_close_matches(word[:_COMPARED], words, n=1)
-    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(words)}"
+    return f"did you mean '{close[0]}'?" if close else f"known: {_list(words)}"
+
+
+def _list(words: Sequence[str]) -> str:
+    """Words up to a length, and how many more there are."""
+    ends = accumulate(len(word) + 2 for word in words)
+    n = max(1, sum(1 for _ in takewhile(lambda end: end <= _LISTED, ends)))
+    more = f" and {len(words) - n:,} more" if len(words) > n else ""
+    return ", ".join(word[:_LISTED] for word in words[:n]) + more
 
 
 def first_line(error: Exception) -> str:

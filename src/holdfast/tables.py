@@ -3,9 +3,10 @@ tables.toml lists them.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -129,10 +130,32 @@ DAYS = _contract("days")
 COHORTS = _contract("cohorts")
 SURVIVAL = _contract("survival")
 PURCHASES = _contract("purchases")
+UNSCORED = _contract("unscored")
 QUARANTINE = _contract("quarantine")
 PREDICTIONS = _contract("predictions")
 EVIDENCE = _contract("evidence")
 HORIZON_EVIDENCE = _contract("horizon_evidence")
+
+
+def notebook_html(title: str, *frames: pl.DataFrame) -> str:
+    """A heading and tables below it, for a notebook; whatever the data hold is escaped."""
+    return f"<h4>{escape(title)}</h4>" + "".join(map(_html_table, frames))
+
+
+def _html_table(frame: pl.DataFrame) -> str:
+    rows = [_html_row(row, "td") for row in frame.iter_rows()]
+    head = _html_row([name.replace("_", " ") for name in frame.columns], "th")
+    return f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _html_row(cells: Iterable[Any], tag: str) -> str:
+    return f"<tr>{''.join(f'<{tag}>{escape(_short(cell))}</{tag}>' for cell in cells)}</tr>"
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.2f}" if abs(value) >= 100 else f"{value:.3g}"
+    return "" if value is None else str(value)
 
 
 def json_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:

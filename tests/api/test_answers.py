@@ -299,3 +299,26 @@ def test_what_cannot_be_answered_says_why_and_what_to_do(api: Api, body: Any, me
     assert refused.headers["content-type"] == "application/problem+json"
     assert message in f"{told['detail']}; {told['fix']}"
     assert told["fix"]
+
+
+def test_a_word_that_no_customer_has_is_answered_with_a_warning(api: Api) -> None:
+    slip = {**FEATURES, "Plan": "glod"}
+    warning = (
+        "Plan is 'glod', which no customer of the run has, so it tells the models nothing: did "
+        "you mean 'gold'?"
+    )
+    assert posted(api, "/predict", slip).json()["warnings"] == [warning]
+    assert posted(api, "/predict", FEATURES).json()["warnings"] == []
+    answers = posted(api, "/predict/batch", {"customers": [slip, FEATURES]}).json()["answers"]
+    assert [each["answer"]["warnings"] for each in answers] == [[warning], []]
+
+
+def test_the_features_of_a_snapshot_are_its_own_columns(api: Api) -> None:
+    rows = {row["name"]: row for row in api.get("/features").json()["features"]}
+    assert set(FEATURES) < set(rows)
+    assert rows["Plan"]["kind"] == "word"
+    assert rows["Plan"]["needed"]
+    assert rows["Clicks_per_Page"]["sentence"] == "the study's formula 'Clicks_per_Page'"
+    assert not rows["Clicks_per_Page"]["needed"]
+    assert "which no model reads" in rows["gone"]["sentence"]
+    assert "n_purchases" not in rows

@@ -11,6 +11,7 @@ from tests.api.harness import Api
 from tests.serving.test_scorer import rows_by_customer
 
 from holdfast.io.runs import Registry
+from holdfast.windows import date_of
 
 OUTLOOK = (
     "median_revenue",
@@ -129,3 +130,24 @@ def test_a_snapshot_has_none_and_says_so(api: Api) -> None:
     assert posted(api, "/predict?horizons=true", FEATURES).json()["horizons"] is None
     assert api.get("/predict/C0001?horizons=true").json()["horizons"] is None
     assert "horizons" not in posted(api, "/predict", FEATURES).json()
+
+
+@pytest.mark.parametrize("path", ["/predict/{}", "/customers/{}", "/customers/{}/reasons"])
+def test_a_customer_who_is_known_and_not_eligible_is_no_stranger(log_api: Api, path: str) -> None:
+    unscored = Registry(log_api.context.settings.runs).open().table("unscored")
+    row = unscored.drop_nulls().row(0, named=True)
+    told = log_api.get(path.format(row["customer_id"]))
+    assert told.status_code == 404
+    problem = told.json()
+    assert problem["type"] == "urn:holdfast:problem:CustomerNotEligible"
+    day = str(date_of(row["last_purchase_day"]))
+    assert f"last bought {day}, outside 'bought in the last" in problem["detail"]
+    assert problem["parts"]["last_purchase_date"] == day
+    assert "near" not in problem["parts"]
+
+
+def test_a_stranger_of_a_log_gets_three_near_names_at_most(log_api: Api) -> None:
+    problem = log_api.get("/predict/C0000000").json()
+    assert problem["type"] == "urn:holdfast:problem:CustomerNotFound"
+    assert 0 < len(problem["parts"]["near"]) <= 3
+    assert len(problem["fix"]) < 300

@@ -6,13 +6,16 @@ import shutil
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
+import polars as pl
 import pytest
 import schemathesis
 from bench._api_projects import log_project
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
+from jsonschema import Draft202012Validator
 from schemathesis.checks import not_a_server_error
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import (
@@ -61,6 +64,65 @@ def test_every_operation_has_an_example_a_summary_and_its_problems(path: str, me
         assert operation["requestBody"]["content"]["application/json"]["examples"]
     if path not in ("/health", "/ready"):
         assert {"401", "403", "429"} <= set(operation["responses"])
+
+
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_every_answer_and_every_problem_has_a_schema_that_its_example_keeps(
+    path: str, method: str
+) -> None:
+    """What a generated client reads: one type for answers, and one for problems."""
+    for status, response in DOCUMENT["paths"][path][method]["responses"].items():
+        if status == "200":
+            for media_type, content in response["content"].items():
+                assert content["schema"], media_type
+                if "example" in content:
+                    validator = Draft202012Validator({**DOCUMENT, **content["schema"]})
+                    validator.validate(content["example"])
+        else:
+            assert response["content"] == {
+                "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+            }
+    assert "HTTPValidationError" not in DOCUMENT["components"]["schemas"]
+
+
+def test_the_document_keeps_the_openapi_standard() -> None:
+    """Schemas of 3.1 are JSON Schema 2020-12."""
+    for schema in DOCUMENT["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+
+
+READ = [path for path, method in OPERATIONS if method == "get" and path != "/metrics"]
+
+
+def unknown_fields(value: Any, schema: dict[str, Any], at: str = "") -> Iterator[str]:
+    """Fields of an answer that its description does not name."""
+    if "$ref" in schema:
+        schema = DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    for option in schema.get("anyOf", []):
+        if option.get("type") != "null" and value is not None:
+            yield from unknown_fields(value, option, at)
+    if isinstance(value, list) and "items" in schema:
+        for each in value[:3]:
+            yield from unknown_fields(each, schema["items"], at)
+    if isinstance(value, dict) and "properties" in schema:
+        for name, each in value.items():
+            if name in schema["properties"]:
+                yield from unknown_fields(each, schema["properties"][name], f"{at}.{name}")
+            elif not schema.get("additionalProperties"):
+                yield f"{at}.{name}"
+
+
+@pytest.mark.parametrize("path", READ)
+def test_every_field_of_an_answer_is_described(api: Api, scores: pl.DataFrame, path: str) -> None:
+    run_id = api.get("/health").json()["run_id"]
+    name = scores["customer_id"][0]
+    response = api.get(path.replace("{customer_id}", name).replace("{run_id}", run_id))
+    schema = DOCUMENT["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]
+    if response.status_code == 200:
+        Draft202012Validator({**DOCUMENT, **schema["schema"]}).validate(response.json())
+        assert list(unknown_fields(response.json(), schema["schema"])) == []
+    else:
+        assert path == "/forecast"
 
 
 @pytest.fixture(scope="module")

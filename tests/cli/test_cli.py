@@ -135,7 +135,23 @@ def test_an_unknown_customer_exits_2_and_says_so(shop: Path) -> None:
         "predict", "--customer-id", "nobody", cwd=shop, code=2
     )
     error = json.loads(holdfast("predict", "--customer-id", "nobody", "--json", cwd=shop, code=2))
-    assert error["error"]["code"] == "InputError"
+    assert error["error"]["code"] == "CustomerNotFound"
+
+
+def test_a_customer_who_is_not_eligible_gets_the_reason_and_nobody_elses_name(shop: Path) -> None:
+    orders = pl.read_parquet(shop / "orders.parquet")
+    last = (
+        orders.group_by("customer_id")
+        .agg(pl.col("occurred_at").max().dt.date())
+        .sort("occurred_at", "customer_id")
+    )
+    name, day = last.row(0)
+    said = holdfast("predict", "--customer-id", name, cwd=shop, code=2)
+    assert f"last bought {day}, outside 'bought in the last 365 days'" in said
+    assert "near" not in said
+    assert "did you mean" not in said
+    error = json.loads(holdfast("predict", "--customer-id", name, "--json", cwd=shop, code=2))
+    assert error["error"]["code"] == "CustomerNotEligible"
 
 
 @pytest.mark.parametrize(

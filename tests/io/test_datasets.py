@@ -474,7 +474,7 @@ def test_a_workbook_without_its_reader_gives_the_install_line_before_anything_is
     provider: Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("holdfast.io.datasets.find_spec", lambda name: None)
-    with pytest.raises(MissingExtra, match=r"pip install 'holdfast\[datasets\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install 'holdfast-clv\[datasets\]'"):
         fetch("online_retail_ii", tmp_path, base_url=provider.url)
     assert provider.requests == []
 

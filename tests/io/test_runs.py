@@ -325,3 +325,26 @@ def test_the_manifest_is_plain_json(registry: Registry) -> None:
     manifest = json.loads((run.path / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["run_id"] == run.run_id
     assert manifest["files"]["summary.json"]["bytes"] == len('{"customers": 1}')
+
+
+def test_a_run_shows_itself_in_a_line_and_in_a_notebook(older_runs: Path) -> None:
+    run = Registry(older_runs / "log" / "runs").open()
+    customers = run.scores.height
+    assert repr(run).startswith(f"<Run {run.run_id} of ")
+    assert f": {customers} customers on 2024-09-2" in repr(run)
+    html = run._repr_html_()
+    assert html.count("<table>") == 3
+    for segment in run.table("segments")["segment"]:
+        assert f"<td>{segment}</td>" in html
+    assert "<td>roc_auc</td>" in html
+
+
+def test_what_a_run_shows_in_a_notebook_is_escaped_and_a_damaged_one_says_so(
+    older_runs: Path,
+) -> None:
+    run = Registry(older_runs / "log" / "runs").open()
+    named = Run(run.path, {**run.manifest, "study": "<script>alert(1)</script>"})
+    assert "&lt;script&gt;alert" in named._repr_html_()
+    assert "<script" not in named._repr_html_()
+    (run.path / "tables" / "segments.parquet").write_bytes(b"half")
+    assert "segments.parquet" in run._repr_html_()

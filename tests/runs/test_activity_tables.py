@@ -116,3 +116,15 @@ def test_only_the_latest_purchases_of_scored_customers_are_kept(warehouse: Wareh
     assert kept.filter(pl.col("customer_id") == "dot")["revenue"].to_list() == [
         (103 + k) / 100 for k in range(LATEST)
     ]
+
+
+def test_who_is_not_scored_is_kept_with_the_last_purchase_and_a_return_is_none(
+    warehouse: Warehouse,
+) -> None:
+    only_returned = _day("eve", date(2024, 2, 1), -100, n_orders=0)
+    kept = _record(warehouse, [*ROWS, only_returned], ["cid"])["unscored"]
+    assert kept.rows() == [
+        ("ann", day_of(date(2024, 2, 20))),
+        ("bob", day_of(date(2024, 1, 10))),
+        ("eve", None),
+    ]

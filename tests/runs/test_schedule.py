@@ -63,6 +63,9 @@ def test_after_each_run_that_ended_well_old_runs_are_pruned(
         called.append(command[3:])
         return 0
 
+    def run_beside(command: list[str]) -> int:
+        return run(command, check=False).returncode
+
     now = datetime.now(UTC)
     monkeypatch.setattr("holdfast.runs.schedule._run", run)
     monkeypatch.setattr("holdfast.runs.schedule.time.sleep", lambda _: None)
@@ -85,3 +88,10 @@ class Clock:
 
     def now(self, _: object) -> datetime:
         return self.moment
+
+
+def test_what_is_no_schedule_is_refused_before_the_first_run() -> None:
+    with pytest.raises(InputError, match="is no schedule"):
+        run_on_schedule(
+            ["--no-such-option"], cron="often", time_zone="UTC", now_too=True, say=print
+        )

@@ -1,7 +1,8 @@
 """What the dashboard asks of runs: find customers, compare runs, sum up a base."""
 
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import polars as pl
 import pytest
@@ -10,7 +11,7 @@ from holdfast.io.runs import Registry, Run
 from holdfast.report import chart_data, ranking_curves
 from holdfast.runs.run_history import moves, run_before, trail
 from holdfast.serving.customer_profile import Profiles
-from holdfast.serving.customer_search import find_customer, find_customers
+from holdfast.serving.customer_search import explain_absence, find_customer, find_customers
 from holdfast.serving.what_if import find_levers
 from holdfast.study import Study
 
@@ -39,6 +40,37 @@ def test_only_the_exact_name_is_the_customer() -> None:
     assert find_customer(SCORES, "A1") == {"customer_id": "A1"}
     assert find_customer(SCORES, "A") is None
     assert find_customer(SCORES, "") is None
+
+
+OLDER = cast(Run, SimpleNamespace(run_id="r1", manifest={"files": {}}))
+STUDY = Study.from_dict(
+    {
+        "study": {"name": "shop"},
+        "transactions": {
+            "path": "o.csv",
+            "columns": {"customer_id": "c", "occurred_at": "t", "amount": "a"},
+        },
+    }
+)
+
+
+def test_an_unknown_name_gets_at_most_three_near_ones_and_never_a_long_list() -> None:
+    names = [f"CUST-{number:05d}" for number in range(5_000)] + ["Z" * 100_000]
+    scores = pl.DataFrame({"customer_id": sorted(names)})
+    error = explain_absence(OLDER, STUDY, scores, "CUST-0012")
+    near = error.fix.removeprefix("near it: ").split(", ")
+    assert len(near) == 3
+    assert set(near) <= set(names)
+    assert all(name.startswith("CUST-001") for name in near)
+    assert len(str(error)) < 200
+    assert len(str(explain_absence(OLDER, STUDY, scores, "x" * 100_000))) < 200
+
+
+def test_where_no_name_is_near_none_is_shown() -> None:
+    scores = pl.DataFrame({"customer_id": ["ann@shop.example", "bob@shop.example"]})
+    error = explain_absence(OLDER, STUDY, scores, "12345", otherwise="ask")
+    assert error.fix == "ask"
+    assert error.code == "CustomerNotFound"
 
 
 def _evidence(*ratios: tuple[float, float | None, float | None]) -> pl.DataFrame:

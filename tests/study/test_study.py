@@ -197,3 +197,21 @@ def test_a_study_of_plain_values_is_not_nested_deeply_either() -> None:
         Study.from_dict({"study": {"name": "x"}, "acknowledge": nested})
     while nested:  # Python itself cannot take down so deep a list at once.
         nested = nested.pop()  # type: ignore[assignment]
+
+
+def test_a_study_shows_its_main_facts_in_a_line_and_escapes_them_in_a_notebook(toml: Path) -> None:
+    columns = {"customer_id": "c", "occurred_at": "t", "amount": "a"}
+    study = Study.from_dict(
+        {
+            "study": {"name": "<b>shop</b>", "currency": "EUR"},
+            "transactions": {"path": "<script>.csv", "columns": columns},
+        }
+    )
+    assert repr(study) == str(study)
+    assert "order log <script>.csv, currency EUR" in repr(study)
+    assert "eligible bought in the last 365 days" in repr(study)
+    assert len(repr(study)) < 300
+    html = study._repr_html_()
+    assert "<td>&lt;script&gt;.csv</td>" in html
+    assert "&lt;b&gt;shop" in html
+    assert "<script" not in html

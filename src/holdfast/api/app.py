@@ -16,6 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 import holdfast
 from holdfast.api import documentation
+from holdfast.api.answer_schemas import Problem
 from holdfast.api.context import Context, RequestContext
 from holdfast.api.middleware import App, Middleware
 from holdfast.api.problems import (
@@ -38,7 +39,7 @@ _RECORD_USE_EVERY = 30.0
 _WRITE_EVERY = 0.2
 _FOLLOW = "follow the champion"
 _Work = Callable[[], Awaitable[object]]
-_BODIES: tuple[type[BaseModel], ...] = (History, Batch, WhatIf)
+_BY_HAND: tuple[type[BaseModel], ...] = (History, Batch, WhatIf, Problem)
 """Described as pydantic does: FastAPI leaves out what it does not read itself, and defaults of
 null."""
 
@@ -186,7 +187,7 @@ class _Application(FastAPI):
 
 def _complete(described: dict[str, Any], routes: Routes) -> dict[str, Any]:
     schemas = described["components"]["schemas"]
-    for model in _BODIES:
+    for model in _BY_HAND:
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(schema.pop("$defs", {}))
         schemas[model.__name__] = schema

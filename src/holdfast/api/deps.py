@@ -6,11 +6,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
+from holdfast.api.answer_schemas import Problem
 from holdfast.api.context import RequestContext
 from holdfast.api.examples import STAMP
 from holdfast.api.problems import MEDIA_TYPE, encode
 from holdfast.api.routes import Endpoint
-from holdfast.api.schemas import Anything, Problem
 from holdfast.api.served import Served
 
 
@@ -44,7 +44,7 @@ def describe(*statuses: int, example: dict[str, Any] | None = None) -> dict[int 
     those that every route has among them.
     """
     every = sorted({400, 401, 403, 408, 429, 431, 500, 503, 504, 507, *statuses})
-    problem = {"model": Problem, "content": {MEDIA_TYPE: {}}, "description": "A problem"}
+    problem = {"content": {MEDIA_TYPE: {"schema": refer_to(Problem)}}, "description": "A problem"}
     shown = {"application/json": {"example": {**(example or {}), **STAMP}}}
     return {200: {"content": shown}, **dict.fromkeys(every, problem)}
 
@@ -54,7 +54,7 @@ def route(
     method: str,
     path: str,
     *statuses: int,
-    model: type[BaseModel] = Anything,
+    model: type[BaseModel],
     example: dict[str, Any] | None = None,
     **more: Any,
 ) -> Callable[[Endpoint], Endpoint]:

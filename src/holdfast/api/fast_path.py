@@ -11,6 +11,7 @@ from pydantic_core import from_json
 
 from holdfast.api.context import RequestContext
 from holdfast.api.problems import Refused, encode, refuse_invalid
+from holdfast.serving.customer_search import explain_absence
 from holdfast.serving.scorer import Features
 
 _LONGEST_NAME = 256
@@ -26,8 +27,8 @@ def answer_by_id(request: RequestContext, customer_id: str) -> bytes:
 
     Raises
     ------
-    Refused
-        404: the run has no such customer.
+    CustomerNotFound, CustomerNotEligible
+        404, each by its own type.
     """
     score = find_score(request, customer_id)
     request.context.metrics.count_score(score["churn_probability"])
@@ -39,16 +40,18 @@ def find_score(request: RequestContext, customer_id: str) -> dict[str, Any]:
 
     Raises
     ------
-    Refused
-        404: the run has no such customer.
+    CustomerNotFound, CustomerNotEligible
+        404, each by its own type.
     """
-    score = request.run().score_of(customer_id)
+    served = request.run()
+    score = served.score_of(customer_id)
     if score is None:
-        raise Refused(
-            404,
-            f"run {request.run().run_id} has no customer {customer_id[:_LONGEST_NAME]!r}",
-            fix="look names up with GET /customers?text=..., or POST /predict with orders or "
-            "features",
+        raise explain_absence(
+            served.run,
+            served.scorer.study,
+            served.frame,
+            customer_id[:_LONGEST_NAME],
+            otherwise="look names up with GET /customers?text=...",
         )
     return score
 

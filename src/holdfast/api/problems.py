@@ -10,6 +10,7 @@ from holdfast import errors
 MEDIA_TYPE = "application/problem+json"
 _STATUS: tuple[tuple[type[errors.HoldfastError], int], ...] = (
     (errors.RunNotFound, 404), (errors.DamagedRun, 503), (errors.ProjectBusy, 409),
+    (errors.CustomerNotFound, 404), (errors.CustomerNotEligible, 404),
     (errors.MissingExtra, 501), (errors.InputError, 422), (errors.RunError, 409),
 )  # fmt: skip
 

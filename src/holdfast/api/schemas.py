@@ -1,11 +1,8 @@
-"""What goes in and what comes out: strict models in, described answers out."""
+"""What goes in, as strict models; what comes out is in `answer_schemas`."""
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
-
-from holdfast.serving.answers import SHOWN_OTHERWISE
-from holdfast.tables import HORIZONS, REASONS, SCORES, SEGMENTS, Contract
+from pydantic import BaseModel, ConfigDict, Field
 
 Scalar = Annotated[
     bool | float | str | None, Field(description="A number, a word, true, false or null")
@@ -20,7 +17,6 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Segment = Literal[
     "Champion", "At-Risk VIP", "Promising", "Vulnerable", "Hibernating", "Losing Customer"
 ]
-Level = Literal["🟢 LOW", "🟡 MODERATE", "🟠 HIGH", "🔴 VERY HIGH"]
 LARGEST_HISTORY = 10_000
 LARGEST_BATCH = 1_000
 
@@ -130,123 +126,3 @@ class CustomersQuery(BaseModel):
     fields: (
         Annotated[str, Field(max_length=1_000, description="Columns, parted by commas")] | None
     ) = None
-
-
-class Stamp(BaseModel):
-    """What every answer carries."""
-
-    run_id: str
-    cutoff_day: int
-    model_version: str
-    scored_at: str
-
-
-def _row_of(contract: Contract, *left_out: str) -> Any:
-    """A model of a table's rows: type, unit and meaning of each column, null where it may be."""
-    fields: dict[str, Any] = {}
-    for column in contract.columns:
-        kind: Any = column.dtype.to_python()
-        default, kind = (None, kind | None) if column.nullable else (..., kind)
-        if column.name not in left_out:
-            fields[column.name] = kind, Field(default, description=column.unit)
-    return create_model(contract.name, **fields)
-
-
-class Reason(_row_of(REASONS, "customer_id")):  # type: ignore[misc]
-    """One reason, in words."""
-
-
-class Horizon(_row_of(HORIZONS, "customer_id")):  # type: ignore[misc]
-    """What is expected within some days; null where the run does not know it."""
-
-
-class Prediction(Stamp, _row_of(SCORES, *SHOWN_OTHERWISE)):  # type: ignore[misc]
-    """One customer: the original system's fields, then what stands behind them."""
-
-    customer_id: str
-    churn_probability: Share
-    churn_risk: Level
-    predicted_ltv: float | None
-    ltv_tier: Literal["Low", "Mid", "High"] | None
-    ltv_not_estimated: Annotated[
-        str | None, Field(description="Why `predicted_ltv` and `ltv_tier` are null")
-    ] = None
-    segment: Segment
-    actions: list[str]
-    currency: str
-    cutoff_date: str
-    evidence: str | None = None
-    reasons: list[Reason] | None = None
-    horizons: list[Horizon] | None = None
-    warnings: list[str] | None = None
-
-
-class BatchItem(BaseModel):
-    """One customer's answer, or why there is none."""
-
-    index: int
-    answer: Prediction | None = None
-    error: dict[str, Any] | None = None
-
-
-class BatchAnswer(Stamp):
-    """The answers, in the order of the request."""
-
-    answers: list[BatchItem]
-    n_errors: int
-
-
-class SegmentRow(_row_of(SEGMENTS)):  # type: ignore[misc]
-    """One segment; its revenue is null where nobody's is estimated."""
-
-    average_ltv: float | None
-    total_ltv: float | None
-    actions: list[str]
-
-
-class SegmentsAnswer(Stamp):
-    """Every segment."""
-
-    total_customers: int
-    currency: str
-    segments: list[SegmentRow]
-
-
-class CustomersAnswer(Stamp):
-    """One page of customers."""
-
-    customers: list[dict[str, Any]]
-    total: int
-    next_cursor: str | None
-
-
-class Anything(Stamp):
-    """An answer whose further fields depend on the run."""
-
-    model_config = ConfigDict(extra="allow")
-
-
-class Health(BaseModel):
-    """The process lives; the run's fields are null before one is published."""
-
-    model_config = ConfigDict(extra="allow")
-
-    status: str
-    version: str
-    run_id: str | None
-    cutoff_day: int | None
-    model_version: str | None
-    scored_at: str | None
-
-
-class Problem(BaseModel):
-    """RFC 9457, with what to do."""
-
-    model_config = ConfigDict(extra="allow")
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    fix: str
-    request_id: str

@@ -8,7 +8,6 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from holdfast.api.limits import read_rate
 from holdfast.api.settings import Settings as Settings
 from holdfast.errors import InputError, MissingExtra
 from holdfast.io.keys import KeyFile
@@ -36,6 +35,8 @@ def serve(settings: Settings, *, host: str, port: int) -> None:
     """
     try:
         import uvicorn
+
+        from holdfast.api.limits import read_rate
     except ImportError:
         raise MissingExtra("api", needed_for="`holdfast serve`") from None
     project, workers = Path(settings.project), settings.workers

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from holdfast.arrays import Floats
-from holdfast.errors import DataError, HoldfastError
+from holdfast.errors import DataError, InputError, NotFittedError, nearest
 
 Objective = Callable[[Floats], tuple[float, Floats]]
 
@@ -19,6 +19,7 @@ Objective = Callable[[Floats], tuple[float, Floats]]
 # infinity.
 LOG_LIMIT = 10.0
 MAX_STEPS = 60
+_SHOWN = 80
 LONGEST_STEP = 2.0
 DIFFERENCE = 1e-4
 GRADIENT_GOAL, RACE_GOAL = 1e-9, 1e-3
@@ -203,10 +204,31 @@ class Estimator:
         return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
 
     def set_params(self, **params: Any) -> Self:
-        """Set constructor arguments, as scikit-learn does."""
+        """Set constructor arguments, as scikit-learn does.
+
+        Raises
+        ------
+        InputError
+            The model has no parameter of that name; nothing is set then.
+        """
+        names = list(self.get_params())
+        for name in params:
+            if name not in names:
+                raise InputError(
+                    f"{type(self).__name__} has no parameter '{name[:_SHOWN]}'",
+                    fix=nearest(name, names) if names else "it takes none",
+                )
         for name, value in params.items():
             setattr(self, name, value)
         return self
+
+    def __repr__(self) -> str:
+        """How it was made, and what it learnt, to four digits."""
+        given = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
+        learnt = ", ".join(
+            f"{name}={value:.4g}" for name, value in getattr(self, "parameters_", {}).items()
+        )
+        return f"{type(self).__name__}({given})" + (f" fitted: {learnt}" if learnt else "")
 
     @classmethod
     def from_parameters(cls, **parameters: float) -> Self:
@@ -240,10 +262,7 @@ class Estimator:
 
     def _values(self) -> tuple[Floats, Floats]:
         if not hasattr(self, "parameters_"):
-            raise HoldfastError(
-                f"{type(self).__name__} has no parameters yet",
-                fix="call fit or from_parameters first",
-            )
+            raise NotFittedError(self)
         base = np.array([self.parameters_[name] for name in self.PARAMETERS])
         return base, np.array([self.parameters_[name] for name in self._effect_names()])
 

@@ -3,7 +3,7 @@ it, is it honest, and what do the models see?
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -193,7 +193,9 @@ def features(
     overrides: Set = None,
     json: Json = False,
 ) -> None:
-    """List the features of the study: name, unit and what each one is."""
+    """List the features of the study: name, unit and what each one is; of a snapshot, the columns
+    of its champion run.
+    """
     from holdfast.features.feature_tables import catalogue, features_sql
     from holdfast.report.table_columns import Col
     from holdfast.windows import parse_day
@@ -203,5 +205,13 @@ def features(
         query = features_sql(study, parse_day(cutoff))
         output.print_json({"sql": query}) if json else out.out(query)
         return
+    rows = catalogue(study).to_dicts() if study.snapshot is None else _own_columns(config)
     columns = Col("name", "Feature"), "unit", Col("sentence", "What it is")
-    output.print_rows(catalogue(study).to_dicts(), *columns, json=json)
+    output.print_rows(rows, *columns, json=json)
+
+
+def _own_columns(config: str) -> list[dict[str, Any]]:
+    from holdfast.serving.feature_list import list_features
+    from holdfast.serving.scorer import Scorer
+
+    return list_features(Scorer(output.registry_of(config).open()))

@@ -181,8 +181,19 @@ def catalogue(study: Study) -> pl.DataFrame:
 def features_sql(study: Study, cutoff_day: int) -> str:
     """Write the query behind `features` at one cutoff, without the attributes, as DuckDB runs it on
     ACTIVITY.
+
+    Raises
+    ------
+    StudyError
+        The study has a snapshot: nothing is made of its columns.
     """
     import sqlglot
+
+    if study.snapshot is not None:
+        raise StudyError(
+            "a snapshot's features are its own columns: there is no query",
+            fix="list them with `holdfast features`",
+        )
 
     with memory_database() as con:
         con.register("empty", ACTIVITY.empty())

@@ -283,8 +283,9 @@ def _refuse_repeated(source: ValidatedSource) -> None:
         raise DataError(
             f"{repeated:,} of the {source.rows.read:,} rows of the snapshot share a customer_id "
             "with a different row",
-            fix="name the column that tells customers apart, or read an order log as "
-            "[transactions]",
+            fix="where a customer has several contracts, name the contract's own number as "
+            "customer_id to predict each of them, or sum them up to one row a customer; read an "
+            "order log as [transactions]",
         )
     require_accepted_rows(source)
 

@@ -8,18 +8,20 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from holdfast.errors import DamagedRun, RunNotFound, nearest
+from holdfast.errors import DamagedRun, HoldfastError, RunNotFound, nearest
 from holdfast.io.files import open_inside
 from holdfast.io.manifest import FIX, read_manifest
+from holdfast.tables import notebook_html
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """One published run: its tables, its models' parts and its papers.
 
@@ -38,6 +40,22 @@ class Run:
     manifest: Mapping[str, Any]
     digest: str = ""
     _sound: dict[str, tuple[int, ...]] = field(default_factory=dict, repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        facts = self.manifest
+        return (
+            f"<Run {facts['run_id']} of {facts.get('study')!r:.100}: "
+            f"{facts.get('customers') or 0:,} customers on {facts.get('cutoff_date')}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """For a notebook: the run in a row, its segments, and what its models proved on unseen
+        data.
+        """
+        try:
+            return notebook_html(repr(self)[1:-1], *_main_tables(self))
+        except HoldfastError as error:
+            return f"<p>{escape(str(error))}</p>"
 
     @property
     def run_id(self) -> str:
@@ -180,3 +198,14 @@ def _signature(file: Path | int) -> tuple[int, ...]:
         facts.st_dev, facts.st_ino, facts.st_mode, facts.st_size, facts.st_mtime_ns,
         facts.st_ctime_ns,
     )  # fmt: skip
+
+
+def _main_tables(run: Run) -> list[pl.DataFrame]:
+    names = ("customers", "cutoff_date", "share_at_risk", "expected_revenue", "revenue_at_risk")
+    first = {name: run.summary.get(name) for name in names}
+    first["currency"] = run.summary["study"]["currency"]
+    proved = run.table("evidence").filter(pl.col("model") == "champion")
+    means = proved.group_by("task", "metric", maintain_order=True).agg(
+        mean=pl.col("value").mean(), tests=pl.len()
+    )
+    return [pl.DataFrame([first]), run.table("segments"), means]

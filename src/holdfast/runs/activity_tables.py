@@ -52,6 +52,13 @@ _PURCHASES = """
     WHERE n_orders > 0
     QUALIFY row_number() OVER (PARTITION BY record_range.customer_id ORDER BY day DESC) <= ?
 """
+_UNSCORED = """
+    SELECT names.customer_id,
+        CAST(max(day) FILTER (n_orders > 0) AS INTEGER) AS last_purchase_day
+    FROM record_range JOIN customer_numbers AS names ON record_range.customer_id = number
+        ANTI JOIN scored ON names.customer_id = scored.customer_id
+    GROUP BY names.customer_id
+"""
 _CUSTOMERS_PER_RANGE = 100_000
 """So that memory does not grow with the number of customers."""
 
@@ -71,10 +78,12 @@ def log_record(
     Returns
     -------
     Mapping
-        days, cohorts, survival and purchases, by the contracts of the same names.
+        days, cohorts, survival, purchases and unscored, by the contracts of the same names.
     """
     unit = float(10**study.minor_digits)
-    parts: dict[str, list[pl.DataFrame]] = {"months": [], "lifetimes": [], "purchases": []}
+    parts: dict[str, list[pl.DataFrame]] = {
+        name: [] for name in ("months", "lifetimes", "purchases", "unscored")
+    }
     with warehouse.working("sum up the log"):
         warehouse.con.register("scored", scored.select("customer_id").to_arrow())
         days = warehouse.query(_DAYS, first_day, end_day, unit)
@@ -90,6 +99,7 @@ def log_record(
                 warehouse.query(_LIFETIMES, end_day, study.churn.horizon_days)
             )
             parts["purchases"].append(warehouse.query(_PURCHASES, unit, LATEST))
+            parts["unscored"].append(warehouse.query(_UNSCORED))
         warehouse.con.unregister("scored")
     months = (
         pl.concat(parts["months"]).group_by("cohort", "month").agg(pl.col("active", "minor").sum())
@@ -103,6 +113,7 @@ def log_record(
         "purchases": tables.PURCHASES.check(
             pl.concat(parts["purchases"]).sort("customer_id", "day")
         ),
+        "unscored": tables.UNSCORED.check(pl.concat(parts["unscored"]).sort("customer_id")),
     }
 
 

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from holdfast.errors import InputError, MissingExtra
@@ -45,6 +46,11 @@ def due_times(cron: str, *, time_zone: str, now: datetime) -> Iterator[datetime]
         raise InputError(
             f"{cron!r} is no schedule: {error}", fix="write it as '0 2 * * *'"
         ) from None
+    # What is wrong is refused here, before a first run, and not when the first moment is asked for.
+    return _moments(trigger, now)
+
+
+def _moments(trigger: Any, now: datetime) -> Iterator[datetime]:
     fired: datetime | None = None
     while (fired := trigger.get_next_fire_time(fired, fired or now)) is not None:
         yield fired

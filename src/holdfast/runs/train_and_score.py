@@ -53,7 +53,8 @@ class Outcome:
     ----------
     tables
         Name -> table: scores, features, reasons, contributions, importance, segments, recovery,
-        predictions, evidence, quarantine; of a log also days, cohorts, survival, purchases.
+        predictions, evidence, quarantine; of a log also days, cohorts, survival, purchases,
+        unscored.
     parts
         Path below the run's folder -> bytes: the models, the segment rule and the wording of
         reasons.

@@ -4,12 +4,20 @@ Scores are published sorted by customer and uncompressed, so the file is read in
 searched by halving; only where few names begin as typed are the others looked through.
 """
 
+from difflib import get_close_matches
+from itertools import takewhile
 from typing import Any
 
 import polars as pl
 
+from holdfast.errors import CustomerNotEligible, CustomerNotFound, InputError
 from holdfast.io.runs import Run
 from holdfast.serving.load import has_table
+from holdfast.study import Study
+from holdfast.windows import date_of
+
+_NEAR, _SHOWN = 3, 80
+"""Names that are put beside an unknown one, and the most characters of any of them."""
 
 
 def read_scores(run: Run) -> pl.DataFrame:
@@ -57,3 +65,61 @@ def read_rows(run: Run, table: str, customer_id: str) -> pl.DataFrame | None:
         return None
     lazy = pl.scan_parquet(run.file(f"tables/{table}.parquet"))
     return lazy.filter(pl.col("customer_id") == customer_id).collect()
+
+
+def explain_absence(
+    run: Run,
+    study: Study,
+    scores: pl.DataFrame,
+    customer_id: str,
+    *,
+    reach: int = 100,
+    otherwise: str = "write the name as it stands in the data",
+) -> InputError:
+    """Say why a customer has no score: known but not eligible, or unknown.
+
+    Parameters
+    ----------
+    reach
+        How many names on either side, in their order, are compared with an unknown one.
+    otherwise
+        What to do where none is near.
+
+    Returns
+    -------
+    CustomerNotEligible or CustomerNotFound
+        To be raised. Near names go with the latter only, and each is a customer of the run.
+    """
+    rows = read_rows(run, "unscored", customer_id)
+    name = repr(customer_id[:_SHOWN])
+    if rows is not None and rows.height:
+        day = rows["last_purchase_day"][0]
+        last = None if day is None else date_of(day).isoformat()
+        what = "never bought" if last is None else f"last bought {last}"
+        return CustomerNotEligible(
+            f"customer {name} is known to run {run.run_id} and not predicted for: {what}, outside "
+            f"'{study.churn.eligible}'",
+            fix="widen churn.eligible in the study and run again",
+            customer_id=customer_id,
+            last_purchase_date=last,
+            eligible=study.churn.eligible,
+        )
+    near = _near_names(scores, customer_id, reach)
+    return CustomerNotFound(
+        f"run {run.run_id} has no customer {name}",
+        fix=f"near it: {', '.join(near)}" if near else otherwise,
+        customer_id=customer_id[:_SHOWN],
+        near=near,
+    )
+
+
+def _near_names(scores: pl.DataFrame, customer_id: str, reach: int) -> list[str]:
+    place = int(scores["customer_id"].search_sorted(customer_id, side="left"))
+    around = scores["customer_id"][max(0, place - reach) : place + reach].to_list()
+    short = [name for name in around if len(name) <= _SHOWN]
+    close = get_close_matches(customer_id[:_SHOWN], short, n=len(short) or 1)
+    return sorted(close, key=lambda name: -_same_beginning(customer_id, name))[:_NEAR]
+
+
+def _same_beginning(one: str, other: str) -> int:
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

@@ -8,14 +8,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from holdfast.errors import InputError, nearest
+from holdfast.errors import InputError
 from holdfast.io.runs import Run
 from holdfast.serving.answers import Answers
-from holdfast.serving.customer_search import find_customer, read_rows, read_scores
+from holdfast.serving.customer_search import (
+    explain_absence,
+    find_customer,
+    read_rows,
+    read_scores,
+)
 from holdfast.serving.load import load_study
 from holdfast.serving.scorer import Scorer
 
-_LISTED = 20_000
+_COMPARED = 10_000
+"""Names before and after an unknown one that may be meant: a third of a second."""
 
 
 def predict_customer(run: Run, customer_id: str) -> dict[str, Any]:
@@ -23,19 +29,16 @@ def predict_customer(run: Run, customer_id: str) -> dict[str, Any]:
 
     Raises
     ------
-    InputError
+    CustomerNotEligible
+        The run knows the customer, who is outside `churn.eligible`.
+    CustomerNotFound
         The run has no such customer.
     """
-    scores = read_scores(run)
+    scores, study = read_scores(run), load_study(run)
     score = find_customer(scores, customer_id)
     if score is None:
-        few = scores.height <= _LISTED
-        raise InputError(
-            f"run {run.run_id} has no customer {customer_id!r}",
-            fix=nearest(customer_id, scores["customer_id"].to_list()) if few else "try --random",
-            customer_id=customer_id,
-        )
-    answer = Answers(run, load_study(run)).answer(score)
+        raise explain_absence(run, study, scores, customer_id, reach=_COMPARED)
+    answer = Answers(run, study).answer(score)
     return {**answer, "reasons": read_reasons(run, customer_id)}
 
 

@@ -32,6 +32,7 @@ _LARGEST_INTEGER = 2**63
 _LONGEST_WORD = 1_000
 _SLIPS = (100.0, 0.01, 1000.0, 0.001)
 _LISTED = 5
+_MOST_WORDS = 10_000
 _SHOWN = 80
 """Characters of a name from outside that a message repeats."""
 _RHYTHM = ("n_purchases", "days_since_last_purchase", "tenure_days")
@@ -110,7 +111,7 @@ class Scorer:
         not in a request.
         """
         self.score(values)
-        _ = self.ranges
+        _ = self.ranges, self.words
         if self.study.transactions is not None:
             self.history.prepare(cutoff_day=int(values["cutoff_day"]))
 
@@ -121,6 +122,19 @@ class Scorer:
         """
         features = pl.scan_parquet(self.run.file("tables/features.parquet"))
         return _learn_ranges(features.head(_SAMPLE), self.kinds)
+
+    @cached_property
+    def words(self) -> dict[str, frozenset[str]]:
+        """What the run's customers have in each column of words that a model reads; a column of
+        very many is free text, and is left out.
+        """
+        features = pl.scan_parquet(self.run.file("tables/features.parquet"))
+        names = [name for name in self.needed if self.kinds[name] == pl.String]
+        seen = {
+            name: features.select(pl.col(name).drop_nulls().unique()).collect()[name]
+            for name in names
+        }
+        return {name: frozenset(each) for name, each in seen.items() if len(each) <= _MOST_WORDS}
 
     @cached_property
     def history(self) -> "OnlineHistory":
@@ -151,7 +165,17 @@ class Scorer:
             for n, v in values.items()
             if n in self.ranges and v is not None
         )
-        return Features(self._derive(values), tuple(filter(None, doubts)))
+        notes = (*filter(None, doubts), *self.unknown_words(values))
+        return Features(self._derive(values), notes)
+
+    def unknown_words(self, values: Mapping[str, Any]) -> list[str]:
+        """Say which words none of the run's customers has: the models know nothing of them."""
+        return [
+            f"{name} is '{values[name][:_SHOWN]}', which no customer of the run has, so it tells "
+            f"the models nothing: {nearest(values[name], sorted(words))}"
+            for name, words in self.words.items()
+            if values.get(name) is not None and values[name] not in words
+        ]
 
     def check_columns(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         """Return one customer's columns, numbers as floats.

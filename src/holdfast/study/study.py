@@ -121,6 +121,33 @@ class Study(Section):
                 f"value_tiers {self.segments.value_tiers} do not rise", fix="write [0.33, 0.67]"
             )
 
+    def __repr__(self) -> str:
+        facts = ", ".join(f"{name} {value}" for name, value in self._facts().items())
+        return f"<Study {self.name!r}: {facts}>"
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        """For a notebook: its main facts."""
+        # A study is read before anything needs tables.
+        import polars as pl
+
+        from holdfast.tables import notebook_html
+
+        rows = [{"key": name, "value": value} for name, value in self._facts().items()]
+        return notebook_html(f"Study {self.name}", pl.DataFrame(rows))
+
+    def _facts(self) -> dict[str, str]:
+        source = self.snapshot or self.transactions
+        kind = "snapshot" if self.snapshot else "order log"
+        where = getattr(source, "path", None) or "a query"
+        facts = {kind: str(where), "currency": self.currency, "time zone": self.time_zone}
+        if self.snapshot is None:
+            facts["churn"] = f"{self.churn.horizon_days} days"
+            facts["value"] = f"{self.value.horizon_days} days"
+            facts["eligible"] = self.churn.eligible
+        return facts
+
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the study's content, 64 hex digits."""

@@ -8,6 +8,7 @@ from tests.dashboard.pages import figures, show, tables, text
 
 from holdfast.io.runs import Registry
 from holdfast.report import formatting
+from holdfast.windows import date_of
 
 
 def test_a_customer_is_shown_as_scored(older_runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,3 +65,14 @@ def test_the_riskiest_are_offered_first(older_runs: Path, monkeypatch: pytest.Mo
     assert offered == scores.top_k(8, by="risk_score")["customer_id"].to_list()
     picked = shown.button[0].click().run()
     assert figures(picked)["Segment"] == scores.filter(customer_id=offered[0])["segment"][0]
+
+
+def test_a_customer_who_is_not_eligible_gets_the_reason(
+    log_project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = Registry(log_project.parent / "runs").open().table("unscored").row(0, named=True)
+    shown = show("customer", log_project, monkeypatch, customer=row["customer_id"])
+    (said,) = (each.value for each in shown.info)
+    assert "not predicted for" in said
+    assert f"last bought {date_of(row['last_purchase_day'])}, outside" in said.replace("\\", "")
+    assert not shown.button

@@ -14,11 +14,12 @@ from fastapi import APIRouter, Header, Query, Response
 from pydantic import TypeAdapter
 
 from holdfast.api import fast_path
+from holdfast.api.answer_schemas import CustomerAnswer, CustomersAnswer, ReasonsAnswer
 from holdfast.api.deps import CurrentRequest, CurrentRun, answer, describe, route
 from holdfast.api.examples import CUSTOMER, PREDICTION, REASON
 from holdfast.api.problems import Refused
 from holdfast.api.resources.predict import CustomerId
-from holdfast.api.schemas import CustomersAnswer, CustomersQuery
+from holdfast.api.schemas import CustomersQuery
 from holdfast.api.served import Served
 from holdfast.errors import nearest
 from holdfast.report.exports import neutralise
@@ -37,7 +38,14 @@ _PAGE = {
 _FORMS = {kind: {"schema": {"type": "string"}} for kind in (CSV, ARROW)}
 _LIST = describe(400, 406, 409, 422, example=_PAGE)
 _LIST[200]["content"] |= _FORMS
-_ONE = {**PREDICTION, "reasons": [REASON], "rank": {"by_value": 4, "of": 1500}}
+_ONE = {
+    **PREDICTION,
+    "reasons": [REASON],
+    "horizons": [],
+    "history": [{"day": 20_000, "revenue": 42.5}],
+    "rank": {"by_value": 4, "by_churn_probability": 930, "of": 1500},
+    "not_told": {},
+}
 _REASONS = {"customer_id": CUSTOMER, "reasons": [REASON]}
 _Cursor = TypeAdapter(tuple[str, str, float | str, str])
 _RISK_RANGES = {
@@ -150,7 +158,14 @@ def _arrow(page: pl.DataFrame) -> bytes:
     return out.getvalue()
 
 
-@route(router, "GET", "/customers/{customer_id:path}/reasons", 404, 422, example=_REASONS)
+@route(
+    router,
+    "GET",
+    "/customers/{customer_id:path}/reasons",
+    *(404, 422),
+    model=ReasonsAnswer,
+    example=_REASONS,
+)
 def customer_reasons(
     customer_id: CustomerId, request: CurrentRequest, served: CurrentRun
 ) -> Response:
@@ -160,7 +175,7 @@ def customer_reasons(
     return answer(served, {"customer_id": customer_id, "reasons": reasons})
 
 
-@route(router, "GET", "/customers/{customer_id:path}", 404, 422, example=_ONE)
+@route(router, "GET", "/customers/{customer_id:path}", 404, 422, model=CustomerAnswer, example=_ONE)
 def customer(customer_id: CustomerId, request: CurrentRequest, served: CurrentRun) -> Response:
     """Everything about one customer: scores, all horizons with intervals, reasons, latest
     purchases, rank.

@@ -1,28 +1,42 @@
 """What stands behind the predictions: proofs, features, the forecast of the whole."""
 
-from collections import defaultdict
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import polars as pl
 from fastapi import APIRouter, Query, Response
 
+from holdfast.api.answer_schemas import EvidenceAnswer, FeaturesAnswer, ForecastAnswer
 from holdfast.api.deps import CurrentRun, answer, route
 from holdfast.api.problems import Refused
-from holdfast.features.catalogue import FEATURES_BY_NAME
+from holdfast.serving.feature_list import list_features
 from holdfast.serving.load import has_table
 from holdfast.tables import json_rows
 
 router = APIRouter(tags=["evidence"])
 _CARD = "model_card.md"
 _EVIDENCE = {
-    "churn": {"roc_auc": 0.87},
-    "value": {"spearman": 0.62},
+    "kind": "log",
+    "churn": {"algorithm": "lightgbm", "roc_auc": 0.87},
+    "value": {"algorithm": "lightgbm", "spearman": 0.62},
+    "findings": [],
     "evidence": [],
     "horizon_evidence": [],
+    "model_card": "# Model card",
 }
+_FEATURE = {
+    "name": "n_purchases",
+    "group": "purchases",
+    "unit": "count",
+    "sentence": "Days with a purchase in all",
+    "kind": "number",
+    "needed": True,
+    "importance": {"churn": 0.4, "value": 1.0},
+}
+_TOTALS = {"expected_revenue": {"30": 2750.0}, "customers": 1500, "weeks": 53}
+_FORECAST = {"kind": "company", "currency": "EUR", "weeks": [], "totals": _TOTALS}
 
 
-@route(router, "GET", "/evidence", example=_EVIDENCE)
+@route(router, "GET", "/evidence", model=EvidenceAnswer, example=_EVIDENCE)
 def evidence(served: CurrentRun) -> Response:
     """How good the predictions proved: backtest and calibration beside naive baselines, and the
     model card.
@@ -41,31 +55,15 @@ def evidence(served: CurrentRun) -> Response:
     router,
     "GET",
     "/features",
-    example={"features": [{"name": "n_purchases", "unit": "count"}]},
+    model=FeaturesAnswer,
+    example={"features": [_FEATURE]},
 )
 def features(served: CurrentRun) -> Response:
     """What the models read: unit and meaning of each column, and how much it counts."""
-    importance: dict[str, dict[str, float]] = defaultdict(dict)
-    for row in json_rows(served.table("importance")):
-        importance[row["feature"]][row["task"]] = row["relative"]
-    is_log = served.scorer.study.snapshot is None
-    names = dict.fromkeys([*served.scorer.kinds, *served.scorer.formulas])
-    rows = [
-        {**_describe_feature(name, catalogued=is_log), "importance": importance.get(name, {})}
-        for name in names
-    ]
-    return answer(served, {"features": rows})
+    return answer(served, {"features": list_features(served.scorer)})
 
 
-def _describe_feature(name: str, *, catalogued: bool) -> dict[str, Any]:
-    feature = FEATURES_BY_NAME.get(name) if catalogued else None
-    if feature is None:
-        sentence = f"'{name}' of the business's own data"
-        return {"name": name, "group": "given", "unit": "as given", "sentence": sentence}
-    return {key: getattr(feature, key) for key in ("name", "group", "unit", "sentence")}
-
-
-@route(router, "GET", "/forecast", 404, 422, example={"weeks": []})
+@route(router, "GET", "/forecast", 404, 422, model=ForecastAnswer, example=_FORECAST)
 def forecast(
     served: CurrentRun,
     kind: Annotated[Literal["company", "cohort", "segment"], Query()] = "company",

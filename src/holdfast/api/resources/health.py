@@ -5,12 +5,12 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 import holdfast
+from holdfast.api.answer_schemas import Health, Readiness
 from holdfast.api.deps import CurrentRequest, answer, describe, reply, route
 from holdfast.api.examples import STAMP
 from holdfast.api.metrics import CONTENT_TYPE
 from holdfast.api.problems import Refused
 from holdfast.api.routes import needs
-from holdfast.api.schemas import Health
 
 router = APIRouter(tags=["operation"])
 _READY = {"ready": True, "champion": STAMP["run_id"], "degraded": "churn.txt was changed"}
@@ -29,7 +29,7 @@ def health(request: CurrentRequest) -> Response:
     return reply({"status": "healthy", "version": holdfast.__version__, **stamp})
 
 
-@route(router, "GET", "/ready", example=_READY)
+@route(router, "GET", "/ready", model=Readiness, example=_READY)
 @needs(None)
 def ready(request: CurrentRequest) -> Response:
     """What is served can be read, and the champion is followed; `degraded` says why what is served
@@ -50,7 +50,7 @@ def ready(request: CurrentRequest) -> Response:
 @router.get(
     "/metrics",
     response_class=Response,
-    responses={**describe(), 200: {"content": {"text/plain": {}}}},
+    responses={**describe(), 200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 def metrics(request: CurrentRequest) -> Response:
     """For Prometheus."""

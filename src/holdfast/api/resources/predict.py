@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -9,6 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from holdfast.api import fast_path
+from holdfast.api.answer_schemas import BatchAnswer, Prediction
 from holdfast.api.context import RequestContext
 from holdfast.api.deps import (
     CurrentRequest,
@@ -21,7 +23,7 @@ from holdfast.api.deps import (
 from holdfast.api.examples import BATCH, CUSTOMER, FEATURES, HISTORY, PREDICTION, STAMP
 from holdfast.api.problems import Refused, encode, problem
 from holdfast.api.routes import needs
-from holdfast.api.schemas import LARGEST_BATCH, Batch, BatchAnswer, History, Prediction
+from holdfast.api.schemas import LARGEST_BATCH, Batch, History
 from holdfast.errors import HoldfastError
 from holdfast.serving.answers import utc_now
 from holdfast.serving.customer_search import read_rows
@@ -113,6 +115,8 @@ def _score_history(
     cutoff_day = parse_day(history.as_of) if history.as_of else int(served.summary["cutoff_day"])
     raw = RawHistory(**history.model_dump(exclude={"as_of"}, exclude_none=True))
     features = served.scorer.history.features(raw, cutoff_day=cutoff_day)
+    notes = (*features.notes, *served.scorer.unknown_words(features.values))
+    features = replace(features, notes=notes)
     answer = fast_path.score_features(
         request,
         history.customer_id,
@@ -186,8 +190,14 @@ def _score_rows(
         if horizons
         else [{}] * len(sound)
     )
-    for (place, customer_id, _), score, more in zip(sound, scores, beside, strict=True):
-        answers[place]["answer"] = {**served.answers.answer_now(customer_id, score), **more}
+    doubts = map(scorer.unknown_words, given)
+    rows_of = zip(sound, scores, beside, doubts, strict=True)
+    for (place, customer_id, _), score, more, notes in rows_of:
+        answers[place]["answer"] = {
+            **served.answers.answer_now(customer_id, score),
+            **more,
+            "warnings": notes,
+        }
     return answers
 
 

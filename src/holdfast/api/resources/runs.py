@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Response
 
+from holdfast.api.answer_schemas import ChampionAnswer, KeysAnswer, RunAnswer, RunsAnswer
 from holdfast.api.context import RequestContext
 from holdfast.api.deps import CurrentRequest, answer, describe, reply, route
 from holdfast.api.examples import RUN, STAMP
 from holdfast.api.routes import needs
-from holdfast.api.schemas import Anything
 from holdfast.errors import DamagedRun
 from holdfast.io import audit_log
 from holdfast.io.keys import describe_key
@@ -25,10 +25,11 @@ Token = Annotated[
     ),
 ]
 _SHOWN = ("run_id", "created_at", "study", "kind", "cutoff_date", "customers")
+_MANIFEST = {**RUN, "files": {}}
 _CHANGE = describe(400, 404, 409, 413, 415, 422, example={"champion": STAMP["run_id"]})
 
 
-@route(router, "GET", "/runs", example={"runs": [RUN]})
+@route(router, "GET", "/runs", model=RunsAnswer, example={"runs": [RUN]})
 def list_runs(request: CurrentRequest) -> Response:
     """Every published run, newest first."""
     served, registry = request.run(), request.context.store.registry
@@ -46,7 +47,7 @@ def _row(request: RequestContext, run_id: str, champion: str | None) -> dict[str
     return {**{name: manifest.get(name) for name in _SHOWN}, **state}
 
 
-@route(router, "GET", "/runs/{run_id}", 404, 422, example={"run": RUN})
+@route(router, "GET", "/runs/{run_id}", 404, 422, model=RunAnswer, example={"run": _MANIFEST})
 def show_run(run_id: RunId, request: CurrentRequest) -> Response:
     """One run: its manifest, with the SHA-256 of each file."""
     served, registry = request.run(), request.context.store.registry
@@ -55,7 +56,7 @@ def show_run(run_id: RunId, request: CurrentRequest) -> Response:
     return answer(served, {"run": shown})
 
 
-@router.post("/runs/{run_id}/promote", response_model=Anything, responses=_CHANGE)
+@router.post("/runs/{run_id}/promote", response_model=ChampionAnswer, responses=_CHANGE)
 def promote(run_id: RunId, request: CurrentRequest, token: Token = None) -> Response:
     """Make a run the champion; it is checked and loaded first, then served by every worker within a
     second.
@@ -63,7 +64,7 @@ def promote(run_id: RunId, request: CurrentRequest, token: Token = None) -> Resp
     return _change(request, token, run_id)
 
 
-@router.post("/rollback", response_model=Anything, responses=_CHANGE)
+@router.post("/rollback", response_model=ChampionAnswer, responses=_CHANGE)
 def rollback(request: CurrentRequest, token: Token = None) -> Response:
     """Go back to the champion before."""
     return _change(request, token, None)
@@ -97,7 +98,7 @@ def _change(request: RequestContext, token: str | None, run_id: str | None) -> R
     return reply(body, status=status)
 
 
-@route(router, "GET", "/keys", example={"keys": []})
+@route(router, "GET", "/keys", model=KeysAnswer, example={"keys": []})
 @needs("admin")
 def list_keys(request: CurrentRequest) -> Response:
     """Who may ask: every key's role, name and last use."""

@@ -9,9 +9,15 @@ from streamlit.delta_generator import DeltaGenerator
 
 from holdfast.dashboard.components import Page, bullets, card, cards, explain, figure, plain
 from holdfast.dashboard.run_view import RunView
+from holdfast.errors import CustomerNotEligible
 from holdfast.report import charts, formatting
 from holdfast.report.charts.axes import label
-from holdfast.serving.customer_search import find_customer, find_customers, read_rows
+from holdfast.serving.customer_search import (
+    explain_absence,
+    find_customer,
+    find_customers,
+    read_rows,
+)
 from holdfast.serving.predict import predict_customer
 from holdfast.serving.what_if import Lever, find_levers, read_customer_features, what_if
 from holdfast.tables import REASONS
@@ -41,12 +47,14 @@ def _choose(run: RunView, typed: str) -> None:
     """Those whom the typed letters may mean, one click away."""
     riskiest = run.scores.top_k(8, by="risk_score")
     matches = find_customers(run.scores, typed) if typed else riskiest
+    absence = explain_absence(run.run, run.study, run.scores, typed) if typed else None
+    if isinstance(absence, CustomerNotEligible):
+        explain("This customer is not predicted for.", f"{absence}.")
+        return
     if matches.is_empty():
         customers = formatting.plural(run.scores.height, "customer")
-        why = (
-            f"None of {customers} has '{typed}'. Type the beginning of a name, "
-            "or check whether the customer was eligible (churn.eligible in the study)."
-        )
+        near = f" ({absence.fix})" if absence else ""
+        why = f"None of {customers} has '{typed}'{near}. Type the beginning of a name."
         explain("No customer matches.", why)
         return
     st.caption("Those who match" if typed else "The riskiest customers, to begin with")

@@ -1,0 +1,402 @@
+"""What comes out: each answer, field by field, so that a client can be generated of it.
+
+Answers are written without these models; tests hold them against each other.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from holdfast.api.schemas import Segment, Share
+from holdfast.serving.answers import SHOWN_OTHERWISE
+from holdfast.tables import (
+    EVIDENCE,
+    FORECAST,
+    HORIZONS,
+    PURCHASES,
+    REASONS,
+    RECOVERY,
+    SCORES,
+    SEGMENTS,
+    Contract,
+)
+
+Level = Literal["🟢 LOW", "🟡 MODERATE", "🟠 HIGH", "🔴 VERY HIGH"]
+
+
+class Stamp(BaseModel):
+    """What every answer carries."""
+
+    run_id: str
+    cutoff_day: int
+    model_version: str
+    scored_at: str
+
+
+def _row_of(contract: Contract, *left_out: str, may_be_missing: bool = False) -> Any:
+    """A model of a table's rows: type, unit and meaning of each column, null where it may be."""
+    fields: dict[str, Any] = {}
+    for column in contract.columns:
+        kind: Any = column.dtype.to_python()
+        default, kind = (None, kind | None) if column.nullable or may_be_missing else (..., kind)
+        if column.name not in left_out:
+            fields[column.name] = kind, Field(default, description=column.unit)
+    return create_model(contract.name, **fields)
+
+
+class Reason(_row_of(REASONS, "customer_id")):  # type: ignore[misc]
+    """One reason, in words."""
+
+
+class HorizonRow(_row_of(HORIZONS, "customer_id")):  # type: ignore[misc]
+    """What is expected within some days; null where the run does not know it."""
+
+
+class Prediction(Stamp, _row_of(SCORES, *SHOWN_OTHERWISE)):  # type: ignore[misc]
+    """One customer: the original system's fields, then what stands behind them."""
+
+    customer_id: str
+    churn_probability: Share
+    churn_risk: Level
+    predicted_ltv: float | None
+    ltv_tier: Literal["Low", "Mid", "High"] | None
+    ltv_not_estimated: Annotated[
+        str | None, Field(description="Why `predicted_ltv` and `ltv_tier` are null")
+    ] = None
+    segment: Segment
+    actions: list[str]
+    currency: str
+    cutoff_date: str
+    evidence: str | None = None
+    reasons: list[Reason] | None = None
+    horizons: list[HorizonRow] | None = None
+    warnings: list[str] | None = None
+
+
+class Problem(BaseModel):
+    """RFC 9457, with what to do."""
+
+    type: Annotated[str, Field(description="As urn:holdfast:problem:CustomerNotEligible")]
+    title: str
+    status: int
+    detail: Annotated[str, Field(description="What was wrong, where and how many")]
+    fix: Annotated[str, Field(description="What to do; may be empty")]
+    parts: Annotated[dict[str, Any] | None, Field(description="The facts as values")] = None
+    request_id: Annotated[str | None, Field(description="As in the server's log")] = None
+
+
+class BatchItem(BaseModel):
+    """One customer's answer, or why there is none."""
+
+    index: int
+    answer: Prediction | None = None
+    error: Problem | None = None
+
+
+class BatchAnswer(Stamp):
+    """The answers, in the order of the request."""
+
+    answers: list[BatchItem]
+    n_errors: int
+
+
+class ScoreRow(_row_of(SCORES, may_be_missing=True)):  # type: ignore[misc]
+    """A customer in a list: the columns that `fields` names, all where it names none."""
+
+
+class CustomersAnswer(Stamp):
+    """One page of customers."""
+
+    customers: list[ScoreRow]
+    total: int
+    next_cursor: str | None
+
+
+class PurchaseRow(_row_of(PURCHASES, "customer_id")):  # type: ignore[misc]
+    """A day on which the customer bought."""
+
+
+class Rank(BaseModel):
+    """The customer's place among all; 1 is the most valuable, and the likeliest to leave."""
+
+    by_value: int | None
+    by_churn_probability: int
+    of: int
+
+
+class CustomerAnswer(Prediction):
+    """Everything about one customer."""
+
+    reasons: list[Reason]
+    horizons: list[HorizonRow] | None
+    history: list[PurchaseRow] | None
+    rank: Rank
+    not_told: Annotated[dict[str, str], Field(description="Why a part is null, by its name")]
+
+
+class ReasonsAnswer(Stamp):
+    """Why the run says what it says of a customer."""
+
+    customer_id: str
+    reasons: list[Reason]
+
+
+class SegmentRow(_row_of(SEGMENTS)):  # type: ignore[misc]
+    """One segment; its revenue is null where nobody's is estimated."""
+
+    average_ltv: float | None
+    total_ltv: float | None
+    actions: list[str]
+
+
+class SegmentSummary(Stamp):
+    """Every segment."""
+
+    total_customers: int
+    currency: str
+    segments: list[SegmentRow]
+
+
+class Signal(BaseModel):
+    """A column that the risk score weighs, between two of its values."""
+
+    name: str
+    weight: float
+    low: float
+    high: float
+
+
+class Rule(BaseModel):
+    """What puts a customer into a segment."""
+
+    mid_above: float
+    high_above: float
+    high_risk_rank: float
+    signals: list[Signal]
+
+
+class RecoveryRow(_row_of(RECOVERY)):  # type: ignore[misc]
+    """What keeping the customers of a segment would cost and bring."""
+
+
+class SegmentsAnswer(SegmentSummary):
+    """Every segment, with the rule and the recovery that the study assumes."""
+
+    rule: Rule
+    recovery: list[RecoveryRow]
+
+
+class PlanRow(RecoveryRow):
+    """The same with its range."""
+
+    recovered_low: float
+    recovered_high: float
+    net_low: float
+    net_high: float
+
+
+class PlanTotal(BaseModel):
+    """All segments together."""
+
+    invested: float
+    recovered: float
+    net: float
+    roi_percent: float | None
+    net_low: float
+    net_high: float
+
+
+class PlanAnswer(Stamp):
+    """What recovery would cost and bring under other costs and rates."""
+
+    currency: str
+    segments: list[PlanRow]
+    total: PlanTotal
+    margin_rate: float
+    uplift_source: Literal["experiment", "assumed"]
+    range: Annotated[str, Field(description="What the ranges span")]
+
+
+class TaskFigures(BaseModel):
+    """How good one model proved; further fields are its metrics, by name."""
+
+    model_config = ConfigDict(extra="allow")
+
+    algorithm: str | None
+    horizon_days: int | None = None
+    test_cutoffs: list[str] = []
+    baseline: dict[str, float | str | None] | None = None
+
+
+class FindingRow(BaseModel):
+    """Something to know before trusting a figure."""
+
+    name: str
+    severity: Literal["fatal", "warning", "note"]
+    evidence: str
+    meaning: str
+    fix: str
+    acknowledged: bool = False
+
+
+class EvidenceRow(_row_of(EVIDENCE)):  # type: ignore[misc]
+    """One metric of one model at one test cutoff."""
+
+    value: Annotated[float | None, Field(description="Null where there is none")]
+
+
+class HorizonEvidenceRow(EvidenceRow):
+    """The same, by the length of the target window."""
+
+    horizon_days: int
+
+
+class EvidenceAnswer(Stamp):
+    """How good the predictions proved."""
+
+    kind: Literal["log", "snapshot"]
+    churn: TaskFigures
+    value: TaskFigures
+    findings: list[FindingRow]
+    evidence: list[EvidenceRow]
+    horizon_evidence: list[HorizonEvidenceRow]
+    model_card: Annotated[str | None, Field(description="Markdown")]
+
+
+class FeatureRow(BaseModel):
+    """A column that the models may read."""
+
+    name: str
+    group: str
+    unit: str
+    sentence: str
+    kind: Literal["number", "word", "yes or no"]
+    needed: Annotated[bool, Field(description="Must be given to POST /predict; null if unknown")]
+    importance: Annotated[
+        dict[str, float | None], Field(description="Share of the strongest feature, by task")
+    ]
+
+
+class FeaturesAnswer(Stamp):
+    """What the models read."""
+
+    features: list[FeatureRow]
+
+
+class Week(_row_of(FORECAST, "group_kind")):  # type: ignore[misc]
+    """What is expected of a group in a week."""
+
+
+class ForecastTotals(BaseModel):
+    """Of the company, by the number of days."""
+
+    expected_revenue: dict[str, float]
+    interval_80: dict[str, tuple[float, float]] = {}
+    customers: int
+    weeks: int
+
+
+class ForecastAnswer(Stamp):
+    """Revenue and purchases to come, week by week."""
+
+    kind: Literal["company", "cohort", "segment"]
+    currency: str
+    weeks: list[Week]
+    totals: ForecastTotals | None
+
+
+class RunRow(BaseModel):
+    """One published run; one that is damaged has nothing but its name and why."""
+
+    run_id: str
+    created_at: str | None = None
+    study: str | None = None
+    kind: Literal["log", "snapshot"] | None = None
+    cutoff_date: str | None = None
+    customers: int | None = None
+    champion: bool
+    served: bool
+    damaged: Annotated[str | None, Field(description="Why it cannot be opened")] = None
+
+
+class RunsAnswer(Stamp):
+    """Every published run, newest first."""
+
+    runs: list[RunRow]
+
+
+class RunFile(BaseModel):
+    """One file of a run."""
+
+    bytes: int
+    sha256: str
+
+
+class Manifest(BaseModel):
+    """What a run says of itself; an older one may lack a field."""
+
+    model_config = ConfigDict(extra="allow")
+
+    run_id: str
+    created_at: str
+    study: str | None = None
+    kind: Literal["log", "snapshot"] | None = None
+    cutoff_date: str | None = None
+    customers: int | None = None
+    seed: int | None = None
+    study_sha256: str | None = None
+    data_sha256: str | None = None
+    versions: dict[str, str] = {}
+    seconds: dict[str, float] = {}
+    files: dict[str, RunFile]
+    champion: bool
+
+
+class RunAnswer(Stamp):
+    """One run."""
+
+    run: Manifest
+
+
+class ChampionAnswer(Stamp):
+    """Which run counts now."""
+
+    champion: str
+
+
+class KeyRow(BaseModel):
+    """A key, without what opens anything."""
+
+    key_id: str
+    role: Literal["reader", "operator", "admin"]
+    name: str
+    created_at: str
+    last_used_at: str | None
+    revoked_at: str | None
+
+
+class KeysAnswer(Stamp):
+    """Every key."""
+
+    keys: list[KeyRow]
+
+
+class Readiness(Stamp):
+    """What is served can be read."""
+
+    ready: bool
+    champion: str | None
+    degraded: Annotated[
+        str | None, Field(description="Why what is served is not the champion as published")
+    ]
+
+
+class Health(BaseModel):
+    """The process lives; the run's fields are null before one is published."""
+
+    status: str
+    version: str
+    run_id: str | None
+    cutoff_day: int | None
+    model_version: str | None
+    scored_at: str | None
