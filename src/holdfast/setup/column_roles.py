@@ -109,7 +109,7 @@ def _columns_of(columns: Mapping[str, Candidate]) -> set[str]:
 
 
 def _is_date(sample: Sample, name: str) -> bool:
-    return bool(sample.time_formats(name))
+    return bool(sample.time_formats(name, of_numbers=False))
 
 
 def _is_id(sample: Sample, name: str) -> bool:

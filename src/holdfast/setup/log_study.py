@@ -3,6 +3,7 @@
 from holdfast.errors import DataError
 from holdfast.expressions import quote
 from holdfast.ingest import sql
+from holdfast.ingest.timestamps import EXCEL, describe_forms
 from holdfast.setup.amounts import Amounts, weigh_amounts
 from holdfast.setup.column_roles import (
     LOG_ROLES,
@@ -72,11 +73,12 @@ def log_study(draft: Draft, sample: Sample, *, path: str, csv: Csv | None) -> No
     draft.put("path", path, "the file")
     _duplicates(draft, sample)
     _units(draft, amounts)
+    draft.section("transactions.csv")
     if csv is not None:
         describe_csv(draft, csv, "transactions")
-        others = ", ".join(str(each) for each in formats if each != chosen)
-        why = f"reads every date; {others} would do too" if others else "reads every date"
-        draft.put("timestamp_format", chosen, why, sure=not others)
+    others = ", ".join(str(each) for each in formats if each != chosen)
+    why = f"reads every date; {others} would do too" if others else "reads every date"
+    draft.put("timestamp_format", chosen, why, sure=not others)
     _columns(draft, sample, amounts, chosen)
     if is_known:
         _rules(draft, sample, amounts, chosen)
@@ -134,6 +136,10 @@ def _disagreement(sample: Sample, name: str, role: str) -> str:
     """How the content of a column disagrees with its name."""
     if role == "customer_id" and sample.distinct(name) == 1:
         return "it holds one customer only: there is nobody to tell apart"
+    best = sample.count_dates(name) if role == "occurred_at" else ()
+    if best:
+        ways = " or ".join(f"{n:,} by {each}" for each, n in best)
+        return f"no one format reads nearly all of its {sample.count_filled(name):,} dates: {ways}"
     values = sample.values(name)[:3]
     shown = ", ".join(value if len(value) <= 30 else f"{value[:29]}…" for value in values)
     return f"it does not hold {_HOLDS[role]}; its commonest are {shown}" if shown else "it is empty"
@@ -174,6 +180,8 @@ def _columns(
             continue
         readable = sample.readable(chosen.column, role, timestamp_format)
         against = amounts.contradicted if role == "amount" else ""
+        if role == "occurred_at":
+            against = _doubtful_dates(sample, chosen.column, timestamp_format)
         draft.put(
             role,
             chosen.column,
@@ -194,6 +202,16 @@ def _columns(
             written = sample.examples(money[0])[0]
             why = f"'{money[0]}' is written as {written}, which is not read as a number"
         draft.doubt("amount", why)
+
+
+def _doubtful_dates(sample: Sample, name: str, timestamp_format: str | None) -> str:
+    """Say where dates are written in more than one way, or as the days of a spreadsheet."""
+    forms = sample.date_forms(name, timestamp_format)
+    if len(forms) > 1:
+        return f"written in {len(forms)} ways: {describe_forms(forms)}"
+    if forms and forms[0][0] == EXCEL:
+        return "numbers of days as Excel for Windows counts them, from 1899-12-30"
+    return ""
 
 
 def _reason(chosen: Candidate, role: str) -> str:
