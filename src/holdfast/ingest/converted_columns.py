@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from holdfast.ingest import sql
 from holdfast.ingest.column_types import TypedColumn, batches
-from holdfast.ingest.row_mappings import Part
+from holdfast.ingest.part import Part
 from holdfast.ingest.sources import OpenSource
 from holdfast.io.warehouse import Warehouse
 

@@ -10,6 +10,7 @@ whole numbers, which their size tells apart. `01/02/2023` can be read two ways a
 `timestamp_format`; where there is one, it is tried first.
 """
 
+import re
 from collections.abc import Sequence
 
 from holdfast.errors import DataError
@@ -37,6 +38,9 @@ EXCEL = 7
 
 _CLOCK = "[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?"
 _YEAR_FIRST = f"'[0-9]{{1,6}}[-/][0-9]{{1,2}}[-/][0-9]{{1,2}}([T ]+{_CLOCK})?'"
+_ISO_OFFSET = ":[0-9.]+(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
+_ISO = re.compile(rf"\d{{4}}-\d{{2}}-\d{{2}}([T ]\d{{2}}:\d{{2}}(:\d{{2}}(\.\d+)?)?)?|"
+                  rf"\d{{4}}-\d{{2}}-\d{{2}}[T ]\d{{2}}{_ISO_OFFSET}")
 _DIGITS = "'[0-9]{5,19}([.,][0-9]+)?'"
 # Browsers write a narrow blank before AM and PM.
 _BLANK = "[ \u00a0\u202f]"
@@ -94,6 +98,8 @@ def local_time_sql(source: OpenSource, column: str, *, role: str, zone: str) -> 
             fix="name a column of dates, or write dates",
             column=column,
         )
+    if source.iso_times and field.is_text:
+        return _iso_time(_text(field), zone)
     return time_sql(field, source.timestamp_format, zone=zone)
 
 
@@ -185,12 +191,23 @@ def _in_zone(instant: str, zone: str) -> str:
     return f"timezone({sql.literal(zone)}, {instant})"
 
 
+def is_iso(text: str) -> bool:
+    """Whether a text is a time of ISO 8601 as the database itself reads it."""
+    return _ISO.fullmatch(text) is not None
+
+
+def _iso_time(text: str, zone: str) -> str:
+    instant = _in_zone(f"TRY_CAST({text} AS TIMESTAMPTZ)", zone)
+    return f"""CASE WHEN regexp_matches({text}, '{_ISO_OFFSET}$') THEN {instant}
+        ELSE TRY_CAST({text} AS TIMESTAMP) END"""
+
+
 def _text_time(text: str, zone: str) -> str:
     number = f"TRY_CAST(replace({text}, ',', '.') AS DOUBLE)"
     # The database takes the word epoch for a time, whatever the format.
     return f"""CASE
         WHEN regexp_full_match({text}, {_YEAR_FIRST}) THEN TRY_CAST({text} AS TIMESTAMP)
-        WHEN regexp_full_match({text}, {_DIGITS}) THEN {_once(number, _number_time("n", zone), "n")}
+        WHEN regexp_full_match({text}, {_DIGITS}) THEN {sql.once(number, _number_time("n", zone), "n")}
         WHEN regexp_matches({text}, '[0-9]') THEN {_written_time(text, zone)} END"""
 
 
@@ -207,15 +224,10 @@ def _written_time(text: str, zone: str) -> str:
     hours = " ".join(f"WHEN '{name}' THEN '{offset}'" for name, offset in _ZONES.items())
     offset = f"CASE part {hours} ELSE regexp_replace(part, '^[A-Z]+', '') END"
     part = f"upper(regexp_extract({text}, {_OF_ZONE}, 2, 'i'))"
-    instant = f"TRY_CAST(CAST(moment AS VARCHAR) || {_once(part, offset, 'part')} AS TIMESTAMPTZ)"
+    instant = f"TRY_CAST(CAST(moment AS VARCHAR) || {sql.once(part, offset, 'part')} AS TIMESTAMPTZ)"
     local = f"""CASE WHEN regexp_matches({text}, {_OF_ZONE}, 'i')
         THEN {_in_zone(instant, zone)} ELSE moment END"""
-    return _once(_once(clock, time, "clock"), local, "moment")
-
-
-def _once(value: str, expression: str, name: str) -> str:
-    """Work an expression of a value out, so that the value is written, and planned, once."""
-    return f"list_transform([{value}], lambda {name}: {expression})[1]"
+    return sql.once(sql.once(clock, time, "clock"), local, "moment")
 
 
 def _number_time(number: str, zone: str) -> str:

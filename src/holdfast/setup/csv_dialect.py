@@ -20,8 +20,11 @@ _LOOKED_AT = 64 << 20
 _PARSED = 1 << 20
 _ROWS = 500
 _DELIMITERS = ",;\t|"
-_COMMA_NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+")
-_POINT_NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)\.\d+")
+_COMMA_NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}([. ']\d{3})+),(\d{1,2}|\d{4,})|0,\d+")
+_POINT_NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}([, ']\d{3})+)\.\d+")
+_GROUPED_BY_POINTS = re.compile(r"\d{1,3}(\.\d{3})+")
+_BESIDE_AMOUNTS = re.compile(r"^([^\d]{1,6}?)?([+-]?\d.*\d)([^\d]{1,6})?$")
+_BLANKS = str.maketrans("\u00a0\u202f\u2009\u2019", "   '")
 
 Encoding = Literal["utf-8", "utf-8-sig", "latin-1", "utf-16"]
 
@@ -78,6 +81,19 @@ def _regularity(rows: Sequence[Sequence[str]]) -> tuple[float, int]:
 
 
 def _decimal(cells: Sequence[str]) -> Literal[".", ","]:
-    commas = sum(_COMMA_NUMBER.fullmatch(cell) is not None for cell in cells)
-    points = sum(_POINT_NUMBER.fullmatch(cell) is not None for cell in cells)
+    """The sign that more numbers have, with a currency beside them or without.
+
+    A comma before three digits says nothing (1,716), nor does a point, but beside a currency: few
+    prices have a tenth of a cent.
+    """
+    commas = points = 0
+    for cell in cells:
+        parts = _BESIDE_AMOUNTS.match(cell.translate(_BLANKS))
+        if parts is None:
+            continue
+        number = parts[2]
+        is_beside = bool((parts[1] or parts[3] or "").strip("+-() "))
+        is_grouped = is_beside and _GROUPED_BY_POINTS.fullmatch(number) is not None
+        commas += is_grouped or _COMMA_NUMBER.fullmatch(number) is not None
+        points += not is_grouped and _POINT_NUMBER.fullmatch(number) is not None
     return "," if commas > points else "."

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from holdfast.ingest import sql
+from holdfast.ingest import money, sql
 from holdfast.ingest.timestamps import FORMS, form_sql, format_sql, time_sql
 from holdfast.io.warehouse import memory_database
 
@@ -18,10 +18,6 @@ _LIKE_A_DATE = (
     r"^[0-9]{8}([0-9]{6}|T[0-9]{4,6}Z?)?$"
     r"|[0-9A-Za-z]{1,9}[-/. ,年]+[0-9A-Za-z]{1,9}[-/. ,月]+[0-9]{1,4}"
 )
-_MONEY = (
-    "[(+-]?([A-Z]{3}|[A-Z]{0,2}\\p{Sc}|kr|zł|Fr\\.)?[ \u00a0]?[-+]?[0-9][0-9., \u00a0'\u2019]*"
-    "[ \u00a0]?([A-Z]{3}|\\p{Sc}|kr|zł)?[)-]?"
-).replace("'", "''")
 NUMBERS = ("quantity", "unit_price", "amount", "refunded")
 _MOSTLY = 0.95
 _FIRST_LOOK = 2000
@@ -72,6 +68,13 @@ class Sample:
         """How many different things a column holds."""
         return self._count(f"count(DISTINCT {self.text_sql(name)})")
 
+    def count_values(self, name: str) -> list[tuple[str, int]]:
+        """The different things that a column holds with their rows, the commonest first."""
+        return self.rows(f"""
+            SELECT {self.text_sql(name)} AS shown, count(*) AS n FROM sample
+            WHERE shown IS NOT NULL GROUP BY shown ORDER BY n DESC, shown
+        """)
+
     def values(self, name: str, *, without_digits: bool = False) -> list[str]:
         """The different things that a column holds, the commonest first."""
         rows = self.rows(f"""
@@ -95,7 +98,8 @@ class Sample:
         field = self._fields[name]
         if field.type == "BOOLEAN" or field.is_time:
             return False
-        return self._nearly_all(name, f"{self.number_sql(name)} IS NOT NULL")
+        number = sql.number(field, decimal=self._decimal)
+        return self._nearly_all(name, f"{number} IS NOT NULL")
 
     def is_text(self, name: str) -> bool:
         """Whether the source itself has a column as text."""
@@ -133,13 +137,30 @@ class Sample:
         ((middle,),) = self.rows(f"SELECT CAST(quantile_disc({day}, 0.5) AS VARCHAR) FROM sample")
         return None if middle is None else str(middle)
 
-    def looks_like_money(self, name: str) -> bool:
-        """Whether nearly all cells are a number beside a sign or code of a currency, or in
-        parentheses, and cannot be read as they are.
+    def is_amount(self, name: str) -> bool:
+        """Whether nearly all cells that hold something are numbers, or amounts with what stands
+        beside one.
         """
-        return not self.is_number(name) and self._nearly_all(
-            name, f"regexp_full_match({self.text_sql(name)}, '{_MONEY}')"
-        )
+        field = self._fields[name]
+        if self.is_number(name) or not field.is_text:
+            return self.is_number(name)
+        return self._nearly_all(name, f"{self.number_sql(name)} IS NOT NULL")
+
+    def names_currencies(self, name: str) -> bool:
+        """Whether all that a column holds are codes or signs of currencies."""
+        values = self.values(name)[:_FIRST_LOOK] if self._fields[name].is_text else []
+        return bool(values) and all(value.lower() in money.MEANINGS for value in values)
+
+    def currencies(self, name: str) -> list[tuple[str, int]]:
+        """The signs or codes of currencies beside the amounts of a column, in small letters, the
+        commonest first.
+        """
+        sign = money.currency_sign(self._fields[name])
+        rows = self.rows(f"""
+            SELECT sign, count(*) AS n FROM (SELECT {sign} AS sign FROM sample)
+            WHERE sign <> '' GROUP BY sign ORDER BY n DESC, sign
+        """)
+        return [(sign, n) for sign, n in rows if sign in money.MEANINGS]
 
     def median(self, name: str) -> float:
         """The median of a column of numbers, whatever their sign."""
@@ -245,10 +266,16 @@ class Sample:
         return f"SELECT {self.text_sql(customer)} AS who, {time} AS t FROM sample"
 
     def count_dates(self, name: str) -> list[tuple[str, int]]:
-        """The two formats by which the most cells are dates, with their cells, where any is."""
-        _, counts = self._count_by_format(name, self._formats, rows="sample")
-        best = sorted(zip(self._formats, counts, strict=True), key=lambda item: -item[1])[:2]
-        return [(each or FORMS[1], n) for each, n in best if n]
+        """What most of a column's cells are dates by, each with its cells: as they stand, and the
+        two formats that read the most besides; nothing where most are no dates.
+        """
+        formats = tuple(each for each in self._formats if each)
+        filled, (stand, *counts) = self._count_by_format(name, (None, *formats), rows="sample")
+        besides = [(each, n - stand) for each, n in zip(formats, counts, strict=True) if n > stand]
+        best = sorted(besides, key=lambda item: -item[1])[:2]
+        if 2 * (stand + sum(n for _, n in best)) <= filled:
+            return []
+        return [*([(FORMS[1], stand)] if stand else []), *best]
 
     def _fitting(self, name: str, formats: Sequence[str | None], *, rows: str) -> list[str | None]:
         if not formats:
@@ -280,8 +307,8 @@ class Sample:
         return time_sql(field, timestamp_format, zone="UTC")
 
     def number_sql(self, name: str) -> str:
-        """A column as DOUBLE; NULL where it is no number."""
-        return sql.number(self._fields[name], decimal=self._decimal)
+        """A column as DOUBLE; NULL where it is neither a number nor an amount."""
+        return money.amount(self._fields[name], decimal=self._decimal)
 
     def _nearly_all(self, name: str, condition: str) -> bool:
         count = self._count(f"count(*) FILTER ({condition})")

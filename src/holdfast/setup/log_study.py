@@ -13,6 +13,7 @@ from holdfast.setup.column_roles import (
     names_role,
     runner_up,
 )
+from holdfast.setup.currency import NO_CURRENCY, RATES_HINT, Currency, find_currency
 from holdfast.setup.file_sample import Sample
 from holdfast.setup.horizons import (
     HISTORY,
@@ -26,6 +27,7 @@ from holdfast.setup.horizons import (
 from holdfast.setup.row_rules import count_partly_refunded, find_rules
 from holdfast.setup.study_writer import Draft, to_toml
 from holdfast.study import Csv
+from holdfast.study.currencies import minor_digits
 
 _PREFIX = "transactions.columns."
 _MOSTLY = 0.9
@@ -63,12 +65,17 @@ def log_study(draft: Draft, sample: Sample, *, path: str, csv: Csv | None) -> No
         if is_known
         else Amounts(columns=columns, of="line", because="")
     )
-    describe_business(draft)
+    currency = find_currency(sample, amounts.columns) if is_known else NO_CURRENCY
+    describe_business(draft, currency)
     horizons, why = UNKNOWN, "as far as the log goes; only its beginning was looked at"
     if sample.complete and when in sample.names:
         days = sample.days(when, chosen) + 1
         horizons, why = horizons_for(days), f"the log spans {days} days"
     draft.put("horizons_days", horizons.days, why, sure=sample.complete)
+    if currency.is_one_of_several:
+        draft.section("currency")
+        draft.put("column", currency.column, "names the currency of each row", sure=False)
+        draft.comment(RATES_HINT)
     draft.section("transactions")
     draft.put("path", path, "the file")
     _duplicates(draft, sample)
@@ -110,9 +117,11 @@ def require(chosen: Candidate | str | None, key: str, meaning: str, sample: Samp
     )
 
 
-def describe_business(draft: Draft) -> None:
-    """Put what no file says."""
-    draft.put("currency", "USD", "the file does not say", sure=False)
+def describe_business(draft: Draft, currency: Currency = NO_CURRENCY) -> None:
+    """Put the currency, and what no file says."""
+    draft.put("currency", currency.code, currency.because, sure=currency.sure)
+    digits = minor_digits(draft.given.get("study.currency", currency.code))
+    draft.put("minor_digits", None if digits == 2 else digits, "as the currency has")
     draft.put("time_zone", "UTC", "of the business; the file does not say", sure=False)
 
 
@@ -192,15 +201,12 @@ def _columns(
             runner_up=runner_up(sample, chosen),
         )
     if "amount" not in columns and not {"quantity", "unit_price"} <= set(columns):
-        money = [
-            name
-            for name in sample.names
-            if names_role(name, "amount") and sample.looks_like_money(name)
-        ]
+        named = [name for name in sample.names if names_role(name, "amount")]
+        unread = [name for name in named if not sample.is_amount(name) and sample.examples(name)]
         why = "no amounts were found: purchases count, revenue does not"
-        if money:
-            written = sample.examples(money[0])[0]
-            why = f"'{money[0]}' is written as {written}, which is not read as a number"
+        if unread:
+            written = sample.examples(unread[0])[0]
+            why = f"'{unread[0]}' is written as {written}, which is not read as an amount"
         draft.doubt("amount", why)
 
 
