@@ -64,7 +64,9 @@ def convert_sql(exact: str, study: Study, log: Transactions) -> str:
         exact = f"CAST({exact} AS DECIMAL(30, 4)) * {_unit_sql(study)}"
     # The study's own amounts are neither multiplied nor rounded.
     converted = f"TRY_CAST(round({exact}, 4) AS {_CONVERTIBLE}) * coalesce(_rate, 0)"
-    exact, converted = (f"CAST({each} AS DECIMAL(38, 10))" for each in (exact, f"round({converted}, 10)"))
+    exact, converted = (
+        f"CAST({each} AS DECIMAL(38, 10))" for each in (exact, f"round({converted}, 10)")
+    )
     return f"CASE WHEN _is_foreign THEN {converted} ELSE {exact} END"
 
 
@@ -87,13 +89,16 @@ def create_rates(reader: SourceReader) -> None:
     word = sql.identifier(source.column(columns.currency, role="currency"))
     rate = sql.number(source.column(columns.rate, role="rate"), decimal=source.decimal, to=_RATE)
     with source.reading(reader.warehouse):
-        reader.warehouse.execute(f"""
+        reader.warehouse.execute(
+            f"""
             CREATE OR REPLACE TABLE rates AS SELECT {rate} AS rate, upper({word}) AS rate_currency,
                 {day_sql(time)} AS rate_from,
                 lead({day_sql(time)}, 1, {LAST_DAY + 1}) OVER (
                     PARTITION BY upper({word}) ORDER BY {day_sql(time)}) AS rate_until
             FROM {source.view}
-        """, again=source.restart)
+        """,
+            again=source.restart,
+        )
     read, unread, twice = reader.warehouse.row("""
         SELECT count(*), count(*) FILTER (
                 (rate > 0 AND rate_from IS NOT NULL AND rate_currency IS NOT NULL) IS NOT true),
@@ -102,8 +107,8 @@ def create_rates(reader: SourceReader) -> None:
     """)
     if unread or twice or not read:
         raise DataError(
-            f"of the {read:,} rates in {source.labels[0]} {unread:,} have no day, no currency or no "
-            f"number above zero, and {twice:,} are a second one for their day",
+            f"of the {read:,} rates in {source.labels[0]} {unread:,} have no day, no currency or "
+            f"no number above zero, and {twice:,} are a second one for their day",
             fix="correct them: a row has a day, a currency's code and its worth in "
             f"{reader.study.currency}",
         )

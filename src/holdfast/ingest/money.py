@@ -44,7 +44,7 @@ def currency_sign(column: sql.Field) -> str:
     # Of $12.50 CAD the code says which.
     sign = f"CASE WHEN {tail} IN {_CODES} OR {head} = '' THEN {tail} ELSE {head} END"
     return f"""CASE WHEN regexp_matches({column.sql}, '[^-+0-9., ]')
-        THEN coalesce({sql.once(_parts(column), sign, 'part')}, '') ELSE '' END"""
+        THEN coalesce({sql.once(_parts(column), sign, "part")}, '') ELSE '' END"""
 
 
 def signs_of(currency: str) -> frozenset[str]:

@@ -1,7 +1,5 @@
 """How the rows of the order log, the events and the treatments are read: one `RowMapping` each."""
 
-from collections.abc import Mapping
-
 from holdfast.errors import DataError, StudyError
 from holdfast.ingest import money, sql
 from holdfast.ingest.conversion import (
@@ -205,7 +203,9 @@ def _money_part(source: OpenSource, study: Study, log: Transactions) -> Part:
     if study.conversion is not None and study.conversion.rates is not None:
         exact, digits = convert_sql(exact, study, log), study.minor_digits
     # What is missing or no number is told before.
-    problems["amount is beyond 64-bit minor units"] = f"coalesce(abs(_minor) > {LARGEST_MINOR}, true)"
+    problems["amount is beyond 64-bit minor units"] = (
+        f"coalesce(abs(_minor) > {LARGEST_MINOR}, true)"
+    )
     worth = {"_minor": _minor(exact, digits), "_negative": f"coalesce({exact} < 0, false)"}
     return Part(read, worth, problems)
 
@@ -264,7 +264,17 @@ def _columns_to_compare(source: OpenSource, log: Transactions) -> list[sql.Field
 def _check_reasons(log: Transactions) -> None:
     """A rule that is named like a reason of Holdfast would hide which of the two it was."""
     for reason in log.set_aside:
-        if reason in (NO_CUSTOMER, NO_PRICE, NO_QUANTITY, DUPLICATE, STRAY, EARLY, LATE, FOREIGN, NO_RATE):
+        if reason in (
+            NO_CUSTOMER,
+            NO_PRICE,
+            NO_QUANTITY,
+            DUPLICATE,
+            STRAY,
+            EARLY,
+            LATE,
+            FOREIGN,
+            NO_RATE,
+        ):
             raise StudyError(
                 f"[transactions.set_aside] has a rule named {reason!r}",
                 fix="Holdfast uses that name: rename",

@@ -37,10 +37,12 @@ FORMS = {
 EXCEL = 7
 
 _CLOCK = "[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?"
-_YEAR_FIRST = f"'[0-9]{{1,6}}[-/][0-9]{{1,2}}[-/][0-9]{{1,2}}([T ]+{_CLOCK})?'"
+_YEAR_FIRST = f"'[0-9]{{4,6}}[-/][0-9]{{1,2}}[-/][0-9]{{1,2}}([T ]+{_CLOCK})?'"
 _ISO_OFFSET = ":[0-9.]+(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
-_ISO = re.compile(rf"\d{{4}}-\d{{2}}-\d{{2}}([T ]\d{{2}}:\d{{2}}(:\d{{2}}(\.\d+)?)?)?|"
-                  rf"\d{{4}}-\d{{2}}-\d{{2}}[T ]\d{{2}}{_ISO_OFFSET}")
+_ISO = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?"
+)
 _DIGITS = "'[0-9]{5,19}([.,][0-9]+)?'"
 # Browsers write a narrow blank before AM and PM.
 _BLANK = "[ \u00a0\u202f]"
@@ -147,14 +149,15 @@ def form_sql(field: sql.Field, timestamp_format: str | None) -> str:
     text, by_format = _text(field), "false"
     if timestamp_format is not None:
         by_format = f"{format_sql(text, timestamp_format)} IS NOT NULL"
+    whole = f"length(regexp_extract({text}, '^[0-9]+'))"
     sizes = " ".join(
-        f"WHEN length({whole}) <= {digits} THEN {code}"
-        for whole in (f"regexp_extract({text}, '^[0-9]+')",)
+        f"WHEN {whole} <= {digits} THEN {code}"
         for digits, code in ((5, EXCEL), (8, 4), (10, 5), (12, 4), (13, 6), (14, 4))
     )
     has_offset = f"regexp_matches({text}, {_OF_ZONE}, 'i')"
     return f"""CAST(CASE WHEN {by_format} THEN 8
-        WHEN regexp_matches({text}, '^[0-9]{{4}}[-/.]') THEN CASE WHEN {has_offset} THEN 2 ELSE 1 END
+        WHEN regexp_matches({text}, '^[0-9]{{4}}[-/.]')
+            THEN CASE WHEN {has_offset} THEN 2 ELSE 1 END
         WHEN regexp_matches({text}, '^[0-9]{{5}}') THEN CASE {sizes} ELSE 6 END
         ELSE 3 END AS UTINYINT)"""
 
@@ -204,10 +207,11 @@ def _iso_time(text: str, zone: str) -> str:
 
 def _text_time(text: str, zone: str) -> str:
     number = f"TRY_CAST(replace({text}, ',', '.') AS DOUBLE)"
+    number_time = sql.once(number, _number_time("n", zone), "n")
     # The database takes the word epoch for a time, whatever the format.
     return f"""CASE
         WHEN regexp_full_match({text}, {_YEAR_FIRST}) THEN TRY_CAST({text} AS TIMESTAMP)
-        WHEN regexp_full_match({text}, {_DIGITS}) THEN {sql.once(number, _number_time("n", zone), "n")}
+        WHEN regexp_full_match({text}, {_DIGITS}) THEN {number_time}
         WHEN regexp_matches({text}, '[0-9]') THEN {_written_time(text, zone)} END"""
 
 
@@ -224,7 +228,9 @@ def _written_time(text: str, zone: str) -> str:
     hours = " ".join(f"WHEN '{name}' THEN '{offset}'" for name, offset in _ZONES.items())
     offset = f"CASE part {hours} ELSE regexp_replace(part, '^[A-Z]+', '') END"
     part = f"upper(regexp_extract({text}, {_OF_ZONE}, 2, 'i'))"
-    instant = f"TRY_CAST(CAST(moment AS VARCHAR) || {sql.once(part, offset, 'part')} AS TIMESTAMPTZ)"
+    instant = (
+        f"TRY_CAST(CAST(moment AS VARCHAR) || {sql.once(part, offset, 'part')} AS TIMESTAMPTZ)"
+    )
     local = f"""CASE WHEN regexp_matches({text}, {_OF_ZONE}, 'i')
         THEN {_in_zone(instant, zone)} ELSE moment END"""
     return sql.once(sql.once(clock, time, "clock"), local, "moment")
@@ -238,12 +244,13 @@ def _number_time(number: str, zone: str) -> str:
         micros = f"CAST(round({number} * {1e6 / per_second}) AS BIGINT)"
         return _utc_in_zone(f"make_timestamp({micros})", zone)
 
-    excel = f"TIMESTAMP '1899-12-30' + to_seconds(CAST(round({number} * 86400) AS BIGINT))"
+    excel = f"TIMESTAMP '1899-12-30' + to_seconds(CAST(round({number} * 86400.0) AS BIGINT))"
     return f"""CASE
         WHEN {number} >= 25569 AND {number} < 73416 THEN {excel}
         WHEN {number} BETWEEN 19700101 AND 21001231 THEN try_strptime({digits}, '%Y%m%d')
         WHEN {number} BETWEEN 3e8 AND 4.2e9 THEN {since_1970(1)}
-        WHEN {number} BETWEEN 197001010000 AND 210012312359 THEN try_strptime({digits}, '%Y%m%d%H%M')
+        WHEN {number} BETWEEN 197001010000 AND 210012312359
+            THEN try_strptime({digits}, '%Y%m%d%H%M')
         WHEN {number} BETWEEN 6.3e11 AND 4.2e12 THEN {since_1970(1e3)}
         WHEN {number} BETWEEN 1.97e13 AND 2.11e13 THEN try_strptime({digits}, '%Y%m%d%H%M%S')
         WHEN {number} BETWEEN 6.3e14 AND 4.2e15 THEN {since_1970(1e6)}

@@ -153,7 +153,9 @@ def _count_currencies(log: OrderLog) -> list[tuple[str, int]]:
 
 def find_currencies(counts: list[tuple[str, int]], currency: str) -> Iterator[Finding]:
     """Find currencies in a log, each with its lines, that are not the study's."""
-    foreign = [f"{word} ({n:,} lines)" for word, n in counts if word.lower() not in signs_of(currency)]
+    foreign = [
+        f"{word} ({n:,} lines)" for word, n in counts if word.lower() not in signs_of(currency)
+    ]
     if foreign:
         yield Finding.of(
             "several-currencies" if len(counts) > 1 else "another-currency",

@@ -12,9 +12,11 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Literal
 
+from holdfast.ingest.money import MEANINGS
 from holdfast.io.files import DataFile
 from holdfast.io.text import reading
 from holdfast.study import Csv
+from holdfast.study.currencies import minor_digits
 
 _LOOKED_AT = 64 << 20
 _PARSED = 1 << 20
@@ -24,6 +26,7 @@ _COMMA_NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}([. ']\d{3})+),(\d{1,2}|\d{4,})|0,
 _POINT_NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}([, ']\d{3})+)\.\d+")
 _GROUPED_BY_POINTS = re.compile(r"\d{1,3}(\.\d{3})+")
 _BESIDE_AMOUNTS = re.compile(r"^([^\d]{1,6}?)?([+-]?\d.*\d)([^\d]{1,6})?$")
+_THREE = 3
 _BLANKS = str.maketrans("\u00a0\u202f\u2009\u2019", "   '")
 
 Encoding = Literal["utf-8", "utf-8-sig", "latin-1", "utf-16"]
@@ -83,8 +86,8 @@ def _regularity(rows: Sequence[Sequence[str]]) -> tuple[float, int]:
 def _decimal(cells: Sequence[str]) -> Literal[".", ","]:
     """The sign that more numbers have, with a currency beside them or without.
 
-    A comma before three digits says nothing (1,716), nor does a point, but beside a currency: few
-    prices have a tenth of a cent.
+    A comma before three digits says nothing (1,716); a point does where a currency stands beside
+    it that has no thousandths (1.716 €).
     """
     commas = points = 0
     for cell in cells:
@@ -92,8 +95,9 @@ def _decimal(cells: Sequence[str]) -> Literal[".", ","]:
         if parts is None:
             continue
         number = parts[2]
-        is_beside = bool((parts[1] or parts[3] or "").strip("+-() "))
-        is_grouped = is_beside and _GROUPED_BY_POINTS.fullmatch(number) is not None
+        sign = (parts[1] or parts[3] or "").strip("+-() ").lower()
+        has_cents = sign in MEANINGS and minor_digits(MEANINGS[sign][0]) < _THREE
+        is_grouped = has_cents and _GROUPED_BY_POINTS.fullmatch(number) is not None
         commas += is_grouped or _COMMA_NUMBER.fullmatch(number) is not None
         points += not is_grouped and _POINT_NUMBER.fullmatch(number) is not None
     return "," if commas > points else "."

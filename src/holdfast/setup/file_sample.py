@@ -291,7 +291,9 @@ class Sample:
         """Cells that hold something, and those of them that each format reads."""
         within = "BETWEEN DATE '1970-01-01' AND DATE '2100-12-31'"
         text = self.text_sql(name)
-        times = [f"coalesce({format_sql(text, each)}, stands)" if each else "stands" for each in formats]
+        times = [
+            f"coalesce({format_sql(text, each)}, stands)" if each else "stands" for each in formats
+        ]
         dates = ", ".join(f"count(*) FILTER (CAST({each} AS DATE) {within})" for each in times)
         ((filled, *counts),) = self.rows(f"""
             SELECT count({text}), {dates}

@@ -29,7 +29,9 @@ class Csv(Section):
     decimal: Literal[".", ","] = "."
     """Between a number's whole and its fraction."""
     timestamp_format: str | None = None
-    """strptime format of `occurred_at`; None reads ISO 8601."""
+    """strptime format of dates that can be read two ways, as 01/02/2023 can. All others are read as
+    they stand, with it or without: the year first, the month by its English name, seconds since
+    1970 and the numbers of days of a spreadsheet."""
 
 
 class Postgres(Section):

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_va
 
 from holdfast.errors import StudyError, nearest
 from holdfast.findings import fatal_names
+from holdfast.study.currencies import minor_digits, price_scale
 from holdfast.study.sections import Horizon, Section, require_known
 from holdfast.study.settings import (
     AT_RISK_SEGMENTS,
@@ -28,8 +29,14 @@ from holdfast.study.settings import (
     Value,
     Webhook,
 )
-from holdfast.study.currencies import minor_digits, price_scale
-from holdfast.study.sources import Conversion, Customers, Events, SnapshotSource, Transactions, Treatments
+from holdfast.study.sources import (
+    Conversion,
+    Customers,
+    Events,
+    SnapshotSource,
+    Transactions,
+    Treatments,
+)
 
 _DEEPEST = 20
 
