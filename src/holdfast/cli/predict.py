@@ -67,10 +67,12 @@ def print_prediction(out: "Console", answer: dict[str, Any]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from holdfast.study.currencies import write_amount
+
     worth = (
         f"not estimated: {answer['ltv_not_estimated']}"
         if answer["predicted_ltv"] is None
-        else f"{answer['predicted_ltv']:,.2f} {answer['currency']}   {answer['ltv_tier']} value"
+        else f"{write_amount(answer['predicted_ltv'], answer['currency'])}   {answer['ltv_tier']} value"
     )
     risk = f"{answer['risk_score']:.3f}   higher than {answer['risk_rank']:.0%} of the tier"
     facts = {

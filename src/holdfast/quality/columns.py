@@ -15,6 +15,7 @@ from holdfast.ingest.sources import open_source
 from holdfast.ingest.sql import identifier, literal
 from holdfast.quality.quantiles import quantile_sql
 from holdfast.quality.topics import Topic
+from holdfast.study.currencies import minor_digits
 
 RATE_WORDS = re.compile(r"rate|percent|pct|share|ratio|quote|prozent|conversion", re.IGNORECASE)
 CROWDED = 10
@@ -120,8 +121,11 @@ def _compare(periods: pl.DataFrame, of: str, currency: str) -> Topic:
         "currencies": {},
     }
     sentence = "The log has no amounts to compare."
+    digits = minor_digits(currency)
     if usual.height:
-        sentence = f"A line's usual amount by {of} is {low:,.2f} to {high:,.2f} {currency}."
+        sentence = (
+            f"A line's usual amount by {of} is {low:,.{digits}f} to {high:,.{digits}f} {currency}."
+        )
     findings = tuple(_find_jump(row, of) for row in jumps.head(1).iter_rows(named=True))
     return Topic("amounts", "Amounts", facts, (sentence,), findings=findings)
 

@@ -38,3 +38,12 @@ def price_scale(currency: str) -> int:
     (1, 100, 1)
     """
     return _SCALE.get(currency, 1)
+
+
+def write_amount(amount: float, currency: str) -> str:
+    """An amount with the digits of its currency, and its code.
+
+    >>> write_amount(1716.06, "USD"), write_amount(1716.06, "JPY"), write_amount(1.5, "KWD")
+    ('1,716.06 USD', '1,716 JPY', '1.500 KWD')
+    """
+    return f"{amount:,.{minor_digits(currency)}f} {currency}"
