@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from holdfast.findings import Finding, Severity
-from holdfast.ingest.conversion import FOREIGN, NO_RATE
+from holdfast.ingest.money import FOREIGN, NO_RATE
 from holdfast.ingest.placeholders import placeholder_sql
 from holdfast.ingest.row_mappings import NO_CUSTOMER
 from holdfast.ingest.timestamps import describe_forms

@@ -2,7 +2,7 @@
 
 from holdfast.errors import DataError, StudyError
 from holdfast.ingest import money, sql
-from holdfast.ingest.conversion import (
+from holdfast.ingest.money import (
     FOREIGN,
     NO_RATE,
     conversion_part,
@@ -11,7 +11,6 @@ from holdfast.ingest.conversion import (
     rate_layer,
 )
 from holdfast.ingest.order_lines import carry_over_lines
-from holdfast.ingest.part import Part
 from holdfast.ingest.sources import OpenSource
 from holdfast.ingest.timestamps import (
     RANGE,
@@ -21,7 +20,7 @@ from holdfast.ingest.timestamps import (
     local_time_sql,
     utc_sql,
 )
-from holdfast.ingest.validation import DUPLICATE, STRAY, RowMapping, ValidatedSource
+from holdfast.ingest.validation import DUPLICATE, STRAY, Part, RowMapping, ValidatedSource
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study, Transactions
 from holdfast.windows import parse_day
@@ -67,8 +66,8 @@ def transaction_mapping(source: OpenSource, study: Study) -> RowMapping:
     part |= Part({"_returned": _holds(returns, source, where=where) if returns else "false"})
     worth, converted = _money_part(source, study, log), conversion_part(source, study, log)
     layers = [
-        part.read | worth.read | converted.read,
-        part.derived | converted.derived,
+        {**part.read, **worth.read, **converted.read},
+        {**part.derived, **converted.derived},
         rate_layer(study),
         worth.derived,
         _SIGNED,
@@ -76,7 +75,7 @@ def transaction_mapping(source: OpenSource, study: Study) -> RowMapping:
     _check_reasons(log)
     return RowMapping(
         layers=[*carried, *filter(None, layers)],
-        quarantine=part.problems | worth.problems,
+        quarantine={**part.problems, **worth.problems},
         set_aside={
             **{
                 reason: _holds(rule, source, where=f"[transactions.set_aside] {reason!r}")
