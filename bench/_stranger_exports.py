@@ -48,10 +48,13 @@ class Order:
 
 @dataclass(frozen=True)
 class Truth:
-    """What a log of the orders must come to: orders that are sales, and revenue in cents."""
+    """What a log of the orders must come to: orders that are sales, revenue in cents, and the sum
+    of the lines' days since 1970, where that is known.
+    """
 
     orders: int
     cents: int
+    days: int | None = None
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ import polars as pl
 from bench._bank_logs import read_log
 from bench._figures import Figure, at_least, at_most, show
 from bench._stranger_exports import Truth, all_exports, make_orders
+from bench._stranger_formats import AMOUNTS, DATES, write_amounts, write_dates
 from holdfast.errors import HoldfastError
 from holdfast.ingest.order_log import read_order_log
 from holdfast.ingest.snapshot import read_snapshot
@@ -100,23 +101,27 @@ def _read(proposal: Proposal) -> Truth | str:
             churned = read_snapshot(study, warehouse).frame["churned"]
             return f"{churned.sum()} of {len(churned)}"
         read_order_log(study, warehouse)
-        orders, cents = warehouse.row("""
+        orders, cents, days = warehouse.row("""
             SELECT count(DISTINCT concat(customer_id, '/', coalesce(order_id, day::VARCHAR)))
-                FILTER (NOT is_return), CAST(sum(amount_minor) AS BIGINT)
+                FILTER (NOT is_return), CAST(sum(amount_minor) AS BIGINT), CAST(sum(day) AS BIGINT)
             FROM transactions
         """)
-        return Truth(orders, cents)
+        return Truth(orders, cents, days)
 
 
 def _is_right(came_out: Truth | str, truth: Truth | str) -> bool:
     if isinstance(came_out, str) or isinstance(truth, str):
         return came_out == truth
+    if truth.days not in (None, came_out.days):
+        return False
     far = abs(came_out.cents - truth.cents) > REVENUE_TOLERANCE * truth.cents
     return came_out.orders == truth.orders and not far
 
 
 def outcomes(cases: Path | None) -> Iterator[Outcome]:
-    """Every case that lies there, and every export of the invented orders."""
+    """Every case that lies there, every export of the invented orders, and every way to write dates
+    and amounts.
+    """
     for name, truth in CASES.items():
         if cases is not None and (cases / name).is_file():
             yield judge(cases / name, truth, cases)
@@ -126,6 +131,12 @@ def outcomes(cases: Path | None) -> Iterator[Outcome]:
             path = Path(folder) / f"{export.name}.csv"
             export.write(path, orders)
             yield judge(path, export.truth(orders), Path(folder))
+        for form in DATES:
+            path = Path(folder) / f"dates: {form.name}.csv"
+            yield judge(path, write_dates(form, path), Path(folder))
+        for written in AMOUNTS:
+            path = Path(folder) / f"amounts: {written.name}.csv"
+            yield judge(path, write_amounts(written, path), Path(folder))
 
 
 def bank_outcomes(folder: Path) -> Iterator[Outcome]:

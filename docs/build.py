@@ -28,7 +28,7 @@ def study_page() -> str:
         "",
     ]
     for section, names in _sections(Study, "study").items():
-        heading = ", ".join(f"[{name}]" for name in names)
+        heading = ", ".join(f"[{name}]" for name in names).replace("[conversion", "[currency")
         lines += [
             f"## {heading}",
             "",

@@ -63,9 +63,6 @@ def test_after_each_run_that_ended_well_old_runs_are_pruned(
         called.append(command[3:])
         return 0
 
-    def run_beside(command: list[str]) -> int:
-        return run(command, check=False).returncode
-
     now = datetime.now(UTC)
     monkeypatch.setattr("holdfast.runs.schedule._run", run)
     monkeypatch.setattr("holdfast.runs.schedule.time.sleep", lambda _: None)

@@ -22,6 +22,7 @@ from holdfast.serving.history_features import OnlineHistory, RawHistory
 from holdfast.serving.scorer import Range
 from holdfast.setup.simulate import simulate_to
 from holdfast.study import Study
+from holdfast.study.sources import Conversion, Rates
 from holdfast.synthetic import Shop
 
 
@@ -151,6 +152,31 @@ def test_a_purchase_on_the_cutoff_day_is_not_seen_and_said_so() -> None:
 def test_a_line_that_cannot_be_understood_is_named(line: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
         features(log_study(), [line])
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["2024-03-11", "2024-03-11 01:00:00 -0500", "Mar 11, 2024, 02:05 PM", "11 March 2024",
+     "11/03/2024", 1710165930, 1710165930000.0],
+)  # fmt: skip
+def test_a_request_writes_its_dates_as_the_log_may(written: str | float) -> None:
+    study = log_study(csv={"timestamp_format": "%d/%m/%Y"})
+    found = features(study, [{"occurred_at": written, "order_id": "1", "amount": 5.0}])
+    # Seven days before 2024-03-18.
+    assert found.values["days_since_last_purchase"] == 7
+
+
+def test_a_request_in_another_currency_is_set_aside_and_said_so() -> None:
+    study = log_study().model_copy(
+        update={"conversion": Conversion(column="Currency", rates=Rates(path="rates.csv"))}
+    )
+    lines = [
+        {"occurred_at": "2024-03-01", "order_id": "1", "amount": 5.0, "raw": {"Currency": code}}
+        for code in ("USD", "EUR")
+    ]
+    found = features(study, lines)
+    assert found.values["spend_total"] == 5.0
+    assert found.notes == ("transactions: 1 set aside, in another currency",)
 
 
 FORMULAS = ("a / (b + 1)", "a * b - 2", "-(a + 0.5) / b", "a / b / a", "1 / a", "a - 3")

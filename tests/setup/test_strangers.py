@@ -476,3 +476,102 @@ def test_a_log_too_short_for_any_horizon_says_what_is_missing(tmp_path: Path) ->
     rows = [(CUSTOMERS[i], FIRST + timedelta(days=i // 4), 1001 + i, units(i)) for i in range(80)]
     proposal = look_at(tmp_path, "customer_id,order_date,order_id,amount", rows)
     assert "the log spans 20 days, and 28 are the least" in proposal.lacks[0]
+
+
+def dated(form: str) -> list[Cells]:
+    return [(CUSTOMERS[i], f'"{DAYS[i]:{form}}"', 1001 + i, units(i)) for i in range(80)]
+
+
+HEADER = "customer_id,order_date,order_id,amount"
+
+
+@pytest.mark.parametrize(
+    "key", ["transactions__timestamp_format", "transactions__csv__timestamp_format"]
+)
+def test_a_format_that_is_given_is_listened_to(tmp_path: Path, key: str) -> None:
+    rows = dated("week of %Y.%d.%m")
+    proposal = look_at(tmp_path, HEADER, rows, **{key: "week of %Y.%d.%m"})
+    assert log_of(proposal)["csv"]["timestamp_format"] == "week of %Y.%d.%m"
+    assert money_of(proposal, tmp_path) == (80, sum(CENTS))
+
+
+def test_two_formats_in_one_column_are_told_with_their_rows(tmp_path: Path) -> None:
+    rows = [*dated("%d/%m/%Y")[:50], *dated("%Y-%m-%d")[50:]]
+    proposal = look_at(tmp_path, HEADER, rows)
+    (guess,) = [each for each in proposal.guesses if each.key.endswith("occurred_at")]
+    assert not guess.sure
+    assert guess.because == (
+        "written in 2 ways: 50 as the study's timestamp_format, 30 as 2023-01-31"
+    )
+    assert money_of(proposal, tmp_path) == (80, sum(CENTS))
+
+
+def test_day_first_and_month_first_in_one_column_are_refused_with_their_rows(
+    tmp_path: Path,
+) -> None:
+    late = [row for row, day in zip(dated("%d/%m/%Y"), DAYS, strict=True) if day.day > 12]
+    american = [row for row, day in zip(dated("%m/%d/%Y"), DAYS, strict=True) if day.day > 12]
+    with pytest.raises(DataError, match=r"no one format reads nearly all of its 40 dates: 20 by"):
+        look_at(tmp_path, HEADER, [*late[:20], *american[20:40]])
+
+
+def test_whole_numbers_under_another_name_are_no_dates(tmp_path: Path) -> None:
+    rows = [(CUSTOMERS[i], 44000 + 7 * i % 50, DAYS[i], units(i)) for i in range(80)]
+    proposal = look_at(tmp_path, "customer_id,shelf,bought,amount", rows)
+    assert columns_of(proposal)["occurred_at"] == "bought"
+
+
+def study_of(proposal: Proposal) -> dict[str, Any]:
+    return dict(tomllib.loads(proposal.toml)["study"])
+
+
+@pytest.mark.parametrize(
+    ("sign", "currency", "is_sure"),
+    [("€", "EUR", True), ("£", "GBP", True), ("$", "USD", False), ("kr ", "SEK", False),
+     ("CHF ", "CHF", True), ("R$ ", "BRL", True)],
+)  # fmt: skip
+def test_the_sign_beside_amounts_is_the_study_s_currency(
+    tmp_path: Path, sign: str, currency: str, is_sure: bool
+) -> None:
+    proposal = look_at(tmp_path, HEADER, orders(lambda i: f"{sign}{units(i)}"))
+    (guess,) = [each for each in proposal.guesses if each.key == "study.currency"]
+    assert (guess.value, guess.sure) == (currency, is_sure)
+    assert money_of(proposal, tmp_path) == (80, sum(CENTS))
+
+
+def test_a_currency_without_cents_is_kept_in_whole_units(tmp_path: Path) -> None:
+    proposal = look_at(tmp_path, HEADER, orders(lambda i: f"¥{CENTS[i]}"))
+    assert (study_of(proposal)["currency"], study_of(proposal)["minor_digits"]) == ("JPY", 0)
+    assert money_of(proposal, tmp_path) == (80, sum(CENTS))
+
+
+def test_a_sign_that_the_given_currency_may_have_is_of_it(tmp_path: Path) -> None:
+    rows = orders(lambda i: f"${units(i)}")
+    proposal = look_at(tmp_path, HEADER, rows, study__currency="AUD")
+    assert money_of(proposal, tmp_path) == (80, sum(CENTS))
+
+
+@pytest.mark.parametrize("by", ["column", "sign"])
+def test_of_several_currencies_the_commonest_is_kept_and_the_others_are_told(
+    tmp_path: Path, by: str
+) -> None:
+    def code(i: int) -> str:
+        return "GBP" if i in EVERY_SIXTH else "EUR"
+
+    if by == "column":
+        proposal = look_at(tmp_path, f"{HEADER},currency", orders(units, code))
+        assert tomllib.loads(proposal.toml)["currency"] == {"column": "currency"}
+    else:
+        proposal = look_at(tmp_path, HEADER, orders(lambda i: f"{code(i)} {units(i)}"))
+    (guess,) = [each for each in proposal.guesses if each.key == "study.currency"]
+    assert (guess.value, guess.sure) == ("EUR", False)
+    assert "EUR in 66 rows, and GBP in 14 rows, which are set aside" in guess.because
+    kept = [CENTS[i] for i in range(80) if i not in EVERY_SIXTH]
+    assert money_of(proposal, tmp_path) == (66, sum(kept))
+
+
+@pytest.mark.parametrize("share", ["12%", "3.5 %"])
+def test_a_percentage_is_no_amount(tmp_path: Path, share: str) -> None:
+    rows = orders(units, lambda i: share)
+    proposal = look_at(tmp_path, "customer_id,order_date,order_id,net,sales_value", rows)
+    assert columns_of(proposal)["amount"] == "net"

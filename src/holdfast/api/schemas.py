@@ -10,7 +10,11 @@ Scalar = Annotated[
 Text = Annotated[str, Field(min_length=1, max_length=256)]
 Word = Annotated[str, Field(max_length=1_000)]
 Moment = Annotated[
-    str, Field(max_length=64, description="ISO 8601; without an offset in the business's time zone")
+    Annotated[str, Field(max_length=64)] | Annotated[float, Field(ge=0, le=5e18)],
+    Field(
+        description="ISO 8601, as the study's timestamp_format has it, or seconds since 1970; "
+        "without an offset in the business's time zone"
+    ),
 ]
 Amount = Annotated[float, Field(ge=-1e15, le=1e15, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]

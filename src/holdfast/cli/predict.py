@@ -83,11 +83,12 @@ def print_prediction(out: "Console", answer: dict[str, Any]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    worth = (
-        f"not estimated: {answer['ltv_not_estimated']}"
-        if answer["predicted_ltv"] is None
-        else f"{answer['predicted_ltv']:,.2f} {answer['currency']}   {answer['ltv_tier']} value"
-    )
+    from holdfast.study.currencies import write_amount
+
+    worth = f"not estimated: {answer['ltv_not_estimated']}"
+    if answer["predicted_ltv"] is not None:
+        amount = write_amount(answer["predicted_ltv"], answer["currency"])
+        worth = f"{amount}   {answer['ltv_tier']} value"
     risk = f"{answer['risk_score']:.3f}   higher than {answer['risk_rank']:.0%} of the tier"
     facts = {
         "Churn probability": f"{answer['churn_probability']:.1%}   {answer['churn_risk']}",

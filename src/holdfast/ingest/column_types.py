@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 
 from holdfast.findings import Finding
 from holdfast.ingest import sql
-from holdfast.ingest.row_mappings import Part
+from holdfast.ingest.validation import Part
 from holdfast.io.warehouse import Warehouse
 
 Kind = Literal["number", "flag", "day", "word"]

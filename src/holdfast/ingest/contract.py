@@ -9,7 +9,7 @@ import polars as pl
 import yaml
 
 from holdfast.errors import DataError, StudyError, nearest
-from holdfast.ingest import sql
+from holdfast.ingest import money, sql
 from holdfast.ingest.data_contract import (
     Bound,
     ColumnRule,
@@ -185,6 +185,8 @@ def _typed_sql(rule: ColumnRule, column: sql.Field, source: OpenSource, study: S
     if rule.kind == "string":
         return sql.text(column)
     number = sql.number(column, decimal=source.decimal)
+    if rule.role is not None:
+        number = money.amount(column, decimal=source.decimal)
     whole = f"CASE WHEN {number} = floor({number}) THEN {number} END"
     return whole if rule.kind == "integer" else number
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from holdfast.ingest import sql
 from holdfast.ingest.column_types import TypedColumn, batches
-from holdfast.ingest.row_mappings import Part
 from holdfast.ingest.sources import OpenSource
+from holdfast.ingest.validation import Part
 from holdfast.io.warehouse import Warehouse
 
 

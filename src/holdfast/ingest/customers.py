@@ -8,10 +8,10 @@ from holdfast.findings import Finding
 from holdfast.ingest import sql
 from holdfast.ingest.column_types import TypedColumn, blank_finding, typed_columns
 from holdfast.ingest.reader import SourceReader
-from holdfast.ingest.row_mappings import WITHOUT_CUSTOMER, Part, customer_part, time_part
+from holdfast.ingest.row_mappings import WITHOUT_CUSTOMER, customer_part, time_part
 from holdfast.ingest.sources import OpenSource
 from holdfast.ingest.timestamps import FIRST_DAY, day_sql, local_time_sql
-from holdfast.ingest.validation import RowMapping, ValidatedSource, require_accepted_rows
+from holdfast.ingest.validation import Part, RowMapping, ValidatedSource, require_accepted_rows
 from holdfast.study import Study
 from holdfast.study.sources import Customers
 from holdfast.windows import date_of

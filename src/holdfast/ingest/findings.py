@@ -3,14 +3,17 @@
 from collections.abc import Iterator, Sequence
 
 from holdfast.findings import Finding, Severity
+from holdfast.ingest.money import FOREIGN, NO_RATE
 from holdfast.ingest.placeholders import placeholder_sql
 from holdfast.ingest.row_mappings import NO_CUSTOMER
+from holdfast.ingest.timestamps import describe_forms
 from holdfast.ingest.validation import STRAY, ValidatedSource
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Transactions
 from holdfast.windows import date_of
 
 _BESIDE = ("events", "customers", "treatments")
+_DATED = ("transactions", "events", "treatments")
 _MANY = 0.01
 _LONELY_SHARE, _LONELY_DAYS = 0.001, 90
 
@@ -26,6 +29,7 @@ def describe_lines(
             "lines-without-customer", nameless=nameless, read=read, share=nameless / read
         )
     yield from _placeholders(warehouse)
+    yield from _other_currencies(lines)
     if count := lines.reasons.get(STRAY):
         more = ", ..." if count > len(lines.strays) else ""
         yield Finding.of(
@@ -44,6 +48,8 @@ def describe_sources(sources: Sequence[ValidatedSource], warehouse: Warehouse) -
             severity: Severity = "warning" if count > _MANY * source.rows.read else "note"
             key = "quarantined-{source.name}"
             yield Finding.of(key, severity=severity, source=source, rows=rows, reason=reason)
+    for source in sources:
+        yield from _date_forms(source, warehouse)
     for source in sources:
         if source.trimmed:
             yield Finding.of("blanks-around-ids-{source.name}", source=source)
@@ -67,6 +73,32 @@ def _amounts(log: Transactions, warehouse: Warehouse) -> Iterator[Finding]:
     )
     if count:
         yield Finding.of("zero-amounts", count=count)
+
+
+def _other_currencies(lines: ValidatedSource) -> Iterator[Finding]:
+    for reason in (FOREIGN, NO_RATE):
+        if count := lines.reasons.get(reason):
+            yield Finding.of(
+                "lines-in-other-currencies",
+                count=count,
+                read=lines.rows.read,
+                share=count / lines.rows.read,
+                reason=reason,
+            )
+
+
+def _date_forms(source: ValidatedSource, warehouse: Warehouse) -> Iterator[Finding]:
+    """Say where dates are written in more than one way."""
+    if source.name not in _DATED:
+        return
+    forms = warehouse.query(f"""
+        SELECT date_form, count(*) AS n FROM {source.table} WHERE verdict = 0 AND date_form > 0
+        GROUP BY date_form ORDER BY n DESC, date_form
+    """).rows()
+    if len(forms) > 1:
+        yield Finding.of(
+            "several-date-forms-{source.name}", source=source, forms=describe_forms(forms)
+        )
 
 
 def _placeholders(warehouse: Warehouse) -> Iterator[Finding]:

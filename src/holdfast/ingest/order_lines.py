@@ -13,12 +13,13 @@ _OF_THE_LINE = ("order_id", "product_id", "quantity", "unit_price")
 
 
 def carry_over_lines(
-    source: OpenSource, log: Transactions
+    source: OpenSource, log: Transactions, currency: str | None = None
 ) -> tuple[OpenSource, list[dict[str, str]]]:
     """Return the source with the columns of the order carried over its lines, and the layers of
     SQL that carry them.
 
-    Carried are the columns that the study reads, but for those of the line itself. An order may be
+    Carried are the columns that the study reads, that of the `currency` too, but for those of the
+    line itself. An order may be
     charged and refunded: the same amount counts once for each moment.
     """
     if log.amount_of == "line":
@@ -26,7 +27,7 @@ def carry_over_lines(
     roles = log.columns.model_dump(exclude_none=True)
     order = sql.identifier(source.column(roles["order_id"], role="order_id"))
     of_line = {roles[role] for role in _OF_THE_LINE if role in roles}
-    names = [name for name in _columns_read(log) if name not in of_line]
+    names = [name for name in _columns_read(log, currency) if name not in of_line]
     fields = {name: source.column(name, role="an order's column") for name in names}
     carried = {
         name: sql.Field(f"_carried_{i}", field.type)
@@ -40,15 +41,20 @@ def carry_over_lines(
     for role in ("amount", "refunded"):
         if role in roles:
             field = carried[roles[role]]
-            count[f"_once_{role}"] = f"CASE WHEN {once} THEN {field.sql} ELSE '0' END"
+            nothing = "'0'"
+            if field.is_text:
+                # Nothing in the same currency.
+                nothing = f"regexp_replace({field.sql}, '[0-9]([0-9., '']*[0-9])?', '0')"
+            count[f"_once_{role}"] = f"CASE WHEN {once} THEN {field.sql} ELSE {nothing} END"
             carried[roles[role]] = replace(field, sql=f"_once_{role}")
     return replace(source, fields={**source.fields, **carried}), [carry, count]
 
 
-def _columns_read(log: Transactions) -> list[str]:
-    """The columns that have a role, or that a rule of the log reads."""
+def _columns_read(log: Transactions, currency: str | None) -> list[str]:
+    """The columns that have a role, that a rule of the log reads, or that name the currency."""
     rules = [*log.set_aside.values(), *([log.returns.when] if log.returns.when else [])]
     read = [name for rule in rules for name in parse(rule).columns]
+    read += [currency] if currency else []
     return list(dict.fromkeys([*log.columns.model_dump(exclude_none=True).values(), *read]))
 
 

@@ -12,6 +12,7 @@ from holdfast.errors import DataError, StudyError
 from holdfast.ingest.customers import create_customers
 from holdfast.ingest.daily_activity import roll_up
 from holdfast.ingest.findings import describe_lines, describe_sources
+from holdfast.ingest.money import create_rates
 from holdfast.ingest.reader import SourceReader
 from holdfast.ingest.row_mappings import (
     event_mapping,
@@ -124,6 +125,7 @@ def read_order_log(study: Study, warehouse: Warehouse) -> OrderLog:
         )
     columns = study.transactions.columns
     reader = SourceReader.of(study, warehouse)
+    create_rates(study, reader.warehouse)
     lines = _read_transactions(reader, study.transactions)
     sources, findings = [lines], list(describe_lines(study.transactions, lines, warehouse))
     if study.events is not None:

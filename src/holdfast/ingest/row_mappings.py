@@ -1,15 +1,27 @@
 """How the rows of the order log, the events and the treatments are read: one `RowMapping` each."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
 from holdfast.errors import DataError, StudyError
-from holdfast.ingest import sql
+from holdfast.ingest import money, sql
 from holdfast.ingest.door import ERASED
+from holdfast.ingest.money import (
+    FOREIGN,
+    NO_RATE,
+    conversion_part,
+    convert_sql,
+    currency_column,
+    rate_layer,
+)
 from holdfast.ingest.order_lines import carry_over_lines
 from holdfast.ingest.sources import OpenSource
-from holdfast.ingest.timestamps import RANGE, day_sql, in_range, local_time_sql, utc_sql
-from holdfast.ingest.validation import DUPLICATE, STRAY, RowMapping, ValidatedSource
+from holdfast.ingest.timestamps import (
+    RANGE,
+    day_sql,
+    form_sql,
+    in_range,
+    local_time_sql,
+    utc_sql,
+)
+from holdfast.ingest.validation import DUPLICATE, STRAY, Part, RowMapping, ValidatedSource
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study, Transactions
 from holdfast.windows import parse_day
@@ -36,24 +48,6 @@ LATE = "after transactions.last_day"
 WITHOUT_CUSTOMER = {NO_CUSTOMER: "customer_id IS NULL"}
 
 
-@dataclass(frozen=True)
-class Part:
-    """Part of a mapping: columns read from the source, columns worked out of those, and what can
-    be wrong with either (reason -> SQL condition).
-    """
-
-    read: Mapping[str, str] = field(default_factory=dict)
-    derived: Mapping[str, str] = field(default_factory=dict)
-    problems: Mapping[str, str] = field(default_factory=dict)
-
-    def __or__(self, other: "Part") -> "Part":
-        return Part(
-            {**self.read, **other.read},
-            {**self.derived, **other.derived},
-            {**self.problems, **other.problems},
-        )
-
-
 def transaction_mapping(source: OpenSource, study: Study) -> RowMapping:
     """Read order lines: who, when, what, how much, and whether it came back.
 
@@ -66,21 +60,30 @@ def transaction_mapping(source: OpenSource, study: Study) -> RowMapping:
     columns, returns = log.columns, log.returns.when
     names = {"order_id": columns.order_id, "product_id": columns.product_id}
     where = "transactions.returns.when"
-    source, carried = carry_over_lines(source, log)
+    source, carried = carry_over_lines(source, log, currency_column(study))
     part = customer_part(source, columns.customer_id)
-    part |= time_part(source, study, columns.occurred_at) | _money_part(source, study, log)
+    part |= time_part(source, study, columns.occurred_at)
     part |= Part({role: _optional_id(source, name, role) for role, name in names.items()})
     part |= Part({"_returned": _holds(returns, source, where=where) if returns else "false"})
+    worth, converted = _money_part(source, study, log), conversion_part(source, study, log)
+    layers = [
+        {**part.read, **worth.read, **converted.read},
+        {**part.derived, **converted.derived},
+        rate_layer(study),
+        worth.derived,
+        _SIGNED,
+    ]
     _check_reasons(log)
     return RowMapping(
-        layers=[*carried, part.read, part.derived, _SIGNED],
-        quarantine=part.problems,
+        layers=[*carried, *filter(None, layers)],
+        quarantine={**part.problems, **worth.problems},
         set_aside={
             **{
                 reason: _holds(rule, source, where=f"[transactions.set_aside] {reason!r}")
                 for reason, rule in log.set_aside.items()
             },
             **WITHOUT_CUSTOMER,
+            **converted.problems,
             **_bought_nothing(log),
             **_outside_bounds(log),
         },
@@ -141,7 +144,7 @@ def treatment_mapping(source: OpenSource, study: Study) -> RowMapping:
     if columns.cost is not None:
         column = source.column(columns.cost, role="cost")
         bad = _out_of_bounds(column, "cost_minor", LARGEST_MINOR)
-        exact = sql.number(column, decimal=source.decimal, to="DECIMAL(38, 10)")
+        exact = money.amount(column, decimal=source.decimal, to="DECIMAL(38, 10)")
         cost = {"cost_minor": _minor(exact, study.minor_digits)}
         part |= Part(cost, {}, {"cost is not an amount >= 0": bad})
     return RowMapping(
@@ -162,11 +165,13 @@ def time_part(source: OpenSource, study: Study, column: str, *, role: str = "occ
     """Read `day` and `occurred_at` from a column of times."""
     time = local_time_sql(source, column, role=role, zone=study.time_zone)
     day, utc = day_sql("_local"), utc_sql("_local", study.time_zone)
+    field = source.column(column, role=role)
+    form = {} if source.iso_times else {"date_form": form_sql(field, source.timestamp_format)}
     return Part(
-        {"_local": time},
+        {"_local": time, **form},
         {"day": day, "occurred_at": f"CASE WHEN {in_range(day)} THEN {utc} END"},
         {
-            f"{role} is missing": sql.blank(source.column(column, role=role)),
+            f"{role} is missing": sql.blank(field),
             f"{role} is not a date": "_local IS NULL",
             f"{role} is outside {RANGE}": f"NOT (isfinite(_local) AND {in_range('day')})",
         },
@@ -179,7 +184,7 @@ def _money_part(source: OpenSource, study: Study, log: Transactions) -> Part:
     names = {role: getattr(columns, role) for role in _MONEY_TYPES}
     fields = {role: source.column(name, role=role) for role, name in names.items() if name}
     read = {
-        f"_{role}": sql.number(fields[role], decimal=source.decimal, to=kind)
+        f"_{role}": money.amount(fields[role], decimal=source.decimal, to=kind)
         if role in fields
         else sql.null(kind)
         for role, kind in _MONEY_TYPES.items()
@@ -192,10 +197,15 @@ def _money_part(source: OpenSource, study: Study, log: Transactions) -> Part:
     problems: dict[str, str] = {}
     for role, column in fields.items():
         problems |= _number_problems(role, column, source.decimal, needed=role in needed)
-    problems["amount is beyond 64-bit minor units"] = f"abs(_minor) > {LARGEST_MINOR}"
     if columns.refunded:
         exact = f"greatest({exact} - abs(coalesce(_refunded, 0)), least({exact}, 0))"
     digits = 0 if log.amounts_in == "minor" else study.minor_digits
+    if study.conversion is not None and study.conversion.rates is not None:
+        exact, digits = convert_sql(exact, study, log), study.minor_digits
+    # What is missing or no number is told before.
+    problems["amount is beyond 64-bit minor units"] = (
+        f"coalesce(abs(_minor) > {LARGEST_MINOR}, true)"
+    )
     worth = {"_minor": _minor(exact, digits), "_negative": f"coalesce({exact} < 0, false)"}
     return Part(read, worth, problems)
 
@@ -203,7 +213,7 @@ def _money_part(source: OpenSource, study: Study, log: Transactions) -> Part:
 def _number_problems(role: str, column: sql.Field, decimal: str, *, needed: bool) -> dict[str, str]:
     blank = sql.blank(column)
     lacking = f"_{role} IS NULL AND NOT {blank}"
-    finite = sql.number(column, decimal=decimal)
+    finite = money.amount(column, decimal=decimal)
     return {
         **({f"{role} is missing": blank} if needed else {}),
         f"{role} is not a number": f"{lacking} AND {finite} IS NULL",
@@ -251,10 +261,15 @@ def _columns_to_compare(source: OpenSource, log: Transactions) -> list[sql.Field
     return [column for column in source.fields.values() if column.sql not in ignored]
 
 
+_RESERVED = (
+    NO_CUSTOMER, NO_PRICE, NO_QUANTITY, DUPLICATE, STRAY, EARLY, LATE, ERASED, FOREIGN, NO_RATE,
+)  # fmt: skip
+
+
 def _check_reasons(log: Transactions) -> None:
     """A rule that is named like a reason of Holdfast would hide which of the two it was."""
     for reason in log.set_aside:
-        if reason in (NO_CUSTOMER, NO_PRICE, NO_QUANTITY, DUPLICATE, STRAY, EARLY, LATE, ERASED):
+        if reason in _RESERVED:
             raise StudyError(
                 f"[transactions.set_aside] has a rule named {reason!r}",
                 fix="Holdfast uses that name: rename",

@@ -20,11 +20,12 @@ from holdfast.ingest.column_types import TypedColumn, blank_finding, typed_colum
 from holdfast.ingest.converted_columns import ConvertedColumns, convert_columns
 from holdfast.ingest.findings import describe_sources
 from holdfast.ingest.reader import SourceReader
-from holdfast.ingest.row_mappings import WITHOUT_CUSTOMER, Part, customer_part
+from holdfast.ingest.row_mappings import WITHOUT_CUSTOMER, customer_part
 from holdfast.ingest.sources import OpenSource
 from holdfast.ingest.study_data import StudyData
 from holdfast.ingest.timestamps import day_sql, local_time_sql
 from holdfast.ingest.validation import (
+    Part,
     RowMapping,
     ValidatedSource,
     fingerprint,

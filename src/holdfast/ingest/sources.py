@@ -50,6 +50,8 @@ class OpenSource:
     ----------
     decimal, timestamp_format
         How numbers and times are written where they are text.
+    iso_times
+        Whether every time is known to be ISO 8601 as the database itself reads it: a short query.
     streamed
         Rows read so far; of Parquet files the rows that they say they have.
     failure
@@ -66,6 +68,7 @@ class OpenSource:
     labels: Sequence[str]
     decimal: str
     timestamp_format: str | None = None
+    iso_times: bool = False
     stream: Stream | None = None
     streamed: int = 0
     failure: HoldfastError | None = None
@@ -194,8 +197,8 @@ def files_of(study: Study) -> Iterator[DataFile]:
     DataError, StudyError
         One cannot be found or is of a foreign kind.
     """
-    for name in INPUTS:
-        source: Source | None = getattr(study, name)
+    rates = study.conversion.rates if study.conversion else None
+    for source in (*(getattr(study, name) for name in INPUTS), rates):
         if source is not None and source.path is not None:
             yield from find_files(expand_path(source.path, project_dir=study.project_dir))
 

@@ -129,6 +129,15 @@ def null(kind: str) -> str:
     return f"CAST(NULL AS {kind})"
 
 
+def once(value: str, expression: str, name: str) -> str:
+    """Work an expression of a value out, by a name for the value that is written and planned once.
+
+    >>> once("1 + 1", "n * n", "n")
+    'list_transform([1 + 1], lambda n: n * n)[1]'
+    """
+    return f"list_transform([{value}], lambda {name}: {expression})[1]"
+
+
 def number(column: Field, *, decimal: str = ".", to: str = "DOUBLE") -> str:
     """A column as a number of type `to`; NULL where it is none, or not finite. Digits may be
     grouped in threes.

@@ -38,6 +38,24 @@ class Rows:
         return Rows(**{name: count + getattr(other, name) for name, count in vars(self).items()})
 
 
+@dataclass(frozen=True)
+class Part:
+    """Part of a mapping: columns read from the source, columns worked out of those, and what can
+    be wrong with either (reason -> SQL condition).
+    """
+
+    read: Mapping[str, str] = field(default_factory=dict)
+    derived: Mapping[str, str] = field(default_factory=dict)
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+    def __or__(self, other: "Part") -> "Part":
+        return Part(
+            {**self.read, **other.read},
+            {**self.derived, **other.derived},
+            {**self.problems, **other.problems},
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class RowMapping:
     """How the rows of a source become rows of a table.

@@ -9,11 +9,13 @@ import polars as pl
 import polars.selectors as cs
 
 from holdfast.findings import Finding
+from holdfast.ingest.money import signs_of
 from holdfast.ingest.order_log import OrderLog
 from holdfast.ingest.sources import open_source
 from holdfast.ingest.sql import identifier, literal
 from holdfast.quality.quantiles import quantile_sql
 from holdfast.quality.topics import Topic
+from holdfast.study.currencies import minor_digits
 
 RATE_WORDS = re.compile(r"rate|percent|pct|share|ratio|quote|prozent|conversion", re.IGNORECASE)
 CROWDED = 10
@@ -75,11 +77,13 @@ def describe_amounts(log: OrderLog) -> Topic | None:
     if not counts:
         return topic
     words = ", ".join(f"{word} ({n:,} lines)" for word, n in counts[:5])
+    # What [currency] names is converted or set aside, and told with the rows.
+    is_told = log.study.conversion is not None
     return replace(
         topic,
         facts=topic.facts | {"currencies": dict(counts)},
         sentences=(*topic.sentences, f"The log's currency column has {words}."),
-        findings=(*topic.findings, *find_currencies(counts, currency)),
+        findings=(*topic.findings, *([] if is_told else find_currencies(counts, currency))),
     )
 
 
@@ -117,8 +121,11 @@ def _compare(periods: pl.DataFrame, of: str, currency: str) -> Topic:
         "currencies": {},
     }
     sentence = "The log has no amounts to compare."
+    digits = minor_digits(currency)
     if usual.height:
-        sentence = f"A line's usual amount by {of} is {low:,.2f} to {high:,.2f} {currency}."
+        sentence = (
+            f"A line's usual amount by {of} is {low:,.{digits}f} to {high:,.{digits}f} {currency}."
+        )
     findings = tuple(_find_jump(row, of) for row in jumps.head(1).iter_rows(named=True))
     return Topic("amounts", "Amounts", facts, (sentence,), findings=findings)
 
@@ -150,7 +157,9 @@ def _count_currencies(log: OrderLog) -> list[tuple[str, int]]:
 
 def find_currencies(counts: list[tuple[str, int]], currency: str) -> Iterator[Finding]:
     """Find currencies in a log, each with its lines, that are not the study's."""
-    foreign = [f"{word} ({n:,} lines)" for word, n in counts if word.strip().upper() != currency]
+    foreign = [
+        f"{word} ({n:,} lines)" for word, n in counts if word.lower() not in signs_of(currency)
+    ]
     if foreign:
         yield Finding.of(
             "several-currencies" if len(counts) > 1 else "another-currency",

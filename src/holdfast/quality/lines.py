@@ -13,6 +13,7 @@ from holdfast.ingest.order_log import OrderLog
 from holdfast.ingest.validation import DUPLICATE
 from holdfast.quality.quantiles import quantile_sql
 from holdfast.quality.topics import Topic
+from holdfast.study.currencies import write_amount
 
 GIANT = 300
 """Times the 99th percentile of a line's quantity or amount from which on a line is named."""
@@ -76,7 +77,8 @@ def _describe(row: dict[str, Any], currency: str) -> str:
     order = f"order {row['order_id']}" if row["order_id"] else "an order"
     after = row["back_after_minutes"]
     ends = "" if after is None else f", cancelled {_format_minutes(after)} later"
-    return f"{order} of customer {row['customer_id']}: {units}{row['amount']:,.2f} {currency}{ends}"
+    amount = write_amount(row["amount"], currency)
+    return f"{order} of customer {row['customer_id']}: {units}{amount}{ends}"
 
 
 def _format_minutes(minutes: float) -> str:

@@ -13,6 +13,7 @@ from holdfast.ingest.sources import open_source
 from holdfast.ingest.sql import identifier, literal
 from holdfast.ingest.statuses import meaning_of, names_status
 from holdfast.quality.topics import Topic
+from holdfast.study.currencies import write_amount
 
 _NO_SALE = ("refunded", "cancelled", "unpaid", "nosale")
 _FEW_WORDS = 60
@@ -45,7 +46,8 @@ def describe_statuses(log: OrderLog) -> Topic | None:
 
 def _sum_up(rows: pl.DataFrame, currency: str) -> str:
     words = [
-        f"{row['word']} {_count_orders(row)}, {row['money']:,.2f} {currency} ({_describe_use(row)})"
+        f"{row['word']} {_count_orders(row)}, {write_amount(row['money'], currency)} "
+        f"({_describe_use(row)})"
         for row in rows.head(_SAID).iter_rows(named=True)
     ]
     more = [f"and {rows.height - _SAID} more"] if rows.height > _SAID else []
@@ -116,8 +118,8 @@ def _find_counted(rows: pl.DataFrame, no_sale: Sequence[str], currency: str) -> 
     ]
     if full:
         words = ", ".join(
-            f"{row['column']} = '{row['word']}' ({_count_orders(row)}, {row['counted']:,.2f} "
-            f"{currency})"
+            f"{row['column']} = '{row['word']}' ({_count_orders(row)}, "
+            f"{write_amount(row['counted'], currency)})"
             for row in full[:_SAID]
         )
         yield Finding.of("no-sales-counted", words=words, column=full[0]["column"])

@@ -10,6 +10,7 @@ from math import isfinite
 from typing import Any, Literal
 
 from holdfast.learners.algorithms import ALGORITHMS
+from holdfast.study.currencies import minor_digits
 from holdfast.windows import date_of
 
 SYMBOLS = {
@@ -88,19 +89,21 @@ def money(amount: float | None, currency: str) -> str:
 
     >>> money(66780, "USD"), money(4701234.5, "GBP"), money(12.5, "EUR"), money(2.1e9, "CHF")
     ('$66,780', '£4.70M', '€12.50', 'CHF 2.10B')
+    >>> money(12.5, "JPY"), money(12.5, "KWD")
+    ('¥12', 'KWD 12.500')
     """
     if amount is None or not isfinite(amount):
         return NONE
     sign, size = (MINUS if amount < 0 else ""), abs(amount)
-    return f"{sign}{symbol(currency)}{_digits(size)}"
+    return f"{sign}{symbol(currency)}{_digits(size, minor_digits(currency))}"
 
 
-def _digits(size: float) -> str:
+def _digits(size: float, decimals: int) -> str:
     if size >= 999_500:
         power, letter = (1e9, "B") if size >= 999.5e6 else (1e6, "M")
         scaled = size / power
         return f"{scaled:,.{2 if scaled < 10 else 1 if scaled < 100 else 0}f}{letter}"
-    return f"{size:,.0f}" if size >= 100 or size == round(size) else f"{size:.2f}"
+    return f"{size:,.0f}" if size >= 100 or size == round(size) else f"{size:.{decimals}f}"
 
 
 def percent(share: float | None, digits: int = 1) -> str:

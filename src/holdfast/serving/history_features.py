@@ -22,6 +22,7 @@ from holdfast.features.catalogue import features_for, sources_of
 from holdfast.ingest.row_mappings import event_mapping, transaction_mapping, treatment_mapping
 from holdfast.ingest.sources import OpenSource
 from holdfast.ingest.sql import Field, calculator
+from holdfast.ingest.timestamps import is_iso
 from holdfast.ingest.validation import DUPLICATE, RowMapping
 from holdfast.serving.scorer import Features
 from holdfast.study import Study, eligible_days
@@ -163,7 +164,8 @@ class OnlineHistory:
         roles = self._roles[name]
         raw, fields = _lay_out(rows, roles, customer_id=history.customer_id, what=name)
         columns = tuple((column, field.sql, field.type) for column, field in fields.items())
-        sql, verdicts = _write_query(self, name, columns)
+        iso = all(is_iso(time) for row in rows if isinstance(time := row.get("occurred_at"), str))
+        sql, verdicts = _write_query(self, name, columns, iso_times=iso)
         with calculator() as connection:
             connection.register("given", raw.to_arrow())
             cursor = connection.execute(sql)
@@ -184,17 +186,38 @@ class OnlineHistory:
 
 @lru_cache(maxsize=256)
 def _write_query(
-    owner: OnlineHistory, name: str, columns: tuple[tuple[str, str, str], ...]
+    owner: OnlineHistory,
+    name: str,
+    columns: tuple[tuple[str, str, str], ...],
+    *,
+    iso_times: bool,
 ) -> tuple[str, list[str]]:
     """Write the query that reads rows of these columns, and say what each verdict means."""
     fields = {column: Field(sql, kind) for column, sql, kind in columns}
-    # Numbers and times are written as JSON writes them, whatever the study says of its files.
-    source = OpenSource(name=name, view="given", fields=fields, labels=["the request"], decimal=".")
-    mapping = _MAPPINGS[name](source, owner.study)
+    # Numbers are written as JSON writes them, whatever the study says of its files.
+    source = OpenSource(
+        name=name,
+        view="given",
+        fields=fields,
+        labels=["the request"],
+        decimal=".",
+        timestamp_format=getattr(owner.study, name).csv.timestamp_format,
+        iso_times=iso_times,
+    )
+    mapping = _MAPPINGS[name](source, _without_rates(owner.study))
     digests = ["_digest_1", "_digest_2"] if mapping.compared else []
     # Only what is used is computed: the text of a row, or its time in UTC, is not.
     kept = ", ".join(["_row", "verdict", *_KEPT[name], *digests])
     return f"SELECT {kept} FROM ({mapping.sql(source)})", mapping.verdicts
+
+
+def _without_rates(study: Study) -> Study:
+    """Return the study as one request is read by: a run keeps no table of rates."""
+    if study.conversion is None:
+        return study
+    return study.model_copy(
+        update={"conversion": study.conversion.model_copy(update={"rates": None})}
+    )
 
 
 def _lay_out(

@@ -109,7 +109,7 @@ def _columns_of(columns: Mapping[str, Candidate]) -> set[str]:
 
 
 def _is_date(sample: Sample, name: str) -> bool:
-    return bool(sample.time_formats(name))
+    return bool(sample.time_formats(name, of_numbers=False))
 
 
 def _is_id(sample: Sample, name: str) -> bool:
@@ -182,6 +182,10 @@ def _fits(sample: Sample, role: str, name: str) -> bool:
         return 2 <= sample.distinct(name) <= 3
     if role in ("customer_id", "order_id", "product_id"):
         return sample.can_name(name)
+    if role == "currency":
+        return sample.names_currencies(name)
+    if role in ("amount", "unit_price", "refunded"):
+        return sample.is_amount(name) and not sample.is_running_number(name)
     if not sample.is_number(name):
         return False
     if role == "quantity":

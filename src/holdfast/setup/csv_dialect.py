@@ -12,16 +12,22 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Literal
 
+from holdfast.ingest.money import MEANINGS
 from holdfast.io.files import DataFile
 from holdfast.io.text import reading
 from holdfast.study import Csv
+from holdfast.study.currencies import minor_digits
 
 _LOOKED_AT = 64 << 20
 _PARSED = 1 << 20
 _ROWS = 500
 _DELIMITERS = ",;\t|"
-_COMMA_NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+")
-_POINT_NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)\.\d+")
+_COMMA_NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}([. ']\d{3})+),(\d{1,2}|\d{4,})|0,\d+")
+_POINT_NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}([, ']\d{3})+)\.\d+")
+_GROUPED_BY_POINTS = re.compile(r"\d{1,3}(\.\d{3})+")
+_BESIDE_AMOUNTS = re.compile(r"^([^\d]{1,6}?)?([+-]?\d.*\d)([^\d]{1,6})?$")
+_THREE = 3
+_BLANKS = str.maketrans("\u00a0\u202f\u2009\u2019", "   '")
 
 Encoding = Literal["utf-8", "utf-8-sig", "latin-1", "utf-16"]
 
@@ -78,6 +84,20 @@ def _regularity(rows: Sequence[Sequence[str]]) -> tuple[float, int]:
 
 
 def _decimal(cells: Sequence[str]) -> Literal[".", ","]:
-    commas = sum(_COMMA_NUMBER.fullmatch(cell) is not None for cell in cells)
-    points = sum(_POINT_NUMBER.fullmatch(cell) is not None for cell in cells)
+    """The sign that more numbers have, with a currency beside them or without.
+
+    A comma before three digits says nothing (1,716); a point does where a currency stands beside
+    it that has no thousandths (1.716 €).
+    """
+    commas = points = 0
+    for cell in cells:
+        parts = _BESIDE_AMOUNTS.match(cell.translate(_BLANKS))
+        if parts is None:
+            continue
+        number = parts[2]
+        sign = (parts[1] or parts[3] or "").strip("+-() ").lower()
+        has_cents = sign in MEANINGS and minor_digits(MEANINGS[sign][0]) < _THREE
+        is_grouped = has_cents and _GROUPED_BY_POINTS.fullmatch(number) is not None
+        commas += is_grouped or _COMMA_NUMBER.fullmatch(number) is not None
+        points += not is_grouped and _POINT_NUMBER.fullmatch(number) is not None
     return "," if commas > points else "."

@@ -7,17 +7,17 @@ from typing import Any
 
 import polars as pl
 
-from holdfast.ingest import sql
+from holdfast.ingest import money, sql
+from holdfast.ingest.timestamps import FORMS, form_sql, format_sql, time_sql
 from holdfast.io.warehouse import memory_database
 
 _KNOWN = tomllib.loads(Path(__file__).with_name("known.toml").read_text(encoding="utf-8"))
 FORMATS = _KNOWN["formats"]["of_times"].splitlines()
 # Eight or fourteen digits, or three groups; most columns are told apart by this alone.
-_LIKE_A_DATE = r"^[0-9]{8}([0-9]{6})?$|[0-9A-Za-z]{1,9}[-/. ,]+[0-9A-Za-z]{1,9}[-/. ,]+[0-9]{1,4}"
-_MONEY = (
-    "[(+-]?([A-Z]{3}|[A-Z]{0,2}\\p{Sc}|kr|zł|Fr\\.)?[ \u00a0]?[-+]?[0-9][0-9., \u00a0'\u2019]*"
-    "[ \u00a0]?([A-Z]{3}|\\p{Sc}|kr|zł)?[)-]?"
-).replace("'", "''")
+_LIKE_A_DATE = (
+    r"^[0-9]{8}([0-9]{6}|T[0-9]{4,6}Z?)?$"
+    r"|[0-9A-Za-z]{1,9}[-/. ,年]+[0-9A-Za-z]{1,9}[-/. ,月]+[0-9]{1,4}"
+)
 NUMBERS = ("quantity", "unit_price", "amount", "refunded")
 _MOSTLY = 0.95
 _FIRST_LOOK = 2000
@@ -30,13 +30,23 @@ class Sample:
     ----------
     decimal
         The decimal sign of numbers in text.
+    timestamp_format
+        The one that is given, if any: no other is tried.
     complete
         Whether the rows are all there are.
     """
 
-    def __init__(self, frame: pl.DataFrame, *, decimal: str = ".", complete: bool = True) -> None:
+    def __init__(
+        self,
+        frame: pl.DataFrame,
+        *,
+        decimal: str = ".",
+        timestamp_format: str | None = None,
+        complete: bool = True,
+    ) -> None:
         self.complete, self.names, self.height = complete, frame.columns, frame.height
         self._decimal = decimal
+        self._formats = (timestamp_format,) if timestamp_format else (None, *FORMATS)
         self._answers: dict[str, list[tuple[Any, ...]]] = {}
         self._database = memory_database()
         columns = {name: f"c{i}" for i, name in enumerate(frame.columns)}
@@ -57,6 +67,13 @@ class Sample:
     def distinct(self, name: str) -> int:
         """How many different things a column holds."""
         return self._count(f"count(DISTINCT {self.text_sql(name)})")
+
+    def count_values(self, name: str) -> list[tuple[str, int]]:
+        """The different things that a column holds with their rows, the commonest first."""
+        return self.rows(f"""
+            SELECT {self.text_sql(name)} AS shown, count(*) AS n FROM sample
+            WHERE shown IS NOT NULL GROUP BY shown ORDER BY n DESC, shown
+        """)
 
     def values(self, name: str, *, without_digits: bool = False) -> list[str]:
         """The different things that a column holds, the commonest first."""
@@ -81,7 +98,8 @@ class Sample:
         field = self._fields[name]
         if field.type == "BOOLEAN" or field.is_time:
             return False
-        return self._nearly_all(name, f"{self.number_sql(name)} IS NOT NULL")
+        number = sql.number(field, decimal=self._decimal)
+        return self._nearly_all(name, f"{number} IS NOT NULL")
 
     def is_text(self, name: str) -> bool:
         """Whether the source itself has a column as text."""
@@ -119,13 +137,30 @@ class Sample:
         ((middle,),) = self.rows(f"SELECT CAST(quantile_disc({day}, 0.5) AS VARCHAR) FROM sample")
         return None if middle is None else str(middle)
 
-    def looks_like_money(self, name: str) -> bool:
-        """Whether nearly all cells are a number beside a sign or code of a currency, or in
-        parentheses, and cannot be read as they are.
+    def is_amount(self, name: str) -> bool:
+        """Whether nearly all cells that hold something are numbers, or amounts with what stands
+        beside one.
         """
-        return not self.is_number(name) and self._nearly_all(
-            name, f"regexp_full_match({self.text_sql(name)}, '{_MONEY}')"
-        )
+        field = self._fields[name]
+        if self.is_number(name) or not field.is_text:
+            return self.is_number(name)
+        return self._nearly_all(name, f"{self.number_sql(name)} IS NOT NULL")
+
+    def names_currencies(self, name: str) -> bool:
+        """Whether all that a column holds are codes or signs of currencies."""
+        values = self.values(name)[:_FIRST_LOOK] if self._fields[name].is_text else []
+        return bool(values) and all(value.lower() in money.MEANINGS for value in values)
+
+    def currencies(self, name: str) -> list[tuple[str, int]]:
+        """The signs or codes of currencies beside the amounts of a column, in small letters, the
+        commonest first.
+        """
+        sign = money.currency_sign(self._fields[name])
+        rows = self.rows(f"""
+            SELECT sign, count(*) AS n FROM (SELECT {sign} AS sign FROM sample)
+            WHERE sign <> '' GROUP BY sign ORDER BY n DESC, sign
+        """)
+        return [(sign, n) for sign, n in rows if sign in money.MEANINGS]
 
     def median(self, name: str) -> float:
         """The median of a column of numbers, whatever their sign."""
@@ -147,18 +182,33 @@ class Sample:
             return False
         return not self.is_number(name) or self.is_whole(name)
 
-    def time_formats(self, name: str) -> list[str | None]:
+    def time_formats(self, name: str, *, of_numbers: bool = True) -> list[str | None]:
         """The formats by which most cells, and nearly all, are dates in 1970..2100.
 
-        None stands for a date by its type, or ISO 8601.
+        None stands for a date by its type, or one that can be read one way only. Bare numbers, as
+        of seconds or of a spreadsheet's days, may be dates where `of_numbers`.
         """
         if self._fields[name].is_time:
             return [None]
+        if None not in self._formats:
+            return self._fitting(name, self._formats, rows="sample")
         like_a_date = f"regexp_matches({self.text_sql(name)}, {sql.literal(_LIKE_A_DATE)})"
-        if not self._nearly_all(name, like_a_date):
+        if not self._nearly_all(name, like_a_date) and not (of_numbers and self.is_number(name)):
             return []
-        plausible = self._fitting(name, (None, *FORMATS), rows=f"(FROM sample LIMIT {_FIRST_LOOK})")
-        return self._fitting(name, plausible, rows="sample")
+        plausible = self._fitting(name, self._formats, rows=f"(FROM sample LIMIT {_FIRST_LOOK})")
+        fitting = self._fitting(name, plausible, rows="sample")
+        return [None] if None in fitting else fitting
+
+    def date_forms(self, name: str, timestamp_format: str | None) -> list[tuple[int, int]]:
+        """How dates that can be read are written, as codes of FORMS, each with its cells, the
+        commonest first.
+        """
+        field = self._fields[name]
+        return self.rows(f"""
+            SELECT {form_sql(field, timestamp_format)} AS form, count(*) AS n FROM sample
+            WHERE {self.time_sql(name, timestamp_format)} IS NOT NULL
+            GROUP BY form ORDER BY n DESC, form
+        """)
 
     def descents(self, name: str, timestamp_format: str | None) -> int:
         """How often a column of times falls from one row to the next."""
@@ -215,33 +265,52 @@ class Sample:
         time = self.time_sql(when, timestamp_format)
         return f"SELECT {self.text_sql(customer)} AS who, {time} AS t FROM sample"
 
+    def count_dates(self, name: str) -> list[tuple[str, int]]:
+        """What most of a column's cells are dates by, each with its cells: as they stand, and the
+        two formats that read the most besides; nothing where most are no dates.
+        """
+        formats = tuple(each for each in self._formats if each)
+        filled, (stand, *counts) = self._count_by_format(name, (None, *formats), rows="sample")
+        besides = [(each, n - stand) for each, n in zip(formats, counts, strict=True) if n > stand]
+        best = sorted(besides, key=lambda item: -item[1])[:2]
+        if 2 * (stand + sum(n for _, n in best)) <= filled:
+            return []
+        return [*([(FORMS[1], stand)] if stand else []), *best]
+
     def _fitting(self, name: str, formats: Sequence[str | None], *, rows: str) -> list[str | None]:
         if not formats:
             return []
-        within = "BETWEEN DATE '1970-01-01' AND DATE '2100-12-31'"
-        dates = ", ".join(
-            f"count(*) FILTER (CAST({self.time_sql(name, each)} AS DATE) {within})"
-            for each in formats
-        )
-        ((filled, *counts),) = self.rows(
-            f"SELECT count({self.text_sql(name)}), {dates} FROM {rows}"
-        )
+        filled, counts = self._count_by_format(name, formats, rows=rows)
         if max(counts) < max(1, _MOSTLY * filled):
             return []
         return [each for each, count in zip(formats, counts, strict=True) if count == max(counts)]
 
+    def _count_by_format(
+        self, name: str, formats: Sequence[str | None], *, rows: str
+    ) -> tuple[int, list[int]]:
+        """Cells that hold something, and those of them that each format reads."""
+        within = "BETWEEN DATE '1970-01-01' AND DATE '2100-12-31'"
+        text = self.text_sql(name)
+        times = [
+            f"coalesce({format_sql(text, each)}, stands)" if each else "stands" for each in formats
+        ]
+        dates = ", ".join(f"count(*) FILTER (CAST({each} AS DATE) {within})" for each in times)
+        ((filled, *counts),) = self.rows(f"""
+            SELECT count({text}), {dates}
+            FROM (SELECT *, {self.time_sql(name, None)} AS stands FROM {rows})
+        """)
+        return filled, counts
+
     def time_sql(self, name: str, timestamp_format: str | None) -> str:
         """A column as TIMESTAMP; NULL where it is none."""
         field = self._fields[name]
-        if timestamp_format is not None:
-            return f"try_strptime({self.text_sql(name)}, {sql.literal(timestamp_format)})"
-        if field.is_time or field.is_text:
-            return f"TRY_CAST({field.sql} AS TIMESTAMP)"
-        return sql.null("TIMESTAMP")
+        if not (field.is_time or field.is_text or field.is_number):
+            return sql.null("TIMESTAMP")
+        return time_sql(field, timestamp_format, zone="UTC")
 
     def number_sql(self, name: str) -> str:
-        """A column as DOUBLE; NULL where it is no number."""
-        return sql.number(self._fields[name], decimal=self._decimal)
+        """A column as DOUBLE; NULL where it is neither a number nor an amount."""
+        return money.amount(self._fields[name], decimal=self._decimal)
 
     def _nearly_all(self, name: str, condition: str) -> bool:
         count = self._count(f"count(*) FILTER ({condition})")

@@ -3,6 +3,7 @@
 from holdfast.errors import DataError
 from holdfast.expressions import quote
 from holdfast.ingest import sql
+from holdfast.ingest.timestamps import EXCEL, describe_forms
 from holdfast.setup.amounts import Amounts, weigh_amounts
 from holdfast.setup.column_roles import (
     LOG_ROLES,
@@ -12,6 +13,7 @@ from holdfast.setup.column_roles import (
     names_role,
     runner_up,
 )
+from holdfast.setup.currency import NO_CURRENCY, RATES_HINT, Currency, find_currency
 from holdfast.setup.file_sample import Sample
 from holdfast.setup.horizons import (
     HISTORY,
@@ -25,6 +27,7 @@ from holdfast.setup.horizons import (
 from holdfast.setup.row_rules import count_partly_refunded, find_rules
 from holdfast.setup.study_writer import Draft, to_toml
 from holdfast.study import Csv
+from holdfast.study.currencies import minor_digits
 
 _PREFIX = "transactions.columns."
 _MOSTLY = 0.9
@@ -62,21 +65,27 @@ def log_study(draft: Draft, sample: Sample, *, path: str, csv: Csv | None) -> No
         if is_known
         else Amounts(columns=columns, of="line", because="")
     )
-    describe_business(draft)
+    currency = find_currency(sample, amounts.columns) if is_known else NO_CURRENCY
+    describe_business(draft, currency)
     horizons, why = UNKNOWN, "as far as the log goes; only its beginning was looked at"
     if sample.complete and when in sample.names:
         days = sample.days(when, chosen) + 1
         horizons, why = horizons_for(days), f"the log spans {days} days"
     draft.put("horizons_days", horizons.days, why, sure=sample.complete)
+    if currency.is_one_of_several:
+        draft.section("currency")
+        draft.put("column", currency.column, "names the currency of each row", sure=False)
+        draft.comment(RATES_HINT)
     draft.section("transactions")
     draft.put("path", path, "the file")
     _duplicates(draft, sample)
     _units(draft, amounts)
+    draft.section("transactions.csv")
     if csv is not None:
         describe_csv(draft, csv, "transactions")
-        others = ", ".join(str(each) for each in formats if each != chosen)
-        why = f"reads every date; {others} would do too" if others else "reads every date"
-        draft.put("timestamp_format", chosen, why, sure=not others)
+    others = ", ".join(str(each) for each in formats if each != chosen)
+    why = f"reads every date; {others} would do too" if others else "reads every date"
+    draft.put("timestamp_format", chosen, why, sure=not others)
     _columns(draft, sample, amounts, chosen)
     if is_known:
         _rules(draft, sample, amounts, chosen)
@@ -108,9 +117,11 @@ def require(chosen: Candidate | str | None, key: str, meaning: str, sample: Samp
     )
 
 
-def describe_business(draft: Draft) -> None:
-    """Put what no file says."""
-    draft.put("currency", "USD", "the file does not say", sure=False)
+def describe_business(draft: Draft, currency: Currency = NO_CURRENCY) -> None:
+    """Put the currency, and what no file says."""
+    draft.put("currency", currency.code, currency.because, sure=currency.sure)
+    digits = minor_digits(draft.given.get("study.currency", currency.code))
+    draft.put("minor_digits", None if digits == 2 else digits, "as the currency has")
     draft.put("time_zone", "UTC", "of the business; the file does not say", sure=False)
 
 
@@ -134,6 +145,10 @@ def _disagreement(sample: Sample, name: str, role: str) -> str:
     """How the content of a column disagrees with its name."""
     if role == "customer_id" and sample.distinct(name) == 1:
         return "it holds one customer only: there is nobody to tell apart"
+    best = sample.count_dates(name) if role == "occurred_at" else ()
+    if best:
+        ways = " or ".join(f"{n:,} by {each}" for each, n in best)
+        return f"no one format reads nearly all of its {sample.count_filled(name):,} dates: {ways}"
     values = sample.values(name)[:3]
     shown = ", ".join(value if len(value) <= 30 else f"{value[:29]}…" for value in values)
     return f"it does not hold {_HOLDS[role]}; its commonest are {shown}" if shown else "it is empty"
@@ -174,6 +189,8 @@ def _columns(
             continue
         readable = sample.readable(chosen.column, role, timestamp_format)
         against = amounts.contradicted if role == "amount" else ""
+        if role == "occurred_at":
+            against = _doubtful_dates(sample, chosen.column, timestamp_format)
         draft.put(
             role,
             chosen.column,
@@ -184,16 +201,23 @@ def _columns(
             runner_up=runner_up(sample, chosen),
         )
     if "amount" not in columns and not {"quantity", "unit_price"} <= set(columns):
-        money = [
-            name
-            for name in sample.names
-            if names_role(name, "amount") and sample.looks_like_money(name)
-        ]
+        named = [name for name in sample.names if names_role(name, "amount")]
+        unread = [name for name in named if not sample.is_amount(name) and sample.examples(name)]
         why = "no amounts were found: purchases count, revenue does not"
-        if money:
-            written = sample.examples(money[0])[0]
-            why = f"'{money[0]}' is written as {written}, which is not read as a number"
+        if unread:
+            written = sample.examples(unread[0])[0]
+            why = f"'{unread[0]}' is written as {written}, which is not read as an amount"
         draft.doubt("amount", why)
+
+
+def _doubtful_dates(sample: Sample, name: str, timestamp_format: str | None) -> str:
+    """Say where dates are written in more than one way, or as the days of a spreadsheet."""
+    forms = sample.date_forms(name, timestamp_format)
+    if len(forms) > 1:
+        return f"written in {len(forms)} ways: {describe_forms(forms)}"
+    if forms and forms[0][0] == EXCEL:
+        return "numbers of days as Excel for Windows counts them, from 1899-12-30"
+    return ""
 
 
 def _reason(chosen: Candidate, role: str) -> str:

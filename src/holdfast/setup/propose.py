@@ -26,6 +26,9 @@ __all__ = ["Guess", "Proposal", "propose"]
 
 _SAMPLE_ROWS = 2_000_000
 _KINDS = ("log", "snapshot")
+_FORMAT = "transactions.csv.timestamp_format"
+_SHORT = {"transactions.timestamp_format": _FORMAT}
+"""What is given under a shorter key than it has in the study."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,11 +76,16 @@ def propose(path: Path, *, project_dir: Path, given: Mapping[str, str] | None = 
     StudyError
         What is given has no place in a study, or a wrong value.
     """
-    given_keys = dict(given or {})
+    given_keys = {_SHORT.get(key, key): value for key, value in (given or {}).items()}
     files = find_files(str(path))
     csv = _dialect(files, given_keys)
     rows, complete = _rows(files, csv)
-    sample = Sample(rows, decimal=csv.decimal if csv else ".", complete=complete)
+    sample = Sample(
+        rows,
+        decimal=csv.decimal if csv else ".",
+        timestamp_format=given_keys.get(_FORMAT),
+        complete=complete,
+    )
     try:
         kind = given_keys.pop("kind", None) or _kind(sample)
         if kind not in _KINDS:

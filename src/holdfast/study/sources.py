@@ -29,7 +29,9 @@ class Csv(Section):
     decimal: Literal[".", ","] = "."
     """Between a number's whole and its fraction."""
     timestamp_format: str | None = None
-    """strptime format of `occurred_at`; None reads ISO 8601."""
+    """strptime format of dates that can be read two ways, as 01/02/2023 can. All others are read as
+    they stand, with it or without: the year first, the month by its English name, seconds since
+    1970 and the numbers of days of a spreadsheet."""
 
 
 class Postgres(Section):
@@ -284,3 +286,32 @@ class SnapshotSource(Source):
             if label is not None
         ]
         return frozenset([*named, *(label for label in labels if label is not None)])
+
+
+class RateColumns(Section):
+    """Which column is what: a day, a currency's code, and what one unit of it was worth in the
+    study's currency.
+    """
+
+    day: str = "day"
+    currency: str = "currency"
+    rate: str = "rate"
+
+
+class Rates(Source):
+    """What a unit of each currency was worth in the study's currency, by day. A day without a rate
+    has that of the last day before it.
+    """
+
+    columns: RateColumns = RateColumns()
+
+
+class Conversion(Section):
+    """An order log in several currencies. Without rates, or without a rate for its day, a line in
+    another currency than the study's is set aside and counted.
+    """
+
+    column: str | None = None
+    """The column of the order log that names a line's currency by its code or sign. Blank, or
+    without it: the sign beside the amount, and otherwise the study's currency."""
+    rates: Rates | None = None

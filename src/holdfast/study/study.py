@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
 from holdfast.errors import StudyError, nearest
 from holdfast.findings import fatal_names
+from holdfast.study.currencies import minor_digits, price_scale
 from holdfast.study.sections import Horizon, Section, require_known
 from holdfast.study.settings import (
     AT_RISK_SEGMENTS,
@@ -29,7 +30,14 @@ from holdfast.study.settings import (
     Value,
     Webhook,
 )
-from holdfast.study.sources import Customers, Events, SnapshotSource, Transactions, Treatments
+from holdfast.study.sources import (
+    Conversion,
+    Customers,
+    Events,
+    SnapshotSource,
+    Transactions,
+    Treatments,
+)
 
 _DEEPEST = 20
 
@@ -55,7 +63,9 @@ class Study(Section):
     currency: str = Field("USD", pattern="^[A-Z]{3}$")
     """ISO 4217 code."""
     minor_digits: int = Field(2, ge=0, le=4)
-    """Decimals of the currency: 2 for USD, 0 for JPY."""
+    """Decimals of the currency; without it, as the currency has: 2 for USD, 0 for JPY, 3 for
+    KWD.
+    """
     time_zone: Annotated[str, AfterValidator(_zone)] = "UTC"
     """Of the business: it decides on which day an order falls."""
     horizons_days: list[Horizon] = [30, 90, 180, 365]
@@ -71,6 +81,8 @@ class Study(Section):
     events: Events | None = None
     customers: Customers | None = None
     treatments: Treatments | None = None
+    conversion: Conversion | None = None
+    """[currency] of holdfast.toml."""
     snapshot: SnapshotSource | None = None
     calendar: Calendar | None = None
     churn: Churn = Churn()
@@ -81,6 +93,8 @@ class Study(Section):
         "Vulnerable": Recovery(cost=25, rate=0.35),
         "Losing Customer": Recovery(cost=5, rate=0.15),
     }
+    """Segment -> cost and rate. The costs are of dollars, and as many times as much where a
+    currency's units are small: 5000 instead of 50 in JPY."""
     actions: dict[str, list[str]] = DEFAULT_ACTIONS
     """Segment -> what to do."""
     backtest: Backtest = Backtest()
@@ -95,6 +109,19 @@ class Study(Section):
     """Which runs stay. Not part of the fingerprint: no figure depends on it."""
     acknowledge: list[str] = []
     """Fatal findings that are known and accepted, by name."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fit_to_currency(cls, given: Any) -> Any:
+        """Fill in what is left out and depends on the currency."""
+        code = given.get("currency", "USD") if isinstance(given, Mapping) else None
+        if not isinstance(code, str):
+            return given
+        costs = {
+            name: {"cost": each.cost * price_scale(code), "rate": each.rate}
+            for name, each in cls.model_fields["recovery"].default.items()
+        }
+        return {"minor_digits": minor_digits(code), "recovery": costs, **given}
 
     def _check(self) -> None:
         if (self.transactions is None) == (self.snapshot is None):
@@ -152,7 +179,8 @@ class Study(Section):
     def fingerprint(self) -> str:
         """SHA-256 of the study's content, 64 hex digits."""
         # A study without a section is what it was before there was any such section.
-        absent = {name for name in ("calendar", "privacy") if getattr(self, name) is None}
+        newer = ("calendar", "conversion", "privacy")
+        absent = {name for name in newer if getattr(self, name) is None}
         return hashlib.sha256(self.model_dump_json(exclude=absent).encode()).hexdigest()
 
     @property
@@ -201,10 +229,15 @@ class Study(Section):
             raise StudyError("[study] is not a table", fix="write [study] on a line of its own")
         try:
             return cls.model_validate(
-                {**head, **{key: value for key, value in raw.items() if key != "study"}}
+                {**head, **{_field(key, raw): raw[key] for key in raw if key != "study"}}
             )
         except ValidationError as error:
             raise _to_study_error(error) from None
+
+
+def _field(key: str, raw: Mapping[str, Any]) -> str:
+    # [currency] is a table beside the key of [study], and a class has one field of a name.
+    return "conversion" if key == "currency" and isinstance(raw[key], Mapping) else key
 
 
 def _require_shallow(raw: Mapping[str, Any]) -> None:
@@ -250,7 +283,8 @@ def _to_study_error(error: ValidationError) -> StudyError:
 
 
 def _problem(detail: dict[str, Any]) -> tuple[str, str]:
-    where = ".".join(str(part) for part in detail["loc"])
+    place = ["currency" if part == "conversion" else str(part) for part in detail["loc"]]
+    where = ".".join(place)
     if detail["type"] == "extra_forbidden":
         return f"the study has no key '{where}'", nearest(
             str(detail["loc"][-1]), _keys_at(detail["loc"][:-1])
