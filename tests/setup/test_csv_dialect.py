@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.io.files import DataFile, kind_of
+from holdfast.io.files import find_files
 from holdfast.setup.csv_dialect import detect_dialect
 from holdfast.study import Csv
 
 
 def looked_at(folder: Path, content: bytes) -> Csv:
     (folder / "orders.csv").write_bytes(content)
-    return detect_dialect(DataFile(folder / "orders.csv", kind_of(folder / "orders.csv")))
+    return detect_dialect(find_files(str(folder / "orders.csv"))[0])
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])

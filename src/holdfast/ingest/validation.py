@@ -14,7 +14,7 @@ import polars as pl
 from holdfast.errors import DataError, HoldfastError
 from holdfast.ingest import sql
 from holdfast.ingest.sources import OpenSource
-from holdfast.io.csv import RAW_CHARACTERS
+from holdfast.io.text_files import RAW_CHARACTERS
 from holdfast.io.warehouse import Warehouse
 from holdfast.windows import YEAR_DAYS
 
