@@ -4,6 +4,7 @@ the workbook has them.
 A sheet is read whole; Excel itself allows 1,048,576 rows.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
@@ -94,7 +95,7 @@ def sheets_of(file: DataFile, sheet: str | None) -> list[str]:
     tables = [
         name
         for name in book.sheet_names
-        if book.load_sheet(name, n_rows=1).visible == "visible"
+        if book.load_sheet(name, n_rows=1, dtypes="string").visible == "visible"
         and _is_table(_load(file, name, n_rows=LOOKED_AT))
     ]
     if len(tables) == 1:
@@ -106,8 +107,8 @@ def sheets_of(file: DataFile, sheet: str | None) -> list[str]:
         )
     raise DataError(
         f"{len(tables)} sheets of {file.label} hold a table: {', '.join(tables)}",
-        fix=f"name one with the key 'sheet', as in sheet = \"{tables[0]}\"; or, of one layout, "
-        'several by a glob, as in sheet = "*"',
+        fix=f'name one with the key sheet, as in --set transactions.sheet="{tables[0]}"; of one '
+        'layout, several with a glob, as in "*"',
         sheets=tables,
     )
 
@@ -179,6 +180,8 @@ def _open(file: DataFile) -> Any:
         import fastexcel
     except ImportError:
         raise MissingExtra("excel", needed_for="an Excel workbook") from None
+    # A column without cells is no news.
+    logging.getLogger("fastexcel").setLevel(logging.ERROR)
     with reading(file), file.path.open("rb") as opened:
         head = opened.read(_ENCRYPTED_WITHIN)
     if not head.startswith(b"PK") and _ENCRYPTED in head:

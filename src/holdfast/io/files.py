@@ -73,8 +73,9 @@ class DataFile:
         """Open it to be read, unpacked."""
         if self.member is not None:
             return open_member(self.path, self.member)
-        opened = gzip.open(self.path) if self.gzipped else self.path.open("rb")
-        return cast("IO[bytes]", opened)
+        if self.gzipped:
+            return cast("IO[bytes]", gzip.open(self.path))
+        return self.path.open("rb")
 
 
 def expand_path(path: str, *, project_dir: str) -> str:
@@ -153,8 +154,9 @@ def _files_at(path: Path) -> Iterator[DataFile]:
         packed = DataFile(path, "csv", gzipped=True)
         packed = replace(packed, kind=_kind(_head(packed), packed.label))
         if packed.kind in ("excel", "parquet"):
+            what = "Parquet" if packed.kind == "parquet" else "a workbook or zip archive"
             raise DataError(
-                f"{path} is {_KINDS[packed.kind]} within gzip",
+                f"{path} is {what} within gzip",
                 fix=f"unpack it: gunzip {path.name}",
             )
         yield packed

@@ -173,7 +173,8 @@ def _values(file: DataFile, decoder: json.JSONDecoder) -> Iterator[object]:
     number = 0
     with _text(file, errors="strict") as text:
         try:
-            for number, value in enumerate(_decode(text, decoder), start=1):
+            for value in _decode(text, decoder):
+                number += 1
                 yield value
         except (ValueError, RecursionError) as error:
             raise DataError(
@@ -212,7 +213,7 @@ def _end_of_blanks(text: str, at: int) -> int:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
-        is_cut = error.pos >= len(error.doc.rstrip())
+        is_cut = error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated")
         return "it is cut off" if is_cut else f"{error.msg} at {error.doc[error.pos :][:20]!r}"
     if isinstance(error, UnicodeDecodeError):
         return f"bytes that are not {error.encoding} text"
@@ -223,7 +224,7 @@ def _row(value: object, number: int, label: str) -> Row:
     """An object as a row of text."""
     if not isinstance(value, dict):
         raise DataError(
-            f"object {number} of {label} is none, but {type(value).__name__}",
+            f"value {number} of {label} is no JSON object",
             fix='write one object for each row, as in [{"customer": "A7", "amount": 12.5}]',
         )
     row: Row = {}
@@ -261,6 +262,6 @@ def _too_deep(field: str, number: int, label: str, *, is_twice: bool) -> DataErr
     return DataError(
         f"the field '{field}' in object {number} of {label} holds objects, and a row has one value "
         "in each field",
-        fix=f"write one row for each of them, or leave '{field}' out",
+        fix=f"write one row for each of them (with jq: .{field}[]), or leave '{field}' out",
         column=field,
     )

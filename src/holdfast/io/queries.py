@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit
 
 import duckdb
 import numpy as np
@@ -26,6 +25,7 @@ ROWS_AT_ONCE = 10_000
 _READ_ONLY = {
     "mysql": "SET SESSION TRANSACTION READ ONLY",
     "mariadb": "SET SESSION TRANSACTION READ ONLY",
+    "postgresql": "SET TRANSACTION READ ONLY",
     "oracle": "SET TRANSACTION READ ONLY",
     "sqlite": "PRAGMA query_only = ON",
 }
@@ -117,7 +117,7 @@ class RowQuery:
         self._query = query
         try:
             parsed = sqlalchemy.make_url(url)
-        except sqlalchemy.exc.ArgumentError:
+        except (sqlalchemy.exc.ArgumentError, ValueError):
             raise _no_url(url_env, "is no URL of a database") from None
         parsed = parsed.set(drivername=_SHORT.get(parsed.drivername, parsed.drivername))
         if parsed.get_backend_name() == "sqlite" and parsed.database:
@@ -201,7 +201,7 @@ def open_query(source: Postgres | Database) -> Query:
     if isinstance(source, Postgres):
         return _postgres(source.query, source.dsn_env)
     url = read_url(source.url_env, example="mysql://user:password@host:3306/database")
-    scheme = urlsplit(url).scheme
+    scheme = url.partition(":")[0]
     if scheme in _ADBC:
         return _ADBC[scheme](source.query, source.url_env)
     try:
@@ -256,6 +256,30 @@ def as_data_error(problem: str, *, fix: str) -> Iterator[None]:
         raise DataError(f"{problem}: {first_line(error)}", fix=fix) from None
 
 
+class _DuckDbConnection:
+    """A connection of DuckDB, and its only cursor, by the names that ADBC has."""
+
+    def __init__(self, path: str) -> None:
+        config = {**SETTINGS, "enable_external_access": False}
+        self._connection = duckdb.connect(path, read_only=True, config=config)
+        self._connection.execute("SET lock_configuration = true")
+        self._answer: duckdb.DuckDBPyRelation | None = None
+
+    def cursor(self) -> "_DuckDbConnection":
+        return self
+
+    def execute(self, query: str) -> None:
+        self._answer = self._connection.sql(query)
+
+    def fetch_record_batch(self) -> pa.RecordBatchReader:
+        if self._answer is None:
+            raise duckdb.InvalidInputException("it is no SELECT")
+        return self._answer.to_arrow_reader(ROWS_AT_ONCE)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
 def _postgres(query: str, dsn_env: str) -> ArrowQuery:
     begin = ["SET TRANSACTION READ ONLY"]
     return ArrowQuery("PostgreSQL", query, connect_postgres(dsn_env), begin=begin)
@@ -263,13 +287,10 @@ def _postgres(query: str, dsn_env: str) -> ArrowQuery:
 
 def _duckdb(query: str, url_env: str) -> ArrowQuery:
     """A DuckDB file, opened to be read; its query reaches no other file and no network."""
-    path = urlsplit(read_url(url_env, example="duckdb:////data/shop.duckdb")).path[1:]
+    path = read_url(url_env, example="duckdb:////data/shop.duckdb").partition(":///")[2]
     _require_file(path, url_env)
     with as_data_error(f"DuckDB cannot open the file in {url_env}", fix=f"check {url_env}"):
-        connection = duckdb.connect(
-            path, read_only=True, config={**SETTINGS, "enable_external_access": False}
-        )
-        connection.execute("SET lock_configuration = true")
+        connection = _DuckDbConnection(path)
     return ArrowQuery("DuckDB", query, connection)
 
 
@@ -289,10 +310,11 @@ def _bigquery(query: str, url_env: str) -> ArrowQuery:
         from adbc_driver_bigquery import DatabaseOptions, dbapi
     except ImportError:
         raise MissingExtra("bigquery", needed_for="BigQuery") from None
-    url = urlsplit(read_url(url_env, example="bigquery://project/dataset"))
-    options = {DatabaseOptions.PROJECT_ID.value: url.netloc}
-    if url.path.strip("/"):
-        options[DatabaseOptions.DATASET_ID.value] = url.path.strip("/")
+    place = read_url(url_env, example="bigquery://project/dataset").partition("://")[2]
+    project, _, dataset = place.partition("/")
+    options = {DatabaseOptions.PROJECT_ID.value: project}
+    if dataset:
+        options[DatabaseOptions.DATASET_ID.value] = dataset
     with as_data_error(f"BigQuery cannot be reached with {url_env}", fix=f"check {url_env}"):
         connection = dbapi.connect(db_kwargs=options)
     return ArrowQuery("BigQuery", query, connection)

@@ -209,13 +209,10 @@ def reading(file: DataFile) -> Iterator[None]:
     label = file.label
     try:
         yield
-    except zipfile.BadZipFile as error:
+    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
+        packing = "zip archive" if file.member is not None else "gzip file"
         raise DataError(
-            f"{label} is damaged in its zip archive: {error}", fix="fetch the archive again"
-        ) from None
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(
-            f"{label} is a damaged or cut-off gzip file: {error}", fix="fetch the file again"
+            f"{label} is a damaged or cut-off {packing}: {error}", fix="fetch the file again"
         ) from None
     except OSError as error:
         raise DataError(
