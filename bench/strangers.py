@@ -9,7 +9,7 @@ import argparse
 import os
 import tomllib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, cycle
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Literal
 
 import polars as pl
 
+from bench import _stranger_files as formats
 from bench._bank_logs import read_log
 from bench._figures import Figure, at_least, at_most, show
 from bench._stranger_exports import Truth, all_exports, make_orders
@@ -75,13 +76,23 @@ CASES: dict[str, Truth | str] = {
 """Case -> orders that are sales and revenue in cents, added up by hand; of a snapshot, who left."""
 
 
-def judge(path: Path, truth: Truth | str, folder: Path) -> Outcome:
-    """Propose a study for a file, read the file by it and hold it against the truth."""
+def judge(
+    path: Path | None,
+    truth: Truth | str,
+    folder: Path,
+    *,
+    name: str = "",
+    given: Mapping[str, str] | None = None,
+) -> Outcome:
+    """Propose a study for a file (or for a query that is given), read it by that study and hold it
+    against the truth.
+    """
+    name = name or str(path and path.name)
     try:
-        proposal = propose(path, project_dir=folder / "study")
+        proposal = propose(path, project_dir=folder / "study", given=given)
         came_out = _read(proposal)
     except HoldfastError as error:
-        return Outcome(path.name, "refused", str(error))
+        return Outcome(name, "refused", str(error))
     doubts = [
         guess.key
         for guess in proposal.guesses
@@ -90,8 +101,8 @@ def judge(path: Path, truth: Truth | str, folder: Path) -> Outcome:
     if not _is_right(came_out, truth):
         # An amount that was not found, and is said not to be, is no wrong amount.
         is_told = "transactions.columns.amount" in doubts
-        return Outcome(path.name, "asked" if is_told else "wrong", f"{came_out}, not {truth}")
-    return Outcome(path.name, "asked" if doubts else "right", ", ".join(doubts))
+        return Outcome(name, "asked" if is_told else "wrong", f"{came_out}, not {truth}")
+    return Outcome(name, "asked" if doubts else "right", ", ".join(doubts))
 
 
 def _read(proposal: Proposal) -> Truth | str:
@@ -139,6 +150,18 @@ def outcomes(cases: Path | None) -> Iterator[Outcome]:
             yield judge(path, write_amounts(written, path), Path(folder))
 
 
+def format_outcomes() -> Iterator[Outcome]:
+    """The invented orders in every format of a file, and in every database that can be made."""
+    orders = make_orders()
+    truth = formats.truth(orders)
+    with TemporaryDirectory(prefix="formats-") as folder:
+        for path in formats.files(Path(folder), orders):
+            yield judge(path, truth, Path(folder))
+        for name, url in formats.databases(Path(folder), orders):
+            os.environ[formats.URL_ENV] = url
+            yield judge(None, truth, Path(folder), name=name, given=formats.QUERY)
+
+
 def bank_outcomes(folder: Path) -> Iterator[Outcome]:
     """Each log of the bank as a CSV, under the headings that some shop would give it."""
     names = sorted(path.stem for path in (folder / "bank").glob("*.parquet"))
@@ -159,7 +182,7 @@ def figures(folder: Path | None, *, verbose: bool) -> Iterator[Figure]:
     counts: Counter[str] = Counter()
     cases = folder.parent / "cases" if folder else None
     bank = bank_outcomes(folder) if folder else ()
-    for outcome in chain(outcomes(cases), bank):
+    for outcome in chain(outcomes(cases), format_outcomes(), bank):
         counts[outcome.verdict] += 1
         if verbose:
             print(f"{outcome.verdict:8} {outcome.name}: {outcome.words}", flush=True)

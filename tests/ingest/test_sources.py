@@ -90,7 +90,7 @@ def test_an_error_while_a_csv_streams_keeps_its_words(warehouse: Warehouse, tmp_
     (tmp_path / "a.csv").write_text("a,b\n1,2\n")
     (tmp_path / "b.csv").write_text("a,c\n1,2\n")
     source = opened(warehouse, "*.csv")
-    with pytest.raises(DataError, match="differ in their columns: b, c"):
+    with pytest.raises(DataError, match="the first lacks b; the second lacks c"):
         cells(source, warehouse)
 
 

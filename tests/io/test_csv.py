@@ -150,9 +150,19 @@ def test_files_of_a_glob_may_order_their_columns_differently(tmp_path: Path) -> 
     assert rows(files) == [(0, 1, "1", "2"), (1, 1, "10", "20")]
 
 
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n", b"\r"])
+def test_title_lines_above_the_header_are_left_out(tmp_path: Path, ending: bytes) -> None:
+    lines = [b"Sales, all shops", b"", b"a,b", b"1,2", b"3", b"4,5", b""]
+    files = opened(tmp_path, ending.join(lines), dialect=Csv(skip_lines=1))
+    assert files.names == ["a", "b"]
+    assert rows(files) == [(0, 1, "1", "2"), (0, 3, "4", "5")]
+    assert files.lines(0, [2]) == {2: 5}
+
+
 def test_files_of_different_columns_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(
-        DataError, match=r"part-1\.csv and .*part-0\.csv differ in their columns: b, c"
+        DataError,
+        match=r"part-1\.csv and .*part-0\.csv differ .*first lacks b; the second lacks c",
     ):
         rows(opened(tmp_path, b"a,b\n1,2\n", b"a,c\n1,2\n"))
 

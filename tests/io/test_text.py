@@ -17,8 +17,8 @@ TEXT = "id;name\r\n1;Zoë\r\n2;José\r\n"
 
 def stream(path: Path, content: bytes, *, encoding: str = "utf-8") -> Utf8Stream:
     path.write_bytes(content)
-    kind = "csv.gz" if path.suffix == ".gz" else "csv"
-    return Utf8Stream(DataFile(path, kind), Csv(encoding=encoding, delimiter=";"))
+    file = DataFile(path, "csv", gzipped=path.suffix == ".gz")
+    return Utf8Stream(file, Csv(encoding=encoding, delimiter=";"))
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_cut_off_archive_is_named(tmp_path: Path) -> None:
     content = gzip.compress(TEXT.encode())[:-9]
     with (
         pytest.raises(DataError, match=r"a\.csv\.gz is a damaged or cut-off gzip file") as error,
-        reading(path),
+        reading(DataFile(path, "csv")),
     ):
         stream(path, content).read()
     assert error.value.fix == "fetch the file again"
@@ -87,7 +87,7 @@ def test_a_cut_off_archive_is_named(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with (
         pytest.raises(DataError, match=r"a\.csv cannot be read: No such file"),
-        reading(tmp_path / "a.csv"),
+        reading(DataFile(tmp_path / "a.csv", "csv")),
     ):
         (tmp_path / "a.csv").read_bytes()
 

@@ -94,7 +94,7 @@ def test_a_study_has_a_log_or_a_snapshot(toml: Path) -> None:
 
 
 def test_a_source_has_a_path_or_a_query(toml: Path) -> None:
-    with pytest.raises(StudyError, match="exactly one of 'path' and 'postgres'"):
+    with pytest.raises(StudyError, match="exactly one of 'path', 'postgres' and 'database'"):
         Study.from_toml(toml, overrides={"transactions.postgres.query": "SELECT 1"})
 
 

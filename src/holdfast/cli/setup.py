@@ -27,7 +27,8 @@ def init(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Orders or a snapshot, CSV or Parquet. [default: the only one here]",
+            help="Orders or a snapshot: CSV, JSON, Excel or Parquet, also zipped, or a glob. "
+            "[default: the only one here]",
         ),
     ] = None,
     overrides: Annotated[
@@ -41,9 +42,9 @@ def init(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Look at a file and write a commented holdfast.toml: columns mapped, encoding, delimiter and
-    dates recognised, refunds and cancelled orders found. What is doubtful is marked (?), and asked
-    on a terminal.
+    """Look at a file, or at a query given by --set transactions.database.query, and write a
+    commented holdfast.toml: columns mapped, encoding, delimiter and dates recognised, refunds and
+    cancelled orders found. What is doubtful is marked (?), and asked on a terminal.
     """
     from holdfast.errors import InputError, NotEnoughData
     from holdfast.setup.propose import propose
@@ -54,7 +55,8 @@ def init(
             "there is a holdfast.toml here already", fix="go to another folder, or remove it"
         )
     given = {key: value for key, _, value in (item.partition("=") for item in overrides or [])}
-    given, file = {"study.name": name, **given}, data or _only_file()
+    is_query = any(key.endswith((".database.query", ".postgres.query")) for key in given)
+    given, file = {"study.name": name, **given}, data or (None if is_query else _only_file())
     proposal = propose(file, project_dir=Path(), given=given)
     is_asked = not (yes or json) and sys.stdin.isatty()
     if not json:
@@ -124,7 +126,10 @@ def _ask(proposal: "Proposal") -> dict[str, str]:
 def _only_file() -> Path:
     from holdfast.errors import InputError
 
-    endings = (".csv", ".csv.gz", ".tsv", ".txt", ".parquet")
+    endings = (
+        ".csv", ".csv.gz", ".tsv", ".txt", ".zip", ".json", ".json.gz", ".jsonl", ".ndjson",
+        ".ndjson.gz", ".xls", ".xlsb", ".xlsm", ".xlsx", ".ods", ".parquet",
+    )  # fmt: skip
     files = sorted(path for path in Path().iterdir() if path.name.lower().endswith(endings))
     if len(files) == 1:
         return files[0]

@@ -26,13 +26,16 @@ from holdfast.expressions import quote
 from holdfast.ingest import sql
 from holdfast.ingest.data_contract import INPUTS
 from holdfast.io.csv import CsvFiles
+from holdfast.io.excel import ExcelFiles
 from holdfast.io.files import DataFile, expand_path, find_files
-from holdfast.io.postgres import PostgresQuery
+from holdfast.io.json_files import JsonFiles
+from holdfast.io.queries import Query, open_query
+from holdfast.io.text_files import TextFiles
 from holdfast.io.warehouse import Warehouse
-from holdfast.study import Source, Study
+from holdfast.study import Csv, Source, Study
 from holdfast.tables import QUARANTINE
 
-Stream = CsvFiles | PostgresQuery
+Stream = TextFiles | Query
 """Rows that arrive as Arrow batches: `_file`, `_row`, then c0, c1, ... for its `names`."""
 
 _PLACES = {"file_index", "file_row_number"}
@@ -79,7 +82,7 @@ class OpenSource:
     @property
     def is_text(self) -> bool:
         """Whether the source shows everything as text."""
-        return isinstance(self.stream, CsvFiles)
+        return isinstance(self.stream, TextFiles)
 
     def column(self, column: str, *, role: str) -> sql.Field:
         """Return the field of a mapped column.
@@ -136,7 +139,7 @@ class OpenSource:
         """Records that were no rows, once the view has been read; columns `_file`, `_row`,
         `reason`, `raw`.
         """
-        records = self.stream.rejected if isinstance(self.stream, CsvFiles) else []
+        records = self.stream.rejected if isinstance(self.stream, TextFiles) else []
         columns = {"_file": pl.Int32, "_row": pl.Int64, "reason": pl.String, "raw": pl.String}
         rows = [
             (*where, json.dumps({"line": text}, ensure_ascii=False))
@@ -153,7 +156,7 @@ class OpenSource:
 
     def _locate_in_file(self, rows: pl.DataFrame) -> pl.DataFrame:
         file = int(rows["_file"][0])
-        if isinstance(self.stream, CsvFiles):
+        if isinstance(self.stream, TextFiles):
             lines = self.stream.lines(file, rows["_row"].to_list())
             rows = rows.with_columns(pl.col("_row").replace_strict(lines, return_dtype=pl.Int64))
         source = pl.lit(self.labels[file]).alias("source")
@@ -176,17 +179,24 @@ def open_source(
     """
     csv = source.csv
     opened = OpenSource(name, f"source_{name}", {}, (), csv.decimal, csv.timestamp_format)
-    if source.postgres is not None:
-        # An exact number arrives as PostgreSQL's own text of it, whatever a file would have had.
-        opened.decimal, postgres = ".", source.postgres
-        _stream(lambda: PostgresQuery(postgres), opened, warehouse)
+    if (query := source.postgres or source.database) is not None:
+        # An exact number arrives as the database's own text of it, whatever a file would have had.
+        opened.decimal = "."
+        _stream(lambda: open_query(query), opened, warehouse)
         return opened
     files = find_files(expand_path(str(source.path), project_dir=project_dir))
     if files[0].kind == "parquet":
         _view_parquet([file.path for file in files], opened, warehouse)
     else:
-        _stream(lambda: CsvFiles(files, csv), opened, warehouse)
+        _stream(lambda: text_files(files, csv, source.sheet), opened, warehouse)
     return opened
+
+
+def text_files(files: Sequence[DataFile], csv: Csv, sheet: str | None) -> TextFiles:
+    """Files whose cells are text, by their kind."""
+    if files[0].kind == "excel":
+        return ExcelFiles(files, csv, sheet)
+    return JsonFiles(files, csv) if files[0].kind == "json" else CsvFiles(files, csv)
 
 
 def files_of(study: Study) -> Iterator[DataFile]:

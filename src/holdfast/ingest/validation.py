@@ -15,7 +15,7 @@ from holdfast.errors import DataError, HoldfastError
 from holdfast.ingest import sql
 from holdfast.ingest.door import ERASED, Door
 from holdfast.ingest.sources import OpenSource
-from holdfast.io.csv import RAW_CHARACTERS
+from holdfast.io.text_files import RAW_CHARACTERS
 from holdfast.io.warehouse import Warehouse
 from holdfast.windows import YEAR_DAYS
 

@@ -9,11 +9,9 @@ is missing. A record is what lies between two line ends outside quotes; blank li
 import csv
 import io
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -23,71 +21,28 @@ from numpy.typing import NDArray
 
 from holdfast.errors import DataError
 from holdfast.io.batches import integers, provenance
-from holdfast.io.files import DataFile
 from holdfast.io.text import Utf8Stream, reading
+from holdfast.io.text_files import FEW, MOST_REJECTED, TextFiles, column_names
 from holdfast.study import Csv
-
-RAW_CHARACTERS = 1000
-"""What is kept of a line or cell that was not understood."""
-MOST_REJECTED = 1_000_000
-MOST_COLUMNS = 10_000
-_FEW = 1000
-
-
-@dataclass(frozen=True)
-class Rejected:
-    """A record that is no row: the wrong number of cells, undecodable bytes, a quote that is never
-    closed.
-    """
-
-    file: int
-    record: int
-    reason: str
-    text: str
 
 
 @dataclass
-class CsvFiles:
-    """CSV files of one layout, read one after the other.
+class CsvFiles(TextFiles):
+    """CSV files of one layout, read one after the other; `_row` is the number of the record."""
 
-    Attributes
-    ----------
-    names
-        The header of the first file; the others must have the same columns, in any order.
-    rejected
-        What was no row; filled while `batches` runs.
-    """
-
-    files: Sequence[DataFile]
-    dialect: Csv
-    names: list[str] = field(init=False)
-    rejected: list[Rejected] = field(default_factory=list)
     _header_lines: dict[int, int] = field(default_factory=dict)
     _one_line_each: dict[int, bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         first = self.files[0]
-        with reading(first.path), Utf8Stream(first, self.dialect) as stream:
-            self.names = column_names(stream.header_cells(), first.path)
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """What each `_file` stands for."""
-        return tuple(str(file.path) for file in self.files)
-
-    @property
-    def schema(self) -> pa.Schema:
-        """`_file`, `_row` (number of the record in its file) and a text column c0, c1, ... for each
-        name.
-        """
-        cells = [(f"c{i}", pa.string()) for i in range(len(self.names))]
-        return pa.schema([("_file", pa.int32()), ("_row", pa.int64()), *cells])
+        with reading(first), Utf8Stream(first, self.dialect) as stream:
+            self.names = column_names(stream.header_cells(), first.label)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Every row of every file, in order."""
         for index, file in enumerate(self.files):
-            with reading(file.path), Utf8Stream(file, self.dialect) as stream:
-                order = self._order(column_names(stream.header_cells(), file.path), file.path)
+            with reading(file), Utf8Stream(file, self.dialect) as stream:
+                order = self.order_of(column_names(stream.header_cells(), file.label), file.label)
                 self._header_lines[index] = stream.header_lines
                 for numbers, cells in _Records(self, index, stream, width=len(order)):
                     where = provenance(index, numbers)
@@ -100,7 +55,7 @@ class CsvFiles:
         header = self._header_lines[file]
         if self._one_line_each[file]:
             return {record: header + record for record in records}
-        with reading(self.files[file].path), Utf8Stream(self.files[file], self.dialect) as stream:
+        with reading(self.files[file]), Utf8Stream(self.files[file], self.dialect) as stream:
             stream.header_cells()
             return _find_lines(stream, set(records), self.dialect)
 
@@ -108,24 +63,13 @@ class CsvFiles:
         """Note whether every record of a file took one line."""
         self._one_line_each[file] = newlines in (records, records - 1)
 
-    def _order(self, names: list[str], path: Path) -> list[int]:
-        if sorted(names) != sorted(self.names):
-            odd = sorted(set(names) ^ set(self.names))
-            raise DataError(
-                f"{path} and {self.files[0].path} differ in their columns: {', '.join(odd)}",
-                fix="read files of one layout together",
-                columns=odd,
-            )
-        place = {name: i for i, name in enumerate(names)}
-        return [place[name] for name in self.names]
-
 
 class _Records:
     """The records of one file: their numbers and their cells, those that are no rows left out."""
 
     def __init__(self, files: CsvFiles, index: int, stream: Utf8Stream, *, width: int) -> None:
         self._files, self._index, self._stream, self._width = files, index, stream, width
-        self._dialect, self._path = files.dialect, files.files[index].path
+        self._dialect, self._label = files.dialect, files.files[index].label
         self._invalid: list[int] = []
 
     def __iter__(self) -> Iterator[tuple[NDArray[np.int64], list[pa.Array]]]:
@@ -168,9 +112,9 @@ class _Records:
         except pa.ArrowInvalid as error:
             if "Empty CSV file" in str(error):
                 return
-            problem, fix = f"{self._path} cannot be read: {error}", "check the csv section"
+            problem, fix = f"{self._label} cannot be read: {error}", "check the csv section"
             if "straddling" in str(error):
-                problem = f"{self._path} has a line longer than {self._stream.block >> 20} MB"
+                problem = f"{self._label} has a line longer than {self._stream.block >> 20} MB"
                 fix = "look for a quote that is never closed, or set csv.quote"
             raise DataError(problem, fix=fix) from None
 
@@ -179,25 +123,21 @@ class _Records:
         if row.text.count(self._dialect.quote) % 2:
             reason = "a quote is never closed"
         self._invalid.append(row.number)
-        self._put_on_record(row.number, reason, row.text)
+        self._files.reject(self._index, row.number, reason, row.text)
         return "skip"
-
-    def _put_on_record(self, record: int, reason: str, text: str) -> None:
-        rejected = Rejected(self._index, record, reason, text[:RAW_CHARACTERS])
-        self._files.rejected.append(rejected)
 
     def _check_dialect(self, rows: int) -> None:
         """Refuse a dialect that most lines do not fit."""
         rejected, bad = self._files.rejected, len(self._invalid)
         if len(rejected) > MOST_REJECTED:
             raise DataError(
-                f"more than {MOST_REJECTED:,} lines up to {self._path} are not rows: "
+                f"more than {MOST_REJECTED:,} lines up to {self._label} are not rows: "
                 f"{rejected[-1].reason}",
                 fix="check csv.delimiter, csv.quote and csv.encoding",
             )
-        if bad > max(rows, _FEW):
+        if bad > max(rows, FEW):
             raise DataError(
-                f"{bad:,} of the first {bad + rows:,} lines of {self._path} are not rows: "
+                f"{bad:,} of the first {bad + rows:,} lines of {self._label} are not rows: "
                 f"{rejected[-1].reason}",
                 fix="check csv.delimiter and csv.quote",
             )
@@ -213,7 +153,8 @@ class _Records:
             cells = [
                 (column[i].as_py() or b"").decode("utf-8", "replace") for column in batch.columns
             ]
-            self._put_on_record(int(numbers[i]), reason, self._dialect.delimiter.join(cells))
+            text = self._dialect.delimiter.join(cells)
+            self._files.reject(self._index, int(numbers[i]), reason, text)
         self._check_dialect(record + batch.num_rows)
         following = int(numbers[-1]) + 1 if len(numbers) else record
         if bad:
@@ -255,34 +196,6 @@ def record_numbers(first: int, count: int, invalid: Sequence[int]) -> NDArray[np
     if not skipped:
         return np.arange(first, first + count)
     return np.setdiff1d(np.arange(first, first + count + len(skipped)), skipped)[:count]
-
-
-def column_names(cells: Sequence[str], path: Path) -> list[str]:
-    """Return the header's names, blanks around them removed.
-
-    Raises
-    ------
-    DataError
-        There is no header, a name occurs twice, or there are more than 10,000 columns.
-    """
-    names = [cell.strip() or f"column {i + 1}" for i, cell in enumerate(cells)]
-    counts = Counter(names)
-    twice = sorted(name for name, n in counts.items() if n > 1)
-    if len(names) > MOST_COLUMNS:
-        raise DataError(
-            f"{path} has {len(names):,} columns, more than {MOST_COLUMNS:,}",
-            fix="check csv.delimiter, or leave out columns that no model needs",
-        )
-    if not names:
-        raise DataError(
-            f"{path} has no header line", fix="name a file whose first line names the columns"
-        )
-    if twice:
-        raise DataError(
-            f"{path} has the column '{twice[0]}' {counts[twice[0]]} times",
-            fix="rename one of them",
-        )
-    return names
 
 
 @contextmanager

@@ -2,36 +2,54 @@
 its first bytes.
 """
 
+import codecs
 import errno
 import fcntl
 import glob
+import gzip
 import hashlib
 import os
 import re
 import stat
 import tempfile
+import zipfile
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from io import BufferedReader
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import IO, Literal, TextIO, cast
 
 from holdfast.errors import DataError, StudyError
+from holdfast.io.archive import data_members, is_workbook, open_member
 
-Kind = Literal["csv", "csv.gz", "parquet"]
+Kind = Literal["csv", "json", "excel", "parquet"]
 
+_KINDS = {"csv": "CSV", "json": "JSON", "excel": "Excel", "parquet": "Parquet"}
+_OLD_OFFICE = b"\xd0\xcf\x11\xe0"
+_ZIP = b"PK\x03\x04"
+_EMPTY_ZIP = b"PK\x05\x06"
+_GZIP = b"\x1f\x8b"
+_JSON = re.compile(rb"\s*(\{\s*[\"}]|\[\s*[\[{\"\]\d-])")
+_LOOKED_AT = 4096
 _FOREIGN = {
-    b"PK\x03\x04": "a zip archive or an Excel workbook",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    _EMPTY_ZIP: "an empty zip archive",
     b"\x28\xb5\x2f\xfd": "compressed with zstd",
     b"BZh": "compressed with bzip2",
     b"\xfd7zXZ": "compressed with xz",
     b"ARROW1": "an Arrow file",
     b"SQLite format": "an SQLite database",
     b"%PDF": "a PDF",
+}
+_BY_QUERY = "read it by a query: [transactions.database] url_env and query"
+_EXPORT = "export it as CSV or Parquet"
+_UNPACK = "unpack it yourself, and name the file in it"
+_ADVICE = {
+    b"SQLite format": _BY_QUERY,
+    _EMPTY_ZIP: "name an archive with a CSV file in it",
 }
 _NOT_PLAIN = "it is no plain file, or lies behind a link"
 
@@ -42,6 +60,22 @@ class DataFile:
 
     path: Path
     kind: Kind
+    gzipped: bool = False
+    member: str | None = None
+    """Its name in the zip archive that `path` is."""
+
+    @property
+    def label(self) -> str:
+        """What a message calls it."""
+        return str(self.path) if self.member is None else f"{self.path}/{self.member}"
+
+    def open(self) -> IO[bytes]:
+        """Open it to be read, unpacked."""
+        if self.member is not None:
+            return open_member(self.path, self.member)
+        if self.gzipped:
+            return cast("IO[bytes]", gzip.open(self.path))
+        return self.path.open("rb")
 
 
 def expand_path(path: str, *, project_dir: str) -> str:
@@ -85,41 +119,84 @@ def find_files(path: str) -> list[DataFile]:
     Raises
     ------
     DataError
-        There are none, one cannot be read, is empty or of a foreign kind, or CSV and Parquet are
-        mixed.
+        There are none, one cannot be read, is empty or of a foreign kind, or they are of
+        several kinds.
     """
     try:
-        files = [DataFile(each, kind_of(each)) for each in _matches(path)]
+        files = [file for each in _matches(path) for file in _files_at(each)]
     except OSError as error:
         raise DataError(
             f"{path} cannot be looked for: {error.strerror or error}", fix="check its permissions"
         ) from None
-    kinds = {"parquet" if each.kind == "parquet" else "csv" for each in files}
+    kinds = sorted({_KINDS[each.kind] for each in files})
     if len(kinds) > 1:
         raise DataError(
-            f"{path} matches both CSV and Parquet files",
+            f"{path} matches both {' and '.join(kinds)} files",
             fix="name one kind, as in folder/*.parquet",
         )
     return files
 
 
-def kind_of(path: Path) -> Kind:
-    """Recognise a file by its first bytes."""
+def _files_at(path: Path) -> Iterator[DataFile]:
+    """A file, recognised by its first bytes; of a zip archive, what is in it."""
+    head = _head(DataFile(path, "csv"))
+    if head.startswith(_ZIP) and not is_workbook(path):
+        for member in data_members(path):
+            inside = DataFile(path, "csv", member=member)
+            head = _head(inside)
+            if head.startswith((_ZIP, _GZIP, _OLD_OFFICE, b"PAR1")):
+                raise DataError(
+                    f"{inside.label} is itself packed, or no text",
+                    fix=f"unpack {path}, and name the file in it",
+                )
+            yield replace(inside, kind=_kind(head, inside.label))
+    elif head.startswith(_GZIP):
+        packed = DataFile(path, "csv", gzipped=True)
+        packed = replace(packed, kind=_kind(_head(packed), packed.label))
+        if packed.kind in ("excel", "parquet"):
+            what = "Parquet" if packed.kind == "parquet" else "a workbook or zip archive"
+            raise DataError(
+                f"{path} is {what} within gzip",
+                fix=f"unpack it: gunzip {path.name}",
+            )
+        yield packed
+    else:
+        yield DataFile(path, _kind(head, str(path)))
+
+
+def _head(file: DataFile) -> bytes:
     try:
-        with path.open("rb") as file:
-            head = file.read(16)
+        with file.open() as opened:
+            head = opened.read(_LOOKED_AT)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        # What is damaged is said when it is read.
+        return b"?"
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise DataError(f"{file.label} cannot be unpacked: {error}", fix=_UNPACK) from None
     except OSError as error:
         raise DataError(
-            f"{path} cannot be read: {error.strerror}", fix="check its permissions"
+            f"{file.label} cannot be read: {error.strerror}", fix="check its permissions"
         ) from None
     if not head:
-        raise DataError(f"{path} is empty (0 bytes)", fix="name a file with a header and rows")
+        raise DataError(
+            f"{file.label} is empty (0 bytes)", fix="name a file with a header and rows"
+        )
+    return head
+
+
+def _kind(head: bytes, label: str) -> Kind:
+    if head[8:12] == b"DUCK":
+        raise DataError(f"{label} is a DuckDB database", fix=_BY_QUERY)
     for magic, what in _FOREIGN.items():
         if head.startswith(magic):
-            raise DataError(f"{path} is {what}", fix="export it as CSV or Parquet")
+            raise DataError(f"{label} is {what}", fix=_ADVICE.get(magic, _EXPORT))
     if head.startswith(b"PAR1"):
         return "parquet"
-    return "csv.gz" if head.startswith(b"\x1f\x8b") else "csv"
+    if head.startswith((_ZIP, _OLD_OFFICE)):
+        return "excel"
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        head = head[: len(head) // 2 * 2].decode("utf-16", "replace").encode()
+    return "json" if _JSON.match(head.removeprefix(codecs.BOM_UTF8)) else "csv"
 
 
 def _matches(path: str) -> list[Path]:

@@ -5,10 +5,12 @@ import csv
 import gzip
 import io
 import re
+import zipfile
 import zlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from itertools import islice
 from typing import cast
 
 from holdfast.errors import DataError
@@ -18,6 +20,7 @@ from holdfast.study import Csv
 BLOCK_BYTES = 8 << 20
 """What is parsed at once, and so the longest line that can be read."""
 MOST_HEADER_BYTES = 1 << 20
+_NUMBER = re.compile(r"[+-]?[\d.,'\s]*\d")
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -36,7 +39,7 @@ class Utf8Stream(io.RawIOBase):
 
     def __init__(self, file: DataFile, dialect: Csv) -> None:
         super().__init__()
-        self._file = gzip.GzipFile(file.path) if file.kind == "csv.gz" else io.FileIO(file.path)
+        self._file = file.open()
         self._dialect = dialect
         self.is_utf8 = dialect.encoding.startswith("utf-8")
         # Bytes that are not UTF-8 are passed on, to be reported cell by cell; other encodings have
@@ -46,10 +49,10 @@ class Utf8Stream(io.RawIOBase):
         )
         self.header_lines = self.newlines = 0
         self.tail = self._ahead = b""
-        self._at, self._path = 0, file.path
+        self._at, self._label = 0, file.label
         try:
-            self._ahead = self._check_mark(self._read(), file.path)
-        except (DataError, OSError, EOFError, zlib.error):
+            self._ahead = self._check_mark(self._read(), file.label)
+        except (DataError, OSError, EOFError, zlib.error, zipfile.BadZipFile):
             self.close()
             raise
 
@@ -81,7 +84,8 @@ class Utf8Stream(io.RawIOBase):
         return block
 
     def header_cells(self) -> list[str]:
-        """Take the first record off the stream, blank lines before it too, and return its cells.
+        """Take the first record below the title off the stream, blank lines before it too, and
+        return its cells.
 
         Raises
         ------
@@ -91,7 +95,7 @@ class Utf8Stream(io.RawIOBase):
         head = self._ahead[self._at :]
         while len(head) <= MOST_HEADER_BYTES and (block := self._next()):
             head += block
-        begin = _end_of_blanks(head)
+        begin = _end_of_blanks(head, _end_of_lines(head, self._dialect.skip_lines))
         end = self._end_of_record(head, begin)
         self._ahead, self._at, self.newlines = head, end, 0
         text = head[:end].decode("utf-8", "replace")
@@ -123,9 +127,9 @@ class Utf8Stream(io.RawIOBase):
             if match[0] != delimiter:
                 return at
         raise DataError(
-            f"a quote in the header of {self._path} is never closed"
+            f"a quote in the header of {self._label} is never closed"
             if is_open
-            else f"the header of {self._path} is longer than {MOST_HEADER_BYTES >> 20} MB",
+            else f"the header of {self._label} is longer than {MOST_HEADER_BYTES >> 20} MB",
             fix="close or remove it, or set csv.quote to a sign that does not occur"
             if is_open
             else "check csv.delimiter and csv.quote, and that the file has lines",
@@ -157,15 +161,15 @@ class Utf8Stream(io.RawIOBase):
             else self._decoder.decode(raw, final=not raw).encode("utf-8")
         )
 
-    def _check_mark(self, head: bytes, path: Path) -> bytes:
+    def _check_mark(self, head: bytes, label: str) -> bytes:
         marked = head.startswith(_UTF16_MARKS)
         if marked and self._dialect.encoding != "utf-16":
             raise DataError(
-                f"{path} is UTF-16 text, not {self._dialect.encoding}",
+                f"{label} is UTF-16 text, not {self._dialect.encoding}",
                 fix='set csv.encoding = "utf-16"',
             )
         if self._dialect.encoding == "utf-16" and not marked and b"\0" not in head[:1000]:
-            raise DataError(f"{path} is not UTF-16 text", fix='set csv.encoding = "utf-8", say')
+            raise DataError(f"{label} is not UTF-16 text", fix='set csv.encoding = "utf-8", say')
         if self._dialect.encoding == "utf-16" and not marked:
             # Without a mark the decoder would refuse; in a header of Latin letters, every other
             # byte is 0.
@@ -174,10 +178,16 @@ class Utf8Stream(io.RawIOBase):
         return self._decode(head).removeprefix(codecs.BOM_UTF8)
 
 
-def _end_of_blanks(head: bytes) -> int:
-    """Where the first line begins that is not blank."""
-    begin = len(head) - len(head.lstrip())
-    return max(head.rfind(b"\n", 0, begin), head.rfind(b"\r", 0, begin)) + 1
+def _end_of_lines(head: bytes, count: int) -> int:
+    """Where the line begins that so many lines stand above."""
+    ends = islice(re.finditer(rb"\r\n|\n|\r", head), count)
+    return max((match.end() for match in ends), default=0)
+
+
+def _end_of_blanks(head: bytes, begin: int) -> int:
+    """Where the first line from there on begins that is not blank."""
+    text = begin + len(head[begin:]) - len(head[begin:].lstrip())
+    return max(begin, head.rfind(b"\n", begin, text) + 1, head.rfind(b"\r", begin, text) + 1)
 
 
 def _after_quotes(head: bytes, at: int, quote: bytes) -> tuple[int, bool]:
@@ -194,19 +204,44 @@ def _after_quotes(head: bytes, at: int, quote: bytes) -> tuple[int, bool]:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
+def reading(file: DataFile) -> Iterator[None]:
     """Turn what can go wrong while a file is read into a DataError that names it."""
+    label = file.label
     try:
         yield
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
+        packing = "zip archive" if file.member is not None else "gzip file"
         raise DataError(
-            f"{path} is a damaged or cut-off gzip file: {error}", fix="fetch the file again"
+            f"{label} is a damaged or cut-off {packing}: {error}", fix="fetch the file again"
         ) from None
     except OSError as error:
         raise DataError(
-            f"{path} cannot be read: {error.strerror or error}", fix="check the file"
+            f"{label} cannot be read: {error.strerror or error}", fix="check the file"
         ) from None
     except csv.Error as error:
         raise DataError(
-            f"{path} is no CSV file of this dialect: {error}", fix="check the csv section"
+            f"{label} is no CSV file of this dialect: {error}", fix="check the csv section"
         ) from None
+
+
+def header_place(rows: Sequence[Sequence[str | None]]) -> int:
+    """Position of the row that names the columns: 0, unless title rows stand above it.
+
+    A title has at most half as many cells as the rows below it have; a header fills more than half
+    of them, and none with a number.
+
+    >>> header_place([["Sales", ""], [], ["id", "amount"], ["7", "1.50"], ["8", "2"]])
+    2
+    >>> header_place([["id", "amount"], ["7", "1.50"]])
+    0
+    """
+    filled = [sum(bool(cell and cell.strip()) for cell in row) for row in rows]
+    widths = Counter(count for count in filled if count > 1)
+    if not widths:
+        return 0
+    usual = max(widths, key=lambda width: (widths[width], width))
+    for place, row in enumerate(rows):
+        if 2 * filled[place] > usual and filled[place] > 1:
+            is_header = not any(_NUMBER.fullmatch((cell or "").strip()) for cell in row)
+            return place if is_header else 0
+    return 0

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 import polars as pl
 
 from holdfast.errors import DataError
+from holdfast.io.archive import check_members
 
 CHANGED = (
     "fetch it again; if that gives the same, the provider has changed the file: see the data set's "
@@ -32,7 +33,7 @@ def extract(archive: bytes, member: str) -> bytes:
     """
     try:
         with zipfile.ZipFile(BytesIO(archive)) as opened:
-            inside = _harmless_members(opened, limit=MAX_MEMBER_BYTES)
+            inside = check_members(opened, limit=MAX_MEMBER_BYTES)
             names = [name for name in inside if PurePosixPath(name).name.lower() == member.lower()]
             if len(names) != 1:
                 raise DataError(
@@ -88,7 +89,7 @@ def read_workbook(
     schema = pl.Schema(columns)
     try:
         with zipfile.ZipFile(BytesIO(content)) as archive:
-            _harmless_members(archive, limit=MAX_WORKBOOK_BYTES)
+            check_members(archive, limit=MAX_WORKBOOK_BYTES)
         return pl.concat(
             pl.read_excel(
                 content, sheet_name=sheet, columns=schema.names(), schema_overrides=schema
@@ -100,21 +101,3 @@ def read_workbook(
     # Polars says by a plain ValueError that a sheet is missing.
     except (fastexcel.FastExcelError, zipfile.BadZipFile, ValueError) as error:
         raise DataError(f"not the workbook we know: {error}", fix=CHANGED) from None
-
-
-def _harmless_members(archive: zipfile.ZipFile, *, limit: int) -> list[str]:
-    """The names in a zip, once its declared sizes and names are found harmless.
-
-    `zipfile` never yields more than a member's declared size, so a false declaration ends in a CRC
-    error.
-    """
-    unpacked = sum(info.file_size for info in archive.infolist())
-    if unpacked > limit:
-        raise DataError(
-            f"the archive would unpack to {unpacked / 1e6:,.0f} MB, more than {limit / 1e6:,.0f} MB"
-        )
-    for name in archive.namelist():
-        path = PurePosixPath(name.replace("\\", "/"))
-        if path.is_absolute() or ".." in path.parts or ":" in name:
-            raise DataError(f"the archive names a path outside itself: {name!r}")
-    return archive.namelist()

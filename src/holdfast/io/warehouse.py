@@ -23,7 +23,7 @@ tables that are learnt from.
 """
 _FOR_RANGES = 2e9
 """What works on a range of customers at a time needs no more."""
-_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "allow_community_extensions": False,
@@ -31,11 +31,12 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     # What may still be set once the configuration is locked: no door is among them.
     "allowed_configs": ["memory_limit", "threads", "ieee_floating_point_ops"],
 }
+"""Of every database that is opened: it loads no extension."""
 
 
 def memory_database(**settings: str | bool | int) -> duckdb.DuckDBPyConnection:
     """Open an empty database in memory, in UTC, that reaches no file and no network."""
-    connection = duckdb.connect(config={**_SETTINGS, "enable_external_access": False, **settings})
+    connection = duckdb.connect(config={**SETTINGS, "enable_external_access": False, **settings})
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET lock_configuration = true")
     return connection
@@ -61,7 +62,7 @@ class Warehouse:
     def __init__(self, scratch: Path, *, threads: int | None = None) -> None:
         self.scratch, self._task = scratch, "work on its tables"
         self._budget, self._held, self._limit = 0, 0.0, 0.0
-        config = {**_SETTINGS, "temp_directory": str(scratch / "spill")}
+        config = {**SETTINGS, "temp_directory": str(scratch / "spill")}
         if threads is not None:
             config["threads"] = threads
         try:

@@ -4,7 +4,6 @@ confirmed.
 
 import codecs
 import csv
-import gzip
 import io
 import re
 from collections import Counter
@@ -14,7 +13,8 @@ from typing import Literal
 
 from holdfast.ingest.money import MEANINGS
 from holdfast.io.files import DataFile
-from holdfast.io.text import reading
+from holdfast.io.json_files import first_texts
+from holdfast.io.text import header_place, reading
 from holdfast.study import Csv
 from holdfast.study.currencies import minor_digits
 
@@ -33,15 +33,15 @@ Encoding = Literal["utf-8", "utf-8-sig", "latin-1", "utf-16"]
 
 
 def detect_dialect(file: DataFile) -> Csv:
-    """Guess encoding, delimiter, quote and decimal sign from the first 64 MB.
+    """Guess encoding, delimiter, quote, decimal sign and title lines from the first 64 MB; of JSON
+    the decimal sign of numbers that are written as text.
 
     Bytes that are no UTF-8 are taken for Latin-1, in which nothing is impossible: the guess to look
     at first.
     """
-    with (
-        reading(file.path),
-        gzip.open(file.path) if file.kind == "csv.gz" else file.path.open("rb") as raw,
-    ):
+    if file.kind == "json":
+        return Csv(decimal=decimal_of(first_texts(file)))
+    with reading(file), file.open() as raw:
         head = raw.read(_LOOKED_AT)
     encoding = _encoding(head)
     text = head[:_PARSED].decode(encoding, "replace").removeprefix("\ufeff")
@@ -50,9 +50,17 @@ def detect_dialect(file: DataFile) -> Csv:
         if text.count("'") > 2 * text.count('"') and re.search(r"(^|[,;\t|])'", text, re.MULTILINE)
         else '"'
     )
-    delimiter = max(_DELIMITERS, key=lambda sign: _regularity(_cells(text, sign, quote)))
-    cells = [cell.strip() for row in _cells(text, delimiter, quote)[1:] for cell in row]
-    return Csv(encoding=encoding, delimiter=delimiter, quote=quote, decimal=_decimal(cells))
+    delimiter = max(_DELIMITERS, key=lambda sign: _regularity(_records(text, sign, quote)))
+    records = _records(text, delimiter, quote)
+    place = header_place([row for _, row in records])
+    cells = [cell.strip() for _, row in records[place + 1 :] for cell in row]
+    return Csv(
+        encoding=encoding,
+        delimiter=delimiter,
+        quote=quote,
+        decimal=decimal_of(cells),
+        skip_lines=records[place - 1][0] if place else 0,
+    )
 
 
 def _encoding(head: bytes) -> Encoding:
@@ -66,24 +74,27 @@ def _encoding(head: bytes) -> Encoding:
     return "utf-8-sig" if head.startswith(codecs.BOM_UTF8) else "utf-8"
 
 
-def _cells(text: str, delimiter: str, quote: str) -> list[list[str]]:
+def _records(text: str, delimiter: str, quote: str) -> list[tuple[int, list[str]]]:
+    """The first records that are not blank, each with the line on which it ends."""
     whole_lines = text[: text.rfind("\n") + 1] or text
     rows = csv.reader(io.StringIO(whole_lines, newline=""), delimiter=delimiter, quotechar=quote)
     try:
-        return [row for row in islice(rows, _ROWS) if row]
+        return [(rows.line_num, row) for row in islice(rows, _ROWS) if row]
     except csv.Error:
         return []
 
 
-def _regularity(rows: Sequence[Sequence[str]]) -> tuple[float, int]:
+def _regularity(records: Sequence[tuple[int, Sequence[str]]]) -> tuple[float, int]:
     """Share of rows as wide as the header, 0 for a single column; then the number of columns."""
-    if not rows or len(rows[0]) < 2:
+    rows = [row for _, row in records]
+    below = rows[header_place(rows) :]
+    if not below or len(below[0]) < 2:
         return 0.0, 0
-    widths = Counter(map(len, rows))
-    return widths[len(rows[0])] / len(rows), len(rows[0])
+    widths = Counter(map(len, below))
+    return widths[len(below[0])] / len(rows), len(below[0])
 
 
-def _decimal(cells: Sequence[str]) -> Literal[".", ","]:
+def decimal_of(cells: Sequence[str]) -> Literal[".", ","]:
     """The sign that more numbers have, with a currency beside them or without.
 
     A comma before three digits says nothing (1,716); a point does where a currency stands beside

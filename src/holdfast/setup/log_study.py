@@ -39,7 +39,7 @@ _HOLDS = {
 }
 
 
-def log_study(draft: Draft, sample: Sample, *, path: str, csv: Csv | None) -> None:
+def log_study(draft: Draft, sample: Sample, *, path: str | None, csv: Csv | None) -> None:
     """Propose a study of an order log.
 
     Raises
@@ -128,16 +128,15 @@ def describe_business(draft: Draft, currency: Currency = NO_CURRENCY) -> None:
 def describe_csv(draft: Draft, csv: Csv, kind: str) -> None:
     """Put how the text is written."""
     draft.section(f"{kind}.csv")
-    latin = csv.encoding == "latin-1"
-    draft.put(
-        "encoding",
-        csv.encoding,
-        "the bytes are no UTF-8" if latin else "so the bytes read",
-        sure=not latin,
-    )
-    draft.put("delimiter", csv.delimiter, "gives every row the header's number of cells")
+    if "encoding" in csv.model_fields_set:
+        latin = csv.encoding == "latin-1"
+        because = "the bytes are no UTF-8" if latin else "so the bytes read"
+        draft.put("encoding", csv.encoding, because, sure=not latin)
+        draft.put("delimiter", csv.delimiter, "gives every row the header's number of cells")
     if csv.quote != '"':
         draft.put("quote", csv.quote, "stands around cells")
+    if csv.skip_lines:
+        draft.put("skip_lines", csv.skip_lines, "a title stands above the header")
     draft.put("decimal", csv.decimal, "as the numbers have it")
 
 

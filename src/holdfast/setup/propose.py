@@ -11,20 +11,23 @@ from pathlib import Path
 import polars as pl
 
 from holdfast.errors import DataError, StudyError, nearest
-from holdfast.ingest.sources import common_columns
-from holdfast.io.csv import CsvFiles
+from holdfast.ingest.sources import Stream, common_columns, text_files
+from holdfast.io.excel import first_rows
 from holdfast.io.files import DataFile, find_files
+from holdfast.io.queries import open_query
 from holdfast.setup.column_roles import column_for, find_misnamed, log_columns
-from holdfast.setup.csv_dialect import detect_dialect
+from holdfast.setup.csv_dialect import decimal_of, detect_dialect
 from holdfast.setup.file_sample import Sample
 from holdfast.setup.log_study import log_study
 from holdfast.setup.snapshot_study import find_label, snapshot_study, summary_columns
 from holdfast.setup.study_writer import Draft, Guess, path_in
-from holdfast.study import Csv, Study
+from holdfast.study import Csv, Database, Postgres, Study
 
 __all__ = ["Guess", "Proposal", "propose"]
 
 _SAMPLE_ROWS = 2_000_000
+_ENOUGH_ROWS = 100_000
+"""Of a stream: more batches are not read."""
 _KINDS = ("log", "snapshot")
 _FORMAT = "transactions.csv.timestamp_format"
 _SHORT = {"transactions.timestamp_format": _FORMAT}
@@ -56,12 +59,16 @@ class Proposal:
     lacks: tuple[str, ...] = ()
 
 
-def propose(path: Path, *, project_dir: Path, given: Mapping[str, str] | None = None) -> Proposal:
-    """Look at a file (or a glob) and propose a study for it. Nothing is asked and nothing is
-    written.
+def propose(
+    path: Path | None, *, project_dir: Path, given: Mapping[str, str] | None = None
+) -> Proposal:
+    """Look at a file (or a glob, or a query) and propose a study for it. Nothing is asked and
+    nothing is written.
 
     Parameters
     ----------
+    path
+        None: `given` has the query, as in {"transactions.database.query": "SELECT ..."}.
     project_dir
         Where holdfast.toml will lie; a file below it is named relative to it.
     given
@@ -77,9 +84,14 @@ def propose(path: Path, *, project_dir: Path, given: Mapping[str, str] | None = 
         What is given has no place in a study, or a wrong value.
     """
     given_keys = {_SHORT.get(key, key): value for key, value in (given or {}).items()}
-    files = find_files(str(path))
-    csv = _dialect(files, given_keys)
-    rows, complete = _rows(files, csv)
+    csv, sheet, taken_on, label = None, None, datetime.now(UTC).date(), "a query"
+    if path is None:
+        rows, complete = _first_rows(open_query(given_query(given_keys)))
+    else:
+        files = find_files(str(path))
+        csv, sheet = _dialect(files, given_keys)
+        rows, complete = _rows(files, csv, sheet)
+        taken_on, label = file_day(files[0].path), path.name
     sample = Sample(
         rows,
         decimal=csv.decimal if csv else ".",
@@ -92,15 +104,17 @@ def propose(path: Path, *, project_dir: Path, given: Mapping[str, str] | None = 
             raise StudyError(f"there is no kind of study '{kind}'", fix=nearest(kind, _KINDS))
         draft = Draft(given_keys)
         draft.comment(
-            f"Proposed by `holdfast init` for {path.name}. Look first at the lines marked (?)."
+            f"Proposed by `holdfast init` for {label}. Look first at the lines marked (?)."
         )
         draft.section("study")
         draft.put("name", project_dir.absolute().name or "shop", "the folder")
-        where = path_in(project_dir, path)
+        where = path_in(project_dir, path) if path is not None else None
         if kind == "log":
             log_study(draft, sample, path=where, csv=csv)
         else:
-            snapshot_study(draft, sample, path=where, taken_on=file_day(files[0].path), csv=csv)
+            snapshot_study(draft, sample, path=where, taken_on=taken_on, csv=csv)
+        draft.section("transactions" if kind == "log" else "snapshot")
+        draft.put("sheet", sheet, "of the workbook")
     finally:
         sample.close()
     Study.from_dict(tomllib.loads(draft.text))
@@ -113,30 +127,67 @@ def propose(path: Path, *, project_dir: Path, given: Mapping[str, str] | None = 
     )
 
 
-def _dialect(files: Sequence[DataFile], given: Mapping[str, str]) -> Csv | None:
-    """How the text files are written, what is given before what is detected; None for Parquet."""
+def given_query(given: Mapping[str, str]) -> Database | Postgres:
+    """The query that is given instead of a file.
+
+    Raises
+    ------
+    StudyError
+        There is none.
+    """
+    for section in ("database", "postgres"):
+        keys = {
+            key.rpartition(".")[2]: value for key, value in given.items() if f".{section}." in key
+        }
+        if "query" in keys:
+            return (Database if section == "database" else Postgres).model_validate(keys)
+    raise StudyError("there is neither a file nor a query", fix="name a file with --data FILE")
+
+
+def _dialect(files: Sequence[DataFile], given: Mapping[str, str]) -> tuple[Csv | None, str | None]:
+    """How the text files are written, what is given before what is detected, and the sheet of a
+    workbook; None for Parquet.
+    """
     if files[0].kind == "parquet":
-        return None
+        return None, None
     given_keys = {
         key.partition(".csv.")[2]: value for key, value in given.items() if ".csv." in key
     }
-    return Csv.model_validate({**detect_dialect(files[0]).model_dump(), **given_keys})
+    sheet = next((value for key, value in given.items() if key.endswith(".sheet")), None)
+    if files[0].kind == "excel":
+        name, title_rows, texts = first_rows(files[0], sheet)
+        cells = [cell for column in texts for cell in column.drop_nulls()]
+        detected = Csv(decimal=decimal_of(cells), skip_lines=title_rows)
+        sheet = sheet or name
+    else:
+        detected = detect_dialect(files[0])
+    detected_keys = detected.model_dump(exclude_unset=True)
+    return Csv.model_validate({**detected_keys, **given_keys}), sheet
 
 
-def _rows(files: Sequence[DataFile], csv: Csv | None) -> tuple[pl.DataFrame, bool]:
+def _rows(
+    files: Sequence[DataFile], csv: Csv | None, sheet: str | None
+) -> tuple[pl.DataFrame, bool]:
     """Return the first rows, and whether they are all."""
     if csv is None:
         paths = [file.path for file in files]
         _, total = common_columns(list(map(str, paths)))
         rows = pl.scan_parquet(paths, glob=False).head(_SAMPLE_ROWS).collect()
         return rows, total == rows.height
-    stream = CsvFiles(files, csv)
-    batches = (batch for batch in stream.batches() if batch.num_rows)
-    first = next(batches, None)
-    if first is None:
-        raise DataError(f"{files[0].path} has no rows", fix="name a file with rows")
-    cells = pl.DataFrame(first.slice(0, _SAMPLE_ROWS)).drop("_file", "_row")
-    complete = first.num_rows <= _SAMPLE_ROWS and next(batches, None) is None
+    return _first_rows(text_files(files, csv, sheet))
+
+
+def _first_rows(stream: Stream) -> tuple[pl.DataFrame, bool]:
+    """Return the first rows of a stream, and whether they are all."""
+    batches = stream.batches()
+    read: list[pl.DataFrame] = []
+    while sum(each.height for each in read) < _ENOUGH_ROWS and (batch := next(batches, None)):
+        read.append(pl.DataFrame(batch))
+    rows = pl.concat(read) if read else pl.DataFrame()
+    if rows.is_empty():
+        raise DataError(f"{stream.labels[0]} has no rows", fix="name a file with rows")
+    complete = rows.height <= _SAMPLE_ROWS and next(batches, None) is None
+    cells = rows.head(_SAMPLE_ROWS).drop("_file", "_row")
     return cells.rename({f"c{i}": name for i, name in enumerate(stream.names)}), complete
 
 

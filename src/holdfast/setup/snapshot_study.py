@@ -49,7 +49,7 @@ class Label:
 
 
 def snapshot_study(
-    draft: Draft, sample: Sample, *, path: str, taken_on: date, csv: Csv | None
+    draft: Draft, sample: Sample, *, path: str | None, taken_on: date, csv: Csv | None
 ) -> None:
     """Propose a study of a snapshot.
 

@@ -21,6 +21,7 @@ from holdfast.study.settings import (
 )
 from holdfast.study.sources import (
     Csv,
+    Database,
     Postgres,
     SnapshotSource,
     Source,
@@ -29,7 +30,7 @@ from holdfast.study.sources import (
 from holdfast.study.study import Study
 
 __all__ = [
-    "ALGORITHMS", "AT_RISK_SEGMENTS", "SEGMENT_NAMES", "Churn", "Csv", "Explain", "Postgres",
-    "Privacy", "Promotion", "Recovery", "Segments", "SnapshotSource", "Source", "Study",
+    "ALGORITHMS", "AT_RISK_SEGMENTS", "SEGMENT_NAMES", "Churn", "Csv", "Database", "Explain",
+    "Postgres", "Privacy", "Promotion", "Recovery", "Segments", "SnapshotSource", "Source", "Study",
     "Transactions", "Value", "Webhook", "eligible_days",
 ]  # fmt: skip

@@ -13,12 +13,14 @@ from holdfast.windows import parse_day
 
 def _not_empty(query: str) -> str:
     if not query.strip():
-        raise StudyError("postgres.query is empty", fix="write a SELECT")
+        raise StudyError("the query of a source is empty", fix="write a SELECT")
     return query
 
 
 class Csv(Section):
-    """How a text file is written; `holdfast init` detects it once and writes it down."""
+    """How a text file is written; `holdfast init` detects it once and writes it down. Of a workbook
+    and of JSON only `skip_lines`, `decimal` and `timestamp_format` count.
+    """
 
     encoding: Literal["utf-8", "utf-8-sig", "latin-1", "utf-16"] = "utf-8"
     """Of the bytes: utf-8, utf-8-sig (with BOM), latin-1 or utf-16."""
@@ -28,6 +30,8 @@ class Csv(Section):
     """Around cells that hold a delimiter or a line break."""
     decimal: Literal[".", ","] = "."
     """Between a number's whole and its fraction."""
+    skip_lines: int = Field(0, ge=0, le=1000)
+    """Lines (of a sheet: rows) of a title above the header."""
     timestamp_format: str | None = None
     """strptime format of dates that can be read two ways, as 01/02/2023 can. All others are read as
     they stand, with it or without: the year first, the month by its English name, seconds since
@@ -43,19 +47,40 @@ class Postgres(Section):
     """A SELECT; run in a read-only transaction."""
 
 
+class Database(Section):
+    """A query on any database that SQLAlchemy or ADBC reaches; its URL stays in the environment."""
+
+    url_env: str = "HOLDFAST_DATABASE_URL"
+    """Name of the environment variable that holds the URL, as in
+    mysql+pymysql://reader:password@host/shop, sqlite:////data/shop.db, duckdb:////data/shop.duckdb,
+    snowflake://..., bigquery://PROJECT/DATASET.
+    """
+    query: Annotated[str, AfterValidator(_not_empty)]
+    """A SELECT; run in a transaction that can only read, where the database has one."""
+
+
 class Source(Section):
     """Where rows come from: a file or glob, or a query."""
 
     path: str | None = None
-    """A CSV (also gzip) or Parquet file, or a glob of either; may hold ${VARIABLES}."""
+    """A CSV, JSON, Excel or Parquet file, or a glob of one kind; text also in gzip or zip. May hold
+    ${VARIABLES}.
+    """
+    sheet: str | None = None
+    """Of a workbook: a name, or a glob of sheets with the same columns. None: the only one that
+    holds a table.
+    """
     postgres: Postgres | None = None
+    """Instead of a path."""
+    database: Database | None = None
     """Instead of a path."""
     csv: Csv = Csv()
 
     def _check(self) -> None:
-        if (self.path is None) == (self.postgres is None):
+        if [self.path, self.postgres, self.database].count(None) != 2:
             raise StudyError(
-                "a source needs exactly one of 'path' and 'postgres'", fix="keep one of them"
+                "a source needs exactly one of 'path', 'postgres' and 'database'",
+                fix="keep one of them",
             )
 
 
