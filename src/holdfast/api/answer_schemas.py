@@ -82,7 +82,7 @@ class Problem(BaseModel):
     detail: Annotated[str, Field(description="What was wrong, where and how many")]
     fix: Annotated[str, Field(description="What to do; may be empty")]
     parts: Annotated[dict[str, Any] | None, Field(description="The facts as values")] = None
-    request_id: Annotated[str | None, Field(description="As in the server's log")] = None
+    request_id: str | None = None
 
 
 class BatchItem(BaseModel):
@@ -272,9 +272,7 @@ class FeatureRow(BaseModel):
     sentence: str
     kind: Literal["number", "word", "yes or no"]
     needed: Annotated[bool, Field(description="Must be given to POST /predict; null if unknown")]
-    importance: Annotated[
-        dict[str, float | None], Field(description="Share of the strongest feature, by task")
-    ]
+    importance: dict[str, float | None]
 
 
 class FeaturesAnswer(Stamp):
