@@ -532,7 +532,7 @@ CORPUS: tuple[Hostile, ...] = (
         name="a zip or workbook",
         write=_foreign(b"PK\x03\x04"),
         must=REFUSES,
-        says="damaged or cut-off",
+        says="zip archive",
     ),
     Hostile(
         name="an old workbook", write=_foreign(b"\xd0\xcf\x11\xe0"), must=REFUSES, says="workbook"
