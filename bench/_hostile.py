@@ -526,9 +526,14 @@ CORPUS: tuple[Hostile, ...] = (
             + gzip.compress(("\n".join(LINES[20:]) + "\n").encode())
         ),
     ),
-    Hostile(name="a zip or workbook", write=_foreign(b"PK\x03\x04"), must=REFUSES, says="Excel"),
     Hostile(
-        name="an old workbook", write=_foreign(b"\xd0\xcf\x11\xe0"), must=REFUSES, says="Excel"
+        name="a zip or workbook",
+        write=_foreign(b"PK\x03\x04"),
+        must=REFUSES,
+        says="zip archive",
+    ),
+    Hostile(
+        name="an old workbook", write=_foreign(b"\xd0\xcf\x11\xe0"), must=REFUSES, says="workbook"
     ),
     Hostile(name="zstd", write=_foreign(b"\x28\xb5\x2f\xfd"), must=REFUSES, says="zstd"),
     Hostile(name="a PDF", write=_foreign(b"%PDF-1.7"), must=REFUSES, says="PDF"),

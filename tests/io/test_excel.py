@@ -69,6 +69,11 @@ def test_dates_are_dates_numbers_are_numbers_and_rows_are_the_sheet_s(tmp_path: 
     assert files.labels[0].endswith("a.xlsx/Orders")
 
 
+def test_a_workbook_is_one_whatever_its_name(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.xlsx", {"Orders": orders(1)}).rename(tmp_path / "orders.csv")
+    assert [row[4] for row in rows(opened(path))] == ["1"]
+
+
 def test_merged_title_rows_are_found_and_left_out(tmp_path: Path) -> None:
     path = write(tmp_path / "a.xlsx", {"January": titled})
     name, title_rows, _ = first_rows(find_files(str(path))[0], None)

@@ -191,7 +191,8 @@ def _open(file: DataFile) -> Any:
     if head.startswith(b"PK"):
         check_workbook(file.path, limit=MOST_UNPACKED)
     try:
-        return fastexcel.read_excel(file.path)
+        # By its content: from a path, it would go by the name.
+        return fastexcel.read_excel(file.path.read_bytes())
     except fastexcel.FastExcelError as error:
         raise DataError(
             f"{file.label} cannot be read as a workbook: {first_line(error)}",
