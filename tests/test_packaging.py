@@ -40,7 +40,10 @@ def imported(nodes: Iterable[ast.AST]) -> Iterator[str]:
 def undeclared(modules: Iterable[str], requirements: Iterable[str]) -> set[str]:
     declared = {normal(each) for each in requirements}
     homes = packages_distributions()
-    return {each for each in set(modules) if not declared & set(map(normal, homes[each]))}
+    # A driver that no environment here has is held to the name that it is imported by.
+    return {
+        each for each in set(modules) if not declared & set(map(normal, homes.get(each, [each])))
+    }
 
 
 def trees() -> Iterator[tuple[str, ast.Module]]:

@@ -137,7 +137,7 @@ def test_what_is_not_installed_is_named_with_its_install_line(
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingExtra) as caught:
         ask(warehouse, ORDERS)
-    assert caught.value.fix == f"pip install 'holdfast[{extra}]'"
+    assert caught.value.fix == f"pip install 'holdfast-clv[{extra}]'"
 
 
 def test_a_query_on_duckdb_reaches_no_other_file(
