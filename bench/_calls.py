@@ -1,4 +1,4 @@
-"""Calls that fail: the system call of a disk that is full, broken, read-only or not ours, each once.
+"""Calls that fail: the system of a full, broken or read-only disk, or not ours, says no once.
 
 A call site is a chain of lines of Holdfast's own code, from the command down, and what is called
 there; of each, the first, the middle and the last call of a command fail, one at a time.
@@ -26,7 +26,11 @@ Site = tuple[str, ...]
 FULL, BROKEN, READ_ONLY, DENIED = errno.ENOSPC, errno.EIO, errno.EROFS, errno.EACCES
 _PACKAGE = str(Path(holdfast.__file__).parent) + os.sep
 _CHANGES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
-_REAL = {name: getattr(os, name) for name in ("open", "write", "fsync", "replace", "rename", "mkdir")}
+_REAL = {
+    name: getattr(os, name) for name in ("open", "write", "fsync", "replace", "rename", "mkdir")
+}
+# The machine stays on, and waiting for its disk would take most of the time.
+_REAL["fsync"] = lambda _: None
 
 
 def numbers_of(site: Site) -> tuple[int, ...]:

@@ -1,11 +1,10 @@
 """Commands of which one system call fails: what they say, and what is there afterwards."""
 
 import io
-import json
-import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ from holdfast.setup.simulate import simulate_to
 from holdfast.study import Study
 from holdfast.synthetic import Shop
 
-CUSTOMERS, SEED, RUNS = 60, 3, 4
+CUSTOMERS, SEED, RUNS = 60, 3, 3
 QUICK = ("--set", "backtest.count=1")
 SIZES = (200, 400, 700, 1100, 1800, 2800, 4500, 7000, 11000)
 Command = Callable[[Path], int]
@@ -42,6 +41,7 @@ class State:
     champions: tuple[str, ...]
     published: tuple[str, ...]
     keys: tuple[str, ...]
+    revoked: tuple[str, ...]
     exports: tuple[str, ...]
     audited: tuple[str, ...]
     erased: tuple[str, ...]
@@ -61,19 +61,16 @@ class State:
         if registry.champions():
             registry.open()
         audit_log.verify(project)
-        erased = project / "erased.txt"
+        erased, keys = project / "erased.txt", KeyFile(project).keys()
         return cls(
             champions=_unify(entry.run_id for entry in registry.champions()),
             published=_unify(reversed(registry.run_ids())),
-            keys=tuple(_describe(key) for key in KeyFile(project).keys().values()),
+            keys=tuple(keys),
+            revoked=tuple(key for key, facts in keys.items() if facts.revoked_at is not None),
             exports=tuple(entry["export_id"] for entry in reversed(read_exports(project))),
             audited=tuple(str(entry["before"]) for entry in audit_log.entries(project)),
             erased=tuple(erased.read_text().splitlines()) if erased.exists() else (),
         )
-
-
-def _describe(key: Any) -> str:
-    return key.key_id + " revoked" * (key.revoked_at is not None)
 
 
 def _unify(run_ids: Any) -> tuple[str, ...]:
@@ -86,8 +83,12 @@ def call_figures(*, verbose: bool) -> Iterator[Figure]:
     sites = tried = 0
     faults = dict.fromkeys(("surprise", "torn", "lost", "again", "left", "missed"), 0)
     with TemporaryDirectory(prefix="calls-") as folder, _publish_only() as reuse:
-        project, customer = make_project(Path(folder), reuse)
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            project, customer = make_project(Path(folder), reuse)
         for name, command in commands(customer).items():
+            if name == "erase":
+                with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+                    _must(_cli("runs", "prune", "--keep", "2")(project))
             n_sites, n_trials, wrong = try_command(project, command, verbose=verbose)
             sites, tried = sites + n_sites, tried + n_trials
             if verbose:
@@ -119,6 +120,7 @@ def make_project(folder: Path, reuse: Callable[[], object] = lambda: None) -> tu
     _must(_cli("run", *QUICK)(project))
     reuse()
     for _ in range(RUNS - 1):
+        time.sleep(1)  # two runs of one second differ in what an erasure changes
         _must(_cli("run", *QUICK)(project))
     _must(_cli("keys", "create", "--role", "reader", "--name", "a")(project))
     _must(export(project))
@@ -138,7 +140,7 @@ def copy_study(study: Path, project: Path) -> None:
 
 def _must(code: int) -> None:
     if code:
-        raise RuntimeError(f"a command of the preparation failed with {code}")
+        raise RuntimeError(f"a command that prepares failed with {code}")
 
 
 def commands(customer: str) -> dict[str, Command]:
@@ -146,7 +148,7 @@ def commands(customer: str) -> dict[str, Command]:
     return {
         "runs promote": _promote_oldest,
         "runs rollback": _cli("runs", "rollback"),
-        "runs prune": _cli("runs", "prune", "--keep", "2"),
+        "runs prune": _cli("runs", "prune", "--keep", "1"),
         "keys create": _cli("keys", "create", "--role", "reader"),
         "keys revoke": _revoke,
         "export": export,
@@ -203,40 +205,49 @@ def try_command(
         if code:
             raise RuntimeError(f"the command fails by itself: {said.getvalue()}")
         after = State.read(copy)
-    wrong, tried = [], 0
+    wrong, tried, seen = [], 0, set[Any]()
     for fails in trials(calls.counts):
         tried += 1
         with _copy(project) as copy:
-            for kind, what in _try(copy, command, fails, before, after):
+            for kind, what in _try(copy, command, fails, before, after, seen):
                 wrong.append((kind, what))
                 if verbose:
-                    print(f"{kind}: {fails}: {what}", flush=True)
+                    print(f"{kind}: {' '.join(fails[0])} {fails[1:]}: {what}", flush=True)
     return len(calls.counts), tried, wrong
 
 
 def _try(
-    project: Path, command: Command, fails: tuple[Site, int, int], before: State, after: State
+    project: Path,
+    command: Command,
+    fails: tuple[Site, int, int],
+    before: State,
+    after: State,
+    seen: set[Any],
 ) -> Iterator[tuple[str, str]]:
+    """What is wrong after one call failed, and after the same command was given again; the latter
+    once, where every error leaves the same.
+    """
     calls = Calls(fails)
     with _watch(calls) as said:
         code = command(project)
     text = said.getvalue()
     if not calls.happened:
         yield "missed", text
-    if "did not expect" in text or "Traceback" in text or (code and "Error: " not in text):
+    if "did not expect" in text or "Traceback" in text or (code and not _is_sentence(text)):
         yield "surprise", text
-    if code and not _has_fix(text):
-        yield "surprise", f"no fix: {text}"
     try:
         state = State.read(project)
     except (HoldfastError, OSError, ValueError) as error:
         yield "torn", str(error)
     else:
         for name, values in vars(state).items():
-            if not _is_between(values, getattr(before, name), getattr(after, name)):
-                yield "lost", f"{name}: {values}"
-        if not code and len(state.published) != len(after.published):
-            yield "lost", f"done, it says, and {len(state.published)} runs: {text}"
+            was, will_be = getattr(before, name), getattr(after, name)
+            if not _is_between(values, was, will_be) or (not code and len(values) != len(will_be)):
+                yield "lost", f"exit {code}, {name}: {values}"
+        left = (fails[:2], code, state)
+        if left in seen:
+            return
+        seen.add(left)
     with _watch(Calls()) as said:
         code = command(project)
     if code:
@@ -247,8 +258,8 @@ def _try(
             yield "left", str(path)
 
 
-def _has_fix(text: str) -> bool:
-    return "Fix: " in text
+def _is_sentence(text: str) -> bool:
+    return "Error: " in text and "Fix: " in text
 
 
 def _is_between(now: tuple[str, ...], before: tuple[str, ...], after: tuple[str, ...]) -> bool:
@@ -302,7 +313,7 @@ def _publish_only() -> Iterator[Callable[[], object]]:
 
         for module, name in ((run, "train_and_score"), (pages, "report_page")):
             patches.enter_context(patch.object(module, name, keep(name, getattr(module, name))))
-        drawn = keep("drawings", charts.drawings, lambda made: [_Drawn(d.name, d.png(), d) for d in made])
+        drawn = keep("drawings", charts.drawings, lambda made: [_Drawn(each) for each in made])
         patches.enter_context(patch.object(charts, "drawings", drawn))
         yield reuse
 
@@ -310,8 +321,8 @@ def _publish_only() -> Iterator[Callable[[], object]]:
 class _Drawn:
     """A chart that is drawn once."""
 
-    def __init__(self, name: str, content: bytes, drawing: Any) -> None:
-        self.name, self._content, self._drawing = name, content, drawing
+    def __init__(self, drawing: Any) -> None:
+        self._drawing, self._content = drawing, drawing.png()
 
     def png(self) -> bytes:
         return self._content
