@@ -17,9 +17,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from io import BufferedReader
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
 from holdfast.errors import DataError, StudyError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Kind = Literal["csv", "csv.gz", "parquet"]
 
@@ -33,6 +36,8 @@ _FOREIGN = {
     b"SQLite format": "an SQLite database",
     b"%PDF": "a PDF",
 }
+_MUCH = 2**20
+"""Bytes: more than is left on a disk that had no room for the end of a file."""
 _NOT_PLAIN = "it is no plain file, or lies behind a link"
 
 
@@ -245,6 +250,27 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     finally:
         new.unlink(missing_ok=True)
     sync(path.parent)
+
+
+def write_parquet(table: "pl.DataFrame", path: Path) -> None:
+    """Write a table as Parquet.
+
+    Raises
+    ------
+    OSError
+        The disk refuses it.
+    """
+    from polars.exceptions import ComputeError
+
+    try:
+        table.write_parquet(path, compression="zstd", statistics=True)
+    except ComputeError as error:
+        if not re.search("transport error|os error", str(error)):
+            raise
+        # Polars may keep to itself what the disk said; so it is asked again.
+        with path.open("ab") as file:
+            file.write(bytes(_MUCH))
+        raise OSError(errno.EIO, os.strerror(errno.EIO), path) from None
 
 
 def remove_leftovers(path: Path) -> None:
