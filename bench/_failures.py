@@ -29,7 +29,7 @@ from holdfast.synthetic import Shop
 
 CUSTOMERS, SEED, RUNS = 60, 3, 3
 QUICK = ("--set", "backtest.count=1")
-SIZES = (200, 400, 700, 1100, 1800, 2800, 4500, 7000, 11000)
+SIZES = (200, 400, 700, 1100, 1800, 2800, 4500, 7000, 11000, 18000, 28000)
 Command = Callable[[Path], int]
 """Works in a project; returns the exit code."""
 
@@ -346,7 +346,8 @@ def disk_figures(*, verbose: bool) -> Iterator[Figure]:
                 words = [sys.executable, "-m", "holdfast.cli", "run", *QUICK]
                 done = subprocess.run(words, cwd=disk, capture_output=True, text=True, check=False)
                 if verbose:
-                    print(f"{kib} KiB: exit {done.returncode} {done.stderr.strip()}", flush=True)
+                    last = " ".join(done.stderr.splitlines()[-2:])
+                    print(f"{kib} KiB: exit {done.returncode}: {last}", flush=True)
                 if not done.returncode:
                     room = kib
                     break
