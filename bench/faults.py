@@ -7,16 +7,21 @@ import argparse
 from collections.abc import Callable, Iterator
 
 from bench._erasure import erasure_figures
+from bench._failures import call_figures, disk_figures
 from bench._figures import Figure, show
 from bench._kills import kill_figures, promotion_figures
 from bench._mutants import mutant_figures
+from bench.faults_expressions import expressions
 
 Section = Callable[[argparse.Namespace], Iterator[Figure]]
 SECTIONS: dict[str, Section] = {
     "mutants": lambda chosen: mutant_figures(
         count=chosen.mutants, seed=chosen.seed, verbose=not chosen.json
     ),
+    "calls": lambda chosen: call_figures(verbose=not chosen.json),
+    "disk": lambda chosen: disk_figures(verbose=not chosen.json),
     "promotions": lambda _: promotion_figures(),
+    "expressions": lambda _: (Figure(**row) for row in expressions()),
     "erasure": lambda _: erasure_figures(),
     "kills": lambda chosen: kill_figures(seed=chosen.seed, verbose=not chosen.json),
 }

@@ -1,5 +1,6 @@
 """Nobody gets in without a key, and nobody further than the key's role."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from tests.api.harness import Api
 
 from holdfast.api.app import application
 from holdfast.api.routes import UNMATCHED, Routes
-from holdfast.errors import InputError
+from holdfast.errors import InputError, MachineError, RunError
 from holdfast.io.keys import KeyFile
 
 ROLES = ("reader", "operator", "admin")
@@ -186,6 +187,27 @@ def test_revoking_a_key_that_never_was_locks_nobody_out(project: Path) -> None:
         KeyFile(project).revoke("00000000")
     with client_of(project) as api:
         assert api.get("/segments").status_code == 200
+
+
+def test_a_first_key_that_could_not_be_written_locks_nobody_out(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("holdfast.io.keys.replace_file", refuse)
+        with pytest.raises(MachineError, match="the disk is full"):
+            KeyFile(project).create(role="reader", name="a")
+    assert KeyFile(project).keys() == {}
+    KeyFile(project).create(role="reader", name="a")
+    (project / "keys.json").unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr("holdfast.io.keys.replace_file", refuse)
+        with pytest.raises(MachineError, match="the disk is full"):
+            KeyFile(project).create(role="reader", name="b")
+    with pytest.raises(RunError, match=r"keys\.json is gone"):
+        KeyFile(project).keys()
 
 
 def test_what_a_killed_writer_left_of_the_keys_is_removed(project: Path) -> None:

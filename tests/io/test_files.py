@@ -1,12 +1,15 @@
 """A path names files, and an error names what is nearest to it."""
 
+import errno
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from holdfast.errors import DataError, StudyError
-from holdfast.io.files import expand_path, find_files, replace_file
+from holdfast.io.files import expand_path, find_files, replace_file, write_parquet
 from holdfast.io.keys import KeyFile
 
 
@@ -147,3 +150,16 @@ def test_a_folder_that_may_not_be_looked_into_is_said(
     monkeypatch.setattr(Path, "is_dir", refuse)
     with pytest.raises(DataError, match="Permission denied; check its permissions"):
         find_files(str(tmp_path / "a.csv"))
+
+
+def test_a_table_that_the_disk_has_no_room_for_is_refused_by_the_disk(
+    small_disk: Callable[[int], Path],
+) -> None:
+    table = pl.DataFrame({f"c{i}": range(200) for i in range(60)})
+    for kib in (4, 8, 24, 44):
+        with pytest.raises(OSError, match="No space left") as refused:
+            write_parquet(table, small_disk(kib) / "a.parquet")
+        assert refused.value.errno == errno.ENOSPC
+    path = small_disk(256) / "a.parquet"
+    write_parquet(table, path)
+    assert pl.read_parquet(path).equals(table)

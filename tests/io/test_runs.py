@@ -1,5 +1,6 @@
 """The registry: a run appears whole or not at all, and never changes."""
 
+import errno
 import hashlib
 import json
 import os
@@ -304,6 +305,23 @@ def test_the_champion_is_never_removed_and_a_removed_run_leaves_the_lists(
     assert not (registry.folder / ".removed").exists()
     listed = (registry.folder / "published").read_text(encoding="utf-8")
     assert listed == f"{second.run_id} {second.digest}\n"
+
+
+def test_what_is_removed_does_not_stay_out_of_sight_because_a_list_cannot_be_written(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = publish(registry), publish(registry)
+    registry.promote(second.run_id)
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("holdfast.io.runs.write_list", refuse)
+        with pytest.raises(RunError, match="free some space"):
+            registry.remove([first.run_id])
+    assert registry.run_ids() == [second.run_id]
+    assert not (registry.folder / ".removed").exists()
 
 
 def test_a_folder_that_may_not_be_written_is_said(registry: Registry) -> None:

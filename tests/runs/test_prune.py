@@ -48,6 +48,13 @@ def test_the_last_runs_and_the_champion_stay(registry: Registry) -> None:
     assert (line["what"], line["run_ids"]) == ("prune", [IDS[2], IDS[0]])
 
 
+def test_what_a_killed_process_had_taken_away_goes_with_the_next_prune(registry: Registry) -> None:
+    (registry.folder / ".removed").mkdir()
+    (registry.folder / IDS[0]).rename(registry.folder / ".removed" / IDS[0])
+    assert prune(registry, keep=4) == []
+    assert not (registry.folder / ".removed").exists()
+
+
 def test_runs_beyond_an_age_go(registry: Registry) -> None:
     now = datetime(2026, 1, 14, tzinfo=UTC)
     # Ten days ago is the fourth: the third and the first are older, and the second counts.

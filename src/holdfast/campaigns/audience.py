@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from holdfast import segments
 from holdfast.campaigns import economics
 from holdfast.errors import HoldfastError, InputError, StudyError, first_line, system_error
 from holdfast.io import audit_log, jsonl, webhook
-from holdfast.io.files import replace_file
+from holdfast.io.files import replace_file, write_parquet
 from holdfast.study import AT_RISK_SEGMENTS, SEGMENT_NAMES, Recovery, Study, Webhook
 from holdfast.windows import day_of
 
@@ -240,7 +241,7 @@ def record_export(
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         folder.chmod(0o700)
-        replace_file(folder / f"{export_id}.parquet", treatments.write_parquet)
+        replace_file(folder / f"{export_id}.parquet", partial(write_parquet, treatments))
     except (OSError, pl.exceptions.PolarsError) as error:
         raise system_error(error) or HoldfastError(
             f"{folder} cannot be written: {first_line(error)}", fix="free the folder or the disk"

@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ import polars as pl
 
 from holdfast.errors import DataError, HoldfastError, InputError, MissingExtra, first_line, nearest
 from holdfast.io.download import PAUSES_SECONDS, Progress, download
-from holdfast.io.files import replace_file, sha256_of
+from holdfast.io.files import replace_file, sha256_of, write_parquet
 from holdfast.io.unpack import CHANGED, advice, extract, read_csv, read_fixed_width, read_workbook
 
 _TYPES: Mapping[str, pl.DataType] = {
@@ -178,7 +178,7 @@ def retrieve(
         directory.mkdir(parents=True, exist_ok=True)
         if not _is_sound(dataset, path):
             content = download(url, on_progress=on_progress, pauses=pauses)
-            replace_file(path, _read(dataset, content).write_parquet)
+            replace_file(path, partial(write_parquet, _read(dataset, content)))
     except DataError as error:
         raise DataError(
             f"'{dataset.name}': {error.problem} (from {url})", fix=error.fix, **error.parts

@@ -21,10 +21,13 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from io import BufferedReader
 from pathlib import Path
-from typing import IO, Literal, TextIO, cast
+from typing import IO, TYPE_CHECKING, Literal, TextIO, cast
 
 from holdfast.errors import DataError, StudyError
 from holdfast.io.archive import data_members, is_workbook, open_member
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Kind = Literal["csv", "json", "excel", "parquet"]
 
@@ -51,6 +54,8 @@ _ADVICE = {
     b"SQLite format": _BY_QUERY,
     _EMPTY_ZIP: "name an archive with a CSV file in it",
 }
+_MUCH = 2**20
+"""Bytes: more than is left on a disk that had no room for the end of a file."""
 _NOT_PLAIN = "it is no plain file, or lies behind a link"
 
 
@@ -322,6 +327,27 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     finally:
         new.unlink(missing_ok=True)
     sync(path.parent)
+
+
+def write_parquet(table: "pl.DataFrame", path: Path) -> None:
+    """Write a table as Parquet.
+
+    Raises
+    ------
+    OSError
+        The disk refuses it.
+    """
+    from polars.exceptions import ComputeError
+
+    try:
+        table.write_parquet(path, compression="zstd", statistics=True)
+    except ComputeError as error:
+        if not re.search("transport error|os error", str(error)):
+            raise
+        # Polars may keep to itself what the disk said; so it is asked again.
+        with path.open("ab") as file:
+            file.write(bytes(_MUCH))
+        raise OSError(errno.EIO, os.strerror(errno.EIO), path) from None
 
 
 def remove_leftovers(path: Path) -> None:

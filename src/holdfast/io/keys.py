@@ -156,6 +156,7 @@ class KeyFile:
 
     @contextmanager
     def _changing(self) -> Iterator[dict[str, Key]]:
+        is_first = not self._lock.exists()
         try:
             with self._lock.open("a") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
@@ -164,6 +165,9 @@ class KeyFile:
                 remove_leftovers(self.path)
                 replace_file(self.path, partial(_write_keys, keys))
         except OSError as error:
+            if is_first and not self.path.exists():
+                # No key was made, so none is asked for.
+                self._lock.unlink(missing_ok=True)
             raise system_error(error) or RunError(
                 f"{self.path} cannot be written: {error.strerror}", fix="allow it, or use another"
             ) from None

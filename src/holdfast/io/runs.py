@@ -280,12 +280,15 @@ class Registry:
         removed = self.folder / ".removed"
         shutil.rmtree(removed, ignore_errors=True)
         removed.mkdir(mode=0o700)
-        for run_id in run_ids:
-            (self.folder / run_id).rename(removed / run_id)
-        sync(self.folder)
-        self._point_at([entry for entry in self.champions() if entry.run_id not in run_ids])
-        self._list_published(self._read_published())
-        shutil.rmtree(removed)
+        try:
+            for run_id in run_ids:
+                (self.folder / run_id).rename(removed / run_id)
+            sync(self.folder)
+            self._point_at([entry for entry in self.champions() if entry.run_id not in run_ids])
+            self._list_published(self._read_published())
+        finally:
+            # What is to go does not stay where nobody looks because a list cannot be written.
+            shutil.rmtree(removed)
 
     def _find_champion(self, published: list[str]) -> str:
         """The champion's id; the newest run never stands in for it."""

@@ -76,9 +76,10 @@ def _inspect(runs: Path, run_id: str) -> Pruned:
 
 
 def _remove(registry: Registry, run_ids: list[str]) -> None:
+    # Without any, it clears what a process that was killed had taken away.
+    registry.remove(run_ids)
     if not run_ids:
         return
-    registry.remove(run_ids)
     audit_log.record(registry.folder.parent, "prune", run_ids=run_ids)
     for run_id in run_ids:
         forget(registry.folder, run_id)

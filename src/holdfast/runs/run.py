@@ -13,6 +13,7 @@ from typing import Any
 
 import holdfast
 from holdfast.io import audit_log
+from holdfast.io.files import write_parquet
 from holdfast.io.runs import Registry, Run
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Listener, Silence, Steps
@@ -30,9 +31,7 @@ def write_tables(folder: Path, outcome: Outcome) -> None:
     """
     (folder / "tables").mkdir(parents=True)
     for name, table in outcome.tables.items():
-        table.write_parquet(
-            folder / "tables" / f"{name}.parquet", compression="zstd", statistics=True
-        )
+        write_parquet(table, folder / "tables" / f"{name}.parquet")
     outcome.tables["scores"].write_ipc(folder / "scores.arrow", compression="uncompressed")
     for name, content in outcome.parts.items():
         path = folder / name
