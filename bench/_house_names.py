@@ -44,7 +44,7 @@ _VERBS = _words(
     """
 )
 # Names that asyncio.Protocol gives.
-_GIVEN = {"connection_made", "connection_lost"}
+_GIVEN = {"connection_made", "connection_lost", "data_received"}
 
 
 def participles(module: Module) -> list[Function]:

@@ -13,7 +13,7 @@ from holdfast.campaigns.audience import (
     Rule,
     build_audience,
     find_resting,
-    first_contacted,
+    keep_first_contacts,
     list_treatments,
     push_audience,
     read_exports,
@@ -142,7 +142,7 @@ def test_every_export_is_kept_with_rule_run_and_both_arms(tmp_path: Path) -> Non
 
 def test_a_push_that_stopped_is_kept_as_far_as_it_came_with_its_comparison(tmp_path: Path) -> None:
     whole = build_audience(_crowd(300), Rule(rate=0.4, holdout_share=0.5), run_id="r1", study=STUDY)
-    done = first_contacted(whole, 20)
+    done = keep_first_contacts(whole, 20)
     arms = done.customers["arm"].to_list()
     assert arms == whole.customers["arm"].to_list()[: len(arms)]
     assert arms.count("contact") == done.figures["contacted"] == 20

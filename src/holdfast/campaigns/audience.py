@@ -191,7 +191,7 @@ def find_resting(project: Path, *, day: int, rest_days: int) -> list[str]:
     return pl.concat(audiences)["customer_id"].unique().sort().to_list() if audiences else []
 
 
-def first_contacted(audience: Audience, n: int) -> Audience:
+def keep_first_contacts(audience: Audience, n: int) -> Audience:
     """The audience down to the n-th customer to be contacted, with those held out before that one:
     what a push that stopped came to, and still a fair comparison.
     """

@@ -85,8 +85,9 @@ def print_prediction(out: "Console", answer: dict[str, Any]) -> None:
 
     from holdfast.study.currencies import write_amount
 
-    worth = f"not estimated: {answer['ltv_not_estimated']}"
-    if answer["predicted_ltv"] is not None:
+    if answer["predicted_ltv"] is None:
+        worth = f"not estimated: {answer['ltv_not_estimated']}"
+    else:
         amount = write_amount(answer["predicted_ltv"], answer["currency"])
         worth = f"{amount}   {answer['ltv_tier']} value"
     risk = f"{answer['risk_score']:.3f}   higher than {answer['risk_rank']:.0%} of the tier"

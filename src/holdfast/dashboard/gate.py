@@ -63,7 +63,7 @@ class Gate:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        send = _secured(send)
+        send = _add_headers(send)
         if scope["path"] == _HEALTH:
             await self._app(scope, receive, send)
         elif (why := self._refusal(Headers(scope=scope))) is not None:
@@ -108,8 +108,8 @@ class Gate:
         if role is None:
             await _answer(_page(scope, 401), scope, receive, send)
         else:
-            watched = _watch(sign_in, session, receive)
-            await self._app(_with_role(scope, role), watched, send)
+            receive_and_watch = _watch(sign_in, session, receive)
+            await self._app(_with_role(scope, role), receive_and_watch, send)
 
 
 async def _serve(sign_in: SignIn, session: str, scope: Scope, receive: Receive) -> Response | None:
@@ -178,19 +178,19 @@ def _with_role(scope: Scope, role: str) -> Scope:
     return {**scope, "headers": [*others, (name, role.encode())]}
 
 
-def _secured(send: Send) -> Send:
-    async def secured(message: Message) -> None:
+def _add_headers(send: Send) -> Send:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             MutableHeaders(scope=message).update(_SECURITY)
         await send(message)
 
-    return secured
+    return send_with_headers
 
 
 def _watch(sign_in: SignIn, session: str, receive: Receive) -> Receive:
     """A connection that stays open ends with its session: a revoked key does nothing more."""
 
-    async def watched() -> Message:
+    async def receive_and_watch() -> Message:
         message = await receive()
         if message["type"] != "websocket.receive":
             return message
@@ -200,4 +200,4 @@ def _watch(sign_in: SignIn, session: str, receive: Receive) -> Receive:
             ended = True
         return {"type": "websocket.disconnect", "code": 1008} if ended else message
 
-    return watched
+    return receive_and_watch

@@ -41,7 +41,7 @@ def is_workbook(path: Path) -> bool:
         with zipfile.ZipFile(path) as archive:
             return bool(_SHEETS & set(archive.namelist()))
     except zipfile.BadZipFile as error:
-        raise _damaged(path, error) from None
+        raise _damage(path, error) from None
 
 
 def check_workbook(path: Path, *, limit: int) -> None:
@@ -71,7 +71,7 @@ def data_members(path: Path) -> Sequence[str]:
                 raise DataError(f"the archive holds {len(infos):,} files")
             check_members(archive, limit=limit)
     except zipfile.BadZipFile as error:
-        raise _damaged(path, error) from None
+        raise _damage(path, error) from None
     except DataError as error:
         raise DataError(
             f"{path} is not unpacked: {error.problem}",
@@ -100,7 +100,7 @@ def _is_clutter(name: str) -> bool:
     return name.startswith("__MACOSX/") or PurePosixPath(name).name.startswith(".")
 
 
-def _damaged(path: Path, error: Exception) -> DataError:
+def _damage(path: Path, error: Exception) -> DataError:
     return DataError(
         f"{path} is a damaged or cut-off zip archive: {error}", fix="fetch the file again"
     )

@@ -102,7 +102,7 @@ class ArrowQuery:
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
-        with as_data_error(_refused(self._database, self._query), fix=_TRY):
+        with as_data_error(_refusal(self._database, self._query), fix=_TRY):
             yield
 
 
@@ -132,7 +132,7 @@ class RowQuery:
                 stream_results=True, max_row_buffer=ROWS_AT_ONCE, no_parameters=True
             )
         try:
-            with self._answering(_refused(parsed.get_backend_name(), query), _TRY):
+            with self._answering(_refusal(parsed.get_backend_name(), query), _TRY):
                 if begin is not None:
                     self._connection.exec_driver_sql(begin)
                 self._answer = self._connection.exec_driver_sql(query)
@@ -152,7 +152,7 @@ class RowQuery:
         """Every row of the answer."""
         row = 1
         try:
-            with self._answering(_refused(self.labels[0], self._query), _TRY):
+            with self._answering(_refusal(self.labels[0], self._query), _TRY):
                 for rows in self._answer.partitions(ROWS_AT_ONCE):
                     cells = [
                         pl.Series([_text(cell) for cell in column], dtype=pl.String)
@@ -343,7 +343,7 @@ def _bytes_as_text(cell: bytes) -> str:
         return cell.hex()
 
 
-def _refused(database: str, query: str) -> str:
+def _refusal(database: str, query: str) -> str:
     return f"{database} refused the query {query!r:.200}"
 
 

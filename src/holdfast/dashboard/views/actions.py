@@ -154,7 +154,7 @@ def _push(study: Study, audience: Audience) -> None:
     except HoldfastError as error:
         fail(error)
         if accepted := int(str(error.parts.get("accepted", 0))):
-            done = audiences.first_contacted(audience, accepted * webhook.BATCH)
+            done = audiences.keep_first_contacts(audience, accepted * webhook.BATCH)
             _export(study, done, "webhook", batches=f"{accepted} of {error.parts['batches']}")
         return
     _export(study, audience, "webhook")
