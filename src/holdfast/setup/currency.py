@@ -43,7 +43,8 @@ def find_currency(sample: Sample, columns: Mapping[str, Candidate]) -> Currency:
     named = candidates(sample, "currency")[:1]
     if named:
         column = named[0].column
-        counts = [(word.lower(), n) for word, n in sample.count_values(column)]
+        words = [(word.lower(), n) for word, n in sample.count_values(column)]
+        counts = [(word, n) for word, n in words if word in money.MEANINGS]
         return _weigh(counts, f"'{column}' says", column=column)
     priced = next((columns[role] for role in ("amount", "unit_price") if role in columns), None)
     counts = sample.currencies(priced.column) if priced else []

@@ -147,9 +147,10 @@ class Sample:
         return self._nearly_all(name, f"{self.number_sql(name)} IS NOT NULL")
 
     def names_currencies(self, name: str) -> bool:
-        """Whether all that a column holds are codes or signs of currencies."""
-        values = self.values(name)[:_FIRST_LOOK] if self._fields[name].is_text else []
-        return bool(values) and all(value.lower() in money.MEANINGS for value in values)
+        """Whether nearly all cells that hold something are codes or signs of currencies."""
+        counts = self.count_values(name) if self._fields[name].is_text else []
+        known = sum(n for word, n in counts if word.lower() in money.MEANINGS)
+        return known > 0 and known >= _MOSTLY * sum(n for _, n in counts)
 
     def currencies(self, name: str) -> list[tuple[str, int]]:
         """The signs or codes of currencies beside the amounts of a column, in small letters, the
