@@ -50,8 +50,8 @@ def commands(page: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with orders.csv, whose customers have numbers for names, and a PostgreSQL without a
-    schema 'trial'.
+    """A folder with orders.csv, whose customers have numbers for names, two of them in leavers.txt,
+    and a PostgreSQL without a schema 'trial'.
     """
     folder = tmp_path_factory.mktemp("docs")
     subprocess.run(
@@ -63,6 +63,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     orders = pl.read_parquet(folder / "made" / "orders.parquet")
     number = pl.col("customer_id").rank("dense").cast(pl.Int64) + 12_300
     orders.with_columns(number.alias("customer_id")).write_csv(folder / "orders.csv")
+    (folder / "leavers.txt").write_text("12301\n12302\n", encoding="utf-8")
     return folder
 
 
