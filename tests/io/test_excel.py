@@ -34,7 +34,7 @@ def orders(*paid: object, first_row: int = 0) -> Fill:
         sheet.write_row(first_row, 0, HEADER)
         for i, amount in enumerate(paid, start=first_row + 1):
             sheet.write(i, 0, f"C{i}")
-            sheet.write_datetime(i, 1, datetime(2024, 1, 31), day)  # noqa: DTZ001 - Excel has no zone
+            sheet.write_datetime(i, 1, datetime(2024, 1, 31), day)  # noqa: DTZ001 - no zone
             (sheet.write_string if isinstance(amount, str) else sheet.write)(i, 2, amount)
 
     return fill
