@@ -131,7 +131,7 @@ MIXED = [
     ("a", "2023-01-01", "10.00", "USD"), ("b", "2023-01-02", "10.00", "EUR"),
     ("c", "2023-01-05", "20.01", "eur"), ("d", "2023-01-09", "1000", "JPY"),
     ("e", "2023-01-09", "-10.00", "EUR"), ("f", "2023-01-10", "7.00", ""),
-    ("g", "2023-01-10", "7.00", "XXX"),
+    ("g", "2023-01-10", "7.00", "ZZZ"),
 ]  # fmt: skip
 
 
@@ -148,7 +148,7 @@ def test_other_currencies_count_by_the_rate_of_their_day_or_the_last_before(
     log, amounts = log_of(tmp_path, MIXED, rates, currency={"column": "currency"})
     # 10 x 1.07; 20.01 x 1.0655 = 21.320655; -10 x 1.0655 = -10.655, half away from zero.
     assert amounts == [1000, 1070, 2132, -1066, 700]
-    # The yen of the 9th come before their first rate, and nothing is known by the name XXX.
+    # The yen of the 9th come before their first rate, and nothing is known by the name ZZZ.
     reason = "in a currency without a rate on its day or before"
     assert log.reasons["transactions"] == {reason: 2}
 

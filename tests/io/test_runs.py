@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from holdfast.errors import DamagedRun, ProjectBusy, RunError, RunNotFound
+from holdfast.errors import DamagedRun, MachineError, ProjectBusy, RunError, RunNotFound
 from holdfast.io.runs import Registry, Run
 
 FACTS = {
@@ -318,7 +318,7 @@ def test_what_is_removed_does_not_stay_out_of_sight_because_a_list_cannot_be_wri
 
     with monkeypatch.context() as patch:
         patch.setattr("holdfast.io.runs.write_list", refuse)
-        with pytest.raises(RunError, match="free some space"):
+        with pytest.raises(MachineError, match="free some space"):
             registry.remove([first.run_id])
     assert registry.run_ids() == [second.run_id]
     assert not (registry.folder / ".removed").exists()
@@ -333,7 +333,8 @@ def test_a_folder_that_may_not_be_written_is_said(registry: Registry) -> None:
 
 
 def test_a_full_disk_is_said_and_publishes_nothing(registry: Registry) -> None:
-    with pytest.raises(RunError, match="disk is full"), registry.staging():
+    words = "the disk is full; nothing was published"
+    with pytest.raises(MachineError, match=words), registry.staging():
         Path("/dev/full").write_bytes(b"x")
     assert registry.run_ids() == []
 

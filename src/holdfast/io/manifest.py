@@ -5,7 +5,9 @@ can only mean files of a run, below the run's own folder.
 """
 
 import hashlib
+import json
 import re
+from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from holdfast.errors import DamagedRun
-from holdfast.io.files import open_inside
+from holdfast.io.files import open_inside, sha256_of
 
 MANIFEST = "manifest.json"
 RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}(-\d{1,9})?", re.ASCII)
@@ -124,3 +126,19 @@ def read_manifest(folder: Path) -> tuple[dict[str, Any], str]:
             f"the manifest of run {folder.name} cannot be read: {why}", fix=FIX
         ) from None
     return manifest, hashlib.sha256(content).hexdigest()
+
+
+def write_manifest(folder: Path, facts: Mapping[str, Any]) -> bytes:
+    """Write the manifest of a finished folder: the facts, then size and SHA-256 of each file;
+    returns what was written.
+    """
+    names = sorted(
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+    )
+    files = {
+        name: {"bytes": (folder / name).stat().st_size, "sha256": sha256_of(folder / name)}
+        for name in names
+    }
+    content = json.dumps({**facts, "files": files}, indent=1, ensure_ascii=False).encode()
+    (folder / MANIFEST).write_bytes(content)
+    return content

@@ -11,9 +11,7 @@ Both lists name the SHA-256 of each run's manifest, and the manifest that of eac
 read that differs. Nothing else is state.
 """
 
-import errno
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -22,9 +20,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from holdfast.errors import DamagedRun, ProjectBusy, RunError, RunNotFound, nearest
-from holdfast.io.files import hold, sha256_of, sync
-from holdfast.io.manifest import FIX, MANIFEST, RUN_ID, parse_manifest
+from holdfast.errors import (
+    DamagedRun,
+    HoldfastError,
+    MachineError,
+    ProjectBusy,
+    RunError,
+    RunNotFound,
+    nearest,
+    system_error,
+)
+from holdfast.io.files import hold, sync
+from holdfast.io.manifest import FIX, RUN_ID, parse_manifest, write_manifest
 from holdfast.io.run_folder import Run, read_run
 from holdfast.io.run_lists import Entry, read_list, write_list
 
@@ -64,22 +71,17 @@ class Registry:
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise RunError(
-                f"{self.folder} cannot be made: {error.strerror}",
-                fix="choose a folder you may write",
-            ) from None
+            raise _refuse(self.folder, error, "made") from None
         with self._lock():
             staging = self.folder / ".staging"
             shutil.rmtree(staging, ignore_errors=True)
             staging.mkdir(mode=0o700)
             try:
                 yield staging
-            except OSError as error:
-                if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                    raise RunError(
-                        "the disk is full; nothing was published",
-                        fix="free some space and run again",
-                    ) from None
+            except Exception as error:
+                if machine := system_error(error):
+                    problem = f"{machine.problem}; nothing was published"
+                    raise MachineError(problem, fix=machine.fix, **machine.parts) from None
                 raise
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
@@ -139,7 +141,7 @@ class Registry:
 
     def _finish(self, folder: Path, run_id: str, facts: Mapping[str, Any]) -> Run:
         """Write the manifest of a folder that is to be published, and wait for the disk."""
-        content = _write_manifest(folder, {"run_id": run_id, **facts})
+        content = write_manifest(folder, {"run_id": run_id, **facts})
         for path in (*folder.rglob("*"), folder):
             path.chmod(0o700 if path.is_dir() else 0o600)
             sync(path)
@@ -383,23 +385,11 @@ def _entry(run: Run) -> Entry:
     return Entry(run.run_id, run.digest)
 
 
-def _write_manifest(folder: Path, facts: Mapping[str, Any]) -> bytes:
-    names = sorted(
-        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
-    )
-    files = {
-        name: {"bytes": (folder / name).stat().st_size, "sha256": sha256_of(folder / name)}
-        for name in names
-    }
-    content = json.dumps({**facts, "files": files}, indent=1, ensure_ascii=False).encode()
-    (folder / MANIFEST).write_bytes(content)
-    return content
-
-
-def _refuse(path: Path, error: OSError, what: str) -> RunError:
+def _refuse(path: Path, error: OSError, what: str) -> HoldfastError:
+    """Say why a folder or a list is not as it should be; that of the machine as everywhere."""
     fix = "see that it is there, and that you may read and write it"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        fix = "free some space"
-    elif what == "read":
+    if what == "read":
         fix = "restore it, or move it away and `holdfast runs promote RUN_ID`"
-    return RunError(f"{path} cannot be {what}: {error.strerror or error}", fix=fix)
+    return system_error(error) or RunError(
+        f"{path} cannot be {what}: {error.strerror or error}", fix=fix
+    )

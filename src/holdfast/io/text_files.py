@@ -2,6 +2,7 @@
 batches, with what is no row put on record.
 """
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -37,7 +38,7 @@ class Rejected:
 
 
 @dataclass
-class TextFiles:
+class TextFiles(ABC):
     """Files of one layout.
 
     Attributes
@@ -65,9 +66,9 @@ class TextFiles:
         """
         return text_schema(len(self.names))
 
+    @abstractmethod
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Every row of every file, in order."""
-        raise NotImplementedError
 
     def lines(self, file: int, records: Sequence[int]) -> dict[int, int]:
         """Return the 1-based line (or sheet row) at which each of these rows of a file begins."""
