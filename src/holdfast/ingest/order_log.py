@@ -2,7 +2,8 @@
 for.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -20,7 +21,7 @@ from holdfast.ingest.row_mappings import (
     transaction_mapping,
     treatment_mapping,
 )
-from holdfast.ingest.sources import OpenSource
+from holdfast.ingest.sources import OpenSource, open_source
 from holdfast.ingest.sql import literal
 from holdfast.ingest.study_data import StudyData
 from holdfast.ingest.timestamps import FIRST_DAY, LAST_DAY, RANGE
@@ -98,6 +99,18 @@ class OrderLog(StudyData):
     def has_dates_only(self) -> bool:
         """Whether all but all lines are at midnight."""
         return self.count_at_midnight() >= _DATES_ONLY * self.sources[0].rows.accepted
+
+    @contextmanager
+    def read_again(self, transactions: Transactions) -> Iterator[OpenSource]:
+        """Look at the source of the orders once more, for what is not kept of a line."""
+        source = open_source(
+            transactions,
+            self.warehouse,
+            name="transactions_again",
+            project_dir=self.study.project_dir,
+        )
+        with source.reading(self.warehouse):
+            yield source
 
     def query(self, sql: str) -> pl.DataFrame:
         """Rows of the warehouse."""

@@ -11,7 +11,6 @@ import polars.selectors as cs
 from holdfast.findings import Finding
 from holdfast.ingest.money import signs_of
 from holdfast.ingest.order_log import OrderLog
-from holdfast.ingest.sources import open_source
 from holdfast.ingest.sql import identifier, literal
 from holdfast.quality.quantiles import quantile_sql
 from holdfast.quality.topics import Topic
@@ -140,13 +139,7 @@ def _count_currencies(log: OrderLog) -> list[tuple[str, int]]:
     column = next((name for name in fields if _CURRENCY.match(name.strip())), None)
     if column is None or log.study.transactions is None:
         return []
-    source = open_source(
-        log.study.transactions,
-        log.warehouse,
-        name="transactions_again",
-        project_dir=log.study.project_dir,
-    )
-    with source.reading(log.warehouse):
+    with log.read_again(log.study.transactions) as source:
         counts: list[tuple[str, int]] = log.warehouse.execute(f"""
             SELECT {identifier(source.fields[column])} AS word, count(*) AS n
             FROM {source.view} GROUP BY word HAVING word IS NOT NULL

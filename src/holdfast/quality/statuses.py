@@ -9,7 +9,6 @@ import polars as pl
 
 from holdfast.findings import Finding
 from holdfast.ingest.order_log import OrderLog
-from holdfast.ingest.sources import open_source
 from holdfast.ingest.sql import identifier, literal
 from holdfast.ingest.statuses import meaning_of, names_status
 from holdfast.quality.topics import Topic
@@ -84,13 +83,7 @@ def _count_by_word(log: OrderLog) -> pl.DataFrame:
 def _count_words(log: OrderLog, column: str) -> pl.DataFrame:
     """Count one column's words, which takes another look at the source."""
     assert log.study.transactions is not None
-    source = open_source(
-        log.study.transactions,
-        log.warehouse,
-        name="transactions_again",
-        project_dir=log.study.project_dir,
-    )
-    with source.reading(log.warehouse):
+    with log.read_again(log.study.transactions) as source:
         return log.query(f"""
             SELECT {literal(column)} AS "column", word,
                 count(DISTINCT coalesce(order_id, concat(_file, ':', _row))) AS orders,
