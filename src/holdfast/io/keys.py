@@ -7,7 +7,6 @@ keys.json, the keys were lost, and nobody is let in.
 """
 
 import base64
-import fcntl
 import hashlib
 import hmac
 import json
@@ -21,7 +20,7 @@ from pathlib import Path
 
 from holdfast.errors import InputError, RunError, nearest, system_error
 from holdfast.io import audit_log
-from holdfast.io.files import remove_leftovers, replace_file
+from holdfast.io.files import hold, remove_leftovers, replace_file
 
 ROLES = ("reader", "operator", "admin")
 """Each may do what the one before may."""
@@ -158,8 +157,7 @@ class KeyFile:
     def _changing(self) -> Iterator[dict[str, Key]]:
         is_first = not self._lock.exists()
         try:
-            with self._lock.open("a") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with hold(self._lock):
                 keys = dict(self._read()) if self.path.exists() else {}
                 yield keys
                 remove_leftovers(self.path)
