@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from holdfast.io.runs import Registry, Run
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Silence, Steps
 from holdfast.runs.run import facts, write_json, write_tables
 from holdfast.runs.train_and_score import Outcome, train_and_score
 from holdfast.serving.load import mark_loaded
 from holdfast.setup.simulate import simulate_to
+from holdfast.storage.runs import Registry, Run
 from holdfast.study import Study
 from holdfast.synthetic import Shop
 

@@ -19,11 +19,11 @@ from bench._figures import Figure, at_least, at_most
 from holdfast.campaigns.audience import Rule, build_audience, read_exports, record_export
 from holdfast.cli.main import _explain, main
 from holdfast.errors import HoldfastError
-from holdfast.io import audit_log
-from holdfast.io.keys import KeyFile
-from holdfast.io.runs import Registry
 from holdfast.report.exports import riskiest_customers
 from holdfast.setup.simulate import simulate_to
+from holdfast.storage import audit_log
+from holdfast.storage.keys import KeyFile
+from holdfast.storage.runs import Registry
 from holdfast.study import Study
 from holdfast.synthetic import Shop
 

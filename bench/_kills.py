@@ -20,8 +20,8 @@ import polars as pl
 
 from bench._figures import Figure, at_least, at_most
 from holdfast.errors import HoldfastError
-from holdfast.io.manifest import RUN_ID
-from holdfast.io.runs import Registry
+from holdfast.storage.manifest import RUN_ID
+from holdfast.storage.runs import Registry
 
 FACTS = {
     "created_at": "2026-01-01T00:00:00Z",

@@ -53,9 +53,9 @@ def mutant_figures(*, count: int, seed: int, verbose: bool) -> Iterator[Figure]:
 def make_project(folder: Path) -> Path:
     """Make a small shop with two runs, a champion, and a server's copy of it."""
     from holdfast.api.store import Store
-    from holdfast.io.runs import Registry
     from holdfast.runs.run import run
     from holdfast.setup.simulate import simulate_to
+    from holdfast.storage.runs import Registry
     from holdfast.study import Study
     from holdfast.synthetic import Shop
 
@@ -187,7 +187,7 @@ def _served(runs: Path) -> dict[str, str]:
 def _opened(runs: Path) -> dict[str, str]:
     """What the command line and the dashboard read of each run."""
     from holdfast.errors import HoldfastError
-    from holdfast.io.runs import Registry
+    from holdfast.storage.runs import Registry
 
     registry, seen = Registry(runs), {}
     refused: HoldfastError | None = None
@@ -206,8 +206,8 @@ def _opened(runs: Path) -> dict[str, str]:
 def _promoted(runs: Path) -> dict[str, str]:
     """Promote and go back; the lists must be as they can be."""
     from holdfast.errors import HoldfastError
-    from holdfast.io.runs import Registry
-    from holdfast.io.serving_copy import keep
+    from holdfast.storage.runs import Registry
+    from holdfast.storage.serving_copy import keep
 
     registry = Registry(runs)
     for run_id in registry.run_ids():

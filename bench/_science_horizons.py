@@ -13,10 +13,10 @@ import numpy as np
 import polars as pl
 
 from bench._figures import Figure, at_most
-from holdfast.io.runs import Run
 from holdfast.report.ranking_curves import by_horizon
 from holdfast.runs.run import run
 from holdfast.setup.simulate import simulate_to
+from holdfast.storage.runs import Run
 from holdfast.study import Study
 from holdfast.synthetic import Shop
 from holdfast.windows import date_of

@@ -15,9 +15,9 @@ import polars as pl
 
 from bench._figures import Figure, at_least, at_most
 from bench.logs import RETAIL
-from holdfast.io.runs import Run
 from holdfast.runs.run import run
 from holdfast.setup.simulate import simulate_to
+from holdfast.storage.runs import Run
 from holdfast.study import Study
 from holdfast.synthetic import Shop
 from holdfast.windows import date_of, day_of, parse_day

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from holdfast.io.runs import Registry, Run
+from holdfast.storage.runs import Registry, Run
 
 
 def tiled(run: Run, registry: Registry, *, customers: int) -> Run:

@@ -22,10 +22,10 @@ from urllib.request import urlopen
 
 from bench._figures import Figure, at_most, show
 from bench._tiled import tiled
-from holdfast.io.runs import Registry
 from holdfast.runs.run import run as run_study
 from holdfast.serving.customer_search import find_customers, read_scores
 from holdfast.setup.simulate import simulate_to
+from holdfast.storage.runs import Registry
 from holdfast.study import Study
 from holdfast.synthetic import Shop
 

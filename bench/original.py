@@ -19,10 +19,10 @@ from typing import Any
 import polars as pl
 
 from bench._figures import Figure, at_most, in_child, show
-from holdfast.io.runs import Registry, Run
 from holdfast.serving.load import load_models, load_rule
 from holdfast.serving.predict import predict_customer
 from holdfast.serving.score import add_predictions
+from holdfast.storage.runs import Registry, Run
 from holdfast.study import SEGMENT_NAMES
 
 STUDY = Path(__file__).parents[1] / "examples" / "original" / "holdfast.toml"

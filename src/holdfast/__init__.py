@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from holdfast.audits.audit import audit
     from holdfast.errors import HoldfastError
-    from holdfast.io.runs import Registry, Run
     from holdfast.quality.check import check
     from holdfast.quality.churn_window import churn_window
     from holdfast.runs.run import run
     from holdfast.serving.predict import predict_customer, predict_features
     from holdfast.setup.simulate import simulate_to
+    from holdfast.storage.runs import Registry, Run
     from holdfast.study import Study
     from holdfast.synthetic import Shop
     from holdfast.training.backtest import backtest
@@ -29,8 +29,8 @@ _HOMES = {
     "Study": "holdfast.study",
     "Shop": "holdfast.synthetic",
     "simulate_to": "holdfast.setup.simulate",
-    "Run": "holdfast.io.runs",
-    "Registry": "holdfast.io.runs",
+    "Run": "holdfast.storage.runs",
+    "Registry": "holdfast.storage.runs",
     "HoldfastError": "holdfast.errors",
     "audit": "holdfast.audits.audit",
     "check": "holdfast.quality.check",

@@ -13,13 +13,13 @@ from tests.api.harness import Api
 from holdfast.api.app import build
 from holdfast.api.context import Context
 from holdfast.api.settings import Settings
-from holdfast.io.keys import KeyFile
-from holdfast.io.runs import Registry, Run
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Silence, Steps
 from holdfast.runs.run import facts, write_json, write_tables
 from holdfast.runs.train_and_score import train_and_score
 from holdfast.serving.load import mark_loaded
+from holdfast.storage.keys import KeyFile
+from holdfast.storage.runs import Registry, Run
 from holdfast.study import Study
 
 CUSTOMERS = 300

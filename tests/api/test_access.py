@@ -11,7 +11,7 @@ from tests.api.harness import Api
 from holdfast.api.app import application
 from holdfast.api.routes import UNMATCHED, Routes
 from holdfast.errors import InputError, MachineError, RunError
-from holdfast.io.keys import KeyFile
+from holdfast.storage.keys import KeyFile
 
 ROLES = ("reader", "operator", "admin")
 ROUTES = Routes(application())
@@ -196,14 +196,14 @@ def test_a_first_key_that_could_not_be_written_locks_nobody_out(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("holdfast.io.keys.replace_file", refuse)
+        patch.setattr("holdfast.storage.keys.replace_file", refuse)
         with pytest.raises(MachineError, match="the disk is full"):
             KeyFile(project).create(role="reader", name="a")
     assert KeyFile(project).keys() == {}
     KeyFile(project).create(role="reader", name="a")
     (project / "keys.json").unlink()
     with monkeypatch.context() as patch:
-        patch.setattr("holdfast.io.keys.replace_file", refuse)
+        patch.setattr("holdfast.storage.keys.replace_file", refuse)
         with pytest.raises(MachineError, match="the disk is full"):
             KeyFile(project).create(role="reader", name="b")
     with pytest.raises(RunError, match=r"keys\.json is gone"):

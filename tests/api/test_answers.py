@@ -22,8 +22,8 @@ from tests.api.harness import Api, Transport
 from holdfast.cli.predict import print_prediction
 from holdfast.client import Client, ProblemError
 from holdfast.errors import DataError
-from holdfast.io.runs import Registry
 from holdfast.serving.predict import predict_customer, predict_features
+from holdfast.storage.runs import Registry
 
 STAMP = ("run_id", "cutoff_day", "model_version", "scored_at")
 

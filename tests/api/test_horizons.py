@@ -10,7 +10,7 @@ from tests.api.conftest import FEATURES, client_of, posted
 from tests.api.harness import Api
 from tests.serving.test_scorer import rows_by_customer
 
-from holdfast.io.runs import Registry
+from holdfast.storage.runs import Registry
 from holdfast.windows import date_of
 
 OUTLOOK = (

@@ -201,7 +201,7 @@ def test_a_defect_is_told_by_its_place_and_not_by_its_message(
     [
         ("holdfast.api.fast_path.answer_by_id", "/predict/C0042"),
         ("holdfast.api.served.Served.table", "/segments"),
-        ("holdfast.io.keys.KeyFile.keys", "/predict/C0042"),
+        ("holdfast.storage.keys.KeyFile.keys", "/predict/C0042"),
     ],
 )
 def test_what_the_machine_refuses_is_a_problem_that_says_what_to_do(

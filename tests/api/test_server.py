@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.io.keys import KeyFile
-from holdfast.io.runs import Registry
+from holdfast.storage.keys import KeyFile
+from holdfast.storage.runs import Registry
 
 FIRST, SECOND = "20260101T000000Z-00000001", "20260102T000000Z-00000002"
 

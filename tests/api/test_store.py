@@ -10,10 +10,10 @@ import pytest
 from tests.api.conftest import client_of, posted, snapshot_study
 from tests.api.harness import Api
 
-from holdfast.io import audit_log
-from holdfast.io.runs import Registry
-from holdfast.io.serving_copy import keep
 from holdfast.runs.erase import erase, find_places
+from holdfast.storage import audit_log
+from holdfast.storage.runs import Registry
+from holdfast.storage.serving_copy import keep
 
 FIRST, SECOND = "20260101T000000Z-00000001", "20260102T000000Z-00000002"
 

@@ -8,8 +8,8 @@ from bench._failures import commands, try_command
 from bench._kills import promotion_figures
 from bench._mutants import mutant_figures
 
-from holdfast.io.runs import Registry
 from holdfast.runs.run import write_json
+from holdfast.storage.runs import Registry
 
 
 @pytest.mark.slow

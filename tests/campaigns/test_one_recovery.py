@@ -10,9 +10,9 @@ from tests.api.conftest import client_of, posted
 
 from holdfast.campaigns.recovery import Campaign, add_up, campaigns_of, simulate_recovery
 from holdfast.errors import DataError
-from holdfast.io.runs import Registry
 from holdfast.report import formatting
 from holdfast.serving.load import load_study
+from holdfast.storage.runs import Registry
 from holdfast.tables import RECOVERY
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.io.runs import Registry
+from holdfast.storage.runs import Registry
 
 BOTH = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 
@@ -58,7 +58,7 @@ DEAF = """
 import hashlib, sys
 from pathlib import Path
 from holdfast.cli import interruption
-from holdfast.io.runs import Registry
+from holdfast.storage.runs import Registry
 interruption.listen()
 registry = Registry(Path(sys.argv[1]))
 interruption.watch_runs(registry)
@@ -85,7 +85,7 @@ def test_what_was_published_before_the_signal_is_told(older_runs: Path) -> None:
 import os, shutil, signal, sys, time
 from pathlib import Path
 from holdfast.cli import interruption
-from holdfast.io.runs import Registry
+from holdfast.storage.runs import Registry
 interruption.listen()
 runs = Path(sys.argv[1])
 interruption.watch_runs(Registry(runs))

@@ -14,7 +14,7 @@ import pytest
 from tests.cli.test_cli import QUICK, holdfast
 
 from holdfast.cli import main
-from holdfast.io.runs import Registry
+from holdfast.storage.runs import Registry
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from tests.cli.test_cli import holdfast
 
-from holdfast.io.runs import Registry
+from holdfast.storage.runs import Registry
 
 
 @pytest.fixture

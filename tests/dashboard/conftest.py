@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 from bench._tiled import tiled
 
-from holdfast.io.runs import Registry
 from holdfast.runs.run import run as run_study
 from holdfast.setup.simulate import simulate_to
+from holdfast.storage.runs import Registry
 from holdfast.study import Study
 from holdfast.synthetic import Shop
 

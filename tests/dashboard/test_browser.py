@@ -18,8 +18,8 @@ import polars as pl
 import pytest
 
 from holdfast.campaigns.audience import read_exports
-from holdfast.io.runs import Registry, Run
 from holdfast.report import formatting
+from holdfast.storage.runs import Registry, Run
 
 PAGES = ("", "customer", "segments", "recovery", "performance", "actions", "cohorts", "health")
 # Streamlit probes for its own base path below the page's address when a page is opened directly.

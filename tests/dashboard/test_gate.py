@@ -14,8 +14,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from holdfast.dashboard.gate import Gate
 from holdfast.dashboard.sign_in import SignIn
-from holdfast.io import audit_log
-from holdfast.io.keys import KeyFile
+from holdfast.storage import audit_log
+from holdfast.storage.keys import KeyFile
 
 HTML = {"accept": "text/html", "host": "127.0.0.1:8501"}
 

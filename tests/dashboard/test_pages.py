@@ -13,8 +13,8 @@ from sklearn.metrics import roc_auc_score
 from tests.dashboard.pages import chart, charts, figures, show, tables, text
 
 from holdfast.campaigns.audience import read_exports
-from holdfast.io.runs import Registry
 from holdfast.report import formatting
+from holdfast.storage.runs import Registry
 
 PAGES = (
     "overview",

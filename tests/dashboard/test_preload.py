@@ -7,7 +7,7 @@ import pytest
 
 from holdfast.dashboard import preload
 from holdfast.dashboard.run_view import open_run
-from holdfast.io.runs import Registry
+from holdfast.storage.runs import Registry
 
 
 def test_pages_are_imported_and_the_champions_models_were_loaded_once(

@@ -6,9 +6,9 @@ import pytest
 
 from holdfast.dashboard.run_view import open_registry, open_run, read_study
 from holdfast.errors import RunNotFound, StudyError
-from holdfast.io.runs import Registry
 from holdfast.report.exports import riskiest_first
 from holdfast.serving.load import has_table
+from holdfast.storage.runs import Registry
 
 
 def test_the_project_is_the_one_that_the_environment_names(

@@ -10,7 +10,7 @@ import pytest
 
 from holdfast.errors import DataError, StudyError
 from holdfast.io.files import expand_path, find_files, replace_file, write_parquet
-from holdfast.io.keys import KeyFile
+from holdfast.storage.keys import KeyFile
 
 
 def test_variables_and_home_are_filled_in(monkeypatch: pytest.MonkeyPatch) -> None:

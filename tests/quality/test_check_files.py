@@ -2,9 +2,9 @@
 
 import yaml
 
-from holdfast.ingest.data_contract import from_odcs
 from holdfast.quality.check_files import draft_contract
 from holdfast.study import Study
+from holdfast.study.data_contract import from_odcs
 
 STUDY = Study.from_dict(
     {

@@ -16,9 +16,6 @@ import pytest
 from holdfast.campaigns.audience import Audience, Rule, record_export
 from holdfast.errors import HoldfastError, InputError, ProjectBusy, StudyError
 from holdfast.ingest.read import Snapshot, read_sources
-from holdfast.io import audit_log
-from holdfast.io.runs import Registry
-from holdfast.io.serving_copy import keep
 from holdfast.io.warehouse import Warehouse
 from holdfast.report.exports import write_customer_segments
 from holdfast.report.pages import to_html
@@ -27,6 +24,9 @@ from holdfast.runs.access import collect
 from holdfast.runs.erase import erase, find_places
 from holdfast.runs.run import write_json
 from holdfast.serving.predict import predict_customer
+from holdfast.storage import audit_log
+from holdfast.storage.runs import Registry
+from holdfast.storage.serving_copy import keep
 from holdfast.study import Study
 
 IDS = ["C1", "C10", "C1-2", "\N{GRINNING FACE}", "\N{GRINNING FACE}" * 2, "O'Hara \"&\" Co, Ltd",

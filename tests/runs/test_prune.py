@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from holdfast.errors import InputError, RunNotFound
-from holdfast.io.audit_log import entries
-from holdfast.io.runs import Registry
-from holdfast.io.serving_copy import keep
 from holdfast.runs.prune import Pruned, prune
+from holdfast.storage.audit_log import entries
+from holdfast.storage.runs import Registry
+from holdfast.storage.serving_copy import keep
 
 FACTS = {
     "created_at": "2026-01-01T00:00:00Z",

@@ -13,10 +13,10 @@ import pytest
 from tests.api.conftest import client_of, posted
 
 from holdfast.features.catalogue import FEATURES_BY_NAME, fact_of
-from holdfast.io.runs import Registry, Run
 from holdfast.serving.formulas import add_derived
 from holdfast.serving.load import load_models, load_study
 from holdfast.serving.predict import predict_customer, predict_features
+from holdfast.storage.runs import Registry, Run
 
 LOG_RUNS = ["20261129T190558Z-6406a92a", "20261129T190534Z-f3b0862c"]
 SNAPSHOT_RUN = "20261129T190620Z-631e8bc6"

@@ -10,7 +10,6 @@ import polars as pl
 import pytest
 
 from holdfast.evaluation.evidence import Evidence, TaskName
-from holdfast.io.runs import Run
 from holdfast.metrics import Interval
 from holdfast.models.baselines import RECENCY
 from holdfast.runs import train_and_score
@@ -19,6 +18,7 @@ from holdfast.serving.load import read_table
 from holdfast.serving.predict import predict_customer, predict_features
 from holdfast.serving.what_if import read_customer_features
 from holdfast.setup.simulate import simulate_to
+from holdfast.storage.runs import Run
 from holdfast.study import Study
 from holdfast.synthetic import Shop
 

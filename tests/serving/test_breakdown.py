@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from holdfast.io.files import sha256_of
-from holdfast.io.runs import Run
 from holdfast.serving.breakdown import COHORT, EVIDENCE, PURCHASES, break_down, list_dimensions
+from holdfast.storage.runs import Run
 
 CUTOFF = 19_723  # 2024-01-01
 

@@ -7,12 +7,12 @@ from typing import Any, cast
 import polars as pl
 import pytest
 
-from holdfast.io.runs import Registry, Run
 from holdfast.report import chart_data, ranking_curves
 from holdfast.runs.run_history import moves, run_before, trail
 from holdfast.serving.customer_profile import Profiles
 from holdfast.serving.customer_search import explain_absence, find_customer, find_customers
 from holdfast.serving.what_if import find_levers
+from holdfast.storage.runs import Registry, Run
 from holdfast.study import Study
 
 SCORES = pl.DataFrame({"customer_id": ["*a", "A1", "A10", "A2", "B1", "[x](y)", "a1"]}).sort(

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from tests.api.conftest import client_of, posted
 
-from holdfast.io.runs import Registry
 from holdfast.report import formatting
 from holdfast.serving.customer_search import find_customer
 from holdfast.serving.load import load_study
 from holdfast.serving.predict import pick_customer, predict_customer, predict_features
 from holdfast.serving.what_if import read_customer_features
+from holdfast.storage.runs import Registry
 
 
 def test_a_customer_of_the_run_has_one_answer(

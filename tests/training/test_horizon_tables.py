@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from holdfast.io.runs import Registry, Run
+from holdfast.storage.runs import Registry, Run
 from holdfast.tables import FORECAST, HORIZONS
 from holdfast.training.horizon_tables import evidence_level
 

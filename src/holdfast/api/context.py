@@ -13,8 +13,8 @@ from holdfast.api.served import Served
 from holdfast.api.settings import Settings
 from holdfast.api.store import Store
 from holdfast.errors import HoldfastError, MachineError, RunError, system_error
-from holdfast.io.keys import Key, KeyFile, key_in_headers
 from holdfast.io.network import FORWARDING, LOCAL_NAMES, host_name, is_same_origin
+from holdfast.storage.keys import Key, KeyFile, key_in_headers
 
 LOCAL = Key(key_id="local", role="admin", name="this machine", sha256="", created_at="")
 """Who asks a server on loopback that has no keys."""

@@ -11,10 +11,10 @@ import polars as pl
 import pyarrow as pa
 
 from holdfast.errors import DamagedRun
-from holdfast.io.runs import Run
 from holdfast.serving.answers import Answers
 from holdfast.serving.load import read_table
 from holdfast.serving.scorer import Scorer
+from holdfast.storage.runs import Run
 
 
 @dataclass(frozen=True)

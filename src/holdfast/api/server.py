@@ -10,8 +10,8 @@ from pathlib import Path
 
 from holdfast.api.settings import Settings as Settings
 from holdfast.errors import InputError, MissingExtra
-from holdfast.io.keys import KeyFile
 from holdfast.io.network import is_loopback
+from holdfast.storage.keys import KeyFile
 
 _GRACE_SECONDS = 10
 _CONNECTIONS = 1000

@@ -10,9 +10,9 @@ from threading import Lock
 
 from holdfast.api.served import Served
 from holdfast.errors import DamagedRun, HoldfastError
-from holdfast.io.manifest import MANIFEST
-from holdfast.io.runs import Registry, Run
-from holdfast.io.serving_copy import keep, reopen
+from holdfast.storage.manifest import MANIFEST
+from holdfast.storage.runs import Registry, Run
+from holdfast.storage.serving_copy import keep, reopen
 
 LOOK_EVERY = 0.2
 _INSPECT_EVERY = 10

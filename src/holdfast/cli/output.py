@@ -15,9 +15,9 @@ from holdfast.findings import SEVERITIES
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from holdfast.io.runs import Registry
     from holdfast.report.table_columns import Col
     from holdfast.report.table_format import Table
+    from holdfast.storage.runs import Registry
     from holdfast.study import Study
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
@@ -167,7 +167,7 @@ def registry_of(config: str) -> "Registry":
 
 def registry_in(study: "Study") -> "Registry":
     """As `registry_of`, of a study that was read."""
-    from holdfast.io.runs import Registry
+    from holdfast.storage.runs import Registry
 
     def tell(text: str) -> None:
         console(stderr=True).print(f"Note: {text}", markup=False)

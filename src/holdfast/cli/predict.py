@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import polars as pl
     from rich.console import Console
 
-    from holdfast.io.runs import Run
     from holdfast.report.table_format import Table
+    from holdfast.storage.runs import Run
     from holdfast.study import Study
 
 _BAR = 24
@@ -70,7 +70,7 @@ def _find_name(customer_id: str, study: "Study", run: "Run") -> str:
     """What the run knows a customer by: the pseudonym, or the id in a run from before there were
     pseudonyms.
     """
-    from holdfast.io.pseudonyms import Pseudonyms
+    from holdfast.storage.pseudonyms import Pseudonyms
 
     in_run = set(run.scores["customer_id"])
     names = Pseudonyms.of(study).names(customer_id)

@@ -74,9 +74,9 @@ def export_customer(
     json: Json = False,
 ) -> None:
     """Print everything that is held about one customer as one JSON document."""
-    from holdfast.io import audit_log as log
-    from holdfast.io.pseudonyms import Pseudonyms
     from holdfast.runs.access import collect
+    from holdfast.storage import audit_log as log
+    from holdfast.storage.pseudonyms import Pseudonyms
 
     study = study_from(config, None)
     registry = registry_in(study)
@@ -89,7 +89,7 @@ def export_customer(
 @audit_log.command(epilog="Example: holdfast audit-log show")
 def show(config: Config = "holdfast.toml", json: Json = False) -> None:
     """Print every line, oldest first."""
-    from holdfast.io.audit_log import entries
+    from holdfast.storage.audit_log import entries
 
     lines = entries(Path(config).parent)
     if json:
@@ -109,7 +109,7 @@ def verify(config: Config = "holdfast.toml", json: Json = False) -> None:
     """Follow the chain of hashes from the first line to the last; exit 2 at the first that is
     broken.
     """
-    from holdfast.io.audit_log import verify as verify_log
+    from holdfast.storage.audit_log import verify as verify_log
 
     count = verify_log(Path(config).parent)
     if json:

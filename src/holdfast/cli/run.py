@@ -12,7 +12,7 @@ from holdfast.cli.output import Config, Json, Set
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from holdfast.io.runs import Run
+    from holdfast.storage.runs import Run
     from holdfast.study import Study
 
 

@@ -17,10 +17,10 @@ from holdfast.cli.output import (
     study_from,
 )
 from holdfast.errors import DamagedRun, RunError
-from holdfast.io import audit_log
+from holdfast.storage import audit_log
 
 if TYPE_CHECKING:
-    from holdfast.io.runs import Registry
+    from holdfast.storage.runs import Registry
 
 app = typer.Typer(
     no_args_is_help=True,

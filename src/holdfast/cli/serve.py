@@ -94,7 +94,7 @@ def create(
     json: Json = False,
 ) -> None:
     """Make a key and show it, this once."""
-    from holdfast.io.keys import KeyFile
+    from holdfast.storage.keys import KeyFile
 
     text, key = KeyFile(Path(config).parent).create(role=role, name=name)
     if json:
@@ -108,8 +108,8 @@ def create(
 @keys.command(name="list", epilog="Example: holdfast keys list")
 def list_keys(config: Config = "holdfast.toml", json: Json = False) -> None:
     """List the keys: role, name, made, last used, revoked."""
-    from holdfast.io.keys import KeyFile
     from holdfast.report.table_columns import Col
+    from holdfast.storage.keys import KeyFile
 
     rows = [key.public() for key in KeyFile(Path(config).parent).keys().values()]
     times = (Col(f"{what}_at", words) for what, words in KEY_TIMES.items())
@@ -124,7 +124,7 @@ def revoke(
     json: Json = False,
 ) -> None:
     """Make a key useless, at once and for good."""
-    from holdfast.io.keys import KeyFile
+    from holdfast.storage.keys import KeyFile
 
     key = KeyFile(Path(config).parent).revoke(key_id)
     if json:

@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 
 import polars as pl
 
-from holdfast.io.runs import Registry, Run
 from holdfast.report.exports import riskiest_customers
 from holdfast.report.report_data import Report
 from holdfast.runs.run_history import moves, run_before, trail
 from holdfast.serving.customer_profile import Profiles, learn_profiles
 from holdfast.serving.customer_search import read_scores
 from holdfast.serving.load import load_study, read_table
+from holdfast.storage.runs import Registry, Run
 from holdfast.study import Study
 
 STUDY = "HOLDFAST_STUDY"

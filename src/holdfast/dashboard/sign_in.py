@@ -11,8 +11,8 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
-from holdfast.io import audit_log
-from holdfast.io.keys import KeyFile
+from holdfast.storage import audit_log
+from holdfast.storage.keys import KeyFile
 
 SESSION_SECONDS = 12 * 3600
 _ATTEMPTS, _WITHIN_SECONDS = 10, 60.0

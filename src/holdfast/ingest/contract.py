@@ -10,7 +10,13 @@ import yaml
 
 from holdfast.errors import DataError, StudyError, nearest
 from holdfast.ingest import money, sql
-from holdfast.ingest.data_contract import (
+from holdfast.ingest.sources import OpenSource
+from holdfast.ingest.timestamps import local_time_sql
+from holdfast.ingest.validation import RowMapping, ValidatedSource
+from holdfast.io.files import expand_path
+from holdfast.io.warehouse import Warehouse
+from holdfast.study import Study
+from holdfast.study.data_contract import (
     Bound,
     ColumnRule,
     DataContract,
@@ -19,12 +25,6 @@ from holdfast.ingest.data_contract import (
     from_odcs,
     reason,
 )
-from holdfast.ingest.sources import OpenSource
-from holdfast.ingest.timestamps import local_time_sql
-from holdfast.ingest.validation import RowMapping, ValidatedSource
-from holdfast.io.files import expand_path
-from holdfast.io.warehouse import Warehouse
-from holdfast.study import Study
 
 SHOWN = 3
 """Examples shown of each violation."""

@@ -13,8 +13,8 @@ import polars as pl
 from holdfast.errors import StudyError, nearest
 from holdfast.ingest.sources import OpenSource
 from holdfast.io.csv import CsvFiles, any_cell_size
-from holdfast.io.pseudonyms import Pseudonyms
 from holdfast.io.warehouse import Warehouse
+from holdfast.storage.pseudonyms import Pseudonyms
 from holdfast.study import Study
 
 ERASED = "erased on request"

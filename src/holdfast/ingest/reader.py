@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from holdfast.ingest.contract import broken_limits, named_contract, with_contract
-from holdfast.ingest.data_contract import DataContract
 from holdfast.ingest.door import Door, require_dropped
 from holdfast.ingest.sources import OpenSource, files_of, open_source
 from holdfast.ingest.validation import RowMapping, ValidatedSource, validate_rows
-from holdfast.io.pseudonyms import Pseudonyms
 from holdfast.io.warehouse import Warehouse
+from holdfast.storage.pseudonyms import Pseudonyms
 from holdfast.study import Study
+from holdfast.study.data_contract import DataContract
 
 
 @dataclass(frozen=True)

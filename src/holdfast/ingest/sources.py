@@ -24,7 +24,6 @@ from holdfast.errors import (
 )
 from holdfast.expressions import quote
 from holdfast.ingest import sql
-from holdfast.ingest.data_contract import INPUTS
 from holdfast.io.csv import CsvFiles
 from holdfast.io.excel import ExcelFiles
 from holdfast.io.files import DataFile, expand_path, find_files
@@ -33,6 +32,7 @@ from holdfast.io.queries import Query, open_query
 from holdfast.io.text_files import TextFiles
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Csv, Source, Study
+from holdfast.study.data_contract import INPUTS
 from holdfast.tables import QUARANTINE
 
 Stream = TextFiles | Query

@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 from holdfast.errors import InputError
-from holdfast.ingest.data_contract import API_VERSION, ENFORCEMENT, INPUTS, ROLE, Kind
 from holdfast.study import Study
+from holdfast.study.data_contract import API_VERSION, ENFORCEMENT, INPUTS, ROLE, Kind
 
 ODCS_FILE = "contract.odcs.yaml"
 _HEAD = """\

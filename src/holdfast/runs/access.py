@@ -8,11 +8,11 @@ import polars as pl
 
 from holdfast.campaigns.audience import FOLDER, read_exports
 from holdfast.errors import InputError
-from holdfast.io import audit_log
-from holdfast.io.pseudonyms import Pseudonyms
-from holdfast.io.runs import Registry, Run
 from holdfast.runs.personal_data import ID, People
 from holdfast.serving.load import load_study
+from holdfast.storage import audit_log
+from holdfast.storage.pseudonyms import Pseudonyms
+from holdfast.storage.runs import Registry, Run
 from holdfast.study import Study
 from holdfast.tables import json_rows
 from holdfast.windows import date_of

@@ -19,13 +19,13 @@ import polars as pl
 
 from holdfast.campaigns.audience import FOLDER, JOURNAL
 from holdfast.errors import DataError, HoldfastError, RunError, first_line, system_error
-from holdfast.io import audit_log, jsonl
 from holdfast.io.files import replace_file
-from holdfast.io.pseudonyms import Pseudonyms
-from holdfast.io.runs import Registry, Run
-from holdfast.io.serving_copy import copy_folders, forget_copies
 from holdfast.runs.personal_data import ID, People, files_below
 from holdfast.serving.load import load_study, mark_loaded
+from holdfast.storage import audit_log, jsonl
+from holdfast.storage.pseudonyms import Pseudonyms
+from holdfast.storage.runs import Registry, Run
+from holdfast.storage.serving_copy import copy_folders, forget_copies
 from holdfast.study import Study
 
 _UNREADABLE = (OSError, ValueError, pl.exceptions.PolarsError, pl.exceptions.PanicException)

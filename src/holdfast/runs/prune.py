@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Literal
 
 from holdfast.errors import InputError
-from holdfast.io import audit_log
-from holdfast.io.runs import Registry
-from holdfast.io.serving_copy import forget, is_in_use
+from holdfast.storage import audit_log
+from holdfast.storage.runs import Registry
+from holdfast.storage.serving_copy import forget, is_in_use
 
 
 @dataclass(frozen=True)

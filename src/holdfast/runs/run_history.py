@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from holdfast.errors import RunError
-from holdfast.io.runs import Registry, Run
+from holdfast.storage.runs import Registry, Run
 
 FIGURES = ("customers", "share_at_risk", "expected_revenue", "revenue_at_risk")
 

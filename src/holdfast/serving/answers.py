@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
 
-from holdfast.io.runs import Run
 from holdfast.segments import churn_level
+from holdfast.storage.runs import Run
 from holdfast.study import SEGMENT_NAMES, Study
 from holdfast.tables import SCORES
 

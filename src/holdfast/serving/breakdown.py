@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from holdfast.io.runs import Run
+from holdfast.storage.runs import Run
 from holdfast.tables import OUTCOMES
 
 COHORT, PURCHASES, ACTIVITY, EVIDENCE = (

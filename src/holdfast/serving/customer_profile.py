@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from holdfast.io.runs import Run
+from holdfast.storage.runs import Run
 
 AXES = 7
 _QUANTILES = np.linspace(0, 1, 101)

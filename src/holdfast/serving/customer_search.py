@@ -11,8 +11,8 @@ from typing import Any
 import polars as pl
 
 from holdfast.errors import CustomerNotEligible, CustomerNotFound, InputError
-from holdfast.io.runs import Run
 from holdfast.serving.load import has_table
+from holdfast.storage.runs import Run
 from holdfast.study import Study
 from holdfast.windows import date_of
 

@@ -16,12 +16,12 @@ import polars as pl
 from holdfast import tables
 from holdfast.errors import DamagedRun
 from holdfast.explain import Wording
-from holdfast.io.runs import Run
 from holdfast.learners.parts import rebuild
 from holdfast.models.churn import ChurnModel
 from holdfast.models.fitted_models import MODEL_TYPES, FittedModels, Model
 from holdfast.models.value import ValueModel
 from holdfast.segments import SegmentRule
+from holdfast.storage.runs import Run
 from holdfast.study import Study
 
 MODELS = "models"

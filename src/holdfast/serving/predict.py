@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.errors import InputError
-from holdfast.io.runs import Run
 from holdfast.serving.answers import Answers
 from holdfast.serving.customer_search import (
     explain_absence,
@@ -19,6 +18,7 @@ from holdfast.serving.customer_search import (
 )
 from holdfast.serving.load import load_study
 from holdfast.serving.scorer import Scorer
+from holdfast.storage.runs import Run
 
 _COMPARED = 10_000
 """Names before and after an unknown one that may be meant: a third of a second."""

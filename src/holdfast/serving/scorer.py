@@ -16,10 +16,10 @@ import polars as pl
 from holdfast.errors import DataError, nearest
 from holdfast.explain import reasons
 from holdfast.expressions import parse
-from holdfast.io.runs import Run
 from holdfast.serving.formulas import add_derived, compile_formula
 from holdfast.serving.load import load_fitted, load_models, load_rule, load_study, load_wording
 from holdfast.serving.score import add_predictions
+from holdfast.storage.runs import Run
 from holdfast.study import Study
 from holdfast.tables import OUTCOMES, json_rows
 

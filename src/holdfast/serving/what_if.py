@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from holdfast.errors import InputError
-from holdfast.io.runs import Run
 from holdfast.serving.customer_profile import Profiles, as_number
 from holdfast.serving.customer_search import read_rows
 from holdfast.serving.load import load_study
 from holdfast.serving.predict import predict_features
+from holdfast.storage.runs import Run
 from holdfast.study import Study
 
 LEVERS = 5

@@ -7,8 +7,8 @@ import pytest
 from tests.dashboard.pages import figures, show, tables, text
 
 from holdfast.campaigns.audience import read_exports
-from holdfast.io.runs import Registry
 from holdfast.report import formatting
+from holdfast.storage.runs import Registry
 from holdfast.study import AT_RISK_SEGMENTS
 
 EVERYONE = {"pays": "false", "holdout": "0"}

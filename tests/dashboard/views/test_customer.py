@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 from tests.dashboard.pages import figures, show, tables, text
 
-from holdfast.io.runs import Registry
 from holdfast.report import formatting
+from holdfast.storage.runs import Registry
 from holdfast.windows import date_of
 
 

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 from tests.dashboard.pages import show, tables, text
 
-from holdfast.io.runs import Registry
+from holdfast.storage.runs import Registry
 
 
 def test_the_ranking_is_that_of_the_predictions(

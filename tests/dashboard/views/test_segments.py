@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 from tests.dashboard.pages import show, tables, text
 
-from holdfast.io.runs import Registry
 from holdfast.report import formatting
+from holdfast.storage.runs import Registry
 
 
 def test_each_segment_shows_its_customers_and_their_revenue(

@@ -13,8 +13,8 @@ from holdfast.api.deps import CurrentRequest, answer, describe, reply, route
 from holdfast.api.examples import RUN, STAMP
 from holdfast.api.routes import needs
 from holdfast.errors import DamagedRun
-from holdfast.io import audit_log
-from holdfast.io.keys import describe_key
+from holdfast.storage import audit_log
+from holdfast.storage.keys import describe_key
 
 router = APIRouter(tags=["runs"])
 RunId = Annotated[str, Path(max_length=80, examples=["20261123T021500Z-ab12cd34"])]

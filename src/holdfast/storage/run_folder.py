@@ -17,7 +17,7 @@ import polars as pl
 
 from holdfast.errors import DamagedRun, HoldfastError, RunNotFound, nearest
 from holdfast.io.files import open_inside
-from holdfast.io.manifest import FIX, read_manifest
+from holdfast.storage.manifest import FIX, read_manifest
 from holdfast.tables import notebook_html
 
 

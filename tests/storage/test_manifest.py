@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from holdfast.errors import DamagedRun
-from holdfast.io.manifest import read_manifest
-from holdfast.io.runs import read_run
+from holdfast.storage.manifest import read_manifest
+from holdfast.storage.runs import read_run
 
 RUN_ID = "20260101T000000Z-00000001"
 CONTENT = b'{"customers": 1}'

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from holdfast.errors import DataError
-from holdfast.io.audit_log import entries, record, verify
-from holdfast.io.keys import KeyFile
+from holdfast.storage.audit_log import entries, record, verify
+from holdfast.storage.keys import KeyFile
 
 
 @pytest.fixture

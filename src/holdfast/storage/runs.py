@@ -31,9 +31,9 @@ from holdfast.errors import (
     system_error,
 )
 from holdfast.io.files import hold, sync
-from holdfast.io.manifest import FIX, RUN_ID, parse_manifest, write_manifest
-from holdfast.io.run_folder import Run, read_run
-from holdfast.io.run_lists import Entry, read_list, write_list
+from holdfast.storage.manifest import FIX, RUN_ID, parse_manifest, write_manifest
+from holdfast.storage.run_folder import Run, read_run
+from holdfast.storage.run_lists import Entry, read_list, write_list
 
 __all__ = ["Registry", "Run", "read_run"]
 

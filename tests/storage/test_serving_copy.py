@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from holdfast.errors import DamagedRun
-from holdfast.io import serving_copy
-from holdfast.io.runs import Registry, Run, read_run
-from holdfast.io.serving_copy import COPIES, forget, is_in_use, keep, reopen
+from holdfast.storage import serving_copy
+from holdfast.storage.runs import Registry, Run, read_run
+from holdfast.storage.serving_copy import COPIES, forget, is_in_use, keep, reopen
 
 FACTS = {
     "created_at": "2026-01-01T00:00:00Z",
@@ -98,8 +98,8 @@ def test_a_copy_in_use_is_never_removed_and_one_that_is_used_again_is_not_old(
 def test_another_process_s_use_of_a_copy_counts(tmp_path: Path) -> None:
     run = publish(tmp_path / "runs", 1)
     code = (
-        "import sys; from holdfast.io.runs import Registry; "
-        "from holdfast.io.serving_copy import keep\n"
+        "import sys; from holdfast.storage.runs import Registry; "
+        "from holdfast.storage.serving_copy import keep\n"
         "copy = keep(Registry(sys.argv[1]).open('latest')); print('in', flush=True); input()"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "runs")]

@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 from holdfast.errors import DamagedRun, MachineError, ProjectBusy, RunError, RunNotFound
-from holdfast.io.runs import Registry, Run
+from holdfast.storage.runs import Registry, Run
 
 FACTS = {
     "created_at": "2026-01-01T00:00:00Z",
@@ -137,7 +137,7 @@ def test_the_second_of_two_at_once_is_told(registry: Registry) -> None:
 
 def test_a_killed_run_leaves_nothing_and_the_next_works(registry: Registry, tmp_path: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from holdfast.io.runs import Registry\n"
+        "import sys, time; from pathlib import Path; from holdfast.storage.runs import Registry\n"
         "with Registry(Path(sys.argv[1])).staging() as s:\n"
         "    (s / 'half').write_text('x'); print('in', flush=True); time.sleep(60)"
     )
@@ -285,7 +285,7 @@ def test_every_file_and_folder_of_a_run_is_on_the_disk_before_it_appears(
         (staging / "run" / "tables").mkdir(parents=True)
         (staging / "run" / "tables" / "a.parquet").write_bytes(b"x")
         with monkeypatch.context() as patch:
-            patch.setattr("holdfast.io.runs.sync", sync)
+            patch.setattr("holdfast.storage.runs.sync", sync)
             patch.setattr(Path, "replace", lambda *_: None)
             registry.publish(staging / "run", run_id="20260101T000000Z-00000001", facts=FACTS)
     assert sorted(synced[:-1]) == ["a.parquet", "manifest.json", "run", "tables"]
@@ -317,7 +317,7 @@ def test_what_is_removed_does_not_stay_out_of_sight_because_a_list_cannot_be_wri
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("holdfast.io.runs.write_list", refuse)
+        patch.setattr("holdfast.storage.runs.write_list", refuse)
         with pytest.raises(MachineError, match="free some space"):
             registry.remove([first.run_id])
     assert registry.run_ids() == [second.run_id]

@@ -25,8 +25,8 @@ from pathlib import Path
 
 from holdfast.errors import DamagedRun, RunError
 from holdfast.io.files import hold, open_inside, sha256_of
-from holdfast.io.manifest import MANIFEST, RUN_ID
-from holdfast.io.runs import Run, read_run
+from holdfast.storage.manifest import MANIFEST, RUN_ID
+from holdfast.storage.runs import Run, read_run
 
 COPIES = 3
 _LEFT_OUT = (

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from holdfast.errors import StudyError
-from holdfast.ingest.data_contract import ColumnRule, Limit, from_odcs
+from holdfast.study.data_contract import ColumnRule, Limit, from_odcs
 
 TIGHT = ColumnRule(
     name="n",

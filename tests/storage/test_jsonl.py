@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.errors import DataError, HoldfastError, MachineError
-from holdfast.io import jsonl
+from holdfast.storage import jsonl
 
 
 def test_entries_come_back_in_order_whatever_they_hold(tmp_path: Path) -> None:
