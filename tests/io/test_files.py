@@ -1,16 +1,11 @@
 """A path names files, and an error names what is nearest to it."""
 
-import errno
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 from holdfast.errors import DataError, StudyError
-from holdfast.io.files import expand_path, find_files, replace_file, write_parquet
-from holdfast.storage.keys import KeyFile
+from holdfast.io.files import expand_path, find_files
 
 
 def test_variables_and_home_are_filled_in(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,37 +69,6 @@ def test_a_file_with_a_star_in_its_own_name_is_that_file(tmp_path: Path) -> None
     assert [file.path.name for file in find_files(str(tmp_path / "a[1].csv"))] == ["a[1].csv"]
 
 
-def test_a_file_is_replaced_in_one_step_and_is_its_owner_s_only(tmp_path: Path) -> None:
-    path = tmp_path / "champion"
-    path.write_text("old", encoding="utf-8")
-
-    def fail(new: Path) -> None:
-        new.write_text("half", encoding="utf-8")
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        replace_file(path, fail)
-    assert [each.name for each in tmp_path.iterdir()] == ["champion"]
-    assert path.read_text(encoding="utf-8") == "old"
-    replace_file(path, lambda new: new.write_text("new", encoding="utf-8"))
-    assert path.read_text(encoding="utf-8") == "new"
-    assert path.stat().st_mode & 0o777 == 0o600
-
-
-def test_threads_that_replace_one_file_do_not_meet(tmp_path: Path) -> None:
-    path = tmp_path / "champion"
-    with ThreadPoolExecutor(8) as pool:
-        for each in [pool.submit(replace_file, path, Path.touch) for _ in range(80)]:
-            each.result()
-    assert [each.name for each in tmp_path.iterdir()] == ["champion"]
-
-
-def test_what_killed_processes_left_of_the_keys_goes_with_the_next_change(tmp_path: Path) -> None:
-    (tmp_path / ".keys.json-4711").write_text("[", encoding="utf-8")
-    KeyFile(tmp_path).create(role="reader", name="a")
-    assert not list(tmp_path.glob(".keys.json-*"))
-
-
 def names(folder: Path, pattern: str) -> list[str]:
     files = find_files(f"{folder}/{pattern}")
     return [file.path.relative_to(folder).as_posix() for file in files]
@@ -150,16 +114,3 @@ def test_a_folder_that_may_not_be_looked_into_is_said(
     monkeypatch.setattr(Path, "is_dir", refuse)
     with pytest.raises(DataError, match="Permission denied; check its permissions"):
         find_files(str(tmp_path / "a.csv"))
-
-
-def test_a_table_that_the_disk_has_no_room_for_is_refused_by_the_disk(
-    small_disk: Callable[[int], Path],
-) -> None:
-    table = pl.DataFrame({f"c{i}": range(200) for i in range(60)})
-    for kib in (4, 8, 24, 44):
-        with pytest.raises(OSError, match="No space left") as refused:
-            write_parquet(table, small_disk(kib) / "a.parquet")
-        assert refused.value.errno == errno.ENOSPC
-    path = small_disk(256) / "a.parquet"
-    write_parquet(table, path)
-    assert pl.read_parquet(path).equals(table)

@@ -5,9 +5,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from holdfast.io.files import sha256_of
 from holdfast.serving.breakdown import COHORT, EVIDENCE, PURCHASES, break_down, list_dimensions
 from holdfast.storage.runs import Run
+from holdfast.storage.safe_files import sha256_of
 
 CUTOFF = 19_723  # 2024-01-01
 

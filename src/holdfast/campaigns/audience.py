@@ -21,8 +21,8 @@ from holdfast import segments
 from holdfast.campaigns import economics
 from holdfast.errors import HoldfastError, InputError, StudyError, first_line, system_error
 from holdfast.io import webhook
-from holdfast.io.files import replace_file, write_parquet
 from holdfast.storage import audit_log, jsonl
+from holdfast.storage.safe_files import replace_file, write_parquet
 from holdfast.study import AT_RISK_SEGMENTS, SEGMENT_NAMES, Recovery, Study, Webhook
 from holdfast.windows import day_of
 

@@ -1,3 +1,3 @@
-"""Input and output: engines, sources and published runs. Knows the table contracts; of models only
-their parts.
+"""Input and output of what is foreign: files, databases, downloads and webhooks, and the warehouse
+that they are read into.
 """

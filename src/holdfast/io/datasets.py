@@ -22,8 +22,8 @@ import polars as pl
 
 from holdfast.errors import DataError, HoldfastError, InputError, MissingExtra, first_line, nearest
 from holdfast.io.download import PAUSES_SECONDS, Progress, download
-from holdfast.io.files import replace_file, sha256_of, write_parquet
 from holdfast.io.unpack import CHANGED, advice, extract, read_csv, read_fixed_width, read_workbook
+from holdfast.storage.safe_files import replace_file, sha256_of, write_parquet
 
 _TYPES: Mapping[str, pl.DataType] = {
     "int16": pl.Int16(), "int32": pl.Int32(), "int64": pl.Int64(), "float64": pl.Float64(),

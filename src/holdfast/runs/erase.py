@@ -19,12 +19,12 @@ import polars as pl
 
 from holdfast.campaigns.audience import FOLDER, JOURNAL
 from holdfast.errors import DataError, HoldfastError, RunError, first_line, system_error
-from holdfast.io.files import replace_file
 from holdfast.runs.personal_data import ID, People, files_below
 from holdfast.serving.load import load_study, mark_loaded
 from holdfast.storage import audit_log, jsonl
 from holdfast.storage.pseudonyms import Pseudonyms
 from holdfast.storage.runs import Registry, Run
+from holdfast.storage.safe_files import replace_file
 from holdfast.storage.serving_copy import copy_folders, forget_copies
 from holdfast.study import Study
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import holdfast
-from holdfast.io.files import write_parquet
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Listener, Silence, Steps
 from holdfast.report.report_data import Report
@@ -20,6 +19,7 @@ from holdfast.runs.train_and_score import Outcome, train_and_score
 from holdfast.serving.load import load_in_child, mark_loaded
 from holdfast.storage import audit_log
 from holdfast.storage.runs import Registry, Run
+from holdfast.storage.safe_files import write_parquet
 from holdfast.study import Study
 
 LIBRARIES = ("duckdb", "polars", "numpy", "scikit-learn", "lightgbm", "narwhals", "pyarrow")

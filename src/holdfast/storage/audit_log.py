@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.errors import DataError, HoldfastError, system_error
-from holdfast.io.files import hold, remove_leftovers, replace_file, sync
+from holdfast.storage.safe_files import hold, remove_leftovers, replace_file, sync
 
 LOG, END = "audit.jsonl", "audit.end"
 _FIRST = "0" * 64

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.errors import DataError, HoldfastError, system_error
-from holdfast.io.files import remove_leftovers, replace_file
+from holdfast.storage.safe_files import remove_leftovers, replace_file
 
 
 def append(path: Path, entry: Mapping[str, Any]) -> None:

@@ -19,8 +19,8 @@ from functools import partial
 from pathlib import Path
 
 from holdfast.errors import InputError, RunError, nearest, system_error
-from holdfast.io.files import hold, remove_leftovers, replace_file
 from holdfast.storage import audit_log
+from holdfast.storage.safe_files import hold, remove_leftovers, replace_file
 
 ROLES = ("reader", "operator", "admin")
 """Each may do what the one before may."""

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from holdfast.errors import DamagedRun
-from holdfast.io.files import open_inside, sha256_of
+from holdfast.storage.safe_files import open_inside, sha256_of
 
 MANIFEST = "manifest.json"
 RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}(-\d{1,9})?", re.ASCII)

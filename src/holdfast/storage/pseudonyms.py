@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from holdfast.errors import StudyError, system_error
-from holdfast.io.files import hold, remove_leftovers, replace_file
+from holdfast.storage.safe_files import hold, remove_leftovers, replace_file
 from holdfast.study import Privacy, Study
 
 KEY, LIST = "privacy.key", "erased.txt"

@@ -16,8 +16,8 @@ from typing import Any
 import polars as pl
 
 from holdfast.errors import DamagedRun, HoldfastError, RunNotFound, nearest
-from holdfast.io.files import open_inside
 from holdfast.storage.manifest import FIX, read_manifest
+from holdfast.storage.safe_files import open_inside
 from holdfast.tables import notebook_html
 
 

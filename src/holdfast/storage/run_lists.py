@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from holdfast.io.files import open_inside, remove_leftovers, replace_file
+from holdfast.storage.safe_files import open_inside, remove_leftovers, replace_file
 
 _AT_MOST_BYTES = 4 * 2**20
 

@@ -30,10 +30,10 @@ from holdfast.errors import (
     nearest,
     system_error,
 )
-from holdfast.io.files import hold, sync
 from holdfast.storage.manifest import FIX, RUN_ID, parse_manifest, write_manifest
 from holdfast.storage.run_folder import Run, read_run
 from holdfast.storage.run_lists import Entry, read_list, write_list
+from holdfast.storage.safe_files import hold, sync
 
 __all__ = ["Registry", "Run", "read_run"]
 

@@ -24,9 +24,9 @@ from functools import cache
 from pathlib import Path
 
 from holdfast.errors import DamagedRun, RunError
-from holdfast.io.files import hold, open_inside, sha256_of
 from holdfast.storage.manifest import MANIFEST, RUN_ID
 from holdfast.storage.runs import Run, read_run
+from holdfast.storage.safe_files import hold, open_inside, sha256_of
 
 COPIES = 3
 _LEFT_OUT = (
