@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from holdfast.findings import Finding, Severity
 from holdfast.ingest.money import FOREIGN, NO_RATE
-from holdfast.ingest.placeholders import placeholder_sql
 from holdfast.ingest.row_mappings import NO_CUSTOMER
+from holdfast.ingest.sql import placeholder_sql
 from holdfast.ingest.timestamps import describe_forms
 from holdfast.ingest.validation import STRAY, ValidatedSource
 from holdfast.io.warehouse import Warehouse

@@ -16,8 +16,13 @@ import polars.selectors as cs
 from holdfast.errors import DataError, StudyError
 from holdfast.expressions import parse
 from holdfast.ingest import sql
-from holdfast.ingest.column_types import TypedColumn, blank_finding, typed_columns
-from holdfast.ingest.converted_columns import ConvertedColumns, convert_columns
+from holdfast.ingest.column_types import (
+    ConvertedColumns,
+    TypedColumn,
+    blank_finding,
+    convert_columns,
+    typed_columns,
+)
 from holdfast.ingest.findings import describe_sources
 from holdfast.ingest.reader import SourceReader
 from holdfast.ingest.row_mappings import WITHOUT_CUSTOMER, customer_part

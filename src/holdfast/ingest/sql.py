@@ -35,6 +35,16 @@ _COMPARED = (
 _TRANSPARENT = (exp.Paren, exp.Tuple)
 _WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 _INTEGERS = {*_WHOLE, *(f"U{name}" for name in _WHOLE)}
+_NOBODY = (
+    *("unknown", "guest", "guests", "anonymous", "null", "none", "nan", "n/a", "na", "undefined"),
+    *("0", "-1", "test", "walk-in", "walk-in customer", "cash sale", "no customer", "deleted"),
+    *("gast", "invité", "invitado", "convidado", "ospite", "ゲスト", "游客", "匿名"),
+)
+# The part of an address before its @.
+_MAILBOX = (
+    "^(guests?|gast|anonymous|unknown|nobody|none|null|test|walk-?in|no[._-]?e?-?mail|"
+    "no[._-]?reply|do[._-]?not[._-]?reply|noreply)[._+-]?[0-9]*@"
+)
 
 
 @dataclass(frozen=True)
@@ -296,3 +306,9 @@ def _kind(node: exp.Expr) -> str | None:
     if isinstance(node, _TRANSPARENT):
         return next(filter(None, map(_kind, node.iter_expressions())), None)
     return "text" if isinstance(node, exp.Lower | exp.Upper | exp.Trim) else None
+
+
+def placeholder_sql(text: str) -> str:
+    """Whether a text (SQL) names no customer: a word for nobody, or a shop's own mailbox."""
+    word = f"lower(trim({text}))"
+    return f"({word} IN {literals(_NOBODY)} OR regexp_matches({word}, {literal(_MAILBOX)}))"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
-from holdfast.ingest.placeholders import placeholder_sql
+from holdfast.ingest.sql import placeholder_sql
 from holdfast.ingest.statuses import join_parts, name_parts
 from holdfast.setup.file_sample import Sample
 from holdfast.setup.study_writer import NOTHING

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from holdfast.expressions import quote
 from holdfast.ingest import sql
-from holdfast.ingest.placeholders import placeholder_sql
+from holdfast.ingest.sql import placeholder_sql
 from holdfast.ingest.statuses import Meaning, meaning_of, name_parts, names_status, says_refund
 from holdfast.setup.amounts import Amounts, amount_sql
 from holdfast.setup.column_roles import KNOWN, candidates, plain
