@@ -162,3 +162,9 @@ def test_init_looks_at_a_query(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     log = tomllib.loads(propose(None, project_dir=tmp_path, given=keys).toml)["transactions"]
     assert (log["database"], "path" in log) == (given, False)
     assert log["columns"]["amount"] == "amount"
+
+
+@pytest.mark.parametrize("database", ["sqlite", "duckdb"], indirect=True)
+def test_two_columns_of_one_name_are_refused(warehouse: Warehouse, database: str) -> None:
+    with pytest.raises(DataError, match="has the column 'id' 2 times"):
+        ask(warehouse, "SELECT id, name AS id FROM orders")

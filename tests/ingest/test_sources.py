@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from holdfast.errors import DataError, StudyError
-from holdfast.ingest.sources import OpenSource, open_source
+from holdfast.ingest.sources import OpenSource, common_columns, open_source
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Csv, Postgres, Source
 
@@ -220,3 +222,10 @@ def test_a_stream_is_begun_again_where_the_memory_was_too_little(
         assert cells(source, warehouse) == [(0, 1, "1", "2"), (0, 3, "4", "5")]
         assert (source.rows_read, source.rejected.height) == (3, 1)
         source.restart()
+
+
+def test_a_parquet_file_with_two_columns_of_one_name_is_refused(tmp_path: Path) -> None:
+    path = str(tmp_path / "twice.parquet")
+    pq.write_table(pa.table([pa.array([1]), pa.array([2])], names=["id", "id"]), path)
+    with pytest.raises(DataError, match="has the column 'id' 2 times"):
+        common_columns([path])

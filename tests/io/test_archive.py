@@ -87,3 +87,14 @@ def test_damage_inside_a_member_is_found_while_it_is_read(tmp_path: Path) -> Non
     (tmp_path / "a.zip").write_bytes(bytes(content))
     with pytest.raises(DataError, match=r"a\.zip/a\.csv is a damaged or cut-off zip archive"):
         rows(tmp_path / "a.zip")
+
+
+def test_a_damaged_file_in_a_zip_of_lzma_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "orders.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("orders.csv", "id,n\n" + "1,2\n" * 20_000)
+    content = bytearray(path.read_bytes())
+    content[60:120] = bytes(60)
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="damaged or cut-off zip archive"):
+        list(CsvFiles(find_files(str(path)), Csv()).batches())

@@ -209,3 +209,9 @@ def test_files_whose_columns_stand_in_another_order_are_read_by_name(tmp_path: P
     files = CsvFiles([DataFile(tmp_path / name, "csv") for name in ("a.csv", "b.csv")], Csv())
     for batch in files.batches():
         assert [column[0].as_py() for column in batch.columns[2:]] == names
+
+
+def test_a_blank_line_counts_where_a_line_is_looked_for(tmp_path: Path) -> None:
+    files = opened(tmp_path, b"id,n\n1,2\n\n2,3\n3,4")
+    assert len(rows(files)) == 3
+    assert files.lines(0, [1, 2, 3]) == {1: 2, 2: 4, 3: 5}

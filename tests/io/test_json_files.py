@@ -35,9 +35,10 @@ def rows(files: JsonFiles) -> list[tuple[object, ...]]:
         TWO.encode("utf-16"),
         gzip.compress(TWO.encode()),
         f"[{','.join(TWO.splitlines())}]".encode(),
+        "\n".join(f"[{line}]" for line in TWO.splitlines()).encode(),
         TWO.replace("{", "{\n  ").encode(),
     ],
-    ids=["by line", "with a mark", "UTF-16", "gzip", "an array", "one after the other"],
+    ids=["by line", "with a mark", "UTF-16", "gzip", "an array", "arrays", "one after the other"],
 )
 def test_every_way_of_writing_gives_the_same_rows_and_no_digit_is_lost(
     tmp_path: Path, content: bytes
@@ -114,3 +115,8 @@ def test_a_record_that_never_ends_is_not_read_into_memory(
 def test_numbers_and_texts_agree_on_the_decimal_sign(tmp_path: Path) -> None:
     files = opened(tmp_path, '{"text": "1,5", "number": 1.5}', Csv(decimal=","))
     assert rows(files) == [(0, 1, "1,5", "1,5")]
+
+
+def test_what_follows_an_array_is_not_passed_over(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no JSON from object 3 on: Expecting value at 'and more"):
+        opened(tmp_path, ARRAY + " and more")

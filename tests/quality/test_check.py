@@ -325,3 +325,31 @@ def test_what_is_filled_in_when_a_customer_leaves_is_no_attribute() -> None:
     log = {"path": "o.csv", "columns": COLUMNS}
     with pytest.raises(StudyError, match="filled in when a customer leaves"):
         Study.from_dict({"study": {"name": "s"}, "transactions": log, "customers": customers})
+
+
+@pytest.mark.parametrize(
+    ("promise", "message"),
+    [
+        (
+            {
+                "name": "at",
+                "logicalType": "timestamp",
+                "logicalTypeOptions": {"minimum": "soon"},
+            },
+            "the bound of at: .*soon",
+        ),
+        (
+            {"name": "order", "logicalTypeOptions": {"minLength": "long"}},
+            "bounds order by 'long'",
+        ),
+        (
+            {"name": "who", "relationships": [{"to": "transactions.who"}]},
+            "lets who refer to transactions.who",
+        ),
+    ],
+)
+def test_a_promise_that_nothing_can_be_held_to_is_said(
+    tmp_path: Path, promise: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(StudyError, match=message):
+        check(study(tmp_path, contract=contract(promise)))

@@ -235,3 +235,29 @@ def test_the_public_files_are_recognised_and_read_as_proposed(
         )
     assert found.rows.quarantined == 0
     assert found.rows.accepted > 0.7 * found.rows.read
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"transactions__csv__delimiter": "ab"}, "transactions.csv.delimiter: string should"),
+        ({"transactions__csv__delimeter": ";"}, "did you mean 'delimiter'"),
+    ],
+)
+def test_what_is_given_wrongly_is_said_as_a_study_says_it(
+    tmp_path: Path, given: dict[str, str], message: str
+) -> None:
+    with pytest.raises(StudyError) as refused:
+        proposed(tmp_path, LOG, **given)
+    assert message in str(refused.value)
+
+
+def test_a_query_that_is_given_wrongly_is_said_as_a_study_says_it(tmp_path: Path) -> None:
+    given = {"transactions.database.query": "SELECT 1", "transactions.database.url": "x"}
+    with pytest.raises(StudyError, match="did you mean 'url_env'"):
+        propose(None, project_dir=tmp_path, given=given)
+
+
+def test_a_line_break_in_what_is_given_begins_no_line_of_the_study(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="seed"):
+        proposed(tmp_path, LOG, study__seed="1\n[x]\ny = 2")

@@ -59,3 +59,18 @@ def test_a_line_that_waited_while_the_journal_was_replaced_is_in_the_new_one(
 
         jsonl.rewrite(path, change)
     assert [entry["name"] for entry in jsonl.entries(path)] == ["[erased]", "bob"]
+
+
+def test_a_text_may_hold_whatever_ends_a_line_elsewhere(tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    entry = {"name": "\u2028a\x85b\x0bc\nd"}
+    jsonl.append(path, entry)
+    assert jsonl.entries(path) == [entry]
+
+
+@pytest.mark.parametrize("line", [b"null", b"3", b"\xff"])
+def test_a_line_that_is_no_object_is_said(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "j.jsonl"
+    path.write_bytes(line + b"\n")
+    with pytest.raises(DataError, match=r"j\.jsonl is damaged"):
+        jsonl.entries(path)

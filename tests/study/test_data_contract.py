@@ -117,6 +117,18 @@ def test_words_patterns_and_keys_are_read() -> None:
             {"schema": [{"name": "events", "quality": [{"metric": "rowCount", "mustBe": "many"}]}]},
             "'many'",
         ),
+        (
+            {
+                "schema": [
+                    {"name": "events", "quality": [{"metric": "rowCount", "mustBeBetween": [1]}]}
+                ]
+            },
+            r"mustBeBetween is \[1\]",
+        ),
+        ({"schema": "events"}, "no kind 'DataContract' and schema"),
+        ({"schema": ["events"]}, "not laid out as a contract is"),
+        ({"schema": [{"name": "events", "properties": [{"required": True}]}]}, "KeyError"),
+        ({"slaProperties": [{"property": "latency", "value": "soon"}]}, "'soon'"),
     ],
 )
 def test_what_cannot_be_understood_is_an_error_with_its_place(

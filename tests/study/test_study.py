@@ -215,3 +215,9 @@ def test_a_study_shows_its_main_facts_in_a_line_and_escapes_them_in_a_notebook(t
     assert "<td>&lt;script&gt;.csv</td>" in html
     assert "&lt;b&gt;shop" in html
     assert "<script" not in html
+
+
+def test_a_study_that_is_no_table_is_said_also_where_a_key_of_it_is_set(tmp_path: Path) -> None:
+    (tmp_path / "holdfast.toml").write_text("study = 5\n", encoding="utf-8")
+    with pytest.raises(StudyError, match="'study' is a value, not a table"):
+        Study.from_toml(tmp_path / "holdfast.toml", overrides={"seed": "3"})

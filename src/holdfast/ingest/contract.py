@@ -153,7 +153,7 @@ def _violation_conditions(
         if (bound := rule.options.get(key)) is not None
     }
     texts = {
-        f"is {word} than {limit}": f"length({text}) {sign} {int(limit)}"
+        f"is {word} than {limit}": f"length({text}) {sign} {_number(rule, limit)}"
         for key, (sign, word) in _LENGTHS.items()
         if (limit := rule.options.get(key)) is not None
     }
@@ -192,9 +192,15 @@ def _typed_sql(rule: ColumnRule, column: sql.Field, source: OpenSource, study: S
 
 
 def _bound_sql(rule: ColumnRule, bound: Bound) -> str:
-    if rule.kind not in ("number", "integer"):
-        kind = "TIMESTAMP" if rule.kind == "timestamp" else "VARCHAR"
-        return f"CAST({sql.literal(str(bound))} AS {kind})"
+    if rule.kind in ("number", "integer"):
+        return _number(rule, bound)
+    kind = "TIMESTAMP" if rule.kind == "timestamp" else "VARCHAR"
+    value, problem = f"CAST({sql.literal(str(bound))} AS {kind})", f"the bound of {rule.name}"
+    sql.try_sql(f"SELECT {value}", problem=problem, fix="write it as YYYY-MM-DD")
+    return value
+
+
+def _number(rule: ColumnRule, bound: Bound) -> str:
     if isinstance(bound, bool) or not isinstance(bound, int | float):
         raise StudyError(f"the contract bounds {rule.name} by {bound!r}", fix="write a number")
     return repr(float(bound))
@@ -203,12 +209,12 @@ def _bound_sql(rule: ColumnRule, bound: Bound) -> str:
 def _unknown_sql(rule: ColumnRule, text: str, study: Study, warehouse: Warehouse) -> str:
     table, _, column = str(rule.refers_to).partition(".")
     log = study.transactions
-    if log is None or (table, column) != ("transactions", log.columns.customer_id):
+    is_there = (table, column) == ("transactions", log.columns.customer_id) if log else False
+    if not is_there or not warehouse.has("transactions"):
         raise StudyError(
             f"the contract lets {rule.name} refer to {rule.refers_to}",
             fix="refer to the customer_id of the transactions, or leave the relationship out",
         )
-    assert warehouse.has("transactions")
     return f"trim({text}) NOT IN (SELECT customer_id FROM transactions)"
 
 

@@ -29,7 +29,7 @@ from holdfast.io.excel import ExcelFiles
 from holdfast.io.files import DataFile, expand_path, find_files
 from holdfast.io.json_files import JsonFiles
 from holdfast.io.queries import Query, open_query
-from holdfast.io.text_files import TextFiles
+from holdfast.io.text_files import TextFiles, column_names
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Csv, Source, Study
 from holdfast.study.data_contract import INPUTS
@@ -280,6 +280,7 @@ def common_columns(paths: Sequence[str]) -> tuple[list[str], int]:
                 f"{path} is a damaged Parquet file: {first_line(error)}",
                 fix="fetch or write it again",
             ) from None
+        column_names(schema.names, path)
         layouts.append({column.name: str(column.type) for column in schema})
         rows += metadata.num_rows
         odd = sorted(f"{name} ({kind})" for name, kind in layouts[-1].items() ^ layouts[0].items())

@@ -1,6 +1,9 @@
 """Zip archives: what may be taken out of them, and how much."""
 
+import gzip
+import lzma
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -13,6 +16,8 @@ MOST_RATIO = 200
 """Order logs pack to a tenth or a thirtieth; a thousandfold is what a bomb does."""
 _SMALL = 1 << 26
 """So much may come out of any archive."""
+DAMAGE = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
+"""What a packed file raises that is damaged or cut off."""
 _SHEETS = {"xl/workbook.xml", "xl/workbook.bin", "content.xml"}
 _TEXTS = (".csv", ".tsv", ".txt", ".json", ".ndjson", ".jsonl")
 

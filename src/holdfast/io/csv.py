@@ -59,9 +59,9 @@ class CsvFiles(TextFiles):
             stream.header_cells()
             return _find_lines(stream, set(records), self.dialect)
 
-    def note_end(self, file: int, *, records: int, newlines: int) -> None:
+    def note_lines(self, file: int, *, one_each: bool) -> None:
         """Note whether every record of a file took one line."""
-        self._one_line_each[file] = newlines in (records, records - 1)
+        self._one_line_each[file] = one_each
 
 
 class _Records:
@@ -86,7 +86,9 @@ class _Records:
             yield rows
         self._check_dialect(record - 1)
         records = record - 1 + sum(number >= record for number in self._invalid)
-        self._files.note_end(self._index, records=records, newlines=self._stream.newlines)
+        # A line end more is a blank line, or stands within a cell.
+        ends = records - (not self._stream.tail.endswith(b"\n"))
+        self._files.note_lines(self._index, one_each=self._stream.newlines == ends)
 
     def _parse(self) -> Iterator[pa.RecordBatch]:
         names = [f"c{i}" for i in range(self._width)]

@@ -8,7 +8,6 @@ import gzip
 import os
 import re
 import zipfile
-import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import IO, Literal, cast
 
 from holdfast.errors import DataError, StudyError
-from holdfast.io.archive import data_members, is_workbook, open_member
+from holdfast.io.archive import DAMAGE, data_members, is_workbook, open_member
 
 Kind = Literal["csv", "json", "excel", "parquet"]
 
@@ -160,7 +159,7 @@ def _head(file: DataFile) -> bytes:
     try:
         with file.open() as opened:
             head = opened.read(_LOOKED_AT)
-    except (EOFError, zlib.error, gzip.BadGzipFile):
+    except DAMAGE:
         # What is damaged is said when it is read.
         return b"?"
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:

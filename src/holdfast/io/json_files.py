@@ -184,26 +184,27 @@ def _values(file: DataFile, decoder: json.JSONDecoder) -> Iterator[object]:
 
 
 def _decode(text: io.TextIOWrapper, decoder: json.JSONDecoder) -> Iterator[object]:
-    """Values, from a piece of the text at a time."""
-    ahead = text.read(BLOCK_CHARACTERS).lstrip()
-    is_array = ahead.startswith("[")
-    at = int(is_array)
+    """Values, from a piece of the text at a time; of arrays, however many, those in them."""
+    ahead, at, in_array = "", 0, False
     while True:
         at = _end_of_blanks(ahead, at)
-        if is_array and ahead.startswith("]", at):
+        sign = ahead[at : at + 1]
+        if not sign and (block := text.read(BLOCK_CHARACTERS)):
+            ahead, at = block, 0
+        elif not sign and not in_array:
             return
-        try:
-            value, at = decoder.raw_decode(ahead, at)
-        except json.JSONDecodeError:
-            is_short = len(ahead) - at <= MOST_CHARACTERS
-            if block := text.read(BLOCK_CHARACTERS) if is_short else "":
-                ahead, at = ahead[at:] + block, 0
-            elif at == len(ahead) and not is_array:
-                return
-            else:
-                raise
+        elif sign == ("]" if in_array else "["):
+            in_array, at = not in_array, at + 1
         else:
-            yield value
+            try:
+                value, at = decoder.raw_decode(ahead, at)
+            except json.JSONDecodeError:
+                is_short = len(ahead) - at <= MOST_CHARACTERS
+                if not (block := text.read(BLOCK_CHARACTERS) if is_short else ""):
+                    raise
+                ahead, at = ahead[at:] + block, 0
+            else:
+                yield value
 
 
 def _end_of_blanks(text: str, at: int) -> int:

@@ -68,7 +68,7 @@ class ArrowQuery:
         except DataError:
             self.close()
             raise
-        self.names = list(self._reader.schema.names)
+        self.names = column_names(self._reader.schema.names, self.labels[0])
 
     @property
     def schema(self) -> pa.Schema:

@@ -2,11 +2,9 @@
 
 import codecs
 import csv
-import gzip
 import io
 import re
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +12,7 @@ from itertools import islice
 from typing import cast
 
 from holdfast.errors import DataError
+from holdfast.io.archive import DAMAGE
 from holdfast.io.files import DataFile
 from holdfast.study import Csv
 
@@ -52,7 +51,7 @@ class Utf8Stream(io.RawIOBase):
         self._at, self._label = 0, file.label
         try:
             self._ahead = self._check_mark(self._read(), file.label)
-        except (DataError, OSError, EOFError, zlib.error, zipfile.BadZipFile):
+        except Exception:
             self.close()
             raise
 
@@ -209,7 +208,7 @@ def reading(file: DataFile) -> Iterator[None]:
     label = file.label
     try:
         yield
-    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
+    except (*DAMAGE, zipfile.BadZipFile) as error:
         packing = "zip archive" if file.member is not None else "gzip file"
         raise DataError(
             f"{label} is a damaged or cut-off {packing}: {error}", fix="fetch the file again"

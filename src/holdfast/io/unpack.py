@@ -3,7 +3,6 @@ CSV, a workbook.
 """
 
 import zipfile
-import zlib
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import PurePosixPath
@@ -11,7 +10,7 @@ from pathlib import PurePosixPath
 import polars as pl
 
 from holdfast.errors import DataError
-from holdfast.io.archive import check_members
+from holdfast.io.archive import DAMAGE, check_members
 
 CHANGED = (
     "fetch it again; if that gives the same, the provider has changed the file: see the data set's "
@@ -42,7 +41,7 @@ def extract(archive: bytes, member: str) -> bytes:
                     fix=CHANGED,
                 )
             return opened.read(names[0])
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (*DAMAGE, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         raise DataError(f"not a sound zip archive ({error})", fix=advice(archive)) from None
 
 

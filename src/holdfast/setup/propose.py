@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import polars as pl
+from pydantic import ValidationError
 
 from holdfast.errors import DataError, StudyError, nearest
 from holdfast.ingest.sources import Stream, common_columns, text_files
@@ -22,6 +24,7 @@ from holdfast.setup.log_study import log_study
 from holdfast.setup.snapshot_study import find_label, snapshot_study, summary_columns
 from holdfast.setup.study_writer import Draft, Guess, path_in
 from holdfast.study import Csv, Database, Postgres, Study
+from holdfast.study.study import to_study_error
 
 __all__ = ["Guess", "Proposal", "propose"]
 
@@ -29,6 +32,7 @@ _SAMPLE_ROWS = 2_000_000
 _ENOUGH_ROWS = 100_000
 """Of a stream: more batches are not read."""
 _KINDS = ("log", "snapshot")
+Table = TypeVar("Table", Csv, Database, Postgres)
 _FORMAT = "transactions.csv.timestamp_format"
 _SHORT = {"transactions.timestamp_format": _FORMAT}
 """What is given under a shorter key than it has in the study."""
@@ -140,7 +144,7 @@ def given_query(given: Mapping[str, str]) -> Database | Postgres:
             key.rpartition(".")[2]: value for key, value in given.items() if f".{section}." in key
         }
         if "query" in keys:
-            return (Database if section == "database" else Postgres).model_validate(keys)
+            return _validate(Database if section == "database" else Postgres, keys, section)
     raise StudyError("there is neither a file nor a query", fix="name a file with --data FILE")
 
 
@@ -162,7 +166,14 @@ def _dialect(files: Sequence[DataFile], given: Mapping[str, str]) -> tuple[Csv |
     else:
         detected = detect_dialect(files[0])
     detected_keys = detected.model_dump(exclude_unset=True)
-    return Csv.model_validate({**detected_keys, **given_keys}), sheet
+    return _validate(Csv, {**detected_keys, **given_keys}, "csv"), sheet
+
+
+def _validate(table: type[Table], keys: Mapping[str, object], name: str) -> Table:
+    try:
+        return table.model_validate(keys)
+    except ValidationError as error:
+        raise to_study_error(error, within=("transactions", name)) from None
 
 
 def _rows(

@@ -156,11 +156,12 @@ def _read(given: str, *, like: Value | None) -> Value:
 
 def _toml(given: str) -> str:
     """Return a given value as TOML has it: itself if it is TOML, else as a text."""
+    given = _one_line(given)
     try:
         tomllib.loads(f"v = {given}")
     except tomllib.TOMLDecodeError:
         return to_toml(given)
-    return _one_line(given)
+    return given
 
 
 def _one_line(text: str) -> str:

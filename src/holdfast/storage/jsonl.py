@@ -87,10 +87,10 @@ def entries(path: Path) -> list[dict[str, Any]]:
         A line is not JSON.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # A text in it may hold any other sign that ends a line.
+        lines = path.read_bytes().split(b"\n")
+        return [dict(json.loads(line)) for line in lines if line]
     except FileNotFoundError:
         return []
-    try:
-        return [dict(json.loads(line)) for line in lines]
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise DataError(f"{path} is damaged: {error}", fix="restore the line from a copy") from None

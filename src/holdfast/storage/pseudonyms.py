@@ -119,7 +119,7 @@ class Pseudonyms:
 def _read_list(path: Path) -> list[str]:
     """The key's name, then the hashes; nothing where nobody was erased."""
     try:
-        return path.read_text(encoding="ascii").split("\n")[:-1]
+        return path.read_text(encoding="ascii").splitlines()
     except FileNotFoundError:
         return []
     except (OSError, ValueError) as error:

@@ -166,10 +166,17 @@ def from_odcs(raw: Any, *, where: str) -> DataContract:
     StudyError
         It is no ODCS, or says something that cannot be understood.
     """
-    if not isinstance(raw, Mapping):
-        problem = f"{where} is no contract: it holds {type(raw).__name__}"
-        raise StudyError(problem, fix="write ODCS")
-    if raw.get("kind") != "DataContract" or not isinstance(raw.get("schema"), Sequence):
+    try:
+        return _read_contract(raw, where)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise StudyError(
+            f"{where} is not laid out as a contract is: {error!r:.120}",
+            fix="start from `holdfast check --contract`",
+        ) from None
+
+
+def _read_contract(raw: Mapping[str, Any], where: str) -> DataContract:
+    if raw.get("kind") != "DataContract" or not isinstance(raw.get("schema"), list):
         raise StudyError(
             f"{where} has no kind 'DataContract' and schema",
             fix="start from `holdfast check --contract`",
@@ -230,13 +237,15 @@ def _read_limit(rule: Mapping[str, Any], where: str) -> Limit:
             f"{where}: {rule['metric']} has {len(operators)} operators",
             fix=f"write one of {', '.join(OPERATORS)}",
         )
-    value = rule[operators[0]]
+    operator, value = operators[0], rule[operators[0]]
     numbers = value if isinstance(value, list) else [value]
-    if not numbers or not all(type(each) in (int, float) for each in numbers):
-        raise StudyError(f"{where}: {operators[0]} is {value!r}", fix="write a number")
+    count = 1 if operator in _COMPARISONS else 2
+    if len(numbers) != count or not all(type(each) in (int, float) for each in numbers):
+        fix = "write a number" if count == 1 else "write two numbers, as in [1, 5]"
+        raise StudyError(f"{where}: {operator} is {value!r}", fix=fix)
     unit = _check(str(rule.get("unit", "rows")), ("rows", "percent"), f"{where}: unit")
-    value = tuple(map(float, numbers))
-    return Limit(metric=rule["metric"], operator=operators[0], value=value, unit=unit)
+    limit = tuple(map(float, numbers))
+    return Limit(metric=rule["metric"], operator=operator, value=limit, unit=unit)
 
 
 def _read_property(raw: Mapping[str, Any], where: str, skipped: list[str]) -> ColumnRule:

@@ -232,7 +232,7 @@ class Study(Section):
                 {**head, **{_field(key, raw): raw[key] for key in raw if key != "study"}}
             )
         except ValidationError as error:
-            raise _to_study_error(error) from None
+            raise to_study_error(error) from None
 
 
 def _field(key: str, raw: Mapping[str, Any]) -> str:
@@ -258,8 +258,9 @@ def _too_deep(where: str) -> StudyError:
 
 
 def _override(raw: dict[str, Any], key: str, value: str) -> None:
-    *parents, last = key.split(".")
-    place = raw.setdefault("study", {}) if not parents and key in Study.model_fields else raw
+    dotted = f"study.{key}" if key in Study.model_fields else key
+    *parents, last = dotted.split(".")
+    place = raw
     for parent in parents:
         place = place.setdefault(parent, {})
         if not isinstance(place, dict):
@@ -274,8 +275,9 @@ def _override(raw: dict[str, Any], key: str, value: str) -> None:
         place[last] = value
 
 
-def _to_study_error(error: ValidationError) -> StudyError:
-    problems = [_problem(dict(detail)) for detail in error.errors()]
+def to_study_error(error: ValidationError, *, within: tuple[str, ...] = ()) -> StudyError:
+    """What pydantic found in the study, or in a table `within` it, as people say it."""
+    problems = [_problem(dict(detail, loc=(*within, *detail["loc"]))) for detail in error.errors()]
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return StudyError(
         problems[0][0] + more, fix=problems[0][1], problems=[problem for problem, _ in problems]
