@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from holdfast.errors import DataError, HoldfastError, system_error
-from holdfast.storage.safe_files import hold, remove_leftovers, replace_file, sync
+from holdfast.errors import DataError, HoldfastError
+from holdfast.storage.safe_files import hold, os_errors_as, remove_leftovers, replace_file, sync
 
 LOG, END = "audit.jsonl", "audit.end"
 _FIRST = "0" * 64
@@ -37,13 +37,12 @@ def record(project: Path, what: str, *, who: str = "", **facts: Any) -> None:
     HoldfastError
         It cannot be written.
     """
-    try:
-        with hold(project / ".audit.lock"):
-            _append(project, {"who": who or _user(), "what": what, **facts})
-    except OSError as error:
-        raise system_error(error) or HoldfastError(
-            f"{project / LOG} cannot be written: {error.strerror}", fix="free the folder"
-        ) from None
+    problem = f"{project / LOG} cannot be written"
+    with (
+        os_errors_as(HoldfastError, problem, fix="free the folder"),
+        hold(project / ".audit.lock"),
+    ):
+        _append(project, {"who": who or _user(), "what": what, **facts})
 
 
 def entries(project: Path) -> list[dict[str, Any]]:

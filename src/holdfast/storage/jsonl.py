@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from holdfast.errors import DataError, HoldfastError, system_error
-from holdfast.storage.safe_files import remove_leftovers, replace_file
+from holdfast.errors import DataError, HoldfastError
+from holdfast.storage.safe_files import os_errors_as, remove_leftovers, replace_file
 
 
 def append(path: Path, entry: Mapping[str, Any]) -> None:
@@ -24,13 +24,9 @@ def append(path: Path, entry: Mapping[str, Any]) -> None:
         The file cannot be written.
     """
     line = json.dumps(entry, ensure_ascii=False, allow_nan=False) + "\n"
-    try:
-        with _hold(path) as descriptor:
-            _write_whole(descriptor, line.encode())
-    except OSError as error:
-        raise system_error(error) or HoldfastError(
-            f"{path} cannot be written: {error.strerror}", fix="free the folder or the disk"
-        ) from None
+    problem, fix = f"{path} cannot be written", "free the folder or the disk"
+    with os_errors_as(HoldfastError, problem, fix=fix), _hold(path) as descriptor:
+        _write_whole(descriptor, line.encode())
 
 
 def rewrite(path: Path, change: Callable[[str], str]) -> None:

@@ -15,12 +15,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 from holdfast.errors import InputError, RunError, nearest, system_error
 from holdfast.storage import audit_log
-from holdfast.storage.safe_files import hold, remove_leftovers, replace_file
+from holdfast.storage.safe_files import hold, os_errors_as, remove_leftovers, replace_file
 
 ROLES = ("reader", "operator", "admin")
 """Each may do what the one before may."""
@@ -156,19 +155,18 @@ class KeyFile:
     @contextmanager
     def _changing(self) -> Iterator[dict[str, Key]]:
         is_first = not self._lock.exists()
+        problem, fix = f"{self.path} cannot be written", "allow it, or use another"
         try:
-            with hold(self._lock):
+            with os_errors_as(RunError, problem, fix=fix), hold(self._lock):
                 keys = dict(self._read()) if self.path.exists() else {}
                 yield keys
                 remove_leftovers(self.path)
-                replace_file(self.path, partial(_write_keys, keys))
-        except OSError as error:
+                text = json.dumps([asdict(key) for key in keys.values()], indent=1)
+                replace_file(self.path, lambda new: new.write_text(text, encoding="utf-8"))
+        finally:
             if is_first and not self.path.exists():
                 # No key was made, so none is asked for.
                 self._lock.unlink(missing_ok=True)
-            raise system_error(error) or RunError(
-                f"{self.path} cannot be written: {error.strerror}", fix="allow it, or use another"
-            ) from None
 
 
 def describe_key(key: Key) -> str:
@@ -191,12 +189,6 @@ def key_in_headers(authorization: str | None, api_key: str | None, *, basic: boo
         except ValueError:
             return None
     return None
-
-
-def _write_keys(keys: Mapping[str, Key], path: Path) -> None:
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    path.write_text(json.dumps([asdict(key) for key in keys.values()], indent=1), encoding="utf-8")
 
 
 def _digest(text: str) -> str:

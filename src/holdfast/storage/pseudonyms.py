@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from holdfast.errors import StudyError, system_error
-from holdfast.storage.safe_files import hold, remove_leftovers, replace_file
+from holdfast.storage.safe_files import hold, os_errors_as, remove_leftovers, replace_file
 from holdfast.study import Privacy, Study
 
 KEY, LIST = "privacy.key", "erased.txt"
@@ -99,17 +99,13 @@ class Pseudonyms:
             The list cannot be written.
         """
         path = self.project / LIST
-        try:
-            with hold(self.project / ".erased.lock"):
-                before = _read_list(path)[1:]
-                lines = dict.fromkeys([*before, *map(self.digest, customer_ids)])
-                text = "".join(f"{line}\n" for line in (_name_key(self._key), *lines))
-                remove_leftovers(path)
-                replace_file(path, lambda new: new.write_text(text, encoding="ascii"))
-        except OSError as error:
-            raise system_error(error) or StudyError(
-                f"{path} cannot be written: {error.strerror}", fix="free the folder"
-            ) from None
+        problem, lock = f"{path} cannot be written", self.project / ".erased.lock"
+        with os_errors_as(StudyError, problem, fix="free the folder"), hold(lock):
+            before = _read_list(path)[1:]
+            lines = dict.fromkeys([*before, *map(self.digest, customer_ids)])
+            text = "".join(f"{line}\n" for line in (_name_key(self._key), *lines))
+            remove_leftovers(path)
+            replace_file(path, lambda new: new.write_text(text, encoding="ascii"))
 
     def _hash(self, what: str, customer_id: str) -> str:
         text = f"{what}:{customer_id}".encode("utf-8", "surrogatepass")
@@ -143,27 +139,18 @@ def _read_key(project: Path, privacy: Privacy, *, make: bool) -> bytes:
             )
         return key
     path = project / KEY
-    try:
+    with os_errors_as(StudyError, f"{path} cannot be read", fix="let this user read it"):
         if make and not path.exists():
             with hold(project / ".erased.lock"):
-                _make_key(path)
+                if not path.exists():
+                    text = f"{secrets.token_hex(32)}\n"
+                    replace_file(path, lambda new: new.write_text(text, "ascii"))
+        if not path.exists():
+            problem = f"{path} is gone, and without it those erased would come back"
+            raise StudyError(problem, fix="restore it from a copy")
         if path.stat().st_mode & 0o077:
             raise StudyError(f"{path} may be read by others", fix=f"chmod 600 {path}")
         key = path.read_bytes().strip()
-    except FileNotFoundError:
-        raise StudyError(
-            f"{path} is gone, and without it those erased would come back",
-            fix="restore it from a copy",
-        ) from None
-    except OSError as error:
-        raise system_error(error) or StudyError(
-            f"{path} cannot be read: {error.strerror}", fix="let this user read it"
-        ) from None
     if len(key) < _LEAST_BYTES:
         raise StudyError(f"{path} holds no key", fix="restore it from a copy")
     return key
-
-
-def _make_key(path: Path) -> None:
-    if not path.exists():
-        replace_file(path, lambda new: new.write_text(f"{secrets.token_hex(32)}\n", "ascii"))

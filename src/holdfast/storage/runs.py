@@ -17,12 +17,12 @@ import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 from holdfast.errors import (
     DamagedRun,
-    HoldfastError,
     MachineError,
     ProjectBusy,
     RunError,
@@ -33,7 +33,7 @@ from holdfast.errors import (
 from holdfast.storage.manifest import FIX, RUN_ID, parse_manifest, write_manifest
 from holdfast.storage.run_folder import Run, read_run
 from holdfast.storage.run_lists import Entry, read_list, write_list
-from holdfast.storage.safe_files import hold, sync
+from holdfast.storage.safe_files import hold, os_errors_as, sync
 
 __all__ = ["Registry", "Run", "read_run"]
 
@@ -68,10 +68,8 @@ class Registry:
         ProjectBusy
             Another process holds the project.
         """
-        try:
+        with _saying(self.folder, "made"):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise _refuse(self.folder, error, "made") from None
         with self._lock():
             staging = self.folder / ".staging"
             shutil.rmtree(staging, ignore_errors=True)
@@ -98,7 +96,7 @@ class Registry:
         """
         run = self._finish(folder, self.free_id(run_id), facts)
         with self._changing():
-            self._put_in_place(folder, run, [*self._read_published(), _entry(run)])
+            self._put_in_place(folder, run, [*self._read("published"), _entry(run)])
             champions = self._champions()
             if not all(entry.digest for entry in champions):
                 self._point_at(champions)
@@ -106,10 +104,9 @@ class Registry:
 
     def free_id(self, run_id: str) -> str:
         """The id, or the first after it that no run has: `<id>-2`."""
-        while (self.folder / run_id).exists():
-            base, _, number = run_id.partition("-")[2].partition("-")
-            run_id = f"{run_id.partition('-')[0]}-{base}-{int(number or 1) + 1}"
-        return run_id
+        moment, digits, *number = run_id.split("-")
+        ids = (f"{moment}-{digits}-{n}" for n in count(int(number[0]) + 1 if number else 2))
+        return next(each for each in chain([run_id], ids) if not (self.folder / each).exists())
 
     def publish_beside(self, folder: Path, old: Run, *, facts: Mapping[str, Any]) -> Run:
         """Publish what was made from a run, in the next free id and just before it in every order;
@@ -162,15 +159,10 @@ class Registry:
         """Every published run, the last published first; those of an older Holdfast, which kept no
         order, by name after them.
         """
-        try:
-            names = {path.name for path in self.folder.iterdir() if RUN_ID.fullmatch(path.name)}
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise _refuse(self.folder, error, "read") from None
-        listed = [
-            entry.run_id for entry in reversed(self._read_published()) if entry.run_id in names
-        ]
+        with _saying(self.folder, "read"):
+            paths = self.folder.iterdir() if self.folder.exists() else ()
+            names = {path.name for path in paths if RUN_ID.fullmatch(path.name)}
+        listed = [each.run_id for each in reversed(self._read("published")) if each.run_id in names]
         return [*dict.fromkeys(listed), *sorted(names.difference(listed), reverse=True)]
 
     def champion_id(self) -> str | None:
@@ -219,7 +211,7 @@ class Registry:
         """SHA-256 of the manifest that was promoted or published under this id; empty where none
         was kept.
         """
-        entries = (*self.champions(), *reversed(self._read_published()))
+        entries = (*self.champions(), *reversed(self._read("published")))
         kept = (entry.digest for entry in entries if entry.run_id == run_id and entry.digest)
         return next(kept, "")
 
@@ -287,7 +279,7 @@ class Registry:
                 (self.folder / run_id).rename(removed / run_id)
             sync(self.folder)
             self._point_at([entry for entry in self.champions() if entry.run_id not in run_ids])
-            self._list_published(self._read_published())
+            self._list_published(self._read("published"))
         finally:
             # What is to go does not stay where nobody looks because a list cannot be written.
             shutil.rmtree(removed)
@@ -310,13 +302,8 @@ class Registry:
         return champion
 
     def _read(self, name: str) -> list[Entry]:
-        try:
+        with _saying(self.folder / name, "read"):
             return read_list(self.folder / name)
-        except OSError as error:
-            raise _refuse(self.folder / name, error, "read") from None
-
-    def _read_published(self) -> list[Entry]:
-        return self._read("published")
 
     def _champions(self) -> list[Entry]:
         """Those of the pointer that are there."""
@@ -354,30 +341,23 @@ class Registry:
     @contextmanager
     def _changing(self) -> Iterator[None]:
         """Let one thread of one process at a time change the lists."""
-        try:
-            with hold(self.folder / ".lists.lock"):
-                yield
-        except OSError as error:
-            raise _refuse(self.folder, error, "changed") from None
+        with _saying(self.folder, "changed"), hold(self.folder / ".lists.lock"):
+            yield
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
         path = self.folder / ".lock"
         with ExitStack() as held:
-            try:
-                handle = held.enter_context(hold(path, wait=False))
+            with _saying(self.folder, "written"):
+                try:
+                    handle = held.enter_context(hold(path, wait=False))
+                except BlockingIOError:
+                    holder = path.read_text(encoding="utf-8").strip() or "unknown"
+                    problem = f"another run is at work in {self.folder} (process {holder})"
+                    raise ProjectBusy(problem, fix="wait for it to end", process=holder) from None
                 handle.truncate(0)
                 handle.write(str(os.getpid()))
                 handle.flush()
-            except BlockingIOError:
-                holder = path.read_text(encoding="utf-8").strip() or "unknown"
-                raise ProjectBusy(
-                    f"another run is at work in {self.folder} (process {holder})",
-                    fix="wait for it to end",
-                    process=holder,
-                ) from None
-            except OSError as error:
-                raise _refuse(self.folder, error, "written") from None
             yield
 
 
@@ -385,11 +365,11 @@ def _entry(run: Run) -> Entry:
     return Entry(run.run_id, run.digest)
 
 
-def _refuse(path: Path, error: OSError, what: str) -> HoldfastError:
-    """Say why a folder or a list is not as it should be; that of the machine as everywhere."""
+@contextmanager
+def _saying(path: Path, what: str) -> Iterator[None]:
+    """Say why a folder or a list is not as it should be."""
     fix = "see that it is there, and that you may read and write it"
     if what == "read":
         fix = "restore it, or move it away and `holdfast runs promote RUN_ID`"
-    return system_error(error) or RunError(
-        f"{path} cannot be {what}: {error.strerror or error}", fix=fix
-    )
+    with os_errors_as(RunError, f"{path} cannot be {what}", fix=fix):
+        yield

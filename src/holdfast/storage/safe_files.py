@@ -15,6 +15,8 @@ from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from holdfast.errors import HoldfastError, system_error
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -118,6 +120,23 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def os_errors_as(kind: type[HoldfastError], problem: str, *, fix: str) -> Iterator[None]:
+    """Say what the system refuses: that of the machine as everywhere, else `problem` and why.
+
+    Raises
+    ------
+    HoldfastError
+        Of that kind, or a MachineError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise system_error(error) or kind(
+            f"{problem}: {error.strerror or error}", fix=fix
+        ) from None
 
 
 @contextmanager
