@@ -12,6 +12,7 @@ from tests.api.harness import Api
 
 from holdfast.runs.erase import erase, find_places
 from holdfast.storage import audit_log
+from holdfast.storage.manifest import write_manifest
 from holdfast.storage.runs import Registry
 from holdfast.storage.serving_copy import keep
 
@@ -68,6 +69,33 @@ def test_promote_and_rollback_answer_with_the_run_that_is_served_from_then_on(
         assert (back["what"], back["run_id"]) == ("rollback", SECOND)
         assert back["who"] == "key local (this machine)"
         assert posted(api, "/runs/20990101T000000Z-00000009/promote", b"").status_code == 404
+
+
+@pytest.mark.parametrize("path", [f"/runs/{FIRST}/promote", "/rollback"])
+def test_a_change_that_cannot_be_recorded_is_not_made(project: Path, path: str) -> None:
+    with client_of(project) as api:
+        assert posted(api, f"/runs/{FIRST}/promote", b"").status_code == 200
+        assert posted(api, f"/runs/{SECOND}/promote", b"").status_code == 200
+        (project / "audit.jsonl").rename(project / "kept.jsonl")
+        (project / "audit.jsonl").mkdir()
+        assert posted(api, path, b"").status_code >= 500
+        assert Registry(project / "runs").champion_id() == SECOND == served(api)
+
+
+def test_a_rollback_to_a_run_that_cannot_be_loaded_leaves_the_champion(project: Path) -> None:
+    """Its files are as published, but what they hold is no model of ours."""
+    registry = Registry(project / "runs")
+    registry.promote(FIRST)
+    registry.promote(SECOND)
+    facts = dict(registry.open(FIRST).manifest)
+    del facts["files"]
+    (registry.folder / FIRST / "models" / "churn" / "trees.txt").write_bytes(b"no forest")
+    write_manifest(registry.folder / FIRST, facts)
+    for name in ("champion", "published"):
+        (registry.folder / name).write_text(f"{SECOND}\n{FIRST}\n", encoding="utf-8")
+    with client_of(project) as api:
+        assert posted(api, "/rollback", b"").status_code == 503
+        assert registry.champion_id() == SECOND == served(api)
 
 
 def test_a_damaged_run_cannot_be_promoted(project: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.errors import DataError
-from holdfast.storage.audit_log import entries, record, verify
+from holdfast.errors import DataError, HoldfastError
+from holdfast.storage.audit_log import deed, entries, record, verify
 from holdfast.storage.keys import KeyFile
 
 
@@ -127,3 +127,26 @@ def test_keys_that_are_made_and_revoked_are_written_down_without_their_hash(tmp_
     assert (made["what"], made["key_id"], made["role"]) == ("key created", key.key_id, "reader")
     assert (revoked["what"], revoked["key_id"]) == ("key revoked", key.key_id)
     assert key.sha256 not in (tmp_path / "audit.jsonl").read_text(encoding="utf-8")
+
+
+def test_a_deed_stands_in_the_log_before_it_is_done_and_its_failure_after_it(
+    tmp_path: Path,
+) -> None:
+    def fail() -> None:
+        with deed(tmp_path, "promote", who="ann", run_id="run 1"):
+            assert [entry["what"] for entry in entries(tmp_path)] == ["promote"]
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert [(e["what"], e["who"], e["run_id"]) for e in entries(tmp_path)] == [
+        ("promote", "ann", "run 1"),
+        ("promote failed", "ann", "run 1"),
+    ]
+
+
+def test_a_key_that_cannot_be_recorded_is_not_made(tmp_path: Path) -> None:
+    (tmp_path / "audit.jsonl").mkdir()
+    with pytest.raises(HoldfastError, match="cannot be written"):
+        KeyFile(tmp_path).create(role="reader", name="ann")
+    assert KeyFile(tmp_path).keys() == {}

@@ -1,6 +1,8 @@
 """`holdfast runs`: the published runs and which of them counts."""
 
+from contextlib import AbstractContextManager
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,7 +22,7 @@ from holdfast.errors import DamagedRun, RunError
 from holdfast.storage import audit_log
 
 if TYPE_CHECKING:
-    from holdfast.storage.runs import Registry
+    from holdfast.storage.runs import Registry, Run
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -75,9 +77,8 @@ def promote(run_id: RunId, config: Config = "holdfast.toml", json: Json = False)
     """Make a run the champion: the one that predictions come from."""
     registry = registry_of(config)
     was = registry.champion_id()
-    promoted = registry.promote(run_id).run_id
-    audit_log.record(registry.folder.parent, "promote", run_id=promoted)
-    _say(promoted, was=was, json=json)
+    promoted = registry.promote(run_id, around=partial(_record, registry, "promote"))
+    _say(promoted.run_id, was=was, json=json)
 
 
 @app.command(epilog="Example: holdfast runs rollback")
@@ -85,9 +86,12 @@ def rollback(config: Config = "holdfast.toml", json: Json = False) -> None:
     """Go back to the champion before."""
     registry = registry_of(config)
     was = registry.champion_id()
-    champion = registry.rollback().run_id
-    audit_log.record(registry.folder.parent, "rollback", run_id=champion)
-    _say(champion, was=was, json=json)
+    champion = registry.rollback(around=partial(_record, registry, "rollback"))
+    _say(champion.run_id, was=was, json=json)
+
+
+def _record(registry: "Registry", what: str, run: "Run") -> AbstractContextManager[None]:
+    return audit_log.deed(registry.folder.parent, what, run_id=run.run_id)
 
 
 @app.command(epilog="Example: holdfast runs prune --keep 30 --dry-run")

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
+
+from holdfast.io import audit_log
 
 ROLE = "Holdfast-Role"
 """The header in which the gate says the role; what a browser sends under this name is dropped."""
@@ -24,11 +27,19 @@ def describe_viewer() -> str:
     return f"{_role()} at the dashboard"
 
 
-def ask_to_sign_in() -> bool:
+def ask_to_sign_in(project: Path) -> bool:
     """Ask the provider that `.streamlit/secrets.toml` names, where it has to be asked; True while
     whoever looks is not let in.
+
+    Raises
+    ------
+    HoldfastError
+        The sign-in cannot be written to the project's audit log.
     """
-    if st.context.headers.get(ROLE) != BY_PROVIDER or _role() is not None:
+    if st.context.headers.get(ROLE) != BY_PROVIDER:
+        return False
+    if (role := _role()) is not None:
+        _record_sign_in(project, describe_viewer(), str(st.user.get("iat")), role)
         return False
     st.title("Holdfast")
     if not st.user.is_logged_in:
@@ -50,6 +61,12 @@ def offer_to_sign_out() -> None:
         st.sidebar.button("Sign out", on_click=st.logout, icon=":material/logout:")
     elif "holdfast-session" in st.context.cookies:
         st.sidebar.link_button("Sign out", "/sign-out", icon=":material/logout:")
+
+
+@st.cache_resource(show_spinner=False, max_entries=10_000)
+def _record_sign_in(_project: Path, who: str, issued_at: str, role: str) -> None:
+    """Record a sign-in once: every page of the viewer's comes by here."""
+    audit_log.record(_project, "sign-in", who=who, role=role)
 
 
 def role_of(user: Mapping[str, Any], roles: Mapping[str, Sequence[str]]) -> str | None:

@@ -2,13 +2,16 @@
 click.
 """
 
+import os
+from pathlib import Path
+
 import numpy as np
 import streamlit as st
 from PIL import Image
 
 from holdfast.dashboard.access import ask_to_sign_in, offer_to_sign_out
-from holdfast.dashboard.components import Page
-from holdfast.dashboard.run_view import open_registry
+from holdfast.dashboard.components import Page, fail
+from holdfast.dashboard.run_view import STUDY, open_registry
 from holdfast.dashboard.views import PAGES
 from holdfast.errors import HoldfastError
 from holdfast.report.theme import light
@@ -17,7 +20,11 @@ from holdfast.report.theme import light
 def main() -> None:
     """Show the page that the address names."""
     st.set_page_config(page_title="Holdfast", page_icon=_icon(), layout="wide")
-    if ask_to_sign_in():
+    try:
+        if ask_to_sign_in(Path(os.environ.get(STUDY, "holdfast.toml")).parent):
+            return
+    except HoldfastError as error:
+        fail(error)
         return
     chosen = st.navigation([_page(page) for page in PAGES])
     _choose_run()

@@ -84,7 +84,8 @@ def erase(study: Study, customer_ids: Sequence[str], *, registry: Registry) -> E
     pseudonyms = Pseudonyms.of(study, make_key=True)
     names = {each: pseudonyms.names(each) for each in customer_ids}
     everybody = [name for several in names.values() for name in several]
-    with registry.staging() as staging:
+    hashes = [pseudonyms.digest(each)[:16] for each in customer_ids]
+    with registry.staging() as staging, audit_log.deed(project, "erase", customers=hashes):
         unknown = tuple(_find_unknown(names, study, project))
         pseudonyms.suppress(everybody)
         _complete(registry)
@@ -93,9 +94,8 @@ def erase(study: Study, customer_ids: Sequence[str], *, registry: Registry) -> E
         copies = forget_copies(
             registry.folder, lambda folder: any(_look_through(folder, People.of(everybody, study)))
         )
-    hashes = [pseudonyms.digest(each)[:16] for each in customer_ids]
     counts = {"runs": len(runs), "exports": exports, "copies": copies}
-    audit_log.record(project, "erase", customers=hashes, removed_from=counts)
+    audit_log.record(project, "erase ended", customers=hashes, removed_from=counts)
     return Erased(runs=runs, exports=exports, copies=copies, unknown=unknown, damaged=damaged)
 
 

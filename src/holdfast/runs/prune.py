@@ -76,11 +76,11 @@ def _inspect(runs: Path, run_id: str) -> Pruned:
 
 
 def _remove(registry: Registry, run_ids: list[str]) -> None:
-    # Without any, it clears what a process that was killed had taken away.
-    registry.remove(run_ids)
     if not run_ids:
+        registry.remove([])  # clears what a process that was killed had taken away
         return
-    audit_log.record(registry.folder.parent, "prune", run_ids=run_ids)
+    with audit_log.deed(registry.folder.parent, "prune", run_ids=run_ids):
+        registry.remove(run_ids)
     for run_id in run_ids:
         forget(registry.folder, run_id)
         for marker in (registry.folder / ".loaded").glob(f"{run_id}-*"):

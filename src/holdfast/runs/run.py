@@ -136,8 +136,8 @@ def run(study: Study, *, listener: Listener | None = None, promote: bool = True)
             )
             mark_loaded(published)
             if promote:
-                registry.promote(published.run_id)
-                audit_log.record(Path(study.project_dir), "promote", run_id=published.run_id)
+                with audit_log.deed(Path(study.project_dir), "promote", run_id=published.run_id):
+                    registry.promote(published.run_id)
             step.detail = "; ".join([published.run_id, *notes])
     return published
 

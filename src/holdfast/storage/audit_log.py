@@ -9,6 +9,8 @@ import getpass
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -43,6 +45,25 @@ def record(project: Path, what: str, *, who: str = "", **facts: Any) -> None:
         hold(project / ".audit.lock"),
     ):
         _append(project, {"who": who or _user(), "what": what, **facts})
+
+
+@contextmanager
+def deed(project: Path, what: str, *, who: str = "", **facts: Any) -> Iterator[None]:
+    """Record a deed before it is done: what cannot be recorded does not happen. Where it then
+    fails, a second line says "... failed".
+
+    Raises
+    ------
+    HoldfastError
+        The log cannot be written; nothing has happened.
+    """
+    record(project, what, who=who, **facts)
+    try:
+        yield
+    except BaseException:
+        with suppress(HoldfastError):
+            record(project, f"{what} failed", who=who, **facts)
+        raise
 
 
 def entries(project: Path) -> list[dict[str, Any]]:

@@ -70,9 +70,9 @@ class KeyFile:
         key_id, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
         text = f"hf_{key_id}_{secret}"
         key = Key(key_id=key_id, role=role, name=name, sha256=_digest(text), created_at=_now())
-        with self._changing() as keys:
+        facts = {"key_id": key_id, "role": role, "name": name}
+        with audit_log.deed(self.path.parent, "key created", **facts), self._changing() as keys:
             keys[key_id] = key
-        audit_log.record(self.path.parent, "key created", key_id=key_id, role=role, name=name)
         return text, key
 
     def revoke(self, key_id: str) -> Key:
@@ -86,10 +86,10 @@ class KeyFile:
         if key_id not in (keys := self.keys()):
             fix = nearest(key_id, list(keys)) if keys else "there is no key yet"
             raise InputError(f"there is no key '{key_id}'", fix=fix, key_id=key_id)
-        with self._changing() as keys:
+        deed = audit_log.deed(self.path.parent, "key revoked", key_id=key_id)
+        with deed, self._changing() as keys:
             key = replace(keys[key_id], revoked_at=keys[key_id].revoked_at or _now())
             keys[key_id] = key
-        audit_log.record(self.path.parent, "key revoked", key_id=key_id)
         return key
 
     def record_use(self, when: Mapping[str, datetime]) -> None:

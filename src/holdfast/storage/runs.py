@@ -15,7 +15,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path
@@ -36,6 +36,8 @@ from holdfast.storage.run_lists import Entry, read_list, write_list
 from holdfast.storage.safe_files import hold, os_errors_as, sync
 
 __all__ = ["Registry", "Run", "read_run"]
+
+Around = Callable[[Run], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -215,8 +217,15 @@ class Registry:
         kept = (entry.digest for entry in entries if entry.run_id == run_id and entry.digest)
         return next(kept, "")
 
-    def promote(self, run_id: str) -> Run:
-        """Make a run the champion, after every file of it was checked."""
+    def promote(self, run_id: str, *, around: Around = lambda _: nullcontext()) -> Run:
+        """Make a run the champion, after every file of it was checked.
+
+        Parameters
+        ----------
+        around
+            Entered with the run just before it counts, and left once it does: what must be ready,
+            or recorded, first. If it raises, nothing has changed.
+        """
         run = self.open(run_id)
         run.verify()
         with self._changing():
@@ -226,11 +235,17 @@ class Registry:
             others = [entry for entry in self._champions() if entry.run_id != run.run_id]
             if not self.digest_of(run.run_id):
                 self._tell_checked(run)
-            self._point_at([Entry(run.run_id, run.digest), *others])
+            with around(run):
+                self._point_at([Entry(run.run_id, run.digest), *others])
         return run
 
-    def rollback(self) -> Run:
+    def rollback(self, *, around: Around = lambda _: nullcontext()) -> Run:
         """Go back to the champion before the current one.
+
+        Parameters
+        ----------
+        around
+            As in `promote`.
 
         Raises
         ------
@@ -242,7 +257,8 @@ class Registry:
             before = self._champions_before()
             run = self.open(before[0].run_id)
             run.verify()
-            self._point_at(before)
+            with around(run):
+                self._point_at(before)
         return run
 
     def _champions_before(self) -> list[Entry]:

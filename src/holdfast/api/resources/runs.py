@@ -2,6 +2,8 @@
 who has a key.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path as Folder
 from typing import Annotated, Any
 
@@ -15,6 +17,7 @@ from holdfast.api.routes import needs
 from holdfast.errors import DamagedRun
 from holdfast.storage import audit_log
 from holdfast.storage.keys import describe_key
+from holdfast.storage.runs import Run
 
 router = APIRouter(tags=["runs"])
 RunId = Annotated[str, Path(max_length=80, examples=["20261123T021500Z-ab12cd34"])]
@@ -71,24 +74,25 @@ def rollback(request: CurrentRequest, token: Token = None) -> Response:
 
 
 def _change(request: RequestContext, token: str | None, run_id: str | None) -> Response:
-    store = request.context.store
+    store, verb = request.context.store, "promote" if run_id is not None else "rollback"
+    project, who = Folder(request.context.settings.project), describe_key(request.key)
+
+    @contextmanager
+    def around(run: Run) -> Iterator[None]:
+        store.prepare(run.run_id)
+        with audit_log.deed(project, verb, who=who, run_id=run.run_id):
+            yield
 
     def change() -> tuple[int, dict[str, Any]]:
         if run_id is not None:
-            served = store.prepare(run_id)
-            store.registry.promote(run_id)
+            run = store.registry.promote(run_id, around=around)
         else:
-            served = store.prepare(store.registry.rollback().run_id)
-        audit_log.record(
-            Folder(request.context.settings.project),
-            "promote" if run_id is not None else "rollback",
-            who=describe_key(request.key),
-            run_id=served.run_id,
-        )
+            run = store.registry.rollback(around=around)
+        served = store.prepare(run.run_id)
         store.refresh()
         return 200, {"champion": served.run_id, **served.stamp}
 
-    what = f"promote {run_id}" if run_id else "rollback"
+    what = f"{verb} {run_id}" if run_id else verb
     status, body = request.context.idempotency.change_once(
         token,
         f"{what}\n{request.body.decode(errors='replace')}",
