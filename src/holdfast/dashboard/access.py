@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from holdfast.io import audit_log
+from holdfast.storage import audit_log
 
 ROLE = "Holdfast-Role"
 """The header in which the gate says the role; what a browser sends under this name is dropped."""
