@@ -14,10 +14,10 @@ import holdfast as hf
 run = hf.Registry(Path(sys.argv[1])).open()
 budget = float(sys.argv[2])
 terms = run.table("recovery").select("segment", "cost", "recovered")
-share = pl.col("recovered") / pl.col("expected_revenue").sum().over("segment")
+share = pl.col("recovered") / pl.col("at_stake").sum().over("segment")
 called = (
     run.scores.join(terms, on="segment")
-    .with_columns(brings=pl.col("expected_revenue") * share)
+    .with_columns(brings=pl.col("at_stake") * share)
     .filter(pl.col("brings") > pl.col("cost"))
     .sort(pl.col("brings") / pl.col("cost"), descending=True)
     .filter(pl.col("cost").cum_sum() <= budget)

@@ -289,10 +289,12 @@ def summary(scores: pl.DataFrame) -> pl.DataFrame:
 def _totals(name: str, scores: pl.DataFrame) -> dict[str, str | int | float]:
     members = scores.filter(pl.col("segment") == name)
     # numpy adds in a fixed order, whatever the number of threads: the same table, byte for byte.
-    revenue, churn, risk = (
+    revenue, churn, risk, kept, at_stake = (
         float(np.sum(members[column].to_numpy()))
-        for column in ("expected_revenue", "churn_probability", "risk_score")
-    )
+        for column in (
+            "expected_revenue", "churn_probability", "risk_score", "value_if_kept", "at_stake",
+        )
+    )  # fmt: skip
     size = max(members.height, 1)
     return {
         "segment": name,
@@ -301,6 +303,8 @@ def _totals(name: str, scores: pl.DataFrame) -> dict[str, str | int | float]:
         "total_ltv": revenue,
         "average_churn_probability": churn / size,
         "average_risk_score": risk / size,
+        "value_if_kept": kept,
+        "at_stake": at_stake,
     }
 
 

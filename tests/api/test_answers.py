@@ -245,7 +245,7 @@ def test_recovery_is_told_with_its_range_and_source(api: Api) -> None:
     row = next(row for row in told["segments"] if row["segment"] == "Vulnerable")
     value = next(
         s for s in api.get("/segments").json()["segments"] if s["segment"] == "Vulnerable"
-    )["total_ltv"]
+    )["at_stake"]
     assert row["recovered"] == pytest.approx(value * 0.5 * 0.2)
     assert row["net_low"] == pytest.approx(row["recovered_low"] - row["invested"])
     # The total may be off besides, as it was on customers not learnt from.

@@ -42,6 +42,7 @@ SCORES = pl.DataFrame(
         "churn_probability": [0.5, 0.9, 0.2, 0.8, 0.9],
         "expected_revenue": [1000.0, 400.0, 3000.0, 20.0, 500.0],
         "segment": ["At-Risk VIP", "Vulnerable", "Champion", "Losing Customer", "At-Risk VIP"],
+        "at_stake": [500.0, 360.0, 600.0, 16.0, 450.0],
     }
 )
 
@@ -68,9 +69,9 @@ def test_a_contact_that_costs_more_than_it_brings_is_left_out_unless_asked_for()
 
 def test_the_figures_are_those_of_the_economics() -> None:
     figures = _built(cost=10, rate=0.4).figures
-    # 1,900 x 0.5 x 0.4 = 380 for 3 x 10; saves: (0.5 + 0.9 + 0.9) x 0.4.
-    assert (figures["contacted"], figures["invested"], figures["recovered"]) == (3, 30.0, 380.0)
-    assert figures["net"] == 350.0
+    # 1,310 at stake x 0.5 x 0.4 = 262 for 3 x 10; saves: (0.5 + 0.9 + 0.9) x 0.4.
+    assert (figures["contacted"], figures["invested"], figures["recovered"]) == (3, 30.0, 262.0)
+    assert figures["net"] == 232.0
     assert figures["saves"] == pytest.approx(0.92)
     assert figures["uplift_source"] == "assumed"
 

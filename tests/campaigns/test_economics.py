@@ -3,14 +3,89 @@
 import polars as pl
 import pytest
 
-from holdfast.campaigns.economics import recovery, totals
-from holdfast.study import AT_RISK_SEGMENTS, Recovery, Study
+from holdfast.campaigns.economics import recovery, totals, value_at_stake
+from holdfast.study import AT_RISK_SEGMENTS, Recovery
+from holdfast.tables import HORIZONS, SCORES, Contract
 
-DEFAULTS = Study.model_fields["recovery"].default
+ORIGINAL = {
+    "At-Risk VIP": Recovery(cost=50, rate=0.45, of="everyone"),
+    "Vulnerable": Recovery(cost=25, rate=0.35, of="everyone"),
+    "Losing Customer": Recovery(cost=5, rate=0.15, of="everyone"),
+}
 
 
-def segments(customers: list[int], value: list[float]) -> pl.DataFrame:
-    return pl.DataFrame({"segment": AT_RISK_SEGMENTS, "customers": customers, "total_ltv": value})
+def segments(
+    customers: list[int], value: list[float], at_stake: list[float] | None = None
+) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "segment": AT_RISK_SEGMENTS,
+            "customers": customers,
+            "value_if_kept": value,
+            "at_stake": at_stake or value,
+        }
+    )
+
+
+def _filled(table: Contract, **columns: list[object]) -> pl.DataFrame:
+    """A table with some columns given and the others empty, or as they must be."""
+    height = len(next(iter(columns.values())))
+    blank = {
+        c.name: pl.Series([None if c.nullable else "" if c.dtype == pl.String else 0] * height)
+        for c in table.columns
+    }
+    given = {name: pl.Series(values) for name, values in columns.items()}
+    return pl.DataFrame({**blank, **given}, schema=table.schema)
+
+
+def test_what_is_expected_of_a_customer_is_what_they_bring_if_kept_times_the_chance() -> None:
+    scores = _filled(SCORES, customer_id=["ann", "bob"], expected_revenue=[60.0, -5.0])
+    horizons = _filled(
+        HORIZONS,
+        customer_id=["ann", "ann", "bob"],
+        horizon_days=[90, 365, 365],
+        churn_probability=[0.9, 0.4, 0.5],
+    )
+    worth = value_at_stake(scores, horizons, horizon_days=365)
+    # 60 = .6 x 100, and 40 of the 100 are at stake. What only comes back is not worth keeping.
+    assert worth["value_if_kept"].to_list() == [pytest.approx(100), 0]
+    assert worth["at_stake"].to_list() == [pytest.approx(40), 0]
+
+
+def test_a_chance_to_stay_of_almost_nothing_is_not_divided_by() -> None:
+    scores = _filled(SCORES, customer_id=["ann"], expected_revenue=[2.0])
+    horizons = _filled(
+        HORIZONS, customer_id=["ann"], horizon_days=[365], churn_probability=[0.999_999]
+    )
+    worth = value_at_stake(scores, horizons, horizon_days=365)
+    assert worth["value_if_kept"].to_list() == [pytest.approx(40)]
+
+
+def test_of_a_snapshot_the_value_itself_is_at_stake() -> None:
+    scores = _filled(
+        SCORES, customer_id=["ann"], expected_revenue=[200.0], churn_probability=[0.25]
+    )
+    worth = value_at_stake(scores)
+    assert worth.select("value_if_kept", "at_stake").rows() == [(200.0, 50.0)]
+
+
+def test_a_rate_is_a_share_of_those_who_would_be_lost_unless_it_is_one_of_everyone() -> None:
+    base = segments([10, 0, 0], [2_000.0, 0.0, 0.0], [500.0, 0.0, 0.0])
+    terms = Recovery(cost=5, rate=0.2)
+    assert recovery(base, {"At-Risk VIP": terms})["recovered"].to_list() == [100.0]
+    everyone = terms.model_copy(update={"of": "everyone"})
+    assert recovery(base, {"At-Risk VIP": everyone})["recovered"].to_list() == [400.0]
+
+
+def test_a_contact_that_is_accepted_costs_more() -> None:
+    terms = Recovery(cost=1, rate=0.2, acceptance=0.25, cost_if_accepted=8)
+    plan = recovery(segments([10, 0, 0], [500.0, 0.0, 0.0]), {"At-Risk VIP": terms})
+    assert plan.select("cost", "invested", "net").rows() == [(3.0, 30.0, 70.0)]
+
+
+def test_a_run_older_than_what_is_at_stake_keeps_its_own_economics() -> None:
+    older = pl.DataFrame({"segment": ["Vulnerable"], "customers": [10], "total_ltv": [1_000.0]})
+    assert recovery(older, {"Vulnerable": Recovery(cost=25, rate=0.35)})["net"].to_list() == [100.0]
 
 
 def test_the_published_campaign_is_reproduced_from_the_published_segments():
@@ -20,7 +95,7 @@ def test_the_published_campaign_is_reproduced_from_the_published_segments():
         segments(
             [828, 850, 826], [41_400 * 99.96 / 0.45, 21_250 * 29.30 / 0.35, 4_130 * 2.26 / 0.15]
         ),
-        DEFAULTS,
+        ORIGINAL,
     )
     assert plan["invested"].to_list() == [41_400, 21_250, 4_130]
     assert plan["roi_percent"].to_list() == pytest.approx([9_896, 2_830, 126])
@@ -33,19 +108,19 @@ def test_the_published_campaign_is_reproduced_from_the_published_segments():
 
 def test_the_break_even_rate_is_where_the_net_is_zero():
     found = segments([10, 0, 0], [2_000.0, 0.0, 0.0])
-    rate = recovery(found, DEFAULTS)["break_even_rate"][0]
+    rate = recovery(found, ORIGINAL)["break_even_rate"][0]
     assert rate == 0.25
     assert recovery(found, {"At-Risk VIP": Recovery(cost=50, rate=rate)})["net"].to_list() == [0.0]
 
 
 def test_only_margin_is_recovered():
-    plan = recovery(segments([10, 0, 0], [2_000.0, 0.0, 0.0]), DEFAULTS, margin_rate=0.5)
+    plan = recovery(segments([10, 0, 0], [2_000.0, 0.0, 0.0]), ORIGINAL, margin_rate=0.5)
     assert plan.row(0, named=True)["recovered"] == 2_000 * 0.5 * 0.45
     assert plan["break_even_rate"][0] == 0.5
 
 
 def test_an_empty_or_worthless_segment_has_no_roi_and_no_break_even():
-    plan = recovery(segments([0, 5, 5], [0.0, 0.0, -10.0]), DEFAULTS)
+    plan = recovery(segments([0, 5, 5], [0.0, 0.0, -10.0]), ORIGINAL)
     assert plan["roi_percent"].to_list() == [None, -100.0, pytest.approx(-106.0)]
     assert plan["break_even_rate"].to_list() == [None, None, None]
     assert totals(plan.clear())["roi_percent"] is None
@@ -57,7 +132,14 @@ def test_segments_that_the_study_gives_no_rate_are_left_out():
 
 
 def test_a_ratio_beyond_what_a_number_holds_is_unknown_and_not_infinite() -> None:
-    found = pl.DataFrame({"segment": ["Vulnerable"], "customers": [10], "total_ltv": [1000.0]})
+    found = pl.DataFrame(
+        {
+            "segment": ["Vulnerable"],
+            "customers": [10],
+            "value_if_kept": [1000.0],
+            "at_stake": [1000.0],
+        }
+    )
     tiny = recovery(found, {"Vulnerable": Recovery(cost=25, rate=0.35)}, margin_rate=5e-324)
     assert tiny["break_even_rate"].to_list() == [None]
     free = recovery(found, {"Vulnerable": Recovery(cost=5e-324, rate=0.35)})

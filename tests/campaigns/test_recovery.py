@@ -7,7 +7,9 @@ from holdfast.campaigns.recovery import Campaign, add_up, explain_range, simulat
 from holdfast.errors import DataError
 from holdfast.evaluation.totals import level_error
 
-SEGMENTS = pl.DataFrame({"segment": ["Vulnerable"], "customers": [5], "total_ltv": [500.0]})
+SEGMENTS = pl.DataFrame(
+    {"segment": ["Vulnerable"], "customers": [5], "value_if_kept": [900.0], "at_stake": [500.0]}
+)
 
 
 def _evidence(*ratios: tuple[float, float | None, float | None]) -> pl.DataFrame:

@@ -20,7 +20,7 @@ def printed(**value: Any) -> str:
         "findings": [],
         "rows": {"read": 1000, "accepted": 980, "set_aside": 15, "quarantined": 5},
         "expected_revenue": 80_000.0,
-        "revenue_at_risk": 9_000.0,
+        "at_stake": 9_000.0,
         "churn": {"baseline": None, "past_error": {"least": 0.031, "most": 0.128}},
         "value": {"baseline": None, "horizon_days": 180, **value},
         "segments": [

@@ -161,16 +161,16 @@ def test_the_overview_shows_how_many_what_they_hold_and_who_is_riskiest(
     shown, scores = show("overview", log_project, monkeypatch), _table(log_project, "scores")
     leaving = scores.filter(pl.col("churn_probability") >= 0.5)
     share = formatting.percent(leaving.height / scores.height)
-    money, held = (table["expected_revenue"].sum() for table in (scores, leaving))
+    money, held = (scores[name].sum() for name in ("expected_revenue", "at_stake"))
     assert figures(shown) == {
         "Customers": f"{scores.height:,}",
         "Likely to leave": share,
         "Expected revenue": _euro(money),
-        "Revenue at risk": _euro(held),
+        "Revenue at stake": _euro(held),
     }
     lead = f"Of {scores.height:,} customers, {share} are likely to leave"
     assert lead in text(shown)
-    assert f"They hold {_euro(held)} of expected revenue" in text(shown)
+    assert f"are expected to bring {_euro(money)}; {_euro(held)} more is at stake" in text(shown)
     top = scores.sort("expected_revenue", descending=True).head(scores.height // 10)
     tenth = formatting.percent(top["expected_revenue"].sum() / money, 0)
     assert f"A tenth of the customers holds {tenth} of the expected revenue" in text(shown)
@@ -267,16 +267,15 @@ def test_an_audience_is_the_customers_whose_campaign_pays(
     log_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = show("actions", log_project, monkeypatch, cost="5", rate="50", holdout="0")
-    at_stake = pl.col("churn_probability") * pl.col("expected_revenue")
     at_risk = pl.col("segment").is_in(AT_RISK)
-    scores = _table(log_project, "scores").filter(at_risk, 0.5 * pl.col("expected_revenue") > 5)
+    scores = _table(log_project, "scores").filter(at_risk, 0.5 * pl.col("at_stake") > 5)
     cards = figures(shown)
     assert (cards["Contacted"], cards["Held out"]) == (f"{scores.height:,}", "0")
     assert cards["Cost (assumed)"] == _euro(5.0 * scores.height)
     saves = 0.5 * float(scores["churn_probability"].sum())
     assert cards["Expected saves (assumed)"] == formatting.decimal(saves, 1)
     (rows,) = (rows for caption, rows in tables(shown).items() if caption.startswith("The first"))
-    first = scores.sort(at_stake, descending=True).head(25)["customer_id"].to_list()
+    first = scores.sort("at_stake", descending=True).head(25)["customer_id"].to_list()
     assert [row[0] for row in rows] == first
     assert "Nobody is held out" in text(shown)
 

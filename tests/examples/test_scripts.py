@@ -41,7 +41,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[hf.Registry, list[st
     folder = tmp_path_factory.mktemp("shop") / "shop"
     hf.simulate_to(folder, hf.Shop(n_customers=500, n_days=420, seed=9))
     study = folder / "holdfast.toml"
-    study.write_text(study.read_text(encoding="utf-8") + TERMS, encoding="utf-8")
+    given = study.read_text(encoding="utf-8").partition("\n# What its campaigns cost")[0]
+    study.write_text(given + TERMS, encoding="utf-8")
     orders = pl.read_parquet(folder / "orders.parquet")
     early = orders.filter(pl.col("occurred_at") < pl.col("occurred_at").max() - timedelta(days=60))
     early.write_parquet(folder / "early.parquet")

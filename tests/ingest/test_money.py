@@ -193,8 +193,6 @@ def test_an_order_in_another_currency_is_set_aside_with_all_its_lines(tmp_path: 
     assert (amounts, log.n_customers) == ([500, 0], 1)
 
 
-@pytest.mark.parametrize(("currency", "cost"), [("USD", 50), ("EUR", 50), ("JPY", 5000)])
-def test_the_assumed_costs_of_recovery_are_of_the_currency(currency: str, cost: float) -> None:
+def test_no_study_assumes_costs_that_nobody_gave() -> None:
     source = {"path": "x.csv", "columns": {"customer_id": "a", "occurred_at": "b"}}
-    study = Study.from_dict({"study": {"name": "x", "currency": currency}, "transactions": source})
-    assert study.recovery["At-Risk VIP"].cost == cost
+    assert Study.from_dict({"study": {"name": "x"}, "transactions": source}).recovery == {}

@@ -218,7 +218,7 @@ def _summary(scores: pl.DataFrame) -> dict[str, Any]:
         "value": learnt | {"horizon_days": 180, "wape": 0.6, "spearman": None, "baseline": None},
         "share_at_risk": 0.25,
         "expected_revenue": 100_000.0,
-        "revenue_at_risk": 12_345.0,
+        "at_stake": 12_345.0,
         "top_reasons": [reason],
         "findings": [note, fatal],
         "seconds": {"ingest": 1.25, "report": 2.0},

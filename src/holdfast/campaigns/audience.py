@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from holdfast import segments
 from holdfast.campaigns import economics
 from holdfast.errors import HoldfastError, InputError, StudyError, first_line, system_error
 from holdfast.io import webhook
@@ -41,8 +40,7 @@ class Rule:
     least_churn_probability, least_revenue
         Customers below either are out.
     cost, rate
-        Currency per customer contacted; share of the value of those contacted that is assumed to be
-        recovered.
+        Currency per customer contacted; share kept of those contacted who would be lost, assumed.
     budget, at_most
         Limits of those contacted: currency, count. None: no limit.
     holdout_share
@@ -92,7 +90,7 @@ class Audience:
     ----------
     customers
         Most revenue at stake first: customer_id, segment, churn_probability, expected_revenue,
-        at_stake (the product of the two), arm ("contact" or "hold out").
+        at_stake (as in SCORES), arm ("contact" or "hold out").
     figures
         candidates (before the limits), contacted, held_out, saves (contacted customers expected to
         stay because of it: churn probability x rate), invested, recovered, net (currency),
@@ -144,7 +142,7 @@ def build_audience(
 def _find_candidates(
     scores: pl.DataFrame, rule: Rule, *, margin_rate: float, out: Sequence[str]
 ) -> pl.DataFrame:
-    worth = pl.col("expected_revenue") * margin_rate * rule.rate
+    worth = pl.col("at_stake") * margin_rate * rule.rate
     kept = scores.lazy().filter(
         pl.col("segment").cast(pl.String).is_in(rule.segments)
         & (pl.col("churn_probability") >= rule.least_churn_probability)
@@ -152,9 +150,8 @@ def _find_candidates(
         & (worth > rule.cost if rule.only_paying else pl.lit(True))
         & ~pl.col("customer_id").is_in(list(out))
     )
-    names = ("customer_id", "segment", "churn_probability", "expected_revenue")
-    at_stake = pl.col("churn_probability") * pl.col("expected_revenue").clip(0)
-    return kept.select(*names, at_stake=at_stake).sort("customer_id").collect()
+    names = ("customer_id", "segment", "churn_probability", "expected_revenue", "at_stake")
+    return kept.select(*names).sort("customer_id").collect()
 
 
 def _contact_limit(rule: Rule) -> int:
@@ -169,8 +166,13 @@ def _figures(customers: pl.DataFrame, rule: Rule, study: Study) -> dict[str, Any
     contacted = customers.filter(pl.col("arm") == ARMS[0])
     terms = dict.fromkeys(AT_RISK_SEGMENTS, Recovery(cost=rule.cost, rate=rule.rate))
     # The economics know at-risk segments only; a rule may reach into the others, on the same terms.
-    as_one = contacted.with_columns(segment=pl.lit(AT_RISK_SEGMENTS[0]), risk_score=0.0)
-    plan = economics.recovery(segments.summary(as_one), terms, margin_rate=study.value.margin_rate)
+    as_one = contacted.select(
+        segment=pl.lit(AT_RISK_SEGMENTS[0]),
+        customers=pl.len().cast(pl.Int64),
+        value_if_kept=pl.lit(0.0),
+        at_stake=pl.col("at_stake").sum(),
+    )
+    plan = economics.recovery(as_one, terms, margin_rate=study.value.margin_rate)
     return {
         "contacted": contacted.height,
         "held_out": customers.height - contacted.height,

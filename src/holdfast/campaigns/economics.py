@@ -1,5 +1,10 @@
-"""What keeping customers at risk would cost and bring under assumed rates, and what later money is
-worth today.
+"""What a customer is worth to keep, what keeping would cost and bring under assumed rates, and what
+later money is worth today. Every page, table and plan takes it from here.
+
+One customer: whoever is kept brings `value_if_kept` within the horizon of value, whoever is lost
+brings nothing, and `at_stake = P(lost) x value_if_kept` is what a campaign can save at most. A
+contact that keeps a share `rate` of those who would be lost earns `margin_rate x rate x at_stake`
+and costs `cost + acceptance x cost_if_accepted`.
 """
 
 import math
@@ -12,22 +17,66 @@ from holdfast import study, tables
 from holdfast.arrays import Vector
 from holdfast.windows import YEAR_DAYS
 
+LEAST_STAYING = 0.05  # decision 61
+"""A chance to stay is not known to be smaller than that: what is expected of a customer is divided
+by it."""
+
+
+def value_at_stake(
+    scores: pl.DataFrame, horizons: pl.DataFrame | None = None, *, horizon_days: int = 0
+) -> pl.DataFrame:
+    """Fill in what each customer brings if kept, and what is at stake.
+
+    Of an order log, lost is who buys nothing over the horizon of value, so that what is expected of
+    a customer is P(kept) x value_if_kept. Of a snapshot, whose value is no outcome of a window, it
+    is who churns, and value_if_kept is the value itself.
+
+    Parameters
+    ----------
+    scores
+        SCORES.
+    horizons
+        HORIZONS of an order log; None for a snapshot.
+    horizon_days
+        Of value.
+
+    Returns
+    -------
+    polars.DataFrame
+        SCORES.
+    """
+    value = pl.col("expected_revenue").clip(0)
+    if horizons is None:
+        kept, lost = value, pl.col("churn_probability")
+    else:
+        silent = horizons.filter(horizon_days=horizon_days).select(
+            "customer_id", lost="churn_probability"
+        )
+        scores = scores.join(silent, on="customer_id", how="left", maintain_order="left")
+        lost = pl.col("lost")
+        kept = value / (1 - lost).clip(LEAST_STAYING)
+    filled = scores.with_columns(value_if_kept=kept, at_stake=lost * kept)
+    return tables.SCORES.check(filled.select(tables.SCORES.schema.names()))
+
 
 def recovery(
     segments: pl.DataFrame, settings: Mapping[str, study.Recovery], *, margin_rate: float = 1.0
 ) -> pl.DataFrame:
     """Simulate one campaign for each at-risk segment that the study gives a cost and a rate.
 
-    `invested = customers x cost`, `recovered = total value x margin_rate x rate`, `net = recovered
-    - invested`. The rates are nobody's measurement, so each row is labelled `assumed` and says at
-    which rate it would only break even.
+    `invested = customers x (cost + acceptance x cost_if_accepted)`, `recovered = margin_rate x rate
+    x at_stake`, `net = recovered - invested`. With `of = "everyone"` every customer counts as lost,
+    as in the original system: `recovered = margin_rate x rate x value_if_kept`. The rates are
+    nobody's measurement, so each row is labelled `assumed` and says at which rate it would only
+    break even.
 
     Parameters
     ----------
     segments
-        One row per segment, by the contract `tables.SEGMENTS`.
+        One row per segment, by the contract `tables.SEGMENTS`. In a run older than `at_stake` the
+        rate is a share of all expected revenue, as it was when the run was made.
     settings
-        Segment -> cost in the currency per customer, and share of the value recovered.
+        Segment -> terms.
     margin_rate
         Share of revenue that is margin, 0..1.
 
@@ -39,24 +88,21 @@ def recovery(
 
     Examples
     --------
-    >>> row = {"segment": "Vulnerable", "customers": 10, "total_ltv": 1000.0}
+    >>> sums = {"customers": 10, "value_if_kept": 2500.0, "at_stake": 1000.0}
     >>> terms = {"Vulnerable": study.Recovery(cost=25, rate=0.35)}
-    >>> recovery(pl.DataFrame([row]), terms).row(0)[4:]
+    >>> recovery(pl.DataFrame([{"segment": "Vulnerable", **sums}]), terms).row(0)[4:]
     (250.0, 350.0, 100.0, 40.0, 0.25, 'assumed')
     """
-    assumed = pl.DataFrame(
-        [
-            (name, settings[name].cost, settings[name].rate)
-            for name in study.AT_RISK_SEGMENTS
-            if name in settings
-        ],
-        schema={"segment": pl.String, "cost": pl.Float64, "rate": pl.Float64},
-        orient="row",
-    )
-    value = pl.col("total_ltv") * margin_rate
+    terms = {name: settings[name] for name in study.AT_RISK_SEGMENTS if name in settings}
+    schema = {"segment": pl.String, "cost": pl.Float64, "rate": pl.Float64, "everyone": pl.Boolean}
+    rows = [(name, t.cost_per_contact, t.rate, t.of == "everyone") for name, t in terms.items()]
+    assumed = pl.DataFrame(rows, schema=schema, orient="row")
+    if "at_stake" not in segments.columns:
+        segments = segments.with_columns(value_if_kept="total_ltv", at_stake="total_ltv")
+    value = margin_rate * pl.when("everyone").then("value_if_kept").otherwise("at_stake")
     plan = (
         assumed.join(segments, on="segment", how="left", maintain_order="left")
-        .with_columns(pl.col("customers", "total_ltv").fill_null(0))
+        .with_columns(pl.col("customers", "value_if_kept", "at_stake").fill_null(0))
         .with_columns(
             invested=pl.col("customers") * pl.col("cost"), recovered=value * pl.col("rate")
         )

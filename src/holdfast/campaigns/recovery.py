@@ -8,7 +8,7 @@ The range spans both.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
@@ -29,11 +29,13 @@ class Campaign:
     cost
         Currency per customer contacted.
     rate
-        Share of the value of those contacted that is recovered, 0..1.
+        Share kept of those contacted who would be lost, 0..1.
     low_rate, high_rate
         Between them the rate lies; None: half of it, and half as much again.
     reach
         Share of the segment that is contacted, 0..1.
+    of
+        Whom the rate is a share of: "lost", or "everyone".
     """
 
     cost: float
@@ -41,6 +43,7 @@ class Campaign:
     low_rate: float | None = None
     high_rate: float | None = None
     reach: float = 1.0
+    of: Literal["lost", "everyone"] = "lost"
 
     @property
     def rate_range(self) -> Range:
@@ -53,9 +56,9 @@ class Campaign:
 def campaigns_of(study: Study) -> dict[str, Campaign]:
     """The study's own assumptions, everyone contacted."""
     return {
-        name: Campaign(cost=study.recovery[name].cost, rate=study.recovery[name].rate)
+        name: Campaign(cost=terms.cost_per_contact, rate=terms.rate, of=terms.of)
         for name in AT_RISK_SEGMENTS
-        if name in study.recovery
+        if (terms := study.recovery.get(name)) is not None
     }
 
 
@@ -96,7 +99,10 @@ def simulate_recovery(
     plan, low, high = (
         economics.recovery(
             contacted,
-            {n: Recovery(cost=each.cost, rate=rates[n][i]) for n, each in campaigns.items()},
+            {
+                name: Recovery(cost=each.cost, rate=rates[name][i], of=each.of)
+                for name, each in campaigns.items()
+            },
             margin_rate=margin_rate,
         )
         for i in range(3)
@@ -137,7 +143,8 @@ def _contact(segments: pl.DataFrame, campaigns: Mapping[str, Campaign]) -> pl.Da
     share = pl.col("segment").replace_strict(reach, default=0.0, return_dtype=pl.Float64)
     contacted = (pl.col("customers") * share).floor().cast(pl.Int64)
     part = pl.when(pl.col("customers") > 0).then(contacted / pl.col("customers")).otherwise(0.0)
-    return segments.with_columns(customers=contacted, total_ltv=pl.col("total_ltv") * part)
+    sums = [name for name in ("total_ltv", "value_if_kept", "at_stake") if name in segments.columns]
+    return segments.with_columns(pl.col(sums) * part, customers=contacted)
 
 
 def _check_range(name: str, campaign: Campaign) -> Range:

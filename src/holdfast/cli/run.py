@@ -80,7 +80,7 @@ def _headline(summary: dict[str, Any], currency: str, *, knows_value: bool) -> d
     days = summary["value"]["horizon_days"]
     horizon = f"next {days} days" if days else "the snapshot's own value label"
     lines["Expected revenue"] = f"{money(summary['expected_revenue'], currency)} ({horizon})"
-    lines["Revenue at risk"] = money(summary["revenue_at_risk"], currency)
+    lines["Revenue at stake"] = money(summary["at_stake"], currency)
     if recovery["invested"]:
         invested, net = (money(recovery[name], currency) for name in ("invested", "net"))
         roi = percent(recovery["roi_percent"] / 100, 0)

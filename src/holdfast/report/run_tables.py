@@ -92,7 +92,7 @@ def breakdown(groups: pl.DataFrame, *, by: str, currency: str) -> Table:
     """Groups of customers by something known of them."""
     caption = f"Customers by {by[0].lower()}{by[1:]}"
     rows = groups.rename({"churn_probability": "average_churn_probability"})
-    names = "customers share_at_risk average_churn_probability expected_revenue revenue_at_risk"
+    names = "customers share_at_risk average_churn_probability expected_revenue at_stake"
     return make_table(caption, rows, Col("group", by, "text"), names, currency=currency)
 
 

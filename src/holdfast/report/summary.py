@@ -19,7 +19,7 @@ def when(report: Report, task: str) -> str:
 
 
 def lead(report: Report) -> str:
-    """One paragraph: who is at risk and what they hold."""
+    """One paragraph: who is at risk and what is at stake."""
     summary, currency = report.summary, report.currency
     n = formatting.plural(summary["customers"], "customer")
     share = formatting.percent(summary["share_at_risk"])
@@ -27,11 +27,16 @@ def lead(report: Report) -> str:
     error = formatting.past_error((summary.get("churn") or {}).get("past_error"))
     past = f"; {error}" if error else ""
     leaving = f"Of {n}, {share} {verb} {when(report, 'churn')}{past}."
-    if not report.knows_value:
+    # A run older than what is at stake does not say it.
+    if not report.knows_value or "at_stake" not in summary:
         return leaving
-    at_risk, total = summary["revenue_at_risk"], summary["expected_revenue"]
-    part = f", {formatting.percent(at_risk / total)} of the total" if total > 0 else ""
-    return f"{leaving} They hold {formatting.money(at_risk, currency)} of expected revenue{part}."
+    expected, at_stake = (
+        formatting.money(summary[name], currency) for name in ("expected_revenue", "at_stake")
+    )
+    return (
+        f"{leaving} All together are expected to bring {expected}; {at_stake} more is at stake "
+        "with those who leave: the most that keeping every one of them would add."
+    )
 
 
 def order_warning(summary: Mapping[str, Any]) -> str:

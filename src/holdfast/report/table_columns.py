@@ -35,7 +35,7 @@ _KINDS = {
     "day": "cutoff_day first_day last_day latest_cutoff_day week_start_day",
     "money": "at_stake average_ltv clv cost expected_margin expected_revenue from_revenue "
     "interval_80 invested median median_revenue net net_range nine_tenths quarter recovered "
-    "revenue revenue_at_risk revenue_each tenth_value three_quarters total_ltv width_80",
+    "revenue revenue_each tenth_value three_quarters total_ltv width_80",
     "percent": "actual average_churn_probability break_even_rate churn_probability churned_share "
     "gap high incidence interval_95 left lost_share low predicted relative return_probability "
     "returns_later share share_at_risk still_there survival",

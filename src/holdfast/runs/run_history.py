@@ -7,7 +7,7 @@ import polars as pl
 from holdfast.errors import RunError
 from holdfast.storage.runs import Registry, Run
 
-FIGURES = ("customers", "share_at_risk", "expected_revenue", "revenue_at_risk")
+FIGURES = ("customers", "share_at_risk", "expected_revenue", "at_stake")
 
 
 def runs_before(registry: Registry, run: Run) -> Iterator[Run]:
@@ -36,7 +36,7 @@ def trail(registry: Registry, run: Run, *, at_most: int = 12) -> pl.DataFrame:
     """The headline figures of a run and of those before it, oldest first.
 
     Columns: run_id, created_at, cutoff_day, customers, share_at_risk, expected_revenue,
-    revenue_at_risk.
+    at_stake (missing in runs older than it).
     """
     seen = [run]
     for other in runs_before(registry, run):

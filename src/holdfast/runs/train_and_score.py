@@ -34,7 +34,8 @@ from holdfast.quality.churn_window import read_churn_window, summarise_churn_win
 from holdfast.quality.data_report import RUN_TOPICS, describe_log, find_in_log
 from holdfast.quality.sufficiency import check_log, check_snapshot
 from holdfast.runs.activity_tables import log_record
-from holdfast.serving.score import Scored, explain_scores, no_value_finding, score
+from holdfast.segments import summary as summarise_segments
+from holdfast.serving.score import explain_scores, no_value_finding, score
 from holdfast.study import Study
 from holdfast.tables import json_rows
 from holdfast.training.backtest import backtest_data
@@ -102,21 +103,17 @@ def train_and_score(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome
         if isinstance(data, OrderLog)
         else _fit_snapshot(study, data, steps)
     )
-    with steps("Score, segment, simulate recovery") as step:
+    with steps("Score and segment") as step:
         scored = score(study, fit.models.tasks, fit.frame)
         step.detail = f"{scored.scores.height:,} customers"
     with steps("Explain") as step:
         explanation, wording = explain_scores(study, fit.models.tasks, fit.frame, scored)
         step.detail = f"{explanation.reasons['customer_id'].n_unique():,} customers"
-    tables = {**_tables(data, fit, scored, explanation), **fit.tables}
-    of_scores = [*scored.rule.findings(), *explanation.findings]
-    findings = sort_findings(_findings(study, data, fit, of_scores))
-    reasons = top_reasons(explanation, wording=wording)
-    listed = [finding.with_acknowledgement(study.acknowledge) for finding in findings]
-    summary = {**_summary(study, data, fit, scored, reasons), "findings": listed, **fit.summary}
+    ahead: Mapping[str, Any] = {}
+    tables = {**_tables(data, fit, explanation), **fit.tables}
     if isinstance(data, OrderLog):
         with steps("Every horizon, week by week") as step:
-            ahead = horizon_tables(
+            looked = horizon_tables(
                 study,
                 fit.models,
                 fit.frame,
@@ -125,7 +122,20 @@ def train_and_score(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome
                 tables["days"],
             )
             step.detail = ", ".join(f"{days}" for days in study.all_horizons) + " days"
-        tables, summary = {**tables, **ahead.tables}, {**summary, "forecast": ahead.summary}
+        tables, ahead = {**tables, **looked.tables}, {"forecast": looked.summary}
+    else:
+        tables["scores"] = economics.value_at_stake(scored.scores)
+    tables |= _sums(study, tables["scores"])
+    of_scores = [*scored.rule.findings(), *explanation.findings]
+    findings = sort_findings(_findings(study, data, fit, of_scores))
+    reasons = top_reasons(explanation, wording=wording)
+    listed = [finding.with_acknowledgement(study.acknowledge) for finding in findings]
+    summary = {
+        **_summary(study, data, fit, tables, reasons),
+        "findings": listed,
+        **fit.summary,
+        **ahead,
+    }
     plain = {"segments.json": scored.rule.to_dict(), "wording.json": wording.to_dict()}
     files = {name: json.dumps(each, ensure_ascii=False).encode() for name, each in plain.items()}
     return Outcome(
@@ -136,11 +146,17 @@ def train_and_score(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome
     )
 
 
+def _sums(study: Study, scores: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """The segments, and what keeping them would bring."""
+    segments = summarise_segments(scores)
+    plan = economics.recovery(segments, study.recovery, margin_rate=study.value.margin_rate)
+    return {"segments": segments, "recovery": plan}
+
+
 def _tables(
-    data: OrderLog | Snapshot, fit: _Fit, scored: Scored, explanation: Explanation
+    data: OrderLog | Snapshot, fit: _Fit, explanation: Explanation
 ) -> dict[str, pl.DataFrame]:
     return {
-        "scores": scored.scores, "segments": scored.segments, "recovery": scored.recovery,
         "features": fit.frame, "reasons": explanation.reasons,
         "contributions": explanation.contributions, "importance": explanation.importance,
         "evidence": fit.proof.evidence, "predictions": fit.proof.predictions,
@@ -164,15 +180,14 @@ def _summary(
     study: Study,
     data: OrderLog | Snapshot,
     fit: _Fit,
-    scored: Scored,
+    tables: Mapping[str, pl.DataFrame],
     reasons: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
     """A run in one object, for a manager's terminal and for machines.
 
-    At risk is a customer whose churn probability reaches `churn.threshold`; revenue at risk is
-    their expected revenue.
+    At risk is a customer whose churn probability reaches `churn.threshold`.
     """
-    scores = scored.scores
+    scores, recovery = tables["scores"], tables["recovery"]
     at_risk = scores.filter(pl.col("churn_probability") >= study.churn.threshold)
     cutoff_day = int(scores["cutoff_day"][0])
     return {
@@ -189,10 +204,10 @@ def _summary(
         "value": _task_summary(study, "value", fit),
         "share_at_risk": at_risk.height / scores.height,
         "expected_revenue": float(scores["expected_revenue"].sum()),
-        "revenue_at_risk": float(at_risk["expected_revenue"].sum()),
+        "at_stake": float(scores["at_stake"].sum()),
         "top_reasons": list(reasons),
-        "segments": json_rows(scored.segments),
-        "recovery": economics.totals(scored.recovery) | {"segments": json_rows(scored.recovery)},
+        "segments": json_rows(tables["segments"]),
+        "recovery": economics.totals(recovery) | {"segments": json_rows(recovery)},
         "audit": {
             "acknowledged": study.acknowledge,
             "suspicions": [answer.as_dict() for answer in fit.answers],

@@ -68,8 +68,8 @@ def break_down(run: Run, scores: pl.DataFrame, dimension: str, *, threshold: flo
     -------
     pl.DataFrame
         group, customers, share_at_risk, churn_probability (mean), expected_revenue and
-        revenue_at_risk (currency). Times and counts stand in their order, others by size; cohorts
-        are quarters, or years where there are many.
+        at_stake (currency; missing in a run older than it). Times and counts stand in their order,
+        others by size; cohorts are quarters, or years where there are many.
     """
     if dimension == EVIDENCE:
         grouped = scores.with_columns(group=pl.col("evidence_level").cast(pl.String))
@@ -86,7 +86,7 @@ def break_down(run: Run, scores: pl.DataFrame, dimension: str, *, threshold: flo
             n_at_risk=at_risk.cast(pl.Int64),
             probabilities="churn_probability",
             expected_revenue="expected_revenue",
-            revenue_at_risk=pl.col("expected_revenue") * at_risk,
+            at_stake="at_stake" if "at_stake" in scores.columns else pl.lit(None, pl.Float64),
         )
     )
     if dimension == COHORT and sums.height > MOST_GROUPS:
@@ -100,7 +100,7 @@ def break_down(run: Run, scores: pl.DataFrame, dimension: str, *, threshold: flo
         share_at_risk=pl.col("n_at_risk") / pl.col("customers"),
         churn_probability=pl.col("probabilities") / pl.col("customers"),
         expected_revenue="expected_revenue",
-        revenue_at_risk="revenue_at_risk",
+        at_stake="at_stake",
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from holdfast.campaigns.economics import value_at_stake
 from holdfast.errors import CustomerNotEligible, CustomerNotFound, InputError
 from holdfast.serving.load import has_table
 from holdfast.storage.runs import Run
@@ -21,8 +22,15 @@ _NEAR, _SHOWN = 3, 80
 
 
 def read_scores(run: Run) -> pl.DataFrame:
-    """The scores, one row per customer, sorted by customer_id, from the uncompressed file."""
-    return pl.read_ipc(run.file("scores.arrow"))
+    """The scores, one row per customer, sorted by customer_id, from the uncompressed file; what is
+    at stake is filled in where the run is older than it.
+    """
+    scores = pl.read_ipc(run.file("scores.arrow"))
+    if "at_stake" in scores.columns:
+        return scores
+    days = run.summary["value"]["horizon_days"]
+    horizons = run.table("horizons") if "tables/horizons.parquet" in run.manifest["files"] else None
+    return value_at_stake(scores, horizons, horizon_days=days)
 
 
 def find_customers(scores: pl.DataFrame, typed: str, *, at_most: int = 8) -> pl.DataFrame:

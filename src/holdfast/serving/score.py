@@ -1,6 +1,4 @@
-"""Score: what the models say of each customer, why, in which segment, and what keeping them would
-bring.
-"""
+"""Score: what the models say of each customer, why, and in which segment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,28 +6,19 @@ from dataclasses import dataclass
 import polars as pl
 
 from holdfast import explain
-from holdfast.campaigns import economics
 from holdfast.explain import Explanation, Wording
 from holdfast.findings import Finding
 from holdfast.models.fitted_models import Model
-from holdfast.segments import SegmentRule, summary
+from holdfast.segments import SegmentRule
 from holdfast.study import Study
-from holdfast.tables import RECOVERY, SCORES, SEGMENTS
+from holdfast.tables import SCORES
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scored:
-    """A customer base, scored.
-
-    Attributes
-    ----------
-    scores, segments, recovery
-        By the contracts of the same names.
-    """
+    """A customer base, scored: SCORES, and the rule that put each customer into a segment."""
 
     scores: pl.DataFrame
-    segments: pl.DataFrame
-    recovery: pl.DataFrame
     rule: SegmentRule
 
 
@@ -66,11 +55,7 @@ def score(study: Study, models: Mapping[str, Model], frame: pl.DataFrame) -> Sco
     scores = SCORES.check(
         assigned.with_columns(unknown).select(SCORES.schema.names()).sort("customer_id")
     )
-    segments = SEGMENTS.check(summary(scores))
-    recovery = RECOVERY.check(
-        economics.recovery(segments, study.recovery, margin_rate=study.value.margin_rate)
-    )
-    return Scored(scores=scores, segments=segments, recovery=recovery, rule=rule)
+    return Scored(scores=scores, rule=rule)
 
 
 def explain_scores(

@@ -201,7 +201,7 @@ def _signature(file: Path | int) -> tuple[int, ...]:
 
 
 def _main_tables(run: Run) -> list[pl.DataFrame]:
-    names = ("customers", "cutoff_date", "share_at_risk", "expected_revenue", "revenue_at_risk")
+    names = ("customers", "cutoff_date", "share_at_risk", "expected_revenue", "at_stake")
     first = {name: run.summary.get(name) for name in names}
     first["currency"] = run.summary["study"]["currency"]
     proved = run.table("evidence").filter(pl.col("model") == "champion")

@@ -31,15 +31,6 @@ def minor_digits(currency: str) -> int:
     return _DIGITS.get(currency, 2)
 
 
-def price_scale(currency: str) -> int:
-    """How many units are what one dollar, euro or pound is, to the nearest power of ten.
-
-    >>> price_scale("USD"), price_scale("JPY"), price_scale("KWD")
-    (1, 100, 1)
-    """
-    return _SCALE.get(currency, 1)
-
-
 def write_amount(amount: float, currency: str) -> str:
     """An amount with the digits of its currency, and its code.
 

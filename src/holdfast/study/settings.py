@@ -130,7 +130,18 @@ class Recovery(Section):
     cost: Amount
     """Per customer contacted, in the currency."""
     rate: Share
-    """Share of the segment's expected revenue that is recovered."""
+    """Share of those who would be lost that a contact keeps."""
+    of: Literal["lost", "everyone"] = "lost"
+    """Whom the rate is a share of; `everyone` counts all as lost, as the original system does."""
+    acceptance: Share = 0.0
+    """Share of those contacted who take the offer up."""
+    cost_if_accepted: Amount = 0.0
+    """More for each who takes it up, in the currency: a voucher's value, say."""
+
+    @property
+    def cost_per_contact(self) -> float:
+        """All that a contact is expected to cost, in the currency."""
+        return self.cost + self.acceptance * self.cost_if_accepted
 
 
 def _as_text(day: object) -> object:

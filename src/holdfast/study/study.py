@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_va
 
 from holdfast.errors import StudyError, nearest
 from holdfast.findings import fatal_names
-from holdfast.study.currencies import minor_digits, price_scale
+from holdfast.study.currencies import minor_digits
 from holdfast.study.sections import Horizon, Section, require_known
 from holdfast.study.settings import (
     AT_RISK_SEGMENTS,
@@ -88,13 +88,9 @@ class Study(Section):
     churn: Churn = Churn()
     value: Value = Value()
     segments: Segments = Segments()
-    recovery: dict[str, Recovery] = {
-        "At-Risk VIP": Recovery(cost=50, rate=0.45),
-        "Vulnerable": Recovery(cost=25, rate=0.35),
-        "Losing Customer": Recovery(cost=5, rate=0.15),
-    }
-    """Segment -> cost and rate. The costs are of dollars, and as many times as much where a
-    currency's units are small: 5000 instead of 50 in JPY."""
+    recovery: dict[str, Recovery] = {}
+    """At-risk segment -> what keeping its customers costs and brings. Without it no run says what
+    a campaign would bring: nobody's costs are assumed."""
     actions: dict[str, list[str]] = DEFAULT_ACTIONS
     """Segment -> what to do."""
     backtest: Backtest = Backtest()
@@ -117,11 +113,7 @@ class Study(Section):
         code = given.get("currency", "USD") if isinstance(given, Mapping) else None
         if not isinstance(code, str):
             return given
-        costs = {
-            name: {"cost": each.cost * price_scale(code), "rate": each.rate}
-            for name, each in cls.model_fields["recovery"].default.items()
-        }
-        return {"minor_digits": minor_digits(code), "recovery": costs, **given}
+        return {"minor_digits": minor_digits(code), **given}
 
     def _check(self) -> None:
         if (self.transactions is None) == (self.snapshot is None):

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from holdfast.arrays import Vector
-from holdfast.campaigns.economics import present_value
+from holdfast.campaigns.economics import present_value, value_at_stake
 from holdfast.evaluation.totals import level_errors
 from holdfast.models.fitted_models import FittedModels
 from holdfast.models.horizon_chain import expected_purchases, waiting_days
@@ -16,7 +16,7 @@ from holdfast.models.prediction_intervals import BOUNDS, Intervals
 from holdfast.models.purchase_counts import CountModel, RenewalModel
 from holdfast.models.revenue_forecast import COMPANY, Noise, forecast, totals
 from holdfast.study import Study
-from holdfast.tables import FORECAST, HORIZONS, SCORES
+from holdfast.tables import FORECAST, HORIZONS
 
 SOLID_PURCHASES = 4
 
@@ -151,9 +151,8 @@ def horizon_tables(
     horizons = horizons_table(study, models, frame, scores)
     added = horizon_columns(study, models, frame, horizons)
     kept = scores.drop([name for name in added.columns if name != "customer_id"])
-    enriched = kept.join(added, on="customer_id", how="left", maintain_order="left").select(
-        SCORES.schema.names()
-    )
+    enriched = kept.join(added, on="customer_id", how="left", maintain_order="left")
+    enriched = value_at_stake(enriched, horizons, horizon_days=study.value.horizon_days)
     lifts = models.promotions.revenue
     usual = days.with_columns(
         revenue=pl.col("revenue") / lifts.of(days["day"].cast(pl.Int64).to_numpy())
@@ -165,7 +164,7 @@ def horizon_tables(
         weeks = _weeks(models, frame, enriched, horizons, noise)
         whole = totals(horizons, noise).to_dicts()
     return HorizonTables(
-        tables={"scores": SCORES.check(enriched), "horizons": horizons, "forecast": weeks},
+        tables={"scores": enriched, "horizons": horizons, "forecast": weeks},
         summary={
             "expected_revenue": {
                 str(row["horizon_days"]): row["expected_revenue"] for row in whole

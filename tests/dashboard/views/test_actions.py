@@ -98,6 +98,6 @@ def test_a_push_that_stops_is_recorded_as_far_as_it_came(
 def test_before_the_first_export_there_is_no_record(
     older_runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shown = show("actions", older_runs / "snapshot" / "holdfast.toml", monkeypatch)
+    shown = show("actions", older_runs / "snapshot" / "holdfast.toml", monkeypatch, cost="1")
     assert "Nothing has been exported yet." in text(shown)
     assert "No webhook: the study names none under [webhook]." in text(shown)

@@ -21,7 +21,6 @@ def test_the_headline_is_what_the_scores_add_up_to(
         "Customers": "40",
         "Likely to leave": "22.5%",
         "Expected revenue": formatting.money(scores["expected_revenue"].sum(), "USD"),
-        "Revenue at risk": formatting.money(risky["expected_revenue"].sum(), "USD"),
     }
 
 
@@ -41,7 +40,7 @@ def test_two_runs_of_the_same_scores_show_no_change(
     older_runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = show("overview", older_runs / "log" / "holdfast.toml", monkeypatch)
-    assert [metric.delta for metric in shown.metric] == ["no change"] * 4
+    assert [metric.delta for metric in shown.metric] == ["no change"] * 3
 
 
 def test_old_data_is_warned_of(older_runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,7 +44,9 @@ _SEGMENTS = {**SEGMENTS, "rule": _RULE, "recovery": []}
 
 def _summarise(served: Served) -> dict[str, Any]:
     actions = served.scorer.study.actions
-    rows = served.hide_unknown_value(served.table("segments"), "average_ltv", "total_ltv")
+    rows = served.hide_unknown_value(
+        served.table("segments"), "average_ltv", "total_ltv", "value_if_kept", "at_stake"
+    )
     return {
         "total_customers": served.frame.height,
         "currency": served.scorer.study.currency,
@@ -93,11 +95,15 @@ def simulate_recovery(request: CurrentRequest, served: CurrentRun) -> Response:
     """
     what_if = fast_path.validate(WhatIf, fast_path.parse_json(request.body))
     study, evidence = served.scorer.study, served.table("evidence")
-    given = {name: Campaign(**case.model_dump()) for name, case in what_if.segments.items()}
+    assumed = recovery.campaigns_of(study)
+    given = {
+        name: Campaign(**case.model_dump(), of=assumed[name].of if name in assumed else "lost")
+        for name, case in what_if.segments.items()
+    }
     margin = study.value.margin_rate if what_if.margin_rate is None else what_if.margin_rate
     plan = recovery.simulate_recovery(
         served.table("segments"),
-        recovery.campaigns_of(study) | given,
+        assumed | given,
         evidence,
         margin_rate=margin,
     )

@@ -67,7 +67,9 @@ def _rule(run: RunView) -> Rule:
         rate = slider(
             "Value recovered, %", max_value=100, value=round(100 * terms.rate), key="rate"
         )
-        pays = st.toggle("Only where it is expected to pay", value=True, key="pays", **bind)
+        pays = st.toggle(
+            "Only where it is expected to pay", value=terms.rate > 0, key="pays", **bind
+        )
     with limits:
         st.markdown("**Limits**")
         budget = amount(f"Budget, {money} (0: none)", value=0.0, key="budget")

@@ -25,7 +25,7 @@ def _draw(run: RunView) -> None:
     _freshness(run)
     figures = _figures(run)
     if run.report.knows_value:
-        _revenue_at_risk(run)
+        _at_stake(run)
         for place, name in zip(st.columns(2), ("revenue", "violins"), strict=True):
             with place:
                 figure(run, name, figures[name])
@@ -68,11 +68,12 @@ def _cards(run: RunView) -> list[dict[str, Any]]:
     if run.report.knows_value:
         figures |= {
             "expected_revenue": ("Expected revenue", money),
-            "revenue_at_risk": ("Revenue at risk", money),
+            "at_stake": ("Revenue at stake", money),
         }
     return [
-        card(label, write(run.trail[name][-1]), **_change(run.trail[name].to_list(), name, write))
+        card(label, write(values[-1]), **_change(values, name, write))
         for name, (label, write) in figures.items()
+        if (values := run.trail[name].drop_nulls().to_list()) and run.trail[name][-1] is not None
     ]
 
 
@@ -87,9 +88,10 @@ def _change(values: list[float], name: str, write: Callable[[float], str]) -> di
     if not any(digit in text for digit in "123456789"):
         change, text = 0.0, "no change"
     # More at risk is bad: the arrow says the direction, the colour only repeats it.
+    colour = "inverse" if name in ("share_at_risk", "at_stake") else "normal"
     return {
         "delta": text.replace(formatting.MINUS, "-"),
-        "delta_color": "off" if change == 0 else "inverse" if "risk" in name else "normal",
+        "delta_color": "off" if change == 0 else colour,
         "delta_arrow": "off" if change == 0 else "auto",
         "delta_description": "since the run before",
         "chart_data": values,
@@ -110,12 +112,13 @@ def _freshness(run: RunView) -> None:
         st.caption(text)
 
 
-def _revenue_at_risk(run: RunView) -> None:
-    """The revenue at risk with the range that past totals give it."""
-    held = run.summary["revenue_at_risk"]
-    text = formatting.total_range(*range_of(held, run.table("evidence")), run.currency)
+def _at_stake(run: RunView) -> None:
+    """The revenue at stake with the range that past totals give it; an older run has none."""
+    if (amount := run.summary.get("at_stake")) is None:
+        return
+    text = formatting.total_range(*range_of(amount, run.table("evidence")), run.currency)
     st.markdown(
-        f"**Revenue at risk: {plain(formatting.money(held, run.currency))}.** {plain(text)}"
+        f"**Revenue at stake: {plain(formatting.money(amount, run.currency))}.** {plain(text)}"
     )
 
 

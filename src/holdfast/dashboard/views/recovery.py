@@ -2,6 +2,7 @@
 reader's hand.
 """
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -58,7 +59,7 @@ def _sliders(place: DeltaGenerator, name: str, campaign: Campaign, money: str) -
             "Rate recovered, %", 0, 100, round(100 * campaign.rate), key=f"rate_{key}", **bind
         )
         reach = st.slider("Reach, % of the segment", 0, 100, 100, key=f"reach_{key}", **bind)
-    return Campaign(cost=cost, rate=rate / 100, reach=reach / 100)
+    return replace(campaign, cost=cost, rate=rate / 100, reach=reach / 100)
 
 
 def _totals(plan: pl.DataFrame, evidence: pl.DataFrame, money: str) -> None:
