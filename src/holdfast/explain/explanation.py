@@ -154,14 +154,7 @@ class _Tally:
         """A finding if contributions miss the raw score."""
         if self.gap <= TOLERANCE:
             return ()
-        return (
-            Finding.warning(
-                "contributions-do-not-add-up",
-                evidence=f"the contributions to the {task} score miss it by up to {self.gap:.3g}",
-                meaning="The reasons for this task are approximate.",
-                fix="Choose another algorithm for this task.",
-            ),
-        )
+        return (Finding.of("contributions-do-not-add-up", task=task, gap=self.gap),)
 
 
 def _as_numbers(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:

@@ -208,21 +208,10 @@ def _findings(
     learnt = [name for name, lift in lifts["purchases"].items() if lift is not None]
     unknown = [name for name in lifts["purchases"] if name in coming and name not in learnt]
     if learnt:
-        yield Finding.note(
-            "promotions-learnt",
-            evidence="; ".join(_effect(name, lifts, log) for name in learnt),
-            meaning="The coming windows and weeks are scaled by it where the calendar plans the "
-            "promotion.",
-            fix="Nothing, unless a figure surprises you: then correct the days in [calendar].",
-        )
+        effects = "; ".join(_effect(name, lifts, log) for name in learnt)
+        yield Finding.of("promotions-learnt", evidence=effects)
     if unknown:
-        yield Finding.warning(
-            "promotion-unknown",
-            evidence=f"planned, but never seen in the log: {', '.join(unknown)}",
-            meaning="Nothing is known of what it brings, and nothing is assumed: its days are "
-            "forecast as any others.",
-            fix="add its past days to [calendar] under the same name, or allow for it by hand",
-        )
+        yield Finding.of("promotion-unknown", names=", ".join(unknown))
 
 
 def _effect(name: str, lifts: dict[str, dict[str, float | None]], log: _Log) -> str:

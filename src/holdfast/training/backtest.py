@@ -105,7 +105,8 @@ def backtest_data(
             study, task, first_day=data.first_day, end_day=data.end_day, cutoffs=cutoffs
         )
         if not tests:
-            findings.append(_unproved_finding(study, task, data))
+            facts = {"days": data.end_day - data.first_day, "horizon": horizon_of(study, task)}
+            findings.append(Finding.of("{task}-not-backtested", task=task, **facts))
         for cutoff in tests:
             if on_progress:
                 on_progress(f"{task} at {date_of(cutoff)}")
@@ -249,15 +250,4 @@ def observe(
     truth = pl.col("churned") if task == "churn" else money
     return frame, np.asarray(
         frame.select(truth.cast(pl.Float64)).to_series().to_numpy(), dtype=np.float64
-    )
-
-
-def _unproved_finding(study: Study, task: TaskName, data: TrainingData) -> Finding:
-    horizon = horizon_of(study, task)
-    return Finding.warning(
-        f"{task}-not-backtested",
-        evidence=f"the log covers {data.end_day - data.first_day} days: no cutoff has a complete "
-        f"window of {horizon} days after it and anything to learn from before it",
-        meaning=f"Nothing proves the {task} predictions.",
-        fix=f"use a longer log, or set {task}.horizon_days below {horizon}",
     )

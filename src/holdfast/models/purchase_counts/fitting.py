@@ -81,7 +81,8 @@ def fit_counts(
             windows += fit.past_window(length, model.mixture.members)
     members = model.mixture.members
     model = replace(model, mixture=fit_weights(members, _SHARES[len(members)], windows))
-    return model, (_how_counts_were_learnt(model, time), *_hardly_determined_finding(model.pair))
+    undetermined = Finding.listing("counts-hardly-determined", model.pair.notes)
+    return model, (_how_counts_were_learnt(model, time), *undetermined)
 
 
 @dataclass(frozen=True)
@@ -222,25 +223,11 @@ def _how_counts_were_learnt(model: CountModel, time: BusinessTime) -> Finding:
         else "no window had ended early enough to judge by"
     )
     older = "; the shop is older than its log" if time.opened is not None else ""
-    return Finding.note(
+    return Finding.of(
         "counts-routed",
-        evidence=f"Weights of {', '.join(model.mixture.members)}: {weights} ({how}). Level "
-        f"{model.speed:.2f}. Season: {time.reason}{older}",
-        meaning="Expected purchases, P(alive) and the next purchase day are a weighted mean of "
-        "these models.",
-        fix="Nothing, unless the weights of a group surprise you.",
-    )
-
-
-def _hardly_determined_finding(pair: BTYDPair) -> tuple[Finding, ...]:
-    if not pair.notes:
-        return ()
-    return (
-        Finding.warning(
-            "counts-hardly-determined",
-            evidence="; ".join(pair.notes),
-            meaning="P(alive) and purchases beyond the length of the log are guesses around the "
-            "mean.",
-            fix="Use a longer log, or more customers who bought again.",
-        ),
+        members=", ".join(model.mixture.members),
+        weights=weights,
+        how=how,
+        level=model.speed,
+        season=time.reason + older,
     )
