@@ -297,5 +297,11 @@ def _from_short_windows(
 def describe_short_windows(task: str, training: TrainingSet, exponent: float) -> Finding:
     """Say that a task was learnt from windows shorter than its horizon."""
     shortest, longest = int(training.window.min()), int(training.window.max())
-    facts = {"horizon_days": training.horizon_days, "shortest": shortest, "longest": longest}
-    return Finding.of("short-windows-{task}", task=task, exponent=exponent, **facts)
+    return Finding.of(
+        "short-windows-{task}",
+        task=task,
+        horizon_days=training.horizon_days,
+        shortest=shortest,
+        longest=longest,
+        exponent=exponent,
+    )

@@ -259,12 +259,13 @@ def _fit_on_windows(
     splits = training.splits(seed=seed) if len(names) > 1 else ()
     best = min(names, key=lambda name: rows.loss(name, splits)) if splits else names[0]
     inputs = rows.inputs(best)
-    facts = {
-        "history_days": training.situation.history_days,
-        "horizon_days": training.horizon_days,
-        "year_days": YEAR_DAYS,
-    }
-    findings = () if rows.ahead is not None else (Finding.of("season-unknown", **facts),)
+    unknown = Finding.of(
+        "season-unknown",
+        history_days=training.situation.history_days,
+        horizon_days=training.horizon_days,
+        year_days=YEAR_DAYS,
+    )
+    findings = () if rows.ahead is not None else (unknown,)
     return FittedValue(rows.model(best), inputs, findings), rows.outcomes(inputs)
 
 

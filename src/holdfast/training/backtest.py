@@ -105,8 +105,9 @@ def backtest_data(
             study, task, first_day=data.first_day, end_day=data.end_day, cutoffs=cutoffs
         )
         if not tests:
-            facts = {"days": data.end_day - data.first_day, "horizon": horizon_of(study, task)}
-            findings.append(Finding.of("{task}-not-backtested", task=task, **facts))
+            days, horizon = data.end_day - data.first_day, horizon_of(study, task)
+            unproved = Finding.of("{task}-not-backtested", task=task, days=days, horizon=horizon)
+            findings.append(unproved)
         for cutoff in tests:
             if on_progress:
                 on_progress(f"{task} at {date_of(cutoff)}")

@@ -84,8 +84,9 @@ def _compare(study: Study, folds: Iterator[Fold]) -> Evidence:
             try:
                 by_algorithm[name] = forecast_of(_with_algorithm(study, task, name))
             except MissingExtra as missing:
-                facts = {"algorithm": name, "install": missing.fix}
-                findings[name] = Finding.of("{algorithm}-not-compared", **facts)
+                findings[name] = Finding.of(
+                    "{algorithm}-not-compared", algorithm=name, install=missing.fix
+                )
         forecasts.append(_merge(by_algorithm))
     return Evidence(
         evidence=evidence_of(forecasts, threshold=study.churn.threshold, seed=study.seed),
