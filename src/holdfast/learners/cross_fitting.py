@@ -15,9 +15,8 @@ from holdfast.arrays import Matrix, Split, Vector
 from holdfast.learners.algorithms import Recipe
 from holdfast.learners.blend import Blend, BlendWeights, Hinges
 from holdfast.learners.linear import LinearModel
-from holdfast.learners.link_functions import threads_for
 from holdfast.learners.selection import HeldOut
-from holdfast.learners.tree_ensemble import TreeEnsemble, train_lightgbm
+from holdfast.learners.tree_ensemble import TreeEnsemble, deterministic, train_lightgbm
 
 # decision 32
 _TREES: Mapping[str, Any] = {
@@ -58,10 +57,7 @@ def find_rounds(
     import lightgbm
 
     splits = _enough(splits, matrix)
-    settings = {
-        **_parameters(matrix), "objective": objective, "seed": seed, "verbosity": -1,
-        "num_threads": threads_for(matrix), "deterministic": True, "force_row_wise": True,
-    }  # fmt: skip
+    settings = {**_parameters(matrix), "objective": objective, **deterministic(matrix, seed)}
     scores = lightgbm.cv(
         settings,
         lightgbm.Dataset(matrix, target),
