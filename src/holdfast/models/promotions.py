@@ -104,10 +104,11 @@ def learn_promotions(
     again = seen.filter(pl.col("day") > pl.col("day").min().over("customer_id"))
     place = again["day"].cast(pl.Int64).to_numpy() - first_day
     weights = {"purchases": np.ones(again.height), "revenue": again["net"].to_numpy()}
-    logs = {
-        measure: _Log(_by_day(place, weight, n_days=now - first_day), first_day, planned)
+    by_day = {
+        measure: np.bincount(place, weight, now - first_day).astype(np.float64)
         for measure, weight in weights.items()
     }
+    logs = {measure: _Log(amount, first_day, planned) for measure, amount in by_day.items()}
     names = dict.fromkeys(promotion.name for promotion in planned)
     lifts = {measure: {name: log.lift(name) for name in names} for measure, log in logs.items()}
     by_measure = {
@@ -116,10 +117,6 @@ def learn_promotions(
     }
     findings = tuple(_findings(planned, lifts, logs["purchases"], now=now))
     return Promotions(**by_measure, findings=findings)
-
-
-def _by_day(place: Days, amount: Vector, *, n_days: int) -> Vector:
-    return np.asarray(np.bincount(place, amount, minlength=n_days), dtype=np.float64)
 
 
 @dataclass(frozen=True)
