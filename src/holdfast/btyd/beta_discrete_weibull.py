@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import betaln, psi
 
 from holdfast.arrays import Floats, Numbers
-from holdfast.btyd.fitting import LOG_LIMIT, Estimator, Objective, maximise, mean_objective
+from holdfast.btyd.fitting import LOG_LIMIT, Estimator, Objective, maximise
 from holdfast.btyd.histories import check_weights, merge_rows
 from holdfast.errors import DataError, NotEnoughData
 
@@ -103,16 +103,10 @@ class BetaDiscreteWeibull(Estimator):
         return alpha, beta, c[0] if c else 1.0
 
     def _learn(self, k: Floats, gone: Floats, before: Floats, weights: Floats) -> Self:
-        def objective_on(rows: slice) -> Objective:
-            seen = k[rows], gone[rows], before[rows]
-            return mean_objective(
-                lambda position: _log_likelihood(*seen, (*np.exp(position), 1.0)[:3]), weights[rows]
-            )
-
         n = len(self.PARAMETERS)
         limits = np.array([LOG_LIMIT, LOG_LIMIT, _DURATION_LIMIT])[:n]
         optimum = maximise(
-            objective_on,
+            lambda rows: _objective(k[rows], gone[rows], before[rows], weights[rows], n),
             [np.log([alpha, beta, 1.0])[:n] for alpha, beta in ((0.5, 1.0), (1.0, 10.0))],
             n_rows=len(k),
             n_customers=float(weights.sum()),
@@ -135,6 +129,19 @@ class ShiftedBetaGeometric(BetaDiscreteWeibull):
     """
 
     PARAMETERS: ClassVar[tuple[str, ...]] = ("alpha", "beta")
+
+
+def _objective(
+    k: Floats, gone: Floats, before: Floats, weights: Floats, n_parameters: int
+) -> Objective:
+    total = float(weights.sum())
+
+    def objective(position: Floats) -> tuple[float, Floats]:
+        law = (*np.exp(position), 1.0)[:3]
+        logs, score = _log_likelihood(k, gone, before, law)
+        return float(weights @ logs) / total, (score @ weights / total)[:n_parameters]
+
+    return objective
 
 
 def _log_likelihood(

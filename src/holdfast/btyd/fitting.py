@@ -44,22 +44,6 @@ class Optimum:
     converged: bool
 
 
-def mean_objective(
-    log_likelihood: Callable[[Floats], tuple[Floats, Floats]], weights: Floats
-) -> Objective:
-    """Make the objective of a log-likelihood of log-parameters, `(n,)`, and its score.
-
-    What the score has beyond the parameters that are searched for is held, and left out.
-    """
-    total = float(weights.sum())
-
-    def objective(position: Floats) -> tuple[float, Floats]:
-        logs, score = log_likelihood(position)
-        return float(weights @ logs) / total, (score @ weights / total)[: len(position)]
-
-    return objective
-
-
 def maximise(
     objective_on: Callable[[slice], Objective],
     starts: Sequence[Floats],

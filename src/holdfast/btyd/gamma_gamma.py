@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import gammaln, psi
 
 from holdfast.arrays import Floats, Numbers
-from holdfast.btyd.fitting import LOG_LIMIT, Estimator, Objective, maximise, mean_objective
+from holdfast.btyd.fitting import LOG_LIMIT, Estimator, Objective, maximise
 from holdfast.btyd.histories import check_weights, merge_rows
 from holdfast.errors import DataError, NotEnoughData
 
@@ -93,15 +93,8 @@ class GammaGamma(Estimator):
 
     def _learn(self, x: Floats, m: Floats, weights: Floats) -> Self:
         unit = float(weights @ m / weights.sum())
-
-        def objective_on(rows: slice) -> Objective:
-            seen = x[rows], m[rows] / unit
-            return mean_objective(
-                lambda position: _log_likelihood(*seen, *np.exp(position)), weights[rows]
-            )
-
         optimum = maximise(
-            objective_on,
+            lambda rows: _objective(x[rows], m[rows] / unit, weights[rows]),
             [np.log([p, q, (q - 1) / p]) for p in (1.0, 10.0) for q in (2.0, 8.0)],
             n_rows=len(x),
             n_customers=float(weights.sum()),
@@ -127,6 +120,16 @@ class GammaGamma(Estimator):
                 f"q is {parameters['q']:g}",
                 fix="q must be above 1, or the mean order value is infinite",
             )
+
+
+def _objective(x: Floats, m: Floats, weights: Floats) -> Objective:
+    total = float(weights.sum())
+
+    def objective(position: Floats) -> tuple[float, Floats]:
+        logs, score = _log_likelihood(x, m, *np.exp(position))
+        return float(weights @ logs) / total, score @ weights / total
+
+    return objective
 
 
 def _log_likelihood(
