@@ -114,17 +114,10 @@ def backtest_data(
             model = fitted[cutoff][task] = fit_task(study, task, data, now=cutoff)
             forecasts.append(forecast_at(study, task, data, cutoff, fitted=model))
             findings.extend(model.findings)
-    by_horizon: dict[int, list[Forecast]] = {days: [] for days in study.all_horizons}
     # Of the last task, value if there is one: its cutoffs lie a horizon apart, further than those
     # of churn.
-    for cutoff in tests:
-        if on_progress:
-            on_progress(f"every horizon at {date_of(cutoff)}")
-        # What cannot be fitted at a cutoff is not proved there: such a horizon has no row.
-        with suppress(NotEnoughData):
-            each = forecasts_by_horizon(study, data, cutoff, fitted=fitted[cutoff])
-            for days, forecasts_of_horizon in each.items():
-                by_horizon[days] += forecasts_of_horizon
+    fitted_at = {cutoff: fitted[cutoff] for cutoff in tests}
+    by_horizon = _prove_horizons(study, data, fitted_at, on_progress)
     predictions = predictions_of(forecasts)
     return Evidence(
         evidence=evidence_of(forecasts, threshold=study.churn.threshold, seed=study.seed),
@@ -133,6 +126,25 @@ def backtest_data(
         horizon_evidence=horizon_evidence_of(by_horizon, seed=study.seed),
         findings=tuple({finding.name: finding for finding in findings}.values()),
     )
+
+
+def _prove_horizons(
+    study: Study,
+    data: TrainingData,
+    fitted: Mapping[int, Mapping[TaskName, FittedTask]],
+    on_progress: OnFold | None,
+) -> dict[int, list[Forecast]]:
+    """Forecast every horizon at the cutoffs of what was fitted there."""
+    by_horizon: dict[int, list[Forecast]] = {days: [] for days in study.all_horizons}
+    for cutoff, models in fitted.items():
+        if on_progress:
+            on_progress(f"every horizon at {date_of(cutoff)}")
+        # What cannot be fitted at a cutoff is not proved there: such a horizon has no row.
+        with suppress(NotEnoughData):
+            each = forecasts_by_horizon(study, data, cutoff, fitted=models)
+            for days, forecasts in each.items():
+                by_horizon[days] += forecasts
+    return by_horizon
 
 
 def forecast_at(
