@@ -21,7 +21,7 @@ from holdfast.arrays import Matrix, Vector
 from holdfast.metrics import brier, ece
 from holdfast.models.purchase_counts import CountModel, fit_counts
 from holdfast.models.purchase_counts.histories import histories_at, purchases_in
-from holdfast.models.purchase_counts.mixture_weights import crps, group_of
+from holdfast.models.purchase_counts.mixture_weights import group_of
 
 HORIZON_DAYS = 182
 N_SPLITS, TEST_SHARE = 15, 0.3
@@ -133,6 +133,16 @@ def routed(name: str, found: Told) -> Iterator[Figure]:
             yield Figure(
                 f"{name}: CRPS of the {label} (weights {shares})", float(pooled[rows].mean())
             )
+
+
+def crps(pmf: Matrix, bought: Vector) -> Vector:
+    """Ranked probability score of a distribution of counts, (n_customers,); 0 is best.
+
+    Sum over k of (P(at most k) - 1{bought at most k})^2: Czado, Gneiting & Held 2009, Predictive
+    model assessment for count data, Biometrics 65, section 2.
+    """
+    so_far = np.cumsum(pmf, axis=1)
+    return np.asarray(((so_far - (bought[:, None] <= np.arange(pmf.shape[1]))) ** 2).sum(axis=1))
 
 
 def _naive(found: Told) -> Matrix:

@@ -1,7 +1,7 @@
 """A finding: something about the data, the study or the models that the reader must know before
 trusting a figure.
 
-What is found in data is worded in findings.toml; where it is looked for gives the facts.
+What is found is worded in findings.toml; where it is looked for gives the facts.
 """
 
 import tomllib
@@ -18,8 +18,7 @@ SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 
 @dataclass(frozen=True)
 class Finding:
-    """One finding: `Finding.of` takes its words from findings.toml, `Finding.warning` and
-    `Finding.note` are given them.
+    """One finding, whose words `Finding.of` takes from findings.toml.
 
     Attributes
     ----------
@@ -62,16 +61,6 @@ class Finding:
         sentences = [each for each in seen if each]
         if sentences:
             yield cls.of(key, evidence="; ".join(sentences), **facts)
-
-    @classmethod
-    def warning(cls, name: str, *, evidence: str, meaning: str, fix: str) -> "Finding":
-        """Make a finding that puts figures in doubt."""
-        return cls(name, "warning", evidence=evidence, meaning=meaning, fix=fix)
-
-    @classmethod
-    def note(cls, name: str, *, evidence: str, meaning: str, fix: str) -> "Finding":
-        """Make a finding that is good to know."""
-        return cls(name, "note", evidence=evidence, meaning=meaning, fix=fix)
 
     def refuses(self, acknowledged: Collection[str]) -> bool:
         """Whether it is fatal, and its name is not one of those that the study accepts."""

@@ -247,18 +247,9 @@ class SegmentRule:
 
     def findings(self) -> tuple[Finding, ...]:
         """Say which signals of the study carry nothing here."""
-        if not self.dropped:
-            return ()
         kept = ", ".join(f"{signal.name} {signal.weight:.2f}" for signal in self.signals) or "none"
-        return (
-            Finding.note(
-                "risk-signal-dropped",
-                evidence="; ".join(f"{name} {reason}" for name, reason in self.dropped.items()),
-                meaning="The risk score is made of the others, their weights renormalised: "
-                f"{kept}.",
-                fix="Give the data that carries the signal, or choose others in [segments.risk].",
-            ),
-        )
+        dropped = (f"{name} {reason}" for name, reason in self.dropped.items())
+        return tuple(Finding.listing("risk-signal-dropped", dropped, kept=kept))
 
     def to_dict(self) -> dict[str, Any]:
         """Give the rule as plain values; through JSON every float comes back exactly."""

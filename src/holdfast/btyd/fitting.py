@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
+from pydantic_core.core_schema import CoreSchema, no_info_plain_validator_function
 
 from holdfast.arrays import Floats
 from holdfast.errors import DataError, InputError, NotFittedError, nearest
@@ -238,6 +239,11 @@ class Estimator:
         model = cls()
         model._set_parameters(parameters)
         return model
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, *_: object) -> CoreSchema:
+        """Rebuild it from its parameters, wherever it is a field of what is read from JSON."""
+        return no_info_plain_validator_function(lambda raw: cls.from_parameters(**raw))
 
     def _effect_names(self) -> list[str]:
         """Parameters besides PARAMETERS that may have either sign."""

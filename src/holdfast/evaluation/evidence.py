@@ -241,12 +241,10 @@ def _as_table(forecast: Forecast) -> pl.DataFrame:
     return table.cast({name: PREDICTIONS.schema[name] for name in table.columns})
 
 
-def means(forecasts: Sequence[Forecast], model: str, *, threshold: float) -> dict[str, float]:
-    """Mean of each metric over forecasts of one task."""
+def means(forecasts: Sequence[Forecast], *, threshold: float) -> dict[str, float]:
+    """Mean of the champion's figures over forecasts of one task, by metric."""
     wanted: Mapping[str, Callable[..., float]] = metrics_of(forecasts[0].task, threshold=threshold)
     return {
-        name: float(
-            np.mean([metric(forecast.truth, forecast.predicted[model]) for forecast in forecasts])
-        )
+        name: float(np.mean([metric(each.truth, each.predicted[CHAMPION]) for each in forecasts]))
         for name, metric in wanted.items()
     }

@@ -87,22 +87,17 @@ def explain(
             )
             parts.append(reasons(task, shown, part[kept], wording=wording, top=settings.reasons))
     sample = frame.filter(pl.Series(in_sample))
-    contributions = [
-        tables.CONTRIBUTIONS.empty(),
-        *(tally.long(task, sample) for task, tally in tallies.items()),
-    ]
-    importance = [
-        tables.IMPORTANCE.empty(),
-        *(tally.importance(task) for task, tally in tallies.items()),
-    ]
+    each = tallies.items()
     return Explanation(
         reasons=pl.concat(parts),
-        contributions=tables.CONTRIBUTIONS.check(pl.concat(contributions)),
-        importance=tables.IMPORTANCE.check(pl.concat(importance)),
-        findings=tuple(
-            finding for task, tally in tallies.items() for finding in tally.findings(task)
-        ),
+        contributions=_concat(tables.CONTRIBUTIONS, [tally.long(t, sample) for t, tally in each]),
+        importance=_concat(tables.IMPORTANCE, [tally.importance(task) for task, tally in each]),
+        findings=tuple(finding for task, tally in each for finding in tally.findings(task)),
     )
+
+
+def _concat(contract: tables.Contract, parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    return contract.check(pl.concat([contract.empty(), *parts]))
 
 
 class _Tally:
@@ -154,14 +149,7 @@ class _Tally:
         """A finding if contributions miss the raw score."""
         if self.gap <= TOLERANCE:
             return ()
-        return (
-            Finding.warning(
-                "contributions-do-not-add-up",
-                evidence=f"the contributions to the {task} score miss it by up to {self.gap:.3g}",
-                meaning="The reasons for this task are approximate.",
-                fix="Choose another algorithm for this task.",
-            ),
-        )
+        return (Finding.of("contributions-do-not-add-up", task=task, gap=self.gap),)
 
 
 def _as_numbers(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:

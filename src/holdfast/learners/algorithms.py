@@ -195,13 +195,16 @@ def _fit_blend(recipe: Recipe, matrix: Matrix, target: Vector, weight: Vector | 
         parameters=recipe.parameters,
         defaults=ALGORITHMS["blend"].defaults,
     )
-    line = Recipe("logistic", recipe.aim, seed=recipe.seed)
-    hinges = Hinges.learn(matrix)
-    return Blend(
-        _fit_trees(trees, matrix, target, weight),
-        _fit_linear(line, hinges.apply(matrix), target, weight),
-        hinges,
-    )
+    hinges, line = fit_bent_line(matrix, target, recipe.seed, weight)
+    return Blend(_fit_trees(trees, matrix, target, weight), line, hinges)
+
+
+def fit_bent_line(
+    matrix: Matrix, target: Vector, seed: int, weight: Vector | None = None
+) -> tuple[Hinges, LinearModel]:
+    """Fit a logistic regression on each column and its hinges."""
+    hinges, recipe = Hinges.learn(matrix), Recipe("logistic", "probability", seed=seed)
+    return hinges, _fit_linear(recipe, hinges.apply(matrix), target, weight)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import numpy as np
 
 from holdfast.arrays import Floats, Matrix, Vector
 from holdfast.learners.linear import LinearModel
-from holdfast.learners.link_functions import Link, inverse
+from holdfast.learners.link_functions import Link, fit_log_odds, inverse
 from holdfast.learners.parts import InFile, Part, Saved
 from holdfast.learners.tree_ensemble import TreeEnsemble
 
@@ -79,20 +79,9 @@ class BlendWeights(Saved):
 
         A prior of a few observations draws towards equal weights where rows are few.
         """
-        from scipy.optimize import minimize
-        from scipy.special import expit
-
         terms = np.column_stack([trees, line, np.ones(len(truth))])
         start = np.array([0.5, 0.5, 0.0])
-
-        def loss(weights: Vector) -> tuple[float, Vector]:
-            odds, away = terms @ weights, weights - start
-            value = np.logaddexp(0, odds).sum() - truth @ odds + _PRIOR * (away @ away) / 2
-            return float(value), terms.T @ (expit(odds) - truth) + _PRIOR * away
-
-        bounds = [(0, None), (0, None), (None, None)]
-        best = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
-        return cls(*map(float, best))
+        return cls(*map(float, fit_log_odds(terms, truth, start, prior=_PRIOR, least=0.0)))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from holdfast.arrays import Booleans, Matrix, Vector
-from holdfast.learners.link_functions import logistic
+from holdfast.learners.link_functions import fit_log_odds, logistic
 from holdfast.learners.parts import Saved
 
 _EDGE = 1e-9
@@ -48,25 +48,11 @@ class BetaCalibration(Saved):
             are learnt within groups; the level of the map is then their mean. None: all rows are of
             one group.
         """
-        from scipy.optimize import minimize
-        from scipy.special import expit
-
         member = _one_hot(np.zeros(len(probability), dtype=np.int64) if group is None else group)
         terms, truth = np.hstack([_terms(probability), member]), happened.astype(np.float64)
         start = np.concatenate([[1.0, 1.0], np.zeros(member.shape[1])])
-
-        def loss(weights: Vector) -> tuple[float, Vector]:
-            odds = terms @ weights
-            # The prior of half an observation keeps a group finite in which everyone or nobody
-            # left.
-            away = weights - start
-            return (
-                float(np.logaddexp(0, odds).sum() - truth @ odds + away @ away / 2),
-                terms.T @ (expit(odds) - truth) + away,
-            )
-
-        bounds = [(_LEAST_SLOPE, None)] * 2 + [(None, None)] * member.shape[1]
-        best = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
+        # The prior keeps a group finite in which everyone or nobody left.
+        best = fit_log_odds(terms, truth, start, prior=1.0, least=_LEAST_SLOPE)
         return cls(float(best[0]), float(best[1]), float(best[2:].mean()))
 
     def with_mean(self, probability: Vector, share: float) -> "BetaCalibration":

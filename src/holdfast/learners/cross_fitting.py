@@ -12,12 +12,10 @@ from typing import Any
 import numpy as np
 
 from holdfast.arrays import Matrix, Split, Vector
-from holdfast.learners.algorithms import Recipe
-from holdfast.learners.blend import Blend, BlendWeights, Hinges
-from holdfast.learners.linear import LinearModel
-from holdfast.learners.link_functions import threads_for
+from holdfast.learners.algorithms import fit_bent_line
+from holdfast.learners.blend import Blend, BlendWeights
 from holdfast.learners.selection import HeldOut
-from holdfast.learners.tree_ensemble import TreeEnsemble, train_lightgbm
+from holdfast.learners.tree_ensemble import TreeEnsemble, deterministic, train_lightgbm
 
 # decision 32
 _TREES: Mapping[str, Any] = {
@@ -58,10 +56,7 @@ def find_rounds(
     import lightgbm
 
     splits = _enough(splits, matrix)
-    settings = {
-        **_parameters(matrix), "objective": objective, "seed": seed, "verbosity": -1,
-        "num_threads": threads_for(matrix), "deterministic": True, "force_row_wise": True,
-    }  # fmt: skip
+    settings = {**_parameters(matrix), "objective": objective, **deterministic(matrix, seed)}
     scores = lightgbm.cv(
         settings,
         lightgbm.Dataset(matrix, target),
@@ -101,7 +96,7 @@ class CrossFittedBlend:
 
     def fit(self, matrix: Matrix, truth: Vector) -> Blend:
         """Learn from all rows."""
-        hinges, line = _fit_line(matrix, truth, self.boosting.seed)
+        hinges, line = fit_bent_line(matrix, truth, self.boosting.seed)
         return Blend(self.boosting.fit(matrix, truth), line, hinges, self.weights)
 
 
@@ -114,13 +109,6 @@ def _parameters(matrix: Matrix) -> Mapping[str, Any]:
     return _TREES if len(matrix) <= _MANY_ROWS else {**_TREES, "num_leaves": _LEAVES_OF_MANY}
 
 
-def _fit_line(matrix: Matrix, truth: Vector, seed: int) -> tuple[Hinges, LinearModel]:
-    hinges = Hinges.learn(matrix)
-    line = Recipe("logistic", "probability", seed=seed).fit(hinges.apply(matrix), truth)
-    assert isinstance(line, LinearModel)
-    return hinges, line
-
-
 def _predict_unseen(split: Split, matrix: Matrix, truth: Vector, seed: int) -> Vector:
-    hinges, line = _fit_line(matrix[split.train], truth[split.train], seed)
+    hinges, line = fit_bent_line(matrix[split.train], truth[split.train], seed)
     return line.raw(hinges.apply(matrix[split.test]))

@@ -52,6 +52,30 @@ def pool_chances(one: Vector, other: Vector, weight: float) -> Vector:
     return logistic(log_odds(one) * (1 - weight) + log_odds(other) * weight)
 
 
+def fit_log_odds(
+    terms: Matrix, truth: Vector, start: Vector, *, prior: float, least: float
+) -> Vector:
+    """Weights of the terms, (n_rows, n_terms), whose sum is the likeliest log-odds of the truth.
+
+    Parameters
+    ----------
+    start, prior
+        What the weights are drawn towards, and by how many observations.
+    least
+        The least that the first two weights may be; the others may be any number.
+    """
+    from scipy.optimize import minimize
+    from scipy.special import expit
+
+    def loss(weights: Vector) -> tuple[float, Vector]:
+        odds, away = terms @ weights, weights - start
+        value = np.logaddexp(0, odds).sum() - truth @ odds + prior * (away @ away) / 2
+        return float(value), terms.T @ (expit(odds) - truth) + prior * away
+
+    bounds = [(least, None)] * 2 + [(None, None)] * (len(start) - 2)
+    return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x)
+
+
 _INVERSES: dict[Link, Callable[[Vector], Vector]] = {
     "identity": lambda raw: raw,
     "logit": logistic,

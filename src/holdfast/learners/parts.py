@@ -38,6 +38,13 @@ class InFile:
     name: str
 
 
+@dataclass(frozen=True)
+class Key:
+    """A field that has another name in the JSON."""
+
+    name: str
+
+
 class Saved:
     """A dataclass that becomes files.
 
@@ -63,7 +70,7 @@ class Saved:
             elif isinstance(place, InFile):
                 files[place.name] = value.encode() if kind is str else _json(value)
             else:
-                content[name] = value
+                content[place.name if isinstance(place, Key) else name] = value
         return {self.FILE: _json(content), **files} if content else files
 
     @classmethod
@@ -78,10 +85,12 @@ class Saved:
                 text = parts[place.name].decode()
                 values[name] = text if kind is str else _from_json(kind, json.loads(text))
             else:
-                plain[name] = kind
+                plain[place.name if isinstance(place, Key) else name] = name, kind
         content = json.loads(parts[cls.FILE]) if plain else {}
         # A run of an earlier version lacks the fields that came later.
-        values |= {name: _from_json(plain[name], raw) for name, raw in content.items()}
+        for key, raw in content.items():
+            name, kind = plain[key]
+            values[name] = _from_json(kind, raw)
         return cls(**values)
 
 
@@ -116,12 +125,7 @@ def _plain(value: Any) -> Any:
 
 
 def _from_json(kind: Any, raw: Any) -> Any:
-    """A field's value, its tuples and dataclasses made again."""
-    if raw is None:
-        return None
-    for one in (kind, *get_args(kind)):
-        if hasattr(one, "from_parameters"):
-            return one.from_parameters(**raw)
+    """A field's value, its tuples, dataclasses and fitted models made again."""
     return _adapter(kind).validate_python(raw)
 
 

@@ -113,6 +113,14 @@ def link_of(loss: str, algorithm: str) -> Link:
     return links[loss]
 
 
+def deterministic(matrix: Matrix, seed: int) -> dict[str, Any]:
+    """Settings by which LightGBM gives the same bytes for the same seed and data."""
+    return {
+        "seed": seed, "num_threads": threads_for(matrix), "deterministic": True,
+        "force_row_wise": True, "verbosity": -1,
+    }  # fmt: skip
+
+
 def train_lightgbm(
     matrix: Matrix,
     target: Vector,
@@ -135,9 +143,6 @@ def train_lightgbm(
     """
     import lightgbm
 
-    settings = {
-        **parameters, "seed": seed, "num_threads": threads_for(matrix), "deterministic": True,
-        "force_row_wise": True, "verbosity": -1,
-    }  # fmt: skip
+    settings = {**parameters, **deterministic(matrix, seed)}
     data = lightgbm.Dataset(matrix, target, weight=weight, init_score=start)
     return TreeEnsemble.of_booster(lightgbm.train(settings, data, rounds), offset=offset)

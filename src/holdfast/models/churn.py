@@ -272,8 +272,10 @@ def fit_churn(
         horizon_days=training.horizon_days,
         season=coming / float(past.mean()),
     )
-    across = settings.calibrate and not training.split_in_time
-    return model, (_across_customers(training),) if across else ()
+    if not settings.calibrate or training.split_in_time:
+        return model, ()
+    days = training.horizon_days
+    return model, (Finding.of("calibrated-across-customers", horizon_days=days),)
 
 
 def _from_short_windows(
@@ -295,23 +297,11 @@ def _from_short_windows(
 def describe_short_windows(task: str, training: TrainingSet, exponent: float) -> Finding:
     """Say that a task was learnt from windows shorter than its horizon."""
     shortest, longest = int(training.window.min()), int(training.window.max())
-    return Finding.warning(
-        f"short-windows-{task}",
-        evidence=f"no {training.horizon_days}-day window has ended yet; learnt from windows of "
-        f"{shortest} to {longest} "
-        f"days and extrapolated by (days / {training.horizon_days})^{exponent:.2f}, with LightGBM "
-        "and no calibration",
-        meaning="The order of customers can be trusted more than the level of the predictions.",
-        fix=f"ask for {longest} days or fewer, or wait for more log",
-    )
-
-
-def _across_customers(training: TrainingSet) -> Finding:
-    return Finding.note(
-        "calibrated-across-customers",
-        evidence=f"no training cutoff lies {training.horizon_days} days after another; "
-        "probabilities were calibrated "
-        "on other customers of the same time, not on later time",
-        meaning="A change of the season or of the shop is not in the calibration.",
-        fix="use a longer log or a shorter churn.horizon_days",
+    return Finding.of(
+        "short-windows-{task}",
+        task=task,
+        horizon_days=training.horizon_days,
+        shortest=shortest,
+        longest=longest,
+        exponent=exponent,
     )

@@ -19,12 +19,8 @@ def fit_same_churn(training: TrainingSet) -> tuple[ChurnModel, tuple[Finding, ..
     share = (left + 0.5) / (n + 1)
     design = Design.learn(training.frame, columns=training.columns)
     learner = constant("logistic", float(np.log(share / (1 - share))), n_columns=len(design.names))
-    finding = Finding.warning(
-        "churn-all-alike",
-        evidence=f"{left:,} of {n:,} customers seen at {len(training.cutoffs)} cutoffs churned",
-        meaning=f"Nothing tells who leaves; everyone gets the same probability, {share:.1%}.",
-        fix="choose a shorter or longer churn.horizon_days, or use a longer log",
-    )
+    n_cutoffs = len(training.cutoffs)
+    finding = Finding.of("churn-all-alike", left=left, n=n, cutoffs=n_cutoffs, share=share)
     return ChurnModel(design, learner, None, training.horizon_days), (finding,)
 
 
@@ -32,12 +28,7 @@ def fit_no_value(training: TrainingSet) -> FittedValue:
     """Expect nothing of anyone."""
     design = Design.learn(training.frame, columns=training.columns)
     learner = constant("ridge", 0.0, n_columns=len(design.names))
-    finding = Finding.warning(
-        "nothing-earned",
-        evidence=f"{len(training.revenue):,} customers seen at {len(training.cutoffs)} cutoffs "
-        f"brought {training.revenue.sum():,.2f} in their target windows, net of returns",
-        meaning="No revenue can be expected of anyone: it is put at 0, without intervals.",
-        fix="check which column is the amount and which rows are returns, or use a longer log",
-    )
+    n, brought = len(training.revenue), training.revenue.sum()
+    finding = Finding.of("nothing-earned", n=n, cutoffs=len(training.cutoffs), brought=brought)
     model = ValueModel(design, learner, horizon_days=training.horizon_days)
     return FittedValue(model, findings=(finding,))

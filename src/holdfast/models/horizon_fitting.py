@@ -169,14 +169,5 @@ def _extrapolated_finding(links: Sequence[HorizonLink]) -> tuple[Finding, ...]:
     days = sorted({link.long for link in links if link.learner is None})
     if not days:
         return ()
-    return (
-        Finding.note(
-            "horizons-extrapolated",
-            evidence=f"too few windows of {', '.join(map(str, days))} days have ended to learn "
-            "from",
-            meaning="The learnt half of their predictions is stretched from the nearest horizon "
-            "that was learnt; the other half is that of the BTYD models.",
-            fix=f"use a longer log, or leave horizons of {min(days)} days and more out of "
-            "horizons_days",
-        ),
-    )
+    each = ", ".join(map(str, days))
+    return (Finding.of("horizons-extrapolated", days=each, shortest=min(days)),)

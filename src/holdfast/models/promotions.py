@@ -104,10 +104,11 @@ def learn_promotions(
     again = seen.filter(pl.col("day") > pl.col("day").min().over("customer_id"))
     place = again["day"].cast(pl.Int64).to_numpy() - first_day
     weights = {"purchases": np.ones(again.height), "revenue": again["net"].to_numpy()}
-    logs = {
-        measure: _Log(_by_day(place, weight, n_days=now - first_day), first_day, planned)
+    by_day = {
+        measure: np.bincount(place, weight, now - first_day).astype(np.float64)
         for measure, weight in weights.items()
     }
+    logs = {measure: _Log(amount, first_day, planned) for measure, amount in by_day.items()}
     names = dict.fromkeys(promotion.name for promotion in planned)
     lifts = {measure: {name: log.lift(name) for name in names} for measure, log in logs.items()}
     by_measure = {
@@ -116,10 +117,6 @@ def learn_promotions(
     }
     findings = tuple(_findings(planned, lifts, logs["purchases"], now=now))
     return Promotions(**by_measure, findings=findings)
-
-
-def _by_day(place: Days, amount: Vector, *, n_days: int) -> Vector:
-    return np.asarray(np.bincount(place, amount, minlength=n_days), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -208,21 +205,10 @@ def _findings(
     learnt = [name for name, lift in lifts["purchases"].items() if lift is not None]
     unknown = [name for name in lifts["purchases"] if name in coming and name not in learnt]
     if learnt:
-        yield Finding.note(
-            "promotions-learnt",
-            evidence="; ".join(_effect(name, lifts, log) for name in learnt),
-            meaning="The coming windows and weeks are scaled by it where the calendar plans the "
-            "promotion.",
-            fix="Nothing, unless a figure surprises you: then correct the days in [calendar].",
-        )
+        effects = "; ".join(_effect(name, lifts, log) for name in learnt)
+        yield Finding.of("promotions-learnt", evidence=effects)
     if unknown:
-        yield Finding.warning(
-            "promotion-unknown",
-            evidence=f"planned, but never seen in the log: {', '.join(unknown)}",
-            meaning="Nothing is known of what it brings, and nothing is assumed: its days are "
-            "forecast as any others.",
-            fix="add its past days to [calendar] under the same name, or allow for it by hand",
-        )
+        yield Finding.of("promotion-unknown", names=", ".join(unknown))
 
 
 def _effect(name: str, lifts: dict[str, dict[str, float | None]], log: _Log) -> str:

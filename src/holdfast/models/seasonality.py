@@ -98,12 +98,8 @@ class Turnover:
     def per_day(self, start: float, end: float) -> float:
         """Revenue per day of start <= day < end, as far as the log goes."""
         start, end = max(start, self.days[0]), min(end, self.days[-1])
-        return float(self._at(self.revenue, end) - self._at(self.revenue, start)) / max(
-            end - start, 1
-        )
-
-    def _at(self, amount: Vector, day: float) -> float:
-        return float(np.interp(day, self.days, amount))
+        before, after = np.interp([start, end], self.days, self.revenue)
+        return float(after - before) / max(end - start, 1)
 
 
 @dataclass(frozen=True)

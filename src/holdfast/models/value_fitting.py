@@ -259,7 +259,13 @@ def _fit_on_windows(
     splits = training.splits(seed=seed) if len(names) > 1 else ()
     best = min(names, key=lambda name: rows.loss(name, splits)) if splits else names[0]
     inputs = rows.inputs(best)
-    findings = () if rows.ahead is not None else (_no_season(training),)
+    unknown = Finding.of(
+        "season-unknown",
+        history_days=training.situation.history_days,
+        horizon_days=training.horizon_days,
+        year_days=YEAR_DAYS,
+    )
+    findings = () if rows.ahead is not None else (unknown,)
     return FittedValue(rows.model(best), inputs, findings), rows.outcomes(inputs)
 
 
@@ -317,15 +323,3 @@ def fit_btyd_revenue_of(
         )
     except NotEnoughData:
         return None
-
-
-def _no_season(training: TrainingSet) -> Finding:
-    return Finding.note(
-        "season-unknown",
-        evidence=f"the log covers {training.situation.history_days} days, so no complete window of "
-        f"{training.horizon_days} days a year before the coming one was learnt from",
-        meaning="If the shop has seasons, the total of expected revenue is that of an average "
-        "season.",
-        fix=f"use a log of {YEAR_DAYS} days and some months, or raise "
-        "backtest.max_training_cutoffs",
-    )

@@ -84,17 +84,4 @@ def no_value_finding(models: Mapping[str, Model], study: Study) -> tuple[Finding
     """Say that nothing is known of value, if nothing is."""
     if "value" in models:
         return ()
-    lacking, fix = (
-        ("study names no value label", "set snapshot.labels.value to a column or a formula")
-        if study.snapshot is not None
-        else ("log has no amounts", "map an amount, if there is one")
-    )
-    return (
-        Finding.warning(
-            "no-value-label",
-            evidence=f"the {lacking}: no revenue was learnt",
-            meaning="Expected revenue is 0 for everyone: segments differ by risk alone (Promising "
-            "and Vulnerable, of the middle tier), and nothing can be recovered.",
-            fix=fix,
-        ),
-    )
+    return (Finding.of("no-value-label" if study.snapshot is not None else "no-value-in-the-log"),)

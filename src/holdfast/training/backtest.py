@@ -105,24 +105,19 @@ def backtest_data(
             study, task, first_day=data.first_day, end_day=data.end_day, cutoffs=cutoffs
         )
         if not tests:
-            findings.append(_unproved_finding(study, task, data))
+            days, horizon = data.end_day - data.first_day, horizon_of(study, task)
+            unproved = Finding.of("{task}-not-backtested", task=task, days=days, horizon=horizon)
+            findings.append(unproved)
         for cutoff in tests:
             if on_progress:
                 on_progress(f"{task} at {date_of(cutoff)}")
             model = fitted[cutoff][task] = fit_task(study, task, data, now=cutoff)
             forecasts.append(forecast_at(study, task, data, cutoff, fitted=model))
             findings.extend(model.findings)
-    by_horizon: dict[int, list[Forecast]] = {days: [] for days in study.all_horizons}
     # Of the last task, value if there is one: its cutoffs lie a horizon apart, further than those
     # of churn.
-    for cutoff in tests:
-        if on_progress:
-            on_progress(f"every horizon at {date_of(cutoff)}")
-        # What cannot be fitted at a cutoff is not proved there: such a horizon has no row.
-        with suppress(NotEnoughData):
-            each = forecasts_by_horizon(study, data, cutoff, fitted=fitted[cutoff])
-            for days, forecasts_of_horizon in each.items():
-                by_horizon[days] += forecasts_of_horizon
+    fitted_at = {cutoff: fitted[cutoff] for cutoff in tests}
+    by_horizon = _prove_horizons(study, data, fitted_at, on_progress)
     predictions = predictions_of(forecasts)
     return Evidence(
         evidence=evidence_of(forecasts, threshold=study.churn.threshold, seed=study.seed),
@@ -131,6 +126,25 @@ def backtest_data(
         horizon_evidence=horizon_evidence_of(by_horizon, seed=study.seed),
         findings=tuple({finding.name: finding for finding in findings}.values()),
     )
+
+
+def _prove_horizons(
+    study: Study,
+    data: TrainingData,
+    fitted: Mapping[int, Mapping[TaskName, FittedTask]],
+    on_progress: OnFold | None,
+) -> dict[int, list[Forecast]]:
+    """Forecast every horizon at the cutoffs of what was fitted there."""
+    by_horizon: dict[int, list[Forecast]] = {days: [] for days in study.all_horizons}
+    for cutoff, models in fitted.items():
+        if on_progress:
+            on_progress(f"every horizon at {date_of(cutoff)}")
+        # What cannot be fitted at a cutoff is not proved there: such a horizon has no row.
+        with suppress(NotEnoughData):
+            each = forecasts_by_horizon(study, data, cutoff, fitted=models)
+            for days, forecasts in each.items():
+                by_horizon[days] += forecasts
+    return by_horizon
 
 
 def forecast_at(
@@ -249,15 +263,4 @@ def observe(
     truth = pl.col("churned") if task == "churn" else money
     return frame, np.asarray(
         frame.select(truth.cast(pl.Float64)).to_series().to_numpy(), dtype=np.float64
-    )
-
-
-def _unproved_finding(study: Study, task: TaskName, data: TrainingData) -> Finding:
-    horizon = horizon_of(study, task)
-    return Finding.warning(
-        f"{task}-not-backtested",
-        evidence=f"the log covers {data.end_day - data.first_day} days: no cutoff has a complete "
-        f"window of {horizon} days after it and anything to learn from before it",
-        meaning=f"Nothing proves the {task} predictions.",
-        fix=f"use a longer log, or set {task}.horizon_days below {horizon}",
     )

@@ -84,7 +84,9 @@ def _compare(study: Study, folds: Iterator[Fold]) -> Evidence:
             try:
                 by_algorithm[name] = forecast_of(_with_algorithm(study, task, name))
             except MissingExtra as missing:
-                findings[name] = _not_installed_finding(name, missing)
+                findings[name] = Finding.of(
+                    "{algorithm}-not-compared", algorithm=name, install=missing.fix
+                )
         forecasts.append(_merge(by_algorithm))
     return Evidence(
         evidence=evidence_of(forecasts, threshold=study.churn.threshold, seed=study.seed),
@@ -109,15 +111,6 @@ def _with_algorithm(study: Study, task: TaskName, algorithm: str) -> Study:
     parameters = settings.parameters if settings.algorithm == algorithm else {}
     update = {"algorithm": algorithm, "parameters": parameters}
     return study.model_copy(update={task: settings.model_copy(update=update)})
-
-
-def _not_installed_finding(name: str, missing: MissingExtra) -> Finding:
-    return Finding.note(
-        f"{name}-not-compared",
-        evidence=f"{name} is not installed, so it was not compared",
-        meaning="The comparison has fewer algorithms.",
-        fix=missing.fix,
-    )
 
 
 def _compared_algorithms(task: TaskName) -> list[str]:

@@ -243,7 +243,7 @@ class _SnapshotTask:
             self._forecast(split.test, {CHAMPION: each})
             for split, each in zip(splits, predicted, strict=True)
         ]
-        return means(folds, CHAMPION, threshold=self.study.churn.threshold)
+        return means(folds, threshold=self.study.churn.threshold)
 
     def _predict_unseen(self, split: Split, fit: Fit) -> Vector:
         rows, truth = self.frame[split.train], self.truth[split.train]

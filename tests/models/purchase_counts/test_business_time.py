@@ -1,10 +1,11 @@
 """Business time: learnt where the log shows a season, and left alone where it cannot."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import polars as pl
 import pytest
+from pydantic import TypeAdapter
 
 from holdfast.models.promotions import Lifts
 from holdfast.models.purchase_counts.business_time import Clock, learn_business_time
@@ -96,4 +97,6 @@ def test_the_rush_of_old_customers_into_the_log_is_no_quiet_season_before(shop_d
 def test_a_promotion_adds_days_while_it_lasts():
     clock = Clock(0, promotions=Lifts(((10, 14, 3.0),)))
     assert np.diff(clock.at([0, 10, 12, 14, 20])).tolist() == [10, 6, 6, 6]
-    assert Clock.from_dict(clock.to_dict()) == clock
+    of_an_earlier_version = {"anchor_day": 0, "rates": [], "promotions": [[10, 14, 3.0]]}
+    for raw in (asdict(clock), of_an_earlier_version):
+        assert TypeAdapter(Clock).validate_python(raw) == clock

@@ -7,7 +7,6 @@ from holdfast.models.purchase_counts.mixture_weights import (
     GROUPS,
     MixtureWeights,
     PastWindow,
-    crps,
     fit_weights,
 )
 
@@ -18,16 +17,10 @@ def certain(count: int, n: int) -> np.ndarray:
     return pmf
 
 
-def test_the_score_of_a_distribution_is_that_of_the_formula():
-    # P(at most 0, 1, 2) is .2, .7, 1; one purchase happened: .2^2 + (.7 - 1)^2 + 0.
-    assert crps(np.array([[0.2, 0.5, 0.3]]), np.array([1.0]))[0] == pytest.approx(0.13)
-
-
 def test_without_a_window_the_weights_are_those_given():
     mixture = fit_weights(("a", "b"), (0.25, 0.75), [])
     assert set(mixture.weights) == set(GROUPS)
     assert mixture.of(np.array([1.0, 50.0])).tolist() == [[0.25, 0.75]] * 2
-    assert mixture.scores == ()
 
 
 def test_the_member_that_was_right_about_a_group_gets_half_way_to_all_of_its_weight():
@@ -45,18 +38,6 @@ def test_a_group_of_few_borrows_from_all():
     many = PastWindow(np.ones(5_000), (certain(0, 5_000), certain(2, 5_000)), np.zeros(5_000))
     few = PastWindow(np.full(3, 12.0), (certain(0, 3), certain(2, 3)), np.full(3, 2.0))
     assert fit_weights(("a", "b"), (0.5, 0.5), [many, few]).weights["dense"][0] > 0.7
-
-
-def test_each_member_is_told_by_its_scores():
-    trial = PastWindow(np.array([1.0, 2.0]), (certain(0, 2), certain(1, 2)), np.array([0.0, 1.0]))
-    scores = {
-        (score.group, score.member): score
-        for score in fit_weights(("a", "b"), (0.5, 0.5), [trial]).scores
-    }
-    # Certain of 0, rightly: (.9 - 1)^2 + (.95 - 1)^2; the log loss of "buys at all" is -log .9.
-    assert scores["one-time", "a"].crps == pytest.approx(0.0125)
-    assert scores["one-time", "a"].log_loss == pytest.approx(-np.log(0.9))
-    assert scores["sparse", "b"].rows == 1
 
 
 def test_equal_shares_are_everyones():

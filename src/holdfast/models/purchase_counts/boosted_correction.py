@@ -8,6 +8,7 @@ ratios: in a young log ages grow from cutoff to cutoff.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -45,8 +46,7 @@ class CorrectionWindow:
     weight: float
 
 
-@dataclass(frozen=True)
-class BoostedCorrection:
+class BoostedCorrection(NamedTuple):
     """The learnt correction of P(more than k), k = 0 .. n_thresholds - 1."""
 
     trees: TreeEnsemble

@@ -7,9 +7,7 @@ lifetime (Fader & Hardie 2007), so that a customer acquired today is not promise
 who had been there for years.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -37,8 +35,8 @@ class BTYDPair:
         What could not be learnt.
     """
 
-    pareto: ParetoNBD
-    rhythm: MBGCNBDk
+    pareto_nbd: ParetoNBD
+    mbg_cnbd_k: MBGCNBDk
     clock: Clock
     opened: int | None = None
     notes: tuple[str, ...] = ()
@@ -70,7 +68,7 @@ class BTYDPair:
         """Expected purchases by the Pareto/NBD, (n_customers,)."""
         history, covariates = history_of(frame, self.clock), covariates_of(frame, self.opened)
         end = self.ahead(frame, horizon_days, speed=speed)
-        return np.asarray(self.pareto.expected_purchases(*history, end=end, **covariates))
+        return np.asarray(self.pareto_nbd.expected_purchases(*history, end=end, **covariates))
 
     def silent(
         self, frame: pl.DataFrame, horizon_days: float, *, speed: float
@@ -79,37 +77,15 @@ class BTYDPair:
         horizon = self.ahead(frame, horizon_days, speed=speed)
         return self._by_each("probability_no_purchase", frame, horizon=horizon)
 
-    def alive(self, frame: pl.DataFrame, days_ahead: float, *, speed: float) -> tuple[Vector, ...]:
-        """P(alive so many days after the cutoff) by each model, (n_customers,)."""
-        at = self.ahead(frame, days_ahead, speed=speed)
-        return self._by_each("probability_alive", frame, at=at)
+    def alive(self, frame: pl.DataFrame) -> tuple[Vector, ...]:
+        """P(alive at the cutoff) by each model, (n_customers,)."""
+        return self._by_each("probability_alive", frame)
 
     def _by_each(self, method: str, frame: pl.DataFrame, **when: object) -> tuple[Matrix, ...]:
         history, covariates = history_of(frame, self.clock), covariates_of(frame, self.opened)
         return tuple(
             getattr(model, method)(*history, **when, **covariates)
-            for model in (self.pareto, self.rhythm)
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers."""
-        return {
-            "pareto_nbd": self.pareto.parameters_,
-            "mbg_cnbd_k": self.rhythm.parameters_,
-            "clock": self.clock.to_dict(),
-            "opened": self.opened,
-            "notes": list(self.notes),
-        }
-
-    @classmethod
-    def from_dict(cls, raw: Mapping[str, Any]) -> "BTYDPair":
-        """Rebuild from `to_dict`."""
-        return cls(
-            pareto=ParetoNBD.from_parameters(**raw["pareto_nbd"]),
-            rhythm=MBGCNBDk.from_parameters(**raw["mbg_cnbd_k"]),
-            clock=Clock.from_dict(raw["clock"]),
-            opened=raw["opened"],
-            notes=tuple(raw["notes"]),
+            for model in (self.pareto_nbd, self.mbg_cnbd_k)
         )
 
 

@@ -5,13 +5,14 @@ need not: histories and horizons are measured by the clock, which runs ahead as 
 before.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from pydantic import BeforeValidator
 
 from holdfast.arrays import Vector
 from holdfast.btyd import ParetoNBD
@@ -27,6 +28,11 @@ _LEAST_SPREAD = 0.1  # decision 9
 _LEAST_OVERDISPERSION = 3.0  # decision 9
 _LATE_SHARE = 0.05  # decision 9
 _CUSTOMERS_AT_MOST = 3_000
+
+
+def _lifts(raw: Any) -> Any:
+    """What a clock's JSON says of promotions: in a run of an earlier version the windows alone."""
+    return {"windows": raw} if isinstance(raw, list) else raw
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class Clock:
 
     anchor_day: int = 0
     rates: tuple[float, ...] = ()
-    promotions: Lifts = NO_LIFTS
+    promotions: Annotated[Lifts, BeforeValidator(_lifts)] = NO_LIFTS
 
     def at(self, day: npt.ArrayLike) -> Vector:
         """Business days since the anchor, and those that promotions added since they began.
@@ -79,17 +85,6 @@ class Clock:
         return np.asarray(
             year * edges[-1] + np.interp(within, np.arange(WEEKS + 1) * YEAR_DAYS / WEEKS, edges)
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers."""
-        promotions = {"promotions": self.promotions.windows} if self.promotions.windows else {}
-        return {"anchor_day": self.anchor_day, "rates": list(self.rates), **promotions}
-
-    @classmethod
-    def from_dict(cls, raw: Mapping[str, Any]) -> "Clock":
-        """Rebuild from `to_dict`."""
-        windows = tuple((first, end, lift) for first, end, lift in raw.get("promotions", ()))
-        return cls(raw["anchor_day"], tuple(raw["rates"]), Lifts(windows))
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,9 @@ def fit_counts(
             windows += fit.past_window(length, model.mixture.members)
     members = model.mixture.members
     model = replace(model, mixture=fit_weights(members, _SHARES[len(members)], windows))
-    return model, (_how_counts_were_learnt(model, time), *_hardly_determined_finding(model.pair))
+    undetermined = Finding.listing("counts-hardly-determined", model.pair.notes)
+    learnt = _how_counts_were_learnt(model, time, judged=bool(windows))
+    return model, (learnt, *undetermined)
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ class _CountFit:
         """The model with equal weights."""
         clock = self.time.clock
         pair = fit_pair(histories_at(self.many, self.now), clock=clock, opened=self.time.opened)
-        windows = self._development_windows(k=pair.rhythm.k_)
+        windows = self._development_windows(k=pair.mbg_cnbd_k.k_)
         same_season = any(
             abs(self.now - YEAR_DAYS - window.cutoff_day) <= _SAME_SEASON_DAYS for window in windows
         )
@@ -126,7 +128,8 @@ class _CountFit:
         speed = float(np.sqrt(_speed(windows, self.horizon_days)))  # decision 29
         members = BTYD_MODELS if correction is None else (*BTYD_MODELS, CORRECTED)
         mixture = MixtureWeights.equal(members, _SHARES[len(members)])
-        return CountModel(pair, mixture, self.horizon_days, speed, correction)
+        trees, n_thresholds = correction or (None, None)
+        return CountModel(pair, mixture, self.horizon_days, speed, n_thresholds, trees)
 
     def _development_windows(self, *, k: int) -> tuple[_DevelopmentWindow, ...]:
         """Windows of at least half the horizon, ended by `now`, spread evenly over what the log
@@ -211,36 +214,22 @@ def _shortfall(windows: Sequence[_DevelopmentWindow], horizon_days: int, speed: 
     return float(np.average(ratios, weights=weights))
 
 
-def _how_counts_were_learnt(model: CountModel, time: BusinessTime) -> Finding:
+def _how_counts_were_learnt(model: CountModel, time: BusinessTime, *, judged: bool) -> Finding:
     weights = "; ".join(
         f"{group} {', '.join(f'{share:.0%}' for share in shares)}"
         for group, shares in model.mixture.weights.items()
     )
     how = (
         "judged on windows that had ended"
-        if model.mixture.scores
+        if judged
         else "no window had ended early enough to judge by"
     )
     older = "; the shop is older than its log" if time.opened is not None else ""
-    return Finding.note(
+    return Finding.of(
         "counts-routed",
-        evidence=f"Weights of {', '.join(model.mixture.members)}: {weights} ({how}). Level "
-        f"{model.speed:.2f}. Season: {time.reason}{older}",
-        meaning="Expected purchases, P(alive) and the next purchase day are a weighted mean of "
-        "these models.",
-        fix="Nothing, unless the weights of a group surprise you.",
-    )
-
-
-def _hardly_determined_finding(pair: BTYDPair) -> tuple[Finding, ...]:
-    if not pair.notes:
-        return ()
-    return (
-        Finding.warning(
-            "counts-hardly-determined",
-            evidence="; ".join(pair.notes),
-            meaning="P(alive) and purchases beyond the length of the log are guesses around the "
-            "mean.",
-            fix="Use a longer log, or more customers who bought again.",
-        ),
+        members=", ".join(model.mixture.members),
+        weights=weights,
+        how=how,
+        level=model.speed,
+        season=time.reason + older,
     )

@@ -25,31 +25,11 @@ _LEAST = 1e-12
 
 
 @dataclass(frozen=True)
-class Score:
-    """How one member did for one group: mean ranked probability score, and log loss of "buys at
-    all", in nats.
-    """
-
-    group: str
-    member: str
-    rows: int
-    crps: float
-    log_loss: float
-
-
-@dataclass(frozen=True)
 class MixtureWeights:
-    """Weights of the members by group; they sum to 1.
-
-    Attributes
-    ----------
-    scores
-        What they were learnt from; empty where no window had ended early enough to judge by.
-    """
+    """Weights of the members by group; they sum to 1."""
 
     members: tuple[str, ...]
     weights: Mapping[str, tuple[float, ...]]
-    scores: tuple[Score, ...] = ()
 
     @classmethod
     def equal(cls, members: tuple[str, ...], shares: Sequence[float]) -> "MixtureWeights":
@@ -106,20 +86,7 @@ def fit_weights(
         group_weights = _best_weights(rows, prior) if len(rows) else overall
         learnt = (len(rows) * group_weights + _ENOUGH_ROWS * overall) / (len(rows) + _ENOUGH_ROWS)
         weights[name] = tuple((_TRUST * learnt + (1 - _TRUST) * prior).tolist())
-    return MixtureWeights(members, weights, _scores(members, windows))
-
-
-def crps(pmf: Matrix, bought: Vector) -> Vector:
-    """Ranked probability score of a distribution of counts, (n_customers,); 0 is best.
-
-    Sum over k of (P(at most k) - 1{bought at most k})^2: Czado, Gneiting & Held 2009, Predictive
-    model assessment for count data, Biometrics 65, section 2.
-
-    >>> crps(np.array([[0.5, 0.5]]), np.array([0.0]))
-    array([0.25])
-    """
-    at_most = np.cumsum(pmf, axis=1)
-    return np.asarray(((at_most - (bought[:, None] <= np.arange(pmf.shape[1]))) ** 2).sum(axis=1))
+    return MixtureWeights(members, weights)
 
 
 def _likelihood(pmf: Matrix, bought: Vector) -> Vector:
@@ -134,21 +101,3 @@ def _best_weights(likelihood: Matrix, start: Vector) -> Vector:
         share = likelihood * weights
         weights = np.asarray((share / share.sum(axis=1, keepdims=True)).mean(axis=0))
     return weights
-
-
-def _scores(members: tuple[str, ...], windows: Sequence[PastWindow]) -> tuple[Score, ...]:
-    scores = []
-    group = np.concatenate([group_of(window.n_purchases) for window in windows])
-    for place, member in enumerate(members):
-        ranked = np.concatenate([crps(window.pmfs[place], window.bought) for window in windows])
-        active = np.concatenate([1 - window.pmfs[place][:, 0] for window in windows])
-        happened = np.concatenate([window.bought > 0 for window in windows])
-        likelihood = np.clip(np.where(happened, active, 1 - active), _LEAST, 1)
-        for number, name in enumerate(GROUPS):
-            rows = group == number
-            if rows.any():
-                loss = float(-np.log(likelihood[rows]).mean())
-                scores.append(
-                    Score(name, member, int(rows.sum()), float(ranked[rows].mean()), loss)
-                )
-    return tuple(scores)

@@ -1,19 +1,20 @@
 """The fitted count model: one predictive distribution of purchases over any horizon."""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from typing import Annotated
 
 import numpy as np
 import polars as pl
 
 from holdfast.arrays import Matrix, Rows, Vector
+from holdfast.learners.parts import Key, Part, Saved
 from holdfast.learners.tree_ensemble import TreeEnsemble
 from holdfast.models.purchase_counts.boosted_correction import BoostedCorrection
 from holdfast.models.purchase_counts.btyd_pair import BTYD_MODELS, BTYDPair
 from holdfast.models.purchase_counts.histories import READ
-from holdfast.models.purchase_counts.mixture_weights import MixtureWeights, Score
+from holdfast.models.purchase_counts.mixture_weights import MixtureWeights
 
 CORRECTED = "tilted by past windows"
 _CHUNK_ROWS = 5_000
@@ -21,7 +22,7 @@ _CERTAIN = 1e-12
 
 
 @dataclass(frozen=True)
-class CountModel:
+class CountModel(Saved):
     """A fitted model of counts.
 
     The members of the mixture are the BTYD pair and, where past windows could teach one, its
@@ -35,14 +36,24 @@ class CountModel:
         Business days ahead that count as one: the level, by windows that have ended.
     horizon_days
         What the weights and the correction were learnt for.
+    n_thresholds, trees
+        Of the correction.
     """
 
     FILE = "counts.json"
-    pair: BTYDPair
-    mixture: MixtureWeights
+    pair: Annotated[BTYDPair, Key("laws")]
+    mixture: Annotated[MixtureWeights, Key("router")]
     horizon_days: int
     speed: float = 1.0
-    correction: BoostedCorrection | None = None
+    n_thresholds: int | None = None
+    trees: Annotated[TreeEnsemble | None, Part()] = None
+
+    @property
+    def correction(self) -> BoostedCorrection | None:
+        """The correction of the pair, where there is one."""
+        if self.trees is None or self.n_thresholds is None:
+            return None
+        return BoostedCorrection(self.trees, self.n_thresholds)
 
     def members(self, frame: pl.DataFrame, *, max_purchases: int) -> tuple[Matrix, ...]:
         """What each member predicts over `horizon_days`, `(n_customers, max_purchases + 1)`
@@ -53,9 +64,16 @@ class CountModel:
         )
         if self.correction is None:
             return both
+        return (*both, self._correct(self.correction, frame, max_purchases)[1])
+
+    def _correct(
+        self, correction: BoostedCorrection, frame: pl.DataFrame, max_purchases: int
+    ) -> tuple[Matrix, Matrix]:
+        """The pair's mean distribution over `horizon_days`, plain and corrected."""
         # The correction was learnt at the pair's own speed: it knows the level.
-        plain = self.pair.pmf(frame, self.horizon_days, speed=1.0, max_purchases=max_purchases)
-        return (*both, self.correction.apply(frame, (plain[0] + plain[1]) / 2))
+        both = self.pair.pmf(frame, self.horizon_days, speed=1.0, max_purchases=max_purchases)
+        plain = (both[0] + both[1]) / 2
+        return plain, correction.apply(frame, plain)
 
     def pace(self, days: Rows) -> Vector:
         """How busy each day is beside a usual one, (n_days,)."""
@@ -98,7 +116,9 @@ class CountModel:
         """P(no purchase) over the horizon, (n_customers,): that of `ahead`, in closed form."""
 
         def answer(rows: pl.DataFrame) -> Matrix:
-            power = self._silence_power(rows, self.correction) if self.correction else None
+            power, correction = None, self.correction
+            if correction:
+                power = _power_of(*self._correct(correction, rows, correction.n_thresholds))
             return self._silent(rows, horizon_days, power)[:, None]
 
         return (once_per_history(frame, answer) if frame.height > 1 else answer(frame))[:, 0]
@@ -113,21 +133,11 @@ class CountModel:
         none = (weights * np.column_stack(members)).sum(axis=1)
         return np.asarray(np.clip(none, 0.0, 1.0))
 
-    def _silence_power(self, rows: pl.DataFrame, correction: BoostedCorrection) -> Vector:
-        """By how much the correction multiplies the logarithm of P(no purchase)."""
-        both = self.pair.pmf(
-            rows, self.horizon_days, speed=1.0, max_purchases=correction.n_thresholds
-        )
-        plain = (both[0] + both[1]) / 2
-        return _power_of(plain, correction.apply(rows, plain))
-
-    def p_alive(self, frame: pl.DataFrame, days_ahead: int = 0) -> Vector:
-        """P(still alive so many days after the cutoff), (n_customers,); not one minus the chance to
-        churn.
-        """
+    def p_alive(self, frame: pl.DataFrame) -> Vector:
+        """P(still alive at the cutoff), (n_customers,); not one minus the chance to churn."""
 
         def answer(rows: pl.DataFrame) -> Matrix:
-            alive = self.pair.alive(rows, days_ahead, speed=self.speed)
+            alive = self.pair.alive(rows)
             weights = self.mixture.of(_n_purchases(rows))[:, : len(BTYD_MODELS)]
             return np.asarray((np.column_stack(alive) * weights).sum(axis=1) / weights.sum(axis=1))[
                 :, None
@@ -138,7 +148,8 @@ class CountModel:
     def _ahead(self, rows: pl.DataFrame, horizons_days: Sequence[int]) -> Matrix:
         """Expected purchases and P(no purchase) by horizon, `(n_customers, 2 x n_horizons)`."""
         weights = self.mixture.of(_n_purchases(rows))
-        more, power = self._correction_factors(rows) if self.correction else (None, None)
+        correction = self.correction
+        more, power = self._correction_factors(rows, correction) if correction else (None, None)
         columns = []
         for horizon in horizons_days:
             expected = self.pair.expected_purchases(rows, horizon, speed=self.speed)
@@ -149,19 +160,17 @@ class CountModel:
             columns += [np.maximum(mean, 0.0), self._silent(rows, horizon, power)]
         return np.column_stack(columns)
 
-    def _correction_factors(self, rows: pl.DataFrame) -> tuple[Vector, Vector]:
+    def _correction_factors(
+        self, rows: pl.DataFrame, correction: BoostedCorrection
+    ) -> tuple[Vector, Vector]:
         """By how much the correction multiplies expected purchases and the logarithm of P(no
         purchase), over `horizon_days`.
 
         >>> round(0.8 ** 1.5, 3)  # a silence of 80 %, made half as loud again
         0.716
         """
-        assert self.correction is not None
-        both = self.pair.pmf(
-            rows, self.horizon_days, speed=1.0, max_purchases=self.room(rows, self.horizon_days)
-        )
-        plain = (both[0] + both[1]) / 2
-        corrected, counts = self.correction.apply(rows, plain), np.arange(plain.shape[1])
+        plain, corrected = self._correct(correction, rows, self.room(rows, self.horizon_days))
+        counts = np.arange(plain.shape[1])
         more = (corrected @ counts) / np.maximum(plain @ counts, _CERTAIN)
         return more, _power_of(plain, corrected)
 
@@ -169,39 +178,6 @@ class CountModel:
     def algorithm(self) -> str:
         """The members."""
         return " + ".join(self.mixture.members)
-
-    def parts(self) -> dict[str, bytes]:
-        """The model as files: JSON, and LightGBM text where there is a correction."""
-        content = {
-            "laws": self.pair.to_dict(),
-            "router": {
-                "members": self.mixture.members,
-                "weights": self.mixture.weights,
-                "scores": [asdict(score) for score in self.mixture.scores],
-            },
-            "horizon_days": self.horizon_days,
-            "speed": self.speed,
-            "n_thresholds": self.correction.n_thresholds if self.correction else None,
-        }
-        trees = self.correction.trees.parts() if self.correction else {}
-        return {"counts.json": json.dumps(content).encode(), **trees}
-
-    @classmethod
-    def from_parts(cls, parts: Mapping[str, bytes]) -> "CountModel":
-        """Rebuild from `parts`, whose hashes have been checked."""
-        content = json.loads(parts["counts.json"])
-        weights = {group: tuple(shares) for group, shares in content["router"]["weights"].items()}
-        scores = tuple(Score(**score) for score in content["router"]["scores"])
-        corrected = content["n_thresholds"] is not None
-        return cls(
-            pair=BTYDPair.from_dict(content["laws"]),
-            mixture=MixtureWeights(tuple(content["router"]["members"]), weights, scores),
-            horizon_days=content["horizon_days"],
-            speed=content["speed"],
-            correction=BoostedCorrection(TreeEnsemble.from_parts(parts), content["n_thresholds"])
-            if corrected
-            else None,
-        )
 
 
 def _power_of(plain: Matrix, corrected: Matrix) -> Vector:

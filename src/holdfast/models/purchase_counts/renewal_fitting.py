@@ -179,14 +179,7 @@ def _entropy(gaps: Rows) -> float:
 def _how_contracts_were_learnt(model: RenewalModel) -> Finding:
     unit = "days of months of 31 days" if model.monthly else "days"
     plans = "; ".join(_describe(plan) for plan in model.plans)
-    return Finding.note(
-        "contracts",
-        evidence=f"charges come by the clock, in {unit}: {plans}",
-        meaning="Churn, value and purchases are those of a contract, by the customer's own history "
-        f"({model.algorithm}): p_alive is the chance that another charge comes, next_purchase_day "
-        "the day it is due.",
-        fix="Nothing, unless these are no contracts.",
-    )
+    return Finding.of("contracts", unit=unit, plans=plans, algorithm=model.algorithm)
 
 
 def _describe(plan: Plan) -> str:
