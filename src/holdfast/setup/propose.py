@@ -143,7 +143,9 @@ def given_query(given: Mapping[str, str]) -> Database | Postgres:
             key.rpartition(".")[2]: value for key, value in given.items() if f".{section}." in key
         }
         if "query" in keys:
-            return _validate(Database if section == "database" else Postgres, keys, section)
+            if section == "postgres":
+                return _validate(Postgres, keys, section)
+            return _validate(Database, keys, section)
     raise StudyError("there is neither a file nor a query", fix="name a file with --data FILE")
 
 
