@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from holdfast.errors import DataError, nearest, system_error
+from holdfast.errors import DataError, first_line, nearest, system_error
 
 FULL = Path("/dev/full")
 
@@ -109,3 +109,8 @@ def test_a_list_of_a_thousand_known_names_is_cut_and_says_how_many_more() -> Non
     assert len(said) < 1_100
     listed = said.count("column_")
     assert said.endswith(f" and {2_000 - listed:,} more")
+
+
+def test_an_error_without_words_is_called_by_its_name() -> None:
+    assert first_line(TimeoutError()) == "TimeoutError"
+    assert first_line(ValueError("one\ntwo")) == "one"

@@ -186,7 +186,7 @@ def _list(words: Sequence[str]) -> str:
 
 def first_line(error: Exception) -> str:
     """What an error says first, for the inside of a message of our own."""
-    return str(error).strip().splitlines()[0]
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 _FREE = "free some space, and try again"

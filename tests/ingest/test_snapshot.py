@@ -209,3 +209,20 @@ def test_telco_has_eleven_blank_charges(bench_data: Path, tmp_path: Path) -> Non
     assert found.frame["TotalCharges"].dtype == pl.Float64
     assert found.frame["TotalCharges"].null_count() == 11
     assert found.findings[0].evidence.startswith("11 blank TotalCharges read as missing")
+
+
+def test_no_customer_at_all_has_no_derived_columns_but_their_names(tmp_path: Path) -> None:
+    study = Study.from_dict(
+        {
+            "study": {"name": "t"},
+            "snapshot": {
+                "path": "a.csv",
+                "as_of": "2024-01-01",
+                "columns": {"customer_id": "c"},
+                "labels": {"churned": "x"},
+                "derived": {"ratio": "a / b"},
+            },
+        }
+    )
+    nobody = pl.DataFrame(schema={"a": pl.Float64, "b": pl.Float64})
+    assert derive_columns(study, nobody).columns == ["a", "b", "ratio"]

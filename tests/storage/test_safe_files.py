@@ -1,13 +1,16 @@
 """A file is whole or not there, and whoever replaces it does not meet another."""
 
 import errno
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from holdfast.errors import RunError
 from holdfast.storage.keys import KeyFile
 from holdfast.storage.safe_files import replace_file, write_parquet
 
@@ -54,3 +57,14 @@ def test_a_table_that_the_disk_has_no_room_for_is_refused_by_the_disk(
     path = small_disk(256) / "a.parquet"
     write_parquet(table, path)
     assert pl.read_parquet(path).equals(table)
+
+
+@pytest.mark.parametrize("change", [{"role": "root"}, {"sha256": "é"}, {"sha256": None}])
+def test_nobody_is_let_in_by_a_file_of_keys_that_holds_something_else(
+    tmp_path: Path, change: dict[str, str | None]
+) -> None:
+    text, key = KeyFile(tmp_path).create(role="reader", name="a")
+    rows = [{**asdict(key), **change}]
+    (tmp_path / "keys.json").write_text(json.dumps(rows), encoding="utf-8")
+    with pytest.raises(RunError, match=r"keys\.json cannot be read"):
+        KeyFile(tmp_path).holder(text)

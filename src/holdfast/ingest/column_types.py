@@ -237,6 +237,5 @@ def _digests(source: OpenSource) -> dict[str, str]:
     """Name -> hash of some columns."""
     hashes = {}
     for k, some in enumerate(batches([field.sql for field in source.fields.values()])):
-        hashes[f"there_{k}"] = f"hash({', '.join(some)})"
-        hashes[f"back_{k}"] = f"hash({', '.join(['0', *reversed(some)])})"
+        hashes[f"there_{k}"], hashes[f"back_{k}"] = sql.digests(some)
     return hashes

@@ -143,36 +143,38 @@ def _violation_conditions(
 ) -> dict[str, str]:
     """Return what a column promises -> SQL of the rows that break it."""
     column = _column(source, rule.name)
-    text, value = sql.text(column), _typed_sql(rule, column, source, study)
-    blank = sql.blank(column)
+    text, blank = sql.text(column), sql.blank(column)
+    value = _typed_sql(rule, column, source, study)
     if rule.missing_words:
         blank = f"({blank} OR {text} IN {sql.literals(rule.missing_words)})"
-    bounds = {
-        f"is {word} {bound}": f"coalesce({value} {sign} {_bound_sql(rule, bound)}, false)"
-        for key, (sign, word) in _BOUNDS.items()
-        if (bound := rule.options.get(key)) is not None
-    }
-    texts = {
-        f"is {word} than {limit}": f"length({text}) {sign} {_number(rule, limit)}"
-        for key, (sign, word) in _LENGTHS.items()
-        if (limit := rule.options.get(key)) is not None
-    }
+    conditions = {"is missing": blank} if rule.required else {}
+    if rule.kind != "string" and rule.role is None:
+        conditions[f"is no {rule.kind}"] = f"NOT {blank} AND {value} IS NULL"
+    for key, (sign, word) in _BOUNDS.items():
+        if (bound := rule.options.get(key)) is not None:
+            beyond = f"coalesce({value} {sign} {_bound_sql(rule, bound)}, false)"
+            conditions[f"is {word} {bound}"] = beyond
+    for promise, condition in _text_violations(rule, text, study, warehouse):
+        conditions[promise] = f"NOT {blank} AND {condition}"
+    return conditions
+
+
+def _text_violations(
+    rule: ColumnRule, text: str, study: Study, warehouse: Warehouse
+) -> Iterator[tuple[str, str]]:
+    """What a column promises of its text, and which texts that are not blank break it."""
+    for key, (sign, word) in _LENGTHS.items():
+        if (limit := rule.options.get(key)) is not None:
+            yield f"is {word} than {limit}", f"length({text}) {sign} {_number(rule, limit)}"
     if rule.options.get("pattern") is not None:
         pattern = sql.literal(str(rule.options["pattern"]))
         problem = f"the contract's pattern of {rule.name} is none"
         sql.try_sql(f"SELECT regexp_matches('', {pattern})", problem=problem, fix="correct it")
-        texts["does not match"] = f"NOT regexp_matches({text}, {pattern})"
+        yield "does not match", f"NOT regexp_matches({text}, {pattern})"
     if rule.one_of:
-        texts[rule.is_not_listed] = f"{text} NOT IN {sql.literals(rule.one_of)}"
+        yield rule.is_not_listed, f"{text} NOT IN {sql.literals(rule.one_of)}"
     if rule.refers_to:
-        texts[f"is not in {rule.refers_to}"] = _unknown_sql(rule, text, study, warehouse)
-    typed = {f"is no {rule.kind}": f"NOT {blank} AND {value} IS NULL"}
-    return {
-        **({"is missing": blank} if rule.required else {}),
-        **(typed if rule.kind != "string" and rule.role is None else {}),
-        **bounds,
-        **{promise: f"NOT {blank} AND {condition}" for promise, condition in texts.items()},
-    }
+        yield f"is not in {rule.refers_to}", _unknown_sql(rule, text, study, warehouse)
 
 
 def _typed_sql(rule: ColumnRule, column: sql.Field, source: OpenSource, study: Study) -> str:
@@ -207,10 +209,9 @@ def _number(rule: ColumnRule, bound: Bound) -> str:
 
 
 def _unknown_sql(rule: ColumnRule, text: str, study: Study, warehouse: Warehouse) -> str:
-    table, _, column = str(rule.refers_to).partition(".")
     log = study.transactions
-    is_there = (table, column) == ("transactions", log.columns.customer_id) if log else False
-    if not is_there or not warehouse.has("transactions"):
+    named = f"transactions.{log.columns.customer_id}" if log else None
+    if rule.refers_to != named or not warehouse.has("transactions"):
         raise StudyError(
             f"the contract lets {rule.name} refer to {rule.refers_to}",
             fix="refer to the customer_id of the transactions, or leave the relationship out",

@@ -152,6 +152,10 @@ def create_rates(study: Study, warehouse: Warehouse) -> None:
         """,
             again=source.restart,
         )
+    _refuse_unread(source, study, warehouse)
+
+
+def _refuse_unread(source: OpenSource, study: Study, warehouse: Warehouse) -> None:
     read, unread, twice = warehouse.row("""
         SELECT count(*), count(*) FILTER (
                 (rate > 0 AND rate_from IS NOT NULL AND rate_currency IS NOT NULL) IS NOT true),

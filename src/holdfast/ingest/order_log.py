@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 import polars as pl
 
 from holdfast.errors import DataError, StudyError
+from holdfast.findings import Finding
 from holdfast.ingest.customers import create_customers
 from holdfast.ingest.daily_activity import roll_up
 from holdfast.ingest.findings import describe_lines, describe_sources
@@ -138,16 +139,7 @@ def read_order_log(study: Study, warehouse: Warehouse) -> OrderLog:
         )
     columns = study.transactions.columns
     reader = SourceReader.of(study, warehouse)
-    create_rates(study, reader.warehouse)
-    lines = _read_transactions(reader, study.transactions)
-    sources, findings = [lines], list(describe_lines(study.transactions, lines, warehouse))
-    if study.events is not None:
-        sources.append(_read_beside(reader, "events", event_mapping, _EVENT_COLUMNS))
-    if study.customers is not None:
-        customers, customer_findings = create_customers(reader)
-        sources, findings = [*sources, customers], [*findings, *customer_findings]
-    if study.treatments is not None:
-        sources.append(_read_beside(reader, "treatments", treatment_mapping, _TREATMENT_COLUMNS))
+    sources, findings = _read_sources(reader, study.transactions)
     with warehouse.working("roll the tables up to days"):
         roll_up(
             warehouse,
@@ -157,7 +149,7 @@ def read_order_log(study: Study, warehouse: Warehouse) -> OrderLog:
         first, last, n_customers = warehouse.row(
             "SELECT min(day), max(day), count(DISTINCT customer_id) FROM transactions"
         )
-    _refuse_impossible_days(first, last, lines)
+    _refuse_impossible_days(first, last, sources[0])
     warehouse.give_back()
     return OrderLog(
         study=study,
@@ -172,13 +164,24 @@ def read_order_log(study: Study, warehouse: Warehouse) -> OrderLog:
     )
 
 
-def _read_transactions(reader: SourceReader, log: Transactions) -> ValidatedSource:
+def _read_sources(
+    reader: SourceReader, log: Transactions
+) -> tuple[list[ValidatedSource], list[Finding]]:
+    create_rates(reader.study, reader.warehouse)
     source = reader.open("transactions")
     lines = reader.validate(source, transaction_mapping(source, reader.study))
     refuse_without_sale(lines, log, reader.warehouse)
     require_accepted_rows(lines)
     _name_accepted(lines, ", ".join(TRANSACTIONS.schema), reader.warehouse)
-    return lines
+    sources, findings = [lines], list(describe_lines(log, lines, reader.warehouse))
+    if reader.study.events is not None:
+        sources.append(_read_beside(reader, "events", event_mapping, _EVENT_COLUMNS))
+    if reader.study.customers is not None:
+        customers, customer_findings = create_customers(reader)
+        sources, findings = [*sources, customers], [*findings, *customer_findings]
+    if reader.study.treatments is not None:
+        sources.append(_read_beside(reader, "treatments", treatment_mapping, _TREATMENT_COLUMNS))
+    return sources, findings
 
 
 def _read_beside(

@@ -57,14 +57,9 @@ def transaction_mapping(source: OpenSource, study: Study) -> RowMapping:
     """
     log = study.transactions
     assert log is not None
-    columns, returns = log.columns, log.returns.when
-    names = {"order_id": columns.order_id, "product_id": columns.product_id}
-    where = "transactions.returns.when"
     source, carried = carry_over_lines(source, log, currency_column(study))
-    part = customer_part(source, columns.customer_id)
-    part |= time_part(source, study, columns.occurred_at)
-    part |= Part({role: _optional_id(source, name, role) for role, name in names.items()})
-    part |= Part({"_returned": _holds(returns, source, where=where) if returns else "false"})
+    part = customer_part(source, log.columns.customer_id) | _line_part(source, log)
+    part |= time_part(source, study, log.columns.occurred_at)
     worth, converted = _money_part(source, study, log), conversion_part(source, study, log)
     layers = [
         {**part.read, **worth.read, **converted.read},
@@ -73,15 +68,11 @@ def transaction_mapping(source: OpenSource, study: Study) -> RowMapping:
         worth.derived,
         _SIGNED,
     ]
-    _check_reasons(log)
     return RowMapping(
         layers=[*carried, *filter(None, layers)],
         quarantine={**part.problems, **worth.problems},
         set_aside={
-            **{
-                reason: _holds(rule, source, where=f"[transactions.set_aside] {reason!r}")
-                for reason, rule in log.set_aside.items()
-            },
+            **_rules(source, log),
             **WITHOUT_CUSTOMER,
             **converted.problems,
             **_bought_nothing(log),
@@ -231,8 +222,17 @@ def _out_of_bounds(column: sql.Field, name: str, most: int) -> str:
     return f"NOT {sql.blank(column)} AND coalesce({name} NOT BETWEEN 0 AND {most}, true)"
 
 
-def _optional_id(source: OpenSource, column: str | None, role: str) -> str:
-    return sql.identifier(source.column(column, role=role)) if column else sql.null("VARCHAR")
+def _line_part(source: OpenSource, log: Transactions) -> Part:
+    """Read `order_id`, `product_id` (NULL where the log has none) and whether a rule says that it
+    came back.
+    """
+    ids = {"order_id": log.columns.order_id, "product_id": log.columns.product_id}
+    read = {
+        role: sql.identifier(source.column(name, role=role)) if name else sql.null("VARCHAR")
+        for role, name in ids.items()
+    }
+    rule, where = log.returns.when, "transactions.returns.when"
+    return Part({**read, "_returned": _holds(rule, source, where=where) if rule else "false"})
 
 
 def _holds(rule: str, source: OpenSource, *, where: str) -> str:
@@ -266,14 +266,18 @@ _RESERVED = (
 )  # fmt: skip
 
 
-def _check_reasons(log: Transactions) -> None:
-    """A rule that is named like a reason of Holdfast would hide which of the two it was."""
+def _rules(source: OpenSource, log: Transactions) -> dict[str, str]:
+    """The study's own rules. One that is named like a reason of Holdfast would hide which of the
+    two it was.
+    """
     for reason in log.set_aside:
         if reason in _RESERVED:
-            raise StudyError(
-                f"[transactions.set_aside] has a rule named {reason!r}",
-                fix="Holdfast uses that name: rename",
-            )
+            problem = f"[transactions.set_aside] has a rule named {reason!r}"
+            raise StudyError(problem, fix="Holdfast uses that name: rename")
+    return {
+        reason: _holds(rule, source, where=f"[transactions.set_aside] {reason!r}")
+        for reason, rule in log.set_aside.items()
+    }
 
 
 def refuse_without_sale(source: ValidatedSource, log: Transactions, warehouse: Warehouse) -> None:

@@ -157,7 +157,7 @@ def derive_columns(study: Study, raw: pl.DataFrame) -> pl.DataFrame:
     plan = _write_plan(derived, kinds, study.snapshot.csv.decimal)
     with sql.calculator() as connection:
         rows = _compute(given, plan, connection)
-    columns = dict(zip(study.snapshot.derived, zip(*rows, strict=True), strict=True))
+    columns = {name: [row[i] for row in rows] for i, name in enumerate(study.snapshot.derived)}
     return given.hstack(_floats(pl.DataFrame(columns, strict=False)).get_columns())
 
 

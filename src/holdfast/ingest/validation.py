@@ -111,20 +111,10 @@ class RowMapping:
             rows = f"(SELECT *, {columns} FROM {rows})"
         names = [name for layer in self.layers for name in layer if not name.startswith("_")]
         raw = f"CASE WHEN verdict BETWEEN 1 AND {len(self.quarantine)} THEN {_raw_sql(source)} END"
-        columns = ", ".join(["_file, _row, verdict", *names, *self._digests(), f"{raw} AS _raw"])
+        hashes = sql.digests([column.sql for column in self.compared]) if self.compared else ()
+        digests = [f"{each} AS _digest_{i}" for i, each in enumerate(hashes, 1)]
+        columns = ", ".join(["_file, _row, verdict", *names, *digests, f"{raw} AS _raw"])
         return f"SELECT {columns} FROM {rows}"
-
-    def _digests(self) -> list[str]:
-        if not self.compared:
-            return []
-        cells = [column.sql for column in self.compared]
-        # Two 64-bit hashes in different orders: one alone would merge different rows once in
-        # 100,000 logs of 20 million.
-        backwards = ["0", *reversed(cells)]
-        return [
-            f"hash({', '.join(cells)}) AS _digest_1",
-            f"hash({', '.join(backwards)}) AS _digest_2",
-        ]
 
 
 @dataclass(frozen=True, kw_only=True)

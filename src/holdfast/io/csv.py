@@ -20,9 +20,15 @@ import pyarrow.csv as pacsv
 from numpy.typing import NDArray
 
 from holdfast.errors import DataError
-from holdfast.io.batches import integers, provenance
 from holdfast.io.text import Utf8Stream, reading
-from holdfast.io.text_files import FEW, MOST_REJECTED, TextFiles, column_names
+from holdfast.io.text_files import (
+    FEW,
+    MOST_REJECTED,
+    TextFiles,
+    column_names,
+    integers,
+    provenance,
+)
 from holdfast.study import Csv
 
 

@@ -16,7 +16,6 @@ from decimal import Decimal
 from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -24,11 +23,6 @@ from holdfast.errors import DataError, HoldfastError, InputError, MissingExtra, 
 from holdfast.io.download import PAUSES_SECONDS, Progress, download
 from holdfast.io.unpack import CHANGED, advice, extract, read_csv, read_fixed_width, read_workbook
 from holdfast.storage.safe_files import replace_file, sha256_of, write_parquet
-
-_TYPES: Mapping[str, pl.DataType] = {
-    "int16": pl.Int16(), "int32": pl.Int32(), "int64": pl.Int64(), "float64": pl.Float64(),
-    "string": pl.String(), "datetime[ms]": pl.Datetime("ms"), "datetime[us]": pl.Datetime("us"),
-}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,35 +76,20 @@ class Dataset:
     def read(self, content: bytes) -> pl.DataFrame:
         """Read the provider's data file."""
         if self.fixed_width:
-            fields = self.fixed_width.items()
-            return read_fixed_width(
-                content, {name: (start, stop, _TYPES[kind]) for name, (start, stop, kind) in fields}
-            )
+            return read_fixed_width(content, self.fixed_width)
         if self.workbook:
-            return read_workbook(
-                content, self.workbook["sheets"], _with_types(self.workbook["columns"])
-            )
-        return (
-            pl.read_csv(content) if self.csv is None else read_csv(content, _with_types(self.csv))
-        )
-
-
-def _with_types(columns: Mapping[str, str]) -> dict[str, pl.DataType]:
-    return {name: _TYPES[kind] for name, kind in columns.items()}
+            return read_workbook(content, self.workbook["sheets"], self.workbook["columns"])
+        return pl.read_csv(content) if self.csv is None else read_csv(content, self.csv)
 
 
 @cache
 def catalogue() -> tuple[Dataset, ...]:
     """Every data set Holdfast knows, those that can be fetched first."""
     text = Path(__file__).with_name("catalogue.toml").read_text(encoding="utf-8")
-    entries: dict[str, dict[str, Any]] = tomllib.loads(text)
+    entries = tomllib.loads(text).items()
     return tuple(
-        Dataset(name=name, **{**entry, "total": Decimal(entry["total"])})
-        for name, entry in entries.items()
+        Dataset(name=name, **{**entry, "total": Decimal(entry["total"])}) for name, entry in entries
     )
-
-
-__all__ = ["Dataset", "FetchedDataset", "catalogue", "fetch", "retrieve"]
 
 
 @dataclass(frozen=True)

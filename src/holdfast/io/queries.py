@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import duckdb
@@ -16,8 +17,7 @@ import polars as pl
 import pyarrow as pa
 
 from holdfast.errors import DataError, HoldfastError, MissingExtra, StudyError, first_line
-from holdfast.io.batches import provenance
-from holdfast.io.text_files import column_names, text_batch, text_schema
+from holdfast.io.text_files import batch_schema, column_names, provenance, text_batch, text_schema
 from holdfast.io.warehouse import SETTINGS
 from holdfast.study import Database, Postgres
 
@@ -41,10 +41,10 @@ class ArrowQuery:
     ----------
     database
         Its name, for messages.
-    connection
-        Opened for this query, and closed after it.
-    begin
-        What makes the transaction unable to write.
+    answer
+        Asks, in a transaction that can only read.
+    opened
+        What is closed after it, the connection first opened last.
 
     Attributes
     ----------
@@ -55,20 +55,21 @@ class ArrowQuery:
     """
 
     def __init__(
-        self, database: str, query: str, connection: Any, *, begin: Sequence[str] = ()
+        self,
+        database: str,
+        query: str,
+        answer: Callable[[], pa.RecordBatchReader],
+        opened: Sequence[Any],
     ) -> None:
-        self._database, self._query, self._connection = database, query, connection
-        self.labels = (f"{database} query",)
-        self._cursor = connection.cursor()
+        self.labels, self._opened = (f"{database} query",), opened
+        self._answering = partial(as_data_error, _refusal(database, query), fix=_TRY)
         try:
             with self._answering():
-                for statement in (*begin, query):
-                    self._cursor.execute(statement)
-                self._reader = self._cursor.fetch_record_batch()
+                self._reader = answer()
+            self.names = column_names(self._reader.schema.names, self.labels[0])
         except DataError:
             self.close()
             raise
-        self.names = column_names(self._reader.schema.names, self.labels[0])
 
     @property
     def schema(self) -> pa.Schema:
@@ -76,11 +77,8 @@ class ArrowQuery:
         name.
         """
         # PostgreSQL's numeric arrives as an extension type over its exact text.
-        cells = [
-            (f"c{i}", getattr(kind, "storage_type", kind))
-            for i, kind in enumerate(self._reader.schema.types)
-        ]
-        return pa.schema([("_file", pa.int32()), ("_row", pa.int64()), *cells])
+        kinds = [getattr(kind, "storage_type", kind) for kind in self._reader.schema.types]
+        return batch_schema(kinds)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Every row of the answer."""
@@ -97,13 +95,8 @@ class ArrowQuery:
 
     def close(self) -> None:
         """End the transaction and the connection."""
-        self._cursor.close()
-        self._connection.close()
-
-    @contextmanager
-    def _answering(self) -> Iterator[None]:
-        with as_data_error(_refusal(self._database, self._query), fix=_TRY):
-            yield
+        for each in self._opened:
+            each.close()
 
 
 class RowQuery:
@@ -118,7 +111,7 @@ class RowQuery:
         try:
             parsed = sqlalchemy.make_url(url)
         except (sqlalchemy.exc.ArgumentError, ValueError):
-            raise _no_url(url_env, "is no URL of a database") from None
+            raise _no_url(url_env, "is no URL of a database", _EXAMPLE) from None
         parsed = parsed.set(drivername=_SHORT.get(parsed.drivername, parsed.drivername))
         if parsed.get_backend_name() == "sqlite" and parsed.database:
             # Without the file, SQLite would make an empty one.
@@ -143,9 +136,7 @@ class RowQuery:
 
     @property
     def schema(self) -> pa.Schema:
-        """`_file`, `_row` (from 1, in the order of the answer) and a text column c0, c1, ... for
-        each name.
-        """
+        """As of `ArrowQuery`, its columns text."""
         return text_schema(len(self.names))
 
     def batches(self) -> Iterator[pa.RecordBatch]:
@@ -187,6 +178,7 @@ class RowQuery:
 
 
 _TRY = "try the query in the database's own client"
+_EXAMPLE = "mysql://user:password@host:3306/database"
 Query = ArrowQuery | RowQuery
 
 
@@ -200,7 +192,7 @@ def open_query(source: Postgres | Database) -> Query:
     """
     if isinstance(source, Postgres):
         return _postgres(source.query, source.dsn_env)
-    url = read_url(source.url_env, example="mysql://user:password@host:3306/database")
+    url = read_url(source.url_env, example=_EXAMPLE)
     scheme = url.partition(":")[0]
     if scheme in _ADBC:
         return _ADBC[scheme](source.query, source.url_env)
@@ -233,12 +225,13 @@ def read_url(variable: str, *, example: str) -> str:
     """
     url = os.environ.get(variable)
     if not url:
-        raise StudyError(
-            f"the environment variable {variable} is not set",
-            fix=f"export {variable}={example}",
-            variable=variable,
-        )
+        raise _no_url(variable, "is not set", example)
     return url
+
+
+def _no_url(variable: str, what: str, example: str) -> StudyError:
+    problem = f"the environment variable {variable} {what}"
+    return StudyError(problem, fix=f"export {variable}={example}", variable=variable)
 
 
 @contextmanager
@@ -256,33 +249,19 @@ def as_data_error(problem: str, *, fix: str) -> Iterator[None]:
         raise DataError(f"{problem}: {first_line(error)}", fix=fix) from None
 
 
-class _DuckDbConnection:
-    """A connection of DuckDB, and its only cursor, by the names that ADBC has."""
+def _adbc(database: str, query: str, connection: Any, *begin: str) -> ArrowQuery:
+    cursor = connection.cursor()
 
-    def __init__(self, path: str) -> None:
-        config = {**SETTINGS, "enable_external_access": False}
-        self._connection = duckdb.connect(path, read_only=True, config=config)
-        self._connection.execute("SET lock_configuration = true")
-        self._answer: duckdb.DuckDBPyRelation | None = None
+    def answer() -> pa.RecordBatchReader:
+        for statement in (*begin, query):
+            cursor.execute(statement)
+        return cursor.fetch_record_batch()
 
-    def cursor(self) -> "_DuckDbConnection":
-        return self
-
-    def execute(self, query: str) -> None:
-        self._answer = self._connection.sql(query)
-
-    def fetch_record_batch(self) -> pa.RecordBatchReader:
-        if self._answer is None:
-            raise duckdb.InvalidInputException("it is no SELECT")
-        return self._answer.to_arrow_reader(ROWS_AT_ONCE)
-
-    def close(self) -> None:
-        self._connection.close()
+    return ArrowQuery(database, query, answer, (cursor, connection))
 
 
 def _postgres(query: str, dsn_env: str) -> ArrowQuery:
-    begin = ["SET TRANSACTION READ ONLY"]
-    return ArrowQuery("PostgreSQL", query, connect_postgres(dsn_env), begin=begin)
+    return _adbc("PostgreSQL", query, connect_postgres(dsn_env), "SET TRANSACTION READ ONLY")
 
 
 def _duckdb(query: str, url_env: str) -> ArrowQuery:
@@ -290,8 +269,17 @@ def _duckdb(query: str, url_env: str) -> ArrowQuery:
     path = read_url(url_env, example="duckdb:////data/shop.duckdb").partition(":///")[2]
     _require_file(path, url_env)
     with as_data_error(f"DuckDB cannot open the file in {url_env}", fix=f"check {url_env}"):
-        connection = _DuckDbConnection(path)
-    return ArrowQuery("DuckDB", query, connection)
+        config = {**SETTINGS, "enable_external_access": False}
+        connection = duckdb.connect(path, read_only=True, config=config)
+        connection.execute("SET lock_configuration = true")
+
+    def answer() -> pa.RecordBatchReader:
+        relation = connection.sql(query)
+        if relation is None:
+            raise duckdb.InvalidInputException("it is no SELECT")
+        return relation.to_arrow_reader(ROWS_AT_ONCE)
+
+    return ArrowQuery("DuckDB", query, answer, (connection,))
 
 
 def _snowflake(query: str, url_env: str) -> ArrowQuery:
@@ -301,8 +289,7 @@ def _snowflake(query: str, url_env: str) -> ArrowQuery:
         raise MissingExtra("snowflake", needed_for="Snowflake") from None
     url = read_url(url_env, example="snowflake://user:password@account/database/schema")
     with as_data_error(f"Snowflake cannot be reached with {url_env}", fix=f"check {url_env}"):
-        connection = dbapi.connect(url.partition("://")[2])
-    return ArrowQuery("Snowflake", query, connection)
+        return _adbc("Snowflake", query, dbapi.connect(url.partition("://")[2]))
 
 
 def _bigquery(query: str, url_env: str) -> ArrowQuery:
@@ -316,8 +303,7 @@ def _bigquery(query: str, url_env: str) -> ArrowQuery:
     if dataset:
         options[DatabaseOptions.DATASET_ID.value] = dataset
     with as_data_error(f"BigQuery cannot be reached with {url_env}", fix=f"check {url_env}"):
-        connection = dbapi.connect(db_kwargs=options)
-    return ArrowQuery("BigQuery", query, connection)
+        return _adbc("BigQuery", query, dbapi.connect(db_kwargs=options))
 
 
 _ADBC: dict[str, Callable[[str, str], ArrowQuery]] = {
@@ -345,14 +331,6 @@ def _bytes_as_text(cell: bytes) -> str:
 
 def _refusal(database: str, query: str) -> str:
     return f"{database} refused the query {query!r:.200}"
-
-
-def _no_url(url_env: str, what: str) -> StudyError:
-    return StudyError(
-        f"the environment variable {url_env} {what}",
-        fix=f"export {url_env}=mysql://user:password@host:3306/database",
-        variable=url_env,
-    )
 
 
 def _require_file(path: str, url_env: str) -> None:

@@ -43,14 +43,13 @@ class Utf8Stream(io.RawIOBase):
         self.is_utf8 = dialect.encoding.startswith("utf-8")
         # Bytes that are not UTF-8 are passed on, to be reported cell by cell; other encodings have
         # to be decoded here.
-        self._decoder = (
-            None if self.is_utf8 else codecs.getincrementaldecoder(dialect.encoding)("replace")
-        )
+        decoder = codecs.getincrementaldecoder(dialect.encoding)
+        self._decoder = None if self.is_utf8 else decoder("replace")
         self.header_lines = self.newlines = 0
         self.tail = self._ahead = b""
         self._at, self._label = 0, file.label
         try:
-            self._ahead = self._check_mark(self._read(), file.label)
+            self._ahead = self._check_mark(self._file.read(BLOCK_BYTES), file.label)
         except Exception:
             self.close()
             raise
@@ -125,14 +124,12 @@ class Utf8Stream(io.RawIOBase):
             at = match.end()
             if match[0] != delimiter:
                 return at
-        raise DataError(
-            f"a quote in the header of {self._label} is never closed"
-            if is_open
-            else f"the header of {self._label} is longer than {MOST_HEADER_BYTES >> 20} MB",
-            fix="close or remove it, or set csv.quote to a sign that does not occur"
-            if is_open
-            else "check csv.delimiter and csv.quote, and that the file has lines",
-        )
+        problem = f"the header of {self._label} is longer than {MOST_HEADER_BYTES >> 20} MB"
+        fix = "check csv.delimiter and csv.quote, and that the file has lines"
+        if is_open:
+            problem = f"a quote in the header of {self._label} is never closed"
+            fix = "close or remove it, or set csv.quote to a sign that does not occur"
+        raise DataError(problem, fix=fix)
 
     def close(self) -> None:
         """Close the file."""
@@ -144,32 +141,24 @@ class Utf8Stream(io.RawIOBase):
             self._ahead, self._at = self._next(), 0
 
     def _next(self) -> bytes:
-        while True:
-            raw = self._read()
-            block = self._decode(raw)
-            if block or not raw:
+        while raw := self._file.read(BLOCK_BYTES):
+            if block := self._decode(raw):
                 return block
-
-    def _read(self) -> bytes:
-        return self._file.read(BLOCK_BYTES) or b""
+        return self._decode(b"")
 
     def _decode(self, raw: bytes) -> bytes:
-        return (
-            raw
-            if self._decoder is None
-            else self._decoder.decode(raw, final=not raw).encode("utf-8")
-        )
+        return self._decoder.decode(raw, final=not raw).encode() if self._decoder else raw
 
     def _check_mark(self, head: bytes, label: str) -> bytes:
-        marked = head.startswith(_UTF16_MARKS)
-        if marked and self._dialect.encoding != "utf-16":
-            raise DataError(
-                f"{label} is UTF-16 text, not {self._dialect.encoding}",
-                fix='set csv.encoding = "utf-16"',
-            )
-        if self._dialect.encoding == "utf-16" and not marked and b"\0" not in head[:1000]:
-            raise DataError(f"{label} is not UTF-16 text", fix='set csv.encoding = "utf-8", say')
-        if self._dialect.encoding == "utf-16" and not marked:
+        encoding, marked = self._dialect.encoding, head.startswith(_UTF16_MARKS)
+        if marked and encoding != "utf-16":
+            problem = f"{label} is UTF-16 text, not {encoding}"
+            raise DataError(problem, fix='set csv.encoding = "utf-16"')
+        if encoding == "utf-16" and not marked:
+            if b"\0" not in head[:1000]:
+                raise DataError(
+                    f"{label} is not UTF-16 text", fix='set csv.encoding = "utf-8", say'
+                )
             # Without a mark the decoder would refuse; in a header of Latin letters, every other
             # byte is 0.
             order = "utf-16-le" if b"\0" in head[1:400:2] else "utf-16-be"

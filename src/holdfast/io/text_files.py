@@ -13,7 +13,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from holdfast.errors import DataError
-from holdfast.io.batches import provenance
 from holdfast.io.files import DataFile
 from holdfast.study import Csv
 
@@ -101,7 +100,12 @@ class TextFiles(ABC):
 
 def text_schema(n_columns: int) -> pa.Schema:
     """`_file`, `_row` and so many columns of text."""
-    cells = [(f"c{i}", pa.string()) for i in range(n_columns)]
+    return batch_schema([pa.string()] * n_columns)
+
+
+def batch_schema(kinds: Sequence[pa.DataType]) -> pa.Schema:
+    """`_file`, `_row` and columns c0, c1, ... of these types."""
+    cells = [(f"c{i}", kind) for i, kind in enumerate(kinds)]
     return pa.schema([("_file", pa.int32()), ("_row", pa.int64()), *cells])
 
 
@@ -140,3 +144,17 @@ def column_names(cells: Sequence[str | None], label: str) -> list[str]:
             fix="rename one of them",
         )
     return names
+
+
+def integers(values: NDArray[np.int64]) -> pa.Array:
+    """An int64 array over the same memory: `pa.array` and `pa.scalar` would import pandas."""
+    return _array(np.ascontiguousarray(values, dtype=np.int64), pa.int64())
+
+
+def provenance(file: int, rows: NDArray[np.int64]) -> list[pa.Array]:
+    """The columns `_file` and `_row` of a batch."""
+    return [_array(np.full(len(rows), file, dtype=np.int32), pa.int32()), integers(rows)]
+
+
+def _array(values: NDArray[np.int64] | NDArray[np.int32], kind: pa.DataType) -> pa.Array:
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])

@@ -17,6 +17,10 @@ CHANGED = (
     "page"
 )
 
+_TYPES: Mapping[str, pl.DataType] = {
+    "int16": pl.Int16(), "int32": pl.Int32(), "int64": pl.Int64(), "float64": pl.Float64(),
+    "string": pl.String(), "datetime[ms]": pl.Datetime("ms"), "datetime[us]": pl.Datetime("us"),
+}  # fmt: skip
 MAX_MEMBER_BYTES = 256 * 2**20
 MAX_WORKBOOK_BYTES = 2 * 2**30
 
@@ -52,9 +56,7 @@ def advice(content: bytes) -> str:
     return CHANGED
 
 
-def read_fixed_width(
-    content: bytes, fields: Mapping[str, tuple[int, int, pl.DataType]]
-) -> pl.DataFrame:
+def read_fixed_width(content: bytes, fields: Mapping[str, tuple[int, int, str]]) -> pl.DataFrame:
     """Read text of one width, `name: (start, stop, type)`; a line of another width is an error that
     names it.
     """
@@ -65,7 +67,7 @@ def read_fixed_width(
             raise DataError(f"line {number}: {len(line)} characters, expected {width}", fix=CHANGED)
     text = pl.col("line")
     return pl.DataFrame({"line": lines}).select(
-        _parse(text.str.slice(start, stop - start).str.strip_chars(), kind).alias(name)
+        _parse(text.str.slice(start, stop - start).str.strip_chars(), _TYPES[kind]).alias(name)
         for name, (start, stop, kind) in fields.items()
     )
 
@@ -74,18 +76,18 @@ def _parse(text: pl.Expr, kind: pl.DataType) -> pl.Expr:
     return text.str.strptime(kind, "%Y%m%d") if isinstance(kind, pl.Datetime) else text.cast(kind)
 
 
-def read_csv(content: bytes, numbers: Mapping[str, pl.DataType]) -> pl.DataFrame:
+def read_csv(content: bytes, numbers: Mapping[str, str]) -> pl.DataFrame:
     """Read comma-separated UTF-8 with a header; every column is text but `numbers`."""
-    return pl.read_csv(content, infer_schema=False).cast(pl.Schema(numbers))
+    return pl.read_csv(content, infer_schema=False).cast(_schema(numbers))
 
 
 def read_workbook(
-    content: bytes, sheets: Mapping[str, str], columns: Mapping[str, pl.DataType]
+    content: bytes, sheets: Mapping[str, str], columns: Mapping[str, str]
 ) -> pl.DataFrame:
     """Read the named sheets one below the other; a last column `sheet` says which a row is from."""
     import fastexcel
 
-    schema = pl.Schema(columns)
+    schema = _schema(columns)
     try:
         with zipfile.ZipFile(BytesIO(content)) as archive:
             check_members(archive, limit=MAX_WORKBOOK_BYTES)
@@ -100,3 +102,7 @@ def read_workbook(
     # Polars says by a plain ValueError that a sheet is missing.
     except (fastexcel.FastExcelError, zipfile.BadZipFile, ValueError) as error:
         raise DataError(f"not the workbook we know: {error}", fix=CHANGED) from None
+
+
+def _schema(columns: Mapping[str, str]) -> pl.Schema:
+    return pl.Schema({name: _TYPES[kind] for name, kind in columns.items()})

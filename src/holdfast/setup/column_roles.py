@@ -1,19 +1,15 @@
 """Which column is what: by its name, and only where the content agrees."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from pathlib import Path
 
 from holdfast.ingest.sql import placeholder_sql
 from holdfast.ingest.statuses import join_parts, name_parts
-from holdfast.setup.file_sample import Sample
+from holdfast.setup.file_sample import KNOWN, Sample
 from holdfast.setup.study_writer import NOTHING
 from holdfast.study.sources import TransactionColumns
 
-KNOWN = tomllib.loads(Path(__file__).with_name("known.toml").read_text(encoding="utf-8"))
-"""What `init` knows names and words by."""
 NAMES = {role: tuple(names.split()) for role, names in KNOWN["names"].items()}
 """Role -> the names that its column is known by, the surest first, as `plain` writes them."""
 _NOT = {role: frozenset(words.split()) for role, words in KNOWN["not"].items()}

@@ -7,12 +7,14 @@ from typing import Any
 
 import polars as pl
 
+from holdfast.expressions import quote
 from holdfast.ingest import money, sql
 from holdfast.ingest.timestamps import FORMS, form_sql, format_sql, time_sql
 from holdfast.io.warehouse import memory_database
 
-_KNOWN = tomllib.loads(Path(__file__).with_name("known.toml").read_text(encoding="utf-8"))
-FORMATS = _KNOWN["formats"]["of_times"].splitlines()
+KNOWN = tomllib.loads(Path(__file__).with_name("known.toml").read_text(encoding="utf-8"))
+"""What `init` knows names, words and formats by."""
+FORMATS = KNOWN["formats"]["of_times"].splitlines()
 # Eight or fourteen digits, or three groups; most columns are told apart by this alone.
 _LIKE_A_DATE = (
     r"^[0-9]{8}([0-9]{6}|T[0-9]{4,6}Z?)?$"
@@ -75,14 +77,9 @@ class Sample:
             WHERE shown IS NOT NULL GROUP BY shown ORDER BY n DESC, shown
         """)
 
-    def values(self, name: str, *, without_digits: bool = False) -> list[str]:
+    def values(self, name: str) -> list[str]:
         """The different things that a column holds, the commonest first."""
-        rows = self.rows(f"""
-            SELECT {self.text_sql(name)} AS shown FROM sample WHERE shown IS NOT NULL
-                AND NOT ({without_digits} AND regexp_matches(shown, '[0-9]'))
-            GROUP BY shown ORDER BY count(*) DESC, shown
-        """)
-        return [value for (value,) in rows]
+        return [value for value, _ in self.count_values(name)]
 
     def count_repeated(self, names: Sequence[str]) -> int:
         """How many rows equal an earlier one in these columns."""
@@ -101,9 +98,11 @@ class Sample:
         number = sql.number(field, decimal=self._decimal)
         return self._nearly_all(name, f"{number} IS NOT NULL")
 
-    def is_text(self, name: str) -> bool:
-        """Whether the source itself has a column as text."""
-        return self._fields[name].is_text
+    def has_sql(self, name: str) -> str:
+        """A condition of the study: whether a cell of a column holds something."""
+        quoted = quote(name)
+        blank = f"nullif(trim({quoted}), '')" if self._fields[name].is_text else quoted
+        return f"{blank} IS NOT NULL"
 
     def is_whole(self, name: str) -> bool:
         """Whether nearly all cells that hold something are whole numbers."""
@@ -141,16 +140,15 @@ class Sample:
         """Whether nearly all cells that hold something are numbers, or amounts with what stands
         beside one.
         """
-        field = self._fields[name]
-        if self.is_number(name) or not field.is_text:
+        if self.is_number(name) or not self._fields[name].is_text:
             return self.is_number(name)
         return self._nearly_all(name, f"{self.number_sql(name)} IS NOT NULL")
 
     def names_currencies(self, name: str) -> bool:
         """Whether nearly all cells that hold something are codes or signs of currencies."""
         counts = self.count_values(name) if self._fields[name].is_text else []
-        known = sum(n for word, n in counts if word.lower() in money.MEANINGS)
-        return known > 0 and known >= _MOSTLY * sum(n for _, n in counts)
+        named = sum(n for word, n in counts if word.lower() in money.MEANINGS)
+        return named > 0 and named >= _MOSTLY * sum(n for _, n in counts)
 
     def currencies(self, name: str) -> list[tuple[str, int]]:
         """The signs or codes of currencies beside the amounts of a column, in small letters, the

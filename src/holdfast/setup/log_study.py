@@ -1,5 +1,7 @@
 """A study of an order log, from a look at its rows."""
 
+import re
+
 from holdfast.errors import DataError
 from holdfast.expressions import quote
 from holdfast.ingest import sql
@@ -67,10 +69,7 @@ def log_study(draft: Draft, sample: Sample, *, path: str | None, csv: Csv | None
     )
     currency = find_currency(sample, amounts.columns) if is_known else NO_CURRENCY
     describe_business(draft, currency)
-    horizons, why = UNKNOWN, "as far as the log goes; only its beginning was looked at"
-    if sample.complete and when in sample.names:
-        days = sample.days(when, chosen) + 1
-        horizons, why = horizons_for(days), f"the log spans {days} days"
+    horizons, why = _horizons(sample, when, chosen)
     draft.put("horizons_days", horizons.days, why, sure=sample.complete)
     if currency.is_one_of_several:
         draft.section("currency")
@@ -78,8 +77,7 @@ def log_study(draft: Draft, sample: Sample, *, path: str | None, csv: Csv | None
         draft.comment(RATES_HINT)
     draft.section("transactions")
     draft.put("path", path, "the file")
-    _duplicates(draft, sample)
-    _units(draft, amounts)
+    _lines(draft, sample, amounts)
     draft.section("transactions.csv")
     if csv is not None:
         describe_csv(draft, csv, "transactions")
@@ -140,6 +138,14 @@ def describe_csv(draft: Draft, csv: Csv, kind: str) -> None:
     draft.put("decimal", csv.decimal, "as the numbers have it")
 
 
+def _horizons(sample: Sample, when: str, timestamp_format: str | None) -> tuple[Horizons, str]:
+    """The horizons that the log carries, and why."""
+    if not sample.complete or when not in sample.names:
+        return UNKNOWN, "as far as the log goes; only its beginning was looked at"
+    days = sample.days(when, timestamp_format) + 1
+    return horizons_for(days), f"the log spans {days} days"
+
+
 def _disagreement(sample: Sample, name: str, role: str) -> str:
     """How the content of a column disagrees with its name."""
     if role == "customer_id" and sample.distinct(name) == 1:
@@ -153,7 +159,8 @@ def _disagreement(sample: Sample, name: str, role: str) -> str:
     return f"it does not hold {_HOLDS[role]}; its commonest are {shown}" if shown else "it is empty"
 
 
-def _duplicates(draft: Draft, sample: Sample) -> None:
+def _lines(draft: Draft, sample: Sample, amounts: Amounts) -> None:
+    """Put what a line is: a purchase or a double entry, of an amount in which unit."""
     repeated, why = sample.count_repeated(sample.names), "no row repeats another"
     if repeated:
         why = (
@@ -161,9 +168,6 @@ def _duplicates(draft: Draft, sample: Sample) -> None:
             'entries ("drop")?'
         )
     draft.put("exact_duplicates", "keep", why, sure=not repeated)
-
-
-def _units(draft: Draft, amounts: Amounts) -> None:
     if amounts.of == "order":
         draft.put("amount_of", "order", amounts.because, sure=amounts.sure)
     if amounts.in_minor_units:
@@ -200,13 +204,18 @@ def _columns(
             runner_up=runner_up(sample, chosen),
         )
     if "amount" not in columns and not {"quantity", "unit_price"} <= set(columns):
-        named = [name for name in sample.names if names_role(name, "amount")]
-        unread = [name for name in named if not sample.is_amount(name) and sample.examples(name)]
-        why = "no amounts were found: purchases count, revenue does not"
-        if unread:
-            written = sample.examples(unread[0])[0]
-            why = f"'{unread[0]}' is written as {written}, which is not read as an amount"
-        draft.doubt("amount", why)
+        _doubt_amount(draft, sample)
+
+
+def _doubt_amount(draft: Draft, sample: Sample) -> None:
+    """Say that no amounts were found, or how those are written that cannot be read."""
+    named = [name for name in sample.names if names_role(name, "amount")]
+    unread = [name for name in named if not sample.is_amount(name) and sample.examples(name)]
+    why = "no amounts were found: purchases count, revenue does not"
+    if unread:
+        written = sample.examples(unread[0])[0]
+        why = f"'{unread[0]}' is written as {written}, which is not read as an amount"
+    draft.doubt("amount", why)
 
 
 def _doubtful_dates(sample: Sample, name: str, timestamp_format: str | None) -> str:
@@ -238,8 +247,9 @@ def _rules(draft: Draft, sample: Sample, amounts: Amounts, timestamp_format: str
                 draft.section(section)
                 draft.put(rule.key, rule.condition, rule.because, sure=False)
     product = amounts.columns.get("product_id")
-    bare = sample.values(product.column, without_digits=True) if product else []
-    if product and 0 < len(bare) <= (1 - _MOSTLY) * sample.distinct(product.column):
+    products = sample.values(product.column) if product else []
+    bare = [each for each in products if not re.search("[0-9]", each)]
+    if product and 0 < len(bare) <= (1 - _MOSTLY) * len(products):
         draft.section("transactions.set_aside")
         taken = to_toml(f"{quote(product.column)} IN {sql.literals(bare[:10])}")
         draft.comment(

@@ -4,6 +4,7 @@ to correction.
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -96,22 +97,12 @@ def propose(
         csv, sheet = _dialect(files, given_keys)
         rows, complete = _rows(files, csv, sheet)
         taken_on, label = file_day(files[0].path), path.name
-    sample = Sample(
-        rows,
-        decimal=csv.decimal if csv else ".",
-        timestamp_format=given_keys.get(_FORMAT),
-        complete=complete,
-    )
-    try:
+    decimal, timestamp_format = csv.decimal if csv else ".", given_keys.get(_FORMAT)
+    with closing(
+        Sample(rows, decimal=decimal, timestamp_format=timestamp_format, complete=complete)
+    ) as sample:
         kind = given_keys.pop("kind", None) or _kind(sample)
-        if kind not in _KINDS:
-            raise StudyError(f"there is no kind of study '{kind}'", fix=nearest(kind, _KINDS))
-        draft = Draft(given_keys)
-        draft.comment(
-            f"Proposed by `holdfast init` for {label}. Look first at the lines marked (?)."
-        )
-        draft.section("study")
-        draft.put("name", project_dir.absolute().name or "shop", "the folder")
+        draft = _begin(given_keys, kind, project_dir, label)
         where = path_in(project_dir, path) if path is not None else None
         if kind == "log":
             log_study(draft, sample, path=where, csv=csv)
@@ -119,8 +110,6 @@ def propose(
             snapshot_study(draft, sample, path=where, taken_on=taken_on, csv=csv)
         draft.section("transactions" if kind == "log" else "snapshot")
         draft.put("sheet", sheet, "of the workbook")
-    finally:
-        sample.close()
     Study.from_dict(tomllib.loads(draft.text))
     return Proposal(
         toml=draft.text,
@@ -129,6 +118,16 @@ def propose(
         columns=tuple(rows.columns),
         lacks=tuple(draft.lacks),
     )
+
+
+def _begin(given: Mapping[str, str], kind: str, project_dir: Path, label: str) -> Draft:
+    if kind not in _KINDS:
+        raise StudyError(f"there is no kind of study '{kind}'", fix=nearest(kind, _KINDS))
+    draft = Draft(given)
+    draft.comment(f"Proposed by `holdfast init` for {label}. Look first at the lines marked (?).")
+    draft.section("study")
+    draft.put("name", project_dir.absolute().name or "shop", "the folder")
+    return draft
 
 
 def given_query(given: Mapping[str, str]) -> Database | Postgres:
@@ -144,7 +143,9 @@ def given_query(given: Mapping[str, str]) -> Database | Postgres:
             key.rpartition(".")[2]: value for key, value in given.items() if f".{section}." in key
         }
         if "query" in keys:
-            return _validate(Database if section == "database" else Postgres, keys, section)
+            if section == "postgres":
+                return _validate(Postgres, keys, section)
+            return _validate(Database, keys, section)
     raise StudyError("there is neither a file nor a query", fix="name a file with --data FILE")
 
 

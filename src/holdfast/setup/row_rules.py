@@ -10,8 +10,8 @@ from holdfast.ingest import sql
 from holdfast.ingest.sql import placeholder_sql
 from holdfast.ingest.statuses import Meaning, meaning_of, name_parts, names_status, says_refund
 from holdfast.setup.amounts import Amounts, amount_sql
-from holdfast.setup.column_roles import KNOWN, candidates, plain
-from holdfast.setup.file_sample import Sample
+from holdfast.setup.column_roles import candidates, plain
+from holdfast.setup.file_sample import KNOWN, Sample
 
 _REASONS: Mapping[Meaning, str] = {
     "cancelled": "cancelled or failed",
@@ -158,6 +158,17 @@ def _pipeline_rule(column: str, words: list[_Word]) -> Rule:
 
 
 def _count_words(sample: Sample, amounts: Amounts, column: str) -> list[_Word]:
+    rows = sample.rows(_words_sql(sample, amounts, column))
+    return [
+        _Word(
+            word=text, meaning=meaning_of(text), orders=orders, money=money, negative=negative,
+            covered=covered, paired=paired,
+        )
+        for text, orders, money, negative, covered, paired in rows
+    ]  # fmt: skip
+
+
+def _words_sql(sample: Sample, amounts: Amounts, column: str) -> str:
     cells = {role: sample.text_sql(each.column) for role, each in amounts.columns.items()}
     has_order = "order_id" in cells
     refunded = "0"
@@ -166,7 +177,7 @@ def _count_words(sample: Sample, amounts: Amounts, column: str) -> list[_Word]:
     once = "row_number() OVER (PARTITION BY key, word, amount) = 1"
     # What stands in a sale's own row has that row's moment; what undoes it comes later.
     later = "count(DISTINCT moment) OVER (PARTITION BY key) > 1"
-    rows = sample.rows(f"""
+    return f"""
         SELECT word, {"count(DISTINCT key)" if has_order else "count(*)"} AS orders,
             coalesce(sum(amount) FILTER (once), 0),
             avg(CAST(coalesce(amount < 0, false) AS INTEGER)),
@@ -184,26 +195,17 @@ def _count_words(sample: Sample, amounts: Amounts, column: str) -> list[_Word]:
                     coalesce({refunded}, 0) AS refunded
                 FROM sample))
         WHERE word IS NOT NULL GROUP BY word ORDER BY orders DESC, word
-    """)
-    return [
-        _Word(
-            word=text, meaning=meaning_of(text), orders=orders, money=money, negative=negative,
-            covered=covered, paired=paired,
-        )
-        for text, orders, money, negative, covered, paired in rows
-    ]  # fmt: skip
+    """
 
 
 def _cancelled_on_a_day(sample: Sample) -> Iterator[Rule]:
     for each in candidates(sample, "cancelled_at"):
         filled = sample.count_filled(each.column)
         if 0 < filled < sample.height:
-            name = quote(each.column)
-            blank = f"nullif(trim({name}), '')" if sample.is_text(each.column) else name
             yield Rule(
                 section="transactions.set_aside",
                 key="cancelled on a day",
-                condition=f"{blank} IS NOT NULL",
+                condition=sample.has_sql(each.column),
                 because=f"{filled:,} rows have a day in it",
             )
 

@@ -5,15 +5,16 @@ to run.
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from holdfast.errors import InputError
 from holdfast.expressions import quote
-from holdfast.io.postgres import create_tables
+from holdfast.io.queries import as_data_error, connect_postgres
 from holdfast.synthetic import Shop, simulate
 
 TABLES = ("orders", "events", "customers", "treatments", "truth")
@@ -76,8 +77,7 @@ def simulate_to(
     try:
         rows = _write_tables(shop, unfinished, on_progress)
         if postgres is not None:
-            load = {name: unfinished / f"{name}.parquet" for name in TABLES if name != "truth"}
-            create_tables(load, dsn_env=postgres.dsn_env, schema=postgres.schema)
+            _load_tables(unfinished, postgres)
         study = _study_text(shop, rows, postgres)
         (unfinished / STUDY_FILE).write_text(study, encoding="utf-8")
         for name in FILES:
@@ -107,6 +107,25 @@ def _write_tables(
             if on_progress:
                 on_progress(rows["customers"])
     return rows
+
+
+def _load_tables(folder: Path, postgres: Destination) -> None:
+    """Load the tables into a new schema, all of them or none."""
+    connection = connect_postgres(postgres.dsn_env)
+    problem = f"PostgreSQL did not take the tables of schema {postgres.schema!r}"
+    with closing(connection), as_data_error(problem, fix="name another schema"):
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE SCHEMA {quote(postgres.schema)}")
+            for name in TABLES:
+                if name != "truth":
+                    with pq.ParquetFile(folder / f"{name}.parquet") as file:
+                        rows = pa.RecordBatchReader.from_batches(
+                            file.schema_arrow, file.iter_batches()
+                        )
+                        cursor.adbc_ingest(
+                            name, rows, mode="create", db_schema_name=postgres.schema
+                        )
+        connection.commit()
 
 
 def _claim(directory: Path) -> None:

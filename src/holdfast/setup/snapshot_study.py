@@ -2,7 +2,6 @@
 may see.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,22 +9,21 @@ from holdfast.expressions import quote
 from holdfast.ingest import sql
 from holdfast.ingest.statuses import join_parts, name_parts
 from holdfast.setup.column_roles import (
-    KNOWN,
     candidates,
     column_for,
     log_columns,
     names_role,
     plain,
 )
-from holdfast.setup.file_sample import Sample
+from holdfast.setup.file_sample import KNOWN, Sample
 from holdfast.setup.log_study import describe_business, describe_csv, require
 from holdfast.setup.study_writer import Draft
 from holdfast.study import Csv
 
 _LEFT, _STAYED = (frozenset(KNOWN["outcomes"][key].split()) for key in ("left", "stayed"))
 _LEAVING = frozenset(KNOWN["outcomes"]["leaving"].split())
-_YES_NO = frozenset("yes true 1 1.0 y t no false 0 0.0 n f".split())
 _NO = frozenset("no false 0 0.0 n f".split())
+_YES_NO = _NO | frozenset("yes true 1 1.0 y t".split())
 _OF_EACH = 0.9
 _ENOUGH = 20
 
@@ -74,9 +72,8 @@ def snapshot_study(
     draft.put("path", path, "the file")
     taken = "the day on which the file was last changed: when was it taken?"
     draft.put("as_of", taken_on.isoformat(), taken, sure=False)
-    labels = [label.column] if label else []
-    hidden = [*labels, *([value] if value else []), *_telling(sample)]
-    hidden += [*_identifying(sample, customer)]
+    labels = [name for name in (label.column if label else None, value) if name]
+    hidden = [*labels, *_telling(sample), *_identifying(sample, customer)]
     hidden = [name for name in dict.fromkeys(hidden) if name != customer]
     for hidden_from in ("hidden_from_churn", "hidden_from_value"):
         draft.put(hidden_from, hidden, "what the labels are made of, and what names one customer")
@@ -98,17 +95,15 @@ def find_label(sample: Sample) -> Label | None:
         for each in candidates(sample, role):
             condition = _outcome_condition(sample, each.column, is_stay=role == "stayed")
             if condition and each.is_sure:
-                because = f"{_count(sample, each.column)}"
+                because = ", ".join(sample.values(each.column)[:3])
                 return Label(
                     condition=condition, column=each.column, because=because, is_named=True
                 )
     for each in candidates(sample, "left_on"):
         filled = sample.count_filled(each.column)
         if each.is_sure and 0 < filled < sample.height:
-            name = quote(each.column)
-            blank = f"nullif(trim({name}), '')" if sample.is_text(each.column) else name
             return Label(
-                condition=f"{blank} IS NOT NULL",
+                condition=sample.has_sql(each.column),
                 column=each.column,
                 because=f"{filled:,} of {sample.height:,} rows have a day of leaving",
                 is_named=False,
@@ -145,10 +140,6 @@ def _constant(value: str) -> str:
     return value if value.isdigit() else sql.literal(value)
 
 
-def _count(sample: Sample, column: str) -> str:
-    return ", ".join(sample.values(column)[:3])
-
-
 def _label_by_silence(sample: Sample) -> Label | None:
     """Who left, by a formula, where no column says it."""
     if column := column_for(sample, "recency"):
@@ -170,18 +161,15 @@ def _label_by_silence(sample: Sample) -> Label | None:
     return None
 
 
-def _telling(sample: Sample) -> Iterator[str]:
+def _telling(sample: Sample) -> list[str]:
     """Columns that speak of leaving: the reason, the day and the score say who left, too."""
-    for name in sample.names:
-        if _LEAVING & set(join_parts(name_parts(name))):
-            yield name
+    return [name for name in sample.names if _LEAVING & set(join_parts(name_parts(name)))]
 
 
-def _identifying(sample: Sample, customer: str) -> Iterator[str]:
+def _identifying(sample: Sample, customer: str) -> list[str]:
     """Columns that name one customer each: ids, names, addresses and numbers of rows."""
-    for name in sample.names:
-        if name != customer and (names_role(name, "person") or _identifies(sample, name)):
-            yield name
+    names = [name for name in sample.names if name != customer]
+    return [name for name in names if names_role(name, "person") or _identifies(sample, name)]
 
 
 def _identifies(sample: Sample, name: str) -> bool:

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from holdfast.storage.safe_files import hold, os_errors_as, remove_leftovers, re
 
 ROLES = ("reader", "operator", "admin")
 """Each may do what the one before may."""
+_SHA256 = re.compile("[0-9a-f]{64}")
 _NOBODY = hashlib.sha256(secrets.token_bytes(32)).hexdigest()
 
 
@@ -146,7 +148,11 @@ class KeyFile:
     def _read(self) -> dict[str, Key]:
         try:
             rows = json.loads(self.path.read_text(encoding="utf-8"))
-            return {row["key_id"]: Key(**row) for row in rows}
+            keys = {row["key_id"]: Key(**row) for row in rows}
+            for key in keys.values():
+                if key.role not in ROLES or not _SHA256.fullmatch(key.sha256):
+                    raise ValueError(f"key {key.key_id} has no role, or no SHA-256")
+            return keys
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise system_error(error) or RunError(
                 f"{self.path} cannot be read: {error}", fix="restore it, or make new keys"

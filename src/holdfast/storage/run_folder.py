@@ -156,20 +156,18 @@ class Run:
             file = open_inside(self.path, name)
         except OSError as error:
             raise self._damage(name, f"cannot be read: {error.strerror}") from None
-        size = os.fstat(file.fileno()).st_size
-        if size != files[name]["bytes"]:
+        size, expected = os.fstat(file.fileno()).st_size, files[name]["bytes"]
+        if size != expected:
             file.close()
-            raise self._damage(
-                name, f"is not what was published ({size:,} bytes, not {files[name]['bytes']:,})"
-            )
+            what = f"is not what was published ({size:,} bytes, not {expected:,})"
+            raise self._damage(name, what)
         return file
 
     def _compare(self, name: str, digest: str) -> None:
         expected = self.manifest["files"][name]["sha256"]
         if digest != expected:
-            raise self._damage(
-                name, f"is not what was published (SHA-256 {digest[:8]}, not {expected[:8]})"
-            )
+            what = f"is not what was published (SHA-256 {digest[:8]}, not {expected[:8]})"
+            raise self._damage(name, what)
 
     def _damage(self, name: str, what: str) -> DamagedRun:
         return DamagedRun(f"{Path(name).name} of run {self.run_id} {what}", fix=FIX)
@@ -194,10 +192,8 @@ def _signature(file: Path | int) -> tuple[int, ...]:
         facts = os.fstat(file) if isinstance(file, int) else file.lstat()
     except OSError:
         return ()
-    return (
-        facts.st_dev, facts.st_ino, facts.st_mode, facts.st_size, facts.st_mtime_ns,
-        facts.st_ctime_ns,
-    )  # fmt: skip
+    changes = (facts.st_mode, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+    return (facts.st_dev, facts.st_ino, *changes)
 
 
 def _main_tables(run: Run) -> list[pl.DataFrame]:

@@ -265,12 +265,10 @@ class Registry:
         current = self.champion_id()
         before = [entry for entry in self._champions() if entry.run_id != current]
         if not before:
-            raise RunNotFound(
-                "there is no champion to go back to"
-                + (f": none came before {current}" if current else ""),
-                fix="choose one with `holdfast runs promote RUN_ID`; published: "
-                f"{', '.join(self.run_ids()) or 'none'}",
-            )
+            problem = "there is no champion to go back to"
+            problem += f": none came before {current}" if current else ""
+            fix = "choose one with `holdfast runs promote RUN_ID`; published: "
+            raise RunNotFound(problem, fix=fix + (", ".join(self.run_ids()) or "none"))
         return before
 
     def remove(self, run_ids: Collection[str]) -> None:

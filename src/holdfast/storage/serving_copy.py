@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 
 from holdfast.errors import DamagedRun, RunError
 from holdfast.storage.manifest import MANIFEST, RUN_ID
@@ -117,13 +118,10 @@ def forget_copies(runs: Path, is_unwanted: Callable[[Path], bool]) -> int:
 def is_in_use(runs: Path, run_id: str) -> bool:
     """Whether a server has the run's copy loaded."""
     try:
-        descriptor = os.open(runs / ".serving" / run_id / MANIFEST, os.O_RDWR)
+        with (runs / ".serving" / run_id / MANIFEST).open("rb+") as manifest:
+            return not _is_free(manifest)
     except OSError:
         return False
-    try:
-        return not _is_free(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
@@ -241,22 +239,18 @@ def _moment_of_use(copy: Path) -> int:
 
 def _remove_unused(copy: Path) -> bool:
     try:
-        descriptor = os.open(copy / MANIFEST, os.O_RDWR)
+        with (copy / MANIFEST).open("rb+") as manifest:
+            if not _is_free(manifest):
+                return False
+            shutil.rmtree(copy, ignore_errors=True)
     except FileNotFoundError:
         shutil.rmtree(copy, ignore_errors=True)
-        return True
-    try:
-        free = _is_free(descriptor)
-        if free:
-            shutil.rmtree(copy, ignore_errors=True)
-        return free
-    finally:
-        os.close(descriptor)
+    return True
 
 
-def _is_free(descriptor: int) -> bool:
+def _is_free(manifest: BinaryIO) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(manifest, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

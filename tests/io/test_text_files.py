@@ -1,7 +1,7 @@
 import numpy as np
 import pyarrow as pa
 
-from holdfast.io.batches import integers, provenance
+from holdfast.io.text_files import integers, provenance
 
 
 def test_where_a_row_came_from_is_its_file_and_its_number():
