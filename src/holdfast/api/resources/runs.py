@@ -10,7 +10,6 @@ from fastapi import APIRouter, Header, Path, Response
 from holdfast.api.answer_schemas import ChampionAnswer, KeysAnswer, RunAnswer, RunsAnswer
 from holdfast.api.context import RequestContext
 from holdfast.api.deps import CurrentRequest, answer, describe, reply, route
-from holdfast.api.examples import RUN, STAMP
 from holdfast.api.routes import needs
 from holdfast.errors import DamagedRun
 from holdfast.io import audit_log
@@ -25,11 +24,10 @@ Token = Annotated[
     ),
 ]
 _SHOWN = ("run_id", "created_at", "study", "kind", "cutoff_date", "customers")
-_MANIFEST = {**RUN, "files": {}}
-_CHANGE = describe(400, 404, 409, 413, 415, 422, example={"champion": STAMP["run_id"]})
+_CHANGE = describe(400, 404, 409, 413, 415, 422)
 
 
-@route(router, "GET", "/runs", model=RunsAnswer, example={"runs": [RUN]})
+@route(router, "GET", "/runs", model=RunsAnswer)
 def list_runs(request: CurrentRequest) -> Response:
     """Every published run, newest first."""
     served, registry = request.run(), request.context.store.registry
@@ -47,7 +45,7 @@ def _row(request: RequestContext, run_id: str, champion: str | None) -> dict[str
     return {**{name: manifest.get(name) for name in _SHOWN}, **state}
 
 
-@route(router, "GET", "/runs/{run_id}", 404, 422, model=RunAnswer, example={"run": _MANIFEST})
+@route(router, "GET", "/runs/{run_id}", 404, 422, model=RunAnswer)
 def show_run(run_id: RunId, request: CurrentRequest) -> Response:
     """One run: its manifest, with the SHA-256 of each file."""
     served, registry = request.run(), request.context.store.registry
@@ -98,7 +96,7 @@ def _change(request: RequestContext, token: str | None, run_id: str | None) -> R
     return reply(body, status=status)
 
 
-@route(router, "GET", "/keys", model=KeysAnswer, example={"keys": []})
+@route(router, "GET", "/keys", model=KeysAnswer)
 @needs("admin")
 def list_keys(request: CurrentRequest) -> Response:
     """Who may ask: every key's role, name and last use."""
