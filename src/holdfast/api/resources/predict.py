@@ -95,14 +95,12 @@ def predict(
     request: CurrentRequest, reasons: WithReasons = False, horizons: WithHorizons = False
 ) -> Response:
     """A customer whom the run need not know, by features or by raw orders and events."""
-    body = fast_path.parse_json(request.body)
-    if isinstance(body, dict) and isinstance(body.get("orders"), list):
-        return reply(_score_history(request, body, reasons=reasons, horizons=horizons))
-    customer_id, columns = fast_path.split_name(request, body)
-    features = request.run().scorer.prepare_features(columns)
-    return reply(
-        fast_path.score_features(request, customer_id, features, reasons=reasons, horizons=horizons)
-    )
+    if b'"orders"' in request.body:
+        body = fast_path.parse_json(request.body)
+        if isinstance(body, dict) and isinstance(body.get("orders"), list):
+            return reply(_score_history(request, body, reasons=reasons, horizons=horizons))
+    answer = fast_path.answer_features(request, reasons=reasons, horizons=horizons)
+    return Response(answer, media_type="application/json")
 
 
 def _score_history(
