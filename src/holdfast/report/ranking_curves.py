@@ -202,7 +202,9 @@ def reliability(predictions: pl.DataFrame) -> pl.DataFrame:
     """
     bins = (pl.col("churn_probability") * 10).cast(pl.Int32).clip(0, 9).alias("bin")
     rows = _with_outcome(predictions).with_columns(bins)
-    at_cutoff = _compare(rows.group_by("bin", "cutoff_day")).select(
+    # In the order of the rows: a sum in another one may differ in its last digit.
+    by_cutoff = rows.group_by("bin", "cutoff_day", maintain_order=True)
+    at_cutoff = _compare(by_cutoff).select(
         "bin", "customers", off=(pl.col("predicted") - pl.col("actual")).abs()
     )
     weighted = (pl.col("off") * pl.col("customers")).sum() / pl.col("customers").sum()
