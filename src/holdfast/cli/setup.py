@@ -57,14 +57,13 @@ def init(
     given = {key: value for key, _, value in (item.partition("=") for item in overrides or [])}
     is_query = any(key.endswith((".database.query", ".postgres.query")) for key in given)
     given, file = {"study.name": name, **given}, data or (None if is_query else _only_file())
-    proposal = propose(file, project_dir=Path(), given=given)
-    is_asked = not (yes or json) and sys.stdin.isatty()
-    if not json:
-        _print_proposal(proposal)
-    while is_asked and (answers := _ask(proposal)):
+    is_asked, answers = not (yes or json) and sys.stdin.isatty(), given
+    while answers:
         given |= answers
         proposal = propose(file, project_dir=Path(), given=given)
-        _print_proposal(proposal)
+        if not json:
+            _print_proposal(proposal)
+        answers = _ask(proposal) if is_asked else {}
     if proposal.lacks:
         raise NotEnoughData(
             f"holdfast.toml is not written, for a run would refuse it: {'; '.join(proposal.lacks)}",

@@ -117,8 +117,8 @@ def survival_curves(survival: pl.DataFrame) -> Chart:
     rows = rounded.rename({"day": "days_since_the_first_purchase"})
     drawn = {"vconcat": [curve, numbers], "spacing": 14}
     year = everyone.sort("day").filter(pl.col("day") <= 365).row(-1, named=True)
-    days, share = formatting.plural(year["day"], "day"), formatting.percent(year["survival"], 0)
-    return titled("survival_curves", drawn, rows, days=days, share=share)
+    after, share = formatting.plural(year["day"], "day"), formatting.percent(year["survival"], 0)
+    return titled("survival_curves", drawn, rows, days=after, share=share)
 
 
 def _by_line(shorthand: str, names: list[str]) -> Options:

@@ -40,8 +40,8 @@ def weeks(rows: Sequence[Mapping[str, Any]]) -> Chart:
     x = field("week:T", axis={"title": None, "format": "%b %Y", "tickCount": 8})
     area = mark("area", table, style, x=x, y=field("lines:Q", axis=number_axis("Lines a week")))
     least, most = (formatting.count(end(table["lines"])) for end in (min, max))
-    facts = {"weeks": formatting.count(len(rows)), "least": least, "most": most}
-    return titled("weeks", panel(area, size=(_WIDE, 180)), **facts)
+    drawn, n = panel(area, size=(_WIDE, 180)), formatting.count(len(rows))
+    return titled("weeks", drawn, weeks=n, least=least, most=most)
 
 
 def hours(by_hour: Sequence[int], *, zone: str) -> Chart:

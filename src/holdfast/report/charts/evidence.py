@@ -192,8 +192,8 @@ def backtest(evidence: pl.DataFrame) -> Chart:
     panels = [_metric(part, name, width=width) for name, part in shown.items()]
     layout = {"columns": 1 if is_wide else 2, "spacing": spacing, "bounds": "flush"}
     compared, cutoffs = formatting.plural(n, "comparison"), _cutoffs(table["cutoff_day"])
-    facts = {"compared": compared, "better": better, "worse": worse, "cutoffs": cutoffs}
-    return titled("backtest", {"concat": panels, **layout}, **facts)
+    counts: dict[str, Any] = {"compared": compared, "better": better, "worse": worse}
+    return titled("backtest", {"concat": panels, **layout}, **counts, cutoffs=cutoffs)
 
 
 def _metric(table: pl.DataFrame, name: str, *, width: int) -> Options:

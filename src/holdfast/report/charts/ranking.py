@@ -82,8 +82,8 @@ def lift_curve(steps: pl.DataFrame) -> Chart:
     )
     beside = f" (naive baseline {baseline})" if baseline else ""
     drawn = panel(rule("y", 1, strokeDash=[2, 3]), line, size=(WIDTH - 80, 240))
-    table = evidence_tables.gains(steps)
-    return titled("lift_curve", drawn, table, model=model, beside=beside)
+    figures = evidence_tables.gains(steps)
+    return titled("lift_curve", drawn, figures, model=model, beside=beside)
 
 
 def churn_at_cutoffs(predictions: pl.DataFrame) -> Chart:
