@@ -46,8 +46,7 @@ def init(
     commented holdfast.toml: columns mapped, encoding, delimiter and dates recognised, refunds and
     cancelled orders found. What is doubtful is marked (?), and asked on a terminal.
     """
-    from holdfast.errors import InputError, NotEnoughData
-    from holdfast.setup.propose import propose
+    from holdfast.errors import InputError
 
     target = Path("holdfast.toml")
     if target.exists():
@@ -57,18 +56,8 @@ def init(
     given = {key: value for key, _, value in (item.partition("=") for item in overrides or [])}
     is_query = any(key.endswith((".database.query", ".postgres.query")) for key in given)
     given, file = {"study.name": name, **given}, data or (None if is_query else _only_file())
-    is_asked, answers = not (yes or json) and sys.stdin.isatty(), given
-    while answers:
-        given |= answers
-        proposal = propose(file, project_dir=Path(), given=given)
-        if not json:
-            _print_proposal(proposal)
-        answers = _ask(proposal) if is_asked else {}
-    if proposal.lacks:
-        raise NotEnoughData(
-            f"holdfast.toml is not written, for a run would refuse it: {'; '.join(proposal.lacks)}",
-            fix="export a longer log, or one of more customers",
-        )
+    is_asked = not (yes or json) and sys.stdin.isatty()
+    proposal = _propose(file, given, is_asked=is_asked, silent=json)
     if json:
         guesses = [asdict(guess) for guess in proposal.guesses]
         print_json({"study": str(target), "kind": proposal.kind, "guesses": guesses})
@@ -77,6 +66,28 @@ def init(
     target.write_text(proposal.toml, encoding="utf-8")
     if not json:
         console().print("holdfast.toml is written. Next: holdfast run")
+
+
+def _propose(
+    file: Path | None, given: dict[str, str], *, is_asked: bool, silent: bool
+) -> "Proposal":
+    """Propose a study, and again with every answer until nothing is doubtful."""
+    from holdfast.errors import NotEnoughData
+    from holdfast.setup.propose import propose
+
+    answers = given
+    while answers:
+        given = given | answers
+        proposal = propose(file, project_dir=Path(), given=given)
+        if not silent:
+            _print_proposal(proposal)
+        answers = _ask(proposal) if is_asked else {}
+    if proposal.lacks:
+        raise NotEnoughData(
+            f"holdfast.toml is not written, for a run would refuse it: {'; '.join(proposal.lacks)}",
+            fix="export a longer log, or one of more customers",
+        )
+    return proposal
 
 
 def _print_proposal(proposal: "Proposal") -> None:
