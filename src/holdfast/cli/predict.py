@@ -146,30 +146,16 @@ def forecast(
 
 def _print_forecast(out: "Console", run: "Run", weeks: "pl.DataFrame", currency: str) -> None:
     """Print the totals, if the company is asked for, and each group's weeks."""
+    from holdfast.report import run_tables
     from holdfast.serving.load import read_table
 
     is_whole = weeks["group_kind"][0] == "company"
     if is_whole:
         evidence = read_table(run, "horizon_evidence")
-        print_table(out, _horizons(run.summary["forecast"], evidence, currency))
+        totals = run_tables.forecast_totals(run.summary["forecast"], evidence, currency=currency)
+        print_table(out, totals)
     for (name,), rows in weeks.group_by("group", maintain_order=True):
         print_table(out, _weeks("All customers" if is_whole else str(name), rows, currency))
-
-
-def _horizons(totals: dict[str, Any], evidence: "pl.DataFrame", currency: str) -> "Table":
-    from holdfast.evaluation.totals import explain_reach
-    from holdfast.report.table_format import make_table
-
-    intervals = totals.get("interval_80", {})
-    rows = [
-        {"horizon_days": days, "expected_revenue": total}
-        | dict(zip(("low_80", "high_80"), intervals.get(days, (None, None)), strict=True))
-        for days, total in totals["expected_revenue"].items()
-    ]
-    names = "horizon_days expected_revenue interval_80"
-    caption = "Expected revenue of all customers"
-    longest = max(int(days) for days in totals["expected_revenue"])
-    return make_table(caption + explain_reach(longest, evidence), rows, names, currency=currency)
 
 
 def _weeks(name: str, rows: "pl.DataFrame", currency: str) -> "Table":

@@ -1,6 +1,7 @@
 """Trail: a run among the runs before it, and who moved from segment to segment since."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 import polars as pl
 
@@ -25,7 +26,7 @@ def runs_before(registry: Registry, run: Run) -> Iterator[Run]:
 
 def run_before(registry: Registry, run: Run) -> Run | None:
     """The run before it that stands at another cutoff, or else the run before it."""
-    earlier = list(runs_before(registry, run))[:20]
+    earlier = list(islice(runs_before(registry, run), 20))
     at_another = (
         other for other in earlier if other.summary["cutoff_day"] < run.summary["cutoff_day"]
     )
@@ -38,11 +39,7 @@ def trail(registry: Registry, run: Run, *, at_most: int = 12) -> pl.DataFrame:
     Columns: run_id, created_at, cutoff_day, customers, share_at_risk, expected_revenue,
     revenue_at_risk.
     """
-    seen = [run]
-    for other in runs_before(registry, run):
-        if len(seen) == at_most:
-            break
-        seen.append(other)
+    seen = [run, *islice(runs_before(registry, run), at_most - 1)]
     names = ("run_id", "created_at", "cutoff_day", *FIGURES)
     return pl.DataFrame(
         [{name: each.summary.get(name) for name in names} for each in reversed(seen)]

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from holdfast.api import fast_path
-from holdfast.api.answer_schemas import PlanAnswer, SegmentsAnswer, SegmentSummary
+from holdfast.api.answer_schemas import PlanAnswer, Rule, SegmentsAnswer, SegmentSummary
 from holdfast.api.deps import (
     CurrentRequest,
     CurrentRun,
@@ -47,14 +47,10 @@ def segment_summary(served: CurrentRun) -> Response:
 def segments(served: CurrentRun) -> Response:
     """The same, with the rule that puts customers there and the recovery that the study assumes."""
     rule = served.scorer.rule
+    signals = [asdict(signal) for signal in rule.signals]
     body = {
         **_summarise(served),
-        "rule": {
-            "mid_above": rule.mid_above,
-            "high_above": rule.high_above,
-            "high_risk_rank": rule.high_risk_rank,
-            "signals": [asdict(signal) for signal in rule.signals],
-        },
+        "rule": {**{name: getattr(rule, name) for name in Rule.model_fields}, "signals": signals},
         "recovery": served.table("recovery").to_dicts(),
     }
     return answer(served, body)
