@@ -2,7 +2,6 @@
 here is called and written as it is.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from holdfast.report.formatting import METRICS, WORDS
@@ -32,8 +31,8 @@ class Col:
     pattern: str = ""
 
 
-_HEADINGS: Mapping[str, str] = WORDS["headings"]
-_PATTERNS: Mapping[str, str] = WORDS["patterns"]
+_HEADINGS: dict[str, str] = WORDS["headings"]
+_PATTERNS: dict[str, str] = WORDS["patterns"]
 _KIND_OF = {name: kind for kind, names in WORDS["kinds"].items() for name in names.split()}
 COLUMNS = {
     name: Col(name, _HEADINGS.get(name, ""), _KIND_OF.get(name, ""), _PATTERNS.get(name, ""))
