@@ -142,8 +142,8 @@ def describe_new_customers(log: OrderLog) -> Topic:
     sentences, findings = [f"The last new customer came on {date_of(last)}."], []
     if is_closed:
         sentences.append("None is new after that: the log follows a closed group.")
-        days = {"first": begins, "last": date_of(last), "days": end - 1 - last}
-        findings.append(Finding.of("closed-cohort", total=total, **days))
+        silent: dict[str, Any] = {"last": date_of(last), "days": end - 1 - last}
+        findings.append(Finding.of("closed-cohort", total=total, first=begins, **silent))
     if older is not None:
         share = f"{older:,} of {total:,} customers ({older / total:.0%})"
         sentences.append(f"About {share} are older than the log.")
