@@ -14,11 +14,11 @@ from holdfast.report.charts.base import (
     by_name,
     diagonal,
     empty,
+    make_chart,
     mark,
     no_chart,
     panel,
     rule,
-    titled,
 )
 from holdfast.report.theme import COLOURS, WIDTH, light
 
@@ -61,7 +61,7 @@ def test_words_are_those_of_a_chart_which_gives_every_reason_that_they_name(name
     module = getmodule(chart)
     assert isinstance(module, ModuleType)
     source = getsource(module)
-    assert f'titled("{name}"' in source
+    assert f'make_chart("{name}"' in source
     given = re.findall(rf'no_chart\("{name}", "(\w+)"', getsource(chart).replace("\n", ""))
     words = {"of", "title", "what", "caption", "columns"}
     assert set(WORDS[name]) - words <= {*given, "short"}
@@ -70,14 +70,14 @@ def test_words_are_those_of_a_chart_which_gives_every_reason_that_they_name(name
 
 def test_a_chart_is_titled_with_its_facts_and_lists_the_rows_that_its_words_describe() -> None:
     rows = pl.DataFrame({"source": ["orders"], "reason": ["no date"], "rows": [7]})
-    chart = titled("unused_rows", {}, rows, rows="7 rows", were="were")
+    chart = make_chart("unused_rows", {}, rows, rows="7 rows", were="were")
     assert chart.title == "7 rows were not used"
     assert chart.table is not None
     assert (chart.table.caption, chart.table.cells) == (
         "Rows not used",
         [["orders", "no date", "7"]],
     )
-    assert titled("unused_rows", {}, title="None {was} used").title == "None {was} used"
+    assert make_chart("unused_rows", {}, title="None {was} used").title == "None {was} used"
 
 
 def test_a_reason_that_several_charts_have_is_written_once() -> None:

@@ -54,10 +54,8 @@ def init(
             "there is a holdfast.toml here already", fix="go to another folder, or remove it"
         )
     given = {key: value for key, _, value in (item.partition("=") for item in overrides or [])}
-    is_query = any(key.endswith((".database.query", ".postgres.query")) for key in given)
-    given, file = {"study.name": name, **given}, data or (None if is_query else _only_file())
     is_asked = not (yes or json) and sys.stdin.isatty()
-    proposal = _propose(file, given, is_asked=is_asked, silent=json)
+    proposal = _propose(data, {"study.name": name, **given}, is_asked=is_asked, silent=json)
     if json:
         guesses = [asdict(guess) for guess in proposal.guesses]
         print_json({"study": str(target), "kind": proposal.kind, "guesses": guesses})
@@ -75,7 +73,8 @@ def _propose(
     from holdfast.errors import NotEnoughData
     from holdfast.setup.propose import propose
 
-    answers = given
+    is_query = any(key.endswith((".database.query", ".postgres.query")) for key in given)
+    file, answers = file or (None if is_query else _only_file()), given
     while answers:
         given = given | answers
         proposal = propose(file, project_dir=Path(), given=given)

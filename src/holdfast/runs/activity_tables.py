@@ -88,21 +88,11 @@ def log_record(
         "purchases": (_PURCHASES, unit, LATEST),
         "unscored": (_UNSCORED,),
     }
-    parts: dict[str, list[pl.DataFrame]] = {name: [] for name in queries}
     with warehouse.working("sum up the log"):
         warehouse.con.register("scored", scored.select("customer_id").to_arrow())
         days = warehouse.query(_DAYS, first_day, end_day, unit)
-        (last,) = warehouse.row("SELECT max(number) FROM customer_numbers")
-        for first in range(1, last + 1, _CUSTOMERS_PER_RANGE):
-            in_range = f"customer_id >= {first} AND customer_id < {first + _CUSTOMERS_PER_RANGE}"
-            warehouse.con.execute(
-                "CREATE OR REPLACE TEMP VIEW record_range AS SELECT * FROM numbered_activity "
-                f"WHERE {in_range}"
-            )
-            for name, query in queries.items():
-                parts[name].append(warehouse.query(*query))
+        whole = _query_in_ranges(warehouse, queries)
         warehouse.con.unregister("scored")
-    whole = {name: pl.concat(frames) for name, frames in parts.items()}
     months = whole["months"].group_by("cohort", "month").agg(pl.col("active", "minor").sum())
     revenue = months.select(pl.exclude("minor"), revenue=pl.col("minor") / unit)
     return {
@@ -112,6 +102,23 @@ def log_record(
         "purchases": tables.PURCHASES.check(whole["purchases"].sort("customer_id", "day")),
         "unscored": tables.UNSCORED.check(whole["unscored"].sort("customer_id")),
     }
+
+
+def _query_in_ranges(
+    warehouse: Warehouse, queries: Mapping[str, tuple[Any, ...]]
+) -> dict[str, pl.DataFrame]:
+    """Ask each query, with its values, of one range of customers after the other."""
+    parts: dict[str, list[pl.DataFrame]] = {name: [] for name in queries}
+    (last,) = warehouse.row("SELECT max(number) FROM customer_numbers")
+    for first in range(1, last + 1, _CUSTOMERS_PER_RANGE):
+        in_range = f"customer_id >= {first} AND customer_id < {first + _CUSTOMERS_PER_RANGE}"
+        warehouse.con.execute(
+            "CREATE OR REPLACE TEMP VIEW record_range AS SELECT * FROM numbered_activity "
+            f"WHERE {in_range}"
+        )
+        for name, query in queries.items():
+            parts[name].append(warehouse.query(*query))
+    return {name: pl.concat(frames) for name, frames in parts.items()}
 
 
 def cohorts(months: pl.DataFrame, *, end_day: int) -> pl.DataFrame:

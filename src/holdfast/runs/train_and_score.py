@@ -246,11 +246,10 @@ def _fit_log(study: Study, log: OrderLog, warehouse: Warehouse, steps: Steps) ->
         findings, summary = _look_at_log(study, log, warehouse, step)
     with steps("Features and labels") as step:
         data = read_training_data(study, warehouse, first_day=log.first_day, end_day=log.end_day)
-        n_cutoffs = data.features["cutoff_day"].n_unique()
-        step.detail = f"{data.features.height:,} rows at {n_cutoffs} cutoffs"
+        rows, cutoffs = data.features.height, data.features["cutoff_day"].n_unique()
+        step.detail = f"{rows:,} rows at {cutoffs} cutoffs"
     with steps("Is it honest?") as step:
-        audited = Log(log, data)
-        answers = ask_before_learning(LOG_AUDITS, audited, study, step)
+        answers = ask_before_learning(LOG_AUDITS, Log(log, data), study, step)
     with steps("Prove on unseen time") as step:
         proof = backtest_data(study, data)
         step.detail = f"{proof.evidence['cutoff_day'].n_unique()} test cutoffs"

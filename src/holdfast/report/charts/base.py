@@ -39,7 +39,7 @@ def no_chart(name: str, why: str, **facts: str) -> Chart:
     return empty(words["of"].format(**facts), words.get(why) or WORDS["reasons"][why])
 
 
-def titled(
+def make_chart(
     name: str,
     drawn: Options,
     figures: Table | pl.DataFrame | None = None,

@@ -10,10 +10,10 @@ from holdfast.report.charts.base import (
     Options,
     by_name,
     field,
+    make_chart,
     mark,
     no_chart,
     panel,
-    titled,
 )
 from holdfast.report.table_format import Table, make_table
 from holdfast.report.theme import BLUE, DAYS, LINE_KEY, WHOLE, WIDTH
@@ -58,7 +58,7 @@ def retention(cohorts: pl.DataFrame) -> Chart:
         size=(WIDTH - 90, 24 * len(names) + 20),
     )
     title, shares = _say_retention(done), _shares_by_month(cohorts)
-    return titled("retention", drawn, shares, title=title, cohorts=len(names))
+    return make_chart("retention", drawn, shares, title=title, cohorts=len(names))
 
 
 def _shares_by_month(cohorts: pl.DataFrame) -> Table:
@@ -118,7 +118,7 @@ def survival_curves(survival: pl.DataFrame) -> Chart:
     drawn = {"vconcat": [curve, numbers], "spacing": 14}
     year = everyone.sort("day").filter(pl.col("day") <= 365).row(-1, named=True)
     after, share = formatting.plural(year["day"], "day"), formatting.percent(year["survival"], 0)
-    return titled("survival_curves", drawn, rows, days=after, share=share)
+    return make_chart("survival_curves", drawn, rows, days=after, share=share)
 
 
 def _by_line(shorthand: str, names: list[str]) -> Options:
@@ -166,7 +166,7 @@ def cohort_value(cohorts: pl.DataFrame, *, currency: str) -> Chart:
         {"year": "first_purchase_in", "value": "revenue_per_customer_so_far"}
     )
     drawn = panel(line, size=(WIDTH - 80, 260))
-    return titled("cohort_value", drawn, quarters, currency=currency, **facts)
+    return make_chart("cohort_value", drawn, quarters, currency=currency, **facts)
 
 
 def revenue_forecast(
@@ -208,4 +208,4 @@ def revenue_forecast(
         "reach": explain_reach(days, horizon_evidence),
     }
     rows = forecast.sort("week_start_day")
-    return titled("revenue_forecast", drawn, rows, currency=currency, **facts)
+    return make_chart("revenue_forecast", drawn, rows, currency=currency, **facts)

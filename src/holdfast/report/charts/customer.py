@@ -16,11 +16,11 @@ from holdfast.report.charts.base import (
     Options,
     by_name,
     field,
+    make_chart,
     mark,
     no_chart,
     panel,
     rule,
-    titled,
 )
 from holdfast.report.charts.explanations import OUTCOME, PUSHES
 from holdfast.report.theme import BLUE, DAYS, DOT, HIDDEN, LINE_KEY, MUTED, WHOLE, WIDTH, light
@@ -110,7 +110,7 @@ def profile_radar(profile: pl.DataFrame, *, segment: str) -> Chart:
     name, gap = gaps.sort(pl.col("gap").abs(), descending=True).row(0)
     side = "above" if gap > 0 else "below"
     beside = profile.rename({"value": "this_customer", "median": "segment_median"})
-    return titled("profile_radar", drawn, beside, feature=formatting.feature(name), side=side)
+    return make_chart("profile_radar", drawn, beside, feature=formatting.feature(name), side=side)
 
 
 def _ring(shares: list[float], angles: list[float], who: str) -> pl.DataFrame:
@@ -163,7 +163,7 @@ def reason_bars(reasons: pl.DataFrame, *, task: str) -> Chart:
     verb = "Raises" if shown["contribution"][0] > 0 else "Lowers"
     facts = {"effect": EFFECT[task], "feature": formatting.feature(shown["feature"][0])}
     drawn = panel(bars, rule("x", 0), size=(WIDTH // 2 + 40, 32 * table.height))
-    return titled("reason_bars", drawn, shown, verb=verb, **facts)
+    return make_chart("reason_bars", drawn, shown, verb=verb, **facts)
 
 
 def value_by_horizon(horizons: pl.DataFrame, *, currency: str) -> Chart:
@@ -192,7 +192,7 @@ def value_by_horizon(horizons: pl.DataFrame, *, currency: str) -> Chart:
     )
     facts = {"revenue": table["text"][-1], "days": formatting.count(table["horizon_days"][-1])}
     rows = horizons.sort("horizon_days")
-    return titled("value_by_horizon", drawn, rows, currency=currency, **facts)
+    return make_chart("value_by_horizon", drawn, rows, currency=currency, **facts)
 
 
 def order_timeline(
@@ -237,4 +237,4 @@ def order_timeline(
         "which": "The only day" if n == 1 else f"The latest {n} days",
     }
     rows = purchases.sort("day", descending=True)
-    return titled("order_timeline", drawn, rows, currency=currency, **facts)
+    return make_chart("order_timeline", drawn, rows, currency=currency, **facts)

@@ -18,11 +18,11 @@ from holdfast.report.charts.base import (
     by_name,
     empty,
     field,
+    make_chart,
     mark,
     no_chart,
     panel,
     rule,
-    titled,
 )
 from holdfast.report.theme import (
     DOT,
@@ -77,7 +77,7 @@ def customer_quadrant(scores: pl.DataFrame, segments: pl.DataFrame, *, currency:
     customers = f"{part}{formatting.plural(scores.height, 'customer')}"
     rows, title = tiers.rename({"risk": "high_risk_from_score"}), _at_risk(segments, currency)
     money = {"currency": currency}
-    return titled("customer_quadrant", drawn, rows, title=title, customers=customers, **money)
+    return make_chart("customer_quadrant", drawn, rows, title=title, customers=customers, **money)
 
 
 def _risk_axis(low: float, high: float) -> Options:
@@ -144,7 +144,7 @@ def segment_analysis(segments: pl.DataFrame, *, currency: str) -> Chart:
         {"hconcat": panels, "spacing": 20},
         run_tables.segments(segments, currency=currency),
     )
-    return titled("segment_analysis", drawn, table, part=part, share=share, **facts)
+    return make_chart("segment_analysis", drawn, table, part=part, share=share, **facts)
 
 
 def _segment_panel(

@@ -13,11 +13,11 @@ from holdfast.report.charts.base import (
     Chart,
     by_name,
     field,
+    make_chart,
     mark,
     no_chart,
     panel,
     rule,
-    titled,
 )
 from holdfast.report.data_tables import churn_window_tables
 from holdfast.report.theme import BLUE, DAYS, HIDDEN, KEY, WHOLE, WIDTH, light
@@ -41,7 +41,7 @@ def weeks(rows: Sequence[Mapping[str, Any]]) -> Chart:
     area = mark("area", table, style, x=x, y=field("lines:Q", axis=number_axis("Lines a week")))
     least, most = (formatting.count(end(table["lines"])) for end in (min, max))
     drawn, n = panel(area, size=(_WIDE, 180)), formatting.count(len(rows))
-    return titled("weeks", drawn, weeks=n, least=least, most=most)
+    return make_chart("weeks", drawn, weeks=n, least=least, most=most)
 
 
 def hours(by_hour: Sequence[int], *, zone: str) -> Chart:
@@ -54,7 +54,7 @@ def hours(by_hour: Sequence[int], *, zone: str) -> Chart:
     x = field("hour:O", axis={"title": f"Hour of the day in {zone}", "labelAngle": 0})
     y = field("share:Q", axis=share_axis("Share of lines", format=".1~%"))
     bars = panel(mark("bar", table, BLUE, x=x, y=y), size=(_WIDE, 160))
-    return titled("hours", bars, hour=shares.index(max(shares)))
+    return make_chart("hours", bars, hour=shares.index(max(shares)))
 
 
 def purchases_by_week(days: pl.DataFrame, *, currency: str) -> Chart:
@@ -77,7 +77,7 @@ def purchases_by_week(days: pl.DataFrame, *, currency: str) -> Chart:
     n_silent = formatting.plural(int(total(quiet["days"])), "day")
     title = "" if quiet.height else "There is no stretch of two days without a purchase"
     facts = {"title": title, "days": n_silent, "stretches": stretches}
-    return titled("purchases_by_week", drawn, table.tail(26), currency=currency, **facts)
+    return make_chart("purchases_by_week", drawn, table.tail(26), currency=currency, **facts)
 
 
 def unused_rows(reasons: pl.DataFrame) -> Chart:
@@ -101,7 +101,7 @@ def unused_rows(reasons: pl.DataFrame) -> Chart:
     )
     n = int(total(reasons["rows"]))
     rows, were = formatting.plural(n, "row"), formatting.verb(n, "was", "were")
-    return titled("unused_rows", bars, reasons, rows=rows, were=were)
+    return make_chart("unused_rows", bars, reasons, rows=rows, were=were)
 
 
 CAUSE_COLOURS = {"voluntary": "blue", "involuntary": "vermillion", "no reason given": "grey"}
@@ -140,7 +140,7 @@ def reactivation(window: Mapping[str, Any]) -> Chart:
         silence = formatting.plural(days, "day")
         title = f"After {silence} of silence at most one in five returns within {horizon}"
     drawn, tradeoff = panel(*marks, size=(_WIDE, 280)), churn_window_tables(window)["tradeoff"]
-    return titled("reactivation", drawn, tradeoff, title=title, horizon=horizon)
+    return make_chart("reactivation", drawn, tradeoff, title=title, horizon=horizon)
 
 
 def causes(window: Mapping[str, Any]) -> Chart:
@@ -162,4 +162,4 @@ def causes(window: Mapping[str, Any]) -> Chart:
     shares = [f"{formatting.percent(share, 0)} {cause}" for cause, _, share in latest.iter_rows()]
     drawn, listed = panel(areas, size=(_WIDE, 240)), churn_window_tables(window)["causes"]
     facts = {"days": formatting.plural(last, "day"), "shares": formatting.listing(shares)}
-    return titled("causes", drawn, listed, **facts)
+    return make_chart("causes", drawn, listed, **facts)

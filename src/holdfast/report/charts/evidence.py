@@ -13,11 +13,11 @@ from holdfast.report.charts.base import (
     by_name,
     diagonal,
     field,
+    make_chart,
     mark,
     no_chart,
     panel,
     rule,
-    titled,
 )
 from holdfast.report.theme import BLUE, DOT, WHOLE, WIDTH, light
 
@@ -104,7 +104,7 @@ def roc_pr(steps: pl.DataFrame) -> Chart:
     of_100 = formatting.decimal(100 * float(np.mean(model["area"].to_numpy())), 0)
     unseen = _unseen(int(total(model["customers"])), model["cutoff_day"])
     drawn = {"hconcat": panels, "spacing": 30}
-    return titled("roc_pr", drawn, ranking, of_100=of_100, unseen=unseen)
+    return make_chart("roc_pr", drawn, ranking, of_100=of_100, unseen=unseen)
 
 
 def calibration(predictions: pl.DataFrame) -> Chart:
@@ -131,7 +131,7 @@ def calibration(predictions: pl.DataFrame) -> Chart:
     panels = {"vconcat": [curve, panel(counts, size=(WIDTH - 80, 70))], "spacing": 12}
     days = predictions.drop_nulls(["churned", "churn_probability"])["cutoff_day"]
     table, title = evidence_tables.calibration(predictions), _describe_calibration(bins)
-    return titled("calibration", panels, table, title=title, unseen=_unseen(days.len(), days))
+    return make_chart("calibration", panels, table, title=title, unseen=_unseen(days.len(), days))
 
 
 def _describe_calibration(bins: pl.DataFrame) -> str:
@@ -162,7 +162,7 @@ def gains(steps: pl.DataFrame) -> Chart:
     )
     title = formatting.capital(formatting.listing(list(sentences)))
     drawn, cutoffs = {"hconcat": list(panels), "spacing": 30}, _cutoffs(steps["cutoff_day"])
-    return titled("gains", drawn, evidence_tables.gains(steps), title=title, cutoffs=cutoffs)
+    return make_chart("gains", drawn, evidence_tables.gains(steps), title=title, cutoffs=cutoffs)
 
 
 def _gain(table: pl.DataFrame, task: str) -> tuple[Options, str]:
@@ -193,7 +193,7 @@ def backtest(evidence: pl.DataFrame) -> Chart:
     layout = {"columns": 1 if is_wide else 2, "spacing": spacing, "bounds": "flush"}
     compared, cutoffs = formatting.plural(n, "comparison"), _cutoffs(table["cutoff_day"])
     counts: dict[str, Any] = {"compared": compared, "better": better, "worse": worse}
-    return titled("backtest", {"concat": panels, **layout}, **counts, cutoffs=cutoffs)
+    return make_chart("backtest", {"concat": panels, **layout}, **counts, cutoffs=cutoffs)
 
 
 def _metric(table: pl.DataFrame, name: str, *, width: int) -> Options:

@@ -13,11 +13,11 @@ from holdfast.report.charts.base import (
     Options,
     by_name,
     field,
+    make_chart,
     mark,
     no_chart,
     panel,
     rule,
-    titled,
 )
 from holdfast.report.theme import BLUE, FIFTHS, HIDDEN, KEY, WHOLE, WIDTH
 
@@ -62,7 +62,7 @@ def shap_summary(contributions: pl.DataFrame, importance: pl.DataFrame, *, task:
     way = ways["way"][0]
     title = _depends_on(features[:1], task) + (f": {way}" if way.startswith("high") else "")
     table = run_tables.importance(importance, contributions, task)
-    return titled("shap_summary", drawn, table, title=title)
+    return make_chart("shap_summary", drawn, table, title=title)
 
 
 def _depends_on(features: list[str], task: str) -> str:
@@ -101,7 +101,7 @@ def shap_bar(importance: pl.DataFrame, *, task: str) -> Chart:
         mark("text", table, {"align": "left", "dx": 6}, x=x, y=y, text=share),
         size=(WIDTH - 180, 26 * len(names)),
     )
-    return titled("shap_bar", drawn, title=_depends_on(names[:3], task))
+    return make_chart("shap_bar", drawn, title=_depends_on(names[:3], task))
 
 
 def shap_dependence(contributions: pl.DataFrame, importance: pl.DataFrame, *, task: str) -> Chart:
@@ -121,7 +121,7 @@ def shap_dependence(contributions: pl.DataFrame, importance: pl.DataFrame, *, ta
         "outcome": OUTCOME[task],
     }
     trends = pl.concat(map(feature_effects.trend, parts)).rename({"value": "mean_value"})
-    return titled("shap_dependence", drawn, trends, task=task, more=more, less=less, **facts)
+    return make_chart("shap_dependence", drawn, trends, task=task, more=more, less=less, **facts)
 
 
 def _dependence(name: str, points: pl.DataFrame) -> Options:
@@ -147,7 +147,7 @@ def shap_cross_model(importance: pl.DataFrame) -> Chart:
     title = f"Churn and value both depend on {formatting.listing(both[:3])}" if both else ""
     least, drawn = formatting.percent(overview.MATTERS, 0), {"hconcat": panels, "spacing": 16}
     rows = feature_effects.roles(importance).rename({"role": "matters_for"})
-    return titled("shap_cross_model", drawn, rows, title=title, least=least)
+    return make_chart("shap_cross_model", drawn, rows, title=title, least=least)
 
 
 def _role(table: pl.DataFrame, task: str, colour: str) -> Options:

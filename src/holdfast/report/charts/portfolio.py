@@ -11,11 +11,11 @@ from holdfast.report.charts.base import (
     Options,
     by_name,
     field,
+    make_chart,
     mark,
     no_chart,
     panel,
     rule,
-    titled,
 )
 from holdfast.report.table_format import Table, make_table
 from holdfast.report.theme import BLUE, DOT, SEGMENT_COLOURS, WHOLE, WIDTH
@@ -54,7 +54,7 @@ def revenue_distribution(scores: pl.DataFrame, *, currency: str) -> Chart:
     }
     coarse = chart_data.revenue_bins(scores, n=12).filter(pl.col("customers") > 0)
     drawn, rows = panel(bars, size=(WIDTH - 60, 320)), coarse.rename({"expected_revenue": "in_all"})
-    return titled("revenue_distribution", drawn, rows, currency=currency, **facts)
+    return make_chart("revenue_distribution", drawn, rows, currency=currency, **facts)
 
 
 def _median(values: pl.Series) -> float:
@@ -86,7 +86,7 @@ def value_by_segment(scores: pl.DataFrame, *, currency: str) -> Chart:
     )
     best = middle.sort("at", descending=True).row(0, named=True)
     facts = {"segment": best["segment"], "text": best["text"]}
-    return titled("value_by_segment", drawn, _quartiles(scores, currency), **facts)
+    return make_chart("value_by_segment", drawn, _quartiles(scores, currency), **facts)
 
 
 def _quartiles(scores: pl.DataFrame, currency: str) -> Table:
@@ -132,7 +132,7 @@ def value_against_risk(scores: pl.DataFrame, *, threshold: float, currency: str)
         "threshold": formatting.percent(threshold, 0),
     }
     table = _quartiles(scores, currency)
-    return titled("value_against_risk", drawn, table, title=title, **facts)
+    return make_chart("value_against_risk", drawn, table, title=title, **facts)
 
 
 def _likely_to_leave(both: pl.DataFrame, currency: str) -> str:
@@ -163,7 +163,7 @@ def risk_bands(scores: pl.DataFrame, *, currency: str) -> Chart:
     n = int(total(cells.filter(is_worst)["customers"]))
     who = formatting.plural(n, "customer") if n else "Nobody"
     have = "has" if n < 2 else "have"
-    return titled("risk_bands", drawn, cells, currency=currency, who=who, have=have)
+    return make_chart("risk_bands", drawn, cells, currency=currency, who=who, have=have)
 
 
 def _cells(table: pl.DataFrame, x: Options, y: Options) -> Options:
@@ -199,4 +199,4 @@ def segment_moves(moves: pl.DataFrame, *, currency: str) -> Chart:
     rows = moves.filter(has_moved).rename({"now": "is_now"})
     customers = formatting.plural(changed, "customer")
     facts = {"currency": currency, "customers": customers, "share": share}
-    return titled("segment_moves", drawn, rows, **facts)
+    return make_chart("segment_moves", drawn, rows, **facts)

@@ -13,11 +13,11 @@ from holdfast.report.charts.base import (
     Options,
     by_name,
     field,
+    make_chart,
     mark,
     no_chart,
     panel,
     rule,
-    titled,
 )
 from holdfast.report.charts.evidence import COLOURS, DASHES, pair_of_texts
 from holdfast.report.ranking_curves import tenths
@@ -57,7 +57,7 @@ def decile_chart(predictions: pl.DataFrame) -> Chart:
     )
     first, last = (formatting.percent(table["actual"][k], 0) for k in (0, -1))
     rows = table.rename({"decile": "tenth"})
-    return titled("decile_chart", drawn, rows, first=first, last=last)
+    return make_chart("decile_chart", drawn, rows, first=first, last=last)
 
 
 def lift_curve(steps: pl.DataFrame) -> Chart:
@@ -83,7 +83,7 @@ def lift_curve(steps: pl.DataFrame) -> Chart:
     beside = f" (naive baseline {baseline})" if baseline else ""
     drawn = panel(rule("y", 1, strokeDash=[2, 3]), line, size=(WIDTH - 80, 240))
     figures = evidence_tables.gains(steps)
-    return titled("lift_curve", drawn, figures, model=model, beside=beside)
+    return make_chart("lift_curve", drawn, figures, model=model, beside=beside)
 
 
 def churn_at_cutoffs(predictions: pl.DataFrame) -> Chart:
@@ -107,7 +107,7 @@ def churn_at_cutoffs(predictions: pl.DataFrame) -> Chart:
     )
     points = table.select((pl.col("predicted") - pl.col("actual")).abs().mean()).item()
     off, average = formatting.decimal(100 * points, 1), ", on average" * (table.height > 1)
-    return titled("churn_at_cutoffs", drawn, table, points=off, average=average)
+    return make_chart("churn_at_cutoffs", drawn, table, points=off, average=average)
 
 
 def candidates(evidence: pl.DataFrame, *, currency: str) -> Chart:
@@ -127,7 +127,7 @@ def candidates(evidence: pl.DataFrame, *, currency: str) -> Chart:
     beside = f"{formatting.plural(others, 'candidate')} and " if others else ""
     rows = table.select("task", "metric", model="name", role="kind", mean="value")
     drawn = {"vconcat": panels, "spacing": 34}
-    return titled("candidates", drawn, rows, currency=currency, others=beside)
+    return make_chart("candidates", drawn, rows, currency=currency, others=beside)
 
 
 def _standing(table: pl.DataFrame, task: str, metric: str) -> Options:
@@ -161,7 +161,7 @@ def promises(predictions: pl.DataFrame, *, currency: str) -> Chart:
     drawn, title = {"hconcat": panels, "spacing": 30}, _describe_coverage(covered, table)
     by_tenth = evidence_tables.revenue_by_tenth(predictions, currency=currency)
     cutoffs = table["cutoff_day"].n_unique()
-    return titled("promises", drawn, by_tenth, title=title, cutoffs=cutoffs)
+    return make_chart("promises", drawn, by_tenth, title=title, cutoffs=cutoffs)
 
 
 def _describe_coverage(covered: pl.DataFrame, table: pl.DataFrame) -> str:
