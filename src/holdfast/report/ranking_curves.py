@@ -278,9 +278,6 @@ _FIGURES = (
     *(f"{whose}{metric}" for metric in _BESIDE_NAIVE for whose in ("", "naive_")),
     *("median_wape", "coverage_80", "coverage_95"),
 )
-HORIZONS_PROVED = pl.Schema(
-    {"horizon_days": pl.Int32(), "cutoff_day": pl.Int32()} | dict.fromkeys(_FIGURES, pl.Float64())
-)
 _LOW, _HIGH = "revenue_low_80", "revenue_high_80"
 
 
@@ -318,7 +315,7 @@ def tenths(predictions: pl.DataFrame) -> pl.DataFrame:
 
 
 def by_horizon(horizon_evidence: pl.DataFrame) -> pl.DataFrame:
-    """What HORIZON_EVIDENCE says, by HORIZONS_PROVED: one row per horizon and cutoff.
+    """What HORIZON_EVIDENCE says: one row per horizon and cutoff.
 
     Figures of the naive baseline beside the model's; the median's by the rule of medians; how often
     intervals held. Null where something was not told, or is not defined: a ratio to customers who
