@@ -63,7 +63,7 @@ def test_words_are_those_of_a_chart_which_gives_every_reason_that_they_name(name
     source = getsource(module)
     assert f'make_chart("{name}"' in source
     given = re.findall(rf'no_chart\("{name}", "(\w+)"', getsource(chart).replace("\n", ""))
-    words = {"of", "title", "what", "caption", "columns"}
+    words = {"of", "title", "what", "caption", "columns", "churn", "value"}
     assert set(WORDS[name]) - words <= {*given, "short"}
     assert all(why in WORDS[name] or why in WORDS["reasons"] for why in given)
 

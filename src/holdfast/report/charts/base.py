@@ -17,7 +17,7 @@ from holdfast.report.render import Options as Options
 from holdfast.report.table_format import Table, make_table
 from holdfast.report.theme import COLOURS, WIDTH, light
 
-WORDS: Mapping[str, Mapping[str, str]] = tomllib.loads(
+WORDS: Mapping[str, Mapping[str, Any]] = tomllib.loads(
     Path(__file__).with_name("words.toml").read_text(encoding="utf-8")
 )
 """What the charts say, by their names."""

@@ -8,6 +8,7 @@ import polars as pl
 from holdfast.report import evidence_tables, formatting, ranking_curves
 from holdfast.report.charts.axes import number_axis, panel_title, share_axis, total
 from holdfast.report.charts.base import (
+    WORDS,
     Chart,
     Options,
     by_name,
@@ -28,18 +29,6 @@ MODEL, BASELINE = ranking_curves.NAMES
 COLOURS = {MODEL: "blue", BASELINE: "grey"}
 DASHES = {MODEL: [1, 0], BASELINE: [5, 4]}
 _SIZE = (WIDTH // 2 - 62, 250)
-_GAINS = {
-    "churn": (
-        "the riskiest 20% of customers held {} of the leavers",
-        "Leavers found",
-        "Leavers, ranked by risk",
-    ),
-    "value": (
-        "the 20% expected to be worth most held {} of the revenue",
-        "Revenue found",
-        "Revenue, ranked by expected revenue",
-    ),
-}
 
 
 def _lines(table: pl.DataFrame, *, of: str, against: str) -> Options:
@@ -154,7 +143,7 @@ def gains(steps: pl.DataFrame) -> Chart:
         `ranking_curves.cumulative(predictions)`.
     """
     table = ranking_curves.gains(steps)
-    tasks = [task for task in _GAINS if task in table["task"]]
+    tasks = [task for task in ranking_curves.MODELS if task in table["task"]]
     if not tasks:
         return no_chart("gains", "no_outcome")
     panels, sentences = zip(
@@ -167,14 +156,14 @@ def gains(steps: pl.DataFrame) -> Chart:
 
 def _gain(table: pl.DataFrame, task: str) -> tuple[Options, str]:
     """One task's panel and sentence."""
-    sentence, of, heading = _GAINS[task]
+    text = WORDS["gains"][task]
     model, baseline = ranking_curves.capture_at(table, 0.2)
     held = formatting.percent(model, 0)
     naive = "" if baseline is None else formatting.percent(baseline, 0)
-    title = panel_title(heading, _key("At 20%", held, naive))
-    lines = _lines(table, of=of, against="Customers, highest first")
+    title = panel_title(text["heading"], _key("At 20%", held, naive))
+    lines = _lines(table, of=text["axis"], against="Customers, highest first")
     marks = diagonal("line"), rule("x", 0.2, strokeDash=[2, 3]), lines
-    return panel(*marks, size=_SIZE, title=title), sentence.format(held)
+    return panel(*marks, size=_SIZE, title=title), text["sentence"].format(held=held)
 
 
 def backtest(evidence: pl.DataFrame) -> Chart:
