@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import holdfast
-from holdfast.io import audit_log
 from holdfast.io.files import write_parquet
 from holdfast.io.runs import Registry, Run
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Listener, Silence, Steps
 from holdfast.report.report_data import Report
+from holdfast.runs.run_history import change_champion
 from holdfast.runs.train_and_score import Outcome, train_and_score
 from holdfast.serving.load import load_in_child, mark_loaded
 from holdfast.study import Study
@@ -136,8 +136,7 @@ def run(study: Study, *, listener: Listener | None = None, promote: bool = True)
             )
             mark_loaded(published)
             if promote:
-                registry.promote(published.run_id)
-                audit_log.record(Path(study.project_dir), "promote", run_id=published.run_id)
+                change_champion(registry, published.run_id)
             step.detail = "; ".join([published.run_id, *notes])
     return published
 

@@ -1,14 +1,48 @@
-"""Trail: a run among the runs before it, and who moved from segment to segment since."""
+"""The runs of a project: which there are and which counts; a run among those before it, and who
+moved from segment to segment since.
+"""
 
 from collections.abc import Iterator
 from itertools import islice
+from typing import Any
 
 import polars as pl
 
-from holdfast.errors import RunError
+from holdfast.errors import DamagedRun, RunError
+from holdfast.io import audit_log
 from holdfast.io.runs import Registry, Run
 
 FIGURES = ("customers", "share_at_risk", "expected_revenue", "revenue_at_risk")
+
+
+SHOWN = ("run_id", "created_at", "study", "kind", "cutoff_date", "customers")
+
+
+def list_runs(registry: Registry) -> list[dict[str, Any]]:
+    """Every published run, the newest first: what its manifest says, or why it is damaged, and
+    whether it is the champion.
+    """
+    champion = registry.champion_id()
+    return [
+        {**_describe(registry, run_id), "champion": run_id == champion}
+        for run_id in registry.run_ids()
+    ]
+
+
+def _describe(registry: Registry, run_id: str) -> dict[str, Any]:
+    try:
+        manifest = registry.open(run_id).manifest
+    except DamagedRun as error:
+        return {"run_id": run_id, "damaged": error.problem}
+    return {name: manifest.get(name) for name in SHOWN}
+
+
+def change_champion(registry: Registry, run_id: str | None, *, who: str = "") -> Run:
+    """Promote a run or, without one, go back to the champion before; the audit log has it."""
+    run = registry.rollback() if run_id is None else registry.promote(run_id)
+    what = "rollback" if run_id is None else "promote"
+    audit_log.record(registry.folder.parent, what, who=who, run_id=run.run_id)
+    return run
 
 
 def runs_before(registry: Registry, run: Run) -> Iterator[Run]:

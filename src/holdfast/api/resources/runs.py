@@ -2,7 +2,6 @@
 who has a key.
 """
 
-from pathlib import Path as Folder
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Response
@@ -11,9 +10,8 @@ from holdfast.api.answer_schemas import ChampionAnswer, KeysAnswer, RunAnswer, R
 from holdfast.api.context import RequestContext
 from holdfast.api.deps import CurrentRequest, answer, describe, reply, route
 from holdfast.api.routes import needs
-from holdfast.errors import DamagedRun
-from holdfast.io import audit_log
 from holdfast.io.keys import describe_key
+from holdfast.runs import run_history
 
 router = APIRouter(tags=["runs"])
 RunId = Annotated[str, Path(max_length=80, examples=["20261123T021500Z-ab12cd34"])]
@@ -23,26 +21,15 @@ Token = Annotated[
         alias="Idempotency-Key", max_length=255, description="Sent twice, the change is made once"
     ),
 ]
-_SHOWN = ("run_id", "created_at", "study", "kind", "cutoff_date", "customers")
 _CHANGE = describe(400, 404, 409, 413, 415, 422)
 
 
 @route(router, "GET", "/runs", model=RunsAnswer)
 def list_runs(request: CurrentRequest) -> Response:
     """Every published run, newest first."""
-    served, registry = request.run(), request.context.store.registry
-    champion = registry.champion_id()
-    rows = [_row(request, run_id, champion) for run_id in registry.run_ids()]
-    return answer(served, {"runs": rows})
-
-
-def _row(request: RequestContext, run_id: str, champion: str | None) -> dict[str, Any]:
-    state = {"champion": run_id == champion, "served": run_id == request.run().run_id}
-    try:
-        manifest = request.context.store.registry.open(run_id).manifest
-    except DamagedRun as error:
-        return {"run_id": run_id, "damaged": error.problem, **state}
-    return {**{name: manifest.get(name) for name in _SHOWN}, **state}
+    served, rows = request.run(), run_history.list_runs(request.context.store.registry)
+    marked = [{**row, "served": row["run_id"] == served.run_id} for row in rows]
+    return answer(served, {"runs": marked})
 
 
 @route(router, "GET", "/runs/{run_id}", 404, 422, model=RunAnswer)
@@ -73,16 +60,10 @@ def _change(request: RequestContext, token: str | None, run_id: str | None) -> R
 
     def change() -> tuple[int, dict[str, Any]]:
         if run_id is not None:
-            served = store.prepare(run_id)
-            store.registry.promote(run_id)
-        else:
-            served = store.prepare(store.registry.rollback().run_id)
-        audit_log.record(
-            Folder(request.context.settings.project),
-            "promote" if run_id is not None else "rollback",
-            who=describe_key(request.key),
-            run_id=served.run_id,
-        )
+            store.prepare(run_id)
+        who = describe_key(request.key)
+        champion = run_history.change_champion(store.registry, run_id, who=who)
+        served = store.prepare(champion.run_id)
         store.refresh()
         return 200, {"champion": served.run_id, **served.stamp}
 
