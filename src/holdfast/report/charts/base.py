@@ -61,8 +61,8 @@ def make_chart(
     if isinstance(figures, pl.DataFrame):
         caption, columns = words["caption"].format(**facts), words["columns"].split()
         figures = make_table(caption, figures, *columns, currency=currency)
-    said = words.get("what", "").format(**facts)
-    return Chart(drawn, title or words["title"].format(**facts), said, figures)
+    what = words.get("what", "").format(**facts)
+    return Chart(drawn, title or words["title"].format(**facts), what, figures)
 
 
 def field(shorthand: str, **options: Any) -> Options:
