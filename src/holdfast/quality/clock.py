@@ -74,8 +74,12 @@ def _find_in_hours(by_hour: np.ndarray, facts: dict[str, Any], quiet: str) -> It
 def _find_shifts(shifts: dict[str, tuple[int, int]], zone: str) -> Iterator[Finding]:
     for name, (hours, seen) in shifts.items():
         if hours:
-            key = "summer-time-not-followed" if name == zone else "summer-time-elsewhere"
-            yield Finding.of(key, zone=name, hours=abs(hours), changes=seen)
+            yield Finding.of(
+                "summer-time-not-followed" if name == zone else "summer-time-elsewhere",
+                zone=name,
+                hours=abs(hours),
+                changes=seen,
+            )
 
 
 def _read_halves(log: OrderLog) -> pl.DataFrame:

@@ -142,14 +142,17 @@ def describe_new_customers(log: OrderLog) -> Topic:
     sentences, findings = [f"The last new customer came on {date_of(last)}."], []
     if is_closed:
         sentences.append("None is new after that: the log follows a closed group.")
-        silent: dict[str, Any] = {"last": date_of(last), "days": end - 1 - last}
-        findings.append(Finding.of("closed-cohort", total=total, first=begins, **silent))
+        closed = Finding.of(
+            "closed-cohort", total=total, first=begins, last=date_of(last), days=end - 1 - last
+        )
+        findings.append(closed)
     if older is not None:
         share = f"{older:,} of {total:,} customers ({older / total:.0%})"
         sentences.append(f"About {share} are older than the log.")
         if older > OLDER * total:
-            older_than = "customers-older-than-the-log"
-            findings.append(Finding.of(older_than, share=share, first_day=begins))
+            findings.append(
+                Finding.of("customers-older-than-the-log", share=share, first_day=begins)
+            )
     if not is_closed:
         findings += _find_moved_acquisition(per_day)
     if known_before is not None:
