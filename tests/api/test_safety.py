@@ -243,6 +243,7 @@ MANY = {f"k{i}": 1 for i in range(20_000)}
         ("/predict", {**FEATURES, **MANY}, 422, "names are given, more than 1,0"),
         ("/predict", {"features": MANY}, 422, "names are given, more than 1,0"),
         ("/predict", {"k" * 600_000: 1}, 413, "larger than 524,288 bytes"),
+        ("/predict?reasons=true", {"k" * 600_000: 1}, 413, "larger than 524,288 bytes"),
         ("/predict", {"orders": [{}], **MANY}, 422, "the body has 20,001 problems"),
         ("/predict", {"orders": [MANY]}, 422, "the body has 20,001 problems"),
         ("/simulate/recovery", MANY, 413, "larger than 65,536 bytes"),

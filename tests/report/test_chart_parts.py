@@ -1,9 +1,25 @@
 """What charts are made of: marks in Vega-Lite's words, axes, and values as text."""
 
-import polars as pl
+import re
+from inspect import getmodule, getsource
+from types import ModuleType
 
+import polars as pl
+import pytest
+
+from holdfast.report import charts
 from holdfast.report.charts.axes import highest, panel_title, text_axis, total, words
-from holdfast.report.charts.base import by_name, diagonal, empty, mark, panel, rule
+from holdfast.report.charts.base import (
+    WORDS,
+    by_name,
+    diagonal,
+    empty,
+    make_chart,
+    mark,
+    no_chart,
+    panel,
+    rule,
+)
 from holdfast.report.theme import COLOURS, WIDTH, light
 
 TABLE = pl.DataFrame({"day": [1, 2], "revenue": [5.0, 7.5]})
@@ -34,6 +50,41 @@ def test_an_empty_chart_says_what_is_missing_and_why() -> None:
     assert chart.title == "No cohorts to show"
     assert chart.reason == "Nobody bought twice."
     assert chart.panel["width"] == WIDTH
+
+
+NAMED = [name for name in WORDS if name != "reasons"]
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_words_are_those_of_a_chart_which_gives_every_reason_that_they_name(name: str) -> None:
+    chart = getattr(charts, name)
+    module = getmodule(chart)
+    assert isinstance(module, ModuleType)
+    source = getsource(module)
+    assert f'make_chart("{name}"' in source
+    given = re.findall(rf'no_chart\("{name}", "(\w+)"', getsource(chart).replace("\n", ""))
+    words = {"of", "title", "what", "caption", "columns", "churn", "value"}
+    assert set(WORDS[name]) - words <= {*given, "short"}
+    assert all(why in WORDS[name] or why in WORDS["reasons"] for why in given)
+
+
+def test_a_chart_is_titled_with_its_facts_and_lists_the_rows_that_its_words_describe() -> None:
+    rows = pl.DataFrame({"source": ["orders"], "reason": ["no date"], "rows": [7]})
+    chart = make_chart("unused_rows", {}, rows, rows="7 rows", were="were")
+    assert chart.title == "7 rows were not used"
+    assert chart.table is not None
+    assert (chart.table.caption, chart.table.cells) == (
+        "Rows not used",
+        [["orders", "no date", "7"]],
+    )
+    assert make_chart("unused_rows", {}, title="None {was} used").title == "None {was} used"
+
+
+def test_a_reason_that_several_charts_have_is_written_once() -> None:
+    assert no_chart("risk_bands", "nobody").reason == WORDS["reasons"]["nobody"]
+    assert no_chart("reason_bars", "no_effect", outcome="who leaves").title == (
+        "No reasons for who leaves to show"
+    )
 
 
 def test_names_get_the_palettes_colours_and_other_values_as_they_are() -> None:

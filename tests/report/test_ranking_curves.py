@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -139,3 +140,18 @@ def test_a_difference_a_median_and_an_interval_are_no_models() -> None:
     ]
     alone = evidence.filter(pl.col("model") != "baseline: mean")
     assert ranking_curves.contests(alone).is_empty()
+
+
+def test_the_same_predictions_give_the_same_bins_to_the_last_digit() -> None:
+    rng = np.random.default_rng(1)
+    n = 40_000
+    predictions = pl.DataFrame(
+        {
+            "cutoff_day": rng.integers(0, 40, n),
+            "churn_probability": rng.random(n),
+            "churned": rng.random(n) < 0.5,
+        }
+    )
+    first = ranking_curves.reliability(predictions)["gap"].to_list()
+    for _ in range(10):
+        assert ranking_curves.reliability(predictions)["gap"].to_list() == first

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from holdfast.api.schemas import Segment, Share
+from holdfast.segments import Signal
 from holdfast.serving.answers import SHOWN_OTHERWISE
 from holdfast.tables import (
     EVIDENCE,
@@ -155,15 +156,6 @@ class SegmentSummary(Stamp):
     total_customers: int
     currency: str
     segments: list[SegmentRow]
-
-
-class Signal(BaseModel):
-    """A column that the risk score weighs, between two of its values."""
-
-    name: str
-    weight: float
-    low: float
-    high: float
 
 
 class Rule(BaseModel):

@@ -18,6 +18,7 @@ import holdfast
 from holdfast.api import documentation
 from holdfast.api.answer_schemas import Problem
 from holdfast.api.context import Context, RequestContext
+from holdfast.api.examples import make_example
 from holdfast.api.middleware import App, Middleware
 from holdfast.api.problems import (
     MEDIA_TYPE,
@@ -179,8 +180,8 @@ def _as_problem(error: Exception, context: RequestContext) -> HoldfastError:
 
 class _Application(FastAPI):
     def openapi(self) -> dict[str, Any]:
-        """OpenAPI 3.1 of the routes, with the bodies that are read by hand and the ways to send a
-        key.
+        """OpenAPI 3.1 of the routes, with the bodies that are read by hand, an example of each
+        answer and the ways to send a key.
         """
         return self.openapi_schema or _complete(super().openapi(), Routes(self))
 
@@ -199,6 +200,9 @@ def _complete(described: dict[str, Any], routes: Routes) -> dict[str, Any]:
         for method, operation in item.items():
             public = routes.find(path).role(method.upper()) is None
             operation["security"] = [] if public else keys
+            answer = operation["responses"]["200"]["content"].get("application/json")
+            if answer:
+                answer["example"] = make_example(answer["schema"], schemas)
     described["components"]["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer"},
         "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},

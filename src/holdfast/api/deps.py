@@ -8,7 +8,6 @@ from pydantic import BaseModel
 
 from holdfast.api.answer_schemas import Problem
 from holdfast.api.context import RequestContext
-from holdfast.api.examples import STAMP
 from holdfast.api.problems import MEDIA_TYPE, encode
 from holdfast.api.routes import Endpoint
 from holdfast.api.served import Served
@@ -39,14 +38,11 @@ def answer(served: Served, body: dict[str, Any]) -> Response:
     return reply({**body, **served.stamp})
 
 
-def describe(*statuses: int, example: dict[str, Any] | None = None) -> dict[int | str, Any]:
-    """Describe a route's answers: an example, which the run's stamp is added to, and its problems,
-    those that every route has among them.
-    """
+def describe(*statuses: int) -> dict[int | str, Any]:
+    """Describe a route's problems, those that every route has among them."""
     every = sorted({400, 401, 403, 408, 429, 431, 500, 503, 504, 507, *statuses})
     problem = {"content": {MEDIA_TYPE: {"schema": refer_to(Problem)}}, "description": "A problem"}
-    shown = {"application/json": {"example": {**(example or {}), **STAMP}}}
-    return {200: {"content": shown}, **dict.fromkeys(every, problem)}
+    return dict.fromkeys(every, problem)
 
 
 def route(
@@ -55,11 +51,10 @@ def route(
     path: str,
     *statuses: int,
     model: type[BaseModel],
-    example: dict[str, Any] | None = None,
     **more: Any,
 ) -> Callable[[Endpoint], Endpoint]:
-    """Declare an endpoint with the answers that `describe` knows."""
-    responses = describe(*statuses, example=example)
+    """Declare an endpoint with its answer and the problems that `describe` knows."""
+    responses = describe(*statuses)
     return router.api_route(
         path, methods=[method], response_model=model, responses=responses, **more
     )

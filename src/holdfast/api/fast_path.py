@@ -11,7 +11,7 @@ from pydantic_core import from_json
 
 from holdfast.api.context import RequestContext
 from holdfast.api.problems import Refused, encode, refuse_invalid
-from holdfast.serving.customer_search import explain_absence
+from holdfast.serving.customer_search import explain_absence, find_customer
 from holdfast.serving.scorer import Features
 
 _LONGEST_NAME = 256
@@ -44,7 +44,7 @@ def find_score(request: RequestContext, customer_id: str) -> dict[str, Any]:
         404, each by its own type.
     """
     served = request.run()
-    score = served.score_of(customer_id)
+    score = find_customer(served.frame, customer_id)
     if score is None:
         raise explain_absence(
             served.run,
@@ -56,7 +56,9 @@ def find_score(request: RequestContext, customer_id: str) -> dict[str, Any]:
     return score
 
 
-def answer_features(request: RequestContext) -> bytes:
+def answer_features(
+    request: RequestContext, *, reasons: bool = False, horizons: bool = False
+) -> bytes:
     """Score one customer by features.
 
     Raises
@@ -71,9 +73,9 @@ def answer_features(request: RequestContext) -> bytes:
             fix="send one customer, by the columns that the run knows",
         )
     customer_id, columns = split_name(request, parse_json(request.body))
-    return encode(
-        score_features(request, customer_id, request.run().scorer.prepare_features(columns))
-    )
+    features = request.run().scorer.prepare_features(columns)
+    answer = score_features(request, customer_id, features, reasons=reasons, horizons=horizons)
+    return encode(answer)
 
 
 def score_features(

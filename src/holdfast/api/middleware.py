@@ -74,17 +74,20 @@ class Middleware:
         finally:
             if 400 <= request.status < 500:
                 context.limit.count_refused(request.key.key_id, size=len(request.body))
-            seconds = perf_counter() - started
-            context.metrics.count_answer(route.template, request.status, seconds)
-            context.access_log.request(
-                request_id=request.request_id,
-                method=method if method.isalpha() else "?",
-                route=route.template,
-                status=request.status,
-                ms=round(seconds * 1000, 2),
-                key_id=request.key.key_id,
-                run_id=request.served.run_id if request.served else "",
-            )
+            self._record(request, route.template, method, perf_counter() - started)
+
+    def _record(self, request: RequestContext, route: str, method: str, seconds: float) -> None:
+        """Count the answer, and log it."""
+        self._context.metrics.count_answer(route, request.status, seconds)
+        self._context.access_log.request(
+            request_id=request.request_id,
+            method=method if method.isalpha() else "?",
+            route=route,
+            status=request.status,
+            ms=round(seconds * 1000, 2),
+            key_id=request.key.key_id,
+            run_id=request.served.run_id if request.served else "",
+        )
 
     async def _answer(
         self,

@@ -2,7 +2,6 @@
 answer written once.
 """
 
-from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,6 +11,7 @@ import pyarrow as pa
 
 from holdfast.errors import DamagedRun
 from holdfast.serving.answers import Answers
+from holdfast.serving.customer_search import find_customer
 from holdfast.serving.load import read_table
 from holdfast.serving.scorer import Scorer
 from holdfast.storage.runs import Run
@@ -62,7 +62,7 @@ class Served:
         """Work out what is worked out once, before the first request needs it."""
         features = self.run.file("tables/features.parquet")
         self.scorer.warm(pl.scan_parquet(features).head(1).collect().row(0, named=True))
-        _ = self.answers, self.headers, self._columns
+        _ = self.answers, self.headers
 
     @property
     def run_id(self) -> str:
@@ -101,23 +101,6 @@ class Served:
         schema = page.schema
         return page.with_columns(pl.lit(None, schema[n]).alias(n) for n in figures if n in schema)
 
-    @cached_property
-    def _columns(self) -> list[str]:
-        return self.frame.columns
-
-    def find(self, customer_id: str) -> int | None:
-        """The customer's row."""
-        item, n = self.frame.item, self.frame.height
-        place = bisect_left(range(n), customer_id, key=lambda row: item(row, 0))
-        return place if place < n and item(place, 0) == customer_id else None
-
-    def score_of(self, customer_id: str) -> dict[str, Any] | None:
-        """The published score of one customer; None for a stranger."""
-        place = self.find(customer_id)
-        if place is None:
-            return None
-        return dict(zip(self._columns, self.frame.row(place), strict=True))
-
     def is_whole(self) -> bool:
         """Whether every file of the copy still is the one that was checked."""
         return self.run.is_untouched()
@@ -131,7 +114,7 @@ class Served:
             It cannot be read.
         """
         name = str(self.frame.item(self.frame.height // 2, 0))
-        if self.score_of(name) is None or self.table("segments").is_empty():
+        if find_customer(self.frame, name) is None or self.table("segments").is_empty():
             raise DamagedRun(f"run {self.run_id} answers for nobody", fix="roll back")
 
     def table(self, name: str) -> pl.DataFrame:

@@ -33,19 +33,8 @@ def serve(settings: Settings, *, host: str, port: int) -> None:
     MissingExtra
         The extra `api` is not installed.
     """
-    try:
-        import uvicorn
-
-        from holdfast.api.limits import read_rate
-    except ImportError:
-        raise MissingExtra("api", needed_for="`holdfast serve`") from None
+    _check(settings)
     project, workers = Path(settings.project), settings.workers
-    if not (project / "holdfast.toml").is_file() and not (project / "runs").is_dir():
-        raise InputError(
-            f"{project} holds neither holdfast.toml nor runs/",
-            fix="name the study with -c",
-        )
-    read_rate(settings.rate, workers=workers)
     if not KeyFile(project).are_used() and not is_loopback(host):
         _say(
             f"no keys: listening on 127.0.0.1 instead of {host}; make one with `holdfast keys "
@@ -63,26 +52,47 @@ def serve(settings: Settings, *, host: str, port: int) -> None:
     # Asked to end before uvicorn listens for it, the process still ends in order.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        uvicorn.run(
-            "holdfast.api.app:create",
-            factory=True,
-            host=host,
-            port=port,
-            workers=workers,
-            http="holdfast.api.protocol:Protocol",
-            ws="none",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            log_config=str(_LOGGING),
-            timeout_graceful_shutdown=_GRACE_SECONDS,
-            timeout_keep_alive=75,
-            limit_concurrency=_CONNECTIONS,
-            lifespan="on",
-        )
+        _run(host, port, workers)
     finally:
         if counted:
             shutil.rmtree(counted, ignore_errors=True)
+
+
+def _check(settings: Settings) -> None:
+    """Refuse what cannot be served, before anything is started."""
+    try:
+        import uvicorn  # noqa: F401
+
+        from holdfast.api.limits import read_rate
+    except ImportError:
+        raise MissingExtra("api", needed_for="`holdfast serve`") from None
+    project = Path(settings.project)
+    if not (project / "holdfast.toml").is_file() and not (project / "runs").is_dir():
+        what = f"{project} holds neither holdfast.toml nor runs/"
+        raise InputError(what, fix="name the study with -c")
+    read_rate(settings.rate, workers=settings.workers)
+
+
+def _run(host: str, port: int, workers: int) -> None:
+    import uvicorn
+
+    uvicorn.run(
+        "holdfast.api.app:create",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        http="holdfast.api.protocol:Protocol",
+        ws="none",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        log_config=str(_LOGGING),
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        timeout_keep_alive=75,
+        limit_concurrency=_CONNECTIONS,
+        lifespan="on",
+    )
 
 
 def _say(text: str) -> None:

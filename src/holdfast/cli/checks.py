@@ -55,19 +55,16 @@ def check(
         result = check_study(study, listener=listener)
     written = [write_contract(result.contract, contract)] if contract else []
     written += [write_page(result, html)] if html else []
-    if json:
-        output.print_json(result.as_dict() | {"written": [str(path) for path in written]})
-    else:
-        print_check(output.console(), result)
-        for path in written:
-            output.console().print(f"Written: {path}")
+    paths = [str(path) for path in written]
+    values = result.as_dict() | {"written": paths}
+    output.print_result(values, lambda out: print_check(out, result, paths), json=json)
     if not result.passed:
         raise typer.Exit(2)
 
 
-def print_check(out: "Console", result: "Check") -> None:
-    """Print the verdict, the rows, each topic, whether it is enough, what was quarantined and the
-    findings.
+def print_check(out: "Console", result: "Check", written: list[str]) -> None:
+    """Print the verdict, the rows, each topic, whether it is enough, what was quarantined, the
+    findings and the files that were written.
     """
     from rich.text import Text
 
@@ -91,6 +88,8 @@ def print_check(out: "Console", result: "Check") -> None:
     output.print_findings(out, values["findings"])
     for failure in result.failures:
         out.print(Text.assemble(("\nNot fit: ", "bold red"), failure))
+    for path in written:
+        out.print(f"Written: {path}")
 
 
 def churn_window(
@@ -103,10 +102,7 @@ def churn_window(
     study = output.study_from(config, overrides)
     with progress(silent=json) as listener:
         window = find_window(study, listener=listener)
-    if json:
-        output.print_json(window.as_dict())
-    else:
-        print_churn_window(output.console(), window)
+    output.print_result(window.as_dict(), lambda out: print_churn_window(out, window), json=json)
 
 
 def print_churn_window(out: "Console", window: "ChurnWindow") -> None:
@@ -151,10 +147,7 @@ def audit(
     before = output.study_from(config, [*(overrides or []), *earlier]) if earlier else None
     with progress(silent=json) as listener:
         report = audit_study(study, earlier=before, prove=prove, listener=listener)
-    if json:
-        output.print_json(report.as_dict())
-    else:
-        print_audit(output.console(), report)
+    output.print_result(report.as_dict(), lambda out: print_audit(out, report), json=json)
     if not report.is_honest:
         raise typer.Exit(2)
 

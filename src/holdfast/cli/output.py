@@ -3,7 +3,7 @@
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -63,6 +63,16 @@ def print_json(value: Any) -> None:
     sys.stdout.write(
         json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1, default=str) + "\n"
     )
+
+
+def print_result(
+    values: Mapping[str, Any], write: Callable[["Console"], None], *, json: bool
+) -> None:
+    """Print what a command found: its values for machines, in `write`'s words for people."""
+    if json:
+        print_json(values)
+    else:
+        write(console())
 
 
 def print_table(out: "Console", table: "Table", *, width: int | None = None) -> None:

@@ -11,8 +11,7 @@ from holdfast.cli.output import (
     Config,
     Json,
     RunOption,
-    console,
-    print_json,
+    print_result,
     print_table,
     registry_in,
     registry_of,
@@ -45,12 +44,9 @@ def predict(
     from holdfast.errors import InputError
     from holdfast.serving import predict as serving
 
-    n_named = (customer_id is not None) + random + (features is not None)
-    if n_named != 1:
-        raise InputError(
-            "the customer is named in more than one way" if n_named else "no customer is named",
-            fix="give one of --customer-id ID, --random and --features FILE",
-        )
+    if (n_named := (customer_id is not None) + random + (features is not None)) != 1:
+        what = "the customer is named in more than one way" if n_named else "no customer is named"
+        raise InputError(what, fix="give one of --customer-id ID, --random and --features FILE")
     study = study_from(config, None)
     published = registry_in(study).open(run)
     if features is not None:
@@ -60,10 +56,7 @@ def predict(
         if study.privacy is not None and study.privacy.pseudonymise:
             chosen = _find_name(chosen, study, published)
         answer = serving.predict_customer(published, chosen)
-    if json:
-        print_json(answer)
-    else:
-        print_prediction(console(), answer)
+    print_result(answer, lambda out: print_prediction(out, answer), json=json)
 
 
 def _find_name(customer_id: str, study: "Study", run: "Run") -> str:
@@ -83,22 +76,8 @@ def print_prediction(out: "Console", answer: dict[str, Any]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from holdfast.study.currencies import write_amount
-
-    if answer["predicted_ltv"] is None:
-        worth = f"not estimated: {answer['ltv_not_estimated']}"
-    else:
-        amount = write_amount(answer["predicted_ltv"], answer["currency"])
-        worth = f"{amount}   {answer['ltv_tier']} value"
-    risk = f"{answer['risk_score']:.3f}   higher than {answer['risk_rank']:.0%} of the tier"
-    facts = {
-        "Churn probability": f"{answer['churn_probability']:.1%}   {answer['churn_risk']}",
-        "Expected revenue": worth,
-        "Risk score": risk,
-        "Segment": f"[bold]{answer['segment']}[/bold]",
-    }
     table = Table.grid(padding=(0, 2))
-    for name, text in facts.items():
+    for name, text in _facts(answer).items():
         table.add_row(name, text)
     title = f"Customer {answer['customer_id']}"
     out.print(Panel(table, title=title, title_align="left", expand=False))
@@ -114,6 +93,23 @@ def print_prediction(out: "Console", answer: dict[str, Any]) -> None:
             out.print(Text(heading, "bold"))
             out.print(Text("\n".join(f"  · {line}" for line in lines)))
     out.print(f"[dim]  run {answer['run_id']}, as of {answer['cutoff_date']}[/dim]")
+
+
+def _facts(answer: dict[str, Any]) -> dict[str, str]:
+    """The figures of one customer, by what they are called."""
+    from holdfast.study.currencies import write_amount
+
+    worth = f"not estimated: {answer.get('ltv_not_estimated')}"
+    if answer["predicted_ltv"] is not None:
+        amount = write_amount(answer["predicted_ltv"], answer["currency"])
+        worth = f"{amount}   {answer['ltv_tier']} value"
+    return {
+        "Churn probability": f"{answer['churn_probability']:.1%}   {answer['churn_risk']}",
+        "Expected revenue": worth,
+        "Risk score": f"{answer['risk_score']:.3f}   higher than {answer['risk_rank']:.0%} of the "
+        "tier",
+        "Segment": f"[bold]{answer['segment']}[/bold]",
+    }
 
 
 def forecast(
@@ -139,39 +135,27 @@ def forecast(
         )
     first = table["week_start_day"].unique().sort()[:weeks]
     chosen = table.filter(group_kind=by).join(first.to_frame(), on="week_start_day", how="semi")
-    if json:
-        print_json(
-            {
-                "run_id": run.run_id,
-                "currency": study.currency,
-                "totals": run.summary["forecast"],
-                "forecast": chosen.to_dicts(),
-            }
-        )
-        return
-    out = console()
-    if by == "company":
+    values = {
+        "run_id": run.run_id,
+        "currency": study.currency,
+        "totals": run.summary["forecast"],
+        "forecast": chosen.to_dicts(),
+    }
+    print_result(values, lambda out: _print_forecast(out, run, chosen, study.currency), json=json)
+
+
+def _print_forecast(out: "Console", run: "Run", weeks: "pl.DataFrame", currency: str) -> None:
+    """Print the totals, if the company is asked for, and each group's weeks."""
+    from holdfast.report import run_tables
+    from holdfast.serving.load import read_table
+
+    is_whole = weeks["group_kind"][0] == "company"
+    if is_whole:
         evidence = read_table(run, "horizon_evidence")
-        print_table(out, _horizons(run.summary["forecast"], evidence, study.currency))
-    for (name,), rows in chosen.group_by("group", maintain_order=True):
-        whose = "All customers" if by == "company" else str(name)
-        print_table(out, _weeks(whose, rows, study.currency))
-
-
-def _horizons(totals: dict[str, Any], evidence: "pl.DataFrame", currency: str) -> "Table":
-    from holdfast.evaluation.totals import explain_reach
-    from holdfast.report.table_format import make_table
-
-    intervals = totals.get("interval_80", {})
-    rows = [
-        {"horizon_days": days, "expected_revenue": total}
-        | dict(zip(("low_80", "high_80"), intervals.get(days, (None, None)), strict=True))
-        for days, total in totals["expected_revenue"].items()
-    ]
-    names = "horizon_days expected_revenue interval_80"
-    caption = "Expected revenue of all customers"
-    longest = max(int(days) for days in totals["expected_revenue"])
-    return make_table(caption + explain_reach(longest, evidence), rows, names, currency=currency)
+        totals = run_tables.forecast_totals(run.summary["forecast"], evidence, currency=currency)
+        print_table(out, totals)
+    for (name,), rows in weeks.group_by("group", maintain_order=True):
+        print_table(out, _weeks("All customers" if is_whole else str(name), rows, currency))
 
 
 def _weeks(name: str, rows: "pl.DataFrame", currency: str) -> "Table":

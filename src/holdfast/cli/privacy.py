@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from holdfast.cli.output import Config, Json, console, print_json, registry_in, study_from
+from holdfast.cli.output import (
+    Config,
+    Json,
+    console,
+    print_json,
+    print_rows,
+    registry_in,
+    study_from,
+)
 from holdfast.errors import InputError
 
 if TYPE_CHECKING:
@@ -89,19 +97,17 @@ def export_customer(
 @audit_log.command(epilog="Example: holdfast audit-log show")
 def show(config: Config = "holdfast.toml", json: Json = False) -> None:
     """Print every line, oldest first."""
+    from holdfast.report.table_columns import Col
     from holdfast.storage.audit_log import entries
 
     lines = entries(Path(config).parent)
-    if json:
-        print_json(lines)
-        return
-    out = console()
-    for line in lines:
-        rest = {k: v for k, v in line.items() if k not in ("n", "at", "who", "what", "before")}
-        facts = ", ".join(f"{name} {value}" for name, value in rest.items())
-        out.print(f"{line['at']}  {line['who']}  {line['what']}  {facts}".rstrip(), markup=False)
-    if not lines:
-        out.print("nothing is in the audit log yet")
+    named = ("n", "at", "who", "what", "before")
+    rows = [
+        line | {"": ", ".join(f"{name} {line[name]}" for name in line if name not in named)}
+        for line in lines
+    ]
+    columns, none = ("at who what", Col("", " ", "text")), "nothing is in the audit log yet"
+    print_rows(lines if json else rows, *columns, json=json, none=none)
 
 
 @audit_log.command(epilog="Example: holdfast audit-log verify")

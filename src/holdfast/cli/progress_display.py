@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from time import perf_counter
 
-from rich.console import Console, Group
-from rich.live import Live
-from rich.progress import DownloadColumn, MofNCompleteColumn, Progress
-from rich.spinner import Spinner
+from rich.console import Console
+from rich.progress import (
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.text import Text
 
 from holdfast.progress import Listener, Silence
@@ -30,29 +34,17 @@ class PlainLines:
 class LiveSteps:
     """Finished steps above, the one under way with its elapsed time below."""
 
-    def __init__(self) -> None:
-        self._done: list[Text] = []
-        self._step = ""
-        self._since = perf_counter()
+    def __init__(self, shown: Progress) -> None:
+        self._shown, self._task = shown, shown.add_task("")
 
     def start(self, step: str) -> None:
         """Show the step as under way."""
-        self._step, self._since = step, perf_counter()
+        self._shown.reset(self._task, description=f"{step:<34}")
 
     def finish(self, step: str, *, seconds: float, detail: str) -> None:
         """Move the step above."""
-        self._step = ""
-        self._done.append(
-            Text.assemble(("✓ ", "green"), f"{step:<34} {seconds:6.1f} s  ", (detail, "dim"))
-        )
-
-    def __rich__(self) -> Group:
-        """Draw the steps; called some times a second."""
-        if not self._step:
-            return Group(*self._done)
-        return Group(
-            *self._done, Spinner("dots", f"{self._step:<34} {perf_counter() - self._since:6.1f} s")
-        )
+        line = f"{step:<34} {seconds:6.1f} s  "
+        self._shown.console.print(Text.assemble(("✓ ", "green"), line, (detail, "dim")))
 
 
 @contextmanager
@@ -64,9 +56,9 @@ def progress(*, silent: bool) -> Iterator[Listener]:
     elif not out.is_terminal:
         yield PlainLines(out)
     else:
-        steps = LiveSteps()
-        with Live(steps, console=out, refresh_per_second=8):
-            yield steps
+        columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+        with Progress(*columns, console=out, transient=True) as shown:
+            yield LiveSteps(shown)
 
 
 @contextmanager

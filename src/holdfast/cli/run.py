@@ -30,11 +30,9 @@ def run(
     interruption.watch_runs(output.registry_of(config))
     with progress(silent=json) as listener:
         published = run_study(study, listener=listener, promote=promote)
-    if json:
-        places = {"path": str(published.path.resolve()), "report": str(published.report.resolve())}
-        output.print_json(published.summary | places)
-    else:
-        print_summary(output.console(), published, study)
+    places = {"path": str(published.path.resolve()), "report": str(published.report.resolve())}
+    values = published.summary | places
+    output.print_result(values, lambda out: print_summary(out, published, study), json=json)
 
 
 def print_summary(out: "Console", run: "Run", study: "Study") -> None:

@@ -1,8 +1,6 @@
 """`holdfast runs`: the published runs and which of them counts."""
 
-from contextlib import AbstractContextManager
 from dataclasses import asdict
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,18 +16,16 @@ from holdfast.cli.output import (
     run_ids,
     study_from,
 )
-from holdfast.errors import DamagedRun, RunError
-from holdfast.storage import audit_log
+from holdfast.errors import RunError
 
 if TYPE_CHECKING:
-    from holdfast.storage.runs import Registry, Run
+    from holdfast.storage.runs import Registry
 
 app = typer.Typer(
     no_args_is_help=True,
     help="The published runs: list, show, promote, rollback, prune.",
     epilog="Example: holdfast runs list",
 )
-_SHOWN = ("run_id", "created_at", "study", "cutoff_date", "customers")
 RunId = Annotated[
     str,
     typer.Argument(
@@ -42,11 +38,13 @@ RunId = Annotated[
 def list_runs(config: Config = "holdfast.toml", json: Json = False) -> None:
     """List the published runs, newest first; the champion is marked."""
     from holdfast.report.table_columns import Col
+    from holdfast.runs.run_history import SHOWN
+    from holdfast.runs.run_history import list_runs as list_rows
 
     registry = registry_of(config)
-    rows = [_row(registry, run_id) for run_id in registry.run_ids()]
+    rows = list_rows(registry)
     marked = [
-        dict.fromkeys(_SHOWN) | row | {"run": row["run_id"], "": "champion" * row["champion"]}
+        dict.fromkeys(SHOWN) | row | {"run": row["run_id"], "": "champion" * row["champion"]}
         for row in rows
     ]
     columns = Col(""), "run study", Col("cutoff_date", "Cutoff"), "customers"
@@ -75,23 +73,21 @@ def show(run_id: RunId = "champion", config: Config = "holdfast.toml", json: Jso
 @app.command(epilog="Example: holdfast runs promote 20261123T021500Z-ab12cd34")
 def promote(run_id: RunId, config: Config = "holdfast.toml", json: Json = False) -> None:
     """Make a run the champion: the one that predictions come from."""
+    from holdfast.runs.run_history import change_champion
+
     registry = registry_of(config)
     was = registry.champion_id()
-    promoted = registry.promote(run_id, around=partial(_record, registry, "promote"))
-    _say(promoted.run_id, was=was, json=json)
+    _say(change_champion(registry, run_id).run_id, was=was, json=json)
 
 
 @app.command(epilog="Example: holdfast runs rollback")
 def rollback(config: Config = "holdfast.toml", json: Json = False) -> None:
     """Go back to the champion before."""
+    from holdfast.runs.run_history import change_champion
+
     registry = registry_of(config)
     was = registry.champion_id()
-    champion = registry.rollback(around=partial(_record, registry, "rollback"))
-    _say(champion.run_id, was=was, json=json)
-
-
-def _record(registry: "Registry", what: str, run: "Run") -> AbstractContextManager[None]:
-    return audit_log.deed(registry.folder.parent, what, run_id=run.run_id)
+    _say(change_champion(registry, None).run_id, was=was, json=json)
 
 
 @app.command(epilog="Example: holdfast runs prune --keep 30 --dry-run")
@@ -131,15 +127,6 @@ def prune(
 
 def _size(n_bytes: int) -> str:
     return f"{n_bytes / 1e6:,.1f} MB"
-
-
-def _row(registry: "Registry", run_id: str) -> dict[str, Any]:
-    state = {"champion": run_id == registry.champion_id()}
-    try:
-        manifest = registry.open(run_id).manifest
-    except DamagedRun as error:
-        return {"run_id": run_id, "damaged": error.problem, **state}
-    return {key: manifest[key] for key in _SHOWN} | state
 
 
 def _warn(registry: "Registry", rows: list[dict[str, Any]]) -> None:

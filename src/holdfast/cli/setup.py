@@ -46,8 +46,7 @@ def init(
     commented holdfast.toml: columns mapped, encoding, delimiter and dates recognised, refunds and
     cancelled orders found. What is doubtful is marked (?), and asked on a terminal.
     """
-    from holdfast.errors import InputError, NotEnoughData
-    from holdfast.setup.propose import propose
+    from holdfast.errors import InputError
 
     target = Path("holdfast.toml")
     if target.exists():
@@ -55,21 +54,8 @@ def init(
             "there is a holdfast.toml here already", fix="go to another folder, or remove it"
         )
     given = {key: value for key, _, value in (item.partition("=") for item in overrides or [])}
-    is_query = any(key.endswith((".database.query", ".postgres.query")) for key in given)
-    given, file = {"study.name": name, **given}, data or (None if is_query else _only_file())
-    proposal = propose(file, project_dir=Path(), given=given)
     is_asked = not (yes or json) and sys.stdin.isatty()
-    if not json:
-        _print_proposal(proposal)
-    while is_asked and (answers := _ask(proposal)):
-        given |= answers
-        proposal = propose(file, project_dir=Path(), given=given)
-        _print_proposal(proposal)
-    if proposal.lacks:
-        raise NotEnoughData(
-            f"holdfast.toml is not written, for a run would refuse it: {'; '.join(proposal.lacks)}",
-            fix="export a longer log, or one of more customers",
-        )
+    proposal = _propose(data, {"study.name": name, **given}, is_asked=is_asked, silent=json)
     if json:
         guesses = [asdict(guess) for guess in proposal.guesses]
         print_json({"study": str(target), "kind": proposal.kind, "guesses": guesses})
@@ -78,6 +64,29 @@ def init(
     target.write_text(proposal.toml, encoding="utf-8")
     if not json:
         console().print("holdfast.toml is written. Next: holdfast run")
+
+
+def _propose(
+    file: Path | None, given: dict[str, str], *, is_asked: bool, silent: bool
+) -> "Proposal":
+    """Propose a study, and again with every answer until nothing is doubtful."""
+    from holdfast.errors import NotEnoughData
+    from holdfast.setup.propose import propose
+
+    is_query = any(key.endswith((".database.query", ".postgres.query")) for key in given)
+    file, answers = file or (None if is_query else _only_file()), given
+    while answers:
+        given = given | answers
+        proposal = propose(file, project_dir=Path(), given=given)
+        if not silent:
+            _print_proposal(proposal)
+        answers = _ask(proposal) if is_asked else {}
+    if proposal.lacks:
+        raise NotEnoughData(
+            f"holdfast.toml is not written, for a run would refuse it: {'; '.join(proposal.lacks)}",
+            fix="export a longer log, or one of more customers",
+        )
+    return proposal
 
 
 def _print_proposal(proposal: "Proposal") -> None:

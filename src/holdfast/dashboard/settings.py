@@ -7,8 +7,6 @@ from typing import Any
 
 from holdfast.report.theme import COLOURS, FONT
 
-PORT = 8501
-
 
 def options(*, host: str, port: int, project: Path) -> dict[str, Any]:
     """Streamlit's options, by their names.

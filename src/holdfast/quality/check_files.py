@@ -2,6 +2,7 @@
 ODCS 3.1.
 """
 
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -47,30 +48,9 @@ def write_text(path: Path, text: str) -> Path:
     return path
 
 
-_GRAIN = {
-    "transactions": "One row per order line.",
-    "events": "One row per event of a customer, or per customer, moment and kind with a count.",
-    "customers": "One row per customer and day from which the attributes were known.",
-    "treatments": "One row per customer and campaign, those held out included.",
-    "snapshot": "One row per customer.",
-}
-_PURPOSE = "What the study takes for granted of its inputs. Tighten it, and name it there."
-_WHO = "The business's own name of the customer; rows without one are set aside."
-_MONEY = "{study.currency}, {study.minor_digits} decimals"
-_WHEN = "in the time zone {study.time_zone} unless it names an offset"
-_ROLES: Mapping[str, tuple[str, bool, str]] = {
-    "occurred_at": ("timestamp", True, _WHEN), "known_from": ("timestamp", True, _WHEN),
-    "ended_on": ("timestamp", False, _WHEN), "quantity": ("number", False, "units"),
-    "unit_price": ("number", False, _MONEY), "amount": ("number", True, _MONEY),
-    "n": ("integer", True, "events"), "treated": ("boolean", True, ""),
-    "campaign": ("string", True, ""), "propensity": ("number", False, "share, 0..1"),
-    "cost": ("number", False, _MONEY),
-}  # fmt: skip
-"""Role -> kind, whether it is required, and unit; a string, and nothing more, where it is not
-here.
-"""
-_BOUNDS = {"n": {"minimum": 0}, "propensity": {"minimum": 0, "maximum": 1}, "cost": {"minimum": 0}}
-_DESCRIPTIONS = {"customer_id": _WHO, "ended_on": "Blank while the contract runs."}
+_WORDS: Mapping[str, Any] = tomllib.loads(
+    Path(__file__).with_name("contract.toml").read_text(encoding="utf-8")
+)
 
 
 def draft_contract(study: Study, kinds: Mapping[str, Mapping[str, Kind]]) -> dict[str, Any]:
@@ -93,7 +73,7 @@ def draft_contract(study: Study, kinds: Mapping[str, Mapping[str, Kind]]) -> dic
         "id": f"holdfast-{study.name}",
         "name": study.name,
         "status": "active",
-        "description": {"purpose": _PURPOSE},
+        "description": {"purpose": _WORDS["purpose"]},
         "schema": [
             _object(name, source, study, kinds.get(name, {}))
             for name in INPUTS
@@ -129,7 +109,7 @@ def _object(name: str, source: Any, study: Study, kinds: Mapping[str, Kind]) -> 
     return {
         "name": name,
         "logicalType": "object",
-        "dataGranularityDescription": _GRAIN[name],
+        "dataGranularityDescription": _WORDS["grain"][name],
         "properties": properties,
         "quality": [quality],
     }
@@ -138,7 +118,8 @@ def _object(name: str, source: Any, study: Study, kinds: Mapping[str, Kind]) -> 
 def _property(name: str, column: str, role: str, study: Study) -> dict[str, Any]:
     """What a column promises by its role."""
     log, links = study.transactions, []
-    kind, required, unit = _ROLES.get(role, ("string", False, ""))
+    of_role = _WORDS["roles"].get(role, {})
+    required = of_role.get("required", False)
     if role in ("quantity", "unit_price"):
         required = log is not None and log.columns.is_priced_by_unit
     if role == "customer_id":
@@ -147,13 +128,13 @@ def _property(name: str, column: str, role: str, study: Study) -> dict[str, Any]
             to = f"transactions.{log.columns.customer_id}"
             custom = [{"property": ENFORCEMENT, "value": "report"}]
             links = [{"type": "foreignKey", "to": to, "customProperties": custom}]
-    custom_values = {ROLE: role, "unit": unit.format(study=study)}
+    custom_values = {ROLE: role, "unit": of_role.get("unit", "").format(study=study)}
     values = {
         "name": column,
-        "logicalType": kind,
+        "logicalType": of_role.get("kind", "string"),
         "required": required,
-        "description": _DESCRIPTIONS.get(role),
-        "logicalTypeOptions": _BOUNDS.get(role),
+        "description": of_role.get("description"),
+        "logicalTypeOptions": of_role.get("bounds"),
         "relationships": links,
         "customProperties": [
             {"property": key, "value": text} for key, text in custom_values.items() if text

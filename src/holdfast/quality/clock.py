@@ -5,6 +5,7 @@ shop's.
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -37,30 +38,14 @@ def describe_clock(log: OrderLog) -> Topic:
     by_hour = _profile(halves).reshape(24, 2).sum(axis=1)
     start = _quietest(by_hour)
     quiet = f"{start:02d}:00 to {(start + QUIET_HOURS) % 24:02d}:00"
-    zones = dict.fromkeys((zone, *(_EXAMPLES if zone == "UTC" else ())))
+    zones = (zone, *_EXAMPLES) if zone == "UTC" else (zone,)
     shifts = {name: _shift(halves, name) for name in zones}
     busy = ", ".join(f"{hour:02d}:00" for hour in sorted(np.argsort(-by_hour)[:3]))
     changes = len(list(_clock_changes(halves, zone)))
-    at_midnight = log.count_at_midnight()
-    share = at_midnight / max(by_hour.sum(), 1)
-    findings = []
-    if share >= SOME_WITHOUT_TIME:
-        findings.append(Finding.of("times-missing", at_midnight=at_midnight, share=share))
-    if by_hour.sum() >= ENOUGH_LINES and (start + QUIET_HOURS // 2) % 24 in BY_DAY:
-        findings.append(Finding.of("time-zone-looks-wrong", quiet=quiet, zone=zone))
-    for name, (hours, seen) in shifts.items():
-        if hours:
-            finding = Finding.of(
-                "summer-time-not-followed" if name == zone else "summer-time-elsewhere",
-                zone=name,
-                hours=abs(hours),
-                changes=seen,
-            )
-            findings.append(finding)
     facts = {
         "time_zone": zone,
         "dates_only": False,
-        "at_midnight": at_midnight,
+        "at_midnight": log.count_at_midnight(),
         "clock_changes": changes,
         "lines_by_hour": by_hour.astype(int).tolist(),
         "quietest_from_hour": start,
@@ -73,7 +58,28 @@ def describe_clock(log: OrderLog) -> Topic:
         if changes
         else "No clock change falls into the log.",
     )
-    return Topic("clock", "Time of day", facts, sentences, findings=tuple(findings))
+    findings = (*_find_in_hours(by_hour, facts, quiet), *_find_shifts(shifts, zone))
+    return Topic("clock", "Time of day", facts, sentences, findings=findings)
+
+
+def _find_in_hours(by_hour: np.ndarray, facts: dict[str, Any], quiet: str) -> Iterator[Finding]:
+    at_midnight, start = facts["at_midnight"], facts["quietest_from_hour"]
+    share = at_midnight / max(by_hour.sum(), 1)
+    if share >= SOME_WITHOUT_TIME:
+        yield Finding.of("times-missing", at_midnight=at_midnight, share=share)
+    if by_hour.sum() >= ENOUGH_LINES and (start + QUIET_HOURS // 2) % 24 in BY_DAY:
+        yield Finding.of("time-zone-looks-wrong", quiet=quiet, zone=facts["time_zone"])
+
+
+def _find_shifts(shifts: dict[str, tuple[int, int]], zone: str) -> Iterator[Finding]:
+    for name, (hours, seen) in shifts.items():
+        if hours:
+            yield Finding.of(
+                "summer-time-not-followed" if name == zone else "summer-time-elsewhere",
+                zone=name,
+                hours=abs(hours),
+                changes=seen,
+            )
 
 
 def _read_halves(log: OrderLog) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from holdfast.findings import Finding, join_names
+from holdfast.findings import Finding, Severity, join_names
 from holdfast.ingest.order_log import OrderLog
 from holdfast.io.warehouse import Warehouse
 from holdfast.quality.topics import Topic
@@ -133,12 +133,7 @@ def describe_new_customers(log: OrderLog) -> Topic:
     A steady shop wins as many customers a day at the beginning of its log as later on. What exceeds
     that in the first half year is customers whose earlier purchases lie before the log.
     """
-    firsts = log.query("""
-        SELECT CAST(day AS INTEGER) AS day, count(*) AS customers
-        FROM (SELECT min(day) AS day FROM activity WHERE n_orders > 0 GROUP BY customer_id)
-        GROUP BY day ORDER BY day
-    """)
-    days, customers = (firsts[name].to_numpy() for name in ("day", "customers"))
+    days, customers = _count_firsts(log)
     first, last, end = int(days[0]), int(days[-1]), log.end_day
     per_day = np.bincount(days - first, weights=customers, minlength=end - first)
     total, is_closed = int(customers.sum()), last + 1 - first < CLOSED_AFTER * (end - first)
@@ -158,8 +153,8 @@ def describe_new_customers(log: OrderLog) -> Topic:
             findings.append(
                 Finding.of("customers-older-than-the-log", share=share, first_day=begins)
             )
-    moved = None if is_closed else _moved_acquisition(per_day)
-    findings += [moved] if moved else []
+    if not is_closed:
+        findings += _find_moved_acquisition(per_day)
     if known_before is not None:
         sentences.append(f"{known_before:,} customers were known before the first day of the log.")
     facts = {
@@ -172,21 +167,30 @@ def describe_new_customers(log: OrderLog) -> Topic:
     return Topic("newcomers", "New customers", facts, tuple(sentences), findings=tuple(findings))
 
 
-def _moved_acquisition(per_day: np.ndarray) -> Finding | None:
+def _count_firsts(log: OrderLog) -> tuple[np.ndarray, np.ndarray]:
+    """The days on which customers bought first, and how many did."""
+    firsts = log.query("""
+        SELECT CAST(day AS INTEGER) AS day, count(*) AS customers
+        FROM (SELECT min(day) AS day FROM activity WHERE n_orders > 0 GROUP BY customer_id)
+        GROUP BY day ORDER BY day
+    """)
+    return firsts["day"].to_numpy(), firsts["customers"].to_numpy()
+
+
+def _find_moved_acquisition(per_day: np.ndarray) -> Iterator[Finding]:
     """A finding where the business wins many times as many new customers as before, or as few.
 
     Whoever bought before the log began is new in its first third: fewer are judged by the second.
     """
     third = len(per_day) // 3
     if not third:
-        return None
+        return
     first, middle, last = (
         float(part.mean()) for part in (per_day[:third], per_day[third:-third], per_day[-third:])
     )
     before, when = (first, "first") if last > middle else (middle, "second")
-    if not before or 1 / MOVED < last / before < MOVED:
-        return None
-    return Finding.of("acquisition-has-moved", before=before, after=last, when=when)
+    if before and not 1 / MOVED < last / before < MOVED:
+        yield Finding.of("acquisition-has-moved", before=before, after=last, when=when)
 
 
 def _excess(per_day: np.ndarray) -> int:
@@ -240,20 +244,17 @@ def describe_ids_of(table: str, warehouse: Warehouse) -> Topic:
     unseen = _find_unseen(customers - n_seen, warehouse)
     facts: dict[str, Any] = {"customers": customers, "differ_unseen": customers - n_seen}
     facts |= {"differ_by_case": by_case, "differ_by_blanks": by_blanks}
-    if not pairs:
-        sentences = ("No two ids differ by case or blanks.", *(each.evidence for each in unseen))
-        return Topic("ids", "Customer ids", facts, sentences, findings=unseen)
-    evidence = (
-        f"{by_case:,} ids differ from another only by case, {by_blanks:,} by blanks or signs "
-        f"within: {', '.join(pair for (pair,) in pairs)}"
-    )
-    alike = Finding.of(
-        "ids-alike",
-        evidence=evidence,
-        severity="warning" if by_case + by_blanks > MANY_ALIKE * customers else "note",
-    )
-    sentences = (f"{evidence}.", *(each.evidence for each in unseen))
-    return Topic("ids", "Customer ids", facts, sentences, findings=(alike, *unseen))
+    sentence, findings = "No two ids differ by case or blanks.", unseen
+    if pairs:
+        evidence = (
+            f"{by_case:,} ids differ from another only by case, {by_blanks:,} by blanks or signs "
+            f"within: {', '.join(pair for (pair,) in pairs)}"
+        )
+        severity: Severity = "warning" if by_case + by_blanks > MANY_ALIKE * customers else "note"
+        alike = Finding.of("ids-alike", evidence=evidence, severity=severity)
+        sentence, findings = f"{evidence}.", (alike, *unseen)
+    sentences = (sentence, *(each.evidence for each in unseen))
+    return Topic("ids", "Customer ids", facts, sentences, findings=findings)
 
 
 def _find_unseen(twins: int, warehouse: Warehouse) -> tuple[Finding, ...]:

@@ -3,10 +3,12 @@ full name.
 """
 
 import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from math import isfinite
+from pathlib import Path
 from typing import Any, Literal
 
 from holdfast.learners.algorithms import ALGORITHMS
@@ -35,44 +37,11 @@ class Metric:
     unit: Literal["ratio", "percent", "money"] = "ratio"
 
 
-METRICS = {
-    "roc_auc": Metric(
-        "ROC-AUC", "how often a leaver is ranked above a stayer; 0.5 is a coin flip", "higher"
-    ),
-    "average_precision": Metric("Average precision", "how clean the top of the list is", "higher"),
-    "brier": Metric("Brier score", "mean squared error of the probability", "lower"),
-    "log_loss": Metric("Log loss", "penalty for confident mistakes", "lower"),
-    "ece": Metric(
-        "Calibration error", "mean gap between predicted and actual share", "lower", "percent"
-    ),
-    "f1": Metric("F1", "balance of precision and recall at the threshold", "higher"),
-    "precision": Metric("Precision", "share of those flagged who left", "higher", "percent"),
-    "recall": Metric("Recall", "share of the leavers who were flagged", "higher", "percent"),
-    "top_decile_lift": Metric(
-        "Top 10% lift", "how many times more leavers than at random", "higher"
-    ),
-    "wape": Metric(
-        "WAPE",
-        "sum of absolute errors over total revenue; predicting 0 scores 100%",
-        "lower",
-        "percent",
-    ),
-    "spearman": Metric(
-        "Spearman", "how well customers are ranked by value; 1 is perfect", "higher"
-    ),
-    "r2": Metric("R²", "share of the variance explained", "higher"),
-    "rmse": Metric("RMSE", "typical error, large errors weighing more", "lower", "money"),
-    "mae": Metric("MAE", "mean absolute error per customer", "lower", "money"),
-    "tweedie_deviance": Metric(
-        "Tweedie deviance", "how far amounts are off, judged fairly for a mean", "lower"
-    ),
-    "total_error": Metric("Total off by", "miss of the sum over the actual", "lower", "percent"),
-    "total_ratio": Metric("Total predicted / actual", "1 means the sum came out right", "nearer 1"),
-    "gini": Metric("Normalised Gini", "how well value is ranked; 1 is perfect", "higher"),
-    "top_decile_capture": Metric(
-        "Top 10% capture", "revenue held by the tenth ranked highest", "higher", "percent"
-    ),
-}
+WORDS: Mapping[str, Any] = tomllib.loads(
+    Path(__file__).with_name("words.toml").read_text(encoding="utf-8")
+)
+"""How figures and columns are called and written."""
+METRICS = {name: Metric(**words) for name, words in WORDS["metrics"].items()}
 
 
 def symbol(currency: str) -> str:

@@ -202,7 +202,9 @@ def reliability(predictions: pl.DataFrame) -> pl.DataFrame:
     """
     bins = (pl.col("churn_probability") * 10).cast(pl.Int32).clip(0, 9).alias("bin")
     rows = _with_outcome(predictions).with_columns(bins)
-    at_cutoff = _compare(rows.group_by("bin", "cutoff_day")).select(
+    # In the order of the rows: a sum in another one may differ in its last digit.
+    by_cutoff = rows.group_by("bin", "cutoff_day", maintain_order=True)
+    at_cutoff = _compare(by_cutoff).select(
         "bin", "customers", off=(pl.col("predicted") - pl.col("actual")).abs()
     )
     weighted = (pl.col("off") * pl.col("customers")).sum() / pl.col("customers").sum()
@@ -276,9 +278,6 @@ _FIGURES = (
     *(f"{whose}{metric}" for metric in _BESIDE_NAIVE for whose in ("", "naive_")),
     *("median_wape", "coverage_80", "coverage_95"),
 )
-HORIZONS_PROVED = pl.Schema(
-    {"horizon_days": pl.Int32(), "cutoff_day": pl.Int32()} | dict.fromkeys(_FIGURES, pl.Float64())
-)
 _LOW, _HIGH = "revenue_low_80", "revenue_high_80"
 
 
@@ -316,7 +315,7 @@ def tenths(predictions: pl.DataFrame) -> pl.DataFrame:
 
 
 def by_horizon(horizon_evidence: pl.DataFrame) -> pl.DataFrame:
-    """What HORIZON_EVIDENCE says, by HORIZONS_PROVED: one row per horizon and cutoff.
+    """What HORIZON_EVIDENCE says: one row per horizon and cutoff.
 
     Figures of the naive baseline beside the model's; the median's by the rule of medians; how often
     intervals held. Null where something was not told, or is not defined: a ratio to customers who

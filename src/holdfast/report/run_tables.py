@@ -2,8 +2,12 @@
 dashboard and the terminal. How good that proved stands in `evidence_tables`.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import polars as pl
 
+from holdfast.evaluation.totals import explain_reach
 from holdfast.report import chart_data, feature_effects, formatting
 from holdfast.report.exports import riskiest_customers
 from holdfast.report.report_data import Report
@@ -56,6 +60,22 @@ def riskiest(report: Report, n: int = 20) -> Table:
     names = "customer_id segment why churn_probability expected_revenue risk_score"
     caption = f"The {top.height} riskiest customers"
     return make_table(caption, rows, names, currency=report.currency)
+
+
+def forecast_totals(
+    totals: Mapping[str, Any], horizon_evidence: pl.DataFrame, *, currency: str
+) -> Table:
+    """What all customers bring within each horizon, with what the forecast's tests reach."""
+    intervals = totals.get("interval_80", {})
+    rows = [
+        {"horizon_days": days, "expected_revenue": total}
+        | dict(zip(("low_80", "high_80"), intervals.get(days, (None, None)), strict=True))
+        for days, total in totals["expected_revenue"].items()
+    ]
+    longest = max(map(int, totals["expected_revenue"]))
+    caption = f"Expected revenue of all customers{explain_reach(longest, horizon_evidence)}"
+    names = "horizon_days expected_revenue interval_80"
+    return make_table(caption, rows, names, currency=currency)
 
 
 def set_aside(report: Report) -> Table:

@@ -15,7 +15,6 @@ from holdfast.storage.pseudonyms import Pseudonyms
 from holdfast.storage.runs import Registry, Run
 from holdfast.study import Study
 from holdfast.tables import json_rows
-from holdfast.windows import date_of
 
 
 def collect(
@@ -93,11 +92,7 @@ def _with_dates(table: pl.DataFrame) -> pl.DataFrame:
     """Days as dates, beside the numbers that the tables hold."""
     days = [name for name in ("day", "cutoff_day") if name in table.columns]
     return table.with_columns(
-        pl.Series(
-            name.replace("day", "date"),
-            [None if day is None else date_of(day).isoformat() for day in table[name]],
-            dtype=pl.String,
-        )
+        pl.from_epoch(name, "d").dt.to_string("%Y-%m-%d").alias(name.replace("day", "date"))
         for name in days
     )
 

@@ -3,6 +3,7 @@ again to look at it.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import polars as pl
 
@@ -81,40 +82,43 @@ def log_record(
         days, cohorts, survival, purchases and unscored, by the contracts of the same names.
     """
     unit = float(10**study.minor_digits)
-    parts: dict[str, list[pl.DataFrame]] = {
-        name: [] for name in ("months", "lifetimes", "purchases", "unscored")
+    queries: dict[str, tuple[Any, ...]] = {
+        "months": (_MONTHS,),
+        "lifetimes": (_LIFETIMES, end_day, study.churn.horizon_days),
+        "purchases": (_PURCHASES, unit, LATEST),
+        "unscored": (_UNSCORED,),
     }
     with warehouse.working("sum up the log"):
         warehouse.con.register("scored", scored.select("customer_id").to_arrow())
         days = warehouse.query(_DAYS, first_day, end_day, unit)
-        (last,) = warehouse.row("SELECT max(number) FROM customer_numbers")
-        for first in range(1, last + 1, _CUSTOMERS_PER_RANGE):
-            in_range = f"customer_id >= {first} AND customer_id < {first + _CUSTOMERS_PER_RANGE}"
-            warehouse.con.execute(
-                "CREATE OR REPLACE TEMP VIEW record_range AS SELECT * FROM numbered_activity "
-                f"WHERE {in_range}"
-            )
-            parts["months"].append(warehouse.query(_MONTHS))
-            parts["lifetimes"].append(
-                warehouse.query(_LIFETIMES, end_day, study.churn.horizon_days)
-            )
-            parts["purchases"].append(warehouse.query(_PURCHASES, unit, LATEST))
-            parts["unscored"].append(warehouse.query(_UNSCORED))
+        whole = _query_in_ranges(warehouse, queries)
         warehouse.con.unregister("scored")
-    months = (
-        pl.concat(parts["months"]).group_by("cohort", "month").agg(pl.col("active", "minor").sum())
-    )
+    months = whole["months"].group_by("cohort", "month").agg(pl.col("active", "minor").sum())
+    revenue = months.select(pl.exclude("minor"), revenue=pl.col("minor") / unit)
     return {
         "days": tables.DAYS.check(days),
-        "cohorts": cohorts(
-            months.with_columns(revenue=pl.col("minor") / unit).drop("minor"), end_day=end_day
-        ),
-        "survival": estimate_survival(pl.concat(parts["lifetimes"])),
-        "purchases": tables.PURCHASES.check(
-            pl.concat(parts["purchases"]).sort("customer_id", "day")
-        ),
-        "unscored": tables.UNSCORED.check(pl.concat(parts["unscored"]).sort("customer_id")),
+        "cohorts": cohorts(revenue, end_day=end_day),
+        "survival": estimate_survival(whole["lifetimes"]),
+        "purchases": tables.PURCHASES.check(whole["purchases"].sort("customer_id", "day")),
+        "unscored": tables.UNSCORED.check(whole["unscored"].sort("customer_id")),
     }
+
+
+def _query_in_ranges(
+    warehouse: Warehouse, queries: Mapping[str, tuple[Any, ...]]
+) -> dict[str, pl.DataFrame]:
+    """Ask each query, with its values, of one range of customers after the other."""
+    parts: dict[str, list[pl.DataFrame]] = {name: [] for name in queries}
+    (last,) = warehouse.row("SELECT max(number) FROM customer_numbers")
+    for first in range(1, last + 1, _CUSTOMERS_PER_RANGE):
+        in_range = f"customer_id >= {first} AND customer_id < {first + _CUSTOMERS_PER_RANGE}"
+        warehouse.con.execute(
+            "CREATE OR REPLACE TEMP VIEW record_range AS SELECT * FROM numbered_activity "
+            f"WHERE {in_range}"
+        )
+        for name, query in queries.items():
+            parts[name].append(warehouse.query(*query))
+    return {name: pl.concat(frames) for name, frames in parts.items()}
 
 
 def cohorts(months: pl.DataFrame, *, end_day: int) -> pl.DataFrame:

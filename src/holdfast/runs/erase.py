@@ -115,16 +115,14 @@ def _find_unknown(names: dict[str, list[str]], study: Study, project: Path) -> I
         if path.suffix == ".parquet" and rest:
             seen = _read_ids(path)
             rest = {each for each in rest if seen.isdisjoint(names[each])}
+
+    def are_named(several: Iterable[str]) -> bool:
+        places = _look_through_project(project, People.of(several, study))
+        return any(place.count for place in places)
+
     # Somebody who is in no table may still be in quarantine, or in a sentence.
-    everybody = People.of([name for each in rest for name in names[each]], study)
-    if rest and any(place.count for place in _look_through_project(project, everybody)):
-        rest = {
-            each
-            for each in rest
-            if not any(
-                p.count for p in _look_through_project(project, People.of(names[each], study))
-            )
-        }
+    if rest and are_named(name for each in rest for name in names[each]):
+        rest = {each for each in rest if not are_named(names[each])}
     yield from (each for each in names if each in rest)
 
 

@@ -15,9 +15,9 @@ import holdfast
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Listener, Silence, Steps
 from holdfast.report.report_data import Report
+from holdfast.runs.run_history import change_champion
 from holdfast.runs.train_and_score import Outcome, train_and_score
 from holdfast.serving.load import load_in_child, mark_loaded
-from holdfast.storage import audit_log
 from holdfast.storage.runs import Registry, Run
 from holdfast.storage.safe_files import write_parquet
 from holdfast.study import Study
@@ -136,8 +136,7 @@ def run(study: Study, *, listener: Listener | None = None, promote: bool = True)
             )
             mark_loaded(published)
             if promote:
-                with audit_log.deed(Path(study.project_dir), "promote", run_id=published.run_id):
-                    registry.promote(published.run_id)
+                change_champion(registry, published.run_id)
             step.detail = "; ".join([published.run_id, *notes])
     return published
 

@@ -1,13 +1,64 @@
-"""Trail: a run among the runs before it, and who moved from segment to segment since."""
+"""The runs of a project: which there are and which counts; a run among those before it, and who
+moved from segment to segment since.
+"""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
 
 import polars as pl
 
-from holdfast.errors import RunError
+from holdfast.errors import DamagedRun, RunError
+from holdfast.storage import audit_log
 from holdfast.storage.runs import Registry, Run
 
 FIGURES = ("customers", "share_at_risk", "expected_revenue", "at_stake")
+
+
+SHOWN = ("run_id", "created_at", "study", "kind", "cutoff_date", "customers")
+
+
+def list_runs(registry: Registry) -> list[dict[str, Any]]:
+    """Every published run, the newest first: what its manifest says, or why it is damaged, and
+    whether it is the champion.
+    """
+    champion = registry.champion_id()
+    return [
+        {**_describe(registry, run_id), "champion": run_id == champion}
+        for run_id in registry.run_ids()
+    ]
+
+
+def _describe(registry: Registry, run_id: str) -> dict[str, Any]:
+    try:
+        manifest = registry.open(run_id).manifest
+    except DamagedRun as error:
+        return {"run_id": run_id, "damaged": error.problem}
+    return {name: manifest.get(name) for name in SHOWN}
+
+
+def change_champion(
+    registry: Registry,
+    run_id: str | None,
+    *,
+    who: str = "",
+    prepare: Callable[[Run], object] = lambda _: None,
+) -> Run:
+    """Promote a run or, without one, go back to the champion before. The run is prepared and the
+    change recorded in the audit log first: if either fails, nothing has changed.
+    """
+    what = "rollback" if run_id is None else "promote"
+
+    @contextmanager
+    def around(run: Run) -> Iterator[None]:
+        prepare(run)
+        with audit_log.deed(registry.folder.parent, what, who=who, run_id=run.run_id):
+            yield
+
+    if run_id is None:
+        return registry.rollback(around=around)
+    return registry.promote(run_id, around=around)
 
 
 def runs_before(registry: Registry, run: Run) -> Iterator[Run]:
@@ -25,7 +76,7 @@ def runs_before(registry: Registry, run: Run) -> Iterator[Run]:
 
 def run_before(registry: Registry, run: Run) -> Run | None:
     """The run before it that stands at another cutoff, or else the run before it."""
-    earlier = list(runs_before(registry, run))[:20]
+    earlier = list(islice(runs_before(registry, run), 20))
     at_another = (
         other for other in earlier if other.summary["cutoff_day"] < run.summary["cutoff_day"]
     )
@@ -38,11 +89,7 @@ def trail(registry: Registry, run: Run, *, at_most: int = 12) -> pl.DataFrame:
     Columns: run_id, created_at, cutoff_day, customers, share_at_risk, expected_revenue,
     at_stake (missing in runs older than it).
     """
-    seen = [run]
-    for other in runs_before(registry, run):
-        if len(seen) == at_most:
-            break
-        seen.append(other)
+    seen = [run, *islice(runs_before(registry, run), at_most - 1)]
     names = ("run_id", "created_at", "cutoff_day", *FIGURES)
     return pl.DataFrame(
         [{name: each.summary.get(name) for name in names} for each in reversed(seen)]

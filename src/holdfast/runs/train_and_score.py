@@ -29,7 +29,7 @@ from holdfast.ingest.contract import refuse
 from holdfast.ingest.read import OrderLog, Snapshot, read_sources
 from holdfast.io.warehouse import Warehouse
 from holdfast.models.fitted_models import FittedModels
-from holdfast.progress import Steps
+from holdfast.progress import Step, Steps
 from holdfast.quality.churn_window import read_churn_window, summarise_churn_window
 from holdfast.quality.data_report import RUN_TOPICS, describe_log, find_in_log
 from holdfast.quality.sufficiency import check_log, check_snapshot
@@ -129,21 +129,16 @@ def train_and_score(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome
     of_scores = [*scored.rule.findings(), *explanation.findings]
     findings = sort_findings(_findings(study, data, fit, of_scores))
     reasons = top_reasons(explanation, wording=wording)
-    listed = [finding.with_acknowledgement(study.acknowledge) for finding in findings]
     summary = {
         **_summary(study, data, fit, tables, reasons),
-        "findings": listed,
+        "findings": [finding.with_acknowledgement(study.acknowledge) for finding in findings],
         **fit.summary,
         **ahead,
     }
-    plain = {"segments.json": scored.rule.to_dict(), "wording.json": wording.to_dict()}
-    files = {name: json.dumps(each, ensure_ascii=False).encode() for name, each in plain.items()}
-    return Outcome(
-        tables=tables,
-        parts={f"models/{name}": part for name, part in fit.models.parts().items()} | files,
-        summary=summary,
-        data_fingerprint=data.fingerprint,
-    )
+    parts = {f"models/{name}": part for name, part in fit.models.parts().items()}
+    for name, plain in (("segments", scored.rule), ("wording", wording)):
+        parts[f"{name}.json"] = json.dumps(plain.to_dict(), ensure_ascii=False).encode()
+    return Outcome(tables=tables, parts=parts, summary=summary, data_fingerprint=data.fingerprint)
 
 
 def _sums(study: Study, scores: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -262,20 +257,13 @@ def _ranges(evidence: pl.DataFrame) -> dict[str, list[float | None]]:
 
 def _fit_log(study: Study, log: OrderLog, warehouse: Warehouse, steps: Steps) -> _Fit:
     with steps("What came in, and what is churn in it") as step:
-        sufficiency = check_log(study, warehouse, end_day=log.end_day)
-        refuse_fatal(sufficiency.findings, study, NotEnoughData)
-        topics = describe_log(log, RUN_TOPICS)
-        window = read_churn_window(study, warehouse, end_day=log.end_day)
-        days = window.window.days
-        length = f"window {days} days" if days is not None else "no churn window"
-        step.detail = f"{window.regime.name}, {length}"
+        findings, summary = _look_at_log(study, log, warehouse, step)
     with steps("Features and labels") as step:
         data = read_training_data(study, warehouse, first_day=log.first_day, end_day=log.end_day)
-        n_cutoffs = data.features["cutoff_day"].n_unique()
-        step.detail = f"{data.features.height:,} rows at {n_cutoffs} cutoffs"
+        rows, cutoffs = data.features.height, data.features["cutoff_day"].n_unique()
+        step.detail = f"{rows:,} rows at {cutoffs} cutoffs"
     with steps("Is it honest?") as step:
-        audited = Log(log, data)
-        answers = ask_before_learning(LOG_AUDITS, audited, study, step)
+        answers = ask_before_learning(LOG_AUDITS, Log(log, data), study, step)
     with steps("Prove on unseen time") as step:
         proof = backtest_data(study, data)
         step.detail = f"{proof.evidence['cutoff_day'].n_unique()} test cutoffs"
@@ -285,13 +273,8 @@ def _fit_log(study: Study, log: OrderLog, warehouse: Warehouse, steps: Steps) ->
         models = fit_models(study, data, now=log.end_day, by_rule=by_rule)
         step.detail = models.algorithms
     with steps("Features of today") as step:
-        frame = feature_tables.features(study, warehouse, [log.end_day])
+        frame = _features_of_today(study, log, warehouse)
         step.detail = f"{frame.height:,} customers, {frame.width - 2} features"
-    if frame.is_empty():
-        raise NotEnoughData(
-            f"no customer is eligible on {date_of(log.end_day)} ({study.churn.eligible})",
-            fix="widen churn.eligible",
-        )
     with steps("Purchases, cohorts, survival"):
         tables = log_record(
             study, warehouse, first_day=log.first_day, end_day=log.end_day, scored=frame
@@ -300,23 +283,44 @@ def _fit_log(study: Study, log: OrderLog, warehouse: Warehouse, steps: Steps) ->
         frame=frame,
         models=models,
         proof=proof,
-        findings=[
-            *_given_all_the_same(sufficiency.findings),
-            *(finding for topic in topics for finding in topic.findings),
-            *find_in_log(log),
-            *window.findings,
-            *models.findings,
-        ],
+        findings=[*findings, *models.findings],
         answers=answers,
         tables=tables,
-        summary={
-            "sufficiency": sufficiency.as_dict()["counts"],
-            "data_report": [
-                {"title": topic.title, "sentences": list(topic.sentences)} for topic in topics
-            ],
-            "churn_window": summarise_churn_window(window),
-        },
+        summary=summary,
     )
+
+
+def _features_of_today(study: Study, log: OrderLog, warehouse: Warehouse) -> pl.DataFrame:
+    frame = feature_tables.features(study, warehouse, [log.end_day])
+    if frame.is_empty():
+        raise NotEnoughData(
+            f"no customer is eligible on {date_of(log.end_day)} ({study.churn.eligible})",
+            fix="widen churn.eligible",
+        )
+    return frame
+
+
+def _look_at_log(
+    study: Study, log: OrderLog, warehouse: Warehouse, step: Step
+) -> tuple[list[Finding], dict[str, Any]]:
+    """What is odd about a log, and what the summary says of it."""
+    sufficiency = check_log(study, warehouse, end_day=log.end_day)
+    refuse_fatal(sufficiency.findings, study, NotEnoughData)
+    topics = describe_log(log, RUN_TOPICS)
+    window = read_churn_window(study, warehouse, end_day=log.end_day)
+    days = window.window.days
+    length = f"window {days} days" if days is not None else "no churn window"
+    step.detail = f"{window.regime.name}, {length}"
+    doubts = _given_all_the_same(sufficiency.findings)
+    odd = [finding for topic in topics for finding in topic.findings]
+    summary = {
+        "sufficiency": sufficiency.as_dict()["counts"],
+        "data_report": [
+            {"title": topic.title, "sentences": list(topic.sentences)} for topic in topics
+        ],
+        "churn_window": summarise_churn_window(window),
+    }
+    return [*doubts, *odd, *find_in_log(log), *window.findings], summary
 
 
 def _fit_snapshot(study: Study, snapshot: Snapshot, steps: Steps) -> _Fit:

@@ -71,13 +71,7 @@ def break_down(run: Run, scores: pl.DataFrame, dimension: str, *, threshold: flo
         at_stake (currency; missing in a run older than it). Times and counts stand in their order,
         others by size; cohorts are quarters, or years where there are many.
     """
-    if dimension == EVIDENCE:
-        grouped = scores.with_columns(group=pl.col("evidence_level").cast(pl.String))
-    else:
-        group = _OF_A_LOG.get(dimension, pl.col(dimension).cast(pl.String))
-        features = pl.scan_parquet(run.file("tables/features.parquet"))
-        groups = features.select("customer_id", group=group).collect()
-        grouped = scores.join(groups, on="customer_id", how="left", maintain_order="left")
+    grouped = _add_group(run, scores, dimension)
     at_risk = pl.col("churn_probability") >= threshold
     sums = _sum_groups(
         grouped.select(
@@ -102,6 +96,16 @@ def break_down(run: Run, scores: pl.DataFrame, dimension: str, *, threshold: flo
         expected_revenue="expected_revenue",
         at_stake="at_stake",
     )
+
+
+def _add_group(run: Run, scores: pl.DataFrame, dimension: str) -> pl.DataFrame:
+    """The scores with each customer's group."""
+    if dimension == EVIDENCE:
+        return scores.with_columns(group=pl.col("evidence_level").cast(pl.String))
+    group = _OF_A_LOG.get(dimension, pl.col(dimension).cast(pl.String))
+    features = pl.scan_parquet(run.file("tables/features.parquet"))
+    groups = features.select("customer_id", group=group).collect()
+    return scores.join(groups, on="customer_id", how="left", maintain_order="left")
 
 
 def _sum_groups(rows: pl.DataFrame) -> pl.DataFrame:

@@ -16,7 +16,6 @@ from pydantic import TypeAdapter
 from holdfast.api import fast_path
 from holdfast.api.answer_schemas import CustomerAnswer, CustomersAnswer, ReasonsAnswer
 from holdfast.api.deps import CurrentRequest, CurrentRun, answer, describe, route
-from holdfast.api.examples import CUSTOMER, PREDICTION, REASON
 from holdfast.api.problems import Refused
 from holdfast.api.resources.predict import CustomerId
 from holdfast.api.schemas import CustomersQuery
@@ -30,23 +29,8 @@ from holdfast.tables import json_rows
 
 router = APIRouter(tags=["customers"])
 CSV, ARROW = "text/csv", "application/vnd.apache.arrow.stream"
-_PAGE = {
-    "customers": [{"customer_id": CUSTOMER}],
-    "total": 1500,
-    "next_cursor": "WyIyMDI2MTEyM1Qw...",
-}
 _FORMS = {kind: {"schema": {"type": "string"}} for kind in (CSV, ARROW)}
-_LIST = describe(400, 406, 409, 422, example=_PAGE)
-_LIST[200]["content"] |= _FORMS
-_ONE = {
-    **PREDICTION,
-    "reasons": [REASON],
-    "horizons": [],
-    "history": [{"day": 20_000, "revenue": 42.5}],
-    "rank": {"by_value": 4, "by_churn_probability": 930, "of": 1500},
-    "not_told": {},
-}
-_REASONS = {"customer_id": CUSTOMER, "reasons": [REASON]}
+_LIST = {200: {"content": _FORMS}, **describe(400, 406, 409, 422)}
 _Cursor = TypeAdapter(tuple[str, str, float | str, str])
 _RISK_RANGES = {
     level.split(maxsplit=1)[1]: (least, following)
@@ -158,14 +142,7 @@ def _arrow(page: pl.DataFrame) -> bytes:
     return out.getvalue()
 
 
-@route(
-    router,
-    "GET",
-    "/customers/{customer_id:path}/reasons",
-    *(404, 422),
-    model=ReasonsAnswer,
-    example=_REASONS,
-)
+@route(router, "GET", "/customers/{customer_id:path}/reasons", 404, 422, model=ReasonsAnswer)
 def customer_reasons(
     customer_id: CustomerId, request: CurrentRequest, served: CurrentRun
 ) -> Response:
@@ -175,7 +152,7 @@ def customer_reasons(
     return answer(served, {"customer_id": customer_id, "reasons": reasons})
 
 
-@route(router, "GET", "/customers/{customer_id:path}", 404, 422, model=CustomerAnswer, example=_ONE)
+@route(router, "GET", "/customers/{customer_id:path}", 404, 422, model=CustomerAnswer)
 def customer(customer_id: CustomerId, request: CurrentRequest, served: CurrentRun) -> Response:
     """Everything about one customer: scores, all horizons with intervals, reasons, latest
     purchases, rank.

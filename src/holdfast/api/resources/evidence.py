@@ -14,29 +14,9 @@ from holdfast.tables import json_rows
 
 router = APIRouter(tags=["evidence"])
 _CARD = "model_card.md"
-_EVIDENCE = {
-    "kind": "log",
-    "churn": {"algorithm": "lightgbm", "roc_auc": 0.87},
-    "value": {"algorithm": "lightgbm", "spearman": 0.62},
-    "findings": [],
-    "evidence": [],
-    "horizon_evidence": [],
-    "model_card": "# Model card",
-}
-_FEATURE = {
-    "name": "n_purchases",
-    "group": "purchases",
-    "unit": "count",
-    "sentence": "Days with a purchase in all",
-    "kind": "number",
-    "needed": True,
-    "importance": {"churn": 0.4, "value": 1.0},
-}
-_TOTALS = {"expected_revenue": {"30": 2750.0}, "customers": 1500, "weeks": 53}
-_FORECAST = {"kind": "company", "currency": "EUR", "weeks": [], "totals": _TOTALS}
 
 
-@route(router, "GET", "/evidence", model=EvidenceAnswer, example=_EVIDENCE)
+@route(router, "GET", "/evidence", model=EvidenceAnswer)
 def evidence(served: CurrentRun) -> Response:
     """How good the predictions proved: backtest and calibration beside naive baselines, and the
     model card.
@@ -51,19 +31,13 @@ def evidence(served: CurrentRun) -> Response:
     return answer(served, body)
 
 
-@route(
-    router,
-    "GET",
-    "/features",
-    model=FeaturesAnswer,
-    example={"features": [_FEATURE]},
-)
+@route(router, "GET", "/features", model=FeaturesAnswer)
 def features(served: CurrentRun) -> Response:
     """What the models read: unit and meaning of each column, and how much it counts."""
     return answer(served, {"features": list_features(served.scorer)})
 
 
-@route(router, "GET", "/forecast", 404, 422, model=ForecastAnswer, example=_FORECAST)
+@route(router, "GET", "/forecast", 404, 422, model=ForecastAnswer)
 def forecast(
     served: CurrentRun,
     kind: Annotated[Literal["company", "cohort", "segment"], Query()] = "company",

@@ -20,7 +20,7 @@ from holdfast.api.deps import (
     reply,
     route,
 )
-from holdfast.api.examples import BATCH, CUSTOMER, FEATURES, HISTORY, PREDICTION, STAMP
+from holdfast.api.examples import BATCH, FEATURES, HISTORY
 from holdfast.api.problems import Refused, encode, problem
 from holdfast.api.routes import needs
 from holdfast.api.schemas import LARGEST_BATCH, Batch, History
@@ -35,7 +35,9 @@ router = APIRouter(tags=["predictions"])
 CustomerId = Annotated[
     str,
     Path(
-        max_length=256, description="The business's own name of the customer", examples=[CUSTOMER]
+        max_length=256,
+        description="The business's own name of the customer",
+        examples=["CUST00001"],
     ),
 ]
 WithReasons = Annotated[bool, Query(description="Say why, by TreeSHAP: some milliseconds more")]
@@ -60,7 +62,7 @@ _ONE = {"anyOf": [refer_to(History), _COLUMNS]}
 _LINES = {_NDJSON: {"schema": {"type": "string", "description": "One customer's features a line"}}}
 
 
-@route(router, "GET", "/predict/{customer_id:path}", 404, 422, model=Prediction, example=PREDICTION)
+@route(router, "GET", "/predict/{customer_id:path}", 404, 422, model=Prediction)
 def predict_customer(
     customer_id: CustomerId,
     request: CurrentRequest,
@@ -86,7 +88,6 @@ def predict_customer(
     "/predict",
     *_REFUSALS,
     model=Prediction,
-    example={**PREDICTION, "warnings": []},
     openapi_extra=describe_body(_ONE, FEATURES, HISTORY),
 )
 @needs("reader")
@@ -94,14 +95,12 @@ def predict(
     request: CurrentRequest, reasons: WithReasons = False, horizons: WithHorizons = False
 ) -> Response:
     """A customer whom the run need not know, by features or by raw orders and events."""
-    body = fast_path.parse_json(request.body)
-    if isinstance(body, dict) and isinstance(body.get("orders"), list):
-        return reply(_score_history(request, body, reasons=reasons, horizons=horizons))
-    customer_id, columns = fast_path.split_name(request, body)
-    features = request.run().scorer.prepare_features(columns)
-    return reply(
-        fast_path.score_features(request, customer_id, features, reasons=reasons, horizons=horizons)
-    )
+    if b'"orders"' in request.body:
+        body = fast_path.parse_json(request.body)
+        if isinstance(body, dict) and isinstance(body.get("orders"), list):
+            return reply(_score_history(request, body, reasons=reasons, horizons=horizons))
+    answer = fast_path.answer_features(request, reasons=reasons, horizons=horizons)
+    return Response(answer, media_type="application/json")
 
 
 def _score_history(
@@ -134,7 +133,6 @@ def _score_history(
     "/predict/batch",
     *_REFUSALS,
     model=BatchAnswer,
-    example={"answers": [{"index": 0, "answer": {**PREDICTION, **STAMP}}], "n_errors": 0},
     openapi_extra=describe_body(refer_to(Batch), BATCH, more=_LINES),
 )
 @needs("reader")

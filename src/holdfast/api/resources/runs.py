@@ -2,9 +2,6 @@
 who has a key.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path as Folder
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Response
@@ -12,12 +9,9 @@ from fastapi import APIRouter, Header, Path, Response
 from holdfast.api.answer_schemas import ChampionAnswer, KeysAnswer, RunAnswer, RunsAnswer
 from holdfast.api.context import RequestContext
 from holdfast.api.deps import CurrentRequest, answer, describe, reply, route
-from holdfast.api.examples import RUN, STAMP
 from holdfast.api.routes import needs
-from holdfast.errors import DamagedRun
-from holdfast.storage import audit_log
+from holdfast.runs import run_history
 from holdfast.storage.keys import describe_key
-from holdfast.storage.runs import Run
 
 router = APIRouter(tags=["runs"])
 RunId = Annotated[str, Path(max_length=80, examples=["20261123T021500Z-ab12cd34"])]
@@ -27,30 +21,18 @@ Token = Annotated[
         alias="Idempotency-Key", max_length=255, description="Sent twice, the change is made once"
     ),
 ]
-_SHOWN = ("run_id", "created_at", "study", "kind", "cutoff_date", "customers")
-_MANIFEST = {**RUN, "files": {}}
-_CHANGE = describe(400, 404, 409, 413, 415, 422, example={"champion": STAMP["run_id"]})
+_CHANGE = describe(400, 404, 409, 413, 415, 422)
 
 
-@route(router, "GET", "/runs", model=RunsAnswer, example={"runs": [RUN]})
+@route(router, "GET", "/runs", model=RunsAnswer)
 def list_runs(request: CurrentRequest) -> Response:
     """Every published run, newest first."""
-    served, registry = request.run(), request.context.store.registry
-    champion = registry.champion_id()
-    rows = [_row(request, run_id, champion) for run_id in registry.run_ids()]
-    return answer(served, {"runs": rows})
+    served, rows = request.run(), run_history.list_runs(request.context.store.registry)
+    marked = [{**row, "served": row["run_id"] == served.run_id} for row in rows]
+    return answer(served, {"runs": marked})
 
 
-def _row(request: RequestContext, run_id: str, champion: str | None) -> dict[str, Any]:
-    state = {"champion": run_id == champion, "served": run_id == request.run().run_id}
-    try:
-        manifest = request.context.store.registry.open(run_id).manifest
-    except DamagedRun as error:
-        return {"run_id": run_id, "damaged": error.problem, **state}
-    return {**{name: manifest.get(name) for name in _SHOWN}, **state}
-
-
-@route(router, "GET", "/runs/{run_id}", 404, 422, model=RunAnswer, example={"run": _MANIFEST})
+@route(router, "GET", "/runs/{run_id}", 404, 422, model=RunAnswer)
 def show_run(run_id: RunId, request: CurrentRequest) -> Response:
     """One run: its manifest, with the SHA-256 of each file."""
     served, registry = request.run(), request.context.store.registry
@@ -74,25 +56,20 @@ def rollback(request: CurrentRequest, token: Token = None) -> Response:
 
 
 def _change(request: RequestContext, token: str | None, run_id: str | None) -> Response:
-    store, verb = request.context.store, "promote" if run_id is not None else "rollback"
-    project, who = Folder(request.context.settings.project), describe_key(request.key)
-
-    @contextmanager
-    def around(run: Run) -> Iterator[None]:
-        store.prepare(run.run_id)
-        with audit_log.deed(project, verb, who=who, run_id=run.run_id):
-            yield
+    store = request.context.store
 
     def change() -> tuple[int, dict[str, Any]]:
-        if run_id is not None:
-            run = store.registry.promote(run_id, around=around)
-        else:
-            run = store.registry.rollback(around=around)
-        served = store.prepare(run.run_id)
+        champion = run_history.change_champion(
+            store.registry,
+            run_id,
+            who=describe_key(request.key),
+            prepare=lambda run: store.prepare(run.run_id),
+        )
+        served = store.prepare(champion.run_id)
         store.refresh()
         return 200, {"champion": served.run_id, **served.stamp}
 
-    what = f"{verb} {run_id}" if run_id else verb
+    what = f"promote {run_id}" if run_id else "rollback"
     status, body = request.context.idempotency.change_once(
         token,
         f"{what}\n{request.body.decode(errors='replace')}",
@@ -102,7 +79,7 @@ def _change(request: RequestContext, token: str | None, run_id: str | None) -> R
     return reply(body, status=status)
 
 
-@route(router, "GET", "/keys", model=KeysAnswer, example={"keys": []})
+@route(router, "GET", "/keys", model=KeysAnswer)
 @needs("admin")
 def list_keys(request: CurrentRequest) -> Response:
     """Who may ask: every key's role, name and last use."""

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from holdfast.api import fast_path
-from holdfast.api.answer_schemas import PlanAnswer, SegmentsAnswer, SegmentSummary
+from holdfast.api.answer_schemas import PlanAnswer, Rule, SegmentsAnswer, SegmentSummary
 from holdfast.api.deps import (
     CurrentRequest,
     CurrentRun,
@@ -15,7 +15,7 @@ from holdfast.api.deps import (
     refer_to,
     route,
 )
-from holdfast.api.examples import SEGMENTS, WHAT_IF
+from holdfast.api.examples import WHAT_IF
 from holdfast.api.routes import needs
 from holdfast.api.schemas import WhatIf
 from holdfast.api.served import Served
@@ -23,23 +23,6 @@ from holdfast.campaigns import recovery
 from holdfast.campaigns.recovery import Campaign
 
 router = APIRouter(tags=["segments"])
-_PLAN = {
-    "currency": "EUR",
-    "segments": [],
-    "total": {
-        "invested": 1600.0,
-        "recovered": 2000.0,
-        "net": 400.0,
-        "roi_percent": 25.0,
-        "net_low": -600.0,
-        "net_high": 1400.0,
-    },
-    "margin_rate": 1.0,
-    "uplift_source": "assumed",
-    "range": "from the low to the high rate",
-}
-_RULE = {"mid_above": 20.0, "high_above": 80.0, "high_risk_rank": 0.75, "signals": []}
-_SEGMENTS = {**SEGMENTS, "rule": _RULE, "recovery": []}
 
 
 def _summarise(served: Served) -> dict[str, Any]:
@@ -56,24 +39,20 @@ def _summarise(served: Served) -> dict[str, Any]:
     }
 
 
-@route(router, "GET", "/segment/summary", model=SegmentSummary, example=SEGMENTS)
+@route(router, "GET", "/segment/summary", model=SegmentSummary)
 def segment_summary(served: CurrentRun) -> Response:
     """Every segment: how many, worth what, at which risk, what to do."""
     return answer(served, _summarise(served))
 
 
-@route(router, "GET", "/segments", model=SegmentsAnswer, example=_SEGMENTS)
+@route(router, "GET", "/segments", model=SegmentsAnswer)
 def segments(served: CurrentRun) -> Response:
     """The same, with the rule that puts customers there and the recovery that the study assumes."""
     rule = served.scorer.rule
+    signals = [asdict(signal) for signal in rule.signals]
     body = {
         **_summarise(served),
-        "rule": {
-            "mid_above": rule.mid_above,
-            "high_above": rule.high_above,
-            "high_risk_rank": rule.high_risk_rank,
-            "signals": [asdict(signal) for signal in rule.signals],
-        },
+        "rule": {**{name: getattr(rule, name) for name in Rule.model_fields}, "signals": signals},
         "recovery": served.table("recovery").to_dicts(),
     }
     return answer(served, body)
@@ -85,7 +64,6 @@ def segments(served: CurrentRun) -> Response:
     "/simulate/recovery",
     *(400, 413, 415, 422),
     model=PlanAnswer,
-    example=_PLAN,
     openapi_extra=describe_body(refer_to(WhatIf), WHAT_IF),
 )
 @needs("reader")

@@ -3,9 +3,9 @@
 import polars as pl
 import streamlit as st
 
-from holdfast.dashboard.components import Page, explain, figure, plain
+from holdfast.dashboard.components import Page, box, explain, figure
 from holdfast.dashboard.run_view import RunView
-from holdfast.report import chart_data, charts, formatting
+from holdfast.report import chart_data, charts, run_tables
 
 
 def _draw(run: RunView) -> None:
@@ -49,18 +49,9 @@ def _forecast(run: RunView) -> None:
             shown, weeks, run.table("horizon_evidence"), currency=run.currency
         ),
     )
-    if group == "all":
-        st.caption(plain(_totals(run)))
-
-
-def _totals(run: RunView) -> str:
-    """What all customers bring within each horizon, and between what it lies."""
-    forecast, money, texts = run.summary.get("forecast") or {}, run.currency, []
-    for days, total in forecast.get("expected_revenue", {}).items():
-        ends = forecast.get("interval_80", {}).get(days, ())
-        interval = " to ".join(formatting.money(end, money) for end in ends) or formatting.NONE
-        texts.append(f"{formatting.money(total, money)} ({interval}) within {days} days")
-    return f"In all {formatting.listing(texts)}; in brackets the 80% interval."
+    if group == "all" and (totals := run.summary.get("forecast")):
+        evidence = run.table("horizon_evidence")
+        box(run_tables.forecast_totals(totals, evidence, currency=run.currency))
 
 
 PAGE = Page("Cohorts and forecast", "timeline", "cohorts", _draw)

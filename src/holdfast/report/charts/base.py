@@ -5,15 +5,22 @@ A chart is plain Vega-Lite: dicts, in which the data of a mark is a table. `fill
 `opacity` makes drawing several times faster, because each mark would be a layer of its own.
 """
 
+import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from holdfast.report.render import Chart as Chart
 from holdfast.report.render import Options as Options
+from holdfast.report.table_format import Table, make_table
 from holdfast.report.theme import COLOURS, WIDTH, light
 
+WORDS: Mapping[str, Mapping[str, Any]] = tomllib.loads(
+    Path(__file__).with_name("words.toml").read_text(encoding="utf-8")
+)
+"""What the charts say, by their names."""
 _TYPES = {"Q": "quantitative", "N": "nominal", "O": "ordinal", "T": "temporal"}
 
 
@@ -22,6 +29,40 @@ def empty(what: str, reason: str) -> Chart:
     style = {"align": "left", "fontSize": 13, "color": "muted"}
     note = mark("text", pl.DataFrame({"why": [reason]}), style, x=0, text="why:N")
     return Chart(note | {"width": WIDTH, "height": 60}, f"No {what} to show", reason=reason)
+
+
+def no_chart(name: str, why: str, **facts: str) -> Chart:
+    """The chart of a name where there is nothing to draw, with the reason that its words, or those
+    of all charts, call `why`.
+    """
+    words = WORDS[name]
+    return empty(words["of"].format(**facts), words.get(why) or WORDS["reasons"][why])
+
+
+def make_chart(
+    name: str,
+    drawn: Options,
+    figures: Table | pl.DataFrame | None = None,
+    *,
+    title: str = "",
+    currency: str = "",
+    **facts: Any,
+) -> Chart:
+    """The chart of a name with its words, filled in with the facts.
+
+    Parameters
+    ----------
+    figures
+        Its table, or the rows of the one that its words describe.
+    title
+        Where it hangs on more than the facts.
+    """
+    words = WORDS[name]
+    if isinstance(figures, pl.DataFrame):
+        caption, columns = words["caption"].format(**facts), words["columns"].split()
+        figures = make_table(caption, figures, *columns, currency=currency)
+    what = words.get("what", "").format(**facts)
+    return Chart(drawn, title or words["title"].format(**facts), what, figures)
 
 
 def field(shorthand: str, **options: Any) -> Options:

@@ -5,11 +5,19 @@ import polars as pl
 from holdfast.evaluation.totals import explain_reach
 from holdfast.report import chart_data, formatting
 from holdfast.report.charts.axes import highest, number_axis, share_axis, total, words
-from holdfast.report.charts.base import Chart, Options, by_name, empty, field, mark, panel
+from holdfast.report.charts.base import (
+    Chart,
+    Options,
+    by_name,
+    field,
+    make_chart,
+    mark,
+    no_chart,
+    panel,
+)
 from holdfast.report.table_format import Table, make_table
 from holdfast.report.theme import BLUE, DAYS, LINE_KEY, WHOLE, WIDTH
 
-NO_LOG = "A snapshot has one row per customer and no purchases; a run of an order log shows this."
 SHOWN = 18
 """Cohorts and months that a chart has room for."""
 _LINES = ("blue", "vermillion", "green", "purple", "amber", "grey")
@@ -30,8 +38,7 @@ def retention(cohorts: pl.DataFrame) -> Chart:
     """
     table = latest(cohorts).filter(pl.col("months_since") > 0)
     if table.is_empty():
-        short = "The log does not cover a second month yet."
-        return empty("retention", NO_LOG if cohorts.is_empty() else short)
+        return no_chart("retention", "no_log" if cohorts.is_empty() else "short")
     table = table.with_columns(share=pl.col("active") / pl.col("customers"))
     table = table.with_columns(text=words(table["share"], formatting.percent, 0))
     done, coming = (table.filter(pl.col("complete") == is_over) for is_over in (True, False))
@@ -50,9 +57,8 @@ def retention(cohorts: pl.DataFrame) -> Chart:
         mark("text", done, {"fontSize": 11}, **cell, text="text:N"),
         size=(WIDTH - 90, 24 * len(names) + 20),
     )
-    what = "Share of a cohort that bought in the month. Hatched: not over yet."
-    what = f"{what} The latest {len(names)} cohorts."
-    return Chart(drawn, _say_retention(done), what, _shares_by_month(cohorts))
+    title, shares = _say_retention(done), _shares_by_month(cohorts)
+    return make_chart("retention", drawn, shares, title=title, cohorts=len(names))
 
 
 def _shares_by_month(cohorts: pl.DataFrame) -> Table:
@@ -83,11 +89,11 @@ def survival_curves(survival: pl.DataFrame) -> Chart:
     at risk below.
     """
     if survival.is_empty():
-        return empty("survival curves", NO_LOG)
+        return no_chart("survival_curves", "no_log")
     names = ["all", *survival.filter(pl.col("cohort") != "all")["cohort"].unique().sort().tail(4)]
     shown = survival.filter(pl.col("cohort").is_in(names) & (pl.col("at_risk") >= 10))
     if shown.is_empty():
-        return empty("survival curves", "Fewer than ten customers have been seen.")
+        return no_chart("survival_curves", "few")
     everyone, last = shown.filter(pl.col("cohort") == "all"), int(highest(shown["day"]))
     step = next(step for step in (30, 60, 90, 180, 365, 730) if last / step <= 8 or step == 730)
     whole, steps = {"domain": [0, last], "nice": False}, {"interpolate": "step-after"}
@@ -107,16 +113,12 @@ def survival_curves(survival: pl.DataFrame) -> Chart:
         mark("text", counts, {"fontSize": 11}, x=x, y=y, text=text),
         size=(WIDTH - 90, 20 * len(names)),
     )
-    what = (
-        "Kaplan-Meier, with the 95% interval of everyone. "
-        "Below: customers still seen; drawn from ten on."
-    )
     rounded = survival.filter(pl.col("day") % 91 == 0, cohort="all")
-    since = "days_since_the_first_purchase"
-    table = make_table(
-        "Everyone", rounded.rename({"day": since}), f"{since} at_risk survival interval_95"
-    )
-    return Chart({"vconcat": [curve, numbers], "spacing": 14}, _say_survival(everyone), what, table)
+    rows = rounded.rename({"day": "days_since_the_first_purchase"})
+    drawn = {"vconcat": [curve, numbers], "spacing": 14}
+    year = everyone.sort("day").filter(pl.col("day") <= 365).row(-1, named=True)
+    after, share = formatting.plural(year["day"], "day"), formatting.percent(year["survival"], 0)
+    return make_chart("survival_curves", drawn, rows, days=after, share=share)
 
 
 def _by_line(shorthand: str, names: list[str]) -> Options:
@@ -144,35 +146,27 @@ def numbers_at_risk(
     return pl.concat(counts).select("cohort", "day", pl.col("at_risk").fill_null(0))
 
 
-def _say_survival(everyone: pl.DataFrame) -> str:
-    row = everyone.sort("day").filter(pl.col("day") <= 365).row(-1, named=True)
-    after = formatting.plural(row["day"], "day")
-    return f"After {after}, {formatting.percent(row['survival'], 0)} of customers still buy"
-
-
 def cohort_value(cohorts: pl.DataFrame, *, currency: str) -> Chart:
     """Cumulative net revenue per customer of the cohorts, by months since the first purchase."""
     table = chart_data.cumulative_value(cohorts)
     if table.is_empty():
-        return empty("value by cohort", NO_LOG)
+        return no_chart("cohort_value", "no_log")
     x = field("months_since:Q", axis=_MONTHS | {"tickMinStep": 1})
     y = field("value:Q", axis=number_axis(f"Revenue per customer, {currency}"))
     look = _by_line("year:N", table["year"].unique().sort().to_list())
     tips = [field(name) for name in ("year:N", "months_since:Q", "customers:Q", "value:Q")]
     line = mark("line", table, {"strokeWidth": 2}, x=x, y=y, tooltip=tips, **look)
     end = table.sort("months_since").row(-1, named=True)
-    worth = formatting.money(end["value"], currency)
-    months = formatting.plural(end["months_since"], "month")
-    title = f"Customers of {end['year']} have brought {worth} each after {months}"
-    what = (
-        "Net revenue, complete months only. A point counts the year's cohorts that are old enough."
-    )
+    facts = {
+        "year": end["year"],
+        "worth": formatting.money(end["value"], currency),
+        "months": formatting.plural(end["months_since"], "month"),
+    }
     quarters = table.filter(pl.col("months_since") % 3 == 0).rename(
         {"year": "first_purchase_in", "value": "revenue_per_customer_so_far"}
     )
-    names = "first_purchase_in:text months_since customers revenue_per_customer_so_far:money"
-    rows = make_table("Cumulative revenue", quarters, names, currency=currency)
-    return Chart(panel(line, size=(WIDTH - 80, 260)), title, what, rows)
+    drawn = panel(line, size=(WIDTH - 80, 260))
+    return make_chart("cohort_value", drawn, quarters, currency=currency, **facts)
 
 
 def revenue_forecast(
@@ -190,8 +184,7 @@ def revenue_forecast(
         How far ahead forecasts could be tested.
     """
     if forecast.is_empty():
-        reason = "This run has no forecast: it stands on a snapshot, or is older than the forecast."
-        return empty("forecast", reason)
+        return no_chart("revenue_forecast", "no_forecast")
     when = pl.col("week_start_day").cast(pl.Date)
     # A last step of less than a week would look like a collapse.
     coming = forecast.filter(pl.col("days") == 7).sort("week_start_day").with_columns(when=when)
@@ -208,15 +201,11 @@ def revenue_forecast(
         mark("line", coming, dashed, x=x, y=y, tooltip=tips),
         size=(WIDTH - 80, 260),
     )
-    revenue = formatting.money(total(forecast["expected_revenue"]), currency)
     days = int(total(forecast["days"]))
-    ahead = formatting.plural(days, "day")
-    title = f"{revenue} expected in the next {ahead} from today's customers"
-    what = (
-        "Grey: past weeks, all customers. "
-        "Dashed: expected of customers known today, with the 80% interval."
-    )
-    names = "week_start_day expected_revenue interval_80 expected_purchases:count"
+    facts = {
+        "revenue": formatting.money(total(forecast["expected_revenue"]), currency),
+        "ahead": formatting.plural(days, "day"),
+        "reach": explain_reach(days, horizon_evidence),
+    }
     rows = forecast.sort("week_start_day")
-    title += explain_reach(days, horizon_evidence)
-    return Chart(drawn, title, what, make_table("Weeks to come", rows, names, currency=currency))
+    return make_chart("revenue_forecast", drawn, rows, currency=currency, **facts)

@@ -11,9 +11,18 @@ from holdfast.explain.wording import EFFECT
 from holdfast.report import formatting
 from holdfast.report.chart_data import BAND_FROM, BANDS
 from holdfast.report.charts.axes import highest, label, number_axis, words
-from holdfast.report.charts.base import Chart, Options, by_name, empty, field, mark, panel, rule
+from holdfast.report.charts.base import (
+    Chart,
+    Options,
+    by_name,
+    field,
+    make_chart,
+    mark,
+    no_chart,
+    panel,
+    rule,
+)
 from holdfast.report.charts.explanations import OUTCOME, PUSHES
-from holdfast.report.table_format import make_table
 from holdfast.report.theme import BLUE, DAYS, DOT, HIDDEN, LINE_KEY, MUTED, WHOLE, WIDTH, light
 
 _BAND_COLOURS = ("green", "amber", "vermillion", "vermillion")
@@ -77,7 +86,7 @@ def profile_radar(profile: pl.DataFrame, *, segment: str) -> Chart:
     """
     ranks = profile.drop_nulls(["rank", "median_rank"])
     if ranks.height < 3:
-        return empty("profile", "Fewer than three features of this customer are known.")
+        return no_chart("profile_radar", "few")
     angles = [pi / 2 - 2 * pi * k / ranks.height for k in range(ranks.height)]
     whose, shares = {"This customer": "rank", segment: "median_rank"}, (0.25, 0.5, 0.75, 1.0)
     shapes = pl.concat(
@@ -100,11 +109,8 @@ def profile_radar(profile: pl.DataFrame, *, segment: str) -> Chart:
     gaps = ranks.select("feature", gap=pl.col("rank") - pl.col("median_rank"))
     name, gap = gaps.sort(pl.col("gap").abs(), descending=True).row(0)
     side = "above" if gap > 0 else "below"
-    title = f"Furthest from the segment's median: {formatting.feature(name)} ({side} it)"
     beside = profile.rename({"value": "this_customer", "median": "segment_median"})
-    ranked = "feature this_customer segment_median rank:whole_percent median_rank:whole_percent"
-    what = "Centre: the lowest of all customers; rim: the highest."
-    return Chart(drawn, title, what, make_table("Profile", beside, ranked))
+    return make_chart("profile_radar", drawn, beside, feature=formatting.feature(name), side=side)
 
 
 def _ring(shares: list[float], angles: list[float], who: str) -> pl.DataFrame:
@@ -141,9 +147,7 @@ def reason_bars(reasons: pl.DataFrame, *, task: str) -> Chart:
     """
     shown, is_churn = reasons.filter(pl.col("task") == task).sort("rank"), task == "churn"
     if shown.is_empty():
-        return empty(
-            f"reasons for {OUTCOME[task]}", "Nothing about this customer moves the prediction."
-        )
+        return no_chart("reason_bars", "no_effect", outcome=OUTCOME[task])
     rows = [
         f"{label(name)}: {value}" for name, value in shown.select("feature", "value").iter_rows()
     ]
@@ -157,9 +161,9 @@ def reason_bars(reasons: pl.DataFrame, *, task: str) -> Chart:
     color = by_name("is_bad:N", {"true": "vermillion", "false": "blue"})
     bars = mark("bar", table, {"height": 18}, x=x, y=y, color=color)
     verb = "Raises" if shown["contribution"][0] > 0 else "Lowers"
-    title = f"{verb} {EFFECT[task]} most: {formatting.feature(shown['feature'][0])}"
+    facts = {"effect": EFFECT[task], "feature": formatting.feature(shown["feature"][0])}
     drawn = panel(bars, rule("x", 0), size=(WIDTH // 2 + 40, 32 * table.height))
-    return Chart(drawn, title, "", make_table("Reasons", shown, "task sentence contribution"))
+    return make_chart("reason_bars", drawn, shown, verb=verb, **facts)
 
 
 def value_by_horizon(horizons: pl.DataFrame, *, currency: str) -> Chart:
@@ -172,8 +176,7 @@ def value_by_horizon(horizons: pl.DataFrame, *, currency: str) -> Chart:
     """
     table = horizons.drop_nulls(["expected_revenue"]).sort("horizon_days")
     if table.is_empty():
-        reason = "This run was not asked for other horizons, or nothing can be estimated."
-        return empty("value by horizon", reason)
+        return no_chart("value_by_horizon", "no_horizon")
     text = words(table["expected_revenue"], formatting.money, currency)
     table = table.with_columns(when=pl.format("{} days", "horizon_days"), text=text)
     x = field("when:N", sort=table["when"].to_list(), axis={"title": None, "labelAngle": 0})
@@ -187,18 +190,9 @@ def value_by_horizon(horizons: pl.DataFrame, *, currency: str) -> Chart:
         mark("text", table, bold, x=x, y=mean, text="text:N"),
         size=(WIDTH - 100, 230),
     )
-    title = (
-        f"{table['text'][-1]} expected within {formatting.count(table['horizon_days'][-1])} days"
-    )
-    what = (
-        "Point: mean. Thick: 80% interval, thin: 95% interval, where the run could estimate them."
-    )
-    names = (
-        "horizon_days churn_probability expected_purchases expected_revenue median_revenue "
-        "interval_80 expected_margin clv"
-    )
+    facts = {"revenue": table["text"][-1], "days": formatting.count(table["horizon_days"][-1])}
     rows = horizons.sort("horizon_days")
-    return Chart(drawn, title, what, make_table("Every horizon", rows, names, currency=currency))
+    return make_chart("value_by_horizon", drawn, rows, currency=currency, **facts)
 
 
 def order_timeline(
@@ -214,7 +208,7 @@ def order_timeline(
         None where no purchase is expected.
     """
     if purchases.is_empty():
-        return empty("purchases", "This run keeps no purchases of this customer.")
+        return no_chart("order_timeline", "no_purchases")
     when = pl.col("day").cast(pl.Int32).cast(pl.Date)
     table = purchases.select("revenue", when=when, none=0.0)
     days = {"scored": cutoff_day} | ({} if next_day is None else {"next expected": next_day})
@@ -235,10 +229,12 @@ def order_timeline(
         size=(WIDTH - 80, 160),
     )
     n, last = purchases.height, int(highest(purchases["day"]))
-    silence = formatting.plural(cutoff_day - last, "day")
     coming = "" if next_day is None else f"; the next is expected about {formatting.day(next_day)}"
-    title = f"Last bought on {formatting.day(last)}, {silence} before scoring{coming}"
-    which = "The only day with a purchase." if n == 1 else f"The latest {n} days with a purchase."
+    facts = {
+        "last": formatting.day(last),
+        "silence": formatting.plural(cutoff_day - last, "day"),
+        "coming": coming,
+        "which": "The only day" if n == 1 else f"The latest {n} days",
+    }
     rows = purchases.sort("day", descending=True)
-    listed = make_table("Latest purchases", rows, "day:day revenue", currency=currency)
-    return Chart(drawn, title, which, listed)
+    return make_chart("order_timeline", drawn, rows, currency=currency, **facts)

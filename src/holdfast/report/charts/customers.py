@@ -12,8 +12,18 @@ from holdfast.report.charts.axes import (
     total,
     words,
 )
-from holdfast.report.charts.base import Chart, Options, by_name, empty, field, mark, panel, rule
-from holdfast.report.table_format import make_table
+from holdfast.report.charts.base import (
+    Chart,
+    Options,
+    by_name,
+    empty,
+    field,
+    make_chart,
+    mark,
+    no_chart,
+    panel,
+    rule,
+)
 from holdfast.report.theme import (
     DOT,
     HIDDEN,
@@ -25,7 +35,6 @@ from holdfast.report.theme import (
 )
 from holdfast.study import AT_RISK_SEGMENTS, SEGMENT_NAMES
 
-NOBODY = "This run has scored no customer."
 _BESIDE = {"align": "left", "dx": 6}
 
 
@@ -34,7 +43,7 @@ def customer_quadrant(scores: pl.DataFrame, segments: pl.DataFrame, *, currency:
     are drawn.
     """
     if scores.is_empty():
-        return empty("customers", NOBODY)
+        return no_chart("customer_quadrant", "nobody")
     tiers, shown = chart_data.tiers(scores), chart_data.quadrant(scores, n=1000)
     low, high = -highest(-scores["risk_score"]), highest(scores["risk_score"])
     pad = max(0.16 * (high - low), 0.02)
@@ -66,11 +75,9 @@ def customer_quadrant(scores: pl.DataFrame, segments: pl.DataFrame, *, currency:
     )
     part = f"{formatting.count(shown.height)} of " if shown.height < scores.height else ""
     customers = f"{part}{formatting.plural(scores.height, 'customer')}"
-    what = f"{customers}. High risk is above the dashed line of the tier."
-    columns = "value_tier customers from_revenue high_risk_from_score:score"
-    named = tiers.rename({"risk": "high_risk_from_score"})
-    table = make_table("Value tiers", named, columns, currency=currency)
-    return Chart(drawn, _at_risk(segments, currency), what, table)
+    rows, title = tiers.rename({"risk": "high_risk_from_score"}), _at_risk(segments, currency)
+    money = {"currency": currency}
+    return make_chart("customer_quadrant", drawn, rows, title=title, customers=customers, **money)
 
 
 def _risk_axis(low: float, high: float) -> Options:
@@ -120,7 +127,7 @@ def segment_analysis(segments: pl.DataFrame, *, currency: str) -> Chart:
     """
     shown = segments.filter(pl.col("customers") > 0)
     if shown.is_empty():
-        return empty("segments", NOBODY)
+        return no_chart("segment_analysis", "nobody")
     customers, money, risk = (
         shown[name] for name in ("customers", "total_ltv", "average_churn_probability")
     )
@@ -132,13 +139,12 @@ def segment_analysis(segments: pl.DataFrame, *, currency: str) -> Chart:
     held, best = total(money), shown.sort("total_ltv", descending=True).row(0, named=True)
     share = f"{formatting.percent(best['total_ltv'] / held, 0)} of the " if held > 0 else ""
     part = formatting.percent(best["customers"] / total(customers), 0)
-    who = f"{best['segment']} customers ({part} of all)"
-    title = f"{who} hold {share}{formatting.money(held, currency)} expected"
-    what = (
-        "At-Risk VIP, Vulnerable and Losing Customer are the riskiest quarter of their value tier."
+    facts = {"segment": best["segment"], "held": formatting.money(held, currency)}
+    drawn, table = (
+        {"hconcat": panels, "spacing": 20},
+        run_tables.segments(segments, currency=currency),
     )
-    table = run_tables.segments(segments, currency=currency)
-    return Chart({"hconcat": panels, "spacing": 20}, title, what, table)
+    return make_chart("segment_analysis", drawn, table, part=part, share=share, **facts)
 
 
 def _segment_panel(

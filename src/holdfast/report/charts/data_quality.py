@@ -9,9 +9,17 @@ import polars as pl
 
 from holdfast.report import chart_data, formatting
 from holdfast.report.charts.axes import highest, number_axis, share_axis, total
-from holdfast.report.charts.base import Chart, by_name, empty, field, mark, panel, rule
+from holdfast.report.charts.base import (
+    Chart,
+    by_name,
+    field,
+    make_chart,
+    mark,
+    no_chart,
+    panel,
+    rule,
+)
 from holdfast.report.data_tables import churn_window_tables
-from holdfast.report.table_format import make_table
 from holdfast.report.theme import BLUE, DAYS, HIDDEN, KEY, WHOLE, WIDTH, light
 
 _WIDE = WIDTH - 70
@@ -26,36 +34,34 @@ def weeks(rows: Sequence[Mapping[str, Any]]) -> Chart:
         One per week, in order: week (its first day, ISO), lines.
     """
     if not rows:
-        return empty("calendar", "The log has no days.")
+        return no_chart("weeks", "no_days")
     table = pl.DataFrame(rows).with_columns(pl.col("week").str.to_date())
     style = BLUE | {"fillOpacity": 0.25, "line": {"color": light("blue")}, "interpolate": "step"}
     x = field("week:T", axis={"title": None, "format": "%b %Y", "tickCount": 8})
     area = mark("area", table, style, x=x, y=field("lines:Q", axis=number_axis("Lines a week")))
     least, most = (formatting.count(end(table["lines"])) for end in (min, max))
-    title = f"{len(rows):,} weeks with {least} to {most} lines each"
-    what = "Accepted order lines by week; the first and the last week may be partial."
-    return Chart(panel(area, size=(_WIDE, 180)), title, what)
+    drawn, n = panel(area, size=(_WIDE, 180)), formatting.count(len(rows))
+    return make_chart("weeks", drawn, weeks=n, least=least, most=most)
 
 
 def hours(by_hour: Sequence[int], *, zone: str) -> Chart:
     """Lines by hour of the local day: shops sleep at night, and a wrong time zone shows."""
     n_lines = sum(by_hour)
     if not n_lines:
-        return empty("times of day", "The log has dates, no times.")
+        return no_chart("hours", "no_times")
     shares = [n / n_lines for n in by_hour]
     table = pl.DataFrame({"hour": [f"{hour:02d}" for hour in range(24)], "share": shares})
     x = field("hour:O", axis={"title": f"Hour of the day in {zone}", "labelAngle": 0})
     y = field("share:Q", axis=share_axis("Share of lines", format=".1~%"))
-    title = f"The busiest hour begins at {shares.index(max(shares)):02d}:00"
-    what = "Where the night looks busy, the time zone of the study is not the shop's."
-    return Chart(panel(mark("bar", table, BLUE, x=x, y=y), size=(_WIDE, 160)), title, what)
+    bars = panel(mark("bar", table, BLUE, x=x, y=y), size=(_WIDE, 160))
+    return make_chart("hours", bars, hour=shares.index(max(shares)))
 
 
 def purchases_by_week(days: pl.DataFrame, *, currency: str) -> Chart:
     """Purchases of each week; stretches of two days or more on which nobody bought are marked."""
     table, quiet = chart_data.weeks(days), chart_data.silent_stretches(days)
     if table.is_empty():
-        return empty("purchases", "The log covers no whole week, or the run stands on a snapshot.")
+        return no_chart("purchases_by_week", "short")
     table = table.with_columns(when=pl.col("week_start_day").cast(pl.Date))
     gaps = quiet.select(
         start=pl.col("first_day").cast(pl.Date), end=(pl.col("last_day") + 1).cast(pl.Date)
@@ -69,15 +75,9 @@ def purchases_by_week(days: pl.DataFrame, *, currency: str) -> Chart:
     )
     stretches = "1 stretch" if quiet.height == 1 else f"{formatting.count(quiet.height)} stretches"
     n_silent = formatting.plural(int(total(quiet["days"])), "day")
-    silent = f"On {n_silent} in {stretches} nobody bought"
-    title = silent if quiet.height else "There is no stretch of two days without a purchase"
-    what = (
-        "Shaded: two days or more without a purchase. Holidays look like this, and so do "
-        "missing files."
-    )
-    names = "week_start_day purchases revenue"
-    latest = make_table("The latest weeks", table.tail(26), names, currency=currency)
-    return Chart(drawn, title, what, latest)
+    title = "" if quiet.height else "There is no stretch of two days without a purchase"
+    facts = {"title": title, "days": n_silent, "stretches": stretches}
+    return make_chart("purchases_by_week", drawn, table.tail(26), currency=currency, **facts)
 
 
 def unused_rows(reasons: pl.DataFrame) -> Chart:
@@ -89,8 +89,7 @@ def unused_rows(reasons: pl.DataFrame) -> Chart:
         source, reason, rows.
     """
     if reasons.is_empty():
-        return empty("left-out rows", "Every row was used.")
-    listed = make_table("Rows not used", reasons)
+        return no_chart("unused_rows", "all_used")
     table = reasons.sort("rows", descending=True).head(12)
     table = table.with_columns(row=pl.format("{}: {}", "source", "reason"))
     x = field("rows:Q", axis=HIDDEN, scale={"domain": [0, 1.2 * highest(table["rows"])]})
@@ -101,9 +100,8 @@ def unused_rows(reasons: pl.DataFrame) -> Chart:
         size=(WIDTH - 320, 28 * table.height),
     )
     n = int(total(reasons["rows"]))
-    title = f"{formatting.plural(n, 'row')} {formatting.verb(n, 'was', 'were')} not used"
-    what = "Set aside by a rule of the study, or quarantined because they could not be understood."
-    return Chart(bars, title, what, listed)
+    rows, were = formatting.plural(n, "row"), formatting.verb(n, "was", "were")
+    return make_chart("unused_rows", bars, reasons, rows=rows, were=were)
 
 
 CAUSE_COLOURS = {"voluntary": "blue", "involuntary": "vermillion", "no reason given": "grey"}
@@ -121,7 +119,7 @@ def reactivation(window: Mapping[str, Any]) -> Chart:
     """
     curve, days = window["curve"], window["window"]["days"]
     if not curve:
-        return empty("reactivation curve", "The log is too short to watch a silence end.")
+        return no_chart("reactivation", "short")
     table = pl.DataFrame(curve[:: max(len(curve) // 300, 1)], infer_schema_length=None)
     x = field("silence_days:Q", axis=number_axis("Days of silence so far"))
     y = field("return_probability:Q", scale=WHOLE, axis=share_axis(None))
@@ -133,7 +131,7 @@ def reactivation(window: Mapping[str, Any]) -> Chart:
         rule("y", UNLIKELY, strokeDash=[2, 3]),
     ]
     horizon = formatting.plural(window["horizon_days"], "day")
-    title = "However long the silence, a return stays too likely to call lost"
+    title = ""
     if days is not None:
         line = pl.DataFrame({"silence_days": [days], "text": [f"window: {days} days"], "y": [0.95]})
         text = {"align": "left", "dx": 6, "color": "vermillion"}
@@ -141,13 +139,8 @@ def reactivation(window: Mapping[str, Any]) -> Chart:
         marks.append(mark("text", line, text, x=x, y="y:Q", text="text:N"))
         silence = formatting.plural(days, "day")
         title = f"After {silence} of silence at most one in five returns within {horizon}"
-    what = (
-        f"Solid: chance of a purchase within a further {horizon}, with 95% limits. "
-        "Dashed: share of all "
-        "returns that come later, and that a window there would cut off."
-    )
-    tradeoff = churn_window_tables(window)["tradeoff"]
-    return Chart(panel(*marks, size=(_WIDE, 280)), title, what, tradeoff)
+    drawn, tradeoff = panel(*marks, size=(_WIDE, 280)), churn_window_tables(window)["tradeoff"]
+    return make_chart("reactivation", drawn, tradeoff, title=title, horizon=horizon)
 
 
 def causes(window: Mapping[str, Any]) -> Chart:
@@ -156,7 +149,7 @@ def causes(window: Mapping[str, Any]) -> Chart:
     """
     rows = window.get("causes") or []
     if not rows:
-        return empty("causes of leaving", "The study does not name when and why contracts ended.")
+        return no_chart("causes", "unnamed")
     table = pl.DataFrame(rows).select("cause", "day", "incidence")
     present, last = set(table["cause"]), max(row["day"] for row in rows)
     colours = {name: colour for name, colour in CAUSE_COLOURS.items() if name in present}
@@ -167,10 +160,6 @@ def causes(window: Mapping[str, Any]) -> Chart:
     )
     latest = table.filter(pl.col("day") == last)
     shares = [f"{formatting.percent(share, 0)} {cause}" for cause, _, share in latest.iter_rows()]
-    title = f"After {formatting.plural(last, 'day')} have left: {formatting.listing(shares)}"
-    what = (
-        "Competing risks (Aalen and Johansen): the curves sum to all who left; "
-        "what is above is still there."
-    )
-    listed = churn_window_tables(window)["causes"]
-    return Chart(panel(areas, size=(_WIDE, 240)), title, what, listed)
+    drawn, listed = panel(areas, size=(_WIDE, 240)), churn_window_tables(window)["causes"]
+    facts = {"days": formatting.plural(last, "day"), "shares": formatting.listing(shares)}
+    return make_chart("causes", drawn, listed, **facts)

@@ -8,39 +8,27 @@ import polars as pl
 from holdfast.report import evidence_tables, formatting, ranking_curves
 from holdfast.report.charts.axes import number_axis, panel_title, share_axis, total
 from holdfast.report.charts.base import (
+    WORDS,
     Chart,
     Options,
     by_name,
     diagonal,
-    empty,
     field,
+    make_chart,
     mark,
+    no_chart,
     panel,
     rule,
 )
-from holdfast.report.table_format import make_table
 from holdfast.report.theme import BLUE, DOT, WHOLE, WIDTH, light
 
 PANELS = (
     ("churn", "roc_auc"), ("churn", "brier"), ("value", "tweedie_deviance"), ("value", "spearman"),
 )  # fmt: skip
-NO_OUTCOME = "No customer has both a prediction and an outcome that varies."
 MODEL, BASELINE = ranking_curves.NAMES
 COLOURS = {MODEL: "blue", BASELINE: "grey"}
 DASHES = {MODEL: [1, 0], BASELINE: [5, 4]}
 _SIZE = (WIDTH // 2 - 62, 250)
-_GAINS = {
-    "churn": (
-        "the riskiest 20% of customers held {} of the leavers",
-        "Leavers found",
-        "Leavers, ranked by risk",
-    ),
-    "value": (
-        "the 20% expected to be worth most held {} of the revenue",
-        "Revenue found",
-        "Revenue, ranked by expected revenue",
-    ),
-}
 
 
 def _lines(table: pl.DataFrame, *, of: str, against: str) -> Options:
@@ -86,7 +74,7 @@ def roc_pr(steps: pl.DataFrame) -> Chart:
     """
     ranking = ranking_curves.ranking(steps)
     if ranking.is_empty():
-        return empty("ROC curve", NO_OUTCOME)
+        return no_chart("roc_pr", "no_outcome")
     model, baseline = (ranking.filter(pl.col("model") == name) for name in (MODEL, BASELINE))
     area, average = (
         _key(figure, _range(model[name]), _range(baseline[name]))
@@ -103,11 +91,9 @@ def roc_pr(steps: pl.DataFrame) -> Chart:
         panel(recall, size=_SIZE, title=panel_title("Precision and recall", average)),
     ]
     of_100 = formatting.decimal(100 * float(np.mean(model["area"].to_numpy())), 0)
-    title = f"Given a leaver and a stayer, the model picks the leaver {of_100} times in 100"
-    what = _unseen(int(total(model["customers"])), model["cutoff_day"])
-    names = "cutoff_day model customers left area average_precision"
-    table = make_table("Ranking of leavers", ranking, names)
-    return Chart({"hconcat": panels, "spacing": 30}, title, what, table)
+    unseen = _unseen(int(total(model["customers"])), model["cutoff_day"])
+    drawn = {"hconcat": panels, "spacing": 30}
+    return make_chart("roc_pr", drawn, ranking, of_100=of_100, unseen=unseen)
 
 
 def calibration(predictions: pl.DataFrame) -> Chart:
@@ -116,7 +102,7 @@ def calibration(predictions: pl.DataFrame) -> Chart:
     """
     bins = ranking_curves.reliability(predictions)
     if bins.is_empty():
-        return empty("calibration", "No customer has both a predicted probability and an outcome.")
+        return no_chart("calibration", "no_pair")
     x = field("predicted:Q", scale=WHOLE, axis=share_axis(None, labels=False))
     y = field("actual:Q", scale=WHOLE, axis=share_axis("Share that left"))
     dots = {"size": 50, "filled": True, "color": light("blue")}
@@ -133,13 +119,8 @@ def calibration(predictions: pl.DataFrame) -> Chart:
     counts = mark("rect", bars, {"color": "grey"}, x=x, x2="end", y=y, y2="none")
     panels = {"vconcat": [curve, panel(counts, size=(WIDTH - 80, 70))], "spacing": 12}
     days = predictions.drop_nulls(["churned", "churn_probability"])["cutoff_day"]
-    what = (
-        "On the dashed line, predicted = actual. Bars show 95% intervals. "
-        f"{_unseen(days.len(), days)}"
-    )
-    return Chart(
-        panels, _describe_calibration(bins), what, evidence_tables.calibration(predictions)
-    )
+    table, title = evidence_tables.calibration(predictions), _describe_calibration(bins)
+    return make_chart("calibration", panels, table, title=title, unseen=_unseen(days.len(), days))
 
 
 def _describe_calibration(bins: pl.DataFrame) -> str:
@@ -162,27 +143,27 @@ def gains(steps: pl.DataFrame) -> Chart:
         `ranking_curves.cumulative(predictions)`.
     """
     table = ranking_curves.gains(steps)
-    tasks = [task for task in _GAINS if task in table["task"]]
+    tasks = [task for task in ranking_curves.MODELS if task in table["task"]]
     if not tasks:
-        return empty("gains", NO_OUTCOME)
+        return no_chart("gains", "no_outcome")
     panels, sentences = zip(
         *(_gain(table.filter(pl.col("task") == task), task) for task in tasks), strict=True
     )
     title = formatting.capital(formatting.listing(list(sentences)))
-    drawn, what = {"hconcat": list(panels), "spacing": 30}, _cutoffs(steps["cutoff_day"])
-    return Chart(drawn, title, what, evidence_tables.gains(steps))
+    drawn, cutoffs = {"hconcat": list(panels), "spacing": 30}, _cutoffs(steps["cutoff_day"])
+    return make_chart("gains", drawn, evidence_tables.gains(steps), title=title, cutoffs=cutoffs)
 
 
 def _gain(table: pl.DataFrame, task: str) -> tuple[Options, str]:
     """One task's panel and sentence."""
-    sentence, of, heading = _GAINS[task]
+    text = WORDS["gains"][task]
     model, baseline = ranking_curves.capture_at(table, 0.2)
     held = formatting.percent(model, 0)
     naive = "" if baseline is None else formatting.percent(baseline, 0)
-    title = panel_title(heading, _key("At 20%", held, naive))
-    lines = _lines(table, of=of, against="Customers, highest first")
+    title = panel_title(text["heading"], _key("At 20%", held, naive))
+    lines = _lines(table, of=text["axis"], against="Customers, highest first")
     marks = diagonal("line"), rule("x", 0.2, strokeDash=[2, 3]), lines
-    return panel(*marks, size=_SIZE, title=title), sentence.format(held)
+    return panel(*marks, size=_SIZE, title=title), text["sentence"].format(held=held)
 
 
 def backtest(evidence: pl.DataFrame) -> Chart:
@@ -191,9 +172,7 @@ def backtest(evidence: pl.DataFrame) -> Chart:
     parts = table.partition_by("task", "metric", as_dict=True)
     shown = {metric: parts[task, metric] for task, metric in PANELS if (task, metric) in parts}
     if not shown:
-        return empty(
-            "backtest", "No metric has been computed for both the model and a naive baseline."
-        )
+        return no_chart("backtest", "no_contest")
     is_wide = max(part.height for part in shown.values()) > 2
     width = WIDTH - 80 if is_wide else WIDTH // 2 - 50
     verdicts = pl.concat(part["verdict"] for part in shown.values())
@@ -201,15 +180,9 @@ def backtest(evidence: pl.DataFrame) -> Chart:
     spacing = {"row": 66 if n <= 6 * len(shown) else 104, "column": 64}
     panels = [_metric(part, name, width=width) for name, part in shown.items()]
     layout = {"columns": 1 if is_wide else 2, "spacing": spacing, "bounds": "flush"}
-    compared = formatting.plural(n, "comparison")
-    title = (
-        f"Of {compared} with the naive baseline the model is better in {better}, worse in {worse}"
-    )
-    key = (
-        "Blue circles: model. Grey squares: naive baseline. "
-        "Bars: 95% intervals (bootstrap of customers)."
-    )
-    return Chart({"concat": panels, **layout}, title, f"{key} {_cutoffs(table['cutoff_day'])}")
+    compared, cutoffs = formatting.plural(n, "comparison"), _cutoffs(table["cutoff_day"])
+    counts: dict[str, Any] = {"compared": compared, "better": better, "worse": worse}
+    return make_chart("backtest", {"concat": panels, **layout}, **counts, cutoffs=cutoffs)
 
 
 def _metric(table: pl.DataFrame, name: str, *, width: int) -> Options:

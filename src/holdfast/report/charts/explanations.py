@@ -8,8 +8,17 @@ import polars as pl
 from holdfast.explain import overview
 from holdfast.report import chart_data, feature_effects, formatting, run_tables
 from holdfast.report.charts.axes import label, number_axis, panel_title
-from holdfast.report.charts.base import Chart, Options, by_name, empty, field, mark, panel, rule
-from holdfast.report.table_format import make_table
+from holdfast.report.charts.base import (
+    Chart,
+    Options,
+    by_name,
+    field,
+    make_chart,
+    mark,
+    no_chart,
+    panel,
+    rule,
+)
 from holdfast.report.theme import BLUE, FIFTHS, HIDDEN, KEY, WHOLE, WIDTH
 
 OUTCOME = {"churn": "who leaves", "value": "what a customer is worth"}
@@ -17,7 +26,6 @@ PUSHES = {
     "churn": ("less likely to leave", "more likely to leave"),
     "value": ("worth less", "worth more"),
 }
-_EXPLAINED = "or no customer has been explained."
 
 
 def _with_labels(table: pl.DataFrame) -> pl.DataFrame:
@@ -41,7 +49,7 @@ def shap_summary(contributions: pl.DataFrame, importance: pl.DataFrame, *, task:
     """How each of the strongest features moves each customer: a point per customer (a beeswarm)."""
     features = feature_effects.strongest(importance, task, 8)
     if contributions.filter(pl.col("task") == task).is_empty() or not features:
-        return empty("effects of features", "No customer of this run has been explained.")
+        return no_chart("shap_summary", "nobody")
     ways = _with_labels(feature_effects.ways(contributions, task, features))
     row, right = _row(ways), {"value": "width"}
     style = {"align": "left", "dx": 20, "color": "muted"}
@@ -53,11 +61,8 @@ def shap_summary(contributions: pl.DataFrame, importance: pl.DataFrame, *, task:
     )
     way = ways["way"][0]
     title = _depends_on(features[:1], task) + (f": {way}" if way.startswith("high") else "")
-    what = (
-        "Each point is a customer, placed by the feature's effect on the model's raw score (SHAP). "
-        "The outermost 1% of effects is drawn at the edge."
-    )
-    return Chart(drawn, title, what, run_tables.importance(importance, contributions, task))
+    table = run_tables.importance(importance, contributions, task)
+    return make_chart("shap_summary", drawn, table, title=title)
 
 
 def _depends_on(features: list[str], task: str) -> str:
@@ -86,7 +91,7 @@ def shap_bar(importance: pl.DataFrame, *, task: str) -> Chart:
     """Which features weigh most, as shares of the strongest."""
     names = feature_effects.strongest(importance, task, 12)
     if not names:
-        return empty("important features", f"No feature moves this model, {_EXPLAINED}")
+        return no_chart("shap_bar", "no_effect")
     shares = importance.filter(pl.col("task") == task).select("feature", "relative")
     table = _with_labels(pl.DataFrame({"feature": names}).join(shares, on="feature", how="left"))
     x, y = field("relative:Q", axis=HIDDEN, scale=WHOLE), _row(table)
@@ -96,8 +101,7 @@ def shap_bar(importance: pl.DataFrame, *, task: str) -> Chart:
         mark("text", table, {"align": "left", "dx": 6}, x=x, y=y, text=share),
         size=(WIDTH - 180, 26 * len(names)),
     )
-    what = "Mean size of a feature's effect (SHAP), as a share of the strongest feature's."
-    return Chart(drawn, _depends_on(names[:3], task), what)
+    return make_chart("shap_bar", drawn, title=_depends_on(names[:3], task))
 
 
 def shap_dependence(contributions: pl.DataFrame, importance: pl.DataFrame, *, task: str) -> Chart:
@@ -106,22 +110,18 @@ def shap_dependence(contributions: pl.DataFrame, importance: pl.DataFrame, *, ta
     parts = [feature_effects.dependence(contributions, task, name) for name in strongest]
     varied = {points["feature"][0]: points for points in parts if points["value"].n_unique() > 1}
     if not varied:
-        return empty("dependence", "No explained feature takes more than one value.")
+        return no_chart("shap_dependence", "no_effect")
     less, more = PUSHES[task]
     panels = [_dependence(name, points) for name, points in varied.items()]
     spacing = {"row": 64, "column": 76}
     drawn = {"concat": panels, "columns": 2, "spacing": spacing, "bounds": "flush"}
-    features = formatting.listing([formatting.feature(name) for name in list(varied)[:2]])
-    title = f"How {features} {'change' if len(varied) > 1 else 'changes'} {OUTCOME[task]}"
-    what = (
-        f"Above 0: {more}; below: {less}. Points are customers, the line is the mean of "
-        "groups of equal size. "
-        "The outermost 1% of values on each side is left out."
-    )
+    facts = {
+        "features": formatting.listing([formatting.feature(name) for name in list(varied)[:2]]),
+        "change": "change" if len(varied) > 1 else "changes",
+        "outcome": OUTCOME[task],
+    }
     trends = pl.concat(map(feature_effects.trend, parts)).rename({"value": "mean_value"})
-    names = "feature customers mean_value contribution"
-    table = make_table(f"Effect on the {task} model by value", trends, names)
-    return Chart(drawn, title, what, table)
+    return make_chart("shap_dependence", drawn, trends, task=task, more=more, less=less, **facts)
 
 
 def _dependence(name: str, points: pl.DataFrame) -> Options:
@@ -141,21 +141,13 @@ def shap_cross_model(importance: pl.DataFrame) -> Chart:
     """Which features matter for churn, for value and for both, side by side."""
     table = _with_labels(feature_effects.roles(importance).head(14))
     if table.is_empty():
-        return empty("features across the models", f"No feature moves either model, {_EXPLAINED}")
+        return no_chart("shap_cross_model", "no_effect")
     panels = [_role(table, "churn", "vermillion"), _role(table, "value", "blue")]
     both = [formatting.feature(name) for name in table.filter(pl.col("role") == "both")["feature"]]
-    title = "What drives churn and what drives value are different features"
-    if both:
-        title = f"Churn and value both depend on {formatting.listing(both[:3])}"
-    least = formatting.percent(overview.MATTERS, 0)
-    what = (
-        "Share of each model's strongest feature. "
-        f"Shown: features with at least {least} in one of the models."
-    )
+    title = f"Churn and value both depend on {formatting.listing(both[:3])}" if both else ""
+    least, drawn = formatting.percent(overview.MATTERS, 0), {"hconcat": panels, "spacing": 16}
     rows = feature_effects.roles(importance).rename({"role": "matters_for"})
-    names = "feature matters_for churn:whole_percent value:whole_percent"
-    listed = make_table("Features across the models", rows, names)
-    return Chart({"hconcat": panels, "spacing": 16}, title, what, listed)
+    return make_chart("shap_cross_model", drawn, rows, title=title, least=least)
 
 
 def _role(table: pl.DataFrame, task: str, colour: str) -> Options:

@@ -6,13 +6,21 @@ import polars as pl
 
 from holdfast.report import chart_data, formatting
 from holdfast.report.charts.axes import highest, number_axis, share_axis, text_axis, total, words
-from holdfast.report.charts.base import Chart, Options, by_name, empty, field, mark, panel, rule
-from holdfast.report.charts.customers import NOBODY
+from holdfast.report.charts.base import (
+    Chart,
+    Options,
+    by_name,
+    field,
+    make_chart,
+    mark,
+    no_chart,
+    panel,
+    rule,
+)
 from holdfast.report.table_format import Table, make_table
 from holdfast.report.theme import BLUE, DOT, SEGMENT_COLOURS, WHOLE, WIDTH
 from holdfast.study import SEGMENT_NAMES
 
-NO_REVENUE = "No customer of this run is expected to spend."
 _CELL = BLUE | {"stroke": "panel"}
 _STRONGEST = 0.5
 """Opacity of the fullest cell: text on it keeps a contrast of 4.5:1 in both themes."""
@@ -30,7 +38,7 @@ def revenue_distribution(scores: pl.DataFrame, *, currency: str) -> Chart:
     """How many customers are expected to be worth how much."""
     revenue = scores["expected_revenue"]
     if highest(revenue) <= 0:
-        return empty("expected revenue", NO_REVENUE)
+        return no_chart("revenue_distribution", "no_revenue")
     bins = chart_data.revenue_bins(scores)
     ends = [words(bins[name], formatting.money, currency) for name in ("least", "most")]
     table = bins.with_columns(worth=pl.format("{} to {}", *ends), none=pl.lit(0))
@@ -39,19 +47,14 @@ def revenue_distribution(scores: pl.DataFrame, *, currency: str) -> Chart:
     tips = [field("worth:N"), field("customers:Q", format=",")]
     bars = mark("rect", table, _CELL, x=x, x2="end", y=y, y2="none", tooltip=tips)
     top = formatting.percent(total(revenue.top_k(max(1, scores.height // 10))) / total(revenue), 0)
-    median = formatting.money(_median(revenue), currency)
-    title = f"A tenth of the customers holds {top} of the expected revenue"
-    what = (
-        f"{formatting.plural(scores.height, 'customer')}; the median customer is expected to "
-        f"bring {median}."
-    )
+    facts = {
+        "top": top,
+        "customers": formatting.plural(scores.height, "customer"),
+        "median": formatting.money(_median(revenue), currency),
+    }
     coarse = chart_data.revenue_bins(scores, n=12).filter(pl.col("customers") > 0)
-    rows, names = (
-        coarse.rename({"expected_revenue": "in_all"}),
-        "revenue_each customers in_all:money",
-    )
-    counted = make_table("Customers by expected revenue", rows, names, currency=currency)
-    return Chart(panel(bars, size=(WIDTH - 60, 320)), title, what, counted)
+    drawn, rows = panel(bars, size=(WIDTH - 60, 320)), coarse.rename({"expected_revenue": "in_all"})
+    return make_chart("revenue_distribution", drawn, rows, currency=currency, **facts)
 
 
 def _median(values: pl.Series) -> float:
@@ -61,7 +64,7 @@ def _median(values: pl.Series) -> float:
 def value_by_segment(scores: pl.DataFrame, *, currency: str) -> Chart:
     """The spread of expected revenue in each segment, as violins with median and quartiles."""
     if highest(scores["expected_revenue"]) <= 0:
-        return empty("expected revenue by segment", NO_REVENUE)
+        return no_chart("value_by_segment", "no_revenue")
     outline = chart_data.value_density(scores)
     ends = outline.group_by("segment").agg(end=pl.col("place").max())
     middle = _middles(scores, currency).join(ends, on="segment", maintain_order="left")
@@ -82,9 +85,8 @@ def value_by_segment(scores: pl.DataFrame, *, currency: str) -> Chart:
         size=(WIDTH - 120, 58 * len(names)),
     )
     best = middle.sort("at", descending=True).row(0, named=True)
-    title = f"{best['segment']} customers are worth most: {best['text']} at the median"
-    what = "Width: how many customers of the segment. Point: median. Bar: the middle half."
-    return Chart(drawn, title, what, _quartiles(scores, currency))
+    facts = {"segment": best["segment"], "text": best["text"]}
+    return make_chart("value_by_segment", drawn, _quartiles(scores, currency), **facts)
 
 
 def _quartiles(scores: pl.DataFrame, currency: str) -> Table:
@@ -107,7 +109,7 @@ def _middles(scores: pl.DataFrame, currency: str) -> pl.DataFrame:
 def value_against_risk(scores: pl.DataFrame, *, threshold: float, currency: str) -> Chart:
     """Every customer, counted in cells of expected revenue by churn probability."""
     if scores.is_empty():
-        return empty("customers", NOBODY)
+        return no_chart("value_against_risk", "nobody")
     cells = chart_data.crowd(scores).with_columns(weight=(pl.col("customers") + 1).log())
     x = field("left:Q", axis=amount_axis(highest(cells["right"]), currency, grid=False))
     y = field("bottom:Q", axis=share_axis("Churn probability", grid=False), scale=WHOLE)
@@ -124,13 +126,13 @@ def value_against_risk(scores: pl.DataFrame, *, threshold: float, currency: str)
     )
     is_likely = pl.col("churn_probability") >= threshold
     is_valuable = pl.col("expected_revenue") >= median
-    what = (
-        f"All {formatting.count(scores.height)} customers; the darker, the more of them. "
-        f"Dashed: churn probability of {formatting.percent(threshold, 0)}. "
-        "Dotted: the median customer's expected revenue."
-    )
     title = _likely_to_leave(scores.filter(is_likely & is_valuable), currency)
-    return Chart(drawn, title, what, _quartiles(scores, currency))
+    facts = {
+        "customers": formatting.count(scores.height),
+        "threshold": formatting.percent(threshold, 0),
+    }
+    table = _quartiles(scores, currency)
+    return make_chart("value_against_risk", drawn, table, title=title, **facts)
 
 
 def _likely_to_leave(both: pl.DataFrame, currency: str) -> str:
@@ -144,7 +146,7 @@ def _likely_to_leave(both: pl.DataFrame, currency: str) -> str:
 def risk_bands(scores: pl.DataFrame, *, currency: str) -> Chart:
     """Value tier by band of churn probability: customers and what they hold, cell by cell."""
     if scores.is_empty():
-        return empty("customers", NOBODY)
+        return no_chart("risk_bands", "nobody")
     cells = chart_data.bands(scores)
     held = words(cells["expected_revenue"], formatting.money, currency)
     cells = cells.with_columns(n=words(cells["customers"], formatting.count), held=held)
@@ -160,13 +162,8 @@ def risk_bands(scores: pl.DataFrame, *, currency: str) -> Chart:
     is_worst = (pl.col("value_tier") == "high") & pl.col("band").is_in(["high", "very high"])
     n = int(total(cells.filter(is_worst)["customers"]))
     who = formatting.plural(n, "customer") if n else "Nobody"
-    title = f"{who} of high value {'has' if n < 2 else 'have'} a high or very high risk"
-    bands = "Moderate from 10%, high from 30%, very high from 70%."
-    what = f"Customers and the revenue expected of them. {bands}"
-    names = "value_tier band customers share expected_revenue"
-    return Chart(
-        drawn, title, what, make_table("Value tier by risk", cells, names, currency=currency)
-    )
+    have = "has" if n < 2 else "have"
+    return make_chart("risk_bands", drawn, cells, currency=currency, who=who, have=have)
 
 
 def _cells(table: pl.DataFrame, x: Options, y: Options) -> Options:
@@ -185,7 +182,7 @@ def segment_moves(moves: pl.DataFrame, *, currency: str) -> Chart:
         was, now, customers, expected_revenue, as of `runs.run_history.moves`.
     """
     if moves.is_empty():
-        return empty("moves", "There is no earlier run of this study to compare with.")
+        return no_chart("segment_moves", "first")
     has_moved, order = pl.col("was") != pl.col("now"), [*SEGMENT_NAMES, "new", "gone"]
     x = field("now:N", sort=order, axis={"title": "Is now", "labelAngle": -35, "orient": "top"})
     y = field("was:N", sort=order, axis={"title": "Was"})
@@ -199,11 +196,7 @@ def segment_moves(moves: pl.DataFrame, *, currency: str) -> Chart:
     both = moves.filter((pl.col("was") != "new") & (pl.col("now") != "gone"))
     n, changed = (int(total(table["customers"])) for table in (both, both.filter(has_moved)))
     share = f" ({formatting.percent(changed / n, 0)})" if n else ""
-    title = f"{formatting.plural(changed, 'customer')}{share} changed segment since the run before"
-    what = (
-        "Grey: stayed. New: not scored before. "
-        "Gone: no longer scored, mostly because of a long silence."
-    )
     rows = moves.filter(has_moved).rename({"now": "is_now"})
-    names, caption = "was is_now customers expected_revenue", "Moves since the run before"
-    return Chart(drawn, title, what, make_table(caption, rows, names, currency=currency))
+    customers = formatting.plural(changed, "customer")
+    facts = {"currency": currency, "customers": customers, "share": share}
+    return make_chart("segment_moves", drawn, rows, **facts)

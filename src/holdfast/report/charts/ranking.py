@@ -8,10 +8,19 @@ import polars as pl
 from holdfast.report import evidence_tables, formatting, ranking_curves
 from holdfast.report.chart_data import ticks
 from holdfast.report.charts.axes import highest, number_axis, panel_title, share_axis, total, words
-from holdfast.report.charts.base import Chart, Options, by_name, empty, field, mark, panel, rule
-from holdfast.report.charts.evidence import COLOURS, DASHES, NO_OUTCOME, pair_of_texts
+from holdfast.report.charts.base import (
+    Chart,
+    Options,
+    by_name,
+    field,
+    make_chart,
+    mark,
+    no_chart,
+    panel,
+    rule,
+)
+from holdfast.report.charts.evidence import COLOURS, DASHES, pair_of_texts
 from holdfast.report.ranking_curves import tenths
-from holdfast.report.table_format import make_table
 from holdfast.report.theme import BLUE, DOT, KEY, LINE_KEY, MUTED, WHOLE, WIDTH, light
 
 _PREDICTED = {
@@ -36,7 +45,7 @@ def decile_chart(predictions: pl.DataFrame) -> Chart:
     """Predicted and actual churn of ten groups, the riskiest first."""
     table = ranking_curves.deciles(predictions)
     if table.is_empty():
-        return empty("deciles", NO_OUTCOME)
+        return no_chart("decile_chart", "no_outcome")
     long = _predicted_and_actual(table, "decile")
     x = field("decile:O", axis={"title": "Tenth of the customers, riskiest first", "labelAngle": 0})
     y = field("share:Q", axis=share_axis("Share that leaves"))
@@ -47,11 +56,8 @@ def decile_chart(predictions: pl.DataFrame) -> Chart:
         size=(WIDTH - 80, 240),
     )
     first, last = (formatting.percent(table["actual"][k], 0) for k in (0, -1))
-    title = f"Of the riskiest tenth {first} left, of the safest {last}"
-    what = "All past cutoffs; tenths within each. Bars and squares: happened. Circles: predicted."
-    rows, names = table.rename({"decile": "tenth"}), "tenth customers predicted actual lift:score"
-    listed = make_table("Tenths of the customers, riskiest first", rows, names)
-    return Chart(drawn, title, what, listed)
+    rows = table.rename({"decile": "tenth"})
+    return make_chart("decile_chart", drawn, rows, first=first, last=last)
 
 
 def lift_curve(steps: pl.DataFrame) -> Chart:
@@ -64,7 +70,7 @@ def lift_curve(steps: pl.DataFrame) -> Chart:
     """
     table = ranking_curves.gains(steps).filter((pl.col("task") == "churn") & (pl.col("x") >= 0.02))
     if table.is_empty():
-        return empty("lift", NO_OUTCOME)
+        return no_chart("lift_curve", "no_outcome")
     table = table.with_columns(lift=pl.col("y") / pl.col("x"))
     x = field("x:Q", scale=WHOLE, axis=share_axis("Customers, riskiest first"))
     y = field("lift:Q", axis=number_axis("Lift"), scale={"zero": True})
@@ -75,18 +81,16 @@ def lift_curve(steps: pl.DataFrame) -> Chart:
         for share in ranking_curves.capture_at(table, 0.1)
     )
     beside = f" (naive baseline {baseline})" if baseline else ""
-    title = f"The riskiest tenth holds {model} times the leavers of a random tenth{beside}"
     drawn = panel(rule("y", 1, strokeDash=[2, 3]), line, size=(WIDTH - 80, 240))
-    what = "All past cutoffs together. Dotted: a list in random order."
-    return Chart(drawn, title, what, evidence_tables.gains(steps))
+    figures = evidence_tables.gains(steps)
+    return make_chart("lift_curve", drawn, figures, model=model, beside=beside)
 
 
 def churn_at_cutoffs(predictions: pl.DataFrame) -> Chart:
     """Predicted beside actual churn, past cutoff by past cutoff."""
     table = ranking_curves.churn_by_cutoff(predictions)
     if table.is_empty():
-        return empty("past cutoffs", NO_OUTCOME)
-    listed = make_table("Past cutoffs", table, "cutoff_day customers predicted actual interval_95")
+        return no_chart("churn_at_cutoffs", "no_outcome")
     table = table.with_columns(cutoff=words(table["cutoff_day"], formatting.day))
     long, actual = _predicted_and_actual(table, "cutoff"), table.with_columns(what=pl.lit("Actual"))
     gap, scale = {"paddingInner": 0.6, "paddingOuter": 0.5}, {"zero": False, "padding": 20}
@@ -102,16 +106,15 @@ def churn_at_cutoffs(predictions: pl.DataFrame) -> Chart:
         size=(WIDTH - 90, 220),
     )
     points = table.select((pl.col("predicted") - pl.col("actual")).abs().mean()).item()
-    title = f"Predicted churn was {formatting.decimal(100 * points, 1)} points off what happened"
-    what = "Predicted before, observed after. Bars: 95% interval of the actual share."
-    return Chart(drawn, title + ", on average" * (table.height > 1), what, listed)
+    off, average = formatting.decimal(100 * points, 1), ", on average" * (table.height > 1)
+    return make_chart("churn_at_cutoffs", drawn, table, points=off, average=average)
 
 
 def candidates(evidence: pl.DataFrame, *, currency: str) -> Chart:
     """The champion beside every other candidate and the naive baseline, mean over the cutoffs."""
     table = ranking_curves.standings(evidence)
     if table.is_empty():
-        return empty("comparison", "Nothing could be proved, so nothing can be compared.")
+        return no_chart("candidates", "no_proof")
     parts = table.partition_by("task", "metric", as_dict=True)
     shown = [
         (task, metric)
@@ -122,15 +125,9 @@ def candidates(evidence: pl.DataFrame, *, currency: str) -> Chart:
     panels = [_standing(parts[task, metric], task, metric) for task, metric in shown]
     others = table.filter(pl.col("kind") == "candidate")["name"].n_unique()
     beside = f"{formatting.plural(others, 'candidate')} and " if others else ""
-    title = f"The champion beside {beside}the naive baseline"
-    what = (
-        "Mean over the cutoffs, mean 95% interval. Circle: champion, diamond: candidate, "
-        "square: naive."
-    )
     rows = table.select("task", "metric", model="name", role="kind", mean="value")
-    names, caption = "task metric model role mean:metric", "Models compared, mean over the cutoffs"
-    listed = make_table(caption, rows, names, currency=currency)
-    return Chart({"vconcat": panels, "spacing": 34}, title, what, listed)
+    drawn = {"vconcat": panels, "spacing": 34}
+    return make_chart("candidates", drawn, rows, currency=currency, others=beside)
 
 
 def _standing(table: pl.DataFrame, task: str, metric: str) -> Options:
@@ -158,16 +155,13 @@ def promises(predictions: pl.DataFrame, *, currency: str) -> Chart:
     """
     table = tenths(predictions)
     if table.is_empty():
-        return empty(
-            "promises of revenue", "No customer has both an expected revenue and what came."
-        )
+        return no_chart("promises", "no_pair")
     covered = table.drop_nulls("held_80")
     panels = [_totals(table, currency), *([_coverage(covered)] if covered.height else [])]
-    lines = f"One line per cutoff ({table['cutoff_day'].n_unique()})."
-    what = f"Customers in ten equal groups by expected revenue, 10 = most. {lines}"
     drawn, title = {"hconcat": panels, "spacing": 30}, _describe_coverage(covered, table)
-    tenths_ = evidence_tables.revenue_by_tenth(predictions, currency=currency)
-    return Chart(drawn, title, what, tenths_)
+    by_tenth = evidence_tables.revenue_by_tenth(predictions, currency=currency)
+    cutoffs = table["cutoff_day"].n_unique()
+    return make_chart("promises", drawn, by_tenth, title=title, cutoffs=cutoffs)
 
 
 def _describe_coverage(covered: pl.DataFrame, table: pl.DataFrame) -> str:
