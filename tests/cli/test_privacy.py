@@ -33,7 +33,7 @@ def test_a_customer_is_erased_and_proved_to_be_gone(shop: Path) -> None:
     assert "erase" in shown
     assert "rollback" in shown
     assert gone not in shown
-    assert holdfast("audit-log", "verify", cwd=shop) == "2 lines, each as it was written\n"
+    assert holdfast("audit-log", "verify", cwd=shop) == "3 lines, each as it was written\n"
     log = shop / "audit.jsonl"
     log.write_text(log.read_text(encoding="utf-8").replace("erase", "prune"), encoding="utf-8")
     assert "line 2 of audit.jsonl" in holdfast("audit-log", "verify", cwd=shop, code=2)

@@ -208,9 +208,13 @@ def test_neither_list_nor_audit_log_holds_a_name(project: Path) -> None:
         assert (project / name).stat().st_mode & 0o777 == 0o600
     last = audit_log.entries(project)[-1]
     listed = (project / "erased.txt").read_text(encoding="utf-8").split("\n")[1]
-    assert [entry["what"] for entry in audit_log.entries(project)] == ["export", "erase"]
-    assert (last["what"], last["customers"]) == ("erase", [listed[:16]])
-    assert audit_log.verify(project) == 2
+    assert [entry["what"] for entry in audit_log.entries(project)] == [
+        "export",
+        "erase",
+        "erase ended",
+    ]
+    assert (last["what"], last["customers"]) == ("erase ended", [listed[:16]])
+    assert audit_log.verify(project) == 3
 
 
 def test_a_customer_does_not_come_back_and_the_rows_add_up(project: Path) -> None:
@@ -327,7 +331,7 @@ def test_whatever_moment_it_is_killed_at_the_runs_are_whole_and_the_next_complet
         assert registry.open().run_id.startswith("20240102T000000Z-0000000a-")
         assert registry.rollback().run_id.startswith("20240101T000000Z-0000000a-")
         assert registry.open().scores.height == 10
-        assert audit_log.entries(place)[-1]["what"] == "erase"
+        assert audit_log.entries(place)[-1]["what"] == "erase ended"
         assert audit_log.verify(place) >= 2
     # At least: key, list, journal, export, and for each of three runs four renames.
     assert kills > 20 // step
@@ -396,7 +400,7 @@ def test_everything_held_about_a_customer_is_given(project: Path) -> None:
     _erase(project, "C1")
     held = collect(_study(project), "C1", registry=registry)
     assert (held["erased"], held["runs"], held["exports"]) == (True, [], [])
-    assert [line["what"] for line in held["audit_log"]] == ["erase"]
+    assert [line["what"] for line in held["audit_log"]] == ["erase", "erase ended"]
     with pytest.raises(InputError, match="nothing is held"):
         collect(_study(project), "nobody", registry=registry)
 

@@ -27,6 +27,7 @@ def scores() -> pl.DataFrame:
             "customer_id": ["a", "b", "c", "d"],
             "churn_probability": [0.9, 0.5, 0.1, 0.2],
             "expected_revenue": [10.0, 20.0, 30.0, 40.0],
+            "at_stake": [9.0, 10.0, 3.0, 8.0],
             "evidence_level": ["solid", "cold start", "solid", "solid"],
         }
     )
@@ -53,9 +54,9 @@ def test_each_group_has_its_customers_their_risk_and_their_money(
 ) -> None:
     told = break_down(run, scores, "channel", threshold=0.5)
     assert told.rows() == [
-        ("web", 2, 0.0, pytest.approx(0.15), 70.0, 0.0),
-        ("shop", 1, 1.0, 0.9, 10.0, 10.0),
-        ("unknown", 1, 1.0, 0.5, 20.0, 20.0),
+        ("web", 2, 0.0, pytest.approx(0.15), 70.0, 11.0),
+        ("shop", 1, 1.0, 0.9, 10.0, 9.0),
+        ("unknown", 1, 1.0, 0.5, 20.0, 10.0),
     ]
     assert break_down(run, scores, EVIDENCE, threshold=0.5).select("group", "customers").rows() == [
         ("solid", 3),
@@ -91,6 +92,7 @@ def test_many_quarters_become_years_and_many_words_twelve_groups(tmp_path: Path)
             "customer_id": names,
             "churn_probability": [0.5] * n,
             "expected_revenue": [1.0] * n,
+            "at_stake": [1.0] * n,
             "evidence_level": [None] * n,
         }
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.errors import DataError, HoldfastError
-from holdfast.storage.audit_log import deed, entries, record, verify
+from holdfast.storage.audit_log import entries, record, verify, write_ahead
 from holdfast.storage.keys import KeyFile
 
 
@@ -133,7 +133,7 @@ def test_a_deed_stands_in_the_log_before_it_is_done_and_its_failure_after_it(
     tmp_path: Path,
 ) -> None:
     def fail() -> None:
-        with deed(tmp_path, "promote", who="ann", run_id="run 1"):
+        with write_ahead(tmp_path, "promote", who="ann", run_id="run 1"):
             assert [entry["what"] for entry in entries(tmp_path)] == ["promote"]
             raise ZeroDivisionError
 

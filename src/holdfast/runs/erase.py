@@ -85,7 +85,7 @@ def erase(study: Study, customer_ids: Sequence[str], *, registry: Registry) -> E
     names = {each: pseudonyms.names(each) for each in customer_ids}
     everybody = [name for several in names.values() for name in several]
     hashes = [pseudonyms.digest(each)[:16] for each in customer_ids]
-    with registry.staging() as staging, audit_log.deed(project, "erase", customers=hashes):
+    with registry.staging() as staging, audit_log.write_ahead(project, "erase", customers=hashes):
         unknown = tuple(_find_unknown(names, study, project))
         pseudonyms.suppress(everybody)
         _complete(registry)

@@ -79,7 +79,7 @@ def _remove(registry: Registry, run_ids: list[str]) -> None:
     if not run_ids:
         registry.remove([])  # clears what a process that was killed had taken away
         return
-    with audit_log.deed(registry.folder.parent, "prune", run_ids=run_ids):
+    with audit_log.write_ahead(registry.folder.parent, "prune", run_ids=run_ids):
         registry.remove(run_ids)
     for run_id in run_ids:
         forget(registry.folder, run_id)

@@ -53,7 +53,7 @@ def change_champion(
     @contextmanager
     def around(run: Run) -> Iterator[None]:
         prepare(run)
-        with audit_log.deed(registry.folder.parent, what, who=who, run_id=run.run_id):
+        with audit_log.write_ahead(registry.folder.parent, what, who=who, run_id=run.run_id):
             yield
 
     if run_id is None:

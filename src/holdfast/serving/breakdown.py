@@ -68,8 +68,8 @@ def break_down(run: Run, scores: pl.DataFrame, dimension: str, *, threshold: flo
     -------
     pl.DataFrame
         group, customers, share_at_risk, churn_probability (mean), expected_revenue and
-        at_stake (currency; missing in a run older than it). Times and counts stand in their order,
-        others by size; cohorts are quarters, or years where there are many.
+        at_stake (currency). Times and counts stand in their order, others by size; cohorts are
+        quarters, or years where there are many.
     """
     grouped = _add_group(run, scores, dimension)
     at_risk = pl.col("churn_probability") >= threshold
@@ -80,7 +80,7 @@ def break_down(run: Run, scores: pl.DataFrame, dimension: str, *, threshold: flo
             n_at_risk=at_risk.cast(pl.Int64),
             probabilities="churn_probability",
             expected_revenue="expected_revenue",
-            at_stake="at_stake" if "at_stake" in scores.columns else pl.lit(None, pl.Float64),
+            at_stake="at_stake",
         )
     )
     if dimension == COHORT and sums.height > MOST_GROUPS:

@@ -48,7 +48,7 @@ def record(project: Path, what: str, *, who: str = "", **facts: Any) -> None:
 
 
 @contextmanager
-def deed(project: Path, what: str, *, who: str = "", **facts: Any) -> Iterator[None]:
+def write_ahead(project: Path, what: str, *, who: str = "", **facts: Any) -> Iterator[None]:
     """Record a deed before it is done: what cannot be recorded does not happen. Where it then
     fails, a second line says "... failed".
 

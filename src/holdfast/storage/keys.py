@@ -73,7 +73,10 @@ class KeyFile:
         text = f"hf_{key_id}_{secret}"
         key = Key(key_id=key_id, role=role, name=name, sha256=_digest(text), created_at=_now())
         facts = {"key_id": key_id, "role": role, "name": name}
-        with audit_log.deed(self.path.parent, "key created", **facts), self._changing() as keys:
+        with (
+            audit_log.write_ahead(self.path.parent, "key created", **facts),
+            self._changing() as keys,
+        ):
             keys[key_id] = key
         return text, key
 
@@ -88,8 +91,8 @@ class KeyFile:
         if key_id not in (keys := self.keys()):
             fix = nearest(key_id, list(keys)) if keys else "there is no key yet"
             raise InputError(f"there is no key '{key_id}'", fix=fix, key_id=key_id)
-        deed = audit_log.deed(self.path.parent, "key revoked", key_id=key_id)
-        with deed, self._changing() as keys:
+        line = audit_log.write_ahead(self.path.parent, "key revoked", key_id=key_id)
+        with line, self._changing() as keys:
             key = replace(keys[key_id], revoked_at=keys[key_id].revoked_at or _now())
             keys[key_id] = key
         return key
