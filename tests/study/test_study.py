@@ -1,6 +1,7 @@
 """The study: what it accepts, and what it says when it does not."""
 
 import hashlib
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -215,3 +216,14 @@ def test_a_study_shows_its_main_facts_in_a_line_and_escapes_them_in_a_notebook(t
     assert "<td>&lt;script&gt;.csv</td>" in html
     assert "&lt;b&gt;shop" in html
     assert "<script" not in html
+
+
+def test_a_day_may_stand_without_quotes() -> None:
+    study = Study.from_dict(
+        tomllib.loads(
+            '[study]\nname = "s"\n[transactions]\npath = "o.csv"\nlast_day = 2024-01-31\n'
+            '[transactions.columns]\ncustomer_id = "c"\noccurred_at = "d"\n'
+        )
+    )
+    assert study.transactions is not None
+    assert study.transactions.last_day == "2024-01-31"

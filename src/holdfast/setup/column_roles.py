@@ -60,7 +60,7 @@ def log_columns(sample: Sample, given: Mapping[str, str]) -> dict[str, Candidate
     not looked for, and one that is given nothing has none.
 
     The surest is taken first; a date column is taken under any name if it is the only one, and so
-    is an id. No column has two roles.
+    is an id. Where nobody is a customer, the shops that are sold to are. No column has two roles.
     """
     columns = {role: Candidate(name, role, _EXACT) for role, name in given.items()}
     every = [each for role in LOG_ROLES for each in candidates(sample, role)]
@@ -73,6 +73,8 @@ def log_columns(sample: Sample, given: Mapping[str, str]) -> dict[str, Candidate
             only = [name for name in free if is_one(sample, name)]
             if len(only) == 1:
                 columns[role] = Candidate(only[0], role, _PART)
+    if "customer_id" not in columns and (sites := candidates(sample, "site")):
+        columns["customer_id"] = Candidate(sites[0].column, "site", _PART)
     return {role: each for role, each in columns.items() if each.column != NOTHING}
 
 
@@ -180,7 +182,7 @@ def _fits(sample: Sample, role: str, name: str) -> bool:
         return sample.count_filled(name) > 0 and not sample.is_number(name)
     if role in ("churned", "stayed"):
         return 2 <= sample.distinct(name) <= 3
-    if role in ("customer_id", "order_id", "product_id"):
+    if role in ("customer_id", "site", "order_id", "product_id"):
         return sample.can_name(name)
     if role == "currency":
         return sample.names_currencies(name)
