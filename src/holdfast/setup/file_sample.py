@@ -84,10 +84,16 @@ class Sample:
         """)
         return [value for (value,) in rows]
 
+    @property
+    def row_sql(self) -> str:
+        """A number that two rows share only if they are equal throughout."""
+        return sql.row_digest(self._fields.values())
+
     def count_repeated(self, names: Sequence[str]) -> int:
         """How many rows equal an earlier one in these columns."""
-        columns = ", ".join(self._fields[name].sql for name in names)
-        return self.height - self._count("count(*)", f"(SELECT DISTINCT {columns} FROM sample)")
+        return self.height - self._count(
+            f"count(DISTINCT {sql.row_digest(self._fields[name] for name in names)})"
+        )
 
     def count(self, name: str, like: str) -> int:
         """How many cells of a column are like a pattern."""

@@ -3,7 +3,7 @@ with what it takes.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from holdfast.expressions import quote
 from holdfast.ingest import sql
@@ -31,12 +31,15 @@ _CROWD_SHARE, _CROWD_TIMES, _CROWD_CUSTOMERS = 0.2, 10, 20
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """A condition on the raw row: of returns, or of rows to be set aside for a reason."""
+    """A condition on the raw row: of returns, or of rows to be set aside for a reason; `sure` where
+    every word that it turns on is known.
+    """
 
     section: str
     key: str
     condition: str
     because: str
+    sure: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +76,8 @@ def find_rules(sample: Sample, amounts: Amounts, timestamp_format: str | None) -
         if first := rules.get(place):
             both = f"({first.condition}) OR ({rule.condition})"
             because = f"{first.because}; {rule.because}"
-            rule = Rule(section=rule.section, key=rule.key, condition=both, because=because)
+            sure = first.sure and rule.sure
+            rule = replace(rule, condition=both, because=because, sure=sure)
         rules[place] = rule
     return list(rules.values())
 
@@ -98,6 +102,7 @@ def _status_rules(sample: Sample, amounts: Amounts) -> Iterator[Rule]:
         if any("closedwon" in "".join(name_parts(each.word)) for each in words):
             yield _pipeline_rule(column, words)
             continue
+        sure = all(each.meaning for each in words)
         for meaning, reason in _REASONS.items():
             taking = [each for each in words if _takes(meaning, each, words)]
             if meaning == "refunded":
@@ -105,9 +110,9 @@ def _status_rules(sample: Sample, amounts: Amounts) -> Iterator[Rule]:
                 back = [each for each in words if _is_refund_row(column, each)]
                 taking = [each for each in taking if each not in back]
                 if back:
-                    yield _rule("transactions.returns", "when", column, back)
+                    yield replace(_rule("transactions.returns", "when", column, back), sure=sure)
             if taking:
-                yield _rule("transactions.set_aside", reason, column, taking)
+                yield replace(_rule("transactions.set_aside", reason, column, taking), sure=sure)
 
 
 def _takes(meaning: Meaning, word: _Word, words: list[_Word]) -> bool:
@@ -154,7 +159,7 @@ def _pipeline_rule(column: str, words: list[_Word]) -> Rule:
     others = [each for each in words if each not in won]
     rule = _rule("transactions.set_aside", "not won", column, others or won)
     condition = f"{quote(column)} NOT IN {sql.literals([each.word for each in won])}"
-    return Rule(section=rule.section, key=rule.key, condition=condition, because=rule.because)
+    return replace(rule, condition=condition, sure=True)
 
 
 def _count_words(sample: Sample, amounts: Amounts, column: str) -> list[_Word]:
@@ -195,6 +200,7 @@ def _count_words(sample: Sample, amounts: Amounts, column: str) -> list[_Word]:
 
 
 def _cancelled_on_a_day(sample: Sample) -> Iterator[Rule]:
+    """Rows with a day of cancellation: the order's, where its status says so too."""
     for each in candidates(sample, "cancelled_at"):
         filled = sample.count_filled(each.column)
         if 0 < filled < sample.height:
@@ -205,7 +211,22 @@ def _cancelled_on_a_day(sample: Sample) -> Iterator[Rule]:
                 key="cancelled on a day",
                 condition=f"{blank} IS NOT NULL",
                 because=f"{filled:,} rows have a day in it",
+                sure=_status_agrees(sample, each.column),
             )
+
+
+def _status_agrees(sample: Sample, column: str) -> bool:
+    """Whether the rows with something in a column are no sales by their status."""
+    shown = sample.text_sql(column)
+    for status in status_columns(sample):
+        words = sample.rows(f"""
+            SELECT {sample.text_sql(status)} AS word, count(*) FROM sample
+            WHERE {shown} IS NOT NULL AND word IS NOT NULL GROUP BY word
+        """)
+        no_sale = sum(n for word, n in words if meaning_of(word) not in (None, "sale", "partly"))
+        if words and no_sale >= _MOST * sum(n for _, n in words):
+            return True
+    return False
 
 
 def _flags(sample: Sample) -> Iterator[Rule]:
@@ -221,6 +242,7 @@ def _flags(sample: Sample) -> Iterator[Rule]:
                         key=_REASONS[meaning],
                         condition=f"{quote(name)} IN {sql.literals(yes)}",
                         because=f"{rows:,} rows say so",
+                        sure=True,
                     )
 
 
@@ -288,7 +310,7 @@ def _nobody(sample: Sample, amounts: Amounts) -> Iterator[Rule]:
     column = amounts.columns["customer_id"].column
     text = sample.text_sql(column)
     rows = sample.rows(f"""
-        SELECT name, n FROM (
+        SELECT name, n, {placeholder_sql("name")} FROM (
             SELECT name, n, median(n) OVER () AS usual, count(*) OVER () AS customers,
                 sum(n) OVER () AS every
             FROM (
@@ -300,10 +322,11 @@ def _nobody(sample: Sample, amounts: Amounts) -> Iterator[Rule]:
         ORDER BY n DESC, name LIMIT 20
     """)
     if rows:
-        counted = ", ".join(f"{name} {n:,}" for name, n in rows)
+        counted = ", ".join(f"{name} {n:,}" for name, n, _ in rows)
         yield Rule(
             section="transactions.set_aside",
             key="no real customer",
-            condition=f"{quote(column)} IN {sql.literals([name for name, _ in rows])}",
+            condition=f"{quote(column)} IN {sql.literals([name for name, *_ in rows])}",
             because=f"rows of many under one name: {counted}",
+            sure=all(is_nobody for *_, is_nobody in rows),
         )
