@@ -12,6 +12,7 @@ from holdfast.ingest.money import (
     rate_layer,
 )
 from holdfast.ingest.order_lines import carry_over_lines
+from holdfast.ingest.rules import RuleReader
 from holdfast.ingest.sources import OpenSource
 from holdfast.ingest.timestamps import (
     RANGE,
@@ -64,7 +65,8 @@ def transaction_mapping(source: OpenSource, study: Study) -> RowMapping:
     part = customer_part(source, columns.customer_id)
     part |= time_part(source, study, columns.occurred_at)
     part |= Part({role: _optional_id(source, name, role) for role, name in names.items()})
-    part |= Part({"_returned": _holds(returns, source, where=where) if returns else "false"})
+    rules = RuleReader(source, columns.model_dump(exclude_none=True), study.time_zone)
+    part |= Part({"_returned": rules.condition_sql(returns, where=where) if returns else "false"})
     worth, converted = _money_part(source, study, log), conversion_part(source, study, log)
     layers = [
         {**part.read, **worth.read, **converted.read},
@@ -79,7 +81,7 @@ def transaction_mapping(source: OpenSource, study: Study) -> RowMapping:
         quarantine={**part.problems, **worth.problems},
         set_aside={
             **{
-                reason: _holds(rule, source, where=f"[transactions.set_aside] {reason!r}")
+                reason: rules.condition_sql(rule, where=f"[transactions.set_aside] {reason!r}")
                 for reason, rule in log.set_aside.items()
             },
             **WITHOUT_CUSTOMER,
@@ -233,11 +235,6 @@ def _out_of_bounds(column: sql.Field, name: str, most: int) -> str:
 
 def _optional_id(source: OpenSource, column: str | None, role: str) -> str:
     return sql.identifier(source.column(column, role=role)) if column else sql.null("VARCHAR")
-
-
-def _holds(rule: str, source: OpenSource, *, where: str) -> str:
-    condition = sql.checked_expression(rule, source.fields, decimal=source.decimal, where=where)
-    return f"coalesce(TRY_CAST({condition} AS BOOLEAN), false)"
 
 
 def _bought_nothing(log: Transactions) -> dict[str, str]:
