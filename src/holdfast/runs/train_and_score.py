@@ -18,7 +18,7 @@ from holdfast.audits.question import Answer, ask_all
 from holdfast.audits.subjects import Log, Proof
 from holdfast.audits.table import snapshot_table
 from holdfast.campaigns import economics
-from holdfast.errors import NotEnoughData, StudyError
+from holdfast.errors import NotEnoughData, NotHonest, StudyError
 from holdfast.evaluation.evidence import CHAMPION, Evidence, TaskName
 from holdfast.evaluation.expectation import expect
 from holdfast.evaluation.totals import past_error
@@ -247,6 +247,8 @@ def _ranges(evidence: pl.DataFrame) -> dict[str, list[float | None]]:
 
 def _fit_log(study: Study, log: OrderLog, warehouse: Warehouse, steps: Steps) -> _Fit:
     with steps("What came in, and what is churn in it") as step:
+        besides = list(find_in_log(log))
+        refuse_fatal(besides, study, NotHonest)
         sufficiency = check_log(study, warehouse, end_day=log.end_day)
         refuse_fatal(sufficiency.findings, study, NotEnoughData)
         topics = describe_log(log, RUN_TOPICS)
@@ -288,7 +290,7 @@ def _fit_log(study: Study, log: OrderLog, warehouse: Warehouse, steps: Steps) ->
         findings=[
             *_given_all_the_same(sufficiency.findings),
             *(finding for topic in topics for finding in topic.findings),
-            *find_in_log(log),
+            *besides,
             *window.findings,
             *models.findings,
         ],
