@@ -7,7 +7,7 @@ for, such as a date that is later than a word, is refused.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -75,8 +75,8 @@ class RuleReader:
     def _compare_times(
         self,
         node: exp.Expr,
-        columns: list[exp.Expr],
-        texts: list[exp.Expr],
+        columns: Sequence[exp.Expr],
+        texts: Sequence[exp.Expr],
         *,
         where: str,
     ) -> None:
@@ -98,8 +98,8 @@ class RuleReader:
         self,
         node: exp.Expr,
         number: exp.Expr,
-        columns: list[exp.Expr],
-        texts: list[exp.Expr],
+        columns: Sequence[exp.Expr],
+        texts: Sequence[exp.Expr],
         *,
         where: str,
     ) -> None:
@@ -117,12 +117,12 @@ class RuleReader:
                 column=number.name,
             )
 
-    def _is_time(self, column: exp.Expr, node: exp.Expr, texts: list[exp.Expr]) -> bool:
+    def _is_time(self, column: exp.Expr, node: exp.Expr, texts: Sequence[exp.Expr]) -> bool:
         field = self.source.fields[column.name]
         is_held_against_dates = (
             field.is_text
             and isinstance(node, _ORDERING)
-            and texts
+            and bool(texts)
             and all(_LIKE_A_DATE.fullmatch(text.name) for text in texts)
         )
         return field.is_time or self._has_role(column, ("occurred_at",)) or is_held_against_dates
@@ -147,7 +147,7 @@ class RuleReader:
     def _number(self, field: sql.Field) -> str:
         return money.amount(field, decimal=self.source.decimal)
 
-    def _replace(self, columns: list[exp.Expr], read: Callable[[sql.Field], str]) -> None:
+    def _replace(self, columns: Sequence[exp.Expr], read: Callable[[sql.Field], str]) -> None:
         for column in columns:
             if isinstance(column, exp.Column):
                 field = self.source.fields[column.name]

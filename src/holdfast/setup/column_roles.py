@@ -8,6 +8,7 @@ from pathlib import Path
 
 from holdfast.ingest.placeholders import placeholder_sql
 from holdfast.ingest.statuses import join_parts, name_parts
+from holdfast.io.json_rows import is_lines
 from holdfast.setup.file_sample import Sample
 from holdfast.setup.study_writer import NOTHING
 from holdfast.study.sources import TransactionColumns
@@ -24,6 +25,7 @@ _SMALL = 1000
 _SHORTEST = 2
 """Letters of a known name that is looked for as a whole only: each id has an `id` in its name."""
 _EXACT, _PART = 1.0, 0.5
+_OF_LINES = ("product_id", "quantity", "unit_price")
 
 
 @dataclass(frozen=True)
@@ -124,10 +126,16 @@ def _score(sample: Sample, name: str, role: str) -> float:
     words = tuple(export[role].split()) if role in export else ()
     score = 1 + _name_score(name, role, words) if plain(name) in words else 0.0
     if not score and not (role in export and not words):
-        score = _name_score(name, role, NAMES[role])
+        score = _name_score(_in_line(name, role), role, NAMES[role])
     if not score or not _fits(sample, role, name):
         return 0.0
     return score * _known_share(sample, name) if role == "customer_id" else score
+
+
+def _in_line(name: str, role: str) -> str:
+    """The name of a field of an order's lines in JSON, as it stands there."""
+    before, _, inner = name.partition(".")
+    return inner if role in _OF_LINES and inner and is_lines(before) else name
 
 
 @lru_cache
