@@ -56,8 +56,8 @@ class Written:
 def _of_bank(name: str, headings: str, **how: object) -> Written:
     """The columns of the bank are named after their roles."""
     pairs = dict(pair.split(":") for pair in headings.split("|"))
-    own = {"day": "occurred_at", "product": "product_id"}
-    roles = {own.get(column, column): column for column in pairs}
+    renamed = {"day": "occurred_at", "product": "product_id"}
+    roles = {renamed.get(column, column): column for column in pairs}
     return Written(f"bank/{name}.parquet", pairs, roles=roles, **how)  # type: ignore[arg-type]
 
 
@@ -259,11 +259,11 @@ def _holdfast(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def _distance(mine: float | None, other: float | None) -> float:
+def _distance(value: float | None, other: float | None) -> float:
     """How far a figure is from another, as a share of it."""
-    if mine is None or other is None:
-        return 0.0 if mine is other else float("inf")
-    return abs(mine - other) / abs(other) if other else abs(mine)
+    if value is None or other is None:
+        return 0.0 if value is other else float("inf")
+    return abs(value - other) / abs(other) if other else abs(value)
 
 
 def _words(figures: Mapping[str, float | None]) -> str:

@@ -89,6 +89,8 @@ def test_a_rule_sees_an_amount_as_the_number_that_it_is(
         ("\"when\" > '3 Feb 2024 23:00'", [3]),
         ("seen > '2024-02-01'", [2, 3]),
         ('"when" = seen', [0, 1, 2, 3]),
+        ('"when" >= 20240120', [1, 2, 3]),
+        ('"when" < 45297', [0]),
     ],
 )
 def test_a_rule_sees_a_date_as_the_day_that_it_is(rule: str, rows: list[int], days: str) -> None:
@@ -115,7 +117,7 @@ def test_a_text_stays_a_text() -> None:
     assert taken("no > 5") == []
 
 
-@pytest.mark.parametrize("rule", ["paid > 'much'", "\"when\" > 'last week'"])
+@pytest.mark.parametrize("rule", ["paid > 'much'", "\"when\" > 'last week'", '"when" > 5'])
 def test_a_rule_that_can_never_hold_is_refused(rule: str) -> None:
     with pytest.raises(StudyError, match=r"can never hold: the study reads '(paid|when)' as a"):
         taken(rule)

@@ -352,6 +352,14 @@ def test_a_log_of_days_without_order_numbers_keeps_equal_rows_unless_whole_days_
     assert not doubts(proposal)
 
 
+def test_of_a_file_of_which_only_the_beginning_was_looked_at_the_horizons_are_asked_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not doubts(look_at(tmp_path, HEADER, orders(units)))
+    monkeypatch.setattr("holdfast.setup.propose._SAMPLE_CELLS", 4 * 60)
+    assert doubts(look_at(tmp_path, HEADER, orders(units))) == {"study.horizons_days"}
+
+
 def test_equal_rows_with_a_time_of_day_are_asked_about(tmp_path: Path) -> None:
     rows = [(f"K{i % 7}", f"{DAYS[i]} 10:{i % 60:02d}:07", units(i)) for i in range(80)]
     proposal = look_at(tmp_path, "customer_id,order_time,amount", [*rows, rows[7]])

@@ -66,9 +66,10 @@ class RuleReader:
         """Let both sides of a comparison be numbers, or moments, where the study reads one so."""
         operands = [operand.unnest() for operand in node.iter_expressions()]
         columns = [operand for operand in operands if isinstance(operand, exp.Column)]
-        texts = [each for each in operands if isinstance(each, exp.Literal) and each.is_string]
-        if any(self._is_time(column, node, texts) for column in columns):
-            self._compare_times(node, columns, texts, where=where)
+        literals = [each for each in operands if isinstance(each, exp.Literal)]
+        texts = [each for each in literals if each.is_string]
+        if any(self._is_time(column, node, literals) for column in columns):
+            self._compare_times(node, columns, literals, where=where)
         elif number := next((each for each in columns if self._has_role(each, NUMBERS)), None):
             self._compare_numbers(node, number, columns, texts, where=where)
 
@@ -76,17 +77,17 @@ class RuleReader:
         self,
         node: exp.Expr,
         columns: Sequence[exp.Expr],
-        texts: Sequence[exp.Expr],
+        literals: Sequence[exp.Expr],
         *,
         where: str,
     ) -> None:
-        moments = [self._moment(text.name) for text in texts]
-        if None not in moments and (texts or len(columns) > 1):
+        moments = [self._moment(each.name) for each in literals]
+        if None not in moments and (literals or len(columns) > 1):
             self._replace(columns, self._time)
-            for text, moment in zip(texts, moments, strict=True):
-                text.replace(exp.Var(this=f"(TIMESTAMP {sql.literal(str(moment))})"))
-        elif isinstance(node, _ORDERING) and texts:
-            word = texts[moments.index(None)].name
+            for each, moment in zip(literals, moments, strict=True):
+                each.replace(exp.Var(this=f"(TIMESTAMP {sql.literal(str(moment))})"))
+        elif isinstance(node, _ORDERING) and literals:
+            word = literals[moments.index(None)].name
             raise StudyError(
                 f"{where} can never hold: the study reads '{columns[0].name}' as a date, and "
                 f"{word!r} is none",
@@ -117,13 +118,13 @@ class RuleReader:
                 column=number.name,
             )
 
-    def _is_time(self, column: exp.Expr, node: exp.Expr, texts: Sequence[exp.Expr]) -> bool:
+    def _is_time(self, column: exp.Expr, node: exp.Expr, literals: Sequence[exp.Literal]) -> bool:
         field = self.source.fields[column.name]
         is_held_against_dates = (
             field.is_text
             and isinstance(node, _ORDERING)
-            and bool(texts)
-            and all(_LIKE_A_DATE.fullmatch(text.name) for text in texts)
+            and bool(literals)
+            and all(each.is_string and _LIKE_A_DATE.fullmatch(each.name) for each in literals)
         )
         return field.is_time or self._has_role(column, ("occurred_at",)) or is_held_against_dates
 

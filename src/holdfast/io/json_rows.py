@@ -51,10 +51,10 @@ def is_lines(name: str) -> bool:
 def _lines_of(order: Mapping[str, object]) -> str | None:
     """The field that holds an order's lines."""
     fields = {_plain(name): name for name in order}
-    for known in _LINES:
-        lines = order.get(fields.get(known, ""))
+    for word in _LINES:
+        lines = order.get(fields.get(word, ""))
         if isinstance(lines, list) and all(isinstance(line, dict) for line in lines):
-            return fields[known]
+            return fields[word]
     return None
 
 

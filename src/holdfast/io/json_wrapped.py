@@ -51,8 +51,8 @@ def wrapped_values(
         It is no JSON, or something else stands beside the rows.
     """
     ahead = text.read(at_once)
-    while found := find_rows(ahead, decoder):
-        at, is_open = found[0] + 1, found[1]
+    while place := find_rows(ahead, decoder):
+        at, is_open = place[0] + 1, place[1]
         while not ahead.startswith("]", at := _skip(ahead, at, signs=",")):
             try:
                 value, at = decoder.raw_decode(ahead, at)

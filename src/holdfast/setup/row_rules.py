@@ -23,7 +23,7 @@ _FLAGGED: tuple[Meaning, ...] = ("cancelled", "refunded")
 _FEW_WORDS = 60
 _INVOICES, _SETTLED = ("invoice", "rechnung", "facture", "factura"), ("payment", "zahlung")
 _YES = ("true", "t", "yes", "y", "1", "ja", "oui", "si", "sim")
-_MOST, _HALF, _RARE = 0.8, 0.5, 0.3
+_NEARLY_ALL, _MOST, _HALF, _RARE = 0.99, 0.8, 0.5, 0.3
 _MORE_THAN_ONE = 2
 """Times as many rows as a customer usually has, from which on a 0 is no customer of that name."""
 _CROWD_SHARE, _CROWD_TIMES, _CROWD_CUSTOMERS = 0.2, 10, 20
@@ -271,6 +271,7 @@ def _returns_by_name(
                 key="when",
                 condition=f"{quote(column)} LIKE {sql.literal(like)}",
                 because=f"{n:,} rows, {how}",
+                sure=negative >= _NEARLY_ALL,
             )
             return
 
@@ -278,26 +279,29 @@ def _returns_by_name(
 def _look_like_returns(
     sample: Sample, amounts: Amounts, condition: str, timestamp_format: str | None
 ) -> tuple[int, float, float, float]:
-    """Rows that a condition takes; the share of them below zero; and that of them, and of the
-    others, whose customer bought the same for the same before.
+    """Rows that a condition takes; the share of them below zero; and, unless that says enough, that
+    of them, and of the others, whose customer bought the same for the same before.
     """
     columns, amount = amounts.columns, amount_sql(sample, amounts.columns)
+    quantity = sample.number_sql(columns["quantity"].column) if "quantity" in columns else "NULL"
+    below = f"coalesce({amount} < 0 OR {quantity} < 0, false)"
+    ((n, negative),) = sample.rows(
+        f"SELECT count(*), avg(CAST({below} AS INTEGER)) FROM sample WHERE {condition}"
+    )
+    if negative >= _MOST:
+        return int(n), float(negative), 0.0, 0.0
     roles = [role for role in ("customer_id", "product_id") if role in columns]
     key = ", ".join([*(sample.text_sql(columns[role].column) for role in roles), "abs(amount)"])
-    quantity = sample.number_sql(columns["quantity"].column) if "quantity" in columns else "NULL"
     when = sample.time_sql(columns["occurred_at"].column, timestamp_format)
-    ((n, negative, paired, usual),) = sample.rows(f"""
-        SELECT count(*) FILTER (takes),
-            coalesce(avg(CAST(below AS INTEGER)) FILTER (takes), 0),
-            coalesce(avg(CAST(before AS INTEGER)) FILTER (takes), 0),
+    ((paired, usual),) = sample.rows(f"""
+        SELECT coalesce(avg(CAST(before AS INTEGER)) FILTER (takes), 0),
             coalesce(avg(CAST(before AS INTEGER)) FILTER (NOT takes), 0)
         FROM (
-            SELECT takes, below, coalesce(min(moment) FILTER (NOT takes)
+            SELECT takes, coalesce(min(moment) FILTER (NOT takes)
                 OVER (PARTITION BY {key}) < moment, false) AS before
             FROM (
                 SELECT *, coalesce({condition}, false) AS takes, {when} AS moment,
-                    {amount} AS amount,
-                    coalesce({amount} < 0 OR {quantity} < 0, false) AS below
+                    {amount} AS amount
                 FROM sample))
     """)
     return int(n), float(negative), float(paired), float(usual)
