@@ -58,7 +58,7 @@ lock: $(STAMP)
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml -o requirements/core.txt
 	$(BIN)/uv pip compile $(LOCK) --extra dev pyproject.toml -o requirements/dev.txt
 	$(BIN)/uv pip compile $(LOCK) --extra api pyproject.toml -o requirements/api.txt
-	$(BIN)/uv pip compile $(LOCK) --extra dashboard --extra postgres --extra schedule pyproject.toml -o requirements/app.txt
+	$(BIN)/uv pip compile $(LOCK) --extra dashboard --extra postgres --extra databases --extra excel --extra schedule pyproject.toml -o requirements/app.txt
 	$(BIN)/uv pip compile $(LOCK) --group build -o requirements/build.txt
 
 clean:

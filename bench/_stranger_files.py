@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 import xlsxwriter
 
-from bench._stranger_exports import Order, Row, Truth
+from bench._stranger_exports import Order, Row, Truth, units
 
 HEADER = ("customer_id", "order_date", "order_id", "amount")
 CREATE = (
@@ -60,6 +60,12 @@ def files(folder: Path, orders: Sequence[Order]) -> Iterator[Path]:
         "lines.ndjson": by_line.encode(),
         "array.json": b"\xef\xbb\xbf" + json.dumps(rows, indent=2).encode(),
         "nested.json": json.dumps(nested).encode(),
+        "wrapped.json": json.dumps({"count": len(rows), "data": {"orders": rows}}).encode(),
+        "shopify-api.json": json.dumps({"orders": list(map(_shopify, orders))}).encode(),
+        "woocommerce-api.json": json.dumps(list(map(_woocommerce, orders)), indent=1).encode(),
+        "woocommerce-api.ndjson": "\n".join(
+            json.dumps(_woocommerce(order)) for order in orders
+        ).encode(),
         "packed.json.gz": gzip.compress(by_line.encode()),
         "title.csv": f"Orders, all shops\nFrom 2022-01-01\n\n{text}".encode(),
         "padded-title.csv": f"Orders,,,\n,,,\n{text}".encode(),
@@ -79,6 +85,63 @@ def files(folder: Path, orders: Sequence[Order]) -> Iterator[Path]:
     yield folder / "glob" / "*.csv"
     yield _workbook(folder / "plain.xlsx", orders)
     yield _workbook(folder / "title-and-texts.xlsx", orders, title="Orders of all shops")
+
+
+def _shopify(order: Order) -> dict[str, object]:
+    return {
+        "id": 5_000_000_000 + order.number,
+        "created_at": order.moment.isoformat(),
+        "currency": "EUR",
+        "financial_status": "paid",
+        "total_price": order.total,
+        "total_tax": "0.00",
+        "customer": {
+            "id": 7_000_000 + order.customer,
+            "email": order.email,
+            "default_address": {"city": "Ghent"},
+        },
+        "discount_codes": [],
+        "shipping_lines": [{"title": "Post", "price": "0.00"}],
+        "refunds": [],
+        "line_items": [
+            {
+                "id": 100 * order.number + i,
+                "sku": sku,
+                "name": name,
+                "quantity": quantity,
+                "price": units(price),
+                "price_set": {"shop_money": {"amount": units(price), "currency_code": "EUR"}},
+            }
+            for i, (sku, name, quantity, price) in enumerate(order.lines)
+        ],
+    }
+
+
+def _woocommerce(order: Order) -> dict[str, object]:
+    return {
+        "id": order.number,
+        "status": "completed",
+        "currency": "EUR",
+        "date_created": order.moment.replace(tzinfo=None).isoformat(),
+        "discount_total": "0.00",
+        "total": order.total,
+        "total_tax": "0.00",
+        "customer_id": order.customer,
+        "billing": {"first_name": "", "email": order.email},
+        "meta_data": [{"id": 1, "key": "_source", "value": "web"}],
+        "line_items": [
+            {
+                "id": 100 * order.number + i,
+                "product_id": sku,
+                "quantity": quantity,
+                "total": units(quantity * price),
+                "price": price / 100,
+                "taxes": [],
+            }
+            for i, (sku, _, quantity, price) in enumerate(order.lines)
+        ],
+        "refunds": [],
+    }
 
 
 def _workbook(path: Path, orders: Sequence[Order], *, title: str = "") -> Path:

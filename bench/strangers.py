@@ -7,9 +7,10 @@ wrong: what would be published differs from the truth, and nothing says so.
 
 import argparse
 import os
+import sys
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, cycle
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Literal
 
 import polars as pl
 
+from bench import _stranger_bank
 from bench import _stranger_files as formats
 from bench._bank_logs import read_log
 from bench._figures import Figure, at_least, at_most, show
@@ -196,10 +198,18 @@ def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print a JSON list of figures")
+    parser.add_argument("--bank", action="store_true", help="run the logs of the bank, too")
+    parser.add_argument("--only", nargs="+", metavar="LOG", help="of the bank; nothing else")
     asked = parser.parse_args()
     data = os.environ.get("HOLDFAST_BENCH_DATA")
     folder = Path(data).resolve() if data else None
-    show(figures(folder, verbose=not asked.json), as_json=asked.json)
+    if folder is None and (asked.bank or asked.only):
+        sys.exit("set HOLDFAST_BENCH_DATA to the folder of the data sets")
+    files = () if asked.only else figures(folder, verbose=not asked.json)
+    bank: Iterable[Figure] = ()
+    if folder is not None and (asked.bank or asked.only):
+        bank = _stranger_bank.figures(folder, only=asked.only, verbose=not asked.json)
+    show(chain(files, bank), as_json=asked.json)
 
 
 if __name__ == "__main__":

@@ -178,3 +178,31 @@ def test_an_attribute_cannot_take_a_name_of_holdfast(
             warehouse,
             customers={"path": path, "columns": {"customer_id": "id"}, "attributes": names},
         )
+
+
+@pytest.mark.parametrize(
+    ("cells", "form", "days"),
+    [
+        (("2011-01-05", "2011-02-03"), None, [14979.0, 15008.0]),
+        (("Jan 5, 2011", "Feb 3, 2011"), None, [14979.0, 15008.0]),
+        (("05/01/2011", "03/02/2011"), "%d/%m/%Y", [14979.0, 15008.0]),
+        (("2011-01-05 23:30 -0500", "n/a"), None, [14980.0, None]),
+        (("05/01/2011", "03/02/2011"), None, ["05/01/2011", "03/02/2011"]),
+        (("2011-01-05", "soon 2011"), None, ["2011-01-05", "soon 2011"]),
+    ],
+)
+def test_an_attribute_that_is_a_date_is_read_as_all_dates_are(
+    warehouse: Warehouse, cells: tuple[str, str], form: str | None, days: list[object]
+) -> None:
+    text = f'id,since\na,"{cells[0]}"\nb,"{cells[1]}"\n'
+    customers = {
+        "path": written(warehouse, text),
+        "columns": {"customer_id": "id"},
+        "attributes": ["since"],
+        "csv": {"timestamp_format": form} if form else {},
+    }
+    read(warehouse, customers=customers)
+    assert (
+        warehouse.query("SELECT since FROM customers ORDER BY customer_id")["since"].to_list()
+        == days
+    )

@@ -74,7 +74,7 @@ def test_an_object_in_a_row_is_flattened_by_one_level_and_plain_lists_are_joined
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ('{"id": 1, "lines": [{"sku": 2}]}', "field 'lines' in object 1 .* holds objects"),
+        ('{"id": 1, "visits": [{"on": 2}]}', "field 'visits' in object 1 .* holds objects"),
         ('{"id": 1, "c": {"d": {"e": 2}}}', r"field 'c\.d' in object 1 .* holds objects"),
         ('[{"a": {"b": 1}, "a.b": 2}]', r"has the field 'a\.b' twice"),
         (ARRAY[:-8], "no JSON from object 2 on: it is cut off"),

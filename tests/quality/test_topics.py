@@ -18,9 +18,9 @@ from holdfast.quality.clock import describe_clock
 from holdfast.quality.columns import (
     describe_amounts,
     describe_columns,
-    find_currencies,
     find_mixed_units,
 )
+from holdfast.quality.currencies import find_currencies
 from holdfast.quality.customers import describe_ids_of, describe_new_customers
 from holdfast.quality.lines import describe_duplicates, describe_returns
 from holdfast.quality.quantiles import quantile_sql

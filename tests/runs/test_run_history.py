@@ -4,8 +4,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
-from holdfast.io import audit_log
 from holdfast.runs.run_history import change_champion, list_runs
+from holdfast.storage import audit_log
 from holdfast.storage.runs import Registry
 
 OLD, NEW = "20260101T000000Z-00000001", "20260102T000000Z-00000002"

@@ -1,6 +1,7 @@
 """The study: what it accepts, and what it says when it does not."""
 
 import hashlib
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -221,3 +222,14 @@ def test_a_study_that_is_no_table_is_said_also_where_a_key_of_it_is_set(tmp_path
     (tmp_path / "holdfast.toml").write_text("study = 5\n", encoding="utf-8")
     with pytest.raises(StudyError, match="'study' is a value, not a table"):
         Study.from_toml(tmp_path / "holdfast.toml", overrides={"seed": "3"})
+
+
+def test_a_day_may_stand_without_quotes() -> None:
+    study = Study.from_dict(
+        tomllib.loads(
+            '[study]\nname = "s"\n[transactions]\npath = "o.csv"\nlast_day = 2024-01-31\n'
+            '[transactions.columns]\ncustomer_id = "c"\noccurred_at = "d"\n'
+        )
+    )
+    assert study.transactions is not None
+    assert study.transactions.last_day == "2024-01-31"

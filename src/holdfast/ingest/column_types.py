@@ -2,17 +2,19 @@
 
 Text counts as numbers when all of it reads as numbers, blanks and words for nothing apart, or all
 but one cell in a hundred: those few rows are then not understood, instead of turning a column of
-amounts into a column of words. Columns are converted beside the source, some at a time: one query
-over thousands of columns of text would need more memory, and more planning, than a machine has.
+amounts into a column of words. It counts as dates when the one reader of dates reads all of it.
+Columns are converted beside the source, some at a time: one query over thousands of columns of text
+would need more memory, and more planning, than a machine has.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from holdfast.findings import Finding
 from holdfast.ingest import sql
 from holdfast.ingest.sources import OpenSource
+from holdfast.ingest.timestamps import day_sql, time_sql
 from holdfast.ingest.validation import Part
 from holdfast.io.warehouse import Warehouse
 
@@ -20,6 +22,7 @@ Kind = Literal["number", "flag", "day", "word"]
 Item = TypeVar("Item")
 _AT_ONCE = 40
 _ENOUGH = 0.99
+_SHORTEST_DATE = 8
 _NOTHING = ("", "na", "n/a", "null", "none", "-", "?")
 _SQL_TYPES: Mapping[Kind, str] = {
     "number": "DOUBLE",
@@ -37,12 +40,15 @@ class TypedColumn:
     ----------
     blanks
         Cells of a text column of numbers that hold nothing.
+    time
+        SQL of a date as a moment in the business's time zone.
     """
 
     name: str
     kind: Kind
     field: sql.Field
     blanks: int = 0
+    time: str = ""
 
     def value_sql(self, *, decimal: str) -> str:
         """The column as DOUBLE, BOOLEAN or VARCHAR, a date as its day since 1970-01-01; NULL where
@@ -53,8 +59,7 @@ class TypedColumn:
         if self.kind == "flag":
             return f"TRY_CAST({self.field.sql} AS BOOLEAN)"
         if self.kind == "day":
-            date = f"TRY_CAST({self.field.sql} AS DATE)"
-            return f"CAST(date_diff('day', DATE '1970-01-01', {date}) AS DOUBLE)"
+            return f"CAST({day_sql(self.time)} AS DOUBLE)"
         return sql.identifier(self.field)
 
     def part(self, name: str, *, decimal: str) -> Part:
@@ -81,15 +86,28 @@ def batches(columns: Sequence[Item]) -> Iterator[Sequence[Item]]:
 
 
 def typed_columns(
-    fields: Mapping[str, sql.Field], table: str, warehouse: Warehouse, *, decimal: str
+    fields: Mapping[str, sql.Field], source: OpenSource, warehouse: Warehouse, *, zone: str
 ) -> list[TypedColumn]:
-    """Type the columns of a table by their DuckDB type, and text by what it holds throughout."""
+    """Type columns of a kept source by their DuckDB type, and text by what it holds throughout."""
     texts = {name: field for name, field in fields.items() if field.is_text}
-    by_content = _types_by_content(texts, table, warehouse, decimal)
-    return [
-        by_content.get(name) or TypedColumn(name=name, kind=_kind_by_type(field), field=field)
-        for name, field in fields.items()
-    ]
+    by_content = _types_by_content(texts, source, warehouse)
+    dates = _dates(
+        {name: fields[name] for name, each in by_content.items() if each.kind == "day"},
+        source,
+        warehouse,
+        zone,
+    )
+    columns = []
+    for name, field in fields.items():
+        column = by_content.get(name)
+        column = column or TypedColumn(name=name, kind=_kind_by_type(field), field=field)
+        if column.kind == "day" and (name in dates or field.is_time):
+            time = time_sql(field, source.timestamp_format, zone=zone)
+            column = replace(column, time=time)
+        elif column.kind == "day":
+            column = replace(column, kind="word")
+        columns.append(column)
+    return columns
 
 
 def blank_finding(columns: Sequence[TypedColumn], *, source: str) -> list[Finding]:
@@ -165,13 +183,13 @@ def _kind_by_type(field: sql.Field) -> Kind:
 
 
 def _types_by_content(
-    fields: Mapping[str, sql.Field], table: str, warehouse: Warehouse, decimal: str
+    fields: Mapping[str, sql.Field], source: OpenSource, warehouse: Warehouse
 ) -> dict[str, TypedColumn]:
-    """Type text columns, so many in one pass over the table."""
+    """Type text columns, so many in one pass over the table; a day is only what looks like one."""
     columns = {}
     for some in batches(list(fields.items())):
-        counts = ", ".join(_counts_sql(field, decimal) for _, field in some)
-        rows, *profile = warehouse.row(f"SELECT count(*), {counts} FROM {table}")
+        counts = ", ".join(_counts_sql(field, source.decimal) for _, field in some)
+        rows, *profile = warehouse.row(f"SELECT count(*), {counts} FROM {source.view}")
         for i, (name, field) in enumerate(some):
             filled, *of_kind = profile[4 * i : 4 * i + 4]
             kind = _kind_by_content(filled, *of_kind)
@@ -180,13 +198,30 @@ def _types_by_content(
     return columns
 
 
+def _dates(
+    fields: Mapping[str, sql.Field], source: OpenSource, warehouse: Warehouse, zone: str
+) -> set[str]:
+    """The text columns of which every cell that holds something is a date."""
+    dates = set()
+    for some in batches(list(fields.items())):
+        broken = ", ".join(
+            f"count(*) FILTER ({_content(field)} IS NOT NULL AND "
+            f"{time_sql(field, source.timestamp_format, zone=zone)} IS NULL)"
+            for _, field in some
+        )
+        counts = warehouse.row(f"SELECT {broken} FROM {source.view}")
+        dates |= {name for (name, _), count in zip(some, counts, strict=True) if not count}
+    return dates
+
+
 def _counts_sql(field: sql.Field, decimal: str) -> str:
-    """Count the cells that hold something, numbers, yes or no, and dates."""
+    """Count the cells that hold something, numbers, yes or no, and what may be a date."""
     text = field.sql
     return (
         f"count({_content(field)}), count({sql.number(field, decimal=decimal)}), "
         f"count(*) FILTER (lower(trim({text})) IN ('true', 'false')), "
-        f"count(*) FILTER (length({text}) >= 8 AND TRY_CAST({text} AS DATE) IS NOT NULL)"
+        f"count(*) FILTER (length({text}) >= {_SHORTEST_DATE} "
+        f"AND regexp_matches({_content(field)}, '[0-9]'))"
     )
 
 

@@ -37,7 +37,7 @@ def create_customers(reader: SourceReader) -> tuple[ValidatedSource, list[Findin
     _check_names(log.attributes)
     fields = {name: source.column(name, role="attributes") for name in log.attributes}
     source.keep(warehouse)
-    columns = typed_columns(fields, source.view, warehouse, decimal=source.decimal)
+    columns = typed_columns(fields, source, warehouse, zone=reader.study.time_zone)
     mapping = _customer_mapping(source, reader.study, log, columns)
     rows = require_accepted_rows(reader.validate(source, mapping))
     names = [f"a{i} AS {quote(column.name)}" for i, column in enumerate(columns)]

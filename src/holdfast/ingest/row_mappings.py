@@ -1,6 +1,6 @@
 """How the rows of the order log, the events and the treatments are read: one `RowMapping` each."""
 
-from holdfast.errors import DataError, StudyError
+from holdfast.errors import DataError
 from holdfast.ingest import money, sql
 from holdfast.ingest.door import ERASED
 from holdfast.ingest.money import (
@@ -12,6 +12,7 @@ from holdfast.ingest.money import (
     rate_layer,
 )
 from holdfast.ingest.order_lines import carry_over_lines
+from holdfast.ingest.rules import RuleReader
 from holdfast.ingest.sources import OpenSource
 from holdfast.ingest.timestamps import (
     RANGE,
@@ -58,7 +59,8 @@ def transaction_mapping(source: OpenSource, study: Study) -> RowMapping:
     log = study.transactions
     assert log is not None
     source, carried = carry_over_lines(source, log, currency_column(study))
-    part = customer_part(source, log.columns.customer_id) | _line_part(source, log)
+    rules = RuleReader(source, log.columns.model_dump(exclude_none=True), study.time_zone)
+    part = customer_part(source, log.columns.customer_id) | _line_part(source, log, rules)
     part |= time_part(source, study, log.columns.occurred_at)
     worth, converted = _money_part(source, study, log), conversion_part(source, study, log)
     layers = [
@@ -72,7 +74,7 @@ def transaction_mapping(source: OpenSource, study: Study) -> RowMapping:
         layers=[*carried, *filter(None, layers)],
         quarantine={**part.problems, **worth.problems},
         set_aside={
-            **_rules(source, log),
+            **_set_aside(rules, log),
             **WITHOUT_CUSTOMER,
             **converted.problems,
             **_bought_nothing(log),
@@ -222,7 +224,7 @@ def _out_of_bounds(column: sql.Field, name: str, most: int) -> str:
     return f"NOT {sql.blank(column)} AND coalesce({name} NOT BETWEEN 0 AND {most}, true)"
 
 
-def _line_part(source: OpenSource, log: Transactions) -> Part:
+def _line_part(source: OpenSource, log: Transactions, rules: RuleReader) -> Part:
     """Read `order_id`, `product_id` (NULL where the log has none) and whether a rule says that it
     came back.
     """
@@ -232,12 +234,7 @@ def _line_part(source: OpenSource, log: Transactions) -> Part:
         for role, name in ids.items()
     }
     rule, where = log.returns.when, "transactions.returns.when"
-    return Part({**read, "_returned": _holds(rule, source, where=where) if rule else "false"})
-
-
-def _holds(rule: str, source: OpenSource, *, where: str) -> str:
-    condition = sql.checked_expression(rule, source.fields, decimal=source.decimal, where=where)
-    return f"coalesce(TRY_CAST({condition} AS BOOLEAN), false)"
+    return Part({**read, "_returned": rules.condition_sql(rule, where=where) if rule else "false"})
 
 
 def _bought_nothing(log: Transactions) -> dict[str, str]:
@@ -266,16 +263,16 @@ _RESERVED = (
 )  # fmt: skip
 
 
-def _rules(source: OpenSource, log: Transactions) -> dict[str, str]:
-    """The study's own rules. One that is named like a reason of Holdfast would hide which of the
-    two it was.
+def _set_aside(rules: RuleReader, log: Transactions) -> dict[str, str]:
+    """Reason -> condition, of the study's own rules. One that is named like a reason of Holdfast
+    would hide which of the two it was.
     """
     for reason in log.set_aside:
         if reason in _RESERVED:
             problem = f"[transactions.set_aside] has a rule named {reason!r}"
             raise StudyError(problem, fix="Holdfast uses that name: rename")
     return {
-        reason: _holds(rule, source, where=f"[transactions.set_aside] {reason!r}")
+        reason: rules.condition_sql(rule, where=f"[transactions.set_aside] {reason!r}")
         for reason, rule in log.set_aside.items()
     }
 

@@ -105,7 +105,7 @@ def read_snapshot(study: Study, warehouse: Warehouse) -> Snapshot:
     # The content of a column has to be seen before any row can be validated.
     source.keep(warehouse)
     given = _given_columns(source, snapshot)
-    columns = typed_columns(given, source.view, warehouse, decimal=source.decimal)
+    columns = typed_columns(given, source, warehouse, zone=study.time_zone)
     converted = convert_columns(source, columns, warehouse)
     rows = reader.validate(source, _snapshot_mapping(source, columns, converted, snapshot))
     converted.drop(warehouse)

@@ -7,7 +7,7 @@ customer they give what they gave for all. What is no number there is missing, a
 something missing does not hold.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -225,11 +225,15 @@ def checked_expression(text: str, fields: Mapping[str, Field], *, decimal: str, 
         It reads a column that is not there, or does with one what its type does not allow.
     """
     sql = expression(text, fields, decimal=decimal)
+    check_columns(sql, fields, problem=f"{where}: the expression {text!r} cannot be computed")
+    return sql
+
+
+def check_columns(sql: str, fields: Mapping[str, Field], *, problem: str) -> None:
+    """Raise StudyError where SQL does with a column what its type does not allow."""
     kinds = {field.sql: field.type for field in fields.values()}
     columns = ", ".join(f"{null(kind)} AS {name}" for name, kind in kinds.items())
-    problem = f"{where}: the expression {text!r} cannot be computed"
     try_sql(f"SELECT {sql} FROM (SELECT {columns}) LIMIT 0", problem=problem, fix="correct it")
-    return sql
 
 
 def expression(text: str, fields: Mapping[str, Field], *, decimal: str = ".") -> str:
@@ -243,9 +247,22 @@ def expression(text: str, fields: Mapping[str, Field], *, decimal: str = ".") ->
     StudyError
         It reads a column that the source does not have.
     """
-    tree = exp.Paren(this=parse(text).against(list(fields)).tree())
+    return write_tree(
+        rule_tree(text, fields), fields, number=lambda field: number(field, decimal=decimal)
+    )
+
+
+def rule_tree(text: str, fields: Mapping[str, Field]) -> exp.Expr:
+    """One of the study's expressions, parsed, over columns that are there."""
+    return exp.Paren(this=parse(text).against(list(fields)).tree())
+
+
+def write_tree(
+    tree: exp.Expr, fields: Mapping[str, Field], *, number: Callable[[Field], str]
+) -> str:
+    """Write a parsed expression; `number` writes a column that stands beside a number."""
     columns = list(tree.find_all(exp.Column))
-    for column, sql in [(each, _column_sql(each, fields[each.name], decimal)) for each in columns]:
+    for column, sql in [(each, _column_sql(each, fields[each.name], number)) for each in columns]:
         # Already written for DuckDB from quoted names; the parser only has to carry it.
         column.replace(exp.Var(this=f"({sql})"))
     for cast in list(tree.find_all(exp.Cast)):
@@ -266,10 +283,10 @@ def _text_number(sql: str, decimal: str, to: str) -> str:
     return f"CASE WHEN NOT contains({sql}, '_') THEN {number} END"
 
 
-def _column_sql(node: exp.Column, column: Field, decimal: str) -> str:
+def _column_sql(node: exp.Column, column: Field, number: Callable[[Field], str]) -> str:
     kind = _company(node)
     if kind == "number":
-        return number(column, decimal=decimal)
+        return number(column)
     if kind == "text" and column.type == "BOOLEAN":
         # Whatever way the source writes a yes, 'True', 'TRUE' and 'true' all mean it.
         return column.sql if isinstance(_parent(node), _COMPARED) else text(column)

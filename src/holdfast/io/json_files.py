@@ -1,8 +1,8 @@
-"""JSON files as rows of text: one object a line (NDJSON), one after the other, or in an array.
+"""JSON files as rows of text: one object a line (NDJSON), one after the other, in an array, or in
+an array that an object wraps.
 
-A number stays as it is written, so that no cent is lost to a float. An object inside a row is
-flattened by one level (`customer.id`), a list of plain values is joined by commas, and deeper ones
-are refused by name. A line that is no object is put on record; a damaged array is refused.
+A number stays as it is written, so that no cent is lost to a float. A line that is no object is put
+on record; a damaged array is refused.
 """
 
 import codecs
@@ -19,6 +19,8 @@ import pyarrow as pa
 
 from holdfast.errors import DataError
 from holdfast.io.files import DataFile
+from holdfast.io.json_rows import Row, to_rows
+from holdfast.io.json_wrapped import find_rows, wrapped_values
 from holdfast.io.text import reading
 from holdfast.io.text_files import (
     FEW,
@@ -35,9 +37,7 @@ MOST_CHARACTERS = 8 << 20
 """Of one record."""
 ROWS_AT_ONCE = 10_000
 LOOKED_AT = 200
-Row = dict[str, str | None]
 _BETWEEN = re.compile(r"[\s,]*")
-_NESTED = "\0 objects"
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def first_texts(file: DataFile) -> list[str]:
 
 class JsonFiles(TextFiles):
     """JSON files, read one after the other; `_row` is the line of an NDJSON file, else the number
-    of the object.
+    of the object, and where an object is several rows, the number of the row.
 
     The columns are the fields of all objects: an object that lacks one is missing a value there.
     """
@@ -70,9 +70,14 @@ class JsonFiles(TextFiles):
         super().__init__(files, dialect)
         self._decoder = _decoder(lambda number: number.replace(".", dialect.decimal))
         fields: dict[str, None] = {}
-        for file in files:
-            for _, row in _read(file, self._decoder):
+        self._divided: set[int] = set()
+        for index, file in enumerate(files):
+            before = 0
+            for number, row in _read(file, self._decoder):
                 fields.update(dict.fromkeys(row) if isinstance(row, dict) else {})
+                if number == before:
+                    self._divided.add(index)
+                before = number
                 if len(fields) > MOST_COLUMNS:
                     break
         if not fields:
@@ -87,6 +92,7 @@ class JsonFiles(TextFiles):
         """Every object of every file, in order."""
         for index, file in enumerate(self.files):
             records = _read(file, self._decoder)
+            rows_before = 0
             while batch := list(islice(records, ROWS_AT_ONCE)):
                 for number, row in batch:
                     if isinstance(row, _Broken):
@@ -94,6 +100,9 @@ class JsonFiles(TextFiles):
                 self._check_rejected(file, batch[-1][0])
                 good = [(number, row) for number, row in batch if isinstance(row, dict)]
                 numbers = np.array([number for number, _ in good], dtype=np.int64)
+                if index in self._divided:
+                    numbers = np.arange(1, len(good) + 1) + rows_before
+                    rows_before += len(good)
                 cells = [
                     pl.Series([row.get(name) for _, row in good], dtype=pl.String)
                     for name in self._fields
@@ -117,13 +126,16 @@ def _read(file: DataFile, decoder: json.JSONDecoder) -> Iterator[tuple[int, Row 
             yield from _lines(file, decoder)
             return
         for number, value in enumerate(_values(file, decoder), start=1):
-            yield number, _row(value, number, file.label)
+            for row in to_rows(value, number, file.label):
+                yield number, row
 
 
 def _is_by_line(file: DataFile) -> bool:
-    """Whether the first line is a whole object."""
+    """Whether the first line is a whole object, and not one that wraps rows."""
     with _text(file, errors="replace") as text:
         line = next((line for line in _split_lines(text) if line.strip()), "")
+    if find_rows(line, json.JSONDecoder()):
+        return False
     try:
         return isinstance(json.loads(line), dict)
     except (ValueError, RecursionError):
@@ -141,7 +153,9 @@ def _lines(file: DataFile, decoder: json.JSONDecoder) -> Iterator[tuple[int, Row
     with _text(file, errors="replace") as text:
         for number, line in enumerate(_split_lines(text), start=1):
             if line.strip():
-                yield number, _line(line.strip(), number, file.label, decoder)
+                row = _line(line.strip(), number, file.label, decoder)
+                for each in row if isinstance(row, list) else [row]:
+                    yield number, each
 
 
 def _split_lines(text: io.TextIOWrapper) -> Iterator[str]:
@@ -156,7 +170,7 @@ def _split_lines(text: io.TextIOWrapper) -> Iterator[str]:
     yield waiting
 
 
-def _line(line: str, number: int, label: str, decoder: json.JSONDecoder) -> Row | _Broken:
+def _line(line: str, number: int, label: str, decoder: json.JSONDecoder) -> list[Row] | _Broken:
     if "\ufffd" in line:
         return _Broken("bytes that are not utf-8 text", line)
     try:
@@ -165,15 +179,22 @@ def _line(line: str, number: int, label: str, decoder: json.JSONDecoder) -> Row 
         return _Broken(f"no JSON: {error.msg} at character {error.pos + 1}", line)
     except RecursionError:
         return _Broken("no JSON that can be read: too many brackets", line)
-    return _row(value, number, label) if isinstance(value, dict) else _Broken("no object", line)
+    return to_rows(value, number, label) if isinstance(value, dict) else _Broken("no object", line)
 
 
 def _values(file: DataFile, decoder: json.JSONDecoder) -> Iterator[object]:
     """The values of an array, or those one after the other."""
     number = 0
+    with _text(file, errors="replace") as text:
+        is_wrapped = find_rows(text.read(BLOCK_CHARACTERS), decoder) is not None
     with _text(file, errors="strict") as text:
+        values = _decode(text, decoder)
+        if is_wrapped:
+            values = wrapped_values(
+                text, decoder, at_once=BLOCK_CHARACTERS, longest=MOST_CHARACTERS
+            )
         try:
-            for value in _decode(text, decoder):
+            for value in values:
                 number += 1
                 yield value
         except (ValueError, RecursionError) as error:
@@ -219,50 +240,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return f"bytes that are not {error.encoding} text"
     return "too many brackets"
-
-
-def _row(value: object, number: int, label: str) -> Row:
-    """An object as a row of text."""
-    if not isinstance(value, dict):
-        raise DataError(
-            f"value {number} of {label} is no JSON object",
-            fix='write one object for each row, as in [{"customer": "A7", "amount": 12.5}]',
-        )
-    row: Row = {}
-    for name, cell in value.items():
-        if isinstance(cell, dict):
-            inside = {f"{name}.{inner}": _cell(each) for inner, each in cell.items()}
-        else:
-            inside = {name: _cell(cell)}
-        for field, text in inside.items():
-            if text is _NESTED or field in row:
-                raise _too_deep(field, number, label, is_twice=field in row)
-            row[field] = text
-    return row
-
-
-def _cell(value: object) -> str | None:
-    """A value as text; `_NESTED` where it is more than one."""
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list) and not any(isinstance(each, (dict, list)) for each in value):
-        return ", ".join(_cell(each) or "" for each in value)
-    return _NESTED
-
-
-def _too_deep(field: str, number: int, label: str, *, is_twice: bool) -> DataError:
-    if is_twice:
-        return DataError(
-            f"object {number} of {label} has the field '{field}' twice, once as a field of an "
-            "object in it",
-            fix="rename one of them",
-            column=field,
-        )
-    return DataError(
-        f"the field '{field}' in object {number} of {label} holds objects, and a row has one value "
-        "in each field",
-        fix=f"write one row for each of them (with jq: .{field}[]), or leave '{field}' out",
-        column=field,
-    )

@@ -9,9 +9,9 @@ import polars as pl
 import polars.selectors as cs
 
 from holdfast.findings import Finding
-from holdfast.ingest.money import signs_of
 from holdfast.ingest.order_log import OrderLog
-from holdfast.ingest.sql import identifier, literal
+from holdfast.ingest.sql import literal
+from holdfast.quality.currencies import count_currencies
 from holdfast.quality.quantiles import quantile_sql
 from holdfast.quality.topics import Topic
 from holdfast.study.currencies import minor_digits
@@ -25,9 +25,6 @@ FEW = 0.005
 JUMP = (50.0, 200.0)
 """A factor of 100, roughly."""
 ENOUGH_LINES = 100
-_CURRENCY = re.compile(
-    r"^(.*[_ ])?(currency|curr|ccy|w(ae|ä)hrung|moneda|devise)([_ ]?code)?$", re.IGNORECASE
-)
 
 
 def find_mixed_units(columns: pl.DataFrame) -> Iterator[Finding]:
@@ -71,18 +68,15 @@ def describe_amounts(log: OrderLog) -> Topic | None:
     if not log.columns.has_amount:
         return None
     months = _medians("strftime(DATE '1970-01-01' + day, '%Y-%m')", "transactions", log)
-    currency, counts = log.study.currency, _count_currencies(log)
-    topic = _compare(months, "month", currency)
+    counts = count_currencies(log)
+    topic = _compare(months, "month", log.study.currency)
     if not counts:
         return topic
     words = ", ".join(f"{word} ({n:,} lines)" for word, n in counts[:5])
-    # What [currency] names is converted or set aside, and told with the rows.
-    is_told = log.study.conversion is not None
     return replace(
         topic,
         facts=topic.facts | {"currencies": dict(counts)},
         sentences=(*topic.sentences, f"The log's currency column has {words}."),
-        findings=(*topic.findings, *([] if is_told else find_currencies(counts, currency))),
     )
 
 
@@ -131,34 +125,6 @@ def _compare(periods: pl.DataFrame, of: str, currency: str) -> Topic:
 
 def _find_jump(row: dict[str, Any], of: str) -> Finding:
     return Finding.of("amounts-change-unit", row=row, of=of)
-
-
-def _count_currencies(log: OrderLog) -> list[tuple[str, int]]:
-    """Count the words of a column of currencies, which takes another look at the source."""
-    fields = log.sources[0].fields
-    column = next((name for name in fields if _CURRENCY.match(name.strip())), None)
-    if column is None or log.study.transactions is None:
-        return []
-    with log.read_again(log.study.transactions) as source:
-        counts: list[tuple[str, int]] = log.warehouse.execute(f"""
-            SELECT {identifier(source.fields[column])} AS word, count(*) AS n
-            FROM {source.view} GROUP BY word HAVING word IS NOT NULL
-            ORDER BY n DESC, word LIMIT 20
-        """).fetchall()
-    return counts
-
-
-def find_currencies(counts: list[tuple[str, int]], currency: str) -> Iterator[Finding]:
-    """Find currencies in a log, each with its lines, that are not the study's."""
-    foreign = [
-        f"{word} ({n:,} lines)" for word, n in counts if word.lower() not in signs_of(currency)
-    ]
-    if foreign:
-        yield Finding.of(
-            "several-currencies" if len(counts) > 1 else "another-currency",
-            currency=currency,
-            currencies=", ".join(foreign[:5]),
-        )
 
 
 def describe_columns(frame: pl.DataFrame) -> Topic:

@@ -19,6 +19,7 @@ from holdfast.quality.columns import (
     describe_columns,
     find_mixed_units_of_attributes,
 )
+from holdfast.quality.currencies import find_currencies_added_up
 from holdfast.quality.customers import (
     describe_ids,
     describe_ids_of,
@@ -60,6 +61,7 @@ CHECK_TOPICS: tuple[Describe, ...] = (
     describe_amounts, describe_amounts_by_file, describe_unusual_customers, describe_ids,
 )  # fmt: skip
 FINDINGS: tuple[Callable[[OrderLog], Iterable[Finding]], ...] = (
+    find_currencies_added_up,
     find_mixed_units_of_attributes,
     find_unused_rules,
 )

@@ -18,7 +18,7 @@ from holdfast.audits.question import Answer, ask_all
 from holdfast.audits.subjects import Log, Proof
 from holdfast.audits.table import snapshot_table
 from holdfast.campaigns import economics
-from holdfast.errors import NotEnoughData, StudyError
+from holdfast.errors import NotEnoughData, NotHonest, StudyError
 from holdfast.evaluation.evidence import CHAMPION, Evidence, TaskName
 from holdfast.evaluation.expectation import expect
 from holdfast.evaluation.totals import past_error
@@ -304,6 +304,8 @@ def _look_at_log(
     study: Study, log: OrderLog, warehouse: Warehouse, step: Step
 ) -> tuple[list[Finding], dict[str, Any]]:
     """What is odd about a log, and what the summary says of it."""
+    besides = list(find_in_log(log))
+    refuse_fatal(besides, study, NotHonest)
     sufficiency = check_log(study, warehouse, end_day=log.end_day)
     refuse_fatal(sufficiency.findings, study, NotEnoughData)
     topics = describe_log(log, RUN_TOPICS)
@@ -320,7 +322,7 @@ def _look_at_log(
         ],
         "churn_window": summarise_churn_window(window),
     }
-    return [*doubts, *odd, *find_in_log(log), *window.findings], summary
+    return [*doubts, *odd, *besides, *window.findings], summary
 
 
 def _fit_snapshot(study: Study, snapshot: Snapshot, steps: Steps) -> _Fit:

@@ -6,6 +6,7 @@ from functools import cache, lru_cache
 
 from holdfast.ingest.sql import placeholder_sql
 from holdfast.ingest.statuses import join_parts, name_parts
+from holdfast.io.json_rows import is_lines
 from holdfast.setup.file_sample import KNOWN, Sample
 from holdfast.setup.study_writer import NOTHING
 from holdfast.study.sources import TransactionColumns
@@ -20,6 +21,7 @@ _SMALL = 1000
 _SHORTEST = 2
 """Letters of a known name that is looked for as a whole only: each id has an `id` in its name."""
 _EXACT, _PART = 1.0, 0.5
+_OF_LINES = ("product_id", "quantity", "unit_price")
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def log_columns(sample: Sample, given: Mapping[str, str]) -> dict[str, Candidate
     not looked for, and one that is given nothing has none.
 
     The surest is taken first; a date column is taken under any name if it is the only one, and so
-    is an id. No column has two roles.
+    is an id. Where nobody is a customer, the shops that are sold to are. No column has two roles.
     """
     columns = {role: Candidate(name, role, _EXACT) for role, name in given.items()}
     every = [each for role in LOG_ROLES for each in candidates(sample, role)]
@@ -69,6 +71,8 @@ def log_columns(sample: Sample, given: Mapping[str, str]) -> dict[str, Candidate
             only = [name for name in free if is_one(sample, name)]
             if len(only) == 1:
                 columns[role] = Candidate(only[0], role, _PART)
+    if "customer_id" not in columns and (sites := candidates(sample, "site")):
+        columns["customer_id"] = Candidate(sites[0].column, "site", _PART)
     return {role: each for role, each in columns.items() if each.column != NOTHING}
 
 
@@ -118,10 +122,16 @@ def _score(sample: Sample, name: str, role: str) -> float:
     words = tuple(export[role].split()) if role in export else ()
     score = 1 + _name_score(name, role, words) if plain(name) in words else 0.0
     if not score and not (role in export and not words):
-        score = _name_score(name, role, NAMES[role])
+        score = _name_score(_in_line(name, role), role, NAMES[role])
     if not score or not _fits(sample, role, name):
         return 0.0
     return score * _known_share(sample, name) if role == "customer_id" else score
+
+
+def _in_line(name: str, role: str) -> str:
+    """The name of a field of an order's lines in JSON, as it stands there."""
+    before, _, inner = name.partition(".")
+    return inner if role in _OF_LINES and inner and is_lines(before) else name
 
 
 @lru_cache
@@ -176,7 +186,7 @@ def _fits(sample: Sample, role: str, name: str) -> bool:
         return sample.count_filled(name) > 0 and not sample.is_number(name)
     if role in ("churned", "stayed"):
         return 2 <= sample.distinct(name) <= 3
-    if role in ("customer_id", "order_id", "product_id"):
+    if role in ("customer_id", "site", "order_id", "product_id"):
         return sample.can_name(name)
     if role == "currency":
         return sample.names_currencies(name)

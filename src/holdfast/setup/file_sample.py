@@ -23,6 +23,8 @@ _LIKE_A_DATE = (
 NUMBERS = ("quantity", "unit_price", "amount", "refunded")
 _MOSTLY = 0.95
 _FIRST_LOOK = 2000
+_BEGINNING = "(FROM sample LIMIT 100_000)"
+"""What tells which column is what; what a rule takes, and how long the log is, all rows tell."""
 
 
 class Sample:
@@ -50,6 +52,7 @@ class Sample:
         self._decimal = decimal
         self._formats = (timestamp_format,) if timestamp_format else (None, *FORMATS)
         self._answers: dict[str, list[tuple[Any, ...]]] = {}
+        self._tables: dict[tuple[str, str, str | None], int] = {}
         self._database = memory_database()
         columns = {name: f"c{i}" for i, name in enumerate(frame.columns)}
         self._database.register("sample", frame.rename(columns).to_arrow())
@@ -81,10 +84,15 @@ class Sample:
         """The different things that a column holds, the commonest first."""
         return [value for value, _ in self.count_values(name)]
 
+    @property
+    def row_sql(self) -> str:
+        """A number that two rows share only if they are equal throughout."""
+        return sql.digests([field.sql for field in self._fields.values()])[0]
+
     def count_repeated(self, names: Sequence[str]) -> int:
         """How many rows equal an earlier one in these columns."""
-        columns = ", ".join(self._fields[name].sql for name in names)
-        return self.height - self._count("count(*)", f"(SELECT DISTINCT {columns} FROM sample)")
+        digest, _ = sql.digests([self._fields[name].sql for name in names])
+        return self.height - self._count(f"count(DISTINCT {digest})")
 
     def count(self, name: str, like: str) -> int:
         """How many cells of a column are like a pattern."""
@@ -119,7 +127,7 @@ class Sample:
         ((filled, distinct, span, up, down),) = self.rows(f"""
             SELECT count(number), count(DISTINCT number), max(number) - min(number),
                 count(*) FILTER (number > before), count(*) FILTER (number < before)
-            FROM (SELECT {number} AS number, lag({number}) OVER () AS before FROM sample)
+            FROM (SELECT {number} AS number, lag({number}) OVER () AS before FROM {_BEGINNING})
         """)
         is_dense = 2 < filled == distinct and span < 2 * filled
         return bool(is_dense and max(up, down) >= _MOSTLY * (filled - 1))
@@ -163,7 +171,7 @@ class Sample:
 
     def median(self, name: str) -> float:
         """The median of a column of numbers, whatever their sign."""
-        ((median,),) = self.rows(f"SELECT median(abs({self.number_sql(name)})) FROM sample")
+        ((median,),) = self.rows(f"SELECT median(abs({self.number_sql(name)})) FROM {_BEGINNING}")
         return float(median or 0)
 
     def readable(self, name: str, role: str, timestamp_format: str | None) -> float:
@@ -190,12 +198,12 @@ class Sample:
         if self._fields[name].is_time:
             return [None]
         if None not in self._formats:
-            return self._fitting(name, self._formats, rows="sample")
+            return self._fitting(name, self._formats, rows=_BEGINNING)
         like_a_date = f"regexp_matches({self.text_sql(name)}, {sql.literal(_LIKE_A_DATE)})"
         if not self._nearly_all(name, like_a_date) and not (of_numbers and self.is_number(name)):
             return []
         plausible = self._fitting(name, self._formats, rows=f"(FROM sample LIMIT {_FIRST_LOOK})")
-        fitting = self._fitting(name, plausible, rows="sample")
+        fitting = self._fitting(name, plausible, rows=_BEGINNING)
         return [None] if None in fitting else fitting
 
     def date_forms(self, name: str, timestamp_format: str | None) -> list[tuple[int, int]]:
@@ -211,7 +219,7 @@ class Sample:
 
     def descents(self, name: str, timestamp_format: str | None) -> int:
         """How often a column of times falls from one row to the next."""
-        times = f"SELECT {self.time_sql(name, timestamp_format)} AS t FROM sample"
+        times = f"SELECT {self.time_sql(name, timestamp_format)} AS t FROM {_BEGINNING}"
         pairs = f"(SELECT t, lag(t) OVER () AS before FROM ({times}))"
         return self._count("count(*) FILTER (t < before)", pairs)
 
@@ -224,13 +232,10 @@ class Sample:
         """Days between two visits: the median over those who came back of their mean; None where
         nobody did.
         """
-        visits = self._visits_sql(customer, when, timestamp_format)
-        gaps = f"""
-            SELECT date_diff('day', min(t), max(t)) / (count(DISTINCT CAST(t AS DATE)) - 1) AS gap
-            FROM ({visits}) WHERE who IS NOT NULL
-            GROUP BY who HAVING count(DISTINCT CAST(t AS DATE)) > 1
-        """
-        ((gap,),) = self.rows(f"SELECT median(gap) FROM ({gaps})")
+        ((gap,),) = self.rows(f"""
+            SELECT median(date_diff('day', first, last) / (days - 1))
+            FROM {self._customers(customer, when, timestamp_format)} WHERE days > 1
+        """)
         return None if gap is None else float(gap)
 
     def outcomes(
@@ -239,20 +244,21 @@ class Sample:
         """Days -> customers seen before the last so many days who were not seen in them, and who
         were.
         """
-        visits = self._visits_sql(customer, when, timestamp_format)
-        counted = {}
-        for each in days:
-            ((left, stayed),) = self.rows(f"""
-                WITH visits AS ({visits}),
-                cutoff AS (SELECT max(t) - INTERVAL {int(each)} DAY AS cut FROM visits),
-                seen AS (
-                    SELECT min(t) <= any_value(cut) AS before, max(t) > any_value(cut) AS after
-                    FROM visits, cutoff WHERE who IS NOT NULL GROUP BY who)
-                SELECT count(*) FILTER (before AND NOT after), count(*) FILTER (before AND after)
-                FROM seen
-            """)
-            counted[each] = (int(left), int(stayed))
-        return counted
+        customers = self._customers(customer, when, timestamp_format)
+        counts = ", ".join(
+            "count(*) FILTER (first <= cut AND last <= cut), "
+            "count(*) FILTER (first <= cut AND last > cut)".replace(
+                "cut", f"ends - INTERVAL {int(each)} DAY"
+            )
+            for each in days
+        )
+        (counted,) = self.rows(f"""
+            SELECT {counts} FROM {customers}, (SELECT max(last) AS ends FROM {customers})
+        """)
+        pairs = zip(counted[::2], counted[1::2], strict=True)
+        return {
+            each: (int(left), int(stayed)) for each, (left, stayed) in zip(days, pairs, strict=True)
+        }
 
     def examples(self, name: str, n: int = 3) -> tuple[str, ...]:
         """A few different things that a column holds, as they come."""
@@ -260,9 +266,18 @@ class Sample:
         rows = self.rows(f"SELECT shown FROM ({cells}) WHERE shown IS NOT NULL LIMIT {_FIRST_LOOK}")
         return tuple(dict.fromkeys(value for (value,) in rows))[:n]
 
-    def _visits_sql(self, customer: str, when: str, timestamp_format: str | None) -> str:
-        time = self.time_sql(when, timestamp_format)
-        return f"SELECT {self.text_sql(customer)} AS who, {time} AS t FROM sample"
+    def _customers(self, customer: str, when: str, timestamp_format: str | None) -> str:
+        """A table of each customer's first and last moment and the days of a visit, made once."""
+        made = self._tables.setdefault((customer, when, timestamp_format), len(self._tables))
+        table = f"customers_{made}"
+        self._database.execute(f"""
+            CREATE TABLE IF NOT EXISTS {table} AS
+            SELECT min(t) AS first, max(t) AS last, count(DISTINCT CAST(t AS DATE)) AS days
+            FROM (SELECT {self.text_sql(customer)} AS who,
+                {self.time_sql(when, timestamp_format)} AS t FROM sample)
+            WHERE who IS NOT NULL GROUP BY who
+        """)
+        return table
 
     def count_dates(self, name: str) -> list[tuple[str, int]]:
         """What most of a column's cells are dates by, each with its cells: as they stand, and the
@@ -312,8 +327,10 @@ class Sample:
         return money.amount(self._fields[name], decimal=self._decimal)
 
     def _nearly_all(self, name: str, condition: str) -> bool:
-        count = self._count(f"count(*) FILTER ({condition})")
-        return count > 0 and count >= _MOSTLY * self.count_filled(name)
+        ((count, filled),) = self.rows(f"""
+            SELECT count(*) FILTER ({condition}), count({self.text_sql(name)}) FROM {_BEGINNING}
+        """)
+        return bool(count > 0 and count >= _MOSTLY * filled)
 
     def text_sql(self, name: str) -> str:
         """A column as text; NULL where it is blank."""

@@ -7,6 +7,7 @@ from holdfast.expressions import quote
 from holdfast.ingest import sql
 from holdfast.ingest.timestamps import EXCEL, describe_forms
 from holdfast.setup.amounts import Amounts, weigh_amounts
+from holdfast.setup.column_evidence import speaks_for
 from holdfast.setup.column_roles import (
     LOG_ROLES,
     Candidate,
@@ -16,6 +17,7 @@ from holdfast.setup.column_roles import (
     runner_up,
 )
 from holdfast.setup.currency import NO_CURRENCY, RATES_HINT, Currency, find_currency
+from holdfast.setup.duplicates import weigh_duplicates
 from holdfast.setup.file_sample import Sample
 from holdfast.setup.horizons import (
     HISTORY,
@@ -77,7 +79,10 @@ def log_study(draft: Draft, sample: Sample, *, path: str | None, csv: Csv | None
         draft.comment(RATES_HINT)
     draft.section("transactions")
     draft.put("path", path, "the file")
-    _lines(draft, sample, amounts)
+    if is_known:
+        duplicates = weigh_duplicates(sample, amounts.columns, chosen)
+        draft.put("exact_duplicates", duplicates.value, duplicates.because, sure=duplicates.sure)
+    _units(draft, amounts)
     draft.section("transactions.csv")
     if csv is not None:
         describe_csv(draft, csv, "transactions")
@@ -159,15 +164,7 @@ def _disagreement(sample: Sample, name: str, role: str) -> str:
     return f"it does not hold {_HOLDS[role]}; its commonest are {shown}" if shown else "it is empty"
 
 
-def _lines(draft: Draft, sample: Sample, amounts: Amounts) -> None:
-    """Put what a line is: a purchase or a double entry, of an amount in which unit."""
-    repeated, why = sample.count_repeated(sample.names), "no row repeats another"
-    if repeated:
-        why = (
-            f"{repeated:,} of {sample.height:,} rows repeat an earlier one: purchases, or double "
-            'entries ("drop")?'
-        )
-    draft.put("exact_duplicates", "keep", why, sure=not repeated)
+def _units(draft: Draft, amounts: Amounts) -> None:
     if amounts.of == "order":
         draft.put("amount_of", "order", amounts.because, sure=amounts.sure)
     if amounts.in_minor_units:
@@ -192,13 +189,16 @@ def _columns(
             continue
         readable = sample.readable(chosen.column, role, timestamp_format)
         against = amounts.contradicted if role == "amount" else ""
+        settled = "" if chosen.is_sure else speaks_for(sample, columns, role)
         if role == "occurred_at":
             against = _doubtful_dates(sample, chosen.column, timestamp_format)
         draft.put(
             role,
             chosen.column,
-            against or _reason(chosen, role),
-            sure=chosen.is_sure and not against and (readable >= _READABLE or role in may_be_blank),
+            against or _reason(chosen, role, settled),
+            sure=(chosen.is_sure or bool(settled))
+            and not against
+            and (readable >= _READABLE or role in may_be_blank),
             examples=sample.examples(chosen.column),
             readable=readable,
             runner_up=runner_up(sample, chosen),
@@ -228,12 +228,14 @@ def _doubtful_dates(sample: Sample, name: str, timestamp_format: str | None) -> 
     return ""
 
 
-def _reason(chosen: Candidate, role: str) -> str:
+def _reason(chosen: Candidate, role: str, settled: str) -> str:
     if chosen.is_sure:
         return "by its name and content"
+    if chosen.role == "site":
+        return "no column names a person: each shop that is sold to is a customer"
     if chosen.role != role:
         return "the price, for no column says how many were bought"
-    return "by a part of its name, and its content"
+    return f"by a part of its name, and {settled or 'its content'}"
 
 
 def _rules(draft: Draft, sample: Sample, amounts: Amounts, timestamp_format: str | None) -> None:
@@ -245,7 +247,7 @@ def _rules(draft: Draft, sample: Sample, amounts: Amounts, timestamp_format: str
         for rule in rules:
             if rule.section == section:
                 draft.section(section)
-                draft.put(rule.key, rule.condition, rule.because, sure=False)
+                draft.put(rule.key, rule.condition, rule.because, sure=rule.sure)
     product = amounts.columns.get("product_id")
     products = sample.values(product.column) if product else []
     bare = [each for each in products if not re.search("[0-9]", each)]

@@ -29,9 +29,8 @@ from holdfast.study.study import to_study_error
 
 __all__ = ["Guess", "Proposal", "propose"]
 
-_SAMPLE_ROWS = 2_000_000
-_ENOUGH_ROWS = 100_000
-"""Of a stream: more batches are not read."""
+_SAMPLE_ROWS, _SAMPLE_CELLS = 2_000_000, 30_000_000
+"""Of a file, or of a wide one; more is not looked at."""
 _KINDS = ("log", "snapshot")
 Table = TypeVar("Table", Csv, Database, Postgres)
 _FORMAT = "transactions.csv.timestamp_format"
@@ -193,13 +192,14 @@ def _first_rows(stream: Stream) -> tuple[pl.DataFrame, bool]:
     """Return the first rows of a stream, and whether they are all."""
     batches = stream.batches()
     read: list[pl.DataFrame] = []
-    while sum(each.height for each in read) < _ENOUGH_ROWS and (batch := next(batches, None)):
+    enough = min(_SAMPLE_ROWS, _SAMPLE_CELLS // len(stream.names))
+    while sum(each.height for each in read) < enough and (batch := next(batches, None)):
         read.append(pl.DataFrame(batch))
     rows = pl.concat(read) if read else pl.DataFrame()
     if rows.is_empty():
         raise DataError(f"{stream.labels[0]} has no rows", fix="name a file with rows")
-    complete = rows.height <= _SAMPLE_ROWS and next(batches, None) is None
-    cells = rows.head(_SAMPLE_ROWS).drop("_file", "_row")
+    complete = rows.height <= enough and next(batches, None) is None
+    cells = rows.head(enough).drop("_file", "_row")
     return cells.rename({f"c{i}": name for i, name in enumerate(stream.names)}), complete
 
 

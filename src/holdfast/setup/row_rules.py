@@ -3,7 +3,7 @@ with what it takes.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from holdfast.expressions import quote
 from holdfast.ingest import sql
@@ -23,7 +23,7 @@ _FLAGGED: tuple[Meaning, ...] = ("cancelled", "refunded")
 _FEW_WORDS = 60
 _INVOICES, _SETTLED = ("invoice", "rechnung", "facture", "factura"), ("payment", "zahlung")
 _YES = ("true", "t", "yes", "y", "1", "ja", "oui", "si", "sim")
-_MOST, _HALF, _RARE = 0.8, 0.5, 0.3
+_NEARLY_ALL, _MOST, _HALF, _RARE = 0.99, 0.8, 0.5, 0.3
 _MORE_THAN_ONE = 2
 """Times as many rows as a customer usually has, from which on a 0 is no customer of that name."""
 _CROWD_SHARE, _CROWD_TIMES, _CROWD_CUSTOMERS = 0.2, 10, 20
@@ -31,12 +31,15 @@ _CROWD_SHARE, _CROWD_TIMES, _CROWD_CUSTOMERS = 0.2, 10, 20
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """A condition on the raw row: of returns, or of rows to be set aside for a reason."""
+    """A condition on the raw row: of returns, or of rows to be set aside for a reason; `sure` where
+    every word that it turns on is known.
+    """
 
     section: str
     key: str
     condition: str
     because: str
+    sure: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +76,8 @@ def find_rules(sample: Sample, amounts: Amounts, timestamp_format: str | None) -
         if first := rules.get(place):
             both = f"({first.condition}) OR ({rule.condition})"
             because = f"{first.because}; {rule.because}"
-            rule = Rule(section=rule.section, key=rule.key, condition=both, because=because)
+            sure = first.sure and rule.sure
+            rule = replace(rule, condition=both, because=because, sure=sure)
         rules[place] = rule
     return list(rules.values())
 
@@ -98,6 +102,7 @@ def _status_rules(sample: Sample, amounts: Amounts) -> Iterator[Rule]:
         if any("closedwon" in "".join(name_parts(each.word)) for each in words):
             yield _pipeline_rule(column, words)
             continue
+        sure = all(each.meaning for each in words)
         for meaning, reason in _REASONS.items():
             taking = [each for each in words if _takes(meaning, each, words)]
             if meaning == "refunded":
@@ -105,9 +110,9 @@ def _status_rules(sample: Sample, amounts: Amounts) -> Iterator[Rule]:
                 back = [each for each in words if _is_refund_row(column, each)]
                 taking = [each for each in taking if each not in back]
                 if back:
-                    yield _rule("transactions.returns", "when", column, back)
+                    yield replace(_rule("transactions.returns", "when", column, back), sure=sure)
             if taking:
-                yield _rule("transactions.set_aside", reason, column, taking)
+                yield replace(_rule("transactions.set_aside", reason, column, taking), sure=sure)
 
 
 def _takes(meaning: Meaning, word: _Word, words: list[_Word]) -> bool:
@@ -154,7 +159,7 @@ def _pipeline_rule(column: str, words: list[_Word]) -> Rule:
     others = [each for each in words if each not in won]
     rule = _rule("transactions.set_aside", "not won", column, others or won)
     condition = f"{quote(column)} NOT IN {sql.literals([each.word for each in won])}"
-    return Rule(section=rule.section, key=rule.key, condition=condition, because=rule.because)
+    return replace(rule, condition=condition, sure=True)
 
 
 def _count_words(sample: Sample, amounts: Amounts, column: str) -> list[_Word]:
@@ -199,6 +204,7 @@ def _words_sql(sample: Sample, amounts: Amounts, column: str) -> str:
 
 
 def _cancelled_on_a_day(sample: Sample) -> Iterator[Rule]:
+    """Rows with a day of cancellation: the order's, where its status says so too."""
     for each in candidates(sample, "cancelled_at"):
         filled = sample.count_filled(each.column)
         if 0 < filled < sample.height:
@@ -207,7 +213,22 @@ def _cancelled_on_a_day(sample: Sample) -> Iterator[Rule]:
                 key="cancelled on a day",
                 condition=sample.has_sql(each.column),
                 because=f"{filled:,} rows have a day in it",
+                sure=_status_agrees(sample, each.column),
             )
+
+
+def _status_agrees(sample: Sample, column: str) -> bool:
+    """Whether the rows with something in a column are no sales by their status."""
+    shown = sample.text_sql(column)
+    for status in status_columns(sample):
+        words = sample.rows(f"""
+            SELECT {sample.text_sql(status)} AS word, count(*) FROM sample
+            WHERE {shown} IS NOT NULL AND word IS NOT NULL GROUP BY word
+        """)
+        no_sale = sum(n for word, n in words if meaning_of(word) not in (None, "sale", "partly"))
+        if words and no_sale >= _MOST * sum(n for _, n in words):
+            return True
+    return False
 
 
 def _flags(sample: Sample) -> Iterator[Rule]:
@@ -223,6 +244,7 @@ def _flags(sample: Sample) -> Iterator[Rule]:
                         key=_REASONS[meaning],
                         condition=f"{quote(name)} IN {sql.literals(yes)}",
                         because=f"{rows:,} rows say so",
+                        sure=True,
                     )
 
 
@@ -251,6 +273,7 @@ def _returns_by_name(
                 key="when",
                 condition=f"{quote(column)} LIKE {sql.literal(like)}",
                 because=f"{n:,} rows, {how}",
+                sure=negative >= _NEARLY_ALL,
             )
             return
 
@@ -258,26 +281,29 @@ def _returns_by_name(
 def _look_like_returns(
     sample: Sample, amounts: Amounts, condition: str, timestamp_format: str | None
 ) -> tuple[int, float, float, float]:
-    """Rows that a condition takes; the share of them below zero; and that of them, and of the
-    others, whose customer bought the same for the same before.
+    """Rows that a condition takes; the share of them below zero; and, unless that says enough, that
+    of them, and of the others, whose customer bought the same for the same before.
     """
     columns, amount = amounts.columns, amount_sql(sample, amounts.columns)
+    quantity = sample.number_sql(columns["quantity"].column) if "quantity" in columns else "NULL"
+    below = f"coalesce({amount} < 0 OR {quantity} < 0, false)"
+    ((n, negative),) = sample.rows(
+        f"SELECT count(*), avg(CAST({below} AS INTEGER)) FROM sample WHERE {condition}"
+    )
+    if negative >= _MOST:
+        return int(n), float(negative), 0.0, 0.0
     roles = [role for role in ("customer_id", "product_id") if role in columns]
     key = ", ".join([*(sample.text_sql(columns[role].column) for role in roles), "abs(amount)"])
-    quantity = sample.number_sql(columns["quantity"].column) if "quantity" in columns else "NULL"
     when = sample.time_sql(columns["occurred_at"].column, timestamp_format)
-    ((n, negative, paired, usual),) = sample.rows(f"""
-        SELECT count(*) FILTER (takes),
-            coalesce(avg(CAST(below AS INTEGER)) FILTER (takes), 0),
-            coalesce(avg(CAST(before AS INTEGER)) FILTER (takes), 0),
+    ((paired, usual),) = sample.rows(f"""
+        SELECT coalesce(avg(CAST(before AS INTEGER)) FILTER (takes), 0),
             coalesce(avg(CAST(before AS INTEGER)) FILTER (NOT takes), 0)
         FROM (
-            SELECT takes, below, coalesce(min(moment) FILTER (NOT takes)
+            SELECT takes, coalesce(min(moment) FILTER (NOT takes)
                 OVER (PARTITION BY {key}) < moment, false) AS before
             FROM (
                 SELECT *, coalesce({condition}, false) AS takes, {when} AS moment,
-                    {amount} AS amount,
-                    coalesce({amount} < 0 OR {quantity} < 0, false) AS below
+                    {amount} AS amount
                 FROM sample))
     """)
     return int(n), float(negative), float(paired), float(usual)
@@ -290,7 +316,7 @@ def _nobody(sample: Sample, amounts: Amounts) -> Iterator[Rule]:
     column = amounts.columns["customer_id"].column
     text = sample.text_sql(column)
     rows = sample.rows(f"""
-        SELECT name, n FROM (
+        SELECT name, n, {placeholder_sql("name")} FROM (
             SELECT name, n, median(n) OVER () AS usual, count(*) OVER () AS customers,
                 sum(n) OVER () AS every
             FROM (
@@ -302,10 +328,11 @@ def _nobody(sample: Sample, amounts: Amounts) -> Iterator[Rule]:
         ORDER BY n DESC, name LIMIT 20
     """)
     if rows:
-        counted = ", ".join(f"{name} {n:,}" for name, n in rows)
+        counted = ", ".join(f"{name} {n:,}" for name, n, _ in rows)
         yield Rule(
             section="transactions.set_aside",
             key="no real customer",
-            condition=f"{quote(column)} IN {sql.literals([name for name, _ in rows])}",
+            condition=f"{quote(column)} IN {sql.literals([name for name, *_ in rows])}",
             because=f"rows of many under one name: {counted}",
+            sure=all(is_nobody for *_, is_nobody in rows),
         )

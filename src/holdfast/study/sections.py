@@ -1,9 +1,10 @@
 """What every table of the study is made of."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from holdfast.errors import StudyError, nearest
 from holdfast.expressions import parse
@@ -20,6 +21,10 @@ def _day(text: str) -> str:
     return text
 
 
+def _as_text(day: object) -> object:
+    return day.isoformat() if isinstance(day, date) else day
+
+
 def require_known(word: str, choices: Sequence[str], problem: str) -> None:
     """Raise StudyError, which names the nearest known word, where `word` is none of them."""
     if word not in choices:
@@ -27,7 +32,8 @@ def require_known(word: str, choices: Sequence[str], problem: str) -> None:
 
 
 Expr = Annotated[str, AfterValidator(_expression)]
-DayText = Annotated[str, AfterValidator(_day)]
+DayText = Annotated[str, BeforeValidator(_as_text), AfterValidator(_day)]
+"""YYYY-MM-DD, as a text or as a date of TOML."""
 Horizon = Annotated[int, Field(ge=1, le=3650)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]

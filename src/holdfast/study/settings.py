@@ -1,12 +1,11 @@
 """What leaving and value mean here, and how they are learnt, proved, grouped and acted upon."""
 
 import re
-from datetime import date
 from itertools import pairwise
 from typing import Annotated, Literal
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import BeforeValidator, ByteSize, Field
+from pydantic import ByteSize, Field
 
 from holdfast.errors import StudyError
 from holdfast.study.sections import (
@@ -144,10 +143,6 @@ class Recovery(Section):
         return self.cost + self.acceptance * self.cost_if_accepted
 
 
-def _as_text(day: object) -> object:
-    return day.isoformat() if isinstance(day, date) else day
-
-
 class Promotion(Section):
     """Days of one sale, both ends included; past and planned ones of the same name are held to be
     alike.
@@ -155,9 +150,9 @@ class Promotion(Section):
 
     name: str = Field(min_length=1, max_length=80)
     """What it is called, the same each time."""
-    first_day: Annotated[DayText, BeforeValidator(_as_text)]
+    first_day: DayText
     """YYYY-MM-DD."""
-    last_day: Annotated[DayText, BeforeValidator(_as_text)]
+    last_day: DayText
     """YYYY-MM-DD."""
 
     @property

@@ -19,7 +19,7 @@ def _not_empty(query: str) -> str:
 
 class Csv(Section):
     """How a text file is written; `holdfast init` detects it once and writes it down. Of a workbook
-    and of JSON only `skip_lines`, `decimal` and `timestamp_format` count.
+    and of JSON only `skip_lines`, `decimal` and `timestamp_format` count, of a query only the last.
     """
 
     encoding: Literal["utf-8", "utf-8-sig", "latin-1", "utf-16"] = "utf-8"
