@@ -1,8 +1,10 @@
 """Which runs there are, which counts, and that every change of it is on record."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 from holdfast.runs.run_history import change_champion, list_runs
 from holdfast.storage import audit_log
@@ -18,13 +20,19 @@ def test_a_run_that_cannot_be_opened_is_listed_with_why(tmp_path: Path) -> None:
     assert OLD in row["damaged"]
 
 
+def _enter(around: Callable[[Any], AbstractContextManager[None]], run_id: str) -> Any:
+    run = SimpleNamespace(run_id=run_id)
+    with around(run):
+        return run
+
+
 def test_every_change_of_the_champion_is_in_the_audit_log_with_who_made_it(tmp_path: Path) -> None:
     registry = cast(
         Registry,
         SimpleNamespace(
             folder=tmp_path / "runs",
-            promote=lambda run_id: SimpleNamespace(run_id=run_id),
-            rollback=lambda: SimpleNamespace(run_id=OLD),
+            promote=lambda run_id, around: _enter(around, run_id),
+            rollback=lambda around: _enter(around, OLD),
         ),
     )
     assert change_champion(registry, NEW, who="key 1f2e3d4c").run_id == NEW

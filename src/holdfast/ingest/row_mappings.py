@@ -1,6 +1,6 @@
 """How the rows of the order log, the events and the treatments are read: one `RowMapping` each."""
 
-from holdfast.errors import DataError
+from holdfast.errors import DataError, StudyError
 from holdfast.ingest import money, sql
 from holdfast.ingest.door import ERASED
 from holdfast.ingest.money import (
