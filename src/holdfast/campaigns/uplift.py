@@ -1,0 +1,195 @@
+"""Uplift: from a trial to a verdict on each offer, and to the effect to expect on each customer.
+
+One offer after the other is held against the control. Where the tests say that customers differ,
+learners and named rules are compared on customers unseen, and the one that was chosen in training
+is learnt from everybody and scaled to the effects that unseen customers showed. Elsewhere everybody
+is expected to gain the mean.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from holdfast.arrays import Matrix, Vector
+from holdfast.campaigns.uplift_learners import (
+    Learner,
+    Lesson,
+    learners_for,
+    named_rules,
+)
+from holdfast.campaigns.uplift_ranking import (
+    CHOSEN,
+    Recalibrated,
+    Repeats,
+    cross_fit,
+    cross_fit_repeatedly,
+    recalibrate,
+)
+from holdfast.campaigns.uplift_verdict import LEVEL, OfferVerdict, RankingResult
+from holdfast.errors import DataError, nearest
+from holdfast.evaluation.aipw import aipw_scores, cross_fitted_means
+from holdfast.evaluation.effect_tests import holm, interaction_test, largest_of
+from holdfast.evaluation.policy import Estimate, Group, mean_effect
+from holdfast.evaluation.trial import Trial
+
+REPEATS = 3
+
+
+@dataclass(frozen=True)
+class Uplift:
+    """The verdicts of a trial, one an offer, and what predicts the effects.
+
+    Attributes
+    ----------
+    rankings
+        Offer -> what scores customers; only offers for which there is evidence for choosing.
+    names
+        The features, in order.
+    """
+
+    verdicts: tuple[OfferVerdict, ...]
+    rankings: Mapping[str, Recalibrated]
+    names: tuple[str, ...]
+
+    def effects(self, features: Matrix, expected: Vector | None = None) -> Matrix:
+        """The effect to expect of each offer on each customer, (n_rows, n_offers), in the outcome's
+        unit; where there is no evidence for choosing, the mean.
+
+        Parameters
+        ----------
+        features
+            (n_rows, n_features), as in the trial.
+        expected
+            What is expected of each without an offer, if the trial had it.
+        """
+        columns = []
+        for verdict in self.verdicts:
+            ranking = self.rankings.get(verdict.offer)
+            columns.append(
+                np.full(len(features), verdict.effect.value)
+                if ranking is None
+                else ranking(features, expected)
+            )
+        return np.column_stack(columns)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The rankings that are compared: learners of effects, and rules named before."""
+
+    learners: Mapping[str, Learner]
+    rules: Mapping[str, Learner]
+
+    @property
+    def all(self) -> dict[str, Learner]:
+        """Both."""
+        return {**self.learners, **self.rules}
+
+
+def examine_offers(pairs: Mapping[str, Trial], *, seed: int) -> list[OfferVerdict]:
+    """Test of each offer whether it has an effect, and whether customers differ in it."""
+    effects, p_values = {}, {}
+    for name, pair in pairs.items():
+        psi = aipw_scores(pair, cross_fitted_means(pair, seed=seed))[:, 0]
+        effects[name] = mean_effect(psi, pair.cluster)
+        p_values[f"effect {name}"] = effects[name].p
+        p_values[f"choice {name}"] = interaction_test(psi, pair.features, pair.cluster)
+    adjusted = holm(p_values)
+    return [
+        OfferVerdict(
+            offer=name,
+            contacted=int(pair.offer.sum()),
+            held_out=int((pair.offer == 0).sum()),
+            effect=effects[name].bare(),
+            p_effect=adjusted[f"effect {name}"],
+            p_choice=adjusted[f"choice {name}"],
+        )
+        for name, pair in pairs.items()
+    ]
+
+
+def measure_uplift(
+    trials: Trial | Mapping[str, Trial],
+    *,
+    rules: Mapping[str, str] | None = None,
+    seed: int,
+    repeats: int = REPEATS,
+) -> Uplift:
+    """Test each offer, and learn whom to choose where there is evidence for choosing.
+
+    Parameters
+    ----------
+    trials
+        One trial of all offers; or offer -> trial of that offer and its own control, with the same
+        features.
+    rules
+        Name of a rule that was there before -> the feature of which the most comes first.
+    repeats
+        How often the rows are split into folds.
+
+    Raises
+    ------
+    DataError
+        A rule names no feature.
+    NotEnoughData
+        An arm is too small to be split.
+    """
+    pairs = _pairs(trials)
+    names = next(iter(pairs.values())).names
+    for column in (rules or {}).values():
+        if column not in names:
+            raise DataError(f"there is no feature '{column}'", fix=nearest(column, names))
+    verdicts = examine_offers(pairs, seed=seed)
+    rankings = {}
+    for place, verdict in enumerate(verdicts):
+        if verdict.p_choice >= LEVEL:
+            continue
+        of_offer = pairs[verdict.offer]
+        candidates = Candidates(learners_for(of_offer), named_rules(of_offer, rules or {}))
+        compared = cross_fit_repeatedly(of_offer, candidates.all, seed=seed, repeats=repeats)
+        verdicts[place] = add_rankings(verdict, compared, candidates.rules, seed=seed)
+        if verdicts[place].word == "choose":
+            rankings[verdict.offer] = learn_ranking(of_offer, candidates.all, seed=seed)
+    return Uplift(tuple(verdicts), rankings, names)
+
+
+def _pairs(trials: Trial | Mapping[str, Trial]) -> dict[str, Trial]:
+    if not isinstance(trials, Trial):
+        return dict(trials)
+    return {name: trials.against_control(k) for k, name in enumerate(trials.offers, 1)}
+
+
+def add_rankings(
+    verdict: OfferVerdict, compared: Repeats, rules: Collection[str], *, seed: int
+) -> OfferVerdict:
+    """Say of a verdict how every ranking did, and how the chosen one stands beside the rules."""
+    q = {name: compared.qini(name) for name in compared.names}
+    adjusted = largest_of([q[name] for name in rules], compared.cluster, seed=seed)
+    p_of_rule = dict(zip(rules, adjusted, strict=True))
+    results = {
+        name: RankingResult(name, q[name].bare(), _bare(compared.slope(name)), p_of_rule.get(name))
+        for name in compared.names
+    }
+    best_rule = max(rules, key=lambda name: q[name].value)
+    return replace(
+        verdict,
+        rankings=tuple(result for name, result in results.items() if name != CHOSEN),
+        chosen=results[CHOSEN],
+        choices=compared.choices,
+        best_rule=best_rule,
+        against_rule=q[CHOSEN].minus(q[best_rule], compared.cluster).bare(),
+        groups=tuple(Group(group.share, group.effect.bare()) for group in compared.groups(CHOSEN)),
+    )
+
+
+def _bare(estimate: Estimate | None) -> Estimate | None:
+    return None if estimate is None else estimate.bare()
+
+
+def learn_ranking(trial: Trial, learners: Mapping[str, Learner], *, seed: int) -> Recalibrated:
+    """Choose among rankings by rows unseen, learn the choice from all rows, and scale it."""
+    unseen = cross_fit(trial, learners, seed=seed)
+    name = unseen.best(list(learners))
+    lesson = Lesson.prepare(trial, seed=seed)
+    return recalibrate(lesson, learners[name](lesson), unseen, name)
