@@ -17,8 +17,8 @@ from bench._decisions_trials import RULES, hillstrom, mailings
 from bench._figures import Figure, at_least, at_most
 from holdfast.arrays import Vector
 from holdfast.campaigns.trials import LogTrials, Watch, read_trials
-from holdfast.campaigns.uplift import Candidates, add_rankings, examine_offers, measure_uplift
-from holdfast.campaigns.uplift_learners import RISK, Lesson, learners_for, named_rules
+from holdfast.campaigns.uplift import add_rankings, examine_offers, measure_uplift
+from holdfast.campaigns.uplift_learners import RISK, Candidates, Lesson, learners_for
 from holdfast.campaigns.uplift_ranking import (
     CHOSEN,
     Repeats,
@@ -52,13 +52,9 @@ def _within(name: str, value: float, low: float, high: float) -> Figure:
     return Figure(name, value, f"{low:g} to {high:g}", low <= value <= high)
 
 
-def _candidates(pair: Trial) -> Candidates:
-    return Candidates(learners_for(pair), named_rules(pair, RULES))
-
-
 def _compare(pair: Trial) -> tuple[Repeats, OfferVerdict]:
-    candidates = _candidates(pair)
-    compared = cross_fit_repeatedly(pair, candidates.all, seed=_SEED, repeats=_REPEATS)
+    candidates = Candidates.of(pair, RULES)
+    compared = cross_fit_repeatedly(pair, candidates, seed=_SEED, repeats=_REPEATS)
     (tested,) = examine_offers({pair.offers[0]: pair}, seed=_SEED)
     return compared, add_rankings(tested, compared, candidates.rules, seed=_SEED)
 
@@ -134,6 +130,7 @@ def hillstrom_emails(folder: Path) -> Iterator[Figure]:
 
 def _fit_time(pair: Trial) -> Iterator[Figure]:
     train = pair.take(pair.folds(3, seed=_SEED)[0].train)
+    Lesson.prepare(train.take(np.arange(600)), seed=_SEED)  # imports LightGBM
     start = process_time()
     lesson = Lesson.prepare(train, seed=_SEED)
     for learner in learners_for(train).values():
@@ -200,10 +197,10 @@ def simulator(folder: Path) -> Iterator[Figure]:
     oracle = _profits(_feature_oracle(trials, today, uplift), uplift)
     for share, ours, most in zip(_BUDGETS, oracle, best, strict=True):
         yield Figure(f"shop: feature oracle over true oracle, budget {share:.0%}", ours / most)
-    learners = {**learners_for(trial), **named_rules(trial, {})}
-    unseen = cross_fit(trial, learners, seed=_SEED)
-    chosen, lesson = unseen.best(list(learners)), Lesson.prepare(trial, seed=_SEED)
-    for name, learner in learners.items():
+    candidates = Candidates.of(trial, {})
+    unseen = cross_fit(trial, candidates.all, seed=_SEED)
+    chosen, lesson = unseen.choose(candidates), Lesson.prepare(trial, seed=_SEED)
+    for name, learner in candidates.all.items():
         score = recalibrate(lesson, learner(lesson), unseen, name)
         matrix = trials.matrix(today)
         predicted, raw = score(matrix, None), score.score(matrix, None)

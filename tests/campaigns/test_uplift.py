@@ -11,6 +11,7 @@ import pytest
 
 from holdfast.campaigns.uplift import Uplift, measure_uplift
 from holdfast.campaigns.uplift_learners import (
+    Candidates,
     Lesson,
     fit_ridge,
     learners_for,
@@ -19,7 +20,13 @@ from holdfast.campaigns.uplift_learners import (
     relative_r,
     t_learner,
 )
-from holdfast.campaigns.uplift_ranking import CHOSEN, cross_fit, cross_fit_choice, recalibrate
+from holdfast.campaigns.uplift_ranking import (
+    CHOSEN,
+    Unseen,
+    cross_fit,
+    cross_fit_choice,
+    recalibrate,
+)
 from holdfast.campaigns.uplift_verdict import OfferVerdict, RankingResult
 from holdfast.errors import DataError
 from holdfast.evaluation.policy import Estimate, Group
@@ -121,7 +128,7 @@ def test_each_of_several_offers_has_a_verdict_and_an_effect() -> None:
 
 
 def test_a_rule_of_no_feature_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(DataError, match="there is no feature 'flagg'.*'flag'"):
+    with pytest.raises(DataError, match=r"there is no feature 'flagg'.*'flag'"):
         measure_uplift(trial_of(lambda flag: flag), rules={"x": "flagg"}, seed=1)
 
 
@@ -180,13 +187,27 @@ def test_an_offer_that_does_harm_is_for_nobody() -> None:
 
 def test_the_choice_is_made_in_training_and_scaled_there() -> None:
     trial = trial_of(lambda flag: flag)
-    learners = {**learners_for(trial), **named_rules(trial, RULES)}
-    unseen = cross_fit_choice(trial, learners, seed=2)
+    candidates = Candidates.of(trial, RULES)
+    unseen = cross_fit_choice(trial, candidates, seed=2)
     assert len(unseen.choices) == 3
-    assert set(unseen.choices) <= set(learners)
+    assert set(unseen.choices) <= set(candidates.all)
     slope = unseen.slope(CHOSEN)
     assert slope is not None
     assert slope.value == pytest.approx(1.0, abs=2.5 * slope.se)
+
+
+def unseen_of(psi: np.ndarray, **scores: np.ndarray) -> Unseen:
+    return Unseen(psi, scores, np.zeros(len(psi), dtype=np.int64), None)
+
+
+def test_a_learner_is_chosen_only_if_it_is_surely_ahead_of_the_best_rule() -> None:
+    rng = np.random.default_rng(1)
+    effect = rng.normal(size=2_000)
+    psi, nothing = effect + rng.normal(size=2_000), rng.normal(size=2_000)
+    candidates = Candidates({"T": t_learner}, {"rule": likely_anyway})
+    assert unseen_of(psi, T=effect, rule=nothing).choose(candidates) == "T"
+    assert unseen_of(psi, T=effect, rule=effect).choose(candidates) == "rule"
+    assert unseen_of(psi, T=nothing, rule=effect).choose(candidates) == "rule"
 
 
 def test_scores_of_a_row_do_not_change_with_its_own_outcome() -> None:

@@ -89,9 +89,7 @@ def test_groups_are_fifths_of_the_ranking_and_equal_scores_are_not_parted() -> N
     assert [group.effect.value for group in flag] == pytest.approx([1.5, 6.5])
 
 
-def test_a_decision_gains_its_offers_effect_less_its_cost_and_nothing_where_nobody_is_contacted() -> (
-    None
-):
+def test_a_decision_gains_the_effects_of_its_offers_less_their_cost() -> None:
     psi = np.array([[1.0, 3.0], [2.0, -1.0], [0.25, 9.0]])
     gain = policy_gain(psi, np.array([2, 0, 1]), cost=[0.5, 1.0])
     assert gain.value == pytest.approx((2.0 + 0.0 - 0.25) / 3)

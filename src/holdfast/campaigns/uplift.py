@@ -12,12 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from holdfast.arrays import Matrix, Vector
-from holdfast.campaigns.uplift_learners import (
-    Learner,
-    Lesson,
-    learners_for,
-    named_rules,
-)
+from holdfast.campaigns.uplift_learners import Candidates, Lesson
 from holdfast.campaigns.uplift_ranking import (
     CHOSEN,
     Recalibrated,
@@ -72,19 +67,6 @@ class Uplift:
                 else ranking(features, expected)
             )
         return np.column_stack(columns)
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """The rankings that are compared: learners of effects, and rules named before."""
-
-    learners: Mapping[str, Learner]
-    rules: Mapping[str, Learner]
-
-    @property
-    def all(self) -> dict[str, Learner]:
-        """Both."""
-        return {**self.learners, **self.rules}
 
 
 def examine_offers(pairs: Mapping[str, Trial], *, seed: int) -> list[OfferVerdict]:
@@ -146,11 +128,11 @@ def measure_uplift(
         if verdict.p_choice >= LEVEL:
             continue
         of_offer = pairs[verdict.offer]
-        candidates = Candidates(learners_for(of_offer), named_rules(of_offer, rules or {}))
-        compared = cross_fit_repeatedly(of_offer, candidates.all, seed=seed, repeats=repeats)
+        candidates = Candidates.of(of_offer, rules or {})
+        compared = cross_fit_repeatedly(of_offer, candidates, seed=seed, repeats=repeats)
         verdicts[place] = add_rankings(verdict, compared, candidates.rules, seed=seed)
         if verdicts[place].word == "choose":
-            rankings[verdict.offer] = learn_ranking(of_offer, candidates.all, seed=seed)
+            rankings[verdict.offer] = learn_ranking(of_offer, candidates, seed=seed)
     return Uplift(tuple(verdicts), rankings, names)
 
 
@@ -187,9 +169,9 @@ def _bare(estimate: Estimate | None) -> Estimate | None:
     return None if estimate is None else estimate.bare()
 
 
-def learn_ranking(trial: Trial, learners: Mapping[str, Learner], *, seed: int) -> Recalibrated:
+def learn_ranking(trial: Trial, candidates: Candidates, *, seed: int) -> Recalibrated:
     """Choose among rankings by rows unseen, learn the choice from all rows, and scale it."""
-    unseen = cross_fit(trial, learners, seed=seed)
-    name = unseen.best(list(learners))
+    unseen = cross_fit(trial, candidates.all, seed=seed)
+    name = unseen.choose(candidates)
     lesson = Lesson.prepare(trial, seed=seed)
-    return recalibrate(lesson, learners[name](lesson), unseen, name)
+    return recalibrate(lesson, candidates.all[name](lesson), unseen, name)

@@ -37,6 +37,7 @@ _STUMPS: Mapping[str, Any] = {
 _STUMP_ROUNDS = 100
 _RELATIVE: Mapping[str, Any] = {
     "objective": "regression",
+    "learning_rate": 0.03,
     "num_leaves": 6,
     "min_data_in_leaf": 1_500,
     "lambda_l2": 50.0,
@@ -215,3 +216,21 @@ def named_rules(trial: Trial, columns: Mapping[str, str]) -> dict[str, Learner]:
         ANYWAY: likely_anyway,
         RISK: at_risk,
     }
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The rankings that are compared: learners of effects, and rules named before."""
+
+    learners: Mapping[str, Learner]
+    rules: Mapping[str, Learner]
+
+    @classmethod
+    def of(cls, trial: Trial, columns: Mapping[str, str]) -> "Candidates":
+        """Those of a trial: see `learners_for` and `named_rules`."""
+        return cls(learners_for(trial), named_rules(trial, columns))
+
+    @property
+    def all(self) -> dict[str, Learner]:
+        """Both."""
+        return {**self.learners, **self.rules}

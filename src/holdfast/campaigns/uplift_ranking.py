@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from holdfast.arrays import Integers, Split, Vector
-from holdfast.campaigns.uplift_learners import Learner, Lesson, Score
+from holdfast.campaigns.uplift_learners import Candidates, Learner, Lesson, Score
 from holdfast.evaluation.aipw import FOLDS, aipw_scores, predict_arms
 from holdfast.evaluation.policy import (
     Estimate,
@@ -85,9 +85,15 @@ class Unseen:
             place[rows] = mid_ranks(self.scores[name][rows])
         return gates(self.psi, place, cluster=self.cluster)
 
-    def best(self, names: Sequence[str]) -> str:
-        """The ranking of the largest Q."""
-        return max(names, key=lambda name: self.qini(name).value)
+    def choose(self, candidates: Candidates) -> str:
+        """The best learner, if its Q is a standard error above that of the best rule: the rule
+        needs no learning (the one-standard-error rule of Breiman et al. 1984, section 3.4.3).
+        """
+        q = {name: self.qini(name) for name in self.scores}
+        learner = max(candidates.learners, key=lambda name: q[name].value)
+        rule = max(candidates.rules, key=lambda name: q[name].value)
+        ahead = q[learner].minus(q[rule], self.cluster)
+        return learner if ahead.value > ahead.se else rule
 
 
 @dataclass(frozen=True)
@@ -132,11 +138,12 @@ def cross_fit(
 
 
 def cross_fit_choice(
-    trial: Trial, learners: Mapping[str, Learner], *, seed: int, n_folds: int = FOLDS
+    trial: Trial, candidates: Candidates, *, seed: int, n_folds: int = FOLDS
 ) -> Unseen:
-    """As `cross_fit`, with a ranking more: that which is best on rows unseen within the training
+    """As `cross_fit`, with a ranking more: that which is chosen on rows unseen within the training
     rows, recalibrated there.
     """
+    learners = candidates.all
     psi, fold = np.empty(trial.n), np.empty(trial.n, dtype=np.int64)
     scores = {name: np.empty(trial.n) for name in (*learners, CHOSEN)}
     choices = []
@@ -145,7 +152,7 @@ def cross_fit_choice(
         fold[split.test], psi[split.test] = k, _unseen_psi(trial, split, lesson)
         fitted = {name: learner(lesson) for name, learner in learners.items()}
         inside = cross_fit(lesson.trial, learners, seed=seed + 1, n_folds=n_folds)
-        choices.append(inside.best(list(learners)))
+        choices.append(inside.choose(candidates))
         fitted[CHOSEN] = recalibrate(lesson, fitted[choices[-1]], inside, choices[-1])
         for name, score in fitted.items():
             scores[name][split.test] = _predict(trial, split, score)
@@ -187,10 +194,12 @@ class Repeats:
 
 
 def cross_fit_repeatedly(
-    trial: Trial, learners: Mapping[str, Learner], *, seed: int, repeats: int
+    trial: Trial, candidates: Candidates, *, seed: int, repeats: int
 ) -> Repeats:
     """`cross_fit_choice` by several splits."""
-    return Repeats([cross_fit_choice(trial, learners, seed=seed + 100 * k) for k in range(repeats)])
+    return Repeats(
+        [cross_fit_choice(trial, candidates, seed=seed + 100 * k) for k in range(repeats)]
+    )
 
 
 def _unseen_psi(trial: Trial, split: Split, lesson: Lesson) -> Vector:

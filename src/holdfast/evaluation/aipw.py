@@ -17,8 +17,10 @@ from holdfast.evaluation.trial import Trial
 from holdfast.learners.linear import LinearModel, constant
 from holdfast.learners.tree_ensemble import TreeEnsemble, train_lightgbm
 
+# decision 67
 _NUISANCE: Mapping[str, Any] = {"learning_rate": 0.05, "num_leaves": 4}
 _ROUNDS = 100
+_MANY_ROWS, _LEAVES_OF_MANY = 25_000, 31
 _FEW_REFUNDS = 0.1
 """Of the money that came in: then a customer's mean outcome is an amount from 0 up."""
 _OF_MONEY: Mapping[str, Any] = {"objective": "tweedie", "tweedie_variance_power": 1.5}
@@ -46,7 +48,9 @@ def fit_mean(features: Matrix, outcome: Vector, seed: int) -> TreeEnsemble | Lin
         loss = {"objective": "binary"}
     elif -np.minimum(outcome, 0).sum() <= _FEW_REFUNDS * np.maximum(outcome, 0).sum():
         loss, outcome = _OF_MONEY, np.maximum(outcome, 0)
-    return train_lightgbm(features, outcome, {**_NUISANCE, **loss}, rounds=_ROUNDS, seed=seed)
+    many = {"num_leaves": _LEAVES_OF_MANY} if len(outcome) > _MANY_ROWS else {}
+    parameters = {**_NUISANCE, **many, **loss}
+    return train_lightgbm(features, outcome, parameters, rounds=_ROUNDS, seed=seed)
 
 
 def fit_arms(trial: Trial, *, seed: int, fit: FitMean = fit_mean) -> list[Mean]:
