@@ -239,11 +239,11 @@ def null(folder: Path) -> Iterator[Figure]:
         _tested(womens.take(rng.choice(womens.n, _POWER_SIZE, replace=False)))
         for _ in range(_POWER_DRAWS)
     ]
-    found = {
+    seen = {
         "an effect": [v.p_effect < LEVEL for v in draws],
         "that customers differ": [v.p_choice < LEVEL for v in draws],
     }
-    for what, each in found.items():
+    for what, each in seen.items():
         name = f"women's visit, {_POWER_SIZE:,} customers: finds {what}, %"
         yield at_least(name, 100 * float(np.mean(each)), 95.0)
     yield Figure("null and power: CPU s", process_time() - start)

@@ -136,12 +136,11 @@ def read_trials(study: Study, warehouse: Warehouse, watch: Watch, *, end_day: in
     rows = rows.with_columns(
         pl.col("propensity").fill_null(pl.col("treated").mean().over("campaign", "offer"))
     )
-    marked = _mark(rows, watch, end_day=end_day)
-    known = _mark_unknown(marked, warehouse)
-    left_out = _count(known)
-    kept = known.filter(pl.col("reason").is_null()).drop("reason")
+    marked = _mark_unknown(_mark(rows, watch, end_day=end_day), warehouse)
+    left_out = _count(marked)
+    kept = marked.filter(pl.col("reason").is_null()).drop("reason")
     if kept.is_empty():
-        raise _nothing_left(left_out, watch, end_day=end_day)
+        raise _explain_nothing(left_out, watch, end_day=end_day)
     kept = _with_cutoff(kept).sort("customer_id", "day")
     features = _features(study, warehouse, kept)
     design = Design.learn(features, columns=_feature_names(features))
@@ -259,7 +258,7 @@ def _count(rows: pl.DataFrame) -> dict[str, int]:
     return dict(counts.iter_rows())
 
 
-def _nothing_left(left_out: Mapping[str, int], watch: Watch, *, end_day: int) -> NotEnoughData:
+def _explain_nothing(left_out: Mapping[str, int], watch: Watch, *, end_day: int) -> NotEnoughData:
     """Say why no row is left, by the reason of most."""
     reason = max(left_out, key=lambda each: left_out[each])
     fixes = {
@@ -294,8 +293,7 @@ def _features(study: Study, warehouse: Warehouse, rows: pl.DataFrame) -> pl.Data
         wanted.unique().join(part, on=_KEYS)
         for part in feature_tables.features_in_ranges(everyone, warehouse, cutoffs)
     ]
-    found = wanted.join(pl.concat(parts), on=_KEYS, how="left", maintain_order="left")
-    return found
+    return wanted.join(pl.concat(parts), on=_KEYS, how="left", maintain_order="left")
 
 
 def _feature_names(features: pl.DataFrame) -> list[str]:
@@ -338,14 +336,15 @@ def _trial(
     """The rows of one offer and of the control in its campaigns."""
     of_offer = rows["offer"] == offer
     mask = of_offer.to_numpy()
-    own, chance = rows.filter(of_offer), rows.filter(of_offer)["propensity"].to_numpy()
+    part = rows.filter(of_offer)
+    chance = part["propensity"].to_numpy()
     return Trial(
-        customer_ids=own["customer_id"],
+        customer_ids=part["customer_id"],
         features=design.matrix(features.filter(of_offer)),
         names=design.names,
-        offer=own["treated"].cast(pl.Int64).to_numpy(),
+        offer=part["treated"].cast(pl.Int64).to_numpy(),
         offers=(offer,),
         outcome=outcome[mask],
         propensities=np.column_stack([1 - chance, chance]),
-        cluster=own["customer_id"].rank("dense").cast(pl.Int64).to_numpy(),
+        cluster=part["customer_id"].rank("dense").cast(pl.Int64).to_numpy(),
     )

@@ -78,7 +78,7 @@ class Lesson:
         psi = aipw_scores(trial, means)[:, 0]
         return cls(trial, means, psi, fit_arms(trial, seed=seed), seed)
 
-    def untreated(self, features: Matrix, expected: Vector | None) -> Vector:
+    def expect_untreated(self, features: Matrix, expected: Vector | None) -> Vector:
         """The outcome expected without the offer, (n_rows,): as given, or by the control's mean."""
         return self.arms[0].predict(features) if expected is None else expected
 
@@ -144,7 +144,7 @@ def relative_r(lesson: Lesson) -> Score:
     model = _fit_relative(trial, mean, base, lesson.seed)
 
     def score(features: Matrix, expected: Vector | None) -> Vector:
-        return model.predict(features) * np.maximum(lesson.untreated(features, expected), 0)
+        return model.predict(features) * np.maximum(lesson.expect_untreated(features, expected), 0)
 
     return score
 
@@ -164,12 +164,12 @@ def _at_least_some(expected: Vector) -> Vector:
 
 def likely_anyway(lesson: Lesson) -> Score:
     """What a customer does without the offer: the most first."""
-    return lesson.untreated
+    return lesson.expect_untreated
 
 
 def at_risk(lesson: Lesson) -> Score:
     """What a customer does without the offer: the least first."""
-    return lambda features, expected: -lesson.untreated(features, expected)
+    return lambda features, expected: -lesson.expect_untreated(features, expected)
 
 
 def by_column(name: str) -> Learner:

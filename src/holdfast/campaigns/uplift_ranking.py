@@ -65,7 +65,7 @@ class Unseen:
         """Mean effect on the first `share` of a ranking."""
         return self._by_fold(name, lambda psi, score: uplift_at(psi, score, share=share))
 
-    def _centred(self, values: Vector) -> Vector:
+    def _centre_by_fold(self, values: Vector) -> Vector:
         size = np.bincount(self.fold)
         return np.asarray(
             values - (np.bincount(self.fold, weights=values) / np.maximum(size, 1))[self.fold]
@@ -74,7 +74,7 @@ class Unseen:
     def slope(self, name: str) -> Estimate | None:
         """How far the effect follows the score: 1 where the score is the effect."""
         return calibration_slope(
-            self._centred(self.psi), self._centred(self.scores[name]), self.cluster
+            self._centre_by_fold(self.psi), self._centre_by_fold(self.scores[name]), self.cluster
         )
 
     def groups(self, name: str) -> list[Group]:

@@ -183,8 +183,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Estimate):
         return {"value": value.value, "low": value.low, "high": value.high, "se": value.se}
     if isinstance(value, RankingResult):
-        own = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-        return {**own, "proven": value.is_proven, "harmful": value.is_harmful}
+        parts = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        return {**parts, "proven": value.is_proven, "harmful": value.is_harmful}
     if isinstance(value, Group):
         return {"share": value.share, "effect": _plain(value.effect)}
     if isinstance(value, tuple):

@@ -161,9 +161,9 @@ class Trial:
 
     def take(self, rows: Rows) -> "Trial":
         """Some of the rows, by their places."""
-        return replace(self, **self._taken(rows))
+        return replace(self, **self._arrays_of(rows))
 
-    def _taken(self, rows: Rows) -> dict[str, Any]:
+    def _arrays_of(self, rows: Rows) -> dict[str, Any]:
         taken: dict[str, Any] = {"customer_ids": self.customer_ids.gather(rows)}
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
@@ -171,7 +171,7 @@ class Trial:
 
     def against_control(self, offer: int) -> "Trial":
         """The rows of one offer (1..) and of the control, with their chances among each other."""
-        part = self._taken(np.flatnonzero((self.offer == 0) | (self.offer == offer)))
+        part = self._arrays_of(np.flatnonzero((self.offer == 0) | (self.offer == offer)))
         pair = part["propensities"][:, [0, offer]]
         part["propensities"] = pair / pair.sum(axis=1, keepdims=True)
         part["offer"] = (part["offer"] > 0).astype(np.int64)
