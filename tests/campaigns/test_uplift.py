@@ -21,10 +21,10 @@ from holdfast.campaigns.uplift_learners import (
     t_learner,
 )
 from holdfast.campaigns.uplift_ranking import (
-    CHOSEN,
+    BLEND,
     Unseen,
     cross_fit,
-    cross_fit_choice,
+    cross_fit_blend,
     recalibrate,
 )
 from holdfast.campaigns.uplift_verdict import OfferVerdict, RankingResult
@@ -144,7 +144,7 @@ def verdict_with(**changes: Any) -> OfferVerdict:
         "effect": estimate(0.05, 0.01),
         "p_effect": 0.001,
         "p_choice": 0.001,
-        "chosen": RankingResult("chosen", estimate(0.01, 0.001), estimate(1.0, 0.1), None),
+        "blend": RankingResult("blend", estimate(0.01, 0.001), estimate(1.0, 0.1), None),
         "best_rule": "flagged",
         "against_rule": estimate(-0.001, 0.001),
         "groups": (Group(0.5, estimate(0.01, 0.01)), Group(0.5, estimate(0.09, 0.01))),
@@ -153,7 +153,7 @@ def verdict_with(**changes: Any) -> OfferVerdict:
 
 
 def test_a_tie_with_a_rule_is_called_a_tie() -> None:
-    assert "It is a tie with the rule 'flagged'" in verdict_with().sentence
+    assert "in a tie with the rule 'flagged'" in verdict_with().sentence
     better = verdict_with(against_rule=estimate(0.005, 0.001))
     worse = verdict_with(against_rule=estimate(-0.005, 0.001))
     assert (better.beside_rule, worse.beside_rule) == ("better", "worse")
@@ -174,24 +174,24 @@ def test_groups_are_persuadable_only_where_their_interval_is_off_nothing() -> No
 
 def test_what_was_learnt_must_be_surer_than_a_rule_named_before() -> None:
     # 2.5 standard errors: enough for one rule named before, not for a choice that folds helped.
-    learnt = RankingResult("chosen", estimate(0.0025, 0.001), None, None)
-    verdict = verdict_with(chosen=learnt)
+    learnt = RankingResult("blend", estimate(0.0025, 0.001), None, None)
+    verdict = verdict_with(blend=learnt)
     assert verdict.word == "everyone or nobody"
     assert "no ranking tells them apart" in verdict.sentence
 
 
 def test_an_offer_that_does_harm_is_for_nobody() -> None:
-    verdict = verdict_with(effect=estimate(-0.05, 0.01), p_choice=1.0, chosen=None)
+    verdict = verdict_with(effect=estimate(-0.05, 0.01), p_choice=1.0, blend=None)
     assert "contact nobody: it does harm" in verdict.sentence
 
 
-def test_the_choice_is_made_in_training_and_scaled_there() -> None:
+def test_the_weights_are_learnt_in_training_and_the_blend_is_scaled_there() -> None:
     trial = trial_of(lambda flag: flag)
     candidates = Candidates.of(trial, RULES)
-    unseen = cross_fit_choice(trial, candidates, seed=2)
-    assert len(unseen.choices) == 3
-    assert set(unseen.choices) <= set(candidates.all)
-    slope = unseen.slope(CHOSEN)
+    unseen = cross_fit_blend(trial, candidates.all, seed=2)
+    assert len(unseen.heaviest) == 3
+    assert set(unseen.heaviest) <= set(candidates.all)
+    slope = unseen.slope(BLEND)
     assert slope is not None
     assert slope.value == pytest.approx(1.0, abs=2.5 * slope.se)
 
@@ -200,14 +200,15 @@ def unseen_of(psi: np.ndarray, **scores: np.ndarray) -> Unseen:
     return Unseen(psi, scores, np.zeros(len(psi), dtype=np.int64), None)
 
 
-def test_a_learner_is_chosen_only_if_it_is_surely_ahead_of_the_best_rule() -> None:
+def test_rankings_count_by_their_evidence_and_those_that_mislead_for_nothing() -> None:
     rng = np.random.default_rng(1)
-    effect = rng.normal(size=2_000)
-    psi, nothing = effect + rng.normal(size=2_000), rng.normal(size=2_000)
-    candidates = Candidates({"T": t_learner}, {"rule": likely_anyway})
-    assert unseen_of(psi, T=effect, rule=nothing).choose(candidates) == "T"
-    assert unseen_of(psi, T=effect, rule=effect).choose(candidates) == "rule"
-    assert unseen_of(psi, T=nothing, rule=effect).choose(candidates) == "rule"
+    effect, nothing = rng.normal(size=(2, 2_000))
+    psi = effect + rng.normal(size=2_000)
+    assert unseen_of(psi, a=effect, b=nothing, c=-effect).weights() == {"a": 1.0}
+    assert unseen_of(psi, a=effect, b=2 * effect).weights() == pytest.approx({"a": 0.5, "b": 0.5})
+    # Without any evidence all count alike.
+    nobody = unseen_of(psi, a=-effect, b=np.ones(2_000)).weights()
+    assert nobody == pytest.approx({"a": 0.5, "b": 0.5})
 
 
 def test_scores_of_a_row_do_not_change_with_its_own_outcome() -> None:

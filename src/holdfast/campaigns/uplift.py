@@ -1,8 +1,8 @@
 """Uplift: from a trial to a verdict on each offer, and to the effect to expect on each customer.
 
 One offer after the other is held against the control. Where the tests say that customers differ,
-learners and named rules are compared on customers unseen, and the one that was chosen in training
-is learnt from everybody and scaled to the effects that unseen customers showed. Elsewhere everybody
+learners and named rules are compared on customers unseen, weighed by how they did, learnt from
+everybody and scaled to the effects that unseen customers showed. Elsewhere everybody
 is expected to gain the mean.
 """
 
@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from holdfast.arrays import Matrix, Vector
-from holdfast.campaigns.uplift_learners import Candidates, Lesson
+from holdfast.campaigns.uplift_learners import Candidates, Learner, Lesson
 from holdfast.campaigns.uplift_ranking import (
-    CHOSEN,
-    Recalibrated,
+    BLEND,
+    Blend,
     Repeats,
+    blend,
     cross_fit,
     cross_fit_repeatedly,
-    recalibrate,
 )
 from holdfast.campaigns.uplift_verdict import LEVEL, OfferVerdict, RankingResult
 from holdfast.errors import DataError, nearest
@@ -44,7 +44,7 @@ class Uplift:
     """
 
     verdicts: tuple[OfferVerdict, ...]
-    rankings: Mapping[str, Recalibrated]
+    rankings: Mapping[str, Blend]
     names: tuple[str, ...]
 
     def effects(self, features: Matrix, expected: Vector | None = None) -> Matrix:
@@ -129,10 +129,10 @@ def measure_uplift(
             continue
         of_offer = pairs[verdict.offer]
         candidates = Candidates.of(of_offer, rules or {})
-        compared = cross_fit_repeatedly(of_offer, candidates, seed=seed, repeats=repeats)
+        compared = cross_fit_repeatedly(of_offer, candidates.all, seed=seed, repeats=repeats)
         verdicts[place] = add_rankings(verdict, compared, candidates.rules, seed=seed)
         if verdicts[place].word == "choose":
-            rankings[verdict.offer] = learn_ranking(of_offer, candidates, seed=seed)
+            rankings[verdict.offer] = learn_ranking(of_offer, candidates.all, seed=seed)
     return Uplift(tuple(verdicts), rankings, names)
 
 
@@ -145,7 +145,7 @@ def _pairs(trials: Trial | Mapping[str, Trial]) -> dict[str, Trial]:
 def add_rankings(
     verdict: OfferVerdict, compared: Repeats, rules: Collection[str], *, seed: int
 ) -> OfferVerdict:
-    """Say of a verdict how every ranking did, and how the chosen one stands beside the rules."""
+    """Say of a verdict how every ranking did, and how all together stand beside the rules."""
     q = {name: compared.qini(name) for name in compared.names}
     adjusted = largest_of([q[name] for name in rules], compared.cluster, seed=seed)
     p_of_rule = dict(zip(rules, adjusted, strict=True))
@@ -156,12 +156,12 @@ def add_rankings(
     best_rule = max(rules, key=lambda name: q[name].value)
     return replace(
         verdict,
-        rankings=tuple(result for name, result in results.items() if name != CHOSEN),
-        chosen=results[CHOSEN],
-        choices=compared.choices,
+        rankings=tuple(result for name, result in results.items() if name != BLEND),
+        blend=results[BLEND],
+        heaviest=compared.heaviest,
         best_rule=best_rule,
-        against_rule=q[CHOSEN].minus(q[best_rule], compared.cluster).bare(),
-        groups=tuple(Group(group.share, group.effect.bare()) for group in compared.groups(CHOSEN)),
+        against_rule=q[BLEND].minus(q[best_rule], compared.cluster).bare(),
+        groups=tuple(Group(group.share, group.effect.bare()) for group in compared.groups(BLEND)),
     )
 
 
@@ -169,9 +169,7 @@ def _bare(estimate: Estimate | None) -> Estimate | None:
     return None if estimate is None else estimate.bare()
 
 
-def learn_ranking(trial: Trial, candidates: Candidates, *, seed: int) -> Recalibrated:
-    """Choose among rankings by rows unseen, learn the choice from all rows, and scale it."""
-    unseen = cross_fit(trial, candidates.all, seed=seed)
-    name = unseen.choose(candidates)
-    lesson = Lesson.prepare(trial, seed=seed)
-    return recalibrate(lesson, candidates.all[name](lesson), unseen, name)
+def learn_ranking(trial: Trial, learners: Mapping[str, Learner], *, seed: int) -> Blend:
+    """Weigh the rankings by rows unseen, and learn them from all rows."""
+    unseen = cross_fit(trial, learners, seed=seed)
+    return blend(Lesson.prepare(trial, seed=seed), learners, unseen)

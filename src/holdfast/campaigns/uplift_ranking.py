@@ -1,14 +1,15 @@
 """Rankings of customers who had not been seen: every learner and every rule is held against the
-same AIPW scores, and the choice among them is made inside the training rows.
+same AIPW scores, and what each counts for is learnt inside the training rows.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import exp
 
 import numpy as np
 
-from holdfast.arrays import Integers, Split, Vector
-from holdfast.campaigns.uplift_learners import Candidates, Learner, Lesson, Score
+from holdfast.arrays import Integers, Matrix, Split, Vector
+from holdfast.campaigns.uplift_learners import Learner, Lesson, Score
 from holdfast.evaluation.aipw import FOLDS, aipw_scores, predict_arms
 from holdfast.evaluation.policy import (
     Estimate,
@@ -21,7 +22,9 @@ from holdfast.evaluation.policy import (
 )
 from holdfast.evaluation.trial import Trial
 
-CHOSEN = "chosen in training"
+BLEND = "weighed in training"
+_LEAST_WEIGHT = 0.01
+"""Of the heaviest ranking's: below it, a ranking is left out."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +39,15 @@ class Unseen:
         Ranking -> (n_rows,); comparable within a fold only.
     fold
         (n_rows,): the part in which the row was predicted.
-    choices
-        Which ranking was chosen in training, by fold; none where nothing was chosen.
+    heaviest
+        Which ranking counted most in training, by fold; none where nothing was weighed.
     """
 
     psi: Vector
     scores: Mapping[str, Vector]
     fold: Integers
     cluster: Integers | None
-    choices: tuple[str, ...] = ()
+    heaviest: tuple[str, ...] = ()
 
     def _by_fold(self, name: str, figure: Callable[[Vector, Vector], Estimate]) -> Estimate:
         """Mean over the folds of a figure of each."""
@@ -85,15 +88,17 @@ class Unseen:
             place[rows] = mid_ranks(self.scores[name][rows])
         return gates(self.psi, place, cluster=self.cluster)
 
-    def choose(self, candidates: Candidates) -> str:
-        """The best learner, if its Q is a standard error above that of the best rule: the rule
-        needs no learning (the one-standard-error rule of Breiman et al. 1984, section 3.4.3).
+    def weights(self) -> dict[str, float]:
+        """How much each ranking counts for: by exp(z^2 / 2), z its Q in standard errors, 0 where it
+        is negative. Where one stands out it is all but alone; where several are about as good,
+        their mean is less noisy than a pick among them (Dalalyan, Tsybakov 2008).
         """
-        q = {name: self.qini(name) for name in self.scores}
-        learner = max(candidates.learners, key=lambda name: q[name].value)
-        rule = max(candidates.rules, key=lambda name: q[name].value)
-        ahead = q[learner].minus(q[rule], self.cluster)
-        return learner if ahead.value > ahead.se else rule
+        estimates = {name: self.qini(name) for name in self.scores}
+        z = {name: max(q.value / q.se, 0.0) if q.se else 0.0 for name, q in estimates.items()}
+        most = max(z.values())
+        evidence = {name: exp((each**2 - most**2) / 2) for name, each in z.items()}
+        kept = {name: each for name, each in evidence.items() if each >= _LEAST_WEIGHT}
+        return {name: each / sum(kept.values()) for name, each in kept.items()}
 
 
 @dataclass(frozen=True)
@@ -107,9 +112,9 @@ class Recalibrated:
     slope: float
     mean: float
 
-    def __call__(self, *row: object) -> Vector:
+    def __call__(self, features: Matrix, expected: Vector | None) -> Vector:
         """Effects, (n_rows,)."""
-        return self.mean + self.slope * (self.score(*row) - self.centre)  # type: ignore[arg-type]
+        return self.mean + self.slope * (self.score(features, expected) - self.centre)
 
 
 def recalibrate(lesson: Lesson, score: Score, unseen: Unseen, name: str) -> Recalibrated:
@@ -121,6 +126,29 @@ def recalibrate(lesson: Lesson, score: Score, unseen: Unseen, name: str) -> Reca
         max(slope.value, 0.0) if slope else 0.0,
         float(lesson.psi.mean()),
     )
+
+
+@dataclass(frozen=True)
+class Blend:
+    """Several recalibrated rankings, each by its weight; the heaviest first."""
+
+    parts: Mapping[str, Recalibrated]
+    weights: Mapping[str, float]
+
+    def __call__(self, features: Matrix, expected: Vector | None) -> Vector:
+        """Effects, (n_rows,)."""
+        total = np.zeros(len(features))
+        for name, part in self.parts.items():
+            total += self.weights[name] * part(features, expected)
+        return total
+
+
+def blend(lesson: Lesson, learners: Mapping[str, Learner], unseen: Unseen) -> Blend:
+    """Learn the rankings that count, and weigh them by how they did on rows unseen."""
+    weights = unseen.weights()
+    names = sorted(weights, key=lambda name: -weights[name])
+    parts = {name: recalibrate(lesson, learners[name](lesson), unseen, name) for name in names}
+    return Blend(parts, weights)
 
 
 def cross_fit(
@@ -137,26 +165,25 @@ def cross_fit(
     return Unseen(psi, scores, fold, trial.cluster)
 
 
-def cross_fit_choice(
-    trial: Trial, candidates: Candidates, *, seed: int, n_folds: int = FOLDS
+def cross_fit_blend(
+    trial: Trial, learners: Mapping[str, Learner], *, seed: int, n_folds: int = FOLDS
 ) -> Unseen:
-    """As `cross_fit`, with a ranking more: that which is chosen on rows unseen within the training
-    rows, recalibrated there.
+    """As `cross_fit`, with a ranking more: all of them, weighed on rows unseen within the training
+    rows and recalibrated there.
     """
-    learners = candidates.all
     psi, fold = np.empty(trial.n), np.empty(trial.n, dtype=np.int64)
-    scores = {name: np.empty(trial.n) for name in (*learners, CHOSEN)}
-    choices = []
+    scores = {name: np.empty(trial.n) for name in (*learners, BLEND)}
+    heaviest = []
     for k, split in enumerate(trial.folds(n_folds, seed=seed)):
         lesson = Lesson.prepare(trial.take(split.train), seed=seed)
         fold[split.test], psi[split.test] = k, _unseen_psi(trial, split, lesson)
-        fitted = {name: learner(lesson) for name, learner in learners.items()}
         inside = cross_fit(lesson.trial, learners, seed=seed + 1, n_folds=n_folds)
-        choices.append(inside.choose(candidates))
-        fitted[CHOSEN] = recalibrate(lesson, fitted[choices[-1]], inside, choices[-1])
-        for name, score in fitted.items():
-            scores[name][split.test] = _predict(trial, split, score)
-    return Unseen(psi, scores, fold, trial.cluster, tuple(choices))
+        together = blend(lesson, learners, inside)
+        heaviest.append(next(iter(together.parts)))
+        for name, learner in learners.items():
+            scores[name][split.test] = _predict(trial, split, learner(lesson))
+        scores[BLEND][split.test] = _predict(trial, split, together)
+    return Unseen(psi, scores, fold, trial.cluster, tuple(heaviest))
 
 
 class Repeats:
@@ -171,9 +198,9 @@ class Repeats:
         return list(self.parts[0].scores)
 
     @property
-    def choices(self) -> tuple[str, ...]:
-        """What was chosen in training, by split and fold."""
-        return tuple(choice for part in self.parts for choice in part.choices)
+    def heaviest(self) -> tuple[str, ...]:
+        """What counted most in training, by split and fold."""
+        return tuple(name for part in self.parts for name in part.heaviest)
 
     def qini(self, name: str) -> Estimate:
         """Q of a ranking."""
@@ -194,12 +221,11 @@ class Repeats:
 
 
 def cross_fit_repeatedly(
-    trial: Trial, candidates: Candidates, *, seed: int, repeats: int
+    trial: Trial, learners: Mapping[str, Learner], *, seed: int, repeats: int
 ) -> Repeats:
-    """`cross_fit_choice` by several splits."""
-    return Repeats(
-        [cross_fit_choice(trial, candidates, seed=seed + 100 * k) for k in range(repeats)]
-    )
+    """`cross_fit_blend` by several splits."""
+    seeds = [seed + 100 * k for k in range(repeats)]
+    return Repeats([cross_fit_blend(trial, learners, seed=each) for each in seeds])
 
 
 def _unseen_psi(trial: Trial, split: Split, lesson: Lesson) -> Vector:

@@ -70,13 +70,13 @@ class OfferVerdict:
         Of the mean effect and of the interactions, adjusted by Holm over all offers.
     rankings
         Of unseen customers; none where the interactions show nothing.
-    chosen
-        The ranking that the choice within training rows led to; `choices` are what it picked, split
-        by split.
+    blend
+        All of them together, as weighed within the training rows; `heaviest` is what counted most
+        there, split by split.
     best_rule, against_rule
-        The named rule of the largest Q, and Q of the chosen ranking less that rule's.
+        The named rule of the largest Q, and the blend's Q less that rule's.
     groups
-        Mean effect by fifths of the chosen ranking, the lowest first.
+        Mean effect by fifths of the blend, the lowest first.
     """
 
     uplift_source: ClassVar[str] = "experiment"
@@ -87,8 +87,8 @@ class OfferVerdict:
     p_effect: float
     p_choice: float
     rankings: tuple[RankingResult, ...] = ()
-    chosen: RankingResult | None = None
-    choices: tuple[str, ...] = ()
+    blend: RankingResult | None = None
+    heaviest: tuple[str, ...] = ()
     best_rule: str | None = None
     against_rule: Estimate | None = None
     groups: tuple[Group, ...] = ()
@@ -96,14 +96,14 @@ class OfferVerdict:
     @property
     def word(self) -> Word:
         """Whether to choose among customers, to contact everyone or nobody, or nothing is known."""
-        proven = any(each.is_proven for each in (*self.rankings, self.chosen) if each)
+        proven = any(each.is_proven for each in (*self.rankings, self.blend) if each)
         if self.p_choice < LEVEL and proven:
             return "choose"
         return "everyone or nobody" if self.p_effect < LEVEL else "no effect"
 
     @property
     def beside_rule(self) -> Literal["better", "tie", "worse"] | None:
-        """How the chosen ranking stands beside the best named rule."""
+        """How the blend stands beside the best named rule."""
         if self.against_rule is None:
             return None
         if self.against_rule.low > 0:
@@ -117,7 +117,7 @@ class OfferVerdict:
 
     @property
     def persuadable(self) -> tuple[str, ...]:
-        """Fifths of the chosen ranking that certainly gain: groups, never customers."""
+        """Fifths of the blend's ranking that certainly gain: groups, never customers."""
         if self.word != "choose":
             return ()
         names = _FIFTHS[-len(self.groups) :]
@@ -159,9 +159,9 @@ class OfferVerdict:
             yield f"The first fifth gains {first}, the last {last}."
         if self.beside_rule is not None:
             against = {
-                "tie": "It is a tie with",
-                "better": "It is better than",
-                "worse": "It is worse than",
+                "tie": "All rankings together are in a tie with",
+                "better": "All rankings together are better than",
+                "worse": "All rankings together are worse than",
             }[self.beside_rule]
             yield f"{against} the rule '{self.best_rule}' (Q {self.against_rule} apart)."
 
