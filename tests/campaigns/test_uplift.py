@@ -211,6 +211,12 @@ def test_rankings_count_by_their_evidence_and_those_that_mislead_for_nothing() -
     assert nobody == pytest.approx({"a": 0.5, "b": 0.5})
 
 
+def test_a_gain_counts_those_whose_predicted_effect_exceeds_the_cost() -> None:
+    unseen = unseen_of(np.array([3.0, -1.0, 4.0, 2.0]), t=np.array([2.0, 0.5, 0.0, 1.5]))
+    # The first and the last are contacted: 3 - 1 and 2 - 1, over four customers.
+    assert unseen.gain("t", cost=1.0).value == pytest.approx(0.75)
+
+
 def test_scores_of_a_row_do_not_change_with_its_own_outcome() -> None:
     trial = trial_of(lambda flag: flag, n=600)
     learners = learners_for(trial)

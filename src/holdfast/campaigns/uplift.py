@@ -28,7 +28,8 @@ from holdfast.evaluation.effect_tests import holm, interaction_test, largest_of
 from holdfast.evaluation.policy import Estimate, Group, mean_effect
 from holdfast.evaluation.trial import Trial
 
-REPEATS = 3
+REPEATS, _MANY_ROWS = 3, 50_000
+"""How often rows are split into folds; many rows once, for one split of them says enough."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def measure_uplift(
     *,
     rules: Mapping[str, str] | None = None,
     seed: int,
-    repeats: int = REPEATS,
+    repeats: int | None = None,
 ) -> Uplift:
     """Test each offer, and learn whom to choose where there is evidence for choosing.
 
@@ -108,7 +109,7 @@ def measure_uplift(
     rules
         Name of a rule that was there before -> the feature of which the most comes first.
     repeats
-        How often the rows are split into folds.
+        How often the rows are split into folds; None: three times, many rows once.
 
     Raises
     ------
@@ -129,7 +130,8 @@ def measure_uplift(
             continue
         of_offer = pairs[verdict.offer]
         candidates = Candidates.of(of_offer, rules or {})
-        compared = cross_fit_repeatedly(of_offer, candidates.all, seed=seed, repeats=repeats)
+        times = repeats or (1 if of_offer.n > _MANY_ROWS else REPEATS)
+        compared = cross_fit_repeatedly(of_offer, candidates.all, seed=seed, repeats=times)
         verdicts[place] = add_rankings(verdict, compared, candidates.rules, seed=seed)
         if verdicts[place].word == "choose":
             rankings[verdict.offer] = learn_ranking(of_offer, candidates.all, seed=seed)

@@ -17,6 +17,7 @@ from holdfast.evaluation.policy import (
     calibration_slope,
     gates,
     mid_ranks,
+    policy_gain,
     qini,
     uplift_at,
 )
@@ -79,6 +80,13 @@ class Unseen:
         return calibration_slope(
             self._centre_by_fold(self.psi), self._centre_by_fold(self.scores[name]), self.cluster
         )
+
+    def gain(self, name: str, *, cost: float) -> Estimate:
+        """What contacting those whose predicted effect exceeds the cost brings per customer, net,
+        over contacting nobody; only of scores in the unit of the cost.
+        """
+        decision = (self.scores[name] > cost).astype(np.int64)
+        return policy_gain(self.psi[:, None], decision, [cost], self.cluster)
 
     def groups(self, name: str) -> list[Group]:
         """Mean effect by fifths of a ranking, the lowest first."""
@@ -214,6 +222,10 @@ class Repeats:
         """Calibration slope of a ranking."""
         slopes = [slope for part in self.parts if (slope := part.slope(name)) is not None]
         return Estimate.mean(slopes, self.cluster) if slopes else None
+
+    def gain(self, name: str, *, cost: float) -> Estimate:
+        """What contacting those whose predicted effect exceeds the cost brings over nobody."""
+        return Estimate.mean([part.gain(name, cost=cost) for part in self.parts], self.cluster)
 
     def groups(self, name: str) -> list[Group]:
         """Mean effect by fifths of a ranking, by the first split."""
