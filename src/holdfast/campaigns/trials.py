@@ -1,0 +1,350 @@
+"""Trials in an order log: past campaigns with a hold-out become trials, one an offer.
+
+Each customer of a campaign is seen as on its day, so that no later order changes a feature, and is
+watched for a window of days from it. Whose window has not matured, or lies within an earlier one of
+the same customer, is left out, and everybody who is left out is counted.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import ceil
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from holdfast.arrays import Matrix, Vector
+from holdfast.errors import DataError, NotEnoughData
+from holdfast.evaluation.trial import Trial
+from holdfast.features import feature_tables
+from holdfast.findings import Finding
+from holdfast.io.warehouse import Warehouse
+from holdfast.learners.design import Design
+from holdfast.study import Study
+from holdfast.windows import date_of
+
+Outcome = Literal["purchase", "revenue", "margin"]
+CONTACT = "contact"
+"""The offer of campaigns that name none."""
+_READ = ("customer_id", "day", "campaign", "treated", "propensity")
+_KEYS = ("customer_id", "cutoff_day")
+_MOST_CUTOFFS = 50
+"""Beyond it, features are a few days older than the contact."""
+_ARMS_APART_DAYS = 1.0
+
+IN_BOTH_ARMS = "in both arms of one campaign"
+TWICE = "named twice in one campaign"
+OVERLAPPING = "still in the window of an earlier campaign"
+NOT_MATURED = "window not over yet"
+NEVER_BOUGHT = "not in the order log at all"
+NOT_YET = "no purchase before the campaign"
+CERTAIN = "propensity of 0 or 1"
+NO_ARM = "campaign without a control, or with nothing else"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """What is watched of a customer after a contact.
+
+    Parameters
+    ----------
+    days
+        Length of the window of purchases, from the day of the contact.
+    return_days
+        Days more in which goods of the window may come back: a window is over after them.
+    outcome
+        "purchase": 1 for whoever bought. "revenue": net of what came back. "margin": revenue times
+        the study's margin rate.
+    """
+
+    days: int = 30
+    return_days: int = 0
+    outcome: Outcome = "revenue"
+
+
+@dataclass(frozen=True)
+class LogTrials:
+    """The trials of a log.
+
+    Attributes
+    ----------
+    trials
+        Offer -> trial; the cluster is the customer.
+    design
+        How a frame of features becomes a trial's matrix.
+    left_out
+        Reason -> rows of [treatments].
+    """
+
+    trials: Mapping[str, Trial]
+    design: Design
+    left_out: Mapping[str, int]
+    estimated: int = 0
+
+    def matrix(self, features: pl.DataFrame) -> Matrix:
+        """Features of other customers, as of today, laid out as in the trials."""
+        return self.design.matrix(features)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the reader must know."""
+        return tuple(self._findings())
+
+    def _findings(self) -> Iterator[Finding]:
+        if self.left_out:
+            yield Finding.note(
+                "treatments-left-out",
+                evidence="; ".join(f"{n:,} {reason}" for reason, n in self.left_out.items()),
+                meaning="These rows of [treatments] say nothing about the effect of an offer.",
+                fix="Nothing, where the numbers are as expected.",
+            )
+        if self.estimated:
+            yield Finding.warning(
+                "propensity-estimated",
+                evidence=f"{self.estimated:,} rows of [treatments] give no propensity",
+                meaning="The share of the campaign that was contacted was taken: right only if all "
+                "had the same chance.",
+                fix="give the chance of being contacted in the column `propensity`",
+            )
+
+
+def read_trials(study: Study, warehouse: Warehouse, watch: Watch, *, end_day: int) -> LogTrials:
+    """Read every past campaign that held somebody out.
+
+    Parameters
+    ----------
+    warehouse
+        Holds the study's order log, as `read_order_log` leaves it.
+    end_day
+        First day that is not seen.
+
+    Raises
+    ------
+    NotEnoughData
+        There is no treatment, no control, or no window is over.
+    DataError
+        The arms of a campaign are dated apart, or nobody could have got either arm.
+    """
+    if not warehouse.has("treatments"):
+        raise NotEnoughData(
+            "the study has no [treatments]: no campaign with a hold-out is known",
+            fix="name the table of past campaigns, with those held out, in [treatments]",
+        )
+    rows = _read_rows(warehouse)
+    _refuse_arms_apart(rows)
+    estimated = rows["propensity"].null_count()
+    rows = rows.with_columns(
+        pl.col("propensity").fill_null(pl.col("treated").mean().over("campaign", "offer"))
+    )
+    marked = _mark_unknown(_mark(rows, watch, end_day=end_day), warehouse)
+    left_out = _count(marked)
+    kept = marked.filter(pl.col("reason").is_null()).drop("reason")
+    if kept.is_empty():
+        raise _explain_nothing(left_out, watch, end_day=end_day)
+    kept = _with_cutoff(kept).sort("customer_id", "day")
+    features = _features(study, warehouse, kept)
+    design = Design.learn(features, columns=_feature_names(features))
+    outcome = _outcomes(study, warehouse, kept, watch)
+    trials = {
+        name: _trial(kept, features, design, outcome, offer=name)
+        for name in kept["offer"].unique().sort()
+    }
+    return LogTrials(trials, design, left_out, estimated)
+
+
+def _read_rows(warehouse: Warehouse) -> pl.DataFrame:
+    """Of each customer, campaign and offer: the day, whether contacted, and the chance."""
+    rows = warehouse.query("SELECT * FROM treatments ORDER BY customer_id, day, campaign, treated")
+    if rows.is_empty():
+        raise NotEnoughData("[treatments] has no row", fix="add past campaigns with a hold-out")
+    if "offer" not in rows.columns:
+        return rows.select(*_READ, offer=pl.lit(CONTACT))
+    return _share_control(rows.select(*_READ, pl.col("offer").fill_null(CONTACT)))
+
+
+def _share_control(rows: pl.DataFrame) -> pl.DataFrame:
+    """Hold every offer of a campaign against all whom the campaign held out.
+
+    Of several offers the chance is taken among one of them and the control, from their sizes.
+    """
+    offers = rows.filter("treated").select("campaign", "offer").unique()
+    several = pl.col("offer").n_unique().over("campaign") > 1
+    held_out = rows.filter(~pl.col("treated")).drop("offer").join(offers, on="campaign")
+    both = pl.concat([rows.filter("treated"), held_out.select(rows.columns)])
+    return both.with_columns(propensity=pl.when(several).then(None).otherwise("propensity")).sort(
+        "customer_id", "day", "campaign", "treated", "offer"
+    )
+
+
+def _refuse_arms_apart(rows: pl.DataFrame) -> None:
+    """Raise where the contacted and the held out of a campaign are watched from other days: what
+    one arm did before the contact would count against the other.
+    """
+    days = rows.group_by("campaign", "offer", "treated").agg(pl.col("day").mean())
+    apart = days.group_by("campaign", "offer").agg(apart=pl.col("day").max() - pl.col("day").min())
+    wrong = apart.filter(pl.col("apart") > _ARMS_APART_DAYS).sort("campaign")
+    if wrong.height:
+        name, _, days_apart = wrong.row(0)
+        raise DataError(
+            f"in {wrong.height} campaigns the arms are dated apart, in '{name}' by "
+            f"{days_apart:.0f} days on average: outcomes before the contact would count",
+            fix="date those held out as those contacted: on the day of the draw",
+        )
+
+
+def _mark(rows: pl.DataFrame, watch: Watch, *, end_day: int) -> pl.DataFrame:
+    """Give each row the first reason for leaving it out; null where there is none."""
+    of_campaign = pl.col("treated").n_unique().over("campaign", "offer")
+    of_customer = pl.col("treated").n_unique().over("campaign", "customer_id")
+    first = pl.int_range(pl.len()).over("campaign", "offer", "customer_id") == 0
+    chance = pl.col("propensity")
+    marked = rows.with_columns(
+        reason=pl.when(of_customer > 1)
+        .then(pl.lit(IN_BOTH_ARMS))
+        .when(~first)
+        .then(pl.lit(TWICE))
+        .when(of_campaign < 2)
+        .then(pl.lit(NO_ARM))
+        .when((chance <= 0) | (chance >= 1))
+        .then(pl.lit(CERTAIN))
+        .when(pl.col("day") + watch.days + watch.return_days > end_day)
+        .then(pl.lit(NOT_MATURED))
+        .otherwise(None)
+    )
+    overlapping = _overlapping(marked, watch.days)
+    return marked.with_columns(
+        reason=pl.when(pl.col("reason").is_null() & overlapping)
+        .then(pl.lit(OVERLAPPING))
+        .otherwise("reason")
+    )
+
+
+def _overlapping(rows: pl.DataFrame, days: int) -> pl.Series:
+    """Whether a row starts in the window of another campaign of the customer.
+
+    Every earlier contact counts, also one that is left out: it may still move the customer. Of two
+    on one day neither can be told from the other.
+    """
+    by_day = rows.group_by("customer_id", "day").agg(pl.col("campaign").n_unique())
+    earlier = pl.col("day").shift().over("customer_id", order_by="day")
+    marked = by_day.sort("customer_id", "day").select(
+        "customer_id",
+        "day",
+        overlapping=(pl.col("day") - earlier < days).fill_null(False) | (pl.col("campaign") > 1),
+    )
+    joined = rows.join(marked, on=["customer_id", "day"], how="left", maintain_order="left")
+    return joined["overlapping"]
+
+
+def _mark_unknown(rows: pl.DataFrame, warehouse: Warehouse) -> pl.DataFrame:
+    """Mark who had not bought before the campaign, or never did."""
+    bought = warehouse.query(
+        "SELECT customer_id, min(day) AS first_day FROM activity WHERE n_orders > 0 GROUP BY 1"
+    )
+    first = pl.col("first_day")
+    unknown = (
+        pl.when(first.is_null())
+        .then(pl.lit(NEVER_BOUGHT))
+        .when(first >= pl.col("day"))
+        .then(pl.lit(NOT_YET))
+        .otherwise(None)
+    )
+    joined = rows.join(bought, on="customer_id", how="left", maintain_order="left")
+    return joined.with_columns(reason=pl.coalesce("reason", unknown)).drop("first_day")
+
+
+def _count(rows: pl.DataFrame) -> dict[str, int]:
+    counts = rows["reason"].drop_nulls().value_counts(sort=True)
+    return dict(counts.iter_rows())
+
+
+def _explain_nothing(left_out: Mapping[str, int], watch: Watch, *, end_day: int) -> NotEnoughData:
+    """Say why no row is left, by the reason of most."""
+    reason = max(left_out, key=lambda each: left_out[each])
+    fixes = {
+        NO_ARM: "hold some customers of each campaign out, drawn by lot",
+        NOT_MATURED: f"wait until {watch.days + watch.return_days} days after the contact are in "
+        f"the log, which ends before {date_of(end_day)}; or watch fewer days",
+        CERTAIN: "give the chance of the draw, not the arm",
+        NEVER_BOUGHT: "name customers in [treatments] as in [transactions]",
+    }
+    counts = "; ".join(f"{n:,} {each}" for each, n in left_out.items())
+    return NotEnoughData(
+        f"no row of [treatments] can be used: {counts}",
+        fix=fixes.get(reason, "correct the table of treatments"),
+    )
+
+
+def _with_cutoff(rows: pl.DataFrame) -> pl.DataFrame:
+    """The day as of which a row's features are known: its own, or a few days before."""
+    step = ceil(rows["day"].n_unique() / _MOST_CUTOFFS)
+    age = (pl.col("day") - pl.col("day").min()) % step
+    return rows.with_columns(cutoff_day=(pl.col("day") - age).cast(pl.Int32))
+
+
+def _features(study: Study, warehouse: Warehouse, rows: pl.DataFrame) -> pl.DataFrame:
+    """Features of each row, in the rows' order; whoever bought at any time is eligible."""
+    everyone = study.model_copy(
+        update={"churn": study.churn.model_copy(update={"eligible": "ever bought"})}
+    )
+    cutoffs = rows["cutoff_day"].unique().sort().to_list()
+    wanted = rows.select(_KEYS)
+    parts = [
+        wanted.unique().join(part, on=_KEYS)
+        for part in feature_tables.features_in_ranges(everyone, warehouse, cutoffs)
+    ]
+    return wanted.join(pl.concat(parts), on=_KEYS, how="left", maintain_order="left")
+
+
+def _feature_names(features: pl.DataFrame) -> list[str]:
+    return [name for name in features.columns if name not in _KEYS]
+
+
+def _outcomes(study: Study, warehouse: Warehouse, rows: pl.DataFrame, watch: Watch) -> Vector:
+    """What each row did in its window, (n_rows,).
+
+    Returns count for longer than purchases, so that what is bought in the window is net of all its
+    returns; what else comes back then does so in both arms.
+    """
+    warehouse.con.register("contacts", rows.select("customer_id", "day").to_arrow())
+    try:
+        seen = warehouse.query(
+            """
+            SELECT c.customer_id, c.day,
+                count(*) FILTER (WHERE a.n_orders > 0 AND a.day < c.day + $1) AS bought,
+                sum(CASE WHEN a.day < c.day + $1 THEN a.gross_minor ELSE 0 END)
+                    + sum(a.returns_minor) AS net_minor
+            FROM contacts c JOIN activity a
+                ON a.customer_id = c.customer_id AND a.day >= c.day AND a.day < c.day + $1 + $2
+            GROUP BY 1, 2
+            """,
+            watch.days,
+            watch.return_days,
+        )
+    finally:
+        warehouse.con.unregister("contacts")
+    of_row = rows.join(seen, on=["customer_id", "day"], how="left", maintain_order="left")
+    if watch.outcome == "purchase":
+        return of_row["bought"].fill_null(0).gt(0).cast(pl.Float64).to_numpy()
+    net = of_row["net_minor"].fill_null(0).cast(pl.Float64).to_numpy() / 10**study.minor_digits
+    return np.asarray(net * (study.value.margin_rate if watch.outcome == "margin" else 1.0))
+
+
+def _trial(
+    rows: pl.DataFrame, features: pl.DataFrame, design: Design, outcome: Vector, *, offer: str
+) -> Trial:
+    """The rows of one offer and of the control in its campaigns."""
+    of_offer = rows["offer"] == offer
+    mask = of_offer.to_numpy()
+    part = rows.filter(of_offer)
+    chance = part["propensity"].to_numpy()
+    return Trial(
+        customer_ids=part["customer_id"],
+        features=design.matrix(features.filter(of_offer)),
+        names=design.names,
+        offer=part["treated"].cast(pl.Int64).to_numpy(),
+        offers=(offer,),
+        outcome=outcome[mask],
+        propensities=np.column_stack([1 - chance, chance]),
+        cluster=part["customer_id"].rank("dense").cast(pl.Int64).to_numpy(),
+    )

@@ -1,0 +1,192 @@
+"""What a trial says of an offer, as data and as a sentence: does it work, is there evidence for
+choosing among customers, which ranking is proven, and which is harmful.
+
+Whether anything is claimed is decided by tests that hold their level where nothing is going on:
+Holm over the mean effect and the interactions of all offers; a named rule by the largest of all
+rules' statistics; and a ranking that was learnt only if its Q is 1.96 x sqrt(2) standard errors
+above 0, since folds count the evidence twice (decision 67).
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from math import sqrt
+from typing import Any, ClassVar, Literal
+
+from holdfast.evaluation.policy import Estimate, Group
+from holdfast.findings import join_names
+
+LEVEL = 0.05
+_LEARNT_Z = 1.959964 * sqrt(2)
+Word = Literal["choose", "everyone or nobody", "no effect"]
+_FIFTHS = ("last", "fourth", "third", "second", "first")
+
+
+@dataclass(frozen=True)
+class RankingResult:
+    """One ranking of customers who had not been seen.
+
+    Attributes
+    ----------
+    qini, slope
+        Q, and the slope of the effect on the score; None where the score is the same for everybody.
+    p
+        Of a named rule, two-sided, adjusted for the number of rules; None for what was learnt.
+    """
+
+    name: str
+    qini: Estimate
+    slope: Estimate | None
+    p: float | None
+
+    @property
+    def is_rule(self) -> bool:
+        """Whether it was named before the outcome."""
+        return self.p is not None
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether those it puts first certainly gain more than the others."""
+        if self.p is not None:
+            return self.p < LEVEL and self.qini.value > 0
+        return self.qini.value > _LEARNT_Z * self.qini.se
+
+    @property
+    def is_harmful(self) -> bool:
+        """Whether those it puts first certainly gain less than the others."""
+        return self.p is not None and self.p < LEVEL and self.qini.value < 0
+
+
+@dataclass(frozen=True)
+class OfferVerdict:
+    """What is known of one offer.
+
+    Attributes
+    ----------
+    contacted, held_out
+        Rows of the trial in each arm.
+    effect
+        Mean effect per customer, in the outcome's unit.
+    p_effect, p_choice
+        Of the mean effect and of the interactions, adjusted by Holm over all offers.
+    rankings
+        Of unseen customers; none where the interactions show nothing.
+    blend
+        All of them together, as weighed within the training rows; `heaviest` is what counted most
+        there, split by split.
+    best_rule, against_rule
+        The named rule of the largest Q, and the blend's Q less that rule's.
+    groups
+        Mean effect by fifths of the blend, the lowest first.
+    """
+
+    uplift_source: ClassVar[str] = "experiment"
+    offer: str
+    contacted: int
+    held_out: int
+    effect: Estimate
+    p_effect: float
+    p_choice: float
+    rankings: tuple[RankingResult, ...] = ()
+    blend: RankingResult | None = None
+    heaviest: tuple[str, ...] = ()
+    best_rule: str | None = None
+    against_rule: Estimate | None = None
+    groups: tuple[Group, ...] = ()
+
+    @property
+    def word(self) -> Word:
+        """Whether to choose among customers, to contact everyone or nobody, or nothing is known."""
+        proven = any(each.is_proven for each in (*self.rankings, self.blend) if each)
+        if self.p_choice < LEVEL and proven:
+            return "choose"
+        return "everyone or nobody" if self.p_effect < LEVEL else "no effect"
+
+    @property
+    def beside_rule(self) -> Literal["better", "tie", "worse"] | None:
+        """How the blend stands beside the best named rule."""
+        if self.against_rule is None:
+            return None
+        if self.against_rule.low > 0:
+            return "better"
+        return "worse" if self.against_rule.high < 0 else "tie"
+
+    @property
+    def harmful(self) -> tuple[str, ...]:
+        """Rules that put those first who gain less than the others."""
+        return tuple(each.name for each in self.rankings if each.is_harmful)
+
+    @property
+    def persuadable(self) -> tuple[str, ...]:
+        """Fifths of the blend's ranking that certainly gain: groups, never customers."""
+        if self.word != "choose":
+            return ()
+        names = _FIFTHS[-len(self.groups) :]
+        pairs = zip(names, self.groups, strict=True)
+        return tuple(name for name, group in pairs if group.effect.low > 0)
+
+    @property
+    def sentence(self) -> str:
+        """All of it, in words."""
+        return " ".join(self._sentences())
+
+    def _sentences(self) -> Iterator[str]:
+        effect = f"the mean effect per customer is {self.effect}"
+        if self.word == "choose":
+            yield f"{self.offer}: it matters whom to contact; {effect}."
+            yield from self._of_choice()
+        elif self.word == "no effect":
+            yield (
+                f"{self.offer}: no evidence that it changes anything, and none for choosing among "
+                f"customers; {effect}, from {self.contacted:,} contacted and {self.held_out:,} "
+                "held out."
+            )
+        else:
+            whom = "everyone or nobody" if self.effect.value > 0 else "nobody: it does harm"
+            yield f"{self.offer}: no evidence for choosing among customers: contact {whom}."
+            yield f"{effect[0].upper()}{effect[1:]}."
+        if self.p_choice < LEVEL and self.word != "choose":
+            yield (
+                f"The effect seems to differ among customers (p {self.p_choice:.3f}), but no "
+                "ranking tells them apart."
+            )
+        if self.harmful:
+            names = join_names([f"'{name}'" for name in self.harmful])
+            yield f"Harmful: {names} would put those first who gain less than the others."
+
+    def _of_choice(self) -> Iterator[str]:
+        if self.groups:
+            first, last = self.groups[-1].effect, self.groups[0].effect
+            yield f"The first fifth gains {first}, the last {last}."
+        if self.beside_rule is not None:
+            against = {
+                "tie": "All rankings together are in a tie with",
+                "better": "All rankings together are better than",
+                "worse": "All rankings together are worse than",
+            }[self.beside_rule]
+            yield f"{against} the rule '{self.best_rule}' (Q {self.against_rule} apart)."
+
+    def as_dict(self) -> dict[str, Any]:
+        """The verdict as plain values."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            **{name: _plain(value) for name, value in values.items()},
+            "uplift_source": self.uplift_source,
+            "word": self.word,
+            "beside_rule": self.beside_rule,
+            "harmful": list(self.harmful),
+            "persuadable": list(self.persuadable),
+            "sentence": self.sentence,
+        }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Estimate):
+        return {"value": value.value, "low": value.low, "high": value.high, "se": value.se}
+    if isinstance(value, RankingResult):
+        parts = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        return {**parts, "proven": value.is_proven, "harmful": value.is_harmful}
+    if isinstance(value, Group):
+        return {"share": value.share, "effect": _plain(value.effect)}
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return asdict(value) if hasattr(value, "__dataclass_fields__") else value
