@@ -1,0 +1,42 @@
+"""Worth of decisions: allocation, experiments and the history of campaigns, each figure beside its
+goal.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from bench import _decisions_allocation, _decisions_experiments, _decisions_history
+from bench._figures import Figure, show
+
+Part = Callable[[Path], Iterator[Figure]]
+
+PARTS: tuple[dict[str, Part], ...] = (
+    _decisions_allocation.PARTS,
+    _decisions_experiments.PARTS,
+    _decisions_history.PARTS,
+)
+"""Name -> figures, given the folder of the data sets; in the order in which they are printed."""
+
+
+def main() -> None:
+    """Print the table."""
+    parts = {name: part for each in PARTS for name, part in each.items()}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--json", action="store_true", help="print a list of {name, value, goal, holds}"
+    )
+    parser.add_argument(
+        "--only", nargs="+", choices=list(parts), default=list(parts), help="parts to measure"
+    )
+    asked = parser.parse_args()
+    folder = Path(os.environ.get("HOLDFAST_BENCH_DATA", ""))
+    if "HOLDFAST_BENCH_DATA" not in os.environ or not folder.is_dir():
+        sys.exit("set HOLDFAST_BENCH_DATA to the folder of the data sets")
+    show([figure for name in asked.only for figure in parts[name](folder)], as_json=asked.json)
+
+
+if __name__ == "__main__":
+    main()
