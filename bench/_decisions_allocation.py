@@ -104,7 +104,9 @@ def instances(_: Path) -> Iterator[Figure]:
         breaches += count_breaches(plan, value, full, limits, eligible)
     yield at_most(f"{_INSTANCES:,} random plans: limits broken", breaches, 0)
     yield at_most(f"{_INSTANCES:,} random plans: largest gap, %", 100 * max(gaps), 0.1)
-    yield Figure("random plans: share with a gap above .05 %", float(np.mean(np.array(gaps) > 5e-4)))
+    yield Figure(
+        "random plans: share with a gap above .05 %", float(np.mean(np.array(gaps) > 5e-4))
+    )
     yield Figure("random plans: slowest, CPU s", slowest)
     yield Figure("random plans: all, CPU s", time.process_time() - start)
 

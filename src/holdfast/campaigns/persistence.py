@@ -95,7 +95,7 @@ def learn_persistence(
     matured = effects.height > 0
     rows = []
     for name, weights in zip(offer_types, posterior, strict=True):
-        low, high = np.interp([0.05, 0.95], np.cumsum(weights), _GRID)
+        low, high = np.interp([0.05, 0.95], np.cumsum(weights) - weights / 2, _GRID)
         estimate = float(weights @ _GRID) if matured else 1.0
         rows.append({
             "offer_type": name,
