@@ -144,8 +144,12 @@ def prices(_: Path) -> Iterator[Figure]:
     yield at_most(f"price of one more unit, worst of {_PRICED}: off by, %", 100 * max(off), 5.0)
 
 
-PARTS = {"large plan": large, "random plans": instances, "shadow price": prices}
-"""Name -> figures."""
+PARTS = (
+    ("large plan", large),
+    ("random plans", instances),
+    ("shadow price", prices),
+)
+"""Name and figures, given the folder of the data sets."""
 
 
 if __name__ == "__main__":

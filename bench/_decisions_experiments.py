@@ -254,11 +254,11 @@ def _households(folder: Path) -> Iterator[Figure]:
     yield Figure("Gerber-Green: as if voters were alone", float(alone.standard_error))
 
 
-PARTS = {
-    "readout, heavy tails": heavy_tails,
-    "readout, real logs": real_logs,
-    "power": power,
-    "looks": looks,
-    "lots": lots,
-}
-"""Name -> figures."""
+PARTS = (
+    ("readout, heavy tails", heavy_tails),
+    ("readout, real logs", real_logs),
+    ("power", power),
+    ("looks", looks),
+    ("lots", lots),
+)
+"""Name and figures, given the folder of the data sets."""

@@ -13,17 +13,17 @@ from bench._figures import Figure, show
 
 Part = Callable[[Path], Iterator[Figure]]
 
-PARTS: tuple[dict[str, Part], ...] = (
-    _decisions_allocation.PARTS,
-    _decisions_experiments.PARTS,
-    _decisions_history.PARTS,
+PARTS: tuple[tuple[str, Part], ...] = (
+    *_decisions_allocation.PARTS,
+    *_decisions_experiments.PARTS,
+    *_decisions_history.PARTS,
 )
-"""Name -> figures, given the folder of the data sets; in the order in which they are printed."""
+"""Name and figures, given the folder of the data sets; in the order in which they are printed."""
 
 
 def main() -> None:
     """Print the table."""
-    parts = {name: part for each in PARTS for name, part in each.items()}
+    parts = dict(PARTS)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--json", action="store_true", help="print a list of {name, value, goal, holds}"

@@ -122,12 +122,7 @@ def allocate(
         The shapes differ, a number is missing, a cost or a limit is negative, all are held out.
     """
     offers = Offers.check(value, cost, limits, eligible)
-    out = np.zeros(offers.n, dtype=bool) if held_out is None else np.asarray(held_out, dtype=bool)
-    if out.shape != (offers.n,) or (offers.n and out.all()):
-        raise InputError(
-            f"a hold-out of shape {out.shape}, {int(out.sum())} of {offers.n} customers",
-            fix="mark for each customer whether to hold them out, and leave some to contact",
-        )
+    out = _check_lot(held_out, offers.n)
     rows = limits.rows(offers.n_offers)
     planned = rows / (1 - out.mean()) if out.any() else rows
     choice, prices, bound, exact = _solve(offers, planned, seed)
@@ -137,15 +132,19 @@ def allocate(
         contacted, bound, exact = here > 0, _bound(offers.take(~out), rows, prices), False
     use = offers.use(np.where(contacted, choice, 0).astype(np.int16))
     return Allocation(
-        offer=choice,
-        contacted=contacted,
-        value=use.value,
-        cost=use.cost,
-        bound=bound,
-        prices=_shadow_prices(prices),
-        exact=exact,
-        notes=_notes(offers, rows, contacted),
-    )
+        offer=choice, contacted=contacted, value=use.value, cost=use.cost, bound=bound,
+        prices=_shadow_prices(prices), exact=exact, notes=_notes(offers, rows, contacted),
+    )  # fmt: skip
+
+
+def _check_lot(held_out: Booleans | None, n: int) -> Booleans:
+    out = np.zeros(n, dtype=bool) if held_out is None else np.asarray(held_out, dtype=bool)
+    if out.shape != (n,) or (n and out.all()):
+        raise InputError(
+            f"a hold-out of shape {out.shape}, {int(out.sum())} of {n} customers",
+            fix="mark for each customer whether to hold them out, and leave some to contact",
+        )
+    return out
 
 
 def _shadow_prices(prices: Vector) -> ShadowPrices:

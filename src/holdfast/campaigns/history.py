@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 from scipy.special import ndtri
 
-from holdfast.arrays import Floats, Integers, Matrix, Vector
+from holdfast.arrays import Booleans, Floats, Integers, Matrix, Vector
 from holdfast.errors import DataError, InputError
 
 SPREADS = np.asarray(ndtri(0.5 + np.array([0.1, 0.3, 0.5, 0.7, 0.9]) / 2))
@@ -219,16 +219,6 @@ def _describe(
     low, high = np.quantile(history.draw(4_000, seed=0), [0.05, 0.95], axis=0)
     learnt = np.clip(1 - variance / prior_variance, 0, 1)
     counts = own["precision"].to_numpy() * variance
-    seen = readouts.filter(pl.col("uplift_source") == "observed").select("segment", "offer")
-    observed = history.cells.join(
-        seen.unique().with_columns(seen=pl.lit(True)), on=["segment", "offer"], how="left",
-        maintain_order="left",
-    )["seen"].fill_null(False)  # fmt: skip
-    basis = np.select(
-        [counts >= 0.5, learnt >= _POOLED_FROM, observed.to_numpy()],
-        ["measured", "pooled", "observed"],
-        "assumed",
-    )
     columns = own.drop("precision").with_columns(
         mean=pl.Series(mean),
         deviation=pl.Series(np.sqrt(variance)),
@@ -237,6 +227,18 @@ def _describe(
         assumed=pl.lit(assumed.uplift),
         moved=pl.Series((mean - assumed.uplift) / assumed.deviation),
         learnt=pl.Series(learnt),
-        basis=pl.Series(basis.tolist()),
+        basis=_basis(history.cells, readouts, counts >= 0.5, learnt >= _POOLED_FROM),
     )
     return History(columns, history.weights, history.means, history.roots)
+
+
+def _basis(
+    cells: pl.DataFrame, readouts: pl.DataFrame, measured: Booleans, pooled: Booleans
+) -> pl.Series:
+    keys = ["segment", "offer"]
+    seen = readouts.filter(pl.col("uplift_source") == "observed").select(keys).unique()
+    marked = seen.with_columns(seen=pl.lit(True))
+    observed = cells.join(marked, on=keys, how="left", maintain_order="left")["seen"]
+    names = ["measured", "pooled", "observed"]
+    kept = [measured, pooled, observed.fill_null(False).to_numpy()]
+    return pl.Series(np.select(kept, names, "assumed").tolist())
