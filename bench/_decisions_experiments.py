@@ -51,7 +51,8 @@ class _Kept:
     overclaims: float
 
 
-def _judge(intervals: list[tuple[float, float]], truth: float) -> _Kept:
+def judge(intervals: list[tuple[float, float]], truth: float) -> _Kept:
+    """Coverage of the truth, and the share wholly above it."""
     low, high = np.array(intervals).T
     return _Kept(float(((low <= truth) & (truth <= high)).mean()), float((low > truth).mean()))
 
@@ -93,7 +94,7 @@ def _simulate_campaigns(law: _Law, sizes: tuple[int, int], *, seed: int) -> dict
             low, high = compare(*arms, **how).interval()
             kept[name].append((float(low), float(high)))
     truth = _MORE * _BUYERS * law.mean
-    return {name: _judge(each, truth) for name, each in kept.items()}
+    return {name: judge(each, truth) for name, each in kept.items()}
 
 
 def real_logs(folder: Path) -> Iterator[Figure]:
@@ -120,17 +121,17 @@ def _of_real(name: str, past: Past, share: float) -> Iterator[Figure]:
     table = audit(past, design, draws=_DRAWS)
     of = {row["method"]: row for row in table.iter_rows(named=True)}
     ours, welch = of[method_for(*sizes)], of["difference"]
-    said = f"{name}, {share:.0%} held out"
+    label = f"{name}, {share:.0%} held out"
     width, goal = ours["width"] / welch["width"], "retail" in name.lower() and share == 0.1
     chosen = table.filter("chosen")["method"][0]
     yield at_least(
-        f"{said}: coverage of 95 % (audit chooses: {chosen})", 100 * ours["coverage"], 93
+        f"{label}: coverage of 95 % (audit chooses: {chosen})", 100 * ours["coverage"], 93
     )
-    yield at_most(f"{said}: overclaims, %", 100 * ours["overclaims"], 3.5)
-    yield (at_most(f"{said}: width over Welch's", width, 0.8) if goal else
-           Figure(f"{said}: width over Welch's", width))  # fmt: skip
-    yield Figure(f"{said}: Welch covers", 100 * welch["coverage"])
-    yield Figure(f"{said}: Welch overclaims, %", 100 * welch["overclaims"])
+    yield at_most(f"{label}: overclaims, %", 100 * ours["overclaims"], 3.5)
+    yield (at_most(f"{label}: width over Welch's", width, 0.8) if goal else
+           Figure(f"{label}: width over Welch's", width))  # fmt: skip
+    yield Figure(f"{label}: Welch covers", 100 * welch["coverage"])
+    yield Figure(f"{label}: Welch overclaims, %", 100 * welch["overclaims"])
 
 
 def _window(rows: pl.DataFrame, cut: int, days: int) -> Past:
@@ -162,16 +163,16 @@ def power(_: Path) -> Iterator[Figure]:
         for kind, (outcome, goal, effect) in kinds.items():
             for share in (0.5, 0.1):
                 design = Design(effect=effect, size=4_000, holdout_share=share)
-                off, said = _power_off(Past(outcome, chance), design)
+                off, promised = _power_off(Past(outcome, chance), design)
                 name = f"{kind}, log-sd {log_sd:g}, {share:.0%} held out"
-                yield at_most(f"power of {name} ({said:.1f} %): off by, points", off, goal)
+                yield at_most(f"power of {name} ({promised:.1f} %): off by, points", off, goal)
 
 
 def _power_off(past: Past, design: Design) -> tuple[float, float]:
     n_held = design.size - design.n_contacted
     method = method_for(design.n_contacted, n_held)
     table = audit(past, design, draws=_POWER_DRAWS)
-    said = 100 * float(table.filter(method=method)["power"][0])
+    promised = 100 * float(table.filter(method=method)["power"][0])
     rng, hits = np.random.default_rng(31), 0
     rate = float(past.outcome.mean())
     for _ in range(_POWER_DRAWS):
@@ -184,7 +185,7 @@ def _power_off(past: Past, design: Design) -> tuple[float, float]:
             y = y * (1 + design.effect)
         arms = arm_of(y, past.predicted[treated]), arm_of(past.outcome[held], past.predicted[held])
         hits += bool(compare(*arms, **METHODS[method]).interval()[0] > 0)
-    return abs(said - 100 * hits / _POWER_DRAWS), said
+    return abs(promised - 100 * hits / _POWER_DRAWS), promised
 
 
 def looks(_: Path) -> Iterator[Figure]:
@@ -195,8 +196,8 @@ def looks(_: Path) -> Iterator[Figure]:
     bounds = look_bounds(time_of.tolist())
     steps = np.random.default_rng(41).standard_normal((100_000, 10)) * np.sqrt(0.1)
     z = np.cumsum(steps, axis=1) / np.sqrt(time_of)
-    found = np.abs(z) > bounds
-    yield at_most("10 looks: false alarms, %", 100 * float(found.any(axis=1).mean()), 5.5)
+    alarms = np.abs(z) > bounds
+    yield at_most("10 looks: false alarms, %", 100 * float(alarms.any(axis=1).mean()), 5.5)
     yield Figure("10 looks at 1.96: false alarms, %", 100 * float((abs(z) > 1.96).any(1).mean()))
     moved = z + 2.802 * np.sqrt(time_of)
     hit = moved > bounds

@@ -38,24 +38,24 @@ class _Kept:
 def three_campaigns(_: Path) -> Iterator[Figure]:
     """The next campaign contacts the cells that seem to pay; the plan is the fourth."""
     vague, high = Assumed(uplift=0.0, spread=3.0), Assumed(uplift=4 * _MEAN, spread=0.5)
-    for share, least, assumed, worlds, said in (
+    for share, least, assumed, worlds, label in (
         (0.1, 0.82, vague, _WORLDS, "10 % held out"),
         (0.5, 0.90, vague, _WORLDS, "50 % held out"),
         (0.1, None, high, _FEWER, "10 % held out, 4 times too much assumed"),
     ):
         ours, raw, best = _run_worlds(share, assumed, worlds)
         coverage = 100 * float(np.mean(ours.covered))
-        name = f"three campaigns, {said}: 90 % interval of ROI covers, %"
+        name = f"three campaigns, {label}: 90 % interval of ROI covers, %"
         yield Figure(name, coverage, "85..95", 85 <= coverage <= 95)
         profit = sum(ours.profit) / best
-        name = f"three campaigns, {said}: profit over the oracle's"
+        name = f"three campaigns, {label}: profit over the oracle's"
         yield Figure(name, profit) if least is None else at_least(name, profit, least)
         more = np.mean(np.array(ours.promised) - np.array(ours.brought))
-        yield Figure(f"three campaigns, {said}: ROI promised above that brought", float(more))
-        yield Figure(f"three campaigns, {said}: raw covers, %", 100 * float(np.mean(raw.covered)))
-        yield Figure(f"three campaigns, {said}: raw profit over oracle's", sum(raw.profit) / best)
+        yield Figure(f"three campaigns, {label}: ROI promised above that brought", float(more))
+        yield Figure(f"three campaigns, {label}: raw covers, %", 100 * float(np.mean(raw.covered)))
+        yield Figure(f"three campaigns, {label}: raw profit over oracle's", sum(raw.profit) / best)
         more = np.mean(np.array(raw.promised) - np.array(raw.brought))
-        yield Figure(f"three campaigns, {said}: raw ROI promised above", float(more))
+        yield Figure(f"three campaigns, {label}: raw ROI promised above", float(more))
 
 
 def _run_worlds(share: float, assumed: Assumed, worlds: int) -> tuple[_Kept, _Kept, float]:

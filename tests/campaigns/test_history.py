@@ -107,10 +107,10 @@ def test_what_was_only_observed_teaches_nothing_and_is_given_nothing() -> None:
     plan = pl.DataFrame(
         {"segment": ["new"], "offer": ["voucher"], "contacts": [100], "cost": [0.1]}
     )
-    said = simulate_plan(plan, history)
-    assert said.cells["contacts"].sum() == 0
-    assert (said.net, said.roi, said.cost) == ((0.0, 0.0, 0.0), None, 0.0)
-    assert "had no hold-out" in said.notes[0]
+    result = simulate_plan(plan, history)
+    assert result.cells["contacts"].sum() == 0
+    assert (result.net, result.roi, result.cost) == ((0.0, 0.0, 0.0), None, 0.0)
+    assert "had no hold-out" in result.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -135,31 +135,31 @@ def test_a_plan_of_known_uplift_brings_it_less_its_cost() -> None:
     plan = pl.DataFrame(
         {"segment": ["new"], "offer": ["voucher"], "contacts": [200], "cost": [1.5]}
     )
-    said = simulate_plan(plan, surely(2.0))
-    assert said.net == pytest.approx((100.0, 100.0, 100.0), abs=0.01)
-    assert said.roi == pytest.approx((1 / 3,) * 3, abs=1e-4)
-    assert (said.cost, said.p_net_above_0, said.expected_loss) == (300.0, 1.0, 0.0)
-    assert said.cells["break_even"][0] == pytest.approx(1.5)
+    result = simulate_plan(plan, surely(2.0))
+    assert result.net == pytest.approx((100.0, 100.0, 100.0), abs=0.01)
+    assert result.roi == pytest.approx((1 / 3,) * 3, abs=1e-4)
+    assert (result.cost, result.p_net_above_0, result.expected_loss) == (300.0, 1.0, 0.0)
+    assert result.cells["break_even"][0] == pytest.approx(1.5)
 
 
 def test_a_plan_that_surely_loses_says_how_much() -> None:
     plan = pl.DataFrame(
         {"segment": ["new"], "offer": ["voucher"], "contacts": [200], "cost": [2.5]}
     )
-    said = simulate_plan(plan, surely(2.0))
-    assert said.p_net_above_0 == 0.0
-    assert said.expected_loss == pytest.approx(100.0, abs=0.01)
+    result = simulate_plan(plan, surely(2.0))
+    assert result.p_net_above_0 == 0.0
+    assert result.expected_loss == pytest.approx(100.0, abs=0.01)
 
 
 def test_values_that_may_be_off_widen_what_a_plan_may_bring() -> None:
     plan = pl.DataFrame(
         {"segment": ["new"], "offer": ["voucher"], "contacts": [200], "cost": [1.5]}
     )
-    said = simulate_plan(plan, surely(2.0), value_error=0.2)
+    result = simulate_plan(plan, surely(2.0), value_error=0.2)
     # 400 of value times a lognormal of mean 1: 5 and 95 % at exp(-.02 -+ 1.645 x .2).
-    assert said.net[0] == pytest.approx(100.0, abs=6)
-    assert said.net[1] == pytest.approx(400 * np.exp(-0.02 - 0.329) - 300, abs=10)
-    assert said.net[2] == pytest.approx(400 * np.exp(-0.02 + 0.329) - 300, abs=10)
+    assert result.net[0] == pytest.approx(100.0, abs=6)
+    assert result.net[1] == pytest.approx(400 * np.exp(-0.02 - 0.329) - 300, abs=10)
+    assert result.net[2] == pytest.approx(400 * np.exp(-0.02 + 0.329) - 300, abs=10)
 
 
 def test_an_offer_that_costs_when_taken_costs_by_its_acceptance() -> None:
@@ -168,9 +168,9 @@ def test_an_offer_that_costs_when_taken_costs_by_its_acceptance() -> None:
     accepted = learn_acceptance(counts, segments=["new"], offers=["voucher"], assumed=0.1)
     plan = pl.DataFrame({"segment": ["new"], "offer": ["voucher"], "contacts": [200], "cost": [0.5],
                          "cost_if_accepted": [5.0]})  # fmt: skip
-    said = simulate_plan(plan, surely(2.0), acceptance=accepted)
+    result = simulate_plan(plan, surely(2.0), acceptance=accepted)
     # .5 and 5 times .2 each.
-    assert said.cost == pytest.approx(300.0, rel=0.01)
+    assert result.cost == pytest.approx(300.0, rel=0.01)
 
 
 def test_acceptance_is_its_own_rate_where_many_were_contacted_and_others_where_none_were() -> None:

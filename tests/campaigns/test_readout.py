@@ -40,9 +40,9 @@ def test_each_offer_is_held_against_the_hold_out_in_purchases_revenue_and_margin
         for outcome in ("bought", "revenue", "margin")
         for offer in ("voucher", "letter")
     ]
-    found = row(effects, "voucher", "bought")
-    assert found["low"] < 0.1 < found["high"]
-    assert found["p_value"] < 0.01
+    voucher = row(effects, "voucher", "bought")
+    assert voucher["low"] < 0.1 < voucher["high"]
+    assert voucher["p_value"] < 0.01
     assert row(effects, "letter", "bought")["low"] < 0 < row(effects, "letter", "bought")["high"]
     assert set(effects["uplift_source"]) == {"experiment"}
 

@@ -181,7 +181,7 @@ def _closest_calls(offers: Offers, prices: Vector, n: int) -> _Core:
     """Those whose best two choices, none among them, differ least after all prices."""
     if offers.n <= n:
         return _Core(np.arange(offers.n), np.inf)
-    every = [np.zeros(offers.n), *(offers.reduced(j, prices) for j in range(offers.n_offers))]
+    every = [np.zeros(offers.n), *(offers.reduced_value(j, prices) for j in range(offers.n_offers))]
     second, best = np.partition(np.array(every), -2, axis=0)[-2:]
     order = np.argpartition(best - second, n)
     return _Core(np.sort(order[:n]), float((best - second)[order[n]]))

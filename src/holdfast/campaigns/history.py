@@ -22,6 +22,7 @@ from holdfast.errors import DataError, InputError
 
 SPREADS = np.asarray(ndtri(0.5 + np.array([0.1, 0.3, 0.5, 0.7, 0.9]) / 2))
 """Quantiles of a half-normal standard deviation, equally likely; in units of its scale."""
+_ROUNDING = 1e-11
 _POOLED_FROM = 0.1
 """Share of a cell's prior variance that data must take away for it to be more than assumed."""
 
@@ -112,16 +113,16 @@ def learn_history(
     _check(readouts, segments, offers)
     cells = pl.DataFrame(list(product(segments, offers)), schema=["segment", "offer"], orient="row")
     measured = readouts.filter(pl.col("uplift_source") == "experiment")
-    own = _own_readouts(cells, measured)
-    known = np.flatnonzero(own["precision"].to_numpy() > 0)
-    effect = own["measured_effect"].to_numpy()[known]
-    error = own["measured_error"].to_numpy()[known]
-    sds = _scale_of(own, assumed) * np.array(list(product(SPREADS, repeat=3)))
+    by_cell = _own_readouts(cells, measured)
+    places = np.flatnonzero(by_cell["precision"].to_numpy() > 0)
+    effect = by_cell["measured_effect"].to_numpy()[places]
+    error = by_cell["measured_error"].to_numpy()[places]
+    sds = _scale_of(by_cell, assumed) * np.array(list(product(SPREADS, repeat=3)))
     prior = _covariances(sds, len(offers), cells.height, assumed)
-    log_likelihood, means, covariances = _condition(prior, known, effect, error, assumed)
+    log_likelihood, means, covariances = _condition(prior, places, effect, error, assumed)
     weights = np.exp(log_likelihood - log_likelihood.max())
     history = History(cells, weights / weights.sum(), means, _roots(covariances))
-    return _describe(history, covariances, own, readouts, assumed)
+    return _describe(history, covariances, by_cell, readouts, assumed)
 
 
 def _check(readouts: pl.DataFrame, segments: Sequence[str], offers: Sequence[str]) -> None:
@@ -143,13 +144,13 @@ def _check(readouts: pl.DataFrame, segments: Sequence[str], offers: Sequence[str
 def _own_readouts(cells: pl.DataFrame, measured: pl.DataFrame) -> pl.DataFrame:
     """Each cell's own experiments, weighted by their precision."""
     precision = 1 / pl.col("standard_error") ** 2
-    own = measured.group_by("segment", "offer").agg(
+    by_cell = measured.group_by("segment", "offer").agg(
         experiments=pl.len().cast(pl.Int64),
         measured_effect=(pl.col("effect") * precision).sum() / precision.sum(),
         precision=precision.sum(),
     )
     return (
-        cells.join(own, on=["segment", "offer"], how="left", maintain_order="left")
+        cells.join(by_cell, on=["segment", "offer"], how="left", maintain_order="left")
         .with_columns(pl.col("experiments").fill_null(0), pl.col("precision").fill_null(0.0))
         .with_columns(
             measured_error=pl.when(pl.col("precision") > 0).then(pl.col("precision") ** -0.5)
@@ -157,8 +158,8 @@ def _own_readouts(cells: pl.DataFrame, measured: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _scale_of(own: pl.DataFrame, assumed: Assumed) -> float:
-    measured = own.filter(pl.col("precision") > 0)
+def _scale_of(by_cell: pl.DataFrame, assumed: Assumed) -> float:
+    measured = by_cell.filter(pl.col("precision") > 0)
     return _scale(
         measured["measured_effect"].to_numpy(), measured["measured_error"].to_numpy(), assumed
     )
@@ -187,11 +188,11 @@ def _covariances(sds: Matrix, n_offers: int, n_cells: int, assumed: Assumed) -> 
 
 
 def _condition(
-    prior: Floats, known: Integers, effect: Vector, error: Vector, assumed: Assumed
+    prior: Floats, places: Integers, effect: Vector, error: Vector, assumed: Assumed
 ) -> tuple[Vector, Matrix, Floats]:
     """Log likelihood of what was measured; means and covariances of all cells given it."""
-    to_known = prior[:, known]
-    among = to_known[:, :, known] + np.diag(error**2)
+    to_known = prior[:, places]
+    among = to_known[:, :, places] + np.diag(error**2)
     gain = np.linalg.solve(among, to_known).transpose(0, 2, 1)
     off = effect - assumed.uplift
     solved = np.linalg.solve(among, np.broadcast_to(off, (len(prior), len(off)))[:, :, None])
@@ -201,25 +202,28 @@ def _condition(
 
 
 def _roots(covariances: Floats) -> Floats:
-    values, vectors = np.linalg.eigh(covariances)
-    return np.asarray(vectors * np.sqrt(np.clip(values, 0, None))[:, None, :])
+    # What was measured all but exactly would leave a covariance that rounding makes negative.
+    size = np.trace(covariances, axis1=1, axis2=2)[:, None, None]
+    return np.linalg.cholesky(covariances + _ROUNDING * size * np.eye(covariances.shape[1]))
 
 
 def _describe(
     history: History,
     covariances: Floats,
-    own: pl.DataFrame,
+    by_cell: pl.DataFrame,
     readouts: pl.DataFrame,
     assumed: Assumed,
 ) -> History:
     mean = history.weights @ history.means
-    prior_variance = assumed.deviation**2 + 3 * _scale_of(own, assumed) ** 2 * (SPREADS**2).mean()
+    prior_variance = (
+        assumed.deviation**2 + 3 * _scale_of(by_cell, assumed) ** 2 * (SPREADS**2).mean()
+    )
     within = history.weights @ np.diagonal(covariances, axis1=1, axis2=2)
     variance = within + history.weights @ (history.means - mean) ** 2
     low, high = np.quantile(history.draw(4_000, seed=0), [0.05, 0.95], axis=0)
     learnt = np.clip(1 - variance / prior_variance, 0, 1)
-    counts = own["precision"].to_numpy() * variance
-    columns = own.drop("precision").with_columns(
+    counts = by_cell["precision"].to_numpy() * variance
+    columns = by_cell.drop("precision").with_columns(
         mean=pl.Series(mean),
         deviation=pl.Series(np.sqrt(variance)),
         low=pl.Series(low),

@@ -143,7 +143,7 @@ class Offers:
         costs = self.cost[offer]
         return np.asarray(np.broadcast_to(costs, (self.n,))[rows])
 
-    def reduced(self, offer: int, prices: Vector) -> npt.NDArray[np.float32]:
+    def reduced_value(self, offer: int, prices: Vector) -> npt.NDArray[np.float32]:
         """What one offer leaves after cost and all prices, shape (n,)."""
         on_value = np.float32(1 + prices[RETURN])
         on_cost = 1 + prices[BUDGET] + prices[RETURN] * self.return_factor
@@ -156,7 +156,7 @@ class Offers:
         choice = np.zeros(self.n, dtype=np.int16)
         best = np.zeros(self.n, dtype=np.float32)
         for offer in range(self.n_offers):
-            left = self.reduced(offer, prices)
+            left = self.reduced_value(offer, prices)
             np.putmask(choice, left > best, offer + 1)
             np.maximum(best, left, out=best)
         return choice, best

@@ -232,14 +232,14 @@ def power_curve(
 def _powers(
     past: Past, design: Design, sizes: Sequence[int], method: str, draws: int, seed: int
 ) -> Vector:
-    found = []
+    powers = []
     for size in sizes:
         hits: list[Any] = []
         for treated, control in _draw_arms(past, replace(design, size=size), draws, seed):
             low, high = compare(treated, control, **METHODS[method]).interval()
             hits.append(low > 0 if design.effect >= 0 else high < 0)
-        found.append(float(np.concatenate(hits).mean()))
-    return np.array(found)
+        powers.append(float(np.concatenate(hits).mean()))
+    return np.array(powers)
 
 
 def needed_size(sizes: Sequence[int], powers: Vector, *, power: float = POWER) -> int | None:

@@ -139,13 +139,13 @@ def _check_arms(rows: pl.DataFrame, shares: Mapping[str, float]) -> dict[str, fl
     counts = rows.group_by("assigned").agg(all=pl.len(), lacking=lacking.sum())
     of = {arm: (lacks, n) for arm, n, lacks in counts.iter_rows()}
     every = {arm: n for arm, (_, n) in of.items()}
-    found = {arm: n - lacks for arm, (lacks, n) in of.items()}
+    matched = {arm: n - lacks for arm, (lacks, n) in of.items()}
     checks = {
         "assigned": check_ratio(every, shares, of="assigned"),
         "missing": check_missing(of),
-        "found": check_ratio(found, shares, of="found in the log"),
+        "found": check_ratio(matched, shares, of="found in the log"),
     }
-    small = [arm for arm in shares if found.get(arm, 0) < _FEWEST]
+    small = [arm for arm in shares if matched.get(arm, 0) < _FEWEST]
     if small:
         raise NotEnoughData(
             f"fewer than {_FEWEST} customers of {', '.join(small)} have an outcome",

@@ -92,10 +92,10 @@ def _candidates(
 ) -> tuple[Rows, npt.NDArray[np.int64]]:
     """Customers and offers (0-based) that lose least at the prices, the least first."""
     current = np.zeros(offers.n, dtype=np.float32)
-    every = [offers.reduced(offer, prices) for offer in range(offers.n_offers)]
+    every = [offers.reduced_value(offer, prices) for offer in range(offers.n_offers)]
     for offer, left in enumerate(every):
         np.copyto(current, left, where=choice == offer + 1)
-    found = []
+    parts = []
     for offer, left in enumerate(every):
         loss = current - left
         loss[choice == offer + 1] = np.inf
@@ -105,7 +105,7 @@ def _candidates(
         if offers.n > _CANDIDATES:
             rows = np.argpartition(loss, _CANDIDATES)[:_CANDIDATES]
         rows = rows[np.isfinite(loss[rows])]
-        found.append((loss[rows], rows, np.full(len(rows), offer)))
-    losses, rows, offer_of = (np.concatenate(part) for part in zip(*found, strict=True))
+        parts.append((loss[rows], rows, np.full(len(rows), offer)))
+    losses, rows, offer_of = (np.concatenate(part) for part in zip(*parts, strict=True))
     order = np.argsort(losses, kind="stable")[:_CANDIDATES]
     return rows[order], offer_of[order]
