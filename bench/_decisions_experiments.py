@@ -21,7 +21,7 @@ from holdfast.campaigns.power import Design, Past, audit
 from holdfast.errors import DataError
 from holdfast.windows import day_of
 
-_CAMPAIGNS, _DRAWS, _POWER_DRAWS = 600, 1_000, 4_000
+_CAMPAIGNS, _DRAWS, _POWER_DRAWS = 600, 1_000, 16_000
 _BUYERS, _MORE = 0.08, 0.2
 _ARMS = {"equal arms, 2,000 : 2,000": (2_000, 2_000), "10 % hold-out, 3,600 : 400": (3_600, 400)}
 _GOLDEN = np.array([4.333, 2.963, 2.359, 2.014])
