@@ -25,8 +25,8 @@ from holdfast.errors import InputError
 
 CORE_SIZE, EXACT_SIZE = 1_000, 5_000
 """Customers times offers of the integer program: at first, and at most."""
-_EXACT_GAP = 1e-4
-"""Where the solver of the integer program stops by itself."""
+_EXACT_GAP = 2e-4
+"""Share of the bound that a plan may lack and count as exact: the solver stops at half of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +66,7 @@ class Allocation:
     prices
         At everybody's limits.
     exact
-        Whether it is proved to be within a ten-thousandth of the best, or the integer program was
+        Whether it is proved to be within 1 in 5,000 of the best, or the integer program was
         solved as far as its time allowed.
     notes
         Sentences on limits that leave nothing to plan.
