@@ -13,12 +13,22 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import _decisions_uplift
+from bench import (
+    _decisions_allocation,
+    _decisions_experiments,
+    _decisions_history,
+    _decisions_uplift,
+)
 from bench._figures import Figure, show
 
 Part = Callable[[Path], Iterator[Figure]]
 
-PARTS: tuple[tuple[str, Part], ...] = (*_decisions_uplift.PARTS,)
+PARTS: tuple[tuple[str, Part], ...] = (
+    *_decisions_uplift.PARTS,
+    *_decisions_allocation.PARTS,
+    *_decisions_experiments.PARTS,
+    *_decisions_history.PARTS,
+)
 """Name and figures, given the folder of the data sets; in the order in which they are printed."""
 
 
