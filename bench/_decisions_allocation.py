@@ -13,9 +13,9 @@ import numpy as np
 
 from bench._figures import Figure, at_most, in_child
 from holdfast.arrays import Booleans, Matrix, Vector
-from holdfast.campaigns.allocation import Allocation, allocate
-from holdfast.campaigns.offers import Limits
-from holdfast.campaigns.profit_curve import profit_curve
+from holdfast.campaigns.planning.allocation import Allocation, allocate
+from holdfast.campaigns.planning.offers import Limits
+from holdfast.campaigns.planning.profit_curve import profit_curve
 
 N_LARGE = 1_000_000
 _N_PRICED, _PRICED = 100_000, 10

@@ -14,10 +14,10 @@ import polars as pl
 from bench import _science_logs
 from bench._figures import Figure, at_least, at_most
 from holdfast.arrays import Vector
-from holdfast.campaigns.assignment import assign, check_ratio, draw_lots
-from holdfast.campaigns.effects import METHODS, arm_of, compare, method_for
-from holdfast.campaigns.looks import look_bounds
-from holdfast.campaigns.power import Design, Past, audit
+from holdfast.campaigns.experiments.assignment import assign, check_ratio, draw_lots
+from holdfast.campaigns.experiments.effects import METHODS, arm_of, compare, method_for
+from holdfast.campaigns.experiments.looks import look_bounds
+from holdfast.campaigns.experiments.power import Design, Past, audit
 from holdfast.errors import DataError
 from holdfast.windows import day_of
 

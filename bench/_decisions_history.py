@@ -11,10 +11,10 @@ import polars as pl
 
 from bench._figures import Figure, at_least, at_most
 from holdfast.arrays import Matrix, Vector
-from holdfast.campaigns.history import Assumed, learn_history
-from holdfast.campaigns.observed import Window, observe
-from holdfast.campaigns.persistence import learn_persistence, measure_pair
-from holdfast.campaigns.plan_return import simulate_plan
+from holdfast.campaigns.past.history import Assumed, learn_history
+from holdfast.campaigns.past.observed import Window, observe
+from holdfast.campaigns.past.persistence import learn_persistence, measure_pair
+from holdfast.campaigns.planning.plan_return import simulate_plan
 
 _SEGMENTS, _OFFERS = [f"segment {s}" for s in range(8)], [f"offer {j}" for j in range(3)]
 _SHAPE = (len(_SEGMENTS), len(_OFFERS))

@@ -16,10 +16,9 @@ import polars as pl
 from bench._decisions_trials import RULES, hillstrom, mailings
 from bench._figures import Figure, at_least, at_most
 from holdfast.arrays import Vector
-from holdfast.campaigns.trials import LogTrials, Watch, read_trials
-from holdfast.campaigns.uplift import add_rankings, examine_offers, measure_uplift
-from holdfast.campaigns.uplift_learners import RISK, Candidates, Lesson, learners_for
-from holdfast.campaigns.uplift_ranking import (
+from holdfast.campaigns.uplift.learners import RISK, Candidates, Lesson, learners_for
+from holdfast.campaigns.uplift.measure import add_rankings, examine_offers, measure_uplift
+from holdfast.campaigns.uplift.ranking import (
     BLEND,
     Repeats,
     blend,
@@ -27,7 +26,8 @@ from holdfast.campaigns.uplift_ranking import (
     cross_fit_repeatedly,
     recalibrate,
 )
-from holdfast.campaigns.uplift_verdict import LEVEL, OfferVerdict
+from holdfast.campaigns.uplift.trials import LogTrials, Watch, read_trials
+from holdfast.campaigns.uplift.verdict import LEVEL, OfferVerdict
 from holdfast.evaluation.aipw import aipw_scores, cross_fitted_means
 from holdfast.evaluation.policy import mean_effect, normalised_qini
 from holdfast.evaluation.trial import Trial

@@ -8,8 +8,8 @@ from bench._decisions_allocation import count_breaches
 from bench._decisions_experiments import judge
 from bench.decisions import PARTS
 
-from holdfast.campaigns.allocation import allocate
-from holdfast.campaigns.offers import Limits
+from holdfast.campaigns.planning.allocation import allocate
+from holdfast.campaigns.planning.offers import Limits
 
 VALUE, COST = np.array([[5.0, 4.0], [5.0, 9.0]]), np.array([[1.0, 2.0], [1.0, 2.0]])
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from holdfast.arrays import Matrix, Vector
-from holdfast.campaigns.uplift_learners import Candidates, Learner, Lesson
-from holdfast.campaigns.uplift_ranking import (
+from holdfast.campaigns.uplift.learners import Candidates, Learner, Lesson
+from holdfast.campaigns.uplift.ranking import (
     BLEND,
     Blend,
     Repeats,
@@ -21,7 +21,7 @@ from holdfast.campaigns.uplift_ranking import (
     cross_fit,
     cross_fit_repeatedly,
 )
-from holdfast.campaigns.uplift_verdict import LEVEL, OfferVerdict, RankingResult
+from holdfast.campaigns.uplift.verdict import LEVEL, OfferVerdict, RankingResult
 from holdfast.errors import DataError, nearest
 from holdfast.evaluation.aipw import aipw_scores, cross_fitted_means
 from holdfast.evaluation.effect_tests import holm, interaction_test, largest_of

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from holdfast.campaigns.effects import arm_of, compare, method_for
+from holdfast.campaigns.experiments.effects import arm_of, compare, method_for
 
 
 def draw(seed: int = 1, n: int = 300) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from holdfast.campaigns.persistence import Persistence, learn_persistence, measure_pair
+from holdfast.campaigns.past.persistence import Persistence, learn_persistence, measure_pair
 from holdfast.errors import DataError, NotEnoughData
 
 COLUMNS = ("offer_type", "short_effect", "short_error", "long_effect", "long_error", "covariance")

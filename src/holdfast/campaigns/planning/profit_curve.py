@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from holdfast.arrays import Booleans, Rows, Vector
-from holdfast.campaigns.offers import Choice, Limits, Offers
+from holdfast.campaigns.planning.offers import Choice, Limits, Offers
 
 _Steps = tuple[Rows, Rows, Vector, Vector]
 

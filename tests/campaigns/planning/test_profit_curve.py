@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from holdfast.campaigns.allocation import allocate
-from holdfast.campaigns.offers import Limits
-from holdfast.campaigns.profit_curve import profit_curve
+from holdfast.campaigns.planning.allocation import allocate
+from holdfast.campaigns.planning.offers import Limits
+from holdfast.campaigns.planning.profit_curve import profit_curve
 
 VALUE = np.array([[10.0, 14.0], [6.0, 12.0]])
 COST = np.array([1.0, 4.0])

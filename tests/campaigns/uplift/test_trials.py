@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from holdfast.campaigns import trials as module
-from holdfast.campaigns.trials import LogTrials, Watch, read_trials
+from holdfast.campaigns.uplift import trials as module
+from holdfast.campaigns.uplift.trials import LogTrials, Watch, read_trials
 from holdfast.errors import DataError, InputError, NotEnoughData
 from holdfast.features import feature_tables
 from holdfast.ingest.order_log import read_order_log

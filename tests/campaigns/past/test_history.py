@@ -4,9 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from holdfast.campaigns.acceptance import learn_acceptance
-from holdfast.campaigns.history import SPREADS, Assumed, History, learn_history
-from holdfast.campaigns.plan_return import simulate_plan
+from holdfast.campaigns.past.acceptance import learn_acceptance
+from holdfast.campaigns.past.history import SPREADS, Assumed, History, learn_history
+from holdfast.campaigns.planning.plan_return import simulate_plan
 from holdfast.errors import DataError, InputError
 
 SEGMENTS, OFFERS = ["new", "old", "gone"], ["voucher", "letter"]

@@ -9,7 +9,7 @@ from math import exp
 import numpy as np
 
 from holdfast.arrays import Integers, Matrix, Split, Vector
-from holdfast.campaigns.uplift_learners import Learner, Lesson, Score
+from holdfast.campaigns.uplift.learners import Learner, Lesson, Score
 from holdfast.evaluation.aipw import FOLDS, aipw_scores, predict_arms
 from holdfast.evaluation.policy import (
     Estimate,

@@ -14,8 +14,8 @@ import numpy as np
 import polars as pl
 
 from holdfast.arrays import Integers, Vector
-from holdfast.campaigns.assignment import check_missing, check_ratio
-from holdfast.campaigns.effects import METHODS, Effect, arm_of, compare, method_for
+from holdfast.campaigns.experiments.assignment import check_missing, check_ratio
+from holdfast.campaigns.experiments.effects import METHODS, Effect, arm_of, compare, method_for
 from holdfast.errors import DataError, NotEnoughData
 
 HOLD_OUT = "hold out"

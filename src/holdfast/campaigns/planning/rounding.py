@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from holdfast.arrays import Booleans, Rows, Vector
-from holdfast.campaigns.offers import RETURN, Choice, Offers
+from holdfast.campaigns.planning.offers import RETURN, Choice, Offers
 
 _CANDIDATES = 20_000
 _SLACK = 1e-9

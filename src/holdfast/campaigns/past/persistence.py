@@ -16,8 +16,8 @@ import numpy as np
 import polars as pl
 
 from holdfast.arrays import Matrix, Vector
-from holdfast.campaigns.effects import arm_of, compare, slope_on_prediction
-from holdfast.campaigns.history import SPREADS
+from holdfast.campaigns.experiments.effects import arm_of, compare, slope_on_prediction
+from holdfast.campaigns.past.history import SPREADS
 from holdfast.errors import DataError, NotEnoughData
 
 _GRID = np.linspace(-3.0, 9.0, 601)

@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from holdfast.arrays import Booleans, Rows, Vector
-from holdfast.campaigns.dual_prices import price_limits
-from holdfast.campaigns.exact_plan import solve_exactly
-from holdfast.campaigns.offers import RETURN, Choice, Limits, Offers
-from holdfast.campaigns.rounding import fill, repair
+from holdfast.campaigns.planning.dual_prices import price_limits
+from holdfast.campaigns.planning.exact_plan import solve_exactly
+from holdfast.campaigns.planning.offers import RETURN, Choice, Limits, Offers
+from holdfast.campaigns.planning.rounding import fill, repair
 from holdfast.errors import InputError
 
 CORE_SIZE, EXACT_SIZE = 1_000, 5_000

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from holdfast.campaigns.observed import Window, e_value, observe, sensitivity_range
+from holdfast.campaigns.past.observed import Window, e_value, observe, sensitivity_range
 from holdfast.errors import InputError, NotEnoughData
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import linprog
 
 from holdfast.arrays import Vector
-from holdfast.campaigns.offers import Offers
+from holdfast.campaigns.planning.offers import Offers
 
 SAMPLE = 20_000
 """Customers that a large problem is solved for first."""

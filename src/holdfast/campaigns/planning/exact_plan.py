@@ -13,7 +13,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
 from holdfast.arrays import Floats, Rows, Vector
-from holdfast.campaigns.offers import Choice, Offers
+from holdfast.campaigns.planning.offers import Choice, Offers
 
 _SECONDS = 5.0
 _TOLERANCE = 2e-6

@@ -9,8 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from holdfast.campaigns.uplift import Uplift, measure_uplift
-from holdfast.campaigns.uplift_learners import (
+from holdfast.campaigns.uplift.learners import (
     Candidates,
     Lesson,
     fit_ridge,
@@ -20,14 +19,15 @@ from holdfast.campaigns.uplift_learners import (
     relative_r,
     t_learner,
 )
-from holdfast.campaigns.uplift_ranking import (
+from holdfast.campaigns.uplift.measure import Uplift, measure_uplift
+from holdfast.campaigns.uplift.ranking import (
     BLEND,
     Unseen,
     cross_fit,
     cross_fit_blend,
     recalibrate,
 )
-from holdfast.campaigns.uplift_verdict import OfferVerdict, RankingResult
+from holdfast.campaigns.uplift.verdict import OfferVerdict, RankingResult
 from holdfast.errors import DataError
 from holdfast.evaluation.policy import Estimate, Group
 from holdfast.evaluation.trial import Trial

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from holdfast.campaigns.campaign_checks import check_matured, check_treatments
+from holdfast.campaigns.experiments.campaign_checks import check_matured, check_treatments
 from holdfast.errors import DataError, NotEnoughData
 
 CUSTOMERS = pl.Series(["a", "b", "c", "d"])

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import polars as pl
 
 from holdfast.arrays import Floats, Vector
-from holdfast.campaigns.effects import METHODS, Arm, compare
+from holdfast.campaigns.experiments.effects import METHODS, Arm, compare
 from holdfast.errors import InputError, NotEnoughData
 
 MOST_OVERCLAIMS = 0.035

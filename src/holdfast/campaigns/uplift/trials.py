@@ -91,21 +91,10 @@ class LogTrials:
         return tuple(self._findings())
 
     def _findings(self) -> Iterator[Finding]:
-        if self.left_out:
-            yield Finding.note(
-                "treatments-left-out",
-                evidence="; ".join(f"{n:,} {reason}" for reason, n in self.left_out.items()),
-                meaning="These rows of [treatments] say nothing about the effect of an offer.",
-                fix="Nothing, where the numbers are as expected.",
-            )
+        reasons = (f"{n:,} {reason}" for reason, n in self.left_out.items())
+        yield from Finding.listing("treatments-left-out", reasons)
         if self.estimated:
-            yield Finding.warning(
-                "propensity-estimated",
-                evidence=f"{self.estimated:,} rows of [treatments] give no propensity",
-                meaning="The share of the campaign that was contacted was taken: right only if all "
-                "had the same chance.",
-                fix="give the chance of being contacted in the column `propensity`",
-            )
+            yield Finding.of("propensity-estimated", rows=self.estimated)
 
 
 def read_trials(study: Study, warehouse: Warehouse, watch: Watch, *, end_day: int) -> LogTrials:

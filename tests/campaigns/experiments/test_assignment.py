@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from holdfast.campaigns.assignment import (
+from holdfast.campaigns.experiments.assignment import (
     assign,
     check_balance,
     check_missing,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from holdfast.campaigns.looks import look_bounds, spend
+from holdfast.campaigns.experiments.looks import look_bounds, spend
 from holdfast.errors import InputError
 
 

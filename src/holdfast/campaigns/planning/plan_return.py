@@ -13,8 +13,8 @@ import numpy as np
 import polars as pl
 
 from holdfast.arrays import Matrix, Vector
-from holdfast.campaigns.acceptance import Acceptance
-from holdfast.campaigns.history import History
+from holdfast.campaigns.past.acceptance import Acceptance
+from holdfast.campaigns.past.history import History
 
 _DRAWS = 4_000
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holdfast.campaigns.allocation import Allocation, allocate
-from holdfast.campaigns.offers import Limits
+from holdfast.campaigns.planning.allocation import Allocation, allocate
+from holdfast.campaigns.planning.offers import Limits
 from holdfast.errors import InputError
 
 VALUE = np.array([[10.0, 14.0], [6.0, 12.0], [3.0, 1.0]])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from holdfast.campaigns.power import Design, Past, audit, needed_size, power_curve
+from holdfast.campaigns.experiments.power import Design, Past, audit, needed_size, power_curve
 from holdfast.errors import InputError, NotEnoughData
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from holdfast.campaigns.looks import look_bounds
-from holdfast.campaigns.readout import HOLD_OUT, read_out
+from holdfast.campaigns.experiments.looks import look_bounds
+from holdfast.campaigns.experiments.readout import HOLD_OUT, read_out
 from holdfast.errors import DataError, NotEnoughData
 
 SHARES = {"voucher": 0.45, "letter": 0.45, HOLD_OUT: 0.1}

@@ -1,0 +1,1 @@
+"""Uplift: whom an offer moves, learnt from campaigns with a control."""
