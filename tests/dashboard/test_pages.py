@@ -292,7 +292,7 @@ def test_cohorts_show_who_came_back_and_what_all_will_bring(
     days = forecast["days"].sum()
     assert f"{share} of customers buy in the sixth month" in text(shown)
     assert f"{total} expected in the next {days} days from today's customers" in text(shown)
-    (totals,) = (rows for caption, rows in tables(shown).items() if "horizon" in caption.lower())
+    (totals,) = (rows for caption, rows in tables(shown).items() if "all customers" in caption)
     assert [row[1] for row in totals if row[0] == str(days)] == [total]
     rows = chart(shown, "sixth month")[0]
     later = cohorts.filter(pl.col("months_since") > 0)

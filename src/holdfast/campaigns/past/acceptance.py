@@ -69,7 +69,7 @@ def learn_acceptance(
     n, k = (cells[name].to_numpy().astype(float) for name in ("contacted", "accepted"))
     if (k > n).any():
         raise DataError("more accepted than were contacted", fix="count each customer once")
-    prior = _expected(n.reshape(shape), k.reshape(shape), assumed).ravel()
+    prior = _expect_rates(n.reshape(shape), k.reshape(shape), assumed).ravel()
     taken, refused = SURENESS[:, None] * prior, SURENESS[:, None] * (1 - prior)
     likelihood = (betaln(taken + k, refused + n - k) - betaln(taken, refused)).sum(axis=1)
     weights = np.exp(likelihood - likelihood.max())
@@ -80,7 +80,7 @@ def learn_acceptance(
     return Acceptance(shown, law.weights, law.taken, law.refused)
 
 
-def _expected(n: Matrix, k: Matrix, assumed: float) -> Matrix:
+def _expect_rates(n: Matrix, k: Matrix, assumed: float) -> Matrix:
     """What segment and offer lead one to expect: their rates, over the rate of all."""
     rate = (k.sum() + assumed) / (n.sum() + 1)
     of_segment = (k.sum(axis=1) + rate * SURENESS[0]) / (n.sum(axis=1) + SURENESS[0])

@@ -28,7 +28,7 @@ def _drop(offers: Offers, choice: Choice, row: int, limit: float, prices: Vector
     rows = np.flatnonzero(choice if row < 3 else choice == row - 2)
     weight = _weight(offers, choice, rows, row)
     rows, weight = rows[weight > 0], weight[weight > 0]
-    order = np.argsort(_left(offers, choice, rows, prices) / weight, kind="stable")
+    order = np.argsort(_compute_margin(offers, choice, rows, prices) / weight, kind="stable")
     last = int(np.searchsorted(np.cumsum(weight[order]), excess * (1 + _SLACK)))
     choice[rows[order[: last + 1]]] = 0
 
@@ -50,7 +50,7 @@ def _terms(offers: Offers, choice: Choice, rows: Rows) -> tuple[Vector, Vector]:
     return cost, value
 
 
-def _left(offers: Offers, choice: Choice, rows: Rows, prices: Vector) -> Vector:
+def _compute_margin(offers: Offers, choice: Choice, rows: Rows, prices: Vector) -> Vector:
     cost, value = _terms(offers, choice, rows)
     off = (1 + prices[0] + prices[RETURN] * offers.return_factor) * cost
     return np.asarray((1 + prices[RETURN]) * value - off - prices[2] - prices[2 + choice[rows]])
