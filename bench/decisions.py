@@ -3,7 +3,7 @@ shops whose truth is known.
 
 Parameters come from elsewhere (the shop's from another seed), with two exceptions: rankings are
 weighed rather than picked, and a learnt ranking needs more evidence than a named rule, since what
-was done before did worse on the trials printed here (decision 67). Real trials: Hillstrom's e-mails
+was done before did worse on the trials printed here (decision 63). Real trials: Hillstrom's e-mails
 (64,000 customers) and the social-pressure mailing of Gerber, Green and Larimer (344,084 voters).
 """
 

@@ -17,7 +17,7 @@ from holdfast.evaluation.trial import Trial
 from holdfast.learners.linear import LinearModel, constant
 from holdfast.learners.tree_ensemble import TreeEnsemble, train_lightgbm
 
-# decision 67
+# decision 63
 _NUISANCE: Mapping[str, Any] = {"learning_rate": 0.05, "num_leaves": 4}
 _ROUNDS = 100
 _MANY_ROWS, _LEAVES_OF_MANY = 25_000, 31

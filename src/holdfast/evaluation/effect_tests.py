@@ -2,7 +2,7 @@
 that keep their error rates where nothing is going on.
 
 Scores of cross-fitted learners are no test: with few folds the same evidence is counted twice, and
-false alarms more than double (decision 67). The interactions are tested by regression instead, and
+false alarms more than double (decision 63). The interactions are tested by regression instead, and
 rules that were named before by the largest of their statistics.
 """
 

@@ -27,7 +27,7 @@ from holdfast.evaluation.trial import Trial
 from holdfast.learners.linear import LinearModel, Scaling
 from holdfast.learners.tree_ensemble import TreeEnsemble, train_lightgbm
 
-# decision 67
+# decision 63
 _STUMPS: Mapping[str, Any] = {
     "objective": "regression",
     "learning_rate": 0.05,

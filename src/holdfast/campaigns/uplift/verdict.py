@@ -4,7 +4,7 @@ choosing among customers, which ranking is proven, and which is harmful.
 Whether anything is claimed is decided by tests that hold their level where nothing is going on:
 Holm over the mean effect and the interactions of all offers; a named rule by the largest of all
 rules' statistics; and a ranking that was learnt only if its Q is 1.96 x sqrt(2) standard errors
-above 0, since folds count the evidence twice (decision 67).
+above 0, since folds count the evidence twice (decision 63).
 """
 
 from collections.abc import Iterator
