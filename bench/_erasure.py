@@ -11,8 +11,8 @@ import polars as pl
 from bench._figures import Figure, at_least, at_most
 from holdfast.campaigns.audience import Rule, build_audience, record_export
 from holdfast.errors import HoldfastError
+from holdfast.privacy.erase import Place, erase, find_places
 from holdfast.report.exports import riskiest_customers
-from holdfast.runs.erase import Place, erase, find_places
 from holdfast.runs.run import run
 from holdfast.setup.simulate import simulate_to
 from holdfast.storage.runs import Registry

@@ -10,7 +10,7 @@ import pytest
 from tests.api.conftest import client_of, posted, snapshot_study
 from tests.api.harness import Api
 
-from holdfast.runs.erase import erase, find_places
+from holdfast.privacy.erase import erase, find_places
 from holdfast.storage import audit_log
 from holdfast.storage.manifest import write_manifest
 from holdfast.storage.runs import Registry

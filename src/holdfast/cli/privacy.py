@@ -22,7 +22,7 @@ from holdfast.errors import InputError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from holdfast.runs.erase import Erased, Place
+    from holdfast.privacy.erase import Erased, Place
 
 customer = typer.Typer(no_args_is_help=True, help="One customer: export all that is held.")
 audit_log = typer.Typer(
@@ -51,8 +51,8 @@ def erase(
     """Take customers out of every run, export, journal and copy for good, and keep them out of the
     runs to come. Counts, totals and evidence of the runs stay as they were.
     """
-    from holdfast.runs.erase import erase as erase_customers
-    from holdfast.runs.erase import find_places
+    from holdfast.privacy.erase import erase as erase_customers
+    from holdfast.privacy.erase import find_places
 
     study, ids = study_from(config, None), _read_ids(customers or [], from_file)
     registry = registry_in(study)
@@ -82,7 +82,7 @@ def export_customer(
     json: Json = False,
 ) -> None:
     """Print everything that is held about one customer as one JSON document."""
-    from holdfast.runs.access import collect
+    from holdfast.privacy.access import collect
     from holdfast.storage import audit_log as log
     from holdfast.storage.pseudonyms import Pseudonyms
 

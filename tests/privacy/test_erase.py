@@ -17,11 +17,11 @@ from holdfast.campaigns.audience import Audience, Rule, record_export
 from holdfast.errors import HoldfastError, InputError, ProjectBusy, StudyError
 from holdfast.ingest.read import Snapshot, read_sources
 from holdfast.io.warehouse import Warehouse
+from holdfast.privacy.access import collect
+from holdfast.privacy.erase import erase, find_places
 from holdfast.report.exports import write_customer_segments
 from holdfast.report.pages import to_html
 from holdfast.report.table_format import make_table
-from holdfast.runs.access import collect
-from holdfast.runs.erase import erase, find_places
 from holdfast.runs.run import write_json
 from holdfast.serving.predict import predict_customer
 from holdfast.storage import audit_log

@@ -8,7 +8,7 @@ import polars as pl
 
 from holdfast.campaigns.audience import FOLDER, read_exports
 from holdfast.errors import InputError
-from holdfast.runs.personal_data import ID, People
+from holdfast.privacy.personal_data import ID, People
 from holdfast.serving.load import load_study
 from holdfast.storage import audit_log
 from holdfast.storage.pseudonyms import Pseudonyms

@@ -19,7 +19,7 @@ import polars as pl
 
 from holdfast.campaigns.audience import FOLDER, JOURNAL
 from holdfast.errors import DataError, HoldfastError, RunError, first_line, system_error
-from holdfast.runs.personal_data import ID, People, files_below
+from holdfast.privacy.personal_data import ID, People, files_below
 from holdfast.serving.load import load_study, mark_loaded
 from holdfast.storage import audit_log, jsonl
 from holdfast.storage.pseudonyms import Pseudonyms
