@@ -226,3 +226,16 @@ def test_no_customer_at_all_has_no_derived_columns_but_their_names(tmp_path: Pat
     )
     nobody = pl.DataFrame(schema={"a": pl.Float64, "b": pl.Float64})
     assert derive_columns(study, nobody).columns == ["a", "b", "ratio"]
+
+
+def test_amounts_with_their_sign_are_numbers_for_models_and_formulas_alike(read: Reader) -> None:
+    text = 'id,total,ref,gone\na,"$1,200.50",AB 1,yes\nb,$8,AB 2,no\nc,,AB 3,no\n'
+    snapshot = read(text, derived={"large": "total > 100"})
+    assert snapshot.frame["total"].to_list() == [1200.5, 8.0, None]
+    assert snapshot.frame["large"].to_list() == [True, False, None]
+    assert snapshot.frame["ref"].to_list() == ["AB 1", "AB 2", "AB 3"]
+
+
+def test_amounts_in_two_currencies_stay_words(read: Reader) -> None:
+    text = "id,total,gone\na,$12,yes\nb,€8,no\nc,$9,no\n"
+    assert read(text).frame["total"].to_list() == ["$12", "€8", "$9"]

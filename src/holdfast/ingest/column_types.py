@@ -2,7 +2,8 @@
 
 Text counts as numbers when all of it reads as numbers, blanks and words for nothing apart, or all
 but one cell in a hundred: those few rows are then not understood, instead of turning a column of
-amounts into a column of words. It counts as dates when the one reader of dates reads all of it.
+amounts into a column of words. Amounts in one currency, sign and all, are numbers too. It counts as
+dates when the one reader of dates reads all of it.
 Columns are converted beside the source, some at a time: one query over thousands of columns of text
 would need more memory, and more planning, than a machine has.
 """
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from holdfast.findings import Finding
-from holdfast.ingest import sql
+from holdfast.ingest import money, sql
 from holdfast.ingest.sources import OpenSource
 from holdfast.ingest.timestamps import day_sql, time_sql
 from holdfast.ingest.validation import Part
@@ -23,6 +24,7 @@ Item = TypeVar("Item")
 _AT_ONCE = 40
 _ENOUGH = 0.99
 _SHORTEST_DATE = 8
+_LIKE_AN_AMOUNT = r"[^0-9]{0,6}[0-9][0-9.,' ]*[^0-9]{0,6}"
 _NOTHING = ("", "na", "n/a", "null", "none", "-", "?")
 _SQL_TYPES: Mapping[Kind, str] = {
     "number": "DOUBLE",
@@ -42,6 +44,8 @@ class TypedColumn:
         Cells of a text column of numbers that hold nothing.
     time
         SQL of a date as a moment in the business's time zone.
+    with_sign
+        Whether its numbers are amounts as people write them, such as $1,200.50.
     """
 
     name: str
@@ -49,11 +53,14 @@ class TypedColumn:
     field: sql.Field
     blanks: int = 0
     time: str = ""
+    with_sign: bool = False
 
     def value_sql(self, *, decimal: str) -> str:
         """The column as DOUBLE, BOOLEAN or VARCHAR, a date as its day since 1970-01-01; NULL where
         it does not fit.
         """
+        if self.with_sign:
+            return money.amount(self.field, decimal=decimal)
         if self.kind == "number":
             return sql.number(self.field, decimal=decimal)
         if self.kind == "flag":
@@ -97,6 +104,8 @@ def typed_columns(
         warehouse,
         zone,
     )
+    words = {name: fields[name] for name, each in by_content.items() if each.kind == "word"}
+    by_content |= _amounts(words, source, warehouse)
     columns = []
     for name, field in fields.items():
         column = by_content.get(name)
@@ -196,6 +205,35 @@ def _types_by_content(
             blanks = rows - filled if kind == "number" else 0
             columns[name] = TypedColumn(name=name, kind=kind, field=field, blanks=blanks)
     return columns
+
+
+def _amounts(
+    words: Mapping[str, sql.Field], source: OpenSource, warehouse: Warehouse
+) -> dict[str, TypedColumn]:
+    """The columns of words that are amounts, all in one currency."""
+    like = {name: f"regexp_full_match({_content(field)}, ?)" for name, field in words.items()}
+    amounts = {}
+    for some in batches(list(like.items())):
+        tests = ", ".join(f"coalesce(bool_and({test}), false)" for _, test in some)
+        pattern = [_LIKE_AN_AMOUNT] * len(some)
+        seem = warehouse.row(f"SELECT {tests} FROM {source.view}", *pattern)
+        for (name, _), seems in zip(some, seem, strict=True):
+            if seems and (column := _amount(name, words[name], source, warehouse)) is not None:
+                amounts[name] = column
+    return amounts
+
+
+def _amount(
+    name: str, field: sql.Field, source: OpenSource, warehouse: Warehouse
+) -> TypedColumn | None:
+    number = money.amount(field, decimal=source.decimal)
+    rows, filled, numbers, currencies = warehouse.row(f"""
+        SELECT count(*), count({_content(field)}), count({number}),
+            count(DISTINCT nullif({money.currency_sign(field)}, '')) FROM {source.view}
+    """)
+    if numbers < _ENOUGH * filled or currencies != 1:
+        return None
+    return TypedColumn(name=name, kind="number", field=field, blanks=rows - filled, with_sign=True)
 
 
 def _dates(
