@@ -33,6 +33,8 @@ def lead(report: Report) -> str:
     expected, at_stake = (
         formatting.money(summary[name], currency) for name in ("expected_revenue", "at_stake")
     )
+    if report.is_snapshot:
+        return f"{leaving} {at_stake} of {expected} is at stake with those who leave."
     return (
         f"{leaving} All together are expected to bring {expected}; {at_stake} more is at stake "
         "with those who leave: the most that keeping every one of them would add."

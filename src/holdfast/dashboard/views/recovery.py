@@ -48,15 +48,16 @@ def _draw(run: RunView) -> None:
 
 def _sliders(place: DeltaGenerator, name: str, campaign: Campaign, money: str) -> Campaign:
     """One segment's campaign as the sliders have it."""
-    key, most = name.lower().replace(" ", "_"), max(100.0, 2 * campaign.cost)
+    key, most = name.lower().replace(" ", "_"), max(10.0, 4 * campaign.cost)
     bind: Any = {"bind": "query-params"}
+    whom = "everyone" if campaign.of == "everyone" else "those who would be lost"
     with place.container(border=True):
         st.markdown(f"**{name}**")
         cost = st.slider(
             f"Cost per customer, {money}", 0.0, most, campaign.cost, 0.5, key=f"cost_{key}", **bind
         )
         rate = st.slider(
-            "Rate recovered, %", 0, 100, round(100 * campaign.rate), key=f"rate_{key}", **bind
+            f"Kept of {whom}, %", 0, 100, round(100 * campaign.rate), key=f"rate_{key}", **bind
         )
         reach = st.slider("Reach, % of the segment", 0, 100, 100, key=f"reach_{key}", **bind)
     return replace(campaign, cost=cost, rate=rate / 100, reach=reach / 100)
