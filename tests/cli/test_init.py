@@ -26,7 +26,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def write_orders(folder: Path, *, every_days: int) -> None:
     rows = "".join(
         f"K{i * i % 11},{date(2022, 1, 3) + timedelta(days=every_days * i)},{i},"
-        f"{1000 + i * 37 % 91},{'cancelled' if i % 6 == 0 else 'paid'},{5.25 + i % 7}\n"
+        f"{1000 + i * 37 % 91},{('cancelled', 'paid', 'stage 7')[i % 3]},{5.25 + i % 7}\n"
         for i in range(80)
     )
     header = "customer_id,order_date,order_id,the_amount,status,other\n"
