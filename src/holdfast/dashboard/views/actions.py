@@ -213,7 +213,8 @@ def _give_away(study: Study, audience: Audience) -> None:
 
 def _offer_files(folder: Path, audience: Audience) -> None:
     rule_id, who = audience.rule.fingerprint, describe_viewer()
-    download = partial(st.download_button, icon=":material/download:")
+    # A rerun would take the file away from a second click that comes before it has ended.
+    download = partial(st.download_button, icon=":material/download:", on_click="ignore")
     contacts, parquet, held_out = st.columns(3)
     forms: dict[Form, Any] = {"csv": contacts, "parquet": parquet}
     for form, place in forms.items():
@@ -280,7 +281,8 @@ def _exports(folder: Path) -> None:
     st.subheader("Exports so far")
     entries = journal.read_exports(folder)
     if not entries:
-        explain("Nothing has been exported yet.", "An export appears here with its rule and run.")
+        later = "An export appears here, with its rule and run, when the page is drawn again."
+        explain("Nothing has been exported yet.", later)
         return
     rows = [
         {name: entry[name] for name in ("at", "run_id")}
