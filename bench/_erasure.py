@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 from bench._figures import Figure, at_least, at_most
-from holdfast.campaigns.audience import Rule, build_audience, record_export
+from holdfast.campaigns.audience import Rule, build_audience
+from holdfast.campaigns.export_journal import record_export
 from holdfast.errors import HoldfastError
 from holdfast.privacy.erase import Place, erase, find_places
 from holdfast.report.exports import riskiest_customers

@@ -16,7 +16,8 @@ from unittest.mock import patch
 
 from bench._calls import Calls, Site, trials
 from bench._figures import Figure, at_least, at_most
-from holdfast.campaigns.audience import Rule, build_audience, read_exports, record_export
+from holdfast.campaigns.audience import Rule, build_audience
+from holdfast.campaigns.export_journal import read_exports, record_export
 from holdfast.cli.main import _explain, main
 from holdfast.errors import HoldfastError
 from holdfast.report.exports import riskiest_customers

@@ -1,29 +1,14 @@
-"""Audiences: who is in, who is held out, what it comes to, and what is kept of it."""
+"""Audiences: who is in, who is held out, who is left alone, and what it comes to."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime
-from pathlib import Path
+from math import sqrt
 from typing import Any
 
 import polars as pl
 import pytest
 
-from holdfast.campaigns.audience import (
-    Audience,
-    Rule,
-    build_audience,
-    find_resting,
-    keep_first_contacts,
-    list_treatments,
-    push_audience,
-    read_exports,
-    record_export,
-)
-from holdfast.errors import InputError, MachineError, StudyError
-from holdfast.ingest.order_log import read_order_log
-from holdfast.io.warehouse import Warehouse
+from holdfast.campaigns.audience import Audience, Rule, build_audience
+from holdfast.errors import InputError
 from holdfast.study import Study
-from holdfast.windows import day_of
 
 LOG = {
     "study": {"name": "shop", "currency": "GBP"},
@@ -34,7 +19,6 @@ LOG = {
     "value": {"margin_rate": 0.5},
 }
 STUDY = Study.from_dict(LOG)
-AT = datetime(2024, 7, 1, 9, 30, tzinfo=UTC)
 SCORES = pl.DataFrame(
     {
         "customer_id": ["ann", "bob", "cid", "dot", "eve"],
@@ -100,12 +84,128 @@ def _crowd(n: int) -> pl.DataFrame:
     )
 
 
-def test_a_tenth_is_held_out_and_the_same_rule_draws_the_same_customers() -> None:
-    rule = Rule(rate=0.4, holdout_share=0.1)
-    first, second = (build_audience(_crowd(5000), rule, run_id="r1", study=STUDY) for _ in range(2))
-    assert first.customers.equals(second.customers)
-    share = first.figures["held_out"] / first.customers.height
-    assert 0.08 < share < 0.12
+def _arms(scores: pl.DataFrame, rule: Rule, *, study: Study = STUDY) -> dict[str, str]:
+    customers = build_audience(scores, rule, run_id="any", study=study).customers
+    return dict(customers.select("customer_id", "arm").iter_rows())
+
+
+def _differs_from(share: float, counted: int, n: int) -> bool:
+    """By more than four standard deviations of a binomial count."""
+    return abs(counted - share * n) > 4 * sqrt(n * share * (1 - share))
+
+
+def test_an_arm_does_not_depend_on_who_else_is_there_on_the_run_or_on_the_order() -> None:
+    rule = Rule(rate=0.4, holdout_share=0.3)
+    many, few = _crowd(5000), _crowd(5000).head(500)
+    # Of the next run all figures are others, and who was likely to leave no longer is.
+    later = few.with_columns(pl.col("at_stake") * 7 + 1, pl.lit(0.1).alias("churn_probability"))
+    arms = _arms(few, rule)
+    assert set(arms.values()) == {"contact", "hold out"}
+    for others in (many, later, few.reverse(), many.sample(fraction=1.0, shuffle=True, seed=3)):
+        found = _arms(others, rule)
+        assert {name: found[name] for name in arms} == arms
+
+
+def test_a_named_campaign_keeps_its_hold_out_when_its_rule_changes() -> None:
+    crowd = _crowd(2000)
+    spring = _arms(crowd, Rule(name="spring", rate=0.4, holdout_share=0.2))
+    assert _arms(crowd, Rule(name="spring", rate=0.6, cost=1.0, holdout_share=0.2)).items() <= (
+        spring.items()
+    )
+    autumn = _arms(crowd, Rule(name="autumn", rate=0.4, holdout_share=0.2))
+    both = sum(spring[name] == autumn[name] == "hold out" for name in spring)
+    assert not _differs_from(0.2 * 0.2, both, len(spring))
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.5])
+def test_so_many_are_held_out_as_the_rule_says(share: float) -> None:
+    figures = build_audience(
+        _crowd(5000), Rule(rate=0.4, holdout_share=share), run_id="r1", study=STUDY
+    ).figures
+    n = figures["contacted"] + figures["held_out"]
+    assert n == figures["candidates"]
+    assert not _differs_from(share, figures["held_out"], n)
+
+
+def _everywhere(share: float) -> Study:
+    return Study.from_dict({**LOG, "campaigns": {"global_holdout": share}})
+
+
+def test_who_is_held_out_of_every_campaign_is_the_same_in_each_and_contacted_in_none() -> None:
+    crowd = _crowd(5000)
+    held = [
+        {
+            customer
+            for customer, arm in _arms(crowd, rule, study=_everywhere(share)).items()
+            if arm == "global hold-out"
+        }
+        for rule, share in (
+            (Rule(name="spring", rate=0.4), 0.1),
+            (Rule(name="autumn", rate=0.7, holdout_share=0), 0.1),
+            (Rule(rate=0.4), 0.2),
+        )
+    ]
+    assert held[0] == held[1] < held[2]
+    n = _built_of(crowd, _everywhere(0.1)).figures["candidates"]
+    assert not _differs_from(0.1, len(held[0]), n)
+
+
+def _built_of(scores: pl.DataFrame, study: Study) -> Audience:
+    return build_audience(scores, Rule(rate=0.4), run_id="r1", study=study)
+
+
+def test_the_global_hold_out_takes_its_share_of_both_arms_of_a_campaign() -> None:
+    crowd = _crowd(5000)
+    plain, held = _built_of(crowd, STUDY), _built_of(crowd, _everywhere(0.3))
+    before = dict(plain.customers.select("customer_id", "arm").iter_rows())
+    after = dict(held.customers.select("customer_id", "arm").iter_rows())
+    left = {name: arm for name, arm in after.items() if arm != "global hold-out"}
+    assert left.items() <= before.items()
+    gone = held.figures["held_out_of_all"]
+    assert gone == len(before) - len(left)
+    assert held.figures["contacted"] + held.figures["held_out"] == len(left)
+
+
+def test_the_share_of_the_global_hold_out_changes_no_fingerprint() -> None:
+    assert _everywhere(0.02).fingerprint == STUDY.fingerprint
+
+
+PERMISSIONS = pl.DataFrame(
+    {
+        "customer_id": ["ann", "bob", "cid", "dot", "eve"],
+        "may_contact": [True, False, False, True, False],
+        "why_not": [None, "no consent", "no consent", None, "consent unknown"],
+    }
+)
+
+
+def test_who_may_not_be_contacted_is_in_no_arm_and_is_counted_with_the_reason() -> None:
+    rule = Rule(rate=0.4, holdout_share=0)
+    found = build_audience(SCORES, rule, run_id="r", study=STUDY, permissions=PERMISSIONS)
+    assert found.customers["customer_id"].to_list() == ["ann", "dot"]
+    # cid may not be contacted either, but is a Champion, whom the rule does not ask for.
+    assert found.figures["left_out"] == {"no consent": 1, "consent unknown": 1}
+    assert found.figures["candidates"] == 2
+
+
+@pytest.mark.parametrize("permissions", [None, PERMISSIONS.clear()])
+def test_a_run_that_does_not_know_who_may_be_contacted_leaves_nobody_out_and_says_so(
+    permissions: pl.DataFrame | None,
+) -> None:
+    rule = Rule(rate=0.4, holdout_share=0)
+    found = build_audience(SCORES, rule, run_id="r", study=STUDY, permissions=permissions)
+    assert (found.customers.height, found.figures["left_out"]) == (4, None)
+
+
+def test_contacts_and_those_held_out_are_two_lists_that_share_nobody() -> None:
+    found = build_audience(
+        _crowd(1000), Rule(rate=0.4, holdout_share=0.3), run_id="r", study=_everywhere(0.2)
+    )
+    contacts, held_out = set(found.contacts["customer_id"]), set(found.held_out["customer_id"])
+    assert not contacts & held_out
+    assert contacts | held_out == set(found.customers["customer_id"])
+    assert "arm" not in found.contacts.columns
+    assert set(found.held_out["arm"]) == {"hold out", "global hold-out"}
 
 
 def test_holding_out_costs_no_budget() -> None:
@@ -120,105 +220,3 @@ def test_a_rule_that_means_nothing_is_refused() -> None:
         Rule(segments=("Champignon",))
     with pytest.raises(InputError, match=r"holdout_share is 1\.5"):
         Rule(holdout_share=1.5)
-
-
-def test_every_export_is_kept_with_rule_run_and_both_arms(tmp_path: Path) -> None:
-    given = build_audience(_crowd(300), Rule(rate=0.4, holdout_share=0.5), run_id="r1", study=STUDY)
-    first, second = (
-        record_export(given, tmp_path, at=AT.replace(minute=m), how=how)
-        for m, how in ((1, "csv"), (2, "webhook"))
-    )
-    latest, earlier = read_exports(tmp_path)
-    assert (earlier["export_id"], latest["export_id"]) == (first, second)
-    assert (latest["how"], latest["run_id"], latest["rule"]["rate"], latest["day"]) == (
-        "webhook",
-        "r1",
-        0.4,
-        19_905,
-    )
-    kept = pl.read_parquet(tmp_path / "exports" / f"{first}.parquet")
-    assert kept["customer_id"].to_list() == given.customers["customer_id"].to_list()
-    assert kept["treated"].sum() == given.figures["contacted"] == latest["figures"]["contacted"]
-
-
-def test_a_push_that_stopped_is_kept_as_far_as_it_came_with_its_comparison(tmp_path: Path) -> None:
-    whole = build_audience(_crowd(300), Rule(rate=0.4, holdout_share=0.5), run_id="r1", study=STUDY)
-    done = keep_first_contacts(whole, 20)
-    arms = done.customers["arm"].to_list()
-    assert arms == whole.customers["arm"].to_list()[: len(arms)]
-    assert arms.count("contact") == done.figures["contacted"] == 20
-    assert arms.count("hold out") == done.figures["held_out"] > 5
-    assert arms[-1] == "contact"  # who is held out further down is no comparison to those before
-    record_export(done, tmp_path, at=AT, how="webhook", batches="2 of 3")
-    (entry,) = read_exports(tmp_path)
-    assert (entry["batches"], entry["figures"]["contacted"]) == ("2 of 3", 20)
-
-
-@pytest.mark.parametrize("kib", [8, 40])
-def test_an_export_that_the_disk_has_no_room_for_leaves_no_half_of_it(
-    kib: int, small_disk: Callable[[int], Path]
-) -> None:
-    disk = small_disk(kib)
-    given = build_audience(_crowd(20_000), Rule(rate=0.4), run_id="r1", study=STUDY)
-    with pytest.raises(MachineError, match="the disk is full"):
-        record_export(given, disk, at=AT, how="csv")
-    assert [path.name for path in disk.rglob("*") if path.is_file()] in ([], ["exports.jsonl"])
-    assert read_exports(disk) == []
-
-
-def test_who_was_exported_lately_can_be_left_alone(tmp_path: Path) -> None:
-    record_export(_built(rate=0.4, at_most=1), tmp_path, at=AT, how="csv")
-    today = day_of(AT.date())
-    assert find_resting(tmp_path, day=today + 9, rest_days=10) == ["ann"]
-    assert find_resting(tmp_path, day=today + 10, rest_days=10) == []
-    assert find_resting(tmp_path, day=today, rest_days=0) == []
-    tired = build_audience(
-        SCORES, Rule(rate=0.4, holdout_share=0), run_id="r1", study=STUDY, resting=["ann"]
-    )
-    assert tired.customers["customer_id"].to_list() == ["eve", "bob", "dot"]
-
-
-def test_an_export_is_a_source_of_treatments_that_the_next_run_reads(tmp_path: Path) -> None:
-    record_export(_built(rate=0.4, cost=2.5), tmp_path, at=AT, how="csv")
-    (tmp_path / "o.csv").write_text("c,t,a\nann,2024-07-02,10\n", encoding="utf-8")
-    columns = {
-        name: name
-        for name in ("customer_id", "occurred_at", "campaign", "treated", "propensity", "cost")
-    }
-    study = Study.from_dict(
-        {
-            **LOG,
-            "project_dir": str(tmp_path),
-            "treatments": {"path": "exports/*.parquet", "columns": columns},
-        }
-    )
-    with Warehouse(tmp_path) as warehouse:
-        read_order_log(study, warehouse)
-        kept = warehouse.con.execute(
-            "SELECT customer_id, day, treated, propensity, cost_minor FROM treatments"
-        ).fetchall()
-    assert sorted(kept) == [(name, 19_905, True, 1.0, 250) for name in ("ann", "bob", "dot", "eve")]
-
-
-def test_treatments_say_what_was_done_at_what_cost() -> None:
-    given = build_audience(
-        _crowd(100), Rule(cost=3, rate=0.4, holdout_share=0.2), run_id="r1", study=STUDY
-    )
-    told = list_treatments(given, at=AT, campaign="spring")
-    assert told["propensity"].unique().to_list() == [0.8]
-    assert told["cost"].sum() == 3.0 * given.figures["contacted"]
-
-
-def test_without_a_webhook_in_the_study_nothing_is_pushed() -> None:
-    with pytest.raises(StudyError, match=r"write \[webhook\]"):
-        push_audience(_built(rate=0.4), None)
-
-
-def test_what_was_given_away_can_be_read_by_its_owner_only(tmp_path: Path) -> None:
-    (tmp_path / "exports").mkdir(mode=0o755)
-    export_id = record_export(_built(rate=0.4, at_most=1), tmp_path, at=AT, how="csv")
-    modes = [
-        (tmp_path / name).stat().st_mode & 0o777
-        for name in ("exports", f"exports/{export_id}.parquet", "exports.jsonl")
-    ]
-    assert modes == [0o700, 0o600, 0o600]

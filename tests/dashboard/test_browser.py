@@ -17,7 +17,7 @@ from urllib.request import urlopen
 import polars as pl
 import pytest
 
-from holdfast.campaigns.audience import read_exports
+from holdfast.campaigns.export_journal import read_exports
 from holdfast.report import formatting
 from holdfast.storage.runs import Registry, Run
 
@@ -160,6 +160,13 @@ def test_a_slider_changes_the_figures_by_the_right_amount_and_is_shared(
     assert _figure(page, "Invested") == after
 
 
+def _downloaded(page: Any, name: str) -> list[dict[str, str]]:
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=name).click()
+    text = Path(waiting.value.path()).read_text(encoding="utf-8")
+    return list(csv.DictReader(io.StringIO(text)))
+
+
 def test_an_export_downloads_what_the_table_shows_and_is_written_down(
     server: str, page: Any, log_project: Path, run: Run
 ) -> None:
@@ -167,17 +174,18 @@ def test_an_export_downloads_what_the_table_shows_and_is_written_down(
     _go(page, f"{server}/actions?size=5")
     shown = page.locator("table.hf-table").first.locator("tbody tr")
     cells = [[cell.inner_text() for cell in row.locator("th, td").all()[:3]] for row in shown.all()]
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name="Download CSV").click()
-    rows = list(csv.DictReader(io.StringIO(Path(waiting.value.path()).read_text(encoding="utf-8"))))
-    got = [[row["customer_id"], row["segment"], row["arm"]] for row in rows]
-    assert got[: len(cells)] == cells
-    assert sum(arm == "contact" for *_, arm in got) == 5
+    rows = _downloaded(page, "Download the contacts (CSV)")
+    got = [[row["customer_id"], row["segment"], "contact"] for row in rows]
+    assert got == [cell for cell in cells if cell[2] == "contact"]
+    assert len(got) == 5
     assert {row["run_id"] for row in rows} == {run.run_id}
     _settle(page)
     (latest, *_) = read_exports(log_project.parent)
     assert len(read_exports(log_project.parent)) == before + 1
     assert latest["figures"]["contacted"] == 5
+    held_out = _downloaded(page, "Download the hold-out list (CSV)")
+    assert {row["arm"] for row in held_out} <= {"hold out"}
+    assert len(held_out) == latest["figures"]["held_out"]
 
 
 def test_a_phone_shows_every_page_without_scrolling_sideways(

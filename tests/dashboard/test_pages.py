@@ -2,7 +2,6 @@
 nothing, and never breaks. Expected figures are computed here from the run's own tables.
 """
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from tests.dashboard.pages import chart, charts, figures, show, tables, text
 
-from holdfast.campaigns.audience import read_exports
 from holdfast.report import formatting
 from holdfast.storage.runs import Registry
 
@@ -116,24 +114,6 @@ def test_the_cost_slider_changes_what_is_invested_by_customers_times_cost(
     invested = next(metric.value for metric in moved.metric if metric.label == "Invested (assumed)")
     assert invested == formatting.money(
         plan["invested"].sum() + 2 * n, run.summary["study"]["currency"]
-    )
-
-
-def test_an_export_is_written_down_with_its_rule_and_run(
-    log_project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = len(read_exports(log_project.parent))
-    shown = show("actions", log_project, monkeypatch)
-    contacted = next(metric.value for metric in shown.metric if metric.label == "Contacted")
-    shown.download_button[0].click().run() if hasattr(shown, "download_button") else pytest.skip(
-        "no download in AppTest"
-    )
-    (entry, *_) = read_exports(log_project.parent)
-    assert len(read_exports(log_project.parent)) == before + 1
-    assert entry["run_id"] == _open(log_project).run_id
-    assert formatting.count(entry["figures"]["contacted"]) == contacted
-    assert (
-        json.dumps(entry["rule"]["segments"]) == '["At-Risk VIP", "Vulnerable", "Losing Customer"]'
     )
 
 

@@ -13,7 +13,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from holdfast.campaigns.audience import Audience, Rule, record_export
+from holdfast.campaigns.audience import Audience, Rule
+from holdfast.campaigns.export_journal import record_export
 from holdfast.errors import HoldfastError, InputError, ProjectBusy, StudyError
 from holdfast.ingest.read import Snapshot, read_sources
 from holdfast.io.warehouse import Warehouse

@@ -8,7 +8,11 @@ import polars as pl
 import pytest
 
 from holdfast import tables
-from holdfast.report.exports import customer_segments, write_customer_segments
+from holdfast.report.exports import (
+    customer_segments,
+    write_audience,
+    write_customer_segments,
+)
 from holdfast.report.report_data import Report
 
 NAMES = ["Customer_ID", "Churn_Probability", "Predicted_LTV", "Composite_Risk_Score", "Segment"]
@@ -76,6 +80,18 @@ def test_the_file_holds_every_customer_with_every_digit(report: Report) -> None:
     assert [float(row[3]) for row in rows[1:]] == report.scores["risk_score"].sort(
         descending=True
     ).to_list()
+
+
+@pytest.mark.parametrize("columns", [["customer_id"], ["customer_id", "arm"]])
+def test_a_list_of_an_audience_runs_nothing_and_carries_its_facts(columns: list[str]) -> None:
+    customers = pl.DataFrame({"customer_id": ["=1+1", "ann"], "arm": ["hold out", "@x"]})
+    out = io.BytesIO()
+    write_audience(customers.select(columns), out, form="csv", facts={"run_id": "-r1"})
+    assert list(csv.reader(io.StringIO(out.getvalue().decode()))) == [
+        [*columns, "run_id"],
+        [*["'=1+1", "hold out"][: len(columns)], "'-r1"],
+        [*["ann", "'@x"][: len(columns)], "'-r1"],
+    ]
 
 
 @pytest.mark.slow

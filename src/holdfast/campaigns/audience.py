@@ -1,32 +1,24 @@
-"""Audience: whom to contact, whom to hold out, what it costs and brings; and a record of every
-audience given away.
+"""Audience: whom to contact, whom to hold out, whom to leave alone, and what it costs and brings.
 
-The same rule over the same run names the same customers in the same arms. What was given away is
-also kept as a table of treatments, so that the next runs can measure what it did.
+A customer's arm is a hash of a salt and the customer's name: whoever else is in the list, in this
+run and in every other, the same customers are held out of the same campaign. Those whom no campaign
+contacts are drawn first, by a salt of their own. Nobody who may not be contacted is in any arm.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
-from functools import partial
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from holdfast.campaigns import economics
-from holdfast.errors import HoldfastError, InputError, StudyError, first_line, system_error
-from holdfast.io import webhook
-from holdfast.storage import audit_log, jsonl
-from holdfast.storage.safe_files import replace_file, write_parquet
-from holdfast.study import AT_RISK_SEGMENTS, SEGMENT_NAMES, Recovery, Study, Webhook
-from holdfast.windows import day_of
+from holdfast.campaigns.experiments.assignment import GLOBAL_SALT, hold_out
+from holdfast.errors import InputError
+from holdfast.study import AT_RISK_SEGMENTS, SEGMENT_NAMES, Recovery, Study
 
-JOURNAL, FOLDER = "exports.jsonl", "exports"
-ARMS = ("contact", "hold out")
+CONTACT, HOLD_OUT, GLOBAL_HOLD_OUT = "contact", "hold out", "global hold-out"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +27,8 @@ class Rule:
 
     Attributes
     ----------
+    name
+        Of the campaign; "": it has none. Under it the audience is saved and its effect read.
     segments
         Names; at least one.
     least_churn_probability, least_revenue
@@ -44,8 +38,8 @@ class Rule:
     budget, at_most
         Limits of those contacted: currency, count. None: no limit.
     holdout_share
-        Of the customers in the audience, drawn at random and not contacted, so that the effect can
-        be measured.
+        Of the customers in the audience, from 0 to below 1, drawn at random and not contacted, so
+        that the effect can be measured.
     only_paying
         Whether customers whose contact costs more than it is expected to bring are out.
     rest_days
@@ -54,6 +48,7 @@ class Rule:
         Customers who are out.
     """
 
+    name: str = ""
     segments: tuple[str, ...] = AT_RISK_SEGMENTS
     least_churn_probability: float = 0.0
     least_revenue: float = 0.0
@@ -78,8 +73,15 @@ class Rule:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the rule, 12 hex digits."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
+        """SHA-256 of the rule but for its name, 12 hex digits."""
+        rule = asdict(self)
+        del rule["name"]
+        return hashlib.sha256(json.dumps(rule, sort_keys=True).encode()).hexdigest()[:12]
+
+    @property
+    def salt(self) -> str:
+        """Of the hold-out: a named campaign keeps its own, whatever else of the rule changes."""
+        return f"holdfast campaign {self.name or self.fingerprint}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,11 +92,14 @@ class Audience:
     ----------
     customers
         Most revenue at stake first: customer_id, segment, churn_probability, expected_revenue,
-        at_stake (as in SCORES), arm ("contact" or "hold out").
+        at_stake (as in SCORES), arm ("contact"; "hold out" of this campaign; "global hold-out":
+        of every campaign).
     figures
-        candidates (before the limits), contacted, held_out, saves (contacted customers expected to
-        stay because of it: churn probability x rate), invested, recovered, net (currency),
-        roi_percent (None where nothing is invested), uplift_source.
+        candidates (before the limits), left_out (reason -> customers who meet the rule and may not
+        be contacted; None where the run does not know who may), contacted, held_out,
+        held_out_of_all, saves (contacted customers expected to stay because of it: churn
+        probability x rate), invested, recovered, net (currency), roi_percent (None where nothing is
+        invested), uplift_source.
     """
 
     rule: Rule
@@ -103,9 +108,25 @@ class Audience:
     customers: pl.DataFrame
     figures: Mapping[str, Any]
 
+    @property
+    def contacts(self) -> pl.DataFrame:
+        """Those to be contacted, without their arm."""
+        return self.customers.filter(pl.col("arm") == CONTACT).drop("arm")
+
+    @property
+    def held_out(self) -> pl.DataFrame:
+        """Those not to be contacted, of both hold-outs."""
+        return self.customers.filter(pl.col("arm") != CONTACT)
+
 
 def build_audience(
-    scores: pl.DataFrame, rule: Rule, *, run_id: str, study: Study, resting: Sequence[str] = ()
+    scores: pl.DataFrame,
+    rule: Rule,
+    *,
+    run_id: str,
+    study: Study,
+    permissions: pl.DataFrame | None = None,
+    resting: Sequence[str] = (),
 ) -> Audience:
     """Choose the customers with the most revenue at stake, within the limits of the rule.
 
@@ -113,30 +134,54 @@ def build_audience(
     ----------
     scores
         SCORES of the run.
+    permissions
+        PERMISSIONS of the run; None, or no row: it does not know who may be contacted, and nobody
+        is left out for it.
     resting
         Customers of earlier audiences who are to be left alone.
     """
-    candidates = _find_candidates(
+    matching = _find_candidates(
         scores, rule, margin_rate=study.value.margin_rate, out=[*rule.excluded, *resting]
     )
-    arms = (
-        np.random.default_rng([study.seed, int(rule.fingerprint, 16)]).random(candidates.height)
-        < rule.holdout_share
-    )
-    ranked = candidates.with_columns(held=pl.Series(arms)).sort(
+    candidates, left_out = _leave_out(matching, permissions)
+    arms = _draw_arms(candidates["customer_id"], rule, study.campaigns.global_holdout)
+    ranked = candidates.with_columns(arm=arms).sort(
         "at_stake", "customer_id", descending=[True, False]
     )
-    within = ranked.filter((~pl.col("held")).cum_sum() <= _contact_limit(rule))
-    customers = within.with_columns(
-        arm=pl.when("held").then(pl.lit(ARMS[1])).otherwise(pl.lit(ARMS[0]))
-    ).drop("held")
+    customers = ranked.filter((pl.col("arm") == CONTACT).cum_sum() <= _contact_limit(rule))
     return Audience(
         rule=rule,
         run_id=run_id,
         cutoff_day=int(scores["cutoff_day"][0]) if scores.height else 0,
         customers=customers,
-        figures={"candidates": candidates.height, **_figures(customers, rule, study)},
+        figures={
+            "candidates": candidates.height,
+            "left_out": left_out,
+            **_figures(customers, rule, study),
+        },
     )
+
+
+def _leave_out(
+    matching: pl.DataFrame, permissions: pl.DataFrame | None
+) -> tuple[pl.DataFrame, dict[str, int] | None]:
+    """Those who may be contacted, and how many may not, by why."""
+    if permissions is None or permissions.is_empty():
+        return matching, None
+    known = matching.select("customer_id").join(
+        permissions, on="customer_id", how="left", maintain_order="left"
+    )
+    may = known["may_contact"].fill_null(value=False)
+    counts = known.filter(~may)["why_not"].fill_null("not in the run").value_counts(sort=True)
+    return matching.filter(may), dict(counts.sort("count", "why_not", descending=True).iter_rows())
+
+
+def _draw_arms(customers: pl.Series, rule: Rule, global_share: float) -> pl.Series:
+    """The arm of each customer: first the global hold-out is drawn, then the campaign's."""
+    held = pl.Series(hold_out(customers, salt=rule.salt, share=rule.holdout_share))
+    of_all = pl.Series(hold_out(customers, salt=GLOBAL_SALT, share=global_share))
+    drawn = pl.when(of_all).then(pl.lit(GLOBAL_HOLD_OUT)).when(held).then(pl.lit(HOLD_OUT))
+    return pl.select(arm=drawn.otherwise(pl.lit(CONTACT))).to_series()
 
 
 def _find_candidates(
@@ -163,7 +208,7 @@ def _contact_limit(rule: Rule) -> int:
 
 
 def _figures(customers: pl.DataFrame, rule: Rule, study: Study) -> dict[str, Any]:
-    contacted = customers.filter(pl.col("arm") == ARMS[0])
+    contacted = customers.filter(pl.col("arm") == CONTACT)
     terms = dict.fromkeys(AT_RISK_SEGMENTS, Recovery(cost=rule.cost, rate=rule.rate))
     # The economics know at-risk segments only; a rule may reach into the others, on the same terms.
     as_one = contacted.select(
@@ -174,138 +219,23 @@ def _figures(customers: pl.DataFrame, rule: Rule, study: Study) -> dict[str, Any
     )
     plan = economics.recovery(as_one, terms, margin_rate=study.value.margin_rate)
     return {
-        "contacted": contacted.height,
-        "held_out": customers.height - contacted.height,
+        **_count_arms(customers),
         "saves": float(contacted["churn_probability"].sum()) * rule.rate,
         **economics.totals(plan),
         "uplift_source": str(plan["uplift_source"][0]),
     }
 
 
-def find_resting(project: Path, *, day: int, rest_days: int) -> list[str]:
-    """Customers of the audiences that were given away in the last so many days before `day`."""
-    if not rest_days:
-        return []
-    audiences = [
-        pl.read_parquet(project / FOLDER / f"{entry['export_id']}.parquet", columns=["customer_id"])
-        for entry in jsonl.entries(project / JOURNAL)
-        if entry["day"] > day - rest_days
-    ]
-    return pl.concat(audiences)["customer_id"].unique().sort().to_list() if audiences else []
+def _count_arms(customers: pl.DataFrame) -> dict[str, int]:
+    arms = {"contacted": CONTACT, "held_out": HOLD_OUT, "held_out_of_all": GLOBAL_HOLD_OUT}
+    return {name: int((customers["arm"] == arm).sum()) for name, arm in arms.items()}
 
 
 def keep_first_contacts(audience: Audience, n: int) -> Audience:
     """The audience down to the n-th customer to be contacted, with those held out before that one:
     what a push that stopped came to, and still a fair comparison.
     """
-    contacted = (pl.col("arm") == ARMS[0]).cum_sum()
+    contacted = (pl.col("arm") == CONTACT).cum_sum()
     customers = audience.customers.filter(contacted.shift(1, fill_value=0) < n)
-    done = customers.filter(pl.col("arm") == ARMS[0]).height
-    counts = {"contacted": done, "held_out": customers.height - done}
-    return replace(audience, customers=customers, figures={**audience.figures, **counts})
-
-
-def record_export(
-    audience: Audience,
-    project: Path,
-    *,
-    at: datetime,
-    how: str,
-    batches: str = "",
-    who: str = "",
-) -> str:
-    """Keep who was given away, in which arm and by which rule of which run.
-
-    Parameters
-    ----------
-    at
-        The moment of the export, in UTC.
-    how
-        csv, parquet or webhook.
-    batches
-        Of a push that stopped, how many were accepted: "2 of 3".
-    who
-        For the audit log; without it, the user of the operating system.
-
-    Returns
-    -------
-    str
-        The export's id: `exports/<id>.parquet` holds its treatments, a line of `exports.jsonl` its
-        rule.
-
-    Raises
-    ------
-    HoldfastError
-        It cannot be written.
-    """
-    export_id = f"{at:%Y%m%dT%H%M%S%fZ}-{audience.rule.fingerprint}-{how}"
-    folder = project / FOLDER
-    treatments = list_treatments(audience, at=at, campaign=export_id)
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        folder.chmod(0o700)
-        replace_file(folder / f"{export_id}.parquet", partial(write_parquet, treatments))
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise system_error(error) or HoldfastError(
-            f"{folder} cannot be written: {first_line(error)}", fix="free the folder or the disk"
-        ) from None
-    entry = {
-        "export_id": export_id, "at": f"{at:%Y-%m-%dT%H:%M:%SZ}", "day": day_of(at.date()),
-        "how": how, "run_id": audience.run_id, "rule": asdict(audience.rule),
-        "figures": dict(audience.figures), **({"batches": batches} if batches else {}),
-    }  # fmt: skip
-    try:
-        jsonl.append(project / JOURNAL, entry)
-    except HoldfastError:
-        (folder / f"{export_id}.parquet").unlink(missing_ok=True)
-        raise
-    contacted = int(audience.figures["contacted"])
-    what = "push" if how == "webhook" else "export"
-    audit_log.record(project, what, who=who, export_id=export_id, contacted=contacted)
-    return export_id
-
-
-def list_treatments(audience: Audience, *, at: datetime, campaign: str) -> pl.DataFrame:
-    """Who was contacted and who was held out, laid out as a study reads [treatments].
-
-    Columns: customer_id, occurred_at (UTC), campaign, treated, propensity (chance of being
-    contacted), cost (currency).
-    """
-    contacted = pl.col("arm") == ARMS[0]
-    return audience.customers.select(
-        "customer_id",
-        occurred_at=pl.lit(at.replace(tzinfo=None), pl.Datetime("us")),
-        campaign=pl.lit(campaign),
-        treated=contacted,
-        propensity=pl.lit(1 - audience.rule.holdout_share, pl.Float64),
-        cost=pl.when(contacted).then(pl.lit(audience.rule.cost)).otherwise(pl.lit(0.0)),
-    )
-
-
-def read_exports(project: Path) -> list[dict[str, Any]]:
-    """Every export so far, the latest first."""
-    return jsonl.entries(project / JOURNAL)[::-1]
-
-
-def push_audience(audience: Audience, target: Webhook | None) -> int:
-    """Post the customers to be contacted to the study's webhook; the number of requests it took.
-
-    Raises
-    ------
-    StudyError
-        The study names no webhook.
-    HoldfastError
-        It was refused.
-    """
-    if target is None:
-        raise StudyError(
-            "the study names no webhook",
-            fix='write [webhook] and url = "https://..." into holdfast.toml',
-        )
-    contacted = audience.customers.filter(pl.col("arm") == ARMS[0]).drop("arm", "at_stake")
-    head = {
-        "run_id": audience.run_id,
-        "rule": asdict(audience.rule),
-        "rule_id": audience.rule.fingerprint,
-    }
-    return webhook.push(target, head, contacted.to_dicts())
+    figures = {**audience.figures, **_count_arms(customers)}
+    return replace(audience, customers=customers, figures=figures)

@@ -20,7 +20,8 @@ def options(*, host: str, port: int, project: Path) -> dict[str, Any]:
         "server.maxUploadSize": 5, "server.showEmailPrompt": False,
         "browser.gatherUsageStats": False, "client.toolbarMode": "minimal",
         "client.disableDataExport": True, "client.showErrorDetails": "none",
-        "client.showErrorLinks": False, "logger.hideWelcomeMessage": True,
+        "client.showErrorLinks": False, "global.disableWidgetStateDuplicationWarning": True,
+        "logger.hideWelcomeMessage": True,
         "secrets.files": [str(project / ".streamlit" / "secrets.toml")],
     }  # fmt: skip
     return fixed | _theme()

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from holdfast.campaigns.audience import FOLDER, read_exports
+from holdfast.campaigns.export_journal import FOLDER, read_journal
 from holdfast.errors import InputError
 from holdfast.privacy.personal_data import ID, People
 from holdfast.serving.load import load_study
@@ -106,7 +106,7 @@ def _sentences(value: Any) -> Iterator[str]:
 
 
 def _of_exports(project: Path, people: People) -> Iterator[dict[str, Any]]:
-    for entry in read_exports(project):
+    for entry in read_journal(project):
         path = project / FOLDER / f"{entry['export_id']}.parquet"
         table = pl.read_parquet(path) if path.is_file() else pl.DataFrame({ID: []})
         about = table.filter(people.rows_about(table).fill_null(False))

@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 
-from holdfast.campaigns.audience import FOLDER, JOURNAL
+from holdfast.campaigns.export_journal import FOLDER, JOURNAL
 from holdfast.errors import DataError, HoldfastError, RunError, first_line, system_error
 from holdfast.privacy.personal_data import ID, People, files_below
 from holdfast.serving.load import load_study, mark_loaded

@@ -70,19 +70,19 @@ def write_audience(
     form: Literal["csv", "parquet"],
     facts: Mapping[str, str],
 ) -> None:
-    """Write an audience for a mailing tool: a row per customer, with its arm, and `facts` in
-    columns of their own.
+    """Write a list of an audience for a mailing tool, its contacts or those held out: a row per
+    customer, and `facts` in columns of their own.
 
     Parameters
     ----------
     customers
-        The audience's customers, as `campaigns.audience` gives them.
+        `contacts` or `held_out` of `campaigns.audience.Audience`.
     facts
-        Name -> value, the same in every row: the export's id and the run's.
+        Name -> value, the same in every row: the rule's id and the run's.
     """
-    words = ("customer_id", "segment", "arm")
     rows = customers.with_columns(pl.lit(value).alias(name) for name, value in facts.items())
     if form == "parquet":
         rows.write_parquet(out)
     else:
-        rows.with_columns(neutralise(name) for name in (*words, *facts)).write_csv(out)
+        words = [name for name, kind in rows.schema.items() if kind == pl.String]
+        rows.with_columns(neutralise(name) for name in words).write_csv(out)

@@ -26,6 +26,7 @@ from holdfast.explain import Explanation, top_reasons
 from holdfast.features import feature_tables
 from holdfast.findings import Finding, sort_findings
 from holdfast.ingest.contract import refuse
+from holdfast.ingest.customers import read_permissions
 from holdfast.ingest.read import OrderLog, Snapshot, read_sources
 from holdfast.io.warehouse import Warehouse
 from holdfast.models.fitted_models import FittedModels
@@ -55,7 +56,7 @@ class Outcome:
     tables
         Name -> table: scores, features, reasons, contributions, importance, segments, recovery,
         predictions, evidence, quarantine; of a log also days, cohorts, survival, purchases,
-        unscored.
+        unscored and, where the study says who may be contacted, permissions.
     parts
         Path below the run's folder -> bytes: the models, the segment rule and the wording of
         reasons.
@@ -279,6 +280,8 @@ def _fit_log(study: Study, log: OrderLog, warehouse: Warehouse, steps: Steps) ->
         tables = log_record(
             study, warehouse, first_day=log.first_day, end_day=log.end_day, scored=frame
         )
+        if (permissions := read_permissions(study, warehouse, scored=frame)) is not None:
+            tables = {**tables, "permissions": permissions}
     return _Fit(
         frame=frame,
         models=models,

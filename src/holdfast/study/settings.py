@@ -191,6 +191,16 @@ class Calendar(Section):
                 )
 
 
+class Campaigns(Section):
+    """What holds for every campaign."""
+
+    global_holdout: float = Field(0.0, ge=0, le=0.5)
+    """Share of all customers whom no campaign contacts, the same ones in every campaign and run, so
+    that the effect of all campaigns together can be measured. A larger share keeps those of the
+    smaller.
+    """
+
+
 class Webhook(Section):
     """Where the dashboard may push an audience: this address and no other."""
 

@@ -205,6 +205,17 @@ class CustomerColumns(Section):
     """Day on which the customer's contract ended; blank while it runs. No model sees it."""
     end_reason: str | None = None
     """Why it ended. No model sees it."""
+    consent: str | None = None
+    """Whether the customer may be contacted: yes or no, and whatever is neither counts as no. The
+    row known last counts. Audiences obey it, and no model sees it."""
+    do_not_contact: str | None = None
+    """Whether the customer may not be contacted; blank counts as no, and what is neither yes nor no
+    as yes. No model sees it."""
+
+    @property
+    def of_permission(self) -> list[str]:
+        """The columns that say whether a customer may be contacted."""
+        return [name for name in (self.consent, self.do_not_contact) if name is not None]
 
 
 class Customers(Source):
@@ -226,7 +237,8 @@ class Customers(Source):
 
     def _check(self) -> None:
         super()._check()
-        if not self.attributes and self.columns.ended_on is None:
+        beside = (self.columns.ended_on, *self.columns.of_permission)
+        if not self.attributes and not any(beside):
             raise StudyError(
                 "[customers] lists no attributes",
                 fix='name the columns to use: attributes = ["channel"]',
@@ -239,6 +251,12 @@ class Customers(Source):
         for column in {self.columns.ended_on, self.columns.end_reason} & set(self.attributes):
             raise StudyError(
                 f"the attribute '{column}' is filled in when a customer leaves", fix="drop it"
+            )
+        for column in set(self.columns.of_permission) & set(self.attributes):
+            raise StudyError(
+                f"the attribute '{column}' says who may be contacted, and no model may learn from"
+                " it",
+                fix="drop it from attributes",
             )
 
 

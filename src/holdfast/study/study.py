@@ -19,6 +19,7 @@ from holdfast.study.settings import (
     SEGMENT_NAMES,
     Backtest,
     Calendar,
+    Campaigns,
     Check,
     Churn,
     Engine,
@@ -40,6 +41,7 @@ from holdfast.study.sources import (
 )
 
 _DEEPEST = 20
+_PERMISSION = ("consent", "do_not_contact")
 
 
 def _zone(name: str) -> str:
@@ -99,6 +101,8 @@ class Study(Section):
     privacy: Privacy | None = None
     engine: Engine = Field(Engine(), exclude=True)
     """What a run may use of the machine. Not part of the fingerprint: no figure depends on it."""
+    campaigns: Campaigns = Field(Campaigns(), exclude=True)
+    """What holds for every campaign. Not part of the fingerprint: no figure depends on it."""
     webhook: Webhook | None = Field(None, exclude=True)
     """Where an audience may be pushed. Not part of the fingerprint: no figure depends on it."""
     schedule: Schedule = Field(Schedule(), exclude=True)
@@ -172,7 +176,11 @@ class Study(Section):
         """SHA-256 of the study's content, 64 hex digits."""
         # A study without a section is what it was before there was any such section.
         newer = ("calendar", "conversion", "privacy")
-        absent = {name for name in newer if getattr(self, name) is None}
+        absent: dict[str, Any] = {name: True for name in newer if getattr(self, name) is None}
+        if self.customers is not None:
+            columns = self.customers.columns
+            names = {name for name in _PERMISSION if getattr(columns, name) is None}
+            absent["customers"] = {"columns": names}
         return hashlib.sha256(self.model_dump_json(exclude=absent).encode()).hexdigest()
 
     @property

@@ -1,15 +1,23 @@
 """The action centre: an audience by rule, its sums, and the record of what was given away."""
 
+import csv
+import io
 from pathlib import Path
 
 import polars as pl
 import pytest
 from tests.dashboard.pages import figures, show, tables, text
 
-from holdfast.campaigns.audience import read_exports
+from holdfast.campaigns.audience import Audience, Rule, build_audience
+from holdfast.campaigns.export_journal import read_exports
+from holdfast.dashboard.run_view import RunView
+from holdfast.dashboard.views import actions
+from holdfast.errors import HoldfastError
 from holdfast.report import formatting
+from holdfast.serving.customer_search import read_scores
+from holdfast.storage import audit_log
 from holdfast.storage.runs import Registry
-from holdfast.study import AT_RISK_SEGMENTS
+from holdfast.study import AT_RISK_SEGMENTS, Study
 
 EVERYONE = {"pays": "false", "holdout": "0"}
 
@@ -76,8 +84,8 @@ def test_a_reader_sees_the_audience_and_has_nothing_to_give_it_away_with(
     assert [button.label for button in shown.button] == []
     assert len(shown.get("download_button")) == 0
     allowed = show("actions", study, monkeypatch, **EVERYONE)
-    assert [button.label for button in allowed.button] == ["Push to the webhook"]
-    assert len(allowed.get("download_button")) == 2
+    assert [button.key for button in allowed.button] == ["save", "push"]
+    assert len(allowed.get("download_button")) == 3
 
 
 def test_a_push_that_stops_is_recorded_as_far_as_it_came(
@@ -93,6 +101,103 @@ def test_a_push_that_stops_is_recorded_as_far_as_it_came(
     assert "2 of 3 batches were accepted" in text(shown)
     (entry,) = read_exports(study.parent)
     assert (entry["batches"], entry["figures"]["contacted"]) == ("2 of 3", 8)
+
+
+def test_a_saved_audience_is_opened_again_with_every_field(
+    older_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = older_runs / "snapshot" / "holdfast.toml"
+    wanted = {"cost": "10", "rate": "20", "budget": "35", "risk": "5", **EVERYONE}
+    first = show("actions", study, monkeypatch, name="spring", **wanted)
+    first.text_area(key="out").set_value("C05").run()
+    assert first.button(key="save").label == "Save as spring"
+    first.button(key="save").click().run()
+    assert read_exports(study.parent) == []
+    again = show("actions", study, monkeypatch)
+    assert figures(again) != figures(first)
+    again.selectbox(key="saved").set_value("spring").run()
+    assert figures(again) == figures(first)
+    assert again.text_area(key="out").value == "C05"
+    assert again.button(key="save").label == "Save as spring"
+
+
+def test_without_a_name_nothing_is_saved_and_without_a_saved_one_none_is_offered(
+    older_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = show("actions", older_runs / "snapshot" / "holdfast.toml", monkeypatch, **EVERYONE)
+    assert shown.button(key="save").disabled
+    assert [box.key for box in shown.selectbox if box.key == "saved"] == []
+
+
+def test_who_may_not_be_contacted_is_left_out_and_counted_with_the_reason(
+    older_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = older_runs / "snapshot" / "holdfast.toml"
+    unknown = show("actions", study, monkeypatch, **EVERYONE)
+    assert "This run does not know who may be contacted" in text(unknown)
+    scores = Registry(study.parent / "runs").open().scores
+    named = pl.col("segment").cast(pl.String).is_in(AT_RISK_SEGMENTS).cum_sum().is_in([1, 2])
+    refused = scores.select("customer_id", may_contact=~named).with_columns(
+        why_not=pl.when("may_contact").then(None).otherwise(pl.lit("no consent"))
+    )
+    table = RunView.table
+    monkeypatch.setattr(
+        RunView, "table", lambda run, name: refused if name == "permissions" else table(run, name)
+    )
+    shown = show("actions", study, monkeypatch, **EVERYONE)
+    n = int(figures(unknown)["Contacted"]) - int(figures(shown)["Contacted"])
+    assert n > 0
+    assert f"may not be contacted and are left out: {n} no consent." in text(shown)
+
+
+def test_the_global_hold_out_is_the_studys_of_today_and_is_said(
+    older_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = older_runs / "snapshot" / "holdfast.toml"
+    before = int(figures(show("actions", study, monkeypatch, **EVERYONE))["Contacted"])
+    with study.open("a", encoding="utf-8") as handle:
+        handle.write("\n[campaigns]\nglobal_holdout = 0.5\n")
+    shown = show("actions", study, monkeypatch, **EVERYONE)
+    held = before - int(figures(shown)["Contacted"])
+    assert 0 < held < before
+    assert f"{held} are held out of every campaign." in text(shown)
+
+
+def _audience(project: Path) -> Audience:
+    run = Registry(project / "runs").open()
+    rule = Rule(holdout_share=0.4, only_paying=False)
+    study = Study.from_toml(project / "holdfast.toml")
+    return build_audience(read_scores(run), rule, run_id=run.run_id, study=study)
+
+
+def _column(content: bytes, name: str) -> list[str]:
+    return [row[name] for row in csv.DictReader(io.StringIO(content.decode()))]
+
+
+def test_contacts_and_hold_out_are_two_files_and_both_are_recorded(older_runs: Path) -> None:
+    project = older_runs / "snapshot"
+    audience = _audience(project)
+    contacts = actions._give_contacts(project, audience, "csv", "operator")
+    held_out = actions._give_held_out(project, audience, "operator")
+    assert _column(contacts, "customer_id") == audience.contacts["customer_id"].to_list()
+    assert b"arm" not in contacts.splitlines()[0]
+    assert _column(held_out, "customer_id") == audience.held_out["customer_id"].to_list()
+    assert set(_column(held_out, "arm")) == {"hold out"}
+    assert [entry["what"] for entry in audit_log.entries(project)] == [
+        "export",
+        "export of a hold-out",
+    ]
+    (entry,) = read_exports(project)
+    assert (entry["how"], entry["run_id"]) == ("csv", audience.run_id)
+
+
+def test_what_cannot_be_recorded_is_no_file(older_runs: Path) -> None:
+    project = older_runs / "snapshot"
+    (project / "exports.jsonl").mkdir()
+    with pytest.raises(HoldfastError, match="cannot be written"):
+        actions._give_contacts(project, _audience(project), "csv", "operator")
+    assert [entry["what"] for entry in audit_log.entries(project)] == ["export", "export failed"]
+    assert list((project / "exports").iterdir()) == []
 
 
 def test_before_the_first_export_there_is_no_record(

@@ -1,0 +1,59 @@
+"""Who may be contacted, from the source to the audience, and out of all of it again."""
+
+from pathlib import Path
+
+import polars as pl
+
+from holdfast.campaigns.audience import Rule, build_audience
+from holdfast.runs.access import collect
+from holdfast.runs.erase import erase, find_places
+from holdfast.runs.run import run
+from holdfast.setup.simulate import simulate_to
+from holdfast.storage.runs import Registry
+from holdfast.study import SEGMENT_NAMES, Study
+from holdfast.synthetic import Shop
+
+QUICK = {
+    "churn.algorithm": "logistic",
+    "value.algorithm": "ridge",
+    "backtest.count": "1",
+    "backtest.max_training_cutoffs": "3",
+    "churn.calibrate": "false",
+}
+
+
+def _shop_with_consent(folder: Path) -> Study:
+    """A shop in which every customer whose name ends on 7 withheld consent."""
+    made = simulate_to(folder, Shop(n_customers=60, n_days=300, seed=3))
+    path = folder / "customers.parquet"
+    pl.read_parquet(path).with_columns(
+        mail=pl.when(pl.col("customer_id").str.ends_with("7"))
+        .then(pl.lit("No"))
+        .otherwise(pl.lit("Yes"))
+    ).write_parquet(path)
+    return Study.from_toml(made.study, overrides=QUICK | {"customers.columns.consent": '"mail"'})
+
+
+def test_consent_reaches_the_audience_and_no_model_and_is_erased(tmp_path: Path) -> None:
+    study = _shop_with_consent(tmp_path / "shop")
+    done = run(study)
+    permissions, scored = done.table("permissions"), done.scores["customer_id"]
+    assert permissions["customer_id"].to_list() == scored.to_list()
+    refused = {name for name in scored if name.endswith("7")}
+    assert refused
+    assert set(permissions.filter(~pl.col("may_contact"))["customer_id"]) == refused
+    assert "mail" not in done.table("features").columns
+    rule = Rule(segments=SEGMENT_NAMES, only_paying=False)
+    audience = build_audience(
+        done.scores, rule, run_id=done.run_id, study=study, permissions=permissions
+    )
+    assert audience.figures["left_out"] == {"no consent": len(refused)}
+    assert set(audience.customers["customer_id"]) == set(scored) - refused
+
+    someone, registry = min(refused), Registry(tmp_path / "shop" / "runs")
+    held = collect(study, someone, registry=registry)["runs"][0]["tables"]["permissions"]
+    assert held == [{"customer_id": someone, "may_contact": False, "why_not": "no consent"}]
+    erase(study, [someone], registry=registry)
+    left = registry.open().table("permissions")
+    assert left["customer_id"].to_list() == [name for name in scored if name != someone]
+    assert find_places(study, [someone], project=tmp_path / "shop") == []
