@@ -210,31 +210,24 @@ def design(
     """Find out how many customers an experiment needs, by drawing it again and again from the
     shop's own last window; and draw its arms.
     """
+    from holdfast.campaigns.experiments.contact_list import Draw
     from holdfast.cli.progress_display import progress
-    from holdfast.runs.experiments import plan_experiment, write_contact_list
+    from holdfast.runs.experiments import Question, plan_experiment, write_contact_list
 
     study = output.study_from(config, overrides)
+    question = Question(effect=effect, holdout_share=share, size=size, days=days, outcome=outcome)
+    draw = Draw(
+        campaign=name or (contact_list.stem if contact_list else ""),
+        holdout_share=share,
+        segments=tuple(segment or ()),
+        size=size,
+    )
     with progress(silent=json) as listener:
-        plan = plan_experiment(
-            study,
-            effect=effect,
-            holdout_share=share,
-            size=size,
-            days=days,
-            outcome=outcome,
-            listener=listener,
-        )
+        plan = plan_experiment(study, question, listener=listener)
     written = None
     if contact_list is not None:
-        written = write_contact_list(
-            output.registry_in(study).open(run),
-            contact_list,
-            project=Path(study.project_dir),
-            campaign=name or contact_list.stem,
-            holdout_share=share,
-            segments=segment or (),
-            size=size,
-        )
+        published = output.registry_in(study).open(run)
+        written = write_contact_list(published, contact_list, draw, project=Path(study.project_dir))
     values = plan.as_dict() | ({"list": written.as_dict()} if written else {})
     output.print_result(values, lambda out: print_plan(out, plan, written, study), json=json)
 
@@ -254,8 +247,11 @@ def print_plan(
         Col("power", "Power [9 in 10 logs]", "whole_percent", "{power} [{low}, {high}]"),
     )
     output.print_table(out, make_table("", plan.curve.curve, *columns))
-    rows = plan.audit.with_columns(pick=plan.audit["chosen"].replace_strict({True: "*", False: ""}))
-    kind = "money" if plan.outcome == "revenue" else "percent"
+    rows = [
+        row | {"pick": "*" * (row["method"] == plan.curve.method)}
+        for row in plan.as_dict()["methods"]
+    ]
+    kind = "money" if plan.question.outcome == "revenue" else "percent"
     tried = (
         Col("method", "Readout"), Col("pick", ""), "coverage:percent overclaims:percent",
         Col("power", "Power", "percent"), Col("width", "Width of the interval", kind),
@@ -271,18 +267,22 @@ def print_plan(
 def _need(plan: "ExperimentPlan", study: "Study") -> str:
     from holdfast.report.formatting import money
 
-    mean = money(plan.mean, study.currency) if plan.outcome == "revenue" else f"{plan.mean:.1%}"
-    what = "spent" if plan.outcome == "revenue" else "bought:"
+    mean = (
+        money(plan.mean, study.currency)
+        if plan.question.outcome == "revenue"
+        else f"{plan.mean:.1%}"
+    )
+    what = "spent" if plan.question.outcome == "revenue" else "bought:"
     return (
         f"to find a change of {plan.design.effect:+.0%} in 4 cases of 5, with "
         f"{plan.design.holdout_share:.0%} held out, takes {_needed(plan)}. In the last "
-        f"{plan.days} days {plan.customers:,} customers {what} {mean} on average; with "
+        f"{plan.question.days} days {plan.customers:,} customers {what} {mean} on average; with "
         f"{plan.design.size:,} of them it is found in {plan.chosen['power']:.0%} of cases."
     )
 
 
 def _needed(plan: "ExperimentPlan") -> str:
-    most = f"more than the {plan.curve.curve['size'].max():,} customers that were tried"
+    most = f"more than the {max(plan.curve.curve['size'].to_list()):,} customers that were tried"
     if plan.curve.needed is None:
         return most
     low, high = (f"{n:,}" if n else most for n in plan.curve.needed_range)

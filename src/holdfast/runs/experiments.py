@@ -2,9 +2,9 @@
 differ in what an offer does to them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from typing import Any, Literal
 import polars as pl
 
 from holdfast.campaigns.experiments import power
-from holdfast.campaigns.experiments.contact_list import draw_list
+from holdfast.campaigns.experiments.contact_list import Draw, draw_list
 from holdfast.campaigns.experiments.past_campaigns import CampaignLog, CampaignResult
 from holdfast.campaigns.experiments.past_window import MOST_CUSTOMERS, read_past
 from holdfast.campaigns.treatments import CONTACT
@@ -124,6 +124,37 @@ def read_campaigns(
 
 
 @dataclass(frozen=True, kw_only=True)
+class Question:
+    """What an experiment is to find.
+
+    Attributes
+    ----------
+    effect, holdout_share, size
+        As in `power.Design`; without a size, everybody who is eligible.
+    days
+        Length of the window.
+
+    Raises
+    ------
+    InputError
+        The effect is 0, or no relative change.
+    """
+
+    effect: float
+    holdout_share: float = 0.5
+    size: int | None = None
+    days: int = 30
+    outcome: Literal["purchase", "revenue"] = "revenue"
+
+    def __post_init__(self) -> None:
+        if not -1 <= self.effect <= 10 or self.effect == 0:
+            raise InputError(
+                f"an effect of {self.effect:g} cannot be planned for",
+                fix="give the relative change: 0.1 for a tenth more",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExperimentPlan:
     """How sure an experiment would be.
 
@@ -137,8 +168,7 @@ class ExperimentPlan:
         Power by size, and what is needed.
     """
 
-    days: int
-    outcome: str
+    question: Question
     customers: int
     mean: float
     design: power.Design
@@ -147,58 +177,41 @@ class ExperimentPlan:
 
     @property
     def chosen(self) -> dict[str, Any]:
-        """The row of the audit that the readout would use."""
-        return self.audit.filter("chosen").row(0, named=True)
+        """The row of the audit of the readout that the curve is of."""
+        return self.audit.filter(method=self.curve.method).row(0, named=True)
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain values."""
         return {
-            "days": self.days, "outcome": self.outcome, "customers": self.customers,
-            "mean": self.mean, "effect": self.design.effect, "size": self.design.size,
-            "holdout_share": self.design.holdout_share, "methods": json_rows(self.audit),
+            **asdict(self.question), "size": self.design.size, "customers": self.customers,
+            "mean": self.mean, "method": self.curve.method,
+            "methods": json_rows(self.audit.drop("chosen")),
             "curve": json_rows(self.curve.curve), "needed": self.curve.needed,
             "needed_range": list(self.curve.needed_range),
         }  # fmt: skip
 
 
 def plan_experiment(
-    study: Study,
-    *,
-    effect: float,
-    holdout_share: float,
-    size: int | None = None,
-    days: int,
-    outcome: Literal["purchase", "revenue"],
-    listener: Listener | None = None,
+    study: Study, question: Question, *, listener: Listener | None = None
 ) -> ExperimentPlan:
     """Find out, on the shop's own last window, how sure an experiment would be.
-
-    Parameters
-    ----------
-    effect, holdout_share, size
-        As in `power.Design`; without a size, everybody who is eligible.
 
     Raises
     ------
     InputError
-        The effect is 0, or an arm would be empty.
+        An arm would be empty.
     NotEnoughData
         The log is too short.
     """
-    if not -1 <= effect <= 10 or effect == 0:
-        raise InputError(
-            f"an effect of {effect:g} cannot be planned for",
-            fix="give the relative change: 0.1 for a tenth more",
-        )
     steps = Steps(listener or Silence())
     with _reading(study, steps) as (log, warehouse):
         past, customers = read_past(
-            study, warehouse, days=days, end_day=log.end_day, outcome=outcome
+            study, warehouse, days=question.days, end_day=log.end_day, outcome=question.outcome
         )
     design = power.Design(
-        effect=effect,
-        size=size or min(customers, MOST_CUSTOMERS),
-        holdout_share=holdout_share,
+        effect=question.effect,
+        size=question.size or min(customers, MOST_CUSTOMERS),
+        holdout_share=question.holdout_share,
     )
     with steps("Draw it again and again") as step:
         draws = max(100, min(1_000, _DRAWN_AT_MOST // design.size))
@@ -206,8 +219,7 @@ def plan_experiment(
         curve = power.power_curve(past, design, _sizes(past, design), seed=study.seed)
         step.detail = f"{len(past.outcome):,} customers, {draws:,} times"
     return ExperimentPlan(
-        days=days,
-        outcome=outcome,
+        question=question,
         customers=customers,
         mean=float(past.outcome.mean()),
         design=design,
@@ -221,7 +233,7 @@ def _sizes(past: power.Past, design: power.Design) -> list[int]:
     smaller_arm = min(design.holdout_share, 1 - design.holdout_share)
     least = round(_FEWEST_HELD_OUT / smaller_arm)
     sizes = {min(round(part * len(past.outcome)), MOST_CUSTOMERS) for part in _SIZES}
-    return sorted({max(least, each) for each in sizes})
+    return sorted(each for each in sizes if each >= least) or [least]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,16 +261,7 @@ class ContactList:
         }  # fmt: skip
 
 
-def write_contact_list(
-    run: Run,
-    path: Path,
-    *,
-    project: Path,
-    campaign: str,
-    holdout_share: float,
-    segments: Sequence[str] = (),
-    size: int | None = None,
-) -> ContactList:
+def write_contact_list(run: Run, path: Path, draw: Draw, *, project: Path) -> ContactList:
     """Draw the arms of a campaign among a run's customers, and write each arm to a file of its own.
 
     Each file appears whole; the deed is in the audit log before either does.
@@ -273,19 +276,18 @@ def write_contact_list(
     HoldfastError
         A file or the log cannot be written.
     """
-    drawn = draw_list(
-        run.scores, campaign=campaign, holdout_share=holdout_share, segments=segments, size=size
-    )
+    drawn = draw_list(run.scores, draw)
     other = path.with_name(f"{path.stem}-holdout{path.suffix}")
     contacted, held_out = drawn.filter(arm=CONTACT), drawn.filter(pl.col("arm") != CONTACT)
     counts = {"contacted": contacted.height, "held_out": held_out.height}
-    deed = audit_log.write_ahead(project, "assign", campaign=campaign, run_id=run.run_id, **counts)
+    facts: dict[str, Any] = {"campaign": draw.campaign, "run_id": run.run_id, **counts}
+    deed = audit_log.write_ahead(project, "assign", **facts)
     problem = f"{path} cannot be written"
     with deed, os_errors_as(HoldfastError, problem, fix="name a file in a folder that is yours"):
         # Without its hold-out a list of contacts is no experiment.
         for place, rows in ((other, held_out), (path, contacted)):
             replace_file(place, partial(_write, rows))
-    return ContactList(campaign=campaign, run_id=run.run_id, contact=path, holdout=other, **counts)
+    return ContactList(contact=path, holdout=other, **facts)
 
 
 def _write(rows: pl.DataFrame, path: Path) -> None:

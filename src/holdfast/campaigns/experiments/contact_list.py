@@ -2,7 +2,7 @@
 lots that hang on the campaign's name alone.
 """
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -13,26 +13,40 @@ from holdfast.errors import InputError
 from holdfast.study import SEGMENT_NAMES
 
 
-def draw_list(
-    scores: pl.DataFrame,
-    *,
-    campaign: str,
-    holdout_share: float,
-    segments: Sequence[str] = (),
-    size: int | None = None,
-) -> pl.DataFrame:
-    """Assign customers to the arms of a campaign.
+@dataclass(frozen=True, kw_only=True)
+class Draw:
+    """Whom to draw, and how.
 
-    Parameters
+    Attributes
     ----------
-    scores
-        SCORES of the run.
     campaign
         Its name is the salt: the same name gives everybody the same arm again.
     segments
         Names; none: everybody.
     size
         So many are drawn into the campaign, both arms together; None: all.
+    """
+
+    campaign: str
+    holdout_share: float
+    segments: tuple[str, ...] = ()
+    size: int | None = None
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.segments if name not in SEGMENT_NAMES]
+        if unknown:
+            raise InputError(
+                f"no segment is called {unknown}", fix=f"choose from {', '.join(SEGMENT_NAMES)}"
+            )
+
+
+def draw_list(scores: pl.DataFrame, draw: Draw) -> pl.DataFrame:
+    """Assign customers to the arms of a campaign.
+
+    Parameters
+    ----------
+    scores
+        SCORES of the run.
 
     Returns
     -------
@@ -42,25 +56,20 @@ def draw_list(
     Raises
     ------
     InputError
-        A segment has no such name, nobody is in them, or there are fewer than `size`.
+        Nobody is in the segments, or there are fewer than `size`.
     """
-    unknown = [name for name in segments if name not in SEGMENT_NAMES]
-    if unknown:
-        raise InputError(
-            f"no segment is called {unknown}", fix=f"choose from {', '.join(SEGMENT_NAMES)}"
-        )
-    wanted = pl.col("segment").cast(pl.String).is_in(list(segments) or list(SEGMENT_NAMES))
+    wanted = pl.col("segment").cast(pl.String).is_in(list(draw.segments or SEGMENT_NAMES))
     ids = scores.filter(wanted).select("customer_id").sort("customer_id")
-    if ids.is_empty() or ids.height < (size or 0):
+    if ids.is_empty() or ids.height < (draw.size or 0):
         raise InputError(
-            f"{ids.height:,} customers can be drawn, fewer than {size or 1:,}",
+            f"{ids.height:,} customers can be drawn, fewer than {draw.size or 1:,}",
             fix="name more segments, or a smaller size",
         )
-    if size is not None:
-        lots = draw_lots(ids["customer_id"], salt=f"{campaign}: who is in")
-        ids = ids[np.sort(np.argsort(lots, kind="stable")[:size])]
-    shares = {CONTACT: 1 - holdout_share, HOLD_OUT: holdout_share}
-    arms = assign(ids["customer_id"], salt=campaign, shares=shares)
+    if draw.size is not None:
+        lots = draw_lots(ids["customer_id"], salt=f"{draw.campaign}: who is in")
+        ids = ids[np.sort(np.argsort(lots, kind="stable")[: draw.size])]
+    shares = {CONTACT: 1 - draw.holdout_share, HOLD_OUT: draw.holdout_share}
+    arms = assign(ids["customer_id"], salt=draw.campaign, shares=shares)
     return ids.with_columns(
-        arm=pl.Series(arms, dtype=pl.String), propensity=pl.lit(1 - holdout_share)
+        arm=pl.Series(arms, dtype=pl.String), propensity=pl.lit(1 - draw.holdout_share)
     )
