@@ -35,13 +35,38 @@ ReturnDays = Annotated[
     int, typer.Option(min=0, help="Days more in which goods of the window may come back.")
 ]
 
+Effect = Annotated[
+    float, typer.Option(help="The change to be found, as a share: 0.1 for a tenth more.")
+]
+Share = Annotated[float, typer.Option(min=0.01, max=0.99, help="Of the customers, held out.")]
+Size = Annotated[
+    int | None,
+    typer.Option(min=4, help="Customers, both arms together. [default: all who are eligible]"),
+]
+ContactFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--list",
+        metavar="FILE",
+        help="Draw the arms among the run's customers: CSV of those to contact, and the held out "
+        "in FILE-holdout.",
+    ),
+]
+Segments = Annotated[
+    list[str] | None, typer.Option(help="Of the list; may be repeated. [default: all]")
+]
+Name = Annotated[
+    str | None,
+    typer.Option(help="Of the campaign: the same name draws the same arms. [default: FILE]"),
+]
+
 
 @app.command(epilog="Example: holdfast experiment read spring-mailing --days 60")
 def read(
     campaign: Annotated[
         str | None,
         typer.Argument(
-            metavar="[NAME]", help="A campaign; without it, every one.", show_default=""
+            metavar="NAME", help="A campaign; without it, every one.", show_default=False
         ),
     ] = None,
     days: Days = 30,
@@ -140,7 +165,7 @@ def print_campaign(out: "Console", past: "PastCampaigns", study: "Study") -> Non
         output.print_table(out, table, width=120)
     for row in result.rows:
         out.print(Text(_in_words(row, study)))
-    out.print(Text(_checked(result)))
+    out.print(Text(_describe_sizes(result)))
     output.print_findings(out, result.as_dict()["findings"])
 
 
@@ -164,7 +189,7 @@ def _in_words(row: dict[str, Any], study: "Study") -> str:
     )
 
 
-def _checked(result: "CampaignResult") -> str:
+def _describe_sizes(result: "CampaignResult") -> str:
     if not result.checks:
         return "Sizes of the arms: not checked, since [treatments] gives no propensity."
     return f"Sizes of the arms: as planned (p {result.checks['assigned']:.3f}; alarm below .001)."
@@ -172,36 +197,16 @@ def _checked(result: "CampaignResult") -> str:
 
 @app.command(epilog="Example: holdfast experiment design --effect 0.1 --list mailing.csv")
 def design(
-    effect: Annotated[
-        float, typer.Option(help="The change to be found, as a share: 0.1 for a tenth more.")
-    ],
-    share: Annotated[
-        float, typer.Option(min=0.01, max=0.99, help="Of the customers, held out.")
-    ] = 0.5,
-    size: Annotated[
-        int | None,
-        typer.Option(min=4, help="Customers, both arms together. [default: all who are eligible]"),
-    ] = None,
+    effect: Effect,
+    share: Share = 0.5,
+    size: Size = None,
     days: Days = 30,
     outcome: Annotated[Literal["revenue", "purchase"], typer.Option(help="What changes.")] = (
         "revenue"
     ),
-    contact_list: Annotated[
-        Path | None,
-        typer.Option(
-            "--list",
-            metavar="FILE",
-            help="Draw the arms among the run's customers: CSV of those to contact, and the held "
-            "out in FILE-holdout.",
-        ),
-    ] = None,
-    segment: Annotated[
-        list[str] | None, typer.Option(help="Of the list; may be repeated. [default: all]")
-    ] = None,
-    name: Annotated[
-        str | None,
-        typer.Option(help="Of the campaign: the same name draws the same arms. [default: FILE]"),
-    ] = None,
+    contact_list: ContactFile = None,
+    segment: Segments = None,
+    name: Name = None,
     run: RunOption = "champion",
     config: Config = "holdfast.toml",
     overrides: Set = None,
@@ -275,13 +280,13 @@ def _need(plan: "ExperimentPlan", study: "Study") -> str:
     what = "spent" if plan.question.outcome == "revenue" else "bought:"
     return (
         f"to find a change of {plan.design.effect:+.0%} in 4 cases of 5, with "
-        f"{plan.design.holdout_share:.0%} held out, takes {_needed(plan)}. In the last "
+        f"{plan.design.holdout_share:.0%} held out, takes {_describe_need(plan)}. In the last "
         f"{plan.question.days} days {plan.customers:,} customers {what} {mean} on average; with "
         f"{plan.design.size:,} of them it is found in {plan.chosen['power']:.0%} of cases."
     )
 
 
-def _needed(plan: "ExperimentPlan") -> str:
+def _describe_need(plan: "ExperimentPlan") -> str:
     most = f"more than the {max(plan.curve.curve['size'].to_list()):,} customers that were tried"
     if plan.curve.needed is None:
         return most
@@ -343,6 +348,14 @@ def _print_verdict(out: "Console", verdict: "OfferVerdict") -> None:
         {"test": "customers differ in it", "p": verdict.p_choice},
     ]
     output.print_table(out, make_table("", tests, Col("test"), Col("p", "p (Holm)", "ratio")))
+    _print_rankings(out, verdict)
+    _print_groups(out, verdict)
+
+
+def _print_rankings(out: "Console", verdict: "OfferVerdict") -> None:
+    from holdfast.report.table_columns import Col
+    from holdfast.report.table_format import make_table
+
     ranked = [*verdict.rankings, *([verdict.blend] if verdict.blend else [])]
     rows = [
         {
@@ -361,6 +374,12 @@ def _print_verdict(out: "Console", verdict: "OfferVerdict") -> None:
     drawn = f", drawn from {n_rows:,}" if verdict.compared_on < n_rows else ""
     caption = f"Rankings of customers unseen, on {verdict.compared_on:,} rows{drawn}"
     output.print_table(out, make_table(caption, rows, *columns))
+
+
+def _print_groups(out: "Console", verdict: "OfferVerdict") -> None:
+    from holdfast.report.table_columns import Col
+    from holdfast.report.table_format import make_table
+
     groups = [
         {"share": group.share, "effect": group.effect.value, "low": group.effect.low,
          "high": group.effect.high}

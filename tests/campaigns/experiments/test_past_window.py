@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 import pytest
@@ -18,7 +19,11 @@ START = date(2024, 1, 1)
 
 
 def watch(
-    folder: Path, rows: list[tuple[str, int, float]], *, days: int = 30, outcome: str = "revenue"
+    folder: Path,
+    rows: list[tuple[str, int, float]],
+    *,
+    days: int = 30,
+    outcome: Literal["purchase", "revenue"] = "revenue",
 ) -> tuple[Past, int]:
     dated = [(c, str(START + timedelta(days=day)), amount) for c, day, amount in rows]
     pl.DataFrame(dated, schema=["c", "t", "a"], orient="row").write_csv(folder / "orders.csv")
@@ -33,7 +38,7 @@ def watch(
     )
     with Warehouse.temporary() as warehouse:
         end = read_order_log(study, warehouse).end_day
-        return read_past(study, warehouse, days=days, end_day=end, outcome=outcome)  # type: ignore[arg-type]
+        return read_past(study, warehouse, days=days, end_day=end, outcome=outcome)
 
 
 def rows_of(n: int) -> list[tuple[str, int, float]]:
