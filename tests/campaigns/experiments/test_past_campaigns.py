@@ -166,6 +166,11 @@ REFUSED: list[tuple[list[dict[str, Any]], type[InputError], str]] = [
     ([*draw(), named("C01")], DataError, "1 customers are in both arms of one campaign"),
     ([*draw(), named("X")], DataError, "1 customers of the campaign never existed, such as X"),
     (draw(propensity=1.0), DataError, "propensity of 0 or 1"),
+    (
+        [row | {"propensity": 0.8 if row["customer_id"] < "C10" else 0.5} for row in draw()],
+        DataError,
+        "the chance of being contacted is 0.5 for some and 0.8 for others",
+    ),
     (draw(171), NotEnoughData, f"the log ends on {dated(199)}"),
     (MANY, DataError, "the arms' sizes among the customers assigned do not fit the plan"),
     (draw(name="another"), InputError, "no campaign 'mailing'"),

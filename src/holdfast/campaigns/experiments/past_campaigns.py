@@ -16,13 +16,14 @@ from holdfast.campaigns.experiments.campaign_checks import check_matured, check_
 from holdfast.campaigns.experiments.readout import Readout, read_out
 from holdfast.campaigns.outcomes import sum_windows
 from holdfast.campaigns.treatments import HOLD_OUT, read_treatments, refuse_arms_apart
-from holdfast.errors import InputError, nearest
+from holdfast.errors import DataError, InputError, nearest
 from holdfast.findings import Finding
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study
 from holdfast.tables import json_rows
 from holdfast.windows import date_of
 
+_ROUNDING = 1e-6
 _KNOWN_FROM = ("transactions", "events", "customers")
 
 
@@ -140,7 +141,7 @@ class CampaignLog:
         ------
         InputError
             There is no such campaign, nobody was held out, a customer was in both arms or never
-            existed, the arms' sizes do not fit the chances given, or the window is not over.
+            existed, the chances differ or do not fit the arms' sizes, or the window is not over.
         """
         rows = self.rows.filter(campaign=campaign)
         if rows.is_empty():
@@ -148,6 +149,7 @@ class CampaignLog:
                 f"[treatments] has no campaign '{campaign}'", fix=nearest(campaign, self.names)
             )
         check_treatments(_with_propensities(rows), self._customers)
+        _refuse_unequal_chances(campaign, rows)
         refuse_arms_apart(rows.with_columns(offer=pl.lit("any")))
         check_matured(
             int(rows["day"].max()),  # type: ignore[arg-type]
@@ -208,6 +210,21 @@ def _arm() -> pl.Expr:
 def _with_propensities(rows: pl.DataFrame) -> pl.DataFrame:
     """The rows with their chances where all have one, else without any."""
     return rows.drop("propensity") if rows["propensity"].null_count() else rows
+
+
+def _refuse_unequal_chances(campaign: str, rows: pl.DataFrame) -> None:
+    """Raise where some were more likely to be contacted than others: the arms are then different
+    people, and the plain difference of their means is no effect.
+    """
+    chance = rows["propensity"].drop_nulls().to_list() or [0.0]
+    least, most = min(chance), max(chance)
+    if most - least > _ROUNDING:
+        raise DataError(
+            f"in '{campaign}' the chance of being contacted is {least:g} for some and {most:g} for"
+            " others, so that the arms differ by more than the campaign",
+            fix="give each group a campaign of its own, or read it with `holdfast uplift`, which"
+            " weighs everybody by their chance",
+        )
 
 
 def _plan_shares(rows: pl.DataFrame) -> dict[str, float]:
