@@ -131,7 +131,10 @@ def test_days_of_events_and_treatments_alone_are_rows(tmp_path: Path) -> None:
         orient="row",
     )
     treatments = pl.DataFrame(
-        [("a", 7, "mail", True, 0.5, None), ("a", 8, "mail", False, 0.5, None)],
+        [
+            ("a", 7, "mail", True, 0.5, None, None, None, None),
+            ("a", 8, "mail", False, 0.5, None, None, None, None),
+        ],
         schema=TREATMENTS.schema,
         orient="row",
     )

@@ -104,8 +104,8 @@ def test_treatments_know_who_was_held_out(warehouse: Warehouse) -> None:
     )
     table = TREATMENTS.check(warehouse.read(warehouse.table("treatments")))
     assert table.rows() == [
-        ("a", 14975, "mail", True, 0.5, 125),
-        ("b", 14975, "mail", False, 0.5, None),
+        ("a", 14975, "mail", True, 0.5, 125, None, None, None),
+        ("b", 14975, "mail", False, 0.5, None, None, None, None),
     ]
     assert sorted(found.reasons["treatments"]) == [
         "campaign is missing",
@@ -117,6 +117,39 @@ def test_treatments_know_who_was_held_out(warehouse: Warehouse) -> None:
     assert activity.select("customer_id", "day", "n_treatments").rows() == [
         ("a", 14975, 1),
         ("b", 14976, 0),
+    ]
+
+
+def test_treatments_know_the_offer_the_draw_and_the_delivery(warehouse: Warehouse) -> None:
+    lines = [
+        "a,2011-01-01,mail,1, coupon ,yes,no",
+        "b,2011-01-01,mail,0,,,",
+        "a,2011-01-02,mail,1,coupon,perhaps,no",
+        "a,2011-01-02,mail,1,coupon,yes,lost",
+    ]
+    header = "id,at,campaign,treated,offer,drawn,arrived"
+    found = read(
+        warehouse,
+        treatments={
+            "path": written(warehouse, "\n".join([header, *lines])),
+            "columns": {
+                **WHO_AND_WHEN,
+                "campaign": "campaign",
+                "treated": "treated",
+                "offer": "offer",
+                "assigned": "drawn",
+                "delivered": "arrived",
+            },
+        },
+    )
+    table = TREATMENTS.check(warehouse.read(warehouse.table("treatments")))
+    assert table.select("customer_id", "offer", "assigned", "delivered").rows() == [
+        ("a", "coupon", True, False),
+        ("b", None, None, None),
+    ]
+    assert sorted(found.reasons["treatments"]) == [
+        "assigned is not yes or no",
+        "delivered is not yes or no",
     ]
 
 

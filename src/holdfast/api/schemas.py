@@ -60,6 +60,9 @@ class Treatment(Strict):
     treated: bool
     propensity: Share | None = None
     cost: Amount | None = None
+    offer: Word | None = None
+    assigned: bool | None = None
+    delivered: bool | None = None
 
 
 class History(Strict):

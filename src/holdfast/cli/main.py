@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 from holdfast import __version__
-from holdfast.cli import backtest, checks, interruption, predict, privacy, run, runs, serve, setup
+from holdfast.cli import (
+    backtest,
+    checks,
+    experiments,
+    interruption,
+    predict,
+    privacy,
+    run,
+    runs,
+    serve,
+    setup,
+)
 from holdfast.cli.output import print_error
 from holdfast.errors import HoldfastError, system_error
 
@@ -59,6 +70,7 @@ for command, example in (
     (checks.audit, "holdfast audit"),
     (checks.churn_window, "holdfast churn-window --set churn.horizon_days=60"),
     (checks.features, "holdfast features --sql --cutoff 2011-06-01"),
+    (experiments.uplift, "holdfast uplift --days 60"),
     (serve.serve, "holdfast serve --port 8000 --workers 2"),
     (serve.dashboard, "holdfast dashboard -c my-shop/holdfast.toml"),
     (privacy.erase, "holdfast erase CUST00001 --yes"),
@@ -66,6 +78,7 @@ for command, example in (
 ):
     app.command(epilog=f"Example: {example}")(command)
 app.add_typer(runs.app, name="runs")
+app.add_typer(experiments.app, name="experiment")
 app.add_typer(serve.keys, name="keys")
 app.add_typer(privacy.customer, name="customer")
 app.add_typer(privacy.audit_log, name="audit-log")

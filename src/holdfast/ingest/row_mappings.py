@@ -25,6 +25,7 @@ from holdfast.ingest.timestamps import (
 from holdfast.ingest.validation import DUPLICATE, STRAY, Part, RowMapping, ValidatedSource
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study, Transactions
+from holdfast.study.sources import TreatmentColumns
 from holdfast.windows import parse_day
 
 LARGEST_MINOR = 2**63 - 1
@@ -111,7 +112,9 @@ def event_mapping(source: OpenSource, study: Study) -> RowMapping:
 
 
 def treatment_mapping(source: OpenSource, study: Study) -> RowMapping:
-    """Read treatments: who, when, which campaign, treated or held out, how likely, at what cost."""
+    """Read treatments: who, when, which campaign, treated or held out, how likely, at what cost;
+    which offer, what the draw said, and whether the message arrived.
+    """
     assert study.treatments is not None
     columns = study.treatments.columns
     part = customer_part(source, columns.customer_id)
@@ -140,9 +143,25 @@ def treatment_mapping(source: OpenSource, study: Study) -> RowMapping:
         exact = money.amount(column, decimal=source.decimal, to="DECIMAL(38, 10)")
         cost = {"cost_minor": _minor(exact, study.minor_digits)}
         part |= Part(cost, {}, {"cost is not an amount >= 0": bad})
+    part |= _arm_part(source, columns)
     return RowMapping(
         layers=[part.read, part.derived], quarantine=part.problems, set_aside=WITHOUT_CUSTOMER
     )
+
+
+def _arm_part(source: OpenSource, columns: TreatmentColumns) -> Part:
+    """Read what tells an offer, the draw and the delivery apart; NULL where the source does not."""
+    part = Part({"offer": sql.null("VARCHAR")})
+    if columns.offer is not None:
+        part = Part({"offer": sql.identifier(source.column(columns.offer, role="offer"))})
+    for role, name in (("assigned", columns.assigned), ("delivered", columns.delivered)):
+        if name is None:
+            part |= Part({role: sql.null("BOOLEAN")})
+            continue
+        column = source.column(name, role=role)
+        bad = f"NOT {sql.blank(column)} AND {role} IS NULL"
+        part |= Part({role: sql.yes_no(column)}, {}, {f"{role} is not yes or no": bad})
+    return part
 
 
 def customer_part(source: OpenSource, column: str) -> Part:

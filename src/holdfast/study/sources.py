@@ -265,10 +265,22 @@ class TreatmentColumns(Section):
 
     customer_id: str
     occurred_at: str
+    """Of the held out, too: the day of the draw."""
     campaign: str
     treated: str
     propensity: str | None = None
+    """The chance of being contacted, by whatever offer."""
     cost: str | None = None
+    offer: str | None = None
+    """What the contacted got, where a campaign has several offers. Each is held against all whom
+    the campaign held out.
+    """
+    assigned: str | None = None
+    """Whether the draw put the customer among the contacted. Effects are read by it, whatever
+    happened afterwards; without it, or where it is blank, by `treated`.
+    """
+    delivered: str | None = None
+    """Whether the message arrived. Only costs are counted by it; without it, by `treated`."""
 
 
 class Treatments(Source):

@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 from holdfast.campaigns.experiments.looks import look_bounds
-from holdfast.campaigns.experiments.readout import HOLD_OUT, read_out
+from holdfast.campaigns.experiments.readout import read_out
+from holdfast.campaigns.treatments import HOLD_OUT
 from holdfast.errors import DataError, NotEnoughData
 
 SHARES = {"voucher": 0.45, "letter": 0.45, HOLD_OUT: 0.1}

@@ -3,6 +3,7 @@ is.
 """
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from holdfast.campaigns.uplift.learners import (
     relative_r,
     t_learner,
 )
-from holdfast.campaigns.uplift.measure import Uplift, measure_uplift
+from holdfast.campaigns.uplift.measure import Uplift, judge_offers, measure_uplift
 from holdfast.campaigns.uplift.ranking import (
     BLEND,
     Unseen,
@@ -125,6 +126,17 @@ def test_each_of_several_offers_has_a_verdict_and_an_effect() -> None:
     alone = measure_uplift({"mail": mail}, seed=1, repeats=1)
     # Two offers are twice as many tests.
     assert uplift.verdicts[1].p_effect >= alone.verdicts[0].p_effect
+
+
+def test_rankings_are_compared_on_whole_clusters_of_many_rows_and_effects_on_all() -> None:
+    single = trial_of(lambda flag: 1.5 * flag, n=2_400)
+    pairs = replace(single, cluster=np.arange(2_400) // 2)
+    (whole,) = judge_offers(pairs, rules=RULES, seed=4, repeats=1)
+    (part,) = judge_offers(pairs, rules=RULES, seed=4, repeats=1, most_rows=1_200)
+    assert (whole.compared_on, whole.contacted) == (2_400, part.contacted)
+    assert part.compared_on == pytest.approx(1_200, abs=120)
+    assert part.compared_on % 2 == 0
+    assert (part.effect, part.p_choice) == (whole.effect, whole.p_choice)
 
 
 def test_a_rule_of_no_feature_is_refused_with_the_nearest_name() -> None:

@@ -150,6 +150,42 @@ def test_each_offer_is_held_against_the_held_out_of_its_own_campaigns(read: Read
     assert trials.trials["contact"].n == 16
 
 
+def offers(day: int = 100) -> list[dict[str, Any]]:
+    """C0, C1 and C2 get a mail, C3 and C4 a call, the others nothing."""
+    names = {"C0": "mail", "C1": "mail", "C2": "mail", "C3": "call", "C4": "call"}
+    rows = campaign("a", day, treated="01234")
+    return [row | {"offer": names.get(row["customer_id"], "")} for row in rows]
+
+
+def test_of_several_offers_each_is_held_against_all_whom_the_campaign_held_out(read: Read) -> None:
+    trials = read(history(), offers())
+    assert list(trials.trials) == ["call", "mail"]
+    call = trials.trials["call"]
+    assert call.customer_ids.to_list() == ["C3", "C4", "C5", "C6", "C7"]
+    assert call.offer.tolist() == [1, 1, 0, 0, 0]
+    np.testing.assert_allclose(call.propensities[0], [3 / 5, 2 / 5])
+    assert trials.trials["mail"].n == 6
+    assert not trials.left_out
+    assert not trials.findings
+
+
+def test_a_held_out_customer_of_several_offers_is_left_out_once(read: Read) -> None:
+    stranger = {**offers()[5], "customer_id": "nobody"}
+    assert read(history(), [*offers(), stranger]).left_out == {module.NEVER_BOUGHT: 1}
+
+
+def test_who_got_two_offers_of_a_campaign_is_in_neither(read: Read) -> None:
+    both = {**offers()[0], "offer": "call"}
+    trials = read(history(), [*offers(), both])
+    assert trials.left_out == {module.IN_BOTH_ARMS: 2}
+    assert "C0" not in trials.trials["mail"].customer_ids.to_list()
+
+
+def test_a_trial_is_of_the_arms_as_drawn_whatever_was_done(read: Read) -> None:
+    rows = [row | {"assigned": row["customer_id"] in ("C0", "C1")} for row in campaign("a", 100)]
+    assert read(history(), rows).trials["contact"].offer.tolist() == [1, 1, 0, 0, 0, 0, 0, 0]
+
+
 def test_a_chance_that_is_not_given_is_the_share_that_was_contacted(read: Read) -> None:
     rows = [
         {name: value for name, value in row.items() if name != "propensity"}

@@ -74,8 +74,9 @@ def check_matured(campaign_day: int, *, window_days: int, return_days: int, last
     """
     needed = campaign_day + window_days + return_days - 1
     if last_day < needed:
+        back = f", and orders come back for {return_days} more" if return_days else ""
         raise NotEnoughData(
-            f"the campaign of {date_of(campaign_day)} is read out on {window_days} days, and orders"
-            f" come back for {return_days} more, but the log ends on {date_of(last_day)}",
-            fix=f"wait until {date_of(needed)}: before, revenue is counted gross of returns",
+            f"the campaign of {date_of(campaign_day)} is read out on {window_days} days{back}, but"
+            f" the log ends on {date_of(last_day)}",
+            fix=f"wait until {date_of(needed)}: before, not all its outcomes are in",
         )

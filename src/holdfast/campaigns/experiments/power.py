@@ -213,12 +213,13 @@ def power_curve(
     method = _choose(audit(past, design, draws=draws, seed=seed))
     best = _powers(past, design, sizes, method, draws, seed)
     rng = np.random.default_rng(seed + 1)
-    others = []
+    others = [best]
     for number in range(_RESAMPLES):
         who = rng.integers(0, len(past.outcome), len(past.outcome))
         like = Past(past.outcome[who], past.predicted[who])
         others.append(_powers(like, design, sizes, method, _RESAMPLE_DRAWS, seed + 2 + number))
-    low, high = np.quantile(np.array(others), [0.05, 0.95], axis=0)
+    # A further log lies between the ends of twelve, and the estimate, in 12 of 14 cases.
+    low, high = np.array(others).min(axis=0), np.array(others).max(axis=0)
     needs = [needed_size(sizes, each) for each in others]
     curve = pl.DataFrame({"size": sizes, "power": best, "low": low, "high": high})
     return PowerCurve(
@@ -260,8 +261,8 @@ def needed_size(sizes: Sequence[int], powers: Vector, *, power: float = POWER) -
 
 
 def _range_of(needs: Sequence[int | None]) -> tuple[int | None, int | None]:
-    filled = np.sort([np.inf if need is None else need for need in needs])
-    low, high = np.quantile(filled, [0.05, 0.95], method="nearest")
+    filled = [np.inf if need is None else need for need in needs]
+    low, high = min(filled), max(filled)
     return (
         int(low) if np.isfinite(low) else None,
         int(high) if np.isfinite(high) else None,

@@ -16,9 +16,9 @@ import polars as pl
 from holdfast.arrays import Integers, Vector
 from holdfast.campaigns.experiments.assignment import check_missing, check_ratio
 from holdfast.campaigns.experiments.effects import METHODS, Effect, arm_of, compare, method_for
+from holdfast.campaigns.treatments import HOLD_OUT
 from holdfast.errors import DataError, NotEnoughData
 
-HOLD_OUT = "hold out"
 OUTCOMES = ("bought", "revenue", "margin")
 _FEWEST = 20
 _CAPPED = 0.005

@@ -119,23 +119,58 @@ def measure_uplift(
         An arm is too small to be split.
     """
     pairs = _pairs(trials)
+    verdicts = judge_offers(pairs, rules=rules, seed=seed, repeats=repeats)
+    rankings = {
+        verdict.offer: learn_ranking(
+            pairs[verdict.offer], Candidates.of(pairs[verdict.offer], rules or {}).all, seed=seed
+        )
+        for verdict in verdicts
+        if verdict.word == "choose"
+    }
+    return Uplift(verdicts, rankings, next(iter(pairs.values())).names)
+
+
+def judge_offers(
+    trials: Trial | Mapping[str, Trial],
+    *,
+    rules: Mapping[str, str] | None = None,
+    seed: int,
+    repeats: int | None = None,
+    most_rows: int | None = None,
+) -> tuple[OfferVerdict, ...]:
+    """The verdicts of `measure_uplift`, without what would score customers.
+
+    Parameters
+    ----------
+    most_rows
+        Rankings are compared on about so many rows, whole clusters drawn by lot; effects and tests
+        are of all rows. None: on all.
+    """
+    pairs = _pairs(trials)
     names = next(iter(pairs.values())).names
     for column in (rules or {}).values():
         if column not in names:
             raise DataError(f"there is no feature '{column}'", fix=nearest(column, names))
     verdicts = examine_offers(pairs, seed=seed)
-    rankings = {}
     for place, verdict in enumerate(verdicts):
         if verdict.p_choice >= LEVEL:
             continue
-        of_offer = pairs[verdict.offer]
+        of_offer = _thin_out(pairs[verdict.offer], most_rows, seed)
         candidates = Candidates.of(of_offer, rules or {})
         times = repeats or (1 if of_offer.n > _MANY_ROWS else REPEATS)
         compared = cross_fit_repeatedly(of_offer, candidates.all, seed=seed, repeats=times)
         verdicts[place] = add_rankings(verdict, compared, candidates.rules, seed=seed)
-        if verdicts[place].word == "choose":
-            rankings[verdict.offer] = learn_ranking(of_offer, candidates.all, seed=seed)
-    return Uplift(tuple(verdicts), rankings, names)
+    return tuple(verdicts)
+
+
+def _thin_out(trial: Trial, most_rows: int | None, seed: int) -> Trial:
+    if most_rows is None or trial.n <= most_rows:
+        return trial
+    unit, of_row = np.unique(
+        np.arange(trial.n) if trial.cluster is None else trial.cluster, return_inverse=True
+    )
+    kept = np.random.default_rng(seed).random(len(unit)) < most_rows / trial.n
+    return trial.take(np.flatnonzero(kept[of_row]))
 
 
 def _pairs(trials: Trial | Mapping[str, Trial]) -> dict[str, Trial]:
@@ -163,6 +198,7 @@ def add_rankings(
         heaviest=compared.heaviest,
         best_rule=best_rule,
         against_rule=q[BLEND].minus(q[best_rule], compared.cluster).bare(),
+        compared_on=len(compared.parts[0].psi),
         groups=tuple(Group(group.share, group.effect.bare()) for group in compared.groups(BLEND)),
     )
 

@@ -14,7 +14,9 @@ import numpy as np
 import polars as pl
 
 from holdfast.arrays import Matrix, Vector
-from holdfast.errors import DataError, NotEnoughData
+from holdfast.campaigns.outcomes import sum_windows
+from holdfast.campaigns.treatments import read_treatments, refuse_arms_apart
+from holdfast.errors import NotEnoughData
 from holdfast.evaluation.trial import Trial
 from holdfast.features import feature_tables
 from holdfast.findings import Finding
@@ -24,13 +26,9 @@ from holdfast.study import Study
 from holdfast.windows import date_of
 
 Outcome = Literal["purchase", "revenue", "margin"]
-CONTACT = "contact"
-"""The offer of campaigns that name none."""
-_READ = ("customer_id", "day", "campaign", "treated", "propensity")
 _KEYS = ("customer_id", "cutoff_day")
 _MOST_CUTOFFS = 50
 """Beyond it, features are a few days older than the contact."""
-_ARMS_APART_DAYS = 1.0
 
 IN_BOTH_ARMS = "in both arms of one campaign"
 TWICE = "named twice in one campaign"
@@ -114,14 +112,10 @@ def read_trials(study: Study, warehouse: Warehouse, watch: Watch, *, end_day: in
     DataError
         The arms of a campaign are dated apart, or nobody could have got either arm.
     """
-    if not warehouse.has("treatments"):
-        raise NotEnoughData(
-            "the study has no [treatments]: no campaign with a hold-out is known",
-            fix="name the table of past campaigns, with those held out, in [treatments]",
-        )
-    rows = _read_rows(warehouse)
-    _refuse_arms_apart(rows)
-    estimated = rows["propensity"].null_count()
+    treatments = read_treatments(warehouse)
+    estimated = treatments["propensity"].null_count()
+    rows = _share_control(treatments)
+    refuse_arms_apart(rows)
     rows = rows.with_columns(
         pl.col("propensity").fill_null(pl.col("treated").mean().over("campaign", "offer"))
     )
@@ -141,16 +135,6 @@ def read_trials(study: Study, warehouse: Warehouse, watch: Watch, *, end_day: in
     return LogTrials(trials, design, left_out, estimated)
 
 
-def _read_rows(warehouse: Warehouse) -> pl.DataFrame:
-    """Of each customer, campaign and offer: the day, whether contacted, and the chance."""
-    rows = warehouse.query("SELECT * FROM treatments ORDER BY customer_id, day, campaign, treated")
-    if rows.is_empty():
-        raise NotEnoughData("[treatments] has no row", fix="add past campaigns with a hold-out")
-    if "offer" not in rows.columns:
-        return rows.select(*_READ, offer=pl.lit(CONTACT))
-    return _share_control(rows.select(*_READ, pl.col("offer").fill_null(CONTACT)))
-
-
 def _share_control(rows: pl.DataFrame) -> pl.DataFrame:
     """Hold every offer of a campaign against all whom the campaign held out.
 
@@ -158,33 +142,21 @@ def _share_control(rows: pl.DataFrame) -> pl.DataFrame:
     """
     offers = rows.filter("treated").select("campaign", "offer").unique()
     several = pl.col("offer").n_unique().over("campaign") > 1
-    held_out = rows.filter(~pl.col("treated")).drop("offer").join(offers, on="campaign")
+    held_out = rows.filter(~pl.col("treated")).join(
+        offers, on="campaign", how="left", suffix="_of_campaign"
+    )
+    held_out = held_out.with_columns(offer=pl.coalesce("offer_of_campaign", "offer"))
     both = pl.concat([rows.filter("treated"), held_out.select(rows.columns)])
     return both.with_columns(propensity=pl.when(several).then(None).otherwise("propensity")).sort(
         "customer_id", "day", "campaign", "treated", "offer"
     )
 
 
-def _refuse_arms_apart(rows: pl.DataFrame) -> None:
-    """Raise where the contacted and the held out of a campaign are watched from other days: what
-    one arm did before the contact would count against the other.
-    """
-    days = rows.group_by("campaign", "offer", "treated").agg(pl.col("day").mean())
-    apart = days.group_by("campaign", "offer").agg(apart=pl.col("day").max() - pl.col("day").min())
-    wrong = apart.filter(pl.col("apart") > _ARMS_APART_DAYS).sort("campaign")
-    if wrong.height:
-        name, _, days_apart = wrong.row(0)
-        raise DataError(
-            f"in {wrong.height} campaigns the arms are dated apart, in '{name}' by "
-            f"{days_apart:.0f} days on average: outcomes before the contact would count",
-            fix="date those held out as those contacted: on the day of the draw",
-        )
-
-
 def _mark(rows: pl.DataFrame, watch: Watch, *, end_day: int) -> pl.DataFrame:
     """Give each row the first reason for leaving it out; null where there is none."""
     of_campaign = pl.col("treated").n_unique().over("campaign", "offer")
-    of_customer = pl.col("treated").n_unique().over("campaign", "customer_id")
+    arm = pl.when("treated").then("offer")
+    of_customer = arm.n_unique().over("campaign", "customer_id")
     first = pl.int_range(pl.len()).over("campaign", "offer", "customer_id") == 0
     chance = pl.col("propensity")
     marked = rows.with_columns(
@@ -243,8 +215,9 @@ def _mark_unknown(rows: pl.DataFrame, warehouse: Warehouse) -> pl.DataFrame:
 
 
 def _count(rows: pl.DataFrame) -> dict[str, int]:
-    counts = rows["reason"].drop_nulls().value_counts(sort=True)
-    return dict(counts.iter_rows())
+    left_out = rows.filter(pl.col("reason").is_not_null())
+    counts = left_out.group_by("reason").agg(pl.col("row").n_unique())
+    return dict(counts.sort("row", "reason", descending=[True, False]).iter_rows())
 
 
 def _explain_nothing(left_out: Mapping[str, int], watch: Watch, *, end_day: int) -> NotEnoughData:
@@ -290,32 +263,11 @@ def _feature_names(features: pl.DataFrame) -> list[str]:
 
 
 def _outcomes(study: Study, warehouse: Warehouse, rows: pl.DataFrame, watch: Watch) -> Vector:
-    """What each row did in its window, (n_rows,).
-
-    Returns count for longer than purchases, so that what is bought in the window is net of all its
-    returns; what else comes back then does so in both arms.
-    """
-    warehouse.con.register("contacts", rows.select("customer_id", "day").to_arrow())
-    try:
-        seen = warehouse.query(
-            """
-            SELECT c.customer_id, c.day,
-                count(*) FILTER (WHERE a.n_orders > 0 AND a.day < c.day + $1) AS bought,
-                sum(CASE WHEN a.day < c.day + $1 THEN a.gross_minor ELSE 0 END)
-                    + sum(a.returns_minor) AS net_minor
-            FROM contacts c JOIN activity a
-                ON a.customer_id = c.customer_id AND a.day >= c.day AND a.day < c.day + $1 + $2
-            GROUP BY 1, 2
-            """,
-            watch.days,
-            watch.return_days,
-        )
-    finally:
-        warehouse.con.unregister("contacts")
-    of_row = rows.join(seen, on=["customer_id", "day"], how="left", maintain_order="left")
+    """What each row did in its window, (n_rows,)."""
+    did = sum_windows(warehouse, rows, days=watch.days, return_days=watch.return_days)
     if watch.outcome == "purchase":
-        return of_row["bought"].fill_null(0).gt(0).cast(pl.Float64).to_numpy()
-    net = of_row["net_minor"].fill_null(0).cast(pl.Float64).to_numpy() / 10**study.minor_digits
+        return did["bought"].gt(0).cast(pl.Float64).to_numpy()
+    net = did["net_minor"].to_numpy() / 10**study.minor_digits
     return np.asarray(net * (study.value.margin_rate if watch.outcome == "margin" else 1.0))
 
 

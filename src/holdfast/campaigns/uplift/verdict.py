@@ -77,6 +77,8 @@ class OfferVerdict:
         The named rule of the largest Q, and the blend's Q less that rule's.
     groups
         Mean effect by fifths of the blend, the lowest first.
+    compared_on
+        Rows on which rankings were compared.
     """
 
     uplift_source: ClassVar[str] = "experiment"
@@ -92,6 +94,7 @@ class OfferVerdict:
     best_rule: str | None = None
     against_rule: Estimate | None = None
     groups: tuple[Group, ...] = ()
+    compared_on: int = 0
 
     @property
     def word(self) -> Word:

@@ -1,0 +1,74 @@
+"""Treatments: the record of past campaigns as effects are read from it, by intention to treat.
+
+Everybody counts in the arm that the draw gave them; only the cost follows what was delivered.
+"""
+
+import polars as pl
+
+from holdfast.errors import DataError, NotEnoughData
+from holdfast.io.warehouse import Warehouse
+
+CONTACT = "contact"
+"""The offer of campaigns that name none."""
+HOLD_OUT = "hold out"
+"""The arm of those who were not to be contacted."""
+_ARMS_APART_DAYS = 1.0
+
+
+def read_treatments(warehouse: Warehouse) -> pl.DataFrame:
+    """Read who was drawn into which arm.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row per row of [treatments]: row (its number), customer_id, day, campaign, treated (as
+        assigned), offer, propensity (of being contacted by any offer; null where it is not given),
+        cost_minor (0 where nothing was delivered; null where it is not given).
+
+    Raises
+    ------
+    NotEnoughData
+        There is none.
+    DataError
+        An offer is called as the hold-out is.
+    """
+    if not warehouse.has("treatments"):
+        raise NotEnoughData(
+            "the study has no [treatments]: no campaign with a hold-out is known",
+            fix="name the table of past campaigns, with those held out, in [treatments]",
+        )
+    rows = warehouse.query(
+        """
+        SELECT customer_id, day, campaign, coalesce(assigned, treated) AS treated,
+            coalesce(offer, $1) AS offer, propensity,
+            CASE WHEN coalesce(delivered, treated) THEN cost_minor ELSE 0 END AS cost_minor
+        FROM treatments ORDER BY ALL
+        """,
+        CONTACT,
+    )
+    if rows.is_empty():
+        raise NotEnoughData("[treatments] has no row", fix="add past campaigns with a hold-out")
+    if rows.filter("treated", pl.col("offer") == HOLD_OUT).height:
+        raise DataError(f"an offer of [treatments] is called '{HOLD_OUT}'", fix="rename it")
+    return rows.with_row_index("row")
+
+
+def refuse_arms_apart(rows: pl.DataFrame) -> None:
+    """Raise where the contacted and the held out of a campaign are watched from other days: what
+    one arm did before the contact would count against the other.
+
+    Raises
+    ------
+    DataError
+        They are a day or more apart on average.
+    """
+    days = rows.group_by("campaign", "offer", "treated").agg(pl.col("day").mean())
+    apart = days.group_by("campaign", "offer").agg(apart=pl.col("day").max() - pl.col("day").min())
+    wrong = apart.filter(pl.col("apart") > _ARMS_APART_DAYS).sort("campaign")
+    if wrong.height:
+        name, _, days_apart = wrong.row(0)
+        raise DataError(
+            f"in {wrong.height} campaigns the arms are dated apart, in '{name}' by "
+            f"{days_apart:.0f} days on average: outcomes before the contact would count",
+            fix="date those held out as those contacted: on the day of the draw",
+        )

@@ -1,0 +1,394 @@
+"""`holdfast experiment` and `uplift`: what a campaign did, what the next one needs, and whether it
+matters whom it goes to.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from holdfast.cli import output
+from holdfast.cli.output import Config, Json, RunOption, Set
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from holdfast.campaigns.experiments.past_campaigns import CampaignResult
+    from holdfast.campaigns.uplift.verdict import OfferVerdict
+    from holdfast.runs.experiments import (
+        ContactList,
+        ExperimentPlan,
+        OfferVerdicts,
+        PastCampaigns,
+    )
+    from holdfast.study import Study
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Campaigns with a hold-out: read what they did, design the next.",
+    epilog="Example: holdfast experiment read",
+)
+Days = Annotated[
+    int, typer.Option(min=1, help="Length of the window that is watched, from the day of the draw.")
+]
+ReturnDays = Annotated[
+    int, typer.Option(min=0, help="Days more in which goods of the window may come back.")
+]
+
+Effect = Annotated[
+    float, typer.Option(help="The change to be found, as a share: 0.1 for a tenth more.")
+]
+Share = Annotated[float, typer.Option(min=0.01, max=0.99, help="Of the customers, held out.")]
+Size = Annotated[
+    int | None,
+    typer.Option(min=4, help="Customers, both arms together. [default: all who are eligible]"),
+]
+ContactFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--list",
+        metavar="FILE",
+        help="Draw the arms among the run's customers: CSV of those to contact, and the held out "
+        "in FILE-holdout.",
+    ),
+]
+Segments = Annotated[
+    list[str] | None, typer.Option(help="Of the list; may be repeated. [default: all]")
+]
+Name = Annotated[
+    str | None,
+    typer.Option(help="Of the campaign: the same name draws the same arms. [default: FILE]"),
+]
+
+
+@app.command(epilog="Example: holdfast experiment read spring-mailing --days 60")
+def read(
+    campaign: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="NAME", help="A campaign; without it, every one.", show_default=False
+        ),
+    ] = None,
+    days: Days = 30,
+    return_days: ReturnDays = 0,
+    config: Config = "holdfast.toml",
+    overrides: Set = None,
+    json: Json = False,
+) -> None:
+    """Read what the campaigns in [treatments] did, by intention to treat: purchases, revenue and
+    margin per head against those held out, with 95 % intervals, cost and net.
+
+    The window is 30 days unless told otherwise: most of what an offer does falls into them, and
+    nothing is claimed beyond. What customers spent in as many days before makes the intervals
+    narrower.
+    """
+    from holdfast.cli.progress_display import progress
+    from holdfast.runs.experiments import read_campaigns
+
+    study = output.study_from(config, overrides)
+    with progress(silent=json) as listener:
+        past = read_campaigns(
+            study, campaign, days=days, return_days=return_days, listener=listener
+        )
+    show = print_campaign if campaign is not None else print_campaigns
+    output.print_result(past.as_dict(), lambda out: show(out, past, study), json=json)
+    if past.refused and not past.results:
+        raise typer.Exit(2)
+
+
+def print_campaigns(out: "Console", past: "PastCampaigns", study: "Study") -> None:
+    """Print a row per campaign and offer, and why the others cannot be read."""
+    from rich.text import Text
+
+    from holdfast.report.table_columns import Col
+    from holdfast.report.table_format import make_table
+
+    rows = [row for result in past.results for row in result.rows]
+    has_amounts = any("margin" in row for row in rows)
+    columns = [Col("campaign"), "date offer contacted:count held_out:count", _share("bought")]
+    if has_amounts:
+        columns += [
+            Col("revenue", "Revenue a head", "money"),
+            Col(
+                "margin", "Margin a head [95 %]", "money", "{margin} [{margin_low}, {margin_high}]"
+            ),
+            Col("cost", "Cost", "money"),
+            Col("net", "Net [95 %]", "money", "{net} [{net_low}, {net_high}]"),
+            Col("pays", "Paid?"),
+        ]
+    output.print_verdict(out, study.name, _headline(past))
+    output.print_table(out, make_table("", rows, *columns, currency=study.currency), width=150)
+    for name, error in past.refused.items():
+        fix = error.fix[:1].upper() + error.fix[1:]
+        out.print(Text.assemble((name, "bold"), f" is not read out: {error.problem}. {fix}."))
+    for result in past.results:
+        output.print_findings(out, [finding.as_dict() for finding in result.findings])
+
+
+def _share(name: str) -> Any:
+    from holdfast.report.table_columns import Col
+
+    pattern = f"{{{name}}} [{{{name}_low}}, {{{name}_high}}]"
+    return Col(name, "More buyers [95 %]", "percent", pattern)
+
+
+def _headline(past: "PastCampaigns") -> str:
+    n = len(past.results) + len(past.refused)
+    several = "campaign" if n == 1 else "campaigns"
+    return (
+        f"{len(past.results)} of {n} {several} read out, {past.days} days from the draw; "
+        "differences per head assigned, against those held out (uplift_source: experiment)."
+    )
+
+
+def print_campaign(out: "Console", past: "PastCampaigns", study: "Study") -> None:
+    """Print one campaign: each offer's figures, then what they came to."""
+    from rich.text import Text
+
+    from holdfast.report.table_columns import Col
+    from holdfast.report.table_format import make_table
+
+    (result,) = past.results
+    output.print_verdict(out, study.name, _headline(past))
+    for kinds, kind in ((["bought"], "percent"), (["revenue", "margin"], "money")):
+        rows = [row for row in result.as_dict()["effects"] if row["outcome"] in kinds]
+        columns = (
+            Col("offer"),
+            Col("outcome"),
+            "assigned:count held_out:count",
+            Col("mean_held_out", "Mean held out", kind),
+            Col("effect", "Difference [95 %]", kind, "{effect} [{low}, {high}]"),
+            Col("p_adjusted", "p", "ratio"),
+            Col("capped_effect", "Largest capped", kind),
+        )
+        table = make_table("", rows, *columns, currency=study.currency)
+        output.print_table(out, table, width=120)
+    for row in result.rows:
+        out.print(Text(_in_words(row, study)))
+    out.print(Text(_describe_sizes(result)))
+    output.print_findings(out, result.as_dict()["findings"])
+
+
+def _in_words(row: dict[str, Any], study: "Study") -> str:
+    from holdfast.report.formatting import money
+
+    def amount(name: str) -> str:
+        ends = (money(row[f"{name}{end}"], study.currency) for end in ("", "_low", "_high"))
+        return "{} [{}, {}]".format(*ends)
+
+    name = f"{row['campaign']}, {row['offer']}"
+    if "margin" not in row:
+        return f"{name}: the log has no amounts, so nothing is said of money."
+    if row["cost"] is None:
+        return f"{name}: without a cost of each contact, nothing is said of a net."
+    paid = {"yes": "It paid", "no": "It did not pay"}.get(row["pays"], "Whether it paid is open")
+    return (
+        f"{name}: at a margin of {study.value.margin_rate:.0%} the {row['contacted']:,} contacted "
+        f"brought {amount('net')}, net of their cost of {money(row['cost'], study.currency)}. "
+        f"{paid}."
+    )
+
+
+def _describe_sizes(result: "CampaignResult") -> str:
+    if not result.checks:
+        return "Sizes of the arms: not checked, since [treatments] gives no propensity."
+    return f"Sizes of the arms: as planned (p {result.checks['assigned']:.3f}; alarm below .001)."
+
+
+@app.command(epilog="Example: holdfast experiment design --effect 0.1 --list mailing.csv")
+def design(
+    effect: Effect,
+    share: Share = 0.5,
+    size: Size = None,
+    days: Days = 30,
+    outcome: Annotated[Literal["revenue", "purchase"], typer.Option(help="What changes.")] = (
+        "revenue"
+    ),
+    contact_list: ContactFile = None,
+    segment: Segments = None,
+    name: Name = None,
+    run: RunOption = "champion",
+    config: Config = "holdfast.toml",
+    overrides: Set = None,
+    json: Json = False,
+) -> None:
+    """Find out how many customers an experiment needs, by drawing it again and again from the
+    shop's own last window; and draw its arms.
+    """
+    from holdfast.campaigns.experiments.contact_list import Draw
+    from holdfast.cli.progress_display import progress
+    from holdfast.runs.experiments import Question, plan_experiment, write_contact_list
+
+    study = output.study_from(config, overrides)
+    question = Question(effect=effect, holdout_share=share, size=size, days=days, outcome=outcome)
+    draw = Draw(
+        campaign=name or (contact_list.stem if contact_list else ""),
+        holdout_share=share,
+        segments=tuple(segment or ()),
+        size=size,
+    )
+    with progress(silent=json) as listener:
+        plan = plan_experiment(study, question, listener=listener)
+    written = None
+    if contact_list is not None:
+        published = output.registry_in(study).open(run)
+        written = write_contact_list(published, contact_list, draw, project=Path(study.project_dir))
+    values = plan.as_dict() | ({"list": written.as_dict()} if written else {})
+    output.print_result(values, lambda out: print_plan(out, plan, written, study), json=json)
+
+
+def print_plan(
+    out: "Console", plan: "ExperimentPlan", written: "ContactList | None", study: "Study"
+) -> None:
+    """Print what is needed, power by size, the readouts that were tried, and the files."""
+    from rich.text import Text
+
+    from holdfast.report.table_columns import Col
+    from holdfast.report.table_format import make_table
+
+    output.print_verdict(out, study.name, _need(plan, study))
+    columns = (
+        Col("size", "Customers", "count"),
+        Col("power", "Power [9 in 10 logs]", "whole_percent", "{power} [{low}, {high}]"),
+    )
+    output.print_table(out, make_table("", plan.curve.curve, *columns))
+    rows = [
+        row | {"pick": "*" * (row["method"] == plan.curve.method)}
+        for row in plan.as_dict()["methods"]
+    ]
+    kind = "money" if plan.question.outcome == "revenue" else "percent"
+    tried = (
+        Col("method", "Readout"), Col("pick", ""), "coverage:percent overclaims:percent",
+        Col("power", "Power", "percent"), Col("width", "Width of the interval", kind),
+    )  # fmt: skip
+    caption = f"Readouts with {plan.design.size:,} customers; * is the best that keeps its word"
+    output.print_table(out, make_table(caption, rows, *tried, currency=study.currency))
+    if written is not None:
+        out.print(Text(f"{written.contacted:,} to contact: {written.contact}"))
+        out.print(Text(f"{written.held_out:,} held out: {written.holdout}"))
+        out.print(Text(f"Drawn by the name '{written.campaign}' from run {written.run_id}."))
+
+
+def _need(plan: "ExperimentPlan", study: "Study") -> str:
+    from holdfast.report.formatting import money
+
+    mean = (
+        money(plan.mean, study.currency)
+        if plan.question.outcome == "revenue"
+        else f"{plan.mean:.1%}"
+    )
+    what = "spent" if plan.question.outcome == "revenue" else "bought:"
+    return (
+        f"to find a change of {plan.design.effect:+.0%} in 4 cases of 5, with "
+        f"{plan.design.holdout_share:.0%} held out, takes {_describe_need(plan)}. In the last "
+        f"{plan.question.days} days {plan.customers:,} customers {what} {mean} on average; with "
+        f"{plan.design.size:,} of them it is found in {plan.chosen['power']:.0%} of cases."
+    )
+
+
+def _describe_need(plan: "ExperimentPlan") -> str:
+    most = f"more than the {max(plan.curve.curve['size'].to_list()):,} customers that were tried"
+    if plan.curve.needed is None:
+        return most
+    low, high = (f"{n:,}" if n else most for n in plan.curve.needed_range)
+    return f"{plan.curve.needed:,} customers (9 in 10 logs like this one would say {low} to {high})"
+
+
+def uplift(
+    days: Days = 30,
+    return_days: ReturnDays = 0,
+    outcome: Annotated[
+        Literal["purchase", "revenue", "margin"] | None,
+        typer.Option(help="[default: margin, or purchase where the log has no amounts]"),
+    ] = None,
+    config: Config = "holdfast.toml",
+    overrides: Set = None,
+    json: Json = False,
+) -> None:
+    """Say from the past campaigns in [treatments] of each offer whether it works, and whether there
+    is evidence for choosing among customers.
+    """
+    from holdfast.cli.progress_display import progress
+    from holdfast.runs.experiments import judge_past_offers
+
+    study = output.study_from(config, overrides)
+    with progress(silent=json) as listener:
+        judged = judge_past_offers(
+            study, days=days, return_days=return_days, outcome=outcome, listener=listener
+        )
+    output.print_result(judged.as_dict(), lambda out: print_uplift(out, judged, study), json=json)
+
+
+def print_uplift(out: "Console", judged: "OfferVerdicts", study: "Study") -> None:
+    """Print each offer: in a sentence, its tests, the rankings that were compared and the fifths of
+    the best.
+    """
+    from rich.text import Text
+
+    unit = "a chance of buying" if judged.watch.outcome == "purchase" else study.currency
+    output.print_verdict(
+        out,
+        study.name,
+        f"{judged.rows:,} customers and campaigns, {judged.watch.outcome} in {judged.watch.days} "
+        f"days from the draw, effects in {unit} (uplift_source: experiment).",
+    )
+    for verdict in judged.verdicts:
+        out.print(Text(verdict.sentence))
+        out.print()
+        _print_verdict(out, verdict)
+    output.print_findings(out, [finding.as_dict() for finding in judged.findings])
+
+
+def _print_verdict(out: "Console", verdict: "OfferVerdict") -> None:
+    from holdfast.report.table_columns import Col
+    from holdfast.report.table_format import make_table
+
+    tests = [
+        {"test": "it changes something", "p": verdict.p_effect},
+        {"test": "customers differ in it", "p": verdict.p_choice},
+    ]
+    output.print_table(out, make_table("", tests, Col("test"), Col("p", "p (Holm)", "ratio")))
+    _print_rankings(out, verdict)
+    _print_groups(out, verdict)
+
+
+def _print_rankings(out: "Console", verdict: "OfferVerdict") -> None:
+    from holdfast.report.table_columns import Col
+    from holdfast.report.table_format import make_table
+
+    ranked = [*verdict.rankings, *([verdict.blend] if verdict.blend else [])]
+    rows = [
+        {
+            "ranking": each.name, "kind": "rule" if each.is_rule else "learnt",
+            "q": each.qini.value, "low": each.qini.low, "high": each.qini.high,
+            "slope": each.slope.value if each.slope else None, "p": each.p,
+            "word": "proven" if each.is_proven else "harmful" * each.is_harmful,
+        }
+        for each in ranked
+    ]  # fmt: skip
+    columns = (
+        Col("ranking"), Col("kind", ""), Col("q", "Q [95 %]", "effect", "{q} [{low}, {high}]"),
+        Col("slope", "Slope", "score"), Col("p", "p (of a rule)", "ratio"), Col("word", ""),
+    )  # fmt: skip
+    n_rows = verdict.contacted + verdict.held_out
+    drawn = f", drawn from {n_rows:,}" if verdict.compared_on < n_rows else ""
+    caption = f"Rankings of customers unseen, on {verdict.compared_on:,} rows{drawn}"
+    output.print_table(out, make_table(caption, rows, *columns))
+
+
+def _print_groups(out: "Console", verdict: "OfferVerdict") -> None:
+    from holdfast.report.table_columns import Col
+    from holdfast.report.table_format import make_table
+
+    groups = [
+        {"share": group.share, "effect": group.effect.value, "low": group.effect.low,
+         "high": group.effect.high}
+        for group in reversed(verdict.groups)
+    ]  # fmt: skip
+    fifths = (
+        Col("share", "Share of customers", "percent"),
+        Col("effect", "Effect [95 %]", "effect", "{effect} [{low}, {high}]"),
+    )
+    output.print_table(
+        out, make_table("By all rankings together, the first first", groups, *fifths)
+    )
