@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 from holdfast import __version__
-from holdfast.cli import backtest, checks, interruption, predict, privacy, run, runs, serve, setup
+from holdfast.cli import (
+    backtest,
+    checks,
+    interruption,
+    plans,
+    predict,
+    privacy,
+    run,
+    runs,
+    serve,
+    setup,
+)
 from holdfast.cli.output import print_error
 from holdfast.errors import HoldfastError, system_error
 
@@ -53,6 +64,8 @@ for command, example in (
     (run.schedule, "holdfast schedule --cron '0 2 * * *'"),
     (predict.forecast, "holdfast forecast --by segment --weeks 8"),
     (predict.predict, "holdfast predict --customer-id CUST00001"),
+    (plans.history, "holdfast history"),
+    (plans.plan, "holdfast plan --budget 2000 --list contacts.csv"),
     (backtest.compare, "holdfast compare --task churn"),
     (backtest.backtest, "holdfast backtest --cutoff 2011-06-01"),
     (checks.check, "holdfast check --html data.html --contract contract"),
