@@ -9,7 +9,12 @@ from typing import Any
 
 import polars as pl
 
-from holdfast.campaigns.past.readouts import PastCampaigns, PastSegments, read_campaigns
+from holdfast.campaigns.past.readouts import (
+    PastCampaigns,
+    PastSegments,
+    count_days_before,
+    read_campaigns,
+)
 from holdfast.campaigns.planning.make_plan import (
     CampaignPlan,
     OfferHistory,
@@ -23,6 +28,7 @@ from holdfast.ingest.order_log import read_order_log
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Listener, Silence, Steps
 from holdfast.report.exports import neutralise
+from holdfast.report.formatting import feature
 from holdfast.serving.load import read_table
 from holdfast.storage import audit_log
 from holdfast.storage.run_folder import Run
@@ -30,10 +36,10 @@ from holdfast.storage.safe_files import os_errors_as, replace_file, write_parque
 from holdfast.study import Offer, Study
 from holdfast.tables import json_rows
 
-SEGMENTS_NOTE = (
-    "segments are those on the day of the contact, by the study's rule with spend of the year "
-    "before in place of expected revenue and without the churn probability; today's segments would "
-    "already know what the campaign did"
+_SEGMENTS_NOTE = (
+    "segments are those on the day of the contact, by the study's rule with {worth} in place of "
+    "expected revenue and without the churn probability; today's segments would already know what "
+    "the campaign did"
 )
 
 
@@ -41,16 +47,27 @@ SEGMENTS_NOTE = (
 class PastAndOffers:
     """Past campaigns, what is believed of the offers, and the run's customers with the segment by
     which the past tells of them.
+
+    Attributes
+    ----------
+    worth
+        The feature in place of expected revenue in past segments; empty without any.
     """
 
     study: Study
     run: Run
     past: PastCampaigns
     customers: pl.DataFrame
+    worth: str = ""
 
     @property
     def offers(self) -> OfferHistory:
         """What is believed of the study's offers; without any, of its campaigns as contacts."""
+        if not self.study.offers and self.past.readouts.is_empty():
+            raise NotEnoughData(
+                "the study has no offer, and its data no past campaign with enough customers",
+                fix="write [offers.NAME], and name the table of past campaigns in [treatments]",
+            )
         offers = self.study.offers or {CONTACT: Offer(cost=0)}
         margin = self.study.value.margin_rate * self.customers["at_stake"].to_numpy()
         return learn_offers(offers, self.past, at_stake=max(float(margin.mean()), 1e-9))
@@ -81,16 +98,17 @@ def read_past(study: Study, run: Run, *, listener: Listener | None = None) -> Pa
     features = scores.select("customer_id").join(
         read_table(run, "features"), on="customer_id", how="left", maintain_order="left"
     )
-    segments = PastSegments.learn(study, features)
     with Warehouse.temporary() as warehouse:
         with steps("Read the log") as step:
             log = read_order_log(study, warehouse)
             step.detail = log.size
         with steps("Read past campaigns") as step:
+            seen = count_days_before(warehouse)
+            segments = PastSegments.learn(study, features, days_seen=seen)
             past = read_campaigns(study, warehouse, segments, end_day=log.end_day)
             step.detail = f"{len(past.offers)} campaigns"
     customers = scores.with_columns(past_segment=segments.of(features))
-    return PastAndOffers(study=study, run=run, past=past, customers=customers)
+    return PastAndOffers(study=study, run=run, past=past, customers=customers, worth=segments.worth)
 
 
 def plan(
@@ -144,7 +162,10 @@ def summarise_history(known: PastAndOffers) -> dict[str, Any]:
             }
             for name, seen in known.past.observed.items()
         ],
-        "notes": [SEGMENTS_NOTE, *known.past.notes],
+        "notes": [
+            *([_SEGMENTS_NOTE.format(worth=feature(known.worth))] if known.worth else []),
+            *known.past.notes,
+        ],
         "findings": [finding.as_dict() for finding in known.past.findings],
     }  # fmt: skip
 

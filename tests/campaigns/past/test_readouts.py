@@ -67,7 +67,7 @@ def read(tmp_path: Path) -> Read:
         with Warehouse.temporary() as warehouse:
             log = read_order_log(study, warehouse)
             features = feature_tables.features(study, warehouse, [log.end_day])
-            segments = PastSegments.learn(study, features)
+            segments = PastSegments.learn(study, features, days_seen=100)
             return read_campaigns(study, warehouse, segments, end_day=log.end_day)
 
     return build
@@ -116,7 +116,7 @@ def test_a_past_segment_is_not_moved_by_what_comes_after() -> None:
             },
         }
     )  # fmt: skip
-    segments = PastSegments.learn(study, today)
+    segments = PastSegments.learn(study, today, days_seen=400)
     then = pl.DataFrame({"spend_365d": [30.0, 0.0], "days_since_last_purchase": [5, 90]})
     # Tiers end at the 33rd and 67th percentile of today's spend: 4.96 and 9.11.
     assert segments.of(then).to_list() == ["Champion", "Losing Customer"]

@@ -2,9 +2,11 @@
 
 The segment of a past day is not recorded, and today's would not do: it already knows what the
 campaign did. So a customer's segment is taken as of the contact, by the study's own rule with what
-was to be seen then: spend of the year before in place of expected revenue, and the risk signals
-without the churn probability. The rule is learnt from today's customers, whose segment is found in
-the same way where a plan asks what the past says of them.
+was to be seen then: recent spend in place of expected revenue, and the risk signals without the
+churn probability. Spend is that of as many days as the log had before the first campaign, so that
+it is the same on every day. The rule is learnt from today's customers, whose segment is found in
+the same way where a plan asks what the past says of them; and who would not have been scored on the
+day of the contact says nothing of those who are today.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,11 +25,12 @@ from holdfast.evaluation.trial import Trial
 from holdfast.findings import Finding, join_names
 from holdfast.io.warehouse import Warehouse
 from holdfast.segments import SegmentRule
-from holdfast.study import SEGMENT_NAMES, Study
+from holdfast.study import SEGMENT_NAMES, Study, eligible_days
 
 FEWEST = 20
 """Customers in each arm of a cell: with fewer its standard error is not to be trusted."""
-_WORTH = ("spend_365d", "n_purchases_365d")
+_WORTH = ("spend", "n_purchases")
+_WINDOWS_DAYS = (365, 180, 90, 30, 7)
 _SILENCE = "days_since_last_purchase"
 _SCHEMA = {
     "offer": pl.String, "segment": pl.String, "contacted": pl.Int64, "held_out": pl.Int64,
@@ -43,15 +46,26 @@ class PastSegments:
     ----------
     worth
         The feature in place of expected revenue.
+    eligible_days
+        Who had not bought for longer was not scored; None: everybody was.
     """
 
     rule: SegmentRule
     worth: str
+    eligible_days: int | None
 
     @classmethod
-    def learn(cls, study: Study, features: pl.DataFrame) -> "PastSegments":
-        """Learn the rule from the features of today's customers."""
-        worth = next(name for name in _WORTH if name in features.columns)
+    def learn(cls, study: Study, features: pl.DataFrame, *, days_seen: int) -> "PastSegments":
+        """Learn the rule from the features of today's customers.
+
+        Parameters
+        ----------
+        days_seen
+            Days of log before the first campaign.
+        """
+        days = next((days for days in _WINDOWS_DAYS if days <= days_seen), _WINDOWS_DAYS[-1])
+        names = (f"{each}_{days}d" for each in _WORTH)
+        worth = next(name for name in names if name in features.columns)
         seen = {
             name: weight
             for name, weight in study.segments.risk.items()
@@ -59,7 +73,11 @@ class PastSegments:
         }
         settings = study.segments.model_copy(update={"risk": seen or {_SILENCE: 1.0}})
         base = features.with_columns(expected_revenue=_filled(worth))
-        return cls(rule=SegmentRule.learn(settings, base), worth=worth)
+        return cls(
+            rule=SegmentRule.learn(settings, base),
+            worth=worth,
+            eligible_days=eligible_days(study.churn.eligible),
+        )
 
     def of(self, features: pl.DataFrame) -> pl.Series:
         """The segment of each customer, by the features of one day."""
@@ -70,7 +88,7 @@ class PastSegments:
     @property
     def names(self) -> tuple[str, ...]:
         """The features that it looks at."""
-        return (self.worth, *(signal.name for signal in self.rule.signals))
+        return tuple({self.worth, _SILENCE, *(signal.name for signal in self.rule.signals)})
 
 
 def _filled(worth: str) -> pl.Expr:
@@ -104,6 +122,16 @@ class PastCampaigns:
     def none(cls) -> "PastCampaigns":
         """Of data without campaigns."""
         return cls(readouts=pl.DataFrame(schema=_SCHEMA), observed={}, offers={})
+
+
+def count_days_before(warehouse: Warehouse) -> int:
+    """Days of log before the first campaign; 365 without any campaign."""
+    if not warehouse.has("treatments"):
+        return _WINDOWS_DAYS[0]
+    (days,) = warehouse.row(
+        "SELECT (SELECT min(day) FROM treatments) - (SELECT min(day) FROM activity)"
+    )
+    return _WINDOWS_DAYS[0] if days is None else int(days)
 
 
 def read_campaigns(
@@ -201,6 +229,8 @@ def _read_cells(trials: LogTrials, segments: PastSegments) -> Iterator[dict[str,
         groups = pl.DataFrame(
             {"segment": segments.of(known), "chance": trial.propensities[:, 1]}
         ).with_row_index("row")
+        if segments.eligible_days is not None:
+            groups = groups.filter(known[_SILENCE] <= segments.eligible_days)
         for (segment, _), rows in groups.group_by("segment", "chance", maintain_order=True):
             places = rows["row"].to_numpy().astype(np.int64)
             cell = _read_cell(trial, before, places)
