@@ -91,7 +91,7 @@ def plan_sentences(values: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"Net return: {money(total['net'], currency)} ({money(total['net_low'], currency)} to "
         f"{money(total['net_high'], currency)} in nine cases of ten); it pays with a chance of "
-        f"{percent(total['p_net_above_0'], 0)}. If it is wrong: {_loss(total, currency)}."
+        f"{percent(total['p_net_above_0'])}. If it is wrong: {_loss(total, currency)}."
     )
     price = values["budget_price"]
     more = money(price, currency)
@@ -127,7 +127,7 @@ def _columns(*names: str) -> Sequence[Col]:
         Col("cost"),
         Col("net"),
         Col("range", "5 to 95 %"),
-        Col("pays", "Chance that it pays", kind="whole_percent"),
+        Col("pays", "Chance that it pays", kind="percent"),
         Col("uplift", "Adds per contact"),
         Col("break_even", "Breaks even at"),
         Col("source", "From"),

@@ -189,7 +189,7 @@ def summarise_plan(made: CampaignPlan, study: Study, run: Run) -> dict[str, Any]
             _offer_values(made, name, each) | {"capacity_price": float(price)}
             for (name, each), price in zip(made.offers.items(), prices.capacity, strict=True)
         ],
-        "cells": json_rows(made.total.cells.filter(pl.col("contacts") > 0)),
+        "cells": json_rows(_per_contact(made, made.total.cells)),
         "notes": list(made.total.notes),
     }
 
@@ -204,17 +204,26 @@ def _return_values(each: PlanReturn) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _per_contact(made: CampaignPlan, cells: pl.DataFrame) -> pl.DataFrame:
+    """The cells with contacts; what an offer that was tried adds is margin per contact."""
+    is_rate = pl.col("offer").is_in(list(made.history.rates))
+    factor = pl.when(is_rate).then(1.0).otherwise(pl.col("exposure") / pl.col("contacts"))
+    return cells.filter(pl.col("contacts") > 0).with_columns(
+        pl.col("uplift", "break_even") * factor
+    )
+
+
 def _offer_values(made: CampaignPlan, name: str, each: PlanReturn) -> dict[str, Any]:
     """One offer's part of the plan, its uplift beside that at which it only breaks even."""
     cells = each.cells.filter(pl.col("contacts") > 0)
-    exposure = float(cells["exposure"].sum())
+    units = float(cells["exposure" if name in made.history.rates else "contacts"].sum())
     rows = made.customers.filter(offer=name)
     return {
         "offer": name,
         "contacts": int(cells["contacts"].sum()),
         **_return_values(each),
-        "uplift": (each.net[0] + each.cost) / exposure if exposure else None,
-        "break_even": each.cost / exposure if exposure else None,
+        "uplift": (each.net[0] + each.cost) / units if units else None,
+        "break_even": each.cost / units if units else None,
         "unit": "rate" if name in made.history.rates else "margin",
         "uplift_source": " and ".join(rows["uplift_source"].unique().sort().to_list()) or None,
     }

@@ -42,7 +42,8 @@ def experiments(effect: float, error: float, offer: str = "mail") -> PastCampaig
     readouts = pl.DataFrame(
         {
             "offer": [offer] * 6, "segment": SEGMENT_NAMES, "contacted": [100] * 6,
-            "held_out": [100] * 6, "effect": [effect] * 6, "standard_error": [error] * 6,
+            "held_out": [100] * 6, "mean_held_out": [10.0] * 6, "effect": [effect] * 6,
+            "standard_error": [error] * 6,
             "uplift_source": ["experiment"] * 6,
         }
     )  # fmt: skip
@@ -111,6 +112,23 @@ def test_offers_that_were_tried_teach_no_offer_that_was_not() -> None:
     assert set(calls["uplift_source"]) == {"assumed"}
     assert calls["mean"].to_list() == pytest.approx([0.1] * 6)
     assert set(calls["unit"]) == {"rate"}
+
+
+def test_segments_are_alike_in_the_share_that_an_offer_adds_and_not_in_money() -> None:
+    readouts = pl.DataFrame(
+        {
+            "offer": ["mail"] * 2, "segment": ["Champion", "Hibernating"], "contacted": [900] * 2,
+            "held_out": [900] * 2, "mean_held_out": [100.0, 10.0], "effect": [20.0, 5.0],
+            "standard_error": [0.1, 50.0], "uplift_source": ["experiment"] * 2,
+        }
+    )  # fmt: skip
+    past = PastCampaigns(readouts=readouts, observed={}, offers={})
+    table = learn_offers(study({"mail": {"cost": 1}}).offers, past, at_stake=40.0).table()
+    of = {row["segment"]: row for row in table.to_dicts()}
+    # A fifth more is sure of those who spend 100, and nothing else is known of those who spend 10.
+    assert of["Champion"]["mean"] == pytest.approx(20.0, abs=0.1)
+    assert of["Hibernating"]["mean"] == pytest.approx(2.0, abs=0.2)
+    assert of["Hibernating"]["basis"] == "pooled"
 
 
 def test_what_was_only_observed_is_given_to_nobody() -> None:

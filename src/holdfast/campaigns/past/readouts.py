@@ -34,7 +34,8 @@ _WINDOWS_DAYS = (365, 180, 90, 30, 7)
 _SILENCE = "days_since_last_purchase"
 _SCHEMA = {
     "offer": pl.String, "segment": pl.String, "contacted": pl.Int64, "held_out": pl.Int64,
-    "effect": pl.Float64, "standard_error": pl.Float64, "uplift_source": pl.String,
+    "mean_held_out": pl.Float64, "effect": pl.Float64, "standard_error": pl.Float64,
+    "uplift_source": pl.String,
 }  # fmt: skip
 
 
@@ -102,8 +103,9 @@ class PastCampaigns:
     Attributes
     ----------
     readouts
-        offer, segment, contacted, held_out (customers and campaigns), effect (margin per customer
-        contacted, before the cost), standard_error, uplift_source ("experiment" or "observed").
+        offer, segment, contacted, held_out (customers and campaigns), mean_held_out (margin in the
+        window; null where nobody was), effect (margin per customer contacted, before the cost),
+        standard_error, uplift_source ("experiment" or "observed").
     observed
         Campaign without a hold-out -> what may be said of it.
     offers
@@ -256,7 +258,8 @@ def _read_cell(trial: Trial, before: Vector, rows: Integers) -> dict[str, object
     if not effect.standard_error > 0:
         return None
     return {
-        "contacted": sizes[1], "held_out": sizes[0], "effect": float(effect.estimate),
+        "contacted": sizes[1], "held_out": sizes[0],
+        "mean_held_out": float(of_arm[0].y), "effect": float(effect.estimate),
         "standard_error": float(effect.standard_error), "uplift_source": "experiment",
     }  # fmt: skip
 

@@ -1,6 +1,6 @@
 """A plan: who gets which offer, whom to hold out, what it costs and what it may bring.
 
-What an offer is worth to a customer is the margin that past experiments measured per head in the
+What an offer is worth to a customer is the margin per head that past experiments let expect in the
 customer's segment; without any, `margin x assumed rate x what is at stake of the customer`. Of an
 offer of which only campaigns without a hold-out tell, nothing is known, and it is given to nobody.
 """
@@ -34,6 +34,11 @@ SOURCES = {
 """Of a cell's basis, what its uplift comes from."""
 
 
+_IN_MARGIN = (
+    "mean", "deviation", "low", "high", "measured_effect", "measured_error", "assumed",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, kw_only=True)
 class OfferHistory:
     """What is believed of the offers.
@@ -41,20 +46,25 @@ class OfferHistory:
     Attributes
     ----------
     beliefs
-        Cells of segment and offer; of an offer that was never tried the uplift is a rate.
+        Cells of segment and offer. The uplift of an offer that was tried is a share of what the
+        held-out of the segment brought; that of one that was never tried is a rate.
     rates
-        Names of those offers.
+        Names of the offers that were never tried.
+    base
+        Segment -> what the held-out brought, margin per head.
     """
 
     beliefs: SeparateHistories
     rates: frozenset[str]
+    base: Mapping[str, float]
 
     def table(self) -> pl.DataFrame:
-        """The cells, with `unit` ("rate", or "margin" per customer contacted) and uplift_source."""
+        """The cells, uplift_source, and `unit`: "rate", or "margin" per customer contacted."""
+        is_rate = pl.col("offer").is_in(list(self.rates))
+        base = pl.col("segment").replace_strict(self.base, default=1.0, return_dtype=pl.Float64)
         return self.beliefs.cells.with_columns(
-            unit=pl.when(pl.col("offer").is_in(list(self.rates)))
-            .then(pl.lit("rate"))
-            .otherwise(pl.lit("margin")),
+            pl.col(_IN_MARGIN) * pl.when(is_rate).then(1.0).otherwise(base),
+            unit=pl.when(is_rate).then(pl.lit("rate")).otherwise(pl.lit("margin")),
             uplift_source=pl.col("basis").replace_strict(SOURCES, return_dtype=pl.String),
         )
 
@@ -63,6 +73,9 @@ def learn_offers(
     offers: Mapping[str, Offer], past: PastCampaigns, *, at_stake: float
 ) -> OfferHistory:
     """Learn what each offer adds in each segment; offers that were tried teach each other.
+
+    They do so as shares of what the held-out brought: segments that spend ten times as much are
+    alike in these, and not in money.
 
     Parameters
     ----------
@@ -84,25 +97,41 @@ def learn_offers(
                 "rate is assumed",
                 fix=f"name its campaigns in [offers.{name}], or give the rate that you assume",
             )
-    parts = [_learn(past.readouts, [name], Assumed(uplift=_rate(offers[name]))) for name in never]
+    nothing = past.readouts.clear()
+    parts = [_learn(nothing, [name], Assumed(uplift=_rate(offers[name]))) for name in never]
+    base, overall = _bases(past.readouts)
     if tried:
         rates = [_rate(offers[name]) for name in tried if offers[name].rate is not None]
-        uplift = float(np.mean(rates)) * at_stake if rates else 0.0
-        parts.insert(0, _learn(past.readouts, tried, Assumed(uplift=uplift, spread=at_stake)))
-    return OfferHistory(beliefs=SeparateHistories(tuple(parts)), rates=frozenset(never))
+        share = at_stake / overall
+        uplift = float(np.mean(rates)) * share if rates else 0.0
+        shares = past.readouts.filter(pl.col("offer").is_in(tried)).with_columns(
+            pl.col("effect", "standard_error")
+            / pl.col("segment").replace_strict(base, return_dtype=pl.Float64)
+        )
+        parts.insert(0, _learn(shares, tried, Assumed(uplift=uplift, spread=share)))
+    return OfferHistory(beliefs=SeparateHistories(tuple(parts)), rates=frozenset(never), base=base)
 
 
 def _rate(offer: Offer) -> float:
     return offer.rate or 0.0
 
 
+def _bases(readouts: pl.DataFrame) -> tuple[dict[str, float], float]:
+    """What the held-out brought in each segment and in all; where they brought nothing, or nobody
+    was held out, as in all.
+    """
+    held = readouts.drop_nulls("mean_held_out")
+    brought = pl.col("mean_held_out") * pl.col("held_out")
+    mean = brought.sum() / pl.col("held_out").sum()
+    by_segment = dict(held.group_by("segment").agg(mean).iter_rows())
+    overall = held.select(mean).item() if held.height else None
+    overall = overall if overall is not None and overall > 0 else 1.0
+    of = {name: by_segment.get(name) or overall for name in SEGMENT_NAMES}
+    return {name: each if each > 0 else overall for name, each in of.items()}, overall
+
+
 def _learn(readouts: pl.DataFrame, offers: list[str], assumed: Assumed) -> History:
-    return learn_history(
-        readouts.filter(pl.col("offer").is_in(offers)),
-        segments=SEGMENT_NAMES,
-        offers=offers,
-        assumed=assumed,
-    )
+    return learn_history(readouts, segments=SEGMENT_NAMES, offers=offers, assumed=assumed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,9 +305,10 @@ def _chosen(
 
 
 def _exposure(chosen: pl.DataFrame, history: OfferHistory) -> pl.Series:
-    """What a customer's uplift is per unit of: the customer, or what is at stake of them."""
-    is_rate = chosen["offer"].is_in(list(history.rates))
-    return pl.Series(np.where(is_rate.to_numpy(), chosen["at_stake"].to_numpy(), 1.0))
+    """What a customer's uplift is a share of: what the held-out brought, or what is at stake."""
+    base = chosen["past_segment"].replace_strict(history.base, return_dtype=pl.Float64)
+    is_rate = chosen["offer"].is_in(list(history.rates)).to_numpy()
+    return pl.Series(np.where(is_rate, chosen["at_stake"].to_numpy(), base.to_numpy()))
 
 
 def _returns(
