@@ -190,7 +190,7 @@ def summarise_plan(made: CampaignPlan, study: Study, run: Run) -> dict[str, Any]
             for (name, each), price in zip(made.offers.items(), prices.capacity, strict=True)
         ],
         "cells": json_rows(_per_contact(made, made.total.cells)),
-        "notes": list(made.total.notes),
+        "notes": [*made.total.notes, *_unfounded(made)],
     }
 
 
@@ -202,6 +202,16 @@ def _return_values(each: PlanReturn) -> dict[str, Any]:
         "roi": roi[0], "roi_low": roi[1], "roi_high": roi[2],
         "p_net_above_0": each.p_net_above_0, "expected_loss": each.expected_loss,
     }  # fmt: skip
+
+
+def _unfounded(made: CampaignPlan) -> list[str]:
+    """Sentences on offers that nobody gets because nothing sure is known of them."""
+    offers = made.history.table().filter(uplift_source="observed")["offer"].unique().sort()
+    return [
+        f"{name} is given to nobody: its past campaigns had no hold-out, so what it brings is not "
+        "known; hold some customers out next time"
+        for name in offers
+    ]
 
 
 def _per_contact(made: CampaignPlan, cells: pl.DataFrame) -> pl.DataFrame:
@@ -222,6 +232,7 @@ def _offer_values(made: CampaignPlan, name: str, each: PlanReturn) -> dict[str, 
         "offer": name,
         "contacts": int(cells["contacts"].sum()),
         **_return_values(each),
+        **({} if units else {"p_net_above_0": None}),
         "uplift": (each.net[0] + each.cost) / units if units else None,
         "break_even": each.cost / units if units else None,
         "unit": "rate" if name in made.history.rates else "margin",

@@ -131,6 +131,17 @@ def test_segments_are_alike_in_the_share_that_an_offer_adds_and_not_in_money() -
     assert of["Hibernating"]["basis"] == "pooled"
 
 
+def test_an_offer_that_was_only_observed_borrows_no_experiment_of_another() -> None:
+    measured = experiments(3.0, 0.01).readouts
+    seen = measured.with_columns(offer=pl.lit("call"), uplift_source=pl.lit("observed"))
+    past = PastCampaigns(readouts=pl.concat([measured, seen]), observed={}, offers={})
+    offers = {"call": {"cost": 0.1}, "mail": {"cost": 1, "capacity": 1}}
+    plan = planned(study(offers), customers([10, 40, 100]), past)
+    assert plan.customers["offer"].to_list() == ["mail"]
+    table = plan.history.table()
+    assert set(table.filter(offer="call")["uplift_source"]) == {"observed"}
+
+
 def test_what_was_only_observed_is_given_to_nobody() -> None:
     past = experiments(3.0, 0.01)
     seen = PastCampaigns(

@@ -75,7 +75,7 @@ def learn_offers(
     """Learn what each offer adds in each segment; offers that were tried teach each other.
 
     They do so as shares of what the held-out brought: segments that spend ten times as much are
-    alike in these, and not in money.
+    alike in these, and not in money. An offer without any experiment learns nothing from others.
 
     Parameters
     ----------
@@ -88,8 +88,7 @@ def learn_offers(
     StudyError
         An offer was never tried, and no rate is assumed.
     """
-    tried = [name for name in offers if name in set(past.readouts["offer"])]
-    never = [name for name in offers if name not in tried]
+    measured, observed, never = _sort_by_source(offers, past.readouts)
     for name in never:
         if offers[name].rate is None:
             raise StudyError(
@@ -100,16 +99,30 @@ def learn_offers(
     nothing = past.readouts.clear()
     parts = [_learn(nothing, [name], Assumed(uplift=_rate(offers[name]))) for name in never]
     base, overall = _bases(past.readouts)
-    if tried:
-        rates = [_rate(offers[name]) for name in tried if offers[name].rate is not None]
-        share = at_stake / overall
-        uplift = float(np.mean(rates)) * share if rates else 0.0
-        shares = past.readouts.filter(pl.col("offer").is_in(tried)).with_columns(
-            pl.col("effect", "standard_error")
-            / pl.col("segment").replace_strict(base, return_dtype=pl.Float64)
-        )
-        parts.insert(0, _learn(shares, tried, Assumed(uplift=uplift, spread=share)))
+    shares = past.readouts.with_columns(
+        pl.col("effect", "standard_error")
+        / pl.col("segment").replace_strict(base, return_dtype=pl.Float64)
+    )
+    for tried in (measured, *([name] for name in observed)):
+        if tried:
+            rates = [_rate(offers[name]) for name in tried if offers[name].rate is not None]
+            share = at_stake / overall
+            assumed = Assumed(uplift=float(np.mean(rates or [0.0])) * share, spread=share)
+            parts.append(_learn(shares.filter(pl.col("offer").is_in(tried)), tried, assumed))
     return OfferHistory(beliefs=SeparateHistories(tuple(parts)), rates=frozenset(never), base=base)
+
+
+def _sort_by_source(
+    offers: Mapping[str, Offer], readouts: pl.DataFrame
+) -> tuple[list[str], list[str], list[str]]:
+    """Offers with an experiment, those that were only observed, and those never tried."""
+    measured = set(readouts.filter(uplift_source="experiment")["offer"])
+    tried = set(readouts["offer"])
+    return (
+        [name for name in offers if name in measured],
+        [name for name in offers if name in tried - measured],
+        [name for name in offers if name not in tried],
+    )
 
 
 def _rate(offer: Offer) -> float:
