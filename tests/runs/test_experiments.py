@@ -23,6 +23,12 @@ from holdfast.study import Study
 from holdfast.synthetic import Shop
 
 
+def study_in(folder: Path) -> Study:
+    source = {"path": "o.csv", "columns": {"customer_id": "c", "occurred_at": "t"}}
+    given = {"study": {"name": "s"}, "project_dir": str(folder), "transactions": source}
+    return Study.from_dict(given)
+
+
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     folder = tmp_path_factory.mktemp("experiments") / "shop"
@@ -98,7 +104,7 @@ def test_a_list_that_cannot_be_written_is_in_the_audit_log_as_failed(
     run = Registry(simulated_shop / "runs").open()
     draw = Draw(campaign="spring", holdout_share=0.5)
     with pytest.raises(HoldfastError, match="cannot be written"):
-        write_contact_list(run, tmp_path / "nowhere" / "spring.csv", draw, project=tmp_path)
+        write_contact_list(run, tmp_path / "nowhere" / "spring.csv", draw, study=study_in(tmp_path))
     assert [entry["what"] for entry in audit_log.entries(tmp_path)] == ["assign", "assign failed"]
 
 
@@ -110,6 +116,6 @@ def test_an_id_that_a_spreadsheet_would_run_is_neutralised(
     scores = pl.DataFrame({"customer_id": ids, "segment": ["Champion"] * 4})
     monkeypatch.setattr(type(run), "scores", scores)
     draw = Draw(campaign="a", holdout_share=0.5)
-    written = write_contact_list(run, tmp_path / "list.csv", draw, project=tmp_path)
+    written = write_contact_list(run, tmp_path / "list.csv", draw, study=study_in(tmp_path))
     texts = [path.read_text(encoding="utf-8") for path in (written.contact, written.holdout)]
     assert sum(line.startswith("'=1+1,") for text in texts for line in text.splitlines()) == 1

@@ -15,10 +15,11 @@ import polars as pl
 
 from holdfast.campaigns import economics
 from holdfast.campaigns.experiments.assignment import GLOBAL_SALT, hold_out
+from holdfast.campaigns.treatments import CONTACT, HOLD_OUT
 from holdfast.errors import InputError
 from holdfast.study import AT_RISK_SEGMENTS, SEGMENT_NAMES, Recovery, Study
 
-CONTACT, HOLD_OUT, GLOBAL_HOLD_OUT = "contact", "hold out", "global hold-out"
+GLOBAL_HOLD_OUT = "global hold-out"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +144,7 @@ def build_audience(
     matching = _find_candidates(
         scores, rule, margin_rate=study.value.margin_rate, out=[*rule.excluded, *resting]
     )
-    candidates, left_out = _leave_out(matching, permissions)
+    candidates, left_out = drop_forbidden(matching, permissions)
     arms = _draw_arms(candidates["customer_id"], rule, study.campaigns.global_holdout)
     ranked = candidates.with_columns(arm=arms).sort(
         "at_stake", "customer_id", descending=[True, False]
@@ -162,10 +163,10 @@ def build_audience(
     )
 
 
-def _leave_out(
+def drop_forbidden(
     matching: pl.DataFrame, permissions: pl.DataFrame | None
 ) -> tuple[pl.DataFrame, dict[str, int] | None]:
-    """Those who may be contacted, and how many may not, by why."""
+    """Those who may be contacted, and how many may not, by why; None: nobody knows."""
     if permissions is None or permissions.is_empty():
         return matching, None
     known = matching.select("customer_id").join(

@@ -15,13 +15,8 @@ from typing import Any
 
 import polars as pl
 
-from holdfast.campaigns.audience import (
-    CONTACT,
-    GLOBAL_HOLD_OUT,
-    Audience,
-    Rule,
-    keep_first_contacts,
-)
+from holdfast.campaigns.audience import GLOBAL_HOLD_OUT, Audience, Rule, keep_first_contacts
+from holdfast.campaigns.treatments import CONTACT
 from holdfast.errors import HoldfastError, InputError, StudyError, first_line, system_error
 from holdfast.io import webhook
 from holdfast.storage import audit_log, jsonl

@@ -232,7 +232,7 @@ def design(
     written = None
     if contact_list is not None:
         published = output.registry_in(study).open(run)
-        written = write_contact_list(published, contact_list, draw, project=Path(study.project_dir))
+        written = write_contact_list(published, contact_list, draw, study=study)
     values = plan.as_dict() | ({"list": written.as_dict()} if written else {})
     output.print_result(values, lambda out: print_plan(out, plan, written, study), json=json)
 
@@ -267,6 +267,8 @@ def print_plan(
         out.print(Text(f"{written.contacted:,} to contact: {written.contact}"))
         out.print(Text(f"{written.held_out:,} held out: {written.holdout}"))
         out.print(Text(f"Drawn by the name '{written.campaign}' from run {written.run_id}."))
+        for note in written.notes:
+            out.print(Text(f"{note}."))
 
 
 def _need(plan: "ExperimentPlan", study: "Study") -> str:

@@ -5,7 +5,6 @@ differ in what an offer does to them.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,15 +18,13 @@ from holdfast.campaigns.treatments import CONTACT
 from holdfast.campaigns.uplift.measure import judge_offers
 from holdfast.campaigns.uplift.trials import LogTrials, Outcome, Watch, read_trials
 from holdfast.campaigns.uplift.verdict import OfferVerdict
-from holdfast.errors import HoldfastError, InputError, StudyError
+from holdfast.errors import InputError, StudyError
 from holdfast.findings import Finding
 from holdfast.ingest.order_log import OrderLog, read_order_log
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Listener, Silence, Steps
-from holdfast.report.exports import neutralise
-from holdfast.storage import audit_log
+from holdfast.runs.contacts import drop_untouchable, write_arms
 from holdfast.storage.runs import Run
-from holdfast.storage.safe_files import os_errors_as, replace_file
 from holdfast.study import Study
 from holdfast.tables import json_rows
 
@@ -252,16 +249,18 @@ class ContactList:
     holdout: Path
     contacted: int
     held_out: int
+    notes: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain values."""
         return {
             "campaign": self.campaign, "run_id": self.run_id, "contact": str(self.contact),
             "holdout": str(self.holdout), "contacted": self.contacted, "held_out": self.held_out,
+            "notes": list(self.notes),
         }  # fmt: skip
 
 
-def write_contact_list(run: Run, path: Path, draw: Draw, *, project: Path) -> ContactList:
+def write_contact_list(run: Run, path: Path, draw: Draw, *, study: Study) -> ContactList:
     """Draw the arms of a campaign among a run's customers, and write each arm to a file of its own.
 
     Each file appears whole; the deed is in the audit log before either does.
@@ -276,22 +275,21 @@ def write_contact_list(run: Run, path: Path, draw: Draw, *, project: Path) -> Co
     HoldfastError
         A file or the log cannot be written.
     """
-    drawn = draw_list(run.scores, draw)
-    other = path.with_name(f"{path.stem}-holdout{path.suffix}")
+    customers, notes = drop_untouchable(run.scores, run, study)
+    drawn = draw_list(customers, draw)
     contacted, held_out = drawn.filter(arm=CONTACT), drawn.filter(pl.col("arm") != CONTACT)
-    counts = {"contacted": contacted.height, "held_out": held_out.height}
-    facts: dict[str, Any] = {"campaign": draw.campaign, "run_id": run.run_id, **counts}
-    deed = audit_log.write_ahead(project, "assign", **facts)
-    problem = f"{path} cannot be written"
-    with deed, os_errors_as(HoldfastError, problem, fix="name a file in a folder that is yours"):
-        # Without its hold-out a list of contacts is no experiment.
-        for place, rows in ((other, held_out), (path, contacted)):
-            replace_file(place, partial(_write, rows))
-    return ContactList(contact=path, holdout=other, **facts)
-
-
-def _write(rows: pl.DataFrame, path: Path) -> None:
-    rows.with_columns(neutralise("customer_id")).write_csv(path)
+    facts = {"campaign": draw.campaign, "run_id": run.run_id}
+    other = write_arms(
+        path, contacted, held_out, project=Path(study.project_dir), deed="assign", **facts
+    )
+    return ContactList(
+        contact=path,
+        holdout=other,
+        contacted=contacted.height,
+        held_out=held_out.height,
+        notes=tuple(notes),
+        **facts,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,8 @@ from holdfast.synthetic import Shop, simulate
 
 TABLES = ("orders", "events", "customers", "treatments", "truth")
 STUDY_FILE = "holdfast.toml"
+_BLOCKS = {"treatments": ("[treatments]", "[offers")}
+"""Blocks of the study that stand on a table, where it is not that of its name alone."""
 _UNFINISHED = ".unfinished-simulation"
 FILES = (*(f"{name}.parquet" for name in TABLES), STUDY_FILE)
 
@@ -145,10 +147,20 @@ def _claim(directory: Path) -> None:
 def _study_text(shop: Shop, rows: Mapping[str, int], postgres: Destination | None) -> str:
     """The study over the tables that have rows: of the others the template's block is left out."""
     template = Path(__file__).with_name("simulated_shop.toml.txt").read_text(encoding="utf-8")
-    empty = tuple(f"[{name}]" for name, count in rows.items() if not count)
+    empty = tuple(
+        block
+        for name, count in rows.items()
+        if not count
+        for block in _BLOCKS.get(name, (f"[{name}]",))
+    )
     blocks = [block for block in template.split("\n\n") if not block.startswith(empty)]
     sources = {name: _source(name, postgres) for name in TABLES}
-    return "\n\n".join(blocks).format(shop=shop, **sources)
+    return "\n\n".join(blocks).format(shop=shop, campaigns=_campaigns(shop), **sources)
+
+
+def _campaigns(shop: Shop) -> str:
+    """The names of the shop's campaigns, as TOML writes a list."""
+    return json.dumps([f"campaign-{k}" for k in range(1, len(shop.campaign_days) + 1)])
 
 
 def _source(table: str, postgres: Destination | None) -> str:

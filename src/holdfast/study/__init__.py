@@ -5,6 +5,7 @@ paths and the names of variables that hold secrets stay as written; only the roo
 source look them up.
 """
 
+from holdfast.study.offers import Offer, Plan
 from holdfast.study.settings import (
     ALGORITHMS,
     AT_RISK_SEGMENTS,
@@ -31,6 +32,6 @@ from holdfast.study.study import Study
 
 __all__ = [
     "ALGORITHMS", "AT_RISK_SEGMENTS", "SEGMENT_NAMES", "Churn", "Csv", "Database", "Explain",
-    "Postgres", "Privacy", "Promotion", "Recovery", "Segments", "SnapshotSource", "Source", "Study",
-    "Transactions", "Value", "Webhook", "eligible_days",
+    "Offer", "Plan", "Postgres", "Privacy", "Promotion", "Recovery", "Segments", "SnapshotSource",
+    "Source", "Study", "Transactions", "Value", "Webhook", "eligible_days",
 ]  # fmt: skip

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_va
 from holdfast.errors import StudyError, nearest
 from holdfast.findings import fatal_names
 from holdfast.study.currencies import minor_digits
+from holdfast.study.offers import Offer, Plan
 from holdfast.study.sections import Horizon, Section, require_known
 from holdfast.study.settings import (
     AT_RISK_SEGMENTS,
@@ -41,7 +42,10 @@ from holdfast.study.sources import (
 )
 
 _DEEPEST = 20
-_PERMISSION = ("consent", "do_not_contact")
+_NEWER_COLUMNS = {
+    "customers": ("consent", "do_not_contact"),
+    "treatments": ("offer", "assigned", "delivered"),
+}
 
 
 def _zone(name: str) -> str:
@@ -105,6 +109,11 @@ class Study(Section):
     """What holds for every campaign. Not part of the fingerprint: no figure depends on it."""
     webhook: Webhook | None = Field(None, exclude=True)
     """Where an audience may be pushed. Not part of the fingerprint: no figure depends on it."""
+    offers: dict[str, Offer] = Field({}, exclude=True)
+    """Name -> what it costs and brings. Not part of the fingerprint: no figure of a run depends on
+    it."""
+    plan: Plan = Field(Plan(), exclude=True)
+    """How much there is to give. Not part of the fingerprint: no figure of a run depends on it."""
     schedule: Schedule = Field(Schedule(), exclude=True)
     """Which runs stay. Not part of the fingerprint: no figure depends on it."""
     acknowledge: list[str] = []
@@ -130,6 +139,7 @@ class Study(Section):
             )
         for name in self.recovery:
             require_known(name, AT_RISK_SEGMENTS, f"[recovery] names '{name}'")
+        self._check_offers()
         for name in self.actions:
             require_known(name, SEGMENT_NAMES, f"[actions] names '{name}'")
         for name in self.acknowledge:
@@ -143,6 +153,17 @@ class Study(Section):
             raise StudyError(
                 f"value_tiers {self.segments.value_tiers} do not rise", fix="write [0.33, 0.67]"
             )
+
+    def _check_offers(self) -> None:
+        offer_of: dict[str, str] = {}
+        for name, offer in self.offers.items():
+            for campaign in offer.campaigns:
+                if offer_of.setdefault(campaign, name) != name:
+                    raise StudyError(
+                        f"the campaign '{campaign}' is named by two offers, '{offer_of[campaign]}' "
+                        f"and '{name}'",
+                        fix="name it by the offer that it made",
+                    )
 
     def __repr__(self) -> str:
         facts = ", ".join(f"{name} {value}" for name, value in self._facts().items())
@@ -177,10 +198,10 @@ class Study(Section):
         # A study without a section is what it was before there was any such section.
         newer = ("calendar", "conversion", "privacy")
         absent: dict[str, Any] = {name: True for name in newer if getattr(self, name) is None}
-        if self.customers is not None:
-            columns = self.customers.columns
-            names = {name for name in _PERMISSION if getattr(columns, name) is None}
-            absent["customers"] = {"columns": names}
+        for section, names in _NEWER_COLUMNS.items():
+            if (source := getattr(self, section)) is not None:
+                unnamed = {name for name in names if getattr(source.columns, name) is None}
+                absent[section] = {"columns": unnamed}
         return hashlib.sha256(self.model_dump_json(exclude=absent).encode()).hexdigest()
 
     @property

@@ -12,6 +12,7 @@ no assumption is so sure that a few experiments could not overturn it.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Protocol
 
 import numpy as np
 import polars as pl
@@ -52,6 +53,34 @@ class Assumed:
     def deviation(self) -> float:
         """Standard deviation, at least the assumption's size."""
         return max(self.spread, abs(self.uplift))
+
+
+class Beliefs(Protocol):
+    """What is believed of cells: their table, and uplifts that may be."""
+
+    @property
+    def cells(self) -> pl.DataFrame:
+        """As of `History`."""
+
+    def draw(self, n: int, *, seed: int) -> Matrix:
+        """(n, n_cells)."""
+
+
+@dataclass(frozen=True)
+class SeparateHistories:
+    """Histories that tell nothing of each other, side by side."""
+
+    parts: tuple["History", ...]
+
+    @property
+    def cells(self) -> pl.DataFrame:
+        """Of all parts, one after the other."""
+        return pl.concat([part.cells for part in self.parts], how="vertical_relaxed")
+
+    def draw(self, n: int, *, seed: int) -> Matrix:
+        """Uplifts that may be, (n, n_cells), the cells in the order of the table."""
+        drawn = [part.draw(n, seed=seed + 10 * k) for k, part in enumerate(self.parts)]
+        return np.hstack(drawn)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import polars as pl
 
 from holdfast.arrays import Matrix, Vector
 from holdfast.campaigns.past.acceptance import Acceptance
-from holdfast.campaigns.past.history import History
+from holdfast.campaigns.past.history import Beliefs
 
 _DRAWS = 4_000
 
@@ -34,8 +34,9 @@ class PlanReturn:
     expected_loss
         What it loses on average where it loses, times the chance that it does; currency.
     cells
-        segment, offer, contacts, cost, uplift (per customer contacted), break_even (uplift at which
-        the cell's net is 0; null without contacts), net, net_low, net_high, p_net_above_0, basis.
+        segment, offer, contacts, exposure, cost, uplift (per customer contacted, or per unit of
+        exposure), break_even (uplift at which the cell's net is 0; null without contacts), net,
+        net_low, net_high, p_net_above_0, basis.
     notes
         Sentences on cells that were given nothing.
     """
@@ -51,7 +52,7 @@ class PlanReturn:
 
 def simulate_plan(
     plan: pl.DataFrame,
-    history: History,
+    history: Beliefs,
     *,
     acceptance: Acceptance | None = None,
     value_error: float = 0.0,
@@ -62,21 +63,27 @@ def simulate_plan(
     Parameters
     ----------
     plan
-        segment, offer, contacts, cost (currency per customer contacted) and, where acceptance is
-        given, cost_if_accepted (currency per customer who accepts).
+        segment, offer, contacts, cost (currency per customer contacted); where acceptance is
+        given, cost_if_accepted (currency per customer who accepts); and maybe exposure, where the
+        history's uplift is not per contact but per unit of something else, as a rate is of what is
+        at stake.
     value_error
         Standard deviation of the logarithm of realised over predicted totals at past cutoffs; it
         moves all uplifts together.
     """
     keys = ["segment", "offer"]
     cells = history.cells.join(plan, on=keys, how="left", maintain_order="left")
-    cells = cells.with_columns(pl.col("contacts", "cost").fill_null(0))
+    exposure = pl.col("exposure" if "exposure" in plan.columns else "contacts")
+    cells = cells.with_columns(pl.col("contacts", "cost").fill_null(0), exposure=exposure)
+    cells = cells.with_columns(pl.col("exposure").fill_null(0))
     unfounded = (cells["basis"] == "observed") & (cells["contacts"] > 0)
-    cells = cells.with_columns(contacts=pl.when(unfounded).then(0).otherwise("contacts"))
+    cells = cells.with_columns(
+        pl.when(unfounded).then(0).otherwise(pl.col("contacts", "exposure")).name.keep()
+    )
     contacts = cells["contacts"].to_numpy().astype(float)
     cost = _draw_costs(cells, acceptance, seed) * contacts
     uplift = history.draw(_DRAWS, seed=seed) * _value_factor(value_error, seed)
-    net = uplift * contacts - cost
+    net = uplift * cells["exposure"].to_numpy().astype(float) - cost
     total, spent = net.sum(axis=1), cost.sum(axis=1)
     return PlanReturn(
         net=_summary(total),
@@ -84,7 +91,7 @@ def simulate_plan(
         cost=float(spent.mean()),
         p_net_above_0=float((total > 0).mean()),
         expected_loss=float(np.clip(-total, 0, None).mean()),
-        cells=_cell_table(cells, contacts, cost, net),
+        cells=_cell_table(cells, cost, net),
         notes=_notes(cells.filter(unfounded)),
     )
 
@@ -112,18 +119,19 @@ def _summary(draws: Vector) -> tuple[float, float, float]:
     return float(draws.mean()), float(low), float(high)
 
 
-def _cell_table(cells: pl.DataFrame, contacts: Vector, cost: Matrix, net: Matrix) -> pl.DataFrame:
+def _cell_table(cells: pl.DataFrame, cost: Matrix, net: Matrix) -> pl.DataFrame:
     low, high = np.quantile(net, [0.05, 0.95], axis=0)
-    per_contact = np.divide(
-        cost.mean(axis=0), contacts, out=np.full(len(contacts), np.nan), where=contacts > 0
+    exposure = cells["exposure"].to_numpy().astype(float)
+    per_unit = np.divide(
+        cost.mean(axis=0), exposure, out=np.full(len(exposure), np.nan), where=exposure > 0
     )
     numbers: dict[str, Any] = {
-        "cost": cost.mean(axis=0), "uplift": cells["mean"].to_numpy(), "break_even": per_contact,
+        "cost": cost.mean(axis=0), "uplift": cells["mean"].to_numpy(), "break_even": per_unit,
         "net": net.mean(axis=0), "net_low": low, "net_high": high,
         "p_net_above_0": (net > 0).mean(axis=0),
     }  # fmt: skip
     return cells.select(
-        "segment", "offer", "contacts",
+        "segment", "offer", "contacts", pl.col("exposure").cast(pl.Float64),
         *(pl.Series(name, values).fill_nan(None) for name, values in numbers.items()),
         "basis",
     )  # fmt: skip

@@ -1,0 +1,281 @@
+"""Readouts: what the past campaigns of an order log added in each segment, offer by offer.
+
+The segment of a past day is not recorded, and today's would not do: it already knows what the
+campaign did. So a customer's segment is taken as of the contact, by the study's own rule with what
+was to be seen then: recent spend in place of expected revenue, and the risk signals without the
+churn probability. Spend is that of as many days as the log had before the first campaign, so that
+it is the same on every day. The rule is learnt from today's customers, whose segment is found in
+the same way where a plan asks what the past says of them; and who would not have been scored on the
+day of the contact says nothing of those who are today.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from holdfast.arrays import Integers, Vector
+from holdfast.campaigns.experiments.effects import METHODS, arm_of, compare, method_for
+from holdfast.campaigns.past.observed import Observed
+from holdfast.campaigns.past.observed_campaigns import observe_campaign
+from holdfast.campaigns.treatments import CONTACT
+from holdfast.campaigns.uplift.trials import LogTrials, Watch, read_trials
+from holdfast.errors import StudyError, nearest
+from holdfast.evaluation.trial import Trial
+from holdfast.findings import Finding, join_names
+from holdfast.io.warehouse import Warehouse
+from holdfast.segments import SegmentRule
+from holdfast.study import SEGMENT_NAMES, Study, eligible_days
+
+FEWEST = 20
+"""Customers in each arm of a cell: with fewer its standard error is not to be trusted."""
+_WORTH = ("spend", "n_purchases")
+_WINDOWS_DAYS = (365, 180, 90, 30, 7)
+_SILENCE = "days_since_last_purchase"
+_SCHEMA = {
+    "offer": pl.String, "segment": pl.String, "contacted": pl.Int64, "held_out": pl.Int64,
+    "mean_held_out": pl.Float64, "effect": pl.Float64, "standard_error": pl.Float64,
+    "uplift_source": pl.String,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class PastSegments:
+    """How a customer's segment is found from what was to be seen on a day.
+
+    Attributes
+    ----------
+    worth
+        The feature in place of expected revenue.
+    eligible_days
+        Who had not bought for longer was not scored; None: everybody was.
+    """
+
+    rule: SegmentRule
+    worth: str
+    eligible_days: int | None
+
+    @classmethod
+    def learn(cls, study: Study, features: pl.DataFrame, *, days_seen: int) -> "PastSegments":
+        """Learn the rule from the features of today's customers.
+
+        Parameters
+        ----------
+        days_seen
+            Days of log before the first campaign.
+        """
+        days = next((days for days in _WINDOWS_DAYS if days <= days_seen), _WINDOWS_DAYS[-1])
+        names = (f"{each}_{days}d" for each in _WORTH)
+        worth = next(name for name in names if name in features.columns)
+        seen = {
+            name: weight
+            for name, weight in study.segments.risk.items()
+            if name in features.columns and features[name].dtype.is_numeric()
+        }
+        settings = study.segments.model_copy(update={"risk": seen or {_SILENCE: 1.0}})
+        base = features.with_columns(expected_revenue=_filled(worth))
+        return cls(
+            rule=SegmentRule.learn(settings, base),
+            worth=worth,
+            eligible_days=eligible_days(study.churn.eligible),
+        )
+
+    def of(self, features: pl.DataFrame) -> pl.Series:
+        """The segment of each customer, by the features of one day."""
+        return self.rule.assign(features.with_columns(expected_revenue=_filled(self.worth)))[
+            "segment"
+        ]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features that it looks at."""
+        return tuple({self.worth, _SILENCE, *(signal.name for signal in self.rule.signals)})
+
+
+def _filled(worth: str) -> pl.Expr:
+    return pl.col(worth).cast(pl.Float64).fill_nan(None).fill_null(0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PastCampaigns:
+    """What a log's campaigns say.
+
+    Attributes
+    ----------
+    readouts
+        offer, segment, contacted, held_out (customers and campaigns), mean_held_out (margin in the
+        window; null where nobody was), effect (margin per customer contacted, before the cost),
+        standard_error, uplift_source ("experiment" or "observed").
+    observed
+        Campaign without a hold-out -> what may be said of it.
+    offers
+        Campaign -> its offer.
+    notes
+        What was left out.
+    """
+
+    readouts: pl.DataFrame
+    observed: Mapping[str, Observed]
+    offers: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @classmethod
+    def none(cls) -> "PastCampaigns":
+        """Of data without campaigns."""
+        return cls(readouts=pl.DataFrame(schema=_SCHEMA), observed={}, offers={})
+
+
+def count_days_before(warehouse: Warehouse) -> int:
+    """Days of log before the first campaign; 365 without any campaign."""
+    if not warehouse.has("treatments"):
+        return _WINDOWS_DAYS[0]
+    (days,) = warehouse.row(
+        "SELECT (SELECT min(day) FROM treatments) - (SELECT min(day) FROM activity)"
+    )
+    return _WINDOWS_DAYS[0] if days is None else int(days)
+
+
+def read_campaigns(
+    study: Study, warehouse: Warehouse, segments: PastSegments, *, end_day: int
+) -> PastCampaigns:
+    """Read every past campaign: an experiment where customers were held out, else observed.
+
+    Parameters
+    ----------
+    warehouse
+        Holds the study's order log, as `read_order_log` leaves it.
+    end_day
+        First day that is not seen.
+
+    Raises
+    ------
+    StudyError
+        An offer names a campaign that is not there.
+    NotEnoughData
+        No window of a campaign with a hold-out is over.
+    """
+    if not warehouse.has("treatments"):
+        return PastCampaigns.none()
+    rows = warehouse.query("SELECT * FROM treatments")
+    offers, unnamed = _offers_of(study, rows)
+    rows = rows.filter(pl.col("campaign").is_in(list(offers))).with_columns(
+        offer=pl.col("campaign").replace_strict(offers, return_dtype=pl.String)
+    )
+    sizes = rows.group_by("campaign").agg(
+        contacted=pl.col("treated").sum(), held_out=(~pl.col("treated")).sum()
+    )
+    alone = sizes.filter(held_out=0)["campaign"].sort().to_list()
+    watch = Watch(days=study.plan.days, return_days=study.plan.return_days, outcome="margin")
+    held = rows.filter(~pl.col("campaign").is_in(alone))
+    trials = None
+    if held.height:
+        _put_back(warehouse, held)
+        trials = read_trials(study, warehouse, watch, end_day=end_day)
+    observed = {
+        name: observe_campaign(
+            study, warehouse, rows.filter(campaign=name), days=watch.days, end_day=end_day
+        )
+        for name in alone
+    }
+    measured = [] if trials is None else list(_read_cells(trials, segments))
+    seen = list(_observed_cells(observed, offers, rows))
+    notes = [f"{join_names(unnamed)} named by no offer"] if unnamed else []
+    return PastCampaigns(
+        readouts=pl.DataFrame([*measured, *seen], schema=_SCHEMA),
+        observed=observed,
+        offers=offers,
+        notes=tuple(notes),
+        findings=() if trials is None else trials.findings,
+    )
+
+
+def _offers_of(study: Study, rows: pl.DataFrame) -> tuple[dict[str, str], list[str]]:
+    """Campaign -> offer, and the campaigns that no offer names. Without any offer in the study,
+    every campaign is a contact.
+    """
+    campaigns = rows["campaign"].unique().sort().to_list()
+    given = {name: offer for offer, terms in study.offers.items() for name in terms.campaigns}
+    for name in given:
+        if name not in campaigns:
+            raise StudyError(
+                f"an offer names the campaign '{name}', of which [treatments] has no row",
+                fix=nearest(name, campaigns),
+            )
+    if not study.offers:
+        return dict.fromkeys(campaigns, CONTACT), []
+    own: dict[str, str] = {}
+    if "offer" in rows.columns:
+        named = rows.filter("treated").drop_nulls("offer").unique("campaign", keep="any")
+        own = dict(named.select("campaign", "offer").iter_rows())
+    of = {name: given.get(name, own.get(name, "")) for name in campaigns}
+    kept = {name: offer for name, offer in of.items() if offer in study.offers}
+    return kept, [name for name in campaigns if name not in kept]
+
+
+def _put_back(warehouse: Warehouse, rows: pl.DataFrame) -> None:
+    """Let the rows be the warehouse's treatments."""
+    warehouse.con.register("rows_of_offers", rows.to_arrow())
+    warehouse.execute("CREATE OR REPLACE TABLE treatments_of_offers AS FROM rows_of_offers")
+    warehouse.con.unregister("rows_of_offers")
+    warehouse.execute("CREATE OR REPLACE VIEW treatments AS FROM treatments_of_offers")
+
+
+def _read_cells(trials: LogTrials, segments: PastSegments) -> Iterator[dict[str, object]]:
+    """One readout per offer, segment and chance of contact: only customers who were as likely to be
+    contacted may be held against each other.
+    """
+    for offer, trial in trials.trials.items():
+        known = trials.design.columns_of(trial.features, segments.names)
+        before = known[segments.worth].fill_nan(0.0).to_numpy()
+        groups = pl.DataFrame(
+            {"segment": segments.of(known), "chance": trial.propensities[:, 1]}
+        ).with_row_index("row")
+        if segments.eligible_days is not None:
+            groups = groups.filter(known[_SILENCE] <= segments.eligible_days)
+        for (segment, _), rows in groups.group_by("segment", "chance", maintain_order=True):
+            places = rows["row"].to_numpy().astype(np.int64)
+            cell = _read_cell(trial, before, places)
+            if cell is not None:
+                yield {"offer": offer, "segment": segment, **cell}
+
+
+def _read_cell(trial: Trial, before: Vector, rows: Integers) -> dict[str, object] | None:
+    """The effect in a cell, with the share of earlier spend taken out; None with too few customers
+    or where nobody bought.
+    """
+    arms = [rows[trial.offer[rows] == arm] for arm in (0, 1)]
+    sizes = [len(arm) for arm in arms]
+    if min(sizes) < FEWEST:
+        return None
+    of_arm = [
+        arm_of(
+            trial.outcome[arm], before[arm], None if trial.cluster is None else trial.cluster[arm]
+        )
+        for arm in arms
+    ]
+    effect = compare(of_arm[1], of_arm[0], **METHODS[method_for(sizes[1], sizes[0])])
+    if not effect.standard_error > 0:
+        return None
+    return {
+        "contacted": sizes[1], "held_out": sizes[0],
+        "mean_held_out": float(of_arm[0].y), "effect": float(effect.estimate),
+        "standard_error": float(effect.standard_error), "uplift_source": "experiment",
+    }  # fmt: skip
+
+
+def _observed_cells(
+    observed: Mapping[str, Observed], offers: Mapping[str, str], rows: pl.DataFrame
+) -> Iterator[dict[str, object]]:
+    """What was observed holds for all segments alike, and teaches nothing: where the gates refuse
+    to say anything, the effect is 0 with an error of 1, which nobody reads.
+    """
+    for name, seen in observed.items():
+        for segment in SEGMENT_NAMES:
+            yield {
+                "offer": offers[name], "segment": segment,
+                "contacted": rows.filter(pl.col("treated"), campaign=name).height, "held_out": 0,
+                "effect": seen.effect or 0.0, "standard_error": seen.standard_error or 1.0,
+                "uplift_source": "observed",
+            }  # fmt: skip

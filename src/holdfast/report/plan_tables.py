@@ -1,0 +1,146 @@
+"""The tables and sentences of a plan and of the history behind it, from their plain values."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from holdfast.report.formatting import NONE, capital, money, percent, plural
+from holdfast.report.table_columns import Col
+from holdfast.report.table_format import Table, make_table
+
+
+def history(values: Mapping[str, Any]) -> Iterator[Table]:
+    """What is believed of each offer in each segment, and what was measured."""
+    currency = values["currency"]
+    rows = [
+        {
+            "offer": cell["offer"], "segment": cell["segment"], "basis": cell["basis"],
+            "customers": f"{cell['contacted']:,} / {cell['held_out']:,}",
+            "measured": _with_error(cell, currency),
+            "adds": _amount(cell["mean"], cell["unit"], currency),
+            "range": f"{_amount(cell['low'], cell['unit'], currency)} to "
+            f"{_amount(cell['high'], cell['unit'], currency)}",
+            "assumed": _amount(cell["assumed"], cell["unit"], currency),
+            "moved": f"{cell['moved']:+.2f}",
+        }
+        for cell in values["cells"]
+    ]  # fmt: skip
+    yield make_table(
+        "What each offer adds per customer contacted, before its cost",
+        rows,
+        "offer segment basis",
+        Col("customers", "Contacted / held out"),
+        Col("measured", "Measured (error)"),
+        Col("adds", "Believed"),
+        Col("range", "5 to 95 %"),
+        Col("assumed", "Before any data"),
+        Col("moved", "Moved by"),
+    )
+
+
+def history_sentences(values: Mapping[str, Any]) -> Iterator[str]:
+    """What a reader must know of the table."""
+    yield (
+        f"Margin within {plural(values['days'], 'day')} of the contact; nothing is claimed beyond."
+        ' "Moved by" is how far data moved what was believed before any, in its own standard '
+        "deviations."
+    )
+    for each in values["acceptance"]:
+        yield f"{each['offer']}: {percent(each['acceptance'])} accept, which is assumed."
+    for each in values["observed"]:
+        yield _observed(each, values["currency"])
+    for note in values["notes"]:
+        yield f"{capital(note)}."
+
+
+def _observed(each: Mapping[str, Any], currency: str) -> str:
+    head = f"{each['campaign']} ({each['offer']}) had no hold-out: observed, and never a profit."
+    if each["refused"]:
+        return f"{head} Nothing is said of it: {each['refused']}."
+    ranges = "; ".join(
+        f"{money(low, currency)} to {money(high, currency)} if something unseen changed the odds of"
+        f" contact {factor}-fold"
+        for factor, (low, high) in each["ranges"].items()
+    )
+    return (
+        f"{head} Adjusted for what is recorded, {money(each['effect'], currency)} a customer: "
+        f"{ranges}. A half-and-half test of {plural(each['test_size'], 'customer')} would settle "
+        "it."
+    )
+
+
+def _with_error(cell: Mapping[str, Any], currency: str) -> str:
+    if cell["measured_effect"] is None:
+        return NONE
+    return f"{money(cell['measured_effect'], currency)} ({money(cell['measured_error'], currency)})"
+
+
+def _amount(value: float | None, unit: str, currency: str) -> str:
+    if value is None:
+        return NONE
+    return percent(value) if unit == "rate" else money(value, currency)
+
+
+def plan_sentences(values: Mapping[str, Any]) -> Iterator[str]:
+    """The plan in words."""
+    currency, total = values["currency"], values["total"]
+    yield (
+        f"Contact {plural(values['contacted'], 'customer')} for {money(total['cost'], currency)}, "
+        f"and leave {plural(values['held_out'], 'customer')} alone, drawn by lot, who would have "
+        "got an offer."
+    )
+    yield (
+        f"Net return: {money(total['net'], currency)} ({money(total['net_low'], currency)} to "
+        f"{money(total['net_high'], currency)} in nine cases of ten); it pays with a chance of "
+        f"{percent(total['p_net_above_0'])}. If it is wrong: {_loss(total, currency)}."
+    )
+    price = values["budget_price"]
+    more = money(price, currency)
+    yield (
+        f"One more {currency} of budget would bring {more} net."
+        if price > 0
+        else "More budget would bring nothing: everybody who is worth a contact gets one."
+    )
+
+
+def _loss(total: Mapping[str, Any], currency: str) -> str:
+    return f"an expected loss of {money(total['expected_loss'], currency)}"
+
+
+def plan(values: Mapping[str, Any]) -> Iterator[Table]:
+    """The offers, and the segments of each."""
+    currency = values["currency"]
+    yield make_table(
+        "By offer", [_plan_row(each, currency) for each in values["offers"]], *_columns("offer")
+    )
+    units = {each["offer"]: each["unit"] for each in values["offers"]}
+    rows = [
+        _plan_row({**cell, "unit": units[cell["offer"]], "uplift_source": cell["basis"]}, currency)
+        for cell in values["cells"]
+    ]
+    yield make_table("By segment on the day of contact", rows, *_columns("segment", "offer"))
+
+
+def _columns(*names: str) -> Sequence[Col]:
+    return (
+        *map(Col, names),
+        Col("contacts", kind="count"),
+        Col("cost"),
+        Col("net"),
+        Col("range", "5 to 95 %"),
+        Col("pays", "Chance that it pays", kind="percent"),
+        Col("uplift", "Adds per contact"),
+        Col("break_even", "Breaks even at"),
+        Col("source", "From"),
+    )
+
+
+def _plan_row(each: Mapping[str, Any], currency: str) -> dict[str, Any]:
+    return {
+        "offer": each["offer"], "segment": each.get("segment"), "contacts": each["contacts"],
+        "cost": money(each["cost"], currency), "net": money(each["net"], currency),
+        "range": f"{money(each['net_low'], currency)} to {money(each['net_high'], currency)}",
+        "pays": each["p_net_above_0"],
+        "uplift": _amount(each["uplift"], each["unit"], currency),
+        "break_even": _amount(each["break_even"], each["unit"], currency),
+        "source": each["uplift_source"],
+    }  # fmt: skip
