@@ -13,6 +13,7 @@ from holdfast.cli.output import Config, Json, RunOption, Set
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from holdfast.campaigns.experiments.contact_list import Draw
     from holdfast.campaigns.experiments.past_campaigns import CampaignResult
     from holdfast.campaigns.uplift.verdict import OfferVerdict
     from holdfast.runs.experiments import (
@@ -43,6 +44,7 @@ Size = Annotated[
     int | None,
     typer.Option(min=4, help="Customers, both arms together. [default: all who are eligible]"),
 ]
+Changed = Annotated[Literal["revenue", "purchase"], typer.Option(help="What changes.")]
 ContactFile = Annotated[
     Path | None,
     typer.Option(
@@ -201,9 +203,7 @@ def design(
     share: Share = 0.5,
     size: Size = None,
     days: Days = 30,
-    outcome: Annotated[Literal["revenue", "purchase"], typer.Option(help="What changes.")] = (
-        "revenue"
-    ),
+    outcome: Changed = "revenue",
     contact_list: ContactFile = None,
     segment: Segments = None,
     name: Name = None,
@@ -217,7 +217,7 @@ def design(
     """
     from holdfast.campaigns.experiments.contact_list import Draw
     from holdfast.cli.progress_display import progress
-    from holdfast.runs.experiments import Question, plan_experiment, write_contact_list
+    from holdfast.runs.experiments import Question, plan_experiment
 
     study = output.study_from(config, overrides)
     question = Question(effect=effect, holdout_share=share, size=size, days=days, outcome=outcome)
@@ -229,12 +229,16 @@ def design(
     )
     with progress(silent=json) as listener:
         plan = plan_experiment(study, question, listener=listener)
-    written = None
-    if contact_list is not None:
-        published = output.registry_in(study).open(run)
-        written = write_contact_list(published, contact_list, draw, study=study)
+    written = _write_list(study, run, draw, contact_list) if contact_list else None
     values = plan.as_dict() | ({"list": written.as_dict()} if written else {})
     output.print_result(values, lambda out: print_plan(out, plan, written, study), json=json)
+
+
+def _write_list(study: "Study", run: str, draw: "Draw", path: Path) -> "ContactList":
+    from holdfast.runs.experiments import write_contact_list
+
+    published = output.registry_in(study).open(run)
+    return write_contact_list(published, path, draw, study=study)
 
 
 def print_plan(
