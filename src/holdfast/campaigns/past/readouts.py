@@ -163,30 +163,24 @@ def read_campaigns(
     rows = rows.filter(pl.col("campaign").is_in(list(offers))).with_columns(
         offer=pl.col("campaign").replace_strict(offers, return_dtype=pl.String)
     )
-    sizes = rows.group_by("campaign").agg(
-        contacted=pl.col("treated").sum(), held_out=(~pl.col("treated")).sum()
-    )
-    alone = sizes.filter(held_out=0)["campaign"].sort().to_list()
     watch = Watch(days=study.plan.days, return_days=study.plan.return_days, outcome="margin")
-    held = rows.filter(~pl.col("campaign").is_in(alone))
+    alone = pl.col("treated").all().over("campaign")
+    held, unheld = rows.filter(~alone), rows.filter(alone)
     trials = None
     if held.height:
         _put_back(warehouse, held)
         trials = read_trials(study, warehouse, watch, end_day=end_day)
     observed = {
-        name: observe_campaign(
-            study, warehouse, rows.filter(campaign=name), days=watch.days, end_day=end_day
-        )
-        for name in alone
+        str(name): observe_campaign(study, warehouse, part, days=watch.days, end_day=end_day)
+        for (name,), part in unheld.sort("campaign").group_by("campaign", maintain_order=True)
     }
     measured = [] if trials is None else list(_read_cells(trials, segments))
     seen = list(_observed_cells(observed, offers, rows))
-    notes = [f"{join_names(unnamed)} named by no offer"] if unnamed else []
     return PastCampaigns(
         readouts=pl.DataFrame([*measured, *seen], schema=_SCHEMA),
         observed=observed,
         offers=offers,
-        notes=tuple(notes),
+        notes=(f"{join_names(unnamed)} named by no offer",) if unnamed else (),
         findings=() if trials is None else trials.findings,
     )
 

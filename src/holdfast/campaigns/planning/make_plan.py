@@ -215,17 +215,14 @@ def make_plan(
     if not allocation.contacted.any():
         raise _explain_nothing(allocation, cells)
     chosen = _chosen(customers, study, allocation, value, out, cells)
-    exposed = chosen.with_columns(exposure=_exposure(chosen, history))
-    total, each = _returns(exposed, study, history, evidence)
+    total, each = _returns(chosen, study, history, evidence)
+    best_first = pl.col("expected_uplift") - pl.col("cost")
     return CampaignPlan(
         customers=chosen.drop("past_segment", "at_stake").sort(
-            pl.col("expected_uplift") - pl.col("cost"), "customer_id", descending=[True, False]
+            best_first, "customer_id", descending=[True, False]
         ),
-        total=total,
-        offers=each,
-        allocation=allocation,
-        history=history,
-    )
+        total=total, offers=each, allocation=allocation, history=history,
+    )  # fmt: skip
 
 
 def _check(study: Study) -> None:
@@ -332,7 +329,8 @@ def _returns(
 ) -> tuple[PlanReturn, dict[str, PlanReturn]]:
     """What the plan may bring, in all and by offer."""
     cells = (
-        chosen.filter(arm="contact")
+        chosen.with_columns(exposure=_exposure(chosen, history))
+        .filter(arm="contact")
         .group_by("past_segment", "offer")
         .agg(contacts=pl.len().cast(pl.Int64), exposure=pl.col("exposure").sum(),
              cost=pl.col("cost").mean())
