@@ -105,6 +105,7 @@ class Imports:
             for node in ast.walk(module.tree)
             if isinstance(node, ast.ImportFrom) and node.module in self.modules
             for alias in node.names
+            if f"{node.module}.{alias.name}" not in self.modules
         }
 
     def _imported_by(self, tree: ast.Module) -> Iterator[str]:

@@ -169,11 +169,11 @@ def drop_forbidden(
     """Those who may be contacted, and how many may not, by why; None: nobody knows."""
     if permissions is None or permissions.is_empty():
         return matching, None
-    known = matching.select("customer_id").join(
+    permitted = matching.select("customer_id").join(
         permissions, on="customer_id", how="left", maintain_order="left"
     )
-    may = known["may_contact"].fill_null(value=False)
-    counts = known.filter(~may)["why_not"].fill_null("not in the run").value_counts(sort=True)
+    may = permitted["may_contact"].fill_null(value=False)
+    counts = permitted.filter(~may)["why_not"].fill_null("not in the run").value_counts(sort=True)
     return matching.filter(may), dict(counts.sort("count", "why_not", descending=True).iter_rows())
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from holdfast.campaigns.experiments.contact_list import Draw
     from holdfast.campaigns.experiments.past_campaigns import CampaignResult
     from holdfast.campaigns.uplift.verdict import OfferVerdict
-    from holdfast.runs.experiments import (
+    from holdfast.decisions.experiments import (
         ContactList,
         ExperimentPlan,
         OfferVerdicts,
@@ -85,7 +85,7 @@ def read(
     narrower.
     """
     from holdfast.cli.progress_display import progress
-    from holdfast.runs.experiments import read_campaigns
+    from holdfast.decisions.experiments import read_campaigns
 
     study = output.study_from(config, overrides)
     with progress(silent=json) as listener:
@@ -217,7 +217,7 @@ def design(
     """
     from holdfast.campaigns.experiments.contact_list import Draw
     from holdfast.cli.progress_display import progress
-    from holdfast.runs.experiments import Question, plan_experiment
+    from holdfast.decisions.experiments import Question, plan_experiment
 
     study = output.study_from(config, overrides)
     question = Question(effect=effect, holdout_share=share, size=size, days=days, outcome=outcome)
@@ -235,7 +235,7 @@ def design(
 
 
 def _write_list(study: "Study", run: str, draw: "Draw", path: Path) -> "ContactList":
-    from holdfast.runs.experiments import write_contact_list
+    from holdfast.decisions.experiments import write_contact_list
 
     published = output.registry_in(study).open(run)
     return write_contact_list(published, path, draw, study=study)
@@ -315,7 +315,7 @@ def uplift(
     is evidence for choosing among customers.
     """
     from holdfast.cli.progress_display import progress
-    from holdfast.runs.experiments import judge_past_offers
+    from holdfast.decisions.experiments import judge_past_offers
 
     study = output.study_from(config, overrides)
     with progress(silent=json) as listener:

@@ -24,12 +24,12 @@ def history(
     merely assumed.
     """
     from holdfast.cli.progress_display import progress
-    from holdfast.runs import plans
+    from holdfast.decisions import plans
 
     study = output.study_from(config, overrides)
     with progress(silent=json) as listener:
-        known = plans.read_past(study, output.registry_in(study).open(run), listener=listener)
-        values = plans.summarise_history(known)
+        past = plans.read_past(study, output.registry_in(study).open(run), listener=listener)
+        values = plans.summarise_history(past)
     output.print_result(values, lambda out: print_history(out, values), json=json)
 
 
@@ -65,7 +65,7 @@ def plan(
     unit of budget would bring.
     """
     from holdfast.cli.progress_display import progress
-    from holdfast.runs import plans
+    from holdfast.decisions import plans
 
     study = output.study_from(config, overrides)
     published = output.registry_in(study).open(run)

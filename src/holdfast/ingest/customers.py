@@ -75,8 +75,8 @@ def read_permissions(
     if study.customers is None or not study.customers.columns.of_permission:
         return None
     without_row = UNKNOWN if study.customers.columns.consent is not None else None
-    known = warehouse.read(warehouse.table("permissions")).with_columns(has_row=True)
-    joined = scored.select("customer_id").join(known, on="customer_id", how="left")
+    permissions = warehouse.read(warehouse.table("permissions")).with_columns(has_row=True)
+    joined = scored.select("customer_id").join(permissions, on="customer_id", how="left")
     why_not = pl.when("has_row").then("why_not").otherwise(pl.lit(without_row, pl.String))
     return PERMISSIONS.check(
         joined.select("customer_id", may_contact=why_not.is_null(), why_not=why_not).sort(
@@ -139,10 +139,10 @@ def _permission_part(source: OpenSource, log: Customers) -> Part:
     cases = []
     if do_not_contact is not None:
         column = source.column(do_not_contact, role="do_not_contact")
-        asked = sql.yes_no(column)
+        no = sql.yes_no(column)
         cases += [
-            f"WHEN {asked} THEN {sql.literal(DO_NOT_CONTACT)}",
-            f"WHEN {asked} IS NULL AND NOT {sql.blank(column)} THEN {sql.literal(NOT_UNDERSTOOD)}",
+            f"WHEN {no} THEN {sql.literal(DO_NOT_CONTACT)}",
+            f"WHEN {no} IS NULL AND NOT {sql.blank(column)} THEN {sql.literal(NOT_UNDERSTOOD)}",
         ]
     if consent is not None:
         given = sql.yes_no(source.column(consent, role="consent"))

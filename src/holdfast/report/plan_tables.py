@@ -47,12 +47,12 @@ def history_sentences(values: Mapping[str, Any]) -> Iterator[str]:
     for each in values["acceptance"]:
         yield f"{each['offer']}: {percent(each['acceptance'])} accept, which is assumed."
     for each in values["observed"]:
-        yield _observed(each, values["currency"])
+        yield _describe_observed(each, values["currency"])
     for note in values["notes"]:
         yield f"{capital(note)}."
 
 
-def _observed(each: Mapping[str, Any], currency: str) -> str:
+def _describe_observed(each: Mapping[str, Any], currency: str) -> str:
     head = f"{each['campaign']} ({each['offer']}) had no hold-out: observed, and never a profit."
     if each["refused"]:
         return f"{head} Nothing is said of it: {each['refused']}."

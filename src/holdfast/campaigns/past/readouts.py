@@ -74,7 +74,7 @@ class PastSegments:
             if name in features.columns and features[name].dtype.is_numeric()
         }
         settings = study.segments.model_copy(update={"risk": seen or {_SILENCE: 1.0}})
-        base = features.with_columns(expected_revenue=_filled(worth))
+        base = features.with_columns(expected_revenue=_fill(worth))
         return cls(
             rule=SegmentRule.learn(settings, base),
             worth=worth,
@@ -83,7 +83,7 @@ class PastSegments:
 
     def of(self, features: pl.DataFrame) -> pl.Series:
         """The segment of each customer, by the features of one day."""
-        return self.rule.assign(features.with_columns(expected_revenue=_filled(self.worth)))[
+        return self.rule.assign(features.with_columns(expected_revenue=_fill(self.worth)))[
             "segment"
         ]
 
@@ -93,7 +93,7 @@ class PastSegments:
         return tuple({self.worth, _SILENCE, *(signal.name for signal in self.rule.signals)})
 
 
-def _filled(worth: str) -> pl.Expr:
+def _fill(worth: str) -> pl.Expr:
     return pl.col(worth).cast(pl.Float64).fill_nan(None).fill_null(0.0)
 
 
@@ -199,11 +199,11 @@ def _offers_of(study: Study, rows: pl.DataFrame) -> tuple[dict[str, str], list[s
             )
     if not study.offers:
         return dict.fromkeys(campaigns, CONTACT), []
-    own: dict[str, str] = {}
+    offer_of: dict[str, str] = {}
     if "offer" in rows.columns:
         named = rows.filter("treated").drop_nulls("offer").unique("campaign", keep="any")
-        own = dict(named.select("campaign", "offer").iter_rows())
-    of = {name: given.get(name, own.get(name, "")) for name in campaigns}
+        offer_of = dict(named.select("campaign", "offer").iter_rows())
+    of = {name: given.get(name, offer_of.get(name, "")) for name in campaigns}
     kept = {name: offer for name, offer in of.items() if offer in study.offers}
     return kept, [name for name in campaigns if name not in kept]
 
@@ -221,13 +221,13 @@ def _read_cells(trials: LogTrials, segments: PastSegments) -> Iterator[dict[str,
     contacted may be held against each other.
     """
     for offer, trial in trials.trials.items():
-        known = trials.design.columns_of(trial.features, segments.names)
-        before = known[segments.worth].fill_nan(0.0).to_numpy()
+        features = trials.design.columns_of(trial.features, segments.names)
+        before = features[segments.worth].fill_nan(0.0).to_numpy()
         groups = pl.DataFrame(
-            {"segment": segments.of(known), "chance": trial.propensities[:, 1]}
+            {"segment": segments.of(features), "chance": trial.propensities[:, 1]}
         ).with_row_index("row")
         if segments.eligible_days is not None:
-            groups = groups.filter(known[_SILENCE] <= segments.eligible_days)
+            groups = groups.filter(features[_SILENCE] <= segments.eligible_days)
         for (segment, _), rows in groups.group_by("segment", "chance", maintain_order=True):
             places = rows["row"].to_numpy().astype(np.int64)
             cell = _read_cell(trial, before, places)

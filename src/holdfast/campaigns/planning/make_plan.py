@@ -214,7 +214,7 @@ def make_plan(
     )
     if not allocation.contacted.any():
         raise _explain_nothing(allocation, cells)
-    chosen = _chosen(customers, study, allocation, value, out, cells)
+    chosen = _list_choices(customers, study, allocation, value, out, cells)
     total, each = _returns(chosen, study, history, evidence)
     best_first = pl.col("expected_uplift") - pl.col("cost")
     return CampaignPlan(
@@ -288,7 +288,7 @@ def _eligible(customers: pl.DataFrame, study: Study) -> Booleans:
     )
 
 
-def _chosen(
+def _list_choices(
     customers: pl.DataFrame,
     study: Study,
     allocation: Allocation,

@@ -36,7 +36,7 @@ _number = partial(st.number_input, min_value=0, **_BOUND)
 def _draw(run: RunView) -> None:
     study = read_study()
     folder, today = Path(study.project_dir), day_of(datetime.now(UTC).date())
-    _offer_saved(folder)
+    _offer_to_open(folder)
     rule = _rule(run)
     resting = journal.find_resting(folder, day=today, rest_days=rule.rest_days)
     # The global hold-out is the study's as it stands today: no run has a copy of it.
@@ -57,7 +57,7 @@ def _draw(run: RunView) -> None:
     _exports(folder)
 
 
-def _offer_saved(folder: Path) -> None:
+def _offer_to_open(folder: Path) -> None:
     rules = journal.saved_rules(folder)
     if rules:
         st.selectbox(

@@ -18,12 +18,12 @@ from holdfast.campaigns.treatments import CONTACT
 from holdfast.campaigns.uplift.measure import judge_offers
 from holdfast.campaigns.uplift.trials import LogTrials, Outcome, Watch, read_trials
 from holdfast.campaigns.uplift.verdict import OfferVerdict
+from holdfast.decisions.contacts import drop_untouchable, write_arms
 from holdfast.errors import InputError, StudyError
 from holdfast.findings import Finding
 from holdfast.ingest.order_log import OrderLog, read_order_log
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Listener, Silence, Steps
-from holdfast.runs.contacts import drop_untouchable, write_arms
 from holdfast.storage.runs import Run
 from holdfast.study import Study
 from holdfast.tables import json_rows

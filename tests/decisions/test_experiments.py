@@ -7,15 +7,15 @@ import polars as pl
 import pytest
 
 from holdfast.campaigns.experiments.contact_list import Draw
-from holdfast.errors import HoldfastError, InputError, NotEnoughData, StudyError
-from holdfast.runs import experiments
-from holdfast.runs.experiments import (
+from holdfast.decisions import experiments
+from holdfast.decisions.experiments import (
     Question,
     judge_past_offers,
     plan_experiment,
     read_campaigns,
     write_contact_list,
 )
+from holdfast.errors import HoldfastError, InputError, NotEnoughData, StudyError
 from holdfast.setup.simulate import simulate_to
 from holdfast.storage import audit_log
 from holdfast.storage.runs import Registry

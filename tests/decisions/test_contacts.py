@@ -7,9 +7,9 @@ from typing import cast
 import polars as pl
 import pytest
 
+from holdfast.decisions import contacts
+from holdfast.decisions.contacts import drop_untouchable, write_arms
 from holdfast.errors import InputError
-from holdfast.runs import contacts
-from holdfast.runs.contacts import drop_untouchable, write_arms
 from holdfast.storage import audit_log
 from holdfast.storage.run_folder import Run
 from holdfast.study import Study

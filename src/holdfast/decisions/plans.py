@@ -22,12 +22,12 @@ from holdfast.campaigns.planning.make_plan import (
 )
 from holdfast.campaigns.planning.plan_return import PlanReturn
 from holdfast.campaigns.treatments import CONTACT, HOLD_OUT
+from holdfast.decisions.contacts import drop_untouchable, write_arms
 from holdfast.errors import DataError, InputError, NotEnoughData
 from holdfast.ingest.order_log import read_order_log
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Listener, Silence, Steps
 from holdfast.report.formatting import feature
-from holdfast.runs.contacts import drop_untouchable, write_arms
 from holdfast.serving.load import read_table
 from holdfast.storage.run_folder import Run
 from holdfast.study import Offer, Study
@@ -90,8 +90,8 @@ def read_past(study: Study, run: Run, *, listener: Listener | None = None) -> Pa
         )
     steps = Steps(listener or Silence())
     if study.transactions is None:
-        own = scores.with_columns(past_segment=pl.col("segment").cast(pl.String))
-        return PastAndOffers(study=study, run=run, past=PastCampaigns.none(), customers=own)
+        customers = scores.with_columns(past_segment=pl.col("segment").cast(pl.String))
+        return PastAndOffers(study=study, run=run, past=PastCampaigns.none(), customers=customers)
     features = scores.select("customer_id").join(
         read_table(run, "features"), on="customer_id", how="left", maintain_order="left"
     )
@@ -128,24 +128,24 @@ def plan(
             raise InputError(f"the budget is {budget:g}", fix="give an amount above 0")
         limited = study.plan.model_copy(update={"budget": budget})
         study = study.model_copy(update={"plan": limited})
-    known = read_past(study, run, listener=listener)
-    customers, notes = drop_untouchable(known.customers, run, study)
-    made = make_plan(customers, study, known.past, evidence=read_table(run, "evidence"))
+    history = read_past(study, run, listener=listener)
+    customers, notes = drop_untouchable(history.customers, run, study)
+    made = make_plan(customers, study, history.past, evidence=read_table(run, "evidence"))
     return replace(made, notes=(*made.notes, *notes))
 
 
-def summarise_history(known: PastAndOffers) -> dict[str, Any]:
+def summarise_history(history: PastAndOffers) -> dict[str, Any]:
     """The history as plain values."""
-    cells = known.offers.table()
-    readouts = known.past.readouts.group_by("offer", "segment").agg(
+    cells = history.offers.table()
+    readouts = history.past.readouts.group_by("offer", "segment").agg(
         pl.col("contacted", "held_out").sum()
     )
     shown = cells.join(readouts, on=["offer", "segment"], how="left", maintain_order="left")
-    terms = {name: offer.acceptance for name, offer in known.study.offers.items()}
+    terms = {name: offer.acceptance for name, offer in history.study.offers.items()}
     return {
-        "run_id": known.run.run_id,
-        "currency": known.study.currency,
-        "days": known.study.plan.days,
+        "run_id": history.run.run_id,
+        "currency": history.study.currency,
+        "days": history.study.plan.days,
         "cells": json_rows(shown.with_columns(pl.col("contacted", "held_out").fill_null(0))),
         "acceptance": [
             {"offer": name, "acceptance": share, "source": "assumed"}
@@ -154,18 +154,18 @@ def summarise_history(known: PastAndOffers) -> dict[str, Any]:
         ],
         "observed": [
             {
-                "campaign": name, "offer": known.past.offers[name], "refused": seen.refused,
+                "campaign": name, "offer": history.past.offers[name], "refused": seen.refused,
                 "overlap": seen.overlap, "placebo": seen.placebo, "effect": seen.effect,
                 "ranges": {str(each): ends for each, ends in seen.ranges.items()},
                 "e_value": seen.e_value, "test_size": seen.test_size,
             }
-            for name, seen in known.past.observed.items()
+            for name, seen in history.past.observed.items()
         ],
         "notes": [
-            *([_SEGMENTS_NOTE.format(worth=feature(known.worth))] if known.worth else []),
-            *known.past.notes,
+            *([_SEGMENTS_NOTE.format(worth=feature(history.worth))] if history.worth else []),
+            *history.past.notes,
         ],
-        "findings": [finding.as_dict() for finding in known.past.findings],
+        "findings": [finding.as_dict() for finding in history.past.findings],
     }  # fmt: skip
 
 
@@ -189,7 +189,7 @@ def summarise_plan(made: CampaignPlan, study: Study, run: Run) -> dict[str, Any]
             for (name, each), price in zip(made.offers.items(), prices.capacity, strict=True)
         ],
         "cells": json_rows(_per_contact(made, made.total.cells)),
-        "notes": [*made.notes, *made.total.notes, *_unfounded(made)],
+        "notes": [*made.notes, *made.total.notes, *_list_unfounded(made)],
     }
 
 
@@ -203,7 +203,7 @@ def _return_values(each: PlanReturn) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _unfounded(made: CampaignPlan) -> list[str]:
+def _list_unfounded(made: CampaignPlan) -> list[str]:
     """Sentences on offers that nobody gets because nothing sure is known of them."""
     offers = made.history.table().filter(uplift_source="observed")["offer"].unique().sort()
     return [

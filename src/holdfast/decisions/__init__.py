@@ -1,0 +1,1 @@
+"""Decisions: from a published run to plans, experiments and the lists of whom to contact."""
