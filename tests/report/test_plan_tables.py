@@ -3,6 +3,7 @@
 from typing import Any
 
 from holdfast.report import plan_tables
+from holdfast.report.formatting import MINUS
 
 ROW: dict[str, Any] = {
     "offer": "voucher", "contacts": 40, "cost": 80.0, "net": 120.0, "net_low": -10.0,
@@ -19,7 +20,7 @@ PLAN: dict[str, Any] = {
 def test_a_plan_says_whom_what_it_costs_and_how_sure_it_is() -> None:
     who, what, more = plan_tables.plan_sentences(PLAN)
     assert who.startswith("Contact 40 customers for €80, and leave 5 customers alone")
-    assert "Net return: €120 (−€10 to €260 in nine cases of ten)" in what
+    assert f"Net return: €120 ({MINUS}€10 to €260 in nine cases of ten)" in what
     assert "it pays with a chance of 94.0%" in what
     assert "an expected loss of €3.25" in what
     assert more == "One more EUR of budget would bring €1.50 net."
@@ -44,7 +45,7 @@ def test_what_was_only_observed_is_never_a_profit() -> None:
     values = {"currency": "EUR", "days": 30, "acceptance": [], "observed": [seen], "notes": []}
     _, said = plan_tables.history_sentences(values)
     assert "had no hold-out: observed, and never a profit" in said
-    assert "−€1 to €5 if something unseen changed the odds of contact 1.25-fold" in said
+    assert f"{MINUS}€1 to €5 if something unseen changed the odds of contact 1.25-fold" in said
     refused = {**seen, "refused": "8 % overlap"}
     _, said = plan_tables.history_sentences({**values, "observed": [refused]})
     assert "Nothing is said of it: 8 % overlap" in said
