@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import polars as pl
-from holdfast.runs.access import collect
-from holdfast.runs.erase import erase, find_places
 
 from holdfast.campaigns.audience import Rule, build_audience
+from holdfast.privacy.access import collect
+from holdfast.privacy.erase import erase, find_places
 from holdfast.runs.run import run
 from holdfast.setup.simulate import simulate_to
 from holdfast.storage.runs import Registry

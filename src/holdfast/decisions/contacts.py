@@ -8,7 +8,7 @@ import polars as pl
 
 from holdfast.campaigns.audience import drop_forbidden
 from holdfast.campaigns.experiments.assignment import GLOBAL_SALT, hold_out
-from holdfast.errors import InputError
+from holdfast.errors import HoldfastError, InputError
 from holdfast.report.exports import neutralise
 from holdfast.report.formatting import plural
 from holdfast.serving.load import read_table
@@ -61,7 +61,9 @@ def write_arms(
     Raises
     ------
     InputError
-        The file is neither CSV nor Parquet, or cannot be written.
+        The file is neither CSV nor Parquet.
+    HoldfastError
+        It cannot be written.
     """
     if path.suffix not in (".csv", ".parquet"):
         raise InputError(f"{path.name} is no list", fix="end its name with .csv or .parquet")
@@ -70,7 +72,7 @@ def write_arms(
     problem = f"{path} cannot be written"
     with (
         audit_log.write_ahead(project, deed, **facts),
-        os_errors_as(InputError, problem, fix="name a file in a folder that is yours"),
+        os_errors_as(HoldfastError, problem, fix="name a file in a folder that is yours"),
     ):
         # The hold-out first: a list of contacts without it is a campaign that nobody can measure.
         for place, rows in ((other, held_out), (path, contacted)):
