@@ -3,6 +3,7 @@ same answer.
 """
 
 import json
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -249,7 +250,9 @@ ORIGINAL = Segments(risk={"churn_probability": 0.4, "Recency": 0.3, "Cart_Abando
 @pytest.mark.slow
 def test_the_original_counts_and_recovery_are_reproduced(original):
     rule = SegmentRule.learn(ORIGINAL, original)
-    found = summary(rule.assign(original))
+    kept = pl.col("expected_revenue")
+    worth = {"value_if_kept": kept, "at_stake": kept * pl.col("churn_probability")}
+    found = summary(rule.assign(original).with_columns(**worth))
     assert (rule.mid_above, rule.high_above) == (
         pytest.approx(846, abs=2),
         pytest.approx(4_660, abs=5),
@@ -258,7 +261,8 @@ def test_the_original_counts_and_recovery_are_reproduced(original):
     assert dict(found.select("segment", "customers").iter_rows()) == pytest.approx(published, abs=3)
     millions = [round(total / 1e6, 1) for total in found["total_ltv"]]
     assert millions == [52.5, 9.2, 9.5, 1.8, 1.4, 0.1]
-    plan = recovery(found, Study.model_fields["recovery"].default)
+    study = Study.from_toml(Path(__file__).parents[1] / "examples" / "original" / "holdfast.toml")
+    plan = recovery(found, study.recovery)
     assert totals(plan)["net"] == pytest.approx(4.70e6, abs=10_000)
     assert totals(plan)["roi_percent"] == pytest.approx(7_043, abs=10)
     assert plan["roi_percent"].to_list() == pytest.approx([9_896, 2_830, 126], abs=10)
