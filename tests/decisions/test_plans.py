@@ -39,10 +39,11 @@ def test_the_whole_history_of_a_shop_is_told_by_segment(simulated_shop: Path) ->
     assert all(cell["low"] <= cell["mean"] <= cell["high"] for cell in values["cells"])
 
 
-def test_a_budget_below_nothing_is_refused(simulated_shop: Path) -> None:
+@pytest.mark.parametrize("budget", [-5, float("nan")])
+def test_a_budget_that_is_no_amount_is_refused(simulated_shop: Path, budget: float) -> None:
     study, registry = _open(simulated_shop)
-    with pytest.raises(InputError, match="the budget is -5"):
-        plan(study, registry.open(), budget=-5)
+    with pytest.raises(InputError, match=f"the budget is {budget:g}"):
+        plan(study, registry.open(), budget=budget)
 
 
 def test_a_run_older_than_what_is_at_stake_cannot_be_planned_with(older_runs: Path) -> None:

@@ -124,7 +124,7 @@ def plan(
         There is nothing to plan with, or nothing pays.
     """
     if budget is not None:
-        if budget < 0:
+        if not budget >= 0:  # nor anything that is no number
             raise InputError(f"the budget is {budget:g}", fix="give an amount above 0")
         limited = study.plan.model_copy(update={"budget": budget})
         study = study.model_copy(update={"plan": limited})
