@@ -5,39 +5,16 @@ from typing import Any
 
 import polars as pl
 import pytest
+from tests.campaigns.audiences import LOG, SCORES, STUDY, build
 
 from holdfast.campaigns.audience import Audience, Rule, build_audience
 from holdfast.errors import InputError
 from holdfast.study import Study
 
-LOG = {
-    "study": {"name": "shop", "currency": "GBP"},
-    "transactions": {
-        "path": "o.csv",
-        "columns": {"customer_id": "c", "occurred_at": "t", "amount": "a"},
-    },
-    "value": {"margin_rate": 0.5},
-}
-STUDY = Study.from_dict(LOG)
-SCORES = pl.DataFrame(
-    {
-        "customer_id": ["ann", "bob", "cid", "dot", "eve"],
-        "cutoff_day": pl.Series([19_905] * 5, dtype=pl.Int32),
-        "churn_probability": [0.5, 0.9, 0.2, 0.8, 0.9],
-        "expected_revenue": [1000.0, 400.0, 3000.0, 20.0, 500.0],
-        "segment": ["At-Risk VIP", "Vulnerable", "Champion", "Losing Customer", "At-Risk VIP"],
-        "at_stake": [500.0, 360.0, 600.0, 16.0, 450.0],
-    }
-)
-
-
-def _built(**rule: Any) -> Audience:
-    return build_audience(SCORES, Rule(**{"holdout_share": 0.0, **rule}), run_id="r1", study=STUDY)
-
 
 def test_those_with_most_revenue_at_stake_come_first() -> None:
     # At stake: ann 500, eve 450, bob 360, dot 16; cid is a Champion.
-    found = _built(cost=10, rate=0.4)
+    found = build(cost=10, rate=0.4)
     assert found.customers.select("customer_id", "at_stake").rows() == [
         ("ann", 500.0),
         ("eve", 450.0),
@@ -47,12 +24,12 @@ def test_those_with_most_revenue_at_stake_come_first() -> None:
 
 def test_a_contact_that_costs_more_than_it_brings_is_left_out_unless_asked_for() -> None:
     # dot would bring 20 x 0.5 x 0.4 = 4 and cost 10.
-    assert "dot" not in _built(cost=10, rate=0.4).customers["customer_id"].to_list()
-    assert "dot" in _built(cost=10, rate=0.4, only_paying=False).customers["customer_id"].to_list()
+    assert "dot" not in build(cost=10, rate=0.4).customers["customer_id"].to_list()
+    assert "dot" in build(cost=10, rate=0.4, only_paying=False).customers["customer_id"].to_list()
 
 
 def test_the_figures_are_those_of_the_economics() -> None:
-    figures = _built(cost=10, rate=0.4).figures
+    figures = build(cost=10, rate=0.4).figures
     # 1,310 at stake x 0.5 x 0.4 = 262 for 3 x 10; saves: (0.5 + 0.9 + 0.9) x 0.4.
     assert (figures["contacted"], figures["invested"], figures["recovered"]) == (3, 30.0, 262.0)
     assert figures["net"] == 232.0
@@ -62,16 +39,16 @@ def test_the_figures_are_those_of_the_economics() -> None:
 
 @pytest.mark.parametrize("limit", [{"budget": 29.99}, {"at_most": 2}])
 def test_budget_and_size_limit_those_contacted(limit: dict[str, Any]) -> None:
-    assert _built(cost=10, rate=0.4, **limit).customers["customer_id"].to_list() == ["ann", "eve"]
+    assert build(cost=10, rate=0.4, **limit).customers["customer_id"].to_list() == ["ann", "eve"]
 
 
 def test_a_threshold_of_risk_or_value_and_an_exclusion_leave_customers_out() -> None:
-    assert _built(rate=0.4, least_churn_probability=0.85).customers["customer_id"].to_list() == [
+    assert build(rate=0.4, least_churn_probability=0.85).customers["customer_id"].to_list() == [
         "eve",
         "bob",
     ]
-    assert _built(rate=0.4, least_revenue=500).customers["customer_id"].to_list() == ["ann", "eve"]
-    assert _built(rate=0.4, excluded=("ann",)).customers["customer_id"].to_list() == [
+    assert build(rate=0.4, least_revenue=500).customers["customer_id"].to_list() == ["ann", "eve"]
+    assert build(rate=0.4, excluded=("ann",)).customers["customer_id"].to_list() == [
         "eve",
         "bob",
         "dot",

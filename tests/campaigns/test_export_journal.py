@@ -7,8 +7,9 @@ from typing import Any
 
 import polars as pl
 import pytest
+from tests.campaigns.audiences import LOG, SCORES, STUDY, build
 
-from holdfast.campaigns.audience import Audience, Rule, build_audience, keep_first_contacts
+from holdfast.campaigns.audience import Rule, build_audience, keep_first_contacts
 from holdfast.campaigns.export_journal import (
     find_resting,
     list_treatments,
@@ -26,31 +27,8 @@ from holdfast.storage import audit_log
 from holdfast.study import Study, Webhook
 from holdfast.windows import day_of
 
-LOG = {
-    "study": {"name": "shop", "currency": "GBP"},
-    "transactions": {
-        "path": "o.csv",
-        "columns": {"customer_id": "c", "occurred_at": "t", "amount": "a"},
-    },
-    "value": {"margin_rate": 0.5},
-}
-STUDY = Study.from_dict(LOG)
 AT = datetime(2024, 7, 1, 9, 30, tzinfo=UTC)
 TARGET = Webhook(url="https://crm.example.com/in")
-SCORES = pl.DataFrame(
-    {
-        "customer_id": ["ann", "bob", "cid", "dot", "eve"],
-        "cutoff_day": pl.Series([19_905] * 5, dtype=pl.Int32),
-        "churn_probability": [0.5, 0.9, 0.2, 0.8, 0.9],
-        "expected_revenue": [1000.0, 400.0, 3000.0, 20.0, 500.0],
-        "segment": ["At-Risk VIP", "Vulnerable", "Champion", "Losing Customer", "At-Risk VIP"],
-        "at_stake": [500.0, 360.0, 600.0, 16.0, 450.0],
-    }
-)
-
-
-def _built(**rule: Any) -> Audience:
-    return build_audience(SCORES, Rule(**{"holdout_share": 0.0, **rule}), run_id="r1", study=STUDY)
 
 
 def _crowd(n: int) -> pl.DataFrame:
@@ -117,7 +95,7 @@ def test_a_push_is_recorded_before_its_first_request(
         seen.append({"whats": _whats(tmp_path), "rows": kept.height, **entry})
 
     _receiver(monkeypatch, "", look=look)
-    assert push_audience(_built(rate=0.4), TARGET, tmp_path, at=AT) == 1
+    assert push_audience(build(rate=0.4), TARGET, tmp_path, at=AT) == 1
     assert [(each["whats"], each["rows"], each["batches"]) for each in seen] == [
         (["push"], 4, "not finished")
     ]
@@ -146,7 +124,7 @@ def test_a_push_that_nobody_took_contacted_nobody(
 ) -> None:
     _receiver(monkeypatch, "answered with HTTP 503")
     with pytest.raises(HoldfastError, match="503"):
-        push_audience(_built(rate=0.4), TARGET, tmp_path, at=AT)
+        push_audience(build(rate=0.4), TARGET, tmp_path, at=AT)
     (entry,) = read_exports(tmp_path)
     assert (entry["batches"], entry["figures"]["contacted"]) == ("0 of 1", 0)
     assert list((tmp_path / "exports").iterdir()) == []
@@ -162,7 +140,7 @@ def test_what_cannot_be_recorded_is_not_pushed(
     monkeypatch.setattr("holdfast.io.webhook._post", post)
     (tmp_path / "exports").write_text("no folder", encoding="utf-8")
     with pytest.raises(HoldfastError, match="exports cannot be written"):
-        push_audience(_built(rate=0.4), TARGET, tmp_path, at=AT)
+        push_audience(build(rate=0.4), TARGET, tmp_path, at=AT)
 
 
 def test_nobody_held_out_is_pushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,11 +176,11 @@ def test_the_list_of_those_held_out_leaves_a_line_in_the_audit_log(tmp_path: Pat
 
 
 def test_an_audience_is_opened_again_by_its_name_as_it_was_last_kept(tmp_path: Path) -> None:
-    first = _built(name="spring", rate=0.4, budget=100.0, cost=1.0)
-    second = _built(name="autumn", rate=0.2, excluded=("ann",))
+    first = build(name="spring", rate=0.4, budget=100.0, cost=1.0)
+    second = build(name="autumn", rate=0.2, excluded=("ann",))
     save_audience(first, tmp_path, at=AT)
     record_export(second, tmp_path, at=AT.replace(minute=40), how="csv")
-    changed = _built(name="spring", rate=0.5)
+    changed = build(name="spring", rate=0.5)
     save_audience(changed, tmp_path, at=AT.replace(minute=50))
     rules = saved_rules(tmp_path)
     assert list(rules) == ["spring", "autumn"]
@@ -214,11 +192,11 @@ def test_an_audience_is_opened_again_by_its_name_as_it_was_last_kept(tmp_path: P
 
 def test_an_audience_without_a_name_cannot_be_saved(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has no name"):
-        save_audience(_built(rate=0.4), tmp_path, at=AT)
+        save_audience(build(rate=0.4), tmp_path, at=AT)
 
 
 def test_the_treatments_of_a_named_audience_carry_its_name(tmp_path: Path) -> None:
-    export_id = record_export(_built(name="spring", rate=0.4), tmp_path, at=AT, how="csv")
+    export_id = record_export(build(name="spring", rate=0.4), tmp_path, at=AT, how="csv")
     kept = pl.read_parquet(tmp_path / "exports" / f"{export_id}.parquet")
     assert kept["campaign"].unique().to_list() == ["spring"]
 
@@ -237,7 +215,7 @@ def test_an_export_that_the_disk_has_no_room_for_leaves_no_half_of_it(
 
 
 def test_who_was_exported_lately_can_be_left_alone(tmp_path: Path) -> None:
-    record_export(_built(rate=0.4, at_most=1), tmp_path, at=AT, how="csv")
+    record_export(build(rate=0.4, at_most=1), tmp_path, at=AT, how="csv")
     today = day_of(AT.date())
     assert find_resting(tmp_path, day=today + 9, rest_days=10) == ["ann"]
     assert find_resting(tmp_path, day=today + 10, rest_days=10) == []
@@ -249,7 +227,7 @@ def test_who_was_exported_lately_can_be_left_alone(tmp_path: Path) -> None:
 
 
 def test_an_export_is_a_source_of_treatments_that_the_next_run_reads(tmp_path: Path) -> None:
-    record_export(_built(rate=0.4, cost=2.5), tmp_path, at=AT, how="csv")
+    record_export(build(rate=0.4, cost=2.5), tmp_path, at=AT, how="csv")
     (tmp_path / "o.csv").write_text("c,t,a\nann,2024-07-02,10\n", encoding="utf-8")
     columns = {
         name: name
@@ -281,13 +259,13 @@ def test_treatments_say_what_was_done_at_what_cost() -> None:
 
 def test_without_a_webhook_in_the_study_nothing_is_pushed(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match=r"write \[webhook\]"):
-        push_audience(_built(rate=0.4), None, tmp_path, at=AT)
+        push_audience(build(rate=0.4), None, tmp_path, at=AT)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_was_given_away_can_be_read_by_its_owner_only(tmp_path: Path) -> None:
     (tmp_path / "exports").mkdir(mode=0o755)
-    export_id = record_export(_built(rate=0.4, at_most=1), tmp_path, at=AT, how="csv")
+    export_id = record_export(build(rate=0.4, at_most=1), tmp_path, at=AT, how="csv")
     modes = [
         (tmp_path / name).stat().st_mode & 0o777
         for name in ("exports", f"exports/{export_id}.parquet", "exports.jsonl")

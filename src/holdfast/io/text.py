@@ -7,7 +7,7 @@ import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from typing import cast
 
@@ -48,11 +48,10 @@ class Utf8Stream(io.RawIOBase):
         self.header_lines = self.newlines = 0
         self.tail = self._ahead = b""
         self._at, self._label = 0, file.label
-        try:
+        with ExitStack() as on_failure:
+            on_failure.callback(self.close)
             self._ahead = self._check_mark(self._file.read(BLOCK_BYTES), file.label)
-        except Exception:
-            self.close()
-            raise
+            on_failure.pop_all()
 
     def readable(self) -> bool:
         """Return True."""

@@ -1,19 +1,16 @@
-"""Currencies: their codes, how many digits and how large prices they have, and the signs that stand
-beside amounts.
-"""
+"""Currencies: their codes, how many digits they have, and the signs that stand beside amounts."""
 
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
 _TABLE = tomllib.loads(Path(__file__).with_name("currencies.toml").read_text(encoding="utf-8"))
-_DIGITS, _SCALE = (
-    {code: int(number) for number, codes in _TABLE[key].items() for code in codes.split()}
-    for key in ("digits", "scale")
-)
+_DIGITS = {
+    code: int(number) for number, codes in _TABLE["digits"].items() for code in codes.split()
+}
 SIGNS: Mapping[str, tuple[str, ...]] = {
     **{sign: tuple(codes.split()) for sign, codes in _TABLE["signs"].items()},
-    **{code: (code,) for code in (*_DIGITS, *_SCALE, *_TABLE["codes"]["others"].split())},
+    **{code: (code,) for code in (*_DIGITS, *_TABLE["codes"]["others"].split())},
 }
 """What may stand beside an amount, a sign or a code -> the currencies that it may mean, the
 likeliest first.
