@@ -37,7 +37,7 @@ def lead(report: Report) -> str:
         return f"{leaving} {at_stake} of {expected} is at stake with those who leave."
     return (
         f"{leaving} All together are expected to bring {expected}; {at_stake} more is at stake "
-        "with those who leave: the most that keeping every one of them would add."
+        "with those who leave: what keeping every one of them would add."
     )
 
 
