@@ -122,7 +122,12 @@ def _terms(run: RunView) -> dict[str, Any]:
     terms = campaigns_of(run.study).get(AT_RISK_SEGMENTS[0], Campaign(cost=0.0, rate=0.0))
     st.markdown("**Terms (assumed)**")
     cost = _amount(f"Cost per customer, {run.currency}", value=terms.cost, key="cost")
-    rate = _slider("Value recovered, %", max_value=100, value=round(100 * terms.rate), key="rate")
+    rate = _slider(
+        "Kept of those who would be lost, %",
+        max_value=100,
+        value=round(100 * terms.rate),
+        key="rate",
+    )
     pays = st.toggle("Only where it is expected to pay", value=terms.rate > 0, key="pays", **_BOUND)
     return {"cost": cost, "rate": rate / 100, "only_paying": pays}
 
