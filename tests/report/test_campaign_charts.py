@@ -13,6 +13,7 @@ import pytest
 from holdfast.report import charts
 from holdfast.report.render import Chart, drawing
 from holdfast.report.theme import COLOURS
+from holdfast.windows import parse_day
 
 ON_A_PHONE = 576
 """Pixels to which the report's charts shrink at most."""
@@ -43,7 +44,8 @@ def campaign(name: str, date: str, margin: float, error: float, **more: Any) -> 
     pays = "yes" if low > 0.5 else "no" if high < 0.5 else "not certain"
     nets = {f"net{k}": 1000 * v - 500 for k, v in {"": margin, "_low": low, "_high": high}.items()}
     return {
-        "campaign": name, "date": date, "offer": "mail", "contacted": 1000, "held_out": 900,
+        "campaign": name, "day": parse_day(date), "offer": "mail",
+        "contacted": 1000, "held_out": 900,
         "bought": margin / 50, "bought_low": low / 50, "bought_high": high / 50,
         "margin": margin, "margin_low": low, "margin_high": high,
         "cost": 500.0, **nets, "pays": pays, "uplift_source": "experiment",
@@ -234,9 +236,10 @@ def test_a_campaign_whose_cost_is_not_known_has_no_net() -> None:
 
 
 def test_without_amounts_the_effect_is_that_on_buying() -> None:
-    bought = CAMPAIGNS.select(~pl.selectors.starts_with("margin", "net")).with_columns(
-        pays=pl.lit(None)
-    )
+    bought = CAMPAIGNS.with_columns(
+        pl.lit(None, pl.Float64).alias(name)
+        for name in ("margin", "margin_low", "margin_high", "net", "net_low", "net_high")
+    ).with_columns(pays=pl.lit(None))
     chart = charts.readout_forest(bought, currency="EUR")
     assert chart.title == "1 of 3 campaigns certainly made more customers buy, 1 certainly fewer"
     assert [row["figure"] for row in rows_with(chart, "figure")] == [
