@@ -36,8 +36,10 @@ from holdfast.quality.data_report import RUN_TOPICS, describe_log, find_in_log
 from holdfast.quality.sufficiency import check_log, check_snapshot
 from holdfast.runs.activity_tables import log_record
 from holdfast.runs.campaign_outcome import find_campaigns, plan_snapshot
+from holdfast.runs.score_changes import Now, find_changes, known_features
 from holdfast.segments import summary as summarise_segments
 from holdfast.serving.score import explain_scores, no_value_finding, score
+from holdfast.storage.runs import Run
 from holdfast.study import Study
 from holdfast.tables import json_rows
 from holdfast.training.backtest import backtest_data
@@ -58,7 +60,8 @@ class Outcome:
         Name -> table: scores, features, reasons, contributions, importance, segments, recovery,
         predictions, evidence, quarantine; of a log also days, cohorts, survival, purchases,
         unscored and, where the study says who may be contacted, permissions; where it has campaigns
-        or offers, campaigns, readouts, past_segments, effects, plan and budget_curve.
+        or offers, campaigns, readouts, past_segments, effects, plan and budget_curve; where there
+        was a run before, changes, change_reasons and change_sums.
     parts
         Path below the run's folder -> bytes: the models, the segment rule and the wording of
         reasons.
@@ -88,9 +91,16 @@ class _Fit:
     summary: Mapping[str, Any] = field(default_factory=dict)
 
 
-def train_and_score(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:
+def train_and_score(
+    study: Study, warehouse: Warehouse, steps: Steps, *, before: Run | None = None
+) -> Outcome:
     """Learn from a study's data, prove it on customers or time not learnt from, and score today's
     customers.
+
+    Parameters
+    ----------
+    before
+        The run since which changes of the scores are explained.
 
     Raises
     ------
@@ -133,6 +143,16 @@ def train_and_score(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome
         campaigns = plan_snapshot(study, tables)
         ahead = campaigns.summary
     tables |= {**campaigns.tables, **_sums(study, tables["scores"])}
+    if before is not None:
+        days = (
+            known_features(study, warehouse, data.end_day) if isinstance(data, OrderLog) else None
+        )
+        with steps("Why scores changed") as step:
+            now = Now(study, fit.models.tasks, fit.frame, tables["scores"], wording, days)
+            changes = find_changes(now, before)
+            step.detail = f"since run {before.run_id}"
+        tables |= changes.tables
+        ahead = {**ahead, "changes": changes.summary}
     of_scores = [*scored.rule.findings(), *explanation.findings]
     findings = sort_findings(_findings(study, data, fit, of_scores))
     reasons = top_reasons(explanation, wording=wording)
