@@ -1,5 +1,6 @@
 """Why scores changed between two runs, on a shop in which three customers did something since."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,9 @@ from holdfast.features import feature_tables
 from holdfast.ingest.read import read_sources
 from holdfast.io.warehouse import Warehouse
 from holdfast.runs.changes_since import all_changes, customer_changes
-from holdfast.runs.score_changes import CORRECTED
-from holdfast.serving.load import load_models
+from holdfast.runs.run import write_json
+from holdfast.runs.score_changes import CORRECTED, Now, find_changes
+from holdfast.serving.load import load_models, load_study, load_wording
 from holdfast.storage.runs import Registry, Run
 from holdfast.study import Study
 
@@ -184,3 +186,73 @@ def test_what_cannot_be_asked_is_refused_with_what_can(
         all_changes(registry, last, since=last.run_id)
     with pytest.raises(InputError, match="there is no segment 'VIP'"):
         all_changes(registry, last, segment="VIP")
+
+
+def again(run: Run, *, study: Study | None = None, frame: pl.DataFrame | None = None) -> Now:
+    """The same run made once more, by other words or of other customers."""
+    rows = run.table("features") if frame is None else frame
+    study = study or load_study(run)
+    return Now(study, load_models(run), rows, run.scores, load_wording(run), known=None)
+
+
+def test_the_same_run_once_more_has_changed_by_nothing(runs: tuple[Run, Run]) -> None:
+    _, last = runs
+    made = find_changes(again(last), last).tables["changes"]
+    assert made.height == 2 * last.scores.height
+    assert made.select(pl.col("time", "behaviour", "model").abs().max()).row(0) == (0, 0, 0)
+
+
+def with_churn(study: Study, **changed: object) -> Study:
+    return study.model_copy(update={"churn": study.churn.model_copy(update=changed)})
+
+
+def test_what_are_two_questions_is_not_told_as_a_change(runs: tuple[Run, Run]) -> None:
+    _, last = runs
+    study = load_study(last)
+    asked = find_changes(again(last, study=with_churn(study, horizon_days=60)), last)
+    assert asked.tables == {}
+    assert "churn is asked over 60 days now and was over 90" in asked.summary["not_told"]
+    named = study.model_copy(update={"name": "another"})
+    other = find_changes(again(last, study=named), last)
+    assert "is of another study" in other.summary["not_told"]
+
+
+def test_a_model_that_reads_what_is_gone_tells_nothing_and_says_so(runs: tuple[Run, Run]) -> None:
+    _, last = runs
+    fewer = last.table("features").drop("channel")
+    made = find_changes(again(last, frame=fewer), last)
+    assert made.tables["changes"].is_empty()
+    assert "'channel' is missing" in made.summary["tasks_not_told"]["churn"]
+
+
+def test_since_a_run_further_back_the_changes_between_are_added_up(
+    shop_run_twice: Path, tmp_path: Path
+) -> None:
+    project = Path(shutil.copytree(shop_run_twice, tmp_path / "shop"))
+    registry = Registry(project / "runs")
+    last, first = registry.run_ids()
+    # A third run that moves the customers of the second back by hand.
+    run = registry.open(last)
+    changes = run.table("changes")
+    third = changes.select(
+        "customer_id", "task", before="after", after="before", time=-pl.col("time"),
+        behaviour=-pl.col("behaviour"), model=-pl.col("model"),
+    )  # fmt: skip
+    with registry.staging() as staging:
+        folder = Path(shutil.copytree(run.path, staging / "run"))
+        (folder / "manifest.json").unlink()
+        third.write_parquet(folder / "tables" / "changes.parquet")
+        kept = {**run.summary["changes"], "since": last}
+        write_json(folder / "summary.json", {**run.summary, "changes": kept})
+        facts = {k: v for k, v in run.manifest.items() if k not in ("run_id", "files")}
+        newest = registry.publish(folder, run_id="20990101T000000Z-00000001", facts=facts)
+    told = customer_changes(registry, newest, BUYER, since=first)
+    assert told["since"]["run_id"] == first
+    for task in told["tasks"]:
+        assert task["after"] == pytest.approx(task["before"])
+        assert [part["contribution"] for part in task["parts"]] == pytest.approx([0, 0, 0])
+    whole = all_changes(registry, newest, since=first)
+    assert whole["tasks"][0]["change"] == pytest.approx(0)
+    assert whole["tasks"][0]["parts"][0]["reasons"] == []
+    with pytest.raises(InputError, match=f"ask since {last} and {first}"):
+        customer_changes(registry, newest, BUYER, since=newest.run_id)

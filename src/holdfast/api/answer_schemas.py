@@ -181,7 +181,7 @@ class EarlierRun(BaseModel):
     """The run that changes are told since."""
 
     run_id: str
-    cutoff_date: str | None
+    cutoff_date: str
 
 
 class CustomerChangesAnswer(Stamp):

@@ -46,7 +46,8 @@ def _tell(run: RunView, told: dict[str, Any], *, key: str, keep: bool) -> None:
     since = told["since"]
     came = who_came_and_went(told, currency=run.currency)
     st.caption(plain(f"Since {since['cutoff_date']}, run {since['run_id']}. {came}".strip()))
-    bullets([formatting.sentence(line) for line in told["not_told"]])
+    if told["not_told"]:
+        bullets([formatting.sentence(line) for line in told["not_told"]])
     for each in told["tasks"]:
         st.markdown(plain(each["sentence"]))
     tasks = told["tasks"]

@@ -18,12 +18,14 @@ _AMOUNTS = ("expected_revenue", "at_stake")
 _PAIR = (Col("before", "Before"), Col("after", "After"))
 
 
-def comparison(told: Mapping[str, Any], *, currency: str) -> Iterator[Table]:
-    """Every table of a comparison that has rows."""
+def comparison(
+    told: Mapping[str, Any], *, currency: str, with_moves: bool = True
+) -> Iterator[Table]:
+    """Every table of a comparison that has rows; a page draws the moves."""
     tables = (
         figures(told, currency=currency),
         drift(told),
-        segment_moves(told, currency=currency),
+        *([segment_moves(told, currency=currency)] if with_moves else []),
         *(evidence(told, task, currency=currency) for task in ("churn", "value")),
         make_table("Models: what differs", told["model"], Col("what"), *_PAIR),
         make_table("Settings: what differs", told["settings"], Col("what", "Setting"), *_PAIR),

@@ -9,6 +9,7 @@ import polars as pl
 from holdfast.explain.changes import UNITS
 from holdfast.explain.wording import Wording
 from holdfast.report import formatting
+from holdfast.report.change_tables import HEADINGS
 from holdfast.runs.score_changes import CORRECTED
 from holdfast.serving.load import load_study, load_wording
 from holdfast.storage.runs import Run
@@ -108,13 +109,14 @@ class ChangeWords:
         return title if name == CORRECTED else f"{title[:1].lower()}{title[1:]}"
 
     def _sentence(self, told: Mapping[str, Any]) -> str:
-        """ "Up from 41% to 63%: +8.1 points because time passed (...), ..."."""
+        """As in "churn probability up from 41% to 63%: +8.1 points because time passed (...)"."""
         write = self._money if told["task"] == "value" else formatting.percent
         was, now = write(told["before"]), write(told["after"])
         if was == now:
-            head = f"Unchanged at {now}"
+            head = f"{HEADINGS[told['task']]} unchanged at {now}"
         else:
-            head = f"{'Up' if told['after'] > told['before'] else 'Down'} from {was} to {now}"
+            way = "up" if told["after"] > told["before"] else "down"
+            head = f"{HEADINGS[told['task']]} {way} from {was} to {now}"
         moved = [part for part in told["parts"] if abs(part["contribution"]) > 0]
         parts = [
             f"{self._added(told['task'], part)} {part['cause']}{_named(part)}" for part in moved

@@ -85,7 +85,7 @@ def find_changes(now: Now, before: Run) -> ScoreChanges:
     """Explain each change since the run before; where that cannot be done, say why."""
     summary: dict[str, Any] = {
         "since": before.run_id,
-        "since_date": before.manifest.get("cutoff_date"),
+        "since_date": date_of(before.summary["cutoff_day"]).isoformat(),
     }
     try:
         models = _comparable_models(now, before)
@@ -95,6 +95,7 @@ def find_changes(now: Now, before: Run) -> ScoreChanges:
     parts, not_told = {}, {}
     for task, model in models.items():
         try:
+            _check_published(task, model, before)
             parts[task] = _explain_task(task, model, states, now)
         except DataError as error:
             not_told[task] = f"the models before read what the data no longer have: {error.problem}"
@@ -136,16 +137,14 @@ def _comparable_models(now: Now, before: Run) -> dict[str, Model]:
 
 @dataclass(frozen=True)
 class _States:
-    """The customers of both runs, in one order: their scores and features as the run before
-    published them, then features from today's source, at that day, at today's as if nothing had
-    happened since, and now. Without time `then` and `aged` are None.
+    """The customers of both runs, in one order: their scores then, their features then, as if
+    nothing had happened since (None where no time has passed), and now.
     """
 
     scores: pl.DataFrame
-    published: pl.DataFrame
+    then: pl.DataFrame
+    aged: pl.DataFrame | None
     today: pl.DataFrame
-    then: pl.DataFrame | None = None
-    aged: pl.DataFrame | None = None
 
     @property
     def ids(self) -> pl.DataFrame:
@@ -154,28 +153,29 @@ class _States:
 
     def part(self, start: int) -> "_States":
         """Some of the customers."""
-        each = (self.scores, self.published, self.today, self.then, self.aged)
         rows = slice(start, start + _ROWS_AT_ONCE)
-        scores, published, today, then, aged = (t if t is None else t[rows] for t in each)
-        assert scores is not None
-        assert published is not None
-        assert today is not None
-        return _States(scores, published, today, then, aged)
+        aged = None if self.aged is None else self.aged[rows]
+        return _States(self.scores[rows], self.then[rows], aged, self.today[rows])
 
 
 def _join_states(now: Now, before: Run) -> _States:
-    scores, published = before.table("scores"), before.table("features")
+    scores = before.table("scores")
     first, last = (int(each["cutoff_day"][0]) for each in (scores, now.frame))
     if first > last:
         raise RunError(f"run {before.run_id} stands at a later day, {date_of(first)}")
-    known = now.known(first) if now.known and first < last else None
-    aged = (known[first], known[last]) if known else ()
+    if now.known is None or first == last:
+        then, aged = before.table("features"), None
+    else:
+        # From today's source, both: what became known late is not taken for time passing.
+        known = now.known(first)
+        then, aged = known[first], known[last]
     ids = now.frame.select("customer_id")
-    for other in (scores, published, *aged):
+    for other in (scores, then, *([] if aged is None else [aged])):
         ids = ids.join(other, on="customer_id", how="semi", maintain_order="left")
     if ids.is_empty():
         raise RunError(f"no customer is in both this run and run {before.run_id}")
-    return _States(*(_in_order(ids, each) for each in (scores, published, now.frame, *aged)))
+    older = None if aged is None else _in_order(ids, aged)
+    return _States(_in_order(ids, scores), _in_order(ids, then), older, _in_order(ids, now.frame))
 
 
 def _in_order(ids: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
@@ -184,7 +184,6 @@ def _in_order(ids: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
 
 def _explain_task(task: str, model: Model, states: _States, now: Now) -> dict[str, pl.DataFrame]:
     after = _in_order(states.ids, now.scores)
-    _check_published(task, model, states)
     found = [
         _explain_rows(task, model, states.part(start), after[start : start + _ROWS_AT_ONCE], now)
         for start in range(0, after.height, _ROWS_AT_ONCE)
@@ -195,12 +194,15 @@ def _explain_task(task: str, model: Model, states: _States, now: Now) -> dict[st
     return {**made, "change_sums": by_key.agg(pl.col(sums).sum())}
 
 
-def _check_published(task: str, model: Model, states: _States) -> None:
+def _check_published(task: str, model: Model, before: Run) -> None:
     """Refuse models that no longer give what their run published: their changes would be ours."""
-    sample = states.published.head(_CHECKED)
-    gap = score(model, sample) - _scale(task, states.scores.head(_CHECKED)[_PREDICTION[task]])
+    features = pl.scan_parquet(before.file("tables/features.parquet")).head(_CHECKED).collect()
+    scores = _in_order(features.select("customer_id"), before.table("scores"))
+    gap = score(model, features) - _scale(task, scores[_PREDICTION[task]])
     if float(np.abs(gap).max()) > _SAME:
-        raise RunError(f"the {task} model before no longer gives what its run published")
+        raise RunError(
+            f"the {task} model before no longer gives what run {before.run_id} published"
+        )
 
 
 def _scale(task: str, predictions: pl.Series) -> Vector:
@@ -214,7 +216,7 @@ def _explain_rows(
 ) -> dict[str, pl.DataFrame]:
     was, is_now = states.scores[_PREDICTION[task]], after[_PREDICTION[task]]
     before = _scale(task, was)
-    start = State.of(model, states.published if states.then is None else states.then)
+    start = State.of(model, states.then)
     aged = start if states.aged is None else State.of(model, states.aged)
     moved = move_to(model, aged, states.today)
     time = share_move(model, start, aged)

@@ -22,8 +22,9 @@ def _draw(run: RunView) -> None:
     before, after = _choose(run, run_ids)
     told = run.keep(("comparison", before, after), lambda: _compare(run, before, after))
     st.markdown(plain(comparison_tables.lead(told)))
-    bullets([formatting.sentence(note) for note in told["notes"]])
-    for table in comparison_tables.comparison(told, currency=run.currency):
+    if told["notes"]:
+        bullets([formatting.sentence(note) for note in told["notes"]])
+    for table in comparison_tables.comparison(told, currency=run.currency, with_moves=False):
         box(table)
     flows = pl.DataFrame(told["moves"], infer_schema_length=None)
     make = partial(charts.segment_moves, flows, currency=run.currency)

@@ -9,12 +9,16 @@ import polars as pl
 
 from holdfast.report import formatting
 from holdfast.report.change_tables import HEADINGS, PARTS, change_parts
-from holdfast.report.charts.axes import number_axis, share_axis
+from holdfast.report.charts.axes import highest, number_axis, share_axis
 from holdfast.report.charts.base import Chart, Options, by_name, field, make_chart, mark, panel
 from holdfast.report.theme import WIDTH
 
-_WAYS = {"end": "grey", "up": "vermillion", "down": "blue"}
-_BAR = 26
+_ENDS, _WORSE, _BETTER = "grey", "vermillion", "blue"
+_ADDS = {
+    "churn": "add up in points of probability; in the table the reasons add up in log-odds, too",
+    "value": "add up, and so do the reasons in the table",
+}
+_BAR, _ROOM = 26, 1.4
 
 
 def change_steps(told: Mapping[str, Any], *, currency: str) -> Chart:
@@ -28,12 +32,14 @@ def change_steps(told: Mapping[str, Any], *, currency: str) -> Chart:
     is_churn = told["task"] == "churn"
     write = formatting.percent if is_churn else partial(formatting.money, currency=currency)
     steps = _steps(told, currency)
+    ways = (_WORSE, _BETTER) if is_churn else (_BETTER, _WORSE)
+    color = by_name("way:N", dict(zip(("end", "up", "down"), (_ENDS, *ways), strict=True)))
+    # Room for the text at the right end of the longest bar.
+    ends = [min(0.0, float(steps["end"].to_numpy().min())), _ROOM * highest(steps["right"])]
     axis = share_axis(None) if is_churn else number_axis(None)
-    x, y = field("start:Q", axis=axis), _row(steps)
-    color = by_name("way:N", _WAYS)
-    # On the side where there is room: the bar ends there.
+    x = field("start:Q", axis=axis, scale={"domain": ends})
+    y, right = field("name:N", sort=steps["name"].to_list(), title=None), field("right:Q")
     text: Options = {"align": "left", "dx": 6}
-    right = field("right:Q")
     drawn = panel(
         mark("bar", steps, {"height": 16}, x=x, x2="end", y=y, color=color),
         mark("text", steps, text, x=right, y=y, text="text:N"),
@@ -41,7 +47,7 @@ def change_steps(told: Mapping[str, Any], *, currency: str) -> Chart:
     )
     title = f"{HEADINGS[told['task']]}: {write(told['before'])} before, {write(told['after'])} now"
     table = change_parts(told, currency=currency)
-    return make_chart("change_steps", drawn, table, title=title)
+    return make_chart("change_steps", drawn, table, title=title, adds=_ADDS[told["task"]])
 
 
 def _steps(told: Mapping[str, Any], currency: str) -> pl.DataFrame:
@@ -67,7 +73,3 @@ def _signed(moved: float, *, currency: str | None) -> str:
     if currency is None:
         return f"{sign}{formatting.decimal(abs(100 * moved), 1)} points"
     return f"{sign}{formatting.money(abs(moved), currency)}"
-
-
-def _row(steps: pl.DataFrame) -> Options:
-    return field("name:N", sort=steps["name"].to_list(), title=None)
