@@ -14,16 +14,14 @@ from holdfast.campaigns.export_journal import (
     find_resting,
     list_treatments,
     push_audience,
-    read_exports,
     record_export,
     record_hold_out,
     save_audience,
     saved_rules,
 )
 from holdfast.errors import HoldfastError, InputError, MachineError, StudyError
-from holdfast.ingest.order_log import read_order_log
-from holdfast.io.warehouse import Warehouse
 from holdfast.storage import audit_log
+from holdfast.storage.export_records import read_exports
 from holdfast.study import Study, Webhook
 from holdfast.windows import day_of
 
@@ -224,28 +222,6 @@ def test_who_was_exported_lately_can_be_left_alone(tmp_path: Path) -> None:
         SCORES, Rule(rate=0.4, holdout_share=0), run_id="r1", study=STUDY, resting=["ann"]
     )
     assert tired.customers["customer_id"].to_list() == ["eve", "bob", "dot"]
-
-
-def test_an_export_is_a_source_of_treatments_that_the_next_run_reads(tmp_path: Path) -> None:
-    record_export(build(rate=0.4, cost=2.5), tmp_path, at=AT, how="csv")
-    (tmp_path / "o.csv").write_text("c,t,a\nann,2024-07-02,10\n", encoding="utf-8")
-    columns = {
-        name: name
-        for name in ("customer_id", "occurred_at", "campaign", "treated", "propensity", "cost")
-    }
-    study = Study.from_dict(
-        {
-            **LOG,
-            "project_dir": str(tmp_path),
-            "treatments": {"path": "exports/*.parquet", "columns": columns},
-        }
-    )
-    with Warehouse(tmp_path) as warehouse:
-        read_order_log(study, warehouse)
-        kept = warehouse.con.execute(
-            "SELECT customer_id, day, treated, propensity, cost_minor FROM treatments"
-        ).fetchall()
-    assert sorted(kept) == [(name, 19_905, True, 1.0, 250) for name in ("ann", "bob", "dot", "eve")]
 
 
 def test_treatments_say_what_was_done_at_what_cost() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from holdfast.campaigns.export_journal import CampaignList
 from holdfast.campaigns.past.readouts import (
     PastCampaigns,
     PastSegments,
@@ -22,7 +23,7 @@ from holdfast.campaigns.planning.make_plan import (
 )
 from holdfast.campaigns.planning.plan_return import PlanReturn
 from holdfast.campaigns.treatments import CONTACT, HOLD_OUT
-from holdfast.decisions.contacts import drop_untouchable, write_arms
+from holdfast.decisions.contacts import ContactList, drop_untouchable, name_by_day, write_arms
 from holdfast.errors import DataError, InputError, NotEnoughData
 from holdfast.ingest.order_log import read_order_log
 from holdfast.io.warehouse import Warehouse
@@ -239,17 +240,30 @@ def _offer_values(made: CampaignPlan, name: str, each: PlanReturn) -> dict[str, 
     }
 
 
-def write_lists(made: CampaignPlan, path: Path, *, project: Path, run: Run) -> tuple[Path, Path]:
+def write_lists(
+    made: CampaignPlan, path: Path, *, study: Study, run: Run, name: str | None = None
+) -> ContactList:
     """Write whom to contact to `path`, and beside it whom to leave alone.
+
+    Both arms are recorded before either file appears, as a campaign of this name.
 
     Raises
     ------
     InputError
-        The file is neither CSV nor Parquet, or cannot be written.
+        The file is neither CSV nor Parquet, cannot be written, or there is a campaign of that name.
     """
+    arms = made.customers.select(
+        "customer_id",
+        "offer",
+        "cost",
+        treated=pl.col("arm") == CONTACT,
+        propensity=pl.lit(1 - study.plan.holdout_share),
+    )
+    listed = CampaignList(
+        campaign=name or name_by_day("plan", study), made_by="plan", run_id=run.run_id, arms=arms
+    )
     contacted, held_out = (
         made.customers.filter(arm=arm).drop("arm").with_columns(run_id=pl.lit(run.run_id))
         for arm in (CONTACT, HOLD_OUT)
     )
-    other = write_arms(path, contacted, held_out, project=project, deed="plan", run_id=run.run_id)
-    return path, other
+    return write_arms(path, contacted, held_out, listed=listed, study=study)

@@ -44,7 +44,7 @@ from holdfast.study.sources import (
 _DEEPEST = 20
 _NEWER_COLUMNS = {
     "customers": ("consent", "do_not_contact"),
-    "treatments": ("offer", "assigned", "delivered"),
+    "treatments": ("offer", "assigned", "delivered", "cluster"),
 }
 
 
@@ -106,7 +106,8 @@ class Study(Section):
     engine: Engine = Field(Engine(), exclude=True)
     """What a run may use of the machine. Not part of the fingerprint: no figure depends on it."""
     campaigns: Campaigns = Field(Campaigns(), exclude=True)
-    """What holds for every campaign. Not part of the fingerprint: no figure depends on it."""
+    """What holds for every campaign. Not part of the fingerprint: what is read of campaigns is part
+    of that of the data."""
     webhook: Webhook | None = Field(None, exclude=True)
     """Where an audience may be pushed. Not part of the fingerprint: no figure depends on it."""
     offers: dict[str, Offer] = Field({}, exclude=True)

@@ -9,13 +9,13 @@ import pytest
 from tests.dashboard.pages import figures, show, tables, text
 
 from holdfast.campaigns.audience import Audience, Rule, build_audience
-from holdfast.campaigns.export_journal import read_exports
 from holdfast.dashboard.run_view import RunView
 from holdfast.dashboard.views import actions
 from holdfast.errors import HoldfastError
 from holdfast.report import formatting
 from holdfast.serving.customer_search import read_scores
 from holdfast.storage import audit_log
+from holdfast.storage.export_records import read_exports
 from holdfast.storage.runs import Registry
 from holdfast.study import AT_RISK_SEGMENTS, Study
 
