@@ -21,7 +21,7 @@ from holdfast.campaigns.past.observed import Observed
 from holdfast.campaigns.past.observed_campaigns import observe_campaign
 from holdfast.campaigns.treatments import CONTACT
 from holdfast.campaigns.uplift.trials import LogTrials, Watch, read_trials
-from holdfast.errors import StudyError, nearest
+from holdfast.errors import NotEnoughData, StudyError, nearest
 from holdfast.evaluation.trial import Trial
 from holdfast.findings import Finding, join_names
 from holdfast.io.warehouse import Warehouse
@@ -153,8 +153,6 @@ def read_campaigns(
     ------
     StudyError
         An offer names a campaign that is not there.
-    NotEnoughData
-        No window of a campaign with a hold-out is over.
     """
     if not warehouse.has("treatments"):
         return PastCampaigns.none()
@@ -166,10 +164,13 @@ def read_campaigns(
     watch = Watch(days=study.plan.days, return_days=study.plan.return_days, outcome="margin")
     alone = pl.col("treated").all().over("campaign")
     held, unheld = rows.filter(~alone), rows.filter(alone)
-    trials = None
+    trials, notes = None, [f"{join_names(unnamed)} named by no offer"] if unnamed else []
     if held.height:
         _put_back(warehouse, held)
-        trials = read_trials(study, warehouse, watch, end_day=end_day)
+        try:
+            trials = read_trials(study, warehouse, watch, end_day=end_day)
+        except NotEnoughData as error:  # until then there is what is assumed
+            notes.append(f"{error.problem}; {error.fix}")
     observed = {
         str(name): observe_campaign(study, warehouse, part, days=watch.days, end_day=end_day)
         for (name,), part in unheld.sort("campaign").group_by("campaign", maintain_order=True)
@@ -180,7 +181,7 @@ def read_campaigns(
         readouts=pl.DataFrame([*measured, *seen], schema=_SCHEMA),
         observed=observed,
         offers=offers,
-        notes=(f"{join_names(unnamed)} named by no offer",) if unnamed else (),
+        notes=tuple(notes),
         findings=() if trials is None else trials.findings,
     )
 
@@ -241,7 +242,8 @@ def _read_cell(trial: Trial, before: Vector, rows: Integers) -> dict[str, object
     """
     arms = [rows[trial.offer[rows] == arm] for arm in (0, 1)]
     sizes = [len(arm) for arm in arms]
-    if min(sizes) < FEWEST:
+    drawn = [len(arm if trial.cluster is None else np.unique(trial.cluster[arm])) for arm in arms]
+    if min(drawn) < FEWEST:
         return None
     of_arm = [
         arm_of(
