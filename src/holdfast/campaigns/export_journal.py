@@ -214,10 +214,8 @@ def recording(listed: CampaignList, project: Path, *, at: datetime, how: str) ->
     HoldfastError
         It cannot be recorded, and no file is written.
     """
-    export = _Export(
-        project=project, export_id=_export_id(at, listed.fingerprint, how), campaign=listed.campaign,
-        at=at, how=how,
-    )  # fmt: skip
+    export_id = _export_id(at, listed.fingerprint, how)
+    export = _Export(project=project, export_id=export_id, campaign=listed.campaign, at=at, how=how)
     facts = listed.facts
     figures = {name: facts[name] for name in ("contacted", "held_out")}
     line = {"run_id": listed.run_id, "made_by": listed.made_by, "figures": figures}

@@ -120,3 +120,12 @@ def test_a_past_segment_is_not_moved_by_what_comes_after() -> None:
     then = pl.DataFrame({"spend_365d": [30.0, 0.0], "days_since_last_purchase": [5, 90]})
     # Tiers end at the 33rd and 67th percentile of today's spend: 4.96 and 9.11.
     assert segments.of(then).to_list() == ["Champion", "Losing Customer"]
+
+
+def test_a_campaign_whose_window_is_not_over_leaves_what_is_assumed(read: Read) -> None:
+    late = [{**row, "occurred_at": dated(190)} for row in contacts("spring")]
+    past = read(late, {"mail": {"cost": 1, "rate": 0.1, "campaigns": ["spring"]}})
+    assert past.readouts.is_empty()
+    (note,) = past.notes
+    assert "120 window not over yet" in note
+    assert f"wait until {dated(219)}" in note
