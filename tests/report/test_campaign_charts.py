@@ -13,6 +13,7 @@ import pytest
 from holdfast.report import charts
 from holdfast.report.render import Chart, drawing
 from holdfast.report.theme import COLOURS
+from holdfast.windows import parse_day
 
 ON_A_PHONE = 576
 """Pixels to which the report's charts shrink at most."""
@@ -43,7 +44,8 @@ def campaign(name: str, date: str, margin: float, error: float, **more: Any) -> 
     pays = "yes" if low > 0.5 else "no" if high < 0.5 else "not certain"
     nets = {f"net{k}": 1000 * v - 500 for k, v in {"": margin, "_low": low, "_high": high}.items()}
     return {
-        "campaign": name, "date": date, "offer": "mail", "contacted": 1000, "held_out": 900,
+        "campaign": name, "day": parse_day(date), "offer": "mail",
+        "contacted": 1000, "held_out": 900,
         "bought": margin / 50, "bought_low": low / 50, "bought_high": high / 50,
         "margin": margin, "margin_low": low, "margin_high": high,
         "cost": 500.0, **nets, "pays": pays, "uplift_source": "experiment",
@@ -132,9 +134,19 @@ def test_the_best_budget_is_the_smallest_that_leaves_most() -> None:
     assert chart.table.cells[1] == ["€500", "€2,000", "€500 to €3,500"]
 
 
+def test_the_best_budget_has_no_mark_of_its_own_where_it_is_chosen() -> None:
+    assert "Ring" in ALL["profit"]().subtitle
+    assert "Ring" not in charts.profit_curve(CURVE, chosen=1500, currency="EUR").subtitle
+
+
 def test_where_net_still_grows_no_budget_is_called_the_best() -> None:
     title = charts.profit_curve(CURVE.head(3), chosen=500, currency="EUR").title
     assert title == "Net still grows at the largest budget tried, €1,000"
+
+
+def test_where_nobody_more_is_worth_a_contact_the_largest_budget_is_the_best() -> None:
+    title = charts.profit_curve(CURVE.head(4), chosen=500, currency="EUR").title
+    assert title.startswith("Net is highest at a budget of €1,500;")
 
 
 def test_where_every_budget_loses_none_is_called_the_best() -> None:
@@ -234,9 +246,8 @@ def test_a_campaign_whose_cost_is_not_known_has_no_net() -> None:
 
 
 def test_without_amounts_the_effect_is_that_on_buying() -> None:
-    bought = CAMPAIGNS.select(~pl.selectors.starts_with("margin", "net")).with_columns(
-        pays=pl.lit(None)
-    )
+    no_amounts = ("margin", "margin_low", "margin_high", "net", "net_low", "net_high", "pays")
+    bought = CAMPAIGNS.with_columns(pl.lit(None).alias(name) for name in no_amounts)
     chart = charts.readout_forest(bought, currency="EUR")
     assert chart.title == "1 of 3 campaigns certainly made more customers buy, 1 certainly fewer"
     assert [row["figure"] for row in rows_with(chart, "figure")] == [
@@ -255,7 +266,7 @@ def test_several_offers_of_a_campaign_are_not_counted_as_campaigns() -> None:
 def test_of_many_campaigns_with_long_names_the_latest_are_drawn_and_all_are_listed() -> None:
     long = "a campaign with a name that nobody can remember"
     many = pl.DataFrame(
-        [campaign(f"{long} {k}", f"20{k:02d}-01-01", 1.0, 3.0) for k in range(1, 31)]
+        [campaign(f"{long} {k}", f"19{60 + k}-01-01", 1.0, 3.0) for k in range(1, 31)]
     )
     chart = charts.readout_forest(many, currency="EUR")
     drawn = rows_with(chart, "figure")

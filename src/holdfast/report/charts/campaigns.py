@@ -21,7 +21,6 @@ from holdfast.report.formatting import capital, day, plural
 from holdfast.report.table_columns import Col
 from holdfast.report.table_format import Table, make_table
 from holdfast.report.theme import DOT
-from holdfast.windows import parse_day
 
 _MOST, _ROW = 24, 44
 _WIDTHS = (150, 196, 170)
@@ -41,13 +40,13 @@ def readout_forest(campaigns: pl.DataFrame, *, currency: str) -> Chart:
     Parameters
     ----------
     campaigns
-        One row per campaign and offer, as `CampaignResult.rows`; without margin, where the log has
-        no amounts, the effect is that on buying. The latest 24 are drawn.
+        CAMPAIGNS; where the log has no amounts, and so no margin, the effect is that on buying. The
+        latest 24 are drawn.
     """
     if campaigns.is_empty():
         return no_chart("readout_forest", "no_campaign")
-    unit = currency if "margin" in campaigns.columns else ""
-    ordered = campaigns.sort("date", "campaign", "offer")
+    unit = currency if campaigns["margin"].count() else ""
+    ordered = campaigns.sort("day", "campaign", "offer")
     every = pl.DataFrame(
         [_forest_row(row, unit) for row in ordered.to_dicts()], infer_schema_length=None
     ).with_row_index("row")
@@ -69,17 +68,17 @@ def _forest_row(row: Mapping[str, Any], unit: str) -> dict[str, Any]:
     """A campaign's effect, what the effect must be to pay, and both in words."""
     outcome = "margin" if unit else "bought"
     low, high = row[f"{outcome}_low"], row[f"{outcome}_high"]
-    pays = row.get("pays") if unit else "yes" if low > 0 else "no" if high < 0 else _UNSURE
-    word, cost, net = _VERDICTS[outcome].get(pays, _UNSURE), row.get("cost"), row.get("net")
+    pays = row["pays"] if unit else "yes" if low > 0 else "no" if high < 0 else _UNSURE
+    word, cost, net = _VERDICTS[outcome].get(pays, _UNSURE), row["cost"], row["net"]
     ends = (row["net_low"], row["net_high"]) if net is not None else (low, high)
     written = effect(net if unit else row[outcome], unit)
     return {
-        **{name: row[name] for name in ("campaign", "date", "offer", "contacted", "held_out")},
+        **{name: row[name] for name in ("campaign", "day", "offer", "contacted", "held_out")},
         "effect": row[outcome], "low": low, "high": high, "word": word,
         "look": pays if pays in _LOOKS else "", "cost": cost, "net": net,
         "even": cost / row["contacted"] if unit and cost is not None else None,
         "name": shorten(row["campaign"], 22),
-        "below": f"{shorten(row['offer'], 12)}, {day(parse_day(row['date']))}",
+        "below": f"{shorten(row['offer'], 12)}, {day(row['day'])}",
         "figure": word if unit and net is None else f"{written}, {word}",
         "range": "" if unit and net is None else " to ".join(effect(end, unit) for end in ends),
     }  # fmt: skip
@@ -128,7 +127,7 @@ def _describe_forest(every: pl.DataFrame, unit: str) -> str:
     counts = ((every["look"] == end).sum() for end in ("yes", "no"))
     good, bad = (count or "none" for count in counts)
     of = plural(every.height, "campaign")
-    if every.select("campaign", "date").n_unique() < every.height:
+    if every.select("campaign", "day").n_unique() < every.height:
         of = f"{plural(every.height, 'offer')} of campaigns"
     said = ("paid", "lost") if unit else ("made more customers buy", "fewer")
     return capital(f"{good} of {of} certainly {said[0]}, {bad} certainly {said[1]}")
@@ -143,7 +142,7 @@ def _forest_table(every: pl.DataFrame, unit: str) -> Table:
     return make_table(
         "What past campaigns did",
         rows,
-        "campaign date offer contacted:count held_out:count",
+        "campaign day:day offer contacted:count held_out:count",
         Col("effect", "Margin per customer" if unit else "Share who bought"),
         Col("interval", "95% interval", "text", "{low} to {high}"),
         *(money if unit else ()),
