@@ -246,8 +246,10 @@ def test_a_campaign_whose_cost_is_not_known_has_no_net() -> None:
 
 
 def test_without_amounts_the_effect_is_that_on_buying() -> None:
-    no_amounts = ("margin", "margin_low", "margin_high", "net", "net_low", "net_high", "pays")
-    bought = CAMPAIGNS.with_columns(pl.lit(None).alias(name) for name in no_amounts)
+    bought = CAMPAIGNS.with_columns(
+        pl.lit(None, pl.Float64).alias(name)
+        for name in ("margin", "margin_low", "margin_high", "net", "net_low", "net_high")
+    ).with_columns(pays=pl.lit(None))
     chart = charts.readout_forest(bought, currency="EUR")
     assert chart.title == "1 of 3 campaigns certainly made more customers buy, 1 certainly fewer"
     assert [row["figure"] for row in rows_with(chart, "figure")] == [
@@ -266,7 +268,7 @@ def test_several_offers_of_a_campaign_are_not_counted_as_campaigns() -> None:
 def test_of_many_campaigns_with_long_names_the_latest_are_drawn_and_all_are_listed() -> None:
     long = "a campaign with a name that nobody can remember"
     many = pl.DataFrame(
-        [campaign(f"{long} {k}", f"19{60 + k}-01-01", 1.0, 3.0) for k in range(1, 31)]
+        [campaign(f"{long} {k}", f"20{k:02d}-01-01", 1.0, 3.0) for k in range(1, 31)]
     )
     chart = charts.readout_forest(many, currency="EUR")
     drawn = rows_with(chart, "figure")

@@ -6,6 +6,8 @@ what the chart shows; a table without rows gives a chart that says why it is emp
 
 from collections.abc import Callable, Iterator, Mapping
 
+import polars as pl
+
 from holdfast.report.chart_data import weeks as past_weeks
 from holdfast.report.charts.beliefs import believed_before_and_after
 from holdfast.report.charts.budgets import budget_against_return, profit_curve, qini
@@ -104,8 +106,26 @@ def drawings(report: Report) -> Iterator[Drawing]:
     """
     for name, make in CHARTS.items():
         yield drawing(name, make(report))
+    yield from _campaign_drawings(report)
     window = report.summary.get("churn_window")
     if window:
         yield drawing("reactivation", reactivation(window))
     if window and window["causes"]:
         yield drawing("causes", causes(window))
+
+
+def _campaign_drawings(report: Report) -> Iterator[Drawing]:
+    currency, summary = report.currency, report.summary
+    if report.campaigns.height:
+        yield drawing("readout_forest", readout_forest(report.campaigns, currency=currency))
+    for k, verdict in enumerate(summary.get("campaigns", {}).get("verdicts", []), 1):
+        if verdict["curve"]:
+            chart = qini(pl.DataFrame(verdict["curve"]), unit=currency, rule=verdict["best_rule"])
+            yield drawing(f"qini_{k}", chart)
+    if "history" in summary:
+        cells = pl.DataFrame(summary["history"]["cells"], infer_schema_length=None)
+        yield drawing("believed", believed_before_and_after(cells, currency=currency))
+    if "total" in summary.get("plan", {}):
+        chosen = summary["plan"]["total"]["cost"]
+        chart = profit_curve(report.budget_curve, chosen=chosen, currency=currency)
+        yield drawing("profit_curve", chart)

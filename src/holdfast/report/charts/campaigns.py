@@ -40,12 +40,12 @@ def readout_forest(campaigns: pl.DataFrame, *, currency: str) -> Chart:
     Parameters
     ----------
     campaigns
-        CAMPAIGNS; where the log has no amounts, and so no margin, the effect is that on buying. The
-        latest 24 are drawn.
+        CAMPAIGNS. Where the log has no amounts, the effect is that on buying. The latest 24 are
+        drawn.
     """
     if campaigns.is_empty():
         return no_chart("readout_forest", "no_campaign")
-    unit = currency if campaigns["margin"].count() else ""
+    unit = "" if campaigns["margin"].null_count() else currency
     ordered = campaigns.sort("day", "campaign", "offer")
     every = pl.DataFrame(
         [_forest_row(row, unit) for row in ordered.to_dicts()], infer_schema_length=None
@@ -68,8 +68,8 @@ def _forest_row(row: Mapping[str, Any], unit: str) -> dict[str, Any]:
     """A campaign's effect, what the effect must be to pay, and both in words."""
     outcome = "margin" if unit else "bought"
     low, high = row[f"{outcome}_low"], row[f"{outcome}_high"]
-    pays = row["pays"] if unit else "yes" if low > 0 else "no" if high < 0 else _UNSURE
-    word, cost, net = _VERDICTS[outcome].get(pays, _UNSURE), row["cost"], row["net"]
+    pays = row.get("pays") if unit else "yes" if low > 0 else "no" if high < 0 else _UNSURE
+    word, cost, net = _VERDICTS[outcome].get(pays, _UNSURE), row.get("cost"), row.get("net")
     ends = (row["net_low"], row["net_high"]) if net is not None else (low, high)
     written = effect(net if unit else row[outcome], unit)
     return {
