@@ -16,6 +16,7 @@ import polars as pl
 from bench._decisions_trials import RULES, hillstrom, mailings
 from bench._figures import Figure, at_least, at_most
 from holdfast.arrays import Vector
+from holdfast.campaigns.treatments import read_treatments
 from holdfast.campaigns.uplift.learners import RISK, Candidates, Lesson, learners_for
 from holdfast.campaigns.uplift.measure import add_rankings, examine_offers, measure_uplift
 from holdfast.campaigns.uplift.ranking import (
@@ -45,7 +46,7 @@ _ARM_MEANS = {"visit": (0.10617, 0.18276, 0.15140), "spend": (0.6528, 1.4226, 1.
 _TURNOUT = (0.296638, 0.314538, 0.322375, 0.345151, 0.377948)
 _HOUSEHOLD_SE = 0.00322
 _SHOP, _SHOP_SEED = 60_000, 7
-_MARGIN, _COST, _BUDGETS = 0.4, 0.5, (0.1, 0.3)
+MARGIN, COST, BUDGETS = 0.4, 0.5, (0.1, 0.3)
 _NULLS, _NULL_SIZE, _POWER_SIZE, _POWER_DRAWS = 400, 10_000, 12_000, 100
 
 
@@ -164,20 +165,22 @@ def simulated_trials(n: int, seed: int) -> tuple[LogTrials, pl.DataFrame]:
         made = simulate_to(Path(place) / "shop", Shop(n_customers=n, seed=seed))
         study = Study.from_toml(made.study)
         end_day = read_order_log(study, warehouse).end_day
-        trials = read_trials(study, warehouse, Watch(days=30), end_day=end_day)
+        trials = read_trials(
+            study, warehouse, read_treatments(warehouse), Watch(days=30), end_day=end_day
+        )
         today = feature_tables.features(study, warehouse, [end_day])
         truth = pl.read_parquet(made.tables["truth"]).select("customer_id", "uplift")
         return trials, today.join(truth, on="customer_id", how="left", maintain_order="left")
 
 
-def _profits(score: Vector, uplift: Vector) -> list[float]:
+def profits(score: Vector, uplift: Vector) -> list[float]:
     """Profit of contacting the share of customers that each budget pays for."""
     order = np.argsort(-score, kind="stable")
-    net = (_MARGIN * uplift - _COST)[order]
-    return [float(net[: int(share * len(net))].sum()) for share in _BUDGETS]
+    net = (MARGIN * uplift - COST)[order]
+    return [float(net[: int(share * len(net))].sum()) for share in BUDGETS]
 
 
-def _feature_oracle(trials: LogTrials, today: pl.DataFrame, uplift: Vector) -> Vector:
+def feature_oracle(trials: LogTrials, today: pl.DataFrame, uplift: Vector) -> Vector:
     """Trees fitted on the true uplift, cross-fitted: what features can tell of it."""
     matrix = trials.matrix(today)
     fold = np.random.default_rng(0).integers(0, 3, len(uplift))
@@ -196,9 +199,9 @@ def simulator(folder: Path) -> Iterator[Figure]:
     trials, today = simulated_trials(_SHOP, _SHOP_SEED)
     uplift, trial = today["uplift"].to_numpy(), next(iter(trials.trials.values()))
     start = process_time()
-    best = _profits(uplift, uplift)
-    oracle = _profits(_feature_oracle(trials, today, uplift), uplift)
-    for share, ours, most in zip(_BUDGETS, oracle, best, strict=True):
+    best = profits(uplift, uplift)
+    oracle = profits(feature_oracle(trials, today, uplift), uplift)
+    for share, ours, most in zip(BUDGETS, oracle, best, strict=True):
         yield Figure(f"shop: feature oracle over true oracle, budget {share:.0%}", ours / most)
     candidates = Candidates.of(trial, {})
     unseen, matrix = cross_fit(trial, candidates.all, seed=_SEED), trials.matrix(today)
@@ -227,7 +230,7 @@ def _slope(effects: Vector, uplift: Vector) -> float:
 
 
 def _shares(name: str, score: Vector, uplift: Vector, oracle: list[float]) -> Iterator[Figure]:
-    for share, ours, most in zip(_BUDGETS, _profits(score, uplift), oracle, strict=True):
+    for share, ours, most in zip(BUDGETS, profits(score, uplift), oracle, strict=True):
         text = f"shop: '{name}' over the feature oracle, budget {share:.0%}"
         if name == BLEND:
             yield at_least(text, ours / most, 0.95)

@@ -194,7 +194,7 @@ def _in_words(row: dict[str, Any], study: "Study") -> str:
 
 def _describe_sizes(result: "CampaignResult") -> str:
     if not result.checks:
-        return "Sizes of the arms: not checked, since [treatments] gives no propensity."
+        return "Sizes of the arms: not checked, since no propensity is recorded."
     return f"Sizes of the arms: as planned (p {result.checks['assigned']:.3f}; alarm below .001)."
 
 

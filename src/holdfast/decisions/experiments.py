@@ -10,34 +10,28 @@ from typing import Any, Literal
 
 import polars as pl
 
+from holdfast.campaigns.audience import drop_untouchable
 from holdfast.campaigns.experiments import power
 from holdfast.campaigns.experiments.contact_list import Draw, draw_list
 from holdfast.campaigns.experiments.past_campaigns import CampaignLog, CampaignResult
 from holdfast.campaigns.experiments.past_window import MOST_CUSTOMERS, read_past
 from holdfast.campaigns.export_journal import CampaignList
-from holdfast.campaigns.treatments import CONTACT
-from holdfast.campaigns.uplift.measure import judge_offers
-from holdfast.campaigns.uplift.trials import LogTrials, Outcome, Watch, read_trials
+from holdfast.campaigns.past.readouts import of_offers
+from holdfast.campaigns.treatments import CONTACT, read_treatments
+from holdfast.campaigns.uplift.log_verdicts import judge_trials
+from holdfast.campaigns.uplift.trials import Outcome, Watch, read_trials
 from holdfast.campaigns.uplift.verdict import OfferVerdict
-from holdfast.decisions.contacts import ContactList, drop_untouchable, write_arms
+from holdfast.decisions.contacts import ContactList, write_arms
 from holdfast.errors import InputError, StudyError, nearest
 from holdfast.findings import Finding
 from holdfast.ingest.order_log import OrderLog, read_order_log
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Listener, Silence, Steps
+from holdfast.serving.load import read_table
 from holdfast.storage.runs import Run
 from holdfast.study import Study
 from holdfast.tables import json_rows
 
-MOST_COMPARED = 20_000
-"""Rows on which rankings of customers are compared: more would cost minutes. Of more rows so many
-are drawn, and split into folds once."""
-RULES = {
-    "spent most so far": "spend_total",
-    "most purchases in a year": "n_purchases_365d",
-    "long since the last purchase": "days_since_last_purchase",
-}
-"""Named rules -> the feature of which the most comes first."""
 _SIZES = (0.125, 0.25, 0.5, 1, 2, 4, 8, 16)
 _FEWEST_HELD_OUT = 20
 _DRAWN_AT_MOST = 50_000_000
@@ -90,7 +84,7 @@ def read_campaigns(
     return_days: int = 0,
     listener: Listener | None = None,
 ) -> PastCampaigns:
-    """Read one campaign of [treatments] out, or all of them.
+    """Read one campaign out, or all of them.
 
     Parameters
     ----------
@@ -102,7 +96,7 @@ def read_campaigns(
     InputError
         The campaign cannot be read out; of all of them, it is in `refused`.
     HoldfastError
-        The sources cannot be read, or there is no [treatments].
+        The sources cannot be read, or no campaign is known.
     """
     steps = Steps(listener or Silence())
     with _reading(study, steps) as (log, warehouse), steps("Read the campaigns out") as step:
@@ -112,13 +106,8 @@ def read_campaigns(
         step.detail = f"{len(campaigns.names)} campaigns"
         if campaign is not None:
             return PastCampaigns(days=days, results=(campaigns.read(campaign),))
-        results, refused = [], {}
-        for name in campaigns.names:
-            try:
-                results.append(campaigns.read(name))
-            except InputError as error:
-                refused[name] = error
-    return PastCampaigns(days=days, results=tuple(results), refused=refused)
+        results, refused = campaigns.read_all()
+    return PastCampaigns(days=days, results=results, refused=refused)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,7 +244,7 @@ def write_contact_list(run: Run, path: Path, draw: Draw, *, study: Study) -> Con
         raise InputError(
             f"the study has no offer '{draw.offer}'", fix=nearest(draw.offer, list(study.offers))
         )
-    customers, notes = drop_untouchable(run.scores, run, study)
+    customers, notes = drop_untouchable(run.scores, read_table(run, "permissions"), study)
     drawn = draw_list(customers, draw)
     arms = drawn.select(
         "customer_id",
@@ -296,7 +285,7 @@ def judge_past_offers(
     outcome: Outcome | None = None,
     listener: Listener | None = None,
 ) -> OfferVerdicts:
-    """Say of each offer of [treatments] whether it works, and whether it matters whom it goes to.
+    """Say of each offer of past campaigns whether it works, and whether it matters whom it goes to.
 
     Parameters
     ----------
@@ -313,20 +302,10 @@ def judge_past_offers(
         default: Outcome = "margin" if log.columns.has_amount else "purchase"
         watch = Watch(days=days, return_days=return_days, outcome=outcome or default)
         with steps("See each customer as on the day") as step:
-            trials = read_trials(study, warehouse, watch, end_day=log.end_day)
-            rows = sum(trial.n for trial in trials.trials.values())
-            step.detail = f"{rows:,} customers and campaigns"
+            rows, _ = of_offers(study, read_treatments(warehouse))
+            trials = read_trials(study, warehouse, rows, watch, end_day=log.end_day)
+            step.detail = f"{trials.rows:,} customers and campaigns"
     with steps("Test and compare") as step:
-        verdicts = judge_offers(
-            trials.trials,
-            rules=_rules_of(trials),
-            seed=study.seed,
-            repeats=1 if rows > MOST_COMPARED else None,
-            most_rows=MOST_COMPARED,
-        )
+        verdicts = judge_trials(trials, seed=study.seed)
         step.detail = f"{len(verdicts)} offers"
-    return OfferVerdicts(watch=watch, rows=rows, verdicts=verdicts, findings=trials.findings)
-
-
-def _rules_of(trials: LogTrials) -> dict[str, str]:
-    return {name: column for name, column in RULES.items() if column in trials.design.names}
+    return OfferVerdicts(watch=watch, rows=trials.rows, verdicts=verdicts, findings=trials.findings)

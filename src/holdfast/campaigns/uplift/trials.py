@@ -17,7 +17,7 @@ from scipy.sparse.csgraph import connected_components
 
 from holdfast.arrays import Integers, Matrix, Vector
 from holdfast.campaigns.outcomes import sum_windows
-from holdfast.campaigns.treatments import read_treatments, refuse_arms_apart, refuse_torn_clusters
+from holdfast.campaigns.treatments import refuse_arms_apart, refuse_torn_clusters
 from holdfast.errors import NotEnoughData
 from holdfast.evaluation.trial import FEWEST_IN_AN_ARM, Trial
 from holdfast.features import feature_tables
@@ -74,13 +74,18 @@ class LogTrials:
     design
         How a frame of features becomes a trial's matrix.
     left_out
-        Reason -> rows of [treatments].
+        Reason -> rows of past campaigns.
     """
 
     trials: Mapping[str, Trial]
     design: Design
     left_out: Mapping[str, int]
     estimated: int = 0
+
+    @property
+    def rows(self) -> int:
+        """Customers and campaigns, of all offers."""
+        return sum(trial.n for trial in self.trials.values())
 
     def matrix(self, features: pl.DataFrame) -> Matrix:
         """Features of other customers, as of today, laid out as in the trials."""
@@ -98,25 +103,28 @@ class LogTrials:
             yield Finding.of("propensity-estimated", rows=self.estimated)
 
 
-def read_trials(study: Study, warehouse: Warehouse, watch: Watch, *, end_day: int) -> LogTrials:
+def read_trials(
+    study: Study, warehouse: Warehouse, treatments: pl.DataFrame, watch: Watch, *, end_day: int
+) -> LogTrials:
     """Read every past campaign that held somebody out.
 
     Parameters
     ----------
     warehouse
         Holds the study's order log, as `read_order_log` leaves it.
+    treatments
+        As `read_treatments` gives them, or some of them, under other names of the offers.
     end_day
         First day that is not seen.
 
     Raises
     ------
     NotEnoughData
-        There is no treatment, no control, or no window is over.
+        There is no control, or no window is over.
     DataError
         The arms of a campaign are dated apart, nobody could have got either arm, or a cluster is in
         two.
     """
-    treatments = read_treatments(warehouse)
     refuse_torn_clusters(treatments)
     estimated = treatments["propensity"].null_count()
     rows = _share_control(treatments)
