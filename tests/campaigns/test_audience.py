@@ -143,10 +143,6 @@ def test_the_global_hold_out_takes_its_share_of_both_arms_of_a_campaign() -> Non
     assert held.figures["contacted"] + held.figures["held_out"] == len(left)
 
 
-def test_the_share_of_the_global_hold_out_changes_no_fingerprint() -> None:
-    assert _everywhere(0.02).fingerprint == STUDY.fingerprint
-
-
 PERMISSIONS = pl.DataFrame(
     {
         "customer_id": ["ann", "bob", "cid", "dot", "eve"],
