@@ -362,6 +362,25 @@ class CampaignPlanAnswer(Stamp):
     customers: list[PlannedCustomer]
 
 
+class ExperimentCustomer(BaseModel):
+    """Whom to contact, and whom to leave alone."""
+
+    customer_id: str
+    arm: Literal["contact", "hold out"]
+    propensity: Annotated[float, Field(description="The chance of being contacted")]
+
+
+class ExperimentAnswer(Stamp):
+    """The arms of a campaign, which are on record."""
+
+    campaign: str
+    export_id: str
+    contacted: int
+    held_out: int
+    notes: Annotated[list[str], Field(description="Who is left out")]
+    customers: list[ExperimentCustomer]
+
+
 class TaskFigures(BaseModel):
     """How good one model proved; further fields are its metrics, by name."""
 
