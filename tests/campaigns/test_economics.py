@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from holdfast.campaigns.economics import recovery, totals, value_at_stake
+from holdfast.campaigns.economics import margin_rate, older_rate, recovery, totals, value_at_stake
 from holdfast.study import AT_RISK_SEGMENTS, Recovery
 from holdfast.tables import HORIZONS, SCORES, Contract
 
@@ -24,7 +24,7 @@ def segments(
             "value_if_kept": value,
             "at_stake": at_stake or value,
         }
-    )
+    ).with_columns(margin_if_kept="value_if_kept", margin_at_stake="at_stake")
 
 
 def _filled(table: Contract, **columns: list[object]) -> pl.DataFrame:
@@ -85,7 +85,24 @@ def test_a_contact_that_is_accepted_costs_more() -> None:
 
 def test_a_run_older_than_what_is_at_stake_keeps_its_own_economics() -> None:
     older = pl.DataFrame({"segment": ["Vulnerable"], "customers": [10], "total_ltv": [1_000.0]})
-    assert recovery(older, {"Vulnerable": Recovery(cost=25, rate=0.35)})["net"].to_list() == [100.0]
+    rate = older_rate(older, otherwise=0.5)
+    plan = recovery(older, {"Vulnerable": Recovery(cost=25, rate=0.35)}, margin_rate=rate)
+    assert plan["net"].to_list() == [175.0 - 250.0]
+
+
+def test_customers_whose_margins_differ_are_kept_for_what_they_leave() -> None:
+    # 1,000 at stake of which 300 are margin: a fifth saved leaves 60, for a cost of 50.
+    base = segments([10, 0, 0], [2_000.0, 0.0, 0.0], [1_000.0, 0.0, 0.0])
+    margins = base.with_columns(margin_at_stake=pl.Series([300.0, 0.0, 0.0]))
+    plan = recovery(margins, {"At-Risk VIP": Recovery(cost=5, rate=0.2)})
+    assert plan.select("recovered", "net").rows() == [(60.0, 10.0)]
+
+
+def test_a_run_older_than_its_customers_margins_has_the_one_rate_of_the_study() -> None:
+    older = pl.DataFrame({"customer_id": ["ann"]})
+    newer = pl.DataFrame({"customer_id": ["ann", "bob"], "margin_rate": [0.2, None]})
+    assert older.select(rate=margin_rate(older, 0.5))["rate"].to_list() == [0.5]
+    assert newer.select(rate=margin_rate(newer, 0.5))["rate"].to_list() == [0.2, 0.5]
 
 
 def test_the_published_campaign_is_reproduced_from_the_published_segments():
@@ -142,6 +159,6 @@ def test_a_ratio_beyond_what_a_number_holds_is_unknown_and_not_infinite() -> Non
     )
     tiny = recovery(found, {"Vulnerable": Recovery(cost=25, rate=0.35)}, margin_rate=5e-324)
     assert tiny["break_even_rate"].to_list() == [None]
-    free = recovery(found, {"Vulnerable": Recovery(cost=5e-324, rate=0.35)})
+    free = recovery(found, {"Vulnerable": Recovery(cost=5e-324, rate=0.35)}, margin_rate=1.0)
     assert free["roi_percent"].to_list() == [None]
     assert totals(free)["roi_percent"] is None

@@ -204,7 +204,7 @@ class PlanAnswer(Stamp):
     currency: str
     segments: list[PlanRow]
     total: PlanTotal
-    margin_rate: float
+    margin_rate: Annotated[float | None, Field(description="Null: each customer's own")]
     uplift_source: Literal["experiment", "assumed"]
     range: Annotated[str, Field(description="What the ranges span")]
 

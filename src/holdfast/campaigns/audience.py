@@ -149,7 +149,8 @@ def build_audience(
     ranked = candidates.with_columns(arm=arms).sort(
         "at_stake", "customer_id", descending=[True, False]
     )
-    customers = ranked.filter((pl.col("arm") == CONTACT).cum_sum() <= _contact_limit(rule))
+    within = ranked.filter((pl.col("arm") == CONTACT).cum_sum() <= _contact_limit(rule))
+    customers = within.drop("margin_at_stake")
     return Audience(
         rule=rule,
         run_id=run_id,
@@ -158,7 +159,7 @@ def build_audience(
         figures={
             "candidates": candidates.height,
             "left_out": left_out,
-            **_figures(customers, rule, study),
+            **_figures(within, rule),
         },
     )
 
@@ -188,7 +189,8 @@ def _draw_arms(customers: pl.Series, rule: Rule, global_share: float) -> pl.Seri
 def _find_candidates(
     scores: pl.DataFrame, rule: Rule, *, margin_rate: float, out: Sequence[str]
 ) -> pl.DataFrame:
-    worth = pl.col("at_stake") * margin_rate * rule.rate
+    margin = pl.col("at_stake") * economics.margin_rate(scores, margin_rate)
+    worth = margin * rule.rate
     kept = scores.lazy().filter(
         pl.col("segment").cast(pl.String).is_in(rule.segments)
         & (pl.col("churn_probability") >= rule.least_churn_probability)
@@ -197,7 +199,7 @@ def _find_candidates(
         & ~pl.col("customer_id").is_in(list(out))
     )
     names = ("customer_id", "segment", "churn_probability", "expected_revenue", "at_stake")
-    return kept.select(*names).sort("customer_id").collect()
+    return kept.select(*names, margin_at_stake=margin).sort("customer_id").collect()
 
 
 def _contact_limit(rule: Rule) -> int:
@@ -208,17 +210,18 @@ def _contact_limit(rule: Rule) -> int:
     return min(limits)
 
 
-def _figures(customers: pl.DataFrame, rule: Rule, study: Study) -> dict[str, Any]:
+def _figures(customers: pl.DataFrame, rule: Rule) -> dict[str, Any]:
     contacted = customers.filter(pl.col("arm") == CONTACT)
     terms = dict.fromkeys(AT_RISK_SEGMENTS, Recovery(cost=rule.cost, rate=rule.rate))
     # The economics know at-risk segments only; a rule may reach into the others, on the same terms.
     as_one = contacted.select(
         segment=pl.lit(AT_RISK_SEGMENTS[0]),
         customers=pl.len().cast(pl.Int64),
-        value_if_kept=pl.lit(0.0),
         at_stake=pl.col("at_stake").sum(),
+        margin_if_kept=pl.lit(0.0),
+        margin_at_stake=pl.col("margin_at_stake").sum(),
     )
-    plan = economics.recovery(as_one, terms, margin_rate=study.value.margin_rate)
+    plan = economics.recovery(as_one, terms)
     return {
         **_count_arms(customers),
         "saves": float(contacted["churn_probability"].sum()) * rule.rate,

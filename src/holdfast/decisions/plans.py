@@ -19,6 +19,7 @@ from holdfast.campaigns.planning.make_plan import (
     OfferHistory,
     learn_offers,
     make_plan,
+    margin_at_stake,
 )
 from holdfast.campaigns.planning.plan_return import PlanReturn
 from holdfast.campaigns.treatments import CONTACT, HOLD_OUT
@@ -66,7 +67,7 @@ class PastAndOffers:
                 fix="write [offers.NAME], and name the table of past campaigns in [treatments]",
             )
         offers = self.study.offers or {CONTACT: Offer(cost=0)}
-        margin = self.study.value.margin_rate * self.customers["at_stake"].to_numpy()
+        margin = margin_at_stake(self.customers, self.study)
         return learn_offers(offers, self.past, at_stake=max(float(margin.mean()), 1e-9))
 
 

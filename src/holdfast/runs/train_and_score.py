@@ -18,6 +18,7 @@ from holdfast.audits.question import Answer, ask_all
 from holdfast.audits.subjects import Log, Proof
 from holdfast.audits.table import snapshot_table
 from holdfast.campaigns import economics
+from holdfast.campaigns.customer_margins import MarginRates, one_rate, read_margin_rates
 from holdfast.errors import NotEnoughData, NotHonest, StudyError
 from holdfast.evaluation.evidence import CHAMPION, Evidence, TaskName
 from holdfast.evaluation.expectation import expect
@@ -81,6 +82,7 @@ class _Fit:
     proof: Evidence
     findings: Sequence[Finding]
     answers: tuple[Answer, ...]
+    margin_rates: MarginRates
     cross_validated: Mapping[Any, Mapping[str, float]] = field(default_factory=dict)
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     summary: Mapping[str, Any] = field(default_factory=dict)
@@ -107,6 +109,7 @@ def train_and_score(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome
     with steps("Score and segment") as step:
         scored = score(study, fit.models.tasks, fit.frame)
         step.detail = f"{scored.scores.height:,} customers"
+    scores = fit.margin_rates.of(scored.scores)
     with steps("Explain") as step:
         explanation, wording = explain_scores(study, fit.models.tasks, fit.frame, scored)
         step.detail = f"{explanation.reasons['customer_id'].n_unique():,} customers"
@@ -118,14 +121,14 @@ def train_and_score(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome
                 study,
                 fit.models,
                 fit.frame,
-                scored.scores,
+                scores,
                 fit.proof.horizon_evidence,
                 tables["days"],
             )
             step.detail = ", ".join(f"{days}" for days in study.all_horizons) + " days"
         tables, ahead = {**tables, **looked.tables}, {"forecast": looked.summary}
     else:
-        tables["scores"] = economics.value_at_stake(scored.scores)
+        tables["scores"] = economics.value_at_stake(scores)
     tables |= _sums(study, tables["scores"])
     of_scores = [*scored.rule.findings(), *explanation.findings]
     findings = sort_findings(_findings(study, data, fit, of_scores))
@@ -145,7 +148,7 @@ def train_and_score(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome
 def _sums(study: Study, scores: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """The segments, and what keeping them would bring."""
     segments = summarise_segments(scores)
-    plan = economics.recovery(segments, study.recovery, margin_rate=study.value.margin_rate)
+    plan = economics.recovery(segments, study.recovery)
     return {"segments": segments, "recovery": plan}
 
 
@@ -197,7 +200,10 @@ def _summary(
             **_task_summary(study, "churn", fit),
             "past_error": past_error(fit.proof.predictions),
         },
-        "value": _task_summary(study, "value", fit),
+        "value": {
+            **_task_summary(study, "value", fit),
+            "margin_rate": fit.margin_rates.overall,
+        },
         "share_at_risk": at_risk.height / scores.height,
         "expected_revenue": float(scores["expected_revenue"].sum()),
         "at_stake": float(scores["at_stake"].sum()),
@@ -288,6 +294,7 @@ def _fit_log(study: Study, log: OrderLog, warehouse: Warehouse, steps: Steps) ->
         proof=proof,
         findings=[*findings, *models.findings],
         answers=answers,
+        margin_rates=read_margin_rates(study, warehouse),
         tables=tables,
         summary=summary,
     )
@@ -350,6 +357,7 @@ def _fit_snapshot(study: Study, snapshot: Snapshot, steps: Steps) -> _Fit:
         proof=proof,
         findings=_given_all_the_same(sufficiency.findings),
         answers=answers,
+        margin_rates=one_rate(study),
         cross_validated=cross_validated,
     )
 

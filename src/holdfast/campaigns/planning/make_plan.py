@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from holdfast.arrays import Booleans, Matrix, Vector
+from holdfast.campaigns import economics
 from holdfast.campaigns.experiments.assignment import GLOBAL_SALT, hold_out
 from holdfast.campaigns.past.history import (
     Assumed,
@@ -195,7 +196,7 @@ def make_plan(
         Nothing pays, or the limits leave nothing to give.
     """
     _check(study)
-    margin = study.value.margin_rate * customers["at_stake"].to_numpy()
+    margin = margin_at_stake(customers, study)
     history = learn_offers(study.offers, past, at_stake=max(float(margin.mean()), 1e-9))
     cells = history.table()
     value, founded = _values(customers, cells, margin, study)
@@ -223,6 +224,12 @@ def make_plan(
         ),
         total=total, offers=each, allocation=allocation, history=history,
     )  # fmt: skip
+
+
+def margin_at_stake(customers: pl.DataFrame, study: Study) -> Vector:
+    """What is at stake of each customer, as margin: currency, (n_customers,)."""
+    rate = economics.margin_rate(customers, study.value.margin_rate)
+    return customers.select(margin=pl.col("at_stake") * rate)["margin"].to_numpy()
 
 
 def _check(study: Study) -> None:
@@ -300,7 +307,7 @@ def _list_choices(
     rows = np.flatnonzero(allocation.contacted | (out & (allocation.offer > 0)))
     offer = allocation.offer[rows].astype(np.int64) - 1
     costs = np.array([each.cost_per_contact for each in study.offers.values()])
-    margin = study.value.margin_rate * pl.col("at_stake")
+    margin = pl.Series(margin_at_stake(customers, study)[rows])
     chosen = customers[rows].select(
         "customer_id", pl.col("segment").cast(pl.String), "past_segment", at_stake=margin
     )
