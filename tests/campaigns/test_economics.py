@@ -1,10 +1,12 @@
 """The recovery simulation, against the original system's published figures and by hand."""
 
+from typing import Any
+
 import polars as pl
 import pytest
 
-from holdfast.campaigns.economics import margin_rate, older_rate, recovery, totals, value_at_stake
-from holdfast.study import AT_RISK_SEGMENTS, Recovery
+from holdfast.campaigns.economics import margin_rate, one_rate, recovery, totals, value_at_stake
+from holdfast.study import AT_RISK_SEGMENTS, Recovery, Study
 from holdfast.tables import HORIZONS, SCORES, Contract
 
 ORIGINAL = {
@@ -12,6 +14,20 @@ ORIGINAL = {
     "Vulnerable": Recovery(cost=25, rate=0.35, of="everyone"),
     "Losing Customer": Recovery(cost=5, rate=0.15, of="everyone"),
 }
+LOG: dict[str, Any] = {
+    "path": "x.csv",
+    "columns": {"customer_id": "a", "occurred_at": "b", "amount": "c"},
+}
+ONE_RATE = Study.from_dict(
+    {"study": {"name": "s"}, "transactions": LOG, "value": {"margin_rate": 0.3}}
+)
+BY_LINE = Study.from_dict(
+    {
+        "study": {"name": "s"},
+        "transactions": LOG | {"columns": {**LOG["columns"], "cost": "d"}},
+        "value": {"margin_rate": 0.5},
+    }
+)
 
 
 def segments(
@@ -85,7 +101,7 @@ def test_a_contact_that_is_accepted_costs_more() -> None:
 
 def test_a_run_older_than_what_is_at_stake_keeps_its_own_economics() -> None:
     older = pl.DataFrame({"segment": ["Vulnerable"], "customers": [10], "total_ltv": [1_000.0]})
-    rate = older_rate(older, otherwise=0.5)
+    rate = one_rate(older, BY_LINE)
     plan = recovery(older, {"Vulnerable": Recovery(cost=25, rate=0.35)}, margin_rate=rate)
     assert plan["net"].to_list() == [175.0 - 250.0]
 
@@ -98,11 +114,16 @@ def test_customers_whose_margins_differ_are_kept_for_what_they_leave() -> None:
     assert plan.select("recovered", "net").rows() == [(60.0, 10.0)]
 
 
-def test_a_run_older_than_its_customers_margins_has_the_one_rate_of_the_study() -> None:
+def test_customers_have_their_own_margin_where_the_log_and_the_run_know_it() -> None:
     older = pl.DataFrame({"customer_id": ["ann"]})
     newer = pl.DataFrame({"customer_id": ["ann", "bob"], "margin_rate": [0.2, None]})
-    assert older.select(rate=margin_rate(older, 0.5))["rate"].to_list() == [0.5]
-    assert newer.select(rate=margin_rate(newer, 0.5))["rate"].to_list() == [0.2, 0.5]
+    assert older.select(rate=margin_rate(older, BY_LINE))["rate"].to_list() == [0.5]
+    assert newer.select(rate=margin_rate(newer, BY_LINE))["rate"].to_list() == [0.2, 0.5]
+    # Where the lines have none, the study's rate counts as it is now, not as it was in the run.
+    assert newer.select("customer_id", rate=margin_rate(newer, ONE_RATE))["rate"].to_list() == [
+        0.3,
+        0.3,
+    ]
 
 
 def test_the_published_campaign_is_reproduced_from_the_published_segments():

@@ -11,6 +11,8 @@ from holdfast.api.schemas import Segment, Share
 from holdfast.segments import Signal
 from holdfast.serving.answers import SHOWN_OTHERWISE
 from holdfast.tables import (
+    CHANNEL_MONTHS,
+    CHANNELS,
     EVIDENCE,
     FORECAST,
     HORIZONS,
@@ -293,6 +295,22 @@ class ForecastAnswer(Stamp):
     currency: str
     weeks: list[Week]
     totals: ForecastTotals | None
+
+
+class ChannelRow(_row_of(CHANNELS)):  # type: ignore[misc]
+    """What customers won by one channel cost and leave."""
+
+
+class ChannelMonth(_row_of(CHANNEL_MONTHS)):  # type: ignore[misc]
+    """What they left by the end of one month."""
+
+
+class ChannelsAnswer(Stamp):
+    """Every channel, and month after month what its customers leave."""
+
+    currency: str
+    channels: list[ChannelRow]
+    channel_months: list[ChannelMonth]
 
 
 class RunRow(BaseModel):

@@ -141,9 +141,7 @@ def build_audience(
     resting
         Customers of earlier audiences who are to be left alone.
     """
-    matching = _find_candidates(
-        scores, rule, margin_rate=study.value.margin_rate, out=[*rule.excluded, *resting]
-    )
+    matching = _find_candidates(scores, rule, study=study, out=[*rule.excluded, *resting])
     candidates, left_out = drop_forbidden(matching, permissions)
     arms = _draw_arms(candidates["customer_id"], rule, study.campaigns.global_holdout)
     ranked = candidates.with_columns(arm=arms).sort(
@@ -187,9 +185,9 @@ def _draw_arms(customers: pl.Series, rule: Rule, global_share: float) -> pl.Seri
 
 
 def _find_candidates(
-    scores: pl.DataFrame, rule: Rule, *, margin_rate: float, out: Sequence[str]
+    scores: pl.DataFrame, rule: Rule, *, study: Study, out: Sequence[str]
 ) -> pl.DataFrame:
-    margin = pl.col("at_stake") * economics.margin_rate(scores, margin_rate)
+    margin = pl.col("at_stake") * economics.margin_rate(scores, study)
     worth = margin * rule.rate
     kept = scores.lazy().filter(
         pl.col("segment").cast(pl.String).is_in(rule.segments)

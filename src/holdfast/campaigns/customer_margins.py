@@ -42,7 +42,7 @@ class MarginRates:
         return filled.select(scores.columns)
 
 
-def one_rate(study: Study) -> MarginRates:
+def study_rate(study: Study) -> MarginRates:
     """The study's rate for everybody."""
     nobody = pl.DataFrame(schema={"customer_id": pl.String, "margin_rate": pl.Float64})
     return MarginRates(study.value.margin_rate, nobody)
@@ -51,7 +51,7 @@ def one_rate(study: Study) -> MarginRates:
 def read_margin_rates(study: Study, warehouse: Warehouse) -> MarginRates:
     """Learn the rates from an order log; where it says nothing of margins, the study's for all."""
     if not study.has_line_margins:
-        return one_rate(study)
+        return study_rate(study)
     return margin_rates(warehouse.query(_SUMS), otherwise=study.value.margin_rate)
 
 

@@ -59,20 +59,20 @@ def value_at_stake(
     return tables.SCORES.check(filled.select(tables.SCORES.schema.names()))
 
 
-def margin_rate(customers: pl.DataFrame, otherwise: float) -> pl.Expr:
-    """Margin on revenue of each customer of SCORES; in a run older than it, the one rate of the
-    study.
+def margin_rate(customers: pl.DataFrame, settings: study.Study) -> pl.Expr:
+    """Margin on revenue of each customer of SCORES: their own where the lines of the study's log
+    have margins and the run knows them, or else the study's one rate.
     """
-    if "margin_rate" not in customers.columns:
-        return pl.lit(otherwise)
-    return pl.col("margin_rate").fill_null(otherwise)
+    one = settings.value.margin_rate
+    if not settings.has_line_margins or "margin_rate" not in customers.columns:
+        return pl.lit(one)
+    return pl.col("margin_rate").fill_null(one)
 
 
-def older_rate(segments: pl.DataFrame, otherwise: float) -> float | None:
-    """The one rate of the study, where a run is older than its customers' own; None: by
-    customer.
-    """
-    return None if "margin_at_stake" in segments.columns else otherwise
+def one_rate(segments: pl.DataFrame, settings: study.Study) -> float | None:
+    """The study's one rate for all segments; None where their customers have their own."""
+    has_own = settings.has_line_margins and "margin_at_stake" in segments.columns
+    return None if has_own else settings.value.margin_rate
 
 
 def recovery(

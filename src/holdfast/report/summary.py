@@ -147,6 +147,20 @@ def churn(window: Mapping[str, Any]) -> str:
     )
 
 
+def channels(report: Report) -> str:
+    """What the figures of the channels are, and how far they reach."""
+    scored = report.channels["horizon_days"][0]
+    coming = f"Yet to come: the discounted margin of the next {scored} days, nothing for who is "
+    whole = report.study.value.margin_rate == 1 and not report.study.has_line_margins
+    margin = "All revenue counts as margin, for the study gives no rate. " if whole else ""
+    return margin + (
+        "Months are the customer's own, from the first purchase in the log, and a month counts "
+        "those who were seen for the whole of it; who bought before the log began counts as won "
+        f"by its first purchase. {coming}no longer scored. Costs are the study's; beyond the "
+        "months that were seen a payback is expected, and says so."
+    )
+
+
 def facts(report: Report) -> list[tuple[str, str]]:
     """What the run was made of: name and value."""
     summary, study = report.summary, report.study

@@ -18,7 +18,8 @@ from holdfast.audits.question import Answer, ask_all
 from holdfast.audits.subjects import Log, Proof
 from holdfast.audits.table import snapshot_table
 from holdfast.campaigns import economics
-from holdfast.campaigns.customer_margins import MarginRates, one_rate, read_margin_rates
+from holdfast.campaigns.acquisition import read_channels
+from holdfast.campaigns.customer_margins import MarginRates, read_margin_rates, study_rate
 from holdfast.errors import NotEnoughData, NotHonest, StudyError
 from holdfast.evaluation.evidence import CHAMPION, Evidence, TaskName
 from holdfast.evaluation.expectation import expect
@@ -57,7 +58,7 @@ class Outcome:
     tables
         Name -> table: scores, features, reasons, contributions, importance, segments, recovery,
         predictions, evidence, quarantine; of a log also days, cohorts, survival, purchases,
-        unscored and, where the study says who may be contacted, permissions.
+        unscored and, where the study says so much, permissions, channels and channel_months.
     parts
         Path below the run's folder -> bytes: the models, the segment rule and the wording of
         reasons.
@@ -127,10 +128,13 @@ def train_and_score(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome
             )
             step.detail = ", ".join(f"{days}" for days in study.all_horizons) + " days"
         tables, ahead = {**tables, **looked.tables}, {"forecast": looked.summary}
+        won, of_channels = read_channels(study, warehouse, tables["horizons"], end_day=data.end_day)
+        tables |= won
     else:
+        of_channels = []
         tables["scores"] = economics.value_at_stake(scores)
     tables |= _sums(study, tables["scores"])
-    of_scores = [*scored.rule.findings(), *explanation.findings]
+    of_scores = [*scored.rule.findings(), *explanation.findings, *of_channels]
     findings = sort_findings(_findings(study, data, fit, of_scores))
     reasons = top_reasons(explanation, wording=wording)
     summary = {
@@ -148,7 +152,9 @@ def train_and_score(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome
 def _sums(study: Study, scores: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """The segments, and what keeping them would bring."""
     segments = summarise_segments(scores)
-    plan = economics.recovery(segments, study.recovery)
+    plan = economics.recovery(
+        segments, study.recovery, margin_rate=economics.one_rate(segments, study)
+    )
     return {"segments": segments, "recovery": plan}
 
 
@@ -210,6 +216,7 @@ def _summary(
         "top_reasons": list(reasons),
         "segments": json_rows(tables["segments"]),
         "recovery": economics.totals(recovery) | {"segments": json_rows(recovery)},
+        **({"channels": json_rows(tables["channels"])} if "channels" in tables else {}),
         "audit": {
             "acknowledged": study.acknowledge,
             "suspicions": [answer.as_dict() for answer in fit.answers],
@@ -357,7 +364,7 @@ def _fit_snapshot(study: Study, snapshot: Snapshot, steps: Steps) -> _Fit:
         proof=proof,
         findings=_given_all_the_same(sufficiency.findings),
         answers=answers,
-        margin_rates=one_rate(study),
+        margin_rates=study_rate(study),
         cross_validated=cross_validated,
     )
 

@@ -47,7 +47,7 @@ def horizons_table(
         expected = ordered["expected_revenue"].to_numpy()
         earned = models.horizons.predict_revenue(models.value, frame, expected)
         intervals = models.horizons.intervals_of(models.value, frame, silent, earned)
-    rate = ordered.select(rate=margin_rate(scores, study.value.margin_rate))["rate"].to_numpy()
+    rate = ordered.select(rate=margin_rate(scores, study))["rate"].to_numpy()
     margin = {days: money * rate for days, money in earned.items()}
     worth = present_value(margin, rate_per_year=study.value.discount_rate_per_year)
     names = dict(zip(BOUNDS, ("median_revenue", *BOUNDS[1:]), strict=True))

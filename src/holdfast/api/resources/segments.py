@@ -85,9 +85,8 @@ def simulate_recovery(request: CurrentRequest, served: CurrentRun) -> Response:
         for name, case in what_if.segments.items()
     }
     segments, margin = served.table("segments"), what_if.margin_rate
-    rate = study.value.margin_rate if margin is None else margin
     if margin is None:
-        margin = economics.older_rate(segments, rate)
+        margin = economics.one_rate(segments, study)
     plan = recovery.simulate_recovery(
         segments,
         assumed | given,
@@ -98,7 +97,7 @@ def simulate_recovery(request: CurrentRequest, served: CurrentRun) -> Response:
         "currency": study.currency,
         "segments": plan.to_dicts(),
         "total": recovery.add_up(plan),
-        "margin_rate": None if margin is None and study.has_line_margins else rate,
+        "margin_rate": margin,
         "uplift_source": "assumed",
         "range": recovery.explain_range(evidence),
     }

@@ -228,7 +228,7 @@ def make_plan(
 
 def margin_at_stake(customers: pl.DataFrame, study: Study) -> Vector:
     """What is at stake of each customer, as margin: currency, (n_customers,)."""
-    rate = economics.margin_rate(customers, study.value.margin_rate)
+    rate = economics.margin_rate(customers, study)
     return customers.select(margin=pl.col("at_stake") * rate)["margin"].to_numpy()
 
 

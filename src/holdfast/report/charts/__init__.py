@@ -7,6 +7,7 @@ what the chart shows; a table without rows gives a chart that says why it is emp
 from collections.abc import Callable, Iterator, Mapping
 
 from holdfast.report.chart_data import weeks as past_weeks
+from holdfast.report.charts.channels import channel_payback
 from holdfast.report.charts.cohorts import (
     cohort_value,
     retention,
@@ -59,13 +60,13 @@ from holdfast.report.render import Chart, Drawing, drawing
 from holdfast.report.report_data import Report
 
 __all__ = [
-    "backtest", "calibration", "candidates", "causes", "churn_at_cutoffs", "cohort_value",
-    "customer_quadrant", "decile_chart", "gains", "hours", "lift_curve", "net_by_rate",
-    "order_timeline", "profile_radar", "promises", "purchases_by_week", "reactivation",
-    "reason_bars", "retention", "revenue_distribution", "revenue_forecast", "revenue_recovery",
-    "risk_bands", "risk_gauge", "roc_pr", "segment_analysis", "segment_moves", "shap_bar",
-    "shap_cross_model", "shap_dependence", "shap_summary", "survival_curves", "unused_rows",
-    "value_against_risk", "value_by_horizon", "value_by_segment", "weeks",
+    "backtest", "calibration", "candidates", "causes", "channel_payback", "churn_at_cutoffs",
+    "cohort_value", "customer_quadrant", "decile_chart", "gains", "hours", "lift_curve",
+    "net_by_rate", "order_timeline", "profile_radar", "promises", "purchases_by_week",
+    "reactivation", "reason_bars", "retention", "revenue_distribution", "revenue_forecast",
+    "revenue_recovery", "risk_bands", "risk_gauge", "roc_pr", "segment_analysis", "segment_moves",
+    "shap_bar", "shap_cross_model", "shap_dependence", "shap_summary", "survival_curves",
+    "unused_rows", "value_against_risk", "value_by_horizon", "value_by_segment", "weeks",
 ]  # fmt: skip
 
 CHARTS: Mapping[str, Callable[[Report], Chart]] = {
@@ -100,6 +101,9 @@ def drawings(report: Report) -> Iterator[Drawing]:
     """
     for name, make in CHARTS.items():
         yield drawing(name, make(report))
+    if not report.channels.is_empty():
+        chart = channel_payback(report.channels, report.channel_months, currency=report.currency)
+        yield drawing("channel_payback", chart)
     window = report.summary.get("churn_window")
     if window:
         yield drawing("reactivation", reactivation(window))
