@@ -28,7 +28,7 @@ from holdfast.explain import Explanation, top_reasons
 from holdfast.features import feature_tables
 from holdfast.findings import Finding, sort_findings
 from holdfast.ingest.contract import refuse
-from holdfast.ingest.customers import read_permissions
+from holdfast.ingest.permissions import read_permissions
 from holdfast.ingest.read import OrderLog, Snapshot, read_sources
 from holdfast.io.warehouse import Warehouse
 from holdfast.models.fitted_models import FittedModels
@@ -116,6 +116,8 @@ def train_and_score(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome
         step.detail = f"{explanation.reasons['customer_id'].n_unique():,} customers"
     ahead: Mapping[str, Any] = {}
     tables = {**_tables(data, fit, explanation), **fit.tables}
+    if (permissions := read_permissions(study, warehouse, scored=fit.frame)) is not None:
+        tables["permissions"] = permissions
     if isinstance(data, OrderLog):
         with steps("Every horizon, week by week") as step:
             looked = horizon_tables(
@@ -293,8 +295,6 @@ def _fit_log(study: Study, log: OrderLog, warehouse: Warehouse, steps: Steps) ->
         tables = log_record(
             study, warehouse, first_day=log.first_day, end_day=log.end_day, scored=frame
         )
-        if (permissions := read_permissions(study, warehouse, scored=frame)) is not None:
-            tables = {**tables, "permissions": permissions}
     return _Fit(
         frame=frame,
         models=models,

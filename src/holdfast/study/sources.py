@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from holdfast.errors import StudyError
-from holdfast.expressions import named_outcome
+from holdfast.expressions import named_outcome, parse
 from holdfast.study.sections import DayText, Expr, Horizon, Section, require_known
 from holdfast.tables import ENGAGEMENT_KINDS
 from holdfast.windows import parse_day
@@ -323,9 +323,20 @@ class Treatments(Source):
 
 
 class SnapshotColumns(Section):
-    """Which column names the customer."""
+    """Which column names the customer, and which say whether one may be contacted; the latter no
+    model sees.
+    """
 
     customer_id: str
+    consent: str | None = None
+    """As in `[customers.columns]`."""
+    do_not_contact: str | None = None
+    """As in `[customers.columns]`."""
+
+    @property
+    def of_permission(self) -> list[str]:
+        """The columns that say whether a customer may be contacted."""
+        return [name for name in (self.consent, self.do_not_contact) if name is not None]
 
 
 class SnapshotLabels(Section):
@@ -362,6 +373,17 @@ class SnapshotSource(Source):
     """Days after a row's cutoff that its outcome looks at."""
     cross_validation_folds: int = Field(5, ge=2, le=20)
     """Folds over customers, beside the split."""
+
+    def _check(self) -> None:
+        super()._check()
+        texts = [self.labels.churned, self.labels.value, *self.derived.values()]
+        read = {column for text in texts if text for column in parse(text).columns}
+        for name in self.columns.of_permission:
+            if name in read:
+                raise StudyError(
+                    f"'{name}' says who may be contacted, and no model may learn from it",
+                    fix="take it out of [snapshot.derived] and the labels",
+                )
 
     def hidden_columns(self, task: Literal["churn", "value"]) -> frozenset[str]:
         """Columns that a model may not see: those the study hides, and any column that is itself a

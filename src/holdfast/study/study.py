@@ -47,6 +47,7 @@ _NEWER_COLUMNS = {
     "customers": ("consent", "do_not_contact"),
     "treatments": ("offer", "assigned", "delivered"),
     "transactions": ("cost", "unit_cost", "category"),
+    "snapshot": ("consent", "do_not_contact"),
 }
 
 
