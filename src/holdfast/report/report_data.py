@@ -12,7 +12,15 @@ import polars as pl
 from holdfast.report import formatting
 from holdfast.report.ranking_curves import cumulative
 from holdfast.study import Study
-from holdfast.tables import CHANNEL_MONTHS, CHANNELS, DAYS, FORECAST, HORIZON_EVIDENCE
+from holdfast.tables import (
+    BUDGET_CURVE,
+    CAMPAIGNS,
+    CHANNEL_MONTHS,
+    CHANNELS,
+    DAYS,
+    FORECAST,
+    HORIZON_EVIDENCE,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +41,8 @@ class Report:
         What is to come, week by week, and what came; without rows for a snapshot.
     channels, channel_months
         What customers of each channel leave; without rows where the study names none.
+    campaigns, budget_curve
+        What past campaigns did, and what budgets may bring; without rows where there are none.
     versions
         Library -> version.
     """
@@ -52,6 +62,8 @@ class Report:
     days: pl.DataFrame = field(default_factory=DAYS.empty)
     channels: pl.DataFrame = field(default_factory=CHANNELS.empty)
     channel_months: pl.DataFrame = field(default_factory=CHANNEL_MONTHS.empty)
+    campaigns: pl.DataFrame = field(default_factory=CAMPAIGNS.empty)
+    budget_curve: pl.DataFrame = field(default_factory=BUDGET_CURVE.empty)
     versions: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
