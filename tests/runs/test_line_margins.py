@@ -1,6 +1,5 @@
 """A log whose lines have costs: every figure of margin is the customers' own."""
 
-
 import numpy as np
 import polars as pl
 import pytest

@@ -15,13 +15,14 @@ from holdfast.study import Study
 _SUMS = """
 SELECT customer_id, count(*) FILTER (revenue > 0) AS days,
     CAST(sum(revenue) AS DOUBLE) AS revenue, CAST(sum(margin) AS DOUBLE) AS margin,
-    sum(CAST(margin AS DOUBLE) * CAST(margin AS DOUBLE) / revenue) FILTER (revenue > 0) AS squares,
+    CAST(sum(CAST(CAST(margin AS DOUBLE) * CAST(margin AS DOUBLE) / revenue AS DECIMAL(38, 6)))
+        FILTER (revenue > 0) AS DOUBLE) AS squares,
     CAST(sum(revenue) FILTER (revenue > 0) AS DOUBLE) AS bought,
     CAST(sum(margin) FILTER (revenue > 0) AS DOUBLE) AS bought_margin
 FROM (
     SELECT customer_id, gross_minor + returns_minor AS revenue,
         bought_margin + returned_margin AS margin
-    FROM activity JOIN daily_margins USING (customer_id, day) ORDER BY customer_id, day)
+    FROM activity JOIN daily_margins USING (customer_id, day))
 GROUP BY customer_id ORDER BY customer_id
 """
 

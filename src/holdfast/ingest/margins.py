@@ -132,7 +132,8 @@ def describe_margins(
     count, sales, revenue = warehouse.row(f"""
         SELECT count(*) FILTER (margin_minor < 0), count(*),
             coalesce(sum(amount_minor) FILTER (margin_minor < 0), 0) / {10.0**study.minor_digits}
-        FROM {lines.table} WHERE verdict = 0 AND NOT is_return
+        FROM {lines.table}
+        WHERE verdict = 0 AND NOT is_return AND margin_basis = {_BY_COST}
     """)
     if count > MANY_AT_A_LOSS * sales:
         revenue = write_amount(revenue, study.currency)

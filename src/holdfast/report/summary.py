@@ -149,15 +149,17 @@ def churn(window: Mapping[str, Any]) -> str:
 
 def channels(report: Report) -> str:
     """What the figures of the channels are, and how far they reach."""
-    scored = report.channels["horizon_days"][0]
-    coming = f"Yet to come: the discounted margin of the next {scored} days, nothing for who is "
+    days = report.channels["horizon_days"][0]
+    known = f"Yet to come is the discounted margin of the next {days} days, and nothing of whom "
+    known += "the run has not scored. "
+    coming = known if report.channels["expected_margin"].count() else ""
     whole = report.study.value.margin_rate == 1 and not report.study.has_line_margins
     margin = "All revenue counts as margin, for the study gives no rate. " if whole else ""
     return margin + (
         "Months are the customer's own, from the first purchase in the log, and a month counts "
         "those who were seen for the whole of it; who bought before the log began counts as won "
-        f"by its first purchase. {coming}no longer scored. Costs are the study's; beyond the "
-        "months that were seen a payback is expected, and says so."
+        f"by its first purchase. {coming}Costs are the study's; beyond the months that were seen a "
+        "payback is expected, and says so."
     )
 
 
