@@ -17,6 +17,7 @@ from bench import (
     _decisions_allocation,
     _decisions_experiments,
     _decisions_history,
+    _decisions_plan,
     _decisions_uplift,
 )
 from bench._figures import Figure, show
@@ -25,6 +26,7 @@ Part = Callable[[Path], Iterator[Figure]]
 
 PARTS: tuple[tuple[str, Part], ...] = (
     *_decisions_uplift.PARTS,
+    *_decisions_plan.PARTS,
     *_decisions_allocation.PARTS,
     *_decisions_experiments.PARTS,
     *_decisions_history.PARTS,
