@@ -126,3 +126,8 @@ def test_consent_in_a_snapshot_is_proposed_and_hidden_from_no_model_twice(tmp_pa
     assert study.snapshot is not None
     assert study.snapshot.columns.consent == "marketing_consent"
     assert study.snapshot.hidden_from_churn == ["churned"]
+
+
+def test_the_day_from_which_a_row_was_known_is_found(tmp_path: Path) -> None:
+    proposal = proposed(tmp_path, "valid_from", "2023-01-05", "2023-02-01")
+    assert tomllib.loads(proposal.toml)["customers"]["columns"]["known_from"] == "valid_from"

@@ -70,7 +70,7 @@ def margin_rates(sums: pl.DataFrame, *, otherwise: float) -> MarginRates:
     known = sums.filter((pl.col("revenue") > 0) & (pl.col("days") > 0))
     total, margin = float(sums["revenue"].sum()), float(sums["margin"].sum())
     if not total > 0 or known.is_empty():
-        return MarginRates(otherwise, one_row_each(sums, otherwise))
+        return MarginRates(otherwise, _one_row_each(sums, otherwise))
     overall = margin / total
     own = pl.col("margin") / pl.col("revenue")
     noise, between = _variances(known, overall)
@@ -81,7 +81,7 @@ def margin_rates(sums: pl.DataFrame, *, otherwise: float) -> MarginRates:
     return MarginRates(overall, rates)
 
 
-def one_row_each(sums: pl.DataFrame, rate: float) -> pl.DataFrame:
+def _one_row_each(sums: pl.DataFrame, rate: float) -> pl.DataFrame:
     """Every customer with one rate."""
     return sums.select("customer_id", margin_rate=pl.lit(rate, pl.Float64))
 

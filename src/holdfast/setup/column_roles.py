@@ -181,7 +181,7 @@ def _known_share(sample: Sample, name: str) -> float:
 
 def _fits(sample: Sample, role: str, name: str) -> bool:
     """Whether the content of a column agrees with a role."""
-    if role == "occurred_at":
+    if role in ("occurred_at", "known_from"):
         return bool(sample.time_formats(name))
     if role in ("first_seen", "last_seen", "left_on", "cancelled_at"):
         return sample.count_filled(name) > 0 and not sample.is_number(name)

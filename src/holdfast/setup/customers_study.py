@@ -5,7 +5,14 @@ and who may be contacted.
 from collections.abc import Iterable
 
 from holdfast.errors import DataError
-from holdfast.setup.column_roles import Candidate, candidates, log_columns, names_role, plain
+from holdfast.setup.column_roles import (
+    Candidate,
+    candidates,
+    column_for,
+    log_columns,
+    names_role,
+    plain,
+)
 from holdfast.setup.file_sample import KNOWN, Sample
 from holdfast.setup.log_study import describe_csv, require
 from holdfast.setup.study_writer import Draft
@@ -43,6 +50,9 @@ def customers_study(draft: Draft, sample: Sample, *, path: str, csv: Csv | None)
     draft.section("customers.columns")
     unique = sample.count_repeated([customer]) == 0
     draft.put("customer_id", customer, "one row each" if unique else "but it repeats", sure=unique)
+    since = column_for(sample, "known_from")
+    if since is not None and None in sample.time_formats(since):
+        draft.put("known_from", since, "by its name and content")
     put_permissions(draft, sample, permissions, taken=[customer])
 
 
