@@ -183,6 +183,10 @@ class Client:
         """Expected revenue and purchases by week."""
         return self._get("/forecast", kind=kind)
 
+    def channels(self) -> JSON:
+        """What customers of each channel cost and leave."""
+        return self._get("/channels")
+
     def features(self) -> list[JSON]:
         """What the models read."""
         return cast(list[JSON], self._get("/features")["features"])
