@@ -141,7 +141,11 @@ def _past_of(study: Study, recorded: Sequence[str]) -> tuple[Any, ...]:
     }
     windows = (study.plan.days, study.plan.return_days)
     sources = (study.treatments, study.campaigns.read_exports)
-    return *sources, made, windows, study.segments, study.value.margin_rate
+    margins: tuple[Any, ...] = (study.value.margin_rate, study.value.margin_by_category)
+    if study.transactions is not None:
+        columns = study.transactions.columns
+        margins = (*margins, columns.cost, columns.unit_cost, columns.category)
+    return *sources, made, windows, study.segments, margins
 
 
 def _was_withdrawn(study: Study, *, since: str) -> bool:
