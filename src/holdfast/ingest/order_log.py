@@ -43,7 +43,7 @@ _FACTS = ("transactions", "events", "customers", "permissions", "treatments")
 _EVENT_COLUMNS = "customer_id, day, kind, CAST(n AS BIGINT) AS n"
 _TREATMENT_COLUMNS = (
     "customer_id, day, campaign, treated, propensity, CAST(cost_minor AS BIGINT) AS cost_minor, "
-    "offer, assigned, delivered"
+    "offer, assigned, delivered, accepted"
 )
 
 

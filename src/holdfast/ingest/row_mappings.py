@@ -113,7 +113,8 @@ def event_mapping(source: OpenSource, study: Study) -> RowMapping:
 
 def treatment_mapping(source: OpenSource, study: Study) -> RowMapping:
     """Read treatments: who, when, which campaign, treated or held out, how likely, at what cost;
-    which offer, what the draw said, and whether the message arrived.
+    which offer, what the draw said, whether the message arrived, and whether the offer was taken
+    up.
     """
     assert study.treatments is not None
     columns = study.treatments.columns
@@ -150,11 +151,14 @@ def treatment_mapping(source: OpenSource, study: Study) -> RowMapping:
 
 
 def _arm_part(source: OpenSource, columns: TreatmentColumns) -> Part:
-    """Read what tells an offer, the draw and the delivery apart; NULL where the source does not."""
+    """Read what tells an offer, the draw, the delivery and the acceptance apart; NULL where the
+    source does not.
+    """
     part = Part({"offer": sql.null("VARCHAR")})
     if columns.offer is not None:
         part = Part({"offer": sql.identifier(source.column(columns.offer, role="offer"))})
-    for role, name in (("assigned", columns.assigned), ("delivered", columns.delivered)):
+    for role in ("assigned", "delivered", "accepted"):
+        name = getattr(columns, role)
         if name is None:
             part |= Part({role: sql.null("BOOLEAN")})
             continue
