@@ -11,6 +11,7 @@ day of the contact says nothing of those who are today.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import polars as pl
@@ -110,7 +111,7 @@ class PastCampaigns:
     observed
         Campaign without a hold-out -> what may be said of it.
     offers
-        Campaign -> its offer.
+        Campaign -> its offer; of several their names, with commas.
     notes
         What was left out.
     """
@@ -159,10 +160,8 @@ def read_campaigns(
     if not warehouse.has("treatments"):
         return PastCampaigns.none()
     rows = warehouse.query("SELECT * FROM treatments")
-    offers, unnamed = _offers_of(study, rows)
-    rows = rows.filter(pl.col("campaign").is_in(list(offers))).with_columns(
-        offer=pl.col("campaign").replace_strict(offers, return_dtype=pl.String)
-    )
+    rows, unnamed = name_offers(study, rows)
+    offers = _offers_of(rows)
     watch = Watch(days=study.plan.days, return_days=study.plan.return_days, outcome="margin")
     alone = pl.col("treated").all().over("campaign")
     held, unheld = rows.filter(~alone), rows.filter(alone)
@@ -175,7 +174,7 @@ def read_campaigns(
         for (name,), part in unheld.sort("campaign").group_by("campaign", maintain_order=True)
     }
     measured = [] if trials is None else list(_read_cells(trials, segments))
-    seen = list(_observed_cells(observed, offers, rows))
+    seen = list(_observed_cells(observed, rows))
     return PastCampaigns(
         readouts=pl.DataFrame([*measured, *seen], schema=_SCHEMA),
         observed=observed,
@@ -185,9 +184,17 @@ def read_campaigns(
     )
 
 
-def _offers_of(study: Study, rows: pl.DataFrame) -> tuple[dict[str, str], list[str]]:
-    """Campaign -> offer, and the campaigns that no offer names. Without any offer in the study,
-    every campaign is a contact.
+def name_offers(study: Study, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+    """Say of each row which offer of the study it is of, and which campaigns no offer names.
+
+    A campaign that an offer names is of that offer alone; of the others each row says what its
+    customer got. Without any offer in the study, every campaign is a contact. Who got what the
+    study does not know is left out, and null is the offer of those held out of several.
+
+    Raises
+    ------
+    StudyError
+        An offer names a campaign that is not there.
     """
     campaigns = rows["campaign"].unique().sort().to_list()
     given = {name: offer for offer, terms in study.offers.items() for name in terms.campaigns}
@@ -198,14 +205,23 @@ def _offers_of(study: Study, rows: pl.DataFrame) -> tuple[dict[str, str], list[s
                 fix=nearest(name, campaigns),
             )
     if not study.offers:
-        return dict.fromkeys(campaigns, CONTACT), []
-    offer_of: dict[str, str] = {}
-    if "offer" in rows.columns:
-        named = rows.filter("treated").drop_nulls("offer").unique("campaign", keep="any")
-        offer_of = dict(named.select("campaign", "offer").iter_rows())
-    of = {name: given.get(name, offer_of.get(name, "")) for name in campaigns}
-    kept = {name: offer for name, offer in of.items() if offer in study.offers}
-    return kept, [name for name in campaigns if name not in kept]
+        return rows.with_columns(offer=pl.lit(CONTACT)), []
+    of_campaign = pl.col("campaign").replace_strict(given, default=None, return_dtype=pl.String)
+    drawn = pl.coalesce("assigned", "treated")
+    named = rows.with_columns(offer=pl.coalesce(of_campaign, pl.when(drawn).then("offer")))
+    known = pl.col("offer").is_in(list(study.offers)).fill_null(False)
+    kept = named.filter(known | (~drawn & known.any().over("campaign")))
+    return kept, [name for name in campaigns if name not in kept["campaign"]]
+
+
+def _offers_of(rows: pl.DataFrame) -> dict[str, str]:
+    """Campaign -> its offer, or its offers in one string."""
+    by_campaign = (
+        rows.drop_nulls("offer")
+        .group_by("campaign")
+        .agg(pl.col("offer").unique().sort().str.join(", "))
+    )
+    return dict(by_campaign.sort("campaign").iter_rows())
 
 
 def _put_back(warehouse: Warehouse, rows: pl.DataFrame) -> None:
@@ -260,16 +276,18 @@ def _read_cell(trial: Trial, before: Vector, rows: Integers) -> dict[str, object
 
 
 def _observed_cells(
-    observed: Mapping[str, Observed], offers: Mapping[str, str], rows: pl.DataFrame
+    observed: Mapping[str, Observed], rows: pl.DataFrame
 ) -> Iterator[dict[str, object]]:
-    """What was observed holds for all segments alike, and teaches nothing: where the gates refuse
-    to say anything, the effect is 0 with an error of 1, which nobody reads.
+    """What was observed holds for all segments and offers of a campaign alike, and teaches nothing:
+    where the gates refuse to say anything, the effect is 0 with an error of 1, which nobody reads.
     """
+    contacted = rows.filter("treated").drop_nulls("offer").group_by("campaign", "offer").len()
     for name, seen in observed.items():
-        for segment in SEGMENT_NAMES:
+        for (_, offer, n), segment in product(
+            contacted.filter(campaign=name).sort("offer").iter_rows(), SEGMENT_NAMES
+        ):
             yield {
-                "offer": offers[name], "segment": segment,
-                "contacted": rows.filter(pl.col("treated"), campaign=name).height, "held_out": 0,
+                "offer": offer, "segment": segment, "contacted": n, "held_out": 0,
                 "effect": seen.effect or 0.0, "standard_error": seen.standard_error or 1.0,
                 "uplift_source": "observed",
             }  # fmt: skip
