@@ -16,6 +16,7 @@ import polars as pl
 from bench._decisions_trials import RULES, hillstrom, mailings
 from bench._figures import Figure, at_least, at_most
 from holdfast.arrays import Vector
+from holdfast.campaigns.treatments import read_treatments
 from holdfast.campaigns.uplift.learners import RISK, Candidates, Lesson, learners_for
 from holdfast.campaigns.uplift.measure import add_rankings, examine_offers, measure_uplift
 from holdfast.campaigns.uplift.ranking import (
@@ -164,7 +165,9 @@ def simulated_trials(n: int, seed: int) -> tuple[LogTrials, pl.DataFrame]:
         made = simulate_to(Path(place) / "shop", Shop(n_customers=n, seed=seed))
         study = Study.from_toml(made.study)
         end_day = read_order_log(study, warehouse).end_day
-        trials = read_trials(study, warehouse, Watch(days=30), end_day=end_day)
+        trials = read_trials(
+            study, warehouse, read_treatments(warehouse), Watch(days=30), end_day=end_day
+        )
         today = feature_tables.features(study, warehouse, [end_day])
         truth = pl.read_parquet(made.tables["truth"]).select("customer_id", "uplift")
         return trials, today.join(truth, on="customer_id", how="left", maintain_order="left")

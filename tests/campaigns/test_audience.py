@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from tests.campaigns.audiences import LOG, SCORES, STUDY, build
 
-from holdfast.campaigns.audience import Audience, Rule, build_audience
+from holdfast.campaigns.audience import Audience, Rule, build_audience, drop_untouchable
 from holdfast.errors import InputError
 from holdfast.study import Study
 
@@ -197,3 +197,28 @@ def test_a_rule_that_means_nothing_is_refused() -> None:
         Rule(segments=("Champignon",))
     with pytest.raises(InputError, match=r"holdout_share is 1\.5"):
         Rule(holdout_share=1.5)
+
+
+EVERYBODY = pl.DataFrame({"customer_id": [f"c{i}" for i in range(400)]})
+WILLING = EVERYBODY.head(399).with_columns(
+    may_contact=~pl.col("customer_id").is_in(["c1", "c2"]),
+    why_not=pl.when(pl.col("customer_id").is_in(["c1", "c2"])).then(pl.lit("no consent")),
+)
+
+
+def holding_out(share: float) -> Study:
+    source = {"path": "o.csv", "columns": {"customer_id": "c", "occurred_at": "t"}}
+    given = {"study": {"name": "s"}, "transactions": source, "campaigns": {"global_holdout": share}}
+    return Study.from_dict(given)
+
+
+def test_nobody_who_may_not_be_contacted_is_left_and_how_many_is_said() -> None:
+    left, notes = drop_untouchable(EVERYBODY, WILLING, holding_out(0))
+    assert set(EVERYBODY["customer_id"]) - set(left["customer_id"]) == {"c1", "c2", "c399"}
+    assert notes == ["3 customers may not be contacted: 2 no consent, 1 not in the run"]
+
+
+def test_who_is_held_out_of_every_campaign_is_left_out_of_this_one() -> None:
+    left, (_, note) = drop_untouchable(EVERYBODY, WILLING, holding_out(0.25))
+    assert 60 < 397 - left.height < 140
+    assert note == f"{397 - left.height} customers left out, held out of every campaign"

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from holdfast.campaigns.experiments.contact_list import Draw
-from holdfast.decisions import experiments
+from holdfast.campaigns.uplift import log_verdicts
 from holdfast.decisions.experiments import (
     Question,
     judge_past_offers,
@@ -79,14 +79,14 @@ def test_an_effect_that_is_none_is_no_question() -> None:
 def test_of_many_rows_a_part_is_drawn_to_compare_rankings(
     study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(experiments, "MOST_COMPARED", 400)
+    monkeypatch.setattr(log_verdicts, "MOST_COMPARED", 400)
     asked: dict[str, Any] = {}
 
     def judge(trials: Any, **options: Any) -> tuple[()]:
         asked.update(options, rows=sum(trial.n for trial in trials.values()))
         return ()
 
-    monkeypatch.setattr(experiments, "judge_offers", judge)
+    monkeypatch.setattr(log_verdicts, "judge_offers", judge)
     judged = judge_past_offers(study, days=30)
     assert asked["rows"] == judged.rows > 400
     assert (asked["repeats"], asked["most_rows"]) == (1, 400)

@@ -24,10 +24,12 @@ def test_an_offer_costs_its_contact_and_what_those_who_accept_cost() -> None:
     assert offer.offers["voucher"].cost_per_contact == pytest.approx(3.0)
 
 
-def test_offers_and_budget_do_not_change_the_fingerprint() -> None:
+def test_a_run_depends_on_the_offers_that_it_plans_with() -> None:
     plain = study()
-    planned = study(offers={"call": {"cost": 5, "rate": 0.1}}, plan={"budget": 1000})
-    assert planned.fingerprint == plain.fingerprint
+    assert study(plan={}, campaigns={}).fingerprint == plain.fingerprint
+    offers = {"call": {"cost": 5, "rate": 0.1}}
+    planned = [study(offers=offers), study(offers=offers, plan={"budget": 1000})]
+    assert len({each.fingerprint for each in (plain, *planned)}) == 3
 
 
 def test_no_cost_is_assumed() -> None:

@@ -177,6 +177,31 @@ def drop_forbidden(
     return matching.filter(may), dict(counts.sort("count", "why_not", descending=True).iter_rows())
 
 
+def drop_untouchable(
+    customers: pl.DataFrame, permissions: pl.DataFrame | None, study: Study
+) -> tuple[pl.DataFrame, list[str]]:
+    """Drop who may not be contacted or is held out of every campaign.
+
+    Returns
+    -------
+    tuple
+        The others, and sentences on how many were dropped.
+    """
+    allowed, why_not = drop_forbidden(customers, permissions)
+    held = hold_out(allowed["customer_id"], salt=GLOBAL_SALT, share=study.campaigns.global_holdout)
+    notes = []
+    if why_not:
+        reasons = ", ".join(f"{n:,} {reason}" for reason, n in why_not.items())
+        notes.append(f"{_count(sum(why_not.values()))} may not be contacted: {reasons}")
+    if held.any():
+        notes.append(f"{_count(int(held.sum()))} left out, held out of every campaign")
+    return allowed.filter(~pl.Series(held)), notes
+
+
+def _count(n: int) -> str:
+    return "1 customer" if n == 1 else f"{n:,} customers"
+
+
 def _draw_arms(customers: pl.Series, rule: Rule, global_share: float) -> pl.Series:
     """The arm of each customer: first the global hold-out is drawn, then the campaign's."""
     held = pl.Series(hold_out(customers, salt=rule.salt, share=rule.holdout_share))

@@ -6,39 +6,10 @@ from typing import Any
 
 import polars as pl
 
-from holdfast.campaigns.audience import drop_forbidden
-from holdfast.campaigns.experiments.assignment import GLOBAL_SALT, hold_out
 from holdfast.errors import HoldfastError, InputError
 from holdfast.report.exports import neutralise
-from holdfast.report.formatting import plural
-from holdfast.serving.load import read_table
 from holdfast.storage import audit_log
-from holdfast.storage.run_folder import Run
 from holdfast.storage.safe_files import os_errors_as, replace_file, write_parquet
-from holdfast.study import Study
-
-
-def drop_untouchable(
-    customers: pl.DataFrame, run: Run, study: Study
-) -> tuple[pl.DataFrame, list[str]]:
-    """Drop who may not be contacted or is held out of every campaign.
-
-    Returns
-    -------
-    tuple
-        The others, and sentences on how many were dropped.
-    """
-    allowed, why_not = drop_forbidden(customers, read_table(run, "permissions"))
-    held = hold_out(allowed["customer_id"], salt=GLOBAL_SALT, share=study.campaigns.global_holdout)
-    notes = []
-    if why_not:
-        reasons = ", ".join(f"{n:,} {reason}" for reason, n in why_not.items())
-        n = plural(sum(why_not.values()), "customer")
-        notes.append(f"{n} may not be contacted and are left out: {reasons}")
-    if held.any():
-        n = plural(int(held.sum()), "customer")
-        notes.append(f"{n} left out, held out of every campaign")
-    return allowed.filter(~pl.Series(held)), notes
 
 
 def write_arms(

@@ -10,33 +10,27 @@ from typing import Any, Literal
 
 import polars as pl
 
+from holdfast.campaigns.audience import drop_untouchable
 from holdfast.campaigns.experiments import power
 from holdfast.campaigns.experiments.contact_list import Draw, draw_list
 from holdfast.campaigns.experiments.past_campaigns import CampaignLog, CampaignResult
 from holdfast.campaigns.experiments.past_window import MOST_CUSTOMERS, read_past
-from holdfast.campaigns.treatments import CONTACT
-from holdfast.campaigns.uplift.measure import judge_offers
-from holdfast.campaigns.uplift.trials import LogTrials, Outcome, Watch, read_trials
+from holdfast.campaigns.past.readouts import of_offers
+from holdfast.campaigns.treatments import CONTACT, read_treatments
+from holdfast.campaigns.uplift.log_verdicts import judge_trials
+from holdfast.campaigns.uplift.trials import Outcome, Watch, read_trials
 from holdfast.campaigns.uplift.verdict import OfferVerdict
-from holdfast.decisions.contacts import drop_untouchable, write_arms
+from holdfast.decisions.contacts import write_arms
 from holdfast.errors import InputError, StudyError
 from holdfast.findings import Finding
 from holdfast.ingest.order_log import OrderLog, read_order_log
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Listener, Silence, Steps
+from holdfast.serving.load import read_table
 from holdfast.storage.runs import Run
 from holdfast.study import Study
 from holdfast.tables import json_rows
 
-MOST_COMPARED = 20_000
-"""Rows on which rankings of customers are compared: more would cost minutes. Of more rows so many
-are drawn, and split into folds once."""
-RULES = {
-    "spent most so far": "spend_total",
-    "most purchases in a year": "n_purchases_365d",
-    "long since the last purchase": "days_since_last_purchase",
-}
-"""Named rules -> the feature of which the most comes first."""
 _SIZES = (0.125, 0.25, 0.5, 1, 2, 4, 8, 16)
 _FEWEST_HELD_OUT = 20
 _DRAWN_AT_MOST = 50_000_000
@@ -111,13 +105,8 @@ def read_campaigns(
         step.detail = f"{len(campaigns.names)} in [treatments]"
         if campaign is not None:
             return PastCampaigns(days=days, results=(campaigns.read(campaign),))
-        results, refused = [], {}
-        for name in campaigns.names:
-            try:
-                results.append(campaigns.read(name))
-            except InputError as error:
-                refused[name] = error
-    return PastCampaigns(days=days, results=tuple(results), refused=refused)
+        results, refused = campaigns.read_all()
+    return PastCampaigns(days=days, results=results, refused=refused)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -275,7 +264,7 @@ def write_contact_list(run: Run, path: Path, draw: Draw, *, study: Study) -> Con
     HoldfastError
         A file or the log cannot be written.
     """
-    customers, notes = drop_untouchable(run.scores, run, study)
+    customers, notes = drop_untouchable(run.scores, read_table(run, "permissions"), study)
     drawn = draw_list(customers, draw)
     contacted, held_out = drawn.filter(arm=CONTACT), drawn.filter(pl.col("arm") != CONTACT)
     facts = {"campaign": draw.campaign, "run_id": run.run_id}
@@ -335,20 +324,10 @@ def judge_past_offers(
         default: Outcome = "margin" if log.columns.has_amount else "purchase"
         watch = Watch(days=days, return_days=return_days, outcome=outcome or default)
         with steps("See each customer as on the day") as step:
-            trials = read_trials(study, warehouse, watch, end_day=log.end_day)
-            rows = sum(trial.n for trial in trials.trials.values())
-            step.detail = f"{rows:,} customers and campaigns"
+            rows, _ = of_offers(study, read_treatments(warehouse))
+            trials = read_trials(study, warehouse, rows, watch, end_day=log.end_day)
+            step.detail = f"{trials.rows:,} customers and campaigns"
     with steps("Test and compare") as step:
-        verdicts = judge_offers(
-            trials.trials,
-            rules=_rules_of(trials),
-            seed=study.seed,
-            repeats=1 if rows > MOST_COMPARED else None,
-            most_rows=MOST_COMPARED,
-        )
+        verdicts = judge_trials(trials, seed=study.seed)
         step.detail = f"{len(verdicts)} offers"
-    return OfferVerdicts(watch=watch, rows=rows, verdicts=verdicts, findings=trials.findings)
-
-
-def _rules_of(trials: LogTrials) -> dict[str, str]:
-    return {name: column for name, column in RULES.items() if column in trials.design.names}
+    return OfferVerdicts(watch=watch, rows=trials.rows, verdicts=verdicts, findings=trials.findings)

@@ -35,6 +35,7 @@ from holdfast.quality.churn_window import read_churn_window, summarise_churn_win
 from holdfast.quality.data_report import RUN_TOPICS, describe_log, find_in_log
 from holdfast.quality.sufficiency import check_log, check_snapshot
 from holdfast.runs.activity_tables import log_record
+from holdfast.runs.campaign_outcome import find_campaigns, plan_snapshot
 from holdfast.segments import summary as summarise_segments
 from holdfast.serving.score import explain_scores, no_value_finding, score
 from holdfast.study import Study
@@ -56,7 +57,8 @@ class Outcome:
     tables
         Name -> table: scores, features, reasons, contributions, importance, segments, recovery,
         predictions, evidence, quarantine; of a log also days, cohorts, survival, purchases,
-        unscored and, where the study says who may be contacted, permissions.
+        unscored and, where the study says who may be contacted, permissions; where it has campaigns
+        or offers, campaigns, readouts, past_segments, effects, plan and budget_curve.
     parts
         Path below the run's folder -> bytes: the models, the segment rule and the wording of
         reasons.
@@ -123,10 +125,14 @@ def train_and_score(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome
                 tables["days"],
             )
             step.detail = ", ".join(f"{days}" for days in study.all_horizons) + " days"
-        tables, ahead = {**tables, **looked.tables}, {"forecast": looked.summary}
+        tables = {**tables, **looked.tables}
+        campaigns = find_campaigns(study, data, warehouse, tables, steps)
+        ahead = {"forecast": looked.summary, **campaigns.summary}
     else:
         tables["scores"] = economics.value_at_stake(scored.scores)
-    tables |= _sums(study, tables["scores"])
+        campaigns = plan_snapshot(study, tables)
+        ahead = campaigns.summary
+    tables |= {**campaigns.tables, **_sums(study, tables["scores"])}
     of_scores = [*scored.rule.findings(), *explanation.findings]
     findings = sort_findings(_findings(study, data, fit, of_scores))
     reasons = top_reasons(explanation, wording=wording)

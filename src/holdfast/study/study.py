@@ -105,15 +105,14 @@ class Study(Section):
     privacy: Privacy | None = None
     engine: Engine = Field(Engine(), exclude=True)
     """What a run may use of the machine. Not part of the fingerprint: no figure depends on it."""
-    campaigns: Campaigns = Field(Campaigns(), exclude=True)
-    """What holds for every campaign. Not part of the fingerprint: no figure depends on it."""
+    campaigns: Campaigns = Campaigns()
+    """What holds for every campaign."""
     webhook: Webhook | None = Field(None, exclude=True)
     """Where an audience may be pushed. Not part of the fingerprint: no figure depends on it."""
-    offers: dict[str, Offer] = Field({}, exclude=True)
-    """Name -> what it costs and brings. Not part of the fingerprint: no figure of a run depends on
-    it."""
-    plan: Plan = Field(Plan(), exclude=True)
-    """How much there is to give. Not part of the fingerprint: no figure of a run depends on it."""
+    offers: dict[str, Offer] = {}
+    """Name -> what it costs and brings."""
+    plan: Plan = Plan()
+    """How much there is to give."""
     schedule: Schedule = Field(Schedule(), exclude=True)
     """Which runs stay. Not part of the fingerprint: no figure depends on it."""
     acknowledge: list[str] = []
@@ -196,8 +195,12 @@ class Study(Section):
     def fingerprint(self) -> str:
         """SHA-256 of the study's content, 64 hex digits."""
         # A study without a section is what it was before there was any such section.
-        newer = ("calendar", "conversion", "privacy")
-        absent: dict[str, Any] = {name: True for name in newer if getattr(self, name) is None}
+        newer = ("calendar", "conversion", "privacy", "campaigns", "offers", "plan")
+        absent: dict[str, Any] = {
+            name: True
+            for name in newer
+            if getattr(self, name) == type(self).model_fields[name].default
+        }
         for section, names in _NEWER_COLUMNS.items():
             if (source := getattr(self, section)) is not None:
                 unnamed = {name for name in names if getattr(source.columns, name) is None}

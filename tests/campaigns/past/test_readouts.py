@@ -112,7 +112,7 @@ def test_without_a_hold_out_a_campaign_is_observed_and_teaches_nothing(read: Rea
     past = read(contacts("spring", held_out=False), {"mail": {"cost": 1, "campaigns": ["spring"]}})
     assert set(past.readouts["uplift_source"]) == {"observed"}
     assert past.readouts.height == 6
-    assert list(past.observed) == ["spring"]
+    assert list(past.observed) == [("spring", "mail")]
 
 
 def test_an_offer_whose_campaign_never_was_is_refused(read: Read) -> None:

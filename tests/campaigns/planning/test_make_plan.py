@@ -7,7 +7,8 @@ import pytest
 
 from holdfast.campaigns.experiments.assignment import GLOBAL_SALT, hold_out
 from holdfast.campaigns.past.readouts import PastCampaigns
-from holdfast.campaigns.planning.make_plan import CampaignPlan, learn_offers, make_plan
+from holdfast.campaigns.planning.make_plan import CampaignPlan, Planning, make_plan
+from holdfast.campaigns.planning.offer_history import learn_offers
 from holdfast.errors import InputError, StudyError
 from holdfast.study import SEGMENT_NAMES, Study
 from holdfast.tables import EVIDENCE
@@ -32,7 +33,6 @@ def customers(at_stake: list[float], segment: str = "Champion") -> pl.DataFrame:
         {
             "customer_id": [f"C{i}" for i in range(n)],
             "segment": [segment] * n,
-            "past_segment": [segment] * n,
             "at_stake": at_stake,
         }
     )
@@ -50,8 +50,11 @@ def experiments(effect: float, error: float, offer: str = "mail") -> PastCampaig
     return PastCampaigns(readouts=readouts, observed={}, offers={"spring": offer})
 
 
-def planned(study_: Study, who: pl.DataFrame, past: PastCampaigns) -> CampaignPlan:
-    return make_plan(who, study_, past, evidence=EVIDENCE.empty())
+def planned(
+    study_: Study, who: pl.DataFrame, past: PastCampaigns, **more: pl.DataFrame
+) -> CampaignPlan:
+    tables = {"scores": who, "evidence": EVIDENCE.empty(), **more}
+    return make_plan(Planning.prepare(study_, tables, past))
 
 
 def test_an_assumed_rate_keeps_its_share_of_the_margin_at_stake() -> None:
@@ -75,6 +78,19 @@ def test_what_experiments_measured_goes_before_an_assumed_rate() -> None:
     assert plan.customers["expected_uplift"].to_list() == pytest.approx([3.0] * 3, abs=0.02)
     assert set(plan.customers["uplift_source"]) == {"experiment"}
     assert plan.total.net[0] == pytest.approx(6.0, abs=0.1)
+
+
+def test_a_segments_margin_goes_to_those_who_gain_where_that_is_proven() -> None:
+    effects = pl.DataFrame(
+        {"customer_id": ["C0", "C1", "C2"], "offer": ["mail"] * 3, "effect": [-2.0, 1.0, 5.0]}
+    )
+    offers = {"mail": {"cost": 1, "capacity": 1}}
+    who, past = customers([10, 40, 100]), experiments(3.0, 0.01)
+    plan = planned(study(offers), who, past, effects=effects)
+    # Of a mean of 3 the three share 0, 1 and 5 parts of 6: 0, 1.50 and 7.50.
+    assert plan.customers["customer_id"].to_list() == ["C2"]
+    assert plan.customers["expected_uplift"].to_list() == pytest.approx([7.5], abs=0.05)
+    assert plan.total.net[0] == pytest.approx(6.5, abs=0.1)
 
 
 def test_a_budget_buys_the_best_and_one_more_unit_of_it_has_a_price() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from holdfast.campaigns.treatments import read_treatments
 from holdfast.campaigns.uplift import trials as module
 from holdfast.campaigns.uplift.trials import LogTrials, Watch, read_trials
 from holdfast.errors import DataError, InputError, NotEnoughData
@@ -79,7 +80,9 @@ def read(tmp_path: Path) -> Read:
         loaded = Study.from_dict(study)
         with Warehouse.temporary() as warehouse:
             log = read_order_log(loaded, warehouse)
-            return read_trials(loaded, warehouse, Watch(**watch), end_day=log.end_day)
+            return read_trials(
+                loaded, warehouse, read_treatments(warehouse), Watch(**watch), end_day=log.end_day
+            )
 
     return build
 
@@ -235,7 +238,9 @@ def test_the_campaigns_of_a_simulated_shop_are_one_trial(tmp_path: Path) -> None
     study = Study.from_toml(made.study)
     with Warehouse.temporary() as warehouse:
         log = read_order_log(study, warehouse)
-        trials = read_trials(study, warehouse, Watch(), end_day=log.end_day)
+        trials = read_trials(
+            study, warehouse, read_treatments(warehouse), Watch(), end_day=log.end_day
+        )
         today = feature_tables.features(study, warehouse, [log.end_day])
     rows = pl.read_parquet(made.tables["treatments"])
     trial = trials.trials["contact"]

@@ -5,7 +5,7 @@ as many days before it is the known value whose share is taken out of the differ
 of last year no prediction has to be kept for that.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,7 +20,7 @@ from holdfast.errors import DataError, InputError, nearest
 from holdfast.findings import Finding
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study
-from holdfast.tables import json_rows
+from holdfast.tables import CAMPAIGNS, json_rows
 from holdfast.windows import date_of
 
 _ROUNDING = 1e-6
@@ -85,6 +85,14 @@ class CampaignResult:
             "checks": dict(self.checks),
             "findings": [finding.as_dict() for finding in self.findings],
         }
+
+
+def campaign_table(results: Sequence[CampaignResult]) -> pl.DataFrame:
+    """The rows of all results, as CAMPAIGNS."""
+    rows = [
+        {**row, "day": result.day, "days": result.days} for result in results for row in result.rows
+    ]
+    return pl.DataFrame(rows, schema=CAMPAIGNS.schema)
 
 
 def _pays(row: Mapping[str, Any]) -> str | None:
@@ -159,6 +167,16 @@ class CampaignLog:
         )
         readout = read_out(self._watch(rows), _plan_shares(rows))
         return self._result(campaign, rows, readout)
+
+    def read_all(self) -> tuple[tuple[CampaignResult, ...], dict[str, InputError]]:
+        """Read every campaign out; of those that cannot be, why."""
+        results, refused = [], {}
+        for name in self.names:
+            try:
+                results.append(self.read(name))
+            except InputError as error:
+                refused[name] = error
+        return tuple(results), refused
 
     def _result(self, campaign: str, rows: pl.DataFrame, readout: Readout) -> CampaignResult:
         offers = [name for name in _plan_shares(rows) if name != HOLD_OUT]

@@ -10,8 +10,8 @@ VanderWeele and Ding 2017). What remains is a reason for a randomised test, not 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -83,6 +83,18 @@ class Observed:
     e_value: float | None = None
     test_size: int | None = None
     uplift_source: str = "observed"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        ranges = {str(factor): list(ends) for factor, ends in self.ranges.items()}
+        return {**asdict(self), "ranges": ranges}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Observed":
+        """What `as_dict` gave."""
+        ranges = {float(factor): tuple(ends) for factor, ends in values["ranges"].items()}
+        known = {each.name: values[each.name] for each in fields(cls)}
+        return cls(**{**known, "ranges": ranges})
 
 
 def observe(contacted: Booleans, window: Window, before: Window, *, seed: int = 42) -> Observed:

@@ -11,7 +11,6 @@ day of the contact says nothing of those who are today.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 import polars as pl
@@ -20,7 +19,7 @@ from holdfast.arrays import Integers, Vector
 from holdfast.campaigns.experiments.effects import METHODS, arm_of, compare, method_for
 from holdfast.campaigns.past.observed import Observed
 from holdfast.campaigns.past.observed_campaigns import observe_campaign
-from holdfast.campaigns.treatments import CONTACT
+from holdfast.campaigns.treatments import CONTACT, read_treatments
 from holdfast.campaigns.uplift.trials import LogTrials, Watch, read_trials
 from holdfast.errors import StudyError, nearest
 from holdfast.evaluation.trial import Trial
@@ -28,17 +27,13 @@ from holdfast.findings import Finding, join_names
 from holdfast.io.warehouse import Warehouse
 from holdfast.segments import SegmentRule
 from holdfast.study import SEGMENT_NAMES, Study, eligible_days
+from holdfast.tables import READOUTS
 
 FEWEST = 20
 """Customers in each arm of a cell: with fewer its standard error is not to be trusted."""
 _WORTH = ("spend", "n_purchases")
 _WINDOWS_DAYS = (365, 180, 90, 30, 7)
 _SILENCE = "days_since_last_purchase"
-_SCHEMA = {
-    "offer": pl.String, "segment": pl.String, "contacted": pl.Int64, "held_out": pl.Int64,
-    "mean_held_out": pl.Float64, "effect": pl.Float64, "standard_error": pl.Float64,
-    "uplift_source": pl.String,
-}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,27 +100,28 @@ class PastCampaigns:
     Attributes
     ----------
     readouts
-        offer, segment, contacted, held_out (customers and campaigns), mean_held_out (margin in the
-        window; null where nobody was), effect (margin per customer contacted, before the cost),
-        standard_error, uplift_source ("experiment" or "observed").
+        READOUTS.
     observed
-        Campaign without a hold-out -> what may be said of it.
+        Campaign without a hold-out, and offer -> what may be said of it.
     offers
-        Campaign -> its offer; of several their names, with commas.
+        Campaign -> the offers that it made.
+    trials
+        Of the campaigns with a hold-out, one an offer; None where there is none.
     notes
         What was left out.
     """
 
     readouts: pl.DataFrame
-    observed: Mapping[str, Observed]
+    observed: Mapping[tuple[str, str], Observed]
     offers: Mapping[str, str]
+    trials: LogTrials | None = None
     notes: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
 
     @classmethod
     def none(cls) -> "PastCampaigns":
         """Of data without campaigns."""
-        return cls(readouts=pl.DataFrame(schema=_SCHEMA), observed={}, offers={})
+        return cls(readouts=pl.DataFrame(schema=READOUTS.schema), observed={}, offers={})
 
 
 def count_days_before(warehouse: Warehouse) -> int:
@@ -159,42 +155,35 @@ def read_campaigns(
     """
     if not warehouse.has("treatments"):
         return PastCampaigns.none()
-    rows = warehouse.query("SELECT * FROM treatments")
-    rows, unnamed = name_offers(study, rows)
-    offers = _offers_of(rows)
+    rows, unnamed = of_offers(study, read_treatments(warehouse))
     watch = Watch(days=study.plan.days, return_days=study.plan.return_days, outcome="margin")
     alone = pl.col("treated").all().over("campaign")
     held, unheld = rows.filter(~alone), rows.filter(alone)
-    trials = None
-    if held.height:
-        _put_back(warehouse, held)
-        trials = read_trials(study, warehouse, watch, end_day=end_day)
+    trials = read_trials(study, warehouse, held, watch, end_day=end_day) if held.height else None
+    by_offer = unheld.sort("campaign", "offer").group_by("campaign", "offer", maintain_order=True)
     observed = {
-        str(name): observe_campaign(study, warehouse, part, days=watch.days, end_day=end_day)
-        for (name,), part in unheld.sort("campaign").group_by("campaign", maintain_order=True)
+        (str(campaign), str(offer)): observe_campaign(
+            study, warehouse, part, days=watch.days, end_day=end_day
+        )
+        for (campaign, offer), part in by_offer
     }
     measured = [] if trials is None else list(_read_cells(trials, segments))
-    seen = list(_observed_cells(observed, rows))
+    seen = list(_observed_cells(observed, unheld))
     return PastCampaigns(
-        readouts=pl.DataFrame([*measured, *seen], schema=_SCHEMA),
+        readouts=pl.DataFrame([*measured, *seen], schema=READOUTS.schema),
         observed=observed,
-        offers=offers,
+        offers=_name_offers(rows),
+        trials=trials,
         notes=(f"{join_names(unnamed)} named by no offer",) if unnamed else (),
-        findings=() if trials is None else trials.findings,
+        findings=trials.findings if trials else (),
     )
 
 
-def name_offers(study: Study, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
-    """Say of each row which offer of the study it is of, and which campaigns no offer names.
+def of_offers(study: Study, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+    """The rows of campaigns that made an offer of the study, each under that offer's name, and the
+    campaigns that made none. Without any offer in the study, every campaign is a contact.
 
-    A campaign that an offer names is of that offer alone; of the others each row says what its
-    customer got. Without any offer in the study, every campaign is a contact. Who got what the
-    study does not know is left out, and null is the offer of those held out of several.
-
-    Raises
-    ------
-    StudyError
-        An offer names a campaign that is not there.
+    What a row says that the customer got comes before what the study says of its campaign.
     """
     campaigns = rows["campaign"].unique().sort().to_list()
     given = {name: offer for offer, terms in study.offers.items() for name in terms.campaigns}
@@ -207,29 +196,25 @@ def name_offers(study: Study, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[st
     if not study.offers:
         return rows.with_columns(offer=pl.lit(CONTACT)), []
     of_campaign = pl.col("campaign").replace_strict(given, default=None, return_dtype=pl.String)
-    drawn = pl.coalesce("assigned", "treated")
-    named = rows.with_columns(offer=pl.coalesce(of_campaign, pl.when(drawn).then("offer")))
-    known = pl.col("offer").is_in(list(study.offers)).fill_null(False)
-    kept = named.filter(known | (~drawn & known.any().over("campaign")))
-    return kept, [name for name in campaigns if name not in kept["campaign"]]
-
-
-def _offers_of(rows: pl.DataFrame) -> dict[str, str]:
-    """Campaign -> its offer, or its offers in one string."""
-    by_campaign = (
-        rows.drop_nulls("offer")
-        .group_by("campaign")
-        .agg(pl.col("offer").unique().sort().str.join(", "))
+    own = pl.when(pl.col("treated") & pl.col("offer").is_in(list(study.offers))).then("offer")
+    named = rows.with_columns(offer=pl.coalesce(own, pl.when("treated").then(of_campaign)))
+    made = pl.col("offer").is_not_null()
+    lost = (pl.col("treated") & ~made).any().over("campaign")
+    kept = named.with_columns(lost=lost).filter(
+        pl.when("treated").then(made).otherwise(made.any().over("campaign"))
     )
-    return dict(by_campaign.sort("campaign").iter_rows())
+    unnamed = sorted(set(campaigns) - set(kept["campaign"]))
+    # The chance is of any offer: without some of them, it is that of the others' sizes.
+    chance = pl.when("lost").then(pl.col("treated").mean().over("campaign"))
+    return kept.with_columns(
+        pl.col("offer").fill_null(CONTACT), propensity=chance.otherwise("propensity")
+    ).drop("lost"), unnamed
 
 
-def _put_back(warehouse: Warehouse, rows: pl.DataFrame) -> None:
-    """Let the rows be the warehouse's treatments."""
-    warehouse.con.register("rows_of_offers", rows.to_arrow())
-    warehouse.execute("CREATE OR REPLACE TABLE treatments_of_offers AS FROM rows_of_offers")
-    warehouse.con.unregister("rows_of_offers")
-    warehouse.execute("CREATE OR REPLACE VIEW treatments AS FROM treatments_of_offers")
+def _name_offers(rows: pl.DataFrame) -> dict[str, str]:
+    """Campaign -> the offers that it made."""
+    made = rows.filter("treated").group_by("campaign").agg(pl.col("offer").unique().sort())
+    return {name: join_names(offers) for name, offers in made.sort("campaign").iter_rows()}
 
 
 def _read_cells(trials: LogTrials, segments: PastSegments) -> Iterator[dict[str, object]]:
@@ -276,18 +261,16 @@ def _read_cell(trial: Trial, before: Vector, rows: Integers) -> dict[str, object
 
 
 def _observed_cells(
-    observed: Mapping[str, Observed], rows: pl.DataFrame
+    observed: Mapping[tuple[str, str], Observed], rows: pl.DataFrame
 ) -> Iterator[dict[str, object]]:
-    """What was observed holds for all segments and offers of a campaign alike, and teaches nothing:
-    where the gates refuse to say anything, the effect is 0 with an error of 1, which nobody reads.
+    """What was observed holds for all segments alike, and teaches nothing: where the gates refuse
+    to say anything, the effect is 0 with an error of 1, which nobody reads.
     """
-    contacted = rows.filter("treated").drop_nulls("offer").group_by("campaign", "offer").len()
-    for name, seen in observed.items():
-        for (_, offer, n), segment in product(
-            contacted.filter(campaign=name).sort("offer").iter_rows(), SEGMENT_NAMES
-        ):
+    for (campaign, offer), seen in observed.items():
+        for segment in SEGMENT_NAMES:
             yield {
-                "offer": offer, "segment": segment, "contacted": n, "held_out": 0,
+                "offer": offer, "segment": segment,
+                "contacted": rows.filter(campaign=campaign, offer=offer).height, "held_out": 0,
                 "effect": seen.effect or 0.0, "standard_error": seen.standard_error or 1.0,
                 "uplift_source": "observed",
             }  # fmt: skip

@@ -99,6 +99,7 @@ def allocate(
     *,
     eligible: Booleans | None = None,
     held_out: Booleans | None = None,
+    exactly: bool = True,
     seed: int = 42,
 ) -> Allocation:
     """Choose at most one offer per customer.
@@ -113,6 +114,8 @@ def allocate(
         Who may get what, (n, n_offers); None: everyone everything.
     held_out
         Who is not contacted, drawn at random before, (n,).
+    exactly
+        Whether the closest calls are made by an integer program.
     seed
         Of the sample that large problems are solved for first.
 
@@ -125,7 +128,7 @@ def allocate(
     out = _check_lot(held_out, offers.n)
     rows = limits.rows(offers.n_offers)
     planned = rows / (1 - out.mean()) if out.any() else rows
-    choice, prices, bound, exact = _solve(offers, planned, seed)
+    choice, prices, bound, exact = _solve(offers, planned, exactly=exactly, seed=seed)
     contacted = choice > 0
     if out.any():
         here = repair(offers, np.where(out, 0, choice).astype(np.int16), rows, prices)
@@ -154,7 +157,9 @@ def _shadow_prices(prices: Vector) -> ShadowPrices:
     )
 
 
-def _solve(offers: Offers, limits: Vector, seed: int) -> tuple[Choice, Vector, float, bool]:
+def _solve(
+    offers: Offers, limits: Vector, *, exactly: bool, seed: int
+) -> tuple[Choice, Vector, float, bool]:
     """Plan, prices, bound and whether the plan is exact."""
     prices = price_limits(offers, limits, seed=seed)
     choice, _ = offers.choose(prices)
@@ -162,7 +167,7 @@ def _solve(offers: Offers, limits: Vector, seed: int) -> tuple[Choice, Vector, f
     bound = _bound(offers, limits, prices)
     if bound - _net(offers, choice) <= _EXACT_GAP * bound:
         return choice, prices, bound, True
-    for size in (CORE_SIZE, EXACT_SIZE):
+    for size in (CORE_SIZE, EXACT_SIZE) if exactly else ():
         core = _closest_calls(offers, prices, size // offers.n_offers)
         choice, bound = _solve_core(offers, limits, prices, core, (choice, bound))
         if bound - _net(offers, choice) <= _EXACT_GAP * bound or len(core.rows) == offers.n:

@@ -15,7 +15,7 @@ import polars as pl
 
 from holdfast.arrays import Matrix, Vector
 from holdfast.campaigns.outcomes import sum_windows
-from holdfast.campaigns.treatments import read_treatments, refuse_arms_apart
+from holdfast.campaigns.treatments import refuse_arms_apart
 from holdfast.errors import NotEnoughData
 from holdfast.evaluation.trial import Trial
 from holdfast.features import feature_tables
@@ -79,6 +79,11 @@ class LogTrials:
     left_out: Mapping[str, int]
     estimated: int = 0
 
+    @property
+    def rows(self) -> int:
+        """Customers and campaigns, of all offers."""
+        return sum(trial.n for trial in self.trials.values())
+
     def matrix(self, features: pl.DataFrame) -> Matrix:
         """Features of other customers, as of today, laid out as in the trials."""
         return self.design.matrix(features)
@@ -95,24 +100,27 @@ class LogTrials:
             yield Finding.of("propensity-estimated", rows=self.estimated)
 
 
-def read_trials(study: Study, warehouse: Warehouse, watch: Watch, *, end_day: int) -> LogTrials:
+def read_trials(
+    study: Study, warehouse: Warehouse, treatments: pl.DataFrame, watch: Watch, *, end_day: int
+) -> LogTrials:
     """Read every past campaign that held somebody out.
 
     Parameters
     ----------
     warehouse
         Holds the study's order log, as `read_order_log` leaves it.
+    treatments
+        As `read_treatments` gives them, or some of them, under other names of the offers.
     end_day
         First day that is not seen.
 
     Raises
     ------
     NotEnoughData
-        There is no treatment, no control, or no window is over.
+        There is no control, or no window is over.
     DataError
         The arms of a campaign are dated apart, or nobody could have got either arm.
     """
-    treatments = read_treatments(warehouse)
     estimated = treatments["propensity"].null_count()
     rows = _share_control(treatments)
     refuse_arms_apart(rows)
