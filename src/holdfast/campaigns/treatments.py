@@ -23,7 +23,8 @@ def read_treatments(warehouse: Warehouse) -> pl.DataFrame:
     polars.DataFrame
         One row per row of [treatments]: row (its number), customer_id, day, campaign, treated (as
         assigned), offer, propensity (of being contacted by any offer; null where it is not given),
-        cost_minor (0 where nothing was delivered; null where it is not given).
+        cost_minor (0 where nothing was delivered; null where it is not given), accepted (whether
+        the offer was taken up; null where nothing was delivered or that is not known).
 
     Raises
     ------
@@ -41,7 +42,8 @@ def read_treatments(warehouse: Warehouse) -> pl.DataFrame:
         """
         SELECT customer_id, day, campaign, coalesce(assigned, treated) AS treated,
             coalesce(offer, $1) AS offer, propensity,
-            CASE WHEN coalesce(delivered, treated) THEN cost_minor ELSE 0 END AS cost_minor
+            CASE WHEN coalesce(delivered, treated) THEN cost_minor ELSE 0 END AS cost_minor,
+            CASE WHEN coalesce(delivered, treated) THEN accepted END AS accepted
         FROM treatments ORDER BY ALL
         """,
         CONTACT,

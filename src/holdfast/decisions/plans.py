@@ -35,6 +35,7 @@ from holdfast.serving.load import load_study, read_table
 from holdfast.storage.run_folder import Run
 from holdfast.study import Offer, Study
 
+_OF_THE_PAST = ("readouts", "persistence", "acceptance")
 _TABLES = ("scores", "evidence", "permissions", "effects", "past_segments")
 
 
@@ -87,7 +88,7 @@ def read_past(study: Study, run: Run, *, listener: Listener | None = None) -> Pa
         return PastAndOffers(study=study, run=run, past=PastCampaigns.none(), tables=tables)
     kept = run.summary.get("campaigns")
     if kept and _past_of(study) == _past_of(load_study(run)):
-        past = recall(kept, read_table(run, "readouts"))
+        past = recall(kept, {name: read_table(run, name) for name in _OF_THE_PAST})
         return PastAndOffers(study=study, run=run, past=past, tables=tables, worth=kept["worth"])
     return _read_log(study, run, tables, Steps(listener or Silence()))
 
@@ -105,7 +106,7 @@ def _check_scores(scores: pl.DataFrame, run: Run) -> None:
 def _past_of(study: Study) -> tuple[Any, ...]:
     """All of a study that changes what past campaigns say."""
     made = {name: sorted(offer.campaigns) for name, offer in study.offers.items()}
-    windows = (study.plan.days, study.plan.return_days)
+    windows = (study.plan.days, study.plan.return_days, study.plan.claimed_days)
     return study.treatments, made, windows, study.segments, study.value.margin_rate
 
 

@@ -19,7 +19,7 @@ from holdfast.synthetic import Shop, simulate
 
 TABLES = ("orders", "events", "customers", "treatments", "truth")
 STUDY_FILE = "holdfast.toml"
-_BLOCKS = {"treatments": ("[treatments]", "{offers}", "[plan]")}
+_BLOCKS = {"treatments": ("[treatments]", "{offers}", "# horizon_days")}
 """Blocks of the study that stand on a table, where it is not that of its name alone."""
 _UNFINISHED = ".unfinished-simulation"
 FILES = (*(f"{name}.parquet" for name in TABLES), STUDY_FILE)
@@ -155,8 +155,13 @@ def _study_text(shop: Shop, rows: Mapping[str, int], postgres: Destination | Non
     )
     blocks = [block for block in template.split("\n\n") if not block.startswith(empty)]
     sources = {name: _source(name, postgres) for name in TABLES}
-    columns, offers = _arm_columns(shop), _offers(shop)
-    return "\n\n".join(blocks).format(shop=shop, arm_columns=columns, offers=offers, **sources)
+    return "\n\n".join(blocks).format(
+        shop=shop,
+        arm_columns=_arm_columns(shop),
+        offers=_offers(shop),
+        budget=max(shop.n_customers // 4, 1),
+        **sources,
+    )
 
 
 def _arm_columns(shop: Shop) -> str:
