@@ -160,6 +160,14 @@ class Client:
             "/simulate/recovery", {"segments": {k: dict(v) for k, v in segments.items()}, **more}
         )
 
+    def campaigns(self) -> JSON:
+        """What past campaigns did, and what is believed of each offer."""
+        return self._get("/campaigns")
+
+    def plan(self, *, limit: int = 100, **terms: Any) -> JSON:
+        """Who gets which offer, by budget, contacts, holdout_share and offers."""
+        return self._post(f"/plan?limit={limit}", terms)
+
     def evidence(self) -> JSON:
         """How good the predictions proved."""
         return self._get("/evidence")

@@ -18,6 +18,8 @@ PAGES = (
     "overview",
     "customer",
     "segments",
+    "plan",
+    "campaigns",
     "recovery",
     "performance",
     "actions",

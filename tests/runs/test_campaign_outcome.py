@@ -37,7 +37,7 @@ def test_the_history_of_a_run_is_that_of_its_log(
 ) -> None:
     study, run = shop
     kept = summarise_history(read_past(study, run))
-    monkeypatch.setattr(plans, "_past_of", lambda _: object())  # never the same: read the log
+    monkeypatch.setattr(plans, "_past_of", lambda *_: object())  # never the same: read the log
     assert summarise_history(read_past(study, run)) == kept
     assert run.summary["history"] == {k: v for k, v in kept.items() if k != "run_id"}
 

@@ -29,9 +29,9 @@ from holdfast.api.problems import (
     refuse_invalid,
     status_of,
 )
-from holdfast.api.resources import customers, evidence, health, predict, runs, segments
+from holdfast.api.resources import campaigns, customers, evidence, health, predict, runs, segments
 from holdfast.api.routes import Routes
-from holdfast.api.schemas import Batch, History, WhatIf
+from holdfast.api.schemas import Batch, History, PlanTerms, WhatIf
 from holdfast.api.settings import Settings
 from holdfast.api.store import LOOK_EVERY
 from holdfast.errors import HoldfastError
@@ -40,7 +40,7 @@ _RECORD_USE_EVERY = 30.0
 _WRITE_EVERY = 0.2
 _FOLLOW = "follow the champion"
 _Work = Callable[[], Awaitable[object]]
-_BY_HAND: tuple[type[BaseModel], ...] = (History, Batch, WhatIf, Problem)
+_BY_HAND: tuple[type[BaseModel], ...] = (History, Batch, WhatIf, PlanTerms, Problem)
 """Described as pydantic does: FastAPI leaves out what it does not read itself, and defaults of
 null."""
 
@@ -83,7 +83,16 @@ def application(context: Context | None = None) -> FastAPI:
         lifespan=lifespan,
         generate_unique_id_function=lambda route: route.name,
     )
-    for resource in (health, predict, customers, segments, evidence, runs, documentation):
+    for resource in (
+        health,
+        predict,
+        customers,
+        segments,
+        campaigns,
+        evidence,
+        runs,
+        documentation,
+    ):
         app.include_router(resource.router)
     for kind in (HoldfastError, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, _on_error)

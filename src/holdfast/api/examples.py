@@ -9,8 +9,8 @@ from typing import Any
 _EXAMPLES = json.loads(
     files("holdfast.api").joinpath("static", "examples.json").read_text(encoding="utf-8")
 )
-_NAMES = ("features", "history", "batch", "what_if")
-FEATURES, HISTORY, BATCH, WHAT_IF = (_EXAMPLES["bodies"][name] for name in _NAMES)
+_NAMES = ("features", "history", "batch", "what_if", "plan")
+FEATURES, HISTORY, BATCH, WHAT_IF, PLAN = (_EXAMPLES["bodies"][name] for name in _NAMES)
 _FIELDS: dict[str, dict[str, Any]] = _EXAMPLES["fields"]
 """Type -> field -> example; of a field that is not there, the first of its choices, or that of the
 nameless one.
@@ -36,4 +36,8 @@ def make_example(schema: dict[str, Any], schemas: dict[str, Any], field: str = "
         properties = schema["properties"].items()
         return {name: make_example(each, schemas, name) for name, each in properties}
     of_type = _FIELDS[schema["type"]]
-    return of_type.get(field, schema.get("enum", [of_type[""]])[0])
+    example, choices = (
+        of_type.get(field, of_type[""]),
+        schema.get("enum", [schema["const"]] if "const" in schema else []),
+    )
+    return choices[0] if choices and example not in choices else example

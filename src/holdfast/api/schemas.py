@@ -100,6 +100,30 @@ class WhatIf(Strict):
     margin_rate: Share | None = None
 
 
+class OfferTerms(Strict):
+    """What an offer costs and brings, over what the study says; a new one needs cost and rate."""
+
+    cost: Annotated[float, Field(ge=0, le=1e12)] | None = None
+    acceptance: Share | None = None
+    cost_if_accepted: Annotated[float, Field(ge=0, le=1e12)] | None = None
+    rate: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
+    """Assumed share of those who would be lost that a contact keeps; where past campaigns measured
+    the offer, it only says what was expected before.
+    """
+    capacity: Annotated[int, Field(ge=0)] | None = None
+    segments: Annotated[list[Segment], Field(max_length=6)] | None = None
+
+
+class PlanTerms(Strict):
+    """How much there is to give, over what the study says; null: no limit."""
+
+    budget: Annotated[float, Field(ge=0, le=1e15)] | None = None
+    contacts: Annotated[int, Field(ge=0)] | None = None
+    least_return: Annotated[float, Field(ge=0, le=1e6)] | None = None
+    holdout_share: Annotated[float, Field(ge=0, lt=1)] | None = None
+    offers: Annotated[dict[Text, OfferTerms], Field(max_length=20)] = {}
+
+
 class CustomersQuery(BaseModel):
     """Which customers, in which order, how many."""
 

@@ -3,6 +3,8 @@
 Everybody counts in the arm that the draw gave them; only the cost follows what was delivered.
 """
 
+from collections.abc import Mapping
+
 import polars as pl
 
 from holdfast.errors import DataError, NotEnoughData
@@ -53,6 +55,19 @@ def read_treatments(warehouse: Warehouse) -> pl.DataFrame:
     if rows.filter("treated", pl.col("offer") == HOLD_OUT).height:
         raise DataError(f"an offer of [treatments] is called '{HOLD_OUT}'", fix="rename it")
     return rows.with_row_index("row")
+
+
+def name_contacts(rows: pl.DataFrame, offer_of: Mapping[str, str]) -> pl.DataFrame:
+    """The rows, with the offers of those campaigns that name none.
+
+    Parameters
+    ----------
+    offer_of
+        Campaign -> its offer.
+    """
+    named = pl.col("campaign").replace_strict(offer_of, default=CONTACT, return_dtype=pl.String)
+    unnamed = pl.col("treated") & (pl.col("offer") == CONTACT)
+    return rows.with_columns(offer=pl.when(unnamed).then(named).otherwise("offer"))
 
 
 def refuse_arms_apart(rows: pl.DataFrame) -> None:

@@ -2,7 +2,7 @@
 believed of each offer, to a plan, and to the two lists of who is contacted and who is left alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ from holdfast.storage.run_folder import Run
 from holdfast.study import Offer, Study
 
 _OF_THE_PAST = ("readouts", "persistence", "acceptance")
-_TABLES = ("scores", "evidence", "permissions", "effects", "past_segments")
+_TABLES = ("evidence", "permissions", "effects", "past_segments")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,16 +81,43 @@ def read_past(study: Study, run: Run, *, listener: Listener | None = None) -> Pa
     DataError
         The run is older than what is at stake of its customers.
     """
-    tables = {name: read_table(run, name) for name in _TABLES}
-    _check_scores(tables["scores"], run)
+    return recall_past(study, run) or _read_log(study, run, Steps(listener or Silence()))
+
+
+def recall_past(
+    study: Study, run: Run, *, scores: pl.DataFrame | None = None
+) -> PastAndOffers | None:
+    """What the run knows of past campaigns; None where it would be another by the study.
+
+    Parameters
+    ----------
+    scores
+        SCORES of the run, where they are at hand.
+
+    Raises
+    ------
+    NotEnoughData, DataError
+        As of `read_past`.
+    """
+    tables = _tables_of(run, scores)
     if study.transactions is None:
         del tables["past_segments"]
         return PastAndOffers(study=study, run=run, past=PastCampaigns.none(), tables=tables)
     kept = run.summary.get("campaigns")
-    if kept and _past_of(study) == _past_of(load_study(run)):
-        past = recall(kept, {name: read_table(run, name) for name in _OF_THE_PAST})
-        return PastAndOffers(study=study, run=run, past=past, tables=tables, worth=kept["worth"])
-    return _read_log(study, run, tables, Steps(listener or Silence()))
+    if kept is None:
+        return None
+    recorded = kept["recorded_offers"]
+    if _past_of(study, recorded) != _past_of(load_study(run), recorded):
+        return None
+    past = recall(kept, {name: read_table(run, name) for name in _OF_THE_PAST})
+    return PastAndOffers(study=study, run=run, past=past, tables=tables, worth=kept["worth"])
+
+
+def _tables_of(run: Run, scores: pl.DataFrame | None = None) -> dict[str, pl.DataFrame]:
+    tables = {name: read_table(run, name) for name in _TABLES}
+    tables["scores"] = read_table(run, "scores") if scores is None else scores
+    _check_scores(tables["scores"], run)
+    return tables
 
 
 def _check_scores(scores: pl.DataFrame, run: Run) -> None:
@@ -103,16 +130,19 @@ def _check_scores(scores: pl.DataFrame, run: Run) -> None:
         )
 
 
-def _past_of(study: Study) -> tuple[Any, ...]:
+def _past_of(study: Study, recorded: Sequence[str]) -> tuple[Any, ...]:
     """All of a study that changes what past campaigns say."""
-    made = {name: sorted(offer.campaigns) for name, offer in study.offers.items()}
+    made = {
+        name: sorted(offer.campaigns)
+        for name, offer in study.offers.items()
+        if offer.campaigns or name in recorded
+    }
     windows = (study.plan.days, study.plan.return_days, study.plan.claimed_days)
     return study.treatments, made, windows, study.segments, study.value.margin_rate
 
 
-def _read_log(
-    study: Study, run: Run, tables: Mapping[str, pl.DataFrame], steps: Steps
-) -> PastAndOffers:
+def _read_log(study: Study, run: Run, steps: Steps) -> PastAndOffers:
+    tables = _tables_of(run)
     features = (
         tables["scores"]
         .select("customer_id")
@@ -155,10 +185,40 @@ def plan(
     if budget is not None:
         if not budget >= 0:  # nor anything that is no number
             raise InputError(f"the budget is {budget:g}", fix="give an amount above 0")
-        limited = study.plan.model_copy(update={"budget": budget})
-        study = study.model_copy(update={"plan": limited})
+        study = change_terms(study, plan={"budget": budget})
     known = read_past(study, run, listener=listener)
     return make_plan(Planning.prepare(study, known.tables, known.past))
+
+
+def change_terms(
+    study: Study,
+    *,
+    plan: Mapping[str, Any] | None = None,
+    offers: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Study:
+    """The study under other terms.
+
+    Parameters
+    ----------
+    plan
+        Keys of [plan] -> values.
+    offers
+        Offer -> keys of [offers.NAME] -> values; an offer that the study lacks is added.
+
+    Raises
+    ------
+    StudyError
+        The terms are none.
+    """
+    named = {
+        name: {**(study.offers[name].model_dump() if name in study.offers else {}), **terms}
+        for name, terms in (offers or {}).items()
+    }
+    changed = {
+        "plan": {**study.plan.model_dump(), **(plan or {})},
+        "offers": {**{name: each.model_dump() for name, each in study.offers.items()}, **named},
+    }
+    return Study.from_dict({**study.model_dump(), **changed, "project_dir": study.project_dir})
 
 
 def summarise_history(known: PastAndOffers) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from holdfast.arrays import Integers, Matrix, Vector
 
 _Z_95 = 1.959964
 _FIFTHS = 5
+_BESIDE_CUT = 0.1
+"""Share of the customers on each side of a cut of whom is learnt what those at the cut gain."""
 
 
 @dataclass(frozen=True)
@@ -134,12 +136,29 @@ def uplift_at(
     return Estimate.of(value, weight * (psi - value) / weight.mean(), cluster)
 
 
-def _share_of_top(score: Vector, share: float) -> Vector:
+def effect_of_top(
+    psi: Vector, score: Vector, *, share: float, cluster: Integers | None = None
+) -> Estimate:
+    """What contacting the `share` of customers with the highest scores adds per customer of all: a
+    point of the Qini curve, whose area above the line from 0 to the mean effect is Q.
+
+    The standard error allows for where the ranking is cut: of who stands there in place of another,
+    only what they gain beyond those at the cut counts.
+    """
+    ends = np.clip([share - _BESIDE_CUT, share, share + _BESIDE_CUT], 0, 1)
+    below, weight, above = _share_of_top(score, ends)
+    at_cut = above - below
+    gained_there = float(np.sum(at_cut * psi) / np.sum(at_cut))
+    return Estimate.of(float(np.mean(weight * psi)), weight * (psi - gained_there), cluster)
+
+
+def _share_of_top(score: Vector, share: float | Vector) -> Vector:
     """How much of each customer is among the top; equal scores share what room is left."""
     _, group = np.unique(-score, return_inverse=True)
     size = np.bincount(group)
-    room = np.clip(share * len(score) - (np.cumsum(size) - size), 0, size)
-    return np.asarray((room / size)[group])
+    top = np.asarray(share)[..., None] * len(score)
+    room = np.clip(top - (np.cumsum(size) - size), 0, size)
+    return np.asarray((room / size)[..., group])
 
 
 def calibration_slope(

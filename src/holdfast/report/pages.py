@@ -14,7 +14,14 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from holdfast.report import data_tables, evidence_tables, formatting, run_tables, summary
+from holdfast.report import (
+    data_tables,
+    evidence_tables,
+    formatting,
+    plan_tables,
+    run_tables,
+    summary,
+)
 from holdfast.report.charts import data_quality
 from holdfast.report.render import Drawing, drawing
 from holdfast.report.report_data import Report
@@ -94,6 +101,7 @@ def _template(name: str) -> "jinja2.Template":
         "tables": run_tables,
         "evidence_tables": evidence_tables,
         "data_tables": data_tables,
+        "plan_tables": plan_tables,
         "summary": summary,
         "words": formatting,
         "table": lambda table: Markup(to_html(table)),

@@ -3,9 +3,46 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import polars as pl
+
 from holdfast.report.formatting import NONE, capital, money, percent, plural
 from holdfast.report.table_columns import Col
 from holdfast.report.table_format import Table, make_table
+
+
+def results(campaigns: pl.DataFrame, *, currency: str) -> Table:
+    """What each past campaign did, the latest first.
+
+    Parameters
+    ----------
+    campaigns
+        CAMPAIGNS.
+    """
+    rows = campaigns.sort("day", "campaign", "offer", descending=[True, False, False])
+    columns = (
+        Col("campaign"), Col("day", "Date", "day"), Col("offer"),
+        Col("contacted", "Contacted / held out", "count", "{contacted} / {held_out}"),
+        Col("bought", "More buyers", "percent", "{bought} ({bought_low} to {bought_high})"),
+        Col("margin", "Margin a head", "money", "{margin} ({margin_low} to {margin_high})"),
+        Col("cost", kind="money"), Col("pays", "Paid?"),
+    )  # fmt: skip
+    caption = f"Past campaigns, {rows['days'][0]} days from the draw, against those held out; 95 %"
+    return make_table(caption, rows, *columns, currency=currency)
+
+
+def results_sentence(campaigns: pl.DataFrame, *, currency: str) -> str:
+    """All past campaigns in a sentence."""
+    n = campaigns["campaign"].n_unique()
+    head = f"{plural(n, 'past campaign')} had customers held out and can be read out."
+    known = campaigns.drop_nulls("net")
+    if known.is_empty():
+        return head
+    paid, lost = (known.filter(pays=word)["campaign"].n_unique() for word in ("yes", "no"))
+    net = money(float(known["net"].sum()), currency)
+    return (
+        f"{head} Together they brought {net} net of their cost, by their own estimates; {paid} "
+        f"certainly paid, {lost} certainly did not."
+    )
 
 
 def history(values: Mapping[str, Any]) -> Iterator[Table]:

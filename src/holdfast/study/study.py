@@ -164,6 +164,11 @@ class Study(Section):
                         fix="name it by the offer that it made",
                     )
 
+    @property
+    def offer_of_campaign(self) -> dict[str, str]:
+        """Past campaign -> the offer that names it."""
+        return {name: offer for offer, terms in self.offers.items() for name in terms.campaigns}
+
     def __repr__(self) -> str:
         facts = ", ".join(f"{name} {value}" for name, value in self._facts().items())
         return f"<Study {self.name!r}: {facts}>"

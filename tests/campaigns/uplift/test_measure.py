@@ -90,6 +90,32 @@ def test_a_verdict_is_plain_data_too(flagged: Uplift) -> None:
     assert plain["rankings"][0]["name"] == "T-learner"
 
 
+def test_the_qini_curve_is_that_of_all_rankings_together_beside_the_best_rule(
+    flagged: Uplift,
+) -> None:
+    (verdict,) = flagged.verdicts
+    curve = pl.DataFrame(verdict.as_dict()["curve"])
+    assert curve["ranking"].unique(maintain_order=True).to_list() == [
+        "all rankings together", "flagged",
+    ]  # fmt: skip
+    of_rule = curve.filter(ranking="flagged")
+    assert of_rule["share"].to_list() == pytest.approx([k / 20 for k in range(21)])
+    assert of_rule.select("effect", "low", "high").row(0) == (0.0, 0.0, 0.0)
+    # Half are flagged and gain .2 each; nobody else gains.
+    np.testing.assert_allclose(of_rule["effect"][10], 0.1, atol=0.03)
+    assert of_rule["low"][20] < 0.1 < of_rule["high"][20]
+
+
+def test_the_area_of_the_curve_over_all_parts_is_qini() -> None:
+    trial = trial_of(lambda flag: flag, n=200)
+    unseen = cross_fit(trial, {"flagged": named_rules(trial, {"x": "flag"})["x"]}, seed=1)
+    ends = {j / n for n in np.bincount(unseen.fold) for j in range(n + 1)}
+    shares = np.array(sorted(ends))  # between them the curve of each part is straight
+    curve = [unseen.effect_of_top("flagged", share).value for share in shares]
+    area = np.trapezoid(curve - shares * curve[-1], shares)
+    assert area == pytest.approx(unseen.qini("flagged").value, abs=1e-9)
+
+
 def test_where_all_gain_alike_everyone_or_nobody_is_contacted() -> None:
     trial = trial_of(lambda flag: 0.8 + 0 * flag)
     same = Trial(**{**vars_of(trial), "features": trial.features[:, [0, 2]], "names": ("a", "b")})

@@ -15,7 +15,12 @@ import polars as pl
 from holdfast.campaigns.experiments.campaign_checks import check_matured, check_treatments
 from holdfast.campaigns.experiments.readout import Readout, read_out
 from holdfast.campaigns.outcomes import sum_windows
-from holdfast.campaigns.treatments import HOLD_OUT, read_treatments, refuse_arms_apart
+from holdfast.campaigns.treatments import (
+    HOLD_OUT,
+    name_contacts,
+    read_treatments,
+    refuse_arms_apart,
+)
 from holdfast.errors import DataError, InputError, nearest
 from holdfast.findings import Finding
 from holdfast.io.warehouse import Warehouse
@@ -127,7 +132,7 @@ class CampaignLog:
     ) -> None:
         self.study, self.warehouse, self.end_day = study, warehouse, end_day
         self.days, self.return_days = days, return_days
-        self.rows = read_treatments(warehouse)
+        self.rows = name_contacts(read_treatments(warehouse), study.offer_of_campaign)
 
     @property
     def names(self) -> list[str]:

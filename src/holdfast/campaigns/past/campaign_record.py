@@ -21,6 +21,7 @@ from holdfast.campaigns.past.readouts import (
     count_days_before,
     read_campaigns,
 )
+from holdfast.campaigns.treatments import read_treatments
 from holdfast.campaigns.uplift.log_verdicts import judge_trials, learn_effects
 from holdfast.campaigns.uplift.verdict import OfferVerdict
 from holdfast.errors import InputError, NotEnoughData
@@ -55,6 +56,8 @@ class CampaignRecord:
         PAST_SEGMENTS.
     worth
         The feature in place of expected revenue in past segments.
+    recorded_offers
+        All that [treatments] names, whether the study knows them or not.
     """
 
     results: tuple[CampaignResult, ...] = ()
@@ -64,6 +67,7 @@ class CampaignRecord:
     effects: pl.DataFrame
     segments: pl.DataFrame
     worth: str
+    recorded_offers: tuple[str, ...] = ()
 
     @property
     def tables(self) -> dict[str, pl.DataFrame]:
@@ -83,6 +87,7 @@ class CampaignRecord:
         """All else, as plain values."""
         return {
             "offers": dict(self.past.offers),
+            "recorded_offers": list(self.recorded_offers),
             "worth": self.worth,
             "results": [result.as_dict() for result in self.results],
             "refused": [
@@ -121,7 +126,8 @@ def read_record(
     if not warehouse.has("treatments"):
         return record
     results, refused = _read_results(study, warehouse, end_day=end_day)
-    record = replace(record, results=results, refused=refused)
+    names = read_treatments(warehouse).filter("treated")["offer"].unique().sort()
+    record = replace(record, results=results, refused=refused, recorded_offers=tuple(names))
     try:
         past = read_campaigns(study, warehouse, segments, end_day=end_day)
     except NotEnoughData as error:

@@ -199,8 +199,7 @@ def of_offers(study: Study, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[str]
     What a row says that the customer got comes before what the study says of its campaign.
     """
     campaigns = rows["campaign"].unique().sort().to_list()
-    given = {name: offer for offer, terms in study.offers.items() for name in terms.campaigns}
-    for name in given:
+    for name in study.offer_of_campaign:
         if name not in campaigns:
             raise StudyError(
                 f"an offer names the campaign '{name}', of which [treatments] has no row",
@@ -208,9 +207,11 @@ def of_offers(study: Study, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[str]
             )
     if not study.offers:
         return rows.with_columns(offer=pl.lit(CONTACT)), []
-    of_campaign = pl.col("campaign").replace_strict(given, default=None, return_dtype=pl.String)
-    own = pl.when(pl.col("treated") & pl.col("offer").is_in(list(study.offers))).then("offer")
-    named = rows.with_columns(offer=pl.coalesce(own, pl.when("treated").then(of_campaign)))
+    own = pl.when(pl.col("offer").is_in(list(study.offers))).then("offer")
+    of_campaign = pl.col("campaign").replace_strict(
+        study.offer_of_campaign, default=None, return_dtype=pl.String
+    )
+    named = rows.with_columns(offer=pl.when("treated").then(pl.coalesce(own, of_campaign)))
     made = pl.col("offer").is_not_null()
     lost = (pl.col("treated") & ~made).any().over("campaign")
     kept = named.with_columns(lost=lost).filter(

@@ -16,6 +16,8 @@ from holdfast.tables import BUDGET_CURVE
 POINTS = 24
 MOST_CUSTOMERS = 10_000
 """Of more, so many are drawn, and amounts scaled up."""
+_BEYOND = 1.15
+"""Of what all who are worth a contact cost: there one sees that no more is spent."""
 
 
 def budget_curve(planning: Planning) -> pl.DataFrame:
@@ -30,7 +32,7 @@ def budget_curve(planning: Planning) -> pl.DataFrame:
     most = _allocate(part, None, scale).cost
     if most <= 0:
         return BUDGET_CURVE.empty()
-    points = {0.0, *np.linspace(0, most, POINTS).tolist()}
+    points = {0.0, *np.linspace(0, most, POINTS).tolist(), _BEYOND * most}
     if planning.study.plan.budget is not None:
         points.add(planning.study.plan.budget / scale)
     rows = [_plan_for(part, budget, scale) for budget in sorted(points)]

@@ -6,7 +6,7 @@ everybody and scaled to the effects that unseen customers showed. Elsewhere ever
 is expected to gain the mean.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,7 +21,13 @@ from holdfast.campaigns.uplift.ranking import (
     cross_fit,
     cross_fit_repeatedly,
 )
-from holdfast.campaigns.uplift.verdict import LEVEL, OfferVerdict, RankingResult
+from holdfast.campaigns.uplift.verdict import (
+    LEVEL,
+    TOGETHER,
+    OfferVerdict,
+    QiniPoint,
+    RankingResult,
+)
 from holdfast.errors import DataError, nearest
 from holdfast.evaluation.aipw import aipw_scores, cross_fitted_means
 from holdfast.evaluation.effect_tests import holm, interaction_test, largest_of
@@ -30,6 +36,7 @@ from holdfast.evaluation.trial import Trial
 
 REPEATS, _MANY_ROWS = 3, 50_000
 """How often rows are split into folds; many rows once, for one split of them says enough."""
+_POINTS_OF_CURVE = 21
 
 
 @dataclass(frozen=True)
@@ -199,8 +206,18 @@ def add_rankings(
         best_rule=best_rule,
         against_rule=q[BLEND].minus(q[best_rule], compared.cluster).bare(),
         compared_on=len(compared.parts[0].psi),
+        curve=(
+            *_trace_curve(compared, BLEND, shown=TOGETHER),
+            *_trace_curve(compared, best_rule, shown=best_rule),
+        ),
         groups=tuple(Group(group.share, group.effect.bare()) for group in compared.groups(BLEND)),
     )
+
+
+def _trace_curve(compared: Repeats, name: str, *, shown: str) -> Iterator[QiniPoint]:
+    for share in np.linspace(0, 1, _POINTS_OF_CURVE).tolist():
+        each = compared.effect_of_top(name, share)
+        yield QiniPoint(shown, share, each.value, each.low, each.high)
 
 
 def _bare(estimate: Estimate | None) -> Estimate | None:

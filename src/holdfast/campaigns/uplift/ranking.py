@@ -15,6 +15,7 @@ from holdfast.evaluation.policy import (
     Estimate,
     Group,
     calibration_slope,
+    effect_of_top,
     gates,
     mid_ranks,
     policy_gain,
@@ -68,6 +69,10 @@ class Unseen:
     def uplift_at(self, name: str, share: float) -> Estimate:
         """Mean effect on the first `share` of a ranking."""
         return self._by_fold(name, lambda psi, score: uplift_at(psi, score, share=share))
+
+    def effect_of_top(self, name: str, share: float) -> Estimate:
+        """What the first `share` of a ranking adds per customer of all."""
+        return self._by_fold(name, lambda psi, score: effect_of_top(psi, score, share=share))
 
     def _centre_by_fold(self, values: Vector) -> Vector:
         size = np.bincount(self.fold)
@@ -217,6 +222,10 @@ class Repeats:
     def uplift_at(self, name: str, share: float) -> Estimate:
         """Mean effect on the first `share` of a ranking."""
         return Estimate.mean([part.uplift_at(name, share) for part in self.parts], self.cluster)
+
+    def effect_of_top(self, name: str, share: float) -> Estimate:
+        """What the first `share` of a ranking adds per customer of all."""
+        return Estimate.mean([part.effect_of_top(name, share) for part in self.parts], self.cluster)
 
     def slope(self, name: str) -> Estimate | None:
         """Calibration slope of a ranking."""

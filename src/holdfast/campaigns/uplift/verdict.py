@@ -17,6 +17,7 @@ from holdfast.findings import join_names
 
 LEVEL = 0.05
 _LEARNT_Z = 1.959964 * sqrt(2)
+TOGETHER = "all rankings together"
 Word = Literal["choose", "everyone or nobody", "no effect"]
 _FIFTHS = ("last", "fourth", "third", "second", "first")
 
@@ -57,6 +58,28 @@ class RankingResult:
 
 
 @dataclass(frozen=True)
+class QiniPoint:
+    """What contacting the first of a ranking of unseen customers adds.
+
+    Attributes
+    ----------
+    ranking
+        A named rule, or `TOGETHER`.
+    share
+        Of the customers, 0..1.
+    effect, low, high
+        Per customer of all, in the outcome's unit; the ends are of this point's 95 % interval, not
+        of a band that holds the whole curve.
+    """
+
+    ranking: str
+    share: float
+    effect: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class OfferVerdict:
     """What is known of one offer.
 
@@ -77,6 +100,8 @@ class OfferVerdict:
         The named rule of the largest Q, and the blend's Q less that rule's.
     groups
         Mean effect by fifths of the blend, the lowest first.
+    curve
+        The Qini curves of the blend and of the best rule.
     compared_on
         Rows on which rankings were compared.
     """
@@ -94,6 +119,7 @@ class OfferVerdict:
     best_rule: str | None = None
     against_rule: Estimate | None = None
     groups: tuple[Group, ...] = ()
+    curve: tuple[QiniPoint, ...] = ()
     compared_on: int = 0
 
     @property

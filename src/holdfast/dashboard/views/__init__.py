@@ -2,11 +2,13 @@
 
 from holdfast.dashboard.views import (
     actions,
+    campaigns,
     cohorts,
     customer,
     health,
     overview,
     performance,
+    plan,
     recovery,
     segments,
 )
@@ -17,9 +19,11 @@ PAGES = tuple(
         overview,
         customer,
         segments,
+        plan,
+        actions,
+        campaigns,
         recovery,
         performance,
-        actions,
         cohorts,
         health,
     )

@@ -6,7 +6,12 @@ what the chart shows; a table without rows gives a chart that says why it is emp
 
 from collections.abc import Callable, Iterator, Mapping
 
+import polars as pl
+
 from holdfast.report.chart_data import weeks as past_weeks
+from holdfast.report.charts.beliefs import believed_before_and_after
+from holdfast.report.charts.budgets import budget_against_return, profit_curve, qini
+from holdfast.report.charts.campaigns import readout_forest
 from holdfast.report.charts.cohorts import (
     cohort_value,
     retention,
@@ -59,13 +64,14 @@ from holdfast.report.render import Chart, Drawing, drawing
 from holdfast.report.report_data import Report
 
 __all__ = [
-    "backtest", "calibration", "candidates", "causes", "churn_at_cutoffs", "cohort_value",
-    "customer_quadrant", "decile_chart", "gains", "hours", "lift_curve", "net_by_rate",
-    "order_timeline", "profile_radar", "promises", "purchases_by_week", "reactivation",
-    "reason_bars", "retention", "revenue_distribution", "revenue_forecast", "revenue_recovery",
-    "risk_bands", "risk_gauge", "roc_pr", "segment_analysis", "segment_moves", "shap_bar",
-    "shap_cross_model", "shap_dependence", "shap_summary", "survival_curves", "unused_rows",
-    "value_against_risk", "value_by_horizon", "value_by_segment", "weeks",
+    "backtest", "believed_before_and_after", "budget_against_return", "calibration", "candidates",
+    "causes", "churn_at_cutoffs", "cohort_value", "customer_quadrant", "decile_chart", "gains",
+    "hours", "lift_curve", "net_by_rate", "order_timeline", "profile_radar", "profit_curve",
+    "promises", "purchases_by_week", "qini", "reactivation", "readout_forest", "reason_bars",
+    "retention", "revenue_distribution", "revenue_forecast", "revenue_recovery", "risk_bands",
+    "risk_gauge", "roc_pr", "segment_analysis", "segment_moves", "shap_bar", "shap_cross_model",
+    "shap_dependence", "shap_summary", "survival_curves", "unused_rows", "value_against_risk",
+    "value_by_horizon", "value_by_segment", "weeks",
 ]  # fmt: skip
 
 CHARTS: Mapping[str, Callable[[Report], Chart]] = {
@@ -100,8 +106,26 @@ def drawings(report: Report) -> Iterator[Drawing]:
     """
     for name, make in CHARTS.items():
         yield drawing(name, make(report))
+    yield from _campaign_drawings(report)
     window = report.summary.get("churn_window")
     if window:
         yield drawing("reactivation", reactivation(window))
     if window and window["causes"]:
         yield drawing("causes", causes(window))
+
+
+def _campaign_drawings(report: Report) -> Iterator[Drawing]:
+    currency, summary = report.currency, report.summary
+    if report.campaigns.height:
+        yield drawing("readout_forest", readout_forest(report.campaigns, currency=currency))
+    for k, verdict in enumerate(summary.get("campaigns", {}).get("verdicts", []), 1):
+        if verdict["curve"]:
+            chart = qini(pl.DataFrame(verdict["curve"]), unit=currency, rule=verdict["best_rule"])
+            yield drawing(f"qini_{k}", chart)
+    if "history" in summary:
+        cells = pl.DataFrame(summary["history"]["cells"], infer_schema_length=None)
+        yield drawing("believed", believed_before_and_after(cells, currency=currency))
+    if "total" in summary.get("plan", {}):
+        chosen = summary["plan"]["total"]["cost"]
+        chart = profit_curve(report.budget_curve, chosen=chosen, currency=currency)
+        yield drawing("profit_curve", chart)

@@ -1,6 +1,7 @@
 """Axes, scales and keys of charts, and the texts on them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from math import floor, log10
 from typing import Any
 
 import polars as pl
@@ -19,6 +20,24 @@ def number_axis(title: str | None, **options: Any) -> Options:
     thousands = "replace(format(datum.value, '~s'), 'G', 'B')"
     expression = f"abs(datum.value) >= 1000 ? {thousands} : format(datum.value, '~g')"
     return {"labelExpr": expression, "title": title, "tickCount": 5} | options
+
+
+def effect_axis(title: str, currency: str) -> Options:
+    """An axis of effects on an amount, or without a currency on a chance."""
+    if not currency:
+        return share_axis(title, format=".1~%")
+    return number_axis(f"{title}, {currency}")
+
+
+def effect(value: float | None, currency: str) -> str:
+    """Write an effect on an amount, or without a currency on a chance.
+
+    >>> effect(1.5, "EUR"), effect(0.012, "")
+    ('€1.50', '1.2 points')
+    """
+    if currency or value is None:
+        return formatting.money(value, currency)
+    return f"{formatting.decimal(100 * value, 1)} points"
 
 
 def text_axis(texts: Mapping[float, str], **options: Any) -> Options:
@@ -45,8 +64,29 @@ def label(name: str) -> str:
     >>> label("n_purchases_90d"), label("a_long_name_that_somebody_chose_in_the_warehouse")
     ('Purchases in 90 days', 'A long name that somebod…e warehouse')
     """
-    text = formatting.feature_title(name)
-    return text if len(text) <= 36 else f"{text[:24]}…{text[-11:]}"
+    return shorten(formatting.feature_title(name), 36)
+
+
+def shorten(text: str, most: int) -> str:
+    """A name of at most so many characters: one that is longer loses its middle, for names that
+    begin alike often end differently.
+
+    >>> shorten("spring", 12), shorten("spring_2024_voucher", 12)
+    ('spring', 'spring_2…her')
+    """
+    head = 2 * most // 3
+    return text if len(text) <= most else f"{text[:head]}…{text[head + 1 - most :]}"
+
+
+def round_steps(reach: float) -> list[float]:
+    """Round places from 0 to `reach`, three to six of them.
+
+    >>> round_steps(4700), round_steps(0.12)
+    ([0.0, 1000.0, 2000.0, 3000.0, 4000.0], [0.0, 0.05, 0.1])
+    """
+    power = 10.0 ** floor(log10(reach))
+    step = next(power * size for size in (0.2, 0.5, 1, 2) if reach / (power * size) < 5 + 1e-9)
+    return [round(k * step, 12) for k in range(floor(reach / step + 1e-9) + 1)]
 
 
 def words(values: Sequence[Any] | pl.Series, write: Callable[..., str], *more: Any) -> pl.Series:

@@ -1,0 +1,124 @@
+"""Plan: who gets which offer within a budget, what it costs and may bring, and what more budget
+would bring.
+"""
+
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from holdfast.campaigns.planning.budget_curve import budget_curve
+from holdfast.campaigns.planning.make_plan import CampaignPlan, Planning, make_plan
+from holdfast.campaigns.planning.plan_values import plan_values
+from holdfast.dashboard.components import (
+    Page,
+    box,
+    bullets,
+    card,
+    cards,
+    explain,
+    figure,
+    plain,
+)
+from holdfast.dashboard.run_view import RunView
+from holdfast.decisions.plans import change_terms, recall_past
+from holdfast.errors import InputError
+from holdfast.report import charts, formatting, plan_tables
+
+_OFFER = '[offers.voucher]\ncost = 0.50\ncampaigns = ["spring"]   # or: rate = 0.1, assumed'
+
+
+def _draw(run: RunView) -> None:
+    if not run.study.offers:
+        why = "Write what can be offered, and what it costs, into holdfast.toml; then run again."
+        explain("The study has no offers.", why)
+        st.code(_OFFER, language="toml")
+        return
+    terms = _terms(run)
+    known = run.keep("past campaigns", lambda: recall_past(run.study, run.run, scores=run.scores))
+    if known is None:
+        why = "This run was made before campaigns were kept: run the study again."
+        explain("There is nothing to plan with.", why, "holdfast run")
+        return
+    study, key = change_terms(run.study, plan=terms), tuple(terms.values())
+    try:
+        planning = Planning.prepare(study, known.tables, known.past)
+        made = run.keep(("plan", key), lambda: make_plan(planning))
+    except InputError as error:
+        problem = formatting.sentence(formatting.capital(error.problem))
+        explain(problem, formatting.sentence(formatting.capital(error.fix)))
+        return
+    _show(run, made, planning, key)
+
+
+def _terms(run: RunView) -> dict[str, Any]:
+    """The limits as the fields have them."""
+    limits = run.study.plan
+    bound: Any = {"bind": "query-params"}
+    budget, contacts, holdout = st.columns(3)
+    with budget:
+        most = st.number_input(
+            f"Budget, {run.currency} (0: no limit)", 0.0, value=limits.budget or 0.0, key="budget",
+            **bound,
+        )  # fmt: skip
+    with contacts:
+        n = st.number_input(
+            "Contact at most (0: no limit)", 0, value=limits.contacts or 0, key="contacts", **bound
+        )
+    with holdout:
+        share = st.slider(
+            "Leave alone, so that the plan can be measured, %", 0, 50,
+            round(100 * limits.holdout_share), key="holdout", **bound,
+        )  # fmt: skip
+    return {"budget": most or None, "contacts": int(n) or None, "holdout_share": share / 100}
+
+
+def _show(run: RunView, made: CampaignPlan, planning: Planning, key: tuple[Any, ...]) -> None:
+    values, money = plan_values(made, planning.study), run.currency
+    _figures(values, money)
+    curve = run.keep(("budget curve", key[1:]), lambda: budget_curve(planning))
+    chosen = values["total"]["cost"]
+    for place, (name, make) in zip(
+        st.columns(2),
+        (("profit", charts.profit_curve), ("return", charts.budget_against_return)),
+        strict=True,
+    ):
+        with place:
+            figure(run, name, partial(make, curve, chosen=chosen, currency=money), keep=False)
+    for table in plan_tables.plan(values):
+        box(table)
+    if values["notes"]:
+        bullets([formatting.sentence(note) for note in values["notes"]], "What to know")
+
+
+def _figures(values: dict[str, Any], money: str) -> None:
+    total = values["total"]
+    low, high = (formatting.money(total[end], money) for end in ("net_low", "net_high"))
+    alone = "Drawn by lot: they would have got an offer; against them the plan is measured"
+    more = "What it would bring, net; 0 where everybody who is worth a contact gets one"
+    cards(
+        card("Contacted", formatting.count(values["contacted"])),
+        card("Left alone", formatting.count(values["held_out"]), alone),
+        card("Cost", formatting.money(total["cost"], money)),
+        card("Net return", formatting.money(total["net"], money)),
+        card("Chance that it pays", formatting.percent(total["p_net_above_0"])),
+        card(
+            f"One more {money} of budget", formatting.money(values["budget_price"], money), more
+        ),
+    )  # fmt: skip
+    sources = _sources(values)
+    st.caption(plain(f"Net return {low} to {high} in nine cases of ten, by {sources}."))
+
+
+def _sources(values: dict[str, Any]) -> str:
+    found = {
+        word
+        for offer in values["offers"]
+        for word in (offer["uplift_source"] or "").split(" and ")
+        if word
+    }
+    names = {"experiment": "past experiments", "assumed": "rates that are assumed"}
+    return formatting.listing([names[word] for word in sorted(found, reverse=True)])
+
+
+PAGE = Page("Plan", "checklist", "plan", _draw)
