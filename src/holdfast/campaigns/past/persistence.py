@@ -28,10 +28,12 @@ from holdfast.campaigns.past.history import SPREADS, Beliefs
 from holdfast.errors import DataError
 from holdfast.tables import PERSISTENCE
 
-_GRID = np.linspace(-3.0, 9.0, 601)
-_MEANS = np.linspace(-2.0, 6.0, 81)
-_SPREAD = 1.0
-"""Of kappa around 1 before any data, and scale of how far offers differ."""
+_GRID = np.linspace(-6.0, 12.0, 901)
+_MEANS = np.linspace(-5.0, 7.0, 121)
+_SPREAD = 2.0
+"""Of kappa around 1 before any data, and scale of how far offers differ: from 0 where purchases are
+pulled forward to about 3 where a tenth more stays as a habit, both are to be expected.
+"""
 _DRAWS = 4_000
 _ROUNDING = 1e-6
 
