@@ -18,6 +18,7 @@ from bench import (
     _decisions_experiments,
     _decisions_history,
     _decisions_persistence,
+    _decisions_plan,
     _decisions_uplift,
 )
 from bench._figures import Figure, show
@@ -26,6 +27,7 @@ Part = Callable[[Path], Iterator[Figure]]
 
 PARTS: tuple[tuple[str, Part], ...] = (
     *_decisions_uplift.PARTS,
+    *_decisions_plan.PARTS,
     *_decisions_allocation.PARTS,
     *_decisions_experiments.PARTS,
     *_decisions_history.PARTS,

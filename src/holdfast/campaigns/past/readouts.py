@@ -22,7 +22,13 @@ from holdfast.campaigns.past.observed import Observed
 from holdfast.campaigns.past.observed_campaigns import observe_campaign
 from holdfast.campaigns.past.persistence import Persistence
 from holdfast.campaigns.treatments import CONTACT, read_treatments
-from holdfast.campaigns.uplift.trials import LogTrials, Watch, features_on_contact, read_trials
+from holdfast.campaigns.uplift.trials import (
+    LogTrials,
+    Outcome,
+    Watch,
+    features_on_contact,
+    read_trials,
+)
 from holdfast.errors import StudyError, nearest
 from holdfast.evaluation.trial import Trial
 from holdfast.findings import Finding, join_names
@@ -112,6 +118,8 @@ class PastCampaigns:
         these are the days in which it is counted.
     accepted
         ACCEPTANCE: how many took the offers up.
+    outcome
+        Of the trials: margin, or purchase where the log has no amounts.
     notes
         What was left out.
     """
@@ -122,6 +130,7 @@ class PastCampaigns:
     trials: LogTrials | None = None
     persistence: Persistence | None = None
     accepted: pl.DataFrame = field(default_factory=ACCEPTANCE.empty)
+    outcome: Outcome = "margin"
     notes: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
 
@@ -163,7 +172,12 @@ def read_campaigns(
     if not warehouse.has("treatments"):
         return PastCampaigns.none()
     rows, unnamed = of_offers(study, read_treatments(warehouse))
-    watch = Watch(days=study.plan.days, return_days=study.plan.return_days, outcome="margin")
+    has_amount = study.transactions is not None and study.transactions.columns.has_amount
+    watch = Watch(
+        days=study.plan.days,
+        return_days=study.plan.return_days,
+        outcome="margin" if has_amount else "purchase",
+    )
     alone = pl.col("treated").all().over("campaign")
     held, unheld = rows.filter(~alone), rows.filter(alone)
     trials = read_trials(study, warehouse, held, watch, end_day=end_day) if held.height else None
@@ -174,11 +188,11 @@ def read_campaigns(
         )
         for (campaign, offer), part in by_offer
     }
-    lasting = None
-    if study.plan.claimed_days > watch.days and not rows.is_empty():
-        lasting = read_persistence(study, warehouse, rows, end_day=end_day)
+    claims_more = has_amount and study.plan.claimed_days > watch.days and not rows.is_empty()
+    lasting = read_persistence(study, warehouse, rows, end_day=end_day) if claims_more else None
     left_out = (f"{join_names(unnamed)} named by no offer",) if unnamed else ()
-    measured = [] if trials is None else list(_read_cells(trials, segments))
+    # Of more purchases nobody knows what they bring.
+    measured = list(_read_cells(trials, segments)) if trials and has_amount else []
     seen = list(_observed_cells(observed, unheld))
     return PastCampaigns(
         readouts=pl.DataFrame([*measured, *seen], schema=READOUTS.schema),
@@ -188,6 +202,7 @@ def read_campaigns(
         persistence=lasting,
         accepted=_count_accepted(study, warehouse, rows, segments),
         notes=(*left_out, *(lasting.notes if lasting else ())),
+        outcome=watch.outcome,
         findings=trials.findings if trials else (),
     )
 
