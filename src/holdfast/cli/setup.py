@@ -31,6 +31,13 @@ def init(
             "[default: the only one here]",
         ),
     ] = None,
+    customers: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Beside orders: a row for each customer, with attributes or consent.",
+        ),
+    ] = None,
     overrides: Annotated[
         list[str] | None,
         typer.Option(
@@ -54,6 +61,8 @@ def init(
             "there is a holdfast.toml here already", fix="go to another folder, or remove it"
         )
     given = {key: value for key, _, value in (item.partition("=") for item in overrides or [])}
+    if customers is not None:
+        given["customers.path"] = str(customers)
     is_asked = not (yes or json) and sys.stdin.isatty()
     proposal = _propose(data, {"study.name": name, **given}, is_asked=is_asked, silent=json)
     if json:

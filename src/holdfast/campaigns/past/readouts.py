@@ -29,7 +29,7 @@ from holdfast.campaigns.uplift.trials import (
     features_on_contact,
     read_trials,
 )
-from holdfast.errors import StudyError, nearest
+from holdfast.errors import NotEnoughData, StudyError, nearest
 from holdfast.evaluation.trial import Trial
 from holdfast.findings import Finding, join_names
 from holdfast.io.warehouse import Warehouse
@@ -166,8 +166,6 @@ def read_campaigns(
     ------
     StudyError
         An offer names a campaign that is not there.
-    NotEnoughData
-        No window of a campaign with a hold-out is over.
     """
     if not warehouse.has("treatments"):
         return PastCampaigns.none()
@@ -180,7 +178,12 @@ def read_campaigns(
     )
     alone = pl.col("treated").all().over("campaign")
     held, unheld = rows.filter(~alone), rows.filter(alone)
-    trials = read_trials(study, warehouse, held, watch, end_day=end_day) if held.height else None
+    trials, notes = None, [f"{join_names(unnamed)} named by no offer"] if unnamed else []
+    if held.height:
+        try:
+            trials = read_trials(study, warehouse, held, watch, end_day=end_day)
+        except NotEnoughData as error:  # until then there is what is assumed
+            notes.append(f"{error.problem}; {error.fix}")
     by_offer = unheld.sort("campaign", "offer").group_by("campaign", "offer", maintain_order=True)
     observed = {
         (str(campaign), str(offer)): observe_campaign(
@@ -190,7 +193,6 @@ def read_campaigns(
     }
     claims_more = has_amount and study.plan.claimed_days > watch.days and not rows.is_empty()
     lasting = read_persistence(study, warehouse, rows, end_day=end_day) if claims_more else None
-    left_out = (f"{join_names(unnamed)} named by no offer",) if unnamed else ()
     # Of more purchases nobody knows what they bring.
     measured = list(_read_cells(trials, segments)) if trials and has_amount else []
     seen = list(_observed_cells(observed, unheld))
@@ -201,7 +203,7 @@ def read_campaigns(
         trials=trials,
         persistence=lasting,
         accepted=_count_accepted(study, warehouse, rows, segments),
-        notes=(*left_out, *(lasting.notes if lasting else ())),
+        notes=(*notes, *(lasting.notes if lasting else ())),
         outcome=watch.outcome,
         findings=trials.findings if trials else (),
     )
@@ -217,7 +219,7 @@ def of_offers(study: Study, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[str]
     for name in study.offer_of_campaign:
         if name not in campaigns:
             raise StudyError(
-                f"an offer names the campaign '{name}', of which [treatments] has no row",
+                f"an offer names the campaign '{name}', of which there is no record",
                 fix=nearest(name, campaigns),
             )
     if not study.offers:
@@ -291,7 +293,8 @@ def _read_cell(trial: Trial, before: Vector, rows: Integers) -> dict[str, object
     """
     arms = [rows[trial.offer[rows] == arm] for arm in (0, 1)]
     sizes = [len(arm) for arm in arms]
-    if min(sizes) < FEWEST:
+    drawn = [len(arm if trial.cluster is None else np.unique(trial.cluster[arm])) for arm in arms]
+    if min(drawn) < FEWEST:
         return None
     of_arm = [
         arm_of(

@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from holdfast.arrays import Booleans, Matrix, Vector
+from holdfast.campaigns import economics
 from holdfast.campaigns.audience import drop_untouchable
 from holdfast.campaigns.experiments.assignment import GLOBAL_SALT, hold_out
 from holdfast.campaigns.past.persistence import say_unmatured
@@ -137,7 +138,7 @@ class Planning:
         """What an offer's uplift is a share of, (n, n_offers), currency: what is at stake of the
         customer, or what the held-out of the segment brought.
         """
-        margin = self.study.value.margin_rate * self.customers["at_stake"].to_numpy()
+        margin = margin_at_stake(self.customers, self.study)
         segment = self.customers["past_segment"]
         base = segment.replace_strict(self.history.base, return_dtype=pl.Float64).to_numpy()
         return np.column_stack([
@@ -263,9 +264,15 @@ def name_past_segments(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     return scores.join(tables["past_segments"], on="customer_id", how="left", maintain_order="left")
 
 
+def margin_at_stake(customers: pl.DataFrame, study: Study) -> Vector:
+    """What is at stake of each customer, as margin: currency, (n_customers,)."""
+    rate = economics.margin_rate(customers, study)
+    return customers.select(margin=pl.col("at_stake") * rate)["margin"].to_numpy()
+
+
 def believe(study: Study, customers: pl.DataFrame, past: PastCampaigns) -> OfferHistory:
     """What is believed of the study's offers, as seen from a run's customers."""
-    margin = study.value.margin_rate * customers["at_stake"].to_numpy()
+    margin = margin_at_stake(customers, study)
     return learn_offers(study.offers, past, at_stake=max(float(margin.mean()), 1e-9))
 
 
