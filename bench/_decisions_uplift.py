@@ -46,7 +46,7 @@ _ARM_MEANS = {"visit": (0.10617, 0.18276, 0.15140), "spend": (0.6528, 1.4226, 1.
 _TURNOUT = (0.296638, 0.314538, 0.322375, 0.345151, 0.377948)
 _HOUSEHOLD_SE = 0.00322
 _SHOP, _SHOP_SEED = 60_000, 7
-_MARGIN, _COST, _BUDGETS = 0.4, 0.5, (0.1, 0.3)
+MARGIN, COST, BUDGETS = 0.4, 0.5, (0.1, 0.3)
 _NULLS, _NULL_SIZE, _POWER_SIZE, _POWER_DRAWS = 400, 10_000, 12_000, 100
 
 
@@ -173,14 +173,14 @@ def simulated_trials(n: int, seed: int) -> tuple[LogTrials, pl.DataFrame]:
         return trials, today.join(truth, on="customer_id", how="left", maintain_order="left")
 
 
-def _profits(score: Vector, uplift: Vector) -> list[float]:
+def profits(score: Vector, uplift: Vector) -> list[float]:
     """Profit of contacting the share of customers that each budget pays for."""
     order = np.argsort(-score, kind="stable")
-    net = (_MARGIN * uplift - _COST)[order]
-    return [float(net[: int(share * len(net))].sum()) for share in _BUDGETS]
+    net = (MARGIN * uplift - COST)[order]
+    return [float(net[: int(share * len(net))].sum()) for share in BUDGETS]
 
 
-def _feature_oracle(trials: LogTrials, today: pl.DataFrame, uplift: Vector) -> Vector:
+def feature_oracle(trials: LogTrials, today: pl.DataFrame, uplift: Vector) -> Vector:
     """Trees fitted on the true uplift, cross-fitted: what features can tell of it."""
     matrix = trials.matrix(today)
     fold = np.random.default_rng(0).integers(0, 3, len(uplift))
@@ -199,9 +199,9 @@ def simulator(folder: Path) -> Iterator[Figure]:
     trials, today = simulated_trials(_SHOP, _SHOP_SEED)
     uplift, trial = today["uplift"].to_numpy(), next(iter(trials.trials.values()))
     start = process_time()
-    best = _profits(uplift, uplift)
-    oracle = _profits(_feature_oracle(trials, today, uplift), uplift)
-    for share, ours, most in zip(_BUDGETS, oracle, best, strict=True):
+    best = profits(uplift, uplift)
+    oracle = profits(feature_oracle(trials, today, uplift), uplift)
+    for share, ours, most in zip(BUDGETS, oracle, best, strict=True):
         yield Figure(f"shop: feature oracle over true oracle, budget {share:.0%}", ours / most)
     candidates = Candidates.of(trial, {})
     unseen, matrix = cross_fit(trial, candidates.all, seed=_SEED), trials.matrix(today)
@@ -230,7 +230,7 @@ def _slope(effects: Vector, uplift: Vector) -> float:
 
 
 def _shares(name: str, score: Vector, uplift: Vector, oracle: list[float]) -> Iterator[Figure]:
-    for share, ours, most in zip(_BUDGETS, _profits(score, uplift), oracle, strict=True):
+    for share, ours, most in zip(BUDGETS, profits(score, uplift), oracle, strict=True):
         text = f"shop: '{name}' over the feature oracle, budget {share:.0%}"
         if name == BLEND:
             yield at_least(text, ours / most, 0.95)

@@ -17,6 +17,8 @@ from bench import (
     _decisions_allocation,
     _decisions_experiments,
     _decisions_history,
+    _decisions_persistence,
+    _decisions_plan,
     _decisions_uplift,
 )
 from bench._figures import Figure, show
@@ -25,9 +27,11 @@ Part = Callable[[Path], Iterator[Figure]]
 
 PARTS: tuple[tuple[str, Part], ...] = (
     *_decisions_uplift.PARTS,
+    *_decisions_plan.PARTS,
     *_decisions_allocation.PARTS,
     *_decisions_experiments.PARTS,
     *_decisions_history.PARTS,
+    *_decisions_persistence.PARTS,
 )
 """Name and figures, given the folder of the data sets; in the order in which they are printed."""
 

@@ -134,9 +134,19 @@ def test_the_best_budget_is_the_smallest_that_leaves_most() -> None:
     assert chart.table.cells[1] == ["€500", "€2,000", "€500 to €3,500"]
 
 
+def test_the_best_budget_has_no_mark_of_its_own_where_it_is_chosen() -> None:
+    assert "Ring" in ALL["profit"]().subtitle
+    assert "Ring" not in charts.profit_curve(CURVE, chosen=1500, currency="EUR").subtitle
+
+
 def test_where_net_still_grows_no_budget_is_called_the_best() -> None:
     title = charts.profit_curve(CURVE.head(3), chosen=500, currency="EUR").title
     assert title == "Net still grows at the largest budget tried, €1,000"
+
+
+def test_where_nobody_more_is_worth_a_contact_the_largest_budget_is_the_best() -> None:
+    title = charts.profit_curve(CURVE.head(4), chosen=500, currency="EUR").title
+    assert title.startswith("Net is highest at a budget of €1,500;")
 
 
 def test_where_every_budget_loses_none_is_called_the_best() -> None:

@@ -5,7 +5,7 @@ since; behaviour is what the customer did since, by the same model, and what bec
 the days before; the rest of the change is the new model's.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,8 +32,8 @@ _PREDICTION = {"churn": "churn_probability", "value": "expected_revenue"}
 _SAME, _NOISE, _CHECKED = 1e-6, 1e-9, 200
 _ROWS_AT_ONCE = 20_000
 
-Known = Callable[[int], Mapping[int, pl.DataFrame]]
-"""Day before which is known -> cutoff -> the features then, as if nothing had happened since."""
+Known = Callable[[int, Sequence[int]], list[pl.DataFrame]]
+"""(day, cutoffs) -> the features at each cutoff, as if nothing had happened from that day on."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,12 @@ class Now:
     known: Known | None = None
 
 
-def known_features(study: Study, warehouse: Warehouse, end_day: int) -> Known:
-    """Features of a day and of the last cutoff, as if nothing had happened since that day."""
+def known_features(study: Study, warehouse: Warehouse) -> Known:
+    """Features as if nothing had happened since a day, from the log that the warehouse holds."""
 
-    def known(day: int) -> dict[int, pl.DataFrame]:
-        cutoffs = [day, end_day]
+    def known(day: int, cutoffs: Sequence[int]) -> list[pl.DataFrame]:
         table = feature_tables.features(study, warehouse, cutoffs, known_before=day)
-        return {cutoff: table.filter(cutoff_day=cutoff) for cutoff in cutoffs}
+        return [table.filter(cutoff_day=cutoff) for cutoff in cutoffs]
 
     return known
 
@@ -167,8 +166,7 @@ def _join_states(now: Now, before: Run) -> _States:
         then, aged = before.table("features"), None
     else:
         # From today's source, both: what became known late is not taken for time passing.
-        known = now.known(first)
-        then, aged = known[first], known[last]
+        then, aged = now.known(first, (first, last))
     ids = now.frame.select("customer_id")
     for other in (scores, then, *([] if aged is None else [aged])):
         ids = ids.join(other, on="customer_id", how="semi", maintain_order="left")

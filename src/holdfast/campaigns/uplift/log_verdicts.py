@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import polars as pl
 
 from holdfast.campaigns.uplift.learners import Candidates
-from holdfast.campaigns.uplift.measure import judge_offers, learn_ranking
+from holdfast.campaigns.uplift.measure import judge_offers, learn_ranking, thin_out
 from holdfast.campaigns.uplift.trials import LogTrials
 from holdfast.campaigns.uplift.verdict import OfferVerdict
 from holdfast.tables import EFFECTS
@@ -13,6 +13,8 @@ from holdfast.tables import EFFECTS
 MOST_COMPARED = 20_000
 """Rows on which rankings of customers are compared: more would cost minutes. Of more rows so many
 are drawn, and split into folds once."""
+MOST_LEARNT = 150_000
+"""Rows of an offer from which the effect on each customer is learnt."""
 RULES = {
     "spent most so far": "spend_total",
     "most purchases in a year": "n_purchases_365d",
@@ -50,7 +52,7 @@ def learn_effects(
     matrix, parts = trials.matrix(features), [EFFECTS.empty()]
     for verdict in verdicts:
         if verdict.word == "choose":
-            trial = trials.trials[verdict.offer]
+            trial = thin_out(trials.trials[verdict.offer], MOST_LEARNT, seed)
             candidates = Candidates.of(trial, _rules_of(trials)).all
             effect = learn_ranking(trial, candidates, seed=seed)(matrix, None)
             parts.append(

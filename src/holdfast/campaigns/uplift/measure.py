@@ -162,7 +162,7 @@ def judge_offers(
     for place, verdict in enumerate(verdicts):
         if verdict.p_choice >= LEVEL:
             continue
-        of_offer = _thin_out(pairs[verdict.offer], most_rows, seed)
+        of_offer = thin_out(pairs[verdict.offer], most_rows, seed)
         candidates = Candidates.of(of_offer, rules or {})
         times = repeats or (1 if of_offer.n > _MANY_ROWS else REPEATS)
         compared = cross_fit_repeatedly(of_offer, candidates.all, seed=seed, repeats=times)
@@ -170,7 +170,8 @@ def judge_offers(
     return tuple(verdicts)
 
 
-def _thin_out(trial: Trial, most_rows: int | None, seed: int) -> Trial:
+def thin_out(trial: Trial, most_rows: int | None, seed: int) -> Trial:
+    """About so many rows of a trial, whole clusters drawn by lot; None: all."""
     if most_rows is None or trial.n <= most_rows:
         return trial
     unit, of_row = np.unique(

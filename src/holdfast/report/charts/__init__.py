@@ -13,6 +13,7 @@ from holdfast.report.charts.beliefs import believed_before_and_after
 from holdfast.report.charts.budgets import budget_against_return, profit_curve, qini
 from holdfast.report.charts.campaigns import readout_forest
 from holdfast.report.charts.changes import change_steps
+from holdfast.report.charts.channels import channel_payback
 from holdfast.report.charts.cohorts import (
     cohort_value,
     retention,
@@ -66,13 +67,14 @@ from holdfast.report.report_data import Report
 
 __all__ = [
     "backtest", "believed_before_and_after", "budget_against_return", "calibration", "candidates",
-    "causes", "change_steps", "churn_at_cutoffs", "cohort_value", "customer_quadrant",
-    "decile_chart", "gains", "hours", "lift_curve", "net_by_rate", "order_timeline",
-    "profile_radar", "profit_curve", "promises", "purchases_by_week", "qini", "reactivation",
-    "readout_forest", "reason_bars", "retention", "revenue_distribution", "revenue_forecast",
-    "revenue_recovery", "risk_bands", "risk_gauge", "roc_pr", "segment_analysis", "segment_moves",
-    "shap_bar", "shap_cross_model", "shap_dependence", "shap_summary", "survival_curves",
-    "unused_rows", "value_against_risk", "value_by_horizon", "value_by_segment", "weeks",
+    "causes", "change_steps", "channel_payback", "churn_at_cutoffs", "cohort_value",
+    "customer_quadrant", "decile_chart", "gains", "hours", "lift_curve", "net_by_rate",
+    "order_timeline", "profile_radar", "profit_curve", "promises", "purchases_by_week", "qini",
+    "reactivation", "readout_forest", "reason_bars", "retention", "revenue_distribution",
+    "revenue_forecast", "revenue_recovery", "risk_bands", "risk_gauge", "roc_pr",
+    "segment_analysis", "segment_moves", "shap_bar", "shap_cross_model", "shap_dependence",
+    "shap_summary", "survival_curves", "unused_rows", "value_against_risk", "value_by_horizon",
+    "value_by_segment", "weeks",
 ]  # fmt: skip
 
 CHARTS: Mapping[str, Callable[[Report], Chart]] = {
@@ -107,6 +109,9 @@ def drawings(report: Report) -> Iterator[Drawing]:
     """
     for name, make in CHARTS.items():
         yield drawing(name, make(report))
+    if not report.channels.is_empty():
+        chart = channel_payback(report.channels, report.channel_months, currency=report.currency)
+        yield drawing("channel_payback", chart)
     yield from _campaign_drawings(report)
     window = report.summary.get("churn_window")
     if window:
@@ -119,9 +124,11 @@ def _campaign_drawings(report: Report) -> Iterator[Drawing]:
     currency, summary = report.currency, report.summary
     if report.campaigns.height:
         yield drawing("readout_forest", readout_forest(report.campaigns, currency=currency))
-    for k, verdict in enumerate(summary.get("campaigns", {}).get("verdicts", []), 1):
+    past = summary.get("campaigns", {"verdicts": []})
+    for k, verdict in enumerate(past["verdicts"], 1):
         if verdict["curve"]:
-            chart = qini(pl.DataFrame(verdict["curve"]), unit=currency, rule=verdict["best_rule"])
+            unit = currency if past["outcome"] == "margin" else ""
+            chart = qini(pl.DataFrame(verdict["curve"]), unit=unit, rule=verdict["best_rule"])
             yield drawing(f"qini_{k}", chart)
     if "history" in summary:
         cells = pl.DataFrame(summary["history"]["cells"], infer_schema_length=None)

@@ -46,7 +46,7 @@ def profit_curve(curve: pl.DataFrame, *, chosen: float, currency: str) -> Chart:
     Parameters
     ----------
     curve
-        One row per budget: budget, net, net_low, net_high (5 and 95 %), all currency.
+        BUDGET_CURVE.
     chosen
         The budget that is planned with; currency.
     """
@@ -54,7 +54,8 @@ def profit_curve(curve: pl.DataFrame, *, chosen: float, currency: str) -> Chart:
     if table["budget"].n_unique() < 2:
         return no_chart("profit_curve", "no_budget")
     at_best = int(np.argmax(table["net"].to_numpy()))
-    best = "Ring: the best budget. " if table["net"][at_best] > 0 else ""
+    apart = abs(chosen - table["budget"][at_best]) > 0.01 * _reach(table, chosen)
+    best = "Ring: the best budget. " if apart and table["net"][at_best] > 0 else ""
     here = pl.DataFrame({"budget": [float(chosen)], "net": [_at(table, "net", chosen)]})
     here = here.with_columns(text=pl.lit(f"{money(chosen, currency)} chosen"))
     x = field("budget:Q", axis=_budget_axis(currency), scale=_from_0(_reach(table, chosen)))
@@ -81,7 +82,7 @@ def _describe_best(table: pl.DataFrame, at: int, currency: str) -> str:
     spent = money(table["budget"][at], currency)
     if table["net"][at] <= 0:
         return "No budget brings more than it costs"
-    if at == table.height - 1:
+    if at == table.height - 1 and table["price"][at] > 0:
         return f"Net still grows at the largest budget tried, {spent}"
     return (
         f"Net is highest at a budget of {spent}; beyond it more contacts cost more than they bring"
@@ -122,8 +123,7 @@ def budget_against_return(curve: pl.DataFrame, *, chosen: float, currency: str) 
     Parameters
     ----------
     curve
-        One row per budget: budget (currency), price (net of one unit more) and roi (net per unit of
-        the whole; null where nothing is spent).
+        BUDGET_CURVE.
     chosen
         The budget that is planned with; currency.
     """
