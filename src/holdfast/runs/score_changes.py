@@ -73,10 +73,15 @@ def known_features(study: Study, warehouse: Warehouse) -> Known:
 
 
 def champion_before(registry: Registry) -> Run | None:
-    """The run whose scores were acted on until now; None where there is none that can be read."""
+    """The run whose scores were acted on until now; None where there is none, or none that can be
+    read, which is told.
+    """
+    if not registry.run_ids():
+        return None
     try:
-        return registry.open() if registry.run_ids() else None
-    except RunError:
+        return registry.open()
+    except RunError as error:
+        registry.tell(f"why scores changed is not told: {error.problem}")
         return None
 
 
