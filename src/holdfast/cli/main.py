@@ -9,6 +9,7 @@ import typer
 from holdfast import __version__
 from holdfast.cli import (
     backtest,
+    changes,
     checks,
     experiments,
     interruption,
@@ -65,6 +66,7 @@ for command, example in (
     (run.schedule, "holdfast schedule --cron '0 2 * * *'"),
     (predict.forecast, "holdfast forecast --by segment --weeks 8"),
     (predict.predict, "holdfast predict --customer-id CUST00001"),
+    (changes.changes, "holdfast changes CUST00001"),
     (plans.history, "holdfast history"),
     (plans.plan, "holdfast plan --budget 2000 --list contacts.csv"),
     (backtest.compare, "holdfast compare --task churn"),

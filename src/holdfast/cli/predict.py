@@ -53,16 +53,17 @@ def predict(
         answer = serving.predict_features(published, serving.read_features(features))
     else:
         chosen = serving.pick_customer(published) if customer_id is None else customer_id
-        if study.privacy is not None and study.privacy.pseudonymise:
-            chosen = _find_name(chosen, study, published)
+        chosen = find_name(chosen, study, published)
         answer = serving.predict_customer(published, chosen)
     print_result(answer, lambda out: print_prediction(out, answer), json=json)
 
 
-def _find_name(customer_id: str, study: "Study", run: "Run") -> str:
-    """What the run knows a customer by: the pseudonym, or the id in a run from before there were
-    pseudonyms.
+def find_name(customer_id: str, study: "Study", run: "Run") -> str:
+    """What the run knows a customer by: where the study has pseudonyms its own, or the id in a run
+    from before there were any.
     """
+    if study.privacy is None or not study.privacy.pseudonymise:
+        return customer_id
     from holdfast.storage.pseudonyms import Pseudonyms
 
     in_run = set(run.scores["customer_id"])

@@ -38,8 +38,10 @@ from holdfast.quality.data_report import RUN_TOPICS, describe_log, find_in_log
 from holdfast.quality.sufficiency import check_log, check_snapshot
 from holdfast.runs.activity_tables import log_record
 from holdfast.runs.campaign_outcome import find_campaigns, plan_snapshot
+from holdfast.runs.score_changes import Now, find_changes, known_features
 from holdfast.segments import summary as summarise_segments
 from holdfast.serving.score import explain_scores, no_value_finding, score
+from holdfast.storage.runs import Run
 from holdfast.study import Study
 from holdfast.tables import json_rows
 from holdfast.training.backtest import backtest_data
@@ -61,8 +63,7 @@ class Outcome:
         predictions, evidence, quarantine; of a log also days, cohorts, survival, purchases,
         unscored and, where the study says so much, permissions, channels, channel_months and, where
         it has campaigns or offers, campaigns, readouts, acceptance, persistence, past_segments,
-        effects, plan and
-        budget_curve.
+        effects, plan and budget_curve; after an earlier run changes, change_reasons, change_sums.
     parts
         Path below the run's folder -> bytes: the models, the segment rule and the wording of
         reasons.
@@ -93,9 +94,11 @@ class _Fit:
     summary: Mapping[str, Any] = field(default_factory=dict)
 
 
-def train_and_score(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:
-    """Learn from a study's data, prove it on customers or time not learnt from, and score today's
-    customers.
+def train_and_score(
+    study: Study, warehouse: Warehouse, steps: Steps, *, before: Run | None = None
+) -> Outcome:
+    """Learn from a study's data, prove it on customers or time not learnt from, score today's
+    customers, and explain what changed since the run before.
 
     Raises
     ------
@@ -144,6 +147,13 @@ def train_and_score(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome
         campaigns = plan_snapshot(study, tables)
         ahead = campaigns.summary
     tables |= {**campaigns.tables, **_sums(study, tables["scores"])}
+    if before is not None:
+        known = known_features(study, warehouse) if isinstance(data, OrderLog) else None
+        now = Now(study, fit.models.tasks, fit.frame, tables["scores"], wording, known)
+        with steps("Why scores changed"):
+            changes = find_changes(now, before)
+        tables |= changes.tables
+        ahead = {**ahead, "changes": changes.summary}
     of_scores = [*scored.rule.findings(), *explanation.findings, *of_channels]
     findings = sort_findings(_findings(study, data, fit, of_scores))
     reasons = top_reasons(explanation, wording=wording)
