@@ -45,7 +45,9 @@ def contacts(name: str, *, held_out: bool = True) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def read(tmp_path: Path) -> Read:
-    def build(treatments: list[dict[str, Any]], offers: dict[str, Any]) -> PastCampaigns:
+    def build(
+        treatments: list[dict[str, Any]], offers: dict[str, Any], *, amount: bool = True
+    ) -> PastCampaigns:
         pl.DataFrame(
             [(c, dated(day), amount) for c, day, amount in orders()],
             schema=["c", "t", "a"],
@@ -53,7 +55,7 @@ def read(tmp_path: Path) -> Read:
         ).write_csv(tmp_path / "orders.csv")
         pl.DataFrame(treatments).write_csv(tmp_path / "treatments.csv")
         names = {name: name for name in treatments[0]}
-        columns = {"customer_id": "c", "occurred_at": "t", "amount": "a"}
+        columns = {"customer_id": "c", "occurred_at": "t"} | ({"amount": "a"} if amount else {})
         study = Study.from_dict(
             {
                 "study": {"name": "shop", "currency": "EUR"},
@@ -120,3 +122,11 @@ def test_a_past_segment_is_not_moved_by_what_comes_after() -> None:
     then = pl.DataFrame({"spend_365d": [30.0, 0.0], "days_since_last_purchase": [5, 90]})
     # Tiers end at the 33rd and 67th percentile of today's spend: 4.96 and 9.11.
     assert segments.of(then).to_list() == ["Champion", "Losing Customer"]
+
+
+def test_a_log_without_amounts_tells_of_purchases_and_of_no_margin(read: Read) -> None:
+    past = read(contacts("spring"), {"mail": {"cost": 1, "campaigns": ["spring"]}}, amount=False)
+    assert past.readouts.is_empty()
+    assert past.outcome == "purchase"
+    assert past.trials is not None
+    assert past.trials.trials["mail"].is_rate

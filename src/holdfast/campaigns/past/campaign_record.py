@@ -78,6 +78,7 @@ class CampaignRecord:
             "offers": dict(self.past.offers),
             "recorded_offers": list(self.recorded_offers),
             "worth": self.worth,
+            "outcome": self.past.outcome,
             "results": [result.as_dict() for result in self.results],
             "refused": [
                 {"campaign": name, "code": error.code, "problem": error.problem, "fix": error.fix}

@@ -20,7 +20,7 @@ from holdfast.campaigns.experiments.effects import METHODS, arm_of, compare, met
 from holdfast.campaigns.past.observed import Observed
 from holdfast.campaigns.past.observed_campaigns import observe_campaign
 from holdfast.campaigns.treatments import CONTACT, read_treatments
-from holdfast.campaigns.uplift.trials import LogTrials, Watch, read_trials
+from holdfast.campaigns.uplift.trials import LogTrials, Outcome, Watch, read_trials
 from holdfast.errors import StudyError, nearest
 from holdfast.evaluation.trial import Trial
 from holdfast.findings import Finding, join_names
@@ -107,6 +107,8 @@ class PastCampaigns:
         Campaign -> the offers that it made.
     trials
         Of the campaigns with a hold-out, one an offer; None where there is none.
+    outcome
+        Of the trials: margin, or purchase where the log has no amounts.
     notes
         What was left out.
     """
@@ -115,6 +117,7 @@ class PastCampaigns:
     observed: Mapping[tuple[str, str], Observed]
     offers: Mapping[str, str]
     trials: LogTrials | None = None
+    outcome: Outcome = "margin"
     notes: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
 
@@ -156,7 +159,12 @@ def read_campaigns(
     if not warehouse.has("treatments"):
         return PastCampaigns.none()
     rows, unnamed = of_offers(study, read_treatments(warehouse))
-    watch = Watch(days=study.plan.days, return_days=study.plan.return_days, outcome="margin")
+    has_amount = study.transactions is not None and study.transactions.columns.has_amount
+    watch = Watch(
+        days=study.plan.days,
+        return_days=study.plan.return_days,
+        outcome="margin" if has_amount else "purchase",
+    )
     alone = pl.col("treated").all().over("campaign")
     held, unheld = rows.filter(~alone), rows.filter(alone)
     trials = read_trials(study, warehouse, held, watch, end_day=end_day) if held.height else None
@@ -167,13 +175,15 @@ def read_campaigns(
         )
         for (campaign, offer), part in by_offer
     }
-    measured = [] if trials is None else list(_read_cells(trials, segments))
+    # Of more purchases nobody knows what they bring.
+    measured = list(_read_cells(trials, segments)) if trials and has_amount else []
     seen = list(_observed_cells(observed, unheld))
     return PastCampaigns(
         readouts=pl.DataFrame([*measured, *seen], schema=READOUTS.schema),
         observed=observed,
         offers=_name_offers(rows),
         trials=trials,
+        outcome=watch.outcome,
         notes=(f"{join_names(unnamed)} named by no offer",) if unnamed else (),
         findings=trials.findings if trials else (),
     )

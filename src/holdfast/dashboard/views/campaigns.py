@@ -77,9 +77,9 @@ def _verdicts(run: RunView, kept: dict[str, Any]) -> None:
     for verdict in kept["verdicts"]:
         st.markdown(plain(formatting.capital(verdict["sentence"])))
         if verdict["curve"]:
-            rule = verdict["best_rule"]
-            curve = pl.DataFrame(verdict["curve"])
-            make = partial(charts.qini, curve, unit=run.currency, rule=rule)
+            rule, curve = verdict["best_rule"], pl.DataFrame(verdict["curve"])
+            unit = run.currency if kept["outcome"] == "margin" else ""
+            make = partial(charts.qini, curve, unit=unit, rule=rule)
             figure(run, f"qini-{verdict['offer']}", make)
 
 

@@ -118,9 +118,11 @@ def _campaign_drawings(report: Report) -> Iterator[Drawing]:
     currency, summary = report.currency, report.summary
     if report.campaigns.height:
         yield drawing("readout_forest", readout_forest(report.campaigns, currency=currency))
-    for k, verdict in enumerate(summary.get("campaigns", {}).get("verdicts", []), 1):
+    past = summary.get("campaigns", {"verdicts": []})
+    for k, verdict in enumerate(past["verdicts"], 1):
         if verdict["curve"]:
-            chart = qini(pl.DataFrame(verdict["curve"]), unit=currency, rule=verdict["best_rule"])
+            unit = currency if past["outcome"] == "margin" else ""
+            chart = qini(pl.DataFrame(verdict["curve"]), unit=unit, rule=verdict["best_rule"])
             yield drawing(f"qini_{k}", chart)
     if "history" in summary:
         cells = pl.DataFrame(summary["history"]["cells"], infer_schema_length=None)
