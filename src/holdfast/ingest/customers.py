@@ -8,6 +8,7 @@ from holdfast.errors import StudyError
 from holdfast.expressions import quote
 from holdfast.findings import Finding
 from holdfast.ingest import sql
+from holdfast.ingest.addresses import address_part, create_addresses
 from holdfast.ingest.column_types import TypedColumn, blank_finding, typed_columns
 from holdfast.ingest.reader import SourceReader
 from holdfast.ingest.row_mappings import WITHOUT_CUSTOMER, customer_part, time_part
@@ -56,6 +57,8 @@ def create_customers(reader: SourceReader) -> tuple[ValidatedSource, list[Findin
         """)
         if log.columns.ended_on is not None:
             warehouse.execute(_endings_sql(rows.table))
+        if log.columns.of_address:
+            create_addresses(rows.table, log, warehouse)
         if log.columns.of_permission:
             warehouse.execute(_permissions_sql(rows.table))
         warehouse.execute(f"DROP TABLE {rows.table}; DROP TABLE {source.view}")
@@ -95,7 +98,7 @@ def _customer_mapping(
     for i, column in enumerate(columns):
         part |= column.part(f"a{i}", decimal=source.decimal)
     part |= customer_part(source, log.columns.customer_id) | _ending_part(source, study, log)
-    part |= _permission_part(source, log)
+    part |= _permission_part(source, log) | address_part(source, log)
     return RowMapping(
         layers=[
             part.read,

@@ -57,9 +57,7 @@ class Replaced:
     removed: int
 
 
-def replace_rows(
-    dsn_env: str, schema: str, tables: Sequence[KeyedTable]
-) -> dict[str, Replaced]:
+def replace_rows(dsn_env: str, schema: str, tables: Sequence[KeyedTable]) -> dict[str, Replaced]:
     """Bring tables of a schema to these rows: new ones are inserted, others updated by their key,
     and what is no longer there is removed. A schema or table that is missing is made.
 
@@ -75,13 +73,16 @@ def replace_rows(
     HoldfastError
         PostgreSQL refuses; everything is as before.
     """
-    with closing(connect_postgres(dsn_env)) as connection, connection.cursor() as cursor:
-        with _explained(schema):
-            cursor.execute(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
-            if not _one(cursor, "SELECT count(*) FROM pg_namespace WHERE nspname = $1", schema):
-                cursor.execute(f"CREATE SCHEMA {quote(schema)}")
-            done = {table.name: _replace(cursor, schema, table) for table in tables}
-            connection.commit()
+    with (
+        closing(connect_postgres(dsn_env)) as connection,
+        connection.cursor() as cursor,
+        _explained(schema),
+    ):
+        cursor.execute(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
+        if not _one(cursor, "SELECT count(*) FROM pg_namespace WHERE nspname = $1", schema):
+            cursor.execute(f"CREATE SCHEMA {quote(schema)}")
+        done = {table.name: _replace(cursor, schema, table) for table in tables}
+        connection.commit()
     return done
 
 

@@ -25,6 +25,7 @@ from holdfast.evaluation.totals import past_error
 from holdfast.explain import Explanation, top_reasons
 from holdfast.features import feature_tables
 from holdfast.findings import Finding, sort_findings
+from holdfast.ingest.addresses import read_addresses
 from holdfast.ingest.contract import refuse
 from holdfast.ingest.customers import read_permissions
 from holdfast.ingest.read import OrderLog, Snapshot, read_sources
@@ -57,8 +58,8 @@ class Outcome:
     tables
         Name -> table: scores, features, reasons, contributions, importance, segments, recovery,
         predictions, evidence, quarantine; of a log also days, cohorts, survival, purchases,
-        unscored and, where the study says who may be contacted, permissions; where it has campaigns
-        or offers, campaigns, readouts, past_segments, effects, plan and budget_curve.
+        unscored and, where the study says who may be contacted and how, permissions and addresses;
+        where it has campaigns or offers, campaigns, readouts, past_segments, effects, plan and budget_curve.
     parts
         Path below the run's folder -> bytes: the models, the segment rule and the wording of
         reasons.
@@ -288,6 +289,8 @@ def _fit_log(study: Study, log: OrderLog, warehouse: Warehouse, steps: Steps) ->
         )
         if (permissions := read_permissions(study, warehouse, scored=frame)) is not None:
             tables = {**tables, "permissions": permissions}
+        if (addresses := read_addresses(study, warehouse, scored=frame)) is not None:
+            tables = {**tables, "addresses": addresses}
     return _Fit(
         frame=frame,
         models=models,
