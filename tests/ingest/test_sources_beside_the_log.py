@@ -104,8 +104,8 @@ def test_treatments_know_who_was_held_out(warehouse: Warehouse) -> None:
     )
     table = TREATMENTS.check(warehouse.read(warehouse.table("treatments")))
     assert table.rows() == [
-        ("a", 14975, "mail", True, 0.5, 125, None, None, None),
-        ("b", 14975, "mail", False, 0.5, None, None, None, None),
+        ("a", 14975, "mail", True, 0.5, 125, None, None, None, None),
+        ("b", 14975, "mail", False, 0.5, None, None, None, None, None),
     ]
     assert sorted(found.reasons["treatments"]) == [
         "campaign is missing",

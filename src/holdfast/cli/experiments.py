@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from holdfast.cli import output
-from holdfast.cli.output import Config, Json, RunOption, Set
+from holdfast.cli.output import Config, Json, Receiver, RunOption, Set
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from holdfast.campaigns.experiments.contact_list import Draw
     from holdfast.campaigns.experiments.past_campaigns import CampaignResult
     from holdfast.campaigns.uplift.verdict import OfferVerdict
+    from holdfast.decisions.contacts import ContactList
     from holdfast.decisions.experiments import (
-        ContactList,
         ExperimentPlan,
         OfferVerdicts,
         PastCampaigns,
@@ -77,8 +76,9 @@ def read(
     overrides: Set = None,
     json: Json = False,
 ) -> None:
-    """Read what the campaigns in [treatments] did, by intention to treat: purchases, revenue and
-    margin per head against those held out, with 95 % intervals, cost and net.
+    """Read what the campaigns did, those of [treatments] and recorded exports, by intention to
+    treat: purchases, revenue and margin per head against those held out, with 95 % intervals, cost
+    and net.
 
     The window is 30 days unless told otherwise: most of what an offer does falls into them, and
     nothing is claimed beyond. What customers spent in as many days before makes the intervals
@@ -193,7 +193,7 @@ def _in_words(row: dict[str, Any], study: "Study") -> str:
 
 def _describe_sizes(result: "CampaignResult") -> str:
     if not result.checks:
-        return "Sizes of the arms: not checked, since [treatments] gives no propensity."
+        return "Sizes of the arms: not checked, since no propensity is recorded."
     return f"Sizes of the arms: as planned (p {result.checks['assigned']:.3f}; alarm below .001)."
 
 
@@ -207,6 +207,11 @@ def design(
     contact_list: ContactFile = None,
     segment: Segments = None,
     name: Name = None,
+    offer: Annotated[
+        str | None,
+        typer.Option(help="Of the study, that those contacted get: its cost is counted."),
+    ] = None,
+    receiver: Receiver = None,
     run: RunOption = "champion",
     config: Config = "holdfast.toml",
     overrides: Set = None,
@@ -217,7 +222,7 @@ def design(
     """
     from holdfast.campaigns.experiments.contact_list import Draw
     from holdfast.cli.progress_display import progress
-    from holdfast.decisions.experiments import Question, plan_experiment
+    from holdfast.decisions.experiments import Question, plan_experiment, write_contact_list
 
     study = output.study_from(config, overrides)
     question = Question(effect=effect, holdout_share=share, size=size, days=days, outcome=outcome)
@@ -226,19 +231,16 @@ def design(
         holdout_share=share,
         segments=tuple(segment or ()),
         size=size,
+        offer=offer,
     )
     with progress(silent=json) as listener:
         plan = plan_experiment(study, question, listener=listener)
-    written = _write_list(study, run, draw, contact_list) if contact_list else None
+    written = None
+    if contact_list:
+        published = output.registry_in(study).open(run)
+        written = write_contact_list(published, contact_list, draw, study=study, receiver=receiver)
     values = plan.as_dict() | ({"list": written.as_dict()} if written else {})
     output.print_result(values, lambda out: print_plan(out, plan, written, study), json=json)
-
-
-def _write_list(study: "Study", run: str, draw: "Draw", path: Path) -> "ContactList":
-    from holdfast.decisions.experiments import write_contact_list
-
-    published = output.registry_in(study).open(run)
-    return write_contact_list(published, path, draw, study=study)
 
 
 def print_plan(
@@ -268,11 +270,8 @@ def print_plan(
     caption = f"Readouts with {plan.design.size:,} customers; * is the best that keeps its word"
     output.print_table(out, make_table(caption, rows, *tried, currency=study.currency))
     if written is not None:
-        out.print(Text(f"{written.contacted:,} to contact: {written.contact}"))
-        out.print(Text(f"{written.held_out:,} held out: {written.holdout}"))
-        out.print(Text(f"Drawn by the name '{written.campaign}' from run {written.run_id}."))
-        for note in written.notes:
-            out.print(Text(f"{note}."))
+        for line in output.describe_list(written.as_dict()):
+            out.print(Text(line))
 
 
 def _need(plan: "ExperimentPlan", study: "Study") -> str:
@@ -300,6 +299,28 @@ def _describe_need(plan: "ExperimentPlan") -> str:
     return f"{plan.curve.needed:,} customers (9 in 10 logs like this one would say {low} to {high})"
 
 
+@app.command(epilog="Example: holdfast experiment withdraw spring")
+def withdraw(
+    campaign: Annotated[
+        str, typer.Argument(metavar="NAME", help="Of a recorded campaign, or of one export.")
+    ],
+    config: Config = "holdfast.toml",
+    overrides: Set = None,
+    json: Json = False,
+) -> None:
+    """Say that an export never went out: it stays on record as withdrawn, and nothing reads it."""
+    from datetime import UTC, datetime
+
+    from holdfast.campaigns.export_journal import withdraw_exports
+
+    project = Path(output.study_from(config, overrides).project_dir)
+    ids = withdraw_exports(project, campaign, at=datetime.now(UTC))
+    values = {"campaign": campaign, "withdrawn": ids}
+    several = "export" if len(ids) == 1 else "exports"
+    text = f"{campaign}: {len(ids)} {several} withdrawn."
+    output.print_result(values, lambda out: out.print(text, markup=False), json=json)
+
+
 def uplift(
     days: Days = 30,
     return_days: ReturnDays = 0,
@@ -311,7 +332,7 @@ def uplift(
     overrides: Set = None,
     json: Json = False,
 ) -> None:
-    """Say from the past campaigns in [treatments] of each offer whether it works, and whether there
+    """Say from the past campaigns of each offer whether it works, and whether there
     is evidence for choosing among customers.
     """
     from holdfast.cli.progress_display import progress

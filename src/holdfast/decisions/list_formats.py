@@ -5,13 +5,16 @@ customer of the other arm, whom the message would reach as well.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
+from holdfast.campaigns.export_journal import CampaignList
 from holdfast.errors import InputError, nearest
 from holdfast.report.exports import neutralise
 from holdfast.report.formatting import plural
+from holdfast.serving.load import read_table
+from holdfast.storage.run_folder import Run
 
 # A letter or figure first: what a spreadsheet takes for a formula is no address.
 _EMAIL = r"^[\p{L}\p{N}_][^@\s,;\"'<>]*@[^@\s,;\"'<>]+\.[^@\s,;\"'<>]+$"
@@ -92,6 +95,64 @@ def normalise_addresses(addresses: pl.DataFrame) -> pl.DataFrame:
         email=pl.when(email.str.contains(_EMAIL)).then(email),
         phone=pl.when(phone.str.contains(_PHONE)).then(phone),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receiver:
+    """Who gets the lists, and the addresses for them, as of `normalise_addresses`."""
+
+    form: ListFormat
+    addresses: pl.DataFrame
+
+    @classmethod
+    def of(cls, name: str, run: Run) -> "Receiver":
+        """A receiver by its name, with the addresses of a run.
+
+        Raises
+        ------
+        InputError
+            There is none of that name, or the run has no addresses.
+        """
+        addresses = read_table(run, "addresses")
+        if addresses.is_empty():
+            raise InputError(
+                f"run {run.run_id} has no addresses",
+                fix='name their columns in the study, [customers.columns] email = "...", and run '
+                "again",
+            )
+        return cls(form=find_format(name), addresses=normalise_addresses(addresses))
+
+    def fit(
+        self, listed: CampaignList, contacted: pl.DataFrame, held_out: pl.DataFrame
+    ) -> tuple[CampaignList, list[pl.DataFrame], list[str]]:
+        """Keep those of both arms who can be reached.
+
+        Returns
+        -------
+        tuple
+            The campaign without the others, its two lists as the receiver imports them, and
+            sentences on who was left out.
+
+        Raises
+        ------
+        InputError
+            Nobody to be contacted is left.
+        """
+        kept, notes = find_reachable(listed.arms, self.addresses, self.form)
+        lists = [
+            lay_out(
+                rows.filter(pl.col("customer_id").is_in(kept.implode())).with_columns(
+                    campaign=pl.lit(listed.campaign)
+                ),
+                self.addresses,
+                self.form,
+            )
+            for rows in (contacted, held_out)
+        ]
+        if lists[0].is_empty():
+            raise InputError("; ".join(["nobody is left to contact", *notes]), fix="see to them")
+        arms = listed.arms.filter(pl.col("customer_id").is_in(kept.implode()))
+        return replace(listed, arms=arms), lists, notes
 
 
 def find_reachable(

@@ -113,7 +113,7 @@ def event_mapping(source: OpenSource, study: Study) -> RowMapping:
 
 def treatment_mapping(source: OpenSource, study: Study) -> RowMapping:
     """Read treatments: who, when, which campaign, treated or held out, how likely, at what cost;
-    which offer, what the draw said, and whether the message arrived.
+    which offer, what the draw said, whether the message arrived, and who was drawn together.
     """
     assert study.treatments is not None
     columns = study.treatments.columns
@@ -151,9 +151,11 @@ def treatment_mapping(source: OpenSource, study: Study) -> RowMapping:
 
 def _arm_part(source: OpenSource, columns: TreatmentColumns) -> Part:
     """Read what tells an offer, the draw and the delivery apart; NULL where the source does not."""
-    part = Part({"offer": sql.null("VARCHAR")})
-    if columns.offer is not None:
-        part = Part({"offer": sql.identifier(source.column(columns.offer, role="offer"))})
+    names = (("offer", columns.offer), ("cluster", columns.cluster))
+    part = Part({role: sql.null("VARCHAR") for role, _ in names})
+    for role, name in names:
+        if name is not None:
+            part |= Part({role: sql.identifier(source.column(name, role=role))})
     for role, name in (("assigned", columns.assigned), ("delivered", columns.delivered)):
         if name is None:
             part |= Part({role: sql.null("BOOLEAN")})

@@ -59,7 +59,8 @@ class Outcome:
         Name -> table: scores, features, reasons, contributions, importance, segments, recovery,
         predictions, evidence, quarantine; of a log also days, cohorts, survival, purchases,
         unscored and, where the study says who may be contacted and how, permissions and addresses;
-        where it has campaigns or offers, campaigns, readouts, past_segments, effects, plan and budget_curve.
+        where it has campaigns or offers, campaigns, readouts, past_segments, effects, plan and
+        budget_curve.
     parts
         Path below the run's folder -> bytes: the models, the segment rule and the wording of
         reasons.

@@ -31,7 +31,7 @@ class Offer(Section):
     segments: list[str] = []
     """Who may get it; without any, everybody."""
     campaigns: list[str] = []
-    """Past campaigns in [treatments] that made this offer."""
+    """Past campaigns that made this offer: of [treatments], or exported audiences."""
 
     @property
     def cost_per_contact(self) -> float:

@@ -199,6 +199,10 @@ class Campaigns(Section):
     that the effect of all campaigns together can be measured. A larger share keeps those of the
     smaller.
     """
+    read_exports: bool = True
+    """Whether the exports that the project recorded count as campaigns, beside those of
+    [treatments]. Where both have a campaign of one name, [treatments] wins; false: only it counts.
+    """
 
 
 class Webhook(Section):

@@ -298,6 +298,10 @@ class TreatmentColumns(Section):
     """
     delivered: str | None = None
     """Whether the message arrived. Only costs are counted by it; without it, by `treated`."""
+    cluster: str | None = None
+    """Who was drawn together: the household, the company. Standard errors are then by cluster, and
+    whoever has none was drawn alone.
+    """
 
 
 class Treatments(Source):

@@ -44,7 +44,7 @@ from holdfast.study.sources import (
 _DEEPEST = 20
 _NEWER_COLUMNS = {
     "customers": ("consent", "do_not_contact", "email", "phone"),
-    "treatments": ("offer", "assigned", "delivered"),
+    "treatments": ("offer", "assigned", "delivered", "cluster"),
 }
 
 

@@ -124,6 +124,15 @@ def test_a_past_segment_is_not_moved_by_what_comes_after() -> None:
     assert segments.of(then).to_list() == ["Champion", "Losing Customer"]
 
 
+def test_a_campaign_whose_window_is_not_over_leaves_what_is_assumed(read: Read) -> None:
+    late = [{**row, "occurred_at": dated(190)} for row in contacts("spring")]
+    past = read(late, {"mail": {"cost": 1, "rate": 0.1, "campaigns": ["spring"]}})
+    assert past.readouts.is_empty()
+    (note,) = past.notes
+    assert "120 window not over yet" in note
+    assert f"wait until {dated(219)}" in note
+
+
 def test_a_log_without_amounts_tells_of_purchases_and_of_no_margin(read: Read) -> None:
     past = read(contacts("spring"), {"mail": {"cost": 1, "campaigns": ["spring"]}}, amount=False)
     assert past.readouts.is_empty()

@@ -49,7 +49,7 @@ class CampaignRecord:
     worth
         The feature in place of expected revenue in past segments.
     recorded_offers
-        All that [treatments] names, whether the study knows them or not.
+        All that past campaigns made, whether the study knows them or not.
     """
 
     results: tuple[CampaignResult, ...] = ()

@@ -21,7 +21,7 @@ from holdfast.campaigns.past.observed import Observed
 from holdfast.campaigns.past.observed_campaigns import observe_campaign
 from holdfast.campaigns.treatments import CONTACT, read_treatments
 from holdfast.campaigns.uplift.trials import LogTrials, Outcome, Watch, read_trials
-from holdfast.errors import StudyError, nearest
+from holdfast.errors import NotEnoughData, StudyError, nearest
 from holdfast.evaluation.trial import Trial
 from holdfast.findings import Finding, join_names
 from holdfast.io.warehouse import Warehouse
@@ -153,8 +153,6 @@ def read_campaigns(
     ------
     StudyError
         An offer names a campaign that is not there.
-    NotEnoughData
-        No window of a campaign with a hold-out is over.
     """
     if not warehouse.has("treatments"):
         return PastCampaigns.none()
@@ -167,7 +165,12 @@ def read_campaigns(
     )
     alone = pl.col("treated").all().over("campaign")
     held, unheld = rows.filter(~alone), rows.filter(alone)
-    trials = read_trials(study, warehouse, held, watch, end_day=end_day) if held.height else None
+    trials, notes = None, [f"{join_names(unnamed)} named by no offer"] if unnamed else []
+    if held.height:
+        try:
+            trials = read_trials(study, warehouse, held, watch, end_day=end_day)
+        except NotEnoughData as error:  # until then there is what is assumed
+            notes.append(f"{error.problem}; {error.fix}")
     by_offer = unheld.sort("campaign", "offer").group_by("campaign", "offer", maintain_order=True)
     observed = {
         (str(campaign), str(offer)): observe_campaign(
@@ -184,7 +187,7 @@ def read_campaigns(
         offers=_name_offers(rows),
         trials=trials,
         outcome=watch.outcome,
-        notes=(f"{join_names(unnamed)} named by no offer",) if unnamed else (),
+        notes=tuple(notes),
         findings=trials.findings if trials else (),
     )
 
@@ -199,7 +202,7 @@ def of_offers(study: Study, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[str]
     for name in study.offer_of_campaign:
         if name not in campaigns:
             raise StudyError(
-                f"an offer names the campaign '{name}', of which [treatments] has no row",
+                f"an offer names the campaign '{name}', of which there is no record",
                 fix=nearest(name, campaigns),
             )
     if not study.offers:
@@ -253,7 +256,8 @@ def _read_cell(trial: Trial, before: Vector, rows: Integers) -> dict[str, object
     """
     arms = [rows[trial.offer[rows] == arm] for arm in (0, 1)]
     sizes = [len(arm) for arm in arms]
-    if min(sizes) < FEWEST:
+    drawn = [len(arm if trial.cluster is None else np.unique(trial.cluster[arm])) for arm in arms]
+    if min(drawn) < FEWEST:
         return None
     of_arm = [
         arm_of(
