@@ -66,3 +66,23 @@ def _print_export(out: "Console", values: dict[str, Any]) -> None:
         gone = f", {each['removed']:,} removed" if each["removed"] else ""
         out.print(f"{values['schema']}.{name}: {each['rows']:,} rows{gone}", markup=False)
     out.print(f"of run {values['run_id']}")
+
+
+def report(
+    pdf: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Print the report as a PDF, by Chromium.")
+    ] = None,
+    run: RunOption = "champion",
+    config: Config = "holdfast.toml",
+    json: Json = False,
+) -> None:
+    """Say where the report of a run lies, or print it as a PDF."""
+    from holdfast.runs.export import export_pdf
+
+    published = output.registry_of(config).open(run)
+    page = published.file("report.html")
+    if pdf is not None:
+        export_pdf(published, pdf)
+    values = {"run_id": published.run_id, "report": str(page.resolve())}
+    values |= {"pdf": str(pdf)} if pdf is not None else {}
+    output.print_result(values, lambda out: out.print(str(pdf or page), markup=False), json=json)

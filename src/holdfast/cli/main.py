@@ -75,6 +75,7 @@ for command, example in (
     (checks.churn_window, "holdfast churn-window --set churn.horizon_days=60"),
     (checks.features, "holdfast features --sql --cutoff 2011-06-01"),
     (export.export, "holdfast export --to customers.xlsx"),
+    (export.report, "holdfast report --pdf report.pdf"),
     (experiments.uplift, "holdfast uplift --days 60"),
     (serve.serve, "holdfast serve --port 8000 --workers 2"),
     (serve.dashboard, "holdfast dashboard -c my-shop/holdfast.toml"),

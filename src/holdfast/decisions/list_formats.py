@@ -180,8 +180,8 @@ def find_reachable(
     )
     judged = joined.select("customer_id", reached=has_one, shared=shared & has_one)
     left_out = {
-        f"with no {' or '.join(receiver.needs)} that can be used": (~judged["reached"]).sum(),
-        "who share an address across the two lists": judged["shared"].sum(),
+        f"with no {' or '.join(receiver.needs)} that can be used": int((~judged["reached"]).sum()),
+        "who share an address across the two lists": int(judged["shared"].sum()),
     }
     notes = [f"{plural(n, 'customer')} {why} left out" for why, n in left_out.items() if n]
     return judged.filter(pl.col("reached") & ~pl.col("shared"))["customer_id"], notes

@@ -1,5 +1,5 @@
-"""Export: the scores, segments and plan of a run as tables of a database, and its customers as a
-workbook. Each export is in the audit log before it leaves.
+"""Export: the scores, segments and plan of a run as tables of a database, its customers as a
+workbook, its report as a PDF. What lists customers is in the audit log before it leaves.
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ import polars as pl
 from holdfast.errors import HoldfastError, InputError
 from holdfast.io.postgres_tables import KeyedTable, replace_rows
 from holdfast.report.exports import riskiest_first
+from holdfast.report.pdf import print_pdf
 from holdfast.report.workbook import SheetColumn, write_workbook
 from holdfast.serving.answers import explain_no_value
 from holdfast.serving.customer_search import read_scores
@@ -62,7 +63,7 @@ def export_to_postgres(run: Run, dsn_env: str, schema: str, *, project: Path) ->
         As of `replace_rows`; the tables are as before.
     """
     tables = _list_tables(run)
-    facts = {"run_id": run.run_id, "schema": schema, "customers": tables[0].rows.height}
+    facts: dict[str, Any] = {"run_id": run.run_id, "schema": schema, "customers": tables[0].rows.height}
     with audit_log.write_ahead(project, "export to PostgreSQL", **facts):
         done = replace_rows(dsn_env, schema, tables)
     return {name: asdict(each) for name, each in done.items()}
@@ -125,7 +126,7 @@ def export_workbook(run: Run, path: Path, *, project: Path) -> int:
             "run's folder",
         )
     customers, study = list_customers(run), load_study(run)
-    facts = {"run_id": run.run_id, "file": path.name, "customers": customers.height}
+    facts: dict[str, Any] = {"run_id": run.run_id, "file": path.name, "customers": customers.height}
     title = f"Customers of {study.name}, run {run.run_id}"
     write = partial(write_workbook, customers, columns=_SHEET, title=title,
                     created=_created_at(run), currency=study.currency)  # fmt: skip
@@ -137,6 +138,23 @@ def export_workbook(run: Run, path: Path, *, project: Path) -> int:
     ):
         replace_file(path, lambda new: write(path=new))
     return customers.height
+
+
+def export_pdf(run: Run, path: Path) -> None:
+    """Print the run's report as a PDF, which appears whole or not at all.
+
+    Raises
+    ------
+    MissingBrowser
+        No Chromium is installed.
+    HoldfastError
+        It prints nothing, or the file cannot be written.
+    """
+    page = run.file("report.html")
+    with os_errors_as(
+        HoldfastError, f"{path} cannot be written", fix="name a file in a folder that is yours"
+    ):
+        replace_file(path, partial(print_pdf, page))
 
 
 def list_customers(run: Run) -> pl.DataFrame:
