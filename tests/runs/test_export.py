@@ -62,7 +62,7 @@ def test_the_tables_of_a_database_hold_what_the_run_says(
     cursor.execute(f"SELECT count(*) FROM {SCHEMA}.plan WHERE arm = 'contact'")
     assert cursor.fetchone() == (run.table("plan").filter(arm="contact").height,)
     entry = audit_log.entries(tmp_path)[-1]
-    assert (entry["what"], entry["schema"], entry["customers"]) == (
+    assert (entry["what"], entry["schema"], entry["rows"]) == (
         "export to PostgreSQL",
         SCHEMA,
         scores.height,

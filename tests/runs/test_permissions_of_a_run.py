@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import polars as pl
+from tests.api.conftest import publish, snapshot_study, write_customers
 
-from holdfast.campaigns.audience import Rule, build_audience
+from holdfast.campaigns.audience import Rule, build_audience, drop_untouchable
 from holdfast.campaigns.export_journal import CampaignList
 from holdfast.decisions.list_formats import Receiver
 from holdfast.privacy.access import collect
@@ -91,3 +92,21 @@ def _content(path: Path) -> bytes:
     if path.suffix == ".parquet":
         return pl.read_parquet(path).write_json().encode()
     return path.read_bytes()
+
+
+def test_a_snapshot_that_says_who_may_be_contacted_is_obeyed_too(tmp_path: Path) -> None:
+    write_customers(tmp_path)
+    path = tmp_path / "customers.parquet"
+    mail = pl.when(pl.col("id").str.ends_with("7")).then(pl.lit("no")).otherwise(pl.lit("yes"))
+    pl.read_parquet(path).with_columns(mail=mail).write_parquet(path)
+    plain = snapshot_study(tmp_path)
+    assert plain.snapshot is not None
+    columns = plain.snapshot.columns.model_copy(update={"consent": "mail"})
+    snapshot = plain.snapshot.model_copy(update={"columns": columns})
+    study = plain.model_copy(update={"snapshot": snapshot})
+    done = publish(study, created_at="2026-01-01T00:00:00Z")
+    assert "mail" not in done.table("features").columns
+    allowed, notes = drop_untouchable(done.scores, done.table("permissions"), study)
+    refused = [name for name in done.scores["customer_id"] if name.endswith("7")]
+    assert set(allowed["customer_id"]) == set(done.scores["customer_id"]) - set(refused)
+    assert notes == [f"{len(refused)} customers may not be contacted: {len(refused)} no consent"]

@@ -147,15 +147,14 @@ def build_audience(
     resting
         Customers of earlier audiences who are to be left alone.
     """
-    matching = _find_candidates(
-        scores, rule, margin_rate=study.value.margin_rate, out=[*rule.excluded, *resting]
-    )
+    matching = _find_candidates(scores, rule, study=study, out=[*rule.excluded, *resting])
     candidates, left_out = drop_forbidden(matching, permissions)
     arms = _draw_arms(candidates["customer_id"], rule, study.campaigns.global_holdout)
     ranked = candidates.with_columns(arm=arms).sort(
         "at_stake", "customer_id", descending=[True, False]
     )
-    customers = ranked.filter((pl.col("arm") == CONTACT).cum_sum() <= _contact_limit(rule))
+    within = ranked.filter((pl.col("arm") == CONTACT).cum_sum() <= _contact_limit(rule))
+    customers = within.drop("margin_at_stake")
     return Audience(
         rule=rule,
         run_id=run_id,
@@ -164,7 +163,7 @@ def build_audience(
         figures={
             "candidates": candidates.height,
             "left_out": left_out,
-            **_figures(customers, rule, study),
+            **_figures(within, rule),
         },
     )
 
@@ -217,23 +216,24 @@ def _draw_arms(customers: pl.Series, rule: Rule, global_share: float) -> pl.Seri
 
 
 def _find_candidates(
-    scores: pl.DataFrame, rule: Rule, *, margin_rate: float, out: Sequence[str]
+    scores: pl.DataFrame, rule: Rule, *, study: Study, out: Sequence[str]
 ) -> pl.DataFrame:
-    worth = pl.col("at_stake") * margin_rate * rule.rate
     stake = pl.col("value_if_kept" if rule.of == "everyone" else "at_stake")
-    kept = (
-        scores.lazy()
-        .with_columns(at_stake=stake)
-        .filter(
-            pl.col("segment").cast(pl.String).is_in(rule.segments)
-            & (pl.col("churn_probability") >= rule.least_churn_probability)
-            & (pl.col("expected_revenue") >= rule.least_revenue)
-            & (worth > rule.cost if rule.only_paying else pl.lit(True))
-            & ~pl.col("customer_id").is_in(list(out))
-        )
+    margin = stake * economics.margin_rate(scores, study)
+    kept = scores.lazy().filter(
+        pl.col("segment").cast(pl.String).is_in(rule.segments)
+        & (pl.col("churn_probability") >= rule.least_churn_probability)
+        & (pl.col("expected_revenue") >= rule.least_revenue)
+        & (margin * rule.rate > rule.cost if rule.only_paying else pl.lit(True))
+        & ~pl.col("customer_id").is_in(list(out))
     )
     names = ("customer_id", "segment", "churn_probability", "expected_revenue", "at_stake")
-    return kept.select(*names).sort("customer_id").collect()
+    return (
+        kept.with_columns(at_stake=stake, margin_at_stake=margin)
+        .select(*names, "margin_at_stake")
+        .sort("customer_id")
+        .collect()
+    )
 
 
 def _contact_limit(rule: Rule) -> int:
@@ -244,7 +244,7 @@ def _contact_limit(rule: Rule) -> int:
     return min(limits)
 
 
-def _figures(customers: pl.DataFrame, rule: Rule, study: Study) -> dict[str, Any]:
+def _figures(customers: pl.DataFrame, rule: Rule) -> dict[str, Any]:
     contacted = customers.filter(pl.col("arm") == CONTACT)
     terms = dict.fromkeys(AT_RISK_SEGMENTS, Recovery(cost=rule.cost, rate=rule.rate, of=rule.of))
     # The economics know at-risk segments only; a rule may reach into the others, on the same terms.
@@ -253,9 +253,11 @@ def _figures(customers: pl.DataFrame, rule: Rule, study: Study) -> dict[str, Any
         customers=pl.len().cast(pl.Int64),
         value_if_kept=pl.col("at_stake").sum(),
         at_stake=pl.col("at_stake").sum(),
+        margin_if_kept=pl.col("margin_at_stake").sum(),
+        margin_at_stake=pl.col("margin_at_stake").sum(),
     )
     lost = contacted.height if rule.of == "everyone" else contacted["churn_probability"].sum()
-    plan = economics.recovery(as_one, terms, margin_rate=study.value.margin_rate)
+    plan = economics.recovery(as_one, terms)
     return {
         **_count_arms(customers),
         "saves": float(lost) * rule.rate,

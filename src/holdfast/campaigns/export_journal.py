@@ -205,9 +205,11 @@ class CampaignList:
 
 
 @contextmanager
-def recording(listed: CampaignList, project: Path, *, at: datetime, how: str) -> Iterator[None]:
+def recording(
+    listed: CampaignList, project: Path, *, at: datetime, how: str, who: str = ""
+) -> Iterator[str]:
     """Record the arms of a list, then let its files be written; where they cannot be, the record is
-    withdrawn.
+    withdrawn. Yields the export's id.
 
     Raises
     ------
@@ -219,10 +221,12 @@ def recording(listed: CampaignList, project: Path, *, at: datetime, how: str) ->
     facts = listed.facts
     figures = {name: facts[name] for name in ("contacted", "held_out")}
     line = {"run_id": listed.run_id, "made_by": listed.made_by, "figures": figures}
-    with audit_log.write_ahead(project, listed.made_by, export_id=export.export_id, **facts):
+    with audit_log.write_ahead(
+        project, listed.made_by, who=who, export_id=export.export_id, **facts
+    ):
         export.begin(listed.treatments(at), **line)
         try:
-            yield
+            yield export.export_id
         except BaseException:
             with suppress(HoldfastError):
                 export.append(**line, **{WITHDRAWN: f"{at:%Y-%m-%dT%H:%M:%SZ}"})

@@ -184,10 +184,11 @@ def _in_words(row: dict[str, Any], study: "Study") -> str:
     if row["cost"] is None:
         return f"{name}: without a cost of each contact, nothing is said of a net."
     paid = {"yes": "It paid", "no": "It did not pay"}.get(row["pays"], "Whether it paid is open")
+    one = f"a margin of {study.value.margin_rate:.0%}"
     return (
-        f"{name}: at a margin of {study.value.margin_rate:.0%} the {row['contacted']:,} contacted "
-        f"brought {amount('net')}, net of their cost of {money(row['cost'], study.currency)}. "
-        f"{paid}."
+        f"{name}: at {'the margin of each line' if study.has_line_margins else one} the "
+        f"{row['contacted']:,} contacted brought {amount('net')}, net of their cost of "
+        f"{money(row['cost'], study.currency)}. {paid}."
     )
 
 

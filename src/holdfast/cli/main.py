@@ -65,7 +65,7 @@ for command, example in (
     (run.run, "holdfast run --set churn.horizon_days=60"),
     (run.schedule, "holdfast schedule --cron '0 2 * * *'"),
     (predict.forecast, "holdfast forecast --by segment --weeks 8"),
-    (predict.predict, "holdfast predict --customer-id CUST00001"),
+    (predict.predict, "holdfast predict CUST00001"),
     (plans.history, "holdfast history"),
     (plans.plan, "holdfast plan --budget 2000 --list contacts.csv"),
     (backtest.compare, "holdfast compare --task churn"),

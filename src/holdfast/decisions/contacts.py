@@ -1,5 +1,7 @@
 """Contacts: which customers of a run may be contacted at all, and the two files of a campaign."""
 
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -17,7 +19,7 @@ from holdfast.errors import HoldfastError, InputError
 from holdfast.ingest.order_log import read_campaign_names
 from holdfast.report.exports import neutralise
 from holdfast.storage.export_records import campaign_of, sent_exports
-from holdfast.storage.safe_files import os_errors_as, replace_file, write_parquet
+from holdfast.storage.safe_files import hold, os_errors_as, replace_file, write_parquet
 from holdfast.study import Study
 
 
@@ -76,7 +78,6 @@ def write_arms(
     """
     if path.suffix not in (".csv", ".parquet"):
         raise InputError(f"{path.name} is no list", fix="end its name with .csv or .parquet")
-    _refuse_taken_name(listed.campaign, study)
     notes: list[str] = []
     if receiver is not None:
         if path.suffix != ".csv":
@@ -84,10 +85,10 @@ def write_arms(
         listed, (contacted, held_out), notes = receiver.fit(listed, contacted, held_out)
     elif path.suffix == ".csv":
         contacted, held_out = _neutralise(contacted), _neutralise(held_out)
-    other = path.with_stem(f"{path.stem}-holdout")
-    project, how = Path(study.project_dir), path.suffix.removeprefix(".")
+    other, how = path.with_stem(f"{path.stem}-holdout"), path.suffix.removeprefix(".")
+    known = read_campaign_names(study)
     with (
-        recording(listed, project, at=datetime.now(UTC), how=how),
+        recorded(listed, study, how=how, known=known),
         os_errors_as(
             HoldfastError, f"{path} cannot be written", fix="name a file in a folder that is yours"
         ),
@@ -118,7 +119,37 @@ def _exported_names(study: Study) -> set[str]:
     return {campaign_of(entry) for entry in sent_exports(Path(study.project_dir))}
 
 
-def _refuse_taken_name(name: str, study: Study) -> None:
+@contextmanager
+def recorded(
+    listed: CampaignList, study: Study, *, how: str, known: Collection[str], who: str = ""
+) -> Iterator[str]:
+    """Record the arms of a campaign before they leave, one campaign at a time. Yields the export's
+    id.
+
+    Parameters
+    ----------
+    how
+        csv, parquet or api.
+    known
+        Names of campaigns that the study's own record has.
+
+    Raises
+    ------
+    InputError
+        There is a campaign of that name.
+    HoldfastError
+        It cannot be recorded.
+    """
+    project, fix = Path(study.project_dir), "free the folder or the disk"
+    with ExitStack() as stack:
+        with os_errors_as(HoldfastError, f"{project} cannot be written", fix=fix):
+            stack.enter_context(hold(project / ".exports.lock"))
+        _refuse_taken_name(listed.campaign, study, known)
+        now = datetime.now(UTC)
+        yield stack.enter_context(recording(listed, project, at=now, how=how, who=who))
+
+
+def _refuse_taken_name(name: str, study: Study, known: Collection[str]) -> None:
     """Raise where another campaign has the name: both would be read out as one."""
     if name in _exported_names(study):
         raise InputError(
@@ -126,7 +157,7 @@ def _refuse_taken_name(name: str, study: Study) -> None:
             fix=f"give another name, or say that it never went out with `holdfast experiment "
             f"withdraw {quote(name)}`",
         )
-    if name in read_campaign_names(study):
+    if name in known:
         raise InputError(
             f"[treatments] has a campaign '{name}' already", fix="give another name with --name"
         )

@@ -224,6 +224,57 @@ def _sizes(past: power.Past, design: power.Design) -> list[int]:
     return sorted(each for each in sizes if each >= least) or [least]
 
 
+@dataclass(frozen=True, kw_only=True)
+class DrawnExperiment:
+    """The arms of a campaign.
+
+    Attributes
+    ----------
+    customers
+        customer_id, arm ("contact" or "hold out"), propensity (of being contacted).
+    listed
+        The same as it is recorded.
+    notes
+        Sentences on who is left out.
+    """
+
+    customers: pl.DataFrame
+    listed: CampaignList
+    notes: tuple[str, ...]
+
+
+def draw_experiment(
+    scores: pl.DataFrame, permissions: pl.DataFrame, draw: Draw, *, study: Study, run_id: str
+) -> DrawnExperiment:
+    """Draw the arms of a campaign among a run's customers.
+
+    Parameters
+    ----------
+    scores, permissions
+        SCORES and PERMISSIONS of the run.
+
+    Raises
+    ------
+    InputError
+        There is no such offer, or there are too few customers.
+    """
+    if draw.offer is not None and draw.offer not in study.offers:
+        raise InputError(
+            f"the study has no offer '{draw.offer}'", fix=nearest(draw.offer, list(study.offers))
+        )
+    customers, notes = drop_untouchable(scores, permissions, study)
+    drawn = draw_list(customers, draw)
+    arms = drawn.select(
+        "customer_id",
+        "propensity",
+        treated=pl.col("arm") == CONTACT,
+        offer=pl.lit(draw.offer, pl.String),
+        cost=pl.lit(study.offers[draw.offer].cost_per_contact if draw.offer else None, pl.Float64),
+    )
+    listed = CampaignList(campaign=draw.campaign, made_by="assign", run_id=run_id, arms=arms)
+    return DrawnExperiment(customers=drawn, listed=listed, notes=tuple(notes))
+
+
 def write_contact_list(
     run: Run, path: Path, draw: Draw, *, study: Study, receiver: str | None = None
 ) -> ContactList:
@@ -245,24 +296,15 @@ def write_contact_list(
     HoldfastError
         A file or the record cannot be written.
     """
-    if draw.offer is not None and draw.offer not in study.offers:
-        raise InputError(
-            f"the study has no offer '{draw.offer}'", fix=nearest(draw.offer, list(study.offers))
-        )
-    customers, notes = drop_untouchable(run.scores, read_table(run, "permissions"), study)
-    drawn = draw_list(customers, draw)
-    arms = drawn.select(
-        "customer_id",
-        "propensity",
-        treated=pl.col("arm") == CONTACT,
-        offer=pl.lit(draw.offer, pl.String),
-        cost=pl.lit(study.offers[draw.offer].cost_per_contact if draw.offer else None, pl.Float64),
-    )
-    listed = CampaignList(campaign=draw.campaign, made_by="assign", run_id=run.run_id, arms=arms)
-    contacted, held_out = (drawn.filter(treated) for treated in (arms["treated"], ~arms["treated"]))
+    permissions = read_table(run, "permissions")
+    drawn = draw_experiment(run.scores, permissions, draw, study=study, run_id=run.run_id)
+    contacted = drawn.customers.filter(arm=CONTACT)
+    held_out = drawn.customers.filter(pl.col("arm") != CONTACT)
     sent_to = Receiver.of(receiver, run) if receiver else None
-    written = write_arms(path, contacted, held_out, listed=listed, study=study, receiver=sent_to)
-    return replace(written, notes=(*notes, *written.notes))
+    written = write_arms(
+        path, contacted, held_out, listed=drawn.listed, study=study, receiver=sent_to
+    )
+    return replace(written, notes=(*drawn.notes, *written.notes))
 
 
 @dataclass(frozen=True, kw_only=True)

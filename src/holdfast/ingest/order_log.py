@@ -15,6 +15,7 @@ from holdfast.ingest.customers import create_customers
 from holdfast.ingest.daily_activity import roll_up
 from holdfast.ingest.exports import read_exports
 from holdfast.ingest.findings import describe_lines, describe_sources
+from holdfast.ingest.margins import create_daily_margins, describe_margins
 from holdfast.ingest.money import create_rates
 from holdfast.ingest.reader import SourceReader
 from holdfast.ingest.row_mappings import (
@@ -44,7 +45,7 @@ _FACTS = ("transactions", "events", "customers", "permissions", "addresses", "tr
 _EVENT_COLUMNS = "customer_id, day, kind, CAST(n AS BIGINT) AS n"
 _TREATMENT_COLUMNS = (
     "customer_id, day, campaign, treated, propensity, CAST(cost_minor AS BIGINT) AS cost_minor, "
-    "offer, assigned, delivered, cluster"
+    "offer, assigned, delivered, accepted, cluster"
 )
 # An export that held nobody out says nothing of its offer, and is a contact all the same.
 _EXPORT_COLUMNS = _TREATMENT_COLUMNS.replace(
@@ -153,11 +154,13 @@ def read_order_log(study: Study, warehouse: Warehouse) -> OrderLog:
             with_orders=columns.order_id is not None,
             with_products=columns.product_id is not None,
         )
+        create_daily_margins(sources[0], study, warehouse)
         first, last, n_customers = warehouse.row(
             "SELECT min(day), max(day), count(DISTINCT customer_id) FROM transactions"
         )
     _refuse_impossible_days(first, last, sources[0])
     warehouse.give_back()
+    facts = (*_FACTS, "daily_margins") if study.has_line_margins else _FACTS
     return OrderLog(
         study=study,
         warehouse=warehouse,
@@ -166,7 +169,7 @@ def read_order_log(study: Study, warehouse: Warehouse) -> OrderLog:
         end_day=last + 1,
         n_customers=n_customers,
         findings=(*findings, *describe_sources(sources, warehouse)),
-        fingerprint=fingerprint(_FACTS, warehouse),
+        fingerprint=fingerprint(facts, warehouse),
         failures=reader.failures(sources),
     )
 
@@ -193,6 +196,7 @@ def _read_sources(
     require_accepted_rows(lines)
     _name_accepted(lines, ", ".join(TRANSACTIONS.schema), reader.warehouse)
     sources, findings = [lines], list(describe_lines(log, lines, reader.warehouse))
+    findings += describe_margins(lines, reader.study, reader.warehouse)
     if reader.study.events is not None:
         sources.append(_read_beside(reader, "events", event_mapping, _EVENT_COLUMNS))
     if reader.study.customers is not None:

@@ -63,7 +63,7 @@ def export_to_postgres(run: Run, dsn_env: str, schema: str, *, project: Path) ->
         As of `replace_rows`; the tables are as before.
     """
     tables = _list_tables(run)
-    facts: dict[str, Any] = {"run_id": run.run_id, "schema": schema, "customers": tables[0].rows.height}
+    facts: dict[str, Any] = {"run_id": run.run_id, "schema": schema, "rows": tables[0].rows.height}
     with audit_log.write_ahead(project, "export to PostgreSQL", **facts):
         done = replace_rows(dsn_env, schema, tables)
     return {name: asdict(each) for name, each in done.items()}
@@ -126,7 +126,7 @@ def export_workbook(run: Run, path: Path, *, project: Path) -> int:
             "run's folder",
         )
     customers, study = list_customers(run), load_study(run)
-    facts: dict[str, Any] = {"run_id": run.run_id, "file": path.name, "customers": customers.height}
+    facts: dict[str, Any] = {"run_id": run.run_id, "file": path.name, "rows": customers.height}
     title = f"Customers of {study.name}, run {run.run_id}"
     write = partial(write_workbook, customers, columns=_SHEET, title=title,
                     created=_created_at(run), currency=study.currency)  # fmt: skip

@@ -15,7 +15,7 @@ import polars as pl
 
 from holdfast.campaigns.experiments.campaign_checks import check_matured, check_treatments
 from holdfast.campaigns.experiments.readout import Readout, read_out
-from holdfast.campaigns.outcomes import sum_windows
+from holdfast.campaigns.outcomes import sum_margins, sum_windows
 from holdfast.campaigns.treatments import (
     ARM,
     HOLD_OUT,
@@ -217,15 +217,15 @@ class CampaignLog:
         after = sum_windows(self.warehouse, drawn, days=self.days, return_days=self.return_days)
         earlier = drawn.with_columns(pl.col("day") - self.days)
         before = sum_windows(self.warehouse, earlier, days=self.days)
-        revenue = after["net_minor"] / 10**self.study.minor_digits
+        left = sum_margins(self.warehouse, drawn, days=self.days, return_days=self.return_days)
         has_clusters = rows["cluster"].is_not_null().any()
         return drawn.select(
             "customer_id",
             "assigned",
             *(["household"] if has_clusters else []),
             bought=(after["bought"] > 0).cast(pl.Float64),
-            revenue=revenue,
-            margin=revenue * self.study.value.margin_rate,
+            revenue=after["net_minor"] / 10**self.study.minor_digits,
+            margin=left / 10**self.study.minor_digits,
             predicted=before["net_minor"] / 10**self.study.minor_digits,
         )
 

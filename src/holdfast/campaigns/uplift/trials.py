@@ -16,7 +16,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from holdfast.arrays import Integers, Matrix, Vector
-from holdfast.campaigns.outcomes import sum_windows
+from holdfast.campaigns.outcomes import sum_margins, sum_windows
 from holdfast.campaigns.treatments import refuse_arms_apart, refuse_torn_clusters
 from holdfast.errors import NotEnoughData
 from holdfast.evaluation.trial import FEWEST_IN_AN_ARM, Trial
@@ -271,6 +271,11 @@ def _with_cutoff(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(cutoff_day=(pl.col("day") - age).cast(pl.Int32))
 
 
+def features_on_contact(study: Study, warehouse: Warehouse, rows: pl.DataFrame) -> pl.DataFrame:
+    """Features of each row's customer as of its day, or a few days before, in the rows' order."""
+    return _features(study, warehouse, _with_cutoff(rows))
+
+
 def _features(study: Study, warehouse: Warehouse, rows: pl.DataFrame) -> pl.DataFrame:
     """Features of each row, in the rows' order; whoever bought at any time is eligible."""
     everyone = study.model_copy(
@@ -291,11 +296,15 @@ def _feature_names(features: pl.DataFrame) -> list[str]:
 
 def _outcomes(study: Study, warehouse: Warehouse, rows: pl.DataFrame, watch: Watch) -> Vector:
     """What each row did in its window, (n_rows,)."""
-    did = sum_windows(warehouse, rows, days=watch.days, return_days=watch.return_days)
-    if watch.outcome == "purchase":
-        return did["bought"].gt(0).cast(pl.Float64).to_numpy()
-    net = did["net_minor"].to_numpy() / 10**study.minor_digits
-    return np.asarray(net * (study.value.margin_rate if watch.outcome == "margin" else 1.0))
+    window = {"days": watch.days, "return_days": watch.return_days}
+    if watch.outcome == "margin":
+        minor = sum_margins(warehouse, rows, **window)
+    else:
+        did = sum_windows(warehouse, rows, **window)
+        if watch.outcome == "purchase":
+            return did["bought"].gt(0).cast(pl.Float64).to_numpy()
+        minor = did["net_minor"]
+    return np.asarray(minor.to_numpy() / 10**study.minor_digits)
 
 
 def _trial(
