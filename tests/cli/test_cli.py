@@ -104,9 +104,7 @@ def test_predict_answers_what_the_batch_said(shop: Path) -> None:
     assert row["churn_probability"][0] == answer["churn_probability"]
     assert row["segment"][0] == answer["segment"]
     assert answer["reasons"]
-    assert answer["customer_id"] in holdfast(
-        "predict", answer["customer_id"], cwd=shop
-    )
+    assert answer["customer_id"] in holdfast("predict", answer["customer_id"], cwd=shop)
 
 
 def test_predict_from_features_gives_the_published_score(shop: Path, tmp_path: Path) -> None:
@@ -131,9 +129,7 @@ def test_predict_from_features_gives_the_published_score(shop: Path, tmp_path: P
 
 
 def test_an_unknown_customer_exits_2_and_says_so(shop: Path) -> None:
-    assert "has no customer 'nobody'" in holdfast(
-        "predict", "nobody", cwd=shop, code=2
-    )
+    assert "has no customer 'nobody'" in holdfast("predict", "nobody", cwd=shop, code=2)
     error = json.loads(holdfast("predict", "nobody", "--json", cwd=shop, code=2))
     assert error["error"]["code"] == "CustomerNotFound"
 

@@ -3,8 +3,13 @@ what `holdfast dashboard` becomes.
 """
 
 import os
+import socket
 import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 
 import streamlit as st
 from starlette.middleware import Middleware
@@ -16,6 +21,8 @@ from holdfast.dashboard.run_view import STUDY
 from holdfast.dashboard.settings import options
 from holdfast.dashboard.sign_in import SignIn
 from holdfast.io.network import is_loopback
+
+_PAUSE_SECONDS = 0.1
 
 
 def main(study: str, host: str, port: str, *allowed_hosts: str) -> None:
@@ -30,15 +37,20 @@ def main(study: str, host: str, port: str, *allowed_hosts: str) -> None:
     by_provider = elsewhere and _has_provider()
     shown = f"{host}:{port}" if is_loopback(host) else f"127.0.0.1:{port}"
     address = f"https://{allowed_hosts[0]}" if allowed_hosts else f"http://{shown}"
-    _say(f"Dashboard: {address} (stop with Ctrl-C)")
+    lines = [f"Dashboard: {address} (stop with Ctrl-C)"]
     if by_provider:
-        _say("Sign in with the provider that .streamlit/secrets.toml names.")
+        lines.append("Sign in with the provider that .streamlit/secrets.toml names.")
     elif sign_in is not None:
-        _say("Sign in with an API key (`holdfast keys create --role reader`), or as an operator at")
-        _say(f"  {address}/?token={sign_in.token}")
+        lines += [
+            "Sign in with an API key (`holdfast keys create --role reader`), or as an operator at",
+            f"  {address}/?token={sign_in.token}",
+        ]
     gate = Middleware(Gate, hosts=[host, *allowed_hosts], sign_in=sign_in, by_provider=by_provider)
     app = st.App(Path(__file__).with_name("app.py"), middleware=[gate])
-    app.run(config=config)
+    reached = "127.0.0.1" if host == "0.0.0.0" else "::1" if host == "::" else host
+    Thread(target=_say_once_listening, args=(reached, int(port), lines), daemon=True).start()
+    with suppress(KeyboardInterrupt):
+        app.run(config=config)
 
 
 def _has_provider() -> bool:
@@ -46,8 +58,13 @@ def _has_provider() -> bool:
     return st.secrets.load_if_toml_exists() and "auth" in st.secrets
 
 
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
+def _say_once_listening(host: str, port: int, lines: Sequence[str]) -> None:
+    while True:
+        with suppress(OSError), socket.create_connection((host, port), timeout=1):
+            break
+        time.sleep(_PAUSE_SECONDS)
+    sys.stderr.write("".join(f"{line}\n" for line in lines))
+    sys.stderr.flush()
 
 
 if __name__ == "__main__":
