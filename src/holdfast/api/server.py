@@ -10,7 +10,7 @@ from pathlib import Path
 
 from holdfast.api.settings import Settings as Settings
 from holdfast.errors import InputError, MissingExtra
-from holdfast.io.network import is_loopback, require_free_port
+from holdfast.io.network import is_loopback, require_free_port, say_once_listening
 from holdfast.storage.keys import KeyFile
 
 _GRACE_SECONDS = 10
@@ -53,7 +53,8 @@ def serve(settings: Settings, *, host: str, port: int) -> None:
     # Asked to end before uvicorn listens for it, the process still ends in order.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        _run(host, port, workers, sentence, told=Path(counted) / ".told" if counted else None)
+        say_once_listening(host, port, [sentence])
+        _run(host, port, workers)
     finally:
         if counted:
             shutil.rmtree(counted, ignore_errors=True)
@@ -74,12 +75,10 @@ def _check(settings: Settings) -> None:
     read_rate(settings.rate, workers=settings.workers)
 
 
-def _run(host: str, port: int, workers: int, sentence: str, *, told: Path | None) -> None:
+def _run(host: str, port: int, workers: int) -> None:
     import uvicorn
 
-    from holdfast.api.listening import listen
-
-    config = uvicorn.Config(
+    uvicorn.run(
         "holdfast.api.app:create",
         factory=True,
         host=host,
@@ -96,7 +95,6 @@ def _run(host: str, port: int, workers: int, sentence: str, *, told: Path | None
         limit_concurrency=_CONNECTIONS,
         lifespan="on",
     )
-    listen(config, sentence=sentence, told=told)
 
 
 def _say(text: str) -> None:

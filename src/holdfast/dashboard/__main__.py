@@ -3,13 +3,9 @@ what `holdfast dashboard` becomes.
 """
 
 import os
-import socket
 import sys
-import time
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from threading import Thread
 
 import streamlit as st
 from starlette.middleware import Middleware
@@ -20,9 +16,7 @@ from holdfast.dashboard.preload import preload
 from holdfast.dashboard.run_view import STUDY
 from holdfast.dashboard.settings import options
 from holdfast.dashboard.sign_in import SignIn
-from holdfast.io.network import is_loopback
-
-_PAUSE_SECONDS = 0.1
+from holdfast.io.network import is_loopback, say_once_listening
 
 
 def main(study: str, host: str, port: str, *allowed_hosts: str) -> None:
@@ -47,8 +41,7 @@ def main(study: str, host: str, port: str, *allowed_hosts: str) -> None:
         ]
     gate = Middleware(Gate, hosts=[host, *allowed_hosts], sign_in=sign_in, by_provider=by_provider)
     app = st.App(Path(__file__).with_name("app.py"), middleware=[gate])
-    reached = "127.0.0.1" if host == "0.0.0.0" else "::1" if host == "::" else host
-    Thread(target=_say_once_listening, args=(reached, int(port), lines), daemon=True).start()
+    say_once_listening(host, int(port), lines)
     with suppress(KeyboardInterrupt):
         app.run(config=config)
 
@@ -56,15 +49,6 @@ def main(study: str, host: str, port: str, *allowed_hosts: str) -> None:
 def _has_provider() -> bool:
     """Whether the secrets name an OpenID Connect provider."""
     return st.secrets.load_if_toml_exists() and "auth" in st.secrets
-
-
-def _say_once_listening(host: str, port: int, lines: Sequence[str]) -> None:
-    while True:
-        with suppress(OSError), socket.create_connection((host, port), timeout=1):
-            break
-        time.sleep(_PAUSE_SECONDS)
-    sys.stderr.write("".join(f"{line}\n" for line in lines))
-    sys.stderr.flush()
 
 
 if __name__ == "__main__":

@@ -7,10 +7,16 @@ nothing else.
 import errno
 import re
 import socket
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from threading import Thread
 
 from holdfast.errors import InputError
 
+_PAUSE_SECONDS = 0.1
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 FORWARDING = ("forwarded", "via", "x-real-ip", "x-forwarded-")
 """How the headers begin that a proxy adds: who asks through one is not on this machine."""
@@ -48,6 +54,23 @@ def require_free_port(host: str, port: int) -> None:
             fix="give another --host or --port",
             port=port,
         ) from None
+
+
+def say_once_listening(host: str, port: int, lines: Sequence[str]) -> None:
+    """Write lines to stderr as soon as a server of this process, or of a child, takes connections;
+    returns at once.
+    """
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    Thread(target=_wait_and_say, args=(reached, port, lines), daemon=True).start()
+
+
+def _wait_and_say(host: str, port: int, lines: Sequence[str]) -> None:
+    while True:
+        with suppress(OSError), socket.create_connection((host, port), timeout=1):
+            break
+        time.sleep(_PAUSE_SECONDS)
+    sys.stderr.write("".join(f"{line}\n" for line in lines))
+    sys.stderr.flush()
 
 
 def host_name(host: str) -> str | None:
