@@ -291,7 +291,7 @@ def _fit_log(study: Study, log: OrderLog, warehouse: Warehouse, steps: Steps) ->
     with steps("Is it honest?") as step:
         answers = ask_before_learning(LOG_AUDITS, Log(log, data), study, step)
     with steps("Prove on unseen time") as step:
-        proof = backtest_data(study, data)
+        proof = backtest_data(study, data, on_progress=step.advance)
         step.detail = f"{proof.evidence['cutoff_day'].n_unique()} test cutoffs"
     answers += ask_all(PROOF_AUDITS, Proof.of(proof, seed=study.seed), cheaply=True)
     with steps("Learn") as step:
