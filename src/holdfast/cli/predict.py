@@ -30,7 +30,9 @@ _BAR = 24
 
 
 def predict(
-    customer_id: Annotated[str | None, typer.Option(help="A customer of the run.")] = None,
+    customer_id: Annotated[
+        str | None, typer.Argument(metavar="CUSTOMER_ID", help="As the data has it.")
+    ] = None,
     random: Annotated[bool, typer.Option("--random", help="Any customer of the run.")] = False,
     features: Annotated[
         Path | None,
@@ -46,7 +48,7 @@ def predict(
 
     if (n_named := (customer_id is not None) + random + (features is not None)) != 1:
         what = "the customer is named in more than one way" if n_named else "no customer is named"
-        raise InputError(what, fix="give one of --customer-id ID, --random and --features FILE")
+        raise InputError(what, fix="give one of CUSTOMER_ID, --random and --features FILE")
     study = study_from(config, None)
     published = registry_in(study).open(run)
     if features is not None:

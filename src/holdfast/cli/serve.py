@@ -70,10 +70,12 @@ def dashboard(
     asks for an API key of the project or for the token that it prints.
     """
     from holdfast.errors import MissingExtra
+    from holdfast.io.network import require_free_port
 
     if find_spec("streamlit") is None:
         raise MissingExtra("dashboard", needed_for="holdfast dashboard")
     study_from(config, None)
+    require_free_port(host, port)
     # The surfaces do not know one another: this process becomes the other one.
     arguments = ["-m", "holdfast.dashboard", str(Path(config).resolve()), host, str(port)]
     arguments += allowed_host or []

@@ -27,6 +27,7 @@ from holdfast.evaluation.totals import past_error
 from holdfast.explain import Explanation, top_reasons
 from holdfast.features import feature_tables
 from holdfast.findings import Finding, sort_findings
+from holdfast.ingest.addresses import read_addresses
 from holdfast.ingest.contract import refuse
 from holdfast.ingest.permissions import read_permissions
 from holdfast.ingest.read import OrderLog, Snapshot, read_sources
@@ -61,9 +62,10 @@ class Outcome:
     tables
         Name -> table: scores, features, reasons, contributions, importance, segments, recovery,
         predictions, evidence, quarantine; of a log also days, cohorts, survival, purchases,
-        unscored and, where the study says so much, permissions, channels, channel_months and, where
-        it has campaigns or offers, campaigns, readouts, acceptance, persistence, past_segments,
-        effects, plan and budget_curve; after an earlier run changes, change_reasons, change_sums.
+        unscored and, where the study says so much, permissions, addresses, channels, channel_months
+        and, where it has campaigns or offers, campaigns, readouts, acceptance, persistence,
+        past_segments, effects, plan and budget_curve; after an earlier run changes, change_reasons,
+        change_sums.
     parts
         Path below the run's folder -> bytes: the models, the segment rule and the wording of
         reasons.
@@ -125,6 +127,8 @@ def train_and_score(
     tables = {**_tables(data, fit, explanation), **fit.tables}
     if (permissions := read_permissions(study, warehouse, scored=fit.frame)) is not None:
         tables["permissions"] = permissions
+    if (addresses := read_addresses(study, warehouse, scored=fit.frame)) is not None:
+        tables["addresses"] = addresses
     if isinstance(data, OrderLog):
         with steps("Every horizon, week by week") as step:
             looked = horizon_tables(
@@ -299,7 +303,7 @@ def _fit_log(study: Study, log: OrderLog, warehouse: Warehouse, steps: Steps) ->
     with steps("Is it honest?") as step:
         answers = ask_before_learning(LOG_AUDITS, Log(log, data), study, step)
     with steps("Prove on unseen time") as step:
-        proof = backtest_data(study, data)
+        proof = backtest_data(study, data, on_progress=step.advance)
         step.detail = f"{proof.evidence['cutoff_day'].n_unique()} test cutoffs"
     answers += ask_all(PROOF_AUDITS, Proof.of(proof, seed=study.seed), cheaply=True)
     with steps("Learn") as step:
