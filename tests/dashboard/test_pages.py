@@ -206,11 +206,12 @@ def test_the_segments_show_customers_and_revenue_of_each(
     very_high = scores.filter(pl.col("churn_probability") >= 0.7, value_tier="high").height
     is_cell = {"value_tier": "high", "band": "very high"}.items()
     assert [row["n"] for row in cells[0] if is_cell <= row.items()] == [f"{very_high:,}"]
-    at_risk = scores.filter(
+    riskiest = scores.filter(
         pl.col("segment").is_in(["At-Risk VIP", "Vulnerable", "Losing Customer"])
     )
-    held = _euro(at_risk["expected_revenue"].sum())
-    assert f"{at_risk.height:,} customers in at-risk segments hold {held}" in text(shown)
+    held = _euro(riskiest["expected_revenue"].sum())
+    who = f"{riskiest.height:,} customers in the riskiest quarter of their value tier"
+    assert f"{who} account for {held}" in text(shown)
 
 
 def test_performance_shows_the_metrics_that_the_predictions_give(

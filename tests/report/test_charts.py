@@ -75,7 +75,9 @@ def test_titles_state_the_finding_with_the_figures(
 ) -> None:
     titles = {each.name: each.title for each in drawn}
     n = report.scores["segment"].is_in(["At-Risk VIP", "Vulnerable", "Losing Customer"]).sum()
-    assert titles["customer_quadrant"].startswith(f"{n} customers in at-risk segments hold £")
+    assert titles["customer_quadrant"].startswith(
+        f"{n} customers in the riskiest quarter of their value tier account for £"
+    )
     assert (
         titles["revenue_recovery"] == "Assumed: £1,815 spent would bring back £9,000 (net £7,185)"
     )

@@ -36,6 +36,7 @@ from holdfast.quality.data_report import RUN_TOPICS, describe_log, find_in_log
 from holdfast.quality.sufficiency import check_log, check_snapshot
 from holdfast.runs.activity_tables import log_record
 from holdfast.runs.campaign_outcome import find_campaigns, plan_snapshot
+from holdfast.segments import is_likely_to_leave
 from holdfast.segments import summary as summarise_segments
 from holdfast.serving.score import explain_scores, no_value_finding, score
 from holdfast.study import Study
@@ -185,12 +186,9 @@ def _summary(
     tables: Mapping[str, pl.DataFrame],
     reasons: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """A run in one object, for a manager's terminal and for machines.
-
-    At risk is a customer whose churn probability reaches `churn.threshold`.
-    """
+    """A run in one object, for a manager's terminal and for machines."""
     scores, recovery = tables["scores"], tables["recovery"]
-    at_risk = scores.filter(pl.col("churn_probability") >= study.churn.threshold)
+    leaving = scores.filter(is_likely_to_leave(study.churn.threshold))
     cutoff_day = int(scores["cutoff_day"][0])
     return {
         "rows": asdict(data.rows),
@@ -204,7 +202,7 @@ def _summary(
             "past_error": past_error(fit.proof.predictions),
         },
         "value": _task_summary(study, "value", fit),
-        "share_at_risk": at_risk.height / scores.height,
+        "share_at_risk": leaving.height / scores.height,
         "expected_revenue": float(scores["expected_revenue"].sum()),
         "at_stake": float(scores["at_stake"].sum()),
         "top_reasons": list(reasons),
