@@ -186,9 +186,12 @@ def test_the_rank_table_does_not_grow_with_the_customers():
 def test_the_summary_has_all_six_names_and_adds_up():
     base = random_base(500)
     scores = SegmentRule.learn(SETTINGS, base).assign(base)
-    scores = scores.with_columns(value_if_kept=pl.lit(3.0), at_stake=pl.lit(2.0))
+    scores = scores.with_columns(
+        value_if_kept=pl.lit(3.0), at_stake=pl.lit(2.0), margin_rate=pl.lit(0.5)
+    )
     found = summary(scores)
     assert (found["value_if_kept"].sum(), found["at_stake"].sum()) == (1500, 1000)
+    assert (found["margin_if_kept"].sum(), found["margin_at_stake"].sum()) == (750, 500)
     assert found["segment"].to_list() == list(SEGMENT_NAMES)
     assert found["customers"].sum() == 500
     assert found["total_ltv"].sum() == pytest.approx(base["expected_revenue"].sum())

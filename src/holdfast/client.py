@@ -168,6 +168,13 @@ class Client:
         """Who gets which offer, by budget, contacts, holdout_share and offers."""
         return self._post(f"/plan?limit={limit}", terms)
 
+    def draw_experiment(
+        self, campaign: str, *, idempotency_key: str | None = None, **terms: Any
+    ) -> JSON:
+        """Draw and record the arms of a campaign, by holdout_share, segments, size and offer."""
+        body = {"campaign": campaign, **terms}
+        return self._post("/experiments", body, token=idempotency_key)
+
     def evidence(self) -> JSON:
         """How good the predictions proved."""
         return self._get("/evidence")
@@ -175,6 +182,10 @@ class Client:
     def forecast(self, kind: Literal["company", "cohort", "segment"] = "company") -> JSON:
         """Expected revenue and purchases by week."""
         return self._get("/forecast", kind=kind)
+
+    def channels(self) -> JSON:
+        """What customers of each channel cost and leave."""
+        return self._get("/channels")
 
     def features(self) -> list[JSON]:
         """What the models read."""

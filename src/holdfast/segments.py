@@ -293,6 +293,10 @@ def _totals(name: str, scores: pl.DataFrame) -> dict[str, str | int | float]:
             "expected_revenue", "churn_probability", "risk_score", "value_if_kept", "at_stake",
         )
     )  # fmt: skip
+    margin_if_kept, margin_at_stake = (
+        float(np.sum((members["margin_rate"] * members[column]).fill_null(0.0).to_numpy()))
+        for column in ("value_if_kept", "at_stake")
+    )
     size = max(members.height, 1)
     return {
         "segment": name,
@@ -303,6 +307,8 @@ def _totals(name: str, scores: pl.DataFrame) -> dict[str, str | int | float]:
         "average_risk_score": risk / size,
         "value_if_kept": kept,
         "at_stake": at_stake,
+        "margin_if_kept": margin_if_kept,
+        "margin_at_stake": margin_at_stake,
     }
 
 

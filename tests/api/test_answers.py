@@ -25,6 +25,7 @@ from holdfast.errors import DataError
 from holdfast.serving.customer_search import find_customer
 from holdfast.serving.predict import predict_customer, predict_features
 from holdfast.storage.runs import Registry
+from holdfast.tables import json_rows
 
 STAMP = ("run_id", "cutoff_day", "model_version", "scored_at")
 
@@ -322,3 +323,16 @@ def test_the_features_of_a_snapshot_are_its_own_columns(api: Api) -> None:
     assert not rows["Clicks_per_Page"]["needed"]
     assert "which no model reads" in rows["gone"]["sentence"]
     assert "n_purchases" not in rows
+
+
+def test_channels_are_the_tables_of_the_run(simulated_shop: Path, api: Api) -> None:
+    run = Registry(simulated_shop / "runs").open()
+    with client_of(simulated_shop) as log_api:
+        told = log_api.get("/channels").json()
+    assert told["channels"] == json_rows(run.table("channels"))
+    assert told["channel_months"] == json_rows(run.table("channel_months"))
+    refused = api.get("/channels")
+    assert (refused.status_code, refused.json()["fix"]) == (
+        404,
+        "write [acquisition] in the study, and run it again",
+    )

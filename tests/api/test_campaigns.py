@@ -4,14 +4,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from tests.api.conftest import client_of, posted
 from tests.api.harness import Api, Transport
 
-from holdfast.api.answer_schemas import CampaignPlanAnswer, CampaignsAnswer
+from holdfast.api.answer_schemas import CampaignPlanAnswer, CampaignsAnswer, ExperimentAnswer
 from holdfast.client import Client
 from holdfast.decisions.plans import plan, summarise_plan
 from holdfast.serving.load import load_study
+from holdfast.storage import audit_log
 from holdfast.storage.runs import Registry
 
 
@@ -85,6 +87,58 @@ def test_a_snapshot_plans_with_assumed_rates(api: Api) -> None:
     told = posted(api, "/plan", {"offers": {"call": {"cost": 1, "rate": 0.2}}}).json()
     CampaignPlanAnswer.model_validate(told)
     assert {row["uplift_source"] for row in told["customers"]} == {"assumed"}
+
+
+ASKED = {"campaign": "spring", "holdout_share": 0.2, "segments": ["Vulnerable"]}
+
+
+def test_an_experiment_is_drawn_and_on_record_before_it_is_told(project: Path) -> None:
+    with client_of(project) as api:
+        told = posted(api, "/experiments", ASKED).json()
+    ExperimentAnswer.model_validate(told)
+    by_arm = {
+        arm: [row["customer_id"] for row in told["customers"] if row["arm"] == arm]
+        for arm in ("contact", "hold out")
+    }
+    assert [len(by_arm["contact"]), len(by_arm["hold out"])] == [
+        told["contacted"],
+        told["held_out"],
+    ]
+    kept = pl.read_parquet(project / "exports" / f"{told['export_id']}.parquet")
+    assert set(kept.filter("treated")["customer_id"]) == set(by_arm["contact"])
+    assert set(kept.filter(~pl.col("treated"))["customer_id"]) == set(by_arm["hold out"])
+    assert kept["propensity"].unique().to_list() == [0.8]
+    (line,) = audit_log.entries(project)
+    assert (line["what"], line["campaign"]) == ("assign", "spring")
+
+
+def test_one_request_sent_twice_draws_once_and_another_of_the_name_is_refused(
+    project: Path,
+) -> None:
+    with client_of(project) as api:
+        first, again = (
+            posted(api, "/experiments", ASKED, **{"Idempotency-Key": "one"}).json()
+            for _ in range(2)
+        )
+        assert first == again
+        assert len(list((project / "exports").iterdir())) == 1
+        refused = posted(api, "/experiments", ASKED)
+        assert refused.status_code == 422
+        assert "'spring' was exported before" in refused.json()["detail"]
+
+
+def test_a_reader_draws_nothing(project: Path, keys: dict[str, str]) -> None:
+    with client_of(project) as api:
+        bearer = {"authorization": f"Bearer {keys['reader']}"}
+        assert posted(api, "/experiments", ASKED, **bearer).status_code == 403
+        assert not (project / "exports").exists()
+
+
+def test_an_offer_that_the_study_lacks_is_no_experiment(project: Path) -> None:
+    with client_of(project) as api:
+        refused = posted(api, "/experiments", {**ASKED, "offer": "call"})
+        assert refused.status_code == 422
+        assert "no offer 'call'" in refused.json()["detail"]
 
 
 def test_the_client_plans(shop: Api) -> None:

@@ -52,13 +52,16 @@ def test_a_last_week_with_a_third_of_the_usual_orders_fades_out():
 
 
 def test_a_source_that_reaches_beyond_the_log_is_named():
-    late = pl.DataFrame({"day": [DAY - 1, *[DAY + 5] * 1_200]})
-    within = pl.DataFrame({"day": [DAY - 2]})
-    (finding,) = find_rows_beyond_the_log(log_of(end_day=DAY + 1, events=late, treatments=within))
+    late = pl.DataFrame({"day": [DAY - 1, *[DAY + 5] * 1_200], "verdict": 0})
+    within = pl.DataFrame({"day": [DAY - 2], "verdict": 0})
+    log = log_of(end_day=DAY + 1, validated_events=late, validated_treatments=within)
+    (finding,) = find_rows_beyond_the_log(log)
     assert finding.evidence == (
         "the order log ends on 2024-01-01; later are 1,200 rows of events, up to 2024-01-06"
     )
-    assert list(find_rows_beyond_the_log(log_of(end_day=DAY + 1, events=within))) == []
+    # A contact of tomorrow is a recorded export, and an export is newer than the log.
+    ends_before = log_of(end_day=DAY + 1, validated_events=within, validated_exports=late)
+    assert list(find_rows_beyond_the_log(ends_before)) == []
 
 
 def test_windows_that_have_ended_and_share_no_day_prove_something():

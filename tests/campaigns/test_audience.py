@@ -143,10 +143,6 @@ def test_the_global_hold_out_takes_its_share_of_both_arms_of_a_campaign() -> Non
     assert held.figures["contacted"] + held.figures["held_out"] == len(left)
 
 
-def test_the_share_of_the_global_hold_out_changes_no_fingerprint() -> None:
-    assert _everywhere(0.02).fingerprint == STUDY.fingerprint
-
-
 PERMISSIONS = pl.DataFrame(
     {
         "customer_id": ["ann", "bob", "cid", "dot", "eve"],
@@ -197,6 +193,26 @@ def test_a_rule_that_means_nothing_is_refused() -> None:
         Rule(segments=("Champignon",))
     with pytest.raises(InputError, match=r"holdout_share is 1\.5"):
         Rule(holdout_share=1.5)
+
+
+def test_where_everyone_counts_as_lost_all_that_a_customer_brings_is_at_stake() -> None:
+    scores = SCORES.with_columns(value_if_kept=pl.Series([1000.0, 400.0, 750.0, 20.0, 600.0]))
+    rule = Rule(cost=10, rate=0.4, of="everyone", holdout_share=0.0)
+    found = build_audience(scores, rule, run_id="r1", study=STUDY)
+    assert found.customers.select("customer_id", "at_stake").rows() == [
+        ("ann", 1000.0),
+        ("eve", 600.0),
+        ("bob", 400.0),
+    ]
+    # 2,000 x 0.5 x 0.4 for 3 x 10, as `economics.recovery` has it; saves: 3 x 0.4.
+    assert (found.figures["recovered"], found.figures["invested"]) == (400.0, 30.0)
+    assert found.figures["saves"] == pytest.approx(1.2)
+
+
+def test_a_rule_of_those_who_would_be_lost_keeps_the_name_it_had() -> None:
+    # Exports of older versions are filed under it.
+    assert Rule(cost=1, rate=0.4).fingerprint == "90ed48374f42"
+    assert Rule(cost=1, rate=0.4, of="everyone").fingerprint != Rule(cost=1, rate=0.4).fingerprint
 
 
 EVERYBODY = pl.DataFrame({"customer_id": [f"c{i}" for i in range(400)]})

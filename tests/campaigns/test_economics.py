@@ -1,10 +1,12 @@
 """The recovery simulation, against the original system's published figures and by hand."""
 
+from typing import Any
+
 import polars as pl
 import pytest
 
-from holdfast.campaigns.economics import recovery, totals, value_at_stake
-from holdfast.study import AT_RISK_SEGMENTS, Recovery
+from holdfast.campaigns.economics import margin_rate, one_rate, recovery, totals, value_at_stake
+from holdfast.study import AT_RISK_SEGMENTS, Recovery, Study
 from holdfast.tables import HORIZONS, SCORES, Contract
 
 ORIGINAL = {
@@ -12,6 +14,20 @@ ORIGINAL = {
     "Vulnerable": Recovery(cost=25, rate=0.35, of="everyone"),
     "Losing Customer": Recovery(cost=5, rate=0.15, of="everyone"),
 }
+LOG: dict[str, Any] = {
+    "path": "x.csv",
+    "columns": {"customer_id": "a", "occurred_at": "b", "amount": "c"},
+}
+ONE_RATE = Study.from_dict(
+    {"study": {"name": "s"}, "transactions": LOG, "value": {"margin_rate": 0.3}}
+)
+BY_LINE = Study.from_dict(
+    {
+        "study": {"name": "s"},
+        "transactions": LOG | {"columns": {**LOG["columns"], "cost": "d"}},
+        "value": {"margin_rate": 0.5},
+    }
+)
 
 
 def segments(
@@ -24,7 +40,7 @@ def segments(
             "value_if_kept": value,
             "at_stake": at_stake or value,
         }
-    )
+    ).with_columns(margin_if_kept="value_if_kept", margin_at_stake="at_stake")
 
 
 def _filled(table: Contract, **columns: list[object]) -> pl.DataFrame:
@@ -85,7 +101,29 @@ def test_a_contact_that_is_accepted_costs_more() -> None:
 
 def test_a_run_older_than_what_is_at_stake_keeps_its_own_economics() -> None:
     older = pl.DataFrame({"segment": ["Vulnerable"], "customers": [10], "total_ltv": [1_000.0]})
-    assert recovery(older, {"Vulnerable": Recovery(cost=25, rate=0.35)})["net"].to_list() == [100.0]
+    rate = one_rate(older, BY_LINE)
+    plan = recovery(older, {"Vulnerable": Recovery(cost=25, rate=0.35)}, margin_rate=rate)
+    assert plan["net"].to_list() == [175.0 - 250.0]
+
+
+def test_customers_whose_margins_differ_are_kept_for_what_they_leave() -> None:
+    # 1,000 at stake of which 300 are margin: a fifth saved leaves 60, for a cost of 50.
+    base = segments([10, 0, 0], [2_000.0, 0.0, 0.0], [1_000.0, 0.0, 0.0])
+    margins = base.with_columns(margin_at_stake=pl.Series([300.0, 0.0, 0.0]))
+    plan = recovery(margins, {"At-Risk VIP": Recovery(cost=5, rate=0.2)})
+    assert plan.select("recovered", "net").rows() == [(60.0, 10.0)]
+
+
+def test_customers_have_their_own_margin_where_the_log_and_the_run_know_it() -> None:
+    older = pl.DataFrame({"customer_id": ["ann"]})
+    newer = pl.DataFrame({"customer_id": ["ann", "bob"], "margin_rate": [0.2, None]})
+    assert older.select(rate=margin_rate(older, BY_LINE))["rate"].to_list() == [0.5]
+    assert newer.select(rate=margin_rate(newer, BY_LINE))["rate"].to_list() == [0.2, 0.5]
+    # Where the lines have none, the study's rate counts as it is now, not as it was in the run.
+    assert newer.select("customer_id", rate=margin_rate(newer, ONE_RATE))["rate"].to_list() == [
+        0.3,
+        0.3,
+    ]
 
 
 def test_the_published_campaign_is_reproduced_from_the_published_segments():
@@ -142,6 +180,6 @@ def test_a_ratio_beyond_what_a_number_holds_is_unknown_and_not_infinite() -> Non
     )
     tiny = recovery(found, {"Vulnerable": Recovery(cost=25, rate=0.35)}, margin_rate=5e-324)
     assert tiny["break_even_rate"].to_list() == [None]
-    free = recovery(found, {"Vulnerable": Recovery(cost=5e-324, rate=0.35)})
+    free = recovery(found, {"Vulnerable": Recovery(cost=5e-324, rate=0.35)}, margin_rate=1.0)
     assert free["roi_percent"].to_list() == [None]
     assert totals(free)["roi_percent"] is None

@@ -14,16 +14,15 @@ from holdfast.campaigns.export_journal import (
     find_resting,
     list_treatments,
     push_audience,
-    read_exports,
     record_export,
     record_hold_out,
     save_audience,
     saved_rules,
+    withdraw_exports,
 )
 from holdfast.errors import HoldfastError, InputError, MachineError, StudyError
-from holdfast.ingest.order_log import read_order_log
-from holdfast.io.warehouse import Warehouse
 from holdfast.storage import audit_log
+from holdfast.storage.export_records import campaign_of, read_exports, sent_exports
 from holdfast.study import Study, Webhook
 from holdfast.windows import day_of
 
@@ -226,28 +225,6 @@ def test_who_was_exported_lately_can_be_left_alone(tmp_path: Path) -> None:
     assert tired.customers["customer_id"].to_list() == ["eve", "bob", "dot"]
 
 
-def test_an_export_is_a_source_of_treatments_that_the_next_run_reads(tmp_path: Path) -> None:
-    record_export(build(rate=0.4, cost=2.5), tmp_path, at=AT, how="csv")
-    (tmp_path / "o.csv").write_text("c,t,a\nann,2024-07-02,10\n", encoding="utf-8")
-    columns = {
-        name: name
-        for name in ("customer_id", "occurred_at", "campaign", "treated", "propensity", "cost")
-    }
-    study = Study.from_dict(
-        {
-            **LOG,
-            "project_dir": str(tmp_path),
-            "treatments": {"path": "exports/*.parquet", "columns": columns},
-        }
-    )
-    with Warehouse(tmp_path) as warehouse:
-        read_order_log(study, warehouse)
-        kept = warehouse.con.execute(
-            "SELECT customer_id, day, treated, propensity, cost_minor FROM treatments"
-        ).fetchall()
-    assert sorted(kept) == [(name, 19_905, True, 1.0, 250) for name in ("ann", "bob", "dot", "eve")]
-
-
 def test_treatments_say_what_was_done_at_what_cost() -> None:
     given = build_audience(
         _crowd(100), Rule(cost=3, rate=0.4, holdout_share=0.2), run_id="r1", study=STUDY
@@ -271,3 +248,39 @@ def test_what_was_given_away_can_be_read_by_its_owner_only(tmp_path: Path) -> No
         for name in ("exports", f"exports/{export_id}.parquet", "exports.jsonl")
     ]
     assert modes == [0o700, 0o600, 0o600]
+
+
+def test_a_named_audience_is_another_campaign_on_another_day(tmp_path: Path) -> None:
+    # The windows differ, and who is held out does not.
+    given = build(name="spring", rate=0.4)
+    for at, how in ((AT, "csv"), (AT.replace(minute=31), "parquet"), (AT.replace(day=2), "csv")):
+        record_export(given, tmp_path, at=at, how=how)
+    campaigns = [entry["campaign"] for entry in sent_exports(tmp_path)]
+    assert campaigns == ["spring 2024-07-02", "spring", "spring"]
+    unnamed = build(rate=0.4)
+    record_export(unnamed, tmp_path, at=AT.replace(hour=11), how="csv")
+    assert sent_exports(tmp_path)[0]["campaign"] == f"2024-07-01 {unnamed.rule.fingerprint}"
+
+
+def test_an_export_that_never_went_out_is_withdrawn_and_stays_on_record(tmp_path: Path) -> None:
+    given = build(name="spring", rate=0.4)
+    for minute, how in ((30, "csv"), (31, "parquet")):
+        record_export(given, tmp_path, at=AT.replace(minute=minute), how=how)
+    record_export(build(name="autumn", rate=0.2), tmp_path, at=AT, how="csv")
+    with pytest.raises(InputError, match="'sprang'") as refused:
+        withdraw_exports(tmp_path, "sprang", at=AT)
+    assert "spring" in refused.value.fix
+    assert len(withdraw_exports(tmp_path, "spring", at=AT, who="operator")) == 2
+    assert [campaign_of(entry) for entry in sent_exports(tmp_path)] == ["autumn"]
+    withdrawn = [entry for entry in read_exports(tmp_path) if "withdrawn_at" in entry]
+    assert [entry["how"] for entry in withdrawn] == ["parquet", "csv"]
+    log = audit_log.entries(tmp_path)[-1]
+    assert (log["what"], log["who"], log["campaign"]) == ("withdraw", "operator", "spring")
+    # Who never got it needs no rest from it.
+    today = day_of(AT.date())
+    assert find_resting(tmp_path, day=today, rest_days=5) == ["ann", "bob", "dot", "eve"]
+    (entry,) = sent_exports(tmp_path)
+    withdraw_exports(tmp_path, entry["export_id"], at=AT)
+    assert find_resting(tmp_path, day=today, rest_days=5) == []
+    with pytest.raises(InputError, match="nothing is recorded that could be withdrawn"):
+        withdraw_exports(tmp_path, "spring", at=AT)

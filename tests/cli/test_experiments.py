@@ -10,6 +10,7 @@ import pytest
 from tests.cli.test_cli import holdfast
 
 from holdfast.storage import audit_log
+from holdfast.storage.export_records import sent_exports
 from holdfast.storage.runs import Registry
 
 LIST = ("experiment", "design", "--effect", "0.2", "--share", "0.3", "--list", "spring.csv")
@@ -84,12 +85,16 @@ def test_a_design_says_what_is_needed_and_draws_the_arms(shop: Path) -> None:
 
 
 def test_the_same_name_draws_the_same_arms_for_more_customers(shop: Path) -> None:
-    few = as_json(*LIST, "--segment", "Champion", cwd=shop)["list"]
+    few = as_json(*LIST[:-1], "summer.csv", "--segment", "Champion", cwd=shop)["list"]
     before = (shop / few["holdout"]).read_text(encoding="utf-8").splitlines()
-    text = holdfast(*LIST[:-1], "all.csv", "--name", "spring", cwd=shop)
+    holdfast("experiment", "withdraw", "summer", cwd=shop)
+    text = holdfast(*LIST[:-1], "all.csv", "--name", "summer", "--offer", "reminder", cwd=shop)
     assert "to find a change of +20% in 4 cases of 5, with 30% held out, takes" in text
     after = (shop / "all-holdout.csv").read_text(encoding="utf-8").splitlines()
     assert set(before) < set(after)
+    (path,) = (shop / "exports").glob(f"{sent_exports(shop)[0]['export_id']}.parquet")
+    kept = pl.read_parquet(path)
+    assert kept.filter("treated").select("offer", "cost").unique().rows() == [("reminder", 0.5)]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +104,8 @@ def test_the_same_name_draws_the_same_arms_for_more_customers(shop: Path) -> Non
         (("--effect", "0.1", "--days", "900"), "nobody had bought before"),
         (("--effect", "0.1", "--size", "4", "--share", "0.01"), "0 of 4 customers"),
         ((*LIST[2:], "--segment", "Vip"), "no segment is called"),
-        (("--effect", "0.1", "--list", "nowhere/spring.csv"), "cannot be written"),
+        (("--effect", "0.1", "--list", "nowhere/autumn.csv"), "cannot be written"),
+        ((*LIST[2:], "--offer", "remind"), "did you mean 'reminder'"),
     ],
 )
 def test_a_design_that_cannot_be_is_refused(
@@ -122,7 +128,9 @@ def test_a_verdict_on_each_offer_stands_on_an_experiment(shop: Path) -> None:
 
 
 def test_without_a_hold_out_nothing_is_said_of_an_effect(shop: Path, tmp_path: Path) -> None:
-    copy = Path(shutil.copytree(shop, tmp_path / "shop", ignore=shutil.ignore_patterns("runs")))
+    copy = Path(
+        shutil.copytree(shop, tmp_path / "shop", ignore=shutil.ignore_patterns("runs", "exports*"))
+    )
     rows = pl.read_parquet(copy / "treatments.parquet")
     rows.filter("treated").write_parquet(copy / "treatments.parquet")
     assert "campaign without a control" in holdfast("uplift", cwd=copy, code=2)

@@ -32,7 +32,8 @@ def test_the_history_names_what_each_cell_stands_on(shop: Path) -> None:
 
 def test_a_plan_stays_in_its_budget_and_writes_two_lists(shop: Path) -> None:
     budget = ("--budget", "1", *CHEAP)
-    answer = json.loads(holdfast("plan", *budget, "--list", "c.csv", "--json", cwd=shop))
+    listed = ("--list", "c.csv", "--name", "first")
+    answer = json.loads(holdfast("plan", *budget, *listed, "--json", cwd=shop))
     contacts, out = (pl.read_csv(shop / name) for name in ("c.csv", "c-holdout.csv"))
     assert 0 < contacts["cost"].sum() <= 1
     assert (contacts.height, out.height) == (answer["contacted"], answer["held_out"])
@@ -41,6 +42,12 @@ def test_a_plan_stays_in_its_budget_and_writes_two_lists(shop: Path) -> None:
     assert low < net < high
     recorded = audit_log.entries(shop)[-1]
     assert (recorded["what"], recorded["contacted"]) == ("plan", contacts.height)
+    again = holdfast("plan", *budget, *listed, cwd=shop, code=2)
+    assert "a campaign 'first' was exported before" in again
+    assert "1 export withdrawn" in holdfast("experiment", "withdraw", "first", cwd=shop)
+    told = holdfast("plan", *budget, *listed, cwd=shop)
+    assert "Recorded as the campaign 'first'" in told
+    assert json.loads(holdfast("experiment", "withdraw", "first", "--json", cwd=shop))["withdrawn"]
 
 
 def test_a_plan_is_printed_in_sentences_and_is_the_same_again(shop: Path) -> None:

@@ -11,7 +11,7 @@ from holdfast.cli.run import print_summary
 from holdfast.report.formatting import MINUS
 
 
-def printed(**value: Any) -> str:
+def printed(channels: list[dict[str, Any]] | None = None, **value: Any) -> str:
     summary = {
         "customers": 400,
         "cutoff_date": "2024-12-31",
@@ -27,6 +27,7 @@ def printed(**value: Any) -> str:
             {"segment": "Champion", "customers": 400, "average_ltv": 200.0, "total_ltv": 80_000.0}
         ],
         "recovery": {"invested": 500.0, "net": -500.0, "roi_percent": -100.0, "segments": []},
+        **({"channels": channels} if channels else {}),
     }
     out = StringIO()
     run, study = (
@@ -61,3 +62,19 @@ def test_the_share_who_leave_carries_how_far_past_forecasts_were_off() -> None:
     assert "25.0% of the customers; past forecasts were off by 3 to 13 points" in printed(
         algorithm="lightgbm"
     )
+
+
+def test_what_winning_a_customer_costs_and_when_it_pays_is_told() -> None:
+    row = {
+        "channel": "search", "customers": 40, "cost": 30.0, "margin": 20.0, "expected_margin": 55.0,
+        "horizon_days": 365, "lifetime_value": 75.0, "value_to_cost": 2.5, "payback_months": 14,
+        "payback_source": "expected", "months_observed": 9, "months_expected": 12,
+    }  # fmt: skip
+    never = row | {"channel": "tv", "payback_months": None, "payback_source": None}
+    lines = printed([row, never], algorithm="lightgbm").splitlines()
+    search, tv = (
+        next(line for line in lines if line.startswith(name)) for name in ("search", "tv")
+    )
+    assert search.split()[:5] == ["search", "40", "€30", "€75", "2.50"]
+    assert "within 14 months" in search
+    assert "not within 21 months" in tv

@@ -17,8 +17,8 @@ from urllib.request import urlopen
 import polars as pl
 import pytest
 
-from holdfast.campaigns.export_journal import read_exports
 from holdfast.report import formatting
+from holdfast.storage.export_records import read_exports
 from holdfast.storage.runs import Registry, Run
 
 PAGES = ("", "customer", "segments", "recovery", "performance", "actions", "cohorts", "health")

@@ -25,8 +25,9 @@ def test_a_plan_stays_within_its_budget_and_its_lists_are_its_customers(
     made = plan(study, run, budget=20)
     values = summarise_plan(made, study, run)
     assert 0 < values["total"]["cost"] <= 20
-    path, other = write_lists(made, tmp_path / "list.csv", project=tmp_path, run=run)
-    lists = [pl.read_csv(each) for each in (path, other)]
+    here = study.model_copy(update={"project_dir": str(tmp_path), "treatments": None})
+    written = write_lists(made, tmp_path / "list.csv", study=here, run=run)
+    lists = [pl.read_csv(each) for each in (written.contact, written.holdout)]
     assert [each.height for each in lists] == [values["contacted"], values["held_out"]]
     assert lists[0].join(lists[1], on="customer_id").is_empty()
     assert audit_log.entries(tmp_path)[0]["contacted"] == values["contacted"]

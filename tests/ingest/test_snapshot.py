@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from holdfast.errors import DataError, StudyError
+from holdfast.ingest.permissions import read_permissions
 from holdfast.ingest.snapshot import Snapshot, derive_columns, read_snapshot
 from holdfast.ingest.validation import Rows
 from holdfast.io.warehouse import Warehouse
@@ -239,3 +240,36 @@ def test_amounts_with_their_sign_are_numbers_for_models_and_formulas_alike(read:
 def test_amounts_in_two_currencies_stay_words(read: Reader) -> None:
     text = "id,total,gone\na,$12,yes\nb,€8,no\nc,$9,no\n"
     assert read(text).frame["total"].to_list() == ["$12", "€8", "$9"]
+
+
+def test_a_snapshot_says_who_may_be_contacted_and_no_model_sees_it(tmp_path: Path) -> None:
+    (tmp_path / "base.csv").write_text(
+        "id,x,mail,stop,gone\na,1,yes,,0\nb,2,no,,1\nc,3,maybe,,0\nd,4,yes,1,0\ne,5,yes,x,1\n"
+    )
+    columns = {"customer_id": "id", "consent": "mail", "do_not_contact": "stop"}
+    asked = study("base.csv", tmp_path, columns=columns)
+    (tmp_path / "scratch").mkdir()
+    with Warehouse(tmp_path / "scratch") as warehouse:
+        snapshot = read_snapshot(asked, warehouse)
+        permissions = read_permissions(asked, warehouse, scored=snapshot.frame)
+    assert snapshot.columns == ("x", "gone")
+    assert permissions is not None
+    assert dict(permissions.select("customer_id", "why_not").iter_rows()) == {
+        "a": None,
+        "b": "no consent",
+        "c": "consent unknown",
+        "d": "asked not to be contacted",
+        "e": "do-not-contact not understood",
+    }
+    told = next(each for each in snapshot.findings if each.name == "permission-unclear")
+    assert "of 2 of 5 customers mail and stop does not say" in told.evidence
+
+
+def test_a_formula_cannot_read_who_may_be_contacted(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="'mail' says who may be contacted"):
+        study(
+            "base.csv",
+            tmp_path,
+            columns={"customer_id": "id", "consent": "mail"},
+            derived={"half": "mail / 2"},
+        )

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from holdfast.campaigns.audience import Audience, Rule
-from holdfast.campaigns.export_journal import record_export
+from holdfast.campaigns.export_journal import CampaignList, record_export, recording
 from holdfast.errors import HoldfastError, InputError, ProjectBusy, StudyError
 from holdfast.ingest.read import Snapshot, read_sources
 from holdfast.io.warehouse import Warehouse
@@ -37,7 +37,7 @@ AT = datetime(2024, 7, 1, tzinfo=UTC)
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Three small runs that name every customer wherever a run may, an export and a copy."""
+    """Three small runs that name every customer wherever a run may, two exports and a copy."""
     study = _study(tmp_path)
     pl.DataFrame({"who": [*IDS, *IDS], "when": ["2024-01-01"] * 22, "paid": range(22)}).write_csv(
         tmp_path / "orders.csv"
@@ -66,7 +66,12 @@ def project(tmp_path: Path) -> Path:
         rule=rule, run_id="r", cutoff_day=1, customers=customers, figures={"contacted": 11}
     )
     record_export(audience, tmp_path, at=AT, how="csv")
-    return tmp_path
+    arms = _scores().select(
+        "customer_id", treated=True, propensity=0.9, offer=pl.lit("mail"), cost=1.0
+    )
+    listed = CampaignList(campaign="spring", made_by="plan", run_id="r", arms=arms)
+    with recording(listed, tmp_path, at=AT, how="csv"):
+        return tmp_path
 
 
 def _study(project: Path, **more: Any) -> Study:
@@ -140,12 +145,12 @@ def test_nothing_is_left_of_a_customer_and_everything_of_the_others(
 ) -> None:
     registry = Registry(project / "runs")
     before = {each: _counts(project, each) for each in IDS}
-    # 3 runs: 4 tables and lists, segments, report, model card, summary; the export.
-    assert len(before[customer]) >= 3 * 8 + 1
+    # 3 runs: 4 tables and lists, segments, report, model card, summary; an audience and a list.
+    assert len(before[customer]) >= 3 * 8 + 2
     done = _erase(project, customer)
     assert find_places(_study(project), [customer], project=project) == []
     assert len(done.runs) == 3
-    assert (done.exports, done.copies, done.unknown) == (1, 1, ())
+    assert (done.exports, done.copies, done.unknown) == (2, 1, ())
     for other in IDS:
         if other != customer:
             # The broken line in quarantine names C10 alone.
@@ -196,7 +201,8 @@ def test_two_at_once_and_one_after_another_leave_the_same(project: Path) -> None
 
 def test_the_rule_of_an_export_names_them_no_more(project: Path) -> None:
     _erase(project, "C1")
-    entry = json.loads((project / "exports.jsonl").read_text(encoding="utf-8"))
+    first, _ = (project / "exports.jsonl").read_text(encoding="utf-8").splitlines()
+    entry = json.loads(first)
     assert entry["rule"]["excluded"] == ["C10"]
     assert (project / "exports.jsonl").stat().st_mode & 0o777 == 0o600
 
@@ -211,6 +217,7 @@ def test_neither_list_nor_audit_log_holds_a_name(project: Path) -> None:
     listed = (project / "erased.txt").read_text(encoding="utf-8").split("\n")[1]
     assert [entry["what"] for entry in audit_log.entries(project)] == [
         "export",
+        "plan",
         "erase",
         "erase ended",
     ]
@@ -226,7 +233,7 @@ def test_a_customer_does_not_come_back_and_the_rows_add_up(project: Path) -> Non
         data = read_sources(_study(project), warehouse)
         ids = warehouse.query("SELECT DISTINCT customer_id AS id FROM transactions")["id"]
     assert sorted(ids) == sorted(each for each in IDS if each != "C1")
-    rows = data.rows
+    rows = data.sources[0].rows
     # Three of C1's lines can be read and one cannot; a day of C10's is none.
     assert data.reasons["transactions"]["erased on request"] == 3
     assert (rows.read, rows.set_aside, rows.quarantined) == (25, 3, 2)
@@ -396,8 +403,9 @@ def test_everything_held_about_a_customer_is_given(project: Path) -> None:
     assert run["tables"]["scores"][0]["cutoff_date"] == "2024-01-01"
     assert json.loads(run["quarantine"][0]["raw"])["who"] == " C1 "
     assert len(run["sentences"]) == 1
-    (export,) = held["exports"]
+    listed, export = held["exports"]
     assert (export["excluded_by_rule"], len(export["treatments"])) == (True, 1)
+    assert (listed["campaign"], len(listed["treatments"])) == ("spring", 1)
     _erase(project, "C1")
     held = collect(_study(project), "C1", registry=registry)
     assert (held["erased"], held["runs"], held["exports"]) == (True, [], [])

@@ -31,6 +31,9 @@ EMPTY: dict[str, Callable[[], Any]] = {
     "retention": lambda: charts.retention(tables.COHORTS.empty()),
     "survival": lambda: charts.survival_curves(tables.SURVIVAL.empty()),
     "cohort value": lambda: charts.cohort_value(tables.COHORTS.empty(), currency="GBP"),
+    "channels": lambda: charts.channel_payback(
+        tables.CHANNELS.empty(), tables.CHANNEL_MONTHS.empty(), currency="GBP"
+    ),
     "weeks": lambda: charts.purchases_by_week(tables.DAYS.empty(), currency="GBP"),
 }
 

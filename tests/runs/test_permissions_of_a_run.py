@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import polars as pl
+from tests.api.conftest import publish, snapshot_study, write_customers
 
-from holdfast.campaigns.audience import Rule, build_audience
+from holdfast.campaigns.audience import Rule, build_audience, drop_untouchable
 from holdfast.privacy.access import collect
 from holdfast.privacy.erase import erase, find_places
 from holdfast.runs.run import run
@@ -57,3 +58,21 @@ def test_consent_reaches_the_audience_and_no_model_and_is_erased(tmp_path: Path)
     left = registry.open().table("permissions")
     assert left["customer_id"].to_list() == [name for name in scored if name != someone]
     assert find_places(study, [someone], project=tmp_path / "shop") == []
+
+
+def test_a_snapshot_that_says_who_may_be_contacted_is_obeyed_too(tmp_path: Path) -> None:
+    write_customers(tmp_path)
+    path = tmp_path / "customers.parquet"
+    mail = pl.when(pl.col("id").str.ends_with("7")).then(pl.lit("no")).otherwise(pl.lit("yes"))
+    pl.read_parquet(path).with_columns(mail=mail).write_parquet(path)
+    plain = snapshot_study(tmp_path)
+    assert plain.snapshot is not None
+    columns = plain.snapshot.columns.model_copy(update={"consent": "mail"})
+    snapshot = plain.snapshot.model_copy(update={"columns": columns})
+    study = plain.model_copy(update={"snapshot": snapshot})
+    done = publish(study, created_at="2026-01-01T00:00:00Z")
+    assert "mail" not in done.table("features").columns
+    allowed, notes = drop_untouchable(done.scores, done.table("permissions"), study)
+    refused = [name for name in done.scores["customer_id"] if name.endswith("7")]
+    assert set(allowed["customer_id"]) == set(done.scores["customer_id"]) - set(refused)
+    assert notes == [f"{len(refused)} customers may not be contacted: {len(refused)} no consent"]

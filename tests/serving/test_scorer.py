@@ -22,7 +22,7 @@ from holdfast.serving.history_features import OnlineHistory, RawHistory
 from holdfast.serving.scorer import Range
 from holdfast.setup.simulate import simulate_to
 from holdfast.study import Study
-from holdfast.study.sources import Conversion, Rates
+from holdfast.study.conversion import Conversion, Rates
 from holdfast.synthetic import Shop
 
 

@@ -12,6 +12,8 @@ from holdfast.segments import Signal
 from holdfast.serving.answers import SHOWN_OTHERWISE
 from holdfast.tables import (
     CAMPAIGNS,
+    CHANNEL_MONTHS,
+    CHANNELS,
     EVIDENCE,
     FORECAST,
     HORIZONS,
@@ -206,7 +208,7 @@ class PlanAnswer(Stamp):
     currency: str
     segments: list[PlanRow]
     total: PlanTotal
-    margin_rate: float
+    margin_rate: Annotated[float | None, Field(description="Null: each customer's own")]
     uplift_source: Literal["experiment", "assumed"]
     range: Annotated[str, Field(description="What the ranges span")]
 
@@ -362,6 +364,25 @@ class CampaignPlanAnswer(Stamp):
     customers: list[PlannedCustomer]
 
 
+class ExperimentCustomer(BaseModel):
+    """Whom to contact, and whom to leave alone."""
+
+    customer_id: str
+    arm: Literal["contact", "hold out"]
+    propensity: Annotated[float, Field(description="The chance of being contacted")]
+
+
+class ExperimentAnswer(Stamp):
+    """The arms of a campaign, which are on record."""
+
+    campaign: str
+    export_id: str
+    contacted: int
+    held_out: int
+    notes: Annotated[list[str], Field(description="Who is left out")]
+    customers: list[ExperimentCustomer]
+
+
 class TaskFigures(BaseModel):
     """How good one model proved; further fields are its metrics, by name."""
 
@@ -446,6 +467,22 @@ class ForecastAnswer(Stamp):
     currency: str
     weeks: list[Week]
     totals: ForecastTotals | None
+
+
+class ChannelRow(_row_of(CHANNELS)):  # type: ignore[misc]
+    """What customers won by one channel cost and leave."""
+
+
+class ChannelMonth(_row_of(CHANNEL_MONTHS)):  # type: ignore[misc]
+    """What they left by the end of one month."""
+
+
+class ChannelsAnswer(Stamp):
+    """Every channel, and month after month what its customers leave."""
+
+    currency: str
+    channels: list[ChannelRow]
+    channel_months: list[ChannelMonth]
 
 
 class RunRow(BaseModel):

@@ -31,7 +31,7 @@ from holdfast.api.problems import (
 )
 from holdfast.api.resources import campaigns, customers, evidence, health, predict, runs, segments
 from holdfast.api.routes import Routes
-from holdfast.api.schemas import Batch, History, PlanTerms, WhatIf
+from holdfast.api.schemas import Batch, Experiment, History, PlanTerms, WhatIf
 from holdfast.api.settings import Settings
 from holdfast.api.store import LOOK_EVERY
 from holdfast.errors import HoldfastError
@@ -40,7 +40,7 @@ _RECORD_USE_EVERY = 30.0
 _WRITE_EVERY = 0.2
 _FOLLOW = "follow the champion"
 _Work = Callable[[], Awaitable[object]]
-_BY_HAND: tuple[type[BaseModel], ...] = (History, Batch, WhatIf, PlanTerms, Problem)
+_BY_HAND: tuple[type[BaseModel], ...] = (History, Batch, WhatIf, PlanTerms, Experiment, Problem)
 """Described as pydantic does: FastAPI leaves out what it does not read itself, and defaults of
 null."""
 

@@ -9,8 +9,8 @@ from typing import Any
 _EXAMPLES = json.loads(
     files("holdfast.api").joinpath("static", "examples.json").read_text(encoding="utf-8")
 )
-_NAMES = ("features", "history", "batch", "what_if", "plan")
-FEATURES, HISTORY, BATCH, WHAT_IF, PLAN = (_EXAMPLES["bodies"][name] for name in _NAMES)
+_NAMES = ("features", "history", "batch", "what_if", "plan", "experiment")
+FEATURES, HISTORY, BATCH, WHAT_IF, PLAN, EXPERIMENT = (_EXAMPLES["bodies"][name] for name in _NAMES)
 _FIELDS: dict[str, dict[str, Any]] = _EXAMPLES["fields"]
 """Type -> field -> example; of a field that is not there, the first of its choices, or that of the
 nameless one.

@@ -63,6 +63,7 @@ class Treatment(Strict):
     offer: Word | None = None
     assigned: bool | None = None
     delivered: bool | None = None
+    accepted: bool | None = None
 
 
 class History(Strict):
@@ -121,6 +122,16 @@ class PlanTerms(Strict):
     least_return: Annotated[float, Field(ge=0, le=1e6)] | None = None
     holdout_share: Annotated[float, Field(ge=0, lt=1)] | None = None
     offers: Annotated[dict[Text, OfferTerms], Field(max_length=20)] = {}
+
+
+class Experiment(Strict):
+    """A campaign whose arms are to be drawn among the customers of the run."""
+
+    campaign: Annotated[str, Field(min_length=1, max_length=60)]
+    holdout_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    segments: Annotated[list[Segment], Field(max_length=6)] = []
+    size: Annotated[int, Field(ge=2)] | None = None
+    offer: Text | None = None
 
 
 class CustomersQuery(BaseModel):

@@ -49,13 +49,14 @@ def find_fading_log(log: Log) -> Iterator[Finding]:
 
 
 def find_rows_beyond_the_log(log: Log) -> Iterator[Finding]:
-    """Say which other sources reach beyond the order log."""
+    """Say which other sources reach beyond the order log; an export is always newer than it."""
     end = log.orders.end_day
     later = []
     for source in ("events", "treatments"):
-        if log.orders.warehouse.has(source):
+        if log.orders.warehouse.has(f"validated_{source}"):
             n, last = log.orders.warehouse.row(
-                f"SELECT count(*) FILTER (day >= {end}), max(day) FROM {source}"
+                f"SELECT count(*) FILTER (day >= {end}), max(day) FROM validated_{source} "
+                "WHERE verdict = 0"
             )
             later += [f"{n:,} rows of {source}, up to {date_of(last)}"] if n else []
     if later:

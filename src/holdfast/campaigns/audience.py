@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
@@ -36,6 +36,9 @@ class Rule:
         Customers below either are out.
     cost, rate
         Currency per customer contacted; share kept of those contacted who would be lost, assumed.
+    of
+        Who would be lost: "lost" by their probability, or "everyone" whatever it is, as in
+        [recovery].
     budget, at_most
         Limits of those contacted: currency, count. None: no limit.
     holdout_share
@@ -55,6 +58,7 @@ class Rule:
     least_revenue: float = 0.0
     cost: float = 0.0
     rate: float = 0.0
+    of: Literal["lost", "everyone"] = "lost"
     budget: float | None = None
     at_most: int | None = None
     holdout_share: float = 0.1
@@ -77,6 +81,8 @@ class Rule:
         """SHA-256 of the rule but for its name, 12 hex digits."""
         rule = asdict(self)
         del rule["name"]
+        if self.of == "lost":  # a rule is what it was before there was any other
+            del rule["of"]
         return hashlib.sha256(json.dumps(rule, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
@@ -93,13 +99,13 @@ class Audience:
     ----------
     customers
         Most revenue at stake first: customer_id, segment, churn_probability, expected_revenue,
-        at_stake (as in SCORES), arm ("contact"; "hold out" of this campaign; "global hold-out":
-        of every campaign).
+        at_stake (as in SCORES; where everyone counts as lost, value_if_kept), arm ("contact"; "hold
+        out" of this campaign; "global hold-out": of every campaign).
     figures
         candidates (before the limits), left_out (reason -> customers who meet the rule and may not
         be contacted; None where the run does not know who may), contacted, held_out,
-        held_out_of_all, saves (contacted customers expected to stay because of it: churn
-        probability x rate), invested, recovered, net (currency), roi_percent (None where nothing is
+        held_out_of_all, saves (contacted customers expected to stay because of it: those who would
+        be lost x rate), invested, recovered, net (currency), roi_percent (None where nothing is
         invested), uplift_source.
     """
 
@@ -141,15 +147,14 @@ def build_audience(
     resting
         Customers of earlier audiences who are to be left alone.
     """
-    matching = _find_candidates(
-        scores, rule, margin_rate=study.value.margin_rate, out=[*rule.excluded, *resting]
-    )
+    matching = _find_candidates(scores, rule, study=study, out=[*rule.excluded, *resting])
     candidates, left_out = drop_forbidden(matching, permissions)
     arms = _draw_arms(candidates["customer_id"], rule, study.campaigns.global_holdout)
     ranked = candidates.with_columns(arm=arms).sort(
         "at_stake", "customer_id", descending=[True, False]
     )
-    customers = ranked.filter((pl.col("arm") == CONTACT).cum_sum() <= _contact_limit(rule))
+    within = ranked.filter((pl.col("arm") == CONTACT).cum_sum() <= _contact_limit(rule))
+    customers = within.drop("margin_at_stake")
     return Audience(
         rule=rule,
         run_id=run_id,
@@ -158,7 +163,7 @@ def build_audience(
         figures={
             "candidates": candidates.height,
             "left_out": left_out,
-            **_figures(customers, rule, study),
+            **_figures(within, rule),
         },
     )
 
@@ -211,18 +216,24 @@ def _draw_arms(customers: pl.Series, rule: Rule, global_share: float) -> pl.Seri
 
 
 def _find_candidates(
-    scores: pl.DataFrame, rule: Rule, *, margin_rate: float, out: Sequence[str]
+    scores: pl.DataFrame, rule: Rule, *, study: Study, out: Sequence[str]
 ) -> pl.DataFrame:
-    worth = pl.col("at_stake") * margin_rate * rule.rate
+    stake = pl.col("value_if_kept" if rule.of == "everyone" else "at_stake")
+    margin = stake * economics.margin_rate(scores, study)
     kept = scores.lazy().filter(
         pl.col("segment").cast(pl.String).is_in(rule.segments)
         & (pl.col("churn_probability") >= rule.least_churn_probability)
         & (pl.col("expected_revenue") >= rule.least_revenue)
-        & (worth > rule.cost if rule.only_paying else pl.lit(True))
+        & (margin * rule.rate > rule.cost if rule.only_paying else pl.lit(True))
         & ~pl.col("customer_id").is_in(list(out))
     )
     names = ("customer_id", "segment", "churn_probability", "expected_revenue", "at_stake")
-    return kept.select(*names).sort("customer_id").collect()
+    return (
+        kept.with_columns(at_stake=stake, margin_at_stake=margin)
+        .select(*names, "margin_at_stake")
+        .sort("customer_id")
+        .collect()
+    )
 
 
 def _contact_limit(rule: Rule) -> int:
@@ -233,20 +244,23 @@ def _contact_limit(rule: Rule) -> int:
     return min(limits)
 
 
-def _figures(customers: pl.DataFrame, rule: Rule, study: Study) -> dict[str, Any]:
+def _figures(customers: pl.DataFrame, rule: Rule) -> dict[str, Any]:
     contacted = customers.filter(pl.col("arm") == CONTACT)
-    terms = dict.fromkeys(AT_RISK_SEGMENTS, Recovery(cost=rule.cost, rate=rule.rate))
+    terms = dict.fromkeys(AT_RISK_SEGMENTS, Recovery(cost=rule.cost, rate=rule.rate, of=rule.of))
     # The economics know at-risk segments only; a rule may reach into the others, on the same terms.
     as_one = contacted.select(
         segment=pl.lit(AT_RISK_SEGMENTS[0]),
         customers=pl.len().cast(pl.Int64),
-        value_if_kept=pl.lit(0.0),
+        value_if_kept=pl.col("at_stake").sum(),
         at_stake=pl.col("at_stake").sum(),
+        margin_if_kept=pl.col("margin_at_stake").sum(),
+        margin_at_stake=pl.col("margin_at_stake").sum(),
     )
-    plan = economics.recovery(as_one, terms, margin_rate=study.value.margin_rate)
+    lost = contacted.height if rule.of == "everyone" else contacted["churn_probability"].sum()
+    plan = economics.recovery(as_one, terms)
     return {
         **_count_arms(customers),
-        "saves": float(contacted["churn_probability"].sum()) * rule.rate,
+        "saves": float(lost) * rule.rate,
         **economics.totals(plan),
         "uplift_source": str(plan["uplift_source"][0]),
     }

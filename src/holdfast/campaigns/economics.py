@@ -3,8 +3,8 @@ later money is worth today. Every page, table and plan takes it from here.
 
 One customer: whoever is kept brings `value_if_kept` within the horizon of value, whoever is lost
 brings nothing, and `at_stake = P(lost) x value_if_kept` is what a campaign can save at most. A
-contact that keeps a share `rate` of those who would be lost earns `margin_rate x rate x at_stake`
-and costs `cost + acceptance x cost_if_accepted`.
+contact that keeps a share `rate` of those who would be lost earns `margin_rate x rate x at_stake`,
+with the customer's own rate (`customer_margins`), and costs `cost + acceptance x cost_if_accepted`.
 """
 
 import math
@@ -59,14 +59,33 @@ def value_at_stake(
     return tables.SCORES.check(filled.select(tables.SCORES.schema.names()))
 
 
+def margin_rate(customers: pl.DataFrame, settings: study.Study) -> pl.Expr:
+    """Margin on revenue of each customer of SCORES: their own where the lines of the study's log
+    have margins and the run knows them, or else the study's one rate.
+    """
+    one = settings.value.margin_rate
+    if not settings.has_line_margins or "margin_rate" not in customers.columns:
+        return pl.lit(one)
+    return pl.col("margin_rate").fill_null(one)
+
+
+def one_rate(segments: pl.DataFrame, settings: study.Study) -> float | None:
+    """The study's one rate for all segments; None where their customers have their own."""
+    has_own = settings.has_line_margins and "margin_at_stake" in segments.columns
+    return None if has_own else settings.value.margin_rate
+
+
 def recovery(
-    segments: pl.DataFrame, settings: Mapping[str, study.Recovery], *, margin_rate: float = 1.0
+    segments: pl.DataFrame,
+    settings: Mapping[str, study.Recovery],
+    *,
+    margin_rate: float | None = None,
 ) -> pl.DataFrame:
     """Simulate one campaign for each at-risk segment that the study gives a cost and a rate.
 
-    `invested = customers x (cost + acceptance x cost_if_accepted)`, `recovered = margin_rate x rate
-    x at_stake`, `net = recovered - invested`. With `of = "everyone"` every customer counts as lost,
-    as in the original system: `recovered = margin_rate x rate x value_if_kept`. The rates are
+    `invested = customers x (cost + acceptance x cost_if_accepted)`, `recovered = rate x
+    margin_at_stake`, `net = recovered - invested`. With `of = "everyone"` every customer counts as
+    lost, as in the original system: `recovered = rate x margin_if_kept`. The rates are
     nobody's measurement, so each row is labelled `assumed` and says at which rate it would only
     break even.
 
@@ -78,7 +97,7 @@ def recovery(
     settings
         Segment -> terms.
     margin_rate
-        Share of revenue that is margin, 0..1.
+        Share of revenue that is margin, in place of each customer's own.
 
     Returns
     -------
@@ -90,7 +109,8 @@ def recovery(
     --------
     >>> sums = {"customers": 10, "value_if_kept": 2500.0, "at_stake": 1000.0}
     >>> terms = {"Vulnerable": study.Recovery(cost=25, rate=0.35)}
-    >>> recovery(pl.DataFrame([{"segment": "Vulnerable", **sums}]), terms).row(0)[4:]
+    >>> segments = pl.DataFrame([{"segment": "Vulnerable", **sums}])
+    >>> recovery(segments, terms, margin_rate=1).row(0)[4:]
     (250.0, 350.0, 100.0, 40.0, 0.25, 'assumed')
     """
     terms = {name: settings[name] for name in study.AT_RISK_SEGMENTS if name in settings}
@@ -99,10 +119,15 @@ def recovery(
     assumed = pl.DataFrame(rows, schema=schema, orient="row")
     if "at_stake" not in segments.columns:
         segments = segments.with_columns(value_if_kept="total_ltv", at_stake="total_ltv")
-    value = margin_rate * pl.when("everyone").then("value_if_kept").otherwise("at_stake")
+    if margin_rate is not None:
+        segments = segments.with_columns(
+            margin_if_kept=pl.col("value_if_kept") * margin_rate,
+            margin_at_stake=pl.col("at_stake") * margin_rate,
+        )
+    value = pl.when("everyone").then("margin_if_kept").otherwise("margin_at_stake")
     plan = (
         assumed.join(segments, on="segment", how="left", maintain_order="left")
-        .with_columns(pl.col("customers", "value_if_kept", "at_stake").fill_null(0))
+        .with_columns(pl.col("customers", "margin_if_kept", "margin_at_stake").fill_null(0))
         .with_columns(
             invested=pl.col("customers") * pl.col("cost"), recovered=value * pl.col("rate")
         )

@@ -1,11 +1,13 @@
-"""The export journal: every audience that was saved, downloaded or pushed, by which rule of which
-run, and a table of treatments of each that left.
+"""The export journal: every audience and list that was saved, written, downloaded or pushed, by
+which rule of which run, and a table of treatments of each that left.
 
 An export is recorded before it leaves: what cannot be recorded stays. A push that stopped gets a
-second line, with how far it came; of the lines of one export the last one counts.
+second line, with how far it came; what never went out is withdrawn by one.
 """
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from functools import partial
@@ -17,51 +19,61 @@ import polars as pl
 
 from holdfast.campaigns.audience import GLOBAL_HOLD_OUT, Audience, Rule, keep_first_contacts
 from holdfast.campaigns.treatments import CONTACT
-from holdfast.errors import HoldfastError, InputError, StudyError, first_line, system_error
+from holdfast.errors import (
+    HoldfastError,
+    InputError,
+    StudyError,
+    first_line,
+    nearest,
+    system_error,
+)
 from holdfast.io import webhook
 from holdfast.storage import audit_log, jsonl
+from holdfast.storage.export_records import (
+    JOURNAL,
+    SAVED,
+    WITHDRAWN,
+    campaign_of,
+    read_journal,
+    sent_exports,
+    treatments_file,
+)
 from holdfast.storage.safe_files import replace_file, write_parquet
 from holdfast.study import Webhook
 from holdfast.windows import day_of
 
-JOURNAL, FOLDER = "exports.jsonl", "exports"
-SAVED = "saved"
 UNFINISHED = "not finished"
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Export:
-    """One export: where it is recorded, when it was made (UTC) and how (csv, parquet, webhook)."""
+    """One export: where it is recorded, as which campaign, when it was made (UTC) and how (csv,
+    parquet, webhook).
+    """
 
     project: Path
     export_id: str
+    campaign: str
     at: datetime
     how: str
 
     @classmethod
     def of(cls, audience: Audience, project: Path, *, at: datetime, how: str) -> "_Export":
-        export_id = f"{at:%Y%m%dT%H%M%S%fZ}-{audience.rule.fingerprint}-{how}"
-        return cls(project=project, export_id=export_id, at=at, how=how)
+        export_id = _export_id(at, audience.rule.fingerprint, how)
+        campaign = _campaign_name(audience.rule, project, at=at)
+        return cls(project=project, export_id=export_id, campaign=campaign, at=at, how=how)
 
-    @property
-    def treatments(self) -> Path:
-        return self.project / FOLDER / f"{self.export_id}.parquet"
-
-    def append(self, audience: Audience, batches: str = "") -> None:
-        """Add a line; `batches`: of a push, how many were accepted, "2 of 3"."""
+    def append(self, **facts: Any) -> None:
+        """Add a line."""
         entry = {
             "export_id": self.export_id, "at": f"{self.at:%Y-%m-%dT%H:%M:%SZ}",
-            "day": day_of(self.at.date()), "how": self.how, "run_id": audience.run_id,
-            "rule": asdict(audience.rule), "figures": dict(audience.figures),
-            **({"batches": batches} if batches else {}),
+            "day": day_of(self.at.date()), "how": self.how, "campaign": self.campaign, **facts,
         }  # fmt: skip
         jsonl.append(self.project / JOURNAL, entry)
 
-    def write_treatments(self, audience: Audience) -> None:
+    def write_treatments(self, table: pl.DataFrame) -> None:
         """Write both arms; no file where nobody is in either."""
-        path = self.treatments
-        campaign = audience.rule.name or self.export_id
-        table = list_treatments(audience, at=self.at, campaign=campaign)
+        path = treatments_file(self.project, self.export_id)
         try:
             path.parent.mkdir(mode=0o700, exist_ok=True)
             path.parent.chmod(0o700)
@@ -75,14 +87,38 @@ class _Export:
                 fix="free the folder or the disk",
             ) from None
 
-    def begin(self, audience: Audience, batches: str = "") -> None:
+    def begin(self, table: pl.DataFrame, **facts: Any) -> None:
         """Write both, or neither."""
-        self.write_treatments(audience)
+        self.write_treatments(table)
         try:
-            self.append(audience, batches)
+            self.append(**facts)
         except HoldfastError:
-            self.treatments.unlink(missing_ok=True)
+            treatments_file(self.project, self.export_id).unlink(missing_ok=True)
             raise
+
+    def list_treatments(self, audience: Audience) -> pl.DataFrame:
+        return list_treatments(audience, at=self.at, campaign=self.campaign)
+
+
+def _export_id(at: datetime, what: str, how: str) -> str:
+    return f"{at:%Y%m%dT%H%M%S%fZ}-{what}-{how}"
+
+
+def _campaign_name(rule: Rule, project: Path, *, at: datetime) -> str:
+    """The rule's name, with the day where it was exported on another one before: each is a campaign
+    with a window of its own. Without a name, the day and the rule.
+    """
+    if not rule.name:
+        return f"{at.date()} {rule.fingerprint}"
+    before = (each for each in sent_exports(project) if each["day"] != day_of(at.date()))
+    is_taken = any(campaign_of(each) == rule.name for each in before)
+    return f"{rule.name} {at.date()}" if is_taken else rule.name
+
+
+def _facts_of(audience: Audience) -> dict[str, Any]:
+    """What the journal says of an audience."""
+    rule, figures = asdict(audience.rule), dict(audience.figures)
+    return {"run_id": audience.run_id, "rule": rule, "figures": figures}
 
 
 def record_export(
@@ -113,8 +149,124 @@ def record_export(
     export = _Export.of(audience, project, at=at, how=how)
     facts = {"export_id": export.export_id, "contacted": audience.figures["contacted"]}
     with audit_log.write_ahead(project, "export", who=who, **facts):
-        export.begin(audience)
+        export.begin(export.list_treatments(audience), **_facts_of(audience))
     return export.export_id
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignList:
+    """The two arms of a campaign that leaves as a list.
+
+    Attributes
+    ----------
+    made_by
+        What made it: "plan" or "assign".
+    arms
+        One row per customer: customer_id, treated, propensity (chance of being contacted), offer
+        and cost (currency); null where neither is known.
+    """
+
+    campaign: str
+    made_by: str
+    run_id: str
+    arms: pl.DataFrame
+
+    def treatments(self, at: datetime) -> pl.DataFrame:
+        """Both arms, laid out as `list_treatments` does. Several offers are as many campaigns: who
+        was held out of one would have got that offer, and says nothing of the others.
+        """
+        offer = pl.col("offer")
+        several = self.arms["offer"].n_unique() > 1
+        of_offer = pl.format("{}: {}", pl.lit(self.campaign), offer)
+        return self.arms.select(
+            "customer_id",
+            occurred_at=pl.lit(at.replace(tzinfo=None), pl.Datetime("us")),
+            campaign=of_offer if several else pl.lit(self.campaign),
+            treated="treated",
+            propensity=pl.col("propensity").cast(pl.Float64),
+            cost=pl.when("treated").then(pl.col("cost").cast(pl.Float64)).otherwise(0.0),
+            offer=offer.cast(pl.String),
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the campaign's name, 12 hex digits."""
+        return hashlib.sha256(self.campaign.encode()).hexdigest()[:12]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """For the audit log."""
+        contacted = int(self.arms["treated"].sum())
+        held_out = self.arms.height - contacted
+        return {
+            "campaign": self.campaign, "run_id": self.run_id, "contacted": contacted,
+            "held_out": held_out,
+        }  # fmt: skip
+
+
+@contextmanager
+def recording(
+    listed: CampaignList, project: Path, *, at: datetime, how: str, who: str = ""
+) -> Iterator[str]:
+    """Record the arms of a list, then let its files be written; where they cannot be, the record is
+    withdrawn. Yields the export's id.
+
+    Raises
+    ------
+    HoldfastError
+        It cannot be recorded, and no file is written.
+    """
+    export_id = _export_id(at, listed.fingerprint, how)
+    export = _Export(project=project, export_id=export_id, campaign=listed.campaign, at=at, how=how)
+    facts = listed.facts
+    figures = {name: facts[name] for name in ("contacted", "held_out")}
+    line = {"run_id": listed.run_id, "made_by": listed.made_by, "figures": figures}
+    with audit_log.write_ahead(
+        project, listed.made_by, who=who, export_id=export.export_id, **facts
+    ):
+        export.begin(listed.treatments(at), **line)
+        try:
+            yield export.export_id
+        except BaseException:
+            with suppress(HoldfastError):
+                export.append(**line, **{WITHDRAWN: f"{at:%Y-%m-%dT%H:%M:%SZ}"})
+            raise
+
+
+def withdraw_exports(project: Path, name: str, *, at: datetime, who: str = "") -> list[str]:
+    """Say of the exports of a campaign that they never went out: nobody reads them any more.
+
+    Parameters
+    ----------
+    name
+        Of the campaign, or the id of one export.
+    at
+        The moment, in UTC.
+
+    Returns
+    -------
+    list of str
+        The ids of the exports.
+
+    Raises
+    ------
+    InputError
+        There is no such export, or it was withdrawn before.
+    """
+    sent = sent_exports(project)
+    meant = [entry for entry in sent if name in (campaign_of(entry), entry["export_id"])]
+    if not meant:
+        known = sorted({campaign_of(entry) for entry in sent})
+        raise InputError(
+            f"no export of a campaign '{name}' is recorded that was not withdrawn",
+            fix=nearest(name, known) if known else "nothing is recorded that could be withdrawn",
+        )
+    ids = [entry["export_id"] for entry in meant]
+    with audit_log.write_ahead(project, "withdraw", who=who, campaign=name, export_ids=ids):
+        for entry in meant:
+            line = {**entry, WITHDRAWN: f"{at:%Y-%m-%dT%H:%M:%SZ}"}
+            jsonl.append(project / JOURNAL, line)
+    return ids
 
 
 def record_hold_out(audience: Audience, project: Path, *, who: str = "") -> None:
@@ -146,13 +298,14 @@ def push_audience(
     export = _Export.of(audience, project, at=at, how="webhook")
     facts = {"export_id": export.export_id, "contacted": audience.figures["contacted"]}
     with audit_log.write_ahead(project, "push", who=who, **facts):
-        export.begin(audience, UNFINISHED)
+        known = _facts_of(audience)
+        export.begin(export.list_treatments(audience), **known, batches=UNFINISHED)
         try:
             n = webhook.push(target, _head(audience), audience.contacts.drop("at_stake").to_dicts())
         except HoldfastError as error:
             _record_stop(export, audience, accepted=int(str(error.parts.get("accepted", 0))))
             raise
-    export.append(audience)
+    export.append(**known)
     return n
 
 
@@ -166,8 +319,8 @@ def _record_stop(export: _Export, audience: Audience, *, accepted: int) -> None:
     """Record how far a push came."""
     batches = ceil(audience.figures["contacted"] / webhook.BATCH)
     done = keep_first_contacts(audience, accepted * webhook.BATCH)
-    export.write_treatments(done)
-    export.append(done, f"{accepted} of {batches}")
+    export.write_treatments(export.list_treatments(done))
+    export.append(**_facts_of(done), batches=f"{accepted} of {batches}")
 
 
 def list_treatments(audience: Audience, *, at: datetime, campaign: str) -> pl.DataFrame:
@@ -175,7 +328,7 @@ def list_treatments(audience: Audience, *, at: datetime, campaign: str) -> pl.Da
     [treatments]. Those held out of every campaign are in no campaign's comparison.
 
     Columns: customer_id, occurred_at (UTC), campaign, treated, propensity (chance of being
-    contacted), cost (currency).
+    contacted), cost (currency), offer (null: an audience names none).
     """
     contacted = pl.col("arm") == CONTACT
     return audience.customers.filter(pl.col("arm") != GLOBAL_HOLD_OUT).select(
@@ -185,6 +338,7 @@ def list_treatments(audience: Audience, *, at: datetime, campaign: str) -> pl.Da
         treated=contacted,
         propensity=pl.lit(1 - audience.rule.holdout_share, pl.Float64),
         cost=pl.when(contacted).then(pl.lit(audience.rule.cost)).otherwise(pl.lit(0.0)),
+        offer=pl.lit(None, pl.String),
     )
 
 
@@ -198,16 +352,16 @@ def save_audience(audience: Audience, project: Path, *, at: datetime) -> None:
     """
     if not audience.rule.name:
         raise InputError("the audience has no name", fix="give it one, and save it again")
-    _Export.of(audience, project, at=at, how=SAVED).append(audience)
+    _Export.of(audience, project, at=at, how=SAVED).append(**_facts_of(audience))
 
 
 def saved_rules(project: Path) -> dict[str, Rule]:
     """Every named audience that was saved or exported, by its latest rule; the latest first."""
     rules: dict[str, Rule] = {}
     for entry in read_journal(project):
-        name = entry["rule"].get("name")
-        if name and name not in rules:
-            rules[name] = _read_rule(entry["rule"])
+        rule = entry.get("rule", {})
+        if (name := rule.get("name")) and name not in rules:
+            rules[name] = _read_rule(rule)
     return rules
 
 
@@ -221,23 +375,12 @@ def _read_rule(raw: Mapping[str, Any]) -> Rule:
     return Rule(**values)
 
 
-def read_journal(project: Path) -> list[dict[str, Any]]:
-    """Every audience that was saved or given away, the latest first."""
-    by_id = {entry["export_id"]: entry for entry in jsonl.entries(project / JOURNAL)}
-    return list(by_id.values())[::-1]
-
-
-def read_exports(project: Path) -> list[dict[str, Any]]:
-    """Every export so far, the latest first."""
-    return [entry for entry in read_journal(project) if entry["how"] != SAVED]
-
-
 def find_resting(project: Path, *, day: int, rest_days: int) -> Sequence[str]:
     """Customers of the audiences that were given away in the last so many days before `day`."""
     if not rest_days:
         return []
-    recent = (entry for entry in read_exports(project) if entry["day"] > day - rest_days)
-    paths = (project / FOLDER / f"{entry['export_id']}.parquet" for entry in recent)
+    recent = (entry for entry in sent_exports(project) if entry["day"] > day - rest_days)
+    paths = (treatments_file(project, entry["export_id"]) for entry in recent)
     # Of a push that nobody accepted there is none.
     tables = [pl.read_parquet(path, columns=["customer_id"]) for path in paths if path.is_file()]
     return pl.concat(tables)["customer_id"].unique().sort().to_list() if tables else []

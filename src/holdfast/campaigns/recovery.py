@@ -18,6 +18,7 @@ from holdfast.evaluation.totals import Range, range_of, total_ratios
 from holdfast.study import AT_RISK_SEGMENTS, Recovery, Study
 
 _SPREAD = 0.5
+_SUMS = ("total_ltv", "value_if_kept", "at_stake", "margin_if_kept", "margin_at_stake")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +68,7 @@ def simulate_recovery(
     campaigns: Mapping[str, Campaign],
     evidence: pl.DataFrame,
     *,
-    margin_rate: float,
+    margin_rate: float | None = None,
 ) -> pl.DataFrame:
     """Simulate one campaign per segment.
 
@@ -78,6 +79,8 @@ def simulate_recovery(
     ----------
     segments, evidence
         SEGMENTS and EVIDENCE of a run.
+    margin_rate
+        As in `economics.recovery`.
 
     Returns
     -------
@@ -143,7 +146,7 @@ def _contact(segments: pl.DataFrame, campaigns: Mapping[str, Campaign]) -> pl.Da
     share = pl.col("segment").replace_strict(reach, default=0.0, return_dtype=pl.Float64)
     contacted = (pl.col("customers") * share).floor().cast(pl.Int64)
     part = pl.when(pl.col("customers") > 0).then(contacted / pl.col("customers")).otherwise(0.0)
-    sums = [name for name in ("total_ltv", "value_if_kept", "at_stake") if name in segments.columns]
+    sums = [name for name in _SUMS if name in segments.columns]
     return segments.with_columns(pl.col(sums) * part, customers=contacted)
 
 

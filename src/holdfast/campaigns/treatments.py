@@ -15,6 +15,14 @@ CONTACT = "contact"
 HOLD_OUT = "hold out"
 """The arm of those who were not to be contacted."""
 _ARMS_APART_DAYS = 1.0
+ARM = pl.when("treated").then("offer").otherwise(pl.lit(HOLD_OUT))
+"""Of a row of treatments: its offer, or the hold-out."""
+UNIT = (
+    pl.when(pl.col("cluster").is_null())
+    .then(pl.format("customer {}", "customer_id"))
+    .otherwise(pl.format("cluster {}", "cluster"))
+)
+"""Of a row of treatments: who was drawn as one."""
 
 
 def read_treatments(warehouse: Warehouse) -> pl.DataFrame:
@@ -23,9 +31,11 @@ def read_treatments(warehouse: Warehouse) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        One row per row of [treatments]: row (its number), customer_id, day, campaign, treated (as
-        assigned), offer, propensity (of being contacted by any offer; null where it is not given),
-        cost_minor (0 where nothing was delivered; null where it is not given).
+        One row per row of [treatments] and of the recorded exports: row (its number), customer_id,
+        day, campaign, treated (as assigned), offer, propensity (of being contacted by any offer;
+        null where it is not given), cost_minor (0 where nothing was delivered; null where it is not
+        given), accepted (whether the offer was taken up; null where nothing was delivered or that
+        is not known), cluster (null: the customer was drawn alone).
 
     Raises
     ------
@@ -36,14 +46,16 @@ def read_treatments(warehouse: Warehouse) -> pl.DataFrame:
     """
     if not warehouse.has("treatments"):
         raise NotEnoughData(
-            "the study has no [treatments]: no campaign with a hold-out is known",
-            fix="name the table of past campaigns, with those held out, in [treatments]",
+            "no campaign is known: the study has no [treatments], and no export is recorded",
+            fix="name the table of past campaigns, with those held out, in [treatments], or write "
+            "a list with `holdfast plan --list`",
         )
     rows = warehouse.query(
         """
         SELECT customer_id, day, campaign, coalesce(assigned, treated) AS treated,
             coalesce(offer, $1) AS offer, propensity,
-            CASE WHEN coalesce(delivered, treated) THEN cost_minor ELSE 0 END AS cost_minor
+            CASE WHEN coalesce(delivered, treated) THEN cost_minor ELSE 0 END AS cost_minor,
+            CASE WHEN coalesce(delivered, treated) THEN accepted END AS accepted, cluster
         FROM treatments ORDER BY ALL
         """,
         CONTACT,
@@ -53,6 +65,34 @@ def read_treatments(warehouse: Warehouse) -> pl.DataFrame:
     if rows.filter("treated", pl.col("offer") == HOLD_OUT).height:
         raise DataError(f"an offer of [treatments] is called '{HOLD_OUT}'", fix="rename it")
     return rows.with_row_index("row")
+
+
+def refuse_torn_clusters(rows: pl.DataFrame) -> None:
+    """Raise where what was drawn together is not in one arm of a campaign: the standard errors of
+    whole clusters would not hold.
+
+    Raises
+    ------
+    DataError
+        A customer is in two clusters of one campaign, or a cluster in two arms.
+    """
+    named = rows.drop_nulls("cluster")
+    of = (
+        ("customers", "customer_id", pl.col("cluster"), "clusters",
+         "give each customer one cluster"),
+        ("clusters", "cluster", ARM, "arms",
+         "draw whole clusters; where customers were drawn one by one, leave `cluster` out"),
+    )  # fmt: skip
+    for what, key, other, several, fix in of:
+        n = named.group_by("campaign", key).agg(n=other.n_unique())
+        torn = n.filter(pl.col("n") > 1).sort("campaign", key)
+        if torn.height:
+            campaign, first = torn.row(0)[:2]
+            raise DataError(
+                f"{torn.height:,} {what} are in two {several} of one campaign, such as {first} in "
+                f"'{campaign}'",
+                fix=fix,
+            )
 
 
 def name_contacts(rows: pl.DataFrame, offer_of: Mapping[str, str]) -> pl.DataFrame:

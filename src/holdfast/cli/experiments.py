@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from holdfast.campaigns.experiments.contact_list import Draw
     from holdfast.campaigns.experiments.past_campaigns import CampaignResult
     from holdfast.campaigns.uplift.verdict import OfferVerdict
+    from holdfast.decisions.contacts import ContactList
     from holdfast.decisions.experiments import (
-        ContactList,
         ExperimentPlan,
         OfferVerdicts,
         PastCampaigns,
@@ -77,8 +77,9 @@ def read(
     overrides: Set = None,
     json: Json = False,
 ) -> None:
-    """Read what the campaigns in [treatments] did, by intention to treat: purchases, revenue and
-    margin per head against those held out, with 95 % intervals, cost and net.
+    """Read what the campaigns did, those of [treatments] and recorded exports, by intention to
+    treat: purchases, revenue and margin per head against those held out, with 95 % intervals, cost
+    and net.
 
     The window is 30 days unless told otherwise: most of what an offer does falls into them, and
     nothing is claimed beyond. What customers spent in as many days before makes the intervals
@@ -184,16 +185,17 @@ def _in_words(row: dict[str, Any], study: "Study") -> str:
     if row["cost"] is None:
         return f"{name}: without a cost of each contact, nothing is said of a net."
     paid = {"yes": "It paid", "no": "It did not pay"}.get(row["pays"], "Whether it paid is open")
+    one = f"a margin of {study.value.margin_rate:.0%}"
     return (
-        f"{name}: at a margin of {study.value.margin_rate:.0%} the {row['contacted']:,} contacted "
-        f"brought {amount('net')}, net of their cost of {money(row['cost'], study.currency)}. "
-        f"{paid}."
+        f"{name}: at {'the margin of each line' if study.has_line_margins else one} the "
+        f"{row['contacted']:,} contacted brought {amount('net')}, net of their cost of "
+        f"{money(row['cost'], study.currency)}. {paid}."
     )
 
 
 def _describe_sizes(result: "CampaignResult") -> str:
     if not result.checks:
-        return "Sizes of the arms: not checked, since [treatments] gives no propensity."
+        return "Sizes of the arms: not checked, since no propensity is recorded."
     return f"Sizes of the arms: as planned (p {result.checks['assigned']:.3f}; alarm below .001)."
 
 
@@ -207,6 +209,10 @@ def design(
     contact_list: ContactFile = None,
     segment: Segments = None,
     name: Name = None,
+    offer: Annotated[
+        str | None,
+        typer.Option(help="Of the study, that those contacted get: its cost is counted."),
+    ] = None,
     run: RunOption = "champion",
     config: Config = "holdfast.toml",
     overrides: Set = None,
@@ -226,6 +232,7 @@ def design(
         holdout_share=share,
         segments=tuple(segment or ()),
         size=size,
+        offer=offer,
     )
     with progress(silent=json) as listener:
         plan = plan_experiment(study, question, listener=listener)
@@ -268,11 +275,8 @@ def print_plan(
     caption = f"Readouts with {plan.design.size:,} customers; * is the best that keeps its word"
     output.print_table(out, make_table(caption, rows, *tried, currency=study.currency))
     if written is not None:
-        out.print(Text(f"{written.contacted:,} to contact: {written.contact}"))
-        out.print(Text(f"{written.held_out:,} held out: {written.holdout}"))
-        out.print(Text(f"Drawn by the name '{written.campaign}' from run {written.run_id}."))
-        for note in written.notes:
-            out.print(Text(f"{note}."))
+        for line in output.describe_list(written.as_dict()):
+            out.print(Text(line))
 
 
 def _need(plan: "ExperimentPlan", study: "Study") -> str:
@@ -300,6 +304,28 @@ def _describe_need(plan: "ExperimentPlan") -> str:
     return f"{plan.curve.needed:,} customers (9 in 10 logs like this one would say {low} to {high})"
 
 
+@app.command(epilog="Example: holdfast experiment withdraw spring")
+def withdraw(
+    campaign: Annotated[
+        str, typer.Argument(metavar="NAME", help="Of a recorded campaign, or of one export.")
+    ],
+    config: Config = "holdfast.toml",
+    overrides: Set = None,
+    json: Json = False,
+) -> None:
+    """Say that an export never went out: it stays on record as withdrawn, and nothing reads it."""
+    from datetime import UTC, datetime
+
+    from holdfast.campaigns.export_journal import withdraw_exports
+
+    project = Path(output.study_from(config, overrides).project_dir)
+    ids = withdraw_exports(project, campaign, at=datetime.now(UTC))
+    values = {"campaign": campaign, "withdrawn": ids}
+    several = "export" if len(ids) == 1 else "exports"
+    text = f"{campaign}: {len(ids)} {several} withdrawn."
+    output.print_result(values, lambda out: out.print(text, markup=False), json=json)
+
+
 def uplift(
     days: Days = 30,
     return_days: ReturnDays = 0,
@@ -311,7 +337,7 @@ def uplift(
     overrides: Set = None,
     json: Json = False,
 ) -> None:
-    """Say from the past campaigns in [treatments] of each offer whether it works, and whether there
+    """Say from the past campaigns of each offer whether it works, and whether there
     is evidence for choosing among customers.
     """
     from holdfast.cli.progress_display import progress

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -96,6 +96,20 @@ def print_rows(
         print_table(console(), make_table("", rows, *columns))
     else:
         console().print(none)
+
+
+def describe_list(written: Mapping[str, Any] | None) -> Iterator[str]:
+    """Sentences on the two files of a campaign, and on what it is recorded as."""
+    if written is None:
+        return
+    yield f"{written['contacted']:,} to contact: {written['contact']}"
+    yield f"{written['held_out']:,} held out: {written['holdout']}"
+    yield (
+        f"Recorded as the campaign '{written['campaign']}' of run {written['run_id']}: once its "
+        "window is over, `holdfast experiment read` says what it did. If it does not go out, "
+        "withdraw it with `holdfast experiment withdraw`."
+    )
+    yield from (f"{note}." for note in written["notes"])
 
 
 def print_verdict(out: "Console", study: str, text: str) -> None:

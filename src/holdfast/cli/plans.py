@@ -58,11 +58,21 @@ def plan(
             help="Write whom to contact (.csv or .parquet), and beside it whom to leave alone.",
         ),
     ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the campaign that the list is recorded as. [default: plan and the day]",
+            show_default=False,
+        ),
+    ] = None,
     overrides: Set = None,
     json: Json = False,
 ) -> None:
     """Plan who gets which offer within the budget: cost, return with its range, and what one more
     unit of budget would bring.
+
+    A list is recorded as a campaign: `holdfast experiment read` says what it did once its window is
+    over, and later plans use it.
     """
     from holdfast.cli.progress_display import progress
     from holdfast.decisions import plans
@@ -72,9 +82,8 @@ def plan(
     with progress(silent=json) as listener:
         made = plans.plan(study, published, budget=budget, listener=listener)
     values = plans.summarise_plan(made, study, published)
-    project = Path(study.project_dir)
-    written = plans.write_lists(made, to, project=project, run=published) if to else ()
-    values["written"] = [str(path) for path in written]
+    written = plans.write_lists(made, to, study=study, run=published, name=name) if to else None
+    values["list"] = written.as_dict() if written else None
     output.print_result(values, lambda out: print_plan(out, values), json=json)
 
 
@@ -87,5 +96,5 @@ def print_plan(out: "Console", values: dict[str, Any]) -> None:
     out.print()
     for table in plan_tables.plan(values):
         output.print_table(out, table, width=_WIDE)
-    for line in (*values["notes"], *(f"Written: {path}" for path in values["written"])):
+    for line in (*values["notes"], *output.describe_list(values["list"])):
         out.print(line, markup=False)

@@ -37,7 +37,10 @@ def run(
 
 def print_summary(out: "Console", run: "Run", study: "Study") -> None:
     """Print what a run says, in the order a manager asks."""
+    from polars import DataFrame
+
     from holdfast.report.evidence_tables import proof
+    from holdfast.report.run_tables import channels
     from holdfast.report.summary import order_warning
     from holdfast.report.table_format import make_table
 
@@ -52,6 +55,8 @@ def print_summary(out: "Console", run: "Run", study: "Study") -> None:
     out.print()
     names = f"segment customers {'average_ltv total_ltv' if knows_value else ''}"
     output.print_table(out, make_table("", summary["segments"], names, currency=currency))
+    if rows := summary.get("channels"):
+        output.print_table(out, channels(DataFrame(rows), currency=currency, brief=True))
     if warning := order_warning(summary):
         out.print(f"[yellow]{warning}[/yellow]")
     for reason in summary["top_reasons"]:

@@ -4,7 +4,7 @@ differ in what an offer does to them.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,13 +15,14 @@ from holdfast.campaigns.experiments import power
 from holdfast.campaigns.experiments.contact_list import Draw, draw_list
 from holdfast.campaigns.experiments.past_campaigns import CampaignLog, CampaignResult
 from holdfast.campaigns.experiments.past_window import MOST_CUSTOMERS, read_past
+from holdfast.campaigns.export_journal import CampaignList
 from holdfast.campaigns.past.readouts import of_offers
 from holdfast.campaigns.treatments import CONTACT, read_treatments
 from holdfast.campaigns.uplift.log_verdicts import judge_trials
 from holdfast.campaigns.uplift.trials import Outcome, Watch, read_trials
 from holdfast.campaigns.uplift.verdict import OfferVerdict
-from holdfast.decisions.contacts import write_arms
-from holdfast.errors import InputError, StudyError
+from holdfast.decisions.contacts import ContactList, write_arms
+from holdfast.errors import InputError, StudyError, nearest
 from holdfast.findings import Finding
 from holdfast.ingest.order_log import OrderLog, read_order_log
 from holdfast.io.warehouse import Warehouse
@@ -83,7 +84,7 @@ def read_campaigns(
     return_days: int = 0,
     listener: Listener | None = None,
 ) -> PastCampaigns:
-    """Read one campaign of [treatments] out, or all of them.
+    """Read one campaign out, or all of them.
 
     Parameters
     ----------
@@ -95,14 +96,14 @@ def read_campaigns(
     InputError
         The campaign cannot be read out; of all of them, it is in `refused`.
     HoldfastError
-        The sources cannot be read, or there is no [treatments].
+        The sources cannot be read, or no campaign is known.
     """
     steps = Steps(listener or Silence())
     with _reading(study, steps) as (log, warehouse), steps("Read the campaigns out") as step:
         campaigns = CampaignLog(
             study, warehouse, days=days, return_days=return_days, end_day=log.end_day
         )
-        step.detail = f"{len(campaigns.names)} in [treatments]"
+        step.detail = f"{len(campaigns.names)} campaigns"
         if campaign is not None:
             return PastCampaigns(days=days, results=(campaigns.read(campaign),))
         results, refused = campaigns.read_all()
@@ -223,36 +224,60 @@ def _sizes(past: power.Past, design: power.Design) -> list[int]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ContactList:
-    """What was written.
+class DrawnExperiment:
+    """The arms of a campaign.
 
     Attributes
     ----------
-    contact, holdout
-        The files.
+    customers
+        customer_id, arm ("contact" or "hold out"), propensity (of being contacted).
+    listed
+        The same as it is recorded.
+    notes
+        Sentences on who is left out.
     """
 
-    campaign: str
-    run_id: str
-    contact: Path
-    holdout: Path
-    contacted: int
-    held_out: int
+    customers: pl.DataFrame
+    listed: CampaignList
     notes: tuple[str, ...]
 
-    def as_dict(self) -> dict[str, Any]:
-        """Everything as plain values."""
-        return {
-            "campaign": self.campaign, "run_id": self.run_id, "contact": str(self.contact),
-            "holdout": str(self.holdout), "contacted": self.contacted, "held_out": self.held_out,
-            "notes": list(self.notes),
-        }  # fmt: skip
+
+def draw_experiment(
+    scores: pl.DataFrame, permissions: pl.DataFrame, draw: Draw, *, study: Study, run_id: str
+) -> DrawnExperiment:
+    """Draw the arms of a campaign among a run's customers.
+
+    Parameters
+    ----------
+    scores, permissions
+        SCORES and PERMISSIONS of the run.
+
+    Raises
+    ------
+    InputError
+        There is no such offer, or there are too few customers.
+    """
+    if draw.offer is not None and draw.offer not in study.offers:
+        raise InputError(
+            f"the study has no offer '{draw.offer}'", fix=nearest(draw.offer, list(study.offers))
+        )
+    customers, notes = drop_untouchable(scores, permissions, study)
+    drawn = draw_list(customers, draw)
+    arms = drawn.select(
+        "customer_id",
+        "propensity",
+        treated=pl.col("arm") == CONTACT,
+        offer=pl.lit(draw.offer, pl.String),
+        cost=pl.lit(study.offers[draw.offer].cost_per_contact if draw.offer else None, pl.Float64),
+    )
+    listed = CampaignList(campaign=draw.campaign, made_by="assign", run_id=run_id, arms=arms)
+    return DrawnExperiment(customers=drawn, listed=listed, notes=tuple(notes))
 
 
 def write_contact_list(run: Run, path: Path, draw: Draw, *, study: Study) -> ContactList:
     """Draw the arms of a campaign among a run's customers, and write each arm to a file of its own.
 
-    Each file appears whole; the deed is in the audit log before either does.
+    Both arms are recorded before either file appears, and each appears whole.
 
     Parameters
     ----------
@@ -261,24 +286,17 @@ def write_contact_list(run: Run, path: Path, draw: Draw, *, study: Study) -> Con
 
     Raises
     ------
+    InputError
+        There is a campaign of that name, or no such offer.
     HoldfastError
-        A file or the log cannot be written.
+        A file or the record cannot be written.
     """
-    customers, notes = drop_untouchable(run.scores, read_table(run, "permissions"), study)
-    drawn = draw_list(customers, draw)
-    contacted, held_out = drawn.filter(arm=CONTACT), drawn.filter(pl.col("arm") != CONTACT)
-    facts = {"campaign": draw.campaign, "run_id": run.run_id}
-    other = write_arms(
-        path, contacted, held_out, project=Path(study.project_dir), deed="assign", **facts
-    )
-    return ContactList(
-        contact=path,
-        holdout=other,
-        contacted=contacted.height,
-        held_out=held_out.height,
-        notes=tuple(notes),
-        **facts,
-    )
+    permissions = read_table(run, "permissions")
+    drawn = draw_experiment(run.scores, permissions, draw, study=study, run_id=run.run_id)
+    contacted = drawn.customers.filter(arm=CONTACT)
+    held_out = drawn.customers.filter(pl.col("arm") != CONTACT)
+    written = write_arms(path, contacted, held_out, listed=drawn.listed, study=study)
+    return replace(written, notes=drawn.notes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -307,7 +325,7 @@ def judge_past_offers(
     outcome: Outcome | None = None,
     listener: Listener | None = None,
 ) -> OfferVerdicts:
-    """Say of each offer of [treatments] whether it works, and whether it matters whom it goes to.
+    """Say of each offer of past campaigns whether it works, and whether it matters whom it goes to.
 
     Parameters
     ----------

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from holdfast.campaigns.export_journal import CampaignList
 from holdfast.campaigns.past.campaign_record import recall
 from holdfast.campaigns.past.readouts import (
     PastCampaigns,
@@ -26,15 +27,17 @@ from holdfast.campaigns.planning.make_plan import (
 from holdfast.campaigns.planning.offer_history import OfferHistory
 from holdfast.campaigns.planning.plan_values import history_values, plan_values
 from holdfast.campaigns.treatments import CONTACT, HOLD_OUT
-from holdfast.decisions.contacts import write_arms
+from holdfast.decisions.contacts import ContactList, name_by_day, write_arms
 from holdfast.errors import DataError, InputError, NotEnoughData
 from holdfast.ingest.order_log import read_order_log
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Listener, Silence, Steps
 from holdfast.serving.load import load_study, read_table
+from holdfast.storage.export_records import WITHDRAWN, read_exports
 from holdfast.storage.run_folder import Run
 from holdfast.study import Offer, Study
 
+_OF_THE_PAST = ("readouts", "persistence", "acceptance")
 _TABLES = ("evidence", "permissions", "effects", "past_segments")
 
 
@@ -62,7 +65,8 @@ class PastAndOffers:
         if not self.study.offers and self.past.readouts.is_empty():
             raise NotEnoughData(
                 "the study has no offer, and its data no past campaign with enough customers",
-                fix="write [offers.NAME], and name the table of past campaigns in [treatments]",
+                fix="write [offers.NAME], and name the table of past campaigns in [treatments] or "
+                "write a list",
             )
         offers = self.study.offers or {CONTACT: Offer(cost=0)}
         study = self.study.model_copy(update={"offers": offers})
@@ -103,12 +107,12 @@ def recall_past(
         del tables["past_segments"]
         return PastAndOffers(study=study, run=run, past=PastCampaigns.none(), tables=tables)
     kept = run.summary.get("campaigns")
-    if kept is None:
+    if kept is None or _was_withdrawn(study, since=run.manifest["created_at"]):
         return None
     recorded = kept["recorded_offers"]
     if _past_of(study, recorded) != _past_of(load_study(run), recorded):
         return None
-    past = recall(kept, read_table(run, "readouts"))
+    past = recall(kept, {name: read_table(run, name) for name in _OF_THE_PAST})
     return PastAndOffers(study=study, run=run, past=past, tables=tables, worth=kept["worth"])
 
 
@@ -136,8 +140,19 @@ def _past_of(study: Study, recorded: Sequence[str]) -> tuple[Any, ...]:
         for name, offer in study.offers.items()
         if offer.campaigns or name in recorded
     }
-    windows = (study.plan.days, study.plan.return_days)
-    return study.treatments, made, windows, study.segments, study.value.margin_rate
+    windows = (study.plan.days, study.plan.return_days, study.plan.claimed_days)
+    sources = (study.treatments, study.campaigns.read_exports)
+    margins: tuple[Any, ...] = (study.value.margin_rate, study.value.margin_by_category)
+    if study.transactions is not None:
+        columns = study.transactions.columns
+        margins = (*margins, columns.cost, columns.unit_cost, columns.category)
+    return *sources, made, windows, study.segments, margins
+
+
+def _was_withdrawn(study: Study, *, since: str) -> bool:
+    """Whether an export was withdrawn that the run may still have read."""
+    exports = read_exports(Path(study.project_dir))
+    return any(entry.get(WITHDRAWN, "") >= since for entry in exports)
 
 
 def _read_log(study: Study, run: Run, steps: Steps) -> PastAndOffers:
@@ -231,17 +246,30 @@ def summarise_plan(made: CampaignPlan, study: Study, run: Run) -> dict[str, Any]
     return {"run_id": run.run_id, **plan_values(made, study)}
 
 
-def write_lists(made: CampaignPlan, path: Path, *, project: Path, run: Run) -> tuple[Path, Path]:
+def write_lists(
+    made: CampaignPlan, path: Path, *, study: Study, run: Run, name: str | None = None
+) -> ContactList:
     """Write whom to contact to `path`, and beside it whom to leave alone.
+
+    Both arms are recorded before either file appears, as a campaign of this name.
 
     Raises
     ------
     InputError
-        The file is neither CSV nor Parquet, or cannot be written.
+        The file is neither CSV nor Parquet, cannot be written, or there is a campaign of that name.
     """
+    arms = made.customers.select(
+        "customer_id",
+        "offer",
+        "cost",
+        treated=pl.col("arm") == CONTACT,
+        propensity=pl.lit(1 - study.plan.holdout_share),
+    )
+    listed = CampaignList(
+        campaign=name or name_by_day("plan", study), made_by="plan", run_id=run.run_id, arms=arms
+    )
     contacted, held_out = (
         made.customers.filter(arm=arm).drop("arm").with_columns(run_id=pl.lit(run.run_id))
         for arm in (CONTACT, HOLD_OUT)
     )
-    other = write_arms(path, contacted, held_out, project=project, deed="plan", run_id=run.run_id)
-    return path, other
+    return write_arms(path, contacted, held_out, listed=listed, study=study)

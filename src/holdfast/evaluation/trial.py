@@ -16,7 +16,7 @@ from holdfast.errors import DataError, NotEnoughData
 from holdfast.findings import join_names
 
 _ROUNDING = 1e-6
-_FEWEST_IN_AN_ARM = 2
+FEWEST_IN_AN_ARM = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +100,7 @@ class Trial:
                 fix="number the offers from 1, and the control 0",
             )
         sizes = np.bincount(self.offer, minlength=len(self.offers) + 1)
-        if sizes[0] < _FEWEST_IN_AN_ARM:
+        if sizes[0] < FEWEST_IN_AN_ARM:
             raise NotEnoughData(
                 f"there is no control: {sizes[0]} of {self.n:,} customers got no offer",
                 fix="hold some customers out, drawn by lot: without them no effect is known",
@@ -108,7 +108,7 @@ class Trial:
         empty = [
             name
             for name, size in zip(self.offers, sizes[1:], strict=True)
-            if size < _FEWEST_IN_AN_ARM
+            if size < FEWEST_IN_AN_ARM
         ]
         if empty or not self.offers:
             raise NotEnoughData(
@@ -200,7 +200,7 @@ class Trial:
         ]
         for split in splits:
             sizes = np.bincount(self.offer[split.test], minlength=len(self.offers) + 1)
-            if sizes.min() < _FEWEST_IN_AN_ARM:
+            if sizes.min() < FEWEST_IN_AN_ARM:
                 raise NotEnoughData(
                     f"an arm has {sizes.min()} customers in one of {n_folds} parts",
                     fix="wait for more customers: an effect is checked on customers unseen",

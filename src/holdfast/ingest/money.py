@@ -14,8 +14,8 @@ from holdfast.ingest.timestamps import LAST_DAY, day_sql, local_time_sql
 from holdfast.ingest.validation import Part
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study, Transactions
+from holdfast.study.conversion import Rates
 from holdfast.study.currencies import CODES, SIGNS, minor_digits
-from holdfast.study.sources import Rates
 
 FOREIGN = "in another currency"
 NO_RATE = "in a currency without a rate on its day or before"
@@ -123,6 +123,25 @@ def convert_sql(exact: str, study: Study, log: Transactions) -> str:
         f"CAST({each} AS DECIMAL(38, 10))" for each in (exact, f"round({converted}, 10)")
     )
     return f"CASE WHEN _is_foreign THEN {converted} ELSE {exact} END"
+
+
+def number_problems(role: str, column: sql.Field, decimal: str, *, needed: bool) -> dict[str, str]:
+    """What can be wrong with a number: reason -> condition."""
+    blank = sql.blank(column)
+    lacking = f"_{role} IS NULL AND NOT {blank}"
+    finite = amount(column, decimal=decimal)
+    return {
+        **({f"{role} is missing": blank} if needed else {}),
+        f"{role} is not a number": f"{lacking} AND {finite} IS NULL",
+        f"{role} is too large": lacking,
+    }
+
+
+def minor_sql(exact: str, digits: int) -> str:
+    """An exact amount in minor units."""
+    # round() of a decimal goes half away from zero, and a decimal of so many places times its
+    # power is whole.
+    return f"CAST(round({exact}, {digits}) * {10**digits} AS HUGEINT)"
 
 
 def create_rates(study: Study, warehouse: Warehouse) -> None:

@@ -38,7 +38,7 @@ def carry_over_lines(
     once = f"""({order} IS NULL OR row_number() OVER (
         PARTITION BY {order}, {when.sql}, {amount.sql} ORDER BY _file, _row) = 1)"""
     count = {}
-    for role in ("amount", "refunded"):
+    for role in ("amount", "refunded", "cost"):
         if role in roles:
             field = carried[roles[role]]
             nothing = "'0'"

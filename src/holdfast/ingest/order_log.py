@@ -13,7 +13,9 @@ from holdfast.errors import DataError, StudyError
 from holdfast.findings import Finding
 from holdfast.ingest.customers import create_customers
 from holdfast.ingest.daily_activity import roll_up
+from holdfast.ingest.exports import read_exports
 from holdfast.ingest.findings import describe_lines, describe_sources
+from holdfast.ingest.margins import create_daily_margins, describe_margins
 from holdfast.ingest.money import create_rates
 from holdfast.ingest.reader import SourceReader
 from holdfast.ingest.row_mappings import (
@@ -23,7 +25,7 @@ from holdfast.ingest.row_mappings import (
     treatment_mapping,
 )
 from holdfast.ingest.sources import OpenSource, open_source
-from holdfast.ingest.sql import literal
+from holdfast.ingest.sql import identifier, literal
 from holdfast.ingest.study_data import StudyData
 from holdfast.ingest.timestamps import FIRST_DAY, LAST_DAY, RANGE
 from holdfast.ingest.validation import (
@@ -43,7 +45,12 @@ _FACTS = ("transactions", "events", "customers", "permissions", "treatments")
 _EVENT_COLUMNS = "customer_id, day, kind, CAST(n AS BIGINT) AS n"
 _TREATMENT_COLUMNS = (
     "customer_id, day, campaign, treated, propensity, CAST(cost_minor AS BIGINT) AS cost_minor, "
-    "offer, assigned, delivered"
+    "offer, assigned, delivered, accepted, cluster"
+)
+# An export that held nobody out says nothing of its offer, and is a contact all the same.
+_EXPORT_COLUMNS = _TREATMENT_COLUMNS.replace(
+    "offer,",
+    "CASE WHEN NOT bool_and(treated) OVER (PARTITION BY campaign) THEN offer END AS offer,",
 )
 
 
@@ -147,11 +154,13 @@ def read_order_log(study: Study, warehouse: Warehouse) -> OrderLog:
             with_orders=columns.order_id is not None,
             with_products=columns.product_id is not None,
         )
+        create_daily_margins(sources[0], study, warehouse)
         first, last, n_customers = warehouse.row(
             "SELECT min(day), max(day), count(DISTINCT customer_id) FROM transactions"
         )
     _refuse_impossible_days(first, last, sources[0])
     warehouse.give_back()
+    facts = (*_FACTS, "daily_margins") if study.has_line_margins else _FACTS
     return OrderLog(
         study=study,
         warehouse=warehouse,
@@ -160,9 +169,21 @@ def read_order_log(study: Study, warehouse: Warehouse) -> OrderLog:
         end_day=last + 1,
         n_customers=n_customers,
         findings=(*findings, *describe_sources(sources, warehouse)),
-        fingerprint=fingerprint(_FACTS, warehouse),
+        fingerprint=fingerprint(facts, warehouse),
         failures=reader.failures(sources),
     )
+
+
+def read_campaign_names(study: Study) -> list[str]:
+    """The names of the campaigns of [treatments], without the order log."""
+    if study.treatments is None:
+        return []
+    with Warehouse.temporary() as warehouse:
+        source = SourceReader.of(study, warehouse).open("treatments")
+        name = identifier(source.column(study.treatments.columns.campaign, role="campaign"))
+        with source.reading(warehouse):
+            rows = warehouse.query(f"SELECT DISTINCT {name} AS campaign FROM {source.view}")
+    return rows["campaign"].drop_nulls().sort().to_list()
 
 
 def _read_sources(
@@ -175,6 +196,7 @@ def _read_sources(
     require_accepted_rows(lines)
     _name_accepted(lines, ", ".join(TRANSACTIONS.schema), reader.warehouse)
     sources, findings = [lines], list(describe_lines(log, lines, reader.warehouse))
+    findings += describe_margins(lines, reader.study, reader.warehouse)
     if reader.study.events is not None:
         sources.append(_read_beside(reader, "events", event_mapping, _EVENT_COLUMNS))
     if reader.study.customers is not None:
@@ -182,7 +204,22 @@ def _read_sources(
         sources, findings = [*sources, customers], [*findings, *customer_findings]
     if reader.study.treatments is not None:
         sources.append(_read_beside(reader, "treatments", treatment_mapping, _TREATMENT_COLUMNS))
+    if (exports := read_exports(reader)) is not None:
+        sources.append(exports)
+        _add_exports(exports, reader.warehouse)
     return sources, findings
+
+
+def _add_exports(exports: ValidatedSource, warehouse: Warehouse) -> None:
+    """Let the accepted rows of the exports be treatments, beside those of the study if any."""
+    if not exports.rows.accepted:
+        return
+    rows = f"SELECT {_EXPORT_COLUMNS} FROM {exports.table} WHERE verdict = 0"
+    if warehouse.has("treatments"):
+        own = f"SELECT {_TREATMENT_COLUMNS} FROM validated_treatments WHERE verdict = 0"
+        rows = f"{own} UNION ALL {rows}"
+    with warehouse.working("add the recorded exports to the treatments"):
+        warehouse.execute(f"CREATE OR REPLACE VIEW treatments AS {rows}")
 
 
 def _read_beside(

@@ -3,12 +3,15 @@
 from holdfast.errors import DataError, StudyError
 from holdfast.ingest import money, sql
 from holdfast.ingest.door import ERASED
+from holdfast.ingest.margins import cost_part, margin_layer
 from holdfast.ingest.money import (
     FOREIGN,
     NO_RATE,
     conversion_part,
     convert_sql,
     currency_column,
+    minor_sql,
+    number_problems,
     rate_layer,
 )
 from holdfast.ingest.order_lines import carry_over_lines
@@ -70,6 +73,7 @@ def transaction_mapping(source: OpenSource, study: Study) -> RowMapping:
         rate_layer(study),
         worth.derived,
         _SIGNED,
+        margin_layer(source, study, log),
     ]
     return RowMapping(
         layers=[*carried, *filter(None, layers)],
@@ -113,7 +117,8 @@ def event_mapping(source: OpenSource, study: Study) -> RowMapping:
 
 def treatment_mapping(source: OpenSource, study: Study) -> RowMapping:
     """Read treatments: who, when, which campaign, treated or held out, how likely, at what cost;
-    which offer, what the draw said, and whether the message arrived.
+    which offer, what the draw said, whether the message arrived, whether the offer was taken up,
+    and who was drawn together.
     """
     assert study.treatments is not None
     columns = study.treatments.columns
@@ -141,7 +146,7 @@ def treatment_mapping(source: OpenSource, study: Study) -> RowMapping:
         column = source.column(columns.cost, role="cost")
         bad = _out_of_bounds(column, "cost_minor", LARGEST_MINOR)
         exact = money.amount(column, decimal=source.decimal, to="DECIMAL(38, 10)")
-        cost = {"cost_minor": _minor(exact, study.minor_digits)}
+        cost = {"cost_minor": minor_sql(exact, study.minor_digits)}
         part |= Part(cost, {}, {"cost is not an amount >= 0": bad})
     part |= _arm_part(source, columns)
     return RowMapping(
@@ -150,11 +155,16 @@ def treatment_mapping(source: OpenSource, study: Study) -> RowMapping:
 
 
 def _arm_part(source: OpenSource, columns: TreatmentColumns) -> Part:
-    """Read what tells an offer, the draw and the delivery apart; NULL where the source does not."""
-    part = Part({"offer": sql.null("VARCHAR")})
-    if columns.offer is not None:
-        part = Part({"offer": sql.identifier(source.column(columns.offer, role="offer"))})
-    for role, name in (("assigned", columns.assigned), ("delivered", columns.delivered)):
+    """Read what tells an offer, the draw, the delivery and the acceptance apart; NULL where the
+    source does not.
+    """
+    names = (("offer", columns.offer), ("cluster", columns.cluster))
+    part = Part({role: sql.null("VARCHAR") for role, _ in names})
+    for role, name in names:
+        if name is not None:
+            part |= Part({role: sql.identifier(source.column(name, role=role))})
+    for role in ("assigned", "delivered", "accepted"):
+        name = getattr(columns, role)
         if name is None:
             part |= Part({role: sql.null("BOOLEAN")})
             continue
@@ -208,9 +218,11 @@ def _money_part(source: OpenSource, study: Study, log: Transactions) -> Part:
         exact, needed = "_quantity * _unit_price", ["quantity", "unit_price"]
     problems: dict[str, str] = {}
     for role, column in fields.items():
-        problems |= _number_problems(role, column, source.decimal, needed=role in needed)
+        problems |= number_problems(role, column, source.decimal, needed=role in needed)
+    gross = exact
     if columns.refunded:
         exact = f"greatest({exact} - abs(coalesce(_refunded, 0)), least({exact}, 0))"
+    cost = cost_part(source, study, log, gross=gross, net=exact)
     digits = 0 if log.amounts_in == "minor" else study.minor_digits
     if study.conversion is not None and study.conversion.rates is not None:
         exact, digits = convert_sql(exact, study, log), study.minor_digits
@@ -218,25 +230,8 @@ def _money_part(source: OpenSource, study: Study, log: Transactions) -> Part:
     problems["amount is beyond 64-bit minor units"] = (
         f"coalesce(abs(_minor) > {LARGEST_MINOR}, true)"
     )
-    worth = {"_minor": _minor(exact, digits), "_negative": f"coalesce({exact} < 0, false)"}
-    return Part(read, worth, problems)
-
-
-def _number_problems(role: str, column: sql.Field, decimal: str, *, needed: bool) -> dict[str, str]:
-    blank = sql.blank(column)
-    lacking = f"_{role} IS NULL AND NOT {blank}"
-    finite = money.amount(column, decimal=decimal)
-    return {
-        **({f"{role} is missing": blank} if needed else {}),
-        f"{role} is not a number": f"{lacking} AND {finite} IS NULL",
-        f"{role} is too large": lacking,
-    }
-
-
-def _minor(exact: str, digits: int) -> str:
-    # round() of a decimal goes half away from zero, and a decimal of so many places times its
-    # power is whole.
-    return f"CAST(round({exact}, {digits}) * {10**digits} AS HUGEINT)"
+    worth = {"_minor": minor_sql(exact, digits), "_negative": f"coalesce({exact} < 0, false)"}
+    return Part(read, worth, problems) | cost
 
 
 def _out_of_bounds(column: sql.Field, name: str, most: int) -> str:

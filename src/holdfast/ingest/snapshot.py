@@ -24,6 +24,11 @@ from holdfast.ingest.column_types import (
     typed_columns,
 )
 from holdfast.ingest.findings import describe_sources
+from holdfast.ingest.permissions import (
+    create_permissions,
+    describe_permissions,
+    permission_part,
+)
 from holdfast.ingest.reader import SourceReader
 from holdfast.ingest.row_mappings import WITHOUT_CUSTOMER, customer_part
 from holdfast.ingest.sources import OpenSource
@@ -113,6 +118,8 @@ def read_snapshot(study: Study, warehouse: Warehouse) -> Snapshot:
     names = {f"g{i}": name for i, name in enumerate(given)}
     names |= {f"d{i}": name for i, name in enumerate(snapshot.derived)}
     prepared = _read_prepared(rows, names, snapshot, warehouse) if snapshot.split else None
+    if snapshot.columns.of_permission:
+        create_permissions(rows.table, warehouse, latest="1")
     frame = _read_frame(rows, names, snapshot, warehouse)
     return Snapshot(
         sources=(rows,),
@@ -124,9 +131,10 @@ def read_snapshot(study: Study, warehouse: Warehouse) -> Snapshot:
         n_customers=frame.height,
         findings=(
             *blank_finding(columns, source=source.labels[0]),
+            *describe_permissions(snapshot.columns, warehouse),
             *describe_sources([rows], warehouse),
         ),
-        fingerprint=fingerprint(["snapshot"], warehouse),
+        fingerprint=fingerprint(["snapshot", "permissions"], warehouse),
         failures=reader.failures([rows]),
     )
 
@@ -201,6 +209,7 @@ def _compute(
 def _given_columns(source: OpenSource, snapshot: SnapshotSource) -> dict[str, sql.Field]:
     """The columns that a model may be given: those without a role, and no name of Holdfast's."""
     roles = [source.column(snapshot.columns.customer_id, role="customer_id")]
+    roles += [source.column(name, role="consent") for name in snapshot.columns.of_permission]
     roles += [source.column(c, role="split") for c in (snapshot.split, snapshot.cutoff) if c]
     return {
         name: column
@@ -217,6 +226,7 @@ def _snapshot_mapping(
 ) -> RowMapping:
     """Read given columns as g0, g1, ..., derived ones as d0, d1, ... and the outcome."""
     part = customer_part(source, snapshot.columns.customer_id) | converted.part
+    part |= permission_part(source, snapshot.columns)
     fields = dict(source.fields)
     fields |= {column.name: column.as_field(f"g{i}") for i, column in enumerate(columns)}
 

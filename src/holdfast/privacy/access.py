@@ -6,11 +6,11 @@ from typing import Any
 
 import polars as pl
 
-from holdfast.campaigns.export_journal import FOLDER, read_journal
 from holdfast.errors import InputError
 from holdfast.privacy.personal_data import ID, People
 from holdfast.serving.load import load_study
 from holdfast.storage import audit_log
+from holdfast.storage.export_records import campaign_of, read_journal, treatments_file
 from holdfast.storage.pseudonyms import Pseudonyms
 from holdfast.storage.runs import Registry, Run
 from holdfast.study import Study
@@ -107,13 +107,14 @@ def _sentences(value: Any) -> Iterator[str]:
 
 def _of_exports(project: Path, people: People) -> Iterator[dict[str, Any]]:
     for entry in read_journal(project):
-        path = project / FOLDER / f"{entry['export_id']}.parquet"
+        path = treatments_file(project, entry["export_id"])
         table = pl.read_parquet(path) if path.is_file() else pl.DataFrame({ID: []})
         about = table.filter(people.rows_about(table).fill_null(False))
-        named = people.names.intersection(entry["rule"].get("excluded", ()))
+        named = people.names.intersection(entry.get("rule", {}).get("excluded", ()))
         if about.height or named:
             yield {
                 **{name: entry[name] for name in ("export_id", "at", "how", "run_id")},
+                "campaign": campaign_of(entry),
                 "excluded_by_rule": bool(named),
                 "treatments": json_rows(about),
             }

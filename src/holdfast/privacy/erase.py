@@ -17,11 +17,11 @@ from typing import Any
 
 import polars as pl
 
-from holdfast.campaigns.export_journal import FOLDER, JOURNAL
 from holdfast.errors import DataError, HoldfastError, RunError, first_line, system_error
 from holdfast.privacy.personal_data import ID, People, files_below
 from holdfast.serving.load import load_study, mark_loaded
 from holdfast.storage import audit_log, jsonl
+from holdfast.storage.export_records import FOLDER, JOURNAL
 from holdfast.storage.pseudonyms import Pseudonyms
 from holdfast.storage.runs import Registry, Run
 from holdfast.storage.safe_files import replace_file

@@ -118,7 +118,8 @@ def _object(name: str, source: Any, study: Study, kinds: Mapping[str, Kind]) -> 
 def _property(name: str, column: str, role: str, study: Study) -> dict[str, Any]:
     """What a column promises by its role."""
     log, links = study.transactions, []
-    of_role = _WORDS["roles"].get(role, {})
+    words = _WORDS["roles"]
+    of_role = words.get(f"{name}.{role}", words.get(role, {}))
     required = of_role.get("required", False)
     if role in ("quantity", "unit_price"):
         required = log is not None and log.columns.is_priced_by_unit

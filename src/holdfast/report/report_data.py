@@ -13,7 +13,15 @@ from holdfast.report import formatting
 from holdfast.report.ranking_curves import cumulative
 from holdfast.study import Study
 from holdfast.study.settings import Promotion
-from holdfast.tables import BUDGET_CURVE, CAMPAIGNS, DAYS, FORECAST, HORIZON_EVIDENCE
+from holdfast.tables import (
+    BUDGET_CURVE,
+    CAMPAIGNS,
+    CHANNEL_MONTHS,
+    CHANNELS,
+    DAYS,
+    FORECAST,
+    HORIZON_EVIDENCE,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +40,8 @@ class Report:
         How well every horizon was predicted; without rows for a snapshot.
     forecast, days
         Revenue forecast, week by week, and actual revenue; without rows for a snapshot.
+    channels, channel_months
+        What customers of each channel leave; without rows where the study names none.
     campaigns, budget_curve
         What past campaigns did, and what budgets may bring; without rows where there are none.
     versions
@@ -51,6 +61,8 @@ class Report:
     horizon_evidence: pl.DataFrame = field(default_factory=HORIZON_EVIDENCE.empty)
     forecast: pl.DataFrame = field(default_factory=FORECAST.empty)
     days: pl.DataFrame = field(default_factory=DAYS.empty)
+    channels: pl.DataFrame = field(default_factory=CHANNELS.empty)
+    channel_months: pl.DataFrame = field(default_factory=CHANNEL_MONTHS.empty)
     campaigns: pl.DataFrame = field(default_factory=CAMPAIGNS.empty)
     budget_curve: pl.DataFrame = field(default_factory=BUDGET_CURVE.empty)
     versions: Mapping[str, str] = field(default_factory=dict)

@@ -38,6 +38,41 @@ def recovery(plan: pl.DataFrame, *, currency: str) -> Table:
     return make_table("Revenue recovery by segment", rows, names, currency=currency)
 
 
+def channels(rows: pl.DataFrame, *, currency: str, brief: bool = False) -> Table:
+    """What a customer of each channel costs, has brought and is expected to bring, and when it
+    pays; without any cost, what they bring. In brief: both together.
+    """
+    priced = bool(rows["cost"].count())
+    told = rows.with_columns(payback=pl.Series(map(payback, rows.to_dicts()), dtype=pl.String))
+    return make_table(
+        "A customer won, by channel",
+        told,
+        Col("channel", "Won by"),
+        f"customers {'cost' if priced else ''}",
+        *([] if brief else [Col("margin", "Margin so far", "money")]),
+        *([] if brief else [Col("expected_margin", "Expected margin", "money")]),
+        "lifetime_value",
+        *([Col("value_to_cost", "Value over cost", "score"), Col("payback", "Pays")] * priced),
+        currency=currency,
+    )
+
+
+def payback(row: Mapping[str, Any]) -> str:
+    """Say of a row of CHANNELS when winning a customer pays.
+
+    >>> row = {"cost": 9.0, "payback_months": 3, "payback_source": "observed"}
+    >>> payback(row), payback(row | {"payback_source": "expected"})
+    ('within 3 months', 'within 3 months, the last of them expected')
+    """
+    if row["cost"] is None:
+        return formatting.NONE
+    if row["payback_months"] is None:
+        months = row["months_observed"] + row["months_expected"]
+        return f"not within {formatting.plural(months, 'month')}"
+    within = f"within {formatting.plural(row['payback_months'], 'month')}"
+    return within if row["payback_source"] == "observed" else f"{within}, the last of them expected"
+
+
 def importance(importance: pl.DataFrame, contributions: pl.DataFrame, task: str) -> Table:
     """Every feature's weight and direction."""
     weights = importance.filter(task=task).sort("relative", "feature", descending=[True, False])

@@ -158,6 +158,22 @@ def churn(window: Mapping[str, Any]) -> str:
     )
 
 
+def channels(report: Report) -> str:
+    """What the figures of the channels are, and how far they reach."""
+    days = report.channels["horizon_days"][0]
+    known = f"Expected is the discounted margin of the next {days} days, and nothing from whom "
+    known += "the run has not scored. "
+    coming = known if report.channels["expected_margin"].count() else ""
+    whole = report.study.value.margin_rate == 1 and not report.study.has_line_margins
+    margin = "All revenue counts as margin, for the study gives no rate. " if whole else ""
+    return margin + (
+        "Months are the customer's own, from the first purchase in the log, and a month counts "
+        "those who were seen for the whole of it; who bought before the log began counts as won "
+        f"by its first purchase. {coming}Costs are the study's; beyond the months that were seen a "
+        "payback is expected, and marked so."
+    )
+
+
 def facts(report: Report) -> list[tuple[str, str]]:
     """What the run was made of: name and value."""
     summary, study = report.summary, report.study

@@ -18,6 +18,8 @@ from holdfast.audits.question import Answer, ask_all
 from holdfast.audits.subjects import Log, Proof
 from holdfast.audits.table import snapshot_table
 from holdfast.campaigns import economics
+from holdfast.campaigns.acquisition import read_channels
+from holdfast.campaigns.customer_margins import MarginRates, read_margin_rates, study_rate
 from holdfast.errors import NotEnoughData, NotHonest, StudyError
 from holdfast.evaluation.evidence import CHAMPION, Evidence, TaskName
 from holdfast.evaluation.expectation import expect
@@ -26,7 +28,7 @@ from holdfast.explain import Explanation, top_reasons
 from holdfast.features import feature_tables
 from holdfast.findings import Finding, sort_findings
 from holdfast.ingest.contract import refuse
-from holdfast.ingest.customers import read_permissions
+from holdfast.ingest.permissions import read_permissions
 from holdfast.ingest.read import OrderLog, Snapshot, read_sources
 from holdfast.io.warehouse import Warehouse
 from holdfast.models.fitted_models import FittedModels
@@ -58,8 +60,10 @@ class Outcome:
     tables
         Name -> table: scores, features, reasons, contributions, importance, segments, recovery,
         predictions, evidence, quarantine; of a log also days, cohorts, survival, purchases,
-        unscored and, where the study says who may be contacted, permissions; where it has campaigns
-        or offers, campaigns, readouts, past_segments, effects, plan and budget_curve.
+        unscored and, where the study says so much, permissions, channels, channel_months and, where
+        it has campaigns or offers, campaigns, readouts, acceptance, persistence, past_segments,
+        effects, plan and
+        budget_curve.
     parts
         Path below the run's folder -> bytes: the models, the segment rule and the wording of
         reasons.
@@ -84,6 +88,7 @@ class _Fit:
     proof: Evidence
     findings: Sequence[Finding]
     answers: tuple[Answer, ...]
+    margin_rates: MarginRates
     cross_validated: Mapping[Any, Mapping[str, float]] = field(default_factory=dict)
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     summary: Mapping[str, Any] = field(default_factory=dict)
@@ -110,31 +115,37 @@ def train_and_score(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome
     with steps("Score and segment") as step:
         scored = score(study, fit.models.tasks, fit.frame)
         step.detail = f"{scored.scores.height:,} customers"
+    scores = fit.margin_rates.of(scored.scores)
     with steps("Explain") as step:
         explanation, wording = explain_scores(study, fit.models.tasks, fit.frame, scored)
         step.detail = f"{explanation.reasons['customer_id'].n_unique():,} customers"
     ahead: Mapping[str, Any] = {}
     tables = {**_tables(data, fit, explanation), **fit.tables}
+    if (permissions := read_permissions(study, warehouse, scored=fit.frame)) is not None:
+        tables["permissions"] = permissions
     if isinstance(data, OrderLog):
         with steps("Every horizon, week by week") as step:
             looked = horizon_tables(
                 study,
                 fit.models,
                 fit.frame,
-                scored.scores,
+                scores,
                 fit.proof.horizon_evidence,
                 tables["days"],
             )
             step.detail = ", ".join(f"{days}" for days in study.all_horizons) + " days"
         tables = {**tables, **looked.tables}
+        won, of_channels = read_channels(study, warehouse, tables["horizons"], end_day=data.end_day)
+        tables |= won
         campaigns = find_campaigns(study, data, warehouse, tables, steps)
         ahead = {"forecast": looked.summary, **campaigns.summary}
     else:
-        tables["scores"] = economics.value_at_stake(scored.scores)
+        of_channels = []
+        tables["scores"] = economics.value_at_stake(scores)
         campaigns = plan_snapshot(study, tables)
         ahead = campaigns.summary
     tables |= {**campaigns.tables, **_sums(study, tables["scores"])}
-    of_scores = [*scored.rule.findings(), *explanation.findings]
+    of_scores = [*scored.rule.findings(), *explanation.findings, *of_channels]
     findings = sort_findings(_findings(study, data, fit, of_scores))
     reasons = top_reasons(explanation, wording=wording)
     summary = {
@@ -152,7 +163,9 @@ def train_and_score(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome
 def _sums(study: Study, scores: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """The segments, and what keeping them would bring."""
     segments = summarise_segments(scores)
-    plan = economics.recovery(segments, study.recovery, margin_rate=study.value.margin_rate)
+    plan = economics.recovery(
+        segments, study.recovery, margin_rate=economics.one_rate(segments, study)
+    )
     return {"segments": segments, "recovery": plan}
 
 
@@ -201,13 +214,17 @@ def _summary(
             **_task_summary(study, "churn", fit),
             "past_error": past_error(fit.proof.predictions),
         },
-        "value": _task_summary(study, "value", fit),
+        "value": {
+            **_task_summary(study, "value", fit),
+            "margin_rate": fit.margin_rates.overall,
+        },
         "share_at_risk": leaving.height / scores.height,
         "expected_revenue": float(scores["expected_revenue"].sum()),
         "at_stake": float(scores["at_stake"].sum()),
         "top_reasons": list(reasons),
         "segments": json_rows(tables["segments"]),
         "recovery": economics.totals(recovery) | {"segments": json_rows(recovery)},
+        **({"channels": json_rows(tables["channels"])} if "channels" in tables else {}),
         "audit": {
             "acknowledged": study.acknowledge,
             "suspicions": [answer.as_dict() for answer in fit.answers],
@@ -284,14 +301,13 @@ def _fit_log(study: Study, log: OrderLog, warehouse: Warehouse, steps: Steps) ->
         tables = log_record(
             study, warehouse, first_day=log.first_day, end_day=log.end_day, scored=frame
         )
-        if (permissions := read_permissions(study, warehouse, scored=frame)) is not None:
-            tables = {**tables, "permissions": permissions}
     return _Fit(
         frame=frame,
         models=models,
         proof=proof,
         findings=[*findings, *models.findings],
         answers=answers,
+        margin_rates=read_margin_rates(study, warehouse),
         tables=tables,
         summary=summary,
     )
@@ -354,6 +370,7 @@ def _fit_snapshot(study: Study, snapshot: Snapshot, steps: Steps) -> _Fit:
         proof=proof,
         findings=_given_all_the_same(sufficiency.findings),
         answers=answers,
+        margin_rates=study_rate(study),
         cross_validated=cross_validated,
     )
 

@@ -31,6 +31,8 @@ def read_scores(run: Run) -> pl.DataFrame:
         return scores
     days = run.summary["value"]["horizon_days"]
     horizons = run.table("horizons") if "tables/horizons.parquet" in run.manifest["files"] else None
+    if "margin_rate" not in scores.columns:
+        scores = scores.with_columns(margin_rate=pl.lit(None, pl.Float64))
     return value_at_stake(scores, horizons, horizon_days=days)
 
 

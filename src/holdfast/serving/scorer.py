@@ -104,6 +104,10 @@ class Scorer:
         predicted_first = ("churn_probability", *OUTCOMES)
         columns = [name for model in self.models.values() for name in model.columns]
         columns += [name for name in signals if name not in predicted_first]
+        # Of somebody who is scored just now no purchase is known by its margin.
+        self.margin_rate: float = run.summary["value"].get(
+            "margin_rate", self.study.value.margin_rate
+        )
         self.needed = [n for n in dict.fromkeys([*columns, *sorted(read)]) if n in self.kinds]
 
     def warm(self, values: Mapping[str, Any]) -> None:
@@ -248,7 +252,7 @@ class Scorer:
         frame = self._frame(rows).with_columns(names, cutoff_day=pl.lit(cutoff_day, pl.Int32))
         predictions = pl.DataFrame(
             {"customer_id": names, **{n: [score[n] for score in scores] for n in _PREDICTED}}
-        )
+        ).with_columns(margin_rate=pl.lit(self.margin_rate))
         table = horizons_table(self.study, self.ahead, frame, predictions)
         columns = horizon_columns(self.study, self.ahead, frame, table)
         beside = json_rows(columns.sort("customer_id").drop("customer_id"))

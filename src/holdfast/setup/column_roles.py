@@ -16,7 +16,8 @@ NAMES = {role: tuple(names.split()) for role, names in KNOWN["names"].items()}
 _NOT = {role: frozenset(words.split()) for role, words in KNOWN["not"].items()}
 _MINOR = frozenset(KNOWN["units"]["minor"].split())
 _UNITS = _MINOR | frozenset(KNOWN["units"]["currencies"].split())
-LOG_ROLES = tuple(TransactionColumns.model_fields)
+_OF_MARGIN = ("cost", "unit_cost", "category")
+LOG_ROLES = tuple(name for name in TransactionColumns.model_fields if name not in _OF_MARGIN)
 _SMALL = 1000
 _SHORTEST = 2
 """Letters of a known name that is looked for as a whole only: each id has an `id` in its name."""
@@ -180,7 +181,7 @@ def _known_share(sample: Sample, name: str) -> float:
 
 def _fits(sample: Sample, role: str, name: str) -> bool:
     """Whether the content of a column agrees with a role."""
-    if role == "occurred_at":
+    if role in ("occurred_at", "known_from"):
         return bool(sample.time_formats(name))
     if role in ("first_seen", "last_seen", "left_on", "cancelled_at"):
         return sample.count_filled(name) > 0 and not sample.is_number(name)
@@ -190,7 +191,11 @@ def _fits(sample: Sample, role: str, name: str) -> bool:
         return sample.can_name(name)
     if role == "currency":
         return sample.names_currencies(name)
-    if role in ("amount", "unit_price", "refunded"):
+    if role in ("consent", "do_not_contact"):
+        return sample.is_yes_no(name)
+    if role == "category":
+        return not sample.is_number(name) and not sample.time_formats(name)
+    if role in ("amount", "unit_price", "refunded", "cost", "unit_cost"):
         return sample.is_amount(name) and not sample.is_running_number(name)
     if not sample.is_number(name):
         return False

@@ -106,6 +106,10 @@ class Sample:
         number = sql.number(field, decimal=self._decimal)
         return self._nearly_all(name, f"{number} IS NOT NULL")
 
+    def is_yes_no(self, name: str) -> bool:
+        """Whether nearly all cells that hold something say yes or no."""
+        return self._nearly_all(name, f"{sql.yes_no(self._fields[name])} IS NOT NULL")
+
     def has_sql(self, name: str) -> str:
         """A condition of the study: whether a cell of a column holds something."""
         quoted = quote(name)

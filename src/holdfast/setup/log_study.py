@@ -1,6 +1,7 @@
 """A study of an order log, from a look at its rows."""
 
 import re
+from collections.abc import Mapping
 
 from holdfast.errors import DataError
 from holdfast.expressions import quote
@@ -28,6 +29,7 @@ from holdfast.setup.horizons import (
     find_lacks,
     horizons_for,
 )
+from holdfast.setup.line_costs import find_category, find_cost
 from holdfast.setup.row_rules import count_partly_refunded, find_rules
 from holdfast.setup.study_writer import Draft, to_toml
 from holdfast.study import Csv
@@ -93,6 +95,12 @@ def log_study(draft: Draft, sample: Sample, *, path: str | None, csv: Csv | None
     if is_known:
         _rules(draft, sample, amounts, chosen)
     _targets(draft, sample, horizons, customer, when, chosen)
+    if is_known and (category := find_category(sample, columns)):
+        draft.section("value")
+        draft.comment(
+            f"'{category}' has categories: where their margins differ, set "
+            "transactions.columns.category and write [value.margin_by_category]"
+        )
 
 
 def require(chosen: Candidate | str | None, key: str, meaning: str, sample: Sample) -> str:
@@ -205,6 +213,12 @@ def _columns(
         )
     if "amount" not in columns and not {"quantity", "unit_price"} <= set(columns):
         _doubt_amount(draft, sample)
+    if cost := find_cost(sample, columns) if set(sample.names) >= _named(columns) else None:
+        draft.put(cost.role, cost.column, cost.because, sure=cost.sure)
+
+
+def _named(columns: Mapping[str, Candidate]) -> set[str]:
+    return {each.column for each in columns.values()}
 
 
 def _doubt_amount(draft: Draft, sample: Sample) -> None:

@@ -20,6 +20,7 @@ from holdfast.io.files import DataFile, find_files
 from holdfast.io.queries import open_query
 from holdfast.setup.column_roles import column_for, find_misnamed, log_columns
 from holdfast.setup.csv_dialect import decimal_of, detect_dialect
+from holdfast.setup.customers_study import customers_study
 from holdfast.setup.file_sample import Sample
 from holdfast.setup.log_study import log_study
 from holdfast.setup.snapshot_study import find_label, snapshot_study, summary_columns
@@ -77,7 +78,8 @@ def propose(
         Where holdfast.toml will lie; a file below it is named relative to it.
     given
         What is known better or besides, by its dotted key in the study:
-        {"transactions.columns.customer_id": "cust"}. The key "kind" takes "log" or "snapshot".
+        {"transactions.columns.customer_id": "cust"}. The key "kind" takes "log" or "snapshot",
+        and "customers.path" a file of customers, which is looked at, too.
 
     Raises
     ------
@@ -109,6 +111,8 @@ def propose(
             snapshot_study(draft, sample, path=where, taken_on=taken_on, csv=csv)
         draft.section("transactions" if kind == "log" else "snapshot")
         draft.put("sheet", sheet, "of the workbook")
+        if (people := draft.given.get("customers.path")) and kind == "log":
+            _propose_customers(draft, Path(people), project_dir)
     Study.from_dict(tomllib.loads(draft.text))
     return Proposal(
         toml=draft.text,
@@ -117,6 +121,17 @@ def propose(
         columns=tuple(rows.columns),
         lacks=tuple(draft.lacks),
     )
+
+
+def _propose_customers(draft: Draft, path: Path, project_dir: Path) -> None:
+    """Look at the file of customers beside the log."""
+    files = find_files(str(path))
+    csv, sheet = _dialect(files, {})
+    rows, complete = _rows(files, csv, sheet)
+    with closing(Sample(rows, decimal=csv.decimal if csv else ".", complete=complete)) as sample:
+        customers_study(draft, sample, path=path_in(project_dir, path), csv=csv)
+        draft.section("customers")
+        draft.put("sheet", sheet, "of the workbook")
 
 
 def _begin(given: Mapping[str, str], kind: str, project_dir: Path, label: str) -> Draft:

@@ -15,6 +15,7 @@ from holdfast.setup.column_roles import (
     names_role,
     plain,
 )
+from holdfast.setup.customers_study import find_permissions, put_permissions
 from holdfast.setup.file_sample import KNOWN, Sample
 from holdfast.setup.log_study import describe_business, describe_csv, require
 from holdfast.setup.study_writer import Draft
@@ -74,7 +75,9 @@ def snapshot_study(
     draft.put("as_of", taken_on.isoformat(), taken, sure=False)
     labels = [name for name in (label.column if label else None, value) if name]
     hidden = [*labels, *_telling(sample), *_identifying(sample, customer)]
-    hidden = [name for name in dict.fromkeys(hidden) if name != customer]
+    permissions = find_permissions(sample, taken=[customer, *labels])
+    unseen = [customer, *(each.column for each in permissions.values())]
+    hidden = [name for name in dict.fromkeys(hidden) if name not in unseen]
     for hidden_from in ("hidden_from_churn", "hidden_from_value"):
         draft.put(hidden_from, hidden, "what the labels are made of, and what names one customer")
     if csv is not None:
@@ -82,6 +85,7 @@ def snapshot_study(
     draft.section("snapshot.columns")
     unique = sample.count_repeated([customer]) == 0
     draft.put("customer_id", customer, "one row each" if unique else "but it repeats", sure=unique)
+    put_permissions(draft, sample, permissions, taken=[customer, *labels])
     draft.section("snapshot.labels")
     draft.put(
         "churned", churned, label.because if label else "", sure=bool(label and label.is_named)

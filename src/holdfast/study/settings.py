@@ -97,9 +97,20 @@ class Value(Task):
     horizon_days: Horizon = 180
     """Length of the target window."""
     margin_rate: Share = 1.0
-    """Margin on revenue."""
+    """Margin on revenue; of a log that says more of a line (`[transactions.columns]` cost or
+    category), of the lines of which it does not."""
+    margin_by_category: dict[str, Annotated[float, Field(ge=-1, le=1)]] = {}
+    """Category -> margin on revenue, whatever its case; below 0 where it is sold at a loss."""
     discount_rate_per_year: float = Field(0.0, ge=0, le=10)
     """For discounted values."""
+
+    def _check(self) -> None:
+        super()._check()
+        folded = [name.lower() for name in self.margin_by_category]
+        if len(set(folded)) < len(folded):
+            raise StudyError(
+                "two categories of value.margin_by_category differ in case alone", fix="keep one"
+            )
 
 
 class Segments(Section):
@@ -198,6 +209,10 @@ class Campaigns(Section):
     """Share of all customers whom no campaign contacts, the same ones in every campaign and run, so
     that the effect of all campaigns together can be measured. A larger share keeps those of the
     smaller.
+    """
+    read_exports: bool = True
+    """Whether the exports that the project recorded count as campaigns, beside those of
+    [treatments]. Where both have a campaign of one name, [treatments] wins; false: only it counts.
     """
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from holdfast.errors import StudyError
-from holdfast.expressions import named_outcome
+from holdfast.expressions import named_outcome, parse
 from holdfast.study.sections import DayText, Expr, Horizon, Section, require_known
 from holdfast.tables import ENGAGEMENT_KINDS
 from holdfast.windows import parse_day
@@ -104,6 +104,14 @@ class TransactionColumns(Section):
     """What of the amount was given back later. It lowers the amount on the line's own day, to no
     less than zero.
     """
+    cost: str | None = None
+    """What the line (or the order: `amount_of`) cost the shop, written as the amount is: its margin
+    is the amount less the cost. A return gives the cost back, and a part that is refunded a part.
+    """
+    unit_cost: str | None = None
+    """Instead of `cost`: of one unit, times `quantity`."""
+    category: str | None = None
+    """Of the product, or the product itself: a word of `[value.margin_by_category]`."""
 
     @property
     def is_priced_by_unit(self) -> bool:
@@ -114,6 +122,26 @@ class TransactionColumns(Section):
     def has_amount(self) -> bool:
         """Whether the lines of the log are worth anything."""
         return self.amount is not None or self.is_priced_by_unit
+
+    @property
+    def has_margin(self) -> bool:
+        """Whether the lines of the log have a margin of their own."""
+        return any((self.cost, self.unit_cost, self.category))
+
+    def _check(self) -> None:
+        if self.cost and self.unit_cost:
+            raise StudyError(
+                "transactions.columns names both cost and unit_cost", fix="keep one of them"
+            )
+        if self.unit_cost and not self.quantity:
+            raise StudyError(
+                "transactions.columns.unit_cost needs quantity", fix="name quantity, or cost"
+            )
+        if self.has_margin and not self.has_amount:
+            raise StudyError(
+                "lines without an amount have no margin",
+                fix="name transactions.columns.amount, or drop cost and category",
+            )
 
 
 class Returns(Section):
@@ -159,6 +187,11 @@ class Transactions(Source):
             raise StudyError(
                 'transactions.amount_of is "order", but no column names the order or its amount',
                 fix="name transactions.columns.order_id and amount, or leave amount_of out",
+            )
+        if self.amount_of == "order" and (self.columns.category or self.columns.unit_cost):
+            raise StudyError(
+                "an order's amount is on one of its lines, and has no category or unit cost",
+                fix="name the amounts of the lines, or the whole order's cost",
             )
         if (
             self.first_day
@@ -280,7 +313,17 @@ class TreatmentColumns(Section):
     happened afterwards; without it, or where it is blank, by `treated`.
     """
     delivered: str | None = None
-    """Whether the message arrived. Only costs are counted by it; without it, by `treated`."""
+    """Whether the message arrived. Only costs and acceptance are counted by it; without it, by
+    `treated`.
+    """
+    accepted: str | None = None
+    """Whether the customer took the offer up; blank where that is not known. What an offer costs
+    those who accept it is planned with the share seen so.
+    """
+    cluster: str | None = None
+    """Who was drawn together: the household, the company. Standard errors are then by cluster, and
+    whoever has none was drawn alone.
+    """
 
 
 class Treatments(Source):
@@ -290,9 +333,20 @@ class Treatments(Source):
 
 
 class SnapshotColumns(Section):
-    """Which column names the customer."""
+    """Which column names the customer, and which say whether one may be contacted; the latter no
+    model sees.
+    """
 
     customer_id: str
+    consent: str | None = None
+    """As in `[customers.columns]`."""
+    do_not_contact: str | None = None
+    """As in `[customers.columns]`."""
+
+    @property
+    def of_permission(self) -> list[str]:
+        """The columns that say whether a customer may be contacted."""
+        return [name for name in (self.consent, self.do_not_contact) if name is not None]
 
 
 class SnapshotLabels(Section):
@@ -330,6 +384,17 @@ class SnapshotSource(Source):
     cross_validation_folds: int = Field(5, ge=2, le=20)
     """Folds over customers, beside the split."""
 
+    def _check(self) -> None:
+        super()._check()
+        texts = [self.labels.churned, self.labels.value, *self.derived.values()]
+        read = {column for text in texts if text for column in parse(text).columns}
+        for name in self.columns.of_permission:
+            if name in read:
+                raise StudyError(
+                    f"'{name}' says who may be contacted, and no model may learn from it",
+                    fix="take it out of [snapshot.derived] and the labels",
+                )
+
     def hidden_columns(self, task: Literal["churn", "value"]) -> frozenset[str]:
         """Columns that a model may not see: those the study hides, and any column that is itself a
         label.
@@ -341,32 +406,3 @@ class SnapshotSource(Source):
             if label is not None
         ]
         return frozenset([*named, *(label for label in labels if label is not None)])
-
-
-class RateColumns(Section):
-    """Which column is what: a day, a currency's code, and what one unit of it was worth in the
-    study's currency.
-    """
-
-    day: str = "day"
-    currency: str = "currency"
-    rate: str = "rate"
-
-
-class Rates(Source):
-    """What a unit of each currency was worth in the study's currency, by day. A day without a rate
-    has that of the last day before it.
-    """
-
-    columns: RateColumns = RateColumns()
-
-
-class Conversion(Section):
-    """An order log in several currencies. Without rates, or without a rate for its day, a line in
-    another currency than the study's is set aside and counted.
-    """
-
-    column: str | None = None
-    """The column of the order log that names a line's currency by its code or sign. Blank, or
-    without it: the sign beside the amount, and otherwise the study's currency."""
-    rates: Rates | None = None

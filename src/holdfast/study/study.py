@@ -11,6 +11,8 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_va
 
 from holdfast.errors import StudyError, nearest
 from holdfast.findings import fatal_names
+from holdfast.study.acquisition import Acquisition
+from holdfast.study.conversion import Conversion
 from holdfast.study.currencies import minor_digits
 from holdfast.study.offers import Offer, Plan
 from holdfast.study.sections import Horizon, Section, require_known
@@ -33,7 +35,6 @@ from holdfast.study.settings import (
     Webhook,
 )
 from holdfast.study.sources import (
-    Conversion,
     Customers,
     Events,
     SnapshotSource,
@@ -44,7 +45,9 @@ from holdfast.study.sources import (
 _DEEPEST = 20
 _NEWER_COLUMNS = {
     "customers": ("consent", "do_not_contact"),
-    "treatments": ("offer", "assigned", "delivered"),
+    "treatments": ("offer", "assigned", "delivered", "accepted", "cluster"),
+    "transactions": ("cost", "unit_cost", "category"),
+    "snapshot": ("consent", "do_not_contact"),
 }
 
 
@@ -90,6 +93,7 @@ class Study(Section):
     conversion: Conversion | None = None
     """[currency] of holdfast.toml."""
     snapshot: SnapshotSource | None = None
+    acquisition: Acquisition | None = None
     calendar: Calendar | None = None
     churn: Churn = Churn()
     value: Value = Value()
@@ -138,6 +142,7 @@ class Study(Section):
             )
         for name in self.recovery:
             require_known(name, AT_RISK_SEGMENTS, f"[recovery] names '{name}'")
+        self._check_margins()
         self._check_offers()
         for name in self.actions:
             require_known(name, SEGMENT_NAMES, f"[actions] names '{name}'")
@@ -152,6 +157,27 @@ class Study(Section):
             raise StudyError(
                 f"value_tiers {self.segments.value_tiers} do not rise", fix="write [0.33, 0.67]"
             )
+
+    def _check_margins(self) -> None:
+        named = bool(self.transactions and self.transactions.columns.category)
+        if named != bool(self.value.margin_by_category):
+            raise StudyError(
+                "transactions.columns.category and value.margin_by_category need each other",
+                fix="name the column, and write [value.margin_by_category] with a rate for each "
+                "category; or drop both",
+            )
+        if self.acquisition is None:
+            return
+        attributes = self.customers.attributes if self.customers else []
+        if self.transactions is None:
+            raise StudyError(
+                "a snapshot does not say when a customer was won", fix="drop [acquisition]"
+            )
+        require_known(
+            self.acquisition.channel,
+            attributes,
+            f"acquisition.channel '{self.acquisition.channel}' is none of customers.attributes",
+        )
 
     def _check_offers(self) -> None:
         offer_of: dict[str, str] = {}
@@ -200,7 +226,9 @@ class Study(Section):
     def fingerprint(self) -> str:
         """SHA-256 of the study's content, 64 hex digits."""
         # A study without a section is what it was before there was any such section.
-        newer = ("calendar", "conversion", "privacy", "campaigns", "offers", "plan")
+        newer = (
+            "acquisition", "calendar", "conversion", "privacy", "campaigns", "offers", "plan",
+        )  # fmt: skip
         absent: dict[str, Any] = {
             name: True
             for name in newer
@@ -210,7 +238,14 @@ class Study(Section):
             if (source := getattr(self, section)) is not None:
                 unnamed = {name for name in names if getattr(source.columns, name) is None}
                 absent[section] = {"columns": unnamed}
+        if not self.value.margin_by_category:
+            absent["value"] = {"margin_by_category"}
         return hashlib.sha256(self.model_dump_json(exclude=absent).encode()).hexdigest()
+
+    @property
+    def has_line_margins(self) -> bool:
+        """Whether the order log says more of margins than the one rate of the study."""
+        return self.transactions is not None and self.transactions.columns.has_margin
 
     @property
     def all_horizons(self) -> tuple[int, ...]:

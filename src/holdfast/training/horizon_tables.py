@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from holdfast.arrays import Vector
-from holdfast.campaigns.economics import present_value, value_at_stake
+from holdfast.campaigns.economics import margin_rate, present_value, value_at_stake
 from holdfast.evaluation.totals import level_errors
 from holdfast.models.fitted_models import FittedModels
 from holdfast.models.horizon_chain import expected_purchases, waiting_days
@@ -32,7 +32,7 @@ def horizons_table(
         Features, one row per customer.
     scores
         Their customer_id, churn_probability and expected_revenue, which stand at the tasks' own
-        horizons.
+        horizons; and their margin_rate, without which they have the study's.
     """
     assert models.horizons is not None
     assert models.counts is not None
@@ -47,7 +47,8 @@ def horizons_table(
         expected = ordered["expected_revenue"].to_numpy()
         earned = models.horizons.predict_revenue(models.value, frame, expected)
         intervals = models.horizons.intervals_of(models.value, frame, silent, earned)
-    margin = {days: money * study.value.margin_rate for days, money in earned.items()}
+    rate = ordered.select(rate=margin_rate(scores, study))["rate"].to_numpy()
+    margin = {days: money * rate for days, money in earned.items()}
     worth = present_value(margin, rate_per_year=study.value.discount_rate_per_year)
     names = dict(zip(BOUNDS, ("median_revenue", *BOUNDS[1:]), strict=True))
     parts = []

@@ -197,3 +197,47 @@ def test_a_window_is_over_once_its_last_day_and_all_returns_are_in_the_log(read:
     with pytest.raises(NotEnoughData) as raised:
         read(bought(), draw(170), return_days=14)
     assert f"wait until {dated(213)}" in raised.value.fix
+
+
+def with_twins(rows: list[dict[str, Any]], n: int = 1) -> list[dict[str, Any]]:
+    """Each customer with so many others of the same household, in the same arm."""
+    names = ["", *"abcdefgh"[:n]]
+    return [
+        {**row, "customer_id": row["customer_id"] + name, "cluster": f"H{row['customer_id']}"}
+        for row in rows
+        for name in names
+    ]
+
+
+def test_twins_of_one_household_say_no_more_than_one_of_them(read: Read) -> None:
+    orders = bought(*spent_in_the_window())
+    twins = [(f"{c}a", day, amount) for c, day, amount in orders if c != "Z"]
+    alone = read(orders, draw()).rows[0]
+    both = read([*orders, *twins], with_twins(draw()))
+    (row,) = both.rows
+    assert (row["contacted"], row["held_out"]) == (40, 40)
+    assert (row["revenue_low"], row["revenue_high"]) == pytest.approx(
+        (alone["revenue_low"], alone["revenue_high"])
+    )
+    assert both.checks["assigned"] == pytest.approx(1.0)
+
+
+def test_larger_households_in_one_arm_are_no_wrong_sizes(read: Read) -> None:
+    contacted = [row for row in draw() if row["treated"]]
+    held_out = [row for row in draw() if not row["treated"]]
+    rows = [*with_twins(contacted, 8), *with_twins(held_out, 0)]
+    orders = bought(*((row["customer_id"], 1, 1.0) for row in rows))
+    assert read(orders, rows).checks["assigned"] == pytest.approx(1.0)
+    with pytest.raises(DataError, match="do not fit the plan"):
+        read(orders, [{**row, "cluster": None} for row in rows])
+
+
+def test_a_household_in_both_arms_and_a_customer_in_two_are_refused(read: Read) -> None:
+    torn = [{**row, "cluster": f"H{i // 2}"} for i, row in enumerate(draw())]
+    with pytest.raises(DataError, match="20 clusters are in two arms of one campaign, such as H0"):
+        read(bought(), torn)
+    rows = [{**row, "cluster": "H1"} for row in draw() if row["treated"]]
+    alone = [{**row, "cluster": None} for row in draw() if not row["treated"]]
+    moved = {**rows[0], "cluster": "H2"}
+    with pytest.raises(DataError, match="1 customers are in two clusters of one campaign, such as"):
+        read(bought(), [*rows, moved, *alone])

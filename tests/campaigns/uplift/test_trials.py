@@ -248,3 +248,30 @@ def test_the_campaigns_of_a_simulated_shop_are_one_trial(tmp_path: Path) -> None
     assert trial.n > 0.9 * rows.height
     assert trial.offer.mean() == pytest.approx(0.5, abs=0.1)
     assert trials.matrix(today).shape == (today.height, len(trial.names))
+
+
+def test_a_household_and_all_campaigns_of_its_members_are_one_cluster(read: Read) -> None:
+    # C0 and C2 live together in the first campaign, C2 and C4 in the second.
+    homes = (("a", 60, {"C0": "H", "C2": "H"}), ("b", 120, {"C2": "J", "C4": "J"}))
+    first, second = (
+        [{**row, "cluster": home.get(row["customer_id"])} for row in campaign(name, day)]
+        for name, day, home in homes
+    )
+    trial = read(history(), [*first, *second]).trials["contact"]
+    assert trial.cluster is not None
+    of = pl.DataFrame({"customer": trial.customer_ids, "cluster": trial.cluster}).unique()
+    together = of.group_by("cluster").agg(pl.col("customer").sort())["customer"].to_list()
+    assert sorted(together) == [["C0", "C2", "C4"], ["C1"], ["C3"], ["C5"], ["C6"], ["C7"]]
+
+
+def test_a_household_in_two_arms_is_refused(read: Read) -> None:
+    rows = [{**row, "cluster": "H" if i < 2 else None} for i, row in enumerate(campaign("a", 60))]
+    with pytest.raises(DataError, match="1 clusters are in two arms of one campaign, such as H"):
+        read(history(), rows)
+
+
+def test_an_offer_with_one_customer_held_out_is_left_out(read: Read) -> None:
+    tiny = [{**row, "offer": "call"} for row in campaign("b", 120, treated="0123456")]
+    trials = read(history(), [*[{**r, "offer": "mail"} for r in campaign("a", 60)], *tiny])
+    assert list(trials.trials) == ["mail"]
+    assert trials.left_out == {module.TOO_FEW: 8}

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -9,16 +10,18 @@ import pytest
 from tests.dashboard.pages import figures, show, tables, text
 
 from holdfast.campaigns.audience import Audience, Rule, build_audience
-from holdfast.campaigns.export_journal import read_exports
+from holdfast.campaigns.export_journal import CampaignList, recording, withdraw_exports
 from holdfast.dashboard.run_view import RunView
 from holdfast.dashboard.views import actions
 from holdfast.errors import HoldfastError
 from holdfast.report import formatting
 from holdfast.serving.customer_search import read_scores
 from holdfast.storage import audit_log
+from holdfast.storage.export_records import read_exports
 from holdfast.storage.runs import Registry
-from holdfast.study import AT_RISK_SEGMENTS, Study
+from holdfast.study import AT_RISK_SEGMENTS, Recovery, Study
 
+AT = datetime(2024, 7, 1, tzinfo=UTC)
 EVERYONE = {"pays": "false", "holdout": "0"}
 
 
@@ -41,6 +44,40 @@ def test_without_limits_everyone_at_risk_is_contacted_at_the_cost_of_the_terms(
     saves = 0.2 * risky["churn_probability"].sum()
     assert told["Expected saves (assumed)"] == formatting.decimal(saves, 1)
     assert "this campaign can never be measured" in text(shown)
+
+
+def test_everyone_counts_as_lost_where_the_study_says_so(
+    older_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = older_runs / "snapshot" / "holdfast.toml"
+    lost = show("actions", study, monkeypatch, cost="10", rate="20", **EVERYONE)
+    assert lost.toggle(key="everyone").value is False
+    told = figures(lost.toggle(key="everyone").set_value(True).run())
+    # A fifth of all 11, whatever their churn probability.
+    assert told["Expected saves (assumed)"] == "2.2"
+    everyone = Recovery(cost=1, rate=0.1, of="everyone")
+    terms = dict.fromkeys(AT_RISK_SEGMENTS, everyone)
+    given = actions.campaigns_of
+    monkeypatch.setattr(
+        actions, "campaigns_of", lambda s: given(s.model_copy(update={"recovery": terms}))
+    )
+    assert show("actions", study, monkeypatch).toggle(key="everyone").value is True
+
+
+def test_a_list_of_the_command_line_stands_among_the_exports(
+    older_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = older_runs / "snapshot"
+    ids = Registry(project / "runs").open().scores.select("customer_id")
+    arms = ids.with_columns(treated=True, propensity=0.9, offer=pl.lit("mail"), cost=pl.lit(1.0))
+    listed = CampaignList(campaign="spring", made_by="plan", run_id="r", arms=arms)
+    with recording(listed, project, at=AT, how="csv"):
+        pass
+    withdraw_exports(project, "spring", at=AT)
+    rows = tables(show("actions", project / "holdfast.toml", monkeypatch))
+    (exports,) = (cells for caption, cells in rows.items() if "from exports.jsonl" in caption)
+    assert "csv, withdrawn" in exports[0]
+    assert "spring: a list of the command line" in exports[0]
 
 
 def test_a_budget_stops_where_it_is_spent(

@@ -7,6 +7,7 @@ import pytest
 from tests.dashboard.pages import show, tables, text
 
 from holdfast.report import formatting
+from holdfast.report.run_tables import payback
 from holdfast.storage.runs import Registry
 
 
@@ -60,3 +61,21 @@ def test_a_snapshot_has_neither_and_says_why(
     assert tables(shown) == {}
     assert "There is no forecast to show." in text(shown)
     assert "give an order log as [transactions]" in text(shown)
+
+
+def test_the_channels_of_the_study_are_told_with_their_payback(
+    simulated_shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Registry(simulated_shop / "runs").open()
+    shown = show("cohorts", simulated_shop / "holdfast.toml", monkeypatch)
+    listed = tables(shown)["A customer won, by channel"]
+    rows = run.table("channels").to_dicts()
+    assert [row[0] for row in listed] == [row["channel"] for row in rows]
+    assert [row[-1] for row in listed] == [payback(row) for row in rows]
+
+
+def test_a_run_without_channels_has_no_such_section(
+    older_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = show("cohorts", older_runs / "log" / "holdfast.toml", monkeypatch)
+    assert "What customers of each channel leave" not in text(shown)

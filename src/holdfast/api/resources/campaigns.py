@@ -1,31 +1,40 @@
 """Campaigns: what past ones did, and whom to contact with what next."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
 from holdfast.api import fast_path
-from holdfast.api.answer_schemas import CampaignPlanAnswer, CampaignsAnswer
+from holdfast.api.answer_schemas import CampaignPlanAnswer, CampaignsAnswer, ExperimentAnswer
+from holdfast.api.context import RequestContext
 from holdfast.api.deps import (
     CurrentRequest,
     CurrentRun,
     answer,
     describe_body,
     refer_to,
+    reply,
     route,
 )
-from holdfast.api.examples import PLAN
+from holdfast.api.examples import EXPERIMENT, PLAN
 from holdfast.api.problems import Refused
+from holdfast.api.resources.runs import Token
 from holdfast.api.routes import needs
-from holdfast.api.schemas import PlanTerms
+from holdfast.api.schemas import Experiment, PlanTerms
 from holdfast.api.served import Served
+from holdfast.campaigns.experiments.contact_list import Draw
 from holdfast.campaigns.planning.make_plan import Planning, make_plan
 from holdfast.campaigns.planning.plan_values import plan_values
+from holdfast.decisions.contacts import recorded
+from holdfast.decisions.experiments import DrawnExperiment, draw_experiment
 from holdfast.decisions.plans import change_terms, recall_past
+from holdfast.storage.keys import describe_key
 from holdfast.study import Study
 from holdfast.tables import json_rows
 
 router = APIRouter(tags=["campaigns"])
+LARGEST_DRAW = 100_000
+"""Customers in an answer; more would take minutes to send."""
 _KEPT = ("refused", "observed", "verdicts", "notes")
 
 
@@ -69,6 +78,51 @@ def plan(
     customers = planned.customers.head(limit)
     body = {**plan_values(planned, study), "customers": json_rows(customers)}
     return answer(served, body)
+
+
+@route(
+    router,
+    "POST",
+    "/experiments",
+    *(400, 409, 413, 415, 422),
+    model=ExperimentAnswer,
+    openapi_extra=describe_body(refer_to(Experiment), EXPERIMENT),
+)
+def draw(request: CurrentRequest, served: CurrentRun, token: Token = None) -> Response:
+    """Draw the arms of a campaign among the customers of the run, and record them: once its window
+    is over, the next run reads out what it did. Send to those to contact only.
+    """
+    asked = fast_path.validate(Experiment, fast_path.parse_json(request.body))
+    drawn = draw_experiment(
+        served.frame,
+        served.table("permissions"),
+        Draw(**{**asked.model_dump(), "segments": tuple(asked.segments)}),
+        study=served.scorer.study,
+        run_id=served.run_id,
+    )
+    if drawn.customers.height > LARGEST_DRAW:
+        raise Refused(
+            422,
+            f"{drawn.customers.height:,} customers are more than an answer holds, {LARGEST_DRAW:,}",
+            fix="give a size or segments, or use `holdfast experiment design --list`",
+        )
+    status, body = request.context.idempotency.change_once(
+        token,
+        f"experiments\n{request.body.decode()}",
+        holder=request.key.key_id,
+        change=lambda: (200, _record(drawn, request, served)),
+    )
+    told = {"notes": list(drawn.notes), "customers": json_rows(drawn.customers)}
+    return reply({**body, **told, **served.stamp}, status=status)
+
+
+def _record(drawn: DrawnExperiment, request: RequestContext, served: Served) -> dict[str, Any]:
+    project = request.context.settings.project
+    study = served.scorer.study.model_copy(update={"project_dir": project})
+    known = served.summary.get("campaigns", {}).get("offers", {})
+    who = describe_key(request.key)
+    with recorded(drawn.listed, study, how="api", known=known, who=who) as export_id:
+        return {"export_id": export_id, **drawn.listed.facts}
 
 
 def _prepare(served: Served, study: Study) -> Planning:

@@ -5,7 +5,12 @@ from typing import Annotated, Literal
 import polars as pl
 from fastapi import APIRouter, Query, Response
 
-from holdfast.api.answer_schemas import EvidenceAnswer, FeaturesAnswer, ForecastAnswer
+from holdfast.api.answer_schemas import (
+    ChannelsAnswer,
+    EvidenceAnswer,
+    FeaturesAnswer,
+    ForecastAnswer,
+)
 from holdfast.api.deps import CurrentRun, answer, route
 from holdfast.api.problems import Refused
 from holdfast.serving.feature_list import list_features
@@ -54,5 +59,20 @@ def forecast(
         "currency": served.scorer.study.currency,
         "weeks": json_rows(rows.sort("group", "week_start_day").drop("group_kind")),
         "totals": served.summary.get("forecast"),
+    }
+    return answer(served, body)
+
+
+@route(router, "GET", "/channels", 404, model=ChannelsAnswer)
+def channels(served: CurrentRun) -> Response:
+    """What customers won by each channel cost, have left and are expected to leave, and in which
+    month that pays.
+    """
+    if not has_table(served.run, "channels"):
+        what = f"run {served.run_id} says nothing of channels"
+        raise Refused(404, what, fix="write [acquisition] in the study, and run it again")
+    body = {
+        "currency": served.scorer.study.currency,
+        **{name: json_rows(served.table(name)) for name in ("channels", "channel_months")},
     }
     return answer(served, body)

@@ -19,7 +19,7 @@ from holdfast.api.examples import WHAT_IF
 from holdfast.api.routes import needs
 from holdfast.api.schemas import WhatIf
 from holdfast.api.served import Served
-from holdfast.campaigns import recovery
+from holdfast.campaigns import economics, recovery
 from holdfast.campaigns.recovery import Campaign
 
 router = APIRouter(tags=["segments"])
@@ -28,7 +28,13 @@ router = APIRouter(tags=["segments"])
 def _summarise(served: Served) -> dict[str, Any]:
     actions = served.scorer.study.actions
     rows = served.hide_unknown_value(
-        served.table("segments"), "average_ltv", "total_ltv", "value_if_kept", "at_stake"
+        served.table("segments"),
+        "average_ltv",
+        "total_ltv",
+        "value_if_kept",
+        "at_stake",
+        "margin_if_kept",
+        "margin_at_stake",
     )
     return {
         "total_customers": served.frame.height,
@@ -78,9 +84,11 @@ def simulate_recovery(request: CurrentRequest, served: CurrentRun) -> Response:
         name: Campaign(**case.model_dump(), of=assumed[name].of if name in assumed else "lost")
         for name, case in what_if.segments.items()
     }
-    margin = study.value.margin_rate if what_if.margin_rate is None else what_if.margin_rate
+    segments, margin = served.table("segments"), what_if.margin_rate
+    if margin is None:
+        margin = economics.one_rate(segments, study)
     plan = recovery.simulate_recovery(
-        served.table("segments"),
+        segments,
         assumed | given,
         evidence,
         margin_rate=margin,

@@ -25,12 +25,15 @@ class Draw:
         Names; none: everybody.
     size
         So many are drawn into the campaign, both arms together; None: all.
+    offer
+        What the contacted get; None: nothing that the study names.
     """
 
     campaign: str
     holdout_share: float
     segments: tuple[str, ...] = ()
     size: int | None = None
+    offer: str | None = None
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.segments if name not in SEGMENT_NAMES]

@@ -1,4 +1,5 @@
-"""Past campaigns: what each campaign of [treatments] did, read out of the order log.
+"""Past campaigns: what each campaign did, of [treatments] or a recorded export, read out of the
+order log.
 
 Each customer is watched from the day of the draw, for as many days in every arm. What they spent in
 as many days before it is the known value whose share is taken out of the difference: of a campaign
@@ -14,12 +15,15 @@ import polars as pl
 
 from holdfast.campaigns.experiments.campaign_checks import check_matured, check_treatments
 from holdfast.campaigns.experiments.readout import Readout, read_out
-from holdfast.campaigns.outcomes import sum_windows
+from holdfast.campaigns.outcomes import sum_margins, sum_windows
 from holdfast.campaigns.treatments import (
+    ARM,
     HOLD_OUT,
+    UNIT,
     name_contacts,
     read_treatments,
     refuse_arms_apart,
+    refuse_torn_clusters,
 )
 from holdfast.errors import DataError, InputError, nearest
 from holdfast.findings import Finding
@@ -110,7 +114,7 @@ def _pays(row: Mapping[str, Any]) -> str | None:
 
 
 class CampaignLog:
-    """The campaigns of a study's [treatments], each to be read by its name.
+    """The campaigns that a study has a record of, each to be read by its name.
 
     Parameters
     ----------
@@ -124,7 +128,7 @@ class CampaignLog:
     Raises
     ------
     NotEnoughData
-        There is no [treatments], or nothing in it.
+        There is none.
     """
 
     def __init__(
@@ -153,15 +157,17 @@ class CampaignLog:
         Raises
         ------
         InputError
-            There is no such campaign, nobody was held out, a customer was in both arms or never
-            existed, the chances differ or do not fit the arms' sizes, or the window is not over.
+            There is no such campaign, nobody was held out, a customer or cluster was in both arms,
+            a customer never existed, the chances differ or do not fit the arms' sizes, or the
+            window is not over.
         """
         rows = self.rows.filter(campaign=campaign)
         if rows.is_empty():
             raise InputError(
-                f"[treatments] has no campaign '{campaign}'", fix=nearest(campaign, self.names)
+                f"there is no campaign '{campaign}'", fix=nearest(campaign, self.names)
             )
         check_treatments(_with_propensities(rows), self._customers)
+        refuse_torn_clusters(rows)
         _refuse_unequal_chances(campaign, rows)
         refuse_arms_apart(rows.with_columns(offer=pl.lit("any")))
         check_matured(
@@ -203,31 +209,29 @@ class CampaignLog:
     def _watch(self, rows: pl.DataFrame) -> pl.DataFrame:
         """One row per customer and arm, as `read_out` takes them."""
         drawn = (
-            rows.with_columns(assigned=_arm())
+            rows.with_columns(assigned=ARM, household=UNIT)
             .group_by("customer_id", "assigned")
-            .agg(pl.col("day").min())
+            .agg(pl.col("day").min(), pl.col("household").first())
             .sort("customer_id", "assigned")
         )
         after = sum_windows(self.warehouse, drawn, days=self.days, return_days=self.return_days)
         earlier = drawn.with_columns(pl.col("day") - self.days)
         before = sum_windows(self.warehouse, earlier, days=self.days)
-        revenue = after["net_minor"] / 10**self.study.minor_digits
+        left = sum_margins(self.warehouse, drawn, days=self.days, return_days=self.return_days)
+        has_clusters = rows["cluster"].is_not_null().any()
         return drawn.select(
             "customer_id",
             "assigned",
+            *(["household"] if has_clusters else []),
             bought=(after["bought"] > 0).cast(pl.Float64),
-            revenue=revenue,
-            margin=revenue * self.study.value.margin_rate,
+            revenue=after["net_minor"] / 10**self.study.minor_digits,
+            margin=left / 10**self.study.minor_digits,
             predicted=before["net_minor"] / 10**self.study.minor_digits,
         )
 
     def _cost(self, rows: pl.DataFrame, offer: str) -> float | None:
         minor = rows.filter("treated", pl.col("offer") == offer)["cost_minor"]
         return None if minor.null_count() else float(minor.sum()) / 10**self.study.minor_digits
-
-
-def _arm() -> pl.Expr:
-    return pl.when("treated").then("offer").otherwise(pl.lit(HOLD_OUT))
 
 
 def _with_propensities(rows: pl.DataFrame) -> pl.DataFrame:
@@ -251,12 +255,12 @@ def _refuse_unequal_chances(campaign: str, rows: pl.DataFrame) -> None:
 
 
 def _plan_shares(rows: pl.DataFrame) -> dict[str, float]:
-    """Arm -> planned share of the customers.
+    """Arm -> planned share of the customers, or of the clusters that were drawn.
 
     From the chance of being contacted, which several offers share by their sizes; where it is not
     given, the sizes are taken for planned, and nothing can be said of them.
     """
-    sizes = rows.group_by(arm=_arm()).agg(n=pl.col("customer_id").n_unique()).sort("arm")
+    sizes = rows.group_by(arm=ARM).agg(n=UNIT.n_unique()).sort("arm")
     counts = dict(sizes.iter_rows())
     held_out = counts.pop(HOLD_OUT)
     contacted = sum(counts.values())

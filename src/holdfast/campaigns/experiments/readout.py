@@ -61,7 +61,7 @@ def read_out(
         revenue and margin within the window (null: not found in the log), predicted (value, known
         before the campaign), and household where households were assigned.
     shares
-        Arm -> planned share of the customers.
+        Arm -> planned share of the customers, or of the households.
     method
         How money is read out, one of `effects.METHODS`, such as the power audit chose; None: with
         the predicted value's share taken out, and pooled where one arm has more than twice the
@@ -136,10 +136,18 @@ def _check_rows(rows: pl.DataFrame, shares: Mapping[str, float]) -> None:
 
 def _check_arms(rows: pl.DataFrame, shares: Mapping[str, float]) -> dict[str, float]:
     lacking = pl.any_horizontal(pl.col(*OUTCOMES).is_null())
-    counts = rows.group_by("assigned").agg(all=pl.len(), lacking=lacking.sum())
-    of = {arm: (lacks, n) for arm, n, lacks in counts.iter_rows()}
-    every = {arm: n for arm, (_, n) in of.items()}
-    matched = {arm: n - lacks for arm, (lacks, n) in of.items()}
+    # Chance drew households where there are any, and only their numbers can fit it.
+    unit = pl.col("household" if "household" in rows.columns else "customer_id")
+    counts = rows.group_by("assigned").agg(
+        all=pl.len(),
+        lacking=lacking.sum(),
+        every=unit.n_unique(),
+        matched=unit.filter(~lacking).n_unique(),
+    )
+    of = {row["assigned"]: (row["lacking"], row["all"]) for row in counts.to_dicts()}
+    every, matched = (
+        dict(counts.select("assigned", each).iter_rows()) for each in ("every", "matched")
+    )
     checks = {
         "assigned": check_ratio(every, shares, of="assigned"),
         "missing": check_missing(of),

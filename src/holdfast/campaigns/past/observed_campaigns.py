@@ -17,9 +17,10 @@ SELECT customer_id,
     count(*) FILTER (WHERE n_orders > 0 AND day >= $1 - 365 AND day < $1) AS purchases,
     $1 - max(day) FILTER (WHERE n_orders > 0 AND day < $1) AS silence,
     $1 - min(day) FILTER (WHERE n_orders > 0) AS age,
-    coalesce(sum(gross_minor + returns_minor) FILTER (WHERE day >= $1 AND day < $1 + $2), 0)
-        AS outcome
-FROM activity GROUP BY customer_id HAVING min(day) FILTER (WHERE n_orders > 0) < $3
+    CAST(coalesce(sum(bought_margin + returned_margin)
+        FILTER (WHERE day >= $1 AND day < $1 + $2), 0) AS DOUBLE) AS outcome
+FROM activity LEFT JOIN daily_margins USING (customer_id, day)
+GROUP BY customer_id HAVING min(day) FILTER (WHERE n_orders > 0) < $3
 ORDER BY customer_id
 """
 _KNOWN = ("spend", "purchases", "silence", "age")
@@ -40,7 +41,7 @@ def observe_campaign(
     first = int(contacts["day"].to_numpy().min())
     if first + days > end_day:
         return Observed(refused=f"its window of {days} days is not over", overlap=0.0, ranges={})
-    factor = study.value.margin_rate / 10**study.minor_digits
+    factor = 1 / 10**study.minor_digits
     window, before = (
         warehouse.query(_SEEN, day, days, first - days) for day in (first, first - days)
     )

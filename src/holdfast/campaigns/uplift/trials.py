@@ -12,12 +12,14 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
-from holdfast.arrays import Matrix, Vector
-from holdfast.campaigns.outcomes import sum_windows
-from holdfast.campaigns.treatments import refuse_arms_apart
+from holdfast.arrays import Integers, Matrix, Vector
+from holdfast.campaigns.outcomes import sum_margins, sum_windows
+from holdfast.campaigns.treatments import refuse_arms_apart, refuse_torn_clusters
 from holdfast.errors import NotEnoughData
-from holdfast.evaluation.trial import Trial
+from holdfast.evaluation.trial import FEWEST_IN_AN_ARM, Trial
 from holdfast.features import feature_tables
 from holdfast.findings import Finding
 from holdfast.io.warehouse import Warehouse
@@ -38,6 +40,7 @@ NEVER_BOUGHT = "not in the order log at all"
 NOT_YET = "no purchase before the campaign"
 CERTAIN = "propensity of 0 or 1"
 NO_ARM = "campaign without a control, or with nothing else"
+TOO_FEW = "hardly anybody in an arm"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,11 +70,11 @@ class LogTrials:
     Attributes
     ----------
     trials
-        Offer -> trial; the cluster is the customer.
+        Offer -> trial; the cluster is the customer, with all who were drawn together.
     design
         How a frame of features becomes a trial's matrix.
     left_out
-        Reason -> rows of [treatments].
+        Reason -> rows of past campaigns.
     """
 
     trials: Mapping[str, Trial]
@@ -119,20 +122,23 @@ def read_trials(
     NotEnoughData
         There is no control, or no window is over.
     DataError
-        The arms of a campaign are dated apart, or nobody could have got either arm.
+        The arms of a campaign are dated apart, nobody could have got either arm, or a cluster is in
+        two.
     """
+    refuse_torn_clusters(treatments)
     estimated = treatments["propensity"].null_count()
     rows = _share_control(treatments)
     refuse_arms_apart(rows)
     rows = rows.with_columns(
         pl.col("propensity").fill_null(pl.col("treated").mean().over("campaign", "offer"))
     )
-    marked = _mark_unknown(_mark(rows, watch, end_day=end_day), warehouse)
+    marked = _mark_small(_mark_unknown(_mark(rows, watch, end_day=end_day), warehouse))
     left_out = _count(marked)
     kept = marked.filter(pl.col("reason").is_null()).drop("reason")
     if kept.is_empty():
-        raise _explain_nothing(left_out, watch, end_day=end_day)
+        raise _explain_nothing(marked, left_out, watch)
     kept = _with_cutoff(kept).sort("customer_id", "day")
+    kept = kept.with_columns(cluster=pl.Series(_number_clusters(kept)))
     features = _features(study, warehouse, kept)
     design = Design.learn(features, columns=_feature_names(features))
     outcome = _outcomes(study, warehouse, kept, watch)
@@ -222,25 +228,38 @@ def _mark_unknown(rows: pl.DataFrame, warehouse: Warehouse) -> pl.DataFrame:
     return joined.with_columns(reason=pl.coalesce("reason", unknown)).drop("first_day")
 
 
+def _mark_small(rows: pl.DataFrame) -> pl.DataFrame:
+    """Mark the rest of an offer of which an arm has fewer than two rows."""
+    is_left = pl.col("reason").is_null()
+    sizes = [(is_left & (pl.col("treated") == arm)).sum().over("offer") for arm in (True, False)]
+    few = pl.when(is_left & (pl.min_horizontal(sizes) < FEWEST_IN_AN_ARM)).then(pl.lit(TOO_FEW))
+    return rows.with_columns(reason=pl.coalesce("reason", few))
+
+
 def _count(rows: pl.DataFrame) -> dict[str, int]:
     left_out = rows.filter(pl.col("reason").is_not_null())
     counts = left_out.group_by("reason").agg(pl.col("row").n_unique())
     return dict(counts.sort("row", "reason", descending=[True, False]).iter_rows())
 
 
-def _explain_nothing(left_out: Mapping[str, int], watch: Watch, *, end_day: int) -> NotEnoughData:
+def _explain_nothing(
+    rows: pl.DataFrame, left_out: Mapping[str, int], watch: Watch
+) -> NotEnoughData:
     """Say why no row is left, by the reason of most."""
+    waiting = rows.filter(reason=NOT_MATURED)["day"].to_list()
+    over = min(waiting, default=0) + watch.days + watch.return_days - 1
     reason = max(left_out, key=lambda each: left_out[each])
     fixes = {
         NO_ARM: "hold some customers of each campaign out, drawn by lot",
-        NOT_MATURED: f"wait until {watch.days + watch.return_days} days after the contact are in "
-        f"the log, which ends before {date_of(end_day)}; or watch fewer days",
+        NOT_MATURED: f"wait until {date_of(over)}, when the first window is over, or watch fewer "
+        "days",
+        TOO_FEW: "wait for more customers",
         CERTAIN: "give the chance of the draw, not the arm",
         NEVER_BOUGHT: "name customers in [treatments] as in [transactions]",
     }
     counts = "; ".join(f"{n:,} {each}" for each, n in left_out.items())
     return NotEnoughData(
-        f"no row of [treatments] can be used: {counts}",
+        f"no contact of a past campaign can be used: {counts}",
         fix=fixes.get(reason, "correct the table of treatments"),
     )
 
@@ -250,6 +269,11 @@ def _with_cutoff(rows: pl.DataFrame) -> pl.DataFrame:
     step = ceil(rows["day"].n_unique() / _MOST_CUTOFFS)
     age = (pl.col("day") - pl.col("day").min()) % step
     return rows.with_columns(cutoff_day=(pl.col("day") - age).cast(pl.Int32))
+
+
+def features_on_contact(study: Study, warehouse: Warehouse, rows: pl.DataFrame) -> pl.DataFrame:
+    """Features of each row's customer as of its day, or a few days before, in the rows' order."""
+    return _features(study, warehouse, _with_cutoff(rows))
 
 
 def _features(study: Study, warehouse: Warehouse, rows: pl.DataFrame) -> pl.DataFrame:
@@ -272,11 +296,15 @@ def _feature_names(features: pl.DataFrame) -> list[str]:
 
 def _outcomes(study: Study, warehouse: Warehouse, rows: pl.DataFrame, watch: Watch) -> Vector:
     """What each row did in its window, (n_rows,)."""
-    did = sum_windows(warehouse, rows, days=watch.days, return_days=watch.return_days)
-    if watch.outcome == "purchase":
-        return did["bought"].gt(0).cast(pl.Float64).to_numpy()
-    net = did["net_minor"].to_numpy() / 10**study.minor_digits
-    return np.asarray(net * (study.value.margin_rate if watch.outcome == "margin" else 1.0))
+    window = {"days": watch.days, "return_days": watch.return_days}
+    if watch.outcome == "margin":
+        minor = sum_margins(warehouse, rows, **window)
+    else:
+        did = sum_windows(warehouse, rows, **window)
+        if watch.outcome == "purchase":
+            return did["bought"].gt(0).cast(pl.Float64).to_numpy()
+        minor = did["net_minor"]
+    return np.asarray(minor.to_numpy() / 10**study.minor_digits)
 
 
 def _trial(
@@ -295,5 +323,18 @@ def _trial(
         offers=(offer,),
         outcome=outcome[mask],
         propensities=np.column_stack([1 - chance, chance]),
-        cluster=part["customer_id"].rank("dense").cast(pl.Int64).to_numpy(),
+        cluster=part["cluster"].to_numpy(),
     )
+
+
+def _number_clusters(rows: pl.DataFrame) -> Integers:
+    """What happened to one customer, in whatever campaign, or was drawn together, (n_rows,)."""
+    customer, cluster = (
+        rows[name].rank("dense").fill_null(0).cast(pl.Int64).to_numpy()
+        for name in ("customer_id", "cluster")
+    )
+    n, is_named = customer.max() + 1, cluster > 0
+    links = (np.ones(is_named.sum()), (customer[is_named], n + cluster[is_named]))
+    size = n + cluster.max() + 1
+    _, part = connected_components(coo_array(links, shape=(size, size)), directed=False)
+    return np.asarray(part[customer], dtype=np.int64)

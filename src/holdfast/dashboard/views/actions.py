@@ -23,6 +23,7 @@ from holdfast.report import formatting, run_tables
 from holdfast.report.exports import write_audience
 from holdfast.report.table_columns import Col
 from holdfast.report.table_format import make_table
+from holdfast.storage.export_records import WITHDRAWN, campaign_of, read_exports
 from holdfast.study import AT_RISK_SEGMENTS, SEGMENT_NAMES, Study
 from holdfast.windows import day_of
 
@@ -84,6 +85,7 @@ def _open(rules: Mapping[str, Rule]) -> None:
         out="\n".join(rule.excluded),
         cost=rule.cost,
         rate=round(100 * rule.rate),
+        everyone=rule.of == "everyone",
         pays=rule.only_paying,
         budget=rule.budget or 0.0,
         size=rule.at_most or 0,
@@ -128,8 +130,12 @@ def _terms(run: RunView) -> dict[str, Any]:
         value=round(100 * terms.rate),
         key="rate",
     )
+    everyone = st.toggle(
+        "Count everyone as lost", value=terms.of == "everyone", key="everyone", **_BOUND
+    )
     pays = st.toggle("Only where it is expected to pay", value=terms.rate > 0, key="pays", **_BOUND)
-    return {"cost": cost, "rate": rate / 100, "only_paying": pays}
+    of = "everyone" if everyone else "lost"
+    return {"cost": cost, "rate": rate / 100, "of": of, "only_paying": pays}
 
 
 def _limits(run: RunView) -> dict[str, Any]:
@@ -160,7 +166,12 @@ def _nobody(audience: Audience) -> None:
 def _figures(run: RunView, audience: Audience) -> None:
     figures, money, source = audience.figures, run.currency, audience.figures["uplift_source"]
     drawn = "Drawn at random, not contacted: the comparison"
-    saved = "Churn probability x rate, summed over those contacted"
+    everyone = audience.rule.of == "everyone"
+    saved = (
+        "Those contacted x rate"
+        if everyone
+        else ("Churn probability x rate, summed over those contacted")
+    )
     match = f"{formatting.count(figures['candidates'])} match before the limits"
     amounts = {"Cost": "invested", "Return": "recovered", "Net": "net"}
     cards(
@@ -284,15 +295,14 @@ def _push(study: Study, audience: Audience) -> None:
 
 def _exports(folder: Path) -> None:
     st.subheader("Exports so far")
-    entries = journal.read_exports(folder)
+    entries = read_exports(folder)
     if not entries:
         later = "An export appears here, with its rule and run, when the page is drawn again."
         explain("Nothing has been exported yet.", later)
         return
     rows = [
         {name: entry[name] for name in ("at", "run_id")}
-        | {"how": ", ".join(filter(None, (entry["how"], entry.get("batches"))))}
-        | {"rule": _describe_rule(entry["rule"])}
+        | {"how": _describe_way(entry), "rule": _describe_rule(entry)}
         | {name: entry["figures"][name] for name in ("contacted", "held_out")}
         for entry in entries[:20]
     ]
@@ -301,7 +311,15 @@ def _exports(folder: Path) -> None:
     box(make_table(caption, rows, *columns))
 
 
-def _describe_rule(rule: dict[str, Any]) -> str:
+def _describe_way(entry: dict[str, Any]) -> str:
+    withdrawn = "withdrawn" if WITHDRAWN in entry else None
+    return ", ".join(filter(None, (entry["how"], entry.get("batches"), withdrawn)))
+
+
+def _describe_rule(entry: dict[str, Any]) -> str:
+    if "rule" not in entry:
+        return f"{campaign_of(entry)}: a list of the command line"
+    rule = entry["rule"]
     terms = f"cost {rule['cost']:g}, rate {rule['rate']:.0%}, held out {rule['holdout_share']:.0%}"
     name = f"{rule['name']}: " if rule.get("name") else ""
     return f"{name}{', '.join(rule['segments'])}; {terms}"

@@ -1,5 +1,7 @@
 """Cohorts and forecast: how long customers stay, what they bring over time, and what is to come."""
 
+from functools import partial
+
 import polars as pl
 import streamlit as st
 
@@ -25,6 +27,17 @@ def _draw(run: RunView) -> None:
     figure(run, "retention", lambda: charts.retention(cohorts))
     figure(run, "survival", lambda: charts.survival_curves(survival))
     figure(run, "cohort-value", lambda: charts.cohort_value(cohorts, currency=run.currency))
+    _channels(run)
+
+
+def _channels(run: RunView) -> None:
+    """What winning a customer costs, and when it pays; nothing where the study names no channel."""
+    channels, months = run.table("channels"), run.table("channel_months")
+    if channels.is_empty():
+        return
+    st.subheader("What customers of each channel leave")
+    chart = partial(charts.channel_payback, channels, months, currency=run.currency)
+    figure(run, "channels", chart)
 
 
 def _forecast(run: RunView) -> None:

@@ -10,6 +10,7 @@ import polars as pl
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from holdfast.campaigns.economics import one_rate
 from holdfast.campaigns.recovery import (
     Campaign,
     add_up,
@@ -39,8 +40,9 @@ def _draw(run: RunView) -> None:
     )
     places = zip(st.columns(len(assumed)), assumed.items(), strict=True)
     campaigns = {name: _sliders(place, name, campaign, money) for place, (name, campaign) in places}
-    margin, evidence = run.study.value.margin_rate, run.table("evidence")
-    plan = simulate_recovery(run.table("segments"), campaigns, evidence, margin_rate=margin)
+    segments, evidence = run.table("segments"), run.table("evidence")
+    margin = one_rate(segments, run.study)
+    plan = simulate_recovery(segments, campaigns, evidence, margin_rate=margin)
     _totals(plan, evidence, money)
     for name, make in (("net", charts.net_by_rate), ("amounts", charts.revenue_recovery)):
         figure(run, name, partial(make, plan, currency=money), keep=False)

@@ -107,7 +107,7 @@ def survival_curves(survival: pl.DataFrame) -> Chart:
     band, line = BLUE | steps | {"fillOpacity": 0.18}, steps | {"strokeWidth": 2}
     curve = panel(
         mark("area", everyone, band, x=x, y=low, y2="high"),
-        mark("line", shown, line, x=x, y=y, **_by_line("cohort:N", names)),
+        mark("line", shown, line, x=x, y=y, **by_line("cohort:N", names)),
         size=(WIDTH - 90, 260),
     )
     counts = numbers_at_risk(survival, names, last=last, step=step)
@@ -125,12 +125,12 @@ def survival_curves(survival: pl.DataFrame) -> Chart:
     return make_chart("survival_curves", drawn, rows, days=after, share=share)
 
 
-def _by_line(shorthand: str, names: list[str]) -> Options:
-    """A colour and a dash for each name."""
+def by_line(shorthand: str, names: list[str], *, title: str = "First purchase in") -> Options:
+    """A colour and a dash for each name, under a title."""
     colours, dashes = (
         {name: looks[k % len(looks)] for k, name in enumerate(names)} for looks in (_LINES, _DASHES)
     )
-    legend = LINE_KEY | _FIRST
+    legend = LINE_KEY | {"title": title}
     return {
         "color": by_name(shorthand, colours, legend),
         "strokeDash": by_name(shorthand, dashes, legend),
@@ -157,7 +157,7 @@ def cohort_value(cohorts: pl.DataFrame, *, currency: str) -> Chart:
         return no_chart("cohort_value", "no_log")
     x = field("months_since:Q", axis=_MONTHS | {"tickMinStep": 1})
     y = field("value:Q", axis=number_axis(f"Revenue per customer, {currency}"))
-    look = _by_line("year:N", table["year"].unique().sort().to_list())
+    look = by_line("year:N", table["year"].unique().sort().to_list())
     tips = [field(name) for name in ("year:N", "months_since:Q", "customers:Q", "value:Q")]
     line = mark("line", table, {"strokeWidth": 2}, x=x, y=y, tooltip=tips, **look)
     end = table.sort("months_since").row(-1, named=True)
