@@ -209,7 +209,7 @@ def test_the_title_of_a_qini_curve_compares_the_first_with_as_many_at_random() -
 
 def test_a_draw_by_lot_is_the_straight_line_to_the_effect_on_all() -> None:
     spec = ALL["qini"]().to_dict()["datasets"].values()
-    lots = [row for rows in spec for row in rows if row.get("ranking") == "drawn by lot"]
+    lots = [row for rows in spec for row in rows if row.get("ranking") == "at random"]
     assert [(row["share"], row["effect"]) for row in lots] == [(0, 0), (1, 2)]
 
 

@@ -50,7 +50,9 @@ def test_the_chart_draws_what_was_seen_and_what_is_expected_with_the_cost_across
     assert [(row["month"], row["margin"]) for row in met] == [(3, 31.0)]
 
 
-def test_without_a_cost_the_chart_says_what_was_brought_and_the_table_speaks_of_no_payback() -> None:
+def test_without_a_cost_the_chart_says_what_was_brought_and_the_table_speaks_of_no_payback() -> (
+    None
+):
     free = channels(cost=None, value_to_cost=None, payback_months=None, payback_source=None)
     chart = charts.channel_payback(free, MONTHS, currency="GBP")
     assert chart.title == "A customer won by search has brought £20 after 2 months"

@@ -53,8 +53,8 @@ def test_with_as_much_at_stake_the_riskier_comes_first_then_the_one_worth_more()
     scores = _scores(
         ["b", "a", "c", "d"], risk_score=[0.2, 0.9, 0.9, 0.9], expected_revenue=[1.0, 5, 7, 5]
     )
-    for at_stake in (None, 0.0):
-        same = scores.with_columns(at_stake=pl.lit(at_stake, pl.Float64))
+    zero = scores.with_columns(at_stake=0.0)
+    for same in (scores, zero, scores.drop("at_stake")):
         assert customer_segments(same)["Customer_ID"].to_list() == ["c", "a", "d", "b"]
         assert first_customers(same, 2)["customer_id"].to_list() == ["c", "a"]
 

@@ -124,8 +124,8 @@ def test_a_manager_reads_the_headline_first(page: Page) -> None:
     )
     assert "How good the predictions proved, beside a naive rule: mean and range of 2 tests" in said
     assert (
-        "Churn, ROC-AUC: how often a leaver is ranked above a stayer; 0.5 is a "
-        "coin flip 0.800 (0.750 to 0.850) 0.700 better" in said
+        "Churn, ROC-AUC: how often a leaver is ranked above a stayer; 0.5 is "
+        "random 0.800 (0.750 to 0.850) 0.700 better" in said
     )
 
 

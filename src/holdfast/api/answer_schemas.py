@@ -486,7 +486,7 @@ class ChannelsAnswer(Stamp):
 
 
 class RunRow(BaseModel):
-    """One published run; one that is damaged has nothing but its name and why."""
+    """One run; one that is damaged has nothing but its name and why."""
 
     run_id: str
     created_at: str | None = None
@@ -500,7 +500,7 @@ class RunRow(BaseModel):
 
 
 class RunsAnswer(Stamp):
-    """Every published run, newest first."""
+    """Every run, newest first."""
 
     runs: list[RunRow]
 
@@ -539,7 +539,7 @@ class RunAnswer(Stamp):
 
 
 class ChampionAnswer(Stamp):
-    """Which run counts now."""
+    """Which run is published now."""
 
     champion: str
 
@@ -567,7 +567,8 @@ class Readiness(Stamp):
     ready: bool
     champion: str | None
     degraded: Annotated[
-        str | None, Field(description="Why what is served is not the champion as published")
+        str | None,
+        Field(description="Why what is served is not the published run as it was written"),
     ]
 
 

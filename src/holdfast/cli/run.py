@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 def run(
     config: Config = "holdfast.toml",
     overrides: Set = None,
-    promote: Annotated[bool, typer.Option(help="Make the new run the champion.")] = True,
+    promote: Annotated[
+        bool, typer.Option(help="Publish the new run: predictions come from it then.")
+    ] = True,
     json: Json = False,
 ) -> None:
     """Ingest, learn, prove, score, explain, segment, simulate and report."""
@@ -98,7 +100,7 @@ def schedule(
         str, typer.Option(help="Minute, hour, day, month, weekday, on the study's clock.")
     ] = "0 2 * * *",
     now: Annotated[
-        bool | None, typer.Option(help="Run at once, too. [default: if nothing is published yet]")
+        bool | None, typer.Option(help="Run at once, too. [default: if there is no run yet]")
     ] = None,
 ) -> None:
     """Run the study again and again; a run that fails is tried again, after a minute, two, four, up

@@ -30,17 +30,19 @@ def most_at_stake_first(scores: pl.DataFrame) -> pl.DataFrame:
 
     Of customers with as much at stake, and in a snapshot without a value label of all, the riskier
     comes first, then the one worth more, then the one whose name does, so that the same scores give
-    the same file.
+    the same file. So it is in a run older than what is at stake.
     """
-    ranks = ["at_stake", "risk_score", "expected_revenue"]
-    return scores.sort(*ranks, "customer_id", descending=[True] * 3 + [False], nulls_last=True)
+    at_stake = [pl.col("at_stake")] if "at_stake" in scores.columns else []
+    ranks = [*at_stake, pl.col("risk_score"), pl.col("expected_revenue")]
+    down = [True] * len(ranks)
+    return scores.sort(*ranks, "customer_id", descending=[*down, False], nulls_last=True)
 
 
 def first_customers(scores: pl.DataFrame, n: int) -> pl.DataFrame:
     """The first `n` of that order."""
-    at_stake = pl.col("at_stake").fill_null(-1.0)
-    least = scores.select(at_stake.top_k(min(n, scores.height)).min()).item()
-    return most_at_stake_first(scores.filter(at_stake >= least)).head(n)
+    rank = pl.col("at_stake" if "at_stake" in scores.columns else "risk_score").fill_null(-1.0)
+    least = scores.select(rank.top_k(min(n, scores.height)).min()).item()
+    return most_at_stake_first(scores.filter(rank >= least)).head(n)
 
 
 def neutralise(column: str) -> pl.Expr:

@@ -93,7 +93,7 @@ def run(study: Study, *, listener: Listener | None = None, promote: bool = True)
     listener
         Told of each step.
     promote
-        Make the new run the champion.
+        Publish the new run.
 
     Returns
     -------

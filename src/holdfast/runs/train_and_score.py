@@ -124,7 +124,7 @@ def train_and_score(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome
     if (permissions := read_permissions(study, warehouse, scored=fit.frame)) is not None:
         tables["permissions"] = permissions
     if isinstance(data, OrderLog):
-        with steps("Every horizon, week by week") as step:
+        with steps("Forecast of every horizon") as step:
             looked = horizon_tables(
                 study,
                 fit.models,
@@ -278,15 +278,15 @@ def _ranges(evidence: pl.DataFrame) -> dict[str, list[float | None]]:
 
 
 def _fit_log(study: Study, log: OrderLog, warehouse: Warehouse, steps: Steps) -> _Fit:
-    with steps("What came in, and what is churn in it") as step:
+    with steps("Data and churn window") as step:
         findings, summary = _look_at_log(study, log, warehouse, step)
     with steps("Features and labels") as step:
         data = read_training_data(study, warehouse, first_day=log.first_day, end_day=log.end_day)
         rows, cutoffs = data.features.height, data.features["cutoff_day"].n_unique()
         step.detail = f"{rows:,} rows at {cutoffs} cutoffs"
-    with steps("Is it honest?") as step:
+    with steps("Leakage check") as step:
         answers = ask_before_learning(LOG_AUDITS, Log(log, data), study, step)
-    with steps("Prove on unseen time") as step:
+    with steps("Backtest on later data") as step:
         proof = backtest_data(study, data)
         step.detail = f"{proof.evidence['cutoff_day'].n_unique()} test cutoffs"
     answers += ask_all(PROOF_AUDITS, Proof.of(proof, seed=study.seed), cheaply=True)
@@ -355,10 +355,10 @@ def _fit_snapshot(study: Study, snapshot: Snapshot, steps: Steps) -> _Fit:
         )
     sufficiency = check_snapshot(snapshot.frame["churned"], needs=study.check.needs)
     refuse_fatal(sufficiency.findings, study, NotEnoughData)
-    with steps("Is it honest?") as step:
+    with steps("Leakage check") as step:
         table = snapshot_table(study, snapshot)
         answers = ask_before_learning(TABLE_AUDITS, table, study, step)
-    with steps("Learn and prove") as step:
+    with steps("Learn and test") as step:
         fitted = fit_snapshot(study, snapshot.frame, columns=snapshot.columns)
         step.detail = fitted.models.algorithms
     proof, cross_validated = fitted.proof, fitted.cross_validated

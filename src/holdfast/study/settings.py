@@ -238,7 +238,7 @@ class Webhook(Section):
 
 class Schedule(Section):
     """What `holdfast schedule` keeps after each run, and `holdfast runs prune` by itself: one of
-    the two, or everything. The champion always stays.
+    the two, or everything. The published run always stays.
     """
 
     keep: int | None = Field(None, ge=1)

@@ -192,7 +192,7 @@ def _gain(table: pl.DataFrame, task: str) -> tuple[Options, str]:
 
 
 def backtest(evidence: pl.DataFrame) -> Chart:
-    """The champion beside the naive baseline at every cutoff, with bootstrap intervals."""
+    """The model beside the naive baseline at every cutoff, with bootstrap intervals."""
     table = ranking_curves.contests(evidence)
     parts = table.partition_by("task", "metric", as_dict=True)
     shown = {metric: parts[task, metric] for task, metric in PANELS if (task, metric) in parts}

@@ -28,10 +28,8 @@ _PREDICTED = {
     "shape": by_name("what:N", {"Predicted": "circle", "Actual": "square"}, KEY),
 }
 _KINDS = {
-    "color": by_name("kind:N", {"champion": "blue", "candidate": "green", "baseline": "grey"}),
-    "shape": by_name(
-        "kind:N", {"champion": "circle", "candidate": "diamond", "baseline": "square"}
-    ),
+    "color": by_name("kind:N", {"chosen": "blue", "candidate": "green", "baseline": "grey"}),
+    "shape": by_name("kind:N", {"chosen": "circle", "candidate": "diamond", "baseline": "square"}),
 }
 
 
@@ -111,7 +109,7 @@ def churn_at_cutoffs(predictions: pl.DataFrame) -> Chart:
 
 
 def candidates(evidence: pl.DataFrame, *, currency: str) -> Chart:
-    """The champion beside every other candidate and the naive baseline, mean over the cutoffs."""
+    """The chosen model beside the candidates and the naive baseline, mean over the cutoffs."""
     table = ranking_curves.standings(evidence)
     if table.is_empty():
         return no_chart("candidates", "no_proof")
