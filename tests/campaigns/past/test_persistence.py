@@ -7,6 +7,7 @@ import pytest
 from holdfast.campaigns.past.history import Assumed, learn_history
 from holdfast.campaigns.past.persistence import (
     LastingBeliefs,
+    MeasuredArm,
     Persistence,
     learn_persistence,
     measure_pair,
@@ -117,7 +118,7 @@ def test_both_effects_of_a_campaign_vary_together() -> None:
     # The long window holds the short one: without a prediction their covariance is that of sums.
     rng = np.random.default_rng(1)
     short, rest = rng.gamma(1, 5, (2, 400)), rng.gamma(1, 8, (2, 400))
-    arms = [(short[i], short[i] + rest[i], np.zeros(400)) for i in (0, 1)]
+    arms = [MeasuredArm(short[i], short[i] + rest[i], np.zeros(400)) for i in (0, 1)]
     row = measure_pair(arms[0], arms[1])
     assert row["long_effect"] == pytest.approx((short + rest)[0].mean() - (short + rest)[1].mean())
     expected = sum(np.cov(short[i], short[i] + rest[i])[0, 1] / 400 for i in (0, 1))
@@ -127,8 +128,23 @@ def test_both_effects_of_a_campaign_vary_together() -> None:
 def test_a_small_hold_out_takes_its_variance_from_both_arms() -> None:
     rng = np.random.default_rng(2)
     short, rest = rng.gamma(1, 5, (2, 1_000)), rng.gamma(1, 8, (2, 1_000))
-    arms = [(short[i, :n], (short + rest)[i, :n], np.zeros(n)) for i, n in ((0, 1_000), (1, 100))]
+    arms = [
+        MeasuredArm(short[i, :n], (short + rest)[i, :n], np.zeros(n))
+        for i, n in ((0, 1_000), (1, 100))
+    ]
     row = measure_pair(arms[0], arms[1])
     own = [np.cov(arm[0], arm[1])[0, 1] for arm in arms]
     pooled = (999 * own[0] + 99 * own[1]) / 1_098
     assert row["covariance"] == pytest.approx(pooled * (1 / 1_000 + 1 / 100))
+
+
+def test_households_drawn_together_count_as_one() -> None:
+    rng = np.random.default_rng(3)
+    short, rest = rng.gamma(1, 5, (2, 200)), rng.gamma(1, 8, (2, 200))
+    once = [MeasuredArm(short[i], (short + rest)[i], np.zeros(200)) for i in (0, 1)]
+    # Two of each, who do the same: as sure as of one of each.
+    twice = [
+        MeasuredArm(*(np.repeat(each, 2) for each in arm[:3]), clusters=np.repeat(range(200), 2))
+        for arm in once
+    ]
+    assert measure_pair(*twice) == pytest.approx(measure_pair(*once))

@@ -14,8 +14,13 @@ import numpy as np
 import polars as pl
 
 from holdfast.arrays import Vector
-from holdfast.campaigns.outcomes import sum_windows
-from holdfast.campaigns.past.persistence import Persistence, learn_persistence, measure_pair
+from holdfast.campaigns.outcomes import sum_margins, sum_windows
+from holdfast.campaigns.past.persistence import (
+    MeasuredArm,
+    Persistence,
+    learn_persistence,
+    measure_pair,
+)
 from holdfast.campaigns.treatments import read_treatments
 from holdfast.findings import join_names
 from holdfast.io.warehouse import Warehouse
@@ -115,16 +120,23 @@ def _measure(study: Study, warehouse: Warehouse, part: pl.DataFrame) -> Iterator
     """Both effects of each of the campaign's offers, against all whom it held out."""
     days, returns = study.plan.claimed_days, study.plan.return_days
     short, long = (
-        sum_windows(warehouse, part, days=each, return_days=returns)["net_minor"].to_numpy()
+        sum_margins(warehouse, part, days=each, return_days=returns).to_numpy()
         for each in (study.plan.days, days)
     )
     before = part.with_columns(pl.col("day") - days)
     spent = sum_windows(warehouse, before, days=days)["net_minor"].to_numpy()
     treated, offer = part["treated"].to_numpy(), part["offer"].to_numpy()
+    # Whoever has no cluster was drawn alone.
+    drawn = part.select(
+        pl.coalesce(pl.lit("c") + pl.col("cluster"), pl.lit("a") + pl.col("customer_id"))
+    )
+    cluster = drawn.to_series().rank("dense").cast(pl.Int64).to_numpy()
     for name in part.filter("treated")["offer"].unique().sort():
         arms = [np.flatnonzero(treated & (offer == name)), np.flatnonzero(~treated)]
         if min(map(len, arms)) >= FEWEST:
-            one, zero = ((short[arm], long[arm], spent[arm]) for arm in arms)
+            one, zero = (
+                MeasuredArm(short[arm], long[arm], spent[arm], cluster[arm]) for arm in arms
+            )
             pair = measure_pair(one, zero)
             if min(pair["short_error"], pair["long_error"]) > 0:
                 yield {"offer": name, **pair}

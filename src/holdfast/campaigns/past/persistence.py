@@ -11,14 +11,16 @@ Offers are alike in part: their kappas are normal around one mean.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 from scipy.special import ndtr
 
-from holdfast.arrays import Matrix, Vector
+from holdfast.arrays import Integers, Matrix, Vector
 from holdfast.campaigns.experiments.effects import (
     METHODS,
+    Arm,
     arm_of,
     compare,
     method_for,
@@ -177,34 +179,51 @@ def _mean_within(mean: float, deviation: float) -> float:
     return min(max(between + 1 - float(ndtr(high)), 0.0), 1.0)
 
 
-def measure_pair(
-    treated: tuple[Vector, Vector, Vector], control: tuple[Vector, Vector, Vector]
-) -> dict[str, float]:
-    """Both effects of one campaign on the same customers: a row for `learn_persistence`.
-
-    Parameters
-    ----------
-    treated, control
-        Outcome within the short window, within the long one, and predicted value; each (n_arm,).
+class MeasuredArm(NamedTuple):
+    """What customers of one arm did within the short window and within the long one, what was
+    predicted of them, and the number of each one's cluster, from 0 (None: everyone on their own);
+    (n_arm,).
     """
-    method, row = METHODS[method_for(len(treated[2]), len(control[2]))], {}
-    arms = {
-        name: [arm_of(arm[column], arm[2]) for arm in (treated, control)]
-        for column, name in enumerate(("short", "long"))
-    }
-    for name, (one, zero) in arms.items():
+
+    short: Vector
+    long: Vector
+    predicted: Vector
+    clusters: Integers | None = None
+
+    def sum_up(self, window: str) -> Arm:
+        """The arm by one of the windows."""
+        return arm_of(getattr(self, window), self.predicted, self.clusters)
+
+    def covariance(self, slopes: Sequence[float]) -> float:
+        """Of both outcomes per head, less their slope on the prediction; by cluster."""
+        left = [
+            y - slope * self.predicted
+            for y, slope in zip((self.short, self.long), slopes, strict=True)
+        ]
+        off = [each - each.mean() for each in left]
+        n = len(self.short)
+        if self.clusters is None:
+            return float(off[0] @ off[1]) / (n - 1)
+        _, number = np.unique(self.clusters, return_inverse=True)
+        sums = [np.bincount(number, each) for each in off]
+        g = len(sums[0])
+        return float(sums[0] @ sums[1]) * g / (g - 1) / n
+
+
+def measure_pair(treated: MeasuredArm, control: MeasuredArm) -> dict[str, float]:
+    """Both effects of one campaign on the same customers: a row for `learn_persistence`."""
+    n = np.array([len(treated.short), len(control.short)])
+    method, row, slopes = METHODS[method_for(int(n[0]), int(n[1]))], {}, []
+    for window in ("short", "long"):
+        one, zero = treated.sum_up(window), control.sum_up(window)
         effect = compare(one, zero, **method)
-        row[f"{name}_effect"] = float(effect.estimate)
-        row[f"{name}_error"] = float(effect.standard_error)
-    slopes = [slope_on_prediction(*arms[name]) for name in ("short", "long")]
-    together = [
-        float(np.cov(*(y - slope * arm[2] for y, slope in zip(arm[:2], slopes, strict=True)))[0, 1])
-        for arm in (treated, control)
-    ]
-    n = np.array([len(treated[2]), len(control[2])])
+        row[f"{window}_effect"] = float(effect.estimate)
+        row[f"{window}_error"] = float(effect.standard_error)
+        slopes.append(float(slope_on_prediction(one, zero)))
+    together = np.array([arm.covariance(slopes) for arm in (treated, control)])
     if method["pooled"]:
-        together = [float((n - 1) @ together / (n.sum() - 2))] * 2
-    return {**row, "covariance": float((np.array(together) / n).sum())}
+        together = np.full(2, (n - 1) @ together / (n.sum() - 2))
+    return {**row, "covariance": float((together / n).sum())}
 
 
 def _log_likelihood(effects: pl.DataFrame) -> Vector:
