@@ -25,7 +25,7 @@ from holdfast.setup.simulate import simulate_to
 from holdfast.study import Study
 from holdfast.synthetic import Offer, Shop
 
-_SHOPS, _CUSTOMERS, _DAYS, _FIRST_SEED = 80, 10_000, 730, 1_000
+_SHOPS, _CUSTOMERS, _DAYS, _FIRST_SEED = 60, 10_000, 730, 1_000
 _OFFERS = (
     Offer(name="pulled-forward", uplift=0.5, pull_forward=0.4),
     Offer(name="habit", uplift=0.5, habit=0.1),

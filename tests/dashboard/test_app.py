@@ -1,4 +1,4 @@
-"""The entry: eight pages and the choice of a run."""
+"""The entry: pages and the choice of a run."""
 
 from pathlib import Path
 

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from holdfast.cli import output
-from holdfast.cli.output import Config, Json, RunOption, Set
+from holdfast.cli.output import Config, Json, Receiver, RunOption, Set
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from holdfast.campaigns.experiments.contact_list import Draw
     from holdfast.campaigns.experiments.past_campaigns import CampaignResult
     from holdfast.campaigns.uplift.verdict import OfferVerdict
     from holdfast.decisions.contacts import ContactList
@@ -213,6 +212,7 @@ def design(
         str | None,
         typer.Option(help="Of the study, that those contacted get: its cost is counted."),
     ] = None,
+    receiver: Receiver = None,
     run: RunOption = "champion",
     config: Config = "holdfast.toml",
     overrides: Set = None,
@@ -223,7 +223,7 @@ def design(
     """
     from holdfast.campaigns.experiments.contact_list import Draw
     from holdfast.cli.progress_display import progress
-    from holdfast.decisions.experiments import Question, plan_experiment
+    from holdfast.decisions.experiments import Question, plan_experiment, write_contact_list
 
     study = output.study_from(config, overrides)
     question = Question(effect=effect, holdout_share=share, size=size, days=days, outcome=outcome)
@@ -236,16 +236,12 @@ def design(
     )
     with progress(silent=json) as listener:
         plan = plan_experiment(study, question, listener=listener)
-    written = _write_list(study, run, draw, contact_list) if contact_list else None
+    written = None
+    if contact_list:
+        published = output.registry_in(study).open(run)
+        written = write_contact_list(published, contact_list, draw, study=study, receiver=receiver)
     values = plan.as_dict() | ({"list": written.as_dict()} if written else {})
     output.print_result(values, lambda out: print_plan(out, plan, written, study), json=json)
-
-
-def _write_list(study: "Study", run: str, draw: "Draw", path: Path) -> "ContactList":
-    from holdfast.decisions.experiments import write_contact_list
-
-    published = output.registry_in(study).open(run)
-    return write_contact_list(published, path, draw, study=study)
 
 
 def print_plan(

@@ -28,6 +28,7 @@ from holdfast.campaigns.planning.offer_history import OfferHistory
 from holdfast.campaigns.planning.plan_values import history_values, plan_values
 from holdfast.campaigns.treatments import CONTACT, HOLD_OUT
 from holdfast.decisions.contacts import ContactList, name_by_day, write_arms
+from holdfast.decisions.list_formats import Receiver
 from holdfast.errors import DataError, InputError, NotEnoughData
 from holdfast.ingest.order_log import read_order_log
 from holdfast.io.warehouse import Warehouse
@@ -247,11 +248,22 @@ def summarise_plan(made: CampaignPlan, study: Study, run: Run) -> dict[str, Any]
 
 
 def write_lists(
-    made: CampaignPlan, path: Path, *, study: Study, run: Run, name: str | None = None
+    made: CampaignPlan,
+    path: Path,
+    *,
+    study: Study,
+    run: Run,
+    name: str | None = None,
+    receiver: str | None = None,
 ) -> ContactList:
     """Write whom to contact to `path`, and beside it whom to leave alone.
 
     Both arms are recorded before either file appears, as a campaign of this name.
+
+    Parameters
+    ----------
+    receiver
+        Whose form the lists take: "klaviyo", "hubspot" or "meta".
 
     Raises
     ------
@@ -272,4 +284,5 @@ def write_lists(
         made.customers.filter(arm=arm).drop("arm").with_columns(run_id=pl.lit(run.run_id))
         for arm in (CONTACT, HOLD_OUT)
     )
-    return write_arms(path, contacted, held_out, listed=listed, study=study)
+    sent_to = Receiver.of(receiver, run) if receiver else None
+    return write_arms(path, contacted, held_out, listed=listed, study=study, receiver=sent_to)

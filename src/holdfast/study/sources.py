@@ -245,10 +245,20 @@ class CustomerColumns(Section):
     """Whether the customer may not be contacted; blank counts as no, and what is neither yes nor no
     as yes. No model sees it."""
 
+    email: str | None = None
+    """Address that lists of contacts carry. No model sees it."""
+    phone: str | None = None
+    """Number that lists of contacts carry, with its country code. No model sees it."""
+
     @property
     def of_permission(self) -> list[str]:
         """The columns that say whether a customer may be contacted."""
         return [name for name in (self.consent, self.do_not_contact) if name is not None]
+
+    @property
+    def of_address(self) -> list[str]:
+        """The columns by which a customer is reached."""
+        return [name for name in (self.email, self.phone) if name is not None]
 
 
 class Customers(Source):
@@ -270,7 +280,9 @@ class Customers(Source):
 
     def _check(self) -> None:
         super()._check()
-        beside = (self.columns.ended_on, *self.columns.of_permission)
+        beside = (
+            self.columns.ended_on, *self.columns.of_permission, *self.columns.of_address,
+        )  # fmt: skip
         if not self.attributes and not any(beside):
             raise StudyError(
                 "[customers] lists no attributes",
@@ -284,6 +296,11 @@ class Customers(Source):
         for column in {self.columns.ended_on, self.columns.end_reason} & set(self.attributes):
             raise StudyError(
                 f"the attribute '{column}' is filled in when a customer leaves", fix="drop it"
+            )
+        for column in set(self.columns.of_address) & set(self.attributes):
+            raise StudyError(
+                f"the attribute '{column}' is an address, and no model may learn from it",
+                fix="drop it from attributes",
             )
         for column in set(self.columns.of_permission) & set(self.attributes):
             raise StudyError(

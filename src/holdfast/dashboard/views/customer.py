@@ -9,6 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from holdfast.dashboard.components import Page, bullets, card, cards, explain, figure, plain
 from holdfast.dashboard.run_view import RunView
+from holdfast.dashboard.score_changes import customer_section
 from holdfast.errors import CustomerNotEligible
 from holdfast.report import charts, formatting
 from holdfast.report.charts.axes import label
@@ -101,6 +102,7 @@ def _customer(run: RunView, customer: dict[str, Any]) -> None:
         _horizons(run, name)
     with right:
         _purchases(run, customer)
+    customer_section(run, name)
     _what_if(run, features, customer)
 
 

@@ -5,6 +5,7 @@ import streamlit as st
 
 from holdfast.dashboard.components import Page, box, explain, figure, show_order
 from holdfast.dashboard.run_view import RunView
+from holdfast.dashboard.score_changes import whole_section
 from holdfast.report import charts, formatting, run_tables
 from holdfast.serving.breakdown import break_down, list_dimensions
 from holdfast.study import SEGMENT_NAMES
@@ -19,6 +20,7 @@ def _draw(run: RunView) -> None:
         figure(run, "bands", lambda: charts.risk_bands(scores, **money))
         _breakdown(run)
         _moves(run)
+        whole_section(run)
 
 
 def _crowd(run: RunView) -> None:
