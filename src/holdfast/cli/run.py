@@ -87,13 +87,14 @@ def print_summary(out: "Console", run: "Run", study: "Study") -> None:
 
 def _headline(summary: dict[str, Any], currency: str, *, knows_value: bool) -> dict[str, str]:
     from holdfast.report.formatting import money, past_error, percent
+    from holdfast.report.summary import likely_to_leave
 
     error = past_error(summary["churn"].get("past_error"))
     rows, recovery = summary["rows"], summary["recovery"]
     lines = {
         "Rows": f"{rows['read']:,} read = {rows['accepted']:,} accepted + {rows['set_aside']:,} "
         f"set aside + {rows['quarantined']:,} quarantined",
-        "Likely to leave": f"{percent(summary['share_at_risk'])} of the customers"
+        "Likely to leave": f"{likely_to_leave(summary)} of the customers"
         + (f"; {error}" if error else ""),
     }
     if not knows_value:
