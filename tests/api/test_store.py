@@ -160,7 +160,7 @@ def test_without_a_run_it_lives_waits_and_serves_the_first(project: Path) -> Non
         assert api.get("/health").json()["run_id"] is None
         refused = api.get("/ready")
         assert refused.status_code == 503
-        assert "no run is published" in refused.json()["detail"]
+        assert "there is no run in" in refused.json()["detail"]
         for entry in [e for e in away.iterdir() if e.name != ".serving"]:
             shutil.move(entry, runs / entry.name)
         eventually(lambda: api.get("/ready").status_code, 200)

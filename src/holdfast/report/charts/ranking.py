@@ -219,5 +219,5 @@ def _coverage(table: pl.DataFrame) -> Options:
     style = BLUE | {"strokeWidth": 2, "point": {"size": 40, "color": light("blue")}}
     y = field("held_80:Q", scale=WHOLE, axis=share_axis("Share inside the 80% interval"))
     lines = mark("line", table, style, x=_X, y=y, detail="cutoff_day:O")
-    title = panel_title("Coverage", "Dashed: the 80% promised")
+    title = panel_title("Coverage", "Dashed: nominal 80%")
     return panel(rule("y", PROMISED, strokeDash=[4, 4]), lines, size=_SIZE, title=title)
