@@ -16,7 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 import holdfast
 from holdfast.api import documentation
-from holdfast.api.answer_schemas import Problem
+from holdfast.api.answers.base import Problem
 from holdfast.api.context import Context, RequestContext
 from holdfast.api.examples import make_example
 from holdfast.api.middleware import App, Middleware

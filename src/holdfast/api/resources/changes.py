@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from holdfast.api.answer_schemas import ChangesAnswer, CustomerChangesAnswer
+from holdfast.api.answers.changes import ChangesAnswer, CustomerChangesAnswer
 from holdfast.api.deps import CurrentRequest, CurrentRun, answer, route
 from holdfast.api.resources.predict import CustomerId
 from holdfast.api.schemas import Segment

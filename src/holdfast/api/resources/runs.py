@@ -6,13 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Response
 
-from holdfast.api.answer_schemas import (
-    ChampionAnswer,
-    ComparisonAnswer,
-    KeysAnswer,
-    RunAnswer,
-    RunsAnswer,
-)
+from holdfast.api.answers.changes import ComparisonAnswer
+from holdfast.api.answers.runs import ChampionAnswer, KeysAnswer, RunAnswer, RunsAnswer
 from holdfast.api.context import RequestContext
 from holdfast.api.deps import CurrentRequest, answer, describe, reply, route
 from holdfast.api.routes import needs
