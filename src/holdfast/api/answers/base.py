@@ -46,7 +46,7 @@ class Readiness(Stamp):
     champion: str | None
     degraded: Annotated[
         str | None,
-        Field(description="Why what is served is not the published run as it was written"),
+        Field(description="Why what is served is not the published run, or not as written"),
     ]
 
 
