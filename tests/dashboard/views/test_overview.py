@@ -7,6 +7,7 @@ import pytest
 from tests.dashboard.pages import figures, show, tables, text
 
 from holdfast.report import formatting
+from holdfast.serving.customer_search import read_scores
 from holdfast.storage.runs import Registry
 
 
@@ -24,16 +25,17 @@ def test_the_headline_is_what_the_scores_add_up_to(
     }
 
 
-def test_the_riskiest_are_listed_from_the_top_of_the_risk_score(
+def test_the_first_are_listed_by_what_is_at_stake(
     older_runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scores = Registry(older_runs / "snapshot" / "runs").open().scores
+    scores = read_scores(Registry(older_runs / "snapshot" / "runs").open())
     shown = show("overview", older_runs / "snapshot" / "holdfast.toml", monkeypatch)
-    (listed,) = (rows for caption, rows in tables(shown).items() if "riskiest" in caption)
+    (listed,) = (rows for caption, rows in tables(shown).items() if "to begin with" in caption)
     assert len(listed) == 10
-    first = scores.sort("risk_score", descending=True).row(0, named=True)
-    assert listed[0][:2] == [first["customer_id"], first["segment"]]
-    assert listed[0][3] == formatting.percent(first["churn_probability"])
+    first = scores.sort("at_stake", descending=True).row(0, named=True)
+    assert listed[0][0] == first["customer_id"]
+    assert listed[0][2] == first["segment"]
+    assert listed[0][4] == formatting.percent(first["churn_probability"])
 
 
 def test_two_runs_of_the_same_scores_show_no_change(

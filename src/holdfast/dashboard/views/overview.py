@@ -56,7 +56,7 @@ def _figures(run: RunView) -> Mapping[str, Callable[[], Chart]]:
 
 
 def _riskiest(run: RunView) -> Table:
-    return run.keep("riskiest", lambda: run_tables.riskiest(run.report, 10))
+    return run.keep("riskiest", lambda: run_tables.who_first(run.report, 10))
 
 
 def _cards(run: RunView) -> list[dict[str, Any]]:
