@@ -155,5 +155,10 @@ def _write(table: pl.DataFrame, suffix: str, path: Path) -> None:
     if suffix == ".parquet":
         write_parquet(table, path)
         return
+    path.write_bytes(as_csv(table))
+
+
+def as_csv(table: pl.DataFrame) -> bytes:
+    """A list as CSV: UTF-8, comma, LF; no cell runs as a formula."""
     safe = [neutralise(name) for name, kind in table.schema.items() if kind == pl.String]
-    path.write_text(table.with_columns(safe).write_csv(), encoding="utf-8")
+    return table.with_columns(safe).write_csv().encode()

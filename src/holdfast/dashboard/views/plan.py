@@ -10,6 +10,8 @@ import streamlit as st
 from holdfast.campaigns.planning.budget_curve import budget_curve
 from holdfast.campaigns.planning.make_plan import CampaignPlan, Planning, make_plan
 from holdfast.campaigns.planning.plan_values import plan_values
+from holdfast.campaigns.treatments import CONTACT
+from holdfast.dashboard.access import describe_viewer
 from holdfast.dashboard.components import (
     Page,
     box,
@@ -17,14 +19,22 @@ from holdfast.dashboard.components import (
     card,
     cards,
     explain,
+    fail,
     figure,
     plain,
 )
-from holdfast.dashboard.run_view import RunView
-from holdfast.decisions.plans import change_terms, recall_past
-from holdfast.errors import InputError
+from holdfast.dashboard.exporting import is_allowed
+from holdfast.dashboard.filters import link
+from holdfast.dashboard.run_view import RunView, read_study
+from holdfast.decisions.contacts import name_by_day
+from holdfast.decisions.plans import change_terms, give_lists, recall_past
+from holdfast.errors import HoldfastError, InputError
 from holdfast.report import charts, formatting, plan_tables
+from holdfast.report.customer_tables import customer_list
+from holdfast.serving.customer_lists import describe_customers
+from holdfast.study import Study
 
+_SHOWN = 25
 _OFFER = '[offers.voucher]\ncost = 0.50\ncampaigns = ["spring"]   # or: rate = 0.1, assumed'
 
 
@@ -67,7 +77,7 @@ def _terms(run: RunView) -> dict[str, Any]:
         )
     with holdout:
         share = st.slider(
-            "Leave alone, so that the plan can be measured, %", 0, 50,
+            "Hold out, so that the plan can be measured, %", 0, 50,
             round(100 * limits.holdout_share), key="holdout", **bound,
         )  # fmt: skip
     return {"budget": most or None, "contacts": int(n) or None, "holdout_share": share / 100}
@@ -87,18 +97,75 @@ def _show(run: RunView, made: CampaignPlan, planning: Planning, key: tuple[Any, 
             figure(run, name, partial(make, curve, chosen=chosen, currency=money), keep=False)
     for table in plan_tables.plan(values):
         box(table)
+    _contacts(run, made)
+    _export(run, made)
     if values["notes"]:
         bullets([formatting.sentence(note) for note in values["notes"]], "What to know")
+
+
+def _contacts(run: RunView, made: CampaignPlan) -> None:
+    """The first of those who get an offer."""
+    planned = made.customers.filter(arm=CONTACT).select("customer_id", "offer")
+    ranked = planned.head(_SHOWN).join(run.scores, on="customer_id", maintain_order="left")
+    rows = describe_customers(run.run, ranked, study=run.study)
+    caption = f"The first {ranked.height} of {formatting.count(planned.height)}, most net first"
+    table = customer_list(rows, caption=caption, currency=run.currency)
+    box(table, [link("customer", customer=name) for name in ranked["customer_id"]])
+
+
+def _export(run: RunView, made: CampaignPlan) -> None:
+    """Record the plan as a campaign, then offer its two files."""
+    st.subheader("Export")
+    if not is_allowed():
+        return
+    st.caption(
+        "The contacts and those left alone are two files. Both are recorded under the campaign's "
+        "name before they leave, so that the next runs can say what the plan did."
+    )
+    study = read_study()
+    name = st.text_input(
+        "Name of the campaign", value=name_by_day("plan", study), max_chars=60, key="campaign"
+    )
+    if st.button(
+        f"Export {formatting.plural(made.customers.filter(arm=CONTACT).height, 'contact')}",
+        icon=":material/ios_share:",
+        type="primary",
+        key="export",
+        disabled=not (name or "").strip(),
+    ):
+        st.session_state["exported"] = _record(run, made, (name or "").strip(), study)
+    for file_name, content in st.session_state.get("exported", {}).items():
+        st.download_button(
+            f"Download {file_name}",
+            data=content,
+            file_name=file_name,
+            icon=":material/download:",
+            on_click="ignore",
+            key=f"file-{file_name}",
+        )
+
+
+def _record(run: RunView, made: CampaignPlan, name: str, study: Study) -> dict[str, bytes]:
+    """The two files by their names, after both groups were recorded; none where they could not
+    be.
+    """
+    try:
+        files = give_lists(made, name, study=study, run=run.run, who=describe_viewer())
+    except HoldfastError as error:
+        fail(error)
+        return {}
+    st.success(f"Recorded as the campaign {plain(name)}.", icon=":material/check:")
+    return files
 
 
 def _figures(values: dict[str, Any], money: str) -> None:
     total = values["total"]
     low, high = (formatting.money(total[end], money) for end in ("net_low", "net_high"))
-    alone = "Drawn by lot: they would have got an offer; against them the plan is measured"
-    more = "What it would bring, net; 0 where everybody who is worth a contact gets one"
+    alone = "Drawn at random: they would have got an offer; against them the plan is measured"
+    more = "Net return of it; 0 where everybody who is worth a contact already gets one"
     cards(
         card("Contacted", formatting.count(values["contacted"])),
-        card("Left alone", formatting.count(values["held_out"]), alone),
+        card("Held out", formatting.count(values["held_out"]), alone),
         card("Cost", formatting.money(total["cost"], money)),
         card("Net return", formatting.money(total["net"], money)),
         card("Chance that it pays", formatting.percent(total["p_net_above_0"])),
