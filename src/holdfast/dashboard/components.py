@@ -12,13 +12,14 @@ import polars as pl
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from holdfast.dashboard.chart_layout import rows_of_panels
 from holdfast.dashboard.filters import describe, link, read_filters
 from holdfast.dashboard.run_view import PUBLISHED, RunView, open_registry, open_run
 from holdfast.errors import HoldfastError
 from holdfast.report import formatting
 from holdfast.report.customer_tables import customer_list
 from holdfast.report.pages import to_html
-from holdfast.report.render import Chart
+from holdfast.report.render import Chart, Options
 from holdfast.report.summary import order_warning, stamps
 from holdfast.report.table_format import Table
 from holdfast.report.theme import in_dark
@@ -146,7 +147,13 @@ def explain(what: str, why: str, command: str = "") -> None:
 
 
 def figure(
-    run: RunView, name: str, make: Callable[[], Chart], *, keep: bool = True, to_list: str = ""
+    run: RunView,
+    name: str,
+    make: Callable[[], Chart],
+    *,
+    keep: bool = True,
+    wide: bool = False,
+    to_list: str = "",
 ) -> None:
     """A chart with its words above and its table below.
 
@@ -156,13 +163,20 @@ def figure(
         Of the chart on its page; with the run it names what is kept.
     keep
         False where the chart follows a slider.
+    wide
+        Whether it cannot be read on a phone, which shows its table instead.
     to_list
         Address of the list of the customers whom the chart shows.
     """
     chart = run.keep(("chart", name), make) if keep else make()
     with st.container(border=True, key=f"figure-{name}", height="stretch"):
-        _draw(chart, name)
+        with st.container(key=f"{'wide' if wide else 'any'}-{name}"):
+            _draw(chart, name)
         if chart.table is not None:
+            if wide:
+                st.html(
+                    '<p class="hf-narrow">The chart needs a wider screen; here is its table.</p>'
+                )
             with st.expander("Table", icon=":material/table_rows:"):
                 write_table(chart.table)
         if to_list:
@@ -181,17 +195,26 @@ def _draw(chart: Chart, name: str) -> None:
         st.caption(plain(chart.subtitle))
     spec = chart.without_heading()
     spec["config"]["background"] = "transparent"
-    fits = spec.get("width", 0) > _NARROW
-    fit = {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
-    spec |= fit if fits else {"autosize": {"type": "pad"}}
     # On a canvas there are no marks for a screen reader to stumble over: words and table say what
     # they show.
     spec["usermeta"] = {"embedOptions": {"actions": False, "renderer": "canvas"}}
     if st.context.theme.type == "dark":
         spec = json.loads(in_dark(json.dumps(spec)))
-    words = f"{chart.title}. {chart.subtitle}"
+    words, rows = f"{chart.title}. {chart.subtitle}", rows_of_panels(spec)
+    is_alone = len(rows) == len(rows[0]) == 1
+    for n, row in enumerate(rows):
+        for k, (place, panel) in enumerate(zip(st.columns(len(row)), row, strict=True)):
+            part = "" if is_alone else f" Panel {n + 1}.{k + 1}."
+            with place:
+                _draw_panel(panel, words + part, key=f"chart-{name}-{n}-{k}", alone=is_alone)
+
+
+def _draw_panel(spec: Options, words: str, *, key: str, alone: bool) -> None:
+    fits = not alone or spec.get("width", 0) > _NARROW
+    fit = {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
+    spec = spec | (fit if fits else {"autosize": {"type": "pad"}})
     width: Any = "stretch" if fits else "content"
-    st.vega_lite_chart(spec=spec, theme=None, width=width, alt=words, key=f"chart-{name}")
+    st.vega_lite_chart(spec=spec, theme=None, width=width, alt=words, key=key)
 
 
 def write_table(table: Table, links: Sequence[str] = ()) -> None:

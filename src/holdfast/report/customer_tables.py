@@ -2,9 +2,11 @@
 
 import polars as pl
 
+from holdfast.campaigns.treatments import CONTACT
 from holdfast.report.table_columns import Col
 from holdfast.report.table_format import Table, make_table
 
+_ALONE = "Leave alone: held out"
 _WHOLE_FROM = 10
 """Smaller amounts keep their cents."""
 
@@ -19,6 +21,9 @@ def customer_list(rows: pl.DataFrame, *, caption: str, currency: str) -> Table:
         of the campaign.
     """
     shown = rows.with_columns(_rounded("at_stake"), why=pl.col("why").replace("", "Not explained"))
+    if "arm" in rows.columns:
+        alone = pl.when(pl.col("arm") == CONTACT).then("action").otherwise(pl.lit(_ALONE))
+        shown = shown.with_columns(action=alone)
     columns = [Col("customer_id", "Customer"), Col("segment")]
     columns += [Col("arm", "Group")] * ("arm" in rows.columns)
     columns += [
@@ -26,7 +31,7 @@ def customer_list(rows: pl.DataFrame, *, caption: str, currency: str) -> Table:
         Col("churn_probability", "Churn probability", "whole_percent"),
         Col("at_stake", "At stake", "money"),
     ]
-    columns += [Col("action", "What to do")] * bool(rows["action"].count())
+    columns += [Col("action", "What to do")] * bool(shown["action"].count())
     columns += [Col("offer", "Offer")] * bool(rows["offer"].count())
     return make_table(caption, shown, *columns, currency=currency)
 

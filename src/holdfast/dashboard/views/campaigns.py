@@ -73,17 +73,11 @@ def _story(run: RunView, stories: Sequence[CampaignStory]) -> None:
             ("Window", _describe_window(story)),
             ("Expected", _describe_expected(story, run.currency)),
             ("Result", _describe_result(story, run.currency)),
+            ("Belief in the offer", _describe_beliefs(story, run.currency)),
         )
+        if text
     ]
     box(make_table(story.campaign, rows))
-    if story.beliefs.height:
-        cells = story.beliefs
-        make = partial(charts.believed_before_and_after, cells, currency=run.currency)
-        st.caption(
-            "How the belief in what it offered has moved: before any data, and now, after all "
-            "campaigns that made the offer."
-        )
-        figure(run, f"story-{'-'.join(cells['offer'].unique().sort())}", make)
 
 
 def _describe_export(story: CampaignStory) -> str:
@@ -148,6 +142,12 @@ def _describe_readout(row: dict[str, Any], money: str) -> str:
         return f"{row['offer']}: {formatting.percent(row['bought'])} more buyers ({low} to {high})."
     net, low, high = (formatting.money(row[n], money) for n in ("net", "net_low", "net_high"))
     return f"{row['offer']}: net {net} ({low} to {high}, 95%). {words.get(row['pays'], '')}."
+
+
+def _describe_beliefs(story: CampaignStory, money: str) -> str:
+    """How what is believed of its offers has moved in each segment, by all campaigns."""
+    lines = list(plan_tables.belief_lines(story.beliefs.to_dicts(), money))
+    return "\n".join(["Before any data, and now after all campaigns:", *lines]) if lines else ""
 
 
 def _refused(kept: dict[str, Any]) -> None:

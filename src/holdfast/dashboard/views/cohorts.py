@@ -24,7 +24,7 @@ def _draw(run: RunView) -> None:
         why = "This run was made before cohorts were kept: run the study again."
         explain("There are no cohorts to show.", why, "holdfast run")
         return
-    figure(run, "retention", lambda: charts.retention(cohorts))
+    figure(run, "retention", lambda: charts.retention(cohorts), wide=True)
     figure(run, "survival", lambda: charts.survival_curves(survival))
     figure(run, "cohort-value", lambda: charts.cohort_value(cohorts, currency=run.currency))
     _channels(run)

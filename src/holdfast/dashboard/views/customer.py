@@ -137,11 +137,17 @@ def _cards(customer: dict[str, Any], answer: dict[str, Any], currency: str) -> l
     missing, level = answer.get("ltv_not_estimated"), customer.get("evidence_level")
     interval = f"80% interval: {low} to {high}" if formatting.NONE not in (low, high) else None
     risk, rank = formatting.percent(customer["churn_probability"]), 100 * answer["risk_rank"]
+    place = f"Riskier than {formatting.count(rank)} of 100 customers of the same value tier"
+    lost = "What keeping the customer for certain would add"
+    at_stake = card("Revenue at stake", formatting.money(customer["at_stake"], currency), lost)
+    stake = [] if missing else [at_stake]
     return [
-        card("Churn probability", risk, level and f"Evidence on this customer: {level}"),
+        card(
+            "Churn probability", risk, level and f"Evidence on this customer: {level}", below=place
+        ),
         card("Expected revenue", "not estimated" if missing else worth, interval or missing),
         card("Segment", customer["segment"]),
-        card("Risk rank in its tier", f"{formatting.count(rank)} of 100"),
+        *stake,
     ]
 
 

@@ -40,7 +40,8 @@ def _draw(run: RunView) -> None:
     _alerts(run)
     st.markdown(f"#### {plain(lead(run.report))}")
     cards(*_cards(run))
-    st.caption(plain(_describe_age(run)))
+    if not _is_stale(run):
+        st.caption(plain(_describe_age(run)))
     _next_steps(run)
     st.subheader("Who first")
     by = choose_order(run)
@@ -164,6 +165,10 @@ def _age_days(run: RunView) -> int:
     return max(0, _today() - int(run.summary["cutoff_day"]) + 1)
 
 
+def _is_stale(run: RunView) -> bool:
+    return _age_days(run) > STALE_DAYS
+
+
 def _describe_age(run: RunView) -> str:
     """How old data and model are."""
     made = date_of(day_of(datetime.fromisoformat(run.summary["created_at"]).date()))
@@ -177,7 +182,7 @@ def _describe_age(run: RunView) -> str:
 
 def _alerts(run: RunView) -> None:
     """What has happened that cannot wait; nothing where nothing has."""
-    if _age_days(run) > STALE_DAYS:
+    if _is_stale(run):
         fix = "Load the latest orders and run again before acting on who is at risk today."
         st.warning(plain(f"{_describe_age(run)} {fix}"), icon=":material/schedule:")
 

@@ -93,7 +93,7 @@ def _reasons(run: RunView) -> None:
         for task in _tasks(run):
             st.subheader(f"What moves {_MOVED[task]}")
             swarm = partial(charts.shap_summary, contributions, importance, task=task)
-            figure(run, f"swarm-{task}", swarm)
+            figure(run, f"swarm-{task}", swarm, wide=True)
             effects = partial(charts.shap_dependence, contributions, importance, task=task)
             figure(run, f"dependence-{task}", effects)
 

@@ -2,6 +2,7 @@
 would bring.
 """
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -18,20 +19,20 @@ from holdfast.dashboard.components import (
     bullets,
     card,
     cards,
+    choose_order,
+    customer_box,
     explain,
     fail,
     figure,
     plain,
 )
 from holdfast.dashboard.exporting import is_allowed
-from holdfast.dashboard.filters import link
 from holdfast.dashboard.run_view import RunView, read_study
 from holdfast.decisions.contacts import name_by_day
 from holdfast.decisions.plans import change_terms, give_lists, recall_past
 from holdfast.errors import HoldfastError, InputError
 from holdfast.report import charts, formatting, plan_tables
-from holdfast.report.customer_tables import customer_list
-from holdfast.serving.customer_lists import describe_customers
+from holdfast.serving.customer_lists import first_customers
 from holdfast.study import Study
 
 _SHOWN = 25
@@ -58,7 +59,7 @@ def _draw(run: RunView) -> None:
         problem = formatting.sentence(formatting.capital(error.problem))
         explain(problem, formatting.sentence(formatting.capital(error.fix)))
         return
-    _show(run, made, planning, key)
+    _show(run, made, planning, terms)
 
 
 def _terms(run: RunView) -> dict[str, Any]:
@@ -83,10 +84,11 @@ def _terms(run: RunView) -> dict[str, Any]:
     return {"budget": most or None, "contacts": int(n) or None, "holdout_share": share / 100}
 
 
-def _show(run: RunView, made: CampaignPlan, planning: Planning, key: tuple[Any, ...]) -> None:
+def _show(run: RunView, made: CampaignPlan, planning: Planning, terms: Mapping[str, Any]) -> None:
     values, money = plan_values(made, planning.study), run.currency
     _figures(values, money)
-    curve = run.keep(("budget curve", key[1:]), lambda: budget_curve(planning))
+    limits = (terms["contacts"], terms["holdout_share"])
+    curve = run.keep(("budget curve", limits), lambda: budget_curve(planning))
     chosen = values["total"]["cost"]
     for place, (name, make) in zip(
         st.columns(2),
@@ -98,7 +100,7 @@ def _show(run: RunView, made: CampaignPlan, planning: Planning, key: tuple[Any, 
     for table in plan_tables.plan(values):
         box(table)
     _contacts(run, made)
-    _export(run, made)
+    _export(run, made, terms)
     if values["notes"]:
         bullets([formatting.sentence(note) for note in values["notes"]], "What to know")
 
@@ -106,14 +108,13 @@ def _show(run: RunView, made: CampaignPlan, planning: Planning, key: tuple[Any, 
 def _contacts(run: RunView, made: CampaignPlan) -> None:
     """The first of those who get an offer."""
     planned = made.customers.filter(arm=CONTACT).select("customer_id", "offer")
-    ranked = planned.head(_SHOWN).join(run.scores, on="customer_id", maintain_order="left")
-    rows = describe_customers(run.run, ranked, study=run.study)
-    caption = f"The first {ranked.height} of {formatting.count(planned.height)}, most net first"
-    table = customer_list(rows, caption=caption, currency=run.currency)
-    box(table, [link("customer", customer=name) for name in ranked["customer_id"]])
+    by = choose_order(run)
+    first = first_customers(planned.join(run.scores, on="customer_id"), _SHOWN, by=by)
+    caption = f"The first {first.height} of {formatting.count(planned.height)}, by {by}"
+    customer_box(run, first, caption)
 
 
-def _export(run: RunView, made: CampaignPlan) -> None:
+def _export(run: RunView, made: CampaignPlan, terms: Mapping[str, Any]) -> None:
     """Record the plan as a campaign, then offer its two files."""
     st.subheader("Export")
     if not is_allowed():
@@ -122,7 +123,8 @@ def _export(run: RunView, made: CampaignPlan) -> None:
         "The contacts and those left alone are two files. Both are recorded under the campaign's "
         "name before they leave, so that the next runs can say what the plan did."
     )
-    study = read_study()
+    # As it stands today, for its record, with the hold-out that the slider has.
+    study = change_terms(read_study(), plan=terms)
     name = st.text_input(
         "Name of the campaign", value=name_by_day("plan", study), max_chars=60, key="campaign"
     )

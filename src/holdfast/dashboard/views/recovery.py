@@ -30,7 +30,7 @@ def _draw(run: RunView) -> None:
         explain("Nothing can be recovered.", why)
         return
     if not assumed:
-        why = "Write a cost and a rate for At-Risk VIP, Vulnerable or Losing Customer, then run again."
+        why = "Write a cost and a rate for At-Risk VIP, say, into the study, then run again."
         explain("The study assumes no campaign ([recovery] is empty).", why)
         return
     st.markdown(

@@ -28,7 +28,8 @@ from holdfast.serving.breakdown import break_down, list_dimensions
 from holdfast.serving.customer_lists import first_customers
 from holdfast.study import AT_RISK_SEGMENTS
 
-_SHOWN = 25
+_SHOWN, _BEFORE = 25, 10
+"""Customers listed of a segment, and before one is chosen."""
 
 
 def _draw(run: RunView) -> None:
@@ -39,7 +40,9 @@ def _draw(run: RunView) -> None:
         _customers(run)
         st.subheader("Where value meets risk")
         figure(run, "segments", lambda: charts.segment_analysis(segments, **money))
-        figure(run, "quadrant", lambda: charts.customer_quadrant(scores, segments, **money))
+        figure(
+            run, "quadrant", lambda: charts.customer_quadrant(scores, segments, **money), wide=True
+        )
         figure(
             run,
             "crowd",
@@ -73,7 +76,7 @@ def _customers(run: RunView) -> None:
     chosen = read_filters(run).segments
     st.subheader(f"Who first: {formatting.listing(list(chosen))}" if chosen else "Who first")
     by = choose_order(run)
-    first = first_customers(run.scores, _SHOWN, by=by)
+    first = first_customers(run.scores, _SHOWN if chosen else _BEFORE, by=by)
     n = formatting.count(run.scores.height)
     customer_box(run, first, f"The first {first.height} of {n}, by {by}")
     if not chosen:
@@ -145,7 +148,7 @@ def _moves(run: RunView) -> None:
     st.caption(
         f"Since {formatting.day(run.before.summary['cutoff_day'])}, run {run.before.run_id}."
     )
-    figure(run, "moves", lambda: charts.segment_moves(flows, currency=run.currency))
+    figure(run, "moves", lambda: charts.segment_moves(flows, currency=run.currency), wide=True)
 
 
 PAGE = Page("Segments", "grid_view", "segments", _draw, filtered=True)
