@@ -9,7 +9,7 @@ LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-in
 
 demo: $(STAMP)
 	@rm -rf demo
-	@$(BIN)/holdfast simulate demo --customers 3000 --seed 7
+	@$(BIN)/holdfast simulate demo --customers 3000 --seed 7 --offers 2
 	@$(BIN)/holdfast run -c demo/holdfast.toml
 
 test: $(STAMP)

@@ -1,8 +1,8 @@
-"""History of campaigns: whether a plan brings what it promised after three campaigns, whether
-hidden selection is refused, and how much of a quick effect stays.
+"""History of campaigns: whether a plan brings what it promised after three campaigns, and whether
+hidden selection is refused.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,6 @@ from bench._figures import Figure, at_least, at_most
 from holdfast.arrays import Matrix, Vector
 from holdfast.campaigns.past.history import Assumed, learn_history
 from holdfast.campaigns.past.observed import Window, observe
-from holdfast.campaigns.past.persistence import learn_persistence, measure_pair
 from holdfast.campaigns.planning.plan_return import simulate_plan
 
 _SEGMENTS, _OFFERS = [f"segment {s}" for s in range(8)], [f"offer {j}" for j in range(3)]
@@ -191,66 +190,8 @@ def _draw_history(chosen_by: str, *, seed: int) -> tuple[np.ndarray, Window, Win
     )
 
 
-_Expect = Callable[[Vector, Vector], tuple[Vector, Vector]]
-"""Rate per day and treatment -> orders expected in the first 30 days and in the 335 after."""
-_MECHANISMS: dict[str, tuple[float, _Expect]] = {
-    "only then": (1.0, lambda rate, t: (30 * rate * (1 + 0.5 * t), 335 * rate)),
-    "and a habit": (
-        (15 + 33.5) / 15,
-        lambda rate, t: (30 * rate * (1 + 0.5 * t), 335 * rate * (1 + 0.1 * t)),
-    ),
-    "pulled forward": (
-        0.0,
-        lambda rate, t: (30 * rate + 18 * rate * t, 335 * rate - 18 * rate * t),
-    ),
-}
-"""How an effect goes on -> kappa, orders expected."""
-
-
-def persistence(_: Path) -> Iterator[Figure]:
-    """30 days measured, 365 claimed: purchases that only add, that form a habit, that are pulled
-    forward; four campaigns of each whose hold-out matured.
-    """
-    covered: dict[str, list[bool]] = {name: [] for name in _MECHANISMS}
-    used: dict[str, list[float]] = {name: [] for name in _MECHANISMS}
-    for number in range(_HISTORIES):
-        rng = np.random.default_rng([71, number])
-        rows = [
-            {"offer_type": name, **_draw_pair(rng, expect)}
-            for name, (_, expect) in _MECHANISMS.items()
-            for _ in range(4)
-        ]
-        learnt = learn_persistence(
-            pl.DataFrame(rows), offer_types=list(_MECHANISMS), short_days=30, long_days=365
-        )
-        for row in learnt.kappas.iter_rows(named=True):
-            truth = _MECHANISMS[row["offer_type"]][0]
-            covered[row["offer_type"]].append(row["low"] <= truth <= row["high"])
-            used[row["offer_type"]].append(row["used"])
-    for name, (truth, _) in _MECHANISMS.items():
-        share = 100 * float(np.mean(covered[name]))
-        yield at_least(f"kappa, {name} (truth {truth:.2f}): 90 % interval covers, %", share, 85)
-        yield Figure(f"kappa, {name}: used, mean", float(np.mean(used[name])))
-
-
-def _draw_pair(rng: np.random.Generator, expect: _Expect) -> dict[str, float]:
-    """One campaign on 16,000 customers: margin of 10 an order, about seven orders a year."""
-    n = 16_000
-    rate, t = rng.gamma(1.0, 7 / 365, n), (rng.random(n) < 0.5).astype(float)
-    short, rest = (_draw_margin(rng, mean) for mean in expect(rate, t))
-    arms = [(short[who], (short + rest)[who], rate[who]) for who in (t == 1, t == 0)]
-    return measure_pair(arms[0], arms[1])
-
-
-def _draw_margin(rng: np.random.Generator, orders: Vector) -> Vector:
-    """Money of a Poisson number of orders, each with a coefficient of variation of 0.8."""
-    shape = 1 / 0.8**2
-    return np.asarray(rng.gamma(rng.poisson(orders) * shape, 10 / shape))
-
-
 PARTS = (
     ("three campaigns", three_campaigns),
     ("without a control", without_control),
-    ("persistence", persistence),
 )
 """Name and figures, given the folder of the data sets."""

@@ -17,6 +17,7 @@ from bench import (
     _decisions_allocation,
     _decisions_experiments,
     _decisions_history,
+    _decisions_persistence,
     _decisions_plan,
     _decisions_uplift,
 )
@@ -30,6 +31,7 @@ PARTS: tuple[tuple[str, Part], ...] = (
     *_decisions_allocation.PARTS,
     *_decisions_experiments.PARTS,
     *_decisions_history.PARTS,
+    *_decisions_persistence.PARTS,
 )
 """Name and figures, given the folder of the data sets; in the order in which they are printed."""
 

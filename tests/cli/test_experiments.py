@@ -118,7 +118,7 @@ def test_a_design_that_cannot_be_is_refused(
 def test_a_verdict_on_each_offer_stands_on_an_experiment(shop: Path) -> None:
     judged = as_json("uplift", "--outcome", "purchase", cwd=shop)
     (offer,) = judged["offers"]
-    assert (judged["outcome"], offer["offer"]) == ("purchase", "contact")
+    assert (judged["outcome"], offer["offer"]) == ("purchase", "reminder")
     assert offer["uplift_source"] == "experiment"
     assert offer["contacted"] + offer["held_out"] == judged["rows"]
     assert offer["word"] in ("choose", "everyone or nobody", "no effect")

@@ -132,8 +132,8 @@ def test_days_of_events_and_treatments_alone_are_rows(tmp_path: Path) -> None:
     )
     treatments = pl.DataFrame(
         [
-            ("a", 7, "mail", True, 0.5, None, None, None, None),
-            ("a", 8, "mail", False, 0.5, None, None, None, None),
+            ("a", 7, "mail", True, 0.5, None, None, None, None, None, None),
+            ("a", 8, "mail", False, 0.5, None, None, None, None, None, None),
         ],
         schema=TREATMENTS.schema,
         orient="row",

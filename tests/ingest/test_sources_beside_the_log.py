@@ -104,8 +104,8 @@ def test_treatments_know_who_was_held_out(warehouse: Warehouse) -> None:
     )
     table = TREATMENTS.check(warehouse.read(warehouse.table("treatments")))
     assert table.rows() == [
-        ("a", 14975, "mail", True, 0.5, 125, None, None, None, None),
-        ("b", 14975, "mail", False, 0.5, None, None, None, None, None),
+        ("a", 14975, "mail", True, 0.5, 125, None, None, None, None, None),
+        ("b", 14975, "mail", False, 0.5, None, None, None, None, None, None),
     ]
     assert sorted(found.reasons["treatments"]) == [
         "campaign is missing",
@@ -120,14 +120,17 @@ def test_treatments_know_who_was_held_out(warehouse: Warehouse) -> None:
     ]
 
 
-def test_treatments_know_the_offer_the_draw_and_the_delivery(warehouse: Warehouse) -> None:
+def test_treatments_know_the_offer_the_draw_the_delivery_and_the_acceptance(
+    warehouse: Warehouse,
+) -> None:
     lines = [
-        "a,2011-01-01,mail,1, coupon ,yes,no",
-        "b,2011-01-01,mail,0,,,",
-        "a,2011-01-02,mail,1,coupon,perhaps,no",
-        "a,2011-01-02,mail,1,coupon,yes,lost",
+        "a,2011-01-01,mail,1, coupon ,yes,no,no",
+        "b,2011-01-01,mail,0,,,,",
+        "a,2011-01-02,mail,1,coupon,perhaps,no,",
+        "a,2011-01-02,mail,1,coupon,yes,lost,",
+        "a,2011-01-02,mail,1,coupon,yes,yes,3",
     ]
-    header = "id,at,campaign,treated,offer,drawn,arrived"
+    header = "id,at,campaign,treated,offer,drawn,arrived,taken"
     found = read(
         warehouse,
         treatments={
@@ -139,15 +142,17 @@ def test_treatments_know_the_offer_the_draw_and_the_delivery(warehouse: Warehous
                 "offer": "offer",
                 "assigned": "drawn",
                 "delivered": "arrived",
+                "accepted": "taken",
             },
         },
     )
     table = TREATMENTS.check(warehouse.read(warehouse.table("treatments")))
-    assert table.select("customer_id", "offer", "assigned", "delivered").rows() == [
-        ("a", "coupon", True, False),
-        ("b", None, None, None),
+    assert table.select("customer_id", "offer", "assigned", "delivered", "accepted").rows() == [
+        ("a", "coupon", True, False, False),
+        ("b", None, None, None, None),
     ]
     assert sorted(found.reasons["treatments"]) == [
+        "accepted is not yes or no",
         "assigned is not yes or no",
         "delivered is not yes or no",
     ]

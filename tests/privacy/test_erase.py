@@ -222,7 +222,7 @@ def test_neither_list_nor_audit_log_holds_a_name(project: Path) -> None:
         "erase ended",
     ]
     assert (last["what"], last["customers"]) == ("erase ended", [listed[:16]])
-    assert audit_log.verify(project) == 3
+    assert audit_log.verify(project) == 4
 
 
 def test_a_customer_does_not_come_back_and_the_rows_add_up(project: Path) -> None:

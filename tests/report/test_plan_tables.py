@@ -37,6 +37,30 @@ def test_each_offer_and_segment_says_what_it_stands_on() -> None:
     assert (segments.rows[0]["segment"], segments.rows[0]["source"]) == ("Champion", "pooled")
 
 
+def test_a_history_says_what_is_left_of_effects_and_who_accepts() -> None:
+    kappa = {
+        "offer": "voucher", "short_days": 30, "long_days": 365, "campaigns": 2, "estimate": 1.6,
+        "deviation": 0.5, "low": 0.8, "high": 2.4, "used": 0.95, "uplift_source": "experiment",
+    }  # fmt: skip
+    measured = {
+        "offer": "voucher", "acceptance": 0.17, "source": "measured", "contacted": 1200,
+        "segments": [{"rate": 0.1}, {"rate": 0.27}],
+    }  # fmt: skip
+    assumed = {"offer": "call", "acceptance": 0.4, "source": "assumed"}
+    values: dict[str, Any] = {
+        "currency": "EUR", "days": 30, "cells": [], "persistence": [kappa],
+        "acceptance": [measured, assumed], "observed": [], "notes": [],
+    }  # fmt: skip
+    _, left = plan_tables.history(values)
+    assert left.caption == "Effect within 365 days over that within 30"
+    assert (left.rows[0]["left"], left.rows[0]["range"]) == ("1.60", "0.80 to 2.40")
+    _, one, other = plan_tables.history_sentences(values)
+    assert one == (
+        "voucher: 17.0% accept, which is measured on 1,200 contacts; by segment 10.0% to 27.0%."
+    )
+    assert other == "call: 40.0% accept, which is assumed."
+
+
 def test_what_was_only_observed_is_never_a_profit() -> None:
     seen = {
         "campaign": "mailing", "offer": "voucher", "refused": "", "effect": 2.0,

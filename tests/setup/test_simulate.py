@@ -15,7 +15,7 @@ from holdfast.io.warehouse import Warehouse
 from holdfast.setup import simulate as room
 from holdfast.setup.simulate import Destination, simulate_to
 from holdfast.study import Study
-from holdfast.synthetic import Shop, simulate_batch
+from holdfast.synthetic import OFFERS, Shop, simulate_batch
 
 SHOP = Shop(n_customers=200, seed=7, currency="GBP")
 
@@ -37,11 +37,30 @@ def test_the_study_it_writes_opens_and_names_every_table(tmp_path: Path) -> None
     assert set(study.customers.attributes) <= set(pl.read_parquet_schema(files.tables["customers"]))
 
 
+def test_offers_cost_in_the_study_what_they_cost_in_the_shop(tmp_path: Path) -> None:
+    files = simulate_to(tmp_path / "shop", replace(SHOP, offers=OFFERS[:2]))
+    study = Study.from_toml(files.study)
+    assert {name: offer.cost for name, offer in study.offers.items()} == {
+        "reminder": 0.5, "voucher": 0.5,
+    }  # fmt: skip
+    voucher = study.offers["voucher"]
+    assert (voucher.acceptance, voucher.cost_if_accepted) == (0.25, 4.0)
+    assert study.treatments is not None
+    assert (study.treatments.columns.offer, study.treatments.columns.accepted) == (
+        "offer", "accepted",
+    )  # fmt: skip
+    # Which offer a campaign made stands in its rows, unless there is only one.
+    assert voucher.campaigns == []
+    alone = Study.from_toml(simulate_to(tmp_path / "alone", SHOP).study)
+    assert alone.offers["reminder"].campaigns == [f"campaign-{k}" for k in range(1, 6)]
+
+
 def test_a_shop_without_events_or_campaigns_has_no_sections_for_them(tmp_path: Path) -> None:
     files = simulate_to(tmp_path / "shop", replace(SHOP, events_per_purchase=0.0, n_days=100))
     study = Study.from_toml(files.study)
     assert study.events is None
     assert study.treatments is None
+    assert study.offers == {}
     assert pl.read_parquet(files.tables["events"]).is_empty()
 
 

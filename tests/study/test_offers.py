@@ -55,6 +55,12 @@ def test_an_offer_that_cannot_be_is_refused_in_a_sentence(offers: Any, sentence:
         study(offers=offers)
 
 
+def test_a_plan_claims_at_least_the_days_in_which_effects_are_counted() -> None:
+    assert study(plan={"days": 60}).plan.claimed_days == 60
+    with pytest.raises(StudyError, match=r"horizon_days is 30, below plan\.days of 60"):
+        study(plan={"days": 60, "horizon_days": 30})
+
+
 def test_a_plan_cannot_hold_everybody_out() -> None:
     with pytest.raises(StudyError, match=r"plan\.holdout_share"):
         study(plan={"holdout_share": 1.0})

@@ -11,7 +11,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from holdfast.errors import InputError
-from holdfast.synthetic import Shop, SimulatedBatch, simulate, simulate_batch
+from holdfast.synthetic import Offer, Shop, SimulatedBatch, simulate, simulate_batch
 from holdfast.tables import ENGAGEMENT_KINDS
 
 TABLES = ("orders", "events", "customers", "treatments", "truth")
@@ -229,7 +229,7 @@ def test_treatment_is_random_and_its_recovered_uplift_is_the_true_one() -> None:
         purchases_per_year=24.0,
         dropouts_per_year=0.0,
         truncated_days=200,
-        campaign_uplift=0.5,
+        offers=(Offer(name="reminder", uplift=0.5),),
         purchase_shape=3.0,
     )
     batch = simulate_batch(shop, 0)

@@ -63,6 +63,7 @@ class Treatment(Strict):
     offer: Word | None = None
     assigned: bool | None = None
     delivered: bool | None = None
+    accepted: bool | None = None
 
 
 class History(Strict):

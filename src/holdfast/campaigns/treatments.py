@@ -34,7 +34,8 @@ def read_treatments(warehouse: Warehouse) -> pl.DataFrame:
         One row per row of [treatments] and of the recorded exports: row (its number), customer_id,
         day, campaign, treated (as assigned), offer, propensity (of being contacted by any offer;
         null where it is not given), cost_minor (0 where nothing was delivered; null where it is not
-        given), cluster (null: the customer was drawn alone).
+        given), accepted (whether the offer was taken up; null where nothing was delivered or that
+        is not known), cluster (null: the customer was drawn alone).
 
     Raises
     ------
@@ -54,7 +55,7 @@ def read_treatments(warehouse: Warehouse) -> pl.DataFrame:
         SELECT customer_id, day, campaign, coalesce(assigned, treated) AS treated,
             coalesce(offer, $1) AS offer, propensity,
             CASE WHEN coalesce(delivered, treated) THEN cost_minor ELSE 0 END AS cost_minor,
-            cluster
+            CASE WHEN coalesce(delivered, treated) THEN accepted END AS accepted, cluster
         FROM treatments ORDER BY ALL
         """,
         CONTACT,

@@ -162,6 +162,12 @@ def simulate(
     ] = 5000,
     days: Annotated[int, typer.Option(min=30, max=3650, help="Length of the log.")] = 730,
     seed: Annotated[int, typer.Option(help="Same seed, same shop.")] = 42,
+    offers: Annotated[
+        int,
+        typer.Option(
+            min=1, max=3, help="What its campaigns offer: a reminder; and a voucher; and a call."
+        ),
+    ] = 1,
     overrides: Annotated[
         list[str] | None,
         typer.Option(
@@ -184,11 +190,12 @@ def simulate(
     """
     from holdfast.cli.progress_display import bar
     from holdfast.setup.simulate import Destination, simulate_to
-    from holdfast.synthetic import Shop
+    from holdfast.synthetic import OFFERS, Shop
 
     names = [field.name for field in fields(Shop) if field.type in (int, float)]
     shop = replace(
-        Shop(n_customers=customers, n_days=days, seed=seed), **_numbers(overrides, names)
+        Shop(n_customers=customers, n_days=days, seed=seed, offers=OFFERS[:offers]),
+        **_numbers(overrides, names),
     )
     with bar("customers", total=customers, silent=json) as on_progress:
         target = Destination(postgres, schema) if postgres else None

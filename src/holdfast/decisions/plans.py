@@ -38,6 +38,7 @@ from holdfast.storage.export_records import WITHDRAWN, read_exports
 from holdfast.storage.run_folder import Run
 from holdfast.study import Offer, Study
 
+_OF_THE_PAST = ("readouts", "persistence", "acceptance")
 _TABLES = ("evidence", "permissions", "effects", "past_segments")
 
 
@@ -112,7 +113,7 @@ def recall_past(
     recorded = kept["recorded_offers"]
     if _past_of(study, recorded) != _past_of(load_study(run), recorded):
         return None
-    past = recall(kept, read_table(run, "readouts"))
+    past = recall(kept, {name: read_table(run, name) for name in _OF_THE_PAST})
     return PastAndOffers(study=study, run=run, past=past, tables=tables, worth=kept["worth"])
 
 
@@ -140,7 +141,7 @@ def _past_of(study: Study, recorded: Sequence[str]) -> tuple[Any, ...]:
         for name, offer in study.offers.items()
         if offer.campaigns or name in recorded
     }
-    windows = (study.plan.days, study.plan.return_days)
+    windows = (study.plan.days, study.plan.return_days, study.plan.claimed_days)
     sources = (study.treatments, study.campaigns.read_exports)
     margins: tuple[Any, ...] = (study.value.margin_rate, study.value.margin_by_category)
     if study.transactions is not None:

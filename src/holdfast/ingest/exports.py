@@ -61,7 +61,9 @@ def read_exports(reader: SourceReader) -> ValidatedSource | None:
     _refuse_twice(study)
     source = _open(pl.concat(rows), [str(export.path) for export in exports], warehouse)
     mapping = _mapping(source, study, _of_the_study(exports, warehouse))
-    return validate_rows(source, mapping, warehouse, Door(reader.people, "customer_id"))
+    read = validate_rows(source, mapping, warehouse, Door(reader.people, "customer_id"))
+    warehouse.con.unregister(source.view)
+    return read
 
 
 def _find(study: Study) -> list[_Export]:

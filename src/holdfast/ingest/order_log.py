@@ -45,7 +45,7 @@ _FACTS = ("transactions", "events", "customers", "permissions", "treatments")
 _EVENT_COLUMNS = "customer_id, day, kind, CAST(n AS BIGINT) AS n"
 _TREATMENT_COLUMNS = (
     "customer_id, day, campaign, treated, propensity, CAST(cost_minor AS BIGINT) AS cost_minor, "
-    "offer, assigned, delivered, cluster"
+    "offer, assigned, delivered, accepted, cluster"
 )
 # An export that held nobody out says nothing of its offer, and is a contact all the same.
 _EXPORT_COLUMNS = _TREATMENT_COLUMNS.replace(

@@ -117,7 +117,8 @@ def event_mapping(source: OpenSource, study: Study) -> RowMapping:
 
 def treatment_mapping(source: OpenSource, study: Study) -> RowMapping:
     """Read treatments: who, when, which campaign, treated or held out, how likely, at what cost;
-    which offer, what the draw said, whether the message arrived, and who was drawn together.
+    which offer, what the draw said, whether the message arrived, whether the offer was taken up,
+    and who was drawn together.
     """
     assert study.treatments is not None
     columns = study.treatments.columns
@@ -154,13 +155,16 @@ def treatment_mapping(source: OpenSource, study: Study) -> RowMapping:
 
 
 def _arm_part(source: OpenSource, columns: TreatmentColumns) -> Part:
-    """Read what tells an offer, the draw and the delivery apart; NULL where the source does not."""
+    """Read what tells an offer, the draw, the delivery and the acceptance apart; NULL where the
+    source does not.
+    """
     names = (("offer", columns.offer), ("cluster", columns.cluster))
     part = Part({role: sql.null("VARCHAR") for role, _ in names})
     for role, name in names:
         if name is not None:
             part |= Part({role: sql.identifier(source.column(name, role=role))})
-    for role, name in (("assigned", columns.assigned), ("delivered", columns.delivered)):
+    for role in ("assigned", "delivered", "accepted"):
+        name = getattr(columns, role)
         if name is None:
             part |= Part({role: sql.null("BOOLEAN")})
             continue

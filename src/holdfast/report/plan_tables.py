@@ -72,6 +72,27 @@ def history(values: Mapping[str, Any]) -> Iterator[Table]:
         Col("assumed", "Before any data"),
         Col("moved", "Moved by"),
     )
+    if values["persistence"]:
+        yield _persistence(values["persistence"])
+
+
+def _persistence(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """How much of each offer's effect is left."""
+    first = rows[0]
+    shown = [
+        {**row, "range": f"{row['low']:.2f} to {row['high']:.2f}", "left": f"{row['estimate']:.2f}"}
+        for row in rows
+    ]
+    return make_table(
+        f"Effect within {first['long_days']} days over that within {first['short_days']}",
+        shown,
+        Col("offer"),
+        Col("campaigns", "Campaigns left alone", kind="count"),
+        Col("left", "Effect that is left"),
+        Col("range", "5 to 95 %"),
+        Col("used", "A plan claims", kind="percent"),
+        Col("uplift_source", "From"),
+    )
 
 
 def belief_lines(cells: Sequence[Mapping[str, Any]], currency: str) -> Iterator[str]:
@@ -95,11 +116,22 @@ def history_sentences(values: Mapping[str, Any]) -> Iterator[str]:
         "deviations."
     )
     for each in values["acceptance"]:
-        yield f"{each['offer']}: {percent(each['acceptance'])} accept, which is assumed."
+        yield _describe_acceptance(each)
     for each in values["observed"]:
         yield _describe_observed(each, values["currency"])
     for note in values["notes"]:
         yield f"{capital(note)}."
+
+
+def _describe_acceptance(each: Mapping[str, Any]) -> str:
+    head = f"{each['offer']}: {percent(each['acceptance'])} accept, which is {each['source']}"
+    if each["source"] == "assumed":
+        return f"{head}."
+    rates = [cell["rate"] for cell in each["segments"]]
+    return (
+        f"{head} on {plural(each['contacted'], 'contact')}; by segment {percent(min(rates))} to "
+        f"{percent(max(rates))}."
+    )
 
 
 def _describe_observed(each: Mapping[str, Any], currency: str) -> str:

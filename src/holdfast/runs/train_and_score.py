@@ -60,7 +60,8 @@ class Outcome:
         Name -> table: scores, features, reasons, contributions, importance, segments, recovery,
         predictions, evidence, quarantine; of a log also days, cohorts, survival, purchases,
         unscored and, where the study says so much, permissions, channels, channel_months and, where
-        it has campaigns or offers, campaigns, readouts, past_segments, effects, plan and
+        it has campaigns or offers, campaigns, readouts, acceptance, persistence, past_segments,
+        effects, plan and
         budget_curve.
     parts
         Path below the run's folder -> bytes: the models, the segment rule and the wording of

@@ -19,7 +19,7 @@ from holdfast.synthetic import Shop, simulate
 
 TABLES = ("orders", "events", "customers", "treatments", "truth")
 STUDY_FILE = "holdfast.toml"
-_BLOCKS = {"treatments": ("[treatments]", "[offers")}
+_BLOCKS = {"treatments": ("[treatments]", "{offers}", "# horizon_days")}
 """Blocks of the study that stand on a table, where it is not that of its name alone."""
 _UNFINISHED = ".unfinished-simulation"
 FILES = (*(f"{name}.parquet" for name in TABLES), STUDY_FILE)
@@ -155,12 +155,40 @@ def _study_text(shop: Shop, rows: Mapping[str, int], postgres: Destination | Non
     )
     blocks = [block for block in template.split("\n\n") if not block.startswith(empty)]
     sources = {name: _source(name, postgres) for name in TABLES}
-    return "\n\n".join(blocks).format(shop=shop, campaigns=_campaigns(shop), **sources)
+    return "\n\n".join(blocks).format(
+        shop=shop,
+        arm_columns=_arm_columns(shop),
+        offers=_offers(shop),
+        budget=max(shop.n_customers // 4, 1),
+        **sources,
+    )
 
 
-def _campaigns(shop: Shop) -> str:
-    """The names of the shop's campaigns, as TOML writes a list."""
-    return json.dumps([f"campaign-{k}" for k in range(1, len(shop.campaign_days) + 1)])
+def _arm_columns(shop: Shop) -> str:
+    """The columns of treatments that not every shop has."""
+    names = {
+        "offer": len(shop.offers) > 1,
+        "accepted": any(offer.acceptance for offer in shop.offers),
+    }
+    return "".join(f'\n{name} = "{name}"' for name, has in names.items() if has)
+
+
+def _offers(shop: Shop) -> str:
+    """The offers at the costs that their contacts had.
+
+    Of several offers the rows of treatments say which each was; a single one made all campaigns.
+    """
+    campaigns = json.dumps([f"campaign-{k}" for k in range(1, len(shop.campaign_days) + 1)])
+    sections = []
+    for offer in shop.offers:
+        lines = [f"[offers.{offer.name}]", f"cost = {offer.cost:g}"]
+        if offer.acceptance > 0:
+            lines += [f"acceptance = {offer.acceptance:g}",
+                      f"cost_if_accepted = {offer.cost_if_accepted:g}"]  # fmt: skip
+        if len(shop.offers) == 1:
+            lines.append(f"campaigns = {campaigns}")
+        sections.append("\n".join(lines))
+    return "\n\n".join(sections)
 
 
 def _source(table: str, postgres: Destination | None) -> str:

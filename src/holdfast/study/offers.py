@@ -67,3 +67,20 @@ class Plan(Section):
     """Days from the contact in which a past campaign's effect is counted."""
     return_days: int = Field(0, ge=0, le=365)
     """Days more in which goods may come back."""
+    horizon_days: Horizon | None = None
+    """Days from the contact for which a plan's return is claimed; without it, `days`. How much of
+    an effect is left after so long only campaigns tell whose hold-out was left alone for as long;
+    more than what was added within `days` is never claimed.
+    """
+
+    @property
+    def claimed_days(self) -> int:
+        """Days for which the return is to be claimed."""
+        return self.horizon_days or self.days
+
+    def _check(self) -> None:
+        if self.claimed_days < self.days:
+            raise StudyError(
+                f"plan.horizon_days is {self.horizon_days}, below plan.days of {self.days}",
+                fix="shorten days, in which effects are counted, or leave horizon_days out",
+            )

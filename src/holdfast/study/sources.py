@@ -313,7 +313,13 @@ class TreatmentColumns(Section):
     happened afterwards; without it, or where it is blank, by `treated`.
     """
     delivered: str | None = None
-    """Whether the message arrived. Only costs are counted by it; without it, by `treated`."""
+    """Whether the message arrived. Only costs and acceptance are counted by it; without it, by
+    `treated`.
+    """
+    accepted: str | None = None
+    """Whether the customer took the offer up; blank where that is not known. What an offer costs
+    those who accept it is planned with the share seen so.
+    """
     cluster: str | None = None
     """Who was drawn together: the household, the company. Standard errors are then by cluster, and
     whoever has none was drawn alone.

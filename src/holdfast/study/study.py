@@ -45,7 +45,7 @@ from holdfast.study.sources import (
 _DEEPEST = 20
 _NEWER_COLUMNS = {
     "customers": ("consent", "do_not_contact"),
-    "treatments": ("offer", "assigned", "delivered", "cluster"),
+    "treatments": ("offer", "assigned", "delivered", "accepted", "cluster"),
     "transactions": ("cost", "unit_cost", "category"),
     "snapshot": ("consent", "do_not_contact"),
 }

@@ -17,11 +17,12 @@ from holdfast.synthetic.behaviour import (
     draw_purchases,
 )
 from holdfast.synthetic.engagement import event_log, treatment_log
+from holdfast.synthetic.offers import OFFERS, Offer
 from holdfast.synthetic.shop import Shop
 from holdfast.synthetic.truth import truth_table
 from holdfast.windows import day_of
 
-__all__ = ["Shop", "SimulatedBatch", "simulate", "simulate_batch"]
+__all__ = ["OFFERS", "Offer", "Shop", "SimulatedBatch", "simulate", "simulate_batch"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class SimulatedBatch:
         channel, country.
     treatments
         One row per campaign and known customer: customer_id, occurred_at, campaign, treated,
-        propensity, cost.
+        propensity, cost; of several offers also offer, of one that can be accepted also accepted.
     truth
         One row per customer; see `holdfast.synthetic.truth.truth_table`.
     """
@@ -72,9 +73,9 @@ def simulate_batch(shop: Shop, batch: int) -> SimulatedBatch:
         0 .. shop.n_batches - 1.
     """
     # One stream a subject, so that a shop without events, say, sells the same.
-    lives, buys, fills, engages = (
+    lives, buys, fills, engages, accepts = (
         np.random.default_rng(seed)
-        for seed in np.random.SeedSequence(shop.seed, spawn_key=(batch,)).spawn(4)
+        for seed in np.random.SeedSequence(shop.seed, spawn_key=(batch,)).spawn(5)
     )
     customers = draw_customers(shop, batch, lives)
     purchases, phase = draw_purchases(shop, customers, buys)
@@ -84,7 +85,7 @@ def simulate_batch(shop: Shop, batch: int) -> SimulatedBatch:
         orders=order_log(shop, baskets, batch=batch, customer_ids=ids),
         events=event_log(shop, customers, purchases, engages, customer_ids=ids),
         customers=_customer_table(shop, customers, ids),
-        treatments=treatment_log(shop, customers, customer_ids=ids),
+        treatments=treatment_log(shop, customers, accepts, customer_ids=ids),
         truth=truth_table(shop, customers, baskets, phase, customer_ids=ids),
     )
 

@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from holdfast.synthetic.offers import LASTING_AGE, WINDOW_DAYS
 from holdfast.synthetic.shop import (
-    CAMPAIGN_EVERY_DAYS,
-    CAMPAIGN_WINDOW_DAYS,
     CUSTOMERS_PER_BATCH,
     LOOK_AHEAD_DAYS,
     NEWCOMER_DAYS,
@@ -53,9 +52,10 @@ class Times(NamedTuple):
 class Customers:
     """The latent truth of one batch, one element a customer.
 
-    `acquired` is the time of the first order, `died` the first day without the customer. `treated`
-    has shape (n, n_campaigns); `spell_edges` holds the days of falling asleep and of waking by
-    turns, as sorted `_customer_day`.
+    `acquired` is the time of the first order, `died` the first day without the customer. `offer` is
+    the place among the shop's offers of what each campaign gave, -1 for those not treated, shape
+    (n, n_campaigns); `spell_edges` holds the days of falling asleep and of waking by turns, as
+    sorted `_customer_day`.
     """
 
     first_number: int
@@ -67,7 +67,7 @@ class Customers:
     dropout_rate: Floats
     k: Ints
     response: Floats
-    treated: Bools
+    offer: Ints
     spell_edges: Ints
 
     @property
@@ -80,9 +80,39 @@ class Customers:
         """Day of the first order."""
         return np.floor(self.acquired).astype(np.int64)
 
-    def boost(self, shop: Shop) -> Floats:
-        """Factor of a treatment on the purchase rate."""
-        return np.maximum(1 + shop.campaign_uplift * self.response, 0)
+    @property
+    def treated(self) -> Bools:
+        """Whether each campaign contacted the customer, shape (n, n_campaigns)."""
+        return self.offer >= 0
+
+    def rise(self, shop: Shop, who: Ints, day: Ints) -> Floats:
+        """Relative rise of the purchase rate on a day, of all that the customer was offered until
+        then.
+        """
+        ages = np.arange(LASTING_AGE + 1)
+        by_age = np.array([offer.rise(ages) for offer in shop.offers])
+        last_ages = [offer.last_age for offer in shop.offers]
+        last_age = 10**6 if None in last_ages else max(filter(None, last_ages))
+        rise = np.zeros(len(who))
+        for number, sent in enumerate(shop.campaign_days.tolist()):
+            rows = np.flatnonzero((day >= sent) & (day < sent + last_age))
+            rows = rows[self.treated[who[rows], number]]
+            offer, age = self.offer[who[rows], number], np.minimum(day[rows] - sent, LASTING_AGE)
+            rise[rows] += by_age[offer, age] * self.response[who[rows]]
+        return rise
+
+    def hazard(self, shop: Shop, day: int) -> Floats:
+        """Factor on each customer's hazard of leaving in the night before a day, of all that it was
+        offered until then; shape (n,).
+        """
+        factor = np.ones(self.n)
+        for number, sent in enumerate(shop.campaign_days.tolist()):
+            of_offer = np.array(
+                [float(offer.hazard(np.array(day - sent))) for offer in shop.offers]
+            )
+            treated = self.treated[:, number]
+            factor[treated] *= of_offer[self.offer[treated, number]]
+        return factor
 
     def dormant(self, who: Ints, day: Ints) -> Bools:
         """Whether a customer pauses on a day."""
@@ -109,20 +139,24 @@ def draw_customers(shop: Shop, batch: int, rng: np.random.Generator) -> Customer
     )
     acquired = _draw_acquisitions(shop, n, rng)
     first_day = np.floor(acquired).astype(np.int64)
-    lifetime = np.ceil(rng.standard_exponential(n) / np.maximum(dropout, 1 / NEVER))
+    lifetime = rng.standard_exponential(n) / np.maximum(dropout, 1 / NEVER)
+    country = rng.choice(len(COUNTRIES), size=n, p=COUNTRY_SHARE)
+    k = 1 + rng.poisson(shop.rhythm - 1, size=n)
+    response = CHANNEL_RESPONSE[channel] * rng.gamma(4, 1 / 4, size=n)
+    offer = _draw_offers(shop, first_day, rng)
+    lifetime = np.ceil(_save(shop, lifetime, first_day, offer))
     died = first_day + np.clip(lifetime, 1, NEVER).astype(np.int64)
     return Customers(
         first_number=batch * CUSTOMERS_PER_BATCH,
         channel=channel,
-        country=rng.choice(len(COUNTRIES), size=n, p=COUNTRY_SHARE),
+        country=country,
         acquired=acquired,
         died=died,
         purchase_rate=rate,
         dropout_rate=dropout,
-        k=1 + rng.poisson(shop.rhythm - 1, size=n),
-        response=CHANNEL_RESPONSE[channel] * rng.gamma(4, 1 / 4, size=n),
-        treated=(rng.random((n, len(shop.campaign_days))) < TREATED_SHARE)
-        & (first_day[:, None] < shop.campaign_days),
+        k=k,
+        response=response,
+        offer=offer,
         spell_edges=_spell_edges(
             shop, first_day, np.minimum(died, shop.n_days + LOOK_AHEAD_DAYS), rng
         ),
@@ -149,6 +183,27 @@ def _draw_acquisitions(shop: Shop, n: int, rng: np.random.Generator) -> Floats:
     return np.minimum(
         shop.calendar_time(low + rng.random(n) * (high - low)), np.nextafter(shop.n_days, 0)
     )
+
+
+def _draw_offers(shop: Shop, first_day: Ints, rng: np.random.Generator) -> Ints:
+    """Treat half of the customers known on each campaign's day, each with one of the offers."""
+    shape = (len(first_day), len(shop.campaign_days))
+    treated = (rng.random(shape) < TREATED_SHARE) & (first_day[:, None] < shop.campaign_days)
+    # A stream of its own: with one offer or several the same customers are treated.
+    (which,) = rng.spawn(1)
+    return np.where(treated, which.integers(len(shop.offers), size=shape), -1)
+
+
+def _save(shop: Shop, lifetime: Floats, first_day: Ints, offer: Ints) -> Floats:
+    """Lengthen the lives of those who are treated while alive: in the nights after it less of the
+    hazard passes.
+    """
+    saves = np.array([each.saves for each in shop.offers])
+    for number, sent in enumerate(shop.campaign_days.tolist()):
+        left, saved = lifetime - (sent - first_day), saves[offer[:, number]]
+        more = np.minimum(left * saved / np.maximum(1 - saved, 1e-12), WINDOW_DAYS * saved)
+        lifetime = lifetime + np.where((offer[:, number] >= 0) & (left > 0), more, 0.0)
+    return lifetime
 
 
 def _spell_edges(shop: Shop, first_day: Ints, last_day: Ints, rng: np.random.Generator) -> Ints:
@@ -203,11 +258,10 @@ def draw_purchases(
     Times, Ints
         The purchases; how many of k phases have passed since the last one, 0..k-1, shape (n,).
     """
-    ceiling = np.maximum(customers.boost(shop), 1)
+    ceiling = _most_factor(shop, customers)
     phases = poisson_times(shop, customers, customers.k * customers.purchase_rate * ceiling, rng)
-    phases = phases.where(
-        rng.random(len(phases.who)) * ceiling[phases.who] < _boost_at(shop, customers, phases)
-    )
+    factor = np.maximum(1 + customers.rise(shop, phases.who, phases.day), 0)
+    phases = phases.where(rng.random(len(phases.who)) * ceiling[phases.who] < factor)
     start = np.searchsorted(phases.who, np.arange(customers.n))
     nth = np.arange(len(phases.who)) - start[phases.who] + 1
     repeats = phases.where(nth % customers.k[phases.who] == 0)
@@ -219,15 +273,12 @@ def draw_purchases(
     return purchases, passed % customers.k
 
 
-def _boost_at(shop: Shop, customers: Customers, events: Times) -> Floats:
-    """Factor of the campaign under whose effect each event's customer stands; 1 where there is
-    none.
-    """
-    campaign, age = np.divmod(events.day, CAMPAIGN_EVERY_DAYS)
-    running = (age < CAMPAIGN_WINDOW_DAYS) & (campaign >= 1) & (campaign <= len(shop.campaign_days))
-    boost = np.ones(len(events.who))
-    who = events.who[running]
-    boost[running] = np.where(
-        customers.treated[who, campaign[running] - 1], customers.boost(shop)[who], 1.0
-    )
-    return boost
+def _most_factor(shop: Shop, customers: Customers) -> Floats:
+    """A factor that treatments never raise a purchase rate above, shape (n,)."""
+    ages = np.arange(LASTING_AGE + 1)
+    rises = np.array([offer.rise(ages) for offer in shop.offers])
+    lasting = len(shop.campaign_days) * rises[:, -1].max()
+    least, most = rises.min(), rises.max() + lasting
+    response = customers.response
+    rise = np.maximum(most * response, min(least, 0.0) * response)
+    return np.asarray(np.maximum(1 + rise, 1))

@@ -2,7 +2,7 @@
 their responses.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -13,6 +13,7 @@ from holdfast.synthetic.shop import (
     EVENTS_BEFORE_A_PURCHASE,
     LOOK_AHEAD_DAYS,
     OPEN_SECONDS,
+    Bools,
     Floats,
     Ints,
     Shop,
@@ -29,7 +30,6 @@ MOMENT_IN_VISIT = np.array([0, 30, 60, 120, 240, 0]) / OPEN_SECONDS
 BUYING_LASTS = 300 / OPEN_SECONDS
 MEAN_CONSIDERATION_DAYS, MEAN_RESPONSE_DAYS = 2.0, 1.0
 P_RESPONSE = 0.1
-TREATMENT_COST = 0.5
 TREATMENT_SECOND = 7 * 3600
 """Campaigns go out before the shop opens."""
 
@@ -115,23 +115,45 @@ def _in_log(shop: Shop, customers: Customers, events: _Events) -> _Events:
     return _Events(events.who[kept], events.when[kept], events.kind[kept])
 
 
-def treatment_log(shop: Shop, customers: Customers, *, customer_ids: pl.Series) -> pl.DataFrame:
+def treatment_log(
+    shop: Shop, customers: Customers, rng: np.random.Generator, *, customer_ids: pl.Series
+) -> pl.DataFrame:
     """One row per campaign and customer known when it went out, treated or held out, by customer
     and time.
+
+    Only of several offers there is a column `offer` (null for those held out), and only of one that
+    can be accepted a column `accepted`.
     """
     who, campaign = np.nonzero(customers.first_day[:, None] < shop.campaign_days)
-    treated = customers.treated[who, campaign]
-    return pl.DataFrame(
-        {
-            "customer_id": customer_ids.gather(who),
-            "occurred_at": timestamps(
-                (day_of(shop.start) + shop.campaign_days[campaign]) * 86_400 + TREATMENT_SECOND
-            ),
-            "campaign": pl.Series(
-                [f"campaign-{i + 1}" for i in range(len(shop.campaign_days))], dtype=pl.String
-            ).gather(campaign),
-            "treated": treated,
-            "propensity": np.full(len(who), TREATED_SHARE),
-            "cost": np.where(treated, TREATMENT_COST, 0.0),
-        }
+    sent, offer = shop.campaign_days[campaign], customers.offer[who, campaign]
+    treated = offer >= 0
+    accepted = _accept(shop, customers, Times(who, sent.astype(float)), offer, rng)
+    cost, if_accepted = (
+        np.array([getattr(each, name) for each in shop.offers])[offer]
+        for name in ("cost", "cost_if_accepted")
     )
+    columns: dict[str, Any] = {
+        "customer_id": customer_ids.gather(who),
+        "occurred_at": timestamps((day_of(shop.start) + sent) * 86_400 + TREATMENT_SECOND),
+        "campaign": pl.Series(
+            [f"campaign-{i + 1}" for i in range(len(shop.campaign_days))], dtype=pl.String
+        ).gather(campaign),
+        "treated": treated,
+        "propensity": np.full(len(who), TREATED_SHARE),
+        "cost": np.where(treated, cost + accepted * if_accepted, 0.0),
+    }
+    if len(shop.offers) > 1:
+        names = pl.Series([each.name for each in shop.offers])
+        columns["offer"] = names.gather(np.maximum(offer, 0)).set(pl.Series(~treated), None)
+    if any(each.acceptance for each in shop.offers):
+        columns["accepted"] = accepted
+    return pl.DataFrame(columns)
+
+
+def _accept(
+    shop: Shop, customers: Customers, sent: Times, offer: Ints, rng: np.random.Generator
+) -> Bools:
+    """Whether each treated customer takes the offer up."""
+    chance = np.array([each.acceptance for each in shop.offers])[offer]
+    there = (sent.when < customers.died[sent.who]) & ~customers.dormant(sent.who, sent.day)
+    return np.asarray((offer >= 0) & there & (rng.random(len(offer)) < chance))

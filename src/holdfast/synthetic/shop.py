@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.errors import InputError
+from holdfast.synthetic.offers import OFFERS, WINDOW_DAYS, Offer
 from holdfast.windows import day_of
 
 Floats = NDArray[np.float64]
@@ -28,7 +29,6 @@ RETURN_WITHIN_DAYS = 28
 """An order comes back, if at all, 1..28 days later, each day equally likely."""
 DORMANT_SPELL_DAYS = 60
 CAMPAIGN_EVERY_DAYS = 120
-CAMPAIGN_WINDOW_DAYS = 30
 LOOK_AHEAD_DAYS = 7
 """Visits precede a purchase by up to a week, so purchases are simulated a week beyond the log."""
 EVENTS_BEFORE_A_PURCHASE = 4
@@ -65,10 +65,10 @@ class Shop:
         Long-run share of living customers that pause, for spells of 60 days on average.
     return_rate
         Probability that an order line comes back within 28 days.
-    campaign_uplift
-        Mean relative rise of the purchase rate during the 30 days after a campaign's treatment.
-        Every 120 days half of the known customers are treated, at random. The rise depends on
-        channel and customer; some buy less.
+    offers
+        What campaigns offer. Every 120 days half of the known customers are treated, at random,
+        each with one of the offers, all equally likely. The response depends on channel and
+        customer; some buy less.
     channel_effect
         How far acquisition channels differ in purchase and dropout rate, as a spread of logarithms;
         0 = not at all.
@@ -97,7 +97,7 @@ class Shop:
     december_factor: float = 2.0
     dormancy: float = 0.05
     return_rate: float = 0.05
-    campaign_uplift: float = 0.2
+    offers: tuple[Offer, ...] = OFFERS[:1]
     channel_effect: float = 0.3
     events_per_purchase: float = 6.0
     truncated_days: int = 0
@@ -119,6 +119,11 @@ class Shop:
                 f"{EVENTS_BEFORE_A_PURCHASE}",
                 fix=f"choose 0 or at least {EVENTS_BEFORE_A_PURCHASE}",
             )
+        names = [offer.name for offer in self.offers]
+        if not names or len(set(names)) < len(names):
+            raise InputError(
+                f"offers is {names}", fix="give at least one offer, each with a name of its own"
+            )
         if not re.fullmatch("[A-Z]{3}", self.currency):
             raise InputError(
                 f"currency is {self.currency!r}", fix="write its three letters, as in EUR"
@@ -136,7 +141,7 @@ class Shop:
             december_factor=1.0,
             dormancy=0.0,
             return_rate=0.0,
-            campaign_uplift=0.0,
+            offers=(Offer(name="reminder", uplift=0.0),),
             channel_effect=0.0,
         )
 
@@ -148,9 +153,7 @@ class Shop:
     @property
     def campaign_days(self) -> Ints:
         """Days of treatment whose window of effect ends within the log, shape (n_campaigns,)."""
-        return np.arange(
-            CAMPAIGN_EVERY_DAYS, self.n_days - CAMPAIGN_WINDOW_DAYS + 1, CAMPAIGN_EVERY_DAYS
-        )
+        return np.arange(CAMPAIGN_EVERY_DAYS, self.n_days - WINDOW_DAYS + 1, CAMPAIGN_EVERY_DAYS)
 
     @property
     def nightly_dormancy(self) -> tuple[float, float]:
@@ -200,6 +203,6 @@ _RANGES = (
     ("purchase_shape", 0.01, 1_000), ("dropouts_per_year", 0, 1_000),
     ("dropout_shape", 0.01, 1_000), ("rhythm", 1, 10), ("december_factor", 0, 20),
     ("promotion_factor", 0, 20), ("dormancy", 0, 0.9), ("return_rate", 0, 1),
-    ("campaign_uplift", 0, 5), ("channel_effect", 0, 2), ("events_per_purchase", 0, 100),
+    ("channel_effect", 0, 2), ("events_per_purchase", 0, 100),
     ("newcomer_share", 0, 1),
 )  # fmt: skip

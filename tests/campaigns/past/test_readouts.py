@@ -86,6 +86,35 @@ def test_an_offer_adds_the_difference_of_its_arms_in_margin(read: Read) -> None:
     assert cell["uplift_source"] == "experiment"
 
 
+def test_each_of_several_offers_in_one_campaign_is_held_against_all_its_held_out(
+    read: Read,
+) -> None:
+    rows = contacts("spring")
+    for i, row in enumerate(rows):
+        row["offer"] = ("mail" if i % 4 else "call") if row["treated"] else None
+    past = read(rows, {"mail": {"cost": 1}, "call": {"cost": 2}})
+    cells = past.readouts.select("offer", "contacted", "held_out", "effect").sort("offer").rows()
+    # Half of 9 and of 7 less half of the 5 that the held-out spend on average.
+    assert cells == [("call", 30, 60, pytest.approx(2.0)), ("mail", 30, 60, pytest.approx(1.0))]
+    assert past.offers == {"spring": "call, mail"}
+    alone = read(rows, {"call": {"cost": 2}})
+    assert alone.readouts["contacted"].to_list() == [30]
+    assert alone.notes == ()
+
+
+def test_those_who_took_an_offer_up_are_counted_by_segment_and_offer(read: Read) -> None:
+    rows = contacts("spring")
+    for i, row in enumerate(rows):
+        row["offer"] = ("mail" if i % 4 else "call") if row["treated"] else None
+        # Of those called half accept; of those who got mail nobody does, and of ten nobody knows.
+        row["accepted"] = ("" if i < 40 else "no") if i % 4 else ("yes" if i % 8 else "no")
+        row["delivered"] = "no" if i == 118 else "yes"
+    past = read(rows, {"mail": {"cost": 1}, "call": {"cost": 2}})
+    assert past.accepted.rows() == [
+        ("call", past.readouts["segment"][0], 30, 15), ("mail", past.readouts["segment"][0], 19, 0)
+    ]  # fmt: skip
+
+
 def test_a_campaign_that_no_offer_names_is_left_out_and_named(read: Read) -> None:
     offers = {"mail": {"cost": 1, "campaigns": ["spring"]}}
     both = [*contacts("spring"), {**contacts("autumn")[0], "occurred_at": dated(20)}]

@@ -1,11 +1,13 @@
 """A plan, by hand on a few customers: what an offer is worth, who is held out, what is refused."""
 
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 import pytest
 
 from holdfast.campaigns.experiments.assignment import GLOBAL_SALT, hold_out
+from holdfast.campaigns.past.persistence import Persistence, learn_persistence
 from holdfast.campaigns.past.readouts import PastCampaigns
 from holdfast.campaigns.planning.make_plan import CampaignPlan, Planning, make_plan
 from holdfast.campaigns.planning.offer_history import learn_offers
@@ -78,6 +80,59 @@ def test_what_experiments_measured_goes_before_an_assumed_rate() -> None:
     assert plan.customers["expected_uplift"].to_list() == pytest.approx([3.0] * 3, abs=0.02)
     assert set(plan.customers["uplift_source"]) == {"experiment"}
     assert plan.total.net[0] == pytest.approx(6.0, abs=0.1)
+
+
+def lasting(kappa: float) -> Persistence:
+    effects = {
+        "offer": ["mail"], "short_effect": [10.0], "short_error": [0.01],
+        "long_effect": [10 * kappa], "long_error": [0.01], "covariance": [0.0],
+    }  # fmt: skip
+    return learn_persistence(pl.DataFrame(effects), offers=["mail"], short_days=30, long_days=365)
+
+
+def test_a_plan_for_a_year_claims_what_is_left_of_an_effect_after_it() -> None:
+    offers = {"mail": {"cost": 1}, "call": {"cost": 1, "rate": 0.5, "segments": ["Promising"]}}
+    past = replace(experiments(3.0, 0.01), persistence=lasting(0.5))
+    plan = planned(study(offers, horizon_days=365), customers([10, 40, 100]), past)
+    assert plan.claimed_days == 365
+    assert "the return is that of 365 days" in plan.notes[0]
+    assert plan.customers["expected_uplift"].to_list() == pytest.approx([1.5] * 3, abs=0.03)
+    assert plan.total.net[0] == pytest.approx(1.5, abs=0.1)
+    # Where a third is left nobody is worth the contact.
+    third = replace(past, persistence=lasting(0.3))
+    with pytest.raises(InputError, match="no offer is worth its cost"):
+        planned(study({"mail": {"cost": 1}}, horizon_days=365), customers([10]), third)
+
+
+def test_without_a_matured_campaign_a_plan_for_a_year_is_one_for_the_measured_days() -> None:
+    plan = planned(
+        study({"mail": {"cost": 1, "rate": 0.1}}, horizon_days=365), customers([100]),
+        PastCampaigns.none(),
+    )  # fmt: skip
+    assert plan.claimed_days == 30
+    assert "the return is that of 30 days" in plan.notes[0]
+    assert plan.customers["expected_uplift"].to_list() == pytest.approx([5.0])
+
+
+def test_a_measured_acceptance_goes_before_the_assumed_one() -> None:
+    offers = {"mail": {"cost": 1, "acceptance": 0.9, "cost_if_accepted": 10}}
+    accepted = pl.DataFrame(
+        {
+            "offer": ["mail"] * 2, "segment": ["Champion", "Promising"],
+            "contacted": [100_000] * 2, "accepted": [10_000, 40_000],
+        }
+    )  # fmt: skip
+    past = replace(experiments(3.0, 0.01), accepted=accepted)
+    who = pl.concat([customers([10]), customers([10], "Promising")]).with_columns(
+        customer_id=pl.Series(["A", "B"])
+    )
+    plan = planned(study(offers), who, past)
+    # A costs 1 + .1 x 10 for 3 in return; B would cost 5, and at the assumed share both 10.
+    assert plan.customers["customer_id"].to_list() == ["A"]
+    assert plan.customers["cost"].to_list() == pytest.approx([2.0], abs=0.02)
+    assert plan.total.cost == pytest.approx(2.0, abs=0.02)
+    with pytest.raises(InputError, match="no offer is worth its cost"):
+        planned(study(offers), who, experiments(3.0, 0.01))
 
 
 def test_a_segments_margin_goes_to_those_who_gain_where_that_is_proven() -> None:

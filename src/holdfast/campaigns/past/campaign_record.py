@@ -14,6 +14,7 @@ from holdfast.campaigns.experiments.past_campaigns import (
     campaign_table,
 )
 from holdfast.campaigns.past.observed import Observed
+from holdfast.campaigns.past.persistence import Persistence
 from holdfast.campaigns.past.readouts import (
     PastCampaigns,
     PastSegments,
@@ -27,7 +28,14 @@ from holdfast.errors import InputError, NotEnoughData
 from holdfast.findings import Finding
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study
-from holdfast.tables import CAMPAIGNS, EFFECTS, PAST_SEGMENTS, READOUTS
+from holdfast.tables import (
+    ACCEPTANCE,
+    CAMPAIGNS,
+    EFFECTS,
+    PAST_SEGMENTS,
+    PERSISTENCE,
+    READOUTS,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +71,11 @@ class CampaignRecord:
 
     @property
     def tables(self) -> dict[str, pl.DataFrame]:
-        """CAMPAIGNS, READOUTS, PAST_SEGMENTS and EFFECTS."""
+        """CAMPAIGNS, READOUTS, ACCEPTANCE, PAST_SEGMENTS, EFFECTS and maybe PERSISTENCE."""
+        lasting = self.past.persistence
         return {
+            **({"persistence": PERSISTENCE.check(lasting.kappas)} if lasting else {}),
+            "acceptance": ACCEPTANCE.check(self.past.accepted),
             "campaigns": CAMPAIGNS.check(campaign_table(self.results)),
             "readouts": READOUTS.check(self.past.readouts),
             "past_segments": PAST_SEGMENTS.check(self.segments),
@@ -142,23 +153,26 @@ def _read_results(
     return campaigns.read_all()
 
 
-def recall(summary: Mapping[str, Any], readouts: pl.DataFrame) -> PastCampaigns:
+def recall(summary: Mapping[str, Any], tables: Mapping[str, pl.DataFrame]) -> PastCampaigns:
     """What a run kept of its past campaigns.
 
     Parameters
     ----------
     summary
         As of `CampaignRecord`.
-    readouts
-        READOUTS of the run.
+    tables
+        readouts, persistence and acceptance of the run.
     """
+    kappas = tables["persistence"]
     observed = {
         (each["campaign"], each["offer"]): Observed.from_dict(each) for each in summary["observed"]
     }
     return PastCampaigns(
-        readouts=readouts,
+        readouts=tables["readouts"],
         observed=observed,
         offers=summary["offers"],
+        persistence=None if kappas.is_empty() else Persistence(kappas),
+        accepted=tables["acceptance"],
         notes=tuple(summary["notes"]),
         findings=tuple(Finding(**each) for each in summary["findings"]),
     )

@@ -10,27 +10,33 @@ day of the contact says nothing of those who are today.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 
 from holdfast.arrays import Integers, Vector
 from holdfast.campaigns.experiments.effects import METHODS, arm_of, compare, method_for
+from holdfast.campaigns.past.matured import FEWEST, read_persistence
 from holdfast.campaigns.past.observed import Observed
 from holdfast.campaigns.past.observed_campaigns import observe_campaign
+from holdfast.campaigns.past.persistence import Persistence
 from holdfast.campaigns.treatments import CONTACT, read_treatments
-from holdfast.campaigns.uplift.trials import LogTrials, Outcome, Watch, read_trials
+from holdfast.campaigns.uplift.trials import (
+    LogTrials,
+    Outcome,
+    Watch,
+    features_on_contact,
+    read_trials,
+)
 from holdfast.errors import NotEnoughData, StudyError, nearest
 from holdfast.evaluation.trial import Trial
 from holdfast.findings import Finding, join_names
 from holdfast.io.warehouse import Warehouse
 from holdfast.segments import SegmentRule
 from holdfast.study import SEGMENT_NAMES, Study, eligible_days
-from holdfast.tables import READOUTS
+from holdfast.tables import ACCEPTANCE, READOUTS
 
-FEWEST = 20
-"""Customers in each arm of a cell: with fewer its standard error is not to be trusted."""
 _WORTH = ("spend", "n_purchases")
 _WINDOWS_DAYS = (365, 180, 90, 30, 7)
 _SILENCE = "days_since_last_purchase"
@@ -107,6 +113,11 @@ class PastCampaigns:
         Campaign -> the offers that it made.
     trials
         Of the campaigns with a hold-out, one an offer; None where there is none.
+    persistence
+        How much of an effect is left after the days for which plans are to claim it; None where
+        these are the days in which it is counted.
+    accepted
+        ACCEPTANCE: how many took the offers up.
     outcome
         Of the trials: margin, or purchase where the log has no amounts.
     notes
@@ -117,6 +128,8 @@ class PastCampaigns:
     observed: Mapping[tuple[str, str], Observed]
     offers: Mapping[str, str]
     trials: LogTrials | None = None
+    persistence: Persistence | None = None
+    accepted: pl.DataFrame = field(default_factory=ACCEPTANCE.empty)
     outcome: Outcome = "margin"
     notes: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -178,6 +191,8 @@ def read_campaigns(
         )
         for (campaign, offer), part in by_offer
     }
+    claims_more = has_amount and study.plan.claimed_days > watch.days and not rows.is_empty()
+    lasting = read_persistence(study, warehouse, rows, end_day=end_day) if claims_more else None
     # Of more purchases nobody knows what they bring.
     measured = list(_read_cells(trials, segments)) if trials and has_amount else []
     seen = list(_observed_cells(observed, unheld))
@@ -186,8 +201,10 @@ def read_campaigns(
         observed=observed,
         offers=_name_offers(rows),
         trials=trials,
+        persistence=lasting,
+        accepted=_count_accepted(study, warehouse, rows, segments),
+        notes=(*notes, *(lasting.notes if lasting else ())),
         outcome=watch.outcome,
-        notes=tuple(notes),
         findings=trials.findings if trials else (),
     )
 
@@ -229,6 +246,26 @@ def _name_offers(rows: pl.DataFrame) -> dict[str, str]:
     """Campaign -> the offers that it made."""
     made = rows.filter("treated").group_by("campaign").agg(pl.col("offer").unique().sort())
     return {name: join_names(offers) for name, offers in made.sort("campaign").iter_rows()}
+
+
+def _count_accepted(
+    study: Study, warehouse: Warehouse, rows: pl.DataFrame, segments: PastSegments
+) -> pl.DataFrame:
+    """How many of those whom an offer reached took it up, by segment on the day of the contact."""
+    known = rows.filter("treated").drop_nulls("accepted")
+    if known.is_empty():
+        return ACCEPTANCE.empty()
+    features = features_on_contact(study, warehouse, known)
+    seen = features[_SILENCE].is_not_null()
+    if segments.eligible_days is not None:
+        seen &= (features[_SILENCE] <= segments.eligible_days).fill_null(False)
+    answers = known.select("offer", "accepted").with_columns(segment=segments.of(features))
+    counts = (
+        answers.filter(seen)
+        .group_by("offer", "segment")
+        .agg(contacted=pl.len().cast(pl.Int64), accepted=pl.col("accepted").sum().cast(pl.Int64))
+    )
+    return counts.sort("offer", "segment")
 
 
 def _read_cells(trials: LogTrials, segments: PastSegments) -> Iterator[dict[str, object]]:

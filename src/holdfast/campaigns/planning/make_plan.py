@@ -18,8 +18,10 @@ from holdfast.arrays import Booleans, Matrix, Vector
 from holdfast.campaigns import economics
 from holdfast.campaigns.audience import drop_untouchable
 from holdfast.campaigns.experiments.assignment import GLOBAL_SALT, hold_out
+from holdfast.campaigns.past.persistence import say_unmatured
 from holdfast.campaigns.past.readouts import PastCampaigns
 from holdfast.campaigns.planning.allocation import Allocation, allocate
+from holdfast.campaigns.planning.contact_costs import ContactCosts
 from holdfast.campaigns.planning.offer_history import OfferHistory, learn_offers
 from holdfast.campaigns.planning.offers import Limits
 from holdfast.campaigns.planning.plan_return import PlanReturn, simulate_plan
@@ -46,6 +48,8 @@ class CampaignPlan:
         Offer -> the same of it alone.
     allocation
         With the prices of the limits.
+    claimed_days
+        From the contact, for which the return is claimed.
     notes
         Sentences on who is left out.
     """
@@ -55,6 +59,7 @@ class CampaignPlan:
     offers: Mapping[str, PlanReturn]
     allocation: Allocation
     history: OfferHistory
+    claimed_days: int
     notes: tuple[str, ...] = ()
 
 
@@ -69,6 +74,10 @@ class Planning:
         tells of a customer.
     effects
         EFFECTS: among the customers of a segment, who gains more than others.
+    contact_costs
+        What a contact costs.
+    claimed_days
+        From the contact, for which the return is claimed: as far as past campaigns tell.
     value_error
         How far off predicted totals were, as the standard deviation of a logarithm.
     """
@@ -78,6 +87,8 @@ class Planning:
     history: OfferHistory
     effects: pl.DataFrame
     value_error: float
+    contact_costs: ContactCosts
+    claimed_days: int
     notes: tuple[str, ...] = ()
 
     @classmethod
@@ -103,7 +114,8 @@ class Planning:
                 fix="write [offers.NAME] with its cost, and its past campaigns or an assumed rate",
             )
         everybody = name_past_segments(tables)
-        history = believe(study, everybody, past)
+        history = believe(study, everybody, past).lasting(past.persistence)
+        claimed, claims = _claim(study, past)
         customers, notes = drop_untouchable(everybody, tables.get("permissions"), study)
         return cls(
             study=study,
@@ -111,7 +123,9 @@ class Planning:
             history=history,
             effects=tables.get("effects", EFFECTS.empty()),
             value_error=level_error(total_ratios(tables["evidence"])).spread,
-            notes=tuple(notes),
+            contact_costs=ContactCosts.learn(study.offers, past.accepted),
+            claimed_days=claimed,
+            notes=(*claims, *notes),
         )
 
     @cached_property
@@ -161,9 +175,9 @@ class Planning:
         return np.column_stack(columns)
 
     @cached_property
-    def costs(self) -> Vector:
-        """Of each offer, currency per customer contacted."""
-        return np.array([offer.cost_per_contact for offer in self.study.offers.values()])
+    def costs(self) -> Matrix | Vector:
+        """As of `ContactCosts.of_customers`."""
+        return self.contact_costs.of_customers(self.customers["past_segment"])
 
     @cached_property
     def eligible(self) -> Booleans:
@@ -212,7 +226,13 @@ class Planning:
         )  # fmt: skip
         # What was measured per head owes nothing to a predicted value.
         off = self.value_error if set(offers) & self.history.rates else 0.0
-        return simulate_plan(cells, self.history.beliefs, value_error=off, seed=self.study.seed)
+        return simulate_plan(
+            self.contact_costs.in_cells(cells),
+            self.history.beliefs,
+            acceptance=self.contact_costs.acceptance,
+            value_error=off,
+            seed=self.study.seed,
+        )
 
     def choices(self, allocation: Allocation) -> pl.DataFrame:
         """Everybody who gets an offer, or would have got it but for the hold-out."""
@@ -226,7 +246,7 @@ class Planning:
             offer=pl.Series(list(self.study.offers)).gather(offer),
             arm=pl.Series(np.where(contacted, CONTACT, HOLD_OUT).tolist()),
             expected_uplift=pl.Series(self.value[rows, offer]),
-            cost=pl.Series(self.costs[offer]),
+            cost=pl.Series(np.broadcast_to(self.costs, self.value.shape)[rows, offer]),
             exposure=pl.Series(self.exposure[rows, offer]),
         ).join(
             self.cells.select("offer", "uplift_source", past_segment="segment"),
@@ -254,6 +274,16 @@ def believe(study: Study, customers: pl.DataFrame, past: PastCampaigns) -> Offer
     """What is believed of the study's offers, as seen from a run's customers."""
     margin = margin_at_stake(customers, study)
     return learn_offers(study.offers, past, at_stake=max(float(margin.mean()), 1e-9))
+
+
+def _claim(study: Study, past: PastCampaigns) -> tuple[int, tuple[str, ...]]:
+    """Days for which the return is claimed, and, where they are not those in which effects are
+    counted, the sentence on it.
+    """
+    if past.persistence is not None:
+        return past.persistence.claimed_days, (past.persistence.claim,)
+    short, long = study.plan.days, study.plan.claimed_days
+    return short, (say_unmatured(short, long),) if long > short else ()
 
 
 def make_plan(planning: Planning) -> CampaignPlan:
@@ -289,6 +319,7 @@ def make_plan(planning: Planning) -> CampaignPlan:
         offers={name: planning.simulate(chosen, [name]) for name in study.offers},
         allocation=allocation,
         history=planning.history,
+        claimed_days=planning.claimed_days,
         notes=planning.notes,
     )
 

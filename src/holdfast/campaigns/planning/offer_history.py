@@ -3,12 +3,19 @@ experiments let expect in each segment, of the others the rate that is assumed.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
-from holdfast.campaigns.past.history import Assumed, History, SeparateHistories, learn_history
+from holdfast.campaigns.past.history import (
+    Assumed,
+    Beliefs,
+    History,
+    SeparateHistories,
+    learn_history,
+)
+from holdfast.campaigns.past.persistence import LastingBeliefs, Persistence
 from holdfast.campaigns.past.readouts import PastCampaigns
 from holdfast.errors import StudyError
 from holdfast.study import SEGMENT_NAMES, Offer
@@ -39,9 +46,20 @@ class OfferHistory:
         Segment -> what the held-out brought, margin per head.
     """
 
-    beliefs: SeparateHistories
+    beliefs: Beliefs
     rates: frozenset[str]
     base: Mapping[str, float]
+
+    def lasting(self, persistence: Persistence | None) -> "OfferHistory":
+        """What is left after the days for which a plan claims its return; of an offer that was
+        never tried the rate that is assumed.
+        """
+        if persistence is None:
+            return self
+        tried = persistence.kappas.filter(~pl.col("offer").is_in(list(self.rates)))
+        return replace(
+            self, beliefs=LastingBeliefs(self.beliefs, replace(persistence, kappas=tried))
+        )
 
     def table(self) -> pl.DataFrame:
         """The cells, uplift_source, and `unit`: "rate", or "margin" per customer contacted."""

@@ -5,6 +5,7 @@ from typing import Any
 import polars as pl
 
 from holdfast.campaigns.past.readouts import PastCampaigns
+from holdfast.campaigns.planning.contact_costs import ContactCosts
 from holdfast.campaigns.planning.make_plan import CampaignPlan
 from holdfast.campaigns.planning.offer_history import OfferHistory
 from holdfast.campaigns.planning.plan_return import PlanReturn
@@ -31,16 +32,13 @@ def history_values(
     cells = history.table()
     readouts = past.readouts.group_by("offer", "segment").agg(pl.col("contacted", "held_out").sum())
     shown = cells.join(readouts, on=["offer", "segment"], how="left", maintain_order="left")
-    terms = {name: offer.acceptance for name, offer in study.offers.items()}
+    lasting = past.persistence
     return {
         "currency": study.currency,
         "days": study.plan.days,
         "cells": json_rows(shown.with_columns(pl.col("contacted", "held_out").fill_null(0))),
-        "acceptance": [
-            {"offer": name, "acceptance": share, "source": "assumed"}
-            for name, share in terms.items()
-            if share
-        ],
+        "persistence": json_rows(lasting.kappas) if lasting else [],
+        "acceptance": ContactCosts.learn(study.offers, past.accepted).values(),
         "observed": [
             {"campaign": campaign, "offer": offer, **seen.as_dict()}
             for (campaign, offer), seen in past.observed.items()
@@ -48,6 +46,7 @@ def history_values(
         "notes": [
             *([_SEGMENTS_NOTE.format(worth=_name_worth(worth))] if worth else []),
             *past.notes,
+            *([lasting.claim] if lasting else []),
         ],
         "findings": [finding.as_dict() for finding in past.findings],
     }  # fmt: skip
@@ -68,6 +67,7 @@ def plan_values(made: CampaignPlan, study: Study) -> dict[str, Any]:
     return {
         "currency": study.currency,
         "days": study.plan.days,
+        "claimed_days": made.claimed_days,
         "contacted": int((arms == "contact").sum()),
         "held_out": int((arms == "hold out").sum()),
         "total": _return_values(made.total),

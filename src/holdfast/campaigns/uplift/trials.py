@@ -271,6 +271,11 @@ def _with_cutoff(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(cutoff_day=(pl.col("day") - age).cast(pl.Int32))
 
 
+def features_on_contact(study: Study, warehouse: Warehouse, rows: pl.DataFrame) -> pl.DataFrame:
+    """Features of each row's customer as of its day, or a few days before, in the rows' order."""
+    return _features(study, warehouse, _with_cutoff(rows))
+
+
 def _features(study: Study, warehouse: Warehouse, rows: pl.DataFrame) -> pl.DataFrame:
     """Features of each row, in the rows' order; whoever bought at any time is eligible."""
     everyone = study.model_copy(

@@ -330,7 +330,8 @@ def _describe_way(entry: dict[str, Any]) -> str:
 
 def _describe_rule(entry: dict[str, Any]) -> str:
     if "rule" not in entry:
-        return f"{campaign_of(entry)}: a list of the command line"
+        where = "API" if entry["how"] == "api" else "command line"
+        return f"{campaign_of(entry)}: a list of the {where}"
     rule = entry["rule"]
     terms = f"cost {rule['cost']:g}, rate {rule['rate']:.0%}, held out {rule['holdout_share']:.0%}"
     name = f"{rule['name']}: " if rule.get("name") else ""
