@@ -86,7 +86,8 @@ def test_a_plan_that_is_given_away_is_recorded_with_what_it_expects(shop: Path) 
     assert entry["campaign"] == "summer"
     assert entry["figures"]["contacted"] == len(names["contact"])
     assert entry["figures"]["net"] == made.total.net[0]
-    assert [(line["what"], line["who"]) for line in audit_log.entries(shop)] == [("plan", "ann")]
+    planned = [line["who"] for line in audit_log.entries(shop) if line["what"] == "plan"]
+    assert planned == ["ann"]
     with pytest.raises(InputError, match="was exported before"):
         give_lists(made, "summer", study=study, run=run, who="ann")
     assert len(read_exports(shop)) == 1

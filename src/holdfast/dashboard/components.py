@@ -23,7 +23,7 @@ from holdfast.report.render import Chart, Options
 from holdfast.report.summary import order_warning, stamps
 from holdfast.report.table_format import Table
 from holdfast.report.theme import in_dark
-from holdfast.serving.customer_lists import ORDERS, describe_customers
+from holdfast.serving.customer_lists import ORDERS
 
 _NARROW = 320
 """A chart that is no wider keeps its width: it fits a phone, and its shape means something."""
@@ -85,8 +85,8 @@ class Page:
             )
             return run
         narrowed = run.narrow(filters)
-        n = f"{count_leaving(narrowed)} of all {formatting.count(run.scores.height)}"
-        st.info(f"**Filter on.** {words}: {plain(n)}.", icon=":material/filter_alt:")
+        n = plain(count_leaving(narrowed, of=run.scores.height))
+        st.info(f"**Filter on.** {words}: {n}.", icon=":material/filter_alt:")
         if narrowed.scores.is_empty():
             explain("Nobody meets the filter.", "Take some of it away in the sidebar.")
             return None
@@ -98,12 +98,19 @@ def _describe_run(run: RunView) -> str:
     return f"{run.study.name}, scored as of {as_of}: {count_leaving(run)}. Run {run.run.run_id}."
 
 
-def count_leaving(run: RunView) -> str:
+def count_leaving(run: RunView, *, of: int | None = None) -> str:
     """How many customers there are, and how many of them are likely to leave: those whose churn
     probability reaches the study's threshold, the one count of every page.
+
+    Parameters
+    ----------
+    of
+        All customers, where the run is narrowed to some.
     """
     n, share = run.summary["customers"], run.summary["share_at_risk"]
     customers = formatting.plural(n, "customer")
+    if of is not None:
+        customers = f"{formatting.count(n)} of {formatting.plural(of, 'customer')}"
     if share is None:
         return customers
     leaving = formatting.count(round(share * n))
@@ -252,8 +259,7 @@ def box(table: Table, links: Sequence[str] = ()) -> None:
 
 def customer_box(run: RunView, customers: pl.DataFrame, caption: str) -> None:
     """A list of customers, each a link to the customer's page, with reasons, action and offer."""
-    rows = describe_customers(run.run, customers, study=run.study)
-    table = customer_list(rows, caption=caption, currency=run.currency)
+    table = customer_list(run.describe(customers), caption=caption, currency=run.currency)
     box(table, [link("customer", customer=name) for name in customers["customer_id"]])
 
 

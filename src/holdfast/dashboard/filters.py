@@ -37,7 +37,7 @@ def offer_filters(run: RunView) -> None:
 
 
 def _clear() -> None:
-    for key in st.session_state:
+    for key in list(st.session_state):
         if key in (SEGMENT, LEAST, MOST) or str(key).startswith(_GROUP):
             st.session_state[key] = None if key in (LEAST, MOST) else []
 

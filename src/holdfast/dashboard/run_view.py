@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Hashable, Mapping
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from threading import RLock
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ from holdfast.report.report_data import Report
 from holdfast.runs.run_history import moves, run_before, trail
 from holdfast.segments import summary as summarise_segments
 from holdfast.serving.customer_filters import Filters, add_up, filter_customers
+from holdfast.serving.customer_lists import describe_customers
 from holdfast.serving.customer_profile import Profiles, learn_profiles
 from holdfast.serving.customer_search import read_scores
 from holdfast.serving.load import load_study, read_table
@@ -103,6 +104,13 @@ class RunView:
         riskiest = riskiest_customers(self.scores, 20)["customer_id"].to_list()
         reasons = pl.scan_parquet(self.run.file("tables/reasons.parquet"))
         return reasons.filter(pl.col("customer_id").is_in(riskiest)).collect()
+
+    def describe(self, customers: pl.DataFrame) -> pl.DataFrame:
+        """A list of customers with reasons, action and offer."""
+        # The whole rows: of two campaigns the same customers may be in other groups.
+        rows, columns = tuple(customers.rows()), tuple(customers.columns)
+        make = partial(describe_customers, self.run, customers, study=self.study)
+        return self.keep(("list", columns, rows), make)
 
     def narrow(self, filters: Filters) -> "RunView":
         """The run as if it had only the customers who meet the filters; the latest is kept."""

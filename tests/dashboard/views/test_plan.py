@@ -106,7 +106,7 @@ def test_a_campaign_is_told_from_plan_to_result(
     name = latest["campaign"]
     shown = show("campaigns", study_of(simulated_shop), monkeypatch, campaign=name)
     steps = dict(tables(shown)[name])
-    assert steps["Given away"].startswith("Not by Holdfast")
+    assert steps["Exported"].startswith("Not by Holdfast")
     assert steps["Groups"] == f"{latest['contacted']} contacted, {latest['held_out']} held out."
     # The window is 30 days from the draw, and no days more for returns.
     assert f"over on {formatting.day(latest['day'] + 30)}" in steps["Window"]

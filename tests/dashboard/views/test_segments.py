@@ -92,7 +92,7 @@ def test_a_filter_narrows_every_figure_of_the_page_and_is_said(
     plan = given["plan"].mode()[0]
     n = given.filter(plan=plan).height
     shown = show("segments", study, monkeypatch, in_plan=plan)
-    assert f"Filter on. plan: {plan}: {n} customers" in text(shown).replace("**", "")
+    assert f"Filter on. plan: {plan}: {n} of 40 customers" in text(shown).replace("**", "")
     listed = tables(shown)["Each segment leads to its list"]
     assert sum(int(row[1]) for row in listed) == n
     assert f"segments?in_plan={plan}&segment=At-Risk+VIP" in links(shown)

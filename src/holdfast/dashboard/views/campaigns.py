@@ -68,7 +68,7 @@ def _story(run: RunView, stories: Sequence[CampaignStory]) -> None:
     rows = [
         {"step": step, "what is known": text}
         for step, text in (
-            ("Given away", _describe_export(story)),
+            ("Exported", _describe_export(story)),
             ("Groups", _describe_groups(story)),
             ("Window", _describe_window(story)),
             ("Expected", _describe_expected(story, run.currency)),

@@ -101,7 +101,7 @@ def _churn_window(run: RunView) -> None:
             box(tables[name])
     bullets(
         [
-            formatting.sentence(f"{each['evidence']} {formatting.sentence(each['fix'])}")
+            f"{formatting.sentence(each['evidence'])} {formatting.sentence(each['fix'])}"
             for each in window["findings"]
         ]
     )

@@ -72,6 +72,7 @@ def _charts(run: RunView) -> None:
 def prepare(run: RunView) -> None:
     """Make what this page shows, before anybody looks."""
     _cards(run)
+    run.describe(first_customers(run.scores, _SHOWN))
     for name, make in _figures(run).items():
         run.keep(("chart", name), make)
 

@@ -30,6 +30,7 @@ from holdfast.study import AT_RISK_SEGMENTS
 
 _SHOWN, _BEFORE = 25, 10
 """Customers listed of a segment, and before one is chosen."""
+_LIST = "who-first"
 
 
 def _draw(run: RunView) -> None:
@@ -39,7 +40,9 @@ def _draw(run: RunView) -> None:
         _six(run)
         _customers(run)
         st.subheader("Where value meets risk")
-        figure(run, "segments", lambda: charts.segment_analysis(segments, **money))
+        figure(
+            run, "segments", lambda: charts.segment_analysis(segments, **money), to_list=f"#{_LIST}"
+        )
         figure(
             run, "quadrant", lambda: charts.customer_quadrant(scores, segments, **money), wide=True
         )
@@ -47,9 +50,9 @@ def _draw(run: RunView) -> None:
             run,
             "crowd",
             lambda: charts.value_against_risk(scores, threshold=threshold, **money),
-            to_list=link("segments"),
+            to_list=f"#{_LIST}",
         )
-        figure(run, "bands", lambda: charts.risk_bands(scores, **money))
+        figure(run, "bands", lambda: charts.risk_bands(scores, **money), to_list=f"#{_LIST}")
         _breakdown(run)
         _moves(run)
 
@@ -74,7 +77,8 @@ def _six(run: RunView) -> None:
 def _customers(run: RunView) -> None:
     """Whom to look at first among those shown, and their files."""
     chosen = read_filters(run).segments
-    st.subheader(f"Who first: {formatting.listing(list(chosen))}" if chosen else "Who first")
+    whose = f": {formatting.listing(list(chosen))}" if chosen else ""
+    st.subheader(f"Who first{whose}", anchor=_LIST)
     by = choose_order(run)
     first = first_customers(run.scores, _SHOWN if chosen else _BEFORE, by=by)
     n = formatting.count(run.scores.height)

@@ -113,7 +113,7 @@ def _rows(table: pl.DataFrame, unit: str) -> Options:
         *([mark("tick", even, tick, x="even:Q", y=_ROWS)] if even.height else []),
         mark("point", table, DOT | at | {"size": 100}, x=x, y=_ROWS, **look),
         *texts,
-        size=(WIDTH - 60, _ROW * table.height),
+        size=(WIDTH - 104, _ROW * table.height),
     )
 
 
