@@ -68,6 +68,38 @@ def simulated_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+BUYER, NEWCOMER, LATE = "C00000001", "NEW", "C00000007"
+"""Who does anything between the two runs of `shop_run_twice`: one buys, one is new, and of one an
+order of a year before becomes known.
+"""
+DAYS_BETWEEN = 20
+
+
+@pytest.fixture(scope="session")
+def shop_run_twice(simulated_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The simulated shop, 20 days and three orders later, with a second run."""
+    import polars as pl
+
+    from holdfast.runs.run import run
+    from holdfast.study import Study
+
+    folder = Path(shutil.copytree(simulated_shop, tmp_path_factory.mktemp("twice") / "shop"))
+    orders = pl.read_parquet(folder / "orders.parquet")
+    last = orders["occurred_at"].max()
+    days = {BUYER: 5, NEWCOMER: DAYS_BETWEEN, LATE: -365}
+    later = [
+        orders.filter(pl.col("quantity") > 0).head(1).with_columns(
+            customer_id=pl.lit(name),
+            order_id=pl.lit(f"{name}-later"),
+            occurred_at=pl.lit(last).cast(orders.schema["occurred_at"]) + pl.duration(days=after),
+        )
+        for name, after in days.items()
+    ]  # fmt: skip
+    pl.concat([orders, *later]).write_parquet(folder / "orders.parquet")
+    run(Study.from_toml(folder / "holdfast.toml", overrides=ONE_TEST))
+    return folder
+
+
 @pytest.fixture(scope="session")
 def _older_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("older")

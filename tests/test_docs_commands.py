@@ -51,7 +51,7 @@ def commands(page: Path) -> list[str]:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with orders.csv, whose customers have numbers for names, two of them in leavers.txt,
-    and a PostgreSQL without a schema 'trial'.
+    and a PostgreSQL without the schemas of the pages.
     """
     folder = tmp_path_factory.mktemp("docs")
     subprocess.run(
@@ -74,7 +74,8 @@ def _forget_trial(dsn: str) -> None:
     except dbapi.Error as error:
         missing(f"no PostgreSQL: {error}")
     with connection, connection.cursor() as cursor:
-        cursor.execute("DROP SCHEMA IF EXISTS trial CASCADE")
+        for schema in ("trial", "trial_results"):
+            cursor.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
         connection.commit()
 
 

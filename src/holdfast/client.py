@@ -150,6 +150,13 @@ class Client:
                 return
             cursor = {"cursor": page["next_cursor"]}
 
+    def changes(self, customer_id: str | None = None, **query: str) -> JSON:
+        """Why scores changed since the run before, or since another: of a customer, or of all and
+        each segment; `query` is since and segment.
+        """
+        path = "/changes" if customer_id is None else f"/customers/{_quote(customer_id)}/changes"
+        return self._get(path, **query)
+
     def segments(self) -> JSON:
         """Every segment, its rule and the assumed recovery."""
         return self._get("/segments")
@@ -194,6 +201,10 @@ class Client:
     def runs(self) -> list[JSON]:
         """Every published run, newest first."""
         return cast(list[JSON], self._get("/runs")["runs"])
+
+    def compare_runs(self, run_id: str, other: str) -> JSON:
+        """Two runs side by side, the earlier one first."""
+        return self._get(f"/runs/{_quote(run_id)}/compare/{_quote(other)}")
 
     def promote(self, run_id: str, *, idempotency_key: str | None = None) -> str:
         """Make a run the champion; returns its id."""

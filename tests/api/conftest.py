@@ -16,6 +16,7 @@ from holdfast.api.settings import Settings
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Silence, Steps
 from holdfast.runs.run import facts, write_json, write_tables
+from holdfast.runs.score_changes import champion_before
 from holdfast.runs.train_and_score import train_and_score
 from holdfast.serving.load import mark_loaded
 from holdfast.storage.keys import KeyFile
@@ -82,7 +83,8 @@ def publish(study: Study, *, created_at: str) -> Run:
     with registry.staging() as staging:
         (staging / "scratch").mkdir()
         with Warehouse(staging / "scratch") as warehouse:
-            outcome = train_and_score(study, warehouse, Steps(Silence()))
+            steps, before = Steps(Silence()), champion_before(registry)
+            outcome = train_and_score(study, warehouse, steps, before=before)
         folder = staging / "run"
         summary = {"created_at": created_at, "seconds": {}, **outcome.summary}
         write_tables(folder, outcome)

@@ -134,3 +134,39 @@ def _kill_a_worker(parent: int) -> None:
             os.kill(int(child), signal.SIGKILL)
             return
     raise AssertionError("no worker was found")
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_port_in_use_is_said_and_nothing_is_claimed_to_serve(project: Path, workers: str) -> None:
+    (project / "holdfast.toml").touch()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = str(other.getsockname()[1])
+        command = [sys.executable, "-m", "holdfast.cli", "serve", "--port", port]
+        done = subprocess.run(
+            [*command, "--workers", workers],
+            cwd=project, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"Error: port {port} on 127.0.0.1 is in use by another program")
+    assert "serving" not in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_it_says_that_it_serves_once_it_does_and_nothing_of_leaks_when_it_ends(
+    project: Path, workers: str
+) -> None:
+    with serving(project, "--workers", workers) as (port, server):
+        for _ in range(100):
+            if f"http://127.0.0.1:{port}" in (project / "said.txt").read_text():
+                break
+            time.sleep(0.05)
+        server.send_signal(signal.SIGINT)
+        assert server.wait(30) == 0
+    said = (project / "said.txt").read_text()
+    assert said.count(f"serving {project} on http://127.0.0.1:{port}") == 1
+    assert said.index("Application startup complete") < said.index("serving")
+    assert "leak" not in said
+    assert "Traceback" not in said

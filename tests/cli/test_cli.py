@@ -104,9 +104,7 @@ def test_predict_answers_what_the_batch_said(shop: Path) -> None:
     assert row["churn_probability"][0] == answer["churn_probability"]
     assert row["segment"][0] == answer["segment"]
     assert answer["reasons"]
-    assert answer["customer_id"] in holdfast(
-        "predict", "--customer-id", answer["customer_id"], cwd=shop
-    )
+    assert answer["customer_id"] in holdfast("predict", answer["customer_id"], cwd=shop)
 
 
 def test_predict_from_features_gives_the_published_score(shop: Path, tmp_path: Path) -> None:
@@ -131,10 +129,8 @@ def test_predict_from_features_gives_the_published_score(shop: Path, tmp_path: P
 
 
 def test_an_unknown_customer_exits_2_and_says_so(shop: Path) -> None:
-    assert "has no customer 'nobody'" in holdfast(
-        "predict", "--customer-id", "nobody", cwd=shop, code=2
-    )
-    error = json.loads(holdfast("predict", "--customer-id", "nobody", "--json", cwd=shop, code=2))
+    assert "has no customer 'nobody'" in holdfast("predict", "nobody", cwd=shop, code=2)
+    error = json.loads(holdfast("predict", "nobody", "--json", cwd=shop, code=2))
     assert error["error"]["code"] == "CustomerNotFound"
 
 
@@ -146,11 +142,11 @@ def test_a_customer_who_is_not_eligible_gets_the_reason_and_nobody_elses_name(sh
         .sort("occurred_at", "customer_id")
     )
     name, day = last.row(0)
-    said = holdfast("predict", "--customer-id", name, cwd=shop, code=2)
+    said = holdfast("predict", name, cwd=shop, code=2)
     assert f"last bought {day}, outside 'bought in the last 365 days'" in said
     assert "near" not in said
     assert "did you mean" not in said
-    error = json.loads(holdfast("predict", "--customer-id", name, "--json", cwd=shop, code=2))
+    error = json.loads(holdfast("predict", name, "--json", cwd=shop, code=2))
     assert error["error"]["code"] == "CustomerNotEligible"
 
 
@@ -162,7 +158,7 @@ def test_a_customer_who_is_not_eligible_gets_the_reason_and_nobody_elses_name(sh
         (("run", "--set", "seed"), "--set seed has no value"),
         (("run", "--set", "transactions.path=nowhere.parquet"), "nowhere.parquet"),
         (("predict",), "no customer is named"),
-        (("predict", "--random", "--customer-id", "C1"), "named in more than one way"),
+        (("predict", "--random", "C1"), "named in more than one way"),
         (("predict", "--features", "nowhere.json"), "there is no nowhere.json"),
         (("runs", "promote", "x"), "no run 'x'"),
         (("simulate", "."), "not empty"),

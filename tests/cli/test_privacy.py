@@ -27,7 +27,7 @@ def test_a_customer_is_erased_and_proved_to_be_gone(shop: Path) -> None:
     assert "They were in no file, and stay out from now on: stranger" in text
     assert "The source data is your own" in text
     assert holdfast("erase", gone, "--prove", cwd=shop) == "0\n"
-    holdfast("predict", "--customer-id", gone, cwd=shop, code=2)
+    holdfast("predict", gone, cwd=shop, code=2)
     holdfast("runs", "rollback", cwd=shop)
     shown = holdfast("audit-log", "show", cwd=shop)
     assert "erase" in shown
@@ -72,7 +72,7 @@ def test_with_pseudonyms_the_command_line_takes_the_real_id(shop: Path) -> None:
     made = json.loads(holdfast("run", *settings, "--json", cwd=shop))
     scores = Registry(shop / "runs").open().scores
     assert scores["customer_id"].str.contains("^p_[0-9a-f]{32}$").all()
-    answer = json.loads(holdfast("predict", "--customer-id", before[0], "--json", cwd=shop))
+    answer = json.loads(holdfast("predict", before[0], "--json", cwd=shop))
     (row,) = scores.filter(pl.col("customer_id") == answer["customer_id"]).to_dicts()
     assert answer["churn_probability"] == row["churn_probability"]
     folder = shop / "runs" / made["run_id"]

@@ -17,7 +17,7 @@ from holdfast.storage.runs import Registry
 
 EVERY = (
     "overview", "customer", "segments", "plan", "campaigns", "recovery", "performance", "actions",
-    "cohorts", "health",
+    "cohorts", "comparison", "health",
 )  # fmt: skip
 THRESHOLD = 0.5
 AMOUNTS = {"Expected revenue": "expected_revenue", "Revenue at stake": "at_stake"}

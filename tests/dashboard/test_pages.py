@@ -24,6 +24,7 @@ PAGES = (
     "performance",
     "actions",
     "cohorts",
+    "comparison",
     "health",
 )
 AT_RISK = ("At-Risk VIP", "Vulnerable", "Losing Customer")

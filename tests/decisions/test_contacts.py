@@ -11,6 +11,7 @@ import pytest
 from holdfast.campaigns.export_journal import CampaignList
 from holdfast.decisions import contacts
 from holdfast.decisions.contacts import write_arms
+from holdfast.decisions.list_formats import Receiver, find_format, normalise_addresses
 from holdfast.errors import HoldfastError, InputError
 from holdfast.storage import audit_log
 from holdfast.storage.export_records import read_exports, sent_exports
@@ -122,3 +123,39 @@ def test_a_list_without_a_name_is_named_by_the_day_and_never_as_another(tmp_path
     assert re.fullmatch(r"plan-\d{4}-\d\d-\d\d", first)
     _write(tmp_path / "a.csv", _listed(first))
     assert contacts.name_by_day("plan", here) == f"{first}-2"
+
+
+def _addresses(*emails: str | None) -> Receiver:
+    ids = CUSTOMERS["customer_id"][: len(emails)]
+    raw = pl.DataFrame({"customer_id": ids, "email": emails, "phone": [None] * len(emails)},
+                       schema_overrides={"email": pl.String, "phone": pl.String})  # fmt: skip
+    return Receiver(form=find_format("klaviyo"), addresses=normalise_addresses(raw))
+
+
+def test_a_list_for_a_receiver_has_its_columns_and_its_arms_are_recorded_so(
+    tmp_path: Path,
+) -> None:
+    written = write_arms(
+        tmp_path / "spring.csv", CUSTOMERS.head(3), CUSTOMERS[3:4], listed=_listed(),
+        study=study().model_copy(update={"project_dir": str(tmp_path)}),
+        receiver=_addresses("A@x.de", None, "c@x.de", "d@x.de"),
+    )  # fmt: skip
+    assert written.contact.read_text(encoding="utf-8") == (
+        "Email,Customer ID,Campaign\na@x.de,c0,spring\nc@x.de,c2,spring\n"
+    )
+    assert written.holdout.read_text(encoding="utf-8") == (
+        "Email,Customer ID,Campaign\nd@x.de,c3,spring\n"
+    )
+    # Who could not be reached was in no campaign.
+    assert _recorded(tmp_path)["customer_id"].to_list() == ["c0", "c2", "c3"]
+    assert written.notes == ("1 customer with no email or phone that can be used left out",)
+
+
+def test_a_list_that_would_reach_nobody_is_neither_written_nor_recorded(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nobody is left to contact"):
+        write_arms(
+            tmp_path / "spring.csv", CUSTOMERS.head(3), CUSTOMERS[3:4], listed=_listed(),
+            study=study().model_copy(update={"project_dir": str(tmp_path)}),
+            receiver=_addresses(None, None, None, "d@x.de"),
+        )  # fmt: skip
+    assert list(tmp_path.iterdir()) == []

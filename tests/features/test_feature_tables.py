@@ -100,6 +100,41 @@ def test_customer_ranges_change_nothing(
     assert feature_tables.labels(STUDY, warehouse, whole, end_day=800).equals(labelled)
 
 
+def test_what_is_known_before_a_day_is_what_a_log_that_ends_there_says(
+    warehouse: Warehouse,
+) -> None:
+    aged = feature_tables.features(STUDY, warehouse, [500, 520], known_before=500)
+    with Warehouse.temporary() as other:
+        keep(other, random_activity().filter(pl.col("day") < 500))
+        cut = feature_tables.features(STUDY, other, [500, 520])
+    # Customers who had not bought by then have no number in the shorter log, and no row in either.
+    assert aged.equals(cut)
+    assert aged.filter(cutoff_day=520)["days_since_last_purchase"].to_numpy().min() > 20
+
+
+def test_who_was_eligible_then_is_still_among_those_who_only_aged(warehouse: Warehouse) -> None:
+    recent = Study.from_dict(LOG | {"churn": {"eligible": "bought in the last 100 days"}})
+    then = feature_tables.features(recent, warehouse, [500])
+    aged = feature_tables.features(recent, warehouse, [500, 520], known_before=500)
+    assert set(then["customer_id"]) <= set(aged.filter(cutoff_day=520)["customer_id"])
+
+
+def test_an_attribute_that_became_known_later_is_not_known_yet(warehouse: Warehouse) -> None:
+    known = pl.DataFrame(
+        {"customer_id": ["C1", "C1"], "known_from_day": [0, 510], "plan": ["free", "gold"]},
+        schema_overrides={"known_from_day": pl.Int32},
+    )
+    store(warehouse, "customers", known)
+    study = with_attributes("plan")
+    told = [
+        feature_tables.features(study, warehouse, [520], known_before=day)
+        .filter(customer_id="C1")["plan"]
+        .to_list()
+        for day in (500, None)
+    ]
+    assert told == [["free"], ["gold"]]
+
+
 def test_a_sample_holds_the_same_customers_at_every_cutoff(warehouse: Warehouse) -> None:
     whole = feature_tables.features(STUDY, warehouse, [400, 700])
     sample = feature_tables.features(STUDY, warehouse, [400, 700], customers_at_most=50)

@@ -26,6 +26,7 @@ from holdfast.report.table_format import make_table
 from holdfast.runs.run import write_json
 from holdfast.serving.predict import predict_customer
 from holdfast.storage import audit_log
+from holdfast.storage.run_log import RunLog
 from holdfast.storage.runs import Registry
 from holdfast.storage.serving_copy import keep
 from holdfast.study import Study
@@ -66,6 +67,8 @@ def project(tmp_path: Path) -> Path:
         rule=rule, run_id="r", cutoff_day=1, customers=customers, figures={"contacted": 11}
     )
     record_export(audience, tmp_path, at=AT, how="csv")
+    with RunLog(registry.folder) as log:
+        log.write("failed", problem="; ".join(f"customer {each}: 12 units" for each in IDS))
     arms = _scores().select(
         "customer_id", treated=True, propensity=0.9, offer=pl.lit("mail"), cost=1.0
     )

@@ -23,6 +23,9 @@ class Heard:
     def start(self, step: str) -> None:
         self.steps.append(step)
 
+    def advance(self, step: str, what: str, *, done: int, total: int) -> None:
+        pass
+
     def finish(self, step: str, *, seconds: float, detail: str) -> None:
         self.steps.append(detail)
 

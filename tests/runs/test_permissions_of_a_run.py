@@ -1,4 +1,4 @@
-"""Who may be contacted, from the source to the audience, and out of all of it again."""
+"""Who may be contacted and how, from the source to the list, and out of all of it again."""
 
 from pathlib import Path
 
@@ -6,9 +6,12 @@ import polars as pl
 from tests.api.conftest import publish, snapshot_study, write_customers
 
 from holdfast.campaigns.audience import Rule, build_audience, drop_untouchable
+from holdfast.campaigns.export_journal import CampaignList
+from holdfast.decisions.list_formats import Receiver
 from holdfast.privacy.access import collect
 from holdfast.privacy.erase import erase, find_places
 from holdfast.runs.run import run
+from holdfast.serving.predict import predict_customer
 from holdfast.setup.simulate import simulate_to
 from holdfast.storage.runs import Registry
 from holdfast.study import SEGMENT_NAMES, Study
@@ -30,9 +33,11 @@ def _shop_with_consent(folder: Path) -> Study:
     pl.read_parquet(path).with_columns(
         mail=pl.when(pl.col("customer_id").str.ends_with("7"))
         .then(pl.lit("No"))
-        .otherwise(pl.lit("Yes"))
+        .otherwise(pl.lit("Yes")),
+        address=pl.col("customer_id").str.to_lowercase() + "@mail.example",
     ).write_parquet(path)
-    return Study.from_toml(made.study, overrides=QUICK | {"customers.columns.consent": '"mail"'})
+    columns = {"customers.columns.consent": '"mail"', "customers.columns.email": '"address"'}
+    return Study.from_toml(made.study, overrides=QUICK | columns)
 
 
 def test_consent_reaches_the_audience_and_no_model_and_is_erased(tmp_path: Path) -> None:
@@ -51,13 +56,42 @@ def test_consent_reaches_the_audience_and_no_model_and_is_erased(tmp_path: Path)
     assert audience.figures["left_out"] == {"no consent": len(refused)}
     assert set(audience.customers["customer_id"]) == set(scored) - refused
 
+    holders = {
+        path.relative_to(done.path).as_posix()
+        for path in done.path.rglob("*")
+        if path.is_file() and b"@mail.example" in _content(path)
+    }
+    assert holders == {"tables/addresses.parquet"}
+    assert "@mail.example" not in str(predict_customer(done, scored[0]))
+    listed = CampaignList(
+        campaign="spring",
+        made_by="assign",
+        run_id=done.run_id,
+        arms=pl.DataFrame({"customer_id": scored, "treated": True}),
+    )
+    _, (contacts, _), notes = Receiver.of("klaviyo", done).fit(
+        listed, done.scores, done.scores.head(0)
+    )
+    assert contacts["Email"].to_list() == [f"{name.lower()}@mail.example" for name in scored]
+    assert notes == []
+
     someone, registry = min(refused), Registry(tmp_path / "shop" / "runs")
     held = collect(study, someone, registry=registry)["runs"][0]["tables"]["permissions"]
     assert held == [{"customer_id": someone, "may_contact": False, "why_not": "no consent"}]
+    (address,) = collect(study, someone, registry=registry)["runs"][0]["tables"]["addresses"]
+    assert address["email"] == f"{someone.lower()}@mail.example"
     erase(study, [someone], registry=registry)
     left = registry.open().table("permissions")
     assert left["customer_id"].to_list() == [name for name in scored if name != someone]
+    assert someone.lower() not in str(registry.open().table("addresses")["email"].to_list())
     assert find_places(study, [someone], project=tmp_path / "shop") == []
+
+
+def _content(path: Path) -> bytes:
+    """A file as text, a compressed table by its cells."""
+    if path.suffix == ".parquet":
+        return pl.read_parquet(path).write_json().encode()
+    return path.read_bytes()
 
 
 def test_a_snapshot_that_says_who_may_be_contacted_is_obeyed_too(tmp_path: Path) -> None:

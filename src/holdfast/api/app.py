@@ -16,7 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 import holdfast
 from holdfast.api import documentation
-from holdfast.api.answer_schemas import Problem
+from holdfast.api.answers.base import Problem
 from holdfast.api.context import Context, RequestContext
 from holdfast.api.examples import make_example
 from holdfast.api.middleware import App, Middleware
@@ -29,7 +29,16 @@ from holdfast.api.problems import (
     refuse_invalid,
     status_of,
 )
-from holdfast.api.resources import campaigns, customers, evidence, health, predict, runs, segments
+from holdfast.api.resources import (
+    campaigns,
+    changes,
+    customers,
+    evidence,
+    health,
+    predict,
+    runs,
+    segments,
+)
 from holdfast.api.routes import Routes
 from holdfast.api.schemas import Batch, Experiment, History, PlanTerms, WhatIf
 from holdfast.api.settings import Settings
@@ -86,6 +95,7 @@ def application(context: Context | None = None) -> FastAPI:
     for resource in (
         health,
         predict,
+        changes,
         customers,
         segments,
         campaigns,

@@ -1,4 +1,4 @@
-"""What goes in, as strict models; what comes out is in `answer_schemas`."""
+"""What goes in, as strict models; what comes out is in `answers`."""
 
 from typing import Annotated, Any, Literal
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from holdfast.api.settings import Settings as Settings
 from holdfast.errors import InputError, MissingExtra
-from holdfast.io.network import is_loopback
+from holdfast.io.network import is_loopback, require_free_port, say_once_listening
 from holdfast.storage.keys import KeyFile
 
 _GRACE_SECONDS = 10
@@ -27,7 +27,7 @@ def serve(settings: Settings, *, host: str, port: int) -> None:
     Raises
     ------
     InputError
-        There is no project, or the rate is none that the workers can share.
+        There is no project, the rate is none that the workers can share, or the port is in use.
     RunError
         The keys are damaged, or were lost.
     MissingExtra
@@ -41,17 +41,19 @@ def serve(settings: Settings, *, host: str, port: int) -> None:
             "create --role reader`"
         )
         host = "127.0.0.1"
+    require_free_port(host, port)
     replace(settings, loopback=is_loopback(host)).to_environment()
     counted = tempfile.mkdtemp(prefix="holdfast-metrics-") if workers > 1 else None
     if counted:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = counted
-    _say(
+    sentence = (
         f"serving {project} on http://{host}:{port} with {workers} "
         f"worker{'s' * (workers > 1)}; docs at /docs"
     )
     # Asked to end before uvicorn listens for it, the process still ends in order.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
+        say_once_listening(host, port, [sentence])
         _run(host, port, workers)
     finally:
         if counted:

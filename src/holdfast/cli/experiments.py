@@ -1,6 +1,4 @@
-"""`holdfast experiment` and `uplift`: what a campaign did, what the next one needs, and whether it
-matters whom it goes to.
-"""
+"""`holdfast experiment`: what a campaign did, and what the next one needs."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -8,18 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from holdfast.cli import output
-from holdfast.cli.output import Config, Json, RunOption, Set
+from holdfast.cli.output import Config, Json, Receiver, RunOption, Set
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from holdfast.campaigns.experiments.contact_list import Draw
     from holdfast.campaigns.experiments.past_campaigns import CampaignResult
-    from holdfast.campaigns.uplift.verdict import OfferVerdict
     from holdfast.decisions.contacts import ContactList
     from holdfast.decisions.experiments import (
         ExperimentPlan,
-        OfferVerdicts,
         PastCampaigns,
     )
     from holdfast.study import Study
@@ -213,6 +208,7 @@ def design(
         str | None,
         typer.Option(help="Of the study, that those contacted get: its cost is counted."),
     ] = None,
+    receiver: Receiver = None,
     run: RunOption = "champion",
     config: Config = "holdfast.toml",
     overrides: Set = None,
@@ -223,7 +219,7 @@ def design(
     """
     from holdfast.campaigns.experiments.contact_list import Draw
     from holdfast.cli.progress_display import progress
-    from holdfast.decisions.experiments import Question, plan_experiment
+    from holdfast.decisions.experiments import Question, plan_experiment, write_contact_list
 
     study = output.study_from(config, overrides)
     question = Question(effect=effect, holdout_share=share, size=size, days=days, outcome=outcome)
@@ -236,16 +232,12 @@ def design(
     )
     with progress(silent=json) as listener:
         plan = plan_experiment(study, question, listener=listener)
-    written = _write_list(study, run, draw, contact_list) if contact_list else None
+    written = None
+    if contact_list:
+        published = output.registry_in(study).open(run)
+        written = write_contact_list(published, contact_list, draw, study=study, receiver=receiver)
     values = plan.as_dict() | ({"list": written.as_dict()} if written else {})
     output.print_result(values, lambda out: print_plan(out, plan, written, study), json=json)
-
-
-def _write_list(study: "Study", run: str, draw: "Draw", path: Path) -> "ContactList":
-    from holdfast.decisions.experiments import write_contact_list
-
-    published = output.registry_in(study).open(run)
-    return write_contact_list(published, path, draw, study=study)
 
 
 def print_plan(
@@ -324,103 +316,3 @@ def withdraw(
     several = "export" if len(ids) == 1 else "exports"
     text = f"{campaign}: {len(ids)} {several} withdrawn."
     output.print_result(values, lambda out: out.print(text, markup=False), json=json)
-
-
-def uplift(
-    days: Days = 30,
-    return_days: ReturnDays = 0,
-    outcome: Annotated[
-        Literal["purchase", "revenue", "margin"] | None,
-        typer.Option(help="[default: margin, or purchase where the log has no amounts]"),
-    ] = None,
-    config: Config = "holdfast.toml",
-    overrides: Set = None,
-    json: Json = False,
-) -> None:
-    """Say from the past campaigns of each offer whether it works, and whether there
-    is evidence for choosing among customers.
-    """
-    from holdfast.cli.progress_display import progress
-    from holdfast.decisions.experiments import judge_past_offers
-
-    study = output.study_from(config, overrides)
-    with progress(silent=json) as listener:
-        judged = judge_past_offers(
-            study, days=days, return_days=return_days, outcome=outcome, listener=listener
-        )
-    output.print_result(judged.as_dict(), lambda out: print_uplift(out, judged, study), json=json)
-
-
-def print_uplift(out: "Console", judged: "OfferVerdicts", study: "Study") -> None:
-    """Print each offer: in a sentence, its tests, the rankings that were compared and the fifths of
-    the best.
-    """
-    from rich.text import Text
-
-    unit = "a chance of buying" if judged.watch.outcome == "purchase" else study.currency
-    output.print_verdict(
-        out,
-        study.name,
-        f"{judged.rows:,} customers and campaigns, {judged.watch.outcome} in {judged.watch.days} "
-        f"days from the draw, effects in {unit} (uplift_source: experiment).",
-    )
-    for verdict in judged.verdicts:
-        out.print(Text(verdict.sentence))
-        out.print()
-        _print_verdict(out, verdict)
-    output.print_findings(out, [finding.as_dict() for finding in judged.findings])
-
-
-def _print_verdict(out: "Console", verdict: "OfferVerdict") -> None:
-    from holdfast.report.table_columns import Col
-    from holdfast.report.table_format import make_table
-
-    tests = [
-        {"test": "it changes something", "p": verdict.p_effect},
-        {"test": "customers differ in it", "p": verdict.p_choice},
-    ]
-    output.print_table(out, make_table("", tests, Col("test"), Col("p", "p (Holm)", "ratio")))
-    _print_rankings(out, verdict)
-    _print_groups(out, verdict)
-
-
-def _print_rankings(out: "Console", verdict: "OfferVerdict") -> None:
-    from holdfast.report.table_columns import Col
-    from holdfast.report.table_format import make_table
-
-    ranked = [*verdict.rankings, *([verdict.blend] if verdict.blend else [])]
-    rows = [
-        {
-            "ranking": each.name, "kind": "rule" if each.is_rule else "learnt",
-            "q": each.qini.value, "low": each.qini.low, "high": each.qini.high,
-            "slope": each.slope.value if each.slope else None, "p": each.p,
-            "word": "proven" if each.is_proven else "harmful" * each.is_harmful,
-        }
-        for each in ranked
-    ]  # fmt: skip
-    columns = (
-        Col("ranking"), Col("kind", ""), Col("q", "Q [95 %]", "effect", "{q} [{low}, {high}]"),
-        Col("slope", "Slope", "score"), Col("p", "p (of a rule)", "ratio"), Col("word", ""),
-    )  # fmt: skip
-    n_rows = verdict.contacted + verdict.held_out
-    drawn = f", drawn from {n_rows:,}" if verdict.compared_on < n_rows else ""
-    caption = f"Rankings of customers unseen, on {verdict.compared_on:,} rows{drawn}"
-    output.print_table(out, make_table(caption, rows, *columns))
-
-
-def _print_groups(out: "Console", verdict: "OfferVerdict") -> None:
-    from holdfast.report.table_columns import Col
-    from holdfast.report.table_format import make_table
-
-    groups = [
-        {"share": group.share, "effect": group.effect.value, "low": group.effect.low,
-         "high": group.effect.high}
-        for group in reversed(verdict.groups)
-    ]  # fmt: skip
-    fifths = (
-        Col("share", "Share of customers", "percent"),
-        Col("effect", "Effect [95 %]", "effect", "{effect} [{low}, {high}]"),
-    )
-    output.print_table(
-        out, make_table("By all rankings together, the first first", groups, *fifths)
-    )

@@ -5,7 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -42,6 +42,10 @@ RunOption = Annotated[
         help="A run's id, `champion` or `latest`.",
         autocompletion=run_ids,
     ),
+]
+Receiver = Annotated[
+    Literal["klaviyo", "hubspot", "meta"] | None,
+    typer.Option("--for", help="Write the list as this receiver imports it, with addresses."),
 ]
 Set = Annotated[
     list[str] | None,
@@ -149,7 +153,10 @@ def count_findings(findings: Iterable[Mapping[str, Any]]) -> str:
 
 
 def print_error(error: HoldfastError) -> None:
-    """Print an error: to stderr for people, and as JSON to stdout when --json was given."""
+    """Print an error: to stderr for people, and as JSON to stdout when --json was given; with it
+    the log of its run, which is a note of the error.
+    """
+    notes = getattr(error, "__notes__", [])
     if "--json" in sys.argv:
         print_json(
             {
@@ -158,6 +165,7 @@ def print_error(error: HoldfastError) -> None:
                     "problem": error.problem,
                     "fix": error.fix,
                     **error.parts,
+                    **({"log": notes[-1].removeprefix("Log: ")} if notes else {}),
                 }
             }
         )
@@ -168,6 +176,8 @@ def print_error(error: HoldfastError) -> None:
     out.print(Text.assemble(("Error: ", "bold red"), error.problem))
     if error.fix:
         out.print(Text.assemble(("  Fix: ", "bold"), error.fix))
+    for note in notes:
+        out.print(Text(f"  {note}"))
 
 
 def study_from(config: str, overrides: list[str] | None) -> "Study":

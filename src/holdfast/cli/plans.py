@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from holdfast.cli import output
-from holdfast.cli.output import Config, Json, RunOption, Set
+from holdfast.cli.output import Config, Json, Receiver, RunOption, Set
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -65,6 +65,7 @@ def plan(
             show_default=False,
         ),
     ] = None,
+    receiver: Receiver = None,
     overrides: Set = None,
     json: Json = False,
 ) -> None:
@@ -82,8 +83,12 @@ def plan(
     with progress(silent=json) as listener:
         made = plans.plan(study, published, budget=budget, listener=listener)
     values = plans.summarise_plan(made, study, published)
-    written = plans.write_lists(made, to, study=study, run=published, name=name) if to else None
-    values["list"] = written.as_dict() if written else None
+    values["list"] = None
+    if to:
+        written = plans.write_lists(
+            made, to, study=study, run=published, name=name, receiver=receiver
+        )
+        values["list"] = written.as_dict()
     output.print_result(values, lambda out: print_plan(out, values), json=json)
 
 

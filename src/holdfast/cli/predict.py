@@ -30,7 +30,9 @@ _BAR = 24
 
 
 def predict(
-    customer_id: Annotated[str | None, typer.Option(help="A customer of the run.")] = None,
+    customer_id: Annotated[
+        str | None, typer.Argument(metavar="CUSTOMER_ID", help="As the data has it.")
+    ] = None,
     random: Annotated[bool, typer.Option("--random", help="Any customer of the run.")] = False,
     features: Annotated[
         Path | None,
@@ -46,23 +48,24 @@ def predict(
 
     if (n_named := (customer_id is not None) + random + (features is not None)) != 1:
         what = "the customer is named in more than one way" if n_named else "no customer is named"
-        raise InputError(what, fix="give one of --customer-id ID, --random and --features FILE")
+        raise InputError(what, fix="give one of CUSTOMER_ID, --random and --features FILE")
     study = study_from(config, None)
     published = registry_in(study).open(run)
     if features is not None:
         answer = serving.predict_features(published, serving.read_features(features))
     else:
         chosen = serving.pick_customer(published) if customer_id is None else customer_id
-        if study.privacy is not None and study.privacy.pseudonymise:
-            chosen = _find_name(chosen, study, published)
+        chosen = find_name(chosen, study, published)
         answer = serving.predict_customer(published, chosen)
     print_result(answer, lambda out: print_prediction(out, answer), json=json)
 
 
-def _find_name(customer_id: str, study: "Study", run: "Run") -> str:
-    """What the run knows a customer by: the pseudonym, or the id in a run from before there were
-    pseudonyms.
+def find_name(customer_id: str, study: "Study", run: "Run") -> str:
+    """What the run knows a customer by: where the study has pseudonyms its own, or the id in a run
+    from before there were any.
     """
+    if study.privacy is None or not study.privacy.pseudonymise:
+        return customer_id
     from holdfast.storage.pseudonyms import Pseudonyms
 
     in_run = set(run.scores["customer_id"])

@@ -8,11 +8,12 @@ import typer
 
 from holdfast.cli import interruption, output
 from holdfast.cli.output import Config, Json, Set
+from holdfast.errors import HoldfastError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from holdfast.storage.runs import Run
+    from holdfast.storage.runs import Registry, Run
     from holdfast.study import Study
 
 
@@ -22,17 +23,32 @@ def run(
     promote: Annotated[bool, typer.Option(help="Make the new run the champion.")] = True,
     json: Json = False,
 ) -> None:
-    """Ingest, learn, prove, score, explain, segment, simulate and report."""
-    from holdfast.cli.progress_display import progress
-    from holdfast.runs.run import run as run_study
+    """Ingest, learn, prove, score, explain, segment, simulate and report.
 
-    study = output.study_from(config, overrides)
-    interruption.watch_runs(output.registry_of(config))
-    with progress(silent=json) as listener:
-        published = run_study(study, listener=listener, promote=promote)
+    Each step is written to a log, runs/logs/<moment>.jsonl, which the error of a failed run names.
+    """
+    from holdfast.cli.progress_display import progress
+    from holdfast.progress import Several
+    from holdfast.runs.run import run as run_study
+    from holdfast.storage.run_log import RunLog
+
+    study, registry = output.study_from(config, overrides), output.registry_of(config)
+    interruption.watch_runs(registry)
+    with RunLog(registry.folder) as log:
+        with progress(silent=json, earlier=_seconds_before(registry)) as shown:
+            published = run_study(study, listener=Several([shown, log]), promote=promote)
+        log.write("published", run_id=published.run_id)
     places = {"path": str(published.path.resolve()), "report": str(published.report.resolve())}
     values = published.summary | places
     output.print_result(values, lambda out: print_summary(out, published, study), json=json)
+
+
+def _seconds_before(registry: "Registry") -> dict[str, float]:
+    """What each step took in the champion's run; nothing where none can be read."""
+    try:
+        return dict(registry.open().manifest.get("seconds", {}))
+    except HoldfastError:
+        return {}
 
 
 def print_summary(out: "Console", run: "Run", study: "Study") -> None:

@@ -11,6 +11,7 @@ from holdfast.cli.output import (
     console,
     print_json,
     print_rows,
+    print_table,
     registry_in,
     registry_of,
     run_ids,
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="The published runs: list, show, promote, rollback, prune.",
+    help="The published runs: list, show, compare, promote, rollback, prune.",
     epilog="Example: holdfast runs list",
 )
+_WIDE = 110
 RunId = Annotated[
     str,
     typer.Argument(
@@ -68,6 +70,31 @@ def show(run_id: RunId = "champion", config: Config = "holdfast.toml", json: Jso
             out.print(f"[bold]{key:<18}[/bold] {value}")
     out.print(f"[bold]{'files':<18}[/bold] {len(run.manifest['files'])}, all as published")
     out.print(f"[bold]{'report':<18}[/bold] {run.report}")
+
+
+@app.command(epilog="Example: holdfast runs compare 20261123T021500Z-ab12cd34 champion")
+def compare(
+    before: RunId, after: RunId = "champion", config: Config = "holdfast.toml", json: Json = False
+) -> None:
+    """Put two runs side by side: customers, risk, value, drift, who moved, models, settings and how
+    good they proved.
+    """
+    from holdfast.report import comparison_tables
+    from holdfast.runs.run_comparison import compare_runs
+
+    study = study_from(config, None)
+    registry = registry_in(study)
+    told = compare_runs(registry.open(before), registry.open(after))
+    if json:
+        print_json(told)
+        return
+    out = console()
+    out.print(comparison_tables.lead(told), markup=False)
+    for note in told["notes"]:
+        out.print(f"Note: {note}.", markup=False)
+    out.print()
+    for table in comparison_tables.comparison(told, currency=study.currency):
+        print_table(out, table, width=_WIDE)
 
 
 @app.command(epilog="Example: holdfast runs promote 20261123T021500Z-ab12cd34")

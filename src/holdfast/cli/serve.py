@@ -64,16 +64,18 @@ def dashboard(
         typer.Option(help="A name that a proxy asks it by; may be repeated. Asks for a sign-in."),
     ] = None,
 ) -> None:
-    """Look at the published runs in a browser: eight pages, from the overview to the data's health.
+    """Look at the published runs in a browser, from the overview to the data's health.
 
     On this machine nobody signs in. Listening anywhere else, or behind a proxy (--allowed-host), it
     asks for an API key of the project or for the token that it prints.
     """
     from holdfast.errors import MissingExtra
+    from holdfast.io.network import require_free_port
 
     if find_spec("streamlit") is None:
         raise MissingExtra("dashboard", needed_for="holdfast dashboard")
     study_from(config, None)
+    require_free_port(host, port)
     # The surfaces do not know one another: this process becomes the other one.
     arguments = ["-m", "holdfast.dashboard", str(Path(config).resolve()), host, str(port)]
     arguments += allowed_host or []

@@ -4,6 +4,7 @@ what `holdfast dashboard` becomes.
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
@@ -15,7 +16,7 @@ from holdfast.dashboard.preload import preload
 from holdfast.dashboard.run_view import STUDY
 from holdfast.dashboard.settings import options
 from holdfast.dashboard.sign_in import SignIn
-from holdfast.io.network import is_loopback
+from holdfast.io.network import is_loopback, say_once_listening
 
 
 def main(study: str, host: str, port: str, *allowed_hosts: str) -> None:
@@ -30,24 +31,24 @@ def main(study: str, host: str, port: str, *allowed_hosts: str) -> None:
     by_provider = elsewhere and _has_provider()
     shown = f"{host}:{port}" if is_loopback(host) else f"127.0.0.1:{port}"
     address = f"https://{allowed_hosts[0]}" if allowed_hosts else f"http://{shown}"
-    _say(f"Dashboard: {address} (stop with Ctrl-C)")
+    lines = [f"Dashboard: {address} (stop with Ctrl-C)"]
     if by_provider:
-        _say("Sign in with the provider that .streamlit/secrets.toml names.")
+        lines.append("Sign in with the provider that .streamlit/secrets.toml names.")
     elif sign_in is not None:
-        _say("Sign in with an API key (`holdfast keys create --role reader`), or as an operator at")
-        _say(f"  {address}/?token={sign_in.token}")
+        lines += [
+            "Sign in with an API key (`holdfast keys create --role reader`), or as an operator at",
+            f"  {address}/?token={sign_in.token}",
+        ]
     gate = Middleware(Gate, hosts=[host, *allowed_hosts], sign_in=sign_in, by_provider=by_provider)
     app = st.App(Path(__file__).with_name("app.py"), middleware=[gate])
-    app.run(config=config)
+    say_once_listening(host, int(port), lines)
+    with suppress(KeyboardInterrupt):
+        app.run(config=config)
 
 
 def _has_provider() -> bool:
     """Whether the secrets name an OpenID Connect provider."""
     return st.secrets.load_if_toml_exists() and "auth" in st.secrets
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from holdfast.campaigns.export_journal import CampaignList, recording
+from holdfast.decisions.list_formats import Receiver
 from holdfast.errors import HoldfastError, InputError
 from holdfast.ingest.order_log import read_campaign_names
 from holdfast.report.exports import neutralise
@@ -56,6 +57,7 @@ def write_arms(
     *,
     listed: CampaignList,
     study: Study,
+    receiver: Receiver | None = None,
 ) -> ContactList:
     """Write whom to contact to `path`, and whom to leave alone to the same name with "-holdout";
     the ending chooses CSV or Parquet. Both arms are on record first, and each file appears whole.
@@ -64,6 +66,8 @@ def write_arms(
     ----------
     listed
         The same customers, as they are recorded.
+    receiver
+        Whose form the lists take, as CSV. Whom they cannot carry is in neither arm.
 
     Raises
     ------
@@ -74,6 +78,13 @@ def write_arms(
     """
     if path.suffix not in (".csv", ".parquet"):
         raise InputError(f"{path.name} is no list", fix="end its name with .csv or .parquet")
+    notes: list[str] = []
+    if receiver is not None:
+        if path.suffix != ".csv":
+            raise InputError(f"{path.name} is not CSV", fix="end its name with .csv")
+        listed, (contacted, held_out), notes = receiver.fit(listed, contacted, held_out)
+    elif path.suffix == ".csv":
+        contacted, held_out = _neutralise(contacted), _neutralise(held_out)
     other, how = path.with_stem(f"{path.stem}-holdout"), path.suffix.removeprefix(".")
     known = read_campaign_names(study)
     with (
@@ -92,6 +103,7 @@ def write_arms(
         holdout=other,
         contacted=contacted.height,
         held_out=held_out.height,
+        notes=tuple(notes),
     )
 
 
@@ -155,10 +167,14 @@ def _write(table: pl.DataFrame, suffix: str, path: Path) -> None:
     if suffix == ".parquet":
         write_parquet(table, path)
         return
-    path.write_bytes(as_csv(table))
+    path.write_text(table.write_csv(), encoding="utf-8")
 
 
 def as_csv(table: pl.DataFrame) -> bytes:
     """A list as CSV: UTF-8, comma, LF; no cell runs as a formula."""
-    safe = [neutralise(name) for name, kind in table.schema.items() if kind == pl.String]
-    return table.with_columns(safe).write_csv().encode()
+    return _neutralise(table).write_csv().encode()
+
+
+def _neutralise(table: pl.DataFrame) -> pl.DataFrame:
+    words = [name for name, kind in table.schema.items() if kind == pl.String]
+    return table.with_columns(map(neutralise, words))

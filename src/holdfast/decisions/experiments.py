@@ -22,6 +22,7 @@ from holdfast.campaigns.uplift.log_verdicts import judge_trials
 from holdfast.campaigns.uplift.trials import Outcome, Watch, read_trials
 from holdfast.campaigns.uplift.verdict import OfferVerdict
 from holdfast.decisions.contacts import ContactList, write_arms
+from holdfast.decisions.list_formats import Receiver
 from holdfast.errors import InputError, StudyError, nearest
 from holdfast.findings import Finding
 from holdfast.ingest.order_log import OrderLog, read_order_log
@@ -274,7 +275,9 @@ def draw_experiment(
     return DrawnExperiment(customers=drawn, listed=listed, notes=tuple(notes))
 
 
-def write_contact_list(run: Run, path: Path, draw: Draw, *, study: Study) -> ContactList:
+def write_contact_list(
+    run: Run, path: Path, draw: Draw, *, study: Study, receiver: str | None = None
+) -> ContactList:
     """Draw the arms of a campaign among a run's customers, and write each arm to a file of its own.
 
     Both arms are recorded before either file appears, and each appears whole.
@@ -283,6 +286,8 @@ def write_contact_list(run: Run, path: Path, draw: Draw, *, study: Study) -> Con
     ----------
     path
         Of those to be contacted; the held out go to the same name with "-holdout".
+    receiver
+        As of `holdfast.decisions.plans.write_lists`.
 
     Raises
     ------
@@ -295,8 +300,11 @@ def write_contact_list(run: Run, path: Path, draw: Draw, *, study: Study) -> Con
     drawn = draw_experiment(run.scores, permissions, draw, study=study, run_id=run.run_id)
     contacted = drawn.customers.filter(arm=CONTACT)
     held_out = drawn.customers.filter(pl.col("arm") != CONTACT)
-    written = write_arms(path, contacted, held_out, listed=drawn.listed, study=study)
-    return replace(written, notes=drawn.notes)
+    sent_to = Receiver.of(receiver, run) if receiver else None
+    written = write_arms(
+        path, contacted, held_out, listed=drawn.listed, study=study, receiver=sent_to
+    )
+    return replace(written, notes=(*drawn.notes, *written.notes))
 
 
 @dataclass(frozen=True, kw_only=True)

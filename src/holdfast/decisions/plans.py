@@ -28,6 +28,7 @@ from holdfast.campaigns.planning.offer_history import OfferHistory
 from holdfast.campaigns.planning.plan_values import history_values, plan_values
 from holdfast.campaigns.treatments import CONTACT, HOLD_OUT
 from holdfast.decisions.contacts import ContactList, as_csv, name_by_day, recorded, write_arms
+from holdfast.decisions.list_formats import Receiver
 from holdfast.errors import DataError, InputError, NotEnoughData
 from holdfast.ingest.order_log import read_campaign_names, read_order_log
 from holdfast.io.warehouse import Warehouse
@@ -248,11 +249,22 @@ def summarise_plan(made: CampaignPlan, study: Study, run: Run) -> dict[str, Any]
 
 
 def write_lists(
-    made: CampaignPlan, path: Path, *, study: Study, run: Run, name: str | None = None
+    made: CampaignPlan,
+    path: Path,
+    *,
+    study: Study,
+    run: Run,
+    name: str | None = None,
+    receiver: str | None = None,
 ) -> ContactList:
     """Write whom to contact to `path`, and beside it whom to leave alone.
 
     Both arms are recorded before either file appears, as a campaign of this name.
+
+    Parameters
+    ----------
+    receiver
+        Whose form the lists take: "klaviyo", "hubspot" or "meta".
 
     Raises
     ------
@@ -261,7 +273,8 @@ def write_lists(
     """
     campaign = name or name_by_day("plan", study)
     listed, contacted, held_out = list_arms(made, campaign, study=study, run=run)
-    return write_arms(path, contacted, held_out, listed=listed, study=study)
+    sent_to = Receiver.of(receiver, run) if receiver else None
+    return write_arms(path, contacted, held_out, listed=listed, study=study, receiver=sent_to)
 
 
 def give_lists(
@@ -285,7 +298,7 @@ def give_lists(
     listed, contacted, held_out = list_arms(made, campaign, study=study, run=run)
     described = describe_customers(run, contacted, study=study)
     on_one_line = described.with_columns(pl.col("why").str.replace_all("\n", "; "))
-    contents = map(as_csv, (on_one_line, held_out))
+    contents = [as_csv(rows) for rows in (on_one_line, held_out)]
     names = (f"{listed.fingerprint}-contacts.csv", f"{listed.fingerprint}-holdout.csv")
     with recorded(listed, study, how="csv", known=read_campaign_names(study), who=who):
         return dict(zip(names, contents, strict=True))

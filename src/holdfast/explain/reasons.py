@@ -36,7 +36,7 @@ def reasons(
         By the contract `tables.REASONS`.
     """
     sums, speakers = _facts(task, attribution, rows, wording)
-    order = _strongest(sums, top)
+    order = strongest(sums, top)
     customer, rank = np.divmod(np.arange(order.size), max(order.shape[1], 1))
     fact = order.ravel()
     added, column = sums[customer, fact], speakers[customer, fact]
@@ -75,7 +75,7 @@ def _facts(
     names = [wording.fact(name) for name in attribution.columns]
     facts = list(dict.fromkeys(names))
     sums = np.zeros((rows.height, len(facts)))
-    strongest, speakers = np.zeros_like(sums), np.zeros(sums.shape, dtype=np.int64)
+    largest, speakers = np.zeros_like(sums), np.zeros(sums.shape, dtype=np.int64)
     places = [facts.index(name) for name in names]
     # Column by column: a sum over many may round one row otherwise than many.
     for place, added in zip(places, attribution.values.T, strict=True):
@@ -83,10 +83,10 @@ def _facts(
     for code, (place, added) in enumerate(zip(places, attribution.values.T, strict=True)):
         plausible = wording.is_plausible(attribution.columns[code], rows, added, task=task)
         size = np.where(plausible & (added * sums[:, place] > 0), np.abs(added), 0.0)
-        is_stronger = size > strongest[:, place]
+        is_stronger = size > largest[:, place]
         speakers[is_stronger, place] = code
-        strongest[:, place] = np.maximum(size, strongest[:, place])
-    return np.where(strongest > 0, sums, 0.0), speakers
+        largest[:, place] = np.maximum(size, largest[:, place])
+    return np.where(largest > 0, sums, 0.0), speakers
 
 
 def _with_effect(sentences: pl.Series, added: Floats, task: str) -> pl.Series:
@@ -94,7 +94,7 @@ def _with_effect(sentences: pl.Series, added: Floats, task: str) -> pl.Series:
     return sentences + ends.gather((added > 0).astype(np.int64))
 
 
-def _strongest(values: Floats, top: int) -> Integers:
+def strongest(values: Floats, top: int) -> Integers:
     """Columns of the largest |values| of each row, largest first: (n_rows, min(top, n_columns))."""
     size = np.abs(values)
     count = min(top, size.shape[1])

@@ -38,6 +38,7 @@ def features(
     cutoff_days: Sequence[int],
     *,
     customers_at_most: int | None = None,
+    known_before: int | None = None,
 ) -> pl.DataFrame:
     """Compute the features of every eligible customer at every cutoff.
 
@@ -48,6 +49,9 @@ def features(
     customers_at_most
         Take about so many customers, chosen by a hash of their name: the same ones at every cutoff.
         None: all.
+    known_before
+        See nothing from this day on, as if nothing had happened until the cutoffs; who was eligible
+        on that day still is. None: see all that lies before a cutoff.
 
     Returns
     -------
@@ -58,7 +62,13 @@ def features(
     """
     # Ranges are in the order of names: of one cutoff each is sorted alone, which needs less memory.
     order = ["cutoff_day", "customer_id"]
-    parts = features_in_ranges(study, warehouse, cutoff_days, customers_at_most=customers_at_most)
+    parts = features_in_ranges(
+        study,
+        warehouse,
+        cutoff_days,
+        customers_at_most=customers_at_most,
+        known_before=known_before,
+    )
     table = pl.concat(part.sort(order) for part in parts)
     return FEATURES.check(table if len(set(cutoff_days)) == 1 else table.sort(order))
 
@@ -69,6 +79,7 @@ def features_in_ranges(
     cutoff_days: Sequence[int],
     *,
     customers_at_most: int | None = None,
+    known_before: int | None = None,
 ) -> Iterator[pl.DataFrame]:
     """Compute the same rows as `features` one range of customers at a time, for logs whose features
     exceed memory.
@@ -81,9 +92,12 @@ def features_in_ranges(
         f"hash(customer_id) % {round(ranges * n_customers / max(n_wanted, 1)) or 1} < {ranges}"
     )
     size = ceil(n_customers / ranges)
+    last = max(cutoff_days)
+    known = last if known_before is None else known_before
+    eligible = eligible_days(study.churn.eligible)
     for first in range(1, n_customers + 1, size):
         seen = (
-            f"customer_id >= {first} AND customer_id < {first + size} AND day < {max(cutoff_days)}"
+            f"customer_id >= {first} AND customer_id < {first + size} AND day < {min(known, last)}"
         )
         if n_wanted < n_customers:
             seen += f" AND customer_id IN (SELECT number FROM customer_numbers WHERE {sampled})"
@@ -91,10 +105,11 @@ def features_in_ranges(
             _activity(warehouse, seen, copied=len(set(cutoff_days)) > 1),
             cutoff_days,
             wanted,
-            eligible_days=eligible_days(study.churn.eligible),
+            eligible_days=eligible and eligible + max(last - known, 0),
             minor_digits=study.minor_digits,
         )
-        frame = warehouse.read(_add_attributes(study, _name_customers(built)))
+        named = _name_customers(built)
+        frame = warehouse.read(_add_attributes(study, named, known_before=known))
         yield frame.with_columns(
             _INTEGERS.cast(pl.Int64), (cs.float() | cs.decimal()).cast(pl.Float64)
         )
@@ -234,9 +249,9 @@ def _name_customers(built: nw.LazyFrame[Any]) -> Any:
     )
 
 
-def _add_attributes(study: Study, built: Any) -> Any:
-    """Add what was known of the customer on the days before the cutoff: the latest known_from_day <
-    cutoff_day.
+def _add_attributes(study: Study, built: Any, *, known_before: int) -> Any:
+    """Add what was known of the customer on the days before the cutoff and before `known_before`:
+    the latest known_from_day.
     """
     names = _attributes(study)
     if not names:
@@ -245,7 +260,8 @@ def _add_attributes(study: Study, built: Any) -> Any:
     return built.query(
         "built",
         f"SELECT built.*, {given} FROM built ASOF LEFT JOIN customers AS known "
-        "ON built.customer_id = known.customer_id AND built.cutoff_day > known.known_from_day",
+        "ON built.customer_id = known.customer_id "
+        f"AND least(built.cutoff_day, {known_before}) > known.known_from_day",
     )
 
 

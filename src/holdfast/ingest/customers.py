@@ -6,6 +6,7 @@ from holdfast.errors import StudyError
 from holdfast.expressions import quote
 from holdfast.findings import Finding
 from holdfast.ingest import sql
+from holdfast.ingest.addresses import address_part, create_addresses
 from holdfast.ingest.column_types import TypedColumn, blank_finding, typed_columns
 from holdfast.ingest.permissions import (
     create_permissions,
@@ -54,6 +55,8 @@ def create_customers(reader: SourceReader) -> tuple[ValidatedSource, list[Findin
         """)
         if log.columns.ended_on is not None:
             warehouse.execute(_endings_sql(rows.table))
+        if log.columns.of_address:
+            create_addresses(rows.table, log, warehouse)
         if log.columns.of_permission:
             create_permissions(rows.table, warehouse)
         warehouse.execute(f"DROP TABLE {rows.table}; DROP TABLE {source.view}")
@@ -74,7 +77,7 @@ def _customer_mapping(
     for i, column in enumerate(columns):
         part |= column.part(f"a{i}", decimal=source.decimal)
     part |= customer_part(source, log.columns.customer_id) | _ending_part(source, study, log)
-    part |= permission_part(source, log.columns)
+    part |= permission_part(source, log.columns) | address_part(source, log)
     return RowMapping(
         layers=[
             part.read,

@@ -41,7 +41,7 @@ from holdfast.tables import TRANSACTIONS
 from holdfast.windows import date_of
 
 _DATES_ONLY = 0.99
-_FACTS = ("transactions", "events", "customers", "permissions", "treatments")
+_FACTS = ("transactions", "events", "customers", "permissions", "addresses", "treatments")
 _EVENT_COLUMNS = "customer_id, day, kind, CAST(n AS BIGINT) AS n"
 _TREATMENT_COLUMNS = (
     "customer_id, day, campaign, treated, propensity, CAST(cost_minor AS BIGINT) AS cost_minor, "

@@ -4,9 +4,19 @@ A Host or an Origin comes from whoever asks, so it is read strictly: a name, per
 nothing else.
 """
 
+import errno
 import re
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from threading import Thread
 
+from holdfast.errors import InputError
+
+_PAUSE_SECONDS = 0.1
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 FORWARDING = ("forwarded", "via", "x-real-ip", "x-forwarded-")
 """How the headers begin that a proxy adds: who asks through one is not on this machine."""
@@ -16,6 +26,51 @@ _NOBODYS = [ip_network(each) for each in ("192.0.0.0/24", "64:ff9b:1::/48", "200
 """Of protocols, clouds' own machines and tunnels; Python calls some of them global."""
 
 Address = IPv4Address | IPv6Address
+
+
+def require_free_port(host: str, port: int) -> None:
+    """Raise unless a server may listen at a port.
+
+    Raises
+    ------
+    InputError
+        Another program listens there, or this user may not, or the address is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as tried:
+            # As servers do: a connection that has just ended does not count.
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind((host, port))
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise InputError(
+                f"port {port} on {host} is in use by another program",
+                fix="stop that one, or give another --port",
+                port=port,
+            ) from None
+        raise InputError(
+            f"nothing can listen on {host}, port {port}: {error.strerror or error}",
+            fix="give another --host or --port",
+            port=port,
+        ) from None
+
+
+def say_once_listening(host: str, port: int, lines: Sequence[str]) -> None:
+    """Write lines to stderr as soon as a server of this process, or of a child, takes connections;
+    returns at once.
+    """
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    Thread(target=_wait_and_say, args=(reached, port, lines), daemon=True).start()
+
+
+def _wait_and_say(host: str, port: int, lines: Sequence[str]) -> None:
+    while True:
+        with suppress(OSError), socket.create_connection((host, port), timeout=1):
+            break
+        time.sleep(_PAUSE_SECONDS)
+    sys.stderr.write("".join(f"{line}\n" for line in lines))
+    sys.stderr.flush()
 
 
 def host_name(host: str) -> str | None:

@@ -5,11 +5,13 @@ The URL stays in the environment, and no password in it is ever shown.
 """
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from functools import partial
 from typing import Any
+from urllib.parse import unquote
 
 import duckdb
 import numpy as np
@@ -211,8 +213,34 @@ def connect_postgres(dsn_env: str) -> Any:
         raise MissingExtra("postgres", needed_for="PostgreSQL") from None
     dsn = read_url(dsn_env, example="postgresql://user:password@host:5432/database")
     problem = f"PostgreSQL cannot be reached with the connection string in {dsn_env}"
-    with as_data_error(problem, fix=f"check {dsn_env}"):
+    try:
         return dbapi.connect(dsn)
+    except dbapi.Error as error:
+        reason = _hide_password(first_words(error), dsn)
+        raise DataError(f"{problem}: {reason}", fix=f"check {dsn_env}") from None
+
+
+def first_words(error: Exception) -> str:
+    """What PostgreSQL says first, without the names of the drivers that passed it on.
+
+    >>> first_words(OSError("IO: [libpq] Failed to connect: FATAL:  role \"a\" does not exist"))
+    'FATAL: role "a" does not exist'
+    """
+    reason = re.sub(r"^\w+: \[libpq\] (Failed to connect: )?", "", first_line(error))
+    return re.sub(r"\s+", " ", reason)
+
+
+def _hide_password(text: str, dsn: str) -> str:
+    """Blot a password out, and each part of one whose @ or / stands as if it were the URL's own.
+
+    >>> _hide_password('no host "ret@db"', "postgresql://ann:sec/ret@db:5432/shop")
+    'no host "***@db"'
+    """
+    match = re.search(r"//[^:/@]*:(.*)@", dsn) or re.search(r"password\s*=\s*(\S+)", dsn)
+    parts = re.split(r"[@/:?#]", match[1]) if match else []
+    for part in sorted({unquote(part) for part in parts} | set(parts), key=len, reverse=True):
+        text = text.replace(part, "***") if part else text
+    return text
 
 
 def read_url(variable: str, *, example: str) -> str:

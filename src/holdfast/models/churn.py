@@ -114,10 +114,13 @@ class ChurnModel(Saved):
 
     def contributions(self, frame: pl.DataFrame) -> Attribution:
         """What each column adds to `raw`."""
-        matrix = self.design.matrix(frame)
-        learnt = self.design.attribution(self.learner.contributions(matrix))
-        if self.btyd is None:
-            return learnt
+        if self.btyd is not None:
+            return self.log_odds_contributions(frame)
+        return self._learnt_contributions(frame)
+
+    def log_odds_contributions(self, frame: pl.DataFrame) -> Attribution:
+        """What each column adds to the log-odds of `predict`."""
+        learnt = self._learnt_contributions(frame)
 
         def calibrate(raw: Vector) -> Vector:
             return log_odds(self._calibrate(inverse(self.learner.link, raw)))
@@ -125,7 +128,13 @@ class ChurnModel(Saved):
         slope = mean_slope(calibrate, learnt.base, learnt.total)
         base = calibrate(learnt.base)
         in_log_odds = Attribution(learnt.columns, learnt.values * slope[:, None], base)
+        if self.btyd is None:
+            return in_log_odds
         return mean_of(in_log_odds, self.btyd.attribution(frame), self.btyd.weight)
+
+    def _learnt_contributions(self, frame: pl.DataFrame) -> Attribution:
+        matrix = self.design.matrix(frame)
+        return self.design.attribution(self.learner.contributions(matrix))
 
     def _calibrate(self, probability: Vector) -> Vector:
         return probability if self.calibration is None else self.calibration.apply(probability)

@@ -20,7 +20,7 @@ import polars as pl
 from holdfast.errors import DataError, HoldfastError, RunError, first_line, system_error
 from holdfast.privacy.personal_data import ID, People, files_below
 from holdfast.serving.load import load_study, mark_loaded
-from holdfast.storage import audit_log, jsonl
+from holdfast.storage import audit_log, jsonl, run_log
 from holdfast.storage.export_records import FOLDER, JOURNAL
 from holdfast.storage.pseudonyms import Pseudonyms
 from holdfast.storage.runs import Registry, Run
@@ -90,6 +90,7 @@ def erase(study: Study, customer_ids: Sequence[str], *, registry: Registry) -> E
         pseudonyms.suppress(everybody)
         _complete(registry)
         exports = _clean_exports(project, People.of(everybody, study))
+        _clean_logs(registry.folder / run_log.FOLDER, People.of(everybody, study))
         runs, damaged = _clean_runs(registry, staging, everybody)
         copies = forget_copies(
             registry.folder, lambda folder: any(_look_through(folder, People.of(everybody, study)))
@@ -260,6 +261,13 @@ def _clean_exports(project: Path, people: People) -> int:
             project / JOURNAL, lambda text: people.remove(JOURNAL, text.encode()).decode()
         )
     return count
+
+
+def _clean_logs(folder: Path, people: People) -> None:
+    """Take them out of what runs wrote of their steps and errors."""
+    for path in folder.glob("*.jsonl"):
+        with _refuse_damage(path):
+            jsonl.rewrite(path, lambda text: people.remove("log.jsonl", text.encode()).decode())
 
 
 @contextmanager

@@ -31,6 +31,7 @@ NUMBERS: Mapping[str, Callable[[Any], str]] = {
     "score": partial(formatting.decimal, digits=2),
     "number": formatting.number,
     "effect": "{:+,.3g}".format,
+    "points": "{:+,.1f}".format,
 }
 _WRITE = {**WORDS, **NUMBERS}
 _SHORT = 20

@@ -16,6 +16,7 @@ from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Listener, Silence, Steps
 from holdfast.report.report_data import Report
 from holdfast.runs.run_history import change_champion
+from holdfast.runs.score_changes import champion_before
 from holdfast.runs.train_and_score import Outcome, train_and_score
 from holdfast.serving.load import load_in_child, mark_loaded
 from holdfast.storage.runs import Registry, Run
@@ -113,7 +114,8 @@ def run(study: Study, *, listener: Listener | None = None, promote: bool = True)
         scratch = staging / "scratch"
         scratch.mkdir()
         with Warehouse(scratch) as warehouse:
-            outcome = train_and_score(study, warehouse, steps)
+            before = champion_before(registry)
+            outcome = train_and_score(study, warehouse, steps, before=before)
         folder = staging / "run"
         run_id = f"{created_at:%Y%m%dT%H%M%SZ}-{_short(study, outcome)}"
         summary = {

@@ -27,6 +27,7 @@ from holdfast.evaluation.totals import past_error
 from holdfast.explain import Explanation, top_reasons
 from holdfast.features import feature_tables
 from holdfast.findings import Finding, sort_findings
+from holdfast.ingest.addresses import read_addresses
 from holdfast.ingest.contract import refuse
 from holdfast.ingest.permissions import read_permissions
 from holdfast.ingest.read import OrderLog, Snapshot, read_sources
@@ -38,8 +39,10 @@ from holdfast.quality.data_report import RUN_TOPICS, describe_log, find_in_log
 from holdfast.quality.sufficiency import check_log, check_snapshot
 from holdfast.runs.activity_tables import log_record
 from holdfast.runs.campaign_outcome import find_campaigns, plan_snapshot
+from holdfast.runs.score_changes import Now, find_changes, known_features
 from holdfast.segments import summary as summarise_segments
 from holdfast.serving.score import explain_scores, no_value_finding, score
+from holdfast.storage.runs import Run
 from holdfast.study import Study
 from holdfast.tables import json_rows
 from holdfast.training.backtest import backtest_data
@@ -59,10 +62,10 @@ class Outcome:
     tables
         Name -> table: scores, features, reasons, contributions, importance, segments, recovery,
         predictions, evidence, quarantine; of a log also days, cohorts, survival, purchases,
-        unscored and, where the study says so much, permissions, channels, channel_months and, where
-        it has campaigns or offers, campaigns, readouts, acceptance, persistence, past_segments,
-        effects, plan and
-        budget_curve.
+        unscored and, where the study says so much, permissions, addresses, channels, channel_months
+        and, where it has campaigns or offers, campaigns, readouts, acceptance, persistence,
+        past_segments, effects, plan and budget_curve; after an earlier run changes, change_reasons,
+        change_sums.
     parts
         Path below the run's folder -> bytes: the models, the segment rule and the wording of
         reasons.
@@ -93,9 +96,11 @@ class _Fit:
     summary: Mapping[str, Any] = field(default_factory=dict)
 
 
-def train_and_score(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome:
-    """Learn from a study's data, prove it on customers or time not learnt from, and score today's
-    customers.
+def train_and_score(
+    study: Study, warehouse: Warehouse, steps: Steps, *, before: Run | None = None
+) -> Outcome:
+    """Learn from a study's data, prove it on customers or time not learnt from, score today's
+    customers, and explain what changed since the run before.
 
     Raises
     ------
@@ -122,6 +127,8 @@ def train_and_score(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome
     tables = {**_tables(data, fit, explanation), **fit.tables}
     if (permissions := read_permissions(study, warehouse, scored=fit.frame)) is not None:
         tables["permissions"] = permissions
+    if (addresses := read_addresses(study, warehouse, scored=fit.frame)) is not None:
+        tables["addresses"] = addresses
     if isinstance(data, OrderLog):
         with steps("Every horizon, week by week") as step:
             looked = horizon_tables(
@@ -144,6 +151,13 @@ def train_and_score(study: Study, warehouse: Warehouse, steps: Steps) -> Outcome
         campaigns = plan_snapshot(study, tables)
         ahead = campaigns.summary
     tables |= {**campaigns.tables, **_sums(study, tables["scores"])}
+    if before is not None:
+        known = known_features(study, warehouse) if isinstance(data, OrderLog) else None
+        now = Now(study, fit.models.tasks, fit.frame, tables["scores"], wording, known)
+        with steps("Why scores changed"):
+            changes = find_changes(now, before)
+        tables |= changes.tables
+        ahead = {**ahead, "changes": changes.summary}
     of_scores = [*scored.rule.findings(), *explanation.findings, *of_channels]
     findings = sort_findings(_findings(study, data, fit, of_scores))
     reasons = top_reasons(explanation, wording=wording)
@@ -289,7 +303,7 @@ def _fit_log(study: Study, log: OrderLog, warehouse: Warehouse, steps: Steps) ->
     with steps("Is it honest?") as step:
         answers = ask_before_learning(LOG_AUDITS, Log(log, data), study, step)
     with steps("Prove on unseen time") as step:
-        proof = backtest_data(study, data)
+        proof = backtest_data(study, data, on_progress=step.advance)
         step.detail = f"{proof.evidence['cutoff_day'].n_unique()} test cutoffs"
     answers += ask_all(PROOF_AUDITS, Proof.of(proof, seed=study.seed), cheaply=True)
     with steps("Learn") as step:

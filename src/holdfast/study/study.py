@@ -34,17 +34,12 @@ from holdfast.study.settings import (
     Value,
     Webhook,
 )
-from holdfast.study.sources import (
-    Customers,
-    Events,
-    SnapshotSource,
-    Transactions,
-    Treatments,
-)
+from holdfast.study.snapshot_source import SnapshotSource
+from holdfast.study.sources import Customers, Events, Transactions, Treatments
 
 _DEEPEST = 20
 _NEWER_COLUMNS = {
-    "customers": ("consent", "do_not_contact"),
+    "customers": ("consent", "do_not_contact", "email", "phone"),
     "treatments": ("offer", "assigned", "delivered", "accepted", "cluster"),
     "transactions": ("cost", "unit_cost", "category"),
     "snapshot": ("consent", "do_not_contact"),
@@ -144,6 +139,7 @@ class Study(Section):
             require_known(name, AT_RISK_SEGMENTS, f"[recovery] names '{name}'")
         self._check_margins()
         self._check_offers()
+        self._check_addresses()
         for name in self.actions:
             require_known(name, SEGMENT_NAMES, f"[actions] names '{name}'")
         for name in self.acknowledge:
@@ -156,6 +152,14 @@ class Study(Section):
         if not self.segments.value_tiers[0] < self.segments.value_tiers[1]:
             raise StudyError(
                 f"value_tiers {self.segments.value_tiers} do not rise", fix="write [0.33, 0.67]"
+            )
+
+    def _check_addresses(self) -> None:
+        hidden = self.privacy is not None and self.privacy.pseudonymise
+        if hidden and self.customers is not None and self.customers.columns.of_address:
+            raise StudyError(
+                "an address beside a pseudonym would say who it is",
+                fix="drop email and phone from [customers.columns], or privacy.pseudonymise",
             )
 
     def _check_margins(self) -> None:

@@ -3,10 +3,11 @@ happened.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Protocol
 
 import numpy as np
 import polars as pl
@@ -40,9 +41,31 @@ from holdfast.training.fit import (
     tasks_of,
 )
 from holdfast.training.training_data import horizon_of, proving_cutoffs, read_training_data
-from holdfast.windows import date_of
 
-OnFold = Callable[[str], None]
+
+class OnFold(Protocol):
+    """Is told of each fold that begins: what it is, and how many of all are behind."""
+
+    def __call__(self, what: str, *, done: int, total: int) -> None:
+        """Hear of it."""
+
+
+class _Folds:
+    """Counts the folds of a proof, and tells of each that begins."""
+
+    def __init__(self, tests: Mapping[TaskName, Sequence[int]], tell: OnFold | None) -> None:
+        # The horizons are proved at the cutoffs of the last task.
+        of_horizons = list(tests.values())[-1] if tests else ()
+        self._counts: dict[str, int] = {task: len(cutoffs) for task, cutoffs in tests.items()}
+        self._counts["every horizon"] = len(of_horizons)
+        self._tell, self._done = tell, 0
+
+    def begin(self, what: str, number: int) -> None:
+        """Tell that a task's cutoff of this number, from 1, begins."""
+        if self._tell:
+            text = f"{what}, cutoff {number} of {self._counts[what]}"
+            self._tell(text, done=self._done, total=sum(self._counts.values()))
+        self._done += 1
 
 
 def backtest(
@@ -65,11 +88,11 @@ def backtest(
         with steps("Read the sources") as step:
             log = read_order_log(study, warehouse)
             step.detail = log.size
-        with steps("Prove on unseen time"):
+        with steps("Prove on unseen time") as step:
             data = read_training_data(
                 study, warehouse, first_day=log.first_day, end_day=log.end_day, cutoffs=cutoffs
             )
-            return backtest_data(study, data, cutoffs=cutoffs)
+            return backtest_data(study, data, cutoffs=cutoffs, on_progress=step.advance)
 
 
 @contextmanager
@@ -95,29 +118,31 @@ def backtest_data(
     cutoffs
         Test cutoffs, instead of the study's.
     on_progress
-        Receives the task and date of each fold that begins.
+        Is told of each fold that begins.
     """
     forecasts, findings = [], []
     fitted: dict[int, dict[TaskName, FittedTask]] = defaultdict(dict)
-    tests: tuple[int, ...] = ()
-    for task in tasks_of(study):
-        tests = proving_cutoffs(
+    tests = {
+        task: proving_cutoffs(
             study, task, first_day=data.first_day, end_day=data.end_day, cutoffs=cutoffs
         )
-        if not tests:
+        for task in tasks_of(study)
+    }
+    folds = _Folds(tests, on_progress)
+    for task, of_task in tests.items():
+        if not of_task:
             days, horizon = data.end_day - data.first_day, horizon_of(study, task)
             unproved = Finding.of("{task}-not-backtested", task=task, days=days, horizon=horizon)
             findings.append(unproved)
-        for cutoff in tests:
-            if on_progress:
-                on_progress(f"{task} at {date_of(cutoff)}")
+        for number, cutoff in enumerate(of_task, 1):
+            folds.begin(task, number)
             model = fitted[cutoff][task] = fit_task(study, task, data, now=cutoff)
             forecasts.append(forecast_at(study, task, data, cutoff, fitted=model))
             findings.extend(model.findings)
     # Of the last task, value if there is one: its cutoffs lie a horizon apart, further than those
     # of churn.
-    fitted_at = {cutoff: fitted[cutoff] for cutoff in tests}
-    by_horizon = _prove_horizons(study, data, fitted_at, on_progress)
+    fitted_at = {cutoff: fitted[cutoff] for cutoff in list(tests.values())[-1]}
+    by_horizon = _prove_horizons(study, data, fitted_at, folds)
     predictions = predictions_of(forecasts)
     return Evidence(
         evidence=evidence_of(forecasts, threshold=study.churn.threshold, seed=study.seed),
@@ -132,13 +157,12 @@ def _prove_horizons(
     study: Study,
     data: TrainingData,
     fitted: Mapping[int, Mapping[TaskName, FittedTask]],
-    on_progress: OnFold | None,
+    folds: _Folds,
 ) -> dict[int, list[Forecast]]:
     """Forecast every horizon at the cutoffs of what was fitted there."""
     by_horizon: dict[int, list[Forecast]] = {days: [] for days in study.all_horizons}
-    for cutoff, models in fitted.items():
-        if on_progress:
-            on_progress(f"every horizon at {date_of(cutoff)}")
+    for number, (cutoff, models) in enumerate(fitted.items(), 1):
+        folds.begin("every horizon", number)
         # What cannot be fitted at a cutoff is not proved there: such a horizon has no row.
         with suppress(NotEnoughData):
             each = forecasts_by_horizon(study, data, cutoff, fitted=models)

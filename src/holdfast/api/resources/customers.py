@@ -14,7 +14,7 @@ from fastapi import APIRouter, Header, Query, Response
 from pydantic import TypeAdapter
 
 from holdfast.api import fast_path
-from holdfast.api.answer_schemas import CustomerAnswer, CustomersAnswer, ReasonsAnswer
+from holdfast.api.answers.customers import CustomerAnswer, CustomersAnswer, ReasonsAnswer
 from holdfast.api.deps import CurrentRequest, CurrentRun, answer, describe, route
 from holdfast.api.problems import Refused
 from holdfast.api.resources.predict import CustomerId

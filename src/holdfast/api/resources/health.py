@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 import holdfast
-from holdfast.api.answer_schemas import Health, Readiness, Stamp
+from holdfast.api.answers.base import Health, Readiness, Stamp
 from holdfast.api.deps import CurrentRequest, answer, describe, reply, route
 from holdfast.api.metrics import CONTENT_TYPE
 from holdfast.api.problems import Refused

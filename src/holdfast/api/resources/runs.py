@@ -6,11 +6,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Response
 
-from holdfast.api.answer_schemas import ChampionAnswer, KeysAnswer, RunAnswer, RunsAnswer
+from holdfast.api.answers.changes import ComparisonAnswer
+from holdfast.api.answers.runs import ChampionAnswer, KeysAnswer, RunAnswer, RunsAnswer
 from holdfast.api.context import RequestContext
 from holdfast.api.deps import CurrentRequest, answer, describe, reply, route
 from holdfast.api.routes import needs
 from holdfast.runs import run_history
+from holdfast.runs.run_comparison import compare_runs
 from holdfast.storage.keys import describe_key
 
 router = APIRouter(tags=["runs"])
@@ -39,6 +41,15 @@ def show_run(run_id: RunId, request: CurrentRequest) -> Response:
     run = registry.open(run_id)
     shown = {**run.manifest, "champion": run.run_id == registry.champion_id()}
     return answer(served, {"run": shown})
+
+
+@route(router, "GET", "/runs/{run_id}/compare/{other}", 404, 422, model=ComparisonAnswer)
+def compare(run_id: RunId, other: RunId, request: CurrentRequest) -> Response:
+    """Two runs side by side, the earlier one first: figures, drift, who moved, what differs, and
+    how good they proved.
+    """
+    registry = request.context.store.registry
+    return answer(request.run(), compare_runs(registry.open(run_id), registry.open(other)))
 
 
 @router.post("/runs/{run_id}/promote", response_model=ChampionAnswer, responses=_CHANGE)

@@ -13,8 +13,9 @@ from holdfast.tables import EFFECTS
 MOST_COMPARED = 20_000
 """Rows on which rankings of customers are compared: more would cost minutes. Of more rows so many
 are drawn, and split into folds once."""
-MOST_LEARNT = 150_000
-"""Rows of an offer from which the effect on each customer is learnt."""
+MOST_WEIGHED, MOST_LEARNT = 50_000, 150_000
+"""Rows of an offer by which learners are weighed, and from which the effect on each customer is
+learnt."""
 RULES = {
     "spent most so far": "spend_total",
     "most purchases in a year": "n_purchases_365d",
@@ -54,7 +55,9 @@ def learn_effects(
         if verdict.word == "choose":
             trial = thin_out(trials.trials[verdict.offer], MOST_LEARNT, seed)
             candidates = Candidates.of(trial, _rules_of(trials)).all
-            effect = learn_ranking(trial, candidates, seed=seed)(matrix, None)
+            effect = learn_ranking(trial, candidates, seed=seed, most_weighed=MOST_WEIGHED)(
+                matrix, None
+            )
             parts.append(
                 features.select(
                     "customer_id", offer=pl.lit(verdict.offer), effect=pl.Series(effect)

@@ -225,7 +225,15 @@ def _bare(estimate: Estimate | None) -> Estimate | None:
     return None if estimate is None else estimate.bare()
 
 
-def learn_ranking(trial: Trial, learners: Mapping[str, Learner], *, seed: int) -> Blend:
-    """Weigh the rankings by rows unseen, and learn them from all rows."""
-    unseen = cross_fit(trial, learners, seed=seed)
+def learn_ranking(
+    trial: Trial, learners: Mapping[str, Learner], *, seed: int, most_weighed: int | None = None
+) -> Blend:
+    """Weigh the rankings by rows unseen, and learn them from all rows.
+
+    Parameters
+    ----------
+    most_weighed
+        About so many rows, drawn by lot, say how the rankings are weighed. None: all.
+    """
+    unseen = cross_fit(thin_out(trial, most_weighed, seed), learners, seed=seed)
     return blend(Lesson.prepare(trial, seed=seed), learners, unseen)

@@ -4,6 +4,7 @@ from holdfast.dashboard.views import (
     actions,
     campaigns,
     cohorts,
+    comparison,
     customer,
     health,
     overview,
@@ -25,6 +26,7 @@ PAGES = tuple(
         recovery,
         performance,
         cohorts,
+        comparison,
         health,
     )
 )

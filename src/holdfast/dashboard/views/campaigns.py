@@ -159,11 +159,8 @@ def _refused(kept: dict[str, Any]) -> None:
 def _history(run: RunView, history: dict[str, Any]) -> None:
     st.subheader("What is believed of each offer")
     cells = pl.DataFrame(history["cells"], infer_schema_length=None)
-    for offer in cells["offer"].unique(maintain_order=True):
-        make = partial(
-            charts.believed_before_and_after, cells.filter(offer=offer), currency=run.currency
-        )
-        figure(run, f"believed-{offer}", make)
+    make = partial(charts.believed_before_and_after, cells, currency=run.currency)
+    figure(run, "believed", make)
     for line in plan_tables.history_sentences(history):
         st.caption(plain(line))
 

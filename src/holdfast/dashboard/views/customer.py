@@ -19,6 +19,7 @@ from holdfast.dashboard.components import (
     plain,
 )
 from holdfast.dashboard.run_view import RunView
+from holdfast.dashboard.score_changes import customer_section
 from holdfast.errors import CustomerNotEligible
 from holdfast.report import charts, formatting
 from holdfast.report.charts.axes import label
@@ -128,6 +129,7 @@ def _customer(run: RunView, customer: dict[str, Any]) -> None:
         _horizons(run, name)
     with right:
         _purchases(run, customer)
+    customer_section(run, name)
     _what_if(run, features, customer)
 
 

@@ -21,6 +21,7 @@ from holdfast.dashboard.components import (
 from holdfast.dashboard.exporting import is_allowed, make_audience, offer_files
 from holdfast.dashboard.filters import as_address, choices, link, read_filters
 from holdfast.dashboard.run_view import RunView, read_study
+from holdfast.dashboard.score_changes import whole_section
 from holdfast.report import charts, formatting, run_tables
 from holdfast.report.table_columns import Col
 from holdfast.report.table_format import make_table
@@ -55,6 +56,8 @@ def _draw(run: RunView) -> None:
         figure(run, "bands", lambda: charts.risk_bands(scores, **money), to_list=f"#{_LIST}")
         _breakdown(run)
         _moves(run)
+        if not read_filters(run):  # it tells of all customers
+            whole_section(run)
 
 
 def _six(run: RunView) -> None:

@@ -12,6 +12,7 @@ from holdfast.report.chart_data import weeks as past_weeks
 from holdfast.report.charts.beliefs import believed_before_and_after
 from holdfast.report.charts.budgets import budget_against_return, profit_curve, qini
 from holdfast.report.charts.campaigns import readout_forest
+from holdfast.report.charts.changes import change_steps
 from holdfast.report.charts.channels import channel_payback
 from holdfast.report.charts.cohorts import (
     cohort_value,
@@ -66,13 +67,14 @@ from holdfast.report.report_data import Report
 
 __all__ = [
     "backtest", "believed_before_and_after", "budget_against_return", "calibration", "candidates",
-    "causes", "channel_payback", "churn_at_cutoffs", "cohort_value", "customer_quadrant",
-    "decile_chart", "gains", "hours", "lift_curve", "net_by_rate", "order_timeline",
-    "profile_radar", "profit_curve", "promises", "purchases_by_week", "qini", "reactivation",
-    "readout_forest", "reason_bars", "retention", "revenue_distribution", "revenue_forecast",
-    "revenue_recovery", "risk_bands", "risk_gauge", "roc_pr", "segment_analysis", "segment_moves",
-    "shap_bar", "shap_cross_model", "shap_dependence", "shap_summary", "survival_curves",
-    "unused_rows", "value_against_risk", "value_by_horizon", "value_by_segment", "weeks",
+    "causes", "change_steps", "channel_payback", "churn_at_cutoffs", "cohort_value",
+    "customer_quadrant", "decile_chart", "gains", "hours", "lift_curve", "net_by_rate",
+    "order_timeline", "profile_radar", "profit_curve", "promises", "purchases_by_week", "qini",
+    "reactivation", "readout_forest", "reason_bars", "retention", "revenue_distribution",
+    "revenue_forecast", "revenue_recovery", "risk_bands", "risk_gauge", "roc_pr",
+    "segment_analysis", "segment_moves", "shap_bar", "shap_cross_model", "shap_dependence",
+    "shap_summary", "survival_curves", "unused_rows", "value_against_risk", "value_by_horizon",
+    "value_by_segment", "weeks",
 ]  # fmt: skip
 
 CHARTS: Mapping[str, Callable[[Report], Chart]] = {
