@@ -290,7 +290,7 @@ def test_what_was_believed_before_any_data_is_what_data_took_away_and_more() -> 
 
 def test_offers_of_one_unit_share_an_axis() -> None:
     panels = ALL["beliefs"]().panel["vconcat"]
-    domains = [panel["layer"][-2]["encoding"]["x"]["scale"]["domain"] for panel in panels]
+    domains = [panel["layer"][-1]["encoding"]["x"]["scale"]["domain"] for panel in panels]
     assert domains == [[-3.0, 13.0], pytest.approx([-0.38, 0.58])]
 
 

@@ -60,11 +60,13 @@ def list_runs(config: Config = "holdfast.toml", json: Json = False) -> None:
 
 @app.command(epilog="Example: holdfast runs show champion")
 def show(run_id: RunId = "champion", config: Config = "holdfast.toml", json: Json = False) -> None:
-    """Show one run's manifest, after every file of it was checked against its SHA-256."""
+    """Show one run's manifest and, with --json, all that it found, after every file of it was
+    checked against its SHA-256.
+    """
     run = registry_of(config).open(run_id)
     run.verify()
     if json:
-        print_json(dict(run.manifest))
+        print_json({**run.manifest, "summary": run.summary})
         return
     out = console()
     for key, value in run.manifest.items():

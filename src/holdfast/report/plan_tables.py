@@ -96,6 +96,19 @@ def _persistence(rows: Sequence[Mapping[str, Any]]) -> Table:
     )
 
 
+def belief_lines(cells: Sequence[Mapping[str, Any]], currency: str) -> Iterator[str]:
+    """What was believed of an offer in each segment before any data, and what is now.
+
+    Parameters
+    ----------
+    cells
+        Of `OfferHistory.table`.
+    """
+    for cell in cells:
+        before, now = (_amount(cell[name], cell["unit"], currency) for name in ("assumed", "mean"))
+        yield f"{cell['offer']}, {cell['segment']}: {before} to {now}"
+
+
 def history_sentences(values: Mapping[str, Any]) -> Iterator[str]:
     """What a reader must know of the table."""
     yield (

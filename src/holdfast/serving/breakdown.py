@@ -119,3 +119,17 @@ def _join_small(groups: pl.DataFrame) -> pl.DataFrame:
     large = groups["customers"].rank("ordinal", descending=True) <= MOST_GROUPS - 1
     others = groups.filter(~large).with_columns(group=pl.lit(_OTHERS))
     return pl.concat([groups.filter(large), _sum_groups(others)])
+
+
+def list_attributes(run: Run, scores: pl.DataFrame) -> list[str]:
+    """What customers can be chosen by beside their figures: cohort, and each column of words."""
+    return [
+        name for name in list_dimensions(run, scores) if name not in (PURCHASES, ACTIVITY, EVIDENCE)
+    ]
+
+
+def name_groups(run: Run, scores: pl.DataFrame, dimension: str) -> pl.Series:
+    """Each customer's group of a dimension, in the order of the scores; "unknown" where there is
+    none.
+    """
+    return _add_group(run, scores, dimension)["group"].cast(pl.String).fill_null(_UNKNOWN)
