@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from holdfast.report.formatting import chance
+
 STALE_DAYS = 31
 """Data that ends longer ago says little of who is at risk today."""
 SHOWN = 3
@@ -90,10 +92,10 @@ def _contact(summary: Mapping[str, Any]) -> Iterator[NextStep]:
     """Send the plan; without one, choose by hand, where anybody is at risk."""
     plan = summary.get("plan") or {}
     if "total" in plan and plan["contacted"]:
-        chance = plan["total"]["p_net_above_0"]
+        pays = chance(plan["total"]["p_net_above_0"])
         what = f"Contact the {plan['contacted']:,} customers of the plan"
         alone = f"{plan['held_out']:,} are left alone to prove it"
-        why = f"It pays with a chance of {chance:.0%}; {alone}."
+        why = f"It pays with a chance of {pays}; {alone}."
         yield NextStep(what=what, why=why, page="plan")
     elif at_risk := round((summary["share_at_risk"] or 0) * summary["customers"]):
         what = f"Choose whom to contact among the {at_risk:,} who are likely to leave"

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from holdfast.report.exports import first_customers
-from holdfast.report.formatting import listing, money, percent, plural, verb
+from holdfast.report.formatting import chance, listing, money, percent, plural, verb
 from holdfast.report.report_data import Report
 from holdfast.report.summary import likely_to_leave, when
 from holdfast.segments import is_likely_to_leave
@@ -76,7 +76,7 @@ def _plan_in_short(plan: Mapping[str, Any]) -> list[str]:
     return [
         f"Contact {plural(plan['contacted'], 'customer')} ({offers}) for {cost}.",
         f"Expected net return: {net}, between {low} and {high} in nine cases of ten; it pays with "
-        f"a chance of {percent(total['p_net_above_0'], 0)} (effect of the offer: {sources}).",
+        f"a chance of {chance(total['p_net_above_0'])} (effect of the offer: {sources}).",
         "The list of contacts: holdfast plan --list contacts.csv.",
     ]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from holdfast.report.formatting import NONE, capital, money, percent, plural
+from holdfast.report.formatting import NONE, capital, chance, money, percent, plural
 from holdfast.report.table_columns import Col
 from holdfast.report.table_format import Table, make_table
 
@@ -174,7 +174,7 @@ def plan_sentences(values: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"Net return: {money(total['net'], currency)} ({money(total['net_low'], currency)} to "
         f"{money(total['net_high'], currency)} in nine cases of ten); it pays with a chance of "
-        f"{percent(total['p_net_above_0'])}. If it is wrong: {_loss(total, currency)}."
+        f"{chance(total['p_net_above_0'])}. If it is wrong: {_loss(total, currency)}."
     )
     price = values["budget_price"]
     more = money(price, currency)
@@ -210,7 +210,7 @@ def _columns(*names: str) -> Sequence[Col]:
         Col("cost"),
         Col("net"),
         Col("range", "5 to 95 %"),
-        Col("pays", "Chance that it pays", kind="percent"),
+        Col("pays", "Chance that it pays"),
         Col("uplift", "Adds per contact"),
         Col("break_even", "Breaks even at"),
         Col("source", "From"),
@@ -222,7 +222,7 @@ def _plan_row(each: Mapping[str, Any], currency: str) -> dict[str, Any]:
         "offer": each["offer"], "segment": each.get("segment"), "contacts": each["contacts"],
         "cost": money(each["cost"], currency), "net": money(each["net"], currency),
         "range": f"{money(each['net_low'], currency)} to {money(each['net_high'], currency)}",
-        "pays": each["p_net_above_0"],
+        "pays": chance(each["p_net_above_0"]),
         "uplift": _amount(each["uplift"], each["unit"], currency),
         "break_even": _amount(each["break_even"], each["unit"], currency),
         "source": each["uplift_source"],

@@ -28,7 +28,7 @@ def test_a_plan_is_that_of_the_command_line(
     assert told["Contacted"] == formatting.count(made.customers.filter(arm="contact").height)
     assert told["Cost"] == formatting.money(made.total.cost, "EUR")
     assert told["Net return"] == formatting.money(made.total.net[0], "EUR")
-    assert told["Chance that it pays"] == formatting.percent(made.total.p_net_above_0)
+    assert told["Chance that it pays"] == formatting.chance(made.total.p_net_above_0)
 
 
 def test_a_budget_that_buys_nothing_says_so(

@@ -170,7 +170,7 @@ def _figures(values: dict[str, Any], money: str) -> None:
         card("Held out", formatting.count(values["held_out"]), alone),
         card("Cost", formatting.money(total["cost"], money)),
         card("Net return", formatting.money(total["net"], money)),
-        card("Chance that it pays", formatting.percent(total["p_net_above_0"])),
+        card("Chance that it pays", formatting.chance(total["p_net_above_0"])),
         card(
             f"One more {money} of budget", formatting.money(values["budget_price"], money), more
         ),
