@@ -11,7 +11,6 @@ from typing import Any
 from holdfast.report.render import Options
 
 _SHARED = ("config", "datasets", "usermeta", "$schema")
-_PARTS = ("hconcat", "vconcat", "concat")
 _LABELS = 48
 """Pixels for the labels of panels that stand upon one another, so that their left edges meet."""
 
@@ -22,8 +21,8 @@ def rows_of_panels(spec: Options) -> list[list[Options]]:
     if "vconcat" in spec:
         panels = [_with_room(panel, shared) for panel in spec["vconcat"]]
         return [row for panel in panels for row in rows_of_panels(panel)]
-    panels = next((spec[key] for key in _PARTS if key in spec), None)
-    if panels is None:
+    panels: list[Options] = spec.get("hconcat") or spec.get("concat") or []
+    if not panels:
         return [[_with_own_data(spec)]]
     per_row = spec.get("columns", len(panels))
     named = [_named(panel, panels[0]) for panel in panels]
