@@ -89,7 +89,7 @@ def test_part_of_a_name_offers_customers_and_nonsense_says_what_to_do(
     snapshot_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     offered = show("customer", snapshot_project, monkeypatch, customer="K00")
-    matches = [button for button in offered.button if button.key.startswith("pick-")]
+    matches = [button for button in offered.button if str(button.key).startswith("pick-")]
     assert len(matches) == 8
     picked = matches[0].click().run()
     assert "Churn probability" in [metric.label for metric in picked.metric]
