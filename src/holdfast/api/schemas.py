@@ -159,7 +159,9 @@ class CustomersQuery(BaseModel):
         "-risk_score",
         "risk_rank",
         "-risk_rank",
-    ] = "-risk_score"
+        "at_stake",
+        "-at_stake",
+    ] = "-at_stake"
     limit: Annotated[int, Field(ge=1, le=10_000)] = 100
     cursor: (
         Annotated[str, Field(max_length=2_000, description="`next_cursor` of the page before")]

@@ -37,7 +37,7 @@ Effect = Annotated[
 Share = Annotated[float, typer.Option(min=0.01, max=0.99, help="Of the customers, held out.")]
 Size = Annotated[
     int | None,
-    typer.Option(min=4, help="Customers, both arms together. [default: all who are eligible]"),
+    typer.Option(min=4, help="Customers, both groups together. [default: all who are eligible]"),
 ]
 Changed = Annotated[Literal["revenue", "purchase"], typer.Option(help="What changes.")]
 ContactFile = Annotated[
@@ -45,7 +45,7 @@ ContactFile = Annotated[
     typer.Option(
         "--list",
         metavar="FILE",
-        help="Draw the arms among the run's customers: CSV of those to contact, and the held out "
+        help="Draw the groups among the run's customers: CSV of those to contact, and the held out "
         "in FILE-holdout.",
     ),
 ]
@@ -54,7 +54,7 @@ Segments = Annotated[
 ]
 Name = Annotated[
     str | None,
-    typer.Option(help="Of the campaign: the same name draws the same arms. [default: FILE]"),
+    typer.Option(help="Of the campaign: the same name draws the same groups. [default: FILE]"),
 ]
 
 
@@ -191,7 +191,7 @@ def _in_words(row: dict[str, Any], study: "Study") -> str:
 def _describe_sizes(result: "CampaignResult") -> str:
     if not result.checks:
         return "Sizes of the arms: not checked, since no propensity is recorded."
-    return f"Sizes of the arms: as planned (p {result.checks['assigned']:.3f}; alarm below .001)."
+    return f"Sizes of the groups: as planned (p {result.checks['assigned']:.3f}; alarm below .001)."
 
 
 @app.command(epilog="Example: holdfast experiment design --effect 0.1 --list mailing.csv")

@@ -94,7 +94,7 @@ def _print_rankings(out: "Console", verdict: "OfferVerdict") -> None:
     )  # fmt: skip
     n_rows = verdict.contacted + verdict.held_out
     drawn = f", drawn from {n_rows:,}" if verdict.compared_on < n_rows else ""
-    caption = f"Rankings of customers unseen, on {verdict.compared_on:,} rows{drawn}"
+    caption = f"Rankings, on customers not learnt from, {verdict.compared_on:,} rows{drawn}"
     output.print_table(out, make_table(caption, rows, *columns))
 
 

@@ -21,11 +21,11 @@ def rows_of_panels(spec: Options) -> list[list[Options]]:
     if "vconcat" in spec:
         panels = [_with_room(panel, shared) for panel in spec["vconcat"]]
         return [row for panel in panels for row in rows_of_panels(panel)]
-    panels: list[Options] = spec.get("hconcat") or spec.get("concat") or []
-    if not panels:
+    several: list[Options] | None = next((spec[key] for key in _PARTS if key in spec), None)
+    if several is None:
         return [[_with_own_data(spec)]]
-    per_row = spec.get("columns", len(panels))
-    named = [_named(panel, panels[0]) for panel in panels]
+    per_row = spec.get("columns", len(several))
+    named = [_named(panel, several[0]) for panel in several]
     alone = [_with_own_data(shared | panel) for panel in named]
     return [alone[k : k + per_row] for k in range(0, len(alone), per_row)]
 

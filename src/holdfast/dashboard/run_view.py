@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import polars as pl
 
-from holdfast.report.exports import riskiest_customers
+from holdfast.report.exports import first_customers
 from holdfast.report.report_data import Report
 from holdfast.runs.run_history import moves, run_before, trail
 from holdfast.segments import summary as summarise_segments
@@ -88,7 +88,7 @@ class RunView:
 
     @cached_property
     def report(self) -> Report:
-        """The run as the report's tables and sentences read it, with the reasons of the riskiest
+        """The run as the report's tables and sentences read it, with the reasons of the first
         customers only.
         """
         return Report(
@@ -101,9 +101,9 @@ class RunView:
         )
 
     def _reasons(self) -> pl.DataFrame:
-        riskiest = riskiest_customers(self.scores, 20)["customer_id"].to_list()
+        first = first_customers(self.scores, 20)["customer_id"].to_list()
         reasons = pl.scan_parquet(self.run.file("tables/reasons.parquet"))
-        return reasons.filter(pl.col("customer_id").is_in(riskiest)).collect()
+        return reasons.filter(pl.col("customer_id").is_in(first)).collect()
 
     def describe(self, customers: pl.DataFrame) -> pl.DataFrame:
         """A list of customers with reasons, action and offer."""

@@ -37,7 +37,8 @@ def results_sentence(campaigns: pl.DataFrame, *, currency: str) -> str:
     known = campaigns.drop_nulls("net")
     if known.is_empty():
         return head
-    paid, lost = (known.filter(pays=word)["campaign"].n_unique() for word in ("yes", "no"))
+    counts = (known.filter(pays=word)["campaign"].n_unique() for word in ("yes", "no"))
+    paid, lost = (count or "none" for count in counts)
     net = money(float(known["net"].sum()), currency)
     return (
         f"{head} Together they brought {net} net of their cost, by their own estimates; {paid} "
@@ -46,7 +47,7 @@ def results_sentence(campaigns: pl.DataFrame, *, currency: str) -> str:
 
 
 def history(values: Mapping[str, Any]) -> Iterator[Table]:
-    """What is believed of each offer in each segment, and what was measured."""
+    """What each offer is estimated to add in each segment, and what was measured."""
     currency = values["currency"]
     rows = [
         {
@@ -67,7 +68,7 @@ def history(values: Mapping[str, Any]) -> Iterator[Table]:
         "offer segment basis",
         Col("customers", "Contacted / held out"),
         Col("measured", "Measured (error)"),
-        Col("adds", "Believed"),
+        Col("adds", "Estimate"),
         Col("range", "5 to 95 %"),
         Col("assumed", "Before any data"),
         Col("moved", "Moved by"),
@@ -112,7 +113,7 @@ def history_sentences(values: Mapping[str, Any]) -> Iterator[str]:
     """What a reader must know of the table."""
     yield (
         f"Margin within {plural(values['days'], 'day')} of the contact; nothing is claimed beyond."
-        ' "Moved by" is how far data moved what was believed before any, in its own standard '
+        ' "Moved by" is how far data moved what was assumed before any, in its own standard '
         "deviations."
     )
     for each in values["acceptance"]:
@@ -167,8 +168,8 @@ def plan_sentences(values: Mapping[str, Any]) -> Iterator[str]:
     currency, total = values["currency"], values["total"]
     yield (
         f"Contact {plural(values['contacted'], 'customer')} for {money(total['cost'], currency)}, "
-        f"and leave {plural(values['held_out'], 'customer')} alone, drawn by lot, who would have "
-        "got an offer."
+        f"and leave {plural(values['held_out'], 'customer')} alone, drawn at random, who would "
+        "have got an offer."
     )
     yield (
         f"Net return: {money(total['net'], currency)} ({money(total['net_low'], currency)} to "

@@ -7,6 +7,7 @@ import pytest
 from tests.dashboard.pages import figures, links, show, tables, text
 
 from holdfast.report import formatting
+from holdfast.serving.customer_search import read_scores
 from holdfast.storage.runs import Registry
 
 
@@ -27,7 +28,7 @@ def test_the_headline_is_what_the_scores_add_up_to(
 def test_the_customers_with_the_most_at_stake_are_listed_first(
     older_runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scores = Registry(older_runs / "snapshot" / "runs").open().scores
+    scores = read_scores(Registry(older_runs / "snapshot" / "runs").open())
     shown = show("overview", older_runs / "snapshot" / "holdfast.toml", monkeypatch)
     (listed,) = (rows for caption, rows in tables(shown).items() if "The first 10" in caption)
     # Of a snapshot: P(churn) x expected revenue.

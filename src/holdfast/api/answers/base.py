@@ -45,7 +45,8 @@ class Readiness(Stamp):
     ready: bool
     champion: str | None
     degraded: Annotated[
-        str | None, Field(description="Why what is served is not the champion as published")
+        str | None,
+        Field(description="Why what is served is not the published run, or not as written"),
     ]
 
 

@@ -8,7 +8,7 @@ from holdfast.api.answers.base import Stamp
 
 
 class RunRow(BaseModel):
-    """One published run; one that is damaged has nothing but its name and why."""
+    """One run; one that is damaged has nothing but its name and why."""
 
     run_id: str
     created_at: str | None = None
@@ -22,7 +22,7 @@ class RunRow(BaseModel):
 
 
 class RunsAnswer(Stamp):
-    """Every published run, newest first."""
+    """Every run, newest first."""
 
     runs: list[RunRow]
 
@@ -61,7 +61,7 @@ class RunAnswer(Stamp):
 
 
 class ChampionAnswer(Stamp):
-    """Which run counts now."""
+    """Which run is published now."""
 
     champion: str
 

@@ -15,7 +15,7 @@ router = APIRouter(tags=["changes"])
 _OF_CUSTOMER = "/customers/{customer_id:path}/changes"
 Since = Annotated[
     str | None,
-    Query(max_length=80, description="An earlier run; by default the champion before"),
+    Query(max_length=80, description="An earlier run; by default the one published before"),
 ]
 
 

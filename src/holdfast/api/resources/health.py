@@ -26,8 +26,8 @@ def health(request: CurrentRequest) -> Response:
 @route(router, "GET", "/ready", model=Readiness)
 @needs(None)
 def ready(request: CurrentRequest) -> Response:
-    """What is served can be read, and the champion is followed; `degraded` says why what is served
-    is not the champion as published.
+    """What is served can be read, and the published run is followed; `degraded` says why what is
+    served is not the published run as it was written.
     """
     served, store = request.run(), request.context.store
     served.probe()

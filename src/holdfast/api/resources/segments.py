@@ -1,4 +1,4 @@
-"""Segments, and what keeping those at risk would bring."""
+"""Segments, and what keeping the riskiest of each tier would bring."""
 
 from dataclasses import asdict
 from typing import Any

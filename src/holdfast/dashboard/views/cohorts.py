@@ -59,7 +59,11 @@ def _forecast(run: RunView) -> None:
         run,
         f"forecast-{group}",
         lambda: charts.revenue_forecast(
-            shown, weeks, run.table("horizon_evidence"), currency=run.currency
+            shown,
+            weeks,
+            run.table("horizon_evidence"),
+            currency=run.currency,
+            promotions=run.report.promotions,
         ),
     )
     if group == "all" and (totals := run.summary.get("forecast")):
