@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from tests.api.conftest import client_of
+from tests.cli.test_cli import holdfast
 from tests.dashboard.pages import figures, show, text
 
 from holdfast.report import formatting
@@ -48,9 +49,7 @@ def _figures_of(scores: pl.DataFrame) -> dict[str, float]:
 
 
 def _from_command_line(project: Path) -> dict[str, float]:
-    """What `holdfast run --json` printed, as the run kept it."""
-    run = Registry(project / "runs").open()
-    summary = json.loads((run.path / "summary.json").read_text(encoding="utf-8"))
+    summary = json.loads(holdfast("runs", "show", "--json", cwd=project))["summary"]
     sums = {label: summary[name] for label, name in AMOUNTS.items()}
     return {"Customers": summary["customers"], "Likely to leave": summary["share_at_risk"], **sums}
 

@@ -11,6 +11,7 @@ from typing import Any
 from holdfast.report.render import Options
 
 _SHARED = ("config", "datasets", "usermeta", "$schema")
+_PARTS = ("hconcat", "vconcat", "concat")
 _LABELS = 48
 """Pixels for the labels of panels that stand upon one another, so that their left edges meet."""
 
