@@ -46,7 +46,7 @@ def run(
 
 
 def _seconds_before(registry: "Registry") -> dict[str, float]:
-    """What each step took in the champion's run; nothing where none can be read."""
+    """What each step took in the published run; nothing where none can be read."""
     try:
         return dict(registry.open().manifest.get("seconds", {}))
     except HoldfastError:
