@@ -25,7 +25,7 @@ def cards(report: Report) -> Iterator[tuple[str, str, str]]:
     expected = money(summary["expected_revenue"], report.currency)
     yield "Expected revenue", expected, when(report, "value")
     at_stake = money(summary.get("at_stake"), report.currency)
-    yield "Revenue at stake", at_stake, "what keeping every customer would add"
+    yield "Revenue at stake", at_stake, "what keeping all who have not left yet would add"
 
 
 def _held_by_likely_to_leave(report: Report) -> str:

@@ -34,7 +34,7 @@ def lead(report: Report) -> str:
         return f"{first} {at_stake} of {expected} is at stake."
     return (
         f"{first} All customers are expected to bring {expected} {when(report, 'value')}; keeping "
-        f"every one of them would add {at_stake}, the revenue at stake."
+        f"all who have not left yet would add {at_stake}, the revenue at stake."
     )
 
 
