@@ -50,9 +50,7 @@ def test_a_page_keeps_what_a_cell_shows_and_leaves_code_out_that_is_tagged(tmp_p
     path = tmp_path / "one.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=[words, code, hidden]), path)
     page, charts = render(execute(path), "one")
-    start = (
-        "See [the plan](../how-to/plan.md).\n\n```python\nprint(1)\n```\n\n```text\n1\n```\n\n!["
-    )
+    start = "[Plan](../how-to/plan.md).\n\n```python\nprint(1)\n```\n\n```text\n1\n```\n\n!["
     assert page.startswith(start)
     assert page.endswith("](one-1.svg)\n")
     assert "SVG(" not in page
