@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 import polars as pl
 
-from holdfast.report.exports import first_customers
 from holdfast.report.report_data import Report
 from holdfast.runs.run_history import moves, run_before, trail
 from holdfast.segments import summary as summarise_segments
@@ -20,6 +19,7 @@ from holdfast.serving.customer_search import read_scores
 from holdfast.serving.load import load_study, read_table
 from holdfast.storage.runs import Registry, Run
 from holdfast.study import Study
+from holdfast.tables import REASONS
 
 STUDY = "HOLDFAST_STUDY"
 """Environment variable that names the study's file; set by `holdfast dashboard`."""
@@ -88,22 +88,17 @@ class RunView:
 
     @cached_property
     def report(self) -> Report:
-        """The run as the report's tables and sentences read it, with the reasons of the first
-        customers only.
+        """The run as the report's tables and sentences read it, without any customer's reasons:
+        `describe` reads those of a list.
         """
         return Report(
             study=self.study,
             summary=self.summary,
             scores=self.scores,
-            reasons=self._reasons(),
+            reasons=REASONS.empty(),
             versions=self.run.manifest.get("versions", {}),
             **{name: self.table(name) for name in _SHOWN},
         )
-
-    def _reasons(self) -> pl.DataFrame:
-        first = first_customers(self.scores, 20)["customer_id"].to_list()
-        reasons = pl.scan_parquet(self.run.file("tables/reasons.parquet"))
-        return reasons.filter(pl.col("customer_id").is_in(first)).collect()
 
     def describe(self, customers: pl.DataFrame) -> pl.DataFrame:
         """A list of customers with reasons, action and offer."""

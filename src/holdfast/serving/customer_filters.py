@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from holdfast.segments import is_likely_to_leave
 from holdfast.serving.breakdown import COHORT, list_attributes, name_groups
 from holdfast.storage.runs import Run
 
@@ -78,7 +79,7 @@ def add_up(scores: pl.DataFrame, *, threshold: float) -> Mapping[str, Any]:
     threshold
         From which churn probability on a customer is likely to leave.
     """
-    leaving = int((scores["churn_probability"] >= threshold).sum())
+    leaving = scores.filter(is_likely_to_leave(threshold)).height
     return {
         "customers": scores.height,
         "share_at_risk": leaving / scores.height if scores.height else None,

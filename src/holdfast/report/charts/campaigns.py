@@ -108,7 +108,7 @@ def _rows(table: pl.DataFrame, unit: str) -> Options:
         )
     ]  # fmt: skip
     return panel(
-        rule("x", 0),
+        rule("x", 0, "line"),  # light: names stand on it
         mark("rule", table, at | {"strokeWidth": 3}, x="low:Q", x2="high", **place),
         *([mark("tick", even, tick, x="even:Q", y=_ROWS)] if even.height else []),
         mark("point", table, DOT | at | {"size": 100}, x=x, y=_ROWS, **look),
