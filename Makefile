@@ -50,6 +50,7 @@ bench: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python docs/build.py
+	$(BIN)/python docs/notebooks.py
 	PATH="$(BIN):$$PATH" $(BIN)/python -m typer holdfast.cli.main utils docs --name holdfast --output docs/reference/cli.md
 	$(BIN)/zensical build --strict
 

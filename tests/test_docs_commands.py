@@ -8,11 +8,14 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 import pytest
 from tests.conftest import missing
+
+from holdfast.synthetic import Shop, simulate
 
 ROOT = Path(__file__).parents[1]
 PAGES = (
@@ -48,6 +51,13 @@ def commands(page: Path) -> list[str]:
     ]
 
 
+def blocks(page: Path) -> list[list[str]]:
+    """The lines of each block of a page that is set in by four blanks, without their indent."""
+    text = page.read_text(encoding="utf-8")
+    found = re.findall(r"(?:^ {4}.*\n(?:^ *\n(?= {4}))?)+", text, re.MULTILINE)
+    return [[line[4:] for line in block.splitlines()] for block in found]
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with orders.csv, whose customers have numbers for names, two of them in leavers.txt,
@@ -55,7 +65,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     folder = tmp_path_factory.mktemp("docs")
     subprocess.run(
-        [*HOLDFAST, "simulate", "made", "--customers", "200"],
+        [*HOLDFAST, "simulate", "made", "--customers", "200", "--ends", "2024-06-29"],
         cwd=folder,
         check=True,
         capture_output=True,
@@ -95,8 +105,37 @@ def test_every_command_of_the_pages_works(project: Path) -> None:
     _forget_trial(dsn)
 
 
+def _write_orders_as_a_german_shop_exports_them(folder: Path) -> None:
+    """One row an order, newest first; semicolons, decimal commas, day before month."""
+    lines = next(simulate(Shop(n_customers=400, seed=5))).orders.filter(pl.col("quantity") > 0)
+    paid = (pl.col("quantity") * pl.col("unit_price")).sum().round(2).cast(pl.String)
+    lines.group_by("order_id").agg(
+        pl.col("customer_id").first().alias("Kundennummer"),
+        pl.col("occurred_at").first().dt.strftime("%d.%m.%Y %H:%M").alias("Bestelldatum"),
+        paid.str.replace(".", ",", literal=True).alias("Gesamtbetrag"),
+    ).rename({"order_id": "Bestellnummer"}).sort("Bestellnummer", descending=True).write_csv(
+        folder / "orders.csv", separator=";"
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bring", [None, _write_orders_as_a_german_shop_exports_them])
+def test_the_quickstart_runs_as_written_in_a_fresh_folder(
+    bring: Callable[[Path], None] | None, tmp_path: Path
+) -> None:
+    install, make, commands_of_a_file, python = blocks(ROOT / "docs" / "quickstart.md")
+    assert install == ["pip install ."]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    if bring is not None:
+        bring(tmp_path)
+    for line in (make if bring is None else []) + commands_of_a_file:
+        _done(re.sub(r"\s{2,}#.*$", "", line), tmp_path, environment)
+    _done(shlex.join(["python", "-c", "\n".join(python)]), tmp_path, environment)
+
+
 def _done(command: str, folder: Path, environment: dict[str, str]) -> None:
-    arguments = [*HOLDFAST, *shlex.split(command)[1:]]
+    program, *rest = shlex.split(command)
+    arguments = [*(HOLDFAST if program == "holdfast" else [sys.executable]), *rest]
     done = subprocess.run(
         arguments,
         cwd=folder,

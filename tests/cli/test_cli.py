@@ -162,6 +162,7 @@ def test_a_customer_who_is_not_eligible_gets_the_reason_and_nobody_elses_name(sh
         (("predict", "--features", "nowhere.json"), "there is no nowhere.json"),
         (("runs", "promote", "x"), "no run 'x'"),
         (("simulate", "."), "not empty"),
+        (("simulate", "new", "--ends", "2024-06-31"), "--ends 2024-06-31 is not a date"),
         (("init", "again"), "holdfast.toml here already"),
         (("datasets", "fetch", "nothing"), "nothing"),
     ],

@@ -4,6 +4,7 @@ everything on, and the public data behind our figures, from the providers' own a
 
 import sys
 from dataclasses import asdict, fields, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -161,7 +162,16 @@ def simulate(
         int, typer.Option(min=1, max=10_000_000, help="How many customers.")
     ] = 5000,
     days: Annotated[int, typer.Option(min=30, max=3650, help="Length of the log.")] = 730,
-    seed: Annotated[int, typer.Option(help="Same seed, same shop.")] = 42,
+    ends: Annotated[
+        str | None,
+        typer.Option(
+            metavar="YYYY-MM-DD",
+            help="Last day of the log. The season follows the calendar: another last day is "
+            "another shop. [default: yesterday]",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Same seed and last day, same shop.")] = 42,
     offers: Annotated[
         int,
         typer.Option(
@@ -194,7 +204,13 @@ def simulate(
 
     names = [field.name for field in fields(Shop) if field.type in (int, float)]
     shop = replace(
-        Shop(n_customers=customers, n_days=days, seed=seed, offers=OFFERS[:offers]),
+        Shop(
+            n_customers=customers,
+            start=_first_day(ends, days),
+            n_days=days,
+            seed=seed,
+            offers=OFFERS[:offers],
+        ),
         **_numbers(overrides, names),
     )
     with bar("customers", total=customers, silent=json) as on_progress:
@@ -205,6 +221,14 @@ def simulate(
         return
     rows = ", ".join(f"{n:,} {name}" for name, n in written.rows.items() if name != "truth")
     console().print(f"{directory}: {rows}\nNext: holdfast run -c {written.study}")
+
+
+def _first_day(ends: str | None, days: int) -> date:
+    """The first of `days` days until `ends`, or until yesterday."""
+    from holdfast.windows import date_of, day_of, parse_day
+
+    last = day_of(datetime.now(UTC).date()) - 1 if ends is None else parse_day(ends, name="--ends")
+    return date_of(last - days + 1)
 
 
 def _numbers(overrides: list[str] | None, names: list[str]) -> dict[str, Any]:

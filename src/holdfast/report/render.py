@@ -54,7 +54,8 @@ class Chart:
         return {"$schema": schema, "title": title, **self.without_heading()}
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return {"image/svg+xml": drawing("chart", self).with_heading()}
+        svg = drawing("chart", self).with_heading()
+        return {"image/svg+xml": svg, "text/plain": self.title}
 
 
 def _break_heading(title: str, subtitle: str) -> tuple[list[str], list[str]]:
