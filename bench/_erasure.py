@@ -13,7 +13,7 @@ from holdfast.campaigns.audience import Rule, build_audience
 from holdfast.campaigns.export_journal import record_export
 from holdfast.errors import HoldfastError
 from holdfast.privacy.erase import Place, erase, find_places
-from holdfast.report.exports import riskiest_customers
+from holdfast.report.exports import first_customers
 from holdfast.runs.run import run
 from holdfast.setup.simulate import simulate_to
 from holdfast.storage.runs import Registry
@@ -34,7 +34,7 @@ def erasure_figures() -> Iterator[Figure]:
         for _ in range(RUNS):
             run(study)
         scores = registry.open().scores
-        customer = str(riskiest_customers(scores, 1)["customer_id"][0])
+        customer = str(first_customers(scores, 1)["customer_id"][0])
         _give_away(study, registry, scores)
         keep(registry.open())
         before = {each: registry.open(each).scores for each in registry.run_ids()}

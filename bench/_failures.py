@@ -20,7 +20,7 @@ from holdfast.campaigns.audience import Rule, build_audience
 from holdfast.campaigns.export_journal import read_exports, record_export
 from holdfast.cli.main import _explain, main
 from holdfast.errors import HoldfastError
-from holdfast.report.exports import riskiest_customers
+from holdfast.report.exports import first_customers
 from holdfast.setup.simulate import simulate_to
 from holdfast.storage import audit_log
 from holdfast.storage.keys import KeyFile
@@ -126,7 +126,7 @@ def make_project(folder: Path, reuse: Callable[[], object] = lambda: None) -> tu
     _must(_cli("keys", "create", "--role", "reader", "--name", "a")(project))
     _must(export(project))
     scores = Registry(project / "runs").open().scores
-    first, second = riskiest_customers(scores, 2)["customer_id"]
+    first, second = first_customers(scores, 2)["customer_id"]
     _must(_cli("erase", str(first), "--yes")(project))
     return project, str(second)
 

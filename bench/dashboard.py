@@ -1,13 +1,11 @@
 """The dashboard at a million customers: the first page cold and warm, a look-up while typing, and
-the memory.
+the memory; with --sheet instead, pictures of every page.
 
 A run of a simulated shop is repeated under new names and published; the dashboard is started as a
 user starts it and looked at in Chromium. Cold: nobody has looked since the server started.
 """
 
 import argparse
-import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -20,6 +18,7 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from bench._contact_sheet import browser_of, opened, take_sheet
 from bench._figures import Figure, at_most, show
 from bench._tiled import tiled
 from holdfast.runs.run import run as run_study
@@ -30,8 +29,6 @@ from holdfast.study import Study
 from holdfast.synthetic import Shop
 
 QUICK = {"backtest.count": "1", "backtest.max_training_cutoffs": "3"}
-FLAGS = ["--headless", "--no-sandbox", "--disable-background-networking"]
-_DONE = '[data-test-script-state="notRunning"]'
 
 
 def main() -> None:
@@ -40,18 +37,38 @@ def main() -> None:
     parser.add_argument("--customers", type=int, default=1_000_000)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--sheet", type=Path, help="folder for pictures of every page")
+    parser.add_argument("--study", type=Path, help="whose pages; else a simulated shop's")
     given = parser.parse_args()
+    if given.sheet:
+        _photograph(given.sheet, given.study)
+        return
     with tempfile.TemporaryDirectory(prefix="holdfast-") as scratch:
         study = _project(Path(scratch) / "shop", given.customers)
         show(_figures(study, given.port or _free_port()), as_json=given.json)
 
 
+def _photograph(folder: Path, study: Path | None) -> None:
+    with tempfile.TemporaryDirectory(prefix="holdfast-") as scratch:
+        study = study or _shop(Path(scratch) / "shop")
+        scores = read_scores(Registry(study.parent / "runs").open())
+        customer, port = scores["customer_id"][scores["at_stake"].arg_max() or 0], _free_port()
+        with _served(study, port):
+            address = f"http://127.0.0.1:{port}"
+            for name, wider, smallest in take_sheet(address, folder, customer=customer):
+                print(f"{name:<26} {wider:>4} px too wide, smallest text {smallest} px", flush=True)
+
+
 def _project(folder: Path, customers: int) -> Path:
-    simulate_to(folder, Shop(n_customers=2000, n_days=540, seed=3))
-    study = folder / "holdfast.toml"
-    run = run_study(Study.from_toml(study, overrides=QUICK))
-    tiled(run, Registry(folder / "runs"), customers=customers)
+    study, registry = _shop(folder), Registry(folder / "runs")
+    tiled(registry.open(), registry, customers=customers)
     return study
+
+
+def _shop(folder: Path) -> Path:
+    simulate_to(folder, Shop(n_customers=2000, n_days=540, seed=3))
+    run_study(Study.from_toml(folder / "holdfast.toml", overrides=QUICK))
+    return folder / "holdfast.toml"
 
 
 def _figures(study: Path, port: int) -> Iterator[Figure]:
@@ -66,10 +83,7 @@ def _figures(study: Path, port: int) -> Iterator[Figure]:
         300,
     )
     with _served(study, port) as server, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ.get("HOLDFAST_CHROMIUM", shutil.which("chromium")),
-            args=FLAGS,
-        )
+        browser = browser_of(playwright)
         page = browser.new_page(viewport={"width": 1440, "height": 1000})
         address = f"http://127.0.0.1:{port}"
         yield at_most("first page cold, s", _opened(page, address), 3)
@@ -103,12 +117,9 @@ def _searched(scores: Any, typed: str) -> float:
 
 
 def _opened(page: Any, address: str) -> float:
-    """Seconds from asking for the page until its script has run and its charts are drawn."""
+    """Seconds from asking for the page until it is drawn."""
     since = time.perf_counter()
-    page.goto(address)
-    page.wait_for_selector("h1")
-    page.wait_for_selector(_DONE)
-    page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton]')")
+    opened(page, address)
     return time.perf_counter() - since
 
 

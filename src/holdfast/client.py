@@ -207,13 +207,13 @@ class Client:
         return self._get(f"/runs/{_quote(run_id)}/compare/{_quote(other)}")
 
     def promote(self, run_id: str, *, idempotency_key: str | None = None) -> str:
-        """Make a run the champion; returns its id."""
+        """Publish a run; returns its id."""
         return str(
             self._post(f"/runs/{_quote(run_id)}/promote", None, token=idempotency_key)["champion"]
         )
 
     def rollback(self, *, idempotency_key: str | None = None) -> str:
-        """Go back to the champion before; returns its id."""
+        """Go back to the run that was published before; returns its id."""
         return str(self._post("/rollback", None, token=idempotency_key)["champion"])
 
     def ready(self) -> JSON:

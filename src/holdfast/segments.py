@@ -38,6 +38,13 @@ RISK_BANDS = ((0.0, "🟢 LOW"), (0.1, "🟡 MODERATE"), (0.3, "🟠 HIGH"), (0.
 """From which churn probability on a band begins, and the original system's words for it."""
 
 
+def is_likely_to_leave(threshold: float) -> pl.Expr:
+    """Who counts as likely to leave: whoever's churn probability reaches the threshold, the study's
+    `churn.threshold`. Every count and share of them, on every surface, is this one.
+    """
+    return pl.col("churn_probability") >= threshold
+
+
 def churn_level(probability: float) -> str:
     """Put a churn probability (0..1) into words, with the original system's icon.
 

@@ -172,6 +172,21 @@ def test_customers_are_filtered_sorted_and_paged_without_gap_or_repeat(
     assert risky["total"] == scores.filter(pl.col("churn_probability") >= 0.7).height
 
 
+def test_customers_come_by_revenue_at_stake_unless_another_order_is_asked_for(
+    api: Api, scores: pl.DataFrame
+) -> None:
+    client = Client("http://127.0.0.1", transport=Transport(api))
+    wanted = scores.sort("at_stake", "customer_id", descending=[True, False])["customer_id"]
+    assert [row["customer_id"] for row in client.customers(limit=50)] == wanted.to_list()
+
+
+def test_a_run_older_than_what_is_at_stake_lists_customers_by_risk_score(older_runs: Path) -> None:
+    with client_of(older_runs / "log") as api:
+        client = Client("http://127.0.0.1", transport=Transport(api))
+        risks = [row["risk_score"] for row in client.customers(limit=50)]
+    assert risks == sorted(risks, reverse=True)
+
+
 def test_customers_come_as_csv_without_formulas_and_as_arrow(
     api: Api, scores: pl.DataFrame
 ) -> None:

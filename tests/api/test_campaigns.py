@@ -9,7 +9,7 @@ import pytest
 from tests.api.conftest import client_of, posted
 from tests.api.harness import Api, Transport
 
-from holdfast.api.answer_schemas import CampaignPlanAnswer, CampaignsAnswer, ExperimentAnswer
+from holdfast.api.answers.campaigns import CampaignPlanAnswer, CampaignsAnswer, ExperimentAnswer
 from holdfast.client import Client
 from holdfast.decisions.plans import plan, summarise_plan
 from holdfast.serving.load import load_study

@@ -8,7 +8,7 @@ from tests.api.conftest import client_of
 from tests.api.harness import Api, Transport
 from tests.conftest import BUYER, NEWCOMER
 
-from holdfast.api.answer_schemas import ChangesAnswer, ComparisonAnswer, CustomerChangesAnswer
+from holdfast.api.answers.changes import ChangesAnswer, ComparisonAnswer, CustomerChangesAnswer
 from holdfast.client import Client
 from holdfast.runs.changes_since import all_changes, customer_changes
 from holdfast.runs.run_comparison import compare_runs

@@ -3,7 +3,7 @@
 from typing import Any
 
 from holdfast.api import examples, schemas
-from holdfast.api.answer_schemas import Stamp
+from holdfast.api.answers.base import Stamp
 from holdfast.api.app import application
 from holdfast.segments import churn_level
 from holdfast.study import AT_RISK_SEGMENTS, SEGMENT_NAMES

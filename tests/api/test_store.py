@@ -160,7 +160,7 @@ def test_without_a_run_it_lives_waits_and_serves_the_first(project: Path) -> Non
         assert api.get("/health").json()["run_id"] is None
         refused = api.get("/ready")
         assert refused.status_code == 503
-        assert "no run is published" in refused.json()["detail"]
+        assert "there is no run in" in refused.json()["detail"]
         for entry in [e for e in away.iterdir() if e.name != ".serving"]:
             shutil.move(entry, runs / entry.name)
         eventually(lambda: api.get("/ready").status_code, 200)
@@ -294,7 +294,7 @@ def test_what_runs_beside_the_answers_is_journalled_reddens_readiness_and_starts
             eventually(lambda: api.get("/ready").status_code, 503)
             refused = api.get("/ready").json()
             assert refused["detail"] == (
-                "the server cannot follow the champion (RuntimeError); it keeps trying"
+                "the server cannot follow the published run (RuntimeError); it keeps trying"
             )
             assert "holdfast_degraded 1.0" in api.get("/metrics").text
             assert api.get("/predict/C0001").status_code == 200
@@ -305,7 +305,7 @@ def test_what_runs_beside_the_answers_is_journalled_reddens_readiness_and_starts
     lines = [line for line in capsys.readouterr().err.splitlines() if '"failure"' in line]
     assert len(lines) == 1
     assert "RuntimeError" in lines[0]
-    assert "follow the champion" in lines[0]
+    assert "follow the published run" in lines[0]
 
 
 def fail(*_: object) -> None:
@@ -317,10 +317,12 @@ def test_without_a_champion_nothing_is_served_and_the_reason_is_given(project: P
     with client_of(project) as api:
         refused = api.get("/ready")
         assert refused.status_code == 503
-        assert "is the champion" in refused.json()["detail"]
+        assert "is the published one" in refused.json()["detail"]
         assert api.get("/predict/C0001").status_code == 503
         Registry(project / "runs").promote(FIRST)
         eventually(lambda: api.get("/ready").status_code, 200)
         (project / "runs" / "champion").unlink()
-        eventually(lambda: "is the champion" in (api.get("/ready").json()["degraded"] or ""), True)
+        eventually(
+            lambda: "is the published one" in (api.get("/ready").json()["degraded"] or ""), True
+        )
         assert served(api) == FIRST

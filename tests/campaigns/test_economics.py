@@ -68,6 +68,23 @@ def test_what_is_expected_of_a_customer_is_what_they_bring_if_kept_times_the_cha
     assert worth["at_stake"].to_list() == [pytest.approx(40), 0]
 
 
+def test_who_has_left_already_cannot_be_kept() -> None:
+    scores = _filled(
+        SCORES, customer_id=["ann", "bob", "cy"], expected_revenue=[60.0] * 3,
+        p_alive=[0.9, 0.6, 0.5],
+    )  # fmt: skip
+    horizons = _filled(
+        HORIZONS, customer_id=["ann", "bob", "cy"], horizon_days=[365] * 3,
+        churn_probability=[0.4] * 3,
+    )  # fmt: skip
+    worth = value_at_stake(scores, horizons, horizon_days=365)
+    # Of 100 chances of ann 60 stay and 10 have left: 30 can be kept. All of bob's and cy's that
+    # have not left stay.
+    assert worth["at_stake"].to_list() == pytest.approx([30, 0, 0])
+    contract = value_at_stake(scores, horizons, horizon_days=365, contractual=True)
+    assert contract["at_stake"].to_list() == pytest.approx([40, 40, 40])
+
+
 def test_a_chance_to_stay_of_almost_nothing_is_not_divided_by() -> None:
     scores = _filled(SCORES, customer_id=["ann"], expected_revenue=[2.0])
     horizons = _filled(

@@ -70,7 +70,8 @@ def test_other_campaigns_have_the_same_range_in_the_api_and_the_dashboard(
 
 def test_a_campaign_for_a_segment_that_is_not_at_risk_is_refused(simulated_shop: Path) -> None:
     run = Registry(simulated_shop / "runs").open()
-    with pytest.raises(DataError, match=r"'Champion' is no segment at risk; known: At-Risk VIP"):
+    refused = r"'Champion' is no segment of high risk; known: At-Risk VIP"
+    with pytest.raises(DataError, match=refused):
         simulate_recovery(
             run.table("segments"),
             {"Champion": Campaign(cost=1.0, rate=0.1)},

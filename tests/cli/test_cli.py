@@ -182,7 +182,7 @@ def test_runs_are_listed_and_rolled_back(shop: Path) -> None:
         "runs", "promote", rows[-1]["run_id"], cwd=shop
     )
     assert json.loads(holdfast("runs", "rollback", "--json", cwd=shop)) == {"champion": champion}
-    assert "all as published" in holdfast("runs", "show", cwd=shop)
+    assert "all as they were written" in holdfast("runs", "show", cwd=shop)
 
 
 def test_a_damaged_run_is_listed_as_such_and_old_runs_are_pruned(
@@ -207,7 +207,7 @@ def test_a_damaged_run_is_listed_as_such_and_old_runs_are_pruned(
     assert champion in holdfast("runs", "list", cwd=copy)
     (copy / "runs" / "champion").unlink()
     assert "runs promote latest" in holdfast("runs", "list", cwd=copy)
-    assert "is the champion" in holdfast("predict", "--random", cwd=copy, code=2)
+    assert "is the published one" in holdfast("predict", "--random", cwd=copy, code=2)
 
 
 def test_features_are_listed_and_their_query_printed(shop: Path) -> None:

@@ -98,4 +98,4 @@ finally:
 """
     ended = start(code, str(older_runs / "log" / "runs"), cwd=older_runs)
     _, said = ended.communicate(timeout=30)
-    assert said.splitlines()[0] == "interrupted; run 20271129T190558Z-0badcafe was published"
+    assert said.splitlines()[0] == "interrupted; run 20271129T190558Z-0badcafe was made"

@@ -35,7 +35,7 @@ def test_of_a_long_step_a_log_hears_which_part_it_is_and_how_long_it_takes(
         listener.advance("Prove", "value, cutoff 1 of 2", done=2, total=4)
     # 30 s for the first of four, three are left; a second later nothing is said again.
     assert capsys.readouterr().err.splitlines() == [
-        "  Prove: churn, cutoff 2 of 2, about 2 min left"
+        "  Prove: churn, cutoff 2 of 2, about 2 min left of this step"
     ]
 
 

@@ -38,7 +38,7 @@ def printed(channels: list[dict[str, Any]] | None = None, **value: Any) -> str:
     return out.getvalue()
 
 
-def test_with_a_value_model_revenue_is_told_in_total_at_risk_and_by_segment() -> None:
+def test_with_a_value_model_revenue_is_told_in_total_at_stake_and_by_segment() -> None:
     text = printed(algorithm="lightgbm")
     for said in (
         "€80,000 (next 180 days)",
@@ -59,7 +59,7 @@ def test_without_one_no_zero_is_shown_as_if_it_were_revenue() -> None:
 
 
 def test_the_share_who_leave_carries_how_far_past_forecasts_were_off() -> None:
-    assert "25.0% of the customers; past forecasts were off by 3 to 13 points" in printed(
+    assert "100 (25.0%) of the customers; past forecasts were off by 3 to 13 points" in printed(
         algorithm="lightgbm"
     )
 

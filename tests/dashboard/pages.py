@@ -9,7 +9,16 @@ import polars as pl
 import pytest
 
 testing = pytest.importorskip("streamlit.testing.v1")
-SCRIPT = "from holdfast.dashboard.views import {page}\n{page}.PAGE.show()\n"
+SCRIPT = """
+from contextlib import suppress
+from holdfast.dashboard.filters import offer_filters
+from holdfast.dashboard.run_view import open_registry, open_run
+from holdfast.dashboard.views import {page}
+from holdfast.errors import HoldfastError
+with suppress(HoldfastError):
+    offer_filters(open_run(open_registry(), "champion"))
+{page}.PAGE.show()
+"""
 TEXTS = ("title", "markdown", "caption", "info", "warning", "error", "subheader")
 
 
@@ -26,7 +35,7 @@ def show(
     monkeypatch.setattr("holdfast.dashboard.access._role", lambda: role)
     shown = testing.AppTest.from_string(SCRIPT.format(page=page), default_timeout=120)
     for key, value in query.items():
-        shown.query_params[key] = value
+        shown.query_params[key.rstrip("_")] = value
     shown.run()
     assert not shown.exception, shown.exception
     return shown
@@ -58,6 +67,12 @@ def tables(shown: Any) -> dict[str, list[list[str]]]:
 def _cells(row: str) -> list[str]:
     cells = re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)
     return [html.unescape(re.sub(r"<[^>]+>", "", cell)) for cell in cells]
+
+
+def links(shown: Any) -> list[str]:
+    """Every address that a table, a list or a link of the page leads to."""
+    bodies = (element.proto.body for element in shown.get("html"))
+    return [html.unescape(found) for body in bodies for found in re.findall(r'href="(.*?)"', body)]
 
 
 def charts(shown: Any) -> dict[str, list[list[dict[str, Any]]]]:

@@ -1,4 +1,4 @@
-"""The entry: pages and the choice of a run."""
+"""The entry: pages, the choice of a run and the filter of customers."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def test_the_first_page_is_the_overview_of_the_champion(
     assert shown.title[0].value == "Overview"
     (choice,) = (box for box in shown.sidebar.selectbox if box.label == "Run")
     runs = ["20261129T190558Z-6406a92a", "20261129T190534Z-f3b0862c"]
-    assert choice.options == ["champion", *runs]
+    assert choice.options == ["published run", *runs]
     assert f"Run {runs[0]}." in text(shown)
     assert f"Run {runs[1]}." in text(choice.set_value(runs[1]).run())
 

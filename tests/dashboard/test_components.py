@@ -55,5 +55,6 @@ def test_a_page_begins_with_the_run_it_is_about(
     monkeypatch.setenv("HOLDFAST_STUDY", str(older_runs / "log" / "holdfast.toml"))
     shown = testing.AppTest.from_function(_pages_head, default_timeout=60).run()
     assert shown.title[0].value == "A page"
-    assert "tiny-log, scored as of 27 Sep 2024. Run 20261129T190558Z-6406a92a." in text(shown)
+    assert "tiny-log, scored as of 27 Sep 2024: 27 customers" in text(shown)
+    assert "Run 20261129T190558Z-6406a92a." in text(shown)
     assert "27 scored" in text(shown)

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from holdfast.dashboard.run_view import open_registry, open_run, read_study
 from holdfast.errors import RunNotFound, StudyError
-from holdfast.report.exports import riskiest_first
 from holdfast.serving.load import has_table
 from holdfast.storage.runs import Registry
 
@@ -63,8 +63,11 @@ def test_a_run_is_compared_with_the_one_before(older_runs: Path) -> None:
     assert (first.before, first.moves, first.trail.height) == (None, None, 1)
 
 
-def test_the_report_holds_the_reasons_of_the_riskiest_alone(older_runs: Path) -> None:
+def test_a_list_is_described_once_and_again_where_its_groups_are_others(older_runs: Path) -> None:
     run = open_run(Registry(older_runs / "snapshot" / "runs"), "champion")
-    riskiest = riskiest_first(run.scores).head(20)["customer_id"]
-    explained = run.report.reasons["customer_id"].unique()
-    assert explained.sort().to_list() == riskiest.sort().to_list()
+    rows = run.scores.head(3)
+    told = run.describe(rows)
+    assert run.describe(rows) is told
+    assert told["customer_id"].to_list() == rows["customer_id"].to_list()
+    for arm in ("contact", "hold out"):
+        assert set(run.describe(rows.with_columns(arm=pl.lit(arm)))["arm"]) == {arm}

@@ -80,6 +80,7 @@ def test_of_many_rows_a_part_is_drawn_to_compare_rankings(
     study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(log_verdicts, "MOST_COMPARED", 400)
+    monkeypatch.setattr(log_verdicts, "ONCE_FROM", 400)
     asked: dict[str, Any] = {}
 
     def judge(trials: Any, **options: Any) -> tuple[()]:

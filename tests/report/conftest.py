@@ -60,9 +60,9 @@ def _scores(rng: np.random.Generator) -> pl.DataFrame:
         TIERS[name][int(rank >= 0.75)]
         for name, rank in frame.select("value_tier", "risk_rank").iter_rows()
     ]
-    return tables.SCORES.check(
-        _filled(frame.with_columns(segment=pl.Series(segment)), tables.SCORES)
-    )
+    at_stake = pl.col("churn_probability") * pl.col("expected_revenue")
+    frame = frame.with_columns(segment=pl.Series(segment), at_stake=at_stake)
+    return tables.SCORES.check(_filled(frame, tables.SCORES))
 
 
 def _filled(frame: pl.DataFrame, contract: tables.Contract) -> pl.DataFrame:

@@ -196,21 +196,20 @@ def test_no_budget_is_written_below_the_names_of_the_lines() -> None:
     assert panel["scale"]["domain"] == [0, 2600]
 
 
-def test_the_title_of_a_qini_curve_compares_the_first_with_a_draw_by_lot() -> None:
+def test_the_title_of_a_qini_curve_compares_the_first_with_as_many_at_random() -> None:
     # At 30 %: 3/5 of the way to 1.5, against 30 % of 2.
     assert ALL["qini"]().title == (
-        "Over all customers the first 30% of the ranking add €0.90 a head, as many drawn by lot "
-        "€0.60"
+        "The first 30% of the ranking add €0.90 per customer of all, as many at random €0.60"
     )
     bought = charts.qini(
         QINI.with_columns(pl.col("effect", "low", "high") / 100), unit="", rule="largest first"
     )
-    assert "add 0.9 points a head, as many drawn by lot 0.6 points" in bought.title
+    assert "add 0.9 points per customer of all, as many at random 0.6 points" in bought.title
 
 
 def test_a_draw_by_lot_is_the_straight_line_to_the_effect_on_all() -> None:
     spec = ALL["qini"]().to_dict()["datasets"].values()
-    lots = [row for rows in spec for row in rows if row.get("ranking") == "drawn by lot"]
+    lots = [row for rows in spec for row in rows if row.get("ranking") == "at random"]
     assert [(row["share"], row["effect"]) for row in lots] == [(0, 0), (1, 2)]
 
 
@@ -291,14 +290,14 @@ def test_what_was_believed_before_any_data_is_what_data_took_away_and_more() -> 
 
 def test_offers_of_one_unit_share_an_axis() -> None:
     panels = ALL["beliefs"]().panel["vconcat"]
-    domains = [panel["layer"][-2]["encoding"]["x"]["scale"]["domain"] for panel in panels]
+    domains = [panel["layer"][-1]["encoding"]["x"]["scale"]["domain"] for panel in panels]
     assert domains == [[-3.0, 13.0], pytest.approx([-0.38, 0.58])]
 
 
 def test_a_belief_is_counted_as_told_only_where_experiments_tell_it() -> None:
     chart = ALL["beliefs"]()
     assert chart.title == (
-        "Past experiments tell what an offer adds in 2 of 3 pairs of offer and segment"
+        "Past experiments say what an offer adds in 2 of 3 pairs of offer and segment"
     )
     assert chart.table is not None
     assert chart.table.cells[1] == [

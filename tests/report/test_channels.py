@@ -50,13 +50,15 @@ def test_the_chart_draws_what_was_seen_and_what_is_expected_with_the_cost_across
     assert [(row["month"], row["margin"]) for row in met] == [(3, 31.0)]
 
 
-def test_without_a_cost_the_chart_says_what_was_left_and_the_table_speaks_of_no_payback() -> None:
+def test_without_a_cost_the_chart_says_what_was_brought_and_the_table_speaks_of_no_payback() -> (
+    None
+):
     free = channels(cost=None, value_to_cost=None, payback_months=None, payback_source=None)
     chart = charts.channel_payback(free, MONTHS, currency="GBP")
-    assert chart.title == "A customer won by search has left £20 after 2 months"
+    assert chart.title == "A customer won by search has brought £20 after 2 months"
     table = run_tables.channels(free, currency="GBP")
     assert [col.heading for col in table.columns] == [
-        "Won by", "Customers", "Margin so far", "Margin to come", "Lifetime value",
+        "Won by", "Customers", "Margin so far", "Expected margin", "Lifetime value",
     ]  # fmt: skip
     assert table.cells == [["search", "40", "£20", "£55", "£75"]]
 

@@ -10,11 +10,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from holdfast.report import charts
+from holdfast.report import chart_data, charts
 from holdfast.report.charts import CHARTS
 from holdfast.report.render import Drawing, drawing
 from holdfast.report.report_data import Report
 from holdfast.report.theme import COLOURS
+from holdfast.study.settings import Promotion
 
 
 def _rows(spec: Any) -> int:
@@ -75,7 +76,9 @@ def test_titles_state_the_finding_with_the_figures(
 ) -> None:
     titles = {each.name: each.title for each in drawn}
     n = report.scores["segment"].is_in(["At-Risk VIP", "Vulnerable", "Losing Customer"]).sum()
-    assert titles["customer_quadrant"].startswith(f"{n} customers in at-risk segments hold £")
+    assert titles["customer_quadrant"].startswith(
+        f"{n} customers in the riskiest quarter of their value tier account for £"
+    )
     assert (
         titles["revenue_recovery"] == "Assumed: £1,815 spent would bring back £9,000 (net £7,185)"
     )
@@ -123,3 +126,21 @@ def test_twelve_cutoffs_fit_into_the_backtest(report: Report) -> None:
     drawn = drawing("backtest", charts.backtest(many))
     assert "12 cutoffs" in drawn.subtitle
     assert drawn.size[0] < 760
+
+
+def test_promotions_within_the_weeks_drawn_are_shaded_and_others_are_not(report: Report) -> None:
+    # The forecast fills 1 July to 25 August 2024, the past the half year before.
+    promotions = [
+        Promotion(name="Summer sale", first_day="2024-07-08", last_day="2024-07-14"),
+        Promotion(name="Long ago", first_day="2023-01-01", last_day="2023-01-07"),
+    ]
+    args = (report.forecast, chart_data.weeks(report.days), report.horizon_evidence)
+    chart = charts.revenue_forecast(*args, currency="GBP", promotions=promotions)
+    spec = chart.to_dict()
+    rows = [row for rows in spec["datasets"].values() for row in rows if "from" in row]
+    assert rows == [
+        {"from": "2024-07-08T00:00:00", "to": "2024-07-15T00:00:00", "name": "Summer sale"}
+    ]
+    assert chart.subtitle.endswith("Shaded: promotions.")
+    plain = charts.revenue_forecast(*args, currency="GBP")
+    assert "Shaded" not in plain.subtitle

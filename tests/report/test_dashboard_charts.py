@@ -89,17 +89,17 @@ def test_a_gauge_leaves_out_a_factor_that_says_nothing(probability: float, said:
         ),
         (
             1,
-            "1 customer of the more valuable half is likely to leave and holds £100",
+            "1 customer of the more valuable half is likely to leave and accounts for £100",
             "1 customer of high value has a high or very high risk",
         ),
         (
             2,
-            "2 customers of the more valuable half are likely to leave and hold £200",
+            "2 customers of the more valuable half are likely to leave and account for £200",
             "2 customers of high value have a high or very high risk",
         ),
     ],
 )
-def test_titles_agree_with_how_many_are_at_risk(
+def test_titles_agree_with_how_many_are_likely_to_leave(
     report: Report, n: int, crowd: str, bands: str
 ) -> None:
     scores = report.scores.head(4).with_columns(

@@ -1,4 +1,4 @@
-"""customer_segments.csv: riskiest first, and nothing that a spreadsheet would run."""
+"""customer_segments.csv: the most at stake first, and nothing that a spreadsheet would run."""
 
 import csv
 import io
@@ -10,6 +10,7 @@ import pytest
 from holdfast import tables
 from holdfast.report.exports import (
     customer_segments,
+    first_customers,
     write_audience,
     write_customer_segments,
 )
@@ -40,14 +41,22 @@ def _read(scores: pl.DataFrame) -> list[list[str]]:
     return list(csv.reader(io.StringIO(out.getvalue().decode("utf-8"), newline="")))
 
 
-def test_the_riskiest_come_first_and_of_equals_the_one_worth_more() -> None:
+def test_the_most_at_stake_come_first_however_risky_others_are() -> None:
     table = customer_segments(
-        _scores(
-            ["b", "a", "c", "d"], risk_score=[0.2, 0.9, 0.9, 0.9], expected_revenue=[1.0, 5, 7, 5]
-        )
+        _scores(["a", "b", "c"], at_stake=[10.0, 30.0, 20.0], risk_score=[0.9, 0.1, 0.5])
     )
-    assert table["Customer_ID"].to_list() == ["c", "a", "d", "b"]
+    assert table["Customer_ID"].to_list() == ["b", "c", "a"]
     assert table.columns == NAMES
+
+
+def test_with_as_much_at_stake_the_riskier_comes_first_then_the_one_worth_more() -> None:
+    scores = _scores(
+        ["b", "a", "c", "d"], risk_score=[0.2, 0.9, 0.9, 0.9], expected_revenue=[1.0, 5, 7, 5]
+    )
+    zero = scores.with_columns(at_stake=0.0)
+    for same in (scores, zero, scores.drop("at_stake")):
+        assert customer_segments(same)["Customer_ID"].to_list() == ["c", "a", "d", "b"]
+        assert first_customers(same, 2)["customer_id"].to_list() == ["c", "a"]
 
 
 @pytest.mark.parametrize("begin", [*"=+-@\t\r\n＝＋－＠"])  # noqa: RUF001
@@ -77,9 +86,8 @@ def test_the_file_holds_every_customer_with_every_digit(report: Report) -> None:
     rows = _read(report.scores)
     assert rows[0] == NAMES
     assert len(rows) == report.scores.height + 1
-    assert [float(row[3]) for row in rows[1:]] == report.scores["risk_score"].sort(
-        descending=True
-    ).to_list()
+    at_stake = [float(row[1]) * float(row[2]) for row in rows[1:]]
+    assert at_stake == sorted(at_stake, reverse=True)
 
 
 @pytest.mark.parametrize("columns", [["customer_id"], ["customer_id", "arm"]])
@@ -100,7 +108,7 @@ def test_a_million_customers_are_written_within_seconds() -> None:
     n = 1_000_000
     scores = _scores(
         [f"C{k}" for k in range(n)],
-        risk_score=rng.random(n),
+        at_stake=rng.random(n),
         expected_revenue=rng.lognormal(5, 1, n),
     )
     out = io.BytesIO()

@@ -118,26 +118,26 @@ def test_tables_name_their_columns_and_rows(page: Page) -> None:
 def test_a_manager_reads_the_headline_first(page: Page) -> None:
     said = " ".join(page.text.split())
     assert (
-        "Of 400 customers, 25.0% are likely to leave over the next 90 days. All together are "
-        "expected to bring" in said
+        "Of 400 customers, 100 (25.0%) are likely to leave over the next 90 days. All customers "
+        "are expected to bring £100,000 over the next 180 days; keeping every one of them would "
+        "add £12,345, the revenue at stake." in said
     )
-    assert "£12,345 more is at stake with those who leave" in said
     assert "How good the predictions proved, beside a naive rule: mean and range of 2 tests" in said
     assert (
-        "Churn, ROC-AUC: how often a leaver is ranked above a stayer; 0.5 is a "
-        "coin flip 0.800 (0.750 to 0.850) 0.700 better" in said
+        "Churn, ROC-AUC: how often a leaver is ranked above a stayer; 0.5 is "
+        "random 0.800 (0.750 to 0.850) 0.700 better" in said
     )
 
 
-def test_an_order_by_lot_is_said_beside_segments_and_reasons(
+def test_an_order_no_better_than_random_is_said_wherever_customers_are_ordered(
     report: Report, drawn: Sequence[Drawing]
 ) -> None:
     churn = {**report.summary["churn"], "ranks_by_chance": True}
     html = report_page(replace(report, summary={**report.summary, "churn": churn}), drawn)
-    warning = "customers ordered by risk came out no better than by lot"
-    assert html.count(warning) == 2
-    # Both sections are grey, so that nobody takes from a picture what the words take back.
-    assert html.count('class="page unproved"') == 2
+    warning = "customers ordered by risk came out no better than in random order"
+    assert html.count(warning) == 4
+    # Three sections are grey, so that nobody takes from a picture what the words take back.
+    assert html.count('class="section unproved"') == 3
     sound = report_page(report, drawn)
     assert warning not in sound
     assert 'unproved"' not in sound
@@ -148,6 +148,13 @@ def test_a_fatal_finding_is_stamped_at_the_top_also_when_acknowledged(page: Page
         "Of 400 customers"
     )
     assert page.text.index("Fatal, acknowledged in the study") < page.text.index("Note")
+
+
+def test_page_one_counts_the_findings_that_are_told_after_the_money(page: Page) -> None:
+    said = " ".join(page.text.split())
+    counted = said.index("2 things to know before using the figures: circular label")
+    money = said.index("Money: what is at stake and what would pay")
+    assert counted < money < said.index("What to know before using the figures")
 
 
 def test_what_is_assumed_is_stamped(page: Page) -> None:
@@ -163,9 +170,12 @@ def test_rows_read_add_up(page: Page, report: Report, drawn: Sequence[Drawing]) 
     assert "These do not add up" in report_page(replace(report, summary=wrong), drawn)
 
 
-def test_the_riskiest_customers_come_with_their_reasons(page: Page, report: Report) -> None:
-    first = report.scores.sort("risk_score", descending=True)["customer_id"][0]
-    assert first in page.text
+def test_those_with_the_most_at_stake_come_first_with_their_reasons(
+    html: str, page: Page, report: Report
+) -> None:
+    first, second = report.scores.sort("at_stake", descending=True)["customer_id"][:2]
+    names = [name for name in re.findall(r'<th scope="row"[^>]*><bdi>(C\d+)<', html)]
+    assert names[:2] == names[5:7] == [first, second]
     assert (
         "No order for 74 days; usually every 21\nNo order for 148 days; usually every 21"
         in page.text

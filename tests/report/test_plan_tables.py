@@ -21,7 +21,7 @@ def test_a_plan_says_whom_what_it_costs_and_how_sure_it_is() -> None:
     who, what, more = plan_tables.plan_sentences(PLAN)
     assert who.startswith("Contact 40 customers for €80, and leave 5 customers alone")
     assert f"Net return: €120 ({MINUS}€10 to €260 in nine cases of ten)" in what
-    assert "it pays with a chance of 94.0%" in what
+    assert "it pays with a chance of 94%" in what
     assert "an expected loss of €3.25" in what
     assert more == "One more EUR of budget would bring €1.50 net."
 

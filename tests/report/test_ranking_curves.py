@@ -135,7 +135,7 @@ def test_a_difference_a_median_and_an_interval_are_no_models() -> None:
         "value", "baseline", "baseline_value"
     ).rows() == [(0.2, "baseline: mean", 0.3)]
     assert sorted(ranking_curves.standings(evidence).select("name", "kind").iter_rows()) == [
-        ("Champion", "champion"),
+        ("Chosen model", "chosen"),
         ("Mean", "baseline"),
     ]
     alone = evidence.filter(pl.col("model") != "baseline: mean")

@@ -99,13 +99,13 @@ def test_an_export_that_fails_is_recorded_as_failed(
     assert "geheim" not in (tmp_path / audit_log.LOG).read_text()
 
 
-def test_a_workbook_has_the_customers_riskiest_first_in_typed_cells(
+def test_a_workbook_has_the_customers_with_the_most_at_stake_first_in_typed_cells(
     run: Run, tmp_path: Path
 ) -> None:
     path = tmp_path / "customers.xlsx"
     assert export_workbook(run, path, project=tmp_path) == run.scores.height
     sheet = fastexcel.read_excel(path).load_sheet(0).to_polars()
-    assert sheet["Customer"][0] == run.scores.sort("risk_score")["customer_id"][-1]
+    assert sheet["Customer"][0] == run.scores.sort("at_stake")["customer_id"][-1]
     assert sheet["Expected revenue (EUR)"].sum() == pytest.approx(
         run.scores["expected_revenue"].sum()
     )

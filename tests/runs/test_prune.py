@@ -89,7 +89,7 @@ def test_a_damaged_run_can_be_removed(registry: Registry) -> None:
 
 def test_without_a_champion_nothing_is_removed(registry: Registry) -> None:
     (registry.folder / "champion").unlink()
-    with pytest.raises(RunNotFound, match="is the champion"):
+    with pytest.raises(RunNotFound, match="is the published one"):
         prune(registry, keep=1)
     assert len(registry.run_ids()) == 5
 

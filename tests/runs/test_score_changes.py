@@ -188,6 +188,18 @@ def test_what_cannot_be_asked_is_refused_with_what_can(
         all_changes(registry, last, segment="VIP")
 
 
+def test_a_sentence_leaves_out_what_rounds_to_nothing(
+    registry: Registry, runs: tuple[Run, Run]
+) -> None:
+    _, last = runs
+    small = last.table("changes").filter(pl.col("model").abs() < 1e-3, task="churn")
+    told = customer_changes(registry, last, small["customer_id"][0])
+    churn = told["tasks"][0]
+    assert "because time passed" in churn["sentence"]
+    assert "0.0 points" not in churn["sentence"]
+    assert len(churn["parts"]) == 3
+
+
 def again(run: Run, *, study: Study | None = None, frame: pl.DataFrame | None = None) -> Now:
     """The same run made once more, by other words or of other customers."""
     rows = run.table("features") if frame is None else frame

@@ -21,7 +21,7 @@ def test_the_evidence_is_the_mean_of_all_tests_with_range_and_verdict() -> None:
         against_baseline={"roc_auc": {"verdict": "better"}},
     )
     assert summarise_evidence(proved) == (
-        "on time not seen, mean of 2 tests: churn AUC 0.752 (0.710 to 0.780; naive 0.700: better)"
+        "on later data, mean of 2 tests: churn AUC 0.752 (0.710 to 0.780; naive 0.700: better)"
     )
 
 

@@ -97,7 +97,7 @@ def test_rollback_goes_back_to_the_champion_before(registry: Registry) -> None:
     assert registry.rollback().run_id == first.run_id
     assert registry.open().run_id == first.run_id
     with pytest.raises(
-        RunNotFound, match=r"no champion to go back to: none came before .*; choose .* published: "
+        RunNotFound, match=r"no published run to go back to: none came before .*; publish .* runs: "
     ):
         registry.rollback()
 
@@ -214,11 +214,11 @@ def test_a_new_run_gives_the_champion_of_an_older_version_its_digest(registry: R
 
 def test_without_a_champion_the_newest_run_does_not_stand_in(registry: Registry) -> None:
     run = publish(registry)
-    with pytest.raises(RunNotFound, match=r"is the champion; .*runs promote latest"):
+    with pytest.raises(RunNotFound, match=r"is the published one; .*runs promote latest"):
         registry.open()
     for content in (f"{run.run_id[:-1]}9\n", "../elsewhere", "\0\xff", f"{run.run_id}x"):
         (registry.folder / "champion").write_text(content, encoding="latin-1")
-        with pytest.raises(RunNotFound, match=r"the champion .* is not in"):
+        with pytest.raises(RunNotFound, match=r"the published run .* is not in"):
             registry.open()
     assert registry.open("latest").run_id == run.run_id
     assert registry.promote("latest").run_id == registry.open().run_id == run.run_id
@@ -297,7 +297,7 @@ def test_the_champion_is_never_removed_and_a_removed_run_leaves_the_lists(
     first, second = publish(registry), publish(registry)
     registry.promote(first.run_id)
     registry.promote(second.run_id)
-    with pytest.raises(RunError, match="the champion is not removed"):
+    with pytest.raises(RunError, match="the published run is not removed"):
         registry.remove([second.run_id])
     registry.remove([first.run_id])
     assert registry.run_ids() == [second.run_id]

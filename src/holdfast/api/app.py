@@ -16,7 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 import holdfast
 from holdfast.api import documentation
-from holdfast.api.answer_schemas import Problem
+from holdfast.api.answers.base import Problem
 from holdfast.api.context import Context, RequestContext
 from holdfast.api.examples import make_example
 from holdfast.api.middleware import App, Middleware
@@ -47,7 +47,7 @@ from holdfast.errors import HoldfastError
 
 _RECORD_USE_EVERY = 30.0
 _WRITE_EVERY = 0.2
-_FOLLOW = "follow the champion"
+_FOLLOW = "follow the published run"
 _Work = Callable[[], Awaitable[object]]
 _BY_HAND: tuple[type[BaseModel], ...] = (History, Batch, WhatIf, PlanTerms, Experiment, Problem)
 """Described as pydantic does: FastAPI leaves out what it does not read itself, and defaults of
@@ -111,8 +111,8 @@ def application(context: Context | None = None) -> FastAPI:
 
 @asynccontextmanager
 async def _run_beside(context: Context) -> AsyncIterator[None]:
-    """Follow the champion, write the access log and the keys' last use, for as long as the worker
-    lives.
+    """Follow the published run, write the access log and the keys' last use, for as long as the
+    worker lives.
     """
     await _attempt(context, _FOLLOW, partial(asyncio.to_thread, context.store.refresh))
     if context.store.trouble:

@@ -101,7 +101,7 @@ class RequestContext:
         if self.served is None:
             raise Refused(
                 503,
-                self.context.store.trouble or "no run is published yet",
+                self.context.store.trouble or "there is no published run yet",
                 fix="make one with `holdfast run`; it is served within a second",
                 headers={"retry-after": "5"},
             )

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
-from holdfast.api.answer_schemas import Problem
+from holdfast.api.answers.base import Problem
 from holdfast.api.context import RequestContext
 from holdfast.api.problems import MEDIA_TYPE, encode
 from holdfast.api.routes import Endpoint

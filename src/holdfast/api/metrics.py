@@ -77,7 +77,7 @@ class _State(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Gauges, read when asked."""
         served = self._store.current
-        about = "1 where the champion is not served or its files are altered"
+        about = "1 where the published run is not served or its files are altered"
         yield _gauge("holdfast_degraded", about, bool(self._store.trouble))
         if served is None:
             return

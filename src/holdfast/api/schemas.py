@@ -1,4 +1,4 @@
-"""What goes in, as strict models; what comes out is in `answer_schemas`."""
+"""What goes in, as strict models; what comes out is in `answers`."""
 
 from typing import Annotated, Any, Literal
 
@@ -159,7 +159,9 @@ class CustomersQuery(BaseModel):
         "-risk_score",
         "risk_rank",
         "-risk_rank",
-    ] = "-risk_score"
+        "at_stake",
+        "-at_stake",
+    ] = "-at_stake"
     limit: Annotated[int, Field(ge=1, le=10_000)] = 100
     cursor: (
         Annotated[str, Field(max_length=2_000, description="`next_cursor` of the page before")]

@@ -20,7 +20,7 @@ _LOGGING = Path(__file__).with_name("static") / "logging.json"
 
 
 def serve(settings: Settings, *, host: str, port: int) -> None:
-    """Serve the champion run of a project until asked to stop.
+    """Serve the published run of a project until asked to stop.
 
     Without any key the server listens on this machine only, whatever `host` says, and says so.
 

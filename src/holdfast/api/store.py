@@ -1,5 +1,5 @@
-"""The store: which run is served. It follows the champion within a second and never lets go of the
-last good run.
+"""The store: which run is served. It follows the published run within a second and never lets go
+of the last good run.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ class Store:
     current
         None until a run was found.
     wanted
-        The champion's id, as last seen.
+        The published run's id, as last seen.
     failures
         What the worker does beside answering, and how it failed last; empty when all of it works.
     """
@@ -47,8 +47,8 @@ class Store:
 
     @property
     def trouble(self) -> str:
-        """Why the champion is not served, or what has become of its published files; empty when all
-        is well.
+        """Why the published run is not served, or what has become of its files; empty when all is
+        well.
         """
         return self._unserved or self._altered or next(iter(self.failures.values()), "")
 
@@ -71,7 +71,7 @@ class Store:
             return self._ready[run.run_id]
 
     def refresh(self) -> None:
-        """Serve the champion, if it is sound; otherwise go on with what is served, and say why."""
+        """Serve the published run, if it is sound; otherwise what was served before; say why."""
         try:
             self.wanted = self.registry.champion_id()
             run = self.registry.open()
@@ -92,7 +92,7 @@ class Store:
 
     def _fall_back(self) -> None:
         """After a start without a sound champion, serve the copy that an earlier server made of it,
-        or of a champion before it.
+        or of a published run before it.
         """
         try:
             run_ids = [entry.run_id for entry in self.registry.champions()]

@@ -1,1 +1,1 @@
-"""Is it honest? One suspicion a module, each answered from the data."""
+"""Leakage check: one suspicion a module, each answered from the data."""

@@ -131,7 +131,7 @@ def _audit_snapshot(study: Study, prove: bool, steps: Steps) -> Iterator[Answer]
     table = snapshot_table(study, snapshot)
     yield from _ask("Ask the table", TABLE_AUDITS, table, steps)
     if prove and table.cutoff_day is None:
-        with steps("Learn and prove"):
+        with steps("Learn and test"):
             fitted = fit_snapshot(study, snapshot.frame, columns=snapshot.columns)
         proof = Proof.of(
             fitted.proof, seed=study.seed, table=table, cross_validated=fitted.cross_validated
@@ -159,7 +159,7 @@ def _audit_log(study: Study, earlier: Study | None, prove: bool, steps: Steps) -
             )
         yield from _ask("Ask the log", LOG_AUDITS, Log(ingested, data, before), steps)
         if prove:
-            with steps("Prove on unseen time"):
+            with steps("Backtest on later data"):
                 proof = Proof.of(backtest_data(study, data), seed=study.seed)
             yield from _ask("Ask the models", PROOF_AUDITS, proof, steps)
 

@@ -50,6 +50,9 @@ class Rule:
         Customers who were in an audience in the last so many days are out; 0: nobody is.
     excluded
         Customers who are out.
+    where
+        What the scores were narrowed to before, by name: filters of the dashboard as its address
+        has them.
     """
 
     name: str = ""
@@ -65,6 +68,7 @@ class Rule:
     only_paying: bool = True
     rest_days: int = 0
     excluded: tuple[str, ...] = ()
+    where: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.segments if name not in SEGMENT_NAMES]
@@ -81,8 +85,11 @@ class Rule:
         """SHA-256 of the rule but for its name, 12 hex digits."""
         rule = asdict(self)
         del rule["name"]
-        if self.of == "lost":  # a rule is what it was before there was any other
+        # A rule is what it was before there was any other.
+        if self.of == "lost":
             del rule["of"]
+        if not self.where:
+            del rule["where"]
         return hashlib.sha256(json.dumps(rule, sort_keys=True).encode()).hexdigest()[:12]
 
     @property

@@ -2,9 +2,10 @@
 later money is worth today. Every page, table and plan takes it from here.
 
 One customer: whoever is kept brings `value_if_kept` within the horizon of value, whoever is lost
-brings nothing, and `at_stake = P(lost) x value_if_kept` is what a campaign can save at most. A
-contact that keeps a share `rate` of those who would be lost earns `margin_rate x rate x at_stake`,
-with the customer's own rate (`customer_margins`), and costs `cost + acceptance x cost_if_accepted`.
+brings nothing. Whoever has left already cannot be kept, so that `at_stake = P(still a customer, and
+lost within the horizon) x value_if_kept` is what a campaign can save at most. A contact that keeps
+a share `rate` of those who would be lost earns `margin_rate x rate x at_stake`, with the customer's
+own rate (`customer_margins`), and costs `cost + acceptance x cost_if_accepted`.
 """
 
 import math
@@ -23,13 +24,18 @@ by it."""
 
 
 def value_at_stake(
-    scores: pl.DataFrame, horizons: pl.DataFrame | None = None, *, horizon_days: int = 0
+    scores: pl.DataFrame,
+    horizons: pl.DataFrame | None = None,
+    *,
+    horizon_days: int = 0,
+    contractual: bool = False,
 ) -> pl.DataFrame:
     """Fill in what each customer brings if kept, and what is at stake.
 
     Of an order log, lost is who buys nothing over the horizon of value, so that what is expected of
-    a customer is P(kept) x value_if_kept. Of a snapshot, whose value is no outcome of a window, it
-    is who churns, and value_if_kept is the value itself.
+    a customer is P(kept) x value_if_kept; still a customer is who has not left yet, P(alive). With
+    a contract everybody is a customer still. Of a snapshot, whose value is no outcome of a window,
+    lost is who churns, and value_if_kept is the value itself.
 
     Parameters
     ----------
@@ -39,6 +45,8 @@ def value_at_stake(
         HORIZONS of an order log; None for a snapshot.
     horizon_days
         Of value.
+    contractual
+        Whether customers have a contract, so that P(alive) says that the next charge comes.
 
     Returns
     -------
@@ -53,8 +61,9 @@ def value_at_stake(
             "customer_id", lost="churn_probability"
         )
         scores = scores.join(silent, on="customer_id", how="left", maintain_order="left")
-        lost = pl.col("lost")
-        kept = value / (1 - lost).clip(LEAST_STAYING)
+        stays = 1 - pl.col("lost")
+        alive = pl.lit(1.0) if contractual else pl.col("p_alive").fill_null(1.0)
+        kept, lost = value / stays.clip(LEAST_STAYING), (alive - stays).clip(0)
     filled = scores.with_columns(value_if_kept=kept, at_stake=lost * kept)
     return tables.SCORES.check(filled.select(tables.SCORES.schema.names()))
 

@@ -8,7 +8,7 @@ second line, with how far it came; what never went out is withdrawn by one.
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from functools import partial
 from math import ceil
@@ -164,12 +164,16 @@ class CampaignList:
     arms
         One row per customer: customer_id, treated, propensity (chance of being contacted), offer
         and cost (currency); null where neither is known.
+    expected
+        What it is expected to come to, currency, for whoever compares it with the result: cost,
+        net, net_low and net_high; empty where nobody knows.
     """
 
     campaign: str
     made_by: str
     run_id: str
     arms: pl.DataFrame
+    expected: Mapping[str, float] = field(default_factory=dict)
 
     def treatments(self, at: datetime) -> pl.DataFrame:
         """Both arms, laid out as `list_treatments` does. Several offers are as many campaigns: who
@@ -219,7 +223,7 @@ def recording(
     export_id = _export_id(at, listed.fingerprint, how)
     export = _Export(project=project, export_id=export_id, campaign=listed.campaign, at=at, how=how)
     facts = listed.facts
-    figures = {name: facts[name] for name in ("contacted", "held_out")}
+    figures = {name: facts[name] for name in ("contacted", "held_out")} | dict(listed.expected)
     line = {"run_id": listed.run_id, "made_by": listed.made_by, "figures": figures}
     with audit_log.write_ahead(
         project, listed.made_by, who=who, export_id=export.export_id, **facts
@@ -368,10 +372,11 @@ def saved_rules(project: Path) -> dict[str, Rule]:
 def _read_rule(raw: Mapping[str, Any]) -> Rule:
     """A rule as JSON has it: lists for tuples."""
     values: dict[str, Any] = {
-        field.name: tuple(value) if isinstance(value := raw[field.name], list) else value
-        for field in fields(Rule)
-        if field.name in raw
+        each.name: tuple(value) if isinstance(value := raw[each.name], list) else value
+        for each in fields(Rule)
+        if each.name in raw
     }
+    values["where"] = tuple((name, tuple(chosen)) for name, chosen in raw.get("where", ()))
     return Rule(**values)
 
 

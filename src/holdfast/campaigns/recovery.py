@@ -96,7 +96,7 @@ def simulate_recovery(
     for name in campaigns:
         if name not in AT_RISK_SEGMENTS:
             fix = nearest(name, AT_RISK_SEGMENTS)
-            raise DataError(f"'{name}' is no segment at risk", fix=fix, segment=name)
+            raise DataError(f"'{name}' is no segment of high risk", fix=fix, segment=name)
     contacted = _contact(segments, campaigns)
     rates = {name: (each.rate, *_check_range(name, each)) for name, each in campaigns.items()}
     plan, low, high = (

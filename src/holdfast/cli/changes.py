@@ -30,7 +30,7 @@ def changes(
         str | None,
         typer.Option(
             metavar="RUN_ID",
-            help="An earlier run; by default the champion before.",
+            help="An earlier run; by default the one published before.",
             autocompletion=run_ids,
         ),
     ] = None,

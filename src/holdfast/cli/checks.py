@@ -1,5 +1,5 @@
 """`holdfast check`, `churn-window`, `audit` and `features`: what comes in, what leaving means in
-it, is it honest, and what do the models see?
+it, does anything leak the outcome, and what do the models see?
 """
 
 from pathlib import Path
@@ -188,7 +188,7 @@ def features(
     json: Json = False,
 ) -> None:
     """List the features of the study: name, unit and what each one is; of a snapshot, the columns
-    of its champion run.
+    of its published run.
     """
     from holdfast.features.feature_tables import catalogue, features_sql
     from holdfast.report.table_columns import Col

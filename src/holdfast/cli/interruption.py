@@ -80,13 +80,13 @@ def exit_code() -> int | None:
 
 
 def watch_runs(registry: "Registry") -> None:
-    """Say at the end whether a run was published, and leave no staging."""
+    """Say at the end whether a run was made, and leave no staging."""
     before = set(registry.run_ids())
 
     def sentence() -> str:
         published = sorted(set(registry.run_ids()) - before)
-        champion = " and is the champion" * (registry.champion_id() in published)
-        which = f"run {published[-1]} was published{champion}" if published else ""
+        champion = " and is the one published" * (registry.champion_id() in published)
+        which = f"run {published[-1]} was made{champion}" if published else ""
         return f"interrupted; {which or 'nothing was published'}"
 
     def clean() -> None:

@@ -26,6 +26,7 @@ from holdfast.cli import (
     runs,
     serve,
     setup,
+    uplift,
 )
 from holdfast.cli.output import print_error
 from holdfast.errors import HoldfastError, system_error
@@ -130,7 +131,7 @@ _COMMANDS = {
         _Command(
             plans.plan, "Who gets which offer within a budget", "plan --budget 2000 --list c.csv"
         ),
-        _Command(experiments.uplift, "Whether an offer works, and on whom", "uplift --days 60"),
+        _Command(uplift.uplift, "Whether an offer works, and on whom", "uplift --days 60"),
         _Command(experiments.app, "Design campaigns, read what they did", name="experiment"),
     ),
     "Serve": (

@@ -24,7 +24,7 @@ Config = Annotated[str, typer.Option("--config", "-c", metavar="FILE", help="The
 
 
 def run_ids(ctx: typer.Context, incomplete: str) -> list[str]:
-    """What a shell completes a run's id to: the published runs of the study that the line names."""
+    """What a shell completes a run's id to: the runs of the study that the line names."""
     try:
         published = registry_of(ctx.params.get("config") or "holdfast.toml").run_ids()
     except HoldfastError:
@@ -37,7 +37,7 @@ RunOption = Annotated[
     typer.Option(
         "--run",
         metavar="RUN_ID",
-        help="A run's id, `champion` or `latest`.",
+        help="A run's id, `latest`, or `champion`: the published run.",
         autocompletion=run_ids,
     ),
 ]

@@ -31,10 +31,16 @@ class TimeLeft:
     ----------
     earlier
         Step -> seconds, in order; without it only the step under way is counted.
+
+    Attributes
+    ----------
+    of
+        What is counted, for `describe_left`.
     """
 
     def __init__(self, earlier: Mapping[str, float] | None = None) -> None:
         self._ahead = dict(earlier or {})
+        self.of = "" if earlier else "this step"
         self._step_seconds: float | None = None
         self._rest: float | None = None
         self._begun = self._at = 0.0
@@ -69,21 +75,27 @@ class TimeLeft:
         return max(rest, 0.0) + sum(self._ahead.values())
 
 
-def describe_left(seconds: float | None) -> str:
+def describe_left(seconds: float | None, *, of: str = "") -> str:
     """Seconds in words that claim no more than they know.
+
+    Parameters
+    ----------
+    of
+        What is left of: "" for everything.
 
     >>> [describe_left(each) for each in (None, 0.4, 42.0, 200.0)]
     ['', 'nearly done', 'about 45 s left', 'about 4 min left']
+    >>> describe_left(42.0, of="this step")
+    'about 45 s left of this step'
     """
     if seconds is None:
         return ""
+    which = f" of {of}" if of else ""
     if seconds < 2.5:
-        return "nearly done"
-    return (
-        f"about {5 * ceil(seconds / 5)} s left"
-        if seconds < 90
-        else (f"about {ceil(seconds / 60)} min left")
-    )
+        return "" if of else "nearly done"
+    if seconds < 90:
+        return f"about {5 * ceil(seconds / 5)} s left{which}"
+    return f"about {ceil(seconds / 60)} min left{which}"
 
 
 class PlainLines:
@@ -102,7 +114,7 @@ class PlainLines:
         self._left.advance(done=done, total=total, now=now)
         if now - self._said >= _QUIET_SECONDS:
             self._said = now
-            left = describe_left(self._left.seconds(now=now))
+            left = describe_left(self._left.seconds(now=now), of=self._left.of)
             self._out.print(Text(", ".join(filter(None, [f"  {step}: {what}", left]))))
 
     def finish(self, step: str, *, seconds: float, detail: str) -> None:
@@ -146,7 +158,7 @@ class _LeftColumn(ProgressColumn):
 
     def render(self, _: Task) -> Text:
         """Draw it."""
-        return Text(describe_left(self._left.seconds(now=perf_counter())), "dim")
+        return Text(describe_left(self._left.seconds(now=perf_counter()), of=self._left.of), "dim")
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from holdfast.errors import HoldfastError, StudyError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from holdfast.runs.messages import Messenger
+    from holdfast.decisions.messages import Messenger
     from holdfast.storage.runs import Registry, Run
     from holdfast.study import Study
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 def run(
     config: Config = "holdfast.toml",
     overrides: Set = None,
-    promote: Annotated[bool, typer.Option(help="Make the new run the champion.")] = True,
+    promote: Annotated[
+        bool, typer.Option(help="Publish the new run: predictions come from it then.")
+    ] = True,
     json: Json = False,
 ) -> None:
     """Ingest, learn, prove, score, explain, segment, simulate and report.
@@ -47,7 +49,7 @@ def run(
 
 
 def _seconds_before(registry: "Registry") -> dict[str, float]:
-    """What each step took in the champion's run; nothing where none can be read."""
+    """What each step took in the published run; nothing where none can be read."""
     try:
         return dict(registry.open().manifest.get("seconds", {}))
     except HoldfastError:
@@ -88,13 +90,14 @@ def print_summary(out: "Console", run: "Run", study: "Study") -> None:
 
 def _headline(summary: dict[str, Any], currency: str, *, knows_value: bool) -> dict[str, str]:
     from holdfast.report.formatting import money, past_error, percent
+    from holdfast.report.summary import likely_to_leave
 
     error = past_error(summary["churn"].get("past_error"))
     rows, recovery = summary["rows"], summary["recovery"]
     lines = {
         "Rows": f"{rows['read']:,} read = {rows['accepted']:,} accepted + {rows['set_aside']:,} "
         f"set aside + {rows['quarantined']:,} quarantined",
-        "Likely to leave": f"{percent(summary['share_at_risk'])} of the customers"
+        "Likely to leave": f"{likely_to_leave(summary)} of the customers"
         + (f"; {error}" if error else ""),
     }
     if not knows_value:
@@ -125,7 +128,7 @@ def schedule(
         str, typer.Option(help="Minute, hour, day, month, weekday, on the study's clock.")
     ] = "0 2 * * *",
     now: Annotated[
-        bool | None, typer.Option(help="Run at once, too. [default: if nothing is published yet]")
+        bool | None, typer.Option(help="Run at once, too. [default: if there is no run yet]")
     ] = None,
     test_messages: Annotated[
         bool,
@@ -135,7 +138,7 @@ def schedule(
     """Run the study again and again; a run that fails is tried again, after a minute, two, four, up
     to an hour. Whoever [messages] names is told how each run went.
     """
-    from holdfast.runs.messages import Messenger
+    from holdfast.decisions.messages import Messenger
     from holdfast.runs.schedule import run_on_schedule
 
     study = output.study_from(config, overrides)

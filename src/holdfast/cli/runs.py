@@ -1,4 +1,4 @@
-"""`holdfast runs`: the published runs and which of them counts."""
+"""`holdfast runs`: the runs of a study, and which of them is published."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,21 +24,23 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="The published runs: list, show, compare, promote, rollback, prune.",
+    help="The runs so far, and which is published: list, show, compare, promote, rollback, prune.",
     epilog="Example: holdfast runs list",
 )
 _WIDE = 110
 RunId = Annotated[
     str,
     typer.Argument(
-        metavar="RUN_ID", help="A run's id, `champion` or `latest`.", autocompletion=run_ids
+        metavar="RUN_ID",
+        help="A run's id, `latest`, or `champion`: the published run.",
+        autocompletion=run_ids,
     ),
 ]
 
 
 @app.command(name="list", epilog="Example: holdfast runs list -c my-shop/holdfast.toml")
 def list_runs(config: Config = "holdfast.toml", json: Json = False) -> None:
-    """List the published runs, newest first; the champion is marked."""
+    """List the runs, newest first; the published one is marked."""
     from holdfast.report.table_columns import Col
     from holdfast.runs.run_history import SHOWN
     from holdfast.runs.run_history import list_runs as list_rows
@@ -46,11 +48,11 @@ def list_runs(config: Config = "holdfast.toml", json: Json = False) -> None:
     registry = registry_of(config)
     rows = list_rows(registry)
     marked = [
-        dict.fromkeys(SHOWN) | row | {"run": row["run_id"], "": "champion" * row["champion"]}
+        dict.fromkeys(SHOWN) | row | {"run": row["run_id"], "": "published" * row["champion"]}
         for row in rows
     ]
     columns = Col(""), "run study", Col("cutoff_date", "Cutoff"), "customers"
-    none = "no run is published yet; make one with `holdfast run`"
+    none = "there is no run yet; make one with `holdfast run`"
     print_rows(rows if json else marked, *columns, json=json, none=none)
     if rows and not json:
         _warn(registry, rows)
@@ -58,17 +60,19 @@ def list_runs(config: Config = "holdfast.toml", json: Json = False) -> None:
 
 @app.command(epilog="Example: holdfast runs show champion")
 def show(run_id: RunId = "champion", config: Config = "holdfast.toml", json: Json = False) -> None:
-    """Show one run's manifest, after every file of it was checked against its SHA-256."""
+    """Show one run's manifest and, with --json, all that it found, after every file of it was
+    checked against its SHA-256.
+    """
     run = registry_of(config).open(run_id)
     run.verify()
     if json:
-        print_json(dict(run.manifest))
+        print_json({**run.manifest, "summary": run.summary})
         return
     out = console()
     for key, value in run.manifest.items():
         if key not in ("files", "seconds"):
             out.print(f"[bold]{key:<18}[/bold] {value}")
-    out.print(f"[bold]{'files':<18}[/bold] {len(run.manifest['files'])}, all as published")
+    out.print(f"[bold]{'files':<18}[/bold] {len(run.manifest['files'])}, all as they were written")
     out.print(f"[bold]{'report':<18}[/bold] {run.report}")
 
 
@@ -99,7 +103,7 @@ def compare(
 
 @app.command(epilog="Example: holdfast runs promote 20261123T021500Z-ab12cd34")
 def promote(run_id: RunId, config: Config = "holdfast.toml", json: Json = False) -> None:
-    """Make a run the champion: the one that predictions come from."""
+    """Publish a run: predictions come from it then."""
     from holdfast.runs.run_history import change_champion
 
     registry = registry_of(config)
@@ -109,7 +113,7 @@ def promote(run_id: RunId, config: Config = "holdfast.toml", json: Json = False)
 
 @app.command(epilog="Example: holdfast runs rollback")
 def rollback(config: Config = "holdfast.toml", json: Json = False) -> None:
-    """Go back to the champion before."""
+    """Go back to the run that was published before."""
     from holdfast.runs.run_history import change_champion
 
     registry = registry_of(config)
@@ -127,8 +131,8 @@ def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     json: Json = False,
 ) -> None:
-    """Remove old runs for good, by --keep or --older-than or what [schedule] says; the champion
-    stays, and so does a run that a server has loaded.
+    """Remove old runs for good, by --keep or --older-than or what [schedule] says; the published
+    run stays, and so does a run that a server has loaded.
     """
     from holdfast.runs.prune import prune as prune_runs
 
@@ -157,7 +161,7 @@ def _size(n_bytes: int) -> str:
 
 
 def _warn(registry: "Registry", rows: list[dict[str, Any]]) -> None:
-    """Say which runs are damaged, and that none is the champion where none is."""
+    """Say which runs are damaged, and that none is published where none is."""
     from rich.text import Text
 
     lines = [row["damaged"] for row in rows if "damaged" in row]
@@ -174,6 +178,6 @@ def _say(run_id: str, *, was: str | None, json: bool) -> None:
     if json:
         print_json({"champion": run_id})
     elif was == run_id:
-        console().print(f"champion: {run_id}, as before")
+        console().print(f"published run: {run_id}, as before")
     else:
-        console().print(f"champion: {run_id}" + (f" (was {was})" if was else ""))
+        console().print(f"published run: {run_id}" + (f" (was {was})" if was else ""))

@@ -38,7 +38,7 @@ def serve(
         bool, typer.Option("--log/--no-log", help="A JSON line per request on stderr.")
     ] = True,
 ) -> None:
-    """Serve the champion run: predictions, customers, segments, evidence, as a REST API with its
+    """Serve the published run: predictions, customers, segments, evidence, as a REST API with its
     docs at /docs.
     """
     from holdfast.api import server
@@ -64,7 +64,7 @@ def dashboard(
         typer.Option(help="A name that a proxy asks it by; may be repeated. Asks for a sign-in."),
     ] = None,
 ) -> None:
-    """Look at the published runs in a browser, from the overview to the data's health.
+    """Look at the runs in a browser, from the overview to the data's health.
 
     On this machine nobody signs in. Listening anywhere else, or behind a proxy (--allowed-host), it
     asks for an API key of the project or for the token that it prints.

@@ -3,6 +3,7 @@ click.
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ from PIL import Image
 
 from holdfast.dashboard.access import ask_to_sign_in, offer_to_sign_out
 from holdfast.dashboard.components import Page, fail
-from holdfast.dashboard.run_view import STUDY, open_registry
+from holdfast.dashboard.filters import offer_filters
+from holdfast.dashboard.run_view import PUBLISHED, STUDY, open_registry, open_run
 from holdfast.dashboard.views import PAGES
 from holdfast.errors import HoldfastError
 from holdfast.report.theme import light
@@ -28,6 +30,7 @@ def main() -> None:
         return
     chosen = st.navigation([_page(page) for page in PAGES])
     _choose_run()
+    _choose_customers()
     offer_to_sign_out()
     chosen.run()
 
@@ -48,13 +51,27 @@ def _icon() -> Image.Image:
 
 
 def _choose_run() -> None:
-    """The run to look at: the champion, unless the address or the reader says otherwise."""
+    """The run to look at: the published one, unless the address or the reader says otherwise."""
     try:
         run_ids = open_registry().run_ids()
     except HoldfastError:
         return
     if run_ids:
-        st.sidebar.selectbox("Run", ["champion", *run_ids], key="run", bind="query-params")
+        st.sidebar.selectbox(
+            "Run",
+            [PUBLISHED, *run_ids],
+            key="run",
+            bind="query-params",
+            format_func=lambda run_id: "published run" if run_id == PUBLISHED else run_id,
+        )
+
+
+def _choose_customers() -> None:
+    """The filter of customers; where no run can be opened, the page says why."""
+    with suppress(HoldfastError):
+        registry = open_registry()
+        if registry.run_ids():
+            offer_filters(open_run(registry, st.session_state.get("run") or PUBLISHED))
 
 
 main()

@@ -1,8 +1,9 @@
-"""What the first reader would wait for is made before the address is told."""
+"""What the first reader would wait for is made before the address is printed."""
 
 from importlib import import_module
 
-from holdfast.dashboard.run_view import open_registry, open_run
+from holdfast.dashboard.filters import choices
+from holdfast.dashboard.run_view import PUBLISHED, open_registry, open_run
 from holdfast.dashboard.views import overview
 from holdfast.errors import HoldfastError
 from holdfast.serving.load import load_models
@@ -12,12 +13,13 @@ _STREAMLIT_USES = ("PIL.Image", "pandas")
 
 
 def preload() -> None:
-    """Import every page, open the champion, make its first page and load its models."""
+    """Import every page, open the published run, make its first page and load its models."""
     for name in _STREAMLIT_USES:
         import_module(name)
     try:
-        run = open_run(open_registry(), "champion")
+        run = open_run(open_registry(), PUBLISHED)
         overview.prepare(run)
+        choices(run)
         load_models(run.run)
     except (HoldfastError, OSError):
         # The page tells whoever looks what is wrong.

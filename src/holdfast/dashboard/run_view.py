@@ -1,25 +1,30 @@
 """What the pages show: the project's runs, opened through the verbs and kept by run id."""
 
 import os
-from collections.abc import Callable, Hashable
-from functools import cached_property, lru_cache
+from collections.abc import Callable, Hashable, Mapping
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from threading import RLock
 from typing import Any, TypeVar
 
 import polars as pl
 
-from holdfast.report.exports import riskiest_customers
 from holdfast.report.report_data import Report
 from holdfast.runs.run_history import moves, run_before, trail
+from holdfast.segments import summary as summarise_segments
+from holdfast.serving.customer_filters import Filters, add_up, filter_customers
+from holdfast.serving.customer_lists import describe_customers
 from holdfast.serving.customer_profile import Profiles, learn_profiles
 from holdfast.serving.customer_search import read_scores
 from holdfast.serving.load import load_study, read_table
 from holdfast.storage.runs import Registry, Run
 from holdfast.study import Study
+from holdfast.tables import REASONS
 
 STUDY = "HOLDFAST_STUDY"
 """Environment variable that names the study's file; set by `holdfast dashboard`."""
+PUBLISHED = "champion"
+"""What the address calls the published run."""
 _SHOWN = (
     "contributions", "importance", "segments", "recovery", "predictions", "evidence",
     "horizon_evidence",
@@ -32,7 +37,7 @@ class RunView:
 
     def __init__(self, run: Run, registry: Registry) -> None:
         self.run = run
-        self.summary = run.summary
+        self.summary: Mapping[str, Any] = run.summary
         self.registry = registry
         self._kept: dict[Hashable, Any] = {}
         self._making = RLock()
@@ -83,22 +88,35 @@ class RunView:
 
     @cached_property
     def report(self) -> Report:
-        """The run as the report's tables and sentences read it, with the reasons of the riskiest
-        customers only.
+        """The run as the report's tables and sentences read it, without any customer's reasons:
+        `describe` reads those of a list.
         """
         return Report(
             study=self.study,
             summary=self.summary,
             scores=self.scores,
-            reasons=self._reasons(),
+            reasons=REASONS.empty(),
             versions=self.run.manifest.get("versions", {}),
             **{name: self.table(name) for name in _SHOWN},
         )
 
-    def _reasons(self) -> pl.DataFrame:
-        riskiest = riskiest_customers(self.scores, 20)["customer_id"].to_list()
-        reasons = pl.scan_parquet(self.run.file("tables/reasons.parquet"))
-        return reasons.filter(pl.col("customer_id").is_in(riskiest)).collect()
+    def describe(self, customers: pl.DataFrame) -> pl.DataFrame:
+        """A list of customers with reasons, action and offer."""
+        # The whole rows: of two campaigns the same customers may be in other groups.
+        rows, columns = tuple(customers.rows()), tuple(customers.columns)
+        make = partial(describe_customers, self.run, customers, study=self.study)
+        return self.keep(("list", columns, rows), make)
+
+    def narrow(self, filters: Filters) -> "RunView":
+        """The run as if it had only the customers who meet the filters; the latest is kept."""
+        if not filters:
+            return self
+        with self._making:
+            kept = self._kept.get("narrowed")
+            if kept is None or kept.filters != filters:
+                kept = self._kept["narrowed"] = _Narrowed(self, filters)
+            narrowed: RunView = kept
+            return narrowed
 
     def keep(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make` gives, made once per run."""
@@ -107,6 +125,37 @@ class RunView:
                 self._kept[key] = make()
             kept: T = self._kept[key]
             return kept
+
+
+class _Narrowed(RunView):
+    """Some of a run's customers: scores, headline figures and segments are theirs alone."""
+
+    def __init__(self, whole: RunView, filters: Filters) -> None:
+        super().__init__(whole.run, whole.registry)
+        self.filters, self._whole = filters, whole
+        self.__dict__["scores"] = filter_customers(whole.run, whole.scores, filters)
+        threshold = self.study.churn.threshold
+        self.summary = {**whole.summary, **add_up(self.scores, threshold=threshold)}
+
+    @cached_property
+    def profiles(self) -> Profiles:
+        """What is usual among all customers: one is compared with those."""
+        return self._whole.profiles
+
+    @cached_property
+    def moves(self) -> pl.DataFrame | None:
+        """Who of them moved since the run before."""
+        if self.before is None:
+            return None
+        return moves(
+            read_scores(self.before).join(self.scores, on="customer_id", how="semi"), self.scores
+        )
+
+    def table(self, name: str) -> pl.DataFrame:
+        """A table of the run; the segments add up these customers."""
+        if name == "segments":
+            return self.keep("segments", lambda: summarise_segments(self.scores))
+        return self._whole.table(name)
 
 
 def read_study() -> Study:

@@ -170,6 +170,11 @@ def _write(table: pl.DataFrame, suffix: str, path: Path) -> None:
     path.write_text(table.write_csv(), encoding="utf-8")
 
 
+def as_csv(table: pl.DataFrame) -> bytes:
+    """A list as CSV: UTF-8, comma, LF; no cell runs as a formula."""
+    return _neutralise(table).write_csv().encode()
+
+
 def _neutralise(table: pl.DataFrame) -> pl.DataFrame:
     words = [name for name, kind in table.schema.items() if kind == pl.String]
     return table.with_columns(map(neutralise, words))

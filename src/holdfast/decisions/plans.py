@@ -27,12 +27,13 @@ from holdfast.campaigns.planning.make_plan import (
 from holdfast.campaigns.planning.offer_history import OfferHistory
 from holdfast.campaigns.planning.plan_values import history_values, plan_values
 from holdfast.campaigns.treatments import CONTACT, HOLD_OUT
-from holdfast.decisions.contacts import ContactList, name_by_day, write_arms
+from holdfast.decisions.contacts import ContactList, as_csv, name_by_day, recorded, write_arms
 from holdfast.decisions.list_formats import Receiver
 from holdfast.errors import DataError, InputError, NotEnoughData
-from holdfast.ingest.order_log import read_order_log
+from holdfast.ingest.order_log import read_campaign_names, read_order_log
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Listener, Silence, Steps
+from holdfast.serving.customer_lists import describe_customers
 from holdfast.serving.load import load_study, read_table
 from holdfast.storage.export_records import WITHDRAWN, read_exports
 from holdfast.storage.run_folder import Run
@@ -270,6 +271,43 @@ def write_lists(
     InputError
         The file is neither CSV nor Parquet, cannot be written, or there is a campaign of that name.
     """
+    campaign = name or name_by_day("plan", study)
+    listed, contacted, held_out = list_arms(made, campaign, study=study, run=run)
+    sent_to = Receiver.of(receiver, run) if receiver else None
+    return write_arms(path, contacted, held_out, listed=listed, study=study, receiver=sent_to)
+
+
+def give_lists(
+    made: CampaignPlan, campaign: str, *, study: Study, run: Run, who: str
+) -> dict[str, bytes]:
+    """Whom to contact and whom to leave alone as CSV files, file name -> content, after both arms
+    were recorded as a campaign of this name.
+
+    Parameters
+    ----------
+    who
+        Whoever gets the files, for the audit log.
+
+    Raises
+    ------
+    InputError
+        There is a campaign of that name.
+    HoldfastError
+        It cannot be recorded, and there is no file.
+    """
+    listed, contacted, held_out = list_arms(made, campaign, study=study, run=run)
+    described = describe_customers(run, contacted, study=study)
+    on_one_line = described.with_columns(pl.col("why").str.replace_all("\n", "; "))
+    contents = [as_csv(rows) for rows in (on_one_line, held_out)]
+    names = (f"{listed.fingerprint}-contacts.csv", f"{listed.fingerprint}-holdout.csv")
+    with recorded(listed, study, how="csv", known=read_campaign_names(study), who=who):
+        return dict(zip(names, contents, strict=True))
+
+
+def list_arms(
+    made: CampaignPlan, campaign: str, *, study: Study, run: Run
+) -> tuple[CampaignList, pl.DataFrame, pl.DataFrame]:
+    """The plan as it is recorded, whom it contacts and whom it leaves alone."""
     arms = made.customers.select(
         "customer_id",
         "offer",
@@ -277,12 +315,13 @@ def write_lists(
         treated=pl.col("arm") == CONTACT,
         propensity=pl.lit(1 - study.plan.holdout_share),
     )
+    net, low, high = made.total.net
+    expected = {"cost": made.total.cost, "net": net, "net_low": low, "net_high": high}
     listed = CampaignList(
-        campaign=name or name_by_day("plan", study), made_by="plan", run_id=run.run_id, arms=arms
+        campaign=campaign, made_by="plan", run_id=run.run_id, arms=arms, expected=expected
     )
     contacted, held_out = (
         made.customers.filter(arm=arm).drop("arm").with_columns(run_id=pl.lit(run.run_id))
         for arm in (CONTACT, HOLD_OUT)
     )
-    sent_to = Receiver.of(receiver, run) if receiver else None
-    return write_arms(path, contacted, held_out, listed=listed, study=study, receiver=sent_to)
+    return listed, contacted, held_out

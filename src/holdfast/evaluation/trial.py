@@ -103,7 +103,7 @@ class Trial:
         if sizes[0] < FEWEST_IN_AN_ARM:
             raise NotEnoughData(
                 f"there is no control: {sizes[0]} of {self.n:,} customers got no offer",
-                fix="hold some customers out, drawn by lot: without them no effect is known",
+                fix="hold some customers out, drawn at random: without them no effect is known",
             )
         empty = [
             name

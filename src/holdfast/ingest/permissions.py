@@ -8,7 +8,8 @@ from holdfast.ingest.sources import OpenSource
 from holdfast.ingest.validation import Part
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study
-from holdfast.study.sources import CustomerColumns, SnapshotColumns
+from holdfast.study.snapshot_source import SnapshotColumns
+from holdfast.study.sources import CustomerColumns
 from holdfast.tables import PERMISSIONS
 
 Columns = CustomerColumns | SnapshotColumns

@@ -108,7 +108,7 @@ def _check_log(study: Study, log: OrderLog, warehouse: Warehouse, steps: Steps) 
         topics = describe_log(log, CHECK_TOPICS)
         besides = tuple(find_in_log(log))
         step.detail = f"{len(topics)} topics"
-    with steps("Is it enough?") as step:
+    with steps("Enough data?") as step:
         gate = check_log(study, warehouse, end_day=log.end_day)
         step.detail = ", ".join(count.name for count in gate.counts if not count.holds) or "yes"
     stale = tuple(_stale_inputs(study, warehouse))
@@ -116,7 +116,7 @@ def _check_log(study: Study, log: OrderLog, warehouse: Warehouse, steps: Steps) 
 
 
 def _check_snapshot(study: Study, snapshot: Snapshot, warehouse: Warehouse, steps: Steps) -> Check:
-    with steps("Look at it") as step:
+    with steps("Data report") as step:
         topics = describe_snapshot(snapshot, warehouse)
         step.detail = f"{len(topics)} topics"
     gate = check_snapshot(snapshot.frame["churned"], needs=study.check.needs)

@@ -178,27 +178,34 @@ def evenly(frame: pl.DataFrame, n: int) -> pl.DataFrame:
     )
 
 
-def quadrant(scores: pl.DataFrame, *, n: int) -> pl.DataFrame:
-    """At most `n` customers, evenly spaced by rising expected revenue, with a `place` on an axis
-    from 0 to 1.
+def quadrant(scores: pl.DataFrame, *, columns: int = 45, rows: int = 30) -> pl.DataFrame:
+    """Count the customers of each segment in the cells of a grid of value by risk; empty cells are
+    left out.
 
-    The axis gives each value tier of `tiers` the same width, however many customers it has, and
-    orders them in it.
+    Columns: segment, left and right (on an axis from 0 to 1 that gives each value tier of `tiers`
+    the same width, however many customers it has, and orders them in it), bottom and top (risk
+    score), customers, expected_revenue (sum).
     """
-    order = np.argsort(scores["expected_revenue"].to_numpy(), kind="stable")
-    shares = evenly(
-        pl.DataFrame(
-            {"at": order, "share": (np.arange(scores.height) + 0.5) / max(1, scores.height)}
-        ),
-        n,
+    share = (pl.col("expected_revenue").rank("ordinal") - 0.5) / pl.len()
+    inside = (share - pl.col("from_share")) / (pl.col("to_share") - pl.col("from_share"))
+    place = pl.col("start") + inside.clip(0, 1) * (pl.col("end") - pl.col("start"))
+    low, high = (
+        scores.select(pl.col("risk_score").min().alias("low"), high="risk_score").max().row(0)
     )
-    inside = (
-        (pl.col("share") - pl.col("from_share")) / (pl.col("to_share") - pl.col("from_share"))
-    ).clip(0, 1)
-    some = scores[shares["at"]].with_columns(shares["share"])
-    return some.join(tiers(scores), on="value_tier", maintain_order="left").with_columns(
-        place=pl.col("start") + inside * (pl.col("end") - pl.col("start"))
+    height = max(high - low, 1e-9) / rows
+    placed = scores.join(tiers(scores), on="value_tier", maintain_order="left").select(
+        pl.col("segment").cast(pl.String),
+        "expected_revenue",
+        column=(place * columns).floor().clip(0, columns - 1),
+        row=((pl.col("risk_score") - low) / height).floor().clip(0, rows - 1),
     )
+    cells = placed.group_by("segment", "column", "row").agg(
+        customers=pl.len().cast(pl.Int64), expected_revenue=pl.col("expected_revenue").sum()
+    )
+    left, bottom = pl.col("column") / columns, low + pl.col("row") * height
+    sides = {"left": left, "right": left + 1 / columns, "bottom": bottom, "top": bottom + height}
+    ordered = cells.sort("row", "column", "segment")
+    return ordered.select("segment", "customers", "expected_revenue", **sides)
 
 
 def tiers(scores: pl.DataFrame) -> pl.DataFrame:

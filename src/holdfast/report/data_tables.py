@@ -1,4 +1,4 @@
-"""The tables about the data itself: what came in, whether it is enough, and what leaving means in
+"""The tables about the data itself: the inputs, whether they are enough, and what leaving means in
 it.
 """
 

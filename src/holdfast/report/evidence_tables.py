@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from holdfast.evaluation.evidence import INTERVAL
+from holdfast.evaluation.evidence import CHAMPION, INTERVAL
 from holdfast.report import formatting, ranking_curves
 from holdfast.report.ranking_curves import by_horizon, tenths
 from holdfast.report.report_data import Report
@@ -26,7 +26,7 @@ COMPARED = {
 
 
 def metrics(report: Report, task: str) -> Table:
-    """The champion beside the naive baseline: the means over all test cutoffs with their range, of
+    """The model beside the naive baseline: the means over all test cutoffs with their range, of
     a single one with its 95 % interval.
     """
     contests = ranking_curves.contests(report.evidence).filter(task=task)
@@ -108,7 +108,7 @@ def audit_answers(suspicions: Iterable[Mapping[str, Any]]) -> Table:
         }
         for row in suspicions
     ]
-    return make_table("What the audit asked", rows)
+    return make_table("What was asked", rows)
 
 
 def candidates(report: Report) -> Table:
@@ -237,7 +237,8 @@ def model_comparisons(evidence: pl.DataFrame, *, currency: str) -> list[Table]:
 
 
 def _measured_models(task: str, day: Any, rows: pl.DataFrame, currency: str) -> Table:
-    models = rows.pivot("metric", index="model", values=["value", "half"])
+    named = rows.with_columns(pl.col("model").replace(CHAMPION, "model"))
+    models = named.pivot("metric", index="model", values=["value", "half"])
     columns = [
         replace(COLUMNS[name], pattern=f"{{value_{name}}} ±{{half_{name}}}")
         for name in COMPARED[task]

@@ -1,5 +1,5 @@
-"""What leaves Holdfast for a spreadsheet: a row per customer, riskiest first, and no cell that
-would run.
+"""What leaves Holdfast for a spreadsheet: a row per customer, the most revenue at stake first, and
+no cell that would run.
 """
 
 from collections.abc import Mapping
@@ -13,12 +13,10 @@ _FORMULA = "^[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
 
 
 def customer_segments(scores: pl.DataFrame) -> pl.DataFrame:
-    """The scores under the original system's names: one row per customer, riskiest first.
-
-    Of customers with the same risk score the one worth more comes first, then the one whose name
-    does, so that the same scores give the same file.
+    """The scores under the original system's names: one row per customer, in the order of
+    `most_at_stake_first`.
     """
-    return riskiest_first(scores).select(
+    return most_at_stake_first(scores).select(
         neutralise("customer_id").alias("Customer_ID"),
         Churn_Probability="churn_probability",
         Predicted_LTV="expected_revenue",
@@ -27,17 +25,24 @@ def customer_segments(scores: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def riskiest_first(scores: pl.DataFrame) -> pl.DataFrame:
-    """The scores in the order of every list of customers."""
-    return scores.sort(
-        "risk_score", "expected_revenue", "customer_id", descending=[True, True, False]
-    )
+def most_at_stake_first(scores: pl.DataFrame) -> pl.DataFrame:
+    """The scores in the order of every list of customers: by revenue at stake.
+
+    Of customers with as much at stake, and in a snapshot without a value label of all, the riskier
+    comes first, then the one worth more, then the one whose name does, so that the same scores give
+    the same file. So it is in a run older than what is at stake.
+    """
+    at_stake = [pl.col("at_stake")] if "at_stake" in scores.columns else []
+    ranks = [*at_stake, pl.col("risk_score"), pl.col("expected_revenue")]
+    down = [True] * len(ranks)
+    return scores.sort(*ranks, "customer_id", descending=[*down, False], nulls_last=True)
 
 
-def riskiest_customers(scores: pl.DataFrame, n: int) -> pl.DataFrame:
+def first_customers(scores: pl.DataFrame, n: int) -> pl.DataFrame:
     """The first `n` of that order."""
-    least = scores["risk_score"].top_k(min(n, scores.height)).min()
-    return riskiest_first(scores.filter(pl.col("risk_score") >= least)).head(n)
+    rank = pl.col("at_stake" if "at_stake" in scores.columns else "risk_score").fill_null(-1.0)
+    least = scores.select(rank.top_k(min(n, scores.height)).min()).item()
+    return most_at_stake_first(scores.filter(rank >= least)).head(n)
 
 
 def neutralise(column: str) -> pl.Expr:

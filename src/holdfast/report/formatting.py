@@ -87,6 +87,17 @@ def percent(share: float | None, digits: int = 1) -> str:
     return f"{round(share * 100, digits) + 0:,.{digits}f}%".replace("-", MINUS)
 
 
+def chance(share: float | None) -> str:
+    """Write a chance that was drawn: never as certain.
+
+    >>> chance(0.986), chance(1.0), chance(0.001), chance(None)
+    ('99%', 'over 99%', 'under 1%', 'n/a')
+    """
+    if share is not None and share > 0.995:
+        return "over 99%"
+    return "under 1%" if share is not None and share < 0.005 else percent(share, 0)
+
+
 def past_error(error: Mapping[str, float] | None) -> str:
     """Write how far past forecasts of a share were off; empty where none was tried.
 

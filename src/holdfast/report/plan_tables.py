@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from holdfast.report.formatting import NONE, capital, money, percent, plural
+from holdfast.report.formatting import NONE, capital, chance, money, percent, plural
 from holdfast.report.table_columns import Col
 from holdfast.report.table_format import Table, make_table
 
@@ -37,7 +37,8 @@ def results_sentence(campaigns: pl.DataFrame, *, currency: str) -> str:
     known = campaigns.drop_nulls("net")
     if known.is_empty():
         return head
-    paid, lost = (known.filter(pays=word)["campaign"].n_unique() for word in ("yes", "no"))
+    counts = (known.filter(pays=word)["campaign"].n_unique() for word in ("yes", "no"))
+    paid, lost = (count or "none" for count in counts)
     net = money(float(known["net"].sum()), currency)
     return (
         f"{head} Together they brought {net} net of their cost, by their own estimates; {paid} "
@@ -46,7 +47,7 @@ def results_sentence(campaigns: pl.DataFrame, *, currency: str) -> str:
 
 
 def history(values: Mapping[str, Any]) -> Iterator[Table]:
-    """What is believed of each offer in each segment, and what was measured."""
+    """What each offer is estimated to add in each segment, and what was measured."""
     currency = values["currency"]
     rows = [
         {
@@ -67,7 +68,7 @@ def history(values: Mapping[str, Any]) -> Iterator[Table]:
         "offer segment basis",
         Col("customers", "Contacted / held out"),
         Col("measured", "Measured (error)"),
-        Col("adds", "Believed"),
+        Col("adds", "Estimate"),
         Col("range", "5 to 95 %"),
         Col("assumed", "Before any data"),
         Col("moved", "Moved by"),
@@ -95,11 +96,24 @@ def _persistence(rows: Sequence[Mapping[str, Any]]) -> Table:
     )
 
 
+def belief_lines(cells: Sequence[Mapping[str, Any]], currency: str) -> Iterator[str]:
+    """What was believed of an offer in each segment before any data, and what is now.
+
+    Parameters
+    ----------
+    cells
+        Of `OfferHistory.table`.
+    """
+    for cell in cells:
+        before, now = (_amount(cell[name], cell["unit"], currency) for name in ("assumed", "mean"))
+        yield f"{cell['offer']}, {cell['segment']}: {before} to {now}"
+
+
 def history_sentences(values: Mapping[str, Any]) -> Iterator[str]:
     """What a reader must know of the table."""
     yield (
         f"Margin within {plural(values['days'], 'day')} of the contact; nothing is claimed beyond."
-        ' "Moved by" is how far data moved what was believed before any, in its own standard '
+        ' "Moved by" is how far data moved what was assumed before any, in its own standard '
         "deviations."
     )
     for each in values["acceptance"]:
@@ -154,13 +168,13 @@ def plan_sentences(values: Mapping[str, Any]) -> Iterator[str]:
     currency, total = values["currency"], values["total"]
     yield (
         f"Contact {plural(values['contacted'], 'customer')} for {money(total['cost'], currency)}, "
-        f"and leave {plural(values['held_out'], 'customer')} alone, drawn by lot, who would have "
-        "got an offer."
+        f"and leave {plural(values['held_out'], 'customer')} alone, drawn at random, who would "
+        "have got an offer."
     )
     yield (
         f"Net return: {money(total['net'], currency)} ({money(total['net_low'], currency)} to "
         f"{money(total['net_high'], currency)} in nine cases of ten); it pays with a chance of "
-        f"{percent(total['p_net_above_0'])}. If it is wrong: {_loss(total, currency)}."
+        f"{chance(total['p_net_above_0'])}. If it is wrong: {_loss(total, currency)}."
     )
     price = values["budget_price"]
     more = money(price, currency)
@@ -196,7 +210,7 @@ def _columns(*names: str) -> Sequence[Col]:
         Col("cost"),
         Col("net"),
         Col("range", "5 to 95 %"),
-        Col("pays", "Chance that it pays", kind="percent"),
+        Col("pays", "Chance that it pays"),
         Col("uplift", "Adds per contact"),
         Col("break_even", "Breaks even at"),
         Col("source", "From"),
@@ -208,7 +222,7 @@ def _plan_row(each: Mapping[str, Any], currency: str) -> dict[str, Any]:
         "offer": each["offer"], "segment": each.get("segment"), "contacts": each["contacts"],
         "cost": money(each["cost"], currency), "net": money(each["net"], currency),
         "range": f"{money(each['net_low'], currency)} to {money(each['net_high'], currency)}",
-        "pays": each["p_net_above_0"],
+        "pays": chance(each["p_net_above_0"]),
         "uplift": _amount(each["uplift"], each["unit"], currency),
         "break_even": _amount(each["break_even"], each["unit"], currency),
         "source": each["uplift_source"],

@@ -257,13 +257,15 @@ def standings(evidence: pl.DataFrame) -> pl.DataFrame:
     shown = evidence.filter(is_shown, ~pl.col("model").is_in(NO_MODELS))
     by_model = shown.group_by("task", "model", "metric", maintain_order=True)
     means = by_model.agg(pl.col("value", "low", "high").mean())
-    others = {"champion": "champion"} | dict.fromkeys(ALGORITHMS, "candidate")
+    others = {CHAMPION: "chosen"} | dict.fromkeys(ALGORITHMS, "candidate")
     kind = pl.col("model").replace_strict(others, default="baseline", return_dtype=pl.String)
     names = pl.Series([_name(model) for model in means["model"]], dtype=pl.String)
     return means.select("task", "metric", "value", "low", "high", name=names, kind=kind)
 
 
 def _name(model: str) -> str:
+    if model == CHAMPION:
+        return "Chosen model"
     return formatting.capital(formatting.algorithm(formatting.baseline(model)))
 
 

@@ -2,7 +2,7 @@
 computed here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,6 +12,7 @@ import polars as pl
 from holdfast.report import formatting
 from holdfast.report.ranking_curves import cumulative
 from holdfast.study import Study
+from holdfast.study.settings import Promotion
 from holdfast.tables import (
     BUDGET_CURVE,
     CAMPAIGNS,
@@ -34,11 +35,11 @@ class Report:
     contributions
         Of a sample of customers; without rows where nothing was explained.
     reasons
-        Of any customers; the report shows those of the riskiest twenty.
+        Of any customers; the report shows those of the twenty with the most revenue at stake.
     horizon_evidence
-        How the promises of every horizon held; without rows for a snapshot.
+        How well every horizon was predicted; without rows for a snapshot.
     forecast, days
-        What is to come, week by week, and what came; without rows for a snapshot.
+        Revenue forecast, week by week, and actual revenue; without rows for a snapshot.
     channels, channel_months
         What customers of each channel leave; without rows where the study names none.
     campaigns, budget_curve
@@ -75,6 +76,11 @@ class Report:
     def currency(self) -> str:
         """ISO 4217, as in the study."""
         return self.study.currency
+
+    @property
+    def promotions(self) -> Sequence[Promotion]:
+        """Of the study's calendar, past and planned."""
+        return self.study.calendar.promotions if self.study.calendar else ()
 
     @property
     def knows_value(self) -> bool:

@@ -9,7 +9,7 @@ import polars as pl
 
 from holdfast.evaluation.totals import explain_reach
 from holdfast.report import chart_data, feature_effects, formatting
-from holdfast.report.exports import riskiest_customers
+from holdfast.report.exports import first_customers
 from holdfast.report.report_data import Report
 from holdfast.report.summary import facts
 from holdfast.report.table_columns import Col
@@ -18,7 +18,10 @@ from holdfast.report.table_format import Table, make_table
 
 def segments(rows: pl.DataFrame, *, currency: str) -> Table:
     """Each segment's size, worth and risk."""
-    names = "segment customers total_ltv average_ltv average_churn_probability average_risk_score"
+    names = (
+        "segment customers total_ltv at_stake average_churn_probability average_ltv "
+        "average_risk_score"
+    )
     return make_table("The six segments", rows, names, currency=currency)
 
 
@@ -36,8 +39,8 @@ def recovery(plan: pl.DataFrame, *, currency: str) -> Table:
 
 
 def channels(rows: pl.DataFrame, *, currency: str, brief: bool = False) -> Table:
-    """What a customer of each channel costs, has left and is expected to leave, and when it pays;
-    without any cost, what they leave. In brief: both together.
+    """What a customer of each channel costs, has brought and is expected to bring, and when it
+    pays; without any cost, what they bring. In brief: both together.
     """
     priced = bool(rows["cost"].count())
     told = rows.with_columns(payback=pl.Series(map(payback, rows.to_dicts()), dtype=pl.String))
@@ -47,7 +50,7 @@ def channels(rows: pl.DataFrame, *, currency: str, brief: bool = False) -> Table
         Col("channel", "Won by"),
         f"customers {'cost' if priced else ''}",
         *([] if brief else [Col("margin", "Margin so far", "money")]),
-        *([] if brief else [Col("expected_margin", "Margin to come", "money")]),
+        *([] if brief else [Col("expected_margin", "Expected margin", "money")]),
         "lifetime_value",
         *([Col("value_to_cost", "Value over cost", "score"), Col("payback", "Pays")] * priced),
         currency=currency,
@@ -78,23 +81,29 @@ def importance(importance: pl.DataFrame, contributions: pl.DataFrame, task: str)
     return make_table(f"What moves the {task} model", rows, "feature direction relative")
 
 
-def riskiest(report: Report, n: int = 20) -> Table:
-    """The customers of the highest risk score, with their strongest reasons for leaving in
+def who_first(report: Report, n: int, *, reasons: int = 3) -> Table:
+    """The customers with the most revenue at stake, with their strongest reasons for leaving in
     words.
     """
-    top = riskiest_customers(report.scores, n)
+    top = first_customers(report.scores, n)
     shown = pl.col("customer_id").is_in(top["customer_id"].to_list())
     raising = report.reasons.filter(shown, pl.col("contribution") > 0, task="churn")
     sentences = raising.sort("customer_id", "rank").group_by("customer_id")
-    reasons = dict(sentences.agg(pl.col("sentence").head(3)).iter_rows())
+    of = dict(sentences.agg(pl.col("sentence").head(reasons)).iter_rows())
     why = [
-        "\n".join(map(formatting.capital, reasons.get(name, []))) or "Not explained"
-        for name in top["customer_id"]
+        "\n".join(map(_reason, of.get(name, []))) or "Not explained" for name in top["customer_id"]
     ]
     rows = top.with_columns(why=pl.Series(why, dtype=pl.String))
-    names = "customer_id segment why churn_probability expected_revenue risk_score"
-    caption = f"The {top.height} riskiest customers"
+    money = "at_stake" if report.knows_value else "risk_score"
+    names = f"customer_id {money} segment why churn_probability"
+    names += " expected_revenue" * report.knows_value
+    caption = f"The {formatting.plural(top.height, 'customer')} to begin with"
     return make_table(caption, rows, names, currency=report.currency)
+
+
+def _reason(sentence: str) -> str:
+    """A reason where only those that raise the risk are shown."""
+    return formatting.capital(sentence.removesuffix(", which raises the risk"))
 
 
 def forecast_totals(

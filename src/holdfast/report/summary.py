@@ -1,6 +1,4 @@
-"""The run in a few sentences and figures: what a manager reads first. Every figure is from the
-run's summary.
-"""
+"""The run in a few sentences and figures: what a manager reads first."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -19,26 +17,36 @@ def when(report: Report, task: str) -> str:
 
 
 def lead(report: Report) -> str:
-    """One paragraph: who is at risk and what is at stake."""
+    """One paragraph: how many are likely to leave and what is at stake."""
     summary, currency = report.summary, report.currency
-    n = formatting.plural(summary["customers"], "customer")
-    share = formatting.percent(summary["share_at_risk"])
+    n, leaving = formatting.plural(summary["customers"], "customer"), likely_to_leave(summary)
     verb = "count as likely to leave," if report.is_snapshot else "are likely to leave"
     error = formatting.past_error((summary.get("churn") or {}).get("past_error"))
-    past = f"; {error}" if error else ""
-    leaving = f"Of {n}, {share} {verb} {when(report, 'churn')}{past}."
+    past = f" ({error})" if error else ""
+    first = f"Of {n}, {leaving} {verb} {when(report, 'churn')}{past}."
     # A run older than what is at stake does not say it.
     if not report.knows_value or "at_stake" not in summary:
-        return leaving
+        return first
     expected, at_stake = (
         formatting.money(summary[name], currency) for name in ("expected_revenue", "at_stake")
     )
     if report.is_snapshot:
-        return f"{leaving} {at_stake} of {expected} is at stake with those who leave."
+        return f"{first} {at_stake} of {expected} is at stake."
     return (
-        f"{leaving} All together are expected to bring {expected}; {at_stake} more is at stake "
-        "with those who leave: what keeping every one of them would add."
+        f"{first} All customers are expected to bring {expected} {when(report, 'value')}; keeping "
+        f"all who have not left yet would add {at_stake}, the revenue at stake."
     )
+
+
+def likely_to_leave(summary: Mapping[str, Any]) -> str:
+    """How many customers are likely to leave, and which share of all.
+
+    >>> likely_to_leave({"customers": 400, "share_at_risk": 0.25})
+    '100 (25.0%)'
+    """
+    share = summary["share_at_risk"]
+    count = formatting.count(round(share * summary["customers"]))
+    return f"{count} ({formatting.percent(share)})"
 
 
 def order_warning(summary: Mapping[str, Any]) -> str:
@@ -52,14 +60,17 @@ def order_warning(summary: Mapping[str, Any]) -> str:
         return ""
     return (
         f"In the tests, customers ordered by {formatting.listing(by_lot)} came out no better than "
-        "by lot. What stands here says how the model sees them, not who is next."
+        "in random order. What stands here says how the model sees them, not who is next."
     )
 
 
 def top_reasons(report: Report) -> list[dict[str, Any]]:
     """The strongest reasons of each task, in words."""
     reasons = report.summary.get("top_reasons", [])
-    headings = {"churn": "What moves the risk", "value": "What moves the value"}
+    headings = {
+        "churn": "Why: what moves the risk of leaving",
+        "value": "What moves the expected revenue",
+    }
     sentences = {
         task: [reason["sentence"] for reason in reasons if reason["task"] == task]
         for task in headings
@@ -150,7 +161,7 @@ def churn(window: Mapping[str, Any]) -> str:
 def channels(report: Report) -> str:
     """What the figures of the channels are, and how far they reach."""
     days = report.channels["horizon_days"][0]
-    known = f"Yet to come is the discounted margin of the next {days} days, and nothing of whom "
+    known = f"Expected is the discounted margin of the next {days} days, and nothing from whom "
     known += "the run has not scored. "
     coming = known if report.channels["expected_margin"].count() else ""
     whole = report.study.value.margin_rate == 1 and not report.study.has_line_margins
@@ -159,7 +170,7 @@ def channels(report: Report) -> str:
         "Months are the customer's own, from the first purchase in the log, and a month counts "
         "those who were seen for the whole of it; who bought before the log began counts as won "
         f"by its first purchase. {coming}Costs are the study's; beyond the months that were seen a "
-        "payback is expected, and says so."
+        "payback is expected, and marked so."
     )
 
 

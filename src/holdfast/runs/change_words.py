@@ -109,7 +109,7 @@ class ChangeWords:
         return title if name == CORRECTED else f"{title[:1].lower()}{title[1:]}"
 
     def _sentence(self, told: Mapping[str, Any]) -> str:
-        """As in "churn probability up from 41% to 63%: +8.1 points because time passed (...)"."""
+        """As in "Churn probability up from 41% to 63%: +8.1 points because time passed (...)"."""
         write = self._money if told["task"] == "value" else formatting.percent
         was, now = write(told["before"]), write(told["after"])
         if was == now:
@@ -117,9 +117,12 @@ class ChangeWords:
         else:
             way = "up" if told["after"] > told["before"] else "down"
             head = f"{HEADINGS[told['task']]} {way} from {was} to {now}"
-        moved = [part for part in told["parts"] if abs(part["contribution"]) > 0]
+        added = [(self._added(told["task"], part), part) for part in told["parts"]]
+        # What rounds to nothing is told in the table only.
         parts = [
-            f"{self._added(told['task'], part)} {part['cause']}{_named(part)}" for part in moved
+            f"{text} {part['cause']}{_named(part)}"
+            for text, part in added
+            if any(digit in text for digit in "123456789")
         ]
         return f"{head}: {', '.join(parts)}." if parts else f"{head}."
 

@@ -13,7 +13,7 @@ import polars as pl
 
 from holdfast.errors import HoldfastError, InputError
 from holdfast.io.postgres_tables import KeyedTable, replace_rows
-from holdfast.report.exports import riskiest_first
+from holdfast.report.exports import most_at_stake_first
 from holdfast.report.pdf import print_pdf
 from holdfast.report.workbook import SheetColumn, write_workbook
 from holdfast.serving.answers import explain_no_value
@@ -110,7 +110,7 @@ def _with_dates(table: pl.DataFrame, facts: Mapping[str, pl.Expr]) -> pl.DataFra
 
 
 def export_workbook(run: Run, path: Path, *, project: Path) -> int:
-    """Write the run's customers, riskiest first, as an Excel workbook; how many they are.
+    """Write the run's customers, the most at stake first, as an Excel workbook; how many they are.
 
     Raises
     ------
@@ -158,11 +158,11 @@ def export_pdf(run: Run, path: Path) -> None:
 
 
 def list_customers(run: Run) -> pl.DataFrame:
-    """A row per scored customer, riskiest first: the scores, `last_purchase_date` and
+    """A row per scored customer, the most at stake first: the scores, `last_purchase_date` and
     `next_purchase_date` of a log, `why` (the strongest reason) and `may_be_contacted` (yes, or why
     not).
     """
-    scores = riskiest_first(_estimates(run, read_scores(run)))
+    scores = most_at_stake_first(_estimates(run, read_scores(run)))
     reasons = read_table(run, "reasons").filter(task="churn", rank=1)
     besides = [reasons.select("customer_id", why="sentence")]
     bought = read_table(run, "purchases")

@@ -38,7 +38,7 @@ def prune(
 ) -> list[Pruned]:
     """Remove the runs beyond the last `keep`, or those made more than `older_than_days` ago.
 
-    The champion stays, whatever its age, and so does a run that a server has loaded.
+    The published run stays, whatever its age, and so does a run that a server has loaded.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def prune(
     InputError
         Not exactly one of the two rules was given.
     RunError
-        There is no sound champion to keep, or a folder cannot be removed.
+        There is no sound published run to keep, or a folder cannot be removed.
     """
     if (keep is None) == (older_than_days is None):
         raise InputError(

@@ -94,7 +94,7 @@ def run(study: Study, *, listener: Listener | None = None, promote: bool = True)
     listener
         Told of each step.
     promote
-        Make the new run the champion.
+        Publish the new run.
 
     Returns
     -------

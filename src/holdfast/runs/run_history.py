@@ -21,7 +21,7 @@ SHOWN = ("run_id", "created_at", "study", "kind", "cutoff_date", "customers")
 
 def list_runs(registry: Registry) -> list[dict[str, Any]]:
     """Every published run, the newest first: what its manifest says, or why it is damaged, and
-    whether it is the champion.
+    whether it is the published one.
     """
     champion = registry.champion_id()
     return [
@@ -45,8 +45,8 @@ def change_champion(
     who: str = "",
     prepare: Callable[[Run], object] = lambda _: None,
 ) -> Run:
-    """Promote a run or, without one, go back to the champion before. The run is prepared and the
-    change recorded in the audit log first: if either fails, nothing has changed.
+    """Promote a run or, without one, go back to the one published before. The run is prepared and
+    the change recorded in the audit log first: if either fails, nothing has changed.
     """
     what = "rollback" if run_id is None else "promote"
 

@@ -40,6 +40,7 @@ from holdfast.quality.sufficiency import check_log, check_snapshot
 from holdfast.runs.activity_tables import log_record
 from holdfast.runs.campaign_outcome import find_campaigns, plan_snapshot
 from holdfast.runs.score_changes import Now, find_changes, known_features
+from holdfast.segments import is_likely_to_leave
 from holdfast.segments import summary as summarise_segments
 from holdfast.serving.score import explain_scores, no_value_finding, score
 from holdfast.storage.runs import Run
@@ -130,7 +131,7 @@ def train_and_score(
     if (addresses := read_addresses(study, warehouse, scored=fit.frame)) is not None:
         tables["addresses"] = addresses
     if isinstance(data, OrderLog):
-        with steps("Every horizon, week by week") as step:
+        with steps("Forecast of every horizon") as step:
             looked = horizon_tables(
                 study,
                 fit.models,
@@ -212,12 +213,9 @@ def _summary(
     tables: Mapping[str, pl.DataFrame],
     reasons: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """A run in one object, for a manager's terminal and for machines.
-
-    At risk is a customer whose churn probability reaches `churn.threshold`.
-    """
+    """A run in one object, for a manager's terminal and for machines."""
     scores, recovery = tables["scores"], tables["recovery"]
-    at_risk = scores.filter(pl.col("churn_probability") >= study.churn.threshold)
+    leaving = scores.filter(is_likely_to_leave(study.churn.threshold))
     cutoff_day = int(scores["cutoff_day"][0])
     return {
         "rows": asdict(data.rows),
@@ -234,7 +232,7 @@ def _summary(
             **_task_summary(study, "value", fit),
             "margin_rate": fit.margin_rates.overall,
         },
-        "share_at_risk": at_risk.height / scores.height,
+        "share_at_risk": leaving.height / scores.height,
         "expected_revenue": float(scores["expected_revenue"].sum()),
         "at_stake": float(scores["at_stake"].sum()),
         "top_reasons": list(reasons),
@@ -294,15 +292,15 @@ def _ranges(evidence: pl.DataFrame) -> dict[str, list[float | None]]:
 
 
 def _fit_log(study: Study, log: OrderLog, warehouse: Warehouse, steps: Steps) -> _Fit:
-    with steps("What came in, and what is churn in it") as step:
+    with steps("Data and churn window") as step:
         findings, summary = _look_at_log(study, log, warehouse, step)
     with steps("Features and labels") as step:
         data = read_training_data(study, warehouse, first_day=log.first_day, end_day=log.end_day)
         rows, cutoffs = data.features.height, data.features["cutoff_day"].n_unique()
         step.detail = f"{rows:,} rows at {cutoffs} cutoffs"
-    with steps("Is it honest?") as step:
+    with steps("Leakage check") as step:
         answers = ask_before_learning(LOG_AUDITS, Log(log, data), study, step)
-    with steps("Prove on unseen time") as step:
+    with steps("Backtest on later data") as step:
         proof = backtest_data(study, data, on_progress=step.advance)
         step.detail = f"{proof.evidence['cutoff_day'].n_unique()} test cutoffs"
     answers += ask_all(PROOF_AUDITS, Proof.of(proof, seed=study.seed), cheaply=True)
@@ -371,10 +369,10 @@ def _fit_snapshot(study: Study, snapshot: Snapshot, steps: Steps) -> _Fit:
         )
     sufficiency = check_snapshot(snapshot.frame["churned"], needs=study.check.needs)
     refuse_fatal(sufficiency.findings, study, NotEnoughData)
-    with steps("Is it honest?") as step:
+    with steps("Leakage check") as step:
         table = snapshot_table(study, snapshot)
         answers = ask_before_learning(TABLE_AUDITS, table, study, step)
-    with steps("Learn and prove") as step:
+    with steps("Learn and test") as step:
         fitted = fit_snapshot(study, snapshot.frame, columns=snapshot.columns)
         step.detail = fitted.models.algorithms
     proof, cross_validated = fitted.proof, fitted.cross_validated

@@ -112,7 +112,7 @@ def summarise_evidence(summary: Mapping[str, Any]) -> str:
     if not described:
         return "nothing could be proved: see the report's findings"
     snapshot = summary["study"]["kind"] == "snapshot"
-    where = "on customers not learnt from" if snapshot else "on time not seen"
+    where = "on customers not learnt from" if snapshot else "on later data"
     tests = max(len(summary[task].get("test_cutoffs", [])) for task in ("churn", "value"))
     mean = f", mean of {tests} tests" if tests > 1 else ""
     return f"{where}{mean}: {', '.join(described)}"

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from holdfast.segments import is_likely_to_leave
 from holdfast.storage.runs import Run
 from holdfast.tables import OUTCOMES
 
@@ -62,7 +63,7 @@ def break_down(run: Run, scores: pl.DataFrame, dimension: str, *, threshold: flo
     dimension
         One of `list_dimensions`.
     threshold
-        From which churn probability on a customer is at risk.
+        From which churn probability on a customer is likely to leave.
 
     Returns
     -------
@@ -72,12 +73,11 @@ def break_down(run: Run, scores: pl.DataFrame, dimension: str, *, threshold: flo
         quarters, or years where there are many.
     """
     grouped = _add_group(run, scores, dimension)
-    at_risk = pl.col("churn_probability") >= threshold
     sums = _sum_groups(
         grouped.select(
             "group",
             customers=1,
-            n_at_risk=at_risk.cast(pl.Int64),
+            n_leaving=is_likely_to_leave(threshold).cast(pl.Int64),
             probabilities="churn_probability",
             expected_revenue="expected_revenue",
             at_stake="at_stake",
@@ -91,7 +91,7 @@ def break_down(run: Run, scores: pl.DataFrame, dimension: str, *, threshold: flo
     return _join_small(named).select(
         "group",
         "customers",
-        share_at_risk=pl.col("n_at_risk") / pl.col("customers"),
+        share_at_risk=pl.col("n_leaving") / pl.col("customers"),
         churn_probability=pl.col("probabilities") / pl.col("customers"),
         expected_revenue="expected_revenue",
         at_stake="at_stake",
@@ -119,3 +119,17 @@ def _join_small(groups: pl.DataFrame) -> pl.DataFrame:
     large = groups["customers"].rank("ordinal", descending=True) <= MOST_GROUPS - 1
     others = groups.filter(~large).with_columns(group=pl.lit(_OTHERS))
     return pl.concat([groups.filter(large), _sum_groups(others)])
+
+
+def list_attributes(run: Run, scores: pl.DataFrame) -> list[str]:
+    """What customers can be chosen by beside their figures: cohort, and each column of words."""
+    return [
+        name for name in list_dimensions(run, scores) if name not in (PURCHASES, ACTIVITY, EVIDENCE)
+    ]
+
+
+def name_groups(run: Run, scores: pl.DataFrame, dimension: str) -> pl.Series:
+    """Each customer's group of a dimension, in the order of the scores; "unknown" where there is
+    none.
+    """
+    return _add_group(run, scores, dimension)["group"].cast(pl.String).fill_null(_UNKNOWN)

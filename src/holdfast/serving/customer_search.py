@@ -13,7 +13,7 @@ import polars as pl
 
 from holdfast.campaigns.economics import value_at_stake
 from holdfast.errors import CustomerNotEligible, CustomerNotFound, InputError
-from holdfast.serving.load import has_table
+from holdfast.serving.load import has_table, load_study
 from holdfast.storage.runs import Run
 from holdfast.study import Study
 from holdfast.windows import date_of
@@ -33,7 +33,8 @@ def read_scores(run: Run) -> pl.DataFrame:
     horizons = run.table("horizons") if "tables/horizons.parquet" in run.manifest["files"] else None
     if "margin_rate" not in scores.columns:
         scores = scores.with_columns(margin_rate=pl.lit(None, pl.Float64))
-    return value_at_stake(scores, horizons, horizon_days=days)
+    contractual = load_study(run).churn.kind == "contractual"
+    return value_at_stake(scores, horizons, horizon_days=days, contractual=contractual)
 
 
 def find_customers(scores: pl.DataFrame, typed: str, *, at_most: int = 8) -> pl.DataFrame:

@@ -177,7 +177,7 @@ class Registry:
         return self._read("champion")
 
     def open(self, run_id: str = "champion") -> Run:
-        """Open a run by its id, or the `champion`, or the `latest`.
+        """Open a run by its id, or the `champion` (the published run), or the `latest`.
 
         Raises
         ------
@@ -189,7 +189,7 @@ class Registry:
         published = self.run_ids()
         if not published:
             raise RunNotFound(
-                f"no run is published in {self.folder}", fix="make one with `holdfast run`"
+                f"there is no run in {self.folder}", fix="make one with `holdfast run`"
             )
         if run_id == "champion":
             run_id = self._find_champion(published)
@@ -218,7 +218,7 @@ class Registry:
         return next(kept, "")
 
     def promote(self, run_id: str, *, around: Around = lambda _: nullcontext()) -> Run:
-        """Make a run the champion, after every file of it was checked.
+        """Make a run the published one, after every file of it was checked.
 
         Parameters
         ----------
@@ -240,7 +240,7 @@ class Registry:
         return run
 
     def rollback(self, *, around: Around = lambda _: nullcontext()) -> Run:
-        """Go back to the champion before the current one.
+        """Go back to the run that was published before the current one.
 
         Parameters
         ----------
@@ -265,9 +265,9 @@ class Registry:
         current = self.champion_id()
         before = [entry for entry in self._champions() if entry.run_id != current]
         if not before:
-            problem = "there is no champion to go back to"
+            problem = "there is no published run to go back to"
             problem += f": none came before {current}" if current else ""
-            fix = "choose one with `holdfast runs promote RUN_ID`; published: "
+            fix = "publish one with `holdfast runs promote RUN_ID`; runs: "
             raise RunNotFound(problem, fix=fix + (", ".join(self.run_ids()) or "none"))
         return before
 
@@ -277,11 +277,11 @@ class Registry:
         Raises
         ------
         RunError
-            The champion is among them, or a folder cannot be removed.
+            The published run is among them, or a folder cannot be removed.
         """
         with self._changing():
             if self.champion_id() in run_ids:
-                raise RunError("the champion is not removed", fix="promote another run first")
+                raise RunError("the published run is not removed", fix="promote another run first")
             self._take_away(run_ids)
 
     def _take_away(self, run_ids: Collection[str]) -> None:
@@ -303,13 +303,13 @@ class Registry:
         champion = self.champion_id()
         if champion is None:
             raise RunNotFound(
-                f"no run in {self.folder} is the champion",
-                fix="make one the champion with `holdfast runs promote latest`; published: "
+                f"no run in {self.folder} is the published one",
+                fix="publish one with `holdfast runs promote latest`; runs: "
                 f"{', '.join(published[:5])}",
             )
         if champion not in published:
             raise RunNotFound(
-                f"the champion {champion!r:.80} is not in {self.folder}",
+                f"the published run {champion!r:.80} is not in {self.folder}",
                 fix="restore its folder, or `holdfast runs rollback`",
                 run_id=champion[:80],
             )

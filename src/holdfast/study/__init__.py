@@ -20,14 +20,8 @@ from holdfast.study.settings import (
     Webhook,
     eligible_days,
 )
-from holdfast.study.sources import (
-    Csv,
-    Database,
-    Postgres,
-    SnapshotSource,
-    Source,
-    Transactions,
-)
+from holdfast.study.snapshot_source import SnapshotSource
+from holdfast.study.sources import Csv, Database, Postgres, Source, Transactions
 from holdfast.study.study import Study
 
 __all__ = [

@@ -60,8 +60,8 @@ class Plan(Section):
     least_return: float | None = Field(None, ge=0)
     """Net over cost of the whole plan, at least: 0.5 asks for 1.50 back for each 1.00 spent."""
     holdout_share: float = Field(0.1, ge=0, lt=1)
-    """Share of the customers who are left alone so that the plan can be measured, drawn by lot: the
-    same customers each time.
+    """Share of the customers who are left alone so that the plan can be measured, drawn at random:
+    the same customers each time.
     """
     days: Horizon = 30
     """Days from the contact in which a past campaign's effect is counted."""

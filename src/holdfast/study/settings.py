@@ -123,7 +123,7 @@ class Segments(Section):
     value_tiers: tuple[Share, Share] = (0.33, 0.67)
     """Percentiles of expected revenue between low, mid and high."""
     high_risk_rank: Share = 0.75
-    """Percentile rank of the risk score within the tier from which a customer is at risk."""
+    """Percentile rank of the risk score within the tier from which a customer's risk is high."""
     risk: dict[str, Annotated[float, Field(ge=0)]] = {
         "churn_probability": 0.4,
         "days_since_last_purchase": 0.3,
@@ -238,7 +238,7 @@ class Webhook(Section):
 
 class Schedule(Section):
     """What `holdfast schedule` keeps after each run, and `holdfast runs prune` by itself: one of
-    the two, or everything. The champion always stays.
+    the two, or everything. The published run always stays.
     """
 
     keep: int | None = Field(None, ge=1)
@@ -364,7 +364,7 @@ class Privacy(Section):
 
 
 class Explain(Section):
-    """Up to `every_customer_up_to`, each customer is explained; above it, those at risk."""
+    """Up to `every_customer_up_to`, each customer is explained; above it, those of high risk."""
 
     every_customer_up_to: int = Field(100_000, ge=0)
     """Customers in the run up to which everyone is explained."""

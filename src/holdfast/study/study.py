@@ -35,13 +35,8 @@ from holdfast.study.settings import (
     Value,
     Webhook,
 )
-from holdfast.study.sources import (
-    Customers,
-    Events,
-    SnapshotSource,
-    Transactions,
-    Treatments,
-)
+from holdfast.study.snapshot_source import SnapshotSource
+from holdfast.study.sources import Customers, Events, Transactions, Treatments
 
 _DEEPEST = 20
 _NEWER_COLUMNS = {

@@ -88,7 +88,7 @@ def backtest(
         with steps("Read the sources") as step:
             log = read_order_log(study, warehouse)
             step.detail = log.size
-        with steps("Prove on unseen time") as step:
+        with steps("Backtest on later data") as step:
             data = read_training_data(
                 study, warehouse, first_day=log.first_day, end_day=log.end_day, cutoffs=cutoffs
             )

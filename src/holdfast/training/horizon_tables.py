@@ -153,7 +153,12 @@ def horizon_tables(
     added = horizon_columns(study, models, frame, horizons)
     kept = scores.drop([name for name in added.columns if name != "customer_id"])
     enriched = kept.join(added, on="customer_id", how="left", maintain_order="left")
-    enriched = value_at_stake(enriched, horizons, horizon_days=study.value.horizon_days)
+    enriched = value_at_stake(
+        enriched,
+        horizons,
+        horizon_days=study.value.horizon_days,
+        contractual=study.churn.kind == "contractual",
+    )
     lifts = models.promotions.revenue
     usual = days.with_columns(
         revenue=pl.col("revenue") / lifts.of(days["day"].cast(pl.Int64).to_numpy())

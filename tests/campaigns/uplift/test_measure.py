@@ -198,11 +198,11 @@ def test_a_tie_with_a_rule_is_called_a_tie() -> None:
 
 
 def test_a_rule_that_is_the_wrong_way_round_is_named() -> None:
-    risk = RankingResult("at risk", estimate(-0.003, 0.001), None, 0.01)
+    risk = RankingResult("churn risk", estimate(-0.003, 0.001), None, 0.01)
     verdict = verdict_with(rankings=(risk,))
-    assert verdict.harmful == ("at risk",)
-    assert "Harmful: 'at risk' would put those first who gain less" in verdict.sentence
-    unsure = RankingResult("at risk", estimate(-0.003, 0.002), None, 0.2)
+    assert verdict.harmful == ("churn risk",)
+    assert "Harmful: 'churn risk' would put those first who gain less" in verdict.sentence
+    unsure = RankingResult("churn risk", estimate(-0.003, 0.002), None, 0.2)
     assert verdict_with(rankings=(unsure,)).harmful == ()
 
 
@@ -272,7 +272,7 @@ def test_scores_of_a_row_do_not_change_with_its_own_outcome() -> None:
 def test_likely_anyway_and_at_risk_are_each_others_reverse() -> None:
     trial = trial_of(lambda flag: flag, n=600)
     unseen = cross_fit(trial, named_rules(trial, {}), seed=1)
-    anyway, risk = (unseen.qini(name).value for name in ("likely to buy anyway", "at risk"))
+    anyway, risk = (unseen.qini(name).value for name in ("likely to buy anyway", "churn risk"))
     assert risk == pytest.approx(-anyway)
 
 

@@ -10,7 +10,13 @@ import pytest
 from tests.dashboard.pages import figures, show, tables, text
 
 from holdfast.campaigns.audience import Audience, Rule, build_audience
-from holdfast.campaigns.export_journal import CampaignList, recording, withdraw_exports
+from holdfast.campaigns.export_journal import (
+    CampaignList,
+    recording,
+    saved_rules,
+    withdraw_exports,
+)
+from holdfast.dashboard.exporting import Giver
 from holdfast.dashboard.run_view import RunView
 from holdfast.dashboard.views import actions
 from holdfast.errors import HoldfastError
@@ -42,7 +48,7 @@ def test_without_limits_everyone_at_risk_is_contacted_at_the_cost_of_the_terms(
     assert told["Cost (assumed)"] == "$110"
     # A customer is saved who would have left (churn probability) and is won back (rate).
     saves = 0.2 * risky["churn_probability"].sum()
-    assert told["Expected saves (assumed)"] == formatting.decimal(saves, 1)
+    assert told["Customers kept (assumed)"] == formatting.decimal(saves, 1)
     assert "this campaign can never be measured" in text(shown)
 
 
@@ -54,7 +60,7 @@ def test_everyone_counts_as_lost_where_the_study_says_so(
     assert lost.toggle(key="everyone").value is False
     told = figures(lost.toggle(key="everyone").set_value(True).run())
     # A fifth of all 11, whatever their churn probability.
-    assert told["Expected saves (assumed)"] == "2.2"
+    assert told["Customers kept (assumed)"] == "2.2"
     everyone = Recovery(cost=1, rate=0.1, of="everyone")
     terms = dict.fromkeys(AT_RISK_SEGMENTS, everyone)
     given = actions.campaigns_of
@@ -101,7 +107,7 @@ def test_a_rule_that_nobody_meets_says_what_to_loosen(
 def test_who_is_named_is_left_out(older_runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = older_runs / "snapshot" / "holdfast.toml"
     shown = show("actions", study, monkeypatch, **EVERYONE)
-    (rows,) = tables(shown).values()
+    (rows,) = (rows for caption, rows in tables(shown).items() if "The first" in caption)
     first = rows[0][0]
     without = shown.text_area(key="out").set_value(f"{first}\n").run()
     assert figures(without)["Contacted"] == "10"
@@ -118,10 +124,10 @@ def test_a_reader_sees_the_audience_and_has_nothing_to_give_it_away_with(
     shown = show("actions", study, monkeypatch, role=role, **EVERYONE)
     assert figures(shown)["Contacted"] == "11"
     assert "You may not export." in text(shown)
-    assert [button.label for button in shown.button] == []
+    assert [button.key for button in shown.button if button.key] == []
     assert len(shown.get("download_button")) == 0
     allowed = show("actions", study, monkeypatch, **EVERYONE)
-    assert [button.key for button in allowed.button] == ["save", "push"]
+    assert [button.key for button in allowed.button if button.key] == ["save", "push"]
     assert len(allowed.get("download_button")) == 3
 
 
@@ -207,6 +213,11 @@ def _audience(project: Path) -> Audience:
     return build_audience(read_scores(run), rule, run_id=run.run_id, study=study)
 
 
+def _giver(project: Path) -> Giver:
+    registry = Registry(project / "runs")
+    return Giver(run=RunView(registry.open(), registry), project=project, who="operator")
+
+
 def _column(content: bytes, name: str) -> list[str]:
     return [row[name] for row in csv.DictReader(io.StringIO(content.decode()))]
 
@@ -214,8 +225,8 @@ def _column(content: bytes, name: str) -> list[str]:
 def test_contacts_and_hold_out_are_two_files_and_both_are_recorded(older_runs: Path) -> None:
     project = older_runs / "snapshot"
     audience = _audience(project)
-    contacts = actions._give_contacts(project, audience, "csv", "operator")
-    held_out = actions._give_held_out(project, audience, "operator")
+    giver = _giver(project)
+    contacts, held_out = giver.contacts(audience, "csv"), giver.held_out(audience)
     assert _column(contacts, "customer_id") == audience.contacts["customer_id"].to_list()
     assert b"arm" not in contacts.splitlines()[0]
     assert _column(held_out, "customer_id") == audience.held_out["customer_id"].to_list()
@@ -232,7 +243,7 @@ def test_what_cannot_be_recorded_is_no_file(older_runs: Path) -> None:
     project = older_runs / "snapshot"
     (project / "exports.jsonl").mkdir()
     with pytest.raises(HoldfastError, match="cannot be written"):
-        actions._give_contacts(project, _audience(project), "csv", "operator")
+        _giver(project).contacts(_audience(project), "csv")
     assert [entry["what"] for entry in audit_log.entries(project)] == ["export", "export failed"]
     assert list((project / "exports").iterdir()) == []
 
@@ -243,3 +254,53 @@ def test_before_the_first_export_there_is_no_record(
     shown = show("actions", older_runs / "snapshot" / "holdfast.toml", monkeypatch, cost="1")
     assert "Nothing has been exported yet." in text(shown)
     assert "No webhook: the study names none under [webhook]." in text(shown)
+
+
+def test_two_saved_audiences_are_compared_customer_by_customer(
+    older_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = older_runs / "snapshot" / "holdfast.toml"
+    terms = {"cost": "10", "rate": "20", **EVERYONE}
+    for name, segments in (("all", None), ("vips", ["At-Risk VIP"])):
+        shown = show("actions", study, monkeypatch, name=name, **terms)
+        if segments:
+            shown.multiselect(key="segments").set_value(segments).run()
+        shown.button(key="save").click().run()
+    shown = show("actions", study, monkeypatch, first="all", second="vips")
+    scores = Registry(study.parent / "runs").open().scores
+    paid = scores.filter(pl.col("expected_revenue") >= 0)
+    vips = paid.filter(segment="At-Risk VIP").height
+    told = figures(shown)
+    assert told["Contacted in both"] == str(vips)
+    assert told["Only in all"] == str(11 - vips)
+    assert told["Only in vips"] == "0"
+    rows = {row[0]: row for row in tables(shown)["Expected results"]}
+    assert rows["all"][3] == "$110"
+    assert rows["vips"][3] == f"${10 * vips}"
+
+
+def test_an_exported_list_says_why_what_to_do_and_rounds_amounts(older_runs: Path) -> None:
+    project = older_runs / "snapshot"
+    content = _giver(project).contacts(_audience(project), "csv")
+    rows = list(csv.DictReader(io.StringIO(content.decode())))
+    actions_of = Study.from_toml(project / "holdfast.toml").actions
+    assert [row["action"] for row in rows] == [actions_of[row["segment"]][0] for row in rows]
+    assert all("\n" not in row["why"] for row in rows)
+    assert any(row["why"] for row in rows)
+    assert all(len(row["at_stake"].partition(".")[2]) <= 2 for row in rows)
+
+
+def test_a_filtered_audience_is_recorded_with_its_filter_and_opened_with_it(
+    older_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = older_runs / "snapshot" / "holdfast.toml"
+    plan = pl.read_csv(study.parent / "customers.csv")["plan"].mode()[0]
+    first = show("actions", study, monkeypatch, name="some", in_plan=plan, **EVERYONE)
+    everybody = show("actions", study, monkeypatch, **EVERYONE)
+    assert int(figures(first)["Contacted"]) < int(figures(everybody)["Contacted"])
+    first.button(key="save").click().run()
+    rule = saved_rules(study.parent)["some"]
+    assert rule.where == (("in_plan", (plan,)),)
+    again = show("actions", study, monkeypatch)
+    again.selectbox(key="saved").set_value("some").run()
+    assert figures(again) == figures(first)

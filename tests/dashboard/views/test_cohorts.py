@@ -33,7 +33,7 @@ def test_the_forecast_lists_weeks_that_add_up_to_the_total(
     run = Registry(older_runs / "log" / "runs").open()
     weeks = run.table("forecast").filter(group_kind="company").sort("week_start_day")
     shown = show("cohorts", older_runs / "log" / "holdfast.toml", monkeypatch)
-    listed = tables(shown)["Weeks to come"]
+    listed = tables(shown)["Forecast by week"]
     assert len(listed) == weeks.height
     assert listed[0][0] == "27 Sep 2024"
     assert [row[1] for row in listed] == [
@@ -49,7 +49,7 @@ def test_a_segment_has_a_forecast_of_its_own(
     run = Registry(older_runs / "log" / "runs").open()
     mine = run.table("forecast").filter(group="Champion").sort("week_start_day")
     shown = show("cohorts", older_runs / "log" / "holdfast.toml", monkeypatch, group="Champion")
-    assert [row[1] for row in tables(shown)["Weeks to come"]] == [
+    assert [row[1] for row in tables(shown)["Forecast by week"]] == [
         formatting.money(value, "USD") for value in mine["expected_revenue"]
     ]
 

@@ -7,19 +7,20 @@ import pytest
 from tests.dashboard.pages import figures, show, tables, text
 
 from holdfast.report import formatting
+from holdfast.serving.customer_search import read_scores
 from holdfast.storage.runs import Registry
 from holdfast.windows import date_of
 
 
 def test_a_customer_is_shown_as_scored(older_runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scores = Registry(older_runs / "log" / "runs").open().scores
+    scores = read_scores(Registry(older_runs / "log" / "runs").open())
     score = scores.filter(customer_id="C05").row(0, named=True)
     shown = show("customer", older_runs / "log" / "holdfast.toml", monkeypatch, customer="C05")
     assert figures(shown) == {
         "Churn probability": formatting.percent(score["churn_probability"]),
         "Expected revenue": formatting.money(score["expected_revenue"], "USD"),
         "Segment": score["segment"],
-        "Risk rank in its tier": f"{100 * score['risk_rank']:.0f} of 100",
+        "Revenue at stake": formatting.money(score["at_stake"], "USD"),
         "Churn probability, what if": formatting.percent(score["churn_probability"]),
         "Expected revenue, what if": formatting.money(score["expected_revenue"], "USD"),
         "Segment, what if": score["segment"],
@@ -58,21 +59,31 @@ def test_a_lever_changes_the_answer_and_shows_by_how_much(
     assert float(delta.removesuffix(" points")) == pytest.approx(low - high, abs=0.11)
 
 
-def test_the_riskiest_are_offered_first(older_runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scores = Registry(older_runs / "snapshot" / "runs").open().scores
-    shown = show("customer", older_runs / "snapshot" / "holdfast.toml", monkeypatch)
-    offered = [button.key.removeprefix("pick-") for button in shown.button]
-    assert offered == scores.top_k(8, by="risk_score")["customer_id"].to_list()
-    picked = shown.button[0].click().run()
-    assert figures(picked)["Segment"] == scores.filter(customer_id=offered[0])["segment"][0]
-
-
 def test_a_customer_who_is_not_eligible_gets_the_reason(
     log_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = Registry(log_project.parent / "runs").open().table("unscored").row(0, named=True)
     shown = show("customer", log_project, monkeypatch, customer=row["customer_id"])
     (said,) = (each.value for each in shown.info)
-    assert "not predicted for" in said
+    assert "has no prediction" in said
     assert f"last bought {date_of(row['last_purchase_day'])}, outside" in said.replace("\\", "")
-    assert not shown.button
+    assert [button for button in shown.button if str(button.key).startswith("pick-")] == []
+
+
+def test_a_random_customer_is_one_whom_the_filter_leaves(
+    older_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = older_runs / "snapshot" / "holdfast.toml"
+    shown = show("customer", study, monkeypatch, segment="At-Risk VIP")
+    (button,) = (button for button in shown.button if button.label == "Random customer")
+    assert figures(button.click().run())["Segment"] == "At-Risk VIP"
+
+
+def test_those_with_the_most_at_stake_are_offered_first(
+    older_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = read_scores(Registry(older_runs / "snapshot" / "runs").open())
+    shown = show("customer", older_runs / "snapshot" / "holdfast.toml", monkeypatch)
+    offered = [button.key for button in shown.button if str(button.key).startswith("pick-")]
+    first = scores.sort("at_stake", descending=True).head(8)["customer_id"]
+    assert offered == [f"pick-{name}" for name in first]

@@ -56,4 +56,4 @@ def test_a_snapshot_has_no_days_and_says_so(
 ) -> None:
     shown = show("health", older_runs / "snapshot" / "holdfast.toml", monkeypatch)
     assert "40 rows read = 40 accepted + 0 set aside + 0 quarantined." in text(shown)
-    assert "No gaps, gate or churn window." in text(shown)
+    assert "No gaps, sufficiency check or churn window." in text(shown)

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from tests.dashboard.pages import figures, show, tables, text
+from tests.dashboard.pages import figures, links, show, tables, text
 
 from holdfast.report import formatting
+from holdfast.serving.customer_search import read_scores
 from holdfast.storage.runs import Registry
 
 
@@ -24,16 +25,30 @@ def test_the_headline_is_what_the_scores_add_up_to(
     }
 
 
-def test_the_riskiest_are_listed_from_the_top_of_the_risk_score(
+def test_the_customers_with_the_most_at_stake_are_listed_first(
+    older_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = read_scores(Registry(older_runs / "snapshot" / "runs").open())
+    shown = show("overview", older_runs / "snapshot" / "holdfast.toml", monkeypatch)
+    (listed,) = (rows for caption, rows in tables(shown).items() if "The first 10" in caption)
+    # Of a snapshot: P(churn) x expected revenue.
+    stake = pl.col("churn_probability") * pl.col("expected_revenue").clip(0)
+    first = scores.sort(stake, descending=True)
+    assert [row[0] for row in listed] == first["customer_id"].head(10).to_list()
+    top = first.row(0, named=True)
+    assert listed[0][1] == top["segment"]
+    assert listed[0][3] == formatting.percent(top["churn_probability"], 0)
+    assert f"customer?customer={top['customer_id']}" in links(shown)
+
+
+def test_the_riskiest_are_one_order_among_others(
     older_runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scores = Registry(older_runs / "snapshot" / "runs").open().scores
-    shown = show("overview", older_runs / "snapshot" / "holdfast.toml", monkeypatch)
-    (listed,) = (rows for caption, rows in tables(shown).items() if "riskiest" in caption)
-    assert len(listed) == 10
-    first = scores.sort("risk_score", descending=True).row(0, named=True)
-    assert listed[0][:2] == [first["customer_id"], first["segment"]]
-    assert listed[0][3] == formatting.percent(first["churn_probability"])
+    shown = show("overview", older_runs / "snapshot" / "holdfast.toml", monkeypatch, order="risk")
+    (listed,) = (rows for caption, rows in tables(shown).items() if "by risk" in caption)
+    riskiest = scores["churn_probability"].max()
+    assert scores.filter(customer_id=listed[0][0])["churn_probability"][0] == riskiest
 
 
 def test_two_runs_of_the_same_scores_show_no_change(
@@ -45,5 +60,5 @@ def test_two_runs_of_the_same_scores_show_no_change(
 
 def test_old_data_is_warned_of(older_runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = show("overview", older_runs / "log" / "holdfast.toml", monkeypatch)
-    assert "Data up to 26 Sep 2024" in shown.warning[-1].value
+    assert "on 26 Sep 2024" in shown.warning[0].value
     assert "run again before acting" in text(shown)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from tests.dashboard.pages import show, tables, text
+from tests.dashboard.pages import links, show, tables, text
 
 from holdfast.report import formatting
 from holdfast.storage.runs import Registry
@@ -63,3 +63,52 @@ def test_customers_are_broken_down_by_what_is_known_of_them(
     shown = show("segments", older_runs / "snapshot" / "holdfast.toml", monkeypatch, by="plan")
     listed = {row[0]: int(row[1]) for row in tables(shown)["Customers by plan"]}
     assert listed == dict(given["plan"].value_counts().iter_rows())
+
+
+def test_a_segment_leads_to_its_list_and_its_recorded_file(
+    older_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = older_runs / "snapshot" / "holdfast.toml"
+    whole = show("segments", study, monkeypatch)
+    assert "segments?segment=At-Risk+VIP" in links(whole)
+    assert len(whole.get("download_button")) == 0
+    shown = show("segments", study, monkeypatch, segment="At-Risk VIP")
+    scores = Registry(older_runs / "snapshot" / "runs").open().scores
+    of_segment = scores.filter(segment="At-Risk VIP")
+    (rows,) = (rows for caption, rows in tables(shown).items() if "The first" in caption)
+    assert {row[0] for row in rows} == set(of_segment["customer_id"])
+    assert "Filter on." in text(shown)
+    labels = [button.proto.label for button in shown.get("download_button")]
+    assert [label.split(",")[0] for label in labels] == ["Contacts", "Contacts", "Hold-out list"]
+    reader = show("segments", study, monkeypatch, role="reader", segment="At-Risk VIP")
+    assert len(reader.get("download_button")) == 0
+
+
+def test_a_filter_narrows_every_figure_of_the_page_and_is_said(
+    older_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = older_runs / "snapshot" / "holdfast.toml"
+    given = pl.read_csv(older_runs / "snapshot" / "customers.csv")
+    plan = given["plan"].mode()[0]
+    n = given.filter(plan=plan).height
+    shown = show("segments", study, monkeypatch, in_plan=plan)
+    assert f"Filter on. plan: {plan}: {n} of 40 customers" in text(shown).replace("**", "")
+    listed = tables(shown)["Each segment leads to its list"]
+    assert sum(int(row[1]) for row in listed) == n
+    assert f"segments?in_plan={plan}&segment=At-Risk+VIP" in links(shown)
+
+
+def test_a_filter_that_nobody_meets_says_so(
+    older_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = older_runs / "snapshot" / "holdfast.toml"
+    shown = show("overview", study, monkeypatch, from_="1000000")
+    assert "Nobody meets the filter." in text(shown)
+
+
+def test_a_page_of_all_customers_says_that_the_filter_does_not_apply(
+    older_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = older_runs / "snapshot" / "holdfast.toml"
+    shown = show("health", study, monkeypatch, segment="Champion")
+    assert "The filter (Champion) does not apply to this page" in text(shown)

@@ -84,7 +84,7 @@ def test_subscribers_have_a_group_and_a_window_of_their_own_in_a_mixed_business(
     said = found(pl.concat([subscribers(), buyers(300)]))
     assert said.regime.name == "mixed"
     groups = dict(zip(said.groups["group"], said.groups["window_days"], strict=True))
-    assert 31 <= groups["by the clock"] <= 40
+    assert 31 <= groups["fixed intervals"] <= 40
     assert groups["one-time"] > 40
     assert [finding.name for finding in said.findings] == ["churn-kind", "rhythms-differ"]
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from holdfast.api import fast_path
-from holdfast.api.answer_schemas import CampaignPlanAnswer, CampaignsAnswer, ExperimentAnswer
+from holdfast.api.answers.campaigns import CampaignPlanAnswer, CampaignsAnswer, ExperimentAnswer
 from holdfast.api.context import RequestContext
 from holdfast.api.deps import (
     CurrentRequest,

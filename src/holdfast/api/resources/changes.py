@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from holdfast.api.answer_schemas import ChangesAnswer, CustomerChangesAnswer
+from holdfast.api.answers.changes import ChangesAnswer, CustomerChangesAnswer
 from holdfast.api.deps import CurrentRequest, CurrentRun, answer, route
 from holdfast.api.resources.predict import CustomerId
 from holdfast.api.schemas import Segment
@@ -15,7 +15,7 @@ router = APIRouter(tags=["changes"])
 _OF_CUSTOMER = "/customers/{customer_id:path}/changes"
 Since = Annotated[
     str | None,
-    Query(max_length=80, description="An earlier run; by default the champion before"),
+    Query(max_length=80, description="An earlier run; by default the one published before"),
 ]
 
 

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Header, Query, Response
 from pydantic import TypeAdapter
 
 from holdfast.api import fast_path
-from holdfast.api.answer_schemas import CustomerAnswer, CustomersAnswer, ReasonsAnswer
+from holdfast.api.answers.customers import CustomerAnswer, CustomersAnswer, ReasonsAnswer
 from holdfast.api.deps import CurrentRequest, CurrentRun, answer, describe, route
 from holdfast.api.problems import Refused
 from holdfast.api.resources.predict import CustomerId
@@ -46,7 +46,10 @@ def customers(
         str, Header(description="application/json, text/csv or an Arrow stream")
     ] = "application/json",
 ) -> Response:
-    """Customers by filter, sorted, one page at a time; as JSON, CSV or Arrow."""
+    """Customers by filter, those with the most revenue at stake first, one page at a time; as
+    JSON, CSV or Arrow. In a run older than `at_stake` the risk score stands in for it.
+    """
+    query = _with_known_order(query, served)
     conditions = _conditions(query)
     chosen = served.frame.filter(*conditions) if conditions else served.frame
     column, descending = query.sort.removeprefix("-"), query.sort.startswith("-")
@@ -65,6 +68,14 @@ def customers(
     return answer(
         served, {"customers": json_rows(shown), "total": chosen.height, "next_cursor": following}
     )
+
+
+def _with_known_order(query: CustomersQuery, served: Served) -> CustomersQuery:
+    """The query, by risk score where the run is older than what is at stake."""
+    if "at_stake" in served.frame.columns:
+        return query
+    sort = query.sort.replace("at_stake", "risk_score")
+    return query.model_copy(update={"sort": sort})
 
 
 def _conditions(query: CustomersQuery) -> list[pl.Expr]:

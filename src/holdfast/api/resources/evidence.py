@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import polars as pl
 from fastapi import APIRouter, Query, Response
 
-from holdfast.api.answer_schemas import (
+from holdfast.api.answers.evidence import (
     ChannelsAnswer,
     EvidenceAnswer,
     FeaturesAnswer,

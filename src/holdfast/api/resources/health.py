@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 import holdfast
-from holdfast.api.answer_schemas import Health, Readiness, Stamp
+from holdfast.api.answers.base import Health, Readiness, Stamp
 from holdfast.api.deps import CurrentRequest, answer, describe, reply, route
 from holdfast.api.metrics import CONTENT_TYPE
 from holdfast.api.problems import Refused
@@ -26,8 +26,8 @@ def health(request: CurrentRequest) -> Response:
 @route(router, "GET", "/ready", model=Readiness)
 @needs(None)
 def ready(request: CurrentRequest) -> Response:
-    """What is served can be read, and the champion is followed; `degraded` says why what is served
-    is not the champion as published.
+    """What is served can be read, and the published run is followed; `degraded` says why what is
+    served is not the published run as it was written.
     """
     served, store = request.run(), request.context.store
     served.probe()

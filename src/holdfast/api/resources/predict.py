@@ -10,7 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from holdfast.api import fast_path
-from holdfast.api.answer_schemas import BatchAnswer, Prediction
+from holdfast.api.answers.customers import BatchAnswer, Prediction
 from holdfast.api.context import RequestContext
 from holdfast.api.deps import (
     CurrentRequest,

@@ -6,13 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Response
 
-from holdfast.api.answer_schemas import (
-    ChampionAnswer,
-    ComparisonAnswer,
-    KeysAnswer,
-    RunAnswer,
-    RunsAnswer,
-)
+from holdfast.api.answers.changes import ComparisonAnswer
+from holdfast.api.answers.runs import ChampionAnswer, KeysAnswer, RunAnswer, RunsAnswer
 from holdfast.api.context import RequestContext
 from holdfast.api.deps import CurrentRequest, answer, describe, reply, route
 from holdfast.api.routes import needs
@@ -33,7 +28,7 @@ _CHANGE = describe(400, 404, 409, 413, 415, 422)
 
 @route(router, "GET", "/runs", model=RunsAnswer)
 def list_runs(request: CurrentRequest) -> Response:
-    """Every published run, newest first."""
+    """Every run, newest first; `champion` marks the published one."""
     served, rows = request.run(), run_history.list_runs(request.context.store.registry)
     marked = [{**row, "served": row["run_id"] == served.run_id} for row in rows]
     return answer(served, {"runs": marked})
@@ -59,15 +54,13 @@ def compare(run_id: RunId, other: RunId, request: CurrentRequest) -> Response:
 
 @router.post("/runs/{run_id}/promote", response_model=ChampionAnswer, responses=_CHANGE)
 def promote(run_id: RunId, request: CurrentRequest, token: Token = None) -> Response:
-    """Make a run the champion; it is checked and loaded first, then served by every worker within a
-    second.
-    """
+    """Publish a run; it is checked and loaded first, then served by all workers within a second."""
     return _change(request, token, run_id)
 
 
 @router.post("/rollback", response_model=ChampionAnswer, responses=_CHANGE)
 def rollback(request: CurrentRequest, token: Token = None) -> Response:
-    """Go back to the champion before."""
+    """Go back to the run that was published before."""
     return _change(request, token, None)
 
 

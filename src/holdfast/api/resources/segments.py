@@ -1,4 +1,4 @@
-"""Segments, and what keeping those at risk would bring."""
+"""Segments, and what keeping the riskiest of each tier would bring."""
 
 from dataclasses import asdict
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from holdfast.api import fast_path
-from holdfast.api.answer_schemas import PlanAnswer, Rule, SegmentsAnswer, SegmentSummary
+from holdfast.api.answers.segments import PlanAnswer, Rule, SegmentsAnswer, SegmentSummary
 from holdfast.api.deps import (
     CurrentRequest,
     CurrentRun,

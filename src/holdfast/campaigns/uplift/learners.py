@@ -47,7 +47,7 @@ _RIDGE_PENALTIES = np.logspace(0, 5, 11)
 _LEAST_EXPECTED = 0.05
 """Of the mean: relative to almost nothing, everything is large."""
 
-ANYWAY, RISK = "likely to buy anyway", "at risk"
+ANYWAY, RISK = "likely to buy anyway", "churn risk"
 
 
 @dataclass(frozen=True)

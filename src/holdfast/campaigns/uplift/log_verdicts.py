@@ -11,8 +11,10 @@ from holdfast.campaigns.uplift.verdict import OfferVerdict
 from holdfast.tables import EFFECTS
 
 MOST_COMPARED = 20_000
-"""Rows on which rankings of customers are compared: more would cost minutes. Of more rows so many
-are drawn, and split into folds once."""
+"""Rows on which rankings of customers are compared: more would cost minutes, and so many are
+drawn."""
+ONCE_FROM = 5_000
+"""Rows from which they are split into folds once and not three times: each split costs seconds."""
 MOST_WEIGHED, MOST_LEARNT = 50_000, 150_000
 """Rows of an offer by which learners are weighed, and from which the effect on each customer is
 learnt."""
@@ -30,7 +32,7 @@ def judge_trials(trials: LogTrials, *, seed: int) -> tuple[OfferVerdict, ...]:
         trials.trials,
         rules=_rules_of(trials),
         seed=seed,
-        repeats=1 if trials.rows > MOST_COMPARED else None,
+        repeats=1 if trials.rows > ONCE_FROM else None,
         most_rows=MOST_COMPARED,
     )
 

@@ -250,7 +250,7 @@ def _explain_nothing(
     over = min(waiting, default=0) + watch.days + watch.return_days - 1
     reason = max(left_out, key=lambda each: left_out[each])
     fixes = {
-        NO_ARM: "hold some customers of each campaign out, drawn by lot",
+        NO_ARM: "hold some customers of each campaign out, drawn at random",
         NOT_MATURED: f"wait until {date_of(over)}, when the first window is over, or watch fewer "
         "days",
         TOO_FEW: "wait for more customers",

@@ -1,33 +1,44 @@
-"""Action centre: build an audience or open a saved one, see what it would come to, save it or give
-it away, and keep a record of it.
+"""Action centre: build an audience or open a saved one, see its expected result, compare two, save
+it or export it, and keep a record of it.
 """
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
-from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import polars as pl
 import streamlit as st
 
 from holdfast.campaigns import export_journal as journal
-from holdfast.campaigns.audience import Audience, Rule, build_audience
+from holdfast.campaigns.audience import Audience, Rule
+from holdfast.campaigns.audience_comparison import compare_audiences
 from holdfast.campaigns.recovery import Campaign, campaigns_of
-from holdfast.dashboard.access import describe_viewer, may_export
-from holdfast.dashboard.components import Page, box, card, cards, explain, fail, plain
+from holdfast.dashboard.access import describe_viewer
+from holdfast.dashboard.components import (
+    Page,
+    box,
+    card,
+    cards,
+    choose_order,
+    customer_box,
+    explain,
+    fail,
+    open_chosen,
+    plain,
+)
+from holdfast.dashboard.exporting import is_allowed, make_audience, offer_files
+from holdfast.dashboard.filters import as_address, from_address, read_filters
 from holdfast.dashboard.run_view import RunView, read_study
 from holdfast.errors import HoldfastError
-from holdfast.report import formatting, run_tables
-from holdfast.report.exports import write_audience
+from holdfast.report import formatting
 from holdfast.report.table_columns import Col
 from holdfast.report.table_format import make_table
+from holdfast.serving.customer_lists import first_customers
 from holdfast.storage.export_records import WITHDRAWN, campaign_of, read_exports
 from holdfast.study import AT_RISK_SEGMENTS, SEGMENT_NAMES, Study
-from holdfast.windows import day_of
 
-Form = Literal["csv", "parquet"]
+_SHOWN = 25
 _BOUND: dict[str, Any] = {"bind": "query-params"}
 _slider = partial(st.slider, min_value=0, **_BOUND)
 _amount = partial(st.number_input, min_value=0.0, **_BOUND)
@@ -36,26 +47,18 @@ _number = partial(st.number_input, min_value=0, **_BOUND)
 
 def _draw(run: RunView) -> None:
     study = read_study()
-    folder, today = Path(study.project_dir), day_of(datetime.now(UTC).date())
-    _offer_to_open(folder)
-    rule = _rule(run)
-    resting = journal.find_resting(folder, day=today, rest_days=rule.rest_days)
-    # The global hold-out is the study's as it stands today: no run has a copy of it.
-    audience = build_audience(
-        run.scores,
-        rule,
-        run_id=run.run.run_id,
-        study=run.study.model_copy(update={"campaigns": study.campaigns}),
-        permissions=run.table("permissions"),
-        resting=resting,
-    )
-    st.subheader("What it would come to")
+    project = Path(study.project_dir)
+    _offer_to_open(project)
+    audience = make_audience(run, _rule(run), study)
+    st.subheader("Expected result")
     if audience.customers.height:
-        _figures(run, audience)
-        _give_away(study, audience)
+        _figures(audience, run.currency)
+        _list(run, audience)
+        _export(run, study, audience)
     else:
         _nobody(audience)
-    _exports(folder)
+    _compare(study, run.currency)
+    _exports(project)
 
 
 def _offer_to_open(folder: Path) -> None:
@@ -91,7 +94,19 @@ def _open(rules: Mapping[str, Rule]) -> None:
         size=rule.at_most or 0,
         holdout=round(100 * rule.holdout_share),
         rest=rule.rest_days,
+        **_saved_filters(rule),
     )
+
+
+def _saved_filters(rule: Rule) -> dict[str, Any]:
+    """The sidebar's fields of a saved audience; a filter of now that it did not have is cleared."""
+    of_now: dict[str, Any] = {
+        str(key): [] for key in st.session_state if str(key).startswith("in_")
+    }
+    fields: dict[str, Any] = {"segment": [], "from": None, "to": None, **of_now}
+    for name, values in rule.where:
+        fields[name] = float(values[0]) if name in ("from", "to") else list(values)
+    return fields
 
 
 def _rule(run: RunView) -> Rule:
@@ -100,7 +115,7 @@ def _rule(run: RunView) -> Rule:
     for place, draw in zip(st.columns(3), (_who, _terms, _limits), strict=True):
         with place.container(border=True, height="stretch"):
             fields |= draw(run)
-    return Rule(**fields)
+    return Rule(**fields, where=as_address(read_filters(run)))
 
 
 def _who(run: RunView) -> dict[str, Any]:
@@ -163,8 +178,8 @@ def _nobody(audience: Audience) -> None:
     st.caption(_describe_left_out(audience))
 
 
-def _figures(run: RunView, audience: Audience) -> None:
-    figures, money, source = audience.figures, run.currency, audience.figures["uplift_source"]
+def _figures(audience: Audience, money: str) -> None:
+    figures, source = audience.figures, audience.figures["uplift_source"]
     drawn = "Drawn at random, not contacted: the comparison"
     everyone = audience.rule.of == "everyone"
     saved = (
@@ -177,7 +192,7 @@ def _figures(run: RunView, audience: Audience) -> None:
     cards(
         card("Contacted", formatting.count(figures["contacted"]), match),
         card("Held out", formatting.count(figures["held_out"]), drawn),
-        card(f"Expected saves ({source})", formatting.decimal(figures["saves"], 1), saved),
+        card(f"Customers kept ({source})", formatting.decimal(figures["saves"], 1), saved),
         *(
             card(f"{label} ({source})", formatting.money(figures[name], money))
             for label, name in amounts.items()
@@ -188,7 +203,17 @@ def _figures(run: RunView, audience: Audience) -> None:
         st.warning(
             "Nobody is held out: this campaign can never be measured.", icon=":material/science:"
         )
-    box(run_tables.audience(audience.customers, currency=money))
+
+
+def _list(run: RunView, audience: Audience) -> None:
+    """The first of the audience, both groups."""
+    by = choose_order(run)
+    customers = audience.customers.join(
+        run.scores.select("customer_id", "risk_score"), on="customer_id", maintain_order="left"
+    )
+    first = first_customers(customers, _SHOWN, by=by)
+    caption = f"The first {first.height} of {formatting.count(customers.height)}, by {by}"
+    customer_box(run, first, caption)
 
 
 def _describe_left_out(audience: Audience) -> str:
@@ -209,65 +234,20 @@ def _describe_left_out(audience: Audience) -> str:
     return plain(permission + everywhere)
 
 
-def _give_away(study: Study, audience: Audience) -> None:
-    st.subheader("Give it away")
-    if not may_export():
-        why = "A reader looks; who gives customers away signs in with a key of the role operator."
-        explain("You may not export.", why, "holdfast keys create --role operator")
+def _export(run: RunView, study: Study, audience: Audience) -> None:
+    st.subheader("Export")
+    if not is_allowed():
         return
     st.caption(
         "The contacts and those held out are two files. Every export is recorded with its rule and "
-        "run before it leaves; both arms are kept, so that the effect can be measured."
+        "run before it leaves; both groups are kept, so that the effect can be measured."
     )
-    _offer_files(Path(study.project_dir), audience)
+    offer_files(run, Path(study.project_dir), audience)
     _offer_to_save(Path(study.project_dir), audience)
     if study.webhook is None:
         st.caption("No webhook: the study names none under [webhook].")
     elif st.button("Push to the webhook", icon=":material/send:", key="push"):
         _push(study, audience)
-
-
-def _offer_files(folder: Path, audience: Audience) -> None:
-    rule_id, who = audience.rule.fingerprint, describe_viewer()
-    # A rerun would take the file away from a second click that comes before it has ended.
-    download = partial(st.download_button, icon=":material/download:", on_click="ignore")
-    contacts, parquet, held_out = st.columns(3)
-    forms: dict[Form, Any] = {"csv": contacts, "parquet": parquet}
-    for form, place in forms.items():
-        with place:
-            download(
-                f"Download the contacts ({'CSV' if form == 'csv' else 'Parquet'})",
-                data=partial(_give_contacts, folder, audience, form, who),
-                file_name=f"contacts-{rule_id}.{form}",
-                key=f"download-{form}",
-            )
-    with held_out:
-        download(
-            "Download the hold-out list (CSV)",
-            data=partial(_give_held_out, folder, audience, who),
-            file_name=f"hold-out-{rule_id}.csv",
-            disabled=audience.held_out.is_empty(),
-            key="download-hold-out",
-        )
-
-
-def _give_contacts(folder: Path, audience: Audience, form: Form, who: str) -> bytes:
-    """The file of the contacts, after it was recorded; what cannot be recorded is no file."""
-    content = _file(audience, audience.contacts, form)
-    journal.record_export(audience, folder, at=datetime.now(UTC), how=form, who=who)
-    return content
-
-
-def _give_held_out(folder: Path, audience: Audience, who: str) -> bytes:
-    content = _file(audience, audience.held_out, "csv")
-    journal.record_hold_out(audience, folder, who=who)
-    return content
-
-
-def _file(audience: Audience, customers: pl.DataFrame, form: Form) -> bytes:
-    out, facts = BytesIO(), {"rule_id": audience.rule.fingerprint, "run_id": audience.run_id}
-    write_audience(customers, out, form=form, facts=facts)
-    return out.getvalue()
 
 
 def _offer_to_save(folder: Path, audience: Audience) -> None:
@@ -291,6 +271,38 @@ def _push(study: Study, audience: Audience) -> None:
         return
     customers = formatting.plural(audience.figures["contacted"], "customer")
     st.success(f"Pushed {customers} in {formatting.plural(n, 'request')}.")
+
+
+def _compare(study: Study, money: str) -> None:
+    """Two saved audiences beside each other, among the customers of the run."""
+    rules, run = journal.saved_rules(Path(study.project_dir)), open_chosen()
+    if len(rules) < 2 or run is None:
+        return
+    st.subheader("Compare two saved audiences")
+    names = list(rules)
+    places = st.columns(2)
+    first = places[0].selectbox("The first", names, index=0, key="first", bind="query-params")
+    other = places[1].selectbox("The second", names, index=1, key="second", bind="query-params")
+    if not first or not other or first == other:
+        explain("Choose two different audiences.", "Each was saved or exported under its name.")
+        return
+    one, two = (
+        make_audience(run.narrow(from_address(rules[name].where)), rules[name], study)
+        for name in (first, other)
+    )
+    compared = compare_audiences(one, two)
+    count = formatting.count
+    cards(
+        card("Contacted in both", count(compared.in_both)),
+        card(f"Only in {plain(first)}", count(compared.only_first)),
+        card(f"Only in {plain(other)}", count(compared.only_second)),
+    )
+    columns = (
+        Col("audience"), Col("contacted", kind="count"), Col("held_out", kind="count"),
+        Col("invested", "Cost", "money"), Col("saves", "Customers kept", "number"),
+        Col("recovered", "Return", "money"), Col("net", "Net", "money"),
+    )  # fmt: skip
+    box(make_table("Expected results", compared.rows, *columns, currency=money))
 
 
 def _exports(folder: Path) -> None:
@@ -326,4 +338,4 @@ def _describe_rule(entry: dict[str, Any]) -> str:
     return f"{name}{', '.join(rule['segments'])}; {terms}"
 
 
-PAGE = Page("Action centre", "campaign", "actions", _draw)
+PAGE = Page("Action centre", "campaign", "actions", _draw, filtered=True)

@@ -1,7 +1,8 @@
-"""Campaign results: what each past campaign did, what is believed of each offer since, and whether
-it matters whom an offer goes to.
+"""Campaign results: each campaign from plan to result, what all of them did, what is believed of
+each offer since, and whether it matters whom an offer goes to.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -18,29 +19,32 @@ from holdfast.dashboard.components import (
     figure,
     plain,
 )
-from holdfast.dashboard.run_view import RunView
+from holdfast.dashboard.run_view import RunView, read_study
+from holdfast.decisions.campaign_story import CampaignStory, tell_campaigns
 from holdfast.report import charts, formatting, plan_tables
+from holdfast.report.table_format import make_table
 
 
 def _draw(run: RunView) -> None:
-    kept = run.summary.get("campaigns")
-    if kept is None:
+    kept, campaigns = run.summary.get("campaigns"), run.table("campaigns")
+    stories = tell_campaigns(read_study(), run.run, campaigns)
+    if kept is None and not stories:
         why = (
             "Name the table of past campaigns, with those held out, in [treatments]; or export an "
             "audience with a hold-out, and run again when its window is over."
         )
         explain("No past campaign is known.", why)
         return
-    campaigns = run.table("campaigns")
-    _figures(campaigns, run.currency)
     if campaigns.height:
+        _figures(campaigns, run.currency)
         figure(run, "forest", lambda: charts.readout_forest(campaigns, currency=run.currency))
         box(plan_tables.results(campaigns, currency=run.currency))
-    _refused(kept)
-    history = run.summary.get("history")
-    if history:
+    if stories:
+        _story(run, stories)
+    _refused(kept or {"refused": []})
+    if history := run.summary.get("history"):
         _history(run, history)
-    _verdicts(run, kept)
+    _verdicts(run, kept or {"verdicts": []})
 
 
 def _figures(campaigns: pl.DataFrame, money: str) -> None:
@@ -53,6 +57,97 @@ def _figures(campaigns: pl.DataFrame, money: str) -> None:
         card("Customers contacted", formatting.count(int(campaigns["contacted"].sum()))),
         card("Net of all", net, "Margin added less cost, each by its own estimate"),
     )
+
+
+def _story(run: RunView, stories: Sequence[CampaignStory]) -> None:
+    """One campaign, from plan to result."""
+    st.subheader("From plan to result")
+    by_name = {story.campaign: story for story in stories}
+    chosen = st.selectbox("Campaign", list(by_name), key="campaign", bind="query-params")
+    story = by_name.get(chosen or "", stories[0])
+    rows = [
+        {"step": step, "what is known": text}
+        for step, text in (
+            ("Exported", _describe_export(story)),
+            ("Groups", _describe_groups(story)),
+            ("Window", _describe_window(story)),
+            ("Expected", _describe_expected(story, run.currency)),
+            ("Result", _describe_result(story, run.currency)),
+            ("Belief in the offer", _describe_beliefs(story, run.currency)),
+        )
+        if text
+    ]
+    box(make_table(story.campaign, rows))
+
+
+def _describe_export(story: CampaignStory) -> str:
+    if story.export is None:
+        return "Not by Holdfast: the table of [treatments] has it."
+    export = story.export
+    who = f", by {export['who']}" if export["who"] else ""
+    rule = export.get("rule")
+    how = f"{export['how']} of {', '.join(rule['segments'])}" if rule else export["how"]
+    made = {"plan": "the plan", "assign": "a list of an experiment"}.get(
+        export.get("made_by", ""), "an audience"
+    )
+    at = export["at"].replace("T", " ").rstrip("Z")
+    return f"{at} UTC{who}: {made} ({how}), run {export['run_id']}."
+
+
+def _describe_groups(story: CampaignStory) -> str:
+    if story.results.height:
+        contacted, held_out = (int(story.results[n].sum()) for n in ("contacted", "held_out"))
+    elif story.export is not None:
+        contacted, held_out = (story.export["figures"][n] for n in ("contacted", "held_out"))
+    else:
+        return "Not known."
+    return f"{formatting.count(contacted)} contacted, {formatting.count(held_out)} held out."
+
+
+def _describe_window(story: CampaignStory) -> str:
+    if story.first_day is None or story.over_day is None:
+        return "Not known."
+    begun, over = formatting.day(story.first_day), formatting.day(story.over_day)
+    if story.is_over:
+        return f"From {begun}, over on {over}."
+    seen = formatting.day(story.data_end_day)
+    return f"From {begun}, not over until {over}: this run has seen the days before {seen}."
+
+
+def _describe_expected(story: CampaignStory, money: str) -> str:
+    of = story.expected
+    if "net" not in of:
+        return "Nobody wrote down what was expected."
+    cost = f" for {formatting.money(of['cost'], money)}" if "cost" in of else ""
+    ends = ""
+    if "net_low" in of and "net_high" in of:
+        low, high = (formatting.money(of[name], money) for name in ("net_low", "net_high"))
+        ends = f" ({low} to {high} in nine cases of ten)"
+    return f"Net {formatting.money(of['net'], money)}{ends}{cost}, by the rates of that day."
+
+
+def _describe_result(story: CampaignStory, money: str) -> str:
+    if story.refused:
+        return f"Cannot be read out: {story.refused}."
+    if story.results.is_empty():
+        wait = "run again when its window is over" if not story.is_over else "run again"
+        return f"Not read out yet: {wait}."
+    return "\n".join(_describe_readout(row, money) for row in story.results.to_dicts())
+
+
+def _describe_readout(row: dict[str, Any], money: str) -> str:
+    words = {"yes": "It certainly paid", "no": "It certainly lost", "not certain": "Not certain"}
+    if row["net"] is None:
+        low, high = (formatting.percent(row[f"bought_{end}"]) for end in ("low", "high"))
+        return f"{row['offer']}: {formatting.percent(row['bought'])} more buyers ({low} to {high})."
+    net, low, high = (formatting.money(row[n], money) for n in ("net", "net_low", "net_high"))
+    return f"{row['offer']}: net {net} ({low} to {high}, 95%). {words.get(row['pays'], '')}."
+
+
+def _describe_beliefs(story: CampaignStory, money: str) -> str:
+    """How what is believed of its offers has moved in each segment, by all campaigns."""
+    lines = list(plan_tables.belief_lines(story.beliefs.to_dicts(), money))
+    return "\n".join(["Before any data, and now after all campaigns:", *lines]) if lines else ""
 
 
 def _refused(kept: dict[str, Any]) -> None:

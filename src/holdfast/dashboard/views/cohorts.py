@@ -1,4 +1,4 @@
-"""Cohorts and forecast: how long customers stay, what they bring over time, and what is to come."""
+"""Cohorts and forecast: how long customers stay, what they bring over time, and the weeks ahead."""
 
 from functools import partial
 
@@ -24,7 +24,7 @@ def _draw(run: RunView) -> None:
         why = "This run was made before cohorts were kept: run the study again."
         explain("There are no cohorts to show.", why, "holdfast run")
         return
-    figure(run, "retention", lambda: charts.retention(cohorts))
+    figure(run, "retention", lambda: charts.retention(cohorts), wide=True)
     figure(run, "survival", lambda: charts.survival_curves(survival))
     figure(run, "cohort-value", lambda: charts.cohort_value(cohorts, currency=run.currency))
     _channels(run)
@@ -35,7 +35,7 @@ def _channels(run: RunView) -> None:
     channels, months = run.table("channels"), run.table("channel_months")
     if channels.is_empty():
         return
-    st.subheader("What customers of each channel leave")
+    st.subheader("What customers of each channel cost and bring")
     chart = partial(charts.channel_payback, channels, months, currency=run.currency)
     figure(run, "channels", chart)
 
@@ -45,7 +45,7 @@ def _forecast(run: RunView) -> None:
     forecast = run.table("forecast")
     if forecast.is_empty():
         old = "This run was made before forecasts were kept: run the study again."
-        why = "A snapshot says nothing of when customers buy." if run.is_snapshot else old
+        why = "A snapshot does not say when customers buy." if run.is_snapshot else old
         explain("There is no forecast to show.", why)
         return
     others = forecast.filter(pl.col("group_kind") != "company")["group"]
@@ -59,7 +59,11 @@ def _forecast(run: RunView) -> None:
         run,
         f"forecast-{group}",
         lambda: charts.revenue_forecast(
-            shown, weeks, run.table("horizon_evidence"), currency=run.currency
+            shown,
+            weeks,
+            run.table("horizon_evidence"),
+            currency=run.currency,
+            promotions=run.report.promotions,
         ),
     )
     if group == "all" and (totals := run.summary.get("forecast")):

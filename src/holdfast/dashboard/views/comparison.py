@@ -28,7 +28,7 @@ def _draw(run: RunView) -> None:
         box(table)
     flows = pl.DataFrame(told["moves"], infer_schema_length=None)
     make = partial(charts.segment_moves, flows, currency=run.currency)
-    figure(run, f"moves-{before}-{after}", make)
+    figure(run, f"moves-{before}-{after}", make, wide=True)
 
 
 def _choose(run: RunView, run_ids: list[str]) -> tuple[str, str]:

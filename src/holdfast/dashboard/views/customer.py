@@ -1,18 +1,29 @@
 """Customer lookup: one customer among all, and what would change the prediction."""
 
 from functools import partial
+from random import choice
 from typing import Any
 
 import polars as pl
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from holdfast.dashboard.components import Page, bullets, card, cards, explain, figure, plain
+from holdfast.dashboard.components import (
+    Page,
+    bullets,
+    card,
+    cards,
+    choose_order,
+    explain,
+    figure,
+    plain,
+)
 from holdfast.dashboard.run_view import RunView
 from holdfast.dashboard.score_changes import customer_section
 from holdfast.errors import CustomerNotEligible
 from holdfast.report import charts, formatting
 from holdfast.report.charts.axes import label
+from holdfast.serving.customer_lists import first_customers
 from holdfast.serving.customer_search import (
     explain_absence,
     find_customer,
@@ -24,6 +35,7 @@ from holdfast.serving.what_if import Lever, find_levers, read_customer_features,
 from holdfast.tables import REASONS
 
 TYPED, LEVER = "customer", "if_"
+_OFFERED = 8
 
 
 def _draw(run: RunView) -> None:
@@ -37,6 +49,7 @@ def _draw(run: RunView) -> None:
         placeholder="Type the beginning or any part of a customer's name",
         max_chars=200,
     )
+    st.button("Random customer", icon=":material/casino:", on_click=_pick_any, args=(run,))
     customer = find_customer(run.scores, typed or "")
     if customer is None:
         _choose(run, typed or "")
@@ -46,11 +59,13 @@ def _draw(run: RunView) -> None:
 
 def _choose(run: RunView, typed: str) -> None:
     """Those whom the typed letters may mean, one click away."""
-    riskiest = run.scores.top_k(8, by="risk_score")
-    matches = find_customers(run.scores, typed) if typed else riskiest
+    by = "" if typed else choose_order(run)
+    matches = (
+        find_customers(run.scores, typed) if typed else first_customers(run.scores, _OFFERED, by=by)
+    )
     absence = explain_absence(run.run, run.study, run.scores, typed) if typed else None
     if isinstance(absence, CustomerNotEligible):
-        explain("This customer is not predicted for.", f"{absence}.")
+        explain("This customer has no prediction.", f"{absence}.")
         return
     if matches.is_empty():
         customers = formatting.plural(run.scores.height, "customer")
@@ -58,16 +73,28 @@ def _choose(run: RunView, typed: str) -> None:
         why = f"None of {customers} has '{typed}'{near}. Type the beginning of a name."
         explain("No customer matches.", why)
         return
-    st.caption("Those who match" if typed else "The riskiest customers, to begin with")
+    st.caption("Those who match" if typed else f"To begin with: the first by {by}")
     for row in matches.iter_rows(named=True):
-        name, risk = row["customer_id"], formatting.percent(row["churn_probability"], 0)
-        text = plain(f"{name}: {row['segment']}, {risk} risk")
-        st.button(text, key=f"pick-{name}", on_click=_pick, args=(name,), width="stretch")
+        text = _describe_match(row, run.currency if run.report.knows_value else "")
+        name = row["customer_id"]
+        st.button(plain(text), key=f"pick-{name}", on_click=_pick, args=(name,), width="stretch")
+
+
+def _describe_match(row: dict[str, Any], currency: str) -> str:
+    """A customer in a line: what is at stake and how likely it is to be lost."""
+    risk = formatting.percent(row["churn_probability"], 0)
+    stake = f"{formatting.money(row['at_stake'], currency)} at stake, " if currency else ""
+    return f"{row['customer_id']}: {row['segment']}, {stake}churn probability {risk}"
 
 
 def _pick(customer_id: str) -> None:
     st.session_state[TYPED] = customer_id
     _forget()
+
+
+def _pick_any(run: RunView) -> None:
+    """Any of those whom the filter leaves."""
+    _pick(choice(run.scores["customer_id"]))
 
 
 def _forget() -> None:
@@ -112,11 +139,17 @@ def _cards(customer: dict[str, Any], answer: dict[str, Any], currency: str) -> l
     missing, level = answer.get("ltv_not_estimated"), customer.get("evidence_level")
     interval = f"80% interval: {low} to {high}" if formatting.NONE not in (low, high) else None
     risk, rank = formatting.percent(customer["churn_probability"]), 100 * answer["risk_rank"]
+    place = f"Riskier than {formatting.count(rank)} of 100 customers of the same value tier"
+    lost = "What keeping the customer for certain would add"
+    at_stake = card("Revenue at stake", formatting.money(customer["at_stake"], currency), lost)
+    stake = [] if missing else [at_stake]
     return [
-        card("Churn probability", risk, level and f"Evidence on this customer: {level}"),
+        card(
+            "Churn probability", risk, level and f"Evidence on this customer: {level}", below=place
+        ),
         card("Expected revenue", "not estimated" if missing else worth, interval or missing),
         card("Segment", customer["segment"]),
-        card("Risk rank in its tier", f"{formatting.count(rank)} of 100"),
+        *stake,
     ]
 
 
@@ -142,7 +175,7 @@ def _horizons(run: RunView, name: str) -> None:
     horizons = read_rows(run.run, "horizons", name)
     if horizons is None or horizons.is_empty():
         old = "This run is older than that table"
-        why = "A snapshot says nothing of when" if run.is_snapshot else old
+        why = "A snapshot does not say when customers buy" if run.is_snapshot else old
         explain("No value by horizon.", f"{why}: a new run of an order log shows it.")
         return
     points = partial(charts.value_by_horizon, horizons, currency=run.currency)
@@ -168,14 +201,14 @@ def _what_if(run: RunView, features: dict[str, Any], customer: dict[str, Any]) -
     if not levers:
         explain("Nothing to change.", "None of the strongest features is a number that varies.")
         return
-    st.caption("Everything else stays as it is, so a combination may be one that no customer has.")
+    st.caption("Everything else stays as it is: no real customer may have such a combination.")
     values = {
         lever: _slider(place, lever)
         for place, lever in zip(st.columns(len(levers)), levers, strict=True)
     }
     changes = {lever.feature: value for lever, value in values.items() if value != _start(lever)}
     cards(*_what_if_cards(customer, what_if(run.run, features, changes), run.currency))
-    same = "; nothing is changed yet, so these are the published figures."
+    same = "; nothing is changed yet, so these are the figures of the run."
     st.caption("Scored now by the run's models" + ("." if changes else same))
 
 
@@ -220,4 +253,4 @@ def _what_if_cards(
     return [*shown, card("Segment, what if", after["segment"])]
 
 
-PAGE = Page("Customer lookup", "person_search", "customer", _draw)
+PAGE = Page("Customer lookup", "person_search", "customer", _draw, filtered=True)

@@ -21,7 +21,7 @@ _HOLDS = {
     "unit_price": "currency, for one unit",
     "amount": "currency, for the line; negative for returns",
 }
-_OLD = "It was made before they were: run the study again."
+_OLD = "The run is older than this table: run the study again."
 
 
 def _draw(run: RunView) -> None:
@@ -34,7 +34,7 @@ def _draw(run: RunView) -> None:
     _contract(run)
     if run.is_snapshot:
         why = "A snapshot has no days: give an order log as [transactions] for these."
-        explain("No gaps, gate or churn window.", why)
+        explain("No gaps, sufficiency check or churn window.", why)
         return
     _gate(run)
     _gaps(run)
@@ -62,11 +62,11 @@ def _gate(run: RunView) -> None:
     st.subheader("Is it enough?")
     counts = run.summary.get("sufficiency")
     if not counts:
-        explain("The gate's counts are not kept in this run.", _OLD, "holdfast run")
+        explain("The counts behind this check are not kept in this run.", _OLD, "holdfast run")
         return
     n_low = sum(not count["holds"] for count in counts)
-    low = f"{formatting.plural(n_low, 'count')} too low: what they withhold is named below."
-    st.markdown(low if n_low else "Enough for every answer.")
+    low = f"{formatting.plural(n_low, 'count')} too low: the table names what cannot be answered."
+    st.markdown(low if n_low else "Enough data for every answer.")
     box(data_tables.gate(counts))
 
 
@@ -83,12 +83,12 @@ def _gaps(run: RunView) -> None:
 
 def _churn_window(run: RunView) -> None:
     """What leaving means in this log, as the run found it."""
-    st.subheader("When is a silence a goodbye?")
+    st.subheader("When is a customer lost?")
     horizon = formatting.plural(run.study.churn.horizon_days, "day")
     st.caption(f"The study says: {horizon} without a purchase.")
     window = run.summary.get("churn_window")
     if window is None:
-        why = "It is older: ask the log itself."
+        why = "The run is older than this table: look at the log itself."
         explain("The churn window is not kept in this run.", why, "holdfast churn-window")
         return
     tables = data_tables.churn_window_tables(window)
@@ -101,7 +101,7 @@ def _churn_window(run: RunView) -> None:
             box(tables[name])
     bullets(
         [
-            formatting.sentence(f"{each['evidence']} {formatting.sentence(each['fix'])}")
+            f"{formatting.sentence(each['evidence'])} {formatting.sentence(each['fix'])}"
             for each in window["findings"]
         ]
     )

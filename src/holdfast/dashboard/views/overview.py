@@ -1,45 +1,78 @@
-"""Overview: how the business stands, how that has changed, and how far to trust it."""
+"""Overview: how the business stands, how that has changed, what to do now, and how far to trust
+it.
+"""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from html import escape
 from typing import Any
 
 import streamlit as st
 
-from holdfast.dashboard.components import Page, box, bullets, card, cards, figure, plain
-from holdfast.dashboard.run_view import RunView
+from holdfast.dashboard.components import (
+    Page,
+    box,
+    bullets,
+    card,
+    cards,
+    choose_order,
+    customer_box,
+    figure,
+    plain,
+    write_link,
+)
+from holdfast.dashboard.filters import link, read_filters
+from holdfast.dashboard.run_view import RunView, read_study
+from holdfast.decisions.campaign_story import CampaignStory, name_unread, tell_campaigns
+from holdfast.decisions.next_steps import STALE_DAYS, NextStep, next_steps
 from holdfast.evaluation.totals import range_of
-from holdfast.report import charts, formatting, run_tables
+from holdfast.report import charts, formatting, plan_tables
 from holdfast.report.render import Chart
 from holdfast.report.summary import lead, top_reasons
-from holdfast.report.table_format import Table
+from holdfast.serving.customer_lists import first_customers
 from holdfast.windows import date_of, day_of
 
-STALE_DAYS = 31
+_SHOWN, _CAMPAIGNS = 10, 3
 
 
 def _draw(run: RunView) -> None:
+    _alerts(run)
     st.markdown(f"#### {plain(lead(run.report))}")
     cards(*_cards(run))
-    _freshness(run)
-    figures = _figures(run)
-    if run.report.knows_value:
-        _at_stake(run)
-        for place, name in zip(st.columns(2), ("revenue", "violins"), strict=True):
-            with place:
-                figure(run, name, figures[name])
-    figure(run, "cutoffs", figures["cutoffs"])
-    st.subheader("Why, and who first")
+    if not _is_stale(run):
+        st.caption(plain(_describe_age(run)))
+    _next_steps(run)
+    st.subheader("Who first")
+    by = choose_order(run)
+    first = first_customers(run.scores, _SHOWN, by=by)
+    customer_box(run, first, f"The first {first.height} of {_n(run)}, by {by}")
+    write_link(link("segments"), "The whole list, by segment")
+    _campaigns(run)
     for task in top_reasons(run.report):
         bullets(task["sentences"], task["name"])
-    box(_riskiest(run))
+    _charts(run)
+
+
+def _n(run: RunView) -> str:
+    return formatting.count(run.scores.height)
+
+
+def _charts(run: RunView) -> None:
+    figures = _figures(run)
+    st.subheader("How value and risk are spread")
+    if run.report.knows_value:
+        for place, name in zip(st.columns(2), ("revenue", "violins"), strict=True):
+            with place:
+                to = link("segments", order="expected revenue" if name == "revenue" else None)
+                figure(run, name, figures[name], to_list=to)
+    figure(run, "cutoffs", figures["cutoffs"], to_list=link("segments", order="risk"))
 
 
 def prepare(run: RunView) -> None:
     """Make what this page shows, before anybody looks."""
     _cards(run)
-    _riskiest(run)
+    run.describe(first_customers(run.scores, _SHOWN))
     for name, make in _figures(run).items():
         run.keep(("chart", name), make)
 
@@ -55,11 +88,8 @@ def _figures(run: RunView) -> Mapping[str, Callable[[], Chart]]:
     }
 
 
-def _riskiest(run: RunView) -> Table:
-    return run.keep("riskiest", lambda: run_tables.riskiest(run.report, 10))
-
-
 def _cards(run: RunView) -> list[dict[str, Any]]:
+    """The headline figures, each with its range and what changed since the run before."""
     money = partial(formatting.money, currency=run.currency)
     figures: dict[str, tuple[str, Callable[[float], str]]] = {
         "customers": ("Customers", formatting.count),
@@ -70,11 +100,40 @@ def _cards(run: RunView) -> list[dict[str, Any]]:
             "expected_revenue": ("Expected revenue", money),
             "at_stake": ("Revenue at stake", money),
         }
+    narrowed = bool(read_filters(run))
     return [
-        card(label, write(values[-1]), **_change(values, name, write))
+        card(
+            label,
+            write(value),
+            below=_share_of_all(run, name) if narrowed else _range(run, name),
+            **({} if narrowed else _change(run.trail[name].drop_nulls().to_list(), name, write)),
+        )
         for name, (label, write) in figures.items()
-        if (values := run.trail[name].drop_nulls().to_list()) and run.trail[name][-1] is not None
+        if (value := run.summary.get(name)) is not None
     ]
+
+
+def _range(run: RunView, name: str) -> str:
+    """Between what the figure may come out."""
+    if name == "customers":
+        leaving = round(run.summary["share_at_risk"] * run.summary[name])
+        return f"{formatting.count(leaving)} of them likely to leave"
+    if name == "share_at_risk":
+        error = (run.summary.get("churn") or {}).get("past_error")
+        return formatting.capital(formatting.past_error(error))
+    low, high = range_of(run.summary[name], run.table("evidence"))
+    ends = f"{formatting.money(low, run.currency)} to {formatting.money(high, run.currency)}"
+    return f"{ends} in four cases of five"
+
+
+def _share_of_all(run: RunView, name: str) -> str:
+    """What the filtered customers are of all."""
+    whole = run.run.summary.get(name)
+    if not whole:
+        return ""
+    if name == "share_at_risk":
+        return f"{formatting.percent(whole)} of all customers"
+    return f"{formatting.percent(run.summary[name] / whole)} of all"
 
 
 def _change(values: list[float], name: str, write: Callable[[float], str]) -> dict[str, Any]:
@@ -98,28 +157,65 @@ def _change(values: list[float], name: str, write: Callable[[float], str]) -> di
     }
 
 
-def _freshness(run: RunView) -> None:
-    """How old data and model are, and what to do where they are old."""
-    cutoff_day = run.summary["cutoff_day"]
-    created_at = datetime.fromisoformat(run.summary["created_at"])
-    age = max(0, (datetime.now(UTC).date() - date_of(cutoff_day)).days)
-    data = f"Data up to {formatting.day(cutoff_day - 1)}, {formatting.plural(age, 'day')} old."
-    text = f"{data} Models learnt on {formatting.day(day_of(created_at.date()))}."
-    if age > STALE_DAYS:
-        fix = "Load the latest orders and run again before acting on who is at risk today."
-        st.warning(f"{text} {fix}", icon=":material/schedule:")
-    else:
-        st.caption(text)
+def _today() -> int:
+    return day_of(datetime.now(UTC).date())
 
 
-def _at_stake(run: RunView) -> None:
-    """The revenue at stake with the range that past totals give it; an older run has none."""
-    if (amount := run.summary.get("at_stake")) is None:
-        return
-    text = formatting.total_range(*range_of(amount, run.table("evidence")), run.currency)
-    st.markdown(
-        f"**Revenue at stake: {plain(formatting.money(amount, run.currency))}.** {plain(text)}"
+def _age_days(run: RunView) -> int:
+    """Of the last day that the run has seen."""
+    return max(0, _today() - int(run.summary["cutoff_day"]) + 1)
+
+
+def _is_stale(run: RunView) -> bool:
+    return _age_days(run) > STALE_DAYS
+
+
+def _describe_age(run: RunView) -> str:
+    """How old data and model are."""
+    made = date_of(day_of(datetime.fromisoformat(run.summary["created_at"]).date()))
+    days = formatting.plural(_age_days(run), "day")
+    last = formatting.day(run.summary["cutoff_day"] - 1)
+    return (
+        f"The data ends {days} ago, on {last}. Run made and models learnt on "
+        f"{formatting.day(day_of(made))}."
     )
 
 
-PAGE = Page("Overview", "dashboard", "", _draw)
+def _alerts(run: RunView) -> None:
+    """What has happened that cannot wait; nothing where nothing has."""
+    if _is_stale(run):
+        fix = "Load the latest orders and run again before acting on who is at risk today."
+        st.warning(plain(f"{_describe_age(run)} {fix}"), icon=":material/schedule:")
+
+
+def _stories(run: RunView) -> Sequence[CampaignStory]:
+    return tell_campaigns(read_study(), run.run, run.table("campaigns"))
+
+
+def _next_steps(run: RunView) -> None:
+    unread = name_unread(_stories(run), today=_today())
+    steps = next_steps(run.run.summary, age_days=_age_days(run), unread=unread)
+    if not steps:
+        return
+    st.subheader(f"{('One thing', 'Two things', 'Three things')[len(steps) - 1]} to do now")
+    st.html(f'<ol class="hf-steps">{"".join(map(_step, steps))}</ol>')
+
+
+def _step(step: NextStep) -> str:
+    where = escape(link(step.page))
+    return f'<li><a href="{where}">{escape(step.what)}</a><br>{escape(step.why)}</li>'
+
+
+def _campaigns(run: RunView) -> None:
+    """What the latest campaigns did."""
+    campaigns = run.table("campaigns")
+    if campaigns.is_empty():
+        return
+    st.subheader("What campaigns did")
+    st.markdown(plain(plan_tables.results_sentence(campaigns, currency=run.currency)))
+    latest = campaigns.sort("day", "campaign", descending=[True, False]).head(_CAMPAIGNS)
+    links = [link("campaigns", campaign=name) for name in latest["campaign"]]
+    box(plan_tables.results(latest, currency=run.currency), links)
+
+
+PAGE = Page("Overview", "dashboard", "", _draw, filtered=True)

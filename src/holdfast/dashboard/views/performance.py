@@ -55,7 +55,7 @@ def _value(run: RunView) -> None:
             "No past cutoff has a complete window of outcomes after it: use a longer log or a "
             "shorter value.horizon_days."
         )
-        explain("Nothing proves the value predictions.", why)
+        explain("The value predictions could not be tested.", why)
         return
     box(metrics)
     figure(run, "gains", lambda: charts.gains(report.steps))
@@ -91,9 +91,9 @@ def _reasons(run: RunView) -> None:
     with show_order(run):
         figure(run, "roles", lambda: charts.shap_cross_model(importance))
         for task in _tasks(run):
-            st.subheader(f"What moves {task}")
+            st.subheader(f"What moves {_MOVED[task]}")
             swarm = partial(charts.shap_summary, contributions, importance, task=task)
-            figure(run, f"swarm-{task}", swarm)
+            figure(run, f"swarm-{task}", swarm, wide=True)
             effects = partial(charts.shap_dependence, contributions, importance, task=task)
             figure(run, f"dependence-{task}", effects)
 
@@ -101,7 +101,7 @@ def _reasons(run: RunView) -> None:
 def _findings(run: RunView) -> None:
     cards = findings(run.report)
     if not cards:
-        explain("No finding.", "Neither the data nor the models gave reason for doubt.")
+        explain("No finding.", "No check of the data or the models found anything to doubt.")
     for finding in cards:
         with st.container(border=True):
             st.markdown(f"**{finding['badge']}: {finding['title']}**")
@@ -109,6 +109,7 @@ def _findings(run: RunView) -> None:
                 st.markdown(f"{part.capitalize()}: {plain(finding[part])}")
 
 
+_MOVED = {"churn": "the risk", "value": "the expected revenue"}
 _PARTS: dict[str, Callable[[RunView], None]] = {
     "Churn": _churn,
     "Value": _value,

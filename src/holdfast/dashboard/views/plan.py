@@ -2,6 +2,7 @@
 would bring.
 """
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -10,21 +11,31 @@ import streamlit as st
 from holdfast.campaigns.planning.budget_curve import budget_curve
 from holdfast.campaigns.planning.make_plan import CampaignPlan, Planning, make_plan
 from holdfast.campaigns.planning.plan_values import plan_values
+from holdfast.campaigns.treatments import CONTACT
+from holdfast.dashboard.access import describe_viewer
 from holdfast.dashboard.components import (
     Page,
     box,
     bullets,
     card,
     cards,
+    choose_order,
+    customer_box,
     explain,
+    fail,
     figure,
     plain,
 )
-from holdfast.dashboard.run_view import RunView
-from holdfast.decisions.plans import change_terms, recall_past
-from holdfast.errors import InputError
+from holdfast.dashboard.exporting import is_allowed
+from holdfast.dashboard.run_view import RunView, read_study
+from holdfast.decisions.contacts import name_by_day
+from holdfast.decisions.plans import change_terms, give_lists, recall_past
+from holdfast.errors import HoldfastError, InputError
 from holdfast.report import charts, formatting, plan_tables
+from holdfast.serving.customer_lists import first_customers
+from holdfast.study import Study
 
+_SHOWN = 25
 _OFFER = '[offers.voucher]\ncost = 0.50\ncampaigns = ["spring"]   # or: rate = 0.1, assumed'
 
 
@@ -48,7 +59,7 @@ def _draw(run: RunView) -> None:
         problem = formatting.sentence(formatting.capital(error.problem))
         explain(problem, formatting.sentence(formatting.capital(error.fix)))
         return
-    _show(run, made, planning, key)
+    _show(run, made, planning, terms)
 
 
 def _terms(run: RunView) -> dict[str, Any]:
@@ -67,16 +78,17 @@ def _terms(run: RunView) -> dict[str, Any]:
         )
     with holdout:
         share = st.slider(
-            "Leave alone, so that the plan can be measured, %", 0, 50,
+            "Hold out, so that the plan can be measured, %", 0, 50,
             round(100 * limits.holdout_share), key="holdout", **bound,
         )  # fmt: skip
     return {"budget": most or None, "contacts": int(n) or None, "holdout_share": share / 100}
 
 
-def _show(run: RunView, made: CampaignPlan, planning: Planning, key: tuple[Any, ...]) -> None:
+def _show(run: RunView, made: CampaignPlan, planning: Planning, terms: Mapping[str, Any]) -> None:
     values, money = plan_values(made, planning.study), run.currency
     _figures(values, money)
-    curve = run.keep(("budget curve", key[1:]), lambda: budget_curve(planning))
+    limits = (terms["contacts"], terms["holdout_share"])
+    curve = run.keep(("budget curve", limits), lambda: budget_curve(planning))
     chosen = values["total"]["cost"]
     for place, (name, make) in zip(
         st.columns(2),
@@ -87,21 +99,78 @@ def _show(run: RunView, made: CampaignPlan, planning: Planning, key: tuple[Any, 
             figure(run, name, partial(make, curve, chosen=chosen, currency=money), keep=False)
     for table in plan_tables.plan(values):
         box(table)
+    _contacts(run, made)
+    _export(run, made, terms)
     if values["notes"]:
         bullets([formatting.sentence(note) for note in values["notes"]], "What to know")
+
+
+def _contacts(run: RunView, made: CampaignPlan) -> None:
+    """The first of those who get an offer."""
+    planned = made.customers.filter(arm=CONTACT).select("customer_id", "offer")
+    by = choose_order(run)
+    first = first_customers(planned.join(run.scores, on="customer_id"), _SHOWN, by=by)
+    caption = f"The first {first.height} of {formatting.count(planned.height)}, by {by}"
+    customer_box(run, first, caption)
+
+
+def _export(run: RunView, made: CampaignPlan, terms: Mapping[str, Any]) -> None:
+    """Record the plan as a campaign, then offer its two files."""
+    st.subheader("Export")
+    if not is_allowed():
+        return
+    st.caption(
+        "The contacts and those left alone are two files. Both are recorded under the campaign's "
+        "name before they leave, so that the next runs can say what the plan did."
+    )
+    # As it stands today, for its record, with the hold-out that the slider has.
+    study = change_terms(read_study(), plan=terms)
+    name = st.text_input(
+        "Name of the campaign", value=name_by_day("plan", study), max_chars=60, key="campaign"
+    )
+    if st.button(
+        f"Export {formatting.plural(made.customers.filter(arm=CONTACT).height, 'contact')}",
+        icon=":material/ios_share:",
+        type="primary",
+        key="export",
+        disabled=not (name or "").strip(),
+    ):
+        st.session_state["exported"] = _record(run, made, (name or "").strip(), study)
+    for file_name, content in st.session_state.get("exported", {}).items():
+        st.download_button(
+            f"Download {file_name}",
+            data=content,
+            file_name=file_name,
+            icon=":material/download:",
+            on_click="ignore",
+            key=f"file-{file_name}",
+        )
+
+
+def _record(run: RunView, made: CampaignPlan, name: str, study: Study) -> dict[str, bytes]:
+    """The two files by their names, after both groups were recorded; none where they could not
+    be.
+    """
+    try:
+        files = give_lists(made, name, study=study, run=run.run, who=describe_viewer())
+    except HoldfastError as error:
+        fail(error)
+        return {}
+    st.success(f"Recorded as the campaign {plain(name)}.", icon=":material/check:")
+    return files
 
 
 def _figures(values: dict[str, Any], money: str) -> None:
     total = values["total"]
     low, high = (formatting.money(total[end], money) for end in ("net_low", "net_high"))
-    alone = "Drawn by lot: they would have got an offer; against them the plan is measured"
-    more = "What it would bring, net; 0 where everybody who is worth a contact gets one"
+    alone = "Drawn at random: they would have got an offer; against them the plan is measured"
+    more = "Net return of it; 0 where everybody who is worth a contact already gets one"
     cards(
         card("Contacted", formatting.count(values["contacted"])),
-        card("Left alone", formatting.count(values["held_out"]), alone),
+        card("Held out", formatting.count(values["held_out"]), alone),
         card("Cost", formatting.money(total["cost"], money)),
         card("Net return", formatting.money(total["net"], money)),
-        card("Chance that it pays", formatting.percent(total["p_net_above_0"])),
+        card("Chance that it pays", formatting.chance(total["p_net_above_0"])),
         card(
             f"One more {money} of budget", formatting.money(values["budget_price"], money), more
         ),

@@ -26,17 +26,17 @@ from holdfast.report import charts, formatting
 def _draw(run: RunView) -> None:
     assumed, money = campaigns_of(run.study), run.currency
     if not run.report.knows_value:
-        why = "This run knows no value: set snapshot.labels.value in the study and run again."
+        why = "This run has no value model: set snapshot.labels.value in the study and run again."
         explain("Nothing can be recovered.", why)
         return
     if not assumed:
-        why = "Give a cost and a rate for an at-risk segment, then run again."
-        explain("The study has no [recovery].", why)
+        why = "Write a cost and a rate for At-Risk VIP, say, into the study, then run again."
+        explain("The study assumes no campaign ([recovery] is empty).", why)
         return
     st.markdown(
-        "Rates are **assumed** until an experiment measures them: change them and see from where "
-        "on a campaign pays. "
-        "Hold customers out in the action centre, and the next runs can measure."
+        "Rates are **assumed** until an experiment measures them: change them and see from which "
+        "rate on a campaign pays. "
+        "Hold customers out in the action centre, and the next runs can measure the rate."
     )
     places = zip(st.columns(len(assumed)), assumed.items(), strict=True)
     campaigns = {name: _sliders(place, name, campaign, money) for place, (name, campaign) in places}

@@ -23,7 +23,7 @@ GROUPS = {
     "regular": f"four purchases or more, usually {DENSE_GAP_DAYS} to {SPARSE_GAP_DAYS} days "
     "between them",
     "dense": f"four purchases or more, usually less than {DENSE_GAP_DAYS} days between them",
-    "by the clock": f"the last three gaps differ by at most {2 * CLOCK_TOLERANCE:.0%}",
+    "fixed intervals": f"the last three gaps differ by at most {2 * CLOCK_TOLERANCE:.0%}",
 }
 MIN_SILENCES = 30
 """Silences still watched at the end of the span a return is looked for in; beyond, the log says

@@ -1,5 +1,5 @@
 """What is churn here? The log's own answer: contract or habit, how silences end, and when a silence
-means goodbye.
+means that a customer is lost.
 
 The recommended window is the silence after which the chance of a return within a further horizon
 has fallen to one in five for good. A shorter window is earlier and calls more customers lost who
@@ -35,14 +35,14 @@ from holdfast.quality.churn_definition.tables import (
 from holdfast.windows import date_of
 
 OFTEN = 1 / 3
-"""Chance of a return above which a silence as long as the horizon is a pause rather than a goodbye.
+"""Chance of a return above which a silence as long as the horizon is a pause rather than a loss.
 """
 MANY_UNKNOWN = 0.1
 """Share of ends without a reason from which on the curves of the causes mislead."""
 RHYTHMS_DIFFER = 2.0
 """The groups' longest window over their shortest from which on one window for all is misleading."""
 PERIODS = 2.5
-"""Gaps of customers who buy by the clock, in which they are seen to leave."""
+"""Gaps of customers who buy at fixed intervals, in which they are seen to leave."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +166,7 @@ def find_churn_window(
     regime = find_regime(quiet)
     if regime.period_days is not None:
         quiet = quiet.with_columns(
-            group=pl.when("on_clock").then(pl.lit("by the clock")).otherwise("group")
+            group=pl.when("on_clock").then(pl.lit("fixed intervals")).otherwise("group")
         )
     returns = Returns.of(quiet)
     chance = returns.within(horizon_days)

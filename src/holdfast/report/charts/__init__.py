@@ -93,6 +93,7 @@ CHARTS: Mapping[str, Callable[[Report], Chart]] = {
         past_weeks(r.days),
         r.horizon_evidence,
         currency=r.currency,
+        promotions=r.promotions,
     ),
     "roc_pr": lambda r: roc_pr(r.steps),
     "calibration": lambda r: calibration(r.predictions),

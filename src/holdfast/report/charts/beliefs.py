@@ -27,7 +27,7 @@ _LOOKS = {
     "observed": ("amber", "triangle-up"), "assumed": ("grey", "square"),
 }  # fmt: skip
 _Z_90 = 1.644854
-_WIDTH, _ROW = 350, 32
+_WIDTH, _ROW = 440, 38
 # Pixels below and above the middle of a row.
 _BEFORE, _NOW = MUTED | {"yOffset": 8}, {"yOffset": -6}
 _DASHED: Options = {"strokeWidth": 1.5, "strokeDash": [3, 2]}
@@ -54,7 +54,9 @@ def believed_before_and_after(cells: pl.DataFrame, *, currency: str) -> Chart:
     ]
     told = table.filter(pl.col("basis").is_in(["measured", "pooled"])).height
     of = plural(table.height, "pair")
-    drawn, rows = {"vconcat": panels, "spacing": 20}, _belief_table(table, currency)
+    # One panel alone may be as wide as its page.
+    drawn = panels[0] if len(panels) == 1 else {"vconcat": panels, "spacing": 20}
+    rows = _belief_table(table, currency)
     return make_chart("believed_before_and_after", drawn, rows, told=told, of=of)
 
 
@@ -96,7 +98,8 @@ def _offer(
         else number_axis(f"Margin per customer contacted, {currency}")
     )
     x = field("mean:Q", axis=axis, scale={"domain": [start, end], "nice": False})
-    rows = {"y": field("segment:N", sort=list(SEGMENT_NAMES), title=None, axis=_NAMES)}
+    named = _NAMES | {"labelExpr": _in_two_lines(cells)}
+    rows = {"y": field("segment:N", sort=list(SEGMENT_NAMES), title=None, axis=named)}
     color, shape = (
         by_name("basis:N", {name: look[k] for name, look in looks.items()}, key) for k in (0, 1)
     )
@@ -109,10 +112,16 @@ def _offer(
         *_arrows(cells, rows),
         mark("rule", cells, _NOW | {"strokeWidth": 3}, **now, **rows),
         mark("point", cells, DOT | _NOW | {"size": 90}, x=x, color=color, shape=shape, **rows),
-        mark("text", cells, {"align": "left", "dx": 10}, x=_WIDTH, text="text:N", **rows),
         size=(_WIDTH, _ROW * cells.height),
         title=panel_title(shorten(cells["offer"][0], 48)),
     )
+
+
+def _in_two_lines(cells: pl.DataFrame) -> str:
+    """Each segment's name, and below it what is believed of it."""
+    lines = cells.select("segment", "text").iter_rows()
+    choice = "".join(f"datum.value === '{name}' ? ['{name}', '{text}'] : " for name, text in lines)
+    return f"{choice}datum.value"
 
 
 def _arrows(cells: pl.DataFrame, rows: Options) -> list[Options]:

@@ -215,7 +215,7 @@ def _return_table(table: pl.DataFrame, currency: str) -> Table:
     )
 
 
-_BY_LOT, _RANKINGS = "drawn by lot", (("blue", [1, 0]), ("vermillion", [7, 3]))
+_BY_LOT, _RANKINGS = "at random", (("blue", [1, 0]), ("vermillion", [7, 3]))
 _FIRST = 0.3
 """Share of the customers of which the title tells."""
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from holdfast.report.charts.axes import effect, effect_axis, panel_title, shorten
+from holdfast.report.charts.axes import effect, effect_axis, shorten
 from holdfast.report.charts.base import (
     Chart,
     Options,
@@ -20,11 +20,11 @@ from holdfast.report.charts.base import (
 from holdfast.report.formatting import capital, day, plural
 from holdfast.report.table_columns import Col
 from holdfast.report.table_format import Table, make_table
-from holdfast.report.theme import DOT
+from holdfast.report.theme import DOT, WIDTH
 
-_MOST, _ROW = 24, 44
-_WIDTHS = (150, 196, 170)
-"""Of names, intervals and nets: together no wider than a report's chart on a phone."""
+_MOST, _ROW = 24, 62
+_NAME_Y, _BELOW_Y, _LINE_Y = -22, -7, 12
+"""Pixels from the middle of a row: its name, the line below it, and its interval."""
 _UNSURE, _NO_COST = "not certain", "cost not known"
 _VERDICTS: Mapping[str, Mapping[str | None, str]] = {
     "margin": {"yes": "certainly paid", "no": "certainly lost", None: _NO_COST},
@@ -51,16 +51,12 @@ def readout_forest(campaigns: pl.DataFrame, *, currency: str) -> Chart:
         [_forest_row(row, unit) for row in ordered.to_dicts()], infer_schema_length=None
     ).with_row_index("row")
     table = every.tail(_MOST)
-    panels = [
-        _in_two_lines(table, "Campaign", "name", "below", _WIDTHS[0]),
-        _intervals(table, unit, _WIDTHS[1]),
-        _in_two_lines(table, "Net after cost" if unit else "Effect", "figure", "range", _WIDTHS[2]),
-    ]
     latest = f" The latest {_MOST} of {every.height}." if every.height > _MOST else ""
     title = _describe_forest(every, unit)
     what = " The upright mark is what it cost per customer." if every["even"].count() else ""
-    drawn = {"hconcat": panels, "spacing": 12}
-    facts = {"title": title, "even": what, "latest": latest}
+    drawn = _rows(table, unit)
+    right = "the net after cost" if unit else "the effect"
+    facts = {"title": title, "even": what, "latest": latest, "right": right}
     return make_chart("readout_forest", drawn, _forest_table(every, unit), **facts)
 
 
@@ -91,33 +87,33 @@ def _look() -> dict[str, Options]:
     }
 
 
-def _in_two_lines(
-    table: pl.DataFrame, heading: str, first: str, second: str, width: int
-) -> Options:
-    """A column of texts: what matters in bold, a line below it in grey."""
-    bold, small = {"align": "left", "limit": width}, {"color": "muted", "dy": 9}
-    place = {"x": 0, "y": _ROWS}
-    colour = {"color": _look()["color"]} if first == "figure" else {}
-    return panel(
-        mark("text", table, bold | {"dy": -8, "fontWeight": "bold"}, **place, **colour, text=first),
-        mark("text", table, bold | small, **place, text=second),
-        size=(width, _ROW * table.height),
-        title=panel_title(heading),
-    )
-
-
-def _intervals(table: pl.DataFrame, unit: str, width: int) -> Options:
-    axis = effect_axis("Margin added" if unit else "Share added", unit) | {"tickCount": 4}
+def _rows(table: pl.DataFrame, unit: str) -> Options:
+    """A row each: the name on the left and the verdict on the right of two lines of text, and below
+    them the interval, as wide as the page lets it be.
+    """
+    axis = effect_axis("Margin added per customer" if unit else "Share added per customer", unit)
     x, look = field("effect:Q", axis=axis), _look()
-    even = table.drop_nulls("even")
-    tick = {"color": "ink", "thickness": 2, "size": 16}
+    place = {"y": _ROWS, "color": look["color"]}
+    even, at = table.drop_nulls("even"), {"yOffset": _LINE_Y}
+    tick = at | {"color": "ink", "thickness": 2, "size": 16}
+    ends = {"left": 0, "right": {"value": "width"}}
+    texts = [
+        mark(
+            "text", table, {"align": side, "limit": 190, "dy": dy} | style, x=ends[side],
+            y=_ROWS, text=name, **({"color": look["color"]} if name == "figure" else {}),
+        )
+        for side, names in (("left", ("name", "below")), ("right", ("figure", "range")))
+        for name, dy, style in zip(
+            names, (_NAME_Y, _BELOW_Y), ({"fontWeight": "bold"}, {"color": "muted"}), strict=True
+        )
+    ]  # fmt: skip
     return panel(
-        rule("x", 0),
-        mark("rule", table, {"strokeWidth": 3}, x="low:Q", x2="high", y=_ROWS, color=look["color"]),
+        rule("x", 0, "line"),  # light: names stand on it
+        mark("rule", table, at | {"strokeWidth": 3}, x="low:Q", x2="high", **place),
         *([mark("tick", even, tick, x="even:Q", y=_ROWS)] if even.height else []),
-        mark("point", table, DOT | {"size": 100}, x=x, y=_ROWS, **look),
-        size=(width, _ROW * table.height),
-        title=panel_title("Per customer"),
+        mark("point", table, DOT | at | {"size": 100}, x=x, y=_ROWS, **look),
+        *texts,
+        size=(WIDTH - 104, _ROW * table.height),
     )
 
 

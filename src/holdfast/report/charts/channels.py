@@ -1,4 +1,4 @@
-"""Channels: what a customer won by each has left by the end of each month, beside the cost."""
+"""Channels: what a customer won by each has brought by the end of each month, beside the cost."""
 
 import polars as pl
 
@@ -40,7 +40,7 @@ def _marks(
     """The lines of the channels, the costs across them, and where they meet."""
     line = _with_start(months.filter(pl.col("channel").is_in(shown["channel"].to_list())))
     seen = pl.col("source") == "observed"
-    # The line to come begins where what was seen ends.
+    # The expected line begins where the observed one ends.
     last = line.filter(seen).group_by("channel", maintain_order=True).last()
     coming = pl.concat([last.select(line.columns), line.filter(~seen)])
     costs = shown.drop_nulls("cost").select("channel", "cost")
@@ -75,6 +75,6 @@ def _say_payback(shown: pl.DataFrame, months: pl.DataFrame, currency: str) -> st
         end = months.filter(channel=name, source="observed").row(-1, named=True)
         worth = formatting.money(end["margin"], currency)
         after = formatting.plural(end["months_since"] + 1, "month")
-        return f"A customer won by {name} has left {worth} after {after}"
+        return f"A customer won by {name} has brought {worth} after {after}"
     each = [f"{row['channel']} {run_tables.payback(row)}" for row in priced.to_dicts()]
     return f"Winning a customer pays for itself: {'; '.join(each)}"

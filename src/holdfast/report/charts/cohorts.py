@@ -1,5 +1,7 @@
 """Cohorts and the future: who still buys after how long, what a cohort and all customers bring."""
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from holdfast.evaluation.totals import explain_reach
@@ -16,7 +18,9 @@ from holdfast.report.charts.base import (
     panel,
 )
 from holdfast.report.table_format import Table, make_table
-from holdfast.report.theme import BLUE, DAYS, LINE_KEY, WHOLE, WIDTH
+from holdfast.report.theme import BLUE, DAYS, LINE_KEY, MUTED, WHOLE, WIDTH
+from holdfast.study.settings import Promotion
+from holdfast.windows import date_of
 
 SHOWN = 18
 """Cohorts and months that a chart has room for."""
@@ -54,7 +58,7 @@ def retention(cohorts: pl.DataFrame) -> Chart:
     drawn = panel(
         mark("rect", table, BLUE | {"stroke": "panel"}, **cell, fillOpacity=shade, tooltip=tips),
         mark("text", hatched, {"color": "muted", "fontSize": 15}, **cell, text="hatch:N"),
-        mark("text", done, {"fontSize": 11}, **cell, text="text:N"),
+        mark("text", done, **cell, text="text:N"),
         size=(WIDTH - 90, 24 * len(names) + 20),
     )
     title, shares = _say_retention(done), _shares_by_month(cohorts)
@@ -86,7 +90,7 @@ def _say_retention(done: pl.DataFrame) -> str:
 
 def survival_curves(survival: pl.DataFrame) -> Chart:
     """Share still buying by days since the first purchase, everyone and by year, with the numbers
-    at risk below.
+    still seen below.
     """
     if survival.is_empty():
         return no_chart("survival_curves", "no_log")
@@ -108,9 +112,9 @@ def survival_curves(survival: pl.DataFrame) -> Chart:
     )
     counts = numbers_at_risk(survival, names, last=last, step=step)
     x, text = field("day:Q", scale=whole, axis=None), field("at_risk:Q", format=",")
-    y = field("cohort:N", sort=names, axis={"title": "At risk", "labelPadding": 24})
+    y = field("cohort:N", sort=names, axis={"title": "Still seen", "labelPadding": 24})
     numbers = panel(
-        mark("text", counts, {"fontSize": 11}, x=x, y=y, text=text),
+        mark("text", counts, x=x, y=y, text=text),
         size=(WIDTH - 90, 20 * len(names)),
     )
     rounded = survival.filter(pl.col("day") % 91 == 0, cohort="all")
@@ -170,7 +174,12 @@ def cohort_value(cohorts: pl.DataFrame, *, currency: str) -> Chart:
 
 
 def revenue_forecast(
-    forecast: pl.DataFrame, weeks: pl.DataFrame, horizon_evidence: pl.DataFrame, *, currency: str
+    forecast: pl.DataFrame,
+    weeks: pl.DataFrame,
+    horizon_evidence: pl.DataFrame,
+    *,
+    currency: str,
+    promotions: Sequence[Promotion] = (),
 ) -> Chart:
     """Revenue of the coming weeks with its interval, after that of the past.
 
@@ -182,6 +191,8 @@ def revenue_forecast(
         `chart_data.weeks` of the log; its latest half year is drawn.
     horizon_evidence
         How far ahead forecasts could be tested.
+    promotions
+        Of the study's calendar, past and planned; those within the weeks drawn are shaded.
     """
     if forecast.is_empty():
         return no_chart("revenue_forecast", "no_forecast")
@@ -195,10 +206,15 @@ def revenue_forecast(
     tips = [field("when:T", format="%d %b %Y"), field("revenue:Q", format=",.0f")]
     grey = {"color": "grey", "strokeWidth": 2}
     dashed = BLUE | {"strokeWidth": 2.5, "strokeDash": [6, 3]}
+    both = pl.concat(part.select("when", "revenue") for part in (past, coming))
+    shown = _promotions_within(promotions, both["when"])
+    names = ((past, "Actual", "grey"), (coming, "Expected", "blue"))
     drawn = panel(
+        *_shaded(shown, x),
         mark("area", coming, BLUE | {"fillOpacity": 0.2}, x=x, y="low_80:Q", y2="high_80"),
         mark("line", past, grey, x=x, y=y, tooltip=tips),
         mark("line", coming, dashed, x=x, y=y, tooltip=tips),
+        *(_named_line(part, name, colour, x, y) for part, name, colour in names if part.height),
         size=(WIDTH - 80, 260),
     )
     days = int(total(forecast["days"]))
@@ -206,6 +222,38 @@ def revenue_forecast(
         "revenue": formatting.money(total(forecast["expected_revenue"]), currency),
         "ahead": formatting.plural(days, "day"),
         "reach": explain_reach(days, horizon_evidence),
+        "promotions": " Shaded: promotions." if shown.height else "",
     }
     rows = forecast.sort("week_start_day")
     return make_chart("revenue_forecast", drawn, rows, currency=currency, **facts)
+
+
+def _promotions_within(promotions: Sequence[Promotion], days: pl.Series) -> pl.DataFrame:
+    """The promotions that touch the days drawn: from, to and name."""
+    first, last = pl.lit(days.min()), pl.lit(days.max())
+    rows = [(date_of(each.first), date_of(each.end), each.name) for each in promotions]
+    columns = {"from": pl.Date, "to": pl.Date, "name": pl.String}
+    table = pl.DataFrame(rows, schema=columns, orient="row")
+    within = table.filter(pl.col("to") > first, pl.col("from") < last)
+    return within.with_columns(pl.max_horizontal("from", first), pl.min_horizontal("to", last))
+
+
+def _shaded(promotions: pl.DataFrame, x: Options) -> list[Options]:
+    """A band over each promotion with its name, upright so that neighbours do not meet."""
+    if promotions.is_empty():
+        return []
+    start = {"x": x | {"field": "from"}}
+    name = {"angle": 270, "align": "right", "baseline": "top", "dx": -4, "dy": 2, "limit": 150}
+    return [
+        mark("rect", promotions, {"color": "amber", "fillOpacity": 0.22}, **start, x2="to"),
+        mark("text", promotions, MUTED | name, **start, y=0, text="name:N"),
+    ]
+
+
+def _named_line(line: pl.DataFrame, name: str, colour: str, x: Options, y: Options) -> Options:
+    """The line's name, above the highest of its points but those at its ends."""
+    inner = line[len(line) // 6 : max(1, len(line) - len(line) // 6)]
+    top = inner.sort("revenue", descending=True).head(1).with_columns(name=pl.lit(name))
+    return mark(
+        "text", top, {"color": colour, "dy": -10, "fontWeight": "bold"}, x=x, y=y, text="name:N"
+    )

@@ -36,46 +36,56 @@ from holdfast.report.theme import (
 from holdfast.study import AT_RISK_SEGMENTS, SEGMENT_NAMES
 
 _BESIDE = {"align": "left", "dx": 6}
+_NAMES = {"minExtent": 116}
+"""Room for the longest segment, also in a font wider than the one that was measured."""
 
 
 def customer_quadrant(scores: pl.DataFrame, segments: pl.DataFrame, *, currency: str) -> Chart:
-    """Value against risk, with the six segments in their places; at most 1,000 customers
-    are drawn.
+    """Value against risk: every customer, counted in cells, with the six segments in their
+    places.
     """
     if scores.is_empty():
         return no_chart("customer_quadrant", "nobody")
-    tiers, shown = chart_data.tiers(scores), chart_data.quadrant(scores, n=1000)
+    tiers, cells = chart_data.tiers(scores), chart_data.quadrant(scores)
+    cells = cells.with_columns(weight=(pl.col("customers") + 1).log())
     low, high = -highest(-scores["risk_score"]), highest(scores["risk_score"])
     pad = max(0.16 * (high - low), 0.02)
     scale = {"domain": [low - pad, high + pad], "nice": False}
     x = field("place:Q", scale=WHOLE, axis=_value_axis(tiers, currency))
     y = field("risk:Q", axis=_risk_axis(low, high), scale=scale)
-    points = shown.select(
-        "place", "segment", "expected_revenue", "churn_probability", risk="risk_score"
-    )
+    box: Options = {
+        "x": x | {"field": "left"},
+        "x2": "right",
+        "y": y | {"field": "bottom"},
+        "y2": "top",
+    }
+    weights: Options = {"domain": [0, highest(cells["weight"])], "range": [0.12, 1]}
+    shade = field("weight:Q", scale=weights, legend=None)
     walls = tiers.filter(pl.col("start") > 0).select(place="start")
     limits = tiers.drop_nulls("risk").select("end", "risk", place="start")
     risk = pl.when("at_risk").then(high + pad / 2).otherwise(low - pad / 2)
     names = _places(segments, tiers, currency).with_columns(risk=risk)
     color, shape = by_name("segment:N", SEGMENT_COLOURS), by_name("segment:N", SEGMENT_SHAPES)
-    tips = [field(name) for name in ("segment:N", "expected_revenue:Q", "churn_probability:Q")]
-    small = DOT | {"size": 18 if shown.height > 300 else 70, "fillOpacity": 0.65}
+    tips = [field("segment:N"), field("customers:Q", format=",")]
+    tips.append(field("expected_revenue:Q", format=",.0f"))
     dashed = {"color": "ink", "strokeWidth": 1.5, "strokeDash": [5, 3]}
     note = {"align": "left", "dx": 10, "dy": 8}
     name = note | {"dy": -7, "fontWeight": "bold"}
     large = DOT | {"size": 90, "fillOpacity": 1.0}
     drawn = panel(
         mark("rule", walls, {"color": "line"}, x=x),
-        mark("point", points, small, x=x, y=y, color=color, shape=shape, tooltip=tips),
+        mark("rect", cells, **box, color=color, fillOpacity=shade, tooltip=tips),
         mark("rule", limits, dashed, x=x, x2="end", y=y),
         mark("point", names, large, x=x, y=y, color=color, shape=shape),
         mark("text", names, name, x=x, y=y, text="segment:N"),
         mark("text", names, note, x=x, y=y, text="note:N"),
         size=(WIDTH - 60, 380),
     )
-    part = f"{formatting.count(shown.height)} of " if shown.height < scores.height else ""
-    customers = f"{part}{formatting.plural(scores.height, 'customer')}"
-    rows, title = tiers.rename({"risk": "high_risk_from_score"}), _at_risk(segments, currency)
+    customers = formatting.plural(scores.height, "customer")
+    rows, title = (
+        tiers.rename({"risk": "high_risk_from_score"}),
+        _riskiest_quarter(segments, currency),
+    )
     money = {"currency": currency}
     return make_chart("customer_quadrant", drawn, rows, title=title, customers=customers, **money)
 
@@ -109,16 +119,17 @@ def _places(segments: pl.DataFrame, tiers: pl.DataFrame, currency: str) -> pl.Da
     return placed.with_columns(at_risk=pl.col("segment").is_in(AT_RISK_SEGMENTS))
 
 
-def _at_risk(segments: pl.DataFrame, currency: str) -> str:
-    at_risk = segments.filter(pl.col("segment").is_in(AT_RISK_SEGMENTS))
-    money, all_money = total(at_risk["total_ltv"]), total(segments["total_ltv"])
+def _riskiest_quarter(segments: pl.DataFrame, currency: str) -> str:
+    riskiest = segments.filter(pl.col("segment").is_in(AT_RISK_SEGMENTS))
+    money, all_money = total(riskiest["total_ltv"]), total(segments["total_ltv"])
     share = f" ({formatting.percent(money / all_money, 0)})" if all_money > 0 else ""
-    n = int(total(at_risk["customers"]))
-    who = (
-        f"{formatting.plural(n, 'customer')} in at-risk segments "
-        f"{formatting.verb(n, 'holds', 'hold')}"
+    n = int(total(riskiest["customers"]))
+    who = formatting.plural(n, "customer")
+    hold = formatting.verb(n, "accounts for", "account for")
+    return (
+        f"{who} in the riskiest quarter of their value tier {hold} "
+        f"{formatting.money(money, currency)}{share} of the expected revenue"
     )
-    return f"{who} {formatting.money(money, currency)}{share} of the expected revenue"
 
 
 def segment_analysis(segments: pl.DataFrame, *, currency: str) -> Chart:
@@ -154,8 +165,7 @@ def _segment_panel(
     order = [name for name in SEGMENT_NAMES if name in table["segment"].to_list()]
     ends = [min(0.0, *table["amount"]), max(0.0, *table["amount"]) * 1.45 or 1.0]
     x = field("amount:Q", axis=HIDDEN, scale={"domain": ends, "nice": False})
-    # Room for the longest name, also in a font wider than the one that was measured.
-    axis = {"minExtent": 116} if heading == "Customers" else None
+    axis = _NAMES if heading == "Customers" else None
     y = field("segment:N", sort=order, title=None, axis=axis)
     color = by_name("segment:N", {name: SEGMENT_COLOURS[name] for name in order})
     return panel(
@@ -201,7 +211,7 @@ def _amounts(recovery: pl.DataFrame, currency: str) -> Options:
     x = field("amount:Q", axis=HIDDEN, scale={"domain": ends, "nice": False})
     place = {
         "x": x,
-        "y": field("segment:N", sort=list(SEGMENT_NAMES), title=None),
+        "y": field("segment:N", sort=list(SEGMENT_NAMES), title=None, axis=_NAMES),
         "yOffset": "kind:N",
     }
     return panel(

@@ -1,4 +1,4 @@
-"""What came in: lines by week and hour, days without a purchase, and rows that were left out; and
+"""The inputs: lines by week and hour, days without a purchase, and rows that were left out; and
 how silences end.
 """
 

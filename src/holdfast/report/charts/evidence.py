@@ -31,20 +31,45 @@ DASHES = {MODEL: [1, 0], BASELINE: [5, 4]}
 _SIZE = (WIDTH // 2 - 62, 250)
 
 
-def _lines(table: pl.DataFrame, *, of: str, against: str) -> Options:
-    """One line per model and cutoff; the model solid and blue, the baseline dashed and grey."""
+def _lines(table: pl.DataFrame, *, of: str, against: str) -> list[Options]:
+    """One line per model and cutoff; the model solid and blue, the baseline dashed and grey; and
+    their names.
+    """
     place = {"x": field("x:Q", scale=WHOLE, axis=share_axis(against)), "order": "x:Q"}
     if "cutoff_day" in table.columns:
         place["detail"] = "cutoff_day:O"
     look = {"color": by_name("model:N", COLOURS), "strokeDash": by_name("model:N", DASHES)}
     y = field("y:Q", scale=WHOLE, axis=share_axis(of))
-    return mark("line", table, {"strokeWidth": 2}, **place, y=y, **look)
+    names = _line_names(table)
+    halo = {"stroke": "panel", "strokeWidth": 4, "fontWeight": "bold"}
+    text = {"x": place["x"], "y": y, "text": "name:N"}
+    return [
+        mark("line", table, {"strokeWidth": 2}, **place, y=y, **look),
+        mark("text", names, halo, **text),
+        mark("text", names, {"fontWeight": "bold"}, **text, color=look["color"]),
+    ]
+
+
+_NAMED_AT, _OFF_LINE = 0.62, 0.07
+
+
+def _line_names(table: pl.DataFrame) -> pl.DataFrame:
+    """Where the lines' names stand: the upper's above all of its lines, the lower's below."""
+    near = table.filter((pl.col("x") - _NAMED_AT).abs() <= 0.06)
+    ends = near.group_by("model", maintain_order=True).agg(
+        low=pl.col("y").min(), high=pl.col("y").max()
+    )
+    ends = ends.sort(pl.col("low") + pl.col("high"), descending=True)
+    is_first = pl.int_range(pl.len()) == 0
+    y = pl.when(is_first).then(pl.col("high") + _OFF_LINE).otherwise(pl.col("low") - _OFF_LINE)
+    name = pl.col("model").replace_strict({MODEL: "model", BASELINE: "baseline"})
+    return ends.select("model", x=pl.lit(_NAMED_AT), y=y.clip(0.04, 1.04), name=name)
 
 
 def _key(figure: str, model: str, baseline: str) -> list[str]:
     """What the two lines are, a line of text each: half a card is too narrow for both in one."""
-    first = f"{figure}; solid: model {model}"
-    return [first, f"dashed: baseline {baseline}"] if baseline else [first]
+    first = f"{figure}: model {model}"
+    return [first, f"naive baseline {baseline}"] if baseline else [first]
 
 
 def _range(values: pl.Series) -> str:
@@ -52,9 +77,9 @@ def _range(values: pl.Series) -> str:
     return " to ".join(dict.fromkeys(ends))
 
 
-def _unseen(n: int, days: pl.Series) -> str:
+def _later(n: int, days: pl.Series) -> str:
     predictions = formatting.plural(n, "prediction")
-    return f"{predictions} of outcomes that the model had not seen. {_cutoffs(days)}"
+    return f"{predictions} of later outcomes, not learnt from. {_cutoffs(days)}"
 
 
 def _cutoffs(days: pl.Series) -> str:
@@ -87,13 +112,13 @@ def roc_pr(steps: pl.DataFrame) -> Chart:
         ranking_curves.precision_recall(steps), of="Flagged who left", against="Leavers found"
     )
     panels = [
-        panel(diagonal("line"), roc, size=_SIZE, title=panel_title("ROC", area)),
-        panel(recall, size=_SIZE, title=panel_title("Precision and recall", average)),
+        panel(diagonal("line"), *roc, size=_SIZE, title=panel_title("ROC", area)),
+        panel(*recall, size=_SIZE, title=panel_title("Precision and recall", average)),
     ]
     of_100 = formatting.decimal(100 * float(np.mean(model["area"].to_numpy())), 0)
-    unseen = _unseen(int(total(model["customers"])), model["cutoff_day"])
+    later = _later(int(total(model["customers"])), model["cutoff_day"])
     drawn = {"hconcat": panels, "spacing": 30}
-    return make_chart("roc_pr", drawn, ranking, of_100=of_100, unseen=unseen)
+    return make_chart("roc_pr", drawn, ranking, of_100=of_100, later=later)
 
 
 def calibration(predictions: pl.DataFrame) -> Chart:
@@ -120,7 +145,7 @@ def calibration(predictions: pl.DataFrame) -> Chart:
     panels = {"vconcat": [curve, panel(counts, size=(WIDTH - 80, 70))], "spacing": 12}
     days = predictions.drop_nulls(["churned", "churn_probability"])["cutoff_day"]
     table, title = evidence_tables.calibration(predictions), _describe_calibration(bins)
-    return make_chart("calibration", panels, table, title=title, unseen=_unseen(days.len(), days))
+    return make_chart("calibration", panels, table, title=title, later=_later(days.len(), days))
 
 
 def _describe_calibration(bins: pl.DataFrame) -> str:
@@ -162,22 +187,22 @@ def _gain(table: pl.DataFrame, task: str) -> tuple[Options, str]:
     naive = "" if baseline is None else formatting.percent(baseline, 0)
     title = panel_title(text["heading"], _key("At 20%", held, naive))
     lines = _lines(table, of=text["axis"], against="Customers, highest first")
-    marks = diagonal("line"), rule("x", 0.2, strokeDash=[2, 3]), lines
+    marks = diagonal("line"), rule("x", 0.2, strokeDash=[2, 3]), *lines
     return panel(*marks, size=_SIZE, title=title), text["sentence"].format(held=held)
 
 
 def backtest(evidence: pl.DataFrame) -> Chart:
-    """The champion beside the naive baseline at every cutoff, with bootstrap intervals."""
+    """The model beside the naive baseline at every cutoff, with bootstrap intervals."""
     table = ranking_curves.contests(evidence)
     parts = table.partition_by("task", "metric", as_dict=True)
     shown = {metric: parts[task, metric] for task, metric in PANELS if (task, metric) in parts}
     if not shown:
         return no_chart("backtest", "no_contest")
-    is_wide = max(part.height for part in shown.values()) > 2
+    is_wide = max(part.height for part in shown.values()) > 6
     width = WIDTH - 80 if is_wide else WIDTH // 2 - 50
     verdicts = pl.concat(part["verdict"] for part in shown.values())
     n, better, worse = len(verdicts), (verdicts == "better").sum(), (verdicts == "worse").sum()
-    spacing = {"row": 66 if n <= 6 * len(shown) else 104, "column": 64}
+    spacing = {"row": 66 if n <= 2 * len(shown) else 104, "column": 64}
     panels = [_metric(part, name, width=width) for name, part in shown.items()]
     layout = {"columns": 1 if is_wide else 2, "spacing": spacing, "bounds": "flush"}
     compared, cutoffs = formatting.plural(n, "comparison"), _cutoffs(table["cutoff_day"])
@@ -186,7 +211,7 @@ def backtest(evidence: pl.DataFrame) -> Chart:
 
 
 def _metric(table: pl.DataFrame, name: str, *, width: int) -> Options:
-    metric, is_crowded = formatting.METRICS[name], table.height > 6
+    metric, is_crowded = formatting.METRICS[name], table.height > 2
     both, scale = ranking_curves.side_by_side(table), {"zero": False, "padding": 12}
     form = ".0%" if metric.unit == "percent" else ".2f"
     angle = {"labelAngle": -45 if is_crowded else 0, "title": None}
@@ -200,17 +225,15 @@ def _metric(table: pl.DataFrame, name: str, *, width: int) -> Options:
         mark("point", both, DOT | {"size": 70}, **place, y=y, shape=shape, color=color),
     ]
     if not is_crowded:
-        marks += pair_of_texts(both, "model", 11, **place, y=y, text=field("value:Q", format=form))
+        marks += pair_of_texts(both, "model", **place, y=y, text=field("value:Q", format=form))
     title = panel_title(f"{metric.label}, {metric.better} is better")
     return panel(*marks, size=(width, 140), title=title)
 
 
-def pair_of_texts(
-    table: pl.DataFrame, column: str, size: int = 12, **channels: Any
-) -> list[Options]:
+def pair_of_texts(table: pl.DataFrame, column: str, **channels: Any) -> list[Options]:
     """The figures of two marks side by side: left of the first one, right of the second."""
     parts = table.partition_by(column, maintain_order=True)
     return [
-        mark("text", part, {"align": align, "dx": dx, "fontSize": size}, **channels)
+        mark("text", part, {"align": align, "dx": dx}, **channels)
         for part, (align, dx) in zip(parts, (("right", -8), ("left", 8)), strict=True)
     ]

@@ -57,7 +57,8 @@ def shap_summary(contributions: pl.DataFrame, importance: pl.DataFrame, *, task:
         rule("x", 0),
         _swarm(contributions, task, features, row),
         mark("text", ways, style, y=row, x=right, text="way:N"),
-        size=(WIDTH - 220, 36 * len(features)),
+        size=(WIDTH - 250, 36 * len(features)),
+        padding={"left": 5, "right": 40, "top": 5, "bottom": 5},
     )
     way = ways["way"][0]
     title = _depends_on(features[:1], task) + (f": {way}" if way.startswith("high") else "")

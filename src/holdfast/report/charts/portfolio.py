@@ -19,6 +19,7 @@ from holdfast.report.charts.base import (
 )
 from holdfast.report.table_format import Table, make_table
 from holdfast.report.theme import BLUE, DOT, SEGMENT_COLOURS, WHOLE, WIDTH
+from holdfast.segments import is_likely_to_leave
 from holdfast.study import SEGMENT_NAMES
 
 _CELL = BLUE | {"stroke": "panel"}
@@ -65,9 +66,7 @@ def value_by_segment(scores: pl.DataFrame, *, currency: str) -> Chart:
     """The spread of expected revenue in each segment, as violins with median and quartiles."""
     if highest(scores["expected_revenue"]) <= 0:
         return no_chart("value_by_segment", "no_revenue")
-    outline = chart_data.value_density(scores)
-    ends = outline.group_by("segment").agg(end=pl.col("place").max())
-    middle = _middles(scores, currency).join(ends, on="segment", maintain_order="left")
+    outline, middle = chart_data.value_density(scores), _middles(scores, currency)
     names = middle["segment"].to_list()
     scale = {"domain": [len(names) - 0.5, -0.5], "nice": False}
     x = field("place:Q", axis=amount_axis(highest(outline["place"]), currency))
@@ -81,7 +80,9 @@ def value_by_segment(scores: pl.DataFrame, *, currency: str) -> Chart:
         mark("area", outline, {"fillOpacity": 0.55}, x=x, y=y, y2="high", **look),
         mark("rule", middle, {"color": "ink", "strokeWidth": 3}, x="from:Q", x2="to", y=row),
         mark("point", middle, DOT | {"size": 70, "color": "ink"}, x="at:Q", y=row, tooltip=tips),
-        mark("text", middle, {"align": "left", "dx": 8}, x="end:Q", y=row, text="text:N"),
+        mark(
+            "text", middle, {"align": "left", "dx": 8}, x={"value": "width"}, y=row, text="text:N"
+        ),
         size=(WIDTH - 120, 58 * len(names)),
     )
     best = middle.sort("at", descending=True).row(0, named=True)
@@ -124,9 +125,8 @@ def value_against_risk(scores: pl.DataFrame, *, threshold: float, currency: str)
         rule("x", chart_data.on_axis(pl.Series([median]))[0], "ink", strokeDash=[2, 3]),
         size=(WIDTH - 60, 340),
     )
-    is_likely = pl.col("churn_probability") >= threshold
     is_valuable = pl.col("expected_revenue") >= median
-    title = _likely_to_leave(scores.filter(is_likely & is_valuable), currency)
+    title = _likely_to_leave(scores.filter(is_likely_to_leave(threshold) & is_valuable), currency)
     facts = {
         "customers": formatting.count(scores.height),
         "threshold": formatting.percent(threshold, 0),
@@ -139,7 +139,9 @@ def _likely_to_leave(both: pl.DataFrame, currency: str) -> str:
     if both.is_empty():
         return "Nobody of the more valuable half is likely to leave"
     n, held = both.height, formatting.money(total(both["expected_revenue"]), currency)
-    leave = formatting.verb(n, "is likely to leave and holds", "are likely to leave and hold")
+    leave = formatting.verb(
+        n, "is likely to leave and accounts for", "are likely to leave and account for"
+    )
     return f"{formatting.plural(n, 'customer')} of the more valuable half {leave} {held}"
 
 

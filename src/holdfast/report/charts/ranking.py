@@ -28,10 +28,8 @@ _PREDICTED = {
     "shape": by_name("what:N", {"Predicted": "circle", "Actual": "square"}, KEY),
 }
 _KINDS = {
-    "color": by_name("kind:N", {"champion": "blue", "candidate": "green", "baseline": "grey"}),
-    "shape": by_name(
-        "kind:N", {"champion": "circle", "candidate": "diamond", "baseline": "square"}
-    ),
+    "color": by_name("kind:N", {"chosen": "blue", "candidate": "green", "baseline": "grey"}),
+    "shape": by_name("kind:N", {"chosen": "circle", "candidate": "diamond", "baseline": "square"}),
 }
 
 
@@ -102,7 +100,7 @@ def churn_at_cutoffs(predictions: pl.DataFrame) -> Chart:
     drawn = panel(
         mark("rule", actual, {"color": "vermillion", "strokeWidth": 2}, **place, y=low, y2="high"),
         mark("point", long, DOT | {"size": 110}, **place, y=y, **_PREDICTED),
-        *pair_of_texts(long, "what", 12, **place, y=y, text=field("share:Q", format=".0%")),
+        *pair_of_texts(long, "what", **place, y=y, text=field("share:Q", format=".0%")),
         size=(WIDTH - 90, 220),
     )
     points = table.select((pl.col("predicted") - pl.col("actual")).abs().mean()).item()
@@ -111,7 +109,7 @@ def churn_at_cutoffs(predictions: pl.DataFrame) -> Chart:
 
 
 def candidates(evidence: pl.DataFrame, *, currency: str) -> Chart:
-    """The champion beside every other candidate and the naive baseline, mean over the cutoffs."""
+    """The chosen model beside the candidates and the naive baseline, mean over the cutoffs."""
     table = ranking_curves.standings(evidence)
     if table.is_empty():
         return no_chart("candidates", "no_proof")
@@ -143,8 +141,10 @@ def _standing(table: pl.DataFrame, task: str, metric: str) -> Options:
 
 
 PROMISED = 0.8
-_TOTALS = {"Expected": "blue", "Came": "vermillion", "Naive baseline": "grey"}
-_TOTAL_DASHES = {"Expected": [1, 0], "Came": [1, 0], "Naive baseline": [5, 4]}
+_LINE_OF_TEXT = 16
+"""Pixels."""
+_TOTALS = {"Expected": "blue", "Actual": "vermillion", "Naive baseline": "grey"}
+_TOTAL_DASHES = {"Expected": [1, 0], "Actual": [1, 0], "Naive baseline": [5, 4]}
 _SIZE = (WIDTH // 2 - 62, 250)
 _X = field("tenth:O", axis={"title": "Tenth by expected revenue", "labelAngle": 0})
 
@@ -157,7 +157,8 @@ def promises(predictions: pl.DataFrame, *, currency: str) -> Chart:
     if table.is_empty():
         return no_chart("promises", "no_pair")
     covered = table.drop_nulls("held_80")
-    panels = [_totals(table, currency), *([_coverage(covered)] if covered.height else [])]
+    size = (_SIZE[0] - 50 if covered.height else WIDTH - 160, _SIZE[1])
+    panels = [_totals(table, currency, size), *([_coverage(covered)] if covered.height else [])]
     drawn, title = {"hconcat": panels, "spacing": 30}, _describe_coverage(covered, table)
     by_tenth = evidence_tables.revenue_by_tenth(predictions, currency=currency)
     cutoffs = table["cutoff_day"].n_unique()
@@ -167,14 +168,19 @@ def promises(predictions: pl.DataFrame, *, currency: str) -> Chart:
 def _describe_coverage(covered: pl.DataFrame, table: pl.DataFrame) -> str:
     if covered.height:
         share = float(np.average(covered["held_80"], weights=covered["customers"]))
-        return f"What came lay in the 80% interval for {formatting.percent(share)} of customers"
-    predicted, came = (total(table[name] * table["customers"]) for name in ("predicted", "actual"))
-    share_expected = formatting.percent(predicted / came if came > 0 else None, 0)
-    return f"{share_expected} of what came was expected"
+        inside = formatting.percent(share)
+        return f"Actual revenue was inside the 80% interval for {inside} of customers"
+    predicted, actual = (
+        total(table[name] * table["customers"]) for name in ("predicted", "actual")
+    )
+    share_expected = formatting.percent(predicted / actual if actual > 0 else None, 0)
+    return f"Expected revenue was {share_expected} of the actual"
 
 
-def _totals(table: pl.DataFrame, currency: str) -> Options:
-    named = table.rename({"predicted": "Expected", "actual": "Came", "baseline": "Naive baseline"})
+def _totals(table: pl.DataFrame, currency: str, size: tuple[int, int]) -> Options:
+    named = table.rename(
+        {"predicted": "Expected", "actual": "Actual", "baseline": "Naive baseline"}
+    )
     long = named.unpivot(
         list(_TOTALS), index=["cutoff_day", "tenth"], variable_name="kind", value_name="revenue"
     )
@@ -183,17 +189,35 @@ def _totals(table: pl.DataFrame, currency: str) -> Options:
         f"Mean revenue, {currency}", values=ticks(float(np.log1p(highest(long["revenue"]))))
     )
     y, detail = field("revenue:Q", scale={"type": "symlog"}, axis=axis), "cutoff_day:O"
-    color = by_name("kind:N", _TOTALS, LINE_KEY | {"orient": "bottom", "columns": 1})
-    dash = by_name("kind:N", _TOTAL_DASHES)
+    color, dash = by_name("kind:N", _TOTALS), by_name("kind:N", _TOTAL_DASHES)
     line = mark(
         "line", long, {"strokeWidth": 2}, x=_X, y=y, color=color, strokeDash=dash, detail=detail
     )
-    return panel(line, size=_SIZE, title=panel_title("Expected and realised"))
+    bold = {"align": "left", "dx": 12, "fontWeight": "bold"}
+    names = mark("text", _apart(long, size[1]), bold, x=_X, y=y, color=color, text="kind:N")
+    return panel(line, names, size=size, title=panel_title("Expected and actual"))
+
+
+def _apart(long: pl.DataFrame, height: int) -> pl.DataFrame:
+    """The names of the lines behind their ends, a line of text apart on the axis of log(1 +
+    amount).
+    """
+    top = float(np.log1p(highest(long["revenue"])))
+    ends = (
+        long.filter(pl.col("tenth") == long["tenth"].max())
+        .group_by("kind")
+        .agg(pl.col("tenth").first(), pl.col("revenue").mean())
+    )
+    ends = ends.sort("revenue", "kind").with_columns(at=pl.col("revenue").log1p())
+    step, places = top * _LINE_OF_TEXT / height, [-top]
+    for at in ends["at"]:
+        places.append(max(at, places[-1] + step))
+    return ends.with_columns(revenue=pl.Series(np.expm1(places[1:])))
 
 
 def _coverage(table: pl.DataFrame) -> Options:
     style = BLUE | {"strokeWidth": 2, "point": {"size": 40, "color": light("blue")}}
     y = field("held_80:Q", scale=WHOLE, axis=share_axis("Share inside the 80% interval"))
     lines = mark("line", table, style, x=_X, y=y, detail="cutoff_day:O")
-    title = panel_title("Coverage", "Dashed: the 80% promised")
+    title = panel_title("Coverage", "Dashed: nominal 80%")
     return panel(rule("y", PROMISED, strokeDash=[4, 4]), lines, size=_SIZE, title=title)

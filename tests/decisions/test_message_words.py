@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from holdfast.runs.message_words import Failure, Message, comparable, tell_failure, tell_run
+from holdfast.decisions.message_words import Failure, Message, comparable, tell_failure, tell_run
 from holdfast.serving.load import load_study
 from holdfast.storage.runs import Registry, Run
 from holdfast.study import Study
@@ -67,7 +67,8 @@ def test_a_run_is_told_in_figures_with_the_range_the_change_and_the_first_thing_
     lines = message.lines
     assert lines["Customers"] == "1,200, as of 30 Jun 2024"
     assert lines["Likely to leave"] == (
-        "25.0% over the next 90 days; 1.9 points more than in the run before, as of 2024-06-29; "
+        "300 (25.0%) over the next 90 days; "
+        "1.9 points more than in the run before, as of 2024-06-29; "
         "past forecasts were off by 3 to 13 points"
     )
     assert lines["Expected revenue"] == (
@@ -75,11 +76,10 @@ def test_a_run_is_told_in_figures_with_the_range_the_change_and_the_first_thing_
         "by how far off past totals were."
     )
     assert lines["Findings"] == (
-        "1 warning, 1 note; the gravest: Churn is a pause. Many only pause."
+        "1 warning, 1 note; the gravest: Churn is a pause. Many only pause. Wait."
     )
-    assert lines["What to do first"] == (
-        f"{study.actions['At-Risk VIP'][0]} (At-Risk VIP: 200 customers, €3,000 at stake)."
-    )
+    # The cutoff is long ago, and then the first step is to load what came since.
+    assert lines["What to do first"] == "Load the latest orders and run again."
     assert lines["Report"].endswith("report.html")
     facts = json.loads(message.webhook())
     assert facts["findings"] == {"fatal": 0, "warning": 1, "note": 1}
@@ -93,7 +93,8 @@ def test_what_is_fatal_comes_before_every_campaign(run: Run, study: Study) -> No
         "fix": "drop `x`",
     }  # fmt: skip
     summary = FIGURES | {"findings": [*FIGURES["findings"], fatal]}
-    assert tell_run(changed(run, **summary), None, study).lines["What to do first"] == "Drop x."
+    said = tell_run(changed(run, **summary), None, study).lines["What to do first"]
+    assert said == "Settle a fatal finding before anything else: leaky column."
 
 
 def test_nothing_is_said_of_money_where_nothing_is_known_of_it(run: Run, study: Study) -> None:
@@ -110,10 +111,13 @@ def test_a_share_over_another_horizon_is_not_compared(run: Run) -> None:
 
 
 def test_no_form_names_a_customer(run: Run, study: Study) -> None:
-    message = tell_run(changed(run, **FIGURES), changed(run, **FIGURES), study)
+    # Nothing is to be done but to read the warning, which was seen of a customer.
+    quiet = FIGURES | {"share_at_risk": 0.0, "cutoff_day": 40_000, "plan": {}}
+    message = tell_run(changed(run, **quiet), changed(run, **quiet), study)
+    assert message.lines["What to do first"] == "Read the warning of this run."
     forms = message.text() + message.html() + message.slack().decode() + message.webhook().decode()
     assert "C0000000" not in forms
-    assert "; as in the run before, as of 2024-06-30" in message.lines["Likely to leave"]
+    assert "; as in the run before, as of 2079-07-08" in message.lines["Likely to leave"]
 
 
 EVIL = 'x\r\nBcc: a@b.c <script>&amp; "q"<!channel> @here \x1b[2J\u202e'

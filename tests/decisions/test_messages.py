@@ -17,9 +17,9 @@ from typing import Any, cast
 import pytest
 from tests.receivers import mail_server, silent_server, web_server
 
+from holdfast.decisions.message_words import tell_test
+from holdfast.decisions.messages import Messenger
 from holdfast.errors import DataError, NotHonest, StudyError
-from holdfast.runs.message_words import tell_test
-from holdfast.runs.messages import Messenger
 from holdfast.runs.schedule import Ended
 from holdfast.storage import audit_log
 from holdfast.storage.run_log import RunLog
@@ -105,7 +105,7 @@ def test_what_a_server_refuses_at_first_is_sent_again_with_the_same_key(
 def test_who_refuses_hangs_or_is_gone_stops_nobody_else_and_is_written_down_without_secrets(
     told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("holdfast.runs.messages.SECONDS", 0.3)
+    monkeypatch.setattr("holdfast.decisions.messages.SECONDS", 0.3)
     with ExitStack() as stack:
         port = stack.enter_context(silent_server())
         monkeypatch.setenv("T_SMTP", f"smtp://user:{SECRETS[0]}@127.0.0.1:{port}")

@@ -8,16 +8,18 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from html import escape
 from typing import Any, Literal
 
+from holdfast.decisions.next_steps import next_steps
 from holdfast.findings import count_findings
 from holdfast.report import formatting
 from holdfast.report.plan_tables import plan_sentences
-from holdfast.report.summary import finding_cards, order_warning
+from holdfast.report.summary import finding_cards, likely_to_leave, order_warning
 from holdfast.storage.runs import Run
-from holdfast.study import AT_RISK_SEGMENTS, Study
-from holdfast.windows import date_of
+from holdfast.study import Study
+from holdfast.windows import date_of, day_of
 
 _LONGEST = 1000
 _TITLE = 140
@@ -177,7 +179,10 @@ def _run_lines(run: Run, before: Run | None, study: Study) -> Lines:
         yield "Expected revenue", f"{total} {_window(summary, 'value')}. {within}"
         yield "Revenue at stake", formatting.money(summary["at_stake"], currency)
     yield "Findings", _findings(summary)
-    yield "What to do first", _first_deed(summary, study)
+    age_days = day_of(datetime.now(UTC).date()) - summary["cutoff_day"] + 1
+    for step in next_steps(summary, age_days=max(0, age_days))[:1]:
+        # Why is what a finding saw, sometimes.
+        yield "What to do first", f"{step.what}."
     if warning := order_warning(summary):
         yield "Mind", warning
     if plan := summary.get("plan"):
@@ -193,7 +198,7 @@ def _window(summary: Mapping[str, Any], task: str) -> str:
 
 def _leaving(summary: Mapping[str, Any], before: Run | None) -> Iterator[str]:
     share = summary["share_at_risk"]
-    yield f"{formatting.percent(share)} {_window(summary, 'churn')}"
+    yield f"{likely_to_leave(summary)} {_window(summary, 'churn')}"
     if before is not None:
         points = 100 * (share - before.summary["share_at_risk"])
         since = f"the run before, as of {date_of(before.summary['cutoff_day'])}"
@@ -217,25 +222,8 @@ def _range(summary: Mapping[str, Any]) -> tuple[float, float] | None:
 def _findings(summary: Mapping[str, Any]) -> str:
     found = summary["findings"]
     cards = finding_cards(found)
-    gravest = f"; the gravest: {cards[0]['title']}. {cards[0]['meaning']}" if cards else ""
+    gravest = "; the gravest: {title}. {meaning} {fix}".format_map(cards[0]) if cards else ""
     return f"{count_findings(found)}{gravest}"
-
-
-def _first_deed(summary: Mapping[str, Any], study: Study) -> str:
-    """The remedy of what is fatal, or else what the segment wants that most is at stake with."""
-    for card in finding_cards(summary["findings"]):
-        if card["severity"] == "fatal":
-            return card["fix"]
-    at_risk = [each for each in summary["segments"] if each["segment"] in AT_RISK_SEGMENTS]
-    wanted = [each for each in at_risk if study.actions.get(each["segment"])]
-    if not wanted:
-        return "Nothing: nobody is in a segment at risk that the study has an action for."
-    gravest = max(wanted, key=lambda each: (each.get("at_stake") or 0.0, each["customers"]))
-    stake = gravest.get("at_stake")
-    worth = f", {formatting.money(stake, study.currency)} at stake" if stake else ""
-    who = formatting.plural(gravest["customers"], "customer")
-    name = gravest["segment"]
-    return f"{study.actions[name][0]} ({name}: {who}{worth})."
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,11 +20,7 @@ from threading import Thread
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from holdfast.errors import HoldfastError, StudyError
-from holdfast.io.files import fill_variables
-from holdfast.io.mail import send_mail
-from holdfast.io.webhook import post_json
-from holdfast.runs.message_words import (
+from holdfast.decisions.message_words import (
     Failure,
     Message,
     comparable,
@@ -33,6 +29,10 @@ from holdfast.runs.message_words import (
     tell_run,
     tell_test,
 )
+from holdfast.errors import HoldfastError, StudyError
+from holdfast.io.files import fill_variables
+from holdfast.io.mail import send_mail
+from holdfast.io.webhook import post_json
 from holdfast.runs.run_history import run_before
 from holdfast.runs.schedule import Ended, Say
 from holdfast.storage import audit_log
