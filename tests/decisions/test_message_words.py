@@ -39,7 +39,6 @@ FIGURES: dict[str, Any] = {
     "cutoff_day": 19_904,
     "churn": {"horizon_days": 90, "past_error": {"least": 0.031, "most": 0.128}},
     "value": {"algorithm": "lightgbm", "horizon_days": 180},
-    "forecast": {"interval_80": {"180": [149_935.0, 207_043.0]}},
     "findings": [
         {
             "name": "few-rows", "severity": "note", "evidence": "C00000007", "meaning": "m",
@@ -71,9 +70,13 @@ def test_a_run_is_told_in_figures_with_the_range_the_change_and_the_first_thing_
         "1.9 points more than in the run before, as of 2024-06-29; "
         "past forecasts were off by 3 to 13 points"
     )
+    facts = json.loads(message.webhook())
+    low, high = facts["expected_revenue_range"]
+    # As wide on both sides, as a ratio.
+    assert low * high == pytest.approx(176_190.5**2)
     assert lines["Expected revenue"] == (
-        "€176,190 over the next 180 days. Four times out of five between €149,935 and €207,043, "
-        "by how far off past totals were."
+        f"€176,190 over the next 180 days. Four times out of five between €{low:,.0f} and "
+        f"€{high:,.0f}, by how far off past totals were."
     )
     assert lines["Findings"] == (
         "1 warning, 1 note; the gravest: Churn is a pause. Many only pause. Wait."
@@ -81,9 +84,7 @@ def test_a_run_is_told_in_figures_with_the_range_the_change_and_the_first_thing_
     # The cutoff is long ago, and then the first step is to load what came since.
     assert lines["What to do first"] == "Load the latest orders and run again."
     assert lines["Report"].endswith("report.html")
-    facts = json.loads(message.webhook())
     assert facts["findings"] == {"fatal": 0, "warning": 1, "note": 1}
-    assert facts["expected_revenue_range"] == [149_935.0, 207_043.0]
     assert (facts["event"], facts["run_id"]) == ("run", run.run_id)
 
 

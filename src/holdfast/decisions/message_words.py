@@ -13,6 +13,7 @@ from html import escape
 from typing import Any, Literal
 
 from holdfast.decisions.next_steps import next_steps
+from holdfast.evaluation.totals import Range, range_of
 from holdfast.findings import count_findings
 from holdfast.report import formatting
 from holdfast.report.plan_tables import plan_sentences
@@ -147,7 +148,7 @@ def tell_run(run: Run, before: Run | None, study: Study) -> Message:
         share_at_risk_before=before.summary["share_at_risk"] if before else None,
         currency=study.currency,
         **money,
-        expected_revenue_range=_range(summary) if knows_value else None,
+        expected_revenue_range=_range(run) if knows_value else None,
         findings={
             severity: sum(each["severity"] == severity for each in summary["findings"])
             for severity in ("fatal", "warning", "note")
@@ -174,7 +175,7 @@ def _run_lines(run: Run, before: Run | None, study: Study) -> Lines:
     yield "Likely to leave", "; ".join(_leaving(summary, before))
     if summary["value"]["algorithm"] is not None:
         total = formatting.money(summary["expected_revenue"], currency)
-        ends = _range(summary)
+        ends = _range(run)
         within = formatting.total_range(*ends, currency) if ends else ""
         yield "Expected revenue", f"{total} {_window(summary, 'value')}. {within}"
         yield "Revenue at stake", formatting.money(summary["at_stake"], currency)
@@ -212,11 +213,11 @@ def _leaving(summary: Mapping[str, Any], before: Run | None) -> Iterator[str]:
         yield error
 
 
-def _range(summary: Mapping[str, Any]) -> tuple[float, float] | None:
-    """Between what expected revenue may come out, currency; None where nothing is known of it."""
-    intervals = (summary.get("forecast") or {}).get("interval_80", {})
-    found = intervals.get(str(summary["value"]["horizon_days"]))
-    return None if found is None else (found[0], found[1])
+def _range(run: Run) -> Range | None:
+    """Between what expected revenue may come out, currency; None where no later time was tried."""
+    if not run.summary["value"]["horizon_days"]:
+        return None
+    return range_of(run.summary["expected_revenue"], run.table("evidence"))
 
 
 def _findings(summary: Mapping[str, Any]) -> str:
