@@ -17,12 +17,13 @@ from unittest.mock import patch
 from bench._calls import Calls, Site, trials
 from bench._figures import Figure, at_least, at_most
 from holdfast.campaigns.audience import Rule, build_audience
-from holdfast.campaigns.export_journal import read_exports, record_export
+from holdfast.campaigns.export_journal import record_export
 from holdfast.cli.main import _explain, main
 from holdfast.errors import HoldfastError
 from holdfast.report.exports import first_customers
 from holdfast.setup.simulate import simulate_to
 from holdfast.storage import audit_log
+from holdfast.storage.export_records import read_exports
 from holdfast.storage.keys import KeyFile
 from holdfast.storage.runs import Registry
 from holdfast.study import Study

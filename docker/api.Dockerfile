@@ -12,18 +12,17 @@ COPY pyproject.toml README.md LICENSE ./
 COPY src src
 RUN /opt/build/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheels . \
  && /opt/build/bin/pip --python /opt/holdfast/bin/python install --no-compile --no-index --no-deps /wheels/*.whl
-# What serving never imports: drawing, learning, Arrow's services, headers, sources, tests, and the symbols of a debugger;
-# of scipy it needs the special functions and what these need. What it does import is compiled: a container starts in half the time.
+# What serving never imports: drawing, learning, Arrow's services, headers, sources, tests, and the symbols of a debugger.
+# What it does import is compiled: a container starts in half the time. scipy stays whole: a plan is an optimisation.
 WORKDIR /opt/holdfast/lib/python3.12/site-packages
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install -y --no-install-recommends binutils && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin \
  && /opt/build/bin/pip --python /opt/holdfast/bin/python uninstall --yes --quiet vl-convert-python scikit-learn joblib threadpoolctl \
  && rm -f pyarrow/libarrow_flight* pyarrow/_flight* pyarrow/_substrait* pyarrow/libarrow_s3* pyarrow/_s3fs* pyarrow/_gcsfs* pyarrow/_azurefs* pyarrow/libarrow_python*.so pyarrow/libarrow_python*.so.*.*.* fastapi_offline/static/redoc* \
- && find scipy -mindepth 1 -maxdepth 1 -type d ! -name special ! -name linalg ! -name '_*' -exec rm -rf {} + \
  && find . -type f \( -name '*.py[ix]' -o -name '*.px[di]' \) -delete \
  && find . -type d \( -name tests -o -name include -o -name __pycache__ \) -prune -exec rm -rf {} + \
  && strip --strip-unneeded _polars_runtime_32/*.so uvloop/*.so pyarrow/*.so pyarrow/*.so.* \
- && /opt/holdfast/bin/python -c "import uvicorn, scipy.special, holdfast.cli.main, holdfast.api.server, holdfast.api.app, holdfast.serving.history_features, holdfast.training.horizon_tables, holdfast.models.purchase_counts"
+ && /opt/holdfast/bin/python -c "import uvicorn, scipy.special, holdfast.cli.main, holdfast.api.server, holdfast.api.app, holdfast.serving.history_features, holdfast.training.horizon_tables, holdfast.models.purchase_counts, holdfast.decisions.plans, holdfast.decisions.experiments"
 
 FROM ${BASE}
 # hadolint ignore=DL3008

@@ -15,9 +15,7 @@ SLIM = """
 import importlib.abc, sys
 class Missing(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
-        top, _, rest = name.partition(".")
-        kept = rest.startswith(("special", "linalg", "_", "version"))
-        if top in {removed!r} or (top == "scipy" and rest and not kept):
+        if name.partition(".")[0] in {removed!r}:
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Missing())
 import {names}

@@ -55,7 +55,7 @@ def test_a_plan_is_that_of_the_command_line(shop: Api, simulated_shop: Path) -> 
 def test_other_terms_and_a_new_offer_change_the_plan(shop: Api) -> None:
     asked = {
         "budget": 30, "holdout_share": 0,
-        "offers": {"reminder": {"cost": 0.25}, "call": {"cost": 2, "rate": 0.3, "capacity": 3}},
+        "offers": {"reminder": {"cost": 0.25}, "call": {"cost": 2, "rate": 0.9, "capacity": 3}},
     }  # fmt: skip
     told = posted(shop, "/plan", asked).json()
     by_offer = {each["offer"]: each for each in told["offers"]}

@@ -47,7 +47,7 @@ def test_a_campaign_is_read_in_words(shop: Path) -> None:
     text = holdfast("experiment", "read", "campaign-2", cwd=shop)
     assert "1 of 1 campaign read out, 30 days from the draw" in text
     assert "net of their cost of" in text
-    assert "Sizes of the arms: as planned" in text
+    assert "Sizes of the groups: as planned" in text
     assert "campaign-2" in holdfast("experiment", "read", cwd=shop)
     late = holdfast("experiment", "read", "campaign-5", "--days", "150", cwd=shop, code=2)
     assert "wait until 2024-07-19" in late

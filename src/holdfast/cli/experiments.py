@@ -190,7 +190,7 @@ def _in_words(row: dict[str, Any], study: "Study") -> str:
 
 def _describe_sizes(result: "CampaignResult") -> str:
     if not result.checks:
-        return "Sizes of the arms: not checked, since no propensity is recorded."
+        return "Sizes of the groups: not checked, since no propensity is recorded."
     return f"Sizes of the groups: as planned (p {result.checks['assigned']:.3f}; alarm below .001)."
 
 

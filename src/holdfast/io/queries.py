@@ -221,7 +221,7 @@ def connect_postgres(dsn_env: str) -> Any:
 
 
 def first_words(error: Exception) -> str:
-    """What PostgreSQL says first, without the names of the drivers that passed it on.
+    r"""What PostgreSQL says first, without the names of the drivers that passed it on.
 
     >>> first_words(OSError("IO: [libpq] Failed to connect: FATAL:  role \"a\" does not exist"))
     'FATAL: role "a" does not exist'

@@ -1,6 +1,6 @@
 """Campaigns: what past ones did, and whom to contact with what next."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
@@ -22,15 +22,13 @@ from holdfast.api.resources.runs import Token
 from holdfast.api.routes import needs
 from holdfast.api.schemas import Experiment, PlanTerms
 from holdfast.api.served import Served
-from holdfast.campaigns.experiments.contact_list import Draw
-from holdfast.campaigns.planning.make_plan import Planning, make_plan
-from holdfast.campaigns.planning.plan_values import plan_values
-from holdfast.decisions.contacts import recorded
-from holdfast.decisions.experiments import DrawnExperiment, draw_experiment
-from holdfast.decisions.plans import change_terms, recall_past
 from holdfast.storage.keys import describe_key
 from holdfast.study import Study
 from holdfast.tables import json_rows
+
+if TYPE_CHECKING:
+    from holdfast.campaigns.planning.make_plan import Planning
+    from holdfast.decisions.experiments import DrawnExperiment
 
 router = APIRouter(tags=["campaigns"])
 LARGEST_DRAW = 100_000
@@ -70,6 +68,11 @@ def plan(
     """Who gets which offer within a budget, what it costs and may bring. Nothing is recorded: it is
     a calculation on the run that is served.
     """
+    # It brings an optimiser, which a server that nobody asks for a plan never needs.
+    from holdfast.campaigns.planning.make_plan import make_plan
+    from holdfast.campaigns.planning.plan_values import plan_values
+    from holdfast.decisions.plans import change_terms
+
     terms = fast_path.validate(PlanTerms, fast_path.parse_json(request.body))
     given = terms.model_dump(exclude_unset=True)
     offers = given.pop("offers", {})
@@ -92,6 +95,9 @@ def draw(request: CurrentRequest, served: CurrentRun, token: Token = None) -> Re
     """Draw the arms of a campaign among the customers of the run, and record them: once its window
     is over, the next run reads out what it did. Send to those to contact only.
     """
+    from holdfast.campaigns.experiments.contact_list import Draw
+    from holdfast.decisions.experiments import draw_experiment
+
     asked = fast_path.validate(Experiment, fast_path.parse_json(request.body))
     drawn = draw_experiment(
         served.frame,
@@ -116,7 +122,9 @@ def draw(request: CurrentRequest, served: CurrentRun, token: Token = None) -> Re
     return reply({**body, **told, **served.stamp}, status=status)
 
 
-def _record(drawn: DrawnExperiment, request: RequestContext, served: Served) -> dict[str, Any]:
+def _record(drawn: "DrawnExperiment", request: RequestContext, served: Served) -> dict[str, Any]:
+    from holdfast.decisions.contacts import recorded
+
     project = request.context.settings.project
     study = served.scorer.study.model_copy(update={"project_dir": project})
     known = served.summary.get("campaigns", {}).get("offers", {})
@@ -125,7 +133,10 @@ def _record(drawn: DrawnExperiment, request: RequestContext, served: Served) -> 
         return {"export_id": export_id, **drawn.listed.facts}
 
 
-def _prepare(served: Served, study: Study) -> Planning:
+def _prepare(served: Served, study: Study) -> "Planning":
+    from holdfast.campaigns.planning.make_plan import Planning
+    from holdfast.decisions.plans import recall_past
+
     known = recall_past(study, served.run, scores=served.frame)
     if known is None:
         raise Refused(

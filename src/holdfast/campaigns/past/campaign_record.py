@@ -24,7 +24,7 @@ from holdfast.campaigns.past.readouts import (
 from holdfast.campaigns.treatments import read_treatments
 from holdfast.campaigns.uplift.log_verdicts import judge_trials, learn_effects
 from holdfast.campaigns.uplift.verdict import OfferVerdict
-from holdfast.errors import InputError, NotEnoughData
+from holdfast.errors import InputError
 from holdfast.findings import Finding
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study
@@ -131,7 +131,7 @@ def read_record(
     record = replace(record, results=results, refused=refused, recorded_offers=tuple(names))
     try:
         past = read_campaigns(study, warehouse, segments, end_day=end_day)
-    except NotEnoughData as error:
+    except InputError as error:  # a run that is done says why, and stands
         return replace(record, past=replace(record.past, notes=(error.problem,)))
     if past.trials is None:
         return replace(record, past=past)

@@ -14,9 +14,6 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import StratifiedKFold
-from sklearn.preprocessing import StandardScaler
 
 from holdfast.arrays import Booleans, Matrix, Vector
 from holdfast.errors import InputError, NotEnoughData
@@ -187,6 +184,11 @@ class _Adjusted(NamedTuple):
 
 def _adjust(treated: Booleans, window: Window, seed: int) -> _Adjusted:
     """Cross-fitted, so nobody is predicted by a model that saw them (Chernozhukov et al. 2018)."""
+    # What only serves does without it.
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.model_selection import StratifiedKFold
+    from sklearn.preprocessing import StandardScaler
+
     x, y = StandardScaler().fit_transform(window.features), window.outcome
     chance, expected = np.empty(len(y)), np.empty((2, len(y)))
     folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
