@@ -105,6 +105,12 @@ def test_nothing_is_said_of_money_where_nothing_is_known_of_it(run: Run, study: 
     assert json.loads(message.webhook())["expected_revenue"] is None
 
 
+def test_why_there_is_no_plan_is_a_sentence(run: Run, study: Study) -> None:
+    refused = {"refused": {"problem": "the budget is 0", "fix": "raise it"}}
+    message = tell_run(changed(run, **FIGURES, plan=refused), None, study)
+    assert message.lines["Plan"] == "There is none: the budget is 0; raise it."
+
+
 def test_a_share_over_another_horizon_is_not_compared(run: Run) -> None:
     before = changed(run, **FIGURES | {"churn": {"horizon_days": 30}})
     assert comparable(changed(run, **FIGURES), before) is None

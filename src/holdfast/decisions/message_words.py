@@ -187,8 +187,7 @@ def _run_lines(run: Run, before: Run | None, study: Study) -> Lines:
     if warning := order_warning(summary):
         yield "Mind", warning
     if plan := summary.get("plan"):
-        refused = [f"There is none: {plan['refused']}"] if "refused" in plan else None
-        yield "Plan", " ".join(refused or list(plan_sentences(plan))[:2])
+        yield "Plan", _plan(plan)
     yield "Report", str(run.report.resolve())
 
 
@@ -218,6 +217,12 @@ def _range(run: Run) -> Range | None:
     if not run.summary["value"]["horizon_days"]:
         return None
     return range_of(run.summary["expected_revenue"], run.table("evidence"))
+
+
+def _plan(plan: Mapping[str, Any]) -> str:
+    if refused := plan.get("refused"):
+        return f"There is none: {refused['problem']}; {refused['fix']}."
+    return " ".join(list(plan_sentences(plan))[:2])
 
 
 def _findings(summary: Mapping[str, Any]) -> str:
