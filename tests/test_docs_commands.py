@@ -26,7 +26,8 @@ PAGES = (
 HOLDFAST = (sys.executable, "-m", "holdfast.cli")
 ELSEWHERE = {
     "holdfast datasets fetch": "needs the provider; tests/io/test_datasets.py has a server of its "
-    "own"
+    "own",
+    "holdfast schedule --test-messages": "needs a receiver; tests/cli/test_messages.py has one",
 }
 SERVERS = ("serve", "dashboard", "schedule")
 SECONDS_TO_SERVE = 8

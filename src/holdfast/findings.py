@@ -5,7 +5,8 @@ What is found is worded in findings.toml; where it is looked for gives the facts
 """
 
 import tomllib
-from collections.abc import Collection, Iterable, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY, asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -92,6 +93,19 @@ def fatal_names() -> list[str]:
 def sort_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Each finding once, the gravest first."""
     return tuple(sorted(dict.fromkeys(findings), key=lambda each: SEVERITIES.index(each.severity)))
+
+
+def count_findings(findings: Iterable[Mapping[str, Any]]) -> str:
+    """How many findings there are of each severity, the gravest first.
+
+    >>> count_findings([{"severity": "note"}, {"severity": "fatal"}, {"severity": "note"}])
+    '1 fatal, 2 notes'
+    """
+    counts = Counter(each["severity"] for each in findings)
+    several = {"warning": "warnings", "note": "notes"}
+    words = {name: name if counts[name] == 1 else several.get(name, name) for name in SEVERITIES}
+    parts = (f"{counts[name]} {word}" for name, word in words.items() if counts[name])
+    return ", ".join(parts) or "nothing found"
 
 
 def join_names(names: Collection[str], *, at_most: int = 5) -> str:

@@ -73,10 +73,12 @@ def _receiver(
 
     def post(*_: Any, **__: Any) -> str:
         look()
-        return next(waiting)
+        if trouble := next(waiting):
+            raise HoldfastError(trouble)
+        return "accepted"
 
     monkeypatch.setattr("holdfast.io.webhook.BATCH", 4)
-    monkeypatch.setattr("holdfast.io.webhook._post", post)
+    monkeypatch.setattr("holdfast.io.webhook.post_json", post)
 
 
 def _whats(project: Path) -> list[str]:
@@ -136,7 +138,7 @@ def test_what_cannot_be_recorded_is_not_pushed(
     def post(*_: Any, **__: Any) -> str:
         raise AssertionError("a request was sent")
 
-    monkeypatch.setattr("holdfast.io.webhook._post", post)
+    monkeypatch.setattr("holdfast.io.webhook.post_json", post)
     (tmp_path / "exports").write_text("no folder", encoding="utf-8")
     with pytest.raises(HoldfastError, match="exports cannot be written"):
         push_audience(build(rate=0.4), TARGET, tmp_path, at=AT)

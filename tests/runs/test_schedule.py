@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.errors import InputError
-from holdfast.runs.schedule import due_times, run_on_schedule, run_until_done
+from holdfast.runs.schedule import Ended, due_times, run_on_schedule, run_until_done
 
 
 def test_the_clock_is_the_business_s_own_in_summer_and_in_winter() -> None:
@@ -59,24 +59,28 @@ def test_after_each_run_that_ended_well_old_runs_are_pruned(
 ) -> None:
     called: list[list[str]] = []
 
-    def run(command: list[str]) -> int:
-        called.append(command[3:])
-        return 0
-
     now = datetime.now(UTC)
+
+    def run(command: list[str]) -> Ended:
+        called.append(command[3:])
+        return Ended(process=1, code=0, begun=now)
+
     monkeypatch.setattr("holdfast.runs.schedule._run", run)
     monkeypatch.setattr("holdfast.runs.schedule.time.sleep", lambda _: None)
     monkeypatch.setattr("holdfast.runs.schedule.due_times", lambda *_, **__: [now, now])
     monkeypatch.setattr("holdfast.runs.schedule.datetime", Clock(now))
+    told: list[Ended] = []
     run_on_schedule(
         ["--config", "a"],
         cron="",
         time_zone="UTC",
         now_too=True,
         say=lambda _: None,
+        tell=told.append,
         afterwards=["runs", "prune"],
     )
     assert called == 3 * [["run", "--config", "a"], ["runs", "prune"]]
+    assert [each.code for each in told] == [0, 0, 0]
 
 
 class Clock:

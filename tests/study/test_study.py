@@ -76,6 +76,17 @@ def test_an_override_is_read_as_toml_and_else_as_a_word(toml: Path) -> None:
         ({"transactions.returns.when": "read_csv('a') = 1"}, "calls 'read_csv'"),
         ({"recovery.VIP.cost": "1"}, "recovery"),
         ({"segments.value_tiers": "[0.8, 0.2]"}, "do not rise"),
+        ({"messages.link": "https://a.b"}, "tells nobody"),
+        ({"messages.slack.url": "https://hooks.example/s3cret"}, "is written out"),
+        ({"messages.slack.url": "${A}", "messages.link": "javascript:x"}, "is no address"),
+        (
+            {
+                "messages.email.to": '["a@b.c, d@e.f"]',
+                "messages.email.sender": "a@b.c",
+                "messages.email.smtp": "${A}",
+            },
+            "is not an e-mail address",
+        ),
         ({"schedule.keep": "30", "schedule.older_than_days": "90"}, "two rules for what to keep"),
         ({"currency": "pounds"}, "currency"),
         ({"backtest.cutoffs": '["2011-13-01"]'}, "2011-13-01 is not a date"),
@@ -129,6 +140,13 @@ def test_promotions_are_days_of_the_calendar_in_quotes_or_without(toml: Path) ->
         ("2024-11-25", 8),
     ]
     assert study.fingerprint != without.fingerprint
+
+
+def test_who_is_told_is_in_no_fingerprint_and_in_no_run(toml: Path) -> None:
+    telling = Study.from_toml(toml, overrides={"messages.slack.url": "${CHAT}"})
+    assert telling.messages is not None
+    assert telling.fingerprint == Study.from_toml(toml).fingerprint
+    assert "CHAT" not in telling.model_dump_json()
 
 
 def test_a_study_without_a_newer_section_keeps_its_fingerprint(toml: Path) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from holdfast.cli import output
 from holdfast.cli.output import Config, Json, Set
+from holdfast.findings import count_findings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -73,7 +74,7 @@ def print_check(out: "Console", result: "Check", written: list[str]) -> None:
 
     values = result.as_dict()
     fit = "fit to use" if result.passed else "not fit to use"
-    output.print_verdict(out, result.study, f"{fit}; {output.count_findings(values['findings'])}.")
+    output.print_verdict(out, result.study, f"{fit}; {count_findings(values['findings'])}.")
     output.print_table(out, data_tables.input_rows(values["rows"]))
     for topic in result.topics:
         out.print(Text(topic.title, "bold"))
@@ -171,7 +172,7 @@ def verdict(report: "AuditReport") -> str:
         end = f" What is fatal is acknowledged ({n_fatal}): the report says so on its first page."
     else:
         end = " A run is refused until it is put right or acknowledged by name."
-    counts = output.count_findings(report.as_dict()["findings"])
+    counts = count_findings(report.as_dict()["findings"])
     return f"{len(report.answers)} questions asked: {counts}.{end}"
 
 

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from holdfast.errors import HoldfastError
-from holdfast.findings import SEVERITIES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -137,19 +135,6 @@ def print_findings(out: "Console", findings: Iterable[Mapping[str, Any]]) -> Non
         out.print(Text.assemble((severity, style), f": {each['evidence']}"))
         fix = each["fix"][:1].upper() + each["fix"][1:]
         out.print(Text(f"  {each['name']}: {each['meaning']} {fix}", style="dim"))
-
-
-def count_findings(findings: Iterable[Mapping[str, Any]]) -> str:
-    """How many findings there are of each severity, the gravest first.
-
-    >>> count_findings([{"severity": "note"}, {"severity": "fatal"}, {"severity": "note"}])
-    '1 fatal, 2 notes'
-    """
-    counts = Counter(each["severity"] for each in findings)
-    several = {"warning": "warnings", "note": "notes"}
-    words = {name: name if counts[name] == 1 else several.get(name, name) for name in SEVERITIES}
-    parts = (f"{counts[name]} {word}" for name, word in words.items() if counts[name])
-    return ", ".join(parts) or "nothing found"
 
 
 def print_error(error: HoldfastError) -> None:

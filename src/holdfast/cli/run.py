@@ -1,5 +1,6 @@
 """`holdfast run` and `schedule`: everything, from the source to the report, once or every night."""
 
+import os
 import signal
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,11 +9,12 @@ import typer
 
 from holdfast.cli import interruption, output
 from holdfast.cli.output import Config, Json, Set
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, StudyError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from holdfast.decisions.messages import Messenger
     from holdfast.storage.runs import Registry, Run
     from holdfast.study import Study
 
@@ -37,6 +39,7 @@ def run(
     study, registry = output.study_from(config, overrides), output.registry_of(config)
     interruption.watch_runs(registry)
     with RunLog(registry.folder) as log:
+        log.write("began", process=os.getpid())
         with progress(silent=json, earlier=_seconds_before(registry)) as shown:
             published = run_study(study, listener=Several([shown, log]), promote=promote)
         log.write("published", run_id=published.run_id)
@@ -110,6 +113,14 @@ def _headline(summary: dict[str, Any], currency: str, *, knows_value: bool) -> d
     return lines
 
 
+def _test(messenger: "Messenger | None") -> None:
+    """Send a test; exit with 1 where somebody did not get it."""
+    if messenger is None:
+        raise StudyError("the study tells nobody", fix="write [messages] into holdfast.toml")
+    if not messenger.test():
+        raise typer.Exit(1)
+
+
 def schedule(
     config: Config = "holdfast.toml",
     overrides: Set = None,
@@ -119,13 +130,28 @@ def schedule(
     now: Annotated[
         bool | None, typer.Option(help="Run at once, too. [default: if there is no run yet]")
     ] = None,
+    test_messages: Annotated[
+        bool,
+        typer.Option("--test-messages", help="Send a test by each way of [messages], and end."),
+    ] = False,
 ) -> None:
     """Run the study again and again; a run that fails is tried again, after a minute, two, four, up
-    to an hour.
+    to an hour. Whoever [messages] names is told how each run went.
     """
+    from holdfast.decisions.messages import Messenger
     from holdfast.runs.schedule import run_on_schedule
 
     study = output.study_from(config, overrides)
+    messenger = None
+    if study.messages is not None:
+        messenger = Messenger(
+            study,
+            say=lambda text: typer.echo(text, err=True),
+            reread=lambda: output.study_from(config, overrides),
+        )
+    if test_messages:
+        _test(messenger)
+        return
     published = output.registry_of(config).run_ids()
     arguments = [
         "--config",
@@ -142,5 +168,6 @@ def schedule(
         time_zone=study.time_zone,
         now_too=not published if now is None else now,
         say=lambda text: print(text, flush=True),  # noqa: T201
+        tell=messenger.tell if messenger else lambda _: None,
         afterwards=["runs", "prune", "--config", config] if study.schedule.prunes else [],
     )

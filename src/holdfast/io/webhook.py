@@ -9,7 +9,7 @@ import hashlib
 import json
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from ipaddress import ip_address
@@ -45,8 +45,8 @@ def push(webhook: Webhook, head: dict[str, Any], rows: Sequence[dict[str, Any]])
     HoldfastError
         A batch was refused, or nobody answers. `parts` has the batches `accepted` before it.
     """
-    parts = read_push_url(fill_variables(webhook.url, where="[webhook]"))
-    headers = {"Content-Type": "application/json", "User-Agent": "holdfast"}
+    url = fill_variables(webhook.url, where="[webhook]")
+    headers = {}
     if webhook.token:
         headers["Authorization"] = f"Bearer {fill_variables(webhook.token, where='[webhook]')}"
     batches = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
@@ -54,35 +54,76 @@ def push(webhook: Webhook, head: dict[str, Any], rows: Sequence[dict[str, Any]])
         content = head | {"batch": number, "batches": len(batches), "customers": batch}
         body = json.dumps(content, allow_nan=False).encode()
         key = {"Idempotency-Key": hashlib.sha256(body).hexdigest()}
-        if trouble := _post(parts, body, headers | key, allow=webhook.allow):
+        try:
+            post_json(url, body, headers=headers | key, allow=webhook.allow, key="webhook.url")
+        except StudyError:
+            raise
+        except HoldfastError as error:
             raise HoldfastError(
-                f"{parts.hostname} {trouble} (batch {number} of {len(batches)})",
+                f"{error.problem} (batch {number} of {len(batches)})",
                 fix=f"{number - 1} of {len(batches)} batches were accepted; push again once the "
                 "receiver is well",
                 accepted=number - 1,
                 batches=len(batches),
-            )
+            ) from None
     return len(batches)
 
 
-def _post(parts: SplitResult, body: bytes, headers: dict[str, str], *, allow: Sequence[str]) -> str:
-    """Post one batch; returns what went wrong, if something did."""
+def post_json(
+    url: str, body: bytes, *, headers: Mapping[str, str], allow: Sequence[str], key: str
+) -> str:
+    """Post JSON, once, to a receiver that the study names.
+
+    Parameters
+    ----------
+    url
+        Its variables filled in.
+    allow
+        Names or addresses inside a network that may be posted to.
+    key
+        Of the study, that the address is from: what an error calls it, since the address itself
+        may be a secret.
+
+    Returns
+    -------
+    str
+        What the receiver answered.
+
+    Raises
+    ------
+    StudyError
+        It is no address that may be posted to.
+    HoldfastError
+        The receiver refused, or nobody answers.
+    """
+    parts = read_push_url(url, key=key)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     kind = HTTPConnection if parts.scheme == "http" else HTTPSConnection
     connection = kind(str(parts.hostname), _port(parts), timeout=_SECONDS)
+    ours = {"Content-Type": "application/json", "User-Agent": "holdfast"}
     try:
         # It sends on a socket that is open, and looks nothing up.
-        connection.sock = _connect(parts, allow=allow)
-        connection.request("POST", path, body=body, headers=headers)
+        connection.sock = _connect(parts, allow=allow, key=key)
+        connection.request("POST", path, body=body, headers=ours | dict(headers))
         status = connection.getresponse().status
     except (OSError, HTTPException, ValueError) as error:
-        return f"cannot be reached: {getattr(error, 'strerror', None) or error}"
+        raise HoldfastError(f"{parts.hostname} cannot be reached: {_describe(error)}") from None
     finally:
         connection.close()
-    return "" if 200 <= status < 300 else f"answered with HTTP {status}"
+    answer = f"{parts.hostname} answered with HTTP {status}"
+    if not 200 <= status < 300:
+        raise HoldfastError(answer)
+    return answer
 
 
-def _connect(parts: SplitResult, *, allow: Sequence[str]) -> socket.socket:
+def _describe(error: Exception) -> str:
+    """Why nobody was reached; the secret is in the words of an error about a header."""
+    if not isinstance(error, OSError | HTTPException):
+        return "the address or the token has letters that HTTP cannot carry"
+    return f"{getattr(error, 'strerror', None) or error}"[:200]
+
+
+def _connect(parts: SplitResult, *, allow: Sequence[str], key: str) -> socket.socket:
     """Connect to an address that was checked.
 
     Raises
@@ -96,8 +137,8 @@ def _connect(parts: SplitResult, *, allow: Sequence[str]) -> socket.socket:
     for address in addresses:
         if not _is_allowed(host, address, allow):
             raise StudyError(
-                f"webhook.url leads to {address}, an address inside a network",
-                fix=f'if it is yours, write allow = ["{host}"] under [webhook]',
+                f"{key} leads to {address}, an address inside a network",
+                fix=f'if it is yours, write allow = ["{host}"] under [{key.removesuffix(".url")}]',
             )
     plain = _reach(addresses, port)
     if parts.scheme == "http":

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,6 +20,31 @@ FIRST_PAUSE_SECONDS = 60
 LONGEST_PAUSE_SECONDS = 3600
 
 Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """A run that has ended.
+
+    Attributes
+    ----------
+    process
+        The number of its process.
+    code
+        Its exit code; below 0 the signal that ended it.
+    begun
+        When, in UTC.
+    pause_seconds
+        Until the next try, where it failed.
+    """
+
+    process: int
+    code: int
+    begun: datetime
+    pause_seconds: int = 0
+
+
+Tell = Callable[[Ended], None]
 
 
 def due_times(cron: str, *, time_zone: str, now: datetime) -> Iterator[datetime]:
@@ -70,24 +96,33 @@ def pauses() -> Iterator[int]:
 
 
 def run_until_done(
-    command: Sequence[str], *, say: Say, sleep: Callable[[float], None] = time.sleep
+    command: Sequence[str],
+    *,
+    say: Say,
+    tell: Tell = lambda _: None,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Run a command until it exits with 0, with a longer pause after each failure."""
+    """Run a command until it exits with 0, with a longer pause after each failure; `tell` hears of
+    each run.
+    """
     for pause in pauses():
-        code = _run(command)
-        if code == 0:
+        ended = _run(command)
+        if ended.code == 0:
+            tell(ended)
             return
-        say(f"the run ended with exit code {code}; the next try is in {pause // 60} min")
+        say(f"the run ended with exit code {ended.code}; the next try is in {pause // 60} min")
+        tell(replace(ended, pause_seconds=pause))
         sleep(pause)
 
 
-def _run(command: Sequence[str]) -> int:
+def _run(command: Sequence[str]) -> Ended:
     """Run a command; where we are stopped meanwhile, it is asked to end, not killed: it has files
     to remove.
     """
+    begun = datetime.now(UTC)
     with subprocess.Popen(command) as child:
         try:
-            return child.wait()
+            return Ended(process=child.pid, code=child.wait(), begun=begun)
         except BaseException:
             child.terminate()
             raise
@@ -100,6 +135,7 @@ def run_on_schedule(
     time_zone: str,
     now_too: bool,
     say: Say,
+    tell: Tell = lambda _: None,
     afterwards: Sequence[str] = (),
 ) -> None:
     """Run `holdfast run` whenever the schedule says so, until the process is stopped.
@@ -110,13 +146,15 @@ def run_on_schedule(
         What follows `holdfast run`.
     now_too
         Run once before the first due time.
+    tell
+        Hears of each run that has ended, well or badly.
     afterwards
         What follows `holdfast` after each run that ended well; empty: nothing.
     """
     holdfast = [sys.executable, "-m", "holdfast.cli"]
 
     def run_once() -> None:
-        run_until_done([*holdfast, "run", *arguments], say=say)
+        run_until_done([*holdfast, "run", *arguments], say=say, tell=tell)
         if afterwards:
             _run([*holdfast, *afterwards])
 

@@ -15,11 +15,12 @@ from holdfast.storage.safe_files import os_errors_as
 
 FOLDER = "logs"
 _KEPT = 30
+_MOMENT = "%Y%m%dT%H%M%S%fZ"
 
 
 class RunLog:
     """Hears the steps of a run, and writes each as one JSON object at once: `at` (UTC), `event`
-    (started, progress, ended, failed, interrupted, published) and what there is to say.
+    (began, started, progress, ended, failed, interrupted, published) and what there is to say.
 
     The last thirty logs are kept.
 
@@ -31,7 +32,7 @@ class RunLog:
 
     def __init__(self, runs: Path) -> None:
         folder = runs / FOLDER
-        self.path = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.jsonl"
+        self.path = folder / f"{datetime.now(UTC):{_MOMENT}}.jsonl"
         problem = f"the log {self.path} cannot be written"
         with os_errors_as(HoldfastError, problem, fix="free the folder"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -66,7 +67,8 @@ class RunLog:
     ) -> None:
         """Write how it ended badly, if it did; the error then names this file."""
         if isinstance(error, HoldfastError):
-            self.write("failed", code=error.code, problem=error.problem, fix=error.fix)
+            parts = {name: each for name, each in error.parts.items() if name == "findings"}
+            self.write("failed", code=error.code, problem=error.problem, fix=error.fix, **parts)
         elif isinstance(error, Exception):
             self.write("failed", traceback="".join(traceback.format_exception(error)))
         elif error is not None:
@@ -74,3 +76,20 @@ class RunLog:
         if isinstance(error, Exception):
             error.add_note(f"Log: {self.path}")
         self._file.close()
+
+
+def find_log(runs: Path, *, process: int, since: datetime) -> tuple[Path, list[dict[str, Any]]]:
+    """The log that a process has begun since a moment, and its lines.
+
+    Raises
+    ------
+    LookupError
+        It has begun none.
+    """
+    for path in sorted((runs / FOLDER).glob("*.jsonl"), reverse=True):
+        if path.stem < f"{since:{_MOMENT}}":
+            break
+        lines = [dict(json.loads(line)) for line in path.read_text("utf-8").splitlines()]
+        if lines and lines[0].get("process") == process:
+            return path, lines
+    raise LookupError(f"process {process} has begun no log")

@@ -259,8 +259,8 @@ class Schedule(Section):
             )
 
 
-def read_push_url(url: str) -> SplitResult:
-    """Read the address that rows are pushed to, its variables filled in.
+def read_push_url(url: str, *, key: str = "webhook.url") -> SplitResult:
+    """Read the address that something is posted to, its variables filled in.
 
     Raises
     ------
@@ -276,7 +276,7 @@ def read_push_url(url: str) -> SplitResult:
     plain = "@" not in parts.netloc and not re.search(r"[\s\x00-\x1f\x7f\\]", url)
     if not (host and plain and (parts.scheme == "https" or on_this_machine)):
         raise StudyError(
-            f"webhook.url {url.partition('?')[0]!r} is not an https address",
+            f"{key} is not an https address",
             fix="write it as https://host/path, without a user's name",
         )
     return parts

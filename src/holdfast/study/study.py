@@ -14,6 +14,7 @@ from holdfast.findings import fatal_names
 from holdfast.study.acquisition import Acquisition
 from holdfast.study.conversion import Conversion
 from holdfast.study.currencies import minor_digits
+from holdfast.study.messages import Messages
 from holdfast.study.offers import Offer, Plan
 from holdfast.study.sections import Horizon, Section, require_known
 from holdfast.study.settings import (
@@ -114,6 +115,8 @@ class Study(Section):
     """How much there is to give."""
     schedule: Schedule = Field(Schedule(), exclude=True)
     """Which runs stay. Not part of the fingerprint: no figure depends on it."""
+    messages: Messages | None = Field(None, exclude=True)
+    """Who is told of each run. Not part of the fingerprint: no figure depends on it."""
     acknowledge: list[str] = []
     """Fatal findings that are known and accepted, by name."""
 

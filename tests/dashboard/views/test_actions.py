@@ -139,7 +139,13 @@ def test_a_push_that_stops_is_recorded_as_far_as_it_came(
         handle.write('\n[webhook]\nurl = "https://crm.example.com/in"\n')
     monkeypatch.setattr("holdfast.io.webhook.BATCH", 4)
     answers = iter(["", "", "answered with HTTP 503"])
-    monkeypatch.setattr("holdfast.io.webhook._post", lambda *_, **__: next(answers))
+
+    def post(*_: object, **__: object) -> str:
+        if trouble := next(answers):
+            raise HoldfastError(trouble)
+        return "accepted"
+
+    monkeypatch.setattr("holdfast.io.webhook.post_json", post)
     shown = show("actions", study, monkeypatch, **EVERYONE).button(key="push").click().run()
     assert "2 of 3 batches were accepted" in text(shown)
     (entry,) = read_exports(study.parent)
