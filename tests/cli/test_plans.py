@@ -35,7 +35,7 @@ def test_a_plan_stays_in_its_budget_and_writes_two_lists(shop: Path) -> None:
     listed = ("--list", "c.csv", "--name", "first")
     answer = json.loads(holdfast("plan", *budget, *listed, "--json", cwd=shop))
     contacts, out = (pl.read_csv(shop / name) for name in ("c.csv", "c-holdout.csv"))
-    assert 0 < contacts["cost"].sum() <= 1
+    assert 0 < contacts["cost"].sum() <= 1 + 1e-9
     assert (contacts.height, out.height) == (answer["contacted"], answer["held_out"])
     assert not set(contacts["customer_id"]) & set(out["customer_id"])
     low, net, high = (answer["total"][name] for name in ("net_low", "net", "net_high"))

@@ -181,19 +181,19 @@ def test_an_export_downloads_what_the_table_shows_and_is_written_down(
     server: str, page: Any, log_project: Path, run: Run
 ) -> None:
     before = len(read_exports(log_project.parent))
-    _go(page, f"{server}/actions?size=5")
+    _go(page, f"{server}/actions?size=20")
     shown = page.locator("table.hf-table").first.locator("tbody tr")
     shown.first.wait_for()
     cells = [[cell.inner_text() for cell in row.locator("th, td").all()[:3]] for row in shown.all()]
-    rows = _downloaded(page, r"Contacts, 5 \(CSV\)")
+    rows = _downloaded(page, r"Contacts, 20 \(CSV\)")
     got = [[row["customer_id"], row["segment"], "contact"] for row in rows]
     assert got == [cell for cell in cells if cell[2] == "contact"]
-    assert len(got) == 5
+    assert len(got) == 20
     assert {row["run_id"] for row in rows} == {run.run_id}
     _settle(page)
     (latest, *_) = read_exports(log_project.parent)
     assert len(read_exports(log_project.parent)) == before + 1
-    assert latest["figures"]["contacted"] == 5
+    assert latest["figures"]["contacted"] == 20
     held_out = _downloaded(page, "Hold-out list")
     assert {row["arm"] for row in held_out} <= {"hold out"}
     assert len(held_out) == latest["figures"]["held_out"]

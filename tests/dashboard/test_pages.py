@@ -155,7 +155,7 @@ def test_the_overview_shows_how_many_what_is_at_stake_and_who_comes_first(
     lead = f"Of {scores.height:,} customers, {leaving.height:,} ({share}) are likely to leave"
     assert lead in text(shown)
     assert f"are expected to bring {_euro(money)} over the next" in text(shown)
-    assert f"keeping every one of them would add {_euro(held)}" in text(shown)
+    assert f"keeping all who have not left yet would add {_euro(held)}" in text(shown)
     top = scores.sort("expected_revenue", descending=True).head(scores.height // 10)
     tenth = formatting.percent(top["expected_revenue"].sum() / money, 0)
     assert f"A tenth of the customers accounts for {tenth} of the expected revenue" in text(shown)
