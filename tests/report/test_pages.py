@@ -119,8 +119,8 @@ def test_a_manager_reads_the_headline_first(page: Page) -> None:
     said = " ".join(page.text.split())
     assert (
         "Of 400 customers, 100 (25.0%) are likely to leave over the next 90 days. All customers "
-        "are expected to bring £100,000 over the next 180 days; keeping all who have not left yet would "
-        "add £12,345, the revenue at stake." in said
+        "are expected to bring £100,000 over the next 180 days; keeping all who have not left yet "
+        "would add £12,345, the revenue at stake." in said
     )
     assert "How good the predictions proved, beside a naive rule: mean and range of 2 tests" in said
     assert (
