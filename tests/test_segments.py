@@ -255,6 +255,7 @@ def test_the_original_counts_and_recovery_are_reproduced(original):
     rule = SegmentRule.learn(ORIGINAL, original)
     kept = pl.col("expected_revenue")
     worth = {"value_if_kept": kept, "at_stake": kept * pl.col("churn_probability")}
+    worth |= {"margin_rate": pl.lit(1.0)}
     found = summary(rule.assign(original).with_columns(**worth))
     assert (rule.mid_above, rule.high_above) == (
         pytest.approx(846, abs=2),
