@@ -122,12 +122,14 @@ def _expected_months(people: pl.DataFrame, horizons: pl.DataFrame) -> Vector:
     """What is expected of a customer on average by the end of each month to come, as far as the
     longest horizon; between horizons in equal parts.
     """
-    told = horizons.filter(pl.col("expected_margin").is_not_null()).join(
+    margins = horizons.filter(pl.col("expected_margin").is_not_null()).join(
         people.select("customer_id"), on="customer_id"
     )
-    if told.is_empty():
+    if margins.is_empty():
         return np.zeros(0)
-    sums = told.group_by("horizon_days").agg(pl.col("expected_margin").sum()).sort("horizon_days")
+    sums = (
+        margins.group_by("horizon_days").agg(pl.col("expected_margin").sum()).sort("horizon_days")
+    )
     days = sums["horizon_days"].to_numpy()
     ends = _MONTH_DAYS * np.arange(1, int(days[-1] / _MONTH_DAYS + 1e-9) + 1)
     each = sums["expected_margin"].to_numpy() / people.height

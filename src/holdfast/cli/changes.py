@@ -51,14 +51,14 @@ def changes(
     registry = registry_in(study)
     published = registry.open(run)
     if customer is None:
-        told = all_changes(registry, published, since=since, segment=segment)
+        summary = all_changes(registry, published, since=since, segment=segment)
     elif segment is not None:
         what = "a customer and a segment are asked for at once"
         raise InputError(what, fix="give CUSTOMER or --segment NAME")
     else:
         name = find_name(customer, study, published)
-        told = customer_changes(registry, published, name, since=since)
-    print_result(told, lambda out: print_changes(out, told, study.currency), json=json)
+        summary = customer_changes(registry, published, name, since=since)
+    print_result(summary, lambda out: print_changes(out, summary, study.currency), json=json)
 
 
 def print_changes(out: "Console", told: dict[str, Any], currency: str) -> None:

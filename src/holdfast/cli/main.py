@@ -203,11 +203,11 @@ def _explain(error: BaseException) -> int:
         return error.exit_code
     if os.environ.get("HOLDFAST_DEBUG"):
         raise error
-    told = system_error(error) or HoldfastError(
+    readable = system_error(error) or HoldfastError(
         f"something went wrong that Holdfast did not expect: {type(error).__name__}: {error}",
         fix="set HOLDFAST_DEBUG=1 to see where, and report it",
     )
     for note in getattr(error, "__notes__", []):
-        told.add_note(note)
-    print_error(told)
+        readable.add_note(note)
+    print_error(readable)
     return 1

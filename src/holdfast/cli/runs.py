@@ -88,16 +88,16 @@ def compare(
 
     study = study_from(config, None)
     registry = registry_in(study)
-    told = compare_runs(registry.open(before), registry.open(after))
+    comparison = compare_runs(registry.open(before), registry.open(after))
     if json:
-        print_json(told)
+        print_json(comparison)
         return
     out = console()
-    out.print(comparison_tables.lead(told), markup=False)
-    for note in told["notes"]:
+    out.print(comparison_tables.lead(comparison), markup=False)
+    for note in comparison["notes"]:
         out.print(f"Note: {note}.", markup=False)
     out.print()
-    for table in comparison_tables.comparison(told, currency=study.currency):
+    for table in comparison_tables.comparison(comparison, currency=study.currency):
         print_table(out, table, width=_WIDE)
 
 

@@ -108,7 +108,8 @@ def link(page: str, **more: Any) -> str:
         Further parameters; of the filter's, in its place. None: without it.
     """
     path, _, own = page.partition("?")
-    params: list[tuple[str, Any]] = [tuple(own.split("=", 1))] if own else []  # type: ignore[list-item]
+    name, _, value = own.partition("=")
+    params: list[tuple[str, Any]] = [(name, value)] if own else []
     if (run := st.session_state.get("run")) and run != PUBLISHED:
         params.append(("run", run))
     params += _chosen(st.session_state)

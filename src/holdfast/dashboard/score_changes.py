@@ -17,24 +17,24 @@ def customer_section(run: RunView, customer_id: str) -> None:
     """Why this customer's scores are not what they were."""
     st.subheader("Why this changed since the last run")
     try:
-        told = customer_changes(run.registry, run.run, customer_id)
+        changes = customer_changes(run.registry, run.run, customer_id)
     except InputError as error:
         _explain(error)
         return
-    _tell(run, told, key=f"of {customer_id}", keep=False)
+    _tell(run, changes, key=f"of {customer_id}", keep=False)
 
 
 def whole_section(run: RunView) -> None:
     """Why the scores of all customers, and of each segment, are not what they were."""
     st.subheader("Why scores changed since the last run")
     try:
-        told = run.keep("all changes", lambda: all_changes(run.registry, run.run))
+        changes = run.keep("all changes", lambda: all_changes(run.registry, run.run))
     except InputError as error:
         _explain(error)
         return
-    _tell(run, told, key="of all", keep=True)
-    for each in told["tasks"]:
-        box(segment_changes(told["segments"], each["task"], currency=run.currency))
+    _tell(run, changes, key="of all", keep=True)
+    for each in changes["tasks"]:
+        box(segment_changes(changes["segments"], each["task"], currency=run.currency))
 
 
 def _explain(error: InputError) -> None:

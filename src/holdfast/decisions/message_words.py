@@ -226,10 +226,10 @@ def _plan(plan: Mapping[str, Any]) -> str:
 
 
 def _findings(summary: Mapping[str, Any]) -> str:
-    found = summary["findings"]
-    cards = finding_cards(found)
+    findings = summary["findings"]
+    cards = finding_cards(findings)
     gravest = "; the gravest: {title}. {meaning} {fix}".format_map(cards[0]) if cards else ""
-    return f"{count_findings(found)}{gravest}"
+    return f"{count_findings(findings)}{gravest}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -98,11 +98,11 @@ def draw(request: CurrentRequest, served: CurrentRun, token: Token = None) -> Re
     from holdfast.campaigns.experiments.contact_list import Draw
     from holdfast.decisions.experiments import draw_experiment
 
-    asked = fast_path.validate(Experiment, fast_path.parse_json(request.body))
+    experiment = fast_path.validate(Experiment, fast_path.parse_json(request.body))
     drawn = draw_experiment(
         served.frame,
         served.table("permissions"),
-        Draw(**{**asked.model_dump(), "segments": tuple(asked.segments)}),
+        Draw(**{**experiment.model_dump(), "segments": tuple(experiment.segments)}),
         study=served.scorer.study,
         run_id=served.run_id,
     )
@@ -118,8 +118,8 @@ def draw(request: CurrentRequest, served: CurrentRun, token: Token = None) -> Re
         holder=request.key.key_id,
         change=lambda: (200, _record(drawn, request, served)),
     )
-    told = {"notes": list(drawn.notes), "customers": json_rows(drawn.customers)}
-    return reply({**body, **told, **served.stamp}, status=status)
+    details = {"notes": list(drawn.notes), "customers": json_rows(drawn.customers)}
+    return reply({**body, **details, **served.stamp}, status=status)
 
 
 def _record(drawn: "DrawnExperiment", request: RequestContext, served: Served) -> dict[str, Any]:

@@ -20,13 +20,13 @@ def _draw(run: RunView) -> None:
         explain("There is only one run.", why, "holdfast run")
         return
     before, after = _choose(run, run_ids)
-    told = run.keep(("comparison", before, after), lambda: _compare(run, before, after))
-    st.markdown(plain(comparison_tables.lead(told)))
-    if told["notes"]:
-        bullets([formatting.sentence(note) for note in told["notes"]])
-    for table in comparison_tables.comparison(told, currency=run.currency, with_moves=False):
+    comparison = run.keep(("comparison", before, after), lambda: _compare(run, before, after))
+    st.markdown(plain(comparison_tables.lead(comparison)))
+    if comparison["notes"]:
+        bullets([formatting.sentence(note) for note in comparison["notes"]])
+    for table in comparison_tables.comparison(comparison, currency=run.currency, with_moves=False):
         box(table)
-    flows = pl.DataFrame(told["moves"], infer_schema_length=None)
+    flows = pl.DataFrame(comparison["moves"], infer_schema_length=None)
     make = partial(charts.segment_moves, flows, currency=run.currency)
     figure(run, f"moves-{before}-{after}", make, wide=True)
 

@@ -180,14 +180,14 @@ def _figures(values: dict[str, Any], money: str) -> None:
 
 
 def _sources(values: dict[str, Any]) -> str:
-    found = {
+    sources = {
         word
         for offer in values["offers"]
         for word in (offer["uplift_source"] or "").split(" and ")
         if word
     }
     names = {"experiment": "past experiments", "assumed": "rates that are assumed"}
-    return formatting.listing([names[word] for word in sorted(found, reverse=True)])
+    return formatting.listing([names[word] for word in sorted(sources, reverse=True)])
 
 
 PAGE = Page("Plan", "checklist", "plan", _draw)
