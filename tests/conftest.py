@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -130,3 +131,17 @@ def browser() -> Iterator[Any]:
         browser = started.chromium.launch(executable_path=chromium, args=flags)
         yield browser
         browser.close()
+
+
+@contextmanager
+def postgres_cursor(dsn: str, schema: str) -> Iterator[Any]:
+    """A cursor of the server, without that schema before and after; `schema` as SQL writes it."""
+    dbapi = pytest.importorskip("adbc_driver_postgresql.dbapi")
+    try:
+        connection = dbapi.connect(dsn, autocommit=True)
+    except dbapi.Error as error:
+        missing(f"no PostgreSQL: {error}")
+    with connection, connection.cursor() as opened:
+        opened.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+        yield opened
+        opened.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from tests.conftest import missing
+from tests.conftest import postgres_cursor
 
 from holdfast.errors import DataError, HoldfastError
 from holdfast.io.postgres_tables import KeyedTable, Replaced, replace_rows
@@ -24,16 +24,9 @@ PLACE = '"holdfast ""out"" test"'
 
 @pytest.fixture
 def cursor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    dbapi = pytest.importorskip("adbc_driver_postgresql.dbapi")
-    try:
-        connection = dbapi.connect(DSN, autocommit=True)
-    except dbapi.Error as error:
-        missing(f"no PostgreSQL: {error}")
     monkeypatch.setenv("TEST_CRM", DSN)
-    with connection, connection.cursor() as opened:
-        opened.execute(f"DROP SCHEMA IF EXISTS {PLACE} CASCADE")
+    with postgres_cursor(DSN, PLACE) as opened:
         yield opened
-        opened.execute(f"DROP SCHEMA IF EXISTS {PLACE} CASCADE")
 
 
 def table(customers: dict[str, float], **more: Any) -> KeyedTable:

@@ -11,7 +11,7 @@ from typing import Any
 import fastexcel
 import polars as pl
 import pytest
-from tests.conftest import missing
+from tests.conftest import postgres_cursor
 
 from holdfast.errors import HoldfastError, InputError
 from holdfast.report.workbook import SheetColumn, write_workbook
@@ -30,16 +30,9 @@ def run(simulated_shop: Path) -> Run:
 
 @pytest.fixture
 def cursor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    dbapi = pytest.importorskip("adbc_driver_postgresql.dbapi")
-    try:
-        connection = dbapi.connect(DSN, autocommit=True)
-    except dbapi.Error as error:
-        missing(f"no PostgreSQL: {error}")
     monkeypatch.setenv("TEST_CRM", DSN)
-    with connection, connection.cursor() as opened:
-        opened.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
+    with postgres_cursor(DSN, SCHEMA) as opened:
         yield opened
-        opened.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
 
 
 def test_the_tables_of_a_database_hold_what_the_run_says(
