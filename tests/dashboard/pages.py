@@ -19,7 +19,7 @@ with suppress(HoldfastError):
     offer_filters(open_run(open_registry(), "champion"))
 {page}.PAGE.show()
 """
-TEXTS = ("title", "markdown", "caption", "info", "warning", "error", "subheader")
+TEXTS = ("title", "markdown", "caption", "info", "warning", "error", "header")
 
 
 def show(

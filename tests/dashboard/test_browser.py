@@ -5,18 +5,13 @@ table, no barrier.
 import csv
 import io
 import re
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import polars as pl
 import pytest
+from tests.dashboard.served import serve
 
 from holdfast.dashboard import views as dashboard
 from holdfast.report import formatting
@@ -29,37 +24,11 @@ THEMES = ("light", "dark")
 OWN_PROBES = ("/_stcore/health", "/_stcore/host-config")
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def server(log_project: Path) -> Iterator[str]:
-    """A dashboard of the log's project, started as a user starts it."""
-    port = _free_port()
-    command = [
-        sys.executable,
-        "-m",
-        "holdfast.cli",
-        "dashboard",
-        "-c",
-        str(log_project),
-        "--port",
-        str(port),
-    ]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
-        address = f"http://127.0.0.1:{port}"
-        for _ in range(300):
-            try:
-                with urlopen(f"{address}/_stcore/health", timeout=1):
-                    break
-            except (URLError, OSError):
-                assert running.poll() is None, "the dashboard ended while it started"
-                time.sleep(0.2)
+    """A dashboard of the log's project."""
+    with serve(log_project) as address:
         yield address
-        running.terminate()
 
 
 @pytest.fixture
@@ -234,11 +203,17 @@ def test_a_row_of_a_list_leads_to_the_customer_under_the_same_filter(
     _go(page, f"{server}/segments?segment=Champion")
     link = page.locator("table.hf-table").nth(1).locator("tbody a").first
     name = link.inner_text()
+    loads: list[str] = []
+    page.on("load", lambda: loads.append(page.url))
     link.click()
     page.wait_for_url("**/customer**")
     page.wait_for_selector("h1")
     _settle(page)
+    assert loads == [], "a link within the dashboard loads everything again"
     row = run.scores.filter(customer_id=name).row(0, named=True)
     assert _figure(page, "Churn probability") == formatting.percent(row["churn_probability"])
-    assert "segment=Champion" in page.url
+    page.wait_for_url("**segment=Champion**", timeout=5000)
     assert "Filter on." in page.inner_text("[data-testid=stMain]")
+    page.go_back()
+    _settle(page)
+    assert page.locator("h1").inner_text() == "Segments"

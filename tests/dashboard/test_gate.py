@@ -208,7 +208,7 @@ def test_what_is_neither_key_nor_token_is_refused_and_after_ten_nothing_is_looke
     for secret in (*wrong, *wrong[:4]):
         reply = visitor.ask("/", method="POST", data={"secret": secret}, headers=HTML)
         assert reply.status_code == 401
-        assert "That is no valid key or token." in reply.text
+        assert "This key or token is not valid." in reply.text
     right = {"secret": sign_in.token}
     assert visitor.ask("/", method="POST", data=right, headers=HTML).status_code == 429
     assert visitor.ask(f"/?token={sign_in.token}").status_code == 429

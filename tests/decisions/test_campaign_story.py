@@ -74,7 +74,7 @@ def test_a_plan_that_is_given_away_is_recorded_with_what_it_expects(shop: Path) 
     run = Registry(shop / "runs").open()
     study = Study.from_toml(shop / "holdfast.toml")
     made = plan(load_study(run), run, budget=20)
-    contacts, held_out = give_lists(made, "summer", study=study, run=run, who="ann").values()
+    contacts, held_out = give_lists(made, "summer", study=study, run=run, who="ann").files.values()
     names = {
         arm: pl.read_csv(content)["customer_id"].to_list()
         for arm, content in (("contact", contacts), ("hold out", held_out))

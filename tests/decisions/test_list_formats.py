@@ -3,7 +3,9 @@
 import polars as pl
 import pytest
 
+from holdfast.campaigns.audience import Audience, Rule
 from holdfast.decisions.list_formats import (
+    Receiver,
     find_format,
     find_reachable,
     lay_out,
@@ -84,3 +86,23 @@ def test_whoever_shares_an_address_with_the_other_arm_is_in_neither() -> None:
 def test_an_unknown_receiver_is_named_beside_the_known() -> None:
     with pytest.raises(InputError, match="did you mean 'klaviyo'"):
         find_format("klavyo")
+
+
+def test_an_audience_loses_whom_its_receiver_cannot_reach_and_is_counted_again() -> None:
+    customers = pl.DataFrame(
+        {"customer_id": ["a", "b", "c"], "segment": ["Champion"] * 3,
+         "arm": ["contact", "contact", "hold out"]}
+    )  # fmt: skip
+    rule = Rule(name="spring")
+    counts = {"contacted": 2, "held_out": 1, "held_out_of_all": 0, "candidates": 3}
+    audience = Audience(rule=rule, run_id="r", cutoff_day=0, customers=customers, figures=counts)
+    receiver = Receiver(form=find_format("hubspot"), addresses=normalise_addresses(RAW))
+    kept, notes = receiver.fit_audience(audience)
+    assert kept.customers["customer_id"].to_list() == ["a"]
+    assert kept.figures == counts | {"contacted": 1, "held_out": 0}
+    assert notes == ["2 customers with no email that can be used left out"]
+    listed = receiver.lay_out(kept.contacts.select("customer_id", "segment"), "spring")
+    assert listed.to_dicts() == [
+        {"Email": "ann@example.com", "Phone number": "+15550123456", "Customer ID": "a",
+         "Segment": "Champion", "Campaign": "spring"}
+    ]  # fmt: skip

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from holdfast.decisions.message_words import Failure, Message, comparable, tell_failure, tell_run
+from holdfast.decisions.message_words import Failure, comparable, tell_failure, tell_run
+from holdfast.io.message import Message
 from holdfast.serving.load import load_study
 from holdfast.storage.runs import Registry, Run
 from holdfast.study import Study

@@ -9,7 +9,6 @@ import pytest
 
 from holdfast import tables
 from holdfast.explain import Explanation, Wording, explain, reasons, roles, top_reasons
-from holdfast.explain.reasons import strongest
 from holdfast.features.catalogue import FEATURES
 from holdfast.learners.design import Attribution
 from holdfast.study.settings import Explain
@@ -147,13 +146,6 @@ def test_a_customer_alone_has_the_reasons_of_the_batch():
         for i in range(40)
     ]
     assert pl.concat(alone).equals(together)
-
-
-def test_the_strongest_are_those_of_a_full_sort():
-    values = np.random.default_rng(2).normal(size=(200, 30)).round(1)
-    full = np.argsort(-np.abs(values), axis=1, kind="stable")
-    found = np.take_along_axis(np.abs(values), strongest(values, 6), axis=1)
-    np.testing.assert_array_equal(found, np.take_along_axis(np.abs(values), full[:, :6], axis=1))
 
 
 def test_importance_is_the_mean_absolute_contribution():

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from holdfast.errors import StudyError
+from holdfast.ingest.contacts.permissions import read_permissions
 from holdfast.ingest.order_log import OrderLog, read_order_log
-from holdfast.ingest.permissions import read_permissions
 from holdfast.io.warehouse import Warehouse
 from holdfast.storage.pseudonyms import Pseudonyms
 from holdfast.study import Study

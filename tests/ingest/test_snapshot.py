@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from holdfast.errors import DataError, StudyError
-from holdfast.ingest.permissions import read_permissions
+from holdfast.ingest.contacts.permissions import read_permissions
 from holdfast.ingest.snapshot import Snapshot, derive_columns, read_snapshot
 from holdfast.ingest.validation import Rows
 from holdfast.io.warehouse import Warehouse

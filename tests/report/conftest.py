@@ -10,11 +10,11 @@ import polars as pl
 import pytest
 
 from holdfast import tables
+from holdfast.campaigns.score_totals import sum_up_segments as segment_summary
 from holdfast.evaluation.evidence import DIFFERENCE
 from holdfast.report.charts import drawings
 from holdfast.report.render import Drawing
 from holdfast.report.report_data import Report
-from holdfast.segments import summary as segment_summary
 from holdfast.study import Study
 from holdfast.windows import parse_day
 

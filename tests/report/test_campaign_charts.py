@@ -154,7 +154,7 @@ def test_where_every_budget_loses_none_is_called_the_best() -> None:
     chart = charts.profit_curve(losing, chosen=1000, currency="CHF")
     assert chart.title == "No budget brings more than it costs"
     assert chart.subtitle == (
-        "The best plan of each budget; with CHF 1,000 it leaves −CHF 500. Band: 5 to 95 %."  # noqa: RUF001
+        "The best plan of each budget; with CHF 1,000 it leaves −CHF 500. Band: the 90% range."
     )
 
 
@@ -210,7 +210,8 @@ def test_the_title_of_a_qini_curve_compares_the_first_with_as_many_at_random() -
 def test_a_draw_by_lot_is_the_straight_line_to_the_effect_on_all() -> None:
     spec = ALL["qini"]().to_dict()["datasets"].values()
     lots = [row for rows in spec for row in rows if row.get("ranking") == "at random"]
-    assert [(row["share"], row["effect"]) for row in lots] == [(0, 0), (1, 2)]
+    drawn = [(row["share"], row["effect"]) for row in lots if "above" not in row]
+    assert drawn == [(0, 0), (1, 2)]
 
 
 def test_a_rule_that_stands_first_in_the_data_still_comes_second() -> None:
@@ -229,7 +230,7 @@ def test_campaigns_stand_in_the_order_of_their_days_with_what_is_certain() -> No
     drawn = [(row["name"], row["below"], row["figure"]) for row in rows_with(chart, "figure")]
     assert drawn == [
         ("spring", "mail, 1 Mar 2024", "€4,500, certainly paid"),
-        ("summer", "mail, 1 Jun 2024", "−€4,500, certainly lost"),  # noqa: RUF001
+        ("summer", "mail, 1 Jun 2024", "−€4,500, certainly lost"),
         ("autumn", "mail, 1 Oct 2024", "€500, not certain"),
     ]
     # 500 spent on 1,000 customers.
@@ -253,7 +254,7 @@ def test_without_amounts_the_effect_is_that_on_buying() -> None:
     assert chart.title == "1 of 3 campaigns certainly made more customers buy, 1 certainly fewer"
     assert [row["figure"] for row in rows_with(chart, "figure")] == [
         "10.0 points, more bought",
-        "−8.0 points, fewer bought",  # noqa: RUF001
+        "−8.0 points, fewer bought",
         "2.0 points, not certain",
     ]
 
@@ -301,5 +302,5 @@ def test_a_belief_is_counted_as_told_only_where_experiments_tell_it() -> None:
     )
     assert chart.table is not None
     assert chart.table.cells[1] == [
-        "call", "Champion", "assumed", "10.0%", "−22.9% to 42.9%", "10.0%", "−20.0% to 40.0%",  # noqa: RUF001
+        "call", "Champion", "assumed", "10.0%", "−22.9% to 42.9%", "10.0%", "−20.0% to 40.0%",
     ]  # fmt: skip

@@ -43,11 +43,14 @@ def test_the_chart_draws_what_was_seen_and_what_is_expected_with_the_cost_across
     assert chart.title == (
         "Winning a customer pays for itself: search within 3 months, the last of them expected"
     )
-    seen, coming, cost, met = (spec["datasets"][layer["data"]["name"]] for layer in spec["layer"])
+    seen, coming, cost, met, *names = (
+        spec["datasets"][layer["data"]["name"]] for layer in spec["layer"]
+    )
     assert [(row["month"], row["margin"]) for row in seen] == [(0, 0.0), (1, 12.0), (2, 20.0)]
     assert [(row["month"], row["margin"]) for row in coming] == [(2, 20.0), (3, 31.0)]
     assert [row["cost"] for row in cost] == [30.0]
     assert [(row["month"], row["margin"]) for row in met] == [(3, 31.0)]
+    assert {row["channel"] for rows in names for row in rows} == {"search"}
 
 
 def test_without_a_cost_the_chart_says_what_was_brought_and_the_table_speaks_of_no_payback() -> (

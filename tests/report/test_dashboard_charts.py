@@ -1,5 +1,6 @@
 """The dashboard's charts: each says what it shows, or why it shows nothing."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -43,6 +44,44 @@ def test_a_chart_without_data_says_why(name: str) -> None:
     chart = EMPTY[name]()
     assert chart.title.startswith("No ")
     assert chart.reason.endswith(".")
+
+
+PURCHASES = pl.DataFrame(
+    {"customer_id": ["a", "a"], "day": [100, 130], "revenue": [80.0, 5.0]},
+    schema=tables.PURCHASES.schema,
+)
+
+
+def test_each_day_says_by_mark_and_word_whether_it_makes_leaving_likelier() -> None:
+    effects = pl.DataFrame(
+        {"day": [90, 120, 130], "against_usual": [1.0, -0.1, 0.4]},
+        schema_overrides={"day": pl.Int32},
+    )
+    chart = charts.day_timeline(PURCHASES, effects, 150, None, currency="GBP")
+    assert chart.table is not None
+    assert chart.table.cells == [
+        ["11 May 1970", "£5", "much likelier"],
+        ["1 May 1970", "£0", "less likely"],
+        ["11 Apr 1970", "£80", "as likely as usual"],
+    ]
+    assert "2 days with a purchase and 1 other day" in chart.subtitle
+    encoding = chart.to_dict()["layer"][1]["encoding"]
+    marks, colours = (
+        dict(zip(encoding[name]["scale"]["domain"], encoding[name]["scale"]["range"], strict=True))
+        for name in ("shape", "color")
+    )
+    assert {word: shape for word, shape in marks.items() if "less" in word} == {
+        "much less likely": "triangle-down", "less likely": "triangle-down"
+    }  # fmt: skip
+    assert marks["likelier"] == marks["much likelier"] == "triangle-up"
+    dark = in_dark(json.dumps(list(colours.values())))
+    assert not set(colours.values()) & set(json.loads(dark))
+
+
+def test_without_a_network_no_day_is_coloured() -> None:
+    chart = charts.order_timeline(PURCHASES, 150, None, currency="GBP")
+    assert "color" not in chart.to_dict()["layer"][1]["encoding"]
+    assert "leaving" not in chart.subtitle
 
 
 def test_each_chart_of_the_base_keeps_the_schema_and_stays_small(report: Report) -> None:

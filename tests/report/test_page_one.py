@@ -56,7 +56,7 @@ def test_without_a_value_model_page_one_speaks_of_no_money(bare: Report) -> None
 
 
 def test_who_first_says_how_much_of_what_is_at_stake_the_first_account_for(two: Report) -> None:
-    assert page_one.who_first(two, 1) == (
+    assert page_one.who_first(_with(two, at_stake=40.0), 1) == (
         "The 1 customer with the most revenue at stake accounts for £30 of it (75%)."
     )
 
@@ -66,11 +66,12 @@ def test_a_plan_says_what_to_do_with_its_cost_its_range_and_where_the_effect_is_
 ) -> None:
     assert page_one.what_to_do(_with(report, plan=PLAN))[:2] == [
         "Contact 120 customers (reminder) for £60.",
-        "Expected net return: £400, between −£50 and £900 in nine cases of ten; it pays with a "  # noqa: RUF001
+        "Expected net return: £400, between −£50 and £900 in nine cases of ten; it pays with a "
         "chance of 90% (effect of the offer: experiment).",
     ]
     assert (
-        page_one.assumed(_with(report, plan=PLAN)) == "what voucher brings and the recovery rates"
+        page_one.list_assumptions(_with(report, plan=PLAN))
+        == "what voucher brings and the recovery rates"
     )
 
 

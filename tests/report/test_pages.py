@@ -182,6 +182,18 @@ def test_those_with_the_most_at_stake_come_first_with_their_reasons(
     )
 
 
+def test_the_day_that_raises_the_risk_most_stands_among_the_reasons(
+    report: Report, drawn: Sequence[Drawing]
+) -> None:
+    first = report.scores.sort("at_stake", descending=True)["customer_id"][0]
+    told = {first: "the order of 3 May 2024 (<b>5</b>) was small after a large one"}
+    html = report_page(replace(report, worst_days=told), drawn)
+    assert Page(html).text.count("The order of 3 May 2024 (<b>5</b>) was small") == 1
+    reasons = "usually every 21\nNo order for 148 days; usually every 21"
+    assert f"{reasons}\nThe order of 3 May 2024 (&lt;b&gt;5" in html
+    assert f"{reasons}</bdi>" in html[html.index("3 May 2024") :]
+
+
 def test_candidates_are_listed_where_they_were_compared(page: Page, bare_page: Page) -> None:
     assert "CatBoost" in page.text
     assert "Algorithms compared" not in bare_page.text

@@ -73,3 +73,60 @@ def test_what_was_only_observed_is_never_a_profit() -> None:
     refused = {**seen, "refused": "8 % overlap"}
     _, said = plan_tables.history_sentences({**values, "observed": [refused]})
     assert "Nothing is said of it: 8 % overlap" in said
+
+
+def verdict_with(**changes: Any) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "offer": "mail", "word": "everyone or nobody", "contacted": 500, "held_out": 480,
+        "effect": {"value": 2.148, "low": 0.8344, "high": 3.461}, "p_choice": 1.0, "groups": [],
+        "beside_rule": None, "best_rule": None, "harmful": [],
+    }  # fmt: skip
+    return values | changes
+
+
+def test_an_effect_on_margin_is_an_amount_and_one_on_buying_is_in_points() -> None:
+    words = plan_tables.verdict_sentence(verdict_with(), unit="EUR")
+    assert words == (
+        "mail: no evidence for choosing among customers: contact everyone or nobody. On average a "
+        "contact brings €2.15 more, between €0.83 and €3.46."
+    )
+    share = {"value": 0.02148, "low": 0.008344, "high": 0.03461}
+    words = plan_tables.verdict_sentence(verdict_with(effect=share), unit="")
+    assert words.endswith("2.1 points more in the chance of buying, between 0.8 and 3.5.")
+
+
+def test_an_offer_that_does_harm_is_for_nobody() -> None:
+    harm = {"value": -0.5, "low": -0.75, "high": -0.25}
+    words = plan_tables.verdict_sentence(verdict_with(effect=harm), unit="EUR")
+    assert "contact nobody: it does harm" in words
+    assert words.endswith("€0.50 less, between €0.25 and €0.75.")
+
+
+def test_where_nothing_is_known_an_interval_says_which_way_each_end_lies() -> None:
+    unsure = {"value": 0.1, "low": -0.5, "high": 0.7}
+    words = plan_tables.verdict_sentence(verdict_with(word="no effect", effect=unsure), unit="EUR")
+    assert words.startswith("mail: no evidence that it changes anything")
+    assert "€0.10 more, between €0.50 less and €0.70 more, from 500 contacted and 480" in words
+
+
+def test_where_customers_differ_the_first_fifth_is_told_apart_and_wrong_rules_are_named() -> None:
+    groups = [
+        {"share": 0.2, "effect": {"value": -1.0, "low": -2.0, "high": -0.25}},
+        {"share": 0.2, "effect": {"value": 5.0, "low": 4.0, "high": 6.0}},
+    ]
+    chosen = verdict_with(
+        word="choose", p_choice=0.01, groups=groups, beside_rule="tie", best_rule="flagged",
+        harmful=["churn risk"],
+    )  # fmt: skip
+    words = plan_tables.verdict_sentence(chosen, unit="EUR")
+    assert (
+        "The fifth that is ranked first brings €5 more, between €4 and €6; the last, €1 less"
+        in (words)
+    )
+    assert "in a tie with the rule 'flagged'." in words
+    assert words.endswith("'churn risk' would put those first who gain less than the others.")
+
+
+def test_a_difference_that_no_ranking_finds_is_said() -> None:
+    words = plan_tables.verdict_sentence(verdict_with(p_choice=0.01), unit="EUR")
+    assert words.endswith("no ranking tells them apart.")

@@ -156,8 +156,8 @@ def channels(
     """
     longest = horizons.filter(pl.col("horizon_days") == pl.col("horizon_days").max())
     ahead = won.join(longest.select("customer_id", "clv"), on="customer_id", how="left")
-    known = longest["clv"].null_count() < longest.height
-    coming = pl.col("clv").fill_null(0.0).sum() if known else pl.lit(None, pl.Float64)
+    is_expected = longest["clv"].null_count() < longest.height
+    coming = pl.col("clv").fill_null(0.0).sum() if is_expected else pl.lit(None, pl.Float64)
     sizes = ahead.group_by("channel").agg(customers=pl.len().cast(pl.Int64), coming=coming)
     earned = left.group_by("channel").agg(pl.col("margin").sum())
     paid = pl.DataFrame(
@@ -195,8 +195,10 @@ def _payback(months: pl.DataFrame, cost: float | None) -> tuple[int | None, str 
 
 
 def _findings(table: pl.DataFrame, costs: dict[str, float]) -> Iterator[Finding]:
-    known = table["channel"].to_list()
-    if unknown := [name for name in costs if name not in known]:
+    channels_seen = table["channel"].to_list()
+    if unknown := [name for name in costs if name not in channels_seen]:
         yield Finding.of(
-            "cost-of-an-unknown-channel", unknown=join_names(unknown), known=join_names(known)
+            "cost-of-an-unknown-channel",
+            unknown=join_names(unknown),
+            known=join_names(channels_seen),
         )

@@ -283,6 +283,11 @@ def keep_first_contacts(audience: Audience, n: int) -> Audience:
     what a push that stopped came to, and still a fair comparison.
     """
     contacted = (pl.col("arm") == CONTACT).cum_sum()
-    customers = audience.customers.filter(contacted.shift(1, fill_value=0) < n)
+    return keep_customers(audience, contacted.shift(1, fill_value=0) < n)
+
+
+def keep_customers(audience: Audience, which: pl.Expr) -> Audience:
+    """The audience of these of its customers, counted again."""
+    customers = audience.customers.filter(which)
     figures = {**audience.figures, **_count_arms(customers)}
     return replace(audience, customers=customers, figures=figures)

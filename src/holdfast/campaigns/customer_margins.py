@@ -36,10 +36,10 @@ class MarginRates:
 
     def of(self, scores: pl.DataFrame) -> pl.DataFrame:
         """SCORES with the rate of each customer; that of all, of whom nothing is known."""
-        known = scores.drop("margin_rate").join(
+        rated = scores.drop("margin_rate").join(
             self.customers, on="customer_id", how="left", maintain_order="left"
         )
-        filled = known.with_columns(pl.col("margin_rate").fill_null(self.overall))
+        filled = rated.with_columns(pl.col("margin_rate").fill_null(self.overall))
         return filled.select(scores.columns)
 
 
@@ -67,17 +67,17 @@ def margin_rates(sums: pl.DataFrame, *, otherwise: float) -> MarginRates:
     otherwise
         The rate where nothing was earned.
     """
-    known = sums.filter((pl.col("revenue") > 0) & (pl.col("days") > 0))
+    buyers = sums.filter((pl.col("revenue") > 0) & (pl.col("days") > 0))
     total, margin = float(sums["revenue"].sum()), float(sums["margin"].sum())
-    if not total > 0 or known.is_empty():
+    if not total > 0 or buyers.is_empty():
         return MarginRates(otherwise, _one_row_each(sums, otherwise))
     overall = margin / total
-    own = pl.col("margin") / pl.col("revenue")
-    noise, between = _variances(known, overall)
+    customer_rate = pl.col("margin") / pl.col("revenue")
+    noise, between = _variances(buyers, overall)
     share = (
         pl.col("revenue") / (pl.col("revenue") + noise / between) if between > 0 else pl.lit(0.0)
     )
-    rates = known.select("customer_id", margin_rate=overall + share * (own - overall))
+    rates = buyers.select("customer_id", margin_rate=overall + share * (customer_rate - overall))
     return MarginRates(overall, rates)
 
 
@@ -86,11 +86,11 @@ def _one_row_each(sums: pl.DataFrame, rate: float) -> pl.DataFrame:
     return sums.select("customer_id", margin_rate=pl.lit(rate, pl.Float64))
 
 
-def _variances(known: pl.DataFrame, overall: float) -> tuple[float, float]:
+def _variances(buyers: pl.DataFrame, overall: float) -> tuple[float, float]:
     """Of a day's rate around its customer's, times the day's revenue; and of customers' rates."""
-    weights, rates = known["revenue"].to_numpy(), (known["margin"] / known["revenue"]).to_numpy()
-    within = known["squares"] - known["bought_margin"] ** 2 / known["bought"]
-    freedom = float((known["days"] - 1).sum())
+    weights, rates = buyers["revenue"].to_numpy(), (buyers["margin"] / buyers["revenue"]).to_numpy()
+    within = buyers["squares"] - buyers["bought_margin"] ** 2 / buyers["bought"]
+    freedom = float((buyers["days"] - 1).sum())
     noise = float(within.clip(0).sum()) / freedom if freedom > 0 else 0.0
     spread = float((weights * (rates - overall) ** 2).sum()) - (len(rates) - 1) * noise
     room = float(weights.sum() - (weights**2).sum() / weights.sum())

@@ -60,7 +60,7 @@ class _Export:
     @classmethod
     def of(cls, audience: Audience, project: Path, *, at: datetime, how: str) -> "_Export":
         export_id = _export_id(at, audience.rule.fingerprint, how)
-        campaign = _campaign_name(audience.rule, project, at=at)
+        campaign = name_campaign(audience.rule, project, at=at)
         return cls(project=project, export_id=export_id, campaign=campaign, at=at, how=how)
 
     def append(self, **facts: Any) -> None:
@@ -104,7 +104,7 @@ def _export_id(at: datetime, what: str, how: str) -> str:
     return f"{at:%Y%m%dT%H%M%S%fZ}-{what}-{how}"
 
 
-def _campaign_name(rule: Rule, project: Path, *, at: datetime) -> str:
+def name_campaign(rule: Rule, project: Path, *, at: datetime) -> str:
     """The rule's name, with the day where it was exported on another one before: each is a campaign
     with a window of its own. Without a name, the day and the rule.
     """
@@ -260,10 +260,10 @@ def withdraw_exports(project: Path, name: str, *, at: datetime, who: str = "") -
     sent = sent_exports(project)
     meant = [entry for entry in sent if name in (campaign_of(entry), entry["export_id"])]
     if not meant:
-        known = sorted({campaign_of(entry) for entry in sent})
+        names = sorted({campaign_of(entry) for entry in sent})
         raise InputError(
             f"no export of a campaign '{name}' is recorded that was not withdrawn",
-            fix=nearest(name, known) if known else "nothing is recorded that could be withdrawn",
+            fix=nearest(name, names) if names else "nothing is recorded that could be withdrawn",
         )
     ids = [entry["export_id"] for entry in meant]
     with audit_log.write_ahead(project, "withdraw", who=who, campaign=name, export_ids=ids):
@@ -302,14 +302,14 @@ def push_audience(
     export = _Export.of(audience, project, at=at, how="webhook")
     facts = {"export_id": export.export_id, "contacted": audience.figures["contacted"]}
     with audit_log.write_ahead(project, "push", who=who, **facts):
-        known = _facts_of(audience)
-        export.begin(export.list_treatments(audience), **known, batches=UNFINISHED)
+        sent = _facts_of(audience)
+        export.begin(export.list_treatments(audience), **sent, batches=UNFINISHED)
         try:
             n = webhook.push(target, _head(audience), audience.contacts.drop("at_stake").to_dicts())
         except HoldfastError as error:
             _record_stop(export, audience, accepted=int(str(error.parts.get("accepted", 0))))
             raise
-    export.append(**known)
+    export.append(**sent)
     return n
 
 

@@ -26,7 +26,7 @@ def rows_of_panels(spec: Options) -> list[list[Options]]:
     if several is None:
         return [[_with_own_data(spec)]]
     per_row = spec.get("columns", len(several))
-    named = [_named(panel, several[0]) for panel in several]
+    named = [_with_row_names(panel, several[0]) for panel in several]
     alone = [_with_own_data(shared | panel) for panel in named]
     return [alone[k : k + per_row] for k in range(0, len(alone), per_row)]
 
@@ -45,7 +45,7 @@ def _with_own_data(spec: Options) -> Options:
     return spec | {"datasets": {k: v for k, v in tables.items() if f'"{k}"' in drawn}}
 
 
-def _named(panel: Options, first: Options) -> Options:
+def _with_row_names(panel: Options, first: Options) -> Options:
     """The panel with the names of its rows, which it left to the first one beside it."""
     if not any(_names_rows(each) for each in _encodings(first)):
         return panel

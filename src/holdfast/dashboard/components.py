@@ -18,12 +18,12 @@ from holdfast.dashboard.run_view import PUBLISHED, RunView, open_registry, open_
 from holdfast.errors import HoldfastError
 from holdfast.report import formatting
 from holdfast.report.customer_tables import customer_list
+from holdfast.report.exports.customer_rows import ORDERS
 from holdfast.report.pages import to_html
 from holdfast.report.render import Chart, Options
 from holdfast.report.summary import order_warning, stamps
 from holdfast.report.table_format import Table
 from holdfast.report.theme import in_dark
-from holdfast.serving.customer_lists import ORDERS
 
 _NARROW = 320
 """A chart that is no wider keeps its width: it fits a phone, and its shape means something."""
@@ -31,6 +31,7 @@ _CARDS = 4
 """Headline figures that a row has room for."""
 _ROW_NAME = re.compile(r'(<th scope="row"[^>]*>)(<bdi>.*?</bdi>)', re.DOTALL)
 _STYLE = Path(__file__).with_name("style.css")
+_LINKS = f"<script>{Path(__file__).with_name('links.js').read_text(encoding='utf-8')}</script>"
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Page:
         """Draw the chosen run; where there is none, what to do about it."""
         st.title(self.title)
         st.html(_STYLE)
+        st.html(_LINKS, unsafe_allow_javascript=True)
         run = open_chosen()
         if run is None:
             return

@@ -105,20 +105,20 @@ def link(page: str, **more: Any) -> str:
     page
         As the address calls it; may have parameters of its own.
     more
-        Further parameters; of the filter's, in its place. None: without it.
+        Further parameters; of the filter's, in its place. None: without it; several values: each.
     """
-    path, _, own = page.partition("?")
-    name, _, value = own.partition("=")
-    params: list[tuple[str, Any]] = [(name, value)] if own else []
+    path, _, query = page.partition("?")
+    name, _, value = query.partition("=")
+    params: list[tuple[str, Any]] = [(name, value)] if query else []
     if (run := st.session_state.get("run")) and run != PUBLISHED:
         params.append(("run", run))
-    params += _chosen(st.session_state)
+    params += _filled_in_fields(st.session_state)
     params = [pair for pair in params if pair[0] not in more]
     params += [(name, value) for name, value in more.items() if value is not None]
-    return f"{path or '.'}{'?' if params else ''}{urlencode(params)}"
+    return f"{path or '.'}{'?' if params else ''}{urlencode(params, doseq=True)}"
 
 
-def _chosen(state: Mapping[Any, Any]) -> list[tuple[str, Any]]:
+def _filled_in_fields(state: Mapping[Any, Any]) -> list[tuple[str, Any]]:
     """The filters' fields that are filled in."""
     pairs: list[tuple[str, Any]] = []
     for key, value in state.items():

@@ -133,7 +133,7 @@ async def _serve(sign_in: SignIn, session: str, scope: Scope, receive: Receive) 
         return _page(scope, 429, "Too many attempts. Wait a minute.")
     name = sign_in.open(given, address=address)
     if name is None:
-        return _page(scope, 401, "That is no valid key or token.")
+        return _page(scope, 401, "This key or token is not valid.")
     rest = urlencode([pair for pair in query if pair[0] != "token"])
     # One slash: two would be another site's name.
     place = "/" + path.lstrip("/\\") + (f"?{rest}" if rest else "")

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 import polars as pl
 
+from holdfast.campaigns.score_totals import ScoreTotals, sum_up_segments
 from holdfast.report.report_data import Report
 from holdfast.runs.run_history import moves, run_before, trail
-from holdfast.segments import summary as summarise_segments
-from holdfast.serving.customer_filters import Filters, add_up, filter_customers
+from holdfast.serving.customer_filters import Filters, filter_customers
 from holdfast.serving.customer_lists import describe_customers
 from holdfast.serving.customer_profile import Profiles, learn_profiles
 from holdfast.serving.customer_search import read_scores
@@ -96,6 +96,7 @@ class RunView:
             summary=self.summary,
             scores=self.scores,
             reasons=REASONS.empty(),
+            worst_days={},
             versions=self.run.manifest.get("versions", {}),
             **{name: self.table(name) for name in _SHOWN},
         )
@@ -135,7 +136,10 @@ class _Narrowed(RunView):
         self.filters, self._whole = filters, whole
         self.__dict__["scores"] = filter_customers(whole.run, whole.scores, filters)
         threshold = self.study.churn.threshold
-        self.summary = {**whole.summary, **add_up(self.scores, threshold=threshold)}
+        self.summary = {
+            **whole.summary,
+            **ScoreTotals.of(self.scores, threshold=threshold).headline(),
+        }
 
     @cached_property
     def profiles(self) -> Profiles:
@@ -154,7 +158,7 @@ class _Narrowed(RunView):
     def table(self, name: str) -> pl.DataFrame:
         """A table of the run; the segments add up these customers."""
         if name == "segments":
-            return self.keep("segments", lambda: summarise_segments(self.scores))
+            return self.keep("segments", lambda: sum_up_segments(self.scores))
         return self._whole.table(name)
 
 

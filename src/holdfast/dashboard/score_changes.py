@@ -1,5 +1,6 @@
 """Why scores changed since the run before, as sections of pages: of one customer, and of all."""
 
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -11,11 +12,12 @@ from holdfast.errors import InputError
 from holdfast.report import charts, formatting
 from holdfast.report.change_tables import segment_changes, who_came_and_went
 from holdfast.runs.changes_since import all_changes, customer_changes
+from holdfast.windows import day_of
 
 
 def customer_section(run: RunView, customer_id: str) -> None:
     """Why this customer's scores are not what they were."""
-    st.subheader("Why this changed since the last run")
+    st.header("Why this changed since the last run")
     try:
         changes = customer_changes(run.registry, run.run, customer_id)
     except InputError as error:
@@ -26,7 +28,7 @@ def customer_section(run: RunView, customer_id: str) -> None:
 
 def whole_section(run: RunView) -> None:
     """Why the scores of all customers, and of each segment, are not what they were."""
-    st.subheader("Why scores changed since the last run")
+    st.header("Why scores changed since the last run")
     try:
         changes = run.keep("all changes", lambda: all_changes(run.registry, run.run))
     except InputError as error:
@@ -34,7 +36,8 @@ def whole_section(run: RunView) -> None:
         return
     _tell(run, changes, key="of all", keep=True)
     for each in changes["tasks"]:
-        box(segment_changes(changes["segments"], each["task"], currency=run.currency))
+        if any(part["points"] for part in each["parts"]):
+            box(segment_changes(changes["segments"], each["task"], currency=run.currency))
 
 
 def _explain(error: InputError) -> None:
@@ -42,15 +45,16 @@ def _explain(error: InputError) -> None:
     explain(plain(problem), fix)
 
 
-def _tell(run: RunView, told: dict[str, Any], *, key: str, keep: bool) -> None:
-    since = told["since"]
-    came = who_came_and_went(told, currency=run.currency)
-    st.caption(plain(f"Since {since['cutoff_date']}, run {since['run_id']}. {came}".strip()))
-    if told["not_told"]:
-        bullets([formatting.sentence(line) for line in told["not_told"]])
-    for each in told["tasks"]:
+def _tell(run: RunView, changes: dict[str, Any], *, key: str, keep: bool) -> None:
+    since = changes["since"]
+    came = who_came_and_went(changes, currency=run.currency)
+    day = formatting.day(day_of(date.fromisoformat(since["cutoff_date"])))
+    st.caption(plain(f"Since {day}, run {since['run_id']}. {came}".strip()))
+    if changes["not_told"]:
+        bullets([formatting.sentence(line) for line in changes["not_told"]])
+    for each in changes["tasks"]:
         st.markdown(plain(each["sentence"]))
-    tasks = told["tasks"]
+    tasks = [each for each in changes["tasks"] if any(part["points"] for part in each["parts"])]
     for place, each in zip(st.columns(max(len(tasks), 1)), tasks, strict=False):
         with place:
             make = partial(charts.change_steps, each, currency=run.currency)

@@ -86,15 +86,15 @@ def tell_campaigns(study: Study, run: Run, campaigns: pl.DataFrame) -> list[Camp
         for each in run.summary.get("campaigns", {}).get("refused", ())
     }
     cells = pl.DataFrame(run.summary.get("history", {}).get("cells", []), infer_schema_length=None)
-    who = _who_exported(project) if exports else {}
+    who = _exporters(project) if exports else {}
     parts = _Parts(study=study, end_day=int(run.summary["cutoff_day"]), cells=cells)
     stories = []
     for name in _names(exports, campaigns, refused):
         export = exports.get(name)
-        known = export and {**export, "who": who.get(export["export_id"], "")}
+        exported_by = export and {**export, "who": who.get(export["export_id"], "")}
         rows = campaigns.filter(_is_of(pl.col("campaign"), name))
         why = next((text for each, text in refused.items() if _same(each, name)), "")
-        stories.append(parts.tell(name, known, rows, why))
+        stories.append(parts.tell(name, exported_by, rows, why))
     return sorted(stories, key=lambda each: -(each.first_day or 0))
 
 
@@ -145,8 +145,8 @@ def _names(
 ) -> list[str]:
     """Every campaign once; those of one list with several offers go by the list's name."""
     seen = [*campaigns["campaign"].unique(maintain_order=True), *refused]
-    own = (name for name in seen if not any(_same(name, listed) for listed in exports))
-    return list(dict.fromkeys([*exports, *own]))
+    unexported = (name for name in seen if not any(_same(name, listed) for listed in exports))
+    return list(dict.fromkeys([*exports, *unexported]))
 
 
 def _same(campaign: str, listed: str) -> bool:
@@ -158,7 +158,7 @@ def _is_of(campaign: pl.Expr, name: str) -> pl.Expr:
     return (campaign == name) | campaign.str.starts_with(f"{name}: ")
 
 
-def _who_exported(project: Path) -> dict[str, str]:
+def _exporters(project: Path) -> dict[str, str]:
     """Export id -> who gave it away."""
     return {
         each["export_id"]: str(each.get("who", ""))

@@ -17,7 +17,7 @@ from holdfast.campaigns.export_journal import CampaignList, recording
 from holdfast.decisions.list_formats import Receiver
 from holdfast.errors import HoldfastError, InputError
 from holdfast.ingest.order_log import read_campaign_names
-from holdfast.report.exports import neutralise
+from holdfast.report.exports.customer_rows import neutralise
 from holdfast.storage.export_records import campaign_of, sent_exports
 from holdfast.storage.safe_files import hold, os_errors_as, replace_file, write_parquet
 from holdfast.study import Study
@@ -86,9 +86,9 @@ def write_arms(
     elif path.suffix == ".csv":
         contacted, held_out = _neutralise(contacted), _neutralise(held_out)
     other, how = path.with_stem(f"{path.stem}-holdout"), path.suffix.removeprefix(".")
-    known = read_campaign_names(study)
+    taken = read_campaign_names(study)
     with (
-        recorded(listed, study, how=how, known=known),
+        record_list(listed, study, how=how, taken=taken),
         os_errors_as(
             HoldfastError, f"{path} cannot be written", fix="name a file in a folder that is yours"
         ),
@@ -120,8 +120,8 @@ def _exported_names(study: Study) -> set[str]:
 
 
 @contextmanager
-def recorded(
-    listed: CampaignList, study: Study, *, how: str, known: Collection[str], who: str = ""
+def record_list(
+    listed: CampaignList, study: Study, *, how: str, taken: Collection[str], who: str = ""
 ) -> Iterator[str]:
     """Record the arms of a campaign before they leave, one campaign at a time. Yields the export's
     id.
@@ -130,7 +130,7 @@ def recorded(
     ----------
     how
         csv, parquet or api.
-    known
+    taken
         Names of campaigns that the study's own record has.
 
     Raises
@@ -144,12 +144,12 @@ def recorded(
     with ExitStack() as stack:
         with os_errors_as(HoldfastError, f"{project} cannot be written", fix=fix):
             stack.enter_context(hold(project / ".exports.lock"))
-        _refuse_taken_name(listed.campaign, study, known)
+        _refuse_taken_name(listed.campaign, study, taken)
         now = datetime.now(UTC)
         yield stack.enter_context(recording(listed, project, at=now, how=how, who=who))
 
 
-def _refuse_taken_name(name: str, study: Study, known: Collection[str]) -> None:
+def _refuse_taken_name(name: str, study: Study, taken: Collection[str]) -> None:
     """Raise where another campaign has the name: both would be read out as one."""
     if name in _exported_names(study):
         raise InputError(
@@ -157,7 +157,7 @@ def _refuse_taken_name(name: str, study: Study, known: Collection[str]) -> None:
             fix=f"give another name, or say that it never went out with `holdfast experiment "
             f"withdraw {quote(name)}`",
         )
-    if name in known:
+    if name in taken:
         raise InputError(
             f"[treatments] has a campaign '{name}' already", fix="give another name with --name"
         )

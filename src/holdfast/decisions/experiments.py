@@ -28,6 +28,7 @@ from holdfast.findings import Finding
 from holdfast.ingest.order_log import OrderLog, read_order_log
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Listener, Silence, Steps
+from holdfast.report.plan_tables import effect_unit, verdict_sentence
 from holdfast.serving.load import read_table
 from holdfast.storage.runs import Run
 from holdfast.study import Study
@@ -315,12 +316,21 @@ class OfferVerdicts:
     rows: int
     verdicts: tuple[OfferVerdict, ...]
     findings: tuple[Finding, ...]
+    currency: str
+
+    def describe(self, verdict: OfferVerdict) -> str:
+        """A verdict in words."""
+        unit = effect_unit(self.watch.outcome, self.currency)
+        return verdict_sentence(verdict.as_dict(), unit=unit)
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain values."""
         return {
             "days": self.watch.days, "outcome": self.watch.outcome, "rows": self.rows,
-            "offers": [verdict.as_dict() for verdict in self.verdicts],
+            "offers": [
+                {**verdict.as_dict(), "sentence": self.describe(verdict)}
+                for verdict in self.verdicts
+            ],
             "findings": [finding.as_dict() for finding in self.findings],
         }  # fmt: skip
 
@@ -356,4 +366,10 @@ def judge_past_offers(
     with steps("Test and compare") as step:
         verdicts = judge_trials(trials, seed=study.seed)
         step.detail = f"{len(verdicts)} offers"
-    return OfferVerdicts(watch=watch, rows=trials.rows, verdicts=verdicts, findings=trials.findings)
+    return OfferVerdicts(
+        watch=watch,
+        rows=trials.rows,
+        verdicts=verdicts,
+        findings=trials.findings,
+        currency=study.currency,
+    )

@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from holdfast.campaigns.audience import Audience, keep_customers
 from holdfast.campaigns.export_journal import CampaignList
+from holdfast.campaigns.treatments import CONTACT
 from holdfast.errors import InputError, nearest
-from holdfast.report.exports import neutralise
+from holdfast.report.exports.customer_rows import neutralise
 from holdfast.report.formatting import plural
 from holdfast.serving.load import read_table
 from holdfast.storage.run_folder import Run
@@ -140,19 +142,23 @@ class Receiver:
         """
         kept, notes = find_reachable(listed.arms, self.addresses, self.form)
         lists = [
-            lay_out(
-                rows.filter(pl.col("customer_id").is_in(kept.implode())).with_columns(
-                    campaign=pl.lit(listed.campaign)
-                ),
-                self.addresses,
-                self.form,
-            )
+            self.lay_out(rows.filter(pl.col("customer_id").is_in(kept.implode())), listed.campaign)
             for rows in (contacted, held_out)
         ]
         if lists[0].is_empty():
             raise InputError("; ".join(["nobody is left to contact", *notes]), fix="see to them")
         arms = listed.arms.filter(pl.col("customer_id").is_in(kept.implode()))
         return replace(listed, arms=arms), lists, notes
+
+    def fit_audience(self, audience: Audience) -> tuple[Audience, list[str]]:
+        """The audience of those who can be reached, and sentences on who was left out."""
+        arms = audience.customers.select("customer_id", treated=pl.col("arm") == CONTACT)
+        kept, notes = find_reachable(arms, self.addresses, self.form)
+        return keep_customers(audience, pl.col("customer_id").is_in(kept.implode())), notes
+
+    def lay_out(self, rows: pl.DataFrame, campaign: str) -> pl.DataFrame:
+        """A list of a campaign as the receiver imports it."""
+        return lay_out(rows.with_columns(campaign=pl.lit(campaign)), self.addresses, self.form)
 
 
 def find_reachable(
@@ -200,11 +206,11 @@ def lay_out(rows: pl.DataFrame, addresses: pl.DataFrame, receiver: ListFormat) -
         )
     kinds = [kind for kind in ("email", "phone") if joined[kind].null_count() < joined.height]
     columns = [(name, name) for name in kinds] + [(f"_{name}", name) for name in words]
-    known = {shown: column for column, shown in columns}
+    by_heading = {shown: column for column, shown in columns}
     return joined.select(
-        pl.col(known[name]).alias(heading)
+        pl.col(by_heading[name]).alias(heading)
         for name, heading in receiver.headings.items()
-        if name in known
+        if name in by_heading
     )
 
 

@@ -1,129 +1,22 @@
-"""What a message about a run says: figures a manager reads, or what failed; never a customer.
-
-A message leaves for other programs. So each text in it is one short line, what a finding saw (which
-may name a customer) stays behind, and each form of it escapes what means something there.
+"""What a message about a run says: figures a manager reads, or what failed; never a customer, so
+that what a finding saw (which may name one) stays behind.
 """
 
-import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from html import escape
-from typing import Any, Literal
+from typing import Any
 
 from holdfast.decisions.next_steps import next_steps
 from holdfast.evaluation.totals import Range, range_of
 from holdfast.findings import count_findings
+from holdfast.io.message import Lines, Message
 from holdfast.report import formatting
 from holdfast.report.plan_tables import plan_sentences
 from holdfast.report.summary import finding_cards, likely_to_leave, order_warning
 from holdfast.storage.runs import Run
 from holdfast.study import Study
 from holdfast.windows import date_of, day_of
-
-_LONGEST = 1000
-_TITLE = 140
-_SLACK_TITLE, _SLACK_SECTION, _SLACK_TEXT = 150, 2800, 20_000
-"""Characters that Slack takes, or fewer."""
-Lines = Iterator[tuple[str, str]]
-
-
-def one_line(text: object, *, at_most: int = _LONGEST) -> str:
-    r"""Write a text of anybody's in one line, without what steers a terminal or a mail.
-
-    >>> one_line("shop\r\nBcc: x@example.com\x1b[2J"), one_line("abcdef", at_most=3)
-    ('shop Bcc: x@example.com [2J', 'ab…')
-    """
-    printable = "".join(letter if letter.isprintable() else " " for letter in str(text))
-    line = " ".join(printable.split())
-    return line if len(line) <= at_most else f"{line[: at_most - 1]}…"
-
-
-@dataclass(frozen=True)
-class Message:
-    """One message, in the forms in which it leaves.
-
-    Attributes
-    ----------
-    lines
-        Heading -> sentence.
-    facts
-        The same as values, for the webhook.
-    link
-        Where more is to be seen; may be empty.
-    """
-
-    event: Literal["run", "failed", "test"]
-    title: str
-    lines: Mapping[str, str]
-    facts: Mapping[str, Any]
-    link: str = ""
-
-    @classmethod
-    def of(
-        cls, event: Literal["run", "failed", "test"], title: str, lines: Lines, **facts: Any
-    ) -> "Message":
-        """Make one of texts that may hold anything."""
-        plain = {label: one_line(text) for label, text in lines}
-        values = {
-            name: one_line(value) if isinstance(value, str) else value
-            for name, value in facts.items()
-        }
-        return cls(event, one_line(title, at_most=_TITLE), plain, values)
-
-    def text(self) -> str:
-        """For a mail, or a terminal."""
-        lines = [f"{label}: {text}" for label, text in self._linked()]
-        return "\n".join([self.title, "", *lines, ""])
-
-    def html(self) -> str:
-        """For a mail."""
-        rows = [
-            f"<p><b>{escape(label)}</b><br>{escape(text)}</p>" for label, text in self.lines.items()
-        ]
-        if self.link:
-            rows.append(f'<p><a href="{escape(self.link)}">{escape(self.link)}</a></p>')
-        head = f'<h1 style="font-size:1.2em">{escape(self.title)}</h1>'
-        return "\n".join(
-            ['<html><body style="font-family:sans-serif">', head, *rows, "</body></html>"]
-        )
-
-    def slack(self) -> bytes:
-        """As Slack reads it, and those that read its `text` alone."""
-        title = _escape_slack(self.title, at_most=_SLACK_TITLE)
-        sections = [
-            {"type": "mrkdwn", "text": f"*{label}*\n{_escape_slack(text)}", "verbatim": True}
-            for label, text in self._linked()
-        ]
-        blocks = [
-            {"type": "header", "text": {"type": "plain_text", "text": title, "emoji": False}},
-            *({"type": "section", "text": each} for each in sections),
-        ]
-        text = _escape_slack(self.text(), at_most=_SLACK_TEXT)
-        return json.dumps({"text": text, "blocks": blocks}).encode()
-
-    def webhook(self) -> bytes:
-        """Its figures."""
-        content = {"event": self.event, "title": self.title, **self.facts, "link": self.link}
-        return json.dumps(content, allow_nan=False).encode()
-
-    def _linked(self) -> list[tuple[str, str]]:
-        return [*self.lines.items(), *([("See", self.link)] if self.link else [])]
-
-
-def _escape_slack(text: str, *, at_most: int = _SLACK_SECTION) -> str:
-    """Write what Slack would take for a mention or a link as the letters that it is.
-
-    >>> _escape_slack("<!channel> & @here")
-    '&lt;!channel&gt; &amp; @\\u200bhere'
-    >>> _escape_slack("a<b", at_most=4)
-    'a'
-    """
-    for letter, written in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("@", "@\u200b")):
-        text = text.replace(letter, written)
-    # No letter is cut in two.
-    return text if len(text) <= at_most else re.sub(r"&[a-z]*$", "", text[:at_most])
 
 
 def tell_run(run: Run, before: Run | None, study: Study) -> Message:
@@ -155,6 +48,28 @@ def tell_run(run: Run, before: Run | None, study: Study) -> Message:
         },
         report=str(run.report.resolve()),
     )
+
+
+def tell_refused(run: Run, study: Study) -> Message:
+    """Tell that a run was made and not published, by how much it is worse and what to do."""
+    lost = [each for each in run.summary["challenger"]["contests"] if each["worse"]]
+    worse = "; ".join(
+        f"the {each['task']} model errs more than that of run {each['published']} on "
+        f"{each['customers']:,} customers whose outcome is known: "
+        f"{each['metric'].replace('_', ' ')} {each['loss']:.4f}, not {each['published_loss']:.4f}"
+        for each in lost
+    )
+    lines = {
+        "What happened": f"Run {run.run_id} is certainly worse than the published run, which still "
+        "answers",
+        "Why": worse,
+        "What to do": "See what changed with `holdfast runs compare champion latest`; if it is "
+        "meant, `holdfast runs promote latest`",
+        "Report": str(run.report.resolve()),
+    }
+    facts = ((label, formatting.capital(text)) for label, text in lines.items())
+    title = f"{study.name}: the new run was not published"
+    return Message.of("refused", title, facts, study=study.name, run_id=run.run_id, contests=lost)
 
 
 _MONEY = ("expected_revenue", "at_stake")
@@ -256,12 +171,12 @@ def tell_failure(failure: Failure, study: Study) -> Message:
         "Next try": failure.next_try,
         "Log": failure.log,
     }
-    told = ((label, formatting.capital(text)) for label, text in lines.items() if text)
+    facts_in_words = ((label, formatting.capital(text)) for label, text in lines.items() if text)
     facts = {
         "study": study.name, "problem": failure.problem, "fix": failure.fix, "at": failure.at,
         "exit_code": failure.exit_code, "log": failure.log,
     }  # fmt: skip
-    return Message.of("failed", f"{study.name}: the run failed", told, **facts)
+    return Message.of("failed", f"{study.name}: the run failed", facts_in_words, **facts)
 
 
 def tell_test(study: Study) -> Message:

@@ -11,35 +11,32 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from email.message import EmailMessage
-from email.utils import format_datetime, make_msgid
 from functools import partial
 from pathlib import Path
-from queue import Empty, Queue
-from threading import Thread
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from holdfast.decisions.message_words import (
     Failure,
-    Message,
     comparable,
-    one_line,
     tell_failure,
+    tell_refused,
     tell_run,
     tell_test,
 )
 from holdfast.errors import HoldfastError, StudyError
 from holdfast.io.files import fill_variables
 from holdfast.io.mail import send_mail
+from holdfast.io.message import Message, one_line
+from holdfast.io.time_limit import send_within
 from holdfast.io.webhook import post_json
 from holdfast.runs.run_history import run_before
-from holdfast.runs.schedule import Ended, Say
+from holdfast.runs.schedule import NOT_PUBLISHED, Ended, Say
 from holdfast.storage import audit_log
 from holdfast.storage.run_log import find_log
-from holdfast.storage.runs import Registry
+from holdfast.storage.runs import Registry, Run
 from holdfast.study import Study
-from holdfast.study.messages import Email, MessageReceiver, Messages
+from holdfast.study.messages import MessageReceiver, Messages
 
 SECONDS = 10
 PAUSES = (5, 25)
@@ -122,6 +119,9 @@ class Messenger:
             return self._tell_success(ended) if "success" in self._messages.on else None
         if "failure" not in self._messages.on:
             return None
+        if ended.code == NOT_PUBLISHED:
+            self._told = None
+            return tell_refused(self._find_run(ended), self._study)
         failure = self._find_failure(ended)
         now = datetime.now(UTC)
         if self._told and self._told[0] == failure.problem and now - self._told[1] < _AGAIN:
@@ -130,9 +130,12 @@ class Messenger:
         return tell_failure(failure, self._study)
 
     def _tell_success(self, ended: Ended) -> Message:
-        _, lines = find_log(self._registry.folder, process=ended.process, since=ended.begun)
-        run = self._registry.open(lines[-1]["run_id"])
+        run = self._find_run(ended)
         return tell_run(run, comparable(run, run_before(self._registry, run)), self._study)
+
+    def _find_run(self, ended: Ended) -> Run:
+        _, lines = find_log(self._registry.folder, process=ended.process, since=ended.begun)
+        return self._registry.open(lines[-1]["run_id"])
 
     def _find_failure(self, ended: Ended) -> Failure:
         now = datetime.now(ZoneInfo(self._study.time_zone))
@@ -165,8 +168,8 @@ def _explain(lines: list[dict[str, Any]], ended: Ended) -> tuple[str, str]:
     is told instead.
     """
     last = lines[-1]
-    if found := last.get("findings"):
-        problem = "; ".join(f"{each['name']}: {each['meaning']}" for each in found)
+    if findings := last.get("findings"):
+        problem = "; ".join(f"{each['name']}: {each['meaning']}" for each in findings)
         return problem, last["fix"]
     if "problem" in last:
         return last["problem"], last["fix"]
@@ -185,26 +188,13 @@ def _explain(lines: list[dict[str, Any]], ended: Ended) -> tuple[str, str]:
 
 def _ways(messages: Messages, message: Message) -> Iterator[tuple[str, Callable[[], str]]]:
     if messages.email is not None:
-        mail = _write_mail(message, messages.email)
+        mail = message.mail(sender=messages.email.sender, to=messages.email.to)
         yield "e-mail", partial(send_mail, mail, messages.email.smtp)
     if messages.webhook is not None:
         body = message.webhook()
         yield "webhook", partial(_post, messages.webhook, body, key="messages.webhook.url")
     if messages.slack is not None:
         yield "Slack", partial(_post, messages.slack, message.slack(), key="messages.slack.url")
-
-
-def _write_mail(message: Message, email: Email) -> EmailMessage:
-    mail = EmailMessage()
-    mail["Subject"], mail["From"] = message.title, email.sender
-    mail["To"] = ", ".join(email.to)
-    mail["Date"] = format_datetime(datetime.now(UTC))
-    mail["Message-ID"] = make_msgid(domain=email.sender.partition("@")[2])
-    # No holiday notice answers it.
-    mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(message.text(), cte="quoted-printable")
-    mail.add_alternative(message.html(), subtype="html", cte="quoted-printable")
-    return mail
 
 
 def _post(receiver: MessageReceiver, body: bytes, *, key: str) -> str:
@@ -218,7 +208,7 @@ def _try(
 ) -> tuple[int, str, bool]:
     """Send until it is taken; the number of tries, the last answer, and whether it was."""
     for number, pause in enumerate((*pauses, None), start=1):
-        answer = _within_seconds(post)
+        answer = send_within(SECONDS, post)
         if isinstance(answer, str):
             return number, answer, True
         # What the study says wrongly stays wrong.
@@ -226,25 +216,3 @@ def _try(
             break
         sleep(pause)
     return number, f"{answer}", False
-
-
-def _within_seconds(post: Callable[[], str]) -> str | HoldfastError:
-    """Send; what was answered, or what went wrong. A look-up or a server that trickles has no time
-    limit of its own, hence the thread.
-    """
-    answers: Queue[str | HoldfastError] = Queue()
-
-    def answer() -> None:
-        try:
-            answers.put(post())
-        except HoldfastError as error:
-            answers.put(error)
-        # Its words may hold the address.
-        except Exception as error:
-            answers.put(HoldfastError(f"it cannot be sent: {type(error).__name__}"))
-
-    Thread(target=answer, daemon=True).start()
-    try:
-        return answers.get(timeout=SECONDS)
-    except Empty:
-        return HoldfastError(f"nobody answered within {SECONDS} seconds")

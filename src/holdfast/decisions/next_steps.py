@@ -1,5 +1,5 @@
-"""Next steps: the few things that a manager should do now, the most urgent first, from what a run
-found, what it planned, what campaigns wait to be read out and how old all of it is.
+"""Next steps: the few things that a manager should do now, the most urgent first, from a run's
+findings, its plan, the campaigns that wait to be read out, and how old all of it is.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,11 +59,11 @@ def next_steps(
 
 def _findings(summary: Mapping[str, Any], severity: str) -> list[Mapping[str, Any]]:
     """Findings that nobody has acknowledged yet."""
-    known = (summary.get("audit") or {}).get("acknowledged", ())
+    acknowledged = (summary.get("audit") or {}).get("acknowledged", ())
     return [
         each
         for each in summary.get("findings", ())
-        if each["severity"] == severity and each["name"] not in known
+        if each["severity"] == severity and each["name"] not in acknowledged
     ]
 
 
@@ -118,7 +118,8 @@ def _read_warnings(summary: Mapping[str, Any]) -> Iterator[NextStep]:
     if warnings:
         n = len(warnings)
         what = f"Read {'the warning' if n == 1 else f'the {n} warnings'} of this run"
-        why = f"The first: {_sentence(warnings[0]['evidence'])}"
+        first = warnings[0]["evidence"].split(";")[0]
+        why = f"The first: {_sentence(first)}"
         yield NextStep(what=what, why=why, page="performance?part=Findings")
 
 

@@ -5,7 +5,7 @@ believed of each offer, to a plan, and to the two lists of who is contacted and 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -27,7 +27,7 @@ from holdfast.campaigns.planning.make_plan import (
 from holdfast.campaigns.planning.offer_history import OfferHistory
 from holdfast.campaigns.planning.plan_values import history_values, plan_values
 from holdfast.campaigns.treatments import CONTACT, HOLD_OUT
-from holdfast.decisions.contacts import ContactList, as_csv, name_by_day, recorded, write_arms
+from holdfast.decisions.contacts import ContactList, as_csv, name_by_day, record_list, write_arms
 from holdfast.decisions.list_formats import Receiver
 from holdfast.errors import DataError, InputError, NotEnoughData
 from holdfast.ingest.order_log import read_campaign_names, read_order_log
@@ -202,8 +202,8 @@ def plan(
         if not budget >= 0:  # nor anything that is no number
             raise InputError(f"the budget is {budget:g}", fix="give an amount above 0")
         study = change_terms(study, plan={"budget": budget})
-    known = read_past(study, run, listener=listener)
-    return make_plan(Planning.prepare(study, known.tables, known.past))
+    recalled = read_past(study, run, listener=listener)
+    return make_plan(Planning.prepare(study, recalled.tables, recalled.past))
 
 
 def change_terms(
@@ -237,10 +237,10 @@ def change_terms(
     return Study.from_dict({**study.model_dump(), **changed, "project_dir": study.project_dir})
 
 
-def summarise_history(known: PastAndOffers) -> dict[str, Any]:
+def summarise_history(history: PastAndOffers) -> dict[str, Any]:
     """The history as plain values."""
-    values = history_values(known.past, known.offers, known.study, worth=known.worth)
-    return {"run_id": known.run.run_id, **values}
+    values = history_values(history.past, history.offers, history.study, worth=history.worth)
+    return {"run_id": history.run.run_id, **values}
 
 
 def summarise_plan(made: CampaignPlan, study: Study, run: Run) -> dict[str, Any]:
@@ -277,31 +277,53 @@ def write_lists(
     return write_arms(path, contacted, held_out, listed=listed, study=study, receiver=sent_to)
 
 
+class GivenLists(NamedTuple):
+    """Two CSV files, name -> content: whom to contact, and whom to leave alone; and sentences on
+    who is in neither.
+    """
+
+    files: Mapping[str, bytes]
+    notes: Sequence[str] = ()
+
+
 def give_lists(
-    made: CampaignPlan, campaign: str, *, study: Study, run: Run, who: str
-) -> dict[str, bytes]:
-    """Whom to contact and whom to leave alone as CSV files, file name -> content, after both arms
-    were recorded as a campaign of this name.
+    made: CampaignPlan,
+    campaign: str,
+    *,
+    study: Study,
+    run: Run,
+    who: str,
+    receiver: Receiver | None = None,
+) -> GivenLists:
+    """Whom to contact and whom to leave alone, after both arms were recorded as a campaign of this
+    name.
 
     Parameters
     ----------
     who
         Whoever gets the files, for the audit log.
+    receiver
+        Whose form the lists take.
 
     Raises
     ------
     InputError
-        There is a campaign of that name.
+        There is a campaign of that name, or nobody whom the receiver can reach.
     HoldfastError
         It cannot be recorded, and there is no file.
     """
     listed, contacted, held_out = list_arms(made, campaign, study=study, run=run)
-    described = describe_customers(run, contacted, study=study)
-    on_one_line = described.with_columns(pl.col("why").str.replace_all("\n", "; "))
-    contents = [as_csv(rows) for rows in (on_one_line, held_out)]
+    notes: list[str] = []
+    if receiver is None:
+        described = describe_customers(run, contacted, study=study)
+        on_one_line = described.with_columns(pl.col("why").str.replace_all("\n", "; "))
+        contents = [as_csv(rows) for rows in (on_one_line, held_out)]
+    else:
+        listed, lists, notes = receiver.fit(listed, contacted, held_out)
+        contents = [rows.write_csv().encode() for rows in lists]
     names = (f"{listed.fingerprint}-contacts.csv", f"{listed.fingerprint}-holdout.csv")
-    with recorded(listed, study, how="csv", known=read_campaign_names(study), who=who):
-        return dict(zip(names, contents, strict=True))
+    with record_list(listed, study, how="csv", taken=read_campaign_names(study), who=who):
+        return GivenLists(dict(zip(names, contents, strict=True)), notes)
 
 
 def list_arms(

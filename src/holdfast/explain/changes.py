@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from holdfast.arrays import Booleans, Floats, Integers, Matrix, Vector
-from holdfast.explain.reasons import strongest
+from holdfast.explain.facts import strongest_facts
 from holdfast.explain.wording import Wording
 from holdfast.learners.design import Attribution
 from holdfast.learners.link_functions import log_odds
@@ -108,7 +108,10 @@ def share_move(model: Model, before: State, after: State) -> Shift:
     differs = _differs(before.matrix, after.matrix)
     # In the design, as the model sees them: a word that it does not know is no change.
     marked = np.column_stack([differs, np.zeros(len(differs))])
-    changed = model.design.attribution(marked.astype(np.float64)).values > 0
+    in_design = model.design.attribution(marked.astype(np.float64)).values > 0
+    # A network's days are no column of the design: with time alone they say something else.
+    beside = before.shares.values.shape[1] - in_design.shape[1]
+    changed = np.pad(in_design, ((0, 0), (0, beside)), constant_values=True)
     values = np.where(changed, after.shares.values - before.shares.values, 0.0)
     rest = after.score - before.score - values.sum(axis=1)
     return Shift(before.shares.columns, values, rest)
@@ -143,26 +146,21 @@ def tell_shift(
         others), was, now (values as shown) and contribution, which add up to the move. A customer
         who did not move has no row.
     """
-    sums, speakers = _facts(moved, wording)
-    order = strongest(sums, top)
-    customer, rank = np.divmod(np.arange(order.size), max(order.shape[1], 1))
-    fact = order.ravel()
-    added, column = sums[customer, fact], speakers[customer, fact]
-    kept = np.flatnonzero(added)
-    customer, rank, column, added = customer[kept], rank[kept], column[kept], added[kept]
-    told = np.bincount(customer, weights=added, minlength=len(moved.rest))
+    strongest = strongest_facts(moved.columns, moved.values, wording.fact, top=top)
+    customer, column, added = strongest.customer, strongest.column, strongest.added
+    explained = np.bincount(customer, weights=added, minlength=len(moved.rest))
     ids = before["customer_id"]
     named = pl.DataFrame(
         {
             "customer_id": ids.gather(customer),
-            "rank": (rank + 1).astype(np.int32),
+            "rank": (strongest.rank + 1).astype(np.int32),
             "feature": pl.Series(moved.columns, dtype=pl.String).gather(column),
-            "was": _shown(before, customer, column, moved.columns, wording),
-            "now": _shown(after, customer, column, moved.columns, wording),
+            "was": _write_values(before, customer, column, moved.columns, wording),
+            "now": _write_values(after, customer, column, moved.columns, wording),
             "contribution": added,
         }
     )
-    return pl.concat([named, _others(ids, moved.total - told, rank=order.shape[1] + 1)])
+    return pl.concat([named, _others(ids, moved.total - explained, rank=strongest.most + 1)])
 
 
 def _others(ids: pl.Series, left: Vector, *, rank: int) -> pl.DataFrame:
@@ -178,26 +176,7 @@ def _others(ids: pl.Series, left: Vector, *, rank: int) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _facts(moved: Shift, wording: Wording) -> tuple[Floats, Integers]:
-    """What each fact adds, and the column that is named for it, the strongest that adds in the
-    fact's own direction: (n_customers, n_facts) each.
-    """
-    names = [wording.fact(name) for name in moved.columns]
-    facts = list(dict.fromkeys(names))
-    places = [facts.index(name) for name in names]
-    sums = np.zeros((len(moved.rest), len(facts)))
-    for place, added in zip(places, moved.values.T, strict=True):
-        sums[:, place] += added
-    largest, speakers = np.zeros_like(sums), np.zeros(sums.shape, dtype=np.int64)
-    for code, (place, added) in enumerate(zip(places, moved.values.T, strict=True)):
-        size = np.where(added * sums[:, place] > 0, np.abs(added), 0.0)
-        is_larger = size > largest[:, place]
-        speakers[is_larger, place] = code
-        largest[:, place] = np.maximum(size, largest[:, place])
-    return np.where(largest > 0, sums, 0.0), speakers
-
-
-def _shown(
+def _write_values(
     rows: pl.DataFrame,
     customer: Integers,
     column: Integers,

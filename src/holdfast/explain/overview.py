@@ -73,7 +73,7 @@ def _reasons_of_task(
 
 _DIRECTIONS = {
     1: "the higher it is, the higher",
-    0: "moves, now up, now down,",
+    0: "can raise or lower",
     -1: "the higher it is, the lower",
 }
 

@@ -1,17 +1,18 @@
-"""Reasons: the facts that add most to a customer's score, in words.
-
-Columns that tell one fact (how long silent, how often, how much) share it in the model, some up,
-some down. What they add together is the reason, and the strongest of those that speak for it names
-it.
+"""Reasons: the facts (how long silent, how often, how much) that add most to a customer's score,
+in words.
 """
 
 import numpy as np
 import polars as pl
 
 from holdfast import tables
-from holdfast.arrays import Floats, Integers
+from holdfast.arrays import Vector
+from holdfast.explain.facts import strongest_facts
 from holdfast.explain.wording import EFFECT, Wording
 from holdfast.learners.design import Attribution
+
+NOTHING_RAISES = "Nothing raises the risk above the average"
+"""Of a customer all of whose reasons lower the risk."""
 
 
 def reasons(
@@ -35,13 +36,14 @@ def reasons(
     polars.DataFrame
         By the contract `tables.REASONS`.
     """
-    sums, speakers = _facts(task, attribution, rows, wording)
-    order = strongest(sums, top)
-    customer, rank = np.divmod(np.arange(order.size), max(order.shape[1], 1))
-    fact = order.ravel()
-    added, column = sums[customer, fact], speakers[customer, fact]
-    kept = np.flatnonzero(added)
-    customer, rank, column, added = customer[kept], rank[kept], column[kept], added[kept]
+    strongest = strongest_facts(
+        attribution.columns,
+        attribution.values,
+        wording.fact,
+        top=top,
+        speaks=lambda name, added: wording.is_plausible(name, rows, added, task=task),
+    )
+    customer, column, added = strongest.customer, strongest.column, strongest.added
     values, sentences = [pl.Series(dtype=pl.String)], [pl.Series(dtype=pl.String)]
     for code, name in enumerate(attribution.columns):
         rows_of_column = np.flatnonzero(column == code)
@@ -55,8 +57,8 @@ def reasons(
     table = pl.DataFrame(
         {
             "customer_id": rows["customer_id"].gather(customer),
-            "task": pl.repeat(task, len(kept), eager=True),
-            "rank": (rank + 1).astype(np.int32),
+            "task": pl.repeat(task, len(customer), eager=True),
+            "rank": (strongest.rank + 1).astype(np.int32),
             "feature": pl.Series(attribution.columns, dtype=pl.String).gather(column),
             "value": pl.concat(values).gather(back),
             "contribution": added,
@@ -66,41 +68,6 @@ def reasons(
     return tables.REASONS.check(table)
 
 
-def _facts(
-    task: str, attribution: Attribution, rows: pl.DataFrame, wording: Wording
-) -> tuple[Floats, Integers]:
-    """What each fact adds, 0 where nothing can be told of it, and the column that is named for it:
-    (n_customers, n_facts) each.
-    """
-    names = [wording.fact(name) for name in attribution.columns]
-    facts = list(dict.fromkeys(names))
-    sums = np.zeros((rows.height, len(facts)))
-    largest, speakers = np.zeros_like(sums), np.zeros(sums.shape, dtype=np.int64)
-    places = [facts.index(name) for name in names]
-    # Column by column: a sum over many may round one row otherwise than many.
-    for place, added in zip(places, attribution.values.T, strict=True):
-        sums[:, place] += added
-    for code, (place, added) in enumerate(zip(places, attribution.values.T, strict=True)):
-        plausible = wording.is_plausible(attribution.columns[code], rows, added, task=task)
-        size = np.where(plausible & (added * sums[:, place] > 0), np.abs(added), 0.0)
-        is_stronger = size > largest[:, place]
-        speakers[is_stronger, place] = code
-        largest[:, place] = np.maximum(size, largest[:, place])
-    return np.where(largest > 0, sums, 0.0), speakers
-
-
-def _with_effect(sentences: pl.Series, added: Floats, task: str) -> pl.Series:
+def _with_effect(sentences: pl.Series, added: Vector, task: str) -> pl.Series:
     ends = pl.Series([f", which {verb} {EFFECT[task]}" for verb in ("lowers", "raises")])
     return sentences + ends.gather((added > 0).astype(np.int64))
-
-
-def strongest(values: Floats, top: int) -> Integers:
-    """Columns of the largest |values| of each row, largest first: (n_rows, min(top, n_columns))."""
-    size = np.abs(values)
-    count = min(top, size.shape[1])
-    chosen = np.broadcast_to(np.arange(size.shape[1]), size.shape)
-    if count < size.shape[1]:
-        chosen = np.sort(np.argpartition(-size, count - 1, axis=1)[:, :count], axis=1)
-    # Stable: equal sizes stay in the order of the columns.
-    within = np.argsort(-np.take_along_axis(size, chosen, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(chosen, within, axis=1)

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from holdfast.arrays import Booleans, Floats
 from holdfast.features.catalogue import FEATURES_BY_NAME, fact_of, liveliness
 from holdfast.features.feature import Feature
+from holdfast.features.recent_days import RECENT_DAYS
 from holdfast.features.words import format_value, unknown
 
 EFFECT = {"churn": "the risk", "value": "the expected revenue"}
@@ -59,7 +60,8 @@ class Wording:
             False for a snapshot, whose columns are the business's own even where a name coincides.
         """
         catalogued = [name for name in columns if catalogue and name in FEATURES_BY_NAME]
-        usual = {name: _usual(base[name]) for name in columns if name not in catalogued}
+        own = [name for name in columns if name not in catalogued and name != RECENT_DAYS]
+        usual = {name: _usual(base[name]) for name in own}
         words = tuple(name for name in columns if not _is_number(base[name]))
         medians = {
             name: base[name].cast(pl.Float64).median()
@@ -101,6 +103,8 @@ class Wording:
 
     def title(self, column: str) -> str:
         """What a column is, without a customer's value."""
+        if column == RECENT_DAYS:
+            return "Course of the days of activity"
         return (
             FEATURES_BY_NAME[column].heading
             if column in self.catalogued
@@ -109,6 +113,8 @@ class Wording:
 
     def values(self, column: str, rows: pl.DataFrame) -> pl.Series:
         """Each row's value as shown."""
+        if column == RECENT_DAYS:
+            return _tell_days(rows[RECENT_DAYS])
         if column in self.catalogued:
             return self._texts(FEATURES_BY_NAME[column], rows).fill_null("unknown")
         return pl.Series(texts(rows[column]), dtype=pl.String)
@@ -117,6 +123,8 @@ class Wording:
         """Each row's value in a sentence: "no order for 74 days; usually every 21 days"."""
         if column in self.catalogued:
             return self._fill_in(FEATURES_BY_NAME[column], rows)
+        if column == RECENT_DAYS:
+            return pl.select(pl.lit("the course of ") + _tell_days(rows[RECENT_DAYS])).to_series()
         end = f" ({self.usual[column]})"
         return pl.select(
             pl.lit(f"{self.title(column)} is ") + pl.lit(self.values(column, rows)) + end
@@ -158,6 +166,14 @@ class Wording:
     def from_dict(cls, raw: Mapping[str, Any]) -> "Wording":
         """Rebuild the wording of a published run."""
         return TypeAdapter(cls).validate_python(raw)
+
+
+def _tell_days(days: pl.Series) -> pl.Series:
+    """How many days a network has read, and which was the last."""
+    count, last = days.list.len(), days.list.last().struct.field("day").cast(pl.Date)
+    plural = pl.when(count == 1).then(pl.lit("1 day")).otherwise(pl.format("{} days", count))
+    activity = pl.format("{} of activity, the last on {}", plural, last)
+    return pl.select(pl.when(count > 0).then(activity).otherwise(pl.lit(_UNKNOWN))).to_series()
 
 
 def texts(column: pl.Series) -> list[str]:

@@ -11,10 +11,10 @@ HEADINGS = {"churn": "Churn probability", "value": "Expected revenue"}
 PARTS = {"time": "Time passing", "behaviour": "New behaviour", "model": "New model"}
 
 
-def change_parts(told: Mapping[str, Any], *, currency: str) -> Table:
+def change_parts(change: Mapping[str, Any], *, currency: str) -> Table:
     """One task's change: each part with its reasons below it, which add up to it."""
-    is_churn = told["task"] == "churn"
-    rows = list(_rows(told))
+    is_churn = change["task"] == "churn"
+    rows = list(_rows(change))
     if is_churn:
         rows = [{**row, "points": 100 * row["points"]} for row in rows]
     points = Col("points", "Points of probability", "points")
@@ -23,16 +23,16 @@ def change_parts(told: Mapping[str, Any], *, currency: str) -> Table:
         if is_churn
         else (Col("points", "Amount", "money"),)
     )
-    return make_table(HEADINGS[told["task"]], rows, Col("what"), *columns, currency=currency)
+    return make_table(HEADINGS[change["task"]], rows, Col("what"), *columns, currency=currency)
 
 
-def _rows(told: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for part in told["parts"]:
+def _rows(change: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for part in change["parts"]:
         yield {**part, "what": formatting.capital(part["cause"])}
         for each in part["reasons"]:
             yield {**each, "what": f"· {formatting.capital(each['sentence'])}"}
-    moved = told["after"] - told["before"]
-    yield {"what": "The whole change", "contribution": told["change"], "points": moved}
+    moved = change["after"] - change["before"]
+    yield {"what": "The whole change", "contribution": change["change"], "points": moved}
 
 
 def segment_changes(segments: Sequence[Mapping[str, Any]], task: str, *, currency: str) -> Table:
@@ -42,13 +42,13 @@ def segment_changes(segments: Sequence[Mapping[str, Any]], task: str, *, currenc
         {
             "segment": segment["segment"],
             "customers": segment["customers"],
-            "before": told["before"],
-            "after": told["after"],
-            **{part["part"]: scale * part["points"] for part in told["parts"]},
+            "before": change["before"],
+            "after": change["after"],
+            **{part["part"]: scale * part["points"] for part in change["parts"]},
         }
         for segment in segments
-        for told in segment["tasks"]
-        if told["task"] == task
+        for change in segment["tasks"]
+        if change["task"] == task
     ]
     end = "percent" if task == "churn" else "money"
     columns = (
@@ -61,14 +61,16 @@ def segment_changes(segments: Sequence[Mapping[str, Any]], task: str, *, currenc
     return make_table(caption, rows, "segment customers", *columns, currency=currency)
 
 
-def who_came_and_went(told: Mapping[str, Any], *, currency: str) -> str:
+def who_came_and_went(changes: Mapping[str, Any], *, currency: str) -> str:
     """Who is in one of the two runs only, in a sentence; empty where it is not known."""
-    if not told.get("new"):
+    if not changes.get("new"):
         return ""
     parts = [
-        f"{formatting.plural(told[name]['customers'], 'customer')} {what}, expected to bring "
-        f"{formatting.money(told[name]['expected_revenue'], currency)}"
+        f"{formatting.plural(changes[name]['customers'], 'customer')} {what}, expected to bring "
+        f"{formatting.money(changes[name]['expected_revenue'], currency)}"
         for name, what in (("new", "came in"), ("gone", "dropped out"))
     ]
-    both = formatting.plural(told["customers"], "customer")
-    return f"Told of the {both} of both runs. Besides, {parts[0]}, and {parts[1]}."
+    both = formatting.plural(changes["customers"], "customer")
+    if not changes["new"]["customers"] and not changes["gone"]["customers"]:
+        return f"Both runs have the same {both}."
+    return f"Both runs have {both}, of whom this tells. Besides, {parts[0]}, and {parts[1]}."

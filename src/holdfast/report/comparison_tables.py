@@ -19,21 +19,21 @@ _PAIR = (Col("before", "Before"), Col("after", "After"))
 
 
 def comparison(
-    told: Mapping[str, Any], *, currency: str, with_moves: bool = True
+    compared: Mapping[str, Any], *, currency: str, with_moves: bool = True
 ) -> Iterator[Table]:
     """Every table of a comparison that has rows; a page draws the moves."""
     tables = (
-        figures(told, currency=currency),
-        drift(told),
-        *([segment_moves(told, currency=currency)] if with_moves else []),
-        *(evidence(told, task, currency=currency) for task in ("churn", "value")),
-        make_table("Models: what differs", told["model"], Col("what"), *_PAIR),
-        make_table("Settings: what differs", told["settings"], Col("what", "Setting"), *_PAIR),
+        figures(compared, currency=currency),
+        drift(compared),
+        *([segment_moves(compared, currency=currency)] if with_moves else []),
+        *(evidence(compared, task, currency=currency) for task in ("churn", "value")),
+        make_table("Models: what differs", compared["model"], Col("what"), *_PAIR),
+        make_table("Settings: what differs", compared["settings"], Col("what", "Setting"), *_PAIR),
     )
     return (table for table in tables if table.rows)
 
 
-def figures(told: Mapping[str, Any], *, currency: str) -> Table:
+def figures(compared: Mapping[str, Any], *, currency: str) -> Table:
     """The headline figures of both runs."""
     money = partial(formatting.money, currency=currency)
     rows = [
@@ -42,7 +42,7 @@ def figures(told: Mapping[str, Any], *, currency: str) -> Table:
             **{name: _write(row["figure"], row[name], money) for name in ("before", "after")},
             "change": _change(row, money),
         }
-        for row in told["figures"]
+        for row in compared["figures"]
     ]
     return make_table("Customers, risk and value", rows, "figure", *_PAIR, "change")
 
@@ -66,9 +66,9 @@ def _change(row: Mapping[str, Any], money: _Money) -> str:
     return f"{sign}{formatting.decimal(abs(100 * change), 1)} points"
 
 
-def drift(told: Mapping[str, Any]) -> Table:
+def drift(compared: Mapping[str, Any]) -> Table:
     """The features whose customers differ most between the runs."""
-    rows = told["drift"][:DRIFTED]
+    rows = compared["drift"][:DRIFTED]
     caption = "What is known of the customers: the largest differences"
     columns = (
         Col("feature", "Feature", "feature"),
@@ -80,18 +80,18 @@ def drift(told: Mapping[str, Any]) -> Table:
     return make_table(caption, rows, *columns)
 
 
-def segment_moves(told: Mapping[str, Any], *, currency: str) -> Table:
+def segment_moves(compared: Mapping[str, Any], *, currency: str) -> Table:
     """Who went from which segment to which, the largest groups first."""
-    moved = [row for row in told["moves"] if row["was"] != row["now"]][:MOVED]
+    moved = [row for row in compared["moves"] if row["was"] != row["now"]][:MOVED]
     rows = [{**row, "is_now": row["now"]} for row in moved]
     columns = (Col("was", "Was in"), Col("is_now", "Is in"))
     names = "customers expected_revenue"
     return make_table("Who moved", rows, *columns, names, currency=currency)
 
 
-def evidence(told: Mapping[str, Any], task: str, *, currency: str) -> Table:
+def evidence(compared: Mapping[str, Any], task: str, *, currency: str) -> Table:
     """How good the models of both runs proved at one task."""
-    rows = [row for row in told["evidence"] if row["task"] == task]
+    rows = [row for row in compared["evidence"] if row["task"] == task]
     columns = (
         Col("metric", "Measure", "metric_name"),
         Col("before", "Before", "metric"),
@@ -104,9 +104,9 @@ def evidence(told: Mapping[str, Any], task: str, *, currency: str) -> Table:
     return make_table(caption, rows, *columns, currency=currency)
 
 
-def lead(told: Mapping[str, Any]) -> str:
+def lead(compared: Mapping[str, Any]) -> str:
     """Which runs, and how many customers both have."""
-    was, now, customers = told["before"], told["after"], told["customers"]
+    was, now, customers = compared["before"], compared["after"], compared["customers"]
     both = formatting.plural(customers["both"], "customer")
     return (
         f"Run {now['run_id']} ({now['cutoff_date']}) beside run {was['run_id']} "

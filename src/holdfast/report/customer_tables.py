@@ -20,7 +20,9 @@ def customer_list(rows: pl.DataFrame, *, caption: str, currency: str) -> Table:
         Of `serving.customer_lists.describe_customers`; `arm` is shown where there is one, a group
         of the campaign.
     """
-    shown = rows.with_columns(_rounded("at_stake"), why=pl.col("why").replace("", "Not explained"))
+    shown = rows.with_columns(
+        _round_amount("at_stake"), why=pl.col("why").replace("", "Not explained")
+    )
     if "arm" in rows.columns:
         alone = pl.when(pl.col("arm") == CONTACT).then("action").otherwise(pl.lit(_ALONE))
         shown = shown.with_columns(action=alone)
@@ -43,6 +45,6 @@ def for_mailing(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(money, why, pl.col("churn_probability").round(3))
 
 
-def _rounded(name: str) -> pl.Expr:
+def _round_amount(name: str) -> pl.Expr:
     amount = pl.col(name)
     return pl.when(amount.abs() >= _WHOLE_FROM).then(amount.round(0)).otherwise(amount).alias(name)

@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
@@ -285,6 +285,28 @@ def day(number: int) -> str:
     """
     when: date = date_of(number)
     return f"{when.day} {when:%b} {when.year}"
+
+
+def age(seconds: float) -> str:
+    """Write how long ago something was, in its largest unit.
+
+    >>> age(3.2), age(95), age(7300), age(200_000)
+    ('3 seconds', '1 minute', '2 hours', '2 days')
+    """
+    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= size:
+            return plural(int(seconds // size), unit)
+    return plural(max(0, int(seconds)), "second")
+
+
+def moment(at: str) -> str:
+    """Write a moment that is given as ISO 8601 in UTC.
+
+    >>> moment("2026-11-30T21:05:09Z")
+    '30 Nov 2026, 21:05'
+    """
+    when = datetime.fromisoformat(at)
+    return f"{when.day} {when:%b} {when.year}, {when:%H:%M}"
 
 
 def listing(items: list[str]) -> str:

@@ -7,11 +7,11 @@ from typing import Any
 
 import polars as pl
 
-from holdfast.report.exports import first_customers
+from holdfast.campaigns.score_totals import ScoreTotals
+from holdfast.report.exports.customer_rows import first_customers
 from holdfast.report.formatting import chance, listing, money, percent, plural, verb
 from holdfast.report.report_data import Report
 from holdfast.report.summary import likely_to_leave, when
-from holdfast.segments import is_likely_to_leave
 
 
 def cards(report: Report) -> Iterator[tuple[str, str, str]]:
@@ -29,14 +29,21 @@ def cards(report: Report) -> Iterator[tuple[str, str, str]]:
 
 
 def _held_by_likely_to_leave(report: Report) -> str:
-    leaving = report.scores.filter(is_likely_to_leave(report.study.churn.threshold))
-    at_stake = money(float(leaving["at_stake"].sum()), report.currency)
+    at_stake = money(_total(report, "leaving_at_stake"), report.currency)
     return f"{at_stake} of the revenue at stake is theirs"
+
+
+def _total(report: Report, name: str) -> float:
+    """A total over all customers; worked out where the run is older than it."""
+    totals = report.summary
+    if name not in totals:
+        totals = ScoreTotals.of(report.scores, threshold=report.study.churn.threshold).headline()
+    return float(totals[name])
 
 
 def who_first(report: Report, n: int) -> str:
     """How much of the revenue at stake the first customers account for."""
-    first, at_stake = first_customers(report.scores, n), float(report.scores["at_stake"].sum())
+    first, at_stake = first_customers(report.scores, n), _total(report, "at_stake")
     if not report.knows_value or not at_stake:
         return "Ranked by risk score, for no revenue at stake is known."
     held, who = float(first["at_stake"].sum()), plural(first.height, "customer")
@@ -120,7 +127,7 @@ def how_sure(report: Report) -> str:
     )
 
 
-def assumed(report: Report) -> str:
+def list_assumptions(report: Report) -> str:
     """What is assumed and not measured; empty where nothing is."""
     offers = [
         each["offer"]

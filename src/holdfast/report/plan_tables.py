@@ -1,11 +1,23 @@
-"""The tables and sentences of a plan and of the history behind it, from their plain values."""
+"""The tables and sentences of a plan, of the history behind it and of the verdicts on its offers,
+from their plain values.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
-from holdfast.report.formatting import NONE, capital, chance, money, percent, plural
+from holdfast.campaigns.uplift.verdict import LEVEL
+from holdfast.report.formatting import (
+    NONE,
+    capital,
+    chance,
+    decimal,
+    listing,
+    money,
+    percent,
+    plural,
+)
 from holdfast.report.table_columns import Col
 from holdfast.report.table_format import Table, make_table
 
@@ -26,7 +38,8 @@ def results(campaigns: pl.DataFrame, *, currency: str) -> Table:
         Col("margin", "Margin a head", "money", "{margin} ({margin_low} to {margin_high})"),
         Col("cost", kind="money"), Col("pays", "Paid?"),
     )  # fmt: skip
-    caption = f"Past campaigns, {rows['days'][0]} days from the draw, against those held out; 95 %"
+    days = plural(int(rows["days"][0]), "day")
+    caption = f"Past campaigns, {days} from the draw, against those held out; 95% intervals"
     return make_table(caption, rows, *columns, currency=currency)
 
 
@@ -34,12 +47,12 @@ def results_sentence(campaigns: pl.DataFrame, *, currency: str) -> str:
     """All past campaigns in a sentence."""
     n = campaigns["campaign"].n_unique()
     head = f"{plural(n, 'past campaign')} had customers held out and can be read out."
-    known = campaigns.drop_nulls("net")
-    if known.is_empty():
+    measured = campaigns.drop_nulls("net")
+    if measured.is_empty():
         return head
-    counts = (known.filter(pays=word)["campaign"].n_unique() for word in ("yes", "no"))
+    counts = (measured.filter(pays=word)["campaign"].n_unique() for word in ("yes", "no"))
     paid, lost = (count or "none" for count in counts)
-    net = money(float(known["net"].sum()), currency)
+    net = money(float(measured["net"].sum()), currency)
     return (
         f"{head} Together they brought {net} net of their cost, by their own estimates; {paid} "
         f"certainly paid, {lost} certainly did not."
@@ -69,7 +82,7 @@ def history(values: Mapping[str, Any]) -> Iterator[Table]:
         Col("customers", "Contacted / held out"),
         Col("measured", "Measured (error)"),
         Col("adds", "Estimate"),
-        Col("range", "5 to 95 %"),
+        Col("range", "90% range"),
         Col("assumed", "Before any data"),
         Col("moved", "Moved by"),
     )
@@ -90,7 +103,7 @@ def _persistence(rows: Sequence[Mapping[str, Any]]) -> Table:
         Col("offer"),
         Col("campaigns", "Campaigns left alone", kind="count"),
         Col("left", "Effect that is left"),
-        Col("range", "5 to 95 %"),
+        Col("range", "90% range"),
         Col("used", "A plan claims", kind="percent"),
         Col("uplift_source", "From"),
     )
@@ -106,7 +119,7 @@ def belief_lines(cells: Sequence[Mapping[str, Any]], currency: str) -> Iterator[
     """
     for cell in cells:
         before, now = (_amount(cell[name], cell["unit"], currency) for name in ("assumed", "mean"))
-        yield f"{cell['offer']}, {cell['segment']}: {before} to {now}"
+        yield f"{cell['offer']}, {cell['segment']}: {before} before, {now} now"
 
 
 def history_sentences(values: Mapping[str, Any]) -> Iterator[str]:
@@ -122,6 +135,76 @@ def history_sentences(values: Mapping[str, Any]) -> Iterator[str]:
         yield _describe_observed(each, values["currency"])
     for note in values["notes"]:
         yield f"{capital(note)}."
+
+
+def effect_unit(outcome: str, currency: str) -> str:
+    """The currency of an effect; empty where it is on the chance of buying."""
+    return "" if outcome == "purchase" else currency
+
+
+def verdict_sentence(verdict: Mapping[str, Any], *, unit: str) -> str:
+    """Say whether an offer works, and whether it matters whom it goes to.
+
+    Parameters
+    ----------
+    verdict
+        Of `OfferVerdict.as_dict`.
+    unit
+        Of `effect_unit`.
+    """
+    return " ".join(_verdict_sentences(verdict, unit))
+
+
+def _verdict_sentences(verdict: Mapping[str, Any], unit: str) -> Iterator[str]:
+    head, word, value = f"{verdict['offer']}:", verdict["word"], verdict["effect"]["value"]
+    mean = f"On average a contact brings {_gain(verdict['effect'], unit)}"
+    if word == "choose":
+        yield f"{head} it matters whom to contact. {mean}."
+        yield from _sentences_of_choice(verdict, unit)
+    elif word == "no effect":
+        yield (
+            f"{head} no evidence that it changes anything, and none for choosing among customers. "
+            f"{mean}, from {verdict['contacted']:,} contacted and {verdict['held_out']:,} held out."
+        )
+    else:
+        whom = "everyone or nobody" if value > 0 else "nobody: it does harm"
+        yield f"{head} no evidence for choosing among customers: contact {whom}. {mean}."
+    if verdict["p_choice"] < LEVEL and word != "choose":
+        yield "The effect seems to differ among customers, but no ranking tells them apart."
+    if verdict["harmful"]:
+        names = listing([f"'{name}'" for name in verdict["harmful"]])
+        yield f"Harmful: {names} would put those first who gain less than the others."
+
+
+def _sentences_of_choice(verdict: Mapping[str, Any], unit: str) -> Iterator[str]:
+    if verdict["groups"]:
+        last, first = (_gain(verdict["groups"][k]["effect"], unit) for k in (0, -1))
+        yield f"The fifth that is ranked first brings {first}; the last, {last}."
+    if verdict["beside_rule"] is not None:
+        against = {
+            "tie": "are in a tie with", "better": "are better than", "worse": "are worse than",
+        }[verdict["beside_rule"]]  # fmt: skip
+        yield f"All rankings together {against} the rule '{verdict['best_rule']}'."
+
+
+def _gain(effect: Mapping[str, float], unit: str) -> str:
+    """An effect with its 95 % interval, as whoever decides would say it."""
+    value, low, high = (effect[name] for name in ("value", "low", "high"))
+    if low * high > 0:
+        ends = sorted((abs(low), abs(high)))
+        least, most = (_size(end, unit) if unit else decimal(100 * end, 1) for end in ends)
+    else:
+        least, most = (f"{_size(end, unit)} {_way(end)}" for end in (low, high))
+    what = "" if unit else " in the chance of buying"
+    return f"{_size(value, unit)} {_way(value)}{what}, between {least} and {most}"
+
+
+def _size(value: float, unit: str) -> str:
+    return money(abs(value), unit) if unit else f"{decimal(100 * abs(value), 1)} points"
+
+
+def _way(value: float) -> str:
+    return "more" if value >= 0 else "less"
 
 
 def _describe_acceptance(each: Mapping[str, Any]) -> str:
@@ -209,7 +292,7 @@ def _columns(*names: str) -> Sequence[Col]:
         Col("contacts", kind="count"),
         Col("cost"),
         Col("net"),
-        Col("range", "5 to 95 %"),
+        Col("range", "90% range"),
         Col("pays", "Chance that it pays"),
         Col("uplift", "Adds per contact"),
         Col("break_even", "Breaks even at"),

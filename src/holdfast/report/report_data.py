@@ -19,8 +19,11 @@ from holdfast.tables import (
     CHANNEL_MONTHS,
     CHANNELS,
     DAYS,
+    DRIFT,
+    EXPECTED,
     FORECAST,
     HORIZON_EVIDENCE,
+    REALISED,
 )
 
 
@@ -44,8 +47,13 @@ class Report:
         What customers of each channel leave; without rows where the study names none.
     campaigns, budget_curve
         What past campaigns did, and what budgets may bring; without rows where there are none.
+    drift, expected, realised
+        What monitoring saw; without rows for a snapshot.
     versions
         Library -> version.
+    worst_days
+        Customer -> the day that raises the risk most, in words; of the first customers of a run
+        whose pool has a network.
     """
 
     study: Study
@@ -65,7 +73,11 @@ class Report:
     channel_months: pl.DataFrame = field(default_factory=CHANNEL_MONTHS.empty)
     campaigns: pl.DataFrame = field(default_factory=CAMPAIGNS.empty)
     budget_curve: pl.DataFrame = field(default_factory=BUDGET_CURVE.empty)
+    drift: pl.DataFrame = field(default_factory=DRIFT.empty)
+    expected: pl.DataFrame = field(default_factory=EXPECTED.empty)
+    realised: pl.DataFrame = field(default_factory=REALISED.empty)
     versions: Mapping[str, str] = field(default_factory=dict)
+    worst_days: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def steps(self) -> pl.DataFrame:

@@ -8,8 +8,9 @@ from typing import Any
 import polars as pl
 
 from holdfast.evaluation.totals import explain_reach
+from holdfast.explain.reasons import NOTHING_RAISES
 from holdfast.report import chart_data, feature_effects, formatting
-from holdfast.report.exports import first_customers
+from holdfast.report.exports.customer_rows import first_customers
 from holdfast.report.report_data import Report
 from holdfast.report.summary import facts
 from holdfast.report.table_columns import Col
@@ -43,10 +44,12 @@ def channels(rows: pl.DataFrame, *, currency: str, brief: bool = False) -> Table
     pays; without any cost, what they bring. In brief: both together.
     """
     priced = bool(rows["cost"].count())
-    told = rows.with_columns(payback=pl.Series(map(payback, rows.to_dicts()), dtype=pl.String))
+    with_payback = rows.with_columns(
+        payback=pl.Series(map(payback, rows.to_dicts()), dtype=pl.String)
+    )
     return make_table(
         "A customer won, by channel",
-        told,
+        with_payback,
         Col("channel", "Won by"),
         f"customers {'cost' if priced else ''}",
         *([] if brief else [Col("margin", "Margin so far", "money")]),
@@ -81,17 +84,26 @@ def importance(importance: pl.DataFrame, contributions: pl.DataFrame, task: str)
     return make_table(f"What moves the {task} model", rows, "feature direction relative")
 
 
-def who_first(report: Report, n: int, *, reasons: int = 3) -> Table:
+def who_first(report: Report, n: int, *, reasons: int = 3, with_days: bool = False) -> Table:
     """The customers with the most revenue at stake, with their strongest reasons for leaving in
     words.
+
+    Parameters
+    ----------
+    with_days
+        Whether the day that raises the risk most is one of them.
     """
     top = first_customers(report.scores, n)
     shown = pl.col("customer_id").is_in(top["customer_id"].to_list())
-    raising = report.reasons.filter(shown, pl.col("contribution") > 0, task="churn")
-    sentences = raising.sort("customer_id", "rank").group_by("customer_id")
-    of = dict(sentences.agg(pl.col("sentence").head(reasons)).iter_rows())
+    raising = pl.col("sentence").filter(pl.col("contribution") > 0).head(reasons)
+    of_churn = report.reasons.filter(shown, task="churn").sort("customer_id", "rank")
+    of = dict(of_churn.group_by("customer_id").agg(raising).iter_rows())
+    if with_days:
+        for name in report.worst_days.keys() & of.keys():
+            of[name] = [*of[name], report.worst_days[name]]
     why = [
-        "\n".join(map(_reason, of.get(name, []))) or "Not explained" for name in top["customer_id"]
+        "\n".join(map(_reason, of[name])) or NOTHING_RAISES if name in of else "Not explained"
+        for name in top["customer_id"]
     ]
     rows = top.with_columns(why=pl.Series(why, dtype=pl.String))
     money = "at_stake" if report.knows_value else "risk_score"

@@ -161,9 +161,9 @@ def churn(window: Mapping[str, Any]) -> str:
 def channels(report: Report) -> str:
     """What the figures of the channels are, and how far they reach."""
     days = report.channels["horizon_days"][0]
-    known = f"Expected is the discounted margin of the next {days} days, and nothing from whom "
-    known += "the run has not scored. "
-    coming = known if report.channels["expected_margin"].count() else ""
+    sentence = f"Expected is the discounted margin of the next {days} days, and nothing from whom "
+    sentence += "the run has not scored. "
+    coming = sentence if report.channels["expected_margin"].count() else ""
     whole = report.study.value.margin_rate == 1 and not report.study.has_line_margins
     margin = "All revenue counts as margin, for the study gives no rate. " if whole else ""
     return margin + (

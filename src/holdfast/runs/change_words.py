@@ -70,8 +70,8 @@ class ChangeWords:
             .group_by("task", "part", "fact", maintain_order=True)
         )
         first = pl.col("feature", "was", "now").first()
-        told = by_fact.agg(first, pl.col("contribution", "points").sum())
-        ordered = told.sort(pl.col("feature") == "", -size, maintain_order=True)
+        totals = by_fact.agg(first, pl.col("contribution", "points").sum())
+        ordered = totals.sort(pl.col("feature") == "", -size, maintain_order=True)
         return ordered.filter(pl.col("contribution") != 0).drop("fact")
 
     def task(self, row: Mapping[str, Any], reasons: pl.DataFrame) -> dict[str, Any]:
@@ -87,7 +87,7 @@ class ChangeWords:
             }
             for part in PARTS
         ]
-        told = {
+        change = {
             "task": row["task"],
             "unit": UNITS[row["task"]],
             "before": row["before"],
@@ -95,7 +95,7 @@ class ChangeWords:
             "change": sum(row[part] for part in PARTS),
             "parts": parts,
         }
-        return {**told, "sentence": self._sentence(told)}
+        return {**change, "sentence": self._sentence(change)}
 
     def _reason(self, row: Mapping[str, Any]) -> dict[str, Any]:
         name = row["feature"]
@@ -108,19 +108,19 @@ class ChangeWords:
         title = self.wording.title(name)
         return title if name == CORRECTED else f"{title[:1].lower()}{title[1:]}"
 
-    def _sentence(self, told: Mapping[str, Any]) -> str:
+    def _sentence(self, change: Mapping[str, Any]) -> str:
         """As in "Churn probability up from 41% to 63%: +8.1 points because time passed (...)"."""
-        write = self._money if told["task"] == "value" else formatting.percent
-        was, now = write(told["before"]), write(told["after"])
+        write = self._money if change["task"] == "value" else formatting.percent
+        was, now = write(change["before"]), write(change["after"])
         if was == now:
-            head = f"{HEADINGS[told['task']]} unchanged at {now}"
+            head = f"{HEADINGS[change['task']]} unchanged at {now}"
         else:
-            way = "up" if told["after"] > told["before"] else "down"
-            head = f"{HEADINGS[told['task']]} {way} from {was} to {now}"
-        added = [(self._added(told["task"], part), part) for part in told["parts"]]
+            way = "up" if change["after"] > change["before"] else "down"
+            head = f"{HEADINGS[change['task']]} {way} from {was} to {now}"
+        added = [(self._write_part(change["task"], part), part) for part in change["parts"]]
         # What rounds to nothing is told in the table only.
         parts = [
-            f"{text} {part['cause']}{_named(part)}"
+            f"{text} {part['cause']}{_strongest_reasons(part)}"
             for text, part in added
             if any(digit in text for digit in "123456789")
         ]
@@ -129,7 +129,7 @@ class ChangeWords:
     def _money(self, amount: float | None) -> str:
         return formatting.money(amount, self.currency)
 
-    def _added(self, task: str, part: Mapping[str, Any]) -> str:
+    def _write_part(self, task: str, part: Mapping[str, Any]) -> str:
         points = part["points"]
         sign = "+" if points >= 0 else formatting.MINUS
         if task == "value":
@@ -137,7 +137,7 @@ class ChangeWords:
         return f"{sign}{formatting.decimal(abs(100 * points), 1)} points"
 
 
-def _named(part: Mapping[str, Any]) -> str:
+def _strongest_reasons(part: Mapping[str, Any]) -> str:
     """The strongest reasons of a part that work in its direction, in brackets."""
     reasons = [
         each["sentence"]

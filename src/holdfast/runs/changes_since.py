@@ -52,14 +52,14 @@ def customer_changes(
         raise explain_absence(run, load_study(run), scores, customer_id)
     links = _links(registry, run, since)
     rows = [_points(read_table_of(link, "changes", customer_id)) for link in links]
-    told = _add_up(rows, n_links=len(links))
+    changes = _add_up(rows, n_links=len(links))
     reasons = [_reasons(link, row, customer_id) for link, row in zip(links, rows, strict=True)]
     named = _join_reasons(reasons)
     head = _head(run, links)
-    if told.is_empty():
+    if changes.is_empty():
         head["not_told"].append(_explain_absence_before(links, rows, customer_id))
     words = ChangeWords.of(run)
-    tasks = [words.task(row, named.filter(task=row["task"])) for row in told.to_dicts()]
+    tasks = [words.task(row, named.filter(task=row["task"])) for row in changes.to_dicts()]
     return {**head, "customer_id": customer_id, "tasks": tasks}
 
 
@@ -159,11 +159,11 @@ def _explain_absence_before(
         for link, row in zip(links, rows, strict=True)
         if row.is_empty()
     )
-    known = read_rows(run, "features", customer_id)
-    if known is None or known.is_empty():
+    features = read_rows(run, "features", customer_id)
+    if features is None or features.is_empty():
         return f"the customer was not in run {run.run_id}, in between"
-    since, tenure = kept["since"], known.get_column("tenure_days", default=None)
-    bought_first = tenure is not None and known["cutoff_day"][0] - tenure[0]
+    since, tenure = kept["since"], features.get_column("tenure_days", default=None)
+    bought_first = tenure is not None and features["cutoff_day"][0] - tenure[0]
     then = parse_day(kept["since_date"])
     if tenure is not None and bought_first >= then:
         return f"the customer is new: bought first on {date_of(bought_first)}, after run {since}"
@@ -233,9 +233,9 @@ def _join_reasons(links: Sequence[pl.DataFrame]) -> pl.DataFrame:
 
 def _sum_customers(links: Sequence[Run], run: Run) -> pl.DataFrame:
     """Sums by today's segment and task, over the customers who are in all of the runs."""
-    told = _add_up([_points(read_table(link, "changes")) for link in links], n_links=len(links))
+    changes = _add_up([_points(read_table(link, "changes")) for link in links], n_links=len(links))
     segments = read_scores(run).select("customer_id", "segment")
-    sums = told.join(segments, on="customer_id").group_by("segment", "task", maintain_order=True)
+    sums = changes.join(segments, on="customer_id").group_by("segment", "task", maintain_order=True)
     return sums.agg(pl.col("before", "after", *SUMS).sum(), customers=pl.len())
 
 
@@ -244,5 +244,5 @@ def _sum_reasons(links: Sequence[Run]) -> pl.DataFrame:
     sums = read_table(links[0], "change_sums")
     if len(links) > 1:
         sums = sums.clear()
-    told = sums.filter(pl.col("part").is_in(["time", "behaviour"]))
-    return told.with_columns(was=pl.lit(""), now=pl.lit("")).select("segment", *REASON)
+    reasons = sums.filter(pl.col("part").is_in(["time", "behaviour"]))
+    return reasons.with_columns(was=pl.lit(""), now=pl.lit("")).select("segment", *REASON)

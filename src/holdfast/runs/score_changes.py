@@ -65,11 +65,17 @@ class Now:
 def known_features(study: Study, warehouse: Warehouse) -> Known:
     """Features as if nothing had happened since a day, from the log that the warehouse holds."""
 
-    def known(day: int, cutoffs: Sequence[int]) -> list[pl.DataFrame]:
-        table = feature_tables.features(study, warehouse, cutoffs, known_before=day)
+    def read_as_of(day: int, cutoffs: Sequence[int]) -> list[pl.DataFrame]:
+        table = feature_tables.features(
+            study,
+            warehouse,
+            cutoffs,
+            known_before=day,
+            recent_days=study.asks_for_sequence,
+        )
         return [table.filter(cutoff_day=cutoff) for cutoff in cutoffs]
 
-    return known
+    return read_as_of
 
 
 def champion_before(registry: Registry) -> Run | None:
@@ -106,7 +112,7 @@ def find_changes(now: Now, before: Run) -> ScoreChanges:
         except RunError as error:
             not_told[task] = error.problem
     made = {name: _concat(name, [part[name] for part in parts.values()]) for name in NAMES}
-    counts = _count(now.scores, before.table("scores"), told=states.ids)
+    counts = _count(now.scores, before.table("scores"), explained=states.ids)
     return ScoreChanges({**summary, **counts, "tasks_not_told": not_told}, made)
 
 
@@ -187,11 +193,11 @@ def _in_order(ids: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
 
 def _explain_task(task: str, model: Model, states: _States, now: Now) -> dict[str, pl.DataFrame]:
     after = _in_order(states.ids, now.scores)
-    found = [
+    parts = [
         _explain_rows(task, model, states.part(start), after[start : start + _ROWS_AT_ONCE], now)
         for start in range(0, after.height, _ROWS_AT_ONCE)
     ]
-    made = {name: pl.concat(part[name] for part in found) for name in NAMES}
+    made = {name: pl.concat(part[name] for part in parts) for name in NAMES}
     keys, sums = ["segment", "task", "part", "feature"], ["customers", "contribution", "points"]
     by_key = made["change_sums"].group_by(keys, maintain_order=True)
     return {**made, "change_sums": by_key.agg(pl.col(sums).sum())}
@@ -223,7 +229,7 @@ def _explain_rows(
     aged = start if states.aged is None else State.of(model, states.aged)
     moved = move_to(model, aged, states.today)
     time = share_move(model, start, aged)
-    behaviour = moved.with_reason(CORRECTED, _corrected(start.score, before))
+    behaviour = moved.with_reason(CORRECTED, _source_correction(start.score, before))
     path = _Path(task, before, _scale(task, is_now), time, behaviour)
     top, wording = now.study.explain.reasons, now.wording
     reasons = {
@@ -240,7 +246,7 @@ def _explain_rows(
     }
 
 
-def _corrected(from_today: Vector, published: Vector) -> Vector:
+def _source_correction(from_today: Vector, published: Vector) -> Vector:
     """What the old model says otherwise because the source does."""
     gap = from_today - published
     return np.where(np.abs(gap) > _NOISE * (1 + np.abs(published)), gap, 0.0)
@@ -288,11 +294,11 @@ class _Path:
         left = np.sum(points, axis=0)[:, None]
         rows.append(_rows("model", ("",), member, self.model[:, None], left))
         counts = pl.DataFrame({"segment": names, "customers": member.sum(axis=1).astype(np.int64)})
-        told = pl.concat(rows).with_columns(
+        totals = pl.concat(rows).with_columns(
             segment=pl.col("place").replace_strict(range(len(names)), names.to_list()),
             task=pl.lit(self.task),
         )
-        return told.join(counts, on="segment", maintain_order="left").select(_SUMS)
+        return totals.join(counts, on="segment", maintain_order="left").select(_SUMS)
 
     def _slope(self, start: Vector, end: Vector) -> Vector:
         """Points per unit of the score, between two scores."""
@@ -318,14 +324,14 @@ def _rows(
     )
 
 
-def _count(now: pl.DataFrame, before: pl.DataFrame, *, told: pl.DataFrame) -> dict[str, Any]:
+def _count(now: pl.DataFrame, before: pl.DataFrame, *, explained: pl.DataFrame) -> dict[str, Any]:
     """How many are in both runs, and what those bring who are in only one."""
     only = {
         "new": now.join(before, on="customer_id", how="anti"),
         "gone": before.join(now, on="customer_id", how="anti"),
     }
     both = now.height - only["new"].height
-    return {"customers": told.height, "unmatched": both - told.height} | {
+    return {"customers": explained.height, "unmatched": both - explained.height} | {
         name: {
             "customers": each.height,
             "churn_probability": each["churn_probability"].mean(),

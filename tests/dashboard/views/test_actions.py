@@ -232,7 +232,7 @@ def test_contacts_and_hold_out_are_two_files_and_both_are_recorded(older_runs: P
     project = older_runs / "snapshot"
     audience = _audience(project)
     giver = _giver(project)
-    contacts, held_out = giver.contacts(audience, "csv"), giver.held_out(audience)
+    contacts, held_out = giver.contacts(audience, "csv"), giver.write_held_out(audience)
     assert _column(contacts, "customer_id") == audience.contacts["customer_id"].to_list()
     assert b"arm" not in contacts.splitlines()[0]
     assert _column(held_out, "customer_id") == audience.held_out["customer_id"].to_list()
@@ -310,3 +310,26 @@ def test_a_filtered_audience_is_recorded_with_its_filter_and_opened_with_it(
     again = show("actions", study, monkeypatch)
     again.selectbox(key="saved").set_value("some").run()
     assert figures(again) == figures(first)
+
+
+def test_files_are_laid_out_for_the_receiver_that_is_chosen_without_whom_it_cannot_reach(
+    older_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = Registry(older_runs / "snapshot" / "runs").open().scores
+    out = scores.filter(pl.col("segment").cast(pl.String).is_in(AT_RISK_SEGMENTS))
+    unknown = out.filter(pl.col("expected_revenue") >= 0)["customer_id"][0]
+    email = pl.when(pl.col("customer_id") != unknown).then(pl.format("{}@x.de", "customer_id"))
+    addresses = scores.select("customer_id", email=email, phone=pl.lit(None, pl.String))
+    table = RunView.table
+    monkeypatch.setattr("holdfast.decisions.list_formats.read_table", lambda *_: addresses)
+    monkeypatch.setattr(
+        RunView, "table", lambda run, name: addresses if name == "addresses" else table(run, name)
+    )
+    study = older_runs / "snapshot" / "holdfast.toml"
+    shown = show("actions", study, monkeypatch, cost="10", rate="20", **EVERYONE)
+    labels = [button.proto.label for button in shown.get("download_button")]
+    assert labels[:2] == ["Contacts, 11 (CSV)", "Contacts, 11 (Parquet)"]
+    shown.selectbox(key="download-for").select_index(1).run()
+    labels = [button.proto.label for button in shown.get("download_button")]
+    assert labels == ["Contacts, 10 (CSV)", "Hold-out list, 0 (CSV)"]
+    assert "1 customer with no email or phone that can be used left out." in text(shown)

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from tests.dashboard.pages import figures, show, tables, text
+from tests.dashboard.pages import chart, figures, show, tables, text
 
+from holdfast.dashboard.views import customer
 from holdfast.report import formatting
 from holdfast.serving.customer_search import read_scores
+from holdfast.serving.day_effects import CustomerDays
 from holdfast.storage.runs import Registry
 from holdfast.windows import date_of
 
@@ -38,6 +40,35 @@ def test_the_latest_purchases_are_the_customers_own(
         for day, amount in mine.select("day", "amount").iter_rows()
     ]
     assert "Last bought on 25 Mar 2024, 186 days before scoring" in text(shown)
+    assert "Triangle" not in text(shown)
+
+
+def test_where_a_network_reads_the_days_each_says_what_it_makes_of_leaving(
+    older_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = [
+        {"date": "2024-03-25", "against_usual": 0.4, "sentence": "the last order was small"},
+        {"date": "2024-03-24", "against_usual": -0.1, "sentence": "on 24 March: 3 visits"},
+    ]
+    monkeypatch.setattr(customer, "tell_days", lambda *_: CustomerDays(days=days))
+    shown = show("customer", older_runs / "log" / "holdfast.toml", monkeypatch, customer="C05")
+    rows = tables(shown)["Latest days, and what each makes of leaving"]
+    assert [rows[0][0], rows[0][2]] == ["25 Mar 2024", "much likelier"]
+    assert ["24 Mar 2024", "$0", "less likely"] in rows
+    drawn = [row for each in chart(shown, "Last bought on 25 Mar") for row in each]
+    assert {"much likelier", "less likely"} <= {row.get("makes_leaving") for row in drawn}
+    assert "the last order was small, which raises the risk" in text(shown)
+    assert "Triangle up: the day makes leaving likelier" in text(shown)
+
+
+def test_what_does_not_follow_a_change_is_said_where_changes_are_made(
+    older_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = older_runs / "log" / "holdfast.toml"
+    assert "does not follow" not in text(show("customer", study, monkeypatch, customer="C05"))
+    monkeypatch.setattr(customer, "tell_what_stays", lambda _: "40% does not follow the change")
+    shown = show("customer", study, monkeypatch, customer="C05")
+    assert "40% does not follow the change." in text(shown)
 
 
 def test_a_lever_changes_the_answer_and_shows_by_how_much(

@@ -63,3 +63,23 @@ def test_a_snapshot_says_that_it_could_not_be_proved_on_later_time(
     assert "Measured on 20% of the customers, held out from learning" in said
     compared = show("performance", study, monkeypatch, part="Compared")
     assert "No other algorithm was tried in this run." in text(compared)
+
+
+def test_whether_the_run_still_holds_is_told_with_what_is_expected(
+    simulated_shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = Registry(simulated_shop / "runs").open().table("expected")
+    study = simulated_shop / "holdfast.toml"
+    shown = show("performance", study, monkeypatch, part="Does it still hold?")
+    assert not shown.error
+    assert "No outcome of an earlier published run is known yet." in text(shown)
+    rows = [row for name, rows in tables(shown).items() if "To be expected" in name for row in rows]
+    assert [row[0] for row in rows] == [str(days) for days in expected["horizon_days"]]
+
+
+def test_a_run_older_than_monitoring_says_so(
+    older_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = older_runs / "log" / "holdfast.toml"
+    shown = show("performance", study, monkeypatch, part="Does it still hold?")
+    assert "This run was not monitored." in text(shown)

@@ -2,16 +2,19 @@
 
 import shutil
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
 from tests.dashboard.pages import charts, figures, show, tables, text
 
+from holdfast.campaigns.export_journal import CampaignList, recording
 from holdfast.decisions.plans import plan
 from holdfast.report import formatting
 from holdfast.serving.load import load_study
-from holdfast.storage.export_records import read_exports, treatments_file
+from holdfast.storage import audit_log
+from holdfast.storage.export_records import read_exports, sent_exports, treatments_file
 from holdfast.storage.runs import Registry
 
 
@@ -88,6 +91,30 @@ def test_exporting_a_plan_records_it_under_its_name_and_gives_two_files(
     shown.button(key="export").click().run()
     assert "was exported before" in shown.error[0].value
     assert len(read_exports(shop)) == 1
+
+
+def test_an_export_that_never_went_out_is_withdrawn_by_an_operator_who_confirms_it(
+    simulated_shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = Path(shutil.copytree(simulated_shop, tmp_path / "shop"))
+    arms = pl.DataFrame({"customer_id": ["a", "b"], "treated": [True, False]}).with_columns(
+        propensity=0.5, offer=pl.lit("mail"), cost=pl.lit(1.0)
+    )
+    listed = CampaignList(campaign="summer", made_by="plan", run_id="r", arms=arms)
+    with recording(listed, shop, at=datetime(2024, 7, 1, tzinfo=UTC), how="csv"):
+        pass
+    reader = show("campaigns", study_of(shop), monkeypatch, role="reader", campaign="summer")
+    assert "summer" in tables(reader)
+    assert "withdraw" not in [button.key for button in reader.button]
+    shown = show("campaigns", study_of(shop), monkeypatch, campaign="summer")
+    assert len(sent_exports(shop)) == 1
+    shown.button(key="withdraw").click().run()
+    assert not shown.exception
+    assert sent_exports(shop) == []
+    assert "summer" not in tables(shown)
+    assert [line["who"] for line in audit_log.entries(shop) if line["what"] == "withdraw"] == [
+        "operator at the dashboard"
+    ]
 
 
 def test_a_reader_cannot_export_a_plan(

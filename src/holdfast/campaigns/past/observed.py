@@ -90,8 +90,8 @@ class Observed:
     def from_dict(cls, values: Mapping[str, Any]) -> "Observed":
         """What `as_dict` gave."""
         ranges = {float(factor): tuple(ends) for factor, ends in values["ranges"].items()}
-        known = {each.name: values[each.name] for each in fields(cls)}
-        return cls(**{**known, "ranges": ranges})
+        numbers = {each.name: values[each.name] for each in fields(cls)}
+        return cls(**{**numbers, "ranges": ranges})
 
 
 def observe(contacted: Booleans, window: Window, before: Window, *, seed: int = 42) -> Observed:

@@ -71,7 +71,7 @@ class Persistence:
         """What is claimed, in a sentence."""
         short, long = (int(self.kappas[f"{which}_days"][0]) for which in ("short", "long"))
         if not self.is_measured:
-            return say_unmatured(short, long)
+            return describe_unmatured_effect(short, long)
         return (
             f"the return is that of {long} days: what offers that were tried add within {short} "
             f"days, times the share of past effects that was left after {long} days, and never "
@@ -92,7 +92,7 @@ class Persistence:
         return drawn
 
 
-def say_unmatured(short_days: int, long_days: int) -> str:
+def describe_unmatured_effect(short_days: int, long_days: int) -> str:
     """Say what is claimed where no campaign matured."""
     return (
         f"no past campaign tells what is left of an effect after {long_days} days, so the return "

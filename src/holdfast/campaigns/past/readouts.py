@@ -224,11 +224,11 @@ def of_offers(study: Study, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[str]
             )
     if not study.offers:
         return rows.with_columns(offer=pl.lit(CONTACT)), []
-    own = pl.when(pl.col("offer").is_in(list(study.offers))).then("offer")
+    offer_of_row = pl.when(pl.col("offer").is_in(list(study.offers))).then("offer")
     of_campaign = pl.col("campaign").replace_strict(
         study.offer_of_campaign, default=None, return_dtype=pl.String
     )
-    named = rows.with_columns(offer=pl.when("treated").then(pl.coalesce(own, of_campaign)))
+    named = rows.with_columns(offer=pl.when("treated").then(pl.coalesce(offer_of_row, of_campaign)))
     made = pl.col("offer").is_not_null()
     lost = (pl.col("treated") & ~made).any().over("campaign")
     kept = named.with_columns(lost=lost).filter(
@@ -252,14 +252,14 @@ def _count_accepted(
     study: Study, warehouse: Warehouse, rows: pl.DataFrame, segments: PastSegments
 ) -> pl.DataFrame:
     """How many of those whom an offer reached took it up, by segment on the day of the contact."""
-    known = rows.filter("treated").drop_nulls("accepted")
-    if known.is_empty():
+    answered = rows.filter("treated").drop_nulls("accepted")
+    if answered.is_empty():
         return ACCEPTANCE.empty()
-    features = features_on_contact(study, warehouse, known)
+    features = features_on_contact(study, warehouse, answered)
     seen = features[_SILENCE].is_not_null()
     if segments.eligible_days is not None:
         seen &= (features[_SILENCE] <= segments.eligible_days).fill_null(False)
-    answers = known.select("offer", "accepted").with_columns(segment=segments.of(features))
+    answers = answered.select("offer", "accepted").with_columns(segment=segments.of(features))
     counts = (
         answers.filter(seen)
         .group_by("offer", "segment")

@@ -18,7 +18,7 @@ from holdfast.arrays import Booleans, Matrix, Vector
 from holdfast.campaigns import economics
 from holdfast.campaigns.audience import drop_untouchable
 from holdfast.campaigns.experiments.assignment import GLOBAL_SALT, hold_out
-from holdfast.campaigns.past.persistence import say_unmatured
+from holdfast.campaigns.past.persistence import describe_unmatured_effect
 from holdfast.campaigns.past.readouts import PastCampaigns
 from holdfast.campaigns.planning.allocation import Allocation, allocate
 from holdfast.campaigns.planning.contact_costs import ContactCosts
@@ -150,9 +150,9 @@ class Planning:
         """What a customer is expected to gain over the mean of the segment, (n,); 1 where nothing
         proves that it matters who gets the offer.
         """
-        known = self.effects.filter(offer=offer).select("customer_id", "effect")
+        effects = self.effects.filter(offer=offer).select("customer_id", "effect")
         gains = self.customers.select("customer_id", "past_segment").join(
-            known, on="customer_id", how="left", maintain_order="left"
+            effects, on="customer_id", how="left", maintain_order="left"
         )
         gain = pl.col("effect").clip(0)
         share = gain / gain.mean().over("past_segment")
@@ -283,7 +283,7 @@ def _claim(study: Study, past: PastCampaigns) -> tuple[int, tuple[str, ...]]:
     if past.persistence is not None:
         return past.persistence.claimed_days, (past.persistence.claim,)
     short, long = study.plan.days, study.plan.claimed_days
-    return short, (say_unmatured(short, long),) if long > short else ()
+    return short, (describe_unmatured_effect(short, long),) if long > short else ()
 
 
 def make_plan(planning: Planning) -> CampaignPlan:

@@ -1,5 +1,5 @@
-"""What a trial says of an offer, as data and as a sentence: does it work, is there evidence for
-choosing among customers, which ranking is proven, and which is harmful.
+"""What a trial says of an offer: does it work, is there evidence for choosing among customers,
+which ranking is proven, and which is harmful.
 
 Whether anything is claimed is decided by tests that hold their level where nothing is going on:
 Holm over the mean effect and the interactions of all offers; a named rule by the largest of all
@@ -7,13 +7,11 @@ rules' statistics; and a ranking that was learnt only if its Q is 1.96 x sqrt(2)
 above 0, since folds count the evidence twice (decision 63).
 """
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from math import sqrt
 from typing import Any, ClassVar, Literal
 
 from holdfast.evaluation.policy import Estimate, Group
-from holdfast.findings import join_names
 
 LEVEL = 0.05
 _LEARNT_Z = 1.959964 * sqrt(2)
@@ -153,47 +151,6 @@ class OfferVerdict:
         pairs = zip(names, self.groups, strict=True)
         return tuple(name for name, group in pairs if group.effect.low > 0)
 
-    @property
-    def sentence(self) -> str:
-        """All of it, in words."""
-        return " ".join(self._sentences())
-
-    def _sentences(self) -> Iterator[str]:
-        effect = f"the mean effect per customer is {self.effect}"
-        if self.word == "choose":
-            yield f"{self.offer}: it matters whom to contact; {effect}."
-            yield from self._of_choice()
-        elif self.word == "no effect":
-            yield (
-                f"{self.offer}: no evidence that it changes anything, and none for choosing among "
-                f"customers; {effect}, from {self.contacted:,} contacted and {self.held_out:,} "
-                "held out."
-            )
-        else:
-            whom = "everyone or nobody" if self.effect.value > 0 else "nobody: it does harm"
-            yield f"{self.offer}: no evidence for choosing among customers: contact {whom}."
-            yield f"{effect[0].upper()}{effect[1:]}."
-        if self.p_choice < LEVEL and self.word != "choose":
-            yield (
-                f"The effect seems to differ among customers (p {self.p_choice:.3f}), but no "
-                "ranking tells them apart."
-            )
-        if self.harmful:
-            names = join_names([f"'{name}'" for name in self.harmful])
-            yield f"Harmful: {names} would put those first who gain less than the others."
-
-    def _of_choice(self) -> Iterator[str]:
-        if self.groups:
-            first, last = self.groups[-1].effect, self.groups[0].effect
-            yield f"The first fifth gains {first}, the last {last}."
-        if self.beside_rule is not None:
-            against = {
-                "tie": "All rankings together are in a tie with",
-                "better": "All rankings together are better than",
-                "worse": "All rankings together are worse than",
-            }[self.beside_rule]
-            yield f"{against} the rule '{self.best_rule}' (Q {self.against_rule} apart)."
-
     def as_dict(self) -> dict[str, Any]:
         """The verdict as plain values."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
@@ -204,7 +161,6 @@ class OfferVerdict:
             "beside_rule": self.beside_rule,
             "harmful": list(self.harmful),
             "persuadable": list(self.persuadable),
-            "sentence": self.sentence,
         }
 
 

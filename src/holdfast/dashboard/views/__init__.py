@@ -7,6 +7,7 @@ from holdfast.dashboard.views import (
     comparison,
     customer,
     health,
+    live,
     overview,
     performance,
     plan,
@@ -18,6 +19,7 @@ PAGES = tuple(
     module.PAGE
     for module in (
         overview,
+        live,
         customer,
         segments,
         plan,

@@ -32,9 +32,9 @@ from holdfast.dashboard.filters import as_address, from_address, read_filters
 from holdfast.dashboard.run_view import RunView, read_study
 from holdfast.errors import HoldfastError
 from holdfast.report import formatting
+from holdfast.report.exports.customer_rows import first_customers
 from holdfast.report.table_columns import Col
 from holdfast.report.table_format import make_table
-from holdfast.serving.customer_lists import first_customers
 from holdfast.storage.export_records import WITHDRAWN, campaign_of, read_exports
 from holdfast.study import AT_RISK_SEGMENTS, SEGMENT_NAMES, Study
 
@@ -50,7 +50,7 @@ def _draw(run: RunView) -> None:
     project = Path(study.project_dir)
     _offer_to_open(project)
     audience = make_audience(run, _rule(run), study)
-    st.subheader("Expected result")
+    st.header("Expected result")
     if audience.customers.height:
         _figures(audience, run.currency)
         _list(run, audience)
@@ -158,7 +158,7 @@ def _limits(run: RunView) -> dict[str, Any]:
     budget = _amount(f"Budget, {run.currency} (0: none)", value=0.0, key="budget")
     at_most = _number("Contact at most (0: no limit)", value=0, key="size")
     holdout = _slider("Hold out, %", max_value=50, value=10, key="holdout")
-    rest_days = _number("Not again within days (0: off)", max_value=3650, value=0, key="rest")
+    rest_days = _number("Days between contacts (0: any)", max_value=3650, value=0, key="rest")
     return {
         "budget": budget or None,
         "at_most": int(at_most) or None,
@@ -235,7 +235,7 @@ def _describe_left_out(audience: Audience) -> str:
 
 
 def _export(run: RunView, study: Study, audience: Audience) -> None:
-    st.subheader("Export")
+    st.header("Export")
     if not is_allowed():
         return
     st.caption(
@@ -278,7 +278,7 @@ def _compare(study: Study, money: str) -> None:
     rules, run = journal.saved_rules(Path(study.project_dir)), open_chosen()
     if len(rules) < 2 or run is None:
         return
-    st.subheader("Compare two saved audiences")
+    st.header("Compare two saved audiences")
     names = list(rules)
     places = st.columns(2)
     first = places[0].selectbox("The first", names, index=0, key="first", bind="query-params")
@@ -306,7 +306,7 @@ def _compare(study: Study, money: str) -> None:
 
 
 def _exports(folder: Path) -> None:
-    st.subheader("Exports so far")
+    st.header("Exports so far")
     entries = read_exports(folder)
     if not entries:
         later = "An export appears here, with its rule and run, when the page is drawn again."

@@ -3,12 +3,16 @@ each offer since, and whether it matters whom an offer goes to.
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import streamlit as st
 
+from holdfast.campaigns.export_journal import withdraw_exports
+from holdfast.dashboard.access import describe_viewer, may_export
 from holdfast.dashboard.components import (
     Page,
     box,
@@ -16,11 +20,13 @@ from holdfast.dashboard.components import (
     card,
     cards,
     explain,
+    fail,
     figure,
     plain,
 )
 from holdfast.dashboard.run_view import RunView, read_study
 from holdfast.decisions.campaign_story import CampaignStory, tell_campaigns
+from holdfast.errors import HoldfastError
 from holdfast.report import charts, formatting, plan_tables
 from holdfast.report.table_format import make_table
 
@@ -41,19 +47,25 @@ def _draw(run: RunView) -> None:
         box(plan_tables.results(campaigns, currency=run.currency))
     if stories:
         _story(run, stories)
-    _refused(kept or {"refused": []})
+    _list_refused(kept or {"refused": []})
     if history := run.summary.get("history"):
         _history(run, history)
     _verdicts(run, kept or {"verdicts": []})
 
 
 def _figures(campaigns: pl.DataFrame, money: str) -> None:
-    known = campaigns.drop_nulls("net")
-    paid = known.filter(pays="yes")["campaign"].n_unique()
-    net = formatting.money(float(known["net"].sum()), money) if known.height else formatting.NONE
+    measured = campaigns.drop_nulls("net")
+    paid = measured.filter(pays="yes")["campaign"].n_unique()
+    net = (
+        formatting.money(float(measured["net"].sum()), money)
+        if measured.height
+        else formatting.NONE
+    )
     cards(
         card("Campaigns read out", formatting.count(campaigns["campaign"].n_unique())),
-        card("Certainly paid", formatting.count(paid), "Their 95 % interval of net lies above 0"),
+        card(
+            "Certainly paid", formatting.count(paid), "The 95% interval of their net lies above 0"
+        ),
         card("Customers contacted", formatting.count(int(campaigns["contacted"].sum()))),
         card("Net of all", net, "Margin added less cost, each by its own estimate"),
     )
@@ -61,7 +73,7 @@ def _figures(campaigns: pl.DataFrame, money: str) -> None:
 
 def _story(run: RunView, stories: Sequence[CampaignStory]) -> None:
     """One campaign, from plan to result."""
-    st.subheader("From plan to result")
+    st.header("From plan to result")
     by_name = {story.campaign: story for story in stories}
     chosen = st.selectbox("Campaign", list(by_name), key="campaign", bind="query-params")
     story = by_name.get(chosen or "", stories[0])
@@ -78,6 +90,28 @@ def _story(run: RunView, stories: Sequence[CampaignStory]) -> None:
         if text
     ]
     box(make_table(story.campaign, rows))
+    if story.export is not None and may_export():
+        _offer_to_withdraw(story.campaign)
+
+
+def _offer_to_withdraw(campaign: str) -> None:
+    """Ask once more, then withdraw every export of the campaign."""
+    with st.popover("This list never went out", icon=":material/undo:"):
+        st.markdown(
+            plain(
+                f"{campaign} stays on record as withdrawn. No run reads it any more: its customers "
+                "count as never contacted, and it has no result. This cannot be taken back."
+            )
+        )
+        if not st.button("Withdraw it", type="primary", key="withdraw"):
+            return
+    project = Path(read_study().project_dir)
+    try:
+        withdraw_exports(project, campaign, at=datetime.now(UTC), who=describe_viewer())
+    except HoldfastError as error:
+        fail(error)
+    else:
+        st.rerun()
 
 
 def _describe_export(story: CampaignStory) -> str:
@@ -147,17 +181,18 @@ def _describe_readout(row: dict[str, Any], money: str) -> str:
 def _describe_beliefs(story: CampaignStory, money: str) -> str:
     """How what is believed of its offers has moved in each segment, by all campaigns."""
     lines = list(plan_tables.belief_lines(story.beliefs.to_dicts(), money))
-    return "\n".join(["Before any data, and now after all campaigns:", *lines]) if lines else ""
+    head = "What a contact adds, as assumed before any data, and now after all campaigns:"
+    return "\n".join([head, *lines]) if lines else ""
 
 
-def _refused(kept: dict[str, Any]) -> None:
+def _list_refused(kept: dict[str, Any]) -> None:
     lines = [f"{each['campaign']}: {each['problem']}; {each['fix']}." for each in kept["refused"]]
     if lines:
         bullets(lines, "Not read out")
 
 
 def _history(run: RunView, history: dict[str, Any]) -> None:
-    st.subheader("What is believed of each offer")
+    st.header("What is believed of each offer")
     cells = pl.DataFrame(history["cells"], infer_schema_length=None)
     make = partial(charts.believed_before_and_after, cells, currency=run.currency)
     figure(run, "believed", make)
@@ -168,12 +203,13 @@ def _history(run: RunView, history: dict[str, Any]) -> None:
 def _verdicts(run: RunView, kept: dict[str, Any]) -> None:
     if not kept["verdicts"]:
         return
-    st.subheader("Does it matter whom an offer goes to?")
+    st.header("Does it matter whom an offer goes to?")
+    unit = plan_tables.effect_unit(kept["outcome"], run.currency)
     for verdict in kept["verdicts"]:
-        st.markdown(plain(formatting.capital(verdict["sentence"])))
+        sentence = plan_tables.verdict_sentence(verdict, unit=unit)
+        st.markdown(plain(formatting.capital(sentence)))
         if verdict["curve"]:
             rule, curve = verdict["best_rule"], pl.DataFrame(verdict["curve"])
-            unit = run.currency if kept["outcome"] == "margin" else ""
             make = partial(charts.qini, curve, unit=unit, rule=rule)
             figure(run, f"qini-{verdict['offer']}", make)
 

@@ -6,8 +6,12 @@ import polars as pl
 import streamlit as st
 
 from holdfast.dashboard.components import Page, box, explain, figure
+from holdfast.dashboard.filters import link
 from holdfast.dashboard.run_view import RunView
+from holdfast.dashboard.views.segments import GROUPS
 from holdfast.report import chart_data, charts, run_tables
+from holdfast.serving.breakdown import COHORT
+from holdfast.study import SEGMENT_NAMES
 
 
 def _draw(run: RunView) -> None:
@@ -24,10 +28,16 @@ def _draw(run: RunView) -> None:
         why = "This run was made before cohorts were kept: run the study again."
         explain("There are no cohorts to show.", why, "holdfast run")
         return
-    figure(run, "retention", lambda: charts.retention(cohorts), wide=True)
-    figure(run, "survival", lambda: charts.survival_curves(survival))
-    figure(run, "cohort-value", lambda: charts.cohort_value(cohorts, currency=run.currency))
+    money, to_list = {"currency": run.currency}, _to_groups(COHORT)
+    figure(run, "retention", lambda: charts.retention(cohorts), wide=True, to_list=to_list)
+    figure(run, "survival", lambda: charts.survival_curves(survival), to_list=to_list)
+    figure(run, "cohort-value", lambda: charts.cohort_value(cohorts, **money), to_list=to_list)
     _channels(run)
+
+
+def _to_groups(by: str) -> str:
+    """Where the customers are broken down, each group with its list."""
+    return f"{link('segments', by=by)}#{GROUPS}"
 
 
 def _channels(run: RunView) -> None:
@@ -35,7 +45,7 @@ def _channels(run: RunView) -> None:
     channels, months = run.table("channels"), run.table("channel_months")
     if channels.is_empty():
         return
-    st.subheader("What customers of each channel cost and bring")
+    st.header("What customers of each channel cost and bring")
     chart = partial(charts.channel_payback, channels, months, currency=run.currency)
     figure(run, "channels", chart)
 
@@ -65,10 +75,17 @@ def _forecast(run: RunView) -> None:
             currency=run.currency,
             promotions=run.report.promotions,
         ),
+        to_list=_list_of(group or "all"),
     )
     if group == "all" and (totals := run.summary.get("forecast")):
         evidence = run.table("horizon_evidence")
         box(run_tables.forecast_totals(totals, evidence, currency=run.currency))
+
+
+def _list_of(group: str) -> str:
+    """The customers of a segment or cohort, or all; those who are expected to bring most first."""
+    chosen = {"segment": group} if group in SEGMENT_NAMES else {}
+    return link("segments", order="expected revenue", **chosen)
 
 
 PAGE = Page("Cohorts and forecast", "timeline", "cohorts", _draw)

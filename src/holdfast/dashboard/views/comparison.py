@@ -7,6 +7,7 @@ import polars as pl
 import streamlit as st
 
 from holdfast.dashboard.components import Page, box, bullets, explain, figure, plain
+from holdfast.dashboard.filters import link
 from holdfast.dashboard.run_view import RunView
 from holdfast.report import charts, comparison_tables, formatting
 from holdfast.runs.run_comparison import compare_runs
@@ -28,7 +29,7 @@ def _draw(run: RunView) -> None:
         box(table)
     flows = pl.DataFrame(comparison["moves"], infer_schema_length=None)
     make = partial(charts.segment_moves, flows, currency=run.currency)
-    figure(run, f"moves-{before}-{after}", make, wide=True)
+    figure(run, f"moves-{before}-{after}", make, wide=True, to_list=link("segments", run=after))
 
 
 def _choose(run: RunView, run_ids: list[str]) -> tuple[str, str]:

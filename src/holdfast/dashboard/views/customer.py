@@ -18,24 +18,35 @@ from holdfast.dashboard.components import (
     figure,
     plain,
 )
+from holdfast.dashboard.live_sections import customer_timeline
 from holdfast.dashboard.run_view import RunView
 from holdfast.dashboard.score_changes import customer_section
 from holdfast.errors import CustomerNotEligible
 from holdfast.report import charts, formatting
 from holdfast.report.charts.axes import label
-from holdfast.serving.customer_lists import first_customers
+from holdfast.report.exports.customer_rows import first_customers
 from holdfast.serving.customer_search import (
     explain_absence,
     find_customer,
     find_customers,
     read_rows,
 )
+from holdfast.serving.day_effects import CustomerDays, strongest_days, tell_days
 from holdfast.serving.predict import predict_customer
-from holdfast.serving.what_if import Lever, find_levers, read_customer_features, what_if
+from holdfast.serving.what_if import (
+    Lever,
+    find_levers,
+    read_customer_features,
+    tell_what_stays,
+    what_if,
+)
 from holdfast.tables import REASONS
 
 TYPED, LEVER = "customer", "if_"
-_OFFERED = 8
+_OFFERED, _SHOWN_DAYS = 8, 5
+_EFFECTS = (
+    pl.col("date").str.to_date().cast(pl.Int32).alias("day"), pl.col("against_usual"),
+)  # fmt: skip
 
 
 def _draw(run: RunView) -> None:
@@ -124,12 +135,15 @@ def _customer(run: RunView, customer: dict[str, Any]) -> None:
     features = read_customer_features(run.run, name)
     with left:
         _profile(run, features, customer["segment"])
+    days = tell_days(run.run, name)
     left, right = st.columns(2)
     with left:
         _horizons(run, name)
     with right:
-        _purchases(run, customer)
+        _purchases(run, customer, days)
+    _days(days)
     customer_section(run, name)
+    customer_timeline(run, name)
     _what_if(run, features, customer)
 
 
@@ -182,26 +196,40 @@ def _horizons(run: RunView, name: str) -> None:
     figure(run, "horizons", points, keep=False)
 
 
-def _purchases(run: RunView, customer: dict[str, Any]) -> None:
-    """The latest purchases, and when the next is expected."""
+def _purchases(run: RunView, customer: dict[str, Any], told: CustomerDays) -> None:
+    """The latest purchases, and when the next is expected; where a network reads the days, what
+    each of them adds.
+    """
     purchases = read_rows(run.run, "purchases", customer["customer_id"])
     if purchases is None or purchases.is_empty():
         why = "A snapshot holds none" if run.is_snapshot else "This run is older than that table"
         explain("No purchases.", f"{why}: a new run of an order log shows the latest.")
         return
     days = (customer["cutoff_day"], customer.get("next_purchase_day"))
-    line = partial(charts.order_timeline, purchases, *days, currency=run.currency)
-    figure(run, "timeline", line, keep=False)
+    line = partial(charts.order_timeline, purchases)
+    if told.days:
+        line = partial(charts.day_timeline, purchases, pl.DataFrame(told.days).select(_EFFECTS))
+    timeline = partial(line, *days, currency=run.currency)
+    figure(run, "timeline", timeline, keep=False)
+
+
+def _days(told: CustomerDays) -> None:
+    """The days that say most to the network, where the pool has one."""
+    if lines := strongest_days(told, at_most=_SHOWN_DAYS):
+        with st.container(border=True):
+            bullets(lines, "The days that count, each beside the customer's usual day")
 
 
 def _what_if(run: RunView, features: dict[str, Any], customer: dict[str, Any]) -> None:
     """Sliders over the strongest features; the run's own models answer."""
-    st.subheader("What if")
+    st.header("What if")
     levers = find_levers(run.study, run.profiles, features)
     if not levers:
         explain("Nothing to change.", "None of the strongest features is a number that varies.")
         return
     st.caption("Everything else stays as it is: no real customer may have such a combination.")
+    if (stays := tell_what_stays(run.run)) is not None:
+        st.caption(f"{stays}.")
     values = {
         lever: _slider(place, lever)
         for place, lever in zip(st.columns(len(levers)), levers, strict=True)

@@ -59,7 +59,7 @@ def _contract(run: RunView) -> None:
 
 
 def _gate(run: RunView) -> None:
-    st.subheader("Is it enough?")
+    st.header("Is it enough?")
     counts = run.summary.get("sufficiency")
     if not counts:
         explain("The counts behind this check are not kept in this run.", _OLD, "holdfast run")
@@ -83,7 +83,7 @@ def _gaps(run: RunView) -> None:
 
 def _churn_window(run: RunView) -> None:
     """What leaving means in this log, as the run found it."""
-    st.subheader("When is a customer lost?")
+    st.header("When is a customer lost?")
     horizon = formatting.plural(run.study.churn.horizon_days, "day")
     st.caption(f"The study says: {horizon} without a purchase.")
     window = run.summary.get("churn_window")

@@ -23,14 +23,15 @@ from holdfast.dashboard.components import (
     write_link,
 )
 from holdfast.dashboard.filters import link, read_filters
+from holdfast.dashboard.live_sections import overview_line
 from holdfast.dashboard.run_view import RunView, read_study
 from holdfast.decisions.campaign_story import CampaignStory, name_unread, tell_campaigns
 from holdfast.decisions.next_steps import STALE_DAYS, NextStep, next_steps
 from holdfast.evaluation.totals import range_of
 from holdfast.report import charts, formatting, plan_tables
+from holdfast.report.exports.customer_rows import first_customers
 from holdfast.report.render import Chart
 from holdfast.report.summary import lead, top_reasons
-from holdfast.serving.customer_lists import first_customers
 from holdfast.windows import date_of, day_of
 
 _SHOWN, _CAMPAIGNS = 10, 3
@@ -38,12 +39,14 @@ _SHOWN, _CAMPAIGNS = 10, 3
 
 def _draw(run: RunView) -> None:
     _alerts(run)
-    st.markdown(f"#### {plain(lead(run.report))}")
+    with st.container(key="lead"):
+        st.markdown(plain(lead(run.report)))
     cards(*_cards(run))
     if not _is_stale(run):
         st.caption(plain(_describe_age(run)))
+    overview_line(run)
     _next_steps(run)
-    st.subheader("Who first")
+    st.header("Who first")
     by = choose_order(run)
     first = first_customers(run.scores, _SHOWN, by=by)
     customer_box(run, first, f"The first {first.height} of {_n(run)}, by {by}")
@@ -60,7 +63,7 @@ def _n(run: RunView) -> str:
 
 def _charts(run: RunView) -> None:
     figures = _figures(run)
-    st.subheader("How value and risk are spread")
+    st.header("How value and risk are spread")
     if run.report.knows_value:
         for place, name in zip(st.columns(2), ("revenue", "violins"), strict=True):
             with place:
@@ -153,7 +156,7 @@ def _change(values: list[float], name: str, write: Callable[[float], str]) -> di
         "delta_color": "off" if change == 0 else colour,
         "delta_arrow": "off" if change == 0 else "auto",
         "delta_description": "since the run before",
-        "chart_data": values,
+        "chart_data": values if len(set(values)) > 1 else None,
     }
 
 
@@ -197,7 +200,7 @@ def _next_steps(run: RunView) -> None:
     steps = next_steps(run.run.summary, age_days=_age_days(run), unread=unread)
     if not steps:
         return
-    st.subheader(f"{('One thing', 'Two things', 'Three things')[len(steps) - 1]} to do now")
+    st.header(f"{('One thing', 'Two things', 'Three things')[len(steps) - 1]} to do now")
     st.html(f'<ol class="hf-steps">{"".join(map(_step, steps))}</ol>')
 
 
@@ -211,7 +214,7 @@ def _campaigns(run: RunView) -> None:
     campaigns = run.table("campaigns")
     if campaigns.is_empty():
         return
-    st.subheader("What campaigns did")
+    st.header("What campaigns did")
     st.markdown(plain(plan_tables.results_sentence(campaigns, currency=run.currency)))
     latest = campaigns.sort("day", "campaign", descending=[True, False]).head(_CAMPAIGNS)
     links = [link("campaigns", campaign=name) for name in latest["campaign"]]

@@ -14,8 +14,9 @@ from holdfast.dashboard.components import (
     show_order,
     write_table,
 )  # fmt: skip
+from holdfast.dashboard.filters import link
 from holdfast.dashboard.run_view import RunView
-from holdfast.report import charts, evidence_tables, ranking_curves
+from holdfast.report import charts, evidence_tables, monitor_tables, ranking_curves
 from holdfast.report.summary import findings, proof_sentence
 
 
@@ -30,16 +31,20 @@ def _tasks(run: RunView) -> tuple[str, ...]:
 
 
 def _churn(run: RunView) -> None:
-    report, predictions = run.report, run.report.predictions
+    report, predictions, by_risk = (
+        run.report,
+        run.report.predictions,
+        link("segments", order="risk"),
+    )
     box(run.keep("churn metrics", lambda: evidence_tables.metrics(report, "churn")))
     figure(run, "roc", lambda: charts.roc_pr(report.steps))
     figure(run, "calibration", lambda: charts.calibration(predictions))
     left, right = st.columns(2)
     with left:
-        figure(run, "lift", lambda: charts.lift_curve(report.steps))
+        figure(run, "lift", lambda: charts.lift_curve(report.steps), to_list=by_risk)
     with right:
-        figure(run, "deciles", lambda: charts.decile_chart(predictions))
-    figure(run, "cutoffs", lambda: charts.churn_at_cutoffs(predictions))
+        figure(run, "deciles", lambda: charts.decile_chart(predictions), to_list=by_risk)
+    figure(run, "cutoffs", lambda: charts.churn_at_cutoffs(predictions), to_list=by_risk)
 
 
 def _value(run: RunView) -> None:
@@ -58,7 +63,8 @@ def _value(run: RunView) -> None:
         explain("The value predictions could not be tested.", why)
         return
     box(metrics)
-    figure(run, "gains", lambda: charts.gains(report.steps))
+    by_value = link("segments", order="expected revenue")
+    figure(run, "gains", lambda: charts.gains(report.steps), to_list=by_value)
     figure(run, "promises", lambda: charts.promises(report.predictions, currency=run.currency))
 
 
@@ -86,12 +92,32 @@ def _compare(run: RunView) -> None:
         box(evidence_tables.cross_validation(report))
 
 
+def _monitoring(run: RunView) -> None:
+    realised, drift, expected = (run.table(name) for name in ("realised", "drift", "expected"))
+    if expected.is_empty():
+        why = "A snapshot has no later days, and a run of an older Holdfast kept nothing of them."
+        explain("This run was not monitored.", why)
+        return
+    st.markdown(plain(monitor_tables.describe_monitoring(drift, realised)))
+    figure(run, "realised", lambda: charts.realised_churn(realised))
+    for table in (
+        monitor_tables.realised_performance(realised),
+        monitor_tables.expected_performance(expected),
+        monitor_tables.drift(drift),
+        monitor_tables.contests(run.summary),
+    ):
+        if table.rows:
+            box(table)
+    for sentence in monitor_tables.explain_no_contest(run.summary):
+        st.caption(plain(sentence))
+
+
 def _reasons(run: RunView) -> None:
     contributions, importance = run.table("contributions"), run.table("importance")
     with show_order(run):
         figure(run, "roles", lambda: charts.shap_cross_model(importance))
         for task in _tasks(run):
-            st.subheader(f"What moves {_MOVED[task]}")
+            st.header(f"What moves {_MOVED[task]}")
             swarm = partial(charts.shap_summary, contributions, importance, task=task)
             figure(run, f"swarm-{task}", swarm, wide=True)
             effects = partial(charts.shap_dependence, contributions, importance, task=task)
@@ -114,6 +140,7 @@ _PARTS: dict[str, Callable[[RunView], None]] = {
     "Churn": _churn,
     "Value": _value,
     "Compared": _compare,
+    "Does it still hold?": _monitoring,
     "Reasons": _reasons,
     "Findings": _findings,
 }

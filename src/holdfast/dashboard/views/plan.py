@@ -2,7 +2,7 @@
 would bring.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -26,16 +26,15 @@ from holdfast.dashboard.components import (
     figure,
     plain,
 )
-from holdfast.dashboard.exporting import is_allowed
+from holdfast.dashboard.exporting import choose_receiver, is_allowed
 from holdfast.dashboard.run_view import RunView, read_study
 from holdfast.decisions.contacts import name_by_day
-from holdfast.decisions.plans import change_terms, give_lists, recall_past
+from holdfast.decisions.plans import GivenLists, change_terms, give_lists, recall_past
 from holdfast.errors import HoldfastError, InputError
 from holdfast.report import charts, formatting, plan_tables
-from holdfast.serving.customer_lists import first_customers
-from holdfast.study import Study
+from holdfast.report.exports.customer_rows import first_customers
 
-_SHOWN = 25
+_SHOWN, _LIST = 25, "who-gets-an-offer"
 _OFFER = '[offers.voucher]\ncost = 0.50\ncampaigns = ["spring"]   # or: rate = 0.1, assumed'
 
 
@@ -46,14 +45,16 @@ def _draw(run: RunView) -> None:
         st.code(_OFFER, language="toml")
         return
     terms = _terms(run)
-    known = run.keep("past campaigns", lambda: recall_past(run.study, run.run, scores=run.scores))
-    if known is None:
+    recalled = run.keep(
+        "past campaigns", lambda: recall_past(run.study, run.run, scores=run.scores)
+    )
+    if recalled is None:
         why = "This run was made before campaigns were kept: run the study again."
         explain("There is nothing to plan with.", why, "holdfast run")
         return
     study, key = change_terms(run.study, plan=terms), tuple(terms.values())
     try:
-        planning = Planning.prepare(study, known.tables, known.past)
+        planning = Planning.prepare(study, recalled.tables, recalled.past)
         made = run.keep(("plan", key), lambda: make_plan(planning))
     except InputError as error:
         problem = formatting.sentence(formatting.capital(error.problem))
@@ -96,7 +97,8 @@ def _show(run: RunView, made: CampaignPlan, planning: Planning, terms: Mapping[s
         strict=True,
     ):
         with place:
-            figure(run, name, partial(make, curve, chosen=chosen, currency=money), keep=False)
+            chart = partial(make, curve, chosen=chosen, currency=money)
+            figure(run, name, chart, keep=False, to_list=f"#{_LIST}")
     for table in plan_tables.plan(values):
         box(table)
     _contacts(run, made)
@@ -107,6 +109,7 @@ def _show(run: RunView, made: CampaignPlan, planning: Planning, terms: Mapping[s
 
 def _contacts(run: RunView, made: CampaignPlan) -> None:
     """The first of those who get an offer."""
+    st.header("Who gets an offer", anchor=_LIST)
     planned = made.customers.filter(arm=CONTACT).select("customer_id", "offer")
     by = choose_order(run)
     first = first_customers(planned.join(run.scores, on="customer_id"), _SHOWN, by=by)
@@ -116,7 +119,7 @@ def _contacts(run: RunView, made: CampaignPlan) -> None:
 
 def _export(run: RunView, made: CampaignPlan, terms: Mapping[str, Any]) -> None:
     """Record the plan as a campaign, then offer its two files."""
-    st.subheader("Export")
+    st.header("Export")
     if not is_allowed():
         return
     st.caption(
@@ -128,6 +131,7 @@ def _export(run: RunView, made: CampaignPlan, terms: Mapping[str, Any]) -> None:
     name = st.text_input(
         "Name of the campaign", value=name_by_day("plan", study), max_chars=60, key="campaign"
     )
+    receiver = choose_receiver(run, key="plan")
     if st.button(
         f"Export {formatting.plural(made.customers.filter(arm=CONTACT).height, 'contact')}",
         icon=":material/ios_share:",
@@ -135,7 +139,8 @@ def _export(run: RunView, made: CampaignPlan, terms: Mapping[str, Any]) -> None:
         key="export",
         disabled=not (name or "").strip(),
     ):
-        st.session_state["exported"] = _record(run, made, (name or "").strip(), study)
+        give = partial(give_lists, made, (name or "").strip(), study=study, receiver=receiver)
+        st.session_state["exported"] = _record(run, give, (name or "").strip())
     for file_name, content in st.session_state.get("exported", {}).items():
         st.download_button(
             f"Download {file_name}",
@@ -147,16 +152,17 @@ def _export(run: RunView, made: CampaignPlan, terms: Mapping[str, Any]) -> None:
         )
 
 
-def _record(run: RunView, made: CampaignPlan, name: str, study: Study) -> dict[str, bytes]:
+def _record(run: RunView, give: Callable[..., GivenLists], name: str) -> Mapping[str, bytes]:
     """The two files by their names, after both groups were recorded; none where they could not
     be.
     """
     try:
-        files = give_lists(made, name, study=study, run=run.run, who=describe_viewer())
+        files, notes = give(run=run.run, who=describe_viewer())
     except HoldfastError as error:
         fail(error)
         return {}
     st.success(f"Recorded as the campaign {plain(name)}.", icon=":material/check:")
+    bullets([formatting.sentence(note) for note in notes])
     return files
 
 

@@ -19,6 +19,7 @@ from holdfast.campaigns.recovery import (
     simulate_recovery,
 )
 from holdfast.dashboard.components import Page, card, cards, explain, figure, plain
+from holdfast.dashboard.filters import link
 from holdfast.dashboard.run_view import RunView
 from holdfast.report import charts, formatting
 
@@ -45,7 +46,8 @@ def _draw(run: RunView) -> None:
     plan = simulate_recovery(segments, campaigns, evidence, margin_rate=margin)
     _totals(plan, evidence, money)
     for name, make in (("net", charts.net_by_rate), ("amounts", charts.revenue_recovery)):
-        figure(run, name, partial(make, plan, currency=money), keep=False)
+        chart = partial(make, plan, currency=money)
+        figure(run, name, chart, keep=False, to_list=link("segments", segment=list(assumed)))
 
 
 def _sliders(place: DeltaGenerator, name: str, campaign: Campaign, money: str) -> Campaign:

@@ -23,15 +23,15 @@ from holdfast.dashboard.filters import as_address, choices, link, read_filters
 from holdfast.dashboard.run_view import RunView, read_study
 from holdfast.dashboard.score_changes import whole_section
 from holdfast.report import charts, formatting, run_tables
+from holdfast.report.exports.customer_rows import first_customers
 from holdfast.report.table_columns import Col
 from holdfast.report.table_format import make_table
 from holdfast.serving.breakdown import break_down, list_dimensions
-from holdfast.serving.customer_lists import first_customers
 from holdfast.study import AT_RISK_SEGMENTS
 
 _SHOWN, _BEFORE = 25, 10
 """Customers listed of a segment, and before one is chosen."""
-_LIST = "who-first"
+_LIST, GROUPS = "who-first", "who-they-are"
 
 
 def _draw(run: RunView) -> None:
@@ -40,12 +40,16 @@ def _draw(run: RunView) -> None:
     with show_order(run):
         _six(run)
         _customers(run)
-        st.subheader("Where value meets risk")
+        st.header("Where value meets risk")
         figure(
             run, "segments", lambda: charts.segment_analysis(segments, **money), to_list=f"#{_LIST}"
         )
         figure(
-            run, "quadrant", lambda: charts.customer_quadrant(scores, segments, **money), wide=True
+            run,
+            "quadrant",
+            lambda: charts.customer_quadrant(scores, segments, **money),
+            wide=True,
+            to_list=f"#{_LIST}",
         )
         figure(
             run,
@@ -81,7 +85,7 @@ def _customers(run: RunView) -> None:
     """Whom to look at first among those shown, and their files."""
     chosen = read_filters(run).segments
     whose = f": {formatting.listing(list(chosen))}" if chosen else ""
-    st.subheader(f"Who first{whose}", anchor=_LIST)
+    st.header(f"Who first{whose}", anchor=_LIST)
     by = choose_order(run)
     first = first_customers(run.scores, _SHOWN if chosen else _BEFORE, by=by)
     n = formatting.count(run.scores.height)
@@ -125,7 +129,7 @@ def _breakdown(run: RunView) -> None:
     names = run.keep("dimensions", lambda: list_dimensions(run.run, run.scores))
     if not names:
         return
-    st.subheader("Who they are")
+    st.header("Who they are", anchor=GROUPS)
     chosen = st.selectbox(
         "Broken down by", names, key="by", bind="query-params", format_func=formatting.feature_title
     )
@@ -139,14 +143,14 @@ def _breakdown(run: RunView) -> None:
 
 def _group_links(run: RunView, by: str, groups: list[str]) -> list[str]:
     """From each group to its customers, where it can be filtered by."""
-    known = choices(run).get(by, [])
-    if not set(groups) <= set(known):
+    selectable = choices(run).get(by, [])
+    if not set(groups) <= set(selectable):
         return []
     return [link("segments", **{f"in_{by}": group}) for group in groups]
 
 
 def _moves(run: RunView) -> None:
-    st.subheader("Who moved")
+    st.header("Who moved")
     flows = run.moves
     if flows is None or run.before is None:
         why = "Run the study again when new orders have come in."
@@ -155,7 +159,13 @@ def _moves(run: RunView) -> None:
     st.caption(
         f"Since {formatting.day(run.before.summary['cutoff_day'])}, run {run.before.run_id}."
     )
-    figure(run, "moves", lambda: charts.segment_moves(flows, currency=run.currency), wide=True)
+    figure(
+        run,
+        "moves",
+        lambda: charts.segment_moves(flows, currency=run.currency),
+        wide=True,
+        to_list=f"#{_LIST}",
+    )
 
 
 PAGE = Page("Segments", "grid_view", "segments", _draw, filtered=True)

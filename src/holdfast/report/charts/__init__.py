@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 import polars as pl
 
 from holdfast.report.chart_data import weeks as past_weeks
+from holdfast.report.charts.alerts import open_alerts
 from holdfast.report.charts.beliefs import believed_before_and_after
 from holdfast.report.charts.budgets import budget_against_return, profit_curve, qini
 from holdfast.report.charts.campaigns import readout_forest
@@ -21,6 +22,7 @@ from holdfast.report.charts.cohorts import (
     survival_curves,
 )
 from holdfast.report.charts.customer import (
+    day_timeline,
     order_timeline,
     profile_radar,
     reason_bars,
@@ -48,6 +50,7 @@ from holdfast.report.charts.explanations import (
     shap_dependence,
     shap_summary,
 )
+from holdfast.report.charts.monitoring import realised_churn
 from holdfast.report.charts.portfolio import (
     revenue_distribution,
     risk_bands,
@@ -68,13 +71,13 @@ from holdfast.report.report_data import Report
 __all__ = [
     "backtest", "believed_before_and_after", "budget_against_return", "calibration", "candidates",
     "causes", "change_steps", "channel_payback", "churn_at_cutoffs", "cohort_value",
-    "customer_quadrant", "decile_chart", "gains", "hours", "lift_curve", "net_by_rate",
-    "order_timeline", "profile_radar", "profit_curve", "promises", "purchases_by_week", "qini",
-    "reactivation", "readout_forest", "reason_bars", "retention", "revenue_distribution",
-    "revenue_forecast", "revenue_recovery", "risk_bands", "risk_gauge", "roc_pr",
-    "segment_analysis", "segment_moves", "shap_bar", "shap_cross_model", "shap_dependence",
-    "shap_summary", "survival_curves", "unused_rows", "value_against_risk", "value_by_horizon",
-    "value_by_segment", "weeks",
+    "customer_quadrant", "day_timeline", "decile_chart", "gains", "hours", "lift_curve",
+    "net_by_rate", "open_alerts", "order_timeline", "profile_radar", "profit_curve", "promises",
+    "purchases_by_week", "qini", "reactivation", "readout_forest", "realised_churn",
+    "reason_bars", "retention", "revenue_distribution", "revenue_forecast", "revenue_recovery",
+    "risk_bands", "risk_gauge", "roc_pr", "segment_analysis", "segment_moves", "shap_bar",
+    "shap_cross_model", "shap_dependence", "shap_summary", "survival_curves", "unused_rows",
+    "value_against_risk", "value_by_horizon", "value_by_segment", "weeks",
 ]  # fmt: skip
 
 CHARTS: Mapping[str, Callable[[Report], Chart]] = {

@@ -19,7 +19,7 @@ from holdfast.report.charts.base import (
 from holdfast.report.formatting import money, percent, plural
 from holdfast.report.table_columns import Col
 from holdfast.report.table_format import Table, make_table
-from holdfast.report.theme import DOT, KEY, MUTED
+from holdfast.report.theme import DOT, MUTED
 from holdfast.study import SEGMENT_NAMES
 
 _LOOKS = {
@@ -49,15 +49,13 @@ def believed_before_and_after(cells: pl.DataFrame, *, currency: str) -> Chart:
     table = _with_before(cells)
     looks = {name: look for name, look in _LOOKS.items() if name in table["basis"]}
     parts = table.partition_by("offer", maintain_order=True)
-    panels = [
-        _offer(part, currency, looks, key=KEY if part is parts[0] else None) for part in parts
-    ]
-    told = table.filter(pl.col("basis").is_in(["measured", "pooled"])).height
+    panels = [_offer(part, currency, looks) for part in parts]
+    n_measured = table.filter(pl.col("basis").is_in(["measured", "pooled"])).height
     of = plural(table.height, "pair")
     # One panel alone may be as wide as its page.
     drawn = panels[0] if len(panels) == 1 else {"vconcat": panels, "spacing": 20}
     rows = _belief_table(table, currency)
-    return make_chart("believed_before_and_after", drawn, rows, told=told, of=of)
+    return make_chart("believed_before_and_after", drawn, rows, told=n_measured, of=of)
 
 
 def _with_before(cells: pl.DataFrame) -> pl.DataFrame:
@@ -86,8 +84,6 @@ def _offer(
     cells: pl.DataFrame,
     currency: str,
     looks: Mapping[str, tuple[str, str]],
-    *,
-    key: Options | None,
 ) -> Options:
     """One offer's segments: above, what is believed now; below, what was."""
     unit, start, end = cells.select("unit", "start", "end").row(0)
@@ -101,7 +97,7 @@ def _offer(
     named = _NAMES | {"labelExpr": _in_two_lines(cells)}
     rows = {"y": field("segment:N", sort=list(SEGMENT_NAMES), title=None, axis=named)}
     color, shape = (
-        by_name("basis:N", {name: look[k] for name, look in looks.items()}, key) for k in (0, 1)
+        by_name("basis:N", {name: look[k] for name, look in looks.items()}) for k in (0, 1)
     )
     now = {"x": "low:Q", "x2": "high", "color": color}
     before = {"x": "cut_low:Q", "x2": "cut_high"}
@@ -118,8 +114,9 @@ def _offer(
 
 
 def _in_two_lines(cells: pl.DataFrame) -> str:
-    """Each segment's name, and below it what is believed of it."""
-    lines = cells.select("segment", "text").iter_rows()
+    """Each segment's name, and below it what is believed of it and by what."""
+    text = pl.format("{}, {}", "text", "basis")
+    lines = cells.select("segment", text).iter_rows()
     choice = "".join(f"datum.value === '{name}' ? ['{name}', '{text}'] : " for name, text in lines)
     return f"{choice}datum.value"
 
@@ -153,7 +150,7 @@ def _belief_table(table: pl.DataFrame, currency: str) -> Table:
         rows,
         "offer segment basis",
         Col("assumed", "Before any data"),
-        Col("before", "5 to 95 %", "text", "{before_low} to {before_high}"),
+        Col("before", "90% range", "text", "{before_low} to {before_high}"),
         Col("mean", "Now"),
-        Col("now", "5 to 95 %", "text", "{low} to {high}"),
+        Col("now", "90% range", "text", "{low} to {high}"),
     )

@@ -26,10 +26,11 @@ from holdfast.report.charts.base import (
     panel,
     rule,
 )
+from holdfast.report.charts.line_names import name_lines
 from holdfast.report.formatting import money, percent
 from holdfast.report.table_columns import Col
 from holdfast.report.table_format import Table, make_table
-from holdfast.report.theme import BLUE, DOT, LINE_KEY, WHOLE
+from holdfast.report.theme import BLUE, DOT, WHOLE
 
 _SIZE = (480, 280)
 """With its axis as wide as a report's chart is on a phone, where no text may become smaller."""
@@ -90,8 +91,8 @@ def _describe_best(table: pl.DataFrame, at: int, currency: str) -> str:
 
 
 def _at(table: pl.DataFrame, column: str, budget: float) -> float:
-    known = table.drop_nulls(column)
-    return float(np.interp(budget, known["budget"].to_numpy(), known[column].to_numpy()))
+    curve = table.drop_nulls(column)
+    return float(np.interp(budget, curve["budget"].to_numpy(), curve[column].to_numpy()))
 
 
 def _reach(table: pl.DataFrame, chosen: float) -> float:
@@ -248,6 +249,7 @@ def qini(curve: pl.DataFrame, *, unit: str, rule: str | None) -> Chart:
     drawn = panel(
         mark("area", table, _BAND, x=x, y=y | {"field": "low"}, y2="high"),
         mark("line", lines, {"strokeWidth": 2.5}, x=x, y=y, color=color, strokeDash=dash),
+        *name_lines(lines, by="ranking", x=x, y=y, color=color),
         size=_SIZE,
     )
     first, everybody = (_at_share(table, share) for share in (_FIRST, 1.0))
@@ -257,12 +259,9 @@ def qini(curve: pl.DataFrame, *, unit: str, rule: str | None) -> Chart:
 
 
 def _qini_looks(names: list[str]) -> list[Options]:
-    """The colour and the dash of each curve, and their key."""
+    """The colour and the dash of each curve."""
     looks = dict(zip(names, _RANKINGS, strict=False)) | {_BY_LOT: ("grey", [2, 3])}
-    key = LINE_KEY | {"columns": 1, "labelLimit": _SIZE[0] // 2, "symbolSize": 400}
-    return [
-        by_name("ranking:N", {name: look[k] for name, look in looks.items()}, key) for k in (0, 1)
-    ]
+    return [by_name("ranking:N", {name: look[k] for name, look in looks.items()}) for k in (0, 1)]
 
 
 def _at_share(table: pl.DataFrame, share: float) -> float:

@@ -125,8 +125,8 @@ def _describe_forest(every: pl.DataFrame, unit: str) -> str:
     of = plural(every.height, "campaign")
     if every.select("campaign", "day").n_unique() < every.height:
         of = f"{plural(every.height, 'offer')} of campaigns"
-    said = ("paid", "lost") if unit else ("made more customers buy", "fewer")
-    return capital(f"{good} of {of} certainly {said[0]}, {bad} certainly {said[1]}")
+    words = ("paid", "lost") if unit else ("made more customers buy", "fewer")
+    return capital(f"{good} of {of} certainly {words[0]}, {bad} certainly {words[1]}")
 
 
 def _forest_table(every: pl.DataFrame, unit: str) -> Table:

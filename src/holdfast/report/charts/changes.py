@@ -21,17 +21,17 @@ _ADDS = {
 _BAR, _ROOM = 26, 1.4
 
 
-def change_steps(told: Mapping[str, Any], *, currency: str) -> Chart:
+def change_steps(change: Mapping[str, Any], *, currency: str) -> Chart:
     """A step per part between what was expected before and what is now.
 
     Parameters
     ----------
-    told
+    change
         One of the tasks that `runs.changes_since` gives.
     """
-    is_churn = told["task"] == "churn"
+    is_churn = change["task"] == "churn"
     write = formatting.percent if is_churn else partial(formatting.money, currency=currency)
-    steps = _steps(told, currency)
+    steps = _steps(change, currency)
     ways = (_WORSE, _BETTER) if is_churn else (_BETTER, _WORSE)
     color = by_name("way:N", dict(zip(("end", "up", "down"), (_ENDS, *ways), strict=True)))
     # Room for the text at the right end of the longest bar.
@@ -45,30 +45,31 @@ def change_steps(told: Mapping[str, Any], *, currency: str) -> Chart:
         mark("text", steps, text, x=right, y=y, text="text:N"),
         size=(WIDTH - 200, _BAR * steps.height),
     )
-    title = f"{HEADINGS[told['task']]}: {write(told['before'])} before, {write(told['after'])} now"
-    table = change_parts(told, currency=currency)
-    return make_chart("change_steps", drawn, table, title=title, adds=_ADDS[told["task"]])
+    before, now = write(change["before"]), write(change["after"])
+    title = f"{HEADINGS[change['task']]}: {before} before, {now} now"
+    table = change_parts(change, currency=currency)
+    return make_chart("change_steps", drawn, table, title=title, adds=_ADDS[change["task"]])
 
 
-def _steps(told: Mapping[str, Any], currency: str) -> pl.DataFrame:
+def _steps(change: Mapping[str, Any], currency: str) -> pl.DataFrame:
     """One row per bar: name, start, end, right (its larger end), way, text."""
-    is_churn = told["task"] == "churn"
+    is_churn = change["task"] == "churn"
     write = formatting.percent if is_churn else partial(formatting.money, currency=currency)
-    moves = [part["points"] for part in told["parts"]]
-    at = list(accumulate(moves, initial=told["before"]))
+    moves = [part["points"] for part in change["parts"]]
+    at = list(accumulate(moves, initial=change["before"]))
     rows: list[tuple[str, float, float, str, str]] = [
-        ("Before", 0.0, told["before"], "end", write(told["before"]))
+        ("Before", 0.0, change["before"], "end", write(change["before"]))
     ]
-    for part, moved, start in zip(told["parts"], moves, at, strict=False):
-        text = _signed(moved, currency=None if is_churn else currency)
+    for part, moved, start in zip(change["parts"], moves, at, strict=False):
+        text = _write_signed(moved, currency=None if is_churn else currency)
         way = "up" if moved > 0 else "down"
         rows.append((PARTS[part["part"]], start, start + moved, way, text))
-    rows.append(("Now", 0.0, told["after"], "end", write(told["after"])))
+    rows.append(("Now", 0.0, change["after"], "end", write(change["after"])))
     table = pl.DataFrame(rows, schema=["name", "start", "end", "way", "text"], orient="row")
     return table.with_columns(right=pl.max_horizontal("start", "end"))
 
 
-def _signed(moved: float, *, currency: str | None) -> str:
+def _write_signed(moved: float, *, currency: str | None) -> str:
     sign = "+" if moved >= 0 else formatting.MINUS
     if currency is None:
         return f"{sign}{formatting.decimal(abs(100 * moved), 1)} points"

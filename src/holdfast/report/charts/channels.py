@@ -6,6 +6,7 @@ from holdfast.report import formatting, run_tables
 from holdfast.report.charts.axes import number_axis
 from holdfast.report.charts.base import Chart, Options, field, make_chart, mark, no_chart, panel
 from holdfast.report.charts.cohorts import by_line
+from holdfast.report.charts.line_names import name_lines
 from holdfast.report.theme import DOT, WIDTH
 
 _SHOWN = 6
@@ -27,7 +28,7 @@ def channel_payback(channels: pl.DataFrame, months: pl.DataFrame, *, currency: s
         return no_chart("channel_payback", "few")
     shown = channels.filter(pl.col("months_observed") > 0).head(_SHOWN)
     names = shown["channel"].to_list()
-    look = by_line("channel:N", names, title="Won by")
+    look = by_line("channel:N", names)
     title = _say_payback(shown, months, currency)
     table = run_tables.channels(channels, currency=currency)
     drawn = panel(*_marks(shown, months, look, currency), size=(WIDTH - 80, 280))
@@ -57,6 +58,7 @@ def _marks(
         mark("line", coming, thin, x=x, y=y, tooltip=tips, **look),
         mark("rule", costs, thin, y=field("cost:Q"), **look),
         mark("point", met, DOT | {"size": 60}, x=x, y=y, tooltip=tips, **colour),
+        *name_lines(line, by="channel", x=x, y=y, **colour),
     ]
 
 

@@ -17,8 +17,9 @@ from holdfast.report.charts.base import (
     no_chart,
     panel,
 )
+from holdfast.report.charts.line_names import HALO, name_lines
 from holdfast.report.table_format import Table, make_table
-from holdfast.report.theme import BLUE, DAYS, LINE_KEY, MUTED, WHOLE, WIDTH
+from holdfast.report.theme import BLUE, DAYS, MUTED, WHOLE, WIDTH
 from holdfast.study.settings import Promotion
 from holdfast.windows import date_of
 
@@ -99,15 +100,17 @@ def survival_curves(survival: pl.DataFrame) -> Chart:
     if shown.is_empty():
         return no_chart("survival_curves", "few")
     everyone, last = shown.filter(pl.col("cohort") == "all"), int(highest(shown["day"]))
-    step = next(step for step in (30, 60, 90, 180, 365, 730) if last / step <= 8 or step == 730)
+    step = next(step for step in (30, 60, 90, 180, 365, 730) if last / step <= 6 or step == 730)
     whole, steps = {"domain": [0, last], "nice": False}, {"interpolate": "step-after"}
     days = {"title": "Days since the first purchase", "values": list(range(0, last + 1, step))}
     x, low = field("day:Q", scale=whole, axis=days), field("low:Q", scale=WHOLE)
     y = field("survival:Q", scale=WHOLE, axis=share_axis("Still buying"))
+    look = by_line("cohort:N", names)
     band, line = BLUE | steps | {"fillOpacity": 0.18}, steps | {"strokeWidth": 2}
     curve = panel(
         mark("area", everyone, band, x=x, y=low, y2="high"),
-        mark("line", shown, line, x=x, y=y, **by_line("cohort:N", names)),
+        mark("line", shown, line, x=x, y=y, **look),
+        *name_lines(shown, by="cohort", x=x, y=y, color=look["color"]),
         size=(WIDTH - 90, 260),
     )
     counts = numbers_at_risk(survival, names, last=last, step=step)
@@ -125,16 +128,12 @@ def survival_curves(survival: pl.DataFrame) -> Chart:
     return make_chart("survival_curves", drawn, rows, days=after, share=share)
 
 
-def by_line(shorthand: str, names: list[str], *, title: str = "First purchase in") -> Options:
-    """A colour and a dash for each name, under a title."""
+def by_line(shorthand: str, names: list[str]) -> Options:
+    """A colour and a dash for each name."""
     colours, dashes = (
         {name: looks[k % len(looks)] for k, name in enumerate(names)} for looks in (_LINES, _DASHES)
     )
-    legend = LINE_KEY | {"title": title}
-    return {
-        "color": by_name(shorthand, colours, legend),
-        "strokeDash": by_name(shorthand, dashes, legend),
-    }
+    return {"color": by_name(shorthand, colours), "strokeDash": by_name(shorthand, dashes)}
 
 
 def numbers_at_risk(
@@ -169,7 +168,8 @@ def cohort_value(cohorts: pl.DataFrame, *, currency: str) -> Chart:
     quarters = table.filter(pl.col("months_since") % 3 == 0).rename(
         {"year": "first_purchase_in", "value": "revenue_per_customer_so_far"}
     )
-    drawn = panel(line, size=(WIDTH - 80, 260))
+    named = name_lines(table, by="year", x=x, y=y, color=look["color"])
+    drawn = panel(line, *named, size=(WIDTH - 80, 260))
     return make_chart("cohort_value", drawn, quarters, currency=currency, **facts)
 
 
@@ -210,7 +210,7 @@ def revenue_forecast(
     shown = _promotions_within(promotions, both["when"])
     names = ((past, "Actual", "grey"), (coming, "Expected", "blue"))
     drawn = panel(
-        *_shaded(shown, x),
+        *_promotion_bands(shown, x),
         mark("area", coming, BLUE | {"fillOpacity": 0.2}, x=x, y="low_80:Q", y2="high_80"),
         mark("line", past, grey, x=x, y=y, tooltip=tips),
         mark("line", coming, dashed, x=x, y=y, tooltip=tips),
@@ -238,7 +238,7 @@ def _promotions_within(promotions: Sequence[Promotion], days: pl.Series) -> pl.D
     return within.with_columns(pl.max_horizontal("from", first), pl.min_horizontal("to", last))
 
 
-def _shaded(promotions: pl.DataFrame, x: Options) -> list[Options]:
+def _promotion_bands(promotions: pl.DataFrame, x: Options) -> list[Options]:
     """A band over each promotion with its name, upright so that neighbours do not meet."""
     if promotions.is_empty():
         return []
@@ -254,6 +254,6 @@ def _named_line(line: pl.DataFrame, name: str, colour: str, x: Options, y: Optio
     """The line's name, above the highest of its points but those at its ends."""
     inner = line[len(line) // 6 : max(1, len(line) - len(line) // 6)]
     top = inner.sort("revenue", descending=True).head(1).with_columns(name=pl.lit(name))
-    return mark(
-        "text", top, {"color": colour, "dy": -10, "fontWeight": "bold"}, x=x, y=y, text="name:N"
-    )
+    bold = {"color": colour, "dy": -10, "fontWeight": "bold"}
+    styles = (bold | HALO, bold)
+    return {"layer": [mark("text", top, style, x=x, y=y, text="name:N") for style in styles]}

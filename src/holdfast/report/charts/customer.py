@@ -5,6 +5,7 @@ when.
 from math import cos, pi, sin
 from textwrap import fill
 
+import numpy as np
 import polars as pl
 
 from holdfast.explain.wording import EFFECT
@@ -12,6 +13,7 @@ from holdfast.report import formatting
 from holdfast.report.chart_data import BAND_FROM, BANDS
 from holdfast.report.charts.axes import highest, label, number_axis, words
 from holdfast.report.charts.base import (
+    WORDS,
     Chart,
     Options,
     by_name,
@@ -31,6 +33,13 @@ _RADAR, _LINE = 220, 10
 phone.
 """
 _UPRIGHT = 0.05
+_LITTLE, _MUCH = 0.05, 0.25
+"""Log-odds: the odds of leaving change by 5 % and by 28 %."""
+_DAYS_MAKE_LEAVING = {
+    "much less likely": ("lowest", "triangle-down"), "less likely": ("low", "triangle-down"),
+    "as likely as usual": ("middle", "circle"), "likelier": ("high", "triangle-up"),
+    "much likelier": ("highest", "triangle-up"),
+}  # fmt: skip
 
 
 def risk_gauge(probability: float, *, base_rate: float) -> Chart:
@@ -209,32 +218,105 @@ def order_timeline(
     """
     if purchases.is_empty():
         return no_chart("order_timeline", "no_purchases")
+    rows = purchases.select("day", "revenue").sort("day", descending=True)
+    drawn = _timeline(rows, cutoff_day, next_day, currency=currency)
+    facts = _tell_purchases(purchases, cutoff_day, next_day)
+    return make_chart("order_timeline", drawn, rows, currency=currency, **facts)
+
+
+def day_timeline(
+    purchases: pl.DataFrame,
+    effects: pl.DataFrame,
+    cutoff_day: int,
+    next_day: int | None,
+    *,
+    currency: str,
+) -> Chart:
+    """As `order_timeline`, with the other days since, each marked by what it makes of leaving.
+
+    Parameters
+    ----------
+    purchases
+        One customer's PURCHASES, at least one.
+    effects
+        day and against_usual (log-odds of leaving) of the days that a network reads.
+    """
+    rows = _with_effects(purchases, effects).sort("day", descending=True)
+    drawn = _timeline(rows, cutoff_day, next_day, currency=currency)
+    n_others = rows.height - purchases.height
+    others = f" and {formatting.plural(n_others, 'other day')}" if n_others else ""
+    facts = _tell_purchases(purchases, cutoff_day, next_day) | {"others": others}
+    title = WORDS["order_timeline"]["title"].format(**facts)
+    return make_chart("day_timeline", drawn, rows, title=title, currency=currency, **facts)
+
+
+def _timeline(
+    rows: pl.DataFrame, cutoff_day: int, next_day: int | None, *, currency: str
+) -> Options:
     when = pl.col("day").cast(pl.Int32).cast(pl.Date)
-    table = purchases.select("revenue", when=when, none=0.0)
     days = {"scored": cutoff_day} | ({} if next_day is None else {"next expected": next_day})
     marked = pl.DataFrame({"what": list(days), "day": list(days.values())}).select(
         "what", when=when
     )
     x = field("when:T", axis=DAYS | {"tickCount": 6})
     y = field("revenue:Q", axis=number_axis(f"Revenue, {currency}", tickCount=3))
-    tips = [field("when:T", format="%d %b %Y"), field("revenue:Q", format=",.2f")]
     dash = by_name("what:N", {"scored": [1, 0], "next expected": [5, 4]})
     bold = {"align": "right", "dx": -4, "fontWeight": "bold"}
     ends = enumerate(marked.iter_slices(1))
-    drawn = panel(
-        mark("rule", table, BLUE | {"strokeWidth": 2}, x=x, y=y, y2="none"),
-        mark("point", table, DOT | BLUE | {"size": 60}, x=x, y=y, tooltip=tips),
+    table = rows.sort("day").select(pl.exclude("day"), when=when, none=0.0)
+    return panel(
+        *_mark_days(table, x, y),
         mark("rule", marked, {"color": "ink"}, x=x, strokeDash=dash),
         *(mark("text", end, bold, x=x, y=-6 - 14 * k, text="what:N") for k, end in ends),
         size=(WIDTH - 80, 160),
     )
+
+
+def _mark_days(table: pl.DataFrame, x: Options, y: Options) -> list[Options]:
+    """Stem and point of each day, coloured by what it makes of leaving, where that is told."""
+    tips = [field("when:T", format="%d %b %Y"), field("revenue:Q", format=",.2f")]
+    stem, point, colours = BLUE, BLUE | {"size": 60}, {}
+    if "makes_leaving" in table.columns:
+        stem, point, colours = {"color": "grey"}, {"size": 80}, _colour_days()
+        tips.append(field("makes_leaving:N"))
+    return [
+        mark("rule", table, stem | {"strokeWidth": 2}, x=x, y=y, y2="none"),
+        mark("point", table, DOT | point, x=x, y=y, tooltip=tips, **colours),
+    ]
+
+
+def _tell_purchases(
+    purchases: pl.DataFrame, cutoff_day: int, next_day: int | None
+) -> dict[str, str]:
     n, last = purchases.height, int(highest(purchases["day"]))
     coming = "" if next_day is None else f"; the next is expected about {formatting.day(next_day)}"
-    facts = {
+    return {
         "last": formatting.day(last),
         "silence": formatting.plural(cutoff_day - last, "day"),
         "coming": coming,
         "which": "The only day" if n == 1 else f"The latest {n} days",
     }
-    rows = purchases.sort("day", descending=True)
-    return make_chart("order_timeline", drawn, rows, currency=currency, **facts)
+
+
+def _with_effects(purchases: pl.DataFrame, effects: pl.DataFrame) -> pl.DataFrame:
+    """The days since the first of the purchases: day, revenue, and what it makes of leaving. A day
+    that the network does not read changes nothing.
+    """
+    first = int(purchases["day"].min())  # type: ignore[arg-type]
+    since = effects.filter(pl.col("day") >= first)
+    days = purchases.select("day", "revenue").join(since, on="day", how="full", coalesce=True)
+    added = days["against_usual"].fill_null(0.0).to_numpy()
+    words, step = list(_DAYS_MAKE_LEAVING), np.digitize(added, [-_MUCH, -_LITTLE, _LITTLE, _MUCH])
+    makes = pl.Series([words[each] for each in step], dtype=pl.String)
+    return days.select("day", pl.col("revenue").fill_null(0.0), makes_leaving=makes)
+
+
+def _colour_days() -> Options:
+    """Colours and shapes by what a day makes of leaving: the sign is seen without colour, too."""
+    legend = {"title": "The day makes leaving", "orient": "bottom", "columns": 2}
+    colours = {name: colour for name, (colour, _) in _DAYS_MAKE_LEAVING.items()}
+    shapes = {name: shape for name, (_, shape) in _DAYS_MAKE_LEAVING.items()}
+    return {
+        "color": by_name("makes_leaving:N", colours, legend),
+        "shape": by_name("makes_leaving:N", shapes, legend),
+    }

@@ -24,10 +24,10 @@ from holdfast.report.charts.base import (
     panel,
     rule,
 )
+from holdfast.report.charts.line_names import name_lines
 from holdfast.report.theme import (
     DOT,
     HIDDEN,
-    LINE_KEY,
     SEGMENT_COLOURS,
     SEGMENT_SHAPES,
     WHOLE,
@@ -207,7 +207,8 @@ def _amounts(recovery: pl.DataFrame, currency: str) -> Options:
     )
     money = words(table["amount"], formatting.money, currency)
     table = table.with_columns(text=pl.format("{} {}", "kind", money))
-    ends = [min(0.0, *table["amount"]), max(1.0, *table["amount"]) * 1.9]
+    # The text beside the longest bar has room on a phone, too.
+    ends = [min(0.0, *table["amount"]), max(1.0, *table["amount"]) * 2.6]
     x = field("amount:Q", axis=HIDDEN, scale={"domain": ends, "nice": False})
     place = {
         "x": x,
@@ -269,18 +270,19 @@ def net_by_rate(recovery: pl.DataFrame, *, currency: str) -> Chart:
         return empty("campaign", "Nobody is contacted: raise the reach of a segment.")
     names, lines = plan["segment"].to_list(), net_lines(plan)
     colours = {name: SEGMENT_COLOURS[name] for name in names}
-    color, key = by_name("segment:N", colours), by_name("segment:N", colours, LINE_KEY)
-    dash = by_name("segment:N", dict(zip(names, _DASHES, strict=False)), LINE_KEY)
+    color = by_name("segment:N", colours)
+    dash = by_name("segment:N", dict(zip(names, _DASHES, strict=False)))
     x = field("rate:Q", axis=share_axis("Recovery rate"))
     y = field("net:Q", axis=number_axis(f"Net, {currency}"))
     even = plan.filter(pl.col("break_even_rate") <= highest(lines["rate"]))
     tick = {"thickness": 3, "size": 18, "orient": "vertical", "color": "ink"}
     drawn = panel(
         rule("y", 0),
-        mark("line", lines, {"strokeWidth": 2}, x=x, y=y, color=key, strokeDash=dash),
+        mark("line", lines, {"strokeWidth": 2}, x=x, y=y, color=color, strokeDash=dash),
         mark("tick", even, tick, x="break_even_rate:Q", y="none:Q"),
         mark("point", plan, DOT | {"size": 120}, x=x, y=y, color=color),
         mark("rule", plan, {"strokeWidth": 3}, x=x, y="net_low:Q", y2="net_high", color=color),
+        *name_lines(lines, by="segment", x=x, y=y, color=color),
         size=(WIDTH - 80, 280),
     )
     n_paying, campaigns = (

@@ -231,9 +231,11 @@ def _metric(table: pl.DataFrame, name: str, *, width: int) -> Options:
 
 
 def pair_of_texts(table: pl.DataFrame, column: str, **channels: Any) -> list[Options]:
-    """The figures of two marks side by side: left of the first one, right of the second."""
+    """The figures of two marks side by side: left of the first one and a little lower, right of the
+    second and a little higher, so that they do not meet where there is little room.
+    """
     parts = table.partition_by(column, maintain_order=True)
     return [
-        mark("text", part, {"align": align, "dx": dx}, **channels)
-        for part, (align, dx) in zip(parts, (("right", -8), ("left", 8)), strict=True)
+        mark("text", part, {"align": align, "dx": dx, "dy": dy}, **channels)
+        for part, (align, dx, dy) in zip(parts, (("right", -8, 7), ("left", 8, -7)), strict=True)
     ]

@@ -20,8 +20,9 @@ from holdfast.report.charts.base import (
     rule,
 )
 from holdfast.report.charts.evidence import COLOURS, DASHES, pair_of_texts
+from holdfast.report.charts.line_names import name_lines
 from holdfast.report.ranking_curves import tenths
-from holdfast.report.theme import BLUE, DOT, KEY, LINE_KEY, MUTED, WHOLE, WIDTH, light
+from holdfast.report.theme import BLUE, DOT, KEY, MUTED, WHOLE, WIDTH, light
 
 _PREDICTED = {
     "color": by_name("what:N", {"Predicted": "blue", "Actual": "vermillion"}, KEY),
@@ -72,14 +73,15 @@ def lift_curve(steps: pl.DataFrame) -> Chart:
     table = table.with_columns(lift=pl.col("y") / pl.col("x"))
     x = field("x:Q", scale=WHOLE, axis=share_axis("Customers, riskiest first"))
     y = field("lift:Q", axis=number_axis("Lift"), scale={"zero": True})
-    color, dash = by_name("model:N", COLOURS, LINE_KEY), by_name("model:N", DASHES, LINE_KEY)
+    color, dash = by_name("model:N", COLOURS), by_name("model:N", DASHES)
+    named = name_lines(table, by="model", x=x, y=y, color=color)
     line = mark("line", table, {"strokeWidth": 2.5}, x=x, y=y, color=color, strokeDash=dash)
     model, baseline = (
         share and formatting.decimal(share / 0.1, 2)
         for share in ranking_curves.capture_at(table, 0.1)
     )
     beside = f" (naive baseline {baseline})" if baseline else ""
-    drawn = panel(rule("y", 1, strokeDash=[2, 3]), line, size=(WIDTH - 80, 240))
+    drawn = panel(rule("y", 1, strokeDash=[2, 3]), line, *named, size=(WIDTH - 80, 240))
     figures = evidence_tables.gains(steps)
     return make_chart("lift_curve", drawn, figures, model=model, beside=beside)
 

@@ -1,5 +1,5 @@
-"""What leaves Holdfast for a spreadsheet: a row per customer, the most revenue at stake first, and
-no cell that would run.
+"""Lists of customers: whom each begins with, and what leaves Holdfast for a spreadsheet, in which
+no cell would run.
 """
 
 from collections.abc import Mapping
@@ -11,12 +11,20 @@ import polars as pl
 # East Asian locales.
 _FORMULA = "^[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
 
+ORDERS: Mapping[str, tuple[str, ...]] = {
+    "revenue at stake": ("at_stake", "risk_score", "expected_revenue"),
+    "risk": ("churn_probability", "at_stake", "expected_revenue"),
+    "expected revenue": ("expected_revenue", "at_stake", "risk_score"),
+}
+"""What a list may be ordered by, the most first."""
+FIRST = next(iter(ORDERS))
+
 
 def customer_segments(scores: pl.DataFrame) -> pl.DataFrame:
-    """The scores under the original system's names: one row per customer, in the order of
-    `most_at_stake_first`.
+    """The scores under the original system's names: one row per customer, the most revenue at stake
+    first.
     """
-    return most_at_stake_first(scores).select(
+    return sort_customers(scores).select(
         neutralise("customer_id").alias("Customer_ID"),
         Churn_Probability="churn_probability",
         Predicted_LTV="expected_revenue",
@@ -25,24 +33,26 @@ def customer_segments(scores: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def most_at_stake_first(scores: pl.DataFrame) -> pl.DataFrame:
-    """The scores in the order of every list of customers: by revenue at stake.
+def first_customers(scores: pl.DataFrame, n: int, *, by: str = FIRST) -> pl.DataFrame:
+    """The first `n` in one of `ORDERS`."""
+    lead = pl.col(_columns_of(scores, by)[0]).fill_null(float("-inf"))
+    least = scores.select(lead.top_k(min(n, scores.height)).min()).item()
+    near = scores if least is None else scores.filter(lead >= least)
+    return sort_customers(near, by=by).head(n)
 
-    Of customers with as much at stake, and in a snapshot without a value label of all, the riskier
-    comes first, then the one worth more, then the one whose name does, so that the same scores give
-    the same file. So it is in a run older than what is at stake.
+
+def sort_customers(scores: pl.DataFrame, *, by: str = FIRST) -> pl.DataFrame:
+    """All of them in one of `ORDERS`. Of equals the name that is first in the alphabet comes first,
+    so that the same scores give the same list.
     """
-    at_stake = [pl.col("at_stake")] if "at_stake" in scores.columns else []
-    ranks = [*at_stake, pl.col("risk_score"), pl.col("expected_revenue")]
-    down = [True] * len(ranks)
-    return scores.sort(*ranks, "customer_id", descending=[*down, False], nulls_last=True)
+    columns = _columns_of(scores, by)
+    down = [True] * len(columns) + [False]
+    return scores.sort(*columns, "customer_id", descending=down, nulls_last=True)
 
 
-def first_customers(scores: pl.DataFrame, n: int) -> pl.DataFrame:
-    """The first `n` of that order."""
-    rank = pl.col("at_stake" if "at_stake" in scores.columns else "risk_score").fill_null(-1.0)
-    least = scores.select(rank.top_k(min(n, scores.height)).min()).item()
-    return most_at_stake_first(scores.filter(rank >= least)).head(n)
+def _columns_of(scores: pl.DataFrame, by: str) -> list[str]:
+    """The columns of an order that there are: an older run does not know what is at stake."""
+    return [name for name in ORDERS[by] if name in scores.columns]
 
 
 def neutralise(column: str) -> pl.Expr:
@@ -59,13 +69,14 @@ def neutralise(column: str) -> pl.Expr:
 
 
 def write_customer_segments(
-    scores: pl.DataFrame, out: BinaryIO, *, knows_value: bool = True
+    scores: pl.DataFrame, out: BinaryIO, *, knows_value: bool = True, header: bool = True
 ) -> None:
     """Write `customer_segments` as CSV: UTF-8, comma, LF, every digit; revenue that nobody
     estimated is left empty.
     """
     table = customer_segments(scores)
-    (table if knows_value else table.with_columns(Predicted_LTV=None)).write_csv(out)
+    known = table if knows_value else table.with_columns(Predicted_LTV=None)
+    known.write_csv(out, include_header=header)
 
 
 def write_audience(

@@ -71,11 +71,11 @@ def _find(study: Study) -> list[_Export]:
     if not study.campaigns.read_exports:
         return []
     project = Path(study.project_dir)
-    found = (
+    exports = (
         _Export(campaign_of(entry), treatments_file(project, entry["export_id"]))
         for entry in reversed(sent_exports(project))
     )
-    return [export for export in found if export.path.is_file()]
+    return [export for export in exports if export.path.is_file()]
 
 
 def _read(export: _Export, number: int) -> pl.DataFrame:
@@ -84,7 +84,7 @@ def _read(export: _Export, number: int) -> pl.DataFrame:
         table = pl.read_parquet(export.path, glob=False)
         if "offer" not in table.columns:
             table = table.with_columns(offer=pl.lit(None, pl.String))
-        cells = [pl.col(name).cast(kind).alias(f"c{i}") for i, (name, kind) in _numbered()]
+        cells = [pl.col(name).cast(kind).alias(f"c{i}") for i, (name, kind) in _numbered_columns()]
         places = [
             pl.lit(number, pl.Int32).alias("_file"),
             pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("_row"),
@@ -99,7 +99,7 @@ def _read(export: _Export, number: int) -> pl.DataFrame:
         ) from None
 
 
-def _numbered() -> list[tuple[int, tuple[str, Any]]]:
+def _numbered_columns() -> list[tuple[int, tuple[str, Any]]]:
     return list(enumerate(_TYPES.items()))
 
 
@@ -109,7 +109,7 @@ def _open(rows: pl.DataFrame, labels: Sequence[str], warehouse: Warehouse) -> Op
     kinds = dict(
         warehouse.query(f"SELECT column_name, column_type FROM (DESCRIBE {view})").iter_rows()
     )
-    fields = {name: sql.Field(f"c{i}", kinds[f"c{i}"]) for i, (name, _) in _numbered()}
+    fields = {name: sql.Field(f"c{i}", kinds[f"c{i}"]) for i, (name, _) in _numbered_columns()}
     return OpenSource(
         NAME, view, fields, labels, ".", streamed=rows.height, unshown=frozenset({"customer_id"})
     )

@@ -29,8 +29,8 @@ def find_chromium() -> str:
         There is none.
     """
     named = os.environ.get(_VARIABLE)
-    found = (shutil.which(name) for name in ([named] if named else _NAMES))
-    path = next((each for each in found if each), None)
+    paths = (shutil.which(name) for name in ([named] if named else _NAMES))
+    path = next((each for each in paths if each), None)
     if path is None:
         what = f"{_VARIABLE} names {named}, which is no program" if named else "there is none here"
         raise MissingBrowser(

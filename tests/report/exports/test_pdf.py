@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import missing
 
 from holdfast.errors import HoldfastError
-from holdfast.report.pdf import MissingBrowser, find_chromium, print_pdf
+from holdfast.report.exports.pdf import MissingBrowser, find_chromium, print_pdf
 from holdfast.runs.export import export_pdf
 from holdfast.storage.runs import Registry
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from holdfast.errors import StudyError
-from holdfast.ingest.addresses import read_addresses
+from holdfast.ingest.contacts.addresses import read_addresses
 from holdfast.ingest.order_log import read_order_log
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study

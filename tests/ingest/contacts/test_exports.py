@@ -11,7 +11,7 @@ from tests.campaigns.audiences import build
 from holdfast.campaigns.export_journal import CampaignList, recording, save_audience
 from holdfast.campaigns.export_journal import withdraw_exports as withdraw
 from holdfast.errors import DataError, StudyError
-from holdfast.ingest.exports import AGAIN, OF_THE_STUDY
+from holdfast.ingest.contacts.exports import AGAIN, OF_THE_STUDY
 from holdfast.ingest.order_log import OrderLog, read_order_log
 from holdfast.io.warehouse import Warehouse
 from holdfast.storage.export_records import sent_exports, treatments_file

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from holdfast import tables
-from holdfast.report.exports import (
+from holdfast.report.exports.customer_rows import (
     customer_segments,
     first_customers,
     write_audience,
@@ -59,7 +59,30 @@ def test_with_as_much_at_stake_the_riskier_comes_first_then_the_one_worth_more()
         assert first_customers(same, 2)["customer_id"].to_list() == ["c", "a"]
 
 
-@pytest.mark.parametrize("begin", [*"=+-@\t\r\n＝＋－＠"])  # noqa: RUF001
+RANKED = pl.DataFrame(
+    {
+        "customer_id": ["b", "a", "c", "d"],
+        "at_stake": [5.0, 5.0, 50.0, 1.0],
+        "risk_score": [0.2, 0.2, 0.1, 0.9],
+        "churn_probability": [0.2, 0.3, 0.1, 0.9],
+        "expected_revenue": [9.0, 9.0, 500.0, 2.0],
+    }
+)
+
+
+def test_the_most_at_stake_come_first_and_equals_by_name() -> None:
+    assert first_customers(RANKED, 3)["customer_id"].to_list() == ["c", "a", "b"]
+    assert first_customers(RANKED, 1, by="risk")["customer_id"].to_list() == ["d"]
+    assert first_customers(RANKED, 9, by="expected revenue").height == 4
+
+
+def test_where_nothing_is_known_to_be_at_stake_the_riskiest_come_first() -> None:
+    unknown = RANKED.with_columns(at_stake=pl.lit(None, pl.Float64))
+    assert first_customers(unknown, 2)["customer_id"].to_list() == ["d", "a"]
+    assert first_customers(RANKED.head(0), 2).is_empty()
+
+
+@pytest.mark.parametrize("begin", [*"=+-@\t\r\n＝＋－＠"])
 def test_a_name_that_a_spreadsheet_would_run_is_neutralised(begin: str) -> None:
     assert _read(_scores([f"{begin}cmd|' /C calc'!A0"]))[1][0] == f"'{begin}cmd|' /C calc'!A0"
 

@@ -46,6 +46,6 @@ def read_addresses(
     """
     if study.customers is None or not study.customers.columns.of_address:
         return None
-    known = warehouse.read(warehouse.table("addresses"))
-    joined = scored.select("customer_id").join(known, on="customer_id", how="left")
+    addresses = warehouse.read(warehouse.table("addresses"))
+    joined = scored.select("customer_id").join(addresses, on="customer_id", how="left")
     return ADDRESSES.check(joined.sort("customer_id"))

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from holdfast.errors import InputError, MissingExtra
-from holdfast.report.exports import neutralise
+from holdfast.report.exports.customer_rows import neutralise
 from holdfast.study.currencies import minor_digits
 
 MOST_ROWS = 1_048_576

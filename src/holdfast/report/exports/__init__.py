@@ -1,0 +1,1 @@
+"""Exports: what of a run leaves for a spreadsheet or a printer."""
