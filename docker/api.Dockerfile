@@ -2,6 +2,8 @@
 # By tag, or by digest where a build must be the same next year: --build-arg BASE=python:3.12-slim@sha256:...
 ARG BASE=docker.io/library/python:3.12-slim
 FROM ${BASE} AS build
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install -y --no-install-recommends binutils && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin
 WORKDIR /src
 RUN python -m venv /opt/build && python -m venv --without-pip /opt/holdfast
 COPY requirements/build.txt requirements/api.txt requirements/
@@ -12,17 +14,15 @@ COPY pyproject.toml README.md LICENSE ./
 COPY src src
 RUN /opt/build/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheels . \
  && /opt/build/bin/pip --python /opt/holdfast/bin/python install --no-compile --no-index --no-deps /wheels/*.whl
-# What serving never imports: drawing, learning, Arrow's services, headers, sources, tests, and the symbols of a debugger.
+# What serving never imports: drawing, learning, brokers, Arrow's services, headers, sources, tests, and the symbols of a debugger.
 # What it does import is compiled: a container starts in half the time. scipy stays whole: a plan is an optimisation.
 WORKDIR /opt/holdfast/lib/python3.12/site-packages
-# hadolint ignore=DL3008
-RUN apt-get update && apt-get install -y --no-install-recommends binutils && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin \
- && /opt/build/bin/pip --python /opt/holdfast/bin/python uninstall --yes --quiet vl-convert-python scikit-learn joblib threadpoolctl \
+RUN /opt/build/bin/pip --python /opt/holdfast/bin/python uninstall --yes --quiet vl-convert-python scikit-learn joblib confluent-kafka nats-py redis apprise \
  && rm -f pyarrow/libarrow_flight* pyarrow/_flight* pyarrow/_substrait* pyarrow/libarrow_s3* pyarrow/_s3fs* pyarrow/_gcsfs* pyarrow/_azurefs* pyarrow/libarrow_python*.so pyarrow/libarrow_python*.so.*.*.* fastapi_offline/static/redoc* \
  && find . -type f \( -name '*.py[ix]' -o -name '*.px[di]' \) -delete \
  && find . -type d \( -name tests -o -name include -o -name __pycache__ \) -prune -exec rm -rf {} + \
  && strip --strip-unneeded _polars_runtime_32/*.so uvloop/*.so pyarrow/*.so pyarrow/*.so.* \
- && /opt/holdfast/bin/python -c "import uvicorn, scipy.special, holdfast.cli.main, holdfast.api.server, holdfast.api.app, holdfast.serving.history_features, holdfast.training.horizon_tables, holdfast.models.purchase_counts, holdfast.decisions.plans, holdfast.decisions.experiments"
+ && /opt/holdfast/bin/python -c "import uvicorn, scipy.special, holdfast.cli.main, holdfast.api.server, holdfast.api.app, holdfast.serving.history_features, holdfast.training.horizon_tables, holdfast.models.purchase_counts, holdfast.decisions.plans, holdfast.decisions.experiments, holdfast.stream.live_view, holdfast.stream.metrics, psycopg"
 
 FROM ${BASE}
 # hadolint ignore=DL3008

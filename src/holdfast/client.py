@@ -8,7 +8,9 @@
 Every answer is the JSON object that the API documents; a problem is raised as `ProblemError`.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from time import sleep
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, Self, TypedDict, cast
 from urllib.parse import quote
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     import httpx
 
 JSON = dict[str, Any]
+_SILENT_SECONDS = 60.0
+"""A feed that sends not even a heartbeat for so long is dead."""
+_RECONNECT_SECONDS = 3.0
 Segment = Literal[
     "Champion", "At-Risk VIP", "Promising", "Vulnerable", "Hibernating", "Losing Customer"
 ]
@@ -142,13 +147,7 @@ class Client:
         """Every customer that the query (segment, tier, risk, min_value, text, sort, ...) asks for,
         page by page.
         """
-        cursor: dict[str, str] = {}
-        while True:
-            page = self._get("/customers", **query, **cursor)
-            yield from page["customers"]
-            if page["next_cursor"] is None:
-                return
-            cursor = {"cursor": page["next_cursor"]}
+        return self._pages("/customers", "customers", query)
 
     def changes(self, customer_id: str | None = None, **query: str) -> JSON:
         """Why scores changed since the run before, or since another: of a customer, or of all and
@@ -182,9 +181,61 @@ class Client:
         body = {"campaign": campaign, **terms}
         return self._post("/experiments", body, token=idempotency_key)
 
+    def alerts(self, **query: Any) -> Iterator[JSON]:
+        """Every alert that the query (state, rule, segment, severity, customer_id) asks for, page
+        by page.
+        """
+        return self._pages("/alerts", "alerts", query)
+
+    def alert(self, alert_id: int) -> JSON:
+        """One alert, with the messages about it."""
+        return cast(JSON, self._get(f"/alerts/{alert_id}")["alert"])
+
+    def close_alert(
+        self, alert_id: int, note: str = "", *, idempotency_key: str | None = None
+    ) -> JSON:
+        """Close an open alert; returns it."""
+        answer = self._post(f"/alerts/{alert_id}/close", {"note": note}, token=idempotency_key)
+        return cast(JSON, answer["alert"])
+
+    def follow_alerts(self, after: str | None = None) -> Iterator[JSON]:
+        """Alerts as they open and close, for ever, each with `event_id` and `transition`; cut off,
+        it goes on where it was. `after` is the `event_id` of the last one read.
+        """
+        import httpx
+
+        while True:
+            try:
+                for event in self._read_events(after):
+                    after = event["event_id"]
+                    yield event
+            except httpx.TransportError:
+                pass
+            except ProblemError as problem:
+                if problem.status != 503 or after is None:
+                    raise
+            sleep(_RECONNECT_SECONDS)
+
+    def send_events(
+        self, events: Sequence[Mapping[str, Any]], *, idempotency_key: str | None = None
+    ) -> int:
+        """Hand over up to 1,000 events, rows by the study's own names of columns; returns how many
+        were accepted.
+        """
+        body = {"events": [dict(event) for event in events]}
+        return int(self._post("/events", body, token=idempotency_key)["accepted"])
+
+    def stream_status(self) -> JSON:
+        """How live monitoring is doing."""
+        return self._get("/stream/status")
+
     def evidence(self) -> JSON:
         """How good the predictions proved."""
         return self._get("/evidence")
+
+    def monitor(self) -> JSON:
+        """Whether the published run still holds."""
+        return self._get("/monitor")
 
     def forecast(self, kind: Literal["company", "cohort", "segment"] = "company") -> JSON:
         """Expected revenue and purchases by week."""
@@ -219,6 +270,33 @@ class Client:
     def ready(self) -> JSON:
         """Whether it can answer, and whether something is wrong."""
         return self._get("/ready")
+
+    def _pages(self, path: str, name: str, query: Mapping[str, Any]) -> Iterator[JSON]:
+        cursor: dict[str, str] = {}
+        while True:
+            page = self._get(path, **query, **cursor)
+            yield from page[name]
+            if page["next_cursor"] is None:
+                return
+            cursor = {"cursor": page["next_cursor"]}
+
+    def _read_events(self, after: str | None) -> Iterator[JSON]:
+        """One connection's server-sent events."""
+        headers = {"Last-Event-ID": after} if after else {}
+        event: dict[str, str] = {}
+        with self._http.stream(
+            "GET", "/stream/alerts", headers=headers, timeout=_SILENT_SECONDS
+        ) as response:
+            if not response.is_success:
+                response.read()
+                _read(response)
+            for line in response.iter_lines():
+                if line:
+                    name, _, value = line.partition(": ")
+                    event[name] = value
+                elif "data" in event:
+                    yield {"event_id": event["id"], **json.loads(event["data"])}
+                    event = {}
 
     def _get(self, path: str, **params: Any) -> JSON:
         return _read(self._http.get(path, params=params))

@@ -84,7 +84,8 @@ def publish(study: Study, *, created_at: str) -> Run:
         (staging / "scratch").mkdir()
         with Warehouse(staging / "scratch") as warehouse:
             steps, before = Steps(Silence()), champion_before(registry)
-            outcome = train_and_score(study, warehouse, steps, before=before)
+            published = [before] if before else []
+            outcome = train_and_score(study, warehouse, steps, published=published)
         folder = staging / "run"
         summary = {"created_at": created_at, "seconds": {}, **outcome.summary}
         write_tables(folder, outcome)

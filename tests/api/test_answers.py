@@ -19,6 +19,7 @@ from tests.api.conftest import (
 )
 from tests.api.harness import Api, Transport
 
+from holdfast.api.answers.evidence import MonitorAnswer
 from holdfast.cli.predict import print_prediction
 from holdfast.client import Client, ProblemError
 from holdfast.errors import DataError
@@ -287,6 +288,8 @@ def test_metrics_count_answers_by_route_without_a_customers_name(api: Api) -> No
     assert "holdfast_run_age_seconds" in text
     assert "holdfast_degraded 0.0" in text
     assert "C0003" not in text
+    # Its study follows no events.
+    assert "holdfast_stream" not in text
 
 
 UNANSWERABLE: list[tuple[Any, str]] = [
@@ -295,8 +298,8 @@ UNANSWERABLE: list[tuple[Any, str]] = [
     ({**FEATURES, "Frequency": "nine"}, "'Frequency' is a word"),
     ({**FEATURES, "Plan": 3}, "'Plan' is a number"),
     ({**FEATURES, "Frequency": [9]}, "'Frequency' is not a plain value"),
-    ([FEATURES], "the body is no JSON object"),
-    ({"customer_id": 3, **FEATURES}, "customer_id is no text"),
+    ([FEATURES], "the body is not a JSON object"),
+    ({"customer_id": 3, **FEATURES}, "customer_id is not a text"),
     ({"orders": [{"occurred_at": "2024-01-01"}]}, "made from a [snapshot]"),
     (
         {"orders": [{"occurred_at": "2024-01-01", "colour": "red"}]},
@@ -338,6 +341,17 @@ def test_the_features_of_a_snapshot_are_its_own_columns(api: Api) -> None:
     assert not rows["Clicks_per_Page"]["needed"]
     assert "which no model reads" in rows["gone"]["sentence"]
     assert "n_purchases" not in rows
+
+
+def test_monitoring_is_what_the_run_keeps(simulated_shop: Path, api: Api) -> None:
+    run = Registry(simulated_shop / "runs").open()
+    with client_of(simulated_shop) as log_api:
+        told = log_api.get("/monitor").json()
+    MonitorAnswer.model_validate(told)
+    for name in ("drift", "expected", "realised"):
+        assert told[name] == json_rows(run.table(name))
+    assert told["expected"]
+    assert api.get("/monitor").json()["expected"] == []
 
 
 def test_channels_are_the_tables_of_the_run(simulated_shop: Path, api: Api) -> None:

@@ -55,10 +55,10 @@ def test_the_name_is_taken_off_the_columns_by_either_of_its_names() -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ([1], "the body is no JSON object"),
-        ({"customer_id": ""}, "customer_id is no text of 1 to 256 characters"),
-        ({"customer_id": "x" * 257}, "customer_id is no text of 1 to 256 characters"),
-        ({"customer_id": 7}, "customer_id is no text of 1 to 256 characters"),
+        ([1], "the body is not a JSON object"),
+        ({"customer_id": ""}, "customer_id is not a text of 1 to 256 characters"),
+        ({"customer_id": "x" * 257}, "customer_id is not a text of 1 to 256 characters"),
+        ({"customer_id": 7}, "customer_id is not a text of 1 to 256 characters"),
         ({"n": [1]}, "'n' is not a plain value"),
     ],
 )

@@ -240,8 +240,8 @@ MANY = {f"k{i}": 1 for i in range(20_000)}
 @pytest.mark.parametrize(
     ("path", "body", "status", "detail"),
     [
-        ("/predict", {**FEATURES, **MANY}, 422, "names are given, more than 1,0"),
-        ("/predict", {"features": MANY}, 422, "names are given, more than 1,0"),
+        ("/predict", {**FEATURES, **MANY}, 422, "columns are given, which is more than 1,0"),
+        ("/predict", {"features": MANY}, 422, "columns are given, which is more than 1,0"),
         ("/predict", {"k" * 600_000: 1}, 413, "larger than 524,288 bytes"),
         ("/predict?reasons=true", {"k" * 600_000: 1}, 413, "larger than 524,288 bytes"),
         ("/predict", {"orders": [{}], **MANY}, 422, "the body has 20,001 problems"),

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from tests.stream.live_state import VARIABLE, live_state, name_schema
 
 from holdfast.storage.keys import KeyFile
 from holdfast.storage.runs import Registry
@@ -170,3 +171,27 @@ def test_it_says_that_it_serves_once_it_does_and_nothing_of_leaks_when_it_ends(
     assert said.index("Application startup complete") < said.index("serving")
     assert "leak" not in said
     assert "Traceback" not in said
+
+
+@pytest.mark.slow
+def test_a_follower_of_alerts_does_not_keep_the_server_from_ending(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = '[stream]\nsource = "outbox"\ndsn_env = "{}"\npostgres_schema = "{}"\n'
+    orders = '[transactions]\npath = "x.csv"\ncolumns = { customer_id = "c", occurred_at = "t" }\n'
+    schema = name_schema("live_server")
+    (project / "holdfast.toml").write_text(
+        f'[study]\nname = "live"\n{orders}{stream.format(VARIABLE, schema)}', encoding="utf-8"
+    )
+    with live_state(monkeypatch, schema), serving(project) as (port, server):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection.request("GET", "/stream/alerts")
+        response = connection.getresponse()
+        assert response.readline() == b"retry: 3000\n"
+        begun = time.monotonic()
+        server.terminate()
+        response.read()
+        assert server.wait(30) == 0
+        # Of the ten seconds that a server gives its answers, next to none are used.
+        assert time.monotonic() - begun < 5
+        connection.close()

@@ -20,7 +20,7 @@ from holdfast.ingest.read import Snapshot, read_sources
 from holdfast.io.warehouse import Warehouse
 from holdfast.privacy.access import collect
 from holdfast.privacy.erase import erase, find_places
-from holdfast.report.exports import write_customer_segments
+from holdfast.report.exports.customer_rows import write_customer_segments
 from holdfast.report.pages import to_html
 from holdfast.report.table_format import make_table
 from holdfast.runs.run import write_json

@@ -30,6 +30,7 @@ from holdfast.api.problems import (
     status_of,
 )
 from holdfast.api.resources import (
+    alerts,
     campaigns,
     changes,
     customers,
@@ -38,9 +39,18 @@ from holdfast.api.resources import (
     predict,
     runs,
     segments,
+    stream,
 )
 from holdfast.api.routes import Routes
-from holdfast.api.schemas import Batch, Experiment, History, PlanTerms, WhatIf
+from holdfast.api.schemas import (
+    Batch,
+    ClosingNote,
+    Events,
+    Experiment,
+    History,
+    PlanTerms,
+    WhatIf,
+)
 from holdfast.api.settings import Settings
 from holdfast.api.store import LOOK_EVERY
 from holdfast.errors import HoldfastError
@@ -49,7 +59,9 @@ _RECORD_USE_EVERY = 30.0
 _WRITE_EVERY = 0.2
 _FOLLOW = "follow the published run"
 _Work = Callable[[], Awaitable[object]]
-_BY_HAND: tuple[type[BaseModel], ...] = (History, Batch, WhatIf, PlanTerms, Experiment, Problem)
+_BY_HAND: tuple[type[BaseModel], ...] = (
+    History, Batch, WhatIf, PlanTerms, Experiment, ClosingNote, Events, Problem,
+)  # fmt: skip
 """Described as pydantic does: FastAPI leaves out what it does not read itself, and defaults of
 null."""
 
@@ -100,6 +112,8 @@ def application(context: Context | None = None) -> FastAPI:
         segments,
         campaigns,
         evidence,
+        alerts,
+        stream,
         runs,
         documentation,
     ):
@@ -132,6 +146,7 @@ async def _run_beside(context: Context) -> AsyncIterator[None]:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+        context.live.close()
         context.record_use()
         context.access_log.flush()
 
@@ -219,7 +234,7 @@ def _complete(described: dict[str, Any], routes: Routes) -> dict[str, Any]:
         for method, operation in item.items():
             public = routes.find(path).role(method.upper()) is None
             operation["security"] = [] if public else keys
-            answer = operation["responses"]["200"]["content"].get("application/json")
+            answer = _answer_of(operation)["content"].get("application/json")
             if answer:
                 answer["example"] = make_example(answer["schema"], schemas)
     described["components"]["securitySchemes"] = {
@@ -227,3 +242,8 @@ def _complete(described: dict[str, Any], routes: Routes) -> dict[str, Any]:
         "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     }
     return described
+
+
+def _answer_of(operation: dict[str, Any]) -> Any:
+    """The answer that is no problem."""
+    return next(answer for status, answer in operation["responses"].items() if status < "3")

@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from holdfast.api.access_log import AccessLog
+from holdfast.api.alert_feed import AlertFeed
 from holdfast.api.idempotency import Idempotency
 from holdfast.api.limits import RateLimit
+from holdfast.api.live import Live
 from holdfast.api.metrics import Metrics
 from holdfast.api.problems import Refused, refuse_defect
 from holdfast.api.served import Served
@@ -30,9 +32,11 @@ class Context:
         self.store = Store(settings.runs)
         self.keys = KeyFile(Path(settings.project))
         self.limit = RateLimit(settings.rate, workers=settings.workers)
-        self.metrics = Metrics(self.store)
         self.access_log = AccessLog(enabled=settings.log)
         self.idempotency = Idempotency(settings.runs)
+        self.live = Live(Path(settings.project), self.store)
+        self.metrics = Metrics(self.store, self.live)
+        self.alert_feed = AlertFeed(self.live)
         self._used: dict[str, datetime] = {}
 
     def admit(self, *, role: str, method: str, headers: dict[bytes, bytes]) -> Key:
@@ -57,8 +61,8 @@ class Context:
             )
             raise Refused(401, what, fix=fix, headers=_ASK)
         if not key.may(role):
-            what = f"this needs the role '{role}', the key is a {key.role}'s"
-            raise Refused(403, what, fix="use another key")
+            what = f"this request needs the role '{role}', and the key has the role '{key.role}'"
+            raise Refused(403, what, fix=f"use a key of the role '{role}'")
         self._used[key.key_id] = datetime.now(UTC)
         return key
 
@@ -136,9 +140,9 @@ def _admit_local(headers: dict[bytes, bytes], *, allowed_origins: tuple[str, ...
     if any(name.startswith(_FORWARDING) for name in headers):
         what = "the request came through a proxy, and without keys only this machine may ask"
     elif host and host_name(host) not in LOCAL_NAMES:
-        what = f"this server answers to localhost only, not to {host[:80]!r}"
+        what = f"without keys this server answers to localhost only, not to {host[:80]!r}"
     elif origin and not (origin in allowed_origins or is_same_origin(origin, host)):
-        what = f"without keys a page of {origin[:80]!r} may not ask"
+        what = f"without keys a page of {origin[:80]!r} may not ask this server"
     else:
         return LOCAL
     fix = "make a key with `holdfast keys create --role reader`, and send it with each request"

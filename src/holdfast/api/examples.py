@@ -9,8 +9,10 @@ from typing import Any
 _EXAMPLES = json.loads(
     files("holdfast.api").joinpath("static", "examples.json").read_text(encoding="utf-8")
 )
-_NAMES = ("features", "history", "batch", "what_if", "plan", "experiment")
-FEATURES, HISTORY, BATCH, WHAT_IF, PLAN, EXPERIMENT = (_EXAMPLES["bodies"][name] for name in _NAMES)
+_BODIES: dict[str, dict[str, Any]] = _EXAMPLES["bodies"]
+FEATURES, HISTORY, BATCH = (_BODIES[name] for name in ("features", "history", "batch"))
+WHAT_IF, PLAN, EXPERIMENT = (_BODIES[name] for name in ("what_if", "plan", "experiment"))
+CLOSING_NOTE, EVENTS = (_BODIES[name] for name in ("closing_note", "events"))
 _FIELDS: dict[str, dict[str, Any]] = _EXAMPLES["fields"]
 """Type -> field -> example; of a field that is not there, the first of its choices, or that of the
 nameless one.

@@ -111,7 +111,7 @@ def score_features(
 def split_name(request: RequestContext, body: Any) -> tuple[str, dict[str, Any]]:
     """Take a customer's name off the columns, which may lie in "features"."""
     if not isinstance(body, dict):
-        raise Refused(422, "the body is no JSON object", fix='send {"Frequency": 13, ...}')
+        raise Refused(422, "the body is not a JSON object", fix='send {"Frequency": 13, ...}')
     columns = dict(body)
     snapshot = request.run().scorer.study.snapshot
     names = ("customer_id", snapshot.columns.customer_id) if snapshot else ("customer_id",)
@@ -119,22 +119,24 @@ def split_name(request: RequestContext, body: Any) -> tuple[str, dict[str, Any]]
     customer_id = given[0] if given else "new"
     if not isinstance(customer_id, str) or not 0 < len(customer_id) <= _LONGEST_NAME:
         raise Refused(
-            422, f"customer_id is no text of 1 to {_LONGEST_NAME} characters", fix="send it as text"
+            422,
+            f"customer_id is not a text of 1 to {_LONGEST_NAME} characters",
+            fix="send it as text",
         )
     if isinstance(columns.get("features"), dict):
         columns = {**columns.pop("features"), **columns}
     if len(columns) > (most := len(request.run().scorer.kinds) + _MOST_NAMES):
         raise Refused(
             422,
-            f"{len(columns):,} names are given, more than {most:,}",
-            fix="send the columns that the run knows: see GET /features",
+            f"{len(columns):,} columns are given, which is more than {most:,}",
+            fix="send only the columns that the run knows: see GET /features",
         )
     for name, value in columns.items():
         if isinstance(value, dict | list):
             raise Refused(
                 422,
                 f"'{name[:80]}' is not a plain value",
-                fix="give numbers, words, true, false or null",
+                fix="give a number, a text, true, false or null",
             )
     return customer_id, columns
 

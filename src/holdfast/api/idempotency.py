@@ -17,6 +17,8 @@ from holdfast.api.problems import Refused
 _LONGEST = 255
 _KEPT_SECONDS = 24 * 3600
 _AT_WORK_SECONDS = 120
+_SWEEP_SECONDS = 60.0
+"""To look at every answer for each that comes would cost more the more there are."""
 
 Answer = tuple[int, dict[str, Any]]
 
@@ -26,6 +28,7 @@ class Idempotency:
 
     def __init__(self, runs: Path) -> None:
         self._folder = runs / ".idempotency"
+        self._swept = -_SWEEP_SECONDS
 
     def change_once(
         self, token: str | None, request: str, *, holder: str, change: Callable[[], Answer]
@@ -50,7 +53,7 @@ class Idempotency:
         if not 0 < len(token) <= _LONGEST or not token.isprintable():
             raise Refused(
                 400,
-                f"an Idempotency-Key has 1 to {_LONGEST} printable characters",
+                f"the Idempotency-Key is not 1 to {_LONGEST} printable characters",
                 fix="send a UUID",
             )
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -74,8 +77,12 @@ class Idempotency:
         return status, body
 
     def _forget(self, path: Path) -> None:
-        """Drop what is too old, and what a killed worker left half done."""
-        for old in self._folder.glob("*.json"):
+        """Drop what is too old, once a minute, and what a killed worker left half done."""
+        looked_at = [path]
+        if time.monotonic() - self._swept >= _SWEEP_SECONDS:
+            self._swept = time.monotonic()
+            looked_at = [*self._folder.glob("*.json")]
+        for old in looked_at:
             try:
                 stat = old.stat()
             except FileNotFoundError:
@@ -93,7 +100,7 @@ def _read_answer(path: Path, digest: str) -> Answer:
     except (FileNotFoundError, ValueError):
         raise Refused(
             409,
-            "a request with this Idempotency-Key is still at work",
+            "the first request with this Idempotency-Key has not been answered yet",
             fix="wait, then send it again",
         ) from None
     if answer["request"] != digest:

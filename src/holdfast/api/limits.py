@@ -42,7 +42,7 @@ class RateLimit:
         seconds = max(1, round(ends - time.time()))
         raise Refused(
             429,
-            f"more than {self._whole}",
+            f"the key has used up its rate of {self._whole}",
             fix=f"wait {seconds} s, ask for many customers at once, or raise --rate",
             headers={"retry-after": str(seconds), **({"connection": "close"} if size else {})},
         )

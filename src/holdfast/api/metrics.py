@@ -1,5 +1,5 @@
 """Metrics for Prometheus: latency by route, answers given, their scores, the run's age, whether
-something is wrong.
+something is wrong; and of a stream that the study follows, what its worker says too.
 
 With several workers each writes to files of its own that the one which is asked adds up
 (PROMETHEUS_MULTIPROC_DIR, set by `holdfast serve`).
@@ -15,7 +15,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from holdfast.api.live import Live
 from holdfast.api.store import Store
+from holdfast.stream.metrics import StreamMetrics
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
@@ -25,7 +27,7 @@ _SHARES = tuple(i / 10 for i in range(1, 11))
 class Metrics:
     """What one worker counts."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, live: Live) -> None:
         self._registry = CollectorRegistry()
         here: dict[str, Any] = {"registry": self._registry}
         self._latency = Histogram(
@@ -40,7 +42,7 @@ class Metrics:
             buckets=_SHARES,
             **here,
         )
-        self._store = store
+        self._store, self._live = store, live
         # A labelled child is looked up under a lock; the few there are, are kept.
         self._children: dict[tuple[str, int], tuple[Any, Any]] = {}
 
@@ -61,6 +63,8 @@ class Metrics:
         """Everything, over all workers."""
         state = CollectorRegistry()
         state.register(_State(self._store))
+        if self._live.is_followed:
+            state.register(StreamMetrics(self._live.read))
         counted = self._registry
         if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
             counted = CollectorRegistry()

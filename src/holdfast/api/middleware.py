@@ -110,12 +110,15 @@ class Middleware:
                 if path == "/predict" and plain and b'"orders"' not in request.body:
                     return await sender.send_json(200, fast_path.answer_features(request))
                 receive = _replay(request.body, receive)
+        if path in _ENDLESS:
+            scope["ending"] = asyncio.Event()
+            return await self._app(scope, receive, sender.send)
         try:
             async with asyncio.timeout(settings.answer_seconds):
                 await self._app(scope, receive, sender.send)
         except TimeoutError:
-            what = f"no answer in {settings.answer_seconds:g} s"
-            raise Refused(504, what, fix="ask for less") from None
+            what = f"the answer took longer than {settings.answer_seconds:g} s"
+            raise Refused(504, what, fix="ask for fewer customers or columns at once") from None
 
     async def _read_body(
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, *, most: int
@@ -138,7 +141,7 @@ class Middleware:
             async with asyncio.timeout(seconds):
                 return await Request(scope, _limit(receive, limit, seconds)).body()
         except ClientDisconnect:
-            raise Refused(400, "the client left before the body was complete") from None
+            raise Refused(400, "the connection was closed before the body was complete") from None
         except TimeoutError:
             raise _too_slow(seconds) from None
 
@@ -151,8 +154,10 @@ class Middleware:
 
 _CLOSE = {"connection": "close"}
 _FEW_BYTES = 64 * 1024
-_MOST_BYTES = {"/predict": 4 * MEGABYTE, "/predict/batch": 4 * MEGABYTE}
+_MOST_BYTES = dict.fromkeys(("/predict", "/predict/batch", "/events"), 4 * MEGABYTE)
 """What a route has use for; what the others are sent is small."""
+_ENDLESS = ("/stream/alerts",)
+"""Answers that last until one of both sides ends them: the server by setting `ending`."""
 _ONCE = {
     b"authorization", b"x-api-key", b"host", b"origin", b"content-type", b"content-length",
     b"idempotency-key",

@@ -35,6 +35,12 @@ class Protocol(HttpToolsProtocol):
         super().connection_made(transport)  # type: ignore[arg-type]
         self._start_clock()
 
+    def shutdown(self) -> None:
+        """End what would last for ever."""
+        super().shutdown()
+        if self.cycle is not None and "ending" in self.cycle.scope:
+            self.cycle.scope["ending"].set()  # type: ignore[typeddict-item]
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop it."""
         self._stop_clock()

@@ -23,6 +23,7 @@ Segment = Literal[
 ]
 LARGEST_HISTORY = 10_000
 LARGEST_BATCH = 1_000
+LARGEST_HANDOVER = 1_000
 
 
 class Strict(BaseModel):
@@ -53,7 +54,7 @@ class Event(Strict):
 
 
 class Treatment(Strict):
-    """One campaign contact, or its holding back."""
+    """One campaign contact, or a customer held out of it."""
 
     occurred_at: Moment
     campaign: Word
@@ -134,6 +135,40 @@ class Experiment(Strict):
     offer: Text | None = None
 
 
+class ClosingNote(Strict):
+    """What the person who closes an alert says."""
+
+    note: Annotated[str, Field(max_length=1_000)] = ""
+
+
+class Events(Strict):
+    """Events as they happened: each a row of [transactions], [events] or [treatments] by the
+    study's own names of columns; `source` says of which, without it of [transactions].
+    """
+
+    events: Annotated[list[dict[Word, Scalar]], Field(min_length=1, max_length=LARGEST_HANDOVER)]
+
+
+class AlertsQuery(BaseModel):
+    """Which alerts, how many."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: Annotated[
+        Literal["open", "closed"],
+        Field(description="open: the most at stake first; closed: the latest first"),
+    ] = "open"
+    rule: Text | None = None
+    segment: Segment | None = None
+    severity: Literal["info", "warning", "critical"] | None = None
+    customer_id: Text | None = None
+    limit: Annotated[int, Field(ge=1, le=1_000)] = 100
+    cursor: (
+        Annotated[str, Field(max_length=2_000, description="`next_cursor` of the page before")]
+        | None
+    ) = None
+
+
 class CustomersQuery(BaseModel):
     """Which customers, in which order, how many."""
 
@@ -168,5 +203,6 @@ class CustomersQuery(BaseModel):
         | None
     ) = None
     fields: (
-        Annotated[str, Field(max_length=1_000, description="Columns, parted by commas")] | None
+        Annotated[str, Field(max_length=1_000, description="Names of columns, separated by commas")]
+        | None
     ) = None

@@ -18,13 +18,15 @@ _SHOWN = 200
 """Characters of what a server answers."""
 
 
-def send_mail(mail: EmailMessage, smtp: str) -> str:
+def send_mail(mail: EmailMessage, smtp: str, *, key: str = "messages.email.smtp") -> str:
     """Hand a mail over, once.
 
     Parameters
     ----------
     smtp
         smtp://user:password@host:587 or smtps://...; `${VAR}` is filled in from the environment.
+    key
+        Of the study, that the address is from.
 
     Returns
     -------
@@ -39,7 +41,7 @@ def send_mail(mail: EmailMessage, smtp: str) -> str:
         The server cannot be reached, offers no encryption, or refused. Neither the user's name nor
         the password is in it.
     """
-    parts = _read_address(fill_variables(smtp, where="messages.email.smtp"))
+    parts = _read_address(fill_variables(smtp, where=key), key)
     try:
         with closing(_connect(parts)) as server:
             if parts.username:
@@ -54,7 +56,7 @@ def send_mail(mail: EmailMessage, smtp: str) -> str:
     return f"{parts.hostname} accepted it for {n - len(refused)} of {n} readers"
 
 
-def _read_address(url: str) -> SplitResult:
+def _read_address(url: str, key: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
@@ -63,7 +65,7 @@ def _read_address(url: str) -> SplitResult:
     if parts.scheme not in _PORTS or not host or parts.path not in ("", "/"):
         # It is not shown: the password is in it.
         raise StudyError(
-            "the address of messages.email.smtp is not understood",
+            f"the address of {key} is not understood",
             fix="write it as smtp://user:password@host:587 or smtps://user:password@host, with %40 "
             "for an @ in the password, and so on",
         )

@@ -13,6 +13,7 @@ from holdfast.storage import audit_log
 from holdfast.storage.export_records import campaign_of, read_journal, treatments_file
 from holdfast.storage.pseudonyms import Pseudonyms
 from holdfast.storage.runs import Registry, Run
+from holdfast.stream.state.personal import read_all, stream_of
 from holdfast.study import Study
 from holdfast.tables import json_rows
 
@@ -32,8 +33,8 @@ def collect(
     dict
         `customer_id`, `known_as` (the id and its pseudonym), `erased` (whether the customer is kept
         out), `runs` (of each: its id and cutoff; `tables`, name -> rows; `quarantine`; `sentences`
-        that name the customer), `exports` (audiences the customer was in), `audit_log` (lines about
-        the customer).
+        that name the customer), `exports` (audiences the customer was in), `stream` (table -> rows
+        of its state), `audit_log` (lines about the customer).
 
     Raises
     ------
@@ -52,18 +53,24 @@ def collect(
         "erased": digest in pseudonyms.erased,
         "runs": runs,
         "exports": list(_of_exports(project, People.of(names, study))),
+        "stream": _of_stream(study, People.of(names, study)),
         "audit_log": [
             entry
             for entry in audit_log.entries(project)
             if digest[:16] in entry.get("customers", [])
         ],
     }
-    if not (held["runs"] or held["exports"] or held["audit_log"] or held["erased"]):
+    if not any(held[name] for name in ("runs", "exports", "stream", "audit_log", "erased")):
         raise InputError(
             f"nothing is held about customer {customer_id!r}",
             fix="check the id: it is written as in the source, without blanks around it",
         )
     return held
+
+
+def _of_stream(study: Study, people: People) -> dict[str, list[dict[str, Any]]]:
+    with stream_of(study) as stream:
+        return read_all(stream, people) if stream else {}
 
 
 def _of_run(run: Run, names: Sequence[str]) -> dict[str, Any] | None:
@@ -80,12 +87,11 @@ def _of_run(run: Run, names: Sequence[str]) -> dict[str, Any] | None:
 
 
 def _tables(run: Run, people: People) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    for name in run.manifest["files"]:
-        if name.startswith("tables/"):
-            table = run.table(Path(name).stem)
-            about = table.filter(people.rows_about(table).fill_null(False))
-            if about.height:
-                yield Path(name).stem, json_rows(_with_dates(about))
+    for name in run.table_names:
+        table = run.table(name)
+        about = table.filter(people.rows_about(table).fill_null(False))
+        if about.height:
+            yield name, json_rows(_with_dates(about))
 
 
 def _with_dates(table: pl.DataFrame) -> pl.DataFrame:

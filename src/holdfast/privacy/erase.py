@@ -1,4 +1,5 @@
-"""Erase: a customer is taken out of every run, export, journal and copy, and does not come back.
+"""Erase: a customer is taken out of every run, export, journal and copy and out of the stream, and
+does not come back.
 
 A published folder never changes, so a run that names the customer is followed by one made from it
 without: in the next free id, in the same place among champions and published runs; then the old one
@@ -13,10 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from holdfast.engine.kept_rows import empty_folder, kept_folder
 from holdfast.errors import DataError, HoldfastError, RunError, first_line, system_error
 from holdfast.privacy.personal_data import ID, People, files_below
 from holdfast.serving.load import load_study, mark_loaded
@@ -26,7 +28,11 @@ from holdfast.storage.pseudonyms import Pseudonyms
 from holdfast.storage.runs import Registry, Run
 from holdfast.storage.safe_files import replace_file
 from holdfast.storage.serving_copy import copy_folders, forget_copies
+from holdfast.stream.state.personal import count_rows, remove_all, stream_of
 from holdfast.study import Study
+
+if TYPE_CHECKING:
+    from holdfast.stream.state.postgres import Connection
 
 _UNREADABLE = (OSError, ValueError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
@@ -57,6 +63,8 @@ class Erased:
         Tables of treatments that were rewritten.
     copies
         Servers' copies that were removed.
+    stream
+        Rows of the stream's state that were removed.
     unknown
         Those of the customers who were in no file; they are kept out from now on all the same.
     damaged
@@ -66,6 +74,7 @@ class Erased:
     runs: dict[str, str]
     exports: int
     copies: int
+    stream: int
     unknown: tuple[str, ...]
     damaged: dict[str, str]
 
@@ -78,26 +87,41 @@ def erase(study: Study, customer_ids: Sequence[str], *, registry: Registry) -> E
     ProjectBusy
         A run is at work, which may have read them already.
     HoldfastError
-        The key of the project is gone, or something cannot be written.
+        The key of the project is gone, something cannot be written, or the stream's state cannot be
+        reached.
     """
+    with stream_of(study) as stream:
+        return _erase(study, customer_ids, registry, stream)
+
+
+def _erase(
+    study: Study,
+    customer_ids: Sequence[str],
+    registry: Registry,
+    stream: "Connection | None",
+) -> Erased:
     project = registry.folder.parent
     pseudonyms = Pseudonyms.of(study, make_key=True)
     names = {each: pseudonyms.names(each) for each in customer_ids}
     everybody = [name for several in names.values() for name in several]
     hashes = [pseudonyms.digest(each)[:16] for each in customer_ids]
     with registry.staging() as staging, audit_log.write_ahead(project, "erase", customers=hashes):
-        unknown = tuple(_find_unknown(names, study, project))
+        unknown = tuple(_find_unknown(names, study, project, stream))
         pseudonyms.suppress(everybody)
         _complete(registry)
         exports = _clean_exports(project, People.of(everybody, study))
         _clean_logs(registry.folder / run_log.FOLDER, People.of(everybody, study))
+        empty_folder(kept_folder(study))
+        rows = remove_all(stream, People.of(everybody, study)) if stream else 0
         runs, damaged = _clean_runs(registry, staging, everybody)
         copies = forget_copies(
             registry.folder, lambda folder: any(_look_through(folder, People.of(everybody, study)))
         )
-    counts = {"runs": len(runs), "exports": exports, "copies": copies}
+    counts = {"runs": len(runs), "exports": exports, "copies": copies, "stream": rows}
     audit_log.record(project, "erase ended", customers=hashes, removed_from=counts)
-    return Erased(runs=runs, exports=exports, copies=copies, unknown=unknown, damaged=damaged)
+    return Erased(
+        runs=runs, exports=exports, copies=copies, stream=rows, unknown=unknown, damaged=damaged
+    )
 
 
 def find_places(study: Study, customer_ids: Iterable[str], *, project: Path) -> list[Place]:
@@ -106,12 +130,19 @@ def find_places(study: Study, customer_ids: Iterable[str], *, project: Path) -> 
     """
     pseudonyms = Pseudonyms.of(study)
     people = People.of([name for each in customer_ids for name in pseudonyms.names(each)], study)
-    return list(_look_through_project(project, people))
+    with stream_of(study) as stream:
+        counts = count_rows(stream, people) if stream else {}
+    tables = [Place(Path(f"PostgreSQL {name}"), count) for name, count in counts.items()]
+    return [*_look_through_project(project, people), *tables]
 
 
-def _find_unknown(names: dict[str, list[str]], study: Study, project: Path) -> Iterator[str]:
-    """Those who are in no file."""
+def _find_unknown(
+    names: dict[str, list[str]], study: Study, project: Path, stream: "Connection | None"
+) -> Iterator[str]:
+    """Those who are in no file, and not in the stream."""
     rest = set(names)
+    if stream is not None:
+        rest = {each for each in rest if not count_rows(stream, People.of(names[each], study))}
     for path in (*files_below(project / "runs"), *files_below(project / FOLDER)):
         if path.suffix == ".parquet" and rest:
             seen = _read_ids(path)
@@ -225,7 +256,7 @@ def _follow(registry: Registry, staging: Path, run: Run, people: People) -> Run:
 
 
 def _count_scored(run: Run, people: People) -> int:
-    if "tables/scores.parquet" not in run.manifest["files"]:
+    if not run.has_table("scores"):
         return 0
     return int(people.rows_about(run.table("scores")).sum())
 

@@ -74,7 +74,9 @@ class HistoryCell(BaseModel):
     measured_error: float | None
     experiments: int
     assumed: float
-    moved: Annotated[float, Field(description="By data, in the assumption's deviations")]
+    moved: Annotated[
+        float, Field(description="How far data moved it, in the assumption's standard deviations")
+    ]
     learnt: float
     basis: Literal["measured", "pooled", "observed", "assumed"]
     unit: Literal["margin", "rate"]
@@ -87,7 +89,7 @@ class CampaignsAnswer(Stamp):
     """What past campaigns did and what is believed of the offers."""
 
     currency: str
-    days: Annotated[int, Field(description="From the draw, in which customers were watched")]
+    days: Annotated[int, Field(description="Days from the draw in which customers were watched")]
     campaigns: list[CampaignRow]
     refused: list[RefusedCampaign]
     observed: list[ObservedCampaign]
@@ -101,8 +103,8 @@ class Return(BaseModel):
 
     cost: float
     net: float
-    net_low: Annotated[float, Field(description="5 % end")]
-    net_high: Annotated[float, Field(description="95 % end")]
+    net_low: Annotated[float, Field(description="5 % end of the net")]
+    net_high: Annotated[float, Field(description="95 % end of the net")]
     roi: float | None
     roi_low: float | None
     roi_high: float | None
@@ -174,5 +176,5 @@ class ExperimentAnswer(Stamp):
     export_id: str
     contacted: int
     held_out: int
-    notes: Annotated[list[str], Field(description="Who is left out")]
+    notes: Annotated[list[str], Field(description="Which customers are left out, and why")]
     customers: list[ExperimentCustomer]

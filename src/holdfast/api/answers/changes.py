@@ -11,8 +11,8 @@ from holdfast.api.schemas import Segment
 class ChangeReason(BaseModel):
     """What one fact adds to a part of a change."""
 
-    feature: Annotated[str, Field(description="Empty: all others together")]
-    was: Annotated[str, Field(description="The value before, as shown; of many customers empty")]
+    feature: Annotated[str, Field(description="Name of the feature; empty: all others together")]
+    was: Annotated[str, Field(description="The value before, as shown; empty for many customers")]
     now: str
     contribution: float
     points: float
@@ -24,8 +24,8 @@ class ChangePart(BaseModel):
 
     part: Literal["time", "behaviour", "model"]
     cause: str
-    contribution: Annotated[float, Field(description="In the unit of the change")]
-    points: Annotated[float, Field(description="Of the probability, 0..1, or currency")]
+    contribution: Annotated[float, Field(description="What it adds, in the unit of the change")]
+    points: Annotated[float, Field(description="The same in probability, 0..1, or in currency")]
     reasons: list[ChangeReason]
 
 
@@ -34,15 +34,19 @@ class TaskChange(BaseModel):
 
     task: Literal["churn", "value"]
     unit: Literal["log-odds", "currency"]
-    before: Annotated[float, Field(description="P(churned), mean of many; or currency, their sum")]
+    before: Annotated[
+        float, Field(description="P(churned), of many the mean; or currency, of many the sum")
+    ]
     after: float
-    change: Annotated[float, Field(description="Log-odds of P(churned), mean; or currency, sum")]
+    change: Annotated[
+        float, Field(description="Log-odds of P(churned), of many the mean; or currency, the sum")
+    ]
     parts: list[ChangePart]
     sentence: str
 
 
 class EarlierRun(BaseModel):
-    """The run that changes are told since."""
+    """The earlier run that changes are counted from."""
 
     run_id: str
     cutoff_date: str
@@ -54,7 +58,7 @@ class CustomerChangesAnswer(Stamp):
     customer_id: str
     cutoff_date: str
     since: EarlierRun
-    not_told: Annotated[list[str], Field(description="What cannot be told, and why")]
+    not_told: Annotated[list[str], Field(description="What is left out, and why")]
     tasks: list[TaskChange]
 
 
@@ -75,7 +79,7 @@ class SegmentChanges(BaseModel):
 
 
 class ChangesAnswer(Stamp):
-    """Why scores changed; of one segment, the whole is left out."""
+    """Why scores changed; asked for one segment, without the figures of the whole."""
 
     cutoff_date: str
     since: EarlierRun
@@ -96,6 +100,9 @@ class ComparedRun(BaseModel):
     kind: Literal["log", "snapshot"] | None
     cutoff_date: str | None
     customers: int | None
+    refused: Annotated[
+        bool | None, Field(description="Worse than the published run, and so not published")
+    ]
 
 
 class ComparedFigure(BaseModel):
@@ -119,7 +126,7 @@ class Drift(BaseModel):
     """How far a feature of the customers differs."""
 
     feature: str
-    stability_index: Annotated[float, Field(description="Population stability index, 0 and more")]
+    stability_index: Annotated[float, Field(description="Population stability index, 0 or more")]
     mean_before: float | None
     mean_after: float | None
     drift: Literal["little", "some", "much"]

@@ -90,6 +90,27 @@ class CustomerAnswer(Prediction):
     not_told: Annotated[dict[str, str], Field(description="Why a part is null, by its name")]
 
 
+class DayEffect(BaseModel):
+    """A day on which the customer did something, and what it says to the network of the pool."""
+
+    date: str
+    added: Annotated[float, Field(description="Its share of the network's log-odds of churn")]
+    against_usual: Annotated[
+        float, Field(description="What it adds to them beside the customer's usual day")
+    ]
+    sentence: str
+
+
+class DaysAnswer(Stamp):
+    """The days of a customer as the network of the pool reads them, the latest first."""
+
+    customer_id: str
+    horizon_days: int | None
+    weight: Annotated[float | None, Field(description="Of the network in the pool, 0 to 1")]
+    days: list[DayEffect] | None
+    not_told: Annotated[str | None, Field(description="Why `days` is null")]
+
+
 class ReasonsAnswer(Stamp):
     """Why the run says what it says of a customer."""
 

@@ -5,7 +5,15 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from holdfast.api.answers.base import Stamp, row_of
-from holdfast.tables import CHANNEL_MONTHS, CHANNELS, EVIDENCE, FORECAST
+from holdfast.tables import (
+    CHANNEL_MONTHS,
+    CHANNELS,
+    DRIFT,
+    EVIDENCE,
+    EXPECTED,
+    FORECAST,
+    REALISED,
+)
 
 
 class TaskFigures(BaseModel):
@@ -37,7 +45,7 @@ class EvidenceRow(row_of(EVIDENCE)):  # type: ignore[misc]
 
 
 class HorizonEvidenceRow(EvidenceRow):
-    """The same, by the length of the target window."""
+    """One metric of one model at one test cutoff, for one length of the target window."""
 
     horizon_days: int
 
@@ -54,6 +62,58 @@ class EvidenceAnswer(Stamp):
     model_card: Annotated[str | None, Field(description="Markdown")]
 
 
+class DriftRow(row_of(DRIFT)):  # type: ignore[misc]
+    """How far one feature of one group moved in a month."""
+
+
+class ExpectedRow(row_of(EXPECTED)):  # type: ignore[misc]
+    """What is to be expected over one horizon."""
+
+
+class RealisedRow(row_of(REALISED)):  # type: ignore[misc]
+    """One figure of an earlier run, as it came."""
+
+
+class Contest(BaseModel):
+    """The run beside one published before it, on days that neither had learnt from."""
+
+    task: Literal["churn", "value"]
+    metric: str
+    cutoffs: list[str]
+    customers: int
+    loss: float
+    published: str
+    published_loss: float
+    difference: float
+    low: float
+    high: float
+    worse: Annotated[
+        bool, Field(description="Whether it is certainly worse, by more than monitor.worse_by")
+    ]
+
+
+class Challenger(BaseModel):
+    """How the run stood beside the published one when it was made."""
+
+    refused: bool
+    contests: list[Contest]
+    not_held: Annotated[
+        dict[str, str], Field(description="Task -> why there was no such comparison")
+    ]
+
+
+class MonitorAnswer(Stamp):
+    """Whether the run still holds."""
+
+    cutoff_date: str
+    assumption: Annotated[str, Field(description="On which the expected figures stand")]
+    findings: list[FindingRow]
+    challenger: Challenger
+    expected: list[ExpectedRow]
+    realised: list[RealisedRow]
+    drift: list[DriftRow]
+
+
 class FeatureRow(BaseModel):
     """A column that the models may read."""
 
@@ -62,7 +122,7 @@ class FeatureRow(BaseModel):
     unit: str
     sentence: str
     kind: Literal["number", "word", "yes or no"]
-    needed: Annotated[bool, Field(description="Must be given to POST /predict; null if unknown")]
+    needed: Annotated[bool, Field(description="Must be given to POST /predict, as null if unknown")]
     importance: dict[str, float | None]
 
 
@@ -77,7 +137,7 @@ class Week(row_of(FORECAST, "group_kind")):  # type: ignore[misc]
 
 
 class ForecastTotals(BaseModel):
-    """Of the company, by the number of days."""
+    """Totals of the company, by the number of days."""
 
     expected_revenue: dict[str, float]
     interval_80: dict[str, tuple[float, float]] = {}
@@ -95,15 +155,15 @@ class ForecastAnswer(Stamp):
 
 
 class ChannelRow(row_of(CHANNELS)):  # type: ignore[misc]
-    """What customers won by one channel cost and leave."""
+    """What customers won by one channel cost and bring."""
 
 
 class ChannelMonth(row_of(CHANNEL_MONTHS)):  # type: ignore[misc]
-    """What they left by the end of one month."""
+    """What customers of a channel have brought by the end of one month."""
 
 
 class ChannelsAnswer(Stamp):
-    """Every channel, and month after month what its customers leave."""
+    """Every channel, and month after month what its customers bring."""
 
     currency: str
     channels: list[ChannelRow]

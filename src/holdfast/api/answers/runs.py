@@ -18,6 +18,9 @@ class RunRow(BaseModel):
     customers: int | None = None
     champion: bool
     served: bool
+    refused: Annotated[
+        bool | None, Field(description="Worse than the published run, and so not published")
+    ] = None
     damaged: Annotated[str | None, Field(description="Why it cannot be opened")] = None
 
 
@@ -67,7 +70,7 @@ class ChampionAnswer(Stamp):
 
 
 class KeyRow(BaseModel):
-    """A key, without what opens anything."""
+    """A key, without its secret."""
 
     key_id: str
     role: Literal["reader", "operator", "admin"]

@@ -46,7 +46,7 @@ class SegmentsAnswer(SegmentSummary):
 
 
 class PlanRow(RecoveryRow):
-    """The same with its range."""
+    """What keeping the customers of a segment would cost and bring, with its range."""
 
     recovered_low: float
     recovered_high: float

@@ -22,6 +22,7 @@ from holdfast.api.resources.runs import Token
 from holdfast.api.routes import needs
 from holdfast.api.schemas import Experiment, PlanTerms
 from holdfast.api.served import Served
+from holdfast.report.plan_tables import effect_unit, verdict_sentence
 from holdfast.storage.keys import describe_key
 from holdfast.study import Study
 from holdfast.tables import json_rows
@@ -41,12 +42,19 @@ def campaigns(served: CurrentRun) -> Response:
     """What past campaigns did, and what is believed of each offer in each segment."""
     kept = served.summary.get("campaigns") or {name: [] for name in _KEPT}
     history = served.summary.get("history") or {"cells": []}
+    currency = served.scorer.study.currency
+    unit = effect_unit(kept.get("outcome", "margin"), currency)
+    verdicts = [
+        {**verdict, "sentence": verdict_sentence(verdict, unit=unit)}
+        for verdict in kept["verdicts"]
+    ]
     body = {
-        "currency": served.scorer.study.currency,
+        "currency": currency,
         "days": served.scorer.study.plan.days,
         "campaigns": json_rows(served.table("campaigns")),
         "history": history["cells"],
         **{name: kept[name] for name in _KEPT},
+        "verdicts": verdicts,
     }
     return answer(served, body)
 
@@ -63,7 +71,9 @@ def campaigns(served: CurrentRun) -> Response:
 def plan(
     request: CurrentRequest,
     served: CurrentRun,
-    limit: Annotated[int, Query(ge=0, le=10_000, description="Customers told, best first")] = 100,
+    limit: Annotated[
+        int, Query(ge=0, le=10_000, description="How many customers to list, the best first")
+    ] = 100,
 ) -> Response:
     """Who gets which offer within a budget, what it costs and may bring. Nothing is recorded: it is
     a calculation on the run that is served.
@@ -93,7 +103,7 @@ def plan(
 )
 def draw(request: CurrentRequest, served: CurrentRun, token: Token = None) -> Response:
     """Draw the arms of a campaign among the customers of the run, and record them: once its window
-    is over, the next run reads out what it did. Send to those to contact only.
+    is over, the next run reads out what it did. Send only to the arm `contact`.
     """
     from holdfast.campaigns.experiments.contact_list import Draw
     from holdfast.decisions.experiments import draw_experiment
@@ -109,7 +119,7 @@ def draw(request: CurrentRequest, served: CurrentRun, token: Token = None) -> Re
     if drawn.customers.height > LARGEST_DRAW:
         raise Refused(
             422,
-            f"{drawn.customers.height:,} customers are more than an answer holds, {LARGEST_DRAW:,}",
+            f"{drawn.customers.height:,} customers are drawn, and an answer holds {LARGEST_DRAW:,}",
             fix="give a size or segments, or use `holdfast experiment design --list`",
         )
     status, body = request.context.idempotency.change_once(
@@ -123,13 +133,13 @@ def draw(request: CurrentRequest, served: CurrentRun, token: Token = None) -> Re
 
 
 def _record(drawn: "DrawnExperiment", request: RequestContext, served: Served) -> dict[str, Any]:
-    from holdfast.decisions.contacts import recorded
+    from holdfast.decisions.contacts import record_list
 
     project = request.context.settings.project
     study = served.scorer.study.model_copy(update={"project_dir": project})
-    known = served.summary.get("campaigns", {}).get("offers", {})
+    offers = served.summary.get("campaigns", {}).get("offers", {})
     who = describe_key(request.key)
-    with recorded(drawn.listed, study, how="api", known=known, who=who) as export_id:
+    with record_list(drawn.listed, study, how="api", taken=offers, who=who) as export_id:
         return {"export_id": export_id, **drawn.listed.facts}
 
 
@@ -137,11 +147,11 @@ def _prepare(served: Served, study: Study) -> "Planning":
     from holdfast.campaigns.planning.make_plan import Planning
     from holdfast.decisions.plans import recall_past
 
-    known = recall_past(study, served.run, scores=served.frame)
-    if known is None:
+    recalled = recall_past(study, served.run, scores=served.frame)
+    if recalled is None:
         raise Refused(
             409,
             "this run does not know what past campaigns did with these offers",
             fix="make a new one with `holdfast run`",
         )
-    return Planning.prepare(study, known.tables, known.past)
+    return Planning.prepare(study, recalled.tables, recalled.past)

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from itertools import pairwise
 from math import inf
@@ -14,16 +15,22 @@ from fastapi import APIRouter, Header, Query, Response
 from pydantic import TypeAdapter
 
 from holdfast.api import fast_path
-from holdfast.api.answers.customers import CustomerAnswer, CustomersAnswer, ReasonsAnswer
+from holdfast.api.answers.customers import (
+    CustomerAnswer,
+    CustomersAnswer,
+    DaysAnswer,
+    ReasonsAnswer,
+)
 from holdfast.api.deps import CurrentRequest, CurrentRun, answer, describe, route
 from holdfast.api.problems import Refused
 from holdfast.api.resources.predict import CustomerId
 from holdfast.api.schemas import CustomersQuery
 from holdfast.api.served import Served
 from holdfast.errors import nearest
-from holdfast.report.exports import neutralise
+from holdfast.report.exports.customer_rows import neutralise
 from holdfast.segments import RISK_BANDS
 from holdfast.serving.customer_search import read_rows
+from holdfast.serving.day_effects import tell_days
 from holdfast.serving.predict import read_reasons
 from holdfast.tables import json_rows
 
@@ -104,10 +111,10 @@ def _skip_to_cursor(
         return chosen
     run_id, sort, value, customer_id = _read_cursor(query.cursor)
     if run_id != served.run_id:
-        what = f"the cursor is of run {run_id[:40]}, {served.run_id} is served now"
-        raise Refused(409, what, fix="start at page one")
+        what = f"the cursor is of run {run_id[:40]}, and {served.run_id} is served now"
+        raise Refused(409, what, fix="start at the first page, without a cursor")
     if sort != query.sort:
-        what = "the cursor is of another order"
+        what = "the cursor belongs to a list in another order"
         raise Refused(422, what, fix="repeat the query of the first page")
     if isinstance(value, str) != (column == "customer_id"):
         raise _foreign_cursor()
@@ -129,7 +136,9 @@ def _read_cursor(cursor: str) -> tuple[str, str, float | str, str]:
 
 
 def _foreign_cursor() -> Refused:
-    return Refused(422, "the cursor is none of ours", fix="send `next_cursor` as it came")
+    return Refused(
+        422, "the cursor is not one that this server gave", fix="send `next_cursor` as it came"
+    )
 
 
 def _choose_columns(fields: str | None, columns: list[str]) -> list[str]:
@@ -161,6 +170,14 @@ def customer_reasons(
     fast_path.find_score(request, customer_id)
     reasons = read_reasons(served.run, customer_id, scorer=served.scorer)
     return answer(served, {"customer_id": customer_id, "reasons": reasons})
+
+
+@route(router, "GET", "/customers/{customer_id:path}/days", 404, 422, model=DaysAnswer)
+def customer_days(customer_id: CustomerId, request: CurrentRequest, served: CurrentRun) -> Response:
+    """What each day of a customer adds to the risk, where a network reads them."""
+    fast_path.find_score(request, customer_id)
+    days = tell_days(served.run, customer_id, models=served.scorer.models)
+    return answer(served, {"customer_id": customer_id, **asdict(days)})
 
 
 @route(router, "GET", "/customers/{customer_id:path}", 404, 422, model=CustomerAnswer)

@@ -10,9 +10,11 @@ from holdfast.api.answers.evidence import (
     EvidenceAnswer,
     FeaturesAnswer,
     ForecastAnswer,
+    MonitorAnswer,
 )
 from holdfast.api.deps import CurrentRun, answer, route
 from holdfast.api.problems import Refused
+from holdfast.runs.monitoring import read_monitoring
 from holdfast.serving.feature_list import list_features
 from holdfast.serving.load import has_table
 from holdfast.tables import json_rows
@@ -36,6 +38,14 @@ def evidence(served: CurrentRun) -> Response:
     return answer(served, body)
 
 
+@route(router, "GET", "/monitor", model=MonitorAnswer)
+def monitor(served: CurrentRun) -> Response:
+    """Whether the run still holds: drift in its last month, how good its predictions are expected
+    to be before the outcomes are known, and what came of earlier ones.
+    """
+    return answer(served, read_monitoring(served.run).as_dict())
+
+
 @route(router, "GET", "/features", model=FeaturesAnswer)
 def features(served: CurrentRun) -> Response:
     """What the models read: unit and meaning of each column, and how much it counts."""
@@ -52,7 +62,7 @@ def forecast(
     """
     if not has_table(served.run, "forecast"):
         what = f"run {served.run_id} has no forecast"
-        raise Refused(404, what, fix="run the study again with this version")
+        raise Refused(404, what, fix="make a new run with `holdfast run`")
     rows = served.table("forecast").filter(pl.col("group_kind") == kind)
     body = {
         "kind": kind,
@@ -65,11 +75,11 @@ def forecast(
 
 @route(router, "GET", "/channels", 404, model=ChannelsAnswer)
 def channels(served: CurrentRun) -> Response:
-    """What customers won by each channel cost, have left and are expected to leave, and in which
-    month that pays.
+    """What customers won by each channel cost, have brought and are expected to bring, and in which
+    month that covers the cost.
     """
     if not has_table(served.run, "channels"):
-        what = f"run {served.run_id} says nothing of channels"
+        what = f"run {served.run_id} has no figures of channels"
         raise Refused(404, what, fix="write [acquisition] in the study, and run it again")
     body = {
         "currency": served.scorer.study.currency,

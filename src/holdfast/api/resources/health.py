@@ -17,7 +17,7 @@ router = APIRouter(tags=["operation"])
 @router.get("/health", response_model=Health)
 @needs(None)
 def health(request: CurrentRequest) -> Response:
-    """The process lives; nothing is asked of the run."""
+    """The process lives. Whether it can answer is asked at /ready."""
     unknown: dict[str, Any] = dict.fromkeys(Stamp.model_fields)
     stamp = request.served.stamp if request.served else unknown
     return reply({"status": "healthy", "version": holdfast.__version__, **stamp})
@@ -47,5 +47,5 @@ def ready(request: CurrentRequest) -> Response:
     responses={**describe(), 200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 def metrics(request: CurrentRequest) -> Response:
-    """For Prometheus."""
+    """Metrics in the text format of Prometheus."""
     return Response(request.context.metrics.render(), media_type=CONTENT_TYPE)

@@ -20,7 +20,9 @@ RunId = Annotated[str, Path(max_length=80, examples=["20261123T021500Z-ab12cd34"
 Token = Annotated[
     str | None,
     Header(
-        alias="Idempotency-Key", max_length=255, description="Sent twice, the change is made once"
+        alias="Idempotency-Key",
+        max_length=255,
+        description="Requests with the same key are carried out once",
     ),
 ]
 _CHANGE = describe(400, 404, 409, 413, 415, 422)

@@ -53,7 +53,9 @@ def segment_summary(served: CurrentRun) -> Response:
 
 @route(router, "GET", "/segments", model=SegmentsAnswer)
 def segments(served: CurrentRun) -> Response:
-    """The same, with the rule that puts customers there and the recovery that the study assumes."""
+    """Every segment, with the rule that puts customers there and the recovery that the study
+    assumes.
+    """
     rule = served.scorer.rule
     signals = [asdict(signal) for signal in rule.signals]
     body = {
@@ -74,7 +76,7 @@ def segments(served: CurrentRun) -> Response:
 )
 @needs("reader")
 def simulate_recovery(request: CurrentRequest, served: CurrentRun) -> Response:
-    """What recovery would cost and bring under other costs and rates: an assumption, told with its
+    """What recovery would cost and bring under other costs and rates: an assumption, with its
     range.
     """
     what_if = fast_path.validate(WhatIf, fast_path.parse_json(request.body))

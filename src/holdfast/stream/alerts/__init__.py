@@ -1,0 +1,1 @@
+"""Alerts: rules become episodes, and episodes become messages."""

@@ -1,0 +1,1 @@
+"""Where events come from, and where applications hand them over."""
