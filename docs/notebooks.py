@@ -52,7 +52,7 @@ def _shown(output: Any, name: str, charts: dict[str, str]) -> Iterator[str]:
         yield f"```text\n{output.text.rstrip()}\n```"
         return
     data = output.data
-    text = data.get("text/markdown") or data["text/plain"]
+    text = data.get("text/markdown", data["text/plain"])
     if "image/svg+xml" in data:
         file = f"{name}-{len(charts) + 1}.svg"
         charts[file] = data["image/svg+xml"]

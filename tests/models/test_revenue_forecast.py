@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from holdfast.models.revenue_forecast import Noise, forecast, totals
+from holdfast.models.revenue_forecast import Noise, add_up, forecast, sum_up, totals
 from holdfast.tables import HORIZONS
 
 
@@ -36,11 +36,12 @@ def horizons() -> pl.DataFrame:
 GROUPS = {
     "segment": pl.DataFrame({"customer_id": ["a", "b", "c"], "group": ["VIP", "VIP", "Other"]})
 }
+COMPANY = sum_up(horizons(), {})
 NOISE = Noise(level={30: 0.1, 91: 0.1}, week=0.2)
 
 
 def test_parts_add_up_to_the_whole_and_weeks_to_the_horizon() -> None:
-    found = forecast(horizons(), GROUPS, now=1000, shape=np.ones(91), noise=NOISE)
+    found = forecast(sum_up(horizons(), GROUPS), now=1000, shape=np.ones(91), noise=NOISE)
     company = found.filter(group_kind="company").sort("week_start_day")
     segments = (
         found.filter(group_kind="segment")
@@ -58,7 +59,7 @@ def test_parts_add_up_to_the_whole_and_weeks_to_the_horizon() -> None:
 
 
 def test_a_total_over_a_horizon_is_as_uncertain_as_its_level_and_its_customers() -> None:
-    found = totals(horizons(), Noise(level={30: 0.1, 91: 0.2}, week=9.0))
+    found = totals(COMPANY, Noise(level={30: 0.1, 91: 0.2}, week=9.0))
     assert found["horizon_days"].to_list() == [30, 91]
     assert found["expected_revenue"].to_list() == pytest.approx([30.0, 60.0])
     # Over 91 days a and b spread by 80 / 2.563 and 40 / 2.563, so that the sum's deviation is 34.9,
@@ -70,7 +71,7 @@ def test_a_total_over_a_horizon_is_as_uncertain_as_its_level_and_its_customers()
 
 def test_a_busier_part_of_last_year_draws_the_same_money_to_its_weeks() -> None:
     shape = np.where(np.arange(91) >= 84, 5.0, 1.0)
-    found = forecast(horizons(), {}, now=1000, shape=shape, noise=NOISE).sort("week_start_day")
+    found = forecast(COMPANY, now=1000, shape=shape, noise=NOISE).sort("week_start_day")
     assert found["expected_revenue"].sum() == pytest.approx(60)
     # 30 units after day 30: 54 quiet days and 7 days of five each share them, 7 x 5 / (54 + 35) of
     # it in the last week.
@@ -79,7 +80,12 @@ def test_a_busier_part_of_last_year_draws_the_same_money_to_its_weeks() -> None:
 
 def test_the_interval_lies_around_the_mean_and_widens_with_the_noise() -> None:
     narrow, wide = (
-        forecast(horizons(), {}, now=0, shape=np.ones(91), noise=Noise({30: level, 91: level}, 0.0))
+        forecast(
+            COMPANY,
+            now=0,
+            shape=np.ones(91),
+            noise=Noise({30: level, 91: level}, 0.0),
+        )
         for level in (0.05, 0.5)
     )
     for found in (narrow, wide):
@@ -90,7 +96,7 @@ def test_the_interval_lies_around_the_mean_and_widens_with_the_noise() -> None:
 
 def test_a_week_is_as_uncertain_as_the_horizon_that_it_lies_in() -> None:
     noise = Noise(level={30: 0.1, 91: 0.9}, week=0.0)
-    weeks = forecast(horizons(), {}, now=0, shape=np.ones(91), noise=noise).sort("week_start_day")
+    weeks = forecast(COMPANY, now=0, shape=np.ones(91), noise=noise).sort("week_start_day")
     width = (weeks["high_80"] / weeks["expected_revenue"]).log()
     assert width[3] < width[5]
 
@@ -98,3 +104,11 @@ def test_a_week_is_as_uncertain_as_the_horizon_that_it_lies_in() -> None:
 def test_even_weeks_have_no_noise_of_their_own() -> None:
     quiet = pl.DataFrame({"day": np.arange(140), "revenue": np.ones(140)})
     assert Noise.learn({}, quiet).week == pytest.approx(0, abs=1e-12)
+
+
+def test_sums_of_parts_of_the_customers_add_up_to_those_of_all() -> None:
+    everyone = horizons()
+    parts = [
+        sum_up(everyone.filter(pl.col("customer_id") == who), GROUPS) for who in ("a", "b", "c")
+    ]
+    assert add_up(parts).equals(sum_up(everyone, GROUPS))

@@ -18,6 +18,7 @@ from holdfast.learners.blend import Blend, Hinges
 from holdfast.learners.linear import LinearModel, Scaling
 from holdfast.learners.link_functions import threads_for
 from holdfast.learners.tree_ensemble import TreeEnsemble
+from holdfast.study import SEQUENCE
 
 Aim = Literal["probability", "mean"]
 Parameters = Mapping[str, bool | int | float | str | None]
@@ -229,6 +230,8 @@ class Algorithm:
         Who predicts the aim that it does not have.
     compared
         Whether the comparison of algorithms shows it.
+    joins_pool
+        Whether it is no learner of a table, but joins the pool of one, from an order log.
     """
 
     name: str
@@ -245,6 +248,7 @@ class Algorithm:
     aims: tuple[Aim, ...] = ("probability", "mean")
     instead: str = ""
     compared: bool = True
+    joins_pool: bool = False
 
     def estimator(self, aim: Aim) -> Any:
         """The library's class.
@@ -355,5 +359,6 @@ _RECORDS = (
         instead="lightgbm",
         compared=False,
     ),
+    Algorithm(SEQUENCE, "recurrent network", joins_pool=True),
 )
 ALGORITHMS: Mapping[str, Algorithm] = {record.name: record for record in _RECORDS}

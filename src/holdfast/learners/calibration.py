@@ -18,7 +18,7 @@ from holdfast.arrays import Booleans, Matrix, Vector
 from holdfast.learners.link_functions import fit_log_odds, logistic
 from holdfast.learners.parts import Saved
 
-_EDGE = 1e-9
+EDGE = 1e-9
 _LEAST_SLOPE = 0.05
 
 
@@ -82,7 +82,7 @@ class BetaCalibration(Saved):
 
 
 def _terms(probability: Vector) -> Matrix:
-    p = np.clip(probability, _EDGE, 1 - _EDGE)
+    p = np.clip(probability, EDGE, 1 - EDGE)
     return np.column_stack([np.log(p), -np.log1p(-p)])
 
 

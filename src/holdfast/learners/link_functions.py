@@ -8,7 +8,7 @@ import numpy as np
 
 from holdfast.arrays import Matrix, Vector
 
-_EDGE = 1e-6
+EDGE = 1e-6
 Link = Literal["identity", "logit", "log", "cloglog"]
 
 
@@ -39,12 +39,13 @@ def log_odds(probability: Vector) -> Vector:
     >>> log_odds(np.array([0.5, 0.0])).round(2)
     array([  0.  , -13.82])
     """
-    p = np.clip(probability, _EDGE, 1 - _EDGE)
+    p = np.clip(probability, EDGE, 1 - EDGE)
     return np.asarray(np.log(p) - np.log1p(-p))
 
 
-def pool_chances(one: Vector, other: Vector, weight: float) -> Vector:
-    """The probability whose log-odds are the mean of both, the other's with this weight.
+def pool_chances(one: Vector, other: Vector, weight: float | Vector) -> Vector:
+    """The probability whose log-odds are the mean of both, the other's with this weight, which may
+    be each row's own.
 
     >>> pool_chances(np.array([0.2]), np.array([0.8]), 0.5)
     array([0.5])

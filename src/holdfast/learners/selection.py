@@ -9,7 +9,7 @@ import numpy as np
 
 from holdfast.arrays import Matrix, Rows, Split, Vector
 from holdfast.learners.algorithms import Predictor
-from holdfast.study.settings import Task
+from holdfast.study.tasks import Task
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,19 @@ its leaves.
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
 from holdfast.arrays import Floats, Integers
+from holdfast.learners.lightgbm_trees import (
+    NAN_IS_MISSING,
+    NEARLY_ZERO,
+    ZERO_IS_MISSING,
+    LightgbmTree,
+    read_trees,
+)
 
 Cases = npt.NDArray[np.uint16]
 Path = tuple[int, ...]
@@ -38,47 +45,6 @@ MANY_ROWS = 100  # decision 8
 _MOST_CASES = 2_048  # decision 8
 _ROWS_AT_ONCE = 5_000
 _THREADS = 2
-_NEARLY_ZERO = 1e-35
-_ZERO, _NAN = 1, 2  # LightGBM's missing types; 0 reads NaN as 0.0
-
-
-@dataclass(frozen=True)
-class _Tree:
-    """A tree of LightGBM's text; a child below zero is the leaf ~child."""
-
-    feature: Integers
-    threshold: Floats
-    default_left: npt.NDArray[np.bool_]
-    missing: Integers
-    left: Integers
-    right: Integers
-    value: Floats
-    leaf_count: Integers
-    inner_count: Integers
-
-    @cached_property
-    def features(self) -> Integers:
-        """The features that it asks for, ascending."""
-        return np.unique(self.feature)
-
-    @property
-    def root(self) -> int:
-        """The first inner node, or the only leaf."""
-        return 0 if len(self.feature) else ~0
-
-    @property
-    def base(self) -> float:
-        """The mean of the leaves over the training rows."""
-        return (
-            float(self.value @ (self.leaf_count / self.leaf_count.sum()))
-            if len(self.feature)
-            else self.value[0]
-        )
-
-    def share(self, node: int, child: int) -> float:
-        """The share of a node's training rows that went to the child."""
-        count = self.leaf_count[~child] if child < 0 else self.inner_count[child]
-        return float(count / self.inner_count[node])
 
 
 @dataclass(frozen=True)
@@ -91,7 +57,7 @@ class TreeShap:
         The raw score before any feature is known.
     """
 
-    trees: tuple[_Tree, ...]
+    trees: tuple[LightgbmTree, ...]
     n_features: int
     base: float
 
@@ -102,17 +68,13 @@ class TreeShap:
         That is: several classes, averaged output, splits on categories, linear leaves and paths of
         more than `MAX_PATH_FEATURES` different features.
         """
-        head, *bodies = text.split("\nend of trees")[0].split("\nTree=")
-        fields = dict(line.partition("=")[::2] for line in head.splitlines())
-        raw = [dict(line.partition("=")[::2] for line in body.splitlines()[1:]) for body in bodies]
-        if fields.get("num_tree_per_iteration") != "1" or "average_output" in fields:
+        read = read_trees(text)
+        if read is None:
             return None
-        if any(tree["num_cat"] != "0" or tree.get("is_linear", "0") != "0" for tree in raw):
-            return None
-        trees = tuple(map(_read, raw))
+        trees, n_features = read
         if any(len(shares) > MAX_PATH_FEATURES for tree in trees for _, shares in _paths(tree)):
             return None
-        return cls(trees, int(fields["max_feature_idx"]) + 1, sum(tree.base for tree in trees))
+        return cls(trees, n_features, sum(tree.base for tree in trees))
 
     def contributions(self, matrix: Floats) -> Floats:
         """Explain rows: (n_rows, n_features + 1), base last; each row adds up to its raw score."""
@@ -128,7 +90,7 @@ class TreeShap:
         return np.vstack([np.sum(parts, axis=0), np.full((1, len(matrix)), self.base)]).T
 
 
-def _explain(trees: Sequence[_Tree], columns: Floats) -> Floats:
+def _explain(trees: Sequence[LightgbmTree], columns: Floats) -> Floats:
     """Sum the trees' values, (n_features, n_rows)."""
     total = np.zeros_like(columns)
     missing = np.flatnonzero(np.isnan(columns).any(axis=1))
@@ -152,7 +114,7 @@ class _Lookup:
     values: Floats
 
 
-def _look_up(tree: _Tree, lookups: Mapping[int, _Lookup], goes_left: "_Rows") -> Floats:
+def _look_up(tree: LightgbmTree, lookups: Mapping[int, _Lookup], goes_left: "_Rows") -> Floats:
     """What one tree says about some rows, (n_rows, n_tree_features)."""
     n_rows = goes_left.columns.shape[1]
     total = np.zeros((n_rows, len(tree.features)))
@@ -166,7 +128,7 @@ def _look_up(tree: _Tree, lookups: Mapping[int, _Lookup], goes_left: "_Rows") ->
     return total
 
 
-def _lookups(tree: _Tree, *, n_rows: int) -> dict[int, _Lookup]:
+def _lookups(tree: LightgbmTree, *, n_rows: int) -> dict[int, _Lookup]:
     """Subtree -> its lookup, for subtrees that every path meets once, as large as pays for so many
     rows.
     """
@@ -186,7 +148,7 @@ def _lookups(tree: _Tree, *, n_rows: int) -> dict[int, _Lookup]:
 
 
 def _gather(
-    tree: _Tree, node: int, path: Path, nodes: Path, leaves: Mapping[int, Floats]
+    tree: LightgbmTree, node: int, path: Path, nodes: Path, leaves: Mapping[int, Floats]
 ) -> _Lookup:
     """Walk a subtree for every combination of its path's case and its own decisions."""
     if node < 0:
@@ -204,7 +166,7 @@ def _gather(
 
 
 def _walk(
-    tree: _Tree,
+    tree: LightgbmTree,
     goes_left: Decisions,
     stops: Collection[int],
     node: int | None = None,
@@ -242,7 +204,7 @@ class _Rows:
     in `missing`.
     """
 
-    tree: _Tree
+    tree: LightgbmTree
     columns: Floats
     missing: Integers
 
@@ -253,15 +215,15 @@ class _Rows:
         goes_left = values <= threshold
         if feature in self.missing:
             goes_left[np.isnan(values)] = (
-                tree.default_left[node] if kind == _NAN else threshold >= 0
+                tree.default_left[node] if kind == NAN_IS_MISSING else threshold >= 0
             )
-        if kind == _ZERO:
-            goes_left[np.isnan(values) | (np.abs(values) <= _NEARLY_ZERO)] = tree.default_left[node]
+        if kind == ZERO_IS_MISSING:
+            goes_left[np.isnan(values) | (np.abs(values) <= NEARLY_ZERO)] = tree.default_left[node]
         cases: Cases = goes_left.astype(np.uint16)
         return cases
 
 
-def _inner_nodes(tree: _Tree) -> dict[int, Path]:
+def _inner_nodes(tree: LightgbmTree) -> dict[int, Path]:
     """Inner node -> the inner nodes of its subtree, itself first."""
     inner: dict[int, Path] = {}
     # LightGBM numbers a node when it splits it, so children come after their parent.
@@ -274,7 +236,7 @@ def _inner_nodes(tree: _Tree) -> dict[int, Path]:
     return inner
 
 
-def _leaves(tree: _Tree) -> dict[int, Floats]:
+def _leaves(tree: LightgbmTree) -> dict[int, Floats]:
     """Leaf -> (2^d, n_tree_features): what each feature adds in each case of its path."""
     paths = dict(_paths(tree))
     tables: dict[int, Floats] = {}
@@ -291,7 +253,7 @@ def _leaves(tree: _Tree) -> dict[int, Floats]:
     return tables
 
 
-def _paths(tree: _Tree) -> Iterator[tuple[int, dict[int, float]]]:
+def _paths(tree: LightgbmTree) -> Iterator[tuple[int, dict[int, float]]]:
     """Each leaf with the features on its path, in order of appearance, and the share of rows that
     satisfies each.
     """
@@ -336,24 +298,3 @@ def _quadrature(n: int) -> tuple[Floats, Floats]:
     """Gauss-Legendre nodes and weights on 0..1."""
     nodes, weights = np.polynomial.legendre.leggauss(max(n, 1))
     return (nodes + 1) / 2, weights / 2
-
-
-def _read(fields: dict[str, str]) -> _Tree:
-    def floats(name: str) -> Floats:
-        return np.array(fields.get(name, "").split(), dtype=np.float64)
-
-    def integers(name: str) -> Integers:
-        return np.array(fields.get(name, "").split(), dtype=np.int64)
-
-    kinds = integers("decision_type")
-    return _Tree(
-        feature=integers("split_feature"),
-        threshold=floats("threshold"),
-        default_left=(kinds & 2) > 0,
-        missing=kinds >> 2 & 3,
-        left=integers("left_child"),
-        right=integers("right_child"),
-        value=floats("leaf_value"),
-        leaf_count=integers("leaf_count"),
-        inner_count=integers("internal_count"),
-    )

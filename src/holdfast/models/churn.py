@@ -15,6 +15,7 @@ import polars as pl
 
 from holdfast.arrays import Matrix, Split, Vector
 from holdfast.errors import NotEnoughData
+from holdfast.features.recent_days import RECENT_DAYS
 from holdfast.findings import Finding
 from holdfast.learners.algorithms import Learner, Recipe
 from holdfast.learners.attribution import mean_of
@@ -29,12 +30,15 @@ from holdfast.models.baselines import RecencyRule
 from holdfast.models.level_adjustment import TRUST, find_power, move_towards
 from holdfast.models.short_windows import HAZARD, fit_silence, horizon_exponent
 from holdfast.models.training_set import TrainingSet
-from holdfast.study import Churn
+from holdfast.study import SEQUENCE, Churn
 
 if TYPE_CHECKING:
     from holdfast.models.purchase_counts import BTYDSilence
+    from holdfast.models.sequence.histories import DatedHistories
+    from holdfast.models.sequence_member import SequenceSilence
 
 _BTYD_SILENCE = "holdfast.models.purchase_counts:BTYDSilence"
+_SEQUENCE_SILENCE = "holdfast.models.sequence_member:SequenceSilence"
 
 Truths = npt.NDArray[np.bool_]
 
@@ -51,6 +55,8 @@ class ChurnModel(Saved):
         None for a snapshot, whose label has no window.
     btyd
         The other member of the pool; None for a snapshot, and where all customers did the same.
+    sequence
+        A network that has joined the pool, where the study asks for one and it proved to help.
     """
 
     FILE = "churn.json"
@@ -60,29 +66,54 @@ class ChurnModel(Saved):
     horizon_days: int | None = None
     # A server of snapshots never needs its special functions.
     btyd: Annotated["BTYDSilence | None", Part("btyd-", _BTYD_SILENCE)] = None
+    sequence: Annotated["SequenceSilence | None", Part("sequence-", _SEQUENCE_SILENCE)] = None
 
     @property
     def algorithm(self) -> str:
         """The champion's name."""
+        if self.sequence is not None:
+            return SEQUENCE
         if self.btyd is not None and self.btyd.weight == 1:
             return self.btyd.counts.algorithm
         return self.learner.algorithm
 
     @property
+    def is_alone(self) -> bool:
+        """Whether nothing is pooled with the learnt member."""
+        return self.btyd is None and self.sequence is None
+
+    @property
     def columns(self) -> tuple[str, ...]:
-        """The frame's columns that are read."""
+        """The frame's columns that are read, but for the days of a network."""
         return self.design.frame_columns
+
+    @property
+    def explained_columns(self) -> tuple[str, ...]:
+        """The columns of `contributions`."""
+        return self.columns if self.sequence is None else (*self.columns, RECENT_DAYS)
 
     def predict(self, frame: pl.DataFrame) -> Vector:
         """P(churned), calibrated, (n_customers,)."""
         return self.pool(self.predict_learnt(frame), frame)
 
-    def predict_matrix(self, matrix: Matrix) -> Vector:
-        """As `predict`, of the design's matrix, of customers as of the model's own cutoff."""
-        learnt = self._calibrate(self.learner.predict(matrix))
-        if self.btyd is None:
-            return learnt
-        return self.pool(learnt, self.design.columns_of(matrix, self.btyd.inputs))
+    def predict_matrix(self, matrix: Matrix, dated: "DatedHistories | None" = None) -> Vector:
+        """As `predict`, of the design's matrix.
+
+        Parameters
+        ----------
+        dated
+            What a network reads. None: without what it would say, of customers as of the model's
+            own cutoff.
+        """
+        pooled = self._calibrate(self.learner.predict(matrix))
+        if self.btyd is not None:
+            frame = self.design.columns_of(matrix, self.btyd.inputs)
+            if dated is not None:
+                frame = frame.with_columns(cutoff_day=pl.Series(dated.cutoff, dtype=pl.Int32))
+            pooled = self._pool_btyd(pooled, frame)
+        if self.sequence is None or dated is None:
+            return pooled
+        return self.sequence.join_read(pooled, dated)
 
     def predict_learnt(self, frame: pl.DataFrame) -> Vector:
         """What the learnt member predicts, (n_customers,)."""
@@ -90,8 +121,14 @@ class ChurnModel(Saved):
 
     def pool(self, learnt: Vector, frame: pl.DataFrame, horizon_days: int | None = None) -> Vector:
         """The learnt member's predictions over a horizon, by default the model's own, pooled with
-        the BTYD models'.
+        the BTYD models', and both with the network's.
         """
+        pooled = self._pool_btyd(learnt, frame, horizon_days)
+        return pooled if self.sequence is None else self.sequence.join(pooled, frame, horizon_days)
+
+    def _pool_btyd(
+        self, learnt: Vector, frame: pl.DataFrame, horizon_days: int | None = None
+    ) -> Vector:
         if self.btyd is None:
             return learnt
         return pool_chances(learnt, self.btyd.silent(frame, horizon_days), self.btyd.weight)
@@ -108,15 +145,15 @@ class ChurnModel(Saved):
         """What is explained, in the order of `predict`: the learner's score before calibration,
         mostly log-odds; of a pool, its log-odds.
         """
-        if self.btyd is None:
+        if self.is_alone:
             return self.learner.raw(self.design.matrix(frame))
         return log_odds(self.predict(frame))
 
     def contributions(self, frame: pl.DataFrame) -> Attribution:
         """What each column adds to `raw`."""
-        if self.btyd is not None:
-            return self.log_odds_contributions(frame)
-        return self._learnt_contributions(frame)
+        if self.is_alone:
+            return self._learnt_contributions(frame)
+        return self.log_odds_contributions(frame)
 
     def log_odds_contributions(self, frame: pl.DataFrame) -> Attribution:
         """What each column adds to the log-odds of `predict`."""
@@ -128,9 +165,11 @@ class ChurnModel(Saved):
         slope = mean_slope(calibrate, learnt.base, learnt.total)
         base = calibrate(learnt.base)
         in_log_odds = Attribution(learnt.columns, learnt.values * slope[:, None], base)
-        if self.btyd is None:
-            return in_log_odds
-        return mean_of(in_log_odds, self.btyd.attribution(frame), self.btyd.weight)
+        if self.btyd is not None:
+            in_log_odds = mean_of(in_log_odds, self.btyd.attribution(frame), self.btyd.weight)
+        if self.sequence is not None:
+            in_log_odds = self.sequence.attribution(in_log_odds, frame)
+        return in_log_odds
 
     def _learnt_contributions(self, frame: pl.DataFrame) -> Attribution:
         matrix = self.design.matrix(frame)
@@ -285,6 +324,21 @@ def fit_churn(
         return model, ()
     days = training.horizon_days
     return model, (Finding.of("calibrated-across-customers", horizon_days=days),)
+
+
+def predict_past_churn(
+    training: TrainingSet, model: ChurnModel, settings: Churn, split: Split, *, seed: int
+) -> Vector:
+    """What the learnt member, fitted on the training rows alone, says of the test rows, with the
+    slopes of the model's calibration: (n_test_rows,).
+    """
+    matrix, truth = model.design.matrix(training.frame), training.churned.astype(np.float64)
+    algorithm = model.learner.algorithm
+    parameters = settings.parameters if algorithm == settings.algorithm else {}
+    recipe = Recipe(algorithm, "probability", seed=seed, parameters=parameters)
+    predictor = recipe.trial(matrix[split.train], truth[split.train])
+    predicted = predictor.predict(matrix[split.test])
+    return predicted if model.calibration is None else model.calibration.apply(predicted)
 
 
 def _from_short_windows(

@@ -137,7 +137,7 @@ class HorizonModel(Saved):
         """
         assert churn.horizon_days is not None
         matrix = churn.design.matrix(frame)
-        start = probability if churn.btyd is None else churn.predict_learnt(frame)
+        start = probability if churn.is_alone else churn.predict_learnt(frame)
         learnt = {churn.horizon_days: start}
         for days, link in _outwards(self.silence):
             neighbour = learnt[link.neighbour(days)]
@@ -177,13 +177,17 @@ class HorizonModel(Saved):
         earned, matrix = {value.horizon_days: learnt}, np.empty((frame.height, 0))
         if any(link.learner for link in self.revenue.values()):
             matrix = value.spend_inputs(frame, learnt).matrix
+        of_own = {value.horizon_days: np.ones(frame.height)}
         for days, link in _outwards(self.revenue):
             share = np.full(frame.height, min(link.usual * link.stretch, 1.0))
             if link.learner is not None:
                 share = np.clip(link.usual * link.learner.predict(matrix), LEAST_SHARE, 1.0)
-            neighbour = earned[link.neighbour(days)]
-            earned[days] = neighbour * share if days == link.short else neighbour / share
-        pooled = {days: value.pool(each, frame, days) for days, each in earned.items()}
+            for chain in (earned, of_own):
+                neighbour = chain[link.neighbour(days)]
+                chain[days] = neighbour * share if days == link.short else neighbour / share
+        pooled = {
+            days: value.pool(each, frame, days, share=of_own[days]) for days, each in earned.items()
+        }
         return {**pooled, value.horizon_days: expected}
 
     def intervals_of(

@@ -10,7 +10,7 @@ so the mean lies outside the 80 % interval only where P(nothing) puts it there, 
 with the p and the mean of another horizon gives that horizon's.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,10 @@ class Intervals:
     high_80: Vector
     low_95: Vector
     high_95: Vector
+
+    def with_median(self, median: Vector) -> "Intervals":
+        """The same bounds around another median, which stays within the inner ones."""
+        return replace(self, median=np.clip(median, self.low_80, self.high_80))
 
 
 @dataclass(frozen=True)

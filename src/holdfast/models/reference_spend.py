@@ -13,7 +13,7 @@ from holdfast.learners.attribution import Factor
 
 PAST = ("spend_365d", "tenure_days")
 """The features that are read."""
-_NEWCOMER_DAYS = 90  # decision 24
+NEWCOMER_DAYS = 90  # decision 24
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class ReferenceSpend:
         """Currency over the horizon, (n_customers,), of spend_365d, tenure_days and the last year's
         days in the log.
         """
-        days = np.minimum(tenure, seen_days) + _NEWCOMER_DAYS if self.by_tenure else seen_days
+        days = np.minimum(tenure, seen_days) + NEWCOMER_DAYS if self.by_tenure else seen_days
         reference = np.maximum(spent, 0) * self.horizon_days / days + self.floor
         return np.asarray(np.minimum(reference, self.highest or np.inf), dtype=np.float64)
 

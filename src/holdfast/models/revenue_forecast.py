@@ -20,6 +20,7 @@ WEEK_DAYS = 7
 COMPANY = "company"
 _Z_80 = 1.281552
 _Z_SPAN = 2 * _Z_80
+_GRAIN = ("group_kind", "group", "horizon_days")
 
 
 @dataclass(frozen=True)
@@ -58,15 +59,8 @@ def _weekly_noise(revenue: Vector) -> float:
     return float(np.std(np.log(weeks[positive] / smooth[positive])))
 
 
-def forecast(
-    horizons: pl.DataFrame,
-    groups: Mapping[str, pl.DataFrame],
-    *,
-    now: int,
-    shape: Vector,
-    noise: Noise,
-) -> pl.DataFrame:
-    """Sum customers up, week by week.
+def sum_up(horizons: pl.DataFrame, groups: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Sum customers up, the company's and each group's.
 
     Parameters
     ----------
@@ -74,6 +68,49 @@ def forecast(
         HORIZONS; expected_revenue known over each.
     groups
         Kind ("cohort", "segment") -> customer_id and group.
+
+    Returns
+    -------
+    pl.DataFrame
+        One row per group_kind, group and horizon_days: revenue and its variance (currency, and its
+        square), purchases, and whether any were counted.
+    """
+    spread = (pl.col("high_80") - pl.col("low_80")) / _Z_SPAN
+    everyone = horizons.with_columns(group=pl.lit("all"))
+    grouped = {
+        COMPANY: everyone,
+        **{kind: horizons.join(members, on="customer_id") for kind, members in groups.items()},
+    }
+    sums = [
+        rows.group_by("group", "horizon_days")
+        .agg(
+            revenue=pl.col("expected_revenue").sum(),
+            purchases=pl.col("expected_purchases").sum(),
+            counted=pl.col("expected_purchases").is_not_null().any(),
+            variance=(spread**2).sum(),
+        )
+        .select(
+            pl.lit(kind).alias("group_kind"), pl.col("group").cast(pl.String), pl.exclude("group")
+        )
+        for kind, rows in grouped.items()
+    ]
+    return pl.concat(sums).sort(_GRAIN)
+
+
+def add_up(sums: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Add up the sums of different customers, in the order given."""
+    by_group = pl.concat(sums).group_by(_GRAIN, maintain_order=True)
+    added = by_group.agg(
+        pl.col("revenue", "purchases").sum(), pl.col("counted").any(), pl.col("variance").sum()
+    )
+    return added.sort(_GRAIN)
+
+
+def forecast(sums: pl.DataFrame, *, now: int, shape: Vector, noise: Noise) -> pl.DataFrame:
+    """Spread the sums of `sum_up` over the weeks to come.
+
+    Parameters
+    ----------
     now
         First day of the forecast.
     shape
@@ -84,43 +121,30 @@ def forecast(
     pl.DataFrame
         FORECAST.
     """
-    knots = [0, *horizons["horizon_days"].unique().sort().to_list()]
+    knots = [0, *sums["horizon_days"].unique().sort().to_list()]
     weights = _week_weights(knots, shape)
-    everyone = horizons.select("customer_id").unique().with_columns(group=pl.lit("all"))
     parts = [
-        _group_weeks(
-            horizons.join(members, on="customer_id"), kind, weights, knots, now=now, noise=noise
-        )
-        for kind, members in {COMPANY: everyone, **groups}.items()
+        _group_weeks(rows, weights, knots, now=now, noise=noise)
+        for _, rows in sums.sort(_GRAIN).group_by("group_kind", "group", maintain_order=True)
     ]
     return FORECAST.check(pl.concat(parts).sort("group_kind", "group", "week_start_day"))
 
 
-def totals(horizons: pl.DataFrame, noise: Noise) -> pl.DataFrame:
-    """Sum everyone up over each horizon.
+def totals(sums: pl.DataFrame, noise: Noise) -> pl.DataFrame:
+    """What the company makes over each horizon, by the sums of `sum_up`.
 
     Returns
     -------
     pl.DataFrame
         horizon_days, expected_revenue, low_80 and high_80, currency, in order of the horizons.
     """
-    sums = _sums(horizons, "horizon_days").sort("horizon_days")
-    revenue = sums["revenue"].to_numpy()
-    level = np.array([noise.level[days] for days in sums["horizon_days"].to_list()])
-    customers = _Z_80 * _own(sums["variance"].to_numpy(), revenue)
+    company = sums.filter(group_kind=COMPANY).sort("horizon_days")
+    revenue = company["revenue"].to_numpy()
+    level = np.array([noise.level[days] for days in company["horizon_days"].to_list()])
+    customers = _Z_80 * _own(company["variance"].to_numpy(), revenue)
     low, high = _interval(revenue, np.hypot(level, customers))
-    return sums.select("horizon_days", expected_revenue="revenue").with_columns(
+    return company.select("horizon_days", expected_revenue="revenue").with_columns(
         low_80=pl.Series(low, dtype=pl.Float64), high_80=pl.Series(high, dtype=pl.Float64)
-    )
-
-
-def _sums(rows: pl.DataFrame, *keys: str) -> pl.DataFrame:
-    spread = (pl.col("high_80") - pl.col("low_80")) / _Z_SPAN
-    return rows.group_by(keys).agg(
-        revenue=pl.col("expected_revenue").sum(),
-        purchases=pl.col("expected_purchases").sum(),
-        counted=pl.col("expected_purchases").is_not_null().any(),
-        variance=(spread**2).sum(),
     )
 
 
@@ -150,33 +174,27 @@ def _week_weights(knots: Sequence[int], shape: Vector) -> Matrix:
 
 
 def _group_weeks(
-    rows: pl.DataFrame, kind: str, weights: Matrix, knots: Sequence[int], *, now: int, noise: Noise
+    group: pl.DataFrame, weights: Matrix, knots: Sequence[int], *, now: int, noise: Noise
 ) -> pl.DataFrame:
-    parts = []
-    for (name,), group in (
-        _sums(rows, "group", "horizon_days")
-        .sort("horizon_days")
-        .group_by("group", maintain_order=True)
-    ):
-        revenue = np.diff(group["revenue"].to_numpy(), prepend=0.0) @ weights
-        purchases = np.diff(group["purchases"].to_numpy(), prepend=0.0) @ weights
-        customers = _own(
-            group["variance"].to_numpy().max(keepdims=True), group["revenue"].to_numpy()[-1:]
-        )
-        starts = now + WEEK_DAYS * np.arange(len(revenue))
-        lengths = np.searchsorted(knots, starts - now, side="right")
-        level = np.array([noise.level[knots[place]] for place in lengths])
-        low, high = _interval(revenue, np.hypot(level, _Z_80 * np.hypot(noise.week, customers)))
-        length = np.minimum(WEEK_DAYS, now + knots[-1] - starts)
-        columns = {
-            "group_kind": [kind] * len(revenue),
-            "group": [str(name)] * len(revenue),
-            "week_start_day": starts,
-            "days": length,
-            "expected_revenue": revenue,
-            "low_80": low,
-            "high_80": high,
-            "expected_purchases": purchases if group["counted"].any() else [None] * len(revenue),
-        }
-        parts.append(pl.DataFrame(columns, schema=FORECAST.schema, strict=False))
-    return pl.concat(parts) if parts else FORECAST.empty()
+    """The weeks of one group, by its sums in order of the horizons."""
+    revenue = np.diff(group["revenue"].to_numpy(), prepend=0.0) @ weights
+    purchases = np.diff(group["purchases"].to_numpy(), prepend=0.0) @ weights
+    customers = _own(
+        group["variance"].to_numpy().max(keepdims=True), group["revenue"].to_numpy()[-1:]
+    )
+    starts = now + WEEK_DAYS * np.arange(len(revenue))
+    lengths = np.searchsorted(knots, starts - now, side="right")
+    level = np.array([noise.level[knots[place]] for place in lengths])
+    low, high = _interval(revenue, np.hypot(level, _Z_80 * np.hypot(noise.week, customers)))
+    length = np.minimum(WEEK_DAYS, now + knots[-1] - starts)
+    columns = {
+        "group_kind": [group["group_kind"][0]] * len(revenue),
+        "group": [group["group"][0]] * len(revenue),
+        "week_start_day": starts,
+        "days": length,
+        "expected_revenue": revenue,
+        "low_80": low,
+        "high_80": high,
+        "expected_purchases": purchases if group["counted"].any() else [None] * len(revenue),
+    }
+    return pl.DataFrame(columns, schema=FORECAST.schema, strict=False)

@@ -2,7 +2,7 @@
 learning.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,16 +13,19 @@ import polars as pl
 from holdfast.arrays import Rows, Split, Vector
 from holdfast.errors import NotEnoughData
 from holdfast.features.catalogue import FEATURES
+from holdfast.features.recent_days import add_recent_days
 from holdfast.findings import Finding
 from holdfast.models.log_situation import LogSituation
 from holdfast.models.promotions import Lifts, Promotions
 from holdfast.models.seasonality import Turnover
+from holdfast.progress import Listener, Silence
 from holdfast.study import Study
 from holdfast.tables import LABELS
 from holdfast.windows import date_of, training_cutoffs
 
 if TYPE_CHECKING:
     from holdfast.models.purchase_counts import CountModel, RenewalModel
+    from holdfast.models.sequence.model import SequenceModel
 
 _CALENDAR = frozenset(feature.name for feature in FEATURES if feature.group == "calendar")
 _TWO_YEARS_DAYS = 730
@@ -43,6 +46,13 @@ class TrainingData:
         sample of them.
     counts
         Cutoff -> the count model fitted then, so that it is fitted once for all that ask.
+    activity
+        ACTIVITY of the same customers, sorted by customer_id, day; None where no network is asked
+        for.
+    networks
+        Cutoff and horizon of revenue, if it is learnt -> the network fitted then, as `counts`.
+    listener
+        Hears how far the training of a network is.
     """
 
     features: pl.DataFrame
@@ -53,10 +63,16 @@ class TrainingData:
     counts: "dict[int, tuple[CountModel | RenewalModel, tuple[Finding, ...]]]" = field(
         default_factory=dict, compare=False, repr=False
     )
+    activity: pl.DataFrame | None = field(default=None, compare=False, repr=False)
+    networks: "dict[tuple[int, int | None], SequenceModel]" = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    listener: Listener = field(default_factory=Silence, compare=False, repr=False)
 
     def customers_at(self, cutoff: int) -> pl.DataFrame:
-        """The rows of FEATURES at a cutoff."""
-        return self.features.filter(pl.col("cutoff_day") == cutoff)
+        """The rows of FEATURES at a cutoff, with the recent days that a network reads."""
+        rows = self.features.filter(pl.col("cutoff_day") == cutoff)
+        return rows if self.activity is None else add_recent_days(rows, self.activity)
 
     def labels_by(self, now: int) -> pl.DataFrame:
         """The rows of LABELS whose window had ended by then."""
@@ -160,13 +176,19 @@ class TrainingSet:
         if not later:
             return customer_splits(self.frame["customer_id"], seed=seed)
         places = np.unique(np.linspace(0, len(later) - 1, _SPLITS_AT_MOST).round().astype(int))
-        return tuple(self._split(later[place]) for place in places)
+        return tuple(self.split_at(later[place]) for place in places)
 
-    def _split(self, cutoff: int) -> Split:
+    def split_at(self, cutoff: int) -> Split:
+        """The rows of a cutoff, and those whose windows had ended by then."""
         return Split(
             np.flatnonzero(self.cutoff + self.horizon_days <= cutoff).astype(np.int64),
             np.flatnonzero(self.cutoff == cutoff).astype(np.int64),
         )
+
+    def before(self, cutoff: int) -> "TrainingSet":
+        """What was known of purchases at an earlier day."""
+        seen = self.purchases.filter(pl.col("day") < cutoff)
+        return replace(self, purchases=seen, now=cutoff)
 
     @property
     def split_in_time(self) -> bool:

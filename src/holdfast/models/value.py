@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from holdfast.arrays import Matrix, Split, Vector
+from holdfast.features.recent_days import RECENT_DAYS
 from holdfast.learners.algorithms import Learner, Recipe
 from holdfast.learners.attribution import explain_factor, mean_of, product
 from holdfast.learners.cross_fitting import Boosting, find_rounds
@@ -27,12 +28,15 @@ from holdfast.learners.selection import candidates_of, predict_held_out
 from holdfast.models.baselines import TrailingSpendRule
 from holdfast.models.prediction_intervals import IntervalModel, Intervals
 from holdfast.models.reference_spend import PAST, Scale, SpendInputs
-from holdfast.study import Value
+from holdfast.study import SEQUENCE, Value
 
 if TYPE_CHECKING:
     from holdfast.models.purchase_counts import BTYDRevenue
+    from holdfast.models.sequence.histories import DatedHistories
+    from holdfast.models.sequence_member import SequenceRevenue
 
 _BTYD_REVENUE = "holdfast.models.purchase_counts:BTYDRevenue"
+_SEQUENCE_REVENUE = "holdfast.models.sequence_member:SequenceRevenue"
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,8 @@ class ValueModel(Saved):
         The other member; None for a snapshot, and where orders do not differ.
     season
         What of the level is the coming window's: its season, its promotions, the adjustment.
+    sequence
+        A network that has joined the pool, where the study asks for one and it proved to help.
     """
 
     FILE = "value.json"
@@ -69,38 +75,75 @@ class ValueModel(Saved):
     # import.
     btyd: Annotated["BTYDRevenue | None", Part("spending-", _BTYD_REVENUE)] = None
     season: float = 1.0
+    sequence: Annotated["SequenceRevenue | None", Part("sequence-", _SEQUENCE_REVENUE)] = None
 
     @property
     def algorithm(self) -> str:
         """The champion's name."""
+        if self.sequence is not None:
+            return SEQUENCE
         if self.btyd is not None and self.btyd.weight == 1:
             return self.btyd.counts.algorithm
         return self.amount.algorithm
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The frame's columns that are read."""
+        """The frame's columns that are read, but for the days of a network."""
         return self.design.frame_columns
+
+    @property
+    def explained_columns(self) -> tuple[str, ...]:
+        """The columns of `contributions`."""
+        return self.columns if self.sequence is None else (*self.columns, RECENT_DAYS)
 
     def predict(self, frame: pl.DataFrame) -> Vector:
         """Expected revenue, currency, (n_customers,)."""
         return self.pool(self.predict_learnt(frame), frame)
 
-    def predict_matrix(self, matrix: Matrix) -> Vector:
-        """As `predict`, of the design's matrix, of customers as of the model's own cutoff."""
-        learnt = self._multiply(matrix)
-        if self.btyd is None:
-            return learnt
-        return self.pool(learnt, self.design.columns_of(matrix, self.btyd.inputs))
+    def predict_matrix(self, matrix: Matrix, dated: "DatedHistories | None" = None) -> Vector:
+        """As `predict`, of the design's matrix.
+
+        Parameters
+        ----------
+        dated
+            What a network reads. None: without what it would say, of customers as of the model's
+            own cutoff.
+        """
+        pooled = self._multiply(matrix)
+        if self.btyd is not None:
+            frame = self.design.columns_of(matrix, self.btyd.inputs)
+            if dated is not None:
+                frame = frame.with_columns(cutoff_day=pl.Series(dated.cutoff, dtype=pl.Int32))
+            pooled = self._pool_btyd(pooled, frame)
+        if self.sequence is None or dated is None:
+            return pooled
+        return self.sequence.join_read(pooled, dated)
 
     def predict_learnt(self, frame: pl.DataFrame) -> Vector:
         """What the learnt member predicts, currency, (n_customers,)."""
         return self._multiply(self.design.matrix(frame))
 
-    def pool(self, learnt: Vector, frame: pl.DataFrame, horizon_days: int | None = None) -> Vector:
+    def pool(
+        self,
+        learnt: Vector,
+        frame: pl.DataFrame,
+        horizon_days: int | None = None,
+        share: Vector | float = 1.0,
+    ) -> Vector:
         """The mean of the learnt member's predictions over a horizon, by default the model's own,
-        and the BTYD models'.
+        and the BTYD models', pooled with the network's.
+
+        Parameters
+        ----------
+        share
+            Revenue of that horizon over that of the model's own.
         """
+        pooled = self._pool_btyd(learnt, frame, horizon_days)
+        return pooled if self.sequence is None else self.sequence.join(pooled, frame, share)
+
+    def _pool_btyd(
+        self, learnt: Vector, frame: pl.DataFrame, horizon_days: int | None = None
+    ) -> Vector:
         if self.btyd is None:
             return learnt
         weight = self.btyd.weight
@@ -140,7 +183,12 @@ class ValueModel(Saved):
         """
         if self.intervals is None:
             return None
-        return self.intervals.predict(self._p_buys(frame) if buys is None else buys, mean)
+        if buys is not None:
+            return self.intervals.predict(buys, mean)
+        bounds = self.intervals.predict(self._p_buys(frame), mean)
+        if self.sequence is None:
+            return bounds
+        return bounds.with_median(self.sequence.join_median(bounds.median, frame))
 
     def pool_buys(self, learnt: Vector | None, frame: pl.DataFrame) -> Vector:
         """P(buys) as learnt, pooled with the BTYD models'; None where nothing was learnt of it."""
@@ -179,11 +227,9 @@ class ValueModel(Saved):
         if self.scale is not None:
             factors.append(self.scale.factor(frame, self.columns))
         learnt = product(self.columns, factors, level=self.level)
-        return (
-            learnt
-            if self.btyd is None
-            else mean_of(learnt, self.btyd.attribution(frame), self.btyd.weight)
-        )
+        if self.btyd is not None:
+            learnt = mean_of(learnt, self.btyd.attribution(frame), self.btyd.weight)
+        return learnt if self.sequence is None else self.sequence.attribution(learnt, frame)
 
 
 def learn_value(

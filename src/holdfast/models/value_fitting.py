@@ -82,12 +82,13 @@ def fit_value(
     btyd = fit_btyd_revenue_of(training, counts)
     model = learnt.model
     if btyd is not None:
-        rows = rows or _short_window_rows(training, model, counts)
+        if settings.pool_btyd:
+            rows = rows or _short_window_rows(training, model, counts)
         factor = 1.0
         if not today.is_empty():
             ratio = revenue_ratio(btyd.revenue(today), model.predict(today))
             factor = move_towards(1.0, ratio, training.situation.level_trust)
-        model = replace(model.scale_level(factor), btyd=btyd)
+        model = replace(model.scale_level(factor), btyd=btyd if settings.pool_btyd else None)
     spread = rows.intervals(model, seed=seed) if rows is not None else None
     return replace(learnt, model=replace(model, intervals=spread))
 
@@ -209,14 +210,15 @@ class RatioRows:
 
     def loss(self, algorithm: str, splits: Sequence[Split]) -> float:
         """Deviance of unseen rows, in the season of their own windows."""
-
-        def predict(split: Split) -> Vector:
-            buys, amount = self.fit_on(algorithm, split.train)
-            rows = self.matrix[split.test]
-            return self.reference[split.test] * buys.predict(rows) * amount.predict(rows)
-
         truth = np.concatenate([self.revenue[split.test] for split in splits])
-        return tweedie_deviance(truth, np.concatenate([predict(split) for split in splits]))
+        predicted = [self.predict_past(algorithm, split) for split in splits]
+        return tweedie_deviance(truth, np.concatenate(predicted))
+
+    def predict_past(self, algorithm: str, split: Split) -> Vector:
+        """Expected revenue of the test rows, in a usual season, by fits on the training rows."""
+        buys, amount = self.fit_on(algorithm, split.train)
+        rows = self.matrix[split.test]
+        return self.reference[split.test] * buys.predict(rows) * amount.predict(rows)
 
     def inputs(self, algorithm: str) -> SpendInputs | None:
         """Predict each row by fits that had not seen the customer; None for a handful of

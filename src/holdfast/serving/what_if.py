@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.errors import InputError
+from holdfast.report.formatting import verb
 from holdfast.serving.customer_profile import Profiles, as_number
 from holdfast.serving.customer_search import read_rows
 from holdfast.serving.load import load_study
@@ -15,6 +16,7 @@ from holdfast.storage.runs import Run
 from holdfast.study import Study
 
 LEVERS = 5
+_PREDICTED = {"churn": "churn probability", "value": "expected revenue"}
 _CALENDAR = ("first_purchase_season", "cutoff_season")
 
 
@@ -83,12 +85,32 @@ def what_if(
     """Answer as `predict_features` does for the customer with `changes`; everything else stays as
     it is.
 
-    What a snapshot derives from other columns is derived anew.
+    What a snapshot derives from other columns is derived anew. A network reads days, which are no
+    features: its part stays, and a warning says how large it is (`tell_what_stays`).
     """
     study = load_study(run)
     derived = (*study.snapshot.derived, "churned", "value") if study.snapshot else ()
     given = {name: value for name, value in {**features, **changes}.items() if name not in derived}
-    return predict_features(run, {name: _plain(value) for name, value in given.items()})
+    answer = predict_features(run, {name: _plain(value) for name, value in given.items()})
+    stays = tell_what_stays(run)
+    return answer if stays is None else {**answer, "warnings": [*answer["warnings"], stays]}
+
+
+def tell_what_stays(run: Run) -> str | None:
+    """Say how much of each prediction does not follow changed features; None where all does."""
+    weights = {
+        what: network["weight"]
+        for task, what in _PREDICTED.items()
+        if (network := run.summary.get(task, {}).get("sequence"))
+    }
+    if not weights:
+        return None
+    parts = " and ".join(f"{weight:.0%} of the {what}" for what, weight in weights.items())
+    comes = verb(len(weights), "comes", "come")
+    return (
+        f"{parts} {comes} from a network that reads the customer's days one after the other; the "
+        "days stay as they were, so this part does not follow the change"
+    )
 
 
 def _plain(value: Any) -> Any:

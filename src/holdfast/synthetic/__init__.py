@@ -16,13 +16,25 @@ from holdfast.synthetic.behaviour import (
     draw_customers,
     draw_purchases,
 )
+from holdfast.synthetic.businesses import LAWS, TRUTH_DAYS, Business, simulate_business
 from holdfast.synthetic.engagement import event_log, treatment_log
 from holdfast.synthetic.offers import OFFERS, Offer
 from holdfast.synthetic.shop import Shop
 from holdfast.synthetic.truth import truth_table
 from holdfast.windows import day_of
 
-__all__ = ["OFFERS", "Offer", "Shop", "SimulatedBatch", "simulate", "simulate_batch"]
+__all__ = [
+    "LAWS",
+    "OFFERS",
+    "TRUTH_DAYS",
+    "Business",
+    "Offer",
+    "Shop",
+    "SimulatedBatch",
+    "simulate",
+    "simulate_batch",
+    "simulate_business",
+]
 
 
 @dataclass(frozen=True)

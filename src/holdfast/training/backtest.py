@@ -5,6 +5,7 @@ happened.
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
@@ -50,22 +51,29 @@ class OnFold(Protocol):
         """Hear of it."""
 
 
-class _Folds:
-    """Counts the folds of a proof, and tells of each that begins."""
+class _Folds(Silence):
+    """Counts the folds of a proof, and tells of each that begins and of what goes on in it."""
 
     def __init__(self, tests: Mapping[TaskName, Sequence[int]], tell: OnFold | None) -> None:
         # The horizons are proved at the cutoffs of the last task.
         of_horizons = list(tests.values())[-1] if tests else ()
         self._counts: dict[str, int] = {task: len(cutoffs) for task, cutoffs in tests.items()}
         self._counts["every horizon"] = len(of_horizons)
-        self._tell, self._done = tell, 0
+        self._tell, self._done, self._text = tell, 0, ""
 
     def begin(self, what: str, number: int) -> None:
         """Tell that a task's cutoff of this number, from 1, begins."""
-        if self._tell:
-            text = f"{what}, cutoff {number} of {self._counts[what]}"
-            self._tell(text, done=self._done, total=sum(self._counts.values()))
+        self._text = f"{what}, cutoff {number} of {self._counts[what]}"
+        self._say(self._text, done=self._done)
         self._done += 1
+
+    def advance(self, step: str, what: str, *, done: int, total: int) -> None:
+        """Tell what goes on in the fold."""
+        self._say(f"{self._text}, {what}", done=self._done - 1)
+
+    def _say(self, text: str, *, done: int) -> None:
+        if self._tell:
+            self._tell(text, done=done, total=sum(self._counts.values()))
 
 
 def backtest(
@@ -129,6 +137,7 @@ def backtest_data(
         for task in tasks_of(study)
     }
     folds = _Folds(tests, on_progress)
+    data = replace(data, listener=folds)
     for task, of_task in tests.items():
         if not of_task:
             days, horizon = data.end_day - data.first_day, horizon_of(study, task)

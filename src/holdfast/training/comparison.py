@@ -1,5 +1,5 @@
-"""Comparison: six algorithms for each task on the same folds, each with its own bootstrap
-intervals.
+"""Comparison: algorithms for each task on the same folds, each with its own bootstrap intervals; on
+an order log also the pool that a network joins.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ Fold = tuple[TaskName, Callable[[Study], Forecast]]
 
 
 def compare(study: Study, *, task: str | None = None, listener: Listener | None = None) -> Evidence:
-    """Benchmark six algorithms on the same folds, without publishing anything.
+    """Benchmark every algorithm on the same folds, without publishing anything.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def _log_folds(
 ) -> Iterator[Fold]:
     """The study's test cutoffs, each learnt from what was known then."""
     first, end = log.first_day, log.end_day
-    data = read_training_data(study, warehouse, first_day=first, end_day=end)
+    data = read_training_data(study, warehouse, first_day=first, end_day=end, with_activity=True)
     for task in tasks_of(study):
         if task in tasks:
             for cutoff in proving_cutoffs(study, task, first_day=first, end_day=end):
@@ -80,7 +80,7 @@ def _compare(study: Study, folds: Iterator[Fold]) -> Evidence:
     findings: dict[str, Finding] = {}
     for task, forecast_of in folds:
         by_algorithm: dict[str, Forecast] = {}
-        for name in _compared_algorithms(task):
+        for name in _compared_algorithms(task, log=study.snapshot is None):
             try:
                 by_algorithm[name] = forecast_of(_with_algorithm(study, task, name))
             except MissingExtra as missing:
@@ -113,6 +113,10 @@ def _with_algorithm(study: Study, task: TaskName, algorithm: str) -> Study:
     return study.model_copy(update={task: settings.model_copy(update=update)})
 
 
-def _compared_algorithms(task: TaskName) -> list[str]:
+def _compared_algorithms(task: TaskName, *, log: bool) -> list[str]:
     aim = "probability" if task == "churn" else "mean"
-    return [each.name for each in ALGORITHMS.values() if each.compared and aim in each.aims]
+    return [
+        each.name
+        for each in ALGORITHMS.values()
+        if each.compared and aim in each.aims and (log or not each.joins_pool)
+    ]

@@ -29,6 +29,7 @@ from holdfast.models.training_set import TrainingData, TrainingSet, training_set
 from holdfast.models.value import ValueModel
 from holdfast.models.value_fitting import FittedValue, fit_value
 from holdfast.study import Study
+from holdfast.training.sequence_pool import join_churn, join_value
 from holdfast.training.training_data import counts_at, horizon_of, promotions_at
 
 
@@ -165,17 +166,34 @@ def _fit_churn(study: Study, data: TrainingData, now: int) -> FittedChurn:
     if training.situation.all_alike:
         model, findings = fit_same_churn(training)
         return FittedChurn(model, baseline, findings, learnt=model)
-    learnt, findings = fit_churn(training, study.churn, seed=study.seed)
+    learnt, findings = fit_churn(training, study.churn.of_table, seed=study.seed)
     today = data.customers_at(now)
-    if today.is_empty() or not study.churn.calibrate or not set(HISTORY) <= set(training.columns):
-        return FittedChurn(learnt, baseline, findings, learnt=learnt)
+    fitted = FittedChurn(learnt, baseline, findings, learnt=learnt)
+    if today.is_empty():
+        return fitted
+    if study.churn.calibrate and set(HISTORY) <= set(training.columns):
+        fitted = _pool_btyd(study, data, training, fitted, today)
+    if not study.churn.asks_for_sequence:
+        return fitted
+    model, more = join_churn(study, data, training, fitted.model, today)
+    return replace(fitted, model=model, findings=(*findings, *more))
+
+
+def _pool_btyd(
+    study: Study,
+    data: TrainingData,
+    training: TrainingSet,
+    fitted: FittedChurn,
+    today: pl.DataFrame,
+) -> FittedChurn:
+    now = training.now
     counts, _ = counts_at(study, data, now=now)
     btyd = fit_btyd_silence(counts, today, horizon_days=training.horizon_days, now=now)
     silence = {days: float(btyd.silent(today, days).mean()) for days in study.all_horizons}
     share = silence[training.horizon_days]
-    model = learnt.at_level(today, share, training.situation.level_trust)
-    pooled = replace(model, btyd=btyd)
-    return FittedChurn(pooled, baseline, findings, learnt=learnt, silence=silence)
+    model = fitted.learnt.at_level(today, share, training.situation.level_trust)
+    member = btyd if study.churn.pool_btyd else None
+    return replace(fitted, model=replace(model, btyd=member), silence=silence)
 
 
 def _fit_value(study: Study, data: TrainingData, now: int) -> FittedValue:
@@ -184,4 +202,9 @@ def _fit_value(study: Study, data: TrainingData, now: int) -> FittedValue:
         return fit_no_value(training)
     counts, _ = counts_at(study, data, now=now)
     today = data.customers_at(now)
-    return fit_value(training, study.value, counts=counts, today=today, seed=study.seed)
+    settings = study.value.of_table
+    fitted = fit_value(training, settings, counts=counts, today=today, seed=study.seed)
+    if not study.value.asks_for_sequence or today.is_empty():
+        return fitted
+    model, more = join_value(study, data, training, fitted.model, today)
+    return replace(fitted, model=model, findings=(*fitted.findings, *more))

@@ -28,7 +28,7 @@ from holdfast.models.churn import cross_fit_churn, learn_churn
 from holdfast.models.fitted_models import FittedModels, Model
 from holdfast.models.value import cross_fit_value, learn_value
 from holdfast.study import SnapshotSource, Study
-from holdfast.study.settings import Task
+from holdfast.study.tasks import Task
 from holdfast.windows import parse_day
 
 _INNER_FOLDS = 5

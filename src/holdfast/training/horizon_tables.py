@@ -14,7 +14,7 @@ from holdfast.models.fitted_models import FittedModels
 from holdfast.models.horizon_chain import expected_purchases, waiting_days
 from holdfast.models.prediction_intervals import BOUNDS, Intervals
 from holdfast.models.purchase_counts import CountModel, RenewalModel
-from holdfast.models.revenue_forecast import COMPANY, Noise, forecast, totals
+from holdfast.models.revenue_forecast import COMPANY, Noise, forecast, sum_up, totals
 from holdfast.study import Study
 from holdfast.tables import FORECAST, HORIZONS
 
@@ -122,83 +122,93 @@ def evidence_level(*, horizon_days: int) -> pl.Expr:
     )
 
 
-@dataclass(frozen=True)
-class HorizonTables:
-    """What looking ahead adds to a run: scores, horizons and forecast, and their totals for the
-    summary.
-    """
-
-    tables: Mapping[str, pl.DataFrame]
-    summary: Mapping[str, Any]
-
-
-def horizon_tables(
-    study: Study,
-    models: FittedModels,
-    frame: pl.DataFrame,
-    scores: pl.DataFrame,
-    horizon_evidence: pl.DataFrame,
-    days: pl.DataFrame,
-) -> HorizonTables:
-    """Add what is expected over every horizon to the scores, and sum it up week by week.
+def look_ahead(
+    study: Study, models: FittedModels, frame: pl.DataFrame, scores: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Add what is expected over every horizon to the scores of customers.
 
     Parameters
     ----------
-    horizon_evidence
-        HORIZON_EVIDENCE: how far off totals were gives the interval of the forecast.
-    days
-        DAYS of the log.
+    frame, scores
+        As for `horizons_table`; SCORES.
+
+    Returns
+    -------
+    tuple
+        SCORES and HORIZONS.
     """
     horizons = horizons_table(study, models, frame, scores)
     added = horizon_columns(study, models, frame, horizons)
     kept = scores.drop([name for name in added.columns if name != "customer_id"])
     enriched = kept.join(added, on="customer_id", how="left", maintain_order="left")
-    enriched = value_at_stake(
+    at_stake = value_at_stake(
         enriched,
         horizons,
         horizon_days=study.value.horizon_days,
         contractual=study.churn.kind == "contractual",
     )
-    lifts = models.promotions.revenue
-    usual = days.with_columns(
-        revenue=pl.col("revenue") / lifts.of(days["day"].cast(pl.Int64).to_numpy())
-    )
-    errors = level_errors(horizon_evidence, study.all_horizons)
-    noise = Noise.learn({length: error.log_width() for length, error in errors.items()}, usual)
-    weeks, whole = FORECAST.empty(), []
-    if models.value:
-        weeks = _weeks(models, frame, enriched, horizons, noise)
-        whole = totals(horizons, noise).to_dicts()
-    return HorizonTables(
-        tables={"scores": enriched, "horizons": horizons, "forecast": weeks},
-        summary={
-            "expected_revenue": {
-                str(row["horizon_days"]): row["expected_revenue"] for row in whole
-            },
-            "interval_80": {
-                str(row["horizon_days"]): [row["low_80"], row["high_80"]] for row in whole
-            },
-            "customers": frame.height,
-            "weeks": weeks.filter(pl.col("group_kind") == COMPANY).height,
-        },
-    )
+    return at_stake, horizons
 
 
-def _weeks(
-    models: FittedModels,
-    frame: pl.DataFrame,
-    scores: pl.DataFrame,
-    horizons: pl.DataFrame,
-    noise: Noise,
+def sum_up_groups(
+    frame: pl.DataFrame, scores: pl.DataFrame, horizons: pl.DataFrame
 ) -> pl.DataFrame:
-    assert models.counts is not None
-    now = int(frame["cutoff_day"][0])
-    days = now + np.arange(int(horizons["horizon_days"].to_numpy().max()))
+    """The sums of `revenue_forecast.sum_up` by cohort (the quarter of the first purchase) and by
+    segment.
+    """
     first = pl.from_epoch(pl.col("cutoff_day") - pl.col("tenure_days"), time_unit="d")
     quarter = pl.format("{}-Q{}", first.dt.year(), first.dt.quarter())
     groups = {
         "cohort": frame.select("customer_id", group=quarter),
         "segment": scores.select("customer_id", group="segment"),
     }
-    shape = models.counts.pace(days) * models.promotions.revenue.of(days)
-    return forecast(horizons, groups, now=now, shape=shape, noise=noise)
+    return sum_up(horizons, groups)
+
+
+@dataclass(frozen=True)
+class CompanyForecast:
+    """What everybody together will bring: FORECAST, and its totals for the summary."""
+
+    weeks: pl.DataFrame
+    summary: Mapping[str, Any]
+
+
+def forecast_company(
+    study: Study,
+    models: FittedModels,
+    sums: pl.DataFrame,
+    horizon_evidence: pl.DataFrame,
+    days: pl.DataFrame,
+) -> CompanyForecast:
+    """Spread what is expected over the weeks to come.
+
+    Parameters
+    ----------
+    sums
+        Of `sum_up_groups`, over all customers.
+    horizon_evidence
+        HORIZON_EVIDENCE: how far off totals were gives the interval of the forecast.
+    days
+        DAYS of the log.
+    """
+    assert models.counts is not None
+    weeks, whole = FORECAST.empty(), []
+    if models.value:
+        lifts, now = models.promotions.revenue, int(days["day"].to_numpy()[-1]) + 1
+        usual = days.with_columns(
+            revenue=pl.col("revenue") / lifts.of(days["day"].cast(pl.Int64).to_numpy())
+        )
+        errors = level_errors(horizon_evidence, study.all_horizons)
+        widths = {length: error.log_width() for length, error in errors.items()}
+        noise = Noise.learn(widths, usual)
+        ahead = now + np.arange(max(study.all_horizons))
+        shape = models.counts.pace(ahead) * lifts.of(ahead)
+        weeks = forecast(sums, now=now, shape=shape, noise=noise)
+        whole = totals(sums, noise).to_dicts()
+    totals_of = {str(row["horizon_days"]): row for row in whole}
+    summary = {
+        "expected_revenue": {days: row["expected_revenue"] for days, row in totals_of.items()},
+        "interval_80": {days: [row["low_80"], row["high_80"]] for days, row in totals_of.items()},
+        "weeks": weeks.filter(pl.col("group_kind") == COMPANY).height,
+    }
+    return CompanyForecast(weeks, summary)

@@ -122,6 +122,7 @@ def read_training_data(
     first_day: int,
     end_day: int,
     cutoffs: Sequence[int] | None = None,
+    with_activity: bool | None = None,
 ) -> TrainingData:
     """Build features and labels once for everything that follows.
 
@@ -131,6 +132,8 @@ def read_training_data(
         First day after the log.
     cutoffs
         Test cutoffs, instead of the study's.
+    with_activity
+        Whether to keep the days that a network learns from; None: where the study asks for one.
 
     Raises
     ------
@@ -146,8 +149,10 @@ def read_training_data(
     features = feature_tables.features(
         study, warehouse, needed, customers_at_most=ROWS_TO_LEARN_FROM // len(needed)
     )
+    with_days = study.asks_for_sequence if with_activity is None else with_activity
     return TrainingData(
         features=features,
+        activity=feature_tables.activity(warehouse, features["customer_id"]) if with_days else None,
         labels=feature_tables.labels(study, warehouse, features, end_day=end_day),
         purchases=feature_tables.purchases(
             study, warehouse, customers_at_most=CUSTOMERS_TO_COUNT_BY
