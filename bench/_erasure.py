@@ -13,7 +13,7 @@ from holdfast.campaigns.audience import Rule, build_audience
 from holdfast.campaigns.export_journal import record_export
 from holdfast.errors import HoldfastError
 from holdfast.privacy.erase import Place, erase, find_places
-from holdfast.report.exports import first_customers
+from holdfast.report.exports.customer_rows import first_customers
 from holdfast.runs.run import run
 from holdfast.setup.simulate import simulate_to
 from holdfast.storage.runs import Registry

@@ -20,7 +20,7 @@ from holdfast.campaigns.audience import Rule, build_audience
 from holdfast.campaigns.export_journal import record_export
 from holdfast.cli.main import _explain, main
 from holdfast.errors import HoldfastError
-from holdfast.report.exports import first_customers
+from holdfast.report.exports.customer_rows import first_customers
 from holdfast.setup.simulate import simulate_to
 from holdfast.storage import audit_log
 from holdfast.storage.export_records import read_exports

@@ -33,7 +33,7 @@ from holdfast.synthetic.truth import State
 from holdfast.synthetic.truth import look_ahead as expected_of
 from holdfast.tables import HORIZON_EVIDENCE
 from holdfast.training.fit import fit_models
-from holdfast.training.horizon_tables import horizon_tables
+from holdfast.training.horizon_tables import forecast_company, look_ahead, sum_up_groups
 from holdfast.training.training_data import read_training_data
 
 SALE_DAYS, WEEKS = 7, 26
@@ -88,9 +88,10 @@ def told(study: Study) -> Mapping[str, pl.DataFrame]:
             study, warehouse, first_day=got.first_day, end_day=got.end_day, scored=frame
         )
         scores = score(study, models.tasks, frame).scores
-        return horizon_tables(
-            study, models, frame, scores, HORIZON_EVIDENCE.empty(), record["days"]
-        ).tables
+        scores, horizons = look_ahead(study, models, frame, scores)
+        sums = sum_up_groups(frame, scores, horizons)
+        ahead = forecast_company(study, models, sums, HORIZON_EVIDENCE.empty(), record["days"])
+        return {"scores": scores, "horizons": horizons, "forecast": ahead.weeks}
 
 
 def errors(tables: Mapping[str, pl.DataFrame], truth: Matrix) -> dict[str, float]:

@@ -7,6 +7,7 @@ attributes; of 3 million customers it has a goal too. `--memory "2 GB"` holds th
 
 import argparse
 import json
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -14,8 +15,10 @@ from pathlib import Path
 import polars as pl
 
 from bench._figures import Figure, at_most, in_child, show
+from holdfast.engine.run import choose_make
 from holdfast.ingest.order_log import read_order_log
 from holdfast.io.warehouse import Warehouse
+from holdfast.progress import Silence
 from holdfast.runs.run import run
 from holdfast.setup.simulate import simulate_to
 from holdfast.study import Study
@@ -62,16 +65,25 @@ def read_in(path: Path) -> dict[str, float]:
         return {"rows": read_order_log(study, warehouse).rows.accepted}
 
 
-def run_all(path: Path, memory: str | None) -> dict[str, float]:
+def run_all(path: Path, memory: str | None, engine: str) -> dict[str, float]:
     """Run a study from end to end."""
     overrides = {} if memory is None else {"engine.memory": memory}
-    published = run(Study.from_toml(path, overrides=overrides))
-    return {"rows": published.table("scores").height}
+    study = Study.from_toml(path, overrides={**overrides, "engine.kind": engine})
+    published = run(study, listener=_Clock(), make=choose_make(study))
+    return {"rows": published.summary["customers"]}
+
+
+class _Clock(Silence):
+    """Prints what each step took, to the error output."""
+
+    def finish(self, step: str, *, seconds: float, detail: str) -> None:
+        """Print it."""
+        print(f"{seconds:8.1f} s  {step}: {detail}", file=sys.stderr, flush=True)
 
 
 PARTS = ("csv", "run")
 CSV_GIGABYTES = 1.5
-GOALS = {1_000_000: (15.0, 8.0), 3_000_000: (20.0, 10.0)}
+GOALS = {1_000_000: (15.0, 8.0), 3_000_000: (20.0, 10.0), 10_000_000: (75.0, 10.0)}
 """Customers -> minutes and gigabytes that the run may take."""
 
 
@@ -98,13 +110,15 @@ def measured(
     ]
 
 
-def measure(*, n_customers: int, csv_gigabytes: float, memory: str | None) -> list[Figure]:
+def measure(
+    *, n_customers: int, csv_gigabytes: float, memory: str | None, engine: str
+) -> list[Figure]:
     """Simulate, write, and run both parts; a CSV of 0 GB is left out."""
     minutes, gigabytes = GOALS.get(n_customers, (None, None))
     with tempfile.TemporaryDirectory() as folder:
         shop = simulate_to(Path(folder) / "shop", Shop(n_customers=n_customers))
-        label = f"run, {n_customers:,} customers" + (f", {memory}" if memory else "")
-        held = ("--memory", memory) if memory else ()
+        label = f"run, {n_customers:,} customers, {engine}" + (f", {memory}" if memory else "")
+        held = ("--engine", engine, *(("--memory", memory) if memory else ()))
         figures = measured(
             "run", shop.study, *held, label=label, minutes=minutes, gigabytes=gigabytes
         )
@@ -127,6 +141,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.size", description=__doc__)
     parser.add_argument("--customers", type=int, default=1_000_000)
     parser.add_argument("--csv-gigabytes", type=float, default=10)
+    parser.add_argument("--engine", choices=("memory", "buckets"), default="memory")
     parser.add_argument("--memory", help='hold the run to it, as "2 GB"')
     parser.add_argument(
         "--only", choices=PARTS, help="run one part on --path and print what it took"
@@ -139,7 +154,7 @@ def main() -> None:
         told = (
             read_in(arguments.path)
             if arguments.only == "csv"
-            else run_all(arguments.path, arguments.memory)
+            else run_all(arguments.path, arguments.memory, arguments.engine)
         )
         print(
             json.dumps(
@@ -152,6 +167,7 @@ def main() -> None:
             n_customers=arguments.customers,
             csv_gigabytes=arguments.csv_gigabytes,
             memory=arguments.memory,
+            engine=arguments.engine,
         ),
         as_json=arguments.json,
     )

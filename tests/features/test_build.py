@@ -190,6 +190,36 @@ def test_gaps_and_values_of_centuries_stay_exact() -> None:
     assert value(table, "purchase_value_last", 200_000) == (2**40 + 1) / 100
 
 
+def test_the_last_purchases_are_told_one_by_one_and_other_days_do_not_count() -> None:
+    table = activity(
+        bought("a", 10, 1000, n_lines=1),
+        bought("a", 40, 2000, gap=30, n_lines=5),
+        {"customer_id": "a", "day": 45, "returns_minor": -500, "n_sessions": 2},
+        bought("a", 60, 3000, gap=20, n_lines=9),
+        bought("a", 110, 9000, gap=50, n_lines=7),
+    )
+    names = [f"{key}_{nth}" for key in ("gap_last", "purchase_value_last") for nth in (2, 3, 4)]
+    names += ["lines_last", "lines_last_2", "lines_last_3", "lines_last_4"]
+    (row,) = built(table, [100], [FEATURES_BY_NAME[name] for name in names]).to_dicts()
+    told = [row[name] for name in names]
+    assert told == [30, None, None, 20.0, 10.0, None, 9, 5, 1, None]
+
+
+def test_last_purchases_are_features_of_a_study_that_asks_for_them() -> None:
+    columns = {"customer_id": "c", "occurred_at": "t", "order_id": "o"}
+    plain: dict[str, object] = {
+        "study": {"name": "x"},
+        "transactions": {"path": "x", "columns": columns},
+    }
+    asking = Study.from_dict({**plain, "features": {"last_purchases": True}})
+    usual, more = (features_for(sources_of(s)) for s in (Study.from_dict(plain), asking))
+    assert [feature.name for feature in more if feature not in usual] == [
+        "gap_last_2", "gap_last_3", "gap_last_4",
+        "lines_last", "lines_last_2", "lines_last_3", "lines_last_4",
+    ]  # fmt: skip
+    assert Study.from_dict(plain).fingerprint != asking.fingerprint
+
+
 def test_features_without_a_source_are_left_out() -> None:
     columns = {"customer_id": "c", "occurred_at": "t"}
     bare = Study.from_dict(

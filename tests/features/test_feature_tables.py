@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import polars as pl
 import pytest
 
 from holdfast.errors import StudyError
 from holdfast.features import feature_tables
+from holdfast.features.recent_days import RECENT_DAYS, add_recent_days
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study
 from holdfast.tables import ACTIVITY, FEATURES, LABELS
@@ -112,6 +112,16 @@ def test_what_is_known_before_a_day_is_what_a_log_that_ends_there_says(
     assert aged.filter(cutoff_day=520)["days_since_last_purchase"].to_numpy().min() > 20
 
 
+def test_recent_days_are_added_as_they_were_known(warehouse: Warehouse) -> None:
+    asked = {"known_before": 500, "customers_at_most": 200}
+    plain = feature_tables.features(STUDY, warehouse, [500, 520], **asked)
+    with_days = feature_tables.features(STUDY, warehouse, [500, 520], recent_days=True, **asked)
+    assert with_days.drop(RECENT_DAYS).equals(plain)
+    activity = feature_tables.activity(warehouse, plain["customer_id"])
+    expected = add_recent_days(plain, activity.filter(pl.col("day") < 500))
+    assert with_days[RECENT_DAYS].equals(expected[RECENT_DAYS])
+
+
 def test_who_was_eligible_then_is_still_among_those_who_only_aged(warehouse: Warehouse) -> None:
     recent = Study.from_dict(LOG | {"churn": {"eligible": "bought in the last 100 days"}})
     then = feature_tables.features(recent, warehouse, [500])
@@ -209,16 +219,3 @@ def test_labels_equal_a_plain_count(warehouse: Warehouse) -> None:
         )
         assert (n_purchases, churned) == (window.height, window.is_empty())
         assert revenue == window["gross_minor"].sum() + window["returns_minor"].sum()
-
-
-def test_the_printed_query_gives_the_same_features_in_any_duckdb(warehouse: Warehouse) -> None:
-    sql = feature_tables.features_sql(STUDY, 700)
-    with duckdb.connect() as con:
-        con.register("activity", random_activity())
-        theirs = con.sql(sql).pl().sort("customer_id")
-    ours = feature_tables.features(STUDY, warehouse, [700])
-    assert (
-        theirs.drop("customer_id", "cutoff_day")
-        .cast(pl.Float64)
-        .equals(ours.drop("customer_id", "cutoff_day").cast(pl.Float64))
-    )

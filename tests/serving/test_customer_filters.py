@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from holdfast.serving.breakdown import COHORT
-from holdfast.serving.customer_filters import Filters, add_up, filter_customers, list_groups
+from holdfast.serving.customer_filters import Filters, filter_customers, list_groups
 from holdfast.serving.customer_search import read_scores
 from holdfast.storage.runs import Registry, Run
 
@@ -38,17 +38,3 @@ def test_columns_of_words_and_the_cohort_of_a_log_can_be_filtered_by(older_runs:
     log = Registry(older_runs / "log" / "runs").open()
     groups = list_groups(log, read_scores(log))
     assert groups[COHORT] == sorted(groups[COHORT])
-
-
-def test_headline_figures_of_a_few_customers() -> None:
-    scores = pl.DataFrame(
-        {
-            "churn_probability": [0.5, 0.49, 0.9, 0.1],
-            "expected_revenue": [10.0, 20.0, 30.0, 40.0],
-            "at_stake": [5.0, 9.0, 27.0, 4.0],
-        }
-    )
-    assert add_up(scores, threshold=0.5) == {
-        "customers": 4, "share_at_risk": 0.5, "expected_revenue": 100.0, "at_stake": 45.0,
-    }  # fmt: skip
-    assert add_up(scores.head(0), threshold=0.5)["share_at_risk"] is None

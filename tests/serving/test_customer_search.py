@@ -42,7 +42,7 @@ def test_only_the_exact_name_is_the_customer() -> None:
     assert find_customer(SCORES, "") is None
 
 
-OLDER = cast(Run, SimpleNamespace(run_id="r1", manifest={"files": {}}))
+OLDER = cast(Run, SimpleNamespace(run_id="r1", has_table=lambda _: False))
 STUDY = Study.from_dict(
     {
         "study": {"name": "shop"},

@@ -11,6 +11,7 @@ from typing import Any
 import narwhals as nw
 
 from holdfast.features.feature import Feature
+from holdfast.features.last_purchases import BEFORE, LAST_PURCHASES
 from holdfast.features.rhythm import SINCE_LAST
 
 KEYS = ("customer_id", "cutoff_day")
@@ -46,27 +47,31 @@ def build_features(
     """
     parts = {name: part for feature in features for name, part in feature.parts.items()}
     parts |= SINCE_LAST  # Eligibility needs it, whatever features are asked for.
-    aggregated = _rows_before(activity, cutoff_days).group_by(*KEYS).agg(**parts)
+    measured = _measure(activity)
+    if any(LAST_PURCHASES in feature.needs for feature in features):
+        measured = measured.with_columns(**BEFORE)
+    rows = nw.concat([_before(measured, cutoff) for cutoff in sorted(set(cutoff_days))])
+    aggregated = rows.group_by(*KEYS).agg(**parts)
     return aggregated.filter(_eligible(eligible_days)).select(
         *KEYS, **{feature.name: _value(feature, minor_digits=minor_digits) for feature in features}
     )
 
 
-def _rows_before(activity: nw.LazyFrame[Any], cutoff_days: Sequence[int]) -> nw.LazyFrame[Any]:
-    """Give each cutoff the rows before it; one row per customer, day and cutoff."""
+def _measure(activity: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    """Add what only features ask of a day."""
     bought = nw.col("n_orders") > 0
     in_cart = nw.col("n_cart_adds") > 0
-    measured = activity.with_columns(
+    return activity.with_columns(
         is_purchase=_flag(bought),
         is_cart_day=_flag(in_cart),
         is_abandoned_cart_day=_flag(in_cart & ~bought),
         net_minor=nw.col("gross_minor") + nw.col("returns_minor"),
         returned_minor=-nw.col("returns_minor"),
     )
-    return nw.concat([_before(measured, cutoff) for cutoff in sorted(set(cutoff_days))])
 
 
 def _before(measured: nw.LazyFrame[Any], cutoff_day: int) -> nw.LazyFrame[Any]:
+    """Give a cutoff the rows before it."""
     cutoff = nw.lit(cutoff_day, dtype=nw.Int32)
     return measured.filter(nw.col("day") < cutoff_day).with_columns(
         cutoff_day=cutoff, days_ago=cutoff - nw.col("day")

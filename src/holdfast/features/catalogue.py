@@ -1,19 +1,27 @@
 """Every feature there is, and which of them a study can have."""
 
-from holdfast.features import basket, calendar, engagement, purchases, rhythm, trend
+from holdfast.features import (
+    basket,
+    calendar,
+    engagement,
+    last_purchases,
+    purchases,
+    rhythm,
+    trend,
+)
 from holdfast.features.feature import Feature
 from holdfast.study import Study
 
 FEATURES: tuple[Feature, ...] = (
     *purchases.FEATURES, *rhythm.FEATURES, *trend.FEATURES, *basket.FEATURES, *engagement.FEATURES,
-    *calendar.FEATURES,
+    *calendar.FEATURES, *last_purchases.FEATURES,
 )  # fmt: skip
 FEATURES_BY_NAME = {feature.name: feature for feature in FEATURES}
 
 
 def sources_of(study: Study) -> frozenset[str]:
     """Name what the study's sources hold: "orders", "amounts", "products", "treatments" and kinds
-    of event.
+    of event; and "last purchases", where the study asks for them.
     """
     names = set(study.events.kinds.values()) if study.events is not None else set()
     if study.treatments is not None:
@@ -26,6 +34,8 @@ def sources_of(study: Study) -> frozenset[str]:
             "amounts": columns.has_amount,
         }
         names.update(name for name, there in has.items() if there)
+        if study.features.last_purchases:
+            names.add(last_purchases.LAST_PURCHASES)
     return frozenset(names)
 
 

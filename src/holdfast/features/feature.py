@@ -49,8 +49,8 @@ class Feature:
         Level 2: an expression over parts; None: the only part as it is, or the first of two over
         the second.
     needs
-        What the study must have for it: "orders", "amounts", "products", "treatments" or a kind of
-        event.
+        What the study must have for it: "orders", "amounts", "products", "treatments", a kind of
+        event, or the wish for "last purchases".
     """
 
     name: str

@@ -18,11 +18,13 @@ from holdfast.expressions import quote
 from holdfast.features.build import build_features
 from holdfast.features.catalogue import FEATURES_BY_NAME, features_for, sources_of
 from holdfast.features.labels import build_labels
-from holdfast.io.warehouse import Warehouse, memory_database
+from holdfast.features.recent_days import DAY_FIELDS, add_recent_days
+from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study, eligible_days
 from holdfast.tables import ACTIVITY, FEATURES, LABELS
 
 _ROWS_PER_RANGE = 300_000
+_ROWS_WITH_DAYS = 50_000
 _INTEGERS = cs.integer() - cs.by_name("cutoff_day")
 _CATALOGUE_SCHEMA = {
     "name": pl.String,
@@ -39,6 +41,7 @@ def features(
     *,
     customers_at_most: int | None = None,
     known_before: int | None = None,
+    recent_days: bool = False,
 ) -> pl.DataFrame:
     """Compute the features of every eligible customer at every cutoff.
 
@@ -52,13 +55,15 @@ def features(
     known_before
         See nothing from this day on, as if nothing had happened until the cutoffs; who was eligible
         on that day still is. None: see all that lies before a cutoff.
+    recent_days
+        Add RECENT_DAYS, which a network reads.
 
     Returns
     -------
     pl.DataFrame
         The FEATURES table: customer_id, cutoff_day, the features of `catalogue(study)` as int64 or
-        float64, then the study's attributes as they were known on the days before the cutoff;
-        sorted by cutoff_day, customer_id.
+        float64, then the study's attributes as they were known on the days before the cutoff, then
+        the recent days; sorted by cutoff_day, customer_id.
     """
     # Ranges are in the order of names: of one cutoff each is sorted alone, which needs less memory.
     order = ["cutoff_day", "customer_id"]
@@ -68,6 +73,7 @@ def features(
         cutoff_days,
         customers_at_most=customers_at_most,
         known_before=known_before,
+        recent_days=recent_days,
     )
     table = pl.concat(part.sort(order) for part in parts)
     return FEATURES.check(table if len(set(cutoff_days)) == 1 else table.sort(order))
@@ -80,6 +86,7 @@ def features_in_ranges(
     *,
     customers_at_most: int | None = None,
     known_before: int | None = None,
+    recent_days: bool = False,
 ) -> Iterator[pl.DataFrame]:
     """Compute the same rows as `features` one range of customers at a time, for logs whose features
     exceed memory.
@@ -87,17 +94,18 @@ def features_in_ranges(
     wanted = features_for(sources_of(study))
     n_customers = _count_customers(warehouse)
     n_wanted = min(n_customers, customers_at_most or n_customers)
-    ranges = max(1, ceil(n_wanted * len(set(cutoff_days)) / _ROWS_PER_RANGE))
+    rows_per_range = _ROWS_WITH_DAYS if recent_days else _ROWS_PER_RANGE
+    ranges = max(1, ceil(n_wanted * len(set(cutoff_days)) / rows_per_range))
     sampled = (
         f"hash(customer_id) % {round(ranges * n_customers / max(n_wanted, 1)) or 1} < {ranges}"
     )
     size = ceil(n_customers / ranges)
     last = max(cutoff_days)
-    known = last if known_before is None else known_before
+    until = last if known_before is None else known_before
     eligible = eligible_days(study.churn.eligible)
     for first in range(1, n_customers + 1, size):
         seen = (
-            f"customer_id >= {first} AND customer_id < {first + size} AND day < {min(known, last)}"
+            f"customer_id >= {first} AND customer_id < {first + size} AND day < {min(until, last)}"
         )
         if n_wanted < n_customers:
             seen += f" AND customer_id IN (SELECT number FROM customer_numbers WHERE {sampled})"
@@ -105,14 +113,15 @@ def features_in_ranges(
             _activity(warehouse, seen, copied=len(set(cutoff_days)) > 1),
             cutoff_days,
             wanted,
-            eligible_days=eligible and eligible + max(last - known, 0),
+            eligible_days=eligible and eligible + max(last - until, 0),
             minor_digits=study.minor_digits,
         )
         named = _name_customers(built)
-        frame = warehouse.read(_add_attributes(study, named, known_before=known))
-        yield frame.with_columns(
+        frame = warehouse.read(_add_attributes(study, named, known_before=until))
+        typed = frame.with_columns(
             _INTEGERS.cast(pl.Int64), (cs.float() | cs.decimal()).cast(pl.Float64)
         )
+        yield add_recent_days(typed, _named_days(warehouse, seen)) if recent_days else typed
 
 
 def labels(
@@ -181,6 +190,27 @@ def purchases(study: Study, warehouse: Warehouse, *, customers_at_most: int) -> 
     """)
 
 
+def activity(warehouse: Warehouse, customers: pl.Series) -> pl.DataFrame:
+    """ACTIVITY of some customers, sorted by customer_id, day."""
+    names = customers.unique().sort().to_frame("customer_id")
+    warehouse.con.register("wanted", names.to_arrow())
+    numbers = "SELECT number FROM customer_numbers SEMI JOIN wanted USING (customer_id)"
+    days = _named_days(warehouse, f"customer_id IN ({numbers})")
+    warehouse.con.unregister("wanted")
+    return days.sort("customer_id", "day")
+
+
+def _named_days(warehouse: Warehouse, condition: str) -> pl.DataFrame:
+    """ACTIVITY of the days that a condition on `numbered_activity` names."""
+    fields = ", ".join(DAY_FIELDS)
+    days = warehouse.query(
+        f"SELECT customer_numbers.customer_id, {fields} "
+        f"FROM (SELECT * FROM numbered_activity WHERE {condition}) AS days "
+        "JOIN customer_numbers ON days.customer_id = number"
+    )
+    return days.cast(pl.Schema(ACTIVITY.schema))
+
+
 def catalogue(study: Study) -> pl.DataFrame:
     """List the study's features: name, group, unit, sentence, one row each, in the order of the
     FEATURES table.
@@ -191,39 +221,6 @@ def catalogue(study: Study) -> pl.DataFrame:
         for name in _attributes(study)
     ]
     return pl.DataFrame(rows + given, schema=_CATALOGUE_SCHEMA, orient="row")
-
-
-def features_sql(study: Study, cutoff_day: int) -> str:
-    """Write the query behind `features` at one cutoff, without the attributes, as DuckDB runs it on
-    ACTIVITY.
-
-    Raises
-    ------
-    StudyError
-        The study has a snapshot: nothing is made of its columns.
-    """
-    import sqlglot
-
-    if study.snapshot is not None:
-        raise StudyError(
-            "a snapshot's features are its own columns: there is no query",
-            fix="list them with `holdfast features`",
-        )
-
-    with memory_database() as con:
-        con.register("empty", ACTIVITY.empty())
-        con.execute("CREATE TABLE activity AS FROM empty")
-        built = build_features(
-            nw.from_native(con.table("activity")),
-            [cutoff_day],
-            features_for(sources_of(study)),
-            eligible_days=eligible_days(study.churn.eligible),
-            minor_digits=study.minor_digits,
-        )
-        query: str = built.to_native().sql_query()
-    return sqlglot.transpile(query, read="duckdb", write="duckdb", pretty=True, max_text_width=110)[
-        0
-    ]
 
 
 def _count_customers(warehouse: Warehouse) -> int:

@@ -76,7 +76,7 @@ def replace_rows(dsn_env: str, schema: str, tables: Sequence[KeyedTable]) -> dic
     with (
         closing(connect_postgres(dsn_env)) as connection,
         connection.cursor() as cursor,
-        _explained(schema),
+        _explain_failure(schema),
     ):
         cursor.execute(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
         if not _one(cursor, "SELECT count(*) FROM pg_namespace WHERE nspname = $1", schema):
@@ -138,7 +138,7 @@ def _one(cursor: Any, sql: str, *values: str) -> Any:
 
 
 @contextmanager
-def _explained(schema: str) -> Iterator[None]:
+def _explain_failure(schema: str) -> Iterator[None]:
     """Give PostgreSQL's reason, and say that nothing has changed."""
     try:
         yield

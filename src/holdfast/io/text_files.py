@@ -52,6 +52,7 @@ class TextFiles(ABC):
     dialect: Csv
     names: list[str] = field(init=False)
     rejected: list[Rejected] = field(default_factory=list)
+    _first: str = ""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -73,6 +74,12 @@ class TextFiles(ABC):
         """Return the 1-based line (or sheet row) at which each of these rows of a file begins."""
         return {record: record for record in records}
 
+    def take(self, file: int) -> None:
+        """Read this file alone, as number 0; its columns are to be those of the first all the
+        same.
+        """
+        self._first, self.files = self.labels[0], [self.files[file]]
+
     def order_of(self, names: Sequence[str], label: str) -> list[int]:
         """Where each of `names` stands in a file with other columns before or after it.
 
@@ -86,7 +93,8 @@ class TextFiles(ABC):
             words = [f"the first lacks {', '.join(sorted(lacks))}"] if lacks else []
             words += [f"the second lacks {', '.join(sorted(more))}"] if more else []
             raise DataError(
-                f"{label} and {self.labels[0]} differ in their columns: {'; '.join(words)}",
+                f"{label} and {self._first or self.labels[0]} differ in their columns: "
+                f"{'; '.join(words)}",
                 fix="read files of one layout together",
                 columns=sorted(lacks | more),
             )

@@ -3,6 +3,7 @@ again to look at it.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -19,13 +20,9 @@ LATEST = 24
 _DATE = "(DATE '1970-01-01' + day)"
 _MONTH = f"(12 * year({_DATE}) + month({_DATE}) - 1)"
 _DAYS = """
-    SELECT CAST(day AS INTEGER) AS day, coalesce(purchases, 0) AS purchases, coalesce(revenue, 0) AS
-        revenue
-    FROM (SELECT unnest(range(?, ?)) AS day) LEFT JOIN (
-        SELECT day, CAST(count(*) FILTER (n_orders > 0) AS BIGINT) AS purchases,
-            CAST(sum(gross_minor + returns_minor) AS BIGINT) / ? AS revenue
-        FROM numbered_activity GROUP BY day) USING (day)
-    ORDER BY day
+    SELECT CAST(day AS INTEGER) AS day, CAST(count(*) FILTER (n_orders > 0) AS BIGINT) AS purchases,
+        CAST(sum(gross_minor + returns_minor) AS BIGINT) AS minor
+    FROM numbered_activity GROUP BY day
 """
 _MONTHS = f"""
     WITH months AS (
@@ -41,9 +38,11 @@ _MONTHS = f"""
 """
 _LIFETIMES = """
     SELECT CAST(year(DATE '1970-01-01' + first_day) AS VARCHAR) AS cohort,
-        CAST(last_day - first_day AS BIGINT) AS days, ? - last_day >= ? AS left
+        CAST(last_day - first_day AS BIGINT) AS days, ? - last_day >= ? AS left,
+        count(*) AS customers
     FROM (SELECT customer_id, min(day) AS first_day, max(day) AS last_day
           FROM record_range WHERE n_orders > 0 GROUP BY customer_id)
+    GROUP BY ALL
 """
 _PURCHASES = """
     SELECT names.customer_id, CAST(day AS INTEGER) AS day, CAST(gross_minor + returns_minor AS
@@ -64,22 +63,29 @@ _CUSTOMERS_PER_RANGE = 100_000
 """So that memory does not grow with the number of customers."""
 
 
-def log_record(
-    study: Study, warehouse: Warehouse, *, first_day: int, end_day: int, scored: pl.DataFrame
-) -> Mapping[str, pl.DataFrame]:
-    """Sum up the log's activity for those who look at it.
+@dataclass(frozen=True)
+class Record:
+    """What some customers did: `purchases` and `unscored`, by the contracts of the same names, and
+    counts that add up over customers: `days` (day, purchases, minor), `months` (cohort, month,
+    active, minor) and `lifetimes` (as `estimate_survival` takes them).
+    """
+
+    purchases: pl.DataFrame
+    unscored: pl.DataFrame
+    counts: Mapping[str, pl.DataFrame]
+
+
+def read_record(
+    study: Study, warehouse: Warehouse, *, end_day: int, scored: pl.DataFrame
+) -> Record:
+    """Read what the customers of a warehouse did.
 
     Parameters
     ----------
-    first_day, end_day
-        First day of the log; first day after it.
+    end_day
+        First day after the log.
     scored
         Has the `customer_id` of everyone whose purchases are kept.
-
-    Returns
-    -------
-    Mapping
-        days, cohorts, survival, purchases and unscored, by the contracts of the same names.
     """
     unit = float(10**study.minor_digits)
     queries: dict[str, tuple[Any, ...]] = {
@@ -90,18 +96,61 @@ def log_record(
     }
     with warehouse.working("sum up the log"):
         warehouse.con.register("scored", scored.select("customer_id").to_arrow())
-        days = warehouse.query(_DAYS, first_day, end_day, unit)
+        days = warehouse.query(_DAYS)
         whole = _query_in_ranges(warehouse, queries)
         warehouse.con.unregister("scored")
-    months = whole["months"].group_by("cohort", "month").agg(pl.col("active", "minor").sum())
+    return Record(
+        tables.PURCHASES.check(whole["purchases"].sort("customer_id", "day")),
+        tables.UNSCORED.check(whole["unscored"].sort("customer_id")),
+        {"days": days, "months": whole["months"], "lifetimes": whole["lifetimes"]},
+    )
+
+
+def sum_up_record(
+    study: Study, counts: Mapping[str, pl.DataFrame], *, first_day: int, end_day: int
+) -> Mapping[str, pl.DataFrame]:
+    """Add the counts of all customers up.
+
+    Parameters
+    ----------
+    counts
+        Of `Record`, those of different customers one after the other.
+    first_day, end_day
+        First day of the log; first day after it.
+
+    Returns
+    -------
+    Mapping
+        days, cohorts and survival, by the contracts of the same names.
+    """
+    unit = float(10**study.minor_digits)
+    every_day = pl.DataFrame({"day": range(first_day, end_day)}, schema={"day": pl.Int32})
+    summed = counts["days"].group_by("day").agg(pl.col("purchases", "minor").sum())
+    days = every_day.join(summed, on="day", how="left", maintain_order="left").select(
+        "day", pl.col("purchases").fill_null(0), revenue=pl.col("minor").fill_null(0) / unit
+    )
+    months = counts["months"].group_by("cohort", "month").agg(pl.col("active", "minor").sum())
     revenue = months.select(pl.exclude("minor"), revenue=pl.col("minor") / unit)
     return {
         "days": tables.DAYS.check(days),
         "cohorts": cohorts(revenue, end_day=end_day),
-        "survival": estimate_survival(whole["lifetimes"]),
-        "purchases": tables.PURCHASES.check(whole["purchases"].sort("customer_id", "day")),
-        "unscored": tables.UNSCORED.check(whole["unscored"].sort("customer_id")),
+        "survival": estimate_survival(counts["lifetimes"]),
     }
+
+
+def log_record(
+    study: Study, warehouse: Warehouse, *, first_day: int, end_day: int, scored: pl.DataFrame
+) -> Mapping[str, pl.DataFrame]:
+    """Sum up the log's activity for those who look at it.
+
+    Returns
+    -------
+    Mapping
+        days, cohorts, survival, purchases and unscored, by the contracts of the same names.
+    """
+    record = read_record(study, warehouse, end_day=end_day, scored=scored)
+    summed = sum_up_record(study, record.counts, first_day=first_day, end_day=end_day)
+    return {**summed, "purchases": record.purchases, "unscored": record.unscored}
 
 
 def _query_in_ranges(

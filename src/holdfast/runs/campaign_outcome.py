@@ -44,13 +44,15 @@ def find_campaigns(
     with steps("Past campaigns") as step:
         record = read_record(study, warehouse, tables["features"], end_day=log.end_day)
         step.detail = f"{len(record.results)} read out, {len(record.refused)} not"
-    found = CampaignOutcome(record.tables, {"campaigns": record.summary})
+    outcome = CampaignOutcome(record.tables, {"campaigns": record.summary})
     if not study.offers:
-        return found
+        return outcome
     with steps("Plan") as step:
         planned = _plan(study, record.past, {**tables, **record.tables}, record)
         step.detail = "nobody" if "refused" in planned.summary["plan"] else "made"
-    return CampaignOutcome({**found.tables, **planned.tables}, {**found.summary, **planned.summary})
+    return CampaignOutcome(
+        {**outcome.tables, **planned.tables}, {**outcome.summary, **planned.summary}
+    )
 
 
 def plan_snapshot(study: Study, tables: Mapping[str, pl.DataFrame]) -> CampaignOutcome:

@@ -13,9 +13,9 @@ import polars as pl
 
 from holdfast.errors import HoldfastError, InputError
 from holdfast.io.postgres_tables import KeyedTable, replace_rows
-from holdfast.report.exports import most_at_stake_first
-from holdfast.report.pdf import print_pdf
-from holdfast.report.workbook import SheetColumn, write_workbook
+from holdfast.report.exports.customer_rows import sort_customers
+from holdfast.report.exports.pdf import print_pdf
+from holdfast.report.exports.workbook import SheetColumn, write_workbook
 from holdfast.serving.answers import explain_no_value
 from holdfast.serving.customer_search import read_scores
 from holdfast.serving.load import load_study, read_table
@@ -72,7 +72,7 @@ def export_to_postgres(run: Run, dsn_env: str, schema: str, *, project: Path) ->
 def _list_tables(run: Run) -> list[KeyedTable]:
     facts = {
         "run_id": pl.lit(run.run_id),
-        "scored_at": pl.lit(_created_at(run)),
+        "scored_at": pl.lit(_creation_time(run)),
         "currency": pl.lit(load_study(run).currency),
     }
     scores = _say_who_may_be_contacted(_estimates(run, read_scores(run)), run)
@@ -129,7 +129,7 @@ def export_workbook(run: Run, path: Path, *, project: Path) -> int:
     facts: dict[str, Any] = {"run_id": run.run_id, "file": path.name, "rows": customers.height}
     title = f"Customers of {study.name}, run {run.run_id}"
     write = partial(write_workbook, customers, columns=_SHEET, title=title,
-                    created=_created_at(run), currency=study.currency)  # fmt: skip
+                    created=_creation_time(run), currency=study.currency)  # fmt: skip
     with (
         audit_log.write_ahead(project, "export of a workbook", **facts),
         os_errors_as(
@@ -162,7 +162,7 @@ def list_customers(run: Run) -> pl.DataFrame:
     `next_purchase_date` of a log, `why` (the strongest reason) and `may_be_contacted` (yes, or why
     not).
     """
-    scores = most_at_stake_first(_estimates(run, read_scores(run)))
+    scores = sort_customers(_estimates(run, read_scores(run)))
     reasons = read_table(run, "reasons").filter(task="churn", rank=1)
     besides = [reasons.select("customer_id", why="sentence")]
     bought = read_table(run, "purchases")
@@ -177,5 +177,5 @@ def list_customers(run: Run) -> pl.DataFrame:
     return _with_dates(scores, {})
 
 
-def _created_at(run: Run) -> datetime:
+def _creation_time(run: Run) -> datetime:
     return datetime.strptime(run.manifest["created_at"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)

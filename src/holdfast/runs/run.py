@@ -3,19 +3,19 @@
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import holdfast
 from holdfast.io.warehouse import Warehouse
 from holdfast.progress import Listener, Silence, Steps
 from holdfast.report.report_data import Report
-from holdfast.runs.run_history import change_champion
+from holdfast.runs.run_history import change_champion, runs_published_before
 from holdfast.runs.score_changes import champion_before
 from holdfast.runs.train_and_score import Outcome, train_and_score
 from holdfast.serving.load import load_in_child, mark_loaded
@@ -26,14 +26,35 @@ from holdfast.study import Study
 LIBRARIES = ("duckdb", "polars", "numpy", "scikit-learn", "lightgbm", "narwhals", "pyarrow")
 
 
+class Workplace(NamedTuple):
+    """Where a run is made: a warehouse, an empty folder for what is not kept, and the folder that
+    becomes the run's.
+    """
+
+    warehouse: Warehouse
+    scratch: Path
+    folder: Path
+
+
+Make = Callable[[Study, Workplace, Steps, Sequence[Run]], Outcome]
+
+
+def make_in_one_warehouse(
+    study: Study, place: Workplace, steps: Steps, published: Sequence[Run]
+) -> Outcome:
+    """Make a run with all customers in one warehouse."""
+    return train_and_score(study, place.warehouse, steps, published=published)
+
+
 def write_tables(folder: Path, outcome: Outcome) -> None:
     """Write the tables, the scores once more for memory mapping, the models' parts and the segment
     rule.
     """
-    (folder / "tables").mkdir(parents=True)
+    (folder / "tables").mkdir(parents=True, exist_ok=True)
     for name, table in outcome.tables.items():
         write_parquet(table, folder / "tables" / f"{name}.parquet")
-    outcome.tables["scores"].write_ipc(folder / "scores.arrow", compression="uncompressed")
+    if "scores" in outcome.tables:
+        outcome.tables["scores"].write_ipc(folder / "scores.arrow", compression="uncompressed")
     for name, content in outcome.parts.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,20 +66,23 @@ def write_papers(folder: Path, study: Study, outcome: Outcome, summary: Mapping[
     the study.
     """
     from holdfast.report.charts import drawings
-    from holdfast.report.exports import write_customer_segments
+    from holdfast.report.exports.customer_rows import write_customer_segments
     from holdfast.report.pages import model_card, report_page
 
     names = [field.name for field in fields(Report)]
-    shown = {name: outcome.tables[name] for name in names if name in outcome.tables}
-    report = Report(study=study, summary=summary, versions=versions(), **shown)
+    tables = {**outcome.tables, **outcome.shown}
+    shown = {name: tables[name] for name in names if name in tables}
+    days = outcome.worst_days
+    report = Report(study=study, summary=summary, versions=versions(), worst_days=days, **shown)
     drawn = list(drawings(report))
     (folder / "report.html").write_text(report_page(report, drawn), encoding="utf-8")
     (folder / "model_card.md").write_text(model_card(report), encoding="utf-8")
     (folder / "charts").mkdir()
     for drawing in drawn:
         (folder / "charts" / f"{drawing.name}.png").write_bytes(drawing.png())
-    with (folder / "customer_segments.csv").open("wb") as out:
-        write_customer_segments(outcome.tables["scores"], out, knows_value=report.knows_value)
+    if "scores" in outcome.tables:
+        with (folder / "customer_segments.csv").open("wb") as out:
+            write_customer_segments(outcome.tables["scores"], out, knows_value=report.knows_value)
     write_json(folder / "study.json", study.model_dump(mode="json"))
     write_json(folder / "summary.json", summary)
 
@@ -77,7 +101,13 @@ def facts(study: Study, outcome: Outcome, summary: Mapping[str, Any]) -> dict[st
         "cutoff_date": summary["cutoff_date"], "customers": summary["customers"],
         "study_sha256": study.fingerprint, "data_sha256": outcome.data_fingerprint,
         "seed": study.seed, "versions": versions(), "seconds": summary["seconds"],
+        **({"refused": True} if summary.get("challenger", {}).get("refused") else {}),
     }  # fmt: skip
+
+
+def is_refused(run: Run) -> bool:
+    """Whether the run was made, and not published because it is worse than the published one."""
+    return bool(run.manifest.get("refused"))
 
 
 def versions() -> dict[str, str]:
@@ -86,7 +116,13 @@ def versions() -> dict[str, str]:
     return ours | {name: version(name) for name in LIBRARIES}
 
 
-def run(study: Study, *, listener: Listener | None = None, promote: bool = True) -> Run:
+def run(
+    study: Study,
+    *,
+    listener: Listener | None = None,
+    promote: bool = True,
+    make: Make = make_in_one_warehouse,
+) -> Run:
     """Ingest, learn, prove, score, explain, segment, simulate, report and publish.
 
     Parameters
@@ -94,12 +130,15 @@ def run(study: Study, *, listener: Listener | None = None, promote: bool = True)
     listener
         Told of each step.
     promote
-        Publish the new run.
+        Publish the new run, unless it is certainly worse than the published one and the study's
+        monitor.challenger is "refuse".
+    make
+        Makes what is to be published.
 
     Returns
     -------
     Run
-        The published run, below `study.project_dir`/runs.
+        The new run, below `study.project_dir`/runs.
 
     Raises
     ------
@@ -111,12 +150,12 @@ def run(study: Study, *, listener: Listener | None = None, promote: bool = True)
     notes: list[str] = []
     registry = Registry(Path(study.project_dir) / "runs", tell=notes.append)
     with registry.staging() as staging:
-        scratch = staging / "scratch"
+        scratch, folder = staging / "scratch", staging / "run"
         scratch.mkdir()
         with Warehouse(scratch) as warehouse:
             before = champion_before(registry)
-            outcome = train_and_score(study, warehouse, steps, before=before)
-        folder = staging / "run"
+            published = [before, *runs_published_before(registry, before)] if before else []
+            outcome = make(study, Workplace(warehouse, scratch, folder), steps, published)
         run_id = f"{created_at:%Y%m%dT%H%M%SZ}-{_short(study, outcome)}"
         summary = {
             "run_id": run_id,
@@ -133,14 +172,13 @@ def run(study: Study, *, listener: Listener | None = None, promote: bool = True)
                 step.detail = "report.html, model card, charts, customer_segments.csv"
         with steps("Publish") as step:
             loaded.result()
-            published = registry.publish(
-                folder, run_id=run_id, facts=facts(study, outcome, summary)
-            )
-            mark_loaded(published)
-            if promote:
-                change_champion(registry, published.run_id)
-            step.detail = "; ".join([published.run_id, *notes])
-    return published
+            new = registry.publish(folder, run_id=run_id, facts=facts(study, outcome, summary))
+            mark_loaded(new)
+            if promote and not is_refused(new):
+                change_champion(registry, new.run_id)
+            kept = ["not published: worse than the published run"] if is_refused(new) else []
+            step.detail = "; ".join([new.run_id, *kept, *notes])
+    return new
 
 
 def _short(study: Study, outcome: Outcome) -> str:

@@ -11,6 +11,7 @@ import polars as pl
 
 from holdfast.evaluation.evidence import CHAMPION
 from holdfast.evaluation.stability import LITTLE, MUCH, feature_stability
+from holdfast.features.recent_days import RECENT_DAYS
 from holdfast.report.evidence_tables import PROOFS
 from holdfast.report.formatting import METRICS
 from holdfast.runs.run_history import FIGURES, SHOWN, moves
@@ -19,7 +20,7 @@ from holdfast.serving.load import read_table
 from holdfast.storage.runs import Run
 from holdfast.tables import OUTCOMES, json_rows
 
-_NO_FEATURES = ("customer_id", "cutoff_day", *OUTCOMES)
+_NO_FEATURES = ("customer_id", "cutoff_day", RECENT_DAYS, *OUTCOMES)
 _NOT_COMPARED = ("project_dir", "study.name")
 _Z = 1.96
 _Z_SPAN = 2 * _Z
@@ -87,6 +88,8 @@ def _model_facts(run: Run) -> dict[str, Any]:
         prefix = f"models/{task}/{'btyd-' if task == 'churn' else 'spending-'}"
         if any(name.startswith(prefix) for name in run.manifest["files"]):
             members.append("BTYD")
+        if any(name.startswith(f"models/{task}/sequence-") for name in run.manifest["files"]):
+            members.append("recurrent network")
         facts[f"{task} members"] = [name for name in members if name]
         facts[f"{task} horizon, days"] = figures.get("horizon_days")
         facts[f"{task} tested at"] = figures.get("test_cutoffs")
@@ -139,26 +142,26 @@ def _evidence(before: Run, after: Run) -> list[dict[str, Any]]:
 def _means(run: Run) -> dict[tuple[str, str], tuple[float, float]]:
     """(task, metric) -> mean over the test cutoffs and its standard error, by their intervals."""
     champion = read_table(run, "evidence").filter(model=CHAMPION).drop_nulls("value")
-    found = {}
+    means = {}
     for (task, metric), rows in champion.drop_nans("value").group_by("task", "metric"):
         span = (rows["high"] - rows["low"]).to_numpy() / _Z_SPAN
         error = float(np.sqrt((span**2).sum()) / rows.height)
-        found[str(task), str(metric)] = float(rows["value"].to_numpy().mean()), error
-    return found
+        means[str(task), str(metric)] = float(rows["value"].to_numpy().mean()), error
+    return means
 
 
 def _contest(metric: str, was: tuple[float, float], now: tuple[float, float]) -> dict[str, Any]:
     """Two means, as if they were independent: a difference that is named is a safe one."""
     difference, error = now[0] - was[0], float(np.hypot(was[1], now[1]))
-    known = np.isfinite(error) and error > 0
+    has_error = np.isfinite(error) and error > 0
     low, high = difference - _Z * error, difference + _Z * error
     return {
         "before": was[0],
         "after": now[0],
         "difference": difference,
-        "low": low if known else None,
-        "high": high if known else None,
-        "verdict": _verdict(metric, low, high) if known else None,
+        "low": low if has_error else None,
+        "high": high if has_error else None,
+        "verdict": _verdict(metric, low, high) if has_error else None,
     }
 
 

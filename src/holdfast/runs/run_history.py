@@ -13,10 +13,11 @@ from holdfast.errors import DamagedRun, RunError
 from holdfast.storage import audit_log
 from holdfast.storage.runs import Registry, Run
 
+_LOOKED_BACK = 400
 FIGURES = ("customers", "share_at_risk", "expected_revenue", "at_stake")
 
 
-SHOWN = ("run_id", "created_at", "study", "kind", "cutoff_date", "customers")
+SHOWN = ("run_id", "created_at", "study", "kind", "cutoff_date", "customers", "refused")
 
 
 def list_runs(registry: Registry) -> list[dict[str, Any]]:
@@ -72,6 +73,18 @@ def runs_before(registry: Registry, run: Run) -> Iterator[Run]:
                 yield other
         except RunError:
             continue
+
+
+def runs_published_before(registry: Registry, champion: Run) -> Iterator[Run]:
+    """Yield the last runs that were published before the one that is, the latest first; a damaged
+    one, and one that is no longer there, is passed over.
+    """
+    for entry in registry.champions()[:_LOOKED_BACK]:
+        if entry.run_id != champion.run_id:
+            try:
+                yield registry.open(entry.run_id)
+            except RunError:
+                continue
 
 
 def run_before(registry: Registry, run: Run) -> Run | None:

@@ -18,6 +18,10 @@ from holdfast.errors import InputError, MissingExtra
 
 FIRST_PAUSE_SECONDS = 60
 LONGEST_PAUSE_SECONDS = 3600
+NOT_PUBLISHED = 3
+"""Exit code of a run that was made well and is worse than the published one: to try again would
+give the same.
+"""
 
 Say = Callable[[str], None]
 
@@ -102,12 +106,12 @@ def run_until_done(
     tell: Tell = lambda _: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Run a command until it exits with 0, with a longer pause after each failure; `tell` hears of
-    each run.
+    """Run a command until it has made a run, with a longer pause after each failure; `tell` hears
+    of each try.
     """
     for pause in pauses():
         ended = _run(command)
-        if ended.code == 0:
+        if ended.code in (0, NOT_PUBLISHED):
             tell(ended)
             return
         say(f"the run ended with exit code {ended.code}; the next try is in {pause // 60} min")

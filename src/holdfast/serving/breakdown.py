@@ -43,7 +43,7 @@ def list_dimensions(run: Run, scores: pl.DataFrame) -> list[str]:
     """What the customers can be broken down by: of a log cohort, purchases and evidence; then each
     column of words.
     """
-    columns = pl.read_parquet_schema(run.file("tables/features.parquet"))
+    columns = pl.scan_parquet(run.file("tables/features.parquet")).collect_schema()
     of_a_log = [n for n, group in _OF_A_LOG.items() if set(group.meta.root_names()) <= set(columns)]
     levels = scores.get_column("evidence_level", default=None)
     evidence = [EVIDENCE] if levels is not None and levels.count() else []

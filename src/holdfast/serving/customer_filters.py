@@ -2,13 +2,10 @@
 who are left add up to.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
-from holdfast.segments import is_likely_to_leave
 from holdfast.serving.breakdown import COHORT, list_attributes, name_groups
 from holdfast.storage.runs import Run
 
@@ -67,22 +64,3 @@ def filter_customers(run: Run, scores: pl.DataFrame, filters: Filters) -> pl.Dat
     )
     kept += [pl.col(f"_{name}").is_in(groups) for name, groups in filters.groups]
     return named.filter(kept).select(scores.columns)
-
-
-def add_up(scores: pl.DataFrame, *, threshold: float) -> Mapping[str, Any]:
-    """The headline figures of customers, as the summary of a run names them.
-
-    Parameters
-    ----------
-    scores
-        SCORES.
-    threshold
-        From which churn probability on a customer is likely to leave.
-    """
-    leaving = scores.filter(is_likely_to_leave(threshold)).height
-    return {
-        "customers": scores.height,
-        "share_at_risk": leaving / scores.height if scores.height else None,
-        "expected_revenue": float(scores["expected_revenue"].sum()),
-        "at_stake": float(scores["at_stake"].sum()),
-    }

@@ -1,34 +1,16 @@
-"""Customer lists: whom to look at first, and what whoever writes to them has to know: why a
-customer may leave, what to do, and which offer the plan has.
+"""Customer lists: what whoever writes to customers has to know: why each may leave, what to do, and
+which offer the plan has.
 """
-
-from collections.abc import Mapping
 
 import polars as pl
 
+from holdfast.explain.reasons import NOTHING_RAISES
 from holdfast.serving.load import has_table
 from holdfast.storage.runs import Run
 from holdfast.study import Study
 
-ORDERS: Mapping[str, tuple[str, ...]] = {
-    "revenue at stake": ("at_stake", "risk_score", "expected_revenue"),
-    "risk": ("churn_probability", "at_stake", "expected_revenue"),
-    "expected revenue": ("expected_revenue", "at_stake", "risk_score"),
-}
-"""What a list may be ordered by, the most first; the first is what it is ordered by untold."""
-FIRST = next(iter(ORDERS))
-_RAISES = ", which raises the risk"
+RAISES = ", which raises the risk"
 REASONS_SHOWN = 3
-
-
-def first_customers(scores: pl.DataFrame, n: int, *, by: str = FIRST) -> pl.DataFrame:
-    """The first `n` in one of `ORDERS`; of equals, the name that comes first in the alphabet."""
-    order = ORDERS[by]
-    lead = pl.col(order[0]).fill_null(float("-inf"))
-    least = scores.select(lead.top_k(min(n, scores.height)).min()).item()
-    near = scores.filter(lead >= least) if least is not None else scores
-    down = [True] * len(order) + [False]
-    return near.sort(*order, "customer_id", descending=down, nulls_last=True).head(n)
 
 
 def describe_customers(run: Run, customers: pl.DataFrame, *, study: Study) -> pl.DataFrame:
@@ -44,19 +26,19 @@ def describe_customers(run: Run, customers: pl.DataFrame, *, study: Study) -> pl
     Returns
     -------
     polars.DataFrame
-        `customers`, and why (up to three reasons for leaving, a line each; empty where the run kept
-        none), action (the first of the segment; null where there is none), offer (of the run's
-        plan; null where it has none for the customer).
+        `customers`, and why (up to three reasons for leaving, a line each, or that there is none;
+        empty where the run kept nothing on the customer), action (the first of the segment; null
+        where there is none), offer (of the run's plan; null where it has none for the customer).
     """
     ids = customers["customer_id"]
     actions = {name: lines[0] for name, lines in study.actions.items() if lines}
-    known = customers.join(
+    described = customers.join(
         _read_reasons(run, ids), on="customer_id", how="left", maintain_order="left"
     )
-    if "offer" not in known.columns:
+    if "offer" not in described.columns:
         offers = _read_offers(run, ids)
-        known = known.join(offers, on="customer_id", how="left", maintain_order="left")
-    return known.with_columns(
+        described = described.join(offers, on="customer_id", how="left", maintain_order="left")
+    return described.with_columns(
         pl.col("why").fill_null(""),
         action=pl.col("segment")
         .cast(pl.String)
@@ -66,15 +48,15 @@ def describe_customers(run: Run, customers: pl.DataFrame, *, study: Study) -> pl
 
 def _read_reasons(run: Run, ids: pl.Series) -> pl.DataFrame:
     reasons = pl.scan_parquet(run.file("tables/reasons.parquet")).filter(
-        pl.col("customer_id").is_in(ids.implode()),
-        pl.col("contribution") > 0,
-        pl.col("task") == "churn",
+        pl.col("customer_id").is_in(ids.implode()), pl.col("task") == "churn"
     )
-    sentence = pl.col("sentence").str.strip_suffix(_RAISES)
+    sentence = pl.col("sentence").str.strip_suffix(RAISES)
     begun = sentence.str.head(1).str.to_uppercase() + sentence.str.tail(-1)
     in_order = reasons.sort("customer_id", "rank").with_columns(sentence=begun)
-    lines = in_order.group_by("customer_id").agg(pl.col("sentence").head(REASONS_SHOWN))
-    return lines.select("customer_id", why=pl.col("sentence").list.join("\n")).collect()
+    raising = pl.col("sentence").filter(pl.col("contribution") > 0).head(REASONS_SHOWN)
+    lines = in_order.group_by("customer_id").agg(sentence=raising)
+    why = pl.col("sentence").list.join("\n").replace("", NOTHING_RAISES)
+    return lines.select("customer_id", why=why).collect()
 
 
 def _read_offers(run: Run, ids: pl.Series) -> pl.DataFrame:

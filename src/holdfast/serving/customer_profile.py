@@ -87,7 +87,7 @@ def learn_profiles(run: Run, scores: pl.DataFrame, importance: pl.DataFrame) -> 
 
 def _strongest_numbers(run: Run, importance: pl.DataFrame) -> list[str]:
     """The features that weigh most in either model and are numbers."""
-    schema = pl.read_parquet_schema(run.file("tables/features.parquet"))
+    schema = pl.scan_parquet(run.file("tables/features.parquet")).collect_schema()
     weight = importance.group_by("feature").agg(pl.col("relative").max())
     ranked = weight.filter(pl.col("relative") > 0).sort(
         "relative", "feature", descending=[True, False]

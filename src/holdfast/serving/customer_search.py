@@ -30,7 +30,7 @@ def read_scores(run: Run) -> pl.DataFrame:
     if "at_stake" in scores.columns:
         return scores
     days = run.summary["value"]["horizon_days"]
-    horizons = run.table("horizons") if "tables/horizons.parquet" in run.manifest["files"] else None
+    horizons = run.table("horizons") if has_table(run, "horizons") else None
     if "margin_rate" not in scores.columns:
         scores = scores.with_columns(margin_rate=pl.lit(None, pl.Float64))
     contractual = load_study(run).churn.kind == "contractual"

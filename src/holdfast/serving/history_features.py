@@ -10,22 +10,19 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from threading import Lock
 from typing import Any
 
-import narwhals as nw
 import polars as pl
 
 from holdfast.errors import DataError, StudyError, nearest
-from holdfast.features.build import build_features
-from holdfast.features.catalogue import features_for, sources_of
 from holdfast.ingest.row_mappings import event_mapping, transaction_mapping, treatment_mapping
 from holdfast.ingest.sources import OpenSource
 from holdfast.ingest.sql import Field, calculator
 from holdfast.ingest.timestamps import is_iso
-from holdfast.ingest.validation import DUPLICATE, RowMapping
+from holdfast.ingest.validation import DUPLICATE, REPEATED, RowMapping
+from holdfast.serving.feature_plan import FeaturePlan
 from holdfast.serving.scorer import Features
-from holdfast.study import Study, eligible_days
+from holdfast.study import Study
 from holdfast.tables import ACTIVITY
 from holdfast.windows import date_of
 
@@ -36,7 +33,6 @@ _MOST_COLUMNS = 200
 _SUMMED = tuple(
     name for name in ACTIVITY.schema if name not in ("customer_id", "day", "purchase_gap")
 )
-_PLANS_KEPT = 8
 _KEPT = {
     "transactions": ("day", "order_id", "product_id", "amount_minor", "is_return"),
     "events": ("day", "kind", "n"),
@@ -80,9 +76,7 @@ class OnlineHistory:
                 "this run was made from a [snapshot]", fix="give the snapshot's columns by name"
             )
         self.study = study
-        self._frame, self._lock = ACTIVITY.empty(), Lock()
-        # Writing the query takes ten times as long as running it, so it is written once per cutoff.
-        self._plan = lru_cache(maxsize=_PLANS_KEPT)(self._write_plan)
+        self._plan = FeaturePlan(study)
 
     def features(self, history: RawHistory, *, cutoff_day: int) -> Features:
         """Compute the features at a cutoff.
@@ -94,9 +88,7 @@ class OnlineHistory:
         """
         notes: list[str] = []
         activity = self._activity(history, notes)
-        with self._lock:
-            self._frame = activity
-            built = self._plan(cutoff_day).collect()
+        built = self._plan.features(activity, cutoff_day=cutoff_day)
         later = activity.filter(pl.col("day") >= cutoff_day).height
         if later:
             notes.append(f"{later} days on or after {date_of(cutoff_day)} were not looked at")
@@ -113,19 +105,7 @@ class OnlineHistory:
 
     def prepare(self, *, cutoff_day: int) -> None:
         """Write the query of a cutoff before it is needed."""
-        with self._lock:
-            self._plan(cutoff_day)
-
-    def _write_plan(self, cutoff_day: int) -> pl.LazyFrame:
-        deferred = pl.defer(lambda: self._frame, schema=ACTIVITY.schema)
-        built: pl.LazyFrame = build_features(
-            nw.from_native(deferred),
-            [cutoff_day],
-            features_for(sources_of(self.study)),
-            eligible_days=eligible_days(self.study.churn.eligible),
-            minor_digits=self.study.minor_digits,
-        ).to_native()
-        return built
+        self._plan.prepare(cutoff_day=cutoff_day)
 
     def _attributes(self, given: Row, notes: list[str]) -> dict[str, Any]:
         names = self.study.customers.attributes if self.study.customers else []
@@ -142,7 +122,9 @@ class OnlineHistory:
         for row in self._read("events", history, history.events, notes):
             days[row["day"]][f"n_{row['kind']}s"] += int(row["n"])
         for row in self._read("treatments", history, history.treatments, notes):
-            days[row["day"]]["n_treatments"] += bool(row["treated"])
+            # Who was held out did nothing on that day: it is no row of ACTIVITY.
+            if row["treated"]:
+                days[row["day"]]["n_treatments"] += 1
         rows: list[dict[str, Any]] = []
         before: int | None = None
         for day, sums in sorted(days.items()):
@@ -204,20 +186,25 @@ def _write_query(
         timestamp_format=getattr(owner.study, name).csv.timestamp_format,
         iso_times=iso_times,
     )
-    mapping = _MAPPINGS[name](source, _without_rates(owner.study))
+    mapping = _MAPPINGS[name](source, _of_request(owner.study))
     digests = ["_digest_1", "_digest_2"] if mapping.compared else []
     # Only what is used is computed: the text of a row, or its time in UTC, is not.
     kept = ", ".join(["_row", "verdict", *_KEPT[name], *digests])
     return f"SELECT {kept} FROM ({mapping.sql(source)})", mapping.verdicts
 
 
-def _without_rates(study: Study) -> Study:
-    """Return the study as one request is read by: a run keeps no table of rates."""
-    if study.conversion is None:
-        return study
-    return study.model_copy(
-        update={"conversion": study.conversion.model_copy(update={"rates": None})}
-    )
+def _of_request(study: Study) -> Study:
+    """Return the study as one request is read by: a run keeps no table of rates, and who sends a
+    history need not name its rows.
+    """
+    changed: dict[str, Any] = {}
+    if study.conversion is not None:
+        changed["conversion"] = study.conversion.model_copy(update={"rates": None})
+    for name in _MAPPINGS:
+        if (source := getattr(study, name)) is not None:
+            columns = source.columns.model_copy(update={"event_id": None})
+            changed[name] = source.model_copy(update={"columns": columns})
+    return study.model_copy(update=changed)
 
 
 def _lay_out(
@@ -291,10 +278,14 @@ def _accept(
         digest = (row.get("_digest_1"), row.get("_digest_2"))
         repeated = digest[0] is not None and digest in seen
         seen.add(digest)
+        event_id = given[row["_row"] - 1].get("event_id")
         if row["verdict"] or repeated:
             aside[meanings[row["verdict"]] if row["verdict"] else DUPLICATE] += 1
+        elif event_id is not None and ("id", event_id) in seen:
+            aside[REPEATED] += 1
         else:
             accepted.append(row)
+            seen.add(("id", event_id))
     notes += [f"{name}: {count} set aside, {reason}" for reason, count in aside.items()]
     return accepted
 

@@ -69,7 +69,25 @@ def load_fitted(run: Run, models: Mapping[str, Model]) -> FittedModels | None:
     models
         Of `load_models`.
     """
-    horizons, counts = (run.parts(f"{MODELS}/{name}") for name in ("horizons", "counts"))
+    return _with_horizons(
+        models, *(run.parts(f"{MODELS}/{name}") for name in ("horizons", "counts"))
+    )
+
+
+def rebuild_fitted(parts: Mapping[str, bytes]) -> FittedModels:
+    """All models of an order log, from what `FittedModels.parts` gives."""
+    files: dict[str, dict[str, bytes]] = {}
+    for name, content in parts.items():
+        folder, _, file = name.partition("/")
+        files.setdefault(folder, {})[file] = content
+    fitted = _with_horizons(rebuild_models(files), files["horizons"], files["counts"])
+    assert fitted is not None
+    return fitted
+
+
+def _with_horizons(
+    models: Mapping[str, Model], horizons: Mapping[str, bytes], counts: Mapping[str, bytes]
+) -> FittedModels | None:
     churn, value = models["churn"], models.get("value")
     if (
         not counts
@@ -139,7 +157,7 @@ def _marker(run: Run, folder: Path) -> Path:
 
 def has_table(run: Run, name: str) -> bool:
     """Whether the run has a table of that name."""
-    return f"tables/{name}.parquet" in run.manifest["files"]
+    return run.has_table(name)
 
 
 def read_table(run: Run, name: str) -> pl.DataFrame:

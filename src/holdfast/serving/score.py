@@ -46,23 +46,28 @@ def score(study: Study, models: Mapping[str, Model], frame: pl.DataFrame) -> Sco
     """
     base = add_predictions(models, frame)
     rule = SegmentRule.learn(study.segments, base)
+    return Scored(scores=assign(rule, base), rule=rule)
+
+
+def assign(rule: SegmentRule, base: pl.DataFrame) -> pl.DataFrame:
+    """SCORES of customers whose predictions were added, by a rule that was learnt."""
     assigned = rule.assign(base)
     unknown = [
         pl.lit(None, kind).alias(name)
         for name, kind in SCORES.schema.items()
         if name not in assigned.columns
     ]
-    scores = SCORES.check(
+    return SCORES.check(
         assigned.with_columns(unknown).select(SCORES.schema.names()).sort("customer_id")
     )
-    return Scored(scores=scores, rule=rule)
 
 
 def explain_scores(
     study: Study, models: Mapping[str, Model], frame: pl.DataFrame, scored: Scored
 ) -> tuple[Explanation, Wording]:
     """Give the reasons behind the scores, and the wording for one customer's reasons later."""
-    columns = list(dict.fromkeys(name for model in models.values() for name in model.columns))
+    explained = (name for model in models.values() for name in model.explained_columns)
+    columns = list(dict.fromkeys(explained))
     wording = Wording.learn(
         frame, columns=columns, catalogue=study.snapshot is None, currency=study.currency
     )

@@ -8,7 +8,6 @@ per run.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -16,7 +15,9 @@ import polars as pl
 from holdfast.errors import DataError, nearest
 from holdfast.explain import reasons
 from holdfast.expressions import parse
+from holdfast.features.recent_days import RECENT_DAYS, RECENT_DAYS_TYPE
 from holdfast.serving.formulas import add_derived, compile_formula
+from holdfast.serving.given_values import check_days, check_value
 from holdfast.serving.load import load_fitted, load_models, load_rule, load_study, load_wording
 from holdfast.serving.score import add_predictions
 from holdfast.storage.runs import Run
@@ -25,11 +26,10 @@ from holdfast.tables import OUTCOMES, json_rows
 
 if TYPE_CHECKING:
     from holdfast.models.fitted_models import FittedModels
+    from holdfast.models.sequence.histories import DatedHistories
     from holdfast.serving.history_features import OnlineHistory
 
 _SAMPLE = 20_000
-_LARGEST_INTEGER = 2**63
-_LONGEST_WORD = 1_000
 _SLIPS = (100.0, 0.01, 1000.0, 0.001)
 _LISTED = 5
 _MOST_WORDS = 10_000
@@ -94,8 +94,10 @@ class Scorer:
         features = run.file("tables/features.parquet")
         derived = dict(self.study.snapshot.derived) if self.study.snapshot else {}
         outcomes = OUTCOMES if self.study.snapshot else ()
-        added = {"customer_id", "cutoff_day", *derived, *outcomes}
-        self.kinds = {n: k for n, k in pl.read_parquet_schema(features).items() if n not in added}
+        added = {"customer_id", "cutoff_day", RECENT_DAYS, *derived, *outcomes}
+        self.kinds = {
+            n: k for n, k in pl.scan_parquet(features).collect_schema().items() if n not in added
+        }
         self.formulas = {name: compile_formula(text) for name, text in derived.items()}
         self.read_by_formulas = read = {
             column for text in derived.values() for column in parse(text).columns
@@ -108,6 +110,7 @@ class Scorer:
         self.margin_rate: float = run.summary["value"].get(
             "margin_rate", self.study.value.margin_rate
         )
+        self.reads_days = any(model.sequence is not None for model in self.models.values())
         self.needed = [n for n in dict.fromkeys([*columns, *sorted(read)]) if n in self.kinds]
 
     def warm(self, values: Mapping[str, Any]) -> None:
@@ -169,8 +172,17 @@ class Scorer:
             for n, v in values.items()
             if n in self.ranges and v is not None
         )
-        notes = (*filter(None, doubts), *self.unknown_words(values))
+        notes = (*filter(None, doubts), *self.unknown_words(values), *self._unknown_days(values))
         return Features(self._derive(values), notes)
+
+    def _unknown_days(self, values: Mapping[str, Any]) -> list[str]:
+        """Say that the network has nothing to read."""
+        if not self.reads_days or values.get(RECENT_DAYS) is not None:
+            return []
+        return [
+            "the days on which the customer did something are not known, so the network of the "
+            "pool says nothing: give raw orders and events instead"
+        ]
 
     def unknown_words(self, values: Mapping[str, Any]) -> list[str]:
         """Say which words none of the run's customers has: the models know nothing of them."""
@@ -189,6 +201,10 @@ class Scorer:
         DataError
             A column is unknown, missing or of another kind.
         """
+        days = {}
+        if self.reads_days and RECENT_DAYS in raw:
+            days = {RECENT_DAYS: check_days(raw[RECENT_DAYS])}
+        raw = {name: value for name, value in raw.items() if name not in days}
         for name in raw:
             if name not in self.kinds:
                 raise DataError(
@@ -201,21 +217,38 @@ class Scorer:
             listed = ", ".join(missing[:_LISTED]) + (", ..." if len(missing) > _LISTED else "")
             what = "1 feature is" if len(missing) == 1 else f"{len(missing)} features are"
             raise DataError(f"{what} missing: {listed}", fix="give each of them; null if unknown")
-        return {name: _check_value(name, value, self.kinds[name]) for name, value in raw.items()}
+        checked = ((name, check_value(name, raw[name], self.kinds[name])) for name in raw)
+        return {**dict(checked), **days}
 
     def score(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """What the run says: churn_probability, expected_revenue, risk_score, risk_rank,
         value_tier, segment.
         """
-        predictions = {
-            task: float(model.predict_matrix(model.design.row(values))[0])
-            for task, model in self.models.items()
-        }
+        predictions = self._predict(values)
         both = {
             "churn_probability": predictions["churn"],
             "expected_revenue": predictions.get("value", 0.0),
         }
         return {**both, **self.rule.place({**values, **both})._asdict()}
+
+    def _predict(self, values: Mapping[str, Any]) -> dict[str, float]:
+        """What each model says."""
+        dated = self._read_days(values)
+        return {
+            task: float(model.predict_matrix(model.design.row(values), dated)[0])
+            for task, model in self.models.items()
+        }
+
+    def _read_days(self, values: Mapping[str, Any]) -> "DatedHistories | None":
+        """What a network reads of one customer; of whom no cutoff is given, as of the run's own."""
+        days = values.get(RECENT_DAYS) if self.reads_days else None
+        if days is None:
+            return None
+        from holdfast.models.sequence.histories import DatedHistories
+
+        given = values.get("cutoff_day")
+        cutoff = int(self.run.summary["cutoff_day"]) if given is None else given
+        return DatedHistories.of_days(days, cutoff, minor_digits=self.study.minor_digits)
 
     def score_many(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Score checked customers at once: the same numbers as one by one."""
@@ -291,13 +324,26 @@ class Scorer:
             name: kind if kind in (pl.String, pl.Boolean) else pl.Float64
             for name, kind in self.kinds.items()
         }
-        return pl.DataFrame([{name: row.get(name) for name in kinds} for row in rows], schema=kinds)
+        if self.reads_days:
+            kinds |= {RECENT_DAYS: RECENT_DAYS_TYPE, "cutoff_day": pl.Int32()}
+        frame = pl.DataFrame(
+            [{name: row.get(name) for name in kinds} for row in rows], schema=kinds
+        )
+        return self._date(frame) if self.reads_days else frame
+
+    def _date(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Customers of whom no cutoff is given are as of the run's own."""
+        cutoff = int(self.run.summary["cutoff_day"])
+        return frame.with_columns(pl.col("cutoff_day").fill_null(cutoff))
 
     def reasons(self, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The strongest reasons of one customer, by TreeSHAP, in words."""
-        frame = pl.DataFrame([dict(values)], infer_schema_length=None).with_columns(
-            customer_id=pl.lit("new")
-        )
+        given = {RECENT_DAYS: None, **values} if self.reads_days else dict(values)
+        frame = pl.DataFrame(
+            [given],
+            infer_schema_length=None,
+            schema_overrides={RECENT_DAYS: RECENT_DAYS_TYPE} if self.reads_days else None,
+        ).with_columns(customer_id=pl.lit("new"))
         top = self.study.explain.reasons
         table = pl.concat(
             reasons(task, model.contributions(frame), frame, wording=self.wording, top=top)
@@ -311,34 +357,6 @@ class Scorer:
             return add_derived(self.study, pl.DataFrame([values])).row(0, named=True)
         formulas = {name: f for name, f in self.formulas.items() if f is not None}
         return {**values, **{name: formula(values) for name, formula in formulas.items()}}
-
-
-def _check_value(name: str, value: Any, kind: Any) -> Any:
-    if value is None:
-        return None
-    if (fault := _find_fault(value, kind)) is not None:
-        problem, fix = fault
-        raise DataError(f"'{name}' {problem}", fix=fix, column=name)
-    return value if kind in (pl.String, pl.Boolean) else float(value)
-
-
-def _find_fault(value: Any, kind: Any) -> tuple[str, str] | None:
-    """What is wrong with a value of a column of this kind, and what to do."""
-    if kind == pl.String:
-        if not isinstance(value, str):
-            return "is a number", "give a word, as in the data"
-        if len(value) > _LONGEST_WORD:
-            return f"has {len(value):,} characters", f"give at most {_LONGEST_WORD}"
-    elif isinstance(value, str):
-        return "is a word", "give a number, as in the data"
-    elif kind == pl.Boolean:
-        if not isinstance(value, bool):
-            return "is a number", "give true or false, as in the data"
-    elif isinstance(value, int) and not -_LARGEST_INTEGER <= value < _LARGEST_INTEGER:
-        return "is beyond 64 bits", "give a smaller number"
-    elif not isfinite(value):
-        return "is not finite", "give a number, or null"
-    return None
 
 
 def _learn_ranges(sample: pl.LazyFrame, kinds: Mapping[str, Any]) -> dict[str, Range]:

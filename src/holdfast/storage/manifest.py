@@ -75,6 +75,8 @@ class Manifest(_Strict):
     seed: int | None = None
     versions: dict[str, str] = {}
     seconds: dict[str, Seconds] = {}
+    refused: bool = False
+    """Whether it was not published because it is certainly worse than the published run."""
     erased: int = Field(0, ge=0)
     """Customers who were taken out since it was made; counts and evidence are those of before."""
     replaces: Sha256 | None = None

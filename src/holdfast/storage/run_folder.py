@@ -98,6 +98,24 @@ class Run:
         except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise self._damage(path.name, f"cannot be read: {error}") from None
 
+    @property
+    def table_names(self) -> list[str]:
+        """Its tables, each in one file or in parts."""
+        named = (Path(name) for name in self.manifest["files"] if name.startswith("tables/"))
+        return list(dict.fromkeys(each.parts[1].removesuffix(".parquet") for each in named))
+
+    def has_table(self, name: str) -> bool:
+        """Whether the run has a table of that name, in one file or in parts."""
+        file = f"tables/{name}.parquet"
+        return file in self.manifest["files"] or bool(self._parts_of(file))
+
+    def _parts_of(self, name: str) -> list[str]:
+        """The files of a table that lies in parts, `tables/<table>/part-00000.parquet`; none where
+        it does not.
+        """
+        prefix = f"{name.removesuffix('.parquet')}/part-"
+        return [each for each in self.manifest["files"] if each.startswith(prefix)]
+
     def parts(self, folder: str) -> dict[str, bytes]:
         """The files below `folder`, name -> content, checked."""
         prefix = f"{folder}/"
@@ -123,8 +141,11 @@ class Run:
 
     def file(self, name: str) -> Path:
         """The path of one file, after its content was found to be what was published; it is checked
-        again only when the disk says that it was touched.
+        again only when the disk says that it was touched. Of a table in parts, the folder.
         """
+        if name not in self.manifest["files"] and (parts := self._parts_of(name)):
+            (folder,) = {self.file(part).parent for part in parts}
+            return folder
         path = self.path / name
         if name not in self._sound or self._sound[name] != _signature(path):
             with self.open_file(name) as file:

@@ -31,8 +31,8 @@ from holdfast.storage.safe_files import hold, open_inside, sha256_of
 
 COPIES = 3
 _LEFT_OUT = (
-    "charts/", "report.html", "customer_segments.csv", "tables/scores.parquet",
-    "tables/contributions.parquet", "tables/predictions.parquet", "tables/quarantine.parquet",
+    "charts/", "report.html", "customer_segments.csv", "tables/scores", "tables/contributions",
+    "tables/predictions", "tables/quarantine",
 )  # fmt: skip
 
 

@@ -7,25 +7,30 @@ source look them up.
 
 from holdfast.study.offers import Offer, Plan
 from holdfast.study.settings import (
-    ALGORITHMS,
     AT_RISK_SEGMENTS,
     SEGMENT_NAMES,
-    Churn,
     Explain,
     Privacy,
     Promotion,
     Recovery,
     Segments,
-    Value,
     Webhook,
-    eligible_days,
 )
 from holdfast.study.snapshot_source import SnapshotSource
 from holdfast.study.sources import Csv, Database, Postgres, Source, Transactions
 from holdfast.study.study import Study
+from holdfast.study.tasks import (
+    ALGORITHMS,
+    SEQUENCE,
+    Churn,
+    SequenceParameters,
+    Value,
+    eligible_days,
+)
 
 __all__ = [
-    "ALGORITHMS", "AT_RISK_SEGMENTS", "SEGMENT_NAMES", "Churn", "Csv", "Database", "Explain",
-    "Offer", "Plan", "Postgres", "Privacy", "Promotion", "Recovery", "Segments", "SnapshotSource",
-    "Source", "Study", "Transactions", "Value", "Webhook", "eligible_days",
+    "ALGORITHMS", "AT_RISK_SEGMENTS", "SEGMENT_NAMES", "SEQUENCE", "Churn", "Csv", "Database",
+    "Explain", "Offer", "Plan", "Postgres", "Privacy", "Promotion", "Recovery", "Segments",
+    "SequenceParameters", "SnapshotSource", "Source", "Study", "Transactions", "Value", "Webhook",
+    "eligible_days",
 ]  # fmt: skip

@@ -25,14 +25,23 @@ def _variable(text: str) -> str:
     # What was found is not shown: it may be the secret.
     if not _VARIABLE.fullmatch(text):
         raise StudyError(
-            "an address of [messages] is written out, and it may hold a secret",
+            "an address of a message is written out, and it may hold a secret",
             fix='write "${NAME}" and export NAME',
+        )
+    return text
+
+
+def _link(text: str) -> str:
+    if text and not _is_web_address(text):
+        raise StudyError(
+            f"the link {text!r:.80} is no address", fix="write it as https://host/path"
         )
     return text
 
 
 Address = Annotated[str, AfterValidator(_address)]
 Variable = Annotated[str, AfterValidator(_variable)]
+Link = Annotated[str, AfterValidator(_link)]
 
 
 class Email(Section):
@@ -67,7 +76,7 @@ class Messages(Section):
 
     on: list[Literal["success", "failure"]] = Field(["success", "failure"], min_length=1)
     """After which runs."""
-    link: str = ""
+    link: Link = ""
     """Where the readers open the dashboard or the report; every message has it."""
     email: Email | None = None
     webhook: MessageReceiver | None = None
@@ -77,11 +86,6 @@ class Messages(Section):
         if not (self.email or self.webhook or self.slack):
             raise StudyError(
                 "[messages] tells nobody", fix="add email, webhook or slack, or drop [messages]"
-            )
-        if self.link and not _is_web_address(self.link):
-            raise StudyError(
-                f"messages.link {self.link!r:.80} is no address",
-                fix="write it as https://host/path",
             )
 
 

@@ -1,14 +1,16 @@
 """What every table of the study is made of."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from holdfast.errors import StudyError, nearest
 from holdfast.expressions import parse
 from holdfast.windows import parse_day
+
+_DEEPEST = 20
 
 
 def _expression(text: str) -> str:
@@ -52,3 +54,28 @@ class Section(BaseModel):
 
     def _check(self) -> None:
         """Raise StudyError where the keys do not go together."""
+
+
+def require_shallow(raw: Mapping[str, Any]) -> None:
+    """Refuse lists and tables that are nested more deeply than any key of a study.
+
+    Raises
+    ------
+    StudyError
+        They are.
+    """
+    level: list[Any] = [raw]
+    for _ in range(_DEEPEST):
+        groups = [each.values() if isinstance(each, Mapping) else each for each in level]
+        level = [each for group in groups for each in group if isinstance(each, Mapping | list)]
+        if not level:
+            return
+    raise too_deep("the study")
+
+
+def too_deep(where: str) -> StudyError:
+    """The error where lists or tables are nested too deeply."""
+    return StudyError(
+        f"{where} has lists or tables nested more than {_DEEPEST} levels deep",
+        fix="no key of a study is nested so deeply: correct it",
+    )

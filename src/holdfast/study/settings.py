@@ -1,4 +1,4 @@
-"""What leaving and value mean here, and how they are learnt, proved, grouped and acted upon."""
+"""How predictions are proved, grouped and acted upon."""
 
 import re
 from itertools import pairwise
@@ -11,106 +11,15 @@ from holdfast.errors import StudyError
 from holdfast.study.sections import (
     Amount,
     DayText,
-    Horizon,
-    Parameters,
     Section,
     Share,
-    require_known,
 )
 from holdfast.windows import parse_day
 
-ALGORITHMS = (
-    "lightgbm", "blend", "logistic", "ridge", "random_forest", "hist_gradient_boosting", "xgboost",
-    "catboost",
-)  # fmt: skip
 SEGMENT_NAMES = (
     "Champion", "At-Risk VIP", "Promising", "Vulnerable", "Hibernating", "Losing Customer",
 )  # fmt: skip
 AT_RISK_SEGMENTS = ("At-Risk VIP", "Vulnerable", "Losing Customer")
-
-
-def eligible_days(rule: str) -> int | None:
-    """Days of the eligibility rule; None for everyone who ever bought.
-
-    >>> eligible_days("bought in the last 365 days"), eligible_days("ever bought")
-    (365, None)
-    """
-    if rule == "ever bought":
-        return None
-    if match := re.fullmatch(r"bought in the last (\d{1,4}) days", rule):
-        return int(match[1])
-    raise StudyError(
-        f"churn.eligible {rule!r} is not understood",
-        fix='write "bought in the last 365 days" or "ever bought"',
-    )
-
-
-class Task(Section):
-    """What both models share."""
-
-    horizon_days: Horizon = 90
-    """Length of the target window."""
-    algorithm: str = "auto"
-    """"auto": the best of `candidates` by a proper score on the validation fold."""
-    candidates: list[str] = []
-    """Algorithms that "auto" chooses from. None: LightGBM; of a snapshot, as many trees as predict
-    unseen customers best, for churn blended with a logistic regression.
-    """
-    parameters: Parameters = {}
-    """Passed to the named algorithm."""
-
-    @property
-    def is_open(self) -> bool:
-        """Whether no algorithm is named, neither one nor several to choose from."""
-        return self.algorithm == "auto" and not self.candidates
-
-    def _check(self) -> None:
-        for name in (*self.candidates, *([] if self.algorithm == "auto" else [self.algorithm])):
-            require_known(name, ALGORITHMS, f"there is no algorithm '{name}'")
-        if self.parameters and self.algorithm == "auto":
-            raise StudyError(
-                "parameters need a named algorithm", fix='set algorithm = "lightgbm", say'
-            )
-
-
-class Churn(Task):
-    """What leaving means here, and how it is learnt."""
-
-    kind: Literal["non-contractual", "contractual"] = "non-contractual"
-    """Whether leaving is silence, or the end of a contract."""
-    eligible: str = "bought in the last 365 days"
-    """Who is scored: "bought in the last N days" before the cutoff, or "ever bought"."""
-    threshold: Share = 0.5
-    """Above it a customer counts as predicted to churn in precision, recall and F1."""
-    calibrate: bool = True
-    """Fit probabilities to outcomes on a later cutoff, and pool those of a log with the BTYD
-    models'."""
-
-    def _check(self) -> None:
-        super()._check()
-        eligible_days(self.eligible)
-
-
-class Value(Task):
-    """What a customer is worth, and how it is learnt."""
-
-    horizon_days: Horizon = 180
-    """Length of the target window."""
-    margin_rate: Share = 1.0
-    """Margin on revenue; of a log that says more of a line (`[transactions.columns]` cost or
-    category), of the lines of which it does not."""
-    margin_by_category: dict[str, Annotated[float, Field(ge=-1, le=1)]] = {}
-    """Category -> margin on revenue, whatever its case; below 0 where it is sold at a loss."""
-    discount_rate_per_year: float = Field(0.0, ge=0, le=10)
-    """For discounted values."""
-
-    def _check(self) -> None:
-        super()._check()
-        folded = [name.lower() for name in self.margin_by_category]
-        if len(set(folded)) < len(folded):
-            raise StudyError(
-                "two categories of value.margin_by_category differ in case alone", fix="keep one"
-            )
 
 
 class Segments(Section):
@@ -282,6 +191,14 @@ def read_push_url(url: str, *, key: str = "webhook.url") -> SplitResult:
     return parts
 
 
+class Features(Section):
+    """Which features there are besides those of every study."""
+
+    last_purchases: bool = False
+    """The last four gaps, values and numbers of order lines, one by one: for businesses in which
+    the order of purchases says who leaves."""
+
+
 class Backtest(Section):
     """Which cutoffs are learnt from and which are proved on."""
 
@@ -339,8 +256,35 @@ class Check(Section):
             parse_day(str(self.as_of), name="check.as_of")
 
 
+class Spark(Section):
+    """How Spark is reached, and what it is told."""
+
+    remote: str | None = None
+    """A Spark Connect server, "sc://host:15002"; may hold ${VARIABLES}. None: the session that runs
+    already (spark-submit, a notebook), or else one on this machine, "local[*]".
+    """
+    conf: dict[str, str] = {}
+    """Settings of Spark, such as "spark.executor.memory" = "8g"."""
+
+
 class Engine(Section):
-    """What a run may use of the machine; no figure depends on it."""
+    """What a run may use of the machine, and what works on it."""
+
+    kind: Literal["memory", "buckets", "spark"] = "memory"
+    """`memory`: everything in one warehouse. `buckets`: customers are worked on in buckets, one
+    after the other, so that memory does not grow with them. `spark`: the same buckets on Spark.
+    """
+    sample_customers: int = Field(200_000, ge=1_000)
+    """With buckets: the models are learnt from at most about so many customers, drawn by a hash of
+    their names; the run's report says so. All are scored.
+    """
+    bucket_rows: int = Field(2_000_000, ge=1_000)
+    """With buckets: rows of all sources for each bucket; results do not depend on it."""
+    keep_rows: bool = False
+    """With buckets: rows are kept in runs/.buckets once they were judged, so that the next run
+    reads only files that are new. It holds what the log holds; `holdfast erase` empties it.
+    """
+    spark: Spark = Spark()
 
     memory: Annotated[ByteSize, Field(ge=500_000_000)] | None = None
     """Memory that a run aims to keep to, "2 GB" say: beyond it the database works on disk. Without

@@ -73,14 +73,36 @@ class Source(Section):
     """Instead of a path."""
     database: Database | None = None
     """Instead of a path."""
+    table: str | None = None
+    """Instead of a path, with the engine `spark`: a table of its catalogue (Unity, Glue, Hive,
+    Iceberg), as "main.crm.orders".
+    """
+    format: Literal["parquet", "csv", "delta", "iceberg"] | None = None
+    """With the engine `spark`: how Spark is to read the table, or a path of a cloud. Without it,
+    the table's own, or what the path ends in.
+    """
+    version: str | None = None
+    """Of a Delta or Iceberg table: the number of a version or snapshot, "12", or a moment,
+    "2026-11-30T02:00:00Z". It is on record with the run, which can so be repeated.
+    """
     csv: Csv = Csv()
 
     def _check(self) -> None:
-        if [self.path, self.postgres, self.database].count(None) != 2:
+        if [self.path, self.postgres, self.database, self.table].count(None) != 3:
             raise StudyError(
-                "a source needs exactly one of 'path', 'postgres' and 'database'",
+                "a source needs exactly one of 'path', 'postgres', 'database' and 'table'",
                 fix="keep one of them",
             )
+        if self.version is not None and self.format in (None, "parquet", "csv"):
+            raise StudyError(
+                "version needs format = 'delta' or 'iceberg': other tables keep no earlier ones",
+                fix="name the format, or leave version out",
+            )
+
+    @property
+    def is_of_spark(self) -> bool:
+        """Whether Spark itself reads it: a table, or a path with a scheme such as s3://."""
+        return self.table is not None or "://" in (self.path or "")
 
 
 class TransactionColumns(Section):
@@ -111,6 +133,10 @@ class TransactionColumns(Section):
     """Instead of `cost`: of one unit, times `quantity`."""
     category: str | None = None
     """Of the product, or the product itself: a word of `[value.margin_by_category]`."""
+    event_id: str | None = None
+    """What tells a line from all others: of lines with the same one, the first counts. A [stream]
+    needs it.
+    """
 
     @property
     def is_priced_by_unit(self) -> bool:
@@ -210,6 +236,10 @@ class EventColumns(Section):
     occurred_at: str
     kind: str
     n: str | None = None
+    event_id: str | None = None
+    """What tells a row from all others: of rows with the same one, the first counts. A [stream]
+    needs it.
+    """
 
 
 class Events(Source):
@@ -339,6 +369,10 @@ class TreatmentColumns(Section):
     cluster: str | None = None
     """Who was drawn together: the household, the company. Standard errors are then by cluster, and
     whoever has none was drawn alone.
+    """
+    event_id: str | None = None
+    """What tells a row from all others: of rows with the same one, the first counts. A [stream]
+    needs it.
     """
 
 

@@ -1,6 +1,5 @@
 """The study as a whole, read from holdfast.toml."""
 
-import hashlib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,11 +11,14 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_va
 from holdfast.errors import StudyError, nearest
 from holdfast.findings import fatal_names
 from holdfast.study.acquisition import Acquisition
+from holdfast.study.alerts import Alert, AlertRoute, check_alerts
 from holdfast.study.conversion import Conversion
 from holdfast.study.currencies import minor_digits
+from holdfast.study.fingerprint import fingerprint_of
 from holdfast.study.messages import Messages
+from holdfast.study.monitor import Monitor
 from holdfast.study.offers import Offer, Plan
-from holdfast.study.sections import Horizon, Section, require_known
+from holdfast.study.sections import Horizon, Section, require_known, require_shallow, too_deep
 from holdfast.study.settings import (
     AT_RISK_SEGMENTS,
     DEFAULT_ACTIONS,
@@ -25,26 +27,24 @@ from holdfast.study.settings import (
     Calendar,
     Campaigns,
     Check,
-    Churn,
     Engine,
     Explain,
+    Features,
     Privacy,
     Recovery,
     Schedule,
     Segments,
-    Value,
     Webhook,
 )
 from holdfast.study.snapshot_source import SnapshotSource
 from holdfast.study.sources import Customers, Events, Transactions, Treatments
-
-_DEEPEST = 20
-_NEWER_COLUMNS = {
-    "customers": ("consent", "do_not_contact", "email", "phone"),
-    "treatments": ("offer", "assigned", "delivered", "accepted", "cluster"),
-    "transactions": ("cost", "unit_cost", "category"),
-    "snapshot": ("consent", "do_not_contact"),
-}
+from holdfast.study.stream import Stream
+from holdfast.study.tasks import (
+    SEQUENCE,
+    Churn,
+    SequenceParameters,
+    Value,
+)
 
 
 def _zone(name: str) -> str:
@@ -99,12 +99,17 @@ class Study(Section):
     a campaign would bring: nobody's costs are assumed."""
     actions: dict[str, list[str]] = DEFAULT_ACTIONS
     """Segment -> what to do."""
+    features: Features = Features()
     backtest: Backtest = Backtest()
     explain: Explain = Explain()
     check: Check = Check()
     privacy: Privacy | None = None
     engine: Engine = Field(Engine(), exclude=True)
-    """What a run may use of the machine. Not part of the fingerprint: no figure depends on it."""
+    """What a run may use of the machine, and what works on it. Not part of the fingerprint: no
+    figure depends on it, but for a sample of customers that models are learnt from.
+    """
+    monitor: Monitor = Monitor()
+    """When a published run no longer holds, and when a new one may not take its place."""
     campaigns: Campaigns = Campaigns()
     """What holds for every campaign."""
     webhook: Webhook | None = Field(None, exclude=True)
@@ -117,6 +122,13 @@ class Study(Section):
     """Which runs stay. Not part of the fingerprint: no figure depends on it."""
     messages: Messages | None = Field(None, exclude=True)
     """Who is told of each run. Not part of the fingerprint: no figure depends on it."""
+    stream: Stream | None = Field(None, exclude=True)
+    """Events as they happen. Not part of the fingerprint: no figure depends on it."""
+    alert: list[Alert] = Field([], exclude=True)
+    """Rules of live monitoring, [[alert]] each. Not part of the fingerprint: no figure depends on
+    them."""
+    alert_route: list[AlertRoute] = Field([], exclude=True)
+    """Where they are told, [[alert_route]] each. Not part of the fingerprint either."""
     acknowledge: list[str] = []
     """Fatal findings that are known and accepted, by name."""
 
@@ -140,9 +152,11 @@ class Study(Section):
             )
         for name in self.recovery:
             require_known(name, AT_RISK_SEGMENTS, f"[recovery] names '{name}'")
+        self._check_sequence()
         self._check_margins()
         self._check_offers()
         self._check_addresses()
+        check_alerts(self.alert, self.alert_route)
         for name in self.actions:
             require_known(name, SEGMENT_NAMES, f"[actions] names '{name}'")
         for name in self.acknowledge:
@@ -155,6 +169,22 @@ class Study(Section):
         if not self.segments.value_tiers[0] < self.segments.value_tiers[1]:
             raise StudyError(
                 f"value_tiers {self.segments.value_tiers} do not rise", fix="write [0.33, 0.67]"
+            )
+
+    def _check_sequence(self) -> None:
+        if self.snapshot is not None and self.asks_for_sequence:
+            raise StudyError(
+                f"a snapshot has no days for the algorithm '{SEQUENCE}'",
+                fix="give the order log, or choose another algorithm",
+            )
+        named = [
+            task.of_sequence for task in (self.churn, self.value) if task.algorithm == SEQUENCE
+        ]
+        if len(named) > 1 and named[0] != named[1]:
+            raise StudyError(
+                f"churn.parameters and value.parameters of '{SEQUENCE}' differ, and one network is "
+                "learnt for both",
+                fix="write the same in both",
             )
 
     def _check_addresses(self) -> None:
@@ -198,6 +228,16 @@ class Study(Section):
                     )
 
     @property
+    def asks_for_sequence(self) -> bool:
+        """Whether a network is to join the pool of either task."""
+        return self.churn.asks_for_sequence or self.value.asks_for_sequence
+
+    @property
+    def sequence(self) -> SequenceParameters:
+        """How the network of both tasks is trained."""
+        return (self.churn if self.churn.algorithm == SEQUENCE else self.value).of_sequence
+
+    @property
     def offer_of_campaign(self) -> dict[str, str]:
         """Past campaign -> the offer that names it."""
         return {name: offer for offer, terms in self.offers.items() for name in terms.campaigns}
@@ -232,22 +272,7 @@ class Study(Section):
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the study's content, 64 hex digits."""
-        # A study without a section is what it was before there was any such section.
-        newer = (
-            "acquisition", "calendar", "conversion", "privacy", "campaigns", "offers", "plan",
-        )  # fmt: skip
-        absent: dict[str, Any] = {
-            name: True
-            for name in newer
-            if getattr(self, name) == type(self).model_fields[name].default
-        }
-        for section, names in _NEWER_COLUMNS.items():
-            if (source := getattr(self, section)) is not None:
-                unnamed = {name for name in names if getattr(source.columns, name) is None}
-                absent[section] = {"columns": unnamed}
-        if not self.value.margin_by_category:
-            absent["value"] = {"margin_by_category"}
-        return hashlib.sha256(self.model_dump_json(exclude=absent).encode()).hexdigest()
+        return fingerprint_of(self)
 
     @property
     def has_line_margins(self) -> bool:
@@ -284,7 +309,7 @@ class Study(Section):
                 f"there is no {path}", fix="write one with `holdfast init`, or name it with -c"
             ) from None
         except RecursionError:
-            raise _too_deep(str(path)) from None
+            raise too_deep(str(path)) from None
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise StudyError(f"{path} cannot be read: {error}", fix="correct the file") from None
         for key, value in (overrides or {}).items():
@@ -294,7 +319,7 @@ class Study(Section):
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> "Study":
         """Build a study from plain values, laid out as in holdfast.toml."""
-        _require_shallow(raw)
+        require_shallow(raw)
         head = raw.get("study", {})
         if not isinstance(head, Mapping):
             raise StudyError("[study] is not a table", fix="write [study] on a line of its own")
@@ -311,23 +336,6 @@ def _field(key: str, raw: Mapping[str, Any]) -> str:
     return "conversion" if key == "currency" and isinstance(raw[key], Mapping) else key
 
 
-def _require_shallow(raw: Mapping[str, Any]) -> None:
-    level: list[Any] = [raw]
-    for _ in range(_DEEPEST):
-        groups = [each.values() if isinstance(each, Mapping) else each for each in level]
-        level = [each for group in groups for each in group if isinstance(each, Mapping | list)]
-        if not level:
-            return
-    raise _too_deep("the study")
-
-
-def _too_deep(where: str) -> StudyError:
-    return StudyError(
-        f"{where} has lists or tables nested more than {_DEEPEST} levels deep",
-        fix="no key of a study is nested so deeply: correct it",
-    )
-
-
 def _override(raw: dict[str, Any], key: str, value: str) -> None:
     dotted = f"study.{key}" if key in Study.model_fields else key
     *parents, last = dotted.split(".")
@@ -341,7 +349,7 @@ def _override(raw: dict[str, Any], key: str, value: str) -> None:
     try:
         place[last] = tomllib.loads(f"v = {value}")["v"]
     except RecursionError:
-        raise _too_deep(f"--set {key}") from None
+        raise too_deep(f"--set {key}") from None
     except tomllib.TOMLDecodeError:
         place[last] = value
 
@@ -372,6 +380,8 @@ def _problem(detail: dict[str, Any]) -> tuple[str, str]:
 def _keys_at(location: tuple[str | int, ...]) -> list[str]:
     section: Any = Study
     for part in location:
+        if isinstance(part, int):  # A place in a list: its section was taken from the list's type.
+            continue
         field = getattr(section, "model_fields", {}).get(part)
         section = _section_in(field.annotation) if field is not None else None
     return [key for key in getattr(section, "model_fields", ()) if key != "project_dir"]
