@@ -16,7 +16,7 @@ test: $(STAMP)
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-slow: $(STAMP)
-	$(BIN)/python -m pytest -m slow -n auto --dist loadfile
+	$(BIN)/python -m pytest -m slow -n auto --dist loadfile --no-loadscope-reorder
 
 check: $(STAMP)
 	$(BIN)/ruff check .
@@ -40,13 +40,16 @@ bench: $(STAMP)
 	$(BIN)/python -m bench.snapshots
 	$(BIN)/python -m bench.logs
 	$(BIN)/python -m bench.trust
+	$(BIN)/python -m bench.drift
 	$(BIN)/python -m bench.faults
 	$(BIN)/python -m bench.features
+	$(BIN)/python -m bench.warehouse
 	$(BIN)/python -m bench.dashboard
 	$(BIN)/python -m bench.size
 	$(BIN)/python -m bench.bank
 	$(BIN)/python -m bench.science
 	$(BIN)/python -m bench.api
+	$(BIN)/python -m bench.stream
 
 docs: $(STAMP)
 	$(BIN)/python docs/build.py
@@ -58,8 +61,8 @@ lock: $(STAMP)
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml -o requirements/core.txt
 	$(BIN)/uv pip compile $(LOCK) --extra dev pyproject.toml -o requirements/dev.txt
-	$(BIN)/uv pip compile $(LOCK) --extra api pyproject.toml -o requirements/api.txt
-	$(BIN)/uv pip compile $(LOCK) --extra dashboard --extra postgres --extra databases --extra excel --extra schedule pyproject.toml -o requirements/app.txt
+	$(BIN)/uv pip compile $(LOCK) --extra api --extra stream pyproject.toml -o requirements/api.txt
+	$(BIN)/uv pip compile $(LOCK) --extra dashboard --extra postgres --extra databases --extra excel --extra schedule --extra stream pyproject.toml -o requirements/app.txt
 	$(BIN)/uv pip compile $(LOCK) --group build -o requirements/build.txt
 
 clean:

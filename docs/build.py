@@ -9,7 +9,7 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -28,7 +28,7 @@ def study_page() -> str:
         "",
     ]
     for section, names in _sections(Study, "study").items():
-        heading = ", ".join(f"[{name}]" for name in names).replace("[conversion", "[currency")
+        heading = ", ".join(map(_heading, names))
         lines += [
             f"## {heading}",
             "",
@@ -49,6 +49,14 @@ def study_page() -> str:
                 )
         lines.append("")
     return "\n".join(lines)
+
+
+def _heading(name: str) -> str:
+    """A section as holdfast.toml writes it: twice in brackets where there may be several."""
+    field = Study.model_fields.get(name)
+    name = name.replace("conversion", "currency")
+    is_list = field is not None and get_origin(field.annotation) is list
+    return f"[[{name}]]" if is_list else f"[{name}]"
 
 
 def features_page() -> str:

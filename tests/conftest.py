@@ -8,8 +8,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
+
+if _data := os.environ.get("HOLDFAST_BENCH_DATA"):
+    # A study's paths start at its own folder, wherever the tests are run.
+    os.environ["HOLDFAST_BENCH_DATA"] = str(Path(_data).resolve())
+
+_LONGEST = ("test_docs_commands.py", "test_notebooks.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files come first, so that no worker is left with one at the end."""
+    items.sort(key=lambda item: item.path.name not in _LONGEST)
 
 
 def missing(reason: str) -> None:
@@ -25,7 +37,7 @@ def bench_data() -> Path:
     folder = os.environ.get("HOLDFAST_BENCH_DATA")
     if not folder:
         missing("HOLDFAST_BENCH_DATA is not set")
-    path = Path(str(folder)).resolve()
+    path = Path(str(folder))
     if not path.is_dir():
         missing("HOLDFAST_BENCH_DATA is not a folder")
     return path
@@ -145,3 +157,13 @@ def postgres_cursor(dsn: str, schema: str) -> Iterator[Any]:
         opened.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
         yield opened
         opened.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+
+
+@pytest.fixture
+def stream_shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A small shop whose events arrive as messages (tests/stream/shops.py); it has no state yet."""
+    from tests.stream.shops import DSN, Shop, dropping
+
+    monkeypatch.setenv("HOLDFAST_POSTGRES_DSN", DSN)
+    with dropping(f"test_{uuid4().hex[:12]}") as schema:
+        yield Shop(tmp_path, schema)

@@ -18,8 +18,8 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 ON_REAL = [path for path in NOTEBOOKS if "HOLDFAST_BENCH_DATA" in path.read_text(encoding="utf-8")]
 
 
-def test_there_are_six_without_outputs() -> None:
-    assert (len(NOTEBOOKS), len(ON_REAL)) == (6, 3)
+def test_there_are_seven_without_outputs() -> None:
+    assert (len(NOTEBOOKS), len(ON_REAL)) == (7, 3)
     for path in NOTEBOOKS:
         cells = [
             cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"
@@ -65,9 +65,7 @@ def test_a_notebook_runs_on_a_simulated_shop(path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("bench_data")
 @pytest.mark.parametrize("path", ON_REAL, ids=lambda path: path.stem)
-def test_a_notebook_runs_on_the_real_snapshot(
-    path: Path, bench_data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOLDFAST_BENCH_DATA", str(bench_data))
+def test_a_notebook_runs_on_the_real_snapshot(path: Path) -> None:
     assert execute(path).cells[-1].source

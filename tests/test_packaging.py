@@ -58,7 +58,7 @@ def test_whatever_is_imported_is_declared() -> None:
     assert undeclared(modules, [*PROJECT["dependencies"], *optional]) == set()
 
 
-@pytest.mark.parametrize("room", ["api", "dashboard", "core"])
+@pytest.mark.parametrize("room", ["api", "dashboard", "stream", "core"])
 def test_what_a_room_imports_at_once_comes_with_its_own_extra(room: str) -> None:
     inside = (tree for name, tree in trees() if (name if name in EXTRAS else "core") == room)
     modules = [name for tree in inside for name in imported(tree.body)]

@@ -14,8 +14,9 @@ from polars.testing import assert_frame_equal
 
 from holdfast import tables
 from holdfast.campaigns.economics import recovery, totals
+from holdfast.campaigns.score_totals import sum_up_segments as summary
 from holdfast.errors import DataError, NotEnoughData
-from holdfast.segments import SegmentRule, churn_level, summary
+from holdfast.segments import SegmentRule, churn_level
 from holdfast.study import SEGMENT_NAMES, Study
 from holdfast.study.settings import Segments
 

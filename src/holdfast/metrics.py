@@ -78,9 +78,13 @@ def brier(truth: Vector, score: Vector, weight: Vector | None = None) -> float:
 
 def log_loss(truth: Vector, score: Vector, weight: Vector | None = None) -> float:
     """Mean negative log-likelihood of a probability, in nats."""
+    return float(np.average(log_losses(truth, score), weights=_counts(truth, weight)))
+
+
+def log_losses(truth: Vector, score: Vector) -> Vector:
+    """The negative log-likelihood of each row's probability, in nats."""
     p = np.clip(score, _EDGE, 1 - _EDGE)
-    losses = -truth * np.log(p) - (1 - truth) * np.log1p(-p)
-    return float(np.average(losses, weights=_counts(truth, weight)))
+    return np.asarray(-truth * np.log(p) - (1 - truth) * np.log1p(-p))
 
 
 def ece(truth: Vector, score: Vector, weight: Vector | None = None) -> float:
@@ -172,11 +176,15 @@ def tweedie_deviance(truth: Vector, score: Vector, weight: Vector | None = None)
     "The Theory of Dispersion Models". Negative truth counts as 0, as it does in training, and a
     mean counts as a thousandth of the mean truth at least.
     """
+    each = tweedie_deviances(truth, score, weight)
+    return float(np.average(each, weights=_counts(truth, weight)))
+
+
+def tweedie_deviances(truth: Vector, score: Vector, weight: Vector | None = None) -> Vector:
+    """Each row's part of `tweedie_deviance`."""
     y = np.maximum(truth, 0)
-    n = _counts(truth, weight)
-    m = np.maximum(score, 1e-3 * np.average(y, weights=n) + _LEAST)
-    each = 2 * (-4 * np.sqrt(y) + 2 * y / np.sqrt(m) + 2 * np.sqrt(m))
-    return float(np.average(each, weights=n))
+    m = np.maximum(score, 1e-3 * np.average(y, weights=_counts(truth, weight)) + _LEAST)
+    return np.asarray(2 * (-4 * np.sqrt(y) + 2 * y / np.sqrt(m) + 2 * np.sqrt(m)))
 
 
 def rmse(truth: Vector, score: Vector, weight: Vector | None = None) -> float:

@@ -68,6 +68,17 @@ class Step:
         self.listener.advance(self.name, what, done=done, total=total)
 
 
+@dataclass(frozen=True)
+class Within(Silence):
+    """Tells what is heard while a step is under way as a part of that step."""
+
+    step: Step
+
+    def advance(self, step: str, what: str, *, done: int, total: int) -> None:
+        """Tell it."""
+        self.step.advance(what, done=done, total=total)
+
+
 @dataclass
 class Steps:
     """The steps so far: name -> seconds, in order."""

@@ -16,24 +16,23 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 from pydantic import TypeAdapter
 
-from holdfast import study, tables
+from holdfast import study
+from holdfast.arrays import Floats, Integers
 from holdfast.errors import DataError, NotEnoughData
 from holdfast.findings import Finding
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
-
 VALUE_TIERS = ("low", "mid", "high")
-_NAMES = {
+SEGMENTS_OF_TIER = {
     "high": ("Champion", "At-Risk VIP"),
     "mid": ("Promising", "Vulnerable"),
     "low": ("Hibernating", "Losing Customer"),
 }
-_SCALE = 10_000
+SCALE = 10_000
+WITHOUT_VALUE = (-1.0, 0.0)
+"""Boundaries of the tiers where nobody is known to be worth anything."""
 RISK_BANDS = ((0.0, "🟢 LOW"), (0.1, "🟡 MODERATE"), (0.3, "🟠 HIGH"), (0.7, "🔴 VERY HIGH"))
 """From which churn probability on a band begins, and the original system's words for it."""
 
@@ -68,6 +67,22 @@ class Signal:
         return (np.clip(values, self.low, self.high) - self.low) / (self.high - self.low)
 
 
+class Range(NamedTuple):
+    """The least and the largest value of a signal over some customers; NaN where none is known."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Floats) -> "Range":
+        """The range of the values that are known and finite."""
+        finite = values[np.isfinite(values)]
+        return cls(float(finite.min()), float(finite.max())) if len(finite) else cls(np.nan, np.nan)
+
+    def __or__(self, other: "Range") -> "Range":
+        return Range(float(np.fmin(self.low, other.low)), float(np.fmax(self.high, other.high)))
+
+
 @dataclass(frozen=True, kw_only=True)
 class RankTable:
     """The risk scores of one value tier: how many customers of the base have each.
@@ -84,10 +99,13 @@ class RankTable:
     customers: tuple[int, ...]
 
     @classmethod
-    def of(cls, scores: Integers) -> "RankTable":
-        """Count the scores of a tier."""
-        distinct, counts = np.unique(scores, return_counts=True)
-        return cls(scores=tuple(distinct.tolist()), customers=tuple(counts.tolist()))
+    def of(cls, counts: pl.DataFrame) -> "RankTable":
+        """Add up how many customers have each `risk_score`."""
+        added = counts.group_by("risk_score").agg(pl.col("customers").sum()).sort("risk_score")
+        return cls(
+            scores=tuple(added["risk_score"].to_list()),
+            customers=tuple(added["customers"].to_list()),
+        )
 
     @cached_property
     def _arrays(self) -> tuple[Integers, Integers, Integers]:
@@ -169,23 +187,57 @@ class SegmentRule:
             raise NotEnoughData(
                 "there are no customers to learn segments from", fix="widen churn.eligible"
             )
-        mid_above, high_above = _tier_boundaries(
-            _numbers(base, "expected_revenue"), settings.value_tiers
+        value = _numbers(base, "expected_revenue")
+        drafted = cls.draft(
+            settings, tier_boundaries(value, settings.value_tiers), signal_ranges(settings, base)
         )
-        signals, dropped = _learn_signals(settings.risk, base)
-        rule = cls(
-            mid_above=mid_above,
-            high_above=high_above,
+        return drafted.with_ranks(drafted.count(base))
+
+    @classmethod
+    def draft(
+        cls,
+        settings: study.Segments,
+        boundaries: tuple[float, float],
+        ranges: Mapping[str, Range],
+    ) -> "SegmentRule":
+        """A rule that has no ranks yet, but can `count` customers for them.
+
+        Parameters
+        ----------
+        boundaries
+            Of the middle and the high tier, as `tier_boundaries` gives them.
+        ranges
+            Signal -> its range over the customer base, as far as the data has it.
+        """
+        signals, dropped = _learn_signals(settings.risk, ranges)
+        return cls(
+            mid_above=boundaries[0],
+            high_above=boundaries[1],
             high_risk_rank=settings.high_risk_rank,
             signals=signals,
             dropped=dropped,
             ranks={},
         )
-        risk, tier = rule._risk(base), rule._tier(base)
-        members = [
-            risk[tier == code] if (tier == code).any() else risk for code in range(len(VALUE_TIERS))
-        ]
-        return replace(rule, ranks=dict(zip(VALUE_TIERS, map(RankTable.of, members), strict=True)))
+
+    def count(self, base: pl.DataFrame) -> pl.DataFrame:
+        """Count customers: value_tier, risk_score (ten-thousandths) and customers, one row each."""
+        risk, tier = self._risk(base), self._tier(base)
+        placed = pl.DataFrame(
+            {"value_tier": pl.Series(VALUE_TIERS).gather(tier), "risk_score": risk}
+        )
+        return placed.group_by("value_tier", "risk_score").agg(customers=pl.len().cast(pl.Int64))
+
+    def with_ranks(self, counts: pl.DataFrame) -> "SegmentRule":
+        """The rule with the ranks of a customer base.
+
+        Parameters
+        ----------
+        counts
+            Of `count`; those of parts of the base one after the other.
+        """
+        tiers = {name: counts.filter(value_tier=name) for name in VALUE_TIERS}
+        of_tier = {name: counts if rows.is_empty() else rows for name, rows in tiers.items()}
+        return replace(self, ranks={name: RankTable.of(rows) for name, rows in of_tier.items()})
 
     def assign(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Add `risk_score`, `risk_rank`, `value_tier` and `segment` to scored customers, one or
@@ -203,9 +255,9 @@ class SegmentRule:
         rank = np.zeros(len(risk))
         for code, name in enumerate(VALUE_TIERS):
             rank[tier == code] = self.ranks[name].rank(risk[tier == code])
-        names = [name for tier_name in VALUE_TIERS for name in _NAMES[tier_name]]
+        names = [name for tier_name in VALUE_TIERS for name in SEGMENTS_OF_TIER[tier_name]]
         return frame.with_columns(
-            risk_score=pl.Series(risk / _SCALE),
+            risk_score=pl.Series(risk / SCALE),
             risk_rank=pl.Series(rank),
             value_tier=pl.Series(VALUE_TIERS).gather(tier),
             segment=pl.Series(names).gather(2 * tier + (rank >= self.high_risk_rank)),
@@ -231,11 +283,11 @@ class SegmentRule:
                 clipped = min(max(value, signal.low), signal.high)
                 total += signal.weight * ((clipped - signal.low) / (signal.high - signal.low))
                 weights += signal.weight
-        risk = round(total / weights * _SCALE) if weights else 0
+        risk = round(total / weights * SCALE) if weights else 0
         revenue = _one_number(values, "expected_revenue") or 0.0
         tier = VALUE_TIERS[(revenue > self.mid_above) + (revenue > self.high_above)]
         rank = float(self.ranks[tier].rank(np.array([risk]))[0])
-        return Placed(risk / _SCALE, rank, tier, _NAMES[tier][rank >= self.high_risk_rank])
+        return Placed(risk / SCALE, rank, tier, SEGMENTS_OF_TIER[tier][rank >= self.high_risk_rank])
 
     def _tier(self, frame: pl.DataFrame) -> Integers:
         value = _numbers(frame, "expected_revenue")
@@ -249,7 +301,7 @@ class SegmentRule:
             total += np.where(present, signal.weight * scaled, 0.0)
             weights += np.where(present, signal.weight, 0.0)
         mean = np.divide(total, weights, out=np.zeros_like(total), where=weights > 0)
-        risk: Integers = np.rint(mean * _SCALE).astype(np.int64)
+        risk: Integers = np.rint(mean * SCALE).astype(np.int64)
         return risk
 
     def findings(self) -> tuple[Finding, ...]:
@@ -268,86 +320,54 @@ class SegmentRule:
         return TypeAdapter(cls).validate_python(raw)
 
 
-def summary(scores: pl.DataFrame) -> pl.DataFrame:
-    """Sum up each segment: one row for each of the six names, most valuable tier first, zeros where
-    nobody is.
-
-    Returns
-    -------
-    polars.DataFrame
-        By the contract `tables.SEGMENTS`.
-    """
-    return tables.SEGMENTS.check(
-        pl.DataFrame(
-            [_totals(name, scores) for name in study.SEGMENT_NAMES], schema=tables.SEGMENTS.schema
-        )
-    )
-
-
-def _totals(name: str, scores: pl.DataFrame) -> dict[str, str | int | float]:
-    members = scores.filter(pl.col("segment") == name)
-    # numpy adds in a fixed order, whatever the number of threads: the same table, byte for byte.
-    revenue, churn, risk, kept, at_stake = (
-        float(np.sum(members[column].to_numpy()))
-        for column in (
-            "expected_revenue", "churn_probability", "risk_score", "value_if_kept", "at_stake",
-        )
-    )  # fmt: skip
-    margin_if_kept, margin_at_stake = (
-        float(np.sum((members["margin_rate"] * members[column]).fill_null(0.0).to_numpy()))
-        for column in ("value_if_kept", "at_stake")
-    )
-    size = max(members.height, 1)
-    return {
-        "segment": name,
-        "customers": members.height,
-        "average_ltv": revenue / size,
-        "total_ltv": revenue,
-        "average_churn_probability": churn / size,
-        "average_risk_score": risk / size,
-        "value_if_kept": kept,
-        "at_stake": at_stake,
-        "margin_if_kept": margin_if_kept,
-        "margin_at_stake": margin_at_stake,
-    }
-
-
-def _tier_boundaries(value: Floats, shares: tuple[float, float]) -> tuple[float, float]:
+def tier_boundaries(value: Floats, shares: tuple[float, float]) -> tuple[float, float]:
     """Where the middle and the high tier begin; without any value everyone is in the middle, for
     nobody is known to be worth little.
     """
     if not value.any():
-        return -1.0, 0.0
+        return WITHOUT_VALUE
     mid_above, high_above = np.quantile(value, shares).tolist()
     return mid_above, high_above
 
 
+def signal_ranges(settings: study.Segments, base: pl.DataFrame) -> dict[str, Range]:
+    """Signal -> its range over the customers, of those signals that the data has.
+
+    Raises
+    ------
+    DataError
+        A signal is not a number.
+    """
+    named = (name for name, weight in settings.risk.items() if weight and name in base.columns)
+    return {name: Range.of(_numbers(base, name)) for name in named}
+
+
 def _learn_signals(
-    risk: Mapping[str, float], base: pl.DataFrame
+    risk: Mapping[str, float], ranges: Mapping[str, Range]
 ) -> tuple[tuple[Signal, ...], dict[str, str]]:
-    ranges = {name: _range(base, name, weight) for name, weight in risk.items()}
-    kept = {name: limits for name, limits in ranges.items() if not isinstance(limits, str)}
-    total = sum(risk[name] for name in kept)
-    signals = (
-        Signal(name=name, weight=risk[name] / total, low=low, high=high)
-        for name, (low, high) in kept.items()
-    )
-    return tuple(signals), {
-        name: reason for name, reason in ranges.items() if isinstance(reason, str)
+    dropped = {
+        name: reason
+        for name, weight in risk.items()
+        if (reason := _useless(weight, ranges.get(name)))
     }
+    kept = {name: weight for name, weight in risk.items() if name not in dropped}
+    total = sum(kept.values())
+    signals = (
+        Signal(name=name, weight=weight / total, low=ranges[name].low, high=ranges[name].high)
+        for name, weight in kept.items()
+    )
+    return tuple(signals), dropped
 
 
-def _range(base: pl.DataFrame, name: str, weight: float) -> tuple[float, float] | str:
+def _useless(weight: float, values: Range | None) -> str:
+    """Why a signal carries nothing; nothing where it does."""
     if weight == 0:
         return "has no weight"
-    if name not in base.columns:
+    if values is None:
         return "is not in the data"
-    values = _numbers(base, name)
-    finite = values[np.isfinite(values)]
-    if not len(finite):
+    if np.isnan(values.low):
         return "is empty for every customer"
-    low, high = float(finite.min()), float(finite.max())
-    return (low, high) if low < high else f"is {low:g} for every customer"
+    return "" if values.low < values.high else f"is {values.low:g} for every customer"
 
 
 def _one_number(values: Mapping[str, bool | float | str | None], name: str) -> float | None:

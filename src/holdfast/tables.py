@@ -150,6 +150,10 @@ QUARANTINE = _contract("quarantine")
 PREDICTIONS = _contract("predictions")
 EVIDENCE = _contract("evidence")
 HORIZON_EVIDENCE = _contract("horizon_evidence")
+REFERENCE = _contract("reference")
+DRIFT = _contract("drift")
+EXPECTED = _contract("expected")
+REALISED = _contract("realised")
 
 
 def notebook_html(title: str, *frames: pl.DataFrame) -> str:

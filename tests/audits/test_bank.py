@@ -42,10 +42,7 @@ def test_a_planted_leak_is_found(planted: Planted, tmp_path: Path, bench_data: P
 @pytest.mark.parametrize(
     "clean", [pytest.param(clean, marks=slow(clean.large), id=clean.name) for clean in CLEAN]
 )
-def test_an_honest_study_is_left_alone(
-    clean: Clean, tmp_path: Path, bench_data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOLDFAST_BENCH_DATA", str(bench_data))
+def test_an_honest_study_is_left_alone(clean: Clean, tmp_path: Path, bench_data: Path) -> None:
     found = audit(clean.build(tmp_path, bench_data), prove=False)
     assert [finding.evidence for finding in found.findings if finding.severity != "note"] == []
 

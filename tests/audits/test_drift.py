@@ -8,6 +8,7 @@ from tests.audits.logs import log_of
 from tests.audits.tables import customers_of, noise
 
 from holdfast.audits.drift import AUDIT, find_drift, find_sudden_change
+from holdfast.study.settings import Features
 from holdfast.study.sources import TransactionColumns
 
 ROWS = 1_200
@@ -41,6 +42,7 @@ STUDY = SimpleNamespace(
     events=None,
     customers=None,
     treatments=None,
+    features=Features(),
 )
 
 

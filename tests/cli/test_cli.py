@@ -214,4 +214,4 @@ def test_a_damaged_run_is_listed_as_such_and_old_runs_are_pruned(
 def test_features_are_listed_and_their_query_printed(shop: Path) -> None:
     names = [row["name"] for row in json.loads(holdfast("features", "--json", cwd=shop))]
     assert {"n_purchases", "days_since_last_purchase", "tenure_days", "channel"} <= set(names)
-    assert "SELECT" in holdfast("features", "--sql", cwd=shop)
+    assert "SELECT" in holdfast("features", "--sql", "duckdb", cwd=shop)

@@ -38,6 +38,20 @@ def test_without_a_place_it_is_said_which_there_are(shop: Path) -> None:
     assert "SHOP_URL is not set" in holdfast("export", "--postgres", "SHOP_URL", cwd=shop, code=2)
 
 
+def test_a_run_that_is_no_sql_says_how_to_have_one_that_is(shop: Path) -> None:
+    said = holdfast("export", "--sql", "postgres", cwd=shop, code=2)
+    assert "the BTYD member of churn" in said
+    assert "holdfast run --set churn.pool_btyd=false --set value.pool_btyd=false" in said
+    assert "'oracle' is not one of" in holdfast("export", "--sql", "oracle", cwd=shop, code=2)
+
+
+def test_features_are_printed_for_a_warehouse_by_its_own_names(shop: Path) -> None:
+    query = holdfast("features", "--sql", "trino", "--activity", "shop.days", cwd=shop)
+    assert 'FROM shop.days AS "activity"' in query
+    told = json.loads(holdfast("features", "--sql", "bigquery", "--roll-up", "--json", cwd=shop))
+    assert "FROM `transactions`" in told["sql"]
+
+
 def test_the_report_says_where_it_lies(shop: Path) -> None:
     run = Registry(shop / "runs").open()
     assert holdfast("report", cwd=shop).strip().endswith(f"{run.run_id}/report.html")

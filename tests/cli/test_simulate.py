@@ -40,3 +40,18 @@ def test_the_same_seed_and_last_day_give_the_shop_of_the_same_start(tmp_path: Pa
     for name in ("orders", "events", "customers", "treatments", "truth"):
         one, other = (tmp_path / each / f"{name}.parquet" for each in ("shop", "same"))
         assert one.read_bytes() == other.read_bytes(), name
+
+
+def test_a_business_of_the_same_seed_and_last_day_is_the_same(tmp_path: Path) -> None:
+    pinned = ("--business", "long-memory", "--customers", "50", "--seed", "7")
+    for folder in ("one", "other"):
+        holdfast("simulate", folder, *pinned, "--ends", "2024-06-29", cwd=tmp_path)
+    for name in ("orders.parquet", "truth.parquet", "holdfast.toml"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+
+
+def test_a_business_takes_no_numbers_of_a_shop(tmp_path: Path) -> None:
+    asked = ("simulate", "one", "--business", "refill", "--set", "rhythm=4")
+    refused = holdfast(*asked, cwd=tmp_path, code=2)
+    assert "leave --days, --offers, --set" in refused
+    assert not (tmp_path / "one").exists()

@@ -19,11 +19,9 @@ ACCEPTED = {
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("bench_data")
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.parent.name)
-def test_an_example_reads_every_row_of_its_data_set(
-    path: Path, bench_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOLDFAST_BENCH_DATA", str(bench_data))
+def test_an_example_reads_every_row_of_its_data_set(path: Path, tmp_path: Path) -> None:
     study = Study.from_toml(path)
     with Warehouse(tmp_path) as warehouse:
         data = read_sources(study, warehouse)

@@ -38,6 +38,11 @@ changes AS (
          coalesce(sum(money) FILTER (age > recent), 0) / (longer - recent)
   FROM net JOIN pairs ON age <= longer GROUP BY customer_id, recent, longer
 ),
+-- purchases numbered from the last
+counted_back AS (
+  SELECT customer_id, gap, worth, n_lines, row_number() OVER (PARTITION BY customer_id ORDER BY date DESC) AS nth
+  FROM gaps JOIN (SELECT customer_id, date, count(*) AS n_lines FROM bought GROUP BY ALL) USING (customer_id, date)
+),
 cart_days AS (SELECT DISTINCT customer_id, date FROM old_events WHERE kind = 'cart_add' AND age <= 365),
 found(customer_id, feature, value) AS (
   SELECT customer_id, 'n_purchases' || suffix, count(DISTINCT date) FROM bought JOIN windows ON age <= days GROUP BY ALL
@@ -58,6 +63,12 @@ found(customer_id, feature, value) AS (
   SELECT customer_id, 'gap_sd', spread FROM rhythm
   UNION ALL
   SELECT customer_id, 'gap_last', last_gap FROM rhythm
+  UNION ALL
+  SELECT customer_id, 'gap_last_' || nth, gap FROM counted_back WHERE nth BETWEEN 2 AND 4
+  UNION ALL
+  SELECT customer_id, 'purchase_value_last_' || nth, worth FROM counted_back WHERE nth BETWEEN 2 AND 4
+  UNION ALL
+  SELECT customer_id, 'lines_last' || if(nth = 1, '', '_' || nth), n_lines FROM counted_back WHERE nth <= 4
   UNION ALL
   SELECT customer_id, 'gap_max', longest FROM rhythm
   UNION ALL

@@ -29,7 +29,8 @@ SUMS = ("spend_", "returns_")
 ZERO_WHERE_ABSENT = [
     feature.name
     for feature in FEATURES
-    if feature.unit == "count" or (feature.unit == "currency" and feature.name.startswith(SUMS))
+    if (feature.unit == "count" and not feature.name.startswith("lines_last"))
+    or (feature.unit == "currency" and feature.name.startswith(SUMS))
 ]
 SEASON_TOLERANCE = 2.0 / 365
 

@@ -212,10 +212,8 @@ def test_too_small_a_log_says_what_is_withheld_and_what_remains(tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_the_giant_orders_of_the_gift_shop_are_named(
-    bench_data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOLDFAST_BENCH_DATA", str(bench_data))
+@pytest.mark.usefixtures("bench_data")
+def test_the_giant_orders_of_the_gift_shop_are_named() -> None:
     found = check(
         Study.from_toml(
             Path(__file__).parents[2] / "examples" / "online_retail_ii" / "holdfast.toml"

@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import postgres_cursor
 
 from holdfast.errors import HoldfastError, InputError
-from holdfast.report.workbook import SheetColumn, write_workbook
+from holdfast.report.exports.workbook import SheetColumn, write_workbook
 from holdfast.runs.export import export_to_postgres, export_workbook
 from holdfast.storage import audit_log
 from holdfast.storage.runs import Registry, Run

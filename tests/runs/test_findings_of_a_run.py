@@ -1,7 +1,7 @@
 """A run says what it does: what it gives is not called withheld."""
 
 from holdfast.findings import Finding
-from holdfast.runs.train_and_score import _given_all_the_same
+from holdfast.runs.fitting import _given_all_the_same
 
 
 def test_what_a_run_gives_all_the_same_is_not_called_withheld() -> None:

@@ -12,7 +12,7 @@ import pytest
 from holdfast.evaluation.evidence import Evidence, TaskName
 from holdfast.metrics import Interval
 from holdfast.models.baselines import RECENCY
-from holdfast.runs import train_and_score
+from holdfast.runs import fitting
 from holdfast.runs.run import run
 from holdfast.serving.load import read_table
 from holdfast.serving.predict import predict_customer, predict_features
@@ -28,7 +28,7 @@ def publish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[TaskNa
     """Run a small shop whose model of a task proves worse than the naive rule."""
 
     def run_with(task: TaskName) -> Run:
-        prove = train_and_score.backtest_data
+        prove = fitting.backtest_data
 
         def prove_worse(*args: Any, **more: Any) -> Evidence:
             evidence = prove(*args, **more)
@@ -38,7 +38,7 @@ def publish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[TaskNa
             verdicts = {**evidence.verdicts, task: replace(verdict, differences=worse)}
             return replace(evidence, verdicts=verdicts)
 
-        monkeypatch.setattr(train_and_score, "backtest_data", prove_worse)
+        monkeypatch.setattr(fitting, "backtest_data", prove_worse)
         made = simulate_to(tmp_path / "shop", Shop(n_customers=300, seed=3))
         return run(Study.from_toml(made.study, overrides={"backtest.count": "1"}))
 

@@ -13,9 +13,9 @@ from holdfast.errors import DataError, InputError
 from holdfast.ingest.order_log import read_order_log
 from holdfast.io.warehouse import Warehouse
 from holdfast.setup import simulate as room
-from holdfast.setup.simulate import Destination, simulate_to
+from holdfast.setup.simulate import STREAMS, Destination, simulate_business_to, simulate_to
 from holdfast.study import Study
-from holdfast.synthetic import OFFERS, Shop, simulate_batch
+from holdfast.synthetic import OFFERS, Business, Shop, simulate_batch
 
 SHOP = Shop(n_customers=200, seed=7, currency="GBP")
 
@@ -35,6 +35,39 @@ def test_the_study_it_writes_opens_and_names_every_table(tmp_path: Path) -> None
         columns = pl.read_parquet_schema(tmp_path / "shop" / str(source.path))
         assert set(source.columns.model_dump(exclude_none=True).values()) <= set(columns)
     assert set(study.customers.attributes) <= set(pl.read_parquet_schema(files.tables["customers"]))
+
+
+def test_a_business_is_written_with_its_truth_and_the_question_that_it_was_made_for(
+    tmp_path: Path,
+) -> None:
+    business = Business(name="refill", n_customers=50, seed=7)
+    files = simulate_business_to(tmp_path / "refill", business)
+    study = Study.from_toml(files.study)
+    assert (study.churn.horizon_days, study.churn.eligible) == (14, "bought in the last 45 days")
+    assert pl.read_parquet(files.tables["truth"]).height == files.rows["truth"] == 50
+    with Warehouse(tmp_path) as warehouse:
+        log = read_order_log(study, warehouse)
+    assert log.end_day - log.first_day <= 660
+    with pytest.raises(InputError, match="not empty"):
+        simulate_business_to(tmp_path / "refill", business)
+
+
+def test_a_shop_to_be_followed_has_an_id_in_each_row_and_says_where_events_come_from(
+    tmp_path: Path,
+) -> None:
+    files = simulate_to(tmp_path / "shop", SHOP, stream="jetstream")
+    study = Study.from_toml(files.study)
+    assert study.stream is not None
+    assert (study.stream.source, study.stream.url) == ("jetstream", "${NATS_URL}")
+    assert [alert.name for alert in study.alert] == ["at-risk"]
+    for source in (study.transactions, study.events, study.treatments):
+        assert source is not None
+        assert source.columns.event_id == "event_id"
+        ids = pl.read_parquet(tmp_path / "shop" / str(source.path))["event_id"]
+        assert ids.is_unique().all()
+    for kind in STREAMS:
+        simulate_to(tmp_path / kind, replace(SHOP, n_customers=20), stream=kind)
+        assert Study.from_toml(tmp_path / kind / "holdfast.toml").stream is not None
 
 
 def test_offers_cost_in_the_study_what_they_cost_in_the_shop(tmp_path: Path) -> None:

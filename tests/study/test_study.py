@@ -72,6 +72,20 @@ def test_an_override_is_read_as_toml_and_else_as_a_word(toml: Path) -> None:
         ({"churn.eligible": "always"}, "churn.eligible 'always' is not understood"),
         ({"time_zone": "Mars/Base"}, "time_zone 'Mars/Base' is not known"),
         ({"churn.algorithm": "lightgmb"}, "no algorithm 'lightgmb'; did you mean 'lightgbm'"),
+        (
+            {"churn.algorithm": "sequence", "churn.parameters.stepz": "9"},
+            "sequence has no parameter 'stepz'; did you mean 'steps'",
+        ),
+        ({"churn.algorithm": "sequence", "churn.parameters.steps": "0"}, "greater than or equal"),
+        ({"churn.algorithm": "sequence", "churn.parameters.device": "tpu"}, "'cpu' or 'cuda'"),
+        (
+            {
+                "churn.algorithm": "sequence",
+                "churn.parameters.steps": "9",
+                "value.algorithm": "sequence",
+            },
+            "one network is learnt for both",
+        ),
         ({"transactions.set_aside.x": "x IN (SELECT 1)"}, "subquery"),
         ({"transactions.returns.when": "read_csv('a') = 1"}, "calls 'read_csv'"),
         ({"recovery.VIP.cost": "1"}, "recovery"),
@@ -99,13 +113,39 @@ def test_what_is_wrong_is_named(toml: Path, overrides: dict[str, str], message: 
     assert message in str(refused.value)
 
 
+def test_a_network_joins_the_algorithm_that_is_named_beside_it(toml: Path) -> None:
+    named = Study.from_toml(toml, overrides={"churn.candidates": '["catboost", "sequence"]'})
+    assert (named.churn.asks_for_sequence, named.value.asks_for_sequence) == (True, False)
+    assert named.churn.of_table.candidates == ["catboost"]
+    alone = Study.from_toml(
+        toml, overrides={"churn.algorithm": "sequence", "churn.parameters.steps": "9"}
+    )
+    assert alone.sequence.steps == 9
+    assert alone.churn.of_table == Study.from_toml(toml).churn
+
+
+def test_a_snapshot_has_no_days_for_a_network() -> None:
+    snapshot = {
+        "path": "a.csv",
+        "as_of": "2024-01-01",
+        "columns": {"customer_id": "a"},
+        "labels": {"churned": "b = 1"},
+    }
+    with pytest.raises(StudyError, match="a snapshot has no days for the algorithm 'sequence'"):
+        Study.from_dict(
+            {"study": {"name": "x"}, "snapshot": snapshot, "churn": {"algorithm": "sequence"}}
+        )
+
+
 def test_a_study_has_a_log_or_a_snapshot(toml: Path) -> None:
     with pytest.raises(StudyError, match=r"exactly one of \[transactions\] and \[snapshot\]"):
         Study.from_dict({"study": {"name": "x"}})
 
 
 def test_a_source_has_a_path_or_a_query(toml: Path) -> None:
-    with pytest.raises(StudyError, match="exactly one of 'path', 'postgres' and 'database'"):
+    with pytest.raises(
+        StudyError, match="exactly one of 'path', 'postgres', 'database' and 'table'"
+    ):
         Study.from_toml(toml, overrides={"transactions.postgres.query": "SELECT 1"})
 
 
@@ -153,6 +193,9 @@ def test_a_study_without_a_newer_section_keeps_its_fingerprint(toml: Path) -> No
     # That of the version before [acquisition] and the columns of a line's margin.
     before = "797bfe5c8203941fea0b327ed17e790c37ab6b03a9eef23500ac3d403b3e11a2"
     assert Study.from_toml(toml).fingerprint == before
+    for task in ("churn", "value"):
+        alone = Study.from_toml(toml, overrides={f"{task}.pool_btyd": "false"})
+        assert alone.fingerprint != before
 
 
 @pytest.mark.parametrize(

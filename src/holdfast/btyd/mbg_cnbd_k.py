@@ -24,7 +24,7 @@ from holdfast.errors import DataError
 
 LARGEST_K = 12
 NEGLIGIBLE_CHANCE = 1e-13
-BLOCK_COUNTS = 64
+BLOCK_COUNTS, FIRST_COUNTS = 64, 8
 MOST_PURCHASES = 2**20
 
 
@@ -232,11 +232,12 @@ class MBGCNBDk(BuyTillYouDie):
         """
         rows, before, stride = np.arange(len(h)), 0, 1
         while len(rows) and before < MOST_PURCHASES:
-            counts = before + stride * np.arange(BLOCK_COUNTS, dtype=np.float64) + (1 + stride) / 2
+            size = FIRST_COUNTS if before < BLOCK_COUNTS else BLOCK_COUNTS
+            counts = before + stride * np.arange(size, dtype=np.float64) + (1 + stride) / 2
             at_least = self._at_least(h.take(rows), _rows(p, rows), t[rows], counts)
             yield counts, rows, stride * at_least
             rows = rows[at_least[:, -1] > NEGLIGIBLE_CHANCE]
-            before += stride * BLOCK_COUNTS
+            before += stride * size
             stride = max(1, before // (2 * BLOCK_COUNTS))
 
 

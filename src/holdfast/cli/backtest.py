@@ -44,7 +44,7 @@ def compare(
     overrides: Set = None,
     json: Json = False,
 ) -> None:
-    """Benchmark six algorithms for each task on the same folds, with bootstrap intervals."""
+    """Benchmark every algorithm for each task on the same folds, with bootstrap intervals."""
     from holdfast.cli.progress_display import progress
     from holdfast.training.comparison import compare as compare_algorithms
 

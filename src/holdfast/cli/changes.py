@@ -61,21 +61,21 @@ def changes(
     print_result(summary, lambda out: print_changes(out, summary, study.currency), json=json)
 
 
-def print_changes(out: "Console", told: dict[str, Any], currency: str) -> None:
+def print_changes(out: "Console", changes: dict[str, Any], currency: str) -> None:
     """Print the sentences and, of one customer or segment, the parts and their reasons."""
     from holdfast.report.change_tables import change_parts, segment_changes, who_came_and_went
 
-    since, segments = told["since"], told.get("segments", [])
+    since, segments = changes["since"], changes.get("segments", [])
     out.print(
-        f"Run {told['run_id']} ({told['cutoff_date']}) since run {since['run_id']} "
+        f"Run {changes['run_id']} ({changes['cutoff_date']}) since run {since['run_id']} "
         f"({since['cutoff_date']})"
     )
-    is_one = len(segments) == 1 and "tasks" not in told
-    if text := who_came_and_went(told, currency=currency) if not is_one else "":
+    is_one = len(segments) == 1 and "tasks" not in changes
+    if text := who_came_and_went(changes, currency=currency) if not is_one else "":
         out.print(text, markup=False)
-    for line in told["not_told"]:
+    for line in changes["not_told"]:
         out.print(f"Not told: {line}.", markup=False)
-    tasks = segments[0]["tasks"] if is_one else told["tasks"]
+    tasks = segments[0]["tasks"] if is_one else changes["tasks"]
     for task in tasks:
         out.print()
         out.print(task["sentence"], markup=False)

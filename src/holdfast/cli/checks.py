@@ -10,6 +10,7 @@ import typer
 from holdfast.cli import output
 from holdfast.cli.output import Config, Json, Set
 from holdfast.findings import count_findings
+from holdfast.io.dialect_names import Dialect
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -179,24 +180,51 @@ def verdict(report: "AuditReport") -> str:
 def features(
     config: Config = "holdfast.toml",
     sql: Annotated[
-        bool, typer.Option("--sql", help="Print the query, to run in a warehouse of your own.")
-    ] = False,
+        Dialect | None,
+        typer.Option(
+            "--sql", help="Print the query that computes them, for a warehouse of this kind."
+        ),
+    ] = None,
     cutoff: Annotated[
         str, typer.Option(metavar="YYYY-MM-DD", help="The cutoff in the query.")
     ] = "2026-01-01",
+    activity: Annotated[
+        str, typer.Option(metavar="TABLE", help="Where the warehouse has ACTIVITY.")
+    ] = "activity",
+    customers: Annotated[
+        str,
+        typer.Option(
+            metavar="TABLE", help="Where it has CUSTOMERS, read if the study has attributes."
+        ),
+    ] = "customers",
+    roll_up: Annotated[
+        bool,
+        typer.Option(
+            "--roll-up",
+            help="Print the query that makes ACTIVITY of transactions, events and treatments.",
+        ),
+    ] = False,
     overrides: Set = None,
     json: Json = False,
 ) -> None:
     """List the features of the study: name, unit and what each one is; of a snapshot, the columns
     of its published run.
+
+    With --sql, print a query for a warehouse that has the rows.
     """
-    from holdfast.features.feature_tables import catalogue, features_sql
+    from holdfast.features.feature_tables import catalogue
+    from holdfast.features.warehouse_sql import activity_sql, features_sql
     from holdfast.report.table_columns import Col
     from holdfast.windows import parse_day
 
     study, out = output.study_from(config, overrides), output.console()
-    if sql:
-        query = features_sql(study, parse_day(cutoff))
+    if sql is not None:
+        day = parse_day(cutoff)
+        query = (
+            activity_sql(study, sql)
+            if roll_up
+            else features_sql(study, day, sql, activity=activity, customers=customers)
+        )
         output.print_json({"sql": query}) if json else out.out(query)
         return
     rows = catalogue(study).to_dicts() if study.snapshot is None else _own_columns(config)

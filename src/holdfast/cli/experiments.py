@@ -135,7 +135,7 @@ def _headline(past: "PastCampaigns") -> str:
     several = "campaign" if n == 1 else "campaigns"
     return (
         f"{len(past.results)} of {n} {several} read out, {past.days} days from the draw; "
-        "differences per head assigned, against those held out (uplift_source: experiment)."
+        "differences per head assigned, against those held out, by experiment."
     )
 
 

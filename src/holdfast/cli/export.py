@@ -7,9 +7,12 @@ import typer
 
 from holdfast.cli import output
 from holdfast.cli.output import Config, Json, RunOption
+from holdfast.io.dialect_names import Dialect
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from holdfast.storage.runs import Run
 
 
 def export(
@@ -28,20 +31,37 @@ def export(
     schema: Annotated[
         str, typer.Option(metavar="NAME", help="Of the tables; made where it is missing.")
     ] = "holdfast",
+    sql: Annotated[
+        Dialect | None,
+        typer.Option(
+            "--sql", help="Print the query that scores customers in a warehouse of this kind."
+        ),
+    ] = None,
+    features: Annotated[
+        str, typer.Option(metavar="TABLE", help="Where the warehouse has FEATURES; of --sql.")
+    ] = "features",
     run: RunOption = "champion",
     config: Config = "holdfast.toml",
     json: Json = False,
 ) -> None:
-    """Write a run's customers to a workbook, or its results to tables of a database.
+    """Write a run's customers to a workbook, its results to tables of a database, or its models as
+    SQL.
 
     The tables customer_scores, segments and plan are brought to the run's rows in one transaction:
     customers whom it no longer scores are removed. An export is in the audit log.
+    The query of --sql names no customer and is not.
     """
     from holdfast.errors import InputError
     from holdfast.runs.export import export_to_postgres, export_workbook
 
+    if sql is not None:
+        _print_sql(output.registry_of(config).open(run), sql, features, json=json)
+        return
     if to is None and postgres is None:
-        raise InputError("nothing says where to", fix="give --to FILE.xlsx or --postgres VARIABLE")
+        raise InputError(
+            "nothing says where to",
+            fix="give --to FILE.xlsx or --postgres VARIABLE, or --sql DIALECT",
+        )
     if ":/" in f"{to} {postgres}":
         raise InputError(
             "a URL on the command line is seen by every user of this machine",
@@ -57,6 +77,14 @@ def export(
         tables = export_to_postgres(published, postgres, schema, project=project)
         values |= {"schema": schema, "tables": tables}
     output.print_result(values, lambda out: _print_export(out, values), json=json)
+
+
+def _print_sql(run: "Run", dialect: Dialect, features: str, *, json: bool) -> None:
+    from holdfast.serving.scores_sql import scores_sql
+
+    query = scores_sql(run, dialect, features=features)
+    values = {"run_id": run.run_id, "sql": query}
+    output.print_json(values) if json else output.console().out(query)
 
 
 def _print_export(out: "Console", values: dict[str, Any]) -> None:

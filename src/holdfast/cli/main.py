@@ -13,12 +13,15 @@ from typer.core import TyperGroup
 
 from holdfast import __version__
 from holdfast.cli import (
+    alerts,
     backtest,
     changes,
     checks,
+    engine,
     experiments,
     export,
     interruption,
+    monitor,
     plans,
     predict,
     privacy,
@@ -26,6 +29,7 @@ from holdfast.cli import (
     runs,
     serve,
     setup,
+    stream,
     uplift,
 )
 from holdfast.cli.output import print_error
@@ -62,7 +66,8 @@ app = typer.Typer(
     help="From an order log, or a customer snapshot, to churn, value, reasons, segments and a "
     "retention plan.\n\n"
     "Start with `holdfast init my-shop --data orders.csv`, then `holdfast run`.",
-    epilog="Exit codes: 0 done, 1 failed, 2 wrong input. Every command takes --help and --json.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong input, 3 run made but worse than the published "
+    "one. Every command takes --help and --json.",
 )
 
 
@@ -72,7 +77,7 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit()
 
 
-_SERVERS = ("serve", "dashboard", "schedule")
+_SERVERS = ("serve", "dashboard", "schedule", "stream")
 """They end in their own way, and in their own time."""
 
 
@@ -112,7 +117,7 @@ _COMMANDS = {
             "churn-window --set churn.horizon_days=60",
         ),
         _Command(checks.audit, "What would make the figures worthless", "audit"),
-        _Command(checks.features, "What the models see", "features --sql --cutoff 2011-06-01"),
+        _Command(checks.features, "What the models see", "features --sql duckdb"),
         _Command(setup.simulate, "Write a simulated shop", "simulate shop --customers 3000"),
         _Command(setup.datasets, "Public data sets: list, fetch", name="datasets"),
     ),
@@ -120,7 +125,10 @@ _COMMANDS = {
         _Command(run.run, "Learn, prove, score and report", "run --set churn.horizon_days=60"),
         _Command(run.schedule, "Run again and again", "schedule --cron '0 2 * * *'"),
         _Command(backtest.backtest, "Prove on time not seen", "backtest --cutoff 2011-06-01"),
-        _Command(backtest.compare, "Compare six algorithms", "compare --task churn"),
+        _Command(backtest.compare, "Compare algorithms", "compare --task churn"),
+        _Command(monitor.monitor, "Whether the published run still holds", "monitor"),
+        _Command(engine.score, "Everybody's scores by a published run", "score --to scores"),
+        _Command(engine.app, "Buckets and Spark: check, plan, submit", name="engine"),
         _Command(runs.app, "Published runs: list, compare, promote, prune", name="runs"),
     ),
     "Decide": (
@@ -137,6 +145,8 @@ _COMMANDS = {
     "Serve": (
         _Command(export.report, "The report, also as a PDF", "report --pdf report.pdf"),
         _Command(export.export, "To Excel or PostgreSQL", "export --to customers.xlsx"),
+        _Command(stream.app, "Events as they happen: init, run, status, verify", name="stream"),
+        _Command(alerts.app, "Alerts on them: list, close, test a route", name="alerts"),
         _Command(serve.serve, "A REST API", "serve --port 8000 --workers 2"),
         _Command(serve.dashboard, "Pages in a browser", "dashboard -c my-shop/holdfast.toml"),
         _Command(serve.keys, "API keys: create, list, revoke", name="keys"),
@@ -171,11 +181,11 @@ for group, commands in _COMMANDS.items():
 
 def main() -> None:
     """Run a command; no traceback reaches a user."""
-    if not os.environ.get("HOLDFAST_DEBUG"):
-        atexit.register(_silence)
     try:
         app()
     except BaseException as error:
+        if not os.environ.get("HOLDFAST_DEBUG") and not _is_success(error):
+            atexit.register(_silence)
         # A library that was interrupted may say so with an error of its own.
         if (code := interruption.exit_code()) is None:
             code = _explain(error)
@@ -184,8 +194,15 @@ def main() -> None:
         sys.exit(code)
 
 
+def _is_success(end: BaseException) -> bool:
+    """Whether a command ended as it should."""
+    return isinstance(end, SystemExit) and not end.code
+
+
 def _silence() -> None:
-    """Say no more: bindings of C++ would list what the interpreter never frees as their leaks."""
+    """Say no more after a failure: the frames where it happened may still hold a connection to
+    DuckDB, whose bindings would list all that it holds as their leaks.
+    """
     sys.stderr.flush()
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 

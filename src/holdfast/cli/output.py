@@ -78,12 +78,16 @@ def print_result(
 
 
 def print_table(out: "Console", table: "Table", *, width: int | None = None) -> None:
-    """Print a table and a blank line; without rows, nothing."""
+    """Print a table and a blank line; without rows, nothing. What needs a `width` has it, in a
+    narrower terminal and a file, too: no figure is cut off.
+    """
     from holdfast.report.table_format import to_rich
 
     if table.rows:
-        out.print(to_rich(table), width=max(width, out.width) if width else None)
+        out.width, given = max(width or 0, out.width), out.width
+        out.print(to_rich(table))
         out.print()
+        out.width = given
 
 
 def print_rows(
@@ -135,6 +139,14 @@ def print_findings(out: "Console", findings: Iterable[Mapping[str, Any]]) -> Non
         out.print(Text.assemble((severity, style), f": {each['evidence']}"))
         fix = each["fix"][:1].upper() + each["fix"][1:]
         out.print(Text(f"  {each['name']}: {each['meaning']} {fix}", style="dim"))
+
+
+def print_refusal(run_id: str) -> None:
+    """Say on stderr that a run is kept and does not count."""
+    out = console(stderr=True)
+    out.print(f"Not published: run {run_id} is certainly worse than the published run.")
+    fix = "see `holdfast monitor --run latest`; `holdfast runs promote latest` publishes it"
+    out.print(f"  Fix: {fix}", markup=False)
 
 
 def print_error(error: HoldfastError) -> None:

@@ -48,8 +48,8 @@ def erase(
     config: Config = "holdfast.toml",
     json: Json = False,
 ) -> None:
-    """Take customers out of every run, export, journal and copy for good, and keep them out of the
-    runs to come. Counts, totals and evidence of the runs stay as they were.
+    """Take customers out of every run, export, journal and copy, and out of the stream, for good,
+    and keep them out of what is to come. Counts, totals and evidence of the runs stay as they were.
     """
     from holdfast.privacy.erase import erase as erase_customers
     from holdfast.privacy.erase import find_places
@@ -161,7 +161,10 @@ def _print_outcome(out: "Console", count: str, done: "Erased") -> None:
     for run_id, why in done.damaged.items():
         out.print(f"{run_id} was left as it is: {why}", markup=False)
     runs = "1 run" if len(done.runs) == 1 else f"{len(done.runs)} runs"
-    out.print(f"{count} erased: {runs}, {done.exports} exports, {done.copies} servers' copies")
+    stream = f", {done.stream:,} rows of the stream" if done.stream else ""
+    out.print(
+        f"{count} erased: {runs}, {done.exports} exports, {done.copies} servers' copies{stream}"
+    )
     if done.unknown:
         shown = ", ".join(done.unknown[:5]) + (", ..." if len(done.unknown) > 5 else "")
         out.print(f"They were in no file, and stay out from now on: {shown}", markup=False)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from holdfast.cli import interruption, output
+from holdfast.cli.engine import Kind, with_engine
 from holdfast.cli.output import Config, Json, Set
 from holdfast.errors import HoldfastError, StudyError
 
@@ -25,27 +26,38 @@ def run(
     promote: Annotated[
         bool, typer.Option(help="Publish the new run: predictions come from it then.")
     ] = True,
+    engine: Kind = None,
     json: Json = False,
 ) -> None:
     """Ingest, learn, prove, score, explain, segment, simulate and report.
 
     Each step is written to a log, runs/logs/<moment>.jsonl, which the error of a failed run names.
+    A run that is certainly worse than the published one is kept and not published: exit code 3.
     """
     from holdfast.cli.progress_display import progress
+    from holdfast.engine.run import choose_make
     from holdfast.progress import Several
+    from holdfast.runs.run import is_refused
     from holdfast.runs.run import run as run_study
+    from holdfast.runs.schedule import NOT_PUBLISHED
     from holdfast.storage.run_log import RunLog
 
-    study, registry = output.study_from(config, overrides), output.registry_of(config)
+    study = with_engine(output.study_from(config, overrides), engine)
+    registry = output.registry_of(config)
     interruption.watch_runs(registry)
     with RunLog(registry.folder) as log:
         log.write("began", process=os.getpid())
         with progress(silent=json, earlier=_seconds_before(registry)) as shown:
-            published = run_study(study, listener=Several([shown, log]), promote=promote)
+            published = run_study(
+                study, listener=Several([shown, log]), promote=promote, make=choose_make(study)
+            )
         log.write("published", run_id=published.run_id)
     places = {"path": str(published.path.resolve()), "report": str(published.report.resolve())}
     values = published.summary | places
     output.print_result(values, lambda out: print_summary(out, published, study), json=json)
+    if promote and is_refused(published):
+        output.print_refusal(published.run_id)
+        raise typer.Exit(NOT_PUBLISHED)
 
 
 def _seconds_before(registry: "Registry") -> dict[str, float]:
@@ -116,7 +128,9 @@ def _headline(summary: dict[str, Any], currency: str, *, knows_value: bool) -> d
 def _test(messenger: "Messenger | None") -> None:
     """Send a test; exit with 1 where somebody did not get it."""
     if messenger is None:
-        raise StudyError("the study tells nobody", fix="write [messages] into holdfast.toml")
+        raise StudyError(
+            "the study names nobody to tell", fix="write [messages] into holdfast.toml"
+        )
     if not messenger.test():
         raise typer.Exit(1)
 

@@ -47,10 +47,7 @@ def list_runs(config: Config = "holdfast.toml", json: Json = False) -> None:
 
     registry = registry_of(config)
     rows = list_rows(registry)
-    marked = [
-        dict.fromkeys(SHOWN) | row | {"run": row["run_id"], "": "published" * row["champion"]}
-        for row in rows
-    ]
+    marked = [dict.fromkeys(SHOWN) | row | {"run": row["run_id"], "": _mark(row)} for row in rows]
     columns = Col(""), "run study", Col("cutoff_date", "Cutoff"), "customers"
     none = "there is no run yet; make one with `holdfast run`"
     print_rows(rows if json else marked, *columns, json=json, none=none)
@@ -154,6 +151,12 @@ def prune(
     count = "1 run" if len(removed) == 1 else f"{len(removed)} runs"
     done = "would be removed, {} freed" if dry_run else "removed, {} freed"
     out.print(f"{count} {done.format(_size(freed))}")
+
+
+def _mark(row: dict[str, Any]) -> str:
+    if row["champion"]:
+        return "published"
+    return "worse: not published" if row.get("refused") else ""
 
 
 def _size(n_bytes: int) -> str:

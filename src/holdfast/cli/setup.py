@@ -14,6 +14,9 @@ from holdfast.cli.output import Json, console, print_json, print_table
 
 if TYPE_CHECKING:
     from holdfast.setup.propose import Proposal
+    from holdfast.setup.simulate import SimulatedFiles
+
+_DAYS = 730
 
 datasets = typer.Typer(
     no_args_is_help=True,
@@ -161,7 +164,7 @@ def simulate(
     customers: Annotated[
         int, typer.Option(min=1, max=10_000_000, help="How many customers.")
     ] = 5000,
-    days: Annotated[int, typer.Option(min=30, max=3650, help="Length of the log.")] = 730,
+    days: Annotated[int, typer.Option(min=30, max=3650, help="Length of the log.")] = _DAYS,
     ends: Annotated[
         str | None,
         typer.Option(
@@ -193,14 +196,46 @@ def simulate(
     schema: Annotated[
         str, typer.Option(help="With --postgres: the schema to create.")
     ] = "simulated",
+    stream: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="Let the study follow events, too: file, outbox, kafka, jetstream or redis.",
+        ),
+    ] = None,
+    business: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Instead of a shop, a business in which the order of orders decides, 660 days of "
+            "it: downgrade (a small order after a large one is a farewell), refill (gaps are "
+            "short, short, long) or long-memory. Only --customers, --ends and --seed go with it.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Write a simulated shop: orders, events, customers, randomised campaigns, the truth, and a
     study over them.
     """
     from holdfast.cli.progress_display import bar
-    from holdfast.setup.simulate import Destination, simulate_to
-    from holdfast.synthetic import OFFERS, Shop
+    from holdfast.errors import InputError
+    from holdfast.setup.simulate import STREAMS, Destination, simulate_business_to, simulate_to
+    from holdfast.study.sections import require_known
+    from holdfast.synthetic import OFFERS, Business, Shop
+    from holdfast.synthetic.businesses import N_DAYS
+
+    if business is not None:
+        if days != _DAYS or offers > 1 or overrides or postgres or stream:
+            raise InputError(
+                "--business takes neither days, offers, numbers, a database nor a stream",
+                fix="leave --days, --offers, --set, --postgres and --stream out",
+            )
+        start = _first_day(ends, N_DAYS)
+        drawn = Business(name=business, n_customers=customers, seed=seed, start=start)
+        _tell(directory, simulate_business_to(directory, drawn), json=json)
+        return
+    if stream is not None:
+        require_known(stream, STREAMS, f"--stream {stream!r} is no source of events")
 
     names = [field.name for field in fields(Shop) if field.type in (int, float)]
     shop = replace(
@@ -215,7 +250,13 @@ def simulate(
     )
     with bar("customers", total=customers, silent=json) as on_progress:
         target = Destination(postgres, schema) if postgres else None
-        written = simulate_to(directory, shop, postgres=target, on_progress=on_progress)
+        written = simulate_to(
+            directory, shop, postgres=target, stream=stream, on_progress=on_progress
+        )
+    _tell(directory, written, json=json)
+
+
+def _tell(directory: Path, written: "SimulatedFiles", *, json: bool) -> None:
     if json:
         print_json({"study": str(written.study), "rows": dict(written.rows)})
         return

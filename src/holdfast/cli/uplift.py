@@ -52,10 +52,10 @@ def print_uplift(out: "Console", judged: "OfferVerdicts", study: "Study") -> Non
         out,
         study.name,
         f"{judged.rows:,} customers and campaigns, {judged.watch.outcome} in {judged.watch.days} "
-        f"days from the draw, effects in {unit} (uplift_source: experiment).",
+        f"days from the draw, effects in {unit}, by experiment.",
     )
     for verdict in judged.verdicts:
-        out.print(Text(verdict.sentence))
+        out.print(Text(judged.describe(verdict)))
         out.print()
         _print_verdict(out, verdict)
     output.print_findings(out, [finding.as_dict() for finding in judged.findings])

@@ -39,9 +39,9 @@ def stability_index(before: pl.Series, after: pl.Series) -> float:
 
 def _count_numbers(before: pl.Series, after: pl.Series) -> tuple[Vector, Vector]:
     was, now = (_floats(each) for each in (before, after))
-    known = was[~np.isnan(was)]
+    present = was[~np.isnan(was)]
     inner = np.linspace(0, 1, _BINS + 1)[1:-1]
-    cuts = np.unique(np.quantile(known, inner)) if len(known) else np.zeros(0)
+    cuts = np.unique(np.quantile(present, inner)) if len(present) else np.zeros(0)
 
     def count(values: Vector) -> Vector:
         is_missing = np.isnan(values)
@@ -106,5 +106,5 @@ def _mean(series: pl.Series) -> float | None:
     if not series.dtype.is_numeric():
         return None
     values = _floats(series)
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else None
+    finite = values[~np.isnan(values)]
+    return float(finite.mean()) if len(finite) else None

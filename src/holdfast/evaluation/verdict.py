@@ -120,7 +120,7 @@ def judge(predictions: pl.DataFrame, *, seed: int) -> dict[TaskName, Verdict]:
     verdicts: dict[TaskName, Verdict] = {}
     for task, compared in COMPARED.items():
         rows = predictions.drop_nulls([OBSERVED[task], *PREDICTED[task]])
-        cutoffs = list(_by_cutoff(rows, task))
+        cutoffs = list(align_cutoffs(rows, OBSERVED[task], *PREDICTED[task]))
         if not cutoffs:
             continue
         rank = next(name for name in compared if name in _RANKS)
@@ -139,13 +139,14 @@ def judge(predictions: pl.DataFrame, *, seed: int) -> dict[TaskName, Verdict]:
     return verdicts
 
 
-def _by_cutoff(rows: pl.DataFrame, task: TaskName) -> Iterator[tuple[Vector, Vector, Vector]]:
-    """(truth, model, baseline) of every customer at each cutoff, NaN where one was not there."""
+def align_cutoffs(rows: pl.DataFrame, *columns: str) -> Iterator[tuple[Vector, Vector, Vector]]:
+    """Three columns of every customer at each cutoff, NaN where one was not there: the truth, then
+    two predictions.
+    """
     everyone = rows.select("customer_id").unique().sort("customer_id")
     for _, part in rows.group_by("cutoff_day", maintain_order=True):
         joined = everyone.join(part, on="customer_id", how="left", maintain_order="left")
-        truth, score, naive = (
-            joined[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
-            for name in (OBSERVED[task], *PREDICTED[task])
+        truth, one, other = (
+            joined[name].cast(pl.Float64).fill_null(float("nan")).to_numpy() for name in columns
         )
-        yield truth, score, naive
+        yield truth, one, other

@@ -6,9 +6,9 @@ from holdfast.errors import StudyError
 from holdfast.expressions import quote
 from holdfast.findings import Finding
 from holdfast.ingest import sql
-from holdfast.ingest.addresses import address_part, create_addresses
 from holdfast.ingest.column_types import TypedColumn, blank_finding, typed_columns
-from holdfast.ingest.permissions import (
+from holdfast.ingest.contacts.addresses import address_part, create_addresses
+from holdfast.ingest.contacts.permissions import (
     create_permissions,
     describe_permissions,
     permission_part,

@@ -83,6 +83,26 @@ def roll_up(warehouse: Warehouse, *, with_products: bool, with_orders: bool = Tr
     _create_views(days.columns, warehouse)
 
 
+def restore_activity(warehouse: Warehouse, activity: pl.DataFrame) -> None:
+    """Create what `roll_up` creates, from days that were rolled up before.
+
+    Parameters
+    ----------
+    activity
+        ACTIVITY of all that the customers did.
+    """
+    numbers = activity.select(pl.col("customer_id").unique().sort()).with_columns(
+        number=pl.int_range(1, pl.len() + 1, dtype=pl.Int32)
+    )
+    days = activity.join(numbers, on="customer_id").sort("number", "day")
+    tables = {"customer_numbers": numbers, "customer_days": days.drop("customer_id")}
+    for name, table in tables.items():
+        warehouse.con.register("restored", table.to_arrow())
+        warehouse.execute(f"CREATE OR REPLACE TABLE {name} AS FROM restored")
+        warehouse.con.unregister("restored")
+    _create_views(days.columns, warehouse)
+
+
 def _number_customers(rows: Mapping[str, str], warehouse: Warehouse) -> None:
     ids = " UNION ".join(f"SELECT customer_id FROM ({query})" for query in rows.values())
     warehouse.execute(f"""
@@ -154,13 +174,18 @@ def count_days(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
             number=(_KEY // DAYS).cast(pl.Int32),
             day=(_KEY % DAYS).cast(pl.Int32),
             **{name: pl.col(name).cast(COUNTED[name]) for name in stored},
-            purchase_gap=_purchase_gap(),
+            purchase_gap=purchase_gap(),
         )
     except pl.exceptions.InvalidOperationError as error:
-        raise DataError(
-            f"what a customer did on one day is too much to count: {error}",
-            fix="set the rows aside, or correct them",
-        ) from None
+        raise too_much_to_count(error) from None
+
+
+def too_much_to_count(error: Exception) -> DataError:
+    """The error where a count or a sum of one day does not fit the types of ACTIVITY."""
+    return DataError(
+        f"what a customer did on one day is too much to count: {error}",
+        fix="set the rows aside, or correct them",
+    )
 
 
 def _lines(lines: pl.DataFrame) -> pl.DataFrame:
@@ -216,8 +241,8 @@ def _first_of(*names: str) -> pl.Expr:
     return pl.any_horizontal(first, *changes) & pl.col(names[-1]).is_not_null()
 
 
-def _purchase_gap() -> pl.Expr:
-    """Days since the purchase day before, of a table sorted by key."""
+def purchase_gap() -> pl.Expr:
+    """Days since the purchase day before, of a table sorted by its `key`."""
     bought = pl.col("n_lines") > 0
     before = pl.when(bought).then(_KEY).forward_fill().shift()
     return pl.when(bought & (before // DAYS == _KEY // DAYS)).then(_KEY - before).cast(pl.Int32)

@@ -47,8 +47,10 @@ def cost_part(source: OpenSource, study: Study, log: Transactions, *, gross: str
     problems = number_problems(role, field, source.decimal, needed=False)
     if field.is_text:
         sign = currency_sign(field)
-        own = f"NOT _is_foreign AND {sign} IN {sql.literals(sorted(signs_of(study.currency)))}"
-        problems[FOREIGN_COST] = f"NOT coalesce({sign} IN ('', _sign) OR {own}, true)"
+        is_own_sign = (
+            f"NOT _is_foreign AND {sign} IN {sql.literals(sorted(signs_of(study.currency)))}"
+        )
+        problems[FOREIGN_COST] = f"NOT coalesce({sign} IN ('', _sign) OR {is_own_sign}, true)"
     problems["cost is beyond 64-bit minor units"] = f"abs(_cost_minor) > {2**63 - 1}"
     read = {f"_{role}": money.amount(field, decimal=source.decimal, to=kind)}
     return Part(read, {"_cost_minor": minor}, problems)
@@ -68,8 +70,10 @@ def margin_layer(source: OpenSource, study: Study, log: Transactions) -> dict[st
         cases = [(sql.literal(word.lower()), by) for word, by in rates]
         whens = " ".join(f"WHEN {word} THEN CAST({by} AS {_RATE})" for word, by in cases)
         rate = f"CASE lower({category}) {whens} ELSE {rate} END"
-        known = ", ".join(word for word, _ in cases)
-        basis = f"CASE WHEN lower({category}) IN ({known}) THEN {_BY_CATEGORY} ELSE {basis} END"
+        categories = ", ".join(word for word, _ in cases)
+        basis = (
+            f"CASE WHEN lower({category}) IN ({categories}) THEN {_BY_CATEGORY} ELSE {basis} END"
+        )
     margin = f"CAST(amount_minor * {rate} AS {_MARGIN})"
     if columns.cost or columns.unit_cost:
         # A return gives its cost back, whichever sign its line has.

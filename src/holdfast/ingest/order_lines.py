@@ -9,7 +9,7 @@ from holdfast.ingest import sql
 from holdfast.ingest.sources import OpenSource
 from holdfast.study import Transactions
 
-_OF_THE_LINE = ("order_id", "product_id", "quantity", "unit_price")
+_OF_THE_LINE = ("order_id", "product_id", "quantity", "unit_price", "event_id")
 
 
 def carry_over_lines(

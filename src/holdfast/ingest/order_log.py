@@ -11,9 +11,9 @@ import polars as pl
 
 from holdfast.errors import DataError, StudyError
 from holdfast.findings import Finding
+from holdfast.ingest.contacts.exports import read_exports
 from holdfast.ingest.customers import create_customers
 from holdfast.ingest.daily_activity import roll_up
-from holdfast.ingest.exports import read_exports
 from holdfast.ingest.findings import describe_lines, describe_sources
 from holdfast.ingest.margins import create_daily_margins, describe_margins
 from holdfast.ingest.money import create_rates
@@ -41,12 +41,20 @@ from holdfast.tables import TRANSACTIONS
 from holdfast.windows import date_of
 
 _DATES_ONLY = 0.99
-_FACTS = ("transactions", "events", "customers", "permissions", "addresses", "treatments")
-_EVENT_COLUMNS = "customer_id, day, kind, CAST(n AS BIGINT) AS n"
+FINGERPRINTED = (
+    "transactions", "events", "customers", "permissions", "addresses", "treatments",
+)  # fmt: skip
+"""Tables whose rows the fingerprint of a log is of."""
 _TREATMENT_COLUMNS = (
     "customer_id, day, campaign, treated, propensity, CAST(cost_minor AS BIGINT) AS cost_minor, "
     "offer, assigned, delivered, accepted, cluster"
 )
+FACT_COLUMNS = {
+    "transactions": ", ".join(TRANSACTIONS.schema),
+    "events": "customer_id, day, kind, CAST(n AS BIGINT) AS n",
+    "treatments": _TREATMENT_COLUMNS,
+}
+"""Table of facts -> the columns that it has of the accepted rows of its source."""
 # An export that held nobody out says nothing of its offer, and is a contact all the same.
 _EXPORT_COLUMNS = _TREATMENT_COLUMNS.replace(
     "offer,",
@@ -160,7 +168,7 @@ def read_order_log(study: Study, warehouse: Warehouse) -> OrderLog:
         )
     _refuse_impossible_days(first, last, sources[0])
     warehouse.give_back()
-    facts = (*_FACTS, "daily_margins") if study.has_line_margins else _FACTS
+    facts = (*FINGERPRINTED, "daily_margins") if study.has_line_margins else FINGERPRINTED
     return OrderLog(
         study=study,
         warehouse=warehouse,
@@ -194,30 +202,39 @@ def _read_sources(
     lines = reader.validate(source, transaction_mapping(source, reader.study))
     refuse_without_sale(lines, log, reader.warehouse)
     require_accepted_rows(lines)
-    _name_accepted(lines, ", ".join(TRANSACTIONS.schema), reader.warehouse)
+    name_accepted("transactions", reader.warehouse)
     sources, findings = [lines], list(describe_lines(log, lines, reader.warehouse))
     findings += describe_margins(lines, reader.study, reader.warehouse)
     if reader.study.events is not None:
-        sources.append(_read_beside(reader, "events", event_mapping, _EVENT_COLUMNS))
+        sources.append(_read_beside(reader, "events", event_mapping))
     if reader.study.customers is not None:
         customers, customer_findings = create_customers(reader)
         sources, findings = [*sources, customers], [*findings, *customer_findings]
     if reader.study.treatments is not None:
-        sources.append(_read_beside(reader, "treatments", treatment_mapping, _TREATMENT_COLUMNS))
+        sources.append(_read_beside(reader, "treatments", treatment_mapping))
     if (exports := read_exports(reader)) is not None:
         sources.append(exports)
-        _add_exports(exports, reader.warehouse)
+        if exports.rows.accepted:
+            create_exported(exports, reader.warehouse)
+            add_exported(reader.warehouse)
     return sources, findings
 
 
-def _add_exports(exports: ValidatedSource, warehouse: Warehouse) -> None:
-    """Let the accepted rows of the exports be treatments, beside those of the study if any."""
-    if not exports.rows.accepted:
-        return
-    rows = f"SELECT {_EXPORT_COLUMNS} FROM {exports.table} WHERE verdict = 0"
-    if warehouse.has("treatments"):
-        own = f"SELECT {_TREATMENT_COLUMNS} FROM validated_treatments WHERE verdict = 0"
-        rows = f"{own} UNION ALL {rows}"
+def create_exported(exports: ValidatedSource, warehouse: Warehouse) -> None:
+    """Create `exported`: the accepted rows of the exports, laid out as treatments."""
+    with warehouse.working("write the recorded exports"):
+        warehouse.execute(
+            f"CREATE OR REPLACE TABLE exported AS "
+            f"SELECT {_EXPORT_COLUMNS} FROM {exports.table} WHERE verdict = 0"
+        )
+
+
+def add_exported(warehouse: Warehouse) -> None:
+    """Let the rows of `exported` be treatments, beside those of the study if any."""
+    rows = "FROM exported"
+    if warehouse.has("validated_treatments"):
+        of_study = f"SELECT {_TREATMENT_COLUMNS} FROM validated_treatments WHERE verdict = 0"
+        rows = f"{of_study} UNION ALL {rows}"
     with warehouse.working("add the recorded exports to the treatments"):
         warehouse.execute(f"CREATE OR REPLACE VIEW treatments AS {rows}")
 
@@ -226,22 +243,21 @@ def _read_beside(
     reader: SourceReader,
     name: str,
     mapping: Callable[[OpenSource, Study], RowMapping],
-    columns: str,
 ) -> ValidatedSource:
     source = reader.open(name)
     rows = require_accepted_rows(reader.validate(source, mapping(source, reader.study)))
-    _name_accepted(rows, columns, reader.warehouse)
+    name_accepted(name, reader.warehouse)
     return rows
 
 
-def _name_accepted(source: ValidatedSource, columns: str, warehouse: Warehouse) -> None:
+def name_accepted(name: str, warehouse: Warehouse) -> None:
     """Name the accepted rows of a source after it: a view, for the rows of a large log are not
     worth writing twice.
     """
-    with warehouse.working(f"name the table {source.name}"):
+    with warehouse.working(f"name the table {name}"):
         warehouse.execute(
-            f"CREATE OR REPLACE VIEW {source.name} AS "
-            f"SELECT {columns} FROM {source.table} WHERE verdict = 0"
+            f"CREATE OR REPLACE VIEW {name} AS "
+            f"SELECT {FACT_COLUMNS[name]} FROM validated_{name} WHERE verdict = 0"
         )
 
 

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import pyarrow as pa
+
 from holdfast.ingest.contract import broken_limits, named_contract, with_contract
 from holdfast.ingest.door import Door, require_dropped
-from holdfast.ingest.sources import OpenSource, files_of, open_source
+from holdfast.ingest.sources import OpenSource, files_of, open_arrow, open_source
 from holdfast.ingest.validation import RowMapping, ValidatedSource, validate_rows
 from holdfast.io.warehouse import Warehouse
 from holdfast.storage.pseudonyms import Pseudonyms
@@ -36,23 +38,34 @@ class SourceReader:
         """The contract that the study names."""
         return named_contract(self.study)
 
-    def open(self, name: str) -> OpenSource:
-        """Find a source of the study and look at its columns."""
-        source = open_source(
-            getattr(self.study, name),
-            self.warehouse,
-            name=name,
-            project_dir=self.study.project_dir,
+    def open(self, name: str, schema: pa.Schema | None = None) -> OpenSource:
+        """Find a source of the study and look at its columns.
+
+        Parameters
+        ----------
+        schema
+            Of a table whose rows somebody else reads.
+        """
+        given, where = getattr(self.study, name), self.study.project_dir
+        source = (
+            open_source(given, self.warehouse, name=name, project_dir=where)
+            if schema is None
+            else open_arrow(name, given, schema, self.warehouse)
         )
-        self._opened[name] = self._door(name).hide(source)
+        self._opened[name] = self.door(name).hide(source)
         return source
+
+    def hold_to_contract(self, source: OpenSource, mapping: RowMapping) -> RowMapping:
+        """The mapping, with what the study's contract promises of the source."""
+        promised = self.contract.inputs.get(source.name) if self.contract else None
+        if promised is None:
+            return mapping
+        return with_contract(mapping, source, self.study, promised, self.warehouse)
 
     def validate(self, source: OpenSource, mapping: RowMapping) -> ValidatedSource:
         """Read a source once and give every row its verdict."""
-        promised = self.contract.inputs.get(source.name) if self.contract else None
-        if promised is not None:
-            mapping = with_contract(mapping, source, self.study, promised, self.warehouse)
-        return validate_rows(source, mapping, self.warehouse, self._door(source.name))
+        held = self.hold_to_contract(source, mapping)
+        return validate_rows(source, held, self.warehouse, self.door(source.name))
 
     def failures(self, sources: Sequence[ValidatedSource]) -> tuple[str, ...]:
         """The limits that are exceeded, with the numbers."""
@@ -64,5 +77,6 @@ class SourceReader:
         """Who was erased, and what the others are known by."""
         return Pseudonyms.of(self.study)
 
-    def _door(self, name: str) -> Door:
+    def door(self, name: str) -> Door:
+        """Who lets the rows of a source in."""
         return Door(self.people, getattr(self.study, name).columns.customer_id)

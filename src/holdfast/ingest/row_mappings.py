@@ -25,7 +25,14 @@ from holdfast.ingest.timestamps import (
     local_time_sql,
     utc_sql,
 )
-from holdfast.ingest.validation import DUPLICATE, STRAY, Part, RowMapping, ValidatedSource
+from holdfast.ingest.validation import (
+    DUPLICATE,
+    REPEATED,
+    STRAY,
+    Part,
+    RowMapping,
+    ValidatedSource,
+)
 from holdfast.io.warehouse import Warehouse
 from holdfast.study import Study, Transactions
 from holdfast.study.sources import TreatmentColumns
@@ -66,6 +73,7 @@ def transaction_mapping(source: OpenSource, study: Study) -> RowMapping:
     rules = RuleReader(source, log.columns.model_dump(exclude_none=True), study.time_zone)
     part = customer_part(source, log.columns.customer_id) | _line_part(source, log, rules)
     part |= time_part(source, study, log.columns.occurred_at)
+    part |= identity_part(source, log.columns.event_id)
     worth, converted = _money_part(source, study, log), conversion_part(source, study, log)
     layers = [
         {**part.read, **worth.read, **converted.read},
@@ -88,6 +96,7 @@ def transaction_mapping(source: OpenSource, study: Study) -> RowMapping:
         compared=_columns_to_compare(source, log),
         open_start=log.first_day is None,
         open_end=log.last_day is None,
+        identified=log.columns.event_id is not None,
     )
 
 
@@ -98,6 +107,7 @@ def event_mapping(source: OpenSource, study: Study) -> RowMapping:
     columns = log.columns
     part = customer_part(source, columns.customer_id)
     part |= time_part(source, study, columns.occurred_at)
+    part |= identity_part(source, columns.event_id)
     kind = sql.identifier(source.column(columns.kind, role="kind"))
     cases = " ".join(
         f"WHEN {sql.literal(word)} THEN {sql.literal(to)}" for word, to in log.kinds.items()
@@ -112,6 +122,7 @@ def event_mapping(source: OpenSource, study: Study) -> RowMapping:
         layers=[part.read, part.derived],
         quarantine=part.problems,
         set_aside={**WITHOUT_CUSTOMER, "kind is not in [events.kinds]": "kind IS NULL"},
+        identified=columns.event_id is not None,
     )
 
 
@@ -124,6 +135,7 @@ def treatment_mapping(source: OpenSource, study: Study) -> RowMapping:
     columns = study.treatments.columns
     part = customer_part(source, columns.customer_id)
     part |= time_part(source, study, columns.occurred_at)
+    part |= identity_part(source, columns.event_id)
     part |= Part(
         {
             "campaign": sql.identifier(source.column(columns.campaign, role="campaign")),
@@ -150,7 +162,10 @@ def treatment_mapping(source: OpenSource, study: Study) -> RowMapping:
         part |= Part(cost, {}, {"cost is not an amount >= 0": bad})
     part |= _arm_part(source, columns)
     return RowMapping(
-        layers=[part.read, part.derived], quarantine=part.problems, set_aside=WITHOUT_CUSTOMER
+        layers=[part.read, part.derived],
+        quarantine=part.problems,
+        set_aside=WITHOUT_CUSTOMER,
+        identified=columns.event_id is not None,
     )
 
 
@@ -181,6 +196,14 @@ def customer_part(source: OpenSource, column: str) -> Part:
     shown = source.column(column, role="customer_id")
     name = sql.identifier(shown)
     return Part({"customer_id": name, "trimmed": f"coalesce({sql.text(shown)} <> {name}, false)"})
+
+
+def identity_part(source: OpenSource, column: str | None) -> Part:
+    """Read `event_id`, if the source has one; a row without its own could not be told apart."""
+    if column is None:
+        return Part()
+    name = sql.identifier(source.column(column, role="event_id"))
+    return Part({"event_id": name}, {}, {"event_id is missing": "event_id IS NULL"})
 
 
 def time_part(source: OpenSource, study: Study, column: str, *, role: str = "occurred_at") -> Part:
@@ -273,7 +296,8 @@ def _columns_to_compare(source: OpenSource, log: Transactions) -> list[sql.Field
 
 
 _RESERVED = (
-    NO_CUSTOMER, NO_PRICE, NO_QUANTITY, DUPLICATE, STRAY, EARLY, LATE, ERASED, FOREIGN, NO_RATE,
+    NO_CUSTOMER, NO_PRICE, NO_QUANTITY, DUPLICATE, STRAY, REPEATED, EARLY, LATE, ERASED, FOREIGN,
+    NO_RATE,
 )  # fmt: skip
 
 

@@ -23,12 +23,12 @@ from holdfast.ingest.column_types import (
     convert_columns,
     typed_columns,
 )
-from holdfast.ingest.findings import describe_sources
-from holdfast.ingest.permissions import (
+from holdfast.ingest.contacts.permissions import (
     create_permissions,
     describe_permissions,
     permission_part,
 )
+from holdfast.ingest.findings import describe_sources
 from holdfast.ingest.reader import SourceReader
 from holdfast.ingest.row_mappings import WITHOUT_CUSTOMER, customer_part
 from holdfast.ingest.sources import OpenSource

@@ -18,6 +18,7 @@ from holdfast.errors import (
     DataError,
     HoldfastError,
     MachineError,
+    StudyError,
     first_line,
     nearest,
     system_error,
@@ -184,11 +185,34 @@ def open_source(
         opened.decimal = "."
         _stream(lambda: open_query(query), opened, warehouse)
         return opened
+    if source.is_of_spark:
+        raise StudyError(
+            f"[{name}] names {source.table or source.path}, which only Spark reads",
+            fix="run with --engine spark, or name files",
+        )
     files = find_files(expand_path(str(source.path), project_dir=project_dir))
     if files[0].kind == "parquet":
         _view_parquet([file.path for file in files], opened, warehouse)
     else:
         _stream(lambda: text_files(files, csv, source.sheet), opened, warehouse)
+    return opened
+
+
+def open_arrow(name: str, source: Source, schema: pa.Schema, warehouse: Warehouse) -> OpenSource:
+    """Look at the columns of a table whose rows somebody else reads, as Arrow."""
+    label = str(source.table or source.path)
+    column_names(schema.names, label)
+    opened = OpenSource(name, f"source_{name}", {}, (label,), source.csv.decimal)
+    opened.timestamp_format = source.csv.timestamp_format
+    places = pa.schema([("_file", pa.int32()), ("_row", pa.int64())])
+    cells = [(f"c{i}", kind) for i, kind in enumerate(schema.types)]
+    warehouse.con.register(opened.view, pa.schema([*places, *cells]).empty_table())
+    described = warehouse.con.execute(f"DESCRIBE {opened.view}").fetchall()[2:]
+    kinds = (kind for _, kind, *_ in described)
+    opened.fields = {
+        column: sql.Field(f"c{i}", kind)
+        for i, (column, kind) in enumerate(zip(schema.names, kinds, strict=True))
+    }
     return opened
 
 
@@ -209,7 +233,7 @@ def files_of(study: Study) -> Iterator[DataFile]:
     """
     rates = study.conversion.rates if study.conversion else None
     for source in (*(getattr(study, name) for name in INPUTS), rates):
-        if source is not None and source.path is not None:
+        if source is not None and source.path is not None and not source.is_of_spark:
             yield from find_files(expand_path(source.path, project_dir=study.project_dir))
 
 
@@ -272,14 +296,9 @@ def common_columns(paths: Sequence[str]) -> tuple[list[str], int]:
     """Return the columns that all files have, and their rows by their own count."""
     layouts, rows = [], 0
     for path in paths:
-        try:
+        with damage_as(path):
             metadata = pq.read_metadata(path)
             schema = metadata.schema.to_arrow_schema()
-        except (pa.ArrowException, OSError) as error:
-            raise DataError(
-                f"{path} is a damaged Parquet file: {first_line(error)}",
-                fix="fetch or write it again",
-            ) from None
         column_names(schema.names, path)
         layouts.append({column.name: str(column.type) for column in schema})
         rows += metadata.num_rows
@@ -291,6 +310,18 @@ def common_columns(paths: Sequence[str]) -> tuple[list[str], int]:
                 columns=odd,
             )
     return list(layouts[0]), rows
+
+
+@contextmanager
+def damage_as(path: Path | str) -> Iterator[None]:
+    """Turn what a damaged Parquet file leads to into a DataError that names it."""
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(
+            f"{path} is a damaged Parquet file: {first_line(error)}",
+            fix="fetch or write it again",
+        ) from None
 
 
 def _without_wildcards(path: Path, link: Path) -> str:

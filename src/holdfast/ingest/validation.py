@@ -2,7 +2,7 @@
 
 A row is quarantined when it cannot be understood, and set aside when it is understood but not
 wanted. Where several reasons fit, the first in order is the row's reason: what is not understood,
-then exact duplicates, then the rest.
+then exact duplicates, then the rest. Of accepted rows that share an event_id, the first stays.
 """
 
 import hashlib
@@ -15,14 +15,22 @@ from holdfast.errors import DataError, HoldfastError
 from holdfast.ingest import sql
 from holdfast.ingest.door import ERASED, Door
 from holdfast.ingest.sources import OpenSource
+from holdfast.ingest.whole_source import (
+    count_blanks,
+    find_strays,
+    have_points,
+    mark_duplicates,
+    mark_repeated,
+    remove_points,
+    set_strays_aside,
+)
 from holdfast.io.text_files import RAW_CHARACTERS
 from holdfast.io.warehouse import Warehouse
-from holdfast.windows import YEAR_DAYS
 
 DUPLICATE = "exact duplicate"
 STRAY = "a year or more from all other rows"
-_STRAY_SHARE, _STRAY_LEAST = 0.001, 100
-_SHOWN = 3
+REPEATED = "its event_id was seen before"
+STRAYS_SHOWN = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +81,8 @@ class RowMapping:
     open_start, open_end
         Whether nobody said where the rows begin or end: then a few that lie a year or more before,
         or after, all others are set aside. They have a `day`.
+    identified
+        Whether each row has an `event_id`.
     """
 
     layers: Sequence[Mapping[str, str]]
@@ -81,16 +91,27 @@ class RowMapping:
     compared: Sequence[sql.Field] = ()
     open_start: bool = False
     open_end: bool = False
+    identified: bool = False
 
     @property
     def verdicts(self) -> list[str]:
         """What each verdict means, by its number."""
-        return ["accepted", *self.quarantine, DUPLICATE, STRAY, *self.set_aside, ERASED]
+        return ["accepted", *self.quarantine, DUPLICATE, STRAY, *self.set_aside, REPEATED, ERASED]
 
     @property
     def duplicate(self) -> int:
         """The verdict of an exact duplicate: what is quarantined has a lower one."""
         return len(self.quarantine) + 1
+
+    @property
+    def repeated(self) -> int:
+        """The verdict of a row whose event_id was seen before."""
+        return self.verdicts.index(REPEATED)
+
+    @property
+    def erased(self) -> int:
+        """The verdict of a row of somebody who was erased."""
+        return self.verdicts.index(ERASED)
 
     @property
     def stray(self) -> int:
@@ -175,11 +196,17 @@ def validate_rows(
         )
     with warehouse.working(f"validate the rows of {source.name}"):
         if mapping.compared:
-            _mark_duplicates(table, mapping.duplicate, warehouse)
+            mark_duplicates(table, mapping.duplicate, warehouse)
+        if mapping.identified:
+            mark_repeated(table, mapping.repeated, warehouse)
         if mapping.open_start or mapping.open_end:
-            _mark_strays(table, mapping, warehouse)
-        pointed = source.is_text and _remove_points(table, warehouse)
-        door.let_in(table, len(mapping.verdicts) - 1, warehouse)
+            days = f"(SELECT day, count(*) AS n FROM {table} WHERE verdict = 0 GROUP BY day)"
+            ends = {"open_start": mapping.open_start, "open_end": mapping.open_end}
+            kept = find_strays(days, warehouse, **ends)
+            set_strays_aside(table, mapping.stray, kept, warehouse)
+        if pointed := source.is_text and have_points(table, warehouse) is True:
+            remove_points(table, warehouse)
+        door.let_in(table, mapping.erased, warehouse)
         rejected = door.withhold(source.rejected, source)
         return _summarise(source, mapping, table, warehouse, pointed=pointed, rejected=rejected)
 
@@ -208,10 +235,26 @@ def require_accepted_rows(source: ValidatedSource) -> ValidatedSource:
 
 def fingerprint(tables: Sequence[str], warehouse: Warehouse) -> str:
     """SHA-256 of the rows of those tables that exist, whatever their order."""
+    return digest_of(content_of(tables, warehouse))
+
+
+Contents = Mapping[str, tuple[int, int]]
+"""Table -> its rows, and the sum of their hashes."""
+
+
+def content_of(tables: Sequence[str], warehouse: Warehouse) -> Contents:
+    """The rows of those tables that exist, and the sum of their hashes: both add up over parts."""
+    return {
+        table: warehouse.row(f"SELECT count(*), sum(hash(t)) FROM {table} AS t")
+        for table in filter(warehouse.has, tables)
+    }
+
+
+def digest_of(content: Contents) -> str:
+    """SHA-256 of what `content_of` gives."""
     digest = hashlib.sha256()
-    for table in filter(warehouse.has, tables):
-        content = warehouse.row(f"SELECT count(*), sum(hash(t)) FROM {table} AS t")
-        digest.update(repr((table, content)).encode())
+    for table, counts in content.items():
+        digest.update(repr((table, counts)).encode())
     return digest.hexdigest()
 
 
@@ -225,71 +268,21 @@ def _raw_sql(source: OpenSource) -> str:
     return f"CAST(json_object({', '.join(cells)}) AS VARCHAR)"
 
 
-def _mark_duplicates(table: str, code: int, warehouse: Warehouse) -> None:
-    place = "struct_pack(f := _file, r := _row)"
-    warehouse.execute(f"""
-        UPDATE {table} SET verdict = {code}
-        FROM (
-            SELECT _digest_1 AS _same_1, _digest_2 AS _same_2, min({place}) AS _first
-            FROM {table} WHERE verdict = 0 OR verdict > {code}
-            GROUP BY ALL HAVING count(*) > 1)
-        WHERE _digest_1 = _same_1 AND _digest_2 = _same_2 AND {place} > _first
-            AND (verdict = 0 OR verdict > {code})
-    """)
-
-
-def _mark_strays(table: str, mapping: RowMapping, warehouse: Warehouse) -> None:
-    """Set aside the few rows beyond a year of silence: one mistyped year would move the end of
-    everything.
-
-    Of at least 100 rows, one in a thousand, and always one, may be so few.
+def find_stray_rows(table: str, code: int, warehouse: Warehouse) -> pl.DataFrame:
+    """A few of the rows that were set aside as strays, the latest first; laid out as rows that are
+    quarantined, with the customer as the reason and the date as the row.
     """
-    first, last = warehouse.row(f"""
-        WITH days AS (SELECT day, count(*) AS n FROM {table} WHERE verdict = 0 GROUP BY day),
-        walked AS (
-            SELECT day, day - lag(day) OVER (ORDER BY day) > {YEAR_DAYS} AS after_silence,
-                sum(n) OVER (ORDER BY day) - n AS before, sum(n) OVER () AS every
-            FROM days),
-        few AS (
-            SELECT *, greatest(1, floor(every * {_STRAY_SHARE})) AS few FROM walked
-            WHERE every >= {_STRAY_LEAST} AND after_silence)
-        SELECT max(day) FILTER (before <= few AND {mapping.open_start}),
-            min(day) FILTER (every - before <= few AND {mapping.open_end})
-        FROM few
-    """)
-    for sign, day in (("<", first), (">=", last)):
-        if day is not None:
-            warehouse.execute(
-                f"UPDATE {table} SET verdict = {mapping.stray} "
-                f"WHERE verdict = 0 AND day {sign} {day}"
-            )
-
-
-def _describe_strays(
-    source: OpenSource, table: str, code: int, warehouse: Warehouse
-) -> tuple[str, ...]:
-    rows = warehouse.query(f"""
+    return warehouse.query(f"""
         SELECT _file, _row, customer_id AS reason,
             CAST(DATE '1970-01-01' + day AS VARCHAR) AS raw
-        FROM {table} WHERE verdict = {code} ORDER BY day DESC, _file, _row LIMIT {_SHOWN}
+        FROM {table} WHERE verdict = {code} ORDER BY day DESC, _file, _row LIMIT {STRAYS_SHOWN}
     """)
-    latest_first = source.locate(rows).sort("raw", descending=True).iter_rows()
+
+
+def describe_strays(located: pl.DataFrame) -> tuple[str, ...]:
+    """Say where strays stand that were found, and located."""
+    latest_first = located.sort("raw", descending=True, maintain_order=True).iter_rows()
     return tuple(f"{file} row {row} ({who} on {day})" for file, row, who, day in latest_first)
-
-
-def _remove_points(table: str, warehouse: Warehouse) -> bool:
-    """Take ".0" off the ids of a text source if all have it: an export of floats, where Parquet has
-    12345.
-    """
-    (pointed,) = warehouse.row(f"""
-        SELECT coalesce(bool_and(regexp_full_match(customer_id, '-?[0-9]+\\.0')), false)
-        FROM {table} WHERE customer_id IS NOT NULL
-    """)
-    if pointed:
-        warehouse.execute(
-            f"UPDATE {table} SET customer_id = customer_id[:-3] WHERE customer_id IS NOT NULL"
-        )
-    return bool(pointed)
 
 
 def _summarise(
@@ -314,11 +307,15 @@ def _summarise(
     )
     reasons = dict(rejected.group_by("reason").len().sort("reason").iter_rows())
     reasons |= {verdicts[code]: count for code, count in counts.items() if code}
-    trimmed, merged = _count_blanks(table, warehouse)
+    trimmed, merged = count_blanks(table, warehouse)
     return ValidatedSource(
         name=source.name,
         table=table,
-        rows=_count_rows(source, mapping, counts),
+        rows=require_all(
+            source.name,
+            source.labels,
+            count_rows(mapping, counts, read=source.rows_read, rejected=source.rejected.height),
+        ),
         reasons=reasons,
         trimmed=trimmed,
         merged=merged,
@@ -326,39 +323,47 @@ def _summarise(
         quarantined=source.locate(pl.concat([quarantined.cast(rejected.schema), rejected])),
         labels=tuple(source.labels),
         fields=source.fields,
-        strays=_describe_strays(source, table, mapping.stray, warehouse)
+        strays=describe_strays(source.locate(find_stray_rows(table, mapping.stray, warehouse)))
         if STRAY in reasons
         else (),
     )
 
 
-def _count_rows(source: OpenSource, mapping: RowMapping, counts: Mapping[int, int]) -> Rows:
-    rejected = source.rejected.height
-    rows = Rows(
-        read=source.rows_read,
+def count_rows(mapping: RowMapping, counts: Mapping[int, int], *, read: int, rejected: int) -> Rows:
+    """What became of the rows of a source, by the number of rows with each verdict."""
+    return Rows(
+        read=read,
         accepted=counts.get(0, 0),
         set_aside=sum(n for code, n in counts.items() if code >= mapping.duplicate),
         quarantined=rejected + sum(n for code, n in counts.items() if 0 < code < mapping.duplicate),
     )
+
+
+def require_all(name: str, labels: Sequence[str], rows: Rows) -> Rows:
+    """Return the counts if none of the rows is lost.
+
+    Raises
+    ------
+    HoldfastError
+        They do not add up, which would be a defect of Holdfast.
+    DataError
+        There is no row at all.
+    """
     if rows.read != rows.accepted + rows.set_aside + rows.quarantined:
         raise HoldfastError(
-            f"{source.name}: the rows do not add up: {rows}", fix="report this, with the study"
+            f"{name}: the rows do not add up: {rows}", fix="report this, with the study"
         )
-    if not rows.read:
-        raise DataError(
-            f"{', '.join(source.labels[:3])} has no rows", fix="name a source with rows"
-        )
+    require_rows(labels, rows.read)
     return rows
 
 
-def _count_blanks(table: str, warehouse: Warehouse) -> tuple[int, int]:
-    """Count accepted rows whose id was trimmed, and customers both with and without blanks."""
-    (trimmed,) = warehouse.row(f"SELECT count(*) FROM {table} WHERE verdict = 0 AND trimmed")
-    if not trimmed:
-        return 0, 0
-    (merged,) = warehouse.row(f"""
-        SELECT count(*) FROM (
-            SELECT 1 FROM {table} WHERE verdict = 0
-            GROUP BY customer_id HAVING bool_or(trimmed) AND bool_or(NOT trimmed))
-    """)
-    return trimmed, merged
+def require_rows(labels: Sequence[str], n_rows: int) -> None:
+    """Require that a source has a row.
+
+    Raises
+    ------
+    DataError
+        It has none.
+    """
+    if not n_rows:
+        raise DataError(f"{', '.join(labels[:3])} has no rows", fix="name a source with rows")

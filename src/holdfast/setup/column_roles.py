@@ -16,8 +16,8 @@ NAMES = {role: tuple(names.split()) for role, names in KNOWN["names"].items()}
 _NOT = {role: frozenset(words.split()) for role, words in KNOWN["not"].items()}
 _MINOR = frozenset(KNOWN["units"]["minor"].split())
 _UNITS = _MINOR | frozenset(KNOWN["units"]["currencies"].split())
-_OF_MARGIN = ("cost", "unit_cost", "category")
-LOG_ROLES = tuple(name for name in TransactionColumns.model_fields if name not in _OF_MARGIN)
+_NOT_LOOKED_FOR = ("cost", "unit_cost", "category", "event_id")
+LOG_ROLES = tuple(name for name in TransactionColumns.model_fields if name not in _NOT_LOOKED_FOR)
 _SMALL = 1000
 _SHORTEST = 2
 """Letters of a known name that is looked for as a whole only: each id has an `id` in its name."""

@@ -32,8 +32,8 @@ def customers_study(draft: Draft, sample: Sample, *, path: str, csv: Csv | None)
         No column names the customer, or none says anything of one.
     """
     key = "customers.columns.customer_id"
-    found = draft.given.get(key) or log_columns(sample, {}).get("customer_id")
-    customer = require(found, key, "names the customer", sample)
+    given = draft.given.get(key) or log_columns(sample, {}).get("customer_id")
+    customer = require(given, key, "names the customer", sample)
     permissions = find_permissions(sample, taken=[customer])
     attributes = _attributes(sample, [customer, *(each.column for each in permissions.values())])
     if not permissions and not attributes:
@@ -58,21 +58,21 @@ def customers_study(draft: Draft, sample: Sample, *, path: str, csv: Csv | None)
 
 def find_permissions(sample: Sample, *, taken: Iterable[str]) -> dict[str, Candidate]:
     """The columns that say whether a customer may be contacted, by role."""
-    found: dict[str, Candidate] = {}
+    columns: dict[str, Candidate] = {}
     for role in PERMISSIONS:
-        used = {*taken, *(each.column for each in found.values())}
+        used = {*taken, *(each.column for each in columns.values())}
         free = [each for each in candidates(sample, role) if each.column not in used]
         if free:
-            found[role] = free[0]
-    return found
+            columns[role] = free[0]
+    return columns
 
 
 def put_permissions(
-    draft: Draft, sample: Sample, found: dict[str, Candidate], *, taken: Iterable[str]
+    draft: Draft, sample: Sample, columns: dict[str, Candidate], *, taken: Iterable[str]
 ) -> None:
     """Put them into the section, and say of a column that is named so why it is not one."""
     for role in PERMISSIONS:
-        chosen = found.get(role)
+        chosen = columns.get(role)
         if chosen is not None:
             values = ", ".join(sample.values(chosen.column)[:3])
             is_plain = chosen.is_sure and plain(chosen.column) not in _AMBIGUOUS

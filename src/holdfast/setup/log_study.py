@@ -213,11 +213,11 @@ def _columns(
         )
     if "amount" not in columns and not {"quantity", "unit_price"} <= set(columns):
         _doubt_amount(draft, sample)
-    if cost := find_cost(sample, columns) if set(sample.names) >= _named(columns) else None:
+    if cost := find_cost(sample, columns) if set(sample.names) >= _used_columns(columns) else None:
         draft.put(cost.role, cost.column, cost.because, sure=cost.sure)
 
 
-def _named(columns: Mapping[str, Candidate]) -> set[str]:
+def _used_columns(columns: Mapping[str, Candidate]) -> set[str]:
     return {each.column for each in columns.values()}
 
 

@@ -9,20 +9,81 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from holdfast.errors import InputError
 from holdfast.expressions import quote
 from holdfast.io.queries import as_data_error, connect_postgres
-from holdfast.synthetic import Shop, simulate
+from holdfast.synthetic import TRUTH_DAYS, Business, Shop, simulate, simulate_business
 
 TABLES = ("orders", "events", "customers", "treatments", "truth")
 STUDY_FILE = "holdfast.toml"
 _BLOCKS = {"treatments": ("[treatments]", "{offers}", "# horizon_days")}
 """Blocks of the study that stand on a table, where it is not that of its name alone."""
+FOLLOWED = ("orders", "events", "treatments")
+_PLACES = {
+    "file": 'path = "events.jsonl"',
+    "outbox": "",
+    "kafka": 'url = "${KAFKA_SERVERS}"\ntopic = "shop"',
+    "jetstream": 'url = "${NATS_URL}"\ntopic = "shop"',
+    "redis": 'url = "${REDIS_URL}"\ntopic = "shop"',
+}
+"""Kind of a source -> where it is."""
+STREAMS = tuple(_PLACES)
+_STREAM = """
+[stream]
+source = "{source}"
+{place}
+
+[[alert]]
+name = "at-risk"
+when = "churn_probability"
+open = 0.7
+close = 0.55
+only = "value_tier = 'high'"
+severity = "critical"
+"""
 _UNFINISHED = ".unfinished-simulation"
 FILES = (*(f"{name}.parquet" for name in TABLES), STUDY_FILE)
+
+
+_STUDY_OF_A_BUSINESS = """\
+# The simulated business '{business.name}': {business.n_customers} customers, seed {business.seed}.
+# truth.parquet holds the exact chance of silence of each customer, which no model can beat.
+
+[study]
+name = "{business.name}"
+currency = "EUR"
+time_zone = "UTC"
+horizons_days = {horizons}
+seed = {business.seed}
+
+[transactions]
+path = "orders.parquet"
+[transactions.columns]
+customer_id = "customer_id"
+occurred_at = "occurred_at"
+order_id = "order_id"
+product_id = "product_id"
+quantity = "quantity"
+unit_price = "unit_price"
+
+[churn]
+kind = "non-contractual"
+horizon_days = {law.horizon_days}
+eligible = "bought in the last {law.eligible_days} days"
+
+[value]
+horizon_days = 90
+margin_rate = 0.4
+
+[backtest]
+step_days = 20
+min_history_days = 90
+max_training_cutoffs = 24
+"""
 
 
 @dataclass(frozen=True)
@@ -49,6 +110,7 @@ def simulate_to(
     shop: Shop,
     *,
     postgres: Destination | None = None,
+    stream: str | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> SimulatedFiles:
     """Write orders, events, customers, treatments and truth as Parquet, and a holdfast.toml over
@@ -63,6 +125,8 @@ def simulate_to(
         Made if it does not exist.
     postgres
         Load the tables there too, and let the study read them from there.
+    stream
+        Kind of the source that the study follows events from; each row then has an id.
     on_progress
         Called with the number of customers written so far.
 
@@ -77,10 +141,10 @@ def simulate_to(
     unfinished = directory / _UNFINISHED
     unfinished.mkdir()
     try:
-        rows = _write_tables(shop, unfinished, on_progress)
+        rows = _write_tables(shop, unfinished, on_progress, with_ids=stream is not None)
         if postgres is not None:
             _load_tables(unfinished, postgres)
-        study = _study_text(shop, rows, postgres)
+        study = _study_text(shop, rows, postgres, stream)
         (unfinished / STUDY_FILE).write_text(study, encoding="utf-8")
         for name in FILES:
             (unfinished / name).rename(directory / name)
@@ -90,8 +154,35 @@ def simulate_to(
     return SimulatedFiles(study=directory / STUDY_FILE, tables=tables, rows=rows)
 
 
+def simulate_business_to(directory: Path, business: Business) -> SimulatedFiles:
+    """Write orders and the truth at the log's end as Parquet, and a holdfast.toml over them.
+
+    Parameters
+    ----------
+    directory
+        Made if it does not exist.
+
+    Raises
+    ------
+    InputError
+        `directory` is a file or holds anything.
+    """
+    _claim(directory)
+    parts = zip(*simulate_business(business), strict=True)
+    written = dict(zip(("orders", "truth"), map(pl.concat, parts), strict=True))
+    files = {name: directory / f"{name}.parquet" for name in written}
+    for name, table in written.items():
+        table.write_parquet(files[name])
+    study = directory / STUDY_FILE
+    text = _STUDY_OF_A_BUSINESS.format(
+        business=business, law=business.law, horizons=list(TRUTH_DAYS)
+    )
+    study.write_text(text, encoding="utf-8")
+    return SimulatedFiles(study, files, {name: table.height for name, table in written.items()})
+
+
 def _write_tables(
-    shop: Shop, folder: Path, on_progress: Callable[[int], None] | None
+    shop: Shop, folder: Path, on_progress: Callable[[int], None] | None, *, with_ids: bool
 ) -> dict[str, int]:
     """Write the tables batch by batch, and return the rows of each."""
     rows = dict.fromkeys(TABLES, 0)
@@ -100,6 +191,8 @@ def _write_tables(
         for batch in simulate(shop):
             for name in TABLES:
                 table = getattr(batch, name).to_arrow()
+                if with_ids and name in FOLLOWED:
+                    table = _number_rows(table, name, first=rows[name])
                 if name not in writers:
                     path = folder / f"{name}.parquet"
                     writer = pq.ParquetWriter(path, table.schema, compression="zstd")
@@ -109,6 +202,11 @@ def _write_tables(
             if on_progress:
                 on_progress(rows["customers"])
     return rows
+
+
+def _number_rows(table: pa.Table, name: str, *, first: int) -> pa.Table:
+    ids = [f"{name}-{number}" for number in range(first, first + table.num_rows)]
+    return table.append_column("event_id", pa.array(ids, pa.string()))
 
 
 def _load_tables(folder: Path, postgres: Destination) -> None:
@@ -144,7 +242,9 @@ def _claim(directory: Path) -> None:
         )
 
 
-def _study_text(shop: Shop, rows: Mapping[str, int], postgres: Destination | None) -> str:
+def _study_text(
+    shop: Shop, rows: Mapping[str, int], postgres: Destination | None, stream: str | None
+) -> str:
     """The study over the tables that have rows: of the others the template's block is left out."""
     template = Path(__file__).with_name("simulated_shop.toml.txt").read_text(encoding="utf-8")
     empty = tuple(
@@ -158,6 +258,8 @@ def _study_text(shop: Shop, rows: Mapping[str, int], postgres: Destination | Non
     return "\n\n".join(blocks).format(
         shop=shop,
         arm_columns=_arm_columns(shop),
+        event_id="" if stream is None else '\nevent_id = "event_id"',
+        stream="" if stream is None else _STREAM.format(source=stream, place=_PLACES[stream]),
         offers=_offers(shop),
         budget=max(shop.n_customers // 4, 1),
         **sources,

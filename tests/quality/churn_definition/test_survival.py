@@ -8,7 +8,8 @@ from holdfast.quality.churn_definition.survival import estimate_survival
 
 def _lifetimes(*rows: tuple[int, bool], cohort: str = "2010") -> pl.DataFrame:
     days, left = zip(*rows, strict=True)
-    return pl.DataFrame({"cohort": [cohort] * len(rows), "days": days, "left": left})
+    each = {"cohort": [cohort] * len(rows), "days": days, "left": left}
+    return pl.DataFrame({**each, "customers": [1] * len(rows)})
 
 
 # Freireich et al. (1963), remission under 6-MP, weeks: the example that textbooks give of the
@@ -74,3 +75,9 @@ def test_each_cohort_has_its_own_curve_beside_everyones() -> None:
 
 def test_a_log_without_customers_has_no_curve() -> None:
     assert estimate_survival(_lifetimes((0, True)).clear()).is_empty()
+
+
+def test_a_row_may_stand_for_several_customers() -> None:
+    rows = _lifetimes(*SIX_MP)
+    counted = rows.group_by("cohort", "days", "left").agg(pl.col("customers").sum())
+    assert estimate_survival(counted).equals(estimate_survival(rows))

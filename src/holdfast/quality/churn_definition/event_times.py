@@ -37,12 +37,19 @@ class EventTimes:
     left: Ints
 
     @classmethod
-    def count(cls, days: Ints, *causes: Booleans) -> Self:
-        """Count rows: for how many days each was watched, and whether it ended for each cause."""
-        size = int(days.max(initial=0)) + 1
-        at_risk = np.bincount(days, minlength=size)[::-1].cumsum()[::-1]
-        left = np.stack([np.bincount(days[cause], minlength=size) for cause in causes])
-        return cls(at_risk.astype(np.int64), left.astype(np.int64))
+    def count(cls, days: Ints, *causes: Booleans, times: Ints | None = None) -> Self:
+        """Count rows: for how many days each was watched, and whether it ended for each cause.
+
+        Parameters
+        ----------
+        times
+            How many each row stands for; None: one.
+        """
+        size, n = int(days.max(initial=0)) + 1, np.ones(len(days)) if times is None else times
+        watched = np.bincount(days, weights=n, minlength=size)
+        left = [np.bincount(days[each], weights=n[each], minlength=size) for each in causes]
+        at_risk = watched[::-1].cumsum()[::-1]
+        return cls(at_risk.astype(np.int64), np.stack(left).astype(np.int64))
 
     @cached_property
     def gone(self) -> Ints:

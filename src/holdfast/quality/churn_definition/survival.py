@@ -23,7 +23,8 @@ def estimate_survival(lifetimes: pl.DataFrame, *, step_days: int = 7) -> pl.Data
     Parameters
     ----------
     lifetimes
-        One row per customer: cohort, days (from the first purchase to the last), left (bool).
+        cohort, days (from the first purchase to the last), left (bool), and how many `customers`
+        a row stands for.
     step_days
         The curve is given once in so many days.
 
@@ -35,7 +36,7 @@ def estimate_survival(lifetimes: pl.DataFrame, *, step_days: int = 7) -> pl.Data
     Examples
     --------
     >>> seen = pl.DataFrame({"cohort": ["2010"] * 4, "days": [0, 7, 7, 14], "left": [True, True,
-    ...     False, False]})
+    ...     False, False], "customers": [1] * 4})
     >>> everyone = estimate_survival(seen).filter(cohort="all")
     >>> everyone.select("day", "at_risk", "survival").rows()
     [(0, 4, 0.75), (7, 3, 0.5), (14, 1, 0.5)]
@@ -50,7 +51,8 @@ def estimate_survival(lifetimes: pl.DataFrame, *, step_days: int = 7) -> pl.Data
 
 
 def _curve(lifetimes: pl.DataFrame, cohort: str, step_days: int) -> pl.DataFrame:
-    times = EventTimes.count(lifetimes["days"].to_numpy(), lifetimes["left"].to_numpy())
+    days, left, customers = (lifetimes[name].to_numpy() for name in ("days", "left", "customers"))
+    times = EventTimes.count(days, left, times=customers)
     low, high = log_log_limits(times.still_there, times.hazard_variance.cumsum())
     shown = slice(None, None, step_days)
     columns = {
