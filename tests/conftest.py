@@ -12,9 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-if _data := os.environ.get("HOLDFAST_BENCH_DATA"):
-    # A study's paths start at its own folder, wherever the tests are run.
-    os.environ["HOLDFAST_BENCH_DATA"] = str(Path(_data).resolve())
+import bench  # noqa: F401  Makes HOLDFAST_BENCH_DATA an absolute path.
 
 _LONGEST = ("test_docs_commands.py", "test_notebooks.py")
 
