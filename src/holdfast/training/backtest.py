@@ -2,10 +2,11 @@
 happened.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
@@ -43,6 +44,9 @@ from holdfast.training.fit import (
 )
 from holdfast.training.training_data import horizon_of, proving_cutoffs, read_training_data
 
+_FOLDS_AT_ONCE = 2
+"""Each with at most two threads; more of them would take more memory."""
+
 
 class OnFold(Protocol):
     """Is told of each fold that begins: what it is, and how many of all are behind."""
@@ -57,23 +61,35 @@ class _Folds(Silence):
     def __init__(self, tests: Mapping[TaskName, Sequence[int]], tell: OnFold | None) -> None:
         # The horizons are proved at the cutoffs of the last task.
         of_horizons = list(tests.values())[-1] if tests else ()
-        self._counts: dict[str, int] = {task: len(cutoffs) for task, cutoffs in tests.items()}
-        self._counts["every horizon"] = len(of_horizons)
-        self._tell, self._done, self._text = tell, 0, ""
+        self._cutoffs: dict[str, Sequence[int]] = {"every horizon": of_horizons}
+        self._cutoffs |= {str(task): cutoffs for task, cutoffs in tests.items()}
+        self._tell, self._text = tell, ""
+        self._ended: list[tuple[str, int]] = []
+        self._stopped = False
 
-    def begin(self, what: str, number: int) -> None:
-        """Tell that a task's cutoff of this number, from 1, begins."""
-        self._text = f"{what}, cutoff {number} of {self._counts[what]}"
-        self._say(self._text, done=self._done)
-        self._done += 1
+    def stop(self) -> None:
+        """Let no other fold begin, because one of them failed or the user has enough."""
+        self._stopped = True
+
+    @contextmanager
+    def __call__(self, what: str, cutoff: int) -> Iterator[None]:
+        """Tell that a task's cutoff begins; it ends well where `with` does."""
+        if self._stopped:
+            raise CancelledError
+        cutoffs = self._cutoffs[what]
+        self._text = f"{what}, cutoff {cutoffs.index(cutoff) + 1} of {len(cutoffs)}"
+        self._say(self._text)
+        yield
+        self._ended.append((what, cutoff))
 
     def advance(self, step: str, what: str, *, done: int, total: int) -> None:
         """Tell what goes on in the fold."""
-        self._say(f"{self._text}, {what}", done=self._done - 1)
+        self._say(f"{self._text}, {what}")
 
-    def _say(self, text: str, *, done: int) -> None:
+    def _say(self, text: str) -> None:
         if self._tell:
-            self._tell(text, done=done, total=sum(self._counts.values()))
+            total = sum(map(len, self._cutoffs.values()))
+            self._tell(text, done=len(self._ended), total=total)
 
 
 def backtest(
@@ -128,8 +144,6 @@ def backtest_data(
     on_progress
         Is told of each fold that begins.
     """
-    forecasts, findings = [], []
-    fitted: dict[int, dict[TaskName, FittedTask]] = defaultdict(dict)
     tests = {
         task: proving_cutoffs(
             study, task, first_day=data.first_day, end_day=data.end_day, cutoffs=cutoffs
@@ -137,47 +151,78 @@ def backtest_data(
         for task in tasks_of(study)
     }
     folds = _Folds(tests, on_progress)
-    data = replace(data, listener=folds)
-    for task, of_task in tests.items():
-        if not of_task:
-            days, horizon = data.end_day - data.first_day, horizon_of(study, task)
-            unproved = Finding.of("{task}-not-backtested", task=task, days=days, horizon=horizon)
-            findings.append(unproved)
-        for number, cutoff in enumerate(of_task, 1):
-            folds.begin(task, number)
-            model = fitted[cutoff][task] = fit_task(study, task, data, now=cutoff)
-            forecasts.append(forecast_at(study, task, data, cutoff, fitted=model))
-            findings.extend(model.findings)
-    # Of the last task, value if there is one: its cutoffs lie a horizon apart, further than those
-    # of churn.
-    fitted_at = {cutoff: fitted[cutoff] for cutoff in list(tests.values())[-1]}
-    by_horizon = _prove_horizons(study, data, fitted_at, folds)
+    prove = partial(_prove_at, study, replace(data, listener=folds), tests, folds)
+    wanted = sorted({cutoff for of_task in tests.values() for cutoff in of_task})
+    with ThreadPoolExecutor(1 if study.asks_for_sequence else _FOLDS_AT_ONCE) as pool:
+        try:
+            proved = dict(zip(wanted, pool.map(prove, wanted), strict=True))
+        except BaseException:
+            folds.stop()
+            raise
+    forecasts = [proved[cutoff].forecasts[task] for task, each in tests.items() for cutoff in each]
+    by_horizon = {
+        days: [each for cutoff in wanted for each in proved[cutoff].by_horizon.get(days, ())]
+        for days in study.all_horizons
+    }
     predictions = predictions_of(forecasts)
     return Evidence(
         evidence=evidence_of(forecasts, threshold=study.churn.threshold, seed=study.seed),
         predictions=predictions,
         verdicts=judge(predictions, seed=study.seed),
         horizon_evidence=horizon_evidence_of(by_horizon, seed=study.seed),
-        findings=tuple({finding.name: finding for finding in findings}.values()),
+        findings=_findings_of(study, data, tests, proved),
     )
 
 
-def _prove_horizons(
+@dataclass(frozen=True)
+class _Fold:
+    """What was fitted at a cutoff, what it predicts, and what came."""
+
+    fitted: Mapping[TaskName, FittedTask]
+    forecasts: Mapping[TaskName, Forecast]
+    by_horizon: Mapping[int, Sequence[Forecast]]
+
+
+def _prove_at(
     study: Study,
     data: TrainingData,
-    fitted: Mapping[int, Mapping[TaskName, FittedTask]],
+    tests: Mapping[TaskName, Sequence[int]],
     folds: _Folds,
-) -> dict[int, list[Forecast]]:
-    """Forecast every horizon at the cutoffs of what was fitted there."""
-    by_horizon: dict[int, list[Forecast]] = {days: [] for days in study.all_horizons}
-    for number, (cutoff, models) in enumerate(fitted.items(), 1):
-        folds.begin("every horizon", number)
+    cutoff: int,
+) -> _Fold:
+    """Prove the tasks that are tested at a cutoff, and every horizon where the last of them is:
+    value if there is one, whose cutoffs lie a horizon apart, further than those of churn.
+    """
+    fitted: dict[TaskName, FittedTask] = {}
+    forecasts: dict[TaskName, Forecast] = {}
+    by_horizon: Mapping[int, Sequence[Forecast]] = {}
+    for task in (task for task, of_task in tests.items() if cutoff in of_task):
+        with folds(task, cutoff):
+            fitted[task] = fit_task(study, task, data, now=cutoff)
+            forecasts[task] = forecast_at(study, task, data, cutoff, fitted=fitted[task])
+    if cutoff in list(tests.values())[-1]:
         # What cannot be fitted at a cutoff is not proved there: such a horizon has no row.
-        with suppress(NotEnoughData):
-            each = forecasts_by_horizon(study, data, cutoff, fitted=models)
-            for days, forecasts in each.items():
-                by_horizon[days] += forecasts
-    return by_horizon
+        with folds("every horizon", cutoff), suppress(NotEnoughData):
+            by_horizon = forecasts_by_horizon(study, data, cutoff, fitted=fitted)
+    return _Fold(fitted, forecasts, by_horizon)
+
+
+def _findings_of(
+    study: Study,
+    data: TrainingData,
+    tests: Mapping[TaskName, Sequence[int]],
+    proved: Mapping[int, _Fold],
+) -> tuple[Finding, ...]:
+    """One finding of a name, the latest."""
+    findings: dict[str, Finding] = {}
+    for task, cutoffs in tests.items():
+        if not cutoffs:
+            days, horizon = data.end_day - data.first_day, horizon_of(study, task)
+            unproved = Finding.of("{task}-not-backtested", task=task, days=days, horizon=horizon)
+            findings[unproved.name] = unproved
+        for cutoff in cutoffs:
+            findings |= {each.name: each for each in proved[cutoff].fitted[task].findings}
+    return tuple(findings.values())
 
 
 def forecast_at(
