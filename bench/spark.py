@@ -30,6 +30,8 @@ from holdfast.synthetic import Shop
 
 CHEAP = {"count": 1}
 TABLES = ("features", "scores", "horizons", "segments", "forecast", "days", "cohorts", "purchases")
+_BUCKET_ROWS = 200_000
+"""In production ten times as many; fewer would show what a bucket costs, and not a row."""
 SHOPS = ((400, 3), (700, 5), (1_000, 8))
 """Customers and seed of the shops whose runs are compared."""
 
@@ -110,7 +112,9 @@ def cost(chosen: argparse.Namespace) -> Iterator[Figure]:
         for times in (0, 4, 16):
             shutil.copy(shops[1], shops[times])  # One study, whose plan is that of the run.
             to = Path(scratch) / f"made-{times}"
-            told[times] = score(shops[times], to, run_folder=shops[1].parent, on=two)
+            told[times] = score(
+                shops[times], to, run_folder=shops[1].parent, on=two, bucket_rows=_BUCKET_ROWS
+            )
         rows = {times: _rows(shops[times]) for times in told}
         for times in told:
             yield Figure(f"million rows at {times}x", rows[times] / 1e6)
@@ -198,7 +202,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print a JSON list of figures")
     parser.add_argument("--only", action="append", choices=SECTIONS, help="one section")
-    parser.add_argument("--customers", type=int, default=1_500, help="of the shop of size 1x")
+    parser.add_argument("--customers", type=int, default=6_000, help="of the shop of size 1x")
     parser.add_argument("--retail", action="store_true", help="compare Online Retail II, too")
     chosen = parser.parse_args()
     figures: list[Figure] = []
