@@ -123,7 +123,7 @@ def read_in_buckets(
     reading = plan_reading(study, reader, folder, engine, before)
     if kept:
         before, reading = _trust(
-            engine, study, reader, before, replace(reading, folder=BucketFolder(kept))
+            engine, study, reader, before, replace(reading, folder=BucketFolder(kept, durable=True))
         )
     judged = judge_all(engine, reading, before)
     reading, read = judged.reading, judged.read

@@ -33,9 +33,13 @@ class BucketFolder:
     ----------
     path
         An existing folder.
+    durable
+        Whether the disk must have a part before it gets its name; a run waits for the disk once,
+        when it is published.
     """
 
     path: Path
+    durable: bool = False
 
     def part(self, table: str, bucket: int) -> Path:
         """The file of one bucket, whether it is there or not."""
@@ -50,7 +54,7 @@ class BucketFolder:
             path.unlink(missing_ok=True)
             return
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        replace_file(path, lambda new: write_parquet(rows, new))
+        replace_file(path, lambda new: write_parquet(rows, new), durable=self.durable)
 
     def read(self, table: str, bucket: int, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """A bucket's part of a table; a table without columns where there is none."""

@@ -8,14 +8,13 @@ from functools import cache
 from importlib.metadata import version
 from os import cpu_count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
-import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 import holdfast
-from holdfast.engine.buckets import BucketFolder
+from holdfast.engine.local_shuffle import Parcel, read_bucket, send_rows
 from holdfast.errors import StudyError
 from holdfast.study.sources import Source
 
@@ -23,7 +22,6 @@ LIBRARIES = ("duckdb", "polars", "numpy", "pyarrow", "narwhals", "lightgbm", "sc
 """On their versions results hang."""
 Facts = dict[str, Any]
 """What somebody who worked on a bucket tells: plain values, few of them."""
-_ROWS_AT_ONCE = 1_000_000
 
 Arrive = Callable[[int, pa.Table], Facts]
 
@@ -95,19 +93,18 @@ class LocalEngine:
 
     def shuffle(self, source: Sent, arrive: Arrive) -> list[Facts]:
         """As `Engine` says."""
-        folder = BucketFolder(self._scratch / f"arrived_{source.name}")
-        folder.path.mkdir()
-        self._each(lambda index: _send(source, index, folder), range(len(source.splits)))
-        arrived = sorted({int(path.stem.split("-")[1]) for path in folder.path.glob("*/*.parquet")})
+        with TemporaryDirectory(prefix=f"arrived_{source.name}-", dir=self._scratch) as folder:
 
-        def receive(bucket: int) -> Facts:
-            paths = sorted(folder.path.glob(f"*/{folder.part('', bucket).name}"))
-            rows = pa.concat_tables([pq.read_table(path).cast(source.schema) for path in paths])
-            for path in paths:
-                path.unlink()
-            return arrive(bucket, rows)
+            def send(index: int) -> list[Parcel]:
+                return send_rows(source.judge_split(index), Path(folder), f"{index:05d}")
 
-        return self._each(receive, arrived)
+            sent = self._each(send, range(len(source.splits)))
+            parcels = [parcel for each in sent for parcel in each]
+
+            def receive(bucket: int) -> Facts:
+                return arrive(bucket, read_bucket(parcels, bucket))
+
+            return self._each(receive, sorted({bucket for each in parcels for bucket in each.of}))
 
     def map(self, work: Callable[[int], Facts], buckets: Sequence[int]) -> list[Facts]:
         """As `Engine` says."""
@@ -118,26 +115,6 @@ class LocalEngine:
             return [work(number) for number in numbers]
         with ThreadPoolExecutor(self._workers) as pool:
             return list(pool.map(work, numbers))
-
-
-def _send(source: Sent, index: int, folder: BucketFolder) -> None:
-    """Write the rows of a split into a file for each bucket."""
-    for number, table in enumerate(_in_tables(source.judge_split(index))):
-        rows = pl.DataFrame(table)
-        for (bucket,), part in rows.partition_by("bucket", as_dict=True).items():
-            folder.write(f"{index:05d}-{number}", bucket, part)
-
-
-def _in_tables(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Batches by about a million rows."""
-    waiting: list[pa.RecordBatch] = []
-    for batch in batches:
-        waiting.append(batch)
-        if sum(each.num_rows for each in waiting) >= _ROWS_AT_ONCE:
-            yield pa.Table.from_batches(waiting)
-            waiting = []
-    if waiting:
-        yield pa.Table.from_batches(waiting)
 
 
 def gather(facts: Sequence[Facts], name: str) -> list[Any]:

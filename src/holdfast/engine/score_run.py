@@ -78,7 +78,9 @@ def score_by_run(study: Study, run: Run, to: Path, steps: Steps) -> dict[str, An
         made.mkdir()
         scratch.mkdir()
         with Warehouse(scratch) as warehouse:
-            summary = _score(study, run, BucketFolder(made), scratch, warehouse, steps)
+            summary = _score(
+                study, run, BucketFolder(made, durable=True), scratch, warehouse, steps
+            )
         (made / "summary.json").write_text(json.dumps(summary, ensure_ascii=False, indent=1))
         with os_errors_as(InputError, f"{to} was made by somebody else", fix="name another folder"):
             made.replace(to)

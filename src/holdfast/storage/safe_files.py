@@ -68,20 +68,26 @@ def open_inside(folder: Path, name: str) -> BufferedReader:
     return open(descriptor, "rb")  # noqa: PTH123 - a descriptor
 
 
-def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` make a new file, which gets its name in one step once the disk has it; nobody
-    else may read it.
+def replace_file(path: Path, write: Callable[[Path], object], *, durable: bool = True) -> None:
+    """Let `write` make a new file, which gets its name in one step; nobody else may read it.
+
+    Parameters
+    ----------
+    durable
+        Whether the disk must have it before.
     """
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     os.close(descriptor)
     new = Path(name)
     try:
         write(new)
-        sync(new)
+        if durable:
+            sync(new)
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)
-    sync(path.parent)
+    if durable:
+        sync(path.parent)
 
 
 def write_parquet(table: "pl.DataFrame", path: Path) -> None:
