@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import holdfast.learners.tree_ensemble
 from holdfast.errors import StudyError
 from holdfast.learners.tree_ensemble import TreeEnsemble, link_of, train_lightgbm
 
@@ -25,6 +26,19 @@ def trained(seed: int = 1) -> TreeEnsemble:
 def test_the_same_seed_gives_the_same_bytes_and_another_one_others() -> None:
     assert trained().parts() == trained().parts()
     assert trained().parts() != trained(seed=2).parts()
+
+
+def test_any_number_of_threads_grows_the_same_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    matrix = RNG.normal(size=(40_000, 20))
+    target = np.exp(matrix[:, 0])
+    grown = []
+    for threads in (1, 2, 3):
+        monkeypatch.setattr(holdfast.learners.tree_ensemble, "threads_for", lambda _, n=threads: n)
+        model = train_lightgbm(matrix, target, {"objective": "poisson"}, rounds=20, seed=1)
+        text = model.parts()["trees.txt"].decode()
+        assert f"[num_threads: {threads}]" in text
+        grown.append(text.replace(f"[num_threads: {threads}]", ""))
+    assert grown[0] == grown[1] == grown[2]
 
 
 def test_what_training_started_from_is_in_the_score_and_in_its_reasons() -> None:

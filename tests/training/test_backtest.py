@@ -6,11 +6,14 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
-from holdfast.errors import InputError
+import holdfast.training.backtest
+from holdfast.errors import InputError, NotEnoughData
 from holdfast.evaluation.evidence import CHAMPION, Evidence
 from holdfast.ingest.order_log import read_order_log
 from holdfast.io.warehouse import Warehouse
+from holdfast.models.training_set import TrainingData
 from holdfast.setup.simulate import simulate_to
 from holdfast.study import Study
 from holdfast.synthetic import Shop
@@ -122,6 +125,36 @@ def promised(study: Study, cutoff: int, scratch: Path) -> dict[int, list[np.ndar
         days: [forecast.predicted[CHAMPION] for forecast in forecasts]
         for days, forecasts in told.items()
     }
+
+
+def test_cutoffs_proved_side_by_side_say_what_they_say_one_by_one(
+    shop: Path, cutoff: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, told = Study.from_toml(shop / "holdfast.toml", overrides=SETTINGS), []
+    for at_once in (1, 2):
+        monkeypatch.setattr(holdfast.training.backtest, "_FOLDS_AT_ONCE", at_once)
+        told.append(backtest(study, cutoffs=[cutoff - 30, cutoff]))
+    one, two = told
+    assert two.findings == one.findings
+    for table in ("evidence", "predictions", "horizon_evidence"):
+        assert_frame_equal(getattr(two, table), getattr(one, table), check_exact=True)
+
+
+def test_of_a_cutoff_that_fails_the_error_is_told_and_no_other_cutoff_begins(
+    shop: Path, cutoff: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[int] = []
+
+    def fail(study: Study, task: str, data: TrainingData, *, now: int) -> None:
+        begun.append(now)
+        raise NotEnoughData("nothing can be learnt")
+
+    monkeypatch.setattr(holdfast.training.backtest, "fit_task", fail)
+    monkeypatch.setattr(holdfast.training.backtest, "_FOLDS_AT_ONCE", 1)
+    study = Study.from_toml(shop / "holdfast.toml", overrides=SETTINGS)
+    with pytest.raises(NotEnoughData, match="nothing can be learnt"):
+        backtest(study, cutoffs=[cutoff - 30, cutoff])
+    assert begun == [cutoff - 30]
 
 
 def test_what_came_after_the_cutoff_cannot_change_what_was_said_of_any_horizon(

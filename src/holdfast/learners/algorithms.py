@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pkgutil import resolve_name
+from threading import Lock
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -24,6 +25,8 @@ Aim = Literal["probability", "mean"]
 Parameters = Mapping[str, bool | int | float | str | None]
 Learner = Blend | LinearModel | TreeEnsemble
 """What was fitted, by any algorithm; a blend holds the files of both others."""
+_HISTOGRAMS = Lock()
+"""Held by who fits scikit-learn's histogram trees, one after the other."""
 
 
 class Predictor(Protocol):
@@ -170,7 +173,8 @@ def _fit_histogram(
 
     # A column without any value cannot be binned; as a constant it can, and is never split on.
     filled = np.where(np.isnan(matrix).all(axis=0), 0.0, matrix)
-    with threadpool_limits(threads_for(matrix)):
+    # The limit is the process's. With more threads the last bits of sums would change.
+    with _HISTOGRAMS, threadpool_limits(1, user_api="openmp"):
         return _fit_trees(recipe, filled, target, weight)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from math import exp
+from threading import current_thread, main_thread
 from typing import Literal
 
 import numpy as np
@@ -120,10 +121,11 @@ _MANY_ROWS = 100_000
 
 
 def threads_for(matrix: Matrix) -> int:
-    """One thread for few rows, two for many.
+    """One thread for few rows, two for many, and one beside others.
 
-    The count hangs on the data and on nothing else, so that a study gives the same bytes on any
-    machine. Two threads that wait for each other after every small tree are slower than one, and
-    much slower on a busy machine.
+    Two threads that wait for each other after every small tree are slower than one, and much
+    slower on a busy machine. LightGBM holds the number for the whole process, so that who works
+    beside others must not change it; its trees are the same to the last bit with any number.
     """
-    return 2 if len(matrix) > _MANY_ROWS else 1
+    is_alone = current_thread() is main_thread()
+    return 2 if is_alone and len(matrix) > _MANY_ROWS else 1
