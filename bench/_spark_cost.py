@@ -3,6 +3,7 @@
 """
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -70,10 +71,11 @@ class Watch:
 
 @dataclass(frozen=True)
 class Scored:
-    """What a scoring came to."""
+    """What a scoring came to; `stages` are the seconds in which executors had work."""
 
     cpu: float
     wall: float
+    stages: float
     peak: float
     peak_jvm: float
     files: dict[str, str]
@@ -112,6 +114,7 @@ def score(
         master, str(bucket_rows),
     ]  # fmt: skip
     begun, log = time.monotonic(), to.with_suffix(".log")
+    _events_of(to).mkdir()
     with log.open("wb") as out:
         driver = subprocess.Popen(command, stdout=out, stderr=out, env=environment(to.parent))
         with Watch([driver.pid, *(on.workers if on else ())]) as watch:
@@ -119,7 +122,25 @@ def score(
             if driver.wait():
                 raise RuntimeError(log.read_text()[-3000:])
     wall = time.monotonic() - begun
-    return Scored(watch.seconds, wall, watch.peak, watch.peak_jvm, files_of(to), kills)
+    stages = _seconds_of_stages(_events_of(to))
+    return Scored(watch.seconds, wall, stages, watch.peak, watch.peak_jvm, files_of(to), kills)
+
+
+def _events_of(to: Path) -> Path:
+    """Where Spark's driver writes what happened."""
+    return to.with_suffix(".events")
+
+
+def _seconds_of_stages(folder: Path) -> float:
+    """How long at least one stage was under way, by Spark's event log."""
+    lines = [line for path in folder.rglob("events_*") for line in path.read_text().splitlines()]
+    ended = [line for line in lines if '"SparkListenerStageCompleted"' in line]
+    infos = [json.loads(line)["Stage Info"] for line in ended]
+    seconds, until = 0.0, 0
+    for begin, end in sorted((each["Submission Time"], each["Completion Time"]) for each in infos):
+        seconds += max(0, end - max(begin, until)) / 1000
+        until = max(until, end)
+    return seconds
 
 
 def files_of(folder: Path) -> dict[str, str]:
@@ -155,10 +176,14 @@ def main(config: str, run_folder: str, to: str, engine: str, master: str, bucket
     from holdfast.storage.runs import Registry
     from holdfast.study import Study
 
-    conf = f'{{"spark.master" = "{master}", "spark.executor.memory" = "1g"}}'
+    spark = {
+        "spark.master": master, "spark.executor.memory": "1g", "spark.eventLog.enabled": "true",
+        "spark.eventLog.compress": "false", "spark.eventLog.dir": _events_of(Path(to)).as_uri(),
+    }  # fmt: skip
+    conf = ", ".join(f'"{name}" = "{value}"' for name, value in spark.items())
     overrides = {
         "backtest.count": "1", "engine.kind": f'"{engine}"', "engine.bucket_rows": bucket_rows,
-        "engine.spark.conf": conf,
+        "engine.spark.conf": f"{{{conf}}}",
     }  # fmt: skip
     study = Study.from_toml(Path(config), overrides=overrides)
     run = Registry(Path(run_folder) / "runs").open("latest")
