@@ -5,7 +5,6 @@ well.
 """
 
 import argparse
-import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from tests.audits.bank_logs import LOG_LEAKS
 from tests.audits.bank_prepared import PREPARED_LEAKS
 from tests.audits.clean import CLEAN
 
+from bench import require_data
 from bench._figures import Figure, at_least, at_most, show
 from holdfast.audits.audit import audit
 
@@ -77,10 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print a JSON list of figures")
     asked = parser.parse_args()
-    folder = os.environ.get("HOLDFAST_BENCH_DATA")
-    if not folder:
-        parser.error("set HOLDFAST_BENCH_DATA to the folder of real data")
-    show(leak_figures(Path(folder).resolve(), verbose=not asked.json), as_json=asked.json)
+    show(leak_figures(require_data(), verbose=not asked.json), as_json=asked.json)
 
 
 if __name__ == "__main__":

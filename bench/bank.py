@@ -7,8 +7,6 @@ predictions of at least 1 % of the mean: a mean that is too low cannot win it.
 """
 
 import argparse
-import os
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import polars as pl
 
+from bench import require_data
 from bench._bank_logs import DESIGN, Cut, cuts, read_log
 from bench._bank_rivals import Prediction, customers_at, outcome, predict_all
 from bench._figures import Figure, at_least, at_most, show
@@ -334,9 +333,7 @@ def main() -> None:
     )
     parser.add_argument("--only", nargs="+", help="logs to measure")
     asked = parser.parse_args()
-    folder = Path(os.environ.get("HOLDFAST_BENCH_DATA", ""))
-    if "HOLDFAST_BENCH_DATA" not in os.environ or not (folder / "bank").is_dir():
-        sys.exit("set HOLDFAST_BENCH_DATA to the folder of the data sets")
+    folder = require_data(holding="bank")
     lines = []
     for cut in cuts(folder):
         if asked.only and cut.log not in asked.only:

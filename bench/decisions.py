@@ -8,8 +8,6 @@ was done before did worse on the trials printed here (decision 63). Real trials:
 """
 
 import argparse
-import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from bench import (
     _decisions_persistence,
     _decisions_plan,
     _decisions_uplift,
+    require_data,
 )
 from bench._figures import Figure, show
 
@@ -45,9 +44,7 @@ def main() -> None:
         "--only", nargs="+", choices=list(parts), default=list(parts), help="parts to measure"
     )
     asked = parser.parse_args()
-    folder = Path(os.environ.get("HOLDFAST_BENCH_DATA", ""))
-    if "HOLDFAST_BENCH_DATA" not in os.environ or not folder.is_dir():
-        sys.exit("set HOLDFAST_BENCH_DATA to the folder of the data sets")
+    folder = require_data()
     show([figure for name in asked.only for figure in parts[name](folder)], as_json=asked.json)
 
 

@@ -7,9 +7,7 @@ in its own process, one after the other, and is timed from outside, start-up inc
 
 import argparse
 import json
-import os
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,6 +16,7 @@ from typing import Any
 
 import polars as pl
 
+from bench import require_data
 from bench._figures import Figure, at_most, in_child, show
 from holdfast.serving.load import load_models, load_rule
 from holdfast.serving.predict import predict_customer
@@ -154,14 +153,12 @@ def main() -> None:
     if arguments.once:
         once(arguments.once)
         return
-    data = os.environ.get("HOLDFAST_BENCH_DATA")
-    if not data:
-        sys.exit("set HOLDFAST_BENCH_DATA to the folder of ecommerce_user_segmentation.csv")
+    data = require_data(holding="ecommerce_user_segmentation.csv")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(shutil.copy(STUDY, name)).parent
         _, ours = timed("bench.original", "--once", name)
         obvious, theirs = timed(
-            "bench.obvious_snapshot", str(Path(data) / "ecommerce_user_segmentation.csv")
+            "bench.obvious_snapshot", str(data / "ecommerce_user_segmentation.csv")
         )
         run = Registry(folder / "runs").open()
         figures = [*reproduced(run), *told(run)]

@@ -8,8 +8,6 @@ can be reached but by luck.
 """
 
 import argparse
-import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from bench import (
     _science_recovery,
     _science_telco,
     _science_young,
+    require_data,
 )
 from bench._figures import Figure, show
 
@@ -58,9 +57,7 @@ def main() -> None:
         help="sections to measure",
     )
     asked = parser.parse_args()
-    folder = Path(os.environ.get("HOLDFAST_BENCH_DATA", ""))
-    if "HOLDFAST_BENCH_DATA" not in os.environ or not folder.is_dir():
-        sys.exit("set HOLDFAST_BENCH_DATA to the folder of the data sets")
+    folder = require_data()
     show([figure for name in asked.only for figure in SECTIONS[name](folder)], as_json=asked.json)
 
 

@@ -7,8 +7,6 @@ paired 95 % bootstrap intervals over customers, the fitted models held fixed.
 """
 
 import argparse
-import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from time import process_time
@@ -16,6 +14,7 @@ from time import process_time
 import numpy as np
 import polars as pl
 
+from bench import require_data
 from bench._figures import Figure, at_least, at_most, show
 from bench._sequence_cases import (
     Case,
@@ -312,9 +311,7 @@ def main() -> None:
     )
     parser.add_argument("--only", nargs="+", choices=list(SECTIONS), default=list(SECTIONS))
     asked = parser.parse_args()
-    folder = Path(os.environ.get("HOLDFAST_BENCH_DATA", ""))
-    if "HOLDFAST_BENCH_DATA" not in os.environ or not folder.is_dir():
-        sys.exit("set HOLDFAST_BENCH_DATA to the folder of the data sets")
+    folder = require_data()
     show([figure for name in asked.only for figure in SECTIONS[name](folder)], as_json=asked.json)
 
 

@@ -5,8 +5,6 @@ as such, CatBoost as its authors advise; neither is tuned, and neither sees a hi
 """
 
 import argparse
-import os
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from bench import _snapshot_tables
+from bench import _snapshot_tables, require_data
 from bench._figures import Figure, at_most, show
 from holdfast import metrics
 from holdfast.arrays import Vector
@@ -113,13 +111,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=SEED, help="of the customers set aside")
     parser.add_argument("--only", help="one table, by the beginning of its name")
     asked = parser.parse_args()
-    data = os.environ.get("HOLDFAST_BENCH_DATA")
-    if not data:
-        sys.exit("set HOLDFAST_BENCH_DATA to the folder of the data sets")
+    data = require_data()
     figures: list[Figure] = []
     with TemporaryDirectory() as name:
         folder = Path(name)
-        for table, settings in _snapshot_tables.snapshots(Path(data).resolve(), folder):
+        for table, settings in _snapshot_tables.snapshots(data, folder):
             if asked.only is None or table.startswith(asked.only):
                 figures += try_table(settings(), folder, seed=asked.seed).figures(table)
     show(figures, as_json=asked.json)

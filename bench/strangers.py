@@ -7,7 +7,6 @@ wrong: what would be published differs from the truth, and nothing says so.
 
 import argparse
 import os
-import sys
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +18,7 @@ from typing import Literal
 
 import polars as pl
 
-from bench import _stranger_bank
+from bench import _stranger_bank, find_data, require_data
 from bench import _stranger_files as formats
 from bench._bank_logs import read_log
 from bench._figures import Figure, at_least, at_most, show
@@ -201,10 +200,7 @@ def main() -> None:
     parser.add_argument("--bank", action="store_true", help="run the logs of the bank, too")
     parser.add_argument("--only", nargs="+", metavar="LOG", help="of the bank; nothing else")
     asked = parser.parse_args()
-    data = os.environ.get("HOLDFAST_BENCH_DATA")
-    folder = Path(data).resolve() if data else None
-    if folder is None and (asked.bank or asked.only):
-        sys.exit("set HOLDFAST_BENCH_DATA to the folder of the data sets")
+    folder = require_data() if asked.bank or asked.only else find_data()
     files = () if asked.only else figures(folder, verbose=not asked.json)
     bank: Iterable[Figure] = ()
     if folder is not None and (asked.bank or asked.only):

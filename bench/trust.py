@@ -3,7 +3,6 @@ truth is known.
 """
 
 import argparse
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,6 +10,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import polars as pl
 
+from bench import find_data
 from bench._churn_logs import FIRST_DAY, HORIZON_DAYS, N_DAYS, activity, oracle_of, thirty_logs
 from bench._figures import Figure, at_least, at_most, show
 from bench._hostile import CORPUS, in_process
@@ -91,11 +91,10 @@ def hostile_figures(*, verbose: bool) -> Iterator[Figure]:
     yield at_most(f"hostile files that did not end as they must, of {len(CORPUS)}", len(wrong), 0)
 
 
-def giant_figures(folder: Path, *, verbose: bool) -> Iterator[Figure]:
+def giant_figures(*, verbose: bool) -> Iterator[Figure]:
     """Of the two orders of Online Retail II that were cancelled within minutes, those that the data
     report names.
     """
-    os.environ["HOLDFAST_BENCH_DATA"] = str(folder.resolve())
     found = check(
         Study.from_toml(
             Path(__file__).parents[1] / "examples" / "online_retail_ii" / "holdfast.toml"
@@ -191,10 +190,10 @@ def main() -> None:
     asked = parser.parse_args()
     figures = list(hostile_figures(verbose=not asked.json))
     figures += churn_window_figures(seed=asked.seed, verbose=not asked.json)
-    if folder := os.environ.get("HOLDFAST_BENCH_DATA"):
-        figures += giant_figures(Path(folder), verbose=not asked.json)
-        figures += real_log_figures(Path(folder), verbose=not asked.json)
-        figures += leak_figures(Path(folder).resolve(), verbose=not asked.json)
+    if folder := find_data():
+        figures += giant_figures(verbose=not asked.json)
+        figures += real_log_figures(folder, verbose=not asked.json)
+        figures += leak_figures(folder, verbose=not asked.json)
     show(figures, as_json=asked.json)
 
 

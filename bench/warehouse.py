@@ -9,13 +9,13 @@ customers.
 """
 
 import argparse
-import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import polars as pl
 
+from bench import find_data
 from bench._figures import Figure, at_most, show
 from bench._warehouses import WAREHOUSES, Log, differences, in_postgres
 from bench.logs import RETAIL
@@ -43,7 +43,7 @@ def studies(folder: Path) -> Iterator[tuple[str, Study]]:
         made = simulate_to(folder / f"shop-{seed}", Shop(n_customers=1_500, seed=seed))
         last = {"features.last_purchases": "true"}
         yield f"shop {seed}", Study.from_toml(made.study, overrides=last)
-    if os.environ.get("HOLDFAST_BENCH_DATA"):
+    if find_data():
         retail = {"study": {"name": "retail"}, **RETAIL, "features": {"last_purchases": True}}
         yield "Online Retail II", Study.from_dict(retail)
 

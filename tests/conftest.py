@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-import bench  # noqa: F401  Makes HOLDFAST_BENCH_DATA an absolute path.
+from bench import find_data
 
 _LONGEST = ("test_docs_commands.py", "test_notebooks.py")
 
@@ -32,13 +32,12 @@ def missing(reason: str) -> None:
 @pytest.fixture(scope="session")
 def bench_data() -> Path:
     """The folder of real data sets."""
-    folder = os.environ.get("HOLDFAST_BENCH_DATA")
-    if not folder:
+    folder = find_data()
+    if folder is None:
         missing("HOLDFAST_BENCH_DATA is not set")
-    path = Path(str(folder))
-    if not path.is_dir():
+    elif not folder.is_dir():
         missing("HOLDFAST_BENCH_DATA is not a folder")
-    return path
+    return folder
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The bank's ruler: outcomes, rivals and verdicts by hand, and two small real logs through it."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +10,6 @@ from bench._bank_logs import SHOPS, Cut, cuts, read_log
 from bench._bank_rivals import Prediction, customers_at, outcome, predict_all
 from bench.bank import SCORES, Line, Result, error_floor, measure, top_decile, verdict, verdicts
 
-DATA = os.environ.get("HOLDFAST_BENCH_DATA", "")
 ROWS = pl.DataFrame(
     {
         "customer_id": ["a", "a", "a", "b", "b", "c"],
@@ -88,13 +86,13 @@ def test_rivals_see_nothing_of_what_comes_after_the_cut() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path(DATA, "bank").is_dir(), reason="HOLDFAST_BENCH_DATA has no bank")
 @pytest.mark.parametrize("log", ["onlinegrocer", "labtests"])
-def test_on_two_small_logs_nothing_is_certainly_worse_than_the_naive_rule(log: str) -> None:
-    folder = Path(DATA)
-    for cut in cuts(folder):
+def test_on_two_small_logs_nothing_is_certainly_worse_than_the_naive_rule(
+    log: str, bench_data: Path
+) -> None:
+    for cut in cuts(bench_data):
         if cut.log == log:
-            line = Line.of(measure(read_log(log, folder), cut))
+            line = Line.of(measure(read_log(log, bench_data), cut))
             assert {each["naive"] for each in line.verdicts.values()} <= {"better", "tied"}
             assert 0.7 <= line.ratio <= 1.5
             assert 0.7 <= line.coverage <= 0.95

@@ -1,6 +1,5 @@
 """No stranger's file comes out wrong in silence: every case and every system's export."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,9 @@ from bench._stranger_formats import (
 )
 from bench.strangers import CASES, judge
 
-CASES_FOLDER = Path(os.environ.get("HOLDFAST_BENCH_DATA", ".")).resolve().parent / "cases"
+from bench import find_data
+
+CASES_FOLDER = (find_data() or Path.cwd()).parent / "cases"
 
 
 @pytest.mark.parametrize("name", list(CASES))

@@ -2,6 +2,8 @@
 
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Barrier, Event
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -140,21 +142,31 @@ def test_cutoffs_proved_side_by_side_say_what_they_say_one_by_one(
         assert_frame_equal(getattr(two, table), getattr(one, table), check_exact=True)
 
 
-def test_of_a_cutoff_that_fails_the_error_is_told_and_no_other_cutoff_begins(
+def test_of_a_cutoff_that_fails_the_error_is_told_and_the_other_one_goes_no_further(
     shop: Path, cutoff: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun: list[int] = []
+    begun, both, stopped = [], Barrier(2, timeout=60), Event()
+    stop = holdfast.training.backtest._Folds.stop
 
-    def fail(study: Study, task: str, data: TrainingData, *, now: int) -> None:
-        begun.append(now)
-        raise NotEnoughData("nothing can be learnt")
+    def fit(study: Study, task: str, data: TrainingData, *, now: int) -> None:
+        begun.append((task, now))
+        both.wait()
+        if now < cutoff:
+            raise NotEnoughData("nothing can be learnt")
+        assert stopped.wait(60)
 
-    monkeypatch.setattr(holdfast.training.backtest, "fit_task", fail)
-    monkeypatch.setattr(holdfast.training.backtest, "_FOLDS_AT_ONCE", 1)
+    def stop_and_tell(folds: Any) -> None:
+        stop(folds)
+        stopped.set()
+
+    monkeypatch.setattr(holdfast.training.backtest, "fit_task", fit)
+    monkeypatch.setattr(holdfast.training.backtest, "forecast_at", lambda *_, **__: None)
+    monkeypatch.setattr(holdfast.training.backtest._Folds, "stop", stop_and_tell)
     study = Study.from_toml(shop / "holdfast.toml", overrides=SETTINGS)
     with pytest.raises(NotEnoughData, match="nothing can be learnt"):
         backtest(study, cutoffs=[cutoff - 30, cutoff])
-    assert begun == [cutoff - 30]
+    assert stopped.is_set()
+    assert sorted(begun) == [("churn", cutoff - 30), ("churn", cutoff)]
 
 
 def test_what_came_after_the_cutoff_cannot_change_what_was_said_of_any_horizon(

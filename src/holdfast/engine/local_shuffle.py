@@ -1,5 +1,5 @@
-"""The shuffle of one machine: a file for about a million rows, in which the rows of each bucket lie
-together, so that they are read without the others.
+"""The shuffle of one machine: a file for about a million rows, less where they are long, in which
+the rows of each bucket lie together, so that they are read without the others.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-_ROWS_AT_ONCE = 1_000_000
+_ROWS_AT_ONCE, _BYTES_AT_ONCE = 1_000_000, 2**28
 
 
 @dataclass(frozen=True)
@@ -59,18 +59,20 @@ def _write(rows: pa.Table, path: Path) -> Parcel:
     with pa.ipc.new_file(str(path), rows.schema, options=options) as writer:
         first = 0
         for count in counts.tolist():
-            writer.write_table(ordered.slice(first, count))
+            (batch,) = ordered.slice(first, count).to_batches()
+            writer.write_batch(batch)
             first += count
     return Parcel(path, {bucket: number for number, bucket in enumerate(present.tolist())})
 
 
 def _in_tables(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Batches by about a million rows."""
+    """Batches by about a million rows, or 256 MiB."""
     waiting: list[pa.RecordBatch] = []
     for batch in batches:
         waiting.append(batch)
-        if sum(each.num_rows for each in waiting) >= _ROWS_AT_ONCE:
-            yield pa.Table.from_batches(waiting)
+        table = pa.Table.from_batches(waiting)
+        if table.num_rows >= _ROWS_AT_ONCE or table.nbytes >= _BYTES_AT_ONCE:
+            yield table
             waiting = []
     if waiting:
         yield pa.Table.from_batches(waiting)

@@ -173,7 +173,7 @@ def _fit_histogram(
 
     # A column without any value cannot be binned; as a constant it can, and is never split on.
     filled = np.where(np.isnan(matrix).all(axis=0), 0.0, matrix)
-    # The limit is the process's. With more threads the last bits of sums would change.
+    # The limit is the process's. With more threads the last bits of sums may change.
     with _HISTOGRAMS, threadpool_limits(1, user_api="openmp"):
         return _fit_trees(recipe, filled, target, weight)
 

@@ -108,9 +108,7 @@ class ChurnModel(Saved):
         pooled = self._calibrate(self.learner.predict(matrix))
         if self.btyd is not None:
             frame = self.design.columns_of(matrix, self.btyd.inputs)
-            if dated is not None:
-                frame = frame.with_columns(cutoff_day=pl.Series(dated.cutoff, dtype=pl.Int32))
-            pooled = self._pool_btyd(pooled, frame)
+            pooled = self._pool_btyd(pooled, frame if dated is None else dated.date(frame))
         if self.sequence is None or dated is None:
             return pooled
         return self.sequence.join_read(pooled, dated)

@@ -45,7 +45,7 @@ from holdfast.training.fit import (
 from holdfast.training.training_data import horizon_of, proving_cutoffs, read_training_data
 
 _FOLDS_AT_ONCE = 2
-"""Each with at most two threads; more of them would take more memory."""
+"""More of them would take more memory."""
 
 
 class OnFold(Protocol):

@@ -252,6 +252,10 @@ class DatedHistories:
         one = Histories(np.array([0, len(days)]), columns, minor_digits)
         return cls(one, np.array([cutoff_day], dtype=np.int64))
 
+    def date(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """A frame of the same customers, with their cutoffs as cutoff_day."""
+        return frame.with_columns(cutoff_day=pl.Series(self.cutoff, dtype=pl.Int32))
+
 
 def positions_of(start: Integers, customers: Integers) -> Integers:
     """Positions of the days of some customers, one customer after the other.
